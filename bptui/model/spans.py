@@ -1,0 +1,35 @@
+"""Text that knows what its parts mean, without knowing how a screen will show them.
+
+A style is a few words, of which the first may be a kind and the rest weights:
+kinds    value gradient parameter · text dim rule · ok fail kink
+weights  bold reverse underline
+as in "gradient bold". A screen maps them to the colours of its theme, plain text drops them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+KINDS = ("text", "dim", "rule", "value", "gradient", "parameter", "ok", "fail", "kink")
+WEIGHTS = ("bold", "reverse", "underline")
+
+
+class Span(NamedTuple):
+    """A run of text in one style."""
+
+    text: str
+    style: str = "text"
+
+
+Line = tuple[Span, ...]
+
+
+def line(*parts: Span | str | tuple[str, str]) -> Line:
+    """A line from spans, (text, style) pairs and plain strings."""
+    return tuple(Span(part) if isinstance(part, str) else Span(*part) for part in parts)
+
+
+def plain(spans: Iterable[Span]) -> str:
+    """The text alone."""
+    return "".join(span.text for span in spans)
