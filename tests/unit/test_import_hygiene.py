@@ -1,0 +1,34 @@
+"""What an import pulls in. Static graphs cannot see deferred imports, so a fresh interpreter is asked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"numpy", "sympy", "mpmath", "textual", "rich", "torch"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The heavy packages in `sys.modules` after `statement` ran in a fresh interpreter."""
+    code = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return HEAVY & set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("statement", "allowed"),
+    [
+        ("import bptui", set()),
+        ("import bptui.cli", set()),
+        ("import bptui.model.commands", set()),
+        ("import bptui.model.errors, bptui.model.spans", set()),
+        ("import bptui.app", {"textual", "rich"}),
+        ("import bptui.model.network, bptui.model.session, bptui.model.program", {"numpy"}),
+        ("import bptui.symbolic.service, bptui.symbolic.types", {"numpy"}),
+        ("import bptui.symbolic.check, bptui.symbolic.card", {"numpy", "sympy", "mpmath"}),
+    ],
+)
+def test_an_import_pulls_in_only_what_it_needs(statement: str, allowed: set[str]) -> None:
+    assert loaded_by(statement) <= allowed
