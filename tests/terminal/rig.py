@@ -102,9 +102,13 @@ class Terminal:
                 break
         raise AssertionError(f"{mark!r} never stood on the screen:\n{self.text()}")
 
+    def write(self, keys: str | bytes) -> None:
+        """Press keys and wait for nothing."""
+        os.write(self.fd, keys.encode() if isinstance(keys, str) else keys)
+
     def press(self, keys: str | bytes, quiet: float = 0.15) -> bytes:
         """Press keys, wait until the program is quiet; what it sent."""
-        os.write(self.fd, keys.encode() if isinstance(keys, str) else keys)
+        self.write(keys)
         return self.quiet(quiet)
 
     def resize(self, columns: int, rows: int) -> None:
