@@ -1,0 +1,85 @@
+"""The one widget of the debugger: it draws rows that a pure function made, and refreshes those that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.geometry import Region, Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+from bptui.model.spans import Line
+from bptui.screens.theme import Theme
+
+Paint = Callable[[int, int], Sequence[Line]]
+
+
+class Canvas(Widget, can_focus=True):
+    """Rows of the whole screen. It holds what was drawn last, and nothing of the debugger."""
+
+    def __init__(self, paint: Paint, theme: Theme) -> None:
+        super().__init__()
+        self._paint, self._theme = paint, theme
+        self._rows: list[Line] = []
+
+    def repaint(self) -> None:
+        """Draw again; only rows that differ are given to the terminal."""
+        width, height = self.size
+        if not width or not height:
+            return
+        rows = list(self._paint(width, height))
+        old, self._rows = self._rows, rows
+        if len(old) != len(rows):
+            self.refresh()
+            return
+        changed = [Region(0, y, width, 1) for y, (a, b) in enumerate(zip(old, rows, strict=True)) if a != b]
+        if changed:
+            self.refresh(*changed)
+
+    def retheme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        self._theme = theme
+        self._rows = []
+        self.repaint()
+
+    def on_resize(self) -> None:
+        """The rows of another size are other rows."""
+        self._rows = []
+        self.repaint()
+
+    def render_line(self, y: int) -> Strip:
+        """One row, filled up with blanks in the page's colour."""
+        width = self.size.width
+        style = self._theme.style
+        row = self._rows[y] if y < len(self._rows) else ()
+        segments, used = [], 0
+        for text, words in row:
+            if text:
+                safe = text if text.isascii() and text.isprintable() else sanitize(text)
+                segments.append(Segment(safe, style(words)))
+                used += len(safe)
+        if used < width:
+            segments.append(Segment(" " * (width - used), style("text")))
+        strip = Strip(segments, max(used, width))
+        return strip.crop(0, width) if used > width else strip
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        """All of it."""
+        return container.width
+
+
+_cells: dict[str, str] = {}
+
+
+def sanitize(text: str) -> str:
+    """The text with one glyph of one cell per character: names come from users, and a control or wide character would
+    break the grid (or the terminal)."""
+    out = []
+    for glyph in text:
+        safe = _cells.get(glyph)
+        if safe is None:
+            safe = _cells[glyph] = glyph if glyph.isprintable() and cell_len(glyph) == 1 else "?"
+        out.append(safe)
+    return "".join(out)

@@ -1,0 +1,155 @@
+"""Where everything stands: the grid of look/STYLE for any size of terminal. Pure, and the same while stepping.
+
+Row 0 status, row 1 titles, last row footer; Network at the left, Operation over Tensor at the right, Timeline below,
+from 160 columns a third column. Under 76 columns or 22 rows one panel at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bptui.model.spans import Line, Span
+from bptui.screens.look import crop, fit, length
+
+NETWORK, OPERATION, TENSOR, TIMELINE = 1, 2, 3, 4
+SMALLEST = (24, 6)  # columns, rows: below, one line says what is wrong
+
+
+@dataclass(frozen=True)
+class Box:
+    """The place of one panel: its rows, and the row of its title."""
+
+    panel: int
+    x: int
+    y: int
+    width: int
+    height: int
+    rule: int  # the row of its rule; -1 for none
+
+
+class Grid(NamedTuple):
+    """The boxes of a screen, the columns of `│` (with the rows they span), and whether panels are listed in row 1."""
+
+    boxes: tuple[Box, ...]
+    dividers: tuple[tuple[int, int, int], ...]
+    single: bool
+
+
+def grid(width: int, height: int, focus: int, zoom: bool = False, third: int = 0) -> Grid | None:
+    """The grid of a terminal; None where it is too small for anything.
+
+    focus   the number of the focused panel (which one is shown where there is room for one)
+    zoom    the focused panel over the whole width, above the timeline
+    third   the panel of the third column, 0 for none
+    """
+    if width < SMALLEST[0] or height < SMALLEST[1]:
+        return None
+    if width < 76 or height < 22:
+        rows = height - 4 if height >= 10 else height - 3
+        return Grid((Box(focus, 0, 2, width, rows, -1),), (), True)
+    bottom = height - 5  # the timeline's rule
+    timeline = Box(TIMELINE, 0, bottom + 1, width, 3, bottom)
+    body = bottom - 2
+    if zoom or focus > TENSOR + 1 and third != focus:
+        if focus == TIMELINE:
+            return Grid((Box(TIMELINE, 0, 2, width, height - 3, 1),), (), False)
+        return Grid((Box(focus, 0, 2, width, body, 1), timeline), (), False)
+    left = 51 if width >= 116 else 42
+    extra = 40 if width >= 160 and third else 0
+    middle = width - left - 1 - (extra + 1 if extra else 0)
+    operation = 13 if body < 19 else min(18, 13 + (body - 17) // 2)
+    operation = max(3, min(operation, body - 3)) if body < 17 else operation
+    tensor = body - operation - 1
+    boxes = [
+        Box(NETWORK, 0, 2, left, body, 1),
+        Box(OPERATION, left + 1, 2, middle, operation, 1),
+        Box(TENSOR, left + 1, 3 + operation, middle, tensor, 2 + operation),
+    ]
+    dividers = [(left, 1, bottom)]
+    if extra:
+        boxes.append(Box(third, width - extra, 2, extra, body, 1))
+        dividers.append((width - extra - 1, 1, bottom))
+    return Grid((*boxes, timeline), tuple(dividers), False)
+
+
+def rule(number: int, name: str, left: Line, right: Line, width: int, focused: bool, edge: bool) -> Line:
+    """`─ 1 Network ─────────── right ─` over a panel; heavy and bold where the panel has the focus.
+
+    left    what stands after the name;  right  what stands at the right end
+    edge    the rule begins at a divider's `├` or `┬`
+    """
+    stroke, style = ("━", "text") if focused else ("─", "rule")
+    title = "text bold" if focused else "dim"
+    head = [Span(f"{stroke} ", style), Span(f"{number} {name}", title)]
+    if left:
+        head += [Span("  ", title), *(Span(s.text, title if s.style == "dim" else s.style) for s in left)]
+    head.append(Span(" ", style))
+    tail = [Span(" ", style), *right, Span(f" {stroke}", style)] if right else []
+    room = width - length(head) - length(tail)
+    if room < 2 and tail:
+        tail, room = [], width - length(head)
+    if room < 0:
+        return fit(crop(head, 0, width), width, style)
+    return (*head, Span(stroke * room, style), *tail)
+
+
+def tabs(names: Sequence[tuple[int, str]], shown: int, width: int) -> Line:
+    """Row 1 where there is room for one panel: all of them listed, the shown one reversed; then digits alone."""
+    for long in (True, False):
+        spans: list[Span] = []
+        for number, name in names:
+            text = f" {number} {name} " if long or number == shown else f" {number} "
+            spans.append(Span(text, "text bold reverse" if number == shown else "dim"))
+            spans.append(Span("  " if long and width >= 60 else "", "dim"))
+        if length(spans) <= width:
+            break
+    return fit(spans, width, "dim")
+
+
+JOINTS = {"top": "┬", "bottom": "┴", "both": "┼", "left": "├", "right": "┤"}
+
+
+def assemble(boxes: Grid, width: int, height: int, contents: dict[int, list[Line]], rules: dict[int, Line]) -> list[Line]:
+    """All rows between status and footer, from the lines and the rule of each panel (by number)."""
+    rows: list[Line] = []
+    for y in range(height):
+        pieces: list[tuple[int, Line, int]] = []
+        for box in boxes.boxes:
+            if y == box.rule:
+                pieces.append((box.x, rules[box.panel], box.width))
+            elif box.y <= y < box.y + box.height:
+                lines = contents[box.panel]
+                pieces.append((box.x, lines[y - box.y] if y - box.y < len(lines) else (), box.width))
+        for x, top, bottom in boxes.dividers:
+            if top <= y < bottom:
+                glyph = "┬" if y == top else "│"
+                if any(b.rule == y and b.x == x + 1 for b in boxes.boxes) and y > top:
+                    glyph = "├"
+                pieces.append((x, (Span(glyph, "rule"),), 1))
+        row: list[Span] = []
+        for _, line, wide in sorted(pieces, key=lambda piece: piece[0]):
+            row += fit(line, wide)
+        joined = tuple(row)
+        for x, _, bottom in boxes.dividers:
+            if y == bottom:
+                joined = join(joined, x)
+        rows.append(joined)
+    return rows
+
+
+def join(row: Line, x: int) -> Line:
+    """The row with a `┴` at column x, where it has a rule there (and not a title)."""
+    cell = crop(row, x, x + 1)
+    if not cell or cell[0].text not in "─━":
+        return row
+    return (*crop(row, 0, x), Span("┴", "rule"), *crop(row, x + 1, length(row)))
+
+
+def overlay(rows: list[Line], lines: Sequence[Line], x: int, y: int, width: int) -> None:
+    """Lay lines over the rows, from (x, y) on."""
+    for i, line in enumerate(lines):
+        if 0 <= y + i < len(rows):
+            row = rows[y + i]
+            rows[y + i] = (*fit(crop(row, 0, x), x), *fit(line, width), *crop(row, x + width, length(row)))

@@ -1,0 +1,62 @@
+"""Row 0: what is debugged, where we are, the loss, and how many checks agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bptui.model.numbers import field
+from bptui.model.spans import Line, Span
+from bptui.screens.look import Look, crop, fit, length
+from bptui.screens.panels.timeline import COLOURS
+
+
+def lines(
+    session: Any, width: int, height: int, look: Look, checks: tuple[int, int] | None = None, name: str = ""
+) -> list[Line]:
+    """One line. Parts go from the least needed: the name, the program's name, the checks; never the Moment.
+
+    checks  how many agree, how many do not; None before any was made
+    name    what is shown while there is no session yet
+    """
+    wide, middle = width >= 116, width >= 76
+    gap = "   " if wide else "  "
+    head = [Span(" bptui", "text bold"), Span(gap[:2], "dim"), Span(name or session.network.name, "dim")]
+    if session is None:
+        return [fit(head, width, "text")]
+    moment, timeline = session.cursor, session.timeline
+    step = "training step " if wide else "step " if middle else ""
+    where = [
+        Span(step, "dim"),
+        Span(str(moment.step), "text bold" if middle else "dim"),
+        Span(gap if middle else " ", "dim"),
+        Span(f"{moment.phase} {moment.index + 1}", f"{COLOURS[moment.phase]} bold"),
+        Span(f"/{timeline.count(moment.phase)}", "dim"),
+        Span(gap if middle else " ", "dim"),
+        Span(timeline.node(moment).name, "text bold"),
+    ]
+    loss = float(session.recording.loss)
+    text = field(loss, 10, 6) if wide else field(loss)
+    right = [Span("loss ", "dim"), Span(text.strip(), "text bold")]
+    if checks is not None:
+        right += _checks(*checks, wide)
+    right.append(Span(" ", "dim"))
+    names = head if middle else head[:1]
+    for left in ((*names, Span("   " if middle else "  ", "dim"), *where), (Span(" "), *where)):
+        for tail in (right, right[:2], []):
+            if length(left) + length(tail) + 1 <= width:
+                return [(*fit(left, width - length(tail), "dim"), *tail)]
+    short = (Span(f"{moment.step} "), *where[3:5], Span(" "), where[-1])
+    return [fit(crop(short, 0, width), width)]
+
+
+def _checks(good: int, bad: int, wide: bool) -> list[Span]:
+    blank = " " if wide else ""
+    out = [
+        Span("   " if wide else " ", "dim"),
+        Span("✓", "ok"),
+        Span(f"{blank}{good}", "text"),
+        Span("  " if wide else " ", "dim"),
+    ]
+    if bad:
+        return [*out, Span(f" ✗ {bad} " if wide else f"✗{bad}", "fail reverse bold")]
+    return [*out, Span(f"✗{blank}0", "dim")]

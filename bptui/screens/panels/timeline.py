@@ -1,0 +1,258 @@
+"""Panel 4, Timeline: a hairpin. Forward runs right, turns at the loss, and comes home backward under the same nodes."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from bptui.model.graph import Node
+from bptui.model.spans import Line, Span, line
+from bptui.screens.look import Look, crop, fit, length
+
+COLOURS = {"forward": "value", "backward": "gradient", "update": "parameter"}
+CHIPS = {"forward": "▶", "backward": "◀", "update": "◆"}
+ORDER = ("forward", "backward", "update")
+LABEL = 10  # columns for the words forward and backward
+SEED, UPDATE = 13, 5  # from the turn to the update column, with and without room for "seed 1"
+
+
+class Plan(NamedTuple):
+    """Where the hairpin stands: columns of the nodes shown, of the turn, of the update marks."""
+
+    nodes: tuple[Node, ...]
+    columns: tuple[int, ...]
+    labels: tuple[tuple[int, str, bool], ...]  # (column, text, of this Moment)
+    turn: int
+    update: int
+    spacing: int
+    step: int  # from one update mark to the next
+    before: bool
+    after: bool
+    every: bool  # each node is named
+
+
+def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
+    """At the right: which Moment of how many."""
+    timeline = session.timeline
+    place = timeline.place(session.cursor) + 1
+    return (), line(("moment ", "dim"), (f"{place}", "text"), (f" of {timeline.length}", "dim"))
+
+
+def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
+    """Three rows: names, forward, backward with the update marks at the right; one row where there is no more room."""
+    if height < 3:
+        return [strip(session, width, look)][:height]
+    moment, timeline = session.cursor, session.timeline
+    plan = _plan(session, width)
+    names: list[Span] = []
+    x = 0
+    for column, text, here in plan.labels:
+        if column > x or (column == x == 0):
+            names += [Span(" " * (column - x), "dim"), Span(text, "text bold" if here else "dim")]
+            x = column + len(text)
+    now = [Span("update", "text bold" if moment.phase == "update" else "dim")]
+    rows = [(*fit(names, plan.update, "dim"), *now)]
+    params = timeline.update
+    marks = _update_marks(session, plan, width)
+    below: list[Span]
+    if plan.step >= 3 and len(marks) == len(params):
+        below = [Span(f"{_short(p, params):{plan.step}}", _param_style(session, i)) for i, p in enumerate(params)]
+    else:
+        below = [Span(f"{len(params)} param{'s' if len(params) != 1 else ''}", "dim")]
+    for phase in ("forward", "backward"):
+        label = Span(f" {phase:{LABEL - 1}}", "text bold" if phase == moment.phase else "dim")
+        track = _track(session, plan, phase)
+        seed = plan.update - plan.turn >= SEED - 1 and phase == "backward"
+        if seed:
+            reached = moment.phase != "forward"
+            track = (*track, Span(" seed 1", "gradient" if reached else "dim"))
+        rows.append((label, *fit(track, plan.update - LABEL), *(marks if phase == "forward" else below)))
+    return [crop(row, 0, width) for row in rows]
+
+
+def strip(session: Any, width: int, look: Look) -> Line:
+    """The timeline in one row, for one panel at a time: `backward  ○──── ◀ ────● seed   moment 8 of 13`."""
+    moment = session.cursor
+    right = title(session, width, look)[1]
+    label = Span(f" {moment.phase:{LABEL - 1}}", "dim")
+    if moment.phase == "update":
+        params = session.timeline.update
+        head = (label, Span(" " * 1, "dim"), *_update_marks(session, _plan(session, width, 2), width - LABEL - length(right) - 4))
+        name = Span(f" {params[moment.index].name}", "parameter bold")
+        left: Line = (*head, name)
+    else:
+        room = width - LABEL - length(right) - 10
+        nodes = session.timeline.forward
+        spacing = max(1, min(5, room // max(1, len(nodes))))
+        plan = _window(session, nodes, LABEL + 1, spacing, max(1, room // spacing))
+        track = list(_track(session, plan, moment.phase, turn=False))
+        seed = [Span(" seed", "gradient")] if moment.phase == "backward" and not plan.after else []
+        left = (label, *track, *seed)
+    room = width - length(right) - 2
+    return (*fit(left, room, "dim"), *right)
+
+
+def _names(nodes: tuple[Node, ...]) -> tuple[str, ...]:
+    """A node's name here: the loss is `loss`."""
+    return tuple("loss" if node.name in ("loss", "L") and node.scope == "loss" else node.name for node in nodes)
+
+
+def _plan(session: Any, width: int, least: int = 0) -> Plan:
+    """Every node named, where the names fit; else the layers' names over one cell per node; else a window of that."""
+    timeline, nodes = session.timeline, session.timeline.forward
+    params = len(timeline.update)
+    seed = width >= 100
+    step = 4 if width >= 116 else 3 if width >= 100 else 2
+    marks = min(max(params * step, 8), max(10, width // 4))
+    tail = (SEED if seed else UPDATE) + marks
+    count = len(nodes)
+    names = _names(nodes) if count * 3 < width else ()
+    usual = 15 if width >= 116 else 12 if width >= 100 else 11
+    for spacing in range(usual if names else 0, max(map(len, names), default=0) + 1, -1):
+        turn = LABEL + (spacing - 1) // 2 + spacing * (count - 1) + _bend(spacing)
+        if turn + tail <= width and turn < width - 8:
+            columns = tuple(LABEL + (spacing - 1) // 2 + spacing * i for i in range(count))
+            here = timeline.node(session.cursor).id
+            labels = tuple(
+                (max(0, column - len(name) // 2), name, node.id == here)
+                for column, name, node in zip(columns, names, nodes, strict=True)
+            )
+            update = turn + (SEED if seed else UPDATE)
+            return Plan(nodes, columns, labels, turn, update, spacing, step, False, False, True)
+    room = max(1, width - LABEL - 3 - tail)
+    return _window(session, nodes, LABEL + 1, 2 if count * 2 <= room else 1, room // (2 if count * 2 <= room else 1),
+                   seed, step)  # fmt: skip
+
+
+def _bend(spacing: int) -> int:
+    return -(-spacing * 3 // 5)
+
+
+def _window(
+    session: Any, nodes: tuple[Node, ...], left: int, spacing: int, room: int, seed: bool = False, step: int = 2
+) -> Plan:
+    """As many nodes as there is room for, so chosen that the cursor's is among them; it moves by half a window."""
+    count = len(nodes)
+    here = _node_index(session)
+    if count <= room:
+        first = 0
+    else:
+        half = max(1, room // 2)
+        first = min(max(0, (here // half) * half - half // 2), count - room)
+    shown = nodes[first : first + room]
+    columns = tuple(left + spacing * i for i in range(len(shown)))
+    turn = columns[-1] + max(2, _bend(spacing)) if columns else left
+    labels, free, current = [], 0, nodes[here].scope or nodes[here].name
+    place = 0
+    for scope, group in groupby(shown, key=lambda n: n.scope or n.name):
+        size = len(tuple(group))
+        column = columns[place]
+        if column >= free and column + len(scope) < turn + 4:
+            labels.append((column, scope, scope == current))
+            free = column + len(scope) + 1
+        place += size
+    update = turn + (SEED if seed else UPDATE)
+    return Plan(shown, columns, tuple(labels), turn, update, spacing, step, first > 0, first + room < count, False)
+
+
+def _node_index(session: Any) -> int:
+    """Under which node of the forward pass the cursor stands."""
+    moment, timeline = session.cursor, session.timeline
+    last = len(timeline.forward) - 1
+    if moment.phase == "forward":
+        return int(moment.index)
+    if moment.phase == "update" or moment.index == 0:
+        return last
+    place = _places(timeline).get(timeline.node(moment).id)
+    return last if place is None else place
+
+
+def _places(timeline: Any) -> dict[int, int]:
+    """Node id to its place in the forward pass, made once per timeline."""
+    found = timeline.__dict__.get("_places")
+    if found is None:
+        found = timeline.__dict__["_places"] = {node.id: i for i, node in enumerate(timeline.forward)}
+    return found
+
+
+def _track(session: Any, plan: Plan, phase: str, turn: bool = True) -> Line:
+    """One of the two lines, from column LABEL on."""
+    moment, timeline = session.cursor, session.timeline
+    here, seed = _node_index(session), timeline.is_seed(moment)
+    forward, kind = phase == "forward", COLOURS[phase]
+    active, done = moment.phase == phase, ORDER.index(moment.phase) > ORDER.index(phase)
+    places = _places(timeline)
+    bad = getattr(session, "finding_nodes", None) or ()
+    cells: dict[int, tuple[str, str]] = {}
+    ends = (*plan.columns[1:], plan.turn if turn else plan.columns[-1])
+    for node, column, end in zip(plan.nodes, plan.columns, ends, strict=True):
+        place = places[node.id]
+        been = done or (active and not seed and (place <= here if forward else place >= here))
+        left = done or (active and not seed and (place < here if forward else place >= here))
+        for x in range(column, end):
+            cells[x] = ("━", kind) if left else ("─", "rule")
+        if (node.id, phase) in bad and been:
+            cells[column] = ("✗", "fail")
+        elif not forward and not node.wants_grad:
+            cells[column] = ("·", "dim")
+        else:
+            cells[column] = ("●", kind) if been else ("○", "dim")
+        if active and not seed and place == here:
+            cells |= _chip(column, phase, (node.id, phase) in bad)
+    if turn and plan.after:
+        cells[plan.turn] = (">", "dim")
+    elif turn:
+        turned = moment.phase != "forward"
+        cells[plan.turn] = (("┓" if forward else "┛", kind)) if turned else ("╮" if forward else "╯", "rule")
+    if plan.before:
+        cells[plan.columns[0] - 1] = ("<", "dim")
+    if active and seed:
+        cells |= _chip(plan.turn if turn else plan.columns[-1], phase, False)
+    spans: list[Span] = []
+    for x in range(LABEL, max(cells, default=LABEL) + 1):
+        glyph, style = cells.get(x, (" ", "dim"))
+        if spans and spans[-1].style == style:
+            spans[-1] = Span(spans[-1].text + glyph, style)
+        else:
+            spans.append(Span(glyph, style))
+    return tuple(spans)
+
+
+def _chip(column: int, phase: str, bad: bool) -> dict[int, tuple[str, str]]:
+    style = "chip-fail" if bad else f"chip-{phase}"
+    return {column - 1: (" ", style), column: (CHIPS[phase], style), column + 1: (" ", style)}
+
+
+def _param_style(session: Any, index: int) -> str:
+    moment = session.cursor
+    return "text bold" if moment.phase == "update" and moment.index == index else "dim"
+
+
+def _update_marks(session: Any, plan: Plan, width: int) -> list[Span]:
+    """`○   ○   ◆   ○`: one mark per parameter; the cursor's is a chip. As many as there is room for."""
+    moment, params = session.cursor, session.timeline.update
+    room = max(1, (width - plan.update) // plan.step)
+    here = moment.index if moment.phase == "update" else -1
+    first = 0
+    if len(params) > room:
+        first = min(max(0, here - room // 2), len(params) - room)
+    cells: dict[int, tuple[str, str]] = {}
+    for i in range(first, min(first + room, len(params))):
+        x = (i - first) * plan.step
+        if i == here:
+            mark = ("◆", "chip-update")
+        else:
+            mark = ("●", "parameter") if i < here else ("○", "dim")
+        cells[x] = mark
+        for gap in range(1, plan.step):
+            cells[x + gap] = (" ", "dim")
+    return [Span(glyph, style) for _, (glyph, style) in sorted(cells.items())]
+
+
+def _short(param: Node, params: tuple[Node, ...]) -> str:
+    """`W1`, `b1`: the symbol, numbered where several share it."""
+    symbol = param.symbol or param.label
+    same = [p for p in params if (p.symbol or p.label) == symbol]
+    if len(same) == 1:
+        return symbol[:3]
+    return f"{symbol}{same.index(param) + 1}"[:3]
