@@ -1,0 +1,217 @@
+"""Formulas as lines of spans, in one row, in the colours of their kinds.
+
+A `Names` maps what a definition calls its tensors to what the screen calls them (`x` → `layer1.z` in blue). Numbers are
+put in while printing, never before: nothing is evaluated or reordered, so `a·(1 - a)` becomes `0.5100·(1 - 0.5100)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bptui.model.numbers import field as number_field
+from bptui.model.spans import Line, Span
+from bptui.symbolic import tree as t
+from bptui.symbolic.tree import Statement, Tree
+
+Numbers = Callable[[str, tuple[int, ...] | None], float | None]
+"""The number to print for a tensor's element (None as the place: the bare name), or None to print its symbol."""
+
+_CHOICE, _OR, _AND, _NOT, _COMPARE, _ADD, _SIGMA, _MUL, _POWER, _ATOM = range(10)
+_SUPERSCRIPT = {"2": "²", "3": "³"}
+_PLAIN = Span("")
+
+
+@dataclass(frozen=True)
+class Names:
+    """How names are shown.
+
+    symbols   tensor or attribute → Span (symbol, kind); a name that is not in it is shown as it is, in text colour
+    letters   index → letter to show it by (the `q0`, `q1` of a derivative become `p`, `q`)
+    bare      tensors that are shown without indices (the op is elementwise)
+    numbers   see `Numbers`
+    """
+
+    symbols: Mapping[str, Span] = field(default_factory=dict)
+    letters: Mapping[str, str] = field(default_factory=dict)
+    bare: frozenset[str] = frozenset()
+    numbers: Numbers | None = None
+
+    def symbol(self, name: str) -> Span:
+        """The span for a name."""
+        return self.symbols.get(name) or Span(self.letters.get(name, name))
+
+
+def number(x: float) -> str:
+    """A number inside of a formula: 4 decimals as everywhere, not padded."""
+    return number_field(x).strip()
+
+
+def to_spans(formula: Any, names: Names | None = None, unicode: bool = True, style: str = "") -> Line:
+    """One line for a Tree, or for a SymPy expression. `style` (`bold`) is added to every span."""
+    tree = formula if isinstance(formula, Tree) else _from_sympy(formula)
+    spans = _Printer(names or Names(), unicode).print(tree, _CHOICE)
+    return merge(Span(s.text, f"{s.style} {style}".strip()) if style else s for s in spans)
+
+
+def definition(statements: Sequence[Statement], names: Names | None = None, unicode: bool = True) -> Line:
+    """A definition in the author's own form: the output's statement, then its helpers after `where`."""
+    printer = _Printer(names or Names(), unicode)
+    spans: list[Span] = printer.statement(statements[-1])
+    for n, helper in enumerate(statements[:-1]):
+        spans += [Span("  where " if n == 0 else ", ", "dim"), *printer.statement(helper)]
+    return merge(spans)
+
+
+def merge(spans: Any) -> Line:
+    """Neighbours of one style as one span, empty ones left out."""
+    out: list[Span] = []
+    for span in spans:
+        if out and out[-1].style == span.style:
+            out[-1] = Span(out[-1].text + span.text, span.style)
+        elif span.text:
+            out.append(span)
+    return tuple(out)
+
+
+def _from_sympy(expression: Any) -> Tree:
+    from bptui.symbolic.convert import from_sympy
+
+    return from_sympy(expression)
+
+
+class _Printer:
+    def __init__(self, names: Names, unicode: bool) -> None:
+        self.names, self.unicode = names, unicode
+        self.dot = "·" if unicode else "*"
+
+    def statement(self, s: Statement) -> list[Span]:
+        return [*self.print(s.target, _ADD, numbers=False), Span(" = "), *self.print(s.value, _CHOICE)]
+
+    def print(self, tree: Tree, outer: int, numbers: bool = True) -> list[Span]:
+        """`tree` as an operand of something that binds as tightly as `outer`; in parentheses where it binds less."""
+        spans, level = self.parts(tree, numbers)
+        return [Span("("), *spans, Span(")")] if level < outer else spans
+
+    def parts(self, tree: Tree, numbers: bool) -> tuple[list[Span], int]:
+        match tree:
+            case t.Number(value, text):
+                return [Span(text)], _ATOM if value >= 0 else _ADD
+            case t.Name(name):
+                return self.atom(name, None, numbers)
+            case t.Element(base, index):
+                return self.atom(base, index, numbers)
+            case t.Size(base, axis):
+                return [self.names.symbol(base), Span(f".shape[{axis}]")], _ATOM
+            case t.Add(terms, minus):
+                return self.add(terms, minus), _ADD
+            case t.Neg(of):
+                return [Span("-"), *self.print(of, _MUL)], _ADD
+            case t.Mul(factors):
+                spans: list[Span] = []
+                for n, factor in enumerate(factors):
+                    last = n == len(factors) - 1
+                    spans += [*([Span(self.dot)] if n else []), *self.print(factor, _SIGMA if last and n else _MUL)]
+                return spans, _SIGMA if isinstance(factors[-1], t.Fold) and factors[-1].sigma else _MUL
+            case t.Div(top, bottom, whole):
+                return [*self.print(top, _MUL), Span("//" if whole else "/"), *self.print(bottom, _POWER)], _MUL
+            case t.Mod(top, bottom):
+                return [*self.print(top, _MUL), Span(" % "), *self.print(bottom, _POWER)], _MUL
+            case t.Power(base, exponent):
+                return self.power(base, exponent)
+            case t.Call(function, arguments):
+                return self.call(function, arguments), _ATOM
+            case t.Fold():
+                return self.fold(tree)
+            case t.Choice(condition, yes, no):
+                test = [Span(" if "), *self.print(condition, _OR), Span(" else ")]
+                return [*self.print(yes, _OR), *test, *self.print(no, _CHOICE)], _CHOICE
+            case t.Compare(sign, left, right):
+                return [*self.print(left, _ADD), Span(f" {sign} "), *self.print(right, _ADD)], _COMPARE
+            case t.Logic("not", (part,)):
+                return [Span("not "), *self.print(part, _COMPARE)], _NOT
+            case t.Logic(word, parts):
+                level = _AND if word == "and" else _OR
+                out: list[Span] = []
+                for n, part in enumerate(parts):
+                    out += [*([Span(f" {word} ")] if n else []), *self.print(part, level + 1)]
+                return out, level
+            case t.Delta(left, right):
+                mark = "δ" if self.unicode else "delta"
+                inside = [*self.print(left, _ADD), Span(","), *self.print(right, _ADD)]
+                return [Span(f"{mark}["), *inside, Span("]")], _ATOM
+        raise TypeError(type(tree).__name__)
+
+    def atom(self, name: str, index: tuple[Tree, ...] | None, numbers: bool) -> tuple[list[Span], int]:
+        symbol = self.names.symbol(name)
+        if numbers and self.names.numbers is not None:
+            place = None if index is None else tuple(int(i.value) if isinstance(i, t.Number) else -1 for i in index)
+            if place is None or -1 not in place:
+                value = self.names.numbers(name, place)
+                if value is not None:
+                    negative = value < 0 or (value == 0 and str(value).startswith("-") and number(value) != "0")
+                    return [Span(number(value), symbol.style)], _ADD if negative else _ATOM
+        if not index or name in self.names.bare:
+            return [symbol], _ATOM
+        inside = [s for n, i in enumerate(index) for s in ([Span(",")] if n else []) + self.print(i, _ADD)]
+        spans = [Span("["), *inside, Span("]")]
+        if symbol.style.startswith("gradient"):
+            spans = [Span(s.text, symbol.style) for s in spans]
+        return [symbol, *spans], _ATOM
+
+    def add(self, terms: tuple[Tree, ...], minus: tuple[bool, ...]) -> list[Span]:
+        spans: list[Span] = []
+        for n, (term, taken) in enumerate(zip(terms, minus, strict=True)):
+            if n:
+                spans.append(Span(" - " if taken else " + "))
+            elif taken:
+                spans.append(Span("-"))
+            spans += self.print(term, _SIGMA if not isinstance(term, t.Add | t.Neg) else _ATOM)
+        return spans
+
+    def power(self, base: Tree, exponent: Tree) -> tuple[list[Span], int]:
+        if isinstance(exponent, t.Number) and exponent.value == 0.5:
+            return self.call("sqrt", (base,)), _ATOM
+        inside = self.print(base, _ATOM)
+        if self.unicode and isinstance(exponent, t.Number) and exponent.text in _SUPERSCRIPT:
+            return [*inside, Span(_SUPERSCRIPT[exponent.text])], _POWER
+        return [*inside, Span("**"), *self.print(exponent, _POWER)], _POWER
+
+    def call(self, function: str, arguments: tuple[Tree, ...]) -> list[Span]:
+        spans = [Span(f"{function}(")]
+        for n, argument in enumerate(arguments):
+            spans += [*([Span(", ")] if n else []), *self.print(argument, _CHOICE)]
+        return [*spans, Span(")")]
+
+    def fold(self, fold: t.Fold) -> tuple[list[Span], int]:
+        if fold.sigma:
+            mark = "Σ" if self.unicode and fold.kind == "sum" else fold.kind
+            spans: list[Span] = []
+            for r in fold.ranges:
+                spans += [Span(f"{mark}_{self.names.symbol(r.index).text}"), *self.limits(r), Span(" ")]
+            if fold.conditions:
+                spans += [Span("["), *self.print(t.Logic("and", fold.conditions), _CHOICE), Span("] ")]
+            return [*spans, *self.print(fold.body, _SIGMA)], _SIGMA
+        spans = [Span(f"{fold.kind}("), *self.print(fold.body, _CHOICE)]
+        for r in fold.ranges:
+            spans += [Span(f" for {self.names.symbol(r.index).text}")]
+            if r.high is not None:
+                low = [] if r.low is None else [*self.print(r.low, _ADD), Span(", ")]
+                spans += [Span(" in range("), *low, *self.print(r.high, _ADD), Span(")")]
+        for condition in fold.conditions:
+            spans += [Span(" if "), *self.print(condition, _OR)]
+        return [*spans, Span(")")], _ATOM
+
+    def limits(self, r: t.Range) -> list[Span]:
+        if r.high is None or r.whole:
+            return []
+        low = [] if r.low is None else [*self.print(r.low, _ADD), Span("≤" if self.unicode else "<=")]
+        return [Span("["), *low, Span(f"{self.names.symbol(r.index).text}<"), *self.print(r.high, _ADD), Span("]")]
+
+
+def to_latex(formula: Any, names: Names | None = None) -> str:
+    """A Tree, or a SymPy expression, as LaTeX: see `bptui.symbolic.latex`."""
+    from bptui.symbolic.latex import to_latex as write
+
+    return write(formula, names)
