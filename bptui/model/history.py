@@ -22,6 +22,9 @@ from bptui.model.values import Recording
 MAX_STEPS = 10_000_000
 """Training steps that one history keeps: their losses alone are 80 MB."""
 
+FIRST_INTERVAL = 4
+"""Training steps from one checkpoint to the next, until the budget is reached: seeking costs at most as many steps."""
+
 CHUNK_SECONDS = 0.02
 """How long training runs between two looks at `cancelled`: one frame of the screen or so."""
 
@@ -37,6 +40,21 @@ class Programmed(Protocol):
         """A new one, at step 0."""
 
 
+class Pace:
+    """How many training steps to run at once so that they take CHUNK_SECONDS: measured, from 1 up."""
+
+    def __init__(self) -> None:
+        self.chunk = 1
+        self._begun = 0.0
+
+    def __enter__(self) -> None:
+        self._begun = perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        spent = perf_counter() - self._begun
+        self.chunk = max(1, min(2 * self.chunk, int(self.chunk * CHUNK_SECONDS / max(spent, 1e-9))))
+
+
 class Rows:
     """States of the steps first, first + every, first + 2·every, … in one block that never grows beyond `limit` rows.
 
@@ -45,7 +63,7 @@ class Rows:
 
     def __init__(self, limit: int, length: int, dtype: np.dtype[np.generic]) -> None:
         self._block = np.empty((max(limit, 2), length), dtype)
-        self.first, self.every, self.count = 0, 1, 0
+        self.clear(0, 1)
 
     def clear(self, first: int, every: int) -> None:
         """Forget all; the next row is of step `first`."""
@@ -65,7 +83,7 @@ class Rows:
             return
         if self.count == len(self._block):
             kept = self._block[::2]
-            self._block[: len(kept)] = kept  # rows move to the front only, each to a place that was already read
+            self._block[: len(kept)] = kept
             self.count, self.every = len(kept), self.every * 2
             if not self.wants(program.step):
                 return
@@ -80,6 +98,11 @@ class Rows:
 
     def __getitem__(self, step: int) -> Array:
         return self._block[(step - self.first) // self.every]
+
+    @property
+    def limit(self) -> int:
+        """How many rows there are at most."""
+        return len(self._block)
 
     @property
     def nbytes(self) -> int:
@@ -105,6 +128,7 @@ class History:
             checkpoint_bytes = min(max(16 * 2**20, 600 * size), 256 * 2**20)
         length = size // program.dtype.itemsize
         self._checkpoints = Rows(min(checkpoint_bytes // size, MAX_STEPS), length, program.dtype)
+        self._checkpoints.clear(0, FIRST_INTERVAL)
         self._window = Rows(min(max(window_bytes // size, 16), 4096), length, program.dtype)
         self._losses = np.empty(1024, program.dtype)
         self._steps = 0
@@ -147,27 +171,23 @@ class History:
         if to <= self._steps:
             return self._steps
         self._to_head()
-        program, start, chunk = self._program, self._steps, 1
+        start, pace = self._steps, Pace()
         while self._steps < to:
-            begun = perf_counter()
-            for _ in range(chunk):
-                if self._steps >= to:
-                    break
-                self._run_head(to)
-            spent = perf_counter() - begun
-            chunk = max(1, min(2 * chunk, int(chunk * CHUNK_SECONDS / max(spent, 1e-9))))
+            stop = min(to, self._steps + pace.chunk)
+            with pace:
+                while self._steps < stop:
+                    self._run_head(stop)
             if progress is not None:
                 progress(self._steps - start, to - start)
-            if cancelled is not None and cancelled():
+            if self._steps < to and cancelled is not None and cancelled():
                 break
-        assert program.step == self._steps
         return self._steps
 
     def _run_head(self, to: int) -> None:
-        """Run to the next checkpoint, at most 64 steps."""
+        """Run to the next checkpoint, at most to `to`."""
         program = self._program
         self._checkpoints.keep(program)
-        count = min(to - self._steps, self._checkpoints.until(program.step), 64)
+        count = min(to, program.step + self._checkpoints.until(program.step)) - program.step
         self._grow(self._steps + count)
         program.run(count, self._losses[self._steps : self._steps + count])
         self._steps = program.step
@@ -186,62 +206,57 @@ class History:
         self._head = None
 
     # ------------------------------------------------------------------------------------------------- back
-    def recording(
-        self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None
-    ) -> Recording | None:
-        """Everything of one training step, trained up to it first where it has not been run yet.
-
-        None where `cancelled` said so; without it, always a Recording.
-        """
-        if step < 0:
-            raise IndexError(step)
+    def recording(self, step: int) -> Recording:
+        """Everything of one training step, trained up to it first where it has not been run yet."""
         found = self._cache.get(step)
         if found is not None:
             self._cache.move_to_end(step)
             return found
-        if step > self._steps and self.advance(step, progress, cancelled) < step:
-            return None
-        if not self._reach(step, progress, cancelled):
-            return None
+        self.seek(step)
         if step == self._steps:
             self._run_head(step + 1)
-            found = self._program.recording()
         else:
-            found = self._program.record()
-        self._cache[step] = found
+            self._program.run()
+        found = self._cache[step] = self._program.recording()
         while len(self._cache) > self._cached:
             self._cache.popitem(last=False)
         return found
 
-    def _reach(self, step: int, progress: Progress | None, cancelled: Cancelled | None) -> bool:
-        """Bring the program to the start of a step that has been run (or to the head). False where it was cancelled."""
-        program = self._program
-        if step == self._steps:
-            self._to_head()
+    def seek(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
+        """Go to the start of a training step, so that `recording(step)` is then at once there. False where it was cancelled."""
+        if step < 0:
+            raise IndexError(step)
+        if step in self._cache:
             return True
+        if step >= self._steps:
+            reached = self.advance(step, progress, cancelled)
+            self._to_head()
+            return reached == step
+        program, window = self._program, self._window
         if program.step == self._steps and self._head is None:
             self._head = program.save()
-        starts = [(at, rows) for rows in (self._checkpoints, self._window) if (at := rows.nearest(step)) is not None]
+        starts = [(at, rows) for rows in (self._checkpoints, window) if (at := rows.nearest(step)) is not None]
         start, rows = max(starts, key=lambda pair: pair[0])
         if not start <= program.step <= step:
             program.load(rows[start], start)
         distance = step - program.step
-        if distance > 1 or self._window.nearest(step) is None:
-            limit = len(self._window._block)
-            self._window.clear(program.step, -(-(distance + 1) // limit))
-        begun, done, chunk = program.step, 0, 1
+        if distance > 1 or window.nearest(step) is None:
+            window.clear(program.step, every=-(-(distance + 1) // window.limit))
+        return self._replay(step, progress, cancelled)
+
+    def _replay(self, step: int, progress: Progress | None, cancelled: Cancelled | None) -> bool:
+        """Run up to `step`, keeping states in the window on the way. False where it was cancelled."""
+        program, window = self._program, self._window
+        start, pace = program.step, Pace()
         while program.step < step:
-            clock = perf_counter()
-            stop = min(step, program.step + chunk)
-            while program.step < stop:
-                self._window.keep(program)
-                program.run(min(max(self._window.until(program.step), 1), stop - program.step))
-            done = program.step - begun
-            chunk = max(1, min(2 * chunk, int(chunk * CHUNK_SECONDS / max(perf_counter() - clock, 1e-9))))
-            if program.step < step:
-                if progress is not None:
-                    progress(done, distance)
-                if cancelled is not None and cancelled():
-                    return False
-        self._window.keep(program)
+            stop = min(step, program.step + pace.chunk)
+            with pace:
+                while program.step < stop:
+                    window.keep(program)
+                    program.run(min(max(window.until(program.step), 1), stop - program.step))
+            if progress is not None:
+                progress(program.step - start, step - start)
+            if program.step < step and cancelled is not None and cancelled():
+                return False
+        window.keep(program)
         return True
