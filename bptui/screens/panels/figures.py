@@ -1,0 +1,60 @@
+"""What all panels that show numbers share: a number in its column, the kind of a node, a window on something larger."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from bptui.model.graph import Node
+from bptui.model.numbers import field
+from bptui.model.spans import Line, Span
+
+DOTS = "…"
+
+
+def kind_of(node: Node) -> str:
+    """The style word for a node's own numbers: computed are values, trained are parameters, given ones plain text."""
+    return {"op": "value", "param": "parameter"}.get(node.role, "text")
+
+
+def symbol_of(node: Node) -> str:
+    """How formulas write the node."""
+    return node.symbol or node.label
+
+
+def figure(x: float | None, width: int, decimals: int, style: str) -> Line:
+    """A number in `width` cells; NaN and inf reversed in the colour of failure, whatever the style says."""
+    text = field(x, width, decimals)
+    if x is None:
+        return (Span(text, "dim"),)
+    if math.isfinite(x):
+        return (Span(text, style),)
+    word = text.strip()
+    room = min(width, len(word) + 1)
+    return (Span(" " * (width - room), without_weights(style)), Span(word.rjust(room), "fail reverse"))
+
+
+def shown(text: str, x: float | None, style: str, pad: int = 0) -> Span:
+    """A ready text of the number `x`, reversed where it is not finite."""
+    if x is not None and not math.isfinite(x):
+        return Span(f" {text} ", "fail reverse")
+    return Span(text.rjust(pad), style)
+
+
+def without_weights(style: str) -> str:
+    """The style without bold, reverse and underline: for blanks beside a reversed number."""
+    return " ".join(w for w in style.split() if w not in ("bold", "reverse", "underline")) or "text"
+
+
+def window(size: int, room: int, at: int) -> tuple[int, int]:
+    """Which `room` of `size` rows or columns are seen, so that `at` is among them, in the middle where that is possible."""
+    room = max(0, min(room, size))
+    start = max(0, min(at - room // 2, size - room))
+    return start, start + room
+
+
+def scalar(array: Any, at: tuple[int, ...]) -> float | None:
+    """One element as a float; None where there is no array or no such element."""
+    if array is None or len(at) != array.ndim or any(not 0 <= i < n for i, n in zip(at, array.shape, strict=True)):
+        return None
+    return float(array[at])

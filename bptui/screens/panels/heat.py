@@ -1,0 +1,120 @@
+"""Heat maps: one cell of two columns per number, its sign printed, its size as a fill. Never colour alone.
+
+A cell is `-` or a blank, and the fill: one of five backgrounds by |v|/max (linear, per tensor), or, in 16 colours and
+without colour, one of four shades in the kind's colour. An exact zero is `·`, NaN `N`, inf `I`, the selected one `[]`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bptui.model.numbers import decimals_for, field
+from bptui.model.spans import Line, Span
+from bptui.screens.look import Look, length
+
+CELL = 2
+STEPS = 5
+SHADES, ASCII_SHADES = "░▒▓█", ":=%#"
+RAMPS = ("value", "gradient", "parameter")
+
+
+def largest(array: Any) -> float:
+    """The largest finite |v|: what the ramp ends at. 0 where there is none."""
+    size = np.abs(np.asarray(array, dtype=np.float64))
+    size = size[np.isfinite(size)]
+    return float(size.max()) if size.size else 0.0
+
+
+def cells(
+    array: Any, kind: str, look: Look, *, top: float | None = None, selected: tuple[int, int] | None = None
+) -> list[Line]:
+    """One line of two-column cells per row of an array of at most two axes (a vector is one row, a number one cell).
+
+    kind      value, gradient or parameter; anything else is drawn as a value
+    top       what the ramp ends at, where `array` is a part of something larger
+    selected  (row, column) of the cell that is marked `[]`
+    """
+    table = np.atleast_2d(np.asarray(array, dtype=np.float64))
+    if table.ndim != 2:
+        raise ValueError("a heat map has at most two axes; choose a slice")
+    top = largest(table) if top is None else top
+    steps = len(SHADES) if look.ansi else STEPS
+    with np.errstate(all="ignore"):
+        part = np.abs(table) / top if top > 0 else np.zeros_like(table)
+        level = np.minimum(np.nan_to_num(part, nan=0.0, posinf=0.0) * steps, steps - 1).astype(int)
+    rows = []
+    for y, (values, levels) in enumerate(zip(table.tolist(), level.tolist(), strict=True)):
+        spans: list[Span] = []
+        for x, (value, step) in enumerate(zip(values, levels, strict=True)):
+            text, style = _cell(value, step, kind if kind in RAMPS else "value", look, selected == (y, x))
+            if spans and spans[-1].style == style:
+                spans[-1] = Span(spans[-1].text + text, style)
+            else:
+                spans.append(Span(text, style))
+        rows.append(tuple(spans))
+    return rows
+
+
+def _cell(value: float, step: int, kind: str, look: Look, selected: bool) -> tuple[str, str]:
+    if value != value or value in (float("inf"), float("-inf")):
+        letter = "N" if value != value else "I"
+        text = "[]" if selected else ("-" if value == float("-inf") else " ") + letter
+        return text, "fail reverse"
+    if value == 0:
+        return ("[]", "text bold reverse" if look.ansi else "text bold") if selected else (" " + _zero(look), "dim")
+    if not look.ansi:
+        return "[]" if selected else "- " if value < 0 else "  ", f"heat-{kind}-{step} bold"
+    if selected:
+        return "[]", f"{kind} bold reverse"
+    return ("-" if value < 0 else " ") + (SHADES if look.unicode else ASCII_SHADES)[step], kind
+
+
+def _zero(look: Look) -> str:
+    return "·" if look.unicode else "."
+
+
+def ramp(kind: str, look: Look) -> Line:
+    """The fills from the smallest to the largest, without numbers."""
+    kind = kind if kind in RAMPS else "value"
+    if look.ansi:
+        return (Span("".join(f" {shade}" for shade in (SHADES if look.unicode else ASCII_SHADES)), kind),)
+    return tuple(Span("  ", f"heat-{kind}-{step} bold") for step in range(STEPS))
+
+
+def legend(array: Any, kind: str, look: Look, width: int) -> list[Line]:
+    """`0  ·▕ramp▏ max   - negative`, then smallest, largest, and how many are exactly zero, NaN or inf. At most `width`
+    wide: parts that do not fit go to a line of their own, and the words go first."""
+    array = np.asarray(array, dtype=np.float64)
+    decimals = decimals_for(array)
+    paint = kind if kind in RAMPS else "text"
+
+    def number(x: float) -> str:
+        return field(x, 8, decimals).strip()
+
+    scale = [(Span(f"0  {_zero(look)}", "dim"), *ramp(kind, look), Span(f" {number(largest(array))}", "dim"))]
+    scale.append((Span("- negative", "dim"),))
+    finite = array[np.isfinite(array)]
+    parts: list[Line] = []
+    if finite.size:
+        parts.append((Span("min ", "dim"), Span(number(float(finite.min())), paint)))
+        parts.append((Span("max ", "dim"), Span(number(float(finite.max())), paint)))
+    zeros = int((array == 0).sum())
+    parts.append((Span("zero ", "dim"), Span(str(zeros), "text"), Span(f" of {array.size}", "dim")))
+    nans, infs = int(np.isnan(array).sum()), int(np.isinf(array).sum())
+    parts += [(Span(f" {n} {word} ", "fail reverse"),) for n, word in ((nans, "NaN"), (infs, "inf")) if n]
+    return [*flow(scale, width, 3), *flow(parts, width, 2)]
+
+
+def flow(parts: list[Line], width: int, gap: int) -> list[Line]:
+    """Parts one after the other, in as many lines as they need; a part wider than the line is left out."""
+    rows: list[list[Span]] = []
+    for part in parts:
+        if length(part) > width:
+            continue
+        if rows and length(rows[-1]) + gap + length(part) <= width:
+            rows[-1] += [Span(" " * gap, "dim"), *part]
+        else:
+            rows.append(list(part))
+    return [tuple(row) for row in rows]
