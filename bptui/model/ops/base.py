@@ -28,7 +28,7 @@ class Emit(Protocol):
     dtype: np.dtype[Any]
 
     def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
-        """Run `function(*args, **kwargs)` here at each training step. Its result is dropped: it writes into an argument."""
+        """Run `function(*args, **kwargs)` here at each training step. Its result is dropped: it fills an argument."""
 
     def temp(self, shape: Shape, dtype: Any = None) -> Array:
         """A scratch array; keeps its content until the end of the step, is not recorded."""
@@ -38,12 +38,15 @@ class Emit(Protocol):
 
 
 Forward = Callable[[Emit, Sequence[Array], Array, Attributes], Any]
-"""`forward(emit, inputs, out, attributes)`: emit the calls that fill `out`. What it returns is handed to `vjp` as `saved`."""
+"""`forward(emit, inputs, out, attributes)`: emit the calls that fill `out`. What it returns is `vjp`'s `saved`."""
 
-Vjp = Callable[[Emit, Array, Sequence[Array], Array, Attributes, Sequence[Array | None], Any], Sequence[Array | None] | None]
-"""`vjp(emit, upstream, inputs, out, attributes, into, saved)`: emit the calls that fill `into[i]` with the contribution to
-input i, or leave it where `into[i]` is None (no gradient is wanted). `upstream` is ∂L/∂out, in the shape of `out`.
-It may return, per input, an array that already IS the contribution (a view of `upstream`, say), in the place of writing.
+Vjp = Callable[
+    [Emit, Array, Sequence[Array], Array, Attributes, Sequence[Array | None], Any], Sequence[Array | None] | None
+]
+"""`vjp(emit, upstream, inputs, out, attributes, into, saved)`: emit the calls that fill `into[i]` with the contribution
+to input i, or leave it where `into[i]` is None (no gradient is wanted). `upstream` is ∂L/∂out, in the shape of `out`.
+It may return, per input, an array that already IS the contribution (a view of `upstream`, say), and then leaves `into[i]`
+unwritten: None in its place, or None for all, means that `into` was filled.
 `into[i]` has the shape of input i, or, where the op broadcasts, that input's shape before broadcasting was undone
 (`Op.spread`): the engine sums over the stretched axes and adds up the contributions; a vjp never does."""
 
@@ -82,6 +85,7 @@ class Attribute:
 
 
 Definition = str | Callable[[Signature], str]
+Hint = str | Mapping[str, str] | Callable[[Signature], str | Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -94,16 +98,24 @@ class Op:
     shape       output shape from input shapes and attributes; raises ValueError naming argument and both shapes
     forward, vjp see `Forward`, `Vjp`
     attributes  its keyword arguments
-    hint        a display form per input of ∂y/∂input, in terms of inputs and `y`; shown only where SymPy proves it equal
+    hint        a display form of ∂y/∂input, in terms of inputs and `y`: for the first differentiable input, or by the
+                input's name, or a function of the Signature (docs/definitions.md, "Hints"); shown only where SymPy
+                proves it equal
     elementwise the definition is written without indices and holds for each element; inputs broadcast
     broadcasts  inputs broadcast against each other in some axes (elementwise, matmul's batch axes, a bias)
-    spread      (input position, input shapes, output shape) → shape that the vjp fills for this input, where it is larger than the input
+    spread      (input position, input shapes, output shape) → shape that the vjp fills for this input, where it may be
+                larger than the input
     indices     names of the inputs that hold whole numbers (labels, positions); they have no gradient
     fixed       names of other inputs without a gradient (a mask, a condition)
     analytic    a complex step is a valid check (no abs, max, comparison of values)
     convention  what it does where there is a choice (relu'(0) = 0; ties; mean or sum), said on the screen
-    symbol      how the formula line writes it, with `{0}`, `{1}` for the inputs ("{0} @ {1} + {2}"); default "name({0}, {1})"
+    symbol      how the formula line writes it, with `{0}`, `{1}` for the inputs ("{0} @ {1} + {2}") and `{exponent}` for
+                an attribute; default "name({0}, {1})"
     doc         one line for the documentation
+    variant     (input shapes, attributes) → name of the row that this use really is, or None for this row:
+                cross_entropy with probabilities in the place of labels. Whoever makes a Node asks first
+    bounds      (input shapes, attributes) → for inputs that hold whole numbers: the lowest that is allowed, and one
+                past the highest
     """
 
     name: str
@@ -114,7 +126,7 @@ class Op:
     vjp: Vjp
     doc: str = ""
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
-    hint: Mapping[str, str] | str | None = None
+    hint: Hint | None = None
     elementwise: bool = False
     broadcasts: bool = False
     spread: Callable[[int, Sequence[Shape], Shape], Shape] | None = None
@@ -123,6 +135,8 @@ class Op:
     analytic: bool = True
     convention: str = ""
     symbol: str = ""
+    variant: Callable[[Sequence[Shape], Attributes], str | None] | None = None
+    bounds: Callable[[Sequence[Shape], Attributes], Mapping[str, tuple[int, int]]] | None = None
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -147,20 +161,30 @@ class Op:
                 )
                 for shape in shapes
             )
-        static = tuple(sorted((k, v) for k, v in attributes.items() if k in self.attributes and self.attributes[k].static))
+        known = self.attributes
+        static = tuple(sorted((k, v) for k, v in attributes.items() if k in known and known[k].static))
         return Signature(self.name, static, tuple(len(s) for s in shapes), stretched, len(out))
 
     def define(self, signature: Signature) -> str:
         """The definition's text for this signature."""
         return self.definition(signature) if callable(self.definition) else self.definition
 
+    def hint_for(self, signature: Signature, wrt: str) -> str | None:
+        """The display form of ∂y/∂wrt that this row suggests, if any. A suggestion: it has to be proved."""
+        hint = self.hint(signature) if callable(self.hint) else self.hint
+        if isinstance(hint, str):
+            differentiable = [name for i, name in enumerate(self.input_names) if self.differentiable(i)]
+            return hint if differentiable[:1] == [wrt] else None
+        return hint.get(wrt) if hint else None
+
 
 @dataclass(frozen=True)
 class Composite:
     """An operation that is a graph of others: it has no numbers of its own, its parts have (layer_norm, lstm_cell).
 
-    `build(use, inputs, attributes)` makes the parts with `use(op name, *inputs, name=..., **attributes)` and returns the
-    last one; inputs are handles as the caller of `use` gave them. The parts share a scope, so that they fold to one card.
+    `build(use, inputs, attributes)` makes the parts with `use(op name, *inputs, name=..., **attributes)` and returns
+    the last one; inputs are handles as the caller of `use` gave them, with at least `.shape` (a Node has it); a number
+    may stand for an input. The parts share a scope, so that they fold to one card. Raises ValueError as `Op.shape` does.
     """
 
     name: str
