@@ -1,0 +1,223 @@
+"""Data sets that are drawn (xor, circles, moons, spirals, blobs) and data files (CSV, NPZ). Bounded, never unpickled.
+
+Each drawn set is a function (samples, noise, seed) → (inputs (samples, 2), class numbers (samples,)).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import stat
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bptui.model.arrays import MAX_ELEMENTS
+from bptui.model.batches import draw
+from bptui.model.errors import UserError, did_you_mean
+from bptui.model.initializers import Source
+from bptui.model.ops.base import Array
+
+MAX_SAMPLES = 1_000_000
+MAX_FILE = 64 * 2**20
+"""Bytes of a data file, and of what an NPZ unpacks to."""
+DATA = 4
+"""The purpose of a draw (see `bptui.model.batches.draw`)."""
+
+Pair = tuple[Array, Array]
+
+
+def _noise(count: int, noise: float, seed: int) -> Array:
+    return Source(seed, 2**40, DATA).normal((count, 2), 0, noise)
+
+
+def _unit(count: int, seed: int, stream: int) -> Array:
+    return (draw(seed, DATA, 0, count, stream) >> np.uint64(11)) * 2.0**-53
+
+
+def xor(samples: int, noise: float, seed: int) -> Pair:
+    """The four corners 00 01 10 11, over and over; class = exclusive or."""
+    corner = np.arange(samples) % 4
+    inputs = np.stack((corner // 2, corner % 2), axis=1).astype(np.float64)
+    return inputs + _noise(samples, noise, seed), (corner // 2) ^ (corner % 2)
+
+
+def circles(samples: int, noise: float, seed: int) -> Pair:
+    """Two rings around the origin, radius 1 (class 0) and 0.5 (class 1)."""
+    labels = np.arange(samples) % 2
+    angle = 2 * np.pi * (np.arange(samples) // 2) / max((samples + 1) // 2, 1)
+    radius = np.where(labels == 0, 1.0, 0.5)
+    return np.stack((radius * np.cos(angle), radius * np.sin(angle)), axis=1) + _noise(samples, noise, seed), labels
+
+
+def moons(samples: int, noise: float, seed: int) -> Pair:
+    """Two interleaved half circles (scikit-learn's make_moons)."""
+    labels = np.arange(samples) % 2
+    angle = np.pi * (np.arange(samples) // 2) / max((samples + 1) // 2 - 1, 1)
+    across = np.where(labels == 0, np.cos(angle), 1 - np.cos(angle))
+    up = np.where(labels == 0, np.sin(angle), 0.5 - np.sin(angle))
+    return np.stack((across, up), axis=1) + _noise(samples, noise, seed), labels
+
+
+def spirals(samples: int, noise: float, seed: int) -> Pair:
+    """Two spirals of 1.75 turns, half a turn apart (TensorFlow Playground's)."""
+    labels = np.arange(samples) % 2
+    along = (np.arange(samples) // 2) / max((samples + 1) // 2, 1)
+    angle = 1.75 * along * 2 * np.pi + labels * np.pi
+    return np.stack((along * np.sin(angle), along * np.cos(angle)), axis=1) + _noise(samples, noise, seed), labels
+
+
+def blobs(samples: int, noise: float, seed: int) -> Pair:
+    """Three clouds on a circle of radius 2; `noise` is their standard deviation."""
+    labels = np.arange(samples) % 3
+    angle = 2 * np.pi * (labels / 3 + _unit(1, seed, 1)[0])
+    return 2 * np.stack((np.cos(angle), np.sin(angle)), axis=1) + _noise(samples, noise, seed), labels
+
+
+DATASETS: Mapping[str, tuple[Callable[[int, float, int], Pair], int, float]] = {
+    "xor": (xor, 4, 0.0),
+    "circles": (circles, 100, 0.05),
+    "moons": (moons, 100, 0.1),
+    "spirals": (spirals, 100, 0.0),
+    "blobs": (blobs, 90, 0.5),
+}
+"""name → (function, default samples, default noise)"""
+
+
+def read_bounded(path: Path, where: str, limit: int) -> bytes:
+    """A file's bytes. A UserError where it is missing, is no regular file, cannot be read, or is larger than `limit`; its size is
+    known before anything is read."""
+    try:
+        found = os.stat(path)
+        if stat.S_ISDIR(found.st_mode):
+            raise UserError(where, f"'{path}' is a folder", "a file is expected")
+        if not stat.S_ISREG(found.st_mode):
+            raise UserError(where, f"'{path}' is not a regular file")
+        if found.st_size > limit:
+            raise UserError(where, f"the file has {found.st_size:,} bytes", f"at most {limit:,}")
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except FileNotFoundError:
+        raise UserError(where, f"there is no file '{path}'") from None
+    except (OSError, ValueError) as problem:
+        raise UserError(where, f"cannot read '{path}': {getattr(problem, 'strerror', None) or problem}") from None
+    if len(content) > limit:
+        raise UserError(where, "the file grows while it is read", f"at most {limit:,} bytes")
+    return content
+
+
+def read_text(path: Path, where: str, limit: int) -> str:
+    """A file's text, UTF-8 with or without a byte order mark."""
+    content = read_bounded(path, where, limit)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(where, f"'{path}' is not text", "UTF-8 is expected") from None
+    if "\0" in text:
+        raise UserError(where, f"'{path}' is not text", "UTF-8 is expected")
+    return text
+
+
+def from_file(path: Path, where: str, target_columns: int | Sequence[str] = 1) -> Pair:
+    """(inputs, targets) of a .csv or .npz file; targets are (samples, columns), or what the NPZ holds."""
+    if path.suffix.lower() == ".npz":
+        arrays = read_npz(path, where)
+        for inputs, targets in (("inputs", "targets"), ("x", "y"), ("X", "y")):
+            if inputs in arrays and targets in arrays:
+                return arrays[inputs], arrays[targets]
+        raise UserError(
+            where,
+            f"'{path.name}' holds {', '.join(arrays) or 'nothing'}",
+            "arrays 'inputs' and 'targets', or 'x' and 'y'",
+        )
+    if path.suffix.lower() == ".csv":
+        return read_csv(path, where, target_columns)
+    raise UserError(where, f"'{path.name}' is neither .csv nor .npz")
+
+
+def read_npz(path: Path, where: str) -> dict[str, Array]:
+    """The arrays of an NPZ file. Pickled objects are refused; sizes are added up before anything is unpacked."""
+    content = read_bounded(path, where, MAX_FILE)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            total = sum(item.file_size for item in archive.infolist())
+        if total > MAX_FILE:
+            raise UserError(where, f"'{path.name}' unpacks to {total:,} bytes", f"at most {MAX_FILE:,}")
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except UserError:
+        raise
+    except Exception as problem:  # zlib, struct, zipfile and NumPy each have their own for a broken file
+        raise UserError(where, f"'{path.name}' is not a readable NPZ file: {str(problem)[:80]}") from None
+
+
+def read_csv(path: Path, where: str, target_columns: int | Sequence[str] = 1) -> Pair:
+    """Inputs and targets of a table of numbers. A first row that is not numbers names the columns.
+
+    target_columns  how many of the last columns are targets, or the names of the columns
+    """
+    text = read_text(path, where, MAX_FILE)
+    sample = text[:4096]
+    delimiter = max(",;\t", key=sample.count)
+    rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    header: list[str] = []
+    numbers: list[list[float]] = []
+    try:
+        for line, row in enumerate(rows, 1):
+            if not any(cell.strip() for cell in row):
+                continue
+            try:
+                found = [float(cell) for cell in row]
+            except ValueError:
+                if numbers or header:
+                    bad = next(cell for cell in row if not _is_number(cell))
+                    raise UserError(
+                        f"{where}: {path.name} line {line}", f"{bad.strip()[:30]!r} is not a number"
+                    ) from None
+                header = [cell.strip() for cell in row]
+                continue
+            width = len(numbers[0]) if numbers else len(header) or len(found)
+            if len(found) != width:
+                raise UserError(
+                    f"{where}: {path.name} line {line}", f"{len(found)} columns", f"{width} as in the rows above"
+                )
+            numbers.append(found)
+            if len(numbers) * width > MAX_ELEMENTS:
+                raise UserError(where, f"'{path.name}' has more than {MAX_ELEMENTS:,} numbers")
+    except csv.Error as problem:
+        raise UserError(where, f"'{path.name}' is not a CSV file: {problem}") from None
+    if not numbers:
+        raise UserError(where, f"'{path.name}' has no rows of numbers")
+    table = np.array(numbers)
+    chosen = _columns(target_columns, header, table.shape[1], where)
+    rest = [column for column in range(table.shape[1]) if column not in chosen]
+    if not rest:
+        raise UserError(
+            where, f"'{path.name}' has {table.shape[1]} columns, all of them targets", "at least one input column"
+        )
+    return table[:, rest], table[:, chosen]
+
+
+def _columns(wanted: int | Sequence[str], header: list[str], width: int, where: str) -> list[int]:
+    """Which columns are the targets."""
+    if isinstance(wanted, int):
+        return list(range(max(width - wanted, 0), width))
+    for name in wanted:
+        if name not in header:
+            known = ", ".join(header) if header else "the file has no header"
+            raise UserError(
+                f"{where}: target_columns", f"there is no column '{name}'", did_you_mean(name, header, known)
+            )
+    return [header.index(name) for name in wanted]
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,429 @@
+"""Formulas: text in Python's own syntax to a Graph. The text is read through `ast` with a whitelist and never executed.
+
+    z = x @ W + b; a = sigmoid(z)
+    L = mse(a, y)
+
+Every operation of `bptui.model.ops` is a function under its name, with its attributes as keywords; `+ - * / ** @`, unary
+minus, `x[1:, ::2]`, `x[labels]` and `x.T` work. The last statement is the loss.
+"""
+
+from __future__ import annotations
+
+import ast
+import unicodedata
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, NoReturn
+
+from bptui.model.arrays import array
+from bptui.model.build import Builder, find, fold_numbers, settle, signature, variant
+from bptui.model.errors import UserError, did_you_mean
+from bptui.model.graph import Graph, Node, Role
+from bptui.model.ops.base import Array, Composite, Op, Shape
+
+MAX_CHARACTERS = 20_000
+MAX_DEPTH = 60
+MAX_PARTS = 20_000
+MAX_NAME = 64
+MAX_DIGITS = 15
+
+OPERATORS: Mapping[type[ast.operator], tuple[str, str]] = {
+    ast.Add: ("+", "add"),
+    ast.Sub: ("-", "sub"),
+    ast.Mult: ("*", "mul"),
+    ast.Div: ("/", "div"),
+    ast.Pow: ("**", "pow"),
+    ast.MatMult: ("@", "matmul"),
+}
+"""Python's operators and the operations that they are."""
+
+Value = Node | float
+
+
+class Data(NamedTuple):
+    """Samples in the place of a given value: all of them at once, or `size` in each step. They have no gradient."""
+
+    array: Array
+    size: int
+
+    @property
+    def shape(self) -> Shape:
+        """What one step sees."""
+        return (self.size, *self.array.shape[1:])
+
+
+def parse(
+    text: str,
+    values: Mapping[str, Any],
+    train: Iterable[str] | None = None,
+    dtype: str = "float64",
+    *,
+    where: str = "formula",
+) -> Graph:
+    """The Graph of a formula with its given values.
+
+    values  numbers, nested lists or arrays by name; whole numbers where an operation takes labels or indices
+    train   the names that are parameters; all other given names are inputs. Every given float has a gradient
+    A UserError with line and column for anything that is not a formula, does not fit, or is not given.
+    """
+    given = {unicodedata.normalize("NFKC", name): value for name, value in values.items()}
+    tree = _tree(text, where)
+    builder = Builder(dtype, where=where, reserved={*given, *(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))})
+    reader = Reader(builder, text, given, frozenset(train or ()))
+    return reader.graph(tree)
+
+
+def _tree(text: str, where: str) -> ast.Module:
+    """The syntax tree, after the limits that keep Python's own parser safe."""
+    if len(text) > MAX_CHARACTERS:
+        raise UserError(where, f"{len(text):,} characters", f"at most {MAX_CHARACTERS:,}")
+    depth = 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        if depth > MAX_DEPTH:
+            raise UserError(where, f"brackets are nested deeper than {MAX_DEPTH}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse("\n".join(line.lstrip() for line in _lines(text)))
+    except SyntaxError as problem:
+        line = min(problem.lineno or 1, len(_lines(text)))
+        at = f"{where} {line}:{(problem.offset or 1) + _indent(_lines(text)[line - 1])}"
+        raise UserError(at, f"this is not a formula: {problem.msg}", "for example L = (y - w*x)**2") from None
+    except (ValueError, MemoryError, RecursionError):
+        raise UserError(where, "this is not a formula", "for example L = (y - w*x)**2") from None
+    if not tree.body:
+        raise UserError(where, "there is no formula", "for example L = (y - w*x)**2")
+    if sum(1 for _ in ast.walk(tree)) > MAX_PARTS:
+        raise UserError(where, f"more than {MAX_PARTS:,} parts")
+    return tree
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as Python counts them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _indent(line: str) -> int:
+    """How far a line is indented: a formula has no blocks, so it may stand anywhere."""
+    return len(line) - len(line.lstrip())
+
+
+class Reader:
+    """Walks a syntax tree and tells the Builder what it finds."""
+
+    def __init__(self, builder: Builder, text: str, given: Mapping[str, Any], train: frozenset[str]) -> None:
+        self.builder = builder
+        self.lines = _lines(text)
+        self.given = given
+        self.train = train
+        self.known: dict[str, Value] = {}
+        self.defined: dict[str, tuple[int, int]] = {}
+        self.aliases: dict[str, Node] = {}
+
+    def graph(self, tree: ast.Module) -> Graph:
+        """All statements; the last one is the loss."""
+        *before, last = tree.body
+        for name in self.train:
+            if name not in self.given:
+                raise UserError(
+                    f"{self.builder.where}: train",
+                    f"'{name}' is not given",
+                    did_you_mean(name, self.given, f"give it a value: {name}=…"),
+                )
+        for statement in before:
+            if isinstance(statement, ast.Expr):
+                self.fail(statement, "only the last statement may be without a name", "write name = …")
+            self.statement(statement)
+        loss = self.statement(last)
+        if not isinstance(loss, Node):
+            self.fail(
+                last, "the loss is a fixed number", "end with a formula of given values, such as L = (y - w*x)**2"
+            )
+        for name in sorted(self.train - set(self.known)):
+            raise UserError(f"{self.builder.where}: train", f"'{name}' does not occur in the formula")
+        taken = {"loss", *self.aliases} & ({*self.known} - {*self.aliases})
+        if "loss" not in taken:
+            self.aliases.setdefault("loss", loss)
+        return self.builder.finish(loss, aliases=self.aliases)
+
+    def statement(self, statement: ast.stmt) -> Value:
+        """`name = expression`, or an expression."""
+        if isinstance(statement, ast.Expr):
+            free = "loss" not in self.known and "loss" not in self.given
+            return self.expression(statement.value, 0, "loss" if free else None)
+        if isinstance(statement, ast.AugAssign | ast.AnnAssign) or not isinstance(statement, ast.Assign):
+            self.fail(statement, f"{_kind(statement)} is not allowed", "write name = expression")
+        if len(statement.targets) != 1 or not isinstance(target := statement.targets[0], ast.Name):
+            self.fail(statement, "a statement defines one name", "write name = expression")
+        name = self.name(target)
+        if name in self.given:
+            self.fail(target, f"'{name}' is given and defined", "leave one of the two out")
+        if name in self.known:
+            line, column = self.defined[name]
+            self.fail(target, f"'{name}' is already defined at {line}:{column}", "give every value a name of its own")
+        self.defined[name] = self.at(target)
+        value = self.expression(statement.value, 0, name)
+        if isinstance(value, Node) and value.name != name:
+            self.aliases[name] = value
+        self.known[name] = value
+        return value
+
+    def expression(self, node: ast.expr, depth: int, name: str | None = None) -> Value:
+        """One expression; its outermost operation is called `name`."""
+        if depth > MAX_DEPTH:
+            self.fail(node, f"nested deeper than {MAX_DEPTH}")
+        if isinstance(node, ast.Constant):
+            return self.constant(node)
+        if isinstance(node, ast.Name):
+            return self.value(node)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+            inner = self.expression(node.operand, depth + 1, name if isinstance(node.op, ast.UAdd) else None)
+            if isinstance(node.op, ast.UAdd):
+                return inner
+            return self.use(node, "neg", [inner], name) if isinstance(inner, Node) else -inner
+        if isinstance(node, ast.BinOp):
+            return self.operators(node, depth, name)
+        if isinstance(node, ast.Call):
+            return self.call(node, depth, name)
+        if isinstance(node, ast.Attribute):
+            if node.attr != "T":
+                self.fail(
+                    node, f"'.{node.attr[:MAX_NAME]}' is not allowed", "functions are written f(x); only x.T has a dot"
+                )
+            return self.use(node, "transpose", [self.tensor(node.value, depth)], name)
+        if isinstance(node, ast.Subscript):
+            return self.part(node, depth, name)
+        self.fail(node, f"{_kind(node)} is not allowed in a formula")
+
+    def operators(self, node: ast.BinOp, depth: int, name: str | None) -> Value:
+        """A chain of binary operators. Walked along its left side without recursion: a sum of 1,000 terms is not deep."""
+        chain = [node]
+        while isinstance(chain[-1].left, ast.BinOp):
+            chain.append(chain[-1].left)
+        left = self.expression(chain[-1].left, depth + 1)
+        for item in reversed(chain):
+            if type(item.op) not in OPERATORS:
+                self.fail(item, f"the operator {_kind(item.op)} is not allowed", "there are + - * / ** @")
+            sign, op = OPERATORS[type(item.op)]
+            right = self.expression(item.right, depth + 1)
+            mine = name if item is node else None
+            if not isinstance(left, Node) and not isinstance(right, Node):
+                if sign == "@":
+                    self.fail(item, "@ multiplies matrices, not numbers", "write *")
+                left = fold_numbers(sign, left, right, self.builder.place(self.at(item)))
+            elif sign == "**" and not isinstance(right, Node):
+                left = self.use(item, "power", [left], mine, exponent=right)
+            else:
+                left = self.use(item, op, [left, right], mine)
+        return left
+
+    def call(self, node: ast.Call, depth: int, name: str | None) -> Value:
+        """A function: an operation by name, inputs first, attributes as keywords (or after all inputs)."""
+        if not isinstance(node.func, ast.Name):
+            if isinstance(node.func, ast.Attribute):
+                self.fail(
+                    node, f"'.{node.func.attr[:MAX_NAME]}(…)' is not allowed", f"write {node.func.attr[:MAX_NAME]}(x)"
+                )
+            self.fail(node, "only functions by name can be called")
+        op = find(self.name(node.func), self.builder.place(self.at(node)))
+        arguments = node.args
+        if len(arguments) == 1 and len(op.inputs) > 1 and isinstance(arguments[0], ast.List | ast.Tuple):
+            arguments = arguments[0].elts
+        places: dict[str, ast.expr] = {}
+        attributes: dict[str, Any] = {}
+        for position, argument in enumerate(arguments):
+            if isinstance(argument, ast.Starred):
+                self.fail(argument, "'*' is not allowed in a call")
+            if position < len(op.inputs):
+                places[op.input_names[position]] = argument
+            elif position - len(op.inputs) < len(op.attributes):
+                attributes[list(op.attributes)[position - len(op.inputs)]] = self.literal(argument)
+            else:
+                self.fail(node, f"{op.name} has {len(arguments)} arguments", f"write {signature(op)}")
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                self.fail(node, "'**' is not allowed in a call")
+            if keyword.arg in places or keyword.arg in attributes:
+                self.fail(node, f"{op.name} has '{keyword.arg}' twice", f"write {signature(op)}")
+            if keyword.arg in op.input_names:
+                places[keyword.arg] = keyword.value
+            else:
+                attributes[keyword.arg] = self.literal(keyword.value)
+        wanted = op.input_names[: len(places)]
+        for missing in (n for n in wanted if n not in places):
+            self.fail(node, f"{op.name}: '{missing}' is missing", f"write {signature(op)}")
+        return self.use(node, op, self.inputs(op, [places[n] for n in wanted], attributes, depth), name, **attributes)
+
+    def inputs(
+        self, op: Op | Composite, arguments: list[ast.expr], attributes: Mapping[str, Any], depth: int
+    ) -> list[Value]:
+        """The inputs of a call. A given name becomes whole numbers where it stands for labels or positions."""
+        found: dict[int, Value] = {}
+        later = [i for i, role in enumerate(op.input_names[: len(arguments)]) if role in op.indices]
+        for i, argument in enumerate(arguments):
+            if i not in later or not isinstance(argument, ast.Name):
+                found[i] = self.expression(argument, depth + 1)
+        if isinstance(op, Op) and op.variant is not None and len(arguments) == len(op.inputs):
+            where = self.builder.place(self.at(arguments[0]))
+            shapes = [self.shape(found[i] if i in found else argument) for i, argument in enumerate(arguments)]
+            op = variant(op, shapes, settle(op, attributes, where))
+        for i, argument in enumerate(arguments):
+            if i not in found:
+                assert isinstance(argument, ast.Name)
+                found[i] = self.value(argument, whole=op.input_names[i] in op.indices)
+        return [found[i] for i in range(len(arguments))]
+
+    def shape(self, item: Value | ast.expr) -> tuple[int, ...]:
+        """The shape of a value, or of what is given under a name that was not used yet."""
+        if isinstance(item, ast.Name):
+            if item.id not in self.known and item.id in self.given:
+                given = self.given[item.id]
+                return given.shape if isinstance(given, Data) else array(given, item.id).shape
+            item = self.value(item)
+        return item.shape if isinstance(item, Node) else ()
+
+    def use(
+        self, node: ast.AST, op: str | Op | Composite, inputs: list[Value], name: str | None, **attributes: Any
+    ) -> Node:
+        """Tell the Builder."""
+        for reserved in ("name", "scope", "symbol", "column"):
+            if reserved in attributes:
+                kind = op if isinstance(op, str) else op.name
+                self.fail(node, f"{kind} has no setting '{reserved}'")
+        return self.builder.use(op, *inputs, name=name, column=self.at(node), **attributes)
+
+    def tensor(self, node: ast.expr, depth: int) -> Node:
+        """An expression that is not a mere number."""
+        value = self.expression(node, depth + 1)
+        return value if isinstance(value, Node) else self.builder.number(value, self.at(node))
+
+    def part(self, node: ast.Subscript, depth: int, name: str | None) -> Node:
+        """`x[1:, ::2]`, or `x[labels]` with given whole numbers."""
+        tensor = self.tensor(node.value, depth)
+        if isinstance(node.slice, ast.Name):
+            return self.use(node, "take", [tensor, self.value(node.slice, whole=True)], name, axis=0)
+        items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        return self.use(node, "slice", [tensor], name, index=tuple(self.item(item) for item in items))
+
+    def item(self, node: ast.expr) -> Any:
+        """One entry of an index: a whole number, a slice or `...`."""
+        if isinstance(node, ast.Slice):
+            bounds = [None if bound is None else self.literal(bound) for bound in (node.lower, node.upper, node.step)]
+            for bound in bounds:
+                if bound is not None and type(bound) is not int:
+                    self.fail(node, "a slice has whole numbers", "for example x[1:, ::2]")
+            return slice(*bounds)
+        if isinstance(node, ast.Constant) and node.value is Ellipsis:
+            return Ellipsis
+        value = self.literal(node)
+        if type(value) is not int:
+            self.fail(node, "an index has whole numbers, slices and ...", "for example x[1:, ::2]")
+        return value
+
+    def literal(self, node: ast.expr, depth: int = 0) -> Any:
+        """A setting: number, text, True, False, None, or a list of them."""
+        if depth > 4:
+            self.fail(node, "nested deeper than 4 lists")
+        if isinstance(node, ast.List | ast.Tuple):
+            return tuple(self.literal(item, depth + 1) for item in node.elts)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+            value = self.literal(node.operand, depth + 1)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                self.fail(node, "only numbers have a sign")
+            return -value if isinstance(node.op, ast.USub) else value
+        if isinstance(node, ast.Constant):
+            if node.value is None or isinstance(node.value, bool):
+                return node.value
+            if isinstance(node.value, str) and len(node.value) <= MAX_NAME:
+                return node.value
+            number = self.constant(node)
+            return node.value if isinstance(node.value, int) else number
+        if isinstance(node, ast.BinOp | ast.UnaryOp | ast.Name):
+            value = self.known.get(node.id) if isinstance(node, ast.Name) else None
+            if isinstance(value, float):
+                return int(value) if value.is_integer() else value
+        self.fail(node, f"a setting cannot be {_kind(node)}", "a number, a text, True, False, None or a list of them")
+
+    def constant(self, node: ast.Constant) -> float:
+        """A number."""
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.fail(
+                node,
+                f"{type(value).__name__} {str(value)[:20]!r} is not a number"
+                if value is not Ellipsis
+                else "... is not a number",
+            )
+        if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
+            self.fail(node, f"a whole number has more than {MAX_DIGITS} digits", "write it as 1e20")
+        if isinstance(value, float) and value - value != 0:
+            self.fail(node, "the number is too large for float64")
+        return float(value)
+
+    def value(self, node: ast.Name, whole: bool = False) -> Value:
+        """What a name stands for. A given value becomes a leaf at its first use."""
+        name = self.name(node)
+        if name in self.known:
+            return self.known[name]
+        if name not in self.given:
+            operations = _operations()
+            if name in operations:
+                self.fail(node, f"'{name}' is a function", f"write {signature(operations[name])}")
+            self.fail(
+                node,
+                f"unknown name '{name}'",
+                did_you_mean(name, [*self.known, *self.given], f"give it a value: {name}=…"),
+            )
+        if name in self.train and whole:
+            self.fail(node, f"'{name}' holds whole numbers and cannot be trained")
+        role: Role = "param" if name in self.train else "input"
+        given = self.given[name]
+        if isinstance(given, Data):
+            fixed = given.array if given.size == len(given.array) else None
+            target: Role = "target" if name == "y" else "input"
+            leaf = self.builder.leaf(
+                name, target, fixed, shape=given.shape, wants_grad=False, whole=whole, column=self.at(node)
+            )
+        else:
+            numbers = array(given, name, dtype=self.builder.dtype, whole=whole)
+            leaf = self.builder.leaf(name, role, numbers, whole=whole, column=self.at(node))
+        self.known[name] = leaf
+        return leaf
+
+    def name(self, node: ast.Name) -> str:
+        """A name that may be shown and kept."""
+        if len(node.id) > MAX_NAME or node.id.startswith("__"):
+            self.fail(node, f"the name '{node.id[:MAX_NAME]}' is not allowed")
+        return node.id
+
+    def at(self, node: ast.AST) -> tuple[int, int]:
+        """Line and column of a part, from 1. Python counts the bytes of a line, people its characters."""
+        line, offset = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
+        text = self.lines[line - 1] if line <= len(self.lines) else ""
+        before = text.lstrip().encode()[:offset].decode(errors="ignore")
+        return line, _indent(text) + len(before) + 1
+
+    def fail(self, node: ast.AST, what: str, right: str = "") -> NoReturn:
+        """A UserError at this part."""
+        raise UserError(self.builder.place(self.at(node)), what, right)
+
+
+def _operations() -> Mapping[str, Op | Composite]:
+    from bptui.model import ops
+
+    return {**ops.COMPOSITES, **ops.OPS}
+
+
+def _kind(node: ast.AST) -> str:
+    """A part of Python that is not part of a formula, in words."""
+    words = {
+        "ListComp": "a comprehension", "SetComp": "a comprehension", "DictComp": "a comprehension", "GeneratorExp": "a comprehension",
+        "Lambda": "a lambda", "JoinedStr": "an f-string", "IfExp": "a condition", "BoolOp": "and/or", "Compare": "a comparison",
+        "NamedExpr": "':='", "Dict": "a table", "Set": "a set", "List": "a list", "Tuple": "a tuple", "Call": "a function",
+        "Await": "await", "Yield": "yield", "YieldFrom": "yield", "Starred": "'*'", "Import": "import", "ImportFrom": "import",
+        "FunctionDef": "def", "ClassDef": "class", "AugAssign": "changing a value in place", "AnnAssign": "a type",
+        "FloorDiv": "//", "Mod": "%", "BitXor": "^", "BitAnd": "&", "BitOr": "|", "LShift": "<<", "RShift": ">>", "Name": "a value",
+        "BinOp": "an expression", "UnaryOp": "an expression",
+    }  # fmt: skip
+    return words.get(type(node).__name__, f"'{type(node).__name__.lower()}'")

@@ -1,0 +1,366 @@
+"""A Network: a Graph with what trains it. From an example's name, a network file (TOML or JSON), or a formula."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bptui.model import formula, layers
+from bptui.model.arrays import array, shape_text
+from bptui.model.batches import Batches
+from bptui.model.build import Builder, inside, variant
+from bptui.model.datasets import DATASETS, MAX_SAMPLES, from_file, read_text
+from bptui.model.errors import UserError, did_you_mean
+from bptui.model.graph import Graph, Layer, Node
+from bptui.model.initializers import INITIALIZERS, Source, fans
+from bptui.model.keys import Key, Table, any_value, kind_of, names, one_of, text
+from bptui.model.ops.base import Array
+from bptui.model.ops.common import choice, flag, integer, optional, real
+from bptui.model.optimizers import OPTIMIZERS, OPTIONS, Optimizer
+from bptui.model.program import Program
+
+MAX_FILE = 8 * 2**20
+"""Bytes of a network file."""
+MAX_LAYERS = 1_000
+
+ORDER = (
+    "darts", "chain", "boxes", "lesson-2-2-1", "mazur", "xor", "xor-stuck", "cs231n-neuron", "two-paths",
+    "deep-sigmoid", "deep-relu", "classifier",
+)  # fmt: skip
+"""The examples in the order in which one would meet them; others follow by name."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a Session debugs. `steps` is how many training steps make sense; `about` and `source` say what it is and where
+    its numbers come from."""
+
+    name: str
+    graph: Graph
+    optimizer: Optimizer
+    dtype: str = "float64"
+    seed: int = 0
+    batches: Batches | None = None
+    steps: int = 1000
+    about: str = ""
+    source: str = ""
+
+    def program(self) -> Program:
+        """A new Program at training step 0."""
+        return Program(self.graph, self.optimizer, dtype=self.dtype, seed=self.seed, batches=self.batches)
+
+
+# -------------------------------------------------------------------------------------------------------- sources
+def load(target: str) -> Network:
+    """The network of an example's name or of a .toml or .json file; a UserError for everything else."""
+    names = [name for name, _ in examples()]
+    if target in names:
+        return from_mapping(tomllib.loads(_example(target)), target)
+    path = Path(target)
+    try:
+        there = path.exists()
+    except (OSError, ValueError):
+        there = False
+    shown = target if len(target) <= 100 else target[:97] + "…"
+    if not there:
+        if path.suffix or "/" in target:
+            raise UserError(
+                shown, "there is no such file", did_you_mean(target, names, "bptui examples lists what is built in")
+            )
+        raise UserError(
+            shown, "neither an example nor a file", did_you_mean(target, names, "bptui examples lists what is built in")
+        )
+    content = read_text(path, shown, MAX_FILE)
+    return from_mapping(parse(content, shown, path.suffix.lower() == ".json"), shown, path.parent)
+
+
+def parse(content: str, where: str, as_json: bool) -> Mapping[str, Any]:
+    """The table of a network file."""
+    try:
+        found = json.loads(content) if as_json else tomllib.loads(content)
+    except RecursionError:
+        raise UserError(where, "lists are nested too deep") from None
+    except ValueError as problem:
+        kind = "JSON" if as_json else "TOML"
+        raise UserError(
+            where, f"not {kind}: {str(problem)[:200]}", "a network file is TOML, or JSON in a file named *.json"
+        ) from None
+    if not isinstance(found, dict):
+        raise UserError(where, f"found {kind_of(found)}", "expected a table of keys")
+    return found
+
+
+def examples() -> list[tuple[str, str]]:
+    """(name, one line) of every example."""
+    folder = resources.files("bptui") / "networks"
+    found = {Path(item.name).stem for item in folder.iterdir() if item.name.endswith(".toml")}
+    listed = [name for name in ORDER if name in found] + sorted(found - set(ORDER))
+    return [(name, str(tomllib.loads(_example(name)).get("about", "")).split("\n")[0]) for name in listed]
+
+
+def _example(name: str) -> str:
+    return (resources.files("bptui") / "networks" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def from_formula(
+    source: str,
+    values: Mapping[str, Any],
+    train: Iterable[str] | None = None,
+    *,
+    learning_rate: float = 0.1,
+    dtype: str = "float64",
+    seed: int = 0,
+    name: str = "formula",
+) -> Network:
+    """A formula with its given values, trained by plain SGD."""
+    graph = formula.parse(source, values, train, dtype)
+    return Network(name, graph, Optimizer("sgd", learning_rate), dtype, seed)
+
+
+# ------------------------------------------------------------------------------------------------- network files
+SEED = Key(integer(0), 0, "of initial values, shuffling, masks and drawn data")
+TOP: Mapping[str, Key] = {
+    "name": Key(text, ""),
+    "about": Key(text, "", "one line for the list of examples; more lines for the reader"),
+    "source": Key(text, "", "where the numbers come from"),
+    "dtype": Key(choice("float64", "float32"), "float64"),
+    "seed": SEED,
+    "steps": Key(integer(1), 1000, "how many training steps make sense"),
+    "data": Key(any_value),
+    "layers": Key(any_value),
+    "loss": Key(any_value),
+    "optimizer": Key(any_value, {}),
+    "formula": Key(text, None, "in the place of layers and loss"),
+    "values": Key(any_value, {}, "what the formula's names are"),
+    "train": Key(names, (), "the names of a formula that are trained"),
+}
+DATA: Mapping[str, Key] = {
+    "inputs": Key(any_value),
+    "targets": Key(any_value),
+    "dataset": Key(one_of(*DATASETS), None, "drawn: " + ", ".join(DATASETS)),
+    "samples": Key(integer(1), None),
+    "noise": Key(real(0), None),
+    "seed": Key(integer(0), None),
+    "file": Key(text, None, ".csv or .npz, relative to the network file"),
+    "target_columns": Key(any_value, 1, "how many of the last columns are targets, or their names"),
+    "batch_size": Key(optional(integer(1)), None, "samples of one training step (default: all)"),
+    "shuffle": Key(flag, True, "draw the batches of each epoch in a new order"),
+}
+
+
+def from_mapping(content: Mapping[str, Any], where: str, folder: Path | None = None) -> Network:
+    """The network of a file's table. `where` is the file, for messages; `folder` is where data files are looked for."""
+    top = Table(content, where)
+    found = top.read(TOP)
+    if found["seed"] >= 2**63:
+        raise UserError(top.at("seed"), "too large", "below 2**63")
+    make = _from_formula if found["formula"] is not None else _from_layers
+    graph, batches = make(top, found, folder)
+    name = found["name"] or Path(where).stem
+    optimizer = _optimizer(Table(found["optimizer"], where, "optimizer"))
+    return Network(
+        name, graph, optimizer, found["dtype"], found["seed"], batches, found["steps"], found["about"], found["source"]
+    )
+
+
+def _optimizer(table: Table) -> Optimizer:
+    keys = {name: Key(flag if name == "nesterov" else real()) for name in (*OPTIONS, "clip_norm", "clip_value")}
+    kind = Key(one_of(*OPTIMIZERS), "sgd", "one of " + ", ".join(OPTIMIZERS))
+    found = table.read({"kind": kind, "learning_rate": Key(real(0), 0.01), **keys})
+    try:
+        return Optimizer(**found)
+    except UserError as problem:
+        raise UserError(f"{table.where}: {problem.where}", problem.what, problem.right) from None
+
+
+def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> tuple[Graph, Batches | None]:
+    """layers + loss + data."""
+    for key in ("values", "train"):
+        if key in top:
+            raise UserError(top.at(key), "goes with a formula", "layers have their own keys weight, bias and train")
+    for key in ("data", "layers", "loss"):
+        if found[key] is None:
+            raise UserError(
+                top.where, f"[{key}] is missing", "a network has [data], [[layers]] and [loss], or a formula"
+            )
+    tables = _tables(top, found["layers"])
+    loss = Table(found["loss"], top.where, "loss")
+    row = layers.loss_kinds()[
+        loss.get("kind", Key(one_of(*layers.loss_kinds()), None, "mse, for example", required=True))
+    ]
+    settings = {key: value for key, value in loss.content.items() if key != "kind"}
+    loss.only(["kind", *row.attributes])
+    data = Table(found["data"], top.where, "data")
+    inputs, targets, size = _data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
+    if targets is None:
+        raise UserError(data.at(), "'targets' is missing", "one target per input")
+    builder = Builder(found["dtype"], where=top.where)
+    whole = layers.KINDS[tables[0].content["kind"]].whole if tables[0].content.get("kind") in layers.KINDS else False
+    x_all = array(inputs, data.at("inputs"), dtype=builder.dtype, whole=whole)
+    full = size is None or size == len(x_all)
+    batch = len(x_all) if size is None else size
+    x = builder.leaf(
+        "x",
+        "input",
+        x_all if full else None,
+        shape=(batch, *x_all.shape[1:]),
+        wants_grad=False,
+        whole=whole,
+        column="data.inputs",
+    )
+    prediction, summaries = layers.build(builder, tables, x, found["seed"])
+    floats = array(targets, data.at("targets"), dtype=builder.dtype)
+    row = variant(row, [prediction.shape, (batch, *floats.shape[1:])], {**row.attributes, **settings})
+    labels = row.input_names[1] in row.indices
+    y_all = array(targets, data.at("targets"), dtype=builder.dtype, whole=labels)
+    y_shape = (batch, *y_all.shape[1:])
+    if not labels and y_shape != prediction.shape:
+        told = f"found shape {shape_text(y_all.shape)}"
+        raise UserError(
+            data.at("targets"), told, f"expected {shape_text((len(x_all), *prediction.shape[1:]))}, as the prediction"
+        )
+    y = builder.leaf(
+        "y", "target", y_all if full else None, shape=y_shape, wants_grad=False, whole=labels, column="data.targets"
+    )
+    end = builder.use(row, prediction, y, name="loss", scope="loss", symbol="L", column="loss", **settings)
+    graph = builder.finish(end, [*summaries, Layer("loss", row.name)], {"prediction": prediction})
+    arrays = {"x": x_all, "y": y_all}
+    _labels_inside(graph, arrays, top.where)
+    return graph, None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"]))
+
+
+def _tables(top: Table, found: Any) -> list[Table]:
+    """The tables of [[layers]]."""
+    if not isinstance(found, list) or not found:
+        raise UserError(
+            top.at("layers"),
+            f"found {kind_of(found) if found else 'no layer'}",
+            "expected a list of tables: [[layers]]",
+        )
+    if len(found) > MAX_LAYERS:
+        raise UserError(top.at("layers"), f"{len(found):,} layers", f"at most {MAX_LAYERS:,}")
+    return [Table(item, top.where, f"layer{number}") for number, item in enumerate(found, 1)]
+
+
+def _data(
+    table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", labels: bool = False
+) -> tuple[Any, Any, int | None]:
+    """(inputs, targets or None, batch size or None) of a [data] table, of equal length."""
+    found = table.read(DATA)
+    ways = [key for key in ("inputs", "dataset", "file") if found[key] is not None]
+    if len(ways) != 1:
+        told = "'inputs' is missing" if not ways else f"{' and '.join(ways)} at once"
+        raise UserError(table.at(), told, "one of inputs (with targets), dataset, file")
+    if ways != ["inputs"] and found["targets"] is not None:
+        raise UserError(table.at("targets"), f"goes with inputs, not with {ways[0]}")
+    for key in ("samples", "noise", "seed"):
+        if key in table and ways != ["dataset"]:
+            raise UserError(table.at(key), "goes with dataset")
+    if "target_columns" in table and ways != ["file"]:
+        raise UserError(table.at("target_columns"), "goes with file")
+    if found["inputs"] is not None:
+        inputs, targets = found["inputs"], found["targets"]
+        inputs = array(inputs, table.at("inputs"))
+    elif found["dataset"]:
+        make, samples, noise = DATASETS[found["dataset"]]
+        samples = found["samples"] or samples
+        if samples > MAX_SAMPLES:
+            raise UserError(table.at("samples"), f"{samples:,}", f"at most {MAX_SAMPLES:,}")
+        noise = noise if found["noise"] is None else found["noise"]
+        inputs, targets = make(samples, noise, seed if found["seed"] is None else found["seed"])
+        if not labels:
+            targets = (2.0 * targets - 1 if drawn_for == "hinge" else targets.astype(np.float64))[:, None]
+    else:
+        wanted = found["target_columns"]
+        count = names(wanted) if isinstance(wanted, list) else table.get("target_columns", Key(integer(1), 1))
+        path = Path(found["file"])
+        inputs, targets = from_file(path if folder is None else folder / path, table.at("file"), count)
+        inputs = array(inputs, f"{table.at('file')} inputs")
+        if labels and targets.ndim == 2 and targets.shape[1] == 1:
+            targets = targets[:, 0]
+    if inputs.ndim == 0 or len(inputs) == 0:
+        raise UserError(
+            table.at("inputs"), f"found {shape_text(inputs.shape)}", "expected a list with one entry per sample"
+        )
+    if targets is not None:
+        given = array(targets, table.at("targets"))
+        if given.ndim == 0 or len(given) != len(inputs):
+            told = f"{len(given) if given.ndim else 'one number'} for {len(inputs)} inputs"
+            raise UserError(table.at("targets"), told, "one target per input")
+    size = found["batch_size"]
+    if size is not None and size > len(inputs):
+        raise UserError(table.at("batch_size"), f"{size} of {len(inputs)} samples", f"1 to {len(inputs)}")
+    return inputs, targets, size
+
+
+def _labels_inside(graph: Graph, arrays: Mapping[str, Array], where: str) -> None:
+    """Class numbers and positions of all samples, not only of the first batch, are in range."""
+    for node in graph.ops:
+        assert node.op is not None
+        if node.op.bounds is None:
+            continue
+        inputs = [graph.nodes[i] for i in node.inputs]
+        bounds = node.op.bounds([item.shape for item in inputs], node.attributes)
+        for role, item in zip(node.op.input_names, inputs, strict=False):
+            if role in bounds and item.name in arrays:
+                inside(arrays[item.name], bounds[role], f"{where}: {item.column}", item.name)
+
+
+def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> tuple[Graph, Batches | None]:
+    """formula + values + train, with or without data (whose inputs are `x` and targets `y`)."""
+    for key in ("layers", "loss"):
+        if found[key] is not None:
+            raise UserError(top.at(key), "stands beside a formula", "a formula takes the place of layers and loss")
+    values: dict[str, Any] = dict(Table(found["values"], top.where, "values").content)
+    for number, (name, value) in enumerate(values.items()):
+        values[name] = (
+            _value(Table(value, top.where, f"values.{name}"), found["seed"], number)
+            if isinstance(value, dict)
+            else value
+        )
+    arrays: dict[str, Array] = {}
+    size = count = 0
+    shuffle = True
+    if found["data"] is not None:
+        data = Table(found["data"], top.where, "data")
+        inputs, targets, asked = _data(data, found["seed"], folder)
+        count, size = len(inputs), asked or len(inputs)
+        shuffle = data.get("shuffle", DATA["shuffle"])
+        arrays = {"x": inputs} | ({} if targets is None else {"y": array(targets, data.at("targets"))})
+        for name in arrays:
+            if name in values:
+                raise UserError(top.at(f"values.{name}"), f"'{name}' comes from [data]", "leave one of the two out")
+        values |= {name: formula.Data(item, size) for name, item in arrays.items()}
+    graph = formula.parse(found["formula"], values, found["train"], found["dtype"], where=f"{top.where}: formula")
+    used = {
+        name: _like(graph.by_name[name], item, found["dtype"]) for name, item in arrays.items() if name in graph.by_name
+    }
+    _labels_inside(graph, used, top.where)
+    return graph, Batches(used, size, shuffle) if used and size < count else None
+
+
+def _like(leaf: Node, samples: Array, dtype: str) -> Array:
+    """All samples in the kind of numbers that the leaf has."""
+    return array(samples, leaf.name, dtype=dtype, whole=leaf.whole)
+
+
+def _value(table: Table, seed: int, number: int) -> Array:
+    """A value of a formula that is drawn: `W = {shape = [2, 8], init = "he_uniform"}`; init may be a table with parameters."""
+    table.only(["shape", "init"])
+    shape = table.get(
+        "shape", Key(lambda value: tuple(integer(0)(size) for size in value), None, "shape = [2, 8]", required=True)
+    )
+    init = table.get("init", Key(any_value, "xavier_uniform"))
+    inner = Table({"kind": init} if isinstance(init, str) else init, table.where, f"{table.path}.init")
+    kind = inner.get("kind", Key(one_of(*INITIALIZERS), None, "such as he_uniform", required=True))
+    row = INITIALIZERS[kind]
+    keys = {name: Key(a.check, a.default, required=a.required) for name, a in row.parameters.items()}
+    layers.room(shape, table.at("shape"))
+    return row.make(shape, fans(shape), Source(seed, 0, number), **inner.read(keys, also=("kind",)))
