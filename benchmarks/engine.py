@@ -1,4 +1,4 @@
-"""The engine beside hand-written NumPy, PyTorch eager, autograd and JAX: the same networks, the same numbers, one process.
+"""The engine beside hand-written NumPy, PyTorch eager, autograd and JAX: the same networks and numbers, one process.
 
 All take turns in random order, a block of steps each; a ratio is the median over the rounds of (its time)/(plain
 NumPy's time in the same round). Before anything is timed, every peer must arrive at the same losses.
@@ -51,7 +51,13 @@ class Task:
 
 XOR = Task("xor 2-8-1, batch 4, mse, Adam, float64", (2, 8, 1), 4, "mse", Optimizer("adam", 0.01), "float64", 40)
 DIGITS = Task(
-    "784-128-10, batch 64, cross entropy, SGD, float32", (784, 128, 10), 64, "cross_entropy", Optimizer("sgd", 0.1), "float32", 6
+    "784-128-10, batch 64, cross entropy, SGD, float32",
+    (784, 128, 10),
+    64,
+    "cross_entropy",
+    Optimizer("sgd", 0.1),
+    "float32",
+    6,
 )
 
 
@@ -265,7 +271,8 @@ def compare(task: Task, rounds: int) -> Iterator[tuple[str, str]]:
             times[name].append((time.perf_counter() - begun) / task.block)
     for name, spent in times.items():
         ratio = statistics.median(a / b for a, b in zip(spent, times[reference], strict=True))
-        yield f"{task.name.split(',')[0]}: {name}", f"{ratio:8.2f} x plain NumPy   {statistics.median(spent) * 1e6:9.1f} us"
+        label = f"{task.name.split(',')[0]}: {name}"
+        yield label, f"{ratio:8.2f} x plain NumPy   {statistics.median(spent) * 1e6:9.1f} us"
 
 
 def overhead(rounds: int) -> Iterator[tuple[str, str]]:
@@ -289,7 +296,8 @@ def overhead(rounds: int) -> Iterator[tuple[str, str]]:
         theirs.append((time.perf_counter() - middle) / 100)
     moments = program.layout.timeline.length
     extra = statistics.median(a - b for a, b in zip(ours, theirs, strict=True))
-    yield "our own time per recorded operation (copy included)", f"{extra / moments * 1e9:8.0f} ns   {moments} in a step of xor"
+    each = f"{extra / moments * 1e9:8.0f} ns   {moments} in a step of xor"
+    yield "our own time per recorded operation (copy included)", each
     yield "NumPy calls in a step of xor", f"{len(real):8d}"
 
 
@@ -310,7 +318,7 @@ def seeking(steps: int, looks: int) -> Iterator[tuple[str, str]]:
         back.append(time.perf_counter() - middle)
     spent.sort()
     p50, p95 = (spent[int(q * (looks - 1))] * 1e3 for q in (0.5, 0.95))
-    yield f"training {steps:,} steps of xor with checkpoints", f"{trained:8.2f} s    {trained / steps * 1e6:9.1f} us each"
+    yield f"training {steps:,} steps of xor with checkpoints", f"{trained:8.2f} s   {trained / steps * 1e6:9.1f} us each"
     yield "any of them, complete: p50 / p95 / worst", f"{p50:8.2f} / {p95:.2f} / {spent[-1] * 1e3:.2f} ms"
     yield "then one training step back: p50", f"{statistics.median(back) * 1e3:8.3f} ms"
     yield "memory of the whole history", f"{history.nbytes / 2**20:8.1f} MB"

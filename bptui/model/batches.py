@@ -33,8 +33,8 @@ def draw(seed: int, purpose: int, step: int, count: int, stream: int = 0) -> NDA
 class Batches:
     """Samples for input and target leaves, by leaf name, of which each step takes `size` rows.
 
-    The rows are cut from the endless sequence of epochs, one after the other, each in file order or shuffled anew: every
-    sample is met once per epoch, also where `size` does not divide their number.
+    The rows are cut from the endless sequence of epochs, one after the other, each in file order or shuffled anew:
+    every sample is met once per epoch, also where `size` does not divide their number.
     """
 
     arrays: Mapping[str, Array]
@@ -90,7 +90,8 @@ def feeder(batches: Batches, buffers: Mapping[str, Array], seed: int, step: Call
     for name, buffer in buffers.items():
         samples = np.ascontiguousarray(batches.arrays[name], dtype=buffer.dtype)
         if (batches.size, *samples.shape[1:]) != buffer.shape:
-            raise UserError(name, f"{batches.size} samples of shape {samples.shape[1:]}", f"shape {buffer.shape} in all")
+            what = f"{batches.size} samples of shape {samples.shape[1:]}"
+            raise UserError(name, what, f"shape {buffer.shape} in all")
         takes.append((samples.take, buffer))
 
     def feed() -> None:

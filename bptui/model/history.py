@@ -162,7 +162,7 @@ class History:
 
     # ---------------------------------------------------------------------------------------------- forward
     def advance(self, to: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> int:
-        """Train until `to` steps have been run; returns how many have been. Nothing happens where there are as many already.
+        """Train until `to` steps have been run (nothing happens where there are as many already); returns how many have.
 
         `progress` is told from time to time, `cancelled` asked as often; what was trained until then is kept.
         """
@@ -223,7 +223,7 @@ class History:
         return found
 
     def seek(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
-        """Go to the start of a training step, so that `recording(step)` is then at once there. False where it was cancelled."""
+        """Go to the start of a training step: `recording(step)` is one step of work then. False where it was cancelled."""
         if step < 0:
             raise IndexError(step)
         if step in self._cache:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite, sqrt
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
@@ -61,7 +60,8 @@ class Optimizer:
     """An optimizer with its options; the ones that its kind does not take must be left out.
 
     Defaults are PyTorch's, except `learning_rate`, which has none there that suits every kind.
-    clip_norm  scale all gradients by min(1, clip_norm/(norm + 1e-6)) · clip_value  keep each within ±clip_value; both: value first
+    clip_norm   scale all gradients by min(1, clip_norm/(norm + 1e-6)), norm over all parameters
+    clip_value  keep each element within ±clip_value; where both are given, this comes first
     """
 
     kind: str = "sgd"
@@ -233,9 +233,11 @@ def _adam_text(o: Optimizer) -> str:
 
 
 def _adam(emit: Emit, o: Optimizer, f: Flat) -> None:
-    """Both averages in one go where they can be, and the corrections as two numbers per step:
-    lr*m_hat/(sqrt(v_hat) + eps) = rate*m/(sqrt(v) + floor) with root = sqrt(1 - beta2**t), rate = lr*root/(1 - beta1**t), floor = eps*root."""
-    assert o.beta1 is not None and o.beta2 is not None and o.eps is not None
+    """The corrections as two numbers per step: lr*m_hat/(sqrt(v_hat) + eps) is rate*m/(sqrt(v) + floor) with
+    root = sqrt(1 - beta2**t), rate = lr*root/(1 - beta1**t), floor = eps*root."""
+    assert o.beta1 is not None
+    assert o.beta2 is not None
+    assert o.eps is not None
     beta1, beta2, eps, lr = o.beta1, o.beta2, o.eps, o.learning_rate
     decoupled = o.kind == "adamw"
     d = f.g if decoupled else _decayed(emit, o, f)

@@ -124,6 +124,7 @@ class Plan:
             graph,
             self.timeline,
             optimizer,
+            dtype,
             tuple(self._places),
             tuple(self._grads),
             tuple(tuple(arrivals) for arrivals in self._arrivals),
@@ -146,7 +147,7 @@ class Plan:
         return total + 64
 
     def _state(self) -> None:
-        """Parameters, optimizer state, running state; all of it once more for after the step; gradients of the parameters."""
+        """Parameters, optimizer state, running state; all of it once more, after the step; the parameters' gradients."""
         arena, graph = self._arena, self.graph
         params, running = graph.params, [node for node in graph.nodes if node.role == "state"]
         for node in params:
@@ -254,7 +255,8 @@ class Plan:
         graph, live = self.graph, {self.graph.loss}
         for node in reversed(graph.ops):
             if node.id in live and node.op is not None:
-                live.update(s for i, s in enumerate(node.inputs) if node.op.differentiable(i) and graph.nodes[s].wants_grad)
+                sources = (source for i, source in enumerate(node.inputs) if node.op.differentiable(i))
+                live.update(source for source in sources if graph.nodes[source].wants_grad)
         return live
 
     def _contribute(self, node: Node, moment: int, live: bool) -> None:
@@ -279,7 +281,7 @@ class Plan:
             inputs = [self._arrays[i] for i in node.inputs]
             out, saved = self._arrays[node.id], self._saved[node.id]
             returned = op.vjp(self._emit, arena.view(upstream), inputs, out, node.attributes, into, saved)
-        for position in reversed(range(len(shapes))):  # from the last, so that places that are not needed are at the end
+        for position in reversed(range(len(shapes))):  # from the last: only the end of the arena can be given back
             place, array = places[position], into[position]
             if place is None or array is None or not live:
                 continue
@@ -297,7 +299,7 @@ class Plan:
         return self._arena.take(self.graph.nodes[source].shape)
 
     def _settle(self, source: int, place: Place, array: Array, ready: Array | None) -> Place:
-        """Bring what the vjp made (in `array`, or `ready`) to its place; returns the place where the contribution lies."""
+        """Bring what the vjp made (in `array`, or `ready`) to its place; returns where the contribution lies."""
         out = self._arena.view(place)
         made = array if ready is None else ready
         if made.shape == out.shape:

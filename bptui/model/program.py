@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,9 @@ class Program:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.seed, self.batches = seed, batches
         self.step = 0
+        # NumPy's error state is a context variable: set once in a context of our own, it costs nothing per step
+        self._quiet = copy_context()
+        self._quiet.run(np.seterr, all="ignore")
         plan = Plan(graph, self.optimizer, self.dtype, seed, batches, lambda: self.step)
         self.layout: Layout = plan.layout
         self.calls, self.parts = plan.calls, plan.parts
@@ -67,15 +71,17 @@ class Program:
         return self._next.nbytes
 
     def run(self, count: int = 1, losses: Array | None = None) -> None:
-        """Execute `count` training steps, the last of which stays in the arena; `losses` receives one number per step."""
+        """Execute `count` training steps, the last of which stays in the arena; `losses` receives one number each."""
+        self._quiet.run(self._loop, count, losses)
+
+    def _loop(self, count: int, losses: Array | None) -> None:
         calls, loss = self.calls, self._loss
-        with np.errstate(all="ignore"):
-            for i in range(count):
-                for call in calls:
-                    call()
-                self.step += 1
-                if losses is not None:
-                    losses[i] = loss[0]
+        for i in range(count):
+            for call in calls:
+                call()
+            self.step += 1
+            if losses is not None:
+                losses[i] = loss[0]
 
     def record(self) -> Recording:
         """Execute one training step and keep all of it: the same bits as `run`, and one copy."""
@@ -84,10 +90,8 @@ class Program:
 
     def recording(self) -> Recording:
         """The step that was run last, as it lies in the arena; meaningless after `load` until the next `run`."""
-        whole = {i: buffer.copy() for i, buffer in self._whole.items()}
-        for array in whole.values():
-            array.setflags(write=False)
-        return Recording(self.layout, self._memory.copy(), whole, self.step - 1)
+        whole = {i: buffer.tobytes() for i, buffer in self._whole.items()} if self._whole else {}
+        return Recording(self.layout, self._memory.tobytes(), whole, self.step - 1)
 
     def save(self) -> Array:
         """The state from which step `self.step` starts (parameters, optimizer state, running state), as a copy."""

@@ -122,7 +122,8 @@ class State:
         i = self.recording.id(node)
         layout, here = self.recording.layout, self._place
         parts: set[Part] = set()
-        if layout.graph.nodes[i].op is not None and layout.written_at[i] == here or layout.updated_at.get(i) == here:
+        computed = layout.graph.nodes[i].op is not None and layout.written_at[i] == here
+        if computed or layout.updated_at.get(i) == here:
             parts.add("value")
         seeded = i == layout.graph.loss and here == layout.seed_at
         if seeded or any(layout.seed_at + arrival.moment == here for arrival in layout.arrivals[i]):
@@ -139,8 +140,8 @@ class State:
     # ---------------------------------------------------------------------------------------------- poisoned
     def poisoned(self, node: Key) -> frozenset[Part]:
         """Which of a node's visible numbers contain NaN or inf."""
-        shown: tuple[tuple[Part, Array | None], ...] = (("value", self.value(node)), ("gradient", self.gradient(node).array))
-        return frozenset(part for part, array in shown if array is not None and poison(array))
+        shown: dict[Part, Array | None] = {"value": self.value(node), "gradient": self.gradient(node).array}
+        return frozenset(part for part, array in shown.items() if array is not None and poison(array))
 
 
 def poison(array: Array) -> int:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from bptui.model.arena import Place
 from bptui.model.graph import Graph, Node
@@ -52,6 +54,7 @@ class Layout:
     graph: Graph
     timeline: Timeline
     optimizer: Optimizer
+    dtype: np.dtype[Any]
     values: tuple[Place | Array | None, ...]
     gradients: tuple[Place | None, ...]
     arrivals: tuple[tuple[Arrival, ...], ...]
@@ -81,16 +84,16 @@ class Layout:
 
 
 class Recording:
-    """All values, gradients and updates of ONE training step; every array is read-only.
+    """All values, gradients and updates of ONE training step.
 
+    The copy of the arena is `bytes`, so that no array of it can ever be written to, not even by force.
     step   the training step, from 0
     graph, optimizer, timeline   what it is a recording of
     """
 
     __slots__ = ("_layout", "_memory", "_whole", "step")
 
-    def __init__(self, layout: Layout, memory: Array, whole: Mapping[int, Array], step: int) -> None:
-        memory.setflags(write=False)
+    def __init__(self, layout: Layout, memory: bytes, whole: Mapping[int, bytes], step: int) -> None:
         self._layout, self._memory, self._whole, self.step = layout, memory, whole, step
 
     @property
@@ -114,14 +117,14 @@ class Recording:
         return self._layout.optimizer
 
     @property
-    def memory(self) -> Array:
-        """Every recorded number, flat."""
+    def memory(self) -> bytes:
+        """Every recorded float, as it lay in the arena."""
         return self._memory
 
     @property
     def nbytes(self) -> int:
         """Bytes that this recording keeps."""
-        return self._memory.nbytes + sum(array.nbytes for array in self._whole.values())
+        return len(self._memory) + sum(map(len, self._whole.values()))
 
     @property
     def loss(self) -> float:
@@ -139,18 +142,18 @@ class Recording:
         i = self.id(node)
         place = self._layout.values[i]
         if isinstance(place, Place):
-            return place.within(self._memory)
-        return self._whole[i] if place is None else place
+            return self._view(place)
+        return np.ndarray(self.graph.nodes[i].shape, np.int64, self._whole[i]) if place is None else place
 
     def grad(self, node: Key) -> Array | None:
         """∂L/∂node, complete, in the shape of its value; None where no gradient is wanted."""
         place = self._layout.gradients[self.id(node)]
-        return None if place is None else place.within(self._memory)
+        return None if place is None else self._view(place)
 
     def contributions(self, node: Key) -> tuple[Contribution, ...]:
         """What each consumer adds to the gradient, in the order of arrival (none to the loss: it is the seed)."""
         arrivals = self._layout.arrivals[self.id(node)]
-        return tuple(Contribution(a.consumer, a.position, a.place.within(self._memory)) for a in arrivals)
+        return tuple(Contribution(a.consumer, a.position, self._view(a.place)) for a in arrivals)
 
     def before(self, node: Key) -> Array:
         """A parameter (or a running state) before the update: the same as its value."""
@@ -158,25 +161,29 @@ class Recording:
 
     def after(self, node: Key) -> Array:
         """A parameter (or a running state) after this training step."""
-        return self._next(self._layout.values[self.id(node)]).within(self._memory)
+        return self._view(self._next(self._layout.values[self.id(node)]))
 
     def state(self, node: Key, name: str, after: bool = False) -> Array:
         """A parameter's optimizer state (`m`, `v`), before or after the update."""
         place = self._layout.moments[self.id(node), name]
-        return (self._next(place) if after else place).within(self._memory)
+        return self._view(self._next(place) if after else place)
 
     def update_grad(self, node: Key) -> Array:
         """The gradient that the update of a parameter used: clipped where the optimizer clips."""
         i = self.id(node)
         place = self._layout.clipped.get(i, self._layout.gradients[i])
         assert place is not None, "parameters have gradients"
-        return place.within(self._memory)
+        return self._view(place)
 
     @property
     def grad_norm(self) -> float | None:
         """The length of the gradient over all parameters, where the optimizer clips by it."""
         place = self._layout.norm
-        return None if place is None else float(place.within(self._memory).reshape(()))
+        return None if place is None else float(self._view(place))
+
+    def _view(self, place: Place) -> Array:
+        dtype = self._layout.dtype
+        return np.ndarray(place.shape, dtype, self._memory, place.offset * dtype.itemsize)
 
     def _next(self, place: Place | Array | None) -> Place:
         if not isinstance(place, Place) or place.offset + place.size > self._layout.state:
