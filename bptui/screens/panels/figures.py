@@ -47,7 +47,7 @@ def without_weights(style: str) -> str:
 
 
 def window(size: int, room: int, at: int) -> tuple[int, int]:
-    """Which `room` of `size` rows or columns are seen, so that `at` is among them, in the middle where that is possible."""
+    """Which `room` of `size` rows or columns are seen, so that `at` is among them, in the middle if possible."""
     room = max(0, min(room, size))
     start = max(0, min(at - room // 2, size - room))
     return start, start + room

@@ -1,0 +1,301 @@
+"""Panel 2, Operation: what this Moment computes, why, with which numbers, and whether it agrees with its derivation.
+
+The eye must land on the band, `upstream × local = downstream`; everything else is quieter. Where there is less room, in
+this order: proof notes, empty rows, details of the checks, notes of the columns, further lines. Never: the operation,
+the equation, a sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from bptui.model import numbers
+from bptui.model.spans import Line, Span, plain
+from bptui.screens.look import Look, crop, length, to_ascii
+from bptui.screens.panels import band, present
+from bptui.screens.panels.figures import kind_of, symbol_of
+from bptui.screens.panels.text import wrap
+from bptui.symbolic.types import Card, CheckRow
+
+COMPACT = 50
+"""Under this width: no column of labels, one row of checks."""
+CHIPS = {"forward": ("forward ▶", "value"), "backward": ("◀ backward", "gradient"), "update": ("update ◆", "parameter")}
+ENOUGH = 7
+"""Rows of a sum that are worth more than anything that could be left out for them."""
+DETAIL = 18
+"""From a check's mark to what it says."""
+
+
+def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
+    """At the right: which way the computation runs."""
+    text, style = CHIPS[session.cursor.phase]
+    return (), (Span(text, style),)
+
+
+def lines(session: Any, width: int, height: int, look: Look, card: Card | None = None) -> list[Line]:
+    """The card of this Moment and element. Without one (nothing is derived yet) what the row of the operation says."""
+    made = outline(session) if card is None else card
+    rows = present.draw(made, width, height) if look.present else draw(made, width, height)
+    return rows if look.unicode else [to_ascii(row) for row in rows]
+
+
+def outline(session: Any) -> Card:
+    """The card before anything is derived: operation, shape, element, and the definition as it was written."""
+    node, graph = session.node, session.graph
+    name = Span(node.name, f"{kind_of(node)} bold")
+    head: list[Span] = [name]
+    text: Line = ()
+    if node.op is not None:
+        head.append(Span(" = "))
+        head += _call(node, graph)
+        shapes = [graph.nodes[i].shape for i in node.inputs]
+        text = (Span(node.op.define(node.op.signature(shapes, node.attributes))),)
+    return Card(tuple(head), numbers.shape(node.shape), numbers.index(session.element), text, pending=True)
+
+
+def _call(node: Any, graph: Any) -> list[Span]:
+    """`sigmoid(layer1.z)`, or the operation's own way of writing it."""
+    inputs = [graph.nodes[i] for i in node.inputs]
+    form = node.op.symbol or f"{node.op.name}({', '.join(f'{{{i}}}' for i in range(len(inputs)))})"
+    out: list[Span] = []
+    while form:
+        before, brace, rest = form.partition("{")
+        if before:
+            out.append(Span(before, "text bold"))
+        place, _, form = rest.partition("}") if brace else ("", "", "")
+        if place.isdigit() and int(place) < len(inputs):
+            source = inputs[int(place)]
+            out.append(Span(source.name if source.scope != node.scope else symbol_of(source), kind_of(source)))
+    return out
+
+
+class Room(NamedTuple):
+    """What is still shown."""
+
+    gaps: bool = True
+    details: bool = True
+    padding: bool = True
+    notes: bool = True
+    more: bool = True
+    rules: bool = True
+
+
+STAGES = (
+    Room(),
+    Room(details=False),
+    Room(gaps=False, details=False),
+    Room(gaps=False, details=False, padding=False),
+    Room(gaps=False, details=False, padding=False, notes=False),
+    Room(gaps=False, details=False, padding=False, notes=False, more=False),
+    Room(gaps=False, details=False, padding=False, notes=False, more=False, rules=False),
+)
+
+
+def draw(card: Card, width: int, height: int) -> list[Line]:
+    """The card in at most `height` rows of at most `width` cells."""
+    if width < 1 or height < 1:
+        return []
+    rows: list[Line] = []
+    for stage in STAGES:
+        page = _Page(card, width, height, stage)
+        rows = page.rows()
+        if len(rows) <= height and not page.crowded:
+            break
+    return [crop(row, 0, width) for row in rows[:height]]
+
+
+class _Page:
+    def __init__(self, card: Card, width: int, height: int, room: Room) -> None:
+        self.card, self.width, self.height, self.room = card, width, height, room
+        self.compact = width < COMPACT
+        self.margin = 1 if self.compact else 2
+        self.label = 0 if self.compact else 13 if width >= 64 else 12
+        self.inner = max(1, width - 2 * self.margin)
+        self.side = 0 if self.compact else 1 if width < 64 else 2
+        self.crowded = False
+
+    def rows(self) -> list[Line]:
+        gap: list[Line] = [()] if self.room.gaps else []
+        lead = gap if not self.compact else []
+        head, formulas = self.head(), self.formulas() if self.room.rules else []
+        checks, more = self.checks(), self.more()
+        around = [*lead, *head, *(gap if formulas else []), *formulas]
+        tail = [*checks, *more]
+        room = self.height - len(around) - len(tail) - 2 * len(gap)
+        middle = self.band(room)
+        if not middle:
+            return [*around, *(gap if tail else []), *tail]
+        below = [] if self.compact and self.room.padding else gap
+        return [*around, *gap, *middle, *(below if tail else []), *tail]
+
+    def place(self, spans: Sequence[Span], at: int) -> Line:
+        return (Span(" " * at), *spans) if at else tuple(spans)
+
+    def head(self) -> list[Line]:
+        """`layer1.a = sigmoid(layer1.z)`, at the right shape and element."""
+        card = self.card
+        element, shape = Span(card.element, "text bold"), Span(card.shape, "dim")
+        said: list[Line] = [(element,)] if card.element else []
+        if card.shape:
+            said.insert(0, (shape, Span(" "), element) if card.element else (shape,))
+            if card.element:
+                said.insert(0, (shape, Span("  element ", "dim"), element))
+        if self.compact:
+            said = said[-1:]
+        elif self.width < 64 and len(said) == 3:
+            said = said[1:]
+        for right in said:
+            if length(card.title) + 1 + length(right) <= self.inner:
+                blanks = Span(" " * (self.inner - length(card.title) - length(right)))
+                return [self.place((*card.title, blanks, *right), self.margin)]
+        rows = wrap(card.title, self.inner, 2)
+        right = said[-1] if said else ()
+        free = self.inner - length(rows[-1]) - length(right)
+        if right and free > 0:
+            rows[-1] = (*rows[-1], Span(" " * free), *right)
+        elif right:
+            rows.append((Span(" " * max(0, self.inner - length(right))), *right))
+        return [self.place(row, self.margin) for row in rows]
+
+    def formulas(self) -> list[Line]:
+        """The definition and the rules derived from it; compact, their `=` stand under each other."""
+        card = self.card
+        named: list[tuple[Line, Line, Line]] = []
+        if card.definition:
+            named.append(((Span("definition", "dim"),), card.definition, ()))
+        named += card.rules
+        out: list[Line] = []
+        equals = [plain(formula).find(" = ") for _, formula, _ in named] if self.compact else []
+        most = max((e for e in equals if e < 12), default=0)
+        for k, (label, formula, note) in enumerate(named):
+            if self.compact:
+                shift = most - equals[k] if 0 <= equals[k] <= most else 0
+                shift = shift if shift + length(formula) <= self.inner else 0
+                out += self.formula((), formula, note, shift)
+            else:
+                out += self.formula(label, formula, note, 0)
+        return out
+
+    def formula(self, label: Line, formula: Line, note: Line, shift: int) -> list[Line]:
+        wide = max(self.label, length(label) + 2) if self.label else 0
+        room = max(1, self.inner - wide - shift)
+        rows = wrap(formula, room, 2)
+        head = (*_dim(label), Span(" " * (wide - length(label)))) if wide else ()
+        out = [(*head, Span(" " * shift), *rows[0])]
+        out += [(Span(" " * (wide + shift)), *row) for row in rows[1:]]
+        for words in _shorter(note):
+            free = self.inner - length(out[-1]) - length(words)
+            if words and free >= 2:
+                out[-1] = (*out[-1], Span(" " * free), *words)
+                break
+        else:
+            alarm = any(word in span.style for span in note for word in ("kink", "fail"))
+            if note and (alarm or not formula):
+                out += [(Span(" " * wide), *row) for row in wrap(note, max(1, self.inner - wide))]
+        return [self.place(row, self.margin) for row in out]
+
+    def band(self, room: int) -> list[Line]:
+        """The numbers of the selected element, on their band."""
+        card = self.card
+        wide = self.width - 2 * self.side
+        inset = 1 if self.compact else 0
+        if card.equation is not None:
+            rows = band.equation(card, wide, self.room.notes)
+            if not self.room.notes and len(rows) == 3 and not self.room.more:
+                rows = rows[1:]
+        elif card.table is not None:
+            most = max(2, room - 2 * self.room.padding)
+            self.crowded = most < min(band.rows_of(card.table), ENOUGH)
+            rows = [self.place(row, inset) for row in band.table(card.table, wide - 2 * inset, most)]
+        else:
+            return []
+        return band.banded(rows, wide, self.side, self.room.padding)
+
+    def checks(self) -> list[Line]:
+        """Bad rows first. One row each with its detail, or all in as few rows as they need."""
+        found = summary(self.card.checks)
+        if not found:
+            return []
+        if self.compact or self.width < 64 or not self.room.details:
+            return self.flowing(found)
+        at = self.margin + self.label
+        out: list[Line] = []
+        for n, (mark, word, detail) in enumerate(found):
+            label = Span("check" if n == 0 else "", "dim")
+            name = (mark, Span(f" {word}", "text"))
+            left = (Span(" " * self.margin), label, Span(" " * (self.label - len(label.text))), *name)
+            column = max(at + DETAIL, length(left) + 2)
+            pieces = wrap((Span(detail, "dim"),), max(8, self.width - self.margin - column)) if detail else [()]
+            out.append((*left, Span(" " * (column - length(left))), *pieces[0]))
+            out += [self.place(piece, column) for piece in pieces[1:]]
+        return out
+
+    def flowing(self, found: Sequence[tuple[Span, str, str]]) -> list[Line]:
+        label: Line = () if self.compact else (Span("check  ", "dim"),)
+        out: list[list[Span]] = []
+        for mark, word, detail in found:
+            part = [mark, Span(f" {word}", "text")]
+            if mark.style == "dim" and detail:
+                part.append(Span(f" {detail}", "dim"))
+            if out and length(out[-1]) + 2 + length(part) <= self.inner:
+                out[-1] += [Span("  "), *part]
+            else:
+                lead = list(label) if not out else [Span(" " * length(label))] if label else []
+                out.append([*lead, *crop(part, 0, max(1, self.inner - length(label)))])
+        return [self.place(row, self.margin) for row in out]
+
+    def more(self) -> list[Line]:
+        """What else there is to say: what comes next, a convention, a warning."""
+        if not self.room.more:
+            return []
+        out: list[Line] = []
+        for label, text in self.card.lines:
+            wide = max(self.label, length(label) + 2) if label or self.label else 0
+            rows = wrap(text, max(1, self.inner - wide))
+            heads = [(*_dim(label), Span(" " * (wide - length(label))))] + [(Span(" " * wide),)] * (len(rows) - 1)
+            out += [self.place((*head, *row), self.margin) for head, row in zip(heads, rows, strict=True)]
+        if self.card.pending and not self.card.rules:
+            out.append(self.place((Span("deriving…", "dim"),), self.margin + self.label))
+        return out
+
+
+def _dim(spans: Line) -> Line:
+    return tuple(Span(s.text, "dim" if s.style == "text" else s.style) for s in spans)
+
+
+def _shorter(note: Line) -> list[Line]:
+    """The note, then the note without what is after its first comma, then without ` by …`."""
+    text = plain(note)
+    cuts = [len(text), text.find(","), text.find(" by ")]
+    return [crop(note, 0, cut) for n, cut in enumerate(cuts) if (cut > 0 or n == 0)]
+
+
+ORDER = {"FAIL": 0, "KINK": 1, "ok": 2, "n/a": 3, "skipped": 4}
+MARKS = {
+    "ok": Span("✓", "ok"), "FAIL": Span("FAIL", "fail reverse"), "KINK": Span("KINK", "kink bold"),
+    "n/a": Span("n/a", "dim"), "skipped": Span("skipped", "dim"),
+}  # fmt: skip
+
+
+def summary(checks: Sequence[CheckRow]) -> list[tuple[Span, str, str]]:
+    """Per kind of check its mark, name and detail: the worst of its inputs; bad ones first, then in the order given."""
+    kinds: dict[str, list[CheckRow]] = {}
+    for row in checks:
+        kinds.setdefault(row.row, []).append(row)
+    worst = [min(rows, key=lambda r: (ORDER[r.verdict], -(r.error or 0.0))) for rows in kinds.values()]
+    worst.sort(key=lambda r: ORDER[r.verdict] if r.verdict in ("FAIL", "KINK") else 2)
+    return [(MARKS[row.verdict], row.row, _detail(row)) for row in worst]
+
+
+def _detail(row: CheckRow) -> str:
+    if row.verdict == "FAIL" and row.got is not None and row.expected is not None:
+        place = f"{row.input}{numbers.index(row.at or ())}: " if row.input else ""
+        told = f"{place}got {numbers.significant(row.got)}, expected {numbers.significant(row.expected)}"
+        return f"{told}; {row.note}" if row.note else told
+    if row.note:
+        return row.note
+    if row.error is None:
+        return ""
+    said = numbers.significant(row.error, 2)
+    return said if row.tolerance is None else f"{said}, tolerance {numbers.significant(row.tolerance, 2)}"

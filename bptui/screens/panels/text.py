@@ -1,0 +1,44 @@
+"""Lines that are too long: wrapped where a formula may be broken, never cut without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bptui.model.spans import Line, Span, plain
+from bptui.screens.look import crop, length
+
+BEFORE = (" + ", " - ", " = ", " × ", " if ", " else ", " for ", " where ", "·", "*", "/")
+AFTER = (", ", "; ", "(", " ", ",")
+
+
+def wrap(spans: Sequence[Span], width: int, indent: int = 0) -> list[Line]:
+    """The line in rows of at most `width`: broken before ` + `, `·` or the like, after a comma, at a blank; only a word
+    that is longer than the row is broken inside. Rows after the first begin with `indent` blanks."""
+    width = max(1, width)
+    rest = tuple(spans)
+    rows: list[Line] = []
+    while True:
+        inset = min(indent, width - 1) if rows else 0
+        room = width - inset
+        lead: Line = (Span(" " * inset),) if inset else ()
+        if length(rest) <= room:
+            return [*rows, (*lead, *rest)]
+        cut = _place(plain(rest), room)
+        rows.append((*lead, *strip(crop(rest, 0, cut), right=True)))
+        rest = strip(crop(rest, cut, length(rest)), right=False)
+
+
+def _place(text: str, room: int) -> int:
+    """Where to break: as far right as it goes, first before an operator, then after a comma or a blank."""
+    least = max(1, room // 3)
+    found = max((text.rfind(mark, least, room + 1) for mark in BEFORE), default=-1)
+    if found < least:
+        found = max((text.rfind(mark, least, room) + len(mark) for mark in AFTER), default=-1)
+    return found if least <= found <= room else room
+
+
+def strip(spans: Sequence[Span], *, right: bool) -> Line:
+    """The line without blanks at its right (or left) end."""
+    text = plain(spans)
+    kept = text.rstrip() if right else text.lstrip()
+    return crop(spans, 0, len(kept)) if right else crop(spans, len(text) - len(kept), len(text))
