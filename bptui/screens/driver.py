@@ -133,7 +133,7 @@ class CellDiff:
 
     def _go(self, row: list[Cell | None], from_x: int, from_y: int, x: int, y: int, now: Pen) -> str:
         gap = x - from_x
-        if from_y == y and 0 < gap:
+        if from_y == y and gap > 0:
             if gap <= GAP:
                 between = row[from_x:x]
                 if all(c is not None and c[0] and (c[1] == now or _same_blank(c, now)) for c in between):

@@ -52,7 +52,7 @@ def grid(width: int, height: int, focus: int, zoom: bool = False, third: int = 0
     bottom = height - 5  # the timeline's rule
     timeline = Box(TIMELINE, 0, bottom + 1, width, 3, bottom)
     body = bottom - 2
-    if zoom or focus > TENSOR + 1 and third != focus:
+    if zoom or (focus > TENSOR + 1 and third != focus):
         if focus == TIMELINE:
             return Grid((Box(TIMELINE, 0, 2, width, height - 3, 1),), (), False)
         return Grid((Box(focus, 0, 2, width, body, 1), timeline), (), False)
@@ -95,6 +95,13 @@ def rule(number: int, name: str, left: Line, right: Line, width: int, focused: b
     return (*head, Span(stroke * room, style), *tail)
 
 
+def title_rule(name: str, right: str, width: int) -> Line:
+    """The heavy rule over what lies on top of the panels."""
+    head = [Span("━ ", "text"), Span(name, "text bold"), Span(" ", "text")]
+    tail = [Span(f" {right} ", "dim"), Span("━", "text")] if right else []
+    return fit((*head, Span("━" * max(0, width - length(head) - length(tail)), "text"), *tail), width)
+
+
 def tabs(names: Sequence[tuple[int, str]], shown: int, width: int) -> Line:
     """Row 1 where there is room for one panel: all of them listed, the shown one reversed; then digits alone."""
     for long in (True, False):
@@ -111,7 +118,9 @@ def tabs(names: Sequence[tuple[int, str]], shown: int, width: int) -> Line:
 JOINTS = {"top": "┬", "bottom": "┴", "both": "┼", "left": "├", "right": "┤"}
 
 
-def assemble(boxes: Grid, width: int, height: int, contents: dict[int, list[Line]], rules: dict[int, Line]) -> list[Line]:
+def assemble(
+    boxes: Grid, width: int, height: int, contents: dict[int, list[Line]], rules: dict[int, Line]
+) -> list[Line]:
     """All rows between status and footer, from the lines and the rule of each panel (by number)."""
     rows: list[Line] = []
     for y in range(height):

@@ -151,7 +151,8 @@ def sorted_nodes(graph: Graph) -> list[Node]:
     shown = [node for node in graph.nodes if node.role != "const"]
     if len(places) <= 1 and "" in places:
         return shown
-    return sorted(shown, key=lambda node: places.get(node.scope, 0))
+    loss = places.get(graph.nodes[graph.loss].scope, 0)
+    return sorted(shown, key=lambda node: places.get(node.scope, 0) if node.role != "target" else loss - 0.5)
 
 
 def height_of(node: Node, most: int) -> int:
@@ -180,7 +181,9 @@ def _entry(session: Any, entry: Entry, columns: Columns, width: int, look: Look,
     state, kind = session.state, kind_of(entry.node)
     written = state.written(node)
     end = columns.what or columns.value
-    name = fit((Span(shorten(node.label, end - columns.name - 1), f"{kind} bold" if here else kind),), end - columns.name)
+    name = fit(
+        (Span(shorten(node.label, end - columns.name - 1), f"{kind} bold" if here else kind),), end - columns.name
+    )
     if columns.what:
         room = columns.value - columns.what - 1
         name = (*name, Span(shorten(what(session.graph, node), room), "dim"))
@@ -213,14 +216,9 @@ def _gutter(session: Any, node: Node, columns: Columns, here: bool) -> Line:
         bad = (node.id, phase) in (getattr(session, "finding_nodes", None) or ())
         chip = f" {CHIPS[phase]} " if columns.gutter == 3 else f"{CHIPS[phase]} "
         return (Span(chip, "chip-fail" if bad else f"chip-{phase}"),)
-    if has_breakpoint(session, node):
+    if node.id in session.breakpoints.marked:
         return (Span(" ■ " if columns.gutter == 3 else "■ ", "fail"),)
     return (Span(" " * columns.gutter),)
-
-
-def has_breakpoint(session: Any, node: Node) -> bool:
-    """Does a breakpoint stand at this node?"""
-    return False
 
 
 def _next(session: Any) -> int | None:

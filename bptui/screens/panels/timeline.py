@@ -77,7 +77,11 @@ def strip(session: Any, width: int, look: Look) -> Line:
     label = Span(f" {moment.phase:{LABEL - 1}}", "dim")
     if moment.phase == "update":
         params = session.timeline.update
-        head = (label, Span(" " * 1, "dim"), *_update_marks(session, _plan(session, width, 2), width - LABEL - length(right) - 4))
+        head = (
+            label,
+            Span(" " * 1, "dim"),
+            *_update_marks(session, _plan(session, width, 2), width - LABEL - length(right) - 4),
+        )
         name = Span(f" {params[moment.index].name}", "parameter bold")
         left: Line = (*head, name)
     else:

@@ -1,0 +1,130 @@
+"""The Textual App: terminal, theme, the debugger's screen, and a clean way out. Short on purpose.
+
+The first frame is painted before NumPy is imported and before the network is read; SymPy is imported in its own thread,
+when there is something to derive. Nothing here knows what is debugged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from textual.app import App
+
+from bptui.model.errors import UserError
+from bptui.screens.copying import osc52
+from bptui.screens.debugger import Debugger
+from bptui.screens.driver import DiffMixin
+from bptui.screens.theme import Theme, choose
+
+if TYPE_CHECKING:
+    from bptui.model.network import Network
+    from bptui.model.session import Session
+
+COLOURS = {None: 0, "standard": 16, "windows": 16, "256": 256, "truecolor": 1 << 24}
+
+
+class BptuiApp(DiffMixin, App[None]):
+    """`name` is shown at once; `load` reads the network, in a thread, after the first frame."""
+
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS = []  # noqa: RUF012  # every key is in the registry of commands
+    CSS = "Screen { overflow: hidden hidden; }"
+
+    def __init__(
+        self, name: str, load: Callable[[], Network], *, theme: str | None = None, unicode: bool = True,
+        no_color: bool = False, start: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        super().__init__(ansi_color=True)  # colours are the theme's: nothing between may change them
+        self.animation_level = "none"
+        self.no_colours = no_color or self.no_color
+        self.diff = os.environ.get("BPTUI_DIFF", "1") != "0"
+        self.colours = self._choose(theme)
+        self.debugger = Debugger(name, self.colours, unicode)
+        self.session: Session | None = None
+        self.error: UserError | None = None
+        self._load, self._start = load, tuple(start)
+
+    def get_default_screen(self) -> Debugger:
+        """The one screen."""
+        return self.debugger
+
+    def _choose(self, wanted: str | None) -> Theme:
+        return choose(wanted, no_color=self.no_colours, colours=COLOURS.get(self.console.color_system, 1 << 24))
+
+    def take_theme(self, name: str) -> Theme:
+        """Change the colours; NO_COLOR and 16 colours keep theirs."""
+        self.colours = self._choose(name)
+        return self.colours
+
+    def on_mount(self) -> None:
+        """Paint first, then load."""
+        self._catch_signals()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.run_worker(self._read, thread=True, exit_on_error=False, name="load")
+
+    def _read(self) -> None:
+        """In a thread: NumPy, the network, its first training step."""
+        try:
+            from bptui.model.session import Session
+
+            session = Session(self._load())
+            session.recording  # noqa: B018  # the first step is run here, not in the screen's thread
+        except UserError as error:
+            self.call_from_thread(self._fail, error)
+        except Exception as defect:
+            self.call_from_thread(self._fail, UserError("defect", f"{type(defect).__name__}: {defect}"))
+        else:
+            self.call_from_thread(self._loaded, session)
+
+    def _fail(self, error: UserError) -> None:
+        self.error = error
+        self.exit(return_code=2)
+
+    def _loaded(self, session: Session) -> None:
+        self.session = session
+        self.debugger.begin(session)
+        for line in self._start:
+            self.debugger.run(line)
+
+    def to_clipboard(self, text: str) -> None:
+        """To the clipboard of the terminal that this is seen in."""
+        self._clipboard = text
+        if self._driver is not None:
+            self._driver.write(osc52(text))
+            self._driver.flush()
+
+    def _catch_signals(self) -> None:
+        """SIGTERM and SIGHUP leave as `q` does: the terminal is put back."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            try:
+                loop.add_signal_handler(number, self._signalled, number)
+            except (NotImplementedError, RuntimeError, ValueError):
+                return  # not the main thread, or a system without them: Textual's own way has to do
+
+    def _signalled(self, number: int) -> None:
+        self.debugger.stop()
+        self.exit(return_code=128 + number)
+
+    def on_unmount(self) -> None:
+        """Nothing goes on behind."""
+        self.debugger.stop()
+
+
+def run(
+    name: str, load: Callable[[], Network], *, theme: str | None = None, unicode: bool = True, no_color: bool = False,
+    start: Sequence[str] = (),
+) -> int:  # fmt: skip
+    """Debug what `load` returns on the screen; returns the exit code (2 after a UserError, told in one line)."""
+    app = BptuiApp(name, load, theme=theme, unicode=unicode, no_color=no_color, start=start)
+    app.run(mouse=False)
+    if app.error is not None:
+        print(f"bptui: error: {app.error}", file=sys.stderr)
+    return app.return_code or 0

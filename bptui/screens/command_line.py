@@ -1,0 +1,149 @@
+"""The `:` line: an editor of one line with history and completion, as a plain object. The screen gives it keys."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from bptui.model.spans import Line, Span
+from bptui.screens.look import crop, fit
+
+MOST = 1_000  # characters: what is pasted is cut here
+HISTORY = 200
+Complete = Callable[[str], Sequence[str]]
+"""Whole lines that a beginning can become."""
+
+
+@dataclass
+class CommandLine:
+    """Text, cursor, and what was typed before.
+
+    prefix   `:` or `/`
+    matches  the completions that tab goes through, shown above the line
+    """
+
+    prefix: str = ":"
+    text: str = ""
+    at: int = 0
+    matches: tuple[str, ...] = ()
+    history: list[str] = field(default_factory=list)
+    _place: int = 0
+    _typed: str = ""
+    _chosen: int = -1
+
+    def open(self, prefix: str = ":", text: str = "") -> None:
+        """Begin a line."""
+        self.prefix, self.text, self.at = prefix, text, len(text)
+        self.matches, self._chosen = (), -1
+        self._place, self._typed = len(self.history), ""
+
+    def insert(self, text: str) -> None:
+        """Type or paste; control characters and what is too long are dropped."""
+        clean = "".join(c for c in text.replace("\n", " ").replace("\t", " ") if c.isprintable())
+        clean = clean[: max(0, MOST - len(self.text))]
+        self.text = self.text[: self.at] + clean + self.text[self.at :]
+        self.at += len(clean)
+        self._edited()
+
+    def key(self, key: str, complete: Complete) -> str:
+        """One key that is not a character. Returns "done", "close" or ""."""
+        if key == "enter":
+            text = self.text.strip()
+            if text and (not self.history or self.history[-1] != text) and self.prefix == ":":
+                self.history.append(text)
+                del self.history[:-HISTORY]
+            return "done"
+        if key in ("escape", "ctrl+c") or (key in ("backspace", "ctrl+h") and not self.text):
+            return "close"
+        if key in ("tab", "shift+tab"):
+            self._complete(complete, -1 if key == "shift+tab" else 1)
+        elif key in ("up", "ctrl+p"):
+            self._recall(-1)
+        elif key in ("down", "ctrl+n"):
+            self._recall(1)
+        elif key in ("left", "ctrl+b"):
+            self.at = max(0, self.at - 1)
+        elif key in ("right", "ctrl+f"):
+            self.at = min(len(self.text), self.at + 1)
+        elif key in ("home", "ctrl+a"):
+            self.at = 0
+        elif key in ("end", "ctrl+e"):
+            self.at = len(self.text)
+        elif key in ("backspace", "ctrl+h"):
+            self._cut(max(0, self.at - 1), self.at)
+        elif key in ("delete", "ctrl+d"):
+            self._cut(self.at, self.at + 1)
+        elif key == "ctrl+u":
+            self._cut(0, self.at)
+        elif key == "ctrl+k":
+            self._cut(self.at, len(self.text))
+        elif key == "ctrl+w":
+            kept = self.text[: self.at].rstrip()
+            self._cut(kept.rfind(" ") + 1, self.at)
+        return ""
+
+    def _cut(self, start: int, end: int) -> None:
+        self.text = self.text[:start] + self.text[end:]
+        self.at = start
+        self._edited()
+
+    def _edited(self) -> None:
+        self.matches, self._chosen = (), -1
+
+    def _recall(self, by: int) -> None:
+        if self._place == len(self.history):
+            self._typed = self.text
+        self._place = max(0, min(len(self.history), self._place + by))
+        self.text = self._typed if self._place == len(self.history) else self.history[self._place]
+        self.at = len(self.text)
+        self._edited()
+
+    def _complete(self, complete: Complete, by: int) -> None:
+        """As in a shell: first what all have in common, then one after the other."""
+        if not self.matches:
+            self.matches, self._chosen = tuple(complete(self.text[: self.at])), -1
+            if not self.matches:
+                return
+            common = os.path.commonprefix(self.matches)
+            if len(self.matches) == 1 or len(common) > len(self.text[: self.at]):
+                rest = self.text[self.at :]
+                self.text = common + rest
+                self.at = len(common)
+                if len(self.matches) == 1:
+                    self.matches = ()
+                return
+        self._chosen = (self._chosen + by) % len(self.matches) if self._chosen >= 0 or by > 0 else len(self.matches) - 1
+        self.text = self.matches[self._chosen]
+        self.at = len(self.text)
+
+    def line(self, width: int) -> Line:
+        """The line with its cursor, scrolled so that the cursor is seen."""
+        whole: Line = (
+            Span(f" {self.prefix}", "text bold on-band"),
+            Span(self.text[: self.at], "text on-band"),
+            Span(self.text[self.at : self.at + 1] or " ", "text reverse"),
+            Span(self.text[self.at + 1 :], "text on-band"),
+        )
+        start = max(0, self.at + 4 - width)
+        return fit(crop(whole, start, start + width), width, "text on-band")
+
+    def choices(self, width: int, height: int) -> list[Line]:
+        """The completions, in columns, the chosen one reversed; only the last word of each, which is what differs."""
+        if not self.matches:
+            return []
+        words = [match.rpartition(" ")[2] or match for match in self.matches]
+        cell = min(max(map(len, words)) + 2, max(4, width - 1))
+        across = max(1, (width - 1) // cell)
+        rows = [words[i : i + across] for i in range(0, len(words), across)]
+        row = max(0, self._chosen) // across
+        top = max(0, min(row - height + 1, len(rows) - height)) if len(rows) > height else 0
+        out = []
+        for y, part in enumerate(rows[top : top + height], top):
+            spans = [Span(" ", "text on-band")]
+            for x, word in enumerate(part):
+                chosen = y * across + x == self._chosen
+                spans.append(Span(f"{word[: cell - 1]:{cell - 1}}", "text reverse bold" if chosen else "text on-band"))
+                spans.append(Span(" ", "text on-band"))
+            out.append(fit(spans, width, "text on-band"))
+        return out

@@ -1,0 +1,161 @@
+"""The whole screen as rows: a pure function of (session, what the screen itself knows, size). Nothing is kept here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from bptui.model.spans import Line, Span
+from bptui.screens import layout
+from bptui.screens.look import Look, crop, fit, length, to_ascii, under
+from bptui.screens.panels import footer, status
+
+PANELS: dict[int, tuple[str, str]] = {
+    1: ("Network", "network"),
+    2: ("Operation", "operation"),
+    3: ("Tensor", "tensor"),
+    4: ("Timeline", "timeline"),
+    5: ("Loss", "loss"),
+}
+"""Digit → name and module in `bptui.screens.panels`. A module is imported when it is drawn first: its NumPy comes after
+the first frame."""
+
+
+@dataclass
+class Ui:
+    """What the screen knows besides the session.
+
+    name      of the target, shown until there is a session
+    look      how the terminal can be drawn on
+    message   the answer to the last command, in the place of the footer until the next key
+    pages     a longer answer, over the panels, from row `top` on; with its title
+    bottom    the line that is typed in, in the place of the footer; `choices` above it
+    progress  (part done, what is done) of a long command
+    checks    how many checks agree, how many do not
+    """
+
+    name: str = ""
+    look: Look = field(default_factory=Look)
+    message: Line = ()
+    pages: tuple[Line, ...] = ()
+    page_title: str = ""
+    top: int = 0
+    bottom: Line = ()
+    choices: tuple[Line, ...] = ()
+    progress: tuple[float, str] | None = None
+    checks: tuple[int, int] | None = None
+
+
+def shown_focus(session: Any) -> int:
+    """The panel with the focus; the Operation panel while there is no session."""
+    return int(session.view.focus) if session is not None else layout.OPERATION
+
+
+def grid_of(session: Any, width: int, height: int) -> layout.Grid | None:
+    """Where the panels stand now."""
+    if session is None:
+        return layout.grid(width, height, layout.OPERATION)
+    zoom = session.view.zoom or (session.view.mode == "neurons" and session.view.focus == layout.NETWORK)
+    return layout.grid(width, height, session.view.focus, zoom, third=5 if width >= 160 else 0)
+
+
+def module_of(number: int, session: Any) -> ModuleType:
+    """The module that draws a panel now: the neurons view is the Network panel's other face."""
+    name = PANELS[number][1]
+    if number == layout.NETWORK and session.view.mode == "neurons":
+        name = "neurons"
+    return import_module(f"bptui.screens.panels.{name}")
+
+
+def paint(session: Any, ui: Ui, width: int, height: int) -> list[Line]:
+    """All rows of the screen."""
+    grid = grid_of(session, width, height)
+    if grid is None:
+        text = f"bptui needs {layout.SMALLEST[0]}x{layout.SMALLEST[1]}, this is {width}x{height}: q quits"
+        return [fit(crop(_spans(text[i : i + width]), 0, width), width) for i in range(0, len(text), max(1, width))][
+            :height
+        ]
+    focus = shown_focus(session)
+    contents: dict[int, list[Line]] = {}
+    rules: dict[int, Line] = {}
+    for box in grid.boxes:
+        look = ui.look._replace(focused=box.panel == focus)
+        left: Line = ()
+        right: Line = ()
+        contents[box.panel] = []
+        if session is not None:
+            contents[box.panel], left, right = _panel(session, box, look)
+        if box.rule >= 0:
+            rules[box.panel] = layout.rule(
+                box.panel, PANELS[box.panel][0], left, right, box.width, look.focused, box.x > 0
+            )
+    rows = layout.assemble(grid, width, height, contents, rules)
+    rows[0] = under(status.lines(session, width, 1, ui.look, ui.checks, ui.name)[0], "on-band")
+    if grid.single:
+        rows[1] = layout.tabs([(n, PANELS[n][0]) for n in sorted(PANELS)], focus, width)
+        if session is not None and height >= 10:
+            rows[height - 2] = module_of(layout.TIMELINE, session).strip(session, width, ui.look)
+    rows[-1] = _last(session, ui, width)
+    _over(rows, ui, width, height)
+    if not ui.look.unicode:
+        rows = [to_ascii(row) for row in rows]
+    return rows
+
+
+def _panel(session: Any, box: layout.Box, look: Look) -> tuple[list[Line], Line, Line]:
+    """Lines and title of one panel. What goes wrong in it is shown in it; the others live on."""
+    try:
+        module = module_of(box.panel, session)
+        left, right = module.title(session, box.width, look) if hasattr(module, "title") else ((), ())
+        return list(module.lines(session, box.width, box.height, look)), left, right
+    except Exception as defect:
+        text = f"this panel failed: {type(defect).__name__}: {defect}"
+        cut = [text[i : i + box.width - 2] for i in range(0, len(text), max(1, box.width - 2))]
+        return [(Span(" "), Span(part, "fail")) for part in cut], (), ()
+
+
+def _last(session: Any, ui: Ui, width: int) -> Line:
+    if ui.bottom:
+        return ui.bottom
+    if ui.progress is not None:
+        return under(progress(*ui.progress, width), "on-band")
+    if ui.message:
+        return under(fit((Span(" "), *ui.message), width), "on-band")
+    if ui.pages:
+        return under(footer.hints((("up/down", "move"), ("esc", "close")), width), "on-band")
+    return under(footer.lines(session, width, 1, ui.look)[0], "on-band")
+
+
+def progress(part: float, what: str, width: int) -> Line:
+    """` training step 300 of 1000 ━━━━━━────────  30 %  ctrl+c cancels`."""
+    part = min(1.0, max(0.0, part))
+    tail = f" {part:4.0%}  "
+    stop = (Span("ctrl+c", "text bold"), Span(" cancels ", "dim"))
+    room = width - len(what) - 2 - len(tail) - length(stop)
+    bar: Line = ()
+    if room >= 5:
+        done = round(part * room)
+        bar = (Span("━" * done, "parameter"), Span("─" * (room - done), "rule"))
+    return fit((Span(f" {what} "), *bar, Span(tail, "text bold"), *stop), width)
+
+
+def _over(rows: list[Line], ui: Ui, width: int, height: int) -> None:
+    """Lay a longer answer and the completions over the panels."""
+    if ui.pages:
+        room = max(1, height - 3)
+        shown = ui.pages[ui.top : ui.top + room]
+        count = min(room, len(ui.pages))
+        y = height - 2 - count if len(ui.pages) <= room else 1
+        more = f"{ui.top + 1}-{ui.top + len(shown)} of {len(ui.pages)}" if len(ui.pages) > room else ""
+        head = layout.title_rule(ui.page_title, more, width)
+        block = [head, *(under(fit((Span(" "), *line), width), "on-band") for line in shown)]
+        layout.overlay(rows, block, 0, y, width)
+    if ui.choices:
+        layout.overlay(rows, ui.choices, 0, height - 1 - len(ui.choices), width)
+
+
+def _spans(text: str) -> Sequence[Span]:
+    return (Span(text),)

@@ -1,0 +1,96 @@
+"""`?` and the palette, made from the registry of commands: what is written here cannot be untrue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bptui.model.commands import COMMANDS, GROUPS, Command, help_text
+from bptui.model.spans import Line, Span, line
+from bptui.screens.keys import keys_text
+from bptui.screens.look import fit
+
+
+def pages() -> tuple[Line, ...]:
+    """The table of all commands, group by group; first how the keys are meant."""
+    out: list[Line] = [
+        line(
+            ("lowercase", "text bold"),
+            (" goes forward, ", "dim"),
+            ("UPPERCASE", "text bold"),
+            (" the same backward", "dim"),
+        ),
+        line(("arrows, hjkl", "text bold"), (" move in the panel with the heavy rule; they never step", "dim")),
+    ]
+    for group in GROUPS:
+        out += [(), line((group, "text bold"))]
+        for command in COMMANDS:
+            if command.group == group:
+                keys = f"{keys_text(command):<13}"
+                out.append(line((keys, "text bold"), (f"{command.help:<20} ", "text"), (command.summary, "dim")))
+    return tuple(out)
+
+
+def about(word: str) -> tuple[Line, ...]:
+    """One command."""
+    first, *rest = help_text(word)
+    return (line((first, "text bold")), *(line((text, "text")) for text in rest))
+
+
+@dataclass
+class Palette:
+    """The commands that match what is typed; enter runs the chosen one."""
+
+    typed: str = ""
+    chosen: int = 0
+    _shown: list[Command] = field(default_factory=list)
+
+    @property
+    def found(self) -> list[Command]:
+        """Commands in the order of their match: at the start of a word, then anywhere, in word or summary."""
+        wanted = self.typed.lower().split()
+
+        def rank(command: Command) -> tuple[int, int]:
+            text = f"{command.word} {command.summary}".lower()
+            if not all(part in text for part in wanted):
+                return (9, 0)
+            first = wanted[0] if wanted else ""
+            return (0 if command.word.startswith(first) else 1 if first in command.word else 2, COMMANDS.index(command))
+
+        return [command for command in sorted(COMMANDS, key=rank) if rank(command)[0] < 9]
+
+    def key(self, key: str, character: str | None) -> str:
+        """One key. Returns "run", "close" or ""."""
+        if key == "enter":
+            return "run" if self.found else ""
+        if key in ("escape", "ctrl+c", "ctrl+p") and (key != "ctrl+p"):
+            return "close"
+        if key in ("up", "shift+tab", "ctrl+p"):
+            self.chosen = max(0, self.chosen - 1)
+        elif key in ("down", "tab", "ctrl+n"):
+            self.chosen = min(max(0, len(self.found) - 1), self.chosen + 1)
+        elif key in ("backspace", "ctrl+h"):
+            self.typed, self.chosen = self.typed[:-1], 0
+        elif character and character.isprintable():
+            self.typed, self.chosen = (self.typed + character)[:100], 0
+        return ""
+
+    def lines(self, width: int, height: int) -> tuple[Line, ...]:
+        """The matches, the chosen one reversed."""
+        found = self.found
+        top = max(0, self.chosen - height + 1)
+        out = []
+        for i, command in enumerate(found[top : top + height], top):
+            weight = "text bold reverse" if i == self.chosen else "text bold on-band"
+            row = line(
+                (" ", "text on-band"), (f" {command.word:<18}", weight), (f" {keys_text(command):<12}", "text on-band"),
+                (f" {command.summary}", "dim on-band"),
+            )  # fmt: skip
+            out.append(fit(row, width, "text on-band"))
+        if not out:
+            out.append(fit(line(("  nothing matches", "dim on-band")), width, "text on-band"))
+        return tuple(out)
+
+    def line(self, width: int) -> Line:
+        """What is typed."""
+        row = (Span(" > ", "text bold on-band"), Span(self.typed, "text on-band"), Span(" ", "text reverse"))
+        return fit(row, width, "text on-band")

@@ -1,0 +1,33 @@
+"""The last row: the keys that matter, made from the registry of commands. The middle drops from its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bptui.model.spans import Line, Span
+from bptui.screens.look import Look, fit, length
+
+
+def hints(pairs: Sequence[tuple[str, str]], width: int, ends: Sequence[tuple[str, str]] = ()) -> Line:
+    """Keys in bold with a dim word each; `ends` stand at the right end, and what does not fit between is left out."""
+    gap = 2 if width >= 70 else 2
+    right: list[Span] = []
+    for key, word in ends:
+        right += [Span("  " if right else "", "dim"), Span(key, "text bold"), Span(f" {word}", "dim")]
+    right += [Span(" ", "dim")] if right else []
+    left: list[Span] = [Span(" ", "dim")]
+    for i, (key, word) in enumerate(pairs):
+        part = [Span(" " * gap if i else "", "dim"), Span(key, "text bold"), Span(f" {word}", "dim")]
+        if length(left) + length(part) + length(right) + 2 > width:
+            break
+        left += part
+    return (*fit(left, max(0, width - length(right)), "dim"), *right)[: len(left) + len(right) + 1]
+
+
+def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
+    """One line, from `bptui.model.commands.COMMANDS`."""
+    from bptui.screens.keys import footer_keys
+
+    middle, ends = footer_keys(width)
+    return [fit(hints(middle, width, ends), width, "dim")]
