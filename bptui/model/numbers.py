@@ -1,9 +1,9 @@
 """How a number becomes text. The one place: panels, plain mode, messages and copies all come here.
 
 Two forms. A `field` has a fixed width, a sign column and one count of decimals per tensor, so that columns align;
-`significant` has a fixed count of significant digits and stands in running text and in equations. Both write a number that
-would not fit, or that would round to nothing, as `-1.2e-7`, `3.4e5`: exponent not padded, ASCII, so that it pastes into
-Python. An exact zero is a lone `0`, so that what IS nothing never looks like what merely rounds to it.
+`significant` has a fixed count of significant digits and stands in running text and in equations. Both write a number
+that would not fit, or that would round to nothing, as `-1.2e-7`, `3.4e5`: exponent not padded, ASCII, so that it pastes
+into Python. An exact zero is a lone `0`, so that what IS nothing never looks like what merely rounds to it.
 
 Importing this module imports no NumPy: a screen may import it before its first frame.
 """
@@ -30,8 +30,8 @@ _FEWEST = 2
 def field(x: float | None, width: int = WIDTH, decimals: int = DECIMALS) -> str:
     """`x` in exactly `width` characters, the first of which only ever holds a sign.
 
-    `None` is a number that is not there yet: `·` in the units place, where an exact zero has its lone `0`. What cannot be
-    written at all in so few columns (`width` < 7) is a row of `#`, as in a spreadsheet, and never a wrong number.
+    `None` is a number that is not there yet: `·` in the units place, where an exact zero has its lone `0`. What cannot
+    be written at all in so few columns (`width` < 7) is a row of `#`, as in a spreadsheet, and never a wrong number.
     """
     if x is None:
         return _units(NOT_YET, width, decimals)
@@ -97,7 +97,7 @@ def significant(x: float | None, n: int = 6) -> str:
 
 def together(numbers: Iterable[float | None], n: int = 6, most: int = 8) -> list[str]:
     """Numbers that stand in one equation, in one count of decimals: the one that gives the smallest of them `n`
-    significant digits, `most` decimals at most. What that many decimals would round to 0 has an exponent. Not padded."""
+    significant digits, `most` decimals at most. What that many would round to 0 has an exponent. Not padded."""
     wanted = list(numbers)
     sizes = [abs(float(x)) for x in wanted if x is not None and math.isfinite(x) and x != 0]
     decimals = 0

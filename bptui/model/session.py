@@ -1,0 +1,309 @@
+"""What a front end drives: a network, its history, and where in it one stands.
+
+A Session holds the whole state of the debugger. A panel is a function of it, so that stepping back shows what stepping
+forward showed: nothing is kept anywhere else. Every move answers with a Reply and is bounded by the ends of the
+history, where it stops and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from bptui.model import places
+from bptui.model.breakpoints import Breakpoints
+from bptui.model.errors import UserError
+from bptui.model.graph import Graph, Node
+from bptui.model.history import History
+from bptui.model.reply import Reply, say
+from bptui.model.spans import Line, Span, line
+from bptui.model.state import State
+from bptui.model.timeline import Moment, Timeline
+from bptui.model.values import Recording
+from bptui.model.walk import Walk
+
+if TYPE_CHECKING:
+    from bptui.model.network import Network
+
+Index = tuple[int, ...]
+Progress = Callable[[float, str], bool]
+"""`progress(part done, what is done)` is called now and then during anything long; False ends it where it is."""
+
+ViewMode = Literal["operations", "layers", "neurons"]
+VIEWS: tuple[ViewMode, ...] = ("operations", "layers", "neurons")
+
+
+@dataclass
+class View:
+    """How it is looked at. Plain settings; no panel keeps any of its own.
+
+    mode    operations, layers (folded) or neurons     raw     show the derivative as SymPy gave it
+    focus   the panel that arrows move in (its digit)  zoom    that panel has the whole screen
+    sample  "all", "mean", or the number of one sample of the batch
+    search  what was last searched for
+    """
+
+    mode: ViewMode = "operations"
+    raw: bool = False
+    focus: int = 2
+    zoom: bool = False
+    sample: int | Literal["all", "mean"] = "all"
+    search: str = ""
+
+
+@dataclass
+class Selection:
+    """What was asked to be looked at; `Session.node`, `.element` and `.input` say what that is at this Moment.
+
+    pinned   a node that stays selected while time moves; None follows the Moment
+    element  the element last selected, kept as it was said, so that it is there again where it fits
+    input    the position of the input whose derivative is shown, among those that have one
+    """
+
+    pinned: int | None = None
+    element: Index = ()
+    input: int = 0
+
+
+class Session:
+    """One debugging session of `network`. `history` is given where one exists already (a test, a second front end)."""
+
+    def __init__(self, network: Network, history: History | None = None) -> None:
+        self.network = network
+        self.graph: Graph = network.graph
+        self.timeline = Timeline(self.graph)
+        self.history = history if history is not None else History(network)
+        changes = bool(self.graph.params or network.batches is not None)
+        self.walk = Walk(self.timeline, None if changes else 0)
+        self.view = View()
+        self.selection = Selection()
+        self.breakpoints = Breakpoints()
+        self.displays: list[str] = []
+        self.marks: dict[str, Moment] = {}
+        self.message: Reply = Reply()
+        self.progress: Progress | None = None
+        self.failed: set[int] = set()
+        """Ids of nodes whose derivative failed a check: whoever checks says so here, and `continue` stops there."""
+        self._cursor = self.walk.moment(0)
+        self._state: State | None = None
+
+    # where we are
+
+    @property
+    def cursor(self) -> Moment:
+        """The current Moment."""
+        return self._cursor
+
+    @property
+    def stop(self) -> int:
+        """The current Moment's number on the line of all stops."""
+        return self.walk.stop(self._cursor)
+
+    @property
+    def recording(self) -> Recording:
+        """The current training step."""
+        return self.history.recording(self._cursor.step)
+
+    @property
+    def state(self) -> State:
+        """What is visible at the current Moment."""
+        if self._state is None:
+            self._state = State(self.recording, self._cursor)
+        return self._state
+
+    @property
+    def here(self) -> Node:
+        """The node of the current Moment."""
+        return self.timeline.node(self._cursor)
+
+    @property
+    def node(self) -> Node:
+        """The selected node: the Moment's own unless another is pinned."""
+        pinned = self.selection.pinned
+        return self.here if pinned is None else self.graph.nodes[pinned]
+
+    @property
+    def element(self) -> Index:
+        """The selected element of the selected node, where the asked one fits; else the nearest that does."""
+        return places.fit(self.selection.element, self.node.shape)
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The input positions of the selected node that have a derivative."""
+        node = self.node
+        if node.op is None:
+            return ()
+        nodes, op = self.graph.nodes, node.op
+        return tuple(i for i, source in enumerate(node.inputs) if op.differentiable(i) and nodes[source].wants_grad)
+
+    @property
+    def input(self) -> int | None:
+        """The selected input position, None for a node without any."""
+        known = self.inputs
+        return known[min(self.selection.input, len(known) - 1)] if known else None
+
+    @cached_property
+    def planned(self) -> int:
+        """How many training steps this network is meant to be trained for."""
+        return max(1, self.network.steps) if self.walk.last is None else 1
+
+    def where(self) -> Line:
+        """`training step 0  backward 4/5  layer1.a`."""
+        step, phase, index = self._cursor
+        return line(
+            Span(f"training step {step}", "dim"),
+            "  ",
+            Span(f"{phase} {index + 1}/{self.timeline.count(phase)}", "gradient" if phase == "backward" else "value"),
+            "  ",
+            Span(self.here.name, "bold"),
+            *([Span("  seed 1", "dim")] if self.timeline.is_seed(self._cursor) else []),
+        )
+
+    # moving
+
+    def move(self, stop: int, *, note: str = "") -> Reply:
+        """Go to a stop, or to the end that lies before it; says which end where it could not go on."""
+        target = self.walk.within(stop)
+        reached = self._reach(self.walk.moment(target))
+        moved = reached != self._cursor
+        if moved:
+            self._cursor, self._state = reached, None
+        said = [Span(note)] if note else []
+        if target != stop:
+            said = [Span(self.end(target), "kink")]
+        elif reached != self.walk.moment(target):
+            said = [Span(f"interrupted at training step {reached.step}", "kink")]
+        gap = [Span("  ")] if said else []
+        return Reply(((*self.where(), *gap, *said),), ok=target == stop, moved=moved)
+
+    def end(self, stop: int) -> str:
+        """What to say at an end of the line."""
+        if stop == 0:
+            return "at the start of training step 0"
+        why = "" if self.graph.params else ": nothing is trained"
+        return f"at the end of training step {self._cursor.step}, the last{why}"
+
+    def _reach(self, moment: Moment) -> Moment:
+        """Train up to a Moment's training step; the same place of an earlier step where that was interrupted."""
+        if moment.step == self._cursor.step:
+            return moment
+        watch, going = self.progress, True
+
+        def note(done: int, total: int) -> None:
+            nonlocal going
+            going = watch is None or watch(done / max(total, 1), f"training step {done} of {total}")
+
+        if self.history.seek(moment.step, progress=note, cancelled=lambda: not going):
+            return moment
+        trained = moment.step >= self.history.steps
+        return moment._replace(step=self.history.steps) if trained else self._cursor
+
+    def step(self, count: int = 1) -> Reply:
+        """`count` Moments on."""
+        return self.move(self.stop + count)
+
+    def reverse_step(self, count: int = 1) -> Reply:
+        """`count` Moments back."""
+        return self.move(self.stop - count)
+
+    def next(self, count: int = 1) -> Reply:
+        """To the start of the next layer, `count` times."""
+        return self.move(self._repeat(self.walk.next_layer, count))
+
+    def reverse_next(self, count: int = 1) -> Reply:
+        """To the start of this layer, or of the one before it; `count` times."""
+        return self.move(self._repeat(self.walk.previous_layer, count))
+
+    def finish(self) -> Reply:
+        """To the end of this layer; from there, of the phase."""
+        return self.move(self.walk.finish(self.stop))
+
+    def reverse_finish(self) -> Reply:
+        """To the start of this layer; from there, of the phase."""
+        return self.move(self.walk.reverse_finish(self.stop))
+
+    def train(self, count: int = 1) -> Reply:
+        """To the same Moment `count` training steps later."""
+        return self._train(count)
+
+    def untrain(self, count: int = 1) -> Reply:
+        """To the same Moment `count` training steps earlier."""
+        return self._train(-count)
+
+    def goto(self, text: str) -> Reply:
+        """To a number, percent, node, layer, phase or training step; see `places.parse`."""
+        return self.move(places.parse(text, self.walk, self._cursor, self.planned))
+
+    def until(self, text: str = "") -> Reply:
+        """To the nearest Moment of a node (of the selected one, if none is named), whichever way it lies."""
+        node = places.node(self.graph, text, "until") if text.strip() else self.node
+        stops = places.stops_of(node, self.walk, self._cursor.step)
+        if not stops:
+            raise UserError("until", f"no moment computes {node.name}: it is given", places.first_use(self.graph, node))
+        nearest = min(stops, key=lambda stop: (abs(stop - self.stop), -stop))
+        if self.selection.pinned == node.id:
+            self.selection.pinned = None
+        reply = self.move(nearest)
+        return reply if reply.moved else Reply((line(f"already at {node.name}"),), ok=False)
+
+    def _repeat(self, once: Callable[[int], int], count: int) -> int:
+        stop = self.stop
+        for _ in range(min(count, self.walk.length)):
+            target = once(stop)
+            if target != self.walk.within(target):
+                return target
+            stop = target
+        return stop
+
+    def _train(self, steps: int) -> Reply:
+        target = self.stop + steps * self.walk.length
+        if target < 0:  # as far as it goes, at the same place: the place is what stays
+            reply = self.move(self.timeline.place(self._cursor))
+            return Reply((line(*reply.lines[0], "  ", ("in training step 0, the first", "kink")),), False, reply.moved)
+        return self.move(target)
+
+    # selecting
+
+    def select(self, node: Node | int | str | None = None, element: Sequence[int] | None = None) -> Reply:
+        """Pin a node (by node, id or name), with an element; without a node, follow the Moment again."""
+        if isinstance(node, str):
+            named, at = places.element(self.graph, node, "select") if node.strip() else (None, None)
+            return self.select(named, at)
+        if isinstance(node, int):
+            node = self.graph.nodes[node]
+        self.selection.pinned = None if node is None or node.id == self.here.id else node.id
+        if element is not None:
+            self.selection.element = tuple(element)
+        return say(self.selected())
+
+    def selected(self) -> Line:
+        """`layer1.a [0,1] (4,8)`, and whether it is pinned."""
+        at, shape = places.index(self.element), places.shape(self.node.shape)
+        pinned = [Span("  pinned (esc follows the moment)", "dim")] if self.selection.pinned is not None else []
+        return line((self.node.name, "bold"), f"{at} {shape}", *pinned)
+
+    def select_element(self, element: Sequence[int]) -> Reply:
+        """Select an element of the selected node; what lies outside is clipped to it."""
+        self.selection.element = places.fit(tuple(element), self.node.shape)
+        return say(self.selected())
+
+    def move_element(self, axis: int, by: int) -> Reply:
+        """Move the selected element along an axis (-1 the columns, -2 the rows); stops at the edges."""
+        at = list(self.element)
+        if -len(at) <= axis < len(at):
+            at[axis] += by
+        return self.select_element(at)
+
+    def select_input(self, position: int) -> Reply:
+        """Choose the input whose derivative is shown; counted among those that have one, and stops at the ends."""
+        known = self.inputs
+        if not known:
+            return say(f"{self.node.name} has no input with a derivative", ok=False)
+        self.selection.input = max(0, min(position, len(known) - 1))
+        return say(f"derivative by {self.graph.nodes[self.node.inputs[known[self.selection.input]]].name}")
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """Everything that decides what is on the screen, as one comparable value."""
+        return (self._cursor, self.node.id, self.element, self.input, tuple(vars(self.view).values()))
