@@ -318,7 +318,10 @@ def seeking(steps: int, looks: int) -> Iterator[tuple[str, str]]:
         back.append(time.perf_counter() - middle)
     spent.sort()
     p50, p95 = (spent[int(q * (looks - 1))] * 1e3 for q in (0.5, 0.95))
-    yield f"training {steps:,} steps of xor with checkpoints", f"{trained:8.2f} s   {trained / steps * 1e6:9.1f} us each"
+    yield (
+        f"training {steps:,} steps of xor, checkpoints kept",
+        f"{trained:8.2f} s   {trained / steps * 1e6:9.1f} us each",
+    )
     yield "any of them, complete: p50 / p95 / worst", f"{p50:8.2f} / {p95:.2f} / {spent[-1] * 1e3:.2f} ms"
     yield "then one training step back: p50", f"{statistics.median(back) * 1e3:8.3f} ms"
     yield "memory of the whole history", f"{history.nbytes / 2**20:8.1f} MB"

@@ -97,7 +97,8 @@ class Rows:
         return self.first + min((step - self.first) // self.every, self.count - 1) * self.every
 
     def __getitem__(self, step: int) -> Array:
-        return self._block[(step - self.first) // self.every]
+        row: Array = self._block[(step - self.first) // self.every]
+        return row
 
     @property
     def limit(self) -> int:
@@ -162,7 +163,7 @@ class History:
 
     # ---------------------------------------------------------------------------------------------- forward
     def advance(self, to: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> int:
-        """Train until `to` steps have been run (nothing happens where there are as many already); returns how many have.
+        """Train until `to` steps have been run, if they have not been already; returns how many have.
 
         `progress` is told from time to time, `cancelled` asked as often; what was trained until then is kept.
         """
@@ -223,7 +224,7 @@ class History:
         return found
 
     def seek(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
-        """Go to the start of a training step: `recording(step)` is one step of work then. False where it was cancelled."""
+        """Go to the start of a training step, from where `recording(step)` is one step. False where it was cancelled."""
         if step < 0:
             raise IndexError(step)
         if step in self._cache:

@@ -147,7 +147,7 @@ class Plan:
         return total + 64
 
     def _state(self) -> None:
-        """Parameters, optimizer state, running state; all of it once more, after the step; the parameters' gradients."""
+        """Parameters, optimizer state, running state; the same after the step; the parameters' gradients."""
         arena, graph = self._arena, self.graph
         params, running = graph.params, [node for node in graph.nodes if node.role == "state"]
         for node in params:
@@ -191,7 +191,7 @@ class Plan:
         """What a step starts with: the state, the batch, the masks."""
         memory, length = self._arena.memory, self._length
         if length:
-            now, then = memoryview(memory[:length]), memoryview(memory[length : 2 * length])
+            now, then = memory[:length].data, memory[length : 2 * length].data
             self._emit(now.__setitem__, slice(None), then)  # the fastest memcpy that Python has for small blocks
         batches = self._batches
         buffers: dict[str, Array] = {}
@@ -282,14 +282,13 @@ class Plan:
             out, saved = self._arrays[node.id], self._saved[node.id]
             returned = op.vjp(self._emit, arena.view(upstream), inputs, out, node.attributes, into, saved)
         for position in reversed(range(len(shapes))):  # from the last: only the end of the arena can be given back
-            place, array = places[position], into[position]
-            if place is None or array is None or not live:
-                continue
-            ready = returned[position] if returned is not None else None
-            places[position] = self._settle(node.inputs[position], place, array, ready)
-        for position, place in enumerate(places):
-            if place is not None:
-                self._arrivals[node.inputs[position]].append(Arrival(node.id, position, place, moment))
+            asked, array = places[position], into[position]
+            if asked is not None and array is not None and live:
+                ready = returned[position] if returned is not None else None
+                places[position] = self._settle(node.inputs[position], asked, array, ready)
+        for position, taken in enumerate(places):
+            if taken is not None:
+                self._arrivals[node.inputs[position]].append(Arrival(node.id, position, taken, moment))
 
     def _destination(self, source: int) -> Place:
         """Where a contribution is written: the gradient itself where it is the only one."""
