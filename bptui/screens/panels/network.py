@@ -1,7 +1,8 @@
 """Panel 1, Network: every value of the step with its gradient, layer by layer. Only the rows in sight are made.
 
-A row per tensor: gutter, name, shape or operation, value, ∂L/∂value. Up to two columns are numbers, more are heat cells.
-How many rows a tensor gets depends on its shape and the room, never on what is known already: nothing moves while stepping.
+A row per tensor: gutter, name, shape or operation, value, ∂L/∂value. Up to two columns are numbers, more are heat
+cells. How many rows a tensor gets depends on its shape and the room, never on what is known already: nothing moves
+while stepping.
 """
 
 from __future__ import annotations
@@ -121,19 +122,19 @@ def _index(graph: Graph, room: int, roomy: bool, folded: bool) -> Index:
 def _build(graph: Graph, most: int, gaps: bool, folded: bool) -> Index:
     entries: list[Entry] = []
     of_node: dict[int, int] = {}
-    scope: str | None = None
+    scope = ""
     for node in sorted_nodes(graph):
-        if node.scope != (scope or ""):
+        if group(graph, node) != scope:
+            scope = group(graph, node)
             if gaps and entries:
                 entries.append(Entry(None, "", 1))
-            scope = node.scope
             if scope:
                 entries.append(Entry(None, scope, 1))
-        if folded and node.scope:
+        if not (folded and scope):
+            of_node[node.id] = len(entries)
+            entries.append(Entry(node, scope, height_of(node, most)))
+        else:
             of_node[node.id] = len(entries) - 1
-            continue
-        of_node[node.id] = len(entries)
-        entries.append(Entry(node, node.scope, height_of(node, most)))
     starts, row = [], 0
     for entry in entries:
         starts.append(row)
@@ -141,18 +142,22 @@ def _build(graph: Graph, most: int, gaps: bool, folded: bool) -> Index:
     return Index(tuple(entries), tuple(starts), of_node, row)
 
 
+def group(graph: Graph, node: Node) -> str:
+    """Under which heading a node stands: its layer; a target under that of the loss."""
+    return graph.nodes[graph.loss].scope if node.role == "target" and not node.scope else node.scope
+
+
 def sorted_nodes(graph: Graph) -> list[Node]:
     """The nodes in the order of the list: given ones without a layer, then in execution order, leaves with their layer.
     Numbers written in a formula are part of it, and have no row."""
-    places: dict[str, int] = {}
+    places: dict[str, int] = {"": 0}
     for node in graph.nodes:
         if node.op is not None or node.role == "param":
-            places.setdefault(node.scope, len(places) + 1)
+            places.setdefault(node.scope, len(places))
     shown = [node for node in graph.nodes if node.role != "const"]
-    if len(places) <= 1 and "" in places:
+    if len(places) == 1:
         return shown
-    loss = places.get(graph.nodes[graph.loss].scope, 0)
-    return sorted(shown, key=lambda node: places.get(node.scope, 0) if node.role != "target" else loss - 0.5)
+    return sorted(shown, key=lambda node: (places.get(group(graph, node), 0), node.role != "target"))
 
 
 def height_of(node: Node, most: int) -> int:
@@ -182,10 +187,10 @@ def _entry(session: Any, entry: Entry, columns: Columns, width: int, look: Look,
     written = state.written(node)
     end = columns.what or columns.value
     name = fit(
-        (Span(shorten(node.label, end - columns.name - 1), f"{kind} bold" if here else kind),), end - columns.name
+        (Span(shorten(name_of(session.graph, node), end - columns.name - (1 if columns.what else 0)), f"{kind} bold" if here else kind),), end - columns.name
     )
     if columns.what:
-        room = columns.value - columns.what - 1
+        room = columns.value - columns.what
         name = (*name, Span(shorten(what(session.graph, node), room), "dim"))
     selected = session.element if look.focused and session.node.id == node.id else None
     value = state.value(node)
@@ -343,16 +348,21 @@ def blocks(table: Any, rows: int, columns: int) -> Any:
 def what(graph: Graph, node: Node) -> str:
     """The shape of a given tensor; the operation of a computed one, as a formula where that is short."""
     if node.op is None:
-        return "target" if node.role == "target" and node.scope else shape_text(node.shape)
+        return "target" if node.role == "target" and group(graph, node) else shape_text(node.shape)
     if node.id == graph.loss:
         return "loss"
     inputs = [graph.nodes[i] for i in node.inputs]
-    if node.op.symbol:
+    if node.op.symbol and len(inputs) > 1:
         text = node.op.symbol.format(*(i.symbol or i.label for i in inputs))
         for shorter in (text, text.replace(" ", "")):
             if len(shorter) <= WIDE.value - WIDE.what:
                 return shorter
     return node.op.name
+
+
+def name_of(graph: Graph, node: Node) -> str:
+    """A node's name inside its layer; the loss by its symbol, for its layer is called `loss` already."""
+    return node.symbol if node.id == graph.loss and node.scope and node.symbol else node.label
 
 
 def shorten(text: str, room: int) -> str:

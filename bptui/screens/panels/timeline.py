@@ -50,15 +50,18 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
         if column > x or (column == x == 0):
             names += [Span(" " * (column - x), "dim"), Span(text, "text bold" if here else "dim")]
             x = column + len(text)
+    here = timeline.node(moment) if moment.phase == "update" else None
     now = [Span("update", "text bold" if moment.phase == "update" else "dim")]
     rows = [(*fit(names, plan.update, "dim"), *now)]
     params = timeline.update
     marks = _update_marks(session, plan, width)
     below: list[Span]
-    if plan.step >= 3 and len(marks) == len(params):
-        below = [Span(f"{_short(p, params):{plan.step}}", _param_style(session, i)) for i, p in enumerate(params)]
+    if plan.step >= 3 and len(params) * plan.step <= width - plan.update + 1:
+        below = [Span(" ", "dim")] + [
+            Span(f"{_short(p, params):{plan.step}}", "text bold" if params[i] is here else "dim") for i, p in enumerate(params)
+        ]
     else:
-        below = [Span(f"{len(params)} param{'s' if len(params) != 1 else ''}", "dim")]
+        below = [Span(f" {len(params)} param{'s' if len(params) != 1 else ''}" if params else " no params", "dim")]
     for phase in ("forward", "backward"):
         label = Span(f" {phase:{LABEL - 1}}", "text bold" if phase == moment.phase else "dim")
         track = _track(session, plan, phase)
@@ -66,7 +69,7 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
         if seed:
             reached = moment.phase != "forward"
             track = (*track, Span(" seed 1", "gradient" if reached else "dim"))
-        rows.append((label, *fit(track, plan.update - LABEL), *(marks if phase == "forward" else below)))
+        rows.append((label, *fit(track, plan.update - LABEL - 1), *(marks if phase == "forward" else below)))
     return [crop(row, 0, width) for row in rows]
 
 
@@ -227,29 +230,23 @@ def _chip(column: int, phase: str, bad: bool) -> dict[int, tuple[str, str]]:
     return {column - 1: (" ", style), column: (CHIPS[phase], style), column + 1: (" ", style)}
 
 
-def _param_style(session: Any, index: int) -> str:
-    moment = session.cursor
-    return "text bold" if moment.phase == "update" and moment.index == index else "dim"
-
-
 def _update_marks(session: Any, plan: Plan, width: int) -> list[Span]:
-    """`○   ○   ◆   ○`: one mark per parameter; the cursor's is a chip. As many as there is room for."""
+    """`○   ○   ◆   ○`: one mark per parameter; the cursor's is a chip. As many as there is room for. The first cell
+    lies before the first mark."""
     moment, params = session.cursor, session.timeline.update
     room = max(1, (width - plan.update) // plan.step)
     here = moment.index if moment.phase == "update" else -1
     first = 0
     if len(params) > room:
         first = min(max(0, here - room // 2), len(params) - room)
-    cells: dict[int, tuple[str, str]] = {}
+    cells: dict[int, tuple[str, str]] = {-1: (" ", "dim")}
     for i in range(first, min(first + room, len(params))):
         x = (i - first) * plan.step
-        if i == here:
-            mark = ("◆", "chip-update")
-        else:
-            mark = ("●", "parameter") if i < here else ("○", "dim")
-        cells[x] = mark
+        cells[x] = ("●", "parameter") if i < here else ("○", "dim")
         for gap in range(1, plan.step):
             cells[x + gap] = (" ", "dim")
+    if here >= 0:
+        cells |= _chip((here - first) * plan.step, "update", False)
     return [Span(glyph, style) for _, (glyph, style) in sorted(cells.items())]
 
 
