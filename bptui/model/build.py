@@ -73,7 +73,7 @@ def arity(op: Op | Composite, count: int, where: str) -> None:
 
 
 def output_shape(op: Op, labels: Sequence[str], shapes: Sequence[Shape], attributes: Attributes, where: str) -> Shape:
-    """The shape that `op` gives; where the inputs do not fit, a UserError that names the use (`matmul(x, W)`) and says why."""
+    """The shape that `op` gives; where the inputs do not fit, a UserError names the use, `matmul(x, W)`, and why."""
     try:
         shape = tuple(int(size) for size in op.shape(shapes, attributes))
     except ValueError as problem:
@@ -85,7 +85,7 @@ def output_shape(op: Op, labels: Sequence[str], shapes: Sequence[Shape], attribu
 
 
 def variant(op: Op, shapes: Sequence[Shape], attributes: Attributes) -> Op:
-    """The row that this use of `op` really is: cross_entropy with probabilities as its target is another one than with labels."""
+    """The row that this use of `op` really is: cross_entropy of probabilities is another one than of labels."""
     name = op.variant(shapes, attributes) if op.variant is not None else None
     return ops.OPS[name] if name else op
 

@@ -19,7 +19,7 @@ import numpy as np
 from bptui.model.arrays import MAX_ELEMENTS
 from bptui.model.batches import draw
 from bptui.model.errors import UserError, did_you_mean
-from bptui.model.initializers import Source
+from bptui.model.initializers import Source, unit
 from bptui.model.ops.base import Array
 
 MAX_SAMPLES = 1_000_000
@@ -36,7 +36,7 @@ def _noise(count: int, noise: float, seed: int) -> Array:
 
 
 def _unit(count: int, seed: int, stream: int) -> Array:
-    return (draw(seed, DATA, 0, count, stream) >> np.uint64(11)) * 2.0**-53
+    return unit(draw(seed, DATA, 0, count, stream))
 
 
 def xor(samples: int, noise: float, seed: int) -> Pair:
@@ -89,8 +89,8 @@ DATASETS: Mapping[str, tuple[Callable[[int, float, int], Pair], int, float]] = {
 
 
 def read_bounded(path: Path, where: str, limit: int) -> bytes:
-    """A file's bytes. A UserError where it is missing, is no regular file, cannot be read, or is larger than `limit`; its size is
-    known before anything is read."""
+    """A file's bytes. A UserError where it is missing, is no regular file, cannot be read, or is larger than `limit`;
+    its size is known before anything is read."""
     try:
         found = os.stat(path)
         if stat.S_ISDIR(found.st_mode):

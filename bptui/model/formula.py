@@ -3,27 +3,24 @@
     z = x @ W + b; a = sigmoid(z)
     L = mse(a, y)
 
-Every operation of `bptui.model.ops` is a function under its name, with its attributes as keywords; `+ - * / ** @`, unary
-minus, `x[1:, ::2]`, `x[labels]` and `x.T` work. The last statement is the loss.
+Every operation of `bptui.model.ops` is a function under its name, with its attributes as keywords; `+ - * / ** @`,
+unary minus, `x[1:, ::2]`, `x[labels]` and `x.T` work. The last statement is the loss.
 """
 
 from __future__ import annotations
 
 import ast
 import unicodedata
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
+from bptui.model import ops, syntax
 from bptui.model.arrays import array
 from bptui.model.build import Builder, find, fold_numbers, settle, signature, variant
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.graph import Graph, Node, Role
 from bptui.model.ops.base import Array, Composite, Op, Shape
 
-MAX_CHARACTERS = 20_000
-MAX_DEPTH = 60
-MAX_PARTS = 20_000
 MAX_NAME = 64
 MAX_DIGITS = 15
 
@@ -67,46 +64,10 @@ def parse(
     A UserError with line and column for anything that is not a formula, does not fit, or is not given.
     """
     given = {unicodedata.normalize("NFKC", name): value for name, value in values.items()}
-    tree = _tree(text, where)
+    tree = syntax.tree(text, where)
     builder = Builder(dtype, where=where, reserved={*given, *(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))})
     reader = Reader(builder, text, given, frozenset(train or ()))
     return reader.graph(tree)
-
-
-def _tree(text: str, where: str) -> ast.Module:
-    """The syntax tree, after the limits that keep Python's own parser safe."""
-    if len(text) > MAX_CHARACTERS:
-        raise UserError(where, f"{len(text):,} characters", f"at most {MAX_CHARACTERS:,}")
-    depth = 0
-    for character in text:
-        depth += (character in "([{") - (character in ")]}")
-        if depth > MAX_DEPTH:
-            raise UserError(where, f"brackets are nested deeper than {MAX_DEPTH}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse("\n".join(line.lstrip() for line in _lines(text)))
-    except SyntaxError as problem:
-        line = min(problem.lineno or 1, len(_lines(text)))
-        at = f"{where} {line}:{(problem.offset or 1) + _indent(_lines(text)[line - 1])}"
-        raise UserError(at, f"this is not a formula: {problem.msg}", "for example L = (y - w*x)**2") from None
-    except (ValueError, MemoryError, RecursionError):
-        raise UserError(where, "this is not a formula", "for example L = (y - w*x)**2") from None
-    if not tree.body:
-        raise UserError(where, "there is no formula", "for example L = (y - w*x)**2")
-    if sum(1 for _ in ast.walk(tree)) > MAX_PARTS:
-        raise UserError(where, f"more than {MAX_PARTS:,} parts")
-    return tree
-
-
-def _lines(text: str) -> list[str]:
-    """The lines as Python counts them."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
-def _indent(line: str) -> int:
-    """How far a line is indented: a formula has no blocks, so it may stand anywhere."""
-    return len(line) - len(line.lstrip())
 
 
 class Reader:
@@ -114,7 +75,7 @@ class Reader:
 
     def __init__(self, builder: Builder, text: str, given: Mapping[str, Any], train: frozenset[str]) -> None:
         self.builder = builder
-        self.lines = _lines(text)
+        self.lines = syntax.lines(text)
         self.given = given
         self.train = train
         self.known: dict[str, Value] = {}
@@ -153,7 +114,7 @@ class Reader:
             free = "loss" not in self.known and "loss" not in self.given
             return self.expression(statement.value, 0, "loss" if free else None)
         if isinstance(statement, ast.AugAssign | ast.AnnAssign) or not isinstance(statement, ast.Assign):
-            self.fail(statement, f"{_kind(statement)} is not allowed", "write name = expression")
+            self.fail(statement, f"{syntax.kind(statement)} is not allowed", "write name = expression")
         if len(statement.targets) != 1 or not isinstance(target := statement.targets[0], ast.Name):
             self.fail(statement, "a statement defines one name", "write name = expression")
         name = self.name(target)
@@ -171,8 +132,8 @@ class Reader:
 
     def expression(self, node: ast.expr, depth: int, name: str | None = None) -> Value:
         """One expression; its outermost operation is called `name`."""
-        if depth > MAX_DEPTH:
-            self.fail(node, f"nested deeper than {MAX_DEPTH}")
+        if depth > syntax.MAX_DEPTH:
+            self.fail(node, f"nested deeper than {syntax.MAX_DEPTH}")
         if isinstance(node, ast.Constant):
             return self.constant(node)
         if isinstance(node, ast.Name):
@@ -181,7 +142,7 @@ class Reader:
             inner = self.expression(node.operand, depth + 1, name if isinstance(node.op, ast.UAdd) else None)
             if isinstance(node.op, ast.UAdd):
                 return inner
-            return self.use(node, "neg", [inner], name) if isinstance(inner, Node) else -inner
+            return self.use(node, "neg", [inner], name, {}) if isinstance(inner, Node) else -inner
         if isinstance(node, ast.BinOp):
             return self.operators(node, depth, name)
         if isinstance(node, ast.Call):
@@ -191,20 +152,20 @@ class Reader:
                 self.fail(
                     node, f"'.{node.attr[:MAX_NAME]}' is not allowed", "functions are written f(x); only x.T has a dot"
                 )
-            return self.use(node, "transpose", [self.tensor(node.value, depth)], name)
+            return self.use(node, "transpose", [self.tensor(node.value, depth)], name, {})
         if isinstance(node, ast.Subscript):
             return self.part(node, depth, name)
-        self.fail(node, f"{_kind(node)} is not allowed in a formula")
+        self.fail(node, f"{syntax.kind(node)} is not allowed in a formula")
 
     def operators(self, node: ast.BinOp, depth: int, name: str | None) -> Value:
-        """A chain of binary operators. Walked along its left side without recursion: a sum of 1,000 terms is not deep."""
+        """A chain of binary operators, walked along its left side: a sum of 100 terms is not deep."""
         chain = [node]
         while isinstance(chain[-1].left, ast.BinOp):
             chain.append(chain[-1].left)
         left = self.expression(chain[-1].left, depth + 1)
         for item in reversed(chain):
             if type(item.op) not in OPERATORS:
-                self.fail(item, f"the operator {_kind(item.op)} is not allowed", "there are + - * / ** @")
+                self.fail(item, f"the operator {syntax.kind(item.op)} is not allowed", "there are + - * / ** @")
             sign, op = OPERATORS[type(item.op)]
             right = self.expression(item.right, depth + 1)
             mine = name if item is node else None
@@ -213,9 +174,9 @@ class Reader:
                     self.fail(item, "@ multiplies matrices, not numbers", "write *")
                 left = fold_numbers(sign, left, right, self.builder.place(self.at(item)))
             elif sign == "**" and not isinstance(right, Node):
-                left = self.use(item, "power", [left], mine, exponent=right)
+                left = self.use(item, "power", [left], mine, {"exponent": right})
             else:
-                left = self.use(item, op, [left, right], mine)
+                left = self.use(item, op, [left, right], mine, {})
         return left
 
     def call(self, node: ast.Call, depth: int, name: str | None) -> Value:
@@ -246,6 +207,9 @@ class Reader:
                 self.fail(node, "'**' is not allowed in a call")
             if keyword.arg in places or keyword.arg in attributes:
                 self.fail(node, f"{op.name} has '{keyword.arg}' twice", f"write {signature(op)}")
+            if keyword.arg not in op.input_names and keyword.arg not in op.attributes:
+                known = did_you_mean(keyword.arg, [*op.attributes, *op.input_names], f"write {signature(op)}")
+                self.fail(node, f"{op.name} has no setting '{keyword.arg[:MAX_NAME]}'", known)
             if keyword.arg in op.input_names:
                 places[keyword.arg] = keyword.value
             else:
@@ -253,7 +217,7 @@ class Reader:
         wanted = op.input_names[: len(places)]
         for missing in (n for n in wanted if n not in places):
             self.fail(node, f"{op.name}: '{missing}' is missing", f"write {signature(op)}")
-        return self.use(node, op, self.inputs(op, [places[n] for n in wanted], attributes, depth), name, **attributes)
+        return self.use(node, op, self.inputs(op, [places[n] for n in wanted], attributes, depth), name, attributes)
 
     def inputs(
         self, op: Op | Composite, arguments: list[ast.expr], attributes: Mapping[str, Any], depth: int
@@ -266,7 +230,7 @@ class Reader:
                 found[i] = self.expression(argument, depth + 1)
         if isinstance(op, Op) and op.variant is not None and len(arguments) == len(op.inputs):
             where = self.builder.place(self.at(arguments[0]))
-            shapes = [self.shape(found[i] if i in found else argument) for i, argument in enumerate(arguments)]
+            shapes = [self.shape(found.get(i, argument)) for i, argument in enumerate(arguments)]
             op = variant(op, shapes, settle(op, attributes, where))
         for i, argument in enumerate(arguments):
             if i not in found:
@@ -279,18 +243,21 @@ class Reader:
         if isinstance(item, ast.Name):
             if item.id not in self.known and item.id in self.given:
                 given = self.given[item.id]
-                return given.shape if isinstance(given, Data) else array(given, item.id).shape
+                return (
+                    given.shape if isinstance(given, Data) else array(given, f"{self.builder.where}: {item.id}").shape
+                )
             item = self.value(item)
         return item.shape if isinstance(item, Node) else ()
 
     def use(
-        self, node: ast.AST, op: str | Op | Composite, inputs: list[Value], name: str | None, **attributes: Any
+        self,
+        node: ast.AST,
+        op: str | Op | Composite,
+        inputs: list[Value],
+        name: str | None,
+        attributes: Mapping[str, Any],
     ) -> Node:
         """Tell the Builder."""
-        for reserved in ("name", "scope", "symbol", "column"):
-            if reserved in attributes:
-                kind = op if isinstance(op, str) else op.name
-                self.fail(node, f"{kind} has no setting '{reserved}'")
         return self.builder.use(op, *inputs, name=name, column=self.at(node), **attributes)
 
     def tensor(self, node: ast.expr, depth: int) -> Node:
@@ -302,9 +269,9 @@ class Reader:
         """`x[1:, ::2]`, or `x[labels]` with given whole numbers."""
         tensor = self.tensor(node.value, depth)
         if isinstance(node.slice, ast.Name):
-            return self.use(node, "take", [tensor, self.value(node.slice, whole=True)], name, axis=0)
+            return self.use(node, "take", [tensor, self.value(node.slice, whole=True)], name, {"axis": 0})
         items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        return self.use(node, "slice", [tensor], name, index=tuple(self.item(item) for item in items))
+        return self.use(node, "slice", [tensor], name, {"index": tuple(self.item(item) for item in items)})
 
     def item(self, node: ast.expr) -> Any:
         """One entry of an index: a whole number, a slice or `...`."""
@@ -343,7 +310,9 @@ class Reader:
             value = self.known.get(node.id) if isinstance(node, ast.Name) else None
             if isinstance(value, float):
                 return int(value) if value.is_integer() else value
-        self.fail(node, f"a setting cannot be {_kind(node)}", "a number, a text, True, False, None or a list of them")
+        self.fail(
+            node, f"a setting cannot be {syntax.kind(node)}", "a number, a text, True, False, None or a list of them"
+        )
 
     def constant(self, node: ast.Constant) -> float:
         """A number."""
@@ -367,7 +336,7 @@ class Reader:
         if name in self.known:
             return self.known[name]
         if name not in self.given:
-            operations = _operations()
+            operations: dict[str, Op | Composite] = {**ops.COMPOSITES, **ops.OPS}
             if name in operations:
                 self.fail(node, f"'{name}' is a function", f"write {signature(operations[name])}")
             self.fail(
@@ -386,7 +355,7 @@ class Reader:
                 name, target, fixed, shape=given.shape, wants_grad=False, whole=whole, column=self.at(node)
             )
         else:
-            numbers = array(given, name, dtype=self.builder.dtype, whole=whole)
+            numbers = array(given, f"{self.builder.where}: {name}", dtype=self.builder.dtype, whole=whole)
             leaf = self.builder.leaf(name, role, numbers, whole=whole, column=self.at(node))
         self.known[name] = leaf
         return leaf
@@ -402,28 +371,8 @@ class Reader:
         line, offset = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
         text = self.lines[line - 1] if line <= len(self.lines) else ""
         before = text.lstrip().encode()[:offset].decode(errors="ignore")
-        return line, _indent(text) + len(before) + 1
+        return line, syntax.indent(text) + len(before) + 1
 
     def fail(self, node: ast.AST, what: str, right: str = "") -> NoReturn:
         """A UserError at this part."""
         raise UserError(self.builder.place(self.at(node)), what, right)
-
-
-def _operations() -> Mapping[str, Op | Composite]:
-    from bptui.model import ops
-
-    return {**ops.COMPOSITES, **ops.OPS}
-
-
-def _kind(node: ast.AST) -> str:
-    """A part of Python that is not part of a formula, in words."""
-    words = {
-        "ListComp": "a comprehension", "SetComp": "a comprehension", "DictComp": "a comprehension", "GeneratorExp": "a comprehension",
-        "Lambda": "a lambda", "JoinedStr": "an f-string", "IfExp": "a condition", "BoolOp": "and/or", "Compare": "a comparison",
-        "NamedExpr": "':='", "Dict": "a table", "Set": "a set", "List": "a list", "Tuple": "a tuple", "Call": "a function",
-        "Await": "await", "Yield": "yield", "YieldFrom": "yield", "Starred": "'*'", "Import": "import", "ImportFrom": "import",
-        "FunctionDef": "def", "ClassDef": "class", "AugAssign": "changing a value in place", "AnnAssign": "a type",
-        "FloorDiv": "//", "Mod": "%", "BitXor": "^", "BitAnd": "&", "BitOr": "|", "LShift": "<<", "RShift": ">>", "Name": "a value",
-        "BinOp": "an expression", "UnaryOp": "an expression",
-    }  # fmt: skip
-    return words.get(type(node).__name__, f"'{type(node).__name__.lower()}'")

@@ -17,10 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import prod, sqrt
+from typing import Any
 
 import numpy as np
 
 from bptui.model.batches import draw
+from bptui.model.keys import Key, Table, one_of
 from bptui.model.ops.base import Array, Attribute, Shape
 from bptui.model.ops.common import real
 
@@ -29,6 +31,11 @@ INIT = 3
 
 Uniform = Callable[[int], Array]
 """`count` independent numbers of one standard distribution."""
+
+
+def unit(words: Array) -> Array:
+    """Random 64-bit words as numbers in [0, 1), 53 bits each."""
+    return np.asarray((words >> np.uint64(11)) * 2.0**-53)
 
 
 @dataclass(frozen=True)
@@ -47,19 +54,19 @@ class Source:
 
     def uniform(self, shape: Shape, a: float, b: float) -> Array:
         """U(a, b), 53 random bits each."""
-        return a + (b - a) * self._unit(prod(shape)).reshape(shape)
+        return np.asarray(a + (b - a) * self._unit(prod(shape)).reshape(shape))
 
     def normal(self, shape: Shape, mean: float, std: float) -> Array:
         """N(mean, std²), by Box and Muller."""
         count = prod(shape)
         bits = self._unit(2 * count)
         radius = np.sqrt(-2 * np.log1p(-bits[:count]))
-        return mean + std * (radius * np.cos(2 * np.pi * bits[count:])).reshape(shape)
+        return np.asarray(mean + std * (radius * np.cos(2 * np.pi * bits[count:])).reshape(shape))
 
     def _unit(self, count: int) -> Array:
         """Uniform in [0, 1)."""
         seed, layer, which = self.key
-        return (draw(seed, INIT, layer, count, which) >> np.uint64(11)) * 2.0**-53
+        return unit(draw(seed, INIT, layer, count, which))
 
 
 def _spread(normal: bool, variance: Callable[[int, int], float]) -> Callable[..., Array]:
@@ -113,3 +120,12 @@ def fans(shape: Shape, inputs_first: bool = True) -> tuple[int, int]:
     if inputs_first:
         return shape[0] * prod(shape[2:]), shape[1] * prod(shape[2:])
     return shape[1] * prod(shape[2:]), shape[0] * prod(shape[2:])
+
+
+def drawn(setting: Any, table: Table, key: str, shape: Shape, fan: tuple[int, int], source: Source) -> Array:
+    """Numbers as a file asks for them under `key`: `"he_uniform"`, or `{kind = "normal", std = 0.1}`."""
+    path = ".".join(part for part in (table.path, key) if part)
+    inner = Table({"kind": setting} if isinstance(setting, str) else setting, table.where, path)
+    row = INITIALIZERS[inner.get("kind", Key(one_of(*INITIALIZERS), None, "such as he_uniform", required=True))]
+    keys = {name: Key(a.check, a.default, required=a.required) for name, a in row.parameters.items()}
+    return row.make(shape, fan, source, **inner.read(keys, also=("kind",)))

@@ -15,8 +15,8 @@ from bptui.model import ops
 from bptui.model.arrays import array, room, shape_text
 from bptui.model.build import Builder, settle
 from bptui.model.errors import UserError, did_you_mean
-from bptui.model.graph import Layer, Node
-from bptui.model.initializers import INITIALIZERS, Source, fans
+from bptui.model.graph import Layer, Node, Role
+from bptui.model.initializers import Source, drawn, fans
 from bptui.model.keys import Key, Table, any_value, kind_of, names, one_of, text
 from bptui.model.ops.base import Op, Shape
 from bptui.model.ops.common import flag, integer
@@ -65,7 +65,7 @@ class Place:
                         f"'{word}' is no parameter",
                         did_you_mean(word, known, "known: " + ", ".join(known)),
                     )
-        role = "param" if trained is None or part in trained else "input"
+        role: Role = "param" if trained is None or part in trained else "input"
         if given is not None:
             value = array(given, where, dtype=self.builder.dtype)
             if value.shape != shape:
@@ -80,22 +80,14 @@ class Place:
             value,
             scope=self.name,
             symbol=symbol,
-            column=where.partition(": ")[2],  # type: ignore[arg-type]
+            column=where.partition(": ")[2],
         )
 
     def initial(self, key: str, shape: Shape, default: str, inputs_first: bool) -> Any:
         """Numbers drawn by an initializer: `init = "he_uniform"` or `init = {kind = "normal", std = 0.1}`."""
-        setting = self.settings.get(key) or default
-        where = self.table.at(key)
-        if isinstance(setting, str):
-            setting = {"kind": setting}
-        table = Table(setting, self.table.where, where.partition(": ")[2])
-        kind = table.get("kind", Key(one_of(*INITIALIZERS), None, "such as he_uniform", required=True))
-        row = INITIALIZERS[kind]
-        keys = {name: Key(a.check, a.default, required=a.required) for name, a in row.parameters.items()}
-        parameters = table.read(keys, also=("kind",))
         source = Source(self.seed, self.number, self.parameters)
-        return row.make(shape, fans(shape, inputs_first), source, **parameters)
+        setting = self.settings.get(key)
+        return drawn(default if setting is None else setting, self.table, key, shape, fans(shape, inputs_first), source)
 
     def activate(self, z: Node) -> Node:
         """`layer.a`, or z itself where the layer is linear."""
@@ -124,7 +116,7 @@ def activation(value: Any) -> tuple[str, Mapping[str, Any]]:
     table = {"kind": value} if isinstance(value, str) else value
     if not isinstance(table, Mapping) or not isinstance(table.get("kind"), str):
         raise ValueError(
-            f'expected the name of an activation, or a table such as {{kind = "elu", alpha = 0.5}}, found {kind_of(value)}'
+            f'expected an activation\'s name, or a table such as {{kind = "elu", alpha = 0.5}}, found {kind_of(value)}'
         )
     name = one_of(*activations())(table["kind"])
     attributes = {key: item for key, item in table.items() if key != "kind"}
@@ -188,8 +180,8 @@ KINDS: Mapping[str, Kind] = {
     "dense": Kind(
         "every input with every unit: z = x @ W + b",
         {
-            "units": UNITS, "activation": ACTIVATION, "init": INIT, "bias_init": BIAS_INIT, "weight": GIVEN, "bias": GIVEN,
-            "use_bias": Key(flag, True, "false leaves the bias out"), "train": TRAIN,
+            "units": UNITS, "activation": ACTIVATION, "init": INIT, "bias_init": BIAS_INIT, "weight": GIVEN,
+            "bias": GIVEN,            "use_bias": Key(flag, True, "false leaves the bias out"), "train": TRAIN,
         },
         dense,
     ),

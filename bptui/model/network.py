@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from bptui.model import formula, layers
-from bptui.model.arrays import array, shape_text
+from bptui.model.arrays import array, room, shape_text
 from bptui.model.batches import Batches
 from bptui.model.build import Builder, inside, variant
 from bptui.model.datasets import DATASETS, MAX_SAMPLES, from_file, read_text
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.graph import Graph, Layer, Node
-from bptui.model.initializers import INITIALIZERS, Source, fans
+from bptui.model.initializers import Source, drawn, fans
 from bptui.model.keys import Key, Table, any_value, kind_of, names, one_of, text
 from bptui.model.ops.base import Array
 from bptui.model.ops.common import choice, flag, integer, optional, real
@@ -39,8 +39,8 @@ ORDER = (
 
 @dataclass(frozen=True)
 class Network:
-    """What a Session debugs. `steps` is how many training steps make sense; `about` and `source` say what it is and where
-    its numbers come from."""
+    """What a Session debugs. `steps` is how many training steps make sense; `about` and `source` say what it is and
+    where its numbers come from."""
 
     name: str
     graph: Graph
@@ -352,15 +352,11 @@ def _like(leaf: Node, samples: Array, dtype: str) -> Array:
 
 
 def _value(table: Table, seed: int, number: int) -> Array:
-    """A value of a formula that is drawn: `W = {shape = [2, 8], init = "he_uniform"}`; init may be a table with parameters."""
+    """A drawn value of a formula: `W = {shape = [2, 8], init = "he_uniform"}`; init may be a table with parameters."""
     table.only(["shape", "init"])
     shape = table.get(
         "shape", Key(lambda value: tuple(integer(0)(size) for size in value), None, "shape = [2, 8]", required=True)
     )
+    room(shape, table.at("shape"))
     init = table.get("init", Key(any_value, "xavier_uniform"))
-    inner = Table({"kind": init} if isinstance(init, str) else init, table.where, f"{table.path}.init")
-    kind = inner.get("kind", Key(one_of(*INITIALIZERS), None, "such as he_uniform", required=True))
-    row = INITIALIZERS[kind]
-    keys = {name: Key(a.check, a.default, required=a.required) for name, a in row.parameters.items()}
-    layers.room(shape, table.at("shape"))
-    return row.make(shape, fans(shape), Source(seed, 0, number), **inner.read(keys, also=("kind",)))
+    return drawn(init, table, "init", shape, fans(shape), Source(seed, 0, number))
