@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bptui.model import expressions, numbers, places
-from bptui.model.errors import UserError
+from bptui.model.errors import UserError, did_you_mean
 from bptui.model.graph import Node
 from bptui.model.ops.base import Array
 from bptui.model.reply import Reply, say
@@ -193,8 +193,8 @@ def _gradient(session: Session, node: Node, at: tuple[int, ...]) -> list[Line]:
     return rows
 
 
-def as_text(session: Session, form: str = "text") -> str:
-    """The selected tensor as it is copied: its element as `text`, all of it as `numpy` or `json`.
+def copied(session: Session, form: str = "text") -> str:
+    """The selected tensor as it is copied: its element as `text`, all of it as `numpy`, `json` or `latex`.
 
     Raises UserError where it is not computed yet or is too large to be text.
     """
@@ -209,7 +209,29 @@ def as_text(session: Session, form: str = "text") -> str:
             return f"{node.name.replace('.', '_')} = np.{value!r}" if value.ndim else numbers.exact(value[()])
     if form == "json":
         return json.dumps(jsonable(value))
+    if form == "latex":
+        return _latex(value)
+    if form != "text":
+        forms = ("text", "latex", "numpy", "json")
+        raise UserError("copy", f"'{form[:40]}' is not a form", did_you_mean(form, forms, ", ".join(forms)))
     return numbers.exact(value[session.element]) if value.size else "[]"
+
+
+def _latex(value: Array) -> str:
+    """A number, or a matrix of rows (a vector is one row; of more axes, one matrix after the other)."""
+    if value.ndim > 2:
+        return "\n".join(_latex(part) for part in value)
+    rows = np.atleast_2d(value)
+    cells = [[_latex_number(numbers.significant(float(x))) for x in row] for row in rows]
+    if not value.ndim:
+        return cells[0][0]
+    return r"\begin{bmatrix} " + r" \\ ".join(" & ".join(row) for row in cells) + r" \end{bmatrix}"
+
+
+def _latex_number(text: str) -> str:
+    special = {"NaN": r"\mathrm{NaN}", "inf": r"\infty", "-inf": r"-\infty"}
+    mantissa, e, power = text.partition("e")
+    return special.get(text) or (rf"{mantissa} \cdot 10^{{{power}}}" if e else text)
 
 
 def jsonable(array: Any) -> Any:
@@ -235,7 +257,7 @@ def write(session: Session, text: str) -> Reply:
             if path.suffix == ".npy":
                 np.save(file, value, allow_pickle=False)
             elif path.suffix == ".json":
-                file.write((as_text(session, "json") + "\n").encode())
+                file.write((copied(session, "json") + "\n").encode())
             else:
                 np.savetxt(file, np.atleast_1d(value).reshape(-1, value.shape[-1] if value.ndim else 1), fmt="%.17g")
     except FileExistsError:
