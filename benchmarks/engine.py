@@ -319,7 +319,7 @@ def seeking(steps: int, looks: int) -> Iterator[tuple[str, str]]:
     spent.sort()
     p50, p95 = (spent[int(q * (looks - 1))] * 1e3 for q in (0.5, 0.95))
     yield (
-        f"training {steps:,} steps of xor, checkpoints kept",
+        f"training {steps:,} steps of xor, with checkpoints",
         f"{trained:8.2f} s   {trained / steps * 1e6:9.1f} us each",
     )
     yield "any of them, complete: p50 / p95 / worst", f"{p50:8.2f} / {p95:.2f} / {spent[-1] * 1e3:.2f} ms"

@@ -224,7 +224,7 @@ class History:
         return found
 
     def seek(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
-        """Go to the start of a training step, from where `recording(step)` is one step. False where it was cancelled."""
+        """Go to the start of a training step: `recording(step)` is then one step away. False where it was cancelled."""
         if step < 0:
             raise IndexError(step)
         if step in self._cache:

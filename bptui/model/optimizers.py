@@ -140,7 +140,7 @@ def emit_clip(emit: Emit, optimizer: Optimizer, g: Array, clipped: Array, norm: 
         emit(np.sqrt, norm, norm)
         emit(np.add, norm, emit.const(CLIP_EPS), scale)
         emit(np.divide, emit.const(float(optimizer.clip_norm)), scale, scale)
-        emit(np.minimum, scale, emit.const(1.0), scale)
+        emit(np.minimum, scale, emit.const(1.0), out=scale)
         emit(np.multiply, g, scale, clipped)
 
 
