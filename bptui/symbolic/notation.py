@@ -1,0 +1,105 @@
+"""The symbols that definitions and derivatives are made of, with the assumptions that SymPy needs to be right.
+
+Every symbol is real (without that, the derivative of |x| becomes re/im/Derivative), every index whole and not negative,
+every size whole and positive, and a bound index is a Dummy: a derivative can then never capture it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy as sp
+
+Expr = Any
+"""A SymPy expression (SymPy ships no types)."""
+
+ONE = sp.Integer(1)
+
+UPSTREAM = "G"
+"""The name of ∂L/∂y in a VJP; capital, so no input can have it."""
+
+
+def index(name: str) -> Expr:
+    """A free index: of the output, or of the input that is derived for."""
+    return sp.Symbol(name, integer=True, nonnegative=True)
+
+
+def bound(name: str, nonnegative: bool = True) -> Expr:
+    """An index bound by a sum. A new one at each call."""
+    return sp.Dummy(name, integer=True, nonnegative=True) if nonnegative else sp.Dummy(name, integer=True)
+
+
+def size(name: str) -> Expr:
+    """The size of an index (`K`) or of an axis (`x.shape[1]`)."""
+    return sp.Symbol(name, integer=True, positive=True)
+
+
+def scalar(name: str) -> Expr:
+    """A 0-d tensor, or an attribute of the operation."""
+    return sp.Symbol(name, real=True)
+
+
+def element(name: str, indices: Sequence[Expr], whole: bool = False) -> Expr:
+    """An element of a tensor; without indices the 0-d tensor itself. `whole`: the tensor holds indices."""
+    if not indices:
+        return index(name) if whole else scalar(name)
+    base = sp.IndexedBase(name, integer=True, nonnegative=True) if whole else sp.IndexedBase(name, real=True)
+    return base[tuple(indices)]
+
+
+def name_of(leaf: Expr) -> str:
+    """The tensor's name of an element."""
+    return str(leaf.base.label.name) if isinstance(leaf, sp.Indexed) else str(leaf.name)
+
+
+def indices_of(leaf: Expr) -> tuple[Expr, ...]:
+    """The indices of an element; none for a 0-d tensor."""
+    return tuple(leaf.indices) if isinstance(leaf, sp.Indexed) else ()
+
+
+class FloorDiv(sp.Function):  # type: ignore[misc]
+    """`a // b` on indices. SymPy's own floor rewrites its argument (milliseconds, and another form); this one stays as written."""
+
+    is_integer = True
+    is_real = True
+
+    @classmethod
+    def eval(cls, a: Expr, b: Expr) -> Expr | None:
+        if b == 1:
+            return a
+        if a.is_Integer and b.is_Integer and b != 0:
+            return sp.Integer(int(a) // int(b))
+        return None
+
+    def _eval_is_nonnegative(self) -> Any:
+        return True if self.args[0].is_nonnegative and self.args[1].is_positive else None
+
+
+class Remainder(sp.Function):  # type: ignore[misc]
+    """`a % b` on indices, with the sign of b as in Python; stays as written."""
+
+    is_integer = True
+    is_real = True
+
+    @classmethod
+    def eval(cls, a: Expr, b: Expr) -> Expr | None:
+        if b == 1:
+            return sp.Integer(0)
+        if a.is_Integer and b.is_Integer and b != 0:
+            return sp.Integer(int(a) % int(b))
+        return None
+
+    def _eval_is_nonnegative(self) -> Any:
+        return True if self.args[1].is_positive else None
+
+
+def rename(expression: Expr, mapping: dict[Expr, Expr]) -> Expr:
+    """Exact replacement, all at once. Unlike `subs` it never parses text, and never evaluates a sum."""
+    return expression.xreplace(mapping) if mapping else expression
+
+
+def fresh(limits: Sequence[Any]) -> tuple[dict[Expr, Expr], tuple[Any, ...]]:
+    """New bound symbols for a sum's limits: (renaming, renamed limits)."""
+    renaming = {k: bound(k.name, bool(k.is_nonnegative)) for k, _, _ in limits}
+    return renaming, tuple((renaming[k], rename(lo, renaming), rename(hi, renaming)) for k, lo, hi in limits)
