@@ -10,10 +10,38 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from bptui.model.errors import UserError, did_you_mean
-from bptui.model.ops import arithmetic, elementwise, linear, losses, reduce, shape, softmax
+from bptui.model.ops import (
+    arithmetic,
+    attention,
+    conv,
+    elementwise,
+    index,
+    linear,
+    losses,
+    norm,
+    pool,
+    recurrent,
+    reduce,
+    shape,
+    softmax,
+)
 from bptui.model.ops.base import Composite, Op
 
-_FAMILIES = (arithmetic, elementwise, linear, losses, reduce, shape, softmax)
+_FAMILIES = (
+    arithmetic,
+    elementwise,
+    linear,
+    reduce,
+    shape,
+    index,
+    softmax,
+    losses,
+    conv,
+    pool,
+    norm,
+    attention,
+    recurrent,
+)
 
 
 def _collect(kind: str) -> Mapping[str, Op | Composite]:

@@ -43,10 +43,10 @@ Forward = Callable[[Emit, Sequence[Array], Array, Attributes], Any]
 Vjp = Callable[
     [Emit, Array, Sequence[Array], Array, Attributes, Sequence[Array | None], Any], Sequence[Array | None] | None
 ]
-"""`vjp(emit, upstream, inputs, out, attributes, into, saved)`: emit the calls that fill `into[i]` with the contribution
-to input i, or leave it where `into[i]` is None (no gradient is wanted). `upstream` is ∂L/∂out, in the shape of `out`.
-It may return, per input, an array that already IS the contribution (a view of `upstream`, say), and then leaves `into[i]`
-unwritten: None in its place, or None for all, means that `into` was filled.
+"""`vjp(emit, upstream, inputs, out, attributes, into, saved)`: emit calls that fill `into[i]` with the contribution to
+input i, or leave it where `into[i]` is None (no gradient is wanted). `upstream` is ∂L/∂out, in the shape of `out`.
+It may return, per input, an array that already IS the contribution (a view of `upstream`, say), and then leaves
+`into[i]` unwritten: None in its place, or None for all, means that `into` was filled.
 `into[i]` has the shape of input i, or, where the op broadcasts, that input's shape before broadcasting was undone
 (`Op.spread`): the engine sums over the stretched axes and adds up the contributions; a vjp never does."""
 
@@ -109,10 +109,10 @@ class Op:
     fixed       names of other inputs without a gradient (a mask, a condition)
     analytic    a complex step is a valid check (no abs, max, comparison of values)
     convention  what it does where there is a choice (relu'(0) = 0; ties; mean or sum), said on the screen
-    symbol      how the formula line writes it, with `{0}`, `{1}` for the inputs ("{0} @ {1} + {2}") and `{exponent}` for
-                an attribute; default "name({0}, {1})"
+    symbol      how the formula line writes it, with `{0}`, `{1}` for the inputs ("{0} @ {1} + {2}") and `{exponent}`
+                for an attribute; default "name({0}, {1})"
     doc         one line for the documentation
-    variant     (input shapes, attributes) → name of the row that this use really is, or None for this row:
+    variant     (input shapes, attributes) → name of the row that this use is in truth, None for this row:
                 cross_entropy with probabilities in the place of labels. Whoever makes a Node asks first
     bounds      (input shapes, attributes) → for inputs that hold whole numbers: the lowest that is allowed, and one
                 past the highest
@@ -184,7 +184,7 @@ class Composite:
 
     `build(use, inputs, attributes)` makes the parts with `use(op name, *inputs, name=..., **attributes)` and returns
     the last one; inputs are handles as the caller of `use` gave them, with at least `.shape` (a Node has it); a number
-    may stand for an input. The parts share a scope, so that they fold to one card. Raises ValueError as `Op.shape` does.
+    may stand for an input. The parts share a scope: they fold to one card. Raises ValueError as `Op.shape` does.
     """
 
     name: str

@@ -45,7 +45,7 @@ def _matmul_definition(signature: Signature) -> str:
 
 
 def _matmul_spread(position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
-    """Batch axes that are stretched are undone by the engine; a plain matrix b under a batch a is contracted instead."""
+    """Stretched batch axes are undone by the engine; a plain matrix b under a batch a is contracted instead."""
     a, b = shapes
     if position == 1 and len(b) <= 2 and len(a) >= 2:
         return b

@@ -69,7 +69,7 @@ def unary(
 
 
 BinaryVjp = Callable[[Emit, Array, Array, Array, Array, Array | None, Array | None], Sequence[Array | None] | None]
-"""(emit, g, a, b, y, da, db): emit what fills da and db, in the shape of y; or return what already is the contribution."""
+"""(emit, g, a, b, y, da, db): emit what fills da and db, in y's shape; or return what already is the contribution."""
 
 
 def binary(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, Signature
-from bptui.model.ops.common import AXIS, KEEPDIMS, at, integer, letters, many_axes, product, total
+from bptui.model.ops.common import AXIS, KEEPDIMS, at, contiguous, integer, letters, many_axes, product, total
 
 
 def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -28,6 +28,11 @@ def _filled(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
 
 def _axes(x: Array, attributes: Attributes) -> tuple[int, ...]:
     return many_axes(attributes["axis"], x.shape)
+
+
+def _upstream(emit: Emit, upstream: Array, x: Array, axes: Sequence[int]) -> Array:
+    """The upstream gradient, so that it broadcasts against x."""
+    return _kept(contiguous(emit, upstream), x, axes)
 
 
 def _kept(array: Array, x: Array, axes: Sequence[int]) -> Array:
@@ -82,7 +87,7 @@ def _sum_vjp(
     saved: Any,
 ) -> None:
     if into[0] is not None:
-        emit(np.copyto, into[0], _kept(upstream, inputs[0], _axes(inputs[0], attributes)))
+        emit(np.copyto, into[0], _upstream(emit, upstream, inputs[0], _axes(inputs[0], attributes)))
 
 
 def _count(x: Array, attributes: Attributes) -> int:
@@ -110,7 +115,7 @@ def _mean_vjp(
 ) -> None:
     if into[0] is not None:
         x = inputs[0]
-        kept = _kept(upstream, x, _axes(x, attributes))
+        kept = _upstream(emit, upstream, x, _axes(x, attributes))
         emit(np.multiply, kept, emit.const(_over(_count(x, attributes))), into[0])
 
 
@@ -142,7 +147,7 @@ def _var_vjp(
 ) -> None:
     if into[0] is not None:
         away, scale = saved
-        emit(np.multiply, away, _kept(upstream, inputs[0], _axes(inputs[0], attributes)), into[0])
+        emit(np.multiply, away, _upstream(emit, upstream, inputs[0], _axes(inputs[0], attributes)), into[0])
         emit(np.multiply, into[0], emit.const(2 * scale), into[0])
 
 
@@ -278,7 +283,7 @@ def _logsumexp_vjp(
         x, axes = inputs[0], _axes(inputs[0], attributes)
         emit(np.subtract, x, _kept(out, x, axes), into[0])
         emit(np.exp, into[0], into[0])
-        emit(np.multiply, into[0], _kept(upstream, x, axes), into[0])
+        emit(np.multiply, into[0], _upstream(emit, upstream, x, axes), into[0])
 
 
 _BOTH = {"axis": AXIS, "keepdims": KEEPDIMS}

@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from bptui.model import ops
+from bptui.model.build import Builder
 
 
 class Calls:
@@ -96,3 +97,50 @@ def run(row, inputs, given=None, upstream=None, wanted=None):
         found = mine if other is None else other
         gradients.append(None if mine is None else unbroadcast(found, arrays[n].shape))
     return out, gradients
+
+
+def run_graph(graph, output):
+    """(value of `output`, gradients by name) of a whole graph, node by node; gradients are summed over all uses."""
+    values, plans, total = {}, {}, {graph.loss: np.ones(())}
+    for node in graph.nodes:
+        if node.op is None:
+            values[node.id] = np.ascontiguousarray(node.value).reshape(node.shape)
+            continue
+        emit, out = Calls(), np.full(node.shape, 55.0)
+        saved = node.op.forward(emit, [values[i] for i in node.inputs], out, node.attributes)
+        emit.run()
+        values[node.id], plans[node.id] = out, saved
+    for node in reversed(graph.ops):
+        if node.id not in total:
+            continue
+        arrays = [values[i] for i in node.inputs]
+        shapes = [a.shape for a in arrays]
+        into = [
+            np.full(node.op.spread(n, shapes, node.shape) if node.op.spread else array.shape, 66.0)
+            if graph.nodes[i].wants_grad and node.op.differentiable(n)
+            else None
+            for n, (i, array) in enumerate(zip(node.inputs, arrays, strict=True))
+        ]
+        emit = Calls()
+        upstream = total[node.id]
+        given = node.op.vjp(emit, upstream, arrays, values[node.id], node.attributes, into, plans[node.id])
+        emit.run()
+        for i, mine, other in zip(node.inputs, into, given or [None] * len(into), strict=True):
+            if mine is not None:
+                found = unbroadcast(mine if other is None else other, values[i].shape)
+                total[i] = total[i] + found if i in total else found.copy()
+    return values[graph.by_name[output].id], {n.name: total[n.id] for n in graph.nodes if n.id in total}
+
+
+def run_composite(name, inputs, given=None, upstream=None):
+    """(output, gradients by input's name) of an operation that is a graph, through the builder."""
+    row = ops.COMPOSITES[name]
+    build = Builder()
+    leaves = [
+        build.leaf(k, "param", np.array(v, np.int64 if k in row.indices else float), whole=k in row.indices)
+        for k, v in inputs.items()
+    ]
+    y = build.use(name, *leaves, name="result", **(given or {}))
+    g = build.leaf("upstream", "const", np.ones(y.shape) if upstream is None else np.array(upstream, float))
+    loss = build.use("sum", build.use("mul", y, g), name="loss")
+    return run_graph(build.finish(loss), "result")

@@ -8,7 +8,7 @@ import pytest
 
 from bptui.model import ops
 
-from .executor import choose, run
+from .executor import choose, run, run_composite
 
 CASES = json.loads((Path(__file__).parents[3] / "reference" / "ops.json").read_text())["cases"]
 
@@ -32,3 +32,17 @@ def test_primitive(case):
     near(output, np.array(case["output"]))
     for name, expected in case["grads"].items():
         near(gradients[list(case["inputs"]).index(name)], np.array(expected))
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c["op"] in ops.COMPOSITES], ids=name_of)
+def test_composite(case):
+    given = {k: v for k, v in case["attrs"].items() if k != "note"}
+    output, gradients = run_composite(case["op"], case["inputs"], given, case["upstream"])
+    near(output, np.array(case["output"]))
+    for name, expected in case["grads"].items():
+        near(gradients[name], np.array(expected))
+
+
+def test_all_there():
+    assert {c["op"] for c in CASES} <= {*ops.OPS, *ops.COMPOSITES}
+    assert len(CASES) >= 117

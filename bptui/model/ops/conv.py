@@ -1,0 +1,396 @@
+"""Convolutions, in the form of deep learning: correlations.
+
+The primitives `correlate1d`, `correlate2d` know no padding (that is `pad`, an operation of its own) and no special case
+of groups (that is one more axis), so that their definition is one sum without conditions:
+
+    y[n,o,h,w] = sum(x[n,c,2*h + a,2*w + b]*weight[o,c,a,b] for c in C for a in A for b in B) + bias[o]
+
+`conv1d` and `conv2d` are PyTorch's functions, made of those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from bptui.model.ops.base import Array, Attribute, Attributes, Composite, Emit, Op, Shape, Signature
+from bptui.model.ops.common import at, contiguous, each_axis, integer
+
+_SPATIAL = {1: ("t",), 2: ("h", "w")}
+_TAPS = ("a", "b")
+_BOTH_INDICES = {1: ("i",), 2: ("i", "j")}
+
+
+def spaced(step: int, index: str) -> str:
+    """`2*h`, or `h` for a step of 1."""
+    return index if step == 1 else f"{step}*{index}"
+
+
+def steps(stride: int, index: str, dilation: int, tap: str) -> str:
+    """The place that output `index` reads with tap `tap`: `2*h + a`."""
+    return f"{spaced(stride, index)} + {spaced(dilation, tap)}"
+
+
+def reach(kernel: int, dilation: int) -> int:
+    """How many elements a kernel spans."""
+    return dilation * (kernel - 1) + 1
+
+
+def windows(
+    x: Array, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int], out: Sequence[int]
+) -> Array:
+    """A view of x, (…, *kernel, *out): what each tap reads for each output place."""
+    count = len(kernel)
+    spatial = x.strides[-count:]
+    return np.lib.stride_tricks.as_strided(
+        x,
+        x.shape[:-count] + tuple(kernel) + tuple(out),
+        x.strides[:-count]
+        + tuple(s * d for s, d in zip(spatial, dilation, strict=True))
+        + tuple(s * d for s, d in zip(spatial, stride, strict=True)),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- correlation
+def _correlate_shape(count: int) -> Callable[[Sequence[Shape], Attributes], Shape]:
+    def shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+        x, weight = shapes[:2]
+        if len(x) not in (count + 2, count + 3) or len(weight) != len(x):
+            raise ValueError(f"x has shape {x} and weight has shape {weight}: both must have {count + 2} axes")
+        grouped = len(x) == count + 3
+        if x[1:-count] != weight[:1] * grouped + weight[-count - 1 : -count]:
+            raise ValueError(f"x has shape {x} and weight has shape {weight}: their input channels must be equal")
+        if len(shapes) > 2 and shapes[2] != weight[: -count - 1]:
+            raise ValueError(
+                f"weight has shape {weight} and bias has shape {shapes[2]}: one bias for each output channel"
+            )
+        return (
+            x[:1] + weight[: -count - 1] + spatial_shape(x[-count:], weight[-count:], attributes, x, f"weight {weight}")
+        )
+
+    return shape
+
+
+def spatial_shape(size: Shape, kernel: Shape, attributes: Attributes, x: Shape, what: str) -> Shape:
+    """The number of places on each axis; raises where the kernel does not fit in x."""
+    stride = attributes["stride"]
+    dilation = attributes.get("dilation", (1,) * len(size))
+    found = []
+    for n, k, s, d in zip(size, kernel, stride, dilation, strict=True):
+        if k < 1 or n < reach(k, d):
+            raise ValueError(f"x has shape {x}: {what} does not fit in it (it spans {reach(k, d)} of {n} elements)")
+        found.append((n - reach(k, d)) // s + 1)
+    return tuple(found)
+
+
+def _correlate_definition(count: int) -> Callable[[Signature], str]:
+    def definition(signature: Signature) -> str:
+        group = ["g"] if signature.ranks[0] == count + 3 else []
+        places, taps = list(_SPATIAL[count]), list(_TAPS[:count])
+        read = [
+            steps(s, place, d, tap)
+            for s, place, d, tap in zip(signature["stride"], places, signature["dilation"], taps, strict=True)
+        ]
+        term = f"{at('x', ['n', *group, 'c', *read])}*{at('weight', [*group, 'o', 'c', *taps])}"
+        ranges = "".join(f" for {index} in {index.upper()}" for index in ["c", *taps])
+        bias = f" + {at('bias', [*group, 'o'])}" if len(signature.ranks) > 2 else ""
+        return f"{at('y', ['n', *group, 'o', *places])} = sum({term}{ranges}){bias}"
+
+    return definition
+
+
+def _correlate(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array:
+    """Copies the windows into columns once; the rest is one matrix product for each sample. Saves the columns."""
+    x, weight = contiguous(emit, inputs[0]), inputs[1]
+    count = len(attributes["stride"])
+    kernel, places = weight.shape[-count:], out.shape[-count:]
+    seen = windows(x, kernel, attributes["stride"], attributes["dilation"], places)
+    columns = emit.temp(seen.shape)
+    emit(np.copyto, columns, seen)
+    flat_columns, flat_weight, flat_out = _matrices(columns, weight, out, count)
+    emit(np.matmul, flat_weight, flat_columns, flat_out)
+    if len(inputs) > 2:
+        emit(np.add, flat_out, inputs[2][..., None], flat_out)
+    return columns
+
+
+def _matrices(columns: Array, weight: Array, out: Array, count: int) -> tuple[Array, Array, Array]:
+    """Columns (n, [g], c·taps, places), weight ([g], o, c·taps), out (n, [g], o, places)."""
+    reads, places = prod(weight.shape[-count - 1 :]), prod(out.shape[-count:])
+    return (
+        columns.reshape(*columns.shape[: -2 * count - 1], reads, places),
+        weight.reshape(*weight.shape[: -count - 1], reads),
+        out.reshape(*out.shape[:-count], places),
+    )
+
+
+def _correlate_vjp(
+    emit: Emit,
+    upstream: Array,
+    inputs: Sequence[Array],
+    out: Array,
+    attributes: Attributes,
+    into: Sequence[Array | None],
+    columns: Any,
+) -> None:
+    weight = inputs[1]
+    count = len(attributes["stride"])
+    g = contiguous(emit, upstream)
+    flat_columns, flat_weight, flat_g = _matrices(columns, weight, g, count)
+    if into[1] is not None:
+        each = emit.temp((g.shape[0], *flat_weight.shape))
+        emit(np.matmul, flat_g, flat_columns.swapaxes(-1, -2), each)
+        emit(np.add.reduce, each, 0, None, into[1].reshape(flat_weight.shape))
+    if len(inputs) > 2 and into[2] is not None:
+        sums = emit.temp(flat_g.shape[:-1])
+        emit(np.add.reduce, flat_g, -1, None, sums)
+        emit(np.add.reduce, sums, 0, None, into[2])
+    if into[0] is not None:
+        spread = emit.temp(columns.shape)
+        flat_spread, _, _ = _matrices(spread, weight, g, count)
+        emit(np.matmul, flat_weight.swapaxes(-1, -2), flat_g, flat_spread)
+        emit(np.copyto, into[0], emit.const(0.0))
+        seen = windows(into[0], weight.shape[-count:], attributes["stride"], attributes["dilation"], g.shape[-count:])
+        for tap in np.ndindex(*weight.shape[-count:]):  # one tap at a time: its places do not overlap
+            here = (..., *tap, *(slice(None),) * count)
+            emit(np.add, seen[here], spread[here], seen[here])
+
+
+# --------------------------------------------------------------------------------------------- transposed correlation
+def _transposed_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    x, weight = shapes[:2]
+    if len(x) not in (4, 5) or len(weight) != len(x):
+        raise ValueError(f"x has shape {x} and weight has shape {weight}: both must have 4 axes")
+    if x[1:-2] != weight[:-3]:
+        raise ValueError(f"x has shape {x} and weight has shape {weight}: their input channels must be equal")
+    channels = weight[:-4] + weight[-3:-2]
+    if len(shapes) > 2 and shapes[2] != channels:
+        raise ValueError(f"weight has shape {weight} and bias has shape {shapes[2]}: one bias for each output channel")
+    places = tuple(
+        (n - 1) * s - 2 * p + reach(k, d) + more
+        for n, k, s, p, d, more in zip(
+            x[-2:],
+            weight[-2:],
+            attributes["stride"],
+            attributes["padding"],
+            attributes["dilation"],
+            attributes["output_padding"],
+            strict=True,
+        )
+    )
+    for more, s, d in zip(attributes["output_padding"], attributes["stride"], attributes["dilation"], strict=True):
+        if more >= max(s, d):
+            raise ValueError(f"output_padding {more} must be below the stride {s} or the dilation {d}")
+    if min(places) < 1 or min(x[-2:]) < 1:
+        raise ValueError(
+            f"x has shape {x} and weight has shape {weight}: with padding {attributes['padding']} nothing is left"
+        )
+    return x[:1] + channels + places
+
+
+def _transposed_definition(signature: Signature) -> str:
+    group = ["g"] if signature.ranks[0] == 5 else []
+    taps, ranges, conditions = [], ["c", "i", "j"], []
+    sizes = zip("hw", "ij", "ab", signature["stride"], signature["padding"], signature["dilation"], strict=True)
+    for axis, (place, index, tap, s, p, d) in enumerate(sizes):
+        target = f"{place} + {p}" if p else place
+        if d == 1:  # the tap follows from the place: h + p - s*i
+            read = f"{target} - {spaced(s, index)}"
+            taps.append(read)
+            conditions.append(f"{read} >= 0 and {read} < weight.shape[{axis - 2 + signature.ranks[1]}]")
+        else:
+            taps.append(tap)
+            ranges.append(tap)
+            conditions.append(f"{spaced(s, index)} + {d}*{tap} == {target}")
+    term = f"{at('x', ['n', *group, 'c', 'i', 'j'])}*{at('weight', [*group, 'c', 'o', *taps])}"
+    over = "".join(f" for {index} in {index.upper()}" for index in ranges)
+    bias = f" + {at('bias', [*group, 'o'])}" if len(signature.ranks) > 2 else ""
+    return f"{at('y', ['n', *group, 'o', 'h', 'w'])} = sum({term}{over} if {' and '.join(conditions)}){bias}"
+
+
+def _canvas(emit: Emit, x: Array, weight: Array, out: Array, attributes: Attributes) -> tuple[Array, Array, Array]:
+    """A scratch canvas without padding cut off, its windows (…, taps, places of x), and its part that is the output."""
+    stride, dilation, padding = attributes["stride"], attributes["dilation"], attributes["padding"]
+    size = tuple(
+        max((n - 1) * s + reach(k, d), p + m)
+        for n, s, k, d, p, m in zip(
+            x.shape[-2:], stride, weight.shape[-2:], dilation, padding, out.shape[-2:], strict=True
+        )
+    )
+    canvas = emit.temp(out.shape[:-2] + size)
+    part = canvas[..., padding[0] : padding[0] + out.shape[-2], padding[1] : padding[1] + out.shape[-1]]
+    return canvas, windows(canvas, weight.shape[-2:], stride, dilation, x.shape[-2:]), part
+
+
+def _transposed(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
+    x, weight = contiguous(emit, inputs[0]), inputs[1]
+    canvas, seen, part = _canvas(emit, x, weight, out, attributes)
+    # weightᵀ (o·taps, c) @ x (c, places) is what every tap adds to every place it lands on
+    spread = emit.temp(seen.shape)
+    flat_weight = weight.reshape(*weight.shape[:-3], -1)
+    flat_x = x.reshape(*x.shape[:-2], -1)
+    emit(np.matmul, flat_weight.swapaxes(-1, -2), flat_x, spread.reshape(*flat_x.shape[:-2], -1, flat_x.shape[-1]))
+    emit(np.copyto, canvas, emit.const(0.0))
+    for tap in np.ndindex(*weight.shape[-2:]):
+        here = (..., *tap, slice(None), slice(None))
+        emit(np.add, seen[here], spread[here], seen[here])
+    if len(inputs) > 2:
+        emit(np.add, part, inputs[2][..., None, None], out)
+    else:
+        emit(np.copyto, out, part)
+
+
+def _transposed_vjp(
+    emit: Emit,
+    upstream: Array,
+    inputs: Sequence[Array],
+    out: Array,
+    attributes: Attributes,
+    into: Sequence[Array | None],
+    saved: Any,
+) -> None:
+    x, weight = contiguous(emit, inputs[0]), inputs[1]
+    canvas, seen, part = _canvas(emit, x, weight, out, attributes)
+    emit(np.copyto, canvas, emit.const(0.0))
+    emit(np.copyto, part, upstream)
+    columns = emit.temp(seen.shape)
+    emit(np.copyto, columns, seen)
+    flat_x = x.reshape(*x.shape[:-2], -1)
+    flat_columns = columns.reshape(*flat_x.shape[:-2], -1, flat_x.shape[-1])
+    flat_weight = weight.reshape(*weight.shape[:-3], -1)
+    if into[0] is not None:
+        emit(np.matmul, flat_weight, flat_columns, into[0].reshape(flat_x.shape))
+    if into[1] is not None:
+        each = emit.temp((x.shape[0], *flat_weight.shape))
+        emit(np.matmul, flat_x, flat_columns.swapaxes(-1, -2), each)
+        emit(np.add.reduce, each, 0, None, into[1].reshape(flat_weight.shape))
+    if len(inputs) > 2 and into[2] is not None:
+        emit(np.add.reduce, upstream, (0, -2, -1), None, into[2])
+
+
+# ------------------------------------------------------------------------------------------------------ composites
+def _grouped(shape: Shape, axis: int, groups: int, name: str) -> Shape:
+    if shape[axis] % groups:
+        raise ValueError(f"{name} has shape {shape}: its {shape[axis]} channels do not divide into {groups} groups")
+    return (*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :])
+
+
+def _convolve(core: str, count: int) -> Callable[..., Any]:
+    """conv1d, conv2d: pad, then correlate; groups become an axis of their own before, and channels again after."""
+
+    def build(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:
+        x, weight, *bias = inputs
+        if len(x.shape) != count + 2 or len(weight.shape) != count + 2:
+            raise ValueError(
+                f"x has shape {x.shape} and weight has shape {weight.shape}: both must have {count + 2} axes"
+            )
+        groups = attributes["groups"]
+        if x.shape[1] != weight.shape[1] * groups:
+            raise ValueError(
+                f"x has shape {x.shape} and weight has shape {weight.shape}: x has {x.shape[1]} input channels, weight "
+                f"wants {weight.shape[1]}" + (f" in each of {groups} groups" if groups > 1 else "")
+            )
+        if bias and bias[0].shape != weight.shape[:1]:
+            raise ValueError(
+                f"weight has shape {weight.shape} and bias has shape {bias[0].shape}: one bias for each channel"
+            )
+        if any(attributes["padding"]):
+            widths = ((0, 0), (0, 0), *((p, p) for p in attributes["padding"]))
+            x = use("pad", x, name="padded", pad_width=widths)
+        steps_ = {name: attributes[name] for name in ("stride", "dilation")}
+        if groups == 1:
+            return use(core, x, weight, *bias, name="y", **steps_)
+        x = use("reshape", x, name="x_groups", shape=_grouped(x.shape, 1, groups, "x"))
+        weight = use("reshape", weight, name="weight_groups", shape=_grouped(weight.shape, 0, groups, "weight"))
+        bias = [use("reshape", b, name="bias_groups", shape=_grouped(b.shape, 0, groups, "bias")) for b in bias]
+        y = use(core, x, weight, *bias, name="y_groups", **steps_)
+        return _joined(use, y)
+
+    return build
+
+
+def _joined(use: Callable[..., Any], y: Any) -> Any:
+    return use("reshape", y, name="y", shape=(y.shape[0], y.shape[1] * y.shape[2], *y.shape[3:]))
+
+
+def _conv_transpose(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:
+    x, weight, *bias = inputs
+    groups = attributes["groups"]
+    if len(x.shape) != 4 or len(weight.shape) != 4:
+        raise ValueError(f"x has shape {x.shape} and weight has shape {weight.shape}: both must have 4 axes")
+    if x.shape[1] != weight.shape[0]:
+        raise ValueError(
+            f"x has shape {x.shape} and weight has shape {weight.shape}: weight must be (in, out, height, width)"
+        )
+    steps_ = {name: attributes[name] for name in ("stride", "padding", "output_padding", "dilation")}
+    if groups == 1:
+        return use("correlate_transpose2d", x, weight, *bias, name="y", **steps_)
+    x = use("reshape", x, name="x_groups", shape=_grouped(x.shape, 1, groups, "x"))
+    weight = use("reshape", weight, name="weight_groups", shape=_grouped(weight.shape, 0, groups, "weight"))
+    bias = [use("reshape", b, name="bias_groups", shape=_grouped(b.shape, 0, groups, "bias")) for b in bias]
+    return _joined(use, use("correlate_transpose2d", x, weight, *bias, name="y_groups", **steps_))
+
+
+def _steps(count: int, *more: str) -> Mapping[str, Attribute]:
+    """stride, dilation, and others."""
+    found = {
+        "stride": Attribute((1,) * count, each_axis(count, 1)),
+        "dilation": Attribute((1,) * count, each_axis(count, 1)),
+    }
+    for name in more:
+        found[name] = Attribute(1, integer(1)) if name == "groups" else Attribute((0,) * count, each_axis(count, 0))
+    return found
+
+
+_INPUTS = ("x", "weight", "bias?")
+
+OPS = (
+    *(
+        Op(
+            f"correlate{count}d",
+            _INPUTS,
+            _correlate_definition(count),
+            _correlate_shape(count),
+            _correlate,
+            _correlate_vjp,
+            f"The core of conv{count}d: each place times the kernel, summed, without padding.",
+            _steps(count),
+        )
+        for count in (1, 2)
+    ),
+    Op(
+        "correlate_transpose2d",
+        _INPUTS,
+        _transposed_definition,
+        _transposed_shape,
+        _transposed,
+        _transposed_vjp,
+        "The core of conv_transpose2d: each element spreads the kernel over the output.",
+        _steps(2, "padding", "output_padding"),
+    ),
+)
+
+COMPOSITES = (
+    *(
+        Composite(
+            f"conv{count}d",
+            _INPUTS,
+            _convolve(f"correlate{count}d", count),
+            f"A convolution of x (samples, channels, {size}) with weight (out, in / groups, {size}).",
+            _steps(count, "padding", "groups"),
+            convention="the kernel is not flipped; padding is zeros",
+        )
+        for count, size in ((1, "length"), (2, "height, width"))
+    ),
+    Composite(
+        "conv_transpose2d",
+        _INPUTS,
+        _conv_transpose,
+        "A transposed convolution of x (samples, channels, height, width), weight (in, out / groups, height, width).",
+        _steps(2, "padding", "output_padding", "groups"),
+        convention="padding is cut off from the output",
+    ),
+)
