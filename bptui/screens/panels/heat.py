@@ -101,7 +101,7 @@ def legend(array: Any, kind: str, look: Look, width: int) -> list[Line]:
         parts.append((Span("min ", "dim"), Span(number(float(finite.min())), paint)))
         parts.append((Span("max ", "dim"), Span(number(float(finite.max())), paint)))
     zeros = int((array == 0).sum())
-    parts.append((Span("zero ", "dim"), Span(str(zeros), "text"), Span(f" of {array.size}", "dim")))
+    parts.append((Span("zero ", "dim"), Span(str(zeros), "text"), Span(f" of {array.size:,}", "dim")))
     nans, infs = int(np.isnan(array).sum()), int(np.isinf(array).sum())
     parts += [(Span(f" {n} {word} ", "fail reverse"),) for n, word in ((nans, "NaN"), (infs, "inf")) if n]
     return [*flow(scale, width, 3), *flow(parts, width, 2)]

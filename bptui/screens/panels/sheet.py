@@ -1,0 +1,322 @@
+"""Arrays on a sheet: as one row of numbers, as a table with heads, or as heat cells, whichever has room.
+
+One row of numbers (a vector, one sample) has all quantities under each other. A small table has row and column heads,
+with its heat map and what its ramp means below. What is too large for numbers is heat cells, scrolled so that the
+selected element is in sight, with its number above. More than two axes: the slice in which the selected element lies.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bptui.model import numbers
+from bptui.model.spans import Line, Span
+from bptui.screens.look import Look, length
+from bptui.screens.panels import heat
+from bptui.screens.panels.figures import figure, scalar, window
+
+WIDE, FIELD = 10, 8
+"""Columns of a number where there is one row of them, and in a table."""
+COMPACT = 50
+LEGEND = (38, 24)
+"""Columns of a legend beside its map, with and without room to spare."""
+
+
+class Quantity(NamedTuple):
+    """One array of the node: its name, numbers and kind, whether this Moment wrote them, what is to be said."""
+
+    label: str
+    array: Any
+    kind: str
+    written: bool = False
+    note: str = ""
+
+
+class Page(NamedTuple):
+    """What of the tensor is in sight: rows and columns, and how they are called.
+
+    lead     indices of the axes before them (a slice), () for none
+    rows, columns   their number
+    at       (row, column) of the selected element
+    turned   a column (n,1) that is shown as a row
+    flat     one axis or none: heads are `[j]`
+    """
+
+    lead: tuple[int, ...]
+    rows: int
+    columns: int
+    at: tuple[int, int]
+    turned: bool
+    axes: int
+
+    def of(self, array: Any) -> Any:
+        """The numbers of this page of an array of the node's shape."""
+        table = np.asarray(array)[self.lead] if self.lead else np.asarray(array)
+        table = np.atleast_2d(table)
+        return table.T if self.turned else table
+
+
+def page_of(shape: tuple[int, ...], element: tuple[int, ...]) -> Page:
+    """The slice with the selected element: its last two axes; a vector or a column as one row."""
+    element = tuple(element) if len(element) == len(shape) else (0,) * len(shape)
+    if len(shape) < 2:
+        return Page((), 1, shape[0] if shape else 1, (0, element[0] if shape else 0), False, len(shape))
+    rows, columns = shape[-2:]
+    y, x = element[-2:]
+    if columns == 1 and rows > 1:
+        return Page(element[:-2], 1, rows, (0, y), True, len(shape))
+    return Page(element[:-2], rows, columns, (y, x), False, len(shape))
+
+
+def draw(
+    made: list[Quantity],
+    element: tuple[int, ...],
+    width: int,
+    height: int,
+    look: Look,
+    warning: Line = (),
+) -> list[Line]:
+    """The arrays of one node, all of one shape; those that are not there yet are None.
+
+    warning  a line that is said where there is room
+    """
+    known = next((q.array for q in made if q.array is not None), None)
+    margin = 1 if width < COMPACT else 2
+    if known is None:
+        words = (Span(" " * margin), Span(numbers.NOT_YET, "dim"), Span("  not computed yet", "dim"))
+        return [*([()] if height >= 5 else []), words]
+    shape = tuple(known.shape)
+    if known.size == 0:
+        return [(Span(" " * margin), Span(f"empty: {numbers.shape(shape)} has no element", "dim"))]
+    page = page_of(shape, element)
+    if page.rows == 1:
+        return _strip(made, page, width, height, look)
+    return _table(made, page, width, height, look, warning) or _map(made, page, width, height, look, warning)
+
+
+def _strip(made: list[Quantity], page: Page, width: int, height: int, look: Look) -> list[Line]:
+    """Each quantity in one row, the elements side by side: those around the selected one."""
+    margin, label, gap = (1, 8, 0) if width < COMPACT else (2, 13, 2)
+    label = max(label, 1 + max(len(q.label) for q in made)) if width >= 30 else max(len(q.label) for q in made) + 1
+    notes = max((len(q.note) + 3 for q in made if q.note), default=0)
+    room = width - margin - label - notes
+    count = max(1, (room + gap) // (WIDE + gap))
+    first, last = window(page.columns, count, page.at[1])
+    heads: list[Span] = [Span(" " * (margin + label))]
+    for x in range(first, last):
+        selected = x == page.at[1]
+        head = _head(page, x)
+        text = head.rjust(WIDE) if len(head) <= WIDE else head[: WIDE - 1] + "…"
+        heads += [Span(text, "text bold" if selected else "dim"), Span(" " * gap)]
+    rest = page.columns - (last - first)
+    rows: list[Line] = [tuple(heads)] if page.axes else []
+    for quantity in made:
+        row: list[Span] = [Span(" " * margin), Span(quantity.label.ljust(label), quantity.kind)]
+        array = None if quantity.array is None else page.of(quantity.array)[0]
+        decimals = numbers.decimals_for(array, WIDE, 6)
+        style = f"{quantity.kind} bold" if quantity.written else quantity.kind
+        for x in range(first, last):
+            number = None if array is None else float(array[x])
+            selected = x == page.at[1]
+            row += figure(number, WIDE, decimals, f"{quantity.kind} bold reverse" if selected else style)
+            row.append(Span(" " * gap))
+        if quantity.note:
+            row += [Span("…", quantity.kind), Span(f" {quantity.note}", "kink bold")]
+        rows.append(tuple(row))
+    text = f"{_head(page, first)} to {_head(page, last - 1)} of {page.columns:,}"
+    if rest > 0 and height > len(rows) and margin + label + len(text) <= width:
+        rows.append((Span(" " * (margin + label)), Span(text, "dim")))
+    rows = [*([()] if height >= len(rows) + 1 and height >= 5 else []), *rows]
+    if page.columns > 3 and height >= len(rows) + 2:
+        main = _main(made)
+        rows += [(), *_mapped(main, page, width, height - len(rows) - 1, look, ())]
+    return rows if len(rows) <= height or not page.axes else rows[len(rows) - height :]
+
+
+def _main(made: list[Quantity]) -> Quantity:
+    """The one that is drawn where there is room for one: the gradient once it is there, else the value."""
+    return next((q for q in reversed(made) if q.kind == "gradient" and q.array is not None), made[0])
+
+
+def _head(page: Page, x: int) -> str:
+    if page.turned:
+        return f"[{','.join(map(str, (*page.lead, x, 0)))}]"
+    if page.axes >= 2:
+        return f"[{','.join(map(str, (*page.lead, page.at[0], x)))}]"
+    return f"[{x}]"
+
+
+def _digits(array: Any) -> tuple[int, int]:
+    """(columns, decimals) of the numbers of a table: 7 where all are below 10, else 8."""
+    wide = FIELD - 1 if heat.largest(array) < 10 - 0.5e-4 else FIELD
+    return wide, numbers.decimals_for(array, wide)
+
+
+def _table(made: list[Quantity], page: Page, width: int, height: int, look: Look, warning: Line) -> list[Line]:
+    """Numbers with heads; both quantities where they fit, else the main one and its map. Of a table up to twice as
+    large as the room the part around the selected element; empty where it is larger still."""
+    start = 1 + len(f"[{page.rows - 1}]")
+    main = _main(made)
+    shown = [main, *(q for q in made if q is not main and q.array is not None)]
+    wide = max(_digits(q.array)[0] for q in shown)
+    across, down = (width - start + 1) // (wide + 1), height - 1
+    if not (page.columns <= across or (across >= 3 and page.columns <= 2 * across)):
+        return []
+    if not (page.rows <= down or (down >= 4 and page.rows <= 2 * down)):
+        return []
+    y, x = window(page.rows, down, page.at[0]), window(page.columns, across, page.at[1])
+    if start + (x[1] - x[0]) * (wide + 1) <= width and any((page.of(q.array)[:, x[0]] < 0).any() for q in shown):
+        start += 1  # a minus sign must not touch the head of its row
+    tall = y[1] - y[0]
+    both = (tall + 1) * 2 <= height and len(shown) > 1
+    ordered = [q for q in made if q in shown[:2]] if both else [main]
+    rows: list[Line] = []
+    for n, quantity in enumerate(ordered):
+        if n and height - len(rows) > tall + 1:
+            rows.append(())
+        rows += _numbered(quantity, page, y, x, start, wide, named=len(shown) > 1)
+    part = heat.flow([(Span(" " * start), *words) for words in _part(page, y, x)], width, 2)
+    rows += part[: height - len(rows)]
+    left = height - len(rows)
+    if left >= 2:
+        said = () if both or len(shown) < 2 else _selected(shown, page)
+        extra: list[Line] = [said] if said else []
+        rows += [*extra, (), *_mapped(main, page, width, left - 1 - len(extra), look, warning, start)]
+    return rows
+
+
+def _numbered(
+    quantity: Quantity, page: Page, y: tuple[int, int], x: tuple[int, int], start: int, wide: int, named: bool
+) -> list[Line]:
+    """The heads of the columns, then a row of numbers each; the selected one reversed with a blank at each side."""
+    table = page.of(quantity.array)[slice(*y), slice(*x)]
+    decimals = _digits(quantity.array)[1]
+    y0, x0 = page.at
+    corner = Span((f" {quantity.label}" if named else "")[: start + wide - 4].ljust(start), quantity.kind)
+    head: list[Span] = [corner]
+    for column in range(*x):
+        text = f"[{column}]".rjust(wide + (column > x[0]))
+        over = len(corner.text) - start if column == x[0] else 0
+        head.append(Span(text[over:], "text bold" if column == x0 else "dim"))
+    note = [Span(f"  … {quantity.note}", "kink bold")] if quantity.note else []
+    rows: list[Line] = [(*head, *note)]
+    style = f"{quantity.kind} bold" if quantity.written else quantity.kind
+    for at, values in enumerate(table.tolist(), y[0]):
+        row: list[Span] = [Span(f" [{at}]".ljust(start), "text bold" if at == y0 else "dim")]
+        for column, number in enumerate(values, x[0]):
+            here = (at, column) == (y0, x0)
+            after = at == y0 and column == x0 + 1
+            cell = figure(number, wide, decimals, f"{quantity.kind} bold reverse" if here else style)
+            edge = cell[-1].style if here else row[-1].style if after else "text"
+            row += [*([Span(" ", edge)] if column > x[0] else []), *cell]
+        rows.append(tuple(row))
+    return rows
+
+
+def _selected(shown: list[Quantity], page: Page, gap: int = 3) -> Line:
+    """`[1,3]  z -1.7226   ∂L/∂z 0.0123`: the selected element of what has no table of its own."""
+    index = (*page.lead, *page.at) if not page.turned else (*page.lead, page.at[1], 0)
+    parts: list[Span] = [Span(f" {numbers.index(index)}", "text bold")]
+    for quantity in shown:
+        number = scalar(page.of(quantity.array), page.at)
+        text = numbers.significant(number)
+        bad = number is not None and not np.isfinite(number)
+        parts.append(Span(f"{' ' * gap}{quantity.label} ", quantity.kind))
+        parts.append(Span(f" {text} " if bad else text, "fail reverse" if bad else f"{quantity.kind} bold"))
+        if quantity.note:
+            parts += [Span("… ", quantity.kind), Span(quantity.note, "kink bold")]
+    return tuple(parts)
+
+
+def _map(made: list[Quantity], page: Page, width: int, height: int, look: Look, warning: Line) -> list[Line]:
+    """Too many for numbers: the selected element's, then cells."""
+    main = _main(made)
+    shown = [q for q in made if q.array is not None]
+    first = _selected(shown, page, 2 if width < COMPACT else 3)
+    if height == 1:
+        return [first]
+    if height <= 3 and main.array is not None:
+        # no room for a legend of its own: beside the number
+        scale = (
+            Span("0", "dim"),
+            *heat.ramp(main.kind, look),
+            Span(numbers.field(heat.largest(main.array)).strip(), "dim"),
+        )
+        free = width - 1 - length(first) - length(scale)
+        first = (*first, Span(" " * free), *scale) if free >= 2 else first
+    return [first, *_mapped(main, page, width, height - 1, look, warning)]
+
+
+def _mapped(
+    quantity: Quantity, page: Page, width: int, height: int, look: Look, warning: Line, start: int | None = None
+) -> list[Line]:
+    """Heat cells around the selected element, with their legend at the right (or below, where there is no room)."""
+    if height < 1 or quantity.array is None:
+        return []
+    table = page.of(quantity.array)
+    start = 1 + len(f"[{page.rows - 1}]") if start is None else start
+    full, some = LEGEND
+    beside = full if width - start - full - 3 >= 2 * page.columns else some if width - start - some - 3 >= 16 else 0
+    if not beside and width - start - some - 3 >= 2 * page.columns:
+        beside = some
+    room = (width - start - (beside + 3 if beside else 1)) // heat.CELL
+    if room < 1:
+        return []
+    notes = heat.legend(quantity.array, quantity.kind, look, beside or width - 2)
+    below = [] if beside or height < 3 else notes[: max(0, height - min(page.rows, height - 2))][:2]
+    y0, y1 = window(page.rows, height - len(below), page.at[0])
+    x0, x1 = window(page.columns, room, page.at[1])
+    y, x = page.at
+    top = heat.largest(quantity.array)
+    cells = heat.cells(table[y0:y1, x0:x1], quantity.kind, look, top=top, selected=(y - y0, x - x0))
+    part = _part(page, (y0, y1), (x0, x1))
+    across = (x1 - x0) * heat.CELL
+    if page.lead and not part:
+        cells, across, part = _tiles(quantity, page, (y0, y1), room * heat.CELL, look, top)
+    said = [*notes, *heat.flow(part, beside or width, 2)]
+    if warning:
+        said = [*said, *([()] if len(said) < height - 1 else []), warning]
+    said = said[:height] if beside else []
+    tall = max(len(cells), len(said))
+    rows: list[Line] = []
+    labelled = page.rows > 1 and (y1 - y0 < page.rows)
+    for n in range(tall):
+        head = f" [{y0 + n}]" if labelled and n < len(cells) else ""
+        style = "text bold" if y0 + n == y else "dim"
+        row: list[Span] = [Span(head.ljust(start), style), *(cells[n] if n < len(cells) else ())]
+        if n < len(said):
+            column = start + across + (4 if width - beside - start - across >= 4 else 2)
+            row += [Span(" " * (column - length(row))), *said[n]]
+        rows.append(tuple(row))
+    return [*rows, *((Span(" "), *note) for note in below)]
+
+
+def _tiles(
+    quantity: Quantity, page: Page, rows: tuple[int, int], room: int, look: Look, top: float
+) -> tuple[list[Line], int, list[Line]]:
+    """The selected slice among its neighbours along the axis before the last two (a filter's channels), side by side:
+    their rows, the columns they take, and which they are."""
+    *before, here = page.lead
+    many = quantity.array.shape[len(before)]
+    wide = page.columns * heat.CELL
+    first, last = window(many, max(1, (room + 2) // (wide + 2)), here)
+    cells: list[list[Span]] = [[] for _ in range(*rows)]
+    for k in range(first, last):
+        table = page._replace(lead=(*before, k)).of(quantity.array)[rows[0] : rows[1]]
+        at = (page.at[0] - rows[0], page.at[1]) if k == here else None
+        for row, made in zip(cells, heat.cells(table, quantity.kind, look, top=top, selected=at), strict=True):
+            row += [*([Span("  ")] if row else []), *made]
+    names = [f"[{','.join(map(str, (*before, k)))}]" for k in (first, last - 1)]
+    part: list[Line] = [(Span(f"{names[0]} to {names[1]} of {many}", "dim"),)] if last - first > 1 else []
+    return [tuple(row) for row in cells], (last - first) * (wide + 2) - 2, part
+
+
+def _part(page: Page, y: tuple[int, int], x: tuple[int, int]) -> list[Line]:
+    """`rows 3-12 of 784`, `columns 0-15 of 32`, where not all are in sight."""
+    return [
+        (Span(f"{word} {a}-{b - 1} of {size:,}", "dim"),)
+        for word, (a, b), size in (("rows", y, page.rows), ("columns", x, page.columns))
+        if b - a < size
+    ]

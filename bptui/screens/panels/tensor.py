@@ -1,0 +1,99 @@
+"""Panel 3, Tensor: the numbers of the selected node, its gradient under them, and where the selected element lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bptui.model import numbers
+from bptui.model.graph import Node
+from bptui.model.spans import Line, Span
+from bptui.screens.look import Look, crop, to_ascii
+from bptui.screens.panels.figures import kind_of, symbol_of
+from bptui.screens.panels.sheet import Quantity, draw, page_of
+
+
+def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
+    """The node and its shape, which slice of it; at the right how it is shown."""
+    node, element = session.node, session.element
+    left: list[Span] = [Span(f"{node.name}  {numbers.shape(node.shape)}", "dim")]
+    page = page_of(node.shape, element)
+    if page.lead and not averaged(session, node):
+        left.append(Span(f"  slice [{','.join(map(str, page.lead))},:,:]", "dim"))
+    return tuple(left), (Span(_how(session, node, width), "dim"),)
+
+
+def _how(session: Any, node: Node, width: int) -> str:
+    size = batch(session, node)
+    if size > 1 or (size == 1 and session.view.sample != "all"):
+        sample = session.view.sample
+        if sample == "mean":
+            return f"mean of {size} samples"
+        return f"sample {min(sample, size - 1)} of {size}" if isinstance(sample, int) else "all samples"
+    count = int(np.prod(node.shape, dtype=np.int64))
+    return "numbers" if count <= 64 else f"{count:,} numbers"
+
+
+def batch(session: Any, node: Node) -> int:
+    """How many samples the node's first axis runs over; 0 where it is none of the batch."""
+    if node.role in ("param", "const", "state") or not node.shape:
+        return 0
+    sizes = {n.shape[0] for n in session.graph.nodes if n.role == "target" and n.shape}
+    return int(node.shape[0]) if sizes == {node.shape[0]} else 0
+
+
+def averaged(session: Any, node: Node) -> bool:
+    """Is the mean over the batch shown in the place of the samples?"""
+    return session.view.sample == "mean" and batch(session, node) > 0
+
+
+def quantities(session: Any) -> tuple[list[Quantity], tuple[int, ...]]:
+    """The node's value, and from the backward pass on its gradient; and the element in them that is selected."""
+    node, state, element = session.node, session.state, tuple(session.element)
+    symbol, written = symbol_of(node), state.written(node)
+    made = [Quantity(symbol, state.value(node), kind_of(node), "value" in written)]
+    gradient = state.gradient(node)
+    if session.cursor.phase != "forward" and gradient.total:
+        note = "" if gradient.final or gradient.array is None else f"{gradient.arrived} of {gradient.total} in"
+        made.append(Quantity(f"∂L/∂{symbol}", gradient.array, "gradient", "gradient" in written, note))
+    if session.cursor.phase == "update" and node.role == "param" and "value" in written:
+        made.append(Quantity(f"{symbol} before", session.recording.before(node), kind_of(node)))
+    size = batch(session, node)
+    sample = session.view.sample
+    if size and sample == "mean":
+        with np.errstate(all="ignore"):
+            made = [q._replace(array=None if q.array is None else np.mean(q.array, axis=0)) for q in made]
+        element = element[1:]
+    elif size and isinstance(sample, int):
+        at = max(0, min(sample, size - 1))
+        made = [q._replace(array=None if q.array is None else q.array[at]) for q in made]
+        element = element[1:]
+    return made, element
+
+
+def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
+    """The selected node in at most `height` rows of at most `width` cells."""
+    if width < 1 or height < 1:
+        return []
+    made, element = quantities(session)
+    rows = draw(made, element, width, height, look, dead(session))
+    rows = [crop(row, 0, width) for row in rows[:height]]
+    return rows if look.unicode else [to_ascii(row) for row in rows]
+
+
+def dead(session: Any) -> Line:
+    """`! column [3] is never above 0`: units whose relu lets no sample of the batch through."""
+    node, value = session.node, session.state.value(session.node)
+    after = [session.graph.nodes[i].op for i, _ in session.graph.consumers[node.id]]
+    if value is None or value.ndim != 2 or not value.size or batch(session, node) < 2 or session.view.sample != "all":
+        return ()
+    if not any(op is not None and op.name == "relu" for op in after):
+        return ()
+    with np.errstate(all="ignore"):
+        columns = np.flatnonzero((value <= 0).all(axis=0)).tolist()
+    if not columns:
+        return ()
+    some = ", ".join(f"[{c}]" for c in columns[:3]) + (f" and {len(columns) - 3} more" if len(columns) > 3 else "")
+    words = f" column {some} is never above 0" if len(columns) == 1 else f" columns {some} are never above 0"
+    return (Span("!", "kink"), Span(words, "text"))
