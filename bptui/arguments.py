@@ -1,0 +1,187 @@
+"""The command line of the shell: words → what is wanted. Imports neither NumPy nor Textual.
+
+One ArgumentParser per command, so that options and NAME=VALUE may stand in any order; whatever is wrong is a UserError
+with one line, as everywhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bptui.model.errors import UserError, did_you_mean
+
+PARTS: Mapping[str, str] = {
+    "run": "debug an example, a network file or a recording",
+    "eval": 'debug a formula:  bptui eval "L = (y - w*x)**2" x=2 y=2 w=0.5',
+    "trace": "print every value and gradient of a training step",
+    "check": "check every derivative; exit 1 where one fails",
+    "explain": "print the derivation of one number",
+    "examples": "list the examples",
+    "info": "terminal, versions and limits",
+}
+"""The commands that there are, with a line of help each."""
+
+MAX_SCRIPT, MAX_LINES = 2**20, 10_000
+MAX_STEPS = 10_000_000
+MAX_VALUE = 2**24
+_NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with this program's way of saying what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """One line instead of the usage and an exit."""
+        options = [option for action in self._actions for option in action.option_strings]
+        found = re.match(r"argument ([^:]+): (.*)", message)
+        if found:
+            where = next((name for name in found[1].split("/") if name.startswith("--")), found[1])
+            raise UserError(where, *_said(found[2], self, where))
+        if unknown := re.match(r"unrecognized arguments: (\S+)", message):
+            name = unknown[1].split("=")[0]
+            right = did_you_mean(name, options, f"bptui {self.prog.split()[-1]} --help lists the options")
+            raise UserError(name, "is not an option" if name.startswith("-") else "is one argument too many", right)
+        if ambiguous := re.match(r"ambiguous option: (\S+) could match (.*)", message):
+            raise UserError(ambiguous[1].split("=")[0], "could be several options", ambiguous[2])
+        if missing := re.match(r"the following arguments are required: (.*)", message):
+            raise UserError(self.prog, f"{missing[1]} is missing", self.format_usage().removeprefix("usage: ").strip())
+        raise UserError(self.prog, message)
+
+
+def _said(message: str, parser: Parser, where: str) -> tuple[str, str]:
+    if wrong := re.match(r"invalid (\w+) value: (.*)", message):
+        return f"found {wrong[2][:60]}", {"int": "a whole number", "float": "a number"}.get(wrong[1], f"a {wrong[1]}")
+    if wrong := re.match(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
+        known = [word.strip("' ") for word in wrong[2].split(",")]
+        return f"found '{wrong[1][:60]}'", did_you_mean(wrong[1], known, ", ".join(known))
+    return message, "" if "expected" not in message else f"{where} VALUE"
+
+
+def parser(command: str) -> Parser:
+    """The parser of one command."""
+    made = Parser(prog=f"bptui {command}", description=PARTS[command], allow_abbrev=False)
+    if command in ("run", "eval"):
+        _screen_options(made)
+    if command in ("run", "trace", "check", "explain", "eval"):
+        made.add_argument("rest", nargs="*", metavar={"eval": "FORMULA NAME=VALUE", "explain": "TARGET NODE[i,j]",
+                                                      "run": "TARGET"}.get(command, "TARGET"))  # fmt: skip
+    if command in ("trace", "check", "explain"):
+        made.add_argument("--formula", metavar="TEXT", help="a formula in the place of TARGET; then NAME=VALUE")
+    if command in ("eval", "trace", "check", "explain"):
+        made.add_argument("--values", metavar="FILE", help="a .json or .npz file with the values of names")
+        made.add_argument("--train", metavar="NAMES", help="the names to train, as w,b")
+        made.add_argument("--lr", type=float, metavar="RATE", help="their learning rate, default 0.1")
+    if command == "trace":
+        made.add_argument("--steps", type=int, default=1, metavar="N", help="how many training steps to run, default 1")
+        made.add_argument("--at", type=int, default=0, metavar="K", help="the training step to print, from 0")
+    if command in ("trace", "check"):
+        made.add_argument("--json", action="store_true", help="as JSON")
+    if command == "explain":
+        made.add_argument("--format", choices=("text", "markdown", "latex"), default="text")
+    if command not in ("run", "eval"):
+        made.add_argument("--ascii", action="store_true", help="ASCII only")
+    return made
+
+
+def _screen_options(made: Parser) -> None:
+    made.add_argument("--plain", action="store_true", help="line by line, without a screen")
+    made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
+    made.add_argument("--ascii", action="store_true", help="ASCII only")
+    made.add_argument("--theme", metavar="NAME", help="dark, light, high-contrast, ansi-dark or ansi-light")
+    made.add_argument("-x", dest="script", action="append", metavar="SCRIPT", type=lambda path: ("-x", path), default=[],
+                      help="run the commands of a file")  # fmt: skip
+    made.add_argument("-ex", dest="script", action="append", metavar="COMMAND", type=lambda text: ("-ex", text),
+                      help="run a command; again for more")  # fmt: skip
+    made.add_argument("--batch", action="store_true", help="no screen: run the commands, print, exit")
+
+
+def commands(given: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """The command lines of -x and -ex, in the order in which they were given."""
+    lines: list[str] = []
+    for kind, text in given:
+        if kind == "-ex":
+            lines.append(text)
+            continue
+        lines += [line for line in read(text, "-x", MAX_SCRIPT).splitlines() if line.strip()]
+    if len(lines) > MAX_LINES:
+        raise UserError("-x", f"{len(lines)} commands", f"at most {MAX_LINES}")
+    return tuple(lines)
+
+
+def read(name: str, where: str, most: int) -> str:
+    """A text file of at most `most` bytes."""
+    path = Path(name)
+    try:
+        if not path.is_file():
+            missing = "is a folder" if path.is_dir() else "there is no such file"
+            raise UserError(where, f"{name[:100]}: {missing}")
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+        if len(content) > most:
+            raise UserError(where, f"{name[:100]} is larger than {most:,} bytes")
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UserError(where, f"{name[:100]} is not text", "a file in UTF-8") from None
+    except (OSError, ValueError) as error:
+        raise UserError(where, f"{name[:100]}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def values(words: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE words, each value being JSON."""
+    found: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or not _NAME.fullmatch(name):
+            raise UserError(word[:60], "is not NAME=VALUE", "for example x=2 or w='[[1, 2], [3, 4]]'")
+        if name in found:
+            raise UserError(name, "has two values", "one value for each name")
+        found[name] = _json(text, name)
+    return found
+
+
+def _json(text: str, where: str) -> Any:
+    if len(text) > MAX_VALUE:
+        raise UserError(where, f"{len(text):,} characters", f"at most {MAX_VALUE:,}; --values FILE takes more")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        shown = text if len(text) <= 40 else text[:39] + "…"
+        raise UserError(where, f"'{shown}' is not JSON", "a number or a list: 2, -0.5, [[1, 2], [3, 4]]") from None
+
+
+def values_file(name: str) -> dict[str, Any]:
+    """The values of a .json file, or (NumPy is imported then) of an .npz file, by name."""
+    if name.lower().endswith(".npz"):
+        from bptui.model.datasets import read_npz
+
+        return dict(read_npz(Path(name), "--values"))
+    if not name.lower().endswith(".json"):
+        raise UserError("--values", f"'{name[:100]}' is neither .json nor .npz")
+    found = _json(read(name, "--values", MAX_VALUE), f"--values {name[:100]}")
+    if not isinstance(found, dict):
+        raise UserError("--values", f"{name[:100]} is not a table of names", '{"x": 2, "w": [1, 2]}')
+    return found
+
+
+def together(words: Sequence[str], file: str | None) -> dict[str, Any]:
+    """The values of the words and of a file; a name may be in one of them only."""
+    here, there = values(words), values_file(file) if file else {}
+    if both := sorted(set(here) & set(there)):
+        raise UserError(both[0], "has two values", "NAME=VALUE, or in the file of --values")
+    return {**there, **here}
+
+
+def names(text: str | None) -> list[str] | None:
+    """`w,b` → ["w", "b"]; None where nothing was said."""
+    if text is None:
+        return None
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    for name in found:
+        if not _NAME.fullmatch(name):
+            raise UserError("--train", f"'{name[:40]}' is not a name", "--train w,b")
+    return found

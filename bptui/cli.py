@@ -1,0 +1,267 @@
+"""The shell commands: what `bptui …` does. Results go to stdout, messages to stderr; exit 0, 1 (a check failed) or 2.
+
+Importing this imports neither NumPy nor Textual: `bptui run` paints its first frame before either of the slow ones.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from bptui import arguments
+from bptui.arguments import PARTS
+from bptui.model.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from bptui.model.network import Network
+
+LATER = {
+    "learn": "lessons are not part of this version; bptui run lesson-2-2-1 steps through the first example",
+    "play": "the playground is not part of this version; bptui examples lists what there is to run",
+    "serve": "the browser is not part of this version; over SSH, bptui run works as it is",
+}
+"""Commands of the contract that this version has not, and what to do instead."""
+
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code. Never raises for anything that a user did."""
+    for name in THREADS:  # before NumPy: small matrices are slower on two threads, and their bits depend on it
+        os.environ.setdefault(name, "1")
+    try:
+        code = _main(list(sys.argv[1:] if argv is None else argv))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except UserError as error:
+        return _fail(str(error))
+    except MemoryError:
+        return _fail("memory: there is not enough for this (a smaller batch, fewer units, float32)")
+    except SystemExit as done:  # argparse has printed its help
+        return int(done.code or 0)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        # whoever read the output has gone; what Python would still flush goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _fail(message: str, code: int = 2) -> int:
+    if sys.stderr is not None:
+        print(f"bptui: error: {message}", file=sys.stderr)
+    return code
+
+
+def _main(argv: list[str]) -> int:
+    if not argv:
+        return _home()
+    command, rest = argv[0], argv[1:]
+    if command in ("-h", "--help", "help"):
+        print(_usage())
+        return 0
+    if command in ("--version", "-V"):
+        print(f"bptui {_version()}")
+        return 0
+    if command == "--info":
+        command = "info"
+    if command in LATER:
+        raise UserError(command, LATER[command])
+    if command not in PARTS:
+        right = did_you_mean(command, (*PARTS, *LATER), f"{', '.join(PARTS)}; bptui --help")
+        raise UserError(command[:60], "is not a command", _as_target(command) or right)
+    return HANDLERS[command](arguments.parser(command).parse_intermixed_args(rest))
+
+
+def _usage() -> str:
+    width = max(map(len, PARTS))
+    lines = ["bptui: step a neural network forward and backward in time, one operation at a time", ""]
+    lines += [f"  bptui {name:<{width}}  {about}" for name, about in PARTS.items()]
+    lines += ["", "  bptui run xor                 debug an example; ? shows the keys, q leaves"]
+    lines += ["  bptui COMMAND --help          the options of a command"]
+    return "\n".join(lines)
+
+
+def _as_target(word: str) -> str:
+    """`bptui xor` means `bptui run xor`: say so."""
+    from bptui.model.network import examples
+
+    known = [name for name, _ in examples()]
+    if word in known or word.endswith((".toml", ".json", ".bptui")):
+        return f"bptui run {word}"
+    return ""
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("bptui")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _home() -> int:
+    print(_usage())
+    print("\nexamples")
+    return _examples(Namespace(ascii=False))
+
+
+def _examples(_: Namespace) -> int:
+    from bptui.model.network import examples
+
+    found = examples()
+    width = max((len(name) for name, _ in found), default=0)
+    for name, about in found:
+        print(f"  {name:<{width}}  {about}")
+    return 0
+
+
+def _network(options: Namespace, words: Sequence[str]) -> tuple[str, Callable[[], Network]]:
+    """The name of what is wanted, and how to load it; nothing that needs NumPy happens before that is called."""
+    source = getattr(options, "formula", None)
+    if source is None:
+        if not words:
+            raise UserError("TARGET", "is missing", "an example's name or a network file; bptui examples")
+        if len(words) > 1:
+            raise UserError(words[1][:60], "is one argument too many", f"bptui run {words[0][:60]}")
+        for option in ("values", "train", "lr"):
+            if getattr(options, option, None) is not None:
+                raise UserError(f"--{option}", "belongs to a formula", 'bptui eval "…", or --formula "…"')
+        target = words[0]
+        return target, lambda: _load(target)
+    given = arguments.together(words, options.values)
+    train, rate = arguments.names(options.train), 0.1 if options.lr is None else options.lr
+    if not 0 < rate < float("inf"):
+        raise UserError("--lr", f"found {rate}", "a number greater than 0")
+
+    def load() -> Network:
+        from bptui.model.network import from_formula
+
+        return from_formula(source, given, train, learning_rate=rate)
+
+    return "formula", load
+
+
+def _load(target: str) -> Network:
+    from bptui.model.network import load
+
+    return load(target)
+
+
+def _run(options: Namespace) -> int:
+    return _debug(options, *_network(options, options.rest))
+
+
+def _eval(options: Namespace) -> int:
+    if not options.rest:
+        raise UserError("FORMULA", "is missing", 'bptui eval "L = (y - w*x)**2" x=2 y=2 w=0.5')
+    options.formula, *words = options.rest
+    return _debug(options, *_network(options, words))
+
+
+def _debug(options: Namespace, name: str, load: Callable[[], Network]) -> int:
+    lines = arguments.commands(options.script or [])
+    if options.theme is not None:
+        _check_theme(options.theme)
+    if options.batch or options.plain or not _has_screen():
+        from bptui import plain
+
+        unicode = not options.ascii and _utf8(sys.stdout)
+        return plain.run(load(), lines, batch=options.batch, unicode=unicode)
+    columns, rows = shutil.get_terminal_size()
+    if columns < SMALLEST[0] or rows < SMALLEST[1]:
+        raise UserError("terminal", f"it is {columns}x{rows}", f"at least {SMALLEST[0]}x{SMALLEST[1]}, or --plain")
+    from bptui import app
+
+    unicode = not options.ascii and _utf8(sys.stderr)
+    return app.run(name, load, theme=options.theme, unicode=unicode, no_color=options.no_color, start=lines)
+
+
+SMALLEST = (24, 6)
+"""Columns and rows of the smallest terminal in which anything can be shown (bptui.screens.layout; a test compares)."""
+
+THEMES = ("dark", "light", "high-contrast", "ansi-dark", "ansi-light")
+
+
+def _check_theme(name: str) -> None:
+    if name not in THEMES:
+        raise UserError("--theme", f"found '{name[:40]}'", did_you_mean(name, THEMES, ", ".join(THEMES)))
+
+
+def _has_screen() -> bool:
+    """Is there a terminal that can move its cursor, at both ends?"""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return os.environ.get("TERM", "dumb" if os.name == "posix" else "") != "dumb" and all(
+        stream is not None and stream.isatty() for stream in streams
+    )
+
+
+def _utf8(stream: object) -> bool:
+    encoding = str(getattr(stream, "encoding", None) or "")
+    return encoding.lower().replace("-", "").replace("_", "") in ("utf8", "utf8sig", "utf16", "cp65001")
+
+
+def _trace(options: Namespace) -> int:
+    if not 1 <= options.steps <= arguments.MAX_STEPS:
+        raise UserError("--steps", f"found {options.steps}", f"1 to {arguments.MAX_STEPS:,}")
+    if not 0 <= options.at < options.steps:
+        right = f"0 to {options.steps - 1}, as --steps is {options.steps}"
+        raise UserError("--at", f"there is no training step {options.at}", right)
+    name, load = _network(options, options.rest)
+    from bptui import headless
+
+    return headless.trace(name, load(), options.steps, options.at, options.json, _writer(options))
+
+
+def _check(options: Namespace) -> int:
+    name, load = _network(options, options.rest)
+    from bptui import headless
+
+    return headless.check(name, load(), options.json, _writer(options))
+
+
+def _explain(options: Namespace) -> int:
+    words = list(options.rest)
+    if options.formula is None and len(words) < 2:
+        raise UserError("NODE[i,j]", "is missing", "bptui explain xor layer1.z[1,3]")
+    at = 1 if options.formula is None else next((i for i, word in enumerate(words) if "=" not in word), len(words))
+    if at == len(words):
+        raise UserError("NODE[i,j]", "is missing", 'bptui explain --formula "L = w*x" w=2 x=3 L')
+    place = words.pop(at)
+    _, load = _network(options, words)
+    from bptui import headless
+
+    return headless.explain(load(), place, options.format, _writer(options))
+
+
+def _info(options: Namespace) -> int:
+    from bptui import headless
+
+    return headless.info(_version(), _writer(options))
+
+
+def _writer(options: Namespace) -> Callable[[str], None]:
+    """Print to stdout, without what its encoding cannot say."""
+    if not options.ascii and _utf8(sys.stdout):
+        return print
+    from bptui.model.spans import Span, plain
+    from bptui.screens.look import to_ascii
+
+    return lambda text: print("\n".join(plain(to_ascii((Span(line),))) for line in text.split("\n")))
+
+
+HANDLERS: dict[str, Callable[[Namespace], int]] = {
+    "run": _run,
+    "eval": _eval,
+    "trace": _trace,
+    "check": _check,
+    "explain": _explain,
+    "examples": _examples,
+    "info": _info,
+}

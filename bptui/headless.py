@@ -1,0 +1,140 @@
+"""The commands that print and go: trace, check, explain, info. The JSON is a public contract."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bptui.model import history as training
+from bptui.model import numbers
+from bptui.model.graph import Node
+from bptui.model.history import History
+from bptui.model.looks import jsonable, kind, tensor
+from bptui.model.network import Network
+from bptui.model.spans import Line, line, plain
+from bptui.model.values import Recording
+
+FORMAT = 1
+"""The version of the JSON that trace and check print."""
+
+Write = Callable[[str], None]
+
+
+def trace(name: str, network: Network, steps: int, at: int, as_json: bool, write: Write) -> int:
+    """Run `steps` training steps and print step `at`: all values, gradients and updates."""
+    history = History(network)
+    history.advance(steps, progress=_Meter("training step"))
+    recording = history.recording(at)
+    if as_json:
+        write(json.dumps(traced(name, network, history, recording, steps), allow_nan=False))
+        return 0
+    for row in report(name, network, history, recording, steps):
+        write(plain(row))
+    return 0
+
+
+def shown(recording: Recording) -> dict[str, Node]:
+    """The nodes of a step by every name that a user may use, numbers written in a formula left out."""
+    return {name: node for name, node in recording.graph.by_name.items() if node.role != "const"}
+
+
+def traced(name: str, network: Network, history: History, recording: Recording, steps: int) -> Mapping[str, Any]:
+    """What `trace --json` prints."""
+    nodes = shown(recording)
+    last = history.recording(steps - 1)
+    grads = {key: recording.grad(node) for key, node in nodes.items()}
+    return {
+        "format": FORMAT,
+        "target": name,
+        "dtype": network.dtype,
+        "losses": jsonable(history.losses[:steps]),
+        "step": {
+            "index": recording.step,
+            "values": {key: jsonable(recording.value(node)) for key, node in nodes.items()},
+            "grads": {key: jsonable(grad) for key, grad in grads.items() if grad is not None},
+            "updates": {
+                node.name: {"before": jsonable(recording.before(node)), "after": jsonable(recording.after(node))}
+                for node in network.graph.params
+            },
+        },
+        "parameters": {node.name: jsonable(last.after(node)) for node in network.graph.params},
+    }
+
+
+def report(name: str, network: Network, history: History, recording: Recording, steps: int) -> list[Line]:
+    """What `trace` prints for a reader."""
+    loss = numbers.significant(recording.loss)
+    rows = [line(f"{name}  training step {recording.step}  loss {loss}  {network.dtype}")]
+    for node in recording.graph.nodes:
+        if node.role == "const":
+            continue
+        how = f" = {node.op.name}({', '.join(recording.graph.nodes[i].name for i in node.inputs)})" if node.op else ""
+        rows += [line(""), line((node.name, "bold"), f" {numbers.shape(node.shape)}{how}")]
+        rows += _indented("value", tensor(recording.value(node), kind(node)))
+        grad = recording.grad(node)
+        if grad is not None:
+            rows += _indented("gradient", tensor(grad, "gradient"))
+        if node.role == "param":
+            rows += _indented("after", tensor(recording.after(node), "parameter"))
+    if steps > 1:
+        first, last = (numbers.significant(float(history.losses[i])) for i in (0, steps - 1))
+        rows += [line(""), line(f"loss {first} at training step 0, {last} at training step {steps - 1}")]
+    return rows
+
+
+def _indented(label: str, rows: list[Line]) -> list[Line]:
+    width = 8
+    return [line(f"  {label if i == 0 else '':<{width}}  ", *row) for i, row in enumerate(rows)]
+
+
+class _Meter:
+    """Progress on stderr, once something takes longer than half a second, where someone can see it."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.begun, self.shown = what, time.monotonic(), False
+        self.visible = sys.stderr is not None and sys.stderr.isatty()
+
+    def __call__(self, done: int, total: int) -> None:
+        late = time.monotonic() - self.begun > 0.5
+        if self.visible and (late or self.shown):
+            self.shown = done < total
+            text = f"{self.what} {done:,} of {total:,}" if self.shown else ""
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def info(version: str, write: Write) -> int:
+    """Print what one would be asked for in a bug report."""
+    columns, rows = shutil.get_terminal_size()
+    environment = os.environ
+    facts = {
+        "bptui": version,
+        "python": f"{platform.python_version()} {platform.python_implementation()}",
+        "system": platform.platform(),
+        **{name: _version(name) for name in ("numpy", "sympy", "textual", "torch")},
+        "terminal": f"{environment.get('TERM', 'not set')}, {columns}x{rows}"
+        + ("" if sys.stdout is not None and sys.stdout.isatty() else ", output is not a terminal"),
+        "colours": environment.get("COLORTERM", "COLORTERM is not set")
+        + (", NO_COLOR is set" if environment.get("NO_COLOR") else ""),
+        "encoding": getattr(sys.stdout, "encoding", None) or "unknown",
+        "threads": f"{environment.get('OPENBLAS_NUM_THREADS')} for BLAS, of {os.cpu_count()} processors",
+        "limits": f"{training.MAX_STEPS:,} training steps",
+    }
+    width = max(map(len, facts))
+    for name, fact in facts.items():
+        write(f"{name:<{width}}  {fact}")
+    return 0
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

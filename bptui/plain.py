@@ -1,0 +1,143 @@
+"""The debugger line by line: for pipes, `TERM=dumb`, scripts and screen readers. The same session, the same commands.
+
+Every move says where it has come to and what happens there, in words and numbers; nothing depends on a place on a
+screen, on colour, or on a cursor.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TextIO
+
+from bptui.model import commands, looks
+from bptui.model.errors import UserError
+from bptui.model.network import Network
+from bptui.model.reply import Reply, say
+from bptui.model.session import Session
+from bptui.model.spans import Line, Span
+from bptui.model.spans import plain as text_of
+
+PROMPT = "(bptui) "
+
+
+class Plain:
+    """One session on two streams. `read` gives command lines, `write` prints a line, `complain` prints a message."""
+
+    def __init__(self, session: Session, write: Callable[[str], None], complain: Callable[[str], None]) -> None:
+        self.session, self.write, self.complain = session, write, complain
+        self.done = False
+        self.last = ""
+
+    def announce(self) -> None:
+        """Say where we are and what happens here."""
+        for row in announcement(self.session):
+            self.write(text_of(row).rstrip())
+
+    def command(self, text: str) -> None:
+        """Carry out one command line; UserError where that cannot be. An empty one repeats the last move, as in gdb."""
+        text = text.strip() or self.last
+        reply = commands.run(self.session, text)
+        self.last = text if reply.moved else ""
+        if reply.screen is not None:
+            reply = self.own(*reply.screen)
+        if reply.moved:
+            for row in reply.lines[:1]:
+                note = text_of(row).removeprefix(text_of(self.session.where())).strip()
+                if note:
+                    self.write(note)
+            self.announce()
+            return
+        for row in reply.lines:
+            self.write(text_of(row).rstrip())
+
+    def own(self, word: str, argument: str) -> Reply:
+        """The commands that are the front end's."""
+        if word == "quit":
+            self.done = True
+            return Reply()
+        if word == "help":
+            return say(*commands.help_text(argument))
+        if word == "copy":
+            return say(looks.copied(self.session, argument or "text"))
+        raise UserError(word, "needs a screen", "bptui run without --plain, in a terminal")
+
+
+def announcement(session: Session) -> list[Line]:
+    """The current Moment in words: place, formula, numbers, equation, checks; then what is displayed."""
+    return [session.where(), *looks.displayed(session)]
+
+
+def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -> int:
+    """Debug on stdin and stdout, `lines` first; returns the exit code.
+
+    Without a reader at the terminal (a pipe, a script, `--batch`) the first command that fails ends it, with 2.
+    """
+    _leave_on_signals()
+    stdin = sys.stdin
+    if stdin is None and not batch:
+        raise UserError("stdin", "there is nothing to read commands from", "a terminal, a pipe, or --batch with -ex")
+    watched = not batch and stdin.isatty()
+    front = Plain(Session(network), _writer(sys.stdout, unicode), _writer(sys.stderr, unicode))
+    if not batch:
+        front.announce()
+    for text in (*lines,) if batch else _lines(lines, stdin, watched, front):
+        try:
+            front.command(text)
+        except UserError as error:
+            if not watched:
+                raise
+            front.complain(f"error: {error}")
+        except KeyboardInterrupt:
+            if not watched:
+                raise
+            front.complain("interrupted")
+        if front.done:
+            break
+    return 0
+
+
+def _lines(first: Sequence[str], stdin: TextIO, prompt: bool, front: Plain) -> Iterator[str]:
+    """Command lines: those given, then those of stdin up to its end."""
+    yield from first
+    while True:
+        if prompt:
+            print(PROMPT, end="", flush=True)
+        try:
+            text = stdin.readline(commands.MAX_LENGTH + 2)
+        except UnicodeDecodeError:
+            raise UserError("stdin", "is not text", "commands in UTF-8") from None
+        except KeyboardInterrupt:
+            if not prompt:
+                raise
+            front.complain("\nq leaves")
+            continue
+        if not text:
+            if prompt:
+                print()
+            return
+        if text.strip() or prompt:
+            yield text
+
+
+def _writer(stream: TextIO, unicode: bool) -> Callable[[str], None]:
+    def write(text: str) -> None:
+        if not unicode:
+            from bptui.screens.look import to_ascii
+
+            text = text_of(to_ascii((Span(text),)))
+        print(text, file=stream, flush=True)
+
+    return write
+
+
+def _leave_on_signals() -> None:
+    """SIGTERM and SIGHUP end it at once, with the exit code that says so, and without a word."""
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), leave)
