@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,16 +79,10 @@ def minibatches(shuffle: bool = True) -> Program:
     z = b.use("mul", b.use("affine", x, w, c), mask, name="z")
     tracked = b.use("add", b.use("mul", running, 0.9), b.use("mul", b.use("mean", z, axis=0), 0.1), name="tracked")
     graph = b.finish(b.use("cross_entropy", z, y, name="loss"))
-    nodes = tuple(
-        _with(node, p=0.5) if node.name == "mask" else _with(node, next=tracked.id) if node.name == "running" else node
-        for node in graph.nodes
-    )
+    extra: dict[str, dict[str, Any]] = {"mask": {"p": 0.5}, "running": {"next": tracked.id}}
+    nodes = tuple(replace(node, attributes=extra[node.name]) if node.name in extra else node for node in graph.nodes)
     arrays = {"x": rng.standard_normal((10, 3)), "y": rng.integers(0, 3, 10)}
     batches = Batches(arrays, 4, shuffle)
-    return Program(Graph(nodes, graph.loss, graph.layers, graph.aliases), Optimizer("adam", 0.1), seed=5, batches=batches)
-
-
-def _with(node: Any, **attributes: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(node, attributes=attributes)
+    return Program(
+        Graph(nodes, graph.loss, graph.layers, graph.aliases), Optimizer("adam", 0.1), seed=5, batches=batches
+    )
