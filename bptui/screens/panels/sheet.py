@@ -16,6 +16,7 @@ from bptui.model.spans import Line, Span
 from bptui.screens.look import Look, length
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, scalar, window
+from bptui.screens.panels.figures import shown as shown_number
 
 WIDE, FIELD = 10, 8
 """Columns of a number where there is one row of them, and in a table."""
@@ -99,31 +100,35 @@ def draw(
 def _strip(made: list[Quantity], page: Page, width: int, height: int, look: Look) -> list[Line]:
     """Each quantity in one row, the elements side by side: those around the selected one."""
     margin, label, gap = (1, 8, 0) if width < COMPACT else (2, 13, 2)
-    label = max(label, 1 + max(len(q.label) for q in made)) if width >= 30 else max(len(q.label) for q in made) + 1
-    notes = max((len(q.note) + 3 for q in made if q.note), default=0)
+    names = 1 + max(len(q.label) for q in made)
+    notes = max((len(q.note) + 2 for q in made if q.note), default=0)
+    label = max(label, names)
+    if margin + label + WIDE + notes > width:
+        margin, label = 0, names if names + WIDE <= width else 0
+        notes = notes if label + WIDE + notes <= width else 1 if notes and label + WIDE < width else 0
+    wide = min(WIDE, width)
     room = width - margin - label - notes
-    count = max(1, (room + gap) // (WIDE + gap))
+    count = max(1, (room + gap) // (wide + gap))
     first, last = window(page.columns, count, page.at[1])
     heads: list[Span] = [Span(" " * (margin + label))]
     for x in range(first, last):
-        selected = x == page.at[1]
         head = _head(page, x)
-        text = head.rjust(WIDE) if len(head) <= WIDE else head[: WIDE - 1] + "…"
-        heads += [Span(text, "text bold" if selected else "dim"), Span(" " * gap)]
+        text = head.rjust(wide) if len(head) <= wide else head[: wide - 1] + "…"
+        heads += [*([Span(" " * gap)] if x > first else []), Span(text, "text bold" if x == page.at[1] else "dim")]
     rest = page.columns - (last - first)
     rows: list[Line] = [tuple(heads)] if page.axes else []
     for quantity in made:
-        row: list[Span] = [Span(" " * margin), Span(quantity.label.ljust(label), quantity.kind)]
+        row: list[Span] = [Span(" " * margin), Span(quantity.label.ljust(label)[:label], quantity.kind)]
         array = None if quantity.array is None else page.of(quantity.array)[0]
-        decimals = numbers.decimals_for(array, WIDE, 6)
+        decimals = numbers.decimals_for(array, wide, 6)
         style = f"{quantity.kind} bold" if quantity.written else quantity.kind
         for x in range(first, last):
             number = None if array is None else float(array[x])
             selected = x == page.at[1]
-            row += figure(number, WIDE, decimals, f"{quantity.kind} bold reverse" if selected else style)
-            row.append(Span(" " * gap))
-        if quantity.note:
-            row += [Span("…", quantity.kind), Span(f" {quantity.note}", "kink bold")]
+            row += [Span(" " * gap)] if x > first else []
+            row += figure(number, wide, decimals, f"{quantity.kind} bold reverse" if selected else style)
+        if quantity.note and notes:
+            row += [Span("…", quantity.kind), Span(f" {quantity.note}" if notes > 1 else "", "kink bold")]
         rows.append(tuple(row))
     text = f"{_head(page, first)} to {_head(page, last - 1)} of {page.columns:,}"
     if rest > 0 and height > len(rows) and margin + label + len(text) <= width:
@@ -176,19 +181,26 @@ def _table(made: list[Quantity], page: Page, width: int, height: int, look: Look
     for n, quantity in enumerate(ordered):
         if n and height - len(rows) > tall + 1:
             rows.append(())
-        rows += _numbered(quantity, page, y, x, start, wide, named=len(shown) > 1)
+        rows += _numbered(quantity, page, y, x, start, wide, width, named=len(shown) > 1)
     part = heat.flow([(Span(" " * start), *words) for words in _part(page, y, x)], width, 2)
     rows += part[: height - len(rows)]
     left = height - len(rows)
     if left >= 2:
-        said = () if both or len(shown) < 2 else _selected(shown, page)
+        said = () if both or len(shown) < 2 else _selected(shown, page, width)
         extra: list[Line] = [said] if said else []
         rows += [*extra, (), *_mapped(main, page, width, left - 1 - len(extra), look, warning, start)]
     return rows
 
 
 def _numbered(
-    quantity: Quantity, page: Page, y: tuple[int, int], x: tuple[int, int], start: int, wide: int, named: bool
+    quantity: Quantity,
+    page: Page,
+    y: tuple[int, int],
+    x: tuple[int, int],
+    start: int,
+    wide: int,
+    width: int,
+    named: bool,
 ) -> list[Line]:
     """The heads of the columns, then a row of numbers each; the selected one reversed with a blank at each side."""
     table = page.of(quantity.array)[slice(*y), slice(*x)]
@@ -200,8 +212,11 @@ def _numbered(
         text = f"[{column}]".rjust(wide + (column > x[0]))
         over = len(corner.text) - start if column == x[0] else 0
         head.append(Span(text[over:], "text bold" if column == x0 else "dim"))
-    note = [Span(f"  … {quantity.note}", "kink bold")] if quantity.note else []
-    rows: list[Line] = [(*head, *note)]
+    for note in (f"  … {quantity.note}", "…"):
+        if quantity.note and length(head) + len(note) <= width:
+            head.append(Span(note, "kink bold"))
+            break
+    rows: list[Line] = [tuple(head)]
     style = f"{quantity.kind} bold" if quantity.written else quantity.kind
     for at, values in enumerate(table.tolist(), y[0]):
         row: list[Span] = [Span(f" [{at}]".ljust(start), "text bold" if at == y0 else "dim")]
@@ -215,26 +230,34 @@ def _numbered(
     return rows
 
 
-def _selected(shown: list[Quantity], page: Page, gap: int = 3) -> Line:
-    """`[1,3]  z -1.7226   ∂L/∂z 0.0123`: the selected element of what has no table of its own."""
+def _selected(shown: list[Quantity], page: Page, width: int) -> Line:
+    """`[1,3]   z -1.7226   ∂L/∂z 0.0123`: the selected element; where not all have room, of the main quantity alone."""
     index = (*page.lead, *page.at) if not page.turned else (*page.lead, page.at[1], 0)
-    parts: list[Span] = [Span(f" {numbers.index(index)}", "text bold")]
-    for quantity in shown:
-        number = scalar(page.of(quantity.array), page.at)
-        text = numbers.significant(number)
-        bad = number is not None and not np.isfinite(number)
-        parts.append(Span(f"{' ' * gap}{quantity.label} ", quantity.kind))
-        parts.append(Span(f" {text} " if bad else text, "fail reverse" if bad else f"{quantity.kind} bold"))
-        if quantity.note:
-            parts += [Span("… ", quantity.kind), Span(quantity.note, "kink bold")]
-    return tuple(parts)
+    place: Line = (Span(f" {numbers.index(index)}", "text bold"),)
+    gap: Line = (Span("  " if width < COMPACT else "   "),)
+    told = [_told(quantity, page) for quantity in shown]
+    main = told[shown.index(_main(shown))]
+    for parts in ([place, *told], [place, main], [main], [main[-1:]]):
+        row = tuple(span for n, part in enumerate(parts) for span in (*(gap if n else ()), *part))
+        if length(row) <= width:
+            break
+    return row
+
+
+def _told(quantity: Quantity, page: Page) -> Line:
+    number = scalar(page.of(quantity.array), page.at)
+    label = Span(f"{quantity.label} ", quantity.kind)
+    if not quantity.note:
+        return (label, shown_number(numbers.significant(number), number, f"{quantity.kind} bold"))
+    text = f"{numbers.significant(number)}…"
+    return (Span(f"{quantity.note} ", "kink bold"), label, shown_number(text, number, f"{quantity.kind} bold"))
 
 
 def _map(made: list[Quantity], page: Page, width: int, height: int, look: Look, warning: Line) -> list[Line]:
     """Too many for numbers: the selected element's, then cells."""
     main = _main(made)
     shown = [q for q in made if q.array is not None]
-    first = _selected(shown, page, 2 if width < COMPACT else 3)
+    first = _selected(shown, page, width)
     if height == 1:
         return [first]
     if height <= 3 and main.array is not None:

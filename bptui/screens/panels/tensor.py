@@ -21,7 +21,11 @@ def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
     page = page_of(node.shape, element)
     if page.lead and not averaged(session, node):
         left.append(Span(f"  slice [{','.join(map(str, page.lead))},:,:]", "dim"))
-    return tuple(left), (Span(_how(session, node, width), "dim"),)
+    right: list[Span] = [Span(_how(session, node, width), "dim")]
+    gradient = session.state.gradient(node)
+    if gradient.array is not None and not gradient.final:
+        right.insert(0, Span(f"gradient {gradient.arrived} of {gradient.total} in  ", "kink bold"))
+    return tuple(left), tuple(right)
 
 
 def _how(session: Any, node: Node, width: int) -> str:
