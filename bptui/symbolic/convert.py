@@ -6,6 +6,7 @@ after symbols, then the order in which the names were declared (`rank`), so `1 -
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ _FUNCTIONS: Mapping[Any, str] = {
 }  # fmt: skip
 _LETTERS = "klmnrsuvw"
 _LAST = 10**6
+_AXIS = re.compile(r"(\w+)\.shape\[(\d+)\]")
+"""How the size of an axis is called (`bptui.symbolic.sizes`)."""
 
 
 def from_sympy(expression: Any, rank: Sequence[str] = (), rename: Mapping[str, str] | None = None) -> Tree:
@@ -52,7 +55,8 @@ class _Converter:
         if isinstance(e, sp.Indexed):
             return t.Element(str(e.base.label), tuple(self.tree(i) for i in e.indices))
         if isinstance(e, sp.Symbol):
-            return t.Name(self.name(e))
+            axis = _AXIS.fullmatch(str(e.name))
+            return t.Size(axis[1], int(axis[2])) if axis else t.Name(self.name(e))
         if isinstance(e, sp.Number | sp.NumberSymbol):
             return self.number(e)
         if isinstance(e, sp.Sum):

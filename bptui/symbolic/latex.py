@@ -164,7 +164,8 @@ class _Writer:
                 low = "0" if r.low is None else self.write(r.low, _ADD)
                 under.append(rf"{low} \leq {letter} < {self.write(r.high, _ADD)}")
         under += [self.write(c, _CASES) for c in fold.conditions]
-        return f"{_KNOWN[fold.kind]}_{{{', '.join(under)}}} {self.write(fold.body, _MUL)}", _ADD if fold.kind == "sum" else _MUL
+        text = f"{_KNOWN[fold.kind]}_{{{', '.join(under)}}} {self.write(fold.body, _MUL)}"
+        return text, _ADD if fold.kind == "sum" else _MUL
 
     def cases(self, tree: Tree) -> str:
         rows = []

@@ -230,6 +230,11 @@ def substitute(tree: Tree, values: Mapping[str, int | Tree]) -> Tree:
     return rebuild(tree, change)  # type: ignore[no-any-return]
 
 
+def bare(tree: Tree) -> Tree:
+    """The tree with its elements as names: an elementwise formula, taken at one element."""
+    return rebuild(tree, lambda part: Name(part.base) if isinstance(part, Element) else None)  # type: ignore[no-any-return]
+
+
 def _count(tree: Tree) -> Tree:
     """A whole number where an index holds nothing but whole numbers."""
     if isinstance(tree, Number) or not all(isinstance(t, Number | Add | Mul | Neg | Div | Mod) for t in walk(tree)):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from bptui.model.ops.base import Signature
 from bptui.model.spans import Line
+from bptui.symbolic.tree import Range, Tree
 
 Verdict = Literal["ok", "FAIL", "KINK", "n/a", "skipped"]
 
@@ -47,6 +48,61 @@ class Derived:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A named part of a definition (`m[i]`): its free indices with their sizes, and what it stands for."""
+
+    name: str
+    indices: tuple[str, ...]
+    sizes: tuple[Tree, ...]
+    value: Tree
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The active index of a `max(term for k in K)`: the place of the winner in range `position`, the first among equals."""
+
+    name: str
+    indices: tuple[str, ...]
+    sizes: tuple[Tree, ...]
+    kind: Literal["max", "min"]
+    term: Tree
+    ranges: tuple[Range, ...]
+    condition: Tree | None
+    position: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A Derived as formula trees: what cards print and take their numbers from, without SymPy, on any thread.
+
+    q, out  index letters of the input and of the output
+    local   ∂y[out]/∂input[q] as it is shown;  raw  as SymPy gave it;  vjp  ∂L/∂input[q], with `G` for ∂L/∂y
+    parts, winners  what the trees name besides tensors;  sizes  a size's name → (tensor or `y`, axis)
+    """
+
+    signature: Signature
+    wrt: str
+    q: tuple[str, ...]
+    out: tuple[str, ...]
+    local: Tree
+    raw: Tree
+    vjp: Tree
+    parts: tuple[Part, ...]
+    winners: tuple[Winner, ...]
+    sizes: tuple[tuple[str, str, int], ...]
+    proof: Proof
+    ms: float
+    sympy_version: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no derivation: the budget ran out, SymPy is not there, the definition is not understood."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class CheckRow:
     """One comparison of one node (DESIGN 7's `checks` of `check --json`, in these names)."""
 
@@ -65,11 +121,14 @@ class CheckRow:
 
 @dataclass(frozen=True)
 class Equation:
-    """upstream × local = downstream, at the selected element: heads, symbols, numbers and notes of the three columns."""
+    """upstream × local = downstream, at the selected element: heads, symbols, numbers and notes of the three columns.
+
+    `partial`: `1 of 2 in` where other contributions to this gradient have not arrived yet.
+    """
 
     heads: tuple[Line, Line, Line]
     symbols: tuple[Line, Line, Line]
-    numbers: tuple[float, float, float]
+    numbers: tuple[float, float | None, float]
     notes: tuple[Line, Line, Line]
     partial: str = ""
 
@@ -85,8 +144,23 @@ class Term:
 
 
 @dataclass(frozen=True)
+class Step:
+    """What follows a sum: a bias is added (`+`), a mean divided (`/`): symbol, its number, and what has become of the sum."""
+
+    sign: str
+    symbol: Line
+    number: float
+    running: float
+
+
+@dataclass(frozen=True)
 class Table:
-    """A sum of products at the selected element, head and tail built, the middle elided (`elided` terms)."""
+    """A sum of products at the selected element, head and tail built, the middle elided (`elided` terms).
+
+    columns  heads: index, each factor, product, sum
+    steps    what is done with the sum (bias, mean)
+    partial  `1 of 2 in` where it is a contribution to a gradient that is not complete
+    """
 
     result: Line
     total: float
@@ -94,6 +168,8 @@ class Table:
     elided: int = 0
     tail: tuple[Term, ...] = ()
     columns: tuple[Line, ...] = ()
+    steps: tuple[Step, ...] = ()
+    partial: str = ""
 
 
 @dataclass(frozen=True)

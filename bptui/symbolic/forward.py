@@ -1,0 +1,255 @@
+"""The card of a forward Moment: the definition, and the selected element with its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bptui.model import numbers
+from bptui.model.graph import Graph, Node
+from bptui.model.spans import Line, Span, line
+from bptui.model.state import State
+from bptui.symbolic import tree as t
+from bptui.symbolic.names import kind, symbols, title
+from bptui.symbolic.numeric import evaluate
+from bptui.symbolic.printing import Names, definition, merge, number, to_spans
+from bptui.symbolic.reading import MAX_CELLS, Index, Reading
+from bptui.symbolic.table import table
+from bptui.symbolic.tree import Tree
+from bptui.symbolic.types import Card, CheckRow, Table
+
+_COMPARISONS = {">": np.greater, "<": np.less, "==": np.equal}
+
+
+def forward(
+    state: State, node: Node, element: Index, unicode: bool, rows: int, checks: tuple[CheckRow, ...]
+) -> Card:
+    """`node` has an op; where its value has not been computed yet, the card has no numbers."""
+    graph, reading = state.recording.graph, Reading(state.recording, node)
+    names = names_of(graph, reading, unicode)
+    shown = state.value(node) is not None
+    lines: list[tuple[Line, Line]] = []
+    sum_table: Table | None = None
+    if reading.statements and shown:
+        sum_table = _sum(reading, names, element, rows, unicode)
+        lines += _element(reading, names, element, unicode, bool(sum_table))
+        lines += convention(reading, element)
+        lines += _next(state, graph, node, element, unicode)
+    elif not shown:
+        lines.append((line(("value", "dim")), line(("not yet", "dim"))))
+    return Card(
+        title=title(graph, node),
+        shape=numbers.shape(node.shape),
+        element=numbers.index(element),
+        definition=definition_line(reading, names, unicode),
+        table=sum_table,
+        lines=tuple(lines),
+        checks=checks,
+        extra={"phase": "forward", "node": node.name},
+    )
+
+
+def names_of(graph: Graph, reading: Reading, unicode: bool) -> Names:
+    """How the definition of a node is shown: its symbols; without indices where it is written so."""
+    found = dict(symbols(graph, reading.node, unicode))
+    found[reading.output] = found["y"]
+    bare = frozenset(found) if reading.op.elementwise and not reading.letters else frozenset()
+    scalars = frozenset(n for n, i in zip(reading.op.input_names, reading.inputs, strict=False) if i.shape == ())
+    return Names(found, bare=bare | scalars)
+
+
+def definition_line(reading: Reading, names: Names, unicode: bool) -> Line:
+    """The definition in its author's form with the node's symbols; the text itself where it is not in the notation."""
+    if not reading.statements:
+        return line(reading.op.define(reading.signature))
+    return definition(reading.statements, names, unicode)
+
+
+def with_numbers(names: Names, scalars: Mapping[str, Any] | None = None, reading: Reading | None = None) -> Names:
+    """The same names with numbers in their place: `scalars` by bare name, or a reading's elements."""
+
+    def of(base: str, place: Index | None) -> float | None:
+        if scalars is not None:
+            value = scalars.get(base)
+            return None if value is None else float(value)
+        return reading.number(base, place) if reading is not None else None
+
+    return Names(names.symbols, names.letters, names.bare, of)
+
+
+def _element(reading: Reading, names: Names, element: Index, unicode: bool, summed: bool) -> list[tuple[Line, Line]]:
+    """`a[0,0] = 1/(1 + exp(-0.0400)) = 0.5100`; in two lines where the formula has its own indices."""
+    value = float(np.asarray(reading.arrays[reading.output])[element])
+    left = element_span(names, reading.output, element)
+    right = Span(number(value), left.style)
+    label = line(("element", "dim"))
+    body = reading.statements[-1].value
+    if reading.op.elementwise and not reading.letters:
+        scalars = reading.at(element)
+        tree = reading.resolve(body, {}, scalars)
+        spans = to_spans(tree, with_numbers(names, scalars), unicode)
+        same = (spans == (right,)) or isinstance(tree, t.Number)
+        return [(label, merge([left, Span(" = "), *([] if same else [*spans, Span(" = ")]), right]))]
+    if summed:
+        return []
+    index = dict(zip(reading.letters, element, strict=True))
+    resolved = reading.resolve(body, index)
+    symbolic = to_spans(resolved, names, unicode)
+    result = [(label, merge([left, Span(" = "), *symbolic]))]
+    won = _winner(reading, body, index)
+    if won is not None:
+        base, place = won
+        result.append((line(("from", "dim")), merge([element_span(names, base, place), Span(" = "), right])))
+        return result
+    numeric = to_spans(reading.folded(body, index), with_numbers(names, reading=reading), unicode)
+    parts = [] if len(numeric) == 1 and numeric[0].text == right.text else [*numeric, Span(" = ")]
+    return [*result, (line(""), merge([Span("= "), *parts, right]))]
+
+
+def element_span(names: Names, base: str, place: Index) -> Span:
+    """`a[0,0]` as one span."""
+    shown = names.symbol(base)
+    return Span(shown.text + numbers.index(place), shown.style)
+
+
+def _winner(reading: Reading, body: Tree, index: Mapping[str, int]) -> tuple[str, Index] | None:
+    """The element that a `max(x[…] for …)` takes, the first among equals."""
+    if not (isinstance(body, t.Fold) and body.kind in ("max", "min") and isinstance(body.body, t.Element)):
+        return None
+    fold = t.substitute(body, index)
+    assert isinstance(fold, t.Fold) and isinstance(fold.body, t.Element)
+    spans = fold_spans(reading, fold)
+    grid = dict(zip((r.index for r in fold.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
+    shape = tuple(hi - lo for lo, hi in spans)
+    if not shape or int(np.prod(shape)) > MAX_CELLS or not all(shape):
+        return None
+    values = np.broadcast_to(evaluate(fold.body, reading.helped, grid, reading.size), shape)
+    for condition in fold.conditions:
+        worst = -np.inf if fold.kind == "max" else np.inf
+        values = np.where(evaluate(condition, reading.helped, grid, reading.size), values, worst)
+    best = np.unravel_index(int(values.argmax() if fold.kind == "max" else values.argmin()), shape)
+    at = {r.index: int(i) + lo for r, i, (lo, _) in zip(fold.ranges, best, spans, strict=True)}
+    place = reading.resolve(fold.body, at)
+    assert isinstance(place, t.Element)
+    return place.base, tuple(int(i.value) for i in place.index if isinstance(i, t.Number))
+
+
+def fold_spans(reading: Reading, fold: t.Fold) -> list[tuple[int, int]]:
+    """(first, one past the last) of each range of a fold whose free indices have been put in."""
+    found = []
+    for r in fold.ranges:
+        low = 0 if r.low is None else int(evaluate(r.low, reading.helped, {}, reading.size))
+        high = reading.size[r.index.upper()] if r.high is None else int(evaluate(r.high, reading.helped, {}, reading.size))
+        found.append((low, max(low, high)))
+    return found
+
+
+# ----------------------------------------------------------------------------------------------------------- sums
+def _sum(reading: Reading, names: Names, element: Index, rows: int, unicode: bool) -> Table | None:
+    """The table of a definition that is a sum, perhaps with something added (a bias) or divided (a mean)."""
+    index = dict(zip(reading.letters, element, strict=True)) if reading.letters else {}
+    body = t.substitute(reading.statements[-1].value, index)
+    fold, after = _split(body)
+    if fold is None or (reading.op.elementwise and not reading.letters):
+        return None
+    spans = fold_spans(reading, fold)
+    shape = tuple(high - low for low, high in spans)
+    if int(np.prod(shape, dtype=np.int64)) > MAX_CELLS:
+        return None
+    factors = fold.body.factors if isinstance(fold.body, t.Mul) else (fold.body,)
+    grid = dict(zip((r.index for r in fold.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
+    arrays, size = reading.helped, reading.size
+    values = [np.broadcast_to(np.asarray(evaluate(f, arrays, grid, size), float), shape).reshape(-1) for f in factors]
+    keep = np.ones(int(np.prod(shape)), bool)
+    for condition in fold.conditions:
+        keep &= np.broadcast_to(evaluate(condition, arrays, grid, size), shape).reshape(-1)
+    places = np.flatnonzero(keep)
+
+    def place(n: int) -> dict[str, int]:
+        at = np.unravel_index(int(places[n]), shape)
+        return {r.index: int(i) + lo for r, i, (lo, _) in zip(fold.ranges, at, spans, strict=True)}
+
+    def symbolic(n: int) -> tuple[Line, ...]:
+        return tuple(to_spans(reading.resolve(f, place(n)), names, unicode) for f in factors)
+
+    def label(n: int) -> str:
+        return ",".join(str(i) for i in place(n).values())
+
+    total = float(np.asarray(reading.arrays[reading.output])[element])
+    steps = [(sign, to_spans(tree, names, unicode), float(evaluate(tree, arrays, {}, size))) for sign, tree in after]
+    heads = tuple(to_spans(f, names, unicode) for f in factors)
+    letters = ",".join(r.index for r in fold.ranges)
+    result = (element_span(names, reading.output, element),)
+    return table(result, total, [v[places] for v in values], label, symbolic, (letters, heads), rows, steps)
+
+
+def _split(body: Tree) -> tuple[t.Fold | None, list[tuple[str, Tree]]]:
+    """A sum, and what is done with it: [("+", b[3]), ("/", N)]."""
+    if isinstance(body, t.Fold):
+        return (body, []) if body.kind == "sum" else (None, [])
+    if isinstance(body, t.Div) and not body.whole:
+        fold, after = _split(body.top)
+        return fold, [*after, ("/", body.bottom)]
+    if isinstance(body, t.Add):
+        folds = [n for n, term in enumerate(body.terms) if isinstance(term, t.Fold) and term.kind == "sum"]
+        if len(folds) == 1 and not body.minus[folds[0]]:
+            rest = [(n, term) for n, term in enumerate(body.terms) if n != folds[0]]
+            fold = body.terms[folds[0]]
+            assert isinstance(fold, t.Fold)
+            return fold, [("-" if body.minus[n] else "+", term) for n, term in rest]
+    return None, []
+
+
+# ---------------------------------------------------------------------------------------------------------- hints
+def convention(reading: Reading, element: Index) -> list[tuple[Line, Line]]:
+    """The convention of the operation, where this element sits exactly on the place that it is about."""
+    if not reading.op.convention or not (reading.op.elementwise and not reading.letters):
+        return []
+    known = reading.at(element)
+    for part in t.walk(tuple(s.value for s in reading.statements)):
+        on = False
+        if isinstance(part, t.Compare):
+            on = bool(evaluate(part.left, known, {}, reading.size) == evaluate(part.right, known, {}, reading.size))
+        elif isinstance(part, t.Call) and part.function in ("abs", "sign"):
+            on = bool(evaluate(part.arguments[0], known, {}, reading.size) == 0)
+        elif isinstance(part, t.Call) and part.function in ("max", "min"):
+            sides = [float(evaluate(a, known, {}, reading.size)) for a in part.arguments]
+            on = len(set(sides)) < len(sides)
+        if on:
+            return [(line(("convention", "dim")), line(reading.op.convention))]
+    return []
+
+
+def _next(state: State, graph: Graph, node: Node, element: Index, unicode: bool) -> list[tuple[Line, Line]]:
+    """`relu clamps it: z[1,3] < 0, so a[1,3] will be 0`, from the definition of the only one that reads this node."""
+    readers = [n for n in graph.ops if node.id in n.inputs]
+    if len(readers) != 1 or readers[0].shape != node.shape or readers[0].op is None or not readers[0].op.elementwise:
+        return []
+    reading = Reading(state.recording, readers[0])
+    body = reading.statements[-1].value if reading.statements else None
+    if not isinstance(body, t.Choice) or not isinstance(body.condition, t.Compare) or len(readers[0].inputs) != 1:
+        return []
+    known = dict(reading.at(element))
+    chosen = body.yes if evaluate(body.condition, known, {}, reading.size) else body.no
+    if not isinstance(chosen, t.Number):
+        return []
+    left, right = body.condition.left, body.condition.right
+    a, b = (float(evaluate(side, known, {}, reading.size)) for side in (left, right))
+    if not isinstance(left, t.Name | t.Element) or not np.isfinite(a) or not np.isfinite(b):
+        return []
+    sign = next(sign for sign, test in _COMPARISONS.items() if test(a, b)).replace("==", "=")
+    names = names_of(graph, reading, unicode)
+    at = numbers.index(element)
+    said = [
+        Span(f"{reading.op.name} clamps it: "), Span(names.symbol(node_name(reading)).text, kind(node)), Span(f"{at} {sign} "),
+        *to_spans(right, names, unicode), Span(", so "), Span(names.symbol(reading.output).text, "value"), Span(f"{at} will be "),
+        *to_spans(chosen, names, unicode),
+    ]  # fmt: skip
+    return [(line(("next", "dim")), merge(said))]
+
+
+def node_name(reading: Reading) -> str:
+    """The definition's name of the only input."""
+    return reading.op.input_names[0]

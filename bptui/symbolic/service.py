@@ -1,0 +1,207 @@
+"""One worker thread that derives and checks, the visible first, so that no screen ever waits for SymPy.
+
+`peek` and the check twin `peek_checks` answer at once with what is there; `request` asks for it. SymPy is imported by the
+worker when the first thing is asked for. What takes longer than its budget is stopped (an exception raised inside of the
+worker; a derivation is pure, so nothing is left behind) and leaves a Failure that says so.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import heapq
+import itertools
+import threading
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from bptui.model.errors import UserError
+from bptui.model.graph import Graph, Node
+from bptui.model.ops.base import Op, Signature
+from bptui.symbolic.types import CheckRow, Failure, Rule
+
+BUDGET = 2.0
+"""Seconds for one derivation: 20 times the slowest operation measured."""
+CHECK_BUDGET = 10.0
+"""Seconds for the check of one node."""
+SOON, LATER = 0, 1
+
+Listener = Callable[[Hashable], None]
+
+
+class Overrun(BaseException):
+    """Raised inside of the worker when a budget has run out."""
+
+
+class Service:
+    """Derivations and checks, each computed once. Safe to call from any thread; start-up costs nothing."""
+
+    def __init__(self, budget: float = BUDGET, check_budget: float = CHECK_BUDGET) -> None:
+        self.budget, self.check_budget = budget, check_budget
+        self._lock = threading.Condition()
+        self._queue: list[tuple[int, int, Hashable]] = []
+        self._jobs: dict[Hashable, tuple[Callable[[], Any], float]] = {}
+        self._done: dict[Hashable, Any] = {}
+        self._order = itertools.count()
+        self._listeners: list[Listener] = []
+        self._thread: threading.Thread | None = None
+        self._running: Hashable = None
+        self._closed = False
+
+    # ---------------------------------------------------------------------------------------------- derivations
+    def peek(self, op: Op, signature: Signature, wrt: str) -> Rule | Failure | None:
+        """The derivation of an input, None while it is not there."""
+        found: Rule | Failure | None = self._done.get(_key(op, signature, wrt))
+        return found
+
+    def request(self, op: Op, signature: Signature, wrt: str, priority: int = SOON) -> None:
+        """Ask for a derivation; asking again only moves it forward."""
+        self._ask(_key(op, signature, wrt), lambda: _derive(op, signature, wrt), self.budget, priority)
+
+    def rule(self, graph: Graph, node: Node, position: int) -> Rule | Failure | None:
+        """`peek` for an input of a node; requests it where it is not there."""
+        assert node.op is not None
+        shapes = [graph.nodes[i].shape for i in node.inputs]
+        signature, wrt = node.op.signature(shapes, node.attributes), node.op.input_names[position]
+        found = self.peek(node.op, signature, wrt)
+        if found is None:
+            self.request(node.op, signature, wrt)
+        return found
+
+    def warm(self, graph: Graph) -> None:
+        """Ask for everything that the cards of a graph will need, in its order, behind what is asked for at sight."""
+        for node in graph.ops:
+            assert node.op is not None
+            shapes = [graph.nodes[i].shape for i in node.inputs]
+            signature = node.op.signature(shapes, node.attributes)
+            for position, source in enumerate(node.inputs):
+                if graph.nodes[source].wants_grad and node.op.differentiable(position):
+                    self.request(node.op, signature, node.op.input_names[position], LATER)
+
+    # --------------------------------------------------------------------------------------------------- checks
+    def peek_checks(self, key: Hashable) -> tuple[CheckRow, ...] | Failure | None:
+        """The rows that were asked for under `key`, None while they are not there."""
+        found: tuple[CheckRow, ...] | Failure | None = self._done.get(("check", key))
+        return found
+
+    def request_checks(self, key: Hashable, work: Callable[[], tuple[CheckRow, ...]], priority: int = SOON) -> None:
+        """Run `work` (a `check_node` bound to its recording) in the worker and keep its rows under `key`, which holds
+        whatever the numbers depend on (node, training step, branch)."""
+        self._ask(("check", key), work, self.check_budget, priority)
+
+    # ---------------------------------------------------------------------------------------------------- common
+    def listen(self, listener: Listener) -> None:
+        """Have `listener(key)` called when anything is ready: from the worker's thread, so a screen marshals it."""
+        self._listeners.append(listener)
+
+    def wait(self, timeout: float = 30.0) -> bool:
+        """Wait until nothing is asked for any more; False if it took longer."""
+        with self._lock:
+            return self._lock.wait_for(lambda: not self._jobs and self._running is None, timeout)
+
+    def close(self) -> None:
+        """End the worker; what is running is stopped, what is asked for is dropped."""
+        with self._lock:
+            self._closed = True
+            self._jobs.clear()
+            self._queue.clear()
+            if self._running is not None:
+                self._interrupt()
+            self._lock.notify_all()
+
+    def _ask(self, key: Hashable, work: Callable[[], Any], budget: float, priority: int) -> None:
+        with self._lock:
+            if self._closed or key in self._done or key == self._running:
+                return
+            self._jobs.setdefault(key, (work, budget))
+            heapq.heappush(self._queue, (priority, next(self._order), key))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="bptui-symbolic", daemon=True)
+                self._thread.start()
+            self._lock.notify_all()
+
+    # ---------------------------------------------------------------------------------------------- in the worker
+    def _work(self) -> None:
+        try:
+            self._load()
+        except Overrun:
+            return
+        while True:
+            with self._lock:
+                self._lock.wait_for(lambda: self._closed or bool(self._queue))
+                if self._closed:
+                    return
+                _, _, key = heapq.heappop(self._queue)
+                job = self._jobs.pop(key, None)
+                self._running = key if job else None
+                if job is None:
+                    self._lock.notify_all()
+                    continue
+            result = self._run(*job)
+            with self._lock:
+                self._done[key] = result
+                self._running = None
+                self._lock.notify_all()
+            for listener in tuple(self._listeners):
+                listener(key)
+
+    def _load(self) -> None:
+        """SymPy, outside of any budget: a first import after an installation compiles for seconds."""
+        try:
+            import sympy  # noqa: F401
+        except ImportError:
+            self._missing: Failure | None = Failure("SymPy is not installed: pip install sympy")
+        else:
+            self._missing = None
+
+    def _run(self, work: Callable[[], Any], budget: float) -> Any:
+        if self._missing is not None:
+            return self._missing
+        over = Failure(f"took longer than {budget:g} s: numbers only")
+        timer = threading.Timer(budget, self._expire, (threading.get_ident(), token := object()))
+        timer.daemon = True
+        try:
+            with self._lock:
+                self._token = token
+            timer.start()
+            try:
+                return work()
+            except UserError as error:
+                return Failure(str(error))
+            except (ArithmeticError, ValueError, TypeError, KeyError, IndexError, NotImplementedError, RecursionError) as error:
+                return Failure(f"{type(error).__name__}: {error}")
+            finally:
+                timer.cancel()
+                with self._lock:
+                    self._token = None
+                _raise_in(threading.get_ident(), None)
+        except Overrun:
+            return over
+
+    def _expire(self, thread: int, token: object) -> None:
+        with self._lock:
+            if self._token is token:
+                _raise_in(thread, Overrun)
+
+    def _interrupt(self) -> None:
+        if self._thread is not None and self._thread.ident is not None and self._token is not None:
+            _raise_in(self._thread.ident, Overrun)
+
+    _token: object | None = None
+
+
+def _raise_in(thread: int, error: type[BaseException] | None) -> None:
+    """Raise `error` in a thread at its next bytecode; None takes back one that has not been raised yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error) if error else None)
+
+
+def _key(op: Op, signature: Signature, wrt: str) -> Hashable:
+    """The text belongs to it: two networks may define an operation of the same name."""
+    return signature, op.define(signature), wrt
+
+
+def _derive(op: Op, signature: Signature, wrt: str) -> Rule:
+    from bptui.symbolic.define import define
+    from bptui.symbolic.derive import derive
+    from bptui.symbolic.rules import to_rule
+
+    return to_rule(derive(signature, wrt, op), define(signature, op), op)
