@@ -28,7 +28,7 @@ def _causal_definition(signature: Signature) -> str:
 
 def _hidden(x: Array) -> Array:
     """True where key j comes after query i."""
-    return np.broadcast_to(~np.tri(*x.shape[-2:], dtype=bool), x.shape)
+    return np.broadcast_to(np.tri(*x.shape[-2:]) == 0, x.shape)
 
 
 def _causal(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:

@@ -24,7 +24,7 @@ def _reshape_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     (x,), wanted = shapes, attributes["shape"]
     known = prod(size for size in wanted if size != -1)
     if wanted.count(-1) > 1:
-        raise ValueError(f"shape {wanted} has more than one -1")
+        raise ValueError(f"x has shape {x}, and shape {wanted} has more than one -1")
     if -1 in wanted:
         if known == 0 or prod(x) % known:
             raise ValueError(f"x has shape {x}, which cannot become {wanted}")
@@ -201,6 +201,8 @@ def _slice_definition(signature: Signature) -> str:
             index = next(names)
             moving = index if step == 1 else f"{step}*{index}" if step > 0 else f"({step})*{index}"
             start = "" if first == 0 else f"{first}" if first > 0 else f"x.shape[{axis}] - {-first}"
+            if not start and item.stop is not None:
+                start = "0"  # an index that stands alone would say that the output has the axis' own size
             found.append(f"{start} + {moving}" if start else moving)
         else:
             found.append(str(item) if item >= 0 else f"x.shape[{axis}] - {-item}")

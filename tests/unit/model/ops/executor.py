@@ -58,10 +58,7 @@ def unbroadcast(array, shape):
 def arrays_of(row, inputs, dtype="float64"):
     """Inputs by name or in order → arrays in the row's order; whole numbers stay whole."""
     values = list(inputs.values()) if isinstance(inputs, dict) else list(inputs)
-    return [
-        np.ascontiguousarray(value, np.int64 if row.input_names[n] in row.indices else dtype)
-        for n, value in enumerate(values)
-    ]
+    return [np.array(value, np.int64 if row.input_names[n] in row.indices else dtype) for n, value in enumerate(values)]
 
 
 def forward(row, inputs, attributes, dtype="float64"):
@@ -104,7 +101,7 @@ def run_graph(graph, output):
     values, plans, total = {}, {}, {graph.loss: np.ones(())}
     for node in graph.nodes:
         if node.op is None:
-            values[node.id] = np.ascontiguousarray(node.value).reshape(node.shape)
+            values[node.id] = np.array(node.value)
             continue
         emit, out = Calls(), np.full(node.shape, 55.0)
         saved = node.op.forward(emit, [values[i] for i in node.inputs], out, node.attributes)
