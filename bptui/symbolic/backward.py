@@ -6,7 +6,7 @@ element, which the selected element feeds, and their sum.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,10 @@ from bptui.model import numbers
 from bptui.model.graph import Node
 from bptui.model.ops.base import Array
 from bptui.model.places import fit
-from bptui.model.spans import Line, Span, line
+from bptui.model.spans import Line, Span, line, plain
 from bptui.model.state import State
 from bptui.symbolic import tree as t
-from bptui.symbolic.forward import convention, definition_line, element_span, names_of, with_numbers
+from bptui.symbolic.forward import convention, definition_line, element_span, names_of, since, with_numbers
 from bptui.symbolic.names import UPSTREAM, gradient, kind, local, symbol, title
 from bptui.symbolic.numeric import evaluate
 from bptui.symbolic.printing import Names, merge, number, to_spans
@@ -51,17 +51,18 @@ def backward(
     known = rule if isinstance(rule, Rule) else None
     down, upstream = _contribution(state, node, wrt), recording.grad(node)
     single = reading.op.elementwise and not reading.letters and source.shape == node.shape
-    equation: Equation | None = None
+    single_row: Equation | None = None
     products: Table | None = None
     lines: list[tuple[Line, Line]] = []
     visible = upstream is not None and state.gradient(node).final and _written(state, node)
     if visible and upstream is not None:
         assert down is not None
         if single:
-            equation = _equation(state, reading, names, wrt, element, known, float(down[element]), unicode)
+            single_row = _equation(state, reading, names, wrt, element, known, float(down[element]), unicode)
         elif known is not None:
-            products = _table(state, reading, names, wrt, element, known, float(down[element]), unicode, rows)
-        if equation is None and products is None:
+            made = _table(state, reading, names, wrt, element, known, float(down[element]), unicode, rows)
+            single_row, products = made if isinstance(made, Equation) else None, made if isinstance(made, Table) else None
+        if single_row is None and products is None:
             here = gradient(names.symbol(name).text + numbers.index(element), unicode)
             lines.append((line(("gradient", "dim")), merge([here, Span(" = "), Span(number(float(down[element])), "gradient")])))
         lines += convention(reading, element) if single else []
@@ -74,7 +75,7 @@ def backward(
         element=numbers.index(element),
         definition=definition_line(reading, names, unicode),
         rules=_rules(reading, names, name, rule, raw, unicode),
-        equation=equation,
+        equation=single_row,
         table=products,
         lines=tuple(lines),
         checks=checks,
@@ -152,7 +153,6 @@ def _equation(
     graph, node = state.recording.graph, reading.node
     source = graph.nodes[node.inputs[wrt]]
     out, name = names.symbol(reading.output), reading.op.input_names[wrt]
-    partial = progress(state, source)
     scalars = reading.at(at)
     value: float | None = None
     note: Line = ()
@@ -160,17 +160,33 @@ def _equation(
         value = float(evaluate(rule.local, scalars, {}, reading.size))
         chosen = reading.resolve(rule.local, {}, scalars)
         written = to_spans(chosen, with_numbers(names, scalars), unicode)
-        note = () if isinstance(chosen, t.Number | t.Name) else written
+        note = written if not isinstance(chosen, t.Number | t.Name) else since(reading, names, rule.local, scalars, unicode)
+    out_symbol, in_symbol = gradient(out.text, unicode), gradient(names.symbol(name).text, unicode)
+    marks = ((out_symbol,), local(out, names.symbol(name), unicode), (in_symbol,))
+    return equation(state, reading, marks, (float(np.asarray(reading.arrays[UPSTREAM])[at]), value, down), note, source)
+
+
+def equation(
+    state: State,
+    reading: Reading,
+    symbols: tuple[Line, Line, Line],
+    values: tuple[float, float | None, float],
+    note: Line,
+    source: Node,
+) -> Equation:
+    """upstream × local = downstream, with where it comes from and goes to."""
+    arrived, total = progress(state, source)
+    left, middle, right = symbols
     return Equation(
-        heads=(line("upstream"), line("local"), line("contribution to" if partial[1] > 1 else "downstream")),
+        heads=(line("upstream"), line("local"), line("contribution to" if total > 1 else "downstream")),
         symbols=(
-            line(bold(gradient(out.text, unicode))),
-            tuple(Span(s.text, "text bold") for s in local(out, names.symbol(name), unicode)),
-            line(bold(gradient(names.symbol(name).text, unicode))),
+            tuple(bold(s) for s in left),
+            tuple(Span(s.text, "text bold") for s in middle),
+            tuple(bold(s) for s in right),
         ),
-        numbers=(float(np.asarray(reading.arrays[UPSTREAM])[at]), value, down),
-        notes=(line((_from(state, node), "dim")), note, line((f"to {source.name}", "dim"))),
-        partial=f"{partial[0]} of {partial[1]} in",
+        numbers=values,
+        notes=(line((_from(state, reading.node), "dim")), note, line((f"to {source.name}", "dim"))),
+        partial=f"{arrived} of {total} in",
     )
 
 
@@ -197,8 +213,8 @@ def _from(state: State, node: Node) -> str:
 # ---------------------------------------------------------------------------------------------------------- table
 def _table(
     state: State, reading: Reading, names: Names, wrt: int, q: Index, rule: Rule, down: float, unicode: bool, rows: int
-) -> Table | None:
-    """Σ over the outputs that read the element, of ∂L/∂output × ∂output/∂element."""
+) -> Table | Equation | None:
+    """Σ over the outputs that read the element, of ∂L/∂output × ∂output/∂element; an Equation where it is only one."""
     node, source = reading.node, reading.inputs[wrt]
     support = _support(reading, rule, q)
     if support is None:
@@ -234,11 +250,24 @@ def _table(
     def label(n: int) -> str:
         return ",".join(str(row(n)[letter]) for letter in varying)
 
-    heads = (upstream_of(fixed), factor(fixed))
     result = (element_span(Names({name: gradient(names.symbol(name).text, unicode)}), name, q),)
+    if len(values) == 1:
+        left, right = local(out, names.symbol(name), unicode), upstream_of(row(0))
+        tree = settle(reading, t.substitute(rule.local, {**at_q, **row(0)}))
+        arrays, size = reading.rule_numbers(rule)
+        written = to_spans(reading.folded(tree, {}, {**arrays, **size}), with_numbers(names, reading=reading), unicode)
+        note: Line = () if isinstance(tree, t.Number) else written
+        return equation(state, reading, (right, left, result), (float(upstream[0]), float(values[0]), down), note, source)
+    heads: tuple[Line, ...] = (upstream_of(fixed), factor(fixed))
+    write: Callable[[int], tuple[Line, ...]]
+    factors = [upstream, values]
+    if plain(heads[1]) == "1":
+        heads, factors, write = heads[:1], factors[:1], lambda n: (upstream_of(row(n)),)
+    else:
+        write = symbols
     arrived, total = progress(state, source)
     partial = f"{arrived} of {total} in" if total > 1 else ""
-    return table(result, down, [upstream, values], label, symbols, (",".join(varying), heads), rows, (), partial)
+    return table(result, down, factors, label, write, (",".join(varying), heads), rows, (), partial)
 
 
 def _support(reading: Reading, rule: Rule, q: Index) -> tuple[tuple[Array, ...], Array] | None:

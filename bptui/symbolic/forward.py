@@ -20,7 +20,7 @@ from bptui.symbolic.table import table
 from bptui.symbolic.tree import Tree
 from bptui.symbolic.types import Card, CheckRow, Table
 
-_COMPARISONS = {">": np.greater, "<": np.less, "==": np.equal}
+_SIGNS = {">": np.greater, "<": np.less, "=": np.equal}
 
 
 def forward(
@@ -70,10 +70,10 @@ def definition_line(reading: Reading, names: Names, unicode: bool) -> Line:
 def with_numbers(names: Names, scalars: Mapping[str, Any] | None = None, reading: Reading | None = None) -> Names:
     """The same names with numbers in their place: `scalars` by bare name, or a reading's elements."""
 
-    def of(base: str, place: Index | None) -> float | None:
+    def of(base: str, place: Index | None) -> float | str | None:
         if scalars is not None:
             value = scalars.get(base)
-            return None if value is None else float(value)
+            return value if value is None or isinstance(value, str) else float(value)
         return reading.number(base, place) if reading is not None else None
 
     return Names(names.symbols, names.letters, names.bare, of)
@@ -91,7 +91,8 @@ def _element(reading: Reading, names: Names, element: Index, unicode: bool, summ
         tree = reading.resolve(body, {}, scalars)
         spans = to_spans(tree, with_numbers(names, scalars), unicode)
         same = (spans == (right,)) or isinstance(tree, t.Number)
-        return [(label, merge([left, Span(" = "), *([] if same else [*spans, Span(" = ")]), right]))]
+        middle = [] if same else [*spans, Span(" = ")]
+        return [(label, merge([left, Span(" = "), *middle, right, *since(reading, names, body, scalars, unicode)]))]
     if summed:
         return []
     index = dict(zip(reading.letters, element, strict=True))
@@ -106,6 +107,21 @@ def _element(reading: Reading, names: Names, element: Index, unicode: bool, summ
     numeric = to_spans(reading.folded(body, index), with_numbers(names, reading=reading), unicode)
     parts = [] if len(numeric) == 1 and numeric[0].text == right.text else [*numeric, Span(" = ")]
     return [*result, (line(""), merge([Span("= "), *parts, right]))]
+
+
+def since(reading: Reading, names: Names, tree: Tree, scalars: Mapping[str, Any], unicode: bool) -> Line:
+    """`  since z > 0`: which branch an elementwise choice took, as its numbers stand to each other."""
+    if not isinstance(tree, t.Choice) or not isinstance(tree.condition, t.Compare):
+        return ()
+    sign = stands(reading, tree.condition, scalars)
+    left, right = (to_spans(side, names, unicode) for side in (tree.condition.left, tree.condition.right))
+    return merge([Span("  since "), *left, Span(f" {sign} "), *right]) if sign else ()
+
+
+def stands(reading: Reading, condition: t.Compare, scalars: Mapping[str, Any]) -> str:
+    """How the two sides of a comparison stand to each other: `<`, `=`, `>`; nothing for NaN."""
+    a, b = (float(evaluate(side, scalars, {}, reading.size)) for side in (condition.left, condition.right))
+    return next((sign for sign, test in _SIGNS.items() if test(a, b)), "")
 
 
 def element_span(names: Names, base: str, place: Index) -> Span:
@@ -190,8 +206,8 @@ def _split(body: Tree) -> tuple[t.Fold | None, list[tuple[str, Tree]]]:
     if isinstance(body, t.Fold):
         return (body, []) if body.kind == "sum" else (None, [])
     if isinstance(body, t.Div) and not body.whole:
-        fold, after = _split(body.top)
-        return fold, [*after, ("/", body.bottom)]
+        inner, after = _split(body.top)
+        return inner, [*after, ("/", body.bottom)]
     if isinstance(body, t.Add):
         folds = [n for n, term in enumerate(body.terms) if isinstance(term, t.Fold) and term.kind == "sum"]
         if len(folds) == 1 and not body.minus[folds[0]]:
@@ -236,10 +252,9 @@ def _next(state: State, graph: Graph, node: Node, element: Index, unicode: bool)
     if not isinstance(chosen, t.Number):
         return []
     left, right = body.condition.left, body.condition.right
-    a, b = (float(evaluate(side, known, {}, reading.size)) for side in (left, right))
-    if not isinstance(left, t.Name | t.Element) or not np.isfinite(a) or not np.isfinite(b):
+    sign = stands(reading, body.condition, known)
+    if not isinstance(left, t.Name | t.Element) or not sign:
         return []
-    sign = next(sign for sign, test in _COMPARISONS.items() if test(a, b)).replace("==", "=")
     names = names_of(graph, reading, unicode)
     at = numbers.index(element)
     said = [

@@ -134,7 +134,8 @@ class _Writer:
             place = None if index is None else tuple(int(i.value) if isinstance(i, t.Number) else -1 for i in index)
             value = self.names.numbers(base, place) if place is None or -1 not in place else None
             if value is not None:
-                return _scientific(number(value)), _ADD if value < 0 else _ATOM
+                text = value if isinstance(value, str) else number(value)
+                return _scientific(text), _ADD if text.startswith("-") else _ATOM
         symbol = self.symbol(base)
         if not index or base in self.names.bare:
             return symbol, _ATOM

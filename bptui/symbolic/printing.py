@@ -15,8 +15,9 @@ from bptui.model.spans import Line, Span
 from bptui.symbolic import tree as t
 from bptui.symbolic.tree import Statement, Tree
 
-Numbers = Callable[[str, tuple[int, ...] | None], float | None]
-"""The number to print for a tensor's element (None as the place: the bare name), or None to print its symbol."""
+Numbers = Callable[[str, tuple[int, ...] | None], float | str | None]
+"""The number to print for a tensor's element (None as the place: the bare name), as a text where it is already in its form,
+or None to print its symbol."""
 
 _CHOICE, _OR, _AND, _NOT, _COMPARE, _ADD, _SIGMA, _MUL, _POWER, _ATOM = range(10)
 _SUPERSCRIPT = {"2": "²", "3": "³"}
@@ -150,15 +151,16 @@ class _Printer:
             if place is None or -1 not in place:
                 value = self.names.numbers(name, place)
                 if value is not None:
-                    negative = value < 0 or (value == 0 and str(value).startswith("-") and number(value) != "0")
-                    return [Span(number(value), symbol.style)], _ADD if negative else _ATOM
+                    text = value if isinstance(value, str) else number(value)
+                    return [Span(text, symbol.style)], _ADD if text.startswith("-") else _ATOM
+        level = _MUL if "/" in symbol.text else _ATOM
         if not index or name in self.names.bare:
-            return [symbol], _ATOM
+            return [symbol], level
         inside = [s for n, i in enumerate(index) for s in ([Span(",")] if n else []) + self.print(i, _ADD)]
         spans = [Span("["), *inside, Span("]")]
         if symbol.style.startswith("gradient"):
             spans = [Span(s.text, symbol.style) for s in spans]
-        return [symbol, *spans], _ATOM
+        return [symbol, *spans], level
 
     def add(self, terms: tuple[Tree, ...], minus: tuple[bool, ...]) -> list[Span]:
         spans: list[Span] = []
@@ -167,7 +169,8 @@ class _Printer:
                 spans.append(Span(" - " if taken else " + "))
             elif taken:
                 spans.append(Span("-"))
-            spans += self.print(term, _SIGMA if not isinstance(term, t.Add | t.Neg) else _ATOM)
+            atom = isinstance(term, t.Name | t.Element | t.Number)
+            spans += self.print(term, _ATOM if isinstance(term, t.Add | t.Neg) else _ADD if atom and not n else _SIGMA)
         return spans
 
     def power(self, base: Tree, exponent: Tree) -> tuple[list[Span], int]:

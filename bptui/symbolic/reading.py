@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.graph import Node
+from bptui.model.numbers import significant
 from bptui.model.ops.base import Array, Signature
 from bptui.model.values import Recording
 from bptui.symbolic import tree as t
@@ -136,6 +137,8 @@ class Reading:
                 return t.Element(part.base, tuple(self._count(i, arrays) for i in part.index))
             if isinstance(part, t.Delta):
                 return t.whole(int(evaluate(part, arrays, {}, self.size)))
+            if isinstance(part, t.Size):
+                return t.whole(int(evaluate(part, arrays, {}, self.size)))
             return None
 
         return rebuild(substitute(tree, index), change)  # type: ignore[no-any-return]
@@ -158,13 +161,16 @@ class Reading:
 
         return self.resolve(rebuild(substitute(tree, index), change), index, known)
 
-    def number(self, base: str, place: Index | None) -> float | None:
-        """The number of an element, for printing."""
+    def number(self, base: str, place: Index | None) -> float | str | None:
+        """The number of an element, for printing; sizes, labels and settings as they are written."""
         array = self.helped.get(base)
         if array is None:
-            return float(self.size[base]) if place is None and base in self.size else None
+            return str(self.size[base]) if place is None and base in self.size else None
+        if base in self.node.attributes:
+            return significant(float(array))
         try:
-            return float(np.asarray(array)[place if place is not None else ()])
+            value = np.asarray(array)[place if place is not None else ()]
+            return str(int(value)) if np.asarray(array).dtype.kind in "iub" else float(value)
         except (IndexError, TypeError, ValueError):
             return None
 

@@ -15,6 +15,10 @@ from bptui.symbolic.tree import bare, from_hint
 from bptui.symbolic.types import Derived, Part, Rule, Winner
 
 
+_LETTERS = "pqrsuvwxz"
+"""How the indices of an input are shown, as far as the definition does not use them."""
+
+
 def to_rule(derived: Derived, definition: Definition, op: Op) -> Rule:
     """The trees of a derivation.
 
@@ -29,8 +33,11 @@ def to_rule(derived: Derived, definition: Definition, op: Op) -> Rule:
         for axis, (symbol, size) in enumerate(zip(derived.q, sizes_of_q, strict=True)):
             same[symbol] = sp.Integer(0) if size == 1 else definition.out[lead + axis]
 
+    free = [c for c in _LETTERS if c not in definition.letters]
+    letters = {str(s.name): free[n] if n < len(free) else f"p{n}" for n, s in enumerate(derived.q)}
+
     def tree(expression: Any) -> t.Tree:
-        return from_sympy(expression, rank)
+        return from_sympy(expression, rank, letters)
 
     def local(expression: Any) -> t.Tree:
         return bare(tree(rename(expression, same))) if op.elementwise else tree(expression)
@@ -43,7 +50,7 @@ def to_rule(derived: Derived, definition: Definition, op: Op) -> Rule:
     return Rule(
         derived.signature,
         derived.wrt,
-        tuple(str(symbol.name) for symbol in derived.q),
+        tuple(letters.values()),
         tuple(str(i.name) for i in definition.out),
         shown,
         local(derived.raw),

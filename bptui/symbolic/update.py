@@ -58,6 +58,7 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
     done = state.updated(node)
     at = {k: _at(v, element) for k, v in {**inputs(recording, node), **(results(recording, node) if done else {})}.items()}
     known = {**follow(rule, at), **at}
+    settings = {name: numbers.significant(value) for name, value in optimizer.symbols(recording.step).items()}
     rules = []
     lines: list[tuple[Line, Line]] = []
     for s in rule:
@@ -65,7 +66,7 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
         target = names.symbol(s.target.name)
         rules.append((line((_label(s.target.name), "dim")), merge([target, Span(" = "), *to_spans(s.value, names, unicode)]), ()))
         if done:
-            spans = to_spans(s.value, with_numbers(names, known), unicode)
+            spans = to_spans(s.value, with_numbers(names, {**known, **settings}), unicode)
             right = Span(number(float(known[s.target.name])), f"{target.style} bold" if s is rule[-1] else target.style)
             lines.append((line((target.text, "dim")), merge([*spans, Span(" = "), right])))
     if optimizer.clips:
@@ -89,7 +90,7 @@ def _names(node: Node, optimizer: Optimizer, unicode: bool) -> Names:
         "p": own,
         "p_new": Span(f"{own.text}'", own.style),
         "g": gradient(own.text, unicode),
-        "lr": Span("η" if unicode else "lr"),
+        **({"lr": Span("η"), "eps": Span("ε"), "beta1": Span("β1"), "beta2": Span("β2"), "alpha": Span("α")} if unicode else {}),
         **{f"{name}_new": Span(f"{name}'") for name in optimizer.states},
     }
     return Names(found)
