@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -105,13 +104,12 @@ class CommandLine:
             self.matches, self._chosen = tuple(complete(self.text[: self.at])), -1
             if not self.matches:
                 return
-            common = os.path.commonprefix(self.matches)
+            common = shared(self.matches)
             if len(self.matches) == 1 or len(common) > len(self.text[: self.at]):
-                rest = self.text[self.at :]
-                self.text = common + rest
-                self.at = len(common)
                 if len(self.matches) == 1:
+                    common += "" if " " in common or self.prefix != ":" else " "
                     self.matches = ()
+                self.text, self.at = common + self.text[self.at :], len(common)
                 return
         self._chosen = (self._chosen + by) % len(self.matches) if self._chosen >= 0 or by > 0 else len(self.matches) - 1
         self.text = self.matches[self._chosen]
@@ -147,3 +145,9 @@ class CommandLine:
                 spans.append(Span(" ", "text on-band"))
             out.append(fit(spans, width, "text on-band"))
         return out
+
+
+def shared(words: Sequence[str]) -> str:
+    """The beginning that all words have in common."""
+    first, last = min(words), max(words)
+    return next((first[:i] for i, c in enumerate(first) if i >= len(last) or last[i] != c), first)

@@ -29,6 +29,7 @@ from bptui.screens.theme import CHOICES, Theme
 
 if TYPE_CHECKING:
     from bptui.model.session import Session
+    from bptui.screens.explain import Explainer
 
 AT_ONCE = 0.05  # seconds that a command may take before the screen goes on without it
 SHOW_PROGRESS = 0.5  # from here on there is a bar
@@ -55,6 +56,8 @@ class Debugger(Screen[None]):
         self._part: tuple[float, str] = (0.0, "")
         self._timer: Timer | None = None
         self._loading: list[str] = []
+        self._explainer: Explainer | None = None
+        self._news = False
 
     def compose(self) -> ComposeResult:
         """One widget: what stands on it is a function of the session."""
@@ -97,7 +100,28 @@ class Debugger(Screen[None]):
         self.canvas.repaint()
 
     def explain(self) -> None:
-        """The card of this Moment. Overridden by nothing: set by the app once the symbolic side is there."""
+        """The card of this Moment, as far as it is derived by now."""
+        if self._explainer is None:
+            from bptui.screens.explain import Explainer
+
+            assert self.session is not None
+            self._explainer = Explainer(self.session, self._more)
+        try:
+            self.ui.card, self.ui.defect = self._explainer.card(self.ui.look.unicode), ""
+            self.ui.checks = self._explainer.counts()
+        except Exception as defect:  # the numbers are shown without it
+            self.ui.card, self.ui.defect = None, f"{type(defect).__name__}: {defect}"
+
+    def _more(self) -> None:
+        """Something was derived: draw it. Many at once are drawn once."""
+        if not self._news:
+            self._news = True
+            self._call_home(self._tell)
+
+    def _tell(self) -> None:
+        self._news = False
+        if self._busy is None:
+            self.changed()
 
     def run(self, text: str) -> None:
         """One command line. What takes long goes on in its thread while the screen stays awake."""
@@ -177,6 +201,8 @@ class Debugger(Screen[None]):
     def stop(self) -> None:
         """End what is running, and wait for nothing more."""
         self._cancelled = True
+        if self._explainer is not None:
+            self._explainer.close()
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     def say(self, reply: Reply) -> None:
@@ -347,11 +373,11 @@ class Debugger(Screen[None]):
 
     def _do_help(self, word: str) -> None:
         try:
-            self.ui.pages = help.about(word) if word else help.pages()
+            self.ui.pages = help.about(word) if word else help.pages(self.size.width - 1)
         except UserError as error:
             self.say(Reply(((Span(str(error), "fail"),),), ok=False))
             return
-        self.ui.page_title, self.ui.top, self.ui.message = "Keys and commands", 0, ()
+        self.ui.page_title, self.ui.top, self.ui.message = word or "Keys and commands", 0, ()
         self.canvas.repaint()
 
     def _do_theme(self, name: str) -> None:

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bptui.model.spans import Line, Span
 from bptui.screens import layout
 from bptui.screens.look import Look, crop, fit, length, to_ascii, under
 from bptui.screens.panels import footer, status
+
+if TYPE_CHECKING:
+    from bptui.symbolic.types import Card
 
 PANELS: dict[int, tuple[str, str]] = {
     1: ("Network", "network"),
@@ -35,6 +38,7 @@ class Ui:
     bottom    the line that is typed in, in the place of the footer; `choices` above it
     progress  (part done, what is done) of a long command
     checks    how many checks agree, how many do not
+    card      what the symbolic side says of this Moment;  defect  why it says nothing
     """
 
     name: str = ""
@@ -47,6 +51,8 @@ class Ui:
     choices: tuple[Line, ...] = ()
     progress: tuple[float, str] | None = None
     checks: tuple[int, int] | None = None
+    card: Card | None = None
+    defect: str = ""
 
 
 def shown_focus(session: Any) -> int:
@@ -87,7 +93,7 @@ def paint(session: Any, ui: Ui, width: int, height: int) -> list[Line]:
         right: Line = ()
         contents[box.panel] = []
         if session is not None:
-            contents[box.panel], left, right = _panel(session, box, look)
+            contents[box.panel], left, right = _panel(session, box, look, ui)
         if box.rule >= 0:
             rules[box.panel] = layout.rule(
                 box.panel, PANELS[box.panel][0], left, right, box.width, look.focused, box.x > 0
@@ -105,11 +111,15 @@ def paint(session: Any, ui: Ui, width: int, height: int) -> list[Line]:
     return rows
 
 
-def _panel(session: Any, box: layout.Box, look: Look) -> tuple[list[Line], Line, Line]:
+def _panel(session: Any, box: layout.Box, look: Look, ui: Ui) -> tuple[list[Line], Line, Line]:
     """Lines and title of one panel. What goes wrong in it is shown in it; the others live on."""
     try:
         module = module_of(box.panel, session)
         left, right = module.title(session, box.width, look) if hasattr(module, "title") else ((), ())
+        if box.panel == layout.OPERATION:
+            if ui.defect:
+                raise RuntimeError(ui.defect)
+            return list(module.lines(session, box.width, box.height, look, ui.card)), left, right
         return list(module.lines(session, box.width, box.height, look)), left, right
     except Exception as defect:
         text = f"this panel failed: {type(defect).__name__}: {defect}"

@@ -8,25 +8,25 @@ from bptui.model.commands import COMMANDS, GROUPS, Command, help_text
 from bptui.model.spans import Line, Span, line
 from bptui.screens.keys import keys_text
 from bptui.screens.look import fit
+from bptui.screens.panels.text import wrap
 
 
-def pages() -> tuple[Line, ...]:
-    """The table of all commands, group by group; first how the keys are meant."""
+def pages(width: int) -> tuple[Line, ...]:
+    """The table of all commands, group by group, in `width` columns; first how the keys are meant."""
+    first, second = (14, 22) if width >= 100 else (12, 19)
+    forward, backward = Span("lowercase", "text bold"), Span("UPPERCASE", "text bold")
     out: list[Line] = [
-        line(
-            ("lowercase", "text bold"),
-            (" goes forward, ", "dim"),
-            ("UPPERCASE", "text bold"),
-            (" the same backward", "dim"),
-        ),
+        line(forward, (" goes forward, ", "dim"), backward, (" the same backward", "dim")),
         line(("arrows, hjkl", "text bold"), (" move in the panel with the heavy rule; they never step", "dim")),
     ]
     for group in GROUPS:
         out += [(), line((group, "text bold"))]
         for command in COMMANDS:
             if command.group == group:
-                keys = f"{keys_text(command):<13}"
-                out.append(line((keys, "text bold"), (f"{command.help:<20} ", "text"), (command.summary, "dim")))
+                word = command.help if len(command.help) < second else command.word
+                head = line((f"{keys_text(command):<{first}}", "text bold"), (f"{word:<{second}}", "text"))
+                rows = wrap((Span(command.summary, "dim"),), max(20, width - first - second))
+                out += [(*head, *rows[0]), *((Span(" " * (first + second)), *row) for row in rows[1:])]
     return tuple(out)
 
 

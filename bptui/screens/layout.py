@@ -104,13 +104,13 @@ def title_rule(name: str, right: str, width: int) -> Line:
 
 def tabs(names: Sequence[tuple[int, str]], shown: int, width: int) -> Line:
     """Row 1 where there is room for one panel: all of them listed, the shown one reversed; then digits alone."""
-    for long in (True, False):
-        spans: list[Span] = []
+    spans: list[Span] = []
+    for gap, long in (("  ", True), ("", True), ("", False)):
+        spans = []
         for number, name in names:
             text = f" {number} {name} " if long or number == shown else f" {number} "
-            spans.append(Span(text, "text bold reverse" if number == shown else "dim"))
-            spans.append(Span("  " if long and width >= 60 else "", "dim"))
-        if length(spans) <= width:
+            spans += [Span(text, "text bold reverse" if number == shown else "dim"), Span(gap, "dim")]
+        if length(spans) - len(gap) <= width:
             break
     return fit(spans, width, "dim")
 

@@ -11,18 +11,17 @@ from bptui.screens.look import Look, fit, length
 
 def hints(pairs: Sequence[tuple[str, str]], width: int, ends: Sequence[tuple[str, str]] = ()) -> Line:
     """Keys in bold with a dim word each; `ends` stand at the right end, and what does not fit between is left out."""
-    gap = 2 if width >= 70 else 2
     right: list[Span] = []
     for key, word in ends:
         right += [Span("  " if right else "", "dim"), Span(key, "text bold"), Span(f" {word}", "dim")]
     right += [Span(" ", "dim")] if right else []
     left: list[Span] = [Span(" ", "dim")]
     for i, (key, word) in enumerate(pairs):
-        part = [Span(" " * gap if i else "", "dim"), Span(key, "text bold"), Span(f" {word}", "dim")]
+        part = [Span("  " if i else "", "dim"), Span(key, "text bold"), Span(f" {word}", "dim")]
         if length(left) + length(part) + length(right) + 2 > width:
             break
         left += part
-    return (*fit(left, max(0, width - length(right)), "dim"), *right)[: len(left) + len(right) + 1]
+    return (*fit(left, max(0, width - length(right)), "dim"), *right)
 
 
 def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:

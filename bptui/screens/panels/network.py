@@ -23,7 +23,6 @@ from bptui.screens.panels.timeline import CHIPS
 
 CELL = 8  # columns of a number
 PAIR = 2  # numbers side by side in the value and in the gradient column
-BLOCKS = 8  # heat cells side by side
 MOST_ROWS = 4  # rows of one tensor
 
 
@@ -52,6 +51,14 @@ class Columns(NamedTuple):
     what: int
     value: int
     gradient: int
+    pair: int = PAIR
+
+    @classmethod
+    def of(cls, width: int) -> Columns:
+        """The columns of a panel of this width: where two numbers have no room, there is one."""
+        if width >= 50:
+            return WIDE
+        return NARROW if width >= 41 else cls(2, 2, 0, 8, 24) if width == 40 else cls(2, 2, 0, 8, 16, 1)
 
 
 WIDE = Columns(3, 3, 10, 17, 34)
@@ -66,7 +73,7 @@ def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
 
 def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
     """The rows in sight; the row of this Moment is always among them."""
-    columns = WIDE if width >= 50 else NARROW
+    columns = Columns.of(width)
     roomy = height > 20
     head = _header(columns, width)
     rows: list[Line] = [(), head] if roomy else [head]
@@ -97,9 +104,9 @@ def rows_of(session: Any, height: int) -> list[int]:
 
 
 def _header(columns: Columns, width: int) -> Line:
-    value, gradient = "value", "∂L/∂value"
-    left = " " * (columns.value + PAIR * CELL - len(value)) + value
-    return fit((Span(left, "dim"), Span(gradient.rjust(columns.gradient + PAIR * CELL - len(left)), "dim")), width)
+    value, gradient = "value", "∂L/∂value" if columns.pair > 1 else "∂L/∂"
+    left = " " * (columns.value + columns.pair * CELL - len(value)) + value
+    return fit((Span(left, "dim"), Span(gradient.rjust(columns.gradient + columns.pair * CELL - len(left)), "dim")), width)
 
 
 def _index(graph: Graph, room: int, roomy: bool, folded: bool) -> Index:
@@ -196,12 +203,12 @@ def _entry(session: Any, entry: Entry, columns: Columns, width: int, look: Look,
     value = state.value(node)
     if value is None:
         wait = "  not yet" if columns.what and _next(session) == node.id else ""
-        left: list[Line] = [(Span(field(None), kind), *([Span(wait, "dim")] if wait else []))]
+        left: list[Line] = [(Span(field(None).rstrip() if wait else field(None), kind), *([Span(wait, "dim")] if wait else []))]
     elif node.role in ("input", "target") and len(node.shape) > 1 and node.shape[0] > 1:
         left = [(Span(f" {node.shape[0]} samples", "text"),)]
     else:
-        left = _numbers(value, node, kind, "value" in written, entry.rows, look, selected)
-    right = _gradient(session, node, "gradient" in written, entry.rows, look, width - columns.gradient)
+        left = _numbers(value, node, kind, "value" in written, entry.rows, look, columns.pair, selected)
+    right = _gradient(session, node, "gradient" in written, entry.rows, look, columns, width)
     out: list[Line] = []
     for i in range(entry.rows):
         row: Line = (
@@ -234,11 +241,13 @@ def _next(session: Any) -> int | None:
     return int(forward[moment.index + 1].id)
 
 
-def _numbers(array: Any, node: Node, kind: str, bold: bool, rows: int, look: Look, selected: Any = None) -> list[Line]:
+def _numbers(
+    array: Any, node: Node, kind: str, bold: bool, rows: int, look: Look, pair: int, selected: Any = None
+) -> list[Line]:
     """A tensor in `rows` rows: numbers up to two columns, else heat cells, blocks of a large one by their largest."""
     table = as_table(array)
     style = f"{kind} bold" if bold else kind
-    if table.shape[1] <= PAIR and table.shape[0] <= rows:
+    if table.shape[1] <= pair and table.shape[0] <= rows:
         decimals = decimals_for(table)
         at = divmod_index(selected, node.shape, table.shape) if selected is not None else None
         return [
@@ -252,12 +261,14 @@ def _numbers(array: Any, node: Node, kind: str, bold: bool, rows: int, look: Loo
     if not table.size:
         return [(Span("  empty", "dim"),)]
     top = heat.largest(table)
-    small = blocks(table, rows, BLOCKS)
+    small = blocks(table, rows, pair * CELL // heat.CELL)
     at = divmod_index(selected, node.shape, table.shape) if selected is not None and small is table else None
     return [(Span(" "), *row) for row in heat.cells(small, kind, look, top=top, selected=at)]
 
 
-def _gradient(session: Any, node: Node, bold: bool, rows: int, look: Look, room: int) -> list[Line]:
+def _gradient(
+    session: Any, node: Node, bold: bool, rows: int, look: Look, columns: Columns, width: int
+) -> list[Line]:
     """∂L/∂value: nothing in the forward pass, `·` while it is awaited, `…` while not all contributions are in."""
     if session.cursor.phase == "forward" or not node.wants_grad:
         return []
@@ -266,16 +277,15 @@ def _gradient(session: Any, node: Node, bold: bool, rows: int, look: Look, room:
     if gradient.array is None:
         if not gradient.total:
             return []
-        columns = min(PAIR, node.shape[-1] if node.shape else 1) if node.shape[-1:] != (1,) else 1
-        shown = rows if not node.shape or node.shape[-1] <= PAIR else 1
-        return [(Span(field(None) * columns, "dim"),)] * shown
-    made = _numbers(gradient.array, node, "gradient", bold, rows, look)
+        across = table_width(node)
+        return [(Span(field(None) * min(columns.pair, across), "dim"),)] * (rows if across <= columns.pair else 1)
+    made = _numbers(gradient.array, node, "gradient", bold, rows, look, columns.pair)
     if gradient.final:
         return made
     note = f"{gradient.arrived} of {gradient.total} in"
     if table_width(node) == 1:
         first = (*made[0], Span("…", style))
-        left = room - length(first) - 1
+        left = width - columns.gradient - length(first) - 1
         return [(*first, Span(f" {note if len(note) <= left else note[:-3]}", "kink bold")), *made[1:]]
     return [(*row, Span("…", style)) for row in made]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bptui.model.graph import Node
 from bptui.model.spans import Line, Span, line
 from bptui.screens.look import Look, crop, fit, length
+
+if TYPE_CHECKING:
+    from bptui.model.graph import Node  # brings NumPy, which must not come before the first frame
 
 COLOURS = {"forward": "value", "backward": "gradient", "update": "parameter"}
 CHIPS = {"forward": "▶", "backward": "◀", "update": "◆"}
@@ -75,9 +77,11 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
 
 def strip(session: Any, width: int, look: Look) -> Line:
     """The timeline in one row, for one panel at a time: `backward  ○──── ◀ ────● seed   moment 8 of 13`."""
-    moment = session.cursor
-    right = title(session, width, look)[1]
+    moment, timeline = session.cursor, session.timeline
+    right: Line = (*title(session, width, look)[1], Span(" ", "dim"))
     label = Span(f" {moment.phase:{LABEL - 1}}", "dim")
+    if width < 50:
+        right = (Span(f" {timeline.place(moment) + 1}", "text"), Span(f"/{timeline.length} ", "dim"))
     if moment.phase == "update":
         params = session.timeline.update
         head = (
@@ -88,15 +92,14 @@ def strip(session: Any, width: int, look: Look) -> Line:
         name = Span(f" {params[moment.index].name}", "parameter bold")
         left: Line = (*head, name)
     else:
-        room = width - LABEL - length(right) - 10
+        room = width - LABEL - length(right) - 7
         nodes = session.timeline.forward
         spacing = max(1, min(5, room // max(1, len(nodes))))
         plan = _window(session, nodes, LABEL + 1, spacing, max(1, room // spacing))
         track = list(_track(session, plan, moment.phase, turn=False))
         seed = [Span(" seed", "gradient")] if moment.phase == "backward" and not plan.after else []
         left = (label, *track, *seed)
-    room = width - length(right) - 2
-    return (*fit(left, room, "dim"), *right)
+    return (*fit(left, width - length(right), "dim"), *right)
 
 
 def _names(nodes: tuple[Node, ...]) -> tuple[str, ...]:
