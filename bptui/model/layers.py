@@ -102,11 +102,13 @@ NOT_TRAINED = ("units", "activation", "init", "bias_init", "train", "use_bias")
 
 
 def activations() -> tuple[str, ...]:
-    """Every operation that maps one tensor to one of the same shape."""
+    """Every operation that maps one tensor to one of the same shape, and can do so without being told more."""
     one = [
         row.name
         for row in ops.OPS.values()
-        if len(row.inputs) == 1 and (row.elementwise or row.name in ("softmax", "log_softmax"))
+        if len(row.inputs) == 1
+        and (row.elementwise or row.name in ("softmax", "log_softmax"))
+        and not any(attribute.required for attribute in row.attributes.values())
     ]
     return (*LINEAR, *one)
 

