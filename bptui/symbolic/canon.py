@@ -7,16 +7,16 @@ from itertools import product
 
 import sympy as sp
 
-from bptui.symbolic.notation import Expr, bound, fresh, rename
+from bptui.symbolic.notation import Piecewise, guarded, Expr, Sum, bound, fresh, rename
 from bptui.symbolic.terms import Term
 
 
 def tidy(e: Expr) -> Expr:
     """`G·y - y·Σ` → `y·(G - Σ)`, `(2x - 2t)/n` → `2·(x - t)/n`, in sums and branches too. Equal to `e` as it stands."""
     if isinstance(e, sp.Sum):
-        return sp.Sum(tidy(e.function), *e.limits)
+        return Sum(tidy(e.function), *e.limits)
     if isinstance(e, sp.Piecewise):
-        return sp.Piecewise(*((tidy(value), condition) for value, condition in e.args))
+        return Piecewise(*((tidy(value), condition) for value, condition in e.args))
     if isinstance(e, sp.Add):
         return _common([tidy(a) for a in e.args])
     if isinstance(e, sp.Mul):
@@ -116,10 +116,9 @@ def by_deltas(e: Expr) -> dict[frozenset[Expr], Expr]:
                 a, b = b, a
             if isinstance(a, sp.Symbol) and not b.has(a):
                 factor = rename(factor, {a: b})
-        if term.guards:
-            factor = sp.Piecewise((factor, sp.And(*term.guards)), (0, True))
+        factor = guarded(factor, term.guards)
         for k, lo, hi in term.limits:
-            factor = sp.Sum(factor, (k, lo, hi))
+            factor = Sum(factor, (k, lo, hi))
         key = frozenset(sp.KroneckerDelta(left, right) for left, right in term.equations)
         found[key] = found.get(key, sp.Integer(0)) + factor
     return found

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import sympy as sp
 
-from bptui.symbolic.notation import Expr, FloorDiv, Remainder, rename
+from bptui.symbolic.notation import guarded, Expr, FloorDiv, Remainder, Sum, rename
 from bptui.symbolic.ranges import Ranges, extreme, pruned, surely
 from bptui.symbolic.terms import Limit, Term
 
@@ -40,6 +40,9 @@ def solve(term: Term, ranges: Ranges, first: Sequence[Expr] = ()) -> Term | None
 
 def _step(term: Term, known: Ranges, first: Sequence[Expr]) -> Term | None:
     """Eliminate one bound index, or one equation between numbers; None where nothing can be."""
+    digits = _radix(term, known)
+    if digits is not None:
+        return digits
     bounds = [k for k, _, _ in term.limits]
     order = [k for k in first if k in bounds]
     order += [k for k in bounds if k not in order]
@@ -63,7 +66,7 @@ def _step(term: Term, known: Ranges, first: Sequence[Expr]) -> Term | None:
             cost = (k not in first and len(inside) > 1, not one, len(inside), order.index(k))
             candidates.append((cost, at, k, int(factor), remainder))
     if not candidates:
-        return _radix(term, known)
+        return None
     _, at, k, factor, remainder = min(candidates, key=lambda c: c[0])
     numerator = sp.expand(-remainder if factor > 0 else remainder)
     guards: list[Expr] = []
@@ -78,7 +81,8 @@ def _put(term: Term, k: Expr, solution: Expr, at: int | None, guards: list[Expr]
     """The term with bound index k replaced by its solution, and the guard that this lies in the range of k."""
     low, high = next((lo, hi) for bound, lo, hi in term.limits if bound == k)
     if not _in_range(solution, low, high, known):
-        guards = [*guards, sp.Ge(solution, low), sp.Le(solution, high)]
+        number, rest = solution.as_coeff_Add()
+        guards = [*guards, sp.Ge(rest, low - number), sp.Lt(rest, high + 1 - number)]
     equations = term.equations if at is None else (*term.equations[:at], *term.equations[at + 1 :])
     limits = tuple(limit for limit in term.limits if limit[0] != k)
     return Term(term.factor, equations, limits, (*term.guards, *guards)).renamed({k: solution})
@@ -129,23 +133,26 @@ def _digits(term: Term, known: Ranges) -> Term:
 
 
 def _radix(term: Term, known: Ranges) -> Term | None:
-    """[i·J + j = v] with 0 ≤ j < J determines both: j = v % J, and i = v // J by what is left."""
+    """[i·n + j = v] with 0 ≤ j < n determines both: j = v % n, i = v // n. So does a place of a maximum in the role of j."""
+    bounds = {k: (low, high) for k, low, high in term.limits}
     for at, (left, right) in enumerate(term.equations):
         for side, other in ((left, right), (right, left)):
-            for k, low, high in term.limits:
-                if low != 0 or other.has(k):
+            if not isinstance(side, sp.Add) or other.has(*bounds):
+                continue
+            for digit in side.args:
+                low, high = bounds.get(digit) or known.get(getattr(digit, "base", None), (None, None))
+                if low != 0:
                     continue
-                size = high + 1
-                whole = sp.expand(side)
-                rest = sp.expand(whole - k)
-                if rest == 0 or rest.has(k):
+                quotient = sp.expand((side - digit) / (high + 1))
+                if not quotient.is_integer or quotient.has(digit) or not any(quotient.has(k) for k in bounds):
                     continue
-                quotient = sp.expand(rest / size)
-                if not quotient.is_integer or not any(quotient.has(b) for b, _, _ in term.limits):
-                    continue
-                equations = (*term.equations[:at], (quotient, FloorDiv(other, size)), *term.equations[at + 1 :])
-                changed = Term(term.factor, equations, term.limits, term.guards)
-                return _put(changed, k, Remainder(other, size), None, [], known)
+                whole = (quotient, FloorDiv(other, high + 1))
+                rest = Remainder(other, high + 1)
+                if digit in bounds:
+                    equations = (*term.equations[:at], whole, *term.equations[at + 1 :])
+                    return _put(Term(term.factor, equations, term.limits, term.guards), digit, rest, None, [], known)
+                equations = (*term.equations[:at], whole, (digit, rest), *term.equations[at + 1 :])
+                return Term(term.factor, equations, term.limits, term.guards)
     return None
 
 
@@ -162,18 +169,15 @@ def assemble(term: Term, free: Sequence[Expr] = ()) -> Expr:
             if q in free and q not in swap and not value.has(*free) and not (value.atoms(sp.Dummy) & bounds):
                 swap[q] = value
                 break
-    guards = [g for g in term.guards]
     if swap:
         factor = rename(factor, swap)
     deltas = [sp.KroneckerDelta(a, b) for a, b in equations]
-    inner = sp.Mul(factor, *(d for d in deltas if d.atoms(sp.Dummy) & bounds))
-    held = [g for g in guards if g.atoms(sp.Dummy) & bounds]
-    for group, then in ((held, True), ([g for g in guards if g not in held], False)):
-        if not then:
-            inner = _summed(inner, term.limits)
-        if group:
-            inner = sp.Piecewise((inner, sp.And(*group)), (0, True))
-    return sp.Mul(inner, *(d for d in deltas if not (d.atoms(sp.Dummy) & bounds)))
+    within = [d for d in deltas if d.atoms(sp.Dummy) & bounds]
+    held = [g for g in term.guards if g.atoms(sp.Dummy) & bounds]
+    inner = _summed(guarded(sp.Mul(factor, *within), held), term.limits)
+    outer = [g for g in term.guards if g not in held]
+    reading = [d for d in deltas if d not in within and d.has(sp.Indexed)]  # may read outside, where a guard says no
+    return sp.Mul(guarded(sp.Mul(inner, *reading), outer), *(d for d in deltas if d not in within and d not in reading))
 
 
 def _summed(e: Expr, limits: Sequence[Limit]) -> Expr:
@@ -185,5 +189,5 @@ def _summed(e: Expr, limits: Sequence[Limit]) -> Expr:
             outside, inside = sp.Integer(1), e
         else:
             outside, inside = e.as_independent(k, as_Add=False)
-        e = outside * (high - low + 1) if inside == 1 else outside * sp.Sum(inside, (k, low, high))
+        e = outside * (high - low + 1) if inside == 1 else outside * Sum(inside, (k, low, high))
     return e

@@ -96,7 +96,7 @@ def hint(definition: Definition, op: Op, wrt: str, q: Sequence[Expr]) -> Expr | 
         tensor = definition.tensor[wrt]
         own = definition.out[len(definition.out) - len(tensor.sizes) :]
         for i, index, size in zip(own, q, tensor.sizes, strict=True):
-            form = form * sp.KroneckerDelta(sp.Integer(0) if size == 1 else i, index)
+            form = form if size == 1 else form * sp.KroneckerDelta(i, index)
     return form
 
 
@@ -182,7 +182,7 @@ class _Builder:
             case t.Fold():
                 return self.fold(tree)
             case t.Choice(condition, yes, no):
-                return sp.Piecewise((self.build(yes), self.build(condition)), (self.build(no), True))
+                return n.Piecewise((self.build(yes), self.build(condition)), (self.build(no), True))
             case t.Compare(sign, left, right):
                 return _RELATIONS[sign](self.build(left), self.build(right))
             case t.Logic(word, parts):
@@ -216,7 +216,7 @@ class _Builder:
                 return (sp.Max if function == "max" else sp.Min)(*arguments)
             best = arguments[-1]  # the first among equals, from the right: a if a >= best else best
             for a in reversed(arguments[:-1]):
-                best = sp.Piecewise((a, a >= best if function == "max" else a <= best), (best, True))
+                best = n.Piecewise((a, a >= best if function == "max" else a <= best), (best, True))
             return best
         return _FUNCTIONS[function](*arguments)
 
@@ -240,9 +240,9 @@ class _Builder:
         if tree.kind in ("max", "min"):
             return self.largest(tree, term, limits, condition)
         if condition != sp.true:
-            term = sp.Piecewise((term, condition), (0 if tree.kind == "sum" else 1, True))
+            term = n.Piecewise((term, condition), (0 if tree.kind == "sum" else 1, True))
         for limit in reversed(limits):
-            term = sp.Sum(term, limit) if tree.kind == "sum" else sp.Product(term, limit)
+            term = n.Sum(term, limit) if tree.kind == "sum" else n.Product(term, limit)
         return term
 
     def largest(self, tree: t.Fold, term: Expr, limits: list[Any], condition: Expr) -> Expr:

@@ -63,6 +63,10 @@ def _ranges(definition: Definition, wrt: str, q: Sequence[Expr]) -> dict[Expr, t
     out = zip(definition.out, definition.out_sizes, strict=True)
     known = {i: (sp.Integer(0), size - 1) for i, size in out if i.is_Symbol}
     known |= {i: (sp.Integer(0), size - 1) for i, size in zip(q, definition.tensor[wrt].sizes, strict=True)}
+    for choice in definition.choices:  # the place of a maximum lies in its range
+        _, low, high = choice.limits[choice.position]
+        if not (low + high).atoms(sp.Dummy) and choice.indices:
+            known[sp.IndexedBase(choice.name, integer=True, nonnegative=True)] = (low, high)
     return known
 
 
@@ -83,7 +87,7 @@ def _vjp(
         own = term.renamed(dummies)
         upstream = n.element(n.UPSTREAM, [dummies.get(i, i) for i in definition.out])
         own = Term(upstream * own.factor, own.equations, (*own.limits, *limits), own.guards)
-        solved = solve(own, {i: ranges[i] for i in q}, tuple(dummies.values()))
+        solved = solve(own, {i: r for i, r in ranges.items() if i not in definition.out}, tuple(dummies.values()))
         if solved is not None:
             found.append(assemble(solved))
     return sp.Add(*found)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sympy as sp
+from sympy.functions.elementary.piecewise import ExprCondPair
 
 Expr = Any
 """A SymPy expression (SymPy ships no types)."""
@@ -56,6 +57,50 @@ def name_of(leaf: Expr) -> str:
 def indices_of(leaf: Expr) -> tuple[Expr, ...]:
     """The indices of an element; none for a 0-d tensor."""
     return tuple(leaf.indices) if isinstance(leaf, sp.Indexed) else ()
+
+
+class _Unfolded:
+    """SymPy draws a Piecewise out of a sum when one is made, also out of an inner sum: its bound index then stands free, and the
+    sum is another one. The sums and products here are made as they are written, and only flattened."""
+
+    def __new__(cls, function: Expr, *limits: Any) -> Expr:
+        function = sp.sympify(function)
+        ranges = [sp.Tuple(*limit) for limit in limits]
+        if type(function) is cls:
+            ranges, function = [*function.limits, *ranges], function.function
+        made = sp.Expr.__new__(cls, function, *ranges)
+        made.is_commutative = True
+        return made
+
+
+class Sum(_Unfolded, sp.Sum):  # type: ignore[misc]
+    """Σ of `function` over (index, low, high), the first the innermost. Make sums with this, test for them with `sp.Sum`."""
+
+
+class Product(_Unfolded, sp.Product):  # type: ignore[misc]
+    """Π of `function`, as `Sum`."""
+
+
+class Piecewise(sp.Piecewise):  # type: ignore[misc]
+    """`a if condition else b`, as written: SymPy's own turns conditions round (`J > j`), and puts equations into branches."""
+
+    def __new__(cls, *pieces: Any) -> Expr:
+        kept = []
+        for piece in pieces:
+            value, condition = sp.sympify(piece[0]), sp.sympify(piece[1])
+            if condition == sp.false:
+                continue
+            kept.append(ExprCondPair(value, condition))
+            if condition == sp.true:
+                break
+        if not kept:
+            return sp.nan
+        return kept[0].args[0] if kept[0].args[1] == sp.true else sp.Expr.__new__(cls, *kept)
+
+
+def guarded(value: Expr, conditions: Sequence[Expr], otherwise: int = 0) -> Expr:
+    """The value where all conditions hold, else 0 (or `otherwise`)."""
+    return Piecewise((value, sp.And(*conditions)), (otherwise, True)) if conditions else value
 
 
 class FloorDiv(sp.Function):  # type: ignore[misc]

@@ -101,11 +101,14 @@ def _algebra(e: Expr, in_time: Any) -> _Method | None:
 
 def _opaque(e: Expr) -> Expr:
     """Elements and sums as plain symbols: the algebra need not look into them."""
-    parts = sorted(e.atoms(sp.Sum, sp.Product), key=lambda s: -s.count_ops())
+    parts = sorted(e.atoms(sp.Sum, sp.Product, sp.Piecewise), key=lambda s: -s.count_ops())
     for part in parts:
         if e.has(part):
             e = rename(e, {part: sp.Dummy("s", real=True)})
-    return rename(e, {part: sp.Dummy("x", real=True) for part in e.atoms(sp.Indexed)})
+    e = rename(e, {part: sp.Dummy("x", real=True) for part in e.atoms(sp.Indexed)})
+    signs = {part.args[0]: sp.Dummy("sign", real=True) for part in e.atoms(sp.Abs, sp.sign)}  # |u| = sign(u)·u
+    e = rename(e, {part: signs[part.args[0]] * part.args[0] for part in e.atoms(sp.Abs)})
+    return rename(e, {part: signs[part.args[0]] for part in e.atoms(sp.sign) if part.args[0] in signs})
 
 
 class _Anywhere(dict[tuple[int, ...], Any]):

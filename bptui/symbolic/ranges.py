@@ -10,13 +10,15 @@ from sympy.core.relational import Relational
 from bptui.symbolic.notation import Expr, FloorDiv, Remainder, rename
 
 Ranges = Mapping[Expr, tuple[Expr, Expr]]
-"""index symbol → (lowest, highest), both of sizes and numbers only."""
+"""index symbol (or the base of a tensor of indices) → (lowest, highest), both of sizes and numbers only."""
 
 
 def extreme(e: Expr, ranges: Ranges, highest: bool) -> Expr | None:
     """The highest (or lowest) value of an index expression, None where it is not linear in indices with known ranges."""
     if e.is_Integer or (isinstance(e, sp.Symbol) and e not in ranges and e.is_positive):
         return e
+    if isinstance(e, sp.Indexed) and e.base in ranges:
+        e = e.base
     if e in ranges:
         return ranges[e][1 if highest else 0]
     if isinstance(e, sp.Add):

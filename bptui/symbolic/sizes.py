@@ -115,14 +115,14 @@ class Sizes:
                             self._join((base, axis), key)
                 self._claims(index, letters, shy, weak)
             case t.Choice(condition, yes, no):
-                compared = shy | {part.name for part in t.walk(condition) if isinstance(part, t.Name)}
+                compared = shy | _indices(condition)
                 self._claims((condition, yes, no), letters, compared, weak)
             case t.Fold(_, body, ranges, conditions):
                 inner = dict(letters)
                 for r in ranges:
                     inner[r.index] = self._range(r)
                     self._claims(tuple(part for part in (r.low, r.high) if part is not None), letters, shy, weak)
-                compared = shy | {part.name for c in conditions for part in t.walk(c) if isinstance(part, t.Name)}
+                compared = shy.union(*map(_indices, conditions))
                 self._claims((*conditions, body), inner, compared, weak)
             case tuple():
                 for part in tree:
@@ -163,6 +163,13 @@ class Known:
     def axis(self, tensor: str, axis: int) -> Expr:
         """The size of an axis."""
         return self.definition.tensor[tensor].sizes[axis]
+
+
+def _indices(condition: Any) -> set[str]:
+    """Names that a condition compares as they are: `i` of `i < n`, not the i of `x[i] > 0`."""
+    if isinstance(condition, t.Element):
+        return set()
+    return {condition.name} if isinstance(condition, t.Name) else set().union(*map(_indices, _parts(condition)))
 
 
 def _parts(tree: Any) -> list[Any]:

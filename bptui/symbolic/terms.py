@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from bptui.symbolic.definition import Definition, leaves
-from bptui.symbolic.notation import Expr, fresh, indices_of, name_of, rename
+from bptui.symbolic.notation import Piecewise, Expr, Product, Sum, fresh, indices_of, name_of, rename
 
 Limit = tuple[Expr, Expr, Expr]
 """(bound index, low, high), both ends included, as SymPy has it."""
@@ -106,7 +106,7 @@ class Differentiator:
         renaming, limits = fresh(atom.limits)
         renaming_, others = fresh(atom.limits)
         differs = sp.Or(*(sp.Ne(a, b) for (a, _, _), (b, _, _) in zip(limits, others, strict=True)))
-        rest = sp.Product(sp.Piecewise((rename(atom.function, renaming_), differs), (1, True)), *others)
+        rest = Product(Piecewise((rename(atom.function, renaming_), differs), (1, True)), *others)
         terms = self.terms(rename(atom.function, renaming))
         return [Term(t.factor * rest, t.equations, (*t.limits, *limits), t.guards) for t in terms]
 
