@@ -1,4 +1,4 @@
-"""One block of memory for all numbers of a training step, and the places in it."""
+"""One block of memory for all numbers of a training step, the places in it, and the number of the step."""
 
 from __future__ import annotations
 
@@ -46,6 +46,15 @@ def bounded(elements: int, itemsize: int, what: str) -> None:
             f"one training step would take {elements * itemsize / 2**30:.1f} GB",
             f"at most {LIMIT / 2**30:.0f} GB: a smaller batch, smaller layers or float32",
         )
+
+
+class Clock:
+    """The number of the training step that is running, from 0: what every call that depends on it reads."""
+
+    __slots__ = ("step",)
+
+    def __init__(self) -> None:
+        self.step = 0
 
 
 class Arena:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from bptui.model.arena import Clock
 from bptui.model.errors import UserError
 from bptui.model.ops.base import Array
 
@@ -84,7 +85,7 @@ class Batches:
         return order
 
 
-def feeder(batches: Batches, buffers: Mapping[str, Array], seed: int, step: Callable[[], int]) -> Callable[[], None]:
+def feeder(batches: Batches, buffers: Mapping[str, Array], seed: int, clock: Clock) -> Callable[[], None]:
     """A call that fills the buffers with the rows of the current step."""
     takes = []
     for name, buffer in buffers.items():
@@ -95,19 +96,19 @@ def feeder(batches: Batches, buffers: Mapping[str, Array], seed: int, step: Call
         takes.append((samples.take, buffer))
 
     def feed() -> None:
-        rows = batches.rows(seed, step())
+        rows = batches.rows(seed, clock.step)
         for take, buffer in takes:
             take(rows, 0, buffer, "clip")  # "clip" writes straight into the buffer; the rows are never out of range
 
     return feed
 
 
-def masker(mask: Array, p: float, seed: int, node: int, step: Callable[[], int]) -> Callable[[], None]:
+def masker(mask: Array, p: float, seed: int, node: int, clock: Clock) -> Callable[[], None]:
     """A call that draws a mask of the current step: 0 with probability p, else 1."""
     threshold = np.uint64(min(int(p * 2.0**64), _WORD))
     flat = mask.reshape(-1)
 
     def fill() -> None:
-        np.greater_equal(draw(seed, MASK, step(), flat.size, node), threshold, out=flat)
+        np.greater_equal(draw(seed, MASK, clock.step, flat.size, node), threshold, out=flat)
 
     return fill

@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from bptui.model.arena import Clock
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.ops.base import Array, Emit
 
@@ -27,7 +28,8 @@ CLIP_EPS = 1e-6
 class Flat:
     """One vector per thing, over all parameters in order; `p_new` and `new` are where the update writes.
 
-    states and new are rows of one (states, parameters) block each. `clock()` is `t`.
+    `p_new` is also where the change is worked out: on a large network every vector less is time.
+    states and new are rows of one (states, parameters) block each. `t` is one more than the clock's step.
     """
 
     p: Array
@@ -35,7 +37,7 @@ class Flat:
     states: Array
     p_new: Array
     new: Array
-    clock: Callable[[], int]
+    clock: Clock
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def _sgd_text(o: Optimizer) -> str:
 
 
 def _sgd(emit: Emit, o: Optimizer, f: Flat) -> None:
-    d, change = _decayed(emit, o, f), emit.temp(f.p.shape)
+    d, change = _decayed(emit, o, f), f.p_new
     if o.momentum:
         # PyTorch's buffer starts as the first gradient: the same as starting at 0, since its dampening is 0
         m_new = f.new[0]
@@ -191,12 +193,12 @@ def _rmsprop_text(o: Optimizer) -> str:
 
 def _rmsprop(emit: Emit, o: Optimizer, f: Flat) -> None:
     assert o.alpha is not None
-    d, square, v_new = _decayed(emit, o, f), emit.temp(f.p.shape), f.new[0]
+    d, square, v_new = _decayed(emit, o, f), f.p_new, f.new[0]
     emit(np.multiply, d, d, square)
     emit(np.multiply, square, emit.const(1 - o.alpha), square)
     emit(np.multiply, f.states[0], emit.const(o.alpha), v_new)
     emit(np.add, v_new, square, v_new)
-    _by_root(emit, o, f, d, v_new, square)
+    _by_root(emit, o, f, d, v_new)
 
 
 def _adagrad_text(o: Optimizer) -> str:
@@ -204,20 +206,21 @@ def _adagrad_text(o: Optimizer) -> str:
 
 
 def _adagrad(emit: Emit, o: Optimizer, f: Flat) -> None:
-    d, square, v_new = _decayed(emit, o, f), emit.temp(f.p.shape), f.new[0]
+    d, square, v_new = _decayed(emit, o, f), f.p_new, f.new[0]
     emit(np.multiply, d, d, square)
     emit(np.add, f.states[0], square, v_new)
-    _by_root(emit, o, f, d, v_new, square)
+    _by_root(emit, o, f, d, v_new)
 
 
-def _by_root(emit: Emit, o: Optimizer, f: Flat, d: Array, v: Array, scratch: Array) -> None:
+def _by_root(emit: Emit, o: Optimizer, f: Flat, d: Array, v: Array) -> None:
     """p_new = p - lr*d/(sqrt(v) + eps)."""
     assert o.eps is not None
-    emit(np.sqrt, v, scratch)
-    emit(np.add, scratch, emit.const(o.eps), scratch)
-    emit(np.divide, d, scratch, scratch)
-    emit(np.multiply, scratch, emit.const(o.learning_rate), scratch)
-    emit(np.subtract, f.p, scratch, f.p_new)
+    change = f.p_new
+    emit(np.sqrt, v, change)
+    emit(np.add, change, emit.const(o.eps), change)
+    emit(np.divide, d, change, change)
+    emit(np.multiply, change, emit.const(o.learning_rate), change)
+    emit(np.subtract, f.p, change, f.p_new)
 
 
 def _adam_text(o: Optimizer) -> str:
@@ -244,12 +247,12 @@ def _adam(emit: Emit, o: Optimizer, f: Flat) -> None:
     rate, floor, clock = emit.temp(()), emit.temp(()), f.clock
 
     def correct() -> None:
-        t = clock()
+        t = clock.step + 1
         root = sqrt(1 - beta2**t)
         rate[()] = lr * root / (1 - beta1**t)
         floor[()] = eps * root
 
-    fresh, change = emit.temp(f.new.shape), emit.temp(f.p.shape)
+    fresh, change = emit.temp(f.new.shape), f.p_new
     m_new, v_new = f.new
     emit(correct)
     emit(np.multiply, d, emit.const(1 - beta1), fresh[0])
@@ -263,8 +266,8 @@ def _adam(emit: Emit, o: Optimizer, f: Flat) -> None:
     emit(np.divide, m_new, change, change)
     emit(np.multiply, change, rate, change)
     if decoupled and o.weight_decay:
-        emit(np.multiply, f.p, emit.const(1 - lr * o.weight_decay), f.p_new)
-        emit(np.subtract, f.p_new, change, f.p_new)
+        emit(np.multiply, f.p, emit.const(1 - lr * o.weight_decay), fresh[0])
+        emit(np.subtract, fresh[0], change, f.p_new)
     else:
         emit(np.subtract, f.p, change, f.p_new)
 

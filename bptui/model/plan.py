@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.arena import Arena, Place, bounded, padded
+from bptui.model.arena import Arena, Clock, Place, bounded, padded
 from bptui.model.batches import Batches, feeder, masker
 from bptui.model.errors import UserError
 from bptui.model.graph import Graph, Node
@@ -92,11 +92,11 @@ class Plan:
         dtype: np.dtype[Any],
         seed: int,
         batches: Batches | None,
-        step: Callable[[], int],
+        clock: Clock,
     ) -> None:
         self.graph, self.optimizer, self.timeline = graph, optimizer, Timeline(graph)
         self._emit = Calls(dtype)
-        self._seed, self._batches, self._step = seed, batches, step
+        self._seed, self._batches, self._clock = seed, batches, clock
         self._arena = Arena(self._capacity(dtype.itemsize), dtype)
         count = len(graph.nodes)
         self._places: list[Place | Array | None] = [None] * count
@@ -201,7 +201,7 @@ class Plan:
                 continue
             if node.role == "random":
                 self._take_leaf(node)
-                mask = masker(self._arrays[i], float(node.attributes["p"]), self._seed, i, self._step)
+                mask = masker(self._arrays[i], float(node.attributes["p"]), self._seed, i, self._clock)
                 self._emit(mask)
             elif batches is not None and node.name in batches.arrays:
                 if node.whole:
@@ -216,7 +216,7 @@ class Plan:
                 fixed.setflags(write=False)
                 self._places[i] = self._arrays[i] = fixed
         if batches is not None and buffers:
-            self._emit(feeder(batches, buffers, self._seed, self._step))
+            self._emit(feeder(batches, buffers, self._seed, self._clock))
 
     def _forward(self) -> None:
         """The values of all nodes that compute."""
@@ -356,6 +356,5 @@ class Plan:
             grad = self._arena.view(clipped)
         count = len(self.optimizer.states)
         states, new = (memory[o + size : o + size * (1 + count)].reshape(count, size) for o in (0, after))
-        clock = self._step
-        flat = Flat(memory[:size], grad, states, memory[after : after + size], new, lambda: clock() + 1)
+        flat = Flat(memory[:size], grad, states, memory[after : after + size], new, self._clock)
         self.optimizer.emit(self._emit, flat)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.arena import Place
+from bptui.model.arena import Clock, Place
 from bptui.model.batches import Batches
 from bptui.model.errors import UserError
 from bptui.model.graph import Graph
@@ -23,7 +23,6 @@ class Program:
     """Trains `graph` with `optimizer`, step by step, in one arena.
 
     dtype    "float64" or "float32" · seed  of shuffling and masks · batches  samples for input and target leaves
-    step     the training step that `run` or `record` will execute next, from 0
     Not for two threads at once. NaN and inf are numbers like any other here: no warning, no error.
     """
 
@@ -41,11 +40,11 @@ class Program:
         self.graph, self.optimizer = graph, optimizer or Optimizer()
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.seed, self.batches = seed, batches
-        self.step = 0
+        self._clock = Clock()
         # NumPy's error state is a context variable: set once in a context of our own, it costs nothing per step
         self._quiet = copy_context()
         self._quiet.run(np.seterr, all="ignore")
-        plan = Plan(graph, self.optimizer, self.dtype, seed, batches, lambda: self.step)
+        plan = Plan(graph, self.optimizer, self.dtype, seed, batches, self._clock)
         self.layout: Layout = plan.layout
         self.calls, self.parts = plan.calls, plan.parts
         self._memory, self._whole = plan.memory, plan.whole
@@ -54,6 +53,11 @@ class Program:
         self._next[:] = self._now
         loss = self.layout.values[graph.loss]
         self._loss: Array = (loss.within(self._memory) if isinstance(loss, Place) else np.asarray(loss)).reshape(-1)
+
+    @property
+    def step(self) -> int:
+        """The training step that `run` or `record` will execute next, from 0."""
+        return self._clock.step
 
     @property
     def loss(self) -> float:
@@ -75,11 +79,11 @@ class Program:
         self._quiet.run(self._loop, count, losses)
 
     def _loop(self, count: int, losses: Array | None) -> None:
-        calls, loss = self.calls, self._loss
+        calls, clock, loss = self.calls, self._clock, self._loss
         for i in range(count):
             for call in calls:
                 call()
-            self.step += 1
+            clock.step += 1
             if losses is not None:
                 losses[i] = loss[0]
 
@@ -91,7 +95,7 @@ class Program:
     def recording(self) -> Recording:
         """The step that was run last, as it lies in the arena; meaningless after `load` until the next `run`."""
         whole = {i: buffer.tobytes() for i, buffer in self._whole.items()} if self._whole else {}
-        return Recording(self.layout, self._memory.tobytes(), whole, self.step - 1)
+        return Recording(self.layout, self._memory.tobytes(), whole, self._clock.step - 1)
 
     def save(self) -> Array:
         """The state from which step `self.step` starts (parameters, optimizer state, running state), as a copy."""
@@ -104,4 +108,4 @@ class Program:
     def load(self, state: Array, step: int) -> None:
         """Go to the start of a training step, given the state that `save` returned there."""
         self._next[:] = state
-        self.step = step
+        self._clock.step = step

@@ -49,7 +49,7 @@ def xor(optimizer: Optimizer | None = None, dtype: str = "float64") -> Program:
 
 
 def branching(scale: float = 1.0) -> Graph:
-    """A graph in which values have one, two and three consumers, a parameter is used twice, and shapes are stretched."""
+    """Values with one, two and three consumers, a parameter that is used twice, shapes that are stretched."""
     rng = np.random.default_rng(7)
     b = Builder()
     x = b.leaf("x", "input", rng.standard_normal((4, 3)) * scale)
@@ -83,6 +83,4 @@ def minibatches(shuffle: bool = True) -> Program:
     nodes = tuple(replace(node, attributes=extra[node.name]) if node.name in extra else node for node in graph.nodes)
     arrays = {"x": rng.standard_normal((10, 3)), "y": rng.integers(0, 3, 10)}
     batches = Batches(arrays, 4, shuffle)
-    return Program(
-        Graph(nodes, graph.loss, graph.layers, graph.aliases), Optimizer("adam", 0.1), seed=5, batches=batches
-    )
+    return Program(Graph(nodes, graph.loss), Optimizer("adam", 0.1), seed=5, batches=batches)

@@ -79,12 +79,8 @@ def test_the_text_and_the_calls_agree(optimizer: Optimizer) -> None:
             parts = [recording.before(node), recording.update_grad(node), recording.after(node)]
             parts += [recording.state(node, name, after) for name in optimizer.states for after in (False, True)]
             for p, g, p_new, *states in zip(*(part.reshape(-1).tolist() for part in parts), strict=True):
-                names = {
-                    **optimizer.symbols(step),
-                    "p": p,
-                    "g": g,
-                    **dict(zip(optimizer.states, states[::2], strict=True)),
-                }
+                carried = dict(zip(optimizer.states, states[::2], strict=True))
+                names = {**optimizer.symbols(step), "p": p, "g": g, **carried}
                 after = follow(optimizer.definition, names)
                 assert after["p_new"] == pytest.approx(p_new, rel=1e-12, abs=1e-14)
                 for name, new in zip(optimizer.states, states[1::2], strict=True):

@@ -1,18 +1,21 @@
-"""The laws of the engine: one plan, the same bits however it is run, gradients that agree with differences and PyTorch."""
+"""The laws of the engine: the same bits however it is run, gradients that agree with differences and with PyTorch."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bptui.model.batches import Batches
 from bptui.model.build import Builder
 from bptui.model.errors import UserError
 from bptui.model.graph import Graph, Node
+from bptui.model.history import History
 from bptui.model.optimizers import OPTIMIZERS, Optimizer
 from bptui.model.plan import Calls, emit_sum_to
 from bptui.model.program import Program
@@ -114,8 +117,7 @@ def directional(graph: Graph, name: str, at: int, step: float = 1e-6) -> float:
     for sign in (1, -1):
         value = np.array(target.value)
         value.reshape(-1)[at] += sign * step
-        nodes = (replace(node, value=value) if node is target else node for node in graph.nodes)
-        program = Program(Graph(tuple(nodes), graph.loss))
+        program = Program(changed(graph, {target.id: value}))
         program.run()
         losses.append(program.loss)
     return (losses[0] - losses[1]) / (2 * step)
@@ -213,6 +215,67 @@ def test_not_a_number_is_a_number_like_any_other() -> None:
             poisoned = Program(branching(1e200), Optimizer(kind, clip_norm=1.0, clip_value=2.0))
             poisoned.run(3)
             assert np.isnan(poisoned.loss)
+
+
+LEAVES = ((3, 2), (1, 2), (2,), (3, 1), ())
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """Any small graph: values of five shapes that broadcast, each used any number of times, or never."""
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    b = Builder()
+    pool = [b.leaf(f"p{i}", "param", rng.standard_normal(shape)) for i, shape in enumerate(LEAVES)]
+    any_node = st.integers(0, 99).map(lambda i: pool[i % len(pool)])
+    for _ in range(draw(st.integers(1, 8))):
+        op = draw(st.sampled_from(["add", "sub", "mul", "tanh", "neg"]))
+        inputs = [draw(any_node)] if op in ("tanh", "neg") else [draw(any_node), draw(any_node)]
+        pool.append(b.use(op, *inputs))
+    loss = pool[-1]
+    return b.finish(b.use("mean", b.use("mul", loss, loss), name="loss"))
+
+
+def changed(graph: Graph, values: Mapping[int, np.ndarray]) -> Graph:
+    """The same graph with other leaves."""
+    return Graph(tuple(replace(n, value=values[n.id]) if n.id in values else n for n in graph.nodes), graph.loss)
+
+
+@settings(max_examples=60, deadline=None)
+@given(graphs(), st.sampled_from(list(OPTIMIZERS)))
+def test_any_graph(graph: Graph, kind: str) -> None:
+    recording = Program(graph, Optimizer(kind, 0.01)).record()
+    again = Program(graph, Optimizer(kind, 0.01))
+    again.run()
+    assert again.recording().memory == recording.memory
+    rng = np.random.default_rng(1)
+    direction = {node.id: rng.standard_normal(node.shape) for node in graph.params}
+    slope = sum(float(np.sum(recording.grad(i) * u)) for i, u in direction.items())
+    losses = []
+    for h in (1e-6, -1e-6):
+        moved = Program(changed(graph, {i: recording.value(i) + h * u for i, u in direction.items()}))
+        moved.run()
+        losses.append(moved.loss)
+    size = max(1.0, abs(losses[0]))
+    assert slope == pytest.approx((losses[0] - losses[1]) / 2e-6, rel=1e-5, abs=1e-8 * size)
+
+
+def test_a_graph_without_parameters() -> None:
+    b = Builder()
+    x = b.leaf("x", "input", [1.0, 2.0])
+    program = Program(b.finish(b.use("sum", b.use("mul", x, x))))
+    first, second = program.record(), program.record()
+    assert first.memory == second.memory
+    assert np.array_equal(first.grad("x"), [2.0, 4.0])
+    assert History(Program(program.graph)).recording(7).memory == first.memory
+
+
+def test_empty_tensors() -> None:
+    b = Builder()
+    x, w = b.leaf("x", "input", np.zeros((0, 3))), b.leaf("w", "param", np.ones(3))
+    recording = Program(b.finish(b.use("sum", b.use("mul", x, w)))).record()
+    assert recording.loss == 0.0
+    assert np.array_equal(recording.grad("w"), [0.0, 0.0, 0.0])
+    assert np.shape(recording.grad("x")) == (0, 3)
 
 
 # -------------------------------------------------------------------------------------------------------- batches
