@@ -93,7 +93,7 @@ def _screen_options(made: Parser) -> None:
     made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
     made.add_argument("--ascii", action="store_true", help="ASCII only")
     made.add_argument("--theme", metavar="NAME", help="dark, light, high-contrast, ansi-dark or ansi-light")
-    made.add_argument("-x", dest="script", action="append", metavar="SCRIPT", type=lambda path: ("-x", path), default=[],
+    made.add_argument("-x", dest="script", action="append", metavar="SCRIPT", type=lambda path: ("-x", path),
                       help="run the commands of a file")  # fmt: skip
     made.add_argument("-ex", dest="script", action="append", metavar="COMMAND", type=lambda text: ("-ex", text),
                       help="run a command; again for more")  # fmt: skip

@@ -17,7 +17,7 @@ class Moment(NamedTuple):
 
     step: int
     phase: Phase
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
 
 
 @dataclass(frozen=True)
