@@ -9,7 +9,7 @@ from bptui.model.spans import KINDS, Line, Span, plain
 from bptui.screens.look import crop, length, under
 from bptui.screens.panels.figures import figure, shown
 from bptui.screens.panels.text import wrap
-from bptui.symbolic.types import Card, Equation, Table, Term
+from bptui.symbolic.types import Card, Equation, Step, Table, Term
 
 WIDE = 58
 """From this width of the band on the equation has 6 significant digits; below, 5 decimals."""
@@ -129,54 +129,48 @@ def _stacked(made: Equation, symbols: Sequence[Line], numbers: Sequence[Line], w
 def table(made: Table, width: int, most: int) -> list[Line]:
     """A sum of products: index, factors, product, running sum; then the rule and the result. At most `most` rows, of
     which the result is the last: terms are left out in the middle, and how many is said."""
-    head, gone, tail = elide(made, most - 3)
+    head, gone, tail = elide(made, most - 3 - len(made.steps))
     grid = _Grid(made, (*made.head, *made.tail), width)
     if grid.least > width:
         equals = (*_bold(made.result), Span(" ="), *figure(made.total, 9, 4, f"{kind_of_symbol(made.result)} bold"))
-        count = sum(1 for term in (*made.head, *made.tail) if term.index) + made.elided
+        count = len(made.head) + len(made.tail) + made.elided
         return [*wrap(equals, width, 2), *wrap((Span(f"a sum of {count:,} terms", "dim"),), width, 2)][: max(1, most)]
     rows = [grid.header(made)] + [grid.term(term) for term in head]
     if gone:
         rows.append(grid.gap(gone))
     rows += [grid.term(term) for term in tail]
+    rows += [grid.step(step) for step in made.steps]
     rows += [grid.rule(), grid.result(made)]
     return rows if most >= len(rows) else rows[-max(1, most) :]
 
 
 def rows_of(made: Table) -> int:
     """How many rows all of it takes."""
-    return len(made.head) + bool(made.elided) + len(made.tail) + 3
+    return len(made.head) + bool(made.elided) + len(made.tail) + len(made.steps) + 3
 
 
 def elide(made: Table, room: int) -> tuple[tuple[Term, ...], int, tuple[Term, ...]]:
-    """Head, number of terms left out, and tail, so that all take `room` rows; added terms (a bias) always stay."""
-    terms = (*made.head, *made.tail)
-    if len(terms) + bool(made.elided) <= room:
+    """Head, number of terms left out, and tail, so that all take `room` rows."""
+    if len(made.head) + bool(made.elided) + len(made.tail) <= room:
         return made.head, made.elided, made.tail
-    added = tuple(term for term in terms if not term.index)
-    head = tuple(term for term in made.head if term.index)
-    tail = tuple(term for term in made.tail if term.index)
-    if not made.elided:
-        head, tail = (*head, *tail), ()
-    keep = max(0, room - 1 - len(added))
-    last = min(len(tail) or 1, keep // 3)
-    first = min(len(head), keep - last)
-    ends = (*head[first:], *tail)
+    keep = max(0, room - 1)
+    ends = (*made.head, *made.tail)
+    last = min(len(made.tail) if made.elided else len(ends), keep // 3)
+    first = min(len(made.head), keep - last)
     kept = ends[len(ends) - last :] if last else ()
-    return head[:first], made.elided + len(ends) - len(kept), (*kept, *added)
+    return ends[:first], made.elided + len(ends) - first - last, kept
 
 
 class _Grid:
-    """The columns of a sum: index, factors and operators, product, running sum. Narrower, the sum goes, then the index."""
+    """The columns of a sum: index, factors, product, running sum. Narrower, the sum goes, then the index."""
 
     def __init__(self, made: Table, terms: Sequence[Term], width: int) -> None:
         self.width = width
-        self.factors = max((len(term.factors) for term in terms if term.index), default=1)
-        names = _factor_heads(made, self.factors)
-        names += [symbol for term in terms if not term.index for symbol, _ in term.factors]
+        self.factors = max([1, *(len(term.factors) for term in terms)])
+        names = [*_factor_heads(made, self.factors), *(step.symbol for step in made.steps), made.result]
         wide = max([8, *map(length, names)])
         index = max([1, *(len(term.index) for term in terms)])
-        self.single = self.factors < 2
+        self.single = self.factors < 2 and not made.steps
         for self.sum, self.index in ((True, True), (False, True), (False, False)):
             slots: list[tuple[str, int, int, int]] = []  # name, width, gap before, least gap
             if self.index:
@@ -230,21 +224,22 @@ class _Grid:
         return self.place(names)
 
     def term(self, term: Term) -> Line:
-        added = not term.index
+        """One product of the sum."""
         cells: dict[str, Line] = {"index": (Span(term.index, "dim"),)}
-        if added:
-            symbol, x = term.factors[-1] if term.factors else ((Span("added", "dim"),), term.product)
-            kind = kind_of_symbol(symbol)
-            cells |= {self.last: _quiet(symbol), "equals": (Span("+", "text"),)}
-            cells["product"] = figure(x, 8, 4, kind)
-        else:
-            for k, (symbol, x) in enumerate(term.factors):
-                cells[f"f{k}"] = figure(x, 8, 4, kind_of_symbol(symbol))
-                cells[f"op{k}"] = (Span("×", "text"),)
-            if not self.single:
-                cells["equals"] = (Span("=", "text"),)
+        for k, (symbol, x) in enumerate(term.factors):
+            cells[f"f{k}"] = figure(x, 8, 4, kind_of_symbol(symbol))
+            cells[f"op{k}"] = (Span("×", "text"),)
+        if len(term.factors) > 1:
+            cells["equals"] = (Span("=", "text"),)
             cells["product"] = figure(term.product, 8, 4, "text")
         cells["sum"] = figure(term.running, 8, 4, "dim")
+        return self.place(cells)
+
+    def step(self, step: Step) -> Line:
+        """What is done with the sum: a bias that is added, a size that it is divided by."""
+        cells: dict[str, Line] = {self.last: _quiet(step.symbol), "equals": (Span(step.sign, "text"),)}
+        cells["product"] = figure(step.number, 8, 4, kind_of_symbol(step.symbol))
+        cells["sum"] = figure(step.running, 8, 4, "dim")
         return self.place(cells)
 
     def gap(self, gone: int) -> Line:
@@ -260,7 +255,12 @@ class _Grid:
     def result(self, made: Table) -> Line:
         kind = kind_of_symbol(made.result)
         number = figure(made.total, 8, 4, f"{kind} bold")
-        return self.place({self.last: _bold(made.result), "equals": (Span("=", "text"),), self.total: number})
+        row = self.place({self.last: _bold(made.result), "equals": (Span("=", "text"),), self.total: number})
+        note = (
+            Span("  " if length(row) + len(made.partial) + 2 <= self.width else "…", kind),
+            Span(made.partial, "kink bold"),
+        )
+        return (*row, *crop(note, 0, self.width - length(row))) if made.partial else row
 
 
 def _factor_heads(made: Table, factors: int) -> list[Line]:
@@ -268,7 +268,7 @@ def _factor_heads(made: Table, factors: int) -> list[Line]:
     columns = list(made.columns)
     if len(columns) >= factors + 1:
         return columns[1 : factors + 1]
-    first = next((term for term in (*made.head, *made.tail) if term.index), None)
+    first = next(iter((*made.head, *made.tail)), None)
     return columns[:factors] or [symbol for symbol, _ in first.factors] if first else []
 
 
@@ -298,6 +298,14 @@ def _quiet(symbol: Line) -> Line:
 
 def _bold(spans: Line) -> Line:
     return tuple(Span(s.text, s.style if "bold" in s.style.split() else f"{s.style} bold") for s in spans)
+
+
+def written(lines: Sequence[tuple[Line, Line]], width: int) -> list[Line]:
+    """Equations that are written out (`a[0,0] = 1/(1 + exp(-0.0400)) = 0.5100`), as one block in the middle."""
+    wide = max((length(text) for _, text in lines), default=0)
+    left = max(0, (width - wide) // 2)
+    rows = [row for _, text in lines for row in wrap(text, max(1, width - left), 2)]
+    return [(Span(" " * left), *row) for row in rows]
 
 
 def banded(rows: Sequence[Line], width: int, margin: int, empty: bool) -> list[Line]:

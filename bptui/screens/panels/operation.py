@@ -114,6 +114,7 @@ class _Page:
         self.inner = max(1, width - 2 * self.margin)
         self.side = 0 if self.compact else 1 if width < 64 else 2
         self.crowded = False
+        self.central, self.others = _central(card)
 
     def rows(self) -> list[Line]:
         gap: list[Line] = [()] if self.room.gaps else []
@@ -208,6 +209,8 @@ class _Page:
             most = max(2, room - 2 * self.room.padding)
             self.crowded = most < min(band.rows_of(card.table), ENOUGH)
             rows = [self.place(row, inset) for row in band.table(card.table, wide - 2 * inset, most)]
+        elif self.central:
+            rows = [self.place(row, inset) for row in band.written(self.central, wide - 2 * inset)]
         else:
             return []
         return band.banded(rows, wide, self.side, self.room.padding)
@@ -250,7 +253,7 @@ class _Page:
         if not self.room.more:
             return []
         out: list[Line] = []
-        for label, text in self.card.lines:
+        for label, text in self.others:
             wide = max(self.label, length(label) + 2) if label or self.label else 0
             rows = wrap(text, max(1, self.inner - wide))
             heads = [(*_dim(label), Span(" " * (wide - length(label))))] + [(Span(" " * wide),)] * (len(rows) - 1)
@@ -258,6 +261,25 @@ class _Page:
         if self.card.pending and not self.card.rules:
             out.append(self.place((Span("deriving…", "dim"),), self.margin + self.label))
         return out
+
+
+def _central(card: Card) -> tuple[list[tuple[Line, Line]], list[tuple[Line, Line]]]:
+    """The lines that are the numbers of this Moment, where there is neither an equation nor a table; and the others."""
+    if card.equation is not None or card.table is not None:
+        return [], list(card.lines)
+    update = card.extra.get("phase") == "update"
+    central: list[tuple[Line, Line]] = []
+    for n, (label, text) in enumerate(card.lines):
+        name = plain(label)
+        mine = (
+            name not in ("clipped", "update")
+            if update
+            else name in ("element", "from", "gradient", "value") or not name
+        )
+        if not mine or (n and not central):
+            break
+        central.append((label, text))
+    return central, list(card.lines[len(central) :])
 
 
 def _dim(spans: Line) -> Line:
