@@ -21,17 +21,21 @@ PANELS = 9
 
 
 def words(session: Session, kind: str) -> Iterable[str]:
-    """Candidates for completion: node, place, expression, input, mark."""
+    """Candidates for completion: node, place, stop, expression, input, mark."""
     if kind == "mark":
         return tuple(session.marks)
     if kind == "input":
         return tuple(session.graph.nodes[session.node.inputs[i]].name for i in session.inputs)
+    if kind == "node":
+        return tuple(session.graph.by_name)
     known = places.names(session.graph)
     if kind == "place":
         return (*PHASES, "start", "end", "step", *known)
+    if kind == "stop":
+        return (*PHASES, *known, *dict.fromkeys(node.op.name for node in session.graph.ops if node.op is not None))
     if kind == "expression":
         return (*session.graph.by_name, *expressions.SPECIAL, *(f"{name}(" for name in expressions.FUNCTIONS))
-    return known
+    raise ValueError(kind)
 
 
 # stops

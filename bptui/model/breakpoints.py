@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bptui.model.session import Session
 
 MAX_BREAKPOINTS = 1_000
+_IF = re.compile(r"(?:(.*?)\s+)?if(?:\s+(.*))?", re.DOTALL)
 
 
 @dataclass
@@ -77,8 +79,9 @@ class Breakpoints:
 
 def parse_break(session: Session, text: str, temporary: bool = False) -> Breakpoint:
     """`layer1.z`, `layer*`, `relu` (an operation), `layer1`, `backward`, `backward layer1.z if max(abs(grad)) > 10`."""
-    target, found, condition = text.partition(" if ") if not text.startswith("if ") else ("", "if", text[3:])
-    expression = expressions.parse(condition, session.graph) if found else None
+    conditional = _IF.fullmatch(text.strip())
+    target = (conditional[1] or "") if conditional else text
+    expression = expressions.parse(conditional[2] or "", session.graph) if conditional else None
     words = target.split()
     phase = next((word for word in words if word in PHASES), "")
     named = [word for word in words if word != phase]

@@ -43,7 +43,8 @@ class Command:
     twin     the word of the command that does the same in the other direction
     aliases  other words for it; every single-letter key is one, too
     takes    nothing, a count (default 1), or text;  usage  how help writes its argument
-    complete what completion offers: node, place, expression, or the words themselves separated by |
+    complete what completion offers: node, place, stop, expression, input, mark, command, or the words
+             themselves separated by |
     needed   its text may not be left out
     """
 
@@ -151,9 +152,9 @@ COMMANDS: tuple[Command, ...] = (
             "goto ", "goto", aliases=("g",), takes="text", usage="NODE | PHASE | 42 | 50% | start | end | step N",
             complete="place", needed=True),
     Command("break", "actions.set_break", "Stop at a node, where a condition holds; alone: toggle one here", "Stops",
-            ("b",), short="break", takes="text", usage="[NODE] [if EXPR]", complete="node"),
+            ("b",), short="break", takes="text", usage="[NODE] [if EXPR]", complete="stop"),
     Command("tbreak", "actions.set_tbreak", "A breakpoint that is gone once it has stopped", "Stops", takes="text",
-            usage="[NODE] [if EXPR]", complete="node"),
+            usage="[NODE] [if EXPR]", complete="stop"),
     Command("watch", "actions.watch", "Stop when an expression changes", "Stops", ("W",), "watch ", takes="text",
             usage="EXPR", complete="expression", needed=True),
     Command("delete", "actions.delete", "Delete a breakpoint or watch by number; alone: all of them", "Stops",
@@ -190,7 +191,7 @@ COMMANDS: tuple[Command, ...] = (
         ("The next match", "The match before"), "Look", ("full_stop", "comma"),
     ),
     Command("focus", "actions.focus", "Move the arrows to another panel, by its digit", "Panels",
-            tuple("123456789"), takes="text", usage="[1-9]", complete="1|2|3|4"),
+            tuple("123456789"), takes="text", usage="1-9", complete="1|2|3|4", needed=True),
     *_two(
         ("focus-next", "focus-previous"), ("screen", "screen"), ("To the next panel", "To the panel before"), "Panels",
         ("tab", "shift+tab"),
@@ -321,7 +322,7 @@ def complete(session: Session, text: str) -> list[str]:
 def candidates(session: Session, command: Command, before: str = "") -> Sequence[str]:
     """The words that may stand in a command's argument, after `before`."""
     kind = command.complete
-    if kind in ("node", "place", "expression", "input", "mark"):
+    if kind in ("node", "place", "stop", "expression", "input", "mark"):
         words: Iterable[str] = importlib.import_module("bptui.model.actions").words(session, kind)
         return tuple(words)
     if kind == "command":
