@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import copy_context
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from bptui.model.plan import Plan
 from bptui.model.values import Contribution, Layout, Recording
 
 __all__ = ["Batches", "Contribution", "Program", "Recording"]
+
+_NOTHING: Mapping[int, bytes] = MappingProxyType({})
 
 
 class Program:
@@ -87,14 +91,19 @@ class Program:
             if losses is not None:
                 losses[i] = loss[0]
 
+    def _once(self) -> None:
+        for call in self.calls:
+            call()
+        self._clock.step += 1
+
     def record(self) -> Recording:
         """Execute one training step and keep all of it: the same bits as `run`, and one copy."""
-        self.run()
+        self._quiet.run(self._once)
         return self.recording()
 
     def recording(self) -> Recording:
         """The step that was run last, as it lies in the arena; meaningless after `load` until the next `run`."""
-        whole = {i: buffer.tobytes() for i, buffer in self._whole.items()} if self._whole else {}
+        whole = {i: buffer.tobytes() for i, buffer in self._whole.items()} if self._whole else _NOTHING
         return Recording(self.layout, self._memory.tobytes(), whole, self._clock.step - 1)
 
     def save(self) -> Array:

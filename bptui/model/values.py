@@ -94,7 +94,8 @@ class Recording:
     __slots__ = ("_layout", "_memory", "_whole", "step")
 
     def __init__(self, layout: Layout, memory: bytes, whole: Mapping[int, bytes], step: int) -> None:
-        self._layout, self._memory, self._whole, self.step = layout, memory, whole, step
+        self._layout, self._memory = layout, memory
+        self._whole, self.step = whole, step
 
     @property
     def layout(self) -> Layout:
