@@ -1,8 +1,6 @@
-"""`python -m bptui`: the same as `bptui`."""
-
-import sys
+"""`python -m bptui`."""
 
 from bptui.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

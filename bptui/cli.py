@@ -165,6 +165,11 @@ def _eval(options: Namespace) -> int:
     return _debug(options, *_network(options, words))
 
 
+def debug(name: str, load: Callable[[], Network]) -> int:
+    """The debugger on a network that Python made, on the screen or line by line, as `bptui run` opens it."""
+    return _debug(arguments.parser("run").parse_intermixed_args([name]), name, load)
+
+
 def _debug(options: Namespace, name: str, load: Callable[[], Network]) -> int:
     lines = arguments.commands(options.script or [])
     if options.theme is not None:

@@ -1,0 +1,259 @@
+"""bptui from Python: tensors with operators, every operation as a function, `debug` and `check`.
+
+A Tensor does not compute: it remembers how it is made, and knows its shape, so that what does not fit is told where it
+is written. `network(loss)` turns what leads to a loss into a Network, by the same way as a formula.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bptui.model import ops
+from bptui.model.arrays import array, shape_text
+from bptui.model.build import Builder, arity, output_shape, settle, variant
+from bptui.model.errors import UserError, did_you_mean
+from bptui.model.graph import Node
+from bptui.model.network import Network
+from bptui.model.ops.base import Array, Attributes, Composite, Op, Shape
+from bptui.model.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from bptui.symbolic.check import Report
+
+_serial: Iterator[int] = itertools.count(1)
+
+
+class Tensor:
+    """A value of a training step: given (`param`, `data`), or an operation on others. Immutable."""
+
+    __array_ufunc__ = None  # NumPy arrays leave their operators to us
+    __iter__ = None  # x[0], x[1], … has no end
+
+    def __init__(
+        self,
+        shape: Shape,
+        *,
+        value: Array | None = None,
+        trained: bool = False,
+        op: Op | Composite | None = None,
+        inputs: tuple[Tensor | float, ...] = (),
+        attributes: Attributes | None = None,
+        name: str | None = None,
+    ) -> None:
+        if name is not None and (not name.isidentifier() or len(name) > 64):
+            raise UserError("bptui", f"{name[:64]!r} is not a name", "letters, digits and _")
+        self.shape, self.value, self.trained, self.op = shape, value, trained, op
+        self.inputs, self.attributes, self.name = inputs, attributes or {}, name
+        self.serial = next(_serial)
+
+    def __repr__(self) -> str:
+        made = self.op.name if self.op else "param" if self.trained else "data"
+        return f"<{made}{f' {self.name}' if self.name else ''}: {shape_text(self.shape)}>"
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a single number has no length")
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        raise TypeError("a Tensor has no number until the step is run: bptui.debug(loss)")
+
+    @property
+    def T(self) -> Tensor:
+        """All axes in reverse order."""
+        return apply("transpose", self)
+
+    def __getitem__(self, index: Any) -> Tensor:
+        if isinstance(index, Tensor | np.ndarray | list):
+            return apply("take", self, index, axis=0)
+        return apply("slice", self, index=index)
+
+    def __neg__(self) -> Tensor:
+        return apply("neg", self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __add__(self, other: Any) -> Tensor:
+        return apply("add", self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return apply("add", other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return apply("sub", self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return apply("sub", other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return apply("mul", self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return apply("mul", other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return apply("div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return apply("div", other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return apply("power", self, exponent=other) if _is_number(other) else apply("pow", self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return apply("pow", other, self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return apply("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return apply("matmul", other, self)
+
+
+def param(value: Any, name: str | None = None) -> Tensor:
+    """Numbers that are trained."""
+    found = array(value, f"bptui.param {name or ''}".strip())
+    return Tensor(found.shape, value=found, trained=True, name=name)
+
+
+def data(value: Any, name: str | None = None) -> Tensor:
+    """Numbers that are given; whole ones may be labels or positions."""
+    found = array(value, f"bptui.data {name or ''}".strip())
+    return Tensor(found.shape, value=found, name=name)
+
+
+def apply(kind: str, *inputs: Any, name: str | None = None, **attributes: Any) -> Tensor:
+    """An operation by its name; arrays and lists among the inputs are `data`."""
+    op = ops.get(kind)
+    where = f"bptui.{kind}"
+    arity(op, len(inputs), where)
+    settled = settle(op, attributes, where)
+    given = tuple(
+        item if isinstance(item, Tensor) else float(item) if _is_number(item) else data(item) for item in inputs
+    )
+    shapes = [item.shape if isinstance(item, Tensor) else () for item in given]
+    if isinstance(op, Composite):
+        return Tensor(_shape_of_composite(op, shapes, settled), op=op, inputs=given, attributes=settled, name=name)
+    row = variant(op, shapes, settled)
+    settled = settled if row is op else settle(row, attributes, where)
+    labels = [(item.name or "…") if isinstance(item, Tensor) else f"{item:g}" for item in given]
+    shape = output_shape(row, labels, shapes, settled, where)
+    return Tensor(shape, op=row, inputs=given, attributes=settled, name=name)
+
+
+def _shape_of_composite(op: Composite, shapes: list[Shape], attributes: Attributes) -> Shape:
+    """The shape of a composite's result: its parts are made on the side, without numbers."""
+    builder = Builder(where=f"bptui.{op.name}")
+    leaves = [
+        builder.leaf(role, "input", shape=shape, whole=role in op.indices)
+        for role, shape in zip(op.input_names, shapes, strict=False)
+    ]
+    return builder.use(op, *leaves, name="result", **attributes).shape
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def network(
+    loss: Tensor,
+    *,
+    name: str = "python",
+    optimizer: str = "sgd",
+    learning_rate: float = 0.1,
+    dtype: str = "float64",
+    seed: int = 0,
+    **options: Any,
+) -> Network:
+    """What leads to `loss` as a Network. options: those of the optimizer (momentum, clip_norm, …)."""
+    if not isinstance(loss, Tensor):
+        raise UserError(
+            "bptui", f"the loss is a {type(loss).__name__}", "a Tensor such as bptui.mse(prediction, target)"
+        )
+    tensors = _ancestors(loss)
+    whole = {
+        item.serial
+        for tensor in tensors
+        if tensor.op
+        for role, item in zip(tensor.op.input_names, tensor.inputs, strict=False)
+        if isinstance(item, Tensor) and role in tensor.op.indices
+    }
+    builder = Builder(dtype, where="bptui", reserved=[tensor.name for tensor in tensors if tensor.name])
+    nodes: dict[int, Node] = {}
+    counts = {"param": 0, "data": 0}
+    for tensor in tensors:
+        if tensor.op is None:
+            kind = "param" if tensor.trained else "data"
+            counts[kind] += 1
+            called = tensor.name or f"{kind}{counts[kind]}"
+            labels = tensor.serial in whole
+            if labels and tensor.trained:
+                raise UserError(f"bptui: {called}", "whole numbers cannot be trained", "give labels as bptui.data")
+            role = "param" if tensor.trained else "input"
+            nodes[tensor.serial] = builder.leaf(called, role, tensor.value, whole=labels)  # type: ignore[arg-type]
+        else:
+            inputs = [nodes[item.serial] if isinstance(item, Tensor) else item for item in tensor.inputs]
+            called_or_not = tensor.name or ("loss" if tensor is loss else None)
+            nodes[tensor.serial] = builder.use(tensor.op, *inputs, name=called_or_not, **tensor.attributes)
+    graph = builder.finish(nodes[loss.serial], aliases={} if loss.name == "loss" else {"loss": nodes[loss.serial]})
+    return Network(name, graph, Optimizer(optimizer, learning_rate, **options), dtype, seed)
+
+
+def _ancestors(loss: Tensor) -> list[Tensor]:
+    """All tensors that lead to the loss, in the order in which they were made."""
+    found = {loss.serial: loss}
+    waiting = [loss]
+    while waiting:
+        for item in waiting.pop().inputs:
+            if isinstance(item, Tensor) and item.serial not in found:
+                found[item.serial] = item
+                waiting.append(item)
+    return [found[serial] for serial in sorted(found)]
+
+
+def debug(loss: Tensor, **options: Any) -> None:
+    """Open the debugger on the training step of `loss`; returns when it is closed. options: see `network`."""
+    from bptui import cli
+
+    made = network(loss, **options)
+    cli.debug(made.name, lambda: made)
+
+
+def check(loss: Tensor, **options: Any) -> Report:
+    """Check every derivative of the training step of `loss`; `.ok`, and the rows with their reasons."""
+    from bptui.symbolic.check import check_step
+
+    return check_step(network(loss, **options).program())
+
+
+PUBLIC: dict[str, Callable[..., Any] | type] = {
+    "param": param, "data": data, "network": network, "debug": debug, "check": check,
+    "Tensor": Tensor, "UserError": UserError,
+}  # fmt: skip
+
+
+def find(name: str) -> Any:
+    """What `bptui.NAME` is: one of PUBLIC, or an operation."""
+    if name in PUBLIC:
+        return PUBLIC[name]
+    if name not in names():
+        near = did_you_mean(name, names())
+        raise AttributeError(f"module 'bptui' has no attribute '{name}'" + (f"; {near}" if near else ""))
+    row = ops.get(name)
+
+    def operation(*inputs: Any, name: str | None = None, **attributes: Any) -> Tensor:
+        return apply(row.name, *inputs, name=name, **attributes)
+
+    operation.__name__ = operation.__qualname__ = row.name
+    operation.__doc__ = f"{row.doc}\n\n{row.name}({', '.join(row.inputs)})"
+    return operation
+
+
+def names() -> list[str]:
+    """Everything that `bptui.NAME` may be."""
+    return [*PUBLIC, *ops.OPS, *ops.COMPOSITES]

@@ -1,0 +1,115 @@
+"""bptui from Python."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import bptui
+from bptui.model import ops
+from bptui.model.formula import parse
+from bptui.model.program import Program
+
+
+def test_a_step_is_the_formula_s_step():
+    values = {"x": [[1.0, 2], [3, 4]], "w": [[1.0], [2]], "b": 0.5, "y": [[0.0], [1]]}
+    t = {name: (bptui.param if name in "wb" else bptui.data)(value, name=name) for name, value in values.items()}
+    loss = bptui.mse(1 - bptui.tanh(t["x"] @ t["w"] * 0.1 + t["b"]) ** 3, t["y"], name="L")
+    mine = bptui.network(loss)
+    theirs = parse("L = mse(1 - tanh(x @ w*0.1 + b)**3, y)", values, ["w", "b"])
+    assert {n.name for n in mine.graph.params} == {"w", "b"}
+    assert [n.op.name for n in mine.graph.ops] == [n.op.name for n in theirs.ops]
+    step, other = mine.program().record(), Program(theirs).record()
+    assert step.loss == other.loss
+    for name in values:
+        np.testing.assert_array_equal(step.grad(name), other.grad(name))
+
+
+def test_arrays_on_either_side_and_all_operators():
+    w = bptui.param(np.array([1.0, 2]))
+    a = np.array([3.0, 4])
+    loss = (
+        bptui.sum(a + w)
+        + bptui.sum(a * w)
+        + bptui.sum(a - w)
+        + bptui.sum(a / w)
+        + a @ w
+        + bptui.sum(2**w)
+        + bptui.sum(w**w)
+    )
+    step = bptui.network(loss).program().record()
+    v = np.array([1.0, 2])
+    assert step.loss == pytest.approx((a + v).sum() + (a * v).sum() + (a - v).sum() + (a / v).sum() + a @ v + 6 + 5)
+    assert step.grad("param1").shape == (2,)
+
+
+def test_labels_may_be_given_as_a_list():
+    logits = bptui.param([[2, 1, 0.1]], name="z")
+    step = bptui.network(bptui.cross_entropy(logits, [0])).program().record()
+    assert step.loss == pytest.approx(0.417030016278)
+    with pytest.raises(bptui.UserError, match="is 3"):
+        bptui.network(bptui.cross_entropy(logits, [3]))
+
+
+def test_optimizer_options():
+    network = bptui.network(bptui.param(2.0) ** 2, optimizer="adam", learning_rate=0.5, beta1=0.8)
+    assert (network.optimizer.kind, network.optimizer.learning_rate, network.optimizer.beta1) == ("adam", 0.5, 0.8)
+
+
+def test_every_operation_is_a_function_with_a_text():
+    for name in [*ops.OPS, *ops.COMPOSITES]:
+        function = getattr(bptui, name)
+        assert function.__name__ == name
+        assert function.__doc__
+        assert name in dir(bptui)
+
+
+def test_what_is_wrong_is_told_where_it_is_written():
+    w = bptui.param([[1.0, 2]], name="w")
+    for make, message in (
+        (lambda: w @ w, r"matmul\(w, w\)"),
+        (lambda: bptui.mse(w), "mse takes 2 inputs"),
+        (lambda: bptui.leaky_relu(w, slop=1), "no setting 'slop'"),
+        (lambda: bptui.param("a"), "expected numbers"),
+        (lambda: bptui.param(1.0, name="a b"), "is not a name"),
+        (lambda: bptui.network(w), "has shape"),
+        (lambda: bptui.network(3), "the loss is a int"),
+        (lambda: w.shape and bptui.network(bptui.sum(bptui.data([1.0], name="w") * w)), "the name 'w' is taken"),
+    ):
+        with pytest.raises(bptui.UserError, match=message):
+            make()
+    with pytest.raises(AttributeError, match="sigmiod"):
+        bptui.sigmiod  # noqa: B018
+    with pytest.raises(TypeError):
+        iter(w)
+    with pytest.raises(TypeError):
+        bool(w)
+
+
+def test_a_long_chain_needs_no_recursion():
+    x = bptui.param(1.0, name="x")
+    y = x
+    for _ in range(3000):
+        y = y + 0.001
+    assert bptui.network(y * y).program().record().grad("x") == pytest.approx(8.0)
+
+
+def test_importing_bptui_imports_nothing_else():
+    code = "import sys, bptui; print([m for m in ('numpy', 'sympy', 'textual', 'torch') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_debug_opens_the_debugger_on_the_step(tmp_path):
+    code = """if True:
+        import bptui
+        w = bptui.param(0.5, name="w")
+        bptui.debug((2 - 2*w)**2)
+        print("back in the program")
+    """
+    done = subprocess.run([sys.executable, "-c", code], input="step\nquit\n", capture_output=True, text=True, check=True)
+    assert "mul" in done.stdout
+    assert done.stdout.rstrip().endswith("back in the program")
