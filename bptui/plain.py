@@ -11,13 +11,15 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
+from bptui import said
 from bptui.model import commands, looks
 from bptui.model.errors import UserError
 from bptui.model.network import Network
 from bptui.model.reply import Reply, say
 from bptui.model.session import Session
-from bptui.model.spans import Line, Span
+from bptui.model.spans import Span
 from bptui.model.spans import plain as text_of
+from bptui.symbolic.service import Service
 
 PROMPT = "(bptui) "
 
@@ -25,14 +27,17 @@ PROMPT = "(bptui) "
 class Plain:
     """One session on two streams. `read` gives command lines, `write` prints a line, `complain` prints a message."""
 
-    def __init__(self, session: Session, write: Callable[[str], None], complain: Callable[[str], None]) -> None:
-        self.session, self.write, self.complain = session, write, complain
+    def __init__(
+        self, session: Session, write: Callable[[str], None], complain: Callable[[str], None], unicode: bool = True
+    ) -> None:
+        self.session, self.write, self.complain, self.unicode = session, write, complain, unicode
+        self.service = Service()
         self.done = False
         self.last = ""
 
     def announce(self) -> None:
         """Say where we are and what happens here."""
-        for row in announcement(self.session):
+        for row in said.moment(self.session, self.service, self.unicode):
             self.write(text_of(row).rstrip())
 
     def command(self, text: str) -> None:
@@ -64,11 +69,6 @@ class Plain:
         raise UserError(word, "needs a screen", "bptui run without --plain, in a terminal")
 
 
-def announcement(session: Session) -> list[Line]:
-    """The current Moment in words: place, formula, numbers, equation, checks; then what is displayed."""
-    return [session.where(), *looks.displayed(session)]
-
-
 def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -> int:
     """Debug on stdin and stdout, `lines` first; returns the exit code.
 
@@ -79,7 +79,7 @@ def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -
     if stdin is None and not batch:
         raise UserError("stdin", "there is nothing to read commands from", "a terminal, a pipe, or --batch with -ex")
     watched = not batch and stdin.isatty()
-    front = Plain(Session(network), _writer(sys.stdout, unicode), _writer(sys.stderr, unicode))
+    front = Plain(Session(network), _writer(sys.stdout, unicode), _writer(sys.stderr, unicode), unicode)
     if not batch:
         front.announce()
     for text in (*lines,) if batch else _lines(lines, stdin, watched, front):

@@ -158,11 +158,12 @@ def _origin(session: Session, node: Node) -> list[Line]:
         source = session.graph.nodes[i]
         value = session.state.value(source)
         if value is not None:
-            rows.append(line(f"    {source.name} {numbers.shape(source.shape)}  ", *_range(value, kind(source))))
+            rows.append(line(f"    {source.name} {numbers.shape(source.shape)}  ", *extent(value, kind(source))))
     return rows
 
 
-def _range(value: Array, style: str) -> Line:
+def extent(value: Array, style: str) -> Line:
+    """`-3.397 to 1.809`, and how many are not finite; a single number as itself."""
     if not value.size:
         return line(("empty", "dim"))
     if value.size == 1:
