@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -79,7 +81,7 @@ class State:
     def arrived(self, node: Key) -> tuple[Contribution, ...]:
         """The contributions that are in, in the order of their arrival."""
         i = self.recording.id(node)
-        return self.recording.contributions(i)[: self._count(self.recording.layout.arrivals[i])]
+        return self.recording.contributions(i, self._count(self.recording.layout.arrivals[i]))
 
     def gradient(self, node: Key) -> Gradient:
         """The gradient as far as it has arrived: the same bits as the engine's at each stage of its adding up."""
@@ -98,7 +100,7 @@ class State:
             return Gradient(whole, count, total)
         if not count:
             return Gradient(None, 0, total)
-        parts = [contribution.array for contribution in recording.contributions(i)[:count]]
+        parts = [contribution.array for contribution in recording.contributions(i, count)]
         partial = parts[0]
         with np.errstate(all="ignore"):
             for part in parts[1:]:
@@ -107,9 +109,8 @@ class State:
         return Gradient(partial, count, total)
 
     def _count(self, arrivals: tuple[Arrival, ...]) -> int:
-        """How many of these are in. Their Moments never go down, so the first that is not ends it."""
-        seed = self.recording.layout.seed_at
-        return sum(seed + arrival.moment <= self._place for arrival in arrivals)
+        """How many of these are in: they are in the order of their Moments."""
+        return bisect_right(arrivals, self._place - self.recording.layout.seed_at, key=attrgetter("moment"))
 
     # ----------------------------------------------------------------------------------------------- written
     @property

@@ -151,9 +151,12 @@ class Recording:
         place = self._layout.gradients[self.id(node)]
         return None if place is None else self._view(place)
 
-    def contributions(self, node: Key) -> tuple[Contribution, ...]:
-        """What each consumer adds to the gradient, in the order of arrival (none to the loss: it is the seed)."""
-        arrivals = self._layout.arrivals[self.id(node)]
+    def contributions(self, node: Key, count: int | None = None) -> tuple[Contribution, ...]:
+        """What each consumer adds to the gradient, in the order of arrival, all or the first `count`.
+
+        None to the loss, whose gradient is the seed.
+        """
+        arrivals = self._layout.arrivals[self.id(node)][:count]
         return tuple(Contribution(a.consumer, a.position, self._view(a.place)) for a in arrivals)
 
     def before(self, node: Key) -> Array:
