@@ -61,10 +61,15 @@ def backward(
             single_row = _equation(state, reading, names, wrt, element, known, float(down[element]), unicode)
         elif known is not None:
             made = _table(state, reading, names, wrt, element, known, float(down[element]), unicode, rows)
-            single_row, products = made if isinstance(made, Equation) else None, made if isinstance(made, Table) else None
+            single_row, products = (
+                made if isinstance(made, Equation) else None,
+                made if isinstance(made, Table) else None,
+            )
         if single_row is None and products is None:
             here = gradient(names.symbol(name).text + numbers.index(element), unicode)
-            lines.append((line(("gradient", "dim")), merge([here, Span(" = "), Span(number(float(down[element])), "gradient")])))
+            lines.append(
+                (line(("gradient", "dim")), merge([here, Span(" = "), Span(number(float(down[element])), "gradient")]))
+            )
         lines += convention(reading, element) if single else []
     else:
         lines.append((line(("gradient", "dim")), line(("not yet", "dim"))))
@@ -113,7 +118,13 @@ def _rules(
     out, wrt = names.symbol(reading.output), names.symbol(name)
     head = local(out, wrt, unicode)
     if rule is None:
-        return ((line(("local", "dim")), merge([*head, Span(" = "), Span("deriving…" if unicode else "deriving...", "dim")]), ()),)
+        return (
+            (
+                line(("local", "dim")),
+                merge([*head, Span(" = "), Span("deriving…" if unicode else "deriving...", "dim")]),
+                (),
+            ),
+        )
     if isinstance(rule, Failure):
         return ((line(("local", "dim")), head, line((rule.reason, "kink"))),)
     bare = reading.op.elementwise and not reading.letters
@@ -160,7 +171,11 @@ def _equation(
         value = float(evaluate(rule.local, scalars, {}, reading.size))
         chosen = reading.resolve(rule.local, {}, scalars)
         written = to_spans(chosen, with_numbers(names, scalars), unicode)
-        note = written if not isinstance(chosen, t.Number | t.Name) else since(reading, names, rule.local, scalars, unicode)
+        note = (
+            written
+            if not isinstance(chosen, t.Number | t.Name)
+            else since(reading, names, rule.local, scalars, unicode)
+        )
     out_symbol, in_symbol = gradient(out.text, unicode), gradient(names.symbol(name).text, unicode)
     marks = ((out_symbol,), local(out, names.symbol(name), unicode), (in_symbol,))
     return equation(state, reading, marks, (float(np.asarray(reading.arrays[UPSTREAM])[at]), value, down), note, source)
@@ -220,8 +235,16 @@ def _table(
     if support is None:
         return None
     places, values = support
-    upstream = np.asarray(reading.arrays[UPSTREAM], float)[places] if node.shape else np.asarray(reading.arrays[UPSTREAM], float).reshape(1)
-    fixed = {letter: int(axis[0]) for letter, axis in zip(rule.out, places, strict=True) if axis.size and (axis == axis[0]).all()}
+    upstream = (
+        np.asarray(reading.arrays[UPSTREAM], float)[places]
+        if node.shape
+        else np.asarray(reading.arrays[UPSTREAM], float).reshape(1)
+    )
+    fixed = {
+        letter: int(axis[0])
+        for letter, axis in zip(rule.out, places, strict=True)
+        if axis.size and (axis == axis[0]).all()
+    }
     varying = [letter for letter in rule.out if letter not in fixed]
     out, name = names.symbol(reading.output), reading.op.input_names[wrt]
     gradient_names = Names({**names.symbols, UPSTREAM: gradient(out.text, unicode)}, names.letters, frozenset(), None)
@@ -257,7 +280,9 @@ def _table(
         arrays, size = reading.rule_numbers(rule)
         written = to_spans(reading.folded(tree, {}, {**arrays, **size}), with_numbers(names, reading=reading), unicode)
         note: Line = () if isinstance(tree, t.Number) else written
-        return equation(state, reading, (right, left, result), (float(upstream[0]), float(values[0]), down), note, source)
+        return equation(
+            state, reading, (right, left, result), (float(upstream[0]), float(values[0]), down), note, source
+        )
     heads: tuple[Line, ...] = (upstream_of(fixed), factor(fixed))
     write: Callable[[int], tuple[Line, ...]]
     factors = [upstream, values]
@@ -287,7 +312,9 @@ def _support(reading: Reading, rule: Rule, q: Index) -> tuple[tuple[Array, ...],
     return np.nonzero(mask), values[mask]
 
 
-def _reads(tree: Tree, arrays: Mapping[str, Any], index: Mapping[str, Any], size: Mapping[str, int], values: Array) -> Array:
+def _reads(
+    tree: Tree, arrays: Mapping[str, Any], index: Mapping[str, Any], size: Mapping[str, int], values: Array
+) -> Array:
     """Where the derivative is not 0 by its structure: a factor that happens to be 0 still is a row."""
     deltas = [f for f in tree.factors if isinstance(f, t.Delta)] if isinstance(tree, t.Mul) else []
     if isinstance(tree, t.Delta):
@@ -378,9 +405,13 @@ def seed(state: State, node: Node, unicode: bool) -> Card:
         title=title(state.recording.graph, node),
         shape=numbers.shape(node.shape),
         element="",
-        definition=definition_line(reading := Reading(state.recording, node), names_of(state.recording.graph, reading, unicode), unicode),
+        definition=definition_line(
+            reading := Reading(state.recording, node), names_of(state.recording.graph, reading, unicode), unicode
+        ),
         rules=((line(("seed", "dim")), merge([one, Span(" = 1")]), line(("the backward pass starts here", "dim"))),),
-        lines=((line(("loss", "dim")), merge([symbol(node), Span(" = "), Span(number(state.recording.loss), kind(node))])),),
+        lines=(
+            (line(("loss", "dim")), merge([symbol(node), Span(" = "), Span(number(state.recording.loss), kind(node))])),
+        ),
         extra={"phase": "backward", "node": node.name, "seed": True},
     )
 
@@ -392,10 +423,24 @@ def leaf(state: State, node: Node, element: Index, unicode: bool) -> Card:
     value = state.value(node)
     lines: list[tuple[Line, Line]] = []
     if value is not None:
-        lines.append((line((node.role, "dim")), merge([Span(shown.text + here, shown.style), Span(" = "), Span(number(float(value[element])), shown.style)])))
+        lines.append(
+            (
+                line((node.role, "dim")),
+                merge(
+                    [
+                        Span(shown.text + here, shown.style),
+                        Span(" = "),
+                        Span(number(float(value[element])), shown.style),
+                    ]
+                ),
+            )
+        )
     found = state.gradient(node)
     for contribution in state.arrived(node):
-        said = [Span(number(float(contribution.array[element])), "gradient"), Span(f"  from {graph.nodes[contribution.consumer].name}", "dim")]
+        said = [
+            Span(number(float(contribution.array[element])), "gradient"),
+            Span(f"  from {graph.nodes[contribution.consumer].name}", "dim"),
+        ]
         lines.append((line(("gradient", "dim")), merge(said)))
     if found.array is not None and found.total > 1:
         whole = gradient(shown.text + here, unicode)

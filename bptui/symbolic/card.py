@@ -9,15 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from bptui.model import numbers
 from bptui.model.graph import Graph, Node
 from bptui.model.places import fit
-from bptui.model.spans import Line, Span, line
 from bptui.model.state import State
-from bptui.symbolic import tree as t
 from bptui.symbolic.backward import backward, leaf, seed
 from bptui.symbolic.forward import forward
-from bptui.symbolic.names import kind, symbol, title
 from bptui.symbolic.types import Card, CheckRow, Failure, Rule
 from bptui.symbolic.update import update
 

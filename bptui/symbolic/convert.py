@@ -174,4 +174,3 @@ class _Converter:
         for expression, condition in reversed(pairs):
             value = t.Choice(self.tree(condition), self.tree(expression), value)
         return value
-

@@ -23,9 +23,7 @@ from bptui.symbolic.types import Card, CheckRow, Table
 _SIGNS = {">": np.greater, "<": np.less, "=": np.equal}
 
 
-def forward(
-    state: State, node: Node, element: Index, unicode: bool, rows: int, checks: tuple[CheckRow, ...]
-) -> Card:
+def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, checks: tuple[CheckRow, ...]) -> Card:
     """`node` has an op; where its value has not been computed yet, the card has no numbers."""
     graph, reading = state.recording.graph, Reading(state.recording, node)
     names = names_of(graph, reading, unicode)
@@ -157,7 +155,9 @@ def fold_spans(reading: Reading, fold: t.Fold) -> list[tuple[int, int]]:
     found = []
     for r in fold.ranges:
         low = 0 if r.low is None else int(evaluate(r.low, reading.helped, {}, reading.size))
-        high = reading.size[r.index.upper()] if r.high is None else int(evaluate(r.high, reading.helped, {}, reading.size))
+        high = (
+            reading.size[r.index.upper()] if r.high is None else int(evaluate(r.high, reading.helped, {}, reading.size))
+        )
         found.append((low, max(low, high)))
     return found
 

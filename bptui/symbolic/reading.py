@@ -10,12 +10,12 @@ import numpy as np
 
 from bptui.model.graph import Node
 from bptui.model.numbers import significant
-from bptui.model.ops.base import Array, Signature
+from bptui.model.ops.base import Signature
 from bptui.model.values import Recording
 from bptui.symbolic import tree as t
 from bptui.symbolic.names import UPSTREAM
-from bptui.symbolic.printing import number
 from bptui.symbolic.numeric import evaluate, sizes
+from bptui.symbolic.printing import number
 from bptui.symbolic.tree import Statement, Tree, Unreadable, from_text, rebuild, substitute
 from bptui.symbolic.types import Part, Rule, Winner
 
@@ -185,7 +185,9 @@ def _as_part(helper: Statement) -> Part:
 def _win(winner: Winner, known: Mapping[str, Any], size: Mapping[str, int]) -> dict[str, Any]:
     """The active index of every element, the first among equals."""
     shape = tuple(int(evaluate(s, known, {}, size)) for s in winner.sizes)
-    counts = [int(evaluate(r.high, known, {}, size)) if r.high is not None else size[r.index.upper()] for r in winner.ranges]
+    counts = [
+        int(evaluate(r.high, known, {}, size)) if r.high is not None else size[r.index.upper()] for r in winner.ranges
+    ]
     lows = [int(evaluate(r.low, known, {}, size)) if r.low is not None else 0 for r in winner.ranges]
     spans = [high - low for low, high in zip(lows, counts, strict=True)]
     grid = np.ogrid[tuple(slice(0, n) for n in (*shape, *spans))]
@@ -204,4 +206,3 @@ def _win(winner: Winner, known: Mapping[str, Any], size: Mapping[str, int]) -> d
 def first(places: Sequence[Any]) -> Iterator[Index]:
     """Index arrays as index tuples."""
     yield from (tuple(int(i) for i in place) for place in np.transpose(places))
-

@@ -14,7 +14,6 @@ from bptui.symbolic.notation import UPSTREAM, index, rename
 from bptui.symbolic.tree import bare, from_hint
 from bptui.symbolic.types import Derived, Part, Rule, Winner
 
-
 _LETTERS = "pqrsuvwxz"
 """How the indices of an input are shown, as far as the definition does not use them."""
 
@@ -45,7 +44,9 @@ def to_rule(derived: Derived, definition: Definition, op: Op) -> Rule:
     hint = op.hint_for(derived.signature, derived.wrt) if derived.shown != derived.raw else None
     proved = derived.proof.method not in ("identical", "none")
     shown = from_hint(hint) if hint and proved and op.elementwise else local(derived.shown)
-    sizes = [(str(s), tensor.name, a) for tensor in definition.inputs for a, s in enumerate(tensor.sizes) if not s.is_number]
+    sizes = [
+        (str(s), tensor.name, a) for tensor in definition.inputs for a, s in enumerate(tensor.sizes) if not s.is_number
+    ]
     sizes += [(str(s), definition.output, axis) for axis, s in enumerate(definition.out_sizes) if not s.is_number]
     return Rule(
         derived.signature,

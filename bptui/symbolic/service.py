@@ -167,7 +167,15 @@ class Service:
                 return work()
             except UserError as error:
                 return Failure(str(error))
-            except (ArithmeticError, ValueError, TypeError, KeyError, IndexError, NotImplementedError, RecursionError) as error:
+            except (
+                ArithmeticError,
+                ValueError,
+                TypeError,
+                KeyError,
+                IndexError,
+                NotImplementedError,
+                RecursionError,
+            ) as error:
                 return Failure(f"{type(error).__name__}: {error}")
             finally:
                 timer.cancel()

@@ -162,8 +162,22 @@ class Delta:
 
 
 Tree = (
-    Number | Name | Element | Size | Delta | Add | Mul | Div | Mod | Power | Neg | Call | Fold | Choice
-    | Compare | Logic
+    Number
+    | Name
+    | Element
+    | Size
+    | Delta
+    | Add
+    | Mul
+    | Div
+    | Mod
+    | Power
+    | Neg
+    | Call
+    | Fold
+    | Choice
+    | Compare
+    | Logic
 )
 
 

@@ -9,6 +9,7 @@ from bptui.model.ops.base import Signature
 from bptui.model.spans import Line
 from bptui.symbolic.tree import Range, Tree
 
+RowName = Literal["forward", "symbolic", "difference", "complex step", "direction", "torch", "update"]
 Verdict = Literal["ok", "FAIL", "KINK", "n/a", "skipped"]
 
 
@@ -109,7 +110,7 @@ class CheckRow:
     node: str
     op: str
     input: str
-    row: Literal["forward", "symbolic", "difference", "complex step", "direction", "torch"]
+    row: RowName
     verdict: Verdict
     error: float | None = None
     tolerance: float | None = None
@@ -117,6 +118,26 @@ class CheckRow:
     got: float | None = None
     expected: float | None = None
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All rows of a training step. `ok`: none of them is a FAIL."""
+
+    rows: tuple[CheckRow, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Does everything agree?"""
+        return all(row.verdict != "FAIL" for row in self.rows)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows have each verdict, those that occur."""
+        found: dict[str, int] = {}
+        for row in self.rows:
+            found[row.verdict] = found.get(row.verdict, 0) + 1
+        return found
 
 
 @dataclass(frozen=True)

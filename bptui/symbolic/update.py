@@ -56,7 +56,9 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
     optimizer, rule = recording.optimizer, statements(recording.optimizer)
     names = _names(node, optimizer, unicode)
     done = state.updated(node)
-    at = {k: _at(v, element) for k, v in {**inputs(recording, node), **(results(recording, node) if done else {})}.items()}
+    at = {
+        k: _at(v, element) for k, v in {**inputs(recording, node), **(results(recording, node) if done else {})}.items()
+    }
     known = {**follow(rule, at), **at}
     settings = {name: numbers.significant(value) for name, value in optimizer.symbols(recording.step).items()}
     rules = []
@@ -64,7 +66,9 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
     for s in rule:
         assert isinstance(s.target, t.Name)
         target = names.symbol(s.target.name)
-        rules.append((line((_label(s.target.name), "dim")), merge([target, Span(" = "), *to_spans(s.value, names, unicode)]), ()))
+        rules.append(
+            (line((_label(s.target.name), "dim")), merge([target, Span(" = "), *to_spans(s.value, names, unicode)]), ())
+        )
         if done:
             spans = to_spans(s.value, with_numbers(names, {**known, **settings}), unicode)
             right = Span(number(float(known[s.target.name])), f"{target.style} bold" if s is rule[-1] else target.style)
@@ -90,14 +94,20 @@ def _names(node: Node, optimizer: Optimizer, unicode: bool) -> Names:
         "p": own,
         "p_new": Span(f"{own.text}'", own.style),
         "g": gradient(own.text, unicode),
-        **({"lr": Span("η"), "eps": Span("ε"), "beta1": Span("β1"), "beta2": Span("β2"), "alpha": Span("α")} if unicode else {}),
+        **(
+            {"lr": Span("η"), "eps": Span("ε"), "beta1": Span("β1"), "beta2": Span("β2"), "alpha": Span("α")}
+            if unicode
+            else {}
+        ),
         **{f"{name}_new": Span(f"{name}'") for name in optimizer.states},
     }
     return Names(found)
 
 
 def _label(target: str) -> str:
-    return {"d": "decayed", "m_new": "average", "v_new": "size", "m_hat": "corrected", "v_hat": "corrected"}.get(target, "update")
+    return {"d": "decayed", "m_new": "average", "v_new": "size", "m_hat": "corrected", "v_hat": "corrected"}.get(
+        target, "update"
+    )
 
 
 def _clipped(recording: Recording, node: Node, element: Index, unicode: bool) -> tuple[Line, Line]:
@@ -109,7 +119,11 @@ def _clipped(recording: Recording, node: Node, element: Index, unicode: bool) ->
     said = [whole, Span(" was "), Span(number(before), "gradient"), Span(", used as "), Span(number(after), "gradient")]
     norm = recording.grad_norm
     if norm is not None:
-        said.append(Span(f"  length of all gradients {numbers.significant(norm)}, limit {recording.optimizer.clip_norm:g}", "dim"))
+        said.append(
+            Span(
+                f"  length of all gradients {numbers.significant(norm)}, limit {recording.optimizer.clip_norm:g}", "dim"
+            )
+        )
     return line(("clipped", "dim")), merge(said)
 
 
