@@ -1,0 +1,172 @@
+"""What the neurons view draws: a chain of dense layers as columns, and a page of characters with lines of dots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from bptui.model.graph import Graph, Node
+from bptui.model.spans import Line, Span
+
+Part = Literal["value", "gradient"]
+DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""The bits of a braille cell: four rows of two columns, from U+2800."""
+
+
+class Row(NamedTuple):
+    """One number of a neuron: its label, and whose value or gradient it is."""
+
+    label: str
+    node: Node
+    part: Part
+
+
+@dataclass(frozen=True)
+class Column:
+    """The neurons of one layer, or the inputs.
+
+    out      the node that the next column reads
+    weight   (sources, neurons); None for the inputs
+    about    what stands beside the name: the activation
+    """
+
+    name: str
+    about: str
+    count: int
+    rows: tuple[Row, ...]
+    out: Node
+    weight: Node | None = None
+
+    def holds(self, node: Node) -> bool:
+        """Is the node a part of this column?"""
+        return any(row.node.id == node.id for row in self.rows) or (
+            self.weight is not None and node.scope == self.name and node.op is None
+        )
+
+
+def columns(graph: Graph) -> tuple[Column, ...] | str:
+    """The inputs and the dense layers from them to the loss; or why the network is not such a chain."""
+    loss = graph.nodes[graph.loss]
+    found: list[Column] = []
+    seen: set[int] = {loss.id}
+    layers = [node for node in graph.ops if node.op is not None and node.op.name == "affine"]
+    if not layers:
+        return "there is no dense layer in it"
+    for z in layers:
+        source, weight = (graph.nodes[i] for i in z.inputs[:2])
+        if not found:
+            if source.op is not None or not source.shape:
+                return f"{source.name}, which the first layer reads, is computed"
+            found.append(Column(source.name, "", source.shape[-1], (Row("", source, "value"),), source))
+        elif source.id != found[-1].out.id:
+            return f"{z.name} does not read the layer before it"
+        if weight.op is not None or len(z.shape) > 2:
+            return f"{z.name} is not a dense layer on samples"
+        seen.add(z.id)
+        after = [graph.nodes[i] for i, _ in graph.consumers[z.id]]
+        a = next((n for n in after if n.op is not None and n.op.elementwise and n.inputs == (z.id,)), None)
+        rows = (Row("z", z, "value"), Row("∂z", z, "gradient"))
+        about, out = "linear", z
+        if a is not None and a.op is not None and a.id != loss.id:
+            seen.add(a.id)
+            rows = (Row("z", z, "value"), Row("a", a, "value"), Row("∂a", a, "gradient"), Row("∂z", z, "gradient"))
+            about, out = a.op.name, a
+        found.append(Column(z.scope or z.name, about, z.shape[-1], rows, out, weight))
+    other = next((n for n in graph.ops if n.id not in seen), None)
+    if other is not None and other.op is not None:
+        return f"{other.name} is {other.op.name}, not a part of a dense layer"
+    if found[-1].out.id not in loss.inputs:
+        return "the loss does not read the last layer"
+    return tuple(found)
+
+
+class Place(NamedTuple):
+    """Where a neuron stands in its column: its number, its first row, and whether it has a box or one row."""
+
+    neuron: int
+    top: int
+    box: bool
+
+
+def places(column: Column, chosen: int, height: int) -> tuple[list[Place], int, int]:
+    """The neurons of a column in `height` rows, and how many are left out above and below.
+
+    Boxes for all, where they have room; else a box for the chosen one and a row for each other; else those around it.
+    """
+    tall = len(column.rows) + 2
+    count = column.count
+    chosen = max(0, min(chosen, count - 1))
+    if count * tall <= height:
+        slot = height // count
+        inset = min(1, (slot - tall) // 2)
+        return [Place(n, n * slot + inset, True) for n in range(count)], 0, 0
+    room = max(0, height - tall)
+    if count - 1 > room:
+        room = max(0, room - 2)
+    first = max(0, min(chosen - room // 2, count - 1 - room))
+    last = min(count, first + room + 1)
+    found, y = [], int(first > 0)
+    for n in range(first, last):
+        found.append(Place(n, y, n == chosen))
+        y += tall if n == chosen else 1
+    return found, first, count - last
+
+
+class Paper:
+    """A page of characters, each in a style, and dots between them."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self._cells: list[list[tuple[str, str]]] = [[(" ", "text")] * width for _ in range(height)]
+        self._dots: dict[tuple[int, int], int] = {}
+        self._bright: set[tuple[int, int]] = set()
+
+    def put(self, x: int, y: int, text: str, style: str = "text") -> None:
+        """Text from (x, y) on; what lies outside is not drawn."""
+        if not 0 <= y < self.height:
+            return
+        for k, glyph in enumerate(text, x):
+            if 0 <= k < self.width:
+                self._cells[y][k] = (glyph, style)
+
+    def spans(self, x: int, y: int, line: Line) -> None:
+        """A line from (x, y) on."""
+        for span in line:
+            self.put(x, y, span.text, span.style)
+            x += len(span.text)
+
+    def join(self, x0: int, y0: int, x1: int, y1: int, bright: bool) -> None:
+        """A line of dots from the middle of cell (x0, y0) to that of (x1, y1)."""
+        across, down = 2 * (x1 - x0) + 1, 4 * (y1 - y0)
+        steps = max(abs(across), abs(down), 1)
+        for k in range(steps + 1):
+            x, y = 2 * x0 + round(across * k / steps), 4 * y0 + 1 + round(down * k / steps)
+            cell = (x // 2, y // 4)
+            self._dots[cell] = self._dots.get(cell, 0) | DOTS[y % 4][x % 2]
+            if bright:
+                self._bright.add(cell)
+
+    def lines(self) -> list[Line]:
+        """The page; the dots lie under the characters."""
+        for (x, y), bits in self._dots.items():
+            if 0 <= y < self.height and 0 <= x < self.width and self._cells[y][x][0] == " ":
+                self._cells[y][x] = (chr(0x2800 + bits), "text" if (x, y) in self._bright else "rule")
+        out: list[Line] = []
+        for row in self._cells:
+            spans: list[Span] = []
+            for glyph, style in row:
+                if spans and spans[-1].style == style:
+                    spans[-1] = Span(spans[-1].text + glyph, style)
+                else:
+                    spans.append(Span(glyph, style))
+            out.append(tuple(spans))
+        return out
+
+
+def number_of(array: Any, sample: int, neuron: int) -> float | None:
+    """The number of a neuron in an array of (samples, neurons), or of (neurons,)."""
+    if array is None or not array.size:
+        return None
+    if array.ndim == 2:
+        return float(array[min(sample, array.shape[0] - 1), neuron])
+    return float(array[neuron]) if array.ndim == 1 else None
