@@ -225,10 +225,10 @@ def _trace(options: Namespace) -> int:
 
 
 def _check(options: Namespace) -> int:
-    name, load = _network(options, options.rest)
+    _, load = _network(options, options.rest)
     from bptui import headless
 
-    return headless.check(name, load(), options.json, _writer(options))
+    return headless.check(load(), options.json, _writer(options))
 
 
 def _explain(options: Namespace) -> int:

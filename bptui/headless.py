@@ -9,8 +9,9 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from bptui import said
 from bptui.model import history as training
 from bptui.model import numbers
 from bptui.model.graph import Node
@@ -19,6 +20,9 @@ from bptui.model.looks import jsonable, kind, tensor
 from bptui.model.network import Network
 from bptui.model.spans import Line, line, plain
 from bptui.model.values import Recording
+
+if TYPE_CHECKING:
+    from bptui.symbolic.types import CheckRow, Report
 
 FORMAT = 1
 """The version of the JSON that trace and check print."""
@@ -106,6 +110,47 @@ class _Meter:
             self.shown = done < total
             text = f"{self.what} {done:,} of {total:,}" if self.shown else ""
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def check(network: Network, as_json: bool, write: Write) -> int:
+    """Check every derivative and every update of the first training step; 0, or 1 where one FAILs."""
+    from bptui.symbolic.check import check_step, report_json
+
+    meter = _Meter("operation")
+
+    def progress(done: int, total: int) -> bool:
+        meter(done, total)
+        return True
+
+    found = check_step(History(network).recording(0), progress)
+    if as_json:
+        write(json.dumps(report_json(found), allow_nan=False))
+    else:
+        for row in checked(network, found):
+            write(plain(row))
+    return 0 if found.ok else 1
+
+
+def checked(network: Network, found: Report) -> list[Line]:
+    """What `check` prints for a reader: a line per node and input, all that is wrong in full, then the counts."""
+    rows: list[Line] = []
+    groups: dict[tuple[str, str, str], list[CheckRow]] = {}
+    for row in found.rows:
+        groups.setdefault((row.node, row.op, row.input), []).append(row)
+    width = max((len(name_of(*group)) for group in groups), default=0)
+    ops = max((len(op) for _, op, _ in groups), default=0)
+    for group, members in groups.items():
+        marks = "  ".join(f"{said.MARKS.get(row.verdict, (row.verdict + ' ',))[0]}{row.row}" for row in members)
+        rows.append(line(f"{name_of(*group):<{width}}  ", (f"{group[1]:<{ops}}", "dim"), f"  {marks}"))
+        rows += [said.trouble(row) for row in members if row.verdict in ("FAIL", "KINK")]
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in found.counts.items())
+    rows.append(line(f"{network.name}: ", ("ok" if found.ok else "FAIL", "ok" if found.ok else "fail"), f"  {counts}"))
+    return rows
+
+
+def name_of(node: str, _: str, wrt: str) -> str:
+    """`layer1.a by z`."""
+    return f"{node} by {wrt}" if wrt else node
 
 
 def info(version: str, write: Write) -> int:

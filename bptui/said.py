@@ -9,11 +9,14 @@ from collections.abc import Sequence
 
 from bptui.model import looks, numbers
 from bptui.model.graph import Node
+from bptui.model.ops.base import Array
 from bptui.model.session import Session
-from bptui.model.spans import Line, line
+from bptui.model.spans import Line, Span, line, plain
 from bptui.symbolic.card import card_for
 from bptui.symbolic.service import Service
-from bptui.symbolic.types import Card, Equation, Table, Term
+from bptui.symbolic.types import Card, CheckRow, Equation, Table, Term
+
+Part = Span | str | tuple[str, str]
 
 FEW = 16
 """Numbers of a tensor that are read out one by one; of more only the range."""
@@ -26,11 +29,50 @@ def moment(session: Session, service: Service, unicode: bool) -> list[Line]:
 
     Waits for the derivation, which has a budget of its own.
     """
+    rows = check_rows(session, service)
     made = card_for(session, service, unicode)
     if made.pending:
         service.wait()
         made = card_for(session, service, unicode)
-    return [session.where(), *card(made), *written(session), *others(session, made), *looks.displayed(session)]
+    shown = of_input(session, rows, made.extra.get("position"))
+    return [
+        session.where(),
+        *card(made),
+        *checks(shown),
+        *written(session),
+        *others(session, made),
+        *looks.displayed(session),
+    ]
+
+
+def check_rows(session: Session, service: Service) -> tuple[CheckRow, ...]:
+    """The check of what the current Moment does, made in the service's thread within its budget."""
+    recording, node, phase = session.recording, session.here, session.cursor.phase
+    if session.timeline.is_seed(session.cursor):
+        return ()
+
+    def work() -> tuple[CheckRow, ...]:
+        from bptui.symbolic.check import check_node, check_update
+
+        return check_update(recording, node) if phase == "update" else check_node(recording, node)
+
+    key = (node.id, recording.step, phase == "update")
+    service.request_checks(key, work)
+    service.wait()
+    found = service.peek_checks(key)
+    if not isinstance(found, tuple):
+        return ()
+    session.failed |= {node.id} if any(row.verdict == "FAIL" for row in found) else set()
+    return tuple(row for row in found if (row.row == "forward") == (phase == "forward"))
+
+
+def of_input(session: Session, rows: Sequence[CheckRow], position: int | None) -> list[CheckRow]:
+    """The rows that belong to the input on the card, and whatever is wrong with the others."""
+    op = session.here.op
+    if position is None or op is None:
+        return list(rows)
+    name = op.input_names[position]
+    return [row for row in rows if row.input == name or row.verdict == "FAIL"]
 
 
 def card(made: Card) -> list[Line]:
@@ -39,35 +81,39 @@ def card(made: Card) -> list[Line]:
     about += [(f"  element {made.element}", "text")] if made.element else []
     rows = [line("  ", *made.title, *about)]
     if made.definition:
-        rows.append(_labelled((("definition", "dim"),), made.definition))
+        rows.append(_labelled(_dim("definition"), made.definition))
     rows += [_labelled(label, formula, note) for label, formula, note in made.rules]
     rows += equation(made.equation) if made.equation is not None else []
     rows += table(made.table) if made.table is not None else []
     rows += [_labelled(label, text) for label, text in made.lines]
-    return rows + checks(made)
+    return rows
 
 
-def _labelled(label: Sequence[tuple[str, str]], text: Line, note: Line = ()) -> Line:
-    used = sum(len(part[0]) for part in label)
-    return line("  ", *label, " " * max(1, LABEL - used), *text, *(["   ", *note] if note else []))
+def _labelled(label: Line, text: Line, note: Line = ()) -> Line:
+    after: Line = (Span("   "), *note) if note else ()
+    return line("  ", *label, " " * max(1, LABEL - len(plain(label))), *text, *after)
+
+
+def _dim(label: str) -> Line:
+    return (Span(label, "dim"),)
 
 
 def equation(made: Equation) -> list[Line]:
     """`upstream × local = downstream`: the symbols, then the numbers, then what is to be said of each."""
-    shown = numbers.together(made.numbers)
-    styles = ("gradient", "text bold", "gradient")
+    shown = [numbers.significant(x) for x in made.numbers]
+    styles: tuple[str, ...] = ("gradient", "text bold", "gradient")
     filled = [(((text, style),)) for text, style in zip(shown, styles, strict=True)]
     notes = [note for note in made.notes if note]
     rows = [
-        _labelled((("chain rule", "dim"),), _times(made.symbols)),
-        _labelled((("numbers", "dim"),), _times([line(*part) for part in filled])),
+        _labelled(_dim("chain rule"), _times(made.symbols)),
+        _labelled(_dim("numbers"), _times([line(*part) for part in filled])),
     ]
-    said: list[object] = []
+    said: list[Part] = []
     for note in notes:
         said += [*(["; "] if said else []), *_stripped(note)]
     if made.partial:
         said += ["; ", (made.partial, "kink")]
-    return [*rows, line("  ", " " * LABEL, *said)] if said else rows  # type: ignore[arg-type]  # spans and strings
+    return [*rows, line("  ", " " * LABEL, *said)] if said else rows
 
 
 def _stripped(spans: Line) -> Line:
@@ -82,7 +128,7 @@ def _times(three: Sequence[Line]) -> Line:
 
 def table(made: Table) -> list[Line]:
     """A sum of products, term by term, and what becomes of it."""
-    rows = [_labelled((("terms", "dim"),), line(*_heads(made.columns)))]
+    rows = [_labelled(_dim("terms"), line(*_heads(made.columns)))]
     rows += [_term(term) for term in made.head]
     if made.elided:
         rows.append(line("    … ", (f"{made.elided} more terms", "dim")))
@@ -94,38 +140,44 @@ def table(made: Table) -> list[Line]:
     return [*rows, line("  ", *made.result, " = ", (_n(made.total), "value bold"), *partial)]
 
 
-def _heads(columns: Sequence[Line]) -> list[object]:
-    said: list[object] = []
+def _heads(columns: Sequence[Line]) -> list[Part]:
+    said: list[Part] = []
     for column in columns:
         said += [*([", "] if said else []), *column]
     return said
 
 
 def _term(term: Term) -> Line:
-    said: list[object] = [(f"    {term.index}:  ", "dim")]
+    said: list[Part] = [(f"    {term.index}:  ", "dim")]
     for i, (symbol, number) in enumerate(term.factors):
         said += [*([" × "] if i else []), *symbol, f" {_n(number)}"]
     if len(term.factors) > 1:
         said.append(f" = {_n(term.product)}")
-    return line(*said, (f"  sum {_n(term.running)}", "dim"))  # type: ignore[arg-type]  # spans and strings
+    return line(*said, (f"  sum {_n(term.running)}", "dim"))
 
 
 def _n(x: float) -> str:
     return numbers.significant(x)
 
 
-def checks(made: Card) -> list[Line]:
-    """One line: what agrees; then one for each row that does not."""
-    if not made.checks:
-        return []
-    bad = [row for row in made.checks if row.verdict in ("FAIL", "KINK")]
-    said: list[object] = []
-    for row in made.checks:
+def checks(found: Sequence[CheckRow]) -> list[Line]:
+    """One line for each row that does not agree, and one for all that do."""
+    bad = [row for row in found if row.verdict in ("FAIL", "KINK")]
+    said: list[Part] = []
+    for row in found:
         if row not in bad:
             mark = MARKS.get(row.verdict, (f"{row.verdict} ", "dim"))
             said += [*(["  "] if said else []), mark, row.row]
-    rows = [line("  ", (row.verdict, MARKS[row.verdict][1]), f" {row.row}  {row.note}") for row in bad]
-    return [*rows, *([_labelled((("check", "dim"),), line(*said))] if said else [])]  # type: ignore[arg-type]
+    return [*map(trouble, bad), *([_labelled(_dim("check"), line(*said))] if said else [])]
+
+
+def trouble(row: CheckRow) -> Line:
+    """A FAIL or a KINK in full: where, both numbers, how far apart, and the likely cause."""
+    name = f"{row.node}{f' by {row.input}' if row.input else ''}{numbers.index(row.at or ())}"
+    pair = f"got {numbers.significant(row.got, 9)}, expected {numbers.significant(row.expected, 9)}"
+    error = f"error {numbers.significant(row.error, 3)}, allowed {numbers.significant(row.tolerance, 3)}"
+    mark = MARKS.get(row.verdict, (row.verdict, "dim"))
+    return line("  ", mark, f"{row.row} of {name}: {pair}; {error}", f"; {row.note}" if row.note else "")
 
 
 def written(session: Session) -> list[Line]:
@@ -147,7 +199,7 @@ def written(session: Session) -> list[Line]:
     return rows
 
 
-def _numbers(name: str, node: Node, array: looks.Array, style: str, partial: str) -> list[Line]:
+def _numbers(name: str, node: Node, array: Array, style: str, partial: str) -> list[Line]:
     title = line("  ", (name, f"{style} bold"), (f" {numbers.shape(node.shape)}", "dim"), (partial, "kink"))
     if array.size > FEW:
         return [line(*title, "  ", *looks.extent(array, style))]
