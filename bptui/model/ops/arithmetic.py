@@ -64,7 +64,7 @@ def _pow_vjp(emit: Emit, g: Array, a: Array, b: Array, y: Array, da: Array | Non
     if da is not None:
         emit(_pow_base, g, a, b, da)
     if db is not None:
-        emit(_pow_exponent, g, a, y, db)
+        emit(_pow_exponent, g, a, b, y, db)
 
 
 def _pow_base(g: Array, a: Array, b: Array, d: Array) -> None:
@@ -72,9 +72,9 @@ def _pow_base(g: Array, a: Array, b: Array, d: Array) -> None:
     d[...] = np.where(b == 0, 0, g * b * np.power(a, b - 1))
 
 
-def _pow_exponent(g: Array, a: Array, y: Array, d: Array) -> None:
-    """d = g·y·log(a), and 0 where y is 0 (0^b does not move with b > 0: PyTorch's rule)."""
-    d[...] = np.where(y == 0, 0, g * y * np.log(a))
+def _pow_exponent(g: Array, a: Array, b: Array, y: Array, d: Array) -> None:
+    """d = g·y·log(a), and 0 where a is 0 and b is not negative (PyTorch's rule)."""
+    d[...] = np.where((a == 0) & (b.real >= 0), 0, g * y * np.log(a))
 
 
 def _maximum(emit: Emit, a: Array, b: Array, y: Array) -> None:
@@ -269,7 +269,7 @@ OPS = (
         "a to the power b, both tensors; see `power` for a fixed exponent.",
         symbol="{0} ** {1}",
         hint={"a": "b*a**(b - 1)", "b": "y*log(a)"},
-        convention="the gradient of a is 0 where b = 0, the gradient of b is 0 where a**b = 0",
+        convention="the gradient of a is 0 where b = 0, the gradient of b is 0 where a = 0 and b >= 0",
     ),
     binary(
         "maximum",

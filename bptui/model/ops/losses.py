@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, Signature
-from bptui.model.ops.classes import OPS as _CLASSES
 from bptui.model.ops.common import (
     at,
     choice,
@@ -340,5 +339,4 @@ OPS = (
         analytic=False,
         convention="the derivative at the margin is 0; the mean over all elements",
     ),
-    *_CLASSES,
 )

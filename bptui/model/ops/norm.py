@@ -130,7 +130,6 @@ COMPOSITES = (
         _batch_norm,
         "Each channel (axis 1) with mean 0 and variance 1 over the batch, then scaled and shifted.",
         {"eps": EPS, "training": Attribute(True, flag)},
-        fixed=("running_mean", "running_var"),
         convention="in training the batch's own variance, divided by N, is used; eps is inside the root",
     ),
     Composite(

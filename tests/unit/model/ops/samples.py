@@ -1,5 +1,5 @@
-"""Uses of every operation, in shapes that tell mistakes apart: all sizes distinct, both signs, broadcasting, size 1, 0-d,
-empty, negative axes. The reference has PyTorch's numbers for some; these are for laws."""
+"""Uses of every operation, in shapes that tell mistakes apart: all sizes distinct, both signs, broadcasting, size 1,
+0-d, empty, negative axes. The reference has PyTorch's numbers for some; these are for laws."""
 
 from __future__ import annotations
 

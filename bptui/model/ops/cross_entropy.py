@@ -1,0 +1,220 @@
+"""The cross-entropy of softmax(logits): with class numbers, or with probabilities of the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, Signature
+from bptui.model.ops.classes import (
+    ATTRIBUTES,
+    ClassIndices,
+    class_axis,
+    classes_last,
+    column,
+    label_bounds,
+    label_places,
+    labels_shape,
+    reduce_terms,
+    reduction_scale,
+    subtract_at,
+    target_last,
+    term_weights,
+    terms_for,
+)
+from bptui.model.ops.common import complex_step, literal, over, real, require_equal
+
+_SMOOTHING = Attribute(0.0, real(0, 1))
+
+
+def _log_softmax(emit: Emit, z: Array, shifted: Array, p: Array) -> Array:
+    """Emit shifted = z - max z and p = softmax(z); returns the (samples,) logarithms of Σ exp(shifted)."""
+    top = emit.temp((len(z), 1))
+    sums = emit.temp((len(z), 1))
+    if complex_step(emit):
+        emit(_real_max, z, top)
+    else:
+        emit(np.maximum.reduce, z, 1, None, top, True)
+    emit(np.subtract, z, top, shifted)
+    emit(np.exp, shifted.reshape(-1), p.reshape(-1))
+    emit(np.add.reduce, p, 1, None, sums, True)
+    emit(np.divide, p, sums, p)
+    logs = emit.temp((len(z),))
+    emit(np.log, sums.reshape(-1), logs)
+    return logs
+
+
+def _real_max(z: Array, top: Array) -> None:
+    top[...] = z.real.max(1, keepdims=True)
+
+
+# -------------------------------------------------------------------------------------------------------- cross entropy
+def _cross_entropy_definition(signature: Signature) -> str:
+    use = ClassIndices(signature, "logits")
+    smoothing = signature["label_smoothing"]
+    log = f"log(sum(exp({use.at('k')}){over(['k'])}))"
+    if not smoothing:
+        return use.reduced(f"{log} - {use.at(use.label)}")
+    number = literal(smoothing)
+    spread = f"{number}*sum({use.at('k')}{over(['k'])})/K"
+    return use.reduced(f"{log} - (1 - {number})*{use.at(use.label)} - {spread}")
+
+
+def _cross_entropy_variant(shapes: Sequence[Shape], attributes: Attributes) -> str | None:
+    """Probabilities in the place of labels are told by their shape, as in PyTorch."""
+    return "soft_cross_entropy" if len(shapes) == 2 and shapes[1] == shapes[0] else None
+
+
+def _cross_entropy(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
+    logits, labels = inputs
+    z = classes_last(emit, logits, class_axis(attributes, logits.shape))
+    samples, classes = z.shape
+    if not classes or not samples:
+        emit(np.copyto, out, emit.const(reduction_scale(attributes, samples) * 0.0))
+        return None
+    shifted, p, terms = emit.temp(z.shape), emit.temp(z.shape), terms_for(emit, out, attributes, samples)
+    logs = _log_softmax(emit, z, shifted, p)
+    places = label_places(emit, labels, classes)
+    smoothing = attributes["label_smoothing"]
+    emit(shifted.reshape(-1).take, places, None, terms, "clip")
+    if smoothing:
+        emit(np.multiply, terms, emit.const(1 - smoothing), terms)
+        means = emit.temp((samples,))
+        emit(np.add.reduce, shifted, 1, None, means)
+        emit(np.multiply, means, emit.const(smoothing / classes), means)
+        emit(np.add, terms, means, terms)
+    emit(np.subtract, logs, terms, terms)
+    reduce_terms(emit, terms, out, attributes)
+    return p, places
+
+
+def _cross_entropy_vjp(
+    emit: Emit,
+    upstream: Array,
+    inputs: Sequence[Array],
+    out: Array,
+    attributes: Attributes,
+    into: Sequence[Array | None],
+    saved: Any,
+) -> None:
+    if into[0] is None or saved is None:
+        return
+    p, places = saved
+    axis = class_axis(attributes, into[0].shape)
+    d, copy = target_last(emit, into[0], axis)
+    weight = term_weights(emit, upstream, attributes, len(p))
+    smoothing = attributes["label_smoothing"]
+    if smoothing:
+        emit(np.subtract, p, emit.const(smoothing / p.shape[1]), d)
+        emit(np.multiply, d, column(weight), d)
+        less = emit.temp(weight.shape)
+        emit(np.multiply, weight, emit.const(1 - smoothing), less)
+        emit(subtract_at, d, places, less)
+    else:
+        line, flat_p = (d.reshape(-1), p.reshape(-1)) if not weight.ndim else (d, p)
+        emit(np.multiply, flat_p, column(weight), line)
+        emit(subtract_at, d, places, weight)
+    if copy is not None:
+        emit(np.copyto, copy, d.reshape(copy.shape))
+
+
+# --------------------------------------------------------------------------------------------------- soft cross entropy
+def _soft_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    require_equal(("logits", "target"), shapes)
+    axis = class_axis(attributes, shapes[0])
+    return shapes[0][:axis] + shapes[0][axis + 1 :] if attributes["reduction"] == "none" else ()
+
+
+def _soft_definition(signature: Signature) -> str:
+    use = ClassIndices(signature, "logits")
+    bound = next(letter for letter in "lmnop" if letter not in use.samples)
+    log = f"log(sum(exp({use.at(bound)}){over([bound])}))"
+    target, smoothing = use.at("k", "target"), signature["label_smoothing"]
+    if smoothing:
+        target = f"((1 - {literal(smoothing)})*{target} + {literal(smoothing)}/K)"
+    return use.reduced(f"sum({target}*({log} - {use.at('k')}){over(['k'])})")
+
+
+def _soft(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
+    axis = class_axis(attributes, inputs[0].shape)
+    z, t = (classes_last(emit, array, axis) for array in inputs)
+    samples, classes = z.shape
+    if not classes or not samples:
+        emit(np.copyto, out, emit.const(reduction_scale(attributes, samples) * 0.0))
+        return None
+    smoothing = attributes["label_smoothing"]
+    if smoothing:
+        smooth = emit.temp(t.shape)
+        emit(np.multiply, t, emit.const(1 - smoothing), smooth)
+        emit(np.add, smooth, emit.const(smoothing / classes), smooth)
+        t = smooth
+    shifted, p, terms = emit.temp(z.shape), emit.temp(z.shape), terms_for(emit, out, attributes, samples)
+    logs = _log_softmax(emit, z, shifted, p)
+    emit(np.subtract, logs[:, None], shifted, shifted)  # -log p from here on
+    product_ = emit.temp(z.shape)
+    emit(np.multiply, t, shifted, product_)
+    emit(np.add.reduce, product_, 1, None, terms)
+    reduce_terms(emit, terms, out, attributes)
+    return t, p, shifted
+
+
+def _soft_vjp(
+    emit: Emit,
+    upstream: Array,
+    inputs: Sequence[Array],
+    out: Array,
+    attributes: Attributes,
+    into: Sequence[Array | None],
+    saved: Any,
+) -> None:
+    if saved is None:
+        return
+    t, p, surprise = saved
+    axis = class_axis(attributes, inputs[0].shape)
+    weight = term_weights(emit, upstream, attributes, len(p))
+    if into[0] is not None:
+        d, copy = target_last(emit, into[0], axis)
+        sums = emit.temp((len(p), 1))
+        emit(np.add.reduce, t, 1, None, sums, True)  # 1 for probabilities, but nobody has to give those
+        emit(np.multiply, p, sums, d)
+        emit(np.subtract, d, t, d)
+        emit(np.multiply, d, column(weight), d)
+        if copy is not None:
+            emit(np.copyto, copy, d.reshape(copy.shape))
+    if into[1] is not None:
+        d, copy = target_last(emit, into[1], axis)
+        emit(np.multiply, surprise, column(weight), d)
+        emit(np.multiply, d, emit.const(1 - attributes["label_smoothing"]), d)
+        if copy is not None:
+            emit(np.copyto, copy, d.reshape(copy.shape))
+
+
+OPS = (
+    Op(
+        "cross_entropy",
+        ("logits", "labels"),
+        _cross_entropy_definition,
+        labels_shape("logits"),
+        _cross_entropy,
+        _cross_entropy_vjp,
+        "The cross-entropy of softmax(logits) with class numbers; probabilities in their place are taken, too.",
+        {**ATTRIBUTES, "label_smoothing": _SMOOTHING},
+        indices=("labels",),
+        convention="the mean over samples; the classes are axis 1 (of a vector: axis 0) unless `axis` says otherwise",
+        variant=_cross_entropy_variant,
+        bounds=label_bounds("logits"),
+    ),
+    Op(
+        "soft_cross_entropy",
+        ("logits", "target"),
+        _soft_definition,
+        _soft_shape,
+        _soft,
+        _soft_vjp,
+        "The cross-entropy of softmax(logits) with probabilities of the classes.",
+        {**ATTRIBUTES, "label_smoothing": _SMOOTHING},
+        convention="the mean over samples; the classes are axis 1 (of a vector: axis 0) unless `axis` says otherwise",
+    ),
+)
