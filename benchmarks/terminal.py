@@ -52,7 +52,10 @@ def start(times: int) -> list[tuple[str, str]]:
     ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
     return [
         ("first frame of bptui run xor / bare Textual app", f"{ratio:.2f}x   (goal <= 1.2)"),
-        ("    medians", f"{statistics.median(ours) * 1e3:.0f} ms / {statistics.median(theirs) * 1e3:.0f} ms, {times} pairs"),
+        (
+            "    medians",
+            f"{statistics.median(ours) * 1e3:.0f} ms / {statistics.median(theirs) * 1e3:.0f} ms, {times} pairs",
+        ),
     ]
 
 
@@ -78,7 +81,10 @@ def step(columns: int, rows: int, count: int) -> list[tuple[str, str]]:
     return [
         (f"bytes per s / what the changed cells take, {size}", f"{statistics.median(ratios):.2f}x   (goal <= 1.3)"),
         ("    medians", f"{statistics.median(sizes):.0f} bytes for {statistics.median(cells):.0f} cells"),
-        (f"key to last byte, {size}", f"p50 {quantile(delays, 0.5):.1f} ms, p95 {quantile(delays, 0.95):.1f} ms   (goal p95 <= 15)"),
+        (
+            f"key to last byte, {size}",
+            f"p50 {quantile(delays, 0.5):.1f} ms, p95 {quantile(delays, 0.95):.1f} ms   (goal p95 <= 15)",
+        ),
         (f"lag after holding s at 30 Hz for 3 s, {size}", f"{lag:.0f} ms   (goal <= 60)"),
     ]
 

@@ -40,7 +40,9 @@ class Terminal:
         self.sent = bytearray()
         self._unread = bytearray()
         self.status: int | None = None
-        environment = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES", "TEXTUAL_THEME")}
+        environment = {
+            k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES", "TEXTUAL_THEME")
+        }
         environment |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"} | dict(env or {})
         self.started = self.last_byte = time.perf_counter()
         self.pid, self.fd = pty.fork()
@@ -52,7 +54,9 @@ class Terminal:
     def __enter__(self) -> Terminal:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def read(self, seconds: float) -> bytes:
@@ -174,7 +178,9 @@ def _style_bytes(old: Char | None, new: Char) -> int:
     weights = ("bold", "italics", "underscore", "strikethrough", "reverse")
     if old is None or any(getattr(old, w) and not getattr(new, w) for w in weights):
         codes, old = ["0"], None
-    codes += [code for w, code in zip(weights, "13497", strict=True) if getattr(new, w) and not (old and getattr(old, w))]
+    codes += [
+        code for w, code in zip(weights, "13497", strict=True) if getattr(new, w) and not (old and getattr(old, w))
+    ]
     for ground, base in (("fg", 30), ("bg", 40)):
         colour = getattr(new, ground)
         if colour != (getattr(old, ground) if old else "default"):

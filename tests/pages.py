@@ -1,0 +1,71 @@
+"""docs/operations.md, made from the rows: `python -m tests.pages > docs/operations.md`; a test compares.
+
+The backward rules on that page are derived by SymPy while it is made, from the definitions beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bptui.model import ops
+from bptui.model.ops.base import Composite, Op
+from bptui.model.spans import plain
+from bptui.symbolic.define import define
+from bptui.symbolic.derive import derive
+from bptui.symbolic.printing import definition, to_spans
+
+from .unit.model.ops.executor import attributes_of
+from .unit.model.ops.samples import Use, uses
+
+HEAD = """\
+# Operations
+
+Made from the rows in `bptui/model/ops/` by `python -m tests.pages > docs/operations.md`; a test compares. The definition is what
+the row says ([definitions.md](definitions.md)); the backward rules are what SymPy derived from it while this page was made, with `G` for ∂L/∂y,
+at the ranks of one example. Conventions are PyTorch's.
+"""
+
+
+def call(row: Op | Composite) -> str:
+    """`mse(prediction, target, reduction="mean")`."""
+    inputs = [f"{name[:-1]}=None" if name.endswith("?") else name for name in row.inputs]
+    given = [n if a.required else f"{n}={a.default!r}" for n, a in row.attributes.items()]
+    return f"{row.name}({', '.join([*inputs, *given])})"
+
+
+def derivation(row: Op, use: Use) -> Iterator[str]:
+    """The definition at the example's ranks and the rule of each input that has a gradient."""
+    given = {name: value for name, value in use.attributes.items() if name in row.attributes}
+    signature = row.signature(use.shapes, attributes_of(row, given))
+    yield plain(definition(define(signature, row).statements))
+    for position, name in enumerate(row.input_names[: len(use.shapes)]):
+        if row.differentiable(position):
+            derived = derive(signature, name, row)
+            index = ",".join(str(q) for q in derived.q)
+            yield f"∂L/∂{name}{f'[{index}]' if index else ''} = {plain(to_spans(derived.vjp_shown))}"
+
+
+def page() -> str:
+    """docs/operations.md."""
+    examples: dict[str, Use] = {}
+    for use in uses():
+        best = examples.get(use.row.name)
+        if best is None or (min(map(len, best.shapes), default=0) == 0 and all(use.shapes)):
+            examples[use.row.name] = use
+    lines = [HEAD]
+    for title, rows in (
+        ("Primitives", ops.OPS),
+        ("Composites: graphs of primitives, folded to one card", ops.COMPOSITES),
+    ):
+        lines.append(f"## {title}\n")
+        for row in rows.values():
+            lines.append(
+                f"### {call(row)}\n\n{row.doc}" + (f" Convention: {row.convention}." if row.convention else "") + "\n"
+            )
+            if isinstance(row, Op):
+                lines.append("\n".join(f"    {line}" for line in derivation(row, examples[row.name])) + "\n")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(page(), end="")
