@@ -120,6 +120,8 @@ def _panel(session: Any, box: layout.Box, look: Look, ui: Ui) -> tuple[list[Line
             if ui.defect:
                 raise RuntimeError(ui.defect)
             return list(module.lines(session, box.width, box.height, look, ui.card)), left, right
+        if box.panel == layout.NETWORK and session.view.mode == "neurons":  # its last line is the equation
+            return list(module.lines(session, box.width, box.height, look, ui.card)), left, right
         return list(module.lines(session, box.width, box.height, look)), left, right
     except Exception as defect:
         text = f"this panel failed: {type(defect).__name__}: {defect}"

@@ -14,6 +14,7 @@ from bptui.model import numbers
 from bptui.model.spans import Line, Span, plain
 from bptui.screens.look import Look, crop, length, to_ascii
 from bptui.screens.panels import band, present
+from bptui.screens.panels.band import kind_of_symbol
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.text import wrap
 from bptui.symbolic.types import Card, CheckRow
@@ -278,6 +279,8 @@ def _central(card: Card) -> tuple[list[tuple[Line, Line]], list[tuple[Line, Line
         )
         if not mine or (n and not central):
             break
+        if update and not plain(text).startswith(name):
+            text = (*(Span(s.text, kind_of_symbol(text[-1:])) for s in label), Span(" = "), *text)
         central.append((label, text))
     return central, list(card.lines[len(central) :])
 
@@ -287,9 +290,9 @@ def _dim(spans: Line) -> Line:
 
 
 def _shorter(note: Line) -> list[Line]:
-    """The note, then the note without what is after its first comma, then without ` by …`."""
+    """The note, then without what is after its first comma, then without ` by …` or ` in …`: how, but not that, may go."""
     text = plain(note)
-    cuts = [len(text), text.find(","), text.find(" by ")]
+    cuts = [len(text), text.find(","), text.find(" by "), text.find(" in ")]
     return [crop(note, 0, cut) for n, cut in enumerate(cuts) if (cut > 0 or n == 0)]
 
 

@@ -268,7 +268,7 @@ def _map(made: list[Quantity], page: Page, width: int, height: int, look: Look, 
             Span(numbers.field(heat.largest(main.array)).strip(), "dim"),
         )
         free = width - 1 - length(first) - length(scale)
-        first = (*first, Span(" " * free), *scale) if free >= 2 else first
+        first = (*first, Span(" " * free), *scale) if free >= 1 else first
     return [first, *_mapped(main, page, width, height - 1, look, warning)]
 
 
