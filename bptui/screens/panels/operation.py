@@ -290,7 +290,7 @@ def _dim(spans: Line) -> Line:
 
 
 def _shorter(note: Line) -> list[Line]:
-    """The note, then without what is after its first comma, then without ` by …` or ` in …`: how, but not that, may go."""
+    """The note, then without what is after its first comma, then without ` by …` or ` in …`: only how, not that."""
     text = plain(note)
     cuts = [len(text), text.find(","), text.find(" by "), text.find(" in ")]
     return [crop(note, 0, cut) for n, cut in enumerate(cuts) if (cut > 0 or n == 0)]
