@@ -22,6 +22,8 @@ from bptui.model.spans import plain as text_of
 from bptui.symbolic.service import Service
 
 PROMPT = "(bptui) "
+CHANGES = ("select", "by", "raw")
+"""Commands that change what is to be told of the same Moment: it is told again."""
 
 
 class Plain:
@@ -56,6 +58,9 @@ class Plain:
             return
         for row in reply.lines:
             self.write(text_of(row).rstrip())
+        command, _ = commands.split(text)
+        if command is not None and command.word in CHANGES and reply.ok:
+            self.announce()
 
     def own(self, word: str, argument: str) -> Reply:
         """The commands that are the front end's."""

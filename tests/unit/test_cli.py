@@ -1,0 +1,366 @@
+"""The shell: what it prints, where, with which exit code; and that every bad word is one line on stderr and a 2."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bptui import cli
+from bptui.arguments import PARTS, parser
+from bptui.model import ops
+from bptui.model.network import examples
+
+ROOT = Path(__file__).parents[2]
+DARTS = ["L = (y - w*x - b)**2", "x=2", "y=2", "w=0.5", "b=0.1"]
+
+
+def run(capsys, *argv: str) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    code = cli.main(argv)
+    done = capsys.readouterr()
+    return code, done.out, done.err
+
+
+def result(capsys, *argv: str):
+    """The JSON that a command printed."""
+    code, out, err = run(capsys, *argv)
+    assert (code, err) == (0, "")
+    return json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+# trace
+
+
+def test_a_formula_is_traced(capsys):
+    found = result(capsys, "trace", "--json", "--formula", *DARTS)
+    assert found["format"] == 1
+    assert found["target"] == "formula"
+    assert found["dtype"] == "float64"
+    assert found["losses"] == pytest.approx([0.81])
+    assert found["step"]["index"] == 0
+    assert found["step"]["grads"]["w"] == pytest.approx(-3.6)
+    assert found["step"]["values"]["L"] == pytest.approx(0.81)
+    assert found["step"]["updates"] == {}
+    assert found["parameters"] == {}
+    assert {"x", "y", "w", "b", "L", "t1"} <= set(found["step"]["values"])
+
+
+def test_options_may_stand_anywhere(capsys):
+    one = result(capsys, "trace", "--formula", *DARTS, "--train", "w,b", "--lr", "0.05", "--json")
+    two = result(capsys, "trace", "x=2", "--lr", "0.05", "y=2", "--json", "w=0.5", "--train", "w,b", "b=0.1",
+                 "--formula", DARTS[0])  # fmt: skip
+    one["step"]["values"] = dict(sorted(one["step"]["values"].items()))
+    assert one["losses"] == two["losses"]
+    assert one["step"]["updates"]["w"]["before"] == 0.5
+    assert one["step"]["updates"]["w"]["after"] == pytest.approx(0.5 + 0.05 * 3.6)
+    assert one["parameters"]["b"] == pytest.approx(0.1 + 0.05 * 1.8)
+
+
+def test_a_network_is_traced_by_its_public_names(capsys):
+    found = result(capsys, "trace", "xor", "--json", "--steps", "5", "--at", "3")
+    assert found["target"] == "xor"
+    assert len(found["losses"]) == 5
+    assert found["step"]["index"] == 3
+    names = {"x", "y", "layer1.weight", "layer1.bias", "layer1.z", "layer1.a", "layer2.z", "prediction", "loss"}
+    assert names <= set(found["step"]["values"])
+    assert found["step"]["values"]["loss"] == found["losses"][3]
+    assert found["step"]["values"]["prediction"] == found["step"]["values"]["layer2.z"]
+    assert np.shape(found["step"]["grads"]["layer1.weight"]) == (2, 8)
+    assert set(found["parameters"]) == {"layer1.weight", "layer1.bias", "layer2.weight", "layer2.bias"}
+    last = result(capsys, "trace", "xor", "--json", "--steps", "5", "--at", "4")
+    assert last["parameters"] == found["parameters"]
+    assert last["step"]["updates"]["layer1.bias"]["after"] == found["parameters"]["layer1.bias"]
+
+
+def test_numbers_that_are_not_finite_are_strings(capsys):
+    found = result(capsys, "trace", "--json", "--formula", "a = log(x)\nb = 0*a\nL = sum(b)", "x=[0, 1]")
+    assert found["step"]["values"]["a"] == ["-inf", 0.0]
+    assert found["step"]["values"]["b"] == ["nan", 0.0]
+    assert found["losses"] == ["nan"]
+
+
+def test_trace_for_a_reader(capsys):
+    code, out, _ = run(capsys, "trace", "xor", "--steps", "3")
+    assert code == 0
+    assert "layer1.z (4,8) = affine(x, layer1.weight, layer1.bias)" in out
+    assert "loss 0.866838 at training step 0" in out
+    assert run(capsys, "trace", "xor", "--ascii")[1].isascii()
+
+
+def test_values_from_files(capsys, tmp_path):
+    (tmp_path / "v.json").write_text('{"x": 2, "y": 2, "b": 0.1}')
+    np.savez(tmp_path / "v.npz", x=2.0, y=2.0, b=0.1)
+    for name in ("v.json", "v.npz"):
+        found = result(capsys, "trace", "--json", "--values", str(tmp_path / name), "--formula", DARTS[0], "w=0.5")
+        assert found["losses"] == pytest.approx([0.81])
+
+
+# check, examples, info, explain
+
+
+def test_check_is_ok_and_says_so(capsys):
+    found = result(capsys, "check", "xor", "--json")
+    assert found["ok"] is True
+    assert sum(found["counts"].values()) == len(found["checks"])
+    keys = {"node", "op", "input", "row", "verdict", "error", "tolerance", "at", "got", "expected", "note"}
+    assert all(set(row) == keys for row in found["checks"])
+    code, out, _ = run(capsys, "check", "--formula", *DARTS)
+    assert code == 0
+    assert out.splitlines()[-1].startswith("formula: ok")
+
+
+def test_a_wrong_derivative_fails_with_its_place_and_exit_code(capsys, monkeypatch):
+    right = ops.OPS["tanh"]
+
+    def wrong(emit, upstream, inputs, out, attributes, into, saved):
+        right.vjp(emit, upstream, inputs, out, attributes, into, saved)
+        emit(np.negative, into[0], out=into[0])
+
+    monkeypatch.setattr(ops, "OPS", {**ops.OPS, "tanh": replace(right, vjp=wrong)})
+    code, out, _ = run(capsys, "check", "--formula", "h = tanh(x)\nL = sum(h**2)", "x=[0.5, 1]")
+    assert code == 1
+    assert "FAIL" in out
+    assert "h by x[" in out
+
+
+def test_the_list_of_examples(capsys):
+    _, out, _ = run(capsys, "examples")
+    assert [line.split()[0] for line in out.splitlines()] == [name for name, _ in examples()]
+
+
+def test_info_names_versions_and_limits(capsys):
+    code, out, _ = run(capsys, "info")
+    assert code == 0
+    for word in ("numpy", "sympy", "textual", "python", "terminal", "limits", "threads"):
+        assert word in out
+    assert run(capsys, "--info")[1] == out
+
+
+@pytest.mark.parametrize("argv", [(), ("--help",), ("-h",), ("help",)])
+def test_a_newcomer_is_told_what_there_is(capsys, argv):
+    code, out, _ = run(capsys, *argv)
+    assert code == 0
+    assert all(f"bptui {name}" in out for name in PARTS)
+
+
+@pytest.mark.parametrize("command", PARTS)
+def test_every_command_has_help(capsys, command):
+    code, out, _ = run(capsys, command, "--help")
+    assert code == 0
+    assert out.startswith("usage:")
+    assert parser(command).description == PARTS[command]
+
+
+# batch
+
+
+def test_batch_runs_commands_prints_and_goes(capsys):
+    code, out, err = run(capsys, "eval", *DARTS, "--batch", "-ex", "goto end", "-ex", "why w")
+    assert (code, err) == (0, "")
+    assert "∂L/∂w = -3.6" in out
+
+
+def test_scripts_and_commands_run_in_their_order(capsys, tmp_path):
+    (tmp_path / "a.gdb").write_text("# to the loss\ngoto loss\n\nprint loss\n")
+    code, out, _ = run(capsys, "run", "xor", "--batch", "-ex", "print 1+1", "-x", str(tmp_path / "a.gdb"), "-ex",
+                       "print 2+2")  # fmt: skip
+    assert code == 0
+    places = [out.index(text) for text in ("1+1 = 2", "loss = 0.866838", "2+2 = 4")]
+    assert places == sorted(places)
+
+
+def test_batch_stops_at_the_first_wrong_command(capsys):
+    code, out, err = run(capsys, "run", "xor", "--batch", "-ex", "print 1", "-ex", "nosuch", "-ex", "print 2")
+    assert code == 2
+    assert "print" not in out
+    assert "1 = 1" in out
+    assert "2 = 2" not in out
+    assert err.startswith("bptui: error: nosuch:")
+
+
+# bad input: exit 2, one line
+
+
+BAD = [
+    (["nosuch"], "is not a command"),
+    (["xor"], "bptui run xor"),
+    (["rnu", "xor"], "did you mean 'run'"),
+    (["learn"], "not part of this version"),
+    (["run"], "is missing"),
+    (["run", "xorr"], "did you mean 'xor'"),
+    (["run", "xor", "xor-stuck"], "one argument too many"),
+    (["run", "xor", "--plian"], "did you mean '--plain'"),
+    (["run", "xor", "--theme", "drak"], "did you mean 'dark'"),
+    (["run", "xor", "--theme"], "expected one argument"),
+    (["run", "/nonexistent/a.toml"], "no such file"),
+    (["run", "/"], "folder"),
+    (["run", "x" * 5000], "neither an example nor a file"),
+    (["run", "a\0b"], "neither an example nor a file"),
+    (["run", "xor", "--batch", "-x", "/nonexistent"], "no such file"),
+    (["run", "xor", "--batch", "-x", "/"], "is a folder"),
+    (["trace", "xor", "--steps", "0"], "1 to 10,000,000"),
+    (["trace", "xor", "--steps", "-5"], "1 to 10,000,000"),
+    (["trace", "xor", "--steps", "99999999999"], "1 to 10,000,000"),
+    (["trace", "xor", "--steps", "x"], "a whole number"),
+    (["trace", "xor", "--at", "1"], "0 to 0, as --steps is 1"),
+    (["trace", "xor", "--steps", "3", "--at", "3"], "0 to 2"),
+    (["trace", "xor", "--at", "-1"], "there is no training step"),
+    (["trace", "xor", "--train", "w"], "belongs to a formula"),
+    (["trace", "xor", "--jsno"], "did you mean '--json'"),
+    (["trace"], "is missing"),
+    (["eval"], "is missing"),
+    (["eval", "L = x", "x"], "is not NAME=VALUE"),
+    (["eval", "L = x", "x="], "is not JSON"),
+    (["eval", "L = x", "x=abc"], "is not JSON"),
+    (["eval", "L = x", "x=" + "[" * 100_000], "is not JSON"),
+    (["eval", "L = x", "x=1", "x=2"], "two values"),
+    (["eval", "L = x", "x=\"a\""], "found"),
+    (["eval", "L = x", "x=null"], "found"),
+    (["eval", "L = sum(x)", "x=[[1,2],[3]]"], "different lengths"),
+    (["eval", "L = sum(x)", "x=[1e999]"], "finite"),
+    (["eval", "L = x", "x=NaN"], "finite"),
+    (["eval", "L = q*x", "x=1"], "q"),
+    (["eval", "L = sgimoid(x)", "x=1"], "did you mean 'sigmoid'"),
+    (["eval", "L = sigmoid(x, x, x)", "x=1"], "sigmoid"),
+    (["eval", "L = sum(x @ y)", "x=[[1,2]]", "y=[[1,2]]"], "(1, 2)"),
+    (["eval", "L = x * 10**10**10", "x=1"], ""),
+    (["eval", "L = " + "x + " * 25_000 + "x", "x=1"], ""),
+    (["eval", "L = " + "(" * 5000 + "x" + ")" * 5000, "x=1"], ""),
+    (["eval", '__import__("os").system("touch /tmp/bptui-was-here")', "x=1"], ""),
+    (["eval", "L = x.__class__", "x=1"], ""),
+    (["eval", "L = x", "x=1", "--train", "q"], "q"),
+    (["eval", "L = x", "x=1", "--train", "1a"], "is not a name"),
+    (["eval", "L = x", "x=1", "--train", "x", "--lr", "-1"], "greater than 0"),
+    (["eval", "L = x", "x=1", "--train", "x", "--lr", "nan"], "greater than 0"),
+    (["eval", "L = x", "x=1", "--train", "x", "--lr", "big"], "a number"),
+    (["eval", "L = x", "--values", "/nonexistent.json"], "no such file"),
+    (["eval", "L = x", "--values", "/nonexistent.npz"], ""),
+    (["eval", "L = x", "--values", "a.csv"], "neither .json nor .npz"),
+    (["eval", "", "x=1"], ""),
+    (["eval", "L = x", "x=[1,2]"], "a single number"),
+    (["explain", "xor"], "is missing"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("argv", "said"), BAD, ids=[" ".join(argv)[:40] for argv, _ in BAD])
+def test_bad_input_is_one_line_and_a_2(capsys, argv, said):
+    if argv[0] in ("run", "eval") and "--batch" not in argv:
+        argv = [*argv, "--batch"]
+    code, out, err = run(capsys, *argv)
+    assert code == 2, out
+    assert out == ""
+    assert err.startswith("bptui: error: ")
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    assert "Traceback" not in err
+    assert len(err) < 600
+    assert said in err
+    assert not Path("/tmp/bptui-was-here").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", ""),
+        (b"\x00\xff\xfe binary", ""),
+        (b"name = ", ""),
+        (b"{not json", ""),
+        (b'nmae = "x"', "did you mean 'name'"),
+        (b"seed = 'x'", "seed"),
+    ],
+)
+def test_a_bad_network_file_is_named(capsys, tmp_path, content, said):
+    path = tmp_path / "net.toml"
+    path.write_bytes(content)
+    code, _, err = run(capsys, "trace", str(path))
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "net.toml" in err
+    assert said in err
+
+
+def test_bad_files_of_values(capsys, tmp_path):
+    (tmp_path / "v.json").write_text("[1, 2]")
+    (tmp_path / "v.npz").write_text("no zip")
+    (tmp_path / "b.json").write_bytes(b"\xff\xfe")
+    for name in ("v.json", "v.npz", "b.json"):
+        code, _, err = run(capsys, "eval", "L = x", "--values", str(tmp_path / name), "--batch")
+        assert code == 2
+        assert err.count("\n") == 1
+
+
+def test_the_same_name_twice(capsys, tmp_path):
+    (tmp_path / "v.json").write_text('{"x": 1}')
+    code, _, err = run(capsys, "eval", "L = x", "x=2", "--values", str(tmp_path / "v.json"), "--batch")
+    assert code == 2
+    assert "two values" in err
+
+
+# as a process
+
+
+def process(*argv: str, stdin: str | None = "", **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "bptui", *argv], input=stdin, capture_output=True, text=True, cwd=ROOT, timeout=60,
+        env={**os.environ, "TERM": "xterm", **environment},
+    )  # fmt: skip
+
+
+def test_a_pipe_chooses_plain_by_itself():
+    done = process("run", "xor", stdin="s\nq\nprint 1\n")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "forward 1/4" in done.stdout
+    assert "forward 2/4" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert "(bptui)" not in done.stdout
+    assert "1 = 1" not in done.stdout
+
+
+def test_a_wrong_command_in_a_pipe_is_an_error():
+    done = process("run", "xor", stdin="nosuch\n")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+
+
+def test_ascii_and_other_encodings():
+    done = process("run", "xor", "--ascii", stdin="goto backward layer1.a\n")
+    assert done.returncode == 0
+    assert done.stdout.isascii()
+    done = process("trace", "xor", PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_reader_that_has_gone_is_no_traceback():
+    done = subprocess.run(
+        f"{sys.executable} -m bptui trace xor --steps 200 --json | head -c 20", shell=True, capture_output=True,
+        text=True, cwd=ROOT, timeout=60,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+def test_without_stdin_there_is_nothing_to_debug_with():
+    code = "import sys; sys.stdin = None; from bptui.cli import main; sys.exit(main(['run', 'xor']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("bptui: error: stdin")
+
+
+def test_threads_are_set_before_numpy_is_there():
+    code = "import os, sys; from bptui.cli import main; main(['examples']); print(os.environ['OPENBLAS_NUM_THREADS'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60,
+                          env={k: v for k, v in os.environ.items() if not k.endswith("_THREADS")})  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "1"
+
+
+def test_the_smallest_terminal_and_the_themes_are_those_of_the_screen():
+    from bptui.screens import layout, theme
+
+    assert cli.SMALLEST == layout.SMALLEST
+    assert set(cli.THEMES) == set(theme.CHOICES)

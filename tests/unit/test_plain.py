@@ -1,0 +1,174 @@
+"""Plain mode: each move tells where it has come to and what happens there, with true numbers, in words."""
+
+import io
+import sys
+
+import pytest
+
+from bptui import plain
+from bptui.model import numbers
+from bptui.model.commands import COMMANDS
+from bptui.model.errors import UserError
+from bptui.model.network import from_formula, load
+from bptui.model.session import Session
+
+DARTS = from_formula("L = (y - w*x - b)**2", {"x": 2.0, "y": 2.0, "w": 0.5, "b": 0.1}, ["w", "b"])
+XOR = load("xor")
+
+
+class Told(plain.Plain):
+    """A front end that keeps what it said."""
+
+    def __init__(self, network):
+        self.said: list[str] = []
+        super().__init__(Session(network), self.said.append, self.said.append)
+
+    def __call__(self, text: str) -> str:
+        self.said.clear()
+        self.command(text)
+        return "\n".join(self.said)
+
+
+@pytest.fixture
+def darts():
+    return Told(DARTS)
+
+
+def test_a_forward_moment_tells_operation_definition_and_number(darts):
+    text = darts("goto L")
+    assert text.startswith("training step 0  forward 4/4  L")
+    assert "definition" in text
+    assert "0.81" in text
+    assert "✓ forward" in text
+
+
+def test_a_backward_moment_tells_rule_equation_and_checks(darts):
+    text = darts("goto backward t1")
+    assert "∂t1/∂" in text
+    text = darts("by w")
+    assert text.startswith("derivative by w")
+    assert "∂t1/∂w" in text
+    assert "-1.8 × 2 = -3.6" in text
+    assert "✓ symbolic" in text
+    assert "∂L/∂w () = -3.6" in text
+    assert "derived in" in text or "proved by" in text
+
+
+def _moment(front: Told) -> list[str]:
+    front.said.clear()
+    front.announce()
+    return front.said
+
+
+def test_an_update_tells_the_optimizer_s_formula_and_the_new_number(darts):
+    text = darts("goto update")
+    assert "update by sgd" in text
+    assert "w () = 0.86" in text
+    assert "✓ update" in text
+
+
+def test_the_numbers_are_those_of_the_engine():
+    front = Told(XOR)
+    text = front("goto layer2.z")
+    value = front.session.recording.value("layer2.z")
+    for row in value:
+        assert numbers.field(float(row[0])) in text
+
+
+def test_large_tensors_are_told_by_their_range():
+    text = Told(XOR)("goto layer1.a")
+    assert "layer1.a (4,8)  0 to 0.6589" in text
+
+
+def test_an_end_is_said_before_the_place(darts):
+    assert darts("S").startswith("training step 0  forward 1/4  t1")
+    assert "at the start of training step 0" in darts.said[0]
+    assert darts("break L") == "breakpoint   1 break L"
+    assert darts("c").splitlines()[0] == "breakpoint 1"
+
+
+def test_an_empty_line_repeats_a_move_and_nothing_else(darts):
+    darts("s")
+    darts("")
+    assert darts.session.stop == 2
+    darts("print 1")
+    assert darts("") == ""
+    assert darts.session.stop == 2
+
+
+def test_displays_are_told_at_every_stop(darts):
+    darts("display w*x")
+    assert "1: w*x = 1" in darts("s")
+
+
+def test_help_copy_and_quit_are_its_own(darts):
+    assert "reverse-step" in darts("help")
+    assert "To the next layer" in darts("help next")
+    assert darts("copy") == "1.0"
+    darts("quit")
+    assert darts.done
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.where == "screen"], ids=lambda command: command.word)
+def test_what_needs_a_screen_says_so(command):
+    front = Told(DARTS)
+    if command.word in ("help", "quit", "copy"):
+        front(command.word)
+    else:
+        with pytest.raises(UserError, match="needs a screen"):
+            front(command.word)
+
+
+def test_a_failed_check_is_told_in_full(darts, monkeypatch):
+    from bptui.symbolic import check
+    from bptui.symbolic.types import CheckRow
+
+    wrong = CheckRow("L", "power", "x", "symbolic", "FAIL", 3.6, 1e-9, (), -1.8, 1.8, "wrong sign")
+    monkeypatch.setattr(check, "check_node", lambda *_: (wrong,))
+    text = darts("goto backward") and darts("s")
+    assert "FAIL symbolic of L by x: got -1.8, expected 1.8; error 3.6, allowed 1e-9; wrong sign" in text
+    assert darts.session.failed
+
+
+def test_every_moment_of_a_training_step_can_be_told():
+    front = Told(XOR)
+    for _ in range(front.session.walk.length + 1):
+        assert front("s").startswith("training step ")
+
+
+def test_numbers_that_are_not_finite_are_told():
+    front = Told(from_formula("a = log(x)\nL = sum(a)", {"x": [0.0, 1.0]}))
+    assert "-inf" in front.session.where()[0].text or "-inf" in "\n".join(_moment(front))
+    while front.session.cursor.phase != "backward" or front.session.here.name != "a":
+        front("s")
+    assert "inf" in "\n".join(front.said)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_at_a_terminal_it_asks_goes_on_after_an_error_and_ends_with_the_input(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", Terminal("nosuch\ns\n\n"))
+    monkeypatch.setattr(plain, "_leave_on_signals", lambda: None)
+    assert plain.run(DARTS, (), batch=False, unicode=True) == 0
+    out, err = capsys.readouterr()
+    assert out.count(plain.PROMPT) == 4
+    assert "forward 3/4" in out
+    assert err == "error: nosuch: there is no such command (help lists them)\n"
+
+
+def test_given_commands_come_first(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("print 2\n"))
+    monkeypatch.setattr(plain, "_leave_on_signals", lambda: None)
+    assert plain.run(DARTS, ("print 1",), batch=False, unicode=True) == 0
+    out = capsys.readouterr().out
+    assert out.index("1 = 1") < out.index("2 = 2")
+    assert plain.PROMPT not in out
+
+
+def test_ascii(capsys, monkeypatch):
+    monkeypatch.setattr(plain, "_leave_on_signals", lambda: None)
+    assert plain.run(DARTS, ("goto backward t1", "goto update"), batch=True, unicode=False) == 0
+    assert capsys.readouterr().out.isascii()
