@@ -96,7 +96,7 @@ class Terminal:
         return "\n".join(self.screen.display)
 
     def until(self, mark: str, seconds: float = 20.0) -> float:
-        """Wait until `mark` stands on the screen; the seconds since the start. AssertionError with the screen if it never does."""
+        """Wait until `mark` stands on the screen; the seconds since the start. AssertionError if it never does."""
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
             self.read(0.02)
@@ -157,32 +157,45 @@ def changed_cells(before: Grid, after: Grid) -> int:
 
 
 def needed_bytes(before: Grid, after: Grid) -> int:
-    """What a careful writer sends for the changed cells alone: cursor moves, colours only where they change, characters."""
-    total, style, place = 0, None, None
+    """What a careful writer sends for the changed cells alone: cursor moves, colours where they change, characters.
+
+    A gap of up to 4 unchanged cells in the current style is written again where that is shorter than a move.
+    """
+    total = 0
+    style: Char | None = None
+    place: tuple[int, int] | None = None
     for y, (old, new) in enumerate(zip(before, after, strict=True)):
         for x, cell in enumerate(new):
             if old[x] == cell:
                 continue
             if place != (y, x):
-                same_row = place is not None and place[0] == y
-                total += len(f"\x1b[{x - place[1]}C") if same_row and place else len(f"\x1b[{y + 1};{x + 1}H")
+                gap = new[place[1] : x] if place is not None and place[0] == y else None
+                if gap and len(gap) <= 4 and all(style is not None and not _style_bytes(style, c) for c in gap):
+                    total += len(gap)
+                else:
+                    total += len(f"\x1b[{len(gap)}C") if gap else len(f"\x1b[{y + 1};{x + 1}H")
             total += _style_bytes(style, cell)
             total += len(cell.data.encode())
             style, place = cell, (y, x + 1)
     return total
 
 
+NAMED = ("default", "black", "red", "green", "brown", "blue", "magenta", "cyan", "white")
+
+
 def _style_bytes(old: Char | None, new: Char) -> int:
     """Bytes of the shortest SGR sequence from one style to another, 0 where they are the same."""
     codes: list[str] = []
     weights = ("bold", "italics", "underscore", "strikethrough", "reverse")
-    if old is None or any(getattr(old, w) and not getattr(new, w) for w in weights):
+    if old is not None and any(getattr(old, weight) and not getattr(new, weight) for weight in weights):
         codes, old = ["0"], None
-    codes += [
-        code for w, code in zip(weights, "13497", strict=True) if getattr(new, w) and not (old and getattr(old, w))
-    ]
+    for weight, code in zip(weights, "13497", strict=True):
+        if getattr(new, weight) and not (old and getattr(old, weight)):
+            codes.append(code)
     for ground, base in (("fg", 30), ("bg", 40)):
         colour = getattr(new, ground)
         if colour != (getattr(old, ground) if old else "default"):
-            codes.append(f"{base + 8};2;255;255;255" if len(colour) == 6 and colour not in ("yellow",) else f"{base}")
-    return len(";".join(codes)) + 3 if codes and codes != ["0"] else 4 if codes else 0
+            named = colour in NAMED or colour.startswith("bright")
+            rgb = "" if named else ";".join(str(int(colour[i : i + 2], 16)) for i in (0, 2, 4))
+            codes.append(f"{base + 8};2;{rgb}" if rgb else f"{base}")
+    return len(";".join(codes)) + 3 if codes else 0
