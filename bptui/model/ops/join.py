@@ -157,7 +157,7 @@ def _pad_definition(signature: Signature) -> str:
 def _inner(array: Array, attributes: Attributes) -> Array:
     pairs = _pairs(attributes["pad_width"], array.ndim)
     inside = [slice(before, size - after) for size, (before, after) in zip(array.shape, pairs, strict=True)]
-    return array[(*inside, ...)]
+    return array[tuple(inside) if inside else ...]
 
 
 def _pad(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:

@@ -136,7 +136,7 @@ def _affine_spread(position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
 
 def _affine(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
     x, weight, bias = inputs
-    y = out.reshape(_count(out), weight.shape[1])
+    y: Array = out.reshape(_count(out), weight.shape[1])
     x = rows(contiguous(emit, x))
     emit(x.dot, weight, y)
     if y.shape[0] == 1:  # without broadcasting, on 1-D views: a third of the time

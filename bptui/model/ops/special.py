@@ -107,12 +107,7 @@ def erf(x: Array) -> Array:
     size = np.abs(line)
     out = np.ones_like(size)  # |x| >= 6: 1 to the last digit
     out[np.isnan(size)] = np.nan
-    for low, high, part in (
-        (0, 0.84375, _near),
-        (0.84375, 1.25, _middle),
-        (1.25, 1 / 0.35, _far),
-        (1 / 0.35, 6, _tail),
-    ):
+    for low, high, part in _INTERVALS:
         inside = np.flatnonzero((size >= low) & (size < high))
         if inside.size == size.size:
             out = part(size)
@@ -137,7 +132,8 @@ def _horner(z: Array, coefficients: Sequence[float]) -> Array:
 
 
 def _near(x: Array) -> Array:
-    return x + x * _ratio(x * x, _NEAR)
+    found: Array = x + x * _ratio(x * x, _NEAR)
+    return found
 
 
 def _middle(x: Array) -> Array:
@@ -154,8 +150,13 @@ def _tail(x: Array) -> Array:
 
 def _outer(x: Array, parts: tuple[Sequence[float], Sequence[float]]) -> Array:
     # x*x is split, so that exp(-x*x) keeps all digits: z is x with the lower half of its bits cut off
-    z = (x.view(np.int64) & np.int64(-(1 << 32))).view(np.float64)
-    return 1 - np.exp(-z * z - 0.5625) * np.exp((z - x) * (z + x) + _ratio(1 / (x * x), parts)) / x
+    z: Array = (x.view(np.int64) & np.int64(-(1 << 32))).view(np.float64)
+    tail: Array = np.exp(-z * z - 0.5625) * np.exp((z - x) * (z + x) + _ratio(1 / (x * x), parts))
+    found: Array = 1 - tail / x
+    return found
+
+
+_INTERVALS = ((0, 0.84375, _near), (0.84375, 1.25, _middle), (1.25, 1 / 0.35, _far), (1 / 0.35, 6, _tail))
 
 
 def _fill_erf(x: Array, y: Array) -> None:
