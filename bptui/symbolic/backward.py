@@ -1,31 +1,30 @@
 """The card of a backward Moment: how one node passes the gradient on to one element of one of its inputs.
 
-One output element reads it: an equation, upstream × local = downstream. Several do: a table with one such product per output
-element, which the selected element feeds, and their sum.
+One output element reads it: an equation, upstream × local = downstream. Several do: a table with one such product
+per output element, which the selected element feeds, and their sum.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
 from bptui.model import numbers
 from bptui.model.graph import Node
 from bptui.model.ops.base import Array
-from bptui.model.places import fit
 from bptui.model.spans import Line, Span, line, plain
 from bptui.model.state import State
 from bptui.symbolic import tree as t
 from bptui.symbolic.forward import convention, definition_line, element_span, names_of, since, with_numbers
-from bptui.symbolic.names import UPSTREAM, gradient, kind, local, symbol, title
+from bptui.symbolic.names import UPSTREAM, gradient, local, title
 from bptui.symbolic.numeric import evaluate
 from bptui.symbolic.printing import Names, merge, number, to_spans
-from bptui.symbolic.reading import MAX_CELLS, Index, Reading
-from bptui.symbolic.table import table
+from bptui.symbolic.reading import Index, Reading
+from bptui.symbolic.support import settle, support
+from bptui.symbolic.table import expand, table
 from bptui.symbolic.tree import Tree
-from bptui.symbolic.types import Card, CheckRow, Equation, Failure, Rule, Table
+from bptui.symbolic.types import Card, CheckRow, Equation, Failure, Formula, Rule, Table
 
 _SHORT = 24
 """Cells that a local derivative may take in a column of a table; a longer one is written `∂y[0,2]/∂x[0,1]`."""
@@ -52,19 +51,18 @@ def backward(
     down, upstream = _contribution(state, node, wrt), recording.grad(node)
     single = reading.op.elementwise and not reading.letters and source.shape == node.shape
     single_row: Equation | None = None
+    terms: Tree | None = None
     products: Table | None = None
     lines: list[tuple[Line, Line]] = []
-    visible = upstream is not None and state.gradient(node).final and _written(state, node)
+    visible = upstream is not None and state.gradient(node).final and _written(state, node, wrt)
     if visible and upstream is not None:
         assert down is not None
         if single:
             single_row = _equation(state, reading, names, wrt, element, known, float(down[element]), unicode)
+            terms = t.Mul((t.Element(UPSTREAM, ()), known.local)) if known is not None else None
         elif known is not None:
-            made = _table(state, reading, names, wrt, element, known, float(down[element]), unicode, rows)
-            single_row, products = (
-                made if isinstance(made, Equation) else None,
-                made if isinstance(made, Table) else None,
-            )
+            made, terms = _table(state, reading, names, wrt, element, known, float(down[element]), unicode, rows)
+            single_row, products = (made, None) if isinstance(made, Equation) else (None, made)
         if single_row is None and products is None:
             here = gradient(names.symbol(name).text + numbers.index(element), unicode)
             lines.append(
@@ -85,6 +83,7 @@ def backward(
         lines=tuple(lines),
         checks=checks,
         pending=rule is None,
+        formulas=_formulas(reading, names, name, element, known, raw, terms, down, unicode),
         extra={
             "phase": "backward",
             "node": node.name,
@@ -95,12 +94,43 @@ def backward(
     )
 
 
-def _written(state: State, node: Node) -> bool:
-    """Has this node's backward Moment come?"""
-    timeline = state.recording.timeline
-    moments = timeline.backward
-    index = next((n for n in range(1, len(moments)) if moments[n].id == node.id), None)
-    return index is not None and timeline.place(state.moment) >= state.recording.layout.seed_at + index
+def _formulas(
+    reading: Reading,
+    names: Names,
+    name: str,
+    element: Index,
+    rule: Rule | None,
+    raw: bool,
+    terms: Tree | None,
+    down: Array | None,
+    unicode: bool,
+) -> tuple[Formula, ...]:
+    """What the card says, as formulas: definition, local derivative, VJP, and the element with its numbers."""
+    result = [Formula("definition", s.target, s.value, names) for s in reading.statements[-1:]]
+    if rule is None:
+        return tuple(result)
+    whole, out = f"{UPSTREAM}_{name}", names.symbol(reading.output)
+    shown = {**names.symbols, UPSTREAM: gradient(out.text, unicode), whole: gradient(names.symbol(name).text, unicode)}
+    bare = reading.op.elementwise and not reading.letters
+    own = Names(shown, names.letters, names.bare | ({UPSTREAM, whole} if bare else frozenset()))
+    q, at = tuple(t.Name(i) for i in rule.q), tuple(t.whole(i) for i in element)
+    partial = t.Partial(t.Element(reading.output, tuple(t.Name(i) for i in rule.out)), t.Element(name, q))
+    result.append(Formula("local", partial, rule.raw if raw else rule.local, own))
+    if not bare:
+        result.append(Formula("gradient", t.Element(whole, q), rule.vjp, own))
+    if terms is not None and down is not None:
+        scalars = reading.at(element) if bare and np.shape(reading.arrays[name]) == reading.node.shape else None
+        filled = with_numbers(own, scalars, reading)
+        result.append(Formula("chain rule", t.Element(whole, at), terms, own, filled, float(down[element])))
+    return tuple(result)
+
+
+def _written(state: State, node: Node, wrt: int) -> bool:
+    """Is this contribution in?"""
+    layout = state.recording.layout
+    place = state.recording.timeline.place(state.moment)
+    arrivals = layout.arrivals[node.inputs[wrt]]
+    return any((a.consumer, a.position) == (node.id, wrt) and layout.seed_at + a.moment <= place for a in arrivals)
 
 
 def _contribution(state: State, node: Node, wrt: int) -> Array | None:
@@ -228,13 +258,14 @@ def _from(state: State, node: Node) -> str:
 # ---------------------------------------------------------------------------------------------------------- table
 def _table(
     state: State, reading: Reading, names: Names, wrt: int, q: Index, rule: Rule, down: float, unicode: bool, rows: int
-) -> Table | Equation | None:
-    """Σ over the outputs that read the element, of ∂L/∂output × ∂output/∂element; an Equation where it is only one."""
+) -> tuple[Table | Equation | None, Tree | None]:
+    """Σ over the outputs that read the element, of ∂L/∂output × ∂output/∂element; an Equation where it is only one.
+    And the same written out as a formula."""
     node, source = reading.node, reading.inputs[wrt]
-    support = _support(reading, rule, q)
-    if support is None:
-        return None
-    places, values = support
+    found = support(reading, rule, q)
+    if found is None:
+        return None, None
+    places, values = found
     upstream = (
         np.asarray(reading.arrays[UPSTREAM], float)[places]
         if node.shape
@@ -270,6 +301,12 @@ def _table(
     def symbols(n: int) -> tuple[Line, ...]:
         return upstream_of(row(n)), factor(row(n))
 
+    def term(n: int) -> Tree:
+        place = row(n)
+        upstream_there = t.Element(UPSTREAM, tuple(t.whole(place[i]) for i in rule.out))
+        there = rule.local if bare else settle(reading, t.substitute(rule.local, {**at_q, **place}))
+        return upstream_there if there == t.whole(1) else t.Mul((upstream_there, there))
+
     def label(n: int) -> str:
         return ",".join(str(row(n)[letter]) for letter in varying)
 
@@ -278,11 +315,12 @@ def _table(
         left, right = local(out, names.symbol(name), unicode), upstream_of(row(0))
         tree = settle(reading, t.substitute(rule.local, {**at_q, **row(0)}))
         arrays, size = reading.rule_numbers(rule)
-        written = to_spans(reading.folded(tree, {}, {**arrays, **size}), with_numbers(names, reading=reading), unicode)
+        plain_name = isinstance(tree, t.Name | t.Element)  # its number stands above already
+        shown = names if plain_name else with_numbers(names, reading=reading)
+        written = to_spans(tree if plain_name else reading.folded(tree, {}, {**arrays, **size}), shown, unicode)
         note: Line = () if isinstance(tree, t.Number) else written
-        return equation(
-            state, reading, (right, left, result), (float(upstream[0]), float(values[0]), down), note, source
-        )
+        values_of = (float(upstream[0]), float(values[0]), down)
+        return equation(state, reading, (right, left, result), values_of, note, source), term(0)
     heads: tuple[Line, ...] = (upstream_of(fixed), factor(fixed))
     write: Callable[[int], tuple[Line, ...]]
     factors = [upstream, values]
@@ -292,167 +330,5 @@ def _table(
         write = symbols
     arrived, total = progress(state, source)
     partial = f"{arrived} of {total} in" if total > 1 else ""
-    return table(result, down, factors, label, write, (",".join(varying), heads), rows, (), partial)
-
-
-def _support(reading: Reading, rule: Rule, q: Index) -> tuple[tuple[Array, ...], Array] | None:
-    """(places of the outputs that read the input's element `q`, the local derivative there); None where it is too much."""
-    node = reading.node
-    arrays, size = reading.rule_numbers(rule)
-    if reading.op.elementwise and not reading.letters:
-        return _stretched(reading, rule, q)
-    if int(np.prod(node.shape, dtype=np.int64)) * _inner(rule.local, size) > MAX_CELLS:
-        return None
-    grid = np.ogrid[tuple(slice(0, n) for n in node.shape)]
-    index = {**dict(zip(rule.out, grid, strict=True)), **dict(zip(rule.q, q, strict=True))}
-    values = np.broadcast_to(np.asarray(evaluate(rule.local, arrays, index, size), float), node.shape)
-    mask = np.broadcast_to(_reads(rule.local, arrays, index, size, values), node.shape)
-    if not node.shape:
-        return (), values.reshape(1)
-    return np.nonzero(mask), values[mask]
-
-
-def _reads(
-    tree: Tree, arrays: Mapping[str, Any], index: Mapping[str, Any], size: Mapping[str, int], values: Array
-) -> Array:
-    """Where the derivative is not 0 by its structure: a factor that happens to be 0 still is a row."""
-    deltas = [f for f in tree.factors if isinstance(f, t.Delta)] if isinstance(tree, t.Mul) else []
-    if isinstance(tree, t.Delta):
-        deltas = [tree]
-    if not deltas:
-        return np.asarray((values != 0) | np.isnan(values))
-    mask = np.asarray(True)
-    for delta in deltas:
-        mask = mask & (np.asarray(evaluate(delta, arrays, index, size)) != 0)
-    return mask
-
-
-def _stretched(reading: Reading, rule: Rule, q: Index) -> tuple[tuple[Array, ...], Array] | None:
-    """The same for an elementwise operation that stretches this input: the outputs along the stretched axes."""
-    shape = reading.node.shape
-    if int(np.prod(shape, dtype=np.int64)) > MAX_CELLS:
-        return None
-    wrt = reading.op.input_names.index(rule.wrt)
-    own = reading.inputs[wrt].shape
-    lead = len(shape) - len(own)
-    axes = [np.arange(n) if a < lead or own[a - lead] != n else np.array([q[a - lead]]) for a, n in enumerate(shape)]
-    places = tuple(axis.reshape(-1) for axis in np.broadcast_arrays(*np.ix_(*axes))) if axes else ()
-    known = {}
-    for name, array in reading.arrays.items():
-        dims = np.shape(array)
-        picked = tuple(
-            np.zeros_like(p) if n == 1 else p for p, n in zip(places[len(places) - len(dims) :], dims, strict=True)
-        )
-        known[name] = np.asarray(array)[picked]
-    values = evaluate(rule.local, known, {}, reading.size)
-    return places, np.broadcast_to(np.asarray(values, float), places[0].shape if places else (1,)).copy()
-
-
-def _inner(tree: Tree, size: Mapping[str, int]) -> int:
-    """How many terms the sums inside of a derivative have for each of its elements."""
-    most = 1
-    for part in t.walk(tree):
-        if isinstance(part, t.Fold):
-            terms = 1
-            for r in part.ranges:
-                terms *= size.get(r.high.name if isinstance(r.high, t.Name) else r.index.upper(), 16)
-            most = max(most, terms)
-    return most
-
-
-def settle(reading: Reading, tree: Tree) -> Tree:
-    """A derivative whose indices are (partly) put in, with the equations that are decided taken out: δ[3,3] is 1."""
-
-    def change(part: Tree) -> Tree | None:
-        if isinstance(part, t.Delta):
-            if part.left == part.right:
-                return t.whole(1)
-            if isinstance(part.left, t.Number) and isinstance(part.right, t.Number):
-                return t.whole(0)
-        if isinstance(part, t.Mul):
-            factors = [t.rebuild(f, change) for f in part.factors]
-            left = tuple(f for f in factors if f != t.whole(1))
-            if any(f == t.whole(0) for f in left):
-                return t.whole(0)
-            return t.whole(1) if not left else left[0] if len(left) == 1 else t.Mul(left)
-        return None
-
-    return t.rebuild(tree, change)  # type: ignore[no-any-return]
-
-
-def read_by(state: State, node: Node, wrt: int, element: Index, rule: Any, shape: Index) -> Index:
-    """The first element of an input that `element` of the output reads."""
-    reading = Reading(state.recording, node)
-    nearest = fit(element, shape)
-    if reading.op.elementwise or not isinstance(rule, Rule) or not shape:
-        return nearest
-    arrays, size = reading.rule_numbers(rule)
-    if int(np.prod(shape, dtype=np.int64)) * _inner(rule.local, size) > MAX_CELLS:
-        return nearest
-    grid = np.ogrid[tuple(slice(0, n) for n in shape)]
-    index = {**dict(zip(rule.q, grid, strict=True)), **dict(zip(rule.out, element, strict=True))}
-    values = np.broadcast_to(np.asarray(evaluate(rule.local, arrays, index, size), float), shape)
-    mask = np.broadcast_to(_reads(rule.local, arrays, index, size, values), shape)
-    found = np.argwhere(mask)
-    return tuple(int(i) for i in found[0]) if len(found) else nearest
-
-
-# ----------------------------------------------------------------------------------------------------------- other
-def seed(state: State, node: Node, unicode: bool) -> Card:
-    """∂L/∂L = 1, where every backward pass starts."""
-    one = gradient("L", unicode)
-    return Card(
-        title=title(state.recording.graph, node),
-        shape=numbers.shape(node.shape),
-        element="",
-        definition=definition_line(
-            reading := Reading(state.recording, node), names_of(state.recording.graph, reading, unicode), unicode
-        ),
-        rules=((line(("seed", "dim")), merge([one, Span(" = 1")]), line(("the backward pass starts here", "dim"))),),
-        lines=(
-            (line(("loss", "dim")), merge([symbol(node), Span(" = "), Span(number(state.recording.loss), kind(node))])),
-        ),
-        extra={"phase": "backward", "node": node.name, "seed": True},
-    )
-
-
-def leaf(state: State, node: Node, element: Index, unicode: bool) -> Card:
-    """What is given or trained: its number, and the contributions to its gradient that are in."""
-    graph, here = state.recording.graph, numbers.index(element)
-    shown = symbol(node)
-    value = state.value(node)
-    lines: list[tuple[Line, Line]] = []
-    if value is not None:
-        lines.append(
-            (
-                line((node.role, "dim")),
-                merge(
-                    [
-                        Span(shown.text + here, shown.style),
-                        Span(" = "),
-                        Span(number(float(value[element])), shown.style),
-                    ]
-                ),
-            )
-        )
-    found = state.gradient(node)
-    for contribution in state.arrived(node):
-        said = [
-            Span(number(float(contribution.array[element])), "gradient"),
-            Span(f"  from {graph.nodes[contribution.consumer].name}", "dim"),
-        ]
-        lines.append((line(("gradient", "dim")), merge(said)))
-    if found.array is not None and found.total > 1:
-        whole = gradient(shown.text + here, unicode)
-        dots = "" if found.final else ("…" if unicode else "~")
-        said = [whole, Span(" = "), Span(number(float(found.array[element])) + dots, "gradient")]
-        said += [] if found.final else [Span(f"  {found.arrived} of {found.total} in", "kink")]
-        lines.append((line(("sum", "dim")), merge(said)))
-    return Card(
-        title=title(graph, node),
-        shape=numbers.shape(node.shape),
-        element=here,
-        definition=line((f"{node.role}, given" if node.role in ("input", "target", "const") else node.role, "dim")),
-        lines=tuple(lines),
-        extra={"phase": state.moment.phase, "node": node.name},
-    )
+    made = table(result, down, factors, label, write, (",".join(varying), heads), rows, (), partial)
+    return made, expand(term, len(values), rows)

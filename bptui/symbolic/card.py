@@ -1,7 +1,7 @@
 """What the Operation panel, `bptui explain` and plain mode say of one Moment and one element, without a width.
 
-All numbers come from the recording, all formulas from the definition and its derivation. A card is there at once: while a
-derivation is being made, or where there is none, its line says so and the engine's numbers stand without it.
+All numbers come from the recording, all formulas from the definition and its derivation. A card is there at once:
+while a derivation is being made, or where there is none, its line says so and the engine's numbers stand without it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Any, Protocol
 from bptui.model.graph import Graph, Node
 from bptui.model.places import fit
 from bptui.model.state import State
-from bptui.symbolic.backward import backward, leaf, seed
+from bptui.symbolic.backward import backward
 from bptui.symbolic.forward import forward
+from bptui.symbolic.leaf import leaf, seed
+from bptui.symbolic.support import read_by
 from bptui.symbolic.types import Card, CheckRow, Failure, Rule
 from bptui.symbolic.update import update
 
-__all__ = ["ROWS", "Subject", "card", "card_for", "subject"]
+__all__ = ["ROWS", "card", "card_for", "subject"]
 
 ROWS = 8
 """Terms of a sum that a table holds; of longer sums the first and the last ones."""
@@ -28,12 +30,6 @@ class Rules(Protocol):
 
     def rule(self, graph: Graph, node: Node, position: int) -> Rule | Failure | None:
         """The derivation for an input of a node; None while it is being made."""
-
-
-class Subject(tuple[Node, tuple[int, ...], int | None]):
-    """What a card is about: (node, element, input position). See `subject`."""
-
-    __slots__ = ()
 
 
 def card(
@@ -74,8 +70,8 @@ def card(
 def subject(session: Any, rules: Rules | None = None) -> tuple[Node, tuple[int, ...], int | None]:
     """(node, element, input position) that a Session's card is about.
 
-    At a backward Moment the selected element is one of the node's output, or, where one of its inputs is pinned, one of that
-    input. The input's element is then the first that the output's element reads.
+    At a backward Moment the selected element is one of the node's output, or, where one of its inputs is pinned, one
+    of that input. The input's element is then the first that the output's element reads.
     """
     state: State = session.state
     graph, here, selected = state.recording.graph, state.node, session.node
@@ -92,8 +88,6 @@ def subject(session: Any, rules: Rules | None = None) -> tuple[Node, tuple[int, 
     if selected.op is None or position_or_none is None:
         return selected, element, None
     source = graph.nodes[selected.inputs[position_or_none]]
-    from bptui.symbolic.backward import read_by
-
     rule = rules.rule(graph, selected, position_or_none) if rules is not None else None
     return selected, read_by(state, selected, position_or_none, element, rule, source.shape), position_or_none
 

@@ -1,15 +1,16 @@
 """Does the engine do what the definition says, and pass on what its derivative says? Row by row, worst element first.
 
 forward       the definition's value against the engine's
-symbolic      the derived VJP against the engine's contribution: the recorded one and one for a random ∂L/∂output; the worst
+symbolic      the derived VJP against the engine's contribution: the recorded one and one for a random ∂L/∂output;
+the worst
               element (or the selected one) again at 50 digits
 difference    the engine's contribution at one element against differences of the engine's own forward
 direction     the same along a random direction through the whole input
 complex step  the same by a step into the imaginary, where the operation is analytic: exact to rounding
 update        the optimizer's definition against what the engine made of a parameter
 
-An error counts against  rtol·max(|got|, |expected|) + atol·max|expected|:  an element next to which others are a billion
-times larger cannot be better than they are.
+An error counts against  rtol·max(|got|, |expected|) + atol·max|expected|:  an element next to which others are a
+billion times larger cannot be better than they are.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ import numpy as np
 
 from bptui.model.errors import UserError
 from bptui.model.graph import Node
+from bptui.model.network import Network
 from bptui.model.ops.base import Array
+from bptui.model.program import Program
 from bptui.model.values import Recording
 from bptui.symbolic.causes import likely
 from bptui.symbolic.derive import derive
@@ -59,8 +62,15 @@ DIFFERENCE = Tolerance(1e-6, 1e-8)
 COMPLEX = Tolerance(1e-11, 1e-13)
 
 
-def check_step(recording: Recording, progress: Callable[[int, int], bool] | None = None, seed: int = 0) -> Report:
-    """Every operation and every update of one training step. `progress(done, of)` returning False ends it early."""
+def check_step(
+    of: Recording | Program | Network, progress: Callable[[int, int], bool] | None = None, seed: int = 0
+) -> Report:
+    """Every operation and every update of one training step: of a recording, or the next one of a program or a network.
+
+    `progress(done, of)` returning False ends it early.
+    """
+    program = of.program() if isinstance(of, Network) else of
+    recording = program.record() if isinstance(program, Program) else program
     graph = recording.graph
     todo: list[Node] = [*graph.ops, *graph.params]
     rows: list[CheckRow] = []
@@ -74,8 +84,8 @@ def check_step(recording: Recording, progress: Callable[[int, int], bool] | None
 def check_node(
     recording: Recording, node: Node, wrt: int | None = None, element: Index | None = None, seed: int = 0
 ) -> tuple[CheckRow, ...]:
-    """All rows of one operation; of one of its inputs only where `wrt` is its position. `element`: of that input, to look at
-    more closely. Nothing here raises for the sake of numbers; what cannot be checked is a row that says why."""
+    """All rows of one operation; of one of its inputs only where `wrt` is its position. `element`: of that input, to
+    look at more closely. Nothing here raises for the sake of numbers; what cannot be checked is a row that says why."""
     return tuple(_Node(recording, node, seed).rows(wrt, element))
 
 
@@ -147,7 +157,8 @@ class _Node:
         places: tuple[Array, ...] | None = None,
         upstream: Array | None = None,
     ) -> CheckRow:
-        """The worst element decides. Equal NaN and inf agree; where only the definition overflows, nothing is compared."""
+        """The worst element decides. Equal NaN and inf agree; where only the definition overflows, nothing is
+        compared."""
         got, expected = np.asarray(got, float), np.asarray(expected, float)
         if not got.size:
             return self.row(row, "n/a", wrt, note="empty")

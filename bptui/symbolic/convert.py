@@ -163,7 +163,7 @@ class _Converter:
         """The letter of a bound index: its own where that is free."""
         own = self.rename.get(str(k.name), str(k.name))
         choices = [own, *_LETTERS, *(f"{own}{n}" for n in range(2, 99))]
-        chosen = next(c for c in choices if c and c not in self.taken)
+        chosen: str = next(c for c in choices if c and c not in self.taken)
         self.taken.add(chosen)
         return chosen
 

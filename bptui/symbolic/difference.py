@@ -1,8 +1,8 @@
 """Derivatives by differences of the engine's own forward, with an honest error, and what a kink does to them.
 
-Central differences at shrinking steps, extrapolated (Ridders 1982, Accurate computation of F'(x) and F'(x)F''(x)): the table
-says by itself how far its best entry can be trusted, so that neither log(x) near 0 nor a sum of a million terms is a
-false alarm.
+Central differences at shrinking steps, extrapolated (Ridders 1982, Accurate computation of F'(x) and F'(x)F''(x)):
+the table says by itself how far its best entry can be trusted, so that neither log(x) near 0 nor a sum of a million
+terms is a false alarm.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def slope(f: Callable[[float], float], scale: float) -> Slope:
 
 
 def _sides(f: Callable[[float], float], step: float) -> tuple[float, float, float]:
-    """One-sided derivatives to second order, so that curvature does not look like a kink: (left, right, their rounding)."""
+    """One-sided derivatives to second order, so that curvature does not look like a kink: (left, right, their
+    rounding)."""
     values = [f(n * step) for n in (-2, -1, 0, 1, 2)]
     right = (4 * values[3] - values[4] - 3 * values[2]) / (2 * step)
     left = -(4 * values[1] - values[0] - 3 * values[2]) / (2 * step)

@@ -16,9 +16,9 @@ from bptui.symbolic.names import kind, symbols, title
 from bptui.symbolic.numeric import evaluate
 from bptui.symbolic.printing import Names, definition, merge, number, to_spans
 from bptui.symbolic.reading import MAX_CELLS, Index, Reading
-from bptui.symbolic.table import table
+from bptui.symbolic.table import expand, table
 from bptui.symbolic.tree import Tree
-from bptui.symbolic.types import Card, CheckRow, Table
+from bptui.symbolic.types import Card, CheckRow, Formula, Table
 
 _SIGNS = {">": np.greater, "<": np.less, "=": np.equal}
 
@@ -30,8 +30,10 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
     shown = state.value(node) is not None
     lines: list[tuple[Line, Line]] = []
     sum_table: Table | None = None
+    formulas: list[Formula] = [Formula("definition", s.target, s.value, names) for s in reading.statements[-1:]]
     if reading.statements and shown:
-        sum_table = _sum(reading, names, element, rows, unicode)
+        sum_table, terms = _sum(reading, names, element, rows, unicode)
+        formulas.append(_formula(reading, names, element, terms))
         lines += _element(reading, names, element, unicode, bool(sum_table))
         lines += convention(reading, element)
         lines += _next(state, graph, node, element, unicode)
@@ -45,8 +47,21 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
         table=sum_table,
         lines=tuple(lines),
         checks=checks,
+        formulas=tuple(formulas),
         extra={"phase": "forward", "node": node.name},
     )
+
+
+def _formula(reading: Reading, names: Names, element: Index, terms: Tree | None) -> Formula:
+    """The selected element, written out."""
+    body, value = reading.statements[-1].value, float(np.asarray(reading.arrays[reading.output])[element])
+    left = t.Element(reading.output, tuple(t.whole(i) for i in element))
+    if reading.op.elementwise and not reading.letters:
+        scalars = reading.at(element)
+        tree = reading.resolve(body, {}, scalars)
+        return Formula("element", left, tree, names, with_numbers(names, scalars), value)
+    tree = terms if terms is not None else reading.resolve(body, dict(zip(reading.letters, element, strict=True)))
+    return Formula("element", left, tree, names, with_numbers(names, reading=reading), value)
 
 
 def names_of(graph: Graph, reading: Reading, unicode: bool) -> Names:
@@ -133,7 +148,8 @@ def _winner(reading: Reading, body: Tree, index: Mapping[str, int]) -> tuple[str
     if not (isinstance(body, t.Fold) and body.kind in ("max", "min") and isinstance(body.body, t.Element)):
         return None
     fold = t.substitute(body, index)
-    assert isinstance(fold, t.Fold) and isinstance(fold.body, t.Element)
+    assert isinstance(fold, t.Fold)
+    assert isinstance(fold.body, t.Element)
     spans = fold_spans(reading, fold)
     grid = dict(zip((r.index for r in fold.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
     shape = tuple(hi - lo for lo, hi in spans)
@@ -163,17 +179,18 @@ def fold_spans(reading: Reading, fold: t.Fold) -> list[tuple[int, int]]:
 
 
 # ----------------------------------------------------------------------------------------------------------- sums
-def _sum(reading: Reading, names: Names, element: Index, rows: int, unicode: bool) -> Table | None:
-    """The table of a definition that is a sum, perhaps with something added (a bias) or divided (a mean)."""
+def _sum(reading: Reading, names: Names, element: Index, rows: int, unicode: bool) -> tuple[Table | None, Tree | None]:
+    """The table of a definition that is a sum, perhaps with something added (a bias) or divided (a mean); and the same
+    written out as a formula."""
     index = dict(zip(reading.letters, element, strict=True)) if reading.letters else {}
     body = t.substitute(reading.statements[-1].value, index)
     fold, after = _split(body)
     if fold is None or (reading.op.elementwise and not reading.letters):
-        return None
+        return None, None
     spans = fold_spans(reading, fold)
     shape = tuple(high - low for low, high in spans)
     if int(np.prod(shape, dtype=np.int64)) > MAX_CELLS:
-        return None
+        return None, None
     factors = fold.body.factors if isinstance(fold.body, t.Mul) else (fold.body,)
     grid = dict(zip((r.index for r in fold.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
     arrays, size = reading.helped, reading.size
@@ -198,7 +215,8 @@ def _sum(reading: Reading, names: Names, element: Index, rows: int, unicode: boo
     heads = tuple(to_spans(f, names, unicode) for f in factors)
     letters = ",".join(r.index for r in fold.ranges)
     result = (element_span(names, reading.output, element),)
-    return table(result, total, [v[places] for v in values], label, symbolic, (letters, heads), rows, steps)
+    made = table(result, total, [v[places] for v in values], label, symbolic, (letters, heads), rows, steps)
+    return made, expand(lambda n: reading.resolve(fold.body, place(n)), len(places), rows, after)
 
 
 def _split(body: Tree) -> tuple[t.Fold | None, list[tuple[str, Tree]]]:
@@ -240,7 +258,7 @@ def convention(reading: Reading, element: Index) -> list[tuple[Line, Line]]:
 
 def _next(state: State, graph: Graph, node: Node, element: Index, unicode: bool) -> list[tuple[Line, Line]]:
     """`relu clamps it: z[1,3] < 0, so a[1,3] will be 0`, from the definition of the only one that reads this node."""
-    readers = [n for n in graph.ops if node.id in n.inputs]
+    readers = [graph.nodes[i] for i in dict.fromkeys(consumer for consumer, _ in graph.consumers[node.id])]
     if len(readers) != 1 or readers[0].shape != node.shape or readers[0].op is None or not readers[0].op.elementwise:
         return []
     reading = Reading(state.recording, readers[0])
@@ -257,11 +275,10 @@ def _next(state: State, graph: Graph, node: Node, element: Index, unicode: bool)
         return []
     names = names_of(graph, reading, unicode)
     at = numbers.index(element)
-    said = [
-        Span(f"{reading.op.name} clamps it: "), Span(names.symbol(node_name(reading)).text, kind(node)), Span(f"{at} {sign} "),
-        *to_spans(right, names, unicode), Span(", so "), Span(names.symbol(reading.output).text, "value"), Span(f"{at} will be "),
-        *to_spans(chosen, names, unicode),
-    ]  # fmt: skip
+    own, made = names.symbol(node_name(reading)).text, names.symbol(reading.output).text
+    said = [Span(f"{reading.op.name} clamps it: "), Span(own, kind(node)), Span(f"{at} {sign} ")]
+    said += [*to_spans(right, names, unicode), Span(", so "), Span(made, "value"), Span(f"{at} will be ")]
+    said += to_spans(chosen, names, unicode)
     return [(line(("next", "dim")), merge(said))]
 
 

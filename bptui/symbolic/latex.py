@@ -44,11 +44,18 @@ def definition(statements: Sequence[Statement], names: Names | None = None) -> s
     return texts[-1] + (rf" \quad \text{{where }} {helpers}" if helpers else "")
 
 
-def name(text: str) -> str:
-    """A name as LaTeX: a letter as it is, `gamma` and `γ` as Greek, `∂L/∂a` as a fraction, `layer1.weight` upright."""
+def name(text: str, index: str = "") -> str:
+    """A name as LaTeX: a letter as it is, `gamma` and `γ` as Greek, `∂L/∂a` as a fraction, `layer1.weight` upright.
+
+    `index` is what a gradient's denominator carries: ∂L/∂a[i,j] is the derivative by a[i,j].
+    """
     if text.startswith("∂") and "/∂" in text:
         top, _, bottom = text.partition("/∂")
-        return rf"\frac{{\partial {name(top[1:])}}}{{\partial {name(bottom)}}}"
+        return rf"\frac{{\partial {name(top[1:])}}}{{\partial {{{name(bottom)}}}{index}}}"
+    if text.endswith("'"):
+        return f"{{{name(text[:-1])}}}'"
+    if text == "…":
+        return r"\ldots"
     if text in _GREEK:
         return rf"\{text}"
     if text in _UNICODE:
@@ -124,6 +131,9 @@ class _Writer:
                 return sign.join(self.write(p, level + 1) for p in parts), level
             case t.Delta(left, right):
                 return rf"\delta_{{{self.write(left, _ADD)},{self.write(right, _ADD)}}}", _ATOM
+            case t.Partial(top, bottom):
+                sides = [self.write(side, _ATOM, numbers=False) for side in (top, bottom)]
+                return rf"\frac{{\partial {sides[0]}}}{{\partial {sides[1]}}}", _MUL
         raise TypeError(type(tree).__name__)
 
     def symbol(self, base: str) -> str:
@@ -140,6 +150,9 @@ class _Writer:
         if not index or base in self.names.bare:
             return symbol, _ATOM
         inside = ",".join(self.write(i, _ADD) for i in index)
+        shown = self.names.symbol(base).text
+        if shown.startswith("∂") and "/∂" in shown:
+            return name(shown, rf"_{{{inside}}}"), _ATOM
         if "_" in symbol and symbol[-1] == "}" and not symbol.startswith("\\"):
             symbol = f"{{{symbol}}}"
         return f"{symbol}_{{{inside}}}", _ATOM

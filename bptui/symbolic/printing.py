@@ -16,8 +16,8 @@ from bptui.symbolic import tree as t
 from bptui.symbolic.tree import Statement, Tree
 
 Numbers = Callable[[str, tuple[int, ...] | None], float | str | None]
-"""The number to print for a tensor's element (None as the place: the bare name), as a text where it is already in its form,
-or None to print its symbol."""
+"""The number to print for a tensor's element (None as the place: the bare name), as a text where it is already in
+its form, or None to print its symbol."""
 
 _CHOICE, _OR, _AND, _NOT, _COMPARE, _ADD, _SIGMA, _MUL, _POWER, _ATOM = range(10)
 _SUPERSCRIPT = {"2": "²", "3": "³"}
@@ -142,6 +142,10 @@ class _Printer:
                 mark = "δ" if self.unicode else "delta"
                 inside = [*self.print(left, _ADD), Span(","), *self.print(right, _ADD)]
                 return [Span(f"{mark}["), *inside, Span("]")], _ATOM
+            case t.Partial(top, bottom):
+                d = "∂" if self.unicode else "d"
+                sides = [self.print(side, _ATOM, numbers=False) for side in (top, bottom)]
+                return [Span(d), *sides[0], Span(f"/{d}"), *sides[1]], _MUL
         raise TypeError(type(tree).__name__)
 
     def atom(self, name: str, index: tuple[Tree, ...] | None, numbers: bool) -> tuple[list[Span], int]:

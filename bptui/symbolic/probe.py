@@ -1,4 +1,5 @@
-"""The engine's own row of one operation, planned by itself, so that it can be asked for other numbers than the recorded ones.
+"""The engine's own row of one operation, planned by itself, so that it can be asked for other numbers than the
+recorded ones.
 
 The finite differences of a check come from here and never from the definition: the two stay independent of each other.
 """

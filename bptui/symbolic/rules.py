@@ -21,8 +21,8 @@ _LETTERS = "pqrsuvwxz"
 def to_rule(derived: Derived, definition: Definition, op: Op) -> Rule:
     """The trees of a derivation.
 
-    An elementwise operation's are bare: taken at the output element that an input element feeds, without indices. Where the
-    form that the operation suggests was proved, it is shown as its author wrote it.
+    An elementwise operation's are bare: taken at the output element that an input element feeds, without indices.
+    Where the form that the operation suggests was proved, it is shown as its author wrote it.
     """
     rank = (UPSTREAM, *(tensor.name for tensor in definition.inputs), definition.output)
     same: dict[Any, Any] = {}

@@ -1,8 +1,8 @@
 """One worker thread that derives and checks, the visible first, so that no screen ever waits for SymPy.
 
-`peek` and the check twin `peek_checks` answer at once with what is there; `request` asks for it. SymPy is imported by the
-worker when the first thing is asked for. What takes longer than its budget is stopped (an exception raised inside of the
-worker; a derivation is pure, so nothing is left behind) and leaves a Failure that says so.
+`peek` and the check twin `peek_checks` answer at once with what is there; `request` asks for it. SymPy is imported
+by the worker when the first thing is asked for. What takes longer than its budget is stopped (an exception raised
+inside of the worker; a derivation is pure, so nothing is left behind) and leaves a Failure that says so.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from typing import Any
 from bptui.model.errors import UserError
 from bptui.model.graph import Graph, Node
 from bptui.model.ops.base import Op, Signature
+from bptui.model.values import Recording
 from bptui.symbolic.types import CheckRow, Failure, Rule
 
 BUDGET = 2.0
 """Seconds for one derivation: 20 times the slowest operation measured."""
 CHECK_BUDGET = 10.0
 """Seconds for the check of one node."""
+KEPT = 4096
+"""Nodes whose checks are kept."""
 SOON, LATER = 0, 1
 
 Listener = Callable[[Hashable], None]
@@ -46,6 +49,8 @@ class Service:
         self._thread: threading.Thread | None = None
         self._running: Hashable = None
         self._closed = False
+        self._token: object | None = None
+        self._missing: Failure | None = None
 
     # ---------------------------------------------------------------------------------------------- derivations
     def peek(self, op: Op, signature: Signature, wrt: str) -> Rule | Failure | None:
@@ -87,6 +92,36 @@ class Service:
         """Run `work` (a `check_node` bound to its recording) in the worker and keep its rows under `key`, which holds
         whatever the numbers depend on (node, training step, branch)."""
         self._ask(("check", key), work, self.check_budget, priority)
+
+    def checks(self, recording: Recording, node: Node, branch: Hashable = 0) -> tuple[CheckRow, ...] | Failure | None:
+        """The rows of a node (of a parameter, those of its update) in a training step; asks for them where they are not
+        there. `branch` names the edits that the numbers depend on."""
+        key = (branch, recording.step, node.id)
+        found = self.peek_checks(key)
+        if found is None:
+            self.request_checks(key, _checker(recording, node))
+        return found
+
+    def check_all(self, recording: Recording, branch: Hashable = 0) -> None:
+        """Ask for the checks of a whole training step, behind everything else; those of other steps are dropped."""
+        here = (branch, recording.step)
+        with self._lock:
+            stale = [k for k in self._jobs if isinstance(k, tuple) and k[0] == "check" and k[1][:2] != here]
+            for key in stale:
+                del self._jobs[key]
+        for node in (*recording.graph.ops, *recording.graph.params):
+            self.request_checks((*here, node.id), _checker(recording, node), LATER)
+
+    def tally(self, recording: Recording, branch: Hashable = 0) -> tuple[int, int, int]:
+        """(rows that agree, rows that FAIL, nodes that are not checked yet) of a training step so far."""
+        agree = fail = left = 0
+        for node in (*recording.graph.ops, *recording.graph.params):
+            found = self.peek_checks((branch, recording.step, node.id))
+            left += found is None
+            for row in found if isinstance(found, tuple) else ():
+                agree += row.verdict == "ok"
+                fail += row.verdict == "FAIL"
+        return agree, fail, left
 
     # ---------------------------------------------------------------------------------------------------- common
     def listen(self, listener: Listener) -> None:
@@ -139,19 +174,24 @@ class Service:
             result = self._run(*job)
             with self._lock:
                 self._done[key] = result
+                self._forget()
                 self._running = None
                 self._lock.notify_all()
             for listener in tuple(self._listeners):
                 listener(key)
+
+    def _forget(self) -> None:
+        """Checks belong to numbers, so there is no end to them: the oldest go."""
+        checks = [key for key in self._done if isinstance(key, tuple) and key[0] == "check"]
+        for key in checks[:-KEPT]:
+            del self._done[key]
 
     def _load(self) -> None:
         """SymPy, outside of any budget: a first import after an installation compiles for seconds."""
         try:
             import sympy  # noqa: F401
         except ImportError:
-            self._missing: Failure | None = Failure("SymPy is not installed: pip install sympy")
-        else:
-            self._missing = None
+            self._missing = Failure("SymPy is not installed: pip install sympy")
 
     def _run(self, work: Callable[[], Any], budget: float) -> Any:
         if self._missing is not None:
@@ -194,8 +234,6 @@ class Service:
         if self._thread is not None and self._thread.ident is not None and self._token is not None:
             _raise_in(self._thread.ident, Overrun)
 
-    _token: object | None = None
-
 
 def _raise_in(thread: int, error: type[BaseException] | None) -> None:
     """Raise `error` in a thread at its next bytecode; None takes back one that has not been raised yet."""
@@ -205,6 +243,15 @@ def _raise_in(thread: int, error: type[BaseException] | None) -> None:
 def _key(op: Op, signature: Signature, wrt: str) -> Hashable:
     """The text belongs to it: two networks may define an operation of the same name."""
     return signature, op.define(signature), wrt
+
+
+def _checker(recording: Recording, node: Node) -> Callable[[], tuple[CheckRow, ...]]:
+    def work() -> tuple[CheckRow, ...]:
+        from bptui.symbolic.check import check_node, check_update
+
+        return check_update(recording, node) if node.op is None else check_node(recording, node)
+
+    return work
 
 
 def _derive(op: Op, signature: Signature, wrt: str) -> Rule:

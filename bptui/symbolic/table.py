@@ -1,4 +1,5 @@
-"""A sum of products as a table. Of a long one only the rows at its ends are written out, so that any length costs the same."""
+"""A sum of products as a table. Of a long one only the rows at its ends are written out, so that any length costs
+the same."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ import numpy as np
 
 from bptui.model.ops.base import Array
 from bptui.model.spans import Line, line
+from bptui.symbolic import tree as t
+from bptui.symbolic.tree import Tree
 from bptui.symbolic.types import Step, Table, Term
 
 _TAIL = 2
@@ -24,8 +27,8 @@ def table(
     after: Sequence[tuple[str, Line, float]] = (),
     partial: str = "",
 ) -> Table:
-    """`values`: per factor its numbers, term by term; `label` and `symbols` write out one term; `heads`: of the index and the
-    factors. `after`: what is added to the sum, or what it is divided by."""
+    """`values`: per factor its numbers, term by term; `label` and `symbols` write out one term; `heads`: of the
+    index and the factors. `after`: what is added to the sum, or what it is divided by."""
     count = len(values[0])
     with np.errstate(all="ignore"):
         products = np.prod(values, axis=0) if len(values) > 1 else np.asarray(values[0])
@@ -53,3 +56,17 @@ def table(
         tuple(steps),
         partial,
     )
+
+
+def expand(term: Callable[[int], Tree], count: int, rows: int, after: Sequence[tuple[str, Tree]] = ()) -> Tree:
+    """The sum written out, its middle as `…`, and what is done with it."""
+    numbers = range(count) if count <= rows else [*range(rows - _TAIL), -1, *range(count - _TAIL, count)]
+    terms = tuple(t.Name("…") if n < 0 else term(n) for n in numbers) or (t.whole(0),)
+    tree: Tree = terms[0] if len(terms) == 1 else t.Add(terms, (False,) * len(terms))
+    for sign, value in after:
+        if sign == "/":
+            tree = t.Div(tree, value)
+        else:
+            parts, minus = (tree.terms, tree.minus) if isinstance(tree, t.Add) else ((tree,), (False,))
+            tree = t.Add((*parts, value), (*minus, sign == "-"))
+    return tree

@@ -161,6 +161,14 @@ class Delta:
     right: Tree
 
 
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """`∂a/∂z`, for left sides: it prints, and has no number."""
+
+    top: Tree
+    bottom: Tree
+
+
 Tree = (
     Number
     | Name
@@ -178,6 +186,7 @@ Tree = (
     | Choice
     | Compare
     | Logic
+    | Partial
 )
 
 

@@ -60,7 +60,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Winner:
-    """The active index of a `max(term for k in K)`: the place of the winner in range `position`, the first among equals."""
+    """The active index of a `max(term for k in K)`: the place of the winner in range `position`, the first among
+    equals."""
 
     name: str
     indices: tuple[str, ...]
@@ -166,7 +167,8 @@ class Term:
 
 @dataclass(frozen=True)
 class Step:
-    """What follows a sum: a bias is added (`+`), a mean divided (`/`): symbol, its number, and what has become of the sum."""
+    """What follows a sum: a bias is added (`+`), a mean divided (`/`): symbol, its number, and what has become of
+    the sum."""
 
     sign: str
     symbol: Line
@@ -194,6 +196,19 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Formula:
+    """`left = right` as trees, and `names` (a `bptui.symbolic.printing.Names`) to print them with: for other forms than
+    lines of spans. `numbers`: the names with numbers in their place, `value` what comes out."""
+
+    label: str
+    left: Tree
+    right: Tree
+    names: Any
+    numbers: Any = None
+    value: float | None = None
+
+
+@dataclass(frozen=True)
 class Card:
     """What the Operation panel, `bptui explain` and plain mode show of one Moment and one element. Width-free.
 
@@ -203,6 +218,9 @@ class Card:
                 "deriving…", or why there is none
     equation or table   the numbers of the selected element
     lines       further lines (element written out, next, convention, warnings)
+    formulas    what is said in lines of spans, as formulas
+    pending     the derivation is being made
+    extra       phase, node, input, position; `inputs`: (position, symbol) of all that this Moment contributes to
     """
 
     title: Line
@@ -215,4 +233,5 @@ class Card:
     lines: tuple[tuple[Line, Line], ...] = ()
     checks: tuple[CheckRow, ...] = ()
     pending: bool = False
+    formulas: tuple[Formula, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)

@@ -19,7 +19,7 @@ from bptui.symbolic.numeric import evaluate
 from bptui.symbolic.printing import Names, merge, number, to_spans
 from bptui.symbolic.reading import Index
 from bptui.symbolic.tree import Statement, from_text
-from bptui.symbolic.types import Card
+from bptui.symbolic.types import Card, Formula
 
 
 def statements(optimizer: Optimizer) -> tuple[Statement, ...]:
@@ -62,6 +62,7 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
     known = {**follow(rule, at), **at}
     settings = {name: numbers.significant(value) for name, value in optimizer.symbols(recording.step).items()}
     rules = []
+    formulas: list[Formula] = []
     lines: list[tuple[Line, Line]] = []
     for s in rule:
         assert isinstance(s.target, t.Name)
@@ -69,8 +70,11 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
         rules.append(
             (line((_label(s.target.name), "dim")), merge([target, Span(" = "), *to_spans(s.value, names, unicode)]), ())
         )
+        filled = with_numbers(names, {**known, **settings})
+        value = float(known[s.target.name]) if done else None
+        formulas.append(Formula("update", s.target, s.value, names, filled if done else None, value))
         if done:
-            spans = to_spans(s.value, with_numbers(names, {**known, **settings}), unicode)
+            spans = to_spans(s.value, filled, unicode)
             right = Span(number(float(known[s.target.name])), f"{target.style} bold" if s is rule[-1] else target.style)
             lines.append((line((target.text, "dim")), merge([*spans, Span(" = "), right])))
     if optimizer.clips:
@@ -84,6 +88,7 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
         definition=merge([names.symbol("p_new"), Span(" = "), *to_spans(rule[-1].value, names, unicode)]),
         rules=tuple(rules[:-1]),
         lines=tuple(lines),
+        formulas=tuple(formulas),
         extra={"phase": "update", "node": node.name},
     )
 
