@@ -7,7 +7,7 @@ from itertools import product
 
 import sympy as sp
 
-from bptui.symbolic.notation import Piecewise, guarded, Expr, Sum, bound, fresh, rename
+from bptui.symbolic.notation import Expr, Piecewise, Sum, bound, fresh, guarded, rename
 from bptui.symbolic.terms import Term
 
 
@@ -33,8 +33,9 @@ def tidy(e: Expr) -> Expr:
 
 
 def _primitive(e: Expr, content: Expr) -> tuple[Expr, Expr]:
+    """A common number in front, where that does not make decimals (0.044715) into large whole numbers."""
     number, rest = e.primitive()
-    return content * number, rest
+    return (content * number, rest) if number.q <= 12 else (content, e)
 
 
 def _common(terms: Sequence[Expr]) -> Expr:

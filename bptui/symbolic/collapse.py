@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import sympy as sp
 
-from bptui.symbolic.notation import guarded, Expr, FloorDiv, Remainder, Sum, rename
+from bptui.symbolic.notation import Expr, FloorDiv, Remainder, Sum, guarded, rename
 from bptui.symbolic.ranges import Ranges, extreme, pruned, surely
 from bptui.symbolic.terms import Limit, Term
 
@@ -22,7 +22,7 @@ def solve(term: Term, ranges: Ranges, first: Sequence[Expr] = ()) -> Term | None
     """
     known = dict(ranges)
     known.update({k: (lo, hi) for k, lo, hi in term.limits if not (lo + hi).atoms(sp.Dummy)})
-    current: Term | None = _digits(term, known)
+    current: Term | None = _digits(_hoisted(term), known)
     while current is not None:
         step = _step(current, known, first)
         if step is None:
@@ -81,11 +81,35 @@ def _put(term: Term, k: Expr, solution: Expr, at: int | None, guards: list[Expr]
     """The term with bound index k replaced by its solution, and the guard that this lies in the range of k."""
     low, high = next((lo, hi) for bound, lo, hi in term.limits if bound == k)
     if not _in_range(solution, low, high, known):
-        number, rest = solution.as_coeff_Add()
-        guards = [*guards, sp.Ge(rest, low - number), sp.Lt(rest, high + 1 - number)]
+        least = solution.args[0] if isinstance(solution, FloorDiv) and low == 0 else solution  # v // n >= 0 is v >= 0
+        guards = [*guards, *_apart(sp.Ge(least, low)), *_apart(sp.Lt(solution, high + 1))]
     equations = term.equations if at is None else (*term.equations[:at], *term.equations[at + 1 :])
     limits = tuple(limit for limit in term.limits if limit[0] != k)
     return Term(term.factor, equations, limits, (*term.guards, *guards)).renamed({k: solution})
+
+
+def _apart(relation: Expr) -> list[Expr]:
+    """`q - 1 < J` as `q < J + 1`; a list, empty where it holds for all numbers."""
+    if relation == sp.true:
+        return []
+    number, rest = relation.lhs.as_coeff_Add()
+    return [relation.func(rest, relation.rhs - number)]
+
+
+def _hoisted(term: Term) -> Term:
+    """Conditions on indices of the factor (`f if k <= i else 0`) as guards of the term, where they can be seen to be certain."""
+    factors, guards = [], list(term.guards)
+    for factor in sp.Mul.make_args(term.factor):
+        while isinstance(factor, sp.Piecewise) and len(factor.args) == 2:
+            (value, condition), (other, _) = factor.args
+            if value == 0:
+                value, condition, other = other, sp.Not(condition), value
+            if other != 0 or not all(s.is_integer for s in condition.free_symbols):
+                break
+            guards += sp.And.make_args(condition)
+            factor = value
+        factors.append(factor)
+    return Term(sp.Mul(*factors), term.equations, term.limits, tuple(guards))
 
 
 def _in_range(solution: Expr, low: Expr, high: Expr, known: Ranges) -> bool:
@@ -185,7 +209,10 @@ def _summed(e: Expr, limits: Sequence[Limit]) -> Expr:
     for k, low, high in sorted(
         limits, key=lambda limit: sum(lo.has(limit[0]) or hi.has(limit[0]) for _, lo, hi in limits)
     ):
-        if isinstance(e, sp.Piecewise):
+        if isinstance(e, sp.Piecewise) and len(e.args) == 2 and e.args[1][0] == 0:
+            outside, inside = e.args[0][0].as_independent(k, as_Add=False)
+            inside = guarded(inside, [e.args[0][1]])
+        elif isinstance(e, sp.Piecewise):
             outside, inside = sp.Integer(1), e
         else:
             outside, inside = e.as_independent(k, as_Add=False)

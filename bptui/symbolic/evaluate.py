@@ -19,7 +19,7 @@ from bptui.model.ops.base import Array, Op, Shape
 from bptui.symbolic.define import define
 from bptui.symbolic.definition import Choice, Definition, leaves
 from bptui.symbolic.exact import Digits
-from bptui.symbolic.notation import UPSTREAM, Expr, FloorDiv, Remainder, name_of
+from bptui.symbolic.notation import UPSTREAM, Expr, FloorDiv, Remainder, index, name_of
 from bptui.symbolic.types import Derived
 
 BLOCK = 5_000_000
@@ -125,24 +125,35 @@ def exact(expression: Expr, binding: Binding, indices: Mapping[Expr, int], digit
 
 
 def estimate_cells(expression: Expr, binding: Binding, shape: Shape) -> int:
-    """How many scalar terms a whole tensor of `shape` takes: its elements times the ranges of the deepest nest of sums."""
-    return max(1, math.prod(shape)) * _nest(expression, binding, frozenset())
+    """The scalar terms of the largest intermediate result when the expression is taken for a whole tensor of `shape`.
+
+    A sum counts the ranges of the indices that it moves with, its own included; helpers count as whole tensors.
+    """
+    definition = binding.definition
+    ranges = dict(zip(definition.out, binding.shape, strict=True))
+    ranges.update({index(f"q{axis}"): size for axis, size in enumerate(shape)})
+    seen: set[str] = set()
+
+    def largest(e: Expr, ranges: Mapping[Expr, int]) -> int:
+        if isinstance(e, sp.Sum | sp.Product):
+            inner = dict(ranges)
+            for k, low, high in e.limits:
+                inner[k] = _longest(low, high, binding)
+            here = math.prod(inner[s] for s in e.function.free_symbols if s in inner)
+            return max(here, largest(e.function, inner))
+        if isinstance(e, sp.Symbol | sp.Indexed):
+            helper = definition.helper.get(name_of(e))
+            if helper is None or helper.name in seen:
+                return 1
+            seen.add(helper.name)
+            sizes = [int(_Walk(binding, 0).of(size, {}, 0, False)) for size in helper.sizes]
+            return max(math.prod(sizes), largest(helper.value, dict(zip(helper.indices, sizes, strict=True))))
+        return max((largest(a, ranges) for a in e.args), default=1)
+
+    return max(1, math.prod(shape), largest(expression, ranges))
 
 
-def _nest(e: Expr, binding: Binding, seen: frozenset[str]) -> int:
-    if isinstance(e, sp.Sum | sp.Product):
-        inner = _nest(e.function, binding, seen)
-        for k, low, high in e.limits:
-            inner *= _longest(k, low, high, binding)
-        return inner
-    if isinstance(e, sp.Symbol | sp.Indexed):
-        name = name_of(e)
-        helper = binding.definition.helper.get(name)
-        return 1 if helper is None or name in seen else _nest(helper.value, binding, seen | {name})
-    return max((_nest(a, binding, seen) for a in e.args), default=1)
-
-
-def _longest(k: Expr, low: Expr, high: Expr, binding: Binding) -> int:
+def _longest(low: Expr, high: Expr, binding: Binding) -> int:
     """The number of values of a bound index; where its range depends on others, the largest axis there is."""
     span = high - low + 1
     if all(symbol in binding.sizes for symbol in span.free_symbols):
@@ -217,16 +228,16 @@ class _Walk:
             return result
         return _FUNCTIONS[e.func](*values)
 
-    def element(self, leaf: Expr, index: list[Any], guarded: bool) -> Any:
+    def element(self, leaf: Expr, at: list[Any], guarded: bool) -> Any:
         name = name_of(leaf)
         if self.binding.knows(name):
             array = np.asarray(self.binding.tensor(name))
         else:
             array = self.part(name)
-        if not index:
+        if not at:
             return array
         places = []
-        for i, size in zip(index, array.shape, strict=True):
+        for i, size in zip(at, array.shape, strict=True):
             place = np.asarray(i)
             if place.dtype.kind not in "iu":
                 place = place.astype(np.intp)
@@ -314,9 +325,9 @@ class _Walk:
         if stop <= start:
             return 1.0 if product else 0.0
         partial = np.ndim(first) > 0 or np.ndim(last) > 0
-        around = math.prod(np.broadcast_shapes(*(np.shape(v) for v in env.values()))) if env else 1
-        deeper = _nest(inner, self.binding, frozenset())
-        step = max(1, min(stop - start, BLOCK // max(1, around * deeper)))
+        moving = [np.shape(env[s]) for s in e.function.free_symbols if s in env]
+        around = math.prod(np.broadcast_shapes(*moving))
+        step = max(1, min(stop - start, BLOCK // max(1, around)))
         total: Any = None
         for block in range(start, stop, step):
             values = np.arange(block, min(block + step, stop)).reshape((-1,) + (1,) * (self.base + depth))

@@ -59,12 +59,22 @@ def indices_of(leaf: Expr) -> tuple[Expr, ...]:
     return tuple(leaf.indices) if isinstance(leaf, sp.Indexed) else ()
 
 
+def _plain(value: Any) -> Expr:
+    """Python's whole numbers and truth values as SymPy's; nothing else is converted."""
+    if isinstance(value, bool):
+        return sp.true if value else sp.false
+    return sp.Integer(value) if isinstance(value, int) else value
+
+
 class _Unfolded:
     """SymPy draws a Piecewise out of a sum when one is made, also out of an inner sum: its bound index then stands free, and the
     sum is another one. The sums and products here are made as they are written, and only flattened."""
 
+    limits: Any
+    function: Any
+
     def __new__(cls, function: Expr, *limits: Any) -> Expr:
-        function = sp.sympify(function)
+        function = _plain(function)
         ranges = [sp.Tuple(*limit) for limit in limits]
         if type(function) is cls:
             ranges, function = [*function.limits, *ranges], function.function
@@ -87,7 +97,7 @@ class Piecewise(sp.Piecewise):  # type: ignore[misc]
     def __new__(cls, *pieces: Any) -> Expr:
         kept = []
         for piece in pieces:
-            value, condition = sp.sympify(piece[0]), sp.sympify(piece[1])
+            value, condition = _plain(piece[0]), _plain(piece[1])
             if condition == sp.false:
                 continue
             kept.append(ExprCondPair(value, condition))

@@ -278,16 +278,7 @@ class _Checker:
             return
         if SIZE.match(name):
             return
-        known = [
-            *self.names.tensors,
-            *self.names.parameters,
-            *self.helpers,
-            *self.indices,
-            *FUNCTIONS,
-            "sum",
-            "prod",
-            "pi",
-        ]
+        known = [*self.names.tensors, *self.names.parameters, *self.helpers, *sorted(self.indices), "pi"]
         self.fail(node, f"unknown name '{name}'", did_you_mean(name, known, "known: " + ", ".join(known[:12])))
 
     def subscript(self, node: ast.Subscript, depth: int) -> None:

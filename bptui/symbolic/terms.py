@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from bptui.symbolic.definition import Definition, leaves
-from bptui.symbolic.notation import Piecewise, Expr, Product, Sum, fresh, indices_of, name_of, rename
+from bptui.symbolic.notation import Expr, Piecewise, Product, fresh, indices_of, name_of, rename
 
 Limit = tuple[Expr, Expr, Expr]
 """(bound index, low, high), both ends included, as SymPy has it."""

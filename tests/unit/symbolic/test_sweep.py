@@ -27,7 +27,9 @@ def told(case):
 
 
 def arrays(row, values):
-    return [np.asarray(v, np.int64 if n in row.indices else float) for n, v in zip(row.input_names, values, strict=False)]
+    return [
+        np.asarray(v, np.int64 if n in row.indices else float) for n, v in zip(row.input_names, values, strict=False)
+    ]
 
 
 def near(found, expected, what):
