@@ -35,7 +35,7 @@ def equation(card: Card, width: int, notes: bool = True) -> list[Line]:
         columns.row(symbols, OPERATORS),
         columns.row(numbers, OPERATORS),
     ]
-    return rows + (columns.block(_notes(card, made, width, step)) if notes else [])
+    return rows + (columns.block(_notes(made, width, step)) if notes else [])
 
 
 class Columns:
@@ -75,12 +75,12 @@ def _texts(made: Equation, width: int) -> list[str]:
     return together(made.numbers, most=5)
 
 
-def _notes(card: Card, made: Equation, width: int, step: int) -> list[list[Line]]:
+def _notes(made: Equation, width: int, step: int) -> list[list[Line]]:
     """Each column's notes as rows that fit it: in short words first where it is narrow, else wrapped."""
     room = step - 1
     out: list[list[Line]] = []
-    for k, note in enumerate(made.notes):
-        rows = [note] if length(note) <= room else _short(card, note, k, room)
+    for note in made.notes:
+        rows = [note] if length(note) <= room else _short(note, room)
         out.append([_dim(row) for row in rows if row])
     if made.partial:
         mark: Line = (Span(made.partial, "dim" if _complete(made.partial) else "kink bold"),)
@@ -88,20 +88,16 @@ def _notes(card: Card, made: Equation, width: int, step: int) -> list[list[Line]
     return out
 
 
-def _short(card: Card, note: Line, column: int, room: int) -> list[Line]:
-    at: Line = card.extra.get("at", ()) if column == 1 else ()
+def _short(note: Line, room: int) -> list[Line]:
+    """A note in few words: `layer2.z` for `from layer2.z`, `at 0.5100` for `0.5100·(1 - 0.5100)`; else in several rows."""
     words = plain(note)
-    if at and length(at) <= room:
-        return [at]
-    if at and plain(at).startswith("at ") and " = " in plain(at):
-        # `at a = 0.5100` where even that is too long
-        equals = plain(at).index(" = ") + 3
-        brief = (Span("at ", "dim"), *crop(at, equals, length(at)))
-        if length(brief) <= room:
-            return [brief]
     for prefix in ("from ", "to "):
         if words.startswith(prefix) and len(words) - len(prefix) <= room:
             return [crop(note, len(prefix), len(words))]
+    inside = list(dict.fromkeys(span for span in note if kind_of_symbol((span,)) in ("value", "parameter")))
+    others = any("." in span.text for span in note if span not in inside)
+    if len(inside) == 1 and not others and len(inside[0].text) + 3 <= room:
+        return [(Span("at ", "dim"), inside[0])]
     return wrap(note, room)
 
 

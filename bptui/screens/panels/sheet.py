@@ -26,12 +26,11 @@ LEGEND = (38, 24)
 
 
 class Quantity(NamedTuple):
-    """One array of the node: its name, numbers and kind, whether this Moment wrote them, what is to be said."""
+    """One array of the node: its name, its numbers, their kind, and what is to be said of them."""
 
     label: str
     array: Any
     kind: str
-    written: bool = False
     note: str = ""
 
 
@@ -121,12 +120,11 @@ def _strip(made: list[Quantity], page: Page, width: int, height: int, look: Look
         row: list[Span] = [Span(" " * margin), Span(quantity.label.ljust(label)[:label], quantity.kind)]
         array = None if quantity.array is None else page.of(quantity.array)[0]
         decimals = numbers.decimals_for(array, wide, 6)
-        style = f"{quantity.kind} bold" if quantity.written else quantity.kind
         for x in range(first, last):
             number = None if array is None else float(array[x])
             selected = x == page.at[1]
             row += [Span(" " * gap)] if x > first else []
-            row += figure(number, wide, decimals, f"{quantity.kind} bold reverse" if selected else style)
+            row += figure(number, wide, decimals, f"{quantity.kind} bold reverse" if selected else quantity.kind)
         if quantity.note and notes:
             row += [Span("…", quantity.kind), Span(f" {quantity.note}" if notes > 1 else "", "kink bold")]
         rows.append(tuple(row))
@@ -217,13 +215,12 @@ def _numbered(
             head.append(Span(note, "kink bold"))
             break
     rows: list[Line] = [tuple(head)]
-    style = f"{quantity.kind} bold" if quantity.written else quantity.kind
     for at, values in enumerate(table.tolist(), y[0]):
         row: list[Span] = [Span(f" [{at}]".ljust(start), "text bold" if at == y0 else "dim")]
         for column, number in enumerate(values, x[0]):
             here = (at, column) == (y0, x0)
             after = at == y0 and column == x0 + 1
-            cell = figure(number, wide, decimals, f"{quantity.kind} bold reverse" if here else style)
+            cell = figure(number, wide, decimals, f"{quantity.kind} bold reverse" if here else quantity.kind)
             edge = cell[-1].style if here else row[-1].style if after else "text"
             row += [*([Span(" ", edge)] if column > x[0] else []), *cell]
         rows.append(tuple(row))

@@ -55,13 +55,13 @@ def averaged(session: Any, node: Node) -> bool:
 def quantities(session: Any) -> tuple[list[Quantity], tuple[int, ...]]:
     """The node's value, and from the backward pass on its gradient; and the element in them that is selected."""
     node, state, element = session.node, session.state, tuple(session.element)
-    symbol, written = symbol_of(node), state.written(node)
-    made = [Quantity(symbol, state.value(node), kind_of(node), "value" in written)]
+    symbol = symbol_of(node)
+    made = [Quantity(symbol, state.value(node), kind_of(node))]
     gradient = state.gradient(node)
     if session.cursor.phase != "forward" and gradient.total:
         note = "" if gradient.final or gradient.array is None else f"{gradient.arrived} of {gradient.total} in"
-        made.append(Quantity(f"∂L/∂{symbol}", gradient.array, "gradient", "gradient" in written, note))
-    if session.cursor.phase == "update" and node.role == "param" and "value" in written:
+        made.append(Quantity(f"∂L/∂{symbol}", gradient.array, "gradient", note))
+    if session.cursor.phase == "update" and node.role == "param" and "value" in state.written(node):
         made.append(Quantity(f"{symbol} before", session.recording.before(node), kind_of(node)))
     size = batch(session, node)
     sample = session.view.sample

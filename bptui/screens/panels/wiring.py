@@ -150,7 +150,7 @@ class Paper:
         """The page; the dots lie under the characters."""
         for (x, y), bits in self._dots.items():
             if 0 <= y < self.height and 0 <= x < self.width and self._cells[y][x][0] == " ":
-                self._cells[y][x] = (chr(0x2800 + bits), "text" if (x, y) in self._bright else "rule")
+                self._cells[y][x] = (chr(0x2800 + bits), "text" if (x, y) in self._bright else "dim")
         out: list[Line] = []
         for row in self._cells:
             spans: list[Span] = []
