@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Takes = Literal["nothing", "count", "text"]
 Group = Literal["Move", "Stops", "Look", "Panels", "Copy and keep", "Other"]
 GROUPS: tuple[Group, ...] = ("Move", "Stops", "Look", "Panels", "Copy and keep", "Other")
+ARROWS = "Arrows, hjkl, page up and down, home and end move in the focused panel and never step."
 MAX_LENGTH, MAX_COUNT = 4_000, 10**9
 
 
@@ -339,7 +340,7 @@ def help_text(word: str = "") -> list[str]:
         facts += [f"also {', '.join(command.aliases)}"] if command.aliases else []
         facts += [f"the other way: {command.twin}"] if command.twin else []
         return [f"{command.help}", f"  {command.summary}.", *([f"  {'; '.join(facts)}"] if facts else [])]
-    lines: list[str] = []
+    lines = [ARROWS]
     for group in GROUPS:
         lines.append(group)
         for command in COMMANDS:
@@ -362,6 +363,7 @@ def markdown() -> str:
         "Made from `bptui/model/commands.py` by `python -m bptui.model.commands > docs/keys.md`; a test compares.",
         "Lowercase goes forward, UPPERCASE does the same backward.",
         "A command may be shortened to any beginning that only it has.",
+        ARROWS,
     ]
     for group in GROUPS:
         lines += ["", f"## {group}", "", "| key | command | does |", "|---|---|---|"]
