@@ -62,8 +62,11 @@ def name(text: str, index: str = "") -> str:
         return _UNICODE[text].strip()
     if len(text) == 1 and text.isalnum() and text.isascii():
         return text
-    if len(text) > 1 and text[0].isalpha() and text.isascii() and text[1:].isdigit():
-        return f"{text[0]}_{{{text[1:]}}}"
+    head = text.rstrip("0123456789")
+    if head != text and (len(head) == 1 or head in _GREEK):
+        return f"{name(head)}_{{{text[len(head) :]}}}"
+    if text.endswith("_hat") and len(text) == 5:
+        return rf"\hat{{{text[0]}}}"
     return rf"\mathrm{{{escape(text)}}}"
 
 
@@ -91,7 +94,7 @@ class _Writer:
     def parts(self, tree: Tree, numbers: bool) -> tuple[str, int]:
         match tree:
             case t.Number(value, text):
-                return _scientific(text), _ATOM if value >= 0 else _ADD
+                return scientific(text), _ATOM if value >= 0 else _ADD
             case t.Name(name):
                 return self.atom(name, None, numbers)
             case t.Element(base, index):
@@ -145,14 +148,14 @@ class _Writer:
             value = self.names.numbers(base, place) if place is None or -1 not in place else None
             if value is not None:
                 text = value if isinstance(value, str) else number(value)
-                return _scientific(text), _ADD if text.startswith("-") else _ATOM
+                return scientific(text), _ADD if text.startswith("-") else _ATOM
         symbol = self.symbol(base)
         if not index or base in self.names.bare:
-            return symbol, _ATOM
+            return symbol, _MUL if symbol.startswith(r"\frac") else _ATOM
         inside = ",".join(self.write(i, _ADD) for i in index)
         shown = self.names.symbol(base).text
         if shown.startswith("∂") and "/∂" in shown:
-            return name(shown, rf"_{{{inside}}}"), _ATOM
+            return name(shown, rf"_{{{inside}}}"), _MUL
         if "_" in symbol and symbol[-1] == "}" and not symbol.startswith("\\"):
             symbol = f"{{{symbol}}}"
         return f"{symbol}_{{{inside}}}", _ATOM
@@ -190,7 +193,14 @@ class _Writer:
         return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
 
 
-def _scientific(text: str) -> str:
+def prose(text: str) -> str:
+    """Text outside of formulas: what LaTeX would read is escaped, what text has no letter for stands in math mode."""
+    return "".join(
+        f"${_UNICODE[c]}$" if c in _UNICODE else rf"\{c}" if c in "_#$%&{}" else c if c.isascii() else "" for c in text
+    )
+
+
+def scientific(text: str) -> str:
     """`1.2e-7` as a power of ten; NaN and inf as words."""
     mantissa, e, power = text.partition("e")
     if text in ("NaN", "nan"):

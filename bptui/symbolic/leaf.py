@@ -12,6 +12,11 @@ from bptui.symbolic.printing import merge, number
 from bptui.symbolic.reading import Index, Reading
 from bptui.symbolic.types import Card
 
+_ROLES = {
+    "param": "trained", "input": "given", "target": "given", "const": "a constant", "state": "carried from step to step",
+    "random": "drawn anew at each step",
+}  # fmt: skip
+
 
 def seed(state: State, node: Node, unicode: bool) -> Card:
     """∂L/∂L = 1, where every backward pass starts."""
@@ -50,6 +55,21 @@ def leaf(state: State, node: Node, element: Index, unicode: bool) -> Card:
                 ),
             )
         )
+    lines += gathered(state, node, element, unicode)
+    return Card(
+        title=title(graph, node),
+        shape=numbers.shape(node.shape),
+        element=here,
+        definition=line((_ROLES.get(node.role, node.role), "dim")),
+        lines=tuple(lines),
+        extra={"phase": state.moment.phase, "node": node.name},
+    )
+
+
+def gathered(state: State, node: Node, element: Index, unicode: bool) -> list[tuple[Line, Line]]:
+    """The contributions to a gradient that are in, and what they come to."""
+    graph, here, shown = state.recording.graph, numbers.index(element), symbol(node)
+    lines: list[tuple[Line, Line]] = []
     found = state.gradient(node)
     for contribution in state.arrived(node):
         said = [
@@ -63,11 +83,4 @@ def leaf(state: State, node: Node, element: Index, unicode: bool) -> Card:
         said = [whole, Span(" = "), Span(number(float(found.array[element])) + dots, "gradient")]
         said += [] if found.final else [Span(f"  {found.arrived} of {found.total} in", "kink")]
         lines.append((line(("sum", "dim")), merge(said)))
-    return Card(
-        title=title(graph, node),
-        shape=numbers.shape(node.shape),
-        element=here,
-        definition=line((f"{node.role}, given" if node.role in ("input", "target", "const") else node.role, "dim")),
-        lines=tuple(lines),
-        extra={"phase": state.moment.phase, "node": node.name},
-    )
+    return lines

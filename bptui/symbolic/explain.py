@@ -1,0 +1,250 @@
+"""The derivation of one number, to read, to paste, or to typeset: `bptui explain TARGET NODE[i,j]`.
+
+The same cards as on the screen: how the value came about, what each of its consumers adds to its gradient, and, of a
+parameter, its update; with the checks of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from bptui.model import numbers, places
+from bptui.model.graph import Node
+from bptui.model.network import Network
+from bptui.model.spans import Line, plain
+from bptui.model.state import State
+from bptui.model.timeline import Moment
+from bptui.model.values import Recording
+from bptui.symbolic import latex
+from bptui.symbolic.card import card
+from bptui.symbolic.check import check_node, check_update
+from bptui.symbolic.leaf import gathered
+from bptui.symbolic.service import Service
+from bptui.symbolic.types import Card, CheckRow, Equation, Formula, Table
+
+Format = Literal["text", "markdown", "latex"]
+FORMATS: tuple[Format, ...] = ("text", "markdown", "latex")
+_LABEL = 12
+
+
+@dataclass(frozen=True)
+class Section:
+    """One card with its heading and its checks; `sums`: what all contributions together come to."""
+
+    heading: str
+    card: Card | None
+    checks: tuple[CheckRow, ...] = ()
+    sums: tuple[tuple[Line, Line], ...] = ()
+
+
+def explain(network: Network, place: str, form: Format = "text", unicode: bool = True) -> str:
+    """The derivation of `NODE[i,j]` in the first training step of a network. UserError where there is none."""
+    recording = network.program().record()
+    node, at = places.element(recording.graph, place, "NODE[i,j]")
+    element = places.fit(at if at is not None else (), node.shape)
+    service = Service()
+    try:
+        parts = tuple(sections(recording, node, element, service, unicode))
+    finally:
+        service.close()
+    heading = f"{node.name}{numbers.index(element)} of {network.name}, training step {recording.step}"
+    return _WRITERS[form](heading, parts)
+
+
+def sections(
+    recording: Recording, node: Node, element: tuple[int, ...], service: Service, unicode: bool = True
+) -> Iterator[Section]:
+    """Value, each contribution to the gradient, their sum, update. Waits for the derivations."""
+    graph, timeline = recording.graph, recording.timeline
+    consumers = graph.consumers[node.id]
+    for consumer, position in consumers:
+        service.rule(graph, graph.nodes[consumer], position)
+    service.wait()
+    if node.op is not None:
+        state = State(recording, Moment(recording.step, "forward", timeline.forward.index(node)))
+        rows = tuple(row for row in check_node(recording, node, wrt=-1))
+        yield Section("value", card(state, node, element, unicode=unicode), rows)
+    else:
+        state = State(recording, timeline.at(recording.step, 0))
+        yield Section("value", card(state, node, element, unicode=unicode))
+    ends = State(recording, Moment(recording.step, "backward", timeline.count("backward") - 1))
+    if node.id == graph.loss:
+        yield Section("gradient", card(State(recording, Moment(recording.step, "backward", 0)), node, unicode=unicode))
+    for consumer, position in consumers:
+        reader = graph.nodes[consumer]
+        rows = check_node(recording, reader, position, element)[1:]
+        yield Section(
+            f"gradient, by {reader.name}", card(ends, reader, element, position, service, unicode=unicode), rows
+        )
+    if len(consumers) > 1:
+        yield Section("gradient, together", None, (), tuple(gathered(ends, node, element, unicode)))
+    if node.role == "param":
+        state = State(recording, Moment(recording.step, "update", timeline.update.index(node)))
+        yield Section("update", card(state, node, element, unicode=unicode), check_update(recording, node))
+
+
+# ------------------------------------------------------------------------------------------------------------ text
+def _text(heading: str, parts: tuple[Section, ...]) -> str:
+    out = [heading]
+    for part in parts:
+        out += ["", part.heading.upper()]
+        if part.card is not None:
+            out += [f"  {row}" for row in _card(part.card)]
+        out += [_labelled(plain(label), plain(text)) for label, text in part.sums]
+        out += [_labelled("check" if n == 0 else "", _check(row)) for n, row in enumerate(part.checks)]
+    return "\n".join(row.rstrip() for row in out)
+
+
+def _card(made: Card) -> list[str]:
+    about = f"  {made.shape}" + (f"  element {made.element}" if made.element else "")
+    out = [plain(made.title) + about, _row("definition", plain(made.definition))]
+    out += [_row(plain(label), plain(text), plain(note)) for label, text, note in made.rules]
+    if made.equation is not None:
+        out += _equation(made.equation)
+    if made.table is not None:
+        out += _table(made.table)
+    return out + [_row(plain(label), plain(text)) for label, text in made.lines]
+
+
+def _row(label: str, text: str, note: str = "") -> str:
+    return f"{label:<{_LABEL}}{text}" + (f"   {note}" if note else "")
+
+
+def _labelled(label: str, text: str) -> str:
+    return "  " + _row(label, text)
+
+
+def _equation(e: Equation) -> list[str]:
+    values = [numbers.significant(x) for x in e.numbers]
+    columns = [[plain(e.heads[n]), plain(e.symbols[n]), values[n], plain(e.notes[n])] for n in range(3)]
+    columns[2][3] += f", {e.partial}"
+    widths = [max(len(cell) for cell in column) for column in columns]
+    rows = []
+    for n, signs in enumerate(((" ", " "), ("×", "="), ("×", "="), (" ", " "))):
+        cells = [column[n].center(width) for column, width in zip(columns, widths, strict=True)]
+        rows.append(" " * _LABEL + f"{cells[0]}  {signs[0]}  {cells[1]}  {signs[1]}  {cells[2]}")
+    return rows
+
+
+def _cells(table: Table) -> list[list[str]]:
+    """The table's rows: index, factors, product, sum."""
+    single = len(table.columns) == 4
+    terms = [*table.head, None, *table.tail] if table.elided else list(table.head)
+    rows = []
+    for term in terms:
+        if term is None:
+            rows.append([f"{table.elided} more"] + [""] * (len(table.columns) - 1 - single))
+            continue
+        factors = [f"{plain(symbol)} = {numbers.significant(x)}" for symbol, x in term.factors]
+        last = [numbers.significant(term.running)]
+        rows.append([term.index, *factors, *([] if single else [numbers.significant(term.product)]), *last])
+    for step in table.steps:
+        blank = [""] * (len(table.columns) - 3 - single)
+        rows.append([step.sign, f"{plain(step.symbol)} = {numbers.significant(step.number)}", *blank,
+                     numbers.significant(step.running)])  # fmt: skip
+    return rows
+
+
+def _heads(table: Table) -> list[str]:
+    heads = [plain(head) for head in table.columns]
+    return heads[:2] + heads[3:] if len(heads) == 4 else heads
+
+
+def _table(table: Table) -> list[str]:
+    rows = [_heads(table), *_cells(table)]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    out = ["".join(cell.ljust(width + 3) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    total = f"{plain(table.result)} = {numbers.significant(table.total)}" + (
+        f"  {table.partial}" if table.partial else ""
+    )
+    return [" " * _LABEL + row for row in (*out, total)]
+
+
+def _check(row: CheckRow) -> str:
+    said = f"{row.verdict:<8}{row.row}"
+    if row.verdict == "FAIL":
+        said += f" {numbers.index(row.at or ())}: got {row.got!r}, expected {row.expected!r}"
+    elif row.error is not None:
+        said += f"  error {numbers.significant(row.error, 2)}, allowed {numbers.significant(row.tolerance, 2)}"
+    return said + (f"  {row.note}" if row.note else "")
+
+
+# -------------------------------------------------------------------------------------------------------- markdown
+def _markdown(heading: str, parts: tuple[Section, ...]) -> str:
+    out = [f"# {heading}"]
+    for part in parts:
+        out += ["", f"## {part.heading}", ""]
+        made = part.card
+        if made is not None:
+            out += [f"`{plain(made.title)}` {made.shape}" + (f", element `{made.element}`" if made.element else ""), ""]
+            rows = [("definition", plain(made.definition), "")]
+            rows += [(plain(label), plain(text), plain(note)) for label, text, note in made.rules]
+            rows += [(plain(label), plain(text), "") for label, text in made.lines]
+            out += [f"- {label or '='}: `{text}`" + (f" ({note})" if note else "") for label, text, note in rows]
+            if made.equation is not None:
+                out += ["", *_markdown_equation(made.equation)]
+            if made.table is not None:
+                out += ["", *_grid(_heads(made.table), _cells(made.table))]
+                total = f"`{plain(made.table.result)} = {numbers.significant(made.table.total)}`"
+                out += ["", f"{total} {made.table.partial}".rstrip()]
+        out += [f"- {plain(label)}: `{plain(text)}`" for label, text in part.sums]
+        if part.checks:
+            out += [
+                "",
+                *_grid(["check", "verdict", "error", "allowed", "note"], [_checked(row) for row in part.checks]),
+            ]
+    return "\n".join(out)
+
+
+def _markdown_equation(e: Equation) -> list[str]:
+    heads = [plain(head) for head in e.heads]
+    rows = [[plain(s) for s in e.symbols], [numbers.significant(x) for x in e.numbers], [plain(n) for n in e.notes]]
+    rows[2][2] += f", {e.partial}"
+    return _grid([heads[0], "", heads[1], "", heads[2]], [[r[0], "×", r[1], "=", r[2]] for r in rows])
+
+
+def _checked(row: CheckRow) -> list[str]:
+    error = "" if row.error is None else numbers.significant(row.error, 2)
+    return [
+        row.row,
+        row.verdict,
+        error,
+        "" if row.tolerance is None else numbers.significant(row.tolerance, 2),
+        row.note,
+    ]
+
+
+def _grid(heads: list[str], rows: list[list[str]]) -> list[str]:
+    def cells(row: list[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+
+    return [cells(heads), "|" + "---|" * len(heads), *(cells(row) for row in rows)]
+
+
+# ----------------------------------------------------------------------------------------------------------- latex
+def _latex(heading: str, parts: tuple[Section, ...]) -> str:
+    out = [r"\documentclass{article}", r"\usepackage{amsmath}", r"\allowdisplaybreaks", r"\begin{document}"]
+    out.append(rf"\section*{{{latex.prose(heading)}}}")
+    for part in parts:
+        made = part.card
+        if made is None or not made.formulas:
+            continue
+        out.append(rf"\subsection*{{{latex.prose(part.heading)}: {latex.prose(plain(made.title))}}}")
+        out += [r"\begin{align*}", " \\\\\n".join(row for f in made.formulas for row in _aligned(f)), r"\end{align*}"]
+    return "\n".join([*out, r"\end{document}"])
+
+
+def _aligned(f: Formula) -> list[str]:
+    """`left &= right`, and under it the numbers."""
+    rows = [f"{latex.to_latex(f.left, f.names)} &= {latex.to_latex(f.right, f.names)}"]
+    if f.numbers is not None and f.value is not None:
+        filled, value = latex.to_latex(f.right, f.numbers), latex.scientific(numbers.significant(f.value))
+        rows.append(f"&= {filled} = {value}" if filled != value else f"&= {value}")
+    return rows
+
+
+_WRITERS: Mapping[Format, Callable[[str, tuple[Section, ...]], str]] = {
+    "text": _text, "markdown": _markdown, "latex": _latex
+}  # fmt: skip
