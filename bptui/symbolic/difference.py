@@ -91,8 +91,8 @@ def along(probe: Probe, position: int, direction: Array, upstream: Array) -> Slo
     scale = max(1.0, float(np.median(np.abs(x[moved])))) if moved.any() else 1.0
 
     def f(s: float) -> float:
-        value = probe.forward(position, x + s * direction / size)
         with np.errstate(all="ignore"):
+            value = probe.forward(position, x + s * direction / size)
             terms = np.where(upstream == 0, 0.0, upstream * value)
         return float(np.sum(terms))
 
