@@ -20,9 +20,9 @@ from .unit.model.ops.samples import Use, uses
 HEAD = """\
 # Operations
 
-Made from the rows in `bptui/model/ops/` by `python -m tests.pages > docs/operations.md`; a test compares. The definition
-is what the row says ([definitions.md](definitions.md)); the backward rules are what SymPy derived from it while this page
-was made, with `G` for ∂L/∂y, at the ranks of one example. Conventions are PyTorch's.
+Made from the rows in `bptui/model/ops/` by `python -m tests.pages > docs/operations.md`; a test compares. The
+definition is what the row says ([definitions.md](definitions.md)); the backward rules are what SymPy derived from it
+while this page was made, with `G` for ∂L/∂y, at the ranks of one example. Conventions are PyTorch's.
 """
 
 
