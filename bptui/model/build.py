@@ -144,9 +144,10 @@ class Builder:
         wants_grad: bool = True,
         whole: bool = False,
         column: Column = None,
+        attributes: Mapping[str, Any] | None = None,
     ) -> Node:
         """A value that is given. `value` is anything that `arrays.array` takes, or None with a `shape` where each batch
-        brings its own. Whole numbers and constants have no gradient."""
+        brings its own. Whole numbers and constants have no gradient. attributes: of a random leaf, its `p`."""
         where = self.place(column) if column is not None else f"{self.where}: {name}"
         if value is not None:
             value = array(value, where, dtype=self.dtype, whole=whole)
@@ -161,9 +162,15 @@ class Builder:
             Node(
                 len(self._nodes), name, role, tuple(shape), scope=scope, symbol=symbol or name.rpartition(".")[2],
                 wants_grad=wants_grad, whole=whole, value=value, column=column,
+                attributes=MappingProxyType(dict(attributes or {})),
             ),
             where,
         )  # fmt: skip
+
+    def carry(self, state: Node, following: Node) -> None:
+        """After each training step, `state` (a leaf of that role) becomes what `following` was in it."""
+        attributes = MappingProxyType({**state.attributes, "next": following.id})
+        self._nodes[state.id] = dataclasses.replace(self._nodes[state.id], attributes=attributes)
 
     def number(self, value: float, column: Column = None) -> Node:
         """A number in a formula: one 0-d constant for all places where it stands, named as it is written."""
@@ -305,6 +312,8 @@ class Builder:
 
         try:
             result: Node = op.build(part, inputs, attributes)
+        except UserError as problem:
+            raise UserError(problem.where, f"{op.name}: {problem.what}", problem.right) from None
         except ValueError as problem:
             use = f"{op.name}({', '.join(node.name for node in inputs)})"
             what, *right = problem.args

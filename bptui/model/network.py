@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from bptui.model.graph import Graph, Layer, Node
 from bptui.model.initializers import Source, drawn, fans
 from bptui.model.keys import Key, Table, any_value, kind_of, names, one_of, text
 from bptui.model.ops.base import Array
-from bptui.model.ops.common import choice, flag, integer, optional, real
+from bptui.model.ops.common import choice, flag, integer, optional, real, wholes
 from bptui.model.optimizers import OPTIMIZERS, OPTIONS, Optimizer
 from bptui.model.program import Program
 
@@ -150,6 +151,7 @@ DATA: Mapping[str, Key] = {
     "seed": Key(integer(0), None),
     "file": Key(text, None, ".csv or .npz, relative to the network file"),
     "target_columns": Key(any_value, 1, "how many of the last columns are targets, or their names"),
+    "shape": Key(lambda value: wholes(value, 1), None, "of one input, where it comes as a flat row: [1, 8, 8]"),
     "batch_size": Key(optional(integer(1)), None, "samples of one training step (default: all)"),
     "shuffle": Key(flag, True, "draw the batches of each epoch in a new order"),
 }
@@ -202,7 +204,7 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> t
     if targets is None:
         raise UserError(data.at(), "'targets' is missing", "one target per input")
     builder = Builder(found["dtype"], where=top.where)
-    whole = layers.KINDS[tables[0].content["kind"]].whole if tables[0].content.get("kind") in layers.KINDS else False
+    whole = layers.kind_of_layer(tables[0]).whole
     x_all = array(inputs, data.at("inputs"), dtype=builder.dtype, whole=whole)
     full = size is None or size == len(x_all)
     batch = len(x_all) if size is None else size
@@ -285,6 +287,11 @@ def _data(
         inputs = array(inputs, f"{table.at('file')} inputs")
         if labels and targets.ndim == 2 and targets.shape[1] == 1:
             targets = targets[:, 0]
+    if found["shape"] is not None and inputs.ndim:
+        if prod(found["shape"]) != prod(inputs.shape[1:]):
+            told = f"{prod(inputs.shape[1:])} numbers per input"
+            raise UserError(table.at("shape"), told, f"{prod(found['shape'])} for {shape_text(found['shape'])}")
+        inputs = inputs.reshape(len(inputs), *found["shape"])
     if inputs.ndim == 0 or len(inputs) == 0:
         raise UserError(
             table.at("inputs"), f"found {shape_text(inputs.shape)}", "expected a list with one entry per sample"

@@ -1,0 +1,59 @@
+"""dense, flatten, dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+
+from bptui.model.arrays import shape_text
+from bptui.model.graph import Node
+from bptui.model.keys import Key
+from bptui.model.layers.place import ACTIVATION, LINEAR, WEIGHTS, Kind, Place, default_init
+from bptui.model.ops.common import flag, integer, real
+
+
+def dense(place: Place, x: Node) -> tuple[Node, str]:
+    """z = x @ W + b over the last axis, then the activation."""
+    units = place.settings["units"]
+    if len(x.shape) < 2:
+        raise place.fail("", f"its input has shape {shape_text(x.shape)}", "expected (samples, features)")
+    word = place.settings["activation"][0]
+    weight = place.parameter("weight", (x.shape[-1], units), "W", default_init(word))
+    if place.settings["use_bias"]:
+        z = place.use("affine", x, weight, place.parameter("bias", (units,), "b", "zeros"), part="z")
+    else:
+        z = place.use("matmul", x, weight, part="z")
+    return place.activate(z), f"dense {units}" + ("" if word in LINEAR else f", {word}")
+
+
+def flatten(place: Place, x: Node) -> tuple[Node, str]:
+    """All axes but the first become one."""
+    count = prod(x.shape[1:])
+    return place.use("reshape", x, part="a", shape=(x.shape[0], count)), f"flatten {count}"
+
+
+def dropout(place: Place, x: Node) -> tuple[Node, str]:
+    """Each number is 0 with probability p, else divided by 1 - p. The mask is drawn anew at each training step."""
+    p = place.settings["p"]
+    mask = place.leaf("mask", "random", shape=x.shape, symbol="m", attributes={"p": p})
+    return place.use("dropout", x, mask, part="a", p=p), f"dropout {p:g}"
+
+
+KINDS: Mapping[str, Kind] = {
+    "dense": Kind(
+        "every input with every unit: z = x @ W + b, over the last axis",
+        {
+            "units": Key(integer(1), None, "units = 8, for example", required=True),
+            "activation": ACTIVATION,
+            "use_bias": Key(flag, True, "false leaves the bias out"),
+            **WEIGHTS,
+        },
+        dense,
+    ),
+    "flatten": Kind("all axes but the first become one", {}, flatten),
+    "dropout": Kind(
+        "numbers are dropped at random, anew at each step",
+        {"p": Key(real(0, 1, open_high=True), 0.5, "how many are dropped")},
+        dropout,
+    ),
+}

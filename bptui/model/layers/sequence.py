@@ -1,0 +1,157 @@
+"""Sequences: inputs are (samples, positions) of whole numbers, then (samples, positions, features)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+
+import numpy as np
+
+from bptui.model.graph import Node
+from bptui.model.keys import Key, Table, any_value, one_of
+from bptui.model.layers.place import ACTIVATION, INIT, TRAIN, Kind, Place, activation
+from bptui.model.ops.base import Array
+from bptui.model.ops.common import flag, integer
+
+AXES = "samples, positions, features"
+
+
+def embedding(place: Place, x: Node) -> tuple[Node, str]:
+    """A row of a table for each whole number."""
+    size, units = place.settings["size"], place.settings["units"]
+    table = place.parameter("weight", (size, units), "W", "normal", fan=(size, units))
+    return place.use("embedding", table, x, part="a"), f"embedding {size} x {units}"
+
+
+def sinusoids(positions: int, features: int) -> Array:
+    """sin and cos of the position at falling frequencies (Vaswani et al. 2017, section 3.5)."""
+    angle = np.arange(positions)[:, None] / 10_000 ** (2 * (np.arange(features) // 2) / features)
+    return np.where(np.arange(features) % 2 == 0, np.sin(angle), np.cos(angle))
+
+
+def positional(place: Place, x: Node) -> tuple[Node, str]:
+    """Adds what tells positions apart: sinusoids, or a trained table."""
+    place.rank(x, AXES)
+    shape = x.shape[1:]
+    if place.settings["encoding"] == "learned":
+        added = place.parameter("weight", shape, "W", "normal", fan=(shape[0], shape[1]))
+    else:
+        added = place.leaf("encoding", "const", sinusoids(*shape), symbol="p")
+    return place.use("add", x, added, part="a"), f"positional, {place.settings['encoding']}"
+
+
+def attention(place: Place, x: Node) -> tuple[Node, str]:
+    """Multi-head self-attention: every position looks at the others (only at earlier ones where causal)."""
+    place.rank(x, AXES)
+    samples, positions, features = x.shape
+    heads = place.settings["heads"]
+    if features % heads:
+        raise place.fail("heads", f"{heads} heads do not divide {features} features")
+    split = (samples, positions, heads, features // heads)
+
+    def project(source: Node, part: str) -> Node:
+        weight = place.parameter(f"{part}_weight", (features, features), "W", "xavier_uniform")
+        bias = place.parameter(f"bias_{part}", (features,), "b", "zeros")
+        return place.use("affine", source, weight, bias, part=part)
+
+    def head(part: str) -> Node:
+        parts = place.use("reshape", project(x, part), part=f"{part}_parts", shape=split)
+        return place.use("transpose", parts, part=f"{part}_heads", axes=(0, 2, 1, 3))
+
+    query, key, value = (head(part) for part in ("query", "key", "value"))
+    causal = place.settings["causal"]
+    mixed = place.use("scaled_dot_product_attention", query, key, value, part="attention", causal=causal)
+    back = place.use("transpose", mixed, part="mixed", axes=(0, 2, 1, 3))
+    joined = place.use("reshape", back, part="joined", shape=x.shape)
+    return project(joined, "output"), f"attention, {heads} heads" + (", causal" if causal else "")
+
+
+def inner(place: Place, tables: Sequence[Mapping[str, object]], x: Node, prefix: str = "") -> Node:
+    """Layers inside this one."""
+    from bptui.model.layers import MAX_DEPTH, stack
+
+    if place.name.count(".") >= MAX_DEPTH:
+        raise place.fail("layers", f"layers are nested deeper than {MAX_DEPTH}")
+    path = f"{place.table.path}.{prefix}"
+    made = [Table(table, place.table.where, f"{path}layer{n}") for n, table in enumerate(tables, 1)]
+    return stack(place.making, made, x, f"{place.name}.{prefix}")
+
+
+def residual(place: Place, x: Node) -> tuple[Node, str]:
+    """x plus what the inner layers make of it, then the activation."""
+    tables = place.settings["layers"]
+    if not isinstance(tables, list) or not tables:
+        raise place.fail("layers", "is not a list of tables", 'layers = [{kind = "dense", units = 8}]')
+    made = inner(place, tables, x)
+    if made.shape != x.shape:
+        raise place.fail("layers", f"they make shape {made.shape} of {x.shape}", "a residual block keeps the shape")
+    total = place.use("add", x, made, part="z")
+    return place.activate(total), "residual"
+
+
+def transformer(place: Place, x: Node) -> tuple[Node, str]:
+    """A transformer block: attention, then two dense layers, each after a layer_norm and inside a residual."""
+    place.rank(x, AXES)
+    features = x.shape[2]
+    hidden = place.settings["hidden"] or 4 * features
+    look = {"kind": "attention", "heads": place.settings["heads"], "causal": place.settings["causal"]}
+    word, attributes = place.settings["activation"]
+    first = {"kind": "dense", "units": hidden, "activation": {"kind": word, **attributes}}
+    second = {"kind": "dense", "units": features}
+    made = inner(
+        place,
+        [
+            {"kind": "residual", "name": "attend", "layers": [{"kind": "layer_norm"}, look]},
+            {"kind": "residual", "name": "think", "layers": [{"kind": "layer_norm"}, first, second]},
+        ],
+        x,
+    )
+    return made, f"transformer {features}, {place.settings['heads']} heads"
+
+
+def pooled(place: Place, x: Node) -> tuple[Node, str]:
+    """The mean over all positions: (samples, features)."""
+    place.rank(x, AXES)
+    return place.use("mean", x, part="a", axis=1), f"mean of {prod(x.shape[1:2])} positions"
+
+
+KINDS: Mapping[str, Kind] = {
+    "embedding": Kind(
+        "a row of a trained table for each whole number",
+        {
+            "size": Key(integer(1), None, "size = 27: one more than the largest whole number", required=True),
+            "units": Key(integer(1), None, "units = 8, for example", required=True),
+            "weight": Key(any_value, None, "given numbers instead of drawn ones"),
+            "init": INIT,
+            "train": TRAIN,
+        },
+        embedding,
+        whole=True,
+    ),
+    "positional": Kind(
+        "what tells positions apart is added",
+        {"encoding": Key(one_of("sinusoidal", "learned"), "sinusoidal"), "init": INIT, "train": TRAIN},
+        positional,
+    ),
+    "attention": Kind(
+        "multi-head self-attention",
+        {"heads": Key(integer(1), 1), "causal": Key(flag, False), "init": INIT, "train": TRAIN},
+        attention,
+    ),
+    "residual": Kind(
+        "x plus what inner layers make of it",
+        {"layers": Key(any_value, None, "the inner layers", required=True), "activation": ACTIVATION},
+        residual,
+    ),
+    "transformer": Kind(
+        "a transformer block: attention and two dense layers, each after a layer_norm and inside a residual",
+        {
+            "heads": Key(integer(1), 1),
+            "causal": Key(flag, False),
+            "hidden": Key(integer(1), None, "units between the dense layers (default: four times the features)"),
+            "activation": Key(activation, ("gelu", {})),
+        },
+        transformer,
+    ),
+    "mean_positions": Kind("the mean over all positions", {}, pooled),
+}
