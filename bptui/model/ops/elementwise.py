@@ -38,13 +38,21 @@ def _tanh_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: At
     emit(np.multiply, d, g, d)
 
 
+_MANY = 512
+"""From this size on the number of elements counts, below it the number of calls."""
+
+
 def _relu(emit: Emit, x: Array, y: Array, attributes: Attributes) -> None:
-    emit(np.maximum, x, emit.const(0.0), out=y)
+    # against an array np.maximum takes a fifth of the time that it takes against a number
+    emit(np.maximum, x, emit.const(0.0) if x.size < _MANY else np.zeros(x.shape, emit.dtype), out=y)
 
 
 def _relu_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: Attributes, saved: Any) -> None:
-    emit(np.sign, y, d)  # y is never negative: 1 where x > 0, else 0
-    emit(np.multiply, d, g, d)
+    if y.size < _MANY:
+        emit(np.sign, y, d)  # y is never negative: 1 where x > 0, else 0
+        emit(np.multiply, d, g, d)
+    else:
+        emit(np.multiply, g, mask(emit, np.greater, x, emit.const(0.0)), d)
 
 
 def _leaky_relu(emit: Emit, x: Array, y: Array, attributes: Attributes) -> Array:

@@ -54,12 +54,14 @@ class _Term:
     fill    (emit, p, t, e, attributes) → saved: emit what fills the term e
     parts   (emit, p, t, saved, wanted, attributes) → for each wanted input its local derivative
     factor  a constant factor of the whole loss (½)
+    total   (emit, p, t, out) → saved: emit what fills the 0-d sum of all terms, where there is a shorter way than terms
     """
 
     text: str
     fill: Callable[..., Any]
     parts: Callable[..., tuple[Part, Part]]
     factor: float = 1.0
+    total: Callable[..., Any] | None = None
 
 
 def _row(name: str, inputs: tuple[str, str], term: _Term, doc: str, default: str = "mean", **more: Any) -> Op:
@@ -88,9 +90,12 @@ def _row(name: str, inputs: tuple[str, str], term: _Term, doc: str, default: str
             if term.factor != 1:
                 emit(np.multiply, e, emit.const(term.factor), e)
             return saved
-        e = emit.temp(p.shape)
-        saved = term.fill(emit, p, t, e, attributes)
-        emit(np.add.reduce, e, None, None, out)
+        if term.total is not None:
+            saved = term.total(emit, p, t, out)
+        else:
+            e = emit.temp(p.shape)
+            saved = term.fill(emit, p, t, e, attributes)
+            emit(np.add.reduce, e, None, None, out)
         scale = scale_of(attributes, p.size) * term.factor
         if scale != 1:
             emit(np.multiply, out, emit.const(scale), out)
@@ -133,6 +138,14 @@ def _square(emit: Emit, p: Array, t: Array, e: Array, attributes: Attributes) ->
     away = emit.temp(p.shape)
     emit(np.subtract, p, t, away)
     emit(np.multiply, away, away, e)
+    return away
+
+
+def _square_total(emit: Emit, p: Array, t: Array, out: Array) -> Array:
+    away = emit.temp(p.shape)
+    emit(np.subtract, p, t, away)
+    line = away.reshape(-1)
+    emit(line.dot, line, out)
     return away
 
 
@@ -264,8 +277,8 @@ def _hinge_parts(emit: Emit, p: Array, t: Array, short: Any, wanted: Sequence[bo
     return tuple(found)
 
 
-_SQUARE = _Term("({p} - {t})**2", _square, _square_parts)
-_HALF_SQUARE = _Term("({p} - {t})**2", _square, _square_parts, 0.5)
+_SQUARE = _Term("({p} - {t})**2", _square, _square_parts, total=_square_total)
+_HALF_SQUARE = _Term("({p} - {t})**2", _square, _square_parts, 0.5, _square_total)
 _PAIR = ("prediction", "target")
 
 OPS = (
