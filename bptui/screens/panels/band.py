@@ -89,7 +89,7 @@ def _notes(made: Equation, width: int, step: int) -> list[list[Line]]:
 
 
 def _short(note: Line, room: int) -> list[Line]:
-    """A note in few words: `layer2.z` for `from layer2.z`, `at 0.5100` for `0.5100·(1 - 0.5100)`; else in several rows."""
+    """A note in few words: `layer2.z` for `from layer2.z`, `at 0.5100` for `0.5100·(1 - 0.5100)`; else wrapped."""
     words = plain(note)
     for prefix in ("from ", "to "):
         if words.startswith(prefix) and len(words) - len(prefix) <= room:

@@ -303,14 +303,23 @@ MARKS = {
 }  # fmt: skip
 
 
+FAMILY = {"direction": "difference", "complex step": "difference"}
+"""Checks that are shown in one row with another, while they agree: all that compare numbers of a shifted input."""
+
+
 def summary(checks: Sequence[CheckRow]) -> list[tuple[Span, str, str]]:
     """Per kind of check its mark, name and detail: the worst of its inputs; bad ones first, then in the order given."""
     kinds: dict[str, list[CheckRow]] = {}
     for row in checks:
-        kinds.setdefault(row.row, []).append(row)
-    worst = [min(rows, key=lambda r: (ORDER[r.verdict], -(r.error or 0.0))) for rows in kinds.values()]
-    worst.sort(key=lambda r: ORDER[r.verdict] if r.verdict in ("FAIL", "KINK") else 2)
-    return [(MARKS[row.verdict], row.row, _detail(row)) for row in worst]
+        kinds.setdefault(FAMILY.get(row.row, row.row), []).append(row)
+    worst = [(kind, min(rows, key=_rank)) for kind, rows in kinds.items()]
+    worst.sort(key=lambda pair: ORDER[pair[1].verdict] if pair[1].verdict in ("FAIL", "KINK") else 2)
+    return [(MARKS[row.verdict], kind if row.verdict == "ok" else row.row, _detail(row)) for kind, row in worst]
+
+
+def _rank(row: CheckRow) -> tuple[int, float]:
+    """The worst verdict first, then the largest part of its tolerance."""
+    return ORDER[row.verdict], -(row.error or 0.0) / (row.tolerance or 1.0)
 
 
 def _detail(row: CheckRow) -> str:

@@ -65,7 +65,7 @@ def columns(graph: Graph) -> tuple[Column, ...] | str:
         seen.add(z.id)
         after = [graph.nodes[i] for i, _ in graph.consumers[z.id]]
         a = next((n for n in after if n.op is not None and n.op.elementwise and n.inputs == (z.id,)), None)
-        rows = (Row("z", z, "value"), Row("∂z", z, "gradient"))
+        rows: tuple[Row, ...] = (Row("z", z, "value"), Row("∂z", z, "gradient"))
         about, out = "linear", z
         if a is not None and a.op is not None and a.id != loss.id:
             seen.add(a.id)

@@ -1,0 +1,65 @@
+"""Sessions, cards and laws for the tests of panels: no Textual, a panel is a function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from bptui.model.network import Network, from_formula, load
+from bptui.model.session import Session
+from bptui.model.spans import Line, plain
+from bptui.screens.look import length
+from bptui.symbolic.card import card_for
+from bptui.symbolic.service import Service
+from bptui.symbolic.types import Card, CheckRow
+
+
+@cache
+def network(name: str) -> Network:
+    """An example, read once."""
+    return load(name)
+
+
+def at(name: str, stop: int, element: Sequence[int] = ()) -> Session:
+    """A session of an example at a Moment's number, with an element selected."""
+    session = Session(network(name))
+    session.move(stop)
+    if element:
+        session.select_element(element)
+    return session
+
+
+def formula(text: str, values: dict[str, Any]) -> Session:
+    """A session of a formula at its first Moment."""
+    return Session(from_formula(text, values))
+
+
+@cache
+def service() -> Service:
+    """One worker for all tests: a derivation is made once."""
+    return Service()
+
+
+def derived(session: Session, checked: bool = False) -> Card:
+    """The card of where a session stands, with its derivation, and with its checks if wanted."""
+    rows: tuple[CheckRow, ...] = ()
+    card_for(session, service())
+    if checked:
+        service().checks(session.recording, session.node, id(session))
+    assert service().wait()
+    if checked:
+        found = service().checks(session.recording, session.node, id(session))
+        assert isinstance(found, tuple)
+        rows = found
+    return card_for(session, service(), checks=rows)
+
+
+def texts(rows: Sequence[Line]) -> list[str]:
+    """Rows without their styles."""
+    return [plain(row).rstrip() for row in rows]
+
+
+def within(rows: Sequence[Line], width: int, height: int) -> bool:
+    """No more rows, and none longer, than there is room for."""
+    return len(rows) <= height and all(length(row) <= width for row in rows)

@@ -1,0 +1,128 @@
+"""The neurons view: the text of STYLE, what is shown of more than fits, and why other networks are not shown."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bptui.model.spans import plain
+from bptui.screens.look import Look
+from bptui.screens.panels import neurons, wiring
+from tests.screens.panel_rig import at, derived, formula, network, texts, within
+
+
+def test_the_lesson_as_in_style() -> None:
+    session = at("lesson-2-2-1", 7)
+    rows = texts(neurons.lines(session, 80, 17, Look(), derived(session)))
+    for part in (
+        "╭─ x[0] ───╮",
+        "│   0.5000 │",
+        "╭─ layer1 [0] ─╮",
+        "│ z     0.0400 │",
+        "│ a     0.5100 │",
+        "│ ∂a   -0.0988 │",
+        "◀│ ∂z   -0.0247 │",
+        "│ z     0      │",
+        "0.5000 ╭─ layer2 [0] ─╮",
+        "-0.1007 │ z     0.5025 │",
+        "╰───────┬──────╯",
+        "╭─ loss ┴──────╮",
+        "│ y     0.7000 │",
+        "│ L     0.0195 │",
+    ):
+        assert any(part in row for row in rows), part
+    assert rows[15] == "  a[0] = sigmoid(z[0])       -0.098750 × 0.249900 = -0.024678   ∂L/∂z"
+    left, right = neurons.title(session, 80, Look())
+    assert plain(left) == "neurons"
+    assert plain(right) == "selected layer1 [0]"
+
+
+def test_weights_stand_before_what_they_feed_with_their_gradient_below() -> None:
+    session = at("lesson-2-2-1", 7)
+    rows = texts(neurons.lines(session, 80, 17, Look()))
+    weight = next(n for n, row in enumerate(rows) if "0.4950" in row)
+    assert "-0.0988" in rows[weight + 1]
+
+
+def test_the_selected_neuron_is_bright() -> None:
+    session = at("lesson-2-2-1", 7, (0, 1))
+    rows = neurons.lines(session, 80, 17, Look())
+    titles = {span.text.strip("─ ╭╮"): span.style for row in rows for span in row if "layer1 [" in span.text}
+    assert titles == {"layer1 [0]": "value", "layer1 [1]": "value bold"}
+    bright = [span.text.strip() for row in rows for span in row if span.style == "parameter bold"]
+    assert bright == ["0.4950", "-0.0600", "0.1000"]
+
+
+def test_gradients_appear_when_they_arrive() -> None:
+    session = at("lesson-2-2-1", 3)
+    assert not any("-0.19" in row for row in texts(neurons.lines(session, 80, 17, Look())))
+    session.move(5)
+    assert any("∂z   -0.1975" in row for row in texts(neurons.lines(session, 80, 17, Look())))
+
+
+def test_ascii_names_the_source_instead_of_drawing_lines() -> None:
+    rows = texts(neurons.lines(at("lesson-2-2-1", 7), 80, 17, Look(unicode=False)))
+    assert all(row.isascii() for row in rows)
+    assert any("x[0]  0.0200 |" in row for row in rows)
+    assert any("a[1]  0.4950" in row for row in rows)
+
+
+def test_more_neurons_than_rows_leave_the_selected_one_a_box() -> None:
+    session = at("xor", 1, (2, 5))
+    rows = texts(neurons.lines(session, 80, 17, Look()))
+    assert any("╭─ layer1 [5] ─╮" in row for row in rows)
+    assert sum("─ layer1 [" in row for row in rows) == 1
+    assert plain(neurons.title(session, 80, Look())[1]) == "sample 2 of 4  selected layer1 [5]"
+
+
+def test_more_layers_than_columns_are_counted() -> None:
+    session = at("deep-relu", 3)
+    heads = texts(neurons.lines(session, 80, 17, Look()))[0]
+    assert heads.startswith("< 1 more")
+    assert heads.endswith("2 more >")
+    assert "layer2  relu" in heads
+
+
+def test_why_a_formula_is_not_shown() -> None:
+    session = at("two-paths", 0)
+    assert neurons.fits(session, 80, 17) == "there is no dense layer in it"
+    assert texts(neurons.lines(session, 80, 17, Look())) == [" no neurons view: there is no dense layer in it  v view"]
+
+
+def test_what_is_between_two_layers_is_named() -> None:
+    x = [[1.0, 2.0]]
+    session = formula("h = softmax(x @ w + b); L = sum(h)", {"x": x, "w": [[1.0, 0.0], [0.0, 1.0]], "b": [0.0, 0.0]})
+    assert neurons.fits(session, 80, 17)
+
+
+def test_too_small_says_so() -> None:
+    assert "needs" in neurons.fits(at("xor", 0), 30, 17)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8, 200])
+@pytest.mark.parametrize("height", [6, 9, 14, 30])
+def test_every_neuron_is_placed_or_counted(count: int, height: int) -> None:
+    found = wiring.columns(network("xor").graph)
+    assert not isinstance(found, str)
+    column = wiring.Column("h", "", count, found[1].rows, found[1].out, found[1].weight)
+    for chosen in {0, count // 2, count - 1}:
+        placed, above, below = wiring.places(column, chosen, height)
+        assert above + len(placed) + below == count
+        assert [place.neuron for place in placed] == list(range(above, count - below))
+        assert any(place.neuron == chosen and place.box for place in placed)
+        rows = [y for p in placed for y in range(p.top, p.top + (len(column.rows) + 2 if p.box else 1))]
+        assert len(rows) == len(set(rows))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(["lesson-2-2-1", "xor", "mazur", "classifier"]),
+    st.integers(0, 12),
+    st.integers(0, 170),
+    st.integers(0, 50),
+    st.booleans(),
+)
+def test_any_moment_in_any_size(name: str, stop: int, width: int, height: int, unicode: bool) -> None:
+    session = at(name, stop)
+    assert within(neurons.lines(session, width, height, Look(unicode=unicode)), width, height)

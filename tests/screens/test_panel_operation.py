@@ -1,0 +1,249 @@
+"""The Operation panel: the texts of STYLE from a real session, and the laws of every size."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bptui.model.spans import Line, Span, line, plain
+from bptui.screens.look import Look, length
+from bptui.screens.panels import band, operation
+from bptui.screens.panels.text import wrap
+from bptui.symbolic.types import Card, CheckRow, Equation, Step, Table, Term
+from tests.screens.panel_rig import at, derived, formula, texts, within
+
+BACKWARD_A = 7
+"""lesson-2-2-1: backward 4/5, layer1.a."""
+
+
+def sum_of(count: int, elided: int = 0) -> Card:
+    """A card with a table of `count` terms of which `elided` are left out."""
+    terms, running = [], 0.0
+    for k in range(count):
+        running += 0.5 * k
+        terms.append(
+            Term(str(k), ((line(f"x[1,{k}]"), 0.5), (line((f"W[{k},3]", "parameter")), float(k))), 0.5 * k, running)
+        )
+    head, tail = (terms[:6], terms[-2:]) if elided else (terms, [])
+    columns = (line("k"), line("x[1,k]"), line(("W", "parameter"), "[k,3]"), line("product"), line("sum"))
+    steps = (Step("+", line(("b[3]", "parameter")), -1.0, running - 1.0),)
+    table = Table(line(("z[1,3]", "value")), running - 1.0, tuple(head), elided, tuple(tail), columns, steps)
+    title = line(("layer1.z", "value bold"), " = x ", ("@", "text bold"), " ", ("layer1.weight", "parameter bold"))
+    return Card(title, "(4,8)", "[1,3]", line("z[i,j] = sum(x[i,k]·W[k,j] for k) + b[j]"), table=table)
+
+
+def product(up: float, local: float | None, down: float, partial: str = "1 of 1 in") -> Card:
+    """A card with an equation."""
+    made = Equation(
+        (line("upstream"), line("local"), line("downstream")),
+        (line(("∂L/∂a", "gradient")), line("∂a/∂z"), line(("∂L/∂z", "gradient"))),
+        (up, local, down),
+        (line("from layer2.z"), line(("0.5100", "value"), "·(1 - ", ("0.5100", "value"), ")"), line("to layer1.z")),
+        partial,
+    )
+    return Card(line(("a", "value"), " = sigmoid(z)"), "(1,2)", "[0,0]", line("a = 1/(1 + exp(-z))"), equation=made)
+
+
+def test_the_backward_moment_of_style_at_120() -> None:
+    session = at("lesson-2-2-1", BACKWARD_A)
+    rows = texts(operation.lines(session, 68, 18, Look(), derived(session, checked=True)))
+    assert rows[1] == "  layer1.a = sigmoid(layer1.z)                (1,2)  element [0,0]"
+    assert rows[3] == "  definition   a = 1/(1 + exp(-z))"
+    assert rows[4].startswith("  local        ∂a/∂z = a·(1 - a)")
+    assert "✓ proved by cancel" in rows[4]
+    assert rows[6:13] == [
+        "",
+        "       upstream                local              downstream",
+        "         ∂L/∂a        ×        ∂a/∂z        =        ∂L/∂z",
+        "      -0.0987503      ×      0.2499000      =     -0.0246777",
+        "     from layer2.z      0.5100·(1 - 0.5100)       to layer1.z",
+        "                                                   1 of 1 in",
+        "",
+    ]
+    assert rows[14].startswith("  check        ✓ forward         ")
+    assert rows[15].startswith("               ✓ symbolic        ")
+
+
+def test_the_backward_moment_of_style_at_80() -> None:
+    session = at("lesson-2-2-1", BACKWARD_A)
+    rows = texts(operation.lines(session, 37, 13, Look(), derived(session)))
+    assert rows[:11] == [
+        " layer1.a = sigmoid(layer1.z)  [0,0]",
+        "",
+        "     a = 1/(1 + exp(-z))",
+        " ∂a/∂z = a·(1 - a)          ✓ proved",
+        "",
+        "",
+        " upstream      local      downstream",
+        "  ∂L/∂a    ×   ∂a/∂z    =   ∂L/∂z",
+        " -0.09875  ×  0.24990   =  -0.02468",
+        " layer2.z    at 0.5100    1 of 1 in",
+        "",
+    ]
+
+
+def test_the_backward_moment_of_style_at_60() -> None:
+    session = at("lesson-2-2-1", BACKWARD_A)
+    rows = texts(operation.lines(session, 60, 16, Look(), derived(session)))
+    assert rows[1] == "  layer1.a = sigmoid(layer1.z)                 (1,2) [0,0]"
+    assert rows[9] == "    -0.0987503     ×     0.2499000     =    -0.0246777"
+
+
+def test_a_forward_sum_term_by_term() -> None:
+    session = at("lesson-2-2-1", 0, (0, 1))
+    rows = texts(operation.lines(session, 68, 18, Look(), derived(session)))
+    assert rows[6:12] == [
+        "      k      x[0,k]         W[k,1]          product        sum",
+        "      0      0.5000  ×     -0.0600   =      -0.0300    -0.0300",
+        "      1      0.3000  ×      0.1000   =       0.0300     0",
+        "                              b[1]   +       0          0",
+        "                                          ───────────",
+        "                            z[0,1]   =       0",
+    ]
+
+
+def test_the_columns_of_the_band_stand_where_the_pictures_have_them() -> None:
+    """The numbers' first and last cells in the bands of 64, 58 and 37 cells of STYLE."""
+    for width, starts in ((64, (4, 27, 48)), (58, (3, 24, 43)), (37, (1, 14, 27))):
+        row = plain(band.equation(product(-0.0987503, 0.2499, -0.0246777), width)[2])
+        assert tuple(row.index(text) for text in row.split() if len(text) > 1) == starts
+
+
+def test_nothing_jumps_from_one_moment_to_the_next_of_the_same_kind() -> None:
+    """The band of every equation of a step begins in the same row."""
+    tops = set()
+    for up in (1.0, -1e-9, 123456.0):
+        rows = operation.draw(product(up, 0.5, up / 2), 68, 18)
+        tops.add(next(n for n, row in enumerate(rows) if any("on-band" in span.style for span in row)))
+    assert len(tops) == 1
+
+
+def test_a_long_sum_leaves_terms_out_in_the_middle_and_says_how_many() -> None:
+    shown = texts(operation.draw(sum_of(784, 776), 68, 18))
+    gap = next(row for row in shown if "more" in row)
+    listed = sum(1 for row in shown if "×" in row)
+    assert f"⋯ {784 - listed} more" in gap
+    assert any("z[1,3]" in row and "=" in row for row in shown)
+    assert any("b[3]" in row and "+" in row for row in shown)
+
+
+@pytest.mark.parametrize(("count", "elided"), [(1, 0), (8, 0), (9, 1), (300, 292)])
+@pytest.mark.parametrize("room", range(4, 16))
+def test_left_out_terms_are_counted_exactly(count: int, elided: int, room: int) -> None:
+    table = sum_of(count, elided).table
+    assert table is not None
+    head, gone, tail = band.elide(table, room)
+    assert len(head) + gone + len(tail) == count
+    assert len(head) + bool(gone) + len(tail) <= room
+
+
+def test_a_contribution_that_is_not_all_is_marked() -> None:
+    rows = operation.draw(product(-1.5, 1.0, -1.5, "1 of 2 in"), 60, 16)
+    marked = [span for row in rows for span in row if span.text == "1 of 2 in"]
+    assert marked
+    assert "kink" in marked[0].style
+
+
+def test_nan_is_reversed_and_an_unknown_local_is_a_dot() -> None:
+    rows = operation.draw(product(math.inf, 0.0, math.nan), 60, 16)
+    bad = [span.text.strip() for row in rows for span in row if "fail" in span.style]
+    assert bad == ["inf", "NaN"]
+    assert "·" in texts(operation.draw(product(1.0, None, 2.0), 60, 16))[8]
+
+
+def test_a_failed_check_comes_first_and_tells_both_numbers() -> None:
+    checks = (
+        CheckRow("z", "affine", "x", "forward", "ok", note="equal to the definition"),
+        CheckRow("z", "affine", "x", "symbolic", "FAIL", 0.3, 1e-6, (0, 1), 0.1, 0.4),
+        CheckRow("z", "affine", "x", "difference", "skipped", note="no room"),
+    )
+    rows = texts(operation.draw(Card(line("z = x"), "(1,2)", "[0,1]", line("y = x"), checks=checks), 68, 18))
+    listed = [row for row in rows if any(word in row for word in ("forward", "symbolic", "difference"))]
+    assert listed[0] == "  check        FAIL symbolic     x[0,1]: got 0.1, expected 0.4"
+    assert listed[2] == "               skipped difference  no room"
+
+
+def test_of_several_inputs_the_worst_check_is_shown() -> None:
+    checks = tuple(CheckRow("z", "mul", name, "difference", "ok", e, 1e-6) for name, e in (("a", 1e-9), ("b", 2e-7)))
+    assert operation.summary(checks) == [(operation.MARKS["ok"], "difference", "2e-7, tolerance 1e-6")]
+
+
+def test_an_update_is_written_out_on_the_band() -> None:
+    session = at("lesson-2-2-1", 9)
+    rows = operation.lines(session, 68, 18, Look(), derived(session))
+    banded = [plain(row).strip() for row in rows if any("on-band" in span.style for span in row)]
+    assert "W' = 0.0200 - 0.5·(-0.0123) = 0.0262" in banded
+
+
+def test_before_anything_is_derived_the_operation_itself_is_shown() -> None:
+    session = at("xor", 0)
+    rows = texts(operation.lines(session, 68, 18, Look()))
+    assert rows[1].startswith("  layer1.z = x @ W + b")
+    assert any("sum(" in row for row in rows)
+    assert any("deriving" in row for row in rows)
+
+
+def test_ascii_has_no_other_glyph() -> None:
+    session = at("lesson-2-2-1", BACKWARD_A)
+    for row in operation.lines(session, 68, 18, Look(unicode=False), derived(session)):
+        assert plain(row).isascii()
+
+
+def test_present_mode_has_digits_of_three_rows() -> None:
+    rows = texts(operation.draw(product(1.0, 0.5, 0.5), 80, 18))
+    large = texts(
+        operation.lines(at("lesson-2-2-1", BACKWARD_A), 80, 18, Look(present=True), product(-0.0988, 0.2499, -0.0247))
+    )
+    assert rows != large
+    assert sum("┏" in row or "┗" in row for row in large) >= 2
+    assert within(operation.lines(at("xor", 0), 30, 5, Look(present=True), sum_of(3)), 30, 5)
+
+
+NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 160), st.integers(0, 40), NUMBERS, NUMBERS, st.sampled_from(["1 of 1 in", "1 of 12 in", ""]))
+def test_any_size_and_any_number_of_an_equation(width: int, height: int, up: float, down: float, partial: str) -> None:
+    rows = operation.draw(product(up, down, up, partial), width, height)
+    assert within(rows, width, height)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 160), st.integers(0, 40), st.sampled_from([sum_of(1), sum_of(5), sum_of(200, 192)]))
+def test_any_size_of_a_sum(width: int, height: int, card: Card) -> None:
+    assert within(operation.draw(card, width, height), width, height)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(20, 160), st.integers(6, 40))
+def test_a_result_is_never_cut(width: int, height: int) -> None:
+    """Whatever is left out, the number itself stands there as a whole."""
+    assert any(
+        "-0.02468" in row or "-0.0246777" in row
+        for row in texts(operation.draw(product(-0.0987503, 0.2499, -0.0246777), width, max(height, 9)))
+    )
+
+
+WORDS = st.lists(st.sampled_from(["a·b", " + ", "exp(-z)", " - ", "verylongname", ", ", "/"]), min_size=1, max_size=30)
+
+
+@settings(max_examples=80, deadline=None)
+@given(WORDS, st.integers(1, 60), st.integers(0, 4))
+def test_wrapping_loses_nothing(words: list[str], width: int, indent: int) -> None:
+    whole: Line = tuple(Span(word, "value" if n % 2 else "text") for n, word in enumerate(words))
+    rows = wrap(whole, width, indent)
+    assert all(length(row) <= width for row in rows)
+    joined = "".join(plain(row) for row in rows)
+    assert joined.replace(" ", "") == plain(whole).replace(" ", "")
+
+
+def test_the_seed_and_every_moment_of_a_formula() -> None:
+    session = formula("p = a*b; q = p + a; L = q**2", {"a": 0.5, "b": -2.0})
+    for stop in range(session.timeline.length):
+        session.move(stop)
+        for width, height in ((68, 18), (37, 13), (24, 6)):
+            assert within(operation.lines(session, width, height, Look(), derived(session)), width, height)
