@@ -1,4 +1,4 @@
-"""Display forms: common factors in front, numbers out of brackets. For the eye and for proofs; numbers are taken from the raw form."""
+"""Display forms: common factors in front, numbers out of brackets. For the eye; numbers are taken from the raw form."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _height(e: Expr) -> int:
 
 
 def by_deltas(e: Expr) -> dict[frozenset[Expr], Expr]:
-    """The expression's coefficient for each set of deltas, every index that a delta equates written as one and the same.
+    """The coefficient of each set of deltas, indices that a delta equates written as one and the same.
 
     Two expressions with equal coefficients are equal. ValueError as in `deltas_apart`.
     """

@@ -1,7 +1,7 @@
 """Sums over equations, solved exactly: Σ_k f(k)·[k = p] is f(p) where p lies in the range of k.
 
-SymPy's deltasummation drops range and parity guards (stride 2 then reads G[(p - a)/2] for odd p), so this is done here. A
-guard is left out only where the declared ranges prove it.
+SymPy's deltasummation drops range and parity guards (stride 2 then reads G[(p - a)/2] for odd p), so this is done
+here. A guard is left out only where the declared ranges prove it.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _apart(relation: Expr) -> list[Expr]:
 
 
 def _hoisted(term: Term) -> Term:
-    """Conditions on indices of the factor (`f if k <= i else 0`) as guards of the term, where they can be seen to be certain."""
+    """Conditions on indices in the factor (`f if k <= i else 0`) as guards of the term, where `surely` sees them."""
     factors, guards = [], list(term.guards)
     for factor in sp.Mul.make_args(term.factor):
         while isinstance(factor, sp.Piecewise) and len(factor.args) == 2:
@@ -157,7 +157,7 @@ def _digits(term: Term, known: Ranges) -> Term:
 
 
 def _radix(term: Term, known: Ranges) -> Term | None:
-    """[i·n + j = v] with 0 ≤ j < n determines both: j = v % n, i = v // n. So does a place of a maximum in the role of j."""
+    """[i·n + j = v] with 0 ≤ j < n determines both: j = v % n, i = v // n. The place of a maximum may be j, too."""
     bounds = {k: (low, high) for k, low, high in term.limits}
     for at, (left, right) in enumerate(term.equations):
         for side, other in ((left, right), (right, left)):

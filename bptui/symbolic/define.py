@@ -1,4 +1,4 @@
-"""Signature → Definition: the operation's text, with its sizes found, its broadcasting written out, as SymPy expressions."""
+"""Signature → Definition: the operation's text, sizes found, broadcasting written out, as SymPy expressions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RELATIONS: Mapping[str, Any] = {">": sp.Gt, "<": sp.Lt, ">=": sp.Ge, "<=": sp.L
 
 
 def define(signature: Signature, op: Op | None = None) -> Definition:
-    """The definition of an operation for one signature. `op` is looked up by the signature's name where it is not given.
+    """The definition of an operation for one signature. `op` is looked up by name where it is not given.
 
     Raises UserError where the text is not in the notation, or does not fit the signature.
     """
@@ -68,7 +68,7 @@ def _define(signature: Signature, text: str, facts: _Facts) -> Definition:
 
 
 def hint(definition: Definition, op: Op, wrt: str, q: Sequence[Expr]) -> Expr | None:
-    """The display form of ∂y/∂wrt that the operation suggests, with helpers and `y` by name; None where it suggests none.
+    """The display form of ∂y/∂wrt that the operation suggests, with helpers and `y` by name; None where there is none.
 
     An elementwise one is written for one element: the deltas that make it a derivative by any element are put to it.
     """

@@ -41,8 +41,8 @@ class Helper:
 class Choice:
     """The active index of `max(term for k in K)`: a whole number that the numbers decide, the first among equals.
 
-    `term` over `limits` ((k, low, high), the first the slowest) where `condition` holds; this is the place of the winner in
-    limit `position`. In the derivation it is a constant: the derivative goes to the active term alone.
+    `term` over `limits` ((k, low, high), the first the slowest) where `condition` holds; this is the place of the
+    winner in limit `position`. In the derivation it is a constant: the derivative goes to the active term alone.
     """
 
     name: str
@@ -64,8 +64,8 @@ class Definition:
     inputs      the tensors, in the operation's order
     body        the element's value: tensors, helpers and choices by name
     parameters  attributes that stay symbols
-    equal       (an axis' own name `x.shape[1]`, the size that stands for it): what the text says of sizes, checked where
-                numbers are bound
+    equal       (an axis' own name `x.shape[1]`, the size that stands for it): what the text says of sizes; it is
+                checked where numbers are bound
     letters     names that the text uses, for those who need a fresh one
     """
 

@@ -2,8 +2,8 @@
 
     matmul  ∂y/∂b[p,q] = δ[j,q]·a[i,p]      ∂L/∂b[p,q] = Σ_i G[i,q]·a[i,p]
 
-The VJP is Σ over the output's indices of G·∂y/∂x with every equation solved; the batch sum of a bias and the sums that undo
-broadcasting come out of that, nothing knows of them beforehand.
+The VJP is Σ over the output's indices of G·∂y/∂x with every equation solved; the batch sum of a bias and the sums that
+undo broadcasting come out of that, nothing knows of them beforehand.
 """
 
 from __future__ import annotations

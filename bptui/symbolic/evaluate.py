@@ -1,7 +1,7 @@
 """Numbers of index expressions: whole tensors in float64, vectorised; single elements at 50 digits (`exact`).
 
-Values are taken from the raw derivation. Bound indices get axes of their own, so that a sum is one NumPy sum; sums that are too
-large are taken in blocks. Reading outside a tensor is an error, except in a branch that is not taken.
+Values are taken from the raw derivation. Bound indices get axes of their own, so that a sum is one NumPy sum; sums that
+are too large are taken in blocks. Reading outside a tensor is an error, except in a branch that is not taken.
 """
 
 from __future__ import annotations
@@ -29,13 +29,16 @@ REPAIRS = 64
 
 _erf = np.frompyfunc(math.erf, 1, 1)
 _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
-    sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.tanh: np.tanh, sp.sinh: np.sinh, sp.cosh: np.cosh,
+    sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.tanh: np.tanh, sp.sinh: np.sinh,
+    sp.cosh: np.cosh,
     sp.Abs: np.abs, sp.sign: np.sign, sp.floor: np.floor, sp.erf: lambda v: np.asarray(_erf(v), dtype=np.float64),
-    sp.Gt: np.greater, sp.Lt: np.less, sp.Ge: np.greater_equal, sp.Le: np.less_equal, sp.Eq: np.equal, sp.Ne: np.not_equal,
+    sp.Gt: np.greater, sp.Lt: np.less, sp.Ge: np.greater_equal, sp.Le: np.less_equal,
+    sp.Eq: np.equal, sp.Ne: np.not_equal,
     sp.Not: np.logical_not, FloorDiv: np.floor_divide, Remainder: np.mod,
 }  # fmt: skip
 _FOLDED: Mapping[Any, Callable[..., Any]] = {
-    sp.Add: np.add, sp.Mul: np.multiply, sp.Max: np.maximum, sp.Min: np.minimum, sp.And: np.logical_and, sp.Or: np.logical_or
+    sp.Add: np.add, sp.Mul: np.multiply, sp.Max: np.maximum, sp.Min: np.minimum,
+    sp.And: np.logical_and, sp.Or: np.logical_or,
 }  # fmt: skip
 
 
@@ -94,10 +97,7 @@ def _sizes(definition: Definition, shapes: Sequence[Shape], shape: Shape) -> dic
     for tensor, own in zip(definition.inputs, shapes, strict=True):
         claims += list(zip(tensor.sizes, own, strict=True))
     for size, number in claims:
-        if size.is_Symbol:
-            found = known.setdefault(size, number)
-        else:
-            found = int(size)
+        found = known.setdefault(size, number) if size.is_Symbol else int(size)
         if found != number:
             raise ValueError(
                 f"{definition.signature.op}: {definition.text!r} says {size} is {found}, the tensors say {number}"
@@ -118,7 +118,7 @@ def value(expression: Expr, binding: Binding, indices: Mapping[Expr, Any]) -> An
 
 
 def exact(expression: Expr, binding: Binding, indices: Mapping[Expr, int], digits: int = 50) -> Any:
-    """The expression as an mpmath number of `digits` digits, the inputs taken exactly as they are; nan where it has no real value."""
+    """The expression as an mpmath number of `digits` digits, inputs exactly as they are; nan where it has no real value."""
     return Digits(binding.definition, {**binding.parameters, **binding.tensors}, binding.sizes, digits)(
         expression, indices
     )
@@ -139,7 +139,7 @@ def estimate_cells(expression: Expr, binding: Binding, shape: Shape) -> int:
             inner = dict(ranges)
             for k, low, high in e.limits:
                 inner[k] = _longest(low, high, binding)
-            here = math.prod(inner[s] for s in e.function.free_symbols if s in inner)
+            here = math.prod(inner[s] for s in e.free_symbols | e.function.free_symbols if s in inner)
             return max(here, largest(e.function, inner))
         if isinstance(e, sp.Symbol | sp.Indexed):
             helper = definition.helper.get(name_of(e))
@@ -168,7 +168,7 @@ def grid(symbols: Sequence[Expr], shape: Shape) -> dict[Expr, Any]:
 
 
 def whole(expression: Expr, binding: Binding, symbols: Sequence[Expr], shape: Shape) -> Array:
-    """The expression for every element of a tensor of `shape`; non-finite ones (at most REPAIRS of them) at 50 digits."""
+    """The expression for every element of a tensor of `shape`; up to REPAIRS non-finite ones at 50 digits."""
     result = np.array(np.broadcast_to(value(expression, binding, grid(symbols, shape)), shape))
     wrong = np.argwhere(~np.isfinite(result))
     if 0 < len(wrong) <= REPAIRS:
@@ -190,7 +190,7 @@ def vjp_all(derived: Derived, binding: Binding, upstream: Any) -> Array:
 
 
 class _Walk:
-    """One vectorised evaluation. `base` axes belong to the index arrays, each enclosing sum has one further axis in front."""
+    """One vectorised evaluation. `base` axes belong to the index arrays, each enclosing sum has one more in front."""
 
     def __init__(self, binding: Binding, base: int) -> None:
         self.binding, self.base = binding, base
@@ -204,8 +204,8 @@ class _Walk:
             return self.binding.sizes[e] if e in self.binding.sizes else self.element(e, [], guarded)
         if isinstance(e, sp.Integer):
             return int(e)
-        if e.is_Number or e.is_NumberSymbol:
-            return float(e)
+        if e.is_number and not e.args:  # a logarithm of -1 or of 0 that SymPy worked out has no real value
+            return float(e) if e.is_extended_real else math.nan
         if isinstance(e, sp.Sum | sp.Product):
             return self.fold(e, env, depth, guarded)
         if isinstance(e, sp.KroneckerDelta):
@@ -230,10 +230,7 @@ class _Walk:
 
     def element(self, leaf: Expr, at: list[Any], guarded: bool) -> Any:
         name = name_of(leaf)
-        if self.binding.knows(name):
-            array = np.asarray(self.binding.tensor(name))
-        else:
-            array = self.part(name)
+        array = np.asarray(self.binding.tensor(name)) if self.binding.knows(name) else self.part(name)
         if not at:
             return array
         places = []
@@ -325,7 +322,7 @@ class _Walk:
         if stop <= start:
             return 1.0 if product else 0.0
         partial = np.ndim(first) > 0 or np.ndim(last) > 0
-        moving = [np.shape(env[s]) for s in e.function.free_symbols if s in env]
+        moving = [np.shape(env[s]) for s in e.free_symbols if s in env]
         around = math.prod(np.broadcast_shapes(*moving))
         step = max(1, min(stop - start, BLOCK // max(1, around)))
         total: Any = None

@@ -1,4 +1,4 @@
-"""One number of an index expression at 50 digits, by mpmath. The reference of the check: raw form, inputs exactly as they are."""
+"""One number of an index expression at 50 digits, by mpmath: the reference of the check."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from bptui.symbolic.definition import Choice, Definition
 from bptui.symbolic.notation import Expr, FloorDiv, Remainder, name_of
 
 _FUNCTIONS: Mapping[Any, Any] = {
-    sp.exp: mpmath.exp, sp.log: mpmath.log, sp.sin: mpmath.sin, sp.cos: mpmath.cos, sp.tanh: mpmath.tanh, sp.sinh: mpmath.sinh,
-    sp.cosh: mpmath.cosh, sp.erf: mpmath.erf, sp.Abs: abs, sp.sign: mpmath.sign, sp.floor: mpmath.floor, sp.Max: max, sp.Min: min,
+    sp.exp: mpmath.exp, sp.log: mpmath.log, sp.sin: mpmath.sin, sp.cos: mpmath.cos, sp.tanh: mpmath.tanh,
+    sp.sinh: mpmath.sinh, sp.cosh: mpmath.cosh, sp.erf: mpmath.erf, sp.Abs: abs, sp.sign: mpmath.sign,
+    sp.floor: mpmath.floor, sp.Max: max, sp.Min: min,
     sp.Gt: lambda a, b: a > b, sp.Lt: lambda a, b: a < b, sp.Ge: lambda a, b: a >= b, sp.Le: lambda a, b: a <= b,
     sp.Eq: lambda a, b: a == b, sp.Ne: lambda a, b: a != b,
     FloorDiv: lambda a, b: a // b, Remainder: lambda a, b: a % b,
@@ -53,8 +54,10 @@ class Digits:
             return mpmath.mpf(int(e.p)) / int(e.q)
         if isinstance(e, sp.Float):
             return mpmath.mpf(float(e))
-        if isinstance(e, sp.NumberSymbol):
-            return {sp.pi: mpmath.mpf(mpmath.pi), sp.E: mpmath.mpf(mpmath.e)}[e]
+        if e is sp.pi or e is sp.E:
+            return mpmath.mpf(mpmath.pi if e is sp.pi else mpmath.e)
+        if e.is_number and not e.args:
+            return mpmath.mpf(float(e)) if e.is_extended_real else mpmath.nan
         if isinstance(e, sp.Sum):
             return mpmath.fsum(self._of(e.function, inner) for inner in self._each(list(e.limits), env))
         if isinstance(e, sp.Product):

@@ -1,7 +1,7 @@
 """Elementwise definitions with their indices written out: `y = a + b` → `y[i,j] = a[i,j] + b[j]`.
 
-Broadcasting is NumPy's rule: an input's axes stand under the last ones of the output. (A stretched axis keeps its letter here;
-its index becomes 0 where the definition is built.)
+Broadcasting is NumPy's rule: an input's axes stand under the last ones of the output. (A stretched axis keeps its letter
+here; its index becomes 0 where the definition is built.)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _LETTERS = "ijklmnuvw"
 
 
 def lift(statements: tuple[t.Statement, ...], names: Names, rank: int) -> tuple[t.Statement, ...]:
-    """The statements for an output of `rank` axes. Statements with indices, and those of other operations, stay as they are."""
+    """The statements for an output of `rank` axes; those of an operation that is not elementwise stay as they are."""
     if not names.elementwise or isinstance(statements[-1].target, t.Element):
         return statements
     letters = tuple(t.Name(letter) for letter in letters_for(names, statements, rank))

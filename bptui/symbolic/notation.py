@@ -67,8 +67,8 @@ def _plain(value: Any) -> Expr:
 
 
 class _Unfolded:
-    """SymPy draws a Piecewise out of a sum when one is made, also out of an inner sum: its bound index then stands free, and the
-    sum is another one. The sums and products here are made as they are written, and only flattened."""
+    """SymPy draws a Piecewise out of a sum when one is made, also out of an inner sum: its bound index then stands
+    free, and the sum is another one. The sums and products here are made as they are written, and only flattened."""
 
     limits: Any
     function: Any
@@ -84,7 +84,7 @@ class _Unfolded:
 
 
 class Sum(_Unfolded, sp.Sum):  # type: ignore[misc]
-    """Σ of `function` over (index, low, high), the first the innermost. Make sums with this, test for them with `sp.Sum`."""
+    """Σ of `function` over (index, low, high), the first the innermost. Made with this, tested for with `sp.Sum`."""
 
 
 class Product(_Unfolded, sp.Product):  # type: ignore[misc]
@@ -92,7 +92,7 @@ class Product(_Unfolded, sp.Product):  # type: ignore[misc]
 
 
 class Piecewise(sp.Piecewise):  # type: ignore[misc]
-    """`a if condition else b`, as written: SymPy's own turns conditions round (`J > j`), and puts equations into branches."""
+    """`a if condition else b`, as written: SymPy's own turns conditions round, and puts equations into branches."""
 
     def __new__(cls, *pieces: Any) -> Expr:
         kept = []
@@ -114,7 +114,7 @@ def guarded(value: Expr, conditions: Sequence[Expr], otherwise: int = 0) -> Expr
 
 
 class FloorDiv(sp.Function):  # type: ignore[misc]
-    """`a // b` on indices. SymPy's own floor rewrites its argument (milliseconds, and another form); this one stays as written."""
+    """`a // b` on indices. SymPy's own floor rewrites its argument, in milliseconds; this one stays as written."""
 
     is_integer = True
     is_real = True

@@ -1,4 +1,4 @@
-"""Definition text → a checked formula tree. The text is looked at, never run: `ast` and a whitelist, limits before parsing.
+"""Definition text → a checked formula tree. The text is looked at, never run: `ast`, a whitelist, limits beforehand.
 
 Everything that is wrong is one UserError that says the place (line and column), what is wrong, and what would be right.
 """
@@ -26,8 +26,8 @@ MAX_EXPONENT = 64
 """Largest written exponent, so that no constant can become enormous."""
 
 FUNCTIONS: Mapping[str, tuple[int, int]] = {
-    "exp": (1, 1), "log": (1, 1), "sqrt": (1, 1), "abs": (1, 1), "sin": (1, 1), "cos": (1, 1), "tanh": (1, 1), "sinh": (1, 1),
-    "cosh": (1, 1), "erf": (1, 1), "sign": (1, 1), "floor": (1, 1), "max": (2, 8), "min": (2, 8), "delta": (2, 2),
+    "exp": (1, 1), "log": (1, 1), "sqrt": (1, 1), "abs": (1, 1), "sin": (1, 1), "cos": (1, 1), "tanh": (1, 1),
+    "sinh": (1, 1), "cosh": (1, 1), "erf": (1, 1), "sign": (1, 1), "floor": (1, 1), "max": (2, 8), "min": (2, 8), "delta": (2, 2),
 }  # fmt: skip
 """Name → least and most arguments."""
 FOLDS = ("sum", "prod", "max", "min")
@@ -77,7 +77,7 @@ def parse(text: str, names: Names | None = None, where: str = "definition") -> t
 
 
 def parse_hint(text: str, where: str = "hint") -> tuple[Statement, ...]:
-    """A display form (`y*(1 - y)`, `2*u; u` is not one): one formula without a left side, as one statement named `hint`."""
+    """A display form (`y*(1 - y)`): one formula without a left side, as one statement named `hint`."""
     return parse(f"hint = {text}", None, where)
 
 

@@ -1,7 +1,7 @@
 """Is one form equal to another? By algebra where that is quick, else by 50 digits at random points, and it says which.
 
-Algebra is sound: `cancel` treats exp(x), erf(x), x[i,j], whole sums as independent generators, so a 0 is a 0. That it finds
-none means nothing. SymPy's `simplify` is never asked: it takes seconds, raises, or gives another form.
+Algebra is sound: `cancel` treats exp(x), erf(x), x[i,j], whole sums as independent generators, so a 0 is a 0. That it
+finds none means nothing. SymPy's `simplify` is never asked: it takes seconds, raises, or gives another form.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def prove_equal(a: Expr, b: Expr, budget_ms: float = 50) -> Proof:
 
 
 def _branches(e: Expr) -> Iterator[Expr]:
-    """The expression for every combination of its conditions (also for those that cannot be: that only asks for more)."""
+    """The expression for each combination of its conditions (also for impossible ones: that only asks for more)."""
     if not e.has(sp.Piecewise):
         yield e
         return

@@ -14,7 +14,7 @@ Ranges = Mapping[Expr, tuple[Expr, Expr]]
 
 
 def extreme(e: Expr, ranges: Ranges, highest: bool) -> Expr | None:
-    """The highest (or lowest) value of an index expression, None where it is not linear in indices with known ranges."""
+    """The highest (or lowest) value of an index expression; None where that is not seen."""
     if e.is_Integer or (isinstance(e, sp.Symbol) and e not in ranges and e.is_positive):
         return e
     if isinstance(e, sp.Indexed) and e.base in ranges:

@@ -1,8 +1,8 @@
-"""The derivative of an index expression as a sum of plain terms: Σ over bound indices of coefficient · Π [left = right].
+"""The derivative of an index expression as a sum of plain terms: Σ over bound indices of factor · Π [left = right].
 
 SymPy differentiates what is scalar (`exp(u)/S` by u, by S); the chain rule through sums, products and helpers, and
-∂x[a]/∂x[q] = [a = q], are done here. That keeps SymPy away from the derivatives that it gets wrong (a sum whose bound index
-captures a free one), and every derivative in one normal form, which `bptui.symbolic.collapse` then solves.
+∂x[a]/∂x[q] = [a = q], are done here. That keeps SymPy away from the derivatives that it gets wrong (a sum whose bound
+index captures a free one), and gives every derivative one normal form, which `bptui.symbolic.collapse` then solves.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def test_trap_softmax_has_its_second_term():
 
 
 def test_trap_symbols_are_never_matched_by_text():
-    """subs('x', …) does not match a real symbol, and runs the text. Names here may be anything that the notation allows."""
+    """subs('x', …) does not match a real symbol, and runs the text. Here a name may be anything."""
     row = op("y = lambda_*x", parameters={"lambda_": 3.0}, elementwise=True)
     np.testing.assert_array_equal(run(row, [1.0, 2.0]), [3.0, 6.0])
     row = op("y = e + i*x", ("e", "i", "x"), elementwise=True)
@@ -104,7 +104,8 @@ def test_trap_the_authors_form_is_kept_for_display():
         op("y = log(exp(x)) - (x - x)", elementwise=True),
     )
     assert definition.body == X[index("i")]
-    assert "log" in str(definition.statements) and definition.text == "y = log(exp(x)) - (x - x)"
+    assert "log" in str(definition.statements)
+    assert definition.text == "y = log(exp(x)) - (x - x)"
 
 
 def test_trap_a_power_has_a_derivative_at_zero():
@@ -199,7 +200,8 @@ CASES = {
     "causal": (op("y[i,j] = sum(exp(x[i,k]) for k in K if k <= i)*x[i,j]", out=lambda x: x), (3, 4)),
     "helpers": (
         op(
-            "m[i] = sum(x[i,k] for k in K)/K; v[i] = sum((x[i,k] - m[i])**2 for k in K)/K; y[i,j] = (x[i,j] - m[i])/sqrt(v[i] + 1e-3)",
+            "m[i] = sum(x[i,k] for k in K)/K; v[i] = sum((x[i,k] - m[i])**2 for k in K)/K; "
+            "y[i,j] = (x[i,j] - m[i])/sqrt(v[i] + 1e-3)",
             out=lambda x: x,
         ),
         (3, 4),
@@ -264,7 +266,8 @@ def test_a_wrong_hint_is_never_shown():
     assert not derived.shown.has(sp.IndexedBase("y", real=True).label)
     assert derived.shown == derived.raw
     good = of(op("y = tanh(x)", elementwise=True, hint="1 - y**2"))
-    assert good.proof.proved and good.shown != good.raw
+    assert good.proof.proved
+    assert good.shown != good.raw
 
 
 def test_what_does_not_fit_is_told():
