@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import traceback
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bptui import arguments
@@ -50,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # whoever read the output has gone; what Python would still flush goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except Exception:  # whatever else it is, it is a defect: not the user's, and not a failed check (exit 1)
+        traceback.print_exc()
+        return _fail("this is a defect of bptui; please report it with what stands above and `bptui info`", 70)
 
 
 def _fail(message: str, code: int = 2) -> int:
@@ -75,7 +80,9 @@ def _main(argv: list[str]) -> int:
     if command not in PARTS:
         right = did_you_mean(command, (*PARTS, *LATER), f"{', '.join(PARTS)}; bptui --help")
         raise UserError(command[:60], "is not a command", _as_target(command) or right)
-    return HANDLERS[command](arguments.parser(command).parse_intermixed_args(rest))
+    options = arguments.parser(command).parse_intermixed_args(rest)
+    options.command = command
+    return HANDLERS[command](options)
 
 
 def _usage() -> str:
@@ -154,6 +161,15 @@ def _load(target: str) -> Network:
     return load(target)
 
 
+def _is_there(target: str) -> bool:
+    """Is it an example or a file? Told without NumPy."""
+    try:
+        example = Path(__file__).parent / "networks" / f"{target}.toml"
+        return example.is_file() or Path(target).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _run(options: Namespace) -> int:
     return _debug(options, *_network(options, options.rest))
 
@@ -179,6 +195,8 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network]) -> int:
 
         unicode = not options.ascii and _utf8(sys.stdout)
         return plain.run(load(), lines, batch=options.batch, unicode=unicode)
+    if options.command == "run" and not _is_there(name):
+        load()  # says what is wrong with the name, before a screen is painted for nothing
     columns, rows = shutil.get_terminal_size()
     if columns < SMALLEST[0] or rows < SMALLEST[1]:
         raise UserError("terminal", f"it is {columns}x{rows}", f"at least {SMALLEST[0]}x{SMALLEST[1]}, or --plain")
