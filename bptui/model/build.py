@@ -34,7 +34,7 @@ def find(name: str, where: str) -> Op | Composite:
     raise UserError(
         where,
         f"unknown operation '{name}'",
-        did_you_mean(name, known, "see the list of operations in docs/operations.md"),
+        did_you_mean(name, known, "docs/operations.md lists them"),
     )
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.batches import draw
+from bptui.model.errors import UserError
 from bptui.model.keys import Key, Table, one_of
 from bptui.model.ops.base import Array, Attribute, Shape
 from bptui.model.ops.common import real
@@ -128,4 +129,8 @@ def drawn(setting: Any, table: Table, key: str, shape: Shape, fan: tuple[int, in
     inner = Table({"kind": setting} if isinstance(setting, str) else setting, table.where, path)
     row = INITIALIZERS[inner.get("kind", Key(one_of(*INITIALIZERS), None, "such as he_uniform", required=True))]
     keys = {name: Key(a.check, a.default, required=a.required) for name, a in row.parameters.items()}
-    return row.make(shape, fan, source, **inner.read(keys, also=("kind",)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = row.make(shape, fan, source, **inner.read(keys, also=("kind",)))
+    if not np.isfinite(values).all():
+        raise UserError(inner.at(), "draws numbers that are too large for float64")
+    return values

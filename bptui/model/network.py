@@ -276,7 +276,9 @@ def _data(
         if samples > MAX_SAMPLES:
             raise UserError(table.at("samples"), f"{samples:,}", f"at most {MAX_SAMPLES:,}")
         noise = noise if found["noise"] is None else found["noise"]
-        inputs, targets = make(samples, noise, seed if found["seed"] is None else found["seed"])
+        with np.errstate(over="ignore", invalid="ignore"):
+            inputs, targets = make(samples, noise, seed if found["seed"] is None else found["seed"])
+        inputs = array(inputs, table.at("noise"))
         if not labels:
             targets = (2.0 * targets - 1 if drawn_for == "hinge" else targets.astype(np.float64))[:, None]
     else:

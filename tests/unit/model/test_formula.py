@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,6 +184,7 @@ BAD = {
     "import os": "import is not allowed",
     "def f(): pass": "def is not allowed",
     "while True: pass": "'while' is not allowed",
+    "L = sum(w[x])": "takes whole numbers",
     "L = sum(w[0.5])": "an index has whole numbers",
     "L = sum(w[::0])": "step must not be 0",
     "L = sum(w[0, 0, 0])": "3 entries",
@@ -291,3 +294,22 @@ def test_hostile_texts_in_a_fresh_process_leave_no_trace(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, *texts], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["UserError", "UserError"]
     assert not trace.exists()
+
+
+CASES = json.loads((Path(__file__).parents[2] / "reference" / "ops.json").read_text())["cases"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["op"])
+def test_a_call_gives_pytorch_s_values_and_gradients(case):
+    settings_ = "".join(f", {name}={value!r}" for name, value in case["attrs"].items() if name != "note")
+    text = f"out = {case['op']}({', '.join(case['inputs'])}{settings_}); L = sum(out*upstream)"
+    step = record(text, case["inputs"] | {"upstream": case["upstream"]})
+    close(step.value("out"), case["output"])
+    for name, gradient in case["grads"].items():
+        close(step.grad(name), gradient)
+
+
+def test_a_value_indexed_by_given_whole_numbers():
+    step = record("L = sum(x[rows]*x[rows])", {"x": [[1, 2], [3, 4]], "rows": [1, 1]})
+    close(step.loss, 50)
+    close(step.grad("x"), [[0, 0], [12, 16]])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bptui.model import layers
 from bptui.model.errors import UserError
@@ -322,3 +325,62 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_a_formula_of_a_file_is_told_with_its_file():
     with pytest.raises(UserError, match=r"^f.toml: formula 1:7: unknown name 'z'"):
         from_mapping({"formula": "L = x*z", "values": {"x": 1}}, "f.toml")
+
+
+SCRAPS = [
+    None, True, 0, 1, -1, 2, 3.5, float("nan"), float("inf"), 10**30, 1e308, "", "x", "relu", "mse", "dense", "L = w*x",
+    "\0", [], [1], [[1]], [[1, 2], [3]], [[]], {}, {"kind": "elu"}, {"kind": 3}, {"kind": []}, [{}], ["w"], [1e308, 1e308],
+    [None], {"a": 1}, 2**63, "moons", {"shape": [2, 2]}, {"shape": [-1]}, {"shape": 3}, {"shape": [2, 2], "init": "x"},
+    date(2020, 1, 1),
+]  # fmt: skip
+KEYS = [
+    "kind", "units", "name", "weight", "bias", "init", "activation", "samples", "noise", "batch_size", "dataset",
+    "file", "targets", "inputs", "formula", "values",
+]  # fmt: skip
+BASES = [
+    XOR,
+    XOR | {"data": {"dataset": "moons", "samples": 9, "noise": 0.1, "batch_size": 4}},
+    {"formula": "L = w*x", "values": {"w": 1, "x": 2}, "train": ["w"], "optimizer": {"kind": "sgd", "momentum": 0.9}},
+    {
+        "data": {"inputs": [[[1.0, 2, 3, 4]] * 3] * 2, "targets": [[0.0] * 4] * 2},
+        "layers": [
+            {"kind": "transformer", "heads": 2},
+            {"kind": "lstm", "units": 4},
+            {"kind": "residual", "layers": [{"kind": "dense", "units": 4}]},
+        ],
+        "loss": {"kind": "huber", "delta": 0.5},
+    },
+    {
+        "data": {"inputs": [[0, 1], [1, 0]], "targets": [0, 1], "shape": [2]},
+        "layers": [{"kind": "embedding", "size": 3, "units": 4}, {"kind": "flatten"}, {"kind": "dense", "units": 2}],
+        "loss": {"kind": "cross_entropy"},
+    },
+]
+
+
+def places(table, way=()):
+    """The ways to every part of a table, the first entries of lists only."""
+    parts = table.items() if isinstance(table, dict) else enumerate(table[:3]) if isinstance(table, list) else ()
+    return [way, *(deeper for key, part in parts for deeper in places(part, (*way, key)))]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.randoms(use_true_random=False), st.sampled_from(BASES))
+def test_any_table_is_a_network_that_runs_or_a_user_error(draw, base):
+    table = copy.deepcopy(base)
+    for _ in range(draw.randint(1, 2)):
+        *way, key = draw.choice(places(table)[1:])
+        at = table
+        for word in way:
+            at = at[word]
+        if isinstance(at, dict) and draw.random() < 0.3:
+            key = draw.choice(KEYS)
+        at[key] = copy.deepcopy(draw.choice(SCRAPS))
+    try:
+        found = from_mapping(table, "net.toml")
+    except UserError as problem:
+        line = str(problem)
+    else:
+        found.program().record()
+        line = ""
+    assert "\n" not in line
