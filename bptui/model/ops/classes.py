@@ -181,8 +181,9 @@ def _nll_vjp(
 
 def _margin_definition(signature: Signature) -> str:
     use = ClassIndices(signature, "scores")
-    gap = f"margin - {use.at(use.label)} + {use.at('k')}"
-    return use.reduced(f"sum({gap} if {gap} > 0 else 0{over(['k'], f'k != {use.label}')})/K")
+    gap = at("gap", [*use.samples, "k"])
+    term = f"sum({gap} if {gap} > 0 else 0{over(['k'], f'k != {use.label}')})/K"
+    return f"{gap} = margin - {use.at(use.label)} + {use.at('k')}; {use.reduced(term)}"
 
 
 def _margin(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:

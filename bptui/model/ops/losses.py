@@ -50,11 +50,12 @@ Part = tuple[Array, float] | None
 class _Term:
     """One element of a loss.
 
-    text    with `{p}` and `{t}` for the elements of the two inputs
+    text    with `{p}` and `{t}` for the elements of the two inputs, `{h}` for the helper's
     fill    (emit, p, t, e, attributes) → saved: emit what fills the term e
     parts   (emit, p, t, saved, wanted, attributes) → for each wanted input its local derivative
     factor  a constant factor of the whole loss (½)
     total   (emit, p, t, out) → saved: emit what fills the 0-d sum of all terms, where there is a shorter way than terms
+    helper  name and text of a part that the definition names, to be short
     """
 
     text: str
@@ -62,6 +63,7 @@ class _Term:
     parts: Callable[..., tuple[Part, Part]]
     factor: float = 1.0
     total: Callable[..., Any] | None = None
+    helper: tuple[str, str] | None = None
 
 
 def _row(name: str, inputs: tuple[str, str], term: _Term, doc: str, default: str = "mean", **more: Any) -> Op:
@@ -71,8 +73,16 @@ def _row(name: str, inputs: tuple[str, str], term: _Term, doc: str, default: str
 
     def definition(signature: Signature) -> str:
         indices = letters(signature.ranks[0])
-        body = term.text.format(p=at(inputs[0], indices), t=at(inputs[1], indices))
+        p, t = at(inputs[0], indices), at(inputs[1], indices)
+        first, h = "", ""
+        if term.helper is not None:
+            h = at(term.helper[0], indices)
+            first = f"{h} = {term.helper[1].format(p=p, t=t)}; "
+        body = term.text.format(p=p, t=t, h=h)
         half = "/2" if term.factor == 0.5 else ""
+        return first + reduced(body, half, indices, signature)
+
+    def reduced(body: str, half: str, indices: list[str], signature: Signature) -> str:
         if signature["reduction"] == "none":
             return f"{at('y', indices)} = {body}{half}"
         if not indices:
@@ -312,9 +322,10 @@ OPS = (
         "huber",
         _PAIR,
         _Term(
-            "({p} - {t})**2/2 if abs({p} - {t}) <= delta else delta*(abs({p} - {t}) - delta/2)",
+            "{h}**2/2 if abs({h}) <= delta else delta*(abs({h}) - delta/2)",
             _huber,
             _huber_parts,
+            helper=("d", "{p} - {t}"),
         ),
         "Half the square up to delta, then a straight line.",
         analytic=False,
@@ -347,7 +358,7 @@ OPS = (
     _row(
         "hinge",
         ("scores", "target"),
-        _Term("1 - {t}*{p} if 1 - {t}*{p} > 0 else 0", _hinge, _hinge_parts),
+        _Term("{h} if {h} > 0 else 0", _hinge, _hinge_parts, helper=("gap", "1 - {t}*{p}")),
         "max(0, 1 - target*score), the target is -1 or +1.",
         analytic=False,
         convention="the derivative at the margin is 0; the mean over all elements",
