@@ -184,7 +184,7 @@ BAD = {
     "import os": "import is not allowed",
     "def f(): pass": "def is not allowed",
     "while True: pass": "'while' is not allowed",
-    "L = sum(w[x])": "takes whole numbers",
+    "L = sum(w[x])": "x is 2 (expected 0 to 0)",
     "L = sum(w[0.5])": "an index has whole numbers",
     "L = sum(w[::0])": "step must not be 0",
     "L = sum(w[0, 0, 0])": "3 entries",

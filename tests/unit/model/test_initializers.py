@@ -69,7 +69,7 @@ def test_parameters_are_checked():
         ({"kind": "norml"}, "did you mean 'normal'"),
         (3, "expected a table"),
         ({}, "'kind' is missing"),
-        ({"kind": "normal", "std": 1e308}, "layer1.init: draws numbers that are too large"),
+        ({"kind": "uniform", "low": -1e308, "high": 1e308}, "layer1.init: draws numbers that are too large"),
     ):
         with pytest.raises(UserError, match=message):
             drawn(setting, table, "init", (2, 2), (2, 2), Source(0, 1, 0))

@@ -329,7 +329,7 @@ def test_a_formula_of_a_file_is_told_with_its_file():
 
 SCRAPS = [
     None, True, 0, 1, -1, 2, 3.5, float("nan"), float("inf"), 10**30, 1e308, "", "x", "relu", "mse", "dense", "L = w*x",
-    "\0", [], [1], [[1]], [[1, 2], [3]], [[]], {}, {"kind": "elu"}, {"kind": 3}, {"kind": []}, [{}], ["w"], [1e308, 1e308],
+    "\0", [], [1], [[1]], [[1, 2], [3]], [[]], {}, {"kind": "elu"}, {"kind": 3}, {"kind": []}, [{}], ["w"], [1e308],
     [None], {"a": 1}, 2**63, "moons", {"shape": [2, 2]}, {"shape": [-1]}, {"shape": 3}, {"shape": [2, 2], "init": "x"},
     date(2020, 1, 1),
 ]  # fmt: skip
