@@ -258,9 +258,11 @@ def _explain(options: Namespace) -> int:
         raise UserError("NODE[i,j]", "is missing", 'bptui explain --formula "L = w*x" w=2 x=3 L')
     place = words.pop(at)
     _, load = _network(options, words)
-    from bptui import headless
+    from bptui.symbolic.explain import explain
 
-    return headless.explain(load(), place, options.format, _writer(options))
+    unicode = not options.ascii and _utf8(sys.stdout)
+    _writer(options)(explain(load(), place, options.format, unicode))
+    return 0
 
 
 def _info(options: Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The commands that print and go: trace, check, explain, info. The JSON is a public contract."""
+"""The commands that print and go: trace, check, info. The JSON is a public contract."""
 
 from __future__ import annotations
 

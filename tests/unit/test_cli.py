@@ -156,6 +156,20 @@ def test_every_command_has_help(capsys, command):
     assert parser(command).description == PARTS[command]
 
 
+@pytest.mark.parametrize("form", ["text", "markdown", "latex"])
+def test_one_number_is_explained(capsys, form):
+    code, out, err = run(capsys, "explain", "xor", "layer1.weight[0,3]", "--format", form)
+    assert (code, err) == (0, "")
+    assert "0.0606674" in out
+    assert run(capsys, "explain", "xor", "layer1.weight[0,3]", "--ascii")[1].isascii()
+
+
+def test_a_number_of_a_formula_is_explained(capsys):
+    code, out, _ = run(capsys, "explain", "--formula", *DARTS, "w")
+    assert code == 0
+    assert "-3.6" in out
+
+
 # batch
 
 
@@ -244,6 +258,10 @@ BAD = [
     (["eval", "", "x=1"], ""),
     (["eval", "L = x", "x=[1,2]"], "a single number"),
     (["explain", "xor"], "is missing"),
+    (["explain", "xor", "nosuch"], "no node is called"),
+    (["explain", "xor", "layer1.z[9,9]"], "outside axis 0"),
+    (["explain", "xor", "layer1.z", "--format", "pdf"], "text, markdown, latex"),
+    (["explain", "--formula", "L = x", "x=1"], "is missing"),
 ]  # fmt: skip
 
 
