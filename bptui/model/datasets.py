@@ -91,20 +91,21 @@ DATASETS: Mapping[str, tuple[Callable[[int, float, int], Pair], int, float]] = {
 def read_bounded(path: Path, where: str, limit: int) -> bytes:
     """A file's bytes. A UserError where it is missing, is no regular file, cannot be read, or is larger than `limit`;
     its size is known before anything is read."""
+    it = "it" if str(path) in where else f"'{path}'"
     try:
         found = os.stat(path)
         if stat.S_ISDIR(found.st_mode):
-            raise UserError(where, f"'{path}' is a folder", "a file is expected")
+            raise UserError(where, f"{it} is a folder", "a file is expected")
         if not stat.S_ISREG(found.st_mode):
-            raise UserError(where, f"'{path}' is not a regular file")
+            raise UserError(where, f"{it} is not a regular file")
         if found.st_size > limit:
             raise UserError(where, f"the file has {found.st_size:,} bytes", f"at most {limit:,}")
         with path.open("rb") as file:
             content = file.read(limit + 1)
     except FileNotFoundError:
-        raise UserError(where, f"there is no file '{path}'") from None
+        raise UserError(where, f"there is no file {path}") from None
     except (OSError, ValueError) as problem:
-        raise UserError(where, f"cannot read '{path}': {getattr(problem, 'strerror', None) or problem}") from None
+        raise UserError(where, f"{it} cannot be read: {getattr(problem, 'strerror', None) or problem}") from None
     if len(content) > limit:
         raise UserError(where, "the file grows while it is read", f"at most {limit:,} bytes")
     return content
@@ -116,9 +117,9 @@ def read_text(path: Path, where: str, limit: int) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UserError(where, f"'{path}' is not text", "UTF-8 is expected") from None
+        text = "\0"
     if "\0" in text:
-        raise UserError(where, f"'{path}' is not text", "UTF-8 is expected")
+        raise UserError(where, f"{'it' if str(path) in where else repr(str(path))} is not text", "UTF-8 is expected")
     return text
 
 

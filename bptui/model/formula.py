@@ -183,9 +183,10 @@ class Reader:
         """A function: an operation by name, inputs first, attributes as keywords (or after all inputs)."""
         if not isinstance(node.func, ast.Name):
             if isinstance(node.func, ast.Attribute):
-                self.fail(
-                    node, f"'.{node.func.attr[:MAX_NAME]}(…)' is not allowed", f"write {node.func.attr[:MAX_NAME]}(x)"
-                )
+                word = node.func.attr[:MAX_NAME]
+                known = [*ops.OPS, *ops.COMPOSITES]
+                right = f"write {word}(x)" if word in known else did_you_mean(word, known, "functions are written f(x)")
+                self.fail(node, f"'.{word}(…)' is not allowed", right)
             self.fail(node, "only functions by name can be called")
         op = find(self.name(node.func), self.builder.place(self.at(node)))
         arguments = node.args

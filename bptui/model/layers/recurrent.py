@@ -8,7 +8,7 @@ import numpy as np
 
 from bptui.model.graph import Node
 from bptui.model.keys import Key
-from bptui.model.layers.place import BIAS_INIT, INIT, TRAIN, Kind, Place, settings_of
+from bptui.model.layers.place import BIAS_INIT, GIVEN, INIT, TRAIN, Kind, Place, settings_of
 from bptui.model.layers.sequence import AXES
 from bptui.model.ops.common import flag, integer
 
@@ -70,7 +70,7 @@ def _kind(doc: str, op: str, gates: int) -> Kind:
         "units": Key(integer(1), None, "units = 8, for example", required=True),
         "sequence": Key(flag, False, "true: the hidden states of all positions, not only of the last"),
         **settings_of(op),
-        **{part: Key(lambda value: value, None, "given numbers") for part in ("w_ih", "w_hh", "b_ih", "b_hh")},
+        **dict.fromkeys(("w_ih", "w_hh", "b_ih", "b_hh"), GIVEN),
         "init": INIT,
         "bias_init": BIAS_INIT,
         "train": TRAIN,

@@ -14,6 +14,8 @@ from bptui.model.ops.base import Array
 from bptui.model.ops.common import flag, integer
 
 AXES = "samples, positions, features"
+HEADS = Key(integer(1), 1, "how many, each with its share of the features")
+CAUSAL = Key(flag, False, "true: a position sees only itself and earlier ones")
 
 
 def embedding(place: Place, x: Node) -> tuple[Node, str]:
@@ -130,12 +132,16 @@ KINDS: Mapping[str, Kind] = {
     ),
     "positional": Kind(
         "what tells positions apart is added",
-        {"encoding": Key(one_of("sinusoidal", "learned"), "sinusoidal"), "init": INIT, "train": TRAIN},
+        {
+            "encoding": Key(one_of("sinusoidal", "learned"), "sinusoidal", "or learned: a trained table"),
+            "init": INIT,
+            "train": TRAIN,
+        },
         positional,
     ),
     "attention": Kind(
         "multi-head self-attention",
-        {"heads": Key(integer(1), 1), "causal": Key(flag, False), "init": INIT, "train": TRAIN},
+        {"heads": HEADS, "causal": CAUSAL, "init": INIT, "train": TRAIN},
         attention,
     ),
     "residual": Kind(
@@ -146,10 +152,10 @@ KINDS: Mapping[str, Kind] = {
     "transformer": Kind(
         "a transformer block: attention and two dense layers, each after a layer_norm and inside a residual",
         {
-            "heads": Key(integer(1), 1),
-            "causal": Key(flag, False),
+            "heads": HEADS,
+            "causal": CAUSAL,
             "hidden": Key(integer(1), None, "units between the dense layers (default: four times the features)"),
-            "activation": Key(activation, ("gelu", {})),
+            "activation": Key(activation, ("gelu", {}), "between the dense layers"),
         },
         transformer,
     ),

@@ -1,0 +1,129 @@
+"""docs/network-file.md, made from the rows: `python -m tests.file_page > docs/network-file.md`; a test compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bptui.model import arrays, build, datasets, formula, network, syntax
+from bptui.model.initializers import INITIALIZERS
+from bptui.model.keys import Key
+from bptui.model.layers import KINDS, activations, loss_kinds
+from bptui.model.ops.base import Attribute
+from bptui.model.optimizers import OPTIMIZERS
+
+HEAD = """\
+# Network files
+
+Made from the rows of `bptui/model/network.py` and `bptui/model/layers/` by
+`python -m tests.file_page > docs/network-file.md`; a test compares.
+
+A network is a TOML file, or JSON with the same keys in a file named `*.json`. Nothing in it is ever executed. Whatever
+is wrong is told in one line with file, key, what was found and what was expected; unknown keys are errors.
+
+```toml
+seed = 1
+[data]
+dataset = "moons"
+batch_size = 20
+[[layers]]
+kind = "dense"
+units = 8
+activation = "tanh"
+[[layers]]
+kind = "dense"
+units = 2
+[loss]
+kind = "cross_entropy"
+[optimizer]
+kind = "adam"
+learning_rate = 0.05
+```
+
+Names: inputs are `x`, targets `y`; layers are `layer1`, `layer2`, … or their key `name`; a layer's parts are
+`layer1.weight` (in, out), `layer1.bias`, `layer1.z` (x @ W + b, one operation), `layer1.a` (after the activation; none
+where it is linear). `prediction` is the last layer's result, `loss` the loss.
+"""
+
+FORMULA = """\
+## Formulas
+
+```toml
+formula = \"\"\"
+z = x @ W + b
+L = mse(sigmoid(z), y)
+\"\"\"
+train = ["W", "b"]
+[values]
+x = [[0, 1], [1, 0]]
+y = [[1], [0]]
+W = {shape = [2, 1], init = "he_uniform"}     # or numbers
+b = [0]
+```
+
+`formula` stands in the place of `layers` and `loss`. Statements are `name = expression`, one per line or separated by
+`;`; the last one is the loss, a single number. There are numbers, names, `+ - * / ** @`, unary minus, `x.T`,
+`x[1:, ::2]`, `x[labels]`, and every operation of [operations.md](operations.md) by its name, attributes as keywords.
+Every given float has a gradient; the names in `train` are updated. Values that stand for labels or positions are whole
+numbers. With `[data]`, its inputs are `x` and its targets `y`, without gradients. Parts without a name are `t1`, `t2`, …
+"""
+
+
+def shown(value: Any) -> str:
+    """A default as TOML has it."""
+    if value is None or value == "" or value in ((), {}):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
+        return f'"{value[0]}"'
+    return f'"{value}"' if isinstance(value, str) else str(list(value) if isinstance(value, tuple) else value)
+
+
+def table(keys: Mapping[str, Key]) -> Iterator[str]:
+    """A table of keys."""
+    yield "| key | default | |"
+    yield "|---|---|---|"
+    for name, key in keys.items():
+        yield f"| `{name}` | {'required' if key.required else shown(key.default)} | {key.doc} |"
+
+
+def with_settings(name: str, settings: Mapping[str, Key | Attribute]) -> str:
+    """`normal` (mean = 0.0, std = 0.01)."""
+    bare = {key for key, item in settings.items() if item.required or not shown(item.default)}
+    told = ", ".join(key if key in bare else f"{key} = {shown(item.default)}" for key, item in settings.items())
+    return f"`{name}`" + (f" ({told})" if told else "")
+
+
+def page() -> str:
+    """docs/network-file.md."""
+    lines = [HEAD, "## Keys", "", *table(network.TOP), "", "## [data]", "", *table(network.DATA), ""]
+    lines += ["## [[layers]]", "", "Each has a `kind`, and a `name` where it is given one. Kinds and their keys:", ""]
+    lines += [f"- {with_settings(name, row.keys)}: {row.doc}" for name, row in KINDS.items()]
+    told = {name: key for row in KINDS.values() for name, key in row.keys.items() if key.doc}
+    lines += ["", "| key | |", "|---|---|", *(f"| `{name}` | {key.doc} |" for name, key in told.items()), ""]
+    lines += ["**Activations**: " + ", ".join(f"`{name}`" for name in activations()) + ".", ""]
+    drawn = ", ".join(with_settings(name, row.parameters) for name, row in INITIALIZERS.items())
+    lines += [f'**Initial values**: {drawn}. With parameters: `init = {{kind = "normal", std = 0.1}}`.', ""]
+    lines += ["## [loss]", "", "`kind` is one of:", ""]
+    lines += [f"- {with_settings(name, row.attributes)}: {row.doc}" for name, row in loss_kinds().items()]
+    lines += ["", "## [optimizer]", ""]
+    lines += ["`kind` (default sgd), `learning_rate` (default 0.01), `clip_norm`, `clip_value`, and:", ""]
+    for name, rule in OPTIMIZERS.items():
+        options = ", ".join(f"{option} = {shown(value)}" for option, value in rule.options.items())
+        lines.append(f"- `{name}`" + (f" ({options})" if options else "") + f": {rule.doc}")
+    lines += ["", FORMULA, "## Limits", ""]
+    lines += [
+        f"- a network file: {network.MAX_FILE:,} bytes, {network.MAX_LAYERS:,} layers",
+        f"- a data file: {datasets.MAX_FILE:,} bytes; drawn: {datasets.MAX_SAMPLES:,} samples",
+        f"- a formula: {syntax.MAX_CHARACTERS:,} characters, {syntax.MAX_DEPTH} nested brackets",
+        f"- a name: {formula.MAX_NAME} characters",
+        f"- one tensor: {arrays.MAX_ELEMENTS:,} numbers; all values of a step: {build.MAX_TOTAL:,}",
+        "",
+        "Given numbers are finite; NaN and inf that arise in training are values like any other.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

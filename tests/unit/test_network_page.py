@@ -1,0 +1,23 @@
+"""docs/network-file.md says what the code does."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import tests.file_page
+from bptui.model.network import from_mapping
+
+PAGE = Path(__file__).parents[2] / "docs" / "network-file.md"
+
+
+def test_the_page_is_made_from_the_rows():
+    assert PAGE.read_text(encoding="utf-8") == tests.file_page.page()
+
+
+def test_its_examples_run():
+    examples = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(examples) == 2
+    for text in examples:
+        from_mapping(tomllib.loads(text), "docs").program().record()
