@@ -100,17 +100,18 @@ def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -
             front.complain("interrupted")
         if front.done:
             break
+    front.service.close()
     return 0
 
 
 def _lines(first: Sequence[str], stdin: TextIO, prompt: bool, front: Plain) -> Iterator[str]:
     """Command lines: those given, then those of stdin up to its end."""
     yield from first
+    ask = _editor(front.session) if prompt and stdin is sys.__stdin__ else None
+    ask = ask or _reader(stdin)
     while True:
-        if prompt:
-            print(PROMPT, end="", flush=True)
         try:
-            text = stdin.readline(commands.MAX_LENGTH + 2)
+            text = ask(PROMPT if prompt else "")
         except UnicodeDecodeError:
             raise UserError("stdin", "is not text", "commands in UTF-8") from None
         except KeyboardInterrupt:
@@ -124,6 +125,46 @@ def _lines(first: Sequence[str], stdin: TextIO, prompt: bool, front: Plain) -> I
             return
         if text.strip() or prompt:
             yield text
+
+
+def _reader(stdin: TextIO) -> Callable[[str], str]:
+    """Lines as they come; "" at the end."""
+
+    def ask(prompt: str) -> str:
+        if prompt:
+            print(prompt, end="", flush=True)
+        return stdin.readline(commands.MAX_LENGTH + 2)
+
+    return ask
+
+
+def _editor(session: Session) -> Callable[[str], str] | None:
+    """Lines that are edited and completed while they are typed, where the system can (readline); "" at the end."""
+    try:
+        import readline
+    except ImportError:
+        return None
+    found: list[str] = []
+
+    def candidate(_: str, number: int) -> str | None:
+        nonlocal found
+        if number == 0:
+            text = readline.get_line_buffer()
+            start = len(text.lstrip(": ").rpartition(" ")[0])
+            found = [line[start:].lstrip() if start else line for line in commands.complete(session, text)]
+        return found[number] if number < len(found) else None
+
+    readline.set_completer_delims(" ")
+    readline.set_completer(candidate)
+    readline.parse_and_bind("tab: complete")
+
+    def ask(prompt: str) -> str:
+        try:
+            return input(prompt) + "\n"
+        except EOFError:
+            return ""
+
+    return ask
 
 
 def _writer(stream: TextIO, unicode: bool) -> Callable[[str], None]:

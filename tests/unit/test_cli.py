@@ -170,6 +170,28 @@ def test_a_number_of_a_formula_is_explained(capsys):
     assert "-3.6" in out
 
 
+def keys(found) -> object:
+    """The keys of nested tables, without their values; of a list, those of its first."""
+    if isinstance(found, dict):
+        return {key: keys(value) for key, value in found.items() if key not in ("values", "grads", "counts")}
+    return keys(found[0]) if isinstance(found, list) and found and isinstance(found[0], dict) else None
+
+
+def test_the_page_of_the_shell_shows_what_is_printed(capsys):
+    page = (ROOT / "docs" / "shell.md").read_text(encoding="utf-8")
+    assert all(f"`bptui {name}" in page for name in PARTS)
+    traced, checked = (json.loads(block.split("```")[0]) for block in page.split("```json")[1:])
+    found = result(capsys, "trace", "xor", "--json")
+    for part in ("updates",):
+        found["step"][part] = {"layer2.bias": found["step"][part]["layer2.bias"]}
+    found["parameters"] = {"layer2.bias": found["parameters"]["layer2.bias"]}
+    assert keys(traced) == keys(found)
+    assert traced["losses"] == found["losses"]
+    found = result(capsys, "check", "xor", "--json")
+    assert keys(checked) == keys(found)
+    assert checked["counts"] == found["counts"]
+
+
 # batch
 
 
