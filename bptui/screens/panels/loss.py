@@ -152,9 +152,10 @@ def _curve(losses: Any, at: int, width: int, tall: int, look: Look) -> list[Line
             _dot(grid, x, dots - 1 - y, per, step)
         middle = (bottom + top) // 2
         if before is not None:
-            for between in range(before[0] + 1, x):
-                y = round(before[1] + (middle - before[1]) * (between - before[0]) / (x - before[0]))
-                _dot(grid, between, dots - 1 - y, per, step)
+            steps = max(x - before[0], abs(middle - before[1]))
+            for k in range(1, steps):
+                y = round(before[1] + (middle - before[1]) * k / steps)
+                _dot(grid, before[0] + round((x - before[0]) * k / steps), dots - 1 - y, per, step)
         before = (x, middle)
     here = round(at * (len(columns) / len(losses)) * spread) // per if len(columns) > 1 else 0
     here = min(wide - 1, here)

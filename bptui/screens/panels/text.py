@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from bptui.model.spans import Line, Span, plain
 from bptui.screens.look import crop, length
 
-BEFORE = (" + ", " - ", " = ", " × ", " if ", " else ", " for ", " where ", "·", "*", "/")
-AFTER = (", ", "; ", "(", " ", ",")
+BEFORE = (" + ", " - ", " = ", " × ", " if ", " else ", " for ", " where ", " and ", " or ", "·", "*", "/")
+AFTER = (", ", "; ", " ")
 
 
 def wrap(spans: Sequence[Span], width: int, indent: int = 0) -> list[Line]:
@@ -29,12 +29,24 @@ def wrap(spans: Sequence[Span], width: int, indent: int = 0) -> list[Line]:
 
 
 def _place(text: str, room: int) -> int:
-    """Where to break: as far right as it goes, first before an operator, then after a comma or a blank."""
-    least = max(1, room // 3)
-    found = max((text.rfind(mark, least, room + 1) for mark in BEFORE), default=-1)
-    if found < least:
-        found = max((text.rfind(mark, least, room) + len(mark) for mark in AFTER), default=-1)
-    return found if least <= found <= room else room
+    """Where to break: in the second half of the row, inside as few brackets as possible, as far right as it goes;
+    before an operator if there is one, else after a comma or a blank, else anywhere."""
+    depths, depth = [], 0
+    for glyph in text[: room + 1]:
+        depth -= glyph in ")]"
+        depths.append(depth)
+        depth += glyph in "(["
+    for least in (max(1, room // 2), max(1, room // 4)):
+        for marks, after in ((BEFORE, False), (AFTER, True)):
+            found = [
+                (-depths[at], at + len(mark) * after)
+                for mark in marks
+                for at in range(least, min(len(text), room + 1 - len(mark) * after))
+                if text.startswith(mark, at)
+            ]
+            if found:
+                return max(found)[1]
+    return room
 
 
 def strip(spans: Sequence[Span], *, right: bool) -> Line:
