@@ -84,7 +84,8 @@ def hint(definition: Definition, op: Op, wrt: str, q: Sequence[Expr]) -> Expr | 
         {tensor.name: len(tensor.sizes) for tensor in definition.inputs}, op.indices, elementwise=op.elementwise
     )
     if elementwise:
-        value = lift_tree(value, names, letters, {definition.output} if letters else set())
+        helpers = {helper.name for helper in definition.helpers if helper.indices}
+        value = lift_tree(value, names, letters, {definition.output, *helpers} if letters else set())
     static = {
         k: v for k, v in definition.signature.attributes if isinstance(v, int | float) and not isinstance(v, bool)
     }

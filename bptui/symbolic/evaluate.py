@@ -118,7 +118,7 @@ def value(expression: Expr, binding: Binding, indices: Mapping[Expr, Any]) -> An
 
 
 def exact(expression: Expr, binding: Binding, indices: Mapping[Expr, int], digits: int = 50) -> Any:
-    """The expression as an mpmath number of `digits` digits, inputs exactly as they are; nan where it has no real value."""
+    """The expression as an mpmath number, inputs exactly as they are; nan where it has no real value."""
     return Digits(binding.definition, {**binding.parameters, **binding.tensors}, binding.sizes, digits)(
         expression, indices
     )

@@ -1,7 +1,7 @@
 """Elementwise definitions with their indices written out: `y = a + b` → `y[i,j] = a[i,j] + b[j]`.
 
-Broadcasting is NumPy's rule: an input's axes stand under the last ones of the output. (A stretched axis keeps its letter
-here; its index becomes 0 where the definition is built.)
+Broadcasting is NumPy's rule: an input's axes stand under the last ones of the output. (A stretched axis keeps its
+letter here; its index becomes 0 where the definition is built.)
 """
 
 from __future__ import annotations

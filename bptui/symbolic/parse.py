@@ -27,7 +27,8 @@ MAX_EXPONENT = 64
 
 FUNCTIONS: Mapping[str, tuple[int, int]] = {
     "exp": (1, 1), "log": (1, 1), "sqrt": (1, 1), "abs": (1, 1), "sin": (1, 1), "cos": (1, 1), "tanh": (1, 1),
-    "sinh": (1, 1), "cosh": (1, 1), "erf": (1, 1), "sign": (1, 1), "floor": (1, 1), "max": (2, 8), "min": (2, 8), "delta": (2, 2),
+    "sinh": (1, 1), "cosh": (1, 1), "erf": (1, 1), "sign": (1, 1), "floor": (1, 1), "max": (2, 8),
+    "min": (2, 8), "delta": (2, 2),
 }  # fmt: skip
 """Name → least and most arguments."""
 FOLDS = ("sum", "prod", "max", "min")
@@ -203,7 +204,7 @@ class _Checker:
             case ast.BinOp() if isinstance(node.op, _BINARY):
                 self.walk(node.left, depth + 1, in_index)
                 self.walk(node.right, depth + 1, in_index)
-                self.binary(node)
+                self.binary(node, in_index)
             case ast.Compare() if all(isinstance(op, _COMPARE) for op in node.ops):
                 for part in (node.left, *node.comparators):
                     self.walk(part, depth + 1, in_index)
@@ -229,7 +230,7 @@ class _Checker:
         if isinstance(value, float) and not abs(value) < float("inf"):
             self.fail(node, "a number that is too large")
 
-    def binary(self, node: ast.BinOp) -> None:
+    def binary(self, node: ast.BinOp, in_index: bool) -> None:
         right = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
         if (
             isinstance(node.op, ast.Div | ast.FloorDiv | ast.Mod)
@@ -237,6 +238,8 @@ class _Checker:
             and right.value == 0
         ):
             self.fail(node.right, "division by zero")
+        if isinstance(node.op, ast.Pow | ast.Div) and in_index:
+            self.fail(node, "an index is made of + - * // %", "write // for a whole quotient")
         if isinstance(node.op, ast.Pow):
             if (
                 isinstance(right, ast.Constant)

@@ -66,7 +66,7 @@ class Differentiator:
             if factor == 0:
                 continue
             found += [Term(factor * term.factor, term.equations, term.limits, term.guards) for term in self.inner(atom)]
-        return found
+        return _merged(found)
 
     def atoms(self, expression: Expr) -> list[Expr]:
         """The outermost parts through which the expression depends on the input: elements, helpers, sums, products."""
@@ -109,6 +109,16 @@ class Differentiator:
         rest = Product(Piecewise((rename(atom.function, renaming_), differs), (1, True)), *others)
         terms = self.terms(rename(atom.function, renaming))
         return [Term(t.factor * rest, t.equations, (*t.limits, *limits), t.guards) for t in terms]
+
+
+def _merged(terms: Sequence[Term]) -> list[Term]:
+    """Terms without bound indices that have the same equations, as one."""
+    found: dict[object, Term] = {}
+    for at, term in enumerate(terms):
+        key = at if term.limits else (term.equations, term.guards)
+        before = found[key].factor if key in found else sp.Integer(0)
+        found[key] = Term(before + term.factor, term.equations, term.limits, term.guards)
+    return list(found.values())
 
 
 def _derivative(scalar: Expr, u: Expr) -> Expr:

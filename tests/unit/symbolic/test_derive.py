@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
+from sympy.core.cache import clear_cache
 
 from bptui.model import ops
 from bptui.model.errors import UserError
@@ -285,6 +286,15 @@ def test_a_size_that_the_text_claims_must_be_true():
         run(row, np.zeros(5))
     shorter = op("y[i] = x[0 + i]", out=lambda x: (x[0] - 1,))
     assert gradient(shorter, "x", np.ones(4), np.zeros(5)).tolist() == [1, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("wrt", ["x", "weight"])
+def test_a_derivation_takes_a_moment(wrt):
+    """The slowest row, convolution: 0.2 s on two busy cores; the worker gives up after 2 s."""
+    clear_cache()
+    row = ops.OPS["correlate2d"] if "correlate2d" in ops.OPS else ops.OPS["affine"]
+    shapes = ((2, 3, 7, 6), (4, 3, 3, 2), (4,)) if row.name == "correlate2d" else ((2, 3), (3, 4), (4,))
+    assert of(row, wrt, shapes).ms < 1000
 
 
 def test_derivation_is_deterministic():

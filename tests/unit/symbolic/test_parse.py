@@ -64,6 +64,8 @@ def test_reads(text):
         ("y[i,j] = x @ x", "column 12", "write sum(a[i,k]*b[k,j] for k in K)"),
         ("y[i,j] = x[i,j]/0", "column 17", "division by zero"),
         ("y[i,j] = x[i,j]**65", "column 18", "exponent 65"),
+        ("y[i,j] = x[i**2,j]", "column 12", "an index is made of"),
+        ("y[i,j] = x[i/2,j]", "column 12", "write // for a whole quotient"),
         ("y[i,j] = 2**3**4", "column 13", "a tower of constants"),
         ("y[i,j] = 12345678901234567", "column 10", "more than 15 digits"),
         ("y[i,j] = 1e999", "column 10", "too large"),

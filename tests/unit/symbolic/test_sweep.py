@@ -12,7 +12,7 @@ import pytest
 from bptui.model import ops
 from bptui.symbolic.define import define, hint
 from bptui.symbolic.derive import derive
-from bptui.symbolic.evaluate import bind_arrays, forward_all, vjp_all, whole
+from bptui.symbolic.evaluate import bind_arrays, forward_all, grid, value, vjp_all, whole
 from bptui.symbolic.prove import prove_equal
 
 from ..model.ops.executor import attributes_of, choose, run
@@ -72,6 +72,9 @@ def test_engine_agrees(use):
             derived = derive(row.signature(shapes, attributes), row.input_names[at], row)
             assert derived.q == () or len(derived.q) == array.ndim
             near(vjp_all(derived, binding, upstream), gradients[at], f"{row.input_names[at]}: {derived.vjp}")
+            grids = grid((*binding.definition.out, *derived.q), (*binding.shape, *array.shape))
+            local = np.broadcast_to(value(derived.raw, binding, grids), (*binding.shape, *array.shape))
+            near(np.tensordot(upstream, local, upstream.ndim), gradients[at], f"{row.input_names[at]}: {derived.raw}")
 
 
 @pytest.mark.parametrize("name", ops.OPS)
