@@ -38,6 +38,11 @@ class Canvas(Widget, can_focus=True):
         if changed:
             self.refresh(*changed)
 
+    @property
+    def rows(self) -> tuple[Line, ...]:
+        """What was drawn last."""
+        return tuple(self._rows)
+
     def retheme(self, theme: Theme) -> None:
         """Draw in another theme."""
         self._theme = theme

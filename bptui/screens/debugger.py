@@ -6,9 +6,8 @@ It keeps what only a screen has: the line that is typed, what lies over the pane
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from time import monotonic
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
@@ -16,27 +15,26 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from bptui.model import commands
-from bptui.model.errors import UserError, did_you_mean
+from bptui.model.errors import UserError
 from bptui.model.reply import Reply, say
-from bptui.model.spans import Line, Span, plain
-from bptui.screens import copying, help, layout
+from bptui.model.spans import Line, Span
+from bptui.screens import help as manual
+from bptui.screens import layout
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import PANELS, Ui, grid_of, paint
 from bptui.screens.keys import ARROWS, command_of, name_of
 from bptui.screens.look import Look
-from bptui.screens.theme import CHOICES, Theme
+from bptui.screens.own import Own, refused
+from bptui.screens.runner import Runner
+from bptui.screens.theme import Theme
 
 if TYPE_CHECKING:
     from bptui.model.session import Session
     from bptui.screens.explain import Explainer
 
-AT_ONCE = 0.05  # seconds that a command may take before the screen goes on without it
-SHOW_PROGRESS = 0.5  # from here on there is a bar
-LOADING = "still loading"
 
-
-class Debugger(Screen[None]):
+class Debugger(Own, Screen[None]):
     """One Session on one screen."""
 
     CSS_PATH = "styles/debugger.tcss"
@@ -48,16 +46,15 @@ class Debugger(Screen[None]):
         self.ui = Ui(name=name, look=Look(unicode=unicode, ansi=theme.ansi))
         self.canvas = Canvas(self._paint, theme)
         self.typing: CommandLine | None = None
-        self.palette: help.Palette | None = None
+        self.palette: manual.Palette | None = None
         self._command_line = CommandLine()
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="bptui-command")
-        self._busy: Future[Reply] | None = None
-        self._cancelled = False
-        self._part: tuple[float, str] = (0.0, "")
+        self.runner = Runner(self._done, self._call_home)
         self._timer: Timer | None = None
         self._loading: list[str] = []
-        self._explainer: Explainer | None = None
+        self.explainer: Explainer | None = None
         self._news = False
+        self._drawn: tuple[tuple[int, int], list[Line]] = ((0, 0), [])
+        self._mode, self._focused = "", layout.OPERATION
 
     def compose(self) -> ComposeResult:
         """One widget: what stands on it is a function of the session."""
@@ -74,41 +71,39 @@ class Debugger(Screen[None]):
             ui.choices = self.palette.lines(width, max(1, min(16, height - 4)))
         else:
             ui.bottom, ui.choices = (), ()
-        if self._busy is not None and self._frozen and len(self._frozen) == height:
-            return [*self._frozen[:-1], paint(None, ui, width, height)[-1]]
-        rows = paint(self.session, ui, width, height)
-        self._frozen = rows
-        return rows
-
-    _frozen: list[Line] | None = None
+        ui.progress = self.runner.progress
+        if self.runner.job is None:
+            self._drawn = (width, height), paint(self.session, ui, width, height)
+            return self._drawn[1]
+        bare = paint(None, ui, width, height)
+        return [*self._drawn[1][:-1], bare[-1]] if self._drawn[0] == (width, height) else bare
 
     # ------------------------------------------------------------------------------------------------ what happens
 
     def begin(self, session: Session) -> None:
         """The network is loaded: from now on there is something to debug."""
         self.session = session
-        session.progress = self._progress
         self.changed()
-        for text in self._loading:
+        waiting, self._loading = self._loading, []
+        for text in waiting:
             self.run(text)
-        self._loading.clear()
 
     def changed(self) -> None:
         """Draw what is different now."""
-        if self.session is not None and self._busy is None:
+        if self.session is not None and self.runner.job is None:
             self.explain()
         self.canvas.repaint()
 
     def explain(self) -> None:
         """The card of this Moment, as far as it is derived by now."""
-        if self._explainer is None:
+        if self.explainer is None:
             from bptui.screens.explain import Explainer
 
             assert self.session is not None
-            self._explainer = Explainer(self.session, self._more)
+            self.explainer = Explainer(self.session, self._more)
         try:
-            self.ui.card, self.ui.defect = self._explainer.card(self.ui.look.unicode), ""
-            self.ui.checks = self._explainer.counts()
+            self.ui.card, self.ui.defect = self.explainer.card(self.ui.look.unicode), ""
+            self.ui.checks = self.explainer.counts()
         except Exception as defect:  # the numbers are shown without it
             self.ui.card, self.ui.defect = None, f"{type(defect).__name__}: {defect}"
 
@@ -120,90 +115,63 @@ class Debugger(Screen[None]):
 
     def _tell(self) -> None:
         self._news = False
-        if self._busy is None:
+        if self.runner.job is None:
             self.changed()
 
     def run(self, text: str) -> None:
-        """One command line. What takes long goes on in its thread while the screen stays awake."""
-        if self._busy is not None:
-            return
+        """One command line."""
         if self.session is None:
             self._early(text)
             return
-        self._cancelled, self._part = False, (0.0, "")
-        started = monotonic()
-        job = self._worker.submit(commands.run, self.session, text)
-        try:
-            job.result(AT_ONCE)
-        except TimeoutError:
-            if not job.done():
-                self._wait(job, started)
-                return
-        except Exception:
-            pass
-        self._done(job)
+        if self.runner.job is None:
+            self._mode, self._focused = self.session.view.mode, self.session.view.focus
+        self.runner.run(self.session, text)
+        if self.runner.job is not None and self._timer is None:
+            self._timer = self.set_interval(0.1, self.canvas.repaint)
 
     def _early(self, text: str) -> None:
         """Before the network is there: what the screen itself does is done, the rest waits in line."""
         try:
             command, argument = commands.split(text)
         except UserError as error:
-            self.say(say(str(error), ok=False))
+            self.say(refused(error))
             return
         if command is not None and command.where == "screen":
-            self._carry_out(command.word, argument)
+            self.carry_out(command.word, argument)
         elif command is not None:
             self._loading.append(text)
-
-    def _wait(self, job: Future[Reply], started: float) -> None:
-        self._busy = job
-
-        def show() -> None:
-            if job.done():
-                self._finish(job)
-            elif monotonic() - started >= SHOW_PROGRESS:
-                self.ui.progress = self._part if self._part[1] else (0.0, "working")
-                self.canvas.repaint()
-
-        self._timer = self.set_interval(0.1, show)
-        job.add_done_callback(lambda _: self._call_home(lambda: self._finish(job)))
 
     def _call_home(self, what: Callable[[], None]) -> None:
         """Run something in the screen's own thread, if there still is one."""
         if self.is_running and self.app.is_running:
             self.app.call_later(what)
 
-    def _finish(self, job: Future[Reply]) -> None:
-        if self._busy is not job:
-            return
+    def _done(self, job: Future[Reply]) -> None:
         if self._timer is not None:
             self._timer.stop()
-        self._busy, self._timer, self.ui.progress = None, None, None
-        self._done(job)
-
-    def _done(self, job: Future[Reply]) -> None:
+            self._timer = None
         try:
             reply = job.result()
         except UserError as error:
-            reply = Reply(((Span(str(error), "fail"),),), ok=False)
+            reply = refused(error)
         except Exception as defect:
             reply = Reply(((Span(f"a defect of bptui: {type(defect).__name__}: {defect}", "fail reverse"),),), ok=False)
+        view = self.session.view if self.session is not None else None
+        if view is not None and view.mode == "neurons" != self._mode:
+            view.focus = layout.NETWORK  # it needs the whole width: it is shown while it has the focus
+        if view is not None and view.focus not in PANELS:
+            wanted, view.focus = view.focus, self._focused
+            reply = refused(UserError("focus", f"there is no panel {wanted}", f"1 to {max(PANELS)}"))
         if reply.screen is not None:
-            self._carry_out(*reply.screen)
+            self.carry_out(*reply.screen)
         else:
             self.say(reply)
 
-    def _progress(self, part: float, what: str) -> bool:
-        """Called from the command's thread."""
-        self._part = (part, what)
-        return not self._cancelled
-
     def stop(self) -> None:
         """End what is running, and wait for nothing more."""
-        self._cancelled = True
-        if self._explainer is not None:
-            self._explainer.close()
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        if self.explainer is not None:
+            self.explainer.close()
+        self.runner.close()
 
     def say(self, reply: Reply) -> None:
         """Show an answer: one line in the place of the footer, more of them over the panels. A plain move says nothing:
@@ -224,11 +192,11 @@ class Debugger(Screen[None]):
         event.stop()
         event.prevent_default()
         key = name_of(event.key, event.character)
-        if self._busy is not None:
+        if self.runner.job is not None:
             if key in ("ctrl+c", "escape"):
-                self._cancelled = True
+                self.runner.cancel()
             elif key in ("q", "ctrl+q"):
-                self._leave()
+                self.leave()
         elif self.typing is not None:
             self._type(key, event.character)
         elif self.palette is not None:
@@ -236,7 +204,7 @@ class Debugger(Screen[None]):
         elif self.ui.pages and self._turn(key):
             self.canvas.repaint()
         else:
-            self._press(key)
+            self.press(key)
 
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text belongs to the line; without one it is dropped, so that it never runs as keys."""
@@ -245,18 +213,19 @@ class Debugger(Screen[None]):
             self.typing.insert(event.text)
             self.canvas.repaint()
 
-    def _press(self, key: str) -> None:
+    def press(self, key: str) -> None:
+        """A key, by the registry's name, while nothing is typed in."""
         said = bool(self.ui.message or self.ui.pages)
         self.ui.message, self.ui.pages = (), ()
         found = command_of(key)
         if found is not None:
             command, text = found
             if command.opens:
-                self._open(":", text) if command.word != "search" else self._open("/", "")
+                self.open(":", text) if command.word != "search" else self.open("/", "")
             elif key == "escape" and said:
                 self.canvas.repaint()
             elif command.where == "screen":
-                self._carry_out(command.word, "")
+                self.carry_out(command.word, "")
             else:
                 self.run(text)
         elif key in ARROWS:
@@ -297,9 +266,9 @@ class Debugger(Screen[None]):
         if end == "run":
             command = palette.found[palette.chosen]
             if command.needed:
-                self._open(":", command.word + " ")
+                self.open(":", command.word + " ")
             elif command.where == "screen":
-                self._carry_out(command.word, "")
+                self.carry_out(command.word, "")
             else:
                 self.run(command.line.strip() or command.word)
 
@@ -316,7 +285,7 @@ class Debugger(Screen[None]):
         ui.top = max(0, min(ui.top + (by if abs(by) != 10 else by // 10 * room), len(ui.pages) - room))
         return True
 
-    def _open(self, prefix: str, text: str) -> None:
+    def open(self, prefix: str, text: str) -> None:
         self.typing = self._command_line
         self.typing.open(prefix, text)
         self.canvas.repaint()
@@ -350,97 +319,6 @@ class Debugger(Screen[None]):
         if nodes:
             at = nodes.index(session.node.id) if session.node.id in nodes else 0
             session.select(nodes[max(0, min(len(nodes) - 1, at + by))])
-
-    # ------------------------------------------------------------------------------------------------ its own commands
-
-    def _carry_out(self, word: str, argument: str) -> None:
-        """A command that the registry leaves to the screen."""
-        getattr(self, "_do_" + word.replace("-", "_"))(argument)
-
-    def _do_quit(self, _: str) -> None:
-        self._leave()
-
-    def _leave(self) -> None:
-        self.stop()
-        self.app.exit()
-
-    def _do_command(self, _: str) -> None:
-        self._open(":", "")
-
-    def _do_palette(self, _: str) -> None:
-        self.palette = help.Palette()
-        self.canvas.repaint()
-
-    def _do_help(self, word: str) -> None:
-        try:
-            self.ui.pages = help.about(word) if word else help.pages(self.size.width - 1)
-        except UserError as error:
-            self.say(Reply(((Span(str(error), "fail"),),), ok=False))
-            return
-        self.ui.page_title, self.ui.top, self.ui.message = word or "Keys and commands", 0, ()
-        self.canvas.repaint()
-
-    def _do_theme(self, name: str) -> None:
-        app: Any = self.app
-        if name and name not in CHOICES:
-            right = did_you_mean(name, CHOICES, ", ".join(CHOICES))
-            self.say(
-                Reply(((Span(str(UserError("theme", f"unknown theme '{name[:40]}'", right)), "fail"),),), ok=False)
-            )
-            return
-        after = CHOICES[(CHOICES.index(app.colours.name) + 1) % len(CHOICES)] if app.colours.name in CHOICES else "dark"
-        theme = app.take_theme(name or after)
-        self.ui.look = self.ui.look._replace(ansi=theme.ansi)
-        self.canvas.retheme(theme)
-        self.say(say(f"theme {theme.name}"))
-
-    def _do_focus_next(self, _: str) -> None:
-        self._focus(1)
-
-    def _do_focus_previous(self, _: str) -> None:
-        self._focus(-1)
-
-    def _focus(self, by: int) -> None:
-        session = self.session
-        grid = grid_of(session, *self.size)
-        if session is None or grid is None:
-            return
-        shown = sorted(PANELS) if grid.single or session.view.zoom else [box.panel for box in grid.boxes]
-        at = shown.index(session.view.focus) if session.view.focus in shown else 0
-        session.view.focus = shown[(at + by) % len(shown)]
-        self.changed()
-
-    def _do_copy(self, form: str) -> None:
-        session = self.session
-        if session is None:
-            self.say(say(LOADING, ok=False))
-            return
-        from bptui.model import looks
-
-        try:
-            self.copy(looks.copied(session, form or "text"))
-        except UserError as error:
-            self.say(Reply(((Span(str(error), "fail"),),), ok=False))
-
-    def _do_copy_panel(self, _: str) -> None:
-        grid = grid_of(self.session, *self.size)
-        if self.session is None or grid is None:
-            self.say(say(LOADING, ok=False))
-            return
-        box = next((b for b in grid.boxes if b.panel == self.session.view.focus), grid.boxes[0])
-        rows = paint(self.session, self.ui, *self.size)[box.y : box.y + box.height]
-        text = "\n".join(plain(row)[box.x : box.x + box.width].rstrip() for row in rows)
-        self.copy(text.strip("\n") + "\n")
-
-    def copy(self, text: str) -> None:
-        """To the clipboard of the terminal, or to a file; says which."""
-        what = f"{len(text):,} characters" if len(text) > 40 or "\n" in text else text
-        if copying.fits(text):
-            app: Any = self.app
-            app.to_clipboard(text)
-            self.say(say(f"copied {what} (OSC 52; if your terminal refuses it: write FILE)"))
-        else:
-            self.say(say(f"too long for the clipboard: {what} are in {copying.to_file(text)}"))
 
 
 def _news(lines: tuple[Line, ...]) -> bool:

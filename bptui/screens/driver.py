@@ -115,15 +115,12 @@ class CellDiff:
                     if at_y != y or at_x != x:
                         out.append(self._go(row, at_x, at_y, x, y, now))
                     want = cell[1]
+                    if glyph == " " and not want.attributes:  # only its background is seen: keep the rest of the pen
+                        kept = tuple(code for code in now.attributes if code not in SHOWS_ON_BLANK)
+                        want = Pen(kept, now.fore, want.back)
                     if want != now:
-                        if glyph == " " and want.back == now.back and not SHOWS_ON_BLANK.intersection(now.attributes):
-                            pass
-                        else:
-                            if glyph == " " and not want.attributes:
-                                keep = tuple(a for a in now.attributes if a not in SHOWS_ON_BLANK)
-                                want = Pen(keep, now.fore, want.back)
-                            out.append(self._change(now, want))
-                            now = want
+                        out.append(self._change(now, want))
+                        now = want
                     out.append(glyph)
                     x += cells
                     at_x, at_y = x, y
@@ -155,7 +152,7 @@ class DiffMixin:
     _cells: CellDiff | None = None
 
     def forget_screen(self) -> None:
-        """What stands on the terminal is not known any more (another program had it): the next update sends all of it."""
+        """What stands on the terminal is not known any more: the next update sends all of it."""
         self._cells = None
 
     def _display(self, screen: Any, renderable: Any) -> None:

@@ -1,4 +1,4 @@
-"""From a key to what it does, and back: all from the registry of commands. The arrows are the only keys of the screen's own."""
+"""From a key to what it does, and back: all from the registry of commands. Only the arrows are the screen's own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from functools import cache
 from bptui.model.commands import COMMANDS, Command, by_key, key_line, shown
 
 ARROWS: dict[str, tuple[int, int]] = {
-    "up": (-1, 0), "k": (-1, 0), "down": (1, 0), "j": (1, 0), "left": (0, -1), "h": (0, -1), "right": (0, 1), "l": (0, 1),
+    "up": (-1, 0), "k": (-1, 0), "down": (1, 0), "j": (1, 0),
+    "left": (0, -1), "h": (0, -1), "right": (0, 1), "l": (0, 1),
     "pageup": (-10, 0), "pagedown": (10, 0), "home": (0, -(10**6)), "end": (0, 10**6),
 }  # fmt: skip
 """(rows, columns) by which a key moves in the focused panel. They never step through time."""

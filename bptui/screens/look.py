@@ -1,8 +1,8 @@
 """What a panel may know about the screen it is drawn on, and the little tools for lines. No Textual in here.
 
 A panel is a module with
-    lines(session, width, height, look) -> list[Line]      what it shows, at most `height` lines of at most `width` cells
-    title(session, width, look) -> tuple[Line, Line]       optional: what its rule says after the name, and at the right
+    lines(session, width, height, look) -> list[Line]   what it shows, at most `height` lines of `width` cells
+    title(session, width, look) -> tuple[Line, Line]    optional: what its rule says after the name, and at the right
 and nothing else: no state, no events. `bptui.screens.layout` places it.
 """
 
@@ -56,7 +56,7 @@ def to_ascii(spans: Sequence[Span]) -> Line:
 
 
 def length(spans: Sequence[Span]) -> int:
-    """Cells that a line takes: every glyph of bptui is one cell wide (research: no emoji, nothing from the wide set)."""
+    """Cells that a line takes: every glyph of bptui is one cell wide (no emoji, nothing from the wide set)."""
     return sum(len(span.text) for span in spans)
 
 

@@ -106,7 +106,8 @@ def rows_of(session: Any, height: int) -> list[int]:
 def _header(columns: Columns, width: int) -> Line:
     value, gradient = "value", "∂L/∂value" if columns.pair > 1 else "∂L/∂"
     left = " " * (columns.value + columns.pair * CELL - len(value)) + value
-    return fit((Span(left, "dim"), Span(gradient.rjust(columns.gradient + columns.pair * CELL - len(left)), "dim")), width)
+    right = gradient.rjust(columns.gradient + columns.pair * CELL - len(left))
+    return fit((Span(left, "dim"), Span(right, "dim")), width)
 
 
 def _index(graph: Graph, room: int, roomy: bool, folded: bool) -> Index:
@@ -192,18 +193,17 @@ def _entry(session: Any, entry: Entry, columns: Columns, width: int, look: Look,
     node, here = entry.node, entry.node.id == session.here.id
     state, kind = session.state, kind_of(entry.node)
     written = state.written(node)
-    end = columns.what or columns.value
-    name = fit(
-        (Span(shorten(name_of(session.graph, node), end - columns.name - (1 if columns.what else 0)), f"{kind} bold" if here else kind),), end - columns.name
-    )
+    style, end = f"{kind} bold" if here else kind, columns.what or columns.value
+    label = shorten(name_of(session.graph, node), end - columns.name - (1 if columns.what else 0))
+    name = fit((Span(label, style),), end - columns.name)
     if columns.what:
-        room = columns.value - columns.what
-        name = (*name, Span(shorten(what(session.graph, node), room), "dim"))
+        name = (*name, Span(shorten(what(session.graph, node), columns.value - columns.what), "dim"))
     selected = session.element if look.focused and session.node.id == node.id else None
     value = state.value(node)
+    left: list[Line]
     if value is None:
-        wait = "  not yet" if columns.what and _next(session) == node.id else ""
-        left: list[Line] = [(Span(field(None).rstrip() if wait else field(None), kind), *([Span(wait, "dim")] if wait else []))]
+        waits = bool(columns.what) and _next(session) == node.id
+        left = [(Span(field(None).rstrip(), kind), Span("  not yet", "dim"))] if waits else [(Span(field(None), kind),)]
     elif node.role in ("input", "target") and len(node.shape) > 1 and node.shape[0] > 1:
         left = [(Span(f" {node.shape[0]} samples", "text"),)]
     else:
@@ -266,9 +266,7 @@ def _numbers(
     return [(Span(" "), *row) for row in heat.cells(small, kind, look, top=top, selected=at)]
 
 
-def _gradient(
-    session: Any, node: Node, bold: bool, rows: int, look: Look, columns: Columns, width: int
-) -> list[Line]:
+def _gradient(session: Any, node: Node, bold: bool, rows: int, look: Look, columns: Columns, width: int) -> list[Line]:
     """∂L/∂value: nothing in the forward pass, `·` while it is awaited, `…` while not all contributions are in."""
     if session.cursor.phase == "forward" or not node.wants_grad:
         return []
@@ -291,7 +289,7 @@ def _gradient(
 
 
 def _heading(session: Any, scope: str, columns: Columns, width: int, folded: bool) -> Line:
-    """`layer1  dense 8, relu`; in the folded view with the size of what leaves it and of the gradient that enters it."""
+    """`layer1  dense 8, relu`; in the folded view with the sizes of what leaves it and of that gradient."""
     summary = next((layer.summary for layer in session.graph.layers if layer.name == scope), "")
     here = session.here.scope == scope
     gutter = " " if not (folded and here) else ""

@@ -48,9 +48,9 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
     plan = _plan(session, width)
     names: list[Span] = []
     x = 0
-    for column, text, here in plan.labels:
+    for column, text, current in plan.labels:
         if column > x or (column == x == 0):
-            names += [Span(" " * (column - x), "dim"), Span(text, "text bold" if here else "dim")]
+            names += [Span(" " * (column - x), "dim"), Span(text, "text bold" if current else "dim")]
             x = column + len(text)
     here = timeline.node(moment) if moment.phase == "update" else None
     now = [Span("update", "text bold" if moment.phase == "update" else "dim")]
@@ -59,9 +59,8 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
     marks = _update_marks(session, plan, width)
     below: list[Span]
     if plan.step >= 3 and len(params) * plan.step <= width - plan.update + 1:
-        below = [Span(" ", "dim")] + [
-            Span(f"{_short(p, params):{plan.step}}", "text bold" if params[i] is here else "dim") for i, p in enumerate(params)
-        ]
+        below = [Span(" ", "dim")]
+        below += [Span(f"{_short(p, params):{plan.step}}", "text bold" if p is here else "dim") for p in params]
     else:
         below = [Span(f" {len(params)} param{'s' if len(params) != 1 else ''}" if params else " no params", "dim")]
     for phase in ("forward", "backward"):
@@ -179,7 +178,7 @@ def _node_index(session: Any) -> int:
 
 def _places(timeline: Any) -> dict[int, int]:
     """Node id to its place in the forward pass, made once per timeline."""
-    found = timeline.__dict__.get("_places")
+    found: dict[int, int] | None = timeline.__dict__.get("_places")
     if found is None:
         found = timeline.__dict__["_places"] = {node.id: i for i, node in enumerate(timeline.forward)}
     return found

@@ -1,0 +1,234 @@
+"""Every key does what the registry says, in every panel; footer, help and palette are made from it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.events import Key
+
+from bptui.model.commands import COMMANDS, by_key
+from bptui.model.spans import plain
+from bptui.screens import copying, help
+from bptui.screens.command_line import CommandLine
+from bptui.screens.keys import ARROWS, footer_keys
+from bptui.screens.panels import footer
+from tests.screens.rig import debug
+
+
+def test_no_key_stands_for_two_commands_and_arrows_are_free() -> None:
+    keys = [key for command in COMMANDS for key in command.keys]
+    assert len(keys) == len(set(keys))
+    assert not set(keys) & set(ARROWS)
+    assert not any(key.startswith("alt+") for key in keys)
+
+
+def test_everything_has_a_way_without_ctrl() -> None:
+    """ctrl and F keys are second ways: the first key of a command, or its word, does it too."""
+    for command in COMMANDS:
+        assert command.word
+        assert all(not key.startswith("f1") for key in command.keys[:1])
+
+
+async def test_every_key_of_the_registry_answers_in_every_panel() -> None:
+    """Whatever has the focus, each key works, and none breaks a panel."""
+    async with debug("xor", 120, 36) as screen:
+        debugger = screen.app.debugger
+        for focus in "1234":
+            for key in (key for command in COMMANDS for key in command.keys if command.word != "quit"):
+                debugger.press(focus)
+                debugger.press(key)
+                await screen.settle()
+                assert "defect" not in screen.text, (focus, key, screen.text)
+                assert "panel failed" not in screen.text, (focus, key, screen.text)
+                debugger.typing = debugger.palette = None
+
+
+async def test_lowercase_and_uppercase_are_mirror_images() -> None:
+    async with debug("xor") as screen:
+        await screen.press("n")
+        middle = screen.session.cursor
+        for command in COMMANDS:
+            if command.twin and command.key in "sn":
+                twin = next(c for c in COMMANDS if c.word == command.twin)
+                await screen.press(command.keys[0], twin.keys[0])
+                assert screen.session.cursor == middle
+        await screen.press("space", "backspace")
+        assert screen.session.cursor == middle
+
+
+async def test_arrows_move_the_element_and_never_the_moment() -> None:
+    async with debug("xor", 120, 36) as screen:
+        moment = screen.session.cursor
+        await screen.press("right", "down", "l", "j")
+        assert screen.session.element == (2, 2)
+        assert "element [2,2]" in screen.text
+        await screen.press("up", "left", "k", "h", "h")
+        assert screen.session.element == (0, 0)
+        await screen.press("1", "down", "down")
+        assert screen.session.node.name != screen.session.here.name
+        assert screen.session.cursor == moment
+        await screen.press("escape")
+        assert screen.session.node.name == screen.session.here.name
+
+
+async def test_digits_and_tab_move_the_focus() -> None:
+    async with debug("xor", 120, 36) as screen:
+        await screen.press("3")
+        assert "━ 3 Tensor" in screen.text
+        await screen.press("tab")
+        assert "━ 4 Timeline" in screen.text
+        await screen.press("shift+tab", "shift+tab")
+        assert "━ 2 Operation" in screen.text
+        await screen.press("z")
+        assert "1 Network" not in screen.text
+        await screen.press("z")
+        assert "1 Network" in screen.text
+
+
+async def test_the_command_line_completes_remembers_and_corrects() -> None:
+    async with debug("xor") as screen:
+        await screen.run("goto backward")
+        assert screen.session.cursor.phase == "backward"
+        await screen.press("colon", "up")
+        assert ":goto backward" in screen.rows[-1].replace(" :", ":")
+        await screen.press("escape")
+        await screen.run("finsh")
+        assert "did you mean 'finish'?" in screen.rows[-1]
+        await screen.press("colon")
+        await screen.type("got")
+        await screen.press("tab")
+        await screen.type("layer2.z")
+        await screen.press("enter")
+        assert screen.session.here.name == "layer2.z"
+
+
+def test_a_line_is_edited_as_in_a_shell() -> None:
+    line = CommandLine()
+    line.open()
+    line.insert("goto layer1")
+    for key in ("ctrl+w", "ctrl+a"):
+        line.key(key, lambda _: [])
+    line.insert("x")
+    assert (line.text, line.at) == ("xgoto ", 1)
+    line.key("ctrl+k", lambda _: [])
+    assert line.text == "x"
+    line.insert("\x1b[31m\n" + "y" * 5000)
+    assert len(line.text) <= 1000
+    assert line.text.isprintable()
+    assert line.key("escape", lambda _: []) == "close"
+    assert all(len(plain(line.line(width))) == width for width in (10, 40, 80))
+
+
+def test_completion_takes_what_is_common_first() -> None:
+    line = CommandLine()
+    line.open(text="go")
+    line.key("tab", lambda _: ["goto layer1.a", "goto layer1.z"])
+    assert line.text == "goto layer1."
+    assert line.matches
+    line.key("tab", lambda _: [])
+    assert line.text == "goto layer1.a"
+    line.key("shift+tab", lambda _: [])
+    assert line.text == "goto layer1.z"
+    assert "layer1.z" in plain(line.choices(40, 3)[0])
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_the_footer_is_made_from_the_registry(width: int) -> None:
+    text = plain(footer.lines(None, width, 1, None)[0])  # type: ignore[arg-type]
+    assert len(text) == width
+    middle, ends = footer_keys(width)
+    assert text.endswith("".join(f"{key} {word}  " for key, word in ends).rstrip() + " ")
+    assert text.startswith(" s/S step")
+    shown = [word for key, word in middle if f" {key} {word} " in text]
+    assert shown == [word for _, word in middle][: len(shown)]
+
+
+async def test_help_and_palette_hold_every_command() -> None:
+    text = "\n".join(plain(line) for line in help.pages(79))
+    assert all(f" {command.word}" in text for command in COMMANDS)
+    assert max(len(line) for line in text.split("\n")) <= 79
+    async with debug("xor") as screen:
+        await screen.press("question_mark")
+        assert "Keys and commands" in screen.text
+        await screen.press("pagedown", "escape")
+        assert "Keys and commands" not in screen.text
+        await screen.run("help goto")
+        assert "goto NODE" in screen.text
+        await screen.press("escape", "ctrl+p")
+        await screen.type("theme")
+        await screen.press("enter")
+        assert "theme light" in screen.rows[-1]
+
+
+async def test_search() -> None:
+    async with debug("xor") as screen:
+        await screen.press("slash")
+        await screen.type("relu")
+        await screen.press("enter")
+        assert screen.session.node.name == "layer1.a"
+
+
+async def test_copy_goes_to_the_terminals_clipboard() -> None:
+    async with debug("lesson-2-2-1") as screen:
+        await screen.press("y")
+        assert screen.app.clipboard.strip()
+        assert "copied" in screen.rows[-1]
+        await screen.press("1", "Y")
+        assert "weight" in screen.app.clipboard
+        assert "│" not in screen.app.clipboard
+
+
+def test_osc_52_is_wrapped_for_tmux_and_long_texts_go_to_a_file() -> None:
+    plain_sequence = copying.osc52("½ a", {})
+    assert base64.b64decode(plain_sequence[len("\x1b]52;c;") : -1]).decode() == "½ a"
+    inside = copying.osc52("a", {"TMUX": "/tmp/x"})
+    assert "\x1bPtmux;\x1b\x1b]52;c;" in inside
+    assert inside.endswith("\x1b\\")
+    assert not copying.fits("x" * 100_000)
+    path = copying.to_file("text")
+    try:
+        assert path.read_text() == "text"
+        assert path.stat().st_mode & 0o077 == 0
+    finally:
+        Path(path).unlink()
+
+
+async def test_a_long_command_can_be_cancelled_and_the_screen_stays_awake(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with debug("xor") as screen:
+        debugger, session = screen.app.debugger, screen.session
+        asked = threading.Event()
+        advance = session.history.advance
+
+        def watch(*arguments: Any, **options: Any) -> int:
+            asked.set()
+            return advance(*arguments, **options)
+
+        monkeypatch.setattr(session.history, "advance", watch)
+        await screen.pilot.press("colon")
+        await screen.type("train 9000000")
+        await screen.pilot.press("enter")
+        assert await asyncio.to_thread(asked.wait, 20)
+        job = debugger.runner.job
+        assert job is not None
+        debugger.on_key(Key("s", "s"))  # not a way to break it
+        debugger.on_key(Key("ctrl+c", None))
+        await asyncio.wrap_future(job)
+        await screen.pilot.pause()
+        assert debugger.runner.job is None
+        assert 0 < session.cursor.step < 9_000_000
+        assert "interrupted" in screen.rows[-1]
+
+
+async def test_ctrl_c_says_how_to_leave_and_q_leaves() -> None:
+    async with debug("xor") as screen:
+        await screen.press("ctrl+c")
+        assert "q quits" in screen.rows[-1]
+        await screen.run("q")
+        assert screen.app.return_code in (0, None)
+        assert not screen.app.is_running or screen.app._exit
+    assert by_key("ctrl+q") is by_key("q")
