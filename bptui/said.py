@@ -29,50 +29,44 @@ def moment(session: Session, service: Service, unicode: bool) -> list[Line]:
 
     Waits for the derivation, which has a budget of its own.
     """
-    rows = check_rows(session, service)
     made = card_for(session, service, unicode)
     if made.pending:
         service.wait()
         made = card_for(session, service, unicode)
-    shown = of_input(session, rows, made.extra.get("position"))
+    about = session.graph.by_name[made.extra["node"]]
     return [
         session.where(),
         *card(made),
-        *checks(shown),
+        *checks(check_rows(session, service, made, about)),
         *written(session),
-        *others(session, made),
+        *others(session, made, about),
         *looks.displayed(session),
     ]
 
 
-def check_rows(session: Session, service: Service) -> tuple[CheckRow, ...]:
-    """The check of what the current Moment does, made in the service's thread within its budget."""
-    recording, node, phase = session.recording, session.here, session.cursor.phase
-    if session.timeline.is_seed(session.cursor):
-        return ()
+def check_rows(session: Session, service: Service, made: Card, about: Node) -> list[CheckRow]:
+    """The checks of what a card tells, made in the service's thread within its budget. Whatever FAILs is among them."""
+    recording, phase, position = session.recording, made.extra["phase"], made.extra.get("position")
+    if made.extra.get("seed") or (about.op is None and (phase != "update" or about.role != "param")):
+        return []
 
     def work() -> tuple[CheckRow, ...]:
         from bptui.symbolic.check import check_node, check_update
 
-        return check_update(recording, node) if phase == "update" else check_node(recording, node)
+        return check_update(recording, about) if about.op is None else check_node(recording, about)
 
-    key = (node.id, recording.step, phase == "update")
+    key = (about.id, recording.step)
     service.request_checks(key, work)
     service.wait()
     found = service.peek_checks(key)
     if not isinstance(found, tuple):
-        return ()
-    session.failed |= {node.id} if any(row.verdict == "FAIL" for row in found) else set()
-    return tuple(row for row in found if (row.row == "forward") == (phase == "forward"))
-
-
-def of_input(session: Session, rows: Sequence[CheckRow], position: int | None) -> list[CheckRow]:
-    """The rows that belong to the input on the card, and whatever is wrong with the others."""
-    op = session.here.op
-    if position is None or op is None:
-        return list(rows)
-    name = op.input_names[position]
-    return [row for row in rows if row.input == name or row.verdict == "FAIL"]
+        return []
+    if any(row.verdict == "FAIL" for row in found):
+        session.failed.add(about.id)
+    if about.op is None:
+        return list(found)
+    name = "" if position is None else about.op.input_names[position]
+    return [row for row in found if row.input == name or row.verdict == "FAIL"]
 
 
 def card(made: Card) -> list[Line]:
@@ -209,9 +203,8 @@ def _numbers(name: str, node: Node, array: Array, style: str, partial: str) -> l
     return [title, *(line("    ", *row) for row in rows)]
 
 
-def others(session: Session, made: Card) -> list[Line]:
+def others(session: Session, made: Card, about: Node) -> list[Line]:
     """The other inputs that a backward Moment contributes to, and how to see them."""
-    inputs = made.extra.get("inputs", ())
     position = made.extra.get("position")
-    names = [session.graph.nodes[session.node.inputs[p]].name for p, _ in inputs if p != position] if inputs else []
+    names = [session.graph.nodes[about.inputs[p]].name for p, _ in made.extra.get("inputs", ()) if p != position]
     return [line(("  also by ", "dim"), (f"{', '.join(names)}: by NAME shows it", "dim"))] if names else []
