@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bptui.model import ops
+from bptui.model import ops, own
 from bptui.model.arrays import array, shape_text
 from bptui.model.build import Builder, arity, output_shape, settle, variant
 from bptui.model.errors import UserError, did_you_mean
@@ -127,10 +127,15 @@ def data(value: Any, name: str | None = None) -> Tensor:
     return Tensor(found.shape, value=found, name=name)
 
 
-def apply(kind: str, *inputs: Any, name: str | None = None, **attributes: Any) -> Tensor:
-    """An operation by its name; arrays and lists among the inputs are `data`."""
-    op = ops.get(kind)
-    where = f"bptui.{kind}"
+def op(definition: str, name: str | None = None) -> Callable[..., Tensor]:
+    """An operation of one's own from its definition (docs/definitions.md): `bptui.op("y = x/(1 + exp(-x))")`."""
+    return _function(own.make(name or f"op{next(_serial)}", definition, "bptui.op"))
+
+
+def apply(kind: str | Op | Composite, *inputs: Any, name: str | None = None, **attributes: Any) -> Tensor:
+    """An operation, or the one of that name; arrays and lists among the inputs are `data`."""
+    op = ops.get(kind) if isinstance(kind, str) else kind
+    where = f"bptui.{op.name}"
     arity(op, len(inputs), where)
     settled = settle(op, attributes, where)
     given = tuple(
@@ -232,7 +237,7 @@ def check(loss: Tensor, **options: Any) -> Report:
 
 
 PUBLIC: dict[str, Callable[..., Any] | type] = {
-    "param": param, "data": data, "network": network, "debug": debug, "check": check,
+    "param": param, "data": data, "network": network, "debug": debug, "check": check, "op": op,
     "Tensor": Tensor, "UserError": UserError,
 }  # fmt: skip
 
@@ -244,10 +249,14 @@ def find(name: str) -> Any:
     if name not in names():
         near = did_you_mean(name, names())
         raise AttributeError(f"module 'bptui' has no attribute '{name}'" + (f"; {near}" if near else ""))
-    row = ops.get(name)
+    return _function(ops.get(name))
+
+
+def _function(row: Op | Composite) -> Callable[..., Tensor]:
+    """An operation as a function of Tensors."""
 
     def operation(*inputs: Any, name: str | None = None, **attributes: Any) -> Tensor:
-        return apply(row.name, *inputs, name=name, **attributes)
+        return apply(row, *inputs, name=name, **attributes)
 
     operation.__name__ = operation.__qualname__ = row.name
     operation.__doc__ = f"{row.doc}\n\n{row.name}({', '.join(row.inputs)})"

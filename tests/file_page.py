@@ -65,7 +65,10 @@ b = [0]
 `;`; the last one is the loss, a single number. There are numbers, names, `+ - * / ** @`, unary minus, `x.T`,
 `x[1:, ::2]`, `x[labels]`, and every operation of [operations.md](operations.md) by its name, attributes as keywords.
 Every given float has a gradient; the names in `train` are updated. Values that stand for labels or positions are whole
-numbers. With `[data]`, its inputs are `x` and its targets `y`, without gradients. Parts without a name are `t1`, `t2`, …
+numbers. With `[data]`, its inputs are `x` and its targets `y`, without gradients. Unnamed parts are `t1`, `t2`, …
+
+An operation of your own is `[ops.swoosh]` with a `definition`, or `swoosh = op("y = …")` in a formula; see
+[definitions.md](definitions.md).
 """
 
 
@@ -100,7 +103,10 @@ def page() -> str:
     lines = [HEAD, "## Keys", "", *table(network.TOP), "", "## [data]", "", *table(network.DATA), ""]
     lines += ["## [[layers]]", "", "Each has a `kind`, and a `name` where it is given one. Kinds and their keys:", ""]
     lines += [f"- {with_settings(name, row.keys)}: {row.doc}" for name, row in KINDS.items()]
-    told = {name: key for row in KINDS.values() for name, key in row.keys.items() if key.doc}
+    told: dict[str, Key] = {}
+    for name, key in (item for row in KINDS.values() for item in row.keys.items()):
+        if key.doc:
+            told.setdefault(name, key)
     lines += ["", "| key | |", "|---|---|", *(f"| `{name}` | {key.doc} |" for name, key in told.items()), ""]
     lines += ["**Activations**: " + ", ".join(f"`{name}`" for name in activations()) + ".", ""]
     drawn = ", ".join(with_settings(name, row.parameters) for name, row in INITIALIZERS.items())

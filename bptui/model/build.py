@@ -24,20 +24,6 @@ MAX_NODES = 100_000
 Column = tuple[int, int] | str | None
 
 
-def find(name: str, where: str) -> Op | Composite:
-    """The operation of that name, or a UserError with the nearest one."""
-    if name in ops.OPS:
-        return ops.OPS[name]
-    if name in ops.COMPOSITES:
-        return ops.COMPOSITES[name]
-    known = [*ops.OPS, *ops.COMPOSITES]
-    raise UserError(
-        where,
-        f"unknown operation '{name}'",
-        did_you_mean(name, known, "docs/operations.md lists them"),
-    )
-
-
 def signature(op: Op | Composite) -> str:
     """How to call it: `conv2d(x, weight, bias?, stride=1, padding=0)`."""
     settings = [n if a.required else f"{n}={a.default!r}" for n, a in op.attributes.items()]
@@ -113,18 +99,37 @@ class Builder:
 
     dtype     of all floats;  where  what messages start with ("formula", a file's name)
     reserved  names that unnamed parts must not take, because the user writes them later
+    own       operations that the user defined, by name
     The nodes that `leaf` and `use` return are handles: `finish` settles which of them have gradients.
     """
 
-    def __init__(self, dtype: str = "float64", *, where: str = "formula", reserved: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        dtype: str = "float64",
+        *,
+        where: str = "formula",
+        reserved: Iterable[str] = (),
+        own: Mapping[str, Op] | None = None,
+    ) -> None:
         self.dtype = np.dtype(dtype)
         self.where = where
+        self.own: dict[str, Op] = dict(own or {})
         self._nodes: list[Node] = []
         self._names: set[str] = set()
         self._reserved = frozenset(reserved)
         self._numbers: dict[float, Node] = {}
         self._unnamed: dict[str, int] = {}
         self._total = 0
+
+    def find(self, name: str, where: str) -> Op | Composite:
+        """The operation of that name, or a UserError with the nearest one."""
+        for rows in (self.own, ops.OPS, ops.COMPOSITES):
+            if name in rows:
+                return rows[name]
+        known = [*self.own, *ops.OPS, *ops.COMPOSITES]
+        raise UserError(
+            where, f"unknown operation '{name}'", did_you_mean(name, known, "docs/operations.md lists them")
+        )
 
     def place(self, column: Column) -> str:
         """Where a message points to: `formula 1:5`, `net.toml: layers[2].weight`."""
@@ -263,7 +268,7 @@ class Builder:
     ) -> Node:
         where = self.place(column)
         if isinstance(op, str):
-            op = find(op, where)
+            op = self.find(op, where)
         arity(op, len(inputs), where)
         settled = settle(op, attributes, where)
         nodes = [item if isinstance(item, Node) else self.number(item, column) for item in inputs]

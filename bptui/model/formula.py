@@ -14,9 +14,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
-from bptui.model import ops, syntax
+from bptui.model import ops, own, syntax
 from bptui.model.arrays import array
-from bptui.model.build import Builder, find, fold_numbers, settle, signature, variant
+from bptui.model.build import Builder, fold_numbers, settle, signature, variant
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.graph import Graph, Node, Role
 from bptui.model.ops.base import Array, Composite, Op, Shape
@@ -56,16 +56,19 @@ def parse(
     dtype: str = "float64",
     *,
     where: str = "formula",
+    operations: Mapping[str, Op] | None = None,
 ) -> Graph:
     """The Graph of a formula with its given values.
 
     values  numbers, nested lists or arrays by name; whole numbers where an operation takes labels or indices
     train   the names that are parameters; all other given names are inputs. Every given float has a gradient
+    operations  that the user defined elsewhere, by name; `swoosh = op("y = x/(1 + exp(-x))")` defines one here
     A UserError with line and column for anything that is not a formula, does not fit, or is not given.
     """
     given = {unicodedata.normalize("NFKC", name): value for name, value in values.items()}
     tree = syntax.tree(text, where)
-    builder = Builder(dtype, where=where, reserved={*given, *(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))})
+    written = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    builder = Builder(dtype, where=where, reserved={*given, *written}, own=operations)
     reader = Reader(builder, text, given, frozenset(train or ()))
     return reader.graph(tree)
 
@@ -108,8 +111,8 @@ class Reader:
             self.aliases.setdefault("loss", loss)
         return self.builder.finish(loss, aliases=self.aliases)
 
-    def statement(self, statement: ast.stmt) -> Value:
-        """`name = expression`, or an expression."""
+    def statement(self, statement: ast.stmt) -> Value | None:
+        """`name = expression`, an expression, or the definition of an operation (which has no value)."""
         if isinstance(statement, ast.Expr):
             free = "loss" not in self.known and "loss" not in self.given
             return self.expression(statement.value, 0, "loss" if free else None)
@@ -120,10 +123,14 @@ class Reader:
         name = self.name(target)
         if name in self.given:
             self.fail(target, f"'{name}' is given and defined", "leave one of the two out")
-        if name in self.known:
+        if name in self.defined:
             line, column = self.defined[name]
             self.fail(target, f"'{name}' is already defined at {line}:{column}", "give every value a name of its own")
         self.defined[name] = self.at(target)
+        match statement.value:
+            case ast.Call(func=ast.Name(id="op"), args=[ast.Constant(value=str(definition))], keywords=[]):
+                self.builder.own[name] = own.make(name, definition, self.builder.place(self.at(statement.value)))
+                return None
         value = self.expression(statement.value, 0, name)
         if isinstance(value, Node) and value.name != name:
             self.aliases[name] = value
@@ -184,11 +191,11 @@ class Reader:
         if not isinstance(node.func, ast.Name):
             if isinstance(node.func, ast.Attribute):
                 word = node.func.attr[:MAX_NAME]
-                known = [*ops.OPS, *ops.COMPOSITES]
-                right = f"write {word}(x)" if word in known else did_you_mean(word, known, "functions are written f(x)")
-                self.fail(node, f"'.{word}(…)' is not allowed", right)
+                known = [*ops.OPS, *ops.COMPOSITES, *self.builder.own]
+                hint = f"write {word}(x)" if word in known else did_you_mean(word, known, "functions are written f(x)")
+                self.fail(node, f"'.{word}(…)' is not allowed", hint)
             self.fail(node, "only functions by name can be called")
-        op = find(self.name(node.func), self.builder.place(self.at(node)))
+        op = self.builder.find(self.name(node.func), self.builder.place(self.at(node)))
         arguments = node.args
         if len(arguments) == 1 and len(op.inputs) > 1 and isinstance(arguments[0], ast.List | ast.Tuple):
             arguments = arguments[0].elts
@@ -337,7 +344,7 @@ class Reader:
         if name in self.known:
             return self.known[name]
         if name not in self.given:
-            operations: dict[str, Op | Composite] = {**ops.COMPOSITES, **ops.OPS}
+            operations: dict[str, Op | Composite] = {**ops.COMPOSITES, **ops.OPS, **self.builder.own}
             if name in operations:
                 self.fail(node, f"'{name}' is a function", f"write {signature(operations[name])}")
             self.fail(

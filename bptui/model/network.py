@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model import formula, layers
+from bptui.model import formula, layers, own
 from bptui.model.arrays import array, room, shape_text
 from bptui.model.batches import Batches
 from bptui.model.build import Builder, inside, variant
@@ -22,7 +22,7 @@ from bptui.model.errors import UserError, did_you_mean
 from bptui.model.graph import Graph, Layer, Node
 from bptui.model.initializers import Source, drawn, fans
 from bptui.model.keys import Key, Table, any_value, kind_of, names, one_of, text
-from bptui.model.ops.base import Array
+from bptui.model.ops.base import Array, Op
 from bptui.model.ops.common import choice, flag, integer, optional, real, wholes
 from bptui.model.optimizers import OPTIMIZERS, OPTIONS, Optimizer
 from bptui.model.program import Program
@@ -141,6 +141,7 @@ TOP: Mapping[str, Key] = {
     "formula": Key(text, None, "in the place of layers and loss"),
     "values": Key(any_value, {}, "what the formula's names are"),
     "train": Key(names, (), "the names of a formula that are trained"),
+    "ops": Key(any_value, {}, "operations of your own: [ops.swoosh] with a definition (definitions.md)"),
 }
 DATA: Mapping[str, Key] = {
     "inputs": Key(any_value, None, "nested lists, one entry per sample"),
@@ -203,7 +204,7 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> t
     inputs, targets, size = _data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
     if targets is None:
         raise UserError(data.at(), "'targets' is missing", "one target per input")
-    builder = Builder(found["dtype"], where=top.where)
+    builder = Builder(found["dtype"], where=top.where, own=_operations(top, found["ops"]))
     whole = layers.kind_of_layer(tables[0]).whole
     x_all = array(inputs, data.at("inputs"), dtype=builder.dtype, whole=whole)
     full = size is None or size == len(x_all)
@@ -236,6 +237,17 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> t
     arrays = {"x": x_all, "y": y_all}
     _labels_inside(graph, arrays, top.where)
     return graph, None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"]))
+
+
+def _operations(top: Table, found: Any) -> dict[str, Op]:
+    """The rows of [ops.NAME] tables."""
+    made = {}
+    for name, content in Table(found, top.where, "ops").content.items():
+        table = Table(content, top.where, f"ops.{name[:40]}")
+        table.only(["definition"])
+        definition = table.get("definition", Key(text, None, 'definition = "y = x/(1 + exp(-x))"', required=True))
+        made[name] = own.make(name, definition, table.at("definition"))
+    return made
 
 
 def _tables(top: Table, found: Any) -> list[Table]:
@@ -347,7 +359,14 @@ def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> 
             if name in values:
                 raise UserError(top.at(f"values.{name}"), f"'{name}' comes from [data]", "leave one of the two out")
         values |= {name: formula.Data(item, size) for name, item in arrays.items()}
-    graph = formula.parse(found["formula"], values, found["train"], found["dtype"], where=f"{top.where}: formula")
+    graph = formula.parse(
+        found["formula"],
+        values,
+        found["train"],
+        found["dtype"],
+        where=f"{top.where}: formula",
+        operations=_operations(top, found["ops"]),
+    )
     used = {
         name: _like(graph.by_name[name], item, found["dtype"]) for name, item in arrays.items() if name in graph.by_name
     }

@@ -46,6 +46,7 @@ def stack(making: Making, tables: Sequence[Table], x: Node, prefix: str) -> Node
             raise UserError(table.at("name"), f"'{name}' is taken", "every layer has a name of its own")
         making.number += 1
         place = Place(making, table, name, making.number, settings)
+        place.check_activation()
         at = len(making.layers)
         x, summary = row.build(place, x)
         place.check_trained()

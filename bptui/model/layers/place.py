@@ -89,6 +89,19 @@ class Place:
         source = Source(self.making.seed, self.number, len(self.parameters))
         return drawn(default if setting is None else setting, self.table, key, shape, fan, source)
 
+    def check_activation(self) -> None:
+        """A UserError where the activation is not one, or has not these settings."""
+        name, attributes = self.settings.get("activation", ("linear", {}))
+        own = [row.name for row in self.builder.own.values() if len(row.inputs) == 1]
+        try:
+            one_of(*activations(), *own)(name)
+        except ValueError as problem:
+            raise self.fail("activation", str(problem)) from None
+        if name not in LINEAR:
+            settle(self.builder.find(name, self.table.at("activation")), attributes, self.table.at("activation"))
+        elif attributes:
+            raise self.fail("activation", f"'{name}' has no settings")
+
     def activate(self, z: Node) -> Node:
         """`layer.a`, or z itself where the layer is linear."""
         name, attributes = self.settings["activation"]
@@ -136,17 +149,7 @@ def activation(value: Any) -> tuple[str, Mapping[str, Any]]:
     if not isinstance(table, Mapping) or not isinstance(table.get("kind"), str):
         example = '{kind = "elu", alpha = 0.5}'
         raise ValueError(f"expected an activation's name, or a table such as {example}, found {kind_of(value)}")
-    name = one_of(*activations())(table["kind"])
-    attributes = {key: item for key, item in table.items() if key != "kind"}
-    if name in LINEAR:
-        if attributes:
-            raise ValueError(f"'{name}' has no settings")
-        return name, {}
-    try:
-        settle(ops.OPS[name], attributes, name)
-    except UserError as problem:
-        raise ValueError(str(problem)) from None
-    return name, attributes
+    return table["kind"], {key: item for key, item in table.items() if key != "kind"}
 
 
 def default_init(name: str) -> str:
