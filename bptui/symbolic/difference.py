@@ -50,27 +50,34 @@ class Slope:
 
 
 def slope(f: Callable[[float], float], scale: float) -> Slope:
-    """The derivative of f at 0; `scale` is a length over which f may be expected to behave."""
+    """The derivative of f at 0; `scale` is a length over which f may be expected to behave.
+
+    Where f is flat next to what it becomes a step away (a loss that has converged), the rounding of the two values
+    decides: the extrapolation agrees with itself to more digits than it has, so its error is never less than that.
+    """
     rows: list[list[float]] = []
     best, error, step = float("nan"), float("inf"), _FIRST * scale
+    rounding = floor = 0.0
     for n in range(_STEPS):
         actual = step
-        row = [(f(actual) - f(-actual)) / (2 * actual)]
+        up, down = f(actual), f(-actual)
+        row = [(up - down) / (2 * actual)]
         if not np.isfinite(row[0]):
             rows, step = [], step / _SHRINK
             continue
+        rounding = max(rounding, float(np.finfo(float).eps) * (abs(up) + abs(down)) / actual)
         factor = 1.0
         for k, before in enumerate(rows[-1][: n + 1] if rows else []):
             factor *= _SHRINK * _SHRINK
             row.append(row[k] + (row[k] - before) / (factor - 1))
             gap = max(abs(row[k + 1] - row[k]), abs(row[k + 1] - before))
             if gap < error:
-                best, error = row[k + 1], gap
+                best, error, floor = row[k + 1], gap, rounding
         if len(row) == 1 and error == float("inf"):
             best = row[0]
         rows.append(row)
         step /= _SHRINK
-    return Slope(best, error, *_sides(f, _NEAR * scale))
+    return Slope(best, max(error, floor), *_sides(f, _NEAR * scale))
 
 
 def _sides(f: Callable[[float], float], step: float) -> tuple[float, float, float]:

@@ -144,6 +144,14 @@ def test_numbers_that_are_not_finite_are_told():
     assert "inf" in "\n".join(front.said)
 
 
+@pytest.mark.parametrize("step", [3, 30, 900])
+def test_a_network_that_has_converged_fails_no_check(step):
+    front = Told(load("darts"))
+    front(f"goto step {step} start")
+    for _ in range(front.session.walk.length - 1):
+        assert "FAIL" not in front("s")
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
