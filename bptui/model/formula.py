@@ -216,8 +216,8 @@ class Reader:
             if keyword.arg in places or keyword.arg in attributes:
                 self.fail(node, f"{op.name} has '{keyword.arg}' twice", f"write {signature(op)}")
             if keyword.arg not in op.input_names and keyword.arg not in op.attributes:
-                known = did_you_mean(keyword.arg, [*op.attributes, *op.input_names], f"write {signature(op)}")
-                self.fail(node, f"{op.name} has no setting '{keyword.arg[:MAX_NAME]}'", known)
+                near = did_you_mean(keyword.arg, [*op.attributes, *op.input_names], f"write {signature(op)}")
+                self.fail(node, f"{op.name} has no setting '{keyword.arg[:MAX_NAME]}'", near)
             if keyword.arg in op.input_names:
                 places[keyword.arg] = keyword.value
             else:
@@ -303,10 +303,10 @@ class Reader:
         if isinstance(node, ast.List | ast.Tuple):
             return tuple(self.literal(item, depth + 1) for item in node.elts)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-            value = self.literal(node.operand, depth + 1)
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            signed = self.literal(node.operand, depth + 1)
+            if isinstance(signed, bool) or not isinstance(signed, int | float):
                 self.fail(node, "only numbers have a sign")
-            return -value if isinstance(node.op, ast.USub) else value
+            return -signed if isinstance(node.op, ast.USub) else signed
         if isinstance(node, ast.Constant):
             if node.value is None or isinstance(node.value, bool):
                 return node.value
@@ -314,10 +314,11 @@ class Reader:
                 return node.value
             number = self.constant(node)
             return node.value if isinstance(node.value, int) else number
-        if isinstance(node, ast.BinOp | ast.UnaryOp | ast.Name):
-            value = self.known.get(node.id) if isinstance(node, ast.Name) else None
-            if isinstance(value, float):
-                return int(value) if value.is_integer() else value
+        value = self.expression(node, depth) if isinstance(node, ast.BinOp) else None
+        if isinstance(node, ast.Name):
+            value = self.known.get(node.id)
+        if isinstance(value, float):
+            return int(value) if value.is_integer() else value
         self.fail(
             node, f"a setting cannot be {syntax.kind(node)}", "a number, a text, True, False, None or a list of them"
         )

@@ -114,6 +114,7 @@ def test_attributes_by_keyword_by_position_and_inputs_by_name():
     x = [[1.0, 2, 3], [4, 5, 6]]
     for text in ("sum(mean(x, axis=1))", "sum(mean(x, 1))", "sum(mean(x=x, axis=-1))", "sum(mean(x, axis=[1]))"):
         close(record("L = " + text, {"x": x}).loss, 7)
+    close(record("third = 1/3; L = sum(power(x, exponent=third)) + sum(power(x, 1/2))", {"x": [1.0]}).loss, 2)
     close(record("L = sum(concat([x, x], axis=1)) + sum(reshape(x, [3, 2]))", {"x": x}).loss, 63)
 
 
