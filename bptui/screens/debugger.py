@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from bptui.model.session import Session
     from bptui.screens.explain import Explainer
 
+REST = 0.15  # seconds that a Moment is looked at before it is checked: who holds a key down does not wait for checks
+
 
 class Debugger(Own, Screen[None]):
     """One Session on one screen."""
@@ -53,6 +55,7 @@ class Debugger(Own, Screen[None]):
         self._loading: list[str] = []
         self.explainer: Explainer | None = None
         self._news = False
+        self._resting: Timer | None = None
         self._drawn: tuple[tuple[int, int], list[Line]] = ((0, 0), [])
         self._mode, self._focused = "", layout.OPERATION
 
@@ -106,6 +109,14 @@ class Debugger(Own, Screen[None]):
             self.ui.checks = self.explainer.counts()
         except Exception as defect:  # the numbers are shown without it
             self.ui.card, self.ui.defect = None, f"{type(defect).__name__}: {defect}"
+        if self._resting is not None:
+            self._resting.stop()
+        self._resting = self.set_timer(REST, self.check)
+
+    def check(self) -> None:
+        """This Moment is being looked at: have it checked."""
+        if self.explainer is not None and self.runner.job is None:
+            self.explainer.check()
 
     def _more(self) -> None:
         """Something was derived: draw it. Many at once are drawn once."""

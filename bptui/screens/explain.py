@@ -6,13 +6,15 @@ already is shown at once, the rest when it is ready.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
-from bptui.symbolic.card import card_for
-from bptui.symbolic.service import Service
+from bptui.symbolic.card import card, subject
+from bptui.symbolic.service import LATER, Service
+from bptui.symbolic.types import CheckRow, Failure
 
 if TYPE_CHECKING:
+    from bptui.model.graph import Node
     from bptui.model.session import Session
     from bptui.symbolic.types import Card
 
@@ -22,16 +24,61 @@ class Explainer:
 
     def __init__(self, session: Session, ready: Callable[[], None]) -> None:
         self.session, self.service = session, Service()
-        self.service.listen(lambda _key: ready())
+        self._ready = ready
+        self._counted: dict[int, list[int]] = {}
+        self.service.listen(self._heard)
         self.service.warm(session.graph)
 
     def card(self, unicode: bool) -> Card:
-        """The card of what is selected at this Moment, with what is derived of it by now."""
-        return card_for(self.session, self.service, unicode)
+        """The card of what is selected at this Moment, with what is derived and checked of it by now."""
+        session = self.session
+        node, element, wrt = subject(session, self.service)
+        return card(
+            session.state, node, element, wrt, self.service, raw=session.view.raw, unicode=unicode,
+            checks=self._checks(node, wrt),
+        )  # fmt: skip
+
+    def _checks(self, node: Node, wrt: int | None) -> tuple[CheckRow, ...]:
+        """The rows of the node that belong to this Moment: of the forward pass, and of the input that is shown."""
+        rows = self.service.peek_checks((self.session.cursor.step, node.id))
+        if node.op is None or rows is None or isinstance(rows, Failure):
+            return ()
+        shown = ("",) if wrt is None else ("", node.op.input_names[wrt])
+        return tuple(row for row in rows if row.input in shown)
+
+    def check(self) -> None:
+        """Have the node of this Moment checked with the numbers of this training step."""
+        session = self.session
+        node, _, _ = subject(session)
+        if node.op is None:
+            return
+        recording = session.recording
+
+        def work() -> tuple[CheckRow, ...]:
+            from bptui.symbolic.check import check_node
+
+            return check_node(recording, node)
+
+        self.service.request_checks((recording.step, node.id), work, LATER)
+
+    def _heard(self, key: Hashable) -> None:
+        """In the worker's thread: count what was checked, pass on that there is news."""
+        if isinstance(key, tuple) and key[0] == "check":
+            step, node = key[1]
+            rows = self.service.peek_checks((step, node))
+            if rows is not None and not isinstance(rows, Failure):
+                counted = self._counted.setdefault(step, [0, 0])
+                counted[0] += sum(row.verdict == "ok" for row in rows)
+                failed = sum(row.verdict == "FAIL" for row in rows)
+                counted[1] += failed
+                if failed:
+                    self.session.failed.add(node)
+        self._ready()
 
     def counts(self) -> tuple[int, int] | None:
         """How many checks of this training step agree, how many do not; None before there are any."""
-        return None
+        counted = self._counted.get(self.session.cursor.step)
+        return None if counted is None else (counted[0], counted[1])
 
     def close(self) -> None:
         """End the worker."""

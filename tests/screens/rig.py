@@ -62,7 +62,8 @@ class Screen:
         await self.pilot.pause()
 
     async def derived(self) -> None:
-        """Wait until everything that was asked for is derived, and drawn."""
+        """Wait until everything that was asked for is derived and checked, and drawn."""
+        self.app.debugger.check()
         explainer = self.app.debugger.explainer
         assert explainer is not None
         assert await asyncio.to_thread(explainer.service.wait, 60.0)

@@ -1,0 +1,157 @@
+"""The real program in a real pseudo-terminal: what it sends, and that the terminal is put back, whatever ends it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import statistics
+import sys
+
+import pytest
+
+from tests.terminal.rig import Terminal, changed_cells, needed_bytes
+
+RUN = [sys.executable, "-c", "import sys; from bptui.cli import main; sys.exit(main(sys.argv[1:]))"]
+CRASH = """
+import sys
+from bptui.screens import frame
+calls = []
+def paint(*arguments):
+    calls.append(1)
+    if len(calls) > 3:
+        raise RuntimeError("on purpose")
+    return original(*arguments)
+original = frame.paint
+import bptui.screens.debugger as debugger
+debugger.paint = paint
+from bptui.cli import main
+sys.exit(main(["run", "xor"]))
+"""
+LEFT = (b"\x1b[?1049l", b"\x1b[?25h")
+COLOUR = re.compile(rb"\x1b\[[0-9;]*?(?<![0-9])(?:[34][0-7]|[34]8;[25]|9[0-7]|10[0-7])(?:;|m)")
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal is POSIX")
+
+
+def start(*arguments: str, columns: int = 80, rows: int = 24, **env: str) -> Terminal:
+    """The debugger on xor, ready."""
+    terminal = Terminal([*RUN, *(arguments or ("run", "xor"))], columns, rows, env)
+    terminal.until("moment 1 of 13")
+    terminal.quiet(0.5)
+    return terminal
+
+
+def restored(terminal: Terminal) -> bool:
+    """Is the normal screen back, with its cursor and its wrapped lines?"""
+    sent = bytes(terminal.sent)
+    return all(sent.rfind(code) > sent.rfind(b"\x1b[?1049h") for code in LEFT)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+def test_a_step_costs_no_more_than_its_cells(size: tuple[int, int]) -> None:
+    """At most 1.3 of what the changed cells alone would take, median over a training step."""
+    with start(columns=size[0], rows=size[1]) as terminal:
+        terminal.quiet(2.0)  # what is derived in the background is drawn, too
+        ratios = []
+        for _ in range(13):
+            before = terminal.grid()
+            sent = terminal.press("s", 0.25)
+            after = terminal.grid()
+            assert changed_cells(before, after)
+            ratios.append(len(sent) / needed_bytes(before, after))
+        assert statistics.median(ratios) <= 1.3
+
+
+@pytest.mark.parametrize("keys", ["q", ":q\r", "\x11"])
+def test_leaving_puts_the_terminal_back(keys: str) -> None:
+    with start() as terminal:
+        terminal.write(keys)
+        assert terminal.wait() == 0
+        assert restored(terminal)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_puts_the_terminal_back(number: signal.Signals) -> None:
+    with start() as terminal:
+        os.kill(terminal.pid, number)
+        assert terminal.wait() == 128 + number
+        assert restored(terminal)
+        assert b"Traceback" not in terminal.sent
+
+
+def test_a_signal_ends_a_long_command_too() -> None:
+    with start() as terminal:
+        terminal.write(":train 9000000\r")
+        terminal.until("cancels")
+        os.kill(terminal.pid, signal.SIGTERM)
+        assert terminal.wait() == 128 + signal.SIGTERM
+        assert restored(terminal)
+
+
+def test_ctrl_c_ends_a_long_command_and_not_the_debugger() -> None:
+    with start() as terminal:
+        terminal.write(":train 9000000\r")
+        terminal.until("cancels")
+        terminal.write("\x03")
+        terminal.until("interrupted at training step")
+        terminal.write("q")
+        assert terminal.wait() == 0
+
+
+def test_a_crash_puts_the_terminal_back() -> None:
+    with Terminal([sys.executable, "-c", CRASH]) as terminal:
+        terminal.quiet(1.0)
+        terminal.write("ssss")
+        assert terminal.wait() not in (0, 2)
+        assert restored(terminal)
+        assert b"on purpose" in terminal.sent
+
+
+def test_no_color_sends_no_colour() -> None:
+    with start(NO_COLOR="1") as terminal:
+        terminal.press("sssssss")
+        assert not COLOUR.search(bytes(terminal.sent)), COLOUR.search(bytes(terminal.sent))
+        assert "◀" in terminal.text()
+
+
+def test_16_colours_send_no_others() -> None:
+    with start(TERM="xterm", COLORTERM="") as terminal:
+        terminal.press("sssssss")
+        assert b"38;2;" not in terminal.sent
+        assert b"38;5;" not in terminal.sent
+        assert COLOUR.search(bytes(terminal.sent))
+
+
+def test_a_file_that_is_wrong_is_told_in_one_line_after_the_screen_has_gone(tmp_path: object) -> None:
+    wrong = f"{tmp_path}/wrong.toml"
+    with open(wrong, "w") as file:
+        file.write("name = 3\n[nonsense]\n")
+    with Terminal([*RUN, "run", wrong]) as terminal:
+        assert terminal.wait() == 2
+        last = bytes(terminal.sent).rpartition(b"\x1b[?1049l")[2].decode()
+        assert "bptui: error: " in last
+        assert "wrong.toml" in last.replace("\r\n", "")
+        assert "Traceback" not in last
+
+
+@pytest.mark.parametrize("size", [(10, 3), (23, 24)])
+def test_a_terminal_that_is_too_small_is_told_so(size: tuple[int, int]) -> None:
+    with Terminal([*RUN, "run", "xor"], *size) as terminal:
+        assert terminal.wait() == 2
+        assert b"Traceback" not in terminal.sent
+        assert b"--plain" in bytes(terminal.sent).replace(b"\r\n", b"")
+
+
+def test_resizing_the_terminal_draws_again() -> None:
+    with start() as terminal:
+        terminal.resize(120, 36)
+        terminal.until("training step")
+        terminal.quiet(0.3)
+        assert "┬" in terminal.text()
+        assert "moment 1 of 13" in terminal.text()
+
+
+def test_osc_52_reaches_the_terminal() -> None:
+    with start() as terminal:
+        assert b"\x1b]52;c;" in terminal.press("y", 0.3)
