@@ -7,6 +7,7 @@ from itertools import product
 
 import sympy as sp
 
+from bptui.symbolic.definition import Definition
 from bptui.symbolic.notation import Expr, Piecewise, Sum, bound, fresh, guarded, rename
 from bptui.symbolic.terms import Term
 
@@ -75,6 +76,28 @@ def deltas_apart(e: Expr) -> list[Term]:
         value, condition = e.args[0]
         return [Term(t.factor, t.equations, t.limits, (*t.guards, condition)) for t in deltas_apart(value)]
     raise ValueError("a delta inside a function")
+
+
+def linear(e: Expr) -> Expr:
+    """Sums taken apart: Σ(a + b) = Σa + Σb, Σc·a = c·Σa, Σc = n·c. It costs digits: for proofs only."""
+    if not e.has(sp.Sum):
+        return e
+    if not isinstance(e, sp.Sum):
+        return e.func(*(linear(a) for a in e.args)) if e.args else e
+    found = linear(e.function)
+    for k, low, high in e.limits:
+        terms = sp.Add.make_args(sp.expand_mul(found))
+        split = [t.as_independent(k, as_Add=False) for t in terms]
+        found = sp.Add(*(c * (high - low + 1) if f == 1 else c * Sum(f, (k, low, high)) for c, f in split))
+    return found
+
+
+def without_zeros(e: Expr, definition: Definition) -> Expr:
+    """The expression without sums that are 0 by linearity, such as Σ(x[k] - mean): 0 when the mean is put in."""
+    if not e.has(sp.Sum) or not definition.helpers:
+        return e
+    zero = [part for part in e.atoms(sp.Sum) if sp.expand(rebind(linear(rebind(definition.inline(part))))) == 0]
+    return rename(e, {part: sp.Integer(0) for part in zero})
 
 
 def rebind(e: Expr) -> Expr:

@@ -109,7 +109,9 @@ def _hoisted(term: Term) -> Term:
             guards += sp.And.make_args(condition)
             factor = value
         factors.append(factor)
-    return Term(sp.Mul(*factors), term.equations, term.limits, tuple(guards))
+    equal = [g for g in guards if isinstance(g, sp.Eq) and not g.has(Remainder)]
+    equations = (*term.equations, *((g.lhs, g.rhs) for g in equal))
+    return Term(sp.Mul(*factors), equations, term.limits, tuple(g for g in guards if g not in equal))
 
 
 def _in_range(solution: Expr, low: Expr, high: Expr, known: Ranges) -> bool:

@@ -79,7 +79,7 @@ def hint(definition: Definition, op: Op, wrt: str, q: Sequence[Expr]) -> Expr | 
     (statement,) = parse_hint(text, where)
     value = statement.value
     elementwise = op.elementwise and not any(isinstance(part, t.Element) for part in t.walk(value))
-    letters = tuple(t.Name(i.name) for i in definition.out)
+    letters = tuple(t.Name(i.name) for i in definition.out if i.is_Symbol)
     names = Names(
         {tensor.name: len(tensor.sizes) for tensor in definition.inputs}, op.indices, elementwise=op.elementwise
     )

@@ -16,7 +16,7 @@ import sympy as sp
 from bptui.model.ops import get
 from bptui.model.ops.base import Op, Signature
 from bptui.symbolic import notation as n
-from bptui.symbolic.canon import deltas_apart, tidy
+from bptui.symbolic.canon import deltas_apart, tidy, without_zeros
 from bptui.symbolic.collapse import assemble, solve
 from bptui.symbolic.define import define, hint
 from bptui.symbolic.definition import Definition
@@ -41,7 +41,8 @@ def derive(signature: Signature, wrt: str, op: Op | None = None) -> Derived:
     terms = Differentiator(definition, wrt, q).terms(definition.body)
     raw = _local(terms, ranges, q)
     vjp = _vjp(terms, definition, ranges, q)
-    shown, vjp_shown, proof = tidy(raw), tidy(vjp), Proof("identical", 0.0)
+    shown, vjp_shown = (tidy(without_zeros(form, definition)) for form in (raw, vjp))
+    proof = Proof("identical", 0.0)
     form = hint(definition, op, wrt, q)
     if form is not None:
         proof = prove_equal(definition.inline(raw), definition.inline(form, output=True))

@@ -59,7 +59,7 @@ class Binding:
 
     def upstream(self, gradient: Any) -> Binding:
         """The same binding with ∂L/∂output."""
-        return replace(self, tensors={**self.tensors, UPSTREAM: np.asarray(gradient)})
+        return replace(self, tensors={**self.tensors, UPSTREAM: _wide(gradient)})
 
     def tensor(self, name: str) -> Any:
         """A tensor or a parameter by name."""
@@ -81,13 +81,19 @@ def bind_arrays(op: Op, inputs: Sequence[Array], attributes: Mapping[str, Any], 
     """The numbers of one use of an operation, without a graph."""
     shapes = [np.shape(array) for array in inputs]
     definition = define(op.signature(shapes, attributes), op)
-    tensors = {tensor.name: np.asarray(array) for tensor, array in zip(definition.inputs, inputs, strict=True)}
+    named = zip(definition.inputs, inputs, strict=True)
+    tensors = {tensor.name: np.asarray(array) if tensor.whole else _wide(array) for tensor, array in named}
     shape = tuple(op.shape(shapes, attributes))
     if out is not None:
-        tensors[definition.output] = np.asarray(out)
+        tensors[definition.output] = _wide(out)
     numbers = {p.name: attributes.get(p.name) for p in definition.parameters}
     parameters = {name: float(number) for name, number in numbers.items() if isinstance(number, int | float)}
     return Binding(definition, tensors, _sizes(definition, shapes, shape), parameters, shape)
+
+
+def _wide(array: Any) -> Array:
+    """As float64: a float32 network is checked in float64, on exactly its numbers."""
+    return np.asarray(array, dtype=np.float64)
 
 
 def _sizes(definition: Definition, shapes: Sequence[Shape], shape: Shape) -> dict[Expr, int]:

@@ -70,11 +70,16 @@ def parse(text: str, names: Names | None = None, where: str = "definition") -> t
 
     Raises UserError for anything that is not in the notation of docs/definitions.md.
     """
+    text, module = syntax(text, where)
+    _Checker(text, where, names).module(module)
+    return from_text(text)
+
+
+def syntax(text: str, where: str = "definition") -> tuple[str, ast.Module]:
+    """The text as columns count it, and Python's syntax tree of it, which nobody has looked at yet."""
     text = _unindented(text)
     _before(text, where)
-    checker = _Checker(text, where, names)
-    checker.module(_tree(text, where))
-    return from_text(text)
+    return text, _tree(text, where)
 
 
 def parse_hint(text: str, where: str = "hint") -> tuple[Statement, ...]:

@@ -16,7 +16,7 @@ import mpmath
 import sympy as sp
 from sympy.core.relational import Relational
 
-from bptui.symbolic.canon import by_deltas, rebind
+from bptui.symbolic.canon import by_deltas, linear, rebind
 from bptui.symbolic.definition import leaves
 from bptui.symbolic.exact import Digits
 from bptui.symbolic.notation import Expr, name_of, rename
@@ -44,7 +44,7 @@ def prove_equal(a: Expr, b: Expr, budget_ms: float = 50) -> Proof:
 
     if a == b:
         return Proof("identical", spent())
-    a, b = rebind(a), rebind(b)
+    a, b = rebind(linear(rebind(a))), rebind(linear(rebind(b)))
     if a == b:
         return Proof("identical", spent())
     try:

@@ -166,9 +166,13 @@ class Known:
 
 
 def _indices(condition: Any) -> set[str]:
-    """Names that a condition compares as they are: `i` of `i < n`, not the i of `x[i] > 0`."""
+    """Names that a condition compares as they are: `i` of `i < n`, not the i of `x[i] > 0`, and none of `j <= i`."""
     if isinstance(condition, t.Element):
         return set()
+    if isinstance(condition, t.Compare):
+        sides = (condition.left, condition.right)
+        if all(isinstance(side, t.Name) and not SIZE.match(side.name) for side in sides):
+            return set()
     return {condition.name} if isinstance(condition, t.Name) else set().union(*map(_indices, _parts(condition)))
 
 

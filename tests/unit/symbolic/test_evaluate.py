@@ -76,11 +76,9 @@ def test_digits_take_the_inputs_as_they_are():
         assert exact(binding.definition.body, binding, {}) == mpmath.fsum(map(mpmath.mpf, (0.1, 0.2, 0.3)))
 
 
-@pytest.mark.parametrize("name", ["softmax", "layer_norm", "gelu", "cross_entropy", "max", "prod", "reshape", "var"])
+@pytest.mark.parametrize("name", ["softmax", "gelu", "cross_entropy", "max", "prod", "reshape", "var"])
 def test_whole_tensor_and_single_element_agree(name):
-    row = ops.OPS.get(name)
-    if row is None:
-        pytest.skip(f"{name} is a graph")
+    row = ops.OPS[name]
     inputs = [RNG.integers(0, 3, 3) if n in row.indices else RNG.normal(size=(3, 4)) for n in row.input_names]
     more = {"reshape": {"shape": (2, 6)}, "max": {"axis": 1}, "prod": {"axis": 1}, "var": {"axis": 1}}.get(name, {})
     binding = bound(row, *inputs, **more)
@@ -159,6 +157,12 @@ def test_a_node_of_a_graph_is_bound_by_its_names():
     assert forward_all(binding.definition, binding).tolist() == [[11.0]]
     assert define(binding.definition.signature) == binding.definition
     assert dataclasses.replace(binding, tensors={}).sizes == binding.sizes
+
+
+def test_float32_is_taken_in_float64():
+    x = np.array([0.1, 20.0], np.float32)
+    binding = evaluate.bind_arrays(ops.OPS["exp"], [x], {})
+    assert forward_all(binding.definition, binding).tolist() == np.exp(x.astype(np.float64)).tolist()
 
 
 def test_attributes_are_bound_not_baked():
