@@ -115,3 +115,11 @@ def test_debug_opens_the_debugger_on_the_step():
     )
     assert "t1 = 2 * w" in done.stdout
     assert done.stdout.rstrip().endswith("back in the program")
+
+
+def test_check_says_whether_every_derivative_is_right():
+    w = bptui.param([[0.5], [0.1]], name="w")
+    loss = bptui.mse(bptui.sigmoid(bptui.data([[1.0, 2], [3, 4]]) @ w), [[0.0], [1]])
+    report = bptui.check(loss)
+    assert report.ok
+    assert {row.node for row in report.rows} >= {"t1", "t2", "loss"}
