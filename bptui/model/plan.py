@@ -24,7 +24,7 @@ from bptui.model.arena import Arena, Clock, Place, bounded, padded
 from bptui.model.batches import Batches, feeder, masker
 from bptui.model.errors import UserError
 from bptui.model.graph import Graph, Node
-from bptui.model.ops.base import Array, Shape
+from bptui.model.ops.base import Array, Emit, Shape
 from bptui.model.optimizers import Flat, Optimizer, emit_clip
 from bptui.model.timeline import Timeline
 from bptui.model.values import Arrival, Layout
@@ -56,7 +56,7 @@ class Calls:
         return np.array(value, self.dtype)
 
 
-def emit_sum_to(emit: Calls, full: Array, out: Array) -> None:
+def emit_sum_to(emit: Emit, full: Array, out: Array) -> None:
     """Fill `out` with `full` summed over the axes in which `out` was stretched to the shape of `full`.
 
     Leading axes are summed by one product with a row of ones, which is 2 to 4 times as fast as add.reduce.
