@@ -30,7 +30,7 @@ from bptui.model.program import Program
 from bptui.model.values import Recording
 from bptui.symbolic.causes import likely
 from bptui.symbolic.derive import derive
-from bptui.symbolic.difference import Slope, along, complex_slope, kinked
+from bptui.symbolic.difference import EPS, Slope, along, clear, complex_slope
 from bptui.symbolic.evaluate import Binding, bind_arrays, estimate_cells, exact, forward_all, value, vjp_all
 from bptui.symbolic.probe import Probe
 from bptui.symbolic.types import CheckRow, Derived, Report, RowName, Verdict
@@ -170,6 +170,10 @@ class _Node:
             error = np.where(same, 0.0, np.abs(got - expected))
             error = np.where(np.isnan(error), np.inf, error)
             allowed = tolerance.allowed(got, expected, scale)
+            # what is left where all cancels: a result that is exactly 0 differs by the rounding of what it was made of
+            sources = [upstream] if upstream is not None else [v for v in self.values if v.dtype.kind == "f"]
+            largest = max((float(np.max(np.abs(v), where=np.isfinite(v), initial=0.0)) for v in sources), default=0.0)
+            allowed = allowed + 8 * np.finfo(float).eps * largest
             allowed = np.where(np.isfinite(allowed), allowed, tolerance.atol * scale)
             badness = error / allowed
         worst = np.unravel_index(int(np.argmax(badness)), got.shape)
@@ -272,6 +276,9 @@ class _Node:
         error = abs(float(reference - mine))
         ulp = float(np.spacing(np.asarray(largest, np.asarray(got).dtype))) if largest else 0.0
         allowed = float(self.tolerance.allowed(mine, float(reference), largest or 1.0))
+        # a gradient that cancels (training has converged) is known to the rounding of its terms, not to its own
+        rounding = max(EPS, float(np.finfo(np.asarray(got).dtype).eps))
+        allowed += 8 * rounding * float(np.max(np.abs(upstream), where=np.isfinite(upstream), initial=0.0))
         found: dict[str, Any] = {
             "error": error,
             "tolerance": allowed,
@@ -290,13 +297,14 @@ class _Node:
         direction = np.zeros(self.values[position].shape)
         direction[at] = 1.0
         got = float(probe.vjp(position, upstream)[at])
-        found = along(probe, position, direction, upstream)
+        reach, _ = clear(probe, position, direction, upstream)
+        found = along(probe, position, direction, upstream, reach)
         return self.sloped("difference", position, got, found, at, abs(got))
 
     def direction(self, probe: Probe, position: int, upstream: Array) -> CheckRow:
         """All elements at once; outputs that have a corner along the way are left out of the sum, and counted."""
         direction = self.random.normal(size=self.values[position].shape)
-        corners = kinked(probe, position, direction)
+        reach, corners = clear(probe, position, direction, upstream)
         note = ""
         if corners.any() and not corners.all():
             upstream = np.where(corners, 0.0, upstream)
@@ -305,7 +313,9 @@ class _Node:
         with np.errstate(all="ignore"):
             got = float(np.sum(gradient * direction))
             scale = float(np.sum(np.abs(gradient * direction)))
-        return self.sloped("direction", position, got, along(probe, position, direction, upstream), None, scale, note)
+        return self.sloped(
+            "direction", position, got, along(probe, position, direction, upstream, reach), None, scale, note
+        )
 
     def sloped(
         self, row: RowName, position: int, got: float, found: Slope, at: Index | None, scale: float, note: str = ""

@@ -14,7 +14,7 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from bptui.symbolic import tree as t
-from bptui.symbolic.notation import FloorDiv, Remainder
+from bptui.symbolic.notation import FloorDiv, Product, Remainder
 from bptui.symbolic.tree import Number, Tree
 
 _FUNCTIONS: Mapping[Any, str] = {
@@ -60,7 +60,9 @@ class _Converter:
         if isinstance(e, sp.Number | sp.NumberSymbol):
             return self.number(e)
         if isinstance(e, sp.Sum):
-            return self.sum(e)
+            return self.fold(e, "sum")
+        if isinstance(e, sp.Product | Product):
+            return self.fold(e, "prod")
         if isinstance(e, sp.KroneckerDelta):
             return t.Delta(self.tree(e.args[0]), self.tree(e.args[1]))
         if isinstance(e, sp.Piecewise):
@@ -150,14 +152,19 @@ class _Converter:
             return t.Call("sqrt", (self.tree(e.base),))
         return t.Power(self.tree(e.base), self.tree(e.exp))
 
-    def sum(self, e: Any) -> Tree:
+    def fold(self, e: Any, kind: str) -> Tree:
+        """A sum or product; what it leaves out under a condition is written as one: Π_j [j != q] x[j]."""
         ranges = []
         for k, low, high in reversed(e.limits):
             self.bound[k] = self.letter(k)
             stop = high + 1
             whole = low == 0 and isinstance(stop, sp.Symbol)
             ranges.append(t.Range(self.bound[k], None if low == 0 else self.tree(low), self.tree(stop), whole))
-        return t.Fold("sum", self.tree(e.function), tuple(ranges), sigma=True)
+        body = self.tree(e.function)
+        neutral = t.whole(0 if kind == "sum" else 1)
+        if isinstance(body, t.Choice) and body.no == neutral:
+            return t.Fold(kind, body.yes, tuple(ranges), (body.condition,), sigma=True)
+        return t.Fold(kind, body, tuple(ranges), sigma=True)
 
     def letter(self, k: Any) -> str:
         """The letter of a bound index: its own where that is free."""

@@ -17,7 +17,10 @@ from bptui.symbolic.probe import Probe
 
 _STEPS = 7
 _SHRINK = 4.0
+EPS = float(np.finfo(float).eps)
 _FIRST = 1e-2
+_REACHES = (1e-2, 1e-3, 1e-4, 1e-5)
+"""First steps, widest first: the first that meets no corner is taken."""
 _NEAR = 1e-6
 """Step of the one-sided differences that tell a kink."""
 _JUMP = 1e-3
@@ -49,23 +52,73 @@ class Slope:
         return low - slack <= x <= high + slack
 
 
-def slope(f: Callable[[float], float], scale: float) -> Slope:
-    """The derivative of f at 0; `scale` is a length over which f may be expected to behave.
+@dataclass(frozen=True)
+class Path:
+    """A line through one input of an operation: x + s·direction/size, with a length over which it may be expected to
+    behave. `eps·around` is what rounding does to a point of it."""
 
-    Where f is flat next to what it becomes a step away (a loss that has converged), the rounding of the two values
-    decides: the extrapolation agrees with itself to more digits than it has, so its error is never less than that.
+    probe: Probe
+    position: int
+    x: Array
+    direction: Array
+    size: float
+    scale: float
+    around: float
+
+    def output(self, s: float) -> Array:
+        """The operation's output at s; a view that the next call overwrites."""
+        with np.errstate(all="ignore"):
+            return self.probe.forward(self.position, self.x + s * self.direction / self.size)
+
+
+def path(probe: Probe, position: int, direction: Array) -> Path:
+    """The line along a direction of one input."""
+    x = np.array(probe.inputs[position])
+    moved = np.abs(direction) > 0
+    near = np.abs(x[moved]) if moved.any() else np.zeros(1)
+    size = float(np.max(np.abs(direction), initial=0.0)) or 1.0
+    return Path(probe, position, x, direction, size, max(1.0, float(np.median(near))), float(np.max(near)))
+
+
+class Summed:
+    """Σ upstream·output along a path, and how well it is known: rounding of the terms, and of the point itself."""
+
+    def __init__(self, line: Path, upstream: Array) -> None:
+        self.line, self.upstream = line, upstream
+        self.middle, self.noise = self._at(0.0)
+
+    def _at(self, s: float) -> tuple[float, float]:
+        value = self.line.output(s)
+        with np.errstate(all="ignore"):
+            terms = np.where(self.upstream == 0, 0.0, self.upstream * value)
+            return float(np.sum(terms)), EPS * float(np.sum(np.abs(terms)))
+
+    def __call__(self, s: float) -> tuple[float, float]:
+        """(the sum at s, its rounding)."""
+        if s == 0:
+            return self.middle, self.noise
+        value, noise = self._at(s)
+        return value, noise + EPS * (self.line.around + abs(s)) * abs(value - self.middle) / abs(s)
+
+
+def slope(f: Summed, first: float, near: float) -> Slope:
+    """The derivative of f at 0: central differences from the step `first` down, extrapolated; `near` is the step of the
+    one-sided ones.
+
+    Where f is flat next to what its terms are (a loss that has converged, a gradient that cancels), rounding decides: the
+    extrapolation agrees with itself to more digits than it has, so its error is never taken to be less than that.
     """
     rows: list[list[float]] = []
-    best, error, step = float("nan"), float("inf"), _FIRST * scale
+    best, error, step = float("nan"), float("inf"), first
     rounding = floor = 0.0
     for n in range(_STEPS):
         actual = step
-        up, down = f(actual), f(-actual)
+        (up, up_noise), (down, down_noise) = f(actual), f(-actual)
         row = [(up - down) / (2 * actual)]
         if not np.isfinite(row[0]):
             rows, step = [], step / _SHRINK
             continue
-        rounding = max(rounding, float(np.finfo(float).eps) * (abs(up) + abs(down)) / actual)
+        rounding = max(rounding, (up_noise + down_noise) / actual)
         factor = 1.0
         for k, before in enumerate(rows[-1][: n + 1] if rows else []):
             factor *= _SHRINK * _SHRINK
@@ -77,46 +130,50 @@ def slope(f: Callable[[float], float], scale: float) -> Slope:
             best = row[0]
         rows.append(row)
         step /= _SHRINK
-    return Slope(best, max(error, floor), *_sides(f, _NEAR * scale))
+    return Slope(best, max(error, floor), *_sides(f, near))
 
 
-def _sides(f: Callable[[float], float], step: float) -> tuple[float, float, float]:
+def _sides(f: Summed, step: float) -> tuple[float, float, float]:
     """One-sided derivatives to second order, so that curvature does not look like a kink: (left, right, their
     rounding)."""
-    values = [f(n * step) for n in (-2, -1, 0, 1, 2)]
+    values, noises = zip(*(f(n * step) for n in (-2, -1, 0, 1, 2)), strict=True)
     right = (4 * values[3] - values[4] - 3 * values[2]) / (2 * step)
     left = -(4 * values[1] - values[0] - 3 * values[2]) / (2 * step)
-    rounding = 64 * np.finfo(float).eps * max(abs(v) for v in values) / step
-    return left, right, float(rounding)
+    return left, right, float(64 * max(noises) / step)
 
 
-def along(probe: Probe, position: int, direction: Array, upstream: Array) -> Slope:
-    """The derivative of Σ upstream·output along a direction of one input."""
-    x = np.array(probe.inputs[position])
-    size = float(np.max(np.abs(direction), initial=0.0)) or 1.0
-    moved = np.abs(direction) > 0
-    scale = max(1.0, float(np.median(np.abs(x[moved])))) if moved.any() else 1.0
-
-    def f(s: float) -> float:
-        with np.errstate(all="ignore"):
-            value = probe.forward(position, x + s * direction / size)
-            terms = np.where(upstream == 0, 0.0, upstream * value)
-        return float(np.sum(terms))
-
-    found = slope(f, scale)
-    return Slope(*(part * size for part in (found.value, found.error, found.left, found.right, found.rounding)))
+def along(probe: Probe, position: int, direction: Array, upstream: Array, reach: float = _FIRST) -> Slope:
+    """The derivative of Σ upstream·output along a direction of one input, from differences no wider than `reach`."""
+    line = path(probe, position, direction)
+    found = slope(Summed(line, upstream), reach * line.scale, min(_NEAR, reach / 10) * line.scale)
+    return Slope(*(part * line.size for part in (found.value, found.error, found.left, found.right, found.rounding)))
 
 
-def kinked(probe: Probe, position: int, direction: Array) -> Array:
-    """Which outputs have a corner along a direction of one input."""
-    x = np.array(probe.inputs[position])
-    step = _NEAR * direction / (float(np.max(np.abs(direction), initial=0.0)) or 1.0)
-    values = [probe.forward(position, x + s * step).copy() for s in (-2, -1, 0, 1, 2)]
+def clear(probe: Probe, position: int, direction: Array, upstream: Array) -> tuple[float, Array]:
+    """How far one may go along a direction without meeting a corner, and the outputs that have one nearer than that.
+
+    An analytic operation has none. Outputs that do not count (`upstream` 0) may have any.
+    """
+    corners = np.zeros(probe.out.shape, bool)
+    if probe.op.analytic:
+        return _FIRST, corners
+    for reach in _REACHES:
+        corners = kinked(probe, position, direction, reach) & (upstream != 0)
+        if not corners.any():
+            return reach, corners
+    return _REACHES[-1], corners
+
+
+def kinked(probe: Probe, position: int, direction: Array, reach: float = _NEAR) -> Array:
+    """Which outputs have a corner within two steps of `reach` along a direction of one input."""
+    line = path(probe, position, direction)
+    step = reach * line.scale
+    values = [line.output(n * step).copy() for n in (-2, -1, 0, 1, 2)]
     with np.errstate(all="ignore"):
         right = 4 * values[3] - values[4] - 3 * values[2]
         left = -(4 * values[1] - values[0] - 3 * values[2])
         size = np.maximum(np.abs(left), np.abs(right))
-        rounding = 64 * np.finfo(float).eps * np.abs(values[2])
+        rounding = 64 * EPS * np.abs(values[2])
         return np.asarray((np.abs(right - left) > _JUMP * size + rounding) | ~np.isfinite(size))
 
 

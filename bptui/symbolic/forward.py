@@ -60,7 +60,7 @@ def _formula(reading: Reading, names: Names, element: Index, terms: Tree | None)
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
         return Formula("element", left, tree, names, with_numbers(names, scalars), value)
-    tree = terms if terms is not None else reading.resolve(body, dict(zip(reading.letters, element, strict=True)))
+    tree = terms if terms is not None else reading.resolve(body, reading.index(element))
     return Formula("element", left, tree, names, with_numbers(names, reading=reading), value)
 
 
@@ -108,7 +108,7 @@ def _element(reading: Reading, names: Names, element: Index, unicode: bool, summ
         return [(label, merge([left, Span(" = "), *middle, right, *since(reading, names, body, scalars, unicode)]))]
     if summed:
         return []
-    index = dict(zip(reading.letters, element, strict=True))
+    index = reading.index(element)
     resolved = reading.resolve(body, index)
     symbolic = to_spans(resolved, names, unicode)
     result = [(label, merge([left, Span(" = "), *symbolic]))]
@@ -182,7 +182,7 @@ def fold_spans(reading: Reading, fold: t.Fold) -> list[tuple[int, int]]:
 def _sum(reading: Reading, names: Names, element: Index, rows: int, unicode: bool) -> tuple[Table | None, Tree | None]:
     """The table of a definition that is a sum, perhaps with something added (a bias) or divided (a mean); and the same
     written out as a formula."""
-    index = dict(zip(reading.letters, element, strict=True)) if reading.letters else {}
+    index = reading.index(element)
     body = t.substitute(reading.statements[-1].value, index)
     fold, after = _split(body)
     if fold is None or (reading.op.elementwise and not reading.letters):

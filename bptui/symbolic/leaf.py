@@ -13,8 +13,8 @@ from bptui.symbolic.reading import Index, Reading
 from bptui.symbolic.types import Card
 
 _ROLES = {
-    "param": "trained", "input": "given", "target": "given", "const": "a constant", "state": "carried from step to step",
-    "random": "drawn anew at each step",
+    "param": "trained", "input": "given", "target": "given", "const": "a constant",
+    "state": "carried from step to step", "random": "drawn anew at each step",
 }  # fmt: skip
 
 

@@ -193,7 +193,7 @@ class _Printer:
 
     def fold(self, fold: t.Fold) -> tuple[list[Span], int]:
         if fold.sigma:
-            mark = "Σ" if self.unicode and fold.kind == "sum" else fold.kind
+            mark = {"sum": "Σ", "prod": "Π"}.get(fold.kind, fold.kind) if self.unicode else fold.kind
             spans: list[Span] = []
             for r in fold.ranges:
                 spans += [Span(f"{mark}_{self.names.symbol(r.index).text}"), *self.limits(r), Span(" ")]

@@ -59,6 +59,13 @@ class Reading:
         target = self.statements[-1].target if self.statements else None
         return tuple(i.name for i in target.index if isinstance(i, t.Name)) if isinstance(target, t.Element) else ()
 
+    def index(self, element: Sequence[int]) -> dict[str, int]:
+        """The output's index letters at one element; an axis of a kept dimension has none."""
+        target = self.statements[-1].target if self.statements else None
+        if not isinstance(target, t.Element):
+            return {}
+        return {i.name: n for i, n in zip(target.index, element, strict=True) if isinstance(i, t.Name)}
+
     @cached_property
     def arrays(self) -> dict[str, Any]:
         """Values by the definition's names: inputs, output, attributes; ∂L/∂y as `G` where there is one."""
@@ -73,7 +80,7 @@ class Reading:
     @cached_property
     def size(self) -> dict[str, int]:
         """Sizes by their letters, for the definition's own text."""
-        out = dict(zip(self.letters, self.node.shape, strict=False))
+        out = self.index(self.node.shape)
         return sizes(tuple(s.value for s in self.statements), self.arrays, out)
 
     # ------------------------------------------------------------------------------------------------- numbers
@@ -131,7 +138,10 @@ class Reading:
             if isinstance(part, t.Fold):
                 return part
             if isinstance(part, t.Choice):
-                test = evaluate(part.condition, arrays, index, self.size)
+                try:
+                    test = evaluate(part.condition, arrays, index, self.size)
+                except KeyError:  # it is decided inside of a sum
+                    return None
                 return self.resolve(part.yes if test else part.no, index, known)
             if isinstance(part, t.Element):
                 return t.Element(part.base, tuple(self._count(i, arrays) for i in part.index))

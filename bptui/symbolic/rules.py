@@ -52,12 +52,12 @@ def to_rule(derived: Derived, definition: Definition, op: Op) -> Rule:
         derived.signature,
         derived.wrt,
         tuple(letters.values()),
-        tuple(str(i.name) for i in definition.out),
+        tuple(str(i) for i in definition.out),
         shown,
         local(derived.raw),
         tree(derived.vjp_shown),
         tuple(
-            Part(h.name, tuple(str(i.name) for i in h.indices), tuple(tree(s) for s in h.sizes), tree(h.value))
+            Part(h.name, tuple(str(i) for i in h.indices), tuple(tree(s) for s in h.sizes), tree(h.value))
             for h in definition.helpers
         ),
         tuple(_winner(choice) for choice in definition.choices),
@@ -80,6 +80,6 @@ def _winner(choice: Choice) -> Winner:
         for k, low, high in choice.limits
     )
     condition = None if choice.condition is sp.true else tree(choice.condition)
-    indices = tuple(str(i.name) for i in choice.indices)
+    indices = tuple(str(i) for i in choice.indices)
     size = tuple(tree(s) for s in choice.sizes)
     return Winner(choice.name, indices, size, choice.kind, tree(choice.term), ranges, condition, choice.position)

@@ -178,7 +178,10 @@ class Service:
                 self._running = None
                 self._lock.notify_all()
             for listener in tuple(self._listeners):
-                listener(key)
+                try:
+                    listener(key)
+                except Exception:  # whoever listened is gone (a screen that was closed)
+                    self._listeners.remove(listener)
 
     def _forget(self) -> None:
         """Checks belong to numbers, so there is no end to them: the oldest go."""
@@ -207,15 +210,7 @@ class Service:
                 return work()
             except UserError as error:
                 return Failure(str(error))
-            except (
-                ArithmeticError,
-                ValueError,
-                TypeError,
-                KeyError,
-                IndexError,
-                NotImplementedError,
-                RecursionError,
-            ) as error:
+            except Exception as error:  # a defect of one derivation must not end all others: it is said on its card
                 return Failure(f"{type(error).__name__}: {error}")
             finally:
                 timer.cancel()

@@ -1,0 +1,35 @@
+"""One training step around one operation: its inputs as parameters, then Σ of its output times random numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bptui.model.build import Builder
+from bptui.model.optimizers import Optimizer
+from bptui.model.program import Program
+
+
+def graph_of(row, inputs, attributes=None, seed=0):
+    """The graph; the node under test is called `made`."""
+    builder = Builder()
+    leaves = []
+    for n, (name, value) in enumerate(zip(row.input_names, inputs, strict=False)):
+        whole = name in row.indices
+        trained = row.differentiable(n)
+        array = np.asarray(value, np.int64 if whole else float)
+        leaves.append(builder.leaf(f"in{n}", "param" if trained else "input", array, symbol=name, whole=whole))
+    made = builder.use(row, *leaves, name="made", symbol="y", **(attributes or {}))
+    scale = builder.leaf("scale", "const", np.random.default_rng(seed).normal(size=made.shape))
+    product = builder.use("mul", made, scale, name="product")
+    return builder.finish(builder.use("sum", product, name="loss", symbol="L"))
+
+
+def record(graph, optimizer=None, dtype="float64"):
+    """One recorded training step."""
+    return Program(graph, optimizer or Optimizer("sgd", 0.1), dtype=dtype).record()
+
+
+def step_of(row, inputs, attributes=None, seed=0):
+    """(recording, the node under test)."""
+    recording = record(graph_of(row, inputs, attributes, seed))
+    return recording, recording.graph.by_name["made"]
