@@ -83,7 +83,7 @@ def _notes(made: Equation, width: int, step: int) -> list[list[Line]]:
         rows = [note] if length(note) <= room else _short(note, room)
         out.append([_dim(row) for row in rows if row])
     if made.partial:
-        mark: Line = (Span(made.partial, "dim" if _complete(made.partial) else "kink bold"),)
+        mark: Line = (Span(made.partial, "dim" if complete(made.partial) else "kink bold"),)
         out[2] = [*out[2], mark] if width > WIDE + 4 else [mark]
     return out
 
@@ -101,7 +101,8 @@ def _short(note: Line, room: int) -> list[Line]:
     return wrap(note, room)
 
 
-def _complete(partial: str) -> bool:
+def complete(partial: str) -> bool:
+    """Is `2 of 2 in` all that will come?"""
     words = partial.split()
     return len(words) >= 3 and words[0] == words[2]
 
@@ -118,7 +119,7 @@ def _stacked(made: Equation, symbols: Sequence[Line], numbers: Sequence[Line], w
         else:
             rows += [*wrap((Span(f"{mark} ", "text"), *symbol), width, 2), *wrap((Span("  "), *number), width, 2)]
     if made.partial:
-        rows.append((Span(f"  {made.partial}", "dim" if _complete(made.partial) else "kink bold"),))
+        rows.append((Span(f"  {made.partial}", "dim" if complete(made.partial) else "kink bold"),))
     return rows
 
 

@@ -98,12 +98,18 @@ def draw(card: Card, width: int, height: int) -> list[Line]:
     if width < 1 or height < 1:
         return []
     rows: list[Line] = []
+    left_out = False
     for stage in STAGES:
         page = _Page(card, width, height, stage)
         rows = page.rows()
+        left_out = bool((page.others and not stage.more) or (card.rules and not stage.rules) or len(rows) > height)
         if len(rows) <= height and not page.crowded:
             break
-    return [crop(row, 0, width) for row in rows[:height]]
+    rows = [crop(row, 0, width) for row in rows[:height]]
+    free = width - 2 - length(rows[-1]) if rows else 0
+    if left_out and free >= 1:  # there is more to say than there is room for
+        rows[-1] = (*rows[-1], Span(" " * free), Span("⋯", "dim"))
+    return rows
 
 
 class _Page:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bptui.model.numbers import field
 from bptui.model.spans import Line, Span
 from bptui.screens.look import crop, length
-from bptui.screens.panels.band import OPERATORS, kind_of_symbol
+from bptui.screens.panels.band import OPERATORS, complete, kind_of_symbol
 from bptui.screens.panels.text import wrap
 from bptui.symbolic.types import Card
 
@@ -98,4 +98,6 @@ def _equation(card: Card, width: int) -> list[Line]:
     for y in range(3):
         parts: list[Line] = [(Span(cell[y], f"{kind} bold"),) for cell, kind in zip(cells, kinds, strict=True)]
         rows.append(row(parts, y == 1))
-    return [*rows, (Span(""),)] if not made.partial else [*rows, (), _middle((Span(made.partial, "kink bold"),), width)]
+    if not made.partial:
+        return rows
+    return [*rows, (), _middle((Span(made.partial, "dim" if complete(made.partial) else "kink bold"),), width)]
