@@ -280,6 +280,9 @@ def test_a_wrong_hint_is_never_shown():
     derived = of(row)
     assert not derived.shown.has(sp.IndexedBase("y", real=True).label)
     assert derived.shown == derived.raw
+    named = of(op("t = tanh(x); y = t**2", elementwise=True, hint="2*t*(1 - y)"))
+    assert named.proof.proved
+    assert named.shown != named.raw
     good = of(op("y = tanh(x)", elementwise=True, hint="1 - y**2"))
     assert good.proof.proved
     assert good.shown != good.raw

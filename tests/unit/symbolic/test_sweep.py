@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from bptui.model import ops
 from bptui.symbolic.define import define, hint
@@ -90,8 +91,10 @@ def test_hints_are_proved(name):
             derived, definition = derive(signature, wrt, row), define(signature, row)
             form = hint(definition, row, wrt, derived.q)
             proof = prove_equal(definition.inline(derived.raw), definition.inline(form, output=True), 1000)
-            if derived.q or proof.proved:
+            if name == "norm" and not derived.raw.has(
+                sp.Sum
+            ):  # of one number it is |x|: x/y is not its derivative at 0
+                assert derived.shown == derived.raw
+            else:
                 assert proof.proved, (wrt, proof, derived.raw, form)
                 assert derived.shown == form or derived.proof.method == "identical"
-            else:  # of a single number, norm is |x|, and x/y is not its derivative at 0
-                assert derived.shown == derived.raw
