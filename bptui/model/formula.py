@@ -48,6 +48,10 @@ class Data(NamedTuple):
         """What one step sees."""
         return (self.size, *self.array.shape[1:])
 
+    def labels(self) -> Data:
+        """One column of class numbers as a list of them."""
+        return Data(self.array[:, 0], self.size) if self.array.ndim == 2 and self.array.shape[1] == 1 else self
+
 
 def parse(
     text: str,
@@ -251,9 +255,9 @@ class Reader:
         if isinstance(item, ast.Name):
             if item.id not in self.known and item.id in self.given:
                 given = self.given[item.id]
-                return (
-                    given.shape if isinstance(given, Data) else array(given, f"{self.builder.where}: {item.id}").shape
-                )
+                if isinstance(given, Data):
+                    return given.labels().shape
+                return array(given, f"{self.builder.where}: {item.id}").shape
             item = self.value(item)
         return item.shape if isinstance(item, Node) else ()
 
@@ -358,6 +362,7 @@ class Reader:
         role: Role = "param" if name in self.train else "input"
         given = self.given[name]
         if isinstance(given, Data):
+            given = given.labels() if whole else given
             fixed = given.array if given.size == len(given.array) else None
             target: Role = "target" if name == "y" else "input"
             leaf = self.builder.leaf(

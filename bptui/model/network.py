@@ -376,6 +376,7 @@ def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> 
 
 def _like(leaf: Node, samples: Array, dtype: str) -> Array:
     """All samples in the kind of numbers that the leaf has."""
+    samples = formula.Data(samples, 0).labels().array if leaf.whole else samples
     return array(samples, leaf.name, dtype=dtype, whole=leaf.whole)
 
 

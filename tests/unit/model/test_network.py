@@ -188,6 +188,24 @@ def test_a_formula_in_the_place_of_layers():
     assert not found.graph.by_name["x"].wants_grad
 
 
+def test_a_formula_takes_class_numbers_from_data():
+    table = {
+        "formula": "z = tanh(x @ W) @ V\nL = cross_entropy(z, y)",
+        "data": {"dataset": "blobs", "samples": 30, "noise": 0.1},
+        "values": {"W": {"shape": [2, 5]}, "V": {"shape": [5, 3]}},
+        "train": ["W", "V"],
+        "optimizer": {"kind": "adam", "learning_rate": 0.05},
+    }
+    for size in (30, 7):
+        table["data"]["batch_size"] = size
+        program = from_mapping(table, "f.toml").program()
+        program.run(300)
+        assert program.loss < 0.05
+    table["values"]["V"]["shape"] = [5, 2]
+    with pytest.raises(UserError, match=r"f.toml.* is 2 \(expected 0 to 1\)"):
+        from_mapping(table, "f.toml")
+
+
 def test_json_and_toml_and_data_files_beside_them(tmp_path):
     (tmp_path / "d.csv").write_text("a,b,t\n0,1,1\n2,3,0\n4,5,1\n")
     np.savez(tmp_path / "d.npz", x=np.ones((3, 2)), y=np.zeros((3, 1)))
