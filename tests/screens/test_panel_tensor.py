@@ -119,7 +119,7 @@ def test_a_column_is_shown_as_a_row() -> None:
 
 
 def test_empty_and_scalar() -> None:
-    assert "no element" in texts(sheet.draw([Quantity("x", np.zeros((0, 3)), "text")], (0, 0), 68, 10, Look()))[0]
+    assert "empty (0,3)" in texts(sheet.draw([Quantity("x", np.zeros((0, 3)), "text")], (0, 0), 68, 10, Look()))[0]
     scalar = [Quantity("L", np.array(0.0195), "value"), Quantity("∂L/∂L", np.array(1.0), "gradient")]
     assert texts(sheet.draw(scalar, (), 68, 3, Look())) == ["  L              0.019500", "  ∂L/∂L          1.000000"]
 

@@ -6,7 +6,7 @@ without colour, one of four shades in the kind's colour. An exact zero is `·`, 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,11 +20,47 @@ SHADES, ASCII_SHADES = "░▒▓█", ":=%#"
 RAMPS = ("value", "gradient", "parameter")
 
 
+class Statistics(NamedTuple):
+    """Of one array: smallest and largest finite number (None without any), what is exactly zero, NaN, inf; its size."""
+
+    low: float | None
+    high: float | None
+    zeros: int
+    nans: int
+    infs: int
+    size: int
+
+    @property
+    def largest(self) -> float:
+        """The largest finite |v|: what the ramp ends at."""
+        return max(abs(self.low or 0.0), abs(self.high or 0.0))
+
+    @property
+    def ends(self) -> list[float]:
+        """Its extremes: enough to say in how many decimals all of it can be shown."""
+        return [x for x in (self.low, self.high) if x is not None]
+
+
+def statistics(array: Any) -> Statistics:
+    """In three passes without a copy where everything is finite."""
+    array = np.asarray(array)
+    if not array.size:
+        return Statistics(None, None, 0, 0, 0, 0)
+    zeros = int(array.size - np.count_nonzero(array))
+    low, high = float(array.min()), float(array.max())  # NaN, if there is one, is both
+    if np.isfinite(low) and np.isfinite(high):
+        return Statistics(low, high, zeros, 0, 0, array.size)
+    nans = int(np.count_nonzero(np.isnan(array)))
+    finite = array[np.isfinite(array)]
+    infs = array.size - finite.size - nans
+    if not finite.size:
+        return Statistics(None, None, zeros, nans, infs, array.size)
+    return Statistics(float(finite.min()), float(finite.max()), zeros, nans, infs, array.size)
+
+
 def largest(array: Any) -> float:
     """The largest finite |v|: what the ramp ends at. 0 where there is none."""
-    size = np.abs(np.asarray(array, dtype=np.float64))
-    size = size[np.isfinite(size)]
-    return float(size.max()) if size.size else 0.0
+    return statistics(array).largest
 
 
 def cells(
@@ -83,27 +119,24 @@ def ramp(kind: str, look: Look) -> Line:
     return tuple(Span("  ", f"heat-{kind}-{step} bold") for step in range(STEPS))
 
 
-def legend(array: Any, kind: str, look: Look, width: int) -> list[Line]:
+def legend(array: Any, kind: str, look: Look, width: int, found: Statistics | None = None) -> list[Line]:
     """`0  ·▕ramp▏ max   - negative`, then smallest, largest, and how many are exactly zero, NaN or inf. At most `width`
     wide: parts that do not fit go to a line of their own, and the words go first."""
-    array = np.asarray(array, dtype=np.float64)
-    decimals = decimals_for(array)
+    found = statistics(array) if found is None else found
+    decimals = decimals_for(found.ends)
     paint = kind if kind in RAMPS else "text"
 
     def number(x: float) -> str:
         return field(x, 8, decimals).strip()
 
-    scale = [(Span(f"0  {_zero(look)}", "dim"), *ramp(kind, look), Span(f" {number(largest(array))}", "dim"))]
+    scale = [(Span(f"0  {_zero(look)}", "dim"), *ramp(kind, look), Span(f" {number(found.largest)}", "dim"))]
     scale.append((Span("- negative", "dim"),))
-    finite = array[np.isfinite(array)]
     parts: list[Line] = []
-    if finite.size:
-        parts.append((Span("min ", "dim"), Span(number(float(finite.min())), paint)))
-        parts.append((Span("max ", "dim"), Span(number(float(finite.max())), paint)))
-    zeros = int((array == 0).sum())
-    parts.append((Span("zero ", "dim"), Span(str(zeros), "text"), Span(f" of {array.size:,}", "dim")))
-    nans, infs = int(np.isnan(array).sum()), int(np.isinf(array).sum())
-    parts += [(Span(f" {n} {word} ", "fail reverse"),) for n, word in ((nans, "NaN"), (infs, "inf")) if n]
+    for word, x in (("min", found.low), ("max", found.high)):
+        if x is not None:
+            parts.append((Span(f"{word} ", "dim"), Span(number(x), paint)))
+    parts.append((Span("zero ", "dim"), Span(str(found.zeros), "text"), Span(f" of {found.size:,}", "dim")))
+    parts += [(Span(f" {n} {word} ", "fail reverse"),) for n, word in ((found.nans, "NaN"), (found.infs, "inf")) if n]
     return [*flow(scale, width, 3), *flow(parts, width, 2)]
 
 

@@ -89,7 +89,7 @@ def draw(
         return [*([()] if height >= 5 else []), words]
     shape = tuple(known.shape)
     if known.size == 0:
-        return [(Span(" " * margin), Span(f"empty: {numbers.shape(shape)} has no element", "dim"))]
+        return [(Span(" " * margin), Span(f"empty {numbers.shape(shape)}", "dim"))]
     page = page_of(shape, element)
     if page.rows == 1:
         return _strip(made, page, width, height, look)
@@ -157,17 +157,23 @@ def _digits(array: Any) -> tuple[int, int]:
     return wide, numbers.decimals_for(array, wide)
 
 
+def _seen(size: int, room: int, least: int) -> bool:
+    """Are numbers of any use: do all fit, or at least half of them, and not too few?"""
+    return size <= room or (room >= least and size <= 2 * room)
+
+
 def _table(made: list[Quantity], page: Page, width: int, height: int, look: Look, warning: Line) -> list[Line]:
     """Numbers with heads; both quantities where they fit, else the main one and its map. Of a table up to twice as
     large as the room the part around the selected element; empty where it is larger still."""
     start = 1 + len(f"[{page.rows - 1}]")
     main = _main(made)
     shown = [main, *(q for q in made if q is not main and q.array is not None)]
+    down = height - 1
+    if not _seen(page.columns, (width - start + 1) // FIELD, 3) or not _seen(page.rows, down, 4):
+        return []  # before anything is counted: the tensor may be large
     wide = max(_digits(q.array)[0] for q in shown)
-    across, down = (width - start + 1) // (wide + 1), height - 1
-    if not (page.columns <= across or (across >= 3 and page.columns <= 2 * across)):
-        return []
-    if not (page.rows <= down or (down >= 4 and page.rows <= 2 * down)):
+    across = (width - start + 1) // (wide + 1)
+    if not _seen(page.columns, across, 3):
         return []
     y, x = window(page.rows, down, page.at[0]), window(page.columns, across, page.at[1])
     if start + (x[1] - x[0]) * (wide + 1) <= width and any((page.of(q.array)[:, x[0]] < 0).any() for q in shown):
@@ -277,6 +283,7 @@ def _mapped(
         return []
     table = page.of(quantity.array)
     start = 1 + len(f"[{page.rows - 1}]") if start is None else start
+    found = heat.statistics(quantity.array)
     full, some = LEGEND
     beside = full if width - start - full - 3 >= 2 * page.columns else some if width - start - some - 3 >= 16 else 0
     if not beside and width - start - some - 3 >= 2 * page.columns:
@@ -284,12 +291,12 @@ def _mapped(
     room = (width - start - (beside + 3 if beside else 1)) // heat.CELL
     if room < 1:
         return []
-    notes = heat.legend(quantity.array, quantity.kind, look, beside or width - 2)
+    notes = heat.legend(quantity.array, quantity.kind, look, beside or width - 2, found)
     below = [] if beside or height < 3 else notes[: max(0, height - min(page.rows, height - 2))][:2]
     y0, y1 = window(page.rows, height - len(below), page.at[0])
     x0, x1 = window(page.columns, room, page.at[1])
     y, x = page.at
-    top = heat.largest(quantity.array)
+    top = found.largest
     cells = heat.cells(table[y0:y1, x0:x1], quantity.kind, look, top=top, selected=(y - y0, x - x0))
     part = _part(page, (y0, y1), (x0, x1))
     across = (x1 - x0) * heat.CELL
