@@ -7,7 +7,7 @@ is written. `network(loss)` turns what leads to a loss into a Network, by the sa
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,9 +127,15 @@ def data(value: Any, name: str | None = None) -> Tensor:
     return Tensor(found.shape, value=found, name=name)
 
 
-def op(definition: str, name: str | None = None) -> Callable[..., Tensor]:
-    """An operation of one's own from its definition (docs/definitions.md): `bptui.op("y = x/(1 + exp(-x))")`."""
-    return _function(own.make(name or f"op{next(_serial)}", definition, "bptui.op"))
+def op(*text: str, name: str | None = None, inputs: Sequence[str] = (), **settings: float) -> Callable[..., Tensor]:
+    """An operation of one's own from its definition (docs/definitions.md), with the defaults of its settings:
+
+    swoosh = bptui.op("swoosh", "y = x/(1 + exp(-beta*x))", beta=1.0)     or without a name: bptui.op("y = …")
+    """
+    if not 1 <= len(text) <= 2 or not all(isinstance(part, str) for part in text):
+        raise UserError("bptui.op", "takes a definition, or a name and a definition", 'write bptui.op("swoosh", "y = …")')
+    called = name or (text[0] if len(text) == 2 else f"op{next(_serial)}")
+    return _function(own.make(called, text[-1], "bptui.op", settings, tuple(inputs)))
 
 
 def apply(kind: str | Op | Composite, *inputs: Any, name: str | None = None, **attributes: Any) -> Tensor:

@@ -132,14 +132,26 @@ class Reader:
             self.fail(target, f"'{name}' is already defined at {line}:{column}", "give every value a name of its own")
         self.defined[name] = self.at(target)
         match statement.value:
-            case ast.Call(func=ast.Name(id="op"), args=[ast.Constant(value=str(definition))], keywords=[]):
-                self.builder.own[name] = own.make(name, definition, self.builder.place(self.at(statement.value)))
+            case ast.Call(func=ast.Name(id="op"), args=[ast.Constant(value=str(definition))]):
+                self.operation(statement.value, name, definition)
                 return None
         value = self.expression(statement.value, 0, name)
         if isinstance(value, Node) and value.name != name:
             self.aliases[name] = value
         self.known[name] = value
         return value
+
+    def operation(self, node: ast.Call, name: str, definition: str) -> None:
+        """`swoosh = op("y = x/(1 + exp(-beta*x))", beta=1.0)`: an operation of one's own, its settings as keywords."""
+        settings: dict[str, Any] = {}
+        for keyword in node.keywords:
+            if keyword.arg is None or keyword.arg in settings:
+                self.fail(node, "every setting has a name of its own", 'write op("y = …", beta=1.0)')
+            settings[keyword.arg] = self.literal(keyword.value)
+        order = settings.pop("inputs", ())
+        if not isinstance(order, tuple) or not all(isinstance(item, str) for item in order):
+            self.fail(node, "'inputs' is a list of names", 'write inputs=["a", "b"]')
+        self.builder.own[name] = own.make(name, definition, self.builder.place(self.at(node)), settings, order)
 
     def expression(self, node: ast.expr, depth: int, name: str | None = None) -> Value:
         """One expression; its outermost operation is called `name`."""

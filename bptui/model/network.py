@@ -141,7 +141,11 @@ TOP: Mapping[str, Key] = {
     "formula": Key(text, None, "in the place of layers and loss"),
     "values": Key(any_value, {}, "what the formula's names are"),
     "train": Key(names, (), "the names of a formula that are trained"),
-    "ops": Key(any_value, {}, "operations of your own: [ops.swoosh] with a definition (definitions.md)"),
+    "ops": Key(
+        any_value,
+        {},
+        "operations of your own: [ops.swoosh] with a definition and the defaults of its settings (definitions.md)",
+    ),
 }
 DATA: Mapping[str, Key] = {
     "inputs": Key(any_value, None, "nested lists, one entry per sample"),
@@ -195,16 +199,16 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> t
             )
     tables = _tables(top, found["layers"])
     loss = Table(found["loss"], top.where, "loss")
-    row = layers.loss_kinds()[
-        loss.get("kind", Key(one_of(*layers.loss_kinds()), None, "mse, for example", required=True))
-    ]
+    operations = _operations(top, found["ops"])
+    kinds = {**layers.loss_kinds(), **{name: row for name, row in operations.items() if len(row.inputs) == 2}}
+    row = kinds[loss.get("kind", Key(one_of(*kinds), None, "mse, for example", required=True))]
     settings = {key: value for key, value in loss.content.items() if key != "kind"}
     loss.only(["kind", *row.attributes])
     data = Table(found["data"], top.where, "data")
     inputs, targets, size = _data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
     if targets is None:
         raise UserError(data.at(), "'targets' is missing", "one target per input")
-    builder = Builder(found["dtype"], where=top.where, own=_operations(top, found["ops"]))
+    builder = Builder(found["dtype"], where=top.where, own=operations)
     whole = layers.kind_of_layer(tables[0]).whole
     x_all = array(inputs, data.at("inputs"), dtype=builder.dtype, whole=whole)
     full = size is None or size == len(x_all)
@@ -244,9 +248,11 @@ def _operations(top: Table, found: Any) -> dict[str, Op]:
     made = {}
     for name, content in Table(found, top.where, "ops").content.items():
         table = Table(content, top.where, f"ops.{name[:40]}")
-        table.only(["definition"])
+        table.only(["definition", "inputs", *(key for key, item in table.content.items() if not isinstance(item, str))])
         definition = table.get("definition", Key(text, None, 'definition = "y = x/(1 + exp(-x))"', required=True))
-        made[name] = own.make(name, definition, table.at("definition"))
+        order = table.get("inputs", Key(names, ()))
+        settings = {key: item for key, item in table.content.items() if key not in ("definition", "inputs")}
+        made[name] = own.make(name, definition, table.at("definition"), settings, order)
     return made
 
 

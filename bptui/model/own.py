@@ -1,13 +1,15 @@
 """Operations of one's own: `[ops.NAME]` of a network file, `NAME = op("…")` in a formula, `bptui.op("…")`.
 
 A definition (docs/definitions.md) is all that is given. What its backward rule is has to be derived, so the row is made
-by `bptui.symbolic.own.make(name, definition, where) -> Op`. The numbers never import the proof: this is the one place
+by `bptui.symbolic.own.make(name, definition, where, settings, inputs) -> Op`. The numbers never import the proof: this is the one place
 that asks for it, by name, and only when an operation is defined.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from typing import Any
 
 from bptui.model import ops
 from bptui.model.errors import UserError
@@ -17,8 +19,17 @@ MAKER = "bptui.symbolic.own"
 MAX_DEFINITION = 2_000
 
 
-def make(name: str, definition: str, where: str) -> Op:
-    """The row of an operation called `name`; a UserError where the definition does not parse or cannot be derived."""
+def make(
+    name: str,
+    definition: str,
+    where: str,
+    settings: Mapping[str, Any] | None = None,
+    inputs: Sequence[str] = (),
+) -> Op:
+    """The row of an operation called `name`; a UserError where the definition does not parse or cannot be derived.
+
+    settings  its attributes with their defaults, numbers;  inputs  their order, where it is not that of the text
+    """
     if not name.isidentifier() or len(name) > 64:
         raise UserError(where, f"'{name[:64]}' is not a name", "letters, digits and _")
     if name in ops.OPS or name in ops.COMPOSITES:
@@ -28,9 +39,8 @@ def make(name: str, definition: str, where: str) -> Op:
     try:
         maker = import_module(MAKER)
     except ModuleNotFoundError as missing:
-        if missing.name != MAKER:
+        if missing.name not in ("sympy", "mpmath"):
             raise
-        right = "write it as a formula of the operations that there are: docs/operations.md"
-        raise UserError(where, "operations of your own are not part of this version", right) from None
-    row: Op = maker.make(name, definition, where)
+        raise UserError(where, "an operation of your own needs SymPy to derive it", "pip install sympy") from None
+    row: Op = maker.make(name, definition, where, settings or {}, inputs)
     return row

@@ -23,7 +23,7 @@ def asked(monkeypatch):
     calls = []
     maker = ModuleType(own.MAKER)
 
-    def make(name, definition, where):
+    def make(name, definition, where, settings, inputs):
         calls.append((name, definition, where))
         return dataclasses.replace(ops.OPS["silu"], name=name)
 

@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 import sympy as sp
 
 from bptui.model.errors import UserError, did_you_mean
-from bptui.model.ops import COMPOSITES, OPS
 from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, Signature
 from bptui.model.ops.common import broadcast, full, integer, real
 from bptui.symbolic.compile import Compiler, Value
@@ -25,20 +24,13 @@ _KINKS = ("abs", "sign", "floor", "max", "min")
 
 
 def make(
-    name: str, text: str, settings: Mapping[str, Any] | None = None, inputs: Sequence[str] = (), where: str = ""
+    name: str, text: str, where: str = "definition", settings: Mapping[str, Any] | None = None, inputs: Sequence[str] = ()
 ) -> Op:
-    """The operation `name` that `text` defines (docs/definitions.md, "Your own operation").
+    """The operation `name` that `text` defines (docs/definitions.md, "Your own operation"). `bptui.model.own` asks for it.
 
     settings  attributes and their default numbers;  inputs  the inputs' order, where it is not that of the text
     A UserError with the column for a text that is not in the notation, has an unbound index, or is not differentiable.
     """
-    if not isinstance(name, str) or not NAME.match(name) or len(name) > 32:
-        raise UserError(where or "op", f"{str(name)[:40]!r} is not a name for an operation", "lowercase letters, digits, _")
-    if name in OPS or name in COMPOSITES or name == "op":
-        raise UserError(where or name, f"'{name}' is an operation already", "another name")
-    where = where or f"definition of {name}"
-    if not isinstance(text, str):
-        raise UserError(where, "a definition is a text", 'such as "y = x/(1 + exp(-x))"')
     defaults = _settings(settings or {}, where)
     parse(text, None, where)
     scan = Scan(*syntax(text, where), where, defaults)
