@@ -139,7 +139,7 @@ class _Builder:
         parameters = tuple(n.scalar(p) for p in self.names.parameters if p not in self.static)
         return Definition(
             self.signature, self.text, self.statements, name, out, ranges, tensors, body, tuple(self.helpers),
-            tuple(self.choices), parameters, self.sizes.equal, frozenset(letters),
+            tuple(self.choices), parameters, frozenset(letters),
         )  # fmt: skip
 
     def enter(self, statement: t.Statement) -> tuple[str, tuple[Expr, ...], tuple[Expr, ...]]:

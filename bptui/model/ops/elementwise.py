@@ -182,15 +182,14 @@ _CUBIC = 0.044715
 
 def _gelu_definition(signature: Signature) -> str:
     if signature["approximate"] == "none":
-        return "y = x*(1 + erf(x/sqrt(2)))/2"
-    return f"u = sqrt(2/pi)*(x + {_CUBIC}*x**3); y = x*(1 + tanh(u))/2"
+        return "cdf = (1 + erf(x/sqrt(2)))/2; y = x*cdf"
+    return f"t = tanh(sqrt(2/pi)*(x + {_CUBIC}*x**3)); y = x*(1 + t)/2"
 
 
 def _gelu_hint(signature: Signature) -> str:
     if signature["approximate"] == "none":
-        return "(1 + erf(x/sqrt(2)))/2 + x*exp(-x**2/2)/sqrt(2*pi)"
-    u = f"tanh(sqrt(2/pi)*(x + {_CUBIC}*x**3))"
-    return f"(1 + {u})/2 + x*(1 - {u}**2)*sqrt(2/pi)*(1 + 3*{_CUBIC}*x**2)/2"
+        return "cdf + x*exp(-x**2/2)/sqrt(2*pi)"
+    return f"(1 + t)/2 + x*(1 - t**2)*sqrt(2/pi)*(1 + 3*{_CUBIC}*x**2)/2"
 
 
 def _gelu(emit: Emit, x: Array, y: Array, attributes: Attributes) -> Array:
@@ -323,11 +322,11 @@ OPS = (
     ),
     unary(
         "silu",
-        "y = x/(1 + exp(-x))",
+        "s = 1/(1 + exp(-x)); y = x*s",
         _silu,
         _silu_vjp,
         "x times its sigmoid (swish).",
-        hint="(1 + y*exp(-x))/(1 + exp(-x))",
+        hint="s + y*(1 - s)",
     ),
     unary(
         "softplus",
@@ -345,7 +344,14 @@ OPS = (
         "The logarithm of the sigmoid.",
         hint="1/(1 + exp(x))",
     ),
-    unary("mish", "y = x*tanh(log(1 + exp(x)))", _mish, _mish_vjp, "x times the tanh of its softplus."),
+    unary(
+        "mish",
+        "t = tanh(log(1 + exp(x))); y = x*t",
+        _mish,
+        _mish_vjp,
+        "x times the tanh of its softplus.",
+        hint="t + x*(1 - t**2)/(1 + exp(-x))",
+    ),
     unary(
         "softsign",
         "y = x/(1 + abs(x))",

@@ -56,6 +56,7 @@ class _Term:
     factor  a constant factor of the whole loss (½)
     total   (emit, p, t, out) → saved: emit what fills the 0-d sum of all terms, where there is a shorter way than terms
     helper  name and text of a part that the definition names, to be short
+    hint    the derivative of one term by the first input, where there is a better form than SymPy's
     """
 
     text: str
@@ -64,6 +65,7 @@ class _Term:
     factor: float = 1.0
     total: Callable[..., Any] | None = None
     helper: tuple[str, str] | None = None
+    hint: str = ""
 
 
 def _row(name: str, inputs: tuple[str, str], term: _Term, doc: str, default: str = "mean", **more: Any) -> Op:
@@ -81,6 +83,19 @@ def _row(name: str, inputs: tuple[str, str], term: _Term, doc: str, default: str
         body = term.text.format(p=p, t=t, h=h)
         half = "/2" if term.factor == 0.5 else ""
         return first + reduced(body, half, indices, signature)
+
+    def hint(signature: Signature) -> dict[str, str]:
+        """The local derivative, at the element q0, q1, … of the reduced ones, or of the output's own."""
+        rank = signature.ranks[0]
+        indices, other = letters(rank), [f"q{axis}" for axis in range(rank)]
+        if not term.hint:
+            return {}
+        if signature["reduction"] == "none":
+            deltas = "".join(f"delta({i},{q})*" for i, q in zip(indices, other, strict=True))
+            return {inputs[0]: f"{deltas}({term.hint.format(p=at(inputs[0], indices), t=at(inputs[1], indices))})"}
+        body = term.hint.format(p=at(inputs[0], other), t=at(inputs[1], other))
+        mean = f"/{product(indices)}" if signature["reduction"] == "mean" and indices else ""
+        return {inputs[0]: f"({body}){mean}"}
 
     def reduced(body: str, half: str, indices: list[str], signature: Signature) -> str:
         if signature["reduction"] == "none":
@@ -140,7 +155,7 @@ def _row(name: str, inputs: tuple[str, str], term: _Term, doc: str, default: str
                 emit(np.multiply, source, weight, d)
 
     attributes = {"reduction": reduction(default), **more.pop("attributes", {})}
-    return Op(name, inputs, definition, shape, forward, vjp, doc, attributes, **more)
+    return Op(name, inputs, definition, shape, forward, vjp, doc, attributes, hint, **more)
 
 
 # --------------------------------------------------------------------------------------------------------- terms
@@ -335,7 +350,7 @@ OPS = (
     _row(
         "bce",
         ("probs", "target"),
-        _Term("-({t}*log({p}) + (1 - {t})*log(1 - {p}))", _bce, _bce_parts),
+        _Term("-({t}*log({p}) + (1 - {t})*log(1 - {p}))", _bce, _bce_parts, hint="({p} - {t})/({p}*(1 - {p}))"),
         "The binary cross-entropy of probabilities.",
         analytic=False,
         convention="logarithms below -100 count as -100; the mean over all elements",
@@ -343,7 +358,7 @@ OPS = (
     _row(
         "bce_with_logits",
         ("logits", "target"),
-        _Term("log(1 + exp({p})) - {t}*{p}", _logits, _logits_parts),
+        _Term("log(1 + exp({p})) - {t}*{p}", _logits, _logits_parts, hint="1/(1 + exp(-{p})) - {t}"),
         "The binary cross-entropy of sigmoid(logits).",
         analytic=False,
         convention="the mean over all elements",

@@ -41,7 +41,7 @@ def _kept(array: Array, x: Array, axes: Sequence[int]) -> Array:
 
 
 class _Letters:
-    """The indices of a reduction's definition: of x, of the output, and the reduced ones."""
+    """The words of a reduction's definition and hint: x, y, sums at their indices, another element of the same row."""
 
     def __init__(self, signature: Signature) -> None:
         rank = signature.ranks[0]
@@ -51,6 +51,9 @@ class _Letters:
         kept = ["0"] if signature["keepdims"] else []
         self.out = [index for axis in range(rank) for index in (kept if axis in axes else [self.x[axis]])]
         self.y, self.element, self.size = at("y", self.out), at("x", self.x), product(self.reduced) or "1"
+        deltas = [f"delta({self.x[axis]},q{axis})*" for axis in range(rank) if axis not in axes]
+        self.row = "".join(deltas)  # is the input's element one of those that are reduced to this output?
+        self.other = at("x", [f"q{axis}" if axis in axes else self.x[axis] for axis in range(rank)])
         self.mean = [letter for letter in self.x if letter not in self.reduced]
 
     def sum(self, term: str) -> str:
@@ -59,6 +62,16 @@ class _Letters:
 
 def _definition(make: Callable[[_Letters], str]) -> Callable[[Signature], str]:
     return lambda signature: make(_Letters(signature))
+
+
+def _hint(make: Callable[[_Letters], str]) -> Callable[[Signature], dict[str, str]]:
+    """A hint by words; none where nothing is reduced."""
+
+    def hint(signature: Signature) -> dict[str, str]:
+        use = _Letters(signature)
+        return {"x": make(use)} if use.reduced else {}
+
+    return hint
 
 
 def _var_definition(signature: Signature) -> str:
@@ -363,6 +376,7 @@ OPS = (
         _norm_vjp,
         "The Euclidean length over axes, or of all elements.",
         _BOTH,
+        _hint(lambda use: f"{use.row}{use.other}/{use.y}"),
         convention="the gradient at length 0 is 0",
     ),
     Op(
@@ -374,5 +388,6 @@ OPS = (
         _logsumexp_vjp,
         "The logarithm of the sum of exponentials over axes: a smooth max.",
         _BOTH,
+        _hint(lambda use: f"{use.row}exp({use.other} - {use.y})"),
     ),
 )
