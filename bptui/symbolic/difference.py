@@ -7,7 +7,6 @@ terms is a false alarm.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,8 +104,8 @@ def slope(f: Summed, first: float, near: float) -> Slope:
     """The derivative of f at 0: central differences from the step `first` down, extrapolated; `near` is the step of the
     one-sided ones.
 
-    Where f is flat next to what its terms are (a loss that has converged, a gradient that cancels), rounding decides: the
-    extrapolation agrees with itself to more digits than it has, so its error is never taken to be less than that.
+    Where f is flat next to what its terms are (a loss that has converged, a gradient that cancels), rounding decides:
+    the extrapolation agrees with itself to more digits than it has, so its error is never less than that.
     """
     rows: list[list[float]] = []
     best, error, step = float("nan"), float("inf"), first
