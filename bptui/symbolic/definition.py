@@ -10,7 +10,7 @@ from typing import Literal
 import sympy as sp
 
 from bptui.model.ops.base import Signature
-from bptui.symbolic.notation import Expr, element, indices_of, name_of, rename
+from bptui.symbolic.notation import Expr, indices_of, name_of, rename
 from bptui.symbolic.tree import Statement
 
 
@@ -64,8 +64,6 @@ class Definition:
     inputs      the tensors, in the operation's order
     body        the element's value: tensors, helpers and choices by name
     parameters  attributes that stay symbols
-    equal       (an axis' own name `x.shape[1]`, the size that stands for it): what the text says of sizes; it is
-                checked where numbers are bound
     letters     names that the text uses, for those who need a fresh one
     """
 
@@ -80,7 +78,6 @@ class Definition:
     helpers: tuple[Helper, ...]
     choices: tuple[Choice, ...]
     parameters: tuple[Expr, ...]
-    equal: tuple[tuple[Expr, Expr], ...]
     letters: frozenset[str]
 
     @cached_property
@@ -97,11 +94,6 @@ class Definition:
     def tensor(self) -> Mapping[str, Tensor]:
         """Inputs by name."""
         return {tensor.name: tensor for tensor in self.inputs}
-
-    @property
-    def element(self) -> Expr:
-        """The output's element `y[i,j]`."""
-        return element(self.output, self.out)
 
     def inline(self, expression: Expr, output: bool = False) -> Expr:
         """The expression with helpers (and the output's own name where `output`) put in by what they stand for."""

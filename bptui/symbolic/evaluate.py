@@ -17,7 +17,7 @@ import sympy as sp
 from bptui.model.graph import Graph, Node
 from bptui.model.ops.base import Array, Op, Shape
 from bptui.symbolic.define import define
-from bptui.symbolic.definition import Choice, Definition, leaves
+from bptui.symbolic.definition import Choice, Definition
 from bptui.symbolic.exact import Digits
 from bptui.symbolic.notation import UPSTREAM, Expr, FloorDiv, Remainder, index, name_of
 from bptui.symbolic.types import Derived
@@ -361,8 +361,3 @@ def _power(base: Any, exponent: Any) -> Any:
     if isinstance(exponent, float) and exponent == 0.5:
         return np.sqrt(base)
     return np.power(np.asarray(base, dtype=np.float64), exponent)
-
-
-def names(expression: Expr) -> set[str]:
-    """The names that an expression takes numbers from."""
-    return {name_of(leaf) for leaf in leaves(expression)}

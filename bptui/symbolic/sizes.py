@@ -64,12 +64,6 @@ class Sizes:
             return n.ONE
         return self._symbol(self.find((tensor, axis)))
 
-    @property
-    def equal(self) -> tuple[tuple[Expr, Expr], ...]:
-        """(size of an axis by its own name, symbol): what the text claims, to be checked against the numbers."""
-        axes = [(name, axis) for name, rank in self.ranks.items() for axis in range(rank)]
-        return tuple((n.size(f"{name}.shape[{axis}]"), self.axis(name, axis)) for name, axis in axes)
-
     def _symbol(self, root: _Key) -> Expr:
         letters = [letter for letter in self.order if self.find(letter) == root]
         if letters:
@@ -149,8 +143,6 @@ class Sizes:
 
 class Known:
     """The sizes of a definition that is made already, for what is written in its terms (a hint)."""
-
-    equal = ()
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition

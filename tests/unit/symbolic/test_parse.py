@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -223,3 +224,9 @@ def test_nothing_here_runs_text():
                     assert not any(isinstance(a, ast.Constant) and isinstance(a.value, str) for a in node.args), (
                         path.name
                     )
+
+
+def test_reading_needs_no_algebra():
+    """A definition in a network file is checked before SymPy is there."""
+    code = "import sys; from bptui.symbolic.parse import parse; parse('y = x'); print('sympy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
