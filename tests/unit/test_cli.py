@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -397,6 +398,40 @@ def test_threads_are_set_before_numpy_is_there():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60,
                           env={k: v for k, v in os.environ.items() if not k.endswith("_THREADS")})  # fmt: skip
     assert done.stdout.splitlines()[-1] == "1"
+
+
+def test_a_terminal_that_is_too_small_is_said(capsys, monkeypatch):
+    monkeypatch.setattr(cli, "_has_screen", lambda: True)
+    monkeypatch.setattr(cli.shutil, "get_terminal_size", lambda: os.terminal_size((10, 3)))
+    code, out, err = run(capsys, "run", "xor")
+    assert (code, out) == (2, "")
+    assert err == "bptui: error: terminal: it is 10x3 (at least 24x6, or --plain)\n"
+
+
+def test_a_name_that_is_not_there_paints_no_screen(capsys, monkeypatch):
+    monkeypatch.setattr(cli, "_has_screen", lambda: True)
+    monkeypatch.setitem(sys.modules, "bptui.app", None)
+    assert run(capsys, "run", "xorr")[0] == 2
+
+
+def test_a_defect_is_not_a_failed_check(capsys, monkeypatch):
+    monkeypatch.setitem(cli.HANDLERS, "info", lambda _: 1 // 0)
+    code, _, err = run(capsys, "info")
+    assert code == 70
+    assert "defect of bptui" in err.splitlines()[-1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_signal_ends_it_without_a_word():
+    with subprocess.Popen(
+        [sys.executable, "-m", "bptui", "run", "xor"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, cwd=ROOT,
+    ) as running:  # fmt: skip
+        assert running.stdout.readline().startswith("training step 0")
+        running.send_signal(signal.SIGTERM)
+        _, err = running.communicate(timeout=30)
+        assert running.returncode == 128 + signal.SIGTERM
+        assert err == ""
 
 
 def test_the_smallest_terminal_and_the_themes_are_those_of_the_screen():
