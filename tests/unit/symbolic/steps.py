@@ -24,9 +24,12 @@ def graph_of(row, inputs, attributes=None, seed=0):
     return builder.finish(builder.use("sum", product, name="loss", symbol="L"))
 
 
-def record(graph, optimizer=None, dtype="float64"):
+def record(graph, optimizer=None, dtype="float64", step=0):
     """One recorded training step."""
-    return Program(graph, optimizer or Optimizer("sgd", 0.1), dtype=dtype).record()
+    program = Program(graph, optimizer or Optimizer("sgd", 0.1), dtype=dtype)
+    for _ in range(step):
+        program.run()
+    return program.record()
 
 
 def step_of(row, inputs, attributes=None, seed=0):
