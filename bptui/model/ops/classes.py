@@ -11,6 +11,7 @@ from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, 
 from bptui.model.ops.common import (
     at,
     choice,
+    contiguous,
     integer,
     letters,
     one_axis,
@@ -122,7 +123,7 @@ def reduction_scale(attributes: Attributes, samples: int) -> float:
 def term_weights(emit: Emit, upstream: Array, attributes: Attributes, samples: int) -> Array:
     """What each sample's term weighs in the loss, times upstream: 0-d, or (samples,) without reduction."""
     if attributes["reduction"] == "none":
-        return upstream.reshape(-1)
+        return contiguous(emit, upstream).reshape(-1)
     weight = emit.temp(())
     emit(np.multiply, upstream, emit.const(reduction_scale(attributes, samples)), weight)
     return weight

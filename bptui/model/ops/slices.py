@@ -12,6 +12,8 @@ from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, 
 from bptui.model.ops.common import at, letters, whole
 
 Index = tuple[int | slice, ...]
+_LARGEST = 2**31
+"""Of a slice's numbers: no axis is as long, and a step stands in the definition."""
 
 _NUMBER = r"[+-]?\d+"
 _ITEM = re.compile(
@@ -32,6 +34,8 @@ def _write(items: Iterable[Any]) -> str:
             start, stop, step = (None if part is None else whole(part) for part in (item.start, item.stop, item.step))
             if step == 0:
                 raise ValueError("a slice's step must not be 0")
+            if any(part is not None and abs(part) > _LARGEST for part in (start, stop, step)):
+                raise ValueError(f"a slice's numbers must be at most {_LARGEST:,}")
             text = f"{'' if start is None else start}:{'' if stop is None else stop}"
             return text if step in (None, 1) else f"{text}:{step}"
         return "..." if item is Ellipsis else str(whole(item))
