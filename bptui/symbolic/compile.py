@@ -24,6 +24,8 @@ from bptui.symbolic.gather import Places
 from bptui.symbolic.notation import Expr, FloorDiv, Piecewise, Remainder, index, indices_of, name_of, rename
 from bptui.symbolic.stable import Inverse, stable
 
+MANY = 2**12
+"""Elements from which on bits are blended in the place of a masked copy."""
 MOST = 2**26
 """Cells of a table of constants that is made when a step is planned (512 MB)."""
 
@@ -286,14 +288,40 @@ class Compiler:
             return Value(table, axes, True)
         dtype = self._kind(*(v for v, _ in found), last)
         result = self.destination(into, axes, dtype, [last])
-        if result is not last.array:
+        fast = self.cells(axes) >= MANY and dtype == self.emit.dtype and dtype.kind == "f"
+        empty = fast and len(found) == 1 and last.fixed and not last.axes and last.array == 0
+        if result is not last.array and not empty:
             self.emit(np.copyto, result, self.operand(last, axes, dtype))
             self.release(last)
         for value, test in reversed(found):
-            self.emit(np.copyto, result, self.operand(value, axes, dtype), where=self.operand(test, axes, np.bool_))
+            given, where = self.operand(value, axes, dtype), self.operand(test, axes, np.bool_)
+            if fast:
+                self._blend(result, given, where, empty)
+            else:
+                self.emit(np.copyto, result, given, where=where)
         for pair in found:
             self.release(*pair)
         return Value(result, axes, owned=into is None or result is not into.array)
+
+    def _blend(self, result: Array, value: Array, where: Array, empty: bool) -> None:
+        """`result` becomes `value` where the condition holds (and 0 elsewhere, if it is `empty`), bit by bit.
+
+        A masked copy guesses at every element which way to go, and takes ten times as long where the signs are mixed; a
+        product with the mask would make nan of infinity.
+        """
+        whole = np.dtype(f"i{result.itemsize}")
+        mask = self.take(where.shape, whole)
+        self.emit(np.negative, where.view(np.int8), mask)
+        bits, given = result.view(whole), value.view(whole)
+        if empty:
+            self.emit(np.bitwise_and, given, mask, bits)
+        else:
+            scratch = self.take(result.shape, whole)
+            self.emit(np.bitwise_xor, bits, given, scratch)
+            self.emit(np.bitwise_and, scratch, mask, scratch)
+            self.emit(np.bitwise_xor, bits, scratch, bits)
+            self.release(Value(scratch, owned=True))
+        self.release(Value(mask, owned=True))
 
     # ----------------------------------------------------------------------------------------------------- arrays
     def cells(self, axes: Iterable[Expr]) -> int:

@@ -100,15 +100,16 @@ def _pair(c: Compiler, a: Value, b: Value, gone: Sequence[Expr], into: Value | N
     wanted = into is not None and into.axes == tuple(axes) and into.array.flags.c_contiguous
     out = into.array if into is not None and wanted else c.take(shape, c.emit.dtype)
     rows, columns = (math.prod(c.shape(part)) for part in (first, second))
-    batch = c.shape(both)
     if 0 in (*shape, *c.shape(gone)):
         c.emit(out.fill, 0)
     elif not both and not second:
-        c.emit(np.matmul, left, right.reshape(-1) if right.flags.c_contiguous else right[:, 0], out.reshape(rows))
+        c.emit(left.dot, right[:, 0], out.reshape(rows))
     elif not both and not first:
-        c.emit(np.matmul, left.reshape(-1) if left.flags.c_contiguous else left[0], right, out.reshape(columns))
+        c.emit(left[0].dot, right, out.reshape(columns))
+    elif not both:
+        c.emit(left.dot, right, out.reshape(rows, columns))  # half the overhead of matmul
     else:
-        c.emit(np.matmul, left, right, out.reshape(*batch, rows, columns))
+        c.emit(np.matmul, left, right, out.reshape(*c.shape(both), rows, columns))
     c.release(a, b)
     return c.sorted(out, axes, owned=not wanted)
 

@@ -18,7 +18,8 @@ class Extents:
     """The sizes of one definition for given shapes. Raises ValueError(what, right) as an operation's `shape` does.
 
     sizes  size symbol → number;  output  the output's shape
-    An output index that stands alone nowhere (`x[i+k]`, `x[2*i+k]`) is as long as its reads stay inside.
+    An output index that stands alone nowhere (`x[i+k]`, `x[2*i+k]`) is as long as its reads stay inside; one that stands alone
+    only under a condition, as long as that axis.
     """
 
     def __init__(self, definition: Definition, shapes: Sequence[Shape]) -> None:
@@ -66,15 +67,17 @@ class Extents:
         for index, size in zip(definition.out, definition.out_sizes, strict=True):
             if not size.is_Symbol or size in self.sizes:
                 continue
-            most: list[int] = []
+            most, alone = list[int](), set[int]()
             for name, indices, ranges, guarded in self._reads():
                 for place, length in zip(indices, self.shapes.get(name, ()), strict=False):
-                    if guarded or not place.has(index):
+                    if guarded:
+                        alone |= {length} if place == index else set()
                         continue
                     factor = place.coeff(index)
                     span = _span(sp.expand(place - factor * index), ranges)
                     if factor.is_Integer and factor > 0 and span is not None:
                         most.append((length - 1 - span[1]) // int(factor) + 1)
+            most = most or (list(alone) if len(alone) == 1 else [])
             if not most:
                 raise ValueError(f"the size of the output's index {index} is not known", f"{index} alone as an index of an input")
             if min(most) < 1:

@@ -15,7 +15,7 @@ from bptui.symbolic.define import define
 from bptui.symbolic.definition import Definition
 from bptui.symbolic.derive import derive, input_indices
 from bptui.symbolic.extent import Extents
-from bptui.symbolic.notation import UPSTREAM, Expr, index
+from bptui.symbolic.notation import UPSTREAM, Expr, element, index
 from bptui.symbolic.parse import Names, parse, syntax
 from bptui.symbolic.scan import NAME, Scan
 
@@ -181,8 +181,8 @@ class _Own:
         attributes: Attributes,
         into: Sequence[Array | None],
         saved: Compiler,
-    ) -> None:
-        """The calls that fill the contributions, with what forward computed."""
+    ) -> list[Array | None]:
+        """The calls that fill the contributions, with what forward computed; ∂L/∂output itself where it is the contribution."""
         definition, rules = self.definition(attributes), self.rules(attributes)
         compiler = saved.child()
         axes: list[tuple[Expr, int]] = []
@@ -193,14 +193,19 @@ class _Own:
             compiler.values[UPSTREAM] = values[UPSTREAM]
         else:
             compiler.tensors[UPSTREAM] = upstream
-        for name, array in zip(self.names, into, strict=True):
+        ready: list[Array | None] = [None] * len(into)
+        for at, (name, array) in enumerate(zip(self.names, into, strict=True)):
             if array is None:
                 continue
-            rule = compiler.settled(rules[name])
-            if self.scan.elementwise:
+            q = () if self.scan.elementwise else input_indices(definition, name)
+            if rules[name] == element(UPSTREAM, q) and upstream.shape == array.shape:
+                ready[at] = upstream
+            elif self.scan.elementwise:
+                rule = compiler.settled(rules[name])
                 compiler.fill(rule, array.reshape([n for _, n in axes]), [s for s, _ in axes])
             else:
-                compiler.fill(rule, array, input_indices(definition, name))
+                compiler.fill(compiler.settled(rules[name]), array, q)
+        return ready
 
 
 def _aligned(arrays: Mapping[str, Array], out: Array) -> tuple[list[tuple[Expr, int]], dict[str, Value]]:
