@@ -97,14 +97,16 @@ def significant(x: float | None, n: int = 6) -> str:
 
 def together(numbers: Iterable[float | None], n: int = 6, most: int = 8) -> list[str]:
     """Numbers that stand in one equation, in one count of decimals: the one that gives the smallest of them `n`
-    significant digits, `most` decimals at most. What that many would round to 0 has an exponent. Not padded."""
+    significant digits, `most` decimals at most, fewer where the largest needs the room. What that many would round to
+    0, or what is larger still, has an exponent. Not padded; at most `most` + 4 characters, sign included."""
     wanted = list(numbers)
     sizes = [abs(float(x)) for x in wanted if x is not None and math.isfinite(x) and x != 0]
     decimals = 0
     for size in sizes:
         decimals = max(decimals, n - 1 - math.floor(math.log10(size)))
-    decimals = min(decimals, most)
-    return [_one_of(x, n, decimals) for x in wanted]
+    whole = [len(f"{size:.0f}") for size in sizes if size < 10.0 ** (most - 1)]
+    decimals = max(0, min(decimals, most, most + 2 - max(whole, default=1)))
+    return [_one_of(x, n, decimals, most) for x in wanted]
 
 
 def exact(x: Any) -> str:
@@ -128,12 +130,17 @@ def shape(of: Sequence[int]) -> str:
     return f"({of[0]},)" if len(of) == 1 else f"({','.join(map(str, of))})"
 
 
-def _one_of(x: float | None, n: int, decimals: int) -> str:
+def _one_of(x: float | None, n: int, decimals: int, most: int) -> str:
     if x is None or x == 0 or not math.isfinite(x):
         return significant(x, n)
     text = f"{x:.{decimals}f}"
-    crowded = len(text.lstrip("-").replace(".", "")) > n + 4
-    return _scientific(float(x), n - 1) if crowded or float(text) == 0 else text
+    if float(text) != 0 and len(text.lstrip("-")) <= most + 3:
+        return text
+    for digits in range(n - 1, 0, -1):
+        text = _scientific(float(x), digits)
+        if len(text.lstrip("-")) <= most + 3:
+            return text
+    return _scientific(float(x), 0)
 
 
 def _limit(width: int, decimals: int) -> float:

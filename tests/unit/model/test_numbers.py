@@ -114,14 +114,18 @@ def test_significant_reads_back_within_its_digits(x, digits):
 def test_an_equation_has_one_count_of_decimals():
     assert n.together([-0.09875026, 0.2499000, -0.0246777]) == ["-0.0987503", "0.2499000", "-0.0246777"]
     assert n.together([0.0, None, math.inf]) == ["0", "·", "inf"]
-    assert n.together([12345.678, 1e-12]) == ["1.23457e4", "1.00000e-12"]
+    assert n.together([12345.678, 1e-12]) == ["12345.67800", "1.00000e-12"]
+    assert n.together([1.0, 1.11022e-16, -1.11022e-16], most=5) == ["1.00000", "1.11e-16", "-1.11e-16"]
+    assert n.together([1234.5678, -0.5], most=5) == ["1234.568", "-0.500"]
 
 
-@given(st.lists(finite, max_size=4))
-def test_an_equation_shows_true_numbers(values):
-    for x, text in zip(values, n.together(values), strict=True):
-        assert float(text) == pytest.approx(x, rel=1e-5, abs=0.5001e-8)
+@given(st.lists(finite, max_size=4), st.integers(5, 9))
+def test_an_equation_shows_true_numbers_in_the_room_it_has(values, most):
+    for x, text in zip(values, n.together(values, most=most), strict=True):
+        places = len(text.partition(".")[2])
+        assert float(text) == pytest.approx(x, rel=0.06, abs=0 if "e" in text else 0.5001 * 10.0**-places)
         assert (float(text) == 0) == (x == 0)
+        assert len(text.lstrip("-")) <= most + 3
 
 
 @given(finite)
