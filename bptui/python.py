@@ -133,7 +133,8 @@ def op(*text: str, name: str | None = None, inputs: Sequence[str] = (), **settin
     swoosh = bptui.op("swoosh", "y = x/(1 + exp(-beta*x))", beta=1.0)     or without a name: bptui.op("y = …")
     """
     if not 1 <= len(text) <= 2 or not all(isinstance(part, str) for part in text):
-        raise UserError("bptui.op", "takes a definition, or a name and a definition", 'write bptui.op("swoosh", "y = …")')
+        right = 'write bptui.op("swoosh", "y = …")'
+        raise UserError("bptui.op", "takes a definition, or a name and a definition", right)
     called = name or (text[0] if len(text) == 2 else f"op{next(_serial)}")
     return _function(own.make(called, text[-1], "bptui.op", settings, tuple(inputs)))
 

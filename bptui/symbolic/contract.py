@@ -12,18 +12,17 @@ import numpy as np
 from bptui.model.ops.base import Array
 from bptui.model.plan import emit_sum_to
 from bptui.symbolic.notation import Expr
+from bptui.symbolic.workspace import Value
 
 if TYPE_CHECKING:
-    from bptui.symbolic.compile import Compiler, Value
+    from bptui.symbolic.compile import Compiler
 
 COPIED = 2**24
-"""Elements of a strided view (windows of a convolution) that are copied for a matrix product; larger ones are not (128 MB)."""
+"""Elements of a strided view (windows of a convolution) that are copied for a matrix product; at most 128 MB."""
 
 
 def contract(c: Compiler, values: Sequence[Value], symbols: Sequence[Expr], into: Value | None) -> Value:
     """Σ over `symbols` of the product of the values. The pair that leaves the smallest arrays goes first."""
-    from bptui.symbolic.compile import Value
-
     items = [_real(c, value) for value in values]
     count = c.cells(s for s in symbols if not any(s in item.axes for item in items))
     last = into if count == 1 else None
@@ -44,8 +43,6 @@ def contract(c: Compiler, values: Sequence[Value], symbols: Sequence[Expr], into
 
 def _real(c: Compiler, value: Value) -> Value:
     """Whole numbers and truth values as floats."""
-    from bptui.symbolic.compile import Value
-
     if value.fixed or np.asarray(value.array).dtype.kind not in "iub":
         return value
     return c.apply(np.multiply, value, Value(1.0, fixed=True))
@@ -60,8 +57,6 @@ def _growth(c: Compiler, items: Sequence[Value], pair: tuple[int, int], symbols:
 
 def _reduced(c: Compiler, item: Value, own: Sequence[Expr], into: Value | None) -> Value:
     """One array, summed over axes of its own."""
-    from bptui.symbolic.compile import Value
-
     kept = tuple(s for s in item.axes if s not in own)
     if item.fixed:
         return Value(np.add.reduce(item.array, tuple(item.axes.index(s) for s in own)), kept, True)
@@ -76,8 +71,6 @@ def _reduced(c: Compiler, item: Value, own: Sequence[Expr], into: Value | None) 
 
 def _pair(c: Compiler, a: Value, b: Value, gone: Sequence[Expr], into: Value | None) -> Value:
     """Σ over `gone`, which both have, of a·b."""
-    from bptui.symbolic.compile import Value
-
     if not gone:
         return c.apply(np.multiply, a, b, into=into)
     if a.fixed and b.fixed:
@@ -116,8 +109,6 @@ def _pair(c: Compiler, a: Value, b: Value, gone: Sequence[Expr], into: Value | N
 
 def _einsum(c: Compiler, a: Value, b: Value, axes: tuple[Expr, ...], into: Value | None) -> Value:
     """Element by element, without anything in between."""
-    from bptui.symbolic.compile import Value
-
     number = {s: n for n, s in enumerate(c.frame)}
     wanted = into is not None and into.axes == axes
     out = into.array if into is not None and wanted else c.take(c.shape(axes), c.emit.dtype)
@@ -127,9 +118,11 @@ def _einsum(c: Compiler, a: Value, b: Value, axes: tuple[Expr, ...], into: Value
     return Value(out, axes, owned=not wanted)
 
 
-def _matrix(c: Compiler, value: Value, both: Sequence[Expr], rows: Sequence[Expr], columns: Sequence[Expr]) -> Array | None:
-    """The array as matrices, one for each of `both`; a copy at each step where its memory does not lie so. None: too large
-    to be copied."""
+def _matrix(
+    c: Compiler, value: Value, both: Sequence[Expr], rows: Sequence[Expr], columns: Sequence[Expr]
+) -> Array | None:
+    """The array as matrices, one for each of `both`; a copy at each step where its memory does not lie so. None: too
+    large to be copied."""
     array = np.transpose(value.array, [value.axes.index(s) for s in (*both, *rows, *columns)])
     shape = (*c.shape(both), math.prod(c.shape(rows)), math.prod(c.shape(columns)))
     dense = array.dtype == c.emit.dtype
@@ -152,4 +145,3 @@ def _blas(matrix: Array) -> bool:
 
 def _lies(rows: int, columns: int, down: int, along: int, item: int) -> bool:
     return (along == item or columns == 1) and (rows == 1 or (down >= columns * item and down % item == 0))
-

@@ -1,4 +1,4 @@
-"""How large the output of a definition is, and that nothing outside of a tensor is read: sizes as numbers, from the inputs' shapes."""
+"""How large the output of a definition is for given inputs, and that nothing outside of them is read."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from bptui.symbolic.notation import Expr, indices_of, name_of, rename
 
 Span = tuple[int, int]
 """Lowest and highest value of an index."""
+Read = tuple[str, tuple[Expr, ...], dict[Expr, Span | None], bool]
+"""An element: name, indices, the spans of the symbols in them, and whether it stands under a condition."""
 
 
 class Extents:
     """The sizes of one definition for given shapes. Raises ValueError(what, right) as an operation's `shape` does.
 
     sizes  size symbol → number;  output  the output's shape
-    An output index that stands alone nowhere (`x[i+k]`, `x[2*i+k]`) is as long as its reads stay inside; one that stands alone
-    only under a condition, as long as that axis.
+    An output index that stands alone nowhere (`x[i+k]`, `x[2*i+k]`) is as long as its reads stay inside; one that
+    stands alone only under a condition, as long as that axis.
     """
 
     def __init__(self, definition: Definition, shapes: Sequence[Shape]) -> None:
@@ -29,9 +31,8 @@ class Extents:
         said: dict[Expr, str] = {}
         for tensor, shape in zip(definition.inputs, shapes, strict=True):
             if len(shape) != len(tensor.sizes):
-                raise ValueError(
-                    f"{tensor.name} has shape {tuple(shape)}, and the definition reads it with {len(tensor.sizes)} indices"
-                )
+                count = f"{len(tensor.sizes)} {'index' if len(tensor.sizes) == 1 else 'indices'}"
+                raise ValueError(f"{tensor.name} has shape {tuple(shape)}, and the definition reads it with {count}")
             for size, number in zip(tensor.sizes, shape, strict=True):
                 if size.is_Symbol and self.sizes.setdefault(size, number) != number:
                     other = said[size]
@@ -79,7 +80,9 @@ class Extents:
                         most.append((length - 1 - span[1]) // int(factor) + 1)
             most = most or (list(alone) if len(alone) == 1 else [])
             if not most:
-                raise ValueError(f"the size of the output's index {index} is not known", f"{index} alone as an index of an input")
+                raise ValueError(
+                    f"the size of the output's index {index} is not known", f"{index} alone as an index of an input"
+                )
             if min(most) < 1:
                 told = " and ".join(f"{name} has shape {shape}" for name, shape in self.shapes.items())
                 raise ValueError(f"{told}: no place is left for the output's index {index}")
@@ -92,13 +95,12 @@ class Extents:
                 span = None if guarded else _span(place, ranges)
                 if span is not None and span[0] <= span[1] and not (span[0] >= 0 and span[1] < length):
                     outside = span[0] if span[0] < 0 else span[1]
-                    raise ValueError(
-                        f"{name} has shape {self.shapes[name]}, and the definition reads place {outside} of its axis {axis}",
-                        "a condition, as in x[i+1] if i + 1 < I else 0",
-                    )
+                    told = f"the definition reads place {outside} of its axis {axis}"
+                    right = "a condition, as in x[i+1] if i + 1 < I else 0"
+                    raise ValueError(f"{name} has shape {self.shapes[name]}, and {told}", right)
 
-    def _reads(self) -> Iterator[tuple[str, tuple[Expr, ...], dict[Expr, Span | None], bool]]:
-        """Every element that the definition reads: name, indices, ranges of what is in them, is it under a condition."""
+    def _reads(self) -> Iterator[Read]:
+        """Every element that the definition reads."""
         definition, numbers = self.definition, self._numbers
         spans: dict[Expr, Span | None] = {}
 
@@ -109,7 +111,7 @@ class Extents:
                 found[symbol] = (0, int(size) - 1) if size.is_Integer else None
             return found
 
-        def look(e: Expr, ranges: dict[Expr, Span | None], guarded: bool) -> Iterator[tuple[str, tuple[Expr, ...], dict[Expr, Span | None], bool]]:
+        def look(e: Expr, ranges: dict[Expr, Span | None], guarded: bool) -> Iterator[Read]:
             if isinstance(e, sp.Indexed):
                 yield name_of(e), indices_of(e), ranges, guarded
                 for inner in indices_of(e):

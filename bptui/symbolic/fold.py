@@ -18,9 +18,10 @@ from bptui.symbolic.contract import contract
 from bptui.symbolic.definition import Choice
 from bptui.symbolic.gather import Places
 from bptui.symbolic.notation import Expr, Piecewise, fresh, rename
+from bptui.symbolic.workspace import Value
 
 if TYPE_CHECKING:
-    from bptui.symbolic.compile import Compiler, Value
+    from bptui.symbolic.compile import Compiler
 
 BLOCK = 2**20
 """Elements of one factor of a sum (8 MB), beyond which the sum is taken in blocks."""
@@ -29,8 +30,6 @@ BLOCKS = 4096
 
 def fold(c: Compiler, e: Expr, into: Value | None) -> Value:
     """Σ or Π over its limits, in the frame that the Compiler is in."""
-    from bptui.symbolic.compile import Value
-
     product, function, limits = isinstance(e, sp.Product), e.function, e.limits
     if any(k in c.frame for k, _, _ in limits):
         renaming, limits = fresh(limits)
@@ -45,7 +44,7 @@ def fold(c: Compiler, e: Expr, into: Value | None) -> Value:
             function = Piecewise((function, condition), (1 if product else 0, True))
         symbols = [k for k, _, _ in limits]
         if not product:
-            return _rid(total(c, function, symbols, into), symbols)
+            return total(c, function, symbols, into)
         found = c.of(function)
         count = c.cells(s for s in symbols if s not in found.axes)
         axes = tuple(n for n, s in enumerate(found.axes) if s in symbols)
@@ -64,13 +63,8 @@ def fold(c: Compiler, e: Expr, into: Value | None) -> Value:
         c.frame = outer
 
 
-def _rid(value: Value, symbols: Sequence[Expr]) -> Value:
-    assert not any(s in value.axes for s in symbols)
-    return value
-
-
 def _enter(c: Compiler, limits: Sequence[Any]) -> Expr | None:
-    """Bind the limits, outermost first: the condition that is left where a range depends on an index; None where it is empty."""
+    """Bind the limits, outermost first: the condition that is left of ranges that depend on an index; None: empty."""
     conditions = []
     for k, low, high in reversed(limits):
         lo, hi = c.of(low), c.of(high)
@@ -89,8 +83,6 @@ def _enter(c: Compiler, limits: Sequence[Any]) -> Expr | None:
 
 def total(c: Compiler, function: Expr, symbols: Sequence[Expr], into: Value | None = None) -> Value:
     """Σ of `function` over symbols that are in the frame."""
-    from bptui.symbolic.compile import Value
-
     if isinstance(function, sp.Add) and _expands(c, function):
         found: Value | None = None
         for term in function.args:
@@ -176,8 +168,6 @@ def _blocks(
     c: Compiler, function: Expr, factors: Sequence[Expr], symbols: Sequence[Expr], long: Sequence[Expr], size: int
 ) -> Value:
     """The sum over the longest index, block by block, in the same scratch arrays."""
-    from bptui.symbolic.compile import Value
-
     k = max(long, key=lambda s: c.frame[s][1])
     first, count = c.frame[k]
     step = max(1, count * BLOCK // size)
@@ -203,8 +193,6 @@ def _scattered(
     c: Compiler, q: Expr, place: Expr, factors: Sequence[Expr], guards: Sequence[Expr], symbols: Sequence[Expr]
 ) -> Value:
     """Σ f·[place = q]: every f is added where its place says."""
-    from bptui.symbolic.compile import Value
-
     frame = c.frame
     here = [s for s in symbols if place.has(s)]
     function = rename(sp.Mul(*factors), {q: place})
@@ -228,7 +216,7 @@ def _scattered(
 
 
 def guarded_product(c: Compiler, e: Expr, into: Value | None) -> Value | None:
-    """A product with deltas, or with `… if condition else 0`: 0 where that is 0, whatever the rest would be. None for others."""
+    """A product with deltas or with `… if condition else 0`: 0 where that is, whatever the rest is. None: others."""
     if not any(isinstance(f, sp.KroneckerDelta) or _or_zero(f) for f in e.args):
         return None
     factors, deltas, guards = _taken_apart(e)

@@ -12,9 +12,10 @@ from numpy.lib.stride_tricks import as_strided
 from bptui.model.ops.base import Array
 from bptui.model.ops.common import contiguous
 from bptui.symbolic.notation import Expr
+from bptui.symbolic.workspace import Value
 
 if TYPE_CHECKING:
-    from bptui.symbolic.compile import Compiler, Value
+    from bptui.symbolic.compile import Compiler
 
 
 class Places:
@@ -25,8 +26,6 @@ class Places:
 
     def element(self, name: str, indices: Sequence[Expr]) -> Value:
         """`name[indices]` over the symbols that the indices have."""
-        from bptui.symbolic.compile import Value
-
         array = self.compiler.tensors[name]
         if not indices:
             return Value(array)
@@ -63,12 +62,8 @@ class Places:
 
     def _view(self, array: Array, places: Sequence[tuple[int, dict[Expr, int]]], symbols: Sequence[Expr]) -> Value:
         """No copy: each symbol walks the memory in its own step."""
-        from bptui.symbolic.compile import Value
-
         frame = self.compiler.frame
-        start = tuple(
-            slice(c + sum(f * frame[s][0] for s, f in factors.items()), None) for c, factors in places
-        )
+        start = tuple(slice(c + sum(f * frame[s][0] for s, f in factors.items()), None) for c, factors in places)
         strides = [
             sum(factors.get(s, 0) * step for (_, factors), step in zip(places, array.strides, strict=True))
             for s in symbols
@@ -78,8 +73,6 @@ class Places:
 
     def _gathered(self, array: Array, indices: Sequence[Expr]) -> Value:
         """One flat place for each element. Places outside are only ever read where a condition then says no."""
-        from bptui.symbolic.compile import Value
-
         compiler = self.compiler
         flat: Any = Value(0, fixed=True)
         step = 1

@@ -1,4 +1,4 @@
-"""An operation of one's own: a definition → an Op like any other. SymPy derives its backward rule, `compile` runs both."""
+"""An operation of one's own: a definition → an Op like any other. SymPy derives the backward rule, `compile` runs it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sympy as sp
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, Signature
 from bptui.model.ops.common import broadcast, full, integer, real
-from bptui.symbolic.compile import Compiler, Value
+from bptui.symbolic.compile import Compiler
 from bptui.symbolic.define import define
 from bptui.symbolic.definition import Definition
 from bptui.symbolic.derive import derive, input_indices
@@ -18,15 +18,19 @@ from bptui.symbolic.extent import Extents
 from bptui.symbolic.notation import UPSTREAM, Expr, element, index
 from bptui.symbolic.parse import Names, parse, syntax
 from bptui.symbolic.scan import NAME, Scan
+from bptui.symbolic.workspace import Value
 
 MAX_SETTINGS = 16
-_KINKS = ("abs", "sign", "floor", "max", "min")
 
 
 def make(
-    name: str, text: str, where: str = "definition", settings: Mapping[str, Any] | None = None, inputs: Sequence[str] = ()
+    name: str,
+    text: str,
+    where: str = "definition",
+    settings: Mapping[str, Any] | None = None,
+    inputs: Sequence[str] = (),
 ) -> Op:
-    """The operation `name` that `text` defines (docs/definitions.md, "Your own operation"). `bptui.model.own` asks for it.
+    """The operation `name` that `text` defines (docs/definitions.md, "Your own operation"); for `bptui.model.own`.
 
     settings  attributes and their default numbers;  inputs  the inputs' order, where it is not that of the text
     A UserError with the column for a text that is not in the notation, has an unbound index, or is not differentiable.
@@ -35,10 +39,7 @@ def make(
     parse(text, None, where)
     scan = Scan(*syntax(text, where), where, defaults)
     names = _order(scan.tensors, inputs, where)
-    attributes = {
-        key: Attribute(default, integer(), static=True) if key in scan.whole_settings else Attribute(default, real(), False)
-        for key, default in defaults.items()
-    }
+    attributes = {key: Attribute(default, real(), static=False) for key, default in defaults.items()}
     for key in scan.whole_settings:
         if not float(defaults[key]).is_integer():
             raise UserError(where, f"'{key}' stands in an index and is {defaults[key]:g}", "a whole number")
@@ -79,7 +80,8 @@ def _order(found: Mapping[str, int], wanted: Sequence[str], where: str) -> tuple
         return tuple(found)
     for name in wanted:
         if name not in found:
-            raise UserError(where, f"the input '{str(name)[:32]}' is not in the definition", did_you_mean(str(name), found))
+            told = f"the input '{str(name)[:32]}' is not in the definition"
+            raise UserError(where, told, did_you_mean(str(name), found))
     for name in found:
         if list(wanted).count(name) != 1:
             raise UserError(where, f"'{name}' is an input", f"inputs = [{', '.join(found)}], each once")
@@ -182,7 +184,7 @@ class _Own:
         into: Sequence[Array | None],
         saved: Compiler,
     ) -> list[Array | None]:
-        """The calls that fill the contributions, with what forward computed; ∂L/∂output itself where it is the contribution."""
+        """The calls that fill the contributions, with what forward computed; ∂L/∂output itself where it is one."""
         definition, rules = self.definition(attributes), self.rules(attributes)
         compiler = saved.child()
         axes: list[tuple[Expr, int]] = []

@@ -1,6 +1,7 @@
-"""What a definition of one's own speaks of: which names are tensors, of which rank, which hold whole numbers, which are settings.
+"""What a definition of one's own speaks of: its tensors, their ranks, which hold whole numbers, and its settings.
 
-Operations that are built in say this in their row; here it is read off the text, and what does not fit is told with its column.
+Operations that are built in say this in their row; here it is read off the text, and what does not fit is told with its
+column.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ class Scan:
         self._used: set[str] = set()
         self._helpers: set[str] = set()
         self._first: dict[str, tuple[int, int]] = {}
-        self._bound = {n.target.id for n in ast.walk(module) if isinstance(n, ast.comprehension) and isinstance(n.target, ast.Name)}
         parts = list(ast.walk(module))
+        loops = [n.target for n in parts if isinstance(n, ast.comprehension)]
+        self._bound = {target.id for target in loops if isinstance(target, ast.Name)}
         self.elementwise = not any(isinstance(n, ast.Subscript | ast.comprehension) for n in parts)
         for statement in module.body:
             assert isinstance(statement, ast.Assign)
@@ -99,8 +101,9 @@ class Scan:
                     self._walk(part, indices, in_index)
             case ast.Compare(left=left, comparators=others):
                 sides = [left, *others]
+                whole = any(isinstance(other, ast.Name) and other.id in indices for other in sides)
                 for part in sides:  # labels[i] == j: what is compared with an index is a whole number
-                    if isinstance(part, ast.Subscript) and any(isinstance(o, ast.Name) and o.id in indices for o in sides):
+                    if whole and isinstance(part, ast.Subscript):
                         self._whole(part)
                     self._walk(part, indices, in_index)
             case ast.BinOp(op=ast.FloorDiv() | ast.Mod()) if not in_index and self._reads(node):
@@ -121,7 +124,8 @@ class Scan:
         if name in FUNCTIONS or name in FOLDS or not NAME.match(name):
             return  # the parser says what is wrong with it
         if INDEX.match(name) and (in_index or name in self._bound):
-            self.fail(node, f"the index '{name}' is not bound", f"put it on the left, or sum(… for {name} in {name.upper()})")
+            right = f"put it on the left, or sum(… for {name} in {name.upper()})"
+            self.fail(node, f"the index '{name}' is not bound", right)
         if in_index:
             self.fail(node, f"'{name}' in an index is neither an index nor a setting", "a setting: name = 2")
         self._tensor(node, name, 0)
