@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from bptui.model.network import Network
     from bptui.model.session import Session
 
+SWITCH = 0.001
+"""Seconds that a thread may keep the interpreter: with Python's 5 ms a key would wait for what is derived."""
 COLOURS = {None: 0, "standard": 16, "windows": 16, "256": 256, "truecolor": 1 << 24}
 
 
@@ -124,6 +126,7 @@ def run(
 ) -> int:  # fmt: skip
     """Debug what `load` returns on the screen; returns the exit code (2 after a UserError, told in one line)."""
     app = BptuiApp(name, load, theme=theme, unicode=unicode, no_color=no_color, start=start)
+    sys.setswitchinterval(SWITCH)
     app.run(mouse=False)
     if app.error is not None:
         print(f"bptui: error: {app.error}", file=sys.stderr)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bptui.model.session import Session
     from bptui.screens.explain import Explainer
 
-REST = 0.15  # seconds that a Moment is looked at before it is checked: who holds a key down does not wait for checks
+REST = 0.45  # seconds that a Moment is looked at before it is checked: who steps on does not wait for checks
 
 
 class Debugger(Own, Screen[None]):

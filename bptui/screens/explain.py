@@ -6,17 +6,30 @@ already is shown at once, the rest when it is ready.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bptui.symbolic.card import card, subject
-from bptui.symbolic.service import LATER, Service
+from bptui.symbolic.service import LATER, SOON, Service
 from bptui.symbolic.types import CheckRow, Failure
 
 if TYPE_CHECKING:
     from bptui.model.graph import Node
     from bptui.model.session import Session
+    from bptui.model.values import Recording
     from bptui.symbolic.types import Card
+
+
+SMALL = (64, 1 << 20)
+"""Operations, and bytes of a recording, up to which a whole training step is checked in the background."""
+
+
+def _check(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
+    """In the worker: the module brings SymPy."""
+    from bptui.symbolic.check import check_node
+
+    return check_node(recording, node)
 
 
 class Explainer:
@@ -26,6 +39,7 @@ class Explainer:
         self.session, self.service = session, Service()
         self._ready = ready
         self._counted: dict[int, list[int]] = {}
+        self._small = len(session.graph.ops) <= SMALL[0] and session.recording.nbytes <= SMALL[1]
         self.service.listen(self._heard)
         self.service.warm(session.graph)
 
@@ -47,19 +61,21 @@ class Explainer:
         return tuple(row for row in rows if row.input in shown)
 
     def check(self) -> None:
-        """Have the node of this Moment checked with the numbers of this training step."""
+        """Have the node of this Moment checked with the numbers of this training step; of a small network every node,
+        and at the end of a step those of the next, so that they are there when one comes to them."""
         session = self.session
         node, _, _ = subject(session)
-        if node.op is None:
-            return
-        recording = session.recording
+        self._request(session.recording, [node], SOON)
+        if self._small:
+            self._request(session.recording, session.graph.ops, LATER)
+            if session.cursor.phase == "update" and session.walk.last is None:
+                self._request(session.history.recording(session.cursor.step + 1), session.graph.ops, LATER)
 
-        def work() -> tuple[CheckRow, ...]:
-            from bptui.symbolic.check import check_node
-
-            return check_node(recording, node)
-
-        self.service.request_checks((recording.step, node.id), work, LATER)
+    def _request(self, recording: Recording | None, nodes: Sequence[Node], priority: int) -> None:
+        for node in nodes:
+            if node.op is not None and recording is not None:
+                key = (recording.step, node.id)
+                self.service.request_checks(key, partial(_check, recording, node), priority)
 
     def _heard(self, key: Hashable) -> None:
         """In the worker's thread: count what was checked, pass on that there is news."""

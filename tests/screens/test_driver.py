@@ -109,7 +109,8 @@ async def test_a_session_looks_the_same_with_and_without_the_diff(size: tuple[in
         whole, other = terminal(*size)
         diff = CellDiff(*size, ColorSystem.TRUECOLOR)
         for _ in range(12):
-            await screen.press(draw.choice(["s", "n", "S", "down", "right", "1", "3", "greater_than_sign", "question_mark"]))
+            keys = ["s", "n", "S", "down", "right", "1", "3", "greater_than_sign", "question_mark"]
+            await screen.press(draw.choice(keys))
             canvas = screen.app.debugger.canvas
             strips = [list(canvas.render_line(y)) for y in range(size[1])]
             stream.feed(diff.update((y, 0, strip) for y, strip in enumerate(strips)))

@@ -13,7 +13,8 @@ from textual.events import Key
 
 from bptui.model.commands import COMMANDS, by_key
 from bptui.model.spans import plain
-from bptui.screens import copying, help
+from bptui.screens import copying
+from bptui.screens import help as manual
 from bptui.screens.command_line import CommandLine
 from bptui.screens.keys import ARROWS, footer_keys
 from bptui.screens.panels import footer
@@ -149,7 +150,7 @@ def test_the_footer_is_made_from_the_registry(width: int) -> None:
 
 
 async def test_help_and_palette_hold_every_command() -> None:
-    text = "\n".join(plain(line) for line in help.pages(79))
+    text = "\n".join(plain(line) for line in manual.pages(79))
     assert all(f" {command.word}" in text for command in COMMANDS)
     assert max(len(line) for line in text.split("\n")) <= 79
     async with debug("xor") as screen:

@@ -10,7 +10,9 @@ from bptui.cli import SMALLEST
 from bptui.screens import layout
 from tests.screens.rig import debug
 
-SIZES = [(200, 60), (160, 50), (132, 43), (120, 36), (100, 30), (96, 24), (80, 24), (80, 23), (72, 20), (60, 20), (40, 12)]
+SIZES = [
+    (200, 60), (160, 50), (132, 43), (120, 36), (100, 30), (96, 24), (80, 24), (80, 23), (72, 20), (60, 20), (40, 12),
+]  # fmt: skip
 
 
 def test_the_smallest_size_is_the_one_that_the_shell_checks() -> None:

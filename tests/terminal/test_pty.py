@@ -110,14 +110,16 @@ def test_a_crash_puts_the_terminal_back() -> None:
 
 def test_no_color_sends_no_colour() -> None:
     with start(NO_COLOR="1") as terminal:
-        terminal.press("sssssss")
+        terminal.write("sssssss")
+        terminal.until("backward 4/5")
         assert not COLOUR.search(bytes(terminal.sent)), COLOUR.search(bytes(terminal.sent))
         assert "◀" in terminal.text()
 
 
 def test_16_colours_send_no_others() -> None:
     with start(TERM="xterm", COLORTERM="") as terminal:
-        terminal.press("sssssss")
+        terminal.write("sssssss")
+        terminal.until("backward 4/5")
         assert b"38;2;" not in terminal.sent
         assert b"38;5;" not in terminal.sent
         assert COLOUR.search(bytes(terminal.sent))
@@ -154,4 +156,6 @@ def test_resizing_the_terminal_draws_again() -> None:
 
 def test_osc_52_reaches_the_terminal() -> None:
     with start() as terminal:
-        assert b"\x1b]52;c;" in terminal.press("y", 0.3)
+        terminal.write("y")
+        terminal.until("copied")
+        assert b"\x1b]52;c;" in terminal.sent
