@@ -44,7 +44,10 @@ def test_order_and_glyphs(expression, rank, shown, ascii_):
         ("y = 1/(1 + exp(-x))", "a = 1/(1 + exp(-z))"),
         ("y[i,j] = sum(x[i,k]*w[k,j] for k in K) + b[j]", "a[i,j] = sum(z[i,k]·w[k,j] for k) + b[j]"),
         ("y = x if x > 0 else slope*x", "a = z if z > 0 else slope·z"),
-        ("m[i] = sum(x[i,k] for k in K)/K; y[i,j] = x[i,j] - m[i]", "a[i,j] = z[i,j] - m[i]  where m[i] = sum(z[i,k] for k)/K"),
+        (
+            "m[i] = sum(x[i,k] for k in K)/K; y[i,j] = x[i,j] - m[i]",
+            "a[i,j] = z[i,j] - m[i]  where m[i] = sum(z[i,k] for k)/K",
+        ),
         ("y = (p - t)**2/2 - (p - (t - x))", "a = (p - t)²/2 - (p - (t - z))"),
     ],
 )  # fmt: skip
@@ -67,7 +70,10 @@ def test_numbers_are_put_in_without_evaluation():
     assert plain(to_spans(from_hint("a*(1 - a)"), names)) == "0.5100·(1 - 0.5100)"
     names = Names(numbers=lambda name, place: -0.51)
     assert plain(to_spans(from_hint("a*(1 - a)"), names)) == "(-0.5100)·(1 - (-0.5100))"
-    assert plain(to_spans(from_hint("a - lr*g"), Names(numbers=lambda n, _: -1.0 if n == "a" else "0.1"))) == "-1.0000 - 0.1·0.1"
+    assert (
+        plain(to_spans(from_hint("a - lr*g"), Names(numbers=lambda n, _: -1.0 if n == "a" else "0.1")))
+        == "-1.0000 - 0.1·0.1"
+    )
 
 
 def test_derived_sums_and_equations():
@@ -81,16 +87,20 @@ def test_derived_sums_and_equations():
     assert plain(to_spans(from_sympy(sp.KroneckerDelta(i, p), ()), unicode=False)) == "delta[i,p]"
 
 
-@pytest.mark.parametrize("text", ["y = __import__('os')", "y = x.real", "y = [1]", "x + 1", "y = f(*x)", "y = (" * 60, "y = x" + "+x" * 2000])
+@pytest.mark.parametrize(
+    "text", ["y = __import__('os')", "y = x.real", "y = [1]", "x + 1", "y = f(*x)", "y = (" * 60, "y = x" + "+x" * 2000]
+)
 def test_what_is_not_the_notation_is_unreadable(text):
     with pytest.raises(Unreadable):
         from_text(text)
 
 
-KNOWN = set(
-    "quad frac partial sum prod max min exp log sin cos tanh sinh cosh sqrt left right cdot operatorname mathrm delta begin end text leq"
-    " geq neq wedge vee neg lfloor rfloor bmod infty hat ldots alpha beta gamma epsilon eta lambda mu rho sigma tau pi theta quad".split()
-)
+KNOWN = {
+    "frac", "partial", "sum", "prod", "max", "min", "exp", "log", "sin", "cos", "tanh", "sinh", "cosh", "sqrt",
+    "left", "right", "cdot", "operatorname", "mathrm", "delta", "begin", "end", "text", "leq", "geq", "neq", "wedge", "vee", "neg", "quad",
+    "lfloor", "rfloor", "bmod", "infty", "hat", "ldots", "alpha", "beta", "gamma", "epsilon", "eta", "lambda", "mu", "rho",
+    "sigma", "tau", "pi", "theta",
+}  # fmt: skip
 
 
 def compiles(text):
@@ -108,7 +118,10 @@ def compiles(text):
 @pytest.mark.parametrize("use", [u for u in uses() if 0 not in u.shapes[0]], ids=str)
 def test_every_definition_prints_in_every_form(use):
     row = use.row
-    attributes = {n: row.attributes[n].check(use.attributes[n]) if n in use.attributes else d.default for n, d in row.attributes.items()}
+    attributes = {
+        n: row.attributes[n].check(use.attributes[n]) if n in use.attributes else d.default
+        for n, d in row.attributes.items()
+    }
     statements = from_text("\n".join(s.strip() for s in row.define(row.signature(use.shapes, attributes)).splitlines()))
     names = Names({"x": Span("layer_1.z", "value"), "y": Span("a", "value")})
     assert plain(definition(statements, names, unicode=False)).isascii()
