@@ -284,7 +284,7 @@ def _table(
 
     def factor(out_index: Mapping[str, int]) -> Line:
         if not bare:
-            tree = settle(reading, t.substitute(rule.local, {**at_q, **out_index}))
+            tree = settle(t.substitute(rule.local, {**at_q, **out_index}))
             spans = to_spans(tree, names, unicode)
             if sum(len(s.text) for s in spans) <= _SHORT:
                 return spans
@@ -304,7 +304,7 @@ def _table(
     def term(n: int) -> Tree:
         place = row(n)
         upstream_there = t.Element(UPSTREAM, tuple(t.whole(place[i]) for i in rule.out))
-        there = rule.local if bare else settle(reading, t.substitute(rule.local, {**at_q, **place}))
+        there = rule.local if bare else settle(t.substitute(rule.local, {**at_q, **place}))
         return upstream_there if there == t.whole(1) else t.Mul((upstream_there, there))
 
     def label(n: int) -> str:
@@ -313,7 +313,7 @@ def _table(
     result = (element_span(Names({name: gradient(names.symbol(name).text, unicode)}), name, q),)
     if len(values) == 1:
         left, right = local(out, names.symbol(name), unicode), upstream_of(row(0))
-        tree = settle(reading, t.substitute(rule.local, {**at_q, **row(0)}))
+        tree = settle(t.substitute(rule.local, {**at_q, **row(0)}))
         arrays, size = reading.rule_numbers(rule)
         plain_name = isinstance(tree, t.Name | t.Element)  # its number stands above already
         shown = names if plain_name else with_numbers(names, reading=reading)

@@ -29,12 +29,12 @@ from bptui.model.ops.base import Array
 from bptui.model.program import Program
 from bptui.model.values import Recording
 from bptui.symbolic.causes import likely
+from bptui.symbolic.check_update import check_update
 from bptui.symbolic.derive import derive
 from bptui.symbolic.difference import EPS, Slope, along, clear, complex_slope
 from bptui.symbolic.evaluate import Binding, bind_arrays, estimate_cells, exact, forward_all, value, vjp_all
-from bptui.symbolic.probe import Probe
+from bptui.symbolic.probe import Probe, wide
 from bptui.symbolic.types import CheckRow, Derived, Report, RowName, Verdict
-from bptui.symbolic.update import follow, inputs, results, statements
 
 __all__ = ["CELLS", "Report", "check_node", "check_step", "check_update", "report_json", "row_json"]
 
@@ -108,7 +108,7 @@ class _Node:
             if self.op.differentiable(p) and graph.nodes[i].wants_grad and wrt in (None, p)
         ]  # fmt: skip
         try:
-            binding = bind_arrays(self.op, [_wide(v) for v in self.values], self.node.attributes, _wide(self.out))
+            binding = bind_arrays(self.op, [wide(v) for v in self.values], self.node.attributes, wide(self.out))
         except (UserError, ValueError, KeyError) as error:
             yield self.row("forward", "FAIL", note=f"the definition does not fit: {error}")
             return
@@ -199,7 +199,7 @@ class _Node:
         if contribution is None or upstream is None:
             yield self.row("symbolic", "skipped", name, note="does not reach the loss")
             return
-        upstream = _wide(upstream)
+        upstream = wide(upstream)
         drawn = self.random.normal(size=self.node.shape)
         symbolic = self.symbolic(binding, probe, position, contribution, upstream, drawn, element)
         yield symbolic
@@ -265,7 +265,7 @@ class _Node:
         self, row: CheckRow, derived: Derived, binding: Binding, got: Array, upstream: Array, element: Index | None
     ) -> CheckRow:
         """The selected element, or the largest, once more at 50 digits, in ulps of the largest of the tensor."""
-        flat = np.abs(_wide(got))
+        flat = np.abs(wide(got))
         at = element
         if at is None or len(at) != flat.ndim:
             if not flat.size or not np.isfinite(flat).all():
@@ -359,41 +359,6 @@ class _Node:
         error = abs(got - expected)
         verdict: Verdict = "ok" if error <= allowed else "FAIL"
         return self.row("complex step", verdict, name, error=error, tolerance=allowed, got=got, expected=expected)
-
-
-def check_update(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
-    """The optimizer's definition against the new value of a parameter and of each of its states."""
-    optimizer = recording.optimizer
-    before, after = inputs(recording, node), results(recording, node)
-    expected = follow(statements(optimizer), {k: _wide(np.asarray(v)) for k, v in before.items()})
-    single = np.asarray(before["p"]).dtype == np.float32
-    rows = []
-    for name, got in after.items():
-        old = _wide(np.asarray(before[name.removesuffix("_new")]))
-        want, have = np.asarray(expected[name], float), _wide(got)
-        if not have.size:
-            continue
-        with np.errstate(all="ignore"):
-            change = np.abs(want - old)
-            rounding = float(np.finfo(np.asarray(got).dtype).eps)
-            allowed = (
-                (1e-3 if single else 1e-9) * change + 8 * rounding * np.maximum(np.abs(want), np.abs(old)) + 1e-300
-            )
-            error = np.where((have == want) | (np.isnan(have) & np.isnan(want)), 0.0, np.abs(have - want))
-            badness = np.where(np.isnan(error), np.inf, error) / allowed
-        worst = np.unravel_index(int(np.argmax(badness)), have.shape)
-        verdict: Verdict = "ok" if badness[worst] <= 1 else "FAIL"
-        cause = likely(have - old, want - old) if verdict == "FAIL" else ""
-        at = tuple(int(i) for i in worst)
-        found = float(error[worst]), float(allowed[worst]), at, float(have[worst]), float(want[worst]), cause
-        rows.append(CheckRow(node.name, optimizer.kind, name, "update", verdict, *found))
-    return tuple(rows)
-
-
-def _wide(array: Array) -> Array:
-    """float64 for the numbers, whole numbers as they are."""
-    array = np.asarray(array)
-    return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
 def _uses(probe: Probe, position: int, upstream: Array) -> bool:

@@ -74,3 +74,9 @@ class Probe:
         else:
             emit_sum_to(self._emit, made, result)
         return self._emit.calls[start:], upstream, result
+
+
+def wide(array: Array) -> Array:
+    """float64 for the numbers, whole numbers as they are."""
+    array = np.asarray(array)
+    return array.astype(np.float64) if array.dtype.kind == "f" else array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -211,8 +211,3 @@ def _win(winner: Winner, known: Mapping[str, Any], size: Mapping[str, int]) -> d
     flat = terms.reshape(*shape, -1)
     best = flat.argmax(-1) if winner.kind == "max" else flat.argmin(-1)
     return {winner.name: np.unravel_index(best, spans)[winner.position] + lows[winner.position]}
-
-
-def first(places: Sequence[Any]) -> Iterator[Index]:
-    """Index arrays as index tuples."""
-    yield from (tuple(int(i) for i in place) for place in np.transpose(places))

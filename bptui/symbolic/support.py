@@ -85,7 +85,7 @@ def _inner(tree: Tree, size: Mapping[str, int]) -> int:
     return most
 
 
-def settle(reading: Reading, tree: Tree) -> Tree:
+def settle(tree: Tree) -> Tree:
     """A derivative whose indices are (partly) put in, with the equations that are decided taken out: δ[3,3] is 1."""
 
     def change(part: Tree) -> Tree | None:

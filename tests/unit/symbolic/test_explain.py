@@ -63,7 +63,7 @@ def test_latex_compiles(place):
 def test_every_example_explains_its_parameters(example, form):
     made = network.load(example)
     parameter = made.graph.params[0]
-    assert parameter.name.split(".")[-1] in explain(made, parameter.name, form)
+    assert parameter.label in explain(made, parameter.name, form).replace("\\", "")
 
 
 def test_a_place_that_is_not_there_is_a_user_error():

@@ -97,9 +97,9 @@ def test_what_is_not_the_notation_is_unreadable(text):
 
 KNOWN = {
     "frac", "partial", "sum", "prod", "max", "min", "exp", "log", "sin", "cos", "tanh", "sinh", "cosh", "sqrt",
-    "left", "right", "cdot", "operatorname", "mathrm", "delta", "begin", "end", "text", "leq", "geq", "neq", "wedge", "vee", "neg", "quad",
-    "lfloor", "rfloor", "bmod", "infty", "hat", "ldots", "alpha", "beta", "gamma", "epsilon", "eta", "lambda", "mu", "rho",
-    "sigma", "tau", "pi", "theta",
+    "left", "right", "cdot", "operatorname", "mathrm", "delta", "begin", "end", "text", "leq", "geq", "neq",
+    "wedge", "vee", "neg", "quad", "lfloor", "rfloor", "bmod", "infty", "hat", "ldots", "alpha", "beta", "gamma",
+    "epsilon", "eta", "lambda", "mu", "rho", "sigma", "tau", "pi", "theta",
 }  # fmt: skip
 
 
