@@ -66,7 +66,7 @@ class BptuiApp(DiffMixin, App[None]):
     def on_mount(self) -> None:
         """Paint first, then load."""
         self._catch_signals()
-        self.call_after_refresh(self._begin)
+        self.call_after_refresh(self.set_timer, 0.02, self._begin)
 
     def _begin(self) -> None:
         self.run_worker(self._read, thread=True, exit_on_error=False, name="load")
