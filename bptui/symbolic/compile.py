@@ -168,7 +168,8 @@ class Compiler(Workspace):
         return Places(self).element(name, indices_of(e))
 
     def _add(self, e: Expr, into: Value | None) -> Value:
-        plus, minus = [], []
+        plus: list[Expr] = []
+        minus: list[Expr] = []
         for term in e.args:
             (minus if term.could_extract_minus_sign() and term.as_coeff_Mul()[0] < 0 else plus).append(term)
         if not plus:

@@ -88,6 +88,7 @@ def _pair(c: Compiler, a: Value, b: Value, gone: Sequence[Expr], into: Value | N
         right = _matrix(c, b, both, gone, second)
     axes = [*both, *first, *second]
     if left is None or right is None:
+        c.copies.clear()
         return _einsum(c, a, b, c.union([Value(0, tuple(axes))]), into)
     shape = c.shape(axes)
     wanted = into is not None and into.axes == tuple(axes) and into.array.flags.c_contiguous
@@ -103,7 +104,8 @@ def _pair(c: Compiler, a: Value, b: Value, gone: Sequence[Expr], into: Value | N
         c.emit(left.dot, right, out.reshape(rows, columns))  # half the overhead of matmul
     else:
         c.emit(np.matmul, left, right, out.reshape(*c.shape(both), rows, columns))
-    c.release(a, b)
+    c.release(a, b, *(Value(copy, owned=True) for copy in c.copies))
+    c.copies.clear()
     return c.sorted(out, axes, owned=not wanted)
 
 
@@ -134,6 +136,7 @@ def _matrix(
         return None
     copy = c.take(array.shape, c.emit.dtype)
     c.emit(np.copyto, copy, array)
+    c.copies.append(copy)
     return copy.reshape(shape)
 
 

@@ -21,7 +21,7 @@ class Extents:
 
     sizes  size symbol → number;  output  the output's shape
     An output index that stands alone nowhere (`x[i+k]`, `x[2*i+k]`) is as long as its reads stay inside; one that
-    stands alone only under a condition, as long as that axis.
+    stands alone (or as i + 1) only under a condition, as long as that axis.
     """
 
     def __init__(self, definition: Definition, shapes: Sequence[Shape]) -> None:
@@ -72,7 +72,7 @@ class Extents:
             for name, indices, ranges, guarded in self._reads():
                 for place, length in zip(indices, self.shapes.get(name, ()), strict=False):
                     if guarded:
-                        alone |= {length} if place == index else set()
+                        alone |= {length} if (place - index).is_Integer else set()
                         continue
                     factor = place.coeff(index)
                     span = _span(sp.expand(place - factor * index), ranges)
@@ -92,8 +92,8 @@ class Extents:
         """Every read that no condition guards is inside."""
         for name, indices, ranges, guarded in self._reads():
             for axis, (place, length) in enumerate(zip(indices, self.shapes.get(name, ()), strict=False)):
-                span = None if guarded else _span(place, ranges)
-                if span is not None and span[0] <= span[1] and not (span[0] >= 0 and span[1] < length):
+                span = None if guarded or _empty(place, ranges) else _span(place, ranges)
+                if span is not None and not (span[0] >= 0 and span[1] < length):
                     outside = span[0] if span[0] < 0 else span[1]
                     told = f"the definition reads place {outside} of its axis {axis}"
                     right = "a condition, as in x[i+1] if i + 1 < I else 0"
@@ -142,6 +142,12 @@ class Extents:
                 a, b = _span(put(low), ranges), _span(put(high), ranges)
                 ranges[k] = (a[0], b[1]) if a is not None and b is not None else None
             yield from look(put(choice.term), ranges, choice.condition != sp.true)
+
+
+def _empty(e: Expr, ranges: Mapping[Expr, Span | None]) -> bool:
+    """Has one of its indices no values?"""
+    spans = (ranges.get(s) for s in e.free_symbols)
+    return any(span is not None and span[1] < span[0] for span in spans)
 
 
 def _span(e: Expr, ranges: Mapping[Expr, Span | None]) -> Span | None:

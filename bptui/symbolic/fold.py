@@ -245,6 +245,7 @@ def winners(c: Compiler, choice: Choice) -> Array:
     flat = c.emit.temp(shape, np.intp)
     best = np.argmax if choice.kind == "max" else np.argmin
     c.emit(best, full.reshape(*shape, -1), -1, flat)
+    c.release(found, Value(full, owned=True))
     counts = [n for _, n in bounds]
     if len(counts) > 1:
         behind = int(np.prod(counts[choice.position + 1 :], dtype=np.int64))

@@ -1,4 +1,4 @@
-"""An operation of one's own: a definition → an Op like any other. SymPy derives the backward rule, `compile` runs it."""
+"""An operation of one's own: a definition → an Op like any other. SymPy derives the backward rule; `compile` runs."""
 
 from __future__ import annotations
 

@@ -65,6 +65,8 @@ class Workspace:
         self.frame: dict[Expr, tuple[int, int]] = {}
         """Index symbols where the walk is: (first, how many), outermost first."""
         self.free: dict[tuple[int, Any], list[Array]] = {}
+        self.copies: list[Array] = []
+        """Operands of the matrix product that is being said, in an order that BLAS can take."""
 
     def cells(self, axes: Iterable[Expr]) -> int:
         """How many elements an array over these symbols has."""
