@@ -1,35 +1,74 @@
-"""The pictures of the README, made from the real app: `python -m tests.pictures` writes docs/pictures/*.svg."""
+"""The pictures of the README, from the real app in a real terminal: `python -m tests.pictures` writes docs/pictures."""
 
 from __future__ import annotations
 
-import asyncio
+import itertools
+import sys
 from pathlib import Path
+from xml.sax.saxutils import escape
 
-from .screens.rig import debug
+from pyte.screens import Char
+
+from .terminal.rig import Grid, Terminal
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
+WIDTH, HEIGHT, EDGE = 9, 19, 12
+TEXT, GROUND = "d3d9df", "12161b"  # of the dark theme, for cells that name no colour
+FONT = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 PICTURES = {
-    # name: target, columns, rows, keys
-    "debugger": ("lesson-2-2-1", 120, 36, "sssssss"),
-    "sum": ("xor", 120, 36, ["3", "down", "right", "right", "right"]),
-    "neurons": ("lesson-2-2-1", 80, 24, "sssssssvv"),
+    # name: target, columns, rows, keys, what must stand on the screen before the picture
+    "debugger": ("lesson-2-2-1", 120, 36, "sssssss", "✓ difference"),
+    "sum": ("xor", 120, 36, ["3", "\x1b[B", *["\x1b[C"] * 3], "✓ forward"),
+    "neurons": ("lesson-2-2-1", 80, 24, "sssssssvv", "neurons"),
 }
 
 
-async def take(name: str) -> None:
-    """One picture, once everything on it is derived and checked."""
-    target, columns, rows, keys = PICTURES[name]
-    async with debug(target, columns, rows) as screen:
-        await screen.press(*keys)
-        await screen.derived()
-        (FOLDER / f"{name}.svg").write_text(screen.app.export_screenshot(title=f"bptui run {target}"), encoding="utf-8")
+def colours(cell: Char) -> tuple[str, str]:
+    """(text, ground) of a cell as it is seen."""
+    text = TEXT if cell.fg == "default" else cell.fg
+    ground = GROUND if cell.bg == "default" else cell.bg
+    return (ground, text) if cell.reverse else (text, ground)
+
+
+def svg(grid: Grid) -> str:
+    """The screen as an SVG: a rectangle per run of one ground, a text per run of one style, stretched to its cells."""
+    columns, rows = len(grid[0]), len(grid)
+    size = f"{columns * WIDTH + 2 * EDGE} {rows * HEIGHT + 2 * EDGE}"
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" font-family="{FONT}" font-size="15">',
+        f'<rect width="100%" height="100%" rx="6" fill="#{GROUND}"/>',
+    ]
+    for y, row in enumerate(grid):
+        top = EDGE + y * HEIGHT
+        for ground, run in itertools.groupby(enumerate(row), key=lambda cell: colours(cell[1])[1]):
+            cells = list(run)
+            if ground != GROUND:
+                place = f'x="{EDGE + cells[0][0] * WIDTH}" y="{top}" width="{len(cells) * WIDTH}" height="{HEIGHT}"'
+                out.append(f'<rect {place} fill="#{ground}"/>')
+        for (text, bold, blank), run in itertools.groupby(
+            enumerate(row), key=lambda cell: (colours(cell[1])[0], cell[1].bold, cell[1].data == " ")
+        ):
+            cells = list(run)
+            if blank:
+                continue
+            word = escape("".join(cell.data for _, cell in cells))
+            place = f'x="{EDGE + cells[0][0] * WIDTH}" y="{top + 14}" textLength="{len(cells) * WIDTH}"'
+            weight = ' font-weight="bold"' if bold else ""
+            out.append(f'<text {place} lengthAdjust="spacingAndGlyphs" fill="#{text}"{weight}>{word}</text>')
+    return "\n".join([*out, "</svg>", ""])
 
 
 def main() -> None:
     """All of them."""
     FOLDER.mkdir(exist_ok=True)
-    for name in PICTURES:
-        asyncio.run(take(name))
+    for name, (target, columns, rows, keys, mark) in PICTURES.items():
+        with Terminal([sys.executable, "-m", "bptui", "run", target], columns, rows) as terminal:
+            terminal.until("forward 1/")
+            for key in keys:
+                terminal.press(key)
+            terminal.until(mark)
+            terminal.quiet(1.0)
+            (FOLDER / f"{name}.svg").write_text(svg(terminal.grid()), encoding="utf-8")
 
 
 if __name__ == "__main__":
