@@ -23,6 +23,8 @@ from bptui.model.initializers import Source, unit
 from bptui.model.ops.base import Array
 
 MAX_SAMPLES = 1_000_000
+MAX_POSITIONS = 1_024
+"""Characters of one window of a text."""
 MAX_FILE = 64 * 2**20
 """Bytes of a data file, and of what an NPZ unpacks to."""
 DATA = 4
@@ -86,6 +88,19 @@ DATASETS: Mapping[str, tuple[Callable[[int, float, int], Pair], int, float]] = {
     "blobs": (blobs, 90, 0.5),
 }
 """name → (function, default samples, default noise)"""
+
+
+def windows(text: str, positions: int, where: str) -> Pair:
+    """Every run of `positions` characters of a text, and the characters that follow each of them, as whole numbers:
+    the place of a character among the text's own in the order of Unicode. Both (samples, positions)."""
+    if len(text) <= positions:
+        raise UserError(where, f"{len(text)} characters", f"at least {positions + 1}: a window and what follows it")
+    if positions > MAX_POSITIONS:
+        raise UserError(where, f"windows of {positions:,} characters", f"at most {MAX_POSITIONS:,}")
+    known = sorted(set(text))
+    codes = np.array([known.index(character) for character in text], np.float64)
+    seen = np.lib.stride_tricks.sliding_window_view(codes, positions)
+    return seen[:-1].copy(), seen[1:].copy()
 
 
 def read_bounded(path: Path, where: str, limit: int) -> bytes:

@@ -7,23 +7,22 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from math import prod
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from bptui.model import formula, layers, own
 from bptui.model.arrays import array, room, shape_text
 from bptui.model.batches import Batches
 from bptui.model.build import Builder, inside, variant
-from bptui.model.datasets import DATASETS, MAX_SAMPLES, from_file, read_text
+from bptui.model.data import DATA
+from bptui.model.data import read as read_data
+from bptui.model.datasets import read_text
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.graph import Graph, Layer, Node
 from bptui.model.initializers import Source, drawn, fans
 from bptui.model.keys import Key, Table, any_value, kind_of, names, one_of, text
 from bptui.model.ops.base import Array, Op
-from bptui.model.ops.common import choice, flag, integer, optional, real, wholes
+from bptui.model.ops.common import choice, flag, integer, real
 from bptui.model.optimizers import OPTIMIZERS, OPTIONS, Optimizer
 from bptui.model.program import Program
 
@@ -63,7 +62,7 @@ def load(target: str) -> Network:
     """The network of an example's name or of a .toml or .json file; a UserError for everything else."""
     names = [name for name, _ in examples()]
     if target in names:
-        return from_mapping(tomllib.loads(_example(target)), target)
+        return from_mapping(tomllib.loads(_example(target)), target, Path(str(resources.files("bptui") / "networks")))
     path = Path(target)
     try:
         there = path.exists()
@@ -147,19 +146,6 @@ TOP: Mapping[str, Key] = {
         "operations of your own: [ops.swoosh] with a definition and the defaults of its settings (definitions.md)",
     ),
 }
-DATA: Mapping[str, Key] = {
-    "inputs": Key(any_value, None, "nested lists, one entry per sample"),
-    "targets": Key(any_value, None, "one per input: numbers, or class numbers for a loss that takes labels"),
-    "dataset": Key(one_of(*DATASETS), None, "drawn: " + ", ".join(DATASETS)),
-    "samples": Key(integer(1), None, "how many are drawn"),
-    "noise": Key(real(0), None, "standard deviation of what is added to each drawn point"),
-    "seed": Key(integer(0), None, "of the drawn points (default: the network's)"),
-    "file": Key(text, None, ".csv or .npz, relative to the network file"),
-    "target_columns": Key(any_value, 1, "how many of the last columns are targets, or their names"),
-    "shape": Key(lambda value: wholes(value, 1), None, "of one input, where it comes as a flat row: [1, 8, 8]"),
-    "batch_size": Key(optional(integer(1)), None, "samples of one training step (default: all)"),
-    "shuffle": Key(flag, True, "draw the batches of each epoch in a new order"),
-}
 
 
 def from_mapping(content: Mapping[str, Any], where: str, folder: Path | None = None) -> Network:
@@ -205,7 +191,7 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> t
     settings = {key: value for key, value in loss.content.items() if key != "kind"}
     loss.only(["kind", *row.attributes])
     data = Table(found["data"], top.where, "data")
-    inputs, targets, size = _data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
+    inputs, targets, size = read_data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
     if targets is None:
         raise UserError(data.at(), "'targets' is missing", "one target per input")
     builder = Builder(found["dtype"], where=top.where, own=operations)
@@ -269,64 +255,6 @@ def _tables(top: Table, found: Any) -> list[Table]:
     return [Table(item, top.where, f"layer{number}") for number, item in enumerate(found, 1)]
 
 
-def _data(
-    table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", labels: bool = False
-) -> tuple[Any, Any, int | None]:
-    """(inputs, targets or None, batch size or None) of a [data] table, of equal length."""
-    found = table.read(DATA)
-    ways = [key for key in ("inputs", "dataset", "file") if found[key] is not None]
-    if len(ways) != 1:
-        told = "'inputs' is missing" if not ways else f"{' and '.join(ways)} at once"
-        raise UserError(table.at(), told, "one of inputs (with targets), dataset, file")
-    if ways != ["inputs"] and found["targets"] is not None:
-        raise UserError(table.at("targets"), f"goes with inputs, not with {ways[0]}")
-    for key in ("samples", "noise", "seed"):
-        if key in table and ways != ["dataset"]:
-            raise UserError(table.at(key), "goes with dataset")
-    if "target_columns" in table and ways != ["file"]:
-        raise UserError(table.at("target_columns"), "goes with file")
-    if found["inputs"] is not None:
-        inputs, targets = found["inputs"], found["targets"]
-        inputs = array(inputs, table.at("inputs"))
-    elif found["dataset"]:
-        make, samples, noise = DATASETS[found["dataset"]]
-        samples = found["samples"] or samples
-        if samples > MAX_SAMPLES:
-            raise UserError(table.at("samples"), f"{samples:,}", f"at most {MAX_SAMPLES:,}")
-        noise = noise if found["noise"] is None else found["noise"]
-        with np.errstate(over="ignore", invalid="ignore"):
-            inputs, targets = make(samples, noise, seed if found["seed"] is None else found["seed"])
-        inputs = array(inputs, table.at("noise"))
-        if not labels:
-            targets = (2.0 * targets - 1 if drawn_for == "hinge" else targets.astype(np.float64))[:, None]
-    else:
-        wanted = found["target_columns"]
-        count = names(wanted) if isinstance(wanted, list) else table.get("target_columns", Key(integer(1), 1))
-        path = Path(found["file"])
-        inputs, targets = from_file(path if folder is None else folder / path, table.at("file"), count)
-        inputs = array(inputs, f"{table.at('file')} inputs")
-        if labels and targets.ndim == 2 and targets.shape[1] == 1:
-            targets = targets[:, 0]
-    if found["shape"] is not None and inputs.ndim:
-        if prod(found["shape"]) != prod(inputs.shape[1:]):
-            told = f"{prod(inputs.shape[1:])} numbers per input"
-            raise UserError(table.at("shape"), told, f"{prod(found['shape'])} for {shape_text(found['shape'])}")
-        inputs = inputs.reshape(len(inputs), *found["shape"])
-    if inputs.ndim == 0 or len(inputs) == 0:
-        raise UserError(
-            table.at("inputs"), f"found {shape_text(inputs.shape)}", "expected a list with one entry per sample"
-        )
-    if targets is not None:
-        given = array(targets, table.at("targets"))
-        if given.ndim == 0 or len(given) != len(inputs):
-            told = f"{len(given) if given.ndim else 'one number'} for {len(inputs)} inputs"
-            raise UserError(table.at("targets"), told, "one target per input")
-    size = found["batch_size"]
-    if size is not None and size > len(inputs):
-        raise UserError(table.at("batch_size"), f"{size} of {len(inputs)} samples", f"1 to {len(inputs)}")
-    return inputs, targets, size
-
-
 def _labels_inside(graph: Graph, arrays: Mapping[str, Array], where: str) -> None:
     """Class numbers and positions of all samples, not only of the first batch, are in range."""
     for node in graph.ops:
@@ -357,7 +285,7 @@ def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> 
     shuffle = True
     if found["data"] is not None:
         data = Table(found["data"], top.where, "data")
-        inputs, targets, asked = _data(data, found["seed"], folder)
+        inputs, targets, asked = read_data(data, found["seed"], folder)
         count, size = len(inputs), asked or len(inputs)
         shuffle = data.get("shuffle", DATA["shuffle"])
         arrays = {"x": inputs} | ({} if targets is None else {"y": array(targets, data.at("targets"))})

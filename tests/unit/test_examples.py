@@ -195,6 +195,40 @@ def test_classifier_learns():
     assert program.loss < 0.01
 
 
+@pytest.mark.parametrize(
+    ("name", "begin", "end"),
+    [
+        ("lenet", (2.0, 3.0), 0.05),  # ln 10 is 2.30
+        ("resnet-block", (2.0, 3.0), 0.1),
+        ("lstm", (0.6, 0.8), 0.01),  # ln 2 is 0.69
+        ("transformer", (2.7, 3.4), 0.35),  # ln 20 is 3.00; a window's first characters cannot be known
+    ],
+)
+def test_modern_networks_learn(name, begin, end):
+    network = load(name)
+    program = network.program()
+    losses = np.zeros(network.steps)
+    program.run(network.steps, losses)
+    assert begin[0] < losses[0] < begin[1]
+    assert losses[-20:].mean() < end
+
+
+def test_a_gradient_goes_through_the_residual_block_and_past_it():
+    step = step_of("resnet-block")
+    parts = step.contributions("stem_norm.a")
+    assert len(parts) == 2
+    close(parts[0].array + parts[1].array, step.grad("stem_norm.a"), absolute=1e-15)
+    assert all(np.abs(part.array).max() > 0 for part in parts)
+
+
+def test_the_transformer_looks_only_back():
+    step = step_of("transformer")
+    name = next(node.name for node in step.graph.ops if node.op.name == "softmax")
+    weights = step.value(name)
+    close(weights.sum(-1), np.ones(weights.shape[:-1]))
+    assert not np.triu(weights, 1).any()
+
+
 # --------------------------------------------------------------------------------------- other published numbers
 def test_cs231n_gates():
     step = formula("q = x + y; f = q*z", x=-2, y=5, z=-4)
