@@ -239,7 +239,6 @@ def winners(c: Compiler, choice: Choice) -> Array:
     c.frame = {**outer, **{k: span for (k, _, _), span in zip(limits, bounds, strict=True)}}
     found = c.pieces([(term, test), (worst, sp.true)], None) if test != sp.true else c.of(term)
     everything = tuple(c.frame)
-    c.room(c.cells(everything))
     full = c.take(c.shape(everything), c.emit.dtype)
     c.emit(np.copyto, full, c.operand(found, everything, full.dtype))
     flat = c.emit.temp(shape, np.intp)

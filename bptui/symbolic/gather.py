@@ -84,7 +84,6 @@ class Places:
                 flat = compiler.apply(np.add, flat, compiler.apply(np.multiply, clipped, Value(step, fixed=True)))
             step *= size
         axes = flat.axes
-        compiler.room(compiler.cells(axes))
         if array.size == 0:
             return Value(np.zeros(compiler.shape(axes), array.dtype), axes)
         line = contiguous(compiler.emit, array).reshape(-1)

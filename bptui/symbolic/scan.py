@@ -16,6 +16,8 @@ from bptui.symbolic.parse import FOLDS, FUNCTIONS, INDEX, SIZE
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 MAX_INPUTS = 8
+MAX_WEIGHT = 1_000
+"""Parts of a statement when every `max(a, b)` is written out as `a if a >= b else b`: its terms double at each level."""
 
 
 class Scan:
@@ -57,6 +59,9 @@ class Scan:
             assert isinstance(base, ast.Name)
             self._walk(statement.value, frozenset(indices), False)
             self._helpers.add(base.id)
+        for n in module.body:
+            if _weight(n) > MAX_WEIGHT:
+                self.fail(n, "max and min are nested too deep", "a helper: m = max(a, b); y = max(m, c)")
         self._culprit(parts)
         for name in settings:
             if name not in self._used:
@@ -175,3 +180,14 @@ class Scan:
             if called in steps or isinstance(n, ast.IfExp):
                 self.culprit = (n.lineno, n.col_offset + 1)  # type: ignore[attr-defined]
                 return
+
+
+def _weight(node: ast.AST) -> int:
+    """Parts of a formula with `max` and `min` written out."""
+    parts = [_weight(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("max", "min"):
+        *rest, best = parts[1:] or [1]
+        for part in reversed(rest):
+            best = 2 * (part + best)
+        return best
+    return 1 + sum(parts)

@@ -17,8 +17,8 @@ from bptui.symbolic.notation import Expr
 
 MANY = 2**12
 """Elements from which on bits are blended in the place of a masked copy."""
-MOST = 2**26
-"""Cells of a table of constants that is made when a step is planned (512 MB)."""
+MOST = 2**24
+"""Cells of a table of constants that is made when a step is planned (128 MB); scratch arrays have the Plan's limit."""
 
 
 def erf_to(x: Any, out: Any = None) -> Any:

@@ -248,6 +248,7 @@ WRONG = [
     ("y = x**999", "exponent 999"),
     ("y = " + "(" * 60 + "x" + ")" * 60, "nested too deep"),
     ("y = " + "x + " * 600 + "x", "characters"),
+    ("y = " + "max(" * 12 + "x" + ", 1)" * 12, "line 1, column 1: max and min are nested too deep"),
 ]
 
 
@@ -283,7 +284,7 @@ def test_wrong_settings():
     ("text", "shapes", "message"),
     [
         ("y[i,j] = sum(a[i,k]*b[k,j] for k in K)", [(2, 3), (4, 5)], "b has shape (4, 5): K is 3 in one and 4"),
-        ("y[i] = sum(a[i,k]*b[k,i] for k in K)", [(2, 3), (3,)], "b has shape (3,), and the definition reads it with 2"),
+        ("y[i] = sum(a[i,k]*b[k,0] for k in K)", [(2, 3), (3,)], "b has shape (3,), and the definition reads it"),
         ("y = a*b", [(2, 3), (4,)], "the shapes of a (2, 3) and b (4,) do not broadcast"),
         ("y[i] = a[i+1] - a[i]*b", [(3,), ()], "a has shape (3,), and the definition reads place 3 of its axis 0"),
         ("y[i] = sum(a[i+k]*b[k] for k in K)", [(2,), (3,)], "no place is left for the output's index i"),
