@@ -151,7 +151,8 @@ class Reader:
         order = settings.pop("inputs", ())
         if not isinstance(order, tuple) or not all(isinstance(item, str) for item in order):
             self.fail(node, "'inputs' is a list of names", 'write inputs=["a", "b"]')
-        self.builder.own[name] = own.make(name, definition, self.builder.place(self.at(node)), settings, order)
+        where = f"{self.builder.place(self.at(node))}: definition"
+        self.builder.own[name] = own.make(name, definition, where, settings, order)
 
     def expression(self, node: ast.expr, depth: int, name: str | None = None) -> Value:
         """One expression; its outermost operation is called `name`."""

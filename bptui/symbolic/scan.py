@@ -17,7 +17,7 @@ from bptui.symbolic.parse import FOLDS, FUNCTIONS, INDEX, SIZE
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 MAX_INPUTS = 8
 MAX_WEIGHT = 1_000
-"""Parts of a statement when every `max(a, b)` is written out as `a if a >= b else b`: its terms double at each level."""
+"""Parts of a statement when `max(a, b)` is written out as `a if a >= b else b`: terms double at each level."""
 
 
 class Scan:

@@ -42,7 +42,7 @@ TABLE = {
 
 def test_in_a_formula(asked):
     step = Program(parse('swoosh = op("y = x/(1 + exp(-x))"); L = swoosh(w)', {"w": 2.0})).record()
-    assert asked == [("swoosh", "y = x/(1 + exp(-x))", "formula 1:10")]
+    assert asked == [("swoosh", "y = x/(1 + exp(-x))", "formula 1:10: definition")]
     np.testing.assert_allclose(step.loss, 2 / (1 + np.exp(-2)))
 
 
