@@ -11,14 +11,18 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from textual.app import App
 
 from bptui.model.errors import UserError
+from bptui.model.examples import catalogue
 from bptui.screens.copying import osc52
 from bptui.screens.debugger import Debugger
 from bptui.screens.driver import DiffMixin
+from bptui.screens.home import Home
 from bptui.screens.theme import Theme, choose
 
 if TYPE_CHECKING:
@@ -66,7 +70,13 @@ class BptuiApp(DiffMixin, App[None]):
     def on_mount(self) -> None:
         """Paint first, then load."""
         self._catch_signals()
+        self.app_resume_signal.subscribe(self, self._back)
         self.call_after_refresh(self.set_timer, 0.02, self._begin)
+
+    def _back(self, _: object) -> None:
+        """After SIGTSTP and SIGCONT the shell has had the terminal: all of the screen is sent again."""
+        self.forget_screen()
+        self.debugger.canvas.refresh()
 
     def _begin(self) -> None:
         self.run_worker(self._read, thread=True, exit_on_error=False, name="load")
@@ -119,13 +129,74 @@ class BptuiApp(DiffMixin, App[None]):
         """Nothing goes on behind."""
         self.debugger.stop()
 
+    def leave(self) -> None:
+        """The debugger is left."""
+        self.exit()
+
+
+class HomeApp(BptuiApp):
+    """Home first, and again after each debugger. `opener` makes a name and a loader of what was chosen or typed."""
+
+    def __init__(
+        self, opener: Callable[[str], tuple[str, Callable[[], Network]]], *, theme: str | None = None,
+        unicode: bool = True, no_color: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__("", self._open, theme=theme, unicode=unicode, no_color=no_color)
+        self.home = Home(catalogue(), self._ask, self.colours, unicode)
+        self._opener, self._asked, self._title = opener, "", ""
+        self._unicode = unicode
+
+    def get_default_screen(self) -> Home:  # type: ignore[override]  # the debugger comes later, over it
+        """The screen under the debugger."""
+        return self.home
+
+    def _back(self, _: object) -> None:
+        """After SIGTSTP and SIGCONT the shell has had the terminal: all of the screen is sent again."""
+        self.forget_screen()
+        self.debugger.canvas.refresh()
+
+    def _begin(self) -> None:
+        """After the first frame: what every network needs, so that the chosen one opens at once."""
+        self.run_worker(partial(import_module, "bptui.model.session"), thread=True, exit_on_error=False, name="warm")
+
+    def _ask(self, text: str) -> None:
+        self._asked = text
+        super()._begin()
+
+    def _open(self) -> Network:
+        self._title, load = self._opener(self._asked)
+        return load()
+
+    def _fail(self, error: UserError) -> None:
+        self.home.refuse(error)
+
+    async def _loaded(self, session: Session) -> None:  # type: ignore[override]  # the screen has to be there first
+        self.debugger = Debugger(self._title, self.colours, self._unicode)
+        await self.push_screen(self.debugger)
+        self.home.opened()
+        super()._loaded(session)
+
+    def leave(self) -> None:
+        """Back to the list."""
+        self.session = None
+        self.pop_screen()
+        self.home.retheme(self.colours)
+
 
 def run(
     name: str, load: Callable[[], Network], *, theme: str | None = None, unicode: bool = True, no_color: bool = False,
     start: Sequence[str] = (),
 ) -> int:  # fmt: skip
     """Debug what `load` returns on the screen; returns the exit code (2 after a UserError, told in one line)."""
-    app = BptuiApp(name, load, theme=theme, unicode=unicode, no_color=no_color, start=start)
+    return _on_screen(BptuiApp(name, load, theme=theme, unicode=unicode, no_color=no_color, start=start))
+
+
+def home(opener: Callable[[str], tuple[str, Callable[[], Network]]], *, unicode: bool = True) -> int:
+    """Home on the screen; returns the exit code."""
+    return _on_screen(HomeApp(opener, unicode=unicode))
+
+
+def _on_screen(app: BptuiApp) -> int:
     sys.setswitchinterval(SWITCH)
     app.run(mouse=False)
     if app.error is not None:

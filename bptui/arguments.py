@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,6 +30,8 @@ PARTS: Mapping[str, str] = {
 MAX_SCRIPT, MAX_LINES = 2**20, 10_000
 MAX_STEPS = 10_000_000
 MAX_VALUE = 2**24
+EXAMPLE = ("L = (y - w*x)**2", "x=2 y=2 w=0.5")
+"""A formula and its values, for messages."""
 _NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 
 
@@ -98,6 +101,39 @@ def _screen_options(made: Parser) -> None:
     made.add_argument("-ex", dest="script", action="append", metavar="COMMAND", type=lambda text: ("-ex", text),
                       help="run a command; again for more")  # fmt: skip
     made.add_argument("--batch", action="store_true", help="no screen: run the commands, print, exit")
+
+
+def opened(text: str) -> list[str]:
+    """A line as one would type it at home, as the words of a command line: a file or an example, or a formula with its
+    values, in quotes as in the shell or without: `L = (y - w*x)**2 x=2 y=2 w=0.5 --train w`."""
+    text = re.sub(r"^(bptui\s+)?(run|eval)\s+", "", text.strip())
+    if "=" not in text or _is_file(text):
+        return ["run", text]
+    if text[0] in "'\"":
+        try:
+            return ["eval", *shlex.split(text)]
+        except ValueError as problem:
+            raise UserError("formula", str(problem).lower(), f'"{EXAMPLE[0]}" {EXAMPLE[1]}') from None
+    words: list[str] = []
+    while found := re.search(r"\s(--(?:train|lr|values)[\s=]+\S+)$", text):
+        words[:0] = re.split(r"[\s=]+", found[1], maxsplit=1)
+        text = text[: found.start()].rstrip()
+    starts = [match.start(1) for match in re.finditer(r"\s([^\W\d][\w.]*)=(?!=)", text)]
+    for at in reversed(starts):  # values from the end, as long as they are values: what is left is the formula
+        try:
+            json.loads(text[at:].partition("=")[2])
+        except (ValueError, RecursionError):
+            break
+        words.insert(0, text[at:].strip())
+        text = text[:at].rstrip()
+    return ["eval", text, *words]
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def commands(given: Sequence[tuple[str, str]]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
 import traceback
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -96,7 +97,7 @@ def _usage() -> str:
 
 def _as_target(word: str) -> str:
     """`bptui xor` means `bptui run xor`: say so."""
-    from bptui.model.network import examples
+    from bptui.model.examples import examples
 
     known = [name for name, _ in examples()]
     if word in known or word.endswith((".toml", ".json", ".bptui")):
@@ -114,18 +115,35 @@ def _version() -> str:
 
 
 def _home() -> int:
-    print(_usage())
-    print("\nexamples")
-    return _examples(Namespace(ascii=False))
+    """The list of examples on the screen; where there is none, as text."""
+    if not _has_screen():
+        print(f"{_usage()}\n\nexamples")
+        return _examples(Namespace(ascii=False))
+    _fits()
+    from bptui import app
+
+    return app.home(_opened, unicode=_utf8(sys.stderr))
 
 
-def _examples(_: Namespace) -> int:
-    from bptui.model.network import examples
+def _opened(text: str) -> tuple[str, Callable[[], Network]]:
+    """What was chosen or typed at home, as `bptui run` or `bptui eval` would take it."""
+    command, *words = arguments.opened(text)
+    options = arguments.parser(command).parse_intermixed_args(words)
+    if command == "eval":
+        options.formula, *options.rest = options.rest
+    return _network(options, options.rest)
 
-    found = examples()
-    width = max((len(name) for name, _ in found), default=0)
+
+def _examples(options: Namespace) -> int:
+    from bptui.model.examples import examples
+
+    found, write = examples(), _writer(options)
+    width = max(len(name) for name, _ in found)
     for name, about in found:
-        print(f"  {name:<{width}}  {about}")
+        first, *more = textwrap.wrap(about, 76 - width) or [""]
+        write(f"  {name:<{width}}  {first}".rstrip())
+        for rest in more:
+            write(" " * (width + 4) + rest)
     return 0
 
 
@@ -197,13 +215,17 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network]) -> int:
         return plain.run(load(), lines, batch=options.batch, unicode=unicode)
     if options.command == "run" and not _is_there(name):
         load()  # says what is wrong with the name, before a screen is painted for nothing
-    columns, rows = shutil.get_terminal_size()
-    if columns < SMALLEST[0] or rows < SMALLEST[1]:
-        raise UserError("terminal", f"it is {columns}x{rows}", f"at least {SMALLEST[0]}x{SMALLEST[1]}, or --plain")
+    _fits()
     from bptui import app
 
     unicode = not options.ascii and _utf8(sys.stderr)
     return app.run(name, load, theme=options.theme, unicode=unicode, no_color=options.no_color, start=lines)
+
+
+def _fits() -> None:
+    columns, rows = shutil.get_terminal_size()
+    if columns < SMALLEST[0] or rows < SMALLEST[1]:
+        raise UserError("terminal", f"it is {columns}x{rows}", f"at least {SMALLEST[0]}x{SMALLEST[1]}, or --plain")
 
 
 SMALLEST = (24, 6)

@@ -6,7 +6,6 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from bptui.model.data import DATA
 from bptui.model.data import read as read_data
 from bptui.model.datasets import read_text
 from bptui.model.errors import UserError, did_you_mean
+from bptui.model.examples import FOLDER, examples, text_of
 from bptui.model.graph import Graph, Layer, Node
 from bptui.model.initializers import Source, drawn, fans
 from bptui.model.keys import Key, Table, any_value, kind_of, names, one_of, text
@@ -29,12 +29,6 @@ from bptui.model.program import Program
 MAX_FILE = 8 * 2**20
 """Bytes of a network file."""
 MAX_LAYERS = 1_000
-
-ORDER = (
-    "darts", "chain", "boxes", "lesson-2-2-1", "mazur", "xor", "xor-stuck", "cs231n-neuron", "two-paths",
-    "deep-sigmoid", "deep-relu", "classifier",
-)  # fmt: skip
-"""The examples in the order in which one would meet them; others follow by name."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +56,7 @@ def load(target: str) -> Network:
     """The network of an example's name or of a .toml or .json file; a UserError for everything else."""
     names = [name for name, _ in examples()]
     if target in names:
-        return from_mapping(tomllib.loads(_example(target)), target, Path(str(resources.files("bptui") / "networks")))
+        return from_mapping(tomllib.loads(text_of(target)), target, FOLDER)
     path = Path(target)
     try:
         there = path.exists()
@@ -95,18 +89,6 @@ def parse(content: str, where: str, as_json: bool) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise UserError(where, f"found {kind_of(found)}", "expected a table of keys")
     return found
-
-
-def examples() -> list[tuple[str, str]]:
-    """(name, one line) of every example."""
-    folder = resources.files("bptui") / "networks"
-    found = {Path(item.name).stem for item in folder.iterdir() if item.name.endswith(".toml")}
-    listed = [name for name in ORDER if name in found] + sorted(found - set(ORDER))
-    return [(name, str(tomllib.loads(_example(name)).get("about", "")).split("\n")[0]) for name in listed]
-
-
-def _example(name: str) -> str:
-    return (resources.files("bptui") / "networks" / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def from_formula(

@@ -51,8 +51,10 @@ class Own:
         self.leave()
 
     def leave(self) -> None:
+        """Home, or out of the program where the debugger was all there was."""
         self.stop()
-        self.app.exit()
+        app: Any = self.app
+        app.leave()
 
     def _do_command(self, _: str) -> None:
         self.open(":", "")

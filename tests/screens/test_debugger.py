@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bptui.model.network import examples, from_mapping
+from bptui.model.examples import examples
+from bptui.model.network import from_mapping
 from tests.screens.rig import debug
 
 BAD = ("panel failed", "a defect of bptui", "Traceback")

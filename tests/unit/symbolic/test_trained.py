@@ -3,7 +3,8 @@
 import pytest
 
 from bptui.model.history import History
-from bptui.model.network import examples, load
+from bptui.model.examples import examples
+from bptui.model.network import load
 from bptui.symbolic.check import check_step
 
 

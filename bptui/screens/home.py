@@ -1,0 +1,309 @@
+"""Home: what there is to step through, and a line for a file or a formula of one's own.
+
+As the debugger: one canvas, a pure function from what is known to rows, keys from one table. Needs no NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from bptui.model.commands import shown
+from bptui.model.errors import UserError
+from bptui.model.examples import Example
+from bptui.model.spans import Line, Span, line
+from bptui.screens import layout
+from bptui.screens.canvas import Canvas
+from bptui.screens.command_line import CommandLine
+from bptui.screens.keys import ARROWS, name_of
+from bptui.screens.look import Look, crop, fit, length, to_ascii, under
+from bptui.screens.panels import footer
+from bptui.screens.panels.text import wrap
+from bptui.screens.theme import Theme
+
+ABOUT = "step a neural network through training, forward and back in time"
+FORMULA = "L = (y - w*x)**2 x=2 y=2 w=0.5"
+KEYS: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
+    ("open", ("enter", "space"), "debug", "Debug the chosen example"),
+    ("move", ("up", "down"), "choose", "Choose; so do j k, page up and down, home and end, and a first letter"),
+    ("line", ("o", "colon"), "open yours", "A network file, or a formula and its values; an error gives the line back"),
+    ("filter", ("slash",), "filter", "Show only the examples with a word; escape shows all again"),
+    ("help", ("question_mark", "f1"), "help", "These keys"),
+    ("leave", ("q", "ctrl+q"), "quit", "Leave bptui; in the debugger q comes back here"),
+)
+"""What a key does: its word, Textual's names of the keys, the word in the footer, a line of help."""
+NAME = 15
+"""Columns of an example's name."""
+
+
+@dataclass
+class State:
+    """What home knows.
+
+    chosen   the place of the cursor among `rows`;  wanted  the word that rows are filtered by
+    message  an answer in the place of the footer until the next key;  bottom  the line that is typed in
+    help     the keys are shown
+    """
+
+    examples: tuple[Example, ...] = ()
+    look: Look = field(default_factory=Look)
+    chosen: int = 0
+    wanted: str = ""
+    message: Line = ()
+    bottom: Line = ()
+    help: bool = False
+
+    @property
+    def rows(self) -> tuple[Example, ...]:
+        """The examples that are listed."""
+        words = self.wanted.casefold().split()
+        return tuple(e for e in self.examples if all(word in f"{e.name} {e.about}".casefold() for word in words))
+
+    @property
+    def example(self) -> Example | None:
+        """The chosen one."""
+        rows = self.rows
+        return rows[min(self.chosen, len(rows) - 1)] if rows else None
+
+    def move(self, by: int) -> None:
+        """Choose another, and stop at the ends."""
+        self.chosen = max(0, min(self.chosen + by, len(self.rows) - 1))
+
+    def jump(self, letter: str) -> None:
+        """To the next example whose name begins with the letter."""
+        rows = self.rows
+        for k in range(1, len(rows) + 1):
+            at = (self.chosen + k) % len(rows)
+            if rows[at].name.startswith(letter.lower()):
+                self.chosen = at
+                return
+
+
+def lines(state: State, width: int, height: int) -> list[Line]:
+    """All rows of the screen."""
+    if width < layout.SMALLEST[0] or height < layout.SMALLEST[1]:
+        text = f"bptui needs {layout.SMALLEST[0]}x{layout.SMALLEST[1]}, this is {width}x{height}: q quits"
+        parts = [text[i : i + width] for i in range(0, len(text), max(1, width))]
+        return [fit((Span(part),), width) for part in parts][:height]
+    below = _details(state, width) if height >= 10 else []
+    below = below[: max(0, height - 3 - min(len(state.examples), height // 2))]
+    room = height - 3 - len(below)
+    out = [_head(width), _rule("Examples", _counted(state, room), width)]
+    out += _help(width, room) if state.help else _list(state, width, room)
+    out += [()] * (2 + room - len(out))
+    out += [*below, _last(state, width)]
+    out = [fit(crop(row, 0, width), width) for row in out[:height]]
+    return out if state.look.unicode else [to_ascii(row) for row in out]
+
+
+def _head(width: int) -> Line:
+    name = Span(" bptui", "text bold")
+    for about in (ABOUT, "step a neural network through training", "debug a training step", ""):
+        if len(about) + 9 <= width:
+            return under(fit((name, Span(f"  {about}", "dim")), width), "on-band")
+    return under(fit((name,), width), "on-band")
+
+
+def _rule(name: str, right: str, width: int, *, focused: bool = True) -> Line:
+    glyph, style = ("━", "text") if focused else ("─", "rule")
+    head = (Span(f"{glyph} ", style), Span(f"{name} ", "text bold" if focused else "dim"))
+    tail = (Span(f" {right} ", "dim"), Span(glyph, style)) if right else ()
+    return (*head, Span(glyph * max(0, width - length(head) - length(tail)), style), *tail)
+
+
+def _counted(state: State, room: int) -> str:
+    rows = len(state.rows)
+    if state.wanted:
+        return f"{rows} of {len(state.examples)} with '{state.wanted[:20]}'"
+    return f"{_top(state, room) + 1}-{_top(state, room) + room} of {rows}" if rows > room else ""
+
+
+def _top(state: State, room: int) -> int:
+    """The first row that is shown: the chosen one is always seen, with one after it where there is one."""
+    return max(0, min(state.chosen - room + 2, len(state.rows) - room))
+
+
+def _list(state: State, width: int, room: int) -> list[Line]:
+    rows = state.rows
+    if not rows:
+        return [line(("  nothing matches; escape shows all", "dim"))]
+    top, out = _top(state, room), []
+    for at, example in enumerate(rows[top : top + room], top):
+        here = at == state.chosen
+        name = f" {example.name:<{NAME - 1}}"
+        about, most = example.about, max(0, width - NAME - 3)
+        if len(about) > most:
+            about = about[: max(0, most - 1)].rsplit(" ", 1)[0].rstrip(" ,;:") + " …" if most > 12 else ""
+        row = fit((Span(" ▶" if here else "  ", "chip-forward" if here else "text"),
+                   Span(name, "text bold"), Span(f" {about}", "text" if here else "dim")), width)  # fmt: skip
+        out.append(under(row, "on-cursor") if here else row)
+    return out
+
+
+def _details(state: State, width: int) -> list[Line]:
+    """What is said of the chosen example, and how to come to something of one's own."""
+    example = state.example
+    out: list[Line] = []
+    inner = max(1, width - 3)
+    if example is not None:
+        out.append(_rule(example.name, "", width, focused=False))
+        if len(example.about) > width - NAME - 3:
+            out += [(Span("  "), *row) for row in wrap((Span(example.about),), inner)]
+        source = (Span("numbers  ", "dim"), Span(example.source, "text"))
+        out += [(Span("  "), *row) for row in wrap(source, inner, 9)][:2]
+    word = (Span("o", "text bold"), Span(" opens a network file, or a formula as ", "dim"), Span(FORMULA, "text"))
+    if length(word) <= inner:
+        out += [(Span("  "), *word)]
+    return out
+
+
+def _help(width: int, room: int) -> list[Line]:
+    out: list[Line] = []
+    for _, keys, _, text in KEYS:
+        head = f"  {' '.join(_key(key) for key in keys):<14}"
+        rows = wrap((Span(text, "dim"),), max(8, width - len(head) - 2))
+        out += [(Span(head, "text bold"), *rows[0]), *((Span(" " * len(head)), *row) for row in rows[1:])]
+    return out[:room]
+
+
+def _key(name: str) -> str:
+    return shown(name)
+
+
+def _last(state: State, width: int) -> Line:
+    if state.bottom:
+        return state.bottom
+    if state.message:
+        return under(fit((Span(" "), *state.message), width), "on-band")
+    pairs = [("/".join(_key(k) for k in keys) if word == "move" else _key(keys[0]), short)
+             for word, keys, short, _ in KEYS]  # fmt: skip
+    return under(footer.hints(pairs[:-2], width, pairs[-2:]), "on-band")
+
+
+class Home(Screen[None]):
+    """The list on the screen. `open` is called with what to debug: an example's name, or the line that was typed."""
+
+    CSS_PATH = "styles/debugger.tcss"
+    AUTO_FOCUS = "Canvas"
+
+    def __init__(
+        self, examples: Sequence[Example], open_: Callable[[str], None], theme: Theme, unicode: bool = True
+    ) -> None:
+        super().__init__()
+        self.state = State(tuple(examples), Look(unicode=unicode, ansi=theme.ansi))
+        self.canvas = Canvas(self._paint, theme)
+        self.opening = ""
+        self._open, self._refused = open_, ""
+        self._typing: CommandLine | None = None
+        self._line, self._search = CommandLine(), CommandLine()
+
+    def compose(self) -> ComposeResult:
+        """One widget, as the debugger."""
+        yield self.canvas
+
+    def _paint(self, width: int, height: int) -> list[Line]:
+        self.state.bottom = self._typing.line(width) if self._typing is not None else ()
+        return lines(self.state, width, height)
+
+    def retheme(self, theme: Theme) -> None:
+        """The colours that were chosen in the debugger."""
+        self.state.look = self.state.look._replace(ansi=theme.ansi)
+        self.canvas.retheme(theme)
+
+    def say(self, *spans: Span) -> None:
+        """One line in the place of the footer."""
+        self.state.message = spans
+        self.canvas.repaint()
+
+    def opened(self) -> None:
+        """It lies over this screen now."""
+        self.opening, self._refused, self.state.message = "", "", ()
+
+    def refuse(self, error: UserError) -> None:
+        """Why it cannot be debugged; what was asked for stands in the line when it is opened again."""
+        self.opening, self._refused = "", self.opening
+        self.say(Span(str(error), "fail"))
+
+    def on_key(self, event: events.Key) -> None:
+        """Every key; while something is being opened, only those that leave."""
+        event.stop()
+        event.prevent_default()
+        key = name_of(event.key, event.character)
+        if self._typing is not None:
+            self._type(key, event.character)
+        elif key in _KEY and _KEY[key] == "leave":
+            self.app.exit()
+        elif not self.opening:
+            self.state.message = ()
+            self.press(key, event.character)
+        self.canvas.repaint()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Pasted text belongs to the line; without one it opens it."""
+        event.stop()
+        if self._typing is None:
+            self._begin(self._line, ":")
+        assert self._typing is not None
+        self._typing.insert(event.text)
+        self.canvas.repaint()
+
+    def press(self, key: str, character: str | None) -> None:
+        """A key, by the table."""
+        state, word = self.state, _KEY.get(key, "")
+        if state.help:
+            state.help = False
+            return
+        if word == "open" and state.example is not None:
+            self.open(state.example.name)
+        elif word == "line":
+            self._begin(self._line, ":", self._refused)
+        elif word == "filter":
+            self._begin(self._search, "/")
+        elif word == "help":
+            state.help = True
+        elif key in ARROWS and ARROWS[key][0]:
+            state.move(ARROWS[key][0])
+        elif key in ("home", "end"):
+            state.move(ARROWS[key][1])
+        elif key == "escape":
+            state.wanted, state.chosen = "", 0
+        elif key == "ctrl+c":
+            self.say(Span("q quits"))
+        elif character and character.isalpha():
+            state.jump(character)
+
+    def _begin(self, typing: CommandLine, prefix: str, text: str = "") -> None:
+        self._typing = typing
+        typing.open(prefix, text)
+
+    def _type(self, key: str, character: str | None) -> None:
+        typing = self._typing
+        assert typing is not None
+        end = ""
+        if character and len(character) == 1 and character.isprintable():
+            typing.insert(character)
+        else:
+            end = typing.key(key, self._complete)
+        if typing is self._search:
+            self.state.wanted = "" if end == "close" else typing.text.strip()
+            self.state.chosen = 0
+        if end:
+            self._typing = None
+            if end == "done" and typing is self._line and typing.text.strip():
+                self.open(typing.text.strip())
+
+    def _complete(self, text: str) -> list[str]:
+        return [example.name for example in self.state.examples if example.name.startswith(text)]
+
+    def open(self, text: str) -> None:
+        """Ask for something to debug."""
+        self.opening = text
+        self.say(Span("opening ", "dim"), Span(text[:200], "text bold"))
+        self._open(text)
+
+
+_KEY = {key: word for word, keys, _, _ in KEYS for key in keys}
