@@ -49,6 +49,8 @@ class Compiler(Workspace):
         self.sizes = {symbol: sp.Integer(size) for symbol, size in sizes.items()}
         self.memo: dict[Any, tuple[Value, tuple[Expr, ...]]] = {}
         self.counts: dict[Expr, int] = {}
+        self.places: dict[Any, Array] = {}
+        """Winning terms of `max` and `min`, by what they are of."""
         self.symbols: list[Expr] = []
         """The axes of what was filled."""
         self.keep = True

@@ -6,6 +6,7 @@ over blocks. A delta that says `where it came from` (`[labels[i] = q]`) becomes 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import sympy as sp
 
 from bptui.model.errors import UserError
-from bptui.model.ops.base import Array
+from bptui.model.ops.base import Array, Shape
 from bptui.symbolic.contract import contract
 from bptui.symbolic.definition import Choice
 from bptui.symbolic.gather import Places
@@ -227,30 +228,38 @@ def guarded_product(c: Compiler, e: Expr, into: Value | None) -> Value | None:
 def winners(c: Compiler, choice: Choice) -> Array:
     """The place of the first largest (smallest) term, for each element of the indices that the Compiler's frame has."""
     outer = dict(c.frame)
-    shape = c.shape(outer)
-    term, test = c.settled(choice.term), rename(choice.condition, c.sizes)
     limits = [(k, rename(low, c.sizes), rename(high, c.sizes)) for k, low, high in choice.limits]
     dependent = _enter(c, limits)
     if dependent is None:
         raise UserError(c.where, f"{choice.kind} of nothing", "at least one term")
-    worst = sp.oo if choice.kind == "min" else -sp.oo
-    test = sp.And(test, dependent)
     bounds = [c.frame[k] for k, _, _ in limits]
-    c.frame = {**outer, **{k: span for (k, _, _), span in zip(limits, bounds, strict=True)}}
-    found = c.pieces([(term, test), (worst, sp.true)], None) if test != sp.true else c.of(term)
-    everything = tuple(c.frame)
-    full = c.take(c.shape(everything), c.emit.dtype)
-    c.emit(np.copyto, full, c.operand(found, everything, full.dtype))
-    flat = c.emit.temp(shape, np.intp)
-    best = np.argmax if choice.kind == "max" else np.argmin
-    c.emit(best, full.reshape(*shape, -1), -1, flat)
-    c.release(found, Value(full, owned=True))
-    counts = [n for _, n in bounds]
-    if len(counts) > 1:
-        behind = int(np.prod(counts[choice.position + 1 :], dtype=np.int64))
-        c.emit(np.floor_divide, flat, behind, flat)
-        c.emit(np.remainder, flat, counts[choice.position], flat)
-    if bounds[choice.position][0]:
-        c.emit(np.add, flat, bounds[choice.position][0], flat)
+    key = (choice.kind, choice.term, choice.limits, choice.condition)
+    if key not in c.places:
+        c.frame = {**outer, **{k: span for (k, _, _), span in zip(limits, bounds, strict=True)}}
+        c.places[key] = _best(c, choice, sp.And(rename(choice.condition, c.sizes), dependent), c.shape(outer))
+    flat, place = c.places[key], choice.position
+    first, count = bounds[place]
     c.frame = outer
+    if len(bounds) == 1 and not first:
+        return flat
+    found = c.emit.temp(flat.shape, flat.dtype)
+    c.emit(np.floor_divide, flat, math.prod(n for _, n in bounds[place + 1 :]), found)
+    c.emit(np.remainder, found, count, found)
+    c.emit(np.add, found, first, found)
+    return found
+
+
+def _best(c: Compiler, choice: Choice, test: Expr, shape: Shape) -> Array:
+    """The number of the winning term, all limits counted as one."""
+    worst = sp.oo if choice.kind == "min" else -sp.oo
+    term, everything = c.settled(choice.term), tuple(c.frame)
+    found = c.of(term) if test == sp.true else c.pieces([(term, test), (worst, sp.true)], None)
+    if found.fixed or found.axes != everything or not found.array.flags.c_contiguous:
+        whole = c.take(c.shape(everything), c.emit.dtype)
+        c.emit(np.copyto, whole, c.operand(found, everything, whole.dtype))
+        c.release(found)
+        found = Value(whole, everything, owned=True)
+    flat = c.emit.temp(shape, np.intp)
+    c.emit(np.argmax if choice.kind == "max" else np.argmin, found.array.reshape(*shape, -1), -1, flat)
+    c.release(found)
     return flat

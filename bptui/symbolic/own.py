@@ -55,7 +55,14 @@ def make(
         bounds=own.bounds if scan.whole else None,
     )  # fmt: skip
     own.op = op
-    own.differentiable({key: attribute.default for key, attribute in attributes.items()})
+    try:
+        own.differentiable({key: attribute.default for key, attribute in attributes.items()})
+    except UserError as problem:
+        if problem.where.startswith(where):
+            raise
+        # `define` knows the whole text, not the column: it is that of the size which it names
+        at = next((place for size, place in scan.sizes.items() if f"size {size} " in problem.what), (1, 1))
+        raise UserError(f"{where}, line {at[0]}, column {at[1]}", problem.what, problem.right) from None
     return op
 
 

@@ -26,7 +26,7 @@ class Scan:
     tensors  inputs in the order of the text, with their ranks (0 for bare names);  whole  those that hold whole numbers
     whole_settings  settings that stand in an index or a range;  elementwise  no indices at all
     rank     of the output;  functions  that are called;  kinks  is there a choice, an abs, a max
-    culprit  line and column of what has no derivative, for messages
+    culprit  line and column of what has no derivative, for messages;  sizes  those of sizes, by name
     """
 
     def __init__(self, text: str, module: ast.Module, where: str, settings: Collection[str]) -> None:
@@ -38,6 +38,7 @@ class Scan:
         self.kinks = False
         self.rank = 0
         self.culprit = (1, 1)
+        self.sizes: dict[str, tuple[int, int]] = {}
         self._used: set[str] = set()
         self._helpers: set[str] = set()
         self._first: dict[str, tuple[int, int]] = {}
@@ -119,7 +120,10 @@ class Scan:
 
     def _name(self, node: ast.Name, indices: frozenset[str], in_index: bool) -> None:
         name = node.id
-        if name in indices or name in self._helpers or name == "pi" or SIZE.match(name):
+        if SIZE.match(name):
+            self.sizes.setdefault(name, (node.lineno, node.col_offset + 1))
+            return
+        if name in indices or name in self._helpers or name == "pi":
             return
         if name in self.settings:
             self._used.add(name)
