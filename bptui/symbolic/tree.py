@@ -356,9 +356,9 @@ def _binary(node: ast.BinOp) -> Tree:
             first = left if grouped and isinstance(left, Add) else Add((left,), (False,))
             return Add((*first.terms, right), (*first.minus, minus))
         case ast.Mult():
-            return Mul((*left.factors, right)) if isinstance(left, Mul) else Mul((left, right))
+            return _signed(left, lambda of: Mul((*of.factors, right)) if isinstance(of, Mul) else Mul((of, right)))
         case ast.Div():
-            return Div(left, right)
+            return _signed(left, lambda of: Div(of, right))
         case ast.FloorDiv():
             return Div(left, right, whole=True)
         case ast.Mod():
@@ -366,6 +366,11 @@ def _binary(node: ast.BinOp) -> Tree:
         case ast.Pow():
             return Power(left, right)
     raise Unreadable(f"column {node.col_offset}: an operator that is not part of the notation")
+
+
+def _signed(left: Tree, made: Callable[[Tree], Tree]) -> Tree:
+    """Python reads -a*b as (-a)*b; it is shown as it is written, with the sign in front of all."""
+    return Neg(made(left.of)) if isinstance(left, Neg) else made(left)
 
 
 def _fold(kind: str, generator: ast.GeneratorExp) -> Fold:
