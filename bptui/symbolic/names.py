@@ -79,7 +79,7 @@ def _written(op: Op, node: Node, inputs: list[Span]) -> list[Span]:
             spans += [*([Span(", ")] if n else []), part]
         for name, value in node.attributes.items():
             if name in op.attributes and value != op.attributes[name].default:
-                spans.append(Span(f", {name}={value}"))
+                spans.append(Span(f", {name}={_setting(value)}"))
         return [*spans, Span(")")]
     spans = []
     for text, place, _, _ in Formatter().parse(op.symbol):
@@ -87,5 +87,10 @@ def _written(op: Op, node: Node, inputs: list[Span]) -> list[Span]:
         if place is not None and place.isdigit():
             spans.append(inputs[int(place)])
         elif place:
-            spans.append(Span(str(node.attributes.get(place, place))))
+            spans.append(Span(_setting(node.attributes.get(place, place))))
     return spans
+
+
+def _setting(value: object) -> str:
+    """An attribute as a user would write it: a whole float without its `.0`."""
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
