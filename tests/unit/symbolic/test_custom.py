@@ -232,6 +232,32 @@ def test_any_formula_of_elements_agrees_with_differences(parts, signs):
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
 
 
+AXES = st.lists(st.sampled_from("ijkl"), min_size=1, max_size=3, unique=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(AXES, min_size=1, max_size=3), st.data())
+def test_any_contraction_agrees_with_einsum(operands, data):
+    letters = sorted({letter for axes in operands for letter in axes})
+    out = data.draw(st.lists(st.sampled_from(letters), max_size=2, unique=True))
+    summed = [letter for letter in letters if letter not in out]
+    product = "*".join(f"{name}[{','.join(axes)}]" for name, axes in zip("abc", operands, strict=False))
+    ranges = "".join(f" for {letter} in {letter.upper()}" for letter in summed)
+    target = f"y[{','.join(out)}]" if out else "y"
+    own = make("own", f"{target} = " + (f"sum({product}{ranges})" if summed else product))
+    size = dict(zip("ijkl", (2, 3, 4, 5), strict=True))
+    inputs = [numbers(*(size[letter] for letter in axes)) for axes in operands]
+    upstream = numbers(*(size[letter] for letter in out))
+    value, found = step(own, inputs, upstream=upstream)
+    words = ["".join(axes) for axes in operands]
+    np.testing.assert_allclose(value, np.einsum(f"{','.join(words)}->{''.join(out)}", *inputs), rtol=1e-12, atol=1e-12)
+    for at, got in enumerate(found):
+        others = [(word, array) for n, (word, array) in enumerate(zip(words, inputs, strict=True)) if n != at]
+        given_ = [("".join(out), upstream), *others, *((letter, np.ones(size[letter])) for letter in words[at])]
+        wanted = np.einsum(f"{','.join(w for w, _ in given_)}->{words[at]}", *(a for _, a in given_))
+        np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-12)
+
+
 WRONG = [
     ("y = x +", "line 1, column 8: not a formula"),
     ("y[i] = x[i,k]", "line 1, column 12: the index 'k' is not bound"),
