@@ -32,6 +32,10 @@ def _check(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
     return check_node(recording, node)
 
 
+WARM = 2_000
+"""Operations up to which all derivations are made ahead; of more, those that are looked at."""
+
+
 class Explainer:
     """Cards for a Session. `ready` is called, from another thread, when there is more to show than before."""
 
@@ -41,7 +45,8 @@ class Explainer:
         self._counted: dict[int, list[int]] = {}
         self._small = len(session.graph.ops) <= SMALL[0] and session.recording.nbytes <= SMALL[1]
         self.service.listen(self._heard)
-        self.service.warm(session.graph)
+        if len(session.graph.ops) <= WARM:
+            self.service.warm(session.graph)
 
     def card(self, unicode: bool) -> Card:
         """The card of what is selected at this Moment, with what is derived and checked of it by now."""

@@ -145,6 +145,17 @@ def test_a_terminal_that_is_too_small_is_told_so(size: tuple[int, int]) -> None:
         assert b"--plain" in bytes(terminal.sent).replace(b"\r\n", b"")
 
 
+def test_coming_back_from_the_shell_draws_everything_again() -> None:
+    """kill -TSTP and fg: what was on the screen is not known any more."""
+    with start() as terminal:
+        os.kill(terminal.pid, signal.SIGTSTP)
+        terminal.quiet(0.5)
+        terminal.screen.reset()
+        os.kill(terminal.pid, signal.SIGCONT)
+        terminal.until("moment 1 of 13")
+        assert "s/S step" in terminal.text()
+
+
 def test_resizing_the_terminal_draws_again() -> None:
     with start() as terminal:
         terminal.resize(120, 36)

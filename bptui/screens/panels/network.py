@@ -118,7 +118,8 @@ def _index(graph: Graph, room: int, roomy: bool, folded: bool) -> Index:
     if found is None:
         if len(cache) > 8:
             cache.clear()
-        for most, gaps in ((MOST_ROWS, roomy), (3, roomy), (2, roomy), (1, roomy), (1, False)):
+        ways = ((MOST_ROWS, roomy), (3, roomy), (2, roomy), (1, roomy), (1, False))
+        for most, gaps in ways if len(graph.nodes) <= 2 * room else ways[-1:]:
             found = _build(graph, most, gaps, folded)
             if found.total <= room:
                 break
@@ -292,14 +293,14 @@ def _heading(session: Any, scope: str, columns: Columns, width: int, folded: boo
     """`layer1  dense 8, relu`; in the folded view with the sizes of what leaves it and of that gradient."""
     summary = next((layer.summary for layer in session.graph.layers if layer.name == scope), "")
     here = session.here.scope == scope
-    gutter = " " if not (folded and here) else ""
     if not folded:
         return (Span(f" {scope}", "text bold"), Span(f"  {summary}", "dim"))
     last = [node for node in session.graph.nodes if node.scope == scope and node.op is not None][-1]
     chip = _gutter(session, session.here if here else last, columns, here)
     value, gradient = session.state.value(last), session.state.gradient(last)
-    left: Line = (*chip, Span(scope, "text bold"), Span(f"  {summary}", "dim"), Span(gutter))
-    left = fit((*fit(left, columns.value + CELL - 1), Span(" "), *_rms(value, "value")), columns.gradient)
+    room = columns.value + CELL - columns.gutter - 1
+    left: Line = (*chip, Span(scope, "text bold"), Span(shorten(f"  {summary}", room - len(scope)), "dim"))
+    left = fit((*fit(left, columns.value + CELL), *_rms(value, "value")), columns.gradient)
     row = (*left, *(_rms(gradient.array, "gradient") if session.cursor.phase != "forward" else ()))
     return under(fit(row, width), "on-cursor") if here else row
 

@@ -151,15 +151,19 @@ def _window(
     shown = nodes[first : first + room]
     columns = tuple(left + spacing * i for i in range(len(shown)))
     turn = columns[-1] + max(2, _bend(spacing)) if columns else left
-    labels, free, current = [], 0, nodes[here].scope or nodes[here].name
-    place = 0
+    current, place = nodes[here].scope or nodes[here].name, 0
+    wanted: list[tuple[int, str, bool]] = []
     for scope, group in groupby(shown, key=lambda n: n.scope or n.name):
-        size = len(tuple(group))
-        column = columns[place]
-        if column >= free and column + len(scope) < turn + 4:
-            labels.append((column, scope, scope == current))
-            free = column + len(scope) + 1
-        place += size
+        wanted.append((columns[place], scope, scope == current))
+        place += len(tuple(group))
+    kept: list[tuple[int, str, bool]] = []
+    for label in sorted(
+        wanted, key=lambda label: not label[2]
+    ):  # the current one first, the others where there is room
+        start, end = label[0], label[0] + len(label[1])
+        if end < turn + 4 and all(end < other or start > other + len(name) for other, name, _ in kept):
+            kept.append(label)
+    labels = sorted(kept)
     update = turn + (SEED if seed else UPDATE)
     return Plan(shown, columns, tuple(labels), turn, update, spacing, step, first > 0, first + room < count, False)
 

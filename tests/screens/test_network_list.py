@@ -1,0 +1,124 @@
+"""Network and Timeline as pure functions: drawn by row, the Moment always in sight, at any number of operations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bptui.model.build import Builder
+from bptui.model.commands import COMMANDS
+from bptui.model.network import Network, load
+from bptui.model.optimizers import Optimizer
+from bptui.model.session import Session
+from bptui.model.spans import Line, plain
+from bptui.screens.look import Look, length
+from bptui.screens.own import Own
+from bptui.screens.panels import network, timeline
+
+
+def chain(count: int) -> Network:
+    """A network of `count` operations in layers of ten."""
+    build = Builder()
+    weight = made = build.leaf("w", "param", np.array([0.5, 0.25]))
+    for i in range(count - 1):
+        made = build.use("tanh", made, scope=f"layer{i // 10}", name=f"layer{i // 10}.t{i}")
+    graph = build.finish(build.use("sum", made, name="loss", scope="loss"))
+    assert weight.id == 0
+    return Network("chain", graph, Optimizer(learning_rate=0.1))
+
+
+@pytest.fixture(scope="module")
+def long() -> Session:
+    return Session(chain(3000))
+
+
+def texts(lines: list[Line]) -> list[str]:
+    return [plain(line) for line in lines]
+
+
+@pytest.mark.parametrize("size", [(24, 6), (40, 8), (42, 17), (51, 29), (51, 70)])
+def test_the_moment_is_in_sight_wherever_it_is(long: Session, size: tuple[int, int]) -> None:
+    for place in ("start", "25%", "49%", "60%", "99%", "end"):
+        long.goto(place)
+        rows = network.lines(long, *size, Look())
+        assert len(rows) <= size[1]
+        assert any(span.style.startswith("chip-") for row in rows for span in row), place
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 80, 120, 200])
+def test_the_hairpin_has_its_cursor_at_every_width(long: Session, width: int) -> None:
+    for session in (long, Session(load("lesson-2-2-1")), Session(load("deep-sigmoid"))):
+        for place in ("start", "20%", "50%", "70%", "end"):
+            session.goto(place)
+            rows = timeline.lines(session, width, 3, Look())
+            assert len(rows) == 3
+            assert all(length(row) <= width for row in rows)
+            if width >= 60:
+                assert sum(c in "▶◀◆" for row in texts(rows) for c in row) == 1
+            assert length(timeline.strip(session, width, Look())) == width
+
+
+def test_only_the_rows_in_sight_are_made(long: Session) -> None:
+    """What is asked of the state does not grow with the number of operations."""
+    asked: list[int] = []
+    state = long.state
+    original = type(state).value
+
+    class Counting:
+        def __getattr__(self, name: str) -> object:
+            return getattr(state, name)
+
+        def value(self, node: object) -> object:
+            asked.append(1)
+            return original(state, node)  # type: ignore[arg-type]
+
+    long._state = Counting()  # type: ignore[assignment]
+    try:
+        network.lines(long, 42, 17, Look())
+    finally:
+        long._state = None
+    assert 0 < len(asked) <= 20
+
+
+def test_forward_nothing_of_the_gradient_is_shown() -> None:
+    session = Session(load("lesson-2-2-1"))
+    rows = texts(network.lines(session, 51, 29, Look()))
+    assert all(row[34:].strip() in ("", "∂L/∂value") for row in rows)
+    assert next(row for row in rows if " a " in row[:6])[17:].strip() == "·  not yet"
+    session.goto("backward")
+    rows = texts(network.lines(session, 51, 29, Look()))
+    assert "1.0000" in next(row for row in rows if "loss" in row and "L" in row[:5])
+    assert "·       ·" in next(row for row in rows if "weight" in row)
+
+
+def test_what_was_written_now_is_bold() -> None:
+    session = Session(load("lesson-2-2-1"))
+    session.goto("backward layer1.a")
+    rows = network.lines(session, 51, 29, Look())
+    bold = [plain(row) for row in rows if any(s.style == "gradient bold" for s in row)]
+    assert [row.split()[0] for row in bold] == ["z"]
+
+
+def test_a_breakpoint_is_marked() -> None:
+    session = Session(load("lesson-2-2-1"))
+    from bptui.model import commands
+
+    commands.run(session, "break layer2.z")
+    assert any("■" in text and " z " in text for text in texts(network.lines(session, 51, 29, Look())))
+
+
+def test_a_large_tensor_is_blocks_of_its_largest_numbers() -> None:
+    table = np.zeros((100, 64))
+    table[55, 40], table[7, 3] = -3.0, 2.0
+    small = network.blocks(table, 4, 8)
+    assert small.shape == (4, 8)
+    assert small[2, 5] == -3.0
+    assert small[0, 0] == 2.0
+    assert np.isnan(network.blocks(np.where(table < 0, np.nan, table), 4, 8)[2, 5])
+    assert network.blocks(table[:4, :8], 4, 8) is not None
+
+
+def test_every_command_that_is_the_screens_has_a_method() -> None:
+    for command in COMMANDS:
+        if command.where == "screen":
+            assert callable(getattr(Own, "_do_" + command.word.replace("-", "_")))
