@@ -9,11 +9,12 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from operator import is_
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,6 +24,19 @@ from bptui.model.optimizers import Optimizer
 from bptui.model.program import Program
 
 Step = Callable[[], float]
+Peer = tuple[str, str, Callable[[Any], Step]]
+"""A name, the module that it needs, and what makes its step of a task."""
+
+
+class Timed(Protocol):
+    """What peers are compared on: losses must agree as its dtype allows, `block` steps are timed at once."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def block(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -235,7 +249,7 @@ def jax_jit(task: Task) -> Step:
     return step
 
 
-PEERS: tuple[tuple[str, str, Callable[[Task], Step]], ...] = (
+PEERS: tuple[Peer, ...] = (
     ("plain NumPy, written by hand", "numpy", plain),
     ("bptui, every step recorded", "numpy", recording),
     ("bptui, fast-forward", "numpy", forwarding),
@@ -246,10 +260,10 @@ PEERS: tuple[tuple[str, str, Callable[[Task], Step]], ...] = (
 
 
 # ----------------------------------------------------------------------------------------------------- measuring
-def compare(task: Task, rounds: int) -> Iterator[tuple[str, str]]:
-    """One row per peer: time per step and ratio to plain NumPy."""
+def compare(task: Timed, peers: Sequence[Peer], rounds: int) -> Iterator[tuple[str, str]]:
+    """One row per peer: time per step and ratio to the first, which is plain NumPy."""
     steps: dict[str, Step] = {}
-    for name, module, make in PEERS:
+    for name, module, make in peers:
         if find_spec(module) is None:
             yield name, f"skipped: {module} is not installed"
         else:
@@ -329,7 +343,7 @@ def seeking(steps: int, looks: int) -> Iterator[tuple[str, str]]:
 def table(quick: bool) -> Iterator[tuple[str, str]]:
     """The rows of the page, as they are measured."""
     random.seed(0)
-    yield from compare(XOR, 20 if quick else 100)
-    yield from compare(DIGITS, 20 if quick else 100)
+    yield from compare(XOR, PEERS, 20 if quick else 100)
+    yield from compare(DIGITS, PEERS, 20 if quick else 100)
     yield from overhead(50 if quick else 200)
     yield from seeking(10_000 if quick else 100_000, 200)
