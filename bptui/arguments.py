@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from bptui.model.errors import UserError, did_you_mean
 
 PARTS: Mapping[str, str] = {
-    "run": "debug an example, a network file or a recording",
+    "run": "debug an example or a network file",
     "eval": 'debug a formula:  bptui eval "L = (y - w*x)**2" x=2 y=2 w=0.5',
     "trace": "print every value and gradient of a training step",
     "check": "check every derivative; exit 1 where one fails",

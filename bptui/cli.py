@@ -82,7 +82,6 @@ def _main(argv: list[str]) -> int:
         right = did_you_mean(command, (*PARTS, *LATER), f"{', '.join(PARTS)}; bptui --help")
         raise UserError(command[:60], "is not a command", _as_target(command) or right)
     options = arguments.parser(command).parse_intermixed_args(rest)
-    options.command = command
     return HANDLERS[command](options)
 
 
@@ -189,7 +188,10 @@ def _is_there(target: str) -> bool:
 
 
 def _run(options: Namespace) -> int:
-    return _debug(options, *_network(options, options.rest))
+    name, load = _network(options, options.rest)
+    if not _is_there(name):
+        load()  # says what is wrong with the name, before a screen is painted for nothing
+    return _debug(options, name, load)
 
 
 def _eval(options: Namespace) -> int:
@@ -213,8 +215,6 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network]) -> int:
 
         unicode = not options.ascii and _utf8(sys.stdout)
         return plain.run(load(), lines, batch=options.batch, unicode=unicode)
-    if options.command == "run" and not _is_there(name):
-        load()  # says what is wrong with the name, before a screen is painted for nothing
     _fits()
     from bptui import app
 
