@@ -114,6 +114,11 @@ def _einsum(c: Compiler, a: Value, b: Value, axes: tuple[Expr, ...], into: Value
     number = {s: n for n, s in enumerate(c.frame)}
     wanted = into is not None and into.axes == axes
     out = into.array if into is not None and wanted else c.take(c.shape(axes), c.emit.dtype)
+    flat = a.axes == b.axes and not axes and a.array.flags.c_contiguous and b.array.flags.c_contiguous
+    if flat and a.array.dtype == b.array.dtype == out.dtype:
+        c.emit(a.array.reshape(-1).dot, b.array.reshape(-1), out)
+        c.release(a, b)
+        return Value(out, owned=not wanted)
     operands: list[Any] = [a.array, [number[s] for s in a.axes], b.array, [number[s] for s in b.axes]]
     c.emit(np.einsum, *operands, [number[s] for s in axes], out=out)
     c.release(a, b)

@@ -114,7 +114,17 @@ def total(c: Compiler, function: Expr, symbols: Sequence[Expr], into: Value | No
     long = [s for s in symbols if largest.has(s) and c.frame[s][1] > 1]
     if size > BLOCK and long:
         return _blocks(c, sp.Mul(*factors, evaluate=False), factors, symbols, long, size)
-    return contract(c, [c.of(f) for f in factors], symbols, into)
+    values: list[Value] = []
+    squared: list[Value] = []
+    for f in factors:
+        square = isinstance(f, sp.Pow) and f.exp == 2 and any(f.has(s) for s in symbols)
+        value = c.of(f.base if square else f)
+        # a sum of squares is a product of an array with itself; neither may write over the other
+        values += [Value(value.array, value.axes, value.fixed)] * 2 if square else [value]
+        squared += [value] if square else []
+    result = contract(c, values, symbols, into)
+    c.release(*squared)
+    return result
 
 
 def _expands(c: Compiler, function: Expr) -> bool:
