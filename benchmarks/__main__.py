@@ -1,4 +1,4 @@
-"""`python -m benchmarks [engine] [modern] [own] [terminal] [--quick]`: the numbers of bptui, as ratios measured side by side.
+"""`python -m benchmarks [engine] [modern] [own] [terminal] [--quick]`: the numbers of bptui, as ratios side by side.
 
 Peers that are not installed are skipped with a word. Run it on a quiet machine; quote the ratios, not the times.
 """
