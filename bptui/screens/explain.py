@@ -7,11 +7,13 @@ already is shown at once, the rest when it is ready.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bptui.symbolic.budget import Budget
 from bptui.symbolic.card import card, subject
-from bptui.symbolic.service import LATER, SOON, Service
+from bptui.symbolic.service import LATER, SOON, Place, Service
 from bptui.symbolic.types import CheckRow, Failure
 
 if TYPE_CHECKING:
@@ -36,6 +38,11 @@ WARM = 2_000
 """Operations up to which all derivations are made ahead; of more, those that are looked at."""
 
 
+def _others(note: str) -> list[str]:
+    """What a row says besides the ulps of the largest element, for which those of the selected one stand."""
+    return [part for part in note.split("; ") if part and not part.endswith("from 50 digits")]
+
+
 class Explainer:
     """Cards for a Session. `ready` is called, from another thread, when there is more to show than before."""
 
@@ -54,7 +61,7 @@ class Explainer:
         node, element, wrt = subject(session, self.service)
         return card(
             session.state, node, element, wrt, self.service, raw=session.view.raw, unicode=unicode,
-            checks=self._checks(node, wrt),
+            checks=self._precise(self._checks(node, wrt), Place(session.cursor.step, node.id, wrt, element)),
         )  # fmt: skip
 
     def _checks(self, node: Node, wrt: int | None) -> tuple[CheckRow, ...]:
@@ -65,12 +72,26 @@ class Explainer:
         shown = ("",) if wrt is None else ("", node.op.input_names[wrt])
         return tuple(row for row in rows if row.input in shown)
 
+    def _precise(self, rows: tuple[CheckRow, ...], place: Place) -> tuple[CheckRow, ...]:
+        """The rows, with the error of the number that is shown, in ulps, and the digits that it has lost."""
+        found = self.service.peek_budget(place)
+        if not isinstance(found, Budget):
+            return rows
+        kind = "forward" if place.position is None else "symbolic"
+        said = [found.rounding, found.loss] if found.loss else [found.rounding]
+        return tuple(
+            replace(row, note="; ".join(said + _others(row.note))) if row.row == kind and row.verdict == "ok" else row
+            for row in rows
+        )
+
     def check(self) -> None:
         """Have the node of this Moment checked with the numbers of this training step; of a small network every node,
         and at the end of a step those of the next, so that they are there when one comes to them."""
         session = self.session
-        node, _, _ = subject(session)
+        node, element, wrt = subject(session, self.service)
         self._request(session.recording, [node], SOON)
+        if node.op is not None and session.cursor.phase != "update":
+            self.service.request_budget(session.recording, Place(session.cursor.step, node.id, wrt, element))
         if self._small:
             self._request(session.recording, session.graph.ops, LATER)
             if session.cursor.phase == "update" and session.walk.last is None:

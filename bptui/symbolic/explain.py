@@ -17,7 +17,8 @@ from bptui.model.spans import Line, plain
 from bptui.model.state import State
 from bptui.model.timeline import Moment
 from bptui.model.values import Recording
-from bptui.symbolic import latex
+from bptui.symbolic import latex, precision
+from bptui.symbolic.budget import Budget
 from bptui.symbolic.card import card
 from bptui.symbolic.check import check_node, check_update
 from bptui.symbolic.leaf import gathered
@@ -31,12 +32,14 @@ _LABEL = 12
 
 @dataclass(frozen=True)
 class Section:
-    """One card with its heading and its checks; `sums`: what all contributions together come to."""
+    """One card with its heading and its checks; `sums`: what all contributions together come to; `budget`: the digits
+    that its number has lost, where that can be measured."""
 
     heading: str
     card: Card | None
     checks: tuple[CheckRow, ...] = ()
     sums: tuple[tuple[Line, Line], ...] = ()
+    budget: Budget | None = None
 
 
 def explain(network: Network, place: str, form: Format = "text", unicode: bool = True) -> str:
@@ -62,10 +65,12 @@ def sections(
     for consumer, position in consumers:
         service.rule(graph, graph.nodes[consumer], position)
     service.wait()
+    against = precision.reference(recording)
     if node.op is not None:
         state = State(recording, Moment(recording.step, "forward", timeline.forward.index(node)))
         rows = tuple(row for row in check_node(recording, node, wrt=-1))
-        yield Section("value", card(state, node, element, unicode=unicode), rows)
+        lost = precision.of_value(recording, node, element, against)
+        yield Section("value", card(state, node, element, unicode=unicode), rows, budget=lost)
     else:
         state = State(recording, timeline.at(recording.step, 0))
         yield Section("value", card(state, node, element, unicode=unicode))
@@ -75,11 +80,13 @@ def sections(
     for consumer, position in consumers:
         reader = graph.nodes[consumer]
         rows = check_node(recording, reader, position, element)[1:]
-        yield Section(
-            f"gradient, by {reader.name}", card(ends, reader, element, position, service, unicode=unicode), rows
-        )
+        rule = service.rule(graph, reader, position)
+        lost = precision.of_contribution(recording, reader, position, element, rule, against)
+        made = card(ends, reader, element, position, service, unicode=unicode)
+        yield Section(f"gradient, by {reader.name}", made, rows, budget=lost)
     if len(consumers) > 1:
-        yield Section("gradient, together", None, (), tuple(gathered(ends, node, element, unicode)))
+        lost = precision.of_sum(recording, node, element, against)
+        yield Section("gradient, together", None, (), tuple(gathered(ends, node, element, unicode)), lost)
     if node.role == "param":
         state = State(recording, Moment(recording.step, "update", timeline.update.index(node)))
         yield Section("update", card(state, node, element, unicode=unicode), check_update(recording, node))
@@ -94,6 +101,8 @@ def _text(heading: str, parts: tuple[Section, ...]) -> str:
             out += [f"  {row}" for row in _card(part.card)]
         out += [_labelled(plain(label), plain(text)) for label, text in part.sums]
         out += [_labelled("check" if n == 0 else "", _check(row)) for n, row in enumerate(part.checks)]
+        if part.budget is not None:
+            out.append(_labelled("precision", plain(part.budget.line())))
     return "\n".join(row.rstrip() for row in out)
 
 
@@ -190,6 +199,8 @@ def _markdown(heading: str, parts: tuple[Section, ...]) -> str:
                 total = f"`{plain(made.table.result)} = {numbers.significant(made.table.total)}`"
                 out += ["", f"{total} {made.table.partial}".rstrip()]
         out += [f"- {plain(label)}: `{plain(text)}`" for label, text in part.sums]
+        if part.budget is not None:
+            out += ["", f"precision: {plain(part.budget.line())}"]
         if part.checks:
             out += [
                 "",
@@ -230,9 +241,14 @@ def _latex(heading: str, parts: tuple[Section, ...]) -> str:
     for part in parts:
         made = part.card
         if made is None or not made.formulas:
+            if part.budget is not None:
+                out.append(rf"\subsection*{{{latex.prose(part.heading)}}}")
+                out.append(f"Precision: {latex.prose(plain(part.budget.line()))}.")
             continue
         out.append(rf"\subsection*{{{latex.prose(part.heading)}: {latex.prose(plain(made.title))}}}")
         out += [r"\begin{align*}", " \\\\\n".join(row for f in made.formulas for row in _aligned(f)), r"\end{align*}"]
+        if part.budget is not None:
+            out.append(f"Precision: {latex.prose(plain(part.budget.line()))}.")
     return "\n".join([*out, r"\end{document}"])
 
 

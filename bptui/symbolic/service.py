@@ -12,12 +12,13 @@ import heapq
 import itertools
 import threading
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, NamedTuple
 
 from bptui.model.errors import UserError
 from bptui.model.graph import Graph, Node
 from bptui.model.ops.base import Op, Signature
 from bptui.model.values import Recording
+from bptui.symbolic.budget import Budget
 from bptui.symbolic.types import CheckRow, Failure, Rule
 
 BUDGET = 2.0
@@ -29,6 +30,16 @@ KEPT = 4096
 SOON, LATER = 0, 1
 
 Listener = Callable[[Hashable], None]
+
+
+class Place(NamedTuple):
+    """A number of a training step: an element of a node's value, or, where `position` says of which of its inputs, of
+    its contribution to that input's gradient."""
+
+    step: int
+    node: int
+    position: int | None
+    element: tuple[int, ...]
 
 
 class Overrun(BaseException):
@@ -51,6 +62,7 @@ class Service:
         self._closed = False
         self._token: object | None = None
         self._missing: Failure | None = None
+        self._measured: tuple[Recording, Any] | None = None
 
     # ---------------------------------------------------------------------------------------------- derivations
     def peek(self, op: Op, signature: Signature, wrt: str) -> Rule | Failure | None:
@@ -109,19 +121,52 @@ class Service:
             stale = [k for k in self._jobs if isinstance(k, tuple) and k[0] == "check" and k[1][:2] != here]
             for key in stale:
                 del self._jobs[key]
-        for node in (*recording.graph.ops, *recording.graph.params):
+        for node in (*recording.graph.ops, *recording.graph.kept):
             self.request_checks((*here, node.id), _checker(recording, node), LATER)
 
     def tally(self, recording: Recording, branch: Hashable = 0) -> tuple[int, int, int]:
         """(rows that agree, rows that FAIL, nodes that are not checked yet) of a training step so far."""
         agree = fail = left = 0
-        for node in (*recording.graph.ops, *recording.graph.params):
+        for node in (*recording.graph.ops, *recording.graph.kept):
             found = self.peek_checks((branch, recording.step, node.id))
             left += found is None
             for row in found if isinstance(found, tuple) else ():
                 agree += row.verdict == "ok"
                 fail += row.verdict == "FAIL"
         return agree, fail, left
+
+    # -------------------------------------------------------------------------------------------------- precision
+    def peek_budget(self, place: Place) -> Budget | Failure | None:
+        """What was asked for by `request_budget`, None while it is not there."""
+        found: Budget | Failure | None = self._done.get(("budget", place))
+        return found
+
+    def request_budget(self, recording: Recording, place: Place) -> None:
+        """Measure what a number has lost of its digits: of a value, or of a contribution to an input's gradient. What
+        was asked for before and is not there is not asked for any more."""
+        key = "budget", place
+        with self._lock:
+            for old in [k for k in self._jobs if isinstance(k, tuple) and k[0] == "budget" and k != key]:
+                del self._jobs[old]
+        self._ask(key, lambda: self._measure(recording, place), self.check_budget, SOON)
+
+    def _measure(self, recording: Recording, place: Place) -> Budget | Failure:
+        """In the worker, which keeps the reference of the recording that it measured last."""
+        from bptui.symbolic import precision
+
+        node, position, element = recording.graph.nodes[place.node], place.position, place.element
+        assert node.op is not None
+        if self._measured is None or self._measured[0] is not recording:
+            self._measured = recording, precision.reference(recording)
+        against = self._measured[1]
+        if position is None:
+            made = precision.of_value(recording, node, element, against)
+        else:
+            shapes = [recording.graph.nodes[i].shape for i in node.inputs]
+            signature, wrt = node.op.signature(shapes, node.attributes), node.op.input_names[position]
+            rule = self.peek(node.op, signature, wrt) or _derive(node.op, signature, wrt)
+            made = precision.of_contribution(recording, node, position, element, rule, against)
+        return made if made is not None else Failure("nothing to measure")
 
     # ---------------------------------------------------------------------------------------------------- common
     def listen(self, listener: Listener) -> None:
@@ -184,8 +229,8 @@ class Service:
                     self._listeners.remove(listener)
 
     def _forget(self) -> None:
-        """Checks belong to numbers, so there is no end to them: the oldest go."""
-        checks = [key for key in self._done if isinstance(key, tuple) and key[0] == "check"]
+        """Checks and budgets belong to numbers, so there is no end to them: the oldest go."""
+        checks = [key for key in self._done if isinstance(key, tuple) and key[0] in ("check", "budget")]
         for key in checks[:-KEPT]:
             del self._done[key]
 
