@@ -86,6 +86,11 @@ class Graph:
         return tuple(node for node in self.nodes if node.role == "param")
 
     @cached_property
+    def kept(self) -> tuple[Node, ...]:
+        """The leaves that a training step changes: parameters, then running states."""
+        return (*self.params, *(node for node in self.nodes if node.role == "state"))
+
+    @cached_property
     def consumers(self) -> tuple[tuple[tuple[int, int], ...], ...]:
         """Per node: the (consumer id, input position) pairs that contribute to its gradient, in the order in which the
         backward pass reaches them (last consumer first, and position by position in one consumer)."""

@@ -20,7 +20,7 @@ def likely(got: Array, expected: Array, upstream: Array | None = None, shapes: I
         return "nothing is passed on"
     ratio = _constant(got, expected)
     if ratio is not None:
-        return _factor(ratio, shapes)
+        return _factor(ratio, shapes) if abs(ratio - 1) > 1e-4 else _nearly(got, expected)
     if got.ndim == 2 and got.shape[0] > 1 and got.shape[1] > 1:
         turned = expected.T
         if _same(got.reshape(turned.shape), turned):
@@ -48,6 +48,17 @@ def _constant(got: Array, expected: Array) -> float | None:
     ratios = got[known] / expected[known]
     middle = float(np.median(ratios))
     return middle if np.allclose(ratios, middle, rtol=1e-4, atol=0) and middle else None
+
+
+def _nearly(got: Array, expected: Array) -> str:
+    """What is nearly right: everywhere (fewer digits than float64 has, or an eps), or but for a few elements."""
+    error = np.abs(got - expected)
+    size = np.maximum(np.abs(expected), 1e-300)
+    count = int(np.sum(error > 1e-12 * size))
+    if 2 * count < got.size:
+        return f"wrong at {count} of {got.size} elements only"
+    digits = float(np.max(error / size))
+    return f"right to {digits:.1e} of itself only" + (": single precision, or an eps" if digits < 2e-7 else "")
 
 
 def _factor(ratio: float, shapes: Iterable[Shape]) -> str:

@@ -2,11 +2,11 @@
 
 forward       the definition's value against the engine's
 symbolic      the derived VJP against the engine's contribution: the recorded one and one for a random ∂L/∂output;
-the worst
-              element (or the selected one) again at 50 digits
+              the worst element (or the selected one) again at 50 digits
 difference    the engine's contribution at one element against differences of the engine's own forward
 direction     the same along a random direction through the whole input
 complex step  the same by a step into the imaginary, where the operation is analytic: exact to rounding
+sum           a gradient against the sum of its contributions, where the last of them arrives; ∂L/∂L = 1
 update        the optimizer's definition against what the engine made of a parameter
 
 An error counts against  rtol·max(|got|, |expected|) + atol·max|expected|:  an element next to which others are a
@@ -29,6 +29,7 @@ from bptui.model.ops.base import Array
 from bptui.model.program import Program
 from bptui.model.values import Recording
 from bptui.symbolic.causes import likely
+from bptui.symbolic.check_flow import check_flow
 from bptui.symbolic.check_update import check_update
 from bptui.symbolic.derive import derive
 from bptui.symbolic.difference import EPS, Slope, along, clear, complex_slope
@@ -72,7 +73,7 @@ def check_step(
     program = of.program() if isinstance(of, Network) else of
     recording = program.record() if isinstance(program, Program) else program
     graph = recording.graph
-    todo: list[Node] = [*graph.ops, *graph.params]
+    todo: list[Node] = [*graph.ops, *graph.kept]
     rows: list[CheckRow] = []
     for n, node in enumerate(todo):
         rows += check_node(recording, node, seed=seed) if node.op is not None else check_update(recording, node)
@@ -86,7 +87,7 @@ def check_node(
 ) -> tuple[CheckRow, ...]:
     """All rows of one operation; of one of its inputs only where `wrt` is its position. `element`: of that input, to
     look at more closely. Nothing here raises for the sake of numbers; what cannot be checked is a row that says why."""
-    return tuple(_Node(recording, node, seed).rows(wrt, element))
+    return (*_Node(recording, node, seed).rows(wrt, element), *check_flow(recording, node, wrt))
 
 
 class _Node:
@@ -330,6 +331,8 @@ class _Node:
         allowed = float(DIFFERENCE.allowed(got, found.value, max(scale, abs(found.value)) or 1.0)) + 4 * found.error
         allowed += found.rounding * 1e-4  # what rounding leaves of a central difference at its best step
         numbers |= {"error": abs(got - found.value), "tolerance": allowed}
+        if not math.isfinite(allowed):
+            return self.row(row, "skipped", name, note="not finite", **numbers)
         if found.kink:
             sides = f"left {found.left:.6g}, right {found.right:.6g}, the engine uses {got:.6g}"
             inside = found.between(got, allowed + found.rounding)

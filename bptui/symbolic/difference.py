@@ -73,7 +73,7 @@ class Path:
 def path(probe: Probe, position: int, direction: Array) -> Path:
     """The line along a direction of one input."""
     x = np.array(probe.inputs[position])
-    moved = np.abs(direction) > 0
+    moved = (np.abs(direction) > 0) & np.isfinite(x)
     near = np.abs(x[moved]) if moved.any() else np.zeros(1)
     size = float(np.max(np.abs(direction), initial=0.0)) or 1.0
     return Path(probe, position, x, direction, size, max(1.0, float(np.median(near))), float(np.max(near)))

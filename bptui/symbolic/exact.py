@@ -81,10 +81,14 @@ class Digits:
             return not self._of(e.args[0], env)
         if e in (sp.true, sp.false):
             return e == sp.true
-        values = [self._of(a, env) for a in e.args]
+        values = [self._compared(a, env) if isinstance(e, sp.Rel) else self._of(a, env) for a in e.args]
         if any(isinstance(v, mpmath.mpc) for v in values):
             return mpmath.nan
         return _FUNCTIONS[e.func](*values)
+
+    def _compared(self, e: Expr, env: dict[Expr, int]) -> Any:
+        """A side of a comparison: 0.8 is the float64 that the engine compares with, so that x = 0.8 is on the bound."""
+        return mpmath.mpf(float(e)) if isinstance(e, sp.Rational) and not e.is_Integer else self._of(e, env)
 
     def _product(self, e: Expr, env: dict[Expr, int]) -> Any:
         """Deltas first: where one is 0, nothing else is looked at (it may lie outside its tensor)."""

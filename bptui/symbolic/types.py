@@ -9,7 +9,7 @@ from bptui.model.ops.base import Signature
 from bptui.model.spans import Line
 from bptui.symbolic.tree import Range, Tree
 
-RowName = Literal["forward", "symbolic", "difference", "complex step", "direction", "torch", "update"]
+RowName = Literal["forward", "symbolic", "difference", "complex step", "direction", "torch", "sum", "update"]
 Verdict = Literal["ok", "FAIL", "KINK", "n/a", "skipped"]
 
 
