@@ -122,3 +122,14 @@ def test_every_command_that_is_the_screens_has_a_method() -> None:
     for command in COMMANDS:
         if command.where == "screen":
             assert callable(getattr(Own, "_do_" + command.word.replace("-", "_")))
+
+
+@pytest.mark.parametrize("name", ["lenet", "resnet-block", "lstm", "transformer"])
+def test_no_two_names_of_a_layer_are_cut_to_the_same(name: str) -> None:
+    graph = load(name).graph
+    shown: dict[tuple[str, str], set[str]] = {}
+    for node in network.sorted_nodes(graph):
+        part = node.label.rpartition(".")[2]  # the same part of two cells of an LSTM reads the same in both
+        shown.setdefault((node.scope, network.brief(node.label, 6)), set()).add(part)
+    assert all(len(brief) <= 6 for _, brief in shown)
+    assert all(len(parts) == 1 for parts in shown.values()), shown

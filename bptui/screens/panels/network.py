@@ -195,7 +195,7 @@ def _entry(session: Any, entry: Entry, columns: Columns, width: int, look: Look,
     state, kind = session.state, kind_of(entry.node)
     written = state.written(node)
     style, end = f"{kind} bold" if here else kind, columns.what or columns.value
-    label = shorten(name_of(session.graph, node), end - columns.name - (1 if columns.what else 0))
+    label = brief(name_of(session.graph, node), end - columns.name - (1 if columns.what else 0))
     name = fit((Span(label, style),), end - columns.name)
     if columns.what:
         name = (*name, Span(shorten(what(session.graph, node), columns.value - columns.what), "dim"))
@@ -372,6 +372,18 @@ def what(graph: Graph, node: Node) -> str:
 def name_of(graph: Graph, node: Node) -> str:
     """A node's name inside its layer; the loss by its symbol, for its layer is called `loss` already."""
     return node.symbol if node.id == graph.loss and node.scope and node.symbol else node.label
+
+
+def brief(name: str, room: int) -> str:
+    """A name in at most `room` cells, so that siblings stay apart: its last part, of whose words all but the last are
+    initials. `a.variance_eps` is `v_eps`."""
+    if len(name) <= room:
+        return name
+    part = name.rpartition(".")[2]
+    if len(part) > room:
+        *first, last = part.split("_")
+        part = "_".join([*(word[:1] for word in first), last])
+    return shorten(part, room)
 
 
 def shorten(text: str, room: int) -> str:
