@@ -9,8 +9,9 @@ at 50 digits, where that is affordable.
              roundoff, eps/2: 7.2 for float32, 16.0 for float64); what is missing there is lost
     before   what the inputs had lost, weighted by how much each counts: Σ|∂y/∂x·δx| / Σ|∂y/∂x·x|
     here     what is lost of the result beyond that
-    condition   Σ|∂y/∂x·x| / |y|: how far this operation can magnify the relative error of its inputs (N. J. Higham,
-             Accuracy and Stability of Numerical Algorithms, 2nd ed., 1.6, 4.2): 1 for a sum without cancellation, 2 for a product
+    condition   Σ|∂y/∂x·x| / |y|: how far this operation can magnify the relative error of its inputs; 1 for a sum
+             without cancellation, 2 for a product (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd
+             ed., 1.6 and 4.2)
 """
 
 from __future__ import annotations
