@@ -238,6 +238,14 @@ def zoom(session: Session) -> Reply:
     return Reply()
 
 
+def present(session: Session, text: str) -> Reply:
+    """present: on, off, or the other of the two; it is always about the Moment, so nothing stays pinned"""
+    wanted = not session.view.present if not text else _choice(text, ("on", "off"), "present") == "on"
+    session.view.present = session.view.hidden = wanted
+    session.selection.pinned = None
+    return Reply()
+
+
 def search(session: Session, text: str) -> Reply:
     """search"""
     session.view.search = text[:200]

@@ -198,6 +198,8 @@ COMMANDS: tuple[Command, ...] = (
         ("tab", "shift+tab"),
     ),
     Command("zoom", "actions.zoom", "Give the panel the whole screen, and back", "Panels", ("z",), short="zoom"),
+    Command("present", "screen", "One operation for a whole room; s shows the number it hides; esc leaves",
+            "Panels", ("P",), short="present", takes="text", usage="[on|off]", complete="on|off"),
     Command("theme", "screen", "Choose the colours; alone: the next theme", "Panels", takes="text",
             usage="[dark|light|high-contrast|ansi-dark|ansi-light]",
             complete="dark|light|high-contrast|ansi-dark|ansi-light"),

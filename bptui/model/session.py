@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from bptui.model import places
 from bptui.model.breakpoints import Breakpoints
 from bptui.model.errors import UserError
+from bptui.model.folds import Fold, fold_of
 from bptui.model.graph import Graph, Node
 from bptui.model.history import History
 from bptui.model.reply import Reply, say
@@ -43,6 +44,7 @@ class View:
     focus   the panel that arrows move in (its digit)  zoom    that panel has the whole screen
     sample  "all", "mean", or the number of one sample of the batch
     search  what was last searched for
+    present one operation fills the screen, and asks before it tells: hidden says that it has not told yet
     """
 
     mode: ViewMode = "operations"
@@ -51,6 +53,8 @@ class View:
     zoom: bool = False
     sample: int | Literal["all", "mean"] = "all"
     search: str = ""
+    present: bool = False
+    hidden: bool = False
 
 
 @dataclass
@@ -60,11 +64,13 @@ class Selection:
     pinned   a node that stays selected while time moves; None follows the Moment
     element  the element last selected, kept as it was said, so that it is there again where it fits
     input    the position of the input whose derivative is shown, among those that have one
+    whole    the last move was from layer to layer: a composite is shown as one operation
     """
 
     pinned: int | None = None
     element: Index = ()
     input: int = 0
+    whole: bool = False
 
 
 class Session:
@@ -144,6 +150,13 @@ class Session:
         known = self.inputs
         return known[min(self.selection.input, len(known) - 1)] if known else None
 
+    @property
+    def fold(self) -> Fold | None:
+        """The composite that is shown as one operation: the selected node's, where layers are looked at, or were moved
+        through last."""
+        whole = self.view.mode == "layers" or (self.selection.whole and self.selection.pinned is None)
+        return fold_of(self.graph, self.node) if whole else None
+
     @cached_property
     def planned(self) -> int:
         """How many training steps this network is meant to be trained for."""
@@ -168,8 +181,10 @@ class Session:
         target = self.walk.within(stop)
         reached = self._reach(self.walk.moment(target))
         moved = reached != self._cursor
+        self.selection.whole = False
         if moved:
             self._cursor, self._state = reached, None
+            self.view.hidden = self.view.present
         said = [Span(note)] if note else []
         if target != stop:
             said = [Span(self.end(target), "kink")]
@@ -201,28 +216,40 @@ class Session:
         return moment._replace(step=self.history.steps) if trained else self._cursor
 
     def step(self, count: int = 1) -> Reply:
-        """`count` Moments on."""
+        """`count` Moments on. Where a number is hidden, the first of them shows it."""
+        if self.view.hidden:
+            self.view.hidden = False
+            count -= 1
+            if not count:
+                return Reply()
         return self.move(self.stop + count)
 
     def reverse_step(self, count: int = 1) -> Reply:
-        """`count` Moments back."""
-        return self.move(self.stop - count)
+        """`count` Moments back. In present mode the first of them hides the number again, as `step` showed it."""
+        if self.view.present and not self.view.hidden:
+            self.view.hidden = True
+            count -= 1
+            if not count:
+                return Reply()
+        reply = self.move(self.stop - count)
+        self.view.hidden = self.view.hidden and not reply.moved
+        return reply
 
     def next(self, count: int = 1) -> Reply:
         """To the start of the next layer, `count` times."""
-        return self.move(self._repeat(self.walk.next_layer, count))
+        return self._whole(self._repeat(self.walk.next_layer, count))
 
     def reverse_next(self, count: int = 1) -> Reply:
         """To the start of this layer, or of the one before it; `count` times."""
-        return self.move(self._repeat(self.walk.previous_layer, count))
+        return self._whole(self._repeat(self.walk.previous_layer, count))
 
     def finish(self) -> Reply:
         """To the end of this layer; from there, of the phase."""
-        return self.move(self.walk.finish(self.stop))
+        return self._whole(self.walk.finish(self.stop))
 
     def reverse_finish(self) -> Reply:
         """To the start of this layer; from there, of the phase."""
-        return self.move(self.walk.reverse_finish(self.stop))
+        return self._whole(self.walk.reverse_finish(self.stop))
 
     def train(self, count: int = 1) -> Reply:
         """To the same Moment `count` training steps later."""
@@ -247,6 +274,11 @@ class Session:
             self.selection.pinned = None
         reply = self.move(nearest)
         return reply if reply.moved else Reply((line(f"already at {node.name}"),), ok=False)
+
+    def _whole(self, stop: int) -> Reply:
+        reply = self.move(stop)
+        self.selection.whole = True
+        return reply
 
     def _repeat(self, once: Callable[[int], int], count: int) -> int:
         stop = self.stop
@@ -306,4 +338,6 @@ class Session:
 
     def snapshot(self) -> tuple[Any, ...]:
         """Everything that decides what is on the screen, as one comparable value."""
-        return (self._cursor, self.node.id, self.element, self.input, tuple(vars(self.view).values()))
+        return (
+            self._cursor, self.node.id, self.element, self.input, self.selection.whole, tuple(vars(self.view).values())
+        )  # fmt: skip

@@ -235,6 +235,8 @@ class Debugger(Own, Screen[None]):
                 self.open(":", text) if command.word != "search" else self.open("/", "")
             elif key == "escape" and said:
                 self.canvas.repaint()
+            elif key == "escape" and self.session is not None and self.session.view.present:
+                self.carry_out("present", "off")
             elif command.where == "screen":
                 self.carry_out(command.word, "")
             else:
@@ -306,7 +308,7 @@ class Debugger(Own, Screen[None]):
         session = self.session
         if session is None:
             return
-        focus = session.view.focus
+        focus = session.view.focus if not session.view.present else layout.OPERATION
         if focus == layout.NETWORK and session.view.mode != "neurons" and down:
             self._select(self._listed(), down)
         elif focus == layout.TIMELINE and right:

@@ -84,6 +84,8 @@ def paint(session: Any, ui: Ui, width: int, height: int) -> list[Line]:
         return [fit(crop(_spans(text[i : i + width]), 0, width), width) for i in range(0, len(text), max(1, width))][
             :height
         ]
+    if session is not None and session.view.present:
+        return _finish(_presented(session, ui, width, height), ui, session, width, height)
     focus = shown_focus(session)
     contents: dict[int, list[Line]] = {}
     rules: dict[int, Line] = {}
@@ -104,11 +106,28 @@ def paint(session: Any, ui: Ui, width: int, height: int) -> list[Line]:
         rows[1] = layout.tabs([(n, PANELS[n][0]) for n in sorted(PANELS)], focus, width)
         if session is not None and height >= 10:
             rows[height - 2] = module_of(layout.TIMELINE, session).strip(session, width, ui.look)
+    return _finish(rows, ui, session, width, height)
+
+
+def _finish(rows: list[Line], ui: Ui, session: Any, width: int, height: int) -> list[Line]:
+    """The footer, and what lies over the panels."""
     rows[-1] = _last(session, ui, width)
     _over(rows, ui, width, height)
-    if not ui.look.unicode:
-        rows = [to_ascii(row) for row in rows]
-    return rows
+    return rows if ui.look.unicode else [to_ascii(row) for row in rows]
+
+
+def _presented(session: Any, ui: Ui, width: int, height: int) -> list[Line]:
+    """One operation on the whole screen. What goes wrong in it is shown in it."""
+    from bptui.screens.panels import operation, present
+
+    try:
+        if ui.defect:
+            raise RuntimeError(ui.defect)
+        card = ui.card if ui.card is not None else operation.outline(session)
+        failed = ui.checks[1] if ui.checks is not None else 0
+        return [*present.lines(session, width, height - 1, ui.look, card, failed), ()]
+    except Exception as defect:
+        return [*_failed(defect, width), *[()] * height][:height]
 
 
 def _panel(session: Any, box: layout.Box, look: Look, ui: Ui) -> tuple[list[Line], Line, Line]:
@@ -124,9 +143,13 @@ def _panel(session: Any, box: layout.Box, look: Look, ui: Ui) -> tuple[list[Line
             return list(module.lines(session, box.width, box.height, look, ui.card)), left, right
         return list(module.lines(session, box.width, box.height, look)), left, right
     except Exception as defect:
-        text = f"this panel failed: {type(defect).__name__}: {defect}"
-        cut = [text[i : i + box.width - 2] for i in range(0, len(text), max(1, box.width - 2))]
-        return [(Span(" "), Span(part, "fail")) for part in cut], (), ()
+        return _failed(defect, box.width), (), ()
+
+
+def _failed(defect: Exception, width: int) -> list[Line]:
+    text = f"this panel failed: {type(defect).__name__}: {defect}"
+    cut = [text[i : i + width - 2] for i in range(0, len(text), max(1, width - 2))]
+    return [(Span(" "), Span(part, "fail")) for part in cut]
 
 
 def _last(session: Any, ui: Ui, width: int) -> Line:
@@ -138,6 +161,8 @@ def _last(session: Any, ui: Ui, width: int) -> Line:
         return under(fit((Span(" "), *ui.message), width), "on-band")
     if ui.pages:
         return under(footer.hints((("up/down", "move"), ("esc", "close")), width), "on-band")
+    if session is not None and session.view.present:
+        return under(footer.presenting(width, session.view.hidden), "on-band")
     return under(footer.lines(session, width, 1, ui.look)[0], "on-band")
 
 

@@ -33,13 +33,11 @@ class Look(NamedTuple):
     unicode  draw lines and marks; False: ASCII only
     ansi     16 colours or none: no heat backgrounds, shades (`░▒▓█`) in the kind's colour instead
     focused  this panel has the focus
-    present  for a projector: large digits, fewer words
     """
 
     unicode: bool = True
     ansi: bool = False
     focused: bool = False
-    present: bool = False
 
 
 def to_ascii(spans: Sequence[Span]) -> Line:

@@ -84,6 +84,18 @@ class Own:
         self.canvas.retheme(theme)
         self.say(say(f"theme {theme.name}"))
 
+    def _do_present(self, text: str) -> None:
+        if self.session is None:
+            self.say(say(LOADING, ok=False))
+            return
+        from bptui.model import actions
+
+        try:
+            actions.present(self.session, text)
+        except UserError as error:
+            self.say(refused(error))
+        self.changed()
+
     def _do_focus_next(self, _: str) -> None:
         self._focus(1)
 

@@ -192,16 +192,6 @@ def test_ascii_has_no_other_glyph() -> None:
         assert plain(row).isascii()
 
 
-def test_present_mode_has_digits_of_three_rows() -> None:
-    rows = texts(operation.draw(product(1.0, 0.5, 0.5), 80, 18))
-    large = texts(
-        operation.lines(at("lesson-2-2-1", BACKWARD_A), 80, 18, Look(present=True), product(-0.0988, 0.2499, -0.0247))
-    )
-    assert rows != large
-    assert sum("┏" in row or "┗" in row for row in large) >= 2
-    assert within(operation.lines(at("xor", 0), 30, 5, Look(present=True), sum_of(3)), 30, 5)
-
-
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 
 

@@ -24,6 +24,16 @@ def hints(pairs: Sequence[tuple[str, str]], width: int, ends: Sequence[tuple[str
     return (*fit(left, max(0, width - length(right)), "dim"), *right)
 
 
+def presenting(width: int, hidden: bool) -> Line:
+    """The keys of present mode: the same ones, of which `s` first shows what is hidden."""
+    from bptui.screens.keys import footer_keys
+
+    middle, ends = footer_keys(width)
+    named = {word: keys for keys, word in middle}
+    pairs = [(named["step"], "show" if hidden else "step"), (named["layer"], "layer"), ("esc", "leave")]
+    return hints(pairs, width, ends)
+
+
 def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
     """One line, from `bptui.model.commands.COMMANDS`."""
     from bptui.screens.keys import footer_keys

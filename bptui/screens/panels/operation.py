@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from bptui.model import numbers
 from bptui.model.spans import Line, Span, plain
 from bptui.screens.look import Look, crop, length, to_ascii
-from bptui.screens.panels import band, present
+from bptui.screens.panels import band
 from bptui.screens.panels.band import kind_of_symbol
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.text import wrap
@@ -37,7 +37,7 @@ def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
 def lines(session: Any, width: int, height: int, look: Look, card: Card | None = None) -> list[Line]:
     """The card of this Moment and element. Without one (nothing is derived yet) what the row of the operation says."""
     made = outline(session) if card is None else card
-    rows = present.draw(made, width, height) if look.present else draw(made, width, height)
+    rows = draw(made, width, height)
     return rows if look.unicode else [to_ascii(row) for row in rows]
 
 

@@ -1,103 +1,263 @@
-"""Present mode: one operation for a whole room. No rules, no labels' column, numbers of three rows."""
+"""Present mode: one operation for a whole room. No rules, no panels; numbers of three rows, the next one a question.
+
+Nothing moves while stepping: the operation stands at the top, the question and the timeline at the bottom, and the
+number that is hidden has its place before it is shown.
+"""
 
 from __future__ import annotations
 
-from bptui.model.numbers import field
-from bptui.model.spans import Line, Span
-from bptui.screens.look import crop, length
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from bptui.model.numbers import HIDDEN, field
+from bptui.model.spans import Line, Span, plain
+from bptui.screens.look import Look, crop, fit, length
 from bptui.screens.panels.band import OPERATORS, complete, kind_of_symbol
+from bptui.screens.panels.figures import symbol_of
+from bptui.screens.panels.question import Asked, asked
 from bptui.screens.panels.text import wrap
+from bptui.screens.panels.timeline import CHIPS, COLOURS
 from bptui.symbolic.types import Card
 
-DIGITS = {
+Glyphs = dict[str, tuple[str, str, str]]
+DIGITS: Glyphs = {
     "0": ("┏━┓", "┃ ┃", "┗━┛"), "1": ("  ╻", "  ┃", "  ╹"), "2": ("╺━┓", "┏━┛", "┗━╸"), "3": ("╺━┓", "╺━┫", "╺━┛"),
-    "4": ("╻ ╻", "┗━┫", "  ╹"), "5": ("┏━╸", "┗━┓", "╺━┛"), "6": ("┏━╸", "┣━┓", "┗━┛"), "7": ("╺━┓", " ┏┛", " ╹ "),
+    "4": ("╻ ╻", "┗━┫", "  ╹"), "5": ("┏━╸", "┗━┓", "╺━┛"), "6": ("┏━╸", "┣━┓", "┗━┛"), "7": ("╺━┓", "  ┃", "  ╹"),
     "8": ("┏━┓", "┣━┫", "┗━┛"), "9": ("┏━┓", "┗━┫", "╺━┛"), "-": ("  ", "╺╸", "  "), ".": (" ", " ", "."),
-    "?": ("╺━┓", " ┏┛", " ╹ "), "e": ("   ", "┣━┛", "┗━╸"), " ": (" ", " ", " "),
+    "e": ("   ", " e ", "   "), HIDDEN: ("╺━┓", " ┏┛", " . "),
 }  # fmt: skip
 """Three rows each, from the box drawing set: it is in every font that has the rules of the other screens."""
+PLAIN: Glyphs = {
+    "0": (" _ ", "| |", "|_|"), "1": ("   ", "  |", "  |"), "2": (" _ ", " _|", "|_ "), "3": (" _ ", " _|", " _|"),
+    "4": ("   ", "|_|", "  |"), "5": (" _ ", "|_ ", " _|"), "6": (" _ ", "|_ ", "|_|"), "7": (" _ ", "  |", "  |"),
+    "8": (" _ ", "|_|", "|_|"), "9": (" _ ", "|_|", " _|"), "-": ("  ", "--", "  "), ".": (" ", " ", "."),
+    "e": ("   ", " e ", "   "), HIDDEN: (" _ ", " _|", " . "),
+}  # fmt: skip
+"""The same for `--ascii`."""
+DECIMALS = 4
 
 
-def large(text: str) -> tuple[str, str, str] | None:
+def large(text: str, unicode: bool = True) -> tuple[str, str, str] | None:
     """The text in digits of three rows with a gap between them; None where it has letters (`NaN`, `inf`)."""
-    if any(c not in DIGITS for c in text):
+    glyphs = DIGITS if unicode else PLAIN
+    if any(c not in glyphs for c in text):
         return None
-    rows = [" ".join(DIGITS[c][y] for c in text) for y in range(3)]
+    rows = [" ".join(glyphs[c][y] for c in text) for y in range(3)]
     return rows[0], rows[1], rows[2]
 
 
-def draw(card: Card, width: int, height: int) -> list[Line]:
-    """Operation, rule, and the equation in large digits, centred. Where they do not fit, in small ones."""
-    if width < 1 or height < 1:
-        return []
-    body: list[Line] = [_middle(row, width) for row in wrap(card.title, width)]
-    for _, formula, _note in card.rules or (((), card.definition, ()),):
-        body += [(), *(_middle(row, width) for row in wrap(formula, width))] if formula else []
-    if card.equation is not None:
-        body += [(), (), *_equation(card, width)]
-    elif card.table is not None:
-        kind = kind_of_symbol(card.table.result)
-        named = (*card.table.result, Span(" = ", "text bold"), *_small(card.table.total, kind))
-        body += [(), (), *_number(named, card.table.total, kind, width)]
-    for label, text in card.lines:
-        lead = (*label, Span("  ")) if label else ()
-        body += [(), *(_middle(row, width) for row in wrap((*lead, *text), width))]
-    if len(body) > height:
-        body = [row for row in body if row]
-    top = max(0, (height - len(body)) // 3)
-    return ([()] * top + [crop(row, 0, width) for row in body])[:height]
+def lines(session: Any, width: int, height: int, look: Look, card: Card, failed: int = 0) -> list[Line]:
+    """All rows but the footer's: the screen is one page."""
+    ask, hidden = asked(session, card), bool(session.view.hidden)
+    rows: list[Line] = [()] * height
+    below = 1 + (height >= 12)  # rows under the timeline and between it and the answer
+    timeline = height - below
+    question = timeline - (3 if height >= 16 else 2)
+    top = min(height // 6, 4) if height >= 14 else 1
+    rows[0 if height < 14 else 1] = status(session, width, failed, hidden)
+    head = [_middle(row, width) for row in wrap(card.title, width)]
+    if height >= 10:
+        head += [*([()] if height >= 18 else []), *(_middle(row, width) for row in wrap(_rule(card), width))]
+    room = question - top - 2 * (height >= 12)
+    body = _body(card, ask, hidden, width, max(1, room - len(head)), look)
+    if len(head) + len(body) > room:
+        head = head[:1]
+    body = body[: max(1, room - len(head))]
+    _put(rows, top, head)
+    start = top + len(head)
+    _put(rows, start + max(0, (question - start - len(body)) // 2), body)
+    said = wrap(ask.question, width)
+    reply = () if hidden else tuple(Span(s.text, "text bold" if s.style == "text" else s.style) for s in ask.answer)
+    if height >= 8:
+        _put(rows, question - (len(said) - 1), [_middle(row, width) for row in said])
+    if height >= 8 and timeline > question + 1:
+        _put(rows, question + 1, [_middle(row, width) for row in wrap(reply, width)[:1]])
+    rows[timeline] = _middle(strip(session, width), width)
+    return [fit(crop(row, 0, width), width) for row in rows]
+
+
+def _put(rows: list[Line], y: int, block: Sequence[Line]) -> None:
+    for k, row in enumerate(block):
+        if 0 <= y + k < len(rows):
+            rows[y + k] = row
 
 
 def _middle(row: Line, width: int) -> Line:
-    room = max(0, (width - length(row)) // 2)
-    return (Span(" " * room), *row)
+    return (Span(" " * max(0, (width - length(row)) // 2)), *row)
 
 
-def _small(x: float, kind: str) -> Line:
-    return (Span(field(x, 10, 4).strip(), f"{kind} bold"),)
+def status(session: Any, width: int, failed: int, hidden: bool) -> Line:
+    """Name, training step and Moment; the loss once it is computed and not the question; a check that fails."""
+    moment, count = session.cursor, session.timeline.count(session.cursor.phase)
+    known = session.state.value(session.graph.loss) is not None
+    asked_now = hidden and moment.phase == "forward" and session.here.id == session.graph.loss
+    text = field(float(session.recording.loss)).strip() if known and not asked_now else HIDDEN if asked_now else "·"
+    left = [
+        Span(f"   {session.network.name}   step ", "dim"), Span(str(moment.step), "text bold"), Span("   ", "dim"),
+        Span(f"{moment.phase} {moment.index + 1}", f"{COLOURS[moment.phase]} bold"), Span(f"/{count}", "dim"),
+    ]  # fmt: skip
+    right = [Span("loss ", "dim"), Span(text, "text bold"), Span("   ", "dim")]
+    if failed:
+        right = [Span(f" ✗ {failed} ", "fail reverse"), Span("   ", "dim"), *right]
+    if length(left) + length(right) > width:
+        left = [Span(" ", "dim"), *left[3:]]
+    return (*fit(left, max(0, width - length(right))), *right)
 
 
-def _number(named: Line, x: float, kind: str, width: int) -> list[Line]:
-    digits = large(field(x, 8, 4).strip())
-    if digits is None or len(digits[0]) > width:
-        return [_middle(named, width)]
-    return [_middle(named[:-1], width), (), *(_middle((Span(row, f"{kind} bold"),), width) for row in digits)]
+def _rule(card: Card) -> Line:
+    """The formula that this Moment uses: the local derivative backward, else the definition."""
+    if not card.rules or card.extra.get("seed"):
+        return card.definition  # the seed's rule is its number
+    _, formula, note = card.rules[0]
+    return formula or note
 
 
-def _equation(card: Card, width: int) -> list[Line]:
+def _body(card: Card, ask: Asked, hidden: bool, width: int, room: int, look: Look) -> list[Line]:
+    """The numbers: an equation of three columns, or what is computed and the number that comes out."""
+    if card.equation is not None:
+        return _equation(card, hidden, width, room, look)
+    written = _written(card)
+    rows = [_middle(row, width) for text in written for row in wrap(text, width, 2)]
+    kind = kind_of_symbol(ask.symbol)
+    text = field(ask.number, 8, DECIMALS).strip()
+    shown, digits = HIDDEN if hidden else text, large(text, look.unicode)
+    symbol = tuple(Span(s.text, f"{kind} bold") for s in ask.symbol)
+    if digits is None or len(digits[0]) > width or room < 5:
+        result = (*symbol, Span(" = ", "text"), Span(shown, _style(ask.number, kind, hidden)))
+        return [*rows[: room - 1], _middle(result, width)]
+    big = large(shown, look.unicode) or digits
+    wide = len(digits[0])
+    left = max(0, (width - wide) // 2)
+    block = [_middle(symbol, width), (),
+             *((Span(" " * (left + (wide - len(row)) // 2)), Span(row, f"{kind} bold")) for row in big)]  # fmt: skip
+    keep = max(0, room - len(block) - 1)
+    return [*rows[:keep], *([()] if rows and keep else []), *block]
+
+
+def _style(x: float | None, kind: str, hidden: bool) -> str:
+    bad = x is not None and not math.isfinite(x) and not hidden
+    return "fail reverse" if bad else f"{kind} bold"
+
+
+def _written(card: Card) -> list[Line]:
+    """The equation of this Moment with its numbers, without what comes out of it; a sum as the sum of its products."""
+    made = card.table
+    if made is not None:
+        out: list[Span] = []
+        terms = [*((term.product, "text") for term in made.head[:4])]
+        for number, style in terms:
+            out += [Span(" + "), Span(field(number).strip(), style)] if out else [Span(field(number).strip(), style)]
+        gone = len(made.head) - len(terms) + made.elided + len(made.tail)
+        out += [Span(f" + ⋯ {gone:,} more", "dim")] if gone else []
+        for step in made.steps:
+            if step.sign == "/":
+                out = [Span("("), *out, Span(")")] if len(terms) > 1 else out
+            mark = f" {step.sign} " if step.sign != "/" else "/"
+            out += [Span(mark), Span(field(step.number).strip(), kind_of_symbol(step.symbol))]
+        return [tuple(out)]
+    found = []
+    for label, text in card.lines:
+        words = plain(text)
+        if plain(label) in ("clipped", "loss") or " = " not in words:
+            continue
+        found.append((label, text, words.rfind(" = ")))
+    out_rows: list[Line] = []
+    for k, (label, text, cut) in enumerate(found):
+        last = k == len(found) - 1
+        if last and not any(mark in plain(text)[:cut] for mark in (" = ", "·", " + ", " - ", "(")):
+            continue  # `a = 0.2795  since …`: nothing is left but the symbol
+        named = not plain(label) or plain(text).startswith(plain(label)) or plain(label) == "element"
+        lead = () if named else (*label, Span(" = "))
+        out_rows.append((*lead, *(crop(text, 0, cut) if last else text)))
+    return out_rows
+
+
+def _equation(card: Card, hidden: bool, width: int, room: int, look: Look) -> list[Line]:
     made = card.equation
     assert made is not None
-    texts = [field(x, 8, 4).strip() for x in made.numbers]
+    texts = [field(x, 8, DECIMALS).strip() for x in made.numbers]
     kinds = [kind_of_symbol(symbol) for symbol in made.symbols]
-    digits = [large(text) for text in texts]
-    cells = [d if d is not None else ("", text, "") for d, text in zip(digits, texts, strict=True)]
-    wide = [max(len(cell[1]), length(head), length(symbol)) for cell, head, symbol in
-            zip(cells, made.heads, made.symbols, strict=True)]  # fmt: skip
-    gap = 1
-    if sum(wide) + 2 * (3 + 2 * gap) > width:
-        cells = [("", text, "") for text in texts]
-        wide = [max(len(text), length(head), length(symbol)) for text, head, symbol in
-                zip(texts, made.heads, made.symbols, strict=True)]  # fmt: skip
-    between = max(1, min(9, (width - sum(wide)) // 2))
-    rows: list[Line] = []
+    symbols = [tuple(Span(s.text, f"{s.style} bold") for s in symbol) for symbol in made.symbols]
+    heads = [tuple(Span(s.text, "dim") for s in head) for head in made.heads]
+    digits = [large(text, look.unicode) or ("", text, "") for text in texts]
+    big = room >= 6
+    least = 3  # an operator with a blank at each side
+    wide = [max(len(d[0]), len(d[1]), length(h), length(s)) for d, h, s in zip(digits, heads, symbols, strict=True)]
+    if not big or sum(wide) + 2 * least > width:
+        big = False
+        wide = [max(len(text), length(h), length(s)) for text, h, s in zip(texts, heads, symbols, strict=True)]
+        if sum(wide) + 2 * least > width:
+            return _stacked(symbols, texts, kinds, made.numbers, hidden, width)
+    gap = max(least, min(9, (width - sum(wide)) // 2))
 
-    def row(parts: list[Line], marks: bool) -> Line:
+    def row(parts: Sequence[Line], marks: bool = False) -> Line:
         out: list[Span] = []
         for k, part in enumerate(parts):
             left = (wide[k] - length(part)) // 2
             out += [Span(" " * left), *part, Span(" " * (wide[k] - length(part) - left))]
             if k < 2:
+                side = (gap - 1) // 2
                 mark = OPERATORS[k] if marks else " "
-                side = (between - 1) // 2
-                out.append(Span(" " * side + mark + " " * (between - 1 - side), "text bold"))
+                out += [Span(" " * side), Span(mark, "text bold"), Span(" " * (gap - 1 - side))]
         return _middle(tuple(out), width)
 
-    rows.append(row([tuple(Span(s.text, "dim") for s in head) for head in made.heads], False))
-    rows.append(row([tuple(Span(s.text, f"{s.style} bold") for s in symbol) for symbol in made.symbols], False))
-    rows.append(())
-    for y in range(3):
-        parts: list[Line] = [(Span(cell[y], f"{kind} bold"),) for cell, kind in zip(cells, kinds, strict=True)]
-        rows.append(row(parts, y == 1))
-    if not made.partial:
-        return rows
-    return [*rows, (), _middle((Span(made.partial, "dim" if complete(made.partial) else "kink bold"),), width)]
+    shown = [*texts[:2], HIDDEN if hidden else texts[2]]
+    styles = [_style(x, kind, hidden and k == 2) for k, (x, kind) in enumerate(zip(made.numbers, kinds, strict=True))]
+    rows = [row(heads)] if room >= 3 else []
+    rows.append(row(symbols))
+    if big:
+        cells = [large(text, look.unicode) or ("", text, "") for text in shown]
+        rows.append(())
+        rows += [row([(Span(cell[y], style),) for cell, style in zip(cells, styles, strict=True)], y == 1)
+                 for y in range(3)]  # fmt: skip
+    else:
+        rows.append(row([(Span(text, style),) for text, style in zip(shown, styles, strict=True)], True))
+    if not made.partial.startswith("1 of 1") and made.partial and len(rows) + 2 <= room:
+        part = "dim" if complete(made.partial) else "kink bold"
+        rows += [(), row([(), (), (Span(made.partial, part),)])]
+    return rows
+
+
+def _stacked(
+    symbols: Sequence[Line], texts: Sequence[str], kinds: Sequence[str], numbers: Sequence[float | None], hidden: bool,
+    width: int,
+) -> list[Line]:  # fmt: skip
+    """The three under each other, where they have no room side by side."""
+    wide = max(map(length, symbols))
+    out: list[Line] = []
+    for k, mark in enumerate((" ", *OPERATORS)):
+        asked_now = hidden and k == 2
+        text = HIDDEN if asked_now else texts[k]
+        blanks = Span(" " * (wide - length(symbols[k]) + 2))
+        out.append(
+            (Span(f"{mark} ", "text bold"), *symbols[k], blanks, Span(text, _style(numbers[k], kinds[k], asked_now)))
+        )
+    left = max(0, (width - max(map(length, out))) // 2)
+    return [(Span(" " * left), *row) for row in out]
+
+
+def strip(session: Any, width: int) -> Line:
+    """`z ─── ◀ a ─── z ─── L`: this phase's nodes, those behind us in its colour; as many as there is room for."""
+    moment, timeline = session.cursor, session.timeline
+    phase, here = moment.phase, session.here
+    nodes = list(timeline.update if phase == "update" else timeline.forward)
+    at = next(k for k, node in enumerate(nodes) if node.id == here.id)
+    link = " ─── " if width >= 60 else " ─ "
+    names = [node.name if phase == "update" else symbol_of(node) for node in nodes]
+    names[at] = f" {CHIPS[phase]} {names[at]} "
+    first, last, used = at, at, len(names[at])
+    while True:  # from the chip outward, to both sides in turn
+        grown = False
+        for k in (first - 1, last + 1):
+            if 0 <= k < len(nodes) and used + len(names[k]) + len(link) <= width - 8:
+                used += len(names[k]) + len(link)
+                first, last, grown = min(first, k), max(last, k), True
+        if not grown:
+            break
+    out: list[Span] = [Span("< ", "dim")] if first else []
+    for k in range(first, last + 1):
+        out += [Span(link, "rule")] if k > first else []
+        behind = k > at if phase == "backward" else k < at
+        out.append(Span(names[k], f"chip-{phase}" if k == at else COLOURS[phase] if behind else "dim"))
+    return (*out, *([Span(" >", "dim")] if last < len(nodes) - 1 else []))

@@ -1,0 +1,117 @@
+"""Present mode: a question before each number, the same keys, nothing that moves, and nothing that gives it away."""
+
+from __future__ import annotations
+
+import pytest
+
+from bptui.model import actions, commands
+from bptui.model.network import load
+from bptui.model.session import Session
+from bptui.model.spans import plain
+from bptui.screens.look import Look
+from bptui.screens.panels import present, question
+from bptui.symbolic.card import card_for
+from bptui.symbolic.service import Service
+from tests.screens.rig import debug
+
+
+def derived(session: Session) -> Service:
+    service = Service()
+    service.warm(session.graph)
+    assert service.wait(60.0)
+    return service
+
+
+async def test_a_question_then_its_number_then_the_next() -> None:
+    async with debug("lesson-2-2-1") as screen:
+        await screen.derived()
+        await screen.press("s", "P")
+        assert "Is a[0,0] larger or smaller than z[0,0], 0.0400?" in screen.text
+        assert "s/S show" in screen.rows[-1]
+        assert "larger\n" not in screen.text
+        hidden = screen.rows
+        await screen.press("s")
+        assert screen.session.stop == 1
+        assert any(row.split() == ["larger"] for row in screen.rows)
+        assert "s/S step" in screen.rows[-1]
+        await screen.press("S")
+        assert screen.rows == hidden
+        await screen.press("s", "s")
+        assert screen.session.stop == 2
+        assert screen.session.view.hidden
+        await screen.press("S")
+        assert (screen.session.stop, screen.session.view.hidden) == (1, False)
+        await screen.press("n", "escape")
+        assert not screen.session.view.present
+        assert not screen.session.view.hidden
+        assert screen.rows[1].startswith("─ 1 Network ")
+
+
+async def test_arrows_choose_the_element_whatever_panel_had_the_focus() -> None:
+    async with debug("lesson-2-2-1") as screen:
+        await screen.press("1", "P", "right")
+        assert screen.session.element == (0, 1)
+        assert "z[0,1]" in screen.text
+        await screen.press("down")
+        assert screen.session.node.name == "layer1.z"
+
+
+@pytest.mark.parametrize("name", ["lesson-2-2-1", "two-paths", "xor", "classifier"])
+def test_showing_a_number_moves_nothing_and_stepping_moves_no_frame(name: str) -> None:
+    """What differs between hidden and shown is the number, the answer and, at the loss, the status line."""
+    session = Session(load(name))
+    service = derived(session)
+    actions.present(session, "")
+    for _ in range(session.timeline.length):
+        card = card_for(session, service)
+        asked = question.asked(session, card)
+        assert plain(asked.question).endswith("?")
+        hidden = [plain(row) for row in present.lines(session, 80, 23, Look(), card)]
+        commands.run(session, "step")
+        shown = [plain(row) for row in present.lines(session, 80, 23, Look(), card)]
+        changed = [y for y, (a, b) in enumerate(zip(hidden, shown, strict=True)) if a != b]
+        assert changed
+        assert all(len(row) == 80 for row in (*hidden, *shown))
+        assert plain(asked.answer) not in [row.strip() for row in hidden if row.strip()]
+        last = hidden[-2].strip()
+        assert "─" in last or session.timeline.count(session.cursor.phase) == 1
+        commands.run(session, "step")
+    assert session.cursor.step == 1
+
+
+@pytest.mark.parametrize("size", [(80, 23), (120, 35), (200, 59), (60, 19), (40, 11), (24, 5), (24, 1)])
+@pytest.mark.parametrize("unicode", [True, False])
+def test_every_size(size: tuple[int, int], unicode: bool) -> None:
+    session = Session(load("xor"))
+    service = derived(session)
+    actions.present(session, "on")
+    for _ in range(2 * session.timeline.length):
+        card = card_for(session, service, unicode)
+        rows = present.lines(session, *size, Look(unicode=unicode), card)
+        assert len(rows) == size[1]
+        assert all(len(plain(row)) == size[0] for row in rows)
+        commands.run(session, "step")
+
+
+def test_a_sign_and_a_dead_unit_are_told_as_they_are() -> None:
+    session = Session(load("xor-stuck"))
+    service = derived(session)
+    commands.run(session, "goto backward")
+    told = set()
+    for _ in range(session.timeline.count("backward")):
+        for column in range(8):
+            session.select_element((0, column))
+            told.add(plain(question.asked(session, card_for(session, service)).answer).split(":")[0])
+        commands.run(session, "step")
+    assert {"nothing", "smaller"} <= told
+
+
+def test_digits_of_three_rows_and_none_alike() -> None:
+    for glyphs in (present.DIGITS, present.PLAIN):
+        assert len(set(glyphs.values())) == len(glyphs)
+        assert all(len({len(row) for row in rows}) == 1 for rows in glyphs.values())
+    assert all("".join(rows).isascii() for rows in present.PLAIN.values())
+    assert present.large("NaN") is None
+    rows = present.large("-0.25")
+    assert rows is not None
+    assert len(set(map(len, rows))) == 1
