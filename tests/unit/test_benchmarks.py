@@ -1,0 +1,32 @@
+"""The networks of the benchmarks: every gradient derived on paper is the engine's, every peer trains the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks import modern
+
+MODELS = pytest.mark.parametrize("model", [modern.LENET, modern.TRANSFORMER], ids=lambda model: model.name)
+
+
+@MODELS
+def test_gradients_written_by_hand_are_the_engine_s(model):
+    task = modern.Task(model, "float64")
+    loss, grads = model.plain(*task.data())
+    step = modern.plan(task).record()
+    np.testing.assert_allclose(step.loss, loss, rtol=1e-13)
+    assert set(grads) == set(model.shapes)
+    for name, expected in grads.items():
+        np.testing.assert_allclose(step.grad(name), expected, rtol=1e-9, atol=1e-14, err_msg=name)
+
+
+@MODELS
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_training_arrives_at_the_same_losses(model, dtype):
+    task = modern.Task(model, dtype)
+    steps = [make(task) for make in (modern.plain, modern.recording, modern.forwarding)]
+    expected, *others = ([step() for _ in range(6)] for step in steps)
+    assert expected[-1] < expected[0]
+    for losses in others:
+        np.testing.assert_allclose(losses, expected, rtol=1e-9 if dtype == "float64" else 1e-4)
