@@ -1,0 +1,95 @@
+"""Numbers that tell mistakes apart: all sizes distinct, both signs, exact zeros, bounds and ties, repeated ids.
+
+On square shapes a transposed gradient fits, without repeated ids nothing is lost where they are not added up, and away
+from a kink its sides are alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+_random = np.random.default_rng(20)
+
+
+def _mixed(*shape: int) -> np.ndarray:
+    return _random.uniform(0.2, 1.8, shape) * _random.choice([-1, 1], shape)
+
+
+def _changed(array: np.ndarray, places: Mapping[tuple[int, ...], float]) -> np.ndarray:
+    for place, value in places.items():
+        array[place] = value
+    return array
+
+
+KINKED = _changed(_mixed(3, 4), {(0, 1): 0.0, (2, 3): 0.0, (1, 0): -0.5, (1, 2): 0.8})
+"""Zeros for relu and its like; -0.5 and 0.8 are the bounds that `clip` and `hardtanh` get."""
+POSITIVE = _random.uniform(0.3, 2.0, (3, 4))
+TIED = np.array([[1.5, -0.5, 1.5, 0.3], [-2.0, 0.7, 0.1, 0.7], [0.4, -1.2, -1.2, 0.4]])
+PROBABILITIES = _random.uniform(0.1, 0.9, (3, 4))
+BITS = np.array([[1.0, 0, 0, 1], [0, 1, 1, 0], [1, 1, 0, 0]])
+LABELS = np.array([1, 3, 1])
+NEAR = _changed(_mixed(3, 4), {})
+IMAGE = _mixed(2, 3, 7, 6)
+_tile = np.round(_mixed(2, 2, 6, 5), 0)  # many equal neighbours
+
+Arena = tuple[tuple[Any, ...], dict[str, Any]]
+
+ARENAS: dict[str, Arena] = {
+    "pair": ((KINKED, _mixed(4)), {}),
+    "left": ((_mixed(4), _mixed(3, 4)), {}),
+    "divided": ((KINKED, POSITIVE[1]), {}),
+    "powered": ((POSITIVE, _mixed(4)), {}),
+    "tied pair": ((TIED, TIED[:, [2, 1, 0, 3]] + np.array([0, 0, 0, 0.5])), {}),
+    "chosen": ((BITS, KINKED, _mixed(4)), {}),
+    "x": ((KINKED,), {}),
+    "positive": ((POSITIVE,), {}),
+    "cubed": ((POSITIVE,), {"exponent": 3.0}),
+    "bounded": ((KINKED,), {"min": -0.5, "max": 0.8}),
+    "hard": ((KINKED,), {"min_val": -0.5, "max_val": 0.8}),
+    "six": ((KINKED * 6 / 0.8,), {}),
+    "elu": ((KINKED,), {"alpha": 0.7}),
+    "gelu tanh": ((KINKED,), {"approximate": "tanh"}),
+    "dropped": ((KINKED, BITS), {"p": 0.3}),
+    "affine": ((KINKED, _mixed(4, 5), _mixed(5)), {}),
+    "matmul": ((KINKED, _mixed(4, 5)), {}),
+    "stacked matmul": ((_mixed(2, 3, 4), _mixed(4, 5)), {}),
+    "rows": ((KINKED,), {"axis": 1}),
+    "columns": ((KINKED,), {"axis": 0}),
+    "corrected": ((KINKED,), {"axis": 1, "correction": 1}),
+    "tied rows": ((TIED,), {"axis": 1}),
+    "nonzero": ((POSITIVE * BITS + 0.3,), {"axis": 1}),
+    "reduced square": ((_mixed(3, 3),), {"axis": 1}),
+    "reshaped": ((KINKED,), {"shape": (2, 6)}),
+    "turned": ((_mixed(2, 3, 4),), {"axes": (1, 2, 0)}),
+    "stretched": ((_mixed(4, 1),), {"shape": (3, 4, 5)}),
+    "sliced": ((_mixed(7, 5),), {"index": "[1:6:2, :3]"}),
+    "joined": ((KINKED, _mixed(3, 5)), {"axis": 1}),
+    "stacked": ((KINKED, _mixed(3, 4)), {"axis": 1}),
+    "padded": ((KINKED,), {"pad_width": ((0, 1), (1, 2))}),
+    "taken": ((_mixed(6, 5), np.array([4, 1, 4, 0])), {"axis": 0}),
+    "table": ((_mixed(6, 5), np.array([4, 1, 4])), {}),
+    "softmax": ((KINKED,), {"axis": -1}),
+    "loss": ((KINKED, NEAR), {}),
+    "huber": ((_changed(KINKED * 2, {(0, 0): NEAR[0, 0] + 0.7}), NEAR), {"delta": 0.7}),
+    "mae": ((_changed(KINKED.copy(), {(0, 0): NEAR[0, 0]}), NEAR), {}),
+    "probabilities": ((PROBABILITIES, BITS), {}),
+    "logits": ((KINKED, BITS), {}),
+    "margins": ((_changed(KINKED * 1.5, {(2, 0): 1.0}), 2 * BITS - 1), {}),
+    "kl": ((np.log(PROBABILITIES), POSITIVE / POSITIVE.sum(1, keepdims=True)), {}),
+    "classes": ((KINKED, LABELS), {}),
+    "smooth": ((KINKED, LABELS), {"label_smoothing": 0.1}),
+    "soft": ((KINKED, POSITIVE / POSITIVE.sum(1, keepdims=True)), {}),
+    "pixels": ((_mixed(2, 4, 3), np.array([[1, 3, 1], [0, 1, 2]])), {}),
+    "series": ((_mixed(2, 3, 9), _mixed(4, 3, 2), _mixed(4)), {"stride": 2, "dilation": 3}),
+    "image": ((IMAGE, _mixed(4, 3, 3, 2), _mixed(4)), {}),
+    "strided image": ((IMAGE, _mixed(4, 3, 3, 2), _mixed(4)), {"stride": 2}),
+    "spread": ((_mixed(2, 3, 4, 3), _mixed(3, 2, 3, 2), _mixed(2)), {"stride": 2, "padding": 1}),
+    "tiles": ((_tile,), {"kernel_size": (3, 2), "stride": (1, 2)}),
+    "averaged": ((_mixed(2, 5, 6),), {"kernel_size": 3, "stride": 2, "padding": 1}),
+    "bordered": ((_mixed(2, 5, 6),), {"kernel_size": 3, "padding": 1, "count_include_pad": False}),
+    "scores": ((_mixed(2, 3, 3),), {}),
+}  # fmt: skip
+"""Inputs and attributes by the name that a row of the corpus gives them."""

@@ -1,0 +1,89 @@
+"""docs/faults.md, made by running the check: `python -m tests.faults.page > docs/faults.md`; a test compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from . import backward, definitions, plant, steps
+from .plant import Backward, Fault, said
+from .pytorch import differs
+
+ROWS = ("forward", "symbolic", "difference", "direction", "complex step", "sum", "update")
+
+HEAD = """\
+# The proof of the checker
+
+Each row below is a mistake that somebody could make, planted in one row of the catalogue (or in one part of the
+training step) and then looked for by the same check that `bptui check` runs. Made from the corpus in `tests/faults/`
+by `python -m tests.faults.page > docs/faults.md`; a test compares, and asks of each that node, operation, input and
+element are named.
+
+`x` caught it · `·` looked and found nothing · blank: this row of the check does not look there. Column **torch**:
+PyTorch's recorded numbers (tests/reference/ops.json) with the planted row; blank where no case runs it.
+
+Why the columns differ:
+
+- At a **kink** every number between the one-sided derivatives is legitimate for differences, so they say KINK and are
+  content; the symbolic row asks for the convention of the definition.
+- Differences know a derivative to about 1e-10 of the numbers around it: a rounding to float32 or an eps of 1e-7 is
+  below that. The symbolic row and the complex step see both.
+- A wrong **definition** is caught by its value; where only the derivative at a kink is another, by the symbolic row.
+- The symbolic row asks twice: with the ∂L/∂y that was recorded and with a random one. A rule that ignores it is told.
+- All sizes are distinct, ids repeat, windows overlap, there are zeros, bounds, ties and both signs: on square data
+  without these, some of the mistakes make no difference.
+
+That nothing right is called wrong is the other half: `python -m tests.faults.clean` runs every operation of the
+catalogue over 20 seeds (random, tied, vanishing and cancelling gradients), in about {clean}; the suite runs a part.
+"""
+
+
+def caught(fault: Fault) -> set[str]:
+    """The rows of the check that fail."""
+    return {row.row for row in said(fault).rows if row.verdict == "FAIL"}
+
+
+def looked(fault: Fault) -> set[str]:
+    """The rows that had something to say of where the fault is: all of a step for a part of it, else of its node."""
+    rows = [r for r in said(fault).rows if r.verdict != "n/a"]
+    if isinstance(fault, plant.Rule | plant.Patch):
+        return {r.row for r in rows}
+    wrt = fault.input if isinstance(fault, Backward) else None
+    return {r.row for r in rows if r.node == "made" and (wrt is None or r.input in ("", wrt))}
+
+
+def table(faults: Sequence[Fault], heads: Sequence[str], columns: Sequence[str]) -> Iterable[str]:
+    """One line each; `heads` are the names of the fields in front."""
+    yield "| " + " | ".join([*heads, *columns]) + " |"
+    yield "|---" * len(heads) + "|:-:" * len(columns) + "|"
+    total = dict.fromkeys(columns, 0)
+    for fault in faults:
+        found, seen = caught(fault), looked(fault)
+        if isinstance(fault, Backward):
+            answer = differs(plant.backward(fault))
+            found |= {"torch"} if answer else set()
+            seen |= {"torch"} if answer is not None else set()
+        front = [str(getattr(fault, {"operation": "op", "mistake": "told", "in": "kind"}.get(h, h))) for h in heads]
+        cells = ["x" if c in found else "·" if c in seen else " " for c in columns]
+        for column in found & set(columns):
+            total[column] += 1
+        yield "| " + " | ".join([*front, *cells]) + " |"
+    front = [f"{len(faults)} planted", f"{sum(bool(caught(f)) for f in faults)} caught", ""][: len(heads)]
+    yield "| " + " | ".join([f"**{f}**" if f else "" for f in front] + [str(n) for n in total.values()]) + " |"
+
+
+def page(clean: str = "two minutes") -> str:
+    """docs/faults.md."""
+    lines = [HEAD.format(clean=clean)]
+    ops = len({f.op for f in backward.FAULTS})
+    lines += [f"## Wrong backward rules: {len(backward.FAULTS)}, over {ops} operations\n"]
+    lines += table(backward.FAULTS, ("operation", "mistake", "input"), [*ROWS[1:5], "torch"])
+    lines += [f"\n## Wrong definitions: {len(definitions.FAULTS)}\n"]
+    lines += table(definitions.FAULTS, ("operation", "mistake"), ROWS[:5])
+    both = [*steps.RULES, *steps.PATCHES]
+    lines += [f"\n## Wrong training-step rules: {len(both)}\n"]
+    lines += table(both, ("in", "mistake"), ("symbolic", "sum", "update"))
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

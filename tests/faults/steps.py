@@ -1,0 +1,141 @@
+"""Wrong training-step rules: updates that the engine runs in the place of the text, and other parts of a step."""
+
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bptui.model import plan
+from bptui.model.optimizers import OPTIMIZERS, emit_clip
+
+from .plant import Patch, Rule
+
+MOMENTUM = {"momentum": 0.9}
+NESTEROV = {"momentum": 0.9, "nesterov": True}
+DECAY = {"weight_decay": 0.1}
+
+RULES = [
+    Rule("sgd", "up the slope", {}, "p - lr", "p + lr"),
+    Rule("sgd", "the learning rate is forgotten", {}, "lr*g", "g"),
+    Rule("sgd", "decay of the wrong sign", DECAY, "g + weight_decay", "g - weight_decay"),
+    Rule("sgd", "decay is left out", DECAY, "g + weight_decay*p", "g"),
+    Rule("sgd", "momentum is dropped", MOMENTUM, "momentum*m + g", "g"),
+    Rule("sgd", "momentum is not applied to the average", MOMENTUM, "momentum*m", "m"),
+    Rule("sgd", "dampening, as in an average", MOMENTUM, "+ g", "+ (1 - momentum)*g"),
+    Rule("sgd", "nesterov looks ahead by the old average", NESTEROV, "(g + momentum*m_new)", "(g + momentum*m)"),
+    Rule("sgd", "nesterov without the gradient", NESTEROV, "(g + momentum*m_new)", "m_new"),
+    Rule("rmsprop", "alpha and 1 - alpha exchanged", {}, "alpha*v + (1 - alpha)", "(1 - alpha)*v + alpha"),
+    Rule("rmsprop", "not the root", {}, "sqrt(v_new)", "v_new"),
+    Rule("rmsprop", "eps inside the root", {}, "(sqrt(v_new) + eps)", "sqrt(v_new + eps)"),
+    Rule("rmsprop", "divides by the size before", {}, "sqrt(v_new)", "sqrt(v)"),
+    Rule("adagrad", "the size for its square", {}, "g**2", "abs(g)"),
+    Rule("adagrad", "forgets what came before", {}, "v + g**2", "g**2"),
+    Rule("adagrad", "eps inside the root", {"eps": 1e-8}, "(sqrt(v_new) + eps)", "sqrt(v_new + eps)"),
+    Rule("adam", "bias correction is left out", {}, "m_new/(1 - beta1**t)", "m_new"),
+    Rule("adam", "bias correction of the square is left out", {}, "v_new/(1 - beta2**t)", "v_new"),
+    Rule("adam", "eps inside the root", {}, "(sqrt(v_hat) + eps)", "sqrt(v_hat + eps)"),
+    Rule("adam", "eps is left out", {}, " + eps", ""),
+    Rule("adam", "eps beside the uncorrected root", {}, "sqrt(v_hat) + eps", "(sqrt(v_new) + eps)/sqrt(1 - beta2**t)"),
+    Rule("adam", "beta1 and beta2 exchanged", {}, "beta1*m + (1 - beta1)", "beta2*m + (1 - beta2)"),
+    Rule("adam", "the corrections exchanged", {}, "beta2**t", "beta1**t"),
+    Rule("adam", "t off by one: from 0", {}, "beta1**t", "beta1**(t - 1)"),
+    Rule("adam", "t off by one: from 2", {}, "beta2**t", "beta2**(t + 1)"),
+    Rule("adam", "t stays 1", {}, "beta1**t", "beta1"),
+    Rule("adam", "decay of the decoupled kind", DECAY, "p_new = p - lr", "p_new = p - lr*weight_decay*p - lr"),
+    Rule("adamw", "decay coupled to the gradient", DECAY, "(1 - beta1)*g", "(1 - beta1)*(g + weight_decay*p)",
+         {" - lr*weight_decay*p": "", "g**2": "(g + weight_decay*p)**2"}),
+    Rule("adamw", "decay is left out", {}, " - lr*weight_decay*p", ""),
+    Rule("adamw", "decay without the learning rate", {}, "lr*weight_decay*p", "weight_decay*p"),
+]  # fmt: skip
+
+
+def _stale(emit: Any, o: Any, flat: Any) -> None:
+    """Update first, then look at the gradient: the one of the step before."""
+    last, now = np.zeros_like(flat.g), np.zeros_like(flat.g)
+    emit(np.copyto, now, last)
+    OPTIMIZERS["sgd"].emit(emit, o, type(flat)(flat.p, now, flat.states, flat.p_new, flat.new, flat.clock))
+    emit(np.copyto, last, flat.g)
+
+
+def _first_only(emit: Any, o: Any, flat: Any) -> None:
+    """Only the first parameters move."""
+    OPTIMIZERS["sgd"].emit(emit, o, flat)
+    half = flat.p.size // 2
+    emit(np.copyto, flat.p_new[half:], flat.p[half:])
+
+
+def _clip(change: Any) -> Any:
+    """Clipping after which `change(clipped, gradient, norm, limit)` has its way."""
+
+    def wrong(emit: Any, optimizer: Any, g: Any, clipped: Any, norm: Any) -> None:
+        emit_clip(emit, optimizer, g, clipped, norm)
+
+        def run() -> None:
+            clipped[...] = change(clipped.copy(), g, norm, optimizer.clip_norm or optimizer.clip_value)
+
+        emit(run)
+
+    return wrong
+
+
+_sum, _sum_to, _backward = plan.Plan._accumulate, plan.emit_sum_to, plan.Plan._backward
+
+
+def _overwritten(self: Any, source: int) -> None:
+    """Several contributions: = for +=."""
+    arrivals = self._arrivals[source]
+    self._grads[source] = self._grads[source] or arrivals[-1].place
+    self._emit(np.copyto, self._flat(self._grads[source]), self._flat(arrivals[-1].place))
+
+
+def _averaged(self: Any, source: int) -> None:
+    """Several contributions: their mean."""
+    _sum(self, source)
+    count = len(self._arrivals[source])
+    if count > 1:
+        own = self._flat(self._grads[source])
+        self._emit(np.divide, own, self._emit.const(count), own)
+
+
+def _mean_to(emit: Any, full: Any, out: Any) -> None:
+    """A broadcast is undone by the mean."""
+    _sum_to(emit, full, out)
+    emit(np.multiply, out, emit.const(out.size / full.size), out)
+
+
+def _last_to(emit: Any, full: Any, out: Any) -> None:
+    """A broadcast is undone by its last copy."""
+    lead = full.ndim - out.ndim
+    last = full[(-1,) * lead]
+    emit(np.copyto, out, last if last.shape == out.shape else last[tuple(slice(-n, None) for n in out.shape)])
+
+
+def _seeded(self: Any) -> None:
+    """∂L/∂L is the size of the batch."""
+    _backward(self)
+    self._arena.view(self._grads[self.graph.loss])[...] = 3
+
+
+CLIP = "bptui.model.plan.emit_clip"
+NORM, VALUE = {"clip_norm": 0.5}, {"clip_value": 0.2}
+
+PATCHES = [
+    Patch("sgd", "the gradient of the step before", "emit", _stale),
+    Patch("sgd", "only the first half of the parameters moves", "emit", _first_only),
+    Patch("clip_norm", "mean for sum", CLIP, _clip(lambda c, g, n, limit: g * min(1, limit / (n / g.size**0.5))), NORM),
+    Patch("clip_norm", "the square of the length", CLIP, _clip(lambda c, g, n, limit: g * min(1, limit / n**2)), NORM),
+    Patch("clip_norm", "stretches short gradients, too", CLIP, _clip(lambda c, g, n, limit: g * limit / n), {"clip_norm": 100.0}),
+    Patch("clip_norm", "each element by itself", CLIP, _clip(lambda c, g, n, limit: g.clip(-limit, limit)), NORM),
+    Patch("clip_norm", "the largest element for the length", CLIP, _clip(lambda c, g, n, limit: g * min(1, limit / abs(g).max())), NORM),
+    Patch("clip_norm", "without 1e-6", CLIP, _clip(lambda c, g, n, limit: g * min(1, limit / n)), NORM),
+    Patch("clip_value", "from above only", CLIP, _clip(lambda c, g, n, limit: np.minimum(g, limit)), VALUE),
+    Patch("clip_value", "what is too large becomes 0", CLIP, _clip(lambda c, g, n, limit: g * (abs(g) <= limit)), VALUE),
+    Patch("gradient", "several contributions: = for +=", "bptui.model.plan.Plan._accumulate", _overwritten),
+    Patch("gradient", "several contributions: their mean", "bptui.model.plan.Plan._accumulate", _averaged),
+    Patch("gradient", "a broadcast is undone by the mean", "bptui.model.plan.emit_sum_to", _mean_to),
+    Patch("gradient", "a broadcast is undone by its last copy", "bptui.model.plan.emit_sum_to", _last_to),
+    Patch("gradient", "∂L/∂L is the size of the batch", "bptui.model.plan.Plan._backward", _seeded),
+]  # fmt: skip

@@ -1,0 +1,105 @@
+"""Every fault of the corpus is rejected by the check and named: node, operation, input, element."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bptui.model import ops
+from bptui.symbolic.check import check_step
+
+from . import backward, definitions, page, plant, pytorch, steps
+from .data import ARENAS
+
+
+def told(fault: plant.Fault) -> str:
+    return f"{getattr(fault, 'op', '') or fault.kind}: {fault.told}"
+
+
+def bad(fault: plant.Fault) -> list:
+    return [row for row in plant.said(fault).rows if row.verdict == "FAIL"]
+
+
+@cache
+def right(op: str, arena: str):
+    return plant.step(ops.OPS[op], ARENAS[arena])
+
+
+@pytest.mark.parametrize("fault", backward.FAULTS, ids=told)
+def test_a_wrong_backward_rule(fault):
+    rows = bad(fault)
+    assert rows
+    assert {(r.node, r.op, r.input) for r in rows} == {("made", fault.op, fault.input)}
+    symbolic = next(r for r in rows if r.row == "symbolic")
+    position = ops.OPS[fault.op].input_names.index(fault.input)
+    true = right(fault.op, fault.arena).grad(f"in{position}")
+    assert len(symbolic.at) == true.ndim
+    assert symbolic.got != symbolic.expected
+    wrong = plant.step(plant.backward(fault), ARENAS[fault.arena]).grad(f"in{position}")
+    assert wrong[symbolic.at] != true[symbolic.at]  # the element that is named is wrong indeed
+
+
+@pytest.mark.parametrize("fault", definitions.FAULTS, ids=told)
+def test_a_wrong_definition(fault):
+    rows = bad(fault)
+    assert rows
+    assert {(r.node, r.op) for r in rows} == {("made", fault.op)}
+    assert all(r.at is not None or "does not fit" in r.note or r.row == "direction" for r in rows)
+
+
+@pytest.mark.parametrize("fault", [*steps.RULES, *steps.PATCHES], ids=told)
+def test_a_wrong_training_step(fault):
+    rows = bad(fault)
+    assert rows
+    assert all(r.at is not None for r in rows)
+    if isinstance(fault, plant.Rule):
+        assert {r.node for r in rows} == {"w", "b"}
+        assert {(r.row, r.op) for r in rows} == {("update", fault.kind)}
+
+
+@pytest.mark.parametrize("pair", sorted({(f.op, f.arena) for f in backward.FAULTS}), ids="-".join)
+def test_the_control_is_clean(pair):
+    """What is planted does it: the same numbers through the true row are fine."""
+    report = check_step(right(*pair))
+    assert [r for r in report.rows if r.verdict == "FAIL"] == []
+    assert all(r.verdict in ("ok", "n/a", "KINK", "skipped") for r in report.rows)
+
+
+@pytest.mark.parametrize("wrong", [{}, {"clip_norm": 0.5, "clip_value": 0.2}, {"kind": "adam", "clip_norm": 100.0}])
+def test_the_control_of_the_training_step(wrong):
+    report = check_step(plant.trained(plant.Optimizer(**{"learning_rate": 0.1, **wrong})))
+    assert set(report.counts) == {"ok"}
+
+
+def test_the_true_rows_agree_with_pytorch():
+    assert not any(pytorch.differs(row) for row in ops.OPS.values())
+
+
+def test_the_corpus_is_large_enough():
+    assert len(backward.FAULTS) >= 60
+    assert len({f.op for f in backward.FAULTS}) >= 25
+    assert len(definitions.FAULTS) >= 15
+    assert len(steps.RULES) + len(steps.PATCHES) >= 15
+    every = [told(f) + str(getattr(f, "input", "")) for f in (*backward.FAULTS, *definitions.FAULTS, *steps.RULES)]
+    assert len(set(every)) == len(every)
+
+
+def test_the_page_is_what_the_check_says():
+    docs = Path(__file__).parents[2] / "docs" / "faults.md"
+    assert docs.read_text(encoding="utf-8") == page.page()
+
+
+def test_a_zero_gradient_is_no_hiding_place():
+    """Where ∂L/∂y is 0 the recorded contribution is 0 whatever the rule is: the check asks with one of its own."""
+    fault = next(f for f in backward.FAULTS if f.op == "tanh")
+    graph = plant.graph_of(plant.backward(fault), *ARENAS["x"])
+    still = dataclasses.replace(graph.by_name["scale"], value=np.zeros((3, 4)))
+    nodes = tuple(still if node.id == still.id else node for node in graph.nodes)
+    recording = plant.record(dataclasses.replace(graph, nodes=nodes))
+    assert not recording.grad("in0").any()
+    rows = [r for r in check_step(recording).rows if r.verdict == "FAIL"]
+    assert {(r.node, r.op, r.input) for r in rows} == {("made", "tanh", "x")}
