@@ -32,7 +32,7 @@ from bptui.symbolic.causes import likely
 from bptui.symbolic.check_flow import check_flow
 from bptui.symbolic.check_update import check_update
 from bptui.symbolic.derive import derive
-from bptui.symbolic.difference import EPS, Slope, along, clear, complex_slope
+from bptui.symbolic.difference import Slope, along, clear, complex_slope
 from bptui.symbolic.evaluate import Binding, bind_arrays, estimate_cells, exact, forward_all, value, vjp_all
 from bptui.symbolic.probe import Probe, wide
 from bptui.symbolic.types import CheckRow, Derived, Report, RowName, Verdict
@@ -157,15 +157,16 @@ class _Node:
         note: str,
         places: tuple[Array, ...] | None = None,
         upstream: Array | None = None,
+        size: float = 0.0,
     ) -> CheckRow:
         """The worst element decides. Equal NaN and inf agree; where only the definition overflows, nothing is
-        compared."""
+        compared. `size` is how large the tensor would be if nothing cancelled in it."""
         got, expected = np.asarray(got, float), np.asarray(expected, float)
         if not got.size:
             return self.row(row, "n/a", wrt, note="empty")
         with np.errstate(all="ignore"):
             finite = np.abs(expected[np.isfinite(expected)])
-            scale = float(finite.max(initial=0.0)) or 1.0
+            scale = max(float(finite.max(initial=0.0)), size) or 1.0
             lost = np.isnan(expected) & np.isfinite(got)
             poles = np.isinf(got) & np.isinf(expected)  # 1/-0.0 and 1/0.0: the sign of a zero is not in a definition
             same = (got == expected) | (np.isnan(got) & np.isnan(expected)) | lost | poles
@@ -240,9 +241,14 @@ class _Node:
         places = self.places(estimate_cells(derived.vjp, binding.upstream(upstream), shape), shape)
         note = self.sampled(places, shape).strip()
         live = bool(upstream.any())
+        # a gradient that cancels (a bias before a batch_norm, a converged training) is known to the rounding of its
+        # terms: the same sum with each term by a random factor says how large they are
+        with np.errstate(all="ignore"):
+            apart = np.abs(probe.vjp(position, upstream * drawn))
+        size = float(np.max(apart, where=np.isfinite(apart), initial=0.0))
         rows = []
-        for own, gradient, tolerance in (
-            (got, upstream, self.tolerance), (probe.vjp(position, drawn), drawn, EXACT)
+        for own, gradient, tolerance, least in (
+            (got, upstream, self.tolerance, size), (probe.vjp(position, drawn), drawn, EXACT, 0.0)
         ):  # fmt: skip
             if gradient is upstream and not (live and np.isfinite(self.out).all()) and not np.any(got):
                 continue  # what does not reach the loss, or has gradient 0, passes 0 on whatever its derivative is
@@ -254,16 +260,23 @@ class _Node:
                     expected, mine = value(derived.vjp, binding.upstream(gradient), index), np.asarray(own)[places]
             except (IndexError, KeyError, ValueError, TypeError) as error:
                 return self.row("symbolic", "skipped", name, note=f"the derivation has no number here: {error}")
-            rows.append(self.compare("symbolic", name, mine, expected, tolerance, note, places, gradient))
+            rows.append(self.compare("symbolic", name, mine, expected, tolerance, note, places, gradient, least))
         first = next((row for row in rows if row.verdict == "FAIL"), rows[0])
         if first.verdict != "FAIL":
-            return self.closely(first, derived, binding, got, upstream, element)
+            return self.closely(first, derived, binding, got, upstream, element, size)
         if places is None and not _uses(probe, position, drawn):
             return replace(first, note="∂L/∂output is not used")
         return first
 
     def closely(
-        self, row: CheckRow, derived: Derived, binding: Binding, got: Array, upstream: Array, element: Index | None
+        self,
+        row: CheckRow,
+        derived: Derived,
+        binding: Binding,
+        got: Array,
+        upstream: Array,
+        element: Index | None,
+        size: float,
     ) -> CheckRow:
         """The selected element, or the largest, once more at 50 digits, in ulps of the largest of the tensor."""
         flat = np.abs(wide(got))
@@ -279,10 +292,7 @@ class _Node:
             return row
         error = abs(float(reference - mine))
         ulp = float(np.spacing(np.asarray(largest, np.asarray(got).dtype))) if largest else 0.0
-        allowed = float(self.tolerance.allowed(mine, float(reference), largest or 1.0))
-        # a gradient that cancels (training has converged) is known to the rounding of its terms, not to its own
-        rounding = max(EPS, float(np.finfo(np.asarray(got).dtype).eps))
-        allowed += 8 * rounding * float(np.max(np.abs(upstream), where=np.isfinite(upstream), initial=0.0))
+        allowed = float(self.tolerance.allowed(mine, float(reference), max(largest, size) or 1.0))
         found: dict[str, Any] = {
             "error": error,
             "tolerance": allowed,
