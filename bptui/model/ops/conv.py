@@ -149,14 +149,21 @@ def _correlate_vjp(
         emit(np.add.reduce, flat_g, -1, None, sums)
         emit(np.add.reduce, sums, 0, None, into[2])
     if into[0] is not None:
-        spread = emit.temp(columns.shape)
-        flat_spread, _, _ = _matrices(spread, weight, g, count)
-        emit(np.matmul, flat_weight.swapaxes(-1, -2), flat_g, flat_spread)
-        emit(np.copyto, into[0], emit.const(0.0))
-        seen = windows(into[0], weight.shape[-count:], attributes["stride"], attributes["dilation"], g.shape[-count:])
+        # with the batch as the last axis, the sums below run over `batch` times as many numbers in a row
+        turned = emit.temp((*g.shape[1:], g.shape[0]))
+        spread = emit.temp((*columns.shape[1:], g.shape[0]))
+        total = emit.temp((*into[0].shape[1:], g.shape[0]))
+        emit(np.copyto, turned, np.moveaxis(g, 0, -1))
+        flat_turned = turned.reshape(*flat_weight.shape[:-1], -1)
+        flat_spread = spread.reshape(*flat_weight.shape[:-2], flat_weight.shape[-1], -1)
+        emit(np.matmul, flat_weight.swapaxes(-1, -2), flat_turned, flat_spread)
+        emit(np.copyto, total, emit.const(0.0))
+        spread, total = np.moveaxis(spread, -1, 0), np.moveaxis(total, -1, 0)
+        seen = windows(total, weight.shape[-count:], attributes["stride"], attributes["dilation"], g.shape[-count:])
         for tap in np.ndindex(*weight.shape[-count:]):  # one tap at a time: its places do not overlap
             here = (..., *tap, *(slice(None),) * count)
             emit(np.add, seen[here], spread[here], seen[here])
+        emit(np.copyto, into[0], total)
 
 
 # ------------------------------------------------------------------------------------------------------ composites
