@@ -103,14 +103,18 @@ def _max_vjp(
     if room is d:
         emit(np.copyto, d, emit.const(0.0))
     given, wins = emit.temp(out.shape, np.bool_), emit.temp(out.shape, np.bool_)
-    share = emit.temp(out.shape)
+    apart = all(s >= k for s, k in zip(_stride(attributes), attributes["kernel_size"], strict=True))
+    share = None if apart else emit.temp(out.shape)
     emit(np.copyto, given, False)
     for tap, to in zip(taps, _taps(room, out, attributes), strict=True):
         emit(np.equal, tap, out, wins)
         emit(np.greater, wins, given, wins)  # the largest, and none before it was
         emit(np.logical_or, given, wins, given)
-        emit(np.multiply, upstream, wins, share)
-        emit(np.add, to, share, to)
+        if share is None:  # no element is in two windows
+            emit(np.multiply, upstream, wins, to)
+        else:
+            emit(np.multiply, upstream, wins, share)
+            emit(np.add, to, share, to)
     if room is not d:
         emit(np.copyto, d, inner)
 
