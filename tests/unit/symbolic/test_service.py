@@ -183,3 +183,21 @@ def test_asking_costs_no_time(service):
 def test_nothing_is_imported_before_it_is_needed():
     code = "import sys, bptui.symbolic.service as s; s.Service(); assert 'sympy' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60).stderr == ""
+
+
+def test_a_profiler_still_works_after_a_derivation():
+    """CPython 3.11 hangs in traced code after an asynchronous exception that was taken back: none may be."""
+    code = """
+import sys
+from bptui.model import ops
+from bptui.symbolic.service import Service
+op = ops.OPS["sigmoid"]
+service = Service()
+service.request(op, op.signature([(3, 4)], {}), "x")
+assert service.wait(60)
+def called(): return "still here"
+sys.setprofile(lambda *_: None)
+print(called())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "still here\n", done.stderr
