@@ -19,6 +19,7 @@ from textual.app import App
 
 from bptui.model.errors import UserError
 from bptui.model.examples import catalogue
+from bptui.screens.canvas import Canvas
 from bptui.screens.copying import osc52
 from bptui.screens.debugger import Debugger
 from bptui.screens.driver import DiffMixin
@@ -76,7 +77,7 @@ class BptuiApp(DiffMixin, App[None]):
     def _back(self, _: object) -> None:
         """After SIGTSTP and SIGCONT the shell has had the terminal: all of the screen is sent again."""
         self.forget_screen()
-        self.debugger.canvas.refresh()
+        self.screen.query_one(Canvas).refresh()
 
     def _begin(self) -> None:
         self.run_worker(self._read, thread=True, exit_on_error=False, name="load")
@@ -149,11 +150,6 @@ class HomeApp(BptuiApp):
     def get_default_screen(self) -> Home:  # type: ignore[override]  # the debugger comes later, over it
         """The screen under the debugger."""
         return self.home
-
-    def _back(self, _: object) -> None:
-        """After SIGTSTP and SIGCONT the shell has had the terminal: all of the screen is sent again."""
-        self.forget_screen()
-        self.debugger.canvas.refresh()
 
     def _begin(self) -> None:
         """After the first frame: what every network needs, so that the chosen one opens at once."""
