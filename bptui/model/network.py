@@ -205,7 +205,8 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> t
         "y", "target", y_all if full else None, shape=y_shape, wants_grad=False, whole=labels, column="data.targets"
     )
     end = builder.use(row, prediction, y, name="loss", scope="loss", symbol="L", column="loss", **settings)
-    graph = builder.finish(end, [*summaries, Layer("loss", row.name)], {"prediction": prediction})
+    last = Layer("loss", f"{row.name}({prediction.symbol or prediction.label}, y)")
+    graph = builder.finish(end, [*summaries, last], {"prediction": prediction})
     arrays = {"x": x_all, "y": y_all}
     _labels_inside(graph, arrays, top.where)
     return graph, None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"]))

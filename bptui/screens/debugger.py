@@ -170,6 +170,8 @@ class Debugger(Own, Screen[None]):
         view = self.session.view if self.session is not None else None
         if view is not None and view.mode == "neurons" != self._mode:
             view.focus = layout.NETWORK  # it needs the whole width: it is shown while it has the focus
+        if view is not None and view.mode != self._mode and reply.ok:
+            reply = Reply()  # it is seen
         if view is not None and view.focus not in PANELS:
             wanted, view.focus = view.focus, self._focused
             reply = refused(UserError("focus", f"there is no panel {wanted}", f"1 to {max(PANELS)}"))

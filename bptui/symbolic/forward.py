@@ -123,12 +123,18 @@ def _element(reading: Reading, names: Names, element: Index, unicode: bool, summ
 
 
 def since(reading: Reading, names: Names, tree: Tree, scalars: Mapping[str, Any], unicode: bool) -> Line:
-    """`  since z > 0`: which branch an elementwise choice took, as its numbers stand to each other."""
+    """`  since 0.2795 > 0`: which branch an elementwise choice took, as its numbers stand to each other."""
     if not isinstance(tree, t.Choice) or not isinstance(tree.condition, t.Compare):
         return ()
     sign = stands(reading, tree.condition, scalars)
-    left, right = (to_spans(side, names, unicode) for side in (tree.condition.left, tree.condition.right))
-    return merge([Span("  since "), *left, Span(f" {sign} "), *right]) if sign else ()
+    sides: list[list[Span]] = []
+    for side in (tree.condition.left, tree.condition.right):
+        said = list(to_spans(side, names, unicode))
+        if not isinstance(side, t.Number):
+            number = numbers.field(float(evaluate(side, scalars, {}, reading.size)))
+            said = [Span(number.strip(), said[0].style if len(said) == 1 else "text")]
+        sides.append(said)
+    return merge([Span("  since "), *sides[0], Span(f" {sign} "), *sides[1]]) if sign else ()
 
 
 def stands(reading: Reading, condition: t.Compare, scalars: Mapping[str, Any]) -> str:

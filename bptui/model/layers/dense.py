@@ -23,7 +23,7 @@ def dense(place: Place, x: Node) -> tuple[Node, str]:
         z = place.use("affine", x, weight, place.parameter("bias", (units,), "b", "zeros"), part="z")
     else:
         z = place.use("matmul", x, weight, part="z")
-    return place.activate(z), f"dense {units}" + ("" if word in LINEAR else f", {word}")
+    return place.activate(z), f"dense {units}, {'linear' if word in LINEAR else word}"
 
 
 def flatten(place: Place, x: Node) -> tuple[Node, str]:

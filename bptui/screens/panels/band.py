@@ -94,6 +94,8 @@ def _short(note: Line, room: int) -> list[Line]:
     for prefix in ("from ", "to "):
         if words.startswith(prefix) and len(words) - len(prefix) <= room:
             return [crop(note, len(prefix), len(words))]
+    if words.startswith("  since ") and len(words) - 8 <= room:
+        return [crop(note, 8, len(words))]
     inside = list(dict.fromkeys(span for span in note if kind_of_symbol((span,)) in ("value", "parameter")))
     others = any("." in span.text for span in note if span not in inside)
     if len(inside) == 1 and not others and len(inside[0].text) + 3 <= room:
@@ -186,6 +188,11 @@ class _Grid:
             self.least = least = sum(low + size for _, size, _, low in slots)
             if least <= width:
                 break
+        if self.factors == 1 and 8 <= wide - (least - width) < wide:  # a long name is cut before its numbers are lost
+            wide -= least - width
+            natural, self.least = natural - (least - width), width
+            slots = [(name, wide if name == "f0" else size, gap, low) for name, size, gap, low in slots]
+            least = width
         part = min(1.0, max(0.0, (width - least) / (natural - least)))
         x = max(0, (width - natural) // 2)
         self.at: dict[str, tuple[int, int]] = {}
@@ -216,7 +223,9 @@ class _Grid:
         if len(columns) >= self.factors + 1:
             names["index"] = columns[0]
         for k, symbol in enumerate(_factor_heads(made, self.factors)):
-            names[f"f{k}"] = _quiet(symbol)
+            room = self.at[f"f{k}"][1]
+            quiet = _quiet(symbol)
+            names[f"f{k}"] = quiet if length(quiet) <= room else (*crop(quiet, 0, room - 1), Span("…", "dim"))
         names["product"], names["sum"] = (Span("product", "dim"),), (Span("sum", "dim"),)
         return self.place(names)
 

@@ -53,6 +53,16 @@ def window(size: int, room: int, at: int) -> tuple[int, int]:
     return start, start + room
 
 
+def wholes(array: Any, room: int) -> Line:
+    """Class numbers and other indices, as many as there is room for."""
+    texts = [str(int(x)) for x in array.ravel()[:room].tolist()]
+    rest = int(array.size) - len(texts)
+    while texts and sum(map(len, texts)) + len(texts) + 2 * (rest > 0) > room:
+        texts.pop()
+        rest += 1
+    return (Span(" " + " ".join(texts), "text"), *((Span(" …", "dim"),) if rest else ()))
+
+
 def scalar(array: Any, at: tuple[int, ...]) -> float | None:
     """One element as a float; None where there is no array or no such element."""
     if array is None or len(at) != array.ndim or any(not 0 <= i < n for i, n in zip(at, array.shape, strict=True)):

@@ -18,7 +18,7 @@ from bptui.model.numbers import shape as shape_text
 from bptui.model.spans import Line, Span
 from bptui.screens.look import Look, fit, length, under
 from bptui.screens.panels import heat
-from bptui.screens.panels.figures import figure, kind_of
+from bptui.screens.panels.figures import figure, kind_of, wholes
 from bptui.screens.panels.timeline import CHIPS
 
 CELL = 8  # columns of a number
@@ -75,11 +75,9 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
     """The rows in sight; the row of this Moment is always among them."""
     columns = Columns.of(width)
     roomy = height > 20
-    head = _header(columns, width)
-    rows: list[Line] = [(), head] if roomy else [head]
-    room = height - len(rows)
+    room = height - 1 - roomy
     if room < 1:
-        return rows[:height]
+        return [_header(columns, width, False)][:height]
     folded = session.view.mode == "layers"
     index = _index(session.graph, room, roomy, folded)
     here = session.here
@@ -87,6 +85,8 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
     at = index.of_node.get(key.id, 0)
     top = _top(index, at, room)
     first = bisect_right(index.starts, top) - 1
+    seen = f" {top + 1}-{min(top + room, index.total)} of {index.total}" if index.total > room else ""
+    rows: list[Line] = [()] * roomy + [_header(columns, width, folded, seen)]
     for i in range(first, len(index.entries)):
         entry, start = index.entries[i], index.starts[i]
         if start >= top + room:
@@ -103,10 +103,13 @@ def rows_of(session: Any, height: int) -> list[int]:
     return [entry.node.id for entry in index.entries if entry.node is not None]
 
 
-def _header(columns: Columns, width: int) -> Line:
-    value, gradient = "value", "∂L/∂value" if columns.pair > 1 else "∂L/∂"
-    left = " " * (columns.value + columns.pair * CELL - len(value)) + value
-    right = gradient.rjust(columns.gradient + columns.pair * CELL - len(left))
+def _header(columns: Columns, width: int, folded: bool, seen: str = "") -> Line:
+    """What the columns are; at the left which rows of how many are in sight, where not all are."""
+    value, gradient = "value", "∂L/∂value" if columns.pair > 1 and not folded else "∂L/∂"
+    pair = 1 if folded else columns.pair
+    start = columns.gradient if folded else columns.value
+    left = (seen or (" root mean square" if folded else "")).ljust(start + pair * CELL - len(value)) + value
+    right = gradient.rjust((start + CELL if folded else columns.gradient) + pair * CELL - len(left))
     return fit((Span(left, "dim"), Span(right, "dim")), width)
 
 
@@ -207,15 +210,18 @@ def _entry(session: Any, entry: Entry, columns: Columns, width: int, look: Look,
         left = [(Span(field(None).rstrip(), kind), Span("  not yet", "dim"))] if waits else [(Span(field(None), kind),)]
     elif node.role in ("input", "target") and len(node.shape) > 1 and node.shape[0] > 1:
         left = [(Span(f" {node.shape[0]} samples", "text"),)]
+    elif node.whole and not node.wants_grad:
+        left = [wholes(value, width - columns.value)]
     else:
         left = _numbers(value, node, kind, "value" in written, entry.rows, look, columns.pair, selected)
     right = _gradient(session, node, "gradient" in written, entry.rows, look, columns, width)
     out: list[Line] = []
     for i in range(entry.rows):
+        value_row = left[i] if i < len(left) else ()
         row: Line = (
             *(_gutter(session, node, columns, here) if i == 0 else (Span(" " * columns.gutter),)),
             *fit(name if i == 0 else (), columns.value - columns.gutter),
-            *fit(left[i] if i < len(left) else (), columns.gradient - columns.value),
+            *(fit(value_row, columns.gradient - columns.value) if right else value_row),
             *(right[i] if i < len(right) else ()),
         )
         out.append(under(fit(row, width), "on-cursor") if here else row)
@@ -298,9 +304,9 @@ def _heading(session: Any, scope: str, columns: Columns, width: int, folded: boo
     last = [node for node in session.graph.nodes if node.scope == scope and node.op is not None][-1]
     chip = _gutter(session, session.here if here else last, columns, here)
     value, gradient = session.state.value(last), session.state.gradient(last)
-    room = columns.value + CELL - columns.gutter - 1
+    room = columns.gradient - columns.gutter
     left: Line = (*chip, Span(scope, "text bold"), Span(shorten(f"  {summary}", room - len(scope)), "dim"))
-    left = fit((*fit(left, columns.value + CELL), *_rms(value, "value")), columns.gradient)
+    left = fit((*fit(left, columns.gradient), *_rms(value, "value")), columns.gradient + CELL)
     row = (*left, *(_rms(gradient.array, "gradient") if session.cursor.phase != "forward" else ()))
     return under(fit(row, width), "on-cursor") if here else row
 

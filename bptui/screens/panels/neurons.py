@@ -343,7 +343,8 @@ def _equation(session: Any, card: Card | None, width: int) -> Line:
         total = card.table.total
         rights = [(*card.table.result, Span(" = "), shown(numbers.significant(total), total, "value bold"))]
     elif card is not None and card.lines:
-        rights = [card.lines[0][1]]
+        label, text = card.lines[-1 if session.cursor.phase == "update" else 0]
+        rights = [(*label, Span(" = "), *text), text] if session.cursor.phase == "update" else [text]
     room = width - 4
     for right in rights:
         if length(left) + 3 + length(right) <= room:

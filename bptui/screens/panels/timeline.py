@@ -129,8 +129,8 @@ def _plan(session: Any, width: int, least: int = 0) -> Plan:
             update = turn + (SEED if seed else UPDATE)
             return Plan(nodes, columns, labels, turn, update, spacing, step, False, False, True)
     room = max(1, width - LABEL - 3 - tail)
-    return _window(session, nodes, LABEL + 1, 2 if count * 2 <= room else 1, room // (2 if count * 2 <= room else 1),
-                   seed, step)  # fmt: skip
+    spacing = max(1, min(usual, room // max(1, count)))
+    return _window(session, nodes, LABEL + 1, spacing, room // spacing, seed, step)
 
 
 def _bend(spacing: int) -> int:

@@ -90,8 +90,8 @@ def test_names_symbols_scopes_and_roles():
     assert graph.by_name["prediction"].name == "layer2.z"
     assert [(layer.name, layer.summary) for layer in graph.layers] == [
         ("layer1", "dense 3, relu"),
-        ("layer2", "dense 1"),
-        ("loss", "mse"),
+        ("layer2", "dense 1, linear"),
+        ("loss", "mse(z, y)"),
     ]
 
 
