@@ -1,0 +1,41 @@
+"""What the README tells people to type works: each shell line and the Python block, as they stand there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LINES = [line.split("  #")[0].strip() for line in re.findall(r"^    (bptui .*)$", README, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_of_the_readme_runs(line: str, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "bptui" / "networks" / "xor.toml", tmp_path / "network.toml")
+    command = [sys.executable, "-m", "bptui", *shlex.split(line)[1:]]
+    done = subprocess.run(command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "sigmoid" in done.stdout or "forward 1/" in done.stdout
+
+
+def test_the_first_forty_lines_say_what_it_is_and_how_to_start() -> None:
+    head = "\n".join(README.splitlines()[:40])
+    assert "pip install . && bptui" in head
+    assert "pip install '.[test]' && pytest" in head
+    assert "docs/pictures/debugger.svg" in head
+    assert head.count("\n| `") >= 10
