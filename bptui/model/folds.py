@@ -1,4 +1,4 @@
-"""Composites in a graph: nodes that one use of `layer_norm`, `conv2d`, `lstm_cell` … was expanded into, as one thing."""
+"""Composites in a graph: the nodes that one use of `layer_norm`, `conv2d`, `lstm_cell` … became, as one thing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Fold:
 
     kind    the composite (`layer_norm`)
     parts   its operations in execution order; the last of them makes the result
-    inputs  what they read from outside, in the order in which they read it; constants are not among them
+    inputs  what they read from outside: computed and given ones first, then parameters; constants are not among them
     """
 
     kind: str
@@ -56,7 +56,8 @@ def _find(graph: Graph) -> dict[int, Fold]:
             continue
         own = {part.id for part in parts}
         read = [i for part in parts for i in part.inputs if i not in own and graph.nodes[i].role != "const"]
-        inputs = tuple(graph.nodes[i] for i in dict.fromkeys(read))
+        found = [graph.nodes[i] for i in dict.fromkeys(read)]
+        inputs = tuple(sorted(found, key=lambda node: node.role == "param"))
         fold = Fold(name.partition(" as ")[0], tuple(parts), inputs)
         made |= {part.id: fold for part in parts}
     return made

@@ -64,13 +64,11 @@ class Selection:
     pinned   a node that stays selected while time moves; None follows the Moment
     element  the element last selected, kept as it was said, so that it is there again where it fits
     input    the position of the input whose derivative is shown, among those that have one
-    whole    the last move was from layer to layer: a composite is shown as one operation
     """
 
     pinned: int | None = None
     element: Index = ()
     input: int = 0
-    whole: bool = False
 
 
 class Session:
@@ -152,10 +150,8 @@ class Session:
 
     @property
     def fold(self) -> Fold | None:
-        """The composite that is shown as one operation: the selected node's, where layers are looked at, or were moved
-        through last."""
-        whole = self.view.mode == "layers" or (self.selection.whole and self.selection.pinned is None)
-        return fold_of(self.graph, self.node) if whole else None
+        """The composite that is shown as one operation: the selected node's, where layers are looked at."""
+        return fold_of(self.graph, self.node) if self.view.mode == "layers" else None
 
     @cached_property
     def planned(self) -> int:
@@ -181,7 +177,6 @@ class Session:
         target = self.walk.within(stop)
         reached = self._reach(self.walk.moment(target))
         moved = reached != self._cursor
-        self.selection.whole = False
         if moved:
             self._cursor, self._state = reached, None
             self.view.hidden = self.view.present
@@ -237,19 +232,19 @@ class Session:
 
     def next(self, count: int = 1) -> Reply:
         """To the start of the next layer, `count` times."""
-        return self._whole(self._repeat(self.walk.next_layer, count))
+        return self.move(self._repeat(self.walk.next_layer, count))
 
     def reverse_next(self, count: int = 1) -> Reply:
         """To the start of this layer, or of the one before it; `count` times."""
-        return self._whole(self._repeat(self.walk.previous_layer, count))
+        return self.move(self._repeat(self.walk.previous_layer, count))
 
     def finish(self) -> Reply:
         """To the end of this layer; from there, of the phase."""
-        return self._whole(self.walk.finish(self.stop))
+        return self.move(self.walk.finish(self.stop))
 
     def reverse_finish(self) -> Reply:
         """To the start of this layer; from there, of the phase."""
-        return self._whole(self.walk.reverse_finish(self.stop))
+        return self.move(self.walk.reverse_finish(self.stop))
 
     def train(self, count: int = 1) -> Reply:
         """To the same Moment `count` training steps later."""
@@ -274,11 +269,6 @@ class Session:
             self.selection.pinned = None
         reply = self.move(nearest)
         return reply if reply.moved else Reply((line(f"already at {node.name}"),), ok=False)
-
-    def _whole(self, stop: int) -> Reply:
-        reply = self.move(stop)
-        self.selection.whole = True
-        return reply
 
     def _repeat(self, once: Callable[[int], int], count: int) -> int:
         stop = self.stop
@@ -339,5 +329,5 @@ class Session:
     def snapshot(self) -> tuple[Any, ...]:
         """Everything that decides what is on the screen, as one comparable value."""
         return (
-            self._cursor, self.node.id, self.element, self.input, self.selection.whole, tuple(vars(self.view).values())
+            self._cursor, self.node.id, self.element, self.input, tuple(vars(self.view).values())
         )  # fmt: skip

@@ -12,11 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bptui.symbolic.budget import Budget
-from bptui.symbolic.card import card, subject
+from bptui.symbolic.card import card, card_for, subject
 from bptui.symbolic.service import LATER, SOON, Place, Service
 from bptui.symbolic.types import CheckRow, Failure
+from bptui.symbolic.whole import summed
 
 if TYPE_CHECKING:
+    from bptui.model.folds import Fold
     from bptui.model.graph import Node
     from bptui.model.session import Session
     from bptui.model.values import Recording
@@ -58,6 +60,8 @@ class Explainer:
     def card(self, unicode: bool) -> Card:
         """The card of what is selected at this Moment, with what is derived and checked of it by now."""
         session = self.session
+        if session.fold is not None:
+            return card_for(session, self.service, unicode, self._summed(session.fold))
         node, element, wrt = subject(session, self.service)
         return card(
             session.state, node, element, wrt, self.service, raw=session.view.raw, unicode=unicode,
@@ -71,6 +75,13 @@ class Explainer:
             return ()
         shown = ("",) if wrt is None else ("", node.op.input_names[wrt])
         return tuple(row for row in rows if row.input in shown)
+
+    def _summed(self, fold: Fold) -> tuple[CheckRow, ...]:
+        """The rows of a composite's parts that are there, as one for each kind."""
+        session = self.session
+        found = {part.name: self.service.peek_checks((session.cursor.step, part.id)) for part in fold.parts}
+        known = {name: rows for name, rows in found.items() if isinstance(rows, tuple)}
+        return summed(known, fold, session.cursor.phase != "forward")
 
     def _precise(self, rows: tuple[CheckRow, ...], place: Place) -> tuple[CheckRow, ...]:
         """The rows, with the error of the number that is shown, in ulps, and the digits that it has lost."""
@@ -89,8 +100,8 @@ class Explainer:
         and at the end of a step those of the next, so that they are there when one comes to them."""
         session = self.session
         node, element, wrt = subject(session, self.service)
-        self._request(session.recording, [node], SOON)
-        if node.op is not None and session.cursor.phase != "update":
+        self._request(session.recording, [node] if session.fold is None else session.fold.parts, SOON)
+        if session.fold is None and node.op is not None and session.cursor.phase != "update":
             self.service.request_budget(session.recording, Place(session.cursor.step, node.id, wrt, element))
         if self._small:
             self._request(session.recording, session.graph.ops, LATER)

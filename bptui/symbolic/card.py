@@ -7,8 +7,10 @@ while a derivation is being made, or where there is none, its line says so and t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
+from bptui.model.folds import fold_of
 from bptui.model.graph import Graph, Node
 from bptui.model.places import fit
 from bptui.model.state import State
@@ -18,6 +20,7 @@ from bptui.symbolic.leaf import leaf, seed
 from bptui.symbolic.support import read_by
 from bptui.symbolic.types import Card, CheckRow, Failure, Rule
 from bptui.symbolic.update import update
+from bptui.symbolic.whole import part_of, whole
 
 __all__ = ["ROWS", "card", "card_for", "subject"]
 
@@ -51,6 +54,22 @@ def card(
     update    `node` is a parameter, `element` one of it
     A node that does not compute, or whose Moment of this phase has not come, shows what is there of it.
     """
+    made = _card(state, node, element, wrt, rules, raw, unicode, rows, checks)
+    said = part_of(fold_of(state.recording.graph, node), node)
+    return replace(made, part=said) if said else made
+
+
+def _card(
+    state: State,
+    node: Node,
+    element: Sequence[int],
+    wrt: int | None,
+    rules: Rules | None,
+    raw: bool,
+    unicode: bool,
+    rows: int,
+    checks: tuple[CheckRow, ...],
+) -> Card:
     phase = state.moment.phase
     if phase == "update" and node.role == "param":
         return update(state, node, fit(tuple(element), node.shape), unicode)
@@ -93,6 +112,9 @@ def subject(session: Any, rules: Rules | None = None) -> tuple[Node, tuple[int, 
 
 
 def card_for(session: Any, rules: Rules | None = None, unicode: bool = True, checks: tuple[CheckRow, ...] = ()) -> Card:
-    """The card of what a Session has selected at its Moment."""
+    """The card of what a Session has selected at its Moment: of a composite, where that is shown as one operation."""
+    if session.fold is not None:
+        element = fit(tuple(session.selection.element), session.fold.result.shape)
+        return whole(session.state, session.fold, element, unicode, checks)
     node, element, wrt = subject(session, rules)
     return card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)

@@ -220,6 +220,7 @@ class Card:
     lines       further lines (element written out, next, convention, warnings)
     formulas    what is said in lines of spans, as formulas
     pending     the derivation is being made
+    part        which part of which composite it is
     extra       phase, node, input, position; `inputs`: (position, symbol) of all that this Moment contributes to
     """
 
@@ -234,4 +235,5 @@ class Card:
     checks: tuple[CheckRow, ...] = ()
     pending: bool = False
     formulas: tuple[Formula, ...] = ()
+    part: str = ""
     extra: dict[str, Any] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from bptui.model.places import fit
 from bptui.model.spans import Line, Span, line
 from bptui.model.state import State
 from bptui.symbolic.forward import definition_line, names_of
-from bptui.symbolic.names import gradient, kind, symbol
+from bptui.symbolic.names import gradient, kind
 from bptui.symbolic.printing import merge, number
 from bptui.symbolic.reading import Index, Reading
 from bptui.symbolic.types import Card, CheckRow, Formula, Verdict
@@ -39,12 +39,11 @@ def whole(state: State, fold: Fold, element: Index, unicode: bool = True, checks
     for part in fold.parts:
         reading = Reading(state.recording, part)
         names = names_of(graph, reading, unicode)
-        shown = gradient(symbol(part).text, unicode) if back else symbol(part)
         rules.append(
             (
                 line((_label(part, fold), "dim")),
                 definition_line(reading, names, unicode),
-                _told(shown, fit(element, part.shape), *_number(state, part, element, back)),
+                _short(state, part, element, back),
             )
         )
         formulas += [Formula(part.label, s.target, s.value, names) for s in reading.statements[-1:]]
@@ -98,6 +97,16 @@ def _number(state: State, node: Node, element: Index, back: bool) -> tuple[float
     return float(found.array[at]), "" if found.final else f"{found.arrived} of {found.total} in"
 
 
+def _short(state: State, node: Node, element: Index, back: bool) -> Line:
+    """`0.5100`, with its index where that is not the card's."""
+    value, missing = _number(state, node, element, back)
+    at = fit(element, node.shape)
+    place = [Span(f"{numbers.index(at)} ", "dim")] if at != element else []
+    style = "gradient" if back else kind(node)
+    said = [Span(f"{missing} ", "kink")] if missing else []
+    return merge([*said, *place, Span(numbers.NOT_YET if value is None else number(value), style)])
+
+
 def _told(shown: Span, at: Index, value: float | None, missing: str = "") -> Line:
     """`z[0,1] = 0.5100`."""
     text = numbers.NOT_YET if value is None else number(value)
@@ -143,8 +152,8 @@ def part_of(fold: Fold | None, node: Node) -> str:
 
 
 def summed(rows: Mapping[str, Sequence[CheckRow]], fold: Fold, back: bool) -> tuple[CheckRow, ...]:
-    """The checks of all parts (rows by the part's name) as one row for each kind: its worst verdict, how many agree, and
-    in which part the worst is. Forward: those of the values; backward: those of the derivatives."""
+    """The checks of all parts (rows by the part's name) as one row for each kind: its worst verdict, how many
+    agree, and in which part the worst is. Forward: those of the values; backward: those of the derivatives."""
     kinds: dict[str, list[CheckRow]] = {}
     for part in fold.parts:
         for row in rows.get(part.name, ()):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from bptui.model import numbers
 from bptui.model.spans import Line, Span, plain
 from bptui.screens.look import Look, crop, length, to_ascii
-from bptui.screens.panels import band
+from bptui.screens.panels import band, whole
 from bptui.screens.panels.band import kind_of_symbol
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.text import wrap
@@ -97,6 +97,10 @@ def draw(card: Card, width: int, height: int) -> list[Line]:
     """The card in at most `height` rows of at most `width` cells."""
     if width < 1 or height < 1:
         return []
+    if card.extra.get("fold"):
+        page = _Page(card, width, height, Room(gaps=False, details=False))
+        made = whole.draw(card, page.head(), page.checks(), width, height, page.side)
+        return [crop(row, 0, width) for row in made]
     rows: list[Line] = []
     left_out = False
     for stage in STAGES:
@@ -171,7 +175,8 @@ class _Page:
         card = self.card
         named: list[tuple[Line, Line, Line]] = []
         if card.definition:
-            named.append(((Span("definition", "dim"),), card.definition, ()))
+            part: Line = (Span(card.part, "dim"),) if card.part else ()
+            named.append(((Span("definition", "dim"),), card.definition, part))
         named += card.rules
         out: list[Line] = []
         equals = [plain(formula).find(" = ") for _, formula, _ in named] if self.compact else []

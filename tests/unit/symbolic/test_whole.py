@@ -1,0 +1,107 @@
+"""The card of a composite says what its parts say, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from bptui.model import network
+from bptui.model.folds import fold_of
+from bptui.model.spans import plain
+from bptui.model.state import State
+from bptui.model.timeline import Moment
+from bptui.symbolic.card import card
+from bptui.symbolic.check import check_node
+from bptui.symbolic.types import CheckRow
+from bptui.symbolic.whole import part_of, summed, whole
+
+FORMULA = "h = layer_norm(x, g, b); L = mean(h*h)"
+VALUES = {"x": [[1.0, 2.0, 4.0], [0.5, -1.0, 2.0]], "g": [1.0, 1.1, 0.9], "b": [0.1, 0.2, 0.3]}
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return network.from_formula(FORMULA, VALUES, ["g", "b"]).program().record()
+
+
+def of(recording, phase, index, element=(1, 2)):
+    fold = fold_of(recording.graph, recording.graph.by_name["h"])
+    return fold, whole(State(recording, Moment(recording.step, phase, index)), fold, element)
+
+
+def test_forward_shows_each_part_with_its_formula_and_its_number_once_it_is_there(recording):
+    fold, made = of(recording, "forward", 1)
+    assert plain(made.title) == "h = layer_norm(x, g, b)"
+    assert made.extra["at"] == 1
+    assert [plain(label) for label, _, _ in made.rules][:3] == ["mean", "centered", "squares"]
+    assert plain(made.rules[-1][0]) == "h"
+    assert plain(made.rules[1][1]) == "centered = x - mean"
+    centered = float(recording.value(fold.parts[1])[1, 2])
+    assert plain(made.rules[1][2]) == f"{centered:.4f}"
+    assert plain(made.rules[0][2]) == f"[1,0] {float(recording.value(fold.parts[0])[1, 0]):.4f}"
+    assert plain(made.rules[2][2]) == "·"
+    assert plain(made.lines[-1][1]) == "h[1,2] = ·"
+
+
+def test_backward_sums_what_the_parts_pass_on(recording):
+    last = recording.timeline.count("backward") - 1
+    _, made = of(recording, "backward", last)
+    told = {plain(text).split(" = ")[0]: plain(text).split(" = ")[1] for _, text in made.lines}
+    for name, at in (("h", (1, 2)), ("x", (1, 2)), ("g", (2,)), ("b", (2,))):
+        grad = float(recording.grad(name)[at])
+        index = ",".join(map(str, at))
+        assert float(told[f"∂L/∂{name}[{index}]"]) == pytest.approx(grad, abs=1e-4)
+
+
+def test_backward_says_what_is_not_in_yet(recording):
+    centered = recording.graph.by_name["h.centered"]
+    index = recording.timeline.backward.index(recording.graph.by_name["h.normalized"])
+    fold, made = of(recording, "backward", index)
+    row = made.rules[fold.place(centered)]
+    assert plain(row[2]).startswith("1 of 2 in")
+    assert plain(made.lines[1][1]).endswith("·")
+
+
+def test_a_part_says_of_what_it_is_a_part(recording):
+    node = recording.graph.by_name["h.squares"]
+    state = State(recording, Moment(recording.step, "forward", recording.timeline.forward.index(node)))
+    assert card(state, node).part == "part 3 of 9 of layer_norm"
+    assert part_of(None, node) == ""
+
+
+def test_checks_of_the_parts_are_one_row_for_each_kind(recording):
+    fold = fold_of(recording.graph, recording.graph.by_name["h"])
+    rows = {part.name: check_node(recording, part) for part in fold.parts}
+    forward, backward = summed(rows, fold, False), summed(rows, fold, True)
+    assert [row.row for row in forward] == ["forward"]
+    assert forward[0].note == "9 of 9 agree"
+    assert {row.row for row in backward} >= {"symbolic", "difference", "direction"}
+    assert all(row.verdict == "ok" and row.op == "layer_norm" for row in (*forward, *backward))
+    wrong = CheckRow("h.squares", "square", "x", "symbolic", "FAIL", 1.0, 0.1, (0, 0), 2.0, 1.0, "2 × the expected")
+    failed = summed({**rows, "h.squares": (wrong,)}, fold, True)
+    worst = next(row for row in failed if row.row == "symbolic")
+    assert worst.verdict == "FAIL"
+    assert worst.note.endswith("h.squares: 2 × the expected")
+    assert "8 parts to come" in summed({"h.squares": (wrong,)}, fold, True)[0].note
+
+
+@pytest.mark.parametrize("name", ["transformer", "lstm", "lenet", "resnet-block"])
+def test_every_composite_of_an_example_has_a_card_at_every_moment(name):
+    recording = network.load(name).program().record()
+    graph, timeline = recording.graph, recording.timeline
+    kinds = {}
+    for node in graph.ops:
+        fold = fold_of(graph, node)
+        if fold is not None:
+            kinds.setdefault(fold.kind, fold)
+    assert kinds
+    for fold in kinds.values():
+        for part in (fold.parts[0], fold.parts[-1]):
+            for phase in ("forward", "backward"):
+                nodes = timeline.nodes(phase)
+                if part not in nodes:
+                    continue
+                state = State(recording, Moment(recording.step, phase, nodes.index(part)))
+                made = whole(state, fold, (0,) * len(fold.result.shape))
+                assert len(made.rules) == len(fold.parts)
+                assert all(plain(formula) for _, formula, _ in made.rules)
+                assert made.lines
