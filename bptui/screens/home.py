@@ -94,8 +94,11 @@ def lines(state: State, width: int, height: int) -> list[Line]:
     room = height - 3 - len(below)
     out = [_head(width), _rule("Examples", _counted(state, room), width)]
     out += _help(width, room) if state.help else _list(state, width, room)
-    out += [()] * (2 + room - len(out))
-    out += [*below, _last(state, width)]
+    listed = min(room, len(state.examples) + 1)
+    out += [()] * (2 + listed - len(out))
+    out += below
+    out += [()] * (height - 1 - len(out))
+    out.append(_last(state, width))
     out = [fit(crop(row, 0, width), width) for row in out[:height]]
     return out if state.look.unicode else [to_ascii(row) for row in out]
 

@@ -14,6 +14,7 @@ from bptui.model.spans import Line, plain
 from bptui.screens.look import Look, length
 from bptui.screens.own import Own
 from bptui.screens.panels import network, timeline
+from tests.screens.rig import debug
 
 
 def chain(count: int) -> Network:
@@ -133,3 +134,32 @@ def test_no_two_names_of_a_layer_are_cut_to_the_same(name: str) -> None:
         shown.setdefault((node.scope, network.brief(node.label, 6)), set()).add(part)
     assert all(len(brief) <= 6 for _, brief in shown)
     assert all(len(parts) == 1 for parts in shown.values()), shown
+
+
+async def test_class_numbers_are_shown_as_they_are() -> None:
+    """Labels are names, not sizes: no heat cells."""
+    async with debug("classifier", 80, 24) as screen:
+        await screen.press(*"sssss")
+        row = next(row for row in screen.rows if row.startswith("  y "))
+        labels = screen.session.state.value("y")
+        assert labels is not None
+        shown = row[8:42].split()
+        assert shown[-1] == "…"
+        assert shown[:-1] == [str(int(label)) for label in labels[: len(shown) - 1]]
+
+
+async def test_a_layer_says_what_it_is_and_the_list_where_it_is() -> None:
+    async with debug("classifier", 80, 24) as screen:
+        assert " layer3  dense 2, linear " in screen.text
+        assert " loss  cross_entropy(z, y) " in screen.text
+        assert " 1-16 of 18 " in screen.rows[2]
+        await screen.press("v")
+        assert "layer3  dense 2, linear " in screen.text
+        assert screen.rows[-1].startswith(" s/S step"), "what is seen is not said in the footer's place"
+
+
+def test_a_timeline_without_room_for_all_names_still_takes_the_room_there_is() -> None:
+    session = Session(load("classifier"))
+    names, forward, _ = (plain(row) for row in timeline.lines(session, 80, 3, Look()))
+    assert [word for word in names.split() if word.startswith("layer")] == ["layer1", "layer2", "layer3"]
+    assert len(forward.split("╮")[0]) > 50

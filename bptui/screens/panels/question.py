@@ -51,7 +51,7 @@ def _named(node: Node, element: tuple[int, ...]) -> Line:
 
 def _backward(session: Any, card: Card, made: Equation) -> Asked:
     up, local, down = made.numbers
-    target: Line = (Span(plain(made.symbols[2]).partition("/∂")[2] or "the input", _kind(session, card)),)
+    target: Line = (Span(plain(made.symbols[2]).partition("/")[2][1:] or "the input", _kind(session, card)),)
     way = " on this way" if made.partial and not made.partial.startswith("1 of 1") else ""
     product = local is not None and math.isclose(up * local, down, rel_tol=SAME, abs_tol=1e-300)
     if not product or local is None or not math.isfinite(down):
