@@ -7,7 +7,7 @@ import pytest
 
 from bptui.model.build import Builder
 from bptui.model.commands import COMMANDS
-from bptui.model.network import Network, load
+from bptui.model.network import Network, from_formula, load
 from bptui.model.optimizers import Optimizer
 from bptui.model.session import Session
 from bptui.model.spans import Line, plain
@@ -163,3 +163,26 @@ def test_a_timeline_without_room_for_all_names_still_takes_the_room_there_is() -
     names, forward, _ = (plain(row) for row in timeline.lines(session, 80, 3, Look()))
     assert [word for word in names.split() if word.startswith("layer")] == ["layer1", "layer2", "layer3"]
     assert len(forward.split("╮")[0]) > 50
+
+
+def test_a_composite_has_one_row_and_opens_where_the_moment_is():
+    text = "h = layer_norm(x, g, b); r = rms_norm(h, g); L = mean(r*h)"
+    values = {"x": [[1.0, 2.0, 4.0], [0.5, -1.0, 2.0]], "g": [1.0, 1.1, 0.9], "b": [0.1, 0.2, 0.3]}
+    session = Session(from_formula(text, values, ["g", "b"]))
+    look = Look()
+
+    def told():
+        return [plain(row).split() for row in network.lines(session, 50, 40, look)]
+
+    assert ["r", "rms_norm"] in [row[:2] for row in told()]
+    assert len(network.rows_of(session, 40)) == 3 + 9 + 1 + 2
+    session.goto("L")
+    assert ["h", "layer_norm"] in [row[:2] for row in told()]
+    assert len(network.rows_of(session, 40)) == 3 + 1 + 1 + 2
+    session.select("h.mean")
+    assert len(network.rows_of(session, 40)) == 3 + 9 + 1 + 2
+    session.select("h")
+    assert len(network.rows_of(session, 40)) == 3 + 1 + 1 + 2
+    session.view.mode = "layers"
+    session.select("h.mean")
+    assert len(network.rows_of(session, 40)) == 3 + 1 + 1 + 2

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bptui.model.folds import Fold, fold_of, folds
 from bptui.model.graph import Graph, Node
 from bptui.model.numbers import decimals_for, field
 from bptui.model.numbers import shape as shape_text
@@ -79,7 +80,7 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
     if room < 1:
         return [_header(columns, width, False)][:height]
     folded = session.view.mode == "layers"
-    index = _index(session.graph, room, roomy, folded)
+    index = _index(session.graph, room, roomy, folded, _open(session))
     here = session.here
     key = here if not look.focused else session.node
     at = index.of_node.get(key.id, 0)
@@ -99,7 +100,7 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
 
 def rows_of(session: Any, height: int) -> list[int]:
     """Ids of the nodes in the list, from top to bottom: what the arrows go through."""
-    index = _index(session.graph, max(1, height - 2), height > 20, session.view.mode == "layers")
+    index = _index(session.graph, max(1, height - 2), height > 20, session.view.mode == "layers", _open(session))
     return [entry.node.id for entry in index.entries if entry.node is not None]
 
 
@@ -113,29 +114,55 @@ def _header(columns: Columns, width: int, folded: bool, seen: str = "") -> Line:
     return fit((Span(left, "dim"), Span(right, "dim")), width)
 
 
-def _index(graph: Graph, room: int, roomy: bool, folded: bool) -> Index:
+def _open(session: Any) -> int:
+    """The result of the composite whose parts have rows of their own: that of this Moment, or of a part that is
+    selected; -1 for none. All others have one row."""
+    if session.view.mode == "layers":
+        return -1
+    node = session.node
+    for inside in (session.here, node):
+        fold = fold_of(session.graph, inside)
+        if fold is not None and (inside is not node or inside.id == session.here.id or inside.id != fold.result.id):
+            return fold.result.id
+    return -1
+
+
+def _closed(graph: Graph, node: Node, open_: int) -> Fold | None:
+    """The composite that a node stands for, or hides in."""
+    fold = fold_of(graph, node)
+    return None if fold is None or fold.result.id == open_ else fold
+
+
+def _index(graph: Graph, room: int, roomy: bool, folded: bool, open_: int = -1) -> Index:
     """The list for a panel of `room` rows, remembered beside the graph: made once, not at each step."""
     cache: dict[Any, Index] = graph.__dict__.setdefault("_network_index", {})
-    key = (room, roomy, folded)
+    key = (room, roomy, folded, open_)
     found = cache.get(key)
     if found is None:
-        if len(cache) > 8:
+        if len(cache) > 64:
             cache.clear()
+        most_parts = max((len(fold.parts) for fold in folds(graph).values()), default=1)
         ways = ((MOST_ROWS, roomy), (3, roomy), (2, roomy), (1, roomy), (1, False))
         for most, gaps in ways if len(graph.nodes) <= 2 * room else ways[-1:]:
-            found = _build(graph, most, gaps, folded)
-            if found.total <= room:
+            found = _build(graph, most, gaps, folded, open_)
+            closed = found if open_ < 0 else _build(graph, most, gaps, folded, -1)
+            if closed.total + (most_parts - 1) * most <= room:  # the same for every Moment: rows keep their height
                 break
         assert found is not None
         cache[key] = found
     return found
 
 
-def _build(graph: Graph, most: int, gaps: bool, folded: bool) -> Index:
+def _build(graph: Graph, most: int, gaps: bool, folded: bool, open_: int) -> Index:
     entries: list[Entry] = []
     of_node: dict[int, int] = {}
     scope = ""
+    hidden: list[tuple[int, int]] = []
     for node in sorted_nodes(graph):
+        closed = _closed(graph, node, open_)
+        if closed is not None and node.id != closed.result.id and not (folded and group(graph, node)):
+            hidden.append((node.id, closed.result.id))
+            continue
         if group(graph, node) != scope:
             scope = group(graph, node)
             if gaps and entries:
@@ -147,6 +174,7 @@ def _build(graph: Graph, most: int, gaps: bool, folded: bool) -> Index:
             entries.append(Entry(node, scope, height_of(node, most)))
         else:
             of_node[node.id] = len(entries) - 1
+    of_node.update({part: of_node[result] for part, result in hidden})
     starts, row = [], 0
     for entry in entries:
         starts.append(row)
@@ -155,7 +183,9 @@ def _build(graph: Graph, most: int, gaps: bool, folded: bool) -> Index:
 
 
 def group(graph: Graph, node: Node) -> str:
-    """Under which heading a node stands: its layer; a target under that of the loss."""
+    """Under which heading a node stands: its layer; a target under that of the loss. A formula has none."""
+    if node.fold.endswith(f" as {node.scope}"):
+        return ""
     return graph.nodes[graph.loss].scope if node.role == "target" and not node.scope else node.scope
 
 
@@ -202,6 +232,11 @@ def _entry(session: Any, entry: Entry, columns: Columns, width: int, look: Look,
     name = fit((Span(label, style),), end - columns.name)
     if columns.what:
         name = (*name, Span(shorten(what(session.graph, node), columns.value - columns.what), "dim"))
+    closed = _closed(session.graph, node, _open(session))
+    if closed is not None:
+        name = (Span(f"{label} ", style), Span(closed.kind, "dim"))
+        left_out = length(name) - (columns.value - columns.name)
+        name = name if left_out <= 0 else (name[0], Span(shorten(closed.kind, len(closed.kind) - left_out), "dim"))
     selected = session.element if look.focused and session.node.id == node.id else None
     value = state.value(node)
     left: list[Line]
@@ -232,7 +267,7 @@ def _gutter(session: Any, node: Node, columns: Columns, here: bool) -> Line:
     """The chip of this Moment; else the mark of a breakpoint."""
     if here:
         phase = session.cursor.phase
-        bad = (node.id, phase) in (getattr(session, "finding_nodes", None) or ())
+        bad = (node.id, phase) in session.finding_nodes and not session.timeline.is_seed(session.cursor)
         chip = f" {CHIPS[phase]} " if columns.gutter == 3 else f"{CHIPS[phase]} "
         return (Span(chip, "chip-fail" if bad else f"chip-{phase}"),)
     if node.id in session.breakpoints.marked:
