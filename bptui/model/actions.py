@@ -182,10 +182,15 @@ def jump(session: Session, text: str) -> Reply:
 
 
 def view(session: Session, text: str) -> Reply:
-    """view"""
-    mode = _choice(text, VIEWS, "view") if text else VIEWS[(VIEWS.index(session.view.mode) + 1) % len(VIEWS)]
+    """view: a named one, or the next of those that this network has something to show in"""
+    graph = session.graph
+    dense = any(node.op is not None and node.op.name == "affine" for node in graph.ops)
+    has = {"operations": True, "layers": bool(graph.layers), "neurons": dense}
+    after = VIEWS.index(session.view.mode) + 1
+    mode = _choice(text, VIEWS, "view") if text else next(v for v in (*VIEWS[after:], *VIEWS) if has[v])
+    only = "" if text or mode != session.view.mode else ", the only one: it has no layers"
     session.view.mode = mode
-    return say(f"view: {mode}")
+    return say(f"view: {mode}{only}")
 
 
 def raw(session: Session) -> Reply:

@@ -469,3 +469,13 @@ def test_a_written_tensor_reads_back_and_nothing_is_overwritten(session, tmp_pat
     assert (np.loadtxt(tmp_path / "w.txt") == expected).all()
     with pytest.raises(UserError, match="nothing is ever overwritten"):
         run(session, f"write {tmp_path / 'w.npy'}")
+
+
+def test_the_next_view_is_one_with_something_in_it() -> None:
+    """A formula has neither layers nor neurons; asked for by name they say so themselves."""
+    session = Session(load("two-paths"))
+    assert run(session, "view").text == "view: operations, the only one: it has no layers"
+    assert run(session, "view neurons").text == "view: neurons"
+    assert run(session, "view").text == "view: operations"
+    session = Session(load("xor"))
+    assert [run(session, "view").text for _ in range(3)] == ["view: layers", "view: neurons", "view: operations"]
