@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import count
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bptui.model import expressions, numbers, places
+from bptui.model import expressions, places
+from bptui.model.births import Birth, births
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.reply import Reply, say
 from bptui.model.spans import Line, line
@@ -115,44 +116,6 @@ def _matching(session: Session, name: str) -> frozenset[int]:
     return found
 
 
-def arises(recording: Recording, moment: Moment) -> str:
-    """What this Moment computes that is not finite although all that went in was: `layer1.z[0,3] is NaN`; else ""."""
-    node = recording.timeline.node(moment)
-    graph = recording.graph
-    if moment.phase == "update":
-        sources = [recording.before(node), recording.grad(node)]
-        return _first_bad(f"{node.name} after the update", recording.after(node), sources)
-    if moment.phase == "forward":
-        return _first_bad(node.name, recording.value(node), [recording.value(i) for i in node.inputs])
-    if recording.timeline.is_seed(moment):
-        return ""
-    sources = [recording.grad(node), *(recording.value(i) for i in node.inputs)]
-    for source in dict.fromkeys(node.inputs):
-        for part in recording.contributions(source):
-            if part.consumer == node.id:
-                name = f"grad({graph.nodes[source].name})"
-                if bad := _first_bad(name, part.array, sources):
-                    return bad
-    return ""
-
-
-def _first_bad(name: str, array: object, sources: Sequence[object]) -> str:
-    values = np.asarray(array)
-    wrong = ~np.isfinite(values)
-    if not wrong.any() or not all(np.isfinite(np.asarray(source)).all() for source in sources if source is not None):
-        return ""
-    at = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
-    return f"{name}{numbers.index(at)} is {numbers.special(float(values[at]))}"
-
-
-def finding_at(session: Session, recording: Recording, moment: Moment, finite: bool) -> str:
-    """The finding of a Moment, "" if there is none. `finite`: the whole recording is known to be."""
-    node = session.timeline.node(moment)
-    if moment.phase == "backward" and node.id in session.failed and not session.timeline.is_seed(moment):
-        return f"the derivative of {node.name} failed its check"
-    return "" if finite else arises(recording, moment)
-
-
 def search(session: Session, direction: int, *, stops: bool, findings: bool) -> Reply:
     """Go on (direction 1) or back (-1) to the next breakpoint (`stops`) or finding; else to the end, which is said.
 
@@ -169,7 +132,7 @@ def search(session: Session, direction: int, *, stops: bool, findings: bool) -> 
             if not session.progress(part, f"training step {step}"):
                 return session.move(walk.length * step, note="interrupted")
         recording = session.history.recording(step)
-        finite = bool(np.isfinite(np.frombuffer(recording.memory, recording.layout.dtype)).all())
+        born = births(recording) if findings else {}
         places_here = range(walk.length) if direction > 0 else range(walk.length - 1, -1, -1)
         wanted = _wanted(session, rows)
         for place in places_here:
@@ -177,11 +140,14 @@ def search(session: Session, direction: int, *, stops: bool, findings: bool) -> 
             if (stop - here) * direction <= 0 or (stop - end) * direction > 0:
                 watches.note(recording, stop) if stop == here else None
                 continue
-            if finite and not watches.rows and not session.failed and place not in wanted:
+            if not (place in born or watches.rows or session.failed or place in wanted):
                 continue
             moment = walk.moment(stop)
-            if findings and (found := finding_at(session, recording, moment, finite)):
-                return session.move(stop, note=found)
+            if place in born:
+                return _to_birth(session, stop, born[place])
+            if findings and _failed(session, moment):
+                name = session.timeline.node(moment).name
+                return session.move(stop, note=f"the derivative of {name} failed its check", style="fail")
             if changed := watches.changed(recording, stop):
                 return session.move(stop, note=changed)
             for row in wanted.get(place, ()):
@@ -196,6 +162,25 @@ def search(session: Session, direction: int, *, stops: bool, findings: bool) -> 
     reply = session.move(end)
     said = session.end(end) if direction < 0 or session.walk.last == 0 else _planned_end(session)
     return Reply((line(*session.where(), "  ", (said, "kink")),), ok=False, moved=reply.moved)
+
+
+def _failed(session: Session, moment: Moment) -> bool:
+    """Did a check fail of what this Moment derives?"""
+    seed = session.timeline.is_seed(moment)
+    return moment.phase == "backward" and not seed and session.timeline.node(moment).id in session.failed
+
+
+def _to_birth(session: Session, stop: int, birth: Birth) -> Reply:
+    """Go where NaN or inf arises, to the very element where its place in the node is known."""
+    reply = session.move(stop, note=birth.text, style="fail")
+    node = session.here
+    session.selection.pinned = None
+    if birth.position is not None and birth.position in session.inputs:
+        session.select_input(session.inputs.index(birth.position))
+    source = node if birth.position is None else session.graph.nodes[node.inputs[birth.position]]
+    if source.shape == node.shape:
+        session.select_element(birth.at)
+    return reply
 
 
 def _end(session: Session) -> int:

@@ -7,12 +7,13 @@ history, where it stops and says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from bptui.model import places
+from bptui.model.births import Birth, births
 from bptui.model.breakpoints import Breakpoints
 from bptui.model.errors import UserError
 from bptui.model.folds import Fold, fold_of
@@ -21,7 +22,7 @@ from bptui.model.history import History
 from bptui.model.reply import Reply, say
 from bptui.model.spans import Line, Span, line
 from bptui.model.state import State
-from bptui.model.timeline import Moment, Timeline
+from bptui.model.timeline import Moment, Phase, Timeline
 from bptui.model.values import Recording
 from bptui.model.walk import Walk
 
@@ -92,6 +93,7 @@ class Session:
         """Ids of nodes whose derivative failed a check: whoever checks says so here, and `continue` stops there."""
         self._cursor = self.walk.moment(0)
         self._state: State | None = None
+        self._born: tuple[Recording, Mapping[int, Birth]] | None = None
 
     # where we are
 
@@ -116,6 +118,22 @@ class Session:
         if self._state is None:
             self._state = State(self.recording, self._cursor)
         return self._state
+
+    @property
+    def births(self) -> Mapping[int, Birth]:
+        """Where in this training step NaN or inf arise, by the number of the Moment in it."""
+        recording = self.recording
+        if self._born is None or self._born[0] is not recording:
+            self._born = recording, births(recording)
+        return self._born[1]
+
+    @property
+    def finding_nodes(self) -> frozenset[tuple[int, Phase]]:
+        """(node id, phase) of all the findings of this training step: what arises, and what failed its check."""
+        step, timeline = self._cursor.step, self.timeline
+        born = [timeline.at(step, place) for place in self.births]
+        failed: list[tuple[int, Phase]] = [(node, "backward") for node in tuple(self.failed)]
+        return frozenset([*((timeline.node(moment).id, moment.phase) for moment in born), *failed])
 
     @property
     def here(self) -> Node:
@@ -172,15 +190,16 @@ class Session:
 
     # moving
 
-    def move(self, stop: int, *, note: str = "") -> Reply:
-        """Go to a stop, or to the end that lies before it; says which end where it could not go on."""
+    def move(self, stop: int, *, note: str = "", style: str = "text") -> Reply:
+        """Go to a stop, or to the end that lies before it; says which end where it could not go on. `note` says why
+        there, in `style`."""
         target = self.walk.within(stop)
         reached = self._reach(self.walk.moment(target))
         moved = reached != self._cursor
         if moved:
             self._cursor, self._state = reached, None
             self.view.hidden = self.view.present
-        said = [Span(note)] if note else []
+        said = [Span(note, style)] if note else []
         if target != stop:
             said = [Span(self.end(target), "kink")]
         elif reached != self.walk.moment(target):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from bptui.model.numbers import field
@@ -15,7 +16,7 @@ def lines(
 ) -> list[Line]:
     """One line. Parts go from the least needed: the name, the program's name, the checks; never the Moment.
 
-    checks  how many agree, how many do not; None before any was made
+    checks  how many agree, how many do not; None before any was made. What arises of NaN and inf counts as the latter
     name    what is shown while there is no session yet
     """
     wide, middle = width >= 116, width >= 76
@@ -36,9 +37,11 @@ def lines(
     ]
     loss = float(session.recording.loss)
     text = field(loss, 10, 6) if wide else field(loss)
-    right = [Span("loss ", "dim"), Span(text.strip(), "text bold")]
-    if checks is not None:
-        right += _checks(*checks, wide)
+    right = [Span("loss ", "dim"), Span(text.strip(), "text bold" if isfinite(loss) else "fail reverse")]
+    found = len(session.births)
+    if checks is not None or found:
+        good, bad = checks or (0, 0)
+        right += _checks(good, bad + found, wide)
     right.append(Span(" ", "dim"))
     names = head if middle else head[:1]
     for left in ((*names, Span("   " if middle else "  ", "dim"), *where), (Span(" "), *where)):

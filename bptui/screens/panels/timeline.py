@@ -195,7 +195,7 @@ def _track(session: Any, plan: Plan, phase: str, turn: bool = True) -> Line:
     forward, kind = phase == "forward", COLOURS[phase]
     active, done = moment.phase == phase, ORDER.index(moment.phase) > ORDER.index(phase)
     places = _places(timeline)
-    bad = getattr(session, "finding_nodes", None) or ()
+    bad = session.finding_nodes
     cells: dict[int, tuple[str, str]] = {}
     ends = (*plan.columns[1:], plan.turn if turn else plan.columns[-1])
     for node, column, end in zip(plan.nodes, plan.columns, ends, strict=True):
@@ -245,14 +245,16 @@ def _update_marks(session: Any, plan: Plan, width: int) -> list[Span]:
     first = 0
     if len(params) > room:
         first = min(max(0, here - room // 2), len(params) - room)
+    bad = session.finding_nodes
     cells: dict[int, tuple[str, str]] = {-1: (" ", "dim")}
     for i in range(first, min(first + room, len(params))):
         x = (i - first) * plan.step
-        cells[x] = ("●", "parameter") if i < here else ("○", "dim")
+        found = (params[i].id, "update") in bad
+        cells[x] = ("○", "dim") if i >= here else ("✗", "fail") if found else ("●", "parameter")
         for gap in range(1, plan.step):
             cells[x + gap] = (" ", "dim")
     if here >= 0:
-        cells |= _chip((here - first) * plan.step, "update", False)
+        cells |= _chip((here - first) * plan.step, "update", (params[here].id, "update") in bad)
     return [Span(glyph, style) for _, (glyph, style) in sorted(cells.items())]
 
 
