@@ -62,13 +62,14 @@ def _rows(node: Node, kind: str, name: str, before: Array, got: Array, expected:
     old, want, have = wide(np.asarray(before)), np.asarray(expected, float), wide(got)
     if not have.size:
         return
-    rounding = float(np.finfo(np.asarray(got).dtype).eps)
+    number = np.finfo(np.asarray(got).dtype)
+    rounding = float(number.eps)
     with np.errstate(all="ignore"):
         change = np.abs(want - old)
-        allowed = 8 * rounding * np.maximum(np.abs(want), np.abs(old)) + 1e-300
+        allowed = 8 * rounding * np.maximum(np.abs(want), np.abs(old)) + float(number.tiny)  # squares underflow
         allowed += (1e-3 if rounding > 1e-10 else 1e-9) * change
         error = np.where((have == want) | (np.isnan(have) & np.isnan(want)), 0.0, np.abs(have - want))
-        badness = np.where(np.isnan(error), np.inf, error) / allowed
+        badness = np.where(error == 0, 0.0, np.where(np.isnan(error), np.inf, error) / allowed)
     worst = np.unravel_index(int(np.argmax(badness)), have.shape)
     verdict: Verdict = "ok" if badness[worst] <= 1 else "FAIL"
     cause = likely(have - old, want - old) if verdict == "FAIL" else ""

@@ -18,8 +18,8 @@ _STEPS = 7
 _SHRINK = 4.0
 EPS = float(np.finfo(float).eps)
 _FIRST = 1e-2
-_REACHES = (1e-2, 1e-3, 1e-4, 1e-5)
-"""First steps, widest first: the first that meets no corner is taken."""
+_REACHES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-7, 1e-9, 1e-11, 1e-13)
+"""First steps, widest first: the first is taken that meets no corner but those that one stands on."""
 _NEAR = 1e-6
 """Step of the one-sided differences that tell a kink."""
 _JUMP = 1e-3
@@ -54,7 +54,8 @@ class Slope:
 @dataclass(frozen=True)
 class Path:
     """A line through one input of an operation: x + s·direction/size, with a length over which it may be expected to
-    behave. `eps·around` is what rounding does to a point of it."""
+    behave. `eps·around` is what rounding does to a point of it; `largest` is the largest number of the input: what an
+    operation may have inside where its output is small (logits of a class that is certain)."""
 
     probe: Probe
     position: int
@@ -63,6 +64,7 @@ class Path:
     size: float
     scale: float
     around: float
+    largest: float
 
     def output(self, s: float) -> Array:
         """The operation's output at s; a view that the next call overwrites."""
@@ -76,7 +78,8 @@ def path(probe: Probe, position: int, direction: Array) -> Path:
     moved = (np.abs(direction) > 0) & np.isfinite(x)
     near = np.abs(x[moved]) if moved.any() else np.zeros(1)
     size = float(np.max(np.abs(direction), initial=0.0)) or 1.0
-    return Path(probe, position, x, direction, size, max(1.0, float(np.median(near))), float(np.max(near)))
+    largest = float(np.max(np.abs(x), where=np.isfinite(x), initial=0.0))
+    return Path(probe, position, x, direction, size, max(1.0, float(np.median(near))), float(np.max(near)), largest)
 
 
 class Summed:
@@ -84,13 +87,14 @@ class Summed:
 
     def __init__(self, line: Path, upstream: Array) -> None:
         self.line, self.upstream = line, upstream
+        self.inside = float(np.sum(np.abs(upstream))) * line.largest
         self.middle, self.noise = self._at(0.0)
 
     def _at(self, s: float) -> tuple[float, float]:
         value = self.line.output(s)
         with np.errstate(all="ignore"):
             terms = np.where(self.upstream == 0, 0.0, self.upstream * value)
-            return float(np.sum(terms)), EPS * float(np.sum(np.abs(terms)))
+            return float(np.sum(terms)), EPS * (float(np.sum(np.abs(terms))) + self.inside)
 
     def __call__(self, s: float) -> tuple[float, float]:
         """(the sum at s, its rounding)."""
@@ -149,23 +153,33 @@ def along(probe: Probe, position: int, direction: Array, upstream: Array, reach:
 
 
 def clear(probe: Probe, position: int, direction: Array, upstream: Array) -> tuple[float, Array]:
-    """How far one may go along a direction without meeting a corner, and the outputs that have one nearer than that.
+    """How far one may go along a direction without meeting a corner (or a pole), and the outputs that have one here.
 
-    An analytic operation has none. Outputs that do not count (`upstream` 0) may have any.
+    A corner that the closest look still sees is here; the widest step that sees no other is the most exact. Outputs
+    that do not count (`upstream` 0) may have any.
     """
-    corners = np.zeros(probe.out.shape, bool)
-    if probe.op.analytic:
-        return _FIRST, corners
+    line = path(probe, position, direction)
+    seen: list[tuple[float, Array]] = []
     for reach in _REACHES:
-        corners = kinked(probe, position, direction, reach) & (upstream != 0)
-        if not corners.any():
-            return reach, corners
-    return _REACHES[-1], corners
+        if seen and reach * line.scale < 1e5 * EPS * line.around:
+            break  # rounding of the point itself
+        corners, lost = _corners(line, reach)
+        if seen:
+            corners = np.where(lost, seen[-1][1], corners)
+        seen.append((reach, corners & (upstream != 0)))
+        if not seen[-1][1].any():
+            break
+    here = seen[-1][1]
+    return next((reach, here) for reach, corners in seen if np.array_equal(corners, here))
 
 
 def kinked(probe: Probe, position: int, direction: Array, reach: float = _NEAR) -> Array:
     """Which outputs have a corner within two steps of `reach` along a direction of one input."""
-    line = path(probe, position, direction)
+    return _corners(path(probe, position, direction), reach)[0]
+
+
+def _corners(line: Path, reach: float) -> tuple[Array, Array]:
+    """Outputs with a corner within two steps of `reach`, and those where rounding does not let it be seen."""
     step = reach * line.scale
     values = [line.output(n * step).copy() for n in (-2, -1, 0, 1, 2)]
     with np.errstate(all="ignore"):
@@ -173,7 +187,8 @@ def kinked(probe: Probe, position: int, direction: Array, reach: float = _NEAR) 
         left = -(4 * values[1] - values[0] - 3 * values[2])
         size = np.maximum(np.abs(left), np.abs(right))
         rounding = 64 * EPS * np.abs(values[2])
-        return np.asarray((np.abs(right - left) > _JUMP * size + rounding) | ~np.isfinite(size))
+        corners = (np.abs(right - left) > _JUMP * size + rounding) | ~np.isfinite(size)
+        return np.asarray(corners), np.asarray((size > 0) & (size < 10 * rounding))
 
 
 def complex_slope(probe: Probe, position: int, direction: Array, upstream: Array) -> float:

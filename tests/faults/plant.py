@@ -117,11 +117,12 @@ def said(fault: Fault) -> Report:
     if id(fault) not in _said:
         if isinstance(fault, Rule | Patch):
             with updating(fault) as optimizer:
-                recording = trained(optimizer)
+                recordings = [trained(optimizer, step=0), trained(optimizer, step=2)]
         else:
             row = backward(fault) if isinstance(fault, Backward) else definition(fault)
-            recording = step(row, ARENAS[fault.arena])
-        _said[id(fault)] = fault, check_step(recording)
+            recordings = [step(row, ARENAS[fault.arena])]
+        rows = (row for recording in recordings for row in check_step(recording).rows)
+        _said[id(fault)] = fault, Report(tuple(rows))
     return _said[id(fault)][1]
 
 
@@ -162,9 +163,9 @@ def _emit(optimizer: Optimizer, fault: Rule) -> Any:
     return emit
 
 
-def trained(optimizer: Optimizer) -> Recording:
-    """The third training step (at the first, averages are still 0) of a network with a bias that is stretched over the
-    batch and a value that is read twice: sum((tanh(z)*z)*scale), z = x @ w + b."""
+def trained(optimizer: Optimizer, step: int) -> Recording:
+    """A training step (at the first, averages are still 0) of a network with a bias that is stretched over the batch
+    and a value that is read twice: sum((tanh(z)*z)*scale), z = x @ w + b."""
     random = np.random.default_rng(3)
     builder = Builder()
     x = builder.leaf("x", "input", random.normal(size=(3, 4)), wants_grad=False)
@@ -174,4 +175,4 @@ def trained(optimizer: Optimizer) -> Recording:
     scale = builder.leaf("scale", "const", random.normal(size=(3, 5)), wants_grad=False)
     product = builder.use("mul", builder.use("tanh", z, name="a"), z, name="product")
     graph = builder.finish(builder.use("sum", builder.use("mul", product, scale, name="scaled"), name="loss"))
-    return record(graph, optimizer, step=2)
+    return record(graph, optimizer, step=step)

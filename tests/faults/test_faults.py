@@ -71,8 +71,9 @@ def test_the_control_is_clean(pair):
 
 @pytest.mark.parametrize("wrong", [{}, {"clip_norm": 0.5, "clip_value": 0.2}, {"kind": "adam", "clip_norm": 100.0}])
 def test_the_control_of_the_training_step(wrong):
-    report = check_step(plant.trained(plant.Optimizer(**{"learning_rate": 0.1, **wrong})))
-    assert set(report.counts) == {"ok"}
+    for step in (0, 2):
+        report = check_step(plant.trained(plant.Optimizer(**{"learning_rate": 0.1, **wrong}), step))
+        assert set(report.counts) == {"ok"}
 
 
 def test_the_true_rows_agree_with_pytorch():

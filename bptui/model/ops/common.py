@@ -254,8 +254,13 @@ def sigmoid_into(emit: Emit, x: Array, y: Array) -> None:
 
 def softplus_into(emit: Emit, x: Array, y: Array) -> None:
     """y = log(1 + exp(x)) without overflow."""
-    if complex_step(emit):
-        emit(np.exp, x, y)
-        emit(np.log1p, y, y)
+    if complex_step(emit):  # max(x, 0) + log(1 + exp(-|x|)), by the sign of the real part
+        sign, below = emit.temp(x.shape), emit.temp(x.shape)
+        emit(lambda: np.copyto(sign, np.where(x.real > 0, -1.0, 1.0)))
+        emit(np.multiply, x, sign, below)
+        emit(np.exp, below, below)
+        emit(np.log1p, below, below)
+        emit(lambda: np.copyto(y, np.where(x.real > 0, x, 0.0)))
+        emit(np.add, y, below, y)
     else:
         emit(np.logaddexp, x, emit.const(0.0), y)

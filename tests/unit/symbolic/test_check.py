@@ -19,6 +19,7 @@ from bptui.symbolic.check import check_node, check_step, check_update, report_js
 from bptui.symbolic.types import CheckRow, Report
 
 from ...faults.plant import Backward, backward
+from ...faults.wrong import put
 from ..model.ops.samples import uses
 from .steps import graph_of, record, step_of
 
@@ -189,17 +190,41 @@ def test_a_vjp_that_ignores_upstream_is_recognised():
     assert bad.note == "∂L/∂output is not used"
 
 
-def test_large_tensors_are_sampled():
+def test_large_tensors_are_sampled_and_the_chance_is_said(monkeypatch):
+    monkeypatch.setattr("bptui.symbolic.check.CELLS", 100_000)
     random = np.random.default_rng(0)
-    recording, node = step_of(ops.OPS["matmul"], (random.normal(size=(300, 200)), random.normal(size=(200, 250))))
+    inputs = random.normal(size=(50, 80)), random.normal(size=(80, 70))
+    recording, node = step_of(ops.OPS["matmul"], inputs)
     rows = check_node(recording, node, wrt=0)
     assert all(r.verdict == "ok" for r in rows), rows
-    assert any("64 of" in r.note for r in rows)
+    assert any("at 64 of 4,000 elements; one that is wrong is missed with probability 0.984" in r.note for r in rows)
+    assert all("probability" in r.note for r in rows if r.row in ("direction", "complex step"))
 
 
-def test_progress_can_end_it():
-    recording = record(graph_of(ops.OPS["affine"], INPUTS["affine"]))
-    seen = []
-    found = check_step(recording, lambda done, of: seen.append((done, of)) or done < 2)
-    assert len(seen) == 2
-    assert {r.node for r in found.rows} <= {"made", "product"}
+@pytest.mark.parametrize("at", [(0, 0), (37, 64), (49, 79)])
+@pytest.mark.parametrize("size", [1, -2])
+def test_a_direction_that_fails_is_bisected_to_the_element(monkeypatch, at, size):
+    """One wrong number among 4,000, which the samples miss."""
+    monkeypatch.setattr("bptui.symbolic.check.CELLS", 100_000)
+    random = np.random.default_rng(0)
+    inputs = random.normal(size=(50, 80)), random.normal(size=(80, 70))
+    wrong = backward(Backward("matmul", "one entry", "a", "", lambda d: put(d, at, size)))
+    recording, node = step_of(wrong, inputs)
+    rows = {r.row: r for r in check_node(recording, node, wrt=0)}
+    for name in ("direction", "complex step"):
+        assert rows[name].verdict == "FAIL"
+        assert rows[name].at == at
+        assert "bisected in" in rows[name].note
+        assert rows[name].got - rows[name].expected == pytest.approx(size, rel=1e-4)
+
+
+def test_bisection_tells_the_block():
+    """Half a row is wrong: the block is told, and an element of it."""
+    random = np.random.default_rng(0)
+    inputs = random.normal(size=(16, 8)), random.normal(size=(8, 7))
+    wrong = backward(Backward("matmul", "half a row", "a", "", lambda d: put(d, (5, slice(0, 4)), 1.0)))
+    recording, node = step_of(wrong, inputs)
+    row = next(r for r in check_node(recording, node, wrt=0) if r.row == "complex step")
+    assert row.at[0] == 5
+    assert row.at[1] < 4
+    assert "within [5,0] … [5,3]" in row.note
