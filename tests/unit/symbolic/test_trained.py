@@ -47,3 +47,12 @@ def test_a_gradient_that_cancels_is_known_to_the_rounding_of_its_terms(case, dty
         step = program.record()
         assert np.abs(step.grad("b")).max() < 1e-5 * np.abs(step.grad("W")).max()
         assert failures(step) == []
+
+
+def test_a_saturated_slope_is_known_to_the_rounding_of_its_output():
+    program = dataclasses.replace(load("lstm"), dtype="float32").program()
+    program.run(150)
+    assert failures(program) == []
+    rows = {"z": [[9.0, -8.0, 7.0, -9.5, 8.5]]}  # 1 - tanh(z)² is 6e-8 to 3e-6: one to fifty ulp of 1 in float32
+    step = Program(parse("L = sum(tanh(z))", rows, ["z"], "float32"), dtype="float32").record()
+    assert failures(step) == []
