@@ -184,7 +184,7 @@ def _last(state: State, width: int) -> Line:
         return under(fit((Span(" "), *state.message), width), "on-band")
     pairs = [("/".join(_key(k) for k in keys) if word == "move" else _key(keys[0]), short)
              for word, keys, short, _ in KEYS]  # fmt: skip
-    return under(footer.hints(pairs[:-2], width, pairs[-2:]), "on-band")
+    return under(footer.hints(tuple(pairs[:-2]), width, tuple(pairs[-2:])), "on-band")
 
 
 class Home(Screen[None]):

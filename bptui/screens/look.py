@@ -9,6 +9,7 @@ and nothing else: no state, no events. `bptui.screens.layout` places it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from bptui.model.spans import Line, Span
@@ -55,17 +56,24 @@ def to_ascii(spans: Sequence[Span]) -> Line:
 
 def length(spans: Sequence[Span]) -> int:
     """Cells that a line takes: every glyph of bptui is one cell wide (no emoji, nothing from the wide set)."""
-    return sum(len(span.text) for span in spans)
+    cells = 0
+    for text, _ in spans:
+        cells += len(text)
+    return cells
 
 
 def crop(spans: Sequence[Span], start: int, end: int) -> Line:
     """Cells `start` to `end` of a line."""
     out, x = [], 0
     for span in spans:
-        left, right = max(start - x, 0), min(end - x, len(span.text))
-        if left < right:
-            out.append(span if right - left == len(span.text) else Span(span.text[left:right], span.style))
-        x += len(span.text)
+        cells = len(span[0])
+        after = x + cells
+        if x >= start and after <= end:
+            if cells:
+                out.append(span)
+        elif after > start and x < end:
+            out.append(Span(span.text[max(start - x, 0) : end - x], span.style))
+        x = after
         if x >= end:
             break
     return tuple(out)
@@ -83,8 +91,14 @@ def fit(spans: Sequence[Span], width: int, style: str = "text") -> Line:
 
 def under(spans: Sequence[Span], background: str) -> Line:
     """The line with a background word added to every span that has none."""
-    return tuple(s if " on-" in f" {s.style}" or "heat-" in s.style or "chip-" in s.style
-                 else Span(s.text, f"{s.style} {background}") for s in spans)  # fmt: skip
+    return tuple([Span(text, _over(style, background)) for text, style in spans])
+
+
+@lru_cache(1_000)
+def _over(style: str, background: str) -> str:
+    """The style on a background word, unless it has a background of its own."""
+    words = style.split()
+    return style if any(word.startswith(("on-", "heat-", "chip-")) for word in words) else f"{style} {background}"
 
 
 def between(left: Sequence[Span], right: Sequence[Span], width: int, style: str = "text") -> Line:

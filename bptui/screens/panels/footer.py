@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from bptui.model.spans import Line, Span
 from bptui.screens.look import Look, fit, length
 
 
-def hints(pairs: Sequence[tuple[str, str]], width: int, ends: Sequence[tuple[str, str]] = ()) -> Line:
+@lru_cache(64)
+def hints(pairs: tuple[tuple[str, str], ...], width: int, ends: tuple[tuple[str, str], ...] = ()) -> Line:
     """Keys in bold with a dim word each; `ends` stand at the right end, and what does not fit between is left out."""
     right: list[Span] = []
     for key, word in ends:
@@ -30,7 +31,7 @@ def presenting(width: int, hidden: bool) -> Line:
 
     middle, ends = footer_keys(width)
     named = {word: keys for keys, word in middle}
-    pairs = [(named["step"], "show" if hidden else "step"), (named["layer"], "layer"), ("esc", "leave")]
+    pairs = ((named["step"], "show" if hidden else "step"), (named["layer"], "layer"), ("esc", "leave"))
     return hints(pairs, width, ends)
 
 

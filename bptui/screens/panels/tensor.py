@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model import numbers
-from bptui.model.graph import Node
+from bptui.model.graph import Graph, Node
 from bptui.model.spans import Line, Span
 from bptui.screens.look import Look, crop, to_ascii
 from bptui.screens.panels.figures import kind_of, symbol_of
@@ -43,8 +43,17 @@ def batch(session: Any, node: Node) -> int:
     """How many samples the node's first axis runs over; 0 where it is none of the batch."""
     if node.role in ("param", "const", "state") or not node.shape:
         return 0
-    sizes = {n.shape[0] for n in session.graph.nodes if n.role == "target" and n.shape}
-    return int(node.shape[0]) if sizes == {node.shape[0]} else 0
+    size = _samples(session.graph)
+    return size if node.shape[0] == size else 0
+
+
+def _samples(graph: Graph) -> int:
+    """How many samples the targets have, 0 where they do not agree. Looked for once, remembered beside the graph."""
+    found: int | None = graph.__dict__.get("_samples")
+    if found is None:
+        sizes = {node.shape[0] for node in graph.nodes if node.role == "target" and node.shape}
+        found = graph.__dict__["_samples"] = int(sizes.pop()) if len(sizes) == 1 else 0
+    return found
 
 
 def averaged(session: Any, node: Node) -> bool:
