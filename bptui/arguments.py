@@ -84,6 +84,8 @@ def parser(command: str) -> Parser:
         made.add_argument("--at", type=int, default=0, metavar="K", help="the training step to print, from 0")
     if command in ("trace", "check"):
         made.add_argument("--json", action="store_true", help="as JSON")
+    if command == "check":
+        made.add_argument("--torch", action="store_true", help="beside PyTorch too, where it is installed")
     if command == "explain":
         made.add_argument("--format", choices=("text", "markdown", "latex"), default="text")
     if command not in ("run", "eval"):

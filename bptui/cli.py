@@ -268,7 +268,7 @@ def _check(options: Namespace) -> int:
     _, load = _network(options, options.rest)
     from bptui import headless
 
-    return headless.check(load(), options.json, _writer(options))
+    return headless.check(load(), options.json, _writer(options), options.torch)
 
 
 def _explain(options: Namespace) -> int:

@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bptui import said
@@ -112,8 +113,9 @@ class _Meter:
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def check(network: Network, as_json: bool, write: Write) -> int:
-    """Check every derivative and every update of the first training step; 0, or 1 where one FAILs."""
+def check(network: Network, as_json: bool, write: Write, torch: bool = False) -> int:
+    """Check every derivative and every update of the first training step, beside PyTorch where that is asked for; 0, or
+    1 where one FAILs."""
     from bptui.symbolic.check import check_step, report_json
 
     meter = _Meter("operation")
@@ -122,7 +124,14 @@ def check(network: Network, as_json: bool, write: Write) -> int:
         meter(done, total)
         return True
 
-    found = check_step(History(network).recording(0), progress)
+    recording = History(network).recording(0)
+    beside: tuple[CheckRow, ...] = ()
+    if torch:
+        from bptui.torch_reference import check_torch
+
+        beside = tuple(check_torch(recording))
+    found = check_step(recording, progress)
+    found = replace(found, rows=(*found.rows, *beside))
     if as_json:
         write(json.dumps(report_json(found), allow_nan=False))
     else:
