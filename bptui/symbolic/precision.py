@@ -41,8 +41,8 @@ from bptui.symbolic.support import support
 from bptui.symbolic.types import Failure, Rule
 
 Index = tuple[int, ...]
-TERMS = 20_000
-"""Scalar terms up to which a whole step is taken at 50 digits: half a second."""
+TERMS = 15_000
+"""Scalar terms up to which a whole step is taken at 50 digits: half a second at most."""
 
 
 # ------------------------------------------------------------------------------------------------------- references
