@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -35,8 +36,20 @@ class Canvas(Widget, can_focus=True):
             self.refresh()
             return
         changed = [Region(0, y, width, 1) for y, (a, b) in enumerate(zip(old, rows, strict=True)) if a != b]
-        if changed:
+        if changed and not self._send(changed):
             self.refresh(*changed)
+
+    def _send(self, changed: list[Region]) -> bool:
+        """The changed rows to the terminal at once, where this is all that stands on it; else False."""
+        app: Any = self.app
+        if not getattr(app, "direct", False) or self._repaint_regions:
+            return False
+        if not self.screen.is_current or self.region != app.size.region:
+            return False
+        self._styles_cache.set_dirty(*changed)
+        strips = self.render_lines(self.size.region)
+        app.send_rows([(row.y, 0, strips[row.y]) for row in changed])
+        return True
 
     @property
     def rows(self) -> tuple[Line, ...]:

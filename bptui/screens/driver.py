@@ -20,6 +20,9 @@ from rich.style import Style
 GAP = 4  # an unchanged gap up to so many cells is rewritten when it needs no other style: `ESC [ n C` is 4 bytes
 
 
+SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
+
+
 class Pen(NamedTuple):
     """What SGR codes a cell needs: attributes as codes, foreground and background as SGR parameters."""
 
@@ -43,6 +46,7 @@ class CellDiff:
     def __init__(self, width: int, height: int, colours: ColorSystem | None) -> None:
         self.width, self.height, self.colours = width, height, colours
         self.front: list[list[Cell | None]] = [[None] * width for _ in range(height)]
+        self._runs: list[set[tuple[int, str, Style | None]]] = [set() for _ in range(height)]
         self._pens: dict[Style | None, Pen] = {}
         self._moves: dict[tuple[Pen, Pen], str] = {}
 
@@ -94,8 +98,14 @@ class CellDiff:
             if not 0 <= y < self.height:
                 continue
             row = self.front[y]
+            stood, runs = self._runs[y], set()
             for text, style, control in segments:
                 if control:
+                    continue
+                run = (x, text, style)
+                runs.add(run)
+                if run in stood:
+                    x += cell_len(text)
                     continue
                 pen = self.pen(style)
                 blank = (" ", pen if SHOWS_ON_BLANK.intersection(pen.attributes) else Pen((), "", pen.back))
@@ -124,6 +134,7 @@ class CellDiff:
                     out.append(glyph)
                     x += cells
                     at_x, at_y = x, y
+            self._runs[y] = runs  # of a part of the row: less than stands there, never what does not
         if out and now != Pen():
             out.append("\x1b[m")
         return "".join(out)
@@ -173,11 +184,30 @@ class DiffMixin:
         except Exception as error:
             app._handle_exception(error)
             return
+        self._send(data)
+
+    def _send(self, data: str) -> None:
+        """In one piece, as one synchronized update: the thread that writes is woken once."""
+        app: Any = self
         if data:
-            app._begin_update()
-            app._driver.write(data)
-            app._end_update()
+            app._driver.write(f"{SYNC_START}{data}{SYNC_END}" if app._sync_available else data)
             app._driver.flush()
+
+    @property
+    def direct(self) -> bool:
+        """May rows be sent at once? Not where the terminal is new, of another size, or in the midst of an update."""
+        app: Any = self
+        if not self.diff or app.is_headless or self._cells is None or app._driver is None:
+            return False
+        if app._batch_count or not app._running or app._closed:
+            return False
+        return (self._cells.width, self._cells.height) == tuple(app.size)
+
+    def send_rows(self, parts: Iterable[tuple[int, int, Sequence[Segment]]]) -> None:
+        """(row, column, segments) to the terminal, where `direct` allows it: without Textual's way from message to
+        message to its timer, at each of which the screen's thread may have to wait for the one that derives."""
+        assert self._cells is not None
+        self._send(self._cells.update(parts))
 
 
 def _parts(update: Any) -> Iterable[tuple[int, int, Sequence[Segment]]]:
