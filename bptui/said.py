@@ -15,6 +15,7 @@ from bptui.model.spans import Line, Span, line, plain
 from bptui.symbolic.card import card_for
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import Card, CheckRow, Equation, Table, Term
+from bptui.symbolic.whole import summed
 
 Part = Span | str | tuple[str, str]
 
@@ -46,9 +47,21 @@ def moment(session: Session, service: Service, unicode: bool) -> list[Line]:
 
 def check_rows(session: Session, service: Service, made: Card, about: Node) -> list[CheckRow]:
     """The checks of what a card tells, made in the service's thread within its budget. Whatever FAILs is among them."""
-    recording, phase, position = session.recording, made.extra["phase"], made.extra.get("position")
+    phase, position = made.extra["phase"], made.extra.get("position")
     if made.extra.get("seed") or (about.op is None and (phase != "update" or about.role != "param")):
         return []
+    if session.fold is not None:
+        rows = {part.name: _rows(session, service, part) for part in session.fold.parts}
+        return list(summed(rows, session.fold, phase != "forward"))
+    found = _rows(session, service, about)
+    if about.op is None:
+        return list(found)
+    name = "" if position is None else about.op.input_names[position]
+    return [row for row in found if row.input == name or row.verdict == "FAIL"]
+
+
+def _rows(session: Session, service: Service, about: Node) -> tuple[CheckRow, ...]:
+    recording = session.recording
 
     def work() -> tuple[CheckRow, ...]:
         from bptui.symbolic.check import check_node, check_update
@@ -60,13 +73,10 @@ def check_rows(session: Session, service: Service, made: Card, about: Node) -> l
     service.wait()
     found = service.peek_checks(key)
     if not isinstance(found, tuple):
-        return []
+        return ()
     if any(row.verdict == "FAIL" for row in found):
         session.failed.add(about.id)
-    if about.op is None:
-        return list(found)
-    name = "" if position is None else about.op.input_names[position]
-    return [row for row in found if row.input == name or row.verdict == "FAIL"]
+    return found
 
 
 def card(made: Card) -> list[Line]:
@@ -75,7 +85,7 @@ def card(made: Card) -> list[Line]:
     about += [(f"  element {made.element}", "text")] if made.element else []
     rows = [line("  ", *made.title, *about)]
     if made.definition:
-        rows.append(_labelled(_dim("definition"), made.definition))
+        rows.append(_labelled(_dim("definition"), made.definition, _dim(made.part) if made.part else ()))
     rows += [_labelled(label, formula, note) for label, formula, note in made.rules]
     rows += equation(made.equation) if made.equation is not None else []
     rows += table(made.table) if made.table is not None else []

@@ -108,7 +108,7 @@ def _text(heading: str, parts: tuple[Section, ...]) -> str:
 
 def _card(made: Card) -> list[str]:
     about = f"  {made.shape}" + (f"  element {made.element}" if made.element else "")
-    out = [plain(made.title) + about, _row("definition", plain(made.definition))]
+    out = [plain(made.title) + about, _row("definition", plain(made.definition), made.part)]
     out += [_row(plain(label), plain(text), plain(note)) for label, text, note in made.rules]
     if made.equation is not None:
         out += _equation(made.equation)
@@ -188,7 +188,7 @@ def _markdown(heading: str, parts: tuple[Section, ...]) -> str:
         made = part.card
         if made is not None:
             out += [f"`{plain(made.title)}` {made.shape}" + (f", element `{made.element}`" if made.element else ""), ""]
-            rows = [("definition", plain(made.definition), "")]
+            rows = [("definition", plain(made.definition), made.part)]
             rows += [(plain(label), plain(text), plain(note)) for label, text, note in made.rules]
             rows += [(plain(label), plain(text), "") for label, text in made.lines]
             out += [f"- {label or '='}: `{text}`" + (f" ({note})" if note else "") for label, text, note in rows]
