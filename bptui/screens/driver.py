@@ -18,8 +18,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 GAP = 4  # an unchanged gap up to so many cells is rewritten when it needs no other style: `ESC [ n C` is 4 bytes
-
-
+RUNS = 4_000  # runs of text whose cells are kept
 SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 
 
@@ -47,6 +46,7 @@ class CellDiff:
         self.width, self.height, self.colours = width, height, colours
         self.front: list[list[Cell | None]] = [[None] * width for _ in range(height)]
         self._runs: list[set[tuple[int, str, Style | None]]] = [set() for _ in range(height)]
+        self._runs_made: dict[tuple[str, Style | None], list[Cell]] = {}
         self._pens: dict[Style | None, Pen] = {}
         self._moves: dict[tuple[Pen, Pen], str] = {}
 
@@ -69,6 +69,18 @@ class CellDiff:
             if style.bgcolor and not style.bgcolor.is_default:
                 back = ";".join(style.bgcolor.downgrade(self.colours).get_ansi_codes(foreground=False))
         return Pen(tuple(code for code, yes in on if yes), fore, back)
+
+    def _wanted(self, text: str, style: Style | None) -> list[Cell]:
+        """A cell for each glyph of a run. Kept, for most runs stand in many frames; of a blank only what is seen."""
+        found = self._runs_made.get((text, style))
+        if found is None:
+            if len(self._runs_made) >= RUNS:
+                self._runs_made.clear()
+            pen = self.pen(style)
+            blank = (" ", pen if SHOWS_ON_BLANK.intersection(pen.attributes) else Pen((), "", pen.back))
+            found = [blank if glyph == " " else (glyph, pen) for glyph in text]
+            self._runs_made[text, style] = found
+        return found
 
     def _change(self, old: Pen, new: Pen) -> str:
         """The shortest SGR sequence from one pen to another."""
@@ -107,15 +119,17 @@ class CellDiff:
                 if run in stood:
                     x += cell_len(text)
                     continue
-                pen = self.pen(style)
-                blank = (" ", pen if SHOWS_ON_BLANK.intersection(pen.attributes) else Pen((), "", pen.back))
                 wide = not text.isascii() and cell_len(text) != len(text)
-                for glyph in text:
+                wanted = self._wanted(text, style)
+                if not wide and row[x : x + len(wanted)] == wanted:
+                    x += len(wanted)
+                    continue
+                pen = self.pen(style)
+                for glyph, cell in zip(text, wanted, strict=True):
                     cells = cell_len(glyph) if wide else 1
                     if x >= width or cells == 0:
                         x += cells
                         continue
-                    cell = blank if glyph == " " else (glyph, pen)
                     if row[x] == cell:
                         x += cells
                         continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,7 +78,7 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
     """What the losses are in numbers, then their curve over the training steps, the current one marked."""
     if width < 1 or height < 1:
         return []
-    rows = draw(_losses(session), session.cursor.step, width, height, look)
+    rows = _drawn(_losses(session).tobytes(), session.cursor.step, width, height, look)
     rows = [crop(row, 0, width) for row in rows[:height]]
     return rows if look.unicode else [to_ascii(row) for row in rows]
 
@@ -88,6 +89,12 @@ def _losses(session: Any) -> Any:
     if len(losses) <= session.cursor.step:
         losses = np.append(losses, float(session.recording.loss))
     return losses
+
+
+@lru_cache(4)
+def _drawn(losses: bytes, at: int, width: int, height: int, look: Look) -> list[Line]:
+    """`draw`, kept: from moment to moment of one training step nothing changes in it. Not to be written to."""
+    return draw(np.frombuffer(losses), at, width, height, look)
 
 
 def draw(losses: Any, at: int, width: int, height: int, look: Look) -> list[Line]:
