@@ -7,7 +7,7 @@ terms is a false alarm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -31,24 +31,25 @@ STEP = 1e-30
 @dataclass(frozen=True)
 class Slope:
     """A derivative along a line: its value, how far it can be trusted, and the one-sided ones next to the point, each
-    of which is only known to `rounding`."""
+    of which is only known to `rounding`; `low` and `high` are the least and the most of them, output by output."""
 
     value: float
     error: float
     left: float
     right: float
+    low: float
+    high: float
     rounding: float
 
     @property
     def kink(self) -> bool:
         """Is there a corner here?"""
-        size = max(abs(self.left), abs(self.right))
-        return bool(abs(self.right - self.left) > _JUMP * size + self.rounding)
+        size = max(abs(self.low), abs(self.high))
+        return bool(self.high - self.low > _JUMP * size + self.rounding)
 
     def between(self, x: float, slack: float) -> bool:
-        """Does x lie between the one-sided derivatives?"""
-        low, high = sorted((self.left, self.right))
-        return low - slack <= x <= high + slack
+        """Is x legitimate at a corner: a number between the one-sided derivatives of each output, summed?"""
+        return self.low - slack <= x <= self.high + slack
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,15 @@ class Path:
         """The operation's output at s; a view that the next call overwrites."""
         with np.errstate(all="ignore"):
             return self.probe.forward(self.position, self.x + s * self.direction / self.size)
+
+    def sides(self, step: float) -> tuple[Array, Array, Array]:
+        """(left derivative, right derivative, value) of each output here, to second order, so that curvature does not
+        look like a corner."""
+        values = [self.output(n * step).copy() for n in (-2, -1, 0, 1, 2)]
+        with np.errstate(all="ignore"):
+            left = -(4 * values[1] - values[0] - 3 * values[2]) / (2 * step)
+            right = (4 * values[3] - values[4] - 3 * values[2]) / (2 * step)
+        return left, right, values[2]
 
 
 def path(probe: Probe, position: int, direction: Array) -> Path:
@@ -136,20 +146,22 @@ def slope(f: Summed, first: float, near: float) -> Slope:
     return Slope(best, max(error, floor), *_sides(f, near))
 
 
-def _sides(f: Summed, step: float) -> tuple[float, float, float]:
-    """One-sided derivatives to second order, so that curvature does not look like a kink: (left, right, their
-    rounding)."""
-    values, noises = zip(*(f(n * step) for n in (-2, -1, 0, 1, 2)), strict=True)
-    right = (4 * values[3] - values[4] - 3 * values[2]) / (2 * step)
-    left = -(4 * values[1] - values[0] - 3 * values[2]) / (2 * step)
-    return left, right, float(64 * max(noises) / step)
+def _sides(f: Summed, step: float) -> tuple[float, float, float, float, float]:
+    """One-sided derivatives of the sum, the least and the most that its outputs allow together, and their rounding."""
+    left, right, _ = f.line.sides(step)
+    with np.errstate(all="ignore"):
+        left, right = (np.where(f.upstream == 0, 0.0, f.upstream * side) for side in (left, right))
+        low, high = float(np.sum(np.minimum(left, right))), float(np.sum(np.maximum(left, right)))
+        ends = float(np.sum(left)), float(np.sum(right))
+    noise = f.noise + EPS * (f.line.around + 2 * step) * max(abs(ends[0]), abs(ends[1]))
+    return *ends, low, high, 64 * noise / step
 
 
 def along(probe: Probe, position: int, direction: Array, upstream: Array, reach: float = _FIRST) -> Slope:
     """The derivative of Σ upstream·output along a direction of one input, from differences no wider than `reach`."""
     line = path(probe, position, direction)
     found = slope(Summed(line, upstream), reach * line.scale, min(_NEAR, reach / 10) * line.scale)
-    return Slope(*(part * line.size for part in (found.value, found.error, found.left, found.right, found.rounding)))
+    return Slope(*(part * line.size for part in astuple(found)))
 
 
 def clear(probe: Probe, position: int, direction: Array, upstream: Array) -> tuple[float, Array]:
@@ -181,12 +193,10 @@ def kinked(probe: Probe, position: int, direction: Array, reach: float = _NEAR) 
 def _corners(line: Path, reach: float) -> tuple[Array, Array]:
     """Outputs with a corner within two steps of `reach`, and those where rounding does not let it be seen."""
     step = reach * line.scale
-    values = [line.output(n * step).copy() for n in (-2, -1, 0, 1, 2)]
+    left, right, value = line.sides(step)
     with np.errstate(all="ignore"):
-        right = 4 * values[3] - values[4] - 3 * values[2]
-        left = -(4 * values[1] - values[0] - 3 * values[2])
         size = np.maximum(np.abs(left), np.abs(right))
-        rounding = 64 * EPS * np.abs(values[2])
+        rounding = 64 * EPS * np.abs(value) / (2 * step)
         corners = (np.abs(right - left) > _JUMP * size + rounding) | ~np.isfinite(size)
         return np.asarray(corners), np.asarray((size > 0) & (size < 10 * rounding))
 

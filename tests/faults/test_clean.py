@@ -1,0 +1,52 @@
+"""No false alarm: a part of what `python -m tests.faults.clean` runs over 20 seeds."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..unit.model.ops.samples import uses
+from . import clean
+
+
+@pytest.mark.parametrize("kind", clean.KINDS)
+def test_no_use_is_rejected(kind):
+    """Each 25th use, beginning at another for each kind."""
+    some = list(uses())[clean.KINDS.index(kind) :: 25]
+    wrong = [(str(use), row) for use in some for row in clean.alarms(clean.recording(use, kind, 100))]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_gradients_that_vanish_or_cancel(dtype):
+    wrong = [(name, row) for name, step in clean.networks(100, dtype) for row in clean.alarms(step)]
+    assert wrong == []
+
+
+def test_the_networks_do_what_they_are_for():
+    """Their gradients are next to nothing where they should cancel."""
+    nets = dict(clean.networks(0))
+    key = nets["attention: the key's bias"]
+    assert abs(key.grad("bk")).max() < 1e-12 < 1e-3 < abs(key.grad("bq")).max()
+    before = nets["batch_norm: the bias before it"]
+    assert abs(before.grad("b")).max() < 1e-12 < 1e-4 < abs(before.grad("w")).max()
+    assert nets["a loss of nothing"].loss < 1e-6
+    assert nets["certain"].loss < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("op", "kind", "seed"),
+    [
+        ("elu", "tiny", 0),  # exp(x) - 1 in float64
+        ("log_softmax", "tiny", 0),  # of one class: exactly 0
+        ("reciprocal", "tiny", 1),  # a pole nearer than any step
+        ("div", "tied", 1),  # ∞ - ∞ in one order or another
+        ("softplus", "wide", 0),  # a complex step with exp(1e6) in it
+        ("norm", "tied", 0),  # of zeros: not analytic there
+        ("prod", "tied", 0),  # of zeros: a complex step of higher order
+        ("mae", "tiny", 0),  # corners 1e-9 apart
+        ("max_pool2d", "tied", 2),  # equals that are read by several windows, the first of them in some
+    ],
+)
+def test_what_was_a_false_alarm_once(op, kind, seed):
+    wrong = [row for use in uses() if use.op == op for row in clean.alarms(clean.recording(use, kind, seed))]
+    assert wrong == []
