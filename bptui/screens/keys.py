@@ -16,6 +16,9 @@ ARROWS: dict[str, tuple[int, int]] = {
 ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""
 
+FIRST = ("step", "layer", "stop", "break", "why", "view")
+"""The words that stand first in a narrow footer, where there is no room for all (look/STYLE)."""
+
 
 def name_of(key: str, character: str | None) -> str:
     """The registry's name of a pressed key: a letter as it is written, whatever the terminal's protocol called it."""
@@ -46,6 +49,8 @@ def footer_keys(width: int) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[st
             done.add(command.twin)
         word = "cmd" if command.word == "command" and width < 100 else command.short
         (ends if command.word in ENDS else middle).append((keys, word))
+    if width < 100:
+        middle.sort(key=lambda pair: FIRST.index(pair[1]) if pair[1] in FIRST else len(FIRST))
     return tuple(middle), tuple(ends)
 
 

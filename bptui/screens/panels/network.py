@@ -8,6 +8,7 @@ while stepping.
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from bptui.screens.panels.timeline import CHIPS
 CELL = 8  # columns of a number
 PAIR = 2  # numbers side by side in the value and in the gradient column
 MOST_ROWS = 4  # rows of one tensor
+KEPT = 256  # numbers of a tensor up to which its rows are kept
 
 
 class Entry(NamedTuple):
@@ -288,10 +290,25 @@ def _numbers(
 ) -> list[Line]:
     """A tensor in `rows` rows: numbers up to two columns, else heat cells, blocks of a large one by their largest."""
     table = as_table(array)
+    if table.size <= KEPT:  # most of a screen is as it was a moment ago
+        return list(_kept(table.tobytes(), table.shape, node.shape, kind, bold, rows, look, pair, selected))
+    return _figures(table, node.shape, kind, bold, rows, look, pair, selected)
+
+
+@lru_cache(1_000)
+def _kept(data: bytes, size: tuple[int, int], *rest: Any) -> tuple[Line, ...]:
+    """`_figures` of a table of that size, given by its bytes."""
+    return tuple(_figures(np.frombuffer(data).reshape(size), *rest))
+
+
+def _figures(
+    table: Any, shape: tuple[int, ...], kind: str, bold: bool, rows: int, look: Look, pair: int, selected: Any
+) -> list[Line]:
+    """The rows of a table of numbers."""
     style = f"{kind} bold" if bold else kind
     if table.shape[1] <= pair and table.shape[0] <= rows:
         decimals = decimals_for(table)
-        at = divmod_index(selected, node.shape, table.shape) if selected is not None else None
+        at = divmod_index(selected, shape, table.shape) if selected is not None else None
         return [
             tuple(
                 span
@@ -304,7 +321,7 @@ def _numbers(
         return [(Span("  empty", "dim"),)]
     top = heat.largest(table)
     small = blocks(table, rows, pair * CELL // heat.CELL)
-    at = divmod_index(selected, node.shape, table.shape) if selected is not None and small is table else None
+    at = divmod_index(selected, shape, table.shape) if selected is not None and small is table else None
     return [(Span(" "), *row) for row in heat.cells(small, kind, look, top=top, selected=at)]
 
 
