@@ -1,0 +1,52 @@
+"""NaN and inf as they are seen: the chip, the cross on the timeline, the count in the status line, the numbers."""
+
+from __future__ import annotations
+
+from bptui.model.commands import run
+from bptui.model.session import Session
+from bptui.screens.keys import footer_keys
+from bptui.screens.look import Look
+from bptui.screens.panels import network, status, tensor, timeline
+from tests.screens.panel_rig import formula
+
+LOOK = Look()
+
+
+def second_birth() -> Session:
+    session = formula(
+        "diff = u - v; s = diff**2; d = sqrt(s); L = mean(d)", {"u": [1, 2, 0.5, 3], "v": [0.5, 2.5, 0.5, 1]}
+    )
+    run(session, "x")
+    run(session, "x")
+    return session
+
+
+def test_the_timeline_has_a_cross_behind_and_a_chip_here():
+    rows = timeline.lines(second_birth(), 100, 3, LOOK)
+    found = [span.text for span in rows[2] if span.style == "fail"]
+    assert found == ["✗"]
+    assert any(span.style == "chip-fail" and "◀" in span.text for span in rows[2])
+
+
+def test_numbers_that_are_not_finite_are_reversed_everywhere():
+    session = second_birth()
+    cells = [span for row in network.lines(session, 51, 20, LOOK) for span in row if "fail" in span.style.split()]
+    assert {span.text.strip() for span in cells} == {"N", "I"}
+    numbers = [span for row in tensor.lines(session, 60, 4, LOOK) for span in row if span.style == "fail reverse"]
+    assert "inf" in [span.text.strip() for span in numbers]
+
+
+def test_the_status_line_counts_them():
+    row = status.lines(second_birth(), 100, 1, LOOK, (9, 0))[0]
+    assert row[-2].text == "✗2"
+    assert row[-2].style == "fail reverse bold"
+
+
+def test_a_loss_that_is_not_a_number_is_reversed():
+    row = status.lines(formula("a = log(x); L = sum(a)", {"x": [-1.0]}), 100, 1, LOOK)[0]
+    assert any(span.text == "NaN" and span.style == "fail reverse" for span in row)
+
+
+def test_a_narrow_footer_begins_with_what_matters_most():
+    words = [word for _, word in footer_keys(80)[0]]
+    assert words[:6] == ["step", "layer", "stop", "break", "why", "view"]
