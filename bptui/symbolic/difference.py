@@ -141,6 +141,8 @@ def slope(f: Summed, first: float, near: float) -> Slope:
                 best, error, floor = row[k + 1], gap, rounding
         if len(row) == 1 and error == float("inf"):
             best = row[0]
+        if error <= floor:
+            break  # smaller steps only round more
         rows.append(row)
         step /= _SHRINK
     return Slope(best, max(error, floor), *_sides(f, near))

@@ -74,7 +74,7 @@ def table(faults: Sequence[Fault], heads: Sequence[str], columns: Sequence[str])
     yield "| " + " | ".join([f"**{f}**" if f else "" for f in front] + [str(n) for n in total.values()]) + " |"
 
 
-def page(clean: str = "seven minutes") -> str:
+def page(clean: str = "five minutes") -> str:
     """docs/faults.md."""
     lines = [HEAD.format(clean=clean)]
     ops = len({f.op for f in backward.FAULTS})
