@@ -9,6 +9,7 @@ from bptui.model.examples import examples
 from bptui.model.formula import parse
 from bptui.model.history import History
 from bptui.model.network import load
+from bptui.model.optimizers import Optimizer
 from bptui.model.program import Program
 from bptui.symbolic.check import check_step
 
@@ -55,4 +56,11 @@ def test_a_saturated_slope_is_known_to_the_rounding_of_its_output():
     assert failures(program) == []
     rows = {"z": [[9.0, -8.0, 7.0, -9.5, 8.5]]}  # 1 - tanh(z)² is 6e-8 to 3e-6: one to fifty ulp of 1 in float32
     step = Program(parse("L = sum(tanh(z))", rows, ["z"], "float32"), dtype="float32").record()
+    assert failures(step) == []
+
+
+def test_a_training_that_went_to_nan_fails_no_check():
+    network = dataclasses.replace(load("xor"), optimizer=Optimizer(kind="sgd", learning_rate=50.0))
+    step = History(network).recording(300)
+    assert np.isnan(step.loss)
     assert failures(step) == []
