@@ -1,0 +1,57 @@
+"""Whole screens as text, kept beside this file: a change of the looks is a change of these files, to be looked at.
+
+`COLORTERM=truecolor TERM=xterm-256color python -m tests.screens.test_looks` writes them anew. What differs from run to run or from processor to processor (how
+long a derivation took, the last digits of an error) is masked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from .rig import debug
+
+FOLDER = Path(__file__).parent / "looks"
+LOOKS = {
+    # name: target, columns, rows, keys, options
+    "lesson-120x36": ("lesson-2-2-1", 120, 36, "sssssss", {}),
+    "lesson-80x24": ("lesson-2-2-1", 80, 24, "sssssss", {}),
+    "lesson-80x24-ascii": ("lesson-2-2-1", 80, 24, "sssssss", {"unicode": False}),
+    "lesson-60x20": ("lesson-2-2-1", 60, 20, "sssssss", {}),
+    "lesson-40x12": ("lesson-2-2-1", 40, 12, "sssssss", {}),
+    "neurons-80x24": ("lesson-2-2-1", 80, 24, "sssssssvv", {}),
+    "two-paths-80x24": ("two-paths", 80, 24, "s" * 9, {}),
+    "xor-sum-120x36": ("xor", 120, 36, ["3", "down", "right", "right", "right"], {}),
+    "xor-update-120x36": ("xor", 120, 36, "s" * 9, {}),
+    "layers-100x30": ("transformer", 100, 30, "vnn", {}),
+}
+MASKS = ((r"\d+ ms", "# ms"), (r"\d+(\.\d+)? ulp.*?(?=  |$)", "# ulp"), (r"\d+(\.\d+)?e-\d+, tol.*?(?=  |$)", "#, tol"))
+
+
+def masked(text: str) -> str:
+    """The screen without what may differ; runs of blanks after a mask shrink with it."""
+    for pattern, mask in MASKS:
+        text = re.sub(pattern, mask, text, flags=re.MULTILINE)
+    return "\n".join(re.sub(r" +# ms", "  # ms", row).rstrip() for row in text.splitlines()) + "\n"
+
+
+async def look(name: str) -> str:
+    """One screen, once everything on it is derived and checked."""
+    target, columns, rows, keys, options = LOOKS[name]
+    async with debug(target, columns, rows, **options) as screen:
+        await screen.press(*keys)
+        await screen.derived()
+        return masked(screen.text)
+
+
+@pytest.mark.parametrize("name", LOOKS)
+async def test_it_looks_as_it_did(name: str) -> None:
+    assert await look(name) == (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for each in LOOKS:
+        (FOLDER / f"{each}.txt").write_text(asyncio.run(look(each)), encoding="utf-8")
