@@ -1,7 +1,7 @@
 """Whole screens as text, kept beside this file: a change of the looks is a change of these files, to be looked at.
 
-`COLORTERM=truecolor TERM=xterm-256color python -m tests.screens.test_looks` writes them anew. What differs from run to run or from processor to processor (how
-long a derivation took, the last digits of an error) is masked.
+`COLORTERM=truecolor TERM=xterm-256color python -m tests.screens.test_looks` writes them anew. What differs from
+run to run or from processor to processor (how long a derivation took, the last digits of an error) is masked.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bptui.model.formula import parse
 from bptui.model.examples import ORDER, examples
+from bptui.model.formula import parse
 from bptui.model.network import load
 from bptui.model.optimizers import Optimizer
 from bptui.model.program import Program

@@ -20,9 +20,8 @@ from bptui.model.ops.base import Op
 from bptui.model.optimizers import Optimizer
 from bptui.model.plan import Calls, emit_sum_to
 from bptui.model.program import Program
-from bptui.symbolic.own import fold
 from bptui.symbolic.check import check_step
-from bptui.symbolic.own import make
+from bptui.symbolic.own import fold, make
 
 RANDOM = np.random.default_rng(5)
 
