@@ -22,7 +22,7 @@ from bptui.model.ops.base import Array, Attributes, Composite, Op, Shape
 from bptui.model.optimizers import Optimizer
 
 if TYPE_CHECKING:
-    from bptui.symbolic.check import Report
+    from bptui.symbolic.types import Report
 
 _serial: Iterator[int] = itertools.count(1)
 

@@ -13,9 +13,9 @@ from bptui.model.ops.base import Array
 from bptui.model.session import Session
 from bptui.model.spans import Line, Span, line, plain
 from bptui.symbolic.card import card_for
+from bptui.symbolic.card.whole import summed
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import Card, CheckRow, Equation, Table, Term
-from bptui.symbolic.whole import summed
 
 Part = Span | str | tuple[str, str]
 

@@ -19,8 +19,8 @@ from bptui.model.graph import Node
 from bptui.model.ops.base import Array
 from bptui.model.ops.slices import read_index
 from bptui.model.values import Recording
-from bptui.symbolic.probe import wide
-from bptui.symbolic.tolerance import EXACT, SINGLE
+from bptui.symbolic.check.probe import wide
+from bptui.symbolic.check.tolerance import EXACT, SINGLE
 from bptui.symbolic.types import CheckRow, Verdict
 
 Settings = Mapping[str, Any]

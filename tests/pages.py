@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from bptui.model import ops
 from bptui.model.ops.base import Composite, Op
 from bptui.model.spans import plain
-from bptui.symbolic.define import define
-from bptui.symbolic.derive import derive
+from bptui.symbolic.calculus.define import define
+from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.printing import definition, to_spans
 
 from .unit.model.ops.executor import attributes_of

@@ -11,11 +11,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bptui.symbolic.budget import Budget
 from bptui.symbolic.card import card, card_for, subject
+from bptui.symbolic.card.budget import Budget
+from bptui.symbolic.card.whole import summed
 from bptui.symbolic.service import LATER, SOON, Place, Service
 from bptui.symbolic.types import CheckRow, Failure
-from bptui.symbolic.whole import summed
 
 if TYPE_CHECKING:
     from bptui.model.folds import Fold

@@ -17,11 +17,11 @@ from bptui.model.spans import Line, plain
 from bptui.model.state import State
 from bptui.model.timeline import Moment
 from bptui.model.values import Recording
-from bptui.symbolic import latex, precision
-from bptui.symbolic.budget import Budget
+from bptui.symbolic import latex
 from bptui.symbolic.card import card
-from bptui.symbolic.check import check_node, check_update
-from bptui.symbolic.leaf import gathered
+from bptui.symbolic.card.budget import Budget
+from bptui.symbolic.card.leaf import gathered
+from bptui.symbolic.check import check_node, check_update, precision
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import Card, CheckRow, Equation, Formula, Table
 

@@ -30,7 +30,7 @@ _CASES, _OR, _AND, _COMPARE, _ADD, _MUL, _POWER, _ATOM = range(8)
 def to_latex(formula: Any, names: Names | None = None) -> str:
     """A Tree, or a SymPy expression, as LaTeX."""
     if not isinstance(formula, Tree):
-        from bptui.symbolic.convert import from_sympy
+        from bptui.symbolic.calculus.convert import from_sympy
 
         formula = from_sympy(formula)
     return _Writer(names or Names()).write(formula, _CASES)

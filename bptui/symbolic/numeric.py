@@ -1,7 +1,7 @@
 """Numbers of a formula tree: vectorised NumPy over its indices.
 
 This is what the tables and equations of a card are filled from, at once and without SymPy. The check does not use it:
-there SymPy's own expressions are evaluated (`bptui.symbolic.evaluate`).
+there SymPy's own expressions are evaluated (`bptui.symbolic.calculus.evaluate`).
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def merge(spans: Any) -> Line:
 
 
 def _from_sympy(expression: Any) -> Tree:
-    from bptui.symbolic.convert import from_sympy
+    from bptui.symbolic.calculus.convert import from_sympy
 
     return from_sympy(expression)
 

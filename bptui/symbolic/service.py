@@ -19,7 +19,7 @@ from bptui.model.errors import UserError
 from bptui.model.graph import Graph, Node
 from bptui.model.ops.base import Op, Signature
 from bptui.model.values import Recording
-from bptui.symbolic.budget import Budget
+from bptui.symbolic.card.budget import Budget
 from bptui.symbolic.types import CheckRow, Failure, Rule
 
 BUDGET = 2.0
@@ -154,7 +154,7 @@ class Service:
 
     def _measure(self, recording: Recording, place: Place) -> Budget | Failure:
         """In the worker, which keeps the reference of the recording that it measured last."""
-        from bptui.symbolic import precision
+        from bptui.symbolic.check import precision
 
         node, position, element = recording.graph.nodes[place.node], place.position, place.element
         assert node.op is not None
@@ -304,8 +304,8 @@ def _checker(recording: Recording, node: Node) -> Callable[[], tuple[CheckRow, .
 
 
 def _derive(op: Op, signature: Signature, wrt: str) -> Rule:
-    from bptui.symbolic.define import define
-    from bptui.symbolic.derive import derive
-    from bptui.symbolic.rules import to_rule
+    from bptui.symbolic.calculus.define import define
+    from bptui.symbolic.calculus.derive import derive
+    from bptui.symbolic.calculus.rules import to_rule
 
     return to_rule(derive(signature, wrt, op), define(signature, op), op)

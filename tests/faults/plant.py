@@ -16,10 +16,10 @@ from bptui.model.build import Builder
 from bptui.model.ops.base import Op
 from bptui.model.optimizers import OPTIMIZERS, Flat, Optimizer
 from bptui.model.values import Recording
+from bptui.symbolic.card.update import follow
 from bptui.symbolic.check import check_step
 from bptui.symbolic.tree import from_text
 from bptui.symbolic.types import Report
-from bptui.symbolic.update import follow
 
 from ..unit.symbolic.steps import graph_of, record
 from .data import ARENAS, Arena

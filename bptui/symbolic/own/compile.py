@@ -15,9 +15,9 @@ import numpy as np
 import sympy as sp
 
 from bptui.model.ops.base import Array, Emit
-from bptui.symbolic.canon import rebind
-from bptui.symbolic.definition import Choice, Definition, Helper, leaves
-from bptui.symbolic.notation import Expr, FloorDiv, Remainder, index, indices_of, name_of, rename
+from bptui.symbolic.calculus.canon import rebind
+from bptui.symbolic.calculus.definition import Choice, Definition, Helper, leaves
+from bptui.symbolic.calculus.notation import Expr, FloorDiv, Remainder, index, indices_of, name_of, rename
 from bptui.symbolic.own.gather import Places
 from bptui.symbolic.own.stable import Inverse, stable
 from bptui.symbolic.own.workspace import MANY, TESTS, Value, Workspace, erf_to

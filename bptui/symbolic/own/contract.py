@@ -11,7 +11,7 @@ import numpy as np
 
 from bptui.model.ops.base import Array
 from bptui.model.plan import emit_sum_to
-from bptui.symbolic.notation import Expr
+from bptui.symbolic.calculus.notation import Expr
 from bptui.symbolic.own.workspace import Value
 
 if TYPE_CHECKING:

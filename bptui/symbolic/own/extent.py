@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import sympy as sp
 
 from bptui.model.ops.base import Shape
-from bptui.symbolic.definition import Definition
-from bptui.symbolic.notation import Expr, indices_of, name_of, rename
+from bptui.symbolic.calculus.definition import Definition
+from bptui.symbolic.calculus.notation import Expr, indices_of, name_of, rename
 
 Span = tuple[int, int]
 """Lowest and highest value of an index."""

@@ -15,8 +15,8 @@ import sympy as sp
 
 from bptui.model.errors import UserError
 from bptui.model.ops.base import Array, Shape
-from bptui.symbolic.definition import Choice
-from bptui.symbolic.notation import Expr, Piecewise, fresh, rename
+from bptui.symbolic.calculus.definition import Choice
+from bptui.symbolic.calculus.notation import Expr, Piecewise, fresh, rename
 from bptui.symbolic.own.contract import contract
 from bptui.symbolic.own.gather import Places
 from bptui.symbolic.own.workspace import Value

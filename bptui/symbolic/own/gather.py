@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from bptui.model.ops.base import Array
 from bptui.model.ops.common import contiguous
-from bptui.symbolic.notation import Expr
+from bptui.symbolic.calculus.notation import Expr
 from bptui.symbolic.own.workspace import Value
 
 if TYPE_CHECKING:

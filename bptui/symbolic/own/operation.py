@@ -10,10 +10,10 @@ import sympy as sp
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, Signature
 from bptui.model.ops.common import broadcast, full, integer, real
-from bptui.symbolic.define import define
-from bptui.symbolic.definition import Definition
-from bptui.symbolic.derive import derive, input_indices
-from bptui.symbolic.notation import UPSTREAM, Expr, element, index
+from bptui.symbolic.calculus.define import define
+from bptui.symbolic.calculus.definition import Definition
+from bptui.symbolic.calculus.derive import derive, input_indices
+from bptui.symbolic.calculus.notation import UPSTREAM, Expr, element, index
 from bptui.symbolic.own.compile import Compiler
 from bptui.symbolic.own.extent import Extents
 from bptui.symbolic.own.scan import NAME, Scan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from bptui.symbolic.notation import Expr
+from bptui.symbolic.calculus.notation import Expr
 
 
 class Inverse(sp.Function):  # type: ignore[misc]

@@ -13,7 +13,7 @@ import sympy as sp
 from bptui.model.errors import UserError
 from bptui.model.ops.base import Array, Emit, Shape
 from bptui.model.ops.special import erf
-from bptui.symbolic.notation import Expr
+from bptui.symbolic.calculus.notation import Expr
 
 MANY = 2**12
 """Elements from which on bits are blended in the place of a masked copy."""

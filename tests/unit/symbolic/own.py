@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bptui.model.ops.base import Attribute, Op
-from bptui.symbolic.derive import derive
-from bptui.symbolic.evaluate import bind_arrays, forward_all, grid, value, vjp_all
+from bptui.symbolic.calculus.derive import derive
+from bptui.symbolic.calculus.evaluate import bind_arrays, forward_all, grid, value, vjp_all
 
 
 def op(text, inputs=("x",), out=None, **more):

@@ -9,9 +9,9 @@ from sympy.core.cache import clear_cache
 
 from bptui.model import ops
 from bptui.model.errors import UserError
-from bptui.symbolic.define import define
-from bptui.symbolic.derive import derive
-from bptui.symbolic.notation import Sum, bound, element, index, size
+from bptui.symbolic.calculus.define import define
+from bptui.symbolic.calculus.derive import derive
+from bptui.symbolic.calculus.notation import Sum, bound, element, index, size
 
 from .own import bound as bind
 from .own import differences, gradient, jacobian, op, run
@@ -75,7 +75,7 @@ def test_trap_softmax_has_its_second_term():
     expected = np.zeros((2, 3, 2, 3))
     for i in range(2):
         expected[i, :, i, :] = np.diag(y[i]) - np.outer(y[i], y[i])
-    from bptui.symbolic.evaluate import grid, value
+    from bptui.symbolic.calculus.evaluate import grid, value
 
     found = value(derived.raw, binding, grid((*binding.definition.out, *derived.q), (2, 3, 2, 3)))
     np.testing.assert_allclose(found, expected, atol=1e-15)
@@ -143,13 +143,13 @@ def test_trap_an_equation_is_not_put_into_its_branch():
 # ------------------------------------------------------------------------------------------------- closed forms
 def closed(derived):
     """The backward rule with its bound indices named, to compare."""
-    from bptui.symbolic.canon import rebind
+    from bptui.symbolic.calculus.canon import rebind
 
     return rebind(derived.vjp)
 
 
 def total(name, count, term):
-    from bptui.symbolic.canon import rebind
+    from bptui.symbolic.calculus.canon import rebind
 
     k = bound(name)
     return rebind(Sum(term(k), (k, 0, count - 1)))
@@ -176,7 +176,7 @@ def test_softmax_and_embedding():
     y = sp.IndexedBase("y", real=True)
     k = bound("j")
     shown = of(ops.OPS["softmax"], axis=-1).vjp_shown
-    from bptui.symbolic.canon import rebind
+    from bptui.symbolic.calculus.canon import rebind
 
     assert rebind(shown) == rebind((G[p, s] - Sum(G[p, k] * y[p, k], (k, 0, size("J") - 1))) * y[p, s])
     found = gradient(ops.OPS["embedding"], "table", np.ones((4, 2)), np.zeros((3, 2)), [2, 0, 2, 2])

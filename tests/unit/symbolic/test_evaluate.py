@@ -10,10 +10,10 @@ import pytest
 
 from bptui.model import ops
 from bptui.model.build import Builder
-from bptui.symbolic import evaluate
-from bptui.symbolic.define import define
-from bptui.symbolic.derive import derive
-from bptui.symbolic.evaluate import bind, estimate_cells, exact, forward_all, grid, value, vjp_all
+from bptui.symbolic.calculus import evaluate
+from bptui.symbolic.calculus.define import define
+from bptui.symbolic.calculus.derive import derive
+from bptui.symbolic.calculus.evaluate import bind, estimate_cells, exact, forward_all, grid, value, vjp_all
 
 from .own import bound, gradient, op, run
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from bptui.model import network
 from bptui.model.spans import plain
-from bptui.symbolic import precision
-from bptui.symbolic.check import check_node
+from bptui.symbolic.check import check_node, precision
 from bptui.symbolic.explain import FORMATS, explain
 from bptui.symbolic.service import Place, Service
 

@@ -10,7 +10,7 @@ import sympy as sp
 from bptui.model import ops
 from bptui.model.spans import Span, plain
 from bptui.symbolic import latex
-from bptui.symbolic.convert import from_sympy
+from bptui.symbolic.calculus.convert import from_sympy
 from bptui.symbolic.printing import Names, definition, to_latex, to_spans
 from bptui.symbolic.tree import Unreadable, from_hint, from_text
 

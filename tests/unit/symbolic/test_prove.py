@@ -7,9 +7,9 @@ import time
 import pytest
 import sympy as sp
 
-from bptui.symbolic.canon import rebind, tidy
-from bptui.symbolic.notation import Piecewise, Sum, bound, element, index, scalar, size
-from bptui.symbolic.prove import prove_equal
+from bptui.symbolic.calculus.canon import rebind, tidy
+from bptui.symbolic.calculus.notation import Piecewise, Sum, bound, element, index, scalar, size
+from bptui.symbolic.calculus.prove import prove_equal
 
 x, t = scalar("x"), scalar("t")
 i, j = index("i"), index("j")

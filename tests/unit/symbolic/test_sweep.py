@@ -11,10 +11,10 @@ import pytest
 import sympy as sp
 
 from bptui.model import ops
-from bptui.symbolic.define import define, hint
-from bptui.symbolic.derive import derive
-from bptui.symbolic.evaluate import bind_arrays, forward_all, grid, value, vjp_all, whole
-from bptui.symbolic.prove import prove_equal
+from bptui.symbolic.calculus.define import define, hint
+from bptui.symbolic.calculus.derive import derive
+from bptui.symbolic.calculus.evaluate import bind_arrays, forward_all, grid, value, vjp_all, whole
+from bptui.symbolic.calculus.prove import prove_equal
 
 from ..model.ops.executor import attributes_of, choose, run
 from ..model.ops.samples import uses

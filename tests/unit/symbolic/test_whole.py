@@ -10,9 +10,9 @@ from bptui.model.spans import plain
 from bptui.model.state import State
 from bptui.model.timeline import Moment
 from bptui.symbolic.card import card
+from bptui.symbolic.card.whole import part_of, summed, whole
 from bptui.symbolic.check import check_node
 from bptui.symbolic.types import CheckRow
-from bptui.symbolic.whole import part_of, summed, whole
 
 FORMULA = "h = layer_norm(x, g, b); L = mean(h*h)"
 VALUES = {"x": [[1.0, 2.0, 4.0], [0.5, -1.0, 2.0]], "g": [1.0, 1.1, 0.9], "b": [0.1, 0.2, 0.3]}

@@ -1,0 +1,183 @@
+"""SymPy's expressions as formula trees, in an order that reads well: positive terms first, then as declared.
+
+SymPy stores a sum or product without an order of its own. The order here is stable: terms with a minus last, numbers
+after symbols, then the order in which the names were declared (`rank`), so `1 - a`, `x - t`, `x·W + b`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sympy as sp
+from sympy.core.relational import Relational
+
+from bptui.symbolic import tree as t
+from bptui.symbolic.calculus.notation import FloorDiv, Product, Remainder
+from bptui.symbolic.tree import Number, Tree
+
+_FUNCTIONS: Mapping[Any, str] = {
+    sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.tanh: "tanh", sp.cosh: "cosh",
+    sp.sinh: "sinh", sp.erf: "erf", sp.sign: "sign", sp.Abs: "abs", sp.floor: "floor", sp.Max: "max", sp.Min: "min",
+}  # fmt: skip
+_LETTERS = "klmnrsuvw"
+_LAST = 10**6
+_AXIS = re.compile(r"(\w+)\.shape\[(\d+)\]")
+"""How the size of an axis is called (`bptui.symbolic.calculus.sizes`)."""
+
+
+def from_sympy(expression: Any, rank: Sequence[str] = (), rename: Mapping[str, str] | None = None) -> Tree:
+    """The tree of an expression. `rank`: names in declared order; `rename`: index → letter.
+
+    Bound indices get letters that no other name of the expression has, in the order in which they are met.
+    """
+    return _Converter(expression, rank, dict(rename or {})).tree(expression)
+
+
+class _Converter:
+    def __init__(self, expression: Any, rank: Sequence[str], rename: dict[str, str]) -> None:
+        self.rank = {name: n for n, name in enumerate(rank)}
+        self.rename = rename
+        self.bound: dict[Any, str] = {}
+        free = {rename.get(s.name, s.name) for s in expression.free_symbols if isinstance(s, sp.Symbol)}
+        self.taken = free | set(rename.values()) | set(rank)
+
+    def tree(self, e: Any) -> Tree:
+        if isinstance(e, sp.Add):
+            terms = sorted(e.args, key=self.term_key)
+            minus = tuple(self.negative(term) for term in terms)
+            return t.Add(tuple(self.tree(-x if m else x) for x, m in zip(terms, minus, strict=True)), minus)
+        if isinstance(e, sp.Mul):
+            return self.product(e)
+        if isinstance(e, sp.Pow):
+            return self.power(e)
+        if isinstance(e, sp.Indexed):
+            return t.Element(str(e.base.label), tuple(self.tree(i) for i in e.indices))
+        if isinstance(e, sp.Symbol):
+            axis = _AXIS.fullmatch(str(e.name))
+            return t.Size(axis[1], int(axis[2])) if axis else t.Name(self.name(e))
+        if isinstance(e, sp.Number | sp.NumberSymbol):
+            return self.number(e)
+        if isinstance(e, sp.Sum):
+            return self.fold(e, "sum")
+        if isinstance(e, sp.Product | Product):
+            return self.fold(e, "prod")
+        if isinstance(e, sp.KroneckerDelta):
+            return t.Delta(self.tree(e.args[0]), self.tree(e.args[1]))
+        if isinstance(e, sp.Piecewise):
+            return self.pieces(e)
+        if isinstance(e, Relational):
+            return t.Compare({"=": "=="}.get(e.rel_op, e.rel_op), self.tree(e.lhs), self.tree(e.rhs))
+        if isinstance(e, sp.And | sp.Or):
+            parts = tuple(self.tree(a) for a in sorted(e.args, key=sp.default_sort_key))
+            return t.Logic("and" if isinstance(e, sp.And) else "or", parts)
+        if isinstance(e, sp.Not):
+            return t.Logic("not", (self.tree(e.args[0]),))
+        if isinstance(e, FloorDiv):
+            return t.Div(self.tree(e.args[0]), self.tree(e.args[1]), whole=True)
+        if isinstance(e, Remainder):
+            return t.Mod(self.tree(e.args[0]), self.tree(e.args[1]))
+        if e in (sp.true, sp.false):
+            return t.Compare("==", t.whole(1), t.whole(1 if e == sp.true else 0))
+        if isinstance(e, sp.Heaviside):
+            return t.Choice(t.Compare(">", self.tree(e.args[0]), t.whole(0)), t.whole(1), t.whole(0))
+        name = _FUNCTIONS.get(e.func, str(e.func))
+        return t.Call(name, tuple(self.tree(a) for a in e.args))
+
+    def name(self, symbol: Any) -> str:
+        if symbol in self.bound:
+            return self.bound[symbol]
+        return self.rename.get(str(symbol.name), str(symbol.name))
+
+    def number(self, e: Any) -> Tree:
+        if e is sp.pi or e is sp.E:
+            return t.Name("pi") if e is sp.pi else t.Call("exp", (t.whole(1),))
+        if isinstance(e, sp.Rational) and e.q != 1:
+            decimal = float(e)
+            if len(repr(decimal)) <= 8 and sp.Rational(repr(decimal)) == e and e.q > 10:
+                return Number(decimal, repr(decimal))
+            if len(str(e.q)) > 4:
+                return Number(decimal, repr(decimal))
+            if e < 0:
+                return t.Neg(t.Div(t.whole(int(-e.p)), t.whole(int(e.q))))
+            return t.Div(t.whole(int(e.p)), t.whole(int(e.q)))
+        if isinstance(e, sp.Integer):
+            return t.whole(int(e)) if e >= 0 else t.Neg(t.whole(-int(e)))
+        value = float(e)
+        return Number(value, f"{value:.6g}")
+
+    def negative(self, e: Any) -> bool:
+        return not isinstance(e, sp.Add | sp.Indexed | sp.Symbol) and bool(e.could_extract_minus_sign())
+
+    def term_key(self, e: Any) -> tuple[Any, ...]:
+        has = bool(e.atoms(sp.Symbol, sp.Indexed))
+        return (self.negative(e), self.place(e) if has else _LAST + 1, str(e))
+
+    def place(self, e: Any) -> int:
+        names = [str(a.base.label) if isinstance(a, sp.Indexed) else a.name for a in e.atoms(sp.Symbol, sp.Indexed)]
+        return min((self.rank.get(n, _LAST) for n in names), default=_LAST)
+
+    def product(self, e: Any) -> Tree:
+        if self.negative(e):
+            return t.Neg(self.tree(-e))
+        top: list[Any] = []
+        bottom: list[Any] = []
+        for factor in e.args:
+            if isinstance(factor, sp.Rational) and factor.q != 1 and not isinstance(self.number(factor), Number):
+                bottom.append(sp.Integer(factor.q))
+                if factor.p != 1:
+                    top.append(sp.Integer(factor.p))
+            elif isinstance(factor, sp.Pow) and factor.exp.is_Rational and factor.exp < 0:
+                bottom.append(1 / factor)
+            else:
+                top.append(factor)
+        upper = self.factors(top)
+        return upper if not bottom else t.Div(upper, self.factors(bottom))
+
+    def factors(self, factors: list[Any]) -> Tree:
+        if not factors:
+            return t.whole(1)
+        ordered = sorted(factors, key=self.factor_key)
+        return self.tree(ordered[0]) if len(ordered) == 1 else t.Mul(tuple(self.tree(f) for f in ordered))
+
+    def factor_key(self, e: Any) -> tuple[Any, ...]:
+        kind = 0 if e.is_number else 2 if isinstance(e, sp.Add) else 3 if isinstance(e, sp.Sum | sp.Piecewise) else 1
+        return (kind, self.place(e), isinstance(e, sp.KroneckerDelta), str(e))
+
+    def power(self, e: Any) -> Tree:
+        if e.exp.is_Rational and e.exp < 0:
+            return t.Div(t.whole(1), self.tree(1 / e))
+        if e.exp == sp.Rational(1, 2):
+            return t.Call("sqrt", (self.tree(e.base),))
+        return t.Power(self.tree(e.base), self.tree(e.exp))
+
+    def fold(self, e: Any, kind: str) -> Tree:
+        """A sum or product; what it leaves out under a condition is written as one: Π_j [j != q] x[j]."""
+        ranges = []
+        for k, low, high in reversed(e.limits):
+            self.bound[k] = self.letter(k)
+            stop = high + 1
+            whole = low == 0 and isinstance(stop, sp.Symbol)
+            ranges.append(t.Range(self.bound[k], None if low == 0 else self.tree(low), self.tree(stop), whole))
+        body = self.tree(e.function)
+        neutral = t.whole(0 if kind == "sum" else 1)
+        if isinstance(body, t.Choice) and body.no == neutral:
+            return t.Fold(kind, body.yes, tuple(ranges), (body.condition,), sigma=True)
+        return t.Fold(kind, body, tuple(ranges), sigma=True)
+
+    def letter(self, k: Any) -> str:
+        """The letter of a bound index: its own where that is free."""
+        own = self.rename.get(str(k.name), str(k.name))
+        choices = [own, *_LETTERS, *(f"{own}{n}" for n in range(2, 99))]
+        chosen: str = next(c for c in choices if c and c not in self.taken)
+        self.taken.add(chosen)
+        return chosen
+
+    def pieces(self, e: Any) -> Tree:
+        *first, last = e.args
+        value = self.tree(last[0]) if last[1] == sp.true else t.Name("undefined")
+        pairs = first if last[1] == sp.true else [*first, last]
+        for expression, condition in reversed(pairs):
+            value = t.Choice(self.tree(condition), self.tree(expression), value)
+        return value

@@ -1,0 +1,164 @@
+"""One number of an index expression at 50 digits, by mpmath: the reference of the check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from bptui.symbolic.calculus.definition import Choice, Definition
+from bptui.symbolic.calculus.notation import Expr, FloorDiv, Remainder, name_of
+
+_FUNCTIONS: Mapping[Any, Any] = {
+    sp.exp: mpmath.exp, sp.log: mpmath.log, sp.sin: mpmath.sin, sp.cos: mpmath.cos, sp.tanh: mpmath.tanh,
+    sp.sinh: mpmath.sinh, sp.cosh: mpmath.cosh, sp.erf: mpmath.erf, sp.Abs: abs, sp.sign: mpmath.sign,
+    sp.floor: mpmath.floor, sp.Max: max, sp.Min: min,
+    sp.Gt: lambda a, b: a > b, sp.Lt: lambda a, b: a < b, sp.Ge: lambda a, b: a >= b, sp.Le: lambda a, b: a <= b,
+    sp.Eq: lambda a, b: a == b, sp.Ne: lambda a, b: a != b,
+    FloorDiv: lambda a, b: a // b, Remainder: lambda a, b: a % b,
+}  # fmt: skip
+
+
+class Digits:
+    """Evaluates expressions of one definition over given tensors.
+
+    tensors     name → array, or anything with `[tuple of ints]`, or a number for a 0-d tensor and for a parameter
+    sizes       size symbol → int
+    Intermediate helpers are kept, so that `m[i]` inside a sum over i's row is computed once.
+    """
+
+    def __init__(
+        self, definition: Definition | None, tensors: Mapping[str, Any], sizes: Mapping[Expr, int], digits: int
+    ) -> None:
+        self.definition, self.tensors, self.sizes, self.digits = definition, tensors, sizes, digits
+        self.kept: dict[tuple[str, tuple[int, ...]], Any] = {}
+
+    def __call__(self, expression: Expr, indices: Mapping[Expr, int]) -> Any:
+        """The value as an mpf: nan where the expression has no real value, inf at a pole."""
+        with mpmath.workdps(self.digits + 5):
+            return _real(self._of(expression, {k: int(v) for k, v in indices.items()}))
+
+    def _of(self, e: Expr, env: dict[Expr, int]) -> Any:
+        if isinstance(e, sp.Symbol):
+            if e in env:
+                return env[e]
+            return self.sizes[e] if e in self.sizes else self._element(e.name, ())
+        if isinstance(e, sp.Indexed):
+            return self._element(name_of(e), tuple(int(self._of(i, env)) for i in e.indices))
+        if isinstance(e, sp.Integer):
+            return int(e)
+        if isinstance(e, sp.Rational):
+            return mpmath.mpf(int(e.p)) / int(e.q)
+        if isinstance(e, sp.Float):
+            return mpmath.mpf(float(e))
+        if e is sp.pi or e is sp.E:
+            return mpmath.mpf(mpmath.pi if e is sp.pi else mpmath.e)
+        if e.is_number and not e.args:
+            return mpmath.mpf(float(e)) if e.is_extended_real else mpmath.nan
+        if isinstance(e, sp.Sum):
+            return mpmath.fsum(self._of(e.function, inner) for inner in self._each(list(e.limits), env))
+        if isinstance(e, sp.Product):
+            return mpmath.fprod(self._of(e.function, inner) for inner in self._each(list(e.limits), env))
+        if isinstance(e, sp.KroneckerDelta):
+            return int(self._of(e.args[0], env) == self._of(e.args[1], env))
+        if isinstance(e, sp.Piecewise):
+            return next((self._of(value, env) for value, condition in e.args if self._of(condition, env)), mpmath.nan)
+        if isinstance(e, sp.Mul):
+            return self._product(e, env)
+        if isinstance(e, sp.Add):
+            values = [self._of(a, env) for a in e.args]
+            return sum(values) if all(isinstance(v, int) for v in values) else mpmath.fsum(values)
+        if isinstance(e, sp.Pow):
+            return _power(self._of(e.base, env), self._of(e.exp, env))
+        if isinstance(e, sp.And):
+            return all(self._of(a, env) for a in e.args)
+        if isinstance(e, sp.Or):
+            return any(self._of(a, env) for a in e.args)
+        if isinstance(e, sp.Not):
+            return not self._of(e.args[0], env)
+        if e in (sp.true, sp.false):
+            return e == sp.true
+        values = [self._compared(a, env) if isinstance(e, sp.Rel) else self._of(a, env) for a in e.args]
+        if any(isinstance(v, mpmath.mpc) for v in values):
+            return mpmath.nan
+        return _FUNCTIONS[e.func](*values)
+
+    def _compared(self, e: Expr, env: dict[Expr, int]) -> Any:
+        """A side of a comparison: 0.8 is the float64 that the engine compares with, so that x = 0.8 is on the bound."""
+        return mpmath.mpf(float(e)) if isinstance(e, sp.Rational) and not e.is_Integer else self._of(e, env)
+
+    def _product(self, e: Expr, env: dict[Expr, int]) -> Any:
+        """Deltas first: where one is 0, nothing else is looked at (it may lie outside its tensor)."""
+        rest = []
+        for factor in e.args:
+            if isinstance(factor, sp.KroneckerDelta):
+                if not self._of(factor, env):
+                    return 0
+            else:
+                rest.append(factor)
+        result: Any = 1
+        for factor in rest:
+            result = result * self._of(factor, env)
+        return result
+
+    def _each(self, limits: list[Any], env: dict[Expr, int]) -> Iterator[dict[Expr, int]]:
+        if not limits:
+            yield env
+            return
+        k, low, high = limits[-1]  # the last is the outermost
+        for value in range(int(self._of(low, env)), int(self._of(high, env)) + 1):
+            yield from self._each(limits[:-1], {**env, k: value})
+
+    def _element(self, name: str, index: tuple[int, ...]) -> Any:
+        if (name, index) in self.kept:
+            return self.kept[name, index]
+        definition = self.definition
+        if name in self.tensors:
+            return self._given(name, index)
+        assert definition is not None, name
+        if name in definition.helper:
+            helper = definition.helper[name]
+            value = self._of(helper.value, dict(zip(helper.indices, index, strict=True)))
+        else:
+            value = self._winner(definition.choice[name], index)
+        self.kept[name, index] = value
+        return value
+
+    def _given(self, name: str, index: tuple[int, ...]) -> Any:
+        value = self.tensors[name]
+        if index or isinstance(value, np.ndarray):
+            if any(i < 0 for i in index):
+                raise IndexError(f"{name}{list(index)}")
+            value = value[index]
+        if isinstance(value, np.integer | int | np.bool_):
+            return int(value)
+        return value if isinstance(value, mpmath.mpf) else mpmath.mpf(float(value))
+
+    def _winner(self, choice: Choice, index: tuple[int, ...]) -> int:
+        env = dict(zip(choice.indices, index, strict=True))
+        best, at = None, 0
+        for inner in self._each(list(reversed(choice.limits)), env):
+            if not self._of(choice.condition, inner):
+                continue
+            value = self._of(choice.term, inner)
+            if best is None or (value > best if choice.kind == "max" else value < best):
+                best, at = value, inner[choice.limits[choice.position][0]]
+        return at
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    if isinstance(base, int) and isinstance(exponent, int) and exponent >= 0:
+        return base**exponent
+    try:
+        return mpmath.power(base, exponent)
+    except ZeroDivisionError:
+        return mpmath.inf
+
+
+def _real(value: Any) -> Any:
+    if isinstance(value, mpmath.mpc):
+        return mpmath.mpf(mpmath.nan)
+    return mpmath.mpf(value)

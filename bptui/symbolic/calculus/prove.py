@@ -1,0 +1,161 @@
+"""Is one form equal to another? By algebra where that is quick, else by 50 digits at random points, and it says which.
+
+Algebra is sound: `cancel` treats exp(x), erf(x), x[i,j], whole sums as independent generators, so a 0 is a 0. That it
+finds none means nothing. SymPy's `simplify` is never asked: it takes seconds, raises, or gives another form.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import mpmath
+import sympy as sp
+from sympy.core.relational import Relational
+
+from bptui.symbolic.calculus.canon import by_deltas, linear, rebind
+from bptui.symbolic.calculus.definition import leaves
+from bptui.symbolic.calculus.exact import Digits
+from bptui.symbolic.calculus.notation import Expr, name_of, rename
+from bptui.symbolic.types import Proof
+
+MAX_OPERATIONS = 400
+"""Beyond this many operations no algebra is tried: its cost grows faster than its size."""
+MAX_CONDITIONS = 5
+POINTS, NEEDED = 8, 4
+"""Random points at 50 digits, and how many of them must have a value (a logarithm has none for negative numbers)."""
+_EPSILON = mpmath.mpf(10) ** -40
+
+_Method = Any
+
+
+def prove_equal(a: Expr, b: Expr, budget_ms: float = 50) -> Proof:
+    """How a = b was shown. No step starts after `budget_ms`; helpers must have been put in.
+
+    Sums, deltas, branches are looked at part by part; each part must be 0. The weakest method among the parts is told.
+    """
+    start = time.perf_counter()
+
+    def spent() -> float:
+        return (time.perf_counter() - start) * 1e3
+
+    if a == b:
+        return Proof("identical", spent())
+    a, b = rebind(linear(rebind(a))), rebind(linear(rebind(b)))
+    if a == b:
+        return Proof("identical", spent())
+    try:
+        parts = list(by_deltas(a - b).values())
+    except ValueError:
+        parts = [a - b]
+    methods = ["identical"]
+    for part in (branch for p in parts for branch in _branches(rebind(p))):
+        method = _algebra(part, lambda: spent() < budget_ms)
+        if method is None:
+            methods = ["none"]
+            break
+        methods.append(method)
+    if methods == ["none"]:
+        methods = ["50 digits" if _digits(a, b) else "none"]
+    order = ["identical", "expand", "cancel", "50 digits", "none"]
+    return Proof(max(methods, key=order.index), spent())  # type: ignore[arg-type]
+
+
+def _branches(e: Expr) -> Iterator[Expr]:
+    """The expression for each combination of its conditions (also for impossible ones: that only asks for more)."""
+    if not e.has(sp.Piecewise):
+        yield e
+        return
+    conditions: list[Expr] = []
+    for piece in e.atoms(sp.Piecewise):
+        for _, condition in piece.args:
+            for relation in condition.atoms(Relational):
+                if relation not in conditions and sp.Not(relation) not in conditions:
+                    conditions.append(relation)
+    if len(conditions) > MAX_CONDITIONS or any(c.atoms(sp.Dummy) for c in conditions):
+        yield e
+        return
+    for values in product((sp.true, sp.false), repeat=len(conditions)):
+        given = dict(zip(conditions, values, strict=True))
+        given |= {sp.Not(c): sp.Not(v) for c, v in list(given.items())}
+        yield rename(e, given)
+
+
+def _algebra(e: Expr, in_time: Any) -> _Method | None:
+    """The method that shows e = 0, None where none does."""
+    if e == 0:
+        return "identical"
+    e = _opaque(e)
+    if e.count_ops() > MAX_OPERATIONS or not in_time():
+        return None
+    expanded = sp.expand(e)
+    if expanded == 0:
+        return "expand"
+    if not in_time():
+        return None
+    return "cancel" if sp.cancel(sp.together(expanded)) == 0 else None
+
+
+def _opaque(e: Expr) -> Expr:
+    """Elements and sums as plain symbols: the algebra need not look into them."""
+    parts = sorted(e.atoms(sp.Sum, sp.Product, sp.Piecewise), key=lambda s: -s.count_ops())
+    for part in parts:
+        if e.has(part):
+            e = rename(e, {part: sp.Dummy("s", real=True)})
+    e = rename(e, {part: sp.Dummy("x", real=True) for part in e.atoms(sp.Indexed)})
+    signs = {part.args[0]: sp.Dummy("sign", real=True) for part in e.atoms(sp.Abs, sp.sign)}  # |u| = sign(u)·u
+    e = rename(e, {part: signs[part.args[0]] * part.args[0] for part in e.atoms(sp.Abs)})
+    return rename(e, {part: signs[part.args[0]] for part in e.atoms(sp.sign) if part.args[0] in signs})
+
+
+class _Anywhere(dict[tuple[int, ...], Any]):
+    """A tensor of no shape: a random number for each element that is asked for."""
+
+    def __init__(self, draw: Any) -> None:
+        super().__init__()
+        self.draw = draw
+
+    def __missing__(self, key: tuple[int, ...]) -> Any:
+        self[key] = self.draw()
+        return self[key]
+
+
+def _digits(a: Expr, b: Expr) -> bool:
+    """Do a and b agree to 40 of 50 digits at random points? The points are the same at every call."""
+    source = random.Random(0)
+    names = {name_of(leaf): leaf for leaf in (*leaves(a), *leaves(b))}
+    seen = 0
+    for point in range(POINTS):
+        high, low = (0.9, 0.1) if point % 2 == 0 else (2.0, -2.0)
+
+        def draw(low: float = low, high: float = high) -> Any:
+            return mpmath.mpf(source.uniform(low, high))
+
+        tensors: dict[str, Any] = {}
+        sizes: dict[Expr, int] = {}
+        indices: dict[Expr, int] = {}
+        for name, leaf in sorted(names.items()):
+            if isinstance(leaf, sp.Indexed):
+                tensors[name] = _Anywhere((lambda: source.randrange(3)) if leaf.is_integer else draw)
+            elif isinstance(leaf, sp.Dummy):
+                continue
+            elif leaf.is_integer:
+                (sizes if leaf.is_positive else indices)[leaf] = (
+                    source.randrange(2, 4) if leaf.is_positive else source.randrange(2)
+                )
+            else:
+                tensors[name] = draw()
+        evaluate = Digits(None, tensors, sizes, 50)
+        try:
+            left, right = evaluate(a, indices), evaluate(b, indices)
+        except (ZeroDivisionError, ValueError, OverflowError):
+            continue
+        if not (mpmath.isfinite(left) and mpmath.isfinite(right)):
+            continue
+        if abs(left - right) > _EPSILON * max(1, abs(left)):
+            return False
+        seen += 1
+    return seen >= NEEDED

@@ -1,0 +1,85 @@
+"""Derived (SymPy) → Rule (formula trees). Runs in the worker, so that no other thread touches SymPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from bptui.model.ops.base import Op
+from bptui.symbolic import tree as t
+from bptui.symbolic.calculus.convert import from_sympy
+from bptui.symbolic.calculus.definition import Choice, Definition
+from bptui.symbolic.calculus.notation import UPSTREAM, index, rename
+from bptui.symbolic.tree import bare, from_hint
+from bptui.symbolic.types import Derived, Part, Rule, Winner
+
+_LETTERS = "pqrsuvwxz"
+"""How the indices of an input are shown, as far as the definition does not use them."""
+
+
+def to_rule(derived: Derived, definition: Definition, op: Op) -> Rule:
+    """The trees of a derivation.
+
+    An elementwise operation's are bare: taken at the output element that an input element feeds, without indices.
+    Where the form that the operation suggests was proved, it is shown as its author wrote it.
+    """
+    rank = (UPSTREAM, *(tensor.name for tensor in definition.inputs), definition.output)
+    same: dict[Any, Any] = {}
+    if op.elementwise:
+        sizes_of_q = definition.tensor[derived.wrt].sizes
+        lead = len(definition.out) - len(derived.q)
+        for axis, (symbol, size) in enumerate(zip(derived.q, sizes_of_q, strict=True)):
+            same[symbol] = sp.Integer(0) if size == 1 else definition.out[lead + axis]
+
+    free = [c for c in _LETTERS if c not in definition.letters]
+    letters = {str(s.name): free[n] if n < len(free) else f"p{n}" for n, s in enumerate(derived.q)}
+
+    def tree(expression: Any) -> t.Tree:
+        return from_sympy(expression, rank, letters)
+
+    def local(expression: Any) -> t.Tree:
+        return bare(tree(rename(expression, same))) if op.elementwise else tree(expression)
+
+    hint = op.hint_for(derived.signature, derived.wrt) if derived.shown != derived.raw else None
+    proved = derived.proof.method not in ("identical", "none")
+    shown = from_hint(hint) if hint and proved and op.elementwise else local(derived.shown)
+    sizes = [
+        (str(s), tensor.name, a) for tensor in definition.inputs for a, s in enumerate(tensor.sizes) if not s.is_number
+    ]
+    sizes += [(str(s), definition.output, axis) for axis, s in enumerate(definition.out_sizes) if not s.is_number]
+    return Rule(
+        derived.signature,
+        derived.wrt,
+        tuple(letters.values()),
+        tuple(str(i) for i in definition.out),
+        shown,
+        local(derived.raw),
+        tree(derived.vjp_shown),
+        tuple(
+            Part(h.name, tuple(str(i) for i in h.indices), tuple(tree(s) for s in h.sizes), tree(h.value))
+            for h in definition.helpers
+        ),
+        tuple(_winner(choice) for choice in definition.choices),
+        tuple(dict.fromkeys(sizes)),
+        derived.proof,
+        derived.ms,
+        derived.sympy_version,
+    )
+
+
+def _winner(choice: Choice) -> Winner:
+    """A choice's term with its bound indices under letters of their own."""
+    letters = {k: index(f"k{n}") for n, (k, _, _) in enumerate(choice.limits)}
+
+    def tree(expression: Any) -> t.Tree:
+        return from_sympy(rename(expression, letters))
+
+    ranges = tuple(
+        t.Range(str(letters[k].name), None if low == 0 else tree(low), tree(high + 1), low == 0)
+        for k, low, high in choice.limits
+    )
+    condition = None if choice.condition is sp.true else tree(choice.condition)
+    indices = tuple(str(i) for i in choice.indices)
+    size = tuple(tree(s) for s in choice.sizes)
+    return Winner(choice.name, indices, size, choice.kind, tree(choice.term), ranges, condition, choice.position)

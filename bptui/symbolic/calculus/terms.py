@@ -1,0 +1,138 @@
+"""The derivative of an index expression as a sum of plain terms: Σ over bound indices of factor · Π [left = right].
+
+SymPy differentiates what is scalar (`exp(u)/S` by u, by S); the chain rule through sums, products and helpers, and
+∂x[a]/∂x[q] = [a = q], are done here. That keeps SymPy away from the derivatives that it gets wrong (a sum whose bound
+index captures a free one), and gives every derivative one normal form, which `collapse` then solves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from bptui.symbolic.calculus.definition import Definition, leaves
+from bptui.symbolic.calculus.notation import Expr, Piecewise, Product, fresh, indices_of, name_of, rename
+
+Limit = tuple[Expr, Expr, Expr]
+"""(bound index, low, high), both ends included, as SymPy has it."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """Σ over `limits` of `factor` where all `equations` (left, right) hold; `guards` are further conditions."""
+
+    factor: Expr
+    equations: tuple[tuple[Expr, Expr], ...] = ()
+    limits: tuple[Limit, ...] = ()
+    guards: tuple[Expr, ...] = ()
+
+    def renamed(self, mapping: dict[Expr, Expr]) -> Term:
+        """The term with symbols replaced everywhere."""
+        return Term(
+            rename(self.factor, mapping),
+            tuple((rename(a, mapping), rename(b, mapping)) for a, b in self.equations),
+            tuple((rename(k, mapping), rename(lo, mapping), rename(hi, mapping)) for k, lo, hi in self.limits),
+            tuple(rename(g, mapping) for g in self.guards),
+        )
+
+
+class Differentiator:
+    """∂/∂(one element of one input) of the expressions of one definition."""
+
+    def __init__(self, definition: Definition, wrt: str, q: Sequence[Expr]) -> None:
+        self.definition, self.wrt, self.q = definition, wrt, tuple(q)
+        self.dependent = {wrt}
+        for helper in definition.helpers:
+            if self.touches(helper.value):
+                self.dependent.add(helper.name)
+
+    def touches(self, expression: Expr) -> bool:
+        """Does the expression depend on the input, itself or through a helper?"""
+        return any(name_of(leaf) in self.dependent for leaf in leaves(expression))
+
+    def terms(self, expression: Expr) -> list[Term]:
+        """The derivative's terms."""
+        atoms = self.atoms(expression)
+        if not atoms:
+            return []
+        stand_in = {atom: sp.Dummy(f"u{at}", real=True) for at, atom in enumerate(atoms)}
+        scalar = rename(expression, stand_in)
+        back = {u: atom for atom, u in stand_in.items()}
+        found = []
+        for atom, u in stand_in.items():
+            factor = rename(_derivative(scalar, u), back)
+            if factor == 0:
+                continue
+            found += [Term(factor * term.factor, term.equations, term.limits, term.guards) for term in self.inner(atom)]
+        return _merged(found)
+
+    def atoms(self, expression: Expr) -> list[Expr]:
+        """The outermost parts through which the expression depends on the input: elements, helpers, sums, products."""
+        found: dict[Expr, None] = {}
+
+        def look(e: Expr) -> None:
+            if isinstance(e, sp.Symbol | sp.Indexed):
+                if name_of(e) in self.dependent:
+                    found[e] = None
+            elif isinstance(e, sp.Sum | sp.Product):
+                if self.touches(e.function):
+                    found[e] = None
+            elif isinstance(e, sp.Piecewise):  # the conditions decide which branch, they are not differentiated
+                for value, _ in e.args:
+                    look(value)
+            else:
+                for part in e.args:
+                    look(part)
+
+        look(expression)
+        return list(found)
+
+    def inner(self, atom: Expr) -> list[Term]:
+        """The derivative of one atom."""
+        if isinstance(atom, sp.Sum):
+            renaming, limits = fresh(atom.limits)
+            terms = self.terms(rename(atom.function, renaming))
+            return [Term(t.factor, t.equations, (*t.limits, *limits), t.guards) for t in terms]
+        if isinstance(atom, sp.Product):
+            return self.product(atom)
+        if name_of(atom) == self.wrt:
+            return [Term(sp.Integer(1), tuple(zip(indices_of(atom), self.q, strict=True)))]
+        return self.terms(self.definition.expand(atom))
+
+    def product(self, atom: Expr) -> list[Term]:
+        """Π_l f(l): Σ_k f'(k)·Π_{l≠k} f(l). Without a division, so it holds where a factor is 0."""
+        renaming, limits = fresh(atom.limits)
+        renaming_, others = fresh(atom.limits)
+        differs = sp.Or(*(sp.Ne(a, b) for (a, _, _), (b, _, _) in zip(limits, others, strict=True)))
+        rest = Product(Piecewise((rename(atom.function, renaming_), differs), (1, True)), *others)
+        terms = self.terms(rename(atom.function, renaming))
+        return [Term(t.factor * rest, t.equations, (*t.limits, *limits), t.guards) for t in terms]
+
+
+def _merged(terms: Sequence[Term]) -> list[Term]:
+    """Terms without bound indices that have the same equations, as one."""
+    found: dict[object, Term] = {}
+    for at, term in enumerate(terms):
+        key = at if term.limits else (term.equations, term.guards)
+        before = found[key].factor if key in found else sp.Integer(0)
+        found[key] = Term(before + term.factor, term.equations, term.limits, term.guards)
+    return list(found.values())
+
+
+def _derivative(scalar: Expr, u: Expr) -> Expr:
+    """SymPy's derivative, made good where it is not a plain expression: sign'(x) is 0, not 2·DiracDelta."""
+    found = sp.diff(scalar, u)
+    if found.has(sp.DiracDelta):
+        found = found.replace(sp.DiracDelta, lambda *_: sp.Integer(0))
+    if found.has(sp.Derivative, sp.Subs):
+        found = sp.Integer(0) if scalar.has(sp.floor) else found
+    return _joined(found)
+
+
+def _joined(e: Expr) -> Expr:
+    """a**b/a → a**(b - 1): the first is nan at a = 0 where the second has a value."""
+    if not any(not p.exp.is_number and p.base is not sp.E for p in e.atoms(sp.Pow)):
+        return e
+    return e.replace(lambda part: isinstance(part, sp.Mul), lambda part: sp.powsimp(part, combine="exp"))

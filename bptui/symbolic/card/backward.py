@@ -1,0 +1,334 @@
+"""The card of a backward Moment: how one node passes the gradient on to one element of one of its inputs.
+
+One output element reads it: an equation, upstream × local = downstream. Several do: a table with one such product
+per output element, which the selected element feeds, and their sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from bptui.model import numbers
+from bptui.model.graph import Node
+from bptui.model.ops.base import Array
+from bptui.model.spans import Line, Span, line, plain
+from bptui.model.state import State
+from bptui.symbolic import tree as t
+from bptui.symbolic.card.forward import convention, definition_line, element_span, names_of, since, with_numbers
+from bptui.symbolic.card.names import UPSTREAM, gradient, local, title
+from bptui.symbolic.card.reading import Index, Reading
+from bptui.symbolic.card.support import settle, support
+from bptui.symbolic.card.table import expand, table
+from bptui.symbolic.numeric import evaluate
+from bptui.symbolic.printing import Names, merge, number, to_spans
+from bptui.symbolic.tree import Tree
+from bptui.symbolic.types import Card, CheckRow, Equation, Failure, Formula, Rule, Table
+
+_SHORT = 24
+"""Cells that a local derivative may take in a column of a table; a longer one is written `∂y[0,2]/∂x[0,1]`."""
+
+
+def backward(
+    state: State,
+    node: Node,
+    wrt: int,
+    element: Index,
+    rule: Rule | Failure | None,
+    raw: bool,
+    unicode: bool,
+    rows: int,
+    checks: tuple[CheckRow, ...],
+) -> Card:
+    """The contribution of `node` to element `element` of its input at position `wrt`."""
+    recording = state.recording
+    graph, reading = recording.graph, Reading(recording, node)
+    source = graph.nodes[node.inputs[wrt]]
+    names = names_of(graph, reading, unicode)
+    name = reading.op.input_names[wrt]
+    known = rule if isinstance(rule, Rule) else None
+    down, upstream = _contribution(state, node, wrt), recording.grad(node)
+    single = reading.op.elementwise and not reading.letters and source.shape == node.shape
+    single_row: Equation | None = None
+    terms: Tree | None = None
+    products: Table | None = None
+    lines: list[tuple[Line, Line]] = []
+    visible = upstream is not None and state.gradient(node).final and _written(state, node, wrt)
+    if visible and upstream is not None:
+        assert down is not None
+        if single:
+            single_row = _equation(state, reading, names, wrt, element, known, float(down[element]), unicode)
+            terms = t.Mul((t.Element(UPSTREAM, ()), known.local)) if known is not None else None
+        elif known is not None:
+            made, terms = _table(state, reading, names, wrt, element, known, float(down[element]), unicode, rows)
+            single_row, products = (made, None) if isinstance(made, Equation) else (None, made)
+        if single_row is None and products is None:
+            here = gradient(names.symbol(name).text + numbers.index(element), unicode)
+            lines.append(
+                (line(("gradient", "dim")), merge([here, Span(" = "), Span(number(float(down[element])), "gradient")]))
+            )
+        lines += convention(reading, element) if single else []
+    else:
+        lines.append((line(("gradient", "dim")), line(("not yet", "dim"))))
+    wanted = [p for p, i in enumerate(node.inputs) if reading.op.differentiable(p) and graph.nodes[i].wants_grad]
+    return Card(
+        title=title(graph, node),
+        shape=numbers.shape(source.shape if not single else node.shape),
+        element=numbers.index(element),
+        definition=definition_line(reading, names, unicode),
+        rules=_rules(reading, names, name, rule, raw, unicode),
+        equation=single_row,
+        table=products,
+        lines=tuple(lines),
+        checks=checks,
+        pending=rule is None,
+        formulas=_formulas(reading, names, name, element, known, raw, terms, down, unicode),
+        extra={
+            "phase": "backward",
+            "node": node.name,
+            "input": source.name,
+            "position": wrt,
+            "inputs": tuple((p, gradient(names.symbol(reading.op.input_names[p]).text, unicode)) for p in wanted),
+        },
+    )
+
+
+def _formulas(
+    reading: Reading,
+    names: Names,
+    name: str,
+    element: Index,
+    rule: Rule | None,
+    raw: bool,
+    terms: Tree | None,
+    down: Array | None,
+    unicode: bool,
+) -> tuple[Formula, ...]:
+    """What the card says, as formulas: definition, local derivative, VJP, and the element with its numbers."""
+    result = [Formula("definition", s.target, s.value, names) for s in reading.statements[-1:]]
+    if rule is None:
+        return tuple(result)
+    whole, out = f"{UPSTREAM}_{name}", names.symbol(reading.output)
+    shown = {**names.symbols, UPSTREAM: gradient(out.text, unicode), whole: gradient(names.symbol(name).text, unicode)}
+    bare = reading.op.elementwise and not reading.letters
+    own = Names(shown, names.letters, names.bare | ({UPSTREAM, whole} if bare else frozenset()))
+    q, at = tuple(t.Name(i) for i in rule.q), tuple(t.whole(i) for i in element)
+    partial = t.Partial(t.Element(reading.output, tuple(t.Name(i) for i in rule.out)), t.Element(name, q))
+    result.append(Formula("local", partial, rule.raw if raw else rule.local, own))
+    if not bare:
+        result.append(Formula("gradient", t.Element(whole, q), rule.vjp, own))
+    if terms is not None and down is not None:
+        scalars = reading.at(element) if bare and np.shape(reading.arrays[name]) == reading.node.shape else None
+        filled = with_numbers(own, scalars, reading)
+        result.append(Formula("chain rule", t.Element(whole, at), terms, own, filled, float(down[element])))
+    return tuple(result)
+
+
+def _written(state: State, node: Node, wrt: int) -> bool:
+    """Is this contribution in?"""
+    layout = state.recording.layout
+    place = state.recording.timeline.place(state.moment)
+    arrivals = layout.arrivals[node.inputs[wrt]]
+    return any((a.consumer, a.position) == (node.id, wrt) and layout.seed_at + a.moment <= place for a in arrivals)
+
+
+def _contribution(state: State, node: Node, wrt: int) -> Array | None:
+    for contribution in state.recording.contributions(node.inputs[wrt]):
+        if (contribution.consumer, contribution.position) == (node.id, wrt):
+            return contribution.array
+    return None
+
+
+# ---------------------------------------------------------------------------------------------------------- rules
+def _rules(
+    reading: Reading, names: Names, name: str, rule: Rule | Failure | None, raw: bool, unicode: bool
+) -> tuple[tuple[Line, Line, Line], ...]:
+    """The lines `local` and `gradient` with how they were come by; or why they are not there."""
+    out, wrt = names.symbol(reading.output), names.symbol(name)
+    head = local(out, wrt, unicode)
+    if rule is None:
+        return (
+            (
+                line(("local", "dim")),
+                merge([*head, Span(" = "), Span("deriving…" if unicode else "deriving...", "dim")]),
+                (),
+            ),
+        )
+    if isinstance(rule, Failure):
+        return ((line(("local", "dim")), head, line((rule.reason, "kink"))),)
+    bare = reading.op.elementwise and not reading.letters
+    letters = names if not bare else Names(names.symbols, names.letters, frozenset(), None)
+    out_index, in_index = ("", "") if bare else (_bracket(rule.out), _bracket(rule.q))
+    formula = to_spans(rule.raw if raw else rule.local, names, unicode)
+    first = (
+        line(("local", "dim")),
+        merge([*local(out, wrt, unicode, out_index, in_index), Span(" = "), *formula]),
+        _how(rule, raw),
+    )
+    if bare and len(rule.q) == len(rule.out) and not any(rule.signature.stretched):
+        return (first,)
+    whole = gradient(wrt.text, unicode)
+    spans = [Span(whole.text + _bracket(rule.q), whole.style), Span(" = "), *to_spans(rule.vjp, letters, unicode)]
+    return first, (line(("gradient", "dim")), merge(spans), line((f"SymPy {rule.sympy_version}", "dim")))
+
+
+def _how(rule: Rule, raw: bool) -> Line:
+    """`✓ proved by cancel`, `✓ derived in 16 ms`."""
+    method = rule.proof.method
+    if raw or method in ("identical", "none"):
+        return line(("✓ ", "ok"), (f"derived in {rule.ms:.0f} ms", "dim"))
+    if method == "50 digits":
+        return line(("✓ ", "ok"), ("equal to 50 digits, not proved", "dim"))
+    return line(("✓ ", "ok"), (f"proved by {method}, {rule.proof.ms:.0f} ms", "dim"))
+
+
+def _bracket(letters: tuple[str, ...]) -> str:
+    return f"[{','.join(letters)}]" if letters else ""
+
+
+# ------------------------------------------------------------------------------------------------------- equation
+def _equation(
+    state: State, reading: Reading, names: Names, wrt: int, at: Index, rule: Rule | None, down: float, unicode: bool
+) -> Equation:
+    graph, node = state.recording.graph, reading.node
+    source = graph.nodes[node.inputs[wrt]]
+    out, name = names.symbol(reading.output), reading.op.input_names[wrt]
+    scalars = reading.at(at)
+    value: float | None = None
+    note: Line = ()
+    if rule is not None:
+        value = float(evaluate(rule.local, scalars, {}, reading.size))
+        chosen = reading.resolve(rule.local, {}, scalars)
+        written = to_spans(chosen, with_numbers(names, scalars), unicode)
+        note = (
+            written
+            if not isinstance(chosen, t.Number | t.Name)
+            else since(reading, names, rule.local, scalars, unicode)
+        )
+    out_symbol, in_symbol = gradient(out.text, unicode), gradient(names.symbol(name).text, unicode)
+    marks = ((out_symbol,), local(out, names.symbol(name), unicode), (in_symbol,))
+    return equation(state, reading, marks, (float(np.asarray(reading.arrays[UPSTREAM])[at]), value, down), note, source)
+
+
+def equation(
+    state: State,
+    reading: Reading,
+    symbols: tuple[Line, Line, Line],
+    values: tuple[float, float | None, float],
+    note: Line,
+    source: Node,
+) -> Equation:
+    """upstream × local = downstream, with where it comes from and goes to."""
+    arrived, total = progress(state, source)
+    left, middle, right = symbols
+    return Equation(
+        heads=(line("upstream"), line("local"), line("contribution to" if total > 1 else "downstream")),
+        symbols=(
+            tuple(bold(s) for s in left),
+            tuple(Span(s.text, "text bold") for s in middle),
+            tuple(bold(s) for s in right),
+        ),
+        numbers=values,
+        notes=(line((_from(state, reading.node), "dim")), note, line((f"to {source.name}", "dim"))),
+        partial=f"{arrived} of {total} in",
+    )
+
+
+def bold(span: Span) -> Span:
+    """The same, heavier."""
+    return Span(span.text, f"{span.style} bold")
+
+
+def progress(state: State, source: Node) -> tuple[int, int]:
+    """(contributions that are in, how many there will be)."""
+    found = state.gradient(source)
+    return found.arrived, found.total
+
+
+def _from(state: State, node: Node) -> str:
+    """Where the upstream gradient came from."""
+    graph = state.recording.graph
+    if node.id == graph.loss:
+        return "the seed"
+    readers = list(dict.fromkeys(consumer for consumer, _ in graph.consumers[node.id]))
+    return f"from {graph.nodes[readers[0]].name}" if len(readers) == 1 else f"from {len(readers)} nodes"
+
+
+# ---------------------------------------------------------------------------------------------------------- table
+def _table(
+    state: State, reading: Reading, names: Names, wrt: int, q: Index, rule: Rule, down: float, unicode: bool, rows: int
+) -> tuple[Table | Equation | None, Tree | None]:
+    """Σ over the outputs that read the element, of ∂L/∂output × ∂output/∂element; an Equation where it is only one.
+    And the same written out as a formula."""
+    node, source = reading.node, reading.inputs[wrt]
+    found = support(reading, rule, q)
+    if found is None:
+        return None, None
+    places, values = found
+    upstream = (
+        np.asarray(reading.arrays[UPSTREAM], float)[places]
+        if node.shape
+        else np.asarray(reading.arrays[UPSTREAM], float).reshape(1)
+    )
+    fixed = {
+        letter: int(axis[0])
+        for letter, axis in zip(rule.out, places, strict=True)
+        if axis.size and (axis == axis[0]).all()
+    }
+    varying = [letter for letter in rule.out if letter not in fixed]
+    out, name = names.symbol(reading.output), reading.op.input_names[wrt]
+    gradient_names = Names({**names.symbols, UPSTREAM: gradient(out.text, unicode)}, names.letters, frozenset(), None)
+    at_q = dict(zip(rule.q, q, strict=True))
+    bare = reading.op.elementwise and not reading.letters
+
+    def factor(out_index: Mapping[str, int]) -> Line:
+        if not bare:
+            tree = settle(t.substitute(rule.local, {**at_q, **out_index}))
+            spans = to_spans(tree, names, unicode)
+            if sum(len(s.text) for s in spans) <= _SHORT:
+                return spans
+        shown = [str(out_index.get(letter, letter)) for letter in rule.out]
+        return local(out, names.symbol(name), unicode, f"[{','.join(shown)}]" if shown else "", numbers.index(q))
+
+    def upstream_of(out_index: Mapping[str, int]) -> Line:
+        index = tuple(t.whole(out_index[i]) if i in out_index else t.Name(i) for i in rule.out)
+        return to_spans(t.Element(UPSTREAM, index), gradient_names, unicode)
+
+    def row(n: int) -> dict[str, int]:
+        return {letter: int(axis[n]) for letter, axis in zip(rule.out, places, strict=True)}
+
+    def symbols(n: int) -> tuple[Line, ...]:
+        return upstream_of(row(n)), factor(row(n))
+
+    def term(n: int) -> Tree:
+        place = row(n)
+        upstream_there = t.Element(UPSTREAM, tuple(t.whole(place[i]) for i in rule.out))
+        there = rule.local if bare else settle(t.substitute(rule.local, {**at_q, **place}))
+        return upstream_there if there == t.whole(1) else t.Mul((upstream_there, there))
+
+    def label(n: int) -> str:
+        return ",".join(str(row(n)[letter]) for letter in varying)
+
+    result = (element_span(Names({name: gradient(names.symbol(name).text, unicode)}), name, q),)
+    if len(values) == 1:
+        left, right = local(out, names.symbol(name), unicode), upstream_of(row(0))
+        tree = settle(t.substitute(rule.local, {**at_q, **row(0)}))
+        arrays, size = reading.rule_numbers(rule)
+        plain_name = isinstance(tree, t.Name | t.Element)  # its number stands above already
+        shown = names if plain_name else with_numbers(names, reading=reading)
+        written = to_spans(tree if plain_name else reading.folded(tree, {}, {**arrays, **size}), shown, unicode)
+        note: Line = () if isinstance(tree, t.Number) else written
+        values_of = (float(upstream[0]), float(values[0]), down)
+        return equation(state, reading, (right, left, result), values_of, note, source), term(0)
+    heads: tuple[Line, ...] = (upstream_of(fixed), factor(fixed))
+    write: Callable[[int], tuple[Line, ...]]
+    factors = [upstream, values]
+    if plain(heads[1]) == "1":
+        heads, factors, write = heads[:1], factors[:1], lambda n: (upstream_of(row(n)),)
+    else:
+        write = symbols
+    arrived, total = progress(state, source)
+    partial = f"{arrived} of {total} in" if total > 1 else ""
+    made = table(result, down, factors, label, write, (",".join(varying), heads), rows, (), partial)
+    return made, expand(term, len(values), rows)

@@ -1,0 +1,293 @@
+"""The card of a forward Moment: the definition, and the selected element with its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bptui.model import numbers
+from bptui.model.graph import Graph, Node
+from bptui.model.spans import Line, Span, line
+from bptui.model.state import State
+from bptui.symbolic import tree as t
+from bptui.symbolic.card.names import kind, symbols, title
+from bptui.symbolic.card.reading import MAX_CELLS, Index, Reading
+from bptui.symbolic.card.table import expand, table
+from bptui.symbolic.numeric import evaluate
+from bptui.symbolic.printing import Names, definition, merge, number, to_spans
+from bptui.symbolic.tree import Tree
+from bptui.symbolic.types import Card, CheckRow, Formula, Table
+
+_SIGNS = {">": np.greater, "<": np.less, "=": np.equal}
+
+
+def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, checks: tuple[CheckRow, ...]) -> Card:
+    """`node` has an op; where its value has not been computed yet, the card has no numbers."""
+    graph, reading = state.recording.graph, Reading(state.recording, node)
+    names = names_of(graph, reading, unicode)
+    shown = state.value(node) is not None
+    lines: list[tuple[Line, Line]] = []
+    sum_table: Table | None = None
+    formulas: list[Formula] = [Formula("definition", s.target, s.value, names) for s in reading.statements[-1:]]
+    if reading.statements and shown:
+        sum_table, terms = _sum(reading, names, element, rows, unicode)
+        formulas.append(_formula(reading, names, element, terms))
+        lines += _element(reading, names, element, unicode, bool(sum_table))
+        lines += convention(reading, element)
+        lines += _next(state, graph, node, element, unicode)
+    elif not shown:
+        lines.append((line(("value", "dim")), line(("not yet", "dim"))))
+    return Card(
+        title=title(graph, node),
+        shape=numbers.shape(node.shape),
+        element=numbers.index(element),
+        definition=definition_line(reading, names, unicode),
+        table=sum_table,
+        lines=tuple(lines),
+        checks=checks,
+        formulas=tuple(formulas),
+        extra={"phase": "forward", "node": node.name},
+    )
+
+
+def _formula(reading: Reading, names: Names, element: Index, terms: Tree | None) -> Formula:
+    """The selected element, written out."""
+    body, value = reading.statements[-1].value, float(np.asarray(reading.arrays[reading.output])[element])
+    left = t.Element(reading.output, tuple(t.whole(i) for i in element))
+    if reading.op.elementwise and not reading.letters:
+        scalars = reading.at(element)
+        tree = reading.resolve(body, {}, scalars)
+        return Formula("element", left, tree, names, with_numbers(names, scalars), value)
+    tree = terms if terms is not None else reading.resolve(body, reading.index(element))
+    return Formula("element", left, tree, names, with_numbers(names, reading=reading), value)
+
+
+def names_of(graph: Graph, reading: Reading, unicode: bool) -> Names:
+    """How the definition of a node is shown: its symbols; without indices where it is written so."""
+    found = dict(symbols(graph, reading.node, unicode))
+    found[reading.output] = found["y"]
+    bare = frozenset(found) if reading.op.elementwise and not reading.letters else frozenset()
+    scalars = frozenset(n for n, i in zip(reading.op.input_names, reading.inputs, strict=False) if i.shape == ())
+    return Names(found, bare=bare | scalars)
+
+
+def definition_line(reading: Reading, names: Names, unicode: bool) -> Line:
+    """The definition in its author's form with the node's symbols; the text itself where it is not in the notation."""
+    if not reading.statements:
+        return line(reading.op.define(reading.signature))
+    return definition(reading.statements, names, unicode)
+
+
+def with_numbers(names: Names, scalars: Mapping[str, Any] | None = None, reading: Reading | None = None) -> Names:
+    """The same names with numbers in their place: `scalars` by bare name, or a reading's elements."""
+
+    def of(base: str, place: Index | None) -> float | str | None:
+        if scalars is not None:
+            value = scalars.get(base)
+            return value if value is None or isinstance(value, str) else float(value)
+        return reading.number(base, place) if reading is not None else None
+
+    return Names(names.symbols, names.letters, names.bare, of)
+
+
+def _element(reading: Reading, names: Names, element: Index, unicode: bool, summed: bool) -> list[tuple[Line, Line]]:
+    """`a[0,0] = 1/(1 + exp(-0.0400)) = 0.5100`; in two lines where the formula has its own indices."""
+    value = float(np.asarray(reading.arrays[reading.output])[element])
+    left = element_span(names, reading.output, element)
+    right = Span(number(value), left.style)
+    label = line(("element", "dim"))
+    body = reading.statements[-1].value
+    if reading.op.elementwise and not reading.letters:
+        scalars = reading.at(element)
+        tree = reading.resolve(body, {}, scalars)
+        spans = to_spans(tree, with_numbers(names, scalars), unicode)
+        same = (spans == (right,)) or isinstance(tree, t.Number)
+        middle = [] if same else [*spans, Span(" = ")]
+        return [(label, merge([left, Span(" = "), *middle, right, *since(reading, names, body, scalars, unicode)]))]
+    if summed:
+        return []
+    index = reading.index(element)
+    resolved = reading.resolve(body, index)
+    symbolic = to_spans(resolved, names, unicode)
+    result = [(label, merge([left, Span(" = "), *symbolic]))]
+    won = _winner(reading, body, index)
+    if won is not None:
+        base, place = won
+        result.append((line(("from", "dim")), merge([element_span(names, base, place), Span(" = "), right])))
+        return result
+    numeric = to_spans(reading.folded(body, index), with_numbers(names, reading=reading), unicode)
+    parts = [] if len(numeric) == 1 and numeric[0].text == right.text else [*numeric, Span(" = ")]
+    return [*result, (line(""), merge([Span("= "), *parts, right]))]
+
+
+def since(reading: Reading, names: Names, tree: Tree, scalars: Mapping[str, Any], unicode: bool) -> Line:
+    """`  since 0.2795 > 0`: which branch an elementwise choice took, as its numbers stand to each other."""
+    if not isinstance(tree, t.Choice) or not isinstance(tree.condition, t.Compare):
+        return ()
+    sign = stands(reading, tree.condition, scalars)
+    sides: list[list[Span]] = []
+    for side in (tree.condition.left, tree.condition.right):
+        said = list(to_spans(side, names, unicode))
+        if not isinstance(side, t.Number):
+            number = numbers.field(float(evaluate(side, scalars, {}, reading.size)))
+            said = [Span(number.strip(), said[0].style if len(said) == 1 else "text")]
+        sides.append(said)
+    return merge([Span("  since "), *sides[0], Span(f" {sign} "), *sides[1]]) if sign else ()
+
+
+def stands(reading: Reading, condition: t.Compare, scalars: Mapping[str, Any]) -> str:
+    """How the two sides of a comparison stand to each other: `<`, `=`, `>`; nothing for NaN."""
+    a, b = (float(evaluate(side, scalars, {}, reading.size)) for side in (condition.left, condition.right))
+    return next((sign for sign, test in _SIGNS.items() if test(a, b)), "")
+
+
+def element_span(names: Names, base: str, place: Index) -> Span:
+    """`a[0,0]` as one span."""
+    shown = names.symbol(base)
+    return Span(shown.text + numbers.index(place), shown.style)
+
+
+def _winner(reading: Reading, body: Tree, index: Mapping[str, int]) -> tuple[str, Index] | None:
+    """The element that a `max(x[…] for …)` takes, the first among equals."""
+    if not (isinstance(body, t.Fold) and body.kind in ("max", "min") and isinstance(body.body, t.Element)):
+        return None
+    fold = t.substitute(body, index)
+    assert isinstance(fold, t.Fold)
+    assert isinstance(fold.body, t.Element)
+    spans = fold_spans(reading, fold)
+    grid = dict(zip((r.index for r in fold.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
+    shape = tuple(hi - lo for lo, hi in spans)
+    if not shape or int(np.prod(shape)) > MAX_CELLS or not all(shape):
+        return None
+    values = np.broadcast_to(evaluate(fold.body, reading.helped, grid, reading.size), shape)
+    for condition in fold.conditions:
+        worst = -np.inf if fold.kind == "max" else np.inf
+        values = np.where(evaluate(condition, reading.helped, grid, reading.size), values, worst)
+    best = np.unravel_index(int(values.argmax() if fold.kind == "max" else values.argmin()), shape)
+    at = {r.index: int(i) + lo for r, i, (lo, _) in zip(fold.ranges, best, spans, strict=True)}
+    place = reading.resolve(fold.body, at)
+    assert isinstance(place, t.Element)
+    return place.base, tuple(int(i.value) for i in place.index if isinstance(i, t.Number))
+
+
+def fold_spans(reading: Reading, fold: t.Fold) -> list[tuple[int, int]]:
+    """(first, one past the last) of each range of a fold whose free indices have been put in."""
+    found = []
+    for r in fold.ranges:
+        low = 0 if r.low is None else int(evaluate(r.low, reading.helped, {}, reading.size))
+        high = (
+            reading.size[r.index.upper()] if r.high is None else int(evaluate(r.high, reading.helped, {}, reading.size))
+        )
+        found.append((low, max(low, high)))
+    return found
+
+
+# ----------------------------------------------------------------------------------------------------------- sums
+def _sum(reading: Reading, names: Names, element: Index, rows: int, unicode: bool) -> tuple[Table | None, Tree | None]:
+    """The table of a definition that is a sum, perhaps with something added (a bias) or divided (a mean); and the same
+    written out as a formula."""
+    index = reading.index(element)
+    body = t.substitute(reading.statements[-1].value, index)
+    fold, after = _split(body)
+    if fold is None or (reading.op.elementwise and not reading.letters):
+        return None, None
+    spans = fold_spans(reading, fold)
+    shape = tuple(high - low for low, high in spans)
+    if int(np.prod(shape, dtype=np.int64)) > MAX_CELLS:
+        return None, None
+    factors = fold.body.factors if isinstance(fold.body, t.Mul) else (fold.body,)
+    grid = dict(zip((r.index for r in fold.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
+    arrays, size = reading.helped, reading.size
+    values = [np.broadcast_to(np.asarray(evaluate(f, arrays, grid, size), float), shape).reshape(-1) for f in factors]
+    keep = np.ones(int(np.prod(shape)), bool)
+    for condition in fold.conditions:
+        keep &= np.broadcast_to(evaluate(condition, arrays, grid, size), shape).reshape(-1)
+    places = np.flatnonzero(keep)
+
+    def place(n: int) -> dict[str, int]:
+        at = np.unravel_index(int(places[n]), shape)
+        return {r.index: int(i) + lo for r, i, (lo, _) in zip(fold.ranges, at, spans, strict=True)}
+
+    def symbolic(n: int) -> tuple[Line, ...]:
+        return tuple(to_spans(reading.resolve(f, place(n)), names, unicode) for f in factors)
+
+    def label(n: int) -> str:
+        return ",".join(str(i) for i in place(n).values())
+
+    total = float(np.asarray(reading.arrays[reading.output])[element])
+    steps = [(sign, to_spans(tree, names, unicode), float(evaluate(tree, arrays, {}, size))) for sign, tree in after]
+    heads = tuple(to_spans(f, names, unicode) for f in factors)
+    letters = ",".join(r.index for r in fold.ranges)
+    result = (element_span(names, reading.output, element),)
+    made = table(result, total, [v[places] for v in values], label, symbolic, (letters, heads), rows, steps)
+    return made, expand(lambda n: reading.resolve(fold.body, place(n)), len(places), rows, after)
+
+
+def _split(body: Tree) -> tuple[t.Fold | None, list[tuple[str, Tree]]]:
+    """A sum, and what is done with it: [("+", b[3]), ("/", N)]."""
+    if isinstance(body, t.Fold):
+        return (body, []) if body.kind == "sum" else (None, [])
+    if isinstance(body, t.Div) and not body.whole:
+        inner, after = _split(body.top)
+        return inner, [*after, ("/", body.bottom)]
+    if isinstance(body, t.Add):
+        folds = [n for n, term in enumerate(body.terms) if isinstance(term, t.Fold) and term.kind == "sum"]
+        if len(folds) == 1 and not body.minus[folds[0]]:
+            rest = [(n, term) for n, term in enumerate(body.terms) if n != folds[0]]
+            fold = body.terms[folds[0]]
+            assert isinstance(fold, t.Fold)
+            return fold, [("-" if body.minus[n] else "+", term) for n, term in rest]
+    return None, []
+
+
+# ---------------------------------------------------------------------------------------------------------- hints
+def convention(reading: Reading, element: Index) -> list[tuple[Line, Line]]:
+    """The convention of the operation, where this element sits exactly on the place that it is about."""
+    if not reading.op.convention or not (reading.op.elementwise and not reading.letters):
+        return []
+    known = reading.at(element)
+    for part in t.walk(tuple(s.value for s in reading.statements)):
+        on = False
+        if isinstance(part, t.Compare):
+            on = bool(evaluate(part.left, known, {}, reading.size) == evaluate(part.right, known, {}, reading.size))
+        elif isinstance(part, t.Call) and part.function in ("abs", "sign"):
+            on = bool(evaluate(part.arguments[0], known, {}, reading.size) == 0)
+        elif isinstance(part, t.Call) and part.function in ("max", "min"):
+            sides = [float(evaluate(a, known, {}, reading.size)) for a in part.arguments]
+            on = len(set(sides)) < len(sides)
+        if on:
+            return [(line(("convention", "dim")), line(reading.op.convention))]
+    return []
+
+
+def _next(state: State, graph: Graph, node: Node, element: Index, unicode: bool) -> list[tuple[Line, Line]]:
+    """`relu clamps it: z[1,3] < 0, so a[1,3] will be 0`, from the definition of the only one that reads this node."""
+    readers = [graph.nodes[i] for i in dict.fromkeys(consumer for consumer, _ in graph.consumers[node.id])]
+    if len(readers) != 1 or readers[0].shape != node.shape or readers[0].op is None or not readers[0].op.elementwise:
+        return []
+    reading = Reading(state.recording, readers[0])
+    body = reading.statements[-1].value if reading.statements else None
+    if not isinstance(body, t.Choice) or not isinstance(body.condition, t.Compare) or len(readers[0].inputs) != 1:
+        return []
+    known = dict(reading.at(element))
+    chosen = body.yes if evaluate(body.condition, known, {}, reading.size) else body.no
+    if not isinstance(chosen, t.Number):
+        return []
+    left, right = body.condition.left, body.condition.right
+    sign = stands(reading, body.condition, known)
+    if not isinstance(left, t.Name | t.Element) or not sign:
+        return []
+    names = names_of(graph, reading, unicode)
+    at = numbers.index(element)
+    own, made = names.symbol(node_name(reading)).text, names.symbol(reading.output).text
+    said = [Span(f"{reading.op.name} clamps it: "), Span(own, kind(node)), Span(f"{at} {sign} ")]
+    said += [*to_spans(right, names, unicode), Span(", so "), Span(made, "value"), Span(f"{at} will be ")]
+    said += to_spans(chosen, names, unicode)
+    return [(line(("next", "dim")), merge(said))]
+
+
+def node_name(reading: Reading) -> str:
+    """The definition's name of the only input."""
+    return reading.op.input_names[0]

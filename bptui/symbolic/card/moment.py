@@ -1,0 +1,120 @@
+"""What the Operation panel, `bptui explain` and plain mode say of one Moment and one element, without a width.
+
+All numbers come from the recording, all formulas from the definition and its derivation. A card is there at once:
+while a derivation is being made, or where there is none, its line says so and the engine's numbers stand without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from bptui.model.folds import fold_of
+from bptui.model.graph import Graph, Node
+from bptui.model.places import fit
+from bptui.model.state import State
+from bptui.symbolic.card.backward import backward
+from bptui.symbolic.card.forward import forward
+from bptui.symbolic.card.leaf import leaf, seed
+from bptui.symbolic.card.support import read_by
+from bptui.symbolic.card.update import update
+from bptui.symbolic.card.whole import part_of, whole
+from bptui.symbolic.types import Card, CheckRow, Failure, Rule
+
+__all__ = ["ROWS", "card", "card_for", "subject"]
+
+ROWS = 8
+"""Terms of a sum that a table holds; of longer sums the first and the last ones."""
+
+
+class Rules(Protocol):
+    """Who has derivations: a `bptui.symbolic.service.Service`."""
+
+    def rule(self, graph: Graph, node: Node, position: int) -> Rule | Failure | None:
+        """The derivation for an input of a node; None while it is being made."""
+
+
+def card(
+    state: State,
+    node: Node,
+    element: Sequence[int] = (),
+    wrt: int | None = None,
+    rules: Rules | None = None,
+    *,
+    raw: bool = False,
+    unicode: bool = True,
+    rows: int = ROWS,
+    checks: tuple[CheckRow, ...] = (),
+) -> Card:
+    """The card of `node` at the state's Moment.
+
+    forward   `element` is one of the node's output
+    backward  `wrt` is the position of an input, `element` one of that input: how this node contributes to its gradient
+    update    `node` is a parameter, `element` one of it
+    A node that does not compute, or whose Moment of this phase has not come, shows what is there of it.
+    """
+    made = _card(state, node, element, wrt, rules, raw, unicode, rows, checks)
+    said = part_of(fold_of(state.recording.graph, node), node)
+    return replace(made, part=said) if said else made
+
+
+def _card(
+    state: State,
+    node: Node,
+    element: Sequence[int],
+    wrt: int | None,
+    rules: Rules | None,
+    raw: bool,
+    unicode: bool,
+    rows: int,
+    checks: tuple[CheckRow, ...],
+) -> Card:
+    phase = state.moment.phase
+    if phase == "update" and node.role == "param":
+        return update(state, node, fit(tuple(element), node.shape), unicode)
+    if phase == "forward" or (node.op is not None and wrt is None):
+        if node.op is None:
+            return leaf(state, node, fit(tuple(element), node.shape), unicode)
+        if phase != "forward" and node.id == state.recording.graph.loss:
+            return seed(state, node, unicode)
+        return forward(state, node, fit(tuple(element), node.shape), unicode, rows, checks)
+    if node.op is None or wrt is None:
+        return leaf(state, node, fit(tuple(element), node.shape), unicode)
+    source = state.recording.graph.nodes[node.inputs[wrt]]
+    rule = rules.rule(state.recording.graph, node, wrt) if rules is not None else None
+    return backward(state, node, wrt, fit(tuple(element), source.shape), rule, raw, unicode, rows, checks)
+
+
+def subject(session: Any, rules: Rules | None = None) -> tuple[Node, tuple[int, ...], int | None]:
+    """(node, element, input position) that a Session's card is about.
+
+    At a backward Moment the selected element is one of the node's output, or, where one of its inputs is pinned, one
+    of that input. The input's element is then the first that the output's element reads.
+    """
+    state: State = session.state
+    graph, here, selected = state.recording.graph, state.node, session.node
+    element: tuple[int, ...] = tuple(session.element)
+    if state.moment.phase == "forward" or state.recording.timeline.is_seed(state.moment):
+        return selected, element, None
+    if state.moment.phase == "update" and selected.role == "param":
+        return selected, element, None
+    if state.moment.phase == "backward" and selected.id != here.id and selected.id in here.inputs:
+        position = here.inputs.index(selected.id)
+        if here.op is not None and here.op.differentiable(position) and selected.wants_grad:
+            return here, element, position
+    position_or_none: int | None = session.input
+    if selected.op is None or position_or_none is None:
+        return selected, element, None
+    source = graph.nodes[selected.inputs[position_or_none]]
+    rule = rules.rule(graph, selected, position_or_none) if rules is not None else None
+    return selected, read_by(state, selected, position_or_none, element, rule, source.shape), position_or_none
+
+
+def card_for(session: Any, rules: Rules | None = None, unicode: bool = True, checks: tuple[CheckRow, ...] = ()) -> Card:
+    """The card of what a Session has selected at its Moment: of a composite, where that is shown as one operation."""
+    if session.fold is not None:
+        element = fit(tuple(session.selection.element), session.fold.result.shape)
+        return whole(session.state, session.fold, element, unicode, checks)
+    node, element, wrt = subject(session, rules)
+    return card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)

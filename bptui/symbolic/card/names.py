@@ -1,0 +1,96 @@
+"""What a card calls things, and in which colour: `z` in blue, `W` in violet, `∂L/∂a` in orange as one word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from string import Formatter
+
+from bptui.model.graph import Graph, Node
+from bptui.model.numbers import significant
+from bptui.model.ops.base import Op
+from bptui.model.spans import Line, Span
+from bptui.symbolic.printing import merge
+
+UPSTREAM = "G"
+"""The name of ∂L/∂y in a rule (the same as `bptui.symbolic.calculus.notation.UPSTREAM`, which needs SymPy)."""
+
+
+def kind(node: Node) -> str:
+    """The style of a node's symbol: value, parameter, or text for what is given."""
+    return {"op": "value", "param": "parameter", "state": "parameter"}.get(node.role, "text")
+
+
+def is_number(node: Node) -> bool:
+    """Is it a number that stands in a formula?"""
+    return node.role == "const" and node.shape == () and node.value is not None
+
+
+def symbol(node: Node, long: bool = False) -> Span:
+    """How formulas write a node: its symbol, its name where `long`, its number where it is a constant."""
+    if is_number(node):
+        assert node.value is not None
+        return Span(significant(float(node.value)))
+    return Span(node.name if long else node.symbol or node.label, kind(node))
+
+
+def gradient(of: str, unicode: bool = True) -> Span:
+    """`∂L/∂a`, one word in the gradient's colour."""
+    return Span(f"∂L/∂{of}" if unicode else f"dL/d{of}", "gradient")
+
+
+def symbols(graph: Graph, node: Node, unicode: bool = True) -> Mapping[str, Span]:
+    """Names of a node's definition → what the screen shows. Symbols that would be the same become full names."""
+    assert node.op is not None
+    output = "y"
+    parts = [(output, node), *((n, graph.nodes[i]) for n, i in zip(node.op.input_names, node.inputs, strict=False))]
+    short = [symbol(part).text for _, part in parts]
+    nodes_of = {text: {part.id for (_, part), s in zip(parts, short, strict=True) if s == text} for text in short}
+    found = {name: symbol(part, long=len(nodes_of[text]) > 1) for (name, part), text in zip(parts, short, strict=True)}
+    found[UPSTREAM] = gradient(found[output].text, unicode)
+    return found
+
+
+def local(out: Span, wrt: Span, unicode: bool = True, out_index: str = "", in_index: str = "") -> Line:
+    """`∂a/∂z`: only the symbols are coloured."""
+    d = "∂" if unicode else "d"
+    return merge([Span(d), out, Span(f"{out_index}/{d}"), wrt, Span(in_index)])
+
+
+def title(graph: Graph, node: Node) -> Line:
+    """`layer1.a = sigmoid(layer1.z)`, or as the operation is written: `layer1.z = x @ layer1.weight + layer1.bias`."""
+    left = [Span(node.name, f"{kind(node)} bold".replace("text bold", "bold"))]
+    if node.op is None:
+        return tuple(left)
+    inputs = [_titled(graph.nodes[i]) for i in node.inputs]
+    return merge([*left, Span(" = "), *_written(node.op, node, inputs)])
+
+
+def _titled(node: Node) -> Span:
+    shown = symbol(node, long=True)
+    return shown if shown.style == "text" else Span(shown.text, f"{shown.style} bold")
+
+
+def _written(op: Op, node: Node, inputs: list[Span]) -> list[Span]:
+    places = [int(f) for _, f, _, _ in Formatter().parse(op.symbol) if f and f.isdigit()]
+    if not op.symbol or re.match(r"\w+\(", op.symbol) or sorted(set(places)) != list(range(len(inputs))):
+        spans = [Span(op.name, "bold"), Span("(")]
+        for n, part in enumerate(inputs):
+            spans += [*([Span(", ")] if n else []), part]
+        for name, value in node.attributes.items():
+            if name in op.attributes and value != op.attributes[name].default:
+                spans.append(Span(f", {name}={_setting(value)}"))
+        return [*spans, Span(")")]
+    spans = []
+    for text, place, _, _ in Formatter().parse(op.symbol):
+        spans += [Span(text, "bold")] if text else []
+        if place is not None and place.isdigit():
+            spans.append(inputs[int(place)])
+        elif place:
+            spans.append(Span(_setting(node.attributes.get(place, place))))
+    return spans
+
+
+def _setting(value: object) -> str:
+    """An attribute as a user would write it: a whole float without its `.0`."""
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)

@@ -1,0 +1,136 @@
+"""The card of an update Moment: the optimizer's own rule, statement by statement, with the numbers of one element."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bptui.model import numbers
+from bptui.model.graph import Node
+from bptui.model.optimizers import Optimizer
+from bptui.model.spans import Line, Span, line
+from bptui.model.state import State
+from bptui.model.values import Recording
+from bptui.symbolic import tree as t
+from bptui.symbolic.card.forward import with_numbers
+from bptui.symbolic.card.names import gradient, symbol, title
+from bptui.symbolic.card.reading import Index
+from bptui.symbolic.numeric import evaluate
+from bptui.symbolic.printing import Names, merge, number, to_spans
+from bptui.symbolic.tree import Statement, from_text
+from bptui.symbolic.types import Card, Formula
+
+
+def statements(optimizer: Optimizer) -> tuple[Statement, ...]:
+    """The rule, helpers first; each target is a bare name."""
+    return from_text(optimizer.definition)
+
+
+def inputs(recording: Recording, node: Node) -> dict[str, Any]:
+    """What the rule starts from, for the whole parameter: p, g, the states before, lr, t and the options."""
+    optimizer = recording.optimizer
+    known: dict[str, Any] = {"p": recording.before(node), "g": recording.update_grad(node)}
+    known |= {name: recording.state(node, name) for name in optimizer.states}
+    return {**known, **optimizer.symbols(recording.step)}
+
+
+def results(recording: Recording, node: Node) -> dict[str, Any]:
+    """What the engine's update made: p_new and the states after it."""
+    after = {f"{name}_new": recording.state(node, name, after=True) for name in recording.optimizer.states}
+    return {**after, "p_new": recording.after(node)}
+
+
+def follow(rule: tuple[Statement, ...], known: dict[str, Any]) -> dict[str, Any]:
+    """Every name of the rule with its number(s), statement after statement."""
+    found = dict(known)
+    for s in rule:
+        assert isinstance(s.target, t.Name)
+        found[s.target.name] = evaluate(s.value, found, {})
+    return found
+
+
+def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
+    """The new value of one element of a parameter."""
+    recording = state.recording
+    optimizer, rule = recording.optimizer, statements(recording.optimizer)
+    names = _names(node, optimizer, unicode)
+    done = state.updated(node)
+    at = {
+        k: _at(v, element) for k, v in {**inputs(recording, node), **(results(recording, node) if done else {})}.items()
+    }
+    known = {**follow(rule, at), **at}
+    settings = {name: numbers.significant(value) for name, value in optimizer.symbols(recording.step).items()}
+    rules = []
+    formulas: list[Formula] = []
+    lines: list[tuple[Line, Line]] = []
+    for s in rule:
+        assert isinstance(s.target, t.Name)
+        target = names.symbol(s.target.name)
+        rules.append(
+            (line((_label(s.target.name), "dim")), merge([target, Span(" = "), *to_spans(s.value, names, unicode)]), ())
+        )
+        filled = with_numbers(names, {**known, **settings})
+        value = float(known[s.target.name]) if done else None
+        formulas.append(Formula("update", s.target, s.value, names, filled if done else None, value))
+        if done:
+            spans = to_spans(s.value, filled, unicode)
+            right = Span(number(float(known[s.target.name])), f"{target.style} bold" if s is rule[-1] else target.style)
+            lines.append((line((target.text, "dim")), merge([*spans, Span(" = "), right])))
+    if optimizer.clips:
+        lines.append(_clipped(recording, node, element, unicode))
+    if not done:
+        lines.append((line(("update", "dim")), line(("not yet", "dim"))))
+    return Card(
+        title=merge([*title(recording.graph, node), Span("  update by ", "dim"), Span(optimizer.kind, "bold")]),
+        shape=numbers.shape(node.shape),
+        element=numbers.index(element),
+        definition=merge([names.symbol("p_new"), Span(" = "), *to_spans(rule[-1].value, names, unicode)]),
+        rules=tuple(rules[:-1]),
+        lines=tuple(lines),
+        formulas=tuple(formulas),
+        extra={"phase": "update", "node": node.name},
+    )
+
+
+def _names(node: Node, optimizer: Optimizer, unicode: bool) -> Names:
+    own = symbol(node)
+    found = {
+        "p": own,
+        "p_new": Span(f"{own.text}'", own.style),
+        "g": gradient(own.text, unicode),
+        **(
+            {"lr": Span("η"), "eps": Span("ε"), "beta1": Span("β1"), "beta2": Span("β2"), "alpha": Span("α")}
+            if unicode
+            else {}
+        ),
+        **{f"{name}_new": Span(f"{name}'") for name in optimizer.states},
+    }
+    return Names(found)
+
+
+def _label(target: str) -> str:
+    return {"d": "decayed", "m_new": "average", "v_new": "size", "m_hat": "corrected", "v_hat": "corrected"}.get(
+        target, "update"
+    )
+
+
+def _clipped(recording: Recording, node: Node, element: Index, unicode: bool) -> tuple[Line, Line]:
+    """What clipping did to this element's gradient."""
+    full = recording.grad(node)
+    assert full is not None
+    before, after = float(full[element]), float(recording.update_grad(node)[element])
+    whole = gradient(symbol(node).text, unicode)
+    said = [whole, Span(" was "), Span(number(before), "gradient"), Span(", used as "), Span(number(after), "gradient")]
+    norm = recording.grad_norm
+    if norm is not None:
+        said.append(
+            Span(
+                f"  length of all gradients {numbers.significant(norm)}, limit {recording.optimizer.clip_norm:g}", "dim"
+            )
+        )
+    return line(("clipped", "dim")), merge(said)
+
+
+def _at(value: Any, element: Index) -> float:
+    return float(value) if np.ndim(value) == 0 else float(np.asarray(value)[element])

@@ -1,0 +1,56 @@
+"""The sum row of the check: what no operation does but the engine between them.
+
+The backward pass starts from ∂L/∂L = 1, and a gradient with several consumers is the sum of what they contribute. The
+row belongs to the consumer whose contribution is the last to arrive, because its Moment completes the gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bptui.model.graph import Node
+from bptui.model.ops.base import Array
+from bptui.model.values import Recording
+from bptui.symbolic.check.causes import likely
+from bptui.symbolic.check.probe import wide
+from bptui.symbolic.types import CheckRow
+
+
+def check_flow(recording: Recording, node: Node, wrt: int | None = None) -> Iterator[CheckRow]:
+    """The seed, where `node` is the loss, and the gradients that `node` completes; of input `wrt` only where given."""
+    assert node.op is not None
+    graph = recording.graph
+    seed = recording.grad(node)
+    if node.id == graph.loss and seed is not None and wrt is None:
+        yield _row(node, "", wide(seed), np.ones(node.shape), np.zeros(node.shape), "∂L/∂L = 1, where backward starts")
+    done: set[int] = set()
+    for position, source in enumerate(node.inputs):
+        arrived = recording.contributions(source)
+        gradient = recording.grad(source)
+        if len(arrived) < 2 or gradient is None or source in done or wrt not in (None, position):
+            continue
+        if arrived[-1].consumer == node.id:
+            done.add(source)
+            parts = np.stack([wide(part.array) for part in arrived])
+            with np.errstate(all="ignore"):
+                terms = len(parts) * np.abs(parts).sum(0) * float(np.finfo(gradient.dtype).eps)
+                note = f"the sum of its {len(parts)} contributions"
+                yield _row(node, node.op.input_names[position], wide(gradient), parts.sum(0), terms, note)
+
+
+def _row(node: Node, wrt: str, got: Array, expected: Array, allowed: Array, note: str) -> CheckRow:
+    assert node.op is not None
+    if not got.size:
+        return CheckRow(node.name, node.op.name, wrt, "sum", "n/a", note="empty")
+    with np.errstate(all="ignore"):
+        same = (got == expected) | (np.isnan(got) & np.isnan(expected))
+        error = np.where(same, 0.0, np.abs(got - expected))
+        error = np.where(np.isnan(error), np.inf, error)
+        over = error - np.where(np.isfinite(allowed), allowed, 0.0)
+    at = tuple(int(i) for i in np.unravel_index(int(np.argmax(over)), got.shape))
+    found = float(error[at]), float(allowed[at]), at, float(got[at]), float(expected[at])
+    if over[at] <= 0:
+        return CheckRow(node.name, node.op.name, wrt, "sum", "ok", *found, note)
+    return CheckRow(node.name, node.op.name, wrt, "sum", "FAIL", *found, likely(got, expected))

@@ -1,0 +1,322 @@
+"""How many digits a number has lost, and where: a budget of the rounding errors of one operation at one element.
+
+Three numbers are compared. The engine's own; the exact one (50 digits) of the same operation at the inputs that the
+engine had; and the one of a reference that carries more digits all the way from the given numbers: for a float32
+network its shadow, the same graph run in float64 from the same float32 numbers; for a float64 network the whole step
+at 50 digits, where that is affordable.
+
+    digits   of a number v against a reference r: -log10(|v - r|/|r|), at most those of the type (-log10 of its unit
+             roundoff, eps/2: 7.2 for float32, 16.0 for float64); what is missing there is lost
+    before   what the inputs had lost, weighted by how much each counts: Σ|∂y/∂x·δx| / Σ|∂y/∂x·x|
+    here     what is lost of the result beyond that
+    condition   Σ|∂y/∂x·x| / |y|: how far this operation can magnify the relative error of its inputs; 1 for a sum
+             without cancellation, 2 for a product (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd
+             ed., 1.6 and 4.2)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from bptui.model.graph import Graph, Node
+from bptui.model.ops.base import Array
+from bptui.model.optimizers import Optimizer
+from bptui.model.program import Program
+from bptui.model.values import Recording
+from bptui.symbolic.calculus.derive import derive
+from bptui.symbolic.calculus.evaluate import Binding, bind_arrays, estimate_cells, exact
+from bptui.symbolic.calculus.exact import Digits
+from bptui.symbolic.card.budget import Budget
+from bptui.symbolic.card.names import UPSTREAM
+from bptui.symbolic.card.reading import Reading
+from bptui.symbolic.card.support import support
+from bptui.symbolic.check.probe import Probe, wide
+from bptui.symbolic.types import Failure, Rule
+
+Index = tuple[int, ...]
+TERMS = 15_000
+"""Scalar terms up to which a whole step is taken at 50 digits: half a second at most."""
+
+
+# ------------------------------------------------------------------------------------------------------- references
+class Reference:
+    """Values and contributions of one training step with more digits than the engine has. None: not affordable."""
+
+    name = ""
+
+    def value(self, node: Node) -> Any:
+        """The node's value, an array of numbers with more digits."""
+        raise NotImplementedError
+
+    def grad(self, node: Node) -> Any:
+        """∂L/∂node."""
+        raise NotImplementedError
+
+    def contribution(self, consumer: Node, position: int) -> Any:
+        """What `consumer` adds to the gradient of its input at `position`."""
+        raise NotImplementedError
+
+
+class Shadow(Reference):
+    """The same graph in float64, from exactly the float32 numbers that this training step was given."""
+
+    name = "the float64 shadow"
+
+    def __init__(self, recording: Recording) -> None:
+        graph = recording.graph
+        nodes = tuple(node if node.op is not None else _given(node, recording) for node in graph.nodes)
+        copy = replace(graph, nodes=nodes)
+        self.recording = Program(copy, Optimizer(), dtype="float64").record()
+
+    def value(self, node: Node) -> Any:
+        """In float64."""
+        return self.recording.value(node.id)
+
+    def grad(self, node: Node) -> Any:
+        """In float64."""
+        return self.recording.grad(node.id)
+
+    def contribution(self, consumer: Node, position: int) -> Any:
+        """In float64."""
+        return _contribution(self.recording, consumer, position)
+
+
+def _given(node: Node, recording: Recording) -> Node:
+    """A leaf that holds the number that it had in this step: a mask is drawn no more, a batch not chosen."""
+    value = recording.value(node)
+    value = value if node.whole else value.astype(np.float64)
+    return replace(node, value=value, role="input" if node.role == "random" else node.role)
+
+
+class Fifty(Reference):
+    """The whole step at 50 digits: node after node, only of what is asked for."""
+
+    name = "50 digits"
+
+    def __init__(self, recording: Recording, digits: int = 50) -> None:
+        self.recording, self.digits = recording, digits
+        self._values: dict[int, Any] = {}
+        self._grads: dict[int, Any] = {}
+        self._parts: dict[tuple[int, int], Any] = {}
+        self._derived: dict[tuple[Any, str, str], Any] = {}
+
+    @cached_property
+    def terms(self) -> int:
+        """Scalar terms of the forward pass; a backward pass has as many for each input."""
+        total = 0
+        for node in self.recording.graph.ops:
+            binding = self._binding(node)
+            total += estimate_cells(binding.definition.body, binding, node.shape) * (1 + len(node.inputs))
+        return total
+
+    def _binding(self, node: Node) -> Binding:
+        return _bind(self.recording, node)
+
+    def value(self, node: Node) -> Any:
+        """As an array of mpmath numbers; whole numbers and what is given as they are."""
+        graph = self.recording.graph
+        for each in graph.nodes[: node.id + 1]:
+            if each.id not in self._values:
+                self._values[each.id] = self.recording.value(each) if each.op is None else self._forward(each)
+        return self._values[node.id]
+
+    def _forward(self, node: Node) -> Any:
+        binding = self._binding(node)
+        digits = Digits(binding.definition, self._tensors(node, binding), binding.sizes, self.digits)
+        return self._all(node.shape, lambda at: digits(binding.definition.body, _index(binding.definition.out, at)))
+
+    def _tensors(self, node: Node, binding: Binding) -> dict[str, Any]:
+        own = {t.name: self._values[i] for t, i in zip(binding.definition.inputs, node.inputs, strict=True)}
+        return {**binding.parameters, **own}
+
+    def _all(self, shape: Index, of: Callable[[Index], Any]) -> Any:
+        out = np.empty(shape, object)
+        with mpmath.workdps(self.digits):
+            for at in np.ndindex(*shape):
+                out[at] = of(at)
+        return out
+
+    def grad(self, node: Node) -> Any:
+        """As an array of mpmath numbers."""
+        graph = self.recording.graph
+        if node.id not in self._grads:
+            self.value(graph.nodes[graph.loss])
+            for each in reversed(graph.nodes[node.id :]):
+                if each.id not in self._grads and (each.wants_grad or each.id == graph.loss):
+                    self._grads[each.id] = self._gathered(graph, each)
+        return self._grads[node.id]
+
+    def _gathered(self, graph: Graph, node: Node) -> Any:
+        if node.id == graph.loss:
+            return np.array(mpmath.mpf(1), object)
+        parts = [self.contribution(graph.nodes[i], position) for i, position in graph.consumers[node.id]]
+        return self._all(node.shape, lambda at: mpmath.fsum(part[at] for part in parts))
+
+    def contribution(self, consumer: Node, position: int) -> Any:
+        """As an array of mpmath numbers."""
+        key = consumer.id, position
+        if key not in self._parts:
+            binding = self._binding(consumer)
+            upstream = self.grad(consumer)
+            for each in (consumer, *(self.recording.graph.nodes[i] for i in consumer.inputs)):
+                self.value(each)
+            found = self._rule(consumer, position, binding)
+            tensors = {**self._tensors(consumer, binding), UPSTREAM: upstream}
+            tensors[binding.definition.output] = self._values[consumer.id]
+            digits = Digits(binding.definition, tensors, binding.sizes, self.digits)
+            shape = self.recording.graph.nodes[consumer.inputs[position]].shape
+            self._parts[key] = self._all(shape, lambda at: digits(found.vjp, _index(found.q, at)))
+        return self._parts[key]
+
+    def _rule(self, node: Node, position: int, binding: Binding) -> Any:
+        assert node.op is not None
+        signature = binding.definition.signature
+        key = signature, node.op.define(signature), node.op.input_names[position]
+        if key not in self._derived:
+            self._derived[key] = derive(signature, key[2], node.op)
+        return self._derived[key]
+
+
+def reference(recording: Recording) -> Reference | None:
+    """What the numbers of a step are held against; None where it is a float64 network too large for 50 digits."""
+    if recording.layout.dtype == np.float32:
+        return Shadow(recording)
+    found = Fifty(recording)
+    return found if found.terms <= TERMS else None
+
+
+# ---------------------------------------------------------------------------------------------------------- budgets
+def of_value(recording: Recording, node: Node, element: Index, against: Reference | None) -> Budget | None:
+    """What the operation of `node` loses at one element of its output; None where nothing can be measured."""
+    got = recording.value(node)
+    if node.op is None or not got.size or not math.isfinite(float(got[element])):
+        return None
+    binding = _bind(recording, node)
+    truth = exact(binding.definition.body, binding, _index(binding.definition.out, element))
+    graph = recording.graph
+    one = np.zeros(node.shape)
+    one[element] = 1.0
+    probe = Probe(node, [recording.value(i) for i in node.inputs])
+    weight = error = mpmath.mpf(0)
+    for position, source in enumerate(node.inputs):
+        if graph.nodes[source].whole or not node.op.differentiable(position):
+            continue
+        slope, given = probe.vjp(position, one), recording.value(source)
+        weight += float(np.sum(np.abs(slope * wide(given))))
+        if against is not None:
+            error += _spread(slope, given, against.value(graph.nodes[source]))
+    better = None if against is None else against.value(node)[element]
+    return _budget(got, element, truth, weight, error, better, against)
+
+
+def of_contribution(
+    recording: Recording,
+    node: Node,
+    position: int,
+    element: Index,
+    rule: Rule | Failure | None,
+    against: Reference | None,
+) -> Budget | None:
+    """The same of what `node` adds to the gradient of its input at `position`, at one element of that input. `before`
+    is what ∂L/∂node had lost: what the local derivative loses, because of its values or by itself, is lost here."""
+    got, upstream = _contribution(recording, node, position), recording.grad(node)
+    if got is None or upstream is None or not isinstance(rule, Rule) or not got.size:
+        return None
+    assert node.op is not None
+    if not math.isfinite(float(got[element])):
+        return None
+    binding = _bind(recording, node)
+    derived = derive(binding.definition.signature, node.op.input_names[position], node.op)
+    truth = exact(derived.vjp, binding.upstream(upstream), _index(derived.q, element))
+    found = support(Reading(recording, node), rule, element)
+    if found is None:
+        return None
+    places, local = found
+    here = wide(upstream)[places] if node.shape else wide(upstream).reshape(1)
+    weight, error = mpmath.mpf(float(np.sum(np.abs(here * local)))), mpmath.mpf(0)
+    better = None
+    if against is not None:
+        whole = np.asarray(against.grad(node))
+        error = _spread(local, here, whole[places] if node.shape else whole.reshape(1))
+        better = against.contribution(node, position)[element]
+    made = _budget(got, element, truth, weight, error, better, against)
+    return None if made is None else replace(made, source="upstream")
+
+
+def of_sum(recording: Recording, node: Node, element: Index, against: Reference | None) -> Budget | None:
+    """The same of the sum of all contributions to a gradient."""
+    parts, got = recording.contributions(node), recording.grad(node)
+    if got is None or len(parts) < 2 or not got.size or not math.isfinite(float(got[element])):
+        return None
+    graph = recording.graph
+    given = np.array([float(part.array[element]) for part in parts])
+    truth = mpmath.fsum(mpmath.mpf(x) for x in given)
+    error, better = mpmath.mpf(0), None
+    if against is not None:
+        whole = [against.contribution(graph.nodes[part.consumer], part.position)[element] for part in parts]
+        error = _spread(np.ones(len(parts)), given, np.array(whole, object))
+        better = against.grad(node)[element]
+    return _budget(got, element, truth, mpmath.mpf(float(np.sum(np.abs(given)))), error, better, against)
+
+
+def _budget(
+    got: Array, element: Index, truth: Any, weight: Any, error: Any, better: Any, against: Reference | None
+) -> Budget | None:
+    if not math.isfinite(float(truth)) or (better is not None and not math.isfinite(float(better))):
+        return None
+    mine, kind = float(got[element]), got.dtype
+    roundoff = float(np.finfo(kind).eps) / 2
+    with mpmath.workdps(60):
+        size = abs(truth)
+        condition = float(weight / size) if size else math.inf if weight else 0.0
+        ulp = float(np.spacing(np.abs(np.asarray(float(truth), kind))))
+        found = Budget(str(kind), -math.log10(roundoff), float(abs(truth - mine)) / ulp, condition)
+        if better is None or against is None:
+            return found
+        better = mpmath.mpf(better)
+        off = abs(better - mine) / abs(better) if better else mpmath.mpf(mine != 0)
+        before = error / weight if weight else mpmath.mpf(0)
+        return replace(found, before=_lost(before, roundoff), total=_lost(off, roundoff), against=against.name)
+
+
+def _lost(relative: Any, roundoff: float) -> float:
+    """Digits of the type that a relative error costs: all of them at 1 and more, none below the unit roundoff."""
+    if relative <= roundoff:
+        return 0.0
+    return min(-math.log10(roundoff), float(mpmath.log10(relative)) - math.log10(roundoff))
+
+
+def _spread(slope: Array, given: Array, better: Any) -> Any:
+    """Σ|∂y/∂x·δx|, where δx is what is wrong with x."""
+    better = np.asarray(better)
+    if better.dtype != object:
+        return mpmath.mpf(float(np.sum(np.abs(slope * (wide(given) - better)))))
+    total, flat = mpmath.mpf(0), better.reshape(-1)
+    with mpmath.workdps(60):
+        for s, x, b in zip(np.ravel(slope), np.ravel(given), flat, strict=True):
+            total += abs(float(s) * (float(x) - b)) if s else 0
+    return total
+
+
+def _bind(recording: Recording, node: Node) -> Binding:
+    assert node.op is not None
+    values = [wide(recording.value(i)) for i in node.inputs]
+    return bind_arrays(node.op, values, node.attributes, wide(recording.value(node)))
+
+
+def _index(symbols: Any, element: Index) -> Mapping[Any, int]:
+    return {s: int(i) for s, i in zip(symbols, element, strict=True) if s.is_Symbol}
+
+
+def _contribution(recording: Recording, consumer: Node, position: int) -> Array | None:
+    for found in recording.contributions(consumer.inputs[position]):
+        if (found.consumer, found.position) == (consumer.id, position):
+            return found.array
+    return None
