@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from bptui.model import ops
 from bptui.model.ops.base import Composite, Op
 from bptui.model.spans import plain
+from bptui.symbolic.calculus.convert import from_sympy
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.printing import definition, to_spans
@@ -42,7 +43,7 @@ def derivation(row: Op, use: Use) -> Iterator[str]:
         if row.differentiable(position):
             derived = derive(signature, name, row)
             index = ",".join(str(q) for q in derived.q)
-            yield f"∂L/∂{name}{f'[{index}]' if index else ''} = {plain(to_spans(derived.vjp_shown))}"
+            yield f"∂L/∂{name}{f'[{index}]' if index else ''} = {plain(to_spans(from_sympy(derived.vjp_shown, ())))}"
 
 
 def page() -> str:

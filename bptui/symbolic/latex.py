@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from bptui.symbolic import tree as t
 from bptui.symbolic.printing import Names, number
@@ -27,12 +26,8 @@ _SIGNS = {">": ">", "<": "<", ">=": r"\geq", "<=": r"\leq", "==": "=", "!=": r"\
 _CASES, _OR, _AND, _COMPARE, _ADD, _MUL, _POWER, _ATOM = range(8)
 
 
-def to_latex(formula: Any, names: Names | None = None) -> str:
-    """A Tree, or a SymPy expression, as LaTeX."""
-    if not isinstance(formula, Tree):
-        from bptui.symbolic.calculus.convert import from_sympy
-
-        formula = from_sympy(formula)
+def to_latex(formula: Tree, names: Names | None = None) -> str:
+    """A formula in math mode."""
     return _Writer(names or Names()).write(formula, _CASES)
 
 

@@ -6,9 +6,8 @@ put in while printing, never before: nothing is evaluated or reordered, so `a·(
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from bptui.model.numbers import field as number_field
 from bptui.model.spans import Line, Span
@@ -49,10 +48,9 @@ def number(x: float) -> str:
     return number_field(x).strip()
 
 
-def to_spans(formula: Any, names: Names | None = None, unicode: bool = True, style: str = "") -> Line:
-    """One line for a Tree, or for a SymPy expression. `style` (`bold`) is added to every span."""
-    tree = formula if isinstance(formula, Tree) else _from_sympy(formula)
-    spans = _Printer(names or Names(), unicode).print(tree, _CHOICE)
+def to_spans(formula: Tree, names: Names | None = None, unicode: bool = True, style: str = "") -> Line:
+    """A formula as one line. `style` (`bold`) is added to every span."""
+    spans = _Printer(names or Names(), unicode).print(formula, _CHOICE)
     return merge(Span(s.text, f"{s.style} {style}".strip()) if style else s for s in spans)
 
 
@@ -65,7 +63,7 @@ def definition(statements: Sequence[Statement], names: Names | None = None, unic
     return merge(spans)
 
 
-def merge(spans: Any) -> Line:
+def merge(spans: Iterable[Span]) -> Line:
     """Neighbours of one style as one span, empty ones left out."""
     out: list[Span] = []
     for span in spans:
@@ -74,12 +72,6 @@ def merge(spans: Any) -> Line:
         elif span.text:
             out.append(span)
     return tuple(out)
-
-
-def _from_sympy(expression: Any) -> Tree:
-    from bptui.symbolic.calculus.convert import from_sympy
-
-    return from_sympy(expression)
 
 
 class _Printer:
@@ -215,10 +207,3 @@ class _Printer:
             return []
         low = [] if r.low is None else [*self.print(r.low, _ADD), Span("≤" if self.unicode else "<=")]
         return [Span("["), *low, Span(f"{self.names.symbol(r.index).text}<"), *self.print(r.high, _ADD), Span("]")]
-
-
-def to_latex(formula: Any, names: Names | None = None) -> str:
-    """A Tree, or a SymPy expression, as LaTeX: see `bptui.symbolic.latex`."""
-    from bptui.symbolic.latex import to_latex as write
-
-    return write(formula, names)

@@ -11,7 +11,7 @@ from bptui.model import ops
 from bptui.model.spans import Span, plain
 from bptui.symbolic import latex
 from bptui.symbolic.calculus.convert import from_sympy
-from bptui.symbolic.printing import Names, definition, to_latex, to_spans
+from bptui.symbolic.printing import Names, definition, to_spans
 from bptui.symbolic.tree import Unreadable, from_hint, from_text
 
 from ..model.ops.samples import uses
@@ -139,7 +139,7 @@ def test_every_definition_prints_in_every_form(use):
     ],
 )
 def test_latex(text, written):
-    assert to_latex(from_hint(text)) == written
+    assert latex.to_latex(from_hint(text)) == written
     compiles(written)
 
 
