@@ -8,18 +8,13 @@ Transformer: 4 sequences of 32 positions with 64 features, one pre-LN block of 4
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from benchmarks.engine import Peer, Step, compare
+from benchmarks.peers import HAND, JAX, OURS, TORCH, Array, Data, Model, Params, Task, compare, softmax_loss
 from bptui.model.build import Builder
 from bptui.model.optimizers import Optimizer
-from bptui.model.program import Program
-
-Array = np.ndarray
-Params = dict[str, Array]
 
 HEADS, SIZE, PLACES, SEQUENCES = 4, 64, 32, 4
 EPS = 1e-5
@@ -27,61 +22,23 @@ CUBE, ROOT = 0.044715, (2 / np.pi) ** 0.5
 """The constants of the tanh form of GELU (Hendrycks and Gimpel 2016)."""
 
 
-@dataclass(frozen=True)
-class Model:
-    """What is trained. `shapes` are its parameters (weights (in, out), kernels (out, in, height, width)); the rest is
-    the same network for each peer."""
+def drawn(shapes: Mapping[str, tuple[int, ...]], inputs: tuple[int, ...], classes: int) -> Callable[[str], Data]:
+    """Parameters of these shapes (weights (in, out), kernels (out, in, height, width)), and a batch with its labels."""
 
-    name: str
-    shapes: Mapping[str, tuple[int, ...]]
-    optimizer: Optimizer
-    inputs: tuple[int, ...]
-    classes: int
-    ours: Callable[[Builder, Any, dict[str, Any]], Any]
-    plain: Callable[[Params, Array, Array], tuple[float, Params]]
-    traced: Callable[[Any, Any, Any], Any]
-    torch: Callable[[Any, Any, Any], Any]
-
-
-@dataclass(frozen=True)
-class Task:
-    """A model in one dtype; `block` steps are timed at once."""
-
-    model: Model
-    dtype: str
-    block: int = 4
-
-    @property
-    def name(self) -> str:
-        """How its rows begin."""
-        return f"{self.model.name} {self.dtype}"
-
-    def data(self) -> tuple[Params, Array, Array]:
-        """Parameters, inputs and labels; the same for all."""
+    def data(dtype: str) -> Data:
         rng = np.random.default_rng(7)
         params = {}
-        for name, shape in self.model.shapes.items():
+        for name, shape in shapes.items():
             fan = np.prod(shape[1:]) if len(shape) == 4 else shape[0]
             value = rng.standard_normal(shape) / fan**0.5 if len(shape) > 1 else np.full(shape, float(name[0] == "g"))
-            params[name] = value.astype(self.dtype)
-        x = rng.standard_normal(self.model.inputs).astype(self.dtype)
-        labels = self.model.inputs[:1] if len(self.model.inputs) == 4 else self.model.inputs[:2]
-        return params, x, rng.integers(0, self.model.classes, labels)
+            params[name] = value.astype(dtype)
+        x = rng.standard_normal(inputs).astype(dtype)
+        return params, x, rng.integers(0, classes, inputs[:1] if len(inputs) == 4 else inputs[:2])
+
+    return data
 
 
 # ------------------------------------------------------------------------------------------------------ by hand
-def softmax_loss(z: Array, y: Array) -> tuple[float, Array]:
-    """The mean cross-entropy of rows of logits, and its gradient."""
-    z = z - z.max(1, keepdims=True)
-    e = np.exp(z)
-    s = e.sum(1, keepdims=True)
-    rows = np.arange(len(z))
-    loss = (np.log(s[:, 0]) - z[rows, y]).mean()
-    g = e / s
-    g[rows, y] -= 1
-    return float(loss), g / len(z)
-
-
 def patches(x: Array, k: int) -> Array:
     """(samples, height, width, channels) as one row per place: (samples·places, channels·k·k)."""
     seen = np.lib.stride_tricks.sliding_window_view(x, (k, k), (1, 2))
@@ -194,30 +151,6 @@ def plain_transformer(p: Params, x: Array, y: Array) -> tuple[float, Params]:
     return loss, grads
 
 
-def plain(task: Task) -> Step:
-    """As one writes it by hand, gradients derived on paper."""
-    params, x, y = task.data()
-    first = {k: np.zeros_like(v) for k, v in params.items()}
-    second = {k: np.zeros_like(v) for k, v in params.items()}
-    optimizer, t = task.model.optimizer, 0
-
-    def step() -> float:
-        nonlocal t
-        loss, grads = task.model.plain(params, x, y)
-        t += 1
-        lr = optimizer.learning_rate
-        for k, g in grads.items():
-            if optimizer.kind == "sgd":
-                params[k] -= lr * g
-                continue
-            first[k] = 0.9 * first[k] + 0.1 * g
-            second[k] = 0.999 * second[k] + 0.001 * g * g
-            params[k] -= lr / (1 - 0.9**t) * first[k] / (np.sqrt(second[k] / (1 - 0.999**t)) + 1e-8)
-        return loss
-
-    return step
-
-
 # --------------------------------------------------------------------------------------------------------- ours
 def our_lenet(b: Builder, x: Any, p: dict[str, Any]) -> Any:
     """The logits."""
@@ -247,34 +180,6 @@ def our_transformer(b: Builder, x: Any, p: dict[str, Any]) -> Any:
     return b.use("affine", x, p["wh"], p["bh"])
 
 
-def plan(task: Task) -> Program:
-    """Our own."""
-    params, x, y = task.data()
-    b = Builder(task.dtype)
-    leaves = {k: b.leaf(k, "param", v) for k, v in params.items()}
-    z = task.model.ours(b, b.leaf("x", "input", x, wants_grad=False), leaves)
-    target = b.leaf("y", "target", y, wants_grad=False, whole=True)
-    loss = b.use("cross_entropy", z, target, axis=-1)
-    return Program(b.finish(loss), task.model.optimizer, dtype=task.dtype)
-
-
-def recording(task: Task) -> Step:
-    """Ours, every step kept."""
-    program = plan(task)
-    return lambda: program.record().loss
-
-
-def forwarding(task: Task) -> Step:
-    """Ours, without looking."""
-    program = plan(task)
-
-    def step() -> float:
-        program.run()
-        return program.loss
-
-    return step
-
-
 # -------------------------------------------------------------------------------------------------------- peers
 def torch_lenet(p: Any, x: Any, f: Any) -> Any:
     """The logits; f is torch.nn.functional."""
@@ -295,29 +200,6 @@ def torch_transformer(p: Any, x: Any, f: Any) -> Any:
     m = f.layer_norm(x, (SIZE,), p["g2"], p["s2"], EPS)
     x = x + f.gelu(m @ p["w1"] + p["b1"], approximate="tanh") @ p["w2"] + p["b2"]
     return (x @ p["wh"] + p["bh"]).flatten(0, 1)
-
-
-def torch_eager(task: Task) -> Step:
-    """PyTorch's usual loop, one thread."""
-    import torch
-
-    torch.set_num_threads(1)
-    given, x, y = task.data()
-    params = {k: torch.nn.Parameter(torch.from_numpy(v)) for k, v in given.items()}
-    lr = task.model.optimizer.learning_rate
-    kind = torch.optim.Adam if task.model.optimizer.kind == "adam" else torch.optim.SGD
-    optimizer = kind(params.values(), lr=lr)
-    inputs, labels = torch.from_numpy(x), torch.from_numpy(y).flatten()
-
-    def step() -> float:
-        optimizer.zero_grad()
-        f = torch.nn.functional
-        loss = f.cross_entropy(task.model.torch(params, inputs, f), labels)
-        loss.backward()
-        optimizer.step()
-        return float(loss.detach())
-
-    return step
 
 
 def jax_lenet(p: Any, x: Any, jnp: Any) -> Any:
@@ -354,71 +236,23 @@ def jax_transformer(p: Any, x: Any, jnp: Any) -> Any:
     return x @ p["wh"] + p["bh"]
 
 
-def jax_jit(task: Task) -> Step:
-    """JAX, the whole step in one jit."""
-    import jax
-    import jax.numpy as jnp
-
-    jax.config.update("jax_enable_x64", True)
-    given, x, y = task.data()
-    lr, sgd = task.model.optimizer.learning_rate, task.model.optimizer.kind == "sgd"
-    tree = jax.tree_util.tree_map
-
-    def objective(params: dict, x: Any, y: Any) -> Any:
-        z = task.model.traced(params, x, jnp)
-        z = z - z.max(1, keepdims=True)
-        return (jnp.log(jnp.exp(z).sum(1)) - z[jnp.arange(len(z)), y]).mean()
-
-    @jax.jit
-    def train(params: dict, m: dict, v: dict, t: float, x: Any, y: Any) -> tuple:
-        loss, g = jax.value_and_grad(objective)(params, x, y)
-        if sgd:
-            return loss, tree(lambda p, g: p - lr * g, params, g), m, v
-        m = tree(lambda m, g: 0.9 * m + 0.1 * g, m, g)
-        v = tree(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
-        rate, late = lr / (1 - 0.9**t), 1 - 0.999**t
-        new = tree(lambda p, m, v: (p - rate * m / (jnp.sqrt(v / late) + 1e-8)).astype(p.dtype), params, m, v)
-        return loss, new, m, v
-
-    params = tree(jnp.asarray, given)
-    m, v, t = tree(jnp.zeros_like, params), tree(jnp.zeros_like, params), 0.0
-    x, y = jnp.asarray(x), jnp.asarray(y.ravel())
-
-    def step() -> float:
-        nonlocal params, m, v, t
-        t += 1.0
-        loss, params, m, v = train(params, m, v, t, x, y)
-        return float(loss)
-
-    return step
-
-
-PEERS: tuple[Peer, ...] = (
-    ("plain NumPy, written by hand", "numpy", plain),
-    ("bptui, every step recorded", "numpy", recording),
-    ("bptui, fast-forward", "numpy", forwarding),
-    ("PyTorch eager, 1 thread", "torch", torch_eager),
-    ("JAX, jit", "jax", jax_jit),
-)
-
 _d, _h = SIZE, 4 * SIZE
+LENET_SHAPES = {
+    "k1": (6, 1, 5, 5), "b1": (6,), "k2": (16, 6, 5, 5), "b2": (16,),
+    "w3": (400, 120), "b3": (120,), "w4": (120, 84), "b4": (84,), "w5": (84, 10), "b5": (10,),
+}  # fmt: skip
+TRANSFORMER_SHAPES = {
+    "g1": (_d,), "s1": (_d,), "wq": (_d, _d), "bq": (_d,), "wk": (_d, _d), "bk": (_d,), "wv": (_d, _d), "bv": (_d,),
+    "wo": (_d, _d), "bo": (_d,), "g2": (_d,), "s2": (_d,), "w1": (_d, _h), "b1": (_h,), "w2": (_h, _d), "b2": (_d,),
+    "wh": (_d, 65), "bh": (65,),
+}  # fmt: skip
 LENET = Model(
-    "LeNet",
-    {
-        "k1": (6, 1, 5, 5), "b1": (6,), "k2": (16, 6, 5, 5), "b2": (16,),
-        "w3": (400, 120), "b3": (120,), "w4": (120, 84), "b4": (84,), "w5": (84, 10), "b5": (10,),
-    },
-    Optimizer("sgd", 0.05), (16, 1, 28, 28), 10, our_lenet, plain_lenet, jax_lenet, torch_lenet,
+    "LeNet", "cross_entropy", Optimizer("sgd", 0.05), drawn(LENET_SHAPES, (16, 1, 28, 28), 10),
+    our_lenet, plain_lenet, jax_lenet, torch_lenet, 4,
 )  # fmt: skip
 TRANSFORMER = Model(
-    "transformer",
-    {
-        "g1": (_d,), "s1": (_d,), "wq": (_d, _d), "bq": (_d,), "wk": (_d, _d), "bk": (_d,), "wv": (_d, _d), "bv": (_d,),
-        "wo": (_d, _d), "bo": (_d,), "g2": (_d,), "s2": (_d,), "w1": (_d, _h), "b1": (_h,), "w2": (_h, _d), "b2": (_d,),
-        "wh": (_d, 65), "bh": (65,),
-    },
-    Optimizer("adam", 1e-3), (SEQUENCES, PLACES, _d), 65, our_transformer, plain_transformer, jax_transformer,
-    torch_transformer,
+    "transformer", "cross_entropy", Optimizer("adam", 1e-3), drawn(TRANSFORMER_SHAPES, (SEQUENCES, PLACES, _d), 65),
+    our_transformer, plain_transformer, jax_transformer, torch_transformer, 4,
 )  # fmt: skip
 
 
@@ -426,4 +260,4 @@ def table(quick: bool) -> Iterator[tuple[str, str]]:
     """The rows of the page, as they are measured."""
     for model in (LENET, TRANSFORMER):
         for dtype in ("float32", "float64"):
-            yield from compare(Task(model, dtype), PEERS, 10 if quick else 60)
+            yield from compare(Task(model, dtype), (HAND, *OURS, TORCH, JAX), 10 if quick else 60)
