@@ -140,7 +140,7 @@ async def test_a_user_error_of_the_file_ends_with_2() -> None:
 
     app = BptuiApp("nowhere.toml", lambda: load("nowhere.toml"))
     async with app.run_test() as pilot:
-        await app.workers.wait_for_complete()
-        await pilot.pause()
+        while app.return_code is None:  # the file is read after the first frame
+            await pilot.pause()
     assert app.return_code == 2
     assert "nowhere.toml" in str(app.error)
