@@ -103,6 +103,7 @@ class Op:
                 proves it equal
     elementwise the definition is written without indices and holds for each element; inputs broadcast
     broadcasts  inputs broadcast against each other in some axes (elementwise, matmul's batch axes, a bias)
+    inner       so many axes at the end of each input never broadcast (matmul's two)
     spread      (input position, input shapes, output shape) → shape that the vjp fills for this input, where it may be
                 larger than the input
     indices     names of the inputs that hold whole numbers (labels, positions); they have no gradient
@@ -129,6 +130,7 @@ class Op:
     hint: Hint | None = None
     elementwise: bool = False
     broadcasts: bool = False
+    inner: int = 0
     spread: Callable[[int, Sequence[Shape], Shape], Shape] | None = None
     indices: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
@@ -157,7 +159,10 @@ class Op:
                 tuple(
                     axis
                     for axis, size in enumerate(shape)
-                    if len(shape) <= len(out) and size == 1 and out[len(out) - len(shape) + axis] != 1
+                    if len(shape) <= len(out)
+                    and len(shape) - axis > self.inner
+                    and size == 1
+                    and out[len(out) - len(shape) + axis] != 1
                 )
                 for shape in shapes
             )
@@ -185,16 +190,22 @@ class Composite:
     `build(use, inputs, attributes)` makes the parts with `use(op name, *inputs, name=..., **attributes)` and returns
     the last one; inputs are handles as the caller of `use` gave them, with at least `.shape` (a Node has it); a number
     may stand for an input. The parts share a scope: they fold to one card. Raises ValueError as `Op.shape` does.
+
+    definition  what all of it computes, in one go, as `Op.definition`: from it SymPy derives the backward rule of the
+                whole, and the check proves that the parts do the same. Written apart from `build`, on purpose
+    stretched   (input shapes) → `Signature.stretched`, where inputs broadcast against each other
     """
 
     name: str
     inputs: tuple[str, ...]
     build: Callable[..., Any]
+    definition: Definition
     doc: str = ""
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     indices: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
     convention: str = ""
+    stretched: Callable[[Sequence[Shape]], tuple[tuple[int, ...], ...]] | None = None
 
     @property
     def input_names(self) -> tuple[str, ...]:

@@ -187,6 +187,7 @@ OPS = (
         _matmul_vjp,
         "The matrix product, over the last two axes; leading axes are batches and broadcast.",
         broadcasts=True,
+        inner=2,
         spread=_matmul_spread,
         symbol="{0} @ {1}",
     ),
