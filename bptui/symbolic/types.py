@@ -183,6 +183,7 @@ class Table:
     columns  heads: index, each factor, product, sum
     steps    what is done with the sum (bias, mean)
     partial  `1 of 2 in` where it is a contribution to a gradient that is not complete
+    zeros    how many of the elided terms are 0
     """
 
     result: Line
@@ -193,6 +194,7 @@ class Table:
     columns: tuple[Line, ...] = ()
     steps: tuple[Step, ...] = ()
     partial: str = ""
+    zeros: int = 0
 
 
 @dataclass(frozen=True)

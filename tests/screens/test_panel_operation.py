@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bptui.model.spans import Line, Span, line, plain
 from bptui.screens.look import Look, length
-from bptui.screens.panels import band, operation
+from bptui.screens.panels import band, operation, sums
 from bptui.screens.panels.text import wrap
 from bptui.symbolic.types import Card, CheckRow, Equation, Step, Table, Term
 from tests.screens.panel_rig import at, derived, formula, texts, within
@@ -135,7 +135,7 @@ def test_a_long_sum_leaves_terms_out_in_the_middle_and_says_how_many() -> None:
 def test_left_out_terms_are_counted_exactly(count: int, elided: int, room: int) -> None:
     table = sum_of(count, elided).table
     assert table is not None
-    head, gone, tail = band.elide(table, room)
+    head, gone, tail = sums.elide(table, room)
     assert len(head) + gone + len(tail) == count
     assert len(head) + bool(gone) + len(tail) <= room
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from bptui.model import numbers
 from bptui.model.spans import Line, Span, plain
 from bptui.screens.look import Look, crop, length, to_ascii
-from bptui.screens.panels import band, whole
+from bptui.screens.panels import band, sums, whole
 from bptui.screens.panels.band import kind_of_symbol
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.text import wrap
@@ -71,15 +71,19 @@ def _call(node: Any, graph: Any) -> list[Span]:
     return out
 
 
+ALL = 99
+"""Formulas: the definition and all rules."""
+
+
 class Room(NamedTuple):
-    """What is still shown."""
+    """What is still shown; of the formulas the last `rules` ones (the last is what the numbers below come from)."""
 
     gaps: bool = True
     details: bool = True
     padding: bool = True
     notes: bool = True
     more: bool = True
-    rules: bool = True
+    rules: int = ALL
 
 
 STAGES = (
@@ -89,7 +93,8 @@ STAGES = (
     Room(gaps=False, details=False, padding=False),
     Room(gaps=False, details=False, padding=False, notes=False),
     Room(gaps=False, details=False, padding=False, notes=False, more=False),
-    Room(gaps=False, details=False, padding=False, notes=False, more=False, rules=False),
+    Room(gaps=False, details=False, padding=False, notes=False, more=False, rules=1),
+    Room(gaps=False, details=False, padding=False, notes=False, more=False, rules=0),
 )
 
 
@@ -106,7 +111,7 @@ def draw(card: Card, width: int, height: int) -> list[Line]:
     for stage in STAGES:
         page = _Page(card, width, height, stage)
         rows = page.rows()
-        left_out = bool((page.others and not stage.more) or (card.rules and not stage.rules) or len(rows) > height)
+        left_out = bool((page.others and not stage.more) or (card.rules and stage.rules < ALL) or len(rows) > height)
         if len(rows) <= height and not page.crowded:
             break
     rows = [crop(row, 0, width) for row in rows[:height]]
@@ -130,7 +135,7 @@ class _Page:
     def rows(self) -> list[Line]:
         gap: list[Line] = [()] if self.room.gaps else []
         lead = gap if not self.compact else []
-        head, formulas = self.head(), self.formulas() if self.room.rules else []
+        head, formulas = self.head(), self.formulas()
         checks, more = self.checks(), self.more()
         around = [*lead, *head, *(gap if formulas else []), *formulas]
         tail = [*checks, *more]
@@ -178,6 +183,7 @@ class _Page:
             part: Line = (Span(card.part, "dim"),) if card.part else ()
             named.append(((Span("definition", "dim"),), card.definition, part))
         named += card.rules
+        named = named[max(0, len(named) - self.room.rules) :]
         out: list[Line] = []
         equals = [plain(formula).find(" = ") for _, formula, _ in named] if self.compact else []
         most = max((e for e in equals if e < 12), default=0)
@@ -219,8 +225,10 @@ class _Page:
                 rows = rows[1:]
         elif card.table is not None:
             most = max(2, room - 2 * self.room.padding)
-            self.crowded = most < min(band.rows_of(card.table), ENOUGH)
-            rows = [self.place(row, inset) for row in band.table(card.table, wide - 2 * inset, most)]
+            wanted = sums.rows_of(card.table, wide - 2 * inset)
+            quiet = not (self.room.details or self.room.gaps or self.room.padding)
+            self.crowded = most < (min(wanted, ENOUGH - (self.room.rules == 1)) if quiet else wanted)
+            rows = [self.place(row, inset) for row in sums.table(card.table, wide - 2 * inset, most)]
         elif self.central:
             rows = [self.place(row, inset) for row in band.written(self.central, wide - 2 * inset)]
         else:

@@ -1,0 +1,238 @@
+"""A sum of products on the band, term by term: index, factors, product, running sum; then the rule and the result.
+
+Where the columns have no room for their heads, the heads stand above each other, each ending over its column; then
+the running sum goes, then the index. Terms are left out in the middle, and how many is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from bptui.model.spans import Line, Span, plain
+from bptui.screens.look import crop, length
+from bptui.screens.panels.band import bolder, dimmed, kind_of_symbol
+from bptui.screens.panels.figures import figure
+from bptui.screens.panels.text import wrap
+from bptui.symbolic.types import Step, Table, Term
+
+FIELD = 8
+"""Cells of a number."""
+
+
+def table(made: Table, width: int, most: int) -> list[Line]:
+    """The sum in at most `most` rows, of which the result is the last."""
+    grid = _Grid(made, width)
+    above, below = grid.header(), grid.foot()
+    head, gone, tail = elide(made, most - len(above) - len(below))
+    rows = [*above, *(grid.term(term) for term in head)]
+    if gone:
+        rows.append(grid.gap(gone))
+    rows += [grid.term(term) for term in tail]
+    rows += below
+    return rows if most >= len(rows) else rows[-max(1, most) :]
+
+
+def rows_of(made: Table, width: int) -> int:
+    """How many rows all of it takes."""
+    grid = _Grid(made, width)
+    terms = len(made.head) + bool(made.elided) + len(made.tail)
+    return len(grid.header()) + terms + len(grid.foot())
+
+
+def elide(made: Table, room: int) -> tuple[tuple[Term, ...], int, tuple[Term, ...]]:
+    """Head, number of terms left out, and tail, so that all take `room` rows."""
+    if len(made.head) + bool(made.elided) + len(made.tail) <= room:
+        return made.head, made.elided, made.tail
+    keep = max(0, room - 1)
+    ends = (*made.head, *made.tail)
+    last = min(len(made.tail) if made.elided else len(ends), keep // 3)
+    first = min(len(made.head), keep - last)
+    kept = ends[len(ends) - last :] if last else ()
+    return ends[:first], made.elided + len(ends) - first - last, kept
+
+
+class Slot(NamedTuple):
+    """A column: its name, its width, the gap before it, and the least that this may shrink to."""
+
+    name: str
+    size: int
+    gap: int
+    least: int
+
+
+class _Grid:
+    """Where the columns stand. Of one factor (or of more than fit beside each other) only the products are shown."""
+
+    def __init__(self, made: Table, width: int) -> None:
+        self.made, self.width = made, width
+        terms = (*made.head, *made.tail)
+        self.index = max([len(plain(made.columns[0])) if made.columns else 1, *(len(term.index) for term in terms)])
+        self.factors = max([1, *(len(term.factors) for term in terms)])
+        self.heads = [_quiet(symbol) for symbol in _factor_heads(made, self.factors)]
+        names = [*self.heads, *(step.symbol for step in made.steps), made.result]
+        wide = max([FIELD, *map(length, names)])
+        slots: list[Slot] = []
+        for size, running, index in (
+            (wide, True, True), (wide, False, True), (FIELD, True, True), (FIELD, False, True), (FIELD, False, False),
+        ):  # fmt: skip
+            slots = self.slots(size, running or self.factors < 2, index)
+            if sum(slot.size + slot.least for slot in slots) <= width:
+                break
+        else:
+            if self.factors > 1:  # not even the numbers have room: the products alone
+                self.factors, self.heads = 1, [_joined(self.heads)]
+            slots = self.slots(FIELD, self.factors < 2, False)
+        natural = sum(slot.gap + slot.size for slot in slots) + 4
+        least = sum(slot.least + slot.size for slot in slots)
+        part = min(1.0, max(0.0, (width - least) / (natural - least)))
+        x = max(0, (width - natural) // 2)
+        self.at: dict[str, tuple[int, int]] = {}
+        for slot in slots:
+            x += slot.least + int((slot.gap - slot.least) * part)
+            self.at[slot.name] = (x, slot.size)
+            x += slot.size
+        self.last = f"f{self.factors - 1}"
+        self.total = "sum" if self.factors < 2 else "product"
+
+    def slots(self, wide: int, running: bool, index: bool) -> list[Slot]:
+        """The columns, from left to right."""
+        out = [Slot("index", self.index, 4, 0)] if index else []
+        for k in range(self.factors):
+            if k:
+                out.append(Slot(f"op{k}", 1, 2, 1))
+            natural = 4 if k else max(1, 5 - self.index) if index else 0
+            out.append(Slot(f"f{k}", wide, natural, min(1, natural)))
+        out.append(Slot("equals", 1, 3, 1))
+        if self.factors > 1:
+            out.append(Slot("product", FIELD, 5, 1))
+        if running:
+            out.append(Slot("sum", FIELD, 3, 1))
+        return out
+
+    def end(self, name: str) -> int:
+        """The cell after a column."""
+        start, size = self.at[name]
+        return start + size
+
+    def place(self, cells: dict[str, Line]) -> Line:
+        """A row: each cell right-aligned in its column (the index left-aligned); a longer one begins further left."""
+        out: list[Span] = []
+        x = 0
+        for name, (start, size) in self.at.items():
+            cell = cells.get(name)
+            if not cell:
+                continue
+            at = max(x, start if name == "index" else start + size - length(cell))
+            out += [Span(" " * (at - x)), *cell]
+            x = at + length(cell)
+        return crop(out, 0, self.width)
+
+    def header(self) -> list[Line]:
+        """The heads in one row. Where they have no room in it, those before the last above, a row for each: every one
+        ends over its column, or begins at the left."""
+        names: dict[str, Line] = {"product": (Span("product", "dim"),), "sum": (Span("sum", "dim"),)}
+        left = 0
+        if self.made.columns and "index" in self.at:
+            names["index"] = dimmed(self.made.columns[0])
+            left = self.end("index") + 1
+        heads = self.heads[: self.factors]
+        if all(length(head) <= self.at[f"f{k}"][1] for k, head in enumerate(heads)):
+            return [self.place({**names, **{f"f{k}": head for k, head in enumerate(heads)}})]
+        above = list(enumerate(heads))
+        if heads and length(heads[-1]) <= self.end(self.last) - left:
+            names[self.last] = above.pop()[1]
+        rows: list[Line] = []
+        for k, head in above:
+            free = max(0, min(self.end(f"f{k}"), self.width) - length(head))
+            rows += [(Span(" " * free), *head)] if length(head) <= self.width else wrap(head, self.width, 2)
+        return [*rows, self.place(names)]
+
+    def term(self, term: Term) -> Line:
+        """One product of the sum."""
+        cells: dict[str, Line] = {"index": (Span(term.index, "dim"),)}
+        factors = term.factors
+        if len(factors) > 1 and self.factors < 2:
+            factors = ((factors[0][0], term.product),)
+        for k, (symbol, x) in enumerate(factors):
+            cells[f"f{k}"] = figure(x, FIELD, 4, kind_of_symbol(symbol))
+            cells[f"op{k}"] = (Span("×", "text"),)
+        if len(factors) > 1:
+            cells["equals"] = (Span("=", "text"),)
+            cells["product"] = figure(term.product, FIELD, 4, "text")
+        cells["sum"] = figure(term.running, FIELD, 4, "dim")
+        return self.place(cells)
+
+    def foot(self) -> list[Line]:
+        """What is done with the sum (a bias that is added, a size that it is divided by), the rule, the result."""
+        rows: list[Line] = []
+        for step in self.made.steps:
+            rows += self.step(step)
+        start, size = self.at[self.total]
+        begin = max(0, start - 1)
+        rows.append((Span(" " * begin), Span("─" * min(size + 3, self.width - begin), "rule")))
+        return [*rows, *self.result()]
+
+    def step(self, step: Step) -> list[Line]:
+        number = figure(step.number, FIELD, 4, kind_of_symbol(step.symbol))
+        symbol, sign = _quiet(step.symbol), (Span(step.sign, "text"),)
+        running = figure(step.running, FIELD, 4, "dim")
+        if self.factors < 2:
+            said = (*symbol, Span(" "), *sign, Span(" "), *number)
+            if length(said) <= self.end(self.last):
+                return [self.place({self.last: said, "sum": running})]
+            rows = wrap(symbol, self.width, 2)
+            return [*rows, self.place({self.last: (*sign, Span(" "), *number), "sum": running})]
+        return self.named(symbol, {"equals": sign, "product": number, "sum": running})
+
+    def gap(self, gone: int) -> Line:
+        """In the place of `gone` terms."""
+        start = self.at.get("index", self.at["f0"])[0]
+        nothing = f", {self.made.zeros:,} of them 0" if self.made.zeros else ""
+        return crop((Span(" " * start), Span(f"⋯ {gone:,} more{nothing}", "dim")), 0, self.width)
+
+    def result(self) -> list[Line]:
+        """The name and what the sum comes to."""
+        made = self.made
+        kind = kind_of_symbol(made.result)
+        number = figure(made.total, FIELD, 4, f"{kind} bold")
+        rows = self.named(bolder(made.result), {"equals": (Span("=", "text"),), self.total: number})
+        if not made.partial:
+            return rows
+        *before, row = rows
+        words: Line = (Span(made.partial, "kink bold"),)
+        if length(row) + 2 + length(words) <= self.width:
+            return [*before, (*row, Span("  ", kind), *words)]
+        dots = (Span("…", kind),) if length(row) < self.width else ()
+        free = max(0, self.end(self.total) - length(words))
+        return [*before, (*row, *dots), (Span(" " * free), *words)]
+
+    def named(self, symbol: Line, cells: dict[str, Line]) -> list[Line]:
+        """A row with a name before its sign; a name that is too long in rows of its own above."""
+        if length(symbol) <= self.end(self.last):
+            return [self.place({**cells, self.last: symbol})]
+        return [*wrap(symbol, self.width, 2), self.place(cells)]
+
+
+def _joined(heads: Sequence[Line]) -> Line:
+    """`a·b`: the heads of several factors as that of their product."""
+    return tuple(span for n, head in enumerate(heads) for span in (*((Span("·", "dim"),) if n else ()), *head))
+
+
+def _factor_heads(made: Table, factors: int) -> list[Line]:
+    """The names of the factors' columns: those of the table, else those of its first term."""
+    columns = list(made.columns)
+    if len(columns) >= factors + 1:
+        return columns[1 : factors + 1]
+    first = next(iter((*made.head, *made.tail)), None)
+    return columns[:factors] or [symbol for symbol, _ in first.factors] if first else []
+
+
+def _quiet(symbol: Line) -> Line:
+    """`W[k,3]` as a head: the symbol in its kind, its indices dim. A formula keeps its colours."""
+    text = plain(symbol)
+    name, bracket, rest = text.partition("[")
+    if not bracket or rest.find("]") != len(rest) - 1 or not name or any(c in name for c in " (-"):
+        return symbol
+    kind = kind_of_symbol(symbol)
+    return (Span(name, kind), Span(bracket + rest, "gradient" if kind == "gradient" else "dim"))
