@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
 from bptui.model.spans import Line, Span, plain
 from bptui.screens.look import crop, length
 
-BEFORE = (" + ", " - ", " = ", " × ", " if ", " else ", " for ", " where ", " and ", " or ", "·", "*", "/")
-AFTER = (", ", "; ", " ")
+STRONG = ("  where ", " else ")
+MIDDLE = (" + ", " - ", " = ", " × ", " if ", " for ", " and ", " or ")
+WEAK = ("·", "*", "/")
+COMMAS = (", ", "; ", ",")
+WHOLE = ("**", "//", "/∂", "/d")
+"""Glyphs that stay together: powers, whole quotients, `∂L/∂x`."""
 
 
 def wrap(spans: Sequence[Span], width: int, indent: int = 0) -> list[Line]:
@@ -34,25 +39,43 @@ def _wrapped(rest: Line, width: int, indent: int) -> tuple[Line, ...]:
 
 
 def _place(text: str, room: int) -> int:
-    """Where to break: in the second half of the row, inside as few brackets as possible, as far right as it goes;
-    before an operator if there is one, else after a comma or a blank, else anywhere."""
+    """Where to break: inside as few brackets as possible, before a word that begins a part of the formula (`where`,
+    `else`), else before an operator, a product last, as far right as it goes; else after a comma or a blank, else
+    anywhere. In the second half of the row if there is a place."""
     depths, depth = [], 0
     for glyph in text[: room + 1]:
         depth -= glyph in ")]"
         depths.append(depth)
         depth += glyph in "(["
     for least in (max(1, room // 2), max(1, room // 4)):
-        for marks, after in ((BEFORE, False), (AFTER, True)):
-            found = []
-            for mark in marks:
-                end = min(len(text), room + 1 - len(mark) * after)
-                at = text.find(mark, least)
-                while 0 <= at < end:
-                    found.append((-depths[at], at + len(mark) * after))
-                    at = text.find(mark, at + 1)
-            if found:
-                return max(found)[1]
+        found = []
+        for rank, marks in enumerate((WEAK, MIDDLE, STRONG)):
+            start = max(1, room // 4) if marks is STRONG else least
+            found += [(-depths[at], rank, at) for mark in marks for at in _marks(text, mark, start, room)]
+        for mark in COMMAS:
+            ends = [at + len(mark) for at in _marks(text, mark, least, room - len(mark))]
+            found += [(-depths[at - 1], -1, at) for at in ends if mark != "," or _long(text[:at])]
+        if found:
+            return max(found)[-1]
+        blank = text.rfind(" ", least, room)
+        if blank > 0:
+            return blank + 1
     return room
+
+
+def _marks(text: str, mark: str, least: int, most: int) -> list[int]:
+    """Where a mark stands, and may be broken at."""
+    found, at = [], text.find(mark, least)
+    while 0 <= at <= min(most, len(text) - 1):
+        if text[at : at + 2] not in WHOLE[2:] and text[at - 1 : at + 1] not in WHOLE:
+            found.append(at)
+        at = text.find(mark, at + 1)
+    return found
+
+
+def _long(before: str) -> bool:
+    """Does more than a letter stand before this comma: `x[(i·J + j)//4,`, and not `x[i,`?"""
+    return not re.search(r"(^|[\[(,])\w{0,3},$", before)
 
 
 def strip(spans: Sequence[Span], *, right: bool) -> Line:
