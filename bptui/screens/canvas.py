@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from rich.cells import cell_len
@@ -11,7 +12,8 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from bptui.model.spans import Line
+from bptui.model.spans import Line, Span
+from bptui.screens.look import fit
 from bptui.screens.theme import Theme
 
 Paint = Callable[[int, int], Sequence[Line]]
@@ -35,21 +37,28 @@ class Canvas(Widget, can_focus=True):
         if len(old) != len(rows):
             self.refresh()
             return
-        changed = [Region(0, y, width, 1) for y, (a, b) in enumerate(zip(old, rows, strict=True)) if a != b]
+        changed = [y for y, (a, b) in enumerate(zip(old, rows, strict=True)) if a != b]
         if changed and not self._send(changed):
-            self.refresh(*changed)
+            self.refresh(*[Region(0, y, width, 1) for y in changed])
 
-    def _send(self, changed: list[Region]) -> bool:
+    def _send(self, changed: list[int]) -> bool:
         """The changed rows to the terminal at once, where this is all that stands on it; else False."""
         app: Any = self.app
         if not getattr(app, "direct", False) or self._repaint_regions:
             return False
         if not self.screen.is_current or self.region != app.size.region:
             return False
-        self._styles_cache.set_dirty(*changed)
-        strips = self.render_lines(self.size.region)
-        app.send_rows([(row.y, 0, strips[row.y]) for row in changed])
+        width = self.size.width
+        self._styles_cache.set_dirty(*[Region(0, y, width, 1) for y in changed])
+        app.send_rows([(y, self._line(y)) for y in changed], self._theme)
         return True
+
+    def _line(self, y: int) -> Line:
+        """One row as the terminal gets it: in exactly the width of the screen, safe glyphs only."""
+        row = self._rows[y] if y < len(self._rows) else ()
+        return fit(
+            [span if span[0].isascii() and span[0].isprintable() else sanitize(span) for span in row], self.size.width
+        )
 
     @property
     def rows(self) -> tuple[Line, ...]:
@@ -69,35 +78,17 @@ class Canvas(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One row, filled up with blanks in the page's colour."""
-        width = self.size.width
         style = self._theme.style
-        row = self._rows[y] if y < len(self._rows) else ()
-        segments, used = [], 0
-        for text, words in row:
-            if text:
-                safe = text if text.isascii() and text.isprintable() else sanitize(text)
-                segments.append(Segment(safe, style(words)))
-                used += len(safe)
-        if used < width:
-            segments.append(Segment(" " * (width - used), style("text")))
-        strip = Strip(segments, max(used, width))
-        return strip.crop(0, width) if used > width else strip
+        return Strip([Segment(text, style(words)) for text, words in self._line(y) if text], self.size.width)
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         """All of it."""
         return container.width
 
 
-_cells: dict[str, str] = {}
-
-
-def sanitize(text: str) -> str:
-    """The text with one glyph of one cell per character: names come from users, and a control or wide character would
+@lru_cache(4_000)
+def sanitize(span: Span) -> Span:
+    """The span with one glyph of one cell per character: names come from users, and a control or wide character would
     break the grid (or the terminal)."""
-    out = []
-    for glyph in text:
-        safe = _cells.get(glyph)
-        if safe is None:
-            safe = _cells[glyph] = glyph if glyph.isprintable() and cell_len(glyph) == 1 else "?"
-        out.append(safe)
-    return "".join(out)
+    text, style = span
+    return Span("".join(glyph if glyph.isprintable() and cell_len(glyph) == 1 else "?" for glyph in text), style)

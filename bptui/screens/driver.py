@@ -10,56 +10,71 @@ BPTUI_DIFF=0.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from itertools import compress, pairwise
+from operator import is_not
+from typing import Any
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
+from bptui.model.spans import Line
+from bptui.screens.theme import Theme
+
 GAP = 4  # an unchanged gap up to so many cells is rewritten when it needs no other style: `ESC [ n C` is 4 bytes
 RUNS = 4_000  # runs of text whose cells are kept
 SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 
 
-class Pen(NamedTuple):
-    """What SGR codes a cell needs: attributes as codes, foreground and background as SGR parameters."""
+class Pen:
+    """What SGR codes a cell needs: attributes as codes, foreground and background as SGR parameters.
 
-    attributes: tuple[str, ...] = ()
-    fore: str = ""
-    back: str = ""
+    There is one object for each look (`CellDiff._pen` makes them), so that pens are compared by identity.
+    shows  a blank in it is more than its background
+    """
+
+    __slots__ = ("attributes", "back", "fore", "shows")
+
+    def __init__(self, attributes: tuple[str, ...], fore: str, back: str) -> None:
+        self.attributes, self.fore, self.back = attributes, fore, back
+        self.shows = not SHOWS_ON_BLANK.isdisjoint(attributes)
 
 
 OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "9": "29"}
 SHOWS_ON_BLANK = frozenset("479")  # underline, reverse and strike are seen on a blank too
 
 Cell = tuple[str, Pen]
+Run = tuple[str, Pen]
 
 
 class CellDiff:
     """The front buffer of a terminal of `width` x `height`, and the bytes that bring it up to date.
 
-    A wide glyph is written whole, and its second cell is remembered as "".
+    Each cell that is possible exists once, so that cells are compared by identity. A wide glyph takes its cell and a
+    second one with "" in it; a glyph without a width takes none.
     """
 
     def __init__(self, width: int, height: int, colours: ColorSystem | None) -> None:
         self.width, self.height, self.colours = width, height, colours
         self.front: list[list[Cell | None]] = [[None] * width for _ in range(height)]
-        self._runs: list[set[tuple[int, str, Style | None]]] = [set() for _ in range(height)]
-        self._runs_made: dict[tuple[str, Style | None], list[Cell]] = {}
-        self._pens: dict[Style | None, Pen] = {}
+        self._runs: list[set[tuple[int, str, Pen]]] = [set() for _ in range(height)]
+        self._runs_made: dict[Run, list[Cell]] = {}
+        self._cells: dict[Cell, Cell] = {}
+        self._pens: dict[tuple[tuple[str, ...], str, str], Pen] = {}
+        self._styles: dict[Style | None, Pen] = {}
+        self._themes: dict[str, dict[str, Pen]] = {}
         self._moves: dict[tuple[Pen, Pen], str] = {}
+        self.plain = self._pen((), "", "")
 
     def pen(self, style: Style | None) -> Pen:
         """The pen of a rich style on this terminal's number of colours."""
-        found = self._pens.get(style)
+        found = self._styles.get(style)
         if found is None:
-            found = self._pens[style] = self._pen(style)
+            found = self._styles[style] = self._of(style) if style is not None else self.plain
         return found
 
-    def _pen(self, style: Style | None) -> Pen:
-        if style is None:
-            return Pen()
+    def _of(self, style: Style) -> Pen:
         on = (("1", style.bold), ("2", style.dim), ("3", style.italic), ("4", style.underline), ("5", style.blink),
               ("7", style.reverse), ("9", style.strike))  # fmt: skip
         fore = back = ""
@@ -68,18 +83,38 @@ class CellDiff:
                 fore = ";".join(style.color.downgrade(self.colours).get_ansi_codes())
             if style.bgcolor and not style.bgcolor.is_default:
                 back = ";".join(style.bgcolor.downgrade(self.colours).get_ansi_codes(foreground=False))
-        return Pen(tuple(code for code, yes in on if yes), fore, back)
+        return self._pen(tuple(code for code, yes in on if yes), fore, back)
 
-    def _wanted(self, text: str, style: Style | None) -> list[Cell]:
-        """A cell for each glyph of a run. Kept, for most runs stand in many frames; of a blank only what is seen."""
-        found = self._runs_made.get((text, style))
+    def _pen(self, attributes: tuple[str, ...], fore: str, back: str) -> Pen:
+        """The one pen of this look."""
+        found = self._pens.get((attributes, fore, back))
+        if found is None:
+            found = self._pens[attributes, fore, back] = Pen(attributes, fore, back)
+        return found
+
+    def runs(self, line: Line, theme: Theme) -> list[Run]:
+        """A line of bptui's own as runs of one pen each."""
+        pens = self._themes.setdefault(theme.name, {})
+        out = []
+        for text, words in line:
+            pen = pens.get(words)
+            if pen is None:
+                pen = pens[words] = self.pen(theme.style(words))
+            out.append((text, pen))
+        return out
+
+    def _wanted(self, run: Run) -> list[Cell]:
+        """A cell for each column of a run. Kept, for most runs stand in many frames; of a blank only what is seen."""
+        found = self._runs_made.get(run)
         if found is None:
             if len(self._runs_made) >= RUNS:
                 self._runs_made.clear()
-            pen = self.pen(style)
-            blank = (" ", pen if SHOWS_ON_BLANK.intersection(pen.attributes) else Pen((), "", pen.back))
-            found = [blank if glyph == " " else (glyph, pen) for glyph in text]
-            self._runs_made[text, style] = found
+            text, pen = run
+            blank = pen if pen.shows else self._pen((), "", pen.back)
+            pairs = [(glyph, blank if glyph == " " else pen) for glyph in text]
+            if not text.isascii() and cell_len(text) != len(text):
+                pairs = [cell for pair in pairs for cell in (pair, ("", pen))[: cell_len(pair[0])]]
+            found = self._runs_made[run] = [self._cells.setdefault(cell, cell) for cell in pairs]
         return found
 
     def _change(self, old: Pen, new: Pen) -> str:
@@ -100,74 +135,86 @@ class CellDiff:
             found = self._moves[old, new] = "" if not codes else f"\x1b[{min(text, reset, key=len)}m"
         return found
 
-    def update(self, parts: Iterable[tuple[int, int, Sequence[Segment]]]) -> str:
-        """The bytes for (row, column, segments) that are to stand on the screen now; ends with a plain pen."""
+    def update(self, parts: Iterable[tuple[int, int, Iterable[Segment]]]) -> str:
+        """The bytes for (row, column, segments of rich) that are to stand on the screen now; ends with a plain pen."""
+        pen = self.pen
+        return self.write(
+            (y, x, [(text, pen(style)) for text, style, control in segments if not control]) for y, x, segments in parts
+        )
+
+    def write(self, parts: Iterable[tuple[int, int, Sequence[Run]]]) -> str:
+        """The bytes for (row, column, runs) that are to stand on the screen now; ends with a plain pen."""
         out: list[str] = []
-        now = Pen()
-        at_x = at_y = -1
-        width = self.width
-        for y, x, segments in parts:
+        now, at = self.plain, (-1, -1)
+        for y, x, runs in parts:
             if not 0 <= y < self.height:
                 continue
-            row = self.front[y]
-            stood, runs = self._runs[y], set()
-            for text, style, control in segments:
-                if control:
-                    continue
-                run = (x, text, style)
-                runs.add(run)
-                if run in stood:
-                    x += cell_len(text)
-                    continue
-                wide = not text.isascii() and cell_len(text) != len(text)
-                wanted = self._wanted(text, style)
-                if not wide and row[x : x + len(wanted)] == wanted:
-                    x += len(wanted)
-                    continue
-                pen = self.pen(style)
-                for glyph, cell in zip(text, wanted, strict=True):
-                    cells = cell_len(glyph) if wide else 1
-                    if x >= width or cells == 0:
-                        x += cells
-                        continue
-                    if row[x] == cell:
-                        x += cells
-                        continue
-                    row[x] = cell
-                    if cells == 2 and x + 1 < width:
-                        row[x + 1] = ("", pen)
-                    if at_y != y or at_x != x:
-                        out.append(self._go(row, at_x, at_y, x, y, now))
-                    want = cell[1]
-                    if glyph == " " and not want.attributes:  # only its background is seen: keep the rest of the pen
-                        kept = tuple(code for code in now.attributes if code not in SHOWS_ON_BLANK)
-                        want = Pen(kept, now.fore, want.back)
-                    if want != now:
-                        out.append(self._change(now, want))
-                        now = want
-                    out.append(glyph)
-                    x += cells
-                    at_x, at_y = x, y
-            self._runs[y] = runs  # of a part of the row: less than stands there, never what does not
-        if out and now != Pen():
+            row, stood, stand = self.front[y], self._runs[y], set()
+            for run in runs:
+                wanted = self._wanted(run)
+                place = (x, *run)
+                stand.add(place)
+                if place not in stood and row[x : x + len(wanted)] != wanted:
+                    now, at = self._stretches(out, row, x, y, wanted[: max(0, self.width - x)], run[1], now, at)
+                x += len(wanted)
+            self._runs[y] = stand  # of a part of the row: less than stands there, never what does not
+        if out and now is not self.plain:
             out.append("\x1b[m")
         return "".join(out)
 
-    def _go(self, row: list[Cell | None], from_x: int, from_y: int, x: int, y: int, now: Pen) -> str:
+    def _stretches(
+        self, out: list[str], row: list[Cell | None], x: int, y: int, wanted: list[Cell], pen: Pen, now: Pen,
+        at: tuple[int, int],
+    ) -> tuple[Pen, tuple[int, int]]:  # fmt: skip
+        """Write those cells of a run that are not there yet; the pen and the place of the terminal's cursor then."""
+        stands = row[x : x + len(wanted)]
+        row[x : x + len(wanted)] = wanted
+        changed = list(compress(range(len(wanted)), map(is_not, stands, wanted)))
+        changed.append(len(wanted) + 1)
+        start = changed[0]
+        for last, following in pairwise(changed):
+            if following == last + 1:
+                continue
+            if wanted[start][0] == "" and start:  # the second half of a wide glyph: all of it
+                start -= 1
+            if at != (y, x + start):
+                out.append(self._go(row, *at, y, x + start, now))
+            text = "".join([glyph for glyph, _ in wanted[start : last + 1]])
+            if not pen.shows and text[0] == " ":  # only its background is seen: keep the rest of the pen
+                want = self._on(now, pen.back)
+                if want is not now:
+                    out.append(self._change(now, want))
+                    now = want
+                glyphs = text.lstrip(" ")
+                out.append(" " * (len(text) - len(glyphs)))
+                text = glyphs
+            if text:
+                if pen is not now:
+                    out.append(self._change(now, pen))
+                    now = pen
+                out.append(text)
+            at, start = (y, x + last + 1), following
+        return now, at
+
+    def _on(self, now: Pen, back: str) -> Pen:
+        """The pen as it is, on another background, without what is seen on a blank."""
+        if now.back == back and not now.shows:
+            return now
+        return self._pen(tuple(code for code in now.attributes if code not in SHOWS_ON_BLANK), now.fore, back)
+
+    def _go(self, row: list[Cell | None], from_y: int, from_x: int, y: int, x: int, now: Pen) -> str:
         gap = x - from_x
         if from_y == y and gap > 0:
             if gap <= GAP:
                 between = row[from_x:x]
-                if all(c is not None and c[0] and (c[1] == now or _same_blank(c, now)) for c in between):
+                if all(c is not None and c[0] and (c[1] is now or _same_blank(c, now)) for c in between):
                     return "".join(c[0] for c in between if c is not None)
             return f"\x1b[{gap}C" if gap > 1 else "\x1b[C"
         return f"\x1b[{y + 1};{x + 1}H" if x else f"\x1b[{y + 1}H"
 
 
 def _same_blank(cell: Cell, now: Pen) -> bool:
-    return cell[0] == " " and cell[1].back == now.back and not SHOWS_ON_BLANK.intersection(
-        (*cell[1].attributes, *now.attributes)
-    )  # fmt: skip
+    return cell[0] == " " and cell[1].back == now.back and not cell[1].shows and not now.shows
 
 
 class DiffMixin:
@@ -217,11 +264,13 @@ class DiffMixin:
             return False
         return (self._cells.width, self._cells.height) == tuple(app.size)
 
-    def send_rows(self, parts: Iterable[tuple[int, int, Sequence[Segment]]]) -> None:
-        """(row, column, segments) to the terminal, where `direct` allows it: without Textual's way from message to
-        message to its timer, at each of which the screen's thread may have to wait for the one that derives."""
-        assert self._cells is not None
-        self._send(self._cells.update(parts))
+    def send_rows(self, rows: Iterable[tuple[int, Line]], theme: Theme) -> None:
+        """(row, line) to the terminal, where `direct` allows it: without Textual's way from message to message to its
+        timer, at each of which the screen's thread may have to wait for the one that derives; and without its
+        segments and strips, which take longer than all of the panels."""
+        cells = self._cells
+        assert cells is not None
+        self._send(cells.write((y, 0, cells.runs(line, theme)) for y, line in rows))
 
 
 def _parts(update: Any) -> Iterable[tuple[int, int, Sequence[Segment]]]:
