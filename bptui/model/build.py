@@ -14,7 +14,7 @@ import numpy as np
 from bptui.model import ops
 from bptui.model.arrays import array, room, shape_text
 from bptui.model.errors import UserError, did_you_mean
-from bptui.model.graph import Graph, Layer, Node, Role
+from bptui.model.graph import Composed, Graph, Layer, Node, Role
 from bptui.model.ops.base import Array, Attributes, Composite, Op, Shape
 
 MAX_TOTAL = 2**27
@@ -120,6 +120,9 @@ class Builder:
         self._numbers: dict[float, Node] = {}
         self._unnamed: dict[str, int] = {}
         self._total = 0
+        self._composed: dict[str, Composed] = {}
+        self._handles: dict[int, int] = {}
+        """Of the composite that is being built: which of its inputs an object is. One node may be several of them."""
 
     def find(self, name: str, where: str) -> Op | Composite:
         """The operation of that name, or a UserError with the nearest one."""
@@ -230,7 +233,8 @@ class Builder:
             for n in self._nodes
         ]
         ids = {alias: node if isinstance(node, int) else node.id for alias, node in (aliases or {}).items()}
-        return Graph(tuple(nodes), loss.id, tuple(layers), MappingProxyType(ids))
+        composed = MappingProxyType(dict(self._composed))
+        return Graph(tuple(nodes), loss.id, tuple(layers), MappingProxyType(ids), composed)
 
     def _add(self, node: Node, where: str) -> Node:
         if node.name in self._names:
@@ -287,6 +291,12 @@ class Builder:
                 if role in bounds and node.value is not None:
                     inside(node.value, bounds[role], f"{where}: {node.name}" if column is None else where, node.name)
         wants_grad = any(node.wants_grad and op.differentiable(i) for i, node in enumerate(nodes))
+        if fold:
+            reads = self._composed[fold].reads
+            assert isinstance(reads, dict)
+            reads |= {
+                (len(self._nodes), n): self._handles[id(x)] for n, x in enumerate(nodes) if id(x) in self._handles
+            }
         return self._add(
             Node(
                 len(self._nodes), full, "op", shape, op, tuple(node.id for node in nodes), settled, scope,
@@ -307,8 +317,11 @@ class Builder:
         fold: str,
     ) -> Node:
         first = len(self._nodes)
-        fold = fold or f"{op.name} as {full}"
         scope = scope or full
+        if not fold:
+            fold, inputs = f"{op.name} as {full}", [dataclasses.replace(node) for node in inputs]
+            self._handles = {id(node): position for position, node in enumerate(inputs)}
+            self._composed[fold] = Composed(op, tuple(node.id for node in inputs), attributes, {})
 
         def part(
             kind: str | Op | Composite, *given: Node | float, name: str | None = None, symbol: str = "", **settings: Any

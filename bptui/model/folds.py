@@ -1,35 +1,99 @@
-"""Composites in a graph: the nodes that one use of `layer_norm`, `conv2d`, `lstm_cell` … became, as one thing."""
+"""Composites in a graph: the nodes that one use of `layer_norm`, `conv2d`, `lstm_cell` … became, as one thing.
+
+A Fold has a `node` of its own: the whole as one use of one operation, whose row (a `Whole`) has the composite's
+definition. Cards, derivation and check read it as they read any node; its numbers are those of the parts: its value is
+the result's, what it adds to a gradient is what its parts add together (`Fold.passed`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
-from bptui.model.graph import Graph, Node
+from bptui.model.graph import Composed, Graph, Node
+from bptui.model.ops.base import Attributes, Composite, Op, Shape, Signature
+
+
+@dataclass(frozen=True)
+class Whole(Op):
+    """A composite as one operation: definition, names, attributes. It has no numbers: its parts have them."""
+
+    fold: Fold | None = None
+    stretches: Any = None
+
+    def signature(self, shapes: Sequence[Shape], attributes: Attributes) -> Signature:
+        """As of any operation; which inputs broadcast is the composite's to say."""
+        made = super().signature(shapes, attributes)
+        return made if self.stretches is None else dataclasses.replace(made, stretched=self.stretches(shapes))
+
+
+def whole_row(composite: Composite, shape: Shape, fold: Fold | None = None) -> Whole:
+    """The composite as one operation that gives `shape`."""
+
+    def parts(*_: Any) -> Any:
+        raise TypeError(f"{composite.name} is computed by its parts")
+
+    return Whole(
+        composite.name,
+        composite.inputs,
+        composite.definition,
+        lambda shapes, attributes: shape,
+        parts,
+        parts,
+        composite.doc,
+        composite.attributes,
+        indices=composite.indices,
+        fixed=composite.fixed,
+        convention=composite.convention,
+        broadcasts=composite.stretched is not None,
+        stretches=composite.stretched,
+        fold=fold,
+    )
 
 
 @dataclass(frozen=True)
 class Fold:
     """One use of a composite.
 
-    kind    the composite (`layer_norm`)
-    parts   its operations in execution order; the last of them makes the result
-    inputs  what they read from outside: computed and given ones first, then parameters; constants are not among them
+    kind      the composite (`layer_norm`)
+    parts     its operations in execution order; the last of them makes the result
+    inputs    what they read from outside: computed and given ones first, then parameters; constants are not among them
+    composed  how it was asked for
     """
 
     kind: str
     parts: tuple[Node, ...]
     inputs: tuple[Node, ...]
+    composed: Composed
 
     @property
     def result(self) -> Node:
         """The node that the composite is named after."""
         return self.parts[-1]
 
+    @cached_property
+    def ids(self) -> frozenset[int]:
+        """The ids of its parts."""
+        return frozenset(part.id for part in self.parts)
+
+    @cached_property
+    def node(self) -> Node:
+        """The whole as one use of one operation. Its id and name are the result's, so are its value and gradient."""
+        row, asked = whole_row(self.composed.row, self.result.shape, self), self.composed
+        return dataclasses.replace(self.result, op=row, inputs=asked.inputs, attributes=asked.attributes)
+
     def place(self, node: Node) -> int:
         """Which of its parts a node is, from 0."""
         return next(n for n, part in enumerate(self.parts) if part.id == node.id)
+
+    def passed(self, found: Iterable[Any], position: int) -> list[Any]:
+        """Those of some contributions (or arrivals) that go to the composite's input at `position`."""
+        reads = self.composed.reads
+        return [each for each in found if reads.get((each.consumer, each.position)) == position]
 
 
 def folds(graph: Graph) -> Mapping[int, Fold]:
@@ -45,6 +109,12 @@ def fold_of(graph: Graph, node: Node) -> Fold | None:
     return folds(graph).get(node.id)
 
 
+def made_by(graph: Graph, node: Node) -> Fold | None:
+    """The composite whose result a node is."""
+    fold = fold_of(graph, node)
+    return fold if fold is not None and fold.result.id == node.id else None
+
+
 def _find(graph: Graph) -> dict[int, Fold]:
     groups: dict[str, list[Node]] = {}
     for node in graph.ops:
@@ -58,6 +128,7 @@ def _find(graph: Graph) -> dict[int, Fold]:
         read = [i for part in parts for i in part.inputs if i not in own and graph.nodes[i].role != "const"]
         found = [graph.nodes[i] for i in dict.fromkeys(read)]
         inputs = tuple(sorted(found, key=lambda node: node.role == "param"))
-        fold = Fold(name.partition(" as ")[0], tuple(parts), inputs)
+        composed = graph.composed[name]
+        fold = Fold(composed.row.name, tuple(parts), inputs, composed)
         made |= {part.id: fold for part in parts}
     return made

@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
-from bptui.model.ops.base import Array, Op, Shape
+from bptui.model.ops.base import Array, Attributes, Composite, Op, Shape
 
 Role = Literal["op", "param", "input", "target", "const", "state", "random"]
 """op: computed · param: trained · input, target: given (may change with the batch) · const: a number in a formula ·
@@ -52,6 +52,19 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Composed:
+    """One use of a composite, as it was asked for: its row, its inputs in their order (ids), all of its attributes.
+
+    reads   (id of a part, position there) → position of the composite's input that stands there
+    """
+
+    row: Composite
+    inputs: tuple[int, ...]
+    attributes: Attributes
+    reads: Mapping[tuple[int, int], int]
+
+
+@dataclass(frozen=True)
 class Layer:
     """A scope with what to say about it: `layer1  dense 8, relu`."""
 
@@ -61,12 +74,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes in execution order; `loss` is the id of the scalar that the backward pass starts from."""
+    """Nodes in execution order; `loss` is the id of the scalar that the backward pass starts from. `composed`: the uses
+    of composites, by the `fold` of their parts."""
 
     nodes: tuple[Node, ...]
     loss: int
     layers: tuple[Layer, ...] = ()
     aliases: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    composed: Mapping[str, Composed] = field(default_factory=lambda: MappingProxyType({}))
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:

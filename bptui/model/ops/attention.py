@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Composite, Emit, Op, Shape, Signature
-from bptui.model.ops.common import at, flag, letters, optional, real
+from bptui.model.ops.common import at, flag, letters, literal, optional, real
 
 MASKED = -1e9
 """The score of a place that must not be looked at. exp(-1e9) is exactly 0, so softmax gives it 0; and unlike -inf it is
@@ -72,6 +72,40 @@ def _attention(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attri
     return use("matmul", weights, v, name="y")
 
 
+def _attention_stretched(shapes: Sequence[Shape]) -> tuple[tuple[int, ...], ...]:
+    """Batch axes broadcast against each other; a mask's last two against queries and keys, too."""
+    batch = np.broadcast_shapes(*(shape[:-2] for shape in shapes))
+    full = (*batch, shapes[0][-2], shapes[1][-2])
+    found = []
+    for name, shape in zip("qkvm", shapes, strict=False):
+        axes = range(len(shape) if name == "m" else len(shape) - 2)
+        found.append(tuple(axis for axis in axes if shape[axis] == 1 != full[len(full) - len(shape) + axis]))
+    return tuple(found)
+
+
+def _attention_definition(signature: Signature) -> str:
+    """Scores s, the sum z of their exponentials, weights p; i: queries, j: keys, d: features of both, e: of values."""
+    batch = letters(signature.out_rank - 2, start="bhlnortuw")
+
+    def element(position: int, name: str, *own: str) -> str:
+        rank = signature.ranks[position]
+        return at(name, [*batch, *own][-rank:] if rank else [])
+
+    score = f"sum({element(0, 'q', 'i', 'd')}*{element(1, 'k', 'j', 'd')} for d in D)"
+    scale = signature["scale"]
+    score += "/sqrt(D)" if scale is None else f"*{literal(scale)}"
+    seen = ["j <= i"] if signature["causal"] else []
+    if len(signature.ranks) > 3:
+        seen.append(f"{element(3, 'mask', 'i', 'j')} != 0")
+    if seen:
+        score += f" if {' and '.join(seen)} else {literal(MASKED)}"
+    s, z, p = at("s", [*batch, "i", "j"]), at("z", [*batch, "i"]), at("p", [*batch, "i", "j"])
+    return (
+        f"{s} = {score}; {z} = sum(exp({s}) for j in J); {p} = exp({s})/{z}; "
+        f"{at('y', [*batch, 'i', 'e'])} = sum({p}*{element(2, 'v', 'j', 'e')} for j in J)"
+    )
+
+
 OPS = (
     Op(
         "causal_mask",
@@ -91,9 +125,11 @@ COMPOSITES = (
         "scaled_dot_product_attention",
         ("q", "k", "v", "mask?"),
         _attention,
+        _attention_definition,
         "softmax(q @ kᵀ/√d) @ v; the mask is 1 where a query may look at a key.",
         {"causal": Attribute(False, flag), "scale": Attribute(None, optional(real()))},
         fixed=("mask",),
         convention="causal: query i looks at keys 0 … i; masked scores are -1e9, whose exponential is 0",
+        stretched=_attention_stretched,
     ),
 )

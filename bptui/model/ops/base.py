@@ -211,3 +211,8 @@ class Composite:
     def input_names(self) -> tuple[str, ...]:
         """The inputs' names without the marks of optional ones."""
         return tuple(name.rstrip("?") for name in self.inputs)
+
+    def differentiable(self, position: int) -> bool:
+        """Has input `position` a gradient?"""
+        name = self.input_names[position]
+        return name not in self.indices and name not in self.fixed

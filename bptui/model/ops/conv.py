@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Composite, Emit, Op, Shape, Signature
-from bptui.model.ops.common import at, contiguous, each_axis, integer
+from bptui.model.ops.common import at, contiguous, each_axis, integer, total
 
 _SPATIAL = {1: ("t",), 2: ("h", "w")}
 _TAPS = ("a", "b")
@@ -209,6 +209,25 @@ def _convolve(core: str, count: int) -> Callable[..., Any]:
     return build
 
 
+def _convolve_definition(count: int) -> Callable[[Signature], str]:
+    """One sum, as a correlation; where the kernel reaches into the padding there is nothing."""
+
+    def definition(signature: Signature) -> str:
+        groups, places, taps = signature["groups"], _SPATIAL[count], _TAPS[:count]
+        reads, inside = [], []
+        steps_ = zip(places, taps, signature["stride"], signature["padding"], signature["dilation"], strict=True)
+        for axis, (place, tap, s, p, d) in enumerate(steps_):
+            read = steps(s, place, d, tap) + (f" - {p}" if p else "")
+            reads.append(read)
+            inside += [f"{read} >= 0", f"{read} < x.shape[{axis + 2}]"] if p else []
+        channel = f"o//(weight.shape[0]//{groups})*weight.shape[1] + c" if groups > 1 else "c"
+        term = f"{at('x', ['n', channel, *reads])}*{at('weight', ['o', 'c', *taps])}"
+        bias = " + bias[o]" if len(signature.ranks) > 2 else ""
+        return f"{at('y', ['n', 'o', *places])} = {total(term, ['c', *taps], ' and '.join(inside))}{bias}"
+
+    return definition
+
+
 def joined(use: Callable[..., Any], y: Any) -> Any:
     return use("reshape", y, name="y", shape=(y.shape[0], y.shape[1] * y.shape[2], *y.shape[3:]))
 
@@ -245,6 +264,7 @@ COMPOSITES = tuple(
         f"conv{count}d",
         INPUTS,
         _convolve(f"correlate{count}d", count),
+        _convolve_definition(count),
         f"A convolution of x (samples, channels, {size}) with weight (out, in / groups, {size}).",
         step_attributes(count, "padding", "groups"),
         convention="the kernel is not flipped; padding is zeros",

@@ -54,7 +54,20 @@ def _places_transposed(x: Shape, weight: Shape, attributes: Attributes) -> Shape
 
 def _transposed_definition(signature: Signature) -> str:
     group = ["g"] if signature.ranks[0] == 5 else []
-    taps, ranges, conditions = [], ["c", "i", "j"], []
+    return _spread_definition(signature, group, "o", "")
+
+
+def _whole_definition(signature: Signature) -> str:
+    """With groups: the channels of x that belong to the group of an output channel."""
+    if signature["groups"] == 1:
+        return _spread_definition(signature, [], "o", "")
+    same = f"c//(x.shape[1]//{signature['groups']}) == o//weight.shape[1]"
+    return _spread_definition(signature, [], "o%weight.shape[1]", same)
+
+
+def _spread_definition(signature: Signature, group: list[str], channel: str, same: str) -> str:
+    """Each output place gets what every tap of every place of x adds to it; `same` says of which channels."""
+    taps, ranges, conditions = [], ["c", "i", "j"], [same] if same else []
     sizes = zip("hw", "ij", "ab", signature["stride"], signature["padding"], signature["dilation"], strict=True)
     for axis, (place, index, tap, s, p, d) in enumerate(sizes):
         target = f"{place} + {p}" if p else place
@@ -66,7 +79,7 @@ def _transposed_definition(signature: Signature) -> str:
             taps.append(tap)
             ranges.append(tap)
             conditions.append(f"{spaced(s, index)} + {d}*{tap} == {target}")
-    term = f"{at('x', ['n', *group, 'c', 'i', 'j'])}*{at('weight', [*group, 'c', 'o', *taps])}"
+    term = f"{at('x', ['n', *group, 'c', 'i', 'j'])}*{at('weight', [*group, 'c', channel, *taps])}"
     over = "".join(f" for {index} in {index.upper()}" for index in ranges)
     bias = f" + {at('bias', [*group, 'o'])}" if len(signature.ranks) > 2 else ""
     return f"{at('y', ['n', *group, 'o', 'h', 'w'])} = sum({term}{over} if {' and '.join(conditions)}){bias}"
@@ -173,6 +186,7 @@ COMPOSITES = (
         "conv_transpose2d",
         INPUTS,
         _conv_transpose,
+        _whole_definition,
         "A transposed convolution of x (samples, channels, height, width), weight (in, out / groups, height, width).",
         step_attributes(2, "padding", "output_padding", "groups"),
         convention="padding is cut off from the output",

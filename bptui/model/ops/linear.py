@@ -177,6 +177,12 @@ def _linear(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attribut
     return use("affine", x, turned, *bias, name="y") if bias else use("matmul", x, turned, name="y")
 
 
+def _linear_definition(signature: Signature) -> str:
+    rows_ = letters(signature.out_rank - 1, avoid="jk")
+    bias = " + bias[j]" if len(signature.ranks) > 2 else ""
+    return f"{at('y', [*rows_, 'j'])} = sum({at('x', [*rows_, 'k'])}*weight[j,k] for k in K){bias}"
+
+
 OPS = (
     Op(
         "matmul",
@@ -209,6 +215,7 @@ COMPOSITES = (
         "linear",
         ("x", "weight", "bias?"),
         _linear,
+        _linear_definition,
         "A dense layer with weight (out, in), as PyTorch has it: transpose, then affine.",
     ),
 )

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from bptui.model.ops.base import Attribute, Attributes, Composite, Shape
-from bptui.model.ops.common import EPS, flag, integer, real
+from bptui.model.ops.base import Attribute, Attributes, Composite, Shape, Signature
+from bptui.model.ops.common import EPS, at, flag, integer, letters, product, real, total
 
 Use = Callable[..., Any]
 
@@ -107,11 +107,76 @@ def _group_norm(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
     return _scale_shift(use, back, rest, len(x.shape) - 2)
 
 
+# ---------------------------------------------------------------------------------------- definitions of the whole
+def _scaled(ranks: Sequence[int], own: Sequence[str]) -> str:
+    """`*weight[j] + bias[j]`, each where given."""
+    return (f"*{at('weight', own)}" if len(ranks) > 1 else "") + (f" + {at('bias', own)}" if len(ranks) > 2 else "")
+
+
+def _layer_definition(signature: Signature) -> str:
+    """m: the mean, v: the variance of a sample."""
+    ranks, out = signature.ranks, letters(signature.out_rank, avoid="mv")
+    count = ranks[1] if len(ranks) > 1 else 1
+    lead, own = out[: len(out) - count], out[len(out) - count :]
+    bound = letters(len(out) + count, avoid="mv")[len(out) :]
+    inner, m, v = at("x", [*lead, *bound]), at("m", lead), at("v", lead)
+    return (
+        f"{m} = {total(inner, bound)}/{product(bound)}; {v} = {total(f'({inner} - {m})**2', bound)}/{product(bound)}; "
+        f"{at('y', out)} = ({at('x', out)} - {m})/sqrt({v} + eps){_scaled(ranks, own)}"
+    )
+
+
+def _rms_definition(signature: Signature) -> str:
+    """v: the mean square of a sample."""
+    ranks, out = signature.ranks, letters(signature.out_rank, avoid="mv")
+    count = ranks[1] if len(ranks) > 1 else 1
+    lead, own = out[: len(out) - count], out[len(out) - count :]
+    bound = letters(len(out) + count, avoid="mv")[len(out) :]
+    v = at("v", lead)
+    return (
+        f"{v} = {total(at('x', [*lead, *bound]) + '**2', bound)}/{product(bound)}; "
+        f"{at('y', out)} = {at('x', out)}/sqrt({v} + eps){_scaled(ranks, own)}"
+    )
+
+
+def _batch_definition(signature: Signature) -> str:
+    """m: the mean, v: the variance of a channel over the batch; not in training, the running ones."""
+    ranks, out = signature.ranks, letters(signature.out_rank, avoid="mv")
+    channel = out[1]
+    left = f"{at('y', out)} = ({at('x', out)} - "
+    if not signature["training"]:
+        return f"{left}running_mean[{channel}])/sqrt(running_var[{channel}] + eps){_scaled(ranks, [channel])}"
+    bound = letters(2 * len(out), avoid="mv")[len(out) :]
+    inner = at("x", [bound[0], channel, *bound[2:]])
+    over_, m, v = [bound[0], *bound[2:]], f"m[{channel}]", f"v[{channel}]"
+    return (
+        f"{m} = {total(inner, over_)}/{product(over_)}; {v} = {total(f'({inner} - {m})**2', over_)}/{product(over_)}; "
+        f"{left}{m})/sqrt({v} + eps){_scaled(ranks, [channel])}"
+    )
+
+
+def _group_definition(signature: Signature) -> str:
+    """m: the mean, v: the variance of the group of channels that a channel is in."""
+    ranks, out = signature.ranks, letters(signature.out_rank, avoid="mv")
+    sample, channel = out[:2]
+    other, *bound = letters(2 * len(out), avoid="mv")[len(out) + 1 :]
+    size = f"({other.upper()}//groups)"
+    same = f"{other}//{size} == {channel}//{size}" if signature["groups"] > 1 else ""
+    inner, m, v = at("x", [sample, other, *bound]), f"m[{sample},{channel}]", f"v[{sample},{channel}]"
+    count = "*".join([f"({other.upper()}//groups)" if same else other.upper(), *(i.upper() for i in bound)])
+    return (
+        f"{m} = {total(inner, [other, *bound], same)}/({count}); "
+        f"{v} = {total(f'({inner} - {m})**2', [other, *bound], same)}/({count}); "
+        f"{at('y', out)} = ({at('x', out)} - {m})/sqrt({v} + eps){_scaled(ranks, [channel])}"
+    )
+
+
 COMPOSITES = (
     Composite(
         "layer_norm",
         ("x", "weight?", "bias?"),
         _layer_norm,
+        _layer_definition,
         "Each sample with mean 0 and variance 1 over its last axes, then scaled and shifted.",
         {"eps": EPS},
         convention="the variance is divided by N, eps is inside the root",
@@ -120,6 +185,7 @@ COMPOSITES = (
         "rms_norm",
         ("x", "weight?"),
         _rms_norm,
+        _rms_definition,
         "Each sample divided by its root mean square over the last axes, then scaled.",
         {"eps": Attribute(1e-6, real(0), static=False)},
         convention="eps is inside the root",
@@ -128,6 +194,7 @@ COMPOSITES = (
         "batch_norm",
         ("x", "weight?", "bias?", "running_mean?", "running_var?"),
         _batch_norm,
+        _batch_definition,
         "Each channel (axis 1) with mean 0 and variance 1 over the batch, then scaled and shifted.",
         {"eps": EPS, "training": Attribute(True, flag)},
         convention="in training the batch's own variance, divided by N, is used; eps is inside the root",
@@ -136,6 +203,7 @@ COMPOSITES = (
         "group_norm",
         ("x", "weight?", "bias?"),
         _group_norm,
+        _group_definition,
         "Each group of channels of a sample with mean 0 and variance 1, then scaled and shifted.",
         {"groups": Attribute(1, integer(1), required=True), "eps": EPS},
         convention="the variance is divided by N, eps is inside the root",

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bptui.model.ops.base import Attribute, Attributes, Composite
-from bptui.model.ops.common import choice
+from bptui.model.ops.base import Attribute, Attributes, Composite, Signature
+from bptui.model.ops.common import at, choice, letters
 
 Use = Callable[..., Any]
 
@@ -86,11 +86,86 @@ def _rnn_cell(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
     return use(attributes["nonlinearity"], total, name="y")
 
 
+# ---------------------------------------------------------------------------------------- definitions of the whole
+def _rows(signature: Signature) -> list[str]:
+    """The indices of the samples: all axes but the last."""
+    return letters(signature.out_rank - 1, start="bltpq")
+
+
+def _affine(rows: Sequence[str], x: str, weight: str, index: str, bound: str) -> str:
+    """`sum(x[b,k]*w_ih[j,k] for k in K)`."""
+    return f"sum({at(x, [*rows, bound])}*{weight}[{index},{bound}] for {bound} in {bound.upper()})"
+
+
+def _gates(signature: Signature, inputs: int, row: str = "j") -> tuple[str, str]:
+    """What the gates get from x, and from h: the two affine maps, for one row of the weights."""
+    rows = _rows(signature)
+    biased = len(signature.ranks) > inputs + 2
+    from_x, from_h = (_affine(rows, x, f"w_{w}", row, k) for x, w, k in (("x", "ih", "k"), ("h", "hh", "m")))
+    return from_x + (f" + b_ih[{row}]" if biased else ""), from_h + (f" + b_hh[{row}]" if biased else "")
+
+
+def _sigmoid(x: str) -> str:
+    return f"1/(1 + exp(-{x}))"
+
+
+def _rnn_definition(signature: Signature) -> str:
+    """a: the sum that the nonlinearity gets."""
+    rows = _rows(signature)
+    a, y = at("a", [*rows, "j"]), at("y", [*rows, "j"])
+    made = f"tanh({a})" if signature["nonlinearity"] == "tanh" else f"{a} if {a} > 0 else 0"
+    return f"{a} = {' + '.join(_gates(signature, 2))}; {y} = {made}"
+
+
+def _lstm_definition(signature: Signature) -> str:
+    """a: the sums of all gates; i, f, g, o: the gates; s: the new state, the second half of the output."""
+    rows = _rows(signature)
+
+    def unit(name: str, *index: str) -> str:
+        return at(name, [*rows, *(index or ("u",))])
+
+    i, f, g, o, s, c = map(unit, ("i", "f", "g", "o", "s", "c"))
+    sums = [unit("a", index) for index in ("u", "U + u", "2*U + u", "3*U + u")]
+    return "; ".join(
+        [
+            f"{unit('a', 'r')} = {' + '.join(_gates(signature, 3, 'r'))}",
+            f"{i} = {_sigmoid(sums[0])}",
+            f"{f} = {_sigmoid(sums[1])}",
+            f"{g} = tanh({sums[2]})",
+            f"{o} = {_sigmoid(sums[3])}",
+            f"{s} = {f}*{c} + {i}*{g}",
+            f"{unit('y', 'j')} = {unit('o', 'j')}*tanh({unit('s', 'j')}) if j < U else {unit('s', 'j - U')}",
+        ]
+    )
+
+
+def _gru_definition(signature: Signature) -> str:
+    """a, d: the sums from x and from h; r, z: reset and update gate; n: the candidate."""
+    rows = _rows(signature)
+
+    def unit(name: str, index: str = "u") -> str:
+        return at(name, [*rows, index])
+
+    r, z, n, h = map(unit, ("r", "z", "n", "h"))
+    from_x, from_h = _gates(signature, 2)
+    return "; ".join(
+        [
+            f"{unit('a', 'j')} = {from_x}",
+            f"{unit('d', 'j')} = {from_h}",
+            f"{r} = {_sigmoid('(' + unit('a') + ' + ' + unit('d') + ')')}",
+            f"{z} = {_sigmoid('(' + unit('a', 'U + u') + ' + ' + unit('d', 'U + u') + ')')}",
+            f"{n} = tanh({unit('a', '2*U + u')} + {r}*{unit('d', '2*U + u')})",
+            f"{unit('y')} = (1 - {z})*{n} + {z}*{h}",
+        ]
+    )
+
+
 COMPOSITES = (
     Composite(
         "rnn_cell",
         ("x", "h", "w_ih", "w_hh", "b_ih?", "b_hh?"),
         _rnn_cell,
+        _rnn_definition,
         "One step of a simple recurrent network: tanh(x @ w_ihᵀ + b_ih + h @ w_hhᵀ + b_hh).",
         {"nonlinearity": Attribute("tanh", choice("tanh", "relu"))},
     ),
@@ -98,6 +173,7 @@ COMPOSITES = (
         "lstm_cell",
         ("x", "h", "c", "w_ih", "w_hh", "b_ih?", "b_hh?"),
         _lstm_cell,
+        _lstm_definition,
         "One step of an LSTM; gives h' and c' side by side along the last axis.",
         convention="gates in PyTorch's order i, f, g, o; the output is concat([h', c'])",
     ),
@@ -105,6 +181,7 @@ COMPOSITES = (
         "gru_cell",
         ("x", "h", "w_ih", "w_hh", "b_ih?", "b_hh?"),
         _gru_cell,
+        _gru_definition,
         "One step of a gated recurrent unit; gives h'.",
         convention="gates in PyTorch's order r, z, n; the reset gate multiplies after the matrix product",
     ),

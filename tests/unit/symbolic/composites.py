@@ -1,0 +1,111 @@
+"""Uses of every composite: with and without what is optional, over ranks, groups, strides, masks, training and not."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bptui.model import ops
+from bptui.model.folds import folds
+
+from .steps import graph_of, record
+
+
+@dataclass(frozen=True)
+class Use:
+    """One use of a composite: shapes of its inputs, attributes."""
+
+    op: str
+    shapes: tuple
+    attributes: dict = field(default_factory=dict)
+
+    def __str__(self):
+        told = ",".join(f"{k}={v}" for k, v in self.attributes.items())
+        return f"{self.op}{self.shapes}{told}".replace(" ", "")
+
+    @property
+    def row(self):
+        return ops.COMPOSITES[self.op]
+
+    def inputs(self):
+        """The same numbers for the same use, always; a variance is above 0, a mask of zeros and ones."""
+        random = np.random.default_rng(zlib.crc32(str(self).encode()))
+        made = []
+        for name, shape in zip(self.row.input_names, self.shapes, strict=False):
+            x = random.uniform(0.2, 1.8, shape)
+            if name == "mask":
+                x = random.integers(0, 2, shape).astype(float)
+            elif name != "running_var":
+                x = x * random.choice([-1, 1], shape)
+            made.append(x)
+        return made
+
+
+CELL = {"rnn_cell": (1, 2), "lstm_cell": (4, 3), "gru_cell": (3, 2)}
+"""Blocks of rows in the weights, and inputs before them."""
+
+
+def cell(op, lead, features=3, hidden=2, biased=True, **attributes):
+    blocks, states = CELL[op]
+    shapes = [
+        (*lead, features),
+        *[(*lead, hidden)] * (states - 1),
+        (blocks * hidden, features),
+        (blocks * hidden, hidden),
+    ]
+    return Use(op, (*shapes, *([(blocks * hidden,)] * 2 if biased else [])), attributes)
+
+
+def uses():
+    """All of them."""
+    for lead in ((), (3,), (2, 3)):
+        yield Use("linear", ((*lead, 4), (5, 4), (5,)))
+    yield Use("linear", ((3, 4), (5, 4)))
+    for shape, own in (((3, 4), (4,)), ((2, 3, 4), (3, 4)), ((5,), (5,)), ((2, 3, 4), (4,))):
+        yield Use("layer_norm", (shape, own, own), {"eps": 1e-3})
+        yield Use("rms_norm", (shape, own), {"eps": 1e-3})
+    for op in ("layer_norm", "rms_norm"):
+        yield Use(op, ((3, 4),))
+    yield Use("layer_norm", ((3, 4), (4,)))
+    for shape in ((5, 3), (4, 3, 2), (2, 3, 2, 4)):
+        yield Use("batch_norm", (shape, (3,), (3,)))
+        yield Use("batch_norm", (shape, (3,), (3,), (3,), (3,)), {"training": False})
+    yield Use("batch_norm", ((5, 3),))
+    yield Use("batch_norm", ((5, 3), (3,), (3,), (3,), (3,)))
+    for groups in (1, 2, 4):
+        yield Use("group_norm", ((2, 4, 3), (4,), (4,)), {"groups": groups})
+    yield Use("group_norm", ((2, 4, 3, 2),), {"groups": 2})
+    yield Use("group_norm", ((3, 4), (4,), (4,)), {"groups": 2, "eps": 1e-2})
+    for lead in ((), (2,), (2, 3)):
+        for causal in (False, True):
+            yield Use("scaled_dot_product_attention", ((*lead, 3, 4), (*lead, 5, 4), (*lead, 5, 2)), {"causal": causal})
+    yield Use("scaled_dot_product_attention", ((3, 4), (5, 4), (5, 2)), {"scale": 0.3})
+    yield Use("scaled_dot_product_attention", ((3, 4), (5, 4), (5, 2), (3, 5)))
+    yield Use("scaled_dot_product_attention", ((2, 3, 4), (5, 4), (5, 2), (2, 1, 5)), {"causal": True})
+    yield Use("scaled_dot_product_attention", ((2, 1, 3, 4), (6, 1, 4), (1, 1, 2), (5 - 4,)))
+    yield Use("scaled_dot_product_attention", ((1, 4), (5, 4), (5, 2), (5,)), {"causal": True})
+    for given in (
+        {"padding": 1},
+        {"stride": 2, "padding": 1, "dilation": 2},
+        {"groups": 2},
+        {"groups": 2, "padding": 2},
+    ):
+        groups = given.get("groups", 1)
+        yield Use("conv1d", ((2, 4, 9), (6, 4 // groups, 3), (6,)), given)
+        yield Use("conv2d", ((2, 4, 7, 6), (6, 4 // groups, 3, 2), (6,)), given)
+    yield Use("conv2d", ((2, 4, 7, 6), (8, 1, 3, 2)), {"groups": 4, "stride": (2, 1), "padding": (0, 1)})
+    yield Use("conv_transpose2d", ((2, 4, 3, 4), (4, 3, 3, 2), (6,)), {"stride": 2, "padding": 1, "groups": 2})
+    yield Use("conv_transpose2d", ((2, 4, 3, 4), (4, 1, 3, 2), (4,)), {"dilation": 2, "groups": 4})
+    for op in CELL:
+        for lead in ((3,), (2, 3), ()):
+            yield cell(op, lead)
+        yield cell(op, (3,), biased=False)
+    yield cell("rnn_cell", (3,), nonlinearity="relu")
+
+
+def whole_of(use, seed=0):
+    """(recording, the fold) of a training step around one use."""
+    recording = record(graph_of(use.row, use.inputs(), use.attributes, seed))
+    return recording, next(iter(folds(recording.graph).values()))
