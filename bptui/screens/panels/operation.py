@@ -24,6 +24,8 @@ COMPACT = 50
 CHIPS = {"forward": ("forward ▶", "value"), "backward": ("◀ backward", "gradient"), "update": ("update ◆", "parameter")}
 ENOUGH = 7
 """Rows of a sum that are worth more than anything that could be left out for them."""
+LEAST = 5
+"""Rows of a sum that stay: its head, a term, how many more, the rule, the result."""
 DETAIL = 18
 """From a check's mark to what it says."""
 
@@ -71,19 +73,15 @@ def _call(node: Any, graph: Any) -> list[Span]:
     return out
 
 
-ALL = 99
-"""Formulas: the definition and all rules."""
-
-
 class Room(NamedTuple):
-    """What is still shown; of the formulas the last `rules` ones (the last is what the numbers below come from)."""
+    """What is still shown."""
 
     gaps: bool = True
     details: bool = True
     padding: bool = True
     notes: bool = True
     more: bool = True
-    rules: int = ALL
+    part: bool = False  # of the formulas only what there is room for
 
 
 STAGES = (
@@ -93,8 +91,8 @@ STAGES = (
     Room(gaps=False, details=False, padding=False),
     Room(gaps=False, details=False, padding=False, notes=False),
     Room(gaps=False, details=False, padding=False, notes=False, more=False),
-    Room(gaps=False, details=False, padding=False, notes=False, more=False, rules=1),
-    Room(gaps=False, details=False, padding=False, notes=False, more=False, rules=0),
+    Room(gaps=False, details=False, padding=False, more=False, part=True),
+    Room(gaps=False, details=False, padding=False, notes=False, more=False, part=True),
 )
 
 
@@ -111,7 +109,7 @@ def draw(card: Card, width: int, height: int) -> list[Line]:
     for stage in STAGES:
         page = _Page(card, width, height, stage)
         rows = page.rows()
-        left_out = bool((page.others and not stage.more) or (card.rules and stage.rules < ALL) or len(rows) > height)
+        left_out = bool((page.others and not stage.more) or page.hidden or len(rows) > height)
         if len(rows) <= height and not page.crowded:
             break
     rows = [crop(row, 0, width) for row in rows[:height]]
@@ -129,14 +127,17 @@ class _Page:
         self.label = 0 if self.compact else 13 if width >= 64 else 12
         self.inner = max(1, width - 2 * self.margin)
         self.side = 0 if self.compact else 1 if width < 64 else 2
-        self.crowded = False
+        self.crowded = self.hidden = False
         self.central, self.others = _central(card)
 
     def rows(self) -> list[Line]:
         gap: list[Line] = [()] if self.room.gaps else []
         lead = gap if not self.compact else []
-        head, formulas = self.head(), self.formulas()
-        checks, more = self.checks(), self.more()
+        head, checks, more = self.head(), self.checks(), self.more()
+        blocks = self.formulas()
+        if self.room.part:
+            blocks = self.chosen(blocks, self.height - len(head) - len(checks) - self.least())
+        formulas = [row for block in blocks for row in block]
         around = [*lead, *head, *(gap if formulas else []), *formulas]
         tail = [*checks, *more]
         room = self.height - len(around) - len(tail) - 2 * len(gap)
@@ -145,6 +146,23 @@ class _Page:
             return [*around, *(gap if tail else []), *tail]
         below = [] if self.compact and self.room.padding else gap
         return [*around, *gap, *middle, *(below if tail else []), *tail]
+
+    def least(self) -> int:
+        """Rows that the numbers need, whatever the formulas would like to have."""
+        if self.card.table is not None:
+            return min(sums.rows_of(self.card.table, self.width - 2 * self.side - 2 * self.compact), LEAST)
+        if self.card.equation is not None:
+            return len(self.band(self.height))
+        return len(self.band(self.height)) if self.central else 0
+
+    def chosen(self, blocks: Sequence[list[Line]], room: int) -> list[list[Line]]:
+        """The formulas that fit: the last, which the numbers come from, first; of one that is too long its beginning."""
+        kept: list[list[Line]] = [[] for _ in blocks]
+        for n in reversed(range(len(blocks))):
+            kept[n] = blocks[n][: max(0, room)] if len(blocks[n]) <= room or not any(kept) else []
+            room -= len(kept[n])
+            self.hidden |= len(kept[n]) < len(blocks[n])
+        return kept
 
     def place(self, spans: Sequence[Span], at: int) -> Line:
         return (Span(" " * at), *spans) if at else tuple(spans)
@@ -171,30 +189,28 @@ class _Page:
         free = self.inner - length(rows[-1]) - length(right)
         if right and free > 0:
             rows[-1] = (*rows[-1], Span(" " * free), *right)
-        elif right:
+        elif right and card.element != "()":
             rows.append((Span(" " * max(0, self.inner - length(right))), *right))
         return [self.place(row, self.margin) for row in rows]
 
-    def formulas(self) -> list[Line]:
-        """The definition and the rules derived from it; compact, their `=` stand under each other."""
+    def formulas(self) -> list[list[Line]]:
+        """The definition and the rules derived from it, each as its rows; compact, their `=` stand under each other
+        where that costs no row."""
         card = self.card
         named: list[tuple[Line, Line, Line]] = []
         if card.definition:
             part: Line = (Span(card.part, "dim"),) if card.part else ()
             named.append(((Span("definition", "dim"),), card.definition, part))
         named += card.rules
-        named = named[max(0, len(named) - self.room.rules) :]
-        out: list[Line] = []
-        equals = [plain(formula).find(" = ") for _, formula, _ in named] if self.compact else []
-        most = max((e for e in equals if e < 12), default=0)
-        for k, (label, formula, note) in enumerate(named):
-            if self.compact:
-                shift = most - equals[k] if 0 <= equals[k] <= most else 0
-                shift = shift if shift + length(formula) <= self.inner else 0
-                out += self.formula((), formula, note, shift)
-            else:
-                out += self.formula(label, formula, note, 0)
-        return out
+        straight = [self.formula(label if not self.compact else (), *rest, 0) for label, *rest in named]
+        if not self.compact:
+            return straight
+        equals = [plain(formula).find(" = ") for _, formula, _ in named]
+        most = max(equals, default=-1)
+        shifts = [most - e if e >= 0 else 0 for e in equals]
+        if any(shift + length(formula) > self.inner for shift, (_, formula, _) in zip(shifts, named, strict=True)):
+            return straight
+        return [self.formula((), *rest, shift) for shift, (_, *rest) in zip(shifts, named, strict=True)]
 
     def formula(self, label: Line, formula: Line, note: Line, shift: int) -> list[Line]:
         wide = max(self.label, length(label) + 2) if self.label else 0
@@ -227,7 +243,8 @@ class _Page:
             most = max(2, room - 2 * self.room.padding)
             wanted = sums.rows_of(card.table, wide - 2 * inset)
             quiet = not (self.room.details or self.room.gaps or self.room.padding)
-            self.crowded = most < (min(wanted, ENOUGH - (self.room.rules == 1)) if quiet else wanted)
+            enough = LEAST if self.room.part else min(wanted, ENOUGH) if quiet else wanted
+            self.crowded = most < min(wanted, enough)
             rows = [self.place(row, inset) for row in sums.table(card.table, wide - 2 * inset, most)]
         elif self.central:
             rows = [self.place(row, inset) for row in band.written(self.central, wide - 2 * inset)]
