@@ -20,6 +20,7 @@ its form, or None to print its symbol."""
 
 _CHOICE, _OR, _AND, _NOT, _COMPARE, _ADD, _SIGMA, _MUL, _POWER, _ATOM = range(10)
 _SUPERSCRIPT = {"2": "²", "3": "³"}
+_SIGNS = {"<=": "≤", ">=": "≥", "!=": "≠"}
 _PLAIN = Span("")
 
 
@@ -121,14 +122,15 @@ class _Printer:
                 test = [Span(" if "), *self.print(condition, _OR), Span(" else ")]
                 return [*self.print(yes, _OR), *test, *self.print(no, _CHOICE)], _CHOICE
             case t.Compare(sign, left, right):
-                return [*self.print(left, _ADD), Span(f" {sign} "), *self.print(right, _ADD)], _COMPARE
+                return [*self.print(left, _ADD), Span(f" {self.sign(sign)} "), *self.print(right, _ADD)], _COMPARE
             case t.Logic("not", (part,)):
                 return [Span("not "), *self.print(part, _COMPARE)], _NOT
             case t.Logic(word, parts):
                 level = _AND if word == "and" else _OR
+                said = self.between(parts) if word == "and" else [self.print(part, level + 1) for part in parts]
                 out: list[Span] = []
-                for n, part in enumerate(parts):
-                    out += [*([Span(f" {word} ")] if n else []), *self.print(part, level + 1)]
+                for n, part_of_it in enumerate(said):
+                    out += [*([Span(f" {word} ")] if n else []), *part_of_it]
                 return out, level
             case t.Delta(left, right):
                 mark = "δ" if self.unicode else "delta"
@@ -139,6 +141,34 @@ class _Printer:
                 sides = [self.print(side, _ATOM, numbers=False) for side in (top, bottom)]
                 return [Span(d), *sides[0], Span(f"/{d}"), *sides[1]], _MUL
         raise TypeError(type(tree).__name__)
+
+    def sign(self, sign: str) -> str:
+        return _SIGNS.get(sign, sign) if self.unicode else sign
+
+    def between(self, parts: tuple[Tree, ...]) -> list[list[Span]]:
+        """Conditions that hold together: `r - a >= 0 and r - a < H` as `0 ≤ r - a < H`."""
+        todo = list(t.conditions(parts))
+        out: list[list[Span]] = []
+        while todo:
+            first = todo.pop(0)
+            if isinstance(first, t.Compare) and first.sign in (">=", ">", "<", "<="):
+                lower = first.sign in (">=", ">")
+                other = next(
+                    (c for c in todo if isinstance(c, t.Compare) and c.left == first.left
+                     and c.sign in (("<", "<=") if lower else (">=", ">"))),
+                    None,
+                )  # fmt: skip
+                if other is not None:
+                    todo.remove(other)
+                    low, high = (first, other) if lower else (other, first)
+                    assert isinstance(low, t.Compare)
+                    assert isinstance(high, t.Compare)
+                    below = self.sign({">=": "<=", ">": "<"}[low.sign])
+                    middle = [Span(f" {below} "), *self.print(low.left, _ADD), Span(f" {self.sign(high.sign)} ")]
+                    out.append([*self.print(low.right, _ADD), *middle, *self.print(high.right, _ADD)])
+                    continue
+            out.append(self.print(first, _AND + 1))
+        return out
 
     def atom(self, name: str, index: tuple[Tree, ...] | None, numbers: bool) -> tuple[list[Span], int]:
         symbol = self.names.symbol(name)
@@ -187,8 +217,12 @@ class _Printer:
         if fold.sigma:
             mark = {"sum": "Σ", "prod": "Π"}.get(fold.kind, fold.kind) if self.unicode else fold.kind
             spans: list[Span] = []
+            plain = [r.index for r in fold.ranges if not self.limits(r)]
+            if plain:
+                spans += [Span(f"{mark}_{','.join(self.names.symbol(index).text for index in plain)} ")]
             for r in fold.ranges:
-                spans += [Span(f"{mark}_{self.names.symbol(r.index).text}"), *self.limits(r), Span(" ")]
+                if r.index not in plain:
+                    spans += [Span(f"{mark}_{self.names.symbol(r.index).text}"), *self.limits(r), Span(" ")]
             if fold.conditions:
                 spans += [Span("["), *self.print(t.Logic("and", fold.conditions), _CHOICE), Span("] ")]
             return [*spans, *self.print(fold.body, _SIGMA)], _SIGMA

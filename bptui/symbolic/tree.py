@@ -8,7 +8,7 @@ made from the text itself, not from SymPy's reordered form, and is there before 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from typing import Any
@@ -244,6 +244,8 @@ def substitute(tree: Tree, values: Mapping[str, int | Tree]) -> Tree:
             return Element(part.base, tuple(_count(substitute(i, values)) for i in part.index))
         if isinstance(part, Delta):
             return Delta(_count(substitute(part.left, values)), _count(substitute(part.right, values)))
+        if isinstance(part, Compare):
+            return Compare(part.sign, _count(substitute(part.left, values)), _count(substitute(part.right, values)))
         if isinstance(part, Fold):
             inner = {k: v for k, v in values.items() if k not in {r.index for r in part.ranges}}
             if len(inner) != len(values):
@@ -253,19 +255,44 @@ def substitute(tree: Tree, values: Mapping[str, int | Tree]) -> Tree:
     return rebuild(tree, change)  # type: ignore[no-any-return]
 
 
+def conditions(parts: Sequence[Tree]) -> Iterator[Tree]:
+    """Conditions that must all hold, one by one."""
+    for part in parts:
+        if isinstance(part, Logic) and part.word == "and":
+            yield from conditions(part.parts)
+        else:
+            yield part
+
+
 def bare(tree: Tree) -> Tree:
     """The tree with its elements as names: an elementwise formula, taken at one element."""
     return rebuild(tree, lambda part: Name(part.base) if isinstance(part, Element) else None)  # type: ignore[no-any-return]
 
 
 def _count(tree: Tree) -> Tree:
-    """A whole number where an index holds nothing but whole numbers."""
-    if isinstance(tree, Number) or not all(isinstance(t, Number | Add | Mul | Neg | Div | Mod) for t in walk(tree)):
+    """An index with its whole numbers counted out: `2*1 + 3` is `5`, `2*1 + a - 1` is `a + 1`."""
+    if isinstance(tree, Number):
         return tree
+    if not all(isinstance(t, Number | Add | Mul | Neg | Div | Mod) for t in walk(tree)):
+        return _gathered(tree) if isinstance(tree, Add) else tree
     from bptui.symbolic.numeric import evaluate
 
     value = float(evaluate(tree, {}, {}))
     return whole(int(value)) if value.is_integer() else tree
+
+
+def _gathered(tree: Add) -> Tree:
+    """A sum with its whole numbers as one, at the end; in front where all else is subtracted."""
+    parts = [(_count(term), minus) for term, minus in zip(tree.terms, tree.minus, strict=True)]
+    fixed = [(part, minus) for part, minus in parts if isinstance(part, Number) and float(part.value).is_integer()]
+    rest = [pair for pair in parts if pair not in fixed]
+    total = sum(int(-part.value if minus else part.value) for part, minus in fixed)
+    if total:
+        place = 0 if total > 0 and all(minus for _, minus in rest) else len(rest)
+        rest.insert(place, (whole(abs(total)), total < 0))
+    if len(rest) == 1 and not rest[0][1]:
+        return rest[0][0]
+    return Add(tuple(part for part, _ in rest), tuple(minus for _, minus in rest))
 
 
 @lru_cache(maxsize=512)

@@ -45,6 +45,9 @@ class _Converter:
 
     def tree(self, e: Any) -> Tree:
         if isinstance(e, sp.Add):
+            content, rest = e.primitive()
+            if content != 1 and content.q == 1 and rest.has(sp.Indexed):  # SymPy multiplies 2·(p - t) out
+                return t.Mul((t.whole(int(content)), self.tree(rest)))
             terms = sorted(e.args, key=self.term_key)
             minus = tuple(self.negative(term) for term in terms)
             return t.Add(tuple(self.tree(-x if m else x) for x, m in zip(terms, minus, strict=True)), minus)
@@ -95,7 +98,7 @@ class _Converter:
             return t.Name("pi") if e is sp.pi else t.Call("exp", (t.whole(1),))
         if isinstance(e, sp.Rational) and e.q != 1:
             decimal = float(e)
-            if len(repr(decimal)) <= 8 and sp.Rational(repr(decimal)) == e and e.q > 10:
+            if len(repr(decimal)) <= 8 and sp.Rational(repr(decimal)) == e and e.q >= 5 and e.q != 8:
                 return Number(decimal, repr(decimal))
             if len(str(e.q)) > 4:
                 return Number(decimal, repr(decimal))
@@ -142,8 +145,12 @@ class _Converter:
         return self.tree(ordered[0]) if len(ordered) == 1 else t.Mul(tuple(self.tree(f) for f in ordered))
 
     def factor_key(self, e: Any) -> tuple[Any, ...]:
-        kind = 0 if e.is_number else 2 if isinstance(e, sp.Add) else 3 if isinstance(e, sp.Sum | sp.Piecewise) else 1
-        return (kind, self.place(e), isinstance(e, sp.KroneckerDelta), str(e))
+        if isinstance(e, sp.KroneckerDelta):  # which elements belong together: after how much
+            kind = 3
+        else:
+            wide = 4 if isinstance(e, sp.Sum | sp.Piecewise) else 1
+            kind = 0 if e.is_number else 2 if isinstance(e, sp.Add) else wide
+        return (kind, self.place(e), str(e))
 
     def power(self, e: Any) -> Tree:
         if e.exp.is_Rational and e.exp < 0:
@@ -161,6 +168,9 @@ class _Converter:
             whole = low == 0 and isinstance(stop, sp.Symbol)
             ranges.append(t.Range(self.bound[k], None if low == 0 else self.tree(low), self.tree(stop), whole))
         body = self.tree(e.function)
+        if all(r.whole for r in ranges):  # in the order in which the body names them
+            met = [part.name for part in t.walk(body) if isinstance(part, t.Name)]
+            ranges.sort(key=lambda r: met.index(r.index) if r.index in met else len(met))
         neutral = t.whole(0 if kind == "sum" else 1)
         if isinstance(body, t.Choice) and body.no == neutral:
             return t.Fold(kind, body.yes, tuple(ranges), (body.condition,), sigma=True)

@@ -19,7 +19,7 @@ from bptui.symbolic import tree as t
 from bptui.symbolic.card.forward import convention, definition_line, element_span, names_of, since, with_numbers
 from bptui.symbolic.card.names import UPSTREAM, gradient, local, title
 from bptui.symbolic.card.reading import Index, Reading
-from bptui.symbolic.card.support import settle, support
+from bptui.symbolic.card.support import held, settle, support
 from bptui.symbolic.card.table import expand, table
 from bptui.symbolic.numeric import evaluate
 from bptui.symbolic.printing import Names, merge, number, to_spans
@@ -65,9 +65,10 @@ def backward(
             single_row, products = (made, None) if isinstance(made, Equation) else (None, made)
         if single_row is None and products is None:
             here = gradient(names.symbol(name).text + numbers.index(element), unicode)
-            lines.append(
-                (line(("gradient", "dim")), merge([here, Span(" = "), Span(number(float(down[element])), "gradient")]))
-            )
+            told = [here, Span(" = "), Span(number(float(down[element])), "gradient")]
+            lines.append((line(("gradient", "dim")), merge(told)))
+            if known is not None and (found := support(reading, known, element)) is not None and not len(found[1]):
+                lines.append((line(""), _unread(names, reading, known)))
         lines += convention(reading, element) if single else []
     else:
         lines.append((line(("gradient", "dim")), line(("not yet", "dim"))))
@@ -133,6 +134,14 @@ def _written(state: State, node: Node, wrt: int) -> bool:
     return any((a.consumer, a.position) == (node.id, wrt) and layout.seed_at + a.moment <= place for a in arrivals)
 
 
+def _unread(names: Names, reading: Reading, rule: Rule) -> Line:
+    """Why a gradient is 0 without a single product."""
+    out = names.symbol(reading.output)
+    of = {winner.kind: {"max": "maximum", "min": "minimum"}[winner.kind] for winner in rule.winners}
+    why = f"it is the {' or '.join(of.values())} of nothing: " if of else ""
+    return merge([Span(f"{why}no element of ", "dim"), out, Span(" depends on it", "dim")])
+
+
 def _contribution(state: State, node: Node, wrt: int) -> Array | None:
     for contribution in state.recording.contributions(node.inputs[wrt]):
         if (contribution.consumer, contribution.position) == (node.id, wrt):
@@ -167,6 +176,8 @@ def _rules(
         _how(rule, raw),
     )
     if bare and len(rule.q) == len(rule.out) and not any(rule.signature.stretched):
+        return (first,)
+    if reading.node.id == reading.recording.graph.loss:  # upstream is the seed, 1: the same again
         return (first,)
     whole = gradient(wrt.text, unicode)
     spans = [Span(whole.text + _bracket(rule.q), whole.style), Span(" = "), *to_spans(rule.vjp, letters, unicode)]
@@ -263,7 +274,7 @@ def _table(
     And the same written out as a formula."""
     node, source = reading.node, reading.inputs[wrt]
     found = support(reading, rule, q)
-    if found is None:
+    if found is None or not len(found[1]):
         return None, None
     places, values = found
     upstream = (
@@ -281,11 +292,11 @@ def _table(
     gradient_names = Names({**names.symbols, UPSTREAM: gradient(out.text, unicode)}, names.letters, frozenset(), None)
     at_q = dict(zip(rule.q, q, strict=True))
     bare = reading.op.elementwise and not reading.letters
+    there = rule.local if bare else held(rule.local)  # every row is one where its conditions hold
 
     def factor(out_index: Mapping[str, int]) -> Line:
         if not bare:
-            tree = settle(t.substitute(rule.local, {**at_q, **out_index}))
-            spans = to_spans(tree, names, unicode)
+            spans = to_spans(settle(t.substitute(there, {**at_q, **out_index})), names, unicode)
             if sum(len(s.text) for s in spans) <= _SHORT:
                 return spans
         shown = [str(out_index.get(letter, letter)) for letter in rule.out]
@@ -303,9 +314,9 @@ def _table(
 
     def term(n: int) -> Tree:
         place = row(n)
-        upstream_there = t.Element(UPSTREAM, tuple(t.whole(place[i]) for i in rule.out))
-        there = rule.local if bare else settle(t.substitute(rule.local, {**at_q, **place}))
-        return upstream_there if there == t.whole(1) else t.Mul((upstream_there, there))
+        arriving = t.Element(UPSTREAM, tuple(t.whole(place[i]) for i in rule.out))
+        factor = there if bare else settle(t.substitute(there, {**at_q, **place}))
+        return arriving if factor == t.whole(1) else t.Mul((arriving, factor))
 
     def label(n: int) -> str:
         return ",".join(str(row(n)[letter]) for letter in varying)
@@ -313,7 +324,7 @@ def _table(
     result = (element_span(Names({name: gradient(names.symbol(name).text, unicode)}), name, q),)
     if len(values) == 1:
         left, right = local(out, names.symbol(name), unicode), upstream_of(row(0))
-        tree = settle(t.substitute(rule.local, {**at_q, **row(0)}))
+        tree = settle(t.substitute(there, {**at_q, **row(0)}))
         arrays, size = reading.rule_numbers(rule)
         plain_name = isinstance(tree, t.Name | t.Element)  # its number stands above already
         shown = names if plain_name else with_numbers(names, reading=reading)

@@ -3,7 +3,7 @@ zeros."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,15 +41,54 @@ def _reads(
     tree: Tree, arrays: Mapping[str, Any], index: Mapping[str, Any], size: Mapping[str, int], values: Array
 ) -> Array:
     """Where the derivative is not 0 by its structure: a factor that happens to be 0 still is a row."""
-    deltas = [f for f in tree.factors if isinstance(f, t.Delta)] if isinstance(tree, t.Mul) else []
-    if isinstance(tree, t.Delta):
-        deltas = [tree]
-    if not deltas:
+    tests = list(_structure(tree))
+    if not tests:
         return np.asarray((values != 0) | np.isnan(values))
     mask = np.asarray(True)
-    for delta in deltas:
-        mask = mask & (np.asarray(evaluate(delta, arrays, index, size)) != 0)
+    for test in tests:
+        mask = mask & (np.asarray(evaluate(test, arrays, index, size)) != 0)
     return mask
+
+
+def _structure(tree: Tree) -> Iterator[Tree]:
+    """The equations and conditions on indices that a product is 0 without."""
+    if isinstance(tree, t.Delta):
+        yield tree
+    elif isinstance(tree, t.Mul):
+        for factor in tree.factors:
+            yield from _structure(factor)
+    elif isinstance(tree, t.Neg):
+        yield from _structure(tree.of)
+    elif isinstance(tree, t.Div):
+        yield from _structure(tree.top)
+    elif _guarded(tree):
+        assert isinstance(tree, t.Choice)
+        yield tree.condition
+        yield from _structure(tree.yes)
+
+
+def _guarded(tree: Tree) -> bool:
+    """Is it `value if 0 <= q - h < A else 0`, with nothing but indices in the condition?"""
+    if not isinstance(tree, t.Choice) or tree.no != t.whole(0):
+        return False
+    return not any(isinstance(part, t.Element) for part in t.walk(tree.condition))
+
+
+def held(tree: Tree) -> Tree:
+    """The derivative where its equations and conditions hold: without them."""
+    if isinstance(tree, t.Delta):
+        return t.whole(1)
+    if isinstance(tree, t.Mul):
+        factors = tuple(f for f in map(held, tree.factors) if f != t.whole(1))
+        return t.whole(1) if not factors else factors[0] if len(factors) == 1 else t.Mul(factors)
+    if isinstance(tree, t.Neg):
+        return t.Neg(held(tree.of))
+    if isinstance(tree, t.Div):
+        return t.Div(held(tree.top), tree.bottom, tree.whole)
+    if _guarded(tree):
+        assert isinstance(tree, t.Choice)
+        return held(tree.yes)
+    return tree
 
 
 def _stretched(reading: Reading, rule: Rule, q: Index) -> tuple[tuple[Array, ...], Array] | None:

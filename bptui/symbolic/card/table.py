@@ -38,8 +38,10 @@ def table(
         factors = tuple(zip(symbols(n), (float(v[n]) for v in values), strict=True))
         return Term(label(n), factors, float(products[n]), float(running[n]))
 
-    shown = range(count) if count <= rows else range(rows - _TAIL)
-    tail = range(count - _TAIL, count) if count > rows else range(0)
+    listed = range(count) if count <= rows else np.flatnonzero(products).tolist()  # of many terms not those that are 0
+    listed = listed if len(listed) > 1 else range(count)
+    shown = listed if len(listed) <= rows else listed[: rows - _TAIL]
+    tail = listed[-_TAIL:] if len(listed) > rows else []
     steps, value = [], float(running[-1]) if count else 0.0
     with np.errstate(all="ignore"):
         for sign, symbol, number in after:
@@ -55,6 +57,7 @@ def table(
         (line((index, "dim")), *factors, line(("product", "dim")), line(("sum", "dim"))),
         tuple(steps),
         partial,
+        count - len(listed),
     )
 
 
