@@ -18,7 +18,7 @@ from bptui.model.errors import UserError, did_you_mean
 
 PARTS: Mapping[str, str] = {
     "run": "debug an example or a network file",
-    "eval": 'debug a formula:  bptui eval "L = (y - w*x)**2" x=2 y=2 w=0.5',
+    "eval": "debug a formula",
     "trace": "print every value and gradient of a training step",
     "check": "check every derivative; exit 1 where one fails",
     "explain": "print the derivation of one number",
@@ -26,6 +26,28 @@ PARTS: Mapping[str, str] = {
     "info": "terminal, versions and limits",
 }
 """The commands that there are, with a line of help each."""
+
+TARGET = "an example (bptui examples) or a network file"
+WORDS: Mapping[str, str] = {
+    "run": TARGET,
+    "eval": "a formula, in quotes, and the values of its names, as JSON",
+    "trace": TARGET,
+    "check": TARGET,
+    "explain": f"{TARGET}, and the node or the element that is explained",
+}
+"""What stands in the place of the words of a command, for those that take words."""
+
+EXAMPLES: Mapping[str, Sequence[str]] = {
+    "run": ("xor", "network.toml --theme light", "xor --batch -ex 'break loss if loss < 0.1' -ex continue"),
+    "eval": (
+        '"L = (y - w*x)**2" x=2 y=2 w=0.5 --train w --lr 0.1',
+        '"p = softmax(x @ W); L = -log(p[0])" --values v.npz',
+    ),
+    "trace": ("xor --steps 100 --at 99 --json", '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5'),
+    "check": ("network.toml --json", '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5'),
+    "explain": ("xor 'layer1.z[1,3]'", "xor 'layer1.weight[0,0]' --format latex"),
+}
+"""What one may type, for `--help`."""
 
 MAX_SCRIPT, MAX_LINES = 2**20, 10_000
 MAX_STEPS = 10_000_000
@@ -67,12 +89,20 @@ def _said(message: str, parser: Parser, where: str) -> tuple[str, str]:
 
 def parser(command: str) -> Parser:
     """The parser of one command."""
-    made = Parser(prog=f"bptui {command}", description=PARTS[command], allow_abbrev=False)
+    words = {"eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]"}.get(command, "TARGET")
+    examples = "".join(f"\n  bptui {command} {line}" for line in EXAMPLES.get(command, ()))
+    made = Parser(
+        prog=f"bptui {command}",
+        usage=f"bptui {command} {words if command in WORDS else ''} [OPTIONS]".replace("  ", " "),
+        description=PARTS[command],
+        epilog=f"for example:{examples}" if examples else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     if command in ("run", "eval"):
         _screen_options(made)
-    if command in ("run", "trace", "check", "explain", "eval"):
-        made.add_argument("rest", nargs="*", metavar={"eval": "FORMULA NAME=VALUE", "explain": "TARGET NODE[i,j]",
-                                                      "run": "TARGET"}.get(command, "TARGET"))  # fmt: skip
+    if command in WORDS:
+        made.add_argument("rest", nargs="*", metavar=words, help=WORDS[command])
     if command in ("trace", "check", "explain"):
         made.add_argument("--formula", metavar="TEXT", help="a formula in the place of TARGET; then NAME=VALUE")
     if command in ("eval", "trace", "check", "explain"):
@@ -87,7 +117,8 @@ def parser(command: str) -> Parser:
     if command == "check":
         made.add_argument("--torch", action="store_true", help="beside PyTorch too, where it is installed")
     if command == "explain":
-        made.add_argument("--format", choices=("text", "markdown", "latex"), default="text")
+        made.add_argument("--format", choices=("text", "markdown", "latex"), default="text",
+                          help="of what is printed, default text")  # fmt: skip
     if command not in ("run", "eval"):
         made.add_argument("--ascii", action="store_true", help="ASCII only")
     return made
@@ -161,7 +192,8 @@ def read(name: str, where: str, most: int) -> str:
         with path.open("rb") as file:
             content = file.read(most + 1)
         if len(content) > most:
-            raise UserError(where, f"{name[:100]} is larger than {most:,} bytes")
+            right = "an .npz file takes more" if where == "--values" else ""
+            raise UserError(where, f"{name[:100]} is larger than {most:,} bytes", right)
         return content.decode("utf-8")
     except UnicodeDecodeError:
         raise UserError(where, f"{name[:100]} is not text", "a file in UTF-8") from None
@@ -184,7 +216,7 @@ def values(words: Sequence[str]) -> dict[str, Any]:
 
 def _json(text: str, where: str) -> Any:
     if len(text) > MAX_VALUE:
-        raise UserError(where, f"{len(text):,} characters", f"at most {MAX_VALUE:,}; --values FILE takes more")
+        raise UserError(where, f"{len(text):,} characters", f"at most {MAX_VALUE:,}; --values FILE.npz takes more")
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -17,17 +17,11 @@ from typing import TYPE_CHECKING
 
 from bptui import arguments
 from bptui.arguments import PARTS
+from bptui.model import later
 from bptui.model.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from bptui.model.network import Network
-
-LATER = {
-    "learn": "lessons are not part of this version; bptui run lesson-2-2-1 steps through the first example",
-    "play": "the playground is not part of this version; bptui examples lists what there is to run",
-    "serve": "the browser is not part of this version; over SSH, bptui run works as it is",
-}
-"""Commands of the contract that this version has not, and what to do instead."""
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -76,12 +70,13 @@ def _main(argv: list[str]) -> int:
         return 0
     if command == "--info":
         command = "info"
-    if command in LATER:
-        raise UserError(command, LATER[command])
+    if command in later.SHELL:
+        raise UserError(command, later.NOT_YET, later.SHELL[command])
     if command not in PARTS:
-        right = did_you_mean(command, (*PARTS, *LATER), f"{', '.join(PARTS)}; bptui --help")
+        right = did_you_mean(command, (*PARTS, *later.SHELL), f"{', '.join(PARTS)}; bptui --help")
         raise UserError(command[:60], "is not a command", _as_target(command) or right)
     options = arguments.parser(command).parse_intermixed_args(rest)
+    options.command = command
     return HANDLERS[command](options)
 
 
@@ -89,7 +84,9 @@ def _usage() -> str:
     width = max(map(len, PARTS))
     lines = ["bptui: step a neural network forward and backward in time, one operation at a time", ""]
     lines += [f"  bptui {name:<{width}}  {about}" for name, about in PARTS.items()]
-    lines += ["", "  bptui run xor                 debug an example; ? shows the keys, q leaves"]
+    lines += ["", "  bptui                         home: choose an example, or type a formula"]
+    lines += ["  bptui run xor                 debug an example; ? shows the keys, q leaves"]
+    lines += [f"  bptui eval {arguments.EXAMPLES['eval'][0]}"]
     lines += ["  bptui COMMAND --help          the options of a command"]
     return "\n".join(lines)
 
@@ -153,7 +150,9 @@ def _network(options: Namespace, words: Sequence[str]) -> tuple[str, Callable[[]
         if not words:
             raise UserError("TARGET", "is missing", "an example's name or a network file; bptui examples")
         if len(words) > 1:
-            raise UserError(words[1][:60], "is one argument too many", f"bptui run {words[0][:60]}")
+            command = getattr(options, "command", "run")
+            right = f"bptui {command} {words[0][:60]}; a formula: bptui eval, or --formula"
+            raise UserError(words[1][:60], "is one argument too many", right)
         for option in ("values", "train", "lr"):
             if getattr(options, option, None) is not None:
                 raise UserError(f"--{option}", "belongs to a formula", 'bptui eval "…", or --formula "…"')
@@ -256,8 +255,8 @@ def _trace(options: Namespace) -> int:
     if not 1 <= options.steps <= arguments.MAX_STEPS:
         raise UserError("--steps", f"found {options.steps}", f"1 to {arguments.MAX_STEPS:,}")
     if not 0 <= options.at < options.steps:
-        right = f"0 to {options.steps - 1}, as --steps is {options.steps}"
-        raise UserError("--at", f"there is no training step {options.at}", right)
+        what = f"there is no training step {options.at} in --steps {options.steps}"
+        raise UserError("--at", what, f"--steps {options.at + 1} --at {options.at}" if options.at >= 0 else "from 0")
     name, load = _network(options, options.rest)
     from bptui import headless
 

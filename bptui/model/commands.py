@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+from bptui.model import later
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.reply import Reply
 
@@ -161,7 +162,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("delete", "actions.delete", "Delete a breakpoint or watch by number; alone: all of them", "Stops",
             aliases=("d",), takes="text", usage="[N]"),
     Command("info", "actions.info", "List breakpoints, displays, marks; or say where we are", "Stops", ("B",),
-            "info breakpoints", takes="text", usage="[breakpoints|display|marks|network]",
+            "info breakpoints", aliases=("where",), takes="text", usage="[breakpoints|display|marks|network]",
             complete="breakpoints|display|marks|network"),
     *_two(
         ("next-finding", "previous-finding"), ("actions.next_finding", "actions.previous_finding"),
@@ -220,7 +221,7 @@ COMMANDS: tuple[Command, ...] = (
 
 _SHOWN = {
     "greater_than_sign": ">", "less_than_sign": "<", "slash": "/", "full_stop": ".", "comma": ",", "apostrophe": "'",
-    "colon": ":", "question_mark": "?",
+    "colon": ":", "question_mark": "?", "plus": "+", "minus": "-",
 }  # fmt: skip
 
 
@@ -250,6 +251,8 @@ def find(word: str) -> Command:
     known = table()
     if word in known:
         return known[word]
+    if not_yet := later.command(word):
+        raise not_yet
     matching = {command.word: command for name, command in known.items() if len(name) > 1 and name.startswith(word)}
     if len(matching) == 1:
         return next(iter(matching.values()))

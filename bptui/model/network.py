@@ -21,6 +21,7 @@ from bptui.model.examples import FOLDER, examples, text_of
 from bptui.model.graph import Graph, Layer, Node
 from bptui.model.initializers import Source, drawn, fans
 from bptui.model.keys import Key, Table, any_value, kind_of, names, one_of, text
+from bptui.model.later import FILES
 from bptui.model.ops.base import Array, Op
 from bptui.model.ops.common import choice, flag, integer, real
 from bptui.model.optimizers import OPTIMIZERS, OPTIONS, Optimizer
@@ -71,6 +72,8 @@ def load(target: str) -> Network:
         raise UserError(
             shown, "neither an example nor a file", did_you_mean(target, names, "bptui examples lists what is built in")
         )
+    if path.suffix.lower() in FILES and path.is_file():
+        raise UserError(shown, f"a {path.suffix.lower()} file is not a network file", FILES[path.suffix.lower()])
     content = read_text(path, shown, MAX_FILE)
     return from_mapping(parse(content, shown, path.suffix.lower() == ".json"), shown, path.parent)
 

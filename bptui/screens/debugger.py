@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.timer import Timer
 
-from bptui.model import commands
+from bptui.model import commands, later
 from bptui.model.errors import UserError
 from bptui.model.reply import Reply, say
 from bptui.model.spans import Line, Span
@@ -24,8 +24,9 @@ from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import PANELS, Ui, grid_of, paint
 from bptui.screens.keys import ARROWS, command_of, name_of
-from bptui.screens.look import Look
+from bptui.screens.look import Look, length
 from bptui.screens.own import Own, refused
+from bptui.screens.panels.text import strip, wrap
 from bptui.screens.runner import Runner
 from bptui.screens.theme import Theme
 
@@ -193,10 +194,21 @@ class Debugger(Own, Screen[None]):
         lines = reply.lines
         if reply.moved and reply.ok and len(lines) <= 1 and not _news(lines):
             lines = ()
+        if len(lines) == 1:
+            lines = self._short(lines[0], reply.moved or not reply.ok)
         ui.message = lines[0] if len(lines) == 1 else ()
         ui.pages, ui.top = (tuple(lines), 0) if len(lines) > 1 else ((), 0)
         ui.page_title = "answer"
         self.changed()
+
+    def _short(self, row: Line, move: bool) -> tuple[Line, ...]:
+        """A line of answer as it fits the last row: of a move without the place, which stands in the first row; else in
+        rows of its own, so that nothing is cut."""
+        where = self.session.where() if self.session is not None and move else ()
+        if len(row) > len(where) > 0 and row[: len(where)] == where:
+            row = strip(row[len(where) :], right=False)
+        room = self.size.width - 2
+        return (row,) if length(row) <= room else tuple(wrap(row, room))
 
     # ------------------------------------------------------------------------------------------------ keys
 
@@ -247,6 +259,8 @@ class Debugger(Own, Screen[None]):
             self._arrow(*ARROWS[key])
         elif key == "ctrl+c":
             self.say(say("q quits"))
+        elif not_yet := later.command(commands.shown(key)):
+            self.say(refused(not_yet))
         elif said:
             self.canvas.repaint()
 

@@ -26,7 +26,7 @@ from bptui.screens.panels.text import wrap
 from bptui.screens.theme import Theme
 
 ABOUT = "step a neural network through training, forward and back in time"
-FORMULA = "L = (y - w*x)**2 x=2 y=2 w=0.5"
+FORMULA = "L = (y - w*x)**2 x=2 y=2 w=0.5 --train w"
 KEYS: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
     ("open", ("enter", "space"), "debug", "Debug the chosen example"),
     ("move", ("up", "down"), "choose", "Choose; so do j k, page up and down, home and end, and a first letter"),
@@ -45,7 +45,8 @@ class State:
     """What home knows.
 
     chosen   the place of the cursor among `rows`;  wanted  the word that rows are filtered by
-    message  an answer in the place of the footer until the next key;  bottom  the line that is typed in
+    message  an answer in the place of the footer, in as many rows as it takes, until the next key
+    bottom   the line that is typed in
     help     the keys are shown
     """
 
@@ -98,7 +99,8 @@ def lines(state: State, width: int, height: int) -> list[Line]:
     out += [()] * (2 + listed - len(out))
     out += below
     out += [()] * (height - 1 - len(out))
-    out.append(_last(state, width))
+    last = _last(state, width)
+    out = [*out[: max(0, height - len(last))], *last]
     out = [fit(crop(row, 0, width), width) for row in out[:height]]
     return out if state.look.unicode else [to_ascii(row) for row in out]
 
@@ -158,7 +160,7 @@ def _details(state: State, width: int) -> list[Line]:
             out += [(Span("  "), *row) for row in wrap((Span(example.about),), inner)]
         source = (Span("numbers  ", "dim"), Span(example.source, "text"))
         out += [(Span("  "), *row) for row in wrap(source, inner, 9)][:2]
-    word = (Span("o", "text bold"), Span(" opens a network file, or a formula as ", "dim"), Span(FORMULA, "text"))
+    word = (Span("o", "text bold"), Span(" opens a network file or a formula: ", "dim"), Span(FORMULA, "text"))
     if length(word) <= inner:
         out += [(Span("  "), *word)]
     return out
@@ -177,14 +179,16 @@ def _key(name: str) -> str:
     return shown(name)
 
 
-def _last(state: State, width: int) -> Line:
+def _last(state: State, width: int) -> list[Line]:
+    """The line that is typed in, an answer in as many rows as it takes, or the keys."""
     if state.bottom:
-        return state.bottom
+        return [state.bottom]
     if state.message:
-        return under(fit((Span(" "), *state.message), width), "on-band")
+        rows = wrap(state.message, max(1, width - 2))
+        return [under(fit((Span(" "), *row), width), "on-band") for row in rows]
     pairs = [("/".join(_key(k) for k in keys) if word == "move" else _key(keys[0]), short)
              for word, keys, short, _ in KEYS]  # fmt: skip
-    return under(footer.hints(tuple(pairs[:-2]), width, tuple(pairs[-2:])), "on-band")
+    return [under(footer.hints(tuple(pairs[:-2]), width, tuple(pairs[-2:])), "on-band")]
 
 
 class Home(Screen[None]):

@@ -144,3 +144,21 @@ async def test_a_user_error_of_the_file_ends_with_2() -> None:
             await pilot.pause()
     assert app.return_code == 2
     assert "nowhere.toml" in str(app.error)
+
+
+async def test_an_answer_is_never_cut() -> None:
+    """What is too long for the last row comes in rows of its own; of a move, the place stands in the first row already."""
+    async with debug("two-paths", 60, 24) as screen:
+        await screen.run("goto end")
+        await screen.run("print nosuchname + 1")
+        answer = screen.rows[screen.rows.index(next(row for row in screen.rows if "━ answer" in row)) + 1 : -1]
+        assert " ".join(" ".join(answer).split()).endswith(")")
+
+
+@pytest.mark.parametrize("key", ["e", "p", "u", "plus", "minus"])
+async def test_a_key_of_a_later_version_says_so(key: str) -> None:
+    async with debug("darts", 80, 24) as screen:
+        before = screen.session.cursor
+        await screen.press(key)
+        assert "is not part of this version" in screen.text
+        assert screen.session.cursor == before

@@ -159,3 +159,12 @@ def test_the_first_frame_needs_no_numpy() -> None:
         "assert not {'numpy', 'sympy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("width", [40, 80])
+async def test_what_is_wrong_is_told_to_its_end(width: int) -> None:
+    async with at_home(width) as at:
+        await at.press("o", *"L = sigmoid(x w + b) x=2 w=1 b=0", "enter")
+        said = " ".join(at.text.split())
+        assert "invalid syntax" in said or "missing" in said
+        assert said.endswith(")")  # what would be right, in brackets

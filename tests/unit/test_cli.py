@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from bptui import cli
-from bptui.arguments import PARTS, parser
+from bptui.arguments import EXAMPLES, PARTS, parser
 from bptui.model import ops
 from bptui.model.examples import examples
 
@@ -157,6 +158,12 @@ def test_every_command_has_help(capsys, command):
     assert parser(command).description == PARTS[command]
 
 
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_what_the_help_gives_as_an_example_is_a_command_line(command):
+    for example in EXAMPLES[command]:
+        parser(command).parse_intermixed_args(shlex.split(example))
+
+
 @pytest.mark.parametrize("form", ["text", "markdown", "latex"])
 def test_one_number_is_explained(capsys, form):
     code, out, err = run(capsys, "explain", "xor", "layer1.weight[0,3]", "--format", form)
@@ -231,6 +238,9 @@ BAD = [
     (["run"], "is missing"),
     (["run", "xorr"], "did you mean 'xor'"),
     (["run", "xor", "xor-stuck"], "one argument too many"),
+    (["explain", "xor", "loss", "more"], "bptui explain xor"),
+    (["trace", "xor", "--at", "7"], "(--steps 8 --at 7)"),
+    (["run", "xor", "--batch", "-ex", "e"], "edit: is not part of this version"),
     (["run", "xor", "--plian"], "did you mean '--plain'"),
     (["run", "xor", "--theme", "drak"], "did you mean 'dark'"),
     (["run", "xor", "--theme"], "expected one argument"),
