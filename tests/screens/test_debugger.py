@@ -147,7 +147,7 @@ async def test_a_user_error_of_the_file_ends_with_2() -> None:
 
 
 async def test_an_answer_is_never_cut() -> None:
-    """What is too long for the last row comes in rows of its own; of a move, the place stands in the first row already."""
+    """What is too long for the last row comes in rows of its own; of a move, the place stands in the first row."""
     async with debug("two-paths", 60, 24) as screen:
         await screen.run("goto end")
         await screen.run("print nosuchname + 1")
