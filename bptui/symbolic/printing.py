@@ -64,6 +64,15 @@ def definition(statements: Sequence[Statement], names: Names | None = None, unic
     return merge(spans)
 
 
+def _same(a: t.Compare, b: t.Compare) -> bool:
+    """Are two conditions about the same index? (`v >= 0` is `v//n >= 0`.)"""
+    if a.left == b.left:
+        return True
+    low, high = (a, b) if a.sign == ">=" else (b, a)
+    whole = isinstance(high.left, t.Div) and high.left.whole and high.left.top == low.left
+    return whole and low.sign == ">=" and low.right == t.whole(0)
+
+
 def merge(spans: Iterable[Span]) -> Line:
     """Neighbours of one style as one span, empty ones left out."""
     out: list[Span] = []
@@ -134,7 +143,7 @@ class _Printer:
                 return out, level
             case t.Delta(left, right):
                 mark = "δ" if self.unicode else "delta"
-                inside = [*self.print(left, _ADD), Span(","), *self.print(right, _ADD)]
+                inside = [*self.place(left), Span(","), *self.place(right)]
                 return [Span(f"{mark}["), *inside, Span("]")], _ATOM
             case t.Partial(top, bottom):
                 d = "∂" if self.unicode else "d"
@@ -153,18 +162,17 @@ class _Printer:
             first = todo.pop(0)
             if isinstance(first, t.Compare) and first.sign in (">=", ">", "<", "<="):
                 lower = first.sign in (">=", ">")
+                signs = ("<", "<=") if lower else (">=", ">")
                 other = next(
-                    (c for c in todo if isinstance(c, t.Compare) and c.left == first.left
-                     and c.sign in (("<", "<=") if lower else (">=", ">"))),
-                    None,
-                )  # fmt: skip
+                    (c for c in todo if isinstance(c, t.Compare) and c.sign in signs and _same(first, c)), None
+                )
                 if other is not None:
                     todo.remove(other)
                     low, high = (first, other) if lower else (other, first)
                     assert isinstance(low, t.Compare)
                     assert isinstance(high, t.Compare)
                     below = self.sign({">=": "<=", ">": "<"}[low.sign])
-                    middle = [Span(f" {below} "), *self.print(low.left, _ADD), Span(f" {self.sign(high.sign)} ")]
+                    middle = [Span(f" {below} "), *self.print(high.left, _ADD), Span(f" {self.sign(high.sign)} ")]
                     out.append([*self.print(low.right, _ADD), *middle, *self.print(high.right, _ADD)])
                     continue
             out.append(self.print(first, _AND + 1))
@@ -182,11 +190,15 @@ class _Printer:
         level = _MUL if "/" in symbol.text else _ATOM
         if not index or name in self.names.bare:
             return [symbol], level
-        inside = [s for n, i in enumerate(index) for s in ([Span(",")] if n else []) + self.print(i, _ADD)]
+        inside = [s for n, i in enumerate(index) for s in ([Span(",")] if n else []) + self.place(i)]
         spans = [Span("["), *inside, Span("]")]
         if symbol.style.startswith("gradient"):
             spans = [Span(s.text, symbol.style) for s in spans]
         return [symbol, *spans], level
+
+    def place(self, index: Tree) -> list[Span]:
+        """An index, without blanks: `x[n,2·h+a]`."""
+        return [Span(s.text.replace(" ", ""), s.style) for s in self.print(index, _ADD)]
 
     def add(self, terms: tuple[Tree, ...], minus: tuple[bool, ...]) -> list[Span]:
         spans: list[Span] = []

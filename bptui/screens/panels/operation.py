@@ -24,8 +24,6 @@ COMPACT = 50
 CHIPS = {"forward": ("forward ▶", "value"), "backward": ("◀ backward", "gradient"), "update": ("update ◆", "parameter")}
 ENOUGH = 7
 """Rows of a sum that are worth more than anything that could be left out for them."""
-LEAST = 5
-"""Rows of a sum that stay: its head, a term, how many more, the rule, the result."""
 DETAIL = 18
 """From a check's mark to what it says."""
 
@@ -150,13 +148,13 @@ class _Page:
     def least(self) -> int:
         """Rows that the numbers need, whatever the formulas would like to have."""
         if self.card.table is not None:
-            return min(sums.rows_of(self.card.table, self.width - 2 * self.side - 2 * self.compact), LEAST)
+            return sums.least_of(self.card.table, self.width - 2 * self.side - 2 * self.compact)
         if self.card.equation is not None:
             return len(self.band(self.height))
         return len(self.band(self.height)) if self.central else 0
 
     def chosen(self, blocks: Sequence[list[Line]], room: int) -> list[list[Line]]:
-        """The formulas that fit: the last, which the numbers come from, first; of one that is too long its beginning."""
+        """The formulas that fit: the last, which the numbers come from, first; of too long a one its beginning."""
         kept: list[list[Line]] = [[] for _ in blocks]
         for n in reversed(range(len(blocks))):
             kept[n] = blocks[n][: max(0, room)] if len(blocks[n]) <= room or not any(kept) else []
@@ -243,7 +241,7 @@ class _Page:
             most = max(2, room - 2 * self.room.padding)
             wanted = sums.rows_of(card.table, wide - 2 * inset)
             quiet = not (self.room.details or self.room.gaps or self.room.padding)
-            enough = LEAST if self.room.part else min(wanted, ENOUGH) if quiet else wanted
+            enough = sums.least_of(card.table, wide - 2 * inset) if self.room.part else min(wanted, ENOUGH) if quiet else wanted
             self.crowded = most < min(wanted, enough)
             rows = [self.place(row, inset) for row in sums.table(card.table, wide - 2 * inset, most)]
         elif self.central:

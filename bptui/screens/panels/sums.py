@@ -40,6 +40,13 @@ def rows_of(made: Table, width: int) -> int:
     return len(grid.header()) + terms + len(grid.foot())
 
 
+def least_of(made: Table, width: int) -> int:
+    """How many rows it takes with no more than its ends: a term, how many more, another term."""
+    grid = _Grid(made, width)
+    terms = len(made.head) + bool(made.elided) + len(made.tail)
+    return len(grid.header()) + min(3, terms) + len(grid.foot())
+
+
 def elide(made: Table, room: int) -> tuple[tuple[Term, ...], int, tuple[Term, ...]]:
     """Head, number of terms left out, and tail, so that all take `room` rows."""
     if len(made.head) + bool(made.elided) + len(made.tail) <= room:
@@ -188,7 +195,8 @@ class _Grid:
     def gap(self, gone: int) -> Line:
         """In the place of `gone` terms."""
         start = self.at.get("index", self.at["f0"])[0]
-        nothing = f", {self.made.zeros:,} of them 0" if self.made.zeros else ""
+        zeros = self.made.zeros
+        nothing = "" if not zeros else ", all of them 0" if zeros == gone else f", {zeros:,} of them 0"
         return crop((Span(" " * start), Span(f"⋯ {gone:,} more{nothing}", "dim")), 0, self.width)
 
     def result(self) -> list[Line]:

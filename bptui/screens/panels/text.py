@@ -74,8 +74,8 @@ def _marks(text: str, mark: str, least: int, most: int) -> list[int]:
 
 
 def _long(before: str) -> bool:
-    """Does more than a letter stand before this comma: `x[(i·J + j)//4,`, and not `x[i,`?"""
-    return not re.search(r"(^|[\[(,])\w{0,3},$", before)
+    """Does more than a letter stand before this comma: `x[(i·J + j)//4,`, and not `x[i,` nor `Σ_i,`?"""
+    return not re.search(r"((^|[\[(,])\w{0,3}|[ΣΠ_]_?\w),$", before)
 
 
 def strip(spans: Sequence[Span], *, right: bool) -> Line:

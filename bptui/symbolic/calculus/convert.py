@@ -169,7 +169,8 @@ class _Converter:
             ranges.append(t.Range(self.bound[k], None if low == 0 else self.tree(low), self.tree(stop), whole))
         body = self.tree(e.function)
         if all(r.whole for r in ranges):  # in the order in which the body names them
-            met = [part.name for part in t.walk(body) if isinstance(part, t.Name)]
+            inside = body.yes if isinstance(body, t.Choice) else body
+            met = [part.name for part in t.walk(inside) if isinstance(part, t.Name)]
             ranges.sort(key=lambda r: met.index(r.index) if r.index in met else len(met))
         neutral = t.whole(0 if kind == "sum" else 1)
         if isinstance(body, t.Choice) and body.no == neutral:

@@ -26,7 +26,7 @@ from bptui.symbolic.printing import Names, merge, number, to_spans
 from bptui.symbolic.tree import Tree
 from bptui.symbolic.types import Card, CheckRow, Equation, Failure, Formula, Rule, Table
 
-_SHORT = 24
+_SHORT = 30
 """Cells that a local derivative may take in a column of a table; a longer one is written `∂y[0,2]/∂x[0,1]`."""
 
 
@@ -45,7 +45,7 @@ def backward(
     recording = state.recording
     graph, reading = recording.graph, Reading(recording, node)
     source = graph.nodes[node.inputs[wrt]]
-    names = names_of(graph, reading, unicode)
+    names = names_of(graph, reading, unicode, rule)
     name = reading.op.input_names[wrt]
     known = rule if isinstance(rule, Rule) else None
     down, upstream = _contribution(state, node, wrt), recording.grad(node)
@@ -138,7 +138,7 @@ def _unread(names: Names, reading: Reading, rule: Rule) -> Line:
     """Why a gradient is 0 without a single product."""
     out = names.symbol(reading.output)
     of = {winner.kind: {"max": "maximum", "min": "minimum"}[winner.kind] for winner in rule.winners}
-    why = f"it is the {' or '.join(of.values())} of nothing: " if of else ""
+    why = f"it is nowhere the {' or '.join(of.values())}: " if of else ""
     return merge([Span(f"{why}no element of ", "dim"), out, Span(" depends on it", "dim")])
 
 
@@ -167,8 +167,8 @@ def _rules(
     if isinstance(rule, Failure):
         return ((line(("local", "dim")), head, line((rule.reason, "kink"))),)
     bare = reading.op.elementwise and not reading.letters
-    letters = names if not bare else Names(names.symbols, names.letters, frozenset(), None)
-    out_index, in_index = ("", "") if bare else (_bracket(rule.out), _bracket(rule.q))
+    full = names if not bare else Names(names.symbols, names.letters, frozenset(), None)
+    out_index, in_index = ("", "") if bare else (_bracket(names, rule.out), _bracket(names, rule.q))
     formula = to_spans(rule.raw if raw else rule.local, names, unicode)
     first = (
         line(("local", "dim")),
@@ -180,7 +180,7 @@ def _rules(
     if reading.node.id == reading.recording.graph.loss:  # upstream is the seed, 1: the same again
         return (first,)
     whole = gradient(wrt.text, unicode)
-    spans = [Span(whole.text + _bracket(rule.q), whole.style), Span(" = "), *to_spans(rule.vjp, letters, unicode)]
+    spans = [Span(whole.text + _bracket(names, rule.q), whole.style), Span(" = "), *to_spans(rule.vjp, full, unicode)]
     return first, (line(("gradient", "dim")), merge(spans), line((f"SymPy {rule.sympy_version}", "dim")))
 
 
@@ -194,8 +194,8 @@ def _how(rule: Rule, raw: bool) -> Line:
     return line(("✓ ", "ok"), (f"proved by {method}, {rule.proof.ms:.0f} ms", "dim"))
 
 
-def _bracket(letters: tuple[str, ...]) -> str:
-    return f"[{','.join(letters)}]" if letters else ""
+def _bracket(names: Names, letters: tuple[str, ...]) -> str:
+    return f"[{','.join(names.symbol(letter).text for letter in letters)}]" if letters else ""
 
 
 # ------------------------------------------------------------------------------------------------------- equation
@@ -299,7 +299,7 @@ def _table(
             spans = to_spans(settle(t.substitute(there, {**at_q, **out_index})), names, unicode)
             if sum(len(s.text) for s in spans) <= _SHORT:
                 return spans
-        shown = [str(out_index.get(letter, letter)) for letter in rule.out]
+        shown = [str(out_index.get(letter, names.symbol(letter).text)) for letter in rule.out]
         return local(out, names.symbol(name), unicode, f"[{','.join(shown)}]" if shown else "", numbers.index(q))
 
     def upstream_of(out_index: Mapping[str, int]) -> Line:
@@ -341,5 +341,7 @@ def _table(
         write = symbols
     arrived, total = progress(state, source)
     partial = f"{arrived} of {total} in" if total > 1 else ""
-    made = table(result, down, factors, label, write, (",".join(varying), heads), rows, (), partial)
+    made = table(
+        result, down, factors, label, write, (",".join(names.symbol(i).text for i in varying), heads), rows, (), partial
+    )
     return made, expand(term, len(values), rows)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from bptui.model import numbers
 from bptui.model.graph import Graph, Node
-from bptui.model.spans import Line, Span, line
+from bptui.model.ops.base import Array
+from bptui.model.spans import Line, Span, line, plain
 from bptui.model.state import State
 from bptui.symbolic import tree as t
-from bptui.symbolic.card.names import kind, symbols, title
+from bptui.symbolic.card.names import kind, letters, symbols, title
 from bptui.symbolic.card.reading import MAX_CELLS, Index, Reading
 from bptui.symbolic.card.table import expand, table
 from bptui.symbolic.numeric import evaluate
 from bptui.symbolic.printing import Names, definition, merge, number, to_spans
 from bptui.symbolic.tree import Tree
-from bptui.symbolic.types import Card, CheckRow, Formula, Table
+from bptui.symbolic.types import Card, CheckRow, Failure, Formula, Rule, Table
 
+MAX_FACTORS = 8
+"""Factors of a product that are written out."""
+_AND = (Span(" and "),)
 _SIGNS = {">": np.greater, "<": np.less, "=": np.equal}
 
 
@@ -59,18 +64,25 @@ def _formula(reading: Reading, names: Names, element: Index, terms: Tree | None)
     if reading.op.elementwise and not reading.letters:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
-        return Formula("element", left, tree, names, with_numbers(names, scalars), value)
+        return Formula("element", left, tree, names, with_numbers(names, scalars, reading), value)
     tree = terms if terms is not None else reading.resolve(body, reading.index(element))
     return Formula("element", left, tree, names, with_numbers(names, reading=reading), value)
 
 
-def names_of(graph: Graph, reading: Reading, unicode: bool) -> Names:
-    """How the definition of a node is shown: its symbols; without indices where it is written so."""
+def names_of(graph: Graph, reading: Reading, unicode: bool, rule: Rule | Failure | None = None) -> Names:
+    """How the definition of a node (and a rule derived from it) is shown: its symbols; without indices where it is
+    written so."""
     found = dict(symbols(graph, reading.node, unicode))
     found[reading.output] = found["y"]
     bare = frozenset(found) if reading.op.elementwise and not reading.letters else frozenset()
     scalars = frozenset(n for n, i in zip(reading.op.input_names, reading.inputs, strict=False) if i.shape == ())
-    return Names(found, bare=bare | scalars)
+    trees: list[Tree] = [part for s in reading.statements for part in (s.target, s.value)]
+    known = {**found, **{name: Span(name) for name in reading.node.attributes}}
+    if isinstance(rule, Rule):
+        told = letters(known, [*trees, rule.local, rule.raw, rule.vjp], rule.out, rule.q)
+    else:
+        told = letters(known, trees)
+    return Names(found, told, bare | scalars)
 
 
 def definition_line(reading: Reading, names: Names, unicode: bool) -> Line:
@@ -84,10 +96,13 @@ def with_numbers(names: Names, scalars: Mapping[str, Any] | None = None, reading
     """The same names with numbers in their place: `scalars` by bare name, or a reading's elements."""
 
     def of(base: str, place: Index | None) -> float | str | None:
-        if scalars is not None:
-            value = scalars.get(base)
-            return value if value is None or isinstance(value, str) else float(value)
-        return reading.number(base, place) if reading is not None else None
+        if scalars is None:
+            return reading.number(base, place) if reading is not None else None
+        value = scalars.get(base)
+        if value is None or isinstance(value, str):
+            return value
+        setting = reading is not None and base in reading.node.attributes
+        return numbers.significant(float(value)) if setting else float(value)
 
     return Names(names.symbols, names.letters, names.bare, of)
 
@@ -102,8 +117,8 @@ def _element(reading: Reading, names: Names, element: Index, unicode: bool, summ
     if reading.op.elementwise and not reading.letters:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
-        spans = to_spans(tree, with_numbers(names, scalars), unicode)
-        same = (spans == (right,)) or isinstance(tree, t.Number)
+        spans = to_spans(tree, with_numbers(names, scalars, reading), unicode)
+        same = plain(spans) == right.text or isinstance(tree, t.Number)
         middle = [] if same else [*spans, Span(" = ")]
         return [(label, merge([left, Span(" = "), *middle, right, *since(reading, names, body, scalars, unicode)]))]
     if summed:
@@ -115,26 +130,59 @@ def _element(reading: Reading, names: Names, element: Index, unicode: bool, summ
     won = _winner(reading, body, index)
     if won is not None:
         base, place = won
-        result.append((line(("from", "dim")), merge([element_span(names, base, place), Span(" = "), right])))
-        return result
-    numeric = to_spans(reading.folded(body, index), with_numbers(names, reading=reading), unicode)
-    parts = [] if len(numeric) == 1 and numeric[0].text == right.text else [*numeric, Span(" = ")]
+        return [*result, (line(""), merge([Span("= "), element_span(names, base, place), Span(" = "), right]))]
+    filled = _factors(reading, body, index) or reading.folded(body, index)
+    numeric = to_spans(filled, with_numbers(names, reading=reading), unicode)
+    parts = [] if plain(numeric) == right.text else [*numeric, Span(" = ")]
     return [*result, (line(""), merge([Span("= "), *parts, right]))]
 
 
+def _factors(reading: Reading, body: Tree, index: Mapping[str, int]) -> Tree | None:
+    """A product over a few elements written out; None for anything else."""
+    if not (isinstance(body, t.Fold) and body.kind == "prod" and not body.conditions):
+        return None
+    fold = t.substitute(body, index)
+    assert isinstance(fold, t.Fold)
+    spans = fold_spans(reading, fold)
+    if not 1 < int(np.prod([high - low for low, high in spans])) <= MAX_FACTORS:
+        return None
+    places = product(*(range(low, high) for low, high in spans))
+    letters = [r.index for r in fold.ranges]
+    return t.Mul(tuple(reading.resolve(fold.body, dict(zip(letters, at, strict=True))) for at in places))
+
+
 def since(reading: Reading, names: Names, tree: Tree, scalars: Mapping[str, Any], unicode: bool) -> Line:
-    """`  since 0.2795 > 0`: which branch an elementwise choice took, as its numbers stand to each other."""
-    if not isinstance(tree, t.Choice) or not isinstance(tree.condition, t.Compare):
+    """`  since 0.2795 > 0`: which branches an elementwise choice took, as its numbers stand to each other; `  since
+    x = b` where they are equal."""
+    part: Tree | None = next((p for p in t.walk(tree) if isinstance(p, t.Choice)), None)
+    said: dict[frozenset[str], list[Span]] = {}
+    while isinstance(part, t.Choice) and isinstance(part.condition, t.Compare):
+        sign = stands(reading, part.condition, scalars)
+        if not sign:
+            break
+        sides = [
+            _side(reading, names, side, scalars, sign == "=", unicode)
+            for side in (part.condition.left, part.condition.right)
+        ]
+        said.setdefault(frozenset(map(plain, sides)), [*sides[0], Span(f" {sign} "), *sides[1]])
+        part = part.yes if evaluate(part.condition, scalars, {}, reading.size) else part.no
+    if not said:
         return ()
-    sign = stands(reading, tree.condition, scalars)
-    sides: list[list[Span]] = []
-    for side in (tree.condition.left, tree.condition.right):
-        said = list(to_spans(side, names, unicode))
-        if not isinstance(side, t.Number):
-            number = numbers.field(float(evaluate(side, scalars, {}, reading.size)))
-            said = [Span(number.strip(), said[0].style if len(said) == 1 else "text")]
-        sides.append(said)
-    return merge([Span("  since "), *sides[0], Span(f" {sign} "), *sides[1]]) if sign else ()
+    return merge([Span("  since "), *(s for n, told in enumerate(said.values()) for s in [*_AND[: n and 1], *told])])
+
+
+def _side(
+    reading: Reading, names: Names, side: Tree, scalars: Mapping[str, Any], symbolic: bool, unicode: bool
+) -> tuple[Span, ...]:
+    """One side of a comparison: its number, or itself where that says more."""
+    said = to_spans(side, names, unicode)
+    if symbolic or isinstance(side, t.Number):
+        return said
+    filled = to_spans(side, with_numbers(names, scalars, reading), unicode)
+    if len(filled) == 1:
+        return filled
+    number = numbers.field(float(evaluate(side, scalars, {}, reading.size)))
+    return (Span(number.strip(), said[0].style if len(said) == 1 else "text"),)
 
 
 def stands(reading: Reading, condition: t.Compare, scalars: Mapping[str, Any]) -> str:
@@ -153,9 +201,23 @@ def _winner(reading: Reading, body: Tree, index: Mapping[str, int]) -> tuple[str
     """The element that a `max(x[…] for …)` takes, the first among equals."""
     if not (isinstance(body, t.Fold) and body.kind in ("max", "min") and isinstance(body.body, t.Element)):
         return None
+    values = _values(reading, body, index)
+    if values is None:
+        return None
     fold = t.substitute(body, index)
     assert isinstance(fold, t.Fold)
-    assert isinstance(fold.body, t.Element)
+    spans = fold_spans(reading, fold)
+    best = np.unravel_index(int(values.argmax() if fold.kind == "max" else values.argmin()), values.shape)
+    at = {r.index: int(i) + lo for r, i, (lo, _) in zip(fold.ranges, best, spans, strict=True)}
+    place = reading.resolve(fold.body, at)
+    assert isinstance(place, t.Element)
+    return place.base, tuple(int(i.value) for i in place.index if isinstance(i, t.Number))
+
+
+def _values(reading: Reading, body: t.Fold, index: Mapping[str, int]) -> Array | None:
+    """What a `max(x[…] for …)` chooses from, in the shape of its ranges; None where that is nothing, or too much."""
+    fold = t.substitute(body, index)
+    assert isinstance(fold, t.Fold)
     spans = fold_spans(reading, fold)
     grid = dict(zip((r.index for r in fold.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
     shape = tuple(hi - lo for lo, hi in spans)
@@ -165,11 +227,7 @@ def _winner(reading: Reading, body: Tree, index: Mapping[str, int]) -> tuple[str
     for condition in fold.conditions:
         worst = -np.inf if fold.kind == "max" else np.inf
         values = np.where(evaluate(condition, reading.helped, grid, reading.size), values, worst)
-    best = np.unravel_index(int(values.argmax() if fold.kind == "max" else values.argmin()), shape)
-    at = {r.index: int(i) + lo for r, i, (lo, _) in zip(fold.ranges, best, spans, strict=True)}
-    place = reading.resolve(fold.body, at)
-    assert isinstance(place, t.Element)
-    return place.base, tuple(int(i.value) for i in place.index if isinstance(i, t.Number))
+    return values
 
 
 def fold_spans(reading: Reading, fold: t.Fold) -> list[tuple[int, int]]:
@@ -219,9 +277,9 @@ def _sum(reading: Reading, names: Names, element: Index, rows: int, unicode: boo
     total = float(np.asarray(reading.arrays[reading.output])[element])
     steps = [(sign, to_spans(tree, names, unicode), float(evaluate(tree, arrays, {}, size))) for sign, tree in after]
     heads = tuple(to_spans(f, names, unicode) for f in factors)
-    letters = ",".join(r.index for r in fold.ranges)
+    bound = ",".join(names.symbol(r.index).text for r in fold.ranges)
     result = (element_span(names, reading.output, element),)
-    made = table(result, total, [v[places] for v in values], label, symbolic, (letters, heads), rows, steps)
+    made = table(result, total, [v[places] for v in values], label, symbolic, (bound, heads), rows, steps)
     return made, expand(lambda n: reading.resolve(fold.body, place(n)), len(places), rows, after)
 
 
@@ -244,22 +302,42 @@ def _split(body: Tree) -> tuple[t.Fold | None, list[tuple[str, Tree]]]:
 
 # ---------------------------------------------------------------------------------------------------------- hints
 def convention(reading: Reading, element: Index) -> list[tuple[Line, Line]]:
-    """The convention of the operation, where this element sits exactly on the place that it is about."""
-    if not reading.op.convention or not (reading.op.elementwise and not reading.letters):
+    """The convention of the operation, where this element of its output sits exactly on the place that it is about."""
+    if not reading.op.convention:
         return []
-    known = reading.at(element)
-    for part in t.walk(tuple(s.value for s in reading.statements)):
-        on = False
+    bare = reading.op.elementwise and not reading.letters
+    known = reading.at(element) if bare else reading.helped
+    index: Mapping[str, int] = {} if bare else reading.index(element)
+    if not any(_special(reading, part, known, index) for s in reading.statements for part in t.walk(s.value)):
+        return []
+    return [(line(("convention", "dim")), line(reading.op.convention))]
+
+
+def _special(reading: Reading, part: Tree, known: Mapping[str, Any], index: Mapping[str, int]) -> bool:
+    """Is this part of the definition at a kink, a tie or a pole here?"""
+
+    def number(tree: Tree) -> float:
+        return float(evaluate(tree, known, index, reading.size))
+
+    try:
         if isinstance(part, t.Compare):
-            on = bool(evaluate(part.left, known, {}, reading.size) == evaluate(part.right, known, {}, reading.size))
-        elif isinstance(part, t.Call) and part.function in ("abs", "sign"):
-            on = bool(evaluate(part.arguments[0], known, {}, reading.size) == 0)
-        elif isinstance(part, t.Call) and part.function in ("max", "min"):
-            sides = [float(evaluate(a, known, {}, reading.size)) for a in part.arguments]
-            on = len(set(sides)) < len(sides)
-        if on:
-            return [(line(("convention", "dim")), line(reading.op.convention))]
-    return []
+            given = {*reading.op.fixed, *reading.op.indices}
+            names = {p.name if isinstance(p, t.Name) else p.base for p in t.walk(part) if isinstance(p, t.Name | t.Element)}
+            return not names & given and number(part.left) == number(part.right)
+        if isinstance(part, t.Power):
+            open_ = not isinstance(part.exponent, t.Number | t.Neg)
+            return number(part.exponent) == 0 or (open_ and number(part.base) == 0)
+        if isinstance(part, t.Call) and part.function in ("abs", "sign", "sqrt"):
+            return number(part.arguments[0]) == 0
+        if isinstance(part, t.Call) and part.function in ("max", "min"):
+            sides = [number(a) for a in part.arguments]
+            return len(set(sides)) < len(sides)
+        if isinstance(part, t.Fold) and part.kind in ("max", "min") and isinstance(part.body, t.Element):
+            values = _values(reading, part, index)
+            return values is not None and int((values == (values.max() if part.kind == "max" else values.min())).sum()) > 1
+    except (KeyError, TypeError, ValueError):  # it has an index of its own, of a sum: not one number
+        return False
+    return False
 
 
 def _next(state: State, graph: Graph, node: Node, element: Index, unicode: bool) -> list[tuple[Line, Line]]:

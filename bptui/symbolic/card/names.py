@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from string import Formatter
 
 from bptui.model.graph import Graph, Node
 from bptui.model.numbers import significant
 from bptui.model.ops.base import Op
 from bptui.model.spans import Line, Span
+from bptui.symbolic import tree as t
 from bptui.symbolic.printing import merge
 
 UPSTREAM = "G"
@@ -49,6 +50,36 @@ def symbols(graph: Graph, node: Node, unicode: bool = True) -> Mapping[str, Span
     found = {name: symbol(part, long=len(nodes_of[text]) > 1) for (name, part), text in zip(parts, short, strict=True)}
     found[UPSTREAM] = gradient(found[output].text, unicode)
     return found
+
+
+_OF_INPUT, _LETTERS = "pqrsuvxz", "uvefmzydijkl"
+
+
+def letters(
+    shown: Mapping[str, Span], trees: Iterable[t.Tree], out: Sequence[str] = (), own: Sequence[str] = ()
+) -> Mapping[str, str]:
+    """Index → letter for those that would look like a tensor (`p` beside `p[i,j]`, the size `W` beside a weight `W`).
+
+    shown   the symbols of the tensors;  trees  the formulas
+    out, own  the indices of the output, and of the input that is derived by: these keep their alphabet
+    """
+    texts = {span.text for span in shown.values()} | {"L"}
+    found = {*out, *own}
+    for tree in trees:
+        for part in t.walk(tree):
+            if isinstance(part, t.Fold):
+                found |= {r.index for r in part.ranges}
+            if isinstance(part, t.Name) and len(part.name) == 1 and part.name not in shown:
+                found.add(part.name)
+    clash = [i for i in sorted(found) if i.islower() and (i in texts or (i.upper() in texts and i.upper() in found))]
+    free = [i for i in {*_OF_INPUT, *_LETTERS} if i not in texts and i.upper() not in texts]
+    pairs: dict[str, str] = {}
+    if any(i in clash for i in own):
+        pairs = dict(zip(own, [i for i in _OF_INPUT if i in free and i not in found - {*own}], strict=False))
+    taken = {*found, *pairs.values(), *_OF_INPUT[:4]}
+    others = [i for i in clash if i not in pairs]
+    pairs |= dict(zip(others, [i for i in _LETTERS if i in free and i not in taken], strict=False))
+    return pairs | {i.upper(): to.upper() for i, to in pairs.items()}
 
 
 def local(out: Span, wrt: Span, unicode: bool = True, out_index: str = "", in_index: str = "") -> Line:
