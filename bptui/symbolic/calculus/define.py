@@ -35,21 +35,21 @@ def define(signature: Signature, op: Op | None = None) -> Definition:
         found = get(signature.op)
         assert isinstance(found, Op), f"{signature.op} is a composite: its parts have definitions"
         op = found
-    return _define(signature, op.define(signature), _facts(op))
+    return _define(signature, op.define(signature), facts(op))
 
 
 _Facts = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, bool], ...], bool, bool]
 
 
-def _facts(op: Op) -> _Facts:
+def facts(op: Op) -> _Facts:
     """What of an Op a definition depends on besides its text, in a form that can be a key."""
     attributes = tuple((name, attribute.static) for name, attribute in op.attributes.items())
     return op.input_names, op.indices, attributes, op.elementwise, op.broadcasts or op.elementwise
 
 
 @lru_cache(maxsize=512)
-def _define(signature: Signature, text: str, facts: _Facts) -> Definition:
-    inputs, whole, attributes, elementwise, broadcasts = facts
+def _define(signature: Signature, text: str, known: _Facts) -> Definition:
+    inputs, whole, attributes, elementwise, broadcasts = known
     where = f"definition of {signature.op}"
     used = inputs[: len(signature.ranks)]
     ranks = dict(zip(used, signature.ranks, strict=True))
@@ -268,7 +268,7 @@ class _Builder:
             self.choices.append(
                 Choice(name, formal, sizes, kind, n.rename(term, into), own, n.rename(condition, into), position)
             )
-            winners[k] = n.element(name, [symbol for symbol, _ in around], True)
+            winners[k] = n.element(name, [symbol for symbol, _ in around], True, place=True)
         return n.rename(term, winners)
 
 

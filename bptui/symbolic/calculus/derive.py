@@ -9,7 +9,7 @@ undo broadcasting come out of that, nothing knows of them beforehand.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import sympy as sp
 
@@ -18,7 +18,7 @@ from bptui.model.ops.base import Op, Signature
 from bptui.symbolic.calculus import notation as n
 from bptui.symbolic.calculus.canon import deltas_apart, tidy, without_zeros
 from bptui.symbolic.calculus.collapse import assemble, solve
-from bptui.symbolic.calculus.define import define, hint
+from bptui.symbolic.calculus.define import define, facts, hint
 from bptui.symbolic.calculus.definition import Definition
 from bptui.symbolic.calculus.notation import Expr
 from bptui.symbolic.calculus.prove import prove_equal
@@ -26,6 +26,11 @@ from bptui.symbolic.calculus.terms import Differentiator, Term
 from bptui.symbolic.types import Derived, Proof
 
 __all__ = ["define", "derive", "input_indices"]
+
+
+KEPT = 512
+_MADE: dict[Hashable, Derived] = {}
+"""What was derived in this process: a network has the same layer many times."""
 
 
 def derive(signature: Signature, wrt: str, op: Op | None = None) -> Derived:
@@ -36,6 +41,16 @@ def derive(signature: Signature, wrt: str, op: Op | None = None) -> Derived:
         assert isinstance(found, Op), f"{signature.op} is a composite: its parts are derived"
         op = found
     definition = define(signature, op)
+    key = (signature, op.define(signature), facts(op), op.hint_for(signature, wrt), wrt)
+    if key not in _MADE:
+        while len(_MADE) >= KEPT:
+            _MADE.pop(next(iter(_MADE)), None)
+        _MADE[key] = _derive(definition, op, wrt, start)
+    return _MADE[key]
+
+
+def _derive(definition: Definition, op: Op, wrt: str, start: float) -> Derived:
+    signature = definition.signature
     q = input_indices(definition, wrt)
     ranges = _ranges(definition, wrt, q)
     terms = Differentiator(definition, wrt, q).terms(definition.body)

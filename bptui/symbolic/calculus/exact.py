@@ -91,15 +91,17 @@ class Digits:
         return mpmath.mpf(float(e)) if isinstance(e, sp.Rational) and not e.is_Integer else self._of(e, env)
 
     def _product(self, e: Expr, env: dict[Expr, int]) -> Any:
-        """Deltas first: where one is 0, nothing else is looked at (it may lie outside its tensor)."""
+        """Deltas and choices first: where one is 0, nothing else is looked at (it may lie outside its tensor)."""
         rest = []
+        chosen: Any = 1
         for factor in e.args:
-            if isinstance(factor, sp.KroneckerDelta):
-                if not self._of(factor, env):
+            if isinstance(factor, sp.KroneckerDelta | sp.Piecewise):
+                chosen = chosen * self._of(factor, env)
+                if isinstance(chosen, int) and not chosen:
                     return 0
             else:
                 rest.append(factor)
-        result: Any = 1
+        result = chosen
         for factor in rest:
             result = result * self._of(factor, env)
         return result

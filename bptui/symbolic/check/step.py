@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.errors import UserError
+from bptui.model.folds import made_by
 from bptui.model.graph import Node
 from bptui.model.network import Network
 from bptui.model.ops.base import Array
@@ -75,8 +76,13 @@ def check_node(
     recording: Recording, node: Node, wrt: int | None = None, element: Index | None = None, seed: int = 0
 ) -> tuple[CheckRow, ...]:
     """All rows of one operation; of one of its inputs only where `wrt` is its position. `element`: of that input, to
-    look at more closely. Nothing here raises for the sake of numbers; what cannot be checked is a row that says why."""
-    return (*_Node(recording, node, seed).rows(wrt, element), *check_flow(recording, node, wrt))
+    look at more closely. Of the result of a composite, the rows of the whole, too. Nothing here raises for the sake of
+    numbers; what cannot be checked is a row that says why."""
+    from bptui.symbolic.check.whole import check_whole  # it is made of what is here
+
+    rows = (*_Node(recording, node, seed).rows(wrt, element), *check_flow(recording, node, wrt))
+    fold = made_by(recording.graph, node) if wrt is None else None
+    return rows if fold is None else (*rows, *check_whole(recording, fold, seed=seed))
 
 
 class _Node:
@@ -106,10 +112,14 @@ class _Node:
         if not self.out.size or not all(v.size for v in self.values):
             yield from (self.row("symbolic", "n/a", self.op.input_names[p], note="empty") for p in wanted)
             return
-        probe = Probe(self.node, self.values)
+        probe = self.probe()
         for position in wanted:
             at = element if position == wrt else None
             yield from self.input(binding, probe, position, at)
+
+    def probe(self) -> Any:
+        """What makes the engine's contribution for another ∂L/∂output."""
+        return Probe(self.node, self.values)
 
     # -------------------------------------------------------------------------------------------------- forward
     def forward(self, binding: Binding) -> CheckRow:

@@ -1,0 +1,237 @@
+"""Are the parts of a composite what the composite says? Its definition in one go, and the backward rule that SymPy
+derives from it, against what the graph of its parts computes.
+
+forward   the definition's value against the result of the parts
+symbolic  the derived rule against the sum of what the parts passed to an input: what was recorded, and, by the same
+          parts planned by themselves, for a random ∂L/∂result
+
+Each part rounds, so a result may be off by more than one rounding where something cancels on the way (the mean of
+equal numbers taken off). How much is measured before anything is rejected: the same parts, with a random relative
+error after each of them (J. Vignes, Discrete stochastic arithmetic, Numerical Algorithms 37, 2004), say how far errors
+of that size come; the rounding of the recorded numbers is the same in proportion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from bptui.model.folds import Fold
+from bptui.model.graph import Graph, Node
+from bptui.model.ops import OPS
+from bptui.model.ops.base import Array
+from bptui.model.optimizers import Optimizer
+from bptui.model.program import Program
+from bptui.model.values import Recording
+from bptui.symbolic.calculus.evaluate import Binding
+from bptui.symbolic.check.probe import wide
+from bptui.symbolic.check.step import Index, _Node
+from bptui.symbolic.check.tolerance import Tolerance
+from bptui.symbolic.types import CheckRow, RowName
+
+ERROR = 2.0**-36
+"""The relative error that is put after each part: far above rounding, far below what would bend a curve."""
+DRAWS = 3
+SAFETY = 64.0
+"""Times the largest of so many draws: one of them may be 0 by chance."""
+
+
+def check_whole(
+    recording: Recording, fold: Fold, wrt: int | None = None, element: Index | None = None, seed: int = 0
+) -> tuple[CheckRow, ...]:
+    """The rows of a composite: of its value, and of each of its inputs, or only of that at position `wrt`; `element`:
+    of that input, to look at more closely. Its rows name the composite as their operation."""
+    return tuple(_Whole(recording, fold, seed).rows(wrt, element))
+
+
+class _Whole(_Node):
+    def __init__(self, recording: Recording, fold: Fold, seed: int) -> None:
+        super().__init__(recording, fold.node, seed)
+        self.fold = fold
+        self.drawn = self.random.normal(size=self.node.shape)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """The same parts by themselves, in float64."""
+        return Parts(self.recording, self.fold)
+
+    def probe(self) -> Parts:
+        """The parts are what the whole is computed with."""
+        return self.parts
+
+    def input(self, binding: Binding, probe: Any, position: int, element: Index | None) -> Iterator[CheckRow]:
+        """Differences are taken of the parts, each by itself: here only the rule of the whole is looked at."""
+        name = self.op.input_names[position]
+        contribution, upstream = self.contribution(position), self.recording.grad(self.node)
+        if contribution is None or upstream is None:
+            yield self.row("symbolic", "skipped", name, note="does not reach the loss")
+            return
+        upstream = wide(upstream)
+        yield self.symbolic(binding, probe, position, contribution, upstream, self.drawn, element)
+
+    def contribution(self, position: int) -> Array | None:
+        """What all parts together pass to an input; 0 where none of them reads it."""
+        source = self.node.inputs[position]
+        passed = [found.array for found in self.fold.passed(self.recording.contributions(source), position)]
+        if not passed:
+            return np.zeros(self.values[position].shape)
+        with np.errstate(all="ignore"):
+            return np.asarray(np.sum(np.stack(passed), axis=0))
+
+    def compare(
+        self,
+        row: RowName,
+        wrt: str,
+        got: Array,
+        expected: Array,
+        tolerance: Any,
+        note: str,
+        places: tuple[Array, ...] | None = None,
+        upstream: Array | None = None,
+        size: float = 0.0,
+        digits: Callable[[Index], Any] | None = None,
+    ) -> CheckRow:
+        """As of a node; what is wrong by more than that is wrong by more than the rounding of the parts, too."""
+        made = super().compare(row, wrt, got, expected, tolerance, note, places, upstream, size, digits)
+        if made.verdict != "FAIL":
+            return made
+        spread = self.rounding(wrt, upstream)
+        spread = spread if places is None else spread[places]
+        loose = _Loose(tolerance, spread)
+        return super().compare(row, wrt, got, expected, loose, note, places, upstream, size, digits)  # type: ignore[arg-type]
+
+    def closely(self, row: CheckRow, *rest: Any) -> CheckRow:
+        """As of a node, with the rounding of the parts."""
+        made = super().closely(row, *rest)
+        if made.verdict != "FAIL" or made.at is None or made.error is None or made.tolerance is None:
+            return made
+        allowed = made.tolerance + float(self.rounding(made.input, rest[3])[made.at])
+        return made if made.error > allowed else row
+
+    def rounding(self, wrt: str, upstream: Array | None) -> Array:
+        """How far the roundings of the parts come: in the result, or in the gradient of an input."""
+        if upstream is None:
+            return self.parts.spread(np.zeros(self.node.shape), None, self.tolerance.rounding)
+        return self.parts.spread(upstream, self.op.input_names.index(wrt), self.tolerance.rounding)
+
+
+class _Loose:
+    """A tolerance with the rounding of the parts added."""
+
+    def __init__(self, tolerance: Tolerance, spread: Array) -> None:
+        self.tolerance, self.spread = tolerance, spread
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.tolerance, name)
+
+    def allowed(self, got: Any, expected: Any, scale: float) -> Any:
+        return self.tolerance.allowed(got, expected, scale) + self.spread
+
+
+class Parts:
+    """The parts of one composite planned by themselves, at the recorded inputs: for any ∂L/∂result."""
+
+    def __init__(self, recording: Recording, fold: Fold) -> None:
+        self.recording, self.fold = recording, fold
+        self._runs: dict[Any, tuple[Array, Mapping[int, Array]]] = {}
+
+    def vjp(self, position: int, upstream: Array) -> Array:
+        """What the parts pass to an input of the composite."""
+        return self.run(upstream)[1][position]
+
+    def run(self, upstream: Array, draw: int | None = None) -> tuple[Array, Mapping[int, Array]]:
+        """(the result, what is passed to each input); with the errors of one draw after each part."""
+        key = upstream.tobytes(), draw
+        if key not in self._runs:
+            self._runs[key] = self._run(upstream, draw)
+        return self._runs[key]
+
+    def spread(self, upstream: Array, position: int | None, rounding: float) -> Array:
+        """How far errors of `rounding` after each part come: in the result, or in what is passed to an input."""
+        plain = self._of(self.run(upstream), position)
+        with np.errstate(all="ignore"):
+            far = [np.abs(self._of(self.run(upstream, n), position) - plain) for n in range(DRAWS)]
+            found = np.max(far, axis=0) * (SAFETY * rounding / ERROR)
+        return np.where(np.isfinite(found), found, np.inf)
+
+    @staticmethod
+    def _of(run: tuple[Array, Mapping[int, Array]], position: int | None) -> Array:
+        return run[0] if position is None else run[1][position]
+
+    def _run(self, upstream: Array, draw: int | None) -> tuple[Array, Mapping[int, Array]]:
+        made = _Copy(None if draw is None else np.random.default_rng(draw))
+        asked, graph = self.fold.composed, self.recording.graph
+        row, own = self.fold.node.op, {part.id: part for part in self.fold.parts}
+        assert row is not None
+        given = {
+            position: made.leaf(graph.nodes[i], self.recording.value(i), row.differentiable(position))
+            for position, i in enumerate(asked.inputs)
+        }
+        found: dict[int, Node] = {}
+        for part in self.fold.parts:
+            inputs = []
+            for place, source in enumerate(part.inputs):
+                position = asked.reads.get((part.id, place))
+                if position is not None:
+                    inputs.append(made.erring(given[position]))
+                elif source in own:
+                    inputs.append(found[source])
+                else:
+                    inputs.append(made.leaf(graph.nodes[source], self.recording.value(source), False))
+            found[part.id] = made.erring(made.use(part.op, inputs, part.attributes, part.shape))
+        result = found[self.fold.result.id]
+        weights = made.leaf(self.fold.result, upstream, False)
+        product = made.use(OPS["mul"], [result, weights], {}, result.shape)
+        loss = made.use(OPS["sum"], [product], {n: a.default for n, a in OPS["sum"].attributes.items()}, ())
+        recording = Program(Graph(tuple(made.nodes), loss.id), Optimizer("sgd"), dtype="float64").record()
+        passed: dict[int, Array] = {}
+        for position, leaf in given.items():
+            gradient = recording.grad(leaf) if leaf.wants_grad else None
+            passed[position] = np.zeros(leaf.shape) if gradient is None else gradient
+        return recording.value(result), MappingProxyType(passed)
+
+
+class _Copy:
+    """A graph that is being made, with an error after each value where there is a `random` to draw it from."""
+
+    def __init__(self, random: np.random.Generator | None) -> None:
+        self.nodes: list[Node] = []
+        self.random = random
+
+    def leaf(self, like: Node, value: Any, wanted: bool) -> Node:
+        """A given value: the numbers that a node had."""
+        value = np.array(wide(value))
+        value.setflags(write=False)
+        wanted = wanted and not like.whole
+        return self.add(
+            role="input" if wanted else "const", shape=value.shape, value=value, wants_grad=wanted, whole=like.whole
+        )
+
+    def use(self, op: Any, inputs: Sequence[Node], attributes: Mapping[str, Any], shape: Index) -> Node:
+        """One operation."""
+        wanted = any(node.wants_grad and op.differentiable(n) for n, node in enumerate(inputs))
+        return self.add(
+            role="op",
+            op=op,
+            inputs=tuple(node.id for node in inputs),
+            attributes=attributes,
+            shape=shape,
+            wants_grad=wanted,
+        )
+
+    def erring(self, node: Node) -> Node:
+        """The node times 1 plus an error."""
+        if self.random is None or node.whole or not node.wants_grad:
+            return node
+        factor = 1 + ERROR * self.random.uniform(-1, 1, node.shape)
+        return self.use(OPS["mul"], [node, self.leaf(node, factor, False)], {}, node.shape)
+
+    def add(self, **settings: Any) -> Node:
+        node = Node(id=len(self.nodes), name=f"n{len(self.nodes)}", **settings)
+        self.nodes.append(node)
+        return node
