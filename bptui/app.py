@@ -7,6 +7,7 @@ when there is something to derive. Nothing here knows what is debugged.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 SWITCH = 0.001
 """Seconds that a thread may keep the interpreter: with Python's 5 ms a key would wait for what is derived."""
+COLLECT = (3_000, 20, 50)
+"""When Python looks for cycles: a frame makes thousands of short-lived spans, and with Python's 700 every key would pay
+for a look or two."""
 COLOURS = {None: 0, "standard": 16, "windows": 16, "256": 256, "truecolor": 1 << 24}
 
 
@@ -194,6 +198,7 @@ def home(opener: Callable[[str], tuple[str, Callable[[], Network]]], *, unicode:
 
 def _on_screen(app: BptuiApp) -> int:
     sys.setswitchinterval(SWITCH)
+    gc.set_threshold(*COLLECT)
     app.run(mouse=False)
     if app.error is not None:
         print(f"bptui: error: {app.error}", file=sys.stderr)

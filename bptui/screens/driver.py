@@ -19,7 +19,7 @@ from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
-from bptui.model.spans import Line
+from bptui.model.spans import Line, Span
 from bptui.screens.theme import Theme
 
 GAP = 4  # an unchanged gap up to so many cells is rewritten when it needs no other style: `ESC [ n C` is 4 bytes
@@ -45,7 +45,15 @@ OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "9": "2
 SHOWS_ON_BLANK = frozenset("479")  # underline, reverse and strike are seen on a blank too
 
 Cell = tuple[str, Pen]
-Run = tuple[str, Pen]
+
+
+class Run:
+    """A text in one pen, with the cells that it takes; one object for each (text, pen), as long as it is kept."""
+
+    __slots__ = ("cells", "pen")
+
+    def __init__(self, pen: Pen, cells: list[Cell]) -> None:
+        self.pen, self.cells = pen, cells
 
 
 class CellDiff:
@@ -58,12 +66,12 @@ class CellDiff:
     def __init__(self, width: int, height: int, colours: ColorSystem | None) -> None:
         self.width, self.height, self.colours = width, height, colours
         self.front: list[list[Cell | None]] = [[None] * width for _ in range(height)]
-        self._runs: list[set[tuple[int, str, Pen]]] = [set() for _ in range(height)]
-        self._runs_made: dict[Run, list[Cell]] = {}
+        self._stand: list[set[tuple[int, Run]]] = [set() for _ in range(height)]
+        self._runs: dict[tuple[str, Pen], Run] = {}
+        self._spans: dict[str, dict[Span, Run]] = {}
         self._cells: dict[Cell, Cell] = {}
         self._pens: dict[tuple[tuple[str, ...], str, str], Pen] = {}
         self._styles: dict[Style | None, Pen] = {}
-        self._themes: dict[str, dict[str, Pen]] = {}
         self._moves: dict[tuple[Pen, Pen], str] = {}
         self.plain = self._pen((), "", "")
 
@@ -92,29 +100,30 @@ class CellDiff:
             found = self._pens[attributes, fore, back] = Pen(attributes, fore, back)
         return found
 
-    def runs(self, line: Line, theme: Theme) -> list[Run]:
-        """A line of bptui's own as runs of one pen each."""
-        pens = self._themes.setdefault(theme.name, {})
+    def line(self, line: Line, theme: Theme) -> list[Run]:
+        """A line of bptui's own as runs. Kept by span, for most spans stand in many frames."""
+        made = self._spans.setdefault(theme.name, {})
+        if len(made) > RUNS:
+            made.clear()
         out = []
-        for text, words in line:
-            pen = pens.get(words)
-            if pen is None:
-                pen = pens[words] = self.pen(theme.style(words))
-            out.append((text, pen))
+        for span in line:
+            run = made.get(span)
+            if run is None:
+                run = made[span] = self.run(span.text, self.pen(theme.style(span.style)))
+            out.append(run)
         return out
 
-    def _wanted(self, run: Run) -> list[Cell]:
-        """A cell for each column of a run. Kept, for most runs stand in many frames; of a blank only what is seen."""
-        found = self._runs_made.get(run)
+    def run(self, text: str, pen: Pen) -> Run:
+        """A text in a pen; of a blank only what is seen."""
+        found = self._runs.get((text, pen))
         if found is None:
-            if len(self._runs_made) >= RUNS:
-                self._runs_made.clear()
-            text, pen = run
+            if len(self._runs) >= RUNS:
+                self._runs.clear()
             blank = pen if pen.shows else self._pen((), "", pen.back)
             pairs = [(glyph, blank if glyph == " " else pen) for glyph in text]
             if not text.isascii() and cell_len(text) != len(text):
                 pairs = [cell for pair in pairs for cell in (pair, ("", pen))[: cell_len(pair[0])]]
-            found = self._runs_made[run] = [self._cells.setdefault(cell, cell) for cell in pairs]
+            found = self._runs[text, pen] = Run(pen, [self._cells.setdefault(cell, cell) for cell in pairs])
         return found
 
     def _change(self, old: Pen, new: Pen) -> str:
@@ -137,9 +146,10 @@ class CellDiff:
 
     def update(self, parts: Iterable[tuple[int, int, Iterable[Segment]]]) -> str:
         """The bytes for (row, column, segments of rich) that are to stand on the screen now; ends with a plain pen."""
-        pen = self.pen
+        run, pen = self.run, self.pen
         return self.write(
-            (y, x, [(text, pen(style)) for text, style, control in segments if not control]) for y, x, segments in parts
+            (y, x, [run(text, pen(style)) for text, style, control in segments if not control])
+            for y, x, segments in parts
         )
 
     def write(self, parts: Iterable[tuple[int, int, Sequence[Run]]]) -> str:
@@ -149,24 +159,23 @@ class CellDiff:
         for y, x, runs in parts:
             if not 0 <= y < self.height:
                 continue
-            row, stood, stand = self.front[y], self._runs[y], set()
+            row, stood, stand = self.front[y], self._stand[y], set()
             for run in runs:
-                wanted = self._wanted(run)
-                place = (x, *run)
+                place, cells = (x, run), run.cells
                 stand.add(place)
-                if place not in stood and row[x : x + len(wanted)] != wanted:
-                    now, at = self._stretches(out, row, x, y, wanted[: max(0, self.width - x)], run[1], now, at)
-                x += len(wanted)
-            self._runs[y] = stand  # of a part of the row: less than stands there, never what does not
+                if place not in stood and row[x : x + len(cells)] != cells:
+                    now, at = self._stretches(out, row, x, y, run, now, at)
+                x += len(cells)
+            self._stand[y] = stand  # of a part of the row: less than stands there, never what does not
         if out and now is not self.plain:
             out.append("\x1b[m")
         return "".join(out)
 
     def _stretches(
-        self, out: list[str], row: list[Cell | None], x: int, y: int, wanted: list[Cell], pen: Pen, now: Pen,
-        at: tuple[int, int],
-    ) -> tuple[Pen, tuple[int, int]]:  # fmt: skip
+        self, out: list[str], row: list[Cell | None], x: int, y: int, run: Run, now: Pen, at: tuple[int, int]
+    ) -> tuple[Pen, tuple[int, int]]:
         """Write those cells of a run that are not there yet; the pen and the place of the terminal's cursor then."""
+        pen, wanted = run.pen, run.cells[: max(0, self.width - x)]
         stands = row[x : x + len(wanted)]
         row[x : x + len(wanted)] = wanted
         changed = list(compress(range(len(wanted)), map(is_not, stands, wanted)))
@@ -270,7 +279,7 @@ class DiffMixin:
         segments and strips, which take longer than all of the panels."""
         cells = self._cells
         assert cells is not None
-        self._send(cells.write((y, 0, cells.runs(line, theme)) for y, line in rows))
+        self._send(cells.write((y, 0, cells.line(line, theme)) for y, line in rows))
 
 
 def _parts(update: Any) -> Iterable[tuple[int, int, Sequence[Segment]]]:

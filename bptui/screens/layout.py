@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from bptui.model.spans import Line, Span
@@ -131,21 +132,30 @@ def assemble(
             elif box.y <= y < box.y + box.height:
                 lines = contents[box.panel]
                 pieces.append((box.x, lines[y - box.y] if y - box.y < len(lines) else (), box.width))
+        ends = []
         for x, top, bottom in boxes.dividers:
             if top <= y < bottom:
                 glyph = "┬" if y == top else "│"
                 if any(b.rule == y and b.x == x + 1 for b in boxes.boxes) and y > top:
                     glyph = "├"
                 pieces.append((x, (Span(glyph, "rule"),), 1))
-        row: list[Span] = []
-        for _, line, wide in sorted(pieces, key=lambda piece: piece[0]):
-            row += fit(line, wide)
-        joined = tuple(row)
-        for x, _, bottom in boxes.dividers:
-            if y == bottom:
-                joined = join(joined, x)
-        rows.append(joined)
+            elif y == bottom:
+                ends.append(x)
+        rows.append(_row(tuple(pieces), tuple(ends)))
     return rows
+
+
+@lru_cache(500)
+def _row(pieces: tuple[tuple[int, Line, int], ...], ends: tuple[int, ...]) -> Line:
+    """One row from (column, line, width) of what stands in it, and the columns at which a divider ends on its rule.
+    Kept: most rows are as they were a moment ago, and the same object is compared at once."""
+    row: list[Span] = []
+    for _, line, wide in sorted(pieces, key=lambda piece: piece[0]):
+        row += fit(line, wide)
+    joined = tuple(row)
+    for x in ends:
+        joined = join(joined, x)
+    return joined
 
 
 def join(row: Line, x: int) -> Line:

@@ -8,8 +8,10 @@ inside of the worker; a derivation is pure, so nothing is left behind) and leave
 from __future__ import annotations
 
 import ctypes
+import gc
 import heapq
 import itertools
+import sys
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -237,9 +239,14 @@ class Service:
             del self._done[key]
 
     def _load(self) -> None:
-        """SymPy, outside of any budget: a first import after an installation compiles for seconds."""
+        """SymPy, outside of any budget: a first import after an installation compiles for seconds. All that is there then
+        stays for good, and is left out of the search for garbage, which would stop a key press for 50 ms."""
+        known = "sympy" in sys.modules
         try:
             import sympy  # noqa: F401
+
+            if not known:
+                gc.freeze()
         except ImportError:
             self._missing = Failure("SymPy is not installed: pip install sympy")
 
