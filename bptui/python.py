@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bptui.model import ops, own
+from bptui.model import later, ops, own
 from bptui.model.arrays import array, shape_text
 from bptui.model.build import Builder, arity, output_shape, settle, variant
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.graph import Node
 from bptui.model.network import Network
 from bptui.model.ops.base import Array, Attributes, Composite, Op, Shape
-from bptui.model.optimizers import Optimizer
+from bptui.model.optimizers import OPTIONS, Optimizer
 
 if TYPE_CHECKING:
     from bptui.symbolic.types import Report
 
+DTYPES = ("float64", "float32")
+SETTINGS = ("name", "optimizer", "learning_rate", "dtype", "seed", *OPTIONS, "clip_norm", "clip_value")
+"""What `network`, and with it `debug` and `check`, may be told."""
+NO_NUMBER = "it has no number until the step is run: bptui.debug(loss) runs and shows it, bptui.check(loss) proves it"
 _serial: Iterator[int] = itertools.count(1)
 
 
@@ -44,8 +49,8 @@ class Tensor:
         attributes: Attributes | None = None,
         name: str | None = None,
     ) -> None:
-        if name is not None and (not name.isidentifier() or len(name) > 64):
-            raise UserError("bptui", f"{name[:64]!r} is not a name", "letters, digits and _")
+        if name is not None and not _is_name(name):
+            raise UserError("bptui", f"{str(name)[:64]!r} is not a name", "letters, digits and _, as in name='w1'")
         self.shape, self.value, self.trained, self.op = shape, value, trained, op
         self.inputs, self.attributes, self.name = inputs, attributes or {}, name
         self.serial = next(_serial)
@@ -60,7 +65,17 @@ class Tensor:
         return self.shape[0]
 
     def __bool__(self) -> bool:
-        raise TypeError("a Tensor has no number until the step is run: bptui.debug(loss)")
+        raise TypeError(NO_NUMBER)
+
+    __float__ = __int__ = __bool__
+
+    def __getattr__(self, name: str) -> Any:
+        """What there is not, with the way to it: `x.sum()` is bptui.sum(x), and gradients are seen in the debugger."""
+        if name in ops.OPS or name in ops.COMPOSITES:
+            raise AttributeError(f"a Tensor has no '{name}': write bptui.{name}(x)")
+        if name in ("backward", "grad", "item", "numpy", "detach", "data"):
+            raise AttributeError(f"a Tensor has no '{name}'; {NO_NUMBER}")
+        raise AttributeError(f"a Tensor has no '{name}'")
 
     @property
     def T(self) -> Tensor:
@@ -116,15 +131,28 @@ class Tensor:
 
 
 def param(value: Any, name: str | None = None) -> Tensor:
-    """Numbers that are trained."""
-    found = array(value, f"bptui.param {name or ''}".strip())
+    """Numbers that are trained: a number, nested lists, an array, or a PyTorch tensor."""
+    found = _numbers(value, "bptui.param", name)
     return Tensor(found.shape, value=found, trained=True, name=name)
 
 
 def data(value: Any, name: str | None = None) -> Tensor:
     """Numbers that are given; whole ones may be labels or positions."""
-    found = array(value, f"bptui.data {name or ''}".strip())
+    found = _numbers(value, "bptui.data", name)
     return Tensor(found.shape, value=found, name=name)
+
+
+def _numbers(value: Any, where: str, name: str | None) -> Array:
+    if isinstance(value, Tensor):
+        raise UserError(where, "found a Tensor of bptui", "it takes numbers; a Tensor is used as it is")
+    if hasattr(value, "detach") and hasattr(value, "is_floating_point"):  # PyTorch's, which is not imported for that
+        value = value.detach().cpu()
+        value = (value.double() if value.is_floating_point() else value).numpy()
+    return array(value, f"{where} {name or ''}".strip())
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and name.isidentifier() and not iskeyword(name) and len(name) <= 64
 
 
 def op(*text: str, name: str | None = None, inputs: Sequence[str] = (), **settings: float) -> Callable[..., Tensor]:
@@ -187,6 +215,11 @@ def network(
         raise UserError(
             "bptui", f"the loss is a {type(loss).__name__}", "a Tensor such as bptui.mse(prediction, target)"
         )
+    if dtype not in DTYPES:
+        raise UserError("bptui", f"there is no dtype {str(dtype)[:40]!r}", " or ".join(DTYPES))
+    if wrong := next((key for key in options if key not in SETTINGS), None):
+        right = "learning_rate=0.1" if wrong == "lr" else did_you_mean(wrong, SETTINGS, ", ".join(SETTINGS))
+        raise UserError("bptui", f"there is no setting {wrong[:40]!r}", right)
     tensors = _ancestors(loss)
     whole = {
         item.serial
@@ -253,6 +286,8 @@ def find(name: str) -> Any:
     """What `bptui.NAME` is: one of PUBLIC, or an operation."""
     if name in PUBLIC:
         return PUBLIC[name]
+    if name in later.PYTHON:
+        raise AttributeError(f"bptui.{name} {later.NOT_YET} ({later.PYTHON[name]})")
     if name not in names():
         near = did_you_mean(name, names())
         raise AttributeError(f"module 'bptui' has no attribute '{name}'" + (f"; {near}" if near else ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 
@@ -123,3 +124,68 @@ def test_check_says_whether_every_derivative_is_right():
     report = bptui.check(loss)
     assert report.ok
     assert {row.node for row in report.rows} >= {"t1", "t2", "loss"}
+
+
+def test_what_is_not_there_says_the_way():
+    x = bptui.data([[1.0, 2.0]], name="x")
+    for name, said in (("sum", r"bptui\.sum\(x\)"), ("backward", "bptui.debug"), ("grad", "bptui.debug")):
+        with pytest.raises(AttributeError, match=said):
+            getattr(x, name)
+    assert not hasattr(x, "nosuch")
+    assert copy.copy(x).shape == copy.deepcopy(x).shape == (1, 2)
+    for number in (bool, float, int):
+        with pytest.raises(TypeError, match="no number until"):
+            number(x)
+    for name in ("torch", "trace", "explain", "run"):
+        with pytest.raises(AttributeError, match="not part of this version"):
+            getattr(bptui, name)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda w: bptui.network(w, lr=0.1), "learning_rate=0.1"),
+        (lambda w: bptui.network(w, momentun=0.9), "did you mean 'momentum'"),
+        (lambda w: bptui.check(w, dtype="f4"), "float64 or float32"),
+        (lambda w: bptui.network(w, optimizer="adma"), "did you mean 'adam'"),
+        (lambda w: bptui.param(w), "a Tensor is used as it is"),
+        (lambda w: bptui.param([1.0], name="for"), "is not a name"),
+        (lambda w: bptui.param([1.0], name=3), "is not a name"),
+    ],
+)
+def test_a_wrong_argument_says_what_is_right(wrong, said):
+    with pytest.raises(bptui.UserError, match=said):
+        wrong(bptui.param(2.0, name="w") ** 2)
+
+
+class LikeTorch:
+    """What is used of a PyTorch tensor: it refuses NumPy while it has a gradient."""
+
+    def __init__(self, value: object, detached: bool = False) -> None:
+        self.value, self.detached = np.asarray(value, np.float32), detached
+
+    def __array__(self, *args: object, **options: object) -> np.ndarray:
+        if not self.detached:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad")
+        return self.value
+
+    def detach(self) -> LikeTorch:
+        return LikeTorch(self.value, True)
+
+    def cpu(self) -> LikeTorch:
+        return self
+
+    def is_floating_point(self) -> bool:
+        return True
+
+    def double(self) -> LikeTorch:
+        return LikeTorch(self.value.astype(np.float64), self.detached)
+
+    def numpy(self) -> np.ndarray:
+        return np.asarray(self)
+
+
+def test_a_parameter_of_pytorch_is_taken_as_it_is():
+    w = bptui.param(LikeTorch([[0.5], [0.25]]), name="w")
+    assert w.shape == (2, 1)
+    assert bptui.network(bptui.sum(w)).program().record().loss == 0.75
