@@ -177,11 +177,8 @@ def checks(found: Sequence[CheckRow]) -> list[Line]:
 
 def trouble(row: CheckRow) -> Line:
     """A FAIL or a KINK in full: where, both numbers, how far apart, and the likely cause."""
-    name = f"{row.node}{f' by {row.input}' if row.input else ''}{numbers.index(row.at or ())}"
-    pair = f"got {numbers.significant(row.got, 9)}, expected {numbers.significant(row.expected, 9)}"
-    error = f"error {numbers.significant(row.error, 3)}, allowed {numbers.significant(row.tolerance, 3)}"
     mark = MARKS.get(row.verdict, (row.verdict, "dim"))
-    return line("  ", mark, f"{row.row} of {name}: {pair}; {error}", f"; {row.note}" if row.note else "")
+    return line("  ", mark, row.reason)
 
 
 def written(session: Session) -> list[Line]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bptui.model import numbers
 from bptui.model.ops.base import Signature
 from bptui.model.spans import Line
 from bptui.symbolic.tree import Range, Tree
@@ -120,12 +121,28 @@ class CheckRow:
     expected: float | None = None
     note: str = ""
 
+    @property
+    def reason(self) -> str:
+        """In a sentence: where, both numbers, how far apart, and the likely cause."""
+        name = f"{self.node}{f' by {self.input}' if self.input else ''}{numbers.index(self.at or ())}"
+        pair = f"got {numbers.significant(self.got, 9)}, expected {numbers.significant(self.expected, 9)}"
+        error = f"error {numbers.significant(self.error, 3)}, allowed {numbers.significant(self.tolerance, 3)}"
+        return f"{self.row} of {name}: {pair}; {error}{f'; {self.note}' if self.note else ''}"
+
 
 @dataclass(frozen=True)
 class Report:
-    """All rows of a training step. `ok`: none of them is a FAIL."""
+    """All rows of a training step. `ok`: none of them is a FAIL. As text: the counts, and what does not agree."""
 
     rows: tuple[CheckRow, ...]
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts.items())
+        bad = [f"{row.verdict} {row.reason}" for row in self.rows if row.verdict in ("FAIL", "KINK")]
+        return "\n".join([f"{'ok' if self.ok else 'FAIL'}: {counts}", *bad])
+
+    def __repr__(self) -> str:
+        return f"<{self!s}>"
 
     @property
     def ok(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -189,3 +190,13 @@ def test_a_parameter_of_pytorch_is_taken_as_it_is():
     w = bptui.param(LikeTorch([[0.5], [0.25]]), name="w")
     assert w.shape == (2, 1)
     assert bptui.network(bptui.sum(w)).program().record().loss == 0.75
+
+
+def test_a_report_as_text_is_the_counts_and_what_does_not_agree():
+    report = bptui.check(bptui.abs(bptui.param(0.0, name="w"), name="size"))
+    first, *rest = str(report).splitlines()
+    assert first.startswith("ok: ")
+    assert all(f"{count} {verdict}" in first for verdict, count in report.counts.items())
+    assert len(rest) == report.counts["KINK"] >= 1
+    assert all(line.startswith("KINK ") and "of size by x" in line and "left -" in line for line in rest)
+    assert str(replace(report, rows=(replace(report.rows[0], verdict="FAIL"),))).startswith("FAIL: 1 FAIL\nFAIL ")
