@@ -177,8 +177,8 @@ def _rsqrt_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: A
 
 
 def _reciprocal_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: Attributes, saved: Any) -> None:
-    emit(np.multiply, y, y, d)
-    emit(np.multiply, d, g, d)
+    emit(np.multiply, g, y, d)  # not y·y first: it may overflow, and 0·∞ is NaN
+    emit(np.multiply, d, y, d)
     emit(np.negative, d, d)
 
 
@@ -269,7 +269,7 @@ OPS = (
         "a to the power b, both tensors; see `power` for a fixed exponent.",
         symbol="{0} ** {1}",
         hint={"a": "b*a**(b - 1)", "b": "y*log(a)"},
-        convention="the gradient of a is 0 where b = 0, the gradient of b is 0 where a = 0 and b >= 0",
+        convention="the base has no gradient where the exponent is 0, the exponent none where the base is 0 and it is not negative",
     ),
     binary(
         "maximum",
@@ -301,7 +301,7 @@ OPS = (
         broadcasts=True,
         spread=full,
         fixed=("c",),
-        convention="c has no gradient",
+        convention="the condition has no gradient",
     ),
     unary("neg", "y = -x", _call(np.negative), _neg_vjp, "The negative.", symbol="-{0}"),
     unary("exp", "y = exp(x)", _call(np.exp), _exp_vjp, "The exponential function.", hint="y"),

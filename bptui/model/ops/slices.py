@@ -105,11 +105,11 @@ def _slice_definition(signature: Signature) -> str:
             step = 1 if item.step is None else item.step
             first = item.start if item.start is not None else 0 if step > 0 else -1
             index = next(names)
-            moving = index if step == 1 else f"{step}*{index}" if step > 0 else f"({step})*{index}"
+            moving = index if abs(step) == 1 else f"{abs(step)}*{index}"
             start = "" if first == 0 else f"{first}" if first > 0 else f"x.shape[{axis}] - {-first}"
             if not start and item.stop is not None:
                 start = "0"  # an index that stands alone would say that the output has the axis' own size
-            found.append(f"{start} + {moving}" if start else moving)
+            found.append(f"{start} {'+' if step > 0 else '-'} {moving}" if start else moving)
         else:
             found.append(str(item) if item >= 0 else f"x.shape[{axis}] - {-item}")
     return f"{at('y', out)} = {at('x', found)}"

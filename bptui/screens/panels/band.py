@@ -147,9 +147,18 @@ def bolder(spans: Line) -> Line:
 
 def written(lines: Sequence[tuple[Line, Line]], width: int) -> list[Line]:
     """Equations that are written out (`a[0,0] = 1/(1 + exp(-0.0400)) = 0.5100`), as one block in the middle."""
-    wide = max((length(text) for _, text in lines), default=0)
+    told: list[Line] = []
+    for _, text in lines:
+        more = plain(text).startswith("= ")
+        if more and told and length(told[-1]) + 1 + length(text) <= width:
+            told[-1] = (*told[-1], Span(" "), *text)
+        elif more and told and (at := plain(told[0]).find(" = ") + 1) + length(text) <= width:
+            told.append((Span(" " * at), *text))
+        else:
+            told.append(tuple(text))
+    wide = max((length(text) for text in told), default=0)
     left = max(0, (width - wide) // 2)
-    rows = [row for _, text in lines for row in wrap(text, max(1, width - left), 2)]
+    rows = [row for text in told for row in wrap(text, max(1, width - left), 2)]
     return [(Span(" " * left), *row) for row in rows]
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from bptui.model.spans import Line, Span, plain
 from bptui.screens.look import crop, length
 
-STRONG = ("  where ", " else ")
+STRONG = ("  where ", "  since ", " else ")
 MIDDLE = (" + ", " - ", " = ", " × ", " if ", " for ", " and ", " or ")
 WEAK = ("·", "*", "/")
 COMMAS = (", ", "; ", ",")

@@ -13,10 +13,12 @@ import numpy as np
 from bptui.model import numbers
 from bptui.model.graph import Node
 from bptui.model.ops.base import Array
+from bptui.model.places import fit
 from bptui.model.spans import Line, Span, line, plain
 from bptui.model.state import State
 from bptui.symbolic import tree as t
-from bptui.symbolic.card.forward import convention, definition_line, element_span, names_of, since, with_numbers
+from bptui.symbolic.card.conventions import convention
+from bptui.symbolic.card.forward import definition_line, element_span, names_of, since, with_numbers
 from bptui.symbolic.card.names import UPSTREAM, gradient, local, title
 from bptui.symbolic.card.reading import Index, Reading
 from bptui.symbolic.card.support import held, settle, support
@@ -69,7 +71,7 @@ def backward(
             lines.append((line(("gradient", "dim")), merge(told)))
             if known is not None and (found := support(reading, known, element)) is not None and not len(found[1]):
                 lines.append((line(""), _unread(names, reading, known)))
-        lines += convention(reading, element) if single else []
+        lines += convention(reading, element if single else _output_of(reading, name, element))
     else:
         lines.append((line(("gradient", "dim")), line(("not yet", "dim"))))
     wanted = [p for p, i in enumerate(node.inputs) if reading.op.differentiable(p) and graph.nodes[i].wants_grad]
@@ -126,6 +128,18 @@ def _formulas(
     return tuple(result)
 
 
+def _output_of(reading: Reading, name: str, element: Index) -> Index:
+    """The element of the output that an element of an input goes to, where the definition says it in one place."""
+    letters = reading.letters
+    for part in t.walk(tuple(s.value for s in reading.statements)):
+        if isinstance(part, t.Element) and part.base == name and len(part.index) == len(element):
+            at = {i.name: n for i, n in zip(part.index, element, strict=True) if isinstance(i, t.Name)}
+            target = reading.statements[-1].target
+            if isinstance(target, t.Element) and all(letter in at for letter in letters):
+                return tuple(at[i.name] if isinstance(i, t.Name) else 0 for i in target.index)
+    return fit((), reading.node.shape)
+
+
 def _written(state: State, node: Node, wrt: int) -> bool:
     """Is this contribution in?"""
     layout = state.recording.layout
@@ -139,6 +153,8 @@ def _unread(names: Names, reading: Reading, rule: Rule) -> Line:
     out = names.symbol(reading.output)
     of = {winner.kind: {"max": "maximum", "min": "minimum"}[winner.kind] for winner in rule.winners}
     why = f"it is nowhere the {' or '.join(of.values())}: " if of else ""
+    if not reading.node.shape:
+        return merge([Span(why), out, Span(" does not depend on it", "dim")])
     return merge([Span(f"{why}no element of ", "dim"), out, Span(" depends on it", "dim")])
 
 
@@ -211,7 +227,7 @@ def _equation(
     if rule is not None:
         value = float(evaluate(rule.local, scalars, {}, reading.size))
         chosen = reading.resolve(rule.local, {}, scalars)
-        written = to_spans(chosen, with_numbers(names, scalars), unicode)
+        written = to_spans(chosen, with_numbers(names, scalars, reading), unicode)
         note = (
             written
             if not isinstance(chosen, t.Number | t.Name)

@@ -10,10 +10,10 @@ import numpy as np
 
 from bptui.model import numbers
 from bptui.model.graph import Graph, Node
-from bptui.model.ops.base import Array
 from bptui.model.spans import Line, Span, line, plain
 from bptui.model.state import State
 from bptui.symbolic import tree as t
+from bptui.symbolic.card.conventions import choices, convention, fold_spans
 from bptui.symbolic.card.names import kind, letters, symbols, title
 from bptui.symbolic.card.reading import MAX_CELLS, Index, Reading
 from bptui.symbolic.card.table import expand, table
@@ -201,7 +201,7 @@ def _winner(reading: Reading, body: Tree, index: Mapping[str, int]) -> tuple[str
     """The element that a `max(x[…] for …)` takes, the first among equals."""
     if not (isinstance(body, t.Fold) and body.kind in ("max", "min") and isinstance(body.body, t.Element)):
         return None
-    values = _values(reading, body, index)
+    values = choices(reading, body, index)
     if values is None:
         return None
     fold = t.substitute(body, index)
@@ -212,34 +212,6 @@ def _winner(reading: Reading, body: Tree, index: Mapping[str, int]) -> tuple[str
     place = reading.resolve(fold.body, at)
     assert isinstance(place, t.Element)
     return place.base, tuple(int(i.value) for i in place.index if isinstance(i, t.Number))
-
-
-def _values(reading: Reading, body: t.Fold, index: Mapping[str, int]) -> Array | None:
-    """What a `max(x[…] for …)` chooses from, in the shape of its ranges; None where that is nothing, or too much."""
-    fold = t.substitute(body, index)
-    assert isinstance(fold, t.Fold)
-    spans = fold_spans(reading, fold)
-    grid = dict(zip((r.index for r in fold.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
-    shape = tuple(hi - lo for lo, hi in spans)
-    if not shape or int(np.prod(shape)) > MAX_CELLS or not all(shape):
-        return None
-    values = np.broadcast_to(evaluate(fold.body, reading.helped, grid, reading.size), shape)
-    for condition in fold.conditions:
-        worst = -np.inf if fold.kind == "max" else np.inf
-        values = np.where(evaluate(condition, reading.helped, grid, reading.size), values, worst)
-    return values
-
-
-def fold_spans(reading: Reading, fold: t.Fold) -> list[tuple[int, int]]:
-    """(first, one past the last) of each range of a fold whose free indices have been put in."""
-    found = []
-    for r in fold.ranges:
-        low = 0 if r.low is None else int(evaluate(r.low, reading.helped, {}, reading.size))
-        high = (
-            reading.size[r.index.upper()] if r.high is None else int(evaluate(r.high, reading.helped, {}, reading.size))
-        )
-        found.append((low, max(low, high)))
-    return found
 
 
 # ----------------------------------------------------------------------------------------------------------- sums
@@ -301,45 +273,6 @@ def _split(body: Tree) -> tuple[t.Fold | None, list[tuple[str, Tree]]]:
 
 
 # ---------------------------------------------------------------------------------------------------------- hints
-def convention(reading: Reading, element: Index) -> list[tuple[Line, Line]]:
-    """The convention of the operation, where this element of its output sits exactly on the place that it is about."""
-    if not reading.op.convention:
-        return []
-    bare = reading.op.elementwise and not reading.letters
-    known = reading.at(element) if bare else reading.helped
-    index: Mapping[str, int] = {} if bare else reading.index(element)
-    if not any(_special(reading, part, known, index) for s in reading.statements for part in t.walk(s.value)):
-        return []
-    return [(line(("convention", "dim")), line(reading.op.convention))]
-
-
-def _special(reading: Reading, part: Tree, known: Mapping[str, Any], index: Mapping[str, int]) -> bool:
-    """Is this part of the definition at a kink, a tie or a pole here?"""
-
-    def number(tree: Tree) -> float:
-        return float(evaluate(tree, known, index, reading.size))
-
-    try:
-        if isinstance(part, t.Compare):
-            given = {*reading.op.fixed, *reading.op.indices}
-            names = {p.name if isinstance(p, t.Name) else p.base for p in t.walk(part) if isinstance(p, t.Name | t.Element)}
-            return not names & given and number(part.left) == number(part.right)
-        if isinstance(part, t.Power):
-            open_ = not isinstance(part.exponent, t.Number | t.Neg)
-            return number(part.exponent) == 0 or (open_ and number(part.base) == 0)
-        if isinstance(part, t.Call) and part.function in ("abs", "sign", "sqrt"):
-            return number(part.arguments[0]) == 0
-        if isinstance(part, t.Call) and part.function in ("max", "min"):
-            sides = [number(a) for a in part.arguments]
-            return len(set(sides)) < len(sides)
-        if isinstance(part, t.Fold) and part.kind in ("max", "min") and isinstance(part.body, t.Element):
-            values = _values(reading, part, index)
-            return values is not None and int((values == (values.max() if part.kind == "max" else values.min())).sum()) > 1
-    except (KeyError, TypeError, ValueError):  # it has an index of its own, of a sum: not one number
-        return False
-    return False
-
-
 def _next(state: State, graph: Graph, node: Node, element: Index, unicode: bool) -> list[tuple[Line, Line]]:
     """`relu clamps it: z[1,3] < 0, so a[1,3] will be 0`, from the definition of the only one that reads this node."""
     readers = [graph.nodes[i] for i in dict.fromkeys(consumer for consumer, _ in graph.consumers[node.id])]

@@ -1,0 +1,86 @@
+"""Kinks, ties and poles: the convention of an operation, said where an element sits exactly on its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bptui.model.ops.base import Array
+from bptui.model.spans import Line, line
+from bptui.symbolic import tree as t
+from bptui.symbolic.card.reading import MAX_CELLS, Index, Reading
+from bptui.symbolic.numeric import evaluate
+from bptui.symbolic.tree import Tree
+
+
+def convention(reading: Reading, element: Index) -> list[tuple[Line, Line]]:
+    """The convention of the operation, where this element of its output sits exactly on the place that it is about."""
+    if not reading.op.convention:
+        return []
+    bare = reading.op.elementwise and not reading.letters
+    known = reading.at(element) if bare else reading.helped
+    index: Mapping[str, int] = {} if bare else reading.index(element)
+    if not any(_special(reading, part, known, index) for s in reading.statements for part in t.walk(s.value)):
+        return []
+    return [(line(("convention", "dim")), line(reading.op.convention))]
+
+
+def _special(reading: Reading, part: Tree, known: Mapping[str, Any], index: Mapping[str, int]) -> bool:
+    """Is this part of the definition at a kink, a tie or a pole here?"""
+
+    def number(tree: Tree) -> float:
+        return float(evaluate(tree, known, index, reading.size))
+
+    try:
+        if isinstance(part, t.Compare):
+            given = {*reading.op.fixed, *reading.op.indices}
+            names = {
+                p.name if isinstance(p, t.Name) else p.base for p in t.walk(part) if isinstance(p, t.Name | t.Element)
+            }
+            return not names & given and number(part.left) == number(part.right)
+        if isinstance(part, t.Power):
+            open_ = not isinstance(part.exponent, t.Number | t.Neg)
+            return number(part.exponent) == 0 or (open_ and number(part.base) == 0)
+        if isinstance(part, t.Call) and part.function in ("abs", "sign", "sqrt"):
+            return number(part.arguments[0]) == 0
+        if isinstance(part, t.Call) and part.function in ("max", "min"):
+            sides = [number(a) for a in part.arguments]
+            return len(set(sides)) < len(sides)
+        if isinstance(part, t.Fold) and part.kind in ("max", "min") and isinstance(part.body, t.Element):
+            values = choices(reading, part, index)
+            return (
+                values is not None and int((values == (values.max() if part.kind == "max" else values.min())).sum()) > 1
+            )
+    except (KeyError, TypeError, ValueError):  # it has an index of its own, of a sum: not one number
+        return False
+    return False
+
+
+def choices(reading: Reading, body: t.Fold, index: Mapping[str, int]) -> Array | None:
+    """What a `max(x[…] for …)` chooses from, in the shape of its ranges; None where that is nothing, or too much."""
+    fold = t.substitute(body, index)
+    assert isinstance(fold, t.Fold)
+    spans = fold_spans(reading, fold)
+    grid = dict(zip((r.index for r in fold.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
+    shape = tuple(hi - lo for lo, hi in spans)
+    if not shape or int(np.prod(shape)) > MAX_CELLS or not all(shape):
+        return None
+    values = np.broadcast_to(evaluate(fold.body, reading.helped, grid, reading.size), shape)
+    for condition in fold.conditions:
+        worst = -np.inf if fold.kind == "max" else np.inf
+        values = np.where(evaluate(condition, reading.helped, grid, reading.size), values, worst)
+    return values
+
+
+def fold_spans(reading: Reading, fold: t.Fold) -> list[tuple[int, int]]:
+    """(first, one past the last) of each range of a fold whose free indices have been put in."""
+    found = []
+    for r in fold.ranges:
+        low = 0 if r.low is None else int(evaluate(r.low, reading.helped, {}, reading.size))
+        high = (
+            reading.size[r.index.upper()] if r.high is None else int(evaluate(r.high, reading.helped, {}, reading.size))
+        )
+        found.append((low, max(low, high)))
+    return found
