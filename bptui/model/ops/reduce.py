@@ -51,6 +51,7 @@ class _Letters:
         kept = ["0"] if signature["keepdims"] else []
         self.out = [index for axis in range(rank) for index in (kept if axis in axes else [self.x[axis]])]
         self.y, self.element, self.size = at("y", self.out), at("x", self.x), product(self.reduced) or "1"
+        self.over = f"/{self.size}" if self.reduced else ""
         deltas = [f"delta({self.x[axis]},q{axis})*" for axis in range(rank) if axis not in axes]
         self.row = "".join(deltas)  # is the input's element one of those that are reduced to this output?
         self.other = at("x", [f"q{axis}" if axis in axes else self.x[axis] for axis in range(rank)])
@@ -245,10 +246,25 @@ def _give_prod(upstream: Array, x: Array, axes: tuple[int, ...], into: Array) ->
 
 def _norm(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
     (x,) = inputs
-    square = emit.temp(x.shape)
+    square, axes = emit.temp(x.shape), _axes(x, attributes)
     emit(np.multiply, x, x, square)
-    emit(np.add.reduce, square, _axes(x, attributes), None, out, attributes["keepdims"])
+    emit(np.add.reduce, square, axes, None, out, attributes["keepdims"])
     emit(np.sqrt, out, out)
+    if x.size:
+        emit(_rescue_norm, x, axes, out)
+
+
+def _rescue_norm(x: Array, axes: tuple[int, ...], out: Array) -> None:
+    """Again, in units of the largest element, where squares left the range of the numbers (1e-23, 1e20 in float32)."""
+    number = np.finfo(out.dtype)
+    low, high = np.sqrt(number.tiny) / number.eps, np.sqrt(number.max)
+    size = np.abs(out)
+    if np.all((low < size) & (size < high)):
+        return
+    largest = np.max(np.abs(x), axes, keepdims=True)
+    unit = np.where((largest > 0) & np.isfinite(largest), largest, 1)
+    again = np.sqrt(np.sum((x / unit) ** 2, axes, keepdims=True)) * unit
+    out[...] = again.reshape(out.shape)
 
 
 def _norm_vjp(
@@ -270,17 +286,24 @@ def _give_norm(upstream: Array, y: Array, x: Array, axes: tuple[int, ...], into:
     np.multiply(x, _kept(np.where(y == 0, 0, upstream / below), x, axes), into)
 
 
-def _logsumexp(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    emit(_fill_logsumexp, inputs[0], _axes(inputs[0], attributes), out)
+def _logsumexp(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array:
+    x, axes = inputs[0], _axes(inputs[0], attributes)
+    parts = emit.temp(x.shape, x.dtype)
+    emit(_fill_logsumexp, x, axes, out, parts)
+    return parts
 
 
-def _fill_logsumexp(x: Array, axes: tuple[int, ...], out: Array) -> None:
+def _fill_logsumexp(x: Array, axes: tuple[int, ...], out: Array, parts: Array) -> None:
+    """`parts` become what each element has of the sum, exp(x - y); taken so, it has no digits left where y is large."""
     if x.size == 0:
         out[...] = -np.inf
         return
     top = np.max(x.real, axes, keepdims=True)  # a complex step is taken in the real part's scale
     top = np.where(np.isfinite(top), top, 0)
-    out[...] = (np.log(np.sum(np.exp(x - top), axes, keepdims=True)) + top).reshape(out.shape)
+    np.exp(np.subtract(x, top, parts), parts)
+    whole = np.sum(parts, axes, keepdims=True)
+    out[...] = (np.log(whole) + top).reshape(out.shape)
+    np.divide(parts, whole, parts)
 
 
 def _logsumexp_vjp(
@@ -294,9 +317,7 @@ def _logsumexp_vjp(
 ) -> None:
     if into[0] is not None:
         x, axes = inputs[0], _axes(inputs[0], attributes)
-        emit(np.subtract, x, _kept(out, x, axes), into[0])
-        emit(np.exp, into[0], into[0])
-        emit(np.multiply, into[0], _upstream(emit, upstream, x, axes), into[0])
+        emit(np.multiply, saved, _upstream(emit, upstream, x, axes), into[0])
 
 
 _BOTH = {"axis": AXIS, "keepdims": KEEPDIMS}
@@ -315,7 +336,7 @@ OPS = (
     Op(
         "mean",
         ("x",),
-        _definition(lambda use: f"{use.y} = {use.sum(use.element)}/{use.size}"),
+        _definition(lambda use: f"{use.y} = {use.sum(use.element)}{use.over}"),
         _shape,
         _mean,
         _mean_vjp,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -41,12 +42,17 @@ def results(recording: Recording, node: Node) -> dict[str, Any]:
     return {**after, "p_new": recording.after(node)}
 
 
-def follow(rule: tuple[Statement, ...], known: dict[str, Any]) -> dict[str, Any]:
-    """Every name of the rule with its number(s), statement after statement."""
-    found = dict(known)
+def follow(
+    rule: tuple[Statement, ...], known: Mapping[str, Any], made: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Every name of the rule with its number(s), statement after statement; those that come after one that is in `made`
+    start from what was made."""
+    start, found = dict(known), dict(known)
     for s in rule:
         assert isinstance(s.target, t.Name)
-        found[s.target.name] = evaluate(s.value, found, {})
+        name = s.target.name
+        found[name] = evaluate(s.value, start, {})
+        start[name] = made[name] if made and name in made else found[name]
     return found
 
 

@@ -8,6 +8,7 @@ terms is a false alarm.
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,8 @@ _NEAR = 1e-6
 """Step of the one-sided differences that tell a kink."""
 _JUMP = 1e-3
 """One-sided derivatives that differ by more than this part of their size are those of a kink (research: 1e-3)."""
+_MOVED = 1e-3
+"""An element moves by what was asked for but for this part."""
 STEP = 1e-30
 """Of a complex step: there is no cancellation, so it may be as small as one likes."""
 
@@ -72,14 +75,16 @@ class Path:
         with np.errstate(all="ignore"):
             return self.probe.forward(self.position, self.x + s * self.direction / self.size)
 
-    def sides(self, step: float) -> tuple[Array, Array, Array]:
-        """(left derivative, right derivative, value) of each output here, to second order, so that curvature does not
-        look like a corner."""
+    def sides(self, step: float) -> tuple[Array, Array, Array, Array]:
+        """(left derivative, right derivative, value, bend) of each output here, to second order, so that curvature does
+        not look like a corner. `bend`: by how much the central difference of two steps is another than that of one,
+        which two corners in the same distance (a clip around 0) cannot hide."""
         values = [self.output(n * step).copy() for n in (-2, -1, 0, 1, 2)]
         with np.errstate(all="ignore"):
             left = -(4 * values[1] - values[0] - 3 * values[2]) / (2 * step)
             right = (4 * values[3] - values[4] - 3 * values[2]) / (2 * step)
-        return left, right, values[2]
+            bend = np.abs((values[4] - values[0]) / 2 - (values[3] - values[1])) / (2 * step)
+        return left, right, values[2], bend
 
 
 def path(probe: Probe, position: int, direction: Array) -> Path:
@@ -150,7 +155,7 @@ def slope(f: Summed, first: float, near: float) -> Slope:
 
 def _sides(f: Summed, step: float) -> tuple[float, float, float, float, float]:
     """One-sided derivatives of the sum, the least and the most that its outputs allow together, and their rounding."""
-    left, right, _ = f.line.sides(step)
+    left, right, *_ = f.line.sides(step)
     with np.errstate(all="ignore"):
         left, right = (np.where(f.upstream == 0, 0.0, f.upstream * side) for side in (left, right))
         low, high = float(np.sum(np.minimum(left, right))), float(np.sum(np.maximum(left, right)))
@@ -166,7 +171,20 @@ def along(probe: Probe, position: int, direction: Array, upstream: Array, reach:
     return Slope(*(part * line.size for part in astuple(found)))
 
 
-def clear(probe: Probe, position: int, direction: Array, upstream: Array) -> tuple[float, Array]:
+class Clear(NamedTuple):
+    """How far one may go along a direction, which outputs have a corner (or a pole) here, how closely was looked."""
+
+    reach: float
+    corners: Array
+    nearest: float
+
+    @property
+    def rough(self) -> bool:
+        """Are there corners somewhere, of which rounding does not let it be seen whether they are here?"""
+        return bool(self.corners.any()) and self.nearest > _NEAR
+
+
+def clear(probe: Probe, position: int, direction: Array, upstream: Array) -> Clear:
     """How far one may go along a direction without meeting a corner (or a pole), and the outputs that have one here.
 
     A corner that the closest look still sees is here; the widest step that sees no other is the most exact. Outputs
@@ -183,8 +201,22 @@ def clear(probe: Probe, position: int, direction: Array, upstream: Array) -> tup
         seen.append((reach, corners & (upstream != 0)))
         if not seen[-1][1].any():
             break
-    here = seen[-1][1]
-    return next((reach, here) for reach, corners in seen if np.array_equal(corners, here))
+    nearest, here = seen[-1]
+    return next(Clear(reach, here, nearest) for reach, corners in seen if np.array_equal(corners, here))
+
+
+def reachable(probe: Probe, position: int, direction: Array, upstream: Array) -> tuple[Array, Clear]:
+    """`clear`, along a direction in which no element moves that is so large that the step is lost in its rounding:
+    1e30 + 1 is 1e30, and the forward would not notice."""
+    x, reach = probe.inputs[position], _FIRST
+    while True:
+        line = path(probe, position, direction)
+        step = reach * line.scale * np.abs(direction) / line.size
+        direction = np.where(np.abs(x) * EPS > _MOVED * step, 0.0, direction)
+        found = clear(probe, position, direction, upstream)
+        if found.reach >= reach or not direction.any():
+            return direction, found
+        reach = found.reach
 
 
 def kinked(probe: Probe, position: int, direction: Array, reach: float = _NEAR) -> Array:
@@ -195,11 +227,12 @@ def kinked(probe: Probe, position: int, direction: Array, reach: float = _NEAR) 
 def _corners(line: Path, reach: float) -> tuple[Array, Array]:
     """Outputs with a corner within two steps of `reach`, and those where rounding does not let it be seen."""
     step = reach * line.scale
-    left, right, value = line.sides(step)
+    left, right, value, bend = line.sides(step)
     with np.errstate(all="ignore"):
         size = np.maximum(np.abs(left), np.abs(right))
         rounding = 64 * EPS * np.abs(value) / (2 * step)
-        corners = (np.abs(right - left) > _JUMP * size + rounding) | ~np.isfinite(size)
+        jump = np.maximum(np.abs(right - left), bend)
+        corners = (jump > _JUMP * size + rounding) | ~np.isfinite(size)
         return np.asarray(corners), np.asarray((size > 0) & (size < 10 * rounding))
 
 

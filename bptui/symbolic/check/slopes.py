@@ -17,11 +17,12 @@ import numpy as np
 from bptui.model.graph import Node
 from bptui.model.ops.base import Array
 from bptui.symbolic.check.causes import likely
-from bptui.symbolic.check.difference import EPS, Slope, along, clear, complex_slope, kinked
+from bptui.symbolic.check.difference import EPS, Slope, along, clear, complex_slope, kinked, reachable
 from bptui.symbolic.check.probe import Probe
 from bptui.symbolic.check.tolerance import COMPLEX, DIFFERENCE
 from bptui.symbolic.types import CheckRow, RowName, Verdict
 
+ROUGH = "too rough for differences"
 Index = tuple[int, ...]
 Measure = Callable[[Array], tuple[float, float]]
 """(what the engine's gradient says, what the forward says) along a direction."""
@@ -53,21 +54,31 @@ class Slopes:
         direction = np.zeros(self.shape)
         direction[at] = 1.0
         got = float(self.probe.vjp(self.position, upstream)[at])
-        reach, corners = clear(self.probe, self.position, direction, upstream)
-        if self.op.analytic and corners.any():
-            return self.row("difference", "skipped", at=at, got=got, note="next to a pole")
+        reach, corners, _ = way = clear(self.probe, self.position, direction, upstream)
+        if way.rough or (self.op.analytic and corners.any()):
+            note = ROUGH if way.rough else "next to a pole"
+            return self.row("difference", "skipped", at=at, got=got, note=note)
         found = along(self.probe, self.position, direction, upstream, reach)
-        return self.judged("difference", got, found, at, abs(got), self.floor(upstream, direction))
+        floor = self.floor(upstream, direction)
+        return self.judged("difference", got, found, at, abs(got), floor, corner=bool(corners.any()))
 
     def direction(self) -> CheckRow:
         """All elements at once; outputs that have a corner along the way are left out of the sum, and counted."""
         probe, position, upstream = self.probe, self.position, self.upstream
         direction = self.random.normal(size=self.shape)
-        reach, corners = clear(probe, position, direction, upstream)
-        note = ""
+        all_of_it = np.count_nonzero(direction)
+        direction, way = reachable(probe, position, direction, upstream)
+        reach, corners, _ = way
+        notes = []
+        if fixed := all_of_it - np.count_nonzero(direction):
+            notes = [f"{fixed} of {direction.size} elements too large to be moved left out"]
+        if not direction.any() or (corners.all() and (self.op.analytic or way.rough)):
+            why = ROUGH if way.rough else "next to a pole"
+            return self.row("direction", "skipped", note="; ".join([*notes, why]))
         if corners.any() and not corners.all():
             upstream = np.where(corners, 0.0, upstream)
-            note = f"{int(corners.sum())} of {corners.size} outputs at a kink left out"
+            notes.append(f"{int(corners.sum())} of {corners.size} outputs next to a kink left out")
+        note = "; ".join(notes)
         gradient = probe.vjp(position, upstream)
         finite = np.isfinite(gradient)
         direction, gradient = np.where(finite, direction, 0.0), np.where(finite, gradient, 0.0)
@@ -126,9 +137,17 @@ class Slopes:
         return 8 * EPS * float(np.max(np.abs(upstream), initial=0.0) * np.max(np.abs(direction), initial=0.0))
 
     def judged(
-        self, row: RowName, got: float, found: Slope, at: Index | None, scale: float, floor: float, note: str = ""
+        self,
+        row: RowName,
+        got: float,
+        found: Slope,
+        at: Index | None,
+        scale: float,
+        floor: float,
+        note: str = "",
+        corner: bool = False,
     ) -> CheckRow:
-        """What differences say of a number."""
+        """What differences say of a number. `corner`: an output is known to have one here, however large others are."""
         numbers: dict[str, Any] = {"at": at, "got": got, "expected": found.value}
         if not math.isfinite(got) or not math.isfinite(found.value):
             return self.row(row, "skipped", note="not finite", **numbers)
@@ -137,15 +156,20 @@ class Slopes:
         numbers |= {"error": abs(got - found.value), "tolerance": allowed}
         if not math.isfinite(allowed):
             return self.row(row, "skipped", note="not finite", **numbers)
+        sides = f"left {found.left:.6g}, right {found.right:.6g}, the engine uses {got:.6g}"
         if found.kink:
-            sides = f"left {found.left:.6g}, right {found.right:.6g}, the engine uses {got:.6g}"
             inside = found.between(got, allowed + found.rounding)
             return self.row(row, "KINK" if inside else "FAIL", note=sides, **numbers)
         if numbers["error"] <= allowed:
-            return self.row(row, "ok", note=note, **numbers)
+            proves = not scale or allowed <= scale  # next to 1e24, a derivative of 0.2 is as good as any other
+            if proves:
+                return self.row(row, "ok", note=note, **numbers)
+            return self.row(row, "skipped", note=ROUGH, **numbers)
+        if corner and found.between(got, allowed):
+            return self.row(row, "KINK", note=sides, **numbers)
         rough = 4 * found.error > 1e-3 * max(abs(got), abs(found.value), scale)
         if rough:
-            return self.row(row, "skipped", note="too rough for differences", **numbers)
+            return self.row(row, "skipped", note=ROUGH, **numbers)
         cause = likely(np.array([got]), np.array([found.value]), None, (self.node.shape, self.shape))
         return self.row(row, "FAIL", note=cause, **numbers)
 

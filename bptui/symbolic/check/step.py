@@ -170,15 +170,11 @@ class _Node:
         if not got.size:
             return self.row(row, "n/a", wrt, note="empty")
         with np.errstate(all="ignore"):
+            expected = tolerance.bounded(got, expected)
             finite = np.abs(expected[np.isfinite(expected)])
             scale = max(float(finite.max(initial=0.0)), size) or 1.0
             lost = np.isnan(expected) & np.isfinite(got)
-            poles = np.isinf(got) & np.isinf(expected)  # 1/-0.0 and 1/0.0: the sign of a zero is not in a definition
-            if not np.isfinite(self.out).all():  # ∞ - ∞ of poles and overflows is inf or NaN by the order of a sum
-                poles = ~np.isfinite(got) & ~np.isfinite(expected)
-            same = (got == expected) | (np.isnan(got) & np.isnan(expected)) | lost | poles
-            if any(np.isnan(v).any() for v in (*self.values, upstream) if v is not None and v.dtype.kind == "f"):
-                same |= np.isnan(got)  # NaN came in: what a comparison with it chooses is in no definition
+            same = (got == expected) | lost | self.endless(got, expected, upstream)
             error = np.where(same, 0.0, np.abs(got - expected))
             error = np.where(np.isnan(error), np.inf, error)
             allowed = tolerance.allowed(got, expected, scale)
@@ -187,7 +183,7 @@ class _Node:
             largest = max((float(np.max(np.abs(v), where=np.isfinite(v), initial=0.0)) for v in sources), default=0.0)
             allowed = allowed + 8 * tolerance.rounding * largest
             allowed = np.where(np.isfinite(allowed), allowed, tolerance.atol * scale)
-            badness = error / allowed
+            badness = np.where(error == 0, 0.0, error / allowed)
         if digits is not None and np.any(badness > 1):
             expected, error = np.array(expected), np.array(error)
             for n in self.suspects(badness):
@@ -214,6 +210,19 @@ class _Node:
         shapes = (self.node.shape, *(v.shape for v in self.values))
         cause = likely(got, expected, upstream, shapes) if places is None else ""
         return self.row(row, "FAIL", wrt, note=cause, **found)
+
+    def endless(self, got: Array, expected: Array, upstream: Array | None) -> Array:
+        """Where numbers that are not finite are as good as those that are expected. Where they arise is a finding of
+        its own (bptui.model.births), not a wrong derivative."""
+        same = (np.isnan(got) & np.isnan(expected)) | (np.isinf(got) & np.isinf(expected))  # 1/-0.0: no sign of zero
+        if not np.isfinite(self.out).all():  # ∞ - ∞ of poles and overflows is inf or NaN by the order of a sum
+            same |= ~np.isfinite(got) & ~np.isfinite(expected)
+            if upstream is not None:
+                same |= np.isnan(got)  # 0·∞ of an output that has overflowed
+        sources = [v for v in (*self.values, upstream) if v is not None and v.dtype.kind == "f"]
+        if not all(np.isfinite(v).all() for v in sources):
+            same |= np.isnan(got)  # what a comparison with NaN chooses, and ∞ - ∞, is in no definition
+        return same
 
     def suspects(self, badness: Array) -> list[int]:
         """Places of elements that are wrong by float64: the worst first, then some of the others."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,35 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Relative to the pair, and relative to the largest of the tensor. `rounding` is that of the numbers themselves."""
+    """Relative to the pair, and relative to the largest of the tensor. `kind` are the numbers themselves."""
 
     rtol: float
     atol: float
-    rounding: float = float(np.finfo(np.float64).eps)
+    kind: np.finfo[Any] = field(default_factory=lambda: np.finfo(np.float64))
+
+    @property
+    def rounding(self) -> float:
+        """The relative rounding of the numbers."""
+        return float(self.kind.eps)
+
+    @property
+    def least(self) -> float:
+        """Below it numbers lose their digits one by one: they are only known to this."""
+        return float(self.kind.tiny)
+
+    def bounded(self, got: Any, expected: Any) -> Any:
+        """What is expected of numbers that end: infinity beyond the largest, and where squares and sums of such numbers
+        have overflowed on the way. (That they did is told where it happens: bptui.model.births.)"""
+        largest = float(self.kind.max)
+        ends = np.where(np.isinf(got), math.sqrt(largest), largest)
+        return np.where(np.abs(expected) > ends, np.copysign(np.inf, expected), expected)
 
     def allowed(self, got: Any, expected: Any, scale: float) -> Any:
         """The error that is allowed for each pair."""
-        return self.rtol * np.maximum(np.abs(got), np.abs(expected)) + self.atol * scale
+        return self.rtol * np.maximum(np.abs(got), np.abs(expected)) + self.atol * scale + self.least
 
 
 EXACT = Tolerance(1e-9, 1e-12)
-SINGLE = Tolerance(1e-4, 1e-5, float(np.finfo(np.float32).eps))
+SINGLE = Tolerance(1e-4, 1e-5, np.finfo(np.float32))
 DIFFERENCE = Tolerance(1e-6, 1e-8)
 COMPLEX = Tolerance(1e-11, 1e-13)

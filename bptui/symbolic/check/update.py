@@ -1,6 +1,7 @@
 """The update row of the check: an optimizer's definition against what the engine made of a parameter.
 
 Where the optimizer clips, the gradient that it used is looked at first; a running state has to be what its node says.
+What builds on a state builds on the engine's: a state that is wrong (or has overflowed) is told once, where it arises.
 An error counts against the change that the update makes: next to it, the rounding of the parameter itself is allowed.
 """
 
@@ -17,6 +18,7 @@ from bptui.model.values import Recording
 from bptui.symbolic.card.update import follow, inputs, results, statements
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.probe import wide
+from bptui.symbolic.check.tolerance import EXACT, SINGLE
 from bptui.symbolic.types import CheckRow, Verdict
 
 
@@ -28,7 +30,9 @@ def check_update(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
         return tuple(_rows(node, "state", "", recording.before(node), recording.after(node), wide(source)))
     optimizer = recording.optimizer
     before, after = inputs(recording, node), results(recording, node)
-    expected = follow(statements(optimizer), {k: wide(np.asarray(v)) for k, v in before.items()})
+    with np.errstate(all="ignore"):
+        given, made = ({k: wide(np.asarray(v)) for k, v in numbers.items()} for numbers in (before, after))
+        expected = follow(statements(optimizer), given, made)
     rows: list[CheckRow] = []
     if optimizer.clips:
         used = recording.update_grad(node)
@@ -65,6 +69,7 @@ def _rows(node: Node, kind: str, name: str, before: Array, got: Array, expected:
     number = np.finfo(np.asarray(got).dtype)
     rounding = float(number.eps)
     with np.errstate(all="ignore"):
+        want = (EXACT if rounding < 1e-10 else SINGLE).bounded(have, want)
         change = np.abs(want - old)
         allowed = 8 * rounding * np.maximum(np.abs(want), np.abs(old)) + float(number.tiny)  # squares underflow
         allowed += (1e-3 if rounding > 1e-10 else 1e-9) * change
