@@ -13,7 +13,7 @@ from bptui.model.session import Session
 from bptui.model.spans import Line, plain
 from bptui.screens.look import Look, length
 from bptui.screens.own import Own
-from bptui.screens.panels import network, timeline
+from bptui.screens.panels import listing, network, rows, timeline
 from tests.screens.rig import debug
 
 
@@ -111,12 +111,12 @@ def test_a_breakpoint_is_marked() -> None:
 def test_a_large_tensor_is_blocks_of_its_largest_numbers() -> None:
     table = np.zeros((100, 64))
     table[55, 40], table[7, 3] = -3.0, 2.0
-    small = network.blocks(table, 4, 8)
+    small = rows.blocks(table, 4, 8)
     assert small.shape == (4, 8)
     assert small[2, 5] == -3.0
     assert small[0, 0] == 2.0
-    assert np.isnan(network.blocks(np.where(table < 0, np.nan, table), 4, 8)[2, 5])
-    assert network.blocks(table[:4, :8], 4, 8) is not None
+    assert np.isnan(rows.blocks(np.where(table < 0, np.nan, table), 4, 8)[2, 5])
+    assert rows.blocks(table[:4, :8], 4, 8) is not None
 
 
 def test_every_command_that_is_the_screens_has_a_method() -> None:
@@ -129,9 +129,9 @@ def test_every_command_that_is_the_screens_has_a_method() -> None:
 def test_no_two_names_of_a_layer_are_cut_to_the_same(name: str) -> None:
     graph = load(name).graph
     shown: dict[tuple[str, str], set[str]] = {}
-    for node in network.sorted_nodes(graph):
+    for node in listing.sorted_nodes(graph):
         part = node.label.rpartition(".")[2]  # the same part of two cells of an LSTM reads the same in both
-        shown.setdefault((node.scope, network.brief(node.label, 6)), set()).add(part)
+        shown.setdefault((node.scope, listing.brief(node.label, 6)), set()).add(part)
     assert all(len(brief) <= 6 for _, brief in shown)
     assert all(len(parts) == 1 for parts in shown.values()), shown
 

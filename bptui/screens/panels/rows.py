@@ -1,0 +1,232 @@
+"""The rows of panel 1: a tensor with its gradient in its columns, a layer's heading."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bptui.model.graph import Node
+from bptui.model.numbers import decimals_for, field
+from bptui.model.spans import Line, Span
+from bptui.screens.look import Look, fit, length, under
+from bptui.screens.panels import heat
+from bptui.screens.panels.figures import figure, kind_of, wholes
+from bptui.screens.panels.listing import Entry, brief, closed_in, name_of, open_at, shorten, what
+from bptui.screens.panels.timeline import CHIPS
+
+CELL = 8  # columns of a number
+PAIR = 2  # numbers side by side in the value and in the gradient column
+KEPT = 256  # numbers of a tensor up to which its rows are kept
+
+
+class Columns(NamedTuple):
+    """Where the columns stand (look/STYLE): gutter, name, shape or operation (0: not shown), value, gradient."""
+
+    gutter: int
+    name: int
+    what: int
+    value: int
+    gradient: int
+    pair: int = PAIR
+
+    @classmethod
+    def of(cls, width: int) -> Columns:
+        """The columns of a panel of this width: where two numbers have no room, there is one."""
+        if width >= 50:
+            return WIDE
+        return NARROW if width >= 41 else cls(2, 2, 0, 8, 24) if width == 40 else cls(2, 2, 0, 8, 16, 1)
+
+
+WIDE = Columns(3, 3, 10, 17, 34)
+NARROW = Columns(2, 2, 0, 8, 25)
+
+
+def rows_of(session: Any, entry: Entry, columns: Columns, width: int, look: Look, folded: bool) -> list[Line]:
+    if entry.node is None:
+        return [_heading(session, entry.scope, columns, width, folded)] if entry.scope else [()]
+    node, here = entry.node, entry.node.id == session.here.id
+    state, kind = session.state, kind_of(entry.node)
+    written = state.written(node)
+    style, end = f"{kind} bold" if here else kind, columns.what or columns.value
+    label = brief(name_of(session.graph, node), end - columns.name - (1 if columns.what else 0))
+    name = fit((Span(label, style),), end - columns.name)
+    if columns.what:
+        name = (*name, Span(shorten(what(session.graph, node), columns.value - columns.what), "dim"))
+    closed = closed_in(session.graph, node, open_at(session))
+    if closed is not None:
+        name = (Span(f"{label} ", style), Span(closed.kind, "dim"))
+        left_out = length(name) - (columns.value - columns.name)
+        name = name if left_out <= 0 else (name[0], Span(shorten(closed.kind, len(closed.kind) - left_out), "dim"))
+    selected = session.element if look.focused and session.node.id == node.id else None
+    value = state.value(node)
+    left: list[Line]
+    if value is None:
+        waits = bool(columns.what) and _next(session) == node.id
+        left = [(Span(field(None).rstrip(), kind), Span("  not yet", "dim"))] if waits else [(Span(field(None), kind),)]
+    elif node.role in ("input", "target") and len(node.shape) > 1 and node.shape[0] > 1:
+        left = [(Span(f" {node.shape[0]} samples", "text"),)]
+    elif node.whole and not node.wants_grad:
+        left = [wholes(value, width - columns.value)]
+    else:
+        left = _numbers(value, node, kind, "value" in written, entry.rows, look, columns.pair, selected)
+    right = _gradient(session, node, "gradient" in written, entry.rows, look, columns, width)
+    out: list[Line] = []
+    for i in range(entry.rows):
+        value_row = left[i] if i < len(left) else ()
+        row: Line = (
+            *(_gutter(session, node, columns, here) if i == 0 else (Span(" " * columns.gutter),)),
+            *fit(name if i == 0 else (), columns.value - columns.gutter),
+            *(fit(value_row, columns.gradient - columns.value) if right else value_row),
+            *(right[i] if i < len(right) else ()),
+        )
+        out.append(under(fit(row, width), "on-cursor") if here else row)
+    return out
+
+
+def _gutter(session: Any, node: Node, columns: Columns, here: bool) -> Line:
+    """The chip of this Moment; else the mark of a breakpoint."""
+    if here:
+        phase = session.cursor.phase
+        bad = (node.id, phase) in session.finding_nodes and not session.timeline.is_seed(session.cursor)
+        chip = f" {CHIPS[phase]} " if columns.gutter == 3 else f"{CHIPS[phase]} "
+        return (Span(chip, "chip-fail" if bad else f"chip-{phase}"),)
+    if node.id in session.breakpoints.marked:
+        return (Span(" ■ " if columns.gutter == 3 else "■ ", "fail"),)
+    return (Span(" " * columns.gutter),)
+
+
+def _next(session: Any) -> int | None:
+    """The node that the next step of the forward pass computes."""
+    moment, forward = session.cursor, session.timeline.forward
+    if moment.phase != "forward" or moment.index + 1 >= len(forward):
+        return None
+    return int(forward[moment.index + 1].id)
+
+
+def _numbers(
+    array: Any, node: Node, kind: str, bold: bool, rows: int, look: Look, pair: int, selected: Any = None
+) -> list[Line]:
+    """A tensor in `rows` rows: numbers up to two columns, else heat cells, blocks of a large one by their largest."""
+    table = as_table(array)
+    if table.size <= KEPT:  # most of a screen is as it was a moment ago
+        return list(_kept(table.tobytes(), table.shape, node.shape, kind, bold, rows, look, pair, selected))
+    return _figures(table, node.shape, kind, bold, rows, look, pair, selected)
+
+
+@lru_cache(1_000)
+def _kept(data: bytes, size: tuple[int, int], *rest: Any) -> tuple[Line, ...]:
+    """`_figures` of a table of that size, given by its bytes."""
+    return tuple(_figures(np.frombuffer(data).reshape(size), *rest))
+
+
+def _figures(
+    table: Any, shape: tuple[int, ...], kind: str, bold: bool, rows: int, look: Look, pair: int, selected: Any
+) -> list[Line]:
+    """The rows of a table of numbers."""
+    style = f"{kind} bold" if bold else kind
+    if table.shape[1] <= pair and table.shape[0] <= rows:
+        decimals = decimals_for(table)
+        at = divmod_index(selected, shape, table.shape) if selected is not None else None
+        return [
+            tuple(
+                span
+                for x, number in enumerate(row)
+                for span in figure(number, CELL, decimals, f"{style} reverse" if at == (y, x) else style)
+            )
+            for y, row in enumerate(table.tolist())
+        ]
+    if not table.size:
+        return [(Span("  empty", "dim"),)]
+    top = heat.largest(table)
+    small = blocks(table, rows, pair * CELL // heat.CELL)
+    at = divmod_index(selected, shape, table.shape) if selected is not None and small is table else None
+    return [(Span(" "), *row) for row in heat.cells(small, kind, look, top=top, selected=at)]
+
+
+def _gradient(session: Any, node: Node, bold: bool, rows: int, look: Look, columns: Columns, width: int) -> list[Line]:
+    """∂L/∂value: nothing in the forward pass, `·` while it is awaited, `…` while not all contributions are in."""
+    if session.cursor.phase == "forward" or not node.wants_grad:
+        return []
+    gradient = session.state.gradient(node)
+    style = "gradient bold" if bold else "gradient"
+    if gradient.array is None:
+        if not gradient.total:
+            return []
+        across = table_width(node)
+        return [(Span(field(None) * min(columns.pair, across), "dim"),)] * (rows if across <= columns.pair else 1)
+    made = _numbers(gradient.array, node, "gradient", bold, rows, look, columns.pair)
+    if gradient.final:
+        return made
+    note = f"{gradient.arrived} of {gradient.total} in"
+    if table_width(node) == 1:
+        first = (*made[0], Span("…", style))
+        left = width - columns.gradient - length(first) - 1
+        return [(*first, Span(f" {note if len(note) <= left else note[:-3]}", "kink bold")), *made[1:]]
+    return [(*row, Span("…", style)) for row in made]
+
+
+def _heading(session: Any, scope: str, columns: Columns, width: int, folded: bool) -> Line:
+    """`layer1  dense 8, relu`; in the folded view with the sizes of what leaves it and of that gradient."""
+    summary = next((layer.summary for layer in session.graph.layers if layer.name == scope), "")
+    here = session.here.scope == scope
+    if not folded:
+        return (Span(f" {scope}", "text bold"), Span(f"  {summary}", "dim"))
+    last = [node for node in session.graph.nodes if node.scope == scope and node.op is not None][-1]
+    chip = _gutter(session, session.here if here else last, columns, here)
+    value, gradient = session.state.value(last), session.state.gradient(last)
+    room = columns.gradient - columns.gutter
+    left: Line = (*chip, Span(scope, "text bold"), Span(shorten(f"  {summary}", room - len(scope)), "dim"))
+    left = fit((*fit(left, columns.gradient), *_rms(value, "value")), columns.gradient + CELL)
+    row = (*left, *(_rms(gradient.array, "gradient") if session.cursor.phase != "forward" else ()))
+    return under(fit(row, width), "on-cursor") if here else row
+
+
+def _rms(array: Any, kind: str) -> Line:
+    """The root mean square of a tensor."""
+    if array is None:
+        return (Span(field(None), "dim"),)
+    wide = np.asarray(array, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        size = float(np.sqrt(np.mean(wide * wide))) if wide.size else 0.0
+    return figure(size, CELL, decimals_for(size), kind)
+
+
+def as_table(array: Any) -> Any:
+    """A tensor as rows and columns: leading axes are rows; a vector, and what has one column, is one row."""
+    array = np.asarray(array, dtype=np.float64)
+    if array.ndim < 2 or array.shape[-1] == 1:
+        return array.reshape(1, -1)
+    return array.reshape(-1, array.shape[-1])
+
+
+def table_width(node: Node) -> int:
+    """Columns of the node's table."""
+    if len(node.shape) < 2 or node.shape[-1] == 1:
+        size = 1
+        for part in node.shape:
+            size *= part
+        return size
+    return node.shape[-1]
+
+
+def divmod_index(element: tuple[int, ...], shape: tuple[int, ...], table: tuple[int, int]) -> tuple[int, int]:
+    """Where an element of the tensor stands in its table."""
+    flat = 0
+    for i, size in zip(element, shape, strict=False):
+        flat = flat * size + i
+    row, column = divmod(flat, max(1, table[1]))
+    return row, column
+
+
+def blocks(table: Any, rows: int, columns: int) -> Any:
+    """The table itself where it fits; else, per block, the number that is largest in size (a NaN wins)."""
+    high, wide = table.shape
+    if high <= rows and wide <= columns:
+        return table
+    down = np.linspace(0, high, min(rows, high) + 1).astype(int)[:-1]
+    across = np.linspace(0, wide, min(columns, wide) + 1).astype(int)[:-1]
+    most = np.maximum.reduceat(np.maximum.reduceat(table, down, axis=0), across, axis=1)
+    least = np.minimum.reduceat(np.minimum.reduceat(table, down, axis=0), across, axis=1)
+    return np.where(np.abs(least) > np.abs(most), least, most)
