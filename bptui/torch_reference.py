@@ -95,6 +95,10 @@ def _classes(name: str, *settings: str) -> Call:
 
     def call(torch: Any, x: Sequence[Any], s: Settings) -> Any:
         scores, target, given = x[0], x[1], {key: s[key] for key in (*settings, "reduction")}
+        if s.get("ignore_index") is not None:
+            given["ignore_index"] = s["ignore_index"]
+        if len(x) > 2:
+            given["weight"] = x[2]
         if s["axis"] is not None and scores.ndim > 1:
             scores = scores.movedim(s["axis"], 1)
             target = target.movedim(s["axis"], 1) if target.ndim == scores.ndim else target
@@ -119,6 +123,13 @@ def _convolve(name: str, *settings: str) -> Call:
         return run(*joined, **given, groups=groups).unflatten(1, (groups, -1))
 
     return call
+
+
+def _logits(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    pos_weight, weight = [*x[2:], None, None][:2]
+    return torch.nn.functional.binary_cross_entropy_with_logits(
+        x[0], x[1], weight=weight, pos_weight=pos_weight, reduction=s["reduction"]
+    )
 
 
 def _half(torch: Any, x: Sequence[Any], s: Settings) -> Any:
@@ -171,8 +182,10 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "mae": _functional("l1_loss", "reduction"),
         "huber": _functional("huber_loss", "reduction", "delta"),
         "bce": _functional("binary_cross_entropy", "reduction"),
-        "bce_with_logits": _functional("binary_cross_entropy_with_logits", "reduction"),
-        "kl_div": _functional("kl_div", "reduction"),
+        "bce_with_logits": _logits,
+        "kl_div": _functional("kl_div", "reduction", "log_target"),
+        "smooth_l1": _functional("smooth_l1_loss", "reduction", "beta"),
+        "soft_margin": _functional("soft_margin_loss", "reduction"),
         "cross_entropy": _classes("cross_entropy", "label_smoothing"),
         "soft_cross_entropy": _classes("cross_entropy", "label_smoothing"),
         "nll": _classes("nll_loss"),

@@ -76,9 +76,12 @@ def variant(op: Op, shapes: Sequence[Shape], attributes: Attributes) -> Op:
     return ops.OPS[name] if name else op
 
 
-def inside(values: Array, bounds: tuple[int, int], where: str, name: str) -> None:
-    """A UserError for the first label or position that is out of range."""
-    outside = np.argwhere((values < bounds[0]) | (values >= bounds[1]))
+def inside(values: Array, bounds: tuple[int, ...], where: str, name: str) -> None:
+    """A UserError for the first label or position that is out of range (`Bounds`)."""
+    wrong = (values < bounds[0]) | (values >= bounds[1])
+    if len(bounds) > 2:
+        wrong &= values != bounds[2]
+    outside = np.argwhere(wrong)
     if len(outside):
         at = tuple(int(i) for i in outside[0])
         found = f"{name}{list(at) if at else ''} is {values[at]}"

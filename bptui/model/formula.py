@@ -253,7 +253,7 @@ class Reader:
         for i, argument in enumerate(arguments):
             if i not in later or not isinstance(argument, ast.Name):
                 found[i] = self.expression(argument, depth + 1)
-        if isinstance(op, Op) and op.variant is not None and len(arguments) == len(op.inputs):
+        if isinstance(op, Op) and op.variant is not None and len(arguments) > 1:
             where = self.builder.place(self.at(arguments[0]))
             shapes = [self.shape(found.get(i, argument)) for i, argument in enumerate(arguments)]
             op = variant(op, shapes, settle(op, attributes, where))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,8 +173,9 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> t
     operations = _operations(top, found["ops"])
     kinds = {**layers.loss_kinds(), **{name: row for name, row in operations.items() if len(row.inputs) == 2}}
     row = kinds[loss.get("kind", Key(one_of(*kinds), None, "mse, for example", required=True))]
-    settings = {key: value for key, value in loss.content.items() if key != "kind"}
-    loss.only(["kind", *row.attributes])
+    weights = row.input_names[2:]
+    settings = {key: value for key, value in loss.content.items() if key != "kind" and key not in weights}
+    loss.only(["kind", *row.attributes, *weights])
     data = Table(found["data"], top.where, "data")
     inputs, targets, size = read_data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
     if targets is None:
@@ -207,12 +208,26 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> t
     y = builder.leaf(
         "y", "target", y_all if full else None, shape=y_shape, wants_grad=False, whole=labels, column="data.targets"
     )
-    end = builder.use(row, prediction, y, name="loss", scope="loss", symbol="L", column="loss", **settings)
+    more = _loss_weights(builder, loss, weights)
+    end = builder.use(row, prediction, y, *more, name="loss", scope="loss", symbol="L", column="loss", **settings)
     last = Layer("loss", f"{row.name}({prediction.symbol or prediction.label}, y)")
     graph = builder.finish(end, [*summaries, last], {"prediction": prediction})
     arrays = {"x": x_all, "y": y_all}
     _labels_inside(graph, arrays, top.where)
     return graph, None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"]))
+
+
+def _loss_weights(builder: Builder, loss: Table, names: Sequence[str]) -> list[Node]:
+    """What the [loss] table gives beside prediction and target: `weight = [1, 1, 5]`, a number for each class."""
+    made: list[Node] = []
+    for count, name in enumerate(names):
+        if name not in loss:
+            continue
+        if len(made) < count:
+            raise UserError(loss.at(name), "stands alone", f"give {names[len(made)]}, too (1 changes nothing)")
+        column = loss.at(name).partition(": ")[2]
+        made.append(builder.leaf(f"loss.{name}", "const", loss.content[name], scope="loss", symbol=name, column=column))
+    return made
 
 
 def _operations(top: Table, found: Any) -> dict[str, Op]:

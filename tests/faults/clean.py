@@ -42,8 +42,9 @@ def inputs(use: Use, kind: str, seed: int) -> list[Any]:
     for name, given in zip(row.input_names, use.inputs(), strict=False):
         if name in row.indices:
             attributes = {n: use.attributes.get(n, a.default) for n, a in row.attributes.items()}
-            low, high = row.bounds(use.shapes, attributes)[name]
-            found.append(random.integers(low, max(high, 1), given.shape))
+            low, high, *ignored = row.bounds(use.shapes, attributes)[name]
+            labels = random.integers(low, max(high, 1), given.shape)
+            found.append(np.where(given == ignored[0], given, labels) if ignored else labels)
             continue
         probability = bool(given.size) and name not in row.fixed and row.name in ("bce", "soft_cross_entropy")
         if name in row.fixed or probability:

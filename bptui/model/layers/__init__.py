@@ -68,5 +68,7 @@ def _name(value: Any) -> str:
 
 
 def loss_kinds() -> Mapping[str, Op]:
-    """Every operation that compares a prediction with a target: two inputs and a `reduction`."""
-    return {row.name: row for row in ops.OPS.values() if "reduction" in row.attributes and len(row.inputs) == 2}
+    """Every operation that compares a prediction with a target, perhaps weighted: two inputs that it needs, and a
+    `reduction`."""
+    needed = {row.name: [name for name in row.inputs if not name.endswith("?")] for row in ops.OPS.values()}
+    return {row.name: row for row in ops.OPS.values() if "reduction" in row.attributes and len(needed[row.name]) == 2}

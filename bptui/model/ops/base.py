@@ -84,6 +84,9 @@ class Attribute:
     required: bool = False
 
 
+Bounds = Mapping[str, tuple[int, int] | tuple[int, int, int]]
+"""By an input's name: the lowest whole number that is allowed, one past the highest, and perhaps one more that is."""
+
 Definition = str | Callable[[Signature], str]
 Hint = str | Mapping[str, str] | Callable[[Signature], str | Mapping[str, str]]
 
@@ -115,8 +118,7 @@ class Op:
     doc         one line for the documentation
     variant     (input shapes, attributes) → name of the row that this use is in truth, None for this row:
                 cross_entropy with probabilities in the place of labels. Whoever makes a Node asks first
-    bounds      (input shapes, attributes) → for inputs that hold whole numbers: the lowest that is allowed, and one
-                past the highest
+    bounds      (input shapes, attributes) → for inputs that hold whole numbers: which are allowed
     """
 
     name: str
@@ -138,7 +140,7 @@ class Op:
     convention: str = ""
     symbol: str = ""
     variant: Callable[[Sequence[Shape], Attributes], str | None] | None = None
-    bounds: Callable[[Sequence[Shape], Attributes], Mapping[str, tuple[int, int]]] | None = None
+    bounds: Callable[[Sequence[Shape], Attributes], Bounds] | None = None
 
     @property
     def input_names(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, Signature
+from bptui.model.ops.base import Array, Attribute, Attributes, Bounds, Emit, Op, Shape, Signature
 from bptui.model.ops.common import at, contiguous, integer, letters, one_axis
 
 
@@ -25,7 +25,7 @@ def _take_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {at('x', [*out[:axis], where, *out[axis + positions :]])}"
 
 
-def _take_bounds(shapes: Sequence[Shape], attributes: Attributes) -> Mapping[str, tuple[int, int]]:
+def _take_bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds:
     return {"i": (0, shapes[0][one_axis(attributes["axis"], shapes[0])])}
 
 
@@ -65,7 +65,7 @@ def _embedding_definition(signature: Signature) -> str:
     return f"{at('y', [*where, last])} = table[{at('i', where)},{last}]"
 
 
-def _embedding_bounds(shapes: Sequence[Shape], attributes: Attributes) -> Mapping[str, tuple[int, int]]:
+def _embedding_bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds:
     return {"i": (0, shapes[0][0])}
 
 

@@ -26,7 +26,7 @@ def bound(row, *inputs, **attributes):
     given = {name: attributes.get(name, a.default) for name, a in row.attributes.items()}
     arrays = [
         np.asarray(a) if n in row.indices else np.asarray(a, float)
-        for n, a in zip(row.input_names, inputs, strict=True)
+        for n, a in zip(row.input_names, inputs, strict=False)
     ]
     return bind_arrays(row, arrays, given)
 
@@ -57,7 +57,7 @@ def differences(row, wrt, *inputs, h=1e-6, **attributes):
     at = row.input_names.index(wrt)
     arrays = [
         np.array(a, float) if n not in row.indices else np.asarray(a)
-        for n, a in zip(row.input_names, inputs, strict=True)
+        for n, a in zip(row.input_names, inputs, strict=False)
     ]
     columns = []
     for place in np.ndindex(arrays[at].shape):

@@ -41,8 +41,14 @@ class Use:
         for name, shape in zip(row.input_names, self.shapes, strict=False):
             if name in row.indices:
                 attributes = {n: self.attributes.get(n, a.default) for n, a in row.attributes.items()}
-                low, high = row.bounds(self.shapes, attributes)[name]
-                found.append(rng.integers(low, max(high, 1), shape))
+                low, high, *ignored = row.bounds(self.shapes, attributes)[name]
+                labels = rng.integers(low, max(high, 1), shape)
+                if ignored and labels.size:
+                    labels.reshape(-1)[:: labels.shape[-1] - 1] = ignored[0]
+                    labels.reshape(-1)[1] = 0
+                found.append(labels)
+            elif name in ("weight", "pos_weight") and name in row.fixed:
+                found.append(rng.uniform(0.2, 1.8, shape))
             elif name in row.fixed:
                 found.append(rng.integers(0, 2, shape).astype(float))
             elif name == "probs" or (self.op == "soft_cross_entropy" and name == "target"):
@@ -55,7 +61,10 @@ class Use:
 
 MAPS = [name for name, row in ops.OPS.items() if row.input_names == ("x",) and row.elementwise]
 PAIRS = [name for name, row in ops.OPS.items() if row.input_names == ("a", "b") and row.elementwise]
-POINTWISE = ["mse", "half_mse", "half_sse", "mae", "huber", "bce", "bce_with_logits", "kl_div", "hinge"]
+POINTWISE = [
+    "mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1", "bce", "bce_with_logits", "kl_div", "hinge",
+    "soft_margin",
+]  # fmt: skip
 POSITIVE = {"log", "sqrt", "rsqrt", "pow", "kl_div"}
 CLASSES = ["cross_entropy", "nll", "multi_margin"]
 REDUCTIONS = ["sum", "mean", "var", "max", "min", "prod", "norm", "logsumexp"]
@@ -178,6 +187,14 @@ def uses():
         yield Use(name, ((), ()), {}, name in POSITIVE)
         yield Use(name, ((5,), (5,)), {}, name in POSITIVE)
     yield Use("huber", ((3, 4), (3, 4)), {"delta": 0.7})
+    yield Use("smooth_l1", ((3, 4), (3, 4)), {"beta": 0.7})
+    yield Use("kl_div", ((3, 4), (3, 4)), {"reduction": "batchmean"}, positive=True)
+    for reduction in ("mean", "none", "batchmean"):
+        yield Use("kl_div", ((3, 4), (3, 4)), {"reduction": reduction, "log_target": True})
+    for reduction in ("mean", "none"):
+        yield Use("bce", ((2, 3, 4), (2, 3, 4), (3, 4)), {"reduction": reduction})
+        yield Use("bce_with_logits", ((3, 4), (3, 4), (4,)), {"reduction": reduction})
+        yield Use("bce_with_logits", ((3, 4), (3, 4), (), (3, 4)), {"reduction": reduction})
     for name in CLASSES:
         for shape, labels, given in (
             ((3, 4), (3,), {}),
@@ -191,6 +208,18 @@ def uses():
         ):
             yield Use(name, (shape, labels), given)
     yield Use("multi_margin", ((3, 4), (3,)), {"margin": 0.6})
+    for name in ("cross_entropy", "nll"):
+        for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
+            left_out = {**given, "ignore_index": -1}
+            yield Use(name, ((3, 4), (3,), (4,)), given)
+            yield Use(name, ((5, 4), (5,)), left_out)
+            yield Use(name, ((5, 4), (5,), (4,)), {**given, "ignore_index": 2})
+            yield Use(name, ((2, 4, 3), (2, 3), (4,)), left_out)
+        yield Use(name, ((4,), (), (4,)))
+    for given in ({}, {"reduction": "none"}, {"ignore_index": -1}):
+        yield Use("cross_entropy", ((3, 4), (3,), (4,)), {"label_smoothing": 0.1, **given})
+    yield Use("soft_cross_entropy", ((3, 4), (3, 4), (4,)), {"label_smoothing": 0.1})
+    yield Use("soft_cross_entropy", ((2, 4, 3), (2, 4, 3), (4,)), {"reduction": "none"})
     for given in ({"label_smoothing": 0.1}, {"label_smoothing": 0.1, "reduction": "none"}):
         yield Use("cross_entropy", ((3, 4), (3,)), given)
         yield Use("cross_entropy", ((2, 4, 3), (2, 3)), given)

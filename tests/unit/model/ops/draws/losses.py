@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Case, Random, chance, numbers, pick, shape_of
+from .base import Case, Random, chance, numbers, pick, positive, shape_of
 
 
 def compared(op: str, call: str, names: tuple[str, str], draw: Callable[..., Any] = numbers, **more: Any) -> Any:
@@ -25,10 +25,30 @@ def compared(op: str, call: str, names: tuple[str, str], draw: Callable[..., Any
     return make
 
 
-def bce(random: Random) -> Case:
-    made = compared("bce", "binary_cross_entropy", ("probs", "target"), lambda r, s: r.uniform(0, 1, s))(random)
-    if chance(random, 0.3):  # labels that are certain
-        made.inputs["target"][...] = np.round(made.inputs["target"])
+def weighed(op: str, call: str, names: tuple[str, str], low: float, high: float, *weights: str) -> Any:
+    """A loss of two tensors, and of weights that have the shape of their last axes."""
+
+    def make(random: Random) -> Case:
+        made = compared(op, call, names, lambda r, s: r.uniform(low, high, s))(random)
+        first, target = made.inputs.values()
+        inputs = {names[0]: first, names[1]: np.round(target) if chance(random, 0.3) else target}
+        for name in weights[: int(random.integers(len(weights) + 1))]:
+            inputs[name] = positive(random, np.shape(first)[int(random.integers(np.ndim(first) + 1)) :])
+
+        def run(torch: Any, p: Any, t: Any, *others: Any) -> Any:
+            more = {name: other.detach() for name, other in zip(weights, others, strict=False)}
+            return getattr(torch.nn.functional, call)(p, t, **more, **made.given)
+
+        return Case(op, inputs, run, made.given)
+
+    return make
+
+
+def kl_div(random: Random) -> Case:
+    made = compared("kl_div", "kl_div", ("log_probs", "target"), lambda r, s: r.uniform(0.05, 1, s),
+                    log_target=chance)(random)  # fmt: skip
+    if np.ndim(made.inputs["target"]) and chance(random, 0.3):
+        made.given["reduction"] = "batchmean"
     return made
 
 
@@ -43,6 +63,11 @@ def hinge(random: Random) -> Case:
     return Case("hinge", inputs, call, {"reduction": reduction})
 
 
+def soft_margin(random: Random) -> Case:
+    made = compared("soft_margin", "soft_margin_loss", ("scores", "target"))(random)
+    return Case("soft_margin", made.inputs, lambda torch, s, t: made.torch(torch, s, t.detach()), made.given)
+
+
 def classes(op: str, call: str, name: str, **more: Callable[[Random], Any]) -> Callable[[Random], Case]:
     """A loss over classes, which are axis 1 (of a vector: the only one)."""
 
@@ -54,9 +79,19 @@ def classes(op: str, call: str, name: str, **more: Callable[[Random], Any]) -> C
         given = {key: value(random) for key, value in more.items() if chance(random)}
         if chance(random, 0.8):
             given["reduction"] = pick(random, "mean", "sum", "none")
-        x = numbers(random, shape) * pick(random, 1, 1, 1 if flat else 30)
-        return Case(op, {name: x, "labels": labels},
-                    lambda torch, x, y: getattr(torch.nn.functional, call)(x, y, **given), given)  # fmt: skip
+        inputs = {name: numbers(random, shape) * pick(random, 1, 1, 1 if flat else 30), "labels": labels}
+        if not flat and chance(random, 0.4):
+            inputs["weight"] = positive(random, shape[at])
+        if not flat and labels.ndim and chance(random, 0.4):
+            given["ignore_index"] = pick(random, -100, -1, 0, shape[at] - 1) if shape[at] > 1 else -100
+            labels[random.random(labels.shape) < 0.3] = given["ignore_index"]
+            labels.flat[0] = (max(-1, given["ignore_index"]) + 1) % shape[at]  # of none the mean is nan
+
+        def run(torch: Any, x: Any, y: Any, weight: Any = None) -> Any:
+            weights = {} if weight is None else {"weight": weight.detach()}
+            return getattr(torch.nn.functional, call)(x, y, **weights, **given)
+
+        return Case(op, inputs, run, given)
 
     return make
 
@@ -67,9 +102,11 @@ def cross_entropy(random: Random) -> Case:
         return classes("cross_entropy", "cross_entropy", "logits", **smooth)(random)
     shape = shape_of(random, 1, 4, empty=False)
     given = {"reduction": pick(random, "mean", "sum", "none"), "label_smoothing": smooth["label_smoothing"](random)}
-    target = random.uniform(0, 1, shape)
-    return Case("cross_entropy", {"logits": numbers(random, shape), "target": target},
-                lambda torch, x, t: torch.nn.functional.cross_entropy(x, t, **given), given)  # fmt: skip
+    inputs = {"logits": numbers(random, shape), "target": random.uniform(0, 1, shape)}
+    if chance(random, 0.4):
+        inputs["weight"] = positive(random, shape[min(1, len(shape) - 1)])
+    return Case("cross_entropy", inputs, lambda torch, x, t, w=None: torch.nn.functional.cross_entropy(
+        x, t, None if w is None else w.detach(), **given), given)  # fmt: skip
 
 
 _PAIR = ("prediction", "target")
@@ -78,11 +115,13 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "mse": compared("mse", "mse_loss", _PAIR),
     "mae": compared("mae", "l1_loss", _PAIR),
     "huber": compared("huber", "huber_loss", _PAIR, delta=lambda r: float(pick(r, 0.5, 1.0, 1.5))),
-    "bce": bce,
-    "bce_with_logits": compared("bce_with_logits", "binary_cross_entropy_with_logits", ("logits", "target"),
-                                lambda r, s: numbers(r, s, -30, 30)),
-    "kl_div": compared("kl_div", "kl_div", ("log_probs", "target"), lambda r, s: r.uniform(0.05, 1, s)),
+    "smooth_l1": compared("smooth_l1", "smooth_l1_loss", _PAIR, beta=lambda r: float(pick(r, 0.5, 1.0, 1.5))),
+    "bce": weighed("bce", "binary_cross_entropy", ("probs", "target"), 0, 1, "weight"),
+    "bce_with_logits": weighed("bce_with_logits", "binary_cross_entropy_with_logits", ("logits", "target"), -30, 30,
+                               "pos_weight", "weight"),
+    "kl_div": kl_div,
     "hinge": hinge,
+    "soft_margin": soft_margin,
     "cross_entropy": cross_entropy,
     "nll": classes("nll", "nll_loss", "log_probs"),
     "multi_margin": classes("multi_margin", "multi_margin_loss", "scores", margin=lambda r: float(pick(r, 0.5, 1, 2))),
