@@ -93,7 +93,7 @@ def linear(e: Expr) -> Expr:
 
 
 SIMPLE = 12
-"""Operations of a sum that may turn out to be 0: layer_norm's has 4; to write out those of a cell's gates takes long."""
+"""Operations of a sum that may turn out to be 0: layer_norm's has 4; to write out a gate of a cell takes long."""
 
 
 def without_zeros(e: Expr, definition: Definition) -> Expr:

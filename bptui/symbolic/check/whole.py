@@ -7,14 +7,14 @@ symbolic  the derived rule against the sum of what the parts passed to an input:
 
 Each part rounds, so a result may be off by more than one rounding where something cancels on the way (the mean of
 equal numbers taken off). How much is measured before anything is rejected: the same parts, with a random relative
-error after each of them (J. Vignes, Discrete stochastic arithmetic, Numerical Algorithms 37, 2004), say how far errors
+error in each of their values (J. Vignes, Discrete stochastic arithmetic, Numerical Algorithms 37, 2004), say how far errors
 of that size come; the rounding of the recorded numbers is the same in proportion.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -24,7 +24,7 @@ import numpy as np
 from bptui.model.folds import Fold
 from bptui.model.graph import Graph, Node
 from bptui.model.ops import OPS
-from bptui.model.ops.base import Array
+from bptui.model.ops.base import Array, Op
 from bptui.model.optimizers import Optimizer
 from bptui.model.program import Program
 from bptui.model.values import Recording
@@ -35,7 +35,7 @@ from bptui.symbolic.check.tolerance import Tolerance
 from bptui.symbolic.types import CheckRow, RowName
 
 ERROR = 2.0**-36
-"""The relative error that is put after each part: far above rounding, far below what would bend a curve."""
+"""The relative error that is put into each value: far above rounding, far below what would bend a curve."""
 DRAWS = 3
 SAFETY = 64.0
 """Times the largest of so many draws: one of them may be 0 by chance."""
@@ -145,14 +145,14 @@ class Parts:
         return self.run(upstream)[1][position]
 
     def run(self, upstream: Array, draw: int | None = None) -> tuple[Array, Mapping[int, Array]]:
-        """(the result, what is passed to each input); with the errors of one draw after each part."""
+        """(the result, what is passed to each input); with the errors of one draw in all values."""
         key = upstream.tobytes(), draw
         if key not in self._runs:
             self._runs[key] = self._run(upstream, draw)
         return self._runs[key]
 
     def spread(self, upstream: Array, position: int | None, rounding: float) -> Array:
-        """How far errors of `rounding` after each part come: in the result, or in what is passed to an input."""
+        """How far errors of `rounding` in each value come: in the result, or in what is passed to an input."""
         plain = self._of(self.run(upstream), position)
         with np.errstate(all="ignore"):
             far = [np.abs(self._of(self.run(upstream, n), position) - plain) for n in range(DRAWS)]
@@ -178,12 +178,12 @@ class Parts:
             for place, source in enumerate(part.inputs):
                 position = asked.reads.get((part.id, place))
                 if position is not None:
-                    inputs.append(made.erring(given[position]))
+                    inputs.append(given[position])
                 elif source in own:
                     inputs.append(found[source])
                 else:
                     inputs.append(made.leaf(graph.nodes[source], self.recording.value(source), False))
-            found[part.id] = made.erring(made.use(part.op, inputs, part.attributes, part.shape))
+            found[part.id] = made.use(part.op, inputs, part.attributes, part.shape)
         result = found[self.fold.result.id]
         weights = made.leaf(self.fold.result, upstream, False)
         product = made.use(OPS["mul"], [result, weights], {}, result.shape)
@@ -197,7 +197,7 @@ class Parts:
 
 
 class _Copy:
-    """A graph that is being made, with an error after each value where there is a `random` to draw it from."""
+    """A graph that is being made, with an error in each value where there is a `random` to draw it from."""
 
     def __init__(self, random: np.random.Generator | None) -> None:
         self.nodes: list[Node] = []
@@ -206,32 +206,44 @@ class _Copy:
     def leaf(self, like: Node, value: Any, wanted: bool) -> Node:
         """A given value: the numbers that a node had."""
         value = np.array(wide(value))
-        value.setflags(write=False)
         wanted = wanted and not like.whole
-        return self.add(
-            role="input" if wanted else "const", shape=value.shape, value=value, wants_grad=wanted, whole=like.whole
-        )
+        if wanted and self.random is not None:
+            value *= self.factor(value.shape)
+        value.setflags(write=False)
+        role = "input" if wanted else "const"
+        return self.add(role=role, shape=value.shape, value=value, wants_grad=wanted, whole=like.whole)
 
-    def use(self, op: Any, inputs: Sequence[Node], attributes: Mapping[str, Any], shape: Index) -> Node:
+    def use(self, op: Op, inputs: Sequence[Node], attributes: Mapping[str, Any], shape: Index) -> Node:
         """One operation."""
         wanted = any(node.wants_grad and op.differentiable(n) for n, node in enumerate(inputs))
-        return self.add(
-            role="op",
-            op=op,
-            inputs=tuple(node.id for node in inputs),
-            attributes=attributes,
-            shape=shape,
-            wants_grad=wanted,
-        )
+        ids = tuple(node.id for node in inputs)
+        op = op if self.random is None else self.erring(op)
+        return self.add(role="op", op=op, inputs=ids, attributes=attributes, shape=shape, wants_grad=wanted)
 
-    def erring(self, node: Node) -> Node:
-        """The node times 1 plus an error."""
-        if self.random is None or node.whole or not node.wants_grad:
-            return node
-        factor = 1 + ERROR * self.random.uniform(-1, 1, node.shape)
-        return self.use(OPS["mul"], [node, self.leaf(node, factor, False)], {}, node.shape)
+    def factor(self, shape: Index) -> Array:
+        """1 plus an error, for each number."""
+        assert self.random is not None
+        return np.asarray(1 + ERROR * self.random.uniform(-1, 1, shape))
+
+    def erring(self, op: Op) -> Op:
+        """The operation with an error in its value, which its backward rule may use, and in all that it passes on."""
+
+        def forward(emit: Any, inputs: Any, out: Array, attributes: Any) -> Any:
+            saved = op.forward(emit, inputs, out, attributes)
+            emit(np.multiply, out, self.factor(out.shape), out)
+            return saved
+
+        def vjp(emit: Any, upstream: Any, inputs: Any, out: Any, attributes: Any, into: Any, saved: Any) -> Any:
+            ready = op.vjp(emit, upstream, inputs, out, attributes, into, saved)
+            for n, array in enumerate(into):
+                if array is not None and (ready is None or ready[n] is None):
+                    emit(np.multiply, array, self.factor(array.shape), array)
+            return ready
+
+        return dataclasses.replace(op, forward=forward, vjp=vjp)
 
     def add(self, **settings: Any) -> Node:
+        """The next node."""
         node = Node(id=len(self.nodes), name=f"n{len(self.nodes)}", **settings)
         self.nodes.append(node)
         return node
