@@ -7,13 +7,11 @@ inside of the worker; a derivation is pure, so nothing is left behind) and leave
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import heapq
 import itertools
 import sys
 import threading
-import time
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
@@ -22,10 +20,9 @@ from bptui.model.graph import Graph, Node
 from bptui.model.ops.base import Op, Signature
 from bptui.model.values import Recording
 from bptui.symbolic.card.budget import Budget
+from bptui.symbolic.limit import BUDGET, Limit, TooLong
 from bptui.symbolic.types import CheckRow, Failure, Rule
 
-BUDGET = 2.0
-"""Seconds for one derivation: 20 times the slowest operation measured."""
 CHECK_BUDGET = 10.0
 """Seconds for the check of one node."""
 KEPT = 4096
@@ -45,10 +42,6 @@ class Place(NamedTuple):
     element: tuple[int, ...]
 
 
-class Overrun(BaseException):
-    """Raised inside of the worker when a budget has run out."""
-
-
 class Service:
     """Derivations and checks, each computed once. Safe to call from any thread; start-up costs nothing."""
 
@@ -63,8 +56,7 @@ class Service:
         self._thread: threading.Thread | None = None
         self._running: Hashable = None
         self._closed = False
-        self._token: object | None = None
-        self._sent = False
+        self._limit = Limit()
         self._missing: Failure | None = None
         self._measured: tuple[Recording, Any] | None = None
 
@@ -188,8 +180,7 @@ class Service:
             self._closed = True
             self._jobs.clear()
             self._queue.clear()
-            if self._running is not None:
-                self._interrupt()
+            self._limit.stop()
             self._lock.notify_all()
 
     def _ask(self, key: Hashable, work: Callable[[], Any], budget: float, priority: int) -> None:
@@ -205,10 +196,7 @@ class Service:
 
     # ---------------------------------------------------------------------------------------------- in the worker
     def _work(self) -> None:
-        try:
-            self._load()
-        except Overrun:
-            return
+        self._load()
         while True:
             with self._lock:
                 self._lock.wait_for(lambda: self._closed or bool(self._queue))
@@ -253,23 +241,10 @@ class Service:
     def _run(self, work: Callable[[], Any], budget: float) -> Any:
         if self._missing is not None:
             return self._missing
-        timer = threading.Timer(budget, self._expire, (token := object(),))
-        timer.daemon = True
         try:
-            with self._lock:
-                self._token, self._sent = token, False
-            timer.start()
-            result = self._work_on(work)
-            with self._lock:
-                self._token = None
-                sent = self._sent
-            while sent:  # an Overrun is on its way: it is met here, for one taken back leaves CPython 3.11's
-                time.sleep(0.001)  # eval breaker set, which slows every thread and hangs whatever traces or profiles
-            return result
-        except Overrun:
-            return Failure(f"took longer than {budget:g} s: numbers only")
-        finally:
-            timer.cancel()
+            return self._limit.run(lambda: self._work_on(work), budget)
+        except TooLong as late:
+            return Failure(f"{late}: numbers only")
 
     def _work_on(self, work: Callable[[], Any]) -> Any:
         try:
@@ -278,22 +253,6 @@ class Service:
             return Failure(str(error))
         except Exception as error:  # a defect of one derivation must not end all others: it is said on its card
             return Failure(f"{type(error).__name__}: {error}")
-
-    def _expire(self, token: object) -> None:
-        with self._lock:
-            if self._token is token:
-                self._interrupt()
-
-    def _interrupt(self) -> None:
-        """Have what is running end with an Overrun, once. The lock is held."""
-        if self._thread is not None and self._thread.ident is not None and self._token is not None:
-            self._token, self._sent = None, True
-            _raise_in(self._thread.ident, Overrun)
-
-
-def _raise_in(thread: int, error: type[BaseException]) -> None:
-    """Raise `error` in a thread at its next bytecode."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
 
 
 def _key(op: Op, signature: Signature, wrt: str) -> Hashable:
