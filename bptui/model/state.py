@@ -131,6 +131,14 @@ class State:
             parts.add("gradient")
         return frozenset(parts)
 
+    def stage(self, node: Key) -> tuple[bool, bool, int]:
+        """How much of a node is there: (its value, its update, how many contributions to its gradient; the seed is the
+        loss's). Of one recording, what has the same stage has the same numbers."""
+        i = self.recording.id(node)
+        layout = self.recording.layout
+        count = int(self._place >= layout.seed_at) if i == layout.graph.loss else self._count(layout.arrivals[i])
+        return self._place >= layout.written_at[i], self.updated(i), count
+
     def touched(self) -> tuple[int, ...]:
         """The ids of the nodes of which this Moment wrote anything: the node, or the inputs that it contributes to."""
         node = self.node

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bptui.model import commands
 from bptui.model.build import Builder
 from bptui.model.commands import COMMANDS
 from bptui.model.network import Network, from_formula, load
@@ -63,13 +64,13 @@ def test_only_the_rows_in_sight_are_made(long: Session) -> None:
     """What is asked of the state does not grow with the number of operations."""
     asked: list[int] = []
     state = long.state
-    original = type(state).value
+    original = type(state).stage
 
     class Counting:
         def __getattr__(self, name: str) -> object:
             return getattr(state, name)
 
-        def value(self, node: object) -> object:
+        def stage(self, node: object) -> object:
             asked.append(1)
             return original(state, node)  # type: ignore[arg-type]
 
@@ -79,6 +80,18 @@ def test_only_the_rows_in_sight_are_made(long: Session) -> None:
     finally:
         long._state = None
     assert 0 < len(asked) <= 20
+
+
+def test_rows_that_are_kept_are_the_rows_that_would_be_made() -> None:
+    """At every Moment, forward and back, on the same recording: kept rows never show another Moment's numbers."""
+    session = Session(load("lesson-2-2-1"))
+    commands.run(session, "break layer1.a")
+    for line in ["step"] * 14 + ["reverse-step"] * 9:
+        commands.run(session, line)
+        for look in (Look(), Look(focused=True)):
+            kept = network.lines(session, 51, 29, look)
+            rows._drawn.cache_clear()
+            assert network.lines(session, 51, 29, look) == kept
 
 
 def test_forward_nothing_of_the_gradient_is_shown() -> None:
@@ -102,8 +115,6 @@ def test_what_was_written_now_is_bold() -> None:
 
 def test_a_breakpoint_is_marked() -> None:
     session = Session(load("lesson-2-2-1"))
-    from bptui.model import commands
-
     commands.run(session, "break layer2.z")
     assert any("■" in text and " z " in text for text in texts(network.lines(session, 51, 29, Look())))
 

@@ -31,7 +31,8 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
     if room < 1:
         return [_header(columns, width, False)][:height]
     folded = session.view.mode == "layers"
-    index = index_of(session.graph, room, roomy, folded, open_at(session))
+    open_ = open_at(session)
+    index = index_of(session.graph, room, roomy, folded, open_)
     here = session.here
     key = here if not look.focused else session.node
     at = index.of_node.get(key.id, 0)
@@ -43,8 +44,7 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
         entry, start = index.entries[i], index.starts[i]
         if start >= top + room:
             break
-        made = table.rows_of(session, entry, columns, width, look, folded)
-        made = (made + [()] * entry.rows)[: entry.rows]
+        made = [*table.rows_of(session, entry, columns, width, look, folded, open_), *[()] * entry.rows][: entry.rows]
         rows += made[max(0, top - start) : max(0, top + room - start)]
     return rows[:height]
 

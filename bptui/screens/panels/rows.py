@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -13,12 +14,13 @@ from bptui.model.spans import Line, Span
 from bptui.screens.look import Look, fit, length, under
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, kind_of, wholes
-from bptui.screens.panels.listing import Entry, brief, closed_in, name_of, open_at, shorten, what
+from bptui.screens.panels.listing import Entry, brief, closed_in, name_of, shorten, what
 from bptui.screens.panels.timeline import CHIPS
 
 CELL = 8  # columns of a number
 PAIR = 2  # numbers side by side in the value and in the gradient column
-KEPT = 256  # numbers of a tensor up to which its rows are kept
+KEPT = 256  # numbers of a tensor up to which its rows are kept, whatever recording they are of
+DRAWN = 4_000  # entries of which the rows are kept, of one recording
 
 
 class Columns(NamedTuple):
@@ -43,40 +45,89 @@ WIDE = Columns(3, 3, 10, 17, 34)
 NARROW = Columns(2, 2, 0, 8, 25)
 
 
-def rows_of(session: Any, entry: Entry, columns: Columns, width: int, look: Look, folded: bool) -> list[Line]:
-    if entry.node is None:
+@lru_cache(2)
+def _drawn(recording: Any) -> dict[Any, tuple[Line, ...]]:
+    """The rows that were made of a recording: its numbers never change, so that a step makes few."""
+    return {}
+
+
+def rows_of(
+    session: Any, entry: Entry, columns: Columns, width: int, look: Look, folded: bool, open_: int
+) -> Sequence[Line]:
+    """The rows of one entry of the list; `open_` as `open_at` says."""
+    node = entry.node
+    if node is None:
         return [_heading(session, entry.scope, columns, width, folded)] if entry.scope else [()]
-    node, here = entry.node, entry.node.id == session.here.id
-    state, kind = session.state, kind_of(entry.node)
-    written = state.written(node)
+    here, state = node.id == session.here.id, session.state
+    seen = Seen(
+        here,
+        _gutter(session, node, columns, here),
+        state.stage(node),
+        state.written(node),
+        session.cursor.phase == "forward",
+        bool(columns.what) and _next(session) == node.id,
+        fold.kind if (fold := closed_in(session.graph, node, open_)) is not None else "",
+        session.element if look.focused and session.node.id == node.id else None,
+    )
+    kept, key = _drawn(session.recording), (node.id, entry.rows, columns, width, look.unicode, look.ansi, seen)
+    found = kept.get(key)
+    if found is None:
+        if len(kept) > DRAWN:
+            kept.clear()
+        found = kept[key] = tuple(_rows(session, node, entry.rows, columns, width, look, seen))
+    return found
+
+
+class Seen(NamedTuple):
+    """All that the rows of a tensor depend on, besides the recording and the room.
+
+    stage   how much of it is there at this Moment (`State.stage`);  written  what this very Moment wrote
+    waits   the next step computes it
+    closed  the kind of the composite that it stands for, of whose parts none has a row
+    """
+
+    here: bool
+    gutter: Line
+    stage: tuple[bool, bool, int]
+    written: frozenset[str]
+    forward: bool
+    waits: bool
+    closed: str
+    selected: tuple[int, ...] | None
+
+
+def _rows(session: Any, node: Node, rows: int, columns: Columns, width: int, look: Look, seen: Seen) -> list[Line]:
+    """The rows of a tensor."""
+    here, state, kind = seen.here, session.state, kind_of(node)
     style, end = f"{kind} bold" if here else kind, columns.what or columns.value
     label = brief(name_of(session.graph, node), end - columns.name - (1 if columns.what else 0))
     name = fit((Span(label, style),), end - columns.name)
     if columns.what:
         name = (*name, Span(shorten(what(session.graph, node), columns.value - columns.what), "dim"))
-    closed = closed_in(session.graph, node, open_at(session))
-    if closed is not None:
-        name = (Span(f"{label} ", style), Span(closed.kind, "dim"))
+    if seen.closed:
+        name = (Span(f"{label} ", style), Span(seen.closed, "dim"))
         left_out = length(name) - (columns.value - columns.name)
-        name = name if left_out <= 0 else (name[0], Span(shorten(closed.kind, len(closed.kind) - left_out), "dim"))
-    selected = session.element if look.focused and session.node.id == node.id else None
+        name = name if left_out <= 0 else (name[0], Span(shorten(seen.closed, len(seen.closed) - left_out), "dim"))
     value = state.value(node)
     left: list[Line]
     if value is None:
-        waits = bool(columns.what) and _next(session) == node.id
-        left = [(Span(field(None).rstrip(), kind), Span("  not yet", "dim"))] if waits else [(Span(field(None), kind),)]
+        left = (
+            [(Span(field(None).rstrip(), kind), Span("  not yet", "dim"))]
+            if seen.waits
+            else [(Span(field(None), kind),)]
+        )
     elif node.role in ("input", "target") and len(node.shape) > 1 and node.shape[0] > 1:
         left = [(Span(f" {node.shape[0]} samples", "text"),)]
     elif node.whole and not node.wants_grad:
         left = [wholes(value, width - columns.value)]
     else:
-        left = _numbers(value, node, kind, "value" in written, entry.rows, look, columns.pair, selected)
-    right = _gradient(session, node, "gradient" in written, entry.rows, look, columns, width)
+        left = _numbers(value, node, kind, "value" in seen.written, rows, look, columns.pair, seen.selected)
+    right = [] if seen.forward else _gradient(state, node, "gradient" in seen.written, rows, look, columns, width)
     out: list[Line] = []
-    for i in range(entry.rows):
+    for i in range(rows):
         value_row = left[i] if i < len(left) else ()
         row: Line = (
-            *(_gutter(session, node, columns, here) if i == 0 else (Span(" " * columns.gutter),)),
+            *(seen.gutter if i == 0 else (Span(" " * columns.gutter),)),
             *fit(name if i == 0 else (), columns.value - columns.gutter),
             *(fit(value_row, columns.gradient - columns.value) if right else value_row),
             *(right[i] if i < len(right) else ()),
@@ -145,11 +196,11 @@ def _figures(
     return [(Span(" "), *row) for row in heat.cells(small, kind, look, top=top, selected=at)]
 
 
-def _gradient(session: Any, node: Node, bold: bool, rows: int, look: Look, columns: Columns, width: int) -> list[Line]:
-    """∂L/∂value: nothing in the forward pass, `·` while it is awaited, `…` while not all contributions are in."""
-    if session.cursor.phase == "forward" or not node.wants_grad:
+def _gradient(state: Any, node: Node, bold: bool, rows: int, look: Look, columns: Columns, width: int) -> list[Line]:
+    """∂L/∂value: `·` while it is awaited, `…` while not all contributions are in."""
+    if not node.wants_grad:
         return []
-    gradient = session.state.gradient(node)
+    gradient = state.gradient(node)
     style = "gradient bold" if bold else "gradient"
     if gradient.array is None:
         if not gradient.total:
