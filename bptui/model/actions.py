@@ -77,19 +77,25 @@ def set_break(session: Session, text: str) -> Reply:
             if row.nodes == {session.node.id} and row.condition is None and row.kind == "break" and not row.phase:
                 del session.breakpoints.rows[row.number]
                 return say(f"breakpoint {row.number} at {row.target} deleted")
-    return say(line("breakpoint ", *breakpoints.parse_break(session, text).line()))
+    return _set(session, breakpoints.parse_break(session, text))
 
 
 def set_tbreak(session: Session, text: str) -> Reply:
     """tbreak"""
-    return say(line("breakpoint ", *breakpoints.parse_break(session, text, temporary=True).line()))
+    return _set(session, breakpoints.parse_break(session, text, temporary=True))
+
+
+def _set(session: Session, row: breakpoints.Breakpoint) -> Reply:
+    """What was set, and where it stops, so that nobody waits for the one and gets the other."""
+    where = " and ".join(breakpoints.phases(session, row)) if not row.phase else ""
+    return say(line(*row.said(), (f"  in {where}" if where else "", "dim"), ("  once" if row.temporary else "", "dim")))
 
 
 def watch(session: Session, text: str) -> Reply:
     """watch"""
     expression = expressions.parse(text, session.graph)
     row = session.breakpoints.add(target=expression.text, nodes=frozenset(), condition=expression, kind="watch")
-    return say(line("watch ", *row.line()))
+    return say(row.said())
 
 
 def delete(session: Session, text: str) -> Reply:

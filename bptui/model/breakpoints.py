@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bptui.model import expressions, places
+from bptui.model import expressions, numbers, places
 from bptui.model.births import Birth, births
 from bptui.model.errors import UserError, did_you_mean
+from bptui.model.ops.base import Array
 from bptui.model.reply import Reply, say
-from bptui.model.spans import Line, line
+from bptui.model.spans import Line, line, plain
 from bptui.model.state import State
 from bptui.model.timeline import PHASES, Moment
 from bptui.model.values import Recording
@@ -45,14 +46,23 @@ class Breakpoint:
     enabled: bool = True
     hits: int = 0
 
+    @property
+    def when(self) -> str:
+        """Its condition, as it was written: ` if loss < 0.3`."""
+        return f" if {self.condition.text}" if self.condition is not None and self.kind == "break" else ""
+
+    def said(self) -> Line:
+        """`breakpoint 1: loss if loss < 0.3`."""
+        kind = {"break": "breakpoint"}.get(self.kind, self.kind)
+        return line(f"{kind} {self.number}: ", (self.target, "bold"), self.when)
+
     def line(self) -> Line:
         """One row of `info breakpoints`."""
-        when = f" if {self.condition.text}" if self.condition is not None and self.kind == "break" else ""
         kind = "tbreak" if self.temporary else self.kind
         off = "" if self.enabled else "  disabled"
         hits = f"  hit {self.hits} time{'s' if self.hits != 1 else ''}" if self.hits else ""
         return line(
-            (f"{self.number:>3} ", "dim"), (f"{kind} ", "dim"), (self.target, "bold"), when, (hits + off, "dim")
+            (f"{self.number:>3} ", "dim"), (f"{kind} ", "dim"), (self.target, "bold"), self.when, (hits + off, "dim")
         )
 
 
@@ -156,12 +166,26 @@ def search(session: Session, direction: int, *, stops: bool, findings: bool) -> 
                     row.hits += 1
                     if row.temporary:
                         del session.breakpoints.rows[row.number]
-                    return session.move(stop, note=f"breakpoint {row.number}")
+                    return session.move(stop, note=plain(row.said()))
     if not stops:
-        return say(f"no {'further' if direction > 0 else 'earlier'} finding", ok=False)
+        return _nothing_found(session, direction, last)
     reply = session.move(end)
     said = session.end(end) if direction < 0 or session.walk.last == 0 else _planned_end(session)
     return Reply((line(*session.where(), "  ", (said, "kink")),), ok=False, moved=reply.moved)
+
+
+def _nothing_found(session: Session, direction: int, last: int) -> Reply:
+    """What was looked for, how far, and where to look instead."""
+    if direction < 0:
+        return say("no earlier NaN, inf or failed check, back to training step 0", ok=False)
+    back = "" if np.isfinite(session.recording.loss) else "; X goes back to where this one arose"
+    return say(f"no further NaN, inf or failed check up to training step {last}{back}", ok=False)
+
+
+def phases(session: Session, row: Breakpoint) -> list[str]:
+    """The phases in which a breakpoint may stop."""
+    reached = _wanted(session, [row])
+    return list(dict.fromkeys(session.walk.moment(place).phase for place in sorted(reached)))
 
 
 def _failed(session: Session, moment: Moment) -> bool:
@@ -217,7 +241,7 @@ class _Watches:
 
     def __init__(self, session: Session, rows: list[Breakpoint]) -> None:
         self.session, self.rows = session, rows
-        self.before: dict[int, bytes | None] = {}
+        self.before: dict[int, Array | None] = {}
 
     def note(self, recording: Recording, stop: int) -> None:
         """Remember the numbers at a stop."""
@@ -230,17 +254,24 @@ class _Watches:
         for row in self.rows:
             now, before = self._number(row, recording, stop), self.before.get(row.number)
             if now is not None:
-                if before is not None and now != before:
-                    said = said or f"watch {row.number}: {row.target} changed"
+                if before is not None and (now.shape != before.shape or now.tobytes() != before.tobytes()):
+                    said = said or f"{plain(row.said())} {_change(before, now)}"
                     row.hits += 1
                 self.before[row.number] = now
         return said
 
-    def _number(self, row: Breakpoint, recording: Recording, stop: int) -> bytes | None:
+    def _number(self, row: Breakpoint, recording: Recording, stop: int) -> Array | None:
         moment = self.session.walk.moment(stop)
         assert row.condition is not None
         try:
             value = row.condition.evaluate(State(recording, moment), self.session.timeline.node(moment))
         except expressions.NotYet:
             return None
-        return bytes(np.asarray(value).tobytes())
+        return np.array(value)
+
+
+def _change(before: Array, now: Array) -> str:
+    """`was 0.25, is 0.75`, where it is a number."""
+    if before.size == now.size == 1:
+        return f"was {numbers.significant(before.item())}, is {numbers.significant(now.item())}"
+    return "changed"

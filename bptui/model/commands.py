@@ -192,8 +192,8 @@ COMMANDS: tuple[Command, ...] = (
         ("search-next", "search-previous"), ("actions.search_next", "actions.search_previous"),
         ("The next match", "The match before"), "Look", ("full_stop", "comma"),
     ),
-    Command("focus", "actions.focus", "Move the arrows to another panel, by its digit", "Panels",
-            tuple("123456789"), takes="text", usage="1-9", complete="1|2|3|4", needed=True),
+    Command("focus", "actions.focus", "To a panel: 1 Network, 2 Operation, 3 Tensor, 4 Timeline, 5 Loss", "Panels",
+            tuple("123456789"), takes="text", usage="N", complete="1|2|3|4|5", needed=True),
     *_two(
         ("focus-next", "focus-previous"), ("screen", "screen"), ("To the next panel", "To the panel before"), "Panels",
         ("tab", "shift+tab"),

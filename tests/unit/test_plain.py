@@ -83,8 +83,8 @@ def test_large_tensors_are_told_by_their_range():
 def test_an_end_is_said_before_the_place(darts):
     assert darts("S").startswith("training step 0  forward 1/4  t1")
     assert "at the start of training step 0" in darts.said[0]
-    assert darts("break L") == "breakpoint   1 break L"
-    assert darts("c").splitlines()[0] == "breakpoint 1"
+    assert darts("break L") == "breakpoint 1: L  in forward and backward"
+    assert darts("c").splitlines()[0] == "breakpoint 1: L"
 
 
 def test_an_empty_line_repeats_a_move_and_nothing_else(darts):

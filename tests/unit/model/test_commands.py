@@ -353,7 +353,7 @@ def test_b_toggles_a_breakpoint_at_the_selected_node(session):
 def test_a_watch_stops_where_its_number_changes(session):
     run(session, "watch layer2.bias")
     reply = run(session, "c")
-    assert "layer2.bias changed" in reply.text
+    assert "layer2.bias was -0.229166, is -0.219166" in reply.text
     assert session.cursor == (0, "update", 3)
     run(session, "c")
     assert session.cursor == (1, "update", 3)
@@ -479,3 +479,22 @@ def test_the_next_view_is_one_with_something_in_it() -> None:
     assert run(session, "view").text == "view: operations"
     session = Session(load("xor"))
     assert [run(session, "view").text for _ in range(3)] == ["view: layers", "view: neurons", "view: operations"]
+
+
+def test_a_stop_says_which_it_is_and_where_it_stops(session):
+    assert run(session, "break loss if loss < 0.5").text == "breakpoint 1: loss if loss < 0.5  in forward and backward"
+    assert run(session, "tbreak backward loss").text == "breakpoint 2: backward loss  once"
+    assert "breakpoint 2: backward loss" in run(session, "c").text
+    assert "breakpoint 1: loss if loss < 0.5" in run(session, "c").text
+    assert run(session, "watch layer1.weight").text == "watch 3: layer1.weight"
+    run(session, "delete 1")
+    assert "watch 3: layer1.weight changed" in run(session, "c").text
+
+
+def test_a_search_for_nothing_says_how_far_it_went_and_where_to_look(session):
+    assert "up to training step 999" in run(session, "x").text
+    assert "back to training step 0" in run(session, "X").text
+    exploding = Session(from_formula("L = (w**3)**3", {"w": 9.0}, ["w"], learning_rate=100.0))
+    run(exploding, "train 50")
+    assert "X goes back" in run(exploding, "x").text
+    assert run(exploding, "X").ok
