@@ -15,11 +15,12 @@ import numpy as np
 
 from bptui.model import later, ops, own
 from bptui.model.arrays import array, shape_text
-from bptui.model.build import Builder, arity, output_shape, settle, variant
+from bptui.model.build import Builder, arity, output_shape, settle, signature, variant
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.graph import Node
 from bptui.model.network import Network
 from bptui.model.ops.base import Array, Attributes, Composite, Op, Shape
+from bptui.model.ops.spelling import nearest, spelled
 from bptui.model.optimizers import OPTIONS, Optimizer
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ def apply(kind: str | Op | Composite, *inputs: Any, name: str | None = None, **a
     """An operation, or the one of that name; arrays and lists among the inputs are `data`."""
     op = ops.get(kind) if isinstance(kind, str) else kind
     where = f"bptui.{op.name}"
+    inputs, attributes = _by_name(op, inputs, attributes, where)
     arity(op, len(inputs), where)
     settled = settle(op, attributes, where)
     given = tuple(
@@ -184,6 +186,23 @@ def apply(kind: str | Op | Composite, *inputs: Any, name: str | None = None, **a
     labels = [(item.name or "…") if isinstance(item, Tensor) else f"{item:g}" for item in given]
     shape = output_shape(row, labels, shapes, settled, where)
     return Tensor(shape, op=row, inputs=given, attributes=settled, name=name)
+
+
+def _by_name(
+    op: Op | Composite, inputs: tuple[Any, ...], attributes: dict[str, Any], where: str
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Inputs that are given by name, `weight=w`, put behind the others; the attributes that are left."""
+    known = [*op.attributes, *op.input_names]
+    rest = {spelled(word, known): value for word, value in attributes.items()}
+    for name in op.input_names[len(inputs) :]:
+        if name not in rest:
+            break
+        inputs = (*inputs, rest.pop(name))
+    for name in op.input_names:
+        if name in rest:
+            what = "is given twice" if op.input_names.index(name) < len(inputs) else "needs the inputs before it"
+            raise UserError(where, f"'{name}' {what}", f"write {signature(op)}")
+    return inputs, rest
 
 
 def _shape_of_composite(op: Composite, shapes: list[Shape], attributes: Attributes) -> Shape:
@@ -289,7 +308,7 @@ def find(name: str) -> Any:
     if name in later.PYTHON:
         raise AttributeError(f"bptui.{name} {later.NOT_YET} ({later.PYTHON[name]})")
     if name not in names():
-        near = did_you_mean(name, names())
+        near = nearest(name, names())
         raise AttributeError(f"module 'bptui' has no attribute '{name}'" + (f"; {near}" if near else ""))
     return _function(ops.get(name))
 

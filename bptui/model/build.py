@@ -16,6 +16,7 @@ from bptui.model.arrays import array, room, shape_text
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.graph import Composed, Graph, Layer, Node, Role
 from bptui.model.ops.base import Array, Attributes, Composite, Op, Shape
+from bptui.model.ops.spelling import nearest, spelled
 
 MAX_TOTAL = 2**27
 """Numbers in all values of a graph together: 1 GB of float64."""
@@ -32,6 +33,7 @@ def signature(op: Op | Composite) -> str:
 
 def settle(op: Op | Composite, given: Mapping[str, Any], where: str) -> Attributes:
     """All attributes of one use of `op`: given ones checked and normalised, the others at their defaults."""
+    given = {spelled(name, op.attributes): value for name, value in given.items()}
     for name in given:
         if name not in op.attributes:
             known = f"it takes {', '.join(op.attributes)}" if op.attributes else f"write {signature(op)}"
@@ -134,7 +136,7 @@ class Builder:
                 return rows[name]
         known = [*self.own, *ops.OPS, *ops.COMPOSITES]
         raise UserError(
-            where, f"unknown operation '{name}'", did_you_mean(name, known, "docs/operations.md lists them")
+            where, f"unknown operation '{name}'", nearest(name, known, "docs/operations.md lists them")
         )
 
     def place(self, column: Column) -> str:

@@ -20,6 +20,7 @@ from bptui.model.build import Builder, fold_numbers, settle, signature, variant
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.graph import Graph, Node, Role
 from bptui.model.ops.base import Array, Composite, Op, Shape
+from bptui.model.ops.spelling import spelled
 
 MAX_NAME = 64
 MAX_DIGITS = 15
@@ -227,18 +228,20 @@ class Reader:
                 attributes[list(op.attributes)[position - len(op.inputs)]] = self.literal(argument)
             else:
                 self.fail(node, f"{op.name} has {len(arguments)} arguments", f"write {signature(op)}")
+        known = [*op.attributes, *op.input_names]
         for keyword in node.keywords:
             if keyword.arg is None:
                 self.fail(node, "'**' is not allowed in a call")
-            if keyword.arg in places or keyword.arg in attributes:
-                self.fail(node, f"{op.name} has '{keyword.arg}' twice", f"write {signature(op)}")
-            if keyword.arg not in op.input_names and keyword.arg not in op.attributes:
-                near = did_you_mean(keyword.arg, [*op.attributes, *op.input_names], f"write {signature(op)}")
-                self.fail(node, f"{op.name} has no setting '{keyword.arg[:MAX_NAME]}'", near)
-            if keyword.arg in op.input_names:
-                places[keyword.arg] = keyword.value
+            word = spelled(keyword.arg, known)
+            if word in places or word in attributes:
+                self.fail(node, f"{op.name} has '{word}' twice", f"write {signature(op)}")
+            if word not in known:
+                near = did_you_mean(word, known, f"write {signature(op)}")
+                self.fail(node, f"{op.name} has no setting '{word[:MAX_NAME]}'", near)
+            if word in op.input_names:
+                places[word] = keyword.value
             else:
-                attributes[keyword.arg] = self.literal(keyword.value)
+                attributes[word] = self.literal(keyword.value)
         wanted = op.input_names[: len(places)]
         for missing in (n for n in wanted if n not in places):
             self.fail(node, f"{op.name}: '{missing}' is missing", f"write {signature(op)}")

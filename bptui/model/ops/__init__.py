@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bptui.model.errors import UserError, did_you_mean
+from bptui.model.errors import UserError
 from bptui.model.ops import (
     arithmetic,
     attention,
@@ -32,6 +32,7 @@ from bptui.model.ops import (
     softmax,
 )
 from bptui.model.ops.base import Composite, Op
+from bptui.model.ops.spelling import nearest
 
 _FAMILIES = (
     arithmetic,
@@ -73,5 +74,5 @@ def get(name: str) -> Op | Composite:
     """The row of an operation; a UserError with a suggestion where there is none of that name."""
     row = OPS.get(name) or COMPOSITES.get(name)
     if row is None:
-        raise UserError(name, "is not an operation", did_you_mean(name, [*OPS, *COMPOSITES], "see: bptui info"))
+        raise UserError(name, "is not an operation", nearest(name, [*OPS, *COMPOSITES], "see: bptui info"))
     return row
