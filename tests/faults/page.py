@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from . import backward, definitions, plant, steps
+from . import backward, composites, definitions, plant, steps
 from .plant import Backward, Fault, said
 from .pytorch import differs
 
@@ -40,14 +40,25 @@ with each seed, six times as long. The suite runs a part of it.
 """
 
 
+WHOLE = ("forward", "symbolic", "parts")
+WHOLES = """\
+Each operation in them is right; what they are put together to is not what the composite says of itself. **forward** and
+**symbolic** are the rows of the whole, **parts** any row of one of its parts: those see only what is wrong in a part.
+"""
+
+
 def caught(fault: Fault) -> set[str]:
     """The rows of the check that fail."""
+    if isinstance(fault, composites.Composite):
+        return {r.row if r.op == fault.op else "parts" for r in said(fault).rows if r.verdict == "FAIL"}
     return {row.row for row in said(fault).rows if row.verdict == "FAIL"}
 
 
 def looked(fault: Fault) -> set[str]:
     """The rows that had something to say of where the fault is: all of a step for a part of it, else of its node."""
     rows = [r for r in said(fault).rows if r.verdict != "n/a"]
+    if isinstance(fault, composites.Composite):
+        return {*WHOLE}
     if isinstance(fault, plant.Rule | plant.Patch):
         return {r.row for r in rows}
     wrt = fault.input if isinstance(fault, Backward) else None
@@ -85,6 +96,9 @@ def page(clean: str = "five minutes") -> str:
     both = [*steps.RULES, *steps.PATCHES]
     lines += [f"\n## Wrong training-step rules: {len(both)}\n"]
     lines += table(both, ("in", "mistake"), ("symbolic", "sum", "update"))
+    kinds = len({f.op for f in composites.FAULTS})
+    lines += [f"\n## Wrong composites: {len(composites.FAULTS)}, over {kinds} composites\n", WHOLES]
+    lines += table(composites.FAULTS, ("operation", "mistake"), WHOLE)
     return "\n".join(lines) + "\n"
 
 

@@ -22,6 +22,7 @@ from bptui.symbolic.tree import from_text
 from bptui.symbolic.types import Report
 
 from ..unit.symbolic.steps import graph_of, record
+from . import composites
 from .data import ARENAS, Arena
 
 
@@ -108,7 +109,7 @@ def step(row: Op, arena: Arena) -> Recording:
     return record(graph_of(row, *arena))
 
 
-Fault = Backward | Definition | Rule | Patch
+Fault = Backward | Definition | Rule | Patch | composites.Composite
 _said: dict[int, tuple[Fault, Report]] = {}
 
 
@@ -118,6 +119,8 @@ def said(fault: Fault) -> Report:
         if isinstance(fault, Rule | Patch):
             with updating(fault) as optimizer:
                 recordings = [trained(optimizer, step=0), trained(optimizer, step=2)]
+        elif isinstance(fault, composites.Composite):
+            recordings = [composites.step(fault)]
         else:
             row = backward(fault) if isinstance(fault, Backward) else definition(fault)
             recordings = [step(row, ARENAS[fault.arena])]

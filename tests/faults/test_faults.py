@@ -12,7 +12,7 @@ import pytest
 from bptui.model import ops
 from bptui.symbolic.check import check_step
 
-from . import backward, definitions, page, plant, pytorch, steps
+from . import backward, composites, definitions, page, plant, pytorch, steps
 from .data import ARENAS
 
 
@@ -61,6 +61,23 @@ def test_a_wrong_training_step(fault):
         assert {(r.row, r.op) for r in rows} == {("update", fault.kind)}
 
 
+@pytest.mark.parametrize("fault", composites.FAULTS, ids=told)
+def test_a_wrong_composite(fault):
+    """The row of the whole names it; rows of its parts say nothing where each of them is right."""
+    rows = bad(fault)
+    whole = [r for r in rows if r.op == fault.op]
+    assert whole
+    assert all(r.node == "made" and r.at is not None and r.got != r.expected for r in whole)
+    assert composites.detached in fault.change.values() or rows == whole
+
+
+@pytest.mark.parametrize("use", sorted({f.use for f in composites.FAULTS}, key=str), ids=str)
+def test_the_control_of_the_composites(use):
+    report = check_step(composites.step(composites.Composite(use, "nothing", {})))
+    assert [r for r in report.rows if r.verdict == "FAIL"] == []
+    assert {r.row for r in report.rows if r.op == use.op} == {"forward", "symbolic"}
+
+
 @pytest.mark.parametrize("pair", sorted({(f.op, f.arena) for f in backward.FAULTS}), ids="-".join)
 def test_the_control_is_clean(pair):
     """What is planted does it: the same numbers through the true row are fine."""
@@ -85,6 +102,8 @@ def test_the_corpus_is_large_enough():
     assert len({f.op for f in backward.FAULTS}) >= 25
     assert len(definitions.FAULTS) >= 15
     assert len(steps.RULES) + len(steps.PATCHES) >= 15
+    assert len(composites.FAULTS) >= 20
+    assert {f.op for f in composites.FAULTS} >= ops.COMPOSITES.keys()
     every = [told(f) + str(getattr(f, "input", "")) for f in (*backward.FAULTS, *definitions.FAULTS, *steps.RULES)]
     assert len(set(every)) == len(every)
 

@@ -1,0 +1,218 @@
+"""Wrong composites: every operation in them is right, what they are put together to is not.
+
+`change` says of a part, by its name, what takes its place: a function of (use, its operation, inputs, attributes). The checks of the parts cannot see such a mistake: that of the whole must.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from bptui.model import ops
+from bptui.model.ops.base import Composite as Row
+from bptui.model.values import Recording
+
+from ..unit.symbolic.composites import Use, cell
+from ..unit.symbolic.steps import graph_of, record
+
+Change = Callable[..., Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Composite:
+    """A wrong graph of parts beside a right definition."""
+
+    use: Use
+    told: str
+    change: Mapping[str, Change]
+    attributes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def op(self) -> str:
+        return self.use.op
+
+
+def planted(fault: Composite) -> Row:
+    """The composite with some of its parts made otherwise; `attributes`: what `build` is told instead of the truth."""
+    row = ops.COMPOSITES[fault.op]
+
+    def build(use: Any, inputs: Any, attributes: Any) -> Any:
+        met = set()
+
+        def other(kind: Any, *given: Any, name: str | None = None, **settings: Any) -> Any:
+            change = fault.change.get(str(name))
+            if change is None:
+                return use(kind, *given, name=name, **settings)
+            met.add(name)
+            return change(use, kind, given, settings)
+
+        made = row.build(other, inputs, {**attributes, **fault.attributes})
+        assert met == set(fault.change), f"{fault.told}: there is no part {set(fault.change) - met}"
+        return made
+
+    return dataclasses.replace(row, build=build)
+
+
+def step(fault: Composite) -> Recording:
+    """A training step around one use, called `made`."""
+    return record(graph_of(planted(fault), fault.use.inputs(), fault.use.attributes))
+
+
+# --------------------------------------------------------------------------------------------------------- changes
+def instead(kind: str, **more: Any) -> Change:
+    """Another operation with the same inputs."""
+    return lambda use, _, given, settings: use(kind, *given, **{**settings, **more})
+
+
+def first(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """Left out: its first input goes on."""
+    return given[0]
+
+
+def twice(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """Done, and once more with what comes out."""
+    return use(kind, use(kind, *given, **settings), *given[1:], **settings)
+
+
+def turned(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """Its inputs the other way round."""
+    return use(kind, *given[::-1], **settings)
+
+
+def times(factor: float) -> Change:
+    """The same, times a number."""
+    return lambda use, kind, given, settings: use("mul", use(kind, *given, **settings), factor)
+
+
+def detached(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """The same value, but nothing goes back through it."""
+
+    def vjp(emit: Any, upstream: Any, inputs: Any, out: Any, attributes: Any, into: Any, saved: Any) -> None:
+        for array in into:
+            if array is not None:
+                emit(np.copyto, array, emit.const(0.0))
+
+    row = ops.OPS[kind]
+    return use(dataclasses.replace(row, vjp=vjp, spread=None), *given, **settings)
+
+
+def eps_outside(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """1/(sqrt(variance) + eps) of variance + eps: eps is taken off again first."""
+    return use("reciprocal", use("add", use("sqrt", use("sub", given[0], EPS)), EPS))
+
+
+def ahead(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """A causal mask that lets a query see the key after it."""
+    seen = use("slice", given[0], index="[..., :1]")
+    return use("concat", seen, use(kind, use("slice", given[0], index="[..., 1:]")), axis=-1)
+
+
+def shifted(by: int, width: int) -> Change:
+    """The same gate, cut out of the sums at another place."""
+    return lambda use, kind, given, settings: use(kind, given[0], index=f"[..., {by * width}:{(by + 1) * width}]")
+
+
+EPS = 1e-3
+WIDE = cell("lstm_cell", (3,))
+GRU = cell("gru_cell", (3,))
+RNN = cell("rnn_cell", (3,))
+LAYER = Use("layer_norm", ((3, 4), (4,), (4,)), {"eps": EPS})
+RMS = Use("rms_norm", ((3, 4), (4,)), {"eps": EPS})
+BATCH = Use("batch_norm", ((5, 3, 2), (3,), (3,), (3,), (3,)), {"eps": EPS})
+EVAL = Use("batch_norm", BATCH.shapes, {"eps": EPS, "training": False})
+GROUP = Use("group_norm", ((2, 4, 3), (4,), (4,)), {"groups": 2, "eps": EPS})
+LOOK = Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2)), {"causal": True})
+MASKED = Use("scaled_dot_product_attention", ((3, 4), (5, 4), (5, 2), (3, 5)))
+LINEAR = Use("linear", ((3, 4), (5, 4), (5,)))
+IMAGE = Use("conv2d", ((2, 4, 7, 6), (6, 4, 3, 2), (6,)), {"padding": 1, "stride": 2})
+GROUPS = Use("conv1d", ((2, 4, 9), (6, 2, 3), (6,)), {"groups": 2, "padding": 1})
+SPREAD = Use("conv_transpose2d", ((2, 4, 3, 4), (4, 3, 3, 2), (6,)), {"stride": 2, "padding": 1, "groups": 2})
+
+FAULTS = (
+    Composite(LAYER, "eps outside the root", {"inverse_std": eps_outside}),
+    Composite(LAYER, "eps left out", {"variance_eps": first}),
+    Composite(LAYER, "the variance divided by N - 1", {"variance": times(4 / 3)}),
+    Composite(LAYER, "the variance instead of its root", {"inverse_std": instead("reciprocal")}),
+    Composite(LAYER, "over the samples instead of the features", {"mean": instead("mean", axis=0)}),
+    Composite(LAYER, "the bias added twice", {"y": twice}),
+    Composite(LAYER, "the weight added, the bias multiplied", {"scaled": instead("add"), "y": instead("mul")}),
+    Composite(LAYER, "the mean is not differentiated", {"mean": detached}),
+    Composite(LAYER, "the variance is not differentiated", {"variance": detached}),
+    Composite(RMS, "eps left out", {"variance_eps": first}),
+    Composite(RMS, "the sum of the squares, not their mean", {"mean_square": instead("sum")}),
+    Composite(RMS, "absolute values instead of squares", {"squares": instead("abs")}),
+    Composite(BATCH, "running statistics in training", {}, {"training": False}),
+    Composite(EVAL, "the batch's statistics in evaluation", {}, {"training": True}),
+    Composite(BATCH, "the variance divided by N - 1", {"variance": times(10 / 9)}),
+    Composite(BATCH, "the statistics are not differentiated", {"mean": detached, "variance": detached}),
+    Composite(EVAL, "the running variance is not a root", {"inverse_std": instead("reciprocal")}),
+    Composite(GROUP, "all channels in one group", {}, {"groups": 1}),
+    Composite(GROUP, "groups of half the size", {}, {"groups": 4}),
+    Composite(GROUP, "the variance is not differentiated", {"variance": detached}),
+    Composite(LOOK, "1/√d left out", {"scaled": first}),
+    Composite(LOOK, "divided by d instead of √d", {"scaled": times(0.5)}),
+    Composite(LOOK, "the causal mask left out", {}, {"causal": False}),
+    Composite(LOOK, "the causal mask one off", {"causal": ahead}),
+    Composite(LOOK, "softmax over the queries", {"weights": instead("softmax", axis=-2)}),
+    Composite(LOOK, "the scores themselves as weights", {"weights": first}),
+    Composite(LOOK, "the softmax is not differentiated", {"weights": detached}),
+    Composite(
+        MASKED,
+        "the mask the other way round",
+        {"masked": lambda use, kind, given, _: use(kind, given[0], given[2], given[1])},
+    ),
+    Composite(MASKED, "the mask left out", {"masked": lambda use, kind, given, _: given[1]}),
+    Composite(
+        LINEAR, "the bias added twice", {"y": lambda use, kind, given, _: use("add", use(kind, *given), given[2])}
+    ),
+    Composite(LINEAR, "the bias left out", {"y": lambda use, kind, given, _: use("matmul", *given[:2])}),
+    Composite(IMAGE, "no padding at the end", {"padded": instead("pad", pad_width=((0, 0), (0, 0), (2, 0), (2, 0)))}),
+    Composite(IMAGE, "padding with 1 instead of 0", {"padded": instead("pad", value=1.0)}),
+    Composite(
+        IMAGE,
+        "the kernel flipped",
+        {
+            "y": lambda use, kind, given, settings: use(
+                kind, given[0], use("slice", given[1], index="[:, :, ::-1, ::-1]"), given[2], **settings
+            )
+        },
+    ),
+    Composite(
+        GROUPS,
+        "the groups of the weight exchanged",
+        {
+            "weight_groups": lambda use, kind, given, settings: use(
+                "slice", use(kind, *given, **settings), index="[::-1]"
+            )
+        },
+    ),
+    Composite(
+        SPREAD,
+        "the groups of x exchanged",
+        {"x_groups": lambda use, kind, given, settings: use("slice", use(kind, *given, **settings), index="[:, ::-1]")},
+    ),
+    Composite(
+        SPREAD, "the bias left out", {"y_groups": lambda use, kind, given, settings: use(kind, *given[:2], **settings)}
+    ),
+    Composite(
+        RNN, "the hidden state read twice", {"sum": lambda use, kind, given, _: use(kind, use(kind, *given), given[1])}
+    ),
+    Composite(RNN, "sigmoid instead of tanh", {"y": instead("sigmoid")}),
+    Composite(WIDE, "input and forget gate exchanged", {"i_sum": shifted(1, 2), "f_sum": shifted(0, 2)}),
+    Composite(WIDE, "candidate and output gate exchanged", {"g_sum": shifted(3, 2), "o_sum": shifted(2, 2)}),
+    Composite(WIDE, "the forget gate is not a sigmoid", {"f": instead("tanh")}),
+    Composite(WIDE, "the new state without tanh", {"c_tanh": first}),
+    Composite(WIDE, "state and output exchanged", {"y": turned}),
+    Composite(WIDE, "the old state is not differentiated", {"kept": detached}),
+    Composite(GRU, "reset and update gate exchanged", {"r_x": shifted(1, 2), "z_x": shifted(0, 2)}),
+    Composite(
+        GRU,
+        "the update gate the other way round",
+        {"z": lambda use, kind, given, _: use("sub", 1.0, use(kind, *given))},
+    ),
+    Composite(GRU, "the reset gate left out", {"n_reset": lambda use, kind, given, _: given[1]}),
+    Composite(GRU, "the candidate without tanh", {"n": first}),
+)
