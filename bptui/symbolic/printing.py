@@ -234,7 +234,7 @@ class _Printer:
                 spans += [Span(f"{mark}_{','.join(self.names.symbol(index).text for index in plain)} ")]
             for r in fold.ranges:
                 if r.index not in plain:
-                    spans += [Span(f"{mark}_{self.names.symbol(r.index).text}"), *self.limits(r), Span(" ")]
+                    spans += [Span(f"{mark}_"), *self.limits(r), Span(" ")]
             if fold.conditions:
                 spans += [Span("["), *self.print(t.Logic("and", fold.conditions), _CHOICE), Span("] ")]
             return [*spans, *self.print(fold.body, _SIGMA)], _SIGMA
@@ -251,5 +251,5 @@ class _Printer:
     def limits(self, r: t.Range) -> list[Span]:
         if r.high is None or r.whole:
             return []
-        low = [] if r.low is None else [*self.print(r.low, _ADD), Span("≤" if self.unicode else "<=")]
-        return [Span("["), *low, Span(f"{self.names.symbol(r.index).text}<"), *self.print(r.high, _ADD), Span("]")]
+        low = [] if r.low is None else [*self.place(r.low), Span("≤" if self.unicode else "<=")]
+        return [*low, Span(f"{self.names.symbol(r.index).text}<"), *self.place(r.high)]

@@ -42,23 +42,25 @@ def _place(text: str, room: int) -> int:
     """Where to break: inside as few brackets as possible, before a word that begins a part of the formula (`where`,
     `else`), else before an operator, a product last, as far right as it goes; else after a comma or a blank, else
     anywhere. In the second half of the row if there is a place."""
-    depths, depth = [], 0
+    depths, depth, inside = [], 0, [False]
     for glyph in text[: room + 1]:
         depth -= glyph in ")]"
         depths.append(depth)
         depth += glyph in "(["
-    for least in (max(1, room // 2), max(1, room // 4)):
+        inside.append(glyph == "[" or (inside[-1] and glyph != "]"))
+    for least, whole in ((max(1, room // 2), True), (max(1, room // 4), True), (max(1, room // 4), False)):
         found = []
         for rank, marks in enumerate((WEAK, MIDDLE, STRONG)):
             start = max(1, room // 4) if marks is STRONG else least
             found += [(-depths[at], rank, at) for mark in marks for at in _marks(text, mark, start, room)]
         for mark in COMMAS:
             ends = [at + len(mark) for at in _marks(text, mark, least, room - len(mark))]
-            found += [(-depths[at - 1], -1, at) for at in ends if mark != "," or _long(text[:at])]
+            found += [(-depths[at - 1], 3 if inside[at] else -1, at) for at in ends if mark != "," or _long(text[:at])]
+        found = [place for place in found if not (whole and inside[place[-1]])]  # an index is broken last of all
         if found:
             return max(found)[-1]
         blank = text.rfind(" ", least, room)
-        if blank > 0:
+        if blank > 0 and not (whole and inside[blank]):
             return blank + 1
     return room
 

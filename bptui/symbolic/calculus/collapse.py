@@ -15,16 +15,17 @@ from bptui.symbolic.calculus.ranges import Ranges, extreme, pruned, surely
 from bptui.symbolic.calculus.terms import Limit, Term
 
 
-def solve(term: Term, ranges: Ranges, first: Sequence[Expr] = ()) -> Term | None:
+def solve(term: Term, ranges: Ranges, first: Sequence[Expr] = (), divide: bool = True) -> Term | None:
     """The term with as many bound indices eliminated as its equations determine; None where it is 0.
 
-    `first`: bound indices that are eliminated before others (the output's, in a VJP), also where that takes a division.
+    `first`: bound indices that are eliminated before others (the output's, in a VJP), where `divide` also where that
+    takes a division.
     """
     known = dict(ranges)
     known.update({k: (lo, hi) for k, lo, hi in term.limits if not (lo + hi).atoms(sp.Dummy)})
     current: Term | None = _digits(_hoisted(term), known)
     while current is not None:
-        step = _step(current, known, first)
+        step = _step(current, known, first, divide)
         if step is None:
             break
         current = step
@@ -38,7 +39,7 @@ def solve(term: Term, ranges: Ranges, first: Sequence[Expr] = ()) -> Term | None
     return Term(pruned(current.factor, known), current.equations, current.limits, tuple(dict.fromkeys(guards)))
 
 
-def _step(term: Term, known: Ranges, first: Sequence[Expr]) -> Term | None:
+def _step(term: Term, known: Ranges, first: Sequence[Expr], divide: bool) -> Term | None:
     """Eliminate one bound index, or one equation between numbers; None where nothing can be."""
     digits = _radix(term, known)
     if digits is not None:
@@ -61,7 +62,7 @@ def _step(term: Term, known: Ranges, first: Sequence[Expr]) -> Term | None:
             if not factor.is_Integer or factor == 0 or remainder.has(k):
                 continue
             one = abs(int(factor)) == 1
-            if not one and k not in first:
+            if not one and not (divide and k in first):
                 continue
             cost = (k not in first and len(inside) > 1, not one, len(inside), order.index(k))
             candidates.append((cost, at, k, int(factor), remainder))

@@ -56,7 +56,11 @@ def _derive(definition: Definition, op: Op, wrt: str, start: float) -> Derived:
     terms = Differentiator(definition, wrt, q).terms(definition.body)
     raw = _local(terms, ranges, q)
     vjp = _vjp(terms, definition, ranges, q)
-    shown, vjp_shown = (tidy(without_zeros(form, definition)) for form in (raw, vjp))
+    told = vjp
+    if vjp.has(n.Remainder):  # Σ over the places that read it, in the place of Σ over the taps that divide
+        plain = _vjp(terms, definition, ranges, q, divide=False)
+        told = vjp if plain.has(n.Remainder) else plain
+    shown, vjp_shown = (tidy(without_zeros(form, definition)) for form in (raw, told))
     proof = Proof("identical", 0.0)
     form = hint(definition, op, wrt, q)
     if form is not None:
@@ -93,9 +97,13 @@ def _local(terms: Sequence[Term], ranges: dict[Expr, tuple[Expr, Expr]], q: Sequ
 
 
 def _vjp(
-    terms: Sequence[Term], definition: Definition, ranges: dict[Expr, tuple[Expr, Expr]], q: Sequence[Expr]
+    terms: Sequence[Term],
+    definition: Definition,
+    ranges: dict[Expr, tuple[Expr, Expr]],
+    q: Sequence[Expr],
+    divide: bool = True,
 ) -> Expr:
-    """∂L/∂x[q] = Σ over the output's indices of G·(∂y/∂x[q])."""
+    """∂L/∂x[q] = Σ over the output's indices of G·(∂y/∂x[q]). `divide`: see `solve`."""
     found = []
     for term in terms:
         dummies = {i: n.bound(i.name) for i in definition.out if i.is_Symbol}
@@ -103,7 +111,9 @@ def _vjp(
         own = term.renamed(dummies)
         upstream = n.element(n.UPSTREAM, [dummies.get(i, i) for i in definition.out])
         own = Term(upstream * own.factor, own.equations, (*own.limits, *limits), own.guards)
-        solved = solve(own, {i: r for i, r in ranges.items() if i not in definition.out}, tuple(dummies.values()))
+        solved = solve(
+            own, {i: r for i, r in ranges.items() if i not in definition.out}, tuple(dummies.values()), divide
+        )
         if solved is not None:
             found.append(assemble(solved))
     return sp.Add(*found)

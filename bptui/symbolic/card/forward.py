@@ -16,6 +16,7 @@ from bptui.symbolic import tree as t
 from bptui.symbolic.card.conventions import choices, convention, fold_spans
 from bptui.symbolic.card.names import kind, letters, symbols, title
 from bptui.symbolic.card.reading import MAX_CELLS, Index, Reading
+from bptui.symbolic.card.sized import definition_at
 from bptui.symbolic.card.table import expand, table
 from bptui.symbolic.numeric import evaluate
 from bptui.symbolic.printing import Names, definition, merge, number, to_spans
@@ -25,6 +26,8 @@ from bptui.symbolic.types import Card, CheckRow, Failure, Formula, Rule, Table
 MAX_FACTORS = 8
 """Factors of a product that are written out."""
 _AND = (Span(" and "),)
+_WINDOW = 9
+"""Numbers that a maximum is written out of."""
 _SIGNS = {">": np.greater, "<": np.less, "=": np.equal}
 
 
@@ -35,7 +38,9 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
     shown = state.value(node) is not None
     lines: list[tuple[Line, Line]] = []
     sum_table: Table | None = None
-    formulas: list[Formula] = [Formula("definition", s.target, s.value, names) for s in reading.statements[-1:]]
+    formulas: list[Formula] = [
+        Formula("definition", s.target, definition_at(reading, s.value), names) for s in reading.statements[-1:]
+    ]
     if reading.statements and shown:
         sum_table, terms = _sum(reading, names, element, rows, unicode)
         formulas.append(_formula(reading, names, element, terms))
@@ -89,7 +94,8 @@ def definition_line(reading: Reading, names: Names, unicode: bool) -> Line:
     """The definition in its author's form with the node's symbols; the text itself where it is not in the notation."""
     if not reading.statements:
         return line(reading.op.define(reading.signature))
-    return definition(reading.statements, names, unicode)
+    at_sizes = [t.Statement(s.target, definition_at(reading, s.value)) for s in reading.statements]
+    return definition(at_sizes, names, unicode)
 
 
 def with_numbers(names: Names, scalars: Mapping[str, Any] | None = None, reading: Reading | None = None) -> Names:
@@ -129,11 +135,15 @@ def _element(reading: Reading, names: Names, element: Index, unicode: bool, summ
     result = [(label, merge([left, Span(" = "), *symbolic]))]
     won = _winner(reading, body, index)
     if won is not None:
-        base, place = won
+        base, place, among = won
+        style, kind = names.symbol(base).style, body.kind if isinstance(body, t.Fold) else ""
+        if 1 < len(among) <= _WINDOW:
+            told = [s for n, x in enumerate(among) for s in ([Span(", ")] if n else []) + [Span(number(x), style)]]
+            result = [(label, merge([left, Span(f" = {kind}("), *told, Span(")")]))]
         return [*result, (line(""), merge([Span("= "), element_span(names, base, place), Span(" = "), right]))]
     filled = _factors(reading, body, index) or reading.folded(body, index)
     numeric = to_spans(filled, with_numbers(names, reading=reading), unicode)
-    parts = [] if plain(numeric) == right.text else [*numeric, Span(" = ")]
+    parts = [] if plain(numeric) == right.text or isinstance(filled, t.Name | t.Number) else [*numeric, Span(" = ")]
     return [*result, (line(""), merge([Span("= "), *parts, right]))]
 
 
@@ -197,8 +207,8 @@ def element_span(names: Names, base: str, place: Index) -> Span:
     return Span(shown.text + numbers.index(place), shown.style)
 
 
-def _winner(reading: Reading, body: Tree, index: Mapping[str, int]) -> tuple[str, Index] | None:
-    """The element that a `max(x[…] for …)` takes, the first among equals."""
+def _winner(reading: Reading, body: Tree, index: Mapping[str, int]) -> tuple[str, Index, list[float]] | None:
+    """The element that a `max(x[…] for …)` takes, the first among equals; and the numbers that it is taken from."""
     if not (isinstance(body, t.Fold) and body.kind in ("max", "min") and isinstance(body.body, t.Element)):
         return None
     values = choices(reading, body, index)
@@ -211,7 +221,8 @@ def _winner(reading: Reading, body: Tree, index: Mapping[str, int]) -> tuple[str
     at = {r.index: int(i) + lo for r, i, (lo, _) in zip(fold.ranges, best, spans, strict=True)}
     place = reading.resolve(fold.body, at)
     assert isinstance(place, t.Element)
-    return place.base, tuple(int(i.value) for i in place.index if isinstance(i, t.Number))
+    among = [float(x) for x in values[~np.isinf(values)][: _WINDOW + 1]]
+    return place.base, tuple(int(i.value) for i in place.index if isinstance(i, t.Number)), among
 
 
 # ----------------------------------------------------------------------------------------------------------- sums
@@ -247,12 +258,18 @@ def _sum(reading: Reading, names: Names, element: Index, rows: int, unicode: boo
         return ",".join(str(i) for i in place(n).values())
 
     total = float(np.asarray(reading.arrays[reading.output])[element])
-    steps = [(sign, to_spans(tree, names, unicode), float(evaluate(tree, arrays, {}, size))) for sign, tree in after]
+    steps = [(sign, _brief(tree, names, unicode), float(evaluate(tree, arrays, {}, size))) for sign, tree in after]
     heads = tuple(to_spans(f, names, unicode) for f in factors)
     bound = ",".join(names.symbol(r.index).text for r in fold.ranges)
     result = (element_span(names, reading.output, element),)
     made = table(result, total, [v[places] for v in values], label, symbolic, (bound, heads), rows, steps)
     return made, expand(lambda n: reading.resolve(fold.body, place(n)), len(places), rows, after)
+
+
+def _brief(tree: Tree, names: Names, unicode: bool) -> Line:
+    """What is done with a sum; of a sum of ones, that it counts."""
+    counts = isinstance(tree, t.Fold) and tree.kind == "sum" and tree.body == t.whole(1)
+    return line("number of terms") if counts else to_spans(tree, names, unicode)
 
 
 def _split(body: Tree) -> tuple[t.Fold | None, list[tuple[str, Tree]]]:

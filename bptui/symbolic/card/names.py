@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from string import Formatter
+from typing import Any
 
 from bptui.model.graph import Graph, Node
 from bptui.model.numbers import significant
-from bptui.model.ops.base import Op
+from bptui.model.ops.base import Attribute, Op
 from bptui.model.spans import Line, Span
 from bptui.symbolic import tree as t
 from bptui.symbolic.printing import merge
@@ -110,7 +111,7 @@ def _written(op: Op, node: Node, inputs: list[Span]) -> list[Span]:
             spans += [*([Span(", ")] if n else []), part]
         for name, value in node.attributes.items():
             if name in op.attributes and value != op.attributes[name].default:
-                spans.append(Span(f", {name}={_setting(value)}"))
+                spans.append(Span(f", {name}={_setting(_as_one(value, op.attributes[name]))}"))
         return [*spans, Span(")")]
     spans = []
     for text, place, _, _ in Formatter().parse(op.symbol):
@@ -120,6 +121,16 @@ def _written(op: Op, node: Node, inputs: list[Span]) -> list[Span]:
         elif place:
             spans.append(Span(_setting(node.attributes.get(place, place))))
     return spans
+
+
+def _as_one(value: Any, attribute: Attribute) -> Any:
+    """`2` for `(2, 2)`, where that says the same."""
+    if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1 and isinstance(value[0], int):
+        try:
+            return value[0] if attribute.check(value[0]) == value else value
+        except (TypeError, ValueError):
+            return value
+    return value
 
 
 def _setting(value: object) -> str:

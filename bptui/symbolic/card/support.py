@@ -33,7 +33,7 @@ def support(reading: Reading, rule: Rule, q: Index) -> tuple[tuple[Array, ...], 
     values = np.broadcast_to(np.asarray(evaluate(rule.local, arrays, index, size), float), node.shape)
     mask = np.broadcast_to(_reads(rule.local, arrays, index, size, values), node.shape)
     if not node.shape:
-        return (), values.reshape(1)
+        return (), values.reshape(1)[mask.reshape(1)]
     return np.nonzero(mask), values[mask]
 
 
@@ -43,7 +43,9 @@ def _reads(
     """Where the derivative is not 0 by its structure: a factor that happens to be 0 still is a row."""
     tests = list(_structure(tree))
     if not tests:
-        return np.asarray((values != 0) | np.isnan(values))
+        if tree != t.whole(0) and not any(isinstance(part, t.Delta | t.Choice | t.Fold) for part in t.walk(tree)):
+            return np.asarray(True)
+        return np.asarray((values != 0) | np.isnan(values) | (np.ndim(values) == 0))
     mask = np.asarray(True)
     for test in tests:
         mask = mask & (np.asarray(evaluate(test, arrays, index, size)) != 0)

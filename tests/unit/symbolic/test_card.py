@@ -250,6 +250,7 @@ def test_index_operations_say_where_an_element_comes_from(service):
     assert "x[1,3]" in labelled(made, "element")[0]
     recording, node = step_of(ops.OPS["max"], (x,), {"axis": 1})
     made = card(at(recording, "forward", "made"), node, (2,))
+    assert labelled(made, "element") == ["y[2] = max(8.0000, 9.0000, 10.0000, 11.0000)"]
     assert labelled(made, "") == ["= x[2,3] = 11.0000"]
 
 
