@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from bptui.model.spans import Line, Span
+from bptui.model.spans import Line
+from bptui.screens.driver import sanitize
 from bptui.screens.look import fit
 from bptui.screens.theme import Theme
 
@@ -50,15 +49,8 @@ class Canvas(Widget, can_focus=True):
             return False
         width = self.size.width
         self._styles_cache.set_dirty(*[Region(0, y, width, 1) for y in changed])
-        app.send_rows([(y, self._line(y)) for y in changed], self._theme)
+        app.send_rows([(y, self._rows[y]) for y in changed], self._theme)
         return True
-
-    def _line(self, y: int) -> Line:
-        """One row as the terminal gets it: in exactly the width of the screen, safe glyphs only."""
-        row = self._rows[y] if y < len(self._rows) else ()
-        return fit(
-            [span if span[0].isascii() and span[0].isprintable() else sanitize(span) for span in row], self.size.width
-        )
 
     @property
     def rows(self) -> tuple[Line, ...]:
@@ -78,17 +70,10 @@ class Canvas(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One row, filled up with blanks in the page's colour."""
-        style = self._theme.style
-        return Strip([Segment(text, style(words)) for text, words in self._line(y) if text], self.size.width)
+        width, style = self.size.width, self._theme.style
+        row = fit([sanitize(span) for span in self._rows[y]] if y < len(self._rows) else (), width)
+        return Strip([Segment(text, style(words)) for text, words in row if text], width)
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         """All of it."""
         return container.width
-
-
-@lru_cache(4_000)
-def sanitize(span: Span) -> Span:
-    """The span with one glyph of one cell per character: names come from users, and a control or wide character would
-    break the grid (or the terminal)."""
-    text, style = span
-    return Span("".join(glyph if glyph.isprintable() and cell_len(glyph) == 1 else "?" for glyph in text), style)

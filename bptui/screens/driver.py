@@ -101,16 +101,20 @@ class CellDiff:
         return found
 
     def line(self, line: Line, theme: Theme) -> list[Run]:
-        """A line of bptui's own as runs. Kept by span, for most spans stand in many frames."""
+        """A line of bptui's own as runs, filled up with blanks. Kept by span, for most spans stand in many frames."""
         made = self._spans.setdefault(theme.name, {})
         if len(made) > RUNS:
             made.clear()
-        out = []
+        out, used = [], 0
         for span in line:
             run = made.get(span)
             if run is None:
-                run = made[span] = self.run(span.text, self.pen(theme.style(span.style)))
+                text, words = sanitize(span)
+                run = made[span] = self.run(text, self.pen(theme.style(words)))
             out.append(run)
+            used += len(run.cells)
+        if used < self.width:
+            out.append(self.run(" " * (self.width - used), self.pen(theme.style("text"))))
         return out
 
     def run(self, text: str, pen: Pen) -> Run:
@@ -224,6 +228,15 @@ class CellDiff:
 
 def _same_blank(cell: Cell, now: Pen) -> bool:
     return cell[0] == " " and cell[1].back == now.back and not cell[1].shows and not now.shows
+
+
+def sanitize(span: Span) -> Span:
+    """The span with one glyph of one cell per character: names come from users, and a control or wide character would
+    break the grid (or the terminal)."""
+    text, style = span
+    if text.isascii() and text.isprintable():
+        return span
+    return Span("".join(glyph if glyph.isprintable() and cell_len(glyph) == 1 else "?" for glyph in text), style)
 
 
 class DiffMixin:

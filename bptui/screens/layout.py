@@ -124,33 +124,50 @@ def assemble(
 ) -> list[Line]:
     """All rows between status and footer, from the lines and the rule of each panel (by number)."""
     rows: list[Line] = []
+    for pieces, ends in _plan(boxes, height):
+        row = []
+        for _, wide, panel, line in pieces:
+            if isinstance(line, int):
+                lines = contents[panel]
+                row.append((lines[line] if line < len(lines) else (), wide))
+            else:
+                row.append((line or rules[panel], wide))
+        rows.append(_row(tuple(row), ends))
+    return rows
+
+
+Piece = tuple[int, int, int, Line | int]
+
+
+@lru_cache(16)
+def _plan(boxes: Grid, height: int) -> list[tuple[list[Piece], tuple[int, ...]]]:
+    """Per row its pieces from left to right, (column, width, panel, number of the panel's line, or what stands there;
+    nothing: the panel's rule), and the columns at which a divider ends on it."""
+    rows = []
     for y in range(height):
-        pieces: list[tuple[int, Line, int]] = []
+        pieces: list[Piece] = []
         for box in boxes.boxes:
             if y == box.rule:
-                pieces.append((box.x, rules[box.panel], box.width))
+                pieces.append((box.x, box.width, box.panel, ()))
             elif box.y <= y < box.y + box.height:
-                lines = contents[box.panel]
-                pieces.append((box.x, lines[y - box.y] if y - box.y < len(lines) else (), box.width))
-        ends = []
+                pieces.append((box.x, box.width, box.panel, y - box.y))
         for x, top, bottom in boxes.dividers:
             if top <= y < bottom:
                 glyph = "┬" if y == top else "│"
                 if any(b.rule == y and b.x == x + 1 for b in boxes.boxes) and y > top:
                     glyph = "├"
-                pieces.append((x, (Span(glyph, "rule"),), 1))
-            elif y == bottom:
-                ends.append(x)
-        rows.append(_row(tuple(pieces), tuple(ends)))
+                pieces.append((x, 1, 0, (Span(glyph, "rule"),)))
+        ends = tuple(x for x, _, bottom in boxes.dividers if y == bottom)
+        rows.append((sorted(pieces, key=lambda piece: piece[0]), ends))
     return rows
 
 
 @lru_cache(500)
-def _row(pieces: tuple[tuple[int, Line, int], ...], ends: tuple[int, ...]) -> Line:
-    """One row from (column, line, width) of what stands in it, and the columns at which a divider ends on its rule.
-    Kept: most rows are as they were a moment ago, and the same object is compared at once."""
+def _row(pieces: tuple[tuple[Line, int], ...], ends: tuple[int, ...]) -> Line:
+    """One row from (line, width) of what stands in it, and the columns at which a divider ends on its rule. Kept: most
+    rows are as they were a moment ago, and the same object is compared at once."""
     row: list[Span] = []
-    for _, line, wide in sorted(pieces, key=lambda piece: piece[0]):
+    for line, wide in pieces:
         row += fit(line, wide)
     joined = tuple(row)
     for x in ends:
