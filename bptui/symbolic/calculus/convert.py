@@ -67,7 +67,8 @@ class _Converter:
         if isinstance(e, sp.Product | Product):
             return self.fold(e, "prod")
         if isinstance(e, sp.KroneckerDelta):
-            return t.Delta(self.tree(e.args[0]), self.tree(e.args[1]))
+            left, right = sorted(e.args, key=lambda side: bool(side.is_number))  # `q = 1`, as one says it
+            return t.Delta(self.tree(left), self.tree(right))
         if isinstance(e, sp.Piecewise):
             return self.pieces(e)
         if isinstance(e, Relational):

@@ -21,6 +21,7 @@ from bptui.symbolic.card.conventions import convention
 from bptui.symbolic.card.forward import definition_line, element_span, names_of, since, with_numbers
 from bptui.symbolic.card.names import UPSTREAM, gradient, local, title
 from bptui.symbolic.card.reading import Index, Reading
+from bptui.symbolic.card.sized import definition_at, rule_at
 from bptui.symbolic.card.support import held, settle, support
 from bptui.symbolic.card.table import expand, table
 from bptui.symbolic.numeric import evaluate
@@ -109,7 +110,7 @@ def _formulas(
     unicode: bool,
 ) -> tuple[Formula, ...]:
     """What the card says, as formulas: definition, local derivative, VJP, and the element with its numbers."""
-    result = [Formula("definition", s.target, s.value, names) for s in reading.statements[-1:]]
+    result = [Formula("definition", s.target, definition_at(reading, s.value), names) for s in reading.statements[-1:]]
     if rule is None:
         return tuple(result)
     whole, out = f"{UPSTREAM}_{name}", names.symbol(reading.output)
@@ -118,9 +119,11 @@ def _formulas(
     own = Names(shown, names.letters, names.bare | ({UPSTREAM, whole} if bare else frozenset()))
     q, at = tuple(t.Name(i) for i in rule.q), tuple(t.whole(i) for i in element)
     partial = t.Partial(t.Element(reading.output, tuple(t.Name(i) for i in rule.out)), t.Element(name, q))
-    result.append(Formula("local", partial, rule.raw if raw else rule.local, own))
+    result.append(Formula("local", partial, rule.raw if raw else rule_at(reading, rule, rule.local), own))
     if not bare:
-        result.append(Formula("gradient", t.Element(whole, q), rule.vjp, own))
+        result.append(
+            Formula("gradient", t.Element(whole, q), rule.vjp if raw else rule_at(reading, rule, rule.vjp), own)
+        )
     if terms is not None and down is not None:
         scalars = reading.at(element) if bare and np.shape(reading.arrays[name]) == reading.node.shape else None
         filled = with_numbers(own, scalars, reading)
@@ -185,7 +188,7 @@ def _rules(
     bare = reading.op.elementwise and not reading.letters
     full = names if not bare else Names(names.symbols, names.letters, frozenset(), None)
     out_index, in_index = ("", "") if bare else (_bracket(names, rule.out), _bracket(names, rule.q))
-    formula = to_spans(rule.raw if raw else rule.local, names, unicode)
+    formula = to_spans(rule.raw if raw else rule_at(reading, rule, rule.local), names, unicode)
     first = (
         line(("local", "dim")),
         merge([*local(out, wrt, unicode, out_index, in_index), Span(" = "), *formula]),
@@ -195,8 +198,8 @@ def _rules(
         return (first,)
     if reading.node.id == reading.recording.graph.loss:  # upstream is the seed, 1: the same again
         return (first,)
-    whole = gradient(wrt.text, unicode)
-    spans = [Span(whole.text + _bracket(names, rule.q), whole.style), Span(" = "), *to_spans(rule.vjp, full, unicode)]
+    whole, vjp = gradient(wrt.text, unicode), rule.vjp if raw else rule_at(reading, rule, rule.vjp)
+    spans = [Span(whole.text + _bracket(names, rule.q), whole.style), Span(" = "), *to_spans(vjp, full, unicode)]
     return first, (line(("gradient", "dim")), merge(spans), line((f"SymPy {rule.sympy_version}", "dim")))
 
 
