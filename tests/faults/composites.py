@@ -1,6 +1,7 @@
 """Wrong composites: every operation in them is right, what they are put together to is not.
 
-`change` says of a part, by its name, what takes its place: a function of (use, its operation, inputs, attributes). The checks of the parts cannot see such a mistake: that of the whole must.
+`change` says of a part, by its name, what takes its place: a function of (use, its operation, inputs, attributes). The
+checks of the parts cannot see such a mistake: that of the whole must.
 """
 
 from __future__ import annotations

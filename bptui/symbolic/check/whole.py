@@ -7,8 +7,8 @@ symbolic  the derived rule against the sum of what the parts passed to an input:
 
 Each part rounds, so a result may be off by more than one rounding where something cancels on the way (the mean of
 equal numbers taken off). How much is measured before anything is rejected: the same parts, with a random relative
-error in each of their values (J. Vignes, Discrete stochastic arithmetic, Numerical Algorithms 37, 2004), say how far errors
-of that size come; the rounding of the recorded numbers is the same in proportion.
+error in each of their values (J. Vignes, Discrete stochastic arithmetic, Numerical Algorithms 37, 2004), say how far
+errors of that size come; the rounding of the recorded numbers is the same in proportion.
 """
 
 from __future__ import annotations
@@ -183,6 +183,7 @@ class Parts:
                     inputs.append(found[source])
                 else:
                     inputs.append(made.leaf(graph.nodes[source], self.recording.value(source), False))
+            assert part.op is not None
             found[part.id] = made.use(part.op, inputs, part.attributes, part.shape)
         result = found[self.fold.result.id]
         weights = made.leaf(self.fold.result, upstream, False)
