@@ -110,7 +110,7 @@ class _Printer:
             case t.Add(terms, minus):
                 return self.add(terms, minus), _ADD
             case t.Neg(of):
-                return [Span("-"), *self.print(of, _MUL)], _ADD
+                return [Span("-"), *self.print(of, _SIGMA)], _ADD
             case t.Mul(factors):
                 spans: list[Span] = []
                 for n, factor in enumerate(factors):

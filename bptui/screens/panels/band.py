@@ -80,8 +80,8 @@ def _notes(made: Equation, width: int, step: int) -> list[list[Line]]:
     """Each column's notes as rows that fit it: in short words first where it is narrow, else wrapped."""
     room = step - 1
     out: list[list[Line]] = []
-    for note in made.notes:
-        rows = [note] if length(note) <= room else _short(note, room)
+    for n, note in enumerate(made.notes):
+        rows = [note] if length(note) <= room else _short(note, room, made.at if n == 1 else ())
         out.append([dimmed(row) for row in rows if row])
     if made.partial:
         mark: Line = (Span(made.partial, "dim" if complete(made.partial) else "kink bold"),)
@@ -89,8 +89,9 @@ def _notes(made: Equation, width: int, step: int) -> list[list[Line]]:
     return out
 
 
-def _short(note: Line, room: int) -> list[Line]:
-    """A note in few words: `layer2.z` for `from layer2.z`, `at 0.5100` for `0.5100·(1 - 0.5100)`; else wrapped."""
+def _short(note: Line, room: int, at: Sequence[Line] = ()) -> list[Line]:
+    """A note in few words: `layer2.z` for `from layer2.z`, `at 0.5100` for `0.5100·(1 - 0.5100)`, the numbers that it
+    is made of; else wrapped."""
     words = plain(note)
     for prefix in ("from ", "to "):
         if words.startswith(prefix) and len(words) - len(prefix) <= room:
@@ -101,7 +102,9 @@ def _short(note: Line, room: int) -> list[Line]:
     others = any("." in span.text for span in note if span not in inside)
     if len(inside) == 1 and not others and len(inside[0].text) + 3 <= room:
         return [(Span("at ", "dim"), inside[0])]
-    return wrap(note, room)
+    rows = wrap(note, room)
+    brief = len(at) < len(rows) and all(length(row) <= room for row in at)
+    return list(at) if at and brief else rows
 
 
 def complete(partial: str) -> bool:
@@ -111,19 +114,29 @@ def complete(partial: str) -> bool:
 
 
 def _stacked(made: Equation, symbols: Sequence[Line], numbers: Sequence[Line], width: int, notes: bool) -> list[Line]:
-    """The three columns under each other, where they have no room side by side."""
-    rows: list[Line] = []
+    """The three columns under each other, where they have no room side by side: the numbers in a column at the right,
+    below its symbol where that is too long, what each is between them where there is room for all three words."""
+    inset = 1 if width > STACKED else 0
+    inner = width - 2 * inset
     wide = max((length(symbol) for symbol in symbols), default=0)
+    words = max(length(head) for head in made.heads)
+    size = max(map(length, numbers))
+    told = notes and 2 + wide + 2 + words + 2 + size <= inner
+    right = 2 + wide + 2 + (words + 2) * told + size
+    right = min(inner, right)
+    rows: list[Line] = []
     for mark, head, symbol, number in zip((" ", *OPERATORS), made.heads, symbols, numbers, strict=True):
-        start = (Span(f"{mark} ", "text"), *symbol, Span(" " * (wide - length(symbol) + 2)), *number)
-        words = (Span("  "), *dimmed(head))
-        if length(start) <= width:
-            rows.append((*start, *words) if notes and length(start) + length(words) <= width else start)
-        else:
-            rows += [*wrap((Span(f"{mark} ", "text"), *symbol), width, 2), *wrap((Span("  "), *number), width, 2)]
+        start: Line = (Span(f"{mark} ", "text"), *symbol)
+        if told:
+            start = (*start, Span(" " * (wide - length(symbol) + 2)), *dimmed(head))
+        if length(start) + 1 + length(number) > right:
+            rows += wrap(start, inner, 2)
+            start = ()
+        free = max(0, right - length(start) - length(number))
+        rows += wrap((*start, Span(" " * free), *number), max(1, inner), 0)
     if made.partial:
         rows.append((Span(f"  {made.partial}", "dim" if complete(made.partial) else "kink bold"),))
-    return rows
+    return [(Span(" " * inset), *row) for row in rows] if inset else rows
 
 
 def kind_of_symbol(spans: Line) -> str:

@@ -159,7 +159,10 @@ class _Page:
         for n in reversed(range(len(blocks))):
             kept[n] = blocks[n][: max(0, room)] if len(blocks[n]) <= room or not any(kept) else []
             room -= len(kept[n])
-            self.hidden |= len(kept[n]) < len(blocks[n])
+            if len(kept[n]) < len(blocks[n]):
+                self.hidden = True
+                if kept[n]:  # what is left of it must not pass for all of it
+                    kept[n][-1] = (*crop(kept[n][-1], 0, self.width - 3), Span(" …", "text"))
         return kept
 
     def place(self, spans: Sequence[Span], at: int) -> Line:

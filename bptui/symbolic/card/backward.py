@@ -7,6 +7,7 @@ per output element, which the selected element feeds, and their sum.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -238,7 +239,16 @@ def _equation(
         )
     out_symbol, in_symbol = gradient(out.text, unicode), gradient(names.symbol(name).text, unicode)
     marks = ((out_symbol,), local(out, names.symbol(name), unicode), (in_symbol,))
-    return equation(state, reading, marks, (float(np.asarray(reading.arrays[UPSTREAM])[at]), value, down), note, source)
+    numbers_of = float(np.asarray(reading.arrays[UPSTREAM])[at]), value, down
+    made = equation(state, reading, marks, numbers_of, note, source)
+    return made if rule is None else replace(made, at=_taken_at(names, rule.local, scalars))
+
+
+def _taken_at(names: Names, tree: Tree, scalars: Mapping[str, Any]) -> tuple[Line, ...]:
+    """`x = -1.2500` for every number that a derivative is made of."""
+    leaves = dict.fromkeys(part.name for part in t.walk(tree) if isinstance(part, t.Name) and part.name in scalars)
+    shown = [(names.symbol(name), number(float(scalars[name]))) for name in leaves]
+    return tuple(line(symbol, " = ", (text, symbol.style)) for symbol, text in shown)
 
 
 def equation(
@@ -314,7 +324,7 @@ def _table(
     there = rule.local if bare else held(rule.local)  # every row is one where its conditions hold
 
     def factor(out_index: Mapping[str, int]) -> Line:
-        if not bare:
+        if not any(isinstance(part, t.Name) for part in t.walk(there)) or not bare:
             spans = to_spans(settle(t.substitute(there, {**at_q, **out_index})), names, unicode)
             if sum(len(s.text) for s in spans) <= _SHORT:
                 return spans
