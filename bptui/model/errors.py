@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Part(NamedTuple):
+    """A place, from 1, inside of a text that itself stands somewhere: in a formula, or in a file."""
+
+    text: str
+    line: int
+    column: int
 
 
 class UserError(Exception):
@@ -11,16 +20,32 @@ class UserError(Exception):
 
     Raised for anything that came from a user (a formula, a file, a flag, a command); the shell prints
     it as `bptui: error: …` and exits with 2, the screen shows it in the command line. Everything else
-    that is raised is a defect of bptui.
+    that is raised is a defect of bptui. `part` says more closely where, inside of a text that `where` names.
     """
 
-    def __init__(self, where: str, what: str, right: str = "") -> None:
-        self.where, self.what, self.right = where, what, right
+    def __init__(self, where: str, what: str, right: str = "", part: Part | None = None) -> None:
+        self.where, self.what, self.right, self.part = where, what, right, part
         line = f"{where}: {what}" + (f" ({right})" if right else "")
         super().__init__(" ".join(line.split()))
 
 
+ELSEWHERE = {
+    "lr": "learning_rate", "eta": "learning_rate", "linear": "dense", "fc": "dense", "fully_connected": "dense",
+    "out_features": "units", "features": "units", "neurons": "units", "size": "units", "dim": "axis",
+    "out_channels": "channels", "filters": "channels", "num_heads": "heads", "n_heads": "heads", "act": "activation",
+    "nonlinearity": "activation", "initializer": "init", "epochs": "steps", "iterations": "steps", "x": "inputs",
+    "y": "targets", "labels": "targets", "loss_fn": "loss", "criterion": "loss", "l1": "mae", "l2": "mse",
+    "ln": "log", "avg": "mean", "average": "mean", "logistic": "sigmoid", "σ": "sigmoid", "dot": "matmul",
+    "mm": "matmul", "bmm": "matmul", "elementwise_max": "maximum", "max_pool": "max_pool2d", "maxpool": "max_pool2d",
+    "conv": "conv2d", "batchnorm": "batch_norm", "layernorm": "layer_norm", "nll": "cross_entropy",
+    "softmax_cross_entropy": "cross_entropy", "categorical_crossentropy": "cross_entropy",
+}  # fmt: skip
+"""What PyTorch, Keras or a textbook call it → what it is called here, where the letters do not tell."""
+
+
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """`did you mean 'sigmoid'?` where a known word is near, else `otherwise`."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    """`did you mean 'sigmoid'?` where a known word is near, or means the same elsewhere, else `otherwise`."""
+    words = list(known)
+    same = ELSEWHERE.get(word.casefold(), "")
+    near = [same] if same in words else difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else otherwise

@@ -153,7 +153,18 @@ class Reader:
         if not isinstance(order, tuple) or not all(isinstance(item, str) for item in order):
             self.fail(node, "'inputs' is a list of names", 'write inputs=["a", "b"]')
         where = f"{self.builder.place(self.at(node))}: definition"
-        self.builder.own[name] = own.make(name, definition, where, settings, order)
+        try:
+            self.builder.own[name] = own.make(name, definition, where, settings, order)
+        except UserError as problem:
+            raise self.inside(problem, where) from None
+
+    def inside(self, problem: UserError, where: str) -> UserError:
+        """An error in a definition, at its place in the formula that the definition stands in."""
+        place = problem.part and own.found_in("\n".join(self.lines), problem.part)
+        if place is None:
+            return problem
+        shown = problem.where.removeprefix(where)
+        return UserError(f"{self.builder.place(place)}: definition{shown}", problem.what, problem.right)
 
     def expression(self, node: ast.expr, depth: int, name: str | None = None) -> Value:
         """One expression; its outermost operation is called `name`."""

@@ -75,7 +75,14 @@ def load(target: str) -> Network:
     if path.suffix.lower() in FILES and path.is_file():
         raise UserError(shown, f"a {path.suffix.lower()} file is not a network file", FILES[path.suffix.lower()])
     content = read_text(path, shown, MAX_FILE)
-    return from_mapping(parse(content, shown, path.suffix.lower() == ".json"), shown, path.parent)
+    try:
+        return from_mapping(parse(content, shown, path.suffix.lower() == ".json"), shown, path.parent)
+    except UserError as problem:
+        place = problem.part and own.found_in(content, problem.part)
+        if place is None:
+            raise
+        after = problem.where.removeprefix(shown)
+        raise UserError(f"{shown} {place[0]}:{place[1]}{after}", problem.what, problem.right) from None
 
 
 def parse(content: str, where: str, as_json: bool) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from bptui.model import ops
-from bptui.model.errors import UserError
+from bptui.model.errors import Part, UserError
 from bptui.model.ops.base import Op
 
 MAKER = "bptui.symbolic.own"
@@ -42,5 +42,33 @@ def make(
         if missing.name not in ("sympy", "mpmath"):
             raise
         raise UserError(where, "an operation of your own needs SymPy to derive it", "pip install sympy") from None
-    row: Op = maker.make(name, definition, where, settings or {}, inputs)
+    try:
+        row: Op = maker.make(name, definition, where, settings or {}, inputs)
+    except UserError as problem:
+        raise _as_written(problem, definition, where) from None
     return row
+
+
+def _as_written(problem: UserError, definition: str, where: str) -> UserError:
+    """The error at the line and column of the text as its author wrote it: the maker looks at lines without indents."""
+    if problem.part is None:
+        return problem
+    before = definition[: len(definition) - len(definition.lstrip())].count("\n")
+    lines = definition.split("\n")
+    line = min(problem.part.line + before, len(lines))
+    column = problem.part.column + len(lines[line - 1]) - len(lines[line - 1].lstrip())
+    place = f"line {line}, column {column}" if len(lines) > 1 else f"column {column}"
+    return UserError(f"{where}, {place}", problem.what, problem.right, Part(definition, line, column))
+
+
+def found_in(content: str, part: Part) -> tuple[int, int] | None:
+    """Line and column, from 1, of a part of a text inside of the text that it stands in; None where it does not stand
+    there as it is (escapes), or more than once."""
+    if content.count(part.text) != 1:
+        return None
+    at = content.index(part.text)
+    for line in part.text.split("\n")[: part.line - 1]:
+        at += len(line) + 1
+    at += part.column - 1
+    before = content[:at]
+    return before.count("\n") + 1, at - before.rfind("\n")

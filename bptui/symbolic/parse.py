@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NoReturn
 
-from bptui.model.errors import UserError, did_you_mean
+from bptui.model.errors import Part, UserError, did_you_mean
 from bptui.symbolic.tree import Statement, from_text
 
 MAX_CHARACTERS = 2000
@@ -99,19 +99,24 @@ def _before(text: str, where: str) -> None:
         raise UserError(where, "is empty", "write y = and a formula, as in y = x/(1 + exp(-x))")
     if not _ALLOWED.match(text):
         at = next(n for n, c in enumerate(text) if not _ALLOWED.match(c))
-        raise UserError(
-            _place(text, at, where), f"{text[at]!r} is not part of the notation", _INSTEAD.get(text[at], "")
-        )
+        told = f"{text[at]!r} is not part of the notation"
+        raise placed(where, text, _place(text, at), told, _INSTEAD.get(text[at], ""))
     depth = 0
     for at, c in enumerate(text):
         depth += (c in "([") - (c in ")]")
         if depth > MAX_BRACKETS:
-            raise UserError(_place(text, at, where), "brackets nested too deep", f"at most {MAX_BRACKETS}")
+            raise placed(where, text, _place(text, at), "brackets nested too deep", f"at most {MAX_BRACKETS}")
 
 
-def _place(text: str, at: int, where: str) -> str:
+def placed(where: str, text: str, place: tuple[int, int], what: str, right: str = "") -> UserError:
+    """A UserError at (line, column) of a text, from 1."""
+    line, column = place
+    return UserError(f"{where}, line {line}, column {column}", what, right, Part(text, line, column))
+
+
+def _place(text: str, at: int) -> tuple[int, int]:
     before = text[:at]
-    return f"{where}, line {before.count(chr(10)) + 1}, column {at - (before.rfind(chr(10)) + 1) + 1}"
+    return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1
 
 
 @lru_cache(maxsize=256)
@@ -121,7 +126,7 @@ def _tree(text: str, where: str) -> ast.Module:
             warnings.simplefilter("ignore")
             return ast.parse(text)
     except SyntaxError as error:
-        raise UserError(f"{where}, line {error.lineno}, column {error.offset}", f"not a formula: {error.msg}") from None
+        raise placed(where, text, (error.lineno or 1, error.offset or 1), f"not a formula: {error.msg}") from None
     except (ValueError, MemoryError, RecursionError):
         raise UserError(where, "not a formula", "see docs/definitions.md") from None
 
@@ -139,8 +144,8 @@ class _Checker:
     """The indices that are bound where the walk is."""
 
     def fail(self, node: ast.AST, what: str, right: str = "") -> NoReturn:
-        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
-        raise UserError(f"{self.where}, line {line}, column {column}", what, right)
+        place = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
+        raise placed(self.where, self.text, place, what, right)
 
     def module(self, module: ast.Module) -> None:
         if not module.body:

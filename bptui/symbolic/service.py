@@ -227,8 +227,8 @@ class Service:
             del self._done[key]
 
     def _load(self) -> None:
-        """SymPy, outside of any budget: a first import after an installation compiles for seconds. All that is there then
-        stays for good, and is left out of the search for garbage, which would stop a key press for 50 ms."""
+        """SymPy, outside of any budget: a first import after an installation compiles for seconds. All that is there
+        then stays for good, and is left out of the search for garbage, which would stop a key press for 50 ms."""
         known = "sympy" in sys.modules
         try:
             import sympy  # noqa: F401

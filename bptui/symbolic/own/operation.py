@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
 
 import sympy as sp
 
@@ -14,13 +14,15 @@ from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import Definition
 from bptui.symbolic.calculus.derive import derive, input_indices
 from bptui.symbolic.calculus.notation import UPSTREAM, Expr, element, index
+from bptui.symbolic.limit import BUDGET, Limit, TooLong
 from bptui.symbolic.own.compile import Compiler
 from bptui.symbolic.own.extent import Extents
 from bptui.symbolic.own.scan import NAME, Scan
 from bptui.symbolic.own.workspace import Value
-from bptui.symbolic.parse import Names, parse, syntax
+from bptui.symbolic.parse import Names, parse, placed, syntax
 
 MAX_SETTINGS = 16
+T = TypeVar("T")
 
 
 def make(
@@ -33,8 +35,22 @@ def make(
     """The operation `name` that `text` defines (docs/definitions.md, "Your own operation"); for `bptui.model.own`.
 
     settings  attributes and their default numbers;  inputs  the inputs' order, where it is not that of the text
-    A UserError with the column for a text that is not in the notation, has an unbound index, or is not differentiable.
+    A UserError with the column for a text that is not in the notation, has an unbound index, is not differentiable, or
+    takes SymPy longer than BUDGET.
     """
+    return within(lambda: _made(name, text, where, settings, inputs), where)
+
+
+def within(work: Callable[[], T], where: str) -> T:
+    """What `work` returns, in less than BUDGET seconds: nobody waits for a definition that nobody could read."""
+    try:
+        return Limit().run(work, BUDGET)
+    except TooLong as late:
+        right = "a shorter one; helpers keep parts apart: m[i] = …; y[i,j] = …"
+        raise UserError(where, f"SymPy {late} to derive it", right) from None
+
+
+def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, inputs: Sequence[str]) -> Op:
     defaults = _settings(settings or {}, where)
     parse(text, None, where)
     scan = Scan(*syntax(text, where), where, defaults)
@@ -62,7 +78,7 @@ def make(
             raise
         # `define` knows the whole text, not the column: it is that of the size which it names
         at = next((place for size, place in scan.sizes.items() if f"size {size} " in problem.what), (1, 1))
-        raise UserError(f"{where}, line {at[0]}, column {at[1]}", problem.what, problem.right) from None
+        raise placed(where, scan.text, at, problem.what, problem.right) from None
     return op
 
 
@@ -141,8 +157,7 @@ class _Own:
         return found
 
     def _fail(self, what: str) -> NoReturn:
-        line, column = self.scan.culprit
-        raise UserError(f"{self.where}, line {line}, column {column}", f"not differentiable: {what}")
+        raise placed(self.where, self.scan.text, self.scan.culprit, f"not differentiable: {what}")
 
     def differentiable(self, attributes: Attributes) -> None:
         """A UserError where there is nothing to learn from: no input has a derivative."""

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import NoReturn
 
 from bptui.model.errors import UserError
-from bptui.symbolic.parse import FOLDS, FUNCTIONS, INDEX, SIZE
+from bptui.symbolic.parse import FOLDS, FUNCTIONS, INDEX, SIZE, placed
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 MAX_INPUTS = 8
@@ -30,7 +30,7 @@ class Scan:
     """
 
     def __init__(self, text: str, module: ast.Module, where: str, settings: Collection[str]) -> None:
-        self.where, self.settings = where, settings
+        self.text, self.where, self.settings = text, where, settings
         self.tensors: dict[str, int] = {}
         self.whole: list[str] = []
         self.whole_settings: list[str] = []
@@ -75,8 +75,8 @@ class Scan:
 
     def fail(self, node: ast.AST, what: str, right: str = "") -> NoReturn:
         """A UserError at this part."""
-        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
-        raise UserError(f"{self.where}, line {line}, column {column}", what, right)
+        place = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
+        raise placed(self.where, self.text, place, what, right)
 
     def _walk(self, node: ast.AST, indices: frozenset[str], in_index: bool) -> None:
         match node:
