@@ -45,7 +45,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "trace": ("xor --steps 100 --at 99 --json", '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5'),
     "check": ("network.toml --json", '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5'),
-    "explain": ("xor 'layer1.z[1,3]'", "xor 'layer1.weight[0,0]' --format latex"),
+    "explain": ("xor 'layer1.z[1,3]'", "xor 'layer1.weight[0,0]' --at 100 --format latex"),
 }
 """What one may type, for `--help`."""
 
@@ -111,7 +111,9 @@ def parser(command: str) -> Parser:
         made.add_argument("--lr", type=float, metavar="RATE", help="their learning rate, default 0.1")
     if command == "trace":
         made.add_argument("--steps", type=int, default=1, metavar="N", help="how many training steps to run, default 1")
-        made.add_argument("--at", type=int, default=0, metavar="K", help="the training step to print, from 0")
+    if command in ("trace", "check", "explain"):
+        verb = {"trace": "print"}.get(command, command)
+        made.add_argument("--at", type=int, default=0, metavar="K", help=f"the training step to {verb}, default 0")
     if command in ("trace", "check"):
         made.add_argument("--json", action="store_true", help="as JSON")
     if command == "check":

@@ -264,13 +264,21 @@ def _trace(options: Namespace) -> int:
 
 
 def _check(options: Namespace) -> int:
+    _step(options.at)
     _, load = _network(options, options.rest)
     from bptui import headless
 
-    return headless.check(load(), options.json, _writer(options), options.torch)
+    return headless.check(load(), options.json, _writer(options), options.torch, options.at)
+
+
+def _step(at: int) -> None:
+    """Is it the number of a training step?"""
+    if not 0 <= at < arguments.MAX_STEPS:
+        raise UserError("--at", f"there is no training step {at}", f"0 to {arguments.MAX_STEPS - 1:,}")
 
 
 def _explain(options: Namespace) -> int:
+    _step(options.at)
     words = list(options.rest)
     if options.formula is None and len(words) < 2:
         raise UserError("NODE[i,j]", "is missing", "bptui explain xor layer1.z[1,3]")
@@ -279,10 +287,12 @@ def _explain(options: Namespace) -> int:
         raise UserError("NODE[i,j]", "is missing", 'bptui explain --formula "L = w*x" w=2 x=3 L')
     place = words.pop(at)
     _, load = _network(options, words)
-    from bptui.symbolic.explain import explain
+    from bptui import headless
+    from bptui.symbolic.explain import explained
 
-    unicode = not options.ascii and _utf8(sys.stdout)
-    _writer(options)(explain(load(), place, options.format, unicode))
+    unicode, network = not options.ascii and _utf8(sys.stdout), load()
+    recording = headless.reached(network, options.at)
+    _writer(options)(explained(recording, network.name, place, options.format, unicode))
     return 0
 
 

@@ -8,8 +8,10 @@ import platform
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from bptui import said
@@ -113,9 +115,9 @@ class _Meter:
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def check(network: Network, as_json: bool, write: Write, torch: bool = False) -> int:
-    """Check every derivative and every update of the first training step, beside PyTorch where that is asked for; 0, or
-    1 where one FAILs."""
+def check(network: Network, as_json: bool, write: Write, torch: bool = False, at: int = 0) -> int:
+    """Check every derivative and every update of training step `at`, beside PyTorch where that is asked for; 0, or 1
+    where one FAILs."""
     from bptui.symbolic.check import check_step, report_json
 
     meter = _Meter("operation")
@@ -124,7 +126,7 @@ def check(network: Network, as_json: bool, write: Write, torch: bool = False) ->
         meter(done, total)
         return True
 
-    recording = History(network).recording(0)
+    recording = reached(network, at)
     beside: tuple[CheckRow, ...] = ()
     if torch:
         from bptui.torch_reference import check_torch
@@ -135,13 +137,22 @@ def check(network: Network, as_json: bool, write: Write, torch: bool = False) ->
     if as_json:
         write(json.dumps(report_json(found), allow_nan=False))
     else:
-        for row in checked(network, found):
+        for row in checked(network, recording, found):
             write(plain(row))
     return 0 if found.ok else 1
 
 
-def checked(network: Network, found: Report) -> list[Line]:
-    """What `check` prints for a reader: a line per node and input, all that is wrong in full, then the counts."""
+def reached(network: Network, at: int) -> Recording:
+    """The recording of training step `at`: the steps before it are run."""
+    history = History(network)
+    if at:
+        history.advance(at, progress=_Meter("training step"))
+    return history.recording(at)
+
+
+def checked(network: Network, recording: Recording, found: Report) -> list[Line]:
+    """What `check` prints for a reader: a line per node and input, all that is wrong in full, why rows were
+    skipped, then the counts. Derivatives may be right where numbers are not: a loss that is not finite is told."""
     rows: list[Line] = []
     groups: dict[tuple[str, str, str], list[CheckRow]] = {}
     for row in found.rows:
@@ -152,8 +163,17 @@ def checked(network: Network, found: Report) -> list[Line]:
         marks = "  ".join(f"{said.MARKS.get(row.verdict, (row.verdict + ' ',))[0]}{row.row}" for row in members)
         rows.append(line(f"{name_of(*group):<{width}}  ", (f"{group[1]:<{ops}}", "dim"), f"  {marks}"))
         rows += [said.trouble(row) for row in members if row.verdict in ("FAIL", "KINK")]
+    for verdict in ("skipped", "n/a"):
+        notes = Counter(row.note for row in found.rows if row.verdict == verdict)
+        rows += [line((f"{verdict}: {note} ({count})", "dim")) for note, count in notes.items() if note]
+    if not isfinite(recording.loss):
+        loss = numbers.significant(recording.loss)
+        rows.append(line((f"the loss is {loss}: x in bptui run goes to where that arose", "kink")))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in found.counts.items())
-    rows.append(line(f"{network.name}: ", ("ok" if found.ok else "FAIL", "ok" if found.ok else "fail"), f"  {counts}"))
+    step = f", training step {recording.step}" if recording.step else ""
+    rows.append(
+        line(f"{network.name}{step}: ", ("ok" if found.ok else "FAIL", "ok" if found.ok else "fail"), f"  {counts}")
+    )
     return rows
 
 

@@ -44,7 +44,11 @@ class Section:
 
 def explain(network: Network, place: str, form: Format = "text", unicode: bool = True) -> str:
     """The derivation of `NODE[i,j]` in the first training step of a network. UserError where there is none."""
-    recording = network.program().record()
+    return explained(network.program().record(), network.name, place, form, unicode)
+
+
+def explained(recording: Recording, name: str, place: str, form: Format = "text", unicode: bool = True) -> str:
+    """The derivation of `NODE[i,j]` in a training step of the network of that name."""
     node, at = places.element(recording.graph, place, "NODE[i,j]")
     element = places.fit(at if at is not None else (), node.shape)
     service = Service()
@@ -52,7 +56,7 @@ def explain(network: Network, place: str, form: Format = "text", unicode: bool =
         parts = tuple(sections(recording, node, element, service, unicode))
     finally:
         service.close()
-    heading = f"{node.name}{numbers.index(element)} of {network.name}, training step {recording.step}"
+    heading = f"{node.name}{numbers.index(element)} of {name}, training step {recording.step}"
     return _WRITERS[form](heading, parts)
 
 

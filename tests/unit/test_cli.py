@@ -178,6 +178,28 @@ def test_a_number_of_a_formula_is_explained(capsys):
     assert "-3.6" in out
 
 
+def test_a_later_training_step_is_checked_and_explained(capsys):
+    step = result(capsys, "trace", "xor", "--steps", "4", "--at", "3", "--json")["step"]
+    code, out, _ = run(capsys, "explain", "xor", "layer1.weight[0,3]", "--at", "3")
+    assert code == 0
+    assert "training step 3" in out.splitlines()[0]
+    assert f"= {step['grads']['layer1.weight'][0][3]:.6}"[:9] in out
+    code, out, _ = run(capsys, "check", "xor", "--at", "3")
+    assert code == 0
+    assert out.splitlines()[-1].startswith("xor, training step 3: ok")
+    found = json.loads(run(capsys, "check", "xor", "--at", "3", "--json")[1])
+    values = [row["got"] for row in found["checks"] if row["node"] == "loss" and row["row"] == "forward"]
+    assert values == [step["values"]["loss"]]
+
+
+def test_a_loss_that_is_not_finite_is_told_although_the_derivatives_are_right(capsys):
+    exploding = ("--formula", "L = (w**3)**3", "w=9.0", "--train", "w", "--lr", "100")
+    code, out, _ = run(capsys, "check", *exploding, "--at", "20")
+    assert code == 0
+    assert "skipped: " in out
+    assert "the loss is " in out.splitlines()[-2]
+
+
 def keys(found) -> object:
     """The keys of nested tables, without their values; of a list, those of its first."""
     if isinstance(found, dict):
