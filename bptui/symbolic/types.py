@@ -162,7 +162,8 @@ class Report:
 class Equation:
     """upstream × local = downstream, at the selected element: heads, symbols, numbers and notes of the three columns.
 
-    `partial`: `1 of 2 in` where other contributions to this gradient have not arrived yet.
+    `partial`: `1 of 2 in` where other contributions to this gradient have not arrived yet. `at`: the numbers that the
+    local derivative is made of (`x = -1.2500`), for where its note has no room.
     """
 
     heads: tuple[Line, Line, Line]
@@ -170,6 +171,7 @@ class Equation:
     numbers: tuple[float, float | None, float]
     notes: tuple[Line, Line, Line]
     partial: str = ""
+    at: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True)

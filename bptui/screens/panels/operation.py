@@ -203,7 +203,7 @@ class _Page:
             part: Line = (Span(card.part, "dim"),) if card.part else ()
             named.append(((Span("definition", "dim"),), card.definition, part))
         named += card.rules
-        straight = [self.formula(label if not self.compact else (), *rest, 0) for label, *rest in named]
+        straight = [self.formula(() if self.compact else label, text, note, 0) for label, text, note in named]
         if not self.compact:
             return straight
         equals = [plain(formula).find(" = ") for _, formula, _ in named]
@@ -211,7 +211,7 @@ class _Page:
         shifts = [most - e if e >= 0 else 0 for e in equals]
         if any(shift + length(formula) > self.inner for shift, (_, formula, _) in zip(shifts, named, strict=True)):
             return straight
-        return [self.formula((), *rest, shift) for shift, (_, *rest) in zip(shifts, named, strict=True)]
+        return [self.formula((), text, note, shift) for shift, (_, text, note) in zip(shifts, named, strict=True)]
 
     def formula(self, label: Line, formula: Line, note: Line, shift: int) -> list[Line]:
         wide = max(self.label, length(label) + 2) if self.label else 0

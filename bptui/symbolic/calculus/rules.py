@@ -9,6 +9,7 @@ import sympy as sp
 from bptui.model.ops.base import Op
 from bptui.symbolic import tree as t
 from bptui.symbolic.calculus.convert import from_sympy
+from bptui.symbolic.calculus.define import hint
 from bptui.symbolic.calculus.definition import Choice, Definition
 from bptui.symbolic.calculus.notation import UPSTREAM, index, rename
 from bptui.symbolic.tree import bare, from_hint
@@ -41,9 +42,9 @@ def to_rule(derived: Derived, definition: Definition, op: Op) -> Rule:
     def local(expression: Any) -> t.Tree:
         return bare(tree(rename(expression, same))) if op.elementwise else tree(expression)
 
-    hint = op.hint_for(derived.signature, derived.wrt) if derived.shown != derived.raw else None
-    proved = derived.proof.method not in ("identical", "none")
-    shown = from_hint(hint) if hint and proved and op.elementwise else local(derived.shown)
+    text = op.hint_for(derived.signature, derived.wrt) if op.elementwise else None
+    suggested = text and derived.shown == hint(definition, op, derived.wrt, derived.q)
+    shown = from_hint(text) if text and suggested else local(derived.shown)
     sizes = [
         (str(s), tensor.name, a) for tensor in definition.inputs for a, s in enumerate(tensor.sizes) if not s.is_number
     ]
