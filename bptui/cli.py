@@ -5,6 +5,7 @@ Importing this imports neither NumPy nor Textual: `bptui run` paints its first f
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ import textwrap
 import traceback
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from bptui.model.network import Network
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a disk says that takes no more."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,9 +53,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         # whoever read the output has gone; what Python would still flush goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if error.errno not in FULL:
+            return _defect()
+        with suppress(OSError):  # what is still waiting to be written would fail again at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _fail(f"output: {(error.strerror or 'it cannot be written').lower()}")
     except Exception:  # whatever else it is, it is a defect: not the user's, and not a failed check (exit 1)
-        traceback.print_exc()
-        return _fail("this is a defect of bptui; please report it with what stands above and `bptui info`", 70)
+        return _defect()
+
+
+def _defect() -> int:
+    """What is being handled is no fault of the user."""
+    traceback.print_exc()
+    return _fail("this is a defect of bptui; please report it with what stands above and `bptui info`", 70)
 
 
 def _fail(message: str, code: int = 2) -> int:
@@ -302,6 +319,10 @@ def _info(options: Namespace) -> int:
     return headless.info(_version(), _writer(options))
 
 
+WORDED = str.maketrans({"²": "^2", "³": "^3", "→": "->", "←": "<-"})
+"""Glyphs that text which stands in no grid says better in two characters of ASCII."""
+
+
 def _writer(options: Namespace) -> Callable[[str], None]:
     """Print to stdout, without what its encoding cannot say."""
     if not options.ascii and _utf8(sys.stdout):
@@ -309,7 +330,11 @@ def _writer(options: Namespace) -> Callable[[str], None]:
     from bptui.model.spans import Span, plain
     from bptui.screens.look import to_ascii
 
-    return lambda text: print("\n".join(plain(to_ascii((Span(line),))) for line in text.split("\n")))
+    def write(text: str) -> None:
+        text = text.translate(WORDED)
+        print("\n".join(plain(to_ascii((Span(line),))) for line in text.split("\n")))
+
+    return write
 
 
 HANDLERS: dict[str, Callable[[Namespace], int]] = {

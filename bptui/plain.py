@@ -77,7 +77,8 @@ class Plain:
 def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -> int:
     """Debug on stdin and stdout, `lines` first; returns the exit code.
 
-    Without a reader at the terminal (a pipe, a script, `--batch`) the first command that fails ends it, with 2.
+    It says first where we are, unless a batch has commands of its own. Without a reader at the terminal (a pipe, a
+    script, `--batch`) the first command that fails ends it, with 2.
     """
     _leave_on_signals()
     stdin = sys.stdin
@@ -85,7 +86,7 @@ def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -
         raise UserError("stdin", "there is nothing to read commands from", "a terminal, a pipe, or --batch with -ex")
     watched = not batch and stdin.isatty()
     front = Plain(Session(network), _writer(sys.stdout, unicode), _writer(sys.stderr, unicode), unicode)
-    if not batch:
+    if not batch or not lines:
         front.announce()
     for text in (*lines,) if batch else _lines(lines, stdin, watched, front):
         try:

@@ -1,5 +1,6 @@
 """The shell: what it prints, where, with which exit code; and that every bad word is one line on stderr and a 2."""
 
+import errno
 import json
 import os
 import shlex
@@ -229,6 +230,28 @@ def test_batch_runs_commands_prints_and_goes(capsys):
     code, out, err = run(capsys, "eval", *DARTS, "--batch", "-ex", "goto end", "-ex", "why w")
     assert (code, err) == (0, "")
     assert "∂L/∂w = -3.6" in out
+
+
+def test_a_batch_without_commands_says_where_it_is(capsys):
+    code, out, _ = run(capsys, "run", "darts", "--batch")
+    assert code == 0
+    assert out.startswith("training step 0  forward 1/4")
+
+
+def test_a_disk_that_is_full_is_no_defect(capsys, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("builtins.print", full)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    monkeypatch.setattr(cli, "_fail", lambda message, code=2: (code, message))
+    assert cli.main(["trace", "darts"]) == (2, "output: no space left on device")
+
+
+def test_without_unicode_a_list_is_still_said_in_words(capsys):
+    out = run(capsys, "examples", "--ascii")[1]
+    assert "y = u^2" in out
+    assert "2 -> 3 -> 1" in out
 
 
 def test_scripts_and_commands_run_in_their_order(capsys, tmp_path):
