@@ -25,7 +25,7 @@ def words(session: Session, kind: str) -> Iterable[str]:
     if kind == "mark":
         return tuple(session.marks)
     if kind == "input":
-        return tuple(session.graph.nodes[session.node.inputs[i]].name for i in session.inputs)
+        return tuple(session.graph.nodes[session.about.inputs[i]].name for i in session.inputs)
     if kind == "node":
         return tuple(session.graph.by_name)
     known = places.names(session.graph)
@@ -191,7 +191,10 @@ def view(session: Session, text: str) -> Reply:
     """view: a named one, or the next of those that this network has something to show in"""
     graph = session.graph
     dense = any(node.op is not None and node.op.name == "affine" for node in graph.ops)
-    has = {"operations": True, "layers": bool(graph.layers), "neurons": dense}
+    if not text and session.view.whole:  # what `next` came to is one operation: open it first
+        session.view.whole = False
+        return say(f"view: operations, {session.node.name} is a part")
+    has = {"operations": True, "layers": bool(graph.layers or graph.composed), "neurons": dense}
     after = VIEWS.index(session.view.mode) + 1
     mode = _choice(text, VIEWS, "view") if text else next(v for v in (*VIEWS[after:], *VIEWS) if has[v])
     only = "" if text or mode != session.view.mode else ", the only one: it has no layers"
@@ -214,6 +217,8 @@ def sample(session: Session, text: str) -> Reply:
     if isinstance(choice, int) and choice >= count:
         raise UserError("sample", f"there is no sample {choice}", f"0 to {count - 1}" if count else "there is no batch")
     session.view.sample = choice
+    if isinstance(choice, int):  # what is explained is of the sample that is shown
+        session.selection.element = (choice, *session.selection.element[1:])
     said = {"all": "all samples", "mean": "the mean of the samples"}
     return say(said.get(text or "all", f"sample {text}"))
 
@@ -228,7 +233,7 @@ def by(session: Session, text: str) -> Reply:
     if not text:
         known = session.inputs
         return session.select_input((known.index(session.input) + 1) % len(known) if session.input is not None else 0)
-    names = [session.graph.nodes[session.node.inputs[i]].name for i in session.inputs]
+    names = [session.graph.nodes[session.about.inputs[i]].name for i in session.inputs]
     if text not in names:
         right = did_you_mean(text, names, f"it has {', '.join(names)}" if names else "it has none")
         raise UserError("by", f"{session.node.name} has no input '{text[:40]}' with a derivative", right)

@@ -498,3 +498,12 @@ def test_a_search_for_nothing_says_how_far_it_went_and_where_to_look(session):
     run(exploding, "train 50")
     assert "X goes back" in run(exploding, "x").text
     assert run(exploding, "X").ok
+
+
+def test_the_element_that_is_explained_is_of_the_sample_that_is_shown(session):
+    session.goto("layer1.a")
+    session.select_element((0, 3))
+    run(session, "sample 2")
+    assert session.element == (2, 3)
+    session.goto("layer2.z")
+    assert session.element == (2, 0)
