@@ -23,6 +23,7 @@ from bptui.model.looks import jsonable, kind, tensor
 from bptui.model.network import Network
 from bptui.model.spans import Line, line, plain
 from bptui.model.values import Recording
+from bptui.symbolic.card.names import title
 
 if TYPE_CHECKING:
     from bptui.symbolic.types import CheckRow, Report
@@ -81,8 +82,8 @@ def report(name: str, network: Network, history: History, recording: Recording, 
     for node in recording.graph.nodes:
         if node.role == "const":
             continue
-        how = f" = {node.op.name}({', '.join(recording.graph.nodes[i].name for i in node.inputs)})" if node.op else ""
-        rows += [line(""), line((node.name, "bold"), f" {numbers.shape(node.shape)}{how}")]
+        name, *how = title(recording.graph, node)
+        rows += [line(""), line((name.text, "bold"), f" {numbers.shape(node.shape)}", *how)]
         rows += _indented("value", tensor(recording.value(node), kind(node)))
         grad = recording.grad(node)
         if grad is not None:

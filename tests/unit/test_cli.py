@@ -90,7 +90,7 @@ def test_numbers_that_are_not_finite_are_strings(capsys):
 def test_trace_for_a_reader(capsys):
     code, out, _ = run(capsys, "trace", "xor", "--steps", "3")
     assert code == 0
-    assert "layer1.z (4,8) = affine(x, layer1.weight, layer1.bias)" in out
+    assert "layer1.z (4,8) = x @ layer1.weight + layer1.bias" in out
     assert "loss 0.866838 at training step 0" in out
     assert run(capsys, "trace", "xor", "--ascii")[1].isascii()
 
