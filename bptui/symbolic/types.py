@@ -242,6 +242,7 @@ class Card:
     formulas    what is said in lines of spans, as formulas
     pending     the derivation is being made
     part        which part of which composite it is
+    brief       the title with the names that the formulas use: `z = a @ W + b`
     extra       phase, node, input, position; `inputs`: (position, symbol) of all that this Moment contributes to
     """
 
@@ -257,4 +258,5 @@ class Card:
     pending: bool = False
     formulas: tuple[Formula, ...] = ()
     part: str = ""
+    brief: Line = ()
     extra: dict[str, Any] = field(default_factory=dict)

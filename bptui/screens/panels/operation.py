@@ -169,28 +169,35 @@ class _Page:
         return (Span(" " * at), *spans) if at else tuple(spans)
 
     def head(self) -> list[Line]:
-        """`layer1.a = sigmoid(layer1.z)`, at the right shape and element."""
+        """`layer1.a = sigmoid(layer1.z)`, at the right shape and element; where that takes more than one row, in the
+        short names of the formulas."""
         card = self.card
+        empty = card.element == "()"
         element, shape = Span(card.element, "text bold"), Span(card.shape, "dim")
-        said: list[Line] = [(element,)] if card.element else []
+        said: list[Line] = [(element,)] if card.element and not empty else []
         if card.shape:
-            said.insert(0, (shape, Span(" "), element) if card.element else (shape,))
-            if card.element:
+            said.insert(0, (shape, Span(" "), element) if said else (shape,))
+            if len(said) > 1:
                 said.insert(0, (shape, Span("  element ", "dim"), element))
         if self.compact:
-            said = said[-1:]
+            said = [()] if empty else said[-1:]
         elif self.width < 64 and len(said) == 3:
             said = said[1:]
-        for right in said:
-            if length(card.title) + 1 + length(right) <= self.inner:
-                blanks = Span(" " * (self.inner - length(card.title) - length(right)))
-                return [self.place((*card.title, blanks, *right), self.margin)]
-        rows = wrap(card.title, self.inner, 2)
+        titles = [card.title, *([card.brief] if card.brief else [])]
+        for title in titles:
+            for right in said:
+                if length(title) + 1 + length(right) <= self.inner:
+                    blanks = Span(" " * (self.inner - length(title) - length(right)))
+                    return [self.place((*title, blanks, *right), self.margin)]
         right = said[-1] if said else ()
+        room = 1 + length(right)
+        rows = min(
+            (wrap(title, self.inner, 2) for title in titles), key=lambda r: len(r) + (length(r[-1]) + room > self.inner)
+        )
         free = self.inner - length(rows[-1]) - length(right)
         if right and free > 0:
             rows[-1] = (*rows[-1], Span(" " * free), *right)
-        elif right and card.element != "()":
+        elif right:
             rows.append((Span(" " * max(0, self.inner - length(right))), *right))
         return [self.place(row, self.margin) for row in rows]
 

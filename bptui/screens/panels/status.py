@@ -44,7 +44,18 @@ def lines(
         right += _checks(good, bad + found, wide)
     right.append(Span(" ", "dim"))
     names = head if middle else head[:1]
-    for left in ((*names, Span("   " if middle else "  ", "dim"), *where), (Span(" "), *where)):
+    lead = (*names, Span("   " if middle else "  ", "dim"))
+    scopes = where[-1].text.split(".")
+    for start in (lead, (Span(" "),)):  # the loss is worth more than the first of many scopes
+        for n in range(len(scopes)):
+            left = (
+                *start,
+                *where[:-1],
+                Span("….".join(["", ".".join(scopes[n:])]) if n else where[-1].text, "text bold"),
+            )
+            if n < max(1, len(scopes) - 1) and length(left) + length(right) + 1 <= width:
+                return [(*fit(left, width - length(right), "dim"), *right)]
+    for left in ((*lead, *where), (Span(" "), *where)):
         for tail in (right, right[:2], []):
             if length(left) + length(tail) + 1 <= width:
                 return [(*fit(left, width - length(tail), "dim"), *tail)]

@@ -13,14 +13,25 @@ from bptui.screens.look import Look, crop, to_ascii
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.sheet import Quantity, draw, page_of
 
+RULE = len("─ 3 Tensor  ") + 3
+"""Cells of the rule beside the title."""
+
 
 def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
     """The node and its shape, which slice of it; at the right how it is shown."""
     node, element = session.node, session.element
-    left: list[Span] = [Span(f"{node.name}  {numbers.shape(node.shape)}", "dim")]
     page = page_of(node.shape, element)
+    shape, part = numbers.shape(node.shape), ""
     if page.lead and not averaged(session, node):
-        left.append(Span(f"  slice [{','.join(map(str, page.lead))},:,:]", "dim"))
+        part = f"[{','.join(map(str, page.lead))},:,:]"
+    label = node.name.rpartition(".")[2]
+    forms = [
+        f"{name}  {shape}{piece}"
+        for name in (node.name, label)
+        for piece in ((f"  slice {part}", f"  {part}") if part else ("",))
+    ]
+    forms += [f"{label}  {shape}", label]
+    left = [Span(next((form for form in forms if len(form) + RULE <= width), forms[-1]), "dim")]
     right: list[Span] = [Span(_how(session, node, width), "dim")]
     gradient = session.state.gradient(node)
     if gradient.array is not None and not gradient.final:

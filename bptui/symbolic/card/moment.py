@@ -17,6 +17,7 @@ from bptui.model.state import State
 from bptui.symbolic.card.backward import backward
 from bptui.symbolic.card.forward import forward
 from bptui.symbolic.card.leaf import leaf, seed
+from bptui.symbolic.card.names import brief
 from bptui.symbolic.card.support import read_by
 from bptui.symbolic.card.update import update
 from bptui.symbolic.card.whole import part_of, whole
@@ -55,8 +56,8 @@ def card(
     A node that does not compute, or whose Moment of this phase has not come, shows what is there of it.
     """
     made = _card(state, node, element, wrt, rules, raw, unicode, rows, checks)
-    said = part_of(fold_of(state.recording.graph, node), node)
-    return replace(made, part=said) if said else made
+    graph = state.recording.graph
+    return replace(made, part=part_of(fold_of(graph, node), node), brief=brief(graph, node))
 
 
 def _card(

@@ -98,6 +98,17 @@ def title(graph: Graph, node: Node) -> Line:
     return merge([*left, Span(" = "), *_written(node.op, node, inputs)])
 
 
+def brief(graph: Graph, node: Node) -> Line:
+    """The title in the names that the formulas below it use: `z = a @ W + b`, of what stands in many scopes."""
+    if node.op is None:
+        return ()
+    found = symbols(graph, node)
+    inputs = [found[name] for name, _ in zip(node.op.input_names, node.inputs, strict=False)]
+    inputs = [Span(s.text, s.style if s.style == "text" else f"{s.style} bold") for s in inputs]
+    left = Span(found["y"].text, f"{kind(node)} bold".replace("text bold", "bold"))
+    return merge([left, Span(" = "), *_written(node.op, node, inputs)])
+
+
 def _titled(node: Node) -> Span:
     shown = symbol(node, long=True)
     return shown if shown.style == "text" else Span(shown.text, f"{shown.style} bold")
