@@ -17,7 +17,7 @@ from bptui.model.spans import Line, plain
 from bptui.model.state import State
 from bptui.model.timeline import Moment
 from bptui.model.values import Recording
-from bptui.symbolic import latex
+from bptui.symbolic import latex, typeset
 from bptui.symbolic.card import card
 from bptui.symbolic.card.budget import Budget
 from bptui.symbolic.card.leaf import gathered
@@ -258,12 +258,22 @@ def _latex(heading: str, parts: tuple[Section, ...]) -> str:
 
 
 def _aligned(f: Formula) -> list[str]:
-    """`left &= right`, and under it the numbers."""
-    rows = [f"{latex.to_latex(f.left, f.names)} &= {latex.to_latex(f.right, f.names)}"]
+    """`left &= right`, and under it the numbers; each in as many rows as it takes."""
+    left = latex.to_latex(f.left, f.names)
+    room = typeset.ROOM - typeset.measure(left)
+    written = typeset.rows(f.right, f.names, room)
+    out = [f"{left} &= {written[0]}", *(f"&{row}" for row in written[1:])]
     if f.numbers is not None and f.value is not None:
-        filled, value = latex.to_latex(f.right, f.numbers), latex.scientific(numbers.significant(f.value))
-        rows.append(f"&= {filled} = {value}" if filled != value else f"&= {value}")
-    return rows
+        filled, value = typeset.rows(f.right, f.numbers, room), latex.scientific(numbers.significant(f.value))
+        if filled == [value]:
+            return [*out, f"&= {value}"]
+        close = len(filled) == 1 and typeset.measure(f"{filled[0]} = {value}") <= room
+        out += [f"&= {filled[0]}", *(f"&{row}" for row in filled[1:])]
+        if close or len(filled) > 1:
+            out[-1] += f" = {value}"
+        else:
+            out.append(f"&= {value}")
+    return out
 
 
 _WRITERS: Mapping[Format, Callable[[str, tuple[Section, ...]], str]] = {

@@ -209,7 +209,8 @@ def of_value(recording: Recording, node: Node, element: Index, against: Referenc
         if graph.nodes[source].whole or not node.op.differentiable(position):
             continue
         slope, given = probe.vjp(position, one), recording.value(source)
-        weight += float(np.sum(np.abs(slope * wide(given))))
+        with np.errstate(invalid="ignore"):  # inf·0 at a pole
+            weight += float(np.sum(np.abs(slope * wide(given))))
         if against is not None:
             error += _spread(slope, given, against.value(graph.nodes[source]))
     better = None if against is None else against.value(node)[element]
@@ -239,15 +240,19 @@ def of_contribution(
     if found is None:
         return None
     places, local = found
-    here = wide(upstream)[places] if node.shape else wide(upstream).reshape(1)
+    here = _read_by(wide(upstream), places, local)
     weight, error = mpmath.mpf(float(np.sum(np.abs(here * local)))), mpmath.mpf(0)
     better = None
     if against is not None:
-        whole = np.asarray(against.grad(node))
-        error = _spread(local, here, whole[places] if node.shape else whole.reshape(1))
+        error = _spread(local, here, _read_by(np.asarray(against.grad(node)), places, local))
         better = against.contribution(node, position)[element]
     made = _budget(got, element, truth, weight, error, better, against)
     return None if made is None else replace(made, source="upstream")
+
+
+def _read_by(upstream: Array, places: tuple[Array, ...], local: Array) -> Array:
+    """The upstream gradient of the outputs that read an element; none where nothing reads it."""
+    return upstream[places] if places else upstream.reshape(1)[: np.size(local)]
 
 
 def of_sum(recording: Recording, node: Node, element: Index, against: Reference | None) -> Budget | None:
@@ -297,7 +302,8 @@ def _spread(slope: Array, given: Array, better: Any) -> Any:
     """Σ|∂y/∂x·δx|, where δx is what is wrong with x."""
     better = np.asarray(better)
     if better.dtype != object:
-        return mpmath.mpf(float(np.sum(np.abs(slope * (wide(given) - better)))))
+        with np.errstate(invalid="ignore"):  # inf·0 at a pole
+            return mpmath.mpf(float(np.sum(np.abs(slope * (wide(given) - better)))))
     total, flat = mpmath.mpf(0), better.reshape(-1)
     with mpmath.workdps(60):
         for s, x, b in zip(np.ravel(slope), np.ravel(given), flat, strict=True):
