@@ -192,9 +192,19 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "multi_margin": _classes("multi_margin_loss", "margin"),
         "correlate1d": _convolve("conv1d"),
         "correlate2d": _convolve("conv2d"),
+        "correlate3d": _convolve("conv3d"),
+        "correlate_transpose1d": _convolve("conv_transpose1d", "padding", "output_padding"),
         "correlate_transpose2d": _convolve("conv_transpose2d", "padding", "output_padding"),
-        "max_pool2d": _functional("max_pool2d", "kernel_size", "stride", "padding"),
-        "avg_pool2d": _functional("avg_pool2d", "kernel_size", "stride", "padding", "count_include_pad"),
+        "correlate_transpose3d": _convolve("conv_transpose3d", "padding", "output_padding"),
+        **{
+            name: _functional(name, "kernel_size", "stride", "padding", "dilation", "ceil_mode")
+            for name in ("max_pool1d", "max_pool2d", "max_pool3d")
+        },
+        **{
+            name: _functional(name, "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
+            for name in ("avg_pool1d", "avg_pool2d", "avg_pool3d")
+        },
+        **{f"adaptive_avg_pool{count}d": _functional(f"adaptive_avg_pool{count}d", "output_size") for count in (1, 2, 3)},
     }
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from bptui.model.errors import UserError
 from bptui.model.ops import (
+    adaptive,
     arithmetic,
     attention,
     classes,
@@ -51,6 +52,7 @@ _FAMILIES = (
     conv,
     conv_transpose,
     pool,
+    adaptive,
     norm,
     attention,
     recurrent,

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Composite, Emit, Op, Shape, Signature
-from bptui.model.ops.common import at, contiguous, each_axis, integer, total
+from bptui.model.ops.common import at, choice, contiguous, each_axis, integer, total
 
-_SPATIAL = {1: ("t",), 2: ("h", "w")}
-_TAPS = ("a", "b")
-_BOTH_INDICES = {1: ("i",), 2: ("i", "j")}
+SPATIAL = {1: ("t",), 2: ("h", "w"), 3: ("d", "h", "w")}
+"""Indices of the output's places, by the number of axes."""
+TAPS = ("a", "b", "e")
+"""Indices of a kernel's."""
 
 
 def spaced(step: int, index: str) -> str:
@@ -89,7 +90,7 @@ def spatial_shape(size: Shape, kernel: Shape, attributes: Attributes, x: Shape, 
 def _correlate_definition(count: int) -> Callable[[Signature], str]:
     def definition(signature: Signature) -> str:
         group = ["g"] if signature.ranks[0] == count + 3 else []
-        places, taps = list(_SPATIAL[count]), list(_TAPS[:count])
+        places, taps = list(SPATIAL[count]), list(TAPS[:count])
         read = [
             steps(s, place, d, tap)
             for s, place, d, tap in zip(signature["stride"], places, signature["dilation"], taps, strict=True)
@@ -192,11 +193,11 @@ def _convolve(core: str, count: int) -> Callable[..., Any]:
             raise ValueError(
                 f"weight has shape {weight.shape} and bias has shape {bias[0].shape}: one bias for each channel"
             )
-        padded = tuple(n + 2 * p for n, p in zip(x.shape[2:], attributes["padding"], strict=True))
+        sides = _sides(weight.shape[2:], attributes)
+        padded = tuple(n + sum(pair) for n, pair in zip(x.shape[2:], sides, strict=True))
         spatial_shape(padded, weight.shape[2:], attributes, x.shape, f"weight {weight.shape}")
-        if any(attributes["padding"]):
-            widths = ((0, 0), (0, 0), *((p, p) for p in attributes["padding"]))
-            x = use("pad", x, name="padded", pad_width=widths)
+        if any(map(any, sides)):
+            x = use("pad", x, name="padded", pad_width=((0, 0), (0, 0), *sides))
         steps_ = {name: attributes[name] for name in ("stride", "dilation")}
         if groups == 1:
             return use(core, x, weight, *bias, name="y", **steps_)
@@ -209,14 +210,38 @@ def _convolve(core: str, count: int) -> Callable[..., Any]:
     return build
 
 
+def _sides(kernel: Shape, attributes: Attributes) -> tuple[tuple[int, int], ...]:
+    """The padding before and after x on each axis; 'same' keeps the size, with the odd one behind, as in PyTorch."""
+    padding = attributes["padding"]
+    if padding != "same":
+        return tuple((p, p) for p in padding)
+    if any(step != 1 for step in attributes["stride"]):
+        raise ValueError(f"padding 'same' needs stride 1, not {attributes['stride']}")
+    whole = [d * (k - 1) for k, d in zip(kernel, attributes["dilation"], strict=True)]
+    return tuple((n // 2, n - n // 2) for n in whole)
+
+
+def _padding(count: int) -> Callable[[Any], Any]:
+    """A check for the padding: whole numbers, 'same', or 'valid' (0)."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str):
+            return "same" if choice("same", "valid")(value) == "same" else (0,) * count
+        return each_axis(count, 0)(value)
+
+    return check
+
+
 def _convolve_definition(count: int) -> Callable[[Signature], str]:
     """One sum, as a correlation; where the kernel reaches into the padding there is nothing."""
 
     def definition(signature: Signature) -> str:
-        groups, places, taps = signature["groups"], _SPATIAL[count], _TAPS[:count]
+        groups, places, taps = signature["groups"], SPATIAL[count], TAPS[:count]
         reads, inside = [], []
-        steps_ = zip(places, taps, signature["stride"], signature["padding"], signature["dilation"], strict=True)
-        for axis, (place, tap, s, p, d) in enumerate(steps_):
+        steps_ = zip(places, taps, signature["stride"], signature["dilation"], strict=True)
+        for axis, (place, tap, s, d) in enumerate(steps_):
+            same = signature["padding"] == "same"
+            p = f"{spaced(d, f'(weight.shape[{axis + 2}] - 1)')}//2" if same else signature["padding"][axis]
             read = steps(s, place, d, tap) + (f" - {p}" if p else "")
             reads.append(read)
             inside += [f"{read} >= 0", f"{read} < x.shape[{axis + 2}]"] if p else []
@@ -232,15 +257,11 @@ def joined(use: Callable[..., Any], y: Any) -> Any:
     return use("reshape", y, name="y", shape=(y.shape[0], y.shape[1] * y.shape[2], *y.shape[3:]))
 
 
-def step_attributes(count: int, *more: str) -> Mapping[str, Attribute]:
-    """stride, dilation, and others."""
-    found = {
-        "stride": Attribute((1,) * count, each_axis(count, 1)),
-        "dilation": Attribute((1,) * count, each_axis(count, 1)),
-    }
-    for name in more:
-        found[name] = Attribute(1, integer(1)) if name == "groups" else Attribute((0,) * count, each_axis(count, 0))
-    return found
+def step_attributes(count: int, **more: Attribute) -> Mapping[str, Attribute]:
+    """stride, dilation, and others; in PyTorch's order, where padding stands between the two."""
+    ones = Attribute((1,) * count, each_axis(count, 1))
+    before = {name: more.pop(name) for name in ("padding", "output_padding") if name in more}
+    return {"stride": ones, **before, "dilation": ones, **more}
 
 
 INPUTS = ("x", "weight", "bias?")
@@ -256,7 +277,7 @@ OPS = tuple(
         f"The core of conv{count}d: each place times the kernel, summed, without padding.",
         step_attributes(count),
     )
-    for count in (1, 2)
+    for count in (1, 2, 3)
 )
 
 COMPOSITES = tuple(
@@ -266,8 +287,8 @@ COMPOSITES = tuple(
         _convolve(f"correlate{count}d", count),
         _convolve_definition(count),
         f"A convolution of x (samples, channels, {size}) with weight (out, in / groups, {size}).",
-        step_attributes(count, "padding", "groups"),
-        convention="the kernel is not flipped; padding is zeros",
+        step_attributes(count, groups=Attribute(1, integer(1)), padding=Attribute((0,) * count, _padding(count))),
+        convention="the kernel is not flipped; padding is zeros; 'same' keeps the size, 'valid' is 0",
     )
-    for count, size in ((1, "length"), (2, "height, width"))
+    for count, size in ((1, "length"), (2, "height, width"), (3, "depth, height, width"))
 )

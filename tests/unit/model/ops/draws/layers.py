@@ -81,6 +81,10 @@ def conv(op: str, count: int) -> Callable[[Random], Case]:
             if chance(random):
                 given[name] = _steps(random, count, low, high)
         reach = [d * (k - 1) + 1 for k, d in zip(kernel, _each(given.get("dilation", 1), count), strict=True)]
+        if chance(random, 0.3):
+            given["padding"] = pick(random, "same", "valid")
+            if given["padding"] == "same":
+                given["stride"] = 1
         size = tuple(r + int(random.integers(0, 4)) for r in reach)
         inputs = {"x": numbers(random, (int(random.integers(1, 4)), inside, *size)),
                   "weight": numbers(random, (out, inside // groups, *kernel))}  # fmt: skip
@@ -114,7 +118,7 @@ def conv_transpose(op: str, count: int) -> Callable[[Random], Case]:
     return make
 
 
-def pool(op: str, count: int = 2) -> Callable[[Random], Case]:
+def pool(op: str, count: int) -> Callable[[Random], Case]:
     """Ties inside windows are frequent: numbers are often multiples of a half."""
 
     def make(random: Random) -> Case:
@@ -124,11 +128,29 @@ def pool(op: str, count: int = 2) -> Callable[[Random], Case]:
             given["stride"] = _steps(random, count, 1, 3)
         if chance(random):
             given["padding"] = tuple(int(random.integers(0, k // 2 + 1)) for k in _each(kernel, count))
+        if chance(random):
+            given["ceil_mode"] = chance(random)
         if op.startswith("avg") and chance(random):
             given["count_include_pad"] = chance(random)
-        size = tuple(k + int(random.integers(0, 5)) for k in _each(kernel, count))
-        x = numbers(random, (*shape_of(random, 1, 2, empty=False), *size))
+        reach = _each(kernel, count)
+        if op.startswith("max") and chance(random, 0.3):
+            given["dilation"] = _steps(random, count, 1, 2)
+            spans = zip(reach, _each(given["dilation"], count), strict=True)
+            reach = tuple(d * (k - 1) + 1 for k, d in spans)
+        size = tuple(n + int(random.integers(0, 5)) for n in reach)
+        x = numbers(random, (*shape_of(random, 1, 2, empty=False)[:1], 2, *size)[int(random.integers(2)) :])
         return Case(op, {"x": x}, lambda torch, x: getattr(torch.nn.functional, op)(x, **given), given)
+
+    return make
+
+
+def adaptive(op: str, count: int) -> Callable[[Random], Case]:
+    def make(random: Random) -> Case:
+        x = numbers(random, (2, 3, *(int(random.integers(1, 9)) for _ in range(count))))
+        wanted = _steps(random, count, 1, 6)
+        if isinstance(wanted, tuple) and count > 1 and chance(random, 0.3):
+            wanted = (None, *wanted[1:])
+        return Case(op, {"x": x}, lambda torch, x: getattr(torch.nn.functional, op)(x, wanted), {"output_size": wanted})
 
     return make
 
@@ -189,9 +211,10 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "group_norm": group_norm,
     "conv1d": conv("conv1d", 1),
     "conv2d": conv("conv2d", 2),
-    "conv_transpose2d": conv_transpose("conv_transpose2d", 2),
-    "max_pool2d": pool("max_pool2d"),
-    "avg_pool2d": pool("avg_pool2d"),
+    **{f"conv_transpose{count}d": conv_transpose(f"conv_transpose{count}d", count) for count in (1, 2, 3)},
+    "conv3d": conv("conv3d", 3),
+    **{f"{kind}_pool{count}d": pool(f"{kind}_pool{count}d", count) for kind in ("max", "avg") for count in (1, 2, 3)},
+    **{f"adaptive_avg_pool{count}d": adaptive(f"adaptive_avg_pool{count}d", count) for count in (1, 2, 3)},
     "dropout": dropout,
     "scaled_dot_product_attention": attention,
     "gru_cell": cell("gru_cell", 3),
