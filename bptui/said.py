@@ -34,7 +34,7 @@ def moment(session: Session, service: Service, unicode: bool) -> list[Line]:
     if made.pending:
         service.wait()
         made = card_for(session, service, unicode)
-    about = session.graph.by_name[made.extra["node"]]
+    about = session.graph.by_name[made.extra["node"]] if session.fold is None else session.about
     return [
         session.where(),
         *card(made),
@@ -52,12 +52,13 @@ def check_rows(session: Session, service: Service, made: Card, about: Node) -> l
         return []
     if session.fold is not None:
         rows = {part.name: _rows(session, service, part) for part in session.fold.parts}
-        return list(summed(rows, session.fold, phase != "forward"))
+        return list(summed(rows, session.fold, position))
     found = _rows(session, service, about)
     if about.op is None:
         return list(found)
     name = "" if position is None else about.op.input_names[position]
-    return [row for row in found if row.input == name or row.verdict == "FAIL"]
+    own = [row for row in found if row.op == about.op.name]  # those of a composite that it is the result of are not
+    return [row for row in own if row.input == name or row.verdict == "FAIL"]
 
 
 def _rows(session: Session, service: Service, about: Node) -> tuple[CheckRow, ...]:
@@ -89,8 +90,18 @@ def card(made: Card) -> list[Line]:
     rows += [_labelled(label, formula, note) for label, formula, note in made.rules]
     rows += equation(made.equation) if made.equation is not None else []
     rows += table(made.table) if made.table is not None else []
-    rows += [_labelled(label, text) for label, text in made.lines]
-    return rows
+    rows += [_labelled(label, text) for label, text in (*made.lines, *made.extra.get("ends", ()))]
+    return rows + parts(made)
+
+
+def parts(made: Card) -> list[Line]:
+    """The operations that a composite is made of, each with its formula and its number."""
+    heads = [_dim("parts"), *[()] * len(made.parts)]
+    marked = [(Span("▸ " if n == made.extra["at"] else "  "),) for n in range(len(made.parts))]
+    return [
+        _labelled(head, (*mark, *name, Span("  "), *formula), number)
+        for head, mark, (name, formula, number) in zip(heads, marked, made.parts, strict=False)
+    ]
 
 
 def _labelled(label: Line, text: Line, note: Line = ()) -> Line:

@@ -96,6 +96,14 @@ class Fold:
         return [each for each in found if reads.get((each.consumer, each.position)) == position]
 
 
+def passing(found: Iterable[Any], node: Node, position: int) -> list[Any]:
+    """Those of some contributions (or arrivals) that a node's input at `position` gets from it; of the node of a
+    composite, from all of its parts."""
+    if isinstance(node.op, Whole) and node.op.fold is not None:
+        return node.op.fold.passed(found, position)
+    return [each for each in found if (each.consumer, each.position) == (node.id, position)]
+
+
 def folds(graph: Graph) -> Mapping[int, Fold]:
     """The composite of each node that is part of one of two operations or more, by its id; found once for a graph."""
     found: Mapping[int, Fold] | None = graph.__dict__.get("_folds")

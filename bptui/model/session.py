@@ -46,6 +46,7 @@ class View:
     sample  "all", "mean", or the number of one sample of the batch
     search  what was last searched for
     present one operation fills the screen, and asks before it tells: hidden says that it has not told yet
+    whole   a composite is shown as one operation, because `next` came to it: until the next move, or `view`
     """
 
     mode: ViewMode = "operations"
@@ -56,6 +57,7 @@ class View:
     search: str = ""
     present: bool = False
     hidden: bool = False
+    whole: bool = False
 
 
 @dataclass
@@ -142,9 +144,13 @@ class Session:
 
     @property
     def node(self) -> Node:
-        """The selected node: the Moment's own unless another is pinned."""
+        """The selected node: the Moment's own unless another is pinned; of a composite that `next` came to, its
+        result."""
         pinned = self.selection.pinned
-        return self.here if pinned is None else self.graph.nodes[pinned]
+        if pinned is not None:
+            return self.graph.nodes[pinned]
+        fold = fold_of(self.graph, self.here) if self.view.whole and self.view.mode == "operations" else None
+        return self.here if fold is None else fold.result
 
     @property
     def element(self) -> Index:
@@ -153,8 +159,8 @@ class Session:
 
     @property
     def inputs(self) -> tuple[int, ...]:
-        """The input positions of the selected node that have a derivative."""
-        node = self.node
+        """The input positions of what the card is about that have a derivative."""
+        node = self.about
         if node.op is None:
             return ()
         nodes, op = self.graph.nodes, node.op
@@ -168,8 +174,15 @@ class Session:
 
     @property
     def fold(self) -> Fold | None:
-        """The composite that is shown as one operation: the selected node's, where layers are looked at."""
-        return fold_of(self.graph, self.node) if self.view.mode == "layers" else None
+        """The composite that is shown as one operation: the selected node's, where layers are looked at; where
+        operations are, the Moment's own, if `next` came to it."""
+        came = self.view.whole and self.view.mode == "operations" and self.selection.pinned is None
+        return fold_of(self.graph, self.node) if came or self.view.mode == "layers" else None
+
+    @property
+    def about(self) -> Node:
+        """What the card is about: the selected node, or the composite that is shown, as one use of one operation."""
+        return self.node if self.fold is None else self.fold.node
 
     @cached_property
     def planned(self) -> int:
@@ -196,6 +209,7 @@ class Session:
         target = self.walk.within(stop)
         reached = self._reach(self.walk.moment(target))
         moved = reached != self._cursor
+        self.view.whole = False
         if moved:
             self._cursor, self._state = reached, None
             self.view.hidden = self.view.present
@@ -250,12 +264,18 @@ class Session:
         return reply
 
     def next(self, count: int = 1) -> Reply:
-        """To the start of the next layer, `count` times."""
-        return self.move(self._repeat(self.walk.next_layer, count))
+        """To the next layer, `count` times; a composite is one operation there, done."""
+        return self._whole(self.move(self._repeat(self.walk.next_layer, count)))
 
     def reverse_next(self, count: int = 1) -> Reply:
-        """To the start of this layer, or of the one before it; `count` times."""
-        return self.move(self._repeat(self.walk.previous_layer, count))
+        """To where `next` stops in this layer, or in the one before it; `count` times."""
+        return self._whole(self.move(self._repeat(self.walk.previous_layer, count)))
+
+    def _whole(self, reply: Reply) -> Reply:
+        """After `next`: the composite that it came to is shown as one operation."""
+        place = self.timeline.place(self._cursor)
+        self.view.whole = place in self.walk.wholes and fold_of(self.graph, self.here) is not None
+        return reply
 
     def finish(self) -> Reply:
         """To the end of this layer; from there, of the phase."""
@@ -303,7 +323,10 @@ class Session:
         if target < 0:  # as far as it goes, at the same place: the place is what stays
             reply = self.move(self.timeline.place(self._cursor))
             return Reply((line(*reply.lines[0], "  ", ("in training step 0, the first", "kink")),), False, reply.moved)
-        return self.move(target)
+        whole = self.view.whole
+        reply = self.move(target)
+        self.view.whole = whole
+        return reply
 
     # selecting
 
@@ -341,9 +364,9 @@ class Session:
         """Choose the input whose derivative is shown; counted among those that have one, and stops at the ends."""
         known = self.inputs
         if not known:
-            return say(f"{self.node.name} has no input with a derivative", ok=False)
+            return say(f"{self.about.name} has no input with a derivative", ok=False)
         self.selection.input = max(0, min(position, len(known) - 1))
-        return say(f"derivative by {self.graph.nodes[self.node.inputs[known[self.selection.input]]].name}")
+        return say(f"derivative by {self.graph.nodes[self.about.inputs[known[self.selection.input]]].name}")
 
     def snapshot(self) -> tuple[Any, ...]:
         """Everything that decides what is on the screen, as one comparable value."""

@@ -50,28 +50,47 @@ class Walk:
         return tuple(found)
 
     @cached_property
-    def layers(self) -> tuple[int, ...]:
-        """Where in a training step each layer begins: runs of one scope in one phase. A node of no layer stands alone,
-        the parts of one composite together."""
-        found: list[int] = []
+    def runs(self) -> tuple[tuple[int, tuple[Node, ...]], ...]:
+        """(where it begins, its nodes) of each layer in a training step: runs of one scope in one phase. A node of no
+        layer stands alone, the parts of one composite together."""
+        found: list[tuple[int, list[Node]]] = []
         before: tuple[Phase, str] | None = None
         place = 0
         for phase in PHASES:
             for node in self.timeline.nodes(phase):
                 here = (phase, _group(node))
                 if here != before or not here[1]:
-                    found.append(place)
+                    found.append((place, []))
+                found[-1][1].append(node)
                 before = here
                 place += 1
+        return tuple((start, tuple(nodes)) for start, nodes in found)
+
+    @cached_property
+    def layers(self) -> tuple[int, ...]:
+        """Where in a training step each layer begins."""
+        return tuple(start for start, _ in self.runs)
+
+    @cached_property
+    def wholes(self) -> tuple[int, ...]:
+        """Where `next` stops: at each layer, at its first operation. A composite counts as one: it stops where all of
+        it is done. In a layer of several composites (the time steps of an LSTM) at each of them."""
+        found: list[int] = []
+        for start, nodes in self.runs:
+            ends = {node.fold: start + n for n, node in enumerate(nodes) if node.fold}
+            if len(ends) > 1:
+                found += ends.values()
+            else:
+                found.append(ends.get(nodes[0].fold, start))
         return tuple(found)
 
     def next_layer(self, stop: int) -> int:
-        """The first stop of the next layer."""
-        return self._after(stop, self.layers)
+        """The stop of the next layer, or of the next composite of a layer of several."""
+        return self._after(stop, self.wholes)
 
     def previous_layer(self, stop: int) -> int:
-        """The first stop of this layer, or of the one before where `stop` is a first stop already."""
-        return self._before(stop, self.layers)
+        """The stop of this layer, or of the one before where `stop` is that already."""
+        return self._before(stop, self.wholes)
 
     def finish(self, stop: int) -> int:
         """The end of this layer; from there the end of this phase; from there the end of the next."""

@@ -60,9 +60,9 @@ class Explainer:
     def card(self, unicode: bool) -> Card:
         """The card of what is selected at this Moment, with what is derived and checked of it by now."""
         session = self.session
-        if session.fold is not None:
-            return card_for(session, self.service, unicode, self._summed(session.fold))
         node, element, wrt = subject(session, self.service)
+        if session.fold is not None:
+            return card_for(session, self.service, unicode, self._summed(session.fold, wrt))
         return card(
             session.state, node, element, wrt, self.service, raw=session.view.raw, unicode=unicode,
             checks=self._precise(self._checks(node, wrt), Place(session.cursor.step, node.id, wrt, element)),
@@ -74,14 +74,14 @@ class Explainer:
         if node.op is None or rows is None or isinstance(rows, Failure):
             return ()
         shown = ("",) if wrt is None else ("", node.op.input_names[wrt])
-        return tuple(row for row in rows if row.input in shown)
+        return tuple(row for row in rows if row.input in shown and row.op == node.op.name)
 
-    def _summed(self, fold: Fold) -> tuple[CheckRow, ...]:
-        """The rows of a composite's parts that are there, as one for each kind."""
+    def _summed(self, fold: Fold, wrt: int | None) -> tuple[CheckRow, ...]:
+        """The rows of a composite and of its parts that are there."""
         session = self.session
         found = {part.name: self.service.peek_checks((session.cursor.step, part.id)) for part in fold.parts}
         known = {name: rows for name, rows in found.items() if isinstance(rows, tuple)}
-        return summed(known, fold, session.cursor.phase != "forward")
+        return summed(known, fold, wrt)
 
     def _precise(self, rows: tuple[CheckRow, ...], place: Place) -> tuple[CheckRow, ...]:
         """The rows, with the error of the number that is shown, in ulps, and the digits that it has lost."""

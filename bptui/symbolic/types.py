@@ -10,7 +10,7 @@ from bptui.model.ops.base import Signature
 from bptui.model.spans import Line
 from bptui.symbolic.tree import Range, Tree
 
-RowName = Literal["forward", "symbolic", "difference", "complex step", "direction", "torch", "sum", "update"]
+RowName = Literal["forward", "symbolic", "difference", "complex step", "direction", "torch", "sum", "update", "parts"]
 Verdict = Literal["ok", "FAIL", "KINK", "n/a", "skipped"]
 
 
@@ -243,6 +243,7 @@ class Card:
     pending     the derivation is being made
     part        which part of which composite it is
     brief       the title with the names that the formulas use: `z = a @ W + b`
+    parts       of a composite: (name, formula, number) of each of its operations
     extra       phase, node, input, position; `inputs`: (position, symbol) of all that this Moment contributes to
     """
 
@@ -259,4 +260,5 @@ class Card:
     formulas: tuple[Formula, ...] = ()
     part: str = ""
     brief: Line = ()
+    parts: tuple[tuple[Line, Line, Line], ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)

@@ -99,8 +99,9 @@ def draw(card: Card, width: int, height: int) -> list[Line]:
     if width < 1 or height < 1:
         return []
     if card.extra.get("fold"):
-        page = _Page(card, width, height, Room(gaps=False, details=False))
-        made = whole.draw(card, page.head(), page.checks(), width, height, page.side)
+        made = whole.draw(
+            card, _Page(card, width, height, Room(gaps=False, details=False, padding=False)), width, height
+        )
         return [crop(row, 0, width) for row in made]
     rows: list[Line] = []
     left_out = False

@@ -1,51 +1,31 @@
-"""A composite in the Operation panel: its parts one under the other, around the one that this Moment is about, and what
-goes in and comes out on the band. Stepping scrolls the parts, so that every one of them comes into sight."""
+"""A composite in the Operation panel: what it is and the rule of all of it, as of any operation; under that its parts,
+and on the band its numbers. What has no room scrolls: from the top where `next` came to it, else around the part that
+this Moment is about, so that stepping brings every one into sight."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from bptui.model.spans import Line, Span, plain
 from bptui.screens.look import crop, fit, length, under
-from bptui.screens.panels import band
+from bptui.screens.panels import band, sums
 from bptui.screens.panels.figures import window
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS
 from bptui.symbolic.types import Card
 
-NAME = 14
+NAME = 16
 """Columns of a part's name."""
 FEW = 3
-"""Parts that are worth more than the empty rows."""
+"""Rows of formulas and parts that are worth more than anything else."""
 ENDS = 6
 """Rows of what goes in and comes out; of more inputs only as many as there is room for."""
 
 
-def parts(card: Card, width: int, height: int) -> list[Line]:
-    """The parts in `height` rows: name, formula, number; the formula of the one at hand in full."""
-    at: int | None = card.extra["at"]
-    here = 0 if at is None else at
-    lead: list[Line] = []
-    if height > FEW:
-        what = "value" if card.extra["phase"] == "forward" else "∂L/∂part"
-        lead, height = [(Span(" " * (width - 1 - len(what))), Span(what, "dim"))], height - 1
-    rows = [_part(card, n, width, n == at) for n in range(len(card.rules))]
-    first, last = window(len(rows), max(1, height - len(rows[here]) + 1), here)
-    shown = [row for made in rows[first:last] for row in made][:height]
-    hidden = len(rows) - (last - first)
-    if hidden and shown:
-        note = f"parts {first + 1}-{last} of {len(rows)}"
-        lead = [_under(row, note) for row in lead]
-    return lead + shown
-
-
-def _under(row: Line, note: str) -> Line:
-    """The note at the left of the row of heads."""
-    blanks, word = row
-    return (Span("   "), Span(note, "dim"), Span(" " * max(1, len(blanks.text) - 3 - len(note))), word)
-
-
 def _part(card: Card, n: int, width: int, here: bool) -> list[Line]:
-    label, formula, number = card.rules[n]
-    wide = min(NAME, max(len(plain(name)) for name, _, _ in card.rules))
+    label, formula, number = card.parts[n]
+    wide = min(NAME, max(len(plain(name)) for name, _, _ in card.parts))
     name = plain(label)
     name = name if len(name) <= wide else name[: wide - 1] + "…"
     chip = Span(f" {CHIPS[card.extra['phase']]} ", f"chip-{card.extra['phase']}") if here else Span("   ")
@@ -53,12 +33,9 @@ def _part(card: Card, n: int, width: int, here: bool) -> list[Line]:
     room = width - length(head) - length(number) - 3
     if length(formula) <= room:
         return [_cursor((*fit((*head, *formula), width - length(number) - 1), *number), width, here)]
-    if not here:
-        cut = (*crop(formula, 0, max(0, room - 1)), Span("…", "dim")) if room > 1 else ()
-        return [(*fit((*head, *cut), width - length(number) - 1), *number)] if room >= 0 else [crop(head, 0, width)]
     rows = [(*fit(head, max(length(head), width - length(number) - 1)), *number)]
     rows += [(Span(" " * 5), *row) for row in wrap(formula, max(1, width - 6), 2)]
-    return [_cursor(row, width, True) for row in rows]
+    return [_cursor(row, width, here) for row in rows]
 
 
 def _cursor(row: Line, width: int, here: bool) -> Line:
@@ -67,8 +44,8 @@ def _cursor(row: Line, width: int, here: bool) -> Line:
 
 def ends(card: Card, width: int, room: int) -> list[Line]:
     """What goes in and comes out, one row each."""
-    wide = max((length(label) for label, _ in card.lines), default=0)
-    rows = [(*fit(label, wide + 2), *_short(text, width - wide - 2)) for label, text in card.lines]
+    wide = max((length(label) for label, _ in card.extra["ends"]), default=0)
+    rows = [(*fit(label, wide + 2), *_short(text, width - wide - 2)) for label, text in card.extra["ends"]]
     if len(rows) <= room:
         return rows
     if card.extra["phase"] == "forward":
@@ -84,15 +61,48 @@ def _short(text: Line, room: int) -> Line:
     return (Span("…" + text[0].text[over + 1 :], text[0].style), *text[1:])
 
 
-def draw(card: Card, head: list[Line], checks: list[Line], width: int, height: int, side: int) -> list[Line]:
-    """The card in `height` rows. `head` and `checks` are drawn as for any operation."""
-    most = min(ENDS, max(2, height // 3))
-    wide = width - 2 * side
-    told = [crop(row, 0, wide) for row in ends(card, wide - 2, most)]
-    told = [(Span(" "), *row) for row in told]
-    fixed = len(head) + len(told) + len(checks)
-    gaps = 4 if height - fixed - 4 >= min(FEW, len(card.rules)) else 0
+def document(card: Card, formulas: Sequence[Line], width: int) -> tuple[list[Line], int]:
+    """(definition, rule and parts one under the other, which of the rows is the one that must be seen)."""
+    at: int | None = None if card.extra.get("came") else card.extra["at"]
+    rows, cursor = list(formulas), 0
+    what = "value" if card.extra["phase"] == "forward" else "∂L/∂part"
+    said = f"{len(card.parts)} parts"
+    gap = " " * max(1, width - 4 - len(said) - len(what))
+    rows.append((Span(f"   {said}{gap}{what}", "dim"),))
+    for n in range(len(card.parts)):
+        cursor = len(rows) if n == at else cursor
+        rows += _part(card, n, width, n == card.extra["at"])
+    return rows, cursor
+
+
+def seen(rows: list[Line], cursor: int, room: int) -> list[Line]:
+    """As many of the rows as there is room for, and how many more there are."""
+    if len(rows) <= room:
+        return rows
+    first, last = window(len(rows), max(1, room - 1), cursor)
+    left = [f"{count} more {where}" for count, where in ((first, "above"), (len(rows) - last, "below")) if count]
+    return [*rows[first:last], (Span(f"   ⋯ {', '.join(left)}", "dim"),)][:room]
+
+
+def draw(card: Card, page: Any, width: int, height: int) -> list[Line]:
+    """The card in `height` rows. `page` draws head, formulas, numbers and checks as for any operation."""
+    side, wide = page.side, width - 2 * page.side
+    head, checks = page.head(), page.checks()
+    doc, cursor = document(card, [row for block in page.formulas() for row in block], width)
+    free = height - len(head) - len(checks)
+    most = max(2, min(height // 3, free - FEW))
+    told = page.band(most) if card.equation or (page.central and card.extra["done"]) else []
+    if card.table is not None:
+        least = sums.least_of(card.table, wide)
+        spare = max(most, free - len(doc) - 3)
+        told = page.band(min(spare, sums.rows_of(card.table, wide))) if least <= spare else []
+    inner = [(Span(" "), *crop(row, 0, wide - 2)) for row in ends(card, wide - 2, most)]
+    if not told:
+        told = band.banded(inner, wide, side, False)
+    elif free - len(told) - len(doc) - 4 >= len(inner) + 1:
+        told = [*told, (), *band.banded(inner, wide, side, False)]
+    room = free - len(told)
+    gaps = room - len(doc) >= 4
     blank: list[Line] = [()] if gaps else []
-    room = max(1, height - fixed - gaps)
-    rows = [*blank, *head, *blank, *parts(card, width, room), *blank, *band.banded(told, wide, side, False)]
-    return [*rows, *blank, *checks][:height]
+    rows = seen(doc, cursor, max(1, room))
+    return [*blank, *head, *blank, *rows, *blank, *told, *blank, *checks][:height]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model import numbers
+from bptui.model.folds import Whole, passing
 from bptui.model.graph import Node
 from bptui.model.ops.base import Array
 from bptui.model.places import fit
@@ -150,7 +151,8 @@ def _written(state: State, node: Node, wrt: int) -> bool:
     layout = state.recording.layout
     place = state.recording.timeline.place(state.moment)
     arrivals = layout.arrivals[node.inputs[wrt]]
-    return any((a.consumer, a.position) == (node.id, wrt) and layout.seed_at + a.moment <= place for a in arrivals)
+    own = passing(arrivals, node, wrt)
+    return bool(own) and all(layout.seed_at + arrival.moment <= place for arrival in own)
 
 
 def _unread(names: Names, reading: Reading, rule: Rule) -> Line:
@@ -164,10 +166,8 @@ def _unread(names: Names, reading: Reading, rule: Rule) -> Line:
 
 
 def _contribution(state: State, node: Node, wrt: int) -> Array | None:
-    for contribution in state.recording.contributions(node.inputs[wrt]):
-        if (contribution.consumer, contribution.position) == (node.id, wrt):
-            return contribution.array
-    return None
+    found = [part.array for part in passing(state.recording.contributions(node.inputs[wrt]), node, wrt)]
+    return found[0] if len(found) == 1 else np.sum(found, axis=0) if found else None
 
 
 # ---------------------------------------------------------------------------------------------------------- rules
@@ -261,7 +261,7 @@ def equation(
     source: Node,
 ) -> Equation:
     """upstream × local = downstream, with where it comes from and goes to."""
-    arrived, total = progress(state, source)
+    arrived, total = progress(state, source, reading.node)
     left, middle, right = symbols
     return Equation(
         heads=(line("upstream"), line("local"), line("contribution to" if total > 1 else "downstream")),
@@ -281,10 +281,16 @@ def bold(span: Span) -> Span:
     return Span(span.text, f"{span.style} bold")
 
 
-def progress(state: State, source: Node) -> tuple[int, int]:
-    """(contributions that are in, how many there will be)."""
+def progress(state: State, source: Node, node: Node) -> tuple[int, int]:
+    """(contributions that are in, how many there will be), as `node` counts them: where it is a composite, what all
+    parts of one add is one contribution."""
     found = state.gradient(source)
-    return found.arrived, found.total
+    if not isinstance(node.op, Whole):
+        return found.arrived, found.total
+    nodes, last = state.recording.graph.nodes, {}
+    for n, arrival in enumerate(state.recording.layout.arrivals[source.id]):
+        last[nodes[arrival.consumer].fold or arrival.consumer] = n
+    return sum(n < found.arrived for n in last.values()), len(last)
 
 
 def _from(state: State, node: Node) -> str:
@@ -369,7 +375,7 @@ def _table(
         heads, factors, write = heads[:1], factors[:1], lambda n: (upstream_of(row(n)),)
     else:
         write = symbols
-    arrived, total = progress(state, source)
+    arrived, total = progress(state, source, node)
     partial = f"{arrived} of {total} in" if total > 1 else ""
     made = table(
         result, down, factors, label, write, (",".join(names.symbol(i).text for i in varying), heads), rows, (), partial

@@ -20,14 +20,10 @@ from bptui.symbolic.card.leaf import leaf, seed
 from bptui.symbolic.card.names import brief
 from bptui.symbolic.card.support import read_by
 from bptui.symbolic.card.update import update
-from bptui.symbolic.card.whole import part_of, whole
+from bptui.symbolic.card.whole import ROWS, part_of, whole
 from bptui.symbolic.types import Card, CheckRow, Failure, Rule
 
 __all__ = ["ROWS", "card", "card_for", "subject"]
-
-ROWS = 8
-"""Terms of a sum that a table holds; of longer sums the first and the last ones."""
-
 
 class Rules(Protocol):
     """Who has derivations: a `bptui.symbolic.service.Service`."""
@@ -94,13 +90,18 @@ def subject(session: Any, rules: Rules | None = None) -> tuple[Node, tuple[int, 
     of that input. The input's element is then the first that the output's element reads.
     """
     state: State = session.state
-    graph, here, selected = state.recording.graph, state.node, session.node
-    element: tuple[int, ...] = tuple(session.element)
+    graph, here, selected = state.recording.graph, state.node, session.about
+    element: tuple[int, ...] = fit(tuple(session.selection.element), selected.shape)
     if state.moment.phase == "forward" or state.recording.timeline.is_seed(state.moment):
         return selected, element, None
     if state.moment.phase == "update" and selected.role == "param":
         return selected, element, None
-    if state.moment.phase == "backward" and selected.id != here.id and selected.id in here.inputs:
+    if (
+        session.fold is None
+        and state.moment.phase == "backward"
+        and selected.id != here.id
+        and selected.id in here.inputs
+    ):
         position = here.inputs.index(selected.id)
         if here.op is not None and here.op.differentiable(position) and selected.wants_grad:
             return here, element, position
@@ -114,8 +115,11 @@ def subject(session: Any, rules: Rules | None = None) -> tuple[Node, tuple[int, 
 
 def card_for(session: Any, rules: Rules | None = None, unicode: bool = True, checks: tuple[CheckRow, ...] = ()) -> Card:
     """The card of what a Session has selected at its Moment: of a composite, where that is shown as one operation."""
-    if session.fold is not None:
-        element = fit(tuple(session.selection.element), session.fold.result.shape)
-        return whole(session.state, session.fold, element, unicode, checks)
     node, element, wrt = subject(session, rules)
+    fold = session.fold
+    if fold is not None:
+        rule = rules.rule(session.graph, node, wrt) if rules is not None and wrt is not None else None
+        at = fit(tuple(session.selection.element), node.shape)
+        made = whole(session.state, fold, at, wrt, element, rule, raw=session.view.raw, unicode=unicode, checks=checks)
+        return replace(made, extra={**made.extra, "came": session.view.whole})
     return card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)

@@ -122,7 +122,7 @@ def _written(op: Op, node: Node, inputs: list[Span]) -> list[Span]:
             spans += [*([Span(", ")] if n else []), part]
         for name, value in node.attributes.items():
             if name in op.attributes and value != op.attributes[name].default:
-                spans.append(Span(f", {name}={_setting(_as_one(value, op.attributes[name]))}"))
+                spans.append(Span(f", {name}={setting(_as_one(value, op.attributes[name]))}"))
         return [*spans, Span(")")]
     spans = []
     for text, place, _, _ in Formatter().parse(op.symbol):
@@ -130,7 +130,7 @@ def _written(op: Op, node: Node, inputs: list[Span]) -> list[Span]:
         if place is not None and place.isdigit():
             spans.append(inputs[int(place)])
         elif place:
-            spans.append(Span(_setting(node.attributes.get(place, place))))
+            spans.append(Span(setting(node.attributes.get(place, place))))
     return spans
 
 
@@ -144,6 +144,6 @@ def _as_one(value: Any, attribute: Attribute) -> Any:
     return value
 
 
-def _setting(value: object) -> str:
+def setting(value: object) -> str:
     """An attribute as a user would write it: a whole float without its `.0`."""
     return f"{value:.0f}" if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)

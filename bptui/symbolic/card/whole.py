@@ -1,82 +1,137 @@
-"""The card of a composite: layer_norm, conv2d, an LSTM's cell … as one operation with its parts' formulas.
+"""The card of a composite: layer_norm, conv2d, an LSTM's cell … as one operation, and under it its parts.
 
-Forward: what goes in, which parts have been computed, what comes out. Backward: ∂L/∂output that comes in, and what all
-of its parts together pass on to each input. Nothing of it is a formula of its own: it is what its parts say.
+It is the card of any operation, made from the composite's definition and from the rule that SymPy derives of it; the
+numbers that go in and come out; and a row for each part, its formula and its number, with the one that this Moment is
+about. Forward: what has been computed. Backward: ∂L/∂output that comes in, and what all parts together pass on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bptui.model import numbers
-from bptui.model.folds import Fold
+from bptui.model.folds import Fold, passing
 from bptui.model.graph import Node
 from bptui.model.places import fit
 from bptui.model.spans import Line, Span, line
 from bptui.model.state import State
-from bptui.symbolic.card.forward import definition_line, names_of
-from bptui.symbolic.card.names import gradient, kind
+from bptui.symbolic import tree as t
+from bptui.symbolic.card.backward import backward
+from bptui.symbolic.card.forward import definition_line, forward, names_of
+from bptui.symbolic.card.names import gradient, kind, setting, title
 from bptui.symbolic.card.reading import Index, Reading
-from bptui.symbolic.printing import merge, number
-from bptui.symbolic.types import Card, CheckRow, Formula, Verdict
+from bptui.symbolic.card.sized import definition_at
+from bptui.symbolic.printing import Names, definition, merge, number
+from bptui.symbolic.types import Card, CheckRow, Failure, Formula, Rule, Verdict
 
 WORST: tuple[Verdict, ...] = ("FAIL", "KINK", "ok", "n/a", "skipped")
+ROWS = 8
+"""Terms of a sum that a table holds; of longer sums the first and the last ones."""
 
 
-def whole(state: State, fold: Fold, element: Index, unicode: bool = True, checks: tuple[CheckRow, ...] = ()) -> Card:
-    """The card of a composite at the state's Moment. `element` is one of its result; of a part, the nearest one.
+def whole(
+    state: State,
+    fold: Fold,
+    element: Index,
+    wrt: int | None = None,
+    q: Index = (),
+    rule: Rule | Failure | None = None,
+    *,
+    raw: bool = False,
+    unicode: bool = True,
+    rows: int = ROWS,
+    checks: tuple[CheckRow, ...] = (),
+) -> Card:
+    """The card of a composite at the state's Moment. `element` is one of its result; backward, `q` is one of its input
+    at position `wrt`, whose `rule` has been derived or not yet.
 
-    rules   a row per part: its name, its formula, its number at the element (at a backward Moment ∂L/∂part)
-    lines   the numbers that go in and come out
-    extra   `parts`: their names; `at`: which of them this Moment is about, None for none of them
+    parts   a row per part: its name, its formula, its number at the element (at a backward Moment ∂L/∂part)
+    ends    in `extra`: the numbers that go in and come out
+    extra   also `fold`: what it is; `parts`: their names; `at`: which of them this Moment is about, None for none;
+            `done`: its value is there
     """
-    graph, result = state.recording.graph, fold.result
+    graph, result, node = state.recording.graph, fold.result, fold.node
     back = state.moment.phase != "forward"
-    rules: list[tuple[Line, Line, Line]] = []
-    formulas: list[Formula] = []
+    if back and wrt is not None:
+        made = backward(state, node, wrt, q, rule, raw, unicode, rows, checks)
+    else:
+        made = forward(state, node, element, unicode, rows, checks)
+    parts: list[tuple[Line, Line, Line]] = []
+    formulas = list(made.formulas)
     for part in fold.parts:
         reading = Reading(state.recording, part)
         names = names_of(graph, reading, unicode)
-        rules.append(
-            (
-                line((_label(part, fold), "dim")),
-                definition_line(reading, names, unicode),
-                _short(state, part, element, back),
-            )
-        )
+        said = definition_line(reading, names, unicode)
+        parts.append((line((_label(part, fold), "dim")), said, _short(state, part, element, back)))
         formulas += [Formula(part.label, s.target, s.value, names) for s in reading.statements[-1:]]
+    reading = Reading(state.recording, node)
+    text, helpers = _definition(reading, names_of(graph, reading, unicode, rule), unicode)
     here = state.node.id
     at = next((n for n, part in enumerate(fold.parts) if part.id == here), None)
-    ends = _backward(state, fold, element, unicode) if back else _forward(state, fold, element)
-    return Card(
-        title=_title(fold),
-        shape=numbers.shape(result.shape),
-        element=numbers.index(element),
-        definition=(),
-        rules=tuple(rules),
-        lines=tuple(ends),
-        checks=checks,
+    ends = _backward(state, fold, element, wrt, q, unicode) if back else _forward(state, fold, element)
+    extra = {
+        **made.extra,
+        "phase": state.moment.phase,
+        "node": result.name,
+        "fold": fold.kind,
+        "parts": tuple(part.name for part in fold.parts),
+        "at": at,
+        "done": state.value(result) is not None,
+        "ends": tuple(ends),
+    }
+    return replace(
+        made,
+        title=_title(state, fold),
+        definition=text,
+        rules=(*helpers, *_rules(made, rule)),
+        parts=tuple(parts),
         formulas=tuple(formulas),
-        extra={
-            "phase": state.moment.phase,
-            "node": result.name,
-            "fold": fold.kind,
-            "parts": tuple(part.name for part in fold.parts),
-            "at": at,
-        },
+        extra=extra,
     )
 
 
-def _title(fold: Fold) -> Line:
-    """`h = layer_norm(x, g, b)`."""
-    spans = [Span(fold.result.name, "value bold"), Span(" = "), Span(f"{fold.kind}(", "bold")]
-    for n, source in enumerate(fold.inputs):
-        style = kind(source)
-        spans += [*([Span(", ", "bold")] if n else [])]
-        spans.append(Span(source.name, style if style == "text" else f"{style} bold"))
-    return merge([*spans, Span(")", "bold")])
+def _rules(made: Card, rule: Rule | Failure | None) -> tuple[tuple[Line, Line, Line], ...]:
+    """Of the two rules of an operation the second, ∂L/∂input: the derivative of one element of a whole is longer, and
+    says less. Where there is none, that it comes from the parts."""
+    if isinstance(rule, Failure):
+        said = f"{rule.reason}: the gradient is what its parts pass on"
+        return tuple((label, formula, line((said, "kink"))) for label, formula, _ in made.rules)
+    if len(made.rules) < 2:
+        return made.rules
+    *_, (_, _, how), (label, formula, _) = made.rules
+    return ((label, formula, how),)
+
+
+def _definition(reading: Reading, names: Names, unicode: bool) -> tuple[Line, tuple[tuple[Line, Line, Line], ...]]:
+    """The definition, and a row for each of its helpers."""
+    said = [
+        definition([t.Statement(s.target, definition_at(reading, s.value))], names, unicode) for s in reading.statements
+    ]
+    heads = [line(("where" if n == 0 else "", "dim")) for n in range(len(said))]
+    return said[-1], tuple((head, helper, ()) for head, helper in zip(heads, said[:-1], strict=False))
+
+
+def _title(state: State, fold: Fold) -> Line:
+    """`h = layer_norm(x, g, b, eps=1e-05)`: with the settings that are not the usual ones, and those that the
+    definition names."""
+    row, asked = fold.composed.row, fold.node.attributes
+    plain_ = title(state.recording.graph, replace(fold.node, attributes={}))
+    said = [
+        Span(f", {name}={_setting(asked[name])}")
+        for name, attribute in row.attributes.items()
+        if asked[name] is not None and (not attribute.static or asked[name] != attribute.default)
+    ]
+    return merge([*plain_[:-1], Span(plain_[-1].text[:-1], plain_[-1].style), *said, Span(")")])
+
+
+def _setting(value: object) -> str:
+    """A setting as it would be written: one number for axes that are all the same."""
+    if isinstance(value, tuple) and value and len(set(value)) == 1:
+        return _setting(value[0])
+    return setting(value)
 
 
 def _label(part: Node, fold: Fold) -> str:
@@ -115,7 +170,9 @@ def _told(shown: Span, at: Index, value: float | None, missing: str = "") -> Lin
 
 
 def _forward(state: State, fold: Fold, element: Index) -> Iterable[tuple[Line, Line]]:
-    for n, source in enumerate(fold.inputs):
+    graph = state.recording.graph
+    for n, i in enumerate(dict.fromkeys(fold.node.inputs)):
+        source = graph.nodes[i]
         at = fit(element, source.shape)
         value = state.value(source)
         told = None if value is None or not value.size else float(value[at])
@@ -126,20 +183,22 @@ def _forward(state: State, fold: Fold, element: Index) -> Iterable[tuple[Line, L
     yield line(("out", "dim")), _told(Span(result.name, "value bold"), element, told)
 
 
-def _backward(state: State, fold: Fold, element: Index, unicode: bool) -> Iterable[tuple[Line, Line]]:
-    """∂L/∂result, then for each input what the parts add to its gradient."""
+def _backward(
+    state: State, fold: Fold, element: Index, wrt: int | None, q: Index, unicode: bool
+) -> Iterable[tuple[Line, Line]]:
+    """∂L/∂result, then for each input what the parts add to its gradient: of that at `wrt` at its element `q`."""
     graph, result = state.recording.graph, fold.result
     value, missing = _number(state, result, element, True)
     yield line(("upstream", "dim")), _told(gradient(result.name, unicode), element, value, missing)
-    own = {part.id for part in fold.parts}
     first = True
-    for source in fold.inputs:
-        total = [pair for pair in graph.consumers[source.id] if pair[0] in own]
+    for position, i in enumerate(fold.node.inputs):
+        source = graph.nodes[i]
+        total = passing(state.recording.layout.arrivals[i], fold.node, position)
         if not total:
             continue
-        at = fit(element, source.shape)
-        came = [part.array for part in state.arrived(source) if part.consumer in own]
-        told = float(np.sum([array[at] for array in came])) if came and came[0].size else None
+        at = q if position == wrt else fit(element, source.shape)
+        came = passing(state.arrived(source), fold.node, position)
+        told = float(np.sum([part.array[at] for part in came])) if came and came[0].array.size else None
         missing = f"{len(came)} of {len(total)} in" if 0 < len(came) < len(total) else ""
         shown = gradient(source.name, unicode)
         yield line(("downstream" if first else "", "dim")), _told(shown, at, told, missing)
@@ -151,26 +210,29 @@ def part_of(fold: Fold | None, node: Node) -> str:
     return "" if fold is None else f"part {fold.place(node) + 1} of {len(fold.parts)} of {fold.kind}"
 
 
-def summed(rows: Mapping[str, Sequence[CheckRow]], fold: Fold, back: bool) -> tuple[CheckRow, ...]:
-    """The checks of all parts (rows by the part's name) as one row for each kind: its worst verdict, how many
-    agree, and in which part the worst is. Forward: those of the values; backward: those of the derivatives."""
-    kinds: dict[str, list[CheckRow]] = {}
-    for part in fold.parts:
-        for row in rows.get(part.name, ()):
-            if bool(row.input) == back:
-                kinds.setdefault(row.row, []).append(row)
-    made = []
-    for found in kinds.values():
-        worst = min(found, key=lambda row: WORST.index(row.verdict))
-        agree = sum(row.verdict == "ok" for row in found)
-        missing = len(fold.parts) - sum(part.name in rows for part in fold.parts)
-        note = f"{agree} of {len(found)} agree" + (f", {missing} parts to come" if missing else "")
-        if worst.verdict in ("FAIL", "KINK"):
-            note += f"; {worst.node}: {worst.note}" if worst.note else f"; {worst.node}"
-        made.append(
-            CheckRow(
-                fold.result.name, fold.kind, worst.input, worst.row, worst.verdict, worst.error, worst.tolerance,
-                worst.at, worst.got, worst.expected, note,
-            )
-        )  # fmt: skip
-    return tuple(made)
+def summed(rows: Mapping[str, Sequence[CheckRow]], fold: Fold, wrt: int | None) -> tuple[CheckRow, ...]:
+    """The checks of a composite (rows by the part's name): its own, of the value or of the input at `wrt`; and one for
+    those of all of its parts, forward or backward: the worst verdict, how many agree, and in which part the worst is.
+    """
+    shown = "" if wrt is None else fold.node.op.input_names[wrt] if fold.node.op else ""
+    every = rows.get(fold.result.name, ())
+    made = [row for row in every if row.op == fold.kind and (row.input == shown or row.verdict == "FAIL")]
+    found = [
+        row
+        for part in fold.parts
+        for row in rows.get(part.name, ())
+        if row.op != fold.kind and bool(row.input) == (wrt is not None)
+    ]
+    if not found:
+        return tuple(made)
+    worst = min(found, key=lambda row: WORST.index(row.verdict))
+    agree = sum(row.verdict == "ok" for row in found)
+    missing = len(fold.parts) - sum(part.name in rows for part in fold.parts)
+    note = f"{agree} of {len(found)} agree" + (f", {missing} parts to come" if missing else "")
+    if worst.verdict in ("FAIL", "KINK"):
+        note += f"; {worst.node}, {worst.row}" + (f": {worst.note}" if worst.note else "")
+    parts = CheckRow(
+        fold.result.name, fold.kind, worst.input, "parts", worst.verdict, worst.error, worst.tolerance, worst.at,
+        worst.got, worst.expected, note,
+    )  # fmt: skip
+    return (*made, parts)
