@@ -197,3 +197,19 @@ def test_a_composite_has_one_row_and_opens_where_the_moment_is():
     session.view.mode = "layers"
     session.select("h.mean")
     assert len(network.rows_of(session, 40)) == 3 + 1 + 1 + 2
+
+
+def test_the_running_statistics_of_batch_norm_have_one_row_and_open_where_the_moment_is() -> None:
+    """They lead nowhere but to the layer's own state: eight operations that nobody looks for in the network."""
+    session = Session(load("resnet-block"))
+    running = [node.label for node in session.graph.ops if node.label.startswith("running_")]
+    assert len(running) >= 6
+    session.goto("forward block.conv1.z")
+    shown = texts(network.lines(session, 51, 120, Look()))
+    assert sum(row.split()[:2] == ["stats", "running"] for row in shown) == 3
+    session.goto("forward stem_norm.batch_var")
+    opened = texts(network.lines(session, 51, 120, Look()))
+    assert sum(row.split()[:2] == ["stats", "running"] for row in opened) == 2
+    own = [row.split()[0] for row in opened if row.strip()]
+    assert sum(name.startswith(("r_m_", "r_v_")) for name in own) == 6
+    assert not any(row.strip().startswith(("r_m_", "r_v_")) for row in shown)

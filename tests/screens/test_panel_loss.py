@@ -63,6 +63,8 @@ def test_a_session_before_any_training() -> None:
     session = at("lesson-2-2-1", 0)
     rows = texts(loss.lines(session, 40, 10, Look()))
     assert rows[0].startswith(" loss 0.0195033")
+    assert not any("▲" in row for row in rows)  # of one loss there is no curve
+    assert ":train 100" in " ".join(rows)
     assert "1 training step" in plain(loss.title(session, 40, Look())[1])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from bptui.model.folds import Fold, fold_of, folds
+from bptui.model.folds import folds
 from bptui.model.graph import Graph, Node
 from bptui.model.numbers import shape as shape_text
 
@@ -29,23 +29,59 @@ class Index(NamedTuple):
     total: int
 
 
+class Closed(NamedTuple):
+    """Several operations that stand in one row: that of the last, `result`.
+
+    parts  their ids;  label  what the row is called, "" for the name of the result;  kind  what they are together
+    """
+
+    parts: frozenset[int]
+    result: int
+    label: str
+    kind: str
+
+
 def open_at(session: Any) -> int:
-    """The result of the composite whose parts have rows of their own: that of this Moment, or of a part that is
-    selected; -1 for none. All others have one row."""
+    """The result of what is open, so that its parts have rows of their own: where this Moment is one of them, or one
+    that is selected; -1 for none. All others have one row."""
     if session.view.mode == "layers":
         return -1
     node = session.node
     for inside in (session.here, node):
-        fold = fold_of(session.graph, inside)
-        if fold is not None and (inside is not node or inside.id == session.here.id or inside.id != fold.result.id):
-            return fold.result.id
+        closed = together(session.graph).get(inside.id)
+        if closed is not None and (inside is not node or inside.id == session.here.id or inside.id != closed.result):
+            return closed.result
     return -1
 
 
-def closed_in(graph: Graph, node: Node, open_: int) -> Fold | None:
-    """The composite that a node stands for, or hides in."""
-    fold = fold_of(graph, node)
-    return None if fold is None or fold.result.id == open_ else fold
+def closed_in(graph: Graph, node: Node, open_: int) -> Closed | None:
+    """What a node stands for, or hides in."""
+    closed = together(graph).get(node.id)
+    return None if closed is None or closed.result == open_ else closed
+
+
+def together(graph: Graph) -> dict[int, Closed]:
+    """By node id what stands in one row: the parts of a composite; the operations of a layer that lead nowhere but to
+    its own state (the running statistics of batch_norm). Found once for a graph."""
+    found: dict[int, Closed] | None = graph.__dict__.get("_network_together")
+    if found is None:
+        found = {}
+        for fold in {fold.result.id: fold for fold in folds(graph).values()}.values():
+            found |= dict.fromkeys(fold.ids, Closed(fold.ids, fold.result.id, "", fold.kind))
+        needed = {graph.loss}
+        for node in reversed(graph.nodes):
+            if node.id in needed:
+                needed.update(node.inputs)
+        aside: dict[str, list[Node]] = {}
+        for node in graph.ops:
+            if node.id not in needed and node.id not in found and node.scope:
+                aside.setdefault(node.scope, []).append(node)
+        for nodes in aside.values():
+            if len(nodes) > 1:
+                parts = frozenset(node.id for node in nodes)
+                found |= dict.fromkeys(parts, Closed(parts, nodes[-1].id, "stats", "running"))
+        graph.__dict__["_network_together"] = found
+    return found
 
 
 def index_of(graph: Graph, room: int, roomy: bool, folded: bool, open_: int = -1) -> Index:
@@ -56,7 +92,7 @@ def index_of(graph: Graph, room: int, roomy: bool, folded: bool, open_: int = -1
     if found is None:
         if len(cache) > 64:
             cache.clear()
-        most_parts = max((len(fold.parts) for fold in folds(graph).values()), default=1)
+        most_parts = max((len(closed.parts) for closed in together(graph).values()), default=1)
         ways = ((MOST_ROWS, roomy), (3, roomy), (2, roomy), (1, roomy), (1, False))
         for most, gaps in ways if len(graph.nodes) <= 2 * room else ways[-1:]:
             found = _build(graph, most, gaps, folded, open_)
@@ -75,8 +111,8 @@ def _build(graph: Graph, most: int, gaps: bool, folded: bool, open_: int) -> Ind
     hidden: list[tuple[int, int]] = []
     for node in sorted_nodes(graph):
         closed = closed_in(graph, node, open_)
-        if closed is not None and node.id != closed.result.id and not (folded and group(graph, node)):
-            hidden.append((node.id, closed.result.id))
+        if closed is not None and node.id != closed.result and not (folded and group(graph, node)):
+            hidden.append((node.id, closed.result))
             continue
         if group(graph, node) != scope:
             scope = group(graph, node)

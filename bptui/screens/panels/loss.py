@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bptui.model import numbers
+from bptui.model.commands import COMMANDS
 from bptui.model.spans import Line, Span
+from bptui.screens.keys import keys_text
 from bptui.screens.look import Look, crop, to_ascii
 from bptui.screens.panels.figures import shown
 from bptui.screens.panels.heat import flow
+from bptui.screens.panels.text import wrap
 
 DECADES = 2.0
 """From so many powers of ten on the scale is logarithmic."""
@@ -103,6 +106,8 @@ def draw(losses: Any, at: int, width: int, height: int, look: Look) -> list[Line
     at = max(0, min(at, len(losses) - 1))
     if not losses.size:
         return [(Span(" no loss yet", "dim"),)]
+    if losses.size == 1:
+        return _first(float(losses[0]), width)[:height]
     said = _numbers(losses, at, width)
     if height < 6 or width < 24:
         strips = [(Span(" "), *strip(losses, at, width - 2, look))] if width >= 4 else []
@@ -112,6 +117,17 @@ def draw(losses: Any, at: int, width: int, height: int, look: Look) -> list[Line
     if tall < 1:
         return said[:height]
     return rows + _curve(losses, at, width, tall, look)
+
+
+def _first(loss: float, width: int) -> list[Line]:
+    """Of one training step there is no curve: its loss, and how there come to be more."""
+    train = next(command for command in COMMANDS if command.word == "train")
+    many = f"{train.word} 100"
+    said = (Span("one training step, no curve yet: ", "dim"), Span(keys_text(train), "text bold"),
+            Span(" trains one more, ", "dim"), Span(f":{many}", "text bold"), Span(" a hundred", "dim"))  # fmt: skip
+    numbers_of_it = (Span("loss ", "dim"), shown(numbers.significant(loss), loss, "value bold"))
+    rows: list[Line] = [numbers_of_it, (), *wrap(said, width - 1)]
+    return [(Span(" "), *row) for row in rows]
 
 
 def _numbers(losses: Any, at: int, width: int) -> list[Line]:

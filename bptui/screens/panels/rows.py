@@ -14,7 +14,7 @@ from bptui.model.spans import Line, Span
 from bptui.screens.look import Look, fit, length, under
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, kind_of, wholes
-from bptui.screens.panels.listing import Entry, brief, closed_in, name_of, shorten, what
+from bptui.screens.panels.listing import Closed, Entry, brief, closed_in, name_of, shorten, what
 from bptui.screens.panels.timeline import CHIPS
 
 CELL = 8  # columns of a number
@@ -66,7 +66,7 @@ def rows_of(
         state.written(node),
         session.cursor.phase == "forward",
         bool(columns.what) and _next(session) == node.id,
-        fold.kind if (fold := closed_in(session.graph, node, open_)) is not None else "",
+        closed_in(session.graph, node, open_),
         session.element if look.focused and session.node.id == node.id else None,
     )
     kept, key = _drawn(session.recording), (node.id, entry.rows, columns, width, look.unicode, look.ansi, seen)
@@ -83,7 +83,7 @@ class Seen(NamedTuple):
 
     stage   how much of it is there at this Moment (`State.stage`);  written  what this very Moment wrote
     waits   the next step computes it
-    closed  the kind of the composite that it stands for, of whose parts none has a row
+    closed  what it stands for, with all of its parts
     """
 
     here: bool
@@ -92,7 +92,7 @@ class Seen(NamedTuple):
     written: frozenset[str]
     forward: bool
     waits: bool
-    closed: str
+    closed: Closed | None
     selected: tuple[int, ...] | None
 
 
@@ -100,14 +100,16 @@ def _rows(session: Any, node: Node, rows: int, columns: Columns, width: int, loo
     """The rows of a tensor."""
     here, state, kind = seen.here, session.state, kind_of(node)
     style, end = f"{kind} bold" if here else kind, columns.what or columns.value
-    label = brief(name_of(session.graph, node), end - columns.name - (1 if columns.what else 0))
+    label = seen.closed.label if seen.closed is not None else ""
+    label = label or brief(name_of(session.graph, node), end - columns.name - (1 if columns.what else 0))
     name = fit((Span(label, style),), end - columns.name)
-    if columns.what:
-        name = (*name, Span(shorten(what(session.graph, node), columns.value - columns.what), "dim"))
-    if seen.closed:
-        name = (Span(f"{label} ", style), Span(seen.closed, "dim"))
-        left_out = length(name) - (columns.value - columns.name)
-        name = name if left_out <= 0 else (name[0], Span(shorten(seen.closed, len(seen.closed) - left_out), "dim"))
+    closed = seen.closed.kind if seen.closed is not None else ""
+    if columns.what and len(closed) <= columns.value - columns.what:
+        said = closed or shorten(what(session.graph, node), columns.value - columns.what)
+        name = (*name, Span(said, "dim"))
+    elif closed:
+        left_out = len(label) + 1 + len(closed) - (columns.value - columns.name)
+        name = (Span(f"{label} ", style), Span(shorten(closed, len(closed) - max(0, left_out)), "dim"))
     value = state.value(node)
     left: list[Line]
     if value is None:
