@@ -17,7 +17,8 @@ ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""
 
 FIRST = ("step", "layer", "stop", "break", "why", "view")
-"""The words that stand first in a narrow footer, where there is no room for all (look/STYLE)."""
+WIDE = ("step", "layer", "phase", "stop", "train", "goto", "break", "why", "view", "zoom", "present")
+"""The words that stand first in a narrow and in a wide footer, where there is no room for all (look/STYLE)."""
 
 
 def name_of(key: str, character: str | None) -> str:
@@ -49,8 +50,8 @@ def footer_keys(width: int) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[st
             done.add(command.twin)
         word = "cmd" if command.word == "command" and width < 100 else command.short
         (ends if command.word in ENDS else middle).append((keys, word))
-    if width < 100:
-        middle.sort(key=lambda pair: FIRST.index(pair[1]) if pair[1] in FIRST else len(FIRST))
+    first = FIRST if width < 100 else WIDE
+    middle.sort(key=lambda pair: first.index(pair[1]) if pair[1] in first else len(first))
     return tuple(middle), tuple(ends)
 
 
