@@ -131,5 +131,6 @@ COMPOSITES = (
         fixed=("mask",),
         convention="causal: query i looks at keys 0 … i; masked scores are -1e9, whose exponential is 0",
         stretched=_attention_stretched,
+        axes=dict.fromkeys(("scores", "scaled", "causal", "masked", "weights"), ("queries", "keys")),
     ),
 )

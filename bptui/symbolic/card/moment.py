@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from bptui.model.folds import fold_of
+from bptui.model.folds import Fold, fold_of
 from bptui.model.graph import Graph, Node
 from bptui.model.places import fit
+from bptui.model.spans import Line, line, plain
 from bptui.model.state import State
 from bptui.symbolic.card.backward import backward
 from bptui.symbolic.card.forward import forward
@@ -21,6 +22,8 @@ from bptui.symbolic.card.names import brief
 from bptui.symbolic.card.support import read_by
 from bptui.symbolic.card.update import update
 from bptui.symbolic.card.whole import ROWS, part_of, whole
+from bptui.symbolic.printing import to_spans
+from bptui.symbolic.tree import Element
 from bptui.symbolic.types import Card, CheckRow, Failure, Rule
 
 __all__ = ["ROWS", "card", "card_for", "subject"]
@@ -53,7 +56,20 @@ def card(
     """
     made = _card(state, node, element, wrt, rules, raw, unicode, rows, checks)
     graph = state.recording.graph
-    return replace(made, part=part_of(fold_of(graph, node), node), brief=brief(graph, node))
+    fold = fold_of(graph, node)
+    told = (*made.lines, *_axes(fold, node, made, unicode))
+    return replace(made, part=part_of(fold, node), brief=brief(graph, node), lines=told)
+
+
+def _axes(fold: Fold | None, node: Node, made: Card, unicode: bool) -> tuple[tuple[Line, Line], ...]:
+    """What the rows and columns of a part run over: `row i: queries, column j: keys`."""
+    words = None if fold is None else fold.composed.row.axes.get(node.name.rpartition(".")[2])
+    left = next((f.left for f in made.formulas if f.label == "definition"), None)
+    if words is None or not isinstance(left, Element) or len(left.index) < 2:
+        return ()
+    names = made.formulas[0].names
+    row, column = (plain(to_spans(index, names, unicode)) for index in left.index[-2:])
+    return ((line(("axes", "dim")), line(f"rows ({row}) are {words[0]}, columns ({column}) {words[1]}")),)
 
 
 def _card(

@@ -136,9 +136,9 @@ def _written(op: Op, node: Node, inputs: list[Span]) -> list[Span]:
 
 def _as_one(value: Any, attribute: Attribute) -> Any:
     """`2` for `(2, 2)`, where that says the same."""
-    if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1 and isinstance(value[0], int):
+    if isinstance(value, tuple) and len(set(value)) == 1 and isinstance(value[0], int):
         try:
-            return value[0] if attribute.check(value[0]) == value else value
+            return value[0] if attribute.check(value[0]) in (value, value[0]) else value
         except (TypeError, ValueError):
             return value
     return value

@@ -135,3 +135,23 @@ def test_settings_that_are_alike_are_said_once():
     assert ops.OPS["max_pool2d"].attributes["kernel_size"].check(2) == (2, 2)
     session = Session(from_formula("y = max_pool2d(x, kernel_size=2); L = sum(y)", {"x": np.eye(4)}))
     assert "kernel_size=2)" in plain(card_for(session).title)
+
+
+def test_scores_of_attention_say_what_their_rows_and_columns_are():
+    values = {name: np.ones((3, 2)) for name in "qkv"}
+    session = Session(from_formula("y = scaled_dot_product_attention(q, k, v); L = sum(y)", values))
+    said = {}
+    for stop in range(session.recording.timeline.count("forward")):
+        session.move(stop)
+        lines = {plain(label): plain(text) for label, text in card_for(session).lines}
+        said[session.here.name] = lines.get("axes")
+    assert said["y.scores"] == "rows (i) are queries, columns (j) keys"
+    assert said["y.weights"] == "rows (i) are queries, columns (j) keys"
+    assert said["y"] is None
+
+
+def test_the_brief_title_has_the_names_of_the_formulas():
+    session = Session(from_formula("y = layer_norm(x); L = sum(y)", {"x": [[1.0, 2.0], [3.0, 5.0]]}))
+    made = card_for(session)
+    assert plain(made.title) == "y.mean = mean(x, axis=1, keepdims=True)"
+    assert plain(made.brief) == "mean = mean(x, axis=1, keepdims=True)"
