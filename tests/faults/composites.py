@@ -116,10 +116,24 @@ def shifted(by: int, width: int) -> Change:
     return lambda use, kind, given, settings: use(kind, given[0], index=f"[..., {by * width}:{(by + 1) * width}]")
 
 
+def exchanged(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """The channels of each group in the place of another's."""
+    return use("slice", use(kind, *given, **settings), index="[:, ::-1]")
+
+
+def reversed_taps(use: Any, kind: Any, given: Any, settings: Any) -> Any:
+    """A kernel that is flipped along its first axis."""
+    return use(kind, given[0], use("slice", given[1], index="[:, :, ::-1]"), *given[2:], **settings)
+
+
 EPS = 1e-3
 WIDE = cell("lstm_cell", (3,))
 GRU = cell("gru_cell", (3,))
 RNN = cell("rnn_cell", (3,))
+VOLUME = Use("conv3d", ((1, 2, 4, 3, 3), (4, 2, 2, 3, 2), (4,)), {"padding": (0, 1, 1)})
+SAME = Use("conv1d", ((2, 4, 9), (6, 4, 4), (6,)), {"padding": "same"})
+LINE = Use("conv_transpose1d", ((2, 4, 5), (4, 2, 3), (4,)), {"stride": 3, "padding": 1, "groups": 2})
+BLOCK = Use("conv_transpose3d", ((1, 2, 2, 3, 2), (2, 1, 2, 2, 2)), {"stride": (2, 1, 1), "groups": 2})
 LAYER = Use("layer_norm", ((3, 4), (4,), (4,)), {"eps": EPS})
 RMS = Use("rms_norm", ((3, 4), (4,)), {"eps": EPS})
 BATCH = Use("batch_norm", ((5, 3, 2), (3,), (3,), (3,), (3,)), {"eps": EPS})
@@ -198,6 +212,10 @@ FAULTS = (
     Composite(
         SPREAD, "the bias left out", {"y_groups": lambda use, kind, given, settings: use(kind, *given[:2], **settings)}
     ),
+    Composite(VOLUME, "the taps along depth in reverse", {"y": reversed_taps}),
+    Composite(SAME, "the larger padding before", {"padded": instead("pad", pad_width=((0, 0), (0, 0), (2, 1)))}),
+    Composite(LINE, "the groups of x exchanged", {"x_groups": exchanged}),
+    Composite(BLOCK, "the groups of x exchanged", {"x_groups": exchanged}),
     Composite(
         RNN, "the hidden state read twice", {"sum": lambda use, kind, given, _: use(kind, use(kind, *given), given[1])}
     ),

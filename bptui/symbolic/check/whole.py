@@ -64,6 +64,13 @@ class _Whole(_Node):
         """The parts are what the whole is computed with."""
         return self.parts
 
+    def forward(self, binding: Binding) -> CheckRow:
+        """As of a node; a result that is larger than the definition allows is wrong, too."""
+        try:
+            return super().forward(binding)
+        except IndexError as error:
+            return self.row("forward", "FAIL", note=f"the result has another shape than the definition: {error}")
+
     def input(self, binding: Binding, probe: Any, position: int, element: Index | None) -> Iterator[CheckRow]:
         """Differences are taken of the parts, each by itself: here only the rule of the whole is looked at."""
         name = self.op.input_names[position]
@@ -72,7 +79,10 @@ class _Whole(_Node):
             yield self.row("symbolic", "skipped", name, note="does not reach the loss")
             return
         upstream = wide(upstream)
-        yield self.symbolic(binding, probe, position, contribution, upstream, self.drawn, element)
+        try:
+            yield self.symbolic(binding, probe, position, contribution, upstream, self.drawn, element)
+        except IndexError as error:
+            yield self.row("symbolic", "skipped", name, note=f"the derivation has no number here: {error}")
 
     def contribution(self, position: int) -> Array | None:
         """What all parts together pass to an input; 0 where none of them reads it."""

@@ -98,11 +98,19 @@ def uses():
     yield Use("conv2d", ((2, 4, 7, 6), (8, 1, 3, 2)), {"groups": 4, "stride": (2, 1), "padding": (0, 1)})
     yield Use("conv_transpose2d", ((2, 4, 3, 4), (4, 3, 3, 2), (6,)), {"stride": 2, "padding": 1, "groups": 2})
     yield Use("conv_transpose2d", ((2, 4, 3, 4), (4, 1, 3, 2), (4,)), {"dilation": 2, "groups": 4})
+    for shape in ((3, 4), (2, 4, 3), (5, 4, 2, 3)):
+        yield Use("prelu", (shape, (4,)))
+        yield Use("prelu", (shape, (1,)))
     yield Use("conv1d", ((2, 4, 7), (4, 2, 4), (4,)), {"padding": "same", "groups": 2})
     yield Use("conv2d", ((2, 3, 5, 6), (4, 3, 3, 2), (4,)), {"padding": "same", "dilation": (2, 1)})
     yield Use("conv3d", ((2, 2, 3, 4, 3), (4, 1, 2, 3, 1), (4,)), {"padding": (0, 1, 0), "groups": 2})
     yield Use("conv_transpose1d", ((2, 4, 3), (4, 3, 3), (6,)), {"stride": 2, "padding": 1, "groups": 2})
     yield Use("conv_transpose3d", ((2, 2, 2, 3, 2), (2, 3, 2, 1, 2), (6,)), {"stride": (1, 2, 1), "groups": 2})
+    for given in ({"padding": "same"}, {"padding": "same", "dilation": 2, "groups": 2}):
+        yield Use("conv1d", ((2, 4, 9), (6, 4 // given.get("groups", 1), 4), (6,)), given)
+    yield Use("conv3d", ((1, 2, 4, 3, 3), (4, 1, 2, 3, 2), (4,)), {"padding": (0, 1, 1), "groups": 2})
+    yield Use("conv_transpose1d", ((2, 4, 5), (4, 2, 3), (4,)), {"stride": 3, "padding": 1, "groups": 2})
+    yield Use("conv_transpose3d", ((1, 2, 2, 3, 2), (2, 1, 2, 2, 2)), {"stride": (2, 1, 1), "groups": 2})
     for op in CELL:
         for lead in ((3,), (2, 3), ()):
             yield cell(op, lead)
