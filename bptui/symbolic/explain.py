@@ -241,7 +241,7 @@ def _grid(heads: list[str], rows: list[list[str]]) -> list[str]:
 # ----------------------------------------------------------------------------------------------------------- latex
 def _latex(heading: str, parts: tuple[Section, ...]) -> str:
     out = [r"\documentclass{article}", r"\usepackage[landscape,margin=15mm]{geometry}", r"\usepackage{amsmath}"]
-    out += [r"\allowdisplaybreaks", r"\begin{document}", r"\small"]
+    out += [r"\allowdisplaybreaks", r"\emergencystretch=5em", r"\begin{document}", r"\small"]
     out.append(rf"\section*{{{latex.prose(heading)}}}")
     for part in parts:
         made = part.card

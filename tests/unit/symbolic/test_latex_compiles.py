@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
-from bptui.model import network
-from bptui.symbolic.explain import explain
+from bptui.model import network, numbers
+from bptui.symbolic.explain import explain, explained
+from tests.unit.model.ops.samples import uses
+from tests.unit.symbolic.steps import step_of
 
 FORMULAS = [
     ("L = sum(silu(x)) + sum(gelu(x)) + sum(mish(x))", {"x": [0.5, -1.0]}, "x[0]"),
@@ -34,6 +38,31 @@ def test_pdflatex_takes_every_kind_of_formula(tmp_path):
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"], cwd=tmp_path, capture_output=True
     )
     assert ran.returncode == 0, ran.stdout.decode(errors="replace")[-2000:]
+
+
+def widest():
+    """Of every operation the use with the most axes: its sums are the longest."""
+    found: dict = {}
+    for use in uses():
+        if all(np.prod(shape, dtype=int) for shape in use.shapes):
+            found.setdefault(use.row.name, []).append(use)
+    return [max(kept, key=lambda use: (sum(map(len, use.shapes)), len(use.attributes))) for kept in found.values()]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_no_formula_of_any_operation_runs_past_the_page(tmp_path):
+    pages = []
+    for use in widest():
+        recording, node = step_of(use.row, tuple(use.inputs()), use.attributes)
+        for told in (node, recording.graph.nodes[node.inputs[0]]):
+            place = f"{told.name}{numbers.index(tuple(n - 1 for n in told.shape))}" if told.shape else told.name
+            pages.append(explained(recording, str(use), place, "latex"))
+    bodies = [page.partition(HEAD)[2].partition(TAIL)[0] for page in pages]
+    (tmp_path / "all.tex").write_text(pages[0].partition(HEAD)[0] + HEAD + r"\clearpage".join(bodies) + TAIL)
+    subprocess.run(["pdflatex", "-interaction=nonstopmode", "all.tex"], cwd=tmp_path, capture_output=True, check=True)
+    log = (tmp_path / "all.log").read_text(errors="replace")
+    over = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+    assert max(over, default=0) < 2
 
 
 @pytest.mark.parametrize("form", ["text", "latex"])
