@@ -82,8 +82,8 @@ def report(name: str, network: Network, history: History, recording: Recording, 
     for node in recording.graph.nodes:
         if node.role == "const":
             continue
-        name, *how = title(recording.graph, node)
-        rows += [line(""), line((name.text, "bold"), f" {numbers.shape(node.shape)}", *how)]
+        head, *how = title(recording.graph, node)
+        rows += [line(""), line((head.text, "bold"), f" {numbers.shape(node.shape)}", *how)]
         rows += _indented("value", tensor(recording.value(node), kind(node)))
         grad = recording.grad(node)
         if grad is not None:
