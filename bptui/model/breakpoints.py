@@ -157,7 +157,8 @@ def search(session: Session, direction: int, *, stops: bool, findings: bool) -> 
                 return _to_birth(session, stop, born[place])
             if findings and _failed(session, moment):
                 name = session.timeline.node(moment).name
-                return session.move(stop, note=f"the derivative of {name} failed its check", style="fail")
+                what = "update" if moment.phase == "update" else "derivative"
+                return session.move(stop, note=f"the {what} of {name} failed its check", style="fail")
             if changed := watches.changed(recording, stop):
                 return session.move(stop, note=changed)
             for row in wanted.get(place, ()):
@@ -190,8 +191,9 @@ def phases(session: Session, row: Breakpoint) -> list[str]:
 
 def _failed(session: Session, moment: Moment) -> bool:
     """Did a check fail of what this Moment derives?"""
-    seed = session.timeline.is_seed(moment)
-    return moment.phase == "backward" and not seed and session.timeline.node(moment).id in session.failed
+    node = session.timeline.node(moment).id
+    here = (moment.step, node) in session.failed and moment.phase == session.phase_of(node)
+    return here and not session.timeline.is_seed(moment)
 
 
 def _to_birth(session: Session, stop: int, birth: Birth) -> Reply:

@@ -91,8 +91,8 @@ class Session:
         self.marks: dict[str, Moment] = {}
         self.message: Reply = Reply()
         self.progress: Progress | None = None
-        self.failed: set[int] = set()
-        """Ids of nodes whose derivative failed a check: whoever checks says so here, and `continue` stops there."""
+        self.failed: set[tuple[int, int]] = set()
+        """(training step, node id) of the checks that failed, as whoever checks has said by `checked`."""
         self._cursor = self.walk.moment(0)
         self._state: State | None = None
         self._born: tuple[Recording, Mapping[int, Birth]] | None = None
@@ -134,8 +134,18 @@ class Session:
         """(node id, phase) of all the findings of this training step: what arises, and what failed its check."""
         step, timeline = self._cursor.step, self.timeline
         born = [timeline.at(step, place) for place in self.births]
-        failed: list[tuple[int, Phase]] = [(node, "backward") for node in tuple(self.failed)]
+        failed = [(node, self.phase_of(node)) for at, node in tuple(self.failed) if at == step]
         return frozenset([*((timeline.node(moment).id, moment.phase) for moment in born), *failed])
+
+    def checked(self, step: int, node: int, failed: bool) -> None:
+        """What a check of a node with the numbers of a training step has found; `x` goes to those that failed. From any
+        thread."""
+        (self.failed.add if failed else self.failed.discard)((step, node))
+
+    def phase_of(self, node: int) -> Phase:
+        """Where a check of a node belongs: an operation's derivative to the backward pass, a parameter's rule to the
+        update."""
+        return "update" if self.graph.nodes[node].op is None else "backward"
 
     @property
     def here(self) -> Node:

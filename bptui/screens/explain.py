@@ -124,8 +124,7 @@ class Explainer:
                 counted[0] += sum(row.verdict == "ok" for row in rows)
                 failed = sum(row.verdict == "FAIL" for row in rows)
                 counted[1] += failed
-                if failed:
-                    self.session.failed.add(node)
+                self.session.checked(step, node, failed > 0)
         self._ready()
 
     def counts(self) -> tuple[int, int] | None:

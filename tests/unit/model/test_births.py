@@ -52,5 +52,8 @@ def test_what_only_goes_on_is_no_birth():
 
 
 def test_a_failed_check_is_a_finding_of_the_backward_pass(distance):
-    distance.failed.add(distance.graph.by_name["diff"].id)
-    assert (distance.graph.by_name["diff"].id, "backward") in distance.finding_nodes
+    node = distance.graph.by_name["diff"].id
+    distance.checked(distance.cursor.step, node, True)
+    assert (node, "backward") in distance.finding_nodes
+    distance.checked(distance.cursor.step, node, False)
+    assert (node, "backward") not in distance.finding_nodes

@@ -374,10 +374,18 @@ def test_findings_are_where_a_number_stops_being_finite():
 
 
 def test_a_failed_check_is_a_finding(session):
-    session.failed.add(session.graph.by_name["layer1.a"].id)
+    node, weight = session.graph.by_name["layer1.a"], session.graph.by_name["layer1.weight"]
+    session.checked(40, node.id, True)
+    session.checked(41, weight.id, True)
+    assert not session.finding_nodes  # not in the step that one stands in
     reply = run(session, "x")
-    assert session.cursor.phase == "backward"
+    assert (session.cursor.step, session.cursor.phase, session.here.name) == (40, "backward", "layer1.a")
     assert "failed its check" in reply.text
+    assert session.finding_nodes == {(node.id, "backward")}
+    run(session, "x")
+    assert (session.cursor.step, session.cursor.phase, session.here.name) == (41, "update", "layer1.weight")
+    session.checked(40, node.id, False)
+    assert not run(session, "X").ok
 
 
 def test_a_search_for_stops_can_be_interrupted(session):
