@@ -46,9 +46,14 @@ class Limit:
                 self._token, self._sent, self._thread = token, False, threading.get_ident()
             timer.start()
             try:
-                return work()
-            finally:
+                result = work()
+            except self._over:
+                raise
+            except BaseException:
                 self._settle()
+                raise
+            self._settle()
+            return result
         except self._over:
             raise TooLong(f"took longer than {seconds:g} s") from None
         finally:

@@ -6,6 +6,7 @@ Everything that is wrong is one UserError that says the place (line and column),
 from __future__ import annotations
 
 import ast
+import math
 import re
 import warnings
 from collections.abc import Collection, Mapping
@@ -24,6 +25,9 @@ MAX_NESTING = 100
 MAX_WHOLE = 10**15
 MAX_EXPONENT = 64
 """Largest written exponent, so that no constant can become enormous."""
+
+MAX_BITS = 4096
+"""Of a number that powers of constants make: SymPy works them out exactly, and nothing can break into that."""
 
 FUNCTIONS: Mapping[str, tuple[int, int]] = {
     "exp": (1, 1), "log": (1, 1), "sqrt": (1, 1), "abs": (1, 1), "sin": (1, 1), "cos": (1, 1), "tanh": (1, 1),
@@ -80,6 +84,22 @@ def syntax(text: str, where: str = "definition") -> tuple[str, ast.Module]:
     text = _unindented(text)
     _before(text, where)
     return text, _tree(text, where)
+
+
+def _bits(node: ast.AST) -> int:
+    """Binary digits, at most, of the numbers in an expression once powers and products of them are worked out."""
+    match node:
+        case ast.Constant(value=int() as value):
+            return value.bit_length()
+        case ast.Constant(value=float()):
+            return 4 * (getattr(node, "end_col_offset", 0) - node.col_offset)  # 0.1 is 1/10: as many as are written
+        case ast.BinOp(op=ast.Pow(), left=base, right=exponent):
+            sign = exponent.operand if isinstance(exponent, ast.UnaryOp) else exponent
+            times = sign.value if isinstance(sign, ast.Constant) and isinstance(sign.value, int | float) else 1
+            return _bits(base) * max(1, math.ceil(abs(times)))
+        case ast.Call(args=arguments):
+            return max((_bits(part) for part in arguments), default=0)
+    return sum(_bits(part) for part in ast.iter_child_nodes(node))
 
 
 def parse_hint(text: str, where: str = "hint") -> tuple[Statement, ...]:
@@ -261,6 +281,8 @@ class _Checker:
                 right, ast.Constant
             ):
                 self.fail(node.right, "a tower of constants", "a plain number as the exponent")
+            if _bits(node) > MAX_BITS:
+                self.fail(node, "a power of powers makes an enormous number", f"fewer than {MAX_BITS:,} binary digits")
 
     def condition(self, node: ast.expr) -> None:
         if isinstance(node, ast.BoolOp):

@@ -12,9 +12,15 @@ import sympy as sp
 from bptui.symbolic.calculus.definition import Choice, Definition
 from bptui.symbolic.calculus.notation import Expr, FloorDiv, Remainder, name_of
 
+MAX_BITS = 64
+"""Of an exponent: exp(2**64) is infinite here. Exact numbers know no overflow, and exp(exp(exp(9))) has no end."""
+MAX_TURN = 16_384
+"""Binary digits of an angle; one with more has no sine: as many digits of π would be needed."""
+
 _FUNCTIONS: Mapping[Any, Any] = {
-    sp.exp: mpmath.exp, sp.log: mpmath.log, sp.sin: mpmath.sin, sp.cos: mpmath.cos, sp.tanh: mpmath.tanh,
-    sp.sinh: mpmath.sinh, sp.cosh: mpmath.cosh, sp.erf: mpmath.erf, sp.Abs: abs, sp.sign: mpmath.sign,
+    sp.exp: lambda x: _grows(mpmath.exp, x), sp.log: mpmath.log, sp.sin: lambda x: _turns(mpmath.sin, x),
+    sp.cos: lambda x: _turns(mpmath.cos, x), sp.tanh: mpmath.tanh, sp.sinh: lambda x: _grows(mpmath.sinh, x),
+    sp.cosh: lambda x: _grows(mpmath.cosh, x), sp.erf: mpmath.erf, sp.Abs: abs, sp.sign: mpmath.sign,
     sp.floor: mpmath.floor, sp.Max: max, sp.Min: min,
     sp.Gt: lambda a, b: a > b, sp.Lt: lambda a, b: a < b, sp.Ge: lambda a, b: a >= b, sp.Le: lambda a, b: a <= b,
     sp.Eq: lambda a, b: a == b, sp.Ne: lambda a, b: a != b,
@@ -151,9 +157,27 @@ class Digits:
         return at
 
 
+def _grows(function: Any, x: Any) -> Any:
+    """exp, sinh, cosh: ±∞ or 0 where not even the exponent of the result is a number of a decent size."""
+    if mpmath.isfinite(x) and x and mpmath.mag(x) > MAX_BITS:
+        x = mpmath.inf if x > 0 else -mpmath.inf
+    return function(x)
+
+
+def _turns(function: Any, x: Any) -> Any:
+    """sin, cos."""
+    return mpmath.nan if not mpmath.isfinite(x) or (x and mpmath.mag(x) > MAX_TURN) else function(x)
+
+
 def _power(base: Any, exponent: Any) -> Any:
     if isinstance(base, int) and isinstance(exponent, int) and exponent >= 0:
-        return base**exponent
+        if base.bit_length() * exponent <= MAX_TURN:
+            return base**exponent
+        base = mpmath.mpf(base)
+    if base and exponent and mpmath.isfinite(base) and mpmath.isfinite(exponent) and base not in (1, -1):
+        size = mpmath.log(abs(base), 2) * exponent  # binary digits of the result
+        if abs(size) > 2**MAX_BITS:
+            return mpmath.inf if size > 0 else mpmath.mpf(0)
     try:
         return mpmath.power(base, exponent)
     except ZeroDivisionError:

@@ -10,6 +10,8 @@ from bptui.model.ops.base import Shape
 from bptui.symbolic.calculus.definition import Definition
 from bptui.symbolic.calculus.notation import Expr, indices_of, name_of, rename
 
+MAX_TERMS = 10**8
+"""Of one element of the output; its check at 50 digits takes them one by one, a sample of them."""
 Span = tuple[int, int]
 """Lowest and highest value of an index."""
 Read = tuple[str, tuple[Expr, ...], dict[Expr, Span | None], bool]
@@ -41,6 +43,7 @@ class Extents:
                 if size.is_Symbol:
                     said.setdefault(size, tensor.name)
         self._infer()
+        self._bounded()
         self._inside()
 
     @property
@@ -87,6 +90,16 @@ class Extents:
                 told = " and ".join(f"{name} has shape {shape}" for name, shape in self.shapes.items())
                 raise ValueError(f"{told}: no place is left for the output's index {index}")
             self.sizes[size] = min(most)
+
+    def _bounded(self) -> None:
+        """No element is a sum of more terms than one would wait for."""
+        definition = self.definition
+        choices = (sp.Sum(c.term, *reversed(c.limits)) for c in definition.choices if c.position == 0)
+        for part in (definition.body, *(helper.value for helper in definition.helpers), *choices):
+            count = _terms(rename(part, self._numbers), {})
+            if count > MAX_TERMS:
+                told = " and ".join(f"{name} has shape {shape}" for name, shape in self.shapes.items())
+                raise ValueError(f"{told}: an element has {count:,} terms", f"at most {MAX_TERMS:,}")
 
     def _inside(self) -> None:
         """Every read that no condition guards is inside."""
@@ -142,6 +155,18 @@ class Extents:
                 a, b = _span(put(low), ranges), _span(put(high), ranges)
                 ranges[k] = (a[0], b[1]) if a is not None and b is not None else None
             yield from look(put(choice.term), ranges, choice.condition != sp.true)
+
+
+def _terms(e: Expr, ranges: Mapping[Expr, Span | None]) -> int:
+    """How many terms the sums and products of an expression have, those inside of each other multiplied."""
+    if not isinstance(e, sp.Sum | sp.Product):
+        return sum(_terms(part, ranges) for part in e.args) or 1
+    inner, count = dict(ranges), 1
+    for k, low, high in reversed(e.limits):
+        a, b = _span(low, inner), _span(high, inner)
+        inner[k] = (a[0], b[1]) if a is not None and b is not None else None
+        count *= max(0, b[1] - a[0] + 1) if a is not None and b is not None else 1
+    return count * _terms(e.function, inner)
 
 
 def _empty(e: Expr, ranges: Mapping[Expr, Span | None]) -> bool:
