@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bptui.model import numbers, places
+from bptui.model.folds import Fold, made_by
 from bptui.model.graph import Node
 from bptui.model.network import Network
 from bptui.model.spans import Line, plain
@@ -21,7 +22,9 @@ from bptui.symbolic import latex, typeset
 from bptui.symbolic.card import card
 from bptui.symbolic.card.budget import Budget
 from bptui.symbolic.card.leaf import gathered
+from bptui.symbolic.card.whole import reads, whole
 from bptui.symbolic.check import check_node, check_update, precision
+from bptui.symbolic.check.whole import check_whole
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import Card, CheckRow, Equation, Formula, Table
 
@@ -70,7 +73,10 @@ def sections(
         service.rule(graph, graph.nodes[consumer], position)
     service.wait()
     against = precision.reference(recording)
-    if node.op is not None:
+    fold = made_by(graph, node)
+    if fold is not None:
+        yield _whole(recording, fold, element, unicode)
+    elif node.op is not None:
         state = State(recording, Moment(recording.step, "forward", timeline.forward.index(node)))
         rows = tuple(row for row in check_node(recording, node, wrt=-1))
         lost = precision.of_value(recording, node, element, against)
@@ -91,9 +97,42 @@ def sections(
     if len(consumers) > 1:
         lost = precision.of_sum(recording, node, element, against)
         yield Section("gradient, together", None, (), tuple(gathered(ends, node, element, unicode)), lost)
+    if fold is not None:
+        yield from _passed_on(recording, fold, element, service, unicode)
     if node.role == "param":
         state = State(recording, Moment(recording.step, "update", timeline.update.index(node)))
         yield Section("update", card(state, node, element, unicode=unicode), check_update(recording, node))
+
+
+def _whole(recording: Recording, fold: Fold, element: tuple[int, ...], unicode: bool) -> Section:
+    """The value of a composite, all in one go, and its parts."""
+    place = recording.timeline.forward.index(fold.result)
+    state = State(recording, Moment(recording.step, "forward", place))
+    checks = check_whole(recording, fold, -1)
+    return Section(
+        f"value, by {fold.kind} of {len(fold.parts)} parts", whole(state, fold, element, unicode=unicode), checks
+    )
+
+
+def _passed_on(
+    recording: Recording, fold: Fold, element: tuple[int, ...], service: Service, unicode: bool
+) -> Iterator[Section]:
+    """What a composite passes on to each of its inputs, by the rule that is derived from its definition."""
+    graph, node = recording.graph, fold.node
+    state = State(recording, Moment(recording.step, "backward", recording.timeline.count("backward") - 1))
+    assert node.op is not None
+    wanted = [p for p, i in enumerate(node.inputs) if node.op.differentiable(p) and graph.nodes[i].wants_grad]
+    for position in wanted:
+        service.rule(graph, node, position)
+    service.wait()
+    for position in wanted:
+        source = graph.nodes[node.inputs[position]]
+        rule = service.rule(graph, node, position)
+        at = reads(state, fold, position, element, rule)
+        made = whole(state, fold, element, position, at, rule, unicode=unicode, opened=False)
+        name = node.op.input_names[position]
+        checks = tuple(row for row in check_whole(recording, fold, position, at) if row.input == name)
+        yield Section(f"passed on to {source.name}", made, checks)
 
 
 # ------------------------------------------------------------------------------------------------------------ text
@@ -118,7 +157,11 @@ def _card(made: Card) -> list[str]:
         out += _equation(made.equation)
     if made.table is not None:
         out += _table(made.table)
-    return out + [_row(plain(label), plain(text)) for label, text in made.lines]
+    out += [_row(plain(label), plain(text)) for label, text in made.lines]
+    wide = max((len(plain(name)) for name, _, _ in made.parts), default=0)
+    for n, (name, formula, number) in enumerate(made.parts):
+        out.append(_row("parts" if n == 0 else "", f"{plain(name):<{wide}}  {plain(formula)}", plain(number)))
+    return out
 
 
 def _row(label: str, text: str, note: str = "") -> str:
@@ -195,6 +238,7 @@ def _markdown(heading: str, parts: tuple[Section, ...]) -> str:
             rows = [("definition", plain(made.definition), made.part)]
             rows += [(plain(label), plain(text), plain(note)) for label, text, note in made.rules]
             rows += [(plain(label), plain(text), "") for label, text in made.lines]
+            rows += [(f"part {plain(name)}", plain(formula), plain(number)) for name, formula, number in made.parts]
             out += [f"- {label or '='}: `{text}`" + (f" ({note})" if note else "") for label, text, note in rows]
             if made.equation is not None:
                 out += ["", *_markdown_equation(made.equation)]

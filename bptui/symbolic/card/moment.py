@@ -21,7 +21,7 @@ from bptui.symbolic.card.leaf import leaf, seed
 from bptui.symbolic.card.names import brief
 from bptui.symbolic.card.support import read_by
 from bptui.symbolic.card.update import update
-from bptui.symbolic.card.whole import ROWS, part_of, whole
+from bptui.symbolic.card.whole import ROWS, part_of, reads, whole
 from bptui.symbolic.printing import to_spans
 from bptui.symbolic.tree import Element
 from bptui.symbolic.types import Card, CheckRow, Failure, Rule
@@ -126,6 +126,8 @@ def subject(session: Any, rules: Rules | None = None) -> tuple[Node, tuple[int, 
         return selected, element, None
     source = graph.nodes[selected.inputs[position_or_none]]
     rule = rules.rule(graph, selected, position_or_none) if rules is not None else None
+    if session.fold is not None:
+        return selected, reads(state, session.fold, position_or_none, element, rule), position_or_none
     return selected, read_by(state, selected, position_or_none, element, rule, source.shape), position_or_none
 
 

@@ -24,6 +24,7 @@ from bptui.symbolic.card.forward import definition_line, forward, names_of
 from bptui.symbolic.card.names import gradient, kind, setting, title
 from bptui.symbolic.card.reading import Index, Reading
 from bptui.symbolic.card.sized import definition_at
+from bptui.symbolic.card.support import read_by
 from bptui.symbolic.printing import Names, definition, merge, number
 from bptui.symbolic.types import Card, CheckRow, Failure, Formula, Rule, Verdict
 
@@ -44,9 +45,10 @@ def whole(
     unicode: bool = True,
     rows: int = ROWS,
     checks: tuple[CheckRow, ...] = (),
+    opened: bool = True,
 ) -> Card:
     """The card of a composite at the state's Moment. `element` is one of its result; backward, `q` is one of its input
-    at position `wrt`, whose `rule` has been derived or not yet.
+    at position `wrt`, whose `rule` has been derived or not yet. `opened`: with its parts.
 
     parts   a row per part: its name, its formula, its number at the element (at a backward Moment ∂L/∂part)
     ends    in `extra`: the numbers that go in and come out
@@ -60,15 +62,17 @@ def whole(
     else:
         made = forward(state, node, element, unicode, rows, checks)
     parts: list[tuple[Line, Line, Line]] = []
-    formulas = list(made.formulas)
-    for part in fold.parts:
+    reading = Reading(state.recording, node)
+    names = names_of(graph, reading, unicode, rule)
+    text, helpers = _definition(reading, names, unicode)
+    where = [Formula("where", s.target, definition_at(reading, s.value), names) for s in reading.statements[:-1]]
+    formulas = [*made.formulas[:1], *where, *made.formulas[1:]]
+    for part in fold.parts if opened else ():
         reading = Reading(state.recording, part)
         names = names_of(graph, reading, unicode)
         said = definition_line(reading, names, unicode)
         parts.append((line((_label(part, fold), "dim")), said, _short(state, part, element, back)))
         formulas += [Formula(part.label, s.target, s.value, names) for s in reading.statements[-1:]]
-    reading = Reading(state.recording, node)
-    text, helpers = _definition(reading, names_of(graph, reading, unicode, rule), unicode)
     here = state.node.id
     at = next((n for n, part in enumerate(fold.parts) if part.id == here), None)
     ends = _backward(state, fold, element, wrt, q, unicode) if back else _forward(state, fold, element)
@@ -110,8 +114,17 @@ def _definition(reading: Reading, names: Names, unicode: bool) -> tuple[Line, tu
     said = [
         definition([t.Statement(s.target, definition_at(reading, s.value))], names, unicode) for s in reading.statements
     ]
-    heads = [line(("where" if n == 0 else "", "dim")) for n in range(len(said))]
+    heads = [line(("where" if n == 0 else "and", "dim")) for n in range(len(said))]
     return said[-1], tuple((head, helper, ()) for head, helper in zip(heads, said[:-1], strict=False))
+
+
+def reads(state: State, fold: Fold, wrt: int, element: Index, rule: Rule | Failure | None) -> Index:
+    """The element of an input that a composite's card tells of: the same as that of its result where the two have one
+    shape, else the first that this one reads."""
+    source = state.recording.graph.nodes[fold.node.inputs[wrt]]
+    if source.shape == fold.result.shape:
+        return element
+    return read_by(state, fold.node, wrt, element, rule, source.shape)
 
 
 def _title(state: State, fold: Fold) -> Line:

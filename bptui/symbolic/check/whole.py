@@ -44,8 +44,8 @@ SAFETY = 64.0
 def check_whole(
     recording: Recording, fold: Fold, wrt: int | None = None, element: Index | None = None, seed: int = 0
 ) -> tuple[CheckRow, ...]:
-    """The rows of a composite: of its value, and of each of its inputs, or only of that at position `wrt`; `element`:
-    of that input, to look at more closely. Its rows name the composite as their operation."""
+    """The rows of a composite: of its value, and of each of its inputs, or only of that at position `wrt` (none where
+    that is -1); `element`: of that input, to look at more closely. They name the composite as their operation."""
     return tuple(_Whole(recording, fold, seed).rows(wrt, element))
 
 

@@ -1,0 +1,44 @@
+"""The explanation of a composite's result: all in one go, its rule for each input, then its parts."""
+
+from __future__ import annotations
+
+import pytest
+
+from bptui.model import network
+from bptui.model.folds import folds
+from bptui.symbolic.explain import FORMATS, explain, explained
+
+from .composites import uses, whole_of
+
+FORMULA = "h = layer_norm(x, g, b); L = mean(h*h)"
+VALUES = {"x": [[1.0, 2.0, 4.0], [0.5, -1.0, 2.0]], "g": [1.0, 1.1, 0.9], "b": [0.1, 0.2, 0.3]}
+
+
+def test_the_whole_then_each_input_and_the_parts_by_name():
+    said = explain(network.from_formula(FORMULA, VALUES, ["g", "b"]), "h[1,2]")
+    rows = said.splitlines()
+    assert "VALUE, BY LAYER_NORM OF 9 PARTS" in rows
+    assert [row for row in rows if row.startswith("PASSED ON TO")] == [f"PASSED ON TO {name}" for name in "XGB"]
+    assert any("definition  h[i,j] = (x[i,j] - m[i])/sqrt(v[i] + eps)·g[j] + b[j]" in row for row in rows)
+    assert any("gradient    ∂L/∂g[p] = Σ_i ∂L/∂h[i,p]·(x[i,p] - m[i])/sqrt(eps + v[i])" in row for row in rows)
+    assert sum("ok      forward" in row for row in rows) == 1
+    parts = rows[next(n for n, row in enumerate(rows) if row.startswith("  parts")) :][:9]
+    assert [row.removeprefix("  parts").split()[0] for row in parts][:3] == ["mean", "centered", "squares"]
+
+
+def first_of_each():
+    found: dict = {}
+    for use in uses():
+        found.setdefault(use.op, use)
+    return found.values()
+
+
+@pytest.mark.parametrize("use", first_of_each(), ids=lambda use: use.op)
+def test_every_composite_is_explained_in_every_format(use):
+    recording, fold = whole_of(use)
+    inputs = len(fold.node.inputs)
+    for form in FORMATS:
+        said = explained(recording, use.op, "made", form)
+        assert "no derivation" not in said
+        assert said.lower().count("passed on to") == inputs
+    assert folds(recording.graph)
