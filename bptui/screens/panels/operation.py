@@ -252,13 +252,8 @@ class _Page:
             most = max(2, room - 2 * self.room.padding)
             wanted = sums.rows_of(card.table, wide - 2 * inset)
             quiet = not (self.room.details or self.room.gaps or self.room.padding)
-            enough = (
-                sums.least_of(card.table, wide - 2 * inset)
-                if self.room.part
-                else min(wanted, ENOUGH)
-                if quiet
-                else wanted
-            )
+            least = sums.least_of(card.table, wide - 2 * inset)
+            enough = least if self.room.part else max(ENOUGH, least) if quiet else wanted
             self.crowded = most < min(wanted, enough)
             rows = [self.place(row, inset) for row in sums.table(card.table, wide - 2 * inset, most)]
         elif self.central:

@@ -59,7 +59,7 @@ def _derive(definition: Definition, op: Op, wrt: str, start: float) -> Derived:
     told = vjp
     if vjp.has(n.Remainder):  # Σ over the places that read it, in the place of Σ over the taps that divide
         plain = _vjp(terms, definition, ranges, q, divide=False)
-        told = vjp if plain.has(n.Remainder) else plain
+        told = vjp if plain.has(n.Remainder, sp.KroneckerDelta) else plain
     shown, vjp_shown = (tidy(without_zeros(form, definition)) for form in (raw, told))
     proof = Proof("identical", 0.0)
     form = hint(definition, op, wrt, q)
