@@ -180,6 +180,16 @@ class Builder:
             where,
         )  # fmt: skip
 
+    def afford(self, shape: Shape, where: str) -> int:
+        """How many numbers one more value of this shape has; a UserError where all would be too many. Ask before they
+        are drawn."""
+        count = room(shape, where)
+        if self._total + count > MAX_TOTAL:
+            raise UserError(
+                where, f"all values together take more than {MAX_TOTAL:,} numbers", "use a smaller batch or fewer units"
+            )
+        return count
+
     def carry(self, state: Node, following: Node) -> None:
         """After each training step, `state` (a leaf of that role) becomes what `following` was in it."""
         attributes = MappingProxyType({**state.attributes, "next": following.id})
@@ -246,11 +256,7 @@ class Builder:
             raise UserError(where, f"the name '{node.name}' is taken", "give every value a name of its own")
         if len(self._nodes) >= MAX_NODES:
             raise UserError(where, f"more than {MAX_NODES:,} operations")
-        self._total += room(node.shape, where)
-        if self._total > MAX_TOTAL:
-            raise UserError(
-                where, f"all values together take more than {MAX_TOTAL:,} numbers", "use a smaller batch or fewer units"
-            )
+        self._total += self.afford(node.shape, where)
         self._names.add(node.name)
         self._nodes.append(node)
         return node

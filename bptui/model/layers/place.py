@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bptui.model import ops
-from bptui.model.arrays import array, room, shape_text
+from bptui.model.arrays import array, shape_text
 from bptui.model.build import Builder, settle
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.graph import Layer, Node, Role
@@ -70,7 +70,7 @@ class Place:
     ) -> Node:
         """`layer.weight` and the like: given under its own key, or drawn as `init` (of biases `bias_init`) says."""
         where = self.table.at(part)
-        room(shape, where)
+        self.builder.afford(shape, where)
         given, trained = self.settings.get(part), self.settings.get("train")
         if given is not None:
             value = array(given, where, dtype=self.builder.dtype)
