@@ -141,9 +141,19 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         **{
             name: _plain(name)
             for name in ("add", "sub", "mul", "div", "pow", "maximum", "minimum", "neg", "exp", "log", "sqrt", "rsqrt",
-                         "reciprocal", "square", "abs", "sin", "cos", "sigmoid", "tanh", "relu", "selu", "matmul")
+                         "reciprocal", "square", "abs", "sin", "cos", "tan", "sinh", "cosh", "log1p", "expm1", "erf",
+                         "sigmoid", "tanh", "relu", "selu", "matmul")
         },
-        **{name: _functional(name) for name in ("silu", "softplus", "mish", "softsign", "relu6")},
+        **{
+            name: _functional(name)
+            for name in ("silu", "softplus", "mish", "softsign", "relu6", "hardswish", "tanhshrink")
+        },
+        **{name: _functional(name, "lambd") for name in ("hardshrink", "softshrink")},
+        # PyTorch's own hardsigmoid takes its derivative 1/6 in float32
+        "hardsigmoid": lambda torch, x, s: torch.nn.functional.relu6(x[0] + 3) / 6,
+        "celu": _functional("celu", "alpha"),
+        "leaky": lambda torch, x, s: torch.where(x[0] > 0, x[0], x[0] * x[1]),
+        "glu": lambda torch, x, s: torch.nn.functional.glu(x[0], dim=s["axis"]),
         "log_sigmoid": _functional("logsigmoid"),
         "leaky_relu": _functional("leaky_relu", "negative_slope"),
         "elu": _functional("elu", "alpha"),
@@ -157,6 +167,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "sum": _reduced("sum"),
         "mean": _reduced("mean"),
         "var": _reduced("var", "correction"),
+        "std": _reduced("std", "correction"),
         "norm": lambda torch, x, s: torch.linalg.vector_norm(x[0], dim=_axes(x[0], s["axis"]), keepdim=s["keepdims"]),
         "logsumexp": _reduced("logsumexp"),
         "max": _one_axis("max"),
@@ -204,7 +215,10 @@ CALLS: Mapping[str, Call] = MappingProxyType(
             name: _functional(name, "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
             for name in ("avg_pool1d", "avg_pool2d", "avg_pool3d")
         },
-        **{f"adaptive_avg_pool{count}d": _functional(f"adaptive_avg_pool{count}d", "output_size") for count in (1, 2, 3)},
+        **{
+            name: _functional(name, "output_size")
+            for name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
+        },
     }
 )  # fmt: skip
 

@@ -109,8 +109,8 @@ def _canvas(emit: Emit, x: Array, weight: Array, out: Array, attributes: Attribu
         )
     )
     canvas = emit.temp(out.shape[:-count] + size)
-    part = canvas[(..., *(slice(p, p + n) for p, n in zip(padding, out.shape[-count:], strict=True)))]
-    return canvas, windows(canvas, weight.shape[-count:], stride, dilation, x.shape[-count:]), part
+    inner: Any = (..., *(slice(p, p + n) for p, n in zip(padding, out.shape[-count:], strict=True)))
+    return canvas, windows(canvas, weight.shape[-count:], stride, dilation, x.shape[-count:]), canvas[inner]
 
 
 def _transposed(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:

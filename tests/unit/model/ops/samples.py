@@ -65,9 +65,9 @@ POINTWISE = [
     "mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1", "bce", "bce_with_logits", "kl_div", "hinge",
     "soft_margin",
 ]  # fmt: skip
-POSITIVE = {"log", "sqrt", "rsqrt", "pow", "kl_div"}
+POSITIVE = {"log", "log1p", "sqrt", "rsqrt", "pow", "kl_div"}
 CLASSES = ["cross_entropy", "nll", "multi_margin"]
-REDUCTIONS = ["sum", "mean", "var", "max", "min", "prod", "norm", "logsumexp"]
+REDUCTIONS = ["sum", "mean", "var", "std", "max", "min", "prod", "norm", "logsumexp"]
 
 
 def uses():
@@ -138,8 +138,12 @@ def uses():
             ((0, 3), {"axis": 1}),
             ((3, 4), {"axis": ()}),
         ):
-            yield Use(name, (shape,), given)
-    yield Use("var", ((3, 4),), {"axis": 1, "correction": 1})
+            if name != "std" or shape not in ((1,), (2, 1, 3)):  # of one number it is 0, where it has no derivative
+                yield Use(name, (shape,), given)
+    for name in ("var", "std"):
+        yield Use(name, ((3, 4),), {"axis": 1, "correction": 1})
+    for shape, axis in (((3, 4), -1), ((4, 3), 0), ((2, 6, 3), 1), ((2,), 0)):
+        yield Use("glu", (shape,), {"axis": axis})
     for name in ("softmax", "log_softmax"):
         for shape, axis in (((3, 4), -1), ((3, 4), 0), ((2, 3, 4), 1), ((4,), 0), ((3, 1), -1), ((0, 3), -1)):
             yield Use(name, (shape,), {"axis": axis})

@@ -89,7 +89,7 @@ def reduced(op: str, call: Callable[..., Any], *, whole: bool = True, filled: bo
             given["axis"] = some_axes(random, x.ndim)
         if chance(random):
             given["keepdims"] = chance(random)
-        if op == "var" and chance(random) and x.size:
+        if op in ("var", "std") and chance(random) and x.size:
             axis = given.get("axis", tuple(range(x.ndim)))
             count = int(np.prod([x.shape[a] for a in (axis if isinstance(axis, tuple) else (axis,))], dtype=int))
             given["correction"] = int(random.integers(0, min(3, count)))
@@ -133,8 +133,23 @@ def _norm(torch: Any, x: Any, dim: tuple[int, ...], keepdim: bool) -> Any:
     return torch.linalg.vector_norm(x, dim=dim or None, keepdim=keepdim)
 
 
-def _var(torch: Any, x: Any, dim: tuple[int, ...], keepdim: bool, correction: int = 0) -> Any:
-    return torch.var(x, dim=dim, keepdim=keepdim, correction=correction) if x.ndim else x * 0
+def _var(torch: Any, x: Any, dim: tuple[int, ...], keepdim: bool, correction: int = 0, name: str = "var") -> Any:
+    return getattr(torch, name)(x, dim=dim, keepdim=keepdim, correction=correction) if x.ndim else x * 0
+
+
+def prelu(random: Random) -> Case:
+    x = numbers(random, shape_of(random, 1, 4))
+    channels = x.shape[1] if x.ndim > 1 else 1
+    weight = numbers(random, pick(random, (1,), (channels or 1,)))
+    return Case("prelu", {"x": x, "weight": weight}, lambda torch, x, w: torch.nn.functional.prelu(x, w))
+
+
+def glu(random: Random) -> Case:
+    shape = list(shape_of(random, 1, 4))
+    axis = an_axis(random, len(shape))
+    shape[axis] *= 2
+    x = numbers(random, tuple(shape))
+    return Case("glu", {"x": x}, lambda torch, x: torch.nn.functional.glu(x, axis), {"axis": axis})
 
 
 def reshape(random: Random) -> Case:
@@ -255,6 +270,18 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     **{name: of_one(name, _functional(name), lambda r, s: numbers(r, s, -8, 8))
        for name in ("silu", "softplus", "relu6", "mish", "softsign")},
     "log_sigmoid": of_one("log_sigmoid", _functional("logsigmoid"), lambda r, s: numbers(r, s, -30, 30)),
+    **{name: of_one(name, _plain(name)) for name in ("tan", "sinh", "cosh", "expm1", "erf")},
+    "log1p": of_one("log1p", _plain("log1p"), positive),
+    **{name: of_one(name, _functional(name), lambda r, s: numbers(r, s, -4, 4))
+       for name in ("hardswish", "tanhshrink")},
+    "hardsigmoid": of_one("hardsigmoid", lambda torch, x: torch.nn.functional.relu6(x + 3) / 6,  # its own is float32
+                          lambda r, s: numbers(r, s, -4, 4)),
+    **{name: of_one(name, _functional(name), lambd=lambda r: float(pick(r, 0, 0.5, 1)))
+       for name in ("hardshrink", "softshrink")},
+    "celu": of_one("celu", _functional("celu"), alpha=lambda r: float(pick(r, 0.5, 1.0, 2.0))),
+    "prelu": prelu,
+    "glu": glu,
+    "std": reduced("std", lambda *given, **more: _var(*given, **more, name="std"), filled=True),
     "elu": of_one("elu", _functional("elu"), alpha=slope),
     "hardtanh": of_one("hardtanh", _functional("hardtanh"), min_val=lambda r: -1.5, max_val=lambda r: 0.5),
     "leaky_relu": of_one("leaky_relu", _functional("leaky_relu"), negative_slope=slope),
