@@ -31,7 +31,7 @@ def rows(formula: Tree, names: Names, room: float = ROOM) -> list[str]:
     before, _, after = latex.to_latex(frame, names).partition(latex.name(_PLACE))
     if frame != t.Name(_PLACE) and not before.endswith(r"\left("):
         before, after = before + r"\left(", r"\right)" + after
-    before, after = before.replace(r"\left", r"\bigl"), after.replace(r"\right", r"\bigr")
+    before, after = _fixed(before, r"\left", r"\right", r"\bigl"), _fixed(after, r"\right", r"\left", r"\bigr", -1)
     out, row = [], before
     for n, (term, minus) in enumerate(zip(add.terms, add.minus, strict=True)):
         part = latex.to_latex(t.Add((t.Name("x"), term), (False, minus)), names)[1:].lstrip()  # with its sign
@@ -42,6 +42,19 @@ def rows(formula: Tree, names: Names, room: float = ROOM) -> list[str]:
         else:
             row = f"{row} {part}" if n else row + part
     return [*out, row + after]
+
+
+def _fixed(text: str, mine: str, other: str, fixed: str, way: int = 1) -> str:
+    """The text with the brackets that are closed (way 1) or opened (-1) in another row at a fixed size: `\\left` and
+    `\\right` must stand in one row."""
+    pieces = re.split(rf"({re.escape(mine)}|{re.escape(other)})(?![a-z])", text)
+    depth = 0
+    alone: list[int] = []
+    for n in range(1, len(pieces), 2)[:: -1 if way == 1 else 1]:
+        depth += 1 if pieces[n] == other else -1
+        if depth < 0:
+            alone, depth = [*alone, n], 0
+    return "".join(fixed if n in alone else piece for n, piece in enumerate(pieces))
 
 
 def _apart(tree: Tree) -> tuple[Tree, t.Add] | None:

@@ -29,6 +29,8 @@ from bptui.symbolic.printing import Names, definition, merge, number
 from bptui.symbolic.types import Card, CheckRow, Failure, Formula, Rule, Verdict
 
 WORST: tuple[Verdict, ...] = ("FAIL", "KINK", "ok", "n/a", "skipped")
+SHORT = 80
+"""Parts of a formula up to which one element of a whole is written out; of a longer one the numbers are told."""
 ROWS = 8
 """Terms of a sum that a table holds; of longer sums the first and the last ones."""
 
@@ -66,13 +68,16 @@ def whole(
     names = names_of(graph, reading, unicode, rule)
     text, helpers = _definition(reading, names, unicode)
     where = [Formula("where", s.target, definition_at(reading, s.value), names) for s in reading.statements[:-1]]
-    formulas = [*made.formulas[:1], *where, *made.formulas[1:]]
+    short = (f for f in made.formulas[1:] if f.label == "gradient" or len(list(t.walk(f.right))) <= SHORT)
+    formulas = [*made.formulas[:1], *where, *short]
     for part in fold.parts if opened else ():
         reading = Reading(state.recording, part)
         names = names_of(graph, reading, unicode)
         said = definition_line(reading, names, unicode)
         parts.append((line((_label(part, fold), "dim")), said, _short(state, part, element, back)))
-        formulas += [Formula(part.label, s.target, s.value, names) for s in reading.statements[-1:]]
+        formulas += [
+            Formula(part.label, s.target, definition_at(reading, s.value), names) for s in reading.statements[-1:]
+        ]
     here = state.node.id
     at = next((n for n, part in enumerate(fold.parts) if part.id == here), None)
     ends = _backward(state, fold, element, wrt, q, unicode) if back else _forward(state, fold, element)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import pytest
 
 from bptui.model import network
@@ -9,6 +12,7 @@ from bptui.model.folds import folds
 from bptui.symbolic.explain import FORMATS, explain, explained
 
 from .composites import uses, whole_of
+from .test_latex_compiles import HEAD, TAIL
 
 FORMULA = "h = layer_norm(x, g, b); L = mean(h*h)"
 VALUES = {"x": [[1.0, 2.0, 4.0], [0.5, -1.0, 2.0]], "g": [1.0, 1.1, 0.9], "b": [0.1, 0.2, 0.3]}
@@ -42,3 +46,13 @@ def test_every_composite_is_explained_in_every_format(use):
         assert "no derivation" not in said
         assert said.lower().count("passed on to") == inputs
     assert folds(recording.graph)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_pdflatex_takes_the_explanation_of_every_composite(tmp_path):
+    pages = [explained(whole_of(use)[0], use.op, "made", "latex") for use in first_of_each()]
+    bodies = [page.partition(HEAD)[2].partition(TAIL)[0] for page in pages]
+    (tmp_path / "all.tex").write_text(pages[0].partition(HEAD)[0] + HEAD + "\n".join(bodies) + TAIL)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True)
+    assert ran.returncode == 0, ran.stdout.decode(errors="replace")[-2000:]
