@@ -49,7 +49,8 @@ def test_forward_shows_each_part_with_its_formula_and_its_number_once_it_is_ther
 def test_the_whole_has_its_own_definition_with_a_row_for_each_helper_and_its_numbers(recording):
     fold, made = of(recording, "forward", 8)
     assert plain(made.definition) == "h[i,j] = (x[i,j] - m[i])/sqrt(v[i] + eps)·g[j] + b[j]"
-    assert [(plain(label), plain(helper)[:4]) for label, helper, _ in made.rules] == [("where", "m[i]"), ("and", "v[i]")]
+    helpers = [(plain(label), plain(helper)[:4]) for label, helper, _ in made.rules]
+    assert helpers == [("where", "m[i]"), ("and", "v[i]")]
     value = float(recording.value(fold.result)[1, 2])
     assert plain(made.lines[-1][1]).endswith(f"= {value:.4f}")
 
