@@ -173,7 +173,7 @@ class _Page:
         """`layer1.a = sigmoid(layer1.z)`, at the right shape and element; where that takes more than one row, in the
         short names of the formulas."""
         card = self.card
-        empty = card.element == "()"
+        empty = card.element in ("", "()")
         element, shape = Span(card.element, "text bold"), Span(card.shape, "dim")
         said: list[Line] = [(element,)] if card.element and not empty else []
         if card.shape:

@@ -181,7 +181,10 @@ class _Grid:
         return [*rows, *self.result()]
 
     def step(self, step: Step) -> list[Line]:
-        number = figure(step.number, FIELD, 4, kind_of_symbol(step.symbol))
+        kind = kind_of_symbol(step.symbol)
+        number = figure(step.number, FIELD, 4, kind)
+        if step.sign == "/" and step.number.is_integer():  # how many they are
+            number = (Span(f"{step.number:.0f}".rjust(FIELD), kind),)
         symbol, sign = _quiet(step.symbol), (Span(step.sign, "text"),)
         running = figure(step.running, FIELD, 4, "dim")
         if self.factors < 2:

@@ -159,7 +159,7 @@ def _unread(names: Names, reading: Reading, rule: Rule) -> Line:
     """Why a gradient is 0 without a single product."""
     out = names.symbol(reading.output)
     of = {winner.kind: {"max": "maximum", "min": "minimum"}[winner.kind] for winner in rule.winners}
-    why = f"it is nowhere the {' or '.join(of.values())}: " if of else ""
+    why = f"it is nowhere the first {' or '.join(of.values())}: " if of else ""
     if not reading.node.shape:
         return merge([Span(why), out, Span(" does not depend on it", "dim")])
     return merge([Span(f"{why}no element of ", "dim"), out, Span(" depends on it", "dim")])
@@ -303,6 +303,20 @@ def _from(state: State, node: Node) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------- table
+def _placed(tree: Tree, reading: Reading, out: tuple[str, ...]) -> Tree:
+    """An elementwise formula with the indices of the output's element: `x[i,0]` where it is stretched along j."""
+
+    def change(part: Tree) -> Tree | None:
+        shape = np.shape(reading.arrays.get(part.name, 0.0)) if isinstance(part, t.Name) else ()
+        if not isinstance(part, t.Name) or not shape:
+            return None
+        letters = out[len(out) - len(shape) :]
+        index = (t.whole(0) if n == 1 else t.Name(i) for n, i in zip(shape, letters, strict=True))
+        return t.Element(part.name, tuple(index))
+
+    return t.rebuild(tree, change)  # type: ignore[no-any-return]
+
+
 def _table(
     state: State, reading: Reading, names: Names, wrt: int, q: Index, rule: Rule, down: float, unicode: bool, rows: int
 ) -> tuple[Table | Equation | None, Tree | None]:
@@ -331,10 +345,11 @@ def _table(
     there = rule.local if bare else held(rule.local)  # every row is one where its conditions hold
 
     def factor(out_index: Mapping[str, int]) -> Line:
-        if not any(isinstance(part, t.Name) for part in t.walk(there)) or not bare:
-            spans = to_spans(settle(t.substitute(there, {**at_q, **out_index})), names, unicode)
-            if sum(len(s.text) for s in spans) <= _SHORT:
-                return spans
+        placed = _placed(there, reading, rule.out) if bare else there
+        full = Names(names.symbols, names.letters) if bare else names
+        spans = to_spans(settle(t.substitute(placed, {**at_q, **out_index})), full, unicode)
+        if sum(len(s.text) for s in spans) <= _SHORT:
+            return spans
         shown = [str(out_index.get(letter, names.symbol(letter).text)) for letter in rule.out]
         return local(out, names.symbol(name), unicode, f"[{','.join(shown)}]" if shown else "", numbers.index(q))
 
