@@ -30,7 +30,7 @@ from bptui.symbolic.types import Card, CheckRow, Equation, Formula, Table
 
 Format = Literal["text", "markdown", "latex"]
 FORMATS: tuple[Format, ...] = ("text", "markdown", "latex")
-_LABEL = 12
+_LABEL, _WIDE = 12, 100
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,9 @@ def sections(
         rule = service.rule(graph, reader, position)
         lost = precision.of_contribution(recording, reader, position, element, rule, against)
         made = card(ends, reader, element, position, service, unicode=unicode)
-        yield Section(f"gradient, by {reader.name}", made, rows, budget=lost)
+        places = [p for c, p in consumers if c == consumer]
+        which = f", as input {places.index(position) + 1} of {len(places)}" if len(places) > 1 else ""
+        yield Section(f"gradient, by {reader.name}{which}", made, rows, budget=lost)
     if len(consumers) > 1:
         lost = precision.of_sum(recording, node, element, against)
         yield Section("gradient, together", None, (), tuple(gathered(ends, node, element, unicode)), lost)
@@ -139,7 +141,8 @@ def _passed_on(
 def _text(heading: str, parts: tuple[Section, ...]) -> str:
     out = [heading]
     for part in parts:
-        out += ["", part.heading.upper()]
+        what, _, of = part.heading.partition(",")
+        out += ["", what.upper() + ("," if of else "") + of]
         if part.card is not None:
             out += [f"  {row}" for row in _card(part.card)]
         out += [_labelled(plain(label), plain(text)) for label, text in part.sums]

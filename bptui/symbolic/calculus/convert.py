@@ -72,7 +72,10 @@ class _Converter:
         if isinstance(e, sp.Piecewise):
             return self.pieces(e)
         if isinstance(e, Relational):
-            return t.Compare({"=": "=="}.get(e.rel_op, e.rel_op), self.tree(e.lhs), self.tree(e.rhs))
+            sign, sides = {"=": "=="}.get(e.rel_op, e.rel_op), [e.lhs, e.rhs]
+            if sign in ("==", "!=") and e.rhs in self.bound and e.lhs not in self.bound:
+                sides.reverse()  # `j != q`: the index that runs is what is asked about
+            return t.Compare(sign, *map(self.tree, sides))
         if isinstance(e, sp.And | sp.Or):
             parts = tuple(self.tree(a) for a in sorted(e.args, key=sp.default_sort_key))
             return t.Logic("and" if isinstance(e, sp.And) else "or", parts)
@@ -149,7 +152,7 @@ class _Converter:
         if isinstance(e, sp.KroneckerDelta):  # which elements belong together: after how much
             kind = 3
         else:
-            wide = 4 if isinstance(e, sp.Sum | sp.Piecewise) else 1
+            wide = 4 if isinstance(e, sp.Sum | sp.Product | sp.Piecewise) else 1
             kind = 0 if e.is_number else 2 if isinstance(e, sp.Add) else wide
         return (kind, self.place(e), str(e))
 

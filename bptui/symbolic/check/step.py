@@ -204,7 +204,8 @@ class _Node:
             "got": float(got[worst]), "expected": float(expected[worst]),
         }  # fmt: skip
         if lost.any():
-            note += f"; {int(lost.sum())} not compared: the definition overflows there"
+            said = f"{int(lost.sum())} not compared: the definition has no finite value there"
+            note = f"{note.rstrip('; ')}; {said}" if note else said
         if badness[worst] <= 1:
             return self.row(row, "skipped" if lost.all() else "ok", wrt, note=note, **found)
         shapes = (self.node.shape, *(v.shape for v in self.values))

@@ -16,7 +16,7 @@ DOCUMENT = {"documentclass", "usepackage", "allowdisplaybreaks", "section", "sub
 def test_text_says_value_gradient_and_update():
     said = explain(network.load("lesson-2-2-1"), "layer1.weight[0,0]")
     assert said.startswith("layer1.weight[0,0] of lesson-2-2-1, training step 0")
-    for part in ("VALUE", "GRADIENT, BY LAYER1.Z", "UPDATE", "∂z[i,j]/∂W[p,q] = x[i,p]·δ[j,q]", "-0.0123389", "ok"):
+    for part in ("VALUE", "GRADIENT, by layer1.z", "UPDATE", "∂z[i,j]/∂W[p,q] = x[i,p]·δ[j,q]", "-0.0123389", "ok"):
         assert part in said
 
 
@@ -29,8 +29,8 @@ def test_a_hidden_value_shows_its_equation():
 
 def test_several_consumers_are_added_up():
     said = explain(network.load("two-paths"), "w")
-    assert said.count("GRADIENT, BY") == 2
-    assert "GRADIENT, TOGETHER" in said
+    assert said.count("GRADIENT, by") == 2
+    assert "GRADIENT, together" in said
 
 
 def test_without_an_index_it_is_the_first_element_and_the_loss_has_its_seed():
