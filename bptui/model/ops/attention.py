@@ -51,7 +51,7 @@ def _causal_vjp(
 
 
 def _attention(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:
-    q, k, v, *mask = inputs
+    q, k, v, *masks = inputs
     for name, tensor in (("q", q), ("k", k), ("v", v)):
         if len(tensor.shape) < 2:
             raise ValueError(f"{name} has shape {tensor.shape}: it must have at least two axes (places, features)")
@@ -59,6 +59,8 @@ def _attention(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attri
         raise ValueError(f"q has shape {q.shape} and k has shape {k.shape}: their last axes must be equal")
     if k.shape[-2] != v.shape[-2]:
         raise ValueError(f"k has shape {k.shape} and v has shape {v.shape}: as many keys as values")
+    if attributes["dropout"] and len(masks) < 2:
+        raise ValueError("dropout needs drop, which is 1 for the weights that are kept; the layer `attention` draws it")
     rank = len(k.shape)
     scale = 1 / float(np.sqrt(q.shape[-1])) if attributes["scale"] is None else attributes["scale"]
     turned = use("transpose", k, name="k_t", axes=(*range(rank - 2), rank - 1, rank - 2))
@@ -66,9 +68,11 @@ def _attention(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attri
     scores = use("mul", scores, scale, name="scaled")
     if attributes["causal"]:
         scores = use("causal_mask", scores, name="causal")
-    if mask:
-        scores = use("where", mask[0], scores, MASKED, name="masked")
+    if masks and masks[0].shape:  # a single number hides nothing
+        scores = use("where", masks[0], scores, MASKED, name="masked")
     weights = use("softmax", scores, name="weights", axis=-1)
+    if len(masks) > 1:
+        weights = use("dropout", weights, masks[1], name="dropped", p=attributes["dropout"])
     return use("matmul", weights, v, name="y")
 
 
@@ -77,7 +81,7 @@ def _attention_stretched(shapes: Sequence[Shape]) -> tuple[tuple[int, ...], ...]
     batch = np.broadcast_shapes(*(shape[:-2] for shape in shapes))
     full = (*batch, shapes[0][-2], shapes[1][-2])
     found = []
-    for name, shape in zip("qkvm", shapes, strict=False):
+    for name, shape in zip("qkvmm", shapes, strict=False):
         axes = range(len(shape) if name == "m" else len(shape) - 2)
         found.append(tuple(axis for axis in axes if shape[axis] == 1 != full[len(full) - len(shape) + axis]))
     return tuple(found)
@@ -95,14 +99,15 @@ def _attention_definition(signature: Signature) -> str:
     scale = signature["scale"]
     score += "/sqrt(D)" if scale is None else f"*{literal(scale)}"
     seen = ["j <= i"] if signature["causal"] else []
-    if len(signature.ranks) > 3:
+    if len(signature.ranks) > 3 and signature.ranks[3]:
         seen.append(f"{element(3, 'mask', 'i', 'j')} != 0")
     if seen:
         score += f" if {' and '.join(seen)} else {literal(MASKED)}"
     s, z, p = at("s", [*batch, "i", "j"]), at("z", [*batch, "i"]), at("p", [*batch, "i", "j"])
+    kept = f"*{element(4, 'drop', 'i', 'j')}/(1 - dropout)" if len(signature.ranks) > 4 else ""
     return (
         f"{s} = {score}; {z} = sum(exp({s}) for j in J); {p} = exp({s})/{z}; "
-        f"{at('y', [*batch, 'i', 'e'])} = sum({p}*{element(2, 'v', 'j', 'e')} for j in J)"
+        f"{at('y', [*batch, 'i', 'e'])} = sum({p}{kept}*{element(2, 'v', 'j', 'e')} for j in J)"
     )
 
 
@@ -123,14 +128,21 @@ OPS = (
 COMPOSITES = (
     Composite(
         "scaled_dot_product_attention",
-        ("q", "k", "v", "mask?"),
+        ("q", "k", "v", "mask?", "drop?"),
         _attention,
         _attention_definition,
-        "softmax(q @ kᵀ/√d) @ v; the mask is 1 where a query may look at a key.",
-        {"causal": Attribute(False, flag), "scale": Attribute(None, optional(real()))},
-        fixed=("mask",),
-        convention="causal: query i looks at keys 0 … i; masked scores are -1e9, whose exponential is 0",
+        "softmax(q @ kᵀ/√d) @ v; the mask is 1 where a query may look at a key, drop where a weight is kept.",
+        {
+            "causal": Attribute(False, flag),
+            "scale": Attribute(None, optional(real())),
+            "dropout": Attribute(0.0, real(0, 1, open_high=True), static=False),
+        },
+        fixed=("mask", "drop"),
+        convention=(
+            "causal: query i looks at keys 0 … i; masked scores are -1e9, whose exponential is 0; "
+            "kept weights are divided by 1 - dropout"
+        ),
         stretched=_attention_stretched,
-        axes=dict.fromkeys(("scores", "scaled", "causal", "masked", "weights"), ("queries", "keys")),
+        axes=dict.fromkeys(("scores", "scaled", "causal", "masked", "weights", "dropped"), ("queries", "keys")),
     ),
 )

@@ -28,7 +28,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "value": ("v",),
     "attn_mask": ("mask",),
     "is_causal": ("causal",),
-    "dropout_p": ("p",),
+    "dropout_p": ("dropout", "p"),
     "num_groups": ("groups",),
     "feature_group_count": ("groups",),
     "ceil": ("ceil_mode",),

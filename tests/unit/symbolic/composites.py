@@ -35,7 +35,7 @@ class Use:
         made = []
         for name, shape in zip(self.row.input_names, self.shapes, strict=False):
             x = random.uniform(0.2, 1.8, shape)
-            if name == "mask":
+            if name in ("mask", "drop"):
                 x = random.integers(0, 2, shape).astype(float)
             elif name != "running_var":
                 x = x * random.choice([-1, 1], shape)
@@ -85,6 +85,9 @@ def uses():
     yield Use("scaled_dot_product_attention", ((3, 4), (5, 4), (5, 2), (3, 5)))
     yield Use("scaled_dot_product_attention", ((2, 3, 4), (5, 4), (5, 2), (2, 1, 5)), {"causal": True})
     yield Use("scaled_dot_product_attention", ((2, 1, 3, 4), (6, 1, 4), (1, 1, 2), (5 - 4,)))
+    for mask in ((), (3, 5)):
+        masks = (mask, (2, 3, 5))
+        yield Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2), *masks), {"dropout": 0.25})
     yield Use("scaled_dot_product_attention", ((1, 4), (5, 4), (5, 2), (5,)), {"causal": True})
     for given in (
         {"padding": 1},

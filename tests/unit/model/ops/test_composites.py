@@ -185,6 +185,7 @@ def test_made_of_primitives_that_fold(row):
         "k": (2, 3),
         "v": (2, 3),
         "mask": (2, 2),
+        "drop": (2, 2),
     }
     gates = {"rnn_cell": 1, "gru_cell": 3, "lstm_cell": 4}.get(row.name, 1)
     shapes |= {"w_ih": (gates * 3, 4), "w_hh": (gates * 3, 3), "b_ih": (gates * 3,), "b_hh": (gates * 3,)}
