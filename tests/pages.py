@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bptui.model import ops
+from bptui.model.folds import Whole
 from bptui.model.ops.base import Composite, Op
 from bptui.model.spans import plain
 from bptui.symbolic.calculus.convert import from_sympy
@@ -17,13 +18,15 @@ from bptui.symbolic.printing import definition, to_spans
 
 from .unit.model.ops.executor import attributes_of
 from .unit.model.ops.samples import Use, uses
+from .unit.symbolic import composites
 
 HEAD = """\
 # Operations
 
 Made from the rows in `bptui/model/ops/` by `python -m tests.pages > docs/operations.md`; a test compares. The
 definition is what the row says ([definitions.md](definitions.md)); the backward rules are what SymPy derived from it
-while this page was made, with `G` for ∂L/∂y, at the ranks of one example. Conventions are PyTorch's.
+while this page was made, with `G` for ∂L/∂y, at the ranks of one example. Conventions are PyTorch's. What a composite
+does is said in one go, too, and its backward rule derived from that; the check proves that its parts do the same.
 """
 
 
@@ -38,12 +41,21 @@ def derivation(row: Op, use: Use) -> Iterator[str]:
     """The definition at the example's ranks and the rule of each input that has a gradient."""
     given = {name: value for name, value in use.attributes.items() if name in row.attributes}
     signature = row.signature(use.shapes, attributes_of(row, given))
-    yield plain(definition(define(signature, row).statements))
+    statements = define(signature, row).statements
+    if isinstance(row, Whole):
+        yield from (plain(definition([helper])) for helper in statements[:-1])
+        statements = statements[-1:]
+    yield plain(definition(statements))
     for position, name in enumerate(row.input_names[: len(use.shapes)]):
         if row.differentiable(position):
             derived = derive(signature, name, row)
             index = ",".join(str(q) for q in derived.q)
             yield f"∂L/∂{name}{f'[{index}]' if index else ''} = {plain(to_spans(from_sympy(derived.vjp_shown, ())))}"
+
+
+def whole_use(row: Composite) -> composites.Use:
+    """The example of a composite: the first that has all of its inputs, or the most."""
+    return max((use for use in composites.uses() if use.op == row.name), key=lambda use: len(use.shapes))
 
 
 def page() -> str:
@@ -63,8 +75,9 @@ def page() -> str:
             lines.append(
                 f"### {call(row)}\n\n{row.doc}" + (f" Convention: {row.convention}." if row.convention else "") + "\n"
             )
-            if isinstance(row, Op):
-                lines.append("\n".join(f"    {line}" for line in derivation(row, examples[row.name])) + "\n")
+            use = examples[row.name] if isinstance(row, Op) else whole_use(row)
+            row = row if isinstance(row, Op) else composites.whole_of(use)[1].node.op
+            lines.append("\n".join(f"    {line}" for line in derivation(row, use)) + "\n")
     return "\n".join(lines)
 
 
