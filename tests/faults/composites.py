@@ -146,7 +146,14 @@ IMAGE = Use("conv2d", ((2, 4, 7, 6), (6, 4, 3, 2), (6,)), {"padding": 1, "stride
 GROUPS = Use("conv1d", ((2, 4, 9), (6, 2, 3), (6,)), {"groups": 2, "padding": 1})
 SPREAD = Use("conv_transpose2d", ((2, 4, 3, 4), (4, 3, 3, 2), (6,)), {"stride": 2, "padding": 1, "groups": 2})
 
+SLOPES = Use("prelu", ((3, 4, 2), (4,)))
+
 FAULTS = (
+    Composite(
+        SLOPES,
+        "the slopes of other channels",
+        {"slope": lambda use, kind, given, settings: use("slice", use(kind, *given, **settings), index="[::-1]")},
+    ),
     Composite(LAYER, "eps outside the root", {"inverse_std": eps_outside}),
     Composite(LAYER, "eps left out", {"variance_eps": first}),
     Composite(LAYER, "the variance divided by N - 1", {"variance": times(4 / 3)}),
