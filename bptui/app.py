@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from textual.app import App
+from textual.binding import Binding
 
 from bptui.model.errors import UserError
 from bptui.model.examples import catalogue
@@ -28,6 +29,8 @@ from bptui.screens.home import Home
 from bptui.screens.theme import Theme, choose
 
 if TYPE_CHECKING:
+    from textual.driver import Driver
+
     from bptui.model.network import Network
     from bptui.model.session import Session
 
@@ -43,7 +46,8 @@ class BptuiApp(DiffMixin, App[None]):
     """`name` is shown at once; `load` reads the network, in a thread, after the first frame."""
 
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS = []  # noqa: RUF012  # every key is in the registry of commands
+    BINDINGS = [Binding("ctrl+z", "suspend_process", show=False, priority=True)]  # noqa: RUF012
+    """The shell's own key; every other one is in the registry of commands."""
     CSS = "Screen { overflow: hidden hidden; }"
 
     def __init__(
@@ -63,6 +67,15 @@ class BptuiApp(DiffMixin, App[None]):
     def get_default_screen(self) -> Debugger:
         """The one screen."""
         return self.debugger
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's driver for this system; where that is the usual one, with a filter before its keys."""
+        made = super().get_driver_class()
+        if made.__name__ != "LinuxDriver":
+            return made
+        from bptui.screens.keyboard import KeyboardDriver
+
+        return KeyboardDriver
 
     def _choose(self, wanted: str | None) -> Theme:
         return choose(wanted, no_color=self.no_colours, colours=COLOURS.get(self.console.color_system, 1 << 24))
@@ -118,9 +131,9 @@ class BptuiApp(DiffMixin, App[None]):
             self._driver.flush()
 
     def _catch_signals(self) -> None:
-        """SIGTERM and SIGHUP leave as `q` does: the terminal is put back."""
+        """SIGTERM, SIGHUP and SIGQUIT leave as `q` does: the terminal is put back."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        for number in {signal.SIGTERM, *(getattr(signal, n, signal.SIGTERM) for n in ("SIGHUP", "SIGQUIT"))}:
             try:
                 loop.add_signal_handler(number, self._signalled, number)
             except (NotImplementedError, RuntimeError, ValueError):

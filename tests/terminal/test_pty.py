@@ -28,7 +28,10 @@ debugger.paint = paint
 from bptui.cli import main
 sys.exit(main(["run", "xor"]))
 """
-LEFT = (b"\x1b[?1049l", b"\x1b[?25h")
+# entered -> left: alternate screen, cursor, wrapped lines, reports of the focus, bracketed paste, kitty's keyboard
+MODES = {b"\x1b[?1049h": b"\x1b[?1049l", b"\x1b[?25l": b"\x1b[?25h", b"\x1b[?7l": b"\x1b[?7h",
+         b"\x1b[?1004h": b"\x1b[?1004l", b"\x1b[?2004h": b"\x1b[?2004l", b"\x1b[>25u": b"\x1b[<u"}  # fmt: skip
+MOUSE = re.compile(rb"\x1b\[\?(?:9|100[0-3]|1005|1006|1015|1016)h")
 COLOUR = re.compile(rb"\x1b\[[0-9;]*?(?<![0-9])(?:[34][0-7]|[34]8;[25]|9[0-7]|10[0-7])(?:;|m)")
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal is POSIX")
@@ -43,9 +46,11 @@ def start(*arguments: str, columns: int = 80, rows: int = 24, **env: str) -> Ter
 
 
 def restored(terminal: Terminal) -> bool:
-    """Is the normal screen back, with its cursor and its wrapped lines?"""
+    """Is the terminal as it was: every mode that was entered is left, and the mouse was never taken?"""
     sent = bytes(terminal.sent)
-    return all(sent.rfind(code) > sent.rfind(b"\x1b[?1049h") for code in LEFT)
+    entered = [(on, off) for on, off in MODES.items() if on in sent]
+    assert len(entered) >= 4, sent[:200]
+    return all(sent.rfind(off) > sent.rfind(on) for on, off in entered) and not MOUSE.search(sent)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])
@@ -71,7 +76,7 @@ def test_leaving_puts_the_terminal_back(keys: str) -> None:
         assert restored(terminal)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_puts_the_terminal_back(number: signal.Signals) -> None:
     with start() as terminal:
         os.kill(terminal.pid, number)
@@ -154,6 +159,100 @@ def test_coming_back_from_the_shell_draws_everything_again() -> None:
         os.kill(terminal.pid, signal.SIGCONT)
         terminal.until("moment 1 of 13")
         terminal.until("s/S step")
+
+
+def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again() -> None:
+    with start() as terminal:
+        terminal.write("\x1a")
+        while not restored(terminal):
+            assert terminal.read(5.0), "the terminal is kept"
+        _, raw = os.waitpid(terminal.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(raw)
+        terminal.screen.reset()
+        os.kill(terminal.pid, signal.SIGCONT)
+        terminal.until("s/S step")
+        terminal.write("s")
+        terminal.until("forward 2/4")
+        terminal.write("q")
+        assert terminal.wait() == 0
+        assert restored(terminal)
+
+
+def test_what_nobody_pressed_does_nothing() -> None:
+    """Answers of the terminal that come late, bytes that are no text, a paste without a line to go to."""
+    with start() as terminal:
+        terminal.write("\x1b]11;rgb:1212/1616/1b1b\x1b\\\x1bP>|xterm(370)\x1b\\\x1b[99~\x1b[?1;2c\x1b[I\x1b[O")
+        terminal.write(b"\xff\xfe\xe2\x82")
+        terminal.write("\x1b[200~" + "q\rs" * 3000 + "\x1b[201~")
+        terminal.write("s")
+        terminal.until("forward 2/4")
+        assert "s/S step" in terminal.text()
+        terminal.write("q")
+        assert terminal.wait() == 0
+        assert restored(terminal)
+
+
+def test_ten_thousand_characters_pasted_into_the_line() -> None:
+    with start() as terminal:
+        terminal.write(":")
+        terminal.until(":")
+        text = "step " + "x" * 10_000 + "\n"
+        terminal.write("\x1b[200~" + text + "\x1b[201~")
+        terminal.until("xxxxx")
+        terminal.write("\r")
+        terminal.until("xor   step 0")
+        terminal.until("forward 1/4")
+        terminal.write("\x1bs")
+        terminal.until("forward 2/4")
+        terminal.write("q")
+        assert terminal.wait() == 0
+        assert b"Traceback" not in terminal.sent
+
+
+def test_a_storm_of_sizes() -> None:
+    """Down to one cell and up again, with keys between: what is drawn last fits the last size."""
+    with start() as terminal:
+        for columns, rows in (
+            (1, 1),
+            (10, 3),
+            (200, 60),
+            (24, 6),
+            (40, 12),
+            (75, 21),
+            (120, 36),
+            (3, 50),
+            (80, 24),
+        ) * 3:
+            terminal.resize(columns, rows)
+            terminal.write("s")
+            terminal.read(0.01)
+        terminal.until("─ 4 Timeline")
+        terminal.until("of 13 ─")
+        terminal.write("q")
+        assert terminal.wait() == 0
+        assert restored(terminal)
+        assert b"Traceback" not in terminal.sent
+
+
+@pytest.mark.parametrize("name", ["vt100", "tmux-256color", "unheard-of"])
+def test_any_terminal_is_put_back(name: str) -> None:
+    with start(TERM=name, COLORTERM="") as terminal:
+        terminal.write("s")
+        terminal.until("forward 2/4")
+        terminal.write("q")
+        assert terminal.wait() == 0
+        assert restored(terminal)
+
+
+def test_a_terminal_that_is_gone_ends_it() -> None:
+    """The window is closed: SIGHUP, and nobody reads what is still written."""
+    terminal = start()
+    os.close(terminal.fd)
+    try:
+        _, raw = os.waitpid(terminal.pid, 0)
+        assert os.waitstatus_to_exitcode(raw) in (128 + signal.SIGHUP, -signal.SIGHUP)
+    finally:
+        terminal.status = 0
 
 
 def test_resizing_the_terminal_draws_again() -> None:
