@@ -21,6 +21,7 @@ from bptui.model.spans import Line, Span, line, plain
 from bptui.model.state import State
 from bptui.symbolic import tree as t
 from bptui.symbolic.card.conventions import convention
+from bptui.symbolic.card.derived import rules_shown
 from bptui.symbolic.card.forward import definition_line, element_span, names_of, since, with_numbers
 from bptui.symbolic.card.names import UPSTREAM, gradient, local, title
 from bptui.symbolic.card.reading import Index, Reading
@@ -84,7 +85,7 @@ def backward(
         shape=numbers.shape(source.shape if not single else node.shape),
         element=numbers.index(element),
         definition=definition_line(reading, names, unicode),
-        rules=_rules(reading, names, name, rule, raw, unicode),
+        rules=rules_shown(reading, names, name, rule, raw, unicode),
         equation=single_row,
         table=products,
         lines=tuple(lines),
@@ -168,55 +169,6 @@ def _unread(names: Names, reading: Reading, rule: Rule) -> Line:
 def _contribution(state: State, node: Node, wrt: int) -> Array | None:
     found = [part.array for part in passing(state.recording.contributions(node.inputs[wrt]), node, wrt)]
     return found[0] if len(found) == 1 else np.sum(found, axis=0) if found else None
-
-
-# ---------------------------------------------------------------------------------------------------------- rules
-def _rules(
-    reading: Reading, names: Names, name: str, rule: Rule | Failure | None, raw: bool, unicode: bool
-) -> tuple[tuple[Line, Line, Line], ...]:
-    """The lines `local` and `gradient` with how they were come by; or why they are not there."""
-    out, wrt = names.symbol(reading.output), names.symbol(name)
-    head = local(out, wrt, unicode)
-    if rule is None:
-        return (
-            (
-                line(("local", "dim")),
-                merge([*head, Span(" = "), Span("deriving…" if unicode else "deriving...", "dim")]),
-                (),
-            ),
-        )
-    if isinstance(rule, Failure):
-        return ((line(("local", "dim")), head, line((rule.reason, "kink"))),)
-    bare = reading.op.elementwise and not reading.letters
-    full = names if not bare else Names(names.symbols, names.letters, frozenset(), None)
-    out_index, in_index = ("", "") if bare else (_bracket(names, rule.out), _bracket(names, rule.q))
-    formula = to_spans(rule.raw if raw else rule_at(reading, rule, rule.local), names, unicode)
-    first = (
-        line(("local", "dim")),
-        merge([*local(out, wrt, unicode, out_index, in_index), Span(" = "), *formula]),
-        _how(rule, raw),
-    )
-    if bare and len(rule.q) == len(rule.out) and not any(rule.signature.stretched):
-        return (first,)
-    if reading.node.id == reading.recording.graph.loss:  # upstream is the seed, 1: the same again
-        return (first,)
-    whole, vjp = gradient(wrt.text, unicode), rule.vjp if raw else rule_at(reading, rule, rule.vjp)
-    spans = [Span(whole.text + _bracket(names, rule.q), whole.style), Span(" = "), *to_spans(vjp, full, unicode)]
-    return first, (line(("gradient", "dim")), merge(spans), line((f"SymPy {rule.sympy_version}", "dim")))
-
-
-def _how(rule: Rule, raw: bool) -> Line:
-    """`✓ proved by cancel`, `✓ derived in 16 ms`."""
-    method = rule.proof.method
-    if raw or method in ("identical", "none"):
-        return line(("✓ ", "ok"), (f"derived in {rule.ms:.0f} ms", "dim"))
-    if method == "50 digits":
-        return line(("✓ ", "ok"), ("equal to 50 digits, not proved", "dim"))
-    return line(("✓ ", "ok"), (f"proved by {method}, {rule.proof.ms:.0f} ms", "dim"))
-
-
-def _bracket(names: Names, letters: tuple[str, ...]) -> str:
-    return f"[{','.join(names.symbol(letter).text for letter in letters)}]" if letters else ""
 
 
 # ------------------------------------------------------------------------------------------------------- equation

@@ -1,0 +1,79 @@
+"""The lines of a card that say a derivation: local derivative, what its `argmax` is, backward rule, and how each was
+come by."""
+
+from __future__ import annotations
+
+from bptui.model.spans import Line, Span, line
+from bptui.symbolic import tree as t
+from bptui.symbolic.card.names import gradient, local
+from bptui.symbolic.card.reading import Reading
+from bptui.symbolic.card.sized import rule_at
+from bptui.symbolic.printing import Names, merge, to_spans
+from bptui.symbolic.tree import Tree
+from bptui.symbolic.types import Failure, Rule, Winner
+
+
+def rules_shown(
+    reading: Reading, names: Names, name: str, rule: Rule | Failure | None, raw: bool, unicode: bool
+) -> tuple[tuple[Line, Line, Line], ...]:
+    """The lines `local` and `gradient` with how they were come by; or why they are not there."""
+    out, wrt = names.symbol(reading.output), names.symbol(name)
+    head = local(out, wrt, unicode)
+    if rule is None:
+        return (
+            (
+                line(("local", "dim")),
+                merge([*head, Span(" = "), Span("deriving…" if unicode else "deriving...", "dim")]),
+                (),
+            ),
+        )
+    if isinstance(rule, Failure):
+        return ((line(("local", "dim")), head, line((rule.reason, "kink"))),)
+    bare = reading.op.elementwise and not reading.letters
+    full = names if not bare else Names(names.symbols, names.letters, frozenset(), None)
+    out_index, in_index = ("", "") if bare else (_bracket(names, rule.out), _bracket(names, rule.q))
+    formula = to_spans(rule.raw if raw else rule_at(reading, rule, rule.local), names, unicode)
+    first = (
+        line(("local", "dim")),
+        merge([*local(out, wrt, unicode, out_index, in_index), Span(" = "), *formula]),
+        _how(rule, raw),
+    )
+    told = (first, *_winners(names, rule, unicode))
+    if bare and len(rule.q) == len(rule.out) and not any(rule.signature.stretched):
+        return told
+    if reading.node.id == reading.recording.graph.loss:  # upstream is the seed, 1: the same again
+        return told
+    whole, vjp = gradient(wrt.text, unicode), rule.vjp if raw else rule_at(reading, rule, rule.vjp)
+    spans = [Span(whole.text + _bracket(names, rule.q), whole.style), Span(" = "), *to_spans(vjp, full, unicode)]
+    return *told, (line(("gradient", "dim")), merge(spans), line((f"SymPy {rule.sympy_version}", "dim")))
+
+
+def _winners(names: Names, rule: Rule, unicode: bool) -> tuple[tuple[Line, Line, Line], ...]:
+    """`argmax_j[i] = first j of the largest x[i,j]`: what a rule's `argmax_j` is, once for all of its letters."""
+    groups: dict[tuple[Tree, tuple[str, ...]], list[Winner]] = {}
+    for winner in rule.winners:
+        groups.setdefault((winner.term, winner.indices), []).append(winner)
+    rows = []
+    for (term, indices), found in groups.items():
+        letters = {r.index: w.name.rpartition("_")[2] for w in found for r in w.ranges[w.position : w.position + 1]}
+        shown = to_spans(t.substitute(term, {old: t.Name(new) for old, new in letters.items()}), names, unicode)
+        called = ", ".join(w.name + _bracket(names, indices) for w in found)
+        best = {"max": "largest", "min": "smallest"}[found[0].kind]
+        which = ",".join(names.symbol(letter).text for letter in letters.values())
+        said = merge([Span(called), Span(" = "), Span(f"first {which} of the {best} "), *shown])
+        rows.append((line(("where", "dim")), said, ()))
+    return tuple(rows)
+
+
+def _how(rule: Rule, raw: bool) -> Line:
+    """`✓ proved by cancel`, `✓ derived in 16 ms`."""
+    method = rule.proof.method
+    if raw or method in ("identical", "none"):
+        return line(("✓ ", "ok"), (f"derived in {rule.ms:.0f} ms", "dim"))
+    if method == "50 digits":
+        return line(("✓ ", "ok"), ("equal to 50 digits, not proved", "dim"))
+    return line(("✓ ", "ok"), (f"proved by {method}, {rule.proof.ms:.0f} ms", "dim"))
+
+
+def _bracket(names: Names, letters: tuple[str, ...]) -> str:
+    return f"[{','.join(names.symbol(letter).text for letter in letters)}]" if letters else ""
