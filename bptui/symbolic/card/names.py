@@ -145,5 +145,5 @@ def _as_one(value: Any, attribute: Attribute) -> Any:
 
 
 def setting(value: object) -> str:
-    """An attribute as a user would write it: a whole float without its `.0`."""
-    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
+    """An attribute as a user would write it: a whole float without its `.0`, a small one as `1e-5`."""
+    return significant(value, 12) if isinstance(value, float) else str(value)

@@ -34,7 +34,7 @@ def of(recording, phase, index, element=(1, 2), wrt=None, rule=None):
 
 def test_forward_shows_each_part_with_its_formula_and_its_number_once_it_is_there(recording):
     fold, made = of(recording, "forward", 1)
-    assert plain(made.title) == "h = layer_norm(x, g, b, eps=1e-05)"
+    assert plain(made.title) == "h = layer_norm(x, g, b, eps=1e-5)"
     assert made.extra["at"] == 1
     assert [plain(label) for label, _, _ in made.parts][:3] == ["mean", "centered", "squares"]
     assert plain(made.parts[-1][0]) == "h"
