@@ -237,3 +237,28 @@ def test_the_seed_and_every_moment_of_a_formula() -> None:
         session.move(stop)
         for width, height in ((68, 18), (37, 13), (24, 6)):
             assert within(operation.lines(session, width, height, Look(), derived(session)), width, height)
+
+
+def test_of_several_inputs_the_title_says_which() -> None:
+    session = formula("L = sum(x * y)", {"x": [1.0, 2.0], "y": [3.0, 4.0]})
+    session.goto("backward")
+    session.step()
+    session.step()
+    assert session.node.name == "t1"
+    assert plain(operation.title(session, 60, Look())[1]) == "by x 1/2 o ◀ backward"
+    assert plain(operation.title(session, 37, Look())[1]) == "x 1/2 o ◀ backward"
+    session.select_input(1)
+    assert plain(operation.title(session, 37, Look())[1]) == "y 2/2 o ◀ backward"
+    assert plain(operation.title(session, 30, Look())[1]) == "◀ backward"
+
+
+def test_of_formulas_that_do_not_fit_the_last_is_kept_and_that_is_said() -> None:
+    session = formula("h = maximum(x, b); L = sum(h*h)", {"x": [[0.5, 1.0], [2.0, 3.0]], "b": [0.5, 0.1]})
+    session.goto("h")
+    session.goto("backward")
+    session.until("h")
+    session.select_input(1)
+    rows = texts(operation.lines(session, 37, 11, Look(), derived(session)))
+    assert any(row.startswith(" ∂L/∂b[p] = Σ_i ∂L/∂h[i,p]") for row in rows)
+    assert any(row.endswith("⋯") for row in rows)
+    assert len(rows) >= 10

@@ -24,14 +24,26 @@ COMPACT = 50
 CHIPS = {"forward": ("forward ▶", "value"), "backward": ("◀ backward", "gradient"), "update": ("update ◆", "parameter")}
 ENOUGH = 7
 """Rows of a sum that are worth more than anything that could be left out for them."""
+NAME = 18
+"""What a panel's own name and the ends of its rule take."""
 DETAIL = 18
 """From a check's mark to what it says."""
 
 
 def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
-    """At the right: which way the computation runs."""
+    """At the right: which way the computation runs; and of several inputs by which one is derived (`o` is the next)."""
     text, style = CHIPS[session.cursor.phase]
-    return (), (Span(text, style),)
+    node, inputs = session.node, session.inputs
+    if session.cursor.phase != "backward" or len(inputs) < 2 or session.fold is not None:
+        return (), (Span(text, style),)
+    source = session.graph.nodes[node.inputs[session.input]]
+    symbol = Span(symbol_of(source), kind_of(source))
+    place = Span(f"{inputs.index(session.input) + 1}/{len(inputs)} o ", "dim")
+    room = width - NAME - len(text)
+    for told in ((Span("by ", "dim"), symbol, Span(" "), place), (symbol, Span(" "), place), (place,), ()):
+        if length(told) <= room:
+            break
+    return (), (*told, Span(text, style))
 
 
 def lines(session: Any, width: int, height: int, look: Look, card: Card | None = None) -> list[Line]:
@@ -89,7 +101,6 @@ STAGES = (
     Room(gaps=False, details=False, padding=False),
     Room(gaps=False, details=False, padding=False, notes=False),
     Room(gaps=False, details=False, padding=False, notes=False, more=False),
-    Room(gaps=False, details=False, padding=False, more=False, part=True),
     Room(gaps=False, details=False, padding=False, notes=False, more=False, part=True),
 )
 
@@ -112,9 +123,12 @@ def draw(card: Card, width: int, height: int) -> list[Line]:
         if len(rows) <= height and not page.crowded:
             break
     rows = [crop(row, 0, width) for row in rows[:height]]
-    free = width - 2 - length(rows[-1]) if rows else 0
-    if left_out and free >= 1:  # there is more to say than there is room for
-        rows[-1] = (*rows[-1], Span(" " * free), Span("⋯", "dim"))
+    if left_out:  # there is more to say than there is room for: in the last row that has a place for a word of it
+        for n in reversed(range(len(rows))):
+            free = width - 2 - length(rows[n])
+            if free >= 1:
+                rows[n] = (*rows[n], Span(" " * free), Span("⋯", "dim"))
+                break
     return rows
 
 

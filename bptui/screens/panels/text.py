@@ -51,7 +51,7 @@ def _place(text: str, room: int) -> int:
     for least, whole in ((max(1, room // 2), True), (max(1, room // 4), True), (max(1, room // 4), False)):
         found = []
         for rank, marks in enumerate((WEAK, MIDDLE, STRONG)):
-            start = max(1, room // 6) if marks is STRONG else least
+            start = 3 if marks is STRONG else least
             found += [(-depths[at], rank, at) for mark in marks for at in _marks(text, mark, start, room)]
         for mark in COMMAS:
             ends = [at + len(mark) for at in _marks(text, mark, least, room - len(mark))]
