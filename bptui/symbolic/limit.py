@@ -42,9 +42,11 @@ class Limit:
         timer = threading.Timer(seconds, self._expire, (token := object(),))
         timer.daemon = True
         try:
+            timer.start()  # before anything may be raised here: CPython 3.11 would raise it in the thread that starts
             with self._lock:
                 self._token, self._sent, self._thread = token, False, threading.get_ident()
-            timer.start()
+            if timer.finished.is_set():
+                self._expire(token)
             try:
                 result = work()
             except self._over:

@@ -6,28 +6,21 @@ Everything that is wrong is one UserError that says the place (line and column),
 from __future__ import annotations
 
 import ast
-import math
 import re
-import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NoReturn
 
-from bptui.model.errors import Part, UserError, did_you_mean
+from bptui.model.errors import UserError, did_you_mean
+from bptui.symbolic.text import INSTEAD, MAX_BITS, bits, placed, syntax
 from bptui.symbolic.tree import Statement, from_text
 
-MAX_CHARACTERS = 2000
-MAX_BRACKETS = 40
 MAX_NODES = 400
 MAX_NESTING = 100
 """Deepest tree that is walked: a sum of 100 terms is one, since `a + b + c` nests to the left."""
 MAX_WHOLE = 10**15
 MAX_EXPONENT = 64
 """Largest written exponent, so that no constant can become enormous."""
-
-MAX_BITS = 4096
-"""Of a number that powers of constants make: SymPy works them out exactly, and nothing can break into that."""
 
 FUNCTIONS: Mapping[str, tuple[int, int]] = {
     "exp": (1, 1), "log": (1, 1), "sqrt": (1, 1), "abs": (1, 1), "sin": (1, 1), "cos": (1, 1), "tanh": (1, 1),
@@ -37,16 +30,10 @@ FUNCTIONS: Mapping[str, tuple[int, int]] = {
 """Name → least and most arguments."""
 FOLDS = ("sum", "prod", "max", "min")
 """What `f(term for k in K)` may be."""
+FOLDED = "write sum(x[i] for i in I)"
 INDEX = re.compile(r"[a-z][0-9]*\Z")
 SIZE = re.compile(r"[A-Z][0-9]*\Z")
 _WORD = re.compile(r"[a-z][a-z0-9_]*\Z")
-_ALLOWED = re.compile(r"[A-Za-z0-9_\s+\-*/%()\[\],;:.<>=!#]*\Z")
-_INSTEAD = {
-    "^": "write ** for a power",
-    "@": "write sum(a[i,k]*b[k,j] for k in K)",
-    "{": "write ( )",
-    "'": "no text in a formula",
-}
 _BINARY = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
 _COMPARE = (ast.Gt, ast.Lt, ast.GtE, ast.LtE, ast.Eq, ast.NotEq)
 
@@ -79,76 +66,9 @@ def parse(text: str, names: Names | None = None, where: str = "definition") -> t
     return from_text(text)
 
 
-def syntax(text: str, where: str = "definition") -> tuple[str, ast.Module]:
-    """The text as columns count it, and Python's syntax tree of it, which nobody has looked at yet."""
-    text = _unindented(text)
-    _before(text, where)
-    return text, _tree(text, where)
-
-
-def _bits(node: ast.AST) -> int:
-    """Binary digits, at most, of the numbers in an expression once powers and products of them are worked out."""
-    match node:
-        case ast.Constant(value=int() as value):
-            return value.bit_length()
-        case ast.Constant(value=float()):
-            return 4 * (getattr(node, "end_col_offset", 0) - node.col_offset)  # 0.1 is 1/10: as many as are written
-        case ast.BinOp(op=ast.Pow(), left=base, right=exponent):
-            sign = exponent.operand if isinstance(exponent, ast.UnaryOp) else exponent
-            times = sign.value if isinstance(sign, ast.Constant) and isinstance(sign.value, int | float) else 1
-            return _bits(base) * max(1, math.ceil(abs(times)))
-        case ast.Call(args=arguments):
-            return max((_bits(part) for part in arguments), default=0)
-    return sum(_bits(part) for part in ast.iter_child_nodes(node))
-
-
 def parse_hint(text: str, where: str = "hint") -> tuple[Statement, ...]:
     """A display form (`y*(1 - y)`): one formula without a left side, as one statement named `hint`."""
     return parse(f"hint = {text}", None, where)
-
-
-def _unindented(text: str) -> str:
-    return "\n".join(line.strip() for line in text.strip().splitlines())
-
-
-def _before(text: str, where: str) -> None:
-    """What must be known before a parser, which has limits of its own, sees the text."""
-    if len(text) > MAX_CHARACTERS:
-        raise UserError(where, f"{len(text):,} characters", f"at most {MAX_CHARACTERS:,}")
-    if not text:
-        raise UserError(where, "is empty", "write y = and a formula, as in y = x/(1 + exp(-x))")
-    if not _ALLOWED.match(text):
-        at = next(n for n, c in enumerate(text) if not _ALLOWED.match(c))
-        told = f"{text[at]!r} is not part of the notation"
-        raise placed(where, text, _place(text, at), told, _INSTEAD.get(text[at], ""))
-    depth = 0
-    for at, c in enumerate(text):
-        depth += (c in "([") - (c in ")]")
-        if depth > MAX_BRACKETS:
-            raise placed(where, text, _place(text, at), "brackets nested too deep", f"at most {MAX_BRACKETS}")
-
-
-def placed(where: str, text: str, place: tuple[int, int], what: str, right: str = "") -> UserError:
-    """A UserError at (line, column) of a text, from 1."""
-    line, column = place
-    return UserError(f"{where}, line {line}, column {column}", what, right, Part(text, line, column))
-
-
-def _place(text: str, at: int) -> tuple[int, int]:
-    before = text[:at]
-    return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1
-
-
-@lru_cache(maxsize=256)
-def _tree(text: str, where: str) -> ast.Module:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except SyntaxError as error:
-        raise placed(where, text, (error.lineno or 1, error.offset or 1), f"not a formula: {error.msg}") from None
-    except (ValueError, MemoryError, RecursionError):
-        raise UserError(where, "not a formula", "see docs/definitions.md") from None
 
 
 @dataclass
@@ -162,6 +82,8 @@ class _Checker:
     helpers: dict[str, int] = field(default_factory=dict)
     indices: set[str] = field(default_factory=set)
     """The indices that are bound where the walk is."""
+    tests: set[int] = field(default_factory=set)
+    """What stands where a condition belongs."""
 
     def fail(self, node: ast.AST, what: str, right: str = "") -> NoReturn:
         place = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
@@ -180,7 +102,12 @@ class _Checker:
     def statement(self, target: ast.expr, value: ast.expr) -> None:
         name, indices, rank = self.target(target)
         self.indices = set(indices)
+        for part in ast.walk(value):
+            if isinstance(part, ast.Name) and part.id == name:
+                self.fail(part, f"'{name}' is defined by itself", "inputs, and helpers that come before")
         self.walk(value, 0)
+        if bits(value) > MAX_BITS:
+            self.fail(value, "its constants make an enormous number", "powers and products below 1e300")
         self.helpers[name] = rank
 
     def target(self, target: ast.expr) -> tuple[str, list[str], int]:
@@ -229,6 +156,8 @@ class _Checker:
                 self.name(node, in_index)
             case ast.Subscript():
                 self.subscript(node, depth)
+            case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()) if id(node) not in self.tests:
+                self.fail(node, "a condition is not a number", "1 if x > 0 else 0")
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Not()):
                 self.walk(node.operand, depth + 1, in_index)
             case ast.BinOp() if isinstance(node.op, _BINARY):
@@ -281,10 +210,9 @@ class _Checker:
                 right, ast.Constant
             ):
                 self.fail(node.right, "a tower of constants", "a plain number as the exponent")
-            if _bits(node) > MAX_BITS:
-                self.fail(node, "a power of powers makes an enormous number", f"fewer than {MAX_BITS:,} binary digits")
 
     def condition(self, node: ast.expr) -> None:
+        self.tests.add(id(node))
         if isinstance(node, ast.BoolOp):
             for part in node.values:
                 self.condition(part)
@@ -349,12 +277,17 @@ class _Checker:
                 self.fail(node, f"'{base.value.id}' has {rank} axes, so no axis {axis.value}")
 
     def call(self, node: ast.Call, depth: int, in_index: bool) -> None:
+        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+            name = node.func.attr  # np.exp(x), x.sum()
+            right = INSTEAD.get(name) or (f"write {name}(x)" if name in FUNCTIONS else FOLDED if name in FOLDS else "")
+            self.fail(node, f"'{node.func.value.id}.{name[:32]}' is not part of the notation", right)
         if not isinstance(node.func, ast.Name):
             self.fail(node, "only a function by its name can be called", "known: " + ", ".join(FUNCTIONS))
         name = node.func.id
         if name not in FUNCTIONS and name not in FOLDS:
             known = [*FUNCTIONS, "sum", "prod"]
-            self.fail(node, f"unknown function '{name}'", did_you_mean(name, known, "known: " + ", ".join(known)))
+            right = INSTEAD.get(name) or did_you_mean(name, known, "known: " + ", ".join(known))
+            self.fail(node, f"unknown function '{name}'", right)
         if node.keywords:
             self.fail(node, f"{name} takes no keywords")
         if len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
@@ -364,7 +297,7 @@ class _Checker:
             return
         least, most = FUNCTIONS.get(name, (0, -1))
         if not least <= len(node.args) <= most:
-            right = f"write {name}(term for k in K)" if name in FOLDS else f"{least} argument{'s' * (least > 1)}"
+            right = FOLDED.replace("sum", name) if name in FOLDS else f"{least} argument{'s' * (least > 1)}"
             self.fail(node, f"{name} with {len(node.args)} arguments", right)
         for part in node.args:
             self.walk(part, depth + 1, in_index)

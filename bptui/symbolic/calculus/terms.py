@@ -126,8 +126,9 @@ def _derivative(scalar: Expr, u: Expr) -> Expr:
     found = sp.diff(scalar, u)
     if found.has(sp.DiracDelta):
         found = found.replace(sp.DiracDelta, lambda *_: sp.Integer(0))
-    if found.has(sp.Derivative, sp.Subs):
-        found = sp.Integer(0) if scalar.has(sp.floor) else found
+    if found.has(sp.Derivative, sp.Subs):  # of floor alone, whatever it stands beside: x - floor(x) has slope 1
+        found = found.replace(lambda e: isinstance(e, sp.Subs) and e.has(sp.floor), lambda _: sp.Integer(0))
+        found = found.replace(lambda e: isinstance(e, sp.Derivative) and e.has(sp.floor), lambda _: sp.Integer(0))
     return _joined(found)
 
 

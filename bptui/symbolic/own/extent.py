@@ -160,7 +160,8 @@ class Extents:
 def _terms(e: Expr, ranges: Mapping[Expr, Span | None]) -> int:
     """How many terms the sums and products of an expression have, those inside of each other multiplied."""
     if not isinstance(e, sp.Sum | sp.Product):
-        return sum(_terms(part, ranges) for part in e.args) or 1
+        parts = [_terms(part, ranges) for part in e.args] if not isinstance(e, sp.Indexed) else []
+        return sum(parts) if isinstance(e, sp.Add) else max(parts, default=1)
     inner, count = dict(ranges), 1
     for k, low, high in reversed(e.limits):
         a, b = _span(low, inner), _span(high, inner)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
@@ -19,7 +20,8 @@ from bptui.symbolic.own.compile import Compiler
 from bptui.symbolic.own.extent import Extents
 from bptui.symbolic.own.scan import NAME, Scan
 from bptui.symbolic.own.workspace import Value
-from bptui.symbolic.parse import Names, parse, placed, syntax
+from bptui.symbolic.parse import Names, parse
+from bptui.symbolic.text import placed, syntax
 
 MAX_SETTINGS = 16
 T = TypeVar("T")
@@ -52,8 +54,13 @@ def within(work: Callable[[], T], where: str) -> T:
 
 def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, inputs: Sequence[str]) -> Op:
     defaults = _settings(settings or {}, where)
+    lines, module = syntax(text, where)
+    for part in ast.walk(module):
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == name:
+            place = part.lineno, part.col_offset + 1
+            raise placed(where, lines, place, f"'{name}' is defined by itself", "inputs, and helpers that come before")
     parse(text, None, where)
-    scan = Scan(*syntax(text, where), where, defaults)
+    scan = Scan(lines, module, where, defaults)
     names = _order(scan.tensors, inputs, where)
     attributes = {key: Attribute(default, real(), static=False) for key, default in defaults.items()}
     for key in scan.whole_settings:
@@ -156,8 +163,8 @@ class _Own:
             self._fail(f"SymPy finds no derivative by '{name}'")
         return found
 
-    def _fail(self, what: str) -> NoReturn:
-        raise placed(self.where, self.scan.text, self.scan.culprit, f"not differentiable: {what}")
+    def _fail(self, what: str, right: str = "") -> NoReturn:
+        raise placed(self.where, self.scan.text, self.scan.culprit, f"not differentiable: {what}", right)
 
     def differentiable(self, attributes: Attributes) -> None:
         """A UserError where there is nothing to learn from: no input has a derivative."""
@@ -165,7 +172,9 @@ class _Own:
         if not rules:
             self._fail("all its inputs are whole numbers")
         if all(rule == 0 for rule in rules.values()):
-            self._fail(f"the derivative by {' and '.join(rules)} is 0 wherever there is one")
+            what = f"the derivative by {' and '.join(rules)} is 0 wherever there is one: nothing learns through it"
+            step = self.scan.culprit != (1, 1)
+            self._fail(what, "a smooth form of the step, as 1/(1 + exp(-x))" if step else "")
 
     # ----------------------------------------------------------------------------------------------- the Op's functions
     def shape(self, shapes: Sequence[Shape], attributes: Attributes) -> Shape:

@@ -13,7 +13,8 @@ import pytest
 
 import bptui.symbolic
 from bptui.model.errors import UserError
-from bptui.symbolic.parse import MAX_CHARACTERS, Names, parse
+from bptui.symbolic.parse import Names, parse
+from bptui.symbolic.text import MAX_CHARACTERS
 
 MATRIX = Names({"x": 2, "labels": 1}, whole=("labels",), parameters=("eps",))
 
@@ -50,7 +51,7 @@ def test_reads(text):
         ("y[i,j] = x.shape[2]", "column 10", "has 2 axes, so no axis 2"),
         ("y[i,j] = x.size[0]", "column 10", "only x.shape[0]"),
         ("y[i,j] = exp(x[i,j], 2)", "column 10", "exp with 2 arguments"),
-        ("y[i,j] = sum(x[i,j])", "column 10", "write sum(term for k in K)"),
+        ("y[i,j] = sum(x[i,j])", "column 10", "write sum(x[i] for i in I)"),
         ("y[i,j] = exp(x[i,k] for k in K)", "column 10", "exp does not go over a range"),
         ("y[i,j] = sum(x[i,j] for i in I)", "column 25", "index 'i' is in use here"),
         ("y[i,j] = sum(x[i,kk] for kk in K)", "column 26", "one lowercase letter"),
