@@ -213,3 +213,21 @@ def test_the_running_statistics_of_batch_norm_have_one_row_and_open_where_the_mo
     own = [row.split()[0] for row in opened if row.strip()]
     assert sum(name.startswith(("r_m_", "r_v_")) for name in own) == 6
     assert not any(row.strip().startswith(("r_m_", "r_v_")) for row in shown)
+
+
+def test_a_timeline_with_a_panel_of_its_own_lists_the_moments() -> None:
+    """The one of the cursor is always among them, marked, and they are in the order of time."""
+    session = Session(load("xor"))
+    commands.run(session, "break layer2.z")
+    for place in range(session.timeline.length):
+        session.goto(str(place + 1))
+        drawn = texts(timeline.lines(session, 60, 12, Look()))[4:]
+        numbers = [int(row[3:].split()[0]) for row in drawn]
+        assert numbers == list(range(numbers[0], numbers[0] + 8))
+        marked = [row for row in drawn if row[1] in "▶◀◆"]
+        assert [int(row[3:].split()[0]) for row in marked] == [place + 1]
+        assert session.here.name in marked[0]
+        assert all("layer2.z" in row for row in drawn if row[1] == "■")
+    long = texts(timeline.lines(session, 30, 12, Look()))[4:]
+    assert all(len(row) <= 30 for row in long)
+    assert any("…" in row for row in long)

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bptui.model.spans import Line, Span, line
-from bptui.screens.look import Look, crop, fit, length
+from bptui.screens.look import Look, crop, fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.graph import Node  # brings NumPy, which must not come before the first frame
@@ -41,7 +41,8 @@ def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
 
 
 def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
-    """Three rows: names, forward, backward with the update marks at the right; one row where there is no more room."""
+    """Three rows: names, forward, backward with the update marks at the right; one row where there is no more room; in
+    a panel of its own, under them the Moments."""
     if height < 3:
         return [strip(session, width, look)][:height]
     moment, timeline = session.cursor, session.timeline
@@ -71,7 +72,44 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
             reached = moment.phase != "forward"
             track = (*track, Span(" seed 1", "gradient" if reached else "dim"))
         rows.append((label, *fit(track, plan.update - LABEL - 1), *(marks if phase == "forward" else below)))
+    if height >= 6:
+        rows += [(), *_moments(session, width, height - 4)]
     return [crop(row, 0, width) for row in rows]
+
+
+def _moments(session: Any, width: int, room: int) -> list[Line]:
+    """The Moments around this one, a row for each: `◀  60  backward 6/55  norm.a.normalized  mul`. They move by half of
+    the room, so that most steps move nothing."""
+    timeline, cursor = session.timeline, session.cursor
+    at, wide = timeline.place(cursor), len(str(timeline.length))
+    half = max(1, room // 2)
+    first = max(0, min(at // half * half - half // 2, timeline.length - room))
+    rows: list[Line] = []
+    for place in range(first, min(first + room, timeline.length)):
+        moment = timeline.at(cursor.step, place)
+        node, phase, kind = timeline.node(moment), moment.phase, COLOURS[moment.phase]
+        here, bad = place == at, (node.id, moment.phase) in session.finding_nodes and place <= at
+        mark = Span("   ")
+        if here:
+            mark = Span(f" {CHIPS[phase]} ", "chip-fail" if bad else f"chip-{phase}")
+        elif bad:
+            mark = Span(" ✗ ", "fail")
+        elif node.id in session.breakpoints.marked and phase != "update":
+            mark = Span(" ■ ", "fail")
+        what = "seed" if timeline.is_seed(moment) else node.op.name if node.op is not None else ""
+        row: Line = (
+            mark,
+            Span(f" {place + 1:{wide}}  ", "dim"),
+            Span(f"{phase:8} {moment.index + 1:{wide}}", f"{kind} bold" if here else kind),
+            Span(f"/{timeline.count(phase)}".ljust(wide + 3), "dim"),
+        )
+        left = width - length(row)
+        name = node.name if len(node.name) <= left else f"…{node.name[len(node.name) - left + 1 :]}"
+        row = (*row, Span(name, "text bold" if here else "text"))
+        if what and len(name) + 2 + len(what) <= left:
+            row = (*row, Span(f"  {what}", "dim"))
+        rows.append(under(row, "on-cursor") if here else row)
+    return rows
 
 
 def strip(session: Any, width: int, look: Look) -> Line:
