@@ -132,6 +132,12 @@ def _logits(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     )
 
 
+def _embedding(torch: Any, table: Any, i: Any, padding: int | None) -> Any:
+    """PyTorch reads the row of the padding, which is 0 there from the start; here it reads as 0 whatever it holds."""
+    found = torch.nn.functional.embedding(i, table, padding)
+    return found if padding is None else found * (i != padding).unsqueeze(-1)
+
+
 def _half(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return torch.nn.functional.mse_loss(*x, reduction=s["reduction"]) / 2
 
@@ -183,7 +189,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "stack": lambda torch, x, s: torch.stack(tuple(x), dim=s["axis"]),
         "pad": _pad,
         "take": _take,
-        "embedding": lambda torch, x, s: torch.nn.functional.embedding(x[1], x[0]),
+        "embedding": lambda torch, x, s: _embedding(torch, x[0], x[1], s["padding_idx"]),
         "softmax": lambda torch, x, s: torch.softmax(x[0], dim=s["axis"]),
         "log_softmax": lambda torch, x, s: torch.log_softmax(x[0], dim=s["axis"]),
         "causal_mask": lambda torch, x, s: x[0].masked_fill(torch.ones_like(x[0]).tril() == 0, s["value"]),

@@ -10,7 +10,11 @@ from bptui.model.keys import Key
 from bptui.model.layers.place import ACTIVATION, LINEAR, WEIGHTS, Kind, Place, default_init, settings_of
 from bptui.model.ops.common import each_axis, flag, integer
 
-AXES = {1: "samples, channels, length", 2: "samples, channels, height, width"}
+AXES = {
+    1: "samples, channels, length",
+    2: "samples, channels, height, width",
+    3: "samples, channels, depth, height, width",
+}
 SETTINGS = ("stride", "padding", "dilation", "groups", "output_padding")
 
 
@@ -36,22 +40,26 @@ def _convolution(op: str, spatial: int, transposed: bool = False) -> Callable[[P
     return build
 
 
-def _pool(op: str) -> Callable[[Place, Node], tuple[Node, str]]:
-    """A builder of pooling layers."""
+def _pool(op: str, spatial: int) -> Callable[[Place, Node], tuple[Node, str]]:
+    """A builder of pooling layers over `spatial` axes."""
 
     def build(place: Place, x: Node) -> tuple[Node, str]:
-        place.rank(x, AXES[2])
-        size = "x".join(map(str, place.settings["kernel_size"]))
+        place.rank(x, AXES[spatial])
+        size = "x".join(map(str, place.settings.get("kernel_size") or place.settings["output_size"]))
         return place.use(op, x, part="a", **place.settings), f"{op} {size}"
 
     return build
 
 
-def global_avg_pool(place: Place, x: Node) -> tuple[Node, str]:
-    """The mean of each channel: (samples, channels)."""
-    if len(x.shape) < 3:
-        place.rank(x, AXES[2])
-    return place.use("mean", x, part="a", axis=tuple(range(2, len(x.shape)))), "global_avg_pool"
+def _global(op: str, name: str) -> Callable[[Place, Node], tuple[Node, str]]:
+    """A builder of pools over all that a channel has: (samples, channels)."""
+
+    def build(place: Place, x: Node) -> tuple[Node, str]:
+        if len(x.shape) < 3:
+            place.rank(x, AXES[2])
+        return place.use(op, x, part="a", axis=tuple(range(2, len(x.shape)))), name
+
+    return build
 
 
 def _kind(doc: str, op: str, spatial: int, transposed: bool = False) -> Kind:
@@ -66,11 +74,27 @@ def _kind(doc: str, op: str, spatial: int, transposed: bool = False) -> Kind:
     return Kind(doc, keys, _convolution(op, spatial, transposed))
 
 
+_WHERE = {1: "along a sequence", 2: "over an image", 3: "over a volume"}
+
+
+def _pools(spatial: int) -> Mapping[str, Kind]:
+    docs = {
+        f"max_pool{spatial}d": "the largest number of each window",
+        f"avg_pool{spatial}d": "the mean of each window",
+        f"adaptive_avg_pool{spatial}d": "means over as many windows as output_size says",
+    }
+    return {op: Kind(f"{doc}, {_WHERE[spatial]}", settings_of(op), _pool(op, spatial)) for op, doc in docs.items()}
+
+
 KINDS: Mapping[str, Kind] = {
-    "conv1d": _kind("a convolution along a sequence", "conv1d", 1),
-    "conv2d": _kind("a convolution over an image", "conv2d", 2),
-    "conv_transpose2d": _kind("a transposed convolution over an image", "conv_transpose2d", 2, transposed=True),
-    "max_pool2d": Kind("the largest number of each window", settings_of("max_pool2d"), _pool("max_pool2d")),
-    "avg_pool2d": Kind("the mean of each window", settings_of("avg_pool2d"), _pool("avg_pool2d")),
-    "global_avg_pool": Kind("the mean of each channel", {}, global_avg_pool),
+    **{f"conv{n}d": _kind(f"a convolution {where}", f"conv{n}d", n) for n, where in _WHERE.items()},
+    **{
+        f"conv_transpose{n}d": _kind(f"a transposed convolution {where}", f"conv_transpose{n}d", n, transposed=True)
+        for n, where in _WHERE.items()
+    },
+    **_pools(1),
+    **_pools(2),
+    **_pools(3),
+    "global_avg_pool": Kind("the mean of each channel", {}, _global("mean", "global_avg_pool")),
+    "global_max_pool": Kind("the largest number of each channel", {}, _global("max", "global_max_pool")),
 }

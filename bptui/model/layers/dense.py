@@ -8,8 +8,12 @@ from math import prod
 from bptui.model.arrays import shape_text
 from bptui.model.graph import Node
 from bptui.model.keys import Key
-from bptui.model.layers.place import ACTIVATION, LINEAR, WEIGHTS, Kind, Place, default_init
+from bptui.model.layers.place import ACTIVATION, GIVEN, INIT, LINEAR, TRAIN, WEIGHTS, Kind, Place, default_init
+from bptui.model.layers.place import activation as activation_setting
 from bptui.model.ops.common import flag, integer, real
+
+PRELU = {"kind": "constant", "value": 0.25}
+"""How the slope of prelu starts: He et al. 2015, section 2.1; PyTorch's, too."""
 
 
 def dense(place: Place, x: Node) -> tuple[Node, str]:
@@ -32,6 +36,23 @@ def flatten(place: Place, x: Node) -> tuple[Node, str]:
     return place.use("reshape", x, part="a", shape=(x.shape[0], count)), f"flatten {count}"
 
 
+def activation(place: Place, x: Node) -> tuple[Node, str]:
+    """An activation by itself, after a normalisation for example."""
+    name, attributes = place.settings["activation"]
+    if name in LINEAR:
+        raise place.fail("activation", f"'{name}' does nothing", "such as relu")
+    return place.use(name, x, part="a", **attributes), name
+
+
+def prelu(place: Place, x: Node) -> tuple[Node, str]:
+    """x where it is positive, else times a trained weight: one for all, or one for each channel (axis 1)."""
+    if len(x.shape) < 2:
+        raise place.fail("", f"its input has shape {shape_text(x.shape)}", "expected (samples, features)")
+    size = x.shape[1] if place.settings["per_channel"] else 1
+    weight = place.parameter("weight", (size,), "w", PRELU)
+    return place.use("prelu", x, weight, part="a"), "prelu"
+
+
 def dropout(place: Place, x: Node) -> tuple[Node, str]:
     """Each number is 0 with probability p, else divided by 1 - p. The mask is drawn anew at each training step."""
     p = place.settings["p"]
@@ -51,6 +72,21 @@ KINDS: Mapping[str, Kind] = {
         dense,
     ),
     "flatten": Kind("all axes but the first become one", {}, flatten),
+    "activation": Kind(
+        "an activation by itself, after a normalisation for example",
+        {"activation": Key(activation_setting, None, "relu, tanh, …, or a table {kind, its settings}", required=True)},
+        activation,
+    ),
+    "prelu": Kind(
+        "numbers below 0 are multiplied by a trained weight",
+        {
+            "per_channel": Key(flag, False, "true: a weight for each channel (axis 1), not one for all"),
+            "init": INIT,
+            "weight": GIVEN,
+            "train": TRAIN,
+        },
+        prelu,
+    ),
     "dropout": Kind(
         "numbers are dropped at random, anew at each step",
         {"p": Key(real(0, 1, open_high=True), 0.5, "how many are dropped")},

@@ -75,6 +75,9 @@ KINDS: Mapping[str, Kind] = {
     "rms_norm": Kind(
         "each sample by its root mean square", {**settings_of("rms_norm"), **WEIGHTS}, _norm("rms_norm", -1, bias=False)
     ),
+    "instance_norm": Kind(
+        "each channel of each sample", {**settings_of("instance_norm"), **WEIGHTS}, _norm("instance_norm", 1)
+    ),
     "group_norm": Kind(
         "groups of channels of a sample", {**settings_of("group_norm"), **WEIGHTS}, _norm("group_norm", 1)
     ),

@@ -66,7 +66,13 @@ class Place:
         return self.builder.leaf(f"{self.name}.{part}", role, value, scope=self.name, column=self.table.path, **options)
 
     def parameter(
-        self, part: str, shape: Shape, symbol: str, default: str, *, fan: tuple[int, int] | None = None
+        self,
+        part: str,
+        shape: Shape,
+        symbol: str,
+        default: str | Mapping[str, Any],
+        *,
+        fan: tuple[int, int] | None = None,
     ) -> Node:
         """`layer.weight` and the like: given under its own key, or drawn as `init` (of biases `bias_init`) says."""
         where = self.table.at(part)
@@ -83,7 +89,7 @@ class Place:
         column = where.partition(": ")[2]
         return self.builder.leaf(f"{self.name}.{part}", role, value, scope=self.name, symbol=symbol, column=column)
 
-    def initial(self, key: str, shape: Shape, default: str, fan: tuple[int, int]) -> Array:
+    def initial(self, key: str, shape: Shape, default: str | Mapping[str, Any], fan: tuple[int, int]) -> Array:
         """Numbers drawn by an initializer, new ones for each parameter of the layer."""
         setting = self.settings.get(key)
         source = Source(self.making.seed, self.number, len(self.parameters))

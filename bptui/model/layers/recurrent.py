@@ -1,8 +1,13 @@
-"""rnn, lstm, gru over sequences (samples, positions, features): one cell per position, all with the same weights."""
+"""rnn, lstm, gru over sequences (samples, positions, features): one cell per position, all with the same weights.
+
+Several layers stand on each other, each in one direction or in both.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,48 +15,105 @@ from bptui.model.graph import Node
 from bptui.model.keys import Key
 from bptui.model.layers.place import BIAS_INIT, GIVEN, INIT, TRAIN, Kind, Place, settings_of
 from bptui.model.layers.sequence import AXES
-from bptui.model.ops.common import flag, integer
+from bptui.model.ops.common import flag, integer, real
 
 JOIN = 8
 """How many tensors one concat takes."""
+MAX_LAYERS = 16
+PARAMETERS = {"w_ih": "W", "w_hh": "U", "b_ih": "b", "b_hh": "c"}
+"""Of a cell, with their symbols."""
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """A row of cells, one per position: which operation, how many blocks of rows in its weights, what the names of its
+    nodes end with ("", "_2", "_reverse", "_2_reverse"), whether it starts at the last position."""
+
+    op: str
+    gates: int
+    suffix: str
+    reverse: bool
+
+    def run(self, place: Place, inputs: Sequence[Node]) -> list[Node]:
+        """The hidden states, by position. Weights as PyTorch has them, (gates·units, features), drawn from
+        U(-1/√units, 1/√units)."""
+        op, suffix, units = self.op, self.suffix, place.settings["units"]
+        samples, features = inputs[0].shape
+        rows = self.gates * units
+        shapes = {"w_ih": (rows, features), "w_hh": (rows, units), "b_ih": (rows,), "b_hh": (rows,)}
+        weights = [
+            place.parameter(f"{name}{suffix}", shape, PARAMETERS[name], "torch_uniform", fan=(units, units))
+            for name, shape in shapes.items()
+            if place.settings["use_bias"] or name.startswith("w")
+        ]
+        settings: dict[str, Any] = {key: place.settings[key] for key in settings_of(op)}
+        h = place.leaf(f"h0{suffix}", "const", np.zeros((samples, units)), symbol="h")
+        cell = None
+        if op == "lstm_cell":
+            cell = place.leaf(f"c0{suffix}", "const", np.zeros((samples, units)), symbol="c")
+        hidden = []
+        for t, now in enumerate(reversed(inputs) if self.reverse else inputs, 1):
+            end = f"{t}{suffix}"
+            if cell is None:
+                h = place.use(op, now, h, *weights, part=f"h{end}", symbol="h", **settings)
+            else:
+                both = place.use(op, now, h, cell, *weights, part=f"hc{end}", **settings)
+                h = place.use("slice", both, part=f"h{end}", symbol="h", index=f"[:, :{units}]")
+                if t < len(inputs):
+                    cell = place.use("slice", both, part=f"c{end}", symbol="c", index=f"[:, {units}:]")
+            hidden.append(h)
+        return hidden[::-1] if self.reverse else hidden
 
 
 def _recurrent(op: str, gates: int) -> Callable[[Place, Node], tuple[Node, str]]:
-    """A builder: weights as PyTorch has them, (gates·units, features), drawn from U(-1/√units, 1/√units)."""
+    """A builder of layers of one kind of cell."""
 
     def build(place: Place, x: Node) -> tuple[Node, str]:
         place.rank(x, AXES)
-        samples, positions, features = x.shape
-        units = place.settings["units"]
-        fan = (units, units)
-        weights = [
-            place.parameter("w_ih", (gates * units, features), "W", "torch_uniform", fan=fan),
-            place.parameter("w_hh", (gates * units, units), "U", "torch_uniform", fan=fan),
-            place.parameter("b_ih", (gates * units,), "b", "torch_uniform", fan=fan),
-            place.parameter("b_hh", (gates * units,), "c", "torch_uniform", fan=fan),
-        ]
-        settings = {key: place.settings[key] for key in settings_of(op)}
-        h = place.leaf("h0", "const", np.zeros((samples, units)), symbol="h")
-        cell = place.leaf("c0", "const", np.zeros((samples, units)), symbol="c") if op == "lstm_cell" else None
-        hidden = []
-        for t in range(positions):
-            now = place.use("slice", x, part=f"x{t + 1}", symbol="x", index=f"[:, {t}]")
-            if cell is None:
-                h = place.use(op, now, h, *weights, part=f"h{t + 1}", symbol="h", **settings)
-            else:
-                both = place.use(op, now, h, cell, *weights, part=f"hc{t + 1}", **settings)
-                h = place.use("slice", both, part=f"h{t + 1}", symbol="h", index=f"[:, :{units}]")
-                if t + 1 < positions:
-                    cell = place.use("slice", both, part=f"c{t + 1}", symbol="c", index=f"[:, {units}:]")
-            hidden.append(h)
-        summary = f"{op.removesuffix('_cell')} {units}, {positions} positions"
-        return (_sequence(place, hidden) if place.settings["sequence"] else h), summary
+        positions, layers, both = x.shape[1], place.settings["layers"], place.settings["bidirectional"]
+        if not positions:
+            raise place.fail("", f"its input has shape {x.shape}", "a sequence of one position at least")
+        inputs = [place.use("slice", x, part=f"x{t + 1}", symbol="x", index=f"[:, {t}]") for t in range(positions)]
+        ends: list[Node] = []
+        for level in range(1, layers + 1):
+            suffix = "" if level == 1 else f"_{level}"
+            forth = _Cells(op, gates, suffix, False).run(place, inputs)
+            back = _Cells(op, gates, f"{suffix}_reverse", True).run(place, inputs) if both else []
+            ends = [forth[-1], *back[:1]]
+            inputs = forth
+            if both and (level < layers or place.settings["sequence"]):
+                pairs = zip(forth, back, strict=True)
+                inputs = [_beside(place, pair, f"h{t}{suffix}_both") for t, pair in enumerate(pairs, 1)]
+            if level < layers:
+                inputs = _dropped(place, inputs, suffix)
+        words = f"{'bidirectional ' * both}{op.removesuffix('_cell')} {place.settings['units']}"
+        summary = f"{words}{f' x {layers}' if layers > 1 else ''}, {positions} positions"
+        if place.settings["sequence"]:
+            return _sequence(place, inputs), summary
+        return (_beside(place, ends, "last_both") if both else ends[0]), summary
 
     return build
 
 
+def _beside(place: Place, parts: Sequence[Node], part: str) -> Node:
+    """Hidden states of the two directions side by side: (samples, 2·units)."""
+    return place.use("concat", *parts, part=part, symbol="h", axis=1)
+
+
+def _dropped(place: Place, inputs: list[Node], suffix: str) -> list[Node]:
+    """What goes from one layer to the next, with dropout where it is asked for."""
+    p = place.settings["dropout"]
+    if not p:
+        return inputs
+    made = []
+    for t, h in enumerate(inputs, 1):
+        mask = place.leaf(f"mask{t}{suffix}", "random", shape=h.shape, symbol="m", attributes={"p": p})
+        made.append(place.use("dropout", h, mask, part=f"h{t}{suffix}_dropped", symbol="h", p=p))
+    return made
+
+
 def _sequence(place: Place, hidden: list[Node]) -> Node:
-    """(samples, positions, units) of the hidden states, joined a few at a time."""
+    """(samples, positions, features) of the hidden states, joined a few at a time."""
     samples, units = hidden[0].shape
     parts = [place.use("reshape", h, part=f"{h.label}_row", shape=(samples, 1, units)) for h in hidden]
     level = 0
@@ -65,12 +127,24 @@ def _sequence(place: Place, hidden: list[Node]) -> Node:
     return parts[0]
 
 
+def _layers(value: Any) -> int:
+    number = integer(1)(value)
+    if number > MAX_LAYERS:
+        raise ValueError(f"must be at most {MAX_LAYERS}, not {number}")
+    return number
+
+
 def _kind(doc: str, op: str, gates: int) -> Kind:
     keys = {
         "units": Key(integer(1), None, "units = 8, for example", required=True),
         "sequence": Key(flag, False, "true: the hidden states of all positions, not only of the last"),
+        "layers": Key(_layers, 1, "how many stand on each other; each reads all positions of the one below"),
+        "bidirectional": Key(flag, False, "true: also from the last position to the first, side by side"),
+        "dropout": Key(real(0, 1, open_high=True), 0.0, "how much is dropped between two layers"),
+        "use_bias": Key(flag, True, "false leaves the biases out"),
         **settings_of(op),
-        **dict.fromkeys(("w_ih", "w_hh", "b_ih", "b_hh"), GIVEN),
+        **dict.fromkeys(PARAMETERS, GIVEN),
+        **{f"{name}_reverse": GIVEN for name in PARAMETERS},
         "init": INIT,
         "bias_init": BIAS_INIT,
         "train": TRAIN,

@@ -11,10 +11,11 @@ from bptui.model.graph import Node
 from bptui.model.keys import Key, Table, any_value, one_of
 from bptui.model.layers.place import ACTIVATION, INIT, TRAIN, Kind, Place, activation
 from bptui.model.ops.base import Array
-from bptui.model.ops.common import flag, integer
+from bptui.model.ops.common import flag, integer, optional, real
 
 AXES = "samples, positions, features"
 HEADS = Key(integer(1), 1, "how many, each with its share of the features")
+DROPOUT = Key(real(0, 1, open_high=True), 0.0, "how much is dropped, anew at each step")
 CAUSAL = Key(flag, False, "true: a position sees only itself and earlier ones")
 
 
@@ -22,7 +23,8 @@ def embedding(place: Place, x: Node) -> tuple[Node, str]:
     """A row of a table for each whole number."""
     size, units = place.settings["size"], place.settings["units"]
     table = place.parameter("weight", (size, units), "W", "normal", fan=(size, units))
-    return place.use("embedding", table, x, part="a"), f"embedding {size} x {units}"
+    padding = place.settings["padding_idx"]
+    return place.use("embedding", table, x, part="a", padding_idx=padding), f"embedding {size} x {units}"
 
 
 def sinusoids(positions: int, features: int) -> Array:
@@ -53,6 +55,8 @@ def attention(place: Place, x: Node) -> tuple[Node, str]:
 
     def project(source: Node, part: str) -> Node:
         weight = place.parameter(f"{part}_weight", (features, features), "W", "xavier_uniform")
+        if not place.settings["use_bias"]:
+            return place.use("matmul", source, weight, part=part)
         bias = place.parameter(f"bias_{part}", (features,), "b", "zeros")
         return place.use("affine", source, weight, bias, part=part)
 
@@ -61,8 +65,14 @@ def attention(place: Place, x: Node) -> tuple[Node, str]:
         return place.use("transpose", parts, part=f"{part}_heads", axes=(0, 2, 1, 3))
 
     query, key, value = (head(part) for part in ("query", "key", "value"))
-    causal = place.settings["causal"]
-    mixed = place.use("scaled_dot_product_attention", query, key, value, part="attention", causal=causal)
+    causal, p = place.settings["causal"], place.settings["dropout"]
+    drop: list[Node | float] = []
+    if p:
+        seen = (samples, heads, positions, positions)
+        drop = [1.0, place.leaf("mask", "random", shape=seen, symbol="m", attributes={"p": p})]
+    mixed = place.use(
+        "scaled_dot_product_attention", query, key, value, *drop, part="attention", causal=causal, dropout=p
+    )
     back = place.use("transpose", mixed, part="mixed", axes=(0, 2, 1, 3))
     joined = place.use("reshape", back, part="joined", shape=x.shape)
     return project(joined, "output"), f"attention, {heads} heads" + (", causal" if causal else "")
@@ -96,15 +106,17 @@ def transformer(place: Place, x: Node) -> tuple[Node, str]:
     place.rank(x, AXES)
     features = x.shape[2]
     hidden = place.settings["hidden"] or 4 * features
-    look = {"kind": "attention", "heads": place.settings["heads"], "causal": place.settings["causal"]}
+    p = place.settings["dropout"]
+    look = {"kind": "attention", **{key: place.settings[key] for key in ("heads", "causal", "dropout")}}
     word, attributes = place.settings["activation"]
     first = {"kind": "dense", "units": hidden, "activation": {"kind": word, **attributes}}
     second = {"kind": "dense", "units": features}
+    norm, drop = {"kind": "layer_norm"}, [{"kind": "dropout", "p": p}] if p else []
     made = inner(
         place,
         [
-            {"kind": "residual", "name": "attend", "layers": [{"kind": "layer_norm"}, look]},
-            {"kind": "residual", "name": "think", "layers": [{"kind": "layer_norm"}, first, second]},
+            {"kind": "residual", "name": "attend", "layers": [norm, look, *drop]},
+            {"kind": "residual", "name": "think", "layers": [norm, first, *drop, second, *drop]},
         ],
         x,
     )
@@ -123,6 +135,7 @@ KINDS: Mapping[str, Kind] = {
         {
             "size": Key(integer(1), None, "size = 27: one more than the largest whole number", required=True),
             "units": Key(integer(1), None, "units = 8, for example", required=True),
+            "padding_idx": Key(optional(integer(0)), None, "the whole number that stands for nothing: it reads zeros"),
             "weight": Key(any_value, None, "given numbers instead of drawn ones"),
             "init": INIT,
             "train": TRAIN,
@@ -141,7 +154,14 @@ KINDS: Mapping[str, Kind] = {
     ),
     "attention": Kind(
         "multi-head self-attention",
-        {"heads": HEADS, "causal": CAUSAL, "init": INIT, "train": TRAIN},
+        {
+            "heads": HEADS,
+            "causal": CAUSAL,
+            "dropout": DROPOUT,
+            "use_bias": Key(flag, True, "false leaves the biases out"),
+            "init": INIT,
+            "train": TRAIN,
+        },
         attention,
     ),
     "residual": Kind(
@@ -154,6 +174,7 @@ KINDS: Mapping[str, Kind] = {
         {
             "heads": HEADS,
             "causal": CAUSAL,
+            "dropout": DROPOUT,
             "hidden": Key(integer(1), None, "units between the dense layers (default: four times the features)"),
             "activation": Key(activation, ("gelu", {}), "between the dense layers"),
         },

@@ -33,6 +33,7 @@ from bptui.model.ops import (
     recurrent,
     reduce,
     shape,
+    similarity,
     slices,
     softmax,
 )
@@ -62,6 +63,7 @@ _FAMILIES = (
     pool,
     adaptive,
     norm,
+    similarity,
     attention,
     recurrent,
 )

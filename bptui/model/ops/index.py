@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Bounds, Emit, Op, Shape, Signature
-from bptui.model.ops.common import at, contiguous, integer, letters, one_axis
+from bptui.model.ops.common import at, contiguous, integer, letters, one_axis, optional
 
 
 def _take_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -57,12 +57,16 @@ def _embedding_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     table, i = shapes
     if len(table) != 2:
         raise ValueError(f"table has shape {table}: it must have two axes (entries, size)")
+    if attributes["padding_idx"] is not None and attributes["padding_idx"] >= table[0]:
+        raise ValueError(f"table has shape {table}: padding_idx {attributes['padding_idx']} is none of its rows")
     return i + table[1:]
 
 
 def _embedding_definition(signature: Signature) -> str:
     *where, last = letters(signature.ranks[1] + 1, avoid="i")
-    return f"{at('y', [*where, last])} = table[{at('i', where)},{last}]"
+    padding = signature["padding_idx"]
+    nothing = "" if padding is None else f" if {at('i', where)} != {padding} else 0"
+    return f"{at('y', [*where, last])} = table[{at('i', where)},{last}]{nothing}"
 
 
 def _embedding_bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds:
@@ -72,8 +76,15 @@ def _embedding_bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds
 _FIRST: Mapping[str, Any] = {"axis": 0}
 
 
-def _embedding(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
+def _embedding(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array | None:
+    """Saves where a position is no padding."""
     _take(emit, inputs, out, _FIRST)
+    if attributes["padding_idx"] is None:
+        return None
+    kept = emit.temp(inputs[1].shape, np.bool_)
+    emit(np.not_equal, inputs[1], np.array(attributes["padding_idx"]), kept)
+    emit(np.multiply, out, kept[..., None], out)
+    return kept
 
 
 def _embedding_vjp(
@@ -85,7 +96,11 @@ def _embedding_vjp(
     into: Sequence[Array | None],
     saved: Any,
 ) -> None:
-    _take_vjp(emit, upstream, inputs, out, _FIRST, into, saved)
+    if saved is not None and into[0] is not None:
+        rest = emit.temp(out.shape)
+        emit(np.multiply, upstream, saved[..., None], rest)
+        upstream = rest
+    _take_vjp(emit, upstream, inputs, out, _FIRST, into, None)
 
 
 OPS = (
@@ -109,9 +124,11 @@ OPS = (
         _embedding_shape,
         _embedding,
         _embedding_vjp,
-        "The rows of a table at the positions i.",
+        "The rows of a table at the positions i; nothing at padding_idx.",
+        {"padding_idx": Attribute(None, optional(integer(0)))},
         indices=("i",),
-        convention="positions count from 0; the gradients of a row that is read twice add up",
+        convention="positions count from 0; the gradients of a row that is read twice add up; "
+        "padding reads zeros, whatever its row holds, which has no gradient",
         bounds=_embedding_bounds,
     ),
 )

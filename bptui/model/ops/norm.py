@@ -94,6 +94,15 @@ def _batch_norm(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
     return _scale_shift(use, _divide(use, centered, variance, attributes["eps"]), rest[:2], trailing)
 
 
+def _instance_norm(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
+    x, *rest = inputs
+    if len(x.shape) < 3:
+        raise ValueError(f"x has shape {x.shape}: it must have at least three axes (samples, channels, length)")
+    _require(x.shape, ("weight", "bias"), rest, x.shape[1:2], "one number per channel")
+    normalized = _normalise(use, x, tuple(range(2, len(x.shape))), attributes["eps"])
+    return _scale_shift(use, normalized, rest, len(x.shape) - 2)
+
+
 def _group_norm(use: Use, inputs: Sequence[Any], attributes: Attributes) -> Any:
     x, *rest = inputs
     groups = attributes["groups"]
@@ -155,6 +164,17 @@ def _batch_definition(signature: Signature) -> str:
     )
 
 
+def _instance_definition(signature: Signature) -> str:
+    """m: the mean, v: the variance of a channel of a sample."""
+    ranks, out = signature.ranks, letters(signature.out_rank, avoid="mv")
+    lead, bound = out[:2], letters(2 * len(out), avoid="mv")[len(out) + 2 :]
+    inner, m, v = at("x", [*lead, *bound]), at("m", lead), at("v", lead)
+    return (
+        f"{m} = {total(inner, bound)}/{product(bound)}; {v} = {total(f'({inner} - {m})**2', bound)}/{product(bound)}; "
+        f"{at('y', out)} = ({at('x', out)} - {m})/sqrt({v} + eps){_scaled(ranks, [out[1]])}"
+    )
+
+
 def _group_definition(signature: Signature) -> str:
     """m: the mean, v: the variance of the group of channels that a channel is in."""
     ranks, out = signature.ranks, letters(signature.out_rank, avoid="mv")
@@ -198,6 +218,15 @@ COMPOSITES = (
         "Each channel (axis 1) with mean 0 and variance 1 over the batch, then scaled and shifted.",
         {"eps": EPS, "training": Attribute(True, flag)},
         convention="in training the batch's own variance, divided by N, is used; eps is inside the root",
+    ),
+    Composite(
+        "instance_norm",
+        ("x", "weight?", "bias?"),
+        _instance_norm,
+        _instance_definition,
+        "Each channel of each sample with mean 0 and variance 1, then scaled and shifted.",
+        {"eps": EPS},
+        convention="the variance is divided by N, eps is inside the root",
     ),
     Composite(
         "group_norm",

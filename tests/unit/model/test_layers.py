@@ -14,6 +14,7 @@ from bptui.model.network import from_mapping
 rng = np.random.default_rng(0)
 ROWS, LINES = rng.normal(size=(3, 4)).tolist(), rng.normal(size=(3, 5, 4)).tolist()
 IMAGES, SIGNALS = rng.normal(size=(2, 4, 5, 6)).tolist(), rng.normal(size=(2, 4, 7)).tolist()
+VOLUMES = rng.normal(size=(2, 2, 2, 3, 4)).tolist()
 LETTERS = [[0, 1, 2, 1], [3, 3, 0, 2]]
 
 BLOCK = [{"kind": "dense", "units": 2, "activation": "tanh"}, {"kind": "dense", "units": 4}]
@@ -29,21 +30,43 @@ CASES = [
     ("max_pool2d", IMAGES, {"kernel_size": 2}, (2, 4, 2, 3)),
     ("avg_pool2d", IMAGES, {"kernel_size": 2, "stride": 1}, (2, 4, 4, 5)),
     ("global_avg_pool", IMAGES, {}, (2, 4)),
+    ("global_max_pool", IMAGES, {}, (2, 4)),
+    ("conv3d", VOLUMES, {"channels": 4, "kernel_size": 2, "groups": 2}, (2, 4, 1, 2, 3)),
+    ("conv1d", SIGNALS, {"channels": 3, "kernel_size": 4, "padding": "same"}, (2, 3, 7)),
+    ("conv_transpose1d", SIGNALS, {"channels": 3, "kernel_size": 3, "stride": 2}, (2, 3, 15)),
+    ("conv_transpose3d", VOLUMES, {"channels": 3, "kernel_size": 2}, (2, 3, 3, 4, 5)),
+    ("max_pool1d", SIGNALS, {"kernel_size": 2, "ceil_mode": True}, (2, 4, 4)),
+    ("avg_pool1d", SIGNALS, {"kernel_size": 3, "stride": 2, "padding": 1}, (2, 4, 4)),
+    ("max_pool3d", VOLUMES, {"kernel_size": [1, 3, 2]}, (2, 2, 2, 1, 2)),
+    ("avg_pool3d", VOLUMES, {"kernel_size": 2}, (2, 2, 1, 1, 2)),
+    ("adaptive_avg_pool1d", SIGNALS, {"output_size": 3}, (2, 4, 3)),
+    ("adaptive_avg_pool2d", IMAGES, {"output_size": [2, 3]}, (2, 4, 2, 3)),
+    ("adaptive_avg_pool3d", VOLUMES, {"output_size": 1}, (2, 2, 1, 1, 1)),
+    ("activation", IMAGES, {"activation": {"kind": "elu", "alpha": 0.5}}, (2, 4, 5, 6)),
+    ("prelu", IMAGES, {"per_channel": True}, (2, 4, 5, 6)),
+    ("prelu", ROWS, {}, (3, 4)),
+    ("instance_norm", IMAGES, {}, (2, 4, 5, 6)),
     ("batch_norm", IMAGES, {}, (2, 4, 5, 6)),
     ("batch_norm", ROWS, {"training": False}, (3, 4)),
     ("layer_norm", LINES, {}, (3, 5, 4)),
     ("rms_norm", ROWS, {}, (3, 4)),
     ("group_norm", IMAGES, {"groups": 2}, (2, 4, 5, 6)),
     ("embedding", LETTERS, {"size": 4, "units": 3}, (2, 4, 3)),
+    ("embedding", LETTERS, {"size": 4, "units": 3, "padding_idx": 0}, (2, 4, 3)),
     ("positional", LINES, {}, (3, 5, 4)),
     ("positional", LINES, {"encoding": "learned"}, (3, 5, 4)),
     ("attention", LINES, {"heads": 2, "causal": True}, (3, 5, 4)),
+    ("attention", LINES, {"heads": 2, "dropout": 0.5, "use_bias": False}, (3, 5, 4)),
+    ("transformer", LINES, {"heads": 2, "hidden": 6, "dropout": 0.25}, (3, 5, 4)),
     ("residual", ROWS, {"layers": BLOCK}, (3, 4)),
     ("transformer", LINES, {"heads": 2, "hidden": 6, "causal": True}, (3, 5, 4)),
     ("mean_positions", LINES, {}, (3, 4)),
     ("rnn", LINES, {"units": 3}, (3, 3)),
     ("lstm", LINES, {"units": 3, "sequence": True}, (3, 5, 3)),
     ("gru", LINES, {"units": 3}, (3, 3)),
+    ("gru", LINES, {"units": 2, "bidirectional": True}, (3, 4)),
+    ("lstm", LINES, {"units": 2, "bidirectional": True, "layers": 2, "sequence": True}, (3, 5, 4)),
+    ("rnn", LINES, {"units": 2, "layers": 3, "dropout": 0.25, "use_bias": False}, (3, 2)),
 ]  # fmt: skip
 
 
@@ -183,3 +206,25 @@ def test_inputs_may_be_flat_rows_of_images():
     table["data"]["shape"] = [4, 5]
     with pytest.raises(UserError, match=r"data.shape: 16 numbers per input \(20 for \(4, 5\)\)"):
         from_mapping(table, "n")
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_recurrent_layers_on_each_other_and_in_both_directions_are_pytorchs(kind):
+    torch = pytest.importorskip("torch")
+    net = network(kind, LINES, {"units": 2, "layers": 2, "bidirectional": True, "sequence": True}, (3, 5, 4))
+    graph = net.graph
+    step = net.program().record()
+    theirs = getattr(torch.nn, kind.upper())(4, 2, 2, bidirectional=True, batch_first=True).double()
+    words = {"w_ih": "weight_ih", "w_hh": "weight_hh", "b_ih": "bias_ih", "b_hh": "bias_hh"}
+    for ours, word in words.items():
+        for level in (1, 2):
+            for end in ("", "_reverse"):
+                value = graph.by_name[f"layer1.{ours}{'' if level == 1 else '_2'}{end}"].value
+                getattr(theirs, f"{word}_l{level - 1}{end}").data = torch.tensor(value)
+    found = step.value(graph.by_name["layer2.z"].inputs[0])
+    np.testing.assert_allclose(found, theirs(torch.tensor(LINES))[0].detach().numpy(), rtol=1e-12)
+    last = network(kind, LINES, {"units": 2, "layers": 2, "bidirectional": True}, (3, 4))
+    found = last.program().record().value(last.graph.by_name["layer2.z"].inputs[0])
+    state = theirs(torch.tensor(LINES))[1]
+    ends = (state[0] if kind == "lstm" else state).detach().numpy()
+    np.testing.assert_allclose(found, np.concatenate([ends[-2], ends[-1]], 1), rtol=1e-12)

@@ -101,6 +101,11 @@ def uses():
     yield Use("conv2d", ((2, 4, 7, 6), (8, 1, 3, 2)), {"groups": 4, "stride": (2, 1), "padding": (0, 1)})
     yield Use("conv_transpose2d", ((2, 4, 3, 4), (4, 3, 3, 2), (6,)), {"stride": 2, "padding": 1, "groups": 2})
     yield Use("conv_transpose2d", ((2, 4, 3, 4), (4, 1, 3, 2), (4,)), {"dilation": 2, "groups": 4})
+    for shape, axis in (((3, 4), 1), ((3, 4), -2), ((2, 4, 3), 1), ((4,), 0)):
+        yield Use("normalize", (shape,), {"axis": axis})
+        yield Use("cosine_similarity", (shape, shape), {"axis": axis})
+    yield Use("instance_norm", ((2, 4, 3), (4,), (4,)), {"eps": 1e-2})
+    yield Use("instance_norm", ((2, 3, 2, 4),))
     for shape in ((3, 4), (2, 4, 3), (5, 4, 2, 3)):
         yield Use("prelu", (shape, (4,)))
         yield Use("prelu", (shape, (1,)))

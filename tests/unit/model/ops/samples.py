@@ -184,6 +184,7 @@ def uses():
         yield Use("take", shapes, {"axis": axis})
     for positions in ((2, 4), (), (3,), (0,)):
         yield Use("embedding", ((6, 5), positions))
+    yield Use("embedding", ((3, 5), (2, 4)), {"padding_idx": 1})
 
     for name in POINTWISE:
         for reduction in ("mean", "sum", "none"):

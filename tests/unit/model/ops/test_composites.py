@@ -178,7 +178,9 @@ def test_cells(cell, lead, biases):
 @pytest.mark.parametrize("row", ops.COMPOSITES.values(), ids=lambda row: row.name)
 def test_made_of_primitives_that_fold(row):
     shapes = {
-        "x": (2, 4, 5, 5) if row.name == "group_norm" else (2, 4),
+        "x": (2, 4, 5, 5) if row.name in ("group_norm", "instance_norm") else (2, 4),
+        "a": (2, 4),
+        "b": (2, 4),
         "h": (2, 3),
         "c": (2, 3),
         "q": (2, 3),

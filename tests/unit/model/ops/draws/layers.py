@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Case, Random, chance, numbers, pick, positive, shape_of, stretched
+from .base import Case, Random, an_axis, chance, numbers, pick, positive, shape_of, stretched
 
 
 def _eps(random: Random) -> dict[str, float]:
@@ -204,11 +204,37 @@ def cell(op: str, gates: int) -> Callable[[Random], Case]:
     return make
 
 
+def normalize(random: Random) -> Case:
+    x = numbers(random, shape_of(random, 2, 4, empty=False))
+    axis = an_axis(random, x.ndim)
+    x[np.broadcast_to(np.sum(x**2, axis, keepdims=True) == 0, x.shape)] = 1.0
+    return Case("normalize", {"x": x}, lambda torch, x: torch.nn.functional.normalize(x, dim=axis), {"axis": axis})
+
+
+def cosine_similarity(random: Random) -> Case:
+    first = normalize(random)
+    a, axis = first.inputs["x"], first.given["axis"]
+    b = random.permutation(a.reshape(-1)).reshape(a.shape) + random.uniform(3, 4, a.shape)
+    return Case("cosine_similarity", {"a": a, "b": b},
+                lambda torch, a, b: torch.nn.functional.cosine_similarity(a, b, dim=axis), {"axis": axis})  # fmt: skip
+
+
+def instance_norm(random: Random) -> Case:
+    made = group_norm(random)
+    inputs = {"x": made.inputs["x"], **{name: made.inputs[name] for name in ("weight", "bias") if name in made.inputs}}
+    given = {name: value for name, value in made.given.items() if name == "eps"}
+    return Case("instance_norm", inputs, lambda torch, x, w=None, b=None: torch.nn.functional.instance_norm(
+        x, weight=w, bias=b, eps=given.get("eps", 1e-5)), given)  # fmt: skip
+
+
 DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "layer_norm": last_axes("layer_norm"),
     "rms_norm": last_axes("rms_norm"),
     "batch_norm": batch_norm,
     "group_norm": group_norm,
+    "instance_norm": instance_norm,
+    "normalize": normalize,
+    "cosine_similarity": cosine_similarity,
     "conv1d": conv("conv1d", 1),
     "conv2d": conv("conv2d", 2),
     **{f"conv_transpose{count}d": conv_transpose(f"conv_transpose{count}d", count) for count in (1, 2, 3)},
