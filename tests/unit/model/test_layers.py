@@ -215,6 +215,7 @@ def test_recurrent_layers_on_each_other_and_in_both_directions_are_pytorchs(kind
     graph = net.graph
     step = net.program().record()
     theirs = getattr(torch.nn, kind.upper())(4, 2, 2, bidirectional=True, batch_first=True).double()
+    sequence = torch.tensor(LINES, dtype=torch.float64)
     words = {"w_ih": "weight_ih", "w_hh": "weight_hh", "b_ih": "bias_ih", "b_hh": "bias_hh"}
     for ours, word in words.items():
         for level in (1, 2):
@@ -222,9 +223,9 @@ def test_recurrent_layers_on_each_other_and_in_both_directions_are_pytorchs(kind
                 value = graph.by_name[f"layer1.{ours}{'' if level == 1 else '_2'}{end}"].value
                 getattr(theirs, f"{word}_l{level - 1}{end}").data = torch.tensor(value)
     found = step.value(graph.by_name["layer2.z"].inputs[0])
-    np.testing.assert_allclose(found, theirs(torch.tensor(LINES))[0].detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(found, theirs(sequence)[0].detach().numpy(), rtol=1e-12)
     last = network(kind, LINES, {"units": 2, "layers": 2, "bidirectional": True}, (3, 4))
     found = last.program().record().value(last.graph.by_name["layer2.z"].inputs[0])
-    state = theirs(torch.tensor(LINES))[1]
+    state = theirs(sequence)[1]
     ends = (state[0] if kind == "lstm" else state).detach().numpy()
     np.testing.assert_allclose(found, np.concatenate([ends[-2], ends[-1]], 1), rtol=1e-12)
