@@ -47,6 +47,7 @@ class View:
     search  what was last searched for
     present one operation fills the screen, and asks before it tells: hidden says that it has not told yet
     whole   a composite is shown as one operation, because `next` came to it: until the next move, or `view`
+    page    of a composite's card that has no room for all of it: how many pages on from the one that it begins with
     """
 
     mode: ViewMode = "operations"
@@ -58,6 +59,7 @@ class View:
     present: bool = False
     hidden: bool = False
     whole: bool = False
+    page: int = 0
 
 
 @dataclass
@@ -219,7 +221,7 @@ class Session:
         target = self.walk.within(stop)
         reached = self._reach(self.walk.moment(target))
         moved = reached != self._cursor
-        self.view.whole = False
+        self.view.whole, self.view.page = False, 0
         if moved:
             self._cursor, self._state = reached, None
             self.view.hidden = self.view.present

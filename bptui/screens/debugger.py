@@ -23,7 +23,7 @@ from bptui.screens import layout
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import PANELS, Ui, grid_of, paint
-from bptui.screens.keys import ARROWS, command_of, name_of
+from bptui.screens.keys import ARROWS, PAGE, command_of, name_of
 from bptui.screens.look import Look, length
 from bptui.screens.own import Own, refused
 from bptui.screens.panels.text import strip, wrap
@@ -329,6 +329,8 @@ class Debugger(Own, Screen[None]):
             self._select(self._listed(), down)
         elif focus == layout.TIMELINE and right:
             self._select([node.id for node in session.timeline.forward], right)
+        elif focus == layout.OPERATION and session.fold is not None and abs(down) == PAGE:
+            session.view.page += down // PAGE
         elif right:
             session.move_element(-1, right)
         elif down:

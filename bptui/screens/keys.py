@@ -6,10 +6,13 @@ from functools import cache
 
 from bptui.model.commands import COMMANDS, Command, by_key, key_line, shown
 
+PAGE = 10
+"""Rows of pageup and pagedown; a composite's card they turn page by page."""
+
 ARROWS: dict[str, tuple[int, int]] = {
     "up": (-1, 0), "k": (-1, 0), "down": (1, 0), "j": (1, 0),
     "left": (0, -1), "h": (0, -1), "right": (0, 1), "l": (0, 1),
-    "pageup": (-10, 0), "pagedown": (10, 0), "home": (0, -(10**6)), "end": (0, 10**6),
+    "pageup": (-PAGE, 0), "pagedown": (PAGE, 0), "home": (0, -(10**6)), "end": (0, 10**6),
 }  # fmt: skip
 """(rows, columns) by which a key moves in the focused panel. They never step through time."""
 

@@ -75,13 +75,20 @@ def document(card: Card, formulas: Sequence[Line], width: int) -> tuple[list[Lin
     return rows, cursor
 
 
-def seen(rows: list[Line], cursor: int, room: int) -> list[Line]:
-    """As many of the rows as there is room for, and how many more there are."""
+def seen(rows: list[Line], cursor: int, room: int, page: int = 0) -> list[Line]:
+    """As many of the rows as there is room for, around the cursor, or, pages on from there, of the page of rows; after
+    the last comes the first. And how many more there are."""
     if len(rows) <= room:
         return rows
-    first, last = window(len(rows), max(1, room - 1), cursor)
+    each = max(1, room - 1)
+    first, last = window(len(rows), each, cursor)
+    if page:
+        pages = -(-len(rows) // each)
+        first = (first // each + page) % pages * each
+        last = min(first + each, len(rows))
     left = [f"{count} more {where}" for count, where in ((first, "above"), (len(rows) - last, "below")) if count]
-    return [*rows[first:last], (Span(f"   ⋯ {', '.join(left)}", "dim"),)][:room]
+    note = (Span(f"   ⋯ {', '.join(left)} (pgdn)", "dim"),)
+    return [*rows[first:last], *[()] * (each - (last - first)), note][:room]
 
 
 def draw(card: Card, page: Any, width: int, height: int) -> list[Line]:
@@ -104,5 +111,5 @@ def draw(card: Card, page: Any, width: int, height: int) -> list[Line]:
     room = free - len(told)
     gaps = room - len(doc) >= 4
     blank: list[Line] = [()] if gaps else []
-    rows = seen(doc, cursor, max(1, room))
+    rows = seen(doc, cursor, max(1, room), card.extra.get("page", 0))
     return [*blank, *head, *blank, *rows, *blank, *told, *blank, *checks][:height]
