@@ -119,9 +119,15 @@ def draw(card: Card, width: int, height: int) -> list[Line]:
     for stage in STAGES:
         page = _Page(card, width, height, stage)
         rows = page.rows()
-        left_out = bool((page.others and not stage.more) or page.hidden or len(rows) > height)
         if len(rows) <= height and not page.crowded:
             break
+    if not stage.part:  # what went with something longer, and has room by itself
+        for again in ("more", "notes", "padding"):
+            wider = _Page(card, width, height, page.room._replace(**{again: True}))
+            more = wider.rows()
+            if len(more) <= height and not wider.crowded:
+                page, rows = wider, more
+    left_out = bool((page.others and not page.room.more) or page.hidden or len(rows) > height)
     rows = [crop(row, 0, width) for row in rows[:height]]
     if left_out:  # there is more to say than there is room for: in the last row that has a place for a word of it
         for n in reversed(range(len(rows))):
@@ -315,6 +321,9 @@ class _Page:
             return []
         out: list[Line] = []
         for label, text in self.others:
+            if self.compact and label:  # no column of labels: its rows go on under it
+                out += [self.place(row, self.margin) for row in wrap((*_dim(label), Span("  "), *text), self.inner, 2)]
+                continue
             wide = max(self.label, length(label) + 2) if label or self.label else 0
             rows = wrap(text, max(1, self.inner - wide))
             heads = [(*_dim(label), Span(" " * (wide - length(label))))] + [(Span(" " * wide),)] * (len(rows) - 1)
