@@ -78,20 +78,21 @@ def variant(op: Op, shapes: Sequence[Shape], attributes: Attributes) -> Op:
     return ops.OPS[name] if name else op
 
 
-def inside(values: Array, bounds: tuple[int, ...], where: str, name: str) -> None:
-    """A UserError for the first label or position that is out of range (`Bounds`)."""
+def inside(values: Array, bounds: tuple[int, ...], where: str, name: str, op: Op) -> None:
+    """A UserError for the first label or position that is out of range (`Bounds`) of an operation."""
     wrong = (values < bounds[0]) | (values >= bounds[1])
     if len(bounds) > 2:
         wrong &= values != bounds[2]
     outside = np.argwhere(wrong)
     if len(outside):
         at = tuple(int(i) for i in outside[0])
-        found = f"{name}{list(at) if at else ''} is {values[at]}"
-        raise UserError(
-            where,
-            found,
-            f"expected {bounds[0]} to {bounds[1] - 1}" if bounds[1] > bounds[0] else "there are no classes",
-        )
+        found = f"{op.name}: {name}{list(at) if at else ''} is {values[at]}"
+        right = f"expected {bounds[0]} to {bounds[1] - 1}" if bounds[1] > bounds[0] else "there are no classes"
+        if len(bounds) > 2:
+            right += f", or {bounds[2]} to leave it out"
+        elif "ignore_index" in op.attributes and values[at] < 0:
+            right += f"; ignore_index={values[at]} leaves such samples out"
+        raise UserError(where, found, right)
 
 
 def _short(value: Any) -> str:
@@ -135,9 +136,7 @@ class Builder:
             if name in rows:
                 return rows[name]
         known = [*self.own, *ops.OPS, *ops.COMPOSITES]
-        raise UserError(
-            where, f"unknown operation '{name}'", nearest(name, known, "docs/operations.md lists them")
-        )
+        raise UserError(where, f"unknown operation '{name}'", nearest(name, known, "docs/operations.md lists them"))
 
     def place(self, column: Column) -> str:
         """Where a message points to: `formula 1:5`, `net.toml: layers[2].weight`."""
@@ -300,7 +299,8 @@ class Builder:
             bounds = op.bounds([node.shape for node in nodes], settled)
             for role, node in zip(op.input_names, nodes, strict=False):
                 if role in bounds and node.value is not None:
-                    inside(node.value, bounds[role], f"{where}: {node.name}" if column is None else where, node.name)
+                    at = f"{where}: {node.name}" if column is None else where
+                    inside(node.value, bounds[role], at, node.name, op)
         wants_grad = any(node.wants_grad and op.differentiable(i) for i, node in enumerate(nodes))
         if fold:
             reads = self._composed[fold].reads

@@ -273,7 +273,7 @@ def _labels_inside(graph: Graph, arrays: Mapping[str, Array], where: str) -> Non
         bounds = node.op.bounds([item.shape for item in inputs], node.attributes)
         for role, item in zip(node.op.input_names, inputs, strict=False):
             if role in bounds and item.name in arrays:
-                inside(arrays[item.name], bounds[role], f"{where}: {item.column}", item.name)
+                inside(arrays[item.name], bounds[role], f"{where}: {item.column}", item.name, node.op)
 
 
 def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> tuple[Graph, Batches | None]:

@@ -12,12 +12,18 @@ from bptui.model.ops.common import at, each_axis, letters, whole
 from bptui.model.ops.conv import SPATIAL, TAPS
 from bptui.model.ops.pool import POOLED
 
+_LARGEST = 2**22
+"""Elements of the matrix that averages along an axis."""
+
 
 def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     (x,), wanted = shapes, attributes["output_size"]
     count = len(wanted)
     if len(x) < count or 0 in x[-count:]:
         raise ValueError(f"x has shape {x}: it must end in {count} axes ({POOLED[count]}) that are not empty")
+    for n, m in zip(x[-count:], wanted, strict=True):
+        if m is not None and n * m > _LARGEST:
+            raise ValueError(f"x has shape {x}: output_size {m} of {n} elements is too large")
     return x[:-count] + tuple(n if m is None else m for n, m in zip(x[-count:], wanted, strict=True))
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Shape
 
 Fill = Callable[..., Any]
+LARGEST = 2**31
+"""Of whole numbers in attributes: no axis is as long, and they stand in definitions."""
 
 
 # ---------------------------------------------------------------------------------------------------- attributes
@@ -25,6 +27,8 @@ def whole(value: Any, least: int | None = None) -> int:
         raise ValueError(f"must be a whole number, not {value!r}") from None
     if least is not None and number < least:
         raise ValueError(f"must be at least {least}, not {number}")
+    if abs(number) > LARGEST:
+        raise ValueError(f"must be at most {LARGEST:,}")
     return number
 
 
