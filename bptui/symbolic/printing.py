@@ -64,6 +64,24 @@ def definition(statements: Sequence[Statement], names: Names | None = None, unic
     return merge(spans)
 
 
+def _from_zero(low: t.Compare, high: t.Compare) -> tuple[t.Compare, t.Compare]:
+    """`-1 <= q - a < 3` as `0 <= q - a + 1 < 4`: the index itself, as it stands in the element that it guards."""
+    least, most = _whole(low.right), _whole(high.right)
+    if least is None or most is None or least >= 0:
+        return low, high
+    terms = high.left if isinstance(high.left, t.Add) else t.Add((high.left,), (False,))
+    index = t.Add((*terms.terms, t.whole(-least)), (*terms.minus, False))
+    return t.Compare(low.sign, index, t.whole(0)), t.Compare(high.sign, index, t.whole(most - least))
+
+
+def _whole(tree: Tree) -> int | None:
+    """The whole number that a side of a condition is."""
+    if isinstance(tree, t.Neg):
+        inner = _whole(tree.of)
+        return None if inner is None else -inner
+    return int(tree.value) if isinstance(tree, t.Number) and float(tree.value).is_integer() else None
+
+
 def _same(a: t.Compare, b: t.Compare) -> bool:
     """Are two conditions about the same index? (`v >= 0` is `v//n >= 0`.)"""
     if a.left == b.left:
@@ -171,6 +189,7 @@ class _Printer:
                     low, high = (first, other) if lower else (other, first)
                     assert isinstance(low, t.Compare)
                     assert isinstance(high, t.Compare)
+                    low, high = _from_zero(low, high)
                     below = self.sign({">=": "<=", ">": "<"}[low.sign])
                     middle = [Span(f" {below} "), *self.print(high.left, _ADD), Span(f" {self.sign(high.sign)} ")]
                     out.append([*self.print(low.right, _ADD), *middle, *self.print(high.right, _ADD)])

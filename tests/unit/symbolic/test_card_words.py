@@ -123,6 +123,9 @@ def test_conditions_on_one_index_are_a_range():
     half = t.Div(a, t.whole(2), whole=True)
     assert both(t.Compare("<", half, n), t.Compare(">=", a, zero)) == "0 ≤ a//2 < A"
     assert both(t.Compare(">=", a, t.whole(1)), t.Compare("<", half, n)) == "a ≥ 1 and a//2 < A"
+    before = t.Compare(">=", a, t.Neg(t.whole(1)))
+    assert both(before, t.Compare("<", a, t.whole(3))) == "0 ≤ a + 1 < 4"
+    assert both(before, t.Compare("<", a, n)) == "-1 ≤ a < A"
 
 
 def test_whole_numbers_of_an_index_are_counted_out():
