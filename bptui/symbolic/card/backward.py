@@ -82,7 +82,7 @@ def backward(
     wanted = [p for p, i in enumerate(node.inputs) if reading.op.differentiable(p) and graph.nodes[i].wants_grad]
     return Card(
         title=title(graph, node),
-        shape=numbers.shape(source.shape if not single else node.shape),
+        shape=numbers.shape(node.shape) if single else f"{names.symbol(name).text} {numbers.shape(source.shape)}",
         element=numbers.index(element),
         definition=definition_line(reading, names, unicode),
         rules=rules_shown(reading, names, name, rule, raw, unicode),
