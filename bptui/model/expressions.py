@@ -22,6 +22,7 @@ import numpy as np
 
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.graph import Graph, Node
+from bptui.model.slips import EXAMPLE, misspelt
 
 if TYPE_CHECKING:
     from bptui.model.state import State
@@ -110,8 +111,12 @@ def parse(text: str, graph: Graph) -> Expression:
         tree = ast.parse(text, mode="eval").body
         count = sum(1 for _ in ast.walk(tree))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        column = getattr(error, "offset", None)
-        raise UserError(where, "cannot be read" + (f" at column {column}" if column else "")) from None
+        if not isinstance(error, SyntaxError):
+            raise UserError(where, "cannot be read") from None
+        column = error.offset or len(text) + 1
+        what, right = misspelt(text, column, error.msg)
+        said = what.replace("this is not a formula", f"cannot be read at column {column}")
+        raise UserError(where, said, right if right != EXAMPLE else "for example max(abs(grad)) > 10") from None
     if count > MAX_NODES:
         raise UserError(where, f"{count} parts", f"at most {MAX_NODES}")
     _check(tree, graph, where)

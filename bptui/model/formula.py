@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
-from bptui.model import ops, own, syntax
+from bptui.model import ops, own, slips, syntax
 from bptui.model.arrays import array
 from bptui.model.build import Builder, fold_numbers, settle, signature, variant
 from bptui.model.errors import UserError, did_you_mean
@@ -102,7 +102,7 @@ class Reader:
                 )
         for statement in before:
             if isinstance(statement, ast.Expr):
-                self.fail(statement, "only the last statement may be without a name", "write name = …")
+                self.fail(statement, "only the last statement may be without a name", "write name = …, or leave it out")
             self.statement(statement)
         loss = self.statement(last)
         if not isinstance(loss, Node):
@@ -122,7 +122,7 @@ class Reader:
             free = "loss" not in self.known and "loss" not in self.given
             return self.expression(statement.value, 0, "loss" if free else None)
         if isinstance(statement, ast.AugAssign | ast.AnnAssign) or not isinstance(statement, ast.Assign):
-            self.fail(statement, f"{syntax.kind(statement)} is not allowed", "write name = expression")
+            self.refuse(statement, "", "write name = expression")
         if len(statement.targets) != 1 or not isinstance(target := statement.targets[0], ast.Name):
             self.fail(statement, "a statement defines one name", "write name = expression")
         name = self.name(target)
@@ -185,13 +185,12 @@ class Reader:
             return self.call(node, depth, name)
         if isinstance(node, ast.Attribute):
             if node.attr != "T":
-                self.fail(
-                    node, f"'.{node.attr[:MAX_NAME]}' is not allowed", "functions are written f(x); only x.T has a dot"
-                )
+                word = node.attr[:MAX_NAME]
+                self.fail(node, f"'.{word}' is not allowed", slips.attribute(word, {}))
             return self.use(node, "transpose", [self.tensor(node.value, depth)], name, {})
         if isinstance(node, ast.Subscript):
             return self.part(node, depth, name)
-        self.fail(node, f"{syntax.kind(node)} is not allowed in a formula")
+        self.refuse(node, " in a formula")
 
     def operators(self, node: ast.BinOp, depth: int, name: str | None) -> Value:
         """A chain of binary operators, walked along its left side: a sum of 100 terms is not deep."""
@@ -201,7 +200,8 @@ class Reader:
         left = self.expression(chain[-1].left, depth + 1)
         for item in reversed(chain):
             if type(item.op) not in OPERATORS:
-                self.fail(item, f"the operator {syntax.kind(item.op)} is not allowed", "there are + - * / ** @")
+                hint = "write ** for a power" if isinstance(item.op, ast.BitXor) else "there are + - * / ** @"
+                self.fail(item, f"the operator {syntax.kind(item.op)} is not allowed", hint)
             sign, op = OPERATORS[type(item.op)]
             right = self.expression(item.right, depth + 1)
             mine = name if item is node else None
@@ -220,14 +220,22 @@ class Reader:
         if not isinstance(node.func, ast.Name):
             if isinstance(node.func, ast.Attribute):
                 word = node.func.attr[:MAX_NAME]
-                known = [*ops.OPS, *ops.COMPOSITES, *self.builder.own]
-                hint = f"write {word}(x)" if word in known else did_you_mean(word, known, "functions are written f(x)")
-                self.fail(node, f"'.{word}(…)' is not allowed", hint)
-            self.fail(node, "only functions by name can be called")
-        op = self.builder.find(self.name(node.func), self.builder.place(self.at(node)))
+                self.fail(node, f"'.{word}(…)' is not allowed", slips.attribute(word, self.calls()))
+            made = slips.module(node.func)
+            self.fail(
+                node, "only functions by name can be called", slips.layer(made) if made else "write * for a product"
+            )
+        if slips.module(node) and node.func.id not in self.builder.own:
+            self.fail(node, f"'{node.func.id}' is a module", slips.layer(node.func.id))
+        word = self.name(node.func)
+        if word in slips.CALLS and word not in self.builder.own:
+            self.fail(node, f"unknown operation '{word}'", slips.CALLS[word])
+        op = self.builder.find(word, self.builder.place(self.at(node)))
         arguments = node.args
         if len(arguments) == 1 and len(op.inputs) > 1 and isinstance(arguments[0], ast.List | ast.Tuple):
             arguments = arguments[0].elts
+        if word in ("max", "min") and len(arguments) > 1 and isinstance(arguments[1], ast.Name | ast.Call | ast.BinOp):
+            self.fail(node, f"{word} is over the elements of one value", f"write {word}imum(a, b) for the one of two")
         places: dict[str, ast.expr] = {}
         attributes: dict[str, Any] = {}
         for position, argument in enumerate(arguments):
@@ -379,11 +387,9 @@ class Reader:
             operations: dict[str, Op | Composite] = {**ops.COMPOSITES, **ops.OPS, **self.builder.own}
             if name in operations:
                 self.fail(node, f"'{name}' is a function", f"write {signature(operations[name])}")
-            self.fail(
-                node,
-                f"unknown name '{name}'",
-                did_you_mean(name, [*self.known, *self.given], f"give it a value: {name}=…"),
-            )
+            signs = [sign for sign in name if sign in slips.CHARACTERS]
+            right = f"write {slips.CHARACTERS[signs[0]]}" if signs else f"give it a value: {name}=…"
+            self.fail(node, f"unknown name '{name}'", did_you_mean(name, [*self.known, *self.given], right))
         if name in self.train and whole:
             self.fail(node, f"'{name}' holds whole numbers and cannot be trained")
         role: Role = "param" if name in self.train else "input"
@@ -413,6 +419,17 @@ class Reader:
         text = self.lines[line - 1] if line <= len(self.lines) else ""
         before = text.lstrip().encode()[:offset].decode(errors="ignore")
         return line, syntax.indent(text) + len(before) + 1
+
+    def refuse(self, node: ast.AST, where: str, otherwise: str = "") -> NoReturn:
+        """A UserError for a part of Python that formulas do not have."""
+        defines = isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq) and node.col_offset == 0
+        right = "write = for ==" if defines else slips.KINDS.get(type(node).__name__, otherwise)
+        self.fail(node, f"{syntax.kind(node)} is not allowed{where}", right)
+
+    def calls(self) -> dict[str, str]:
+        """Every operation, and how it is called."""
+        operations: dict[str, Op | Composite] = {**ops.COMPOSITES, **ops.OPS, **self.builder.own}
+        return {n: f"{n}({', '.join(i for i in op.inputs if not i.endswith('?'))})" for n, op in operations.items()}
 
     def fail(self, node: ast.AST, what: str, right: str = "") -> NoReturn:
         """A UserError at this part."""

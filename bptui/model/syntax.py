@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 
 from bptui.model.errors import UserError
+from bptui.model.slips import EXAMPLE, misspelt
 
 MAX_CHARACTERS = 20_000
 MAX_DEPTH = 60
@@ -29,12 +30,13 @@ def tree(text: str, where: str) -> ast.Module:
             found = ast.parse("\n".join(line.lstrip() for line in lines(text)))
     except SyntaxError as problem:
         line = min(problem.lineno or 1, len(lines(text)))
-        at = f"{where} {line}:{(problem.offset or 1) + indent(lines(text)[line - 1])}"
-        raise UserError(at, f"this is not a formula: {problem.msg}", "for example L = (y - w*x)**2") from None
+        column = (problem.offset or 1) + indent(lines(text)[line - 1])
+        what, right = misspelt(lines(text)[line - 1], column, problem.msg)
+        raise UserError(f"{where} {line}:{column}", what, right) from None
     except (ValueError, MemoryError, RecursionError):
-        raise UserError(where, "this is not a formula", "for example L = (y - w*x)**2") from None
+        raise UserError(where, "this is not a formula", EXAMPLE) from None
     if not found.body:
-        raise UserError(where, "there is no formula", "for example L = (y - w*x)**2")
+        raise UserError(where, "there is no formula", EXAMPLE)
     if sum(1 for _ in ast.walk(found)) > MAX_PARTS:
         raise UserError(where, f"more than {MAX_PARTS:,} parts")
     return found
