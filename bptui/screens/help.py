@@ -10,14 +10,22 @@ from bptui.screens.keys import keys_text
 from bptui.screens.look import fit
 from bptui.screens.panels.text import wrap
 
+SUMMARY = 20
+"""Columns that the third column needs at least."""
+
 
 def pages(width: int) -> tuple[Line, ...]:
-    """The table of all commands, group by group, in `width` columns; first how the keys are meant."""
+    """The table of all commands, group by group, in `width` columns; first how the keys are meant. Where three columns
+    have no room, what a command does stands under it."""
     first, second = (14, 22) if width >= 100 else (12, 19)
     forward, backward = Span("lowercase", "text bold"), Span("UPPERCASE", "text bold")
+    under = width < first + second + SUMMARY
     out: list[Line] = [
-        line(forward, (" goes forward, ", "dim"), backward, (" the same backward", "dim")),
-        line(("arrows, hjkl", "text bold"), (" move in the panel with the heavy rule; they never step", "dim")),
+        *wrap(line(forward, (" goes forward, ", "dim"), backward, (" the same backward", "dim")), width),
+        *wrap(
+            line(("arrows, hjkl", "text bold"), (" move in the panel with the heavy rule; they never step", "dim")),
+            width,
+        ),
     ]
     for group in GROUPS:
         out += [(), line((group, "text bold"))]
@@ -25,15 +33,20 @@ def pages(width: int) -> tuple[Line, ...]:
             if command.group == group:
                 word = command.help if len(command.help) < second else command.word
                 head = line((f"{keys_text(command):<{first}}", "text bold"), (f"{word:<{second}}", "text"))
-                rows = wrap((Span(command.summary, "dim"),), max(20, width - first - second))
+                if under:
+                    said = wrap((Span(f"  {command.summary}", "dim"),), width, 2)
+                    out += [*wrap(head, width, 2), *said]
+                    continue
+                rows = wrap((Span(command.summary, "dim"),), width - first - second)
                 out += [(*head, *rows[0]), *((Span(" " * (first + second)), *row) for row in rows[1:])]
     return tuple(out)
 
 
-def about(word: str) -> tuple[Line, ...]:
-    """One command."""
+def about(word: str, width: int) -> tuple[Line, ...]:
+    """One command, in `width` columns."""
     first, *rest = help_text(word)
-    return (line((first, "text bold")), *(line((text, "text")) for text in rest))
+    rows = (line((first, "text bold")), *(line((text, "text")) for text in rest))
+    return tuple(part for row in rows for part in wrap(row, width, 2))
 
 
 @dataclass

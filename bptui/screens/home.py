@@ -90,7 +90,7 @@ def lines(state: State, width: int, height: int) -> list[Line]:
         text = f"bptui needs {layout.SMALLEST[0]}x{layout.SMALLEST[1]}, this is {width}x{height}: q quits"
         parts = [text[i : i + width] for i in range(0, len(text), max(1, width))]
         return [fit((Span(part),), width) for part in parts][:height]
-    below = _details(state, width) if height >= 10 else []
+    below = _details(state, width) if height >= 10 and not (state.help and height < 20) else []
     below = below[: max(0, height - 3 - min(len(state.examples), height // 2))]
     room = height - 3 - len(below)
     out = [_head(width), _rule("Examples", _counted(state, room), width)]

@@ -65,7 +65,7 @@ class Own:
 
     def _do_help(self, word: str) -> None:
         try:
-            self.ui.pages = manual.about(word) if word else manual.pages(self.size.width - 1)
+            self.ui.pages = manual.about(word, self.size.width - 2) if word else manual.pages(self.size.width - 2)
         except UserError as error:
             self.say(refused(error))
             return

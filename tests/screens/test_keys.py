@@ -149,6 +149,16 @@ def test_the_footer_is_made_from_the_registry(width: int) -> None:
     assert shown == [word for _, word in middle][: len(shown)]
 
 
+def test_the_help_is_whole_in_any_width() -> None:
+    """Nothing of it is cut: every summary's words are there, in rows that fit."""
+    for width in (22, 38, 58, 78, 118):
+        rows = [plain(row) for row in manual.pages(width)]
+        assert max(map(len, rows)) <= width
+        words = " ".join(rows).split()
+        assert all(word in words for command in COMMANDS for word in command.summary.split())
+        assert max(len(plain(row)) for row in manual.about("goto", width)) <= width
+
+
 async def test_help_and_palette_hold_every_command() -> None:
     text = "\n".join(plain(line) for line in manual.pages(79))
     assert all(f" {command.word}" in text for command in COMMANDS)
