@@ -12,8 +12,8 @@ import numpy as np
 from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Shape
 
 Fill = Callable[..., Any]
-LARGEST = 2**31
-"""Of whole numbers in attributes: no axis is as long, and they stand in definitions."""
+LARGEST = 2**63 - 1
+"""Of whole numbers: those of NumPy."""
 
 
 # ---------------------------------------------------------------------------------------------------- attributes
@@ -28,7 +28,7 @@ def whole(value: Any, least: int | None = None) -> int:
     if least is not None and number < least:
         raise ValueError(f"must be at least {least}, not {number}")
     if abs(number) > LARGEST:
-        raise ValueError(f"must be at most {LARGEST:,}")
+        raise ValueError(f"too large: at most {LARGEST:,}")
     return number
 
 
