@@ -130,7 +130,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     *_two(
         ("next", "reverse-next"), ("session.next", "session.reverse_next"),
-        ("To the next layer; a composite is one operation", "To where n stops in this layer, or in the one before"), "Move", ("n", "N"),
+        ("To the next layer; a composite is one operation", "To where n stops in this layer, or in the one before"),
+        "Move", ("n", "N"),
         aliases=((), ("rn",)), short="layer", takes="count", usage="[N]",
     ),
     *_two(

@@ -120,10 +120,11 @@ def uses():
     yield Use("conv_transpose1d", ((2, 4, 5), (4, 2, 3), (4,)), {"stride": 3, "padding": 1, "groups": 2})
     yield Use("conv_transpose3d", ((1, 2, 2, 3, 2), (2, 1, 2, 2, 2)), {"stride": (2, 1, 1), "groups": 2})
     for op in CELL:
-        for lead in ((3,), (2, 3), ()):
+        for lead in ((3,), ()):
             yield cell(op, lead)
         yield cell(op, (3,), biased=False)
     yield cell("rnn_cell", (3,), nonlinearity="relu")
+    yield cell("rnn_cell", (2, 3))
 
 
 def whole_of(use, seed=0):

@@ -6,9 +6,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bptui.model import ops
+from bptui.model.folds import whole_row
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.evaluate import bind_arrays, forward_all, vjp_all
 
+from ..model.ops.executor import attributes_of
+from ..model.ops.test_reference import CASES, name_of, near
 from .composites import uses, whole_of
 
 
@@ -27,3 +31,16 @@ def test_the_definition_and_its_rule_are_what_the_parts_do(use):
         derived = derive(binding.definition.signature, name, node.op)
         mine = np.sum(passed, axis=0) if passed else np.zeros(recording.value(source).shape)
         np.testing.assert_allclose(mine, vjp_all(derived, binding, upstream), 1e-10, 1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c["op"] in ops.COMPOSITES], ids=name_of)
+def test_the_definition_and_its_rule_are_what_pytorch_says(case):
+    given = {k: v for k, v in case["attrs"].items() if k != "note"}
+    expected = np.array(case["output"])
+    row = whole_row(ops.COMPOSITES[case["op"]], expected.shape)
+    inputs = [np.array(case["inputs"][name]) for name in row.input_names if name in case["inputs"]]
+    binding = bind_arrays(row, inputs, attributes_of(row, given), expected)
+    near(forward_all(binding.definition, binding), expected)
+    for name, gradient in case["grads"].items():
+        derived = derive(binding.definition.signature, name, row)
+        near(vjp_all(derived, binding, np.array(case["upstream"])), np.array(gradient))
