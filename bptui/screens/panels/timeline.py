@@ -108,7 +108,7 @@ def _moments(session: Any, width: int, room: int) -> list[Line]:
         row = (*row, Span(name, "text bold" if here else "text"))
         if what and len(name) + 2 + len(what) <= left:
             row = (*row, Span(f"  {what}", "dim"))
-        rows.append(under(row, "on-cursor") if here else row)
+        rows.append(under(fit(row, width), "on-cursor") if here else row)
     return rows
 
 
