@@ -7,6 +7,7 @@ The primitive `correlate_transpose2d` is the transpose of `correlate2d` in the s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -113,15 +114,20 @@ def _canvas(emit: Emit, x: Array, weight: Array, out: Array, attributes: Attribu
     return canvas, windows(canvas, weight.shape[-count:], stride, dilation, x.shape[-count:]), canvas[inner]
 
 
+def _flat(array: Array, count: int) -> Array:
+    """The last axes as one."""
+    return array.reshape(*array.shape[:-count], prod(array.shape[-count:]))
+
+
 def _transposed(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
     x, weight = contiguous(emit, inputs[0]), inputs[1]
     canvas, seen, part = _canvas(emit, x, weight, out, attributes)
     # weightᵀ (o·taps, c) @ x (c, places) is what every tap adds to every place it lands on
     count = _count(attributes)
     spread = emit.temp(seen.shape)
-    flat_weight = weight.reshape(*weight.shape[: -count - 1], -1)
-    flat_x = x.reshape(*x.shape[:-count], -1)
-    emit(np.matmul, flat_weight.swapaxes(-1, -2), flat_x, spread.reshape(*flat_x.shape[:-2], -1, flat_x.shape[-1]))
+    flat_x, flat_weight = _flat(x, count), _flat(weight, count + 1)
+    flat_spread = spread.reshape(*flat_x.shape[:-2], flat_weight.shape[-1], flat_x.shape[-1])
+    emit(np.matmul, flat_weight.swapaxes(-1, -2), flat_x, flat_spread)
     emit(np.copyto, canvas, emit.const(0.0))
     for tap in np.ndindex(*weight.shape[-count:]):
         here = (..., *tap, *(slice(None),) * count)
@@ -148,9 +154,8 @@ def _transposed_vjp(
     count = _count(attributes)
     columns = emit.temp(seen.shape)
     emit(np.copyto, columns, seen)
-    flat_x = x.reshape(*x.shape[:-count], -1)
-    flat_columns = columns.reshape(*flat_x.shape[:-2], -1, flat_x.shape[-1])
-    flat_weight = weight.reshape(*weight.shape[: -count - 1], -1)
+    flat_x, flat_weight = _flat(x, count), _flat(weight, count + 1)
+    flat_columns = columns.reshape(*flat_x.shape[:-2], flat_weight.shape[-1], flat_x.shape[-1])
     if into[0] is not None:
         emit(np.matmul, flat_weight, flat_columns, into[0].reshape(flat_x.shape))
     if into[1] is not None:

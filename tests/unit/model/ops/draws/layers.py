@@ -86,7 +86,7 @@ def conv(op: str, count: int) -> Callable[[Random], Case]:
             if given["padding"] == "same":
                 given["stride"] = 1
         size = tuple(r + int(random.integers(0, 4)) for r in reach)
-        inputs = {"x": numbers(random, (int(random.integers(1, 4)), inside, *size)),
+        inputs = {"x": numbers(random, (int(random.integers(0, 4)), inside, *size)),
                   "weight": numbers(random, (out, inside // groups, *kernel))}  # fmt: skip
         if chance(random):
             inputs["bias"] = numbers(random, out)
@@ -109,7 +109,7 @@ def conv_transpose(op: str, count: int) -> Callable[[Random], Case]:
                                               _each(given.get("dilation", 1), count), strict=True)]  # fmt: skip
             given["output_padding"] = tuple(int(random.integers(0, n)) for n in most)
         size = tuple(int(random.integers(2, 5)) for _ in range(count))
-        inputs = {"x": numbers(random, (int(random.integers(1, 3)), inside, *size)),
+        inputs = {"x": numbers(random, (int(random.integers(0, 3)), inside, *size)),
                   "weight": numbers(random, (inside, out, *kernel))}  # fmt: skip
         if chance(random):
             inputs["bias"] = numbers(random, out * groups)
