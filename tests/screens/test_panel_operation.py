@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bptui.model.spans import Line, Span, line, plain
 from bptui.screens.look import Look, length
-from bptui.screens.panels import band, operation, sums
+from bptui.screens.panels import band, operation, sums, verdicts
 from bptui.screens.panels.text import wrap
 from bptui.symbolic.types import Card, CheckRow, Equation, Step, Table, Term
 from tests.screens.panel_rig import at, derived, formula, texts, within
@@ -168,7 +168,7 @@ def test_a_failed_check_comes_first_and_tells_both_numbers() -> None:
 
 def test_of_several_inputs_the_worst_check_is_shown() -> None:
     checks = tuple(CheckRow("z", "mul", name, "difference", "ok", e, 1e-6) for name, e in (("a", 1e-9), ("b", 2e-7)))
-    assert operation.summary(checks) == [(operation.MARKS["ok"], "difference", "2e-7, tolerance 1e-6")]
+    assert verdicts.summary(checks) == [(verdicts.MARKS["ok"], "difference", "2e-7, tolerance 1e-6")]
 
 
 def test_an_update_is_written_out_on_the_band() -> None:

@@ -17,7 +17,8 @@ from bptui.screens.panels import band, sums, whole
 from bptui.screens.panels.band import kind_of_symbol
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.text import wrap
-from bptui.symbolic.types import Card, CheckRow
+from bptui.screens.panels.verdicts import summary
+from bptui.symbolic.types import Card
 
 COMPACT = 50
 """Under this width: no column of labels, one row of checks."""
@@ -363,42 +364,3 @@ def _shorter(note: Line) -> list[Line]:
     text = plain(note)
     cuts = [len(text), text.find(","), text.find(" by "), text.find(" in ")]
     return [crop(note, 0, cut) for n, cut in enumerate(cuts) if (cut > 0 or n == 0)]
-
-
-ORDER = {"FAIL": 0, "KINK": 1, "ok": 2, "n/a": 3, "skipped": 4}
-MARKS = {
-    "ok": Span("✓", "ok"), "FAIL": Span("FAIL", "fail reverse"), "KINK": Span("KINK", "kink bold"),
-    "n/a": Span("n/a", "dim"), "skipped": Span("skipped", "dim"),
-}  # fmt: skip
-
-
-FAMILY = {"direction": "difference", "complex step": "difference"}
-"""Checks that are shown in one row with another, while they agree: all that compare numbers of a shifted input."""
-
-
-def summary(checks: Sequence[CheckRow]) -> list[tuple[Span, str, str]]:
-    """Per kind of check its mark, name and detail: the worst of its inputs; bad ones first, then in the order given."""
-    kinds: dict[str, list[CheckRow]] = {}
-    for row in checks:
-        kinds.setdefault(FAMILY.get(row.row, row.row), []).append(row)
-    worst = [(kind, min(rows, key=_rank)) for kind, rows in kinds.items()]
-    worst.sort(key=lambda pair: ORDER[pair[1].verdict] if pair[1].verdict in ("FAIL", "KINK") else 2)
-    return [(MARKS[row.verdict], kind if row.verdict == "ok" else row.row, _detail(row)) for kind, row in worst]
-
-
-def _rank(row: CheckRow) -> tuple[int, float]:
-    """The worst verdict first, then the largest part of its tolerance."""
-    return ORDER[row.verdict], -(row.error or 0.0) / (row.tolerance or 1.0)
-
-
-def _detail(row: CheckRow) -> str:
-    if row.verdict == "FAIL" and row.got is not None and row.expected is not None:
-        place = f"{row.input}{numbers.index(row.at or ())}: " if row.input else ""
-        told = f"{place}got {numbers.significant(row.got)}, expected {numbers.significant(row.expected)}"
-        return f"{told}; {row.note}" if row.note else told
-    if row.note:
-        return row.note
-    if row.error is None:
-        return ""
-    said = numbers.significant(row.error, 2)
-    return said if row.tolerance is None else f"{said}, tolerance {numbers.significant(row.tolerance, 2)}"

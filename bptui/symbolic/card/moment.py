@@ -28,6 +28,7 @@ from bptui.symbolic.types import Card, CheckRow, Failure, Rule
 
 __all__ = ["ROWS", "card", "card_for", "subject"]
 
+
 class Rules(Protocol):
     """Who has derivations: a `bptui.symbolic.service.Service`."""
 
@@ -139,5 +140,6 @@ def card_for(session: Any, rules: Rules | None = None, unicode: bool = True, che
         rule = rules.rule(session.graph, node, wrt) if rules is not None and wrt is not None else None
         at = fit(tuple(session.selection.element), node.shape)
         made = whole(session.state, fold, at, wrt, element, rule, raw=session.view.raw, unicode=unicode, checks=checks)
-        return replace(made, extra={**made.extra, "came": session.view.whole, "page": session.view.page}, brief=brief(session.graph, fold.node))
+        extra = {**made.extra, "came": session.view.whole, "page": session.view.page}
+        return replace(made, extra=extra, brief=brief(session.graph, fold.node))
     return card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)
