@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bptui.model.spans import Line, Span, plain
 from bptui.screens.look import crop, length
-from bptui.screens.panels.band import bolder, dimmed, kind_of_symbol
+from bptui.screens.panels.band import bolder, complete, dimmed, kind_of_symbol
 from bptui.screens.panels.figures import figure
 from bptui.screens.panels.text import wrap
 from bptui.symbolic.types import Step, Table, Term
@@ -211,10 +211,11 @@ class _Grid:
         if not made.partial:
             return rows
         *before, row = rows
-        words: Line = (Span(made.partial, "kink bold"),)
+        done = complete(made.partial)
+        words: Line = (Span(made.partial, "dim" if done else "kink bold"),)
         if length(row) + 2 + length(words) <= self.width:
             return [*before, (*row, Span("  ", kind), *words)]
-        dots = (Span("…", kind),) if length(row) < self.width else ()
+        dots = (Span("…", kind),) if length(row) < self.width and not done else ()
         free = max(0, self.end(self.total) - length(words))
         return [*before, (*row, *dots), (Span(" " * free), *words)]
 

@@ -75,7 +75,7 @@ class _Converter:
             sign, sides = {"=": "=="}.get(e.rel_op, e.rel_op), [e.lhs, e.rhs]
             if sign in ("==", "!=") and e.rhs in self.bound and e.lhs not in self.bound:
                 sides.reverse()  # `j != q`: the index that runs is what is asked about
-            return t.Compare(sign, *map(self.tree, sides))
+            return t.Compare(sign, *map(self.side, sides))
         if isinstance(e, sp.And | sp.Or):
             parts = tuple(self.tree(a) for a in sorted(e.args, key=sp.default_sort_key))
             return t.Logic("and" if isinstance(e, sp.And) else "or", parts)
@@ -113,6 +113,14 @@ class _Converter:
             return t.whole(int(e)) if e >= 0 else t.Neg(t.whole(-int(e)))
         value = float(e)
         return Number(value, f"{value:.6g}")
+
+    def side(self, e: Any) -> Tree:
+        """A side of a comparison: a number as a bound is written, 0.8 and not 4/5."""
+        decimal = repr(float(e)) if isinstance(e, sp.Rational) and e.q != 1 else ""
+        if not decimal or len(decimal) > 8 or sp.Rational(decimal) != e:
+            return self.tree(e)
+        shown = Number(abs(float(e)), decimal.lstrip("-"))
+        return t.Neg(shown) if e < 0 else shown
 
     def negative(self, e: Any) -> bool:
         return not isinstance(e, sp.Add | sp.Indexed | sp.Symbol) and bool(e.could_extract_minus_sign())
@@ -194,5 +202,11 @@ class _Converter:
         value = self.tree(last[0]) if last[1] == sp.true else t.Name("undefined")
         pairs = first if last[1] == sp.true else [*first, last]
         for expression, condition in reversed(pairs):
-            value = t.Choice(self.tree(condition), self.tree(expression), value)
+            test, shown = self.tree(condition), self.tree(expression)
+            if isinstance(value, t.Choice) and value.yes == shown:  # `0 if a else 0 if b else x`: `0 if a or b else x`
+                more = value.condition
+                rest = more.parts if isinstance(more, t.Logic) and more.word == "or" else (more,)
+                value = t.Choice(t.Logic("or", (test, *rest)), shown, value.no)
+            else:
+                value = t.Choice(test, shown, value)
         return value

@@ -124,7 +124,8 @@ def _element(reading: Reading, names: Names, element: Index, unicode: bool, summ
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
         spans = to_spans(tree, with_numbers(names, scalars, reading), unicode)
-        same = plain(spans) == right.text or isinstance(tree, t.Number)
+        setting = isinstance(tree, t.Name) and tree.name in reading.node.attributes
+        same = plain(spans) == right.text or setting or isinstance(tree, t.Number)
         middle = [] if same else [*spans, Span(" = ")]
         return [(label, merge([left, Span(" = "), *middle, right, *since(reading, names, body, scalars, unicode)]))]
     if summed:
@@ -166,19 +167,31 @@ def since(reading: Reading, names: Names, tree: Tree, scalars: Mapping[str, Any]
     x = b` where they are equal."""
     part: Tree | None = next((p for p in t.walk(tree) if isinstance(p, t.Choice)), None)
     said: dict[frozenset[str], list[Span]] = {}
-    while isinstance(part, t.Choice) and isinstance(part.condition, t.Compare):
-        sign = stands(reading, part.condition, scalars)
-        if not sign:
-            break
-        sides = [
-            _side(reading, names, side, scalars, sign == "=", unicode)
-            for side in (part.condition.left, part.condition.right)
-        ]
-        said.setdefault(frozenset(map(plain, sides)), [*sides[0], Span(f" {sign} "), *sides[1]])
-        part = part.yes if evaluate(part.condition, scalars, {}, reading.size) else part.no
+    while isinstance(part, t.Choice):
+        taken = bool(evaluate(part.condition, scalars, {}, reading.size))
+        for condition in _deciding(reading, part.condition, scalars, taken):
+            sign = stands(reading, condition, scalars)
+            sides = [
+                _side(reading, names, side, scalars, sign == "=", unicode) for side in (condition.left, condition.right)
+            ]
+            if sign:
+                said.setdefault(frozenset(map(plain, sides)), [*sides[0], Span(f" {sign} "), *sides[1]])
+        part = part.yes if taken else part.no
     if not said:
         return ()
     return merge([Span("  since "), *(s for n, told in enumerate(said.values()) for s in [*_AND[: n and 1], *told])])
+
+
+def _deciding(reading: Reading, condition: Tree, scalars: Mapping[str, Any], taken: bool) -> list[t.Compare]:
+    """The comparisons that say why a condition holds (`taken`), or why it does not."""
+    if isinstance(condition, t.Compare):
+        return [condition]
+    if not isinstance(condition, t.Logic) or condition.word not in ("and", "or"):
+        return []
+    parts = [part for part in condition.parts if isinstance(part, t.Compare)]
+    if taken == (condition.word == "and"):  # all of them together
+        return parts
+    return [part for part in parts if bool(evaluate(part, scalars, {}, reading.size)) == taken][:1]
 
 
 def _side(
