@@ -124,6 +124,8 @@ def draw(card: Card, width: int, height: int) -> list[Line]:
             break
     if not stage.part:  # what went with something longer, and has room by itself
         for again in ("more", "notes", "padding"):
+            if getattr(page.room, again):
+                continue
             wider = _Page(card, width, height, page.room._replace(**{again: True}))
             more = wider.rows()
             if len(more) <= height and not wider.crowded:
