@@ -28,13 +28,14 @@ from bptui.symbolic.check import check_step
 from bptui.symbolic.types import CheckRow
 
 from ..unit.model.ops.samples import Use, uses
+from ..unit.symbolic import composites
 from ..unit.symbolic.steps import graph_of
 
 KINDS = ("plain", "tied", "wide", "tiny", "still", "faint")
 UPSTREAM = {"still": 0.0, "faint": 1e-14}
 
 
-def inputs(use: Use, kind: str, seed: int) -> list[Any]:
+def inputs(use: Use | composites.Use, kind: str, seed: int) -> list[Any]:
     """Numbers of a kind for a use: whole numbers and masks as they are, what has to be above 0 stays there."""
     random = np.random.default_rng([seed, KINDS.index(kind)])
     row = use.row
@@ -55,7 +56,7 @@ def inputs(use: Use, kind: str, seed: int) -> list[Any]:
             x = 10 ** random.uniform(-6, 6, given.shape) if use.op not in STEEP else x * 3
         elif kind == "tiny":
             x = x * 1e-9 if not use.positive else x
-        if not use.positive:
+        if not use.positive and name != "running_var":
             x = x * random.choice([-1, 1], given.shape)
         found.append(np.round(2 * x + 0.5 * use.positive) / 2 + 0.5 * use.positive if kind == "tied" else x)
     return found
@@ -65,7 +66,7 @@ STEEP = ("pow", "prod", "power", "exp", "mish")
 """What has no finite numbers at 1e6, or none that float64 can tell apart."""
 
 
-def recording(use: Use, kind: str, seed: int) -> Recording:
+def recording(use: Use | composites.Use, kind: str, seed: int) -> Recording:
     """A training step around the use."""
     given = {k: v for k, v in use.attributes.items() if k in use.row.attributes}
     graph = graph_of(use.row, inputs(use, kind, seed), given, seed)
@@ -132,7 +133,7 @@ def alarms(recording: Recording) -> list[CheckRow]:
 def steps(seed: int, kinds: Iterable[str]) -> Iterator[tuple[str, Recording]]:
     """What one seed runs: all uses with numbers of each kind, and the networks."""
     for kind in kinds:
-        for use in uses():
+        for use in (*uses(), *composites.uses()):
             yield f"{use} {kind}", recording(use, kind, seed)
     for dtype in ("float64", "float32"):
         for name, net in networks(seed, dtype):

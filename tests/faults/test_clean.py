@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from ..unit.model.ops.samples import uses
+from ..unit.symbolic import composites
 from . import clean
 
 
 @pytest.mark.parametrize("kind", clean.KINDS)
 def test_no_use_is_rejected(kind):
-    """Each 25th use, beginning at another for each kind."""
-    some = list(uses())[clean.KINDS.index(kind) :: 25]
+    """Each 25th use and each 20th of a composite, beginning at another for each kind."""
+    some = [*list(uses())[clean.KINDS.index(kind) :: 25], *list(composites.uses())[clean.KINDS.index(kind) :: 20]]
     wrong = [(str(use), row) for use in some for row in clean.alarms(clean.recording(use, kind, 100))]
     assert wrong == []
 

@@ -20,6 +20,7 @@ class Use:
     op: str
     shapes: tuple
     attributes: dict = field(default_factory=dict, hash=False)
+    positive = False
 
     def __str__(self):
         told = ",".join(f"{k}={v}" for k, v in self.attributes.items())
