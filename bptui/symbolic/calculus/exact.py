@@ -12,8 +12,8 @@ import sympy as sp
 from bptui.symbolic.calculus.definition import Choice, Definition
 from bptui.symbolic.calculus.notation import Expr, FloorDiv, Remainder, name_of
 
-MAX_BITS = 64
-"""Of an exponent: exp(2**64) is infinite here. Exact numbers know no overflow, and exp(exp(exp(9))) has no end."""
+MAX_BITS = 2048
+"""Binary digits of an exponent (float64: of a number). Exact numbers know no overflow, and exp(exp(exp(9))) no end."""
 MAX_TURN = 16_384
 """Binary digits of an angle; one with more has no sine: as many digits of π would be needed."""
 

@@ -60,6 +60,25 @@ class _Whole(_Node):
         """The same parts by themselves, in float64."""
         return Parts(self.recording, self.fold)
 
+    @property
+    def gone(self) -> str:
+        """Why nothing is said."""
+        return f"numbers of its parts have left the range of {self.out.dtype}"
+
+    @cached_property
+    def left(self) -> bool:
+        """Has a value or a gradient on the way overflowed, or lost its digits below the least number? The whole goes
+        another way, on which it may not have."""
+        recording, number = self.recording, np.finfo(self.out.dtype)
+        for part in self.fold.parts:
+            for array in (recording.value(part), recording.grad(part)):
+                if array is None or array.dtype.kind != "f":
+                    continue
+                size = np.abs(array[array != 0])
+                if not np.isfinite(array).all() or np.any(size < number.tiny / number.eps):
+                    return True
+        return False
+
     def probe(self) -> Parts:
         """The parts are what the whole is computed with."""
         return self.parts
@@ -110,6 +129,8 @@ class _Whole(_Node):
         made = super().compare(row, wrt, got, expected, tolerance, note, places, upstream, size, digits)
         if made.verdict != "FAIL":
             return made
+        if self.left:
+            return self.row(row, "skipped", wrt, note=self.gone)
         spread = self.rounding(wrt, upstream)
         spread = spread if places is None else spread[places]
         loose = _Loose(tolerance, spread)
@@ -120,6 +141,8 @@ class _Whole(_Node):
         made = super().closely(row, *rest)
         if made.verdict != "FAIL" or made.at is None or made.error is None or made.tolerance is None:
             return made
+        if self.left:
+            return self.row("symbolic", "skipped", row.input, note=self.gone)
         allowed = made.tolerance + float(self.rounding(made.input, rest[3])[made.at])
         return made if made.error > allowed else row
 

@@ -44,6 +44,12 @@ CASES = {
     ),
     "infinity comes in": ("L = sum(softmax(log(x)))", {"x": np.array([[0.0, 0.0]])}, "float64"),
     "distances of 1e25": ("L = mae(x, y)", {"x": X, "y": X * 1e25}, "float64"),
+    "exponentials of 1e25": ("L = mean(log_softmax(x))", {"x": X * 1e25}, "float32"),
+    "parts of a composite that overflow": (
+        "L = sum(layer_norm(x, g, b)*c)",
+        {"x": X * 1e25, "g": np.ones(3), "b": np.zeros(3), "c": X},
+        "float32",
+    ),
     "a batch without variance": (
         "L = mse(batch_norm(x, g, b), y)",
         {"x": np.ones((3, 2)), "g": [1.0, 2.0], "b": [0.0, 0.0], "y": np.eye(3)[:, :2]},
