@@ -179,8 +179,9 @@ def what(graph: Graph, node: Node) -> str:
     if node.id == graph.loss:
         return "loss"
     inputs = [graph.nodes[i] for i in node.inputs]
-    if node.op.symbol and len(inputs) > 1:
-        text = node.op.symbol.format(*(i.symbol or i.label for i in inputs))
+    words = {i.id: i.symbol or i.label for i in inputs}
+    if node.op.symbol and len(inputs) > 1 and len(set(words.values())) == len(words):  # `z + z` of two z says nothing
+        text = node.op.symbol.format(*(words[i] for i in node.inputs))
         for shorter in (text, text.replace(" ", "")):
             if len(shorter) <= FORMULA:
                 return shorter
