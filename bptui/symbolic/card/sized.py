@@ -7,7 +7,7 @@ its range is left out. What the ranges of the indices do not decide, stays. Noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from itertools import product
 
 import numpy as np
@@ -24,17 +24,35 @@ MAX_CHOICES = 64
 """Values of an index that are tried one by one, to see which of them a condition leaves."""
 
 
+KEPT = 1024
+_MADE: dict[Hashable, tuple[Tree, Tree]] = {}
+"""(a formula, the same at its sizes) by the formula's identity and the shapes: a card is drawn at every step."""
+
+
 def definition_at(reading: Reading, tree: Tree) -> Tree:
     """A definition's right side, its `x.shape[…]` as numbers."""
-    return _counted(tree, reading, reading.size)
+    return _kept(reading, tree, lambda: _counted(tree, reading, reading.size))
 
 
 def rule_at(reading: Reading, rule: Rule, tree: Tree) -> Tree:
     """`rule.local` or `rule.vjp` at the sizes of the node."""
+    return _kept(reading, tree, lambda: _settled(reading, rule, tree))
+
+
+def _kept(reading: Reading, tree: Tree, make: Callable[[], Tree]) -> Tree:
+    key = (id(tree), reading.node.shape, *(source.shape for source in reading.inputs))
+    found = _MADE.get(key)
+    if found is None or found[0] is not tree:
+        while len(_MADE) >= KEPT:
+            _MADE.pop(next(iter(_MADE)), None)
+        found = _MADE[key] = tree, make()
+    return found[1]
+
+
+def _settled(reading: Reading, rule: Rule, tree: Tree) -> Tree:
     shape = reading.inputs[reading.op.input_names.index(rule.wrt)].shape
-    size = {
-        name: int(np.shape(reading.helped[base])[axis]) for name, base, axis in rule.sizes if base in reading.helped
-    }
+    known = reading.helped
+    size = {name: int(np.shape(known[base])[axis]) for name, base, axis in rule.sizes if base in known}
     size = {**reading.size, **size}
     ranges = {name: (n, n) for name, n in size.items()}
     ranges |= {i: (0, n - 1) for i, n in zip((*rule.out, *rule.q), (*reading.node.shape, *shape), strict=False)}
