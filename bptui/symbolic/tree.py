@@ -11,6 +11,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
+from operator import is_
 from typing import Any
 
 LIMIT, DEPTH = 2000, 40
@@ -202,30 +203,42 @@ class Unreadable(ValueError):
     """The text is not a definition in the notation of docs/definitions.md; the message says where."""
 
 
+@lru_cache(64)
+def _parts(kind: type) -> tuple[str, ...] | None:
+    """Names of what a kind of tree is made of; None of what is no tree. A card asks some thousand times."""
+    return tuple(f.name for f in fields(kind)) if is_dataclass(kind) else None
+
+
 def walk(tree: Any) -> Iterator[Tree]:
     """The tree and everything in it, outermost first."""
-    if isinstance(tree, tuple):
-        for part in tree:
-            yield from walk(part)
-    elif is_dataclass(tree):
-        if not isinstance(tree, Range):
-            yield tree  # type: ignore[misc]
-        for f in fields(tree):
-            yield from walk(getattr(tree, f.name))
+    found: list[Tree] = []
+    left = [tree]
+    while left:
+        part = left.pop()
+        if isinstance(part, tuple):
+            left += reversed(part)
+        elif (names := _parts(part.__class__)) is not None:
+            if not isinstance(part, Range):
+                found.append(part)
+            left += [getattr(part, name) for name in reversed(names)]
+    return iter(found)
 
 
 def rebuild(tree: Any, change: Callable[[Tree], Tree | None]) -> Any:
-    """The tree with every part for which `change` gives something replaced by that, outermost first."""
+    """The tree with every part for which `change` gives something replaced by that, outermost first; the same object
+    where there is none."""
     if isinstance(tree, tuple):
-        return tuple(rebuild(part, change) for part in tree)
-    if not is_dataclass(tree) or isinstance(tree, type):
+        made = tuple([rebuild(part, change) for part in tree])
+        return tree if all(map(is_, made, tree)) else made
+    names = _parts(tree.__class__)
+    if names is None:
         return tree
-    new = None if isinstance(tree, Range) else change(tree)  # type: ignore[arg-type]
+    new = None if isinstance(tree, Range) else change(tree)
     if new is not None:
         return new
-    parts = {f.name: getattr(tree, f.name) for f in fields(tree)}
-    changed = {name: rebuild(part, change) for name, part in parts.items()}
-    return tree if all(changed[n] is parts[n] for n in parts) else type(tree)(**changed)
+    parts = [getattr(tree, name) for name in names]
+    changed = [rebuild(part, change) for part in parts]
+    return tree if all(map(is_, changed, parts)) else type(tree)(*changed)
 
 
 def whole(value: int) -> Number:
