@@ -122,7 +122,8 @@ def _written(op: Op, node: Node, inputs: list[Span]) -> list[Span]:
             spans += [*([Span(", ")] if n else []), part]
         for name, value in node.attributes.items():
             if name in op.attributes and value != op.attributes[name].default:
-                spans.append(Span(f", {name}={setting(_as_one(value, op.attributes[name]))}"))
+                shown = repr(value) if isinstance(value, str) else setting(_as_one(value, op.attributes[name]))
+                spans.append(Span(f", {name}={shown}"))
         return [*spans, Span(")")]
     spans = []
     for text, place, _, _ in Formatter().parse(op.symbol):
