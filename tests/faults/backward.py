@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import wrong
+from . import options, wrong
 from .plant import Backward as B
 
 sig = lambda x: 1 / (1 + np.exp(-x))
@@ -229,4 +229,4 @@ WINDOWS = [
     B("avg_pool2d", "padding is counted", "x", "bordered", lambda d: np.where((np.indices(d.shape)[1] < 1), d * 2 / 3, d)),
 ]  # fmt: skip
 
-FAULTS = [*ARITHMETIC, *MAPS, *ACTIVATIONS, *PRODUCTS, *REDUCTIONS, *SHAPES, *LOSSES, *WINDOWS]
+FAULTS = [*ARITHMETIC, *MAPS, *ACTIVATIONS, *PRODUCTS, *REDUCTIONS, *SHAPES, *LOSSES, *WINDOWS, *options.FAULTS]

@@ -146,6 +146,10 @@ IMAGE = Use("conv2d", ((2, 4, 7, 6), (6, 4, 3, 2), (6,)), {"padding": 1, "stride
 GROUPS = Use("conv1d", ((2, 4, 9), (6, 2, 3), (6,)), {"groups": 2, "padding": 1})
 SPREAD = Use("conv_transpose2d", ((2, 4, 3, 4), (4, 3, 3, 2), (6,)), {"stride": 2, "padding": 1, "groups": 2})
 
+EACH = Use("instance_norm", ((2, 4, 3), (4,), (4,)), {"eps": EPS})
+UNIT = Use("normalize", ((3, 4),))
+ANGLE = Use("cosine_similarity", ((3, 4), (3, 4)))
+DROPPED = Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2), (), (2, 3, 5)), {"dropout": 0.25})
 SLOPES = Use("prelu", ((3, 4, 2), (4,)))
 
 FAULTS = (
@@ -154,6 +158,16 @@ FAULTS = (
         "the slopes of other channels",
         {"slope": lambda use, kind, given, settings: use("slice", use(kind, *given, **settings), index="[::-1]")},
     ),
+    Composite(
+        EACH, "over the samples, too", {"mean": instead("mean", axis=(0, 2)), "variance": instead("mean", axis=(0, 2))}
+    ),
+    Composite(EACH, "the variance divided by N - 1", {"variance": times(3 / 2)}),
+    Composite(UNIT, "along the samples", {"x_length": instead("norm", axis=0)}),
+    Composite(UNIT, "the length is not differentiated", {"x_length": detached}),
+    Composite(ANGLE, "only one of the lengths", {"lengths": first}),
+    Composite(ANGLE, "the length of a is not differentiated", {"a_length": detached}),
+    Composite(DROPPED, "kept weights are not divided by 1 - p", {"dropped": times(0.75)}),
+    Composite(DROPPED, "nothing is dropped", {"dropped": first}),
     Composite(LAYER, "eps outside the root", {"inverse_std": eps_outside}),
     Composite(LAYER, "eps left out", {"variance_eps": first}),
     Composite(LAYER, "the variance divided by N - 1", {"variance": times(4 / 3)}),

@@ -32,6 +32,7 @@ PROBABILITIES = _random.uniform(0.1, 0.9, (3, 4))
 BITS = np.array([[1.0, 0, 0, 1], [0, 1, 1, 0], [1, 1, 0, 0]])
 LABELS = np.array([1, 3, 1])
 NEAR = _changed(_mixed(3, 4), {})
+WEIGHTS = np.array([0.5, 2.0, 1.0, 3.0])
 IMAGE = _mixed(2, 3, 7, 6)
 _tile = np.round(_mixed(2, 2, 6, 5), 0)  # many equal neighbours
 
@@ -91,5 +92,20 @@ ARENAS: dict[str, Arena] = {
     "averaged": ((_mixed(2, 5, 6),), {"kernel_size": 3, "stride": 2, "padding": 1}),
     "bordered": ((_mixed(2, 5, 6),), {"kernel_size": 3, "padding": 1, "count_include_pad": False}),
     "scores": ((_mixed(2, 3, 3),), {}),
+    "weighted": ((KINKED, LABELS, WEIGHTS), {}),
+    "weighted smooth": ((KINKED, LABELS, WEIGHTS), {"label_smoothing": 0.1}),
+    "left out": ((KINKED, np.array([1, -1, 1])), {"ignore_index": -1}),
+    "weighted bits": ((KINKED, BITS, WEIGHTS), {}),
+    "kl by sample": ((np.log(PROBABILITIES), POSITIVE / POSITIVE.sum(1, keepdims=True)), {"reduction": "batchmean"}),
+    "kl of logs": ((np.log(PROBABILITIES), np.log(POSITIVE)), {"log_target": True}),
+    "smooth l1": ((_changed(KINKED * 2, {(0, 0): NEAR[0, 0] + 0.7}), NEAR), {"beta": 0.7}),
+    "shrunk": ((KINKED,), {"lambd": 0.5}),
+    "halves": ((KINKED,), {}),
+    "padded table": ((_mixed(6, 5), np.array([4, 1, 4])), {"padding_idx": 1}),
+    "dilated windows": ((_mixed(2, 9),), {"kernel_size": 2, "stride": 1, "dilation": 3}),
+    "ceiled windows": ((_mixed(2, 7),), {"kernel_size": 2, "ceil_mode": True}),
+    "adapted": ((_mixed(2, 7),), {"output_size": 3}),
+    "volume": ((_mixed(2, 3, 4, 5, 3), _mixed(2, 3, 2, 3, 3), _mixed(2)), {}),
+    "spread series": ((_mixed(2, 3, 4), _mixed(3, 2, 3), _mixed(2)), {"stride": 2, "padding": 1}),
 }  # fmt: skip
 """Inputs and attributes by the name that a row of the corpus gives them."""
