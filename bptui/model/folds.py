@@ -51,6 +51,7 @@ def whole_row(composite: Composite, shape: Shape, fold: Fold | None = None) -> W
         convention=composite.convention,
         broadcasts=composite.stretched is not None,
         stretches=composite.stretched,
+        hint=composite.hint,
         fold=fold,
     )
 

@@ -111,6 +111,29 @@ def _attention_definition(signature: Signature) -> str:
     )
 
 
+def _attention_hint(signature: Signature) -> dict[str, str]:
+    """By the weights p and the output y, as softmax's; where each query sees all keys."""
+    rank = signature.out_rank
+    if signature["causal"] or set(signature.ranks) != {rank} or len(signature.ranks) > 3 or any(signature.stretched):
+        return {}
+    batch = letters(rank - 2, start="bhlnortuw")
+    same = "".join(f"delta({index},q{axis})*" for axis, index in enumerate(batch))
+    place, feature = f"q{rank - 2}", f"q{rank - 1}"
+
+    def element(name: str, *own: str) -> str:
+        return at(name, [*batch, *own])
+
+    def beyond(key: str) -> str:
+        return f"({element('v', key, 'e')} - {element('y', 'i', 'e')})"
+
+    scale = "/sqrt(D)" if signature["scale"] is None else f"*{literal(signature['scale'])}"
+    by_query = f"sum({element('p', 'i', 'j')}*{beyond('j')}*{element('k', 'j', feature)} for j in J)"
+    return {
+        "q": f"{same}delta(i,{place})*{by_query}{scale}",
+        "k": f"{same}{element('p', 'i', place)}*{element('q', 'i', feature)}*{beyond(place)}{scale}",
+    }
+
+
 OPS = (
     Op(
         "causal_mask",
@@ -143,6 +166,7 @@ COMPOSITES = (
             "kept weights are divided by 1 - dropout"
         ),
         stretched=_attention_stretched,
+        hint=_attention_hint,
         axes=dict.fromkeys(("scores", "scaled", "causal", "masked", "weights", "dropped"), ("queries", "keys")),
     ),
 )

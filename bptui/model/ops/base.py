@@ -196,6 +196,7 @@ class Composite:
     definition  what all of it computes, in one go, as `Op.definition`: from it SymPy derives the backward rule of the
                 whole, and the check proves that the parts do the same. Written apart from `build`, on purpose
     stretched   (input shapes) → `Signature.stretched`, where inputs broadcast against each other
+    hint        as `Op.hint`
     axes        what the last two axes of a part run over, by the part's name: `scores` over queries and keys
     """
 
@@ -209,6 +210,7 @@ class Composite:
     fixed: tuple[str, ...] = ()
     convention: str = ""
     stretched: Callable[[Sequence[Shape]], tuple[tuple[int, ...], ...]] | None = None
+    hint: Hint | None = None
     axes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property

@@ -7,6 +7,7 @@ about. Forward: what has been computed. Backward: ∂L/∂output that comes in, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -136,11 +137,13 @@ def _title(state: State, fold: Fold) -> Line:
     """`h = layer_norm(x, g, b, eps=1e-05)`: with the settings that are not the usual ones, and those that the
     definition names."""
     row, asked = fold.composed.row, fold.node.attributes
+    reading = Reading(state.recording, fold.node)
+    named = set(re.findall(r"\w+", reading.op.define(reading.signature)))
     plain_ = title(state.recording.graph, replace(fold.node, attributes={}))
     said = [
         Span(f", {name}={_setting(asked[name])}")
         for name, attribute in row.attributes.items()
-        if asked[name] is not None and (not attribute.static or asked[name] != attribute.default)
+        if asked[name] is not None and (asked[name] != attribute.default or (not attribute.static and name in named))
     ]
     return merge([*plain_[:-1], Span(plain_[-1].text[:-1], plain_[-1].style), *said, Span(")")])
 
