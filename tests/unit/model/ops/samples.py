@@ -253,8 +253,19 @@ def uses():
         yield Use("correlate_transpose1d", ((2, 3, 4), (3, 2, 3), (2,)), given)
     yield Use("correlate_transpose3d", ((2, 2, 2, 3, 2), (2, 3, 2, 1, 2)), {"stride": (1, 2, 1)})
     yield Use("correlate3d", ((2, 3, 4, 5, 3), (2, 3, 2, 3, 1), (2,)), {"stride": (1, 2, 1)})
+    for name in ("max_pool2d", "avg_pool2d"):
+        for shape, given in (
+            ((2, 2, 6, 6), {"kernel_size": 2}),
+            ((2, 2, 6, 5), {"kernel_size": (3, 2), "stride": (1, 2)}),
+            ((2, 5, 6), {"kernel_size": 3, "stride": 2, "padding": 1}),
+            ((4, 5), {"kernel_size": (4, 5)}),
+            ((1, 1, 3, 3), {"kernel_size": 1}),
+        ):
+            yield Use(name, (shape,), given)
+    yield Use("avg_pool2d", ((2, 5, 6),), {"kernel_size": 3, "padding": 1, "count_include_pad": False})
     for kind in ("max", "avg"):
         for shape, given in (
+            ((2, 8), {"kernel_size": 2}),
             ((2, 7), {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
             ((2, 3, 8), {"kernel_size": 2, "ceil_mode": True}),
             ((2, 3, 7), {"kernel_size": 2, "ceil_mode": True}),
@@ -272,15 +283,5 @@ def uses():
     for wanted in (1, (2, 3), (None, 2), (3, 1)):
         yield Use("adaptive_avg_pool2d", ((2, 3, 5, 6),), {"output_size": wanted})
     yield Use("adaptive_avg_pool3d", ((2, 4, 3, 2),), {"output_size": (2, 2, 1)})
-    for name in ("max_pool2d", "avg_pool2d"):
-        for shape, given in (
-            ((2, 2, 6, 6), {"kernel_size": 2}),
-            ((2, 2, 6, 5), {"kernel_size": (3, 2), "stride": (1, 2)}),
-            ((2, 5, 6), {"kernel_size": 3, "stride": 2, "padding": 1}),
-            ((4, 5), {"kernel_size": (4, 5)}),
-            ((1, 1, 3, 3), {"kernel_size": 1}),
-        ):
-            yield Use(name, (shape,), given)
-    yield Use("avg_pool2d", ((2, 5, 6),), {"kernel_size": 3, "padding": 1, "count_include_pad": False})
     for shape in ((3, 4), (2, 3, 3), (1, 1)):
         yield Use("causal_mask", (shape,))
