@@ -19,16 +19,24 @@ PAIRS = (
     ("silu", "y = x/(1 + exp(-x))", ((256, 256),)),
     ("relu", "y = x if x > 0 else 0", ((256, 256),)),
     ("softmax", "y[i,j] = exp(x[i,j])/sum(exp(x[i,k]) for k in K)", ((256, 256),)),
+    (
+        "softmax",
+        "m[i] = max(x[i,k] for k in K); e[i,j] = exp(x[i,j] - m[i]); y[i,j] = e[i,j]/sum(e[i,k] for k in K)",
+        ((256, 256),),
+    ),
+    ("max", "y[i] = max(x[i,k] for k in K)", ((256, 256),)),
     ("mse", "y = sum((p[i,j] - t[i,j])**2 for i in I for j in J)/(I*J)", ((256, 256), (256, 256))),
     ("affine", "y[i,j] = sum(x[i,k]*w[k,j] for k in K) + b[j]", ((64, 256), (256, 128), (128,))),
 )
 """(operation, its definition, shapes of its inputs)."""
+SETTINGS = {"max": {"axis": 1}}
+"""Of the rows, where the defaults are something else."""
 
 
 def _planned(op: Op, inputs: list[np.ndarray]) -> Callable[[], None]:
     """Forward and backward of one use as one call."""
     emit = Calls(np.dtype(np.float64))
-    attributes = {name: attribute.default for name, attribute in op.attributes.items()}
+    attributes = {name: attribute.default for name, attribute in op.attributes.items()} | SETTINGS.get(op.name, {})
     shapes = [array.shape for array in inputs]
     out = np.zeros(op.shape(shapes, attributes))
     saved = op.forward(emit, inputs, out, attributes)

@@ -51,6 +51,8 @@ class Compiler(Workspace):
         self.counts: dict[Expr, int] = {}
         self.places: dict[Any, Array] = {}
         """Winning terms of `max` and `min`, by what they are of."""
+        self.winners = frozenset(definition.choice)
+        """Names of places that lie inside of their axis, whatever the numbers are."""
         self.symbols: list[Expr] = []
         """The axes of what was filled."""
         self.keep = True

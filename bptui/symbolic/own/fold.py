@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import setitem
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import sympy as sp
 from bptui.model.errors import UserError
 from bptui.model.ops.base import Array, Shape
 from bptui.symbolic.calculus.definition import Choice
-from bptui.symbolic.calculus.notation import Expr, Piecewise, fresh, rename
+from bptui.symbolic.calculus.notation import Expr, Piecewise, fresh, name_of, rename
 from bptui.symbolic.own.contract import contract
 from bptui.symbolic.own.gather import Places
 from bptui.symbolic.own.workspace import Value
@@ -226,11 +227,33 @@ def _scattered(
     return c.sorted(array, [q, *around], owned=True)
 
 
+def _placed(c: Compiler, q: Expr, place: Expr, factors: Sequence[Expr]) -> Value:
+    """f·[q = place of the winner]: 0 everywhere but there, where one number for each place is put."""
+    frame = c.frame
+    c.frame = {s: r for s, r in frame.items() if s != q}
+    values, at = c.of(rename(sp.Mul(*factors), {q: place})), c.of(place)
+    around = c.union([values, at])
+    c.frame = frame
+    shape, axes = c.shape(around), tuple(s for s in frame if s == q or s in around)
+    array = c.take(c.shape(axes), c.emit.dtype)
+    c.emit(array.fill, 0)
+    rows = dict(zip(around, np.ogrid[tuple(slice(0, n) for n in shape)] if shape else (), strict=True))
+    where = np.broadcast_to(c.operand(at, around, np.intp), shape)
+    added = np.broadcast_to(c.operand(values, around, array.dtype), shape)
+    c.emit(setitem, array, tuple(where if s == q else rows[s] for s in axes), added)
+    c.release(values, at)
+    return Value(array, axes, owned=True)
+
+
 def guarded_product(c: Compiler, e: Expr, into: Value | None) -> Value | None:
     """A product with deltas or with `… if condition else 0`: 0 where that is, whatever the rest is. None: others."""
     if not any(isinstance(f, sp.KroneckerDelta) or _or_zero(f) for f in e.args):
         return None
     factors, deltas, guards = _taken_apart(e)
+    if len(deltas) == 1 and not guards:
+        for q, place in (deltas[0], deltas[0][::-1]):
+            if q in c.symbols and q in c.frame and isinstance(place, sp.Indexed) and name_of(place) in c.winners:
+                return _placed(c, q, place, factors)
     test = sp.And(*guards, *(sp.Eq(a, b) for a, b in deltas))
     return c.pieces([(sp.Mul(*factors), test), (sp.Integer(0), sp.true)], into)
 

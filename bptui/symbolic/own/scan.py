@@ -110,7 +110,7 @@ class Scan:
                 sides = [left, *others]
                 whole = any(isinstance(other, ast.Name) and other.id in indices for other in sides)
                 for part in sides:  # labels[i] == j: what is compared with an index is a whole number
-                    if whole and isinstance(part, ast.Subscript):
+                    if whole and isinstance(part, ast.Subscript) and isinstance(part.value, ast.Name):
                         self._whole(part)
                     self._walk(part, indices, in_index)
             case ast.BinOp(op=ast.FloorDiv() | ast.Mod()) if not in_index and self._reads(node):
