@@ -29,8 +29,8 @@ from bptui.model.optimizers import Optimizer
 from bptui.model.program import Program
 from bptui.model.values import Recording
 from bptui.symbolic.calculus.evaluate import Binding
+from bptui.symbolic.check.node import Index, NodeCheck
 from bptui.symbolic.check.probe import wide
-from bptui.symbolic.check.step import Index, _Node
 from bptui.symbolic.check.tolerance import Tolerance
 from bptui.symbolic.types import CheckRow, RowName
 
@@ -49,7 +49,7 @@ def check_whole(
     return tuple(_Whole(recording, fold, seed).rows(wrt, element))
 
 
-class _Whole(_Node):
+class _Whole(NodeCheck):
     def __init__(self, recording: Recording, fold: Fold, seed: int) -> None:
         super().__init__(recording, fold.node, seed)
         self.fold = fold

@@ -191,7 +191,7 @@ def test_a_vjp_that_ignores_upstream_is_recognised():
 
 
 def test_large_tensors_are_sampled_and_the_chance_is_said(monkeypatch):
-    monkeypatch.setattr("bptui.symbolic.check.step.CELLS", 100_000)
+    monkeypatch.setattr("bptui.symbolic.check.node.CELLS", 100_000)
     random = np.random.default_rng(0)
     inputs = random.normal(size=(50, 80)), random.normal(size=(80, 70))
     recording, node = step_of(ops.OPS["matmul"], inputs)
@@ -205,7 +205,7 @@ def test_large_tensors_are_sampled_and_the_chance_is_said(monkeypatch):
 @pytest.mark.parametrize("size", [1, -2])
 def test_a_direction_that_fails_is_bisected_to_the_element(monkeypatch, at, size):
     """One wrong number among 4,000, which the samples miss."""
-    monkeypatch.setattr("bptui.symbolic.check.step.CELLS", 100_000)
+    monkeypatch.setattr("bptui.symbolic.check.node.CELLS", 100_000)
     random = np.random.default_rng(0)
     inputs = random.normal(size=(50, 80)), random.normal(size=(80, 70))
     wrong = backward(Backward("matmul", "one entry", "a", "", lambda d: put(d, at, size)))

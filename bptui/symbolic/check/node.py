@@ -1,0 +1,322 @@
+"""The check of one operation: its definition against the engine's value, and its derived rule against what the engine
+passes on, worst element first; see `bptui.symbolic.check.step` for the rows.
+
+An error counts against  rtol·max(|got|, |expected|) + atol·max|expected|:  an element next to which others are a
+billion times larger cannot be better than they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bptui.model.errors import UserError
+from bptui.model.graph import Node
+from bptui.model.ops.base import Array
+from bptui.model.values import Recording
+from bptui.symbolic.calculus.derive import derive
+from bptui.symbolic.calculus.evaluate import Binding, bind_arrays, estimate_cells, exact, forward_all, value, vjp_all
+from bptui.symbolic.check.causes import likely
+from bptui.symbolic.check.difference import EPS
+from bptui.symbolic.check.probe import Probe, wide
+from bptui.symbolic.check.slopes import Slopes
+from bptui.symbolic.check.tolerance import EXACT, SINGLE, Tolerance
+from bptui.symbolic.types import CheckRow, Derived, RowName, Verdict
+
+CELLS = 30_000_000
+"""Up to here a whole tensor is compared; beyond, `SAMPLES` elements of it."""
+SAMPLES = 64
+SAMPLED = "elements; one that is wrong is missed with probability"
+TERMS = 5_000
+"""An element whose sum has more terms is taken to 50 digits only where it is asked for: 40 µs for each term."""
+SUSPECTS = 32
+"""So many of the worst and as many of the other elements that float64 tells apart are looked at at 50 digits."""
+Index = tuple[int, ...]
+
+
+class NodeCheck:
+    """The rows of one node of one recording."""
+
+    def __init__(self, recording: Recording, node: Node, seed: int) -> None:
+        assert node.op is not None
+        self.recording, self.node, self.op = recording, node, node.op
+        self.values = [np.asarray(recording.value(i)) for i in node.inputs]
+        self.out = np.asarray(recording.value(node))
+        self.tolerance = SINGLE if self.out.dtype == np.float32 else EXACT
+        self.random = np.random.default_rng((seed, node.id))
+
+    def row(self, row: RowName, verdict: Verdict, wrt: str = "", **rest: Any) -> CheckRow:
+        return CheckRow(self.node.name, self.op.name, wrt, row, verdict, **rest)
+
+    def rows(self, wrt: int | None, element: Index | None) -> Iterator[CheckRow]:
+        graph = self.recording.graph
+        wanted = [
+            p for p, i in enumerate(self.node.inputs)
+            if self.op.differentiable(p) and graph.nodes[i].wants_grad and wrt in (None, p)
+        ]  # fmt: skip
+        try:
+            binding = bind_arrays(self.op, [wide(v) for v in self.values], self.node.attributes, wide(self.out))
+        except (UserError, ValueError, KeyError) as error:
+            yield self.row("forward", "FAIL", note=f"the definition does not fit: {error}")
+            return
+        yield self.forward(binding)
+        if not self.out.size or not all(v.size for v in self.values):
+            yield from (self.row("symbolic", "n/a", self.op.input_names[p], note="empty") for p in wanted)
+            return
+        probe = self.probe()
+        for position in wanted:
+            at = element if position == wrt else None
+            yield from self.input(binding, probe, position, at)
+
+    def probe(self) -> Any:
+        """What makes the engine's contribution for another ∂L/∂output."""
+        return Probe(self.node, self.values)
+
+    # -------------------------------------------------------------------------------------------------- forward
+    def forward(self, binding: Binding) -> CheckRow:
+        definition, shape = binding.definition, self.node.shape
+        places = self.places(estimate_cells(definition.body, binding, shape), shape)
+        try:
+            if places is None:
+                expected, got = forward_all(definition, binding), self.out
+            else:
+                expected = value(definition.body, binding, dict(zip(definition.out, places, strict=True)))
+                got = self.out[places]
+        except (IndexError, KeyError, ValueError, TypeError) as error:
+            return self.row("forward", "FAIL", note=f"the definition has no number here: {error}")
+        note = "equal to the definition" + self.sampled(places, shape)
+        digits = _digits(definition.body, binding, definition.out)
+        return self.compare("forward", "", got, expected, self.tolerance, note, places, digits=digits)
+
+    def places(self, cells: int, shape: Index) -> tuple[Array, ...] | None:
+        """Index arrays of the elements to compare; None for all of them."""
+        if cells <= CELLS or not shape:
+            return None
+        flat = self.random.choice(math.prod(shape), min(SAMPLES, math.prod(shape)), replace=False)
+        return tuple(np.asarray(axis) for axis in np.unravel_index(np.sort(flat), shape))
+
+    def sampled(self, places: tuple[Array, ...] | None, shape: Index) -> str:
+        if places is None:
+            return ""
+        count, of = len(places[0]), math.prod(shape)
+        return f" at {count} of {of:,} {SAMPLED} {1 - count / of:.5g}"
+
+    def compare(
+        self,
+        row: RowName,
+        wrt: str,
+        got: Array,
+        expected: Array,
+        tolerance: Tolerance,
+        note: str,
+        places: tuple[Array, ...] | None = None,
+        upstream: Array | None = None,
+        size: float = 0.0,
+        digits: Callable[[Index], Any] | None = None,
+    ) -> CheckRow:
+        """The worst element decides. Equal NaN and inf agree; where only the definition overflows, nothing is
+        compared. `size` is how large the tensor would be if nothing cancelled in it. `digits` gives an element of what
+        is expected at 50 digits: no element is rejected without it (exp(x) - 1 in float64 has 7 digits at 1e-9)."""
+        got, expected = np.asarray(got, float), np.asarray(expected, float)
+        if not got.size:
+            return self.row(row, "n/a", wrt, note="empty")
+        with np.errstate(all="ignore"):
+            expected = tolerance.bounded(got, expected)
+            finite = np.abs(expected[np.isfinite(expected)])
+            scale = max(float(finite.max(initial=0.0)), size) or 1.0
+            lost = np.isnan(expected) & np.isfinite(got)
+            same = (got == expected) | lost | self.endless(got, expected, upstream)
+            error = np.where(same, 0.0, np.abs(got - expected))
+            error = np.where(np.isnan(error), np.inf, error)
+            allowed = tolerance.allowed(got, expected, scale)
+            # what is left where all cancels: a result that is exactly 0 differs by the rounding of what it was made of
+            sources = [upstream] if upstream is not None else [v for v in self.values if v.dtype.kind == "f"]
+            largest = max((float(np.max(np.abs(v), where=np.isfinite(v), initial=0.0)) for v in sources), default=0.0)
+            allowed = allowed + 8 * tolerance.rounding * largest
+            allowed = np.where(np.isfinite(allowed), allowed, tolerance.atol * scale)
+            badness = np.where(error == 0, 0.0, error / allowed)
+        if digits is not None and np.any(badness > 1):
+            expected, error = np.array(expected), np.array(error)
+            for n in self.suspects(badness):
+                index = tuple(int(i) for i in np.unravel_index(n, got.shape))
+                reference = float(digits(index if places is None else tuple(int(axis[index[0]]) for axis in places)))
+                if not math.isfinite(reference):
+                    break
+                expected[index], error[index] = reference, abs(got[index] - reference)
+                if not error[index] <= allowed[index]:
+                    badness = np.where(np.arange(got.size).reshape(got.shape) == n, np.inf, 0.0)
+                    break
+            else:
+                badness = np.where(badness > 1, 0.0, badness)
+        worst = np.unravel_index(int(np.argmax(badness)), got.shape)
+        at = tuple(int(i) for i in worst) if places is None else tuple(int(axis[worst[0]]) for axis in places)
+        found = {
+            "error": float(error[worst]), "tolerance": float(allowed[worst]), "at": at,
+            "got": float(got[worst]), "expected": float(expected[worst]),
+        }  # fmt: skip
+        if lost.any():
+            said = f"{int(lost.sum())} not compared: the definition has no finite value there"
+            note = f"{note.rstrip('; ')}; {said}" if note else said
+        if badness[worst] <= 1:
+            return self.row(row, "skipped" if lost.all() else "ok", wrt, note=note, **found)
+        shapes = (self.node.shape, *(v.shape for v in self.values))
+        cause = likely(got, expected, upstream, shapes) if places is None else ""
+        return self.row(row, "FAIL", wrt, note=cause, **found)
+
+    def endless(self, got: Array, expected: Array, upstream: Array | None) -> Array:
+        """Where numbers that are not finite are as good as those that are expected. Where they arise is a finding of
+        its own (bptui.model.births), not a wrong derivative."""
+        same = (np.isnan(got) & np.isnan(expected)) | (np.isinf(got) & np.isinf(expected))  # 1/-0.0: no sign of zero
+        if not np.isfinite(self.out).all():  # ∞ - ∞ of poles and overflows is inf or NaN by the order of a sum
+            same |= ~np.isfinite(got) & ~np.isfinite(expected)
+            if upstream is not None:
+                same |= np.isnan(got)  # 0·∞ of an output that has overflowed
+        sources = [v for v in (*self.values, upstream) if v is not None and v.dtype.kind == "f"]
+        if not all(np.isfinite(v).all() for v in sources):
+            same |= np.isnan(got)  # what a comparison with NaN chooses, and ∞ - ∞, is in no definition
+        return same
+
+    def suspects(self, badness: Array) -> list[int]:
+        """Places of elements that are wrong by float64: the worst first, then some of the others."""
+        flat = badness.reshape(-1)
+        found = np.flatnonzero(flat > 1)
+        found = found[np.argsort(-flat[found], kind="stable")]
+        rest = found[SUSPECTS:]
+        more = self.random.choice(rest, min(SUSPECTS, len(rest)), replace=False)
+        return [int(n) for n in (*found[:SUSPECTS], *more)]
+
+    # ------------------------------------------------------------------------------------------------ one input
+    def input(self, binding: Binding, probe: Probe, position: int, element: Index | None) -> Iterator[CheckRow]:
+        name = self.op.input_names[position]
+        contribution = self.contribution(position)
+        upstream = self.recording.grad(self.node)
+        if contribution is None or upstream is None:
+            yield self.row("symbolic", "skipped", name, note="does not reach the loss")
+            return
+        upstream = wide(upstream)
+        drawn = self.random.normal(size=self.node.shape)
+        symbolic = self.symbolic(binding, probe, position, contribution, upstream, drawn, element)
+        yield symbolic
+        at = element if element is not None else symbolic.at
+        if at is None or len(at) != self.values[position].ndim:
+            at = tuple(0 for _ in self.values[position].shape)
+        use = upstream if np.isfinite(upstream).all() and upstream.any() else drawn
+        finite = np.isfinite(self.out)  # next to a pole or an overflow, the others can still be checked
+        use, drawn = np.where(finite, use, 0.0), np.where(finite, drawn, 0.0)
+        chance = SAMPLED in symbolic.note
+        yield from Slopes(self.node, probe, position, drawn, self.random, chance).rows(at, use)
+
+    def contribution(self, position: int) -> Array | None:
+        for found in self.recording.contributions(self.node.inputs[position]):
+            if (found.consumer, found.position) == (self.node.id, position):
+                return found.array
+        return None
+
+    def symbolic(
+        self,
+        binding: Binding,
+        probe: Probe,
+        position: int,
+        got: Array,
+        upstream: Array,
+        drawn: Array,
+        element: Index | None,
+    ) -> CheckRow:
+        name, shape = self.op.input_names[position], self.values[position].shape
+        signature = binding.definition.signature
+        try:
+            derived = derive(signature, name, self.op)
+        except (UserError, NotImplementedError, KeyError, ValueError) as error:
+            return self.row("symbolic", "skipped", name, note=f"no derivation: {error}")
+        places = self.places(estimate_cells(derived.vjp, binding.upstream(upstream), shape), shape)
+        note = self.sampled(places, shape).strip()
+        live = bool(upstream.any())
+        # a gradient that cancels (a bias before a batch_norm, a converged training) is known to the rounding of its
+        # terms: the same sum with each term by a random factor says how large they are
+        with np.errstate(all="ignore"):
+            apart = np.abs(probe.vjp(position, upstream * drawn))
+        size = float(np.max(apart, where=np.isfinite(apart), initial=0.0))
+        rows = []
+        for own, gradient, tolerance, least in (
+            (got, upstream, self.tolerance, size), (probe.vjp(position, drawn), drawn, EXACT, 0.0)
+        ):  # fmt: skip
+            if gradient is upstream and not (live and np.isfinite(self.out).all()) and not np.any(got):
+                continue  # what does not reach the loss, or has gradient 0, passes 0 on whatever its derivative is
+            try:
+                if places is None:
+                    expected, mine = vjp_all(derived, binding, gradient), np.asarray(own)
+                else:
+                    index = dict(zip(derived.q, places, strict=True))
+                    expected, mine = value(derived.vjp, binding.upstream(gradient), index), np.asarray(own)[places]
+            except (IndexError, KeyError, ValueError, TypeError) as error:
+                return self.row("symbolic", "skipped", name, note=f"the derivation has no number here: {error}")
+            digits = _digits(derived.vjp, binding.upstream(gradient), derived.q)
+            rows.append(
+                self.compare("symbolic", name, mine, expected, tolerance, note, places, gradient, least, digits)
+            )
+        first = next((row for row in rows if row.verdict == "FAIL"), rows[0])
+        if first.verdict != "FAIL":
+            return self.closely(first, derived, binding, got, upstream, element, size)
+        if places is None and not _uses(probe, position, drawn):
+            return replace(first, note="∂L/∂output is not used")
+        return first
+
+    def closely(
+        self,
+        row: CheckRow,
+        derived: Derived,
+        binding: Binding,
+        got: Array,
+        upstream: Array,
+        element: Index | None,
+        size: float,
+    ) -> CheckRow:
+        """The selected element, or the largest, once more at 50 digits, in ulps of the largest of the tensor."""
+        flat = np.abs(wide(got))
+        at = element
+        if at is None or len(at) != flat.ndim:
+            if not flat.size or not np.isfinite(flat).all():
+                return row
+            if estimate_cells(derived.vjp, binding.upstream(upstream), ()) > TERMS:
+                return row
+            at = tuple(int(i) for i in np.unravel_index(int(np.argmax(flat)), flat.shape)) if flat.ndim else ()
+        largest = float(np.max(flat[np.isfinite(flat)], initial=0.0))
+        reference = exact(derived.vjp, binding.upstream(upstream), dict(zip(derived.q, at, strict=True)))
+        mine = float(np.asarray(got)[at])
+        if not math.isfinite(float(reference)) or not math.isfinite(mine):
+            return row
+        error = abs(float(reference - mine))
+        ulp = float(np.spacing(np.asarray(largest, np.asarray(got).dtype))) if largest else 0.0
+        allowed = float(self.tolerance.allowed(mine, float(reference), max(largest, size) or 1.0))
+        # p - 1 of a class that is certain: what cancels inside of an element leaves the rounding of ∂L/∂output
+        rounding = max(EPS, float(np.finfo(np.asarray(got).dtype).eps))
+        allowed += 8 * rounding * float(np.max(np.abs(upstream), where=np.isfinite(upstream), initial=0.0))
+        found: dict[str, Any] = {
+            "error": error,
+            "tolerance": allowed,
+            "at": at,
+            "got": mine,
+            "expected": float(reference),
+        }
+        if error > allowed:
+            return self.row("symbolic", "FAIL", row.input, note="only at 50 digits", **found)
+        said = f"{error / ulp:.1f} ulp from 50 digits" if ulp else "exactly 0"
+        return replace(row, note="; ".join(part for part in (said, row.note) if part), **found)
+
+
+def _digits(expression: Any, binding: Binding, symbols: Sequence[Any]) -> Callable[[Index], Any]:
+    """An element of an expression at 50 digits; an index that is the number 0 has no symbol."""
+
+    def at(index: Index) -> Any:
+        return exact(expression, binding, {s: i for s, i in zip(symbols, index, strict=True) if s.is_Symbol})
+
+    return at
+
+
+def _uses(probe: Probe, position: int, upstream: Array) -> bool:
+    """Does the vjp depend on ∂L/∂output?"""
+    return not np.allclose(probe.vjp(position, upstream), probe.vjp(position, 2 * upstream))
