@@ -127,7 +127,8 @@ OPS = (
         labels_shape("log_probs"),
         _nll,
         _nll_vjp,
-        "The negative log-likelihood of the labels; a weight of each class is taken, too.",
+        "The negative log-likelihood of the labels; with or without a weight of each class; those that are "
+        "ignore_index are left out.",
         {**ATTRIBUTES, **IGNORE},
         indices=("labels",),
         fixed=("weight",),

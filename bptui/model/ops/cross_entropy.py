@@ -263,7 +263,7 @@ OPS = (
         _cross_entropy,
         _cross_entropy_vjp,
         "The cross-entropy of softmax(logits) with class numbers or, in their place, probabilities; with or without a "
-        "weight of each class.",
+        "weight of each class; samples labelled ignore_index are left out.",
         {**ATTRIBUTES, **IGNORE, "label_smoothing": _SMOOTHING},
         indices=("labels",),
         fixed=("weight",),

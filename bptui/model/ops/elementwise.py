@@ -335,6 +335,7 @@ OPS = (
         _softplus_vjp,
         "A smooth relu.",
         hint="1/(1 + exp(-x))",
+        convention="no straight line far out: PyTorch's, above 20, is off by 2e-9",
     ),
     unary(
         "log_sigmoid",

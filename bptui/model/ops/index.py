@@ -124,11 +124,10 @@ OPS = (
         _embedding_shape,
         _embedding,
         _embedding_vjp,
-        "The rows of a table at the positions i; nothing at padding_idx.",
+        "The rows of a table at the positions i; zeros at padding_idx, whose row has no gradient.",
         {"padding_idx": Attribute(None, optional(integer(0)))},
         indices=("i",),
-        convention="positions count from 0; the gradients of a row that is read twice add up; "
-        "padding reads zeros, whatever its row holds, which has no gradient",
+        convention="positions count from 0; the gradients of a row that is read twice add up",
         bounds=_embedding_bounds,
     ),
 )

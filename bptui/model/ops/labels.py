@@ -16,10 +16,7 @@ ATTRIBUTES = {
 }
 IGNORE = {"ignore_index": Attribute(None, optional(integer()))}
 CONVENTION = "the mean over samples; the classes are axis 1 (of a vector: axis 0) unless `axis` says otherwise"
-WEIGHTED = (
-    "the mean is over samples, or over the weights of their classes; samples whose label is ignore_index are left out; "
-    "the classes are axis 1 (of a vector: axis 0) unless `axis` says otherwise"
-)
+WEIGHTED = CONVENTION.replace("over samples", "over samples, by the weights of their classes")
 
 
 def class_axis(attributes: Attributes, shape: Sequence[int] | int, name: str = "logits") -> int:

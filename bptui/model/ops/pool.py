@@ -223,7 +223,7 @@ def _window(count: int) -> dict[str, Attribute]:
 
 
 _CEIL = {"ceil_mode": Attribute(False, flag)}
-_CEIL_TOLD = "ceil_mode adds a window that reaches beyond the end"
+_CEIL_TOLD = "With ceil_mode the last one may reach beyond the end."
 
 
 def _rows(count: int) -> tuple[Op, ...]:
@@ -235,11 +235,10 @@ def _rows(count: int) -> tuple[Op, ...]:
             _shape,
             _max,
             _max_vjp,
-            "The largest element of each window; the stride is the window's size unless given.",
+            f"The largest element of each window; the stride is the window's size unless given. {_CEIL_TOLD}",
             {**_window(count), "dilation": Attribute((1,) * count, each_axis(count, 1)), **_CEIL},
             analytic=False,
-            convention="among equals the first of the window gets all of the gradient; padding never wins; "
-            + _CEIL_TOLD,
+            convention="among equals the first of the window gets all of the gradient; padding never wins",
         ),
         Op(
             f"avg_pool{count}d",
@@ -248,9 +247,9 @@ def _rows(count: int) -> tuple[Op, ...]:
             _shape,
             _mean,
             _mean_vjp,
-            "The mean of each window; the stride is the window's size unless given.",
+            f"The mean of each window; the stride is the window's size unless given. {_CEIL_TOLD}",
             {**_window(count), **_CEIL, "count_include_pad": Attribute(True, flag)},
-            convention="padding counts as zeros in the mean unless count_include_pad is false; " + _CEIL_TOLD,
+            convention="padding counts as zeros in the mean unless count_include_pad is false",
         ),
     )
 
