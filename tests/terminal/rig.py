@@ -139,6 +139,22 @@ class Terminal:
                 return self.status
         raise AssertionError(f"still running:\n{self.text()}")
 
+    def stopped(self, seconds: float = 10.0) -> bool:
+        """Has the program stopped itself (Ctrl-Z)? Waits for it, reading on."""
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            pid, raw = os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)
+            if pid:
+                return os.WIFSTOPPED(raw)
+            self.read(0.1)
+        return False
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        if not self.exited():
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+
     def close(self) -> None:
         """End the program, whatever it is doing."""
         if not self.exited():
@@ -146,8 +162,7 @@ class Terminal:
             try:
                 self.wait(3.0)
             except AssertionError:
-                os.kill(self.pid, signal.SIGKILL)
-                os.waitpid(self.pid, 0)
+                self.kill()
         os.close(self.fd)
 
 
