@@ -1,0 +1,71 @@
+"""A composite in the Operation panel: in whatever room, its pages together say all of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from bptui.model.spans import plain
+from bptui.model.state import State
+from bptui.model.timeline import Moment
+from bptui.screens.look import length
+from bptui.screens.panels import operation
+from bptui.symbolic.calculus.define import define
+from bptui.symbolic.calculus.derive import derive
+from bptui.symbolic.calculus.rules import to_rule
+from bptui.symbolic.card.whole import whole
+
+from ..unit.symbolic.composites import uses, whole_of
+
+SIZES = [(78, 12), (58, 9), (118, 24), (36, 14)]
+NAMES = ("layer_norm", "scaled_dot_product_attention", "lstm_cell", "conv2d", "group_norm")
+
+
+@cache
+def cards(name):
+    """(forward, backward) of the composite: where `next` comes to."""
+    recording, fold = whole_of(next(use for use in uses() if use.op == name))
+    op, shapes = fold.node.op, [recording.value(i).shape for i in fold.node.inputs]
+    signature = op.signature(shapes, fold.node.attributes)
+    rule = to_rule(derive(signature, op.input_names[0], op), define(signature, op), op)
+    timeline, element = recording.timeline, tuple(0 for _ in fold.result.shape)
+    stops = [("forward", timeline.forward.index(fold.result)), ("backward", timeline.count("backward") - 1)]
+    found = []
+    for phase, index in stops:
+        state = State(recording, Moment(recording.step, phase, index))
+        back = phase == "backward"
+        made = whole(state, fold, element, 0 if back else None, tuple(0 for _ in shapes[0]), rule if back else None)
+        found.append(replace(made, extra={**made.extra, "came": True}))
+    return tuple(found)
+
+
+def squeezed(rows):
+    return "".join("".join(plain(row).split()) for row in rows)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_cut_on_all_pages_together(name, size):
+    width, height = size
+    for card in cards(name):
+        pages = [
+            operation.draw(replace(card, extra={**card.extra, "page": page}), width, height) for page in range(80)
+        ]
+        assert all(len(rows) <= height and all(length(row) <= width for row in rows) for rows in pages)
+        said = {"".join(plain(row).split()) for rows in pages for row in rows}
+        shown = squeezed(operation.draw(card, width, 400))  # where there is room for all
+        for label, formula, _ in (*card.rules, *card.parts):
+            assert "".join(plain(formula).split()) in shown, plain(label)
+        for row in operation.draw(card, width, 400):
+            text = "".join(plain(row).split())
+            if any(text in "".join(plain(formula).split()) for _, formula, _ in card.rules):
+                assert any(text in each for each in said), text
+
+
+def test_the_pages_begin_again_after_the_last():
+    card, _ = cards("lstm_cell")
+    first = operation.draw(card, 78, 12)
+    turned = [operation.draw(replace(card, extra={**card.extra, "page": page}), 78, 12) for page in range(1, 40)]
+    assert first in turned
