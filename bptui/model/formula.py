@@ -19,11 +19,9 @@ from bptui.model.arrays import array
 from bptui.model.build import Builder, fold_numbers, settle, signature, variant
 from bptui.model.errors import UserError, did_you_mean
 from bptui.model.graph import Graph, Node, Role
+from bptui.model.literals import MAX_NAME, Literals
 from bptui.model.ops.base import Array, Composite, Op, Shape
 from bptui.model.ops.spelling import spelled
-
-MAX_NAME = 64
-MAX_DIGITS = 15
 
 OPERATORS: Mapping[type[ast.operator], tuple[str, str]] = {
     ast.Add: ("+", "add"),
@@ -78,7 +76,7 @@ def parse(
     return reader.graph(tree)
 
 
-class Reader:
+class Reader(Literals):
     """Walks a syntax tree and tells the Builder what it finds."""
 
     def __init__(self, builder: Builder, text: str, given: Mapping[str, Any], train: frozenset[str]) -> None:
@@ -319,64 +317,6 @@ class Reader:
             return self.use(node, "take", [tensor, self.value(node.slice, whole=True)], name, {"axis": 0})
         items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         return self.use(node, "slice", [tensor], name, {"index": tuple(self.item(item) for item in items)})
-
-    def item(self, node: ast.expr) -> Any:
-        """One entry of an index: a whole number, a slice or `...`."""
-        if isinstance(node, ast.Slice):
-            bounds = [None if bound is None else self.literal(bound) for bound in (node.lower, node.upper, node.step)]
-            for bound in bounds:
-                if bound is not None and type(bound) is not int:
-                    self.fail(node, "a slice has whole numbers", "for example x[1:, ::2]")
-            return slice(*bounds)
-        if isinstance(node, ast.Constant) and node.value is Ellipsis:
-            return Ellipsis
-        value = self.literal(node)
-        if type(value) is not int:
-            self.fail(node, "an index has whole numbers, slices and ...", "for example x[1:, ::2]")
-        return value
-
-    def literal(self, node: ast.expr, depth: int = 0) -> Any:
-        """A setting: number, text, True, False, None, or a list of them."""
-        if depth > 4:
-            self.fail(node, "nested deeper than 4 lists")
-        if isinstance(node, ast.List | ast.Tuple):
-            return tuple(self.literal(item, depth + 1) for item in node.elts)
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-            signed = self.literal(node.operand, depth + 1)
-            if isinstance(signed, bool) or not isinstance(signed, int | float):
-                self.fail(node, "only numbers have a sign")
-            return -signed if isinstance(node.op, ast.USub) else signed
-        if isinstance(node, ast.Constant):
-            if node.value is None or isinstance(node.value, bool):
-                return node.value
-            if isinstance(node.value, str) and len(node.value) <= MAX_NAME:
-                return node.value
-            number = self.constant(node)
-            return node.value if isinstance(node.value, int) else number
-        value = self.expression(node, depth) if isinstance(node, ast.BinOp) else None
-        if isinstance(node, ast.Name):
-            value = self.known.get(node.id)
-        if isinstance(value, float):
-            return int(value) if value.is_integer() else value
-        self.fail(
-            node, f"a setting cannot be {syntax.kind(node)}", "a number, a text, True, False, None or a list of them"
-        )
-
-    def constant(self, node: ast.Constant) -> float:
-        """A number."""
-        value = node.value
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.fail(
-                node,
-                f"{type(value).__name__} {str(value)[:20]!r} is not a number"
-                if value is not Ellipsis
-                else "... is not a number",
-            )
-        if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
-            self.fail(node, f"a whole number has more than {MAX_DIGITS} digits", "write it as 1e20")
-        if isinstance(value, float) and value - value != 0:
-            self.fail(node, "the number is too large for float64")
-        return float(value)
 
     def value(self, node: ast.Name, whole: bool = False) -> Value:
         """What a name stands for. A given value becomes a leaf at its first use."""
