@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, Signature
-from bptui.model.ops.common import at, each_axis, letters, whole
+from bptui.model.ops.common import at, each_axis, letters, of_one, whole
 from bptui.model.ops.conv import SPATIAL, TAPS
 from bptui.model.ops.pool import POOLED
 
@@ -75,17 +75,9 @@ def _forward(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attrib
     _along(emit, inputs[0], out, _all_shares(inputs[0], out, attributes))
 
 
-def _vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    if into[0] is not None:
-        _along(emit, upstream, into[0], [matrix.T for matrix in _all_shares(inputs[0], out, attributes)])
+@of_one
+def _vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
+    _along(emit, upstream, d, [matrix.T for matrix in _all_shares(x, out, attributes)])
 
 
 def _output_size(count: int) -> Callable[[Any], tuple[int | None, ...]]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Composite, Emit, Op, Shape, Signature
-from bptui.model.ops.common import at, flag, letters, literal, optional, real
+from bptui.model.ops.common import at, flag, letters, literal, of_one, optional, real
 
 MASKED = -1e9
 """The score of a place that must not be looked at. exp(-1e9) is exactly 0, so softmax gives it 0; and unlike -inf it is
@@ -36,18 +36,12 @@ def _causal(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribu
     emit(np.copyto, out, emit.const(attributes["value"]), where=_hidden(out))
 
 
+@of_one
 def _causal_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
+    emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any
 ) -> None:
-    if into[0] is not None:
-        emit(np.copyto, into[0], upstream)
-        emit(np.copyto, into[0], emit.const(0.0), where=_hidden(out))
+    emit(np.copyto, d, upstream)
+    emit(np.copyto, d, emit.const(0.0), where=_hidden(out))
 
 
 def _attention(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:

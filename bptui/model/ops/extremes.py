@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attributes, Emit, Op
-from bptui.model.ops.common import total
+from bptui.model.ops.common import of_one, total
 from bptui.model.ops.reduce import BOTH, axes_of, definition_of, filled_shape, reduced_shape
 
 
@@ -38,17 +38,11 @@ def _blocks(x: Array, axes: tuple[int, ...]) -> Array:
     return x.transpose([*kept, *axes]).reshape(-1 if size else int(np.prod([x.shape[a] for a in kept])), size)
 
 
+@of_one
 def _extreme_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    places: Any,
+    emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, places: Any
 ) -> None:
-    if into[0] is not None:
-        emit(_give_extreme, upstream, places, axes_of(inputs[0], attributes), into[0])
+    emit(_give_extreme, upstream, places, axes_of(x, attributes), d)
 
 
 def _give_extreme(upstream: Array, places: Array, axes: tuple[int, ...], into: Array) -> None:
@@ -65,17 +59,9 @@ def _prod(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribute
     emit(np.multiply.reduce, x, axes_of(x, attributes), None, out, attributes["keepdims"])
 
 
-def _prod_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    if into[0] is not None:
-        emit(_give_prod, upstream, inputs[0], axes_of(inputs[0], attributes), into[0])
+@of_one
+def _prod_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
+    emit(_give_prod, upstream, x, axes_of(x, attributes), d)
 
 
 def _give_prod(upstream: Array, x: Array, axes: tuple[int, ...], into: Array) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Composite, Emit, Op, Shape, Signature
-from bptui.model.ops.common import at, integer, letters, mask, one_axis, real, sigmoid_into
+from bptui.model.ops.common import at, integer, letters, mask, of_one, one_axis, real, sigmoid_into
 from bptui.model.ops.maps import binary, unary
 
 
@@ -179,18 +179,9 @@ def _glu(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes
     return gate
 
 
-def _glu_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    gate: Any,
-) -> None:
-    if into[0] is None:
-        return
-    first, second = _halves(into[0], one_axis(attributes["axis"], into[0].shape))
+@of_one
+def _glu_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, gate: Any) -> None:
+    first, second = _halves(d, one_axis(attributes["axis"], d.shape))
     emit(np.multiply, upstream, gate, first)
     emit(np.subtract, emit.const(1.0), gate, second)
     emit(np.multiply, second, out, second)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, Signature
-from bptui.model.ops.common import at, integer, letters, one_axis, same, whole, wholes
+from bptui.model.ops.common import at, integer, letters, of_one, one_axis, same, whole, wholes
 
 SEVERAL = ("a", "b", "c?", "d?", "e?", "f?", "g?", "h?")
 """The inputs of concat and stack: up to eight."""
@@ -165,17 +165,9 @@ def _pad(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes
     emit(np.copyto, _inner(out, attributes), inputs[0])
 
 
-def _pad_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    if into[0] is not None:
-        emit(np.copyto, into[0], _inner(upstream, attributes))
+@of_one
+def _pad_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
+    emit(np.copyto, d, _inner(upstream, attributes))
 
 
 def _number(value: Any) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attributes, Emit, Op
+from bptui.model.ops.common import of_one
 from bptui.model.ops.reduce import BOTH, axes_of, definition_of, hint_of, kept, reduced_shape, upstream_of
 
 
@@ -34,17 +35,9 @@ def _rescue_norm(x: Array, axes: tuple[int, ...], out: Array) -> None:
     out[...] = again.reshape(out.shape)
 
 
-def _norm_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    if into[0] is not None:
-        emit(_give_norm, upstream, out, inputs[0], axes_of(inputs[0], attributes), into[0])
+@of_one
+def _norm_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
+    emit(_give_norm, upstream, out, x, axes_of(x, attributes), d)
 
 
 def _give_norm(upstream: Array, y: Array, x: Array, axes: tuple[int, ...], into: Array) -> None:
@@ -73,18 +66,12 @@ def _fill_logsumexp(x: Array, axes: tuple[int, ...], out: Array, parts: Array) -
     np.divide(parts, whole, parts)
 
 
+@of_one
 def _logsumexp_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
+    emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any
 ) -> None:
-    if into[0] is not None:
-        x, axes = inputs[0], axes_of(inputs[0], attributes)
-        emit(np.multiply, saved, upstream_of(emit, upstream, x, axes), into[0])
+    axes = axes_of(x, attributes)
+    emit(np.multiply, saved, upstream_of(emit, upstream, x, axes), d)
 
 
 OPS = (

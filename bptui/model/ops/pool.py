@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, Signature
-from bptui.model.ops.common import at, contiguous, each_axis, flag, letters, optional
+from bptui.model.ops.common import at, contiguous, each_axis, flag, letters, of_one, optional
 from bptui.model.ops.conv import SPATIAL, TAPS, reach, steps, windows
 
 POOLED = {1: "length", 2: "height, width", 3: "depth, height, width"}
@@ -129,18 +129,8 @@ def _max(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes
     return taps
 
 
-def _max_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    taps: Any,
-) -> None:
-    d = into[0]
-    if d is None:
-        return
+@of_one
+def _max_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, taps: Any) -> None:
     room, inner = _padded(emit, d, out, attributes, 0.0)
     if room is d:
         emit(np.copyto, d, emit.const(0.0))
@@ -191,18 +181,8 @@ def _mean(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribute
     emit(np.multiply, out, _counts(emit, x, out, attributes), out)
 
 
-def _mean_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    d = into[0]
-    if d is None:
-        return
+@of_one
+def _mean_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
     room, inner = _padded(emit, d, out, attributes, 0.0)
     if room is d:
         emit(np.copyto, d, emit.const(0.0))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, Signature
-from bptui.model.ops.common import AXIS, KEEPDIMS, at, contiguous, integer, letters, many_axes, product, total
+from bptui.model.ops.common import AXIS, KEEPDIMS, at, contiguous, integer, letters, many_axes, of_one, product, total
 
 BOTH = {"axis": AXIS, "keepdims": KEEPDIMS}
 """The attributes of a reduction."""
@@ -105,17 +105,9 @@ def _sum(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes
         emit(np.add.reduce, x, axes_of(x, attributes), None, out, attributes["keepdims"])
 
 
-def _sum_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    if into[0] is not None:
-        emit(np.copyto, into[0], upstream_of(emit, upstream, inputs[0], axes_of(inputs[0], attributes)))
+@of_one
+def _sum_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
+    emit(np.copyto, d, upstream_of(emit, upstream, x, axes_of(x, attributes)))
 
 
 def _count(x: Array, attributes: Attributes) -> int:
@@ -132,19 +124,10 @@ def _mean(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribute
     emit(np.multiply, out, emit.const(_over(_count(inputs[0], attributes))), out)
 
 
-def _mean_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    if into[0] is not None:
-        x = inputs[0]
-        kept = upstream_of(emit, upstream, x, axes_of(x, attributes))
-        emit(np.multiply, kept, emit.const(_over(_count(x, attributes))), into[0])
+@of_one
+def _mean_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
+    kept = upstream_of(emit, upstream, x, axes_of(x, attributes))
+    emit(np.multiply, kept, emit.const(_over(_count(x, attributes))), d)
 
 
 # ---------------------------------------------------------------------------------------------------------- var
@@ -164,19 +147,11 @@ def _var(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes
     return away, scale
 
 
-def _var_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    if into[0] is not None:
-        away, scale = saved
-        emit(np.multiply, away, upstream_of(emit, upstream, inputs[0], axes_of(inputs[0], attributes)), into[0])
-        emit(np.multiply, into[0], emit.const(2 * scale), into[0])
+@of_one
+def _var_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
+    away, scale = saved
+    emit(np.multiply, away, upstream_of(emit, upstream, x, axes_of(x, attributes)), d)
+    emit(np.multiply, d, emit.const(2 * scale), d)
 
 
 def _std(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> tuple[Array, float]:
@@ -185,22 +160,14 @@ def _std(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes
     return saved
 
 
-def _std_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
+@of_one
+def _std_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
     """g·(x - mean)/((N - correction)·y), and 0 where all are equal (PyTorch's rule)."""
-    if into[0] is not None:
-        away, scale = saved
-        share = emit.temp(out.shape)
-        emit(_over_or_zero, upstream, out, share)
-        emit(np.multiply, away, kept(share, inputs[0], axes_of(inputs[0], attributes)), into[0])
-        emit(np.multiply, into[0], emit.const(scale), into[0])
+    away, scale = saved
+    share = emit.temp(out.shape)
+    emit(_over_or_zero, upstream, out, share)
+    emit(np.multiply, away, kept(share, x, axes_of(x, attributes)), d)
+    emit(np.multiply, d, emit.const(scale), d)
 
 
 def _over_or_zero(top: Array, bottom: Array, out: Array) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, Signature
-from bptui.model.ops.common import at, contiguous, letters, one_axis, optional, wholes
+from bptui.model.ops.common import at, contiguous, letters, of_one, one_axis, optional, wholes
 
 
 # -------------------------------------------------------------------------------------------------------------- reshape
@@ -90,17 +90,11 @@ def _transpose(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attr
     emit(np.copyto, out, inputs[0].transpose(_order(attributes["axes"], inputs[0].shape)))
 
 
+@of_one
 def _transpose_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
+    emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any
 ) -> None:
-    if into[0] is not None:
-        emit(np.copyto, into[0].transpose(_order(attributes["axes"], into[0].shape)), upstream)
+    emit(np.copyto, d.transpose(_order(attributes["axes"], d.shape)), upstream)
 
 
 # --------------------------------------------------------------------------------------------------------- broadcast_to

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, Signature
-from bptui.model.ops.common import at, letters, whole
+from bptui.model.ops.common import at, letters, of_one, whole
 
 Index = tuple[int | slice, ...]
 _LARGEST = 2**31
@@ -120,19 +120,10 @@ def _slice(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribut
     emit(np.copyto, out, x[(*_index(attributes["index"], x.ndim), ...)])
 
 
-def _slice_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    d = into[0]
-    if d is not None:
-        emit(np.copyto, d, emit.const(0.0))
-        emit(np.copyto, d[(*_index(attributes["index"], d.ndim), ...)], upstream)
+@of_one
+def _slice_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
+    emit(np.copyto, d, emit.const(0.0))
+    emit(np.copyto, d[(*_index(attributes["index"], d.ndim), ...)], upstream)
 
 
 OPS = (

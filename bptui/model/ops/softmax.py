@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attributes, Emit, Op, Shape, Signature
-from bptui.model.ops.common import at, complex_step, last_axis, letters, one_axis
+from bptui.model.ops.common import at, complex_step, last_axis, letters, of_one, one_axis
 
 
 def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -78,17 +78,11 @@ def _softmax(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attrib
     emit(np.divide, out, scale, out)
 
 
+@of_one
 def _softmax_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
+    emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any
 ) -> None:
-    d = into[0]
-    if d is None or d.size == 0:
+    if d.size == 0:
         return
     axis = one_axis(attributes["axis"], d.shape)
     sums = emit.temp(tuple(1 if n == axis else size for n, size in enumerate(d.shape)))
@@ -111,17 +105,11 @@ def _log_softmax(emit: Emit, inputs: Sequence[Array], out: Array, attributes: At
     emit(np.subtract, out, sums, out)
 
 
+@of_one
 def _log_softmax_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
+    emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any
 ) -> None:
-    d = into[0]
-    if d is None or d.size == 0:
+    if d.size == 0:
         return
     axis = one_axis(attributes["axis"], d.shape)
     sums = emit.temp(tuple(1 if n == axis else size for n, size in enumerate(d.shape)))
