@@ -122,17 +122,21 @@ def _scaled(ranks: Sequence[int], own: Sequence[str]) -> str:
     return (f"*{at('weight', own)}" if len(ranks) > 1 else "") + (f" + {at('bias', own)}" if len(ranks) > 2 else "")
 
 
+def _moments(element: str, bound: Sequence[str], m: str, v: str) -> str:
+    """The statements of the mean m and the variance v of an element over some indices."""
+    size = product(bound)
+    return f"{m} = {total(element, bound)}/{size}; {v} = {total(f'({element} - {m})**2', bound)}/{size}; "
+
+
 def _layer_definition(signature: Signature) -> str:
     """m: the mean, v: the variance of a sample."""
     ranks, out = signature.ranks, letters(signature.out_rank, avoid="mv")
     count = ranks[1] if len(ranks) > 1 else 1
     lead, own = out[: len(out) - count], out[len(out) - count :]
     bound = letters(len(out) + count, avoid="mv")[len(out) :]
-    inner, m, v = at("x", [*lead, *bound]), at("m", lead), at("v", lead)
-    return (
-        f"{m} = {total(inner, bound)}/{product(bound)}; {v} = {total(f'({inner} - {m})**2', bound)}/{product(bound)}; "
-        f"{at('y', out)} = ({at('x', out)} - {m})/sqrt({v} + eps){_scaled(ranks, own)}"
-    )
+    m, v = at("m", lead), at("v", lead)
+    moments = _moments(at("x", [*lead, *bound]), bound, m, v)
+    return f"{moments}{at('y', out)} = ({at('x', out)} - {m})/sqrt({v} + eps){_scaled(ranks, own)}"
 
 
 def _rms_definition(signature: Signature) -> str:
@@ -157,22 +161,18 @@ def _batch_definition(signature: Signature) -> str:
         return f"{left}running_mean[{channel}])/sqrt(running_var[{channel}] + eps){_scaled(ranks, [channel])}"
     bound = letters(2 * len(out), avoid="mv")[len(out) :]
     inner = at("x", [bound[0], channel, *bound[2:]])
-    over_, m, v = [bound[0], *bound[2:]], f"m[{channel}]", f"v[{channel}]"
-    return (
-        f"{m} = {total(inner, over_)}/{product(over_)}; {v} = {total(f'({inner} - {m})**2', over_)}/{product(over_)}; "
-        f"{left}{m})/sqrt({v} + eps){_scaled(ranks, [channel])}"
-    )
+    m, v = f"m[{channel}]", f"v[{channel}]"
+    moments = _moments(inner, [bound[0], *bound[2:]], m, v)
+    return f"{moments}{left}{m})/sqrt({v} + eps){_scaled(ranks, [channel])}"
 
 
 def _instance_definition(signature: Signature) -> str:
     """m: the mean, v: the variance of a channel of a sample."""
     ranks, out = signature.ranks, letters(signature.out_rank, avoid="mv")
     lead, bound = out[:2], letters(2 * len(out), avoid="mv")[len(out) + 2 :]
-    inner, m, v = at("x", [*lead, *bound]), at("m", lead), at("v", lead)
-    return (
-        f"{m} = {total(inner, bound)}/{product(bound)}; {v} = {total(f'({inner} - {m})**2', bound)}/{product(bound)}; "
-        f"{at('y', out)} = ({at('x', out)} - {m})/sqrt({v} + eps){_scaled(ranks, [out[1]])}"
-    )
+    m, v = at("m", lead), at("v", lead)
+    moments = _moments(at("x", [*lead, *bound]), bound, m, v)
+    return f"{moments}{at('y', out)} = ({at('x', out)} - {m})/sqrt({v} + eps){_scaled(ranks, [out[1]])}"
 
 
 def _group_definition(signature: Signature) -> str:

@@ -51,9 +51,14 @@ def _log_softmax_hint(signature: Signature) -> str:
     return f"{beside}(delta({out[axis]},q{axis}) - exp({at('y', other)}))"
 
 
+def _row_temp(emit: Emit, x: Array, axis: int) -> Array:
+    """A scratch array with one number for each row along the axis."""
+    return emit.temp(tuple(1 if n == axis else size for n, size in enumerate(x.shape)))
+
+
 def _shifted(emit: Emit, x: Array, out: Array, axis: int) -> Array:
     """Emit out = x - max(x): exp cannot overflow. Returns a scratch array of the reduced shape."""
-    top = emit.temp(tuple(1 if n == axis else size for n, size in enumerate(x.shape)))
+    top = _row_temp(emit, x, axis)
     if complex_step(emit):
         emit(_real_max, x, axis, top)
     else:
@@ -85,7 +90,7 @@ def _softmax_vjp(
     if d.size == 0:
         return
     axis = one_axis(attributes["axis"], d.shape)
-    sums = emit.temp(tuple(1 if n == axis else size for n, size in enumerate(d.shape)))
+    sums = _row_temp(emit, d, axis)
     emit(np.multiply, upstream, out, d)  # (g - Σ g·y)·y
     emit(np.add.reduce, d, axis, None, sums, True)
     emit(np.subtract, upstream, sums, d)
@@ -112,7 +117,7 @@ def _log_softmax_vjp(
     if d.size == 0:
         return
     axis = one_axis(attributes["axis"], d.shape)
-    sums = emit.temp(tuple(1 if n == axis else size for n, size in enumerate(d.shape)))
+    sums = _row_temp(emit, d, axis)
     emit(np.add.reduce, upstream, axis, None, sums, True)  # g - exp(y)·Σ g
     emit(np.exp, out, d)
     emit(np.multiply, d, sums, d)
