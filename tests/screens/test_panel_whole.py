@@ -50,9 +50,7 @@ def squeezed(rows):
 def test_nothing_is_cut_on_all_pages_together(name, size):
     width, height = size
     for card in cards(name):
-        pages = [
-            operation.draw(replace(card, extra={**card.extra, "page": page}), width, height) for page in range(80)
-        ]
+        pages = [operation.draw(replace(card, extra={**card.extra, "page": page}), width, height) for page in range(80)]
         assert all(len(rows) <= height and all(length(row) <= width for row in rows) for rows in pages)
         said = {"".join(plain(row).split()) for rows in pages for row in rows}
         shown = squeezed(operation.draw(card, width, 400))  # where there is room for all
