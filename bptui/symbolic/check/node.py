@@ -178,6 +178,9 @@ class NodeCheck:
         sources = [v for v in (*self.values, upstream) if v is not None and v.dtype.kind == "f"]
         if not all(np.isfinite(v).all() for v in sources):
             same |= np.isnan(got)  # what a comparison with NaN chooses, and ∞ - ∞, is in no definition
+            if self.op.elementwise:
+                for v in sources:
+                    same |= np.isnan(v) if v.shape == got.shape else False
         return same
 
     def suspects(self, badness: Array) -> list[int]:
