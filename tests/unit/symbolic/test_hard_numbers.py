@@ -43,7 +43,7 @@ CASES = {
         "L = sum(reciprocal(x)*c)", {"x": np.array([1e-38, 1.0]), "c": np.array([0.0, 1.0])}, "float32",
     ),
     "infinity comes in": ("L = sum(softmax(log(x)))", {"x": np.array([[0.0, 0.0]])}, "float64"),
-    "NaN comes into a choice": ("L = sum(relu6(exp(x)))", {"x": np.array([np.nan, 0.3, 5.0])}, "float64"),
+    "NaN comes into a choice": ("L = sum(relu6(log(x)))", {"x": np.array([-1.0, 0.3, 5.0])}, "float64"),
     "distances of 1e25": ("L = mae(x, y)", {"x": X, "y": X * 1e25}, "float64"),
     "exponentials of 1e25": ("L = mean(log_softmax(x))", {"x": X * 1e25}, "float32"),
     "parts of a composite that overflow": (
