@@ -50,13 +50,13 @@ DIFFERENT = {
 
 @pytest.mark.parametrize("name", EQUAL)
 def test_equal_is_proved(name):
-    proof = prove_equal(*EQUAL[name], budget_ms=500)
+    proof = prove_equal(*EQUAL[name])
     assert proof.proved, proof
 
 
 @pytest.mark.parametrize("name", DIFFERENT)
 def test_different_is_never_equal(name):
-    proof = prove_equal(*DIFFERENT[name], budget_ms=500)
+    proof = prove_equal(*DIFFERENT[name])
     assert proof.method == "none"
 
 
@@ -102,10 +102,10 @@ def test_nested_sums_are_not_merged():
     assert prove_equal(nested, Sum(sp.exp(N * element("x", (a, a))), (a, 0, N - 1))).method == "none"
 
 
-def test_the_budget_is_kept():
+def test_what_is_too_large_for_algebra_is_not_tried():
     wild = sum(sp.sin(x + k) ** 2 * sp.exp(k * x) / (1 + sp.exp(-x - k)) for k in range(12))
     start = time.perf_counter()
-    prove_equal(sp.diff(wild, x), sp.diff(wild, x) + x - x * sp.cos(t) ** 2 - x * sp.sin(t) ** 2, budget_ms=20)
+    prove_equal(sp.diff(wild, x), sp.diff(wild, x) + x - x * sp.cos(t) ** 2 - x * sp.sin(t) ** 2)
     assert time.perf_counter() - start < 2
 
 
