@@ -112,7 +112,10 @@ def page() -> str:
     drawn = ", ".join(with_settings(name, row.parameters) for name, row in INITIALIZERS.items())
     lines += [f'**Initial values**: {drawn}. With parameters: `init = {{kind = "normal", std = 0.1}}`.', ""]
     lines += ["## [loss]", "", "`kind` is one of:", ""]
-    lines += [f"- {with_settings(name, row.attributes)}: {row.doc}" for name, row in loss_kinds().items()]
+    for name, row in loss_kinds().items():
+        weights = " and ".join(f"`{weight} = [1, 1, 5]`" for weight in row.input_names[2:])
+        also = f" Also: {weights}." if weights else ""
+        lines.append(f"- {with_settings(name, row.attributes)}: {row.doc}{also}")
     lines += ["", "## [optimizer]", ""]
     lines += ["`kind` (default sgd), `learning_rate` (default 0.01), `clip_norm`, `clip_value`, and:", ""]
     for name, rule in OPTIMIZERS.items():

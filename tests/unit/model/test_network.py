@@ -402,3 +402,37 @@ def test_any_table_is_a_network_that_runs_or_a_user_error(draw, base):
         found.program().record()
         line = ""
     assert "\n" not in line
+
+
+def weighted(**loss):
+    """Two classes more often right than the third; one sample without a label."""
+    return {
+        "data": {"inputs": [[0.1, 2], [1, 0.5], [2, 1]], "targets": [0, 2, -1]},
+        "layers": [{"kind": "dense", "units": 3}],
+        "loss": {"kind": "cross_entropy", **loss},
+    }
+
+
+def test_a_loss_may_have_weights_and_leave_samples_out():
+    found = from_mapping(weighted(weight=[1, 1, 5], ignore_index=-1), "n.toml")
+    step = found.program().record()
+    z = step.value("layer1.z")
+    log_p = z - np.log(np.exp(z).sum(1, keepdims=True))
+    assert step.loss == pytest.approx(-(log_p[0, 0] + 5 * log_p[1, 2]) / 6)
+    assert not step.grad("layer1.z")[2].any()
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ({}, "cross_entropy: y[2] is -1 (expected 0 to 2; ignore_index=-1 leaves such samples out)"),
+        ({"ignore_index": -1, "weight": [1, 2]}, "weight must have shape (3,), a number for each class"),
+        ({"ignore_index": -2}, "y[2] is -1 (expected 0 to 2, or -2 to leave it out)"),
+        ({"ignore_index": -1, "weights": [1, 1, 1]}, "did you mean 'weight'?"),
+        ({"ignore_index": -1, "weight": "big"}, "loss.weight: expected numbers"),
+    ],
+)
+def test_what_is_wrong_with_weights_of_a_loss_is_told(loss, message):
+    with pytest.raises(UserError) as problem:
+        from_mapping(weighted(**loss), "n.toml")
+    assert message in str(problem.value)
