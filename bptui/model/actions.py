@@ -198,13 +198,13 @@ def view(session: Session, text: str) -> Reply:
     after = VIEWS.index(session.view.mode) + 1
     mode = _choice(text, VIEWS, "view") if text else next(v for v in (*VIEWS[after:], *VIEWS) if has[v])
     only = "" if text or mode != session.view.mode else ", the only one: it has no layers"
-    session.view.mode = mode
+    session.view.mode, session.view.page = mode, 0
     return say(f"view: {mode}{only}")
 
 
 def raw(session: Session) -> Reply:
     """raw"""
-    session.view.raw = not session.view.raw
+    session.view.raw, session.view.page = not session.view.raw, 0
     return say("the derivative as SymPy gave it" if session.view.raw else "the derivative in its short form")
 
 

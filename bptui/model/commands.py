@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 Takes = Literal["nothing", "count", "text"]
 Group = Literal["Move", "Stops", "Look", "Panels", "Copy and keep", "Other"]
 GROUPS: tuple[Group, ...] = ("Move", "Stops", "Look", "Panels", "Copy and keep", "Other")
-ARROWS = "Arrows, hjkl, page up and down, home and end move in the focused panel and never step."
+ARROWS = (
+    "Arrows, hjkl, page up and down, home and end move in the focused panel and never step; "
+    "in the Operation panel page down and up turn the card where it says that there is more."
+)
 MAX_LENGTH, MAX_COUNT = 4_000, 10**9
 
 

@@ -47,7 +47,7 @@ class View:
     search  what was last searched for
     present one operation fills the screen, and asks before it tells: hidden says that it has not told yet
     whole   a composite is shown as one operation, because `next` came to it: until the next move, or `view`
-    page    of a composite's card that has no room for all of it: how many pages on from the one that it begins with
+    page    of a card that has no room for all of it: how many pages on from its first
     """
 
     mode: ViewMode = "operations"
@@ -350,6 +350,7 @@ class Session:
         if isinstance(node, int):
             node = self.graph.nodes[node]
         self.selection.pinned = None if node is None or node.id == self.here.id else node.id
+        self.view.page = 0
         if element is not None:
             self.selection.element = tuple(element)
         return say(self.selected())
@@ -363,6 +364,7 @@ class Session:
     def select_element(self, element: Sequence[int]) -> Reply:
         """Select an element of the selected node; what lies outside is clipped to it."""
         self.selection.element = places.fit(tuple(element), self.node.shape)
+        self.view.page = 0
         return say(self.selected())
 
     def move_element(self, axis: int, by: int) -> Reply:
@@ -378,6 +380,7 @@ class Session:
         if not known:
             return say(f"{self.about.name} has no input with a derivative", ok=False)
         self.selection.input = max(0, min(position, len(known) - 1))
+        self.view.page = 0
         return say(f"derivative by {self.graph.nodes[self.about.inputs[known[self.selection.input]]].name}")
 
     def snapshot(self) -> tuple[Any, ...]:

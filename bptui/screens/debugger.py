@@ -329,7 +329,7 @@ class Debugger(Own, Screen[None]):
             self._select(self._listed(), down)
         elif focus == layout.TIMELINE and right:
             self._select([node.id for node in session.timeline.forward], right)
-        elif focus == layout.OPERATION and session.fold is not None and abs(down) == PAGE:
+        elif focus == layout.OPERATION and abs(down) == PAGE and not session.view.present:
             session.view.page += down // PAGE
         elif right:
             session.move_element(-1, right)

@@ -26,6 +26,10 @@ def pages(width: int) -> tuple[Line, ...]:
             line(("arrows, hjkl", "text bold"), (" move in the panel with the heavy rule; they never step", "dim")),
             width,
         ),
+        *wrap(
+            line(("page down, up", "text bold"), (" in the Operation panel turn the card where there is more", "dim")),
+            width,
+        ),
     ]
     for group in GROUPS:
         out += [(), line((group, "text bold"))]

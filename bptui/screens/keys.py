@@ -7,7 +7,7 @@ from functools import cache
 from bptui.model.commands import COMMANDS, Command, by_key, key_line, shown
 
 PAGE = 10
-"""Rows of pageup and pagedown; a composite's card they turn page by page."""
+"""Rows of pageup and pagedown; a card they turn page by page."""
 
 ARROWS: dict[str, tuple[int, int]] = {
     "up": (-1, 0), "k": (-1, 0), "down": (1, 0), "j": (1, 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -203,6 +204,7 @@ class Table:
     steps    what is done with the sum (bias, mean)
     partial  `1 of 2 in` where it is a contribution to a gradient that is not complete
     zeros    how many of the elided terms are 0
+    full     makes the same with many more of its terms
     """
 
     result: Line
@@ -214,6 +216,7 @@ class Table:
     steps: tuple[Step, ...] = ()
     partial: str = ""
     zeros: int = 0
+    full: Callable[[], Table] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def squeezed(rows):
 def test_nothing_is_cut_on_all_pages_together(name, size):
     width, height = size
     for card in cards(name):
-        pages = [operation.draw(replace(card, extra={**card.extra, "page": page}), width, height) for page in range(80)]
+        pages = [operation.draw(card, width, height, page) for page in range(80)]
         assert all(len(rows) <= height and all(length(row) <= width for row in rows) for rows in pages)
         said = {"".join(plain(row).split()) for rows in pages for row in rows}
         shown = squeezed(operation.draw(card, width, 400))  # where there is room for all
@@ -65,5 +65,5 @@ def test_nothing_is_cut_on_all_pages_together(name, size):
 def test_the_pages_begin_again_after_the_last():
     card, _ = cards("lstm_cell")
     first = operation.draw(card, 78, 12)
-    turned = [operation.draw(replace(card, extra={**card.extra, "page": page}), 78, 12) for page in range(1, 40)]
+    turned = [operation.draw(card, 78, 12, page) for page in range(1, 40)]
     assert first in turned

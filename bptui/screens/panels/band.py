@@ -39,6 +39,21 @@ def equation(card: Card, width: int, notes: bool = True) -> list[Line]:
     return rows + (columns.block(_notes(made, width, step)) if notes else [])
 
 
+def in_full(made: Equation, width: int) -> list[Line]:
+    """The three under each other, each with what it is and all that there is to say of it."""
+    rows: list[Line] = []
+    texts = together(made.numbers)
+    for n, (mark, head) in enumerate(zip((" ", *OPERATORS), made.heads, strict=True)):
+        kind = kind_of_symbol(made.symbols[n])
+        number = shown(texts[n], made.numbers[n], f"{kind} bold")
+        rows += wrap((Span(f"{mark} ", "text"), *bolder(made.symbols[n]), Span(" = "), number), width, 4)
+        note: Line = (*head, *((Span(": "), *made.notes[n]) if made.notes[n] else ()))
+        if n == 2 and made.partial:
+            note = (*note, Span(", "), Span(made.partial, "dim" if complete(made.partial) else "kink bold"))
+        rows += [(Span("  "), *row) for row in wrap(dimmed(note), max(1, width - 2), 2)]
+    return rows
+
+
 class Columns:
     """Three centred columns with an operator between: the same cells for every width, and for every step."""
 

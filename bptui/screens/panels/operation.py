@@ -7,28 +7,21 @@ the equation, a sign.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from bptui.model import numbers
-from bptui.model.spans import Line, Span, plain
-from bptui.screens.look import Look, crop, length, to_ascii
-from bptui.screens.panels import band, sums, whole
-from bptui.screens.panels.band import kind_of_symbol
+from bptui.model.spans import Line, Span
+from bptui.screens.look import Look, length, to_ascii
+from bptui.screens.panels import pages, whole
+from bptui.screens.panels.blocks import blocks_of, names
+from bptui.screens.panels.cardrows import Laid, Room
 from bptui.screens.panels.figures import kind_of, symbol_of
-from bptui.screens.panels.text import wrap
-from bptui.screens.panels.verdicts import summary
+from bptui.screens.panels.pages import First
 from bptui.symbolic.types import Card
 
-COMPACT = 50
-"""Under this width: no column of labels, one row of checks."""
 CHIPS = {"forward": ("forward ▶", "value"), "backward": ("◀ backward", "gradient"), "update": ("update ◆", "parameter")}
-ENOUGH = 7
-"""Rows of a sum that are worth more than anything that could be left out for them."""
 NAME = 18
 """What a panel's own name and the ends of its rule take."""
-DETAIL = 18
-"""From a check's mark to what it says."""
 
 
 def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
@@ -50,7 +43,7 @@ def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
 def lines(session: Any, width: int, height: int, look: Look, card: Card | None = None) -> list[Line]:
     """The card of this Moment and element. Without one (nothing is derived yet) what the row of the operation says."""
     made = outline(session) if card is None else card
-    rows = draw(made, width, height)
+    rows = draw(made, width, height, session.view.page)
     return rows if look.unicode else [to_ascii(row) for row in rows]
 
 
@@ -84,17 +77,6 @@ def _call(node: Any, graph: Any) -> list[Span]:
     return out
 
 
-class Room(NamedTuple):
-    """What is still shown."""
-
-    gaps: bool = True
-    details: bool = True
-    padding: bool = True
-    notes: bool = True
-    more: bool = True
-    part: bool = False  # of the formulas only what there is room for
-
-
 STAGES = (
     Room(),
     Room(details=False),
@@ -106,19 +88,18 @@ STAGES = (
 )
 
 
-def draw(card: Card, width: int, height: int) -> list[Line]:
-    """The card in at most `height` rows of at most `width` cells."""
+def draw(card: Card, width: int, height: int, page: int = 0) -> list[Line]:
+    """The card in at most `height` rows of at most `width` cells; what has no room on its first page, on the others."""
     if width < 1 or height < 1:
         return []
-    if card.extra.get("fold"):
-        made = whole.draw(
-            card, _Page(card, width, height, Room(gaps=False, details=False, padding=False)), width, height
-        )
-        return [crop(row, 0, width) for row in made]
-    rows: list[Line] = []
-    left_out = False
+    lay = whole.first if card.extra.get("fold") else first
+    return pages.turned(lambda rows: lay(card, width, rows), width, height, page)
+
+
+def first(card: Card, width: int, height: int) -> First:
+    """What of the card tells most in so many rows."""
     for stage in STAGES:
-        page = _Page(card, width, height, stage)
+        page = Laid(card, width, height, stage)
         rows = page.rows()
         if len(rows) <= height and not page.crowded:
             break
@@ -126,243 +107,8 @@ def draw(card: Card, width: int, height: int) -> list[Line]:
         for again in ("more", "notes", "padding"):
             if getattr(page.room, again):
                 continue
-            wider = _Page(card, width, height, page.room._replace(**{again: True}))
+            wider = Laid(card, width, height, page.room._replace(**{again: True}))
             more = wider.rows()
             if len(more) <= height and not wider.crowded:
                 page, rows = wider, more
-    left_out = bool((page.others and not page.room.more) or page.hidden or len(rows) > height)
-    rows = [crop(row, 0, width) for row in rows[:height]]
-    if left_out:  # there is more to say than there is room for: in the last row that has a place for a word of it
-        for n in reversed(range(len(rows))):
-            free = width - 2 - length(rows[n])
-            if free >= 1:
-                rows[n] = (*rows[n], Span(" " * free), Span("⋯", "dim"))
-                break
-    return rows
-
-
-class _Page:
-    def __init__(self, card: Card, width: int, height: int, room: Room) -> None:
-        self.card, self.width, self.height, self.room = card, width, height, room
-        self.compact = width < COMPACT
-        self.margin = 1 if self.compact else 2
-        self.label = 0 if self.compact else 13 if width >= 64 else 12
-        self.inner = max(1, width - 2 * self.margin)
-        self.side = 0 if self.compact else 1 if width < 64 else 2
-        self.crowded = self.hidden = False
-        self.central, self.others = _central(card)
-
-    def rows(self) -> list[Line]:
-        gap: list[Line] = [()] if self.room.gaps else []
-        lead = gap if not self.compact else []
-        head, checks, more = self.head(), self.checks(), self.more()
-        blocks = self.formulas()
-        if self.room.part:
-            blocks = self.chosen(blocks, self.height - len(head) - len(checks) - self.least())
-        formulas = [row for block in blocks for row in block]
-        around = [*lead, *head, *(gap if formulas else []), *formulas]
-        tail = [*checks, *more]
-        room = self.height - len(around) - len(tail) - 2 * len(gap)
-        middle = self.band(room)
-        if not middle:
-            return [*around, *(gap if tail else []), *tail]
-        below = [] if self.compact and self.room.padding else gap
-        return [*around, *gap, *middle, *(below if tail else []), *tail]
-
-    def least(self) -> int:
-        """Rows that the numbers need, whatever the formulas would like to have."""
-        if self.card.table is not None:
-            return sums.least_of(self.card.table, self.width - 2 * self.side - 2 * self.compact)
-        if self.card.equation is not None:
-            return len(self.band(self.height))
-        return len(self.band(self.height)) if self.central else 0
-
-    def chosen(self, blocks: Sequence[list[Line]], room: int) -> list[list[Line]]:
-        """The formulas that fit: the last, which the numbers come from, first; of too long a one its beginning."""
-        kept: list[list[Line]] = [[] for _ in blocks]
-        for n in reversed(range(len(blocks))):
-            kept[n] = blocks[n][: max(0, room)] if len(blocks[n]) <= room or not any(kept) else []
-            room -= len(kept[n])
-            if len(kept[n]) < len(blocks[n]):
-                self.hidden = True
-                if kept[n]:  # what is left of it must not pass for all of it
-                    kept[n][-1] = (*crop(kept[n][-1], 0, self.width - 3), Span(" …", "text"))
-        return kept
-
-    def place(self, spans: Sequence[Span], at: int) -> Line:
-        return (Span(" " * at), *spans) if at else tuple(spans)
-
-    def head(self) -> list[Line]:
-        """`layer1.a = sigmoid(layer1.z)`, at the right shape and element; where that takes more than one row, in the
-        short names of the formulas."""
-        card = self.card
-        empty = card.element in ("", "()")
-        element, shape = Span(card.element, "text bold"), Span(card.shape, "dim")
-        said: list[Line] = [(element,)] if card.element and not empty else []
-        if card.shape:
-            said.insert(0, (shape, Span(" "), element) if said else (shape,))
-            if len(said) > 1:
-                said.insert(0, (shape, Span("  element ", "dim"), element))
-        if self.compact:
-            said = [()] if empty else said[-1:]
-        elif self.width < 64 and len(said) == 3:
-            said = said[1:]
-        titles = [card.title, *([card.brief] if card.brief else [])]
-        for title in titles:
-            for right in said:
-                if length(title) + 1 + length(right) <= self.inner:
-                    blanks = Span(" " * (self.inner - length(title) - length(right)))
-                    return [self.place((*title, blanks, *right), self.margin)]
-        right = said[-1] if said else ()
-        room = 1 + length(right)
-        rows = min(
-            (wrap(title, self.inner, 2) for title in titles), key=lambda r: len(r) + (length(r[-1]) + room > self.inner)
-        )
-        free = self.inner - length(rows[-1]) - length(right)
-        if right and free > 0:
-            rows[-1] = (*rows[-1], Span(" " * free), *right)
-        elif right:
-            rows.append((Span(" " * max(0, self.inner - length(right))), *right))
-        return [self.place(row, self.margin) for row in rows]
-
-    def formulas(self) -> list[list[Line]]:
-        """The definition and the rules derived from it, each as its rows; compact, their `=` stand under each other
-        where that costs no row."""
-        card = self.card
-        named: list[tuple[Line, Line, Line]] = []
-        if card.definition:
-            part: Line = (Span(card.part, "dim"),) if card.part else ()
-            named.append(((Span("definition", "dim"),), card.definition, part))
-        named += card.rules
-        straight = [self.formula(() if self.compact else label, text, note, 0) for label, text, note in named]
-        if not self.compact:
-            return straight
-        equals = [plain(formula).find(" = ") for _, formula, _ in named]
-        most = max(equals, default=-1)
-        shifts = [most - e if e >= 0 else 0 for e in equals]
-        if any(shift + length(formula) > self.inner for shift, (_, formula, _) in zip(shifts, named, strict=True)):
-            return straight
-        return [self.formula((), text, note, shift) for shift, (_, text, note) in zip(shifts, named, strict=True)]
-
-    def formula(self, label: Line, formula: Line, note: Line, shift: int) -> list[Line]:
-        wide = max(self.label, length(label) + 2) if self.label else 0
-        room = max(1, self.inner - wide - shift)
-        rows = wrap(formula, room, 2)
-        head = (*_dim(label), Span(" " * (wide - length(label)))) if wide else ()
-        out = [(*head, Span(" " * shift), *rows[0])]
-        out += [(Span(" " * (wide + shift)), *row) for row in rows[1:]]
-        for words in _shorter(note):
-            free = self.inner - length(out[-1]) - length(words)
-            if words and free >= 2:
-                out[-1] = (*out[-1], Span(" " * free), *words)
-                break
-        else:
-            alarm = any(word in span.style for span in note for word in ("kink", "fail"))
-            if note and (alarm or not formula):
-                out += [(Span(" " * wide), *row) for row in wrap(note, max(1, self.inner - wide))]
-        return [self.place(row, self.margin) for row in out]
-
-    def band(self, room: int) -> list[Line]:
-        """The numbers of the selected element, on their band."""
-        card = self.card
-        wide = self.width - 2 * self.side
-        inset = 1 if self.compact else 0
-        if card.equation is not None:
-            rows = band.equation(card, wide, self.room.notes)
-            if not self.room.notes and len(rows) == 3 and not self.room.more:
-                rows = rows[1:]
-        elif card.table is not None:
-            most = max(2, room - 2 * self.room.padding)
-            wanted = sums.rows_of(card.table, wide - 2 * inset)
-            quiet = not (self.room.details or self.room.gaps or self.room.padding)
-            least = sums.least_of(card.table, wide - 2 * inset)
-            enough = least if self.room.part else max(ENOUGH, least) if quiet else wanted
-            self.crowded = most < min(wanted, enough)
-            rows = [self.place(row, inset) for row in sums.table(card.table, wide - 2 * inset, most)]
-        elif self.central:
-            rows = [self.place(row, inset) for row in band.written(self.central, wide - 2 * inset)]
-        else:
-            return []
-        return band.banded(rows, wide, self.side, self.room.padding)
-
-    def checks(self) -> list[Line]:
-        """Bad rows first. One row each with its detail, or all in as few rows as they need."""
-        found = summary(self.card.checks)
-        if not found:
-            return []
-        if self.compact or self.width < 64 or not self.room.details:
-            return self.flowing(found)
-        at = self.margin + self.label
-        out: list[Line] = []
-        for n, (mark, word, detail) in enumerate(found):
-            label = Span("check" if n == 0 else "", "dim")
-            name = (mark, Span(f" {word}", "text"))
-            left = (Span(" " * self.margin), label, Span(" " * (self.label - len(label.text))), *name)
-            column = max(at + DETAIL, length(left) + 2)
-            pieces = wrap((Span(detail, "dim"),), max(8, self.width - self.margin - column)) if detail else [()]
-            out.append((*left, Span(" " * (column - length(left))), *pieces[0]))
-            out += [self.place(piece, column) for piece in pieces[1:]]
-        return out
-
-    def flowing(self, found: Sequence[tuple[Span, str, str]]) -> list[Line]:
-        label: Line = () if self.compact else (Span("check  ", "dim"),)
-        out: list[list[Span]] = []
-        for mark, word, detail in found:
-            part = [mark, Span(f" {word}", "text")]
-            if mark.style == "dim" and detail:
-                part.append(Span(f" {detail}", "dim"))
-            if out and length(out[-1]) + 2 + length(part) <= self.inner:
-                out[-1] += [Span("  "), *part]
-            else:
-                lead = list(label) if not out else [Span(" " * length(label))] if label else []
-                out.append([*lead, *crop(part, 0, max(1, self.inner - length(label)))])
-        return [self.place(row, self.margin) for row in out]
-
-    def more(self) -> list[Line]:
-        """What else there is to say: what comes next, a convention, a warning."""
-        if not self.room.more:
-            return []
-        out: list[Line] = []
-        for label, text in self.others:
-            if self.compact and label:  # no column of labels: its rows go on under it
-                out += [self.place(row, self.margin) for row in wrap((*_dim(label), Span("  "), *text), self.inner, 2)]
-                continue
-            wide = max(self.label, length(label) + 2) if label or self.label else 0
-            rows = wrap(text, max(1, self.inner - wide))
-            heads = [(*_dim(label), Span(" " * (wide - length(label))))] + [(Span(" " * wide),)] * (len(rows) - 1)
-            out += [self.place((*head, *row), self.margin) for head, row in zip(heads, rows, strict=True)]
-        if self.card.pending and not self.card.rules:
-            out.append(self.place((Span("deriving…", "dim"),), self.margin + self.label))
-        return out
-
-
-def _central(card: Card) -> tuple[list[tuple[Line, Line]], list[tuple[Line, Line]]]:
-    """The lines that are the numbers of this Moment, where there is neither an equation nor a table; and the others."""
-    if card.equation is not None or card.table is not None:
-        return [], list(card.lines)
-    update = card.extra.get("phase") == "update"
-    central: list[tuple[Line, Line]] = []
-    for n, (label, text) in enumerate(card.lines):
-        name = plain(label)
-        mine = (
-            name not in ("clipped", "update")
-            if update
-            else name in ("element", "from", "gradient", "value") or not name
-        )
-        if not mine or (n and not central):
-            break
-        if update and not plain(text).startswith(name):
-            text = (*(Span(s.text, kind_of_symbol(text[-1:])) for s in label), Span(" = "), *text)
-        central.append((label, text))
-    return central, list(card.lines[len(central) :])
-
-
-def _dim(spans: Line) -> Line:
-    return tuple(Span(s.text, "dim" if s.style == "text" else s.style) for s in spans)
-
-
-def _shorter(note: Line) -> list[Line]:
-    """The note, then without what is after its first comma, then without ` by …` or ` in …`: only how, not that."""
-    text = plain(note)
-    cuts = [len(text), text.find(","), text.find(" by "), text.find(" in ")]
-    return [crop(note, 0, cut) for n, cut in enumerate(cuts) if (cut > 0 or n == 0)]
+    return First(rows[:height], page.head(), names(page), blocks_of(page, len(rows) > height))

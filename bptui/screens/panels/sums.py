@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bptui.model import numbers
 from bptui.model.spans import Line, Span, plain
 from bptui.screens.look import crop, length
 from bptui.screens.panels.band import bolder, complete, dimmed, kind_of_symbol
-from bptui.screens.panels.figures import figure
+from bptui.screens.panels.figures import figure, shown
 from bptui.screens.panels.text import wrap
 from bptui.symbolic.types import Step, Table, Term
 
@@ -47,6 +48,29 @@ def least_of(made: Table, width: int) -> int:
     return len(grid.header()) + min(3, terms) + len(grid.foot())
 
 
+def in_full(made: Table, width: int) -> tuple[list[Line], list[Line]]:
+    """(heads, all terms and the result), as many rows as there are. Where not every factor has a column, each term is a
+    formula of its own."""
+    grid = _Grid(whole := made.full() if made.full else made, width)
+    head = [grid.term(term) for term in whole.head]
+    tail = [grid.term(term) for term in whole.tail]
+    if not grid.every:
+        head, tail = ([row for term in terms for row in _written(term, width)] for terms in (whole.head, whole.tail))
+    gap = [grid.gap(whole.elided)] if whole.elided else []
+    return grid.header() if grid.every else [], [*head, *gap, *tail, *grid.foot()]
+
+
+def _written(term: Term, width: int) -> list[Line]:
+    """`0,1  a[0] 0.5000 × b[1] 2.0000 × c[2] 3.0000 = 3.0000`."""
+    said: list[Span] = [Span(f"{term.index}  ", "dim")]
+    for n, (symbol, x) in enumerate(term.factors):
+        said += [*((Span(" × "),) if n else ()), *symbol, Span(" ")]
+        said.append(shown(numbers.field(x).strip(), x, kind_of_symbol(symbol)))
+    if len(term.factors) > 1:
+        said += [Span(" = "), shown(numbers.field(term.product).strip(), term.product, "text")]
+    return wrap(tuple(said), width, 2)
+
+
 def elide(made: Table, room: int) -> tuple[tuple[Term, ...], int, tuple[Term, ...]]:
     """Head, number of terms left out, and tail, so that all take `room` rows."""
     if len(made.head) + bool(made.elided) + len(made.tail) <= room:
@@ -76,6 +100,7 @@ class _Grid:
         terms = (*made.head, *made.tail)
         self.index = max([len(plain(made.columns[0])) if made.columns else 1, *(len(term.index) for term in terms)])
         self.factors = max([1, *(len(term.factors) for term in terms)])
+        self.every = True
         self.heads = [_quiet(symbol) for symbol in _factor_heads(made, self.factors)]
         names = [*self.heads, *(step.symbol for step in made.steps), made.result]
         wide = max([FIELD, *map(length, names)])
@@ -88,7 +113,7 @@ class _Grid:
                 break
         else:
             if self.factors > 1:  # not even the numbers have room: the products alone
-                self.factors, self.heads = 1, [_joined(self.heads)]
+                self.factors, self.heads, self.every = 1, [_joined(self.heads)], False
             slots = self.slots(FIELD, self.factors < 2, False)
         natural = sum(slot.gap + slot.size for slot in slots) + 4
         least = sum(slot.least + slot.size for slot in slots)
@@ -99,6 +124,7 @@ class _Grid:
             x += slot.least + int((slot.gap - slot.least) * part)
             self.at[slot.name] = (x, slot.size)
             x += slot.size
+        self.every = self.every and "index" in self.at
         self.last = f"f{self.factors - 1}"
         self.total = "sum" if self.factors < 2 else "product"
 

@@ -1,16 +1,18 @@
 """A composite in the Operation panel: what it is and the rule of all of it, as of any operation; under that its parts,
-and on the band its numbers. What has no room scrolls: from the top where `next` came to it, else around the part that
-this Moment is about, so that stepping brings every one into sight."""
+and on the band its numbers. Of what has no room the first page has the top where `next` came to it, else what is around
+the part that this Moment is about, so that stepping brings every one into sight; the others have the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from bptui.model.spans import Line, Span, plain
 from bptui.screens.look import crop, fit, length, under
 from bptui.screens.panels import band, sums
+from bptui.screens.panels.blocks import checks, figures, formulas, names, others, squeezed
+from bptui.screens.panels.cardrows import Laid, Room
 from bptui.screens.panels.figures import window
+from bptui.screens.panels.pages import Block, First
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS
 from bptui.symbolic.types import Card
@@ -23,9 +25,9 @@ ENDS = 6
 """Rows of what goes in and comes out; of more inputs only as many as there is room for."""
 
 
-def _part(card: Card, n: int, width: int, here: bool) -> list[Line]:
+def _part(card: Card, n: int, width: int, here: bool, most: int) -> list[Line]:
     label, formula, number = card.parts[n]
-    wide = min(NAME, max(len(plain(name)) for name, _, _ in card.parts))
+    wide = min(most, max(len(plain(name)) for name, _, _ in card.parts))
     name = plain(label)
     name = name if len(name) <= wide else name[: wide - 1] + "…"
     chip = Span(f" {CHIPS[card.extra['phase']]} ", f"chip-{card.extra['phase']}") if here else Span("   ")
@@ -61,55 +63,80 @@ def _short(text: Line, room: int) -> Line:
     return (Span("…" + text[0].text[over + 1 :], text[0].style), *text[1:])
 
 
-def document(card: Card, formulas: Sequence[Line], width: int) -> tuple[list[Line], int]:
-    """(definition, rule and parts one under the other, which of the rows is the one that must be seen)."""
+def document(laid: Laid, wide: int = NAME) -> tuple[list[Block], int]:
+    """(definition, rules and parts, which of these blocks is the one that must be seen)."""
+    card, width = laid.card, laid.width
+    blocks = [Block(rows) for rows in laid.formulas()]
+    if not card.parts:
+        return blocks, 0
     at: int | None = None if card.extra.get("came") else card.extra["at"]
-    rows, cursor = list(formulas), 0
     what = "value" if card.extra["phase"] == "forward" else "∂L/∂part"
     said = f"{len(card.parts)} parts"
     gap = " " * max(1, width - 4 - len(said) - len(what))
-    rows.append((Span(f"   {said}{gap}{what}", "dim"),))
-    for n in range(len(card.parts)):
-        cursor = len(rows) if n == at else cursor
-        rows += _part(card, n, width, n == card.extra["at"])
-    return rows, cursor
+    cursor = 0 if at is None else len(blocks) + 1 + at
+    parts = [Block(_part(card, n, width, n == card.extra["at"], wide)) for n in range(len(card.parts))]
+    return [*blocks, Block([(Span(f"   {said}{gap}{what}", "dim"),)]), *parts], cursor
 
 
-def seen(rows: list[Line], cursor: int, room: int, page: int = 0) -> list[Line]:
-    """As many of the rows as there is room for, around the cursor, or, pages on from there, of the page of rows; after
-    the last comes the first. And how many more there are."""
-    if len(rows) <= room:
-        return rows
-    each = max(1, room - 1)
-    first, last = window(len(rows), each, cursor)
-    if page:
-        pages = -(-len(rows) // each)
-        first = (first // each + page) % pages * each
-        last = min(first + each, len(rows))
-    left = [f"{count} more {where}" for count, where in ((first, "above"), (len(rows) - last, "below")) if count]
-    note = (Span(f"   ⋯ {', '.join(left)} (pgdn)", "dim"),)
-    return [*rows[first:last], *[()] * (each - (last - first)), note][:room]
-
-
-def draw(card: Card, page: Any, width: int, height: int) -> list[Line]:
-    """The card in `height` rows. `page` draws head, formulas, numbers and checks as for any operation."""
-    side, wide = page.side, width - 2 * page.side
-    head, checks = page.head(), page.checks()
-    doc, cursor = document(card, [row for block in page.formulas() for row in block], width)
-    free = height - len(head) - len(checks)
+def first(card: Card, width: int, height: int) -> First:
+    """The card in `height` rows: head, the numbers, the checks, and between them as much as there is room for."""
+    laid = Laid(card, width, height, Room(gaps=False, details=False, padding=False))
+    side, wide = laid.side, width - 2 * laid.side
+    head, told_checks = laid.head(), laid.checks()
+    doc, cursor = document(laid)
+    rows = [row for block in doc for row in block.rows]
+    at = sum(len(block.rows) for block in doc[:cursor])
+    free = height - len(head) - len(told_checks)
     most = max(2, min(height // 3, free - FEW))
-    told = page.band(most) if card.equation or (page.central and card.extra["done"]) else []
+    if card.equation or (laid.central and card.extra["done"]):
+        laid.told = laid.band(most)
     if card.table is not None:
         least = sums.least_of(card.table, wide)
-        spare = max(most, free - len(doc) - 3)
-        told = page.band(min(spare, sums.rows_of(card.table, wide))) if least <= spare else []
+        spare = max(most, free - len(rows) - 3)
+        laid.told = laid.band(min(spare, sums.rows_of(card.table, wide))) if least <= spare else []
+    told, ended = laid.told, False
     inner = [(Span(" "), *crop(row, 0, wide - 2)) for row in ends(card, wide - 2, most)]
-    if not told:
-        told = band.banded(inner, wide, side, False)
-    elif free - len(told) - len(doc) - 4 >= len(inner) + 1:
-        told = [*told, (), *band.banded(inner, wide, side, False)]
-    room = free - len(told)
-    gaps = room - len(doc) >= 4
-    blank: list[Line] = [()] if gaps else []
-    rows = seen(doc, cursor, max(1, room), card.extra.get("page", 0))
-    return [*blank, *head, *blank, *rows, *blank, *told, *blank, *checks][:height]
+    if not told or free - len(told) - len(rows) - 4 >= len(inner) + 1:
+        between: list[Line] = [()] if told else []
+        told, ended = [*told, *between, *band.banded(inner, wide, side, False)], True
+    room = max(1, free - len(told))
+    blank: list[Line] = [()] if room - len(rows) >= 4 else []
+    low, high = window(len(rows), room, at)
+    shown = [*blank, *head, *blank, *rows[low:high], *blank, *told, *blank, *told_checks]
+    cut = len(shown) > height
+    return First(shown[:height], head, names(laid), [
+        *_seen(laid, doc, low, high, cut), *_figures(laid, cut), *_ends(laid, inner if ended else []),
+        *others(laid, True), *checks(laid, cut),
+    ])  # fmt: skip
+
+
+def _seen(laid: Laid, doc: Sequence[Block], low: int, high: int, cut: bool) -> list[Block]:
+    """The blocks of the document with every word, and which of them lie in the window."""
+    blocks, at = [], 0
+    full, _ = document(laid, laid.width // 2)
+    notes = dict(enumerate(formulas(laid)))
+    for n, (block, whole) in enumerate(zip(doc, full, strict=True)):
+        inside = low <= at and at + len(block.rows) <= high and not cut
+        at += len(block.rows)
+        rows = notes[n].rows if n in notes else whole.rows
+        same = notes[n].shown if n in notes else block.rows == whole.rows
+        blocks.append(Block(rows, inside and same, inside))
+    return blocks
+
+
+def _figures(laid: Laid, cut: bool) -> list[Block]:
+    """The numbers, where there are any by now."""
+    if laid.card.equation is None and laid.card.table is None and not laid.card.extra["done"]:
+        return []
+    return [block if laid.told else block._replace(shown=False, brief=False) for block in figures(laid, cut)]
+
+
+def _ends(laid: Laid, rows: Sequence[Line]) -> list[Block]:
+    """Each that goes in or comes out, with its whole name."""
+    seen, card = squeezed(rows), laid.card
+    said = [(label, text, squeezed([label, text]) in seen) for label, text in card.extra["ends"]]
+    full = [wrap((*label, Span("  "), *text), laid.inner, 2) for label, text, _ in said]
+    return [
+        Block([laid.place(row, laid.margin) for row in rows], shown)
+        for rows, (_, _, shown) in zip(full, said, strict=True)
+    ]

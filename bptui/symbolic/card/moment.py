@@ -140,6 +140,6 @@ def card_for(session: Any, rules: Rules | None = None, unicode: bool = True, che
         rule = rules.rule(session.graph, node, wrt) if rules is not None and wrt is not None else None
         at = fit(tuple(session.selection.element), node.shape)
         made = whole(session.state, fold, at, wrt, element, rule, raw=session.view.raw, unicode=unicode, checks=checks)
-        extra = {**made.extra, "came": session.view.whole, "page": session.view.page}
+        extra = {**made.extra, "came": session.view.whole}
         return replace(made, extra=extra, brief=brief(session.graph, fold.node))
     return card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)

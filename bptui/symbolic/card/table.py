@@ -3,6 +3,7 @@ the same."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -14,6 +15,8 @@ from bptui.symbolic.tree import Tree
 from bptui.symbolic.types import Step, Table, Term
 
 _TAIL = 2
+LONG = 1000
+"""Terms that are written out where one asks for all of them: nobody reads on through more."""
 
 
 def table(
@@ -27,7 +30,9 @@ def table(
     after: Sequence[tuple[str, Line, float]] = (),
     partial: str = "",
 ) -> Table:
-    """`values`: per factor its numbers, term by term; `label` and `symbols` write out one term; `heads`: of the
+    """Of a sum with more than `rows` terms the ends are written out, and up to `LONG` terms by the table's `full`.
+
+    `values`: per factor its numbers, term by term; `label` and `symbols` write out one term; `heads`: of the
     index and the factors. `after`: what is added to the sum, or what it is divided by."""
     count = len(values[0])
     with np.errstate(all="ignore"):
@@ -48,6 +53,7 @@ def table(
             value = float(np.divide(value, number)) if sign == "/" else value + (number if sign == "+" else -number)
             steps.append(Step(sign, symbol, number, value))
     index, factors = heads
+    longer = functools.partial(table, result, total, values, label, symbols, heads, LONG, after, partial)
     return Table(
         result,
         total,
@@ -58,6 +64,7 @@ def table(
         tuple(steps),
         partial,
         count - len(listed),
+        longer if count > rows and rows < LONG else None,
     )
 
 

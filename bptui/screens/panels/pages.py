@@ -1,0 +1,115 @@
+"""A card on as many pages as it takes: the first says what tells most, the others all that had no room there.
+
+Page down turns them, page up turns back, and after the last comes the first. The pages after the first have the rest in
+the order of the whole card, with every word and every term. Where nothing is left out there is one page, and no word
+of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from bptui.model.spans import Line, Span
+from bptui.screens.look import crop, length
+
+MORE = "⋯ more (pgdn)"
+BRIEF = "⋯ (pgdn)"
+"""Where all is there, but some of it in fewer words: how it was proved, the numbers of a check."""
+LEAST = 6
+"""Rows of a panel from which on a row of it may be taken for the word that there is more."""
+HEADED = 5
+"""Rows of a page beside the head of the card, below which the head does not stand on it."""
+
+
+class Block(NamedTuple):
+    """Rows of a card that belong together, with nothing left out.
+
+    shown   they are on the first page;  brief  they are, but in fewer words
+    lead    how many of them are heads, which stand again where it goes on on another page
+    """
+
+    rows: Sequence[Line]
+    shown: bool = False
+    brief: bool = False
+    lead: int = 0
+
+
+class First(NamedTuple):
+    """The first page: its rows, the head that the others begin with, what the second says of names and shape before
+    anything else, and the blocks of the card in their order."""
+
+    rows: Sequence[Line]
+    head: Sequence[Line]
+    names: Sequence[Line]
+    blocks: Sequence[Block]
+
+
+def turned(first: Callable[[int], First], width: int, height: int, page: int = 0) -> list[Line]:
+    """The card `page` pages on from its first one, which `first(rows)` lays out."""
+    made, rows = _noted(first, width, height)
+    left = [block for block in made.blocks if not block.shown]
+    if page and left:
+        sheets = _sheets([Block(made.names), *left], made.head, height)
+        at = page % (len(sheets) + 1)
+        if at:
+            rows = _numbered(sheets[at - 1], at, len(sheets), width, height)
+    return [crop(row, 0, width) for row in rows[:height]]
+
+
+def _noted(first: Callable[[int], First], width: int, height: int) -> tuple[First, list[Line]]:
+    """The first page with the word that there is more, where there is: in its last row if that has room for it, else in
+    one of its own."""
+    made = first(height)
+    left = [block for block in made.blocks if not block.shown]
+    rows = list(made.rows)
+    if not left:
+        return made, rows
+    quiet = all(block.brief for block in left)
+    words = BRIEF if quiet else MORE
+    bottom = [*rows, *[()] * (height - len(rows))]
+    for text in (words, *(() if height >= LEAST and not quiet else ("⋯",))):
+        if length(bottom[-1]) + 2 + len(text) <= width - 1:
+            return made, [*bottom[:-1], _ended(bottom[-1], text, width)]
+    if height >= LEAST and not quiet:
+        made = first(height - 1)
+        rows = [*made.rows, *[()] * (height - 1 - len(made.rows))]
+        return made, [*rows, _ended((), words, width)]
+    for n in reversed(range(len(rows))):
+        if length(rows[n]) + 1 < width - 1:
+            return made, [*rows[:n], _ended(rows[n], "⋯", width), *rows[n + 1 :]]
+    return made, rows
+
+
+def _ended(row: Line, text: str, width: int) -> Line:
+    """The row with a dim word at its right end."""
+    return (*row, Span(" " * max(0, width - 1 - length(row) - len(text))), Span(text, "dim"))
+
+
+def _numbered(rows: Sequence[Line], at: int, last: int, width: int, height: int) -> list[Line]:
+    """A further page, and which of how many it is."""
+    if height < 2:
+        return list(rows)
+    key = "pgdn" if at < last else "pgup"
+    told = (f"⋯ page {at + 1} of {last + 1} ({key})", f"{at + 1}/{last + 1}")
+    text = next((words for words in told if len(words) < width), "")
+    return [*rows, *[()] * (height - 1 - len(rows)), _ended((), text, width)]
+
+
+def _sheets(blocks: Iterable[Block], head: Sequence[Line], height: int) -> list[list[Line]]:
+    """The blocks on pages, a short one not over two of them where that can be avoided; the head on each of them."""
+    lead = list(head) if height - 1 - len(head) >= HEADED else []
+    room = max(1, height - 1 - len(lead))
+    sheets: list[list[Line]] = [[]]
+    for block in blocks:
+        rows, heads = list(block.rows), list(block.rows[: block.lead])
+        free = room - len(sheets[-1])
+        short = free < len(rows) <= room and (free * 2 < room or len(rows) * 3 < room)
+        if short or free <= len(heads) < room:
+            sheets.append([])
+        for n, row in enumerate(rows):
+            if len(sheets[-1]) >= room:
+                again = heads if n >= block.lead and len(heads) * 2 <= room else []
+                sheets.append(list(again))
+            sheets[-1].append(row)
+    return [[*lead, *rows] for rows in sheets if rows]
