@@ -91,8 +91,26 @@ Definition = str | Callable[[Signature], str]
 Hint = str | Mapping[str, str] | Callable[[Signature], str | Mapping[str, str]]
 
 
+class Inputs:
+    """What is asked of the inputs of an operation and of a composite alike."""
+
+    inputs: tuple[str, ...]
+    indices: tuple[str, ...]
+    fixed: tuple[str, ...]
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The inputs' names without the marks of optional ones."""
+        return tuple(name.rstrip("?") for name in self.inputs)
+
+    def differentiable(self, position: int) -> bool:
+        """Has input `position` a gradient?"""
+        name = self.input_names[position]
+        return name not in self.indices and name not in self.fixed
+
+
 @dataclass(frozen=True)
-class Op:
+class Op(Inputs):
     """A kind of operation, declared once. See `bptui/model/ops/__init__.py` for the registry `OPS`.
 
     name        as in formulas and reference/ops.json
@@ -142,16 +160,6 @@ class Op:
     variant: Callable[[Sequence[Shape], Attributes], str | None] | None = None
     bounds: Callable[[Sequence[Shape], Attributes], Bounds] | None = None
 
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """The inputs' names without the marks of optional ones."""
-        return tuple(name.rstrip("?") for name in self.inputs)
-
-    def differentiable(self, position: int) -> bool:
-        """Has input `position` a gradient?"""
-        name = self.input_names[position]
-        return name not in self.indices and name not in self.fixed
-
     def signature(self, shapes: Sequence[Shape], attributes: Attributes) -> Signature:
         """The key under which this use of the op is derived."""
         out = self.shape(shapes, attributes)
@@ -186,7 +194,7 @@ class Op:
 
 
 @dataclass(frozen=True)
-class Composite:
+class Composite(Inputs):
     """An operation that is a graph of others: it has no numbers of its own, its parts have (layer_norm, lstm_cell).
 
     `build(use, inputs, attributes)` makes the parts with `use(op name, *inputs, name=..., **attributes)` and returns
@@ -212,13 +220,3 @@ class Composite:
     stretched: Callable[[Sequence[Shape]], tuple[tuple[int, ...], ...]] | None = None
     hint: Hint | None = None
     axes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """The inputs' names without the marks of optional ones."""
-        return tuple(name.rstrip("?") for name in self.inputs)
-
-    def differentiable(self, position: int) -> bool:
-        """Has input `position` a gradient?"""
-        name = self.input_names[position]
-        return name not in self.indices and name not in self.fixed

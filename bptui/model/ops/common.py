@@ -260,6 +260,14 @@ def complex_step(emit: Emit) -> bool:
     return emit.dtype.kind == "c"
 
 
+def largest_of(emit: Emit, x: Array, axis: int, top: Array) -> None:
+    """Emit the largest element along an axis into `top`, which keeps that axis: of complex numbers by the real part."""
+    if complex_step(emit):
+        emit(lambda: np.copyto(top, x.real.max(axis, keepdims=True)))
+    else:
+        emit(np.maximum.reduce, x, axis, None, top, True)
+
+
 def mask(emit: Emit, compare: Any, x: Array, bound: Array | float) -> Array:
     """Emit a comparison with a bound into a boolean scratch array, and return it."""
     found = emit.temp(x.shape, np.bool_)

@@ -170,6 +170,8 @@ def _correlate_vjp(
 
 # ------------------------------------------------------------------------------------------------------ composites
 def grouped(shape: Shape, axis: int, groups: int, name: str) -> Shape:
+    """The shape with its channels (axis) as two axes, groups and channels of a group; ValueError where they do not
+    divide."""
     if shape[axis] % groups:
         raise ValueError(f"{name} has shape {shape}: its {shape[axis]} channels do not divide into {groups} groups")
     return (*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :])
@@ -255,6 +257,7 @@ def _convolve_definition(count: int) -> Callable[[Signature], str]:
 
 
 def joined(use: Callable[..., Any], y: Any) -> Any:
+    """A result whose channels are two axes (1 and 2), with them as one again."""
     return use("reshape", y, name="y", shape=(y.shape[0], y.shape[1] * y.shape[2], *y.shape[3:]))
 
 

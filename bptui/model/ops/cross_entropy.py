@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attribute, Attributes, Emit, Op, Shape, Signature
-from bptui.model.ops.common import complex_step, literal, over, real, require_equal
+from bptui.model.ops.common import largest_of, literal, over, real, require_equal
 from bptui.model.ops.labels import (
     ATTRIBUTES,
     CONVENTION,
@@ -39,10 +39,7 @@ def _log_softmax(emit: Emit, z: Array, shifted: Array, p: Array) -> Array:
     """Emit shifted = z - max z and p = softmax(z); returns the (samples,) logarithms of Σ exp(shifted)."""
     top = emit.temp((len(z), 1))
     sums = emit.temp((len(z), 1))
-    if complex_step(emit):
-        emit(_real_max, z, top)
-    else:
-        emit(np.maximum.reduce, z, 1, None, top, True)
+    largest_of(emit, z, 1, top)
     emit(np.subtract, z, top, shifted)
     emit(np.exp, shifted.reshape(-1), p.reshape(-1))
     emit(np.add.reduce, p, 1, None, sums, True)
@@ -50,10 +47,6 @@ def _log_softmax(emit: Emit, z: Array, shifted: Array, p: Array) -> Array:
     logs = emit.temp((len(z),))
     emit(np.log, sums.reshape(-1), logs)
     return logs
-
-
-def _real_max(z: Array, top: Array) -> None:
-    top[...] = z.real.max(1, keepdims=True)
 
 
 # -------------------------------------------------------------------------------------------------------- cross entropy
@@ -214,9 +207,9 @@ def _soft(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribute
     shifted, p, terms = emit.temp(z.shape), emit.temp(z.shape), terms_for(emit, out, attributes, samples)
     logs = _log_softmax(emit, z, shifted, p)
     emit(np.subtract, logs[:, None], shifted, shifted)  # -log p from here on
-    product_ = emit.temp(z.shape)
-    emit(np.multiply, t, shifted, product_)
-    emit(np.add.reduce, product_, 1, None, terms)
+    products = emit.temp(z.shape)
+    emit(np.multiply, t, shifted, products)
+    emit(np.add.reduce, products, 1, None, terms)
     reduce_terms(emit, terms, out, attributes)
     return t, p, shifted
 

@@ -188,10 +188,6 @@ def _glu_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attr
     emit(np.multiply, second, upstream, second)
 
 
-def _lambd(value: Any) -> float:
-    return real(0)(value)
-
-
 def _not_zero(value: Any) -> float:
     number = real()(value)
     if number == 0:
@@ -199,7 +195,7 @@ def _not_zero(value: Any) -> float:
     return number
 
 
-_LAMBD = {"lambd": Attribute(0.5, _lambd, static=False)}
+_LAMBD = {"lambd": Attribute(0.5, real(0), static=False)}
 
 OPS = (
     unary(

@@ -80,6 +80,7 @@ class ClassIndices:
         self.counted = "" if ignored is None else f"{self.label} != {ignored}"
 
     def at(self, index: str, name: str = "") -> str:
+        """The element of a sample at a class: of x, or of `name`, which has its shape."""
         return at(name or self.name, [*self.samples[: self.axis], index, *self.samples[self.axis :]])
 
     def weighed(self, term: str) -> str:

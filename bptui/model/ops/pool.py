@@ -15,16 +15,15 @@ from bptui.model.ops.conv import SPATIAL, TAPS, reach, steps, windows
 POOLED = {1: "length", 2: "height, width", 3: "depth, height, width"}
 
 
-def _stride(attributes: Any) -> tuple[int, ...]:
+def _stride(attributes: Attributes) -> tuple[int, ...]:
     """The stride: by default the kernel's size, so that windows tile x."""
-    stride = attributes["stride"]
-    return attributes["kernel_size"] if stride is None else stride  # type: ignore[no-any-return]
+    stride, kernel = attributes["stride"], attributes["kernel_size"]
+    return tuple(kernel if stride is None else stride)
 
 
-def _dilation(attributes: Any) -> tuple[int, ...]:
+def _dilation(attributes: Attributes) -> tuple[int, ...]:
     """The distance between what a window reads: 1 for a mean."""
-    given = dict(attributes.attributes) if isinstance(attributes, Signature) else attributes
-    return given.get("dilation", (1,) * len(given["kernel_size"]))  # type: ignore[no-any-return]
+    return tuple(attributes.get("dilation", (1,) * len(attributes["kernel_size"])))
 
 
 def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -59,21 +58,22 @@ def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
 def _element(signature: Signature) -> tuple[list[str], str, str, str]:
     """The output's indices, the element of x that a tap reads, ` for a in 2 for b in 2 if …`, and the same with what is
     counted as padding."""
-    count, rank = len(signature["kernel_size"]), signature.ranks[0]
+    attributes, rank = dict(signature.attributes), signature.ranks[0]
+    count = len(attributes["kernel_size"])
     places, taps = SPATIAL[count], TAPS[:count]
     lead = letters(rank - count, avoid="".join((*places, *taps)), start="nclmopqrsuvwijk")
     read, ranges, inside, counted = [], "", [], []
-    sizes = zip(places, taps, signature["kernel_size"], _stride(signature), signature["padding"],
-                _dilation(signature), strict=True)  # fmt: skip
+    sizes = zip(places, taps, attributes["kernel_size"], _stride(attributes), attributes["padding"],
+                _dilation(attributes), strict=True)  # fmt: skip
     for axis, (place, tap, k, s, p, d) in enumerate(sizes, rank - count):
         where = steps(s, place, d, tap) + (f" - {p}" if p else "")
         read.append(where)
         ranges += f" for {tap} in {k}"
         if p:
             inside.append(f"{where} >= 0")
-        if p or signature["ceil_mode"]:
+        if p or attributes["ceil_mode"]:
             inside.append(f"{where} < x.shape[{axis}]")
-        if signature["ceil_mode"]:
+        if attributes["ceil_mode"]:
             counted.append(f"{where} < x.shape[{axis}]" + (f" + {p}" if p else ""))
     only, padded = (f" if {' and '.join(found)}" if found else "" for found in (inside, counted))
     return [*lead, *places], at("x", [*lead, *read]), ranges + only, ranges + padded

@@ -15,6 +15,7 @@ BOTH = {"axis": AXIS, "keepdims": KEEPDIMS}
 
 
 def reduced_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    """The shape of x without the axes that are reduced; with them as 1 where `keepdims`."""
     axes = many_axes(attributes["axis"], shapes[0])
     if attributes["keepdims"]:
         return tuple(1 if axis in axes else size for axis, size in enumerate(shapes[0]))
@@ -30,6 +31,7 @@ def filled_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
 
 
 def axes_of(x: Array, attributes: Attributes) -> tuple[int, ...]:
+    """The axes that are reduced, counted from the front."""
     return many_axes(attributes["axis"], x.shape)
 
 
@@ -61,10 +63,12 @@ class Letters:
         self.mean = [letter for letter in self.x if letter not in self.reduced]
 
     def sum(self, term: str) -> str:
+        """Of a term over the reduced indices."""
         return total(term, self.reduced)
 
 
 def definition_of(make: Callable[[Letters], str]) -> Callable[[Signature], str]:
+    """A definition by words."""
     return lambda signature: make(Letters(signature))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.ops.base import Array, Attributes, Emit, Op, Shape, Signature
-from bptui.model.ops.common import at, complex_step, last_axis, letters, of_one, one_axis
+from bptui.model.ops.common import at, largest_of, last_axis, letters, of_one, one_axis
 
 
 def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -59,16 +59,9 @@ def _row_temp(emit: Emit, x: Array, axis: int) -> Array:
 def _shifted(emit: Emit, x: Array, out: Array, axis: int) -> Array:
     """Emit out = x - max(x): exp cannot overflow. Returns a scratch array of the reduced shape."""
     top = _row_temp(emit, x, axis)
-    if complex_step(emit):
-        emit(_real_max, x, axis, top)
-    else:
-        emit(np.maximum.reduce, x, axis, None, top, True)
+    largest_of(emit, x, axis, top)
     emit(np.subtract, x, top, out)
     return top
-
-
-def _real_max(x: Array, axis: int, top: Array) -> None:
-    top[...] = x.real.max(axis, keepdims=True)
 
 
 def _softmax(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
