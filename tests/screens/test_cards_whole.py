@@ -1,24 +1,36 @@
-"""No card loses anything: every operation's, forward and backward, at every width, where there is height enough."""
+"""No card loses anything: every operation's, forward and backward, at every width: in one page where there is height
+enough, else on its pages together."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 
 from bptui.model import ops
-from bptui.model.spans import plain
+from bptui.model.spans import Span, plain
 from bptui.model.state import State
 from bptui.model.timeline import Moment
 from bptui.screens.look import length
-from bptui.screens.panels import operation
+from bptui.screens.panels import operation, verdicts
 from bptui.symbolic.card import card
-from bptui.symbolic.types import Card
+from bptui.symbolic.types import Card, CheckRow
 from tests.screens.panel_rig import service
 from tests.unit.model.ops.samples import uses
 from tests.unit.symbolic.steps import step_of
 
 WIDTHS = (40, 60, 78, 118)
 HEIGHT = 60
+SMALL = [(37, 13), (60, 9), (24, 7)]
+"""Panels of 80x24, of 60x20 with a message, and as small as they come. In the first every use, in the others some."""
+CHECKS = (
+    CheckRow("y", "op", "", "forward", "ok", 0.0, 1e-9, note="equal to the definition"),
+    CheckRow(
+        "y", "op", "x", "symbolic", "FAIL", 1.5, 1e-9, (0, 1), 2.25, -0.75, note="a sign; look at the second term"
+    ),
+)
 
 
 def chosen():
@@ -31,8 +43,13 @@ def chosen():
     return [max(kept, key=lambda use: (sum(map(len, use.shapes)), len(use.attributes))) for kept in found.values()]
 
 
-def cards(use) -> list[Card]:
+USES = chosen()
+
+
+@cache
+def cards(n: int) -> list[Card]:
     """Forward, and backward for each input that has a derivative."""
+    use = USES[n]
     recording, node = step_of(use.row, tuple(use.inputs()), use.attributes)
     timeline = recording.timeline
     made = State(recording, Moment(recording.step, "forward", timeline.forward.index(node)))
@@ -53,15 +70,57 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-@pytest.mark.parametrize("use", chosen(), ids=str)
+@pytest.mark.parametrize("use", range(len(USES)), ids=lambda n: str(USES[n]))
 def test_nothing_is_lost(use):
     for made in cards(use):
-        said = [made.definition, *(formula for _, formula, _ in made.rules)]
+        formulas = [made.definition, *(formula for _, formula, _ in made.rules)]
         for width in WIDTHS:
             rows = operation.draw(made, width, HEIGHT)
             assert all(length(row) <= width for row in rows)
             whole = squeezed("".join(plain(row) for row in rows))
-            for formula in said:
+            for formula in formulas:
                 assert squeezed(plain(formula)) in whole, (width, plain(formula))
             assert "…" not in whole.replace("deriving…", "")
             assert not plain(rows[-1]).rstrip().endswith("⋯")
+
+
+def pages(made: Card, width: int, height: int) -> tuple[str, str]:
+    """The text of the first page, and that of all others without the head that they all begin with."""
+    first = operation.draw(made, width, height)
+    others = []
+    for page in range(1, 200):
+        rows = operation.draw(made, width, height, page)
+        if rows == first:
+            break
+        others.append(rows)
+    assert all(len(rows) <= height and all(length(row) <= width for row in rows) for rows in (first, *others))
+    assert bool(others) == any("⋯ more" in plain(row) or plain(row).rstrip()[-1:] in ("⋯", ")") for row in first[-4:])
+    head = operation.first(made, width, height).head
+    kept = [row for rows in others for row in rows[:-1] if row not in head]
+    return squeezed("".join(map(plain, first))), squeezed("".join(map(plain, kept)))
+
+
+def said(made: Card) -> list[str]:
+    """Everything that a card says, piece by piece: formulas and how they were derived, numbers, words, checks."""
+    found = [made.definition, *(part for _, *parts in made.rules for part in parts), *(text for _, text in made.lines)]
+    if made.equation is not None:
+        found += [*made.equation.symbols, *made.equation.notes]
+    if made.table is not None:
+        full = made.table.full() if made.table.full else made.table
+        assert not full.elided
+        found += [full.result, *(step.symbol for step in full.steps)]
+        found += [(Span(term.index),) for term in full.head]
+        found += [(Span(f"{x:.4f}"),) for term in full.head for _, x in term.factors if 0.001 < abs(x) < 100]
+    texts = [*map(plain, found), *(detail for _, _, detail in verdicts.summary(made.checks))]
+    return [squeezed(text) for text in texts if text.strip()]
+
+
+@pytest.mark.parametrize("size", SMALL, ids=str)
+def test_the_pages_of_a_small_panel_have_all_of_it(size):
+    width, height = size
+    for n in range(0, len(USES), 1 if size == SMALL[0] else 12):
+        for each in cards(n):
+            made = replace(each, checks=CHECKS)
+            first, others = pages(made, width, height)
+            for text in said(made):
+                assert text in first or text in others, (str(USES[n]), text)

@@ -186,7 +186,7 @@ class Laid:
             least = sums.least_of(card.table, wide - 2 * inset)
             enough = least if self.room.part else max(ENOUGH, least) if quiet else wanted
             self.crowded = most < min(wanted, enough)
-            self.complete = most >= wanted and not card.table.elided
+            self.complete = most >= wanted and sums.whole(card.table, wide - 2 * inset)
             rows = [self.place(row, inset) for row in sums.table(card.table, wide - 2 * inset, most)]
         elif self.central:
             rows = [self.place(row, inset) for row in band.written(self.central, wide - 2 * inset)]

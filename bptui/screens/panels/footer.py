@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bptui.model.spans import Line, Span
 from bptui.screens.look import Look, fit, length
+
+if TYPE_CHECKING:
+    from bptui.model.session import Session
 
 
 @lru_cache(64)
@@ -35,7 +38,7 @@ def presenting(width: int, hidden: bool) -> Line:
     return hints(pairs, width, ends)
 
 
-def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: Look) -> list[Line]:
     """One line, from `bptui.model.commands.COMMANDS`."""
     from bptui.screens.keys import footer_keys
 

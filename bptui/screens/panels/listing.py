@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.folds import folds
 from bptui.model.graph import Graph, Node
 from bptui.model.numbers import shape as shape_text
+
+if TYPE_CHECKING:
+    from bptui.model.session import Session
 
 MOST_ROWS = 4  # rows of one tensor
 FORMULA = 7  # columns that an operation has, written as a formula
@@ -41,7 +44,7 @@ class Closed(NamedTuple):
     kind: str
 
 
-def open_at(session: Any) -> int:
+def open_at(session: Session) -> int:
     """The result of what is open, so that its parts have rows of their own: where this Moment is one of them, or one
     that is selected; -1 for none. All others have one row."""
     if session.view.mode == "layers":
@@ -63,44 +66,42 @@ def closed_in(graph: Graph, node: Node, open_: int) -> Closed | None:
 def together(graph: Graph) -> dict[int, Closed]:
     """By node id what stands in one row: the parts of a composite; the operations of a layer that lead nowhere but to
     its own state (the running statistics of batch_norm). Found once for a graph."""
-    found: dict[int, Closed] | None = graph.__dict__.get("_network_together")
-    if found is None:
-        found = {}
-        for fold in {fold.result.id: fold for fold in folds(graph).values()}.values():
-            found |= dict.fromkeys(fold.ids, Closed(fold.ids, fold.result.id, "", fold.kind))
-        needed = {graph.loss}
-        for node in reversed(graph.nodes):
-            if node.id in needed:
-                needed.update(node.inputs)
-        aside: dict[str, list[Node]] = {}
-        for node in graph.ops:
-            if node.id not in needed and node.id not in found and node.scope:
-                aside.setdefault(node.scope, []).append(node)
-        for nodes in aside.values():
-            if len(nodes) > 1:
-                parts = frozenset(node.id for node in nodes)
-                found |= dict.fromkeys(parts, Closed(parts, nodes[-1].id, "stats", "running"))
-        graph.__dict__["_network_together"] = found
+    return graph.once(_together)
+
+
+def _together(graph: Graph) -> dict[int, Closed]:
+    found: dict[int, Closed] = {}
+    for fold in {fold.result.id: fold for fold in folds(graph).values()}.values():
+        found |= dict.fromkeys(fold.ids, Closed(fold.ids, fold.result.id, "", fold.kind))
+    needed = {graph.loss}
+    for node in reversed(graph.nodes):
+        if node.id in needed:
+            needed.update(node.inputs)
+    aside: dict[str, list[Node]] = {}
+    for node in graph.ops:
+        if node.id not in needed and node.id not in found and node.scope:
+            aside.setdefault(node.scope, []).append(node)
+    for nodes in aside.values():
+        if len(nodes) > 1:
+            parts = frozenset(node.id for node in nodes)
+            found |= dict.fromkeys(parts, Closed(parts, nodes[-1].id, "stats", "running"))
     return found
 
 
 def index_of(graph: Graph, room: int, roomy: bool, folded: bool, open_: int = -1) -> Index:
-    """The list for a panel of `room` rows, remembered beside the graph: made once, not at each step."""
-    cache: dict[Any, Index] = graph.__dict__.setdefault("_network_index", {})
-    key = (room, roomy, folded, open_)
-    found = cache.get(key)
-    if found is None:
-        if len(cache) > 64:
-            cache.clear()
-        most_parts = max((len(closed.parts) for closed in together(graph).values()), default=1)
-        ways = ((MOST_ROWS, roomy), (3, roomy), (2, roomy), (1, roomy), (1, False))
-        for most, gaps in ways if len(graph.nodes) <= 2 * room else ways[-1:]:
-            found = _build(graph, most, gaps, folded, open_)
-            closed = found if open_ < 0 else _build(graph, most, gaps, folded, -1)
-            if closed.total + (most_parts - 1) * most <= room:  # the same for every Moment: rows keep their height
-                break
-        assert found is not None
-        cache[key] = found
+    """The list for a panel of `room` rows: made once for a graph, not at each step."""
+    return graph.once(_index_of, room, roomy, folded, open_)
+
+
+def _index_of(graph: Graph, room: int, roomy: bool, folded: bool, open_: int) -> Index:
+    """With as many rows for each tensor as there is room for."""
+    most_parts = max((len(closed.parts) for closed in together(graph).values()), default=1)
+    ways = ((MOST_ROWS, roomy), (3, roomy), (2, roomy), (1, roomy), (1, False))
+    for most, gaps in ways if len(graph.nodes) <= 2 * room else ways[-1:]:
+        found = _build(graph, most, gaps, folded, open_)
+        closed = found if open_ < 0 else _build(graph, most, gaps, folded, -1)
+        if closed.total + (most_parts - 1) * most <= room:  # the same for every Moment: rows keep their height
+            break
     return found
 
 

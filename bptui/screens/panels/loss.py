@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from bptui.screens.look import Look, crop, to_ascii
 from bptui.screens.panels.figures import shown
 from bptui.screens.panels.heat import flow
 from bptui.screens.panels.text import wrap
+
+if TYPE_CHECKING:
+    from bptui.model.session import Session
 
 DECADES = 2.0
 """From so many powers of ten on the scale is logarithmic."""
@@ -68,7 +71,7 @@ def buckets(losses: Any, count: int) -> list[tuple[float, float, bool]]:
     return out
 
 
-def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
+def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
     """At the right: how many training steps, and the kind of scale."""
     losses = _losses(session)
     made = scale_of(losses)
@@ -77,7 +80,7 @@ def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
     return (), (Span(f"{count:,} training step{'' if count == 1 else 's'}{kind}", "dim"),)
 
 
-def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: Look) -> list[Line]:
     """What the losses are in numbers, then their curve over the training steps, the current one marked."""
     if width < 1 or height < 1:
         return []
@@ -86,7 +89,7 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
     return rows if look.unicode else [to_ascii(row) for row in rows]
 
 
-def _losses(session: Any) -> Any:
+def _losses(session: Session) -> Any:
     """All losses that are known; that of the current step is, even before training has gone on from it."""
     losses = np.asarray(session.history.losses, dtype=np.float64)
     if len(losses) <= session.cursor.step:

@@ -8,7 +8,7 @@ while stepping.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bptui.model.spans import Line, Span
 from bptui.screens.look import Look, fit
@@ -16,14 +16,17 @@ from bptui.screens.panels import rows as table
 from bptui.screens.panels.listing import index_of, open_at, top_of
 from bptui.screens.panels.rows import CELL, Columns
 
+if TYPE_CHECKING:
+    from bptui.model.session import Session
 
-def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
+
+def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
     """After the name: the view, unless it is the usual one."""
     mode = session.view.mode
     return (Span(mode, "dim"),) if mode != "operations" else (), ()
 
 
-def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: Look) -> list[Line]:
     """The rows in sight; the row of this Moment is always among them."""
     columns = Columns.of(width)
     roomy = height > 20
@@ -49,7 +52,7 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
     return rows[:height]
 
 
-def rows_of(session: Any, height: int) -> list[int]:
+def rows_of(session: Session, height: int) -> list[int]:
     """Ids of the nodes in the list, from top to bottom: what the arrows go through."""
     index = index_of(session.graph, max(1, height - 2), height > 20, session.view.mode == "layers", open_at(session))
     return [entry.node.id for entry in index.entries if entry.node is not None]

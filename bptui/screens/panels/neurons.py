@@ -6,7 +6,7 @@ selected element. Lines are bright for the selected neuron alone; of more than f
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bptui.model import numbers
 from bptui.model.spans import Line, Span
@@ -15,6 +15,9 @@ from bptui.screens.panels.figures import figure, kind_of, shown, symbol_of
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.wiring import Column, Paper, Place, Row, columns, number_of, places
 from bptui.symbolic.types import Card
+
+if TYPE_CHECKING:
+    from bptui.model.session import Session
 
 SMALLEST = (46, 11)
 """Columns and rows that one layer with its sources takes."""
@@ -27,7 +30,7 @@ SOURCES = 4
 CURSOR = {"forward": ("▶", "value bold"), "backward": ("◀", "gradient bold")}
 
 
-def fits(session: Any, width: int, height: int) -> str:
+def fits(session: Session, width: int, height: int) -> str:
     """Why the network is not shown as neurons; "" where it is."""
     found = columns(session.graph)
     if isinstance(found, str):
@@ -37,7 +40,7 @@ def fits(session: Any, width: int, height: int) -> str:
     return ""
 
 
-def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
+def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
     """At the right the selected neuron, and which sample is seen."""
     found = columns(session.graph)
     if isinstance(found, str):
@@ -49,7 +52,7 @@ def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
     return (Span("neurons", "dim"),), (*sample, Span("selected ", "dim"), Span(name, "text bold"))
 
 
-def sample_of(session: Any) -> int:
+def sample_of(session: Session) -> int:
     """Which sample of the batch is seen: the chosen one, else that of the selected element."""
     if isinstance(session.view.sample, int):
         return int(session.view.sample)
@@ -57,7 +60,7 @@ def sample_of(session: Any) -> int:
     return int(session.element[0]) if node.role != "param" and len(session.element) == 2 else 0
 
 
-def selected(session: Any, found: tuple[Column, ...]) -> tuple[int, int]:
+def selected(session: Session, found: tuple[Column, ...]) -> tuple[int, int]:
     """(column, neuron) of the selected element; the column after the last is the loss."""
     node = session.node
     for at, column in enumerate(found):
@@ -66,7 +69,7 @@ def selected(session: Any, found: tuple[Column, ...]) -> tuple[int, int]:
     return len(found), 0
 
 
-def lines(session: Any, width: int, height: int, look: Look, card: Card | None = None) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: Look, card: Card | None = None) -> list[Line]:
     """Names, the columns, and the equation of this Moment below."""
     if width < 1 or height < 1:
         return []
@@ -83,7 +86,7 @@ def lines(session: Any, width: int, height: int, look: Look, card: Card | None =
 
 
 class _View:
-    def __init__(self, session: Any, found: tuple[Column, ...], width: int, height: int, look: Look) -> None:
+    def __init__(self, session: Session, found: tuple[Column, ...], width: int, height: int, look: Look) -> None:
         self.session, self.found, self.look = session, found, look
         self.paper = Paper(width, height)
         self.body = height - 1
@@ -321,7 +324,7 @@ def _at(array: Any, index: tuple[int, int]) -> float | None:
     return None if array is None else float(array[index])
 
 
-def _equation(session: Any, card: Card | None, width: int) -> Line:
+def _equation(session: Session, card: Card | None, width: int) -> Line:
     """`a[0] = sigmoid(z[0])       -0.098750 × 0.249900 = -0.024678   ∂L/∂z`, as much of it as has room."""
     left = _said(session) or (card.title if card is not None else (Span(session.node.name, "text bold"),))
     rights: list[Line] = [()]
@@ -354,7 +357,7 @@ def _equation(session: Any, card: Card | None, width: int) -> Line:
     return (Span("  "), *kept)
 
 
-def _said(session: Any) -> Line:
+def _said(session: Session) -> Line:
     """`a[0] = sigmoid(z[0])` for what works on each element by itself; else nothing."""
     node = session.node
     if node.op is None or not node.op.elementwise or len(node.inputs) != 1 or not node.shape:

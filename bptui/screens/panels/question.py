@@ -4,7 +4,7 @@ recording: nothing is asked that the numbers do not decide."""
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.graph import Node
 from bptui.model.numbers import field
@@ -12,6 +12,9 @@ from bptui.model.spans import Line, Span, line, plain
 from bptui.screens.panels.band import kind_of_symbol
 from bptui.screens.panels.figures import kind_of, scalar, symbol_of
 from bptui.symbolic.types import Card, Equation, Table
+
+if TYPE_CHECKING:
+    from bptui.model.session import Session
 
 SAME = 1e-9
 """Relative: up to here the downstream number is the product of the other two, and not a sum."""
@@ -26,7 +29,7 @@ class Asked(NamedTuple):
     symbol: Line
 
 
-def asked(session: Any, card: Card) -> Asked:
+def asked(session: Session, card: Card) -> Asked:
     """What is asked about the Moment of a session."""
     phase, node = session.cursor.phase, session.node
     if card.equation is not None:
@@ -49,7 +52,7 @@ def _named(node: Node, element: tuple[int, ...]) -> Line:
     return (Span(f"{symbol_of(node)}{at}", kind_of(node)),)
 
 
-def _backward(session: Any, card: Card, made: Equation) -> Asked:
+def _backward(session: Session, card: Card, made: Equation) -> Asked:
     up, local, down = made.numbers
     target: Line = (Span(plain(made.symbols[2]).partition("/")[2][1:] or "the input", _kind(session, card)),)
     way = " on this way" if made.partial and not made.partial.startswith("1 of 1") else ""
@@ -72,7 +75,7 @@ def _backward(session: Any, card: Card, made: Equation) -> Asked:
     return Asked(question, answer, down, made.symbols[2])
 
 
-def _kind(session: Any, card: Card) -> str:
+def _kind(session: Session, card: Card) -> str:
     node = session.graph.by_name.get(str(card.extra.get("input", "")))
     return kind_of(node) if node is not None else "text"
 
@@ -96,7 +99,7 @@ def _sign(x: float | None) -> Line:
     return line("above" if x > 0 else "below" if x < 0 else "neither: it is 0")
 
 
-def _update(session: Any, node: Node) -> Asked:
+def _update(session: Session, node: Node) -> Asked:
     recording, at = session.recording, session.element
     before, after = scalar(recording.before(node.id), at), scalar(recording.after(node.id), at)
     name = _named(node, at)
@@ -117,7 +120,7 @@ def _seed(node: Node) -> Asked:
     return Asked(question, line("as much: the backward pass starts with 1"), 1.0, name)
 
 
-def _forward(session: Any, node: Node) -> Asked:
+def _forward(session: Session, node: Node) -> Asked:
     graph, at = session.graph, session.element
     x, name = scalar(session.state.value(node), at), _named(node, at)
     if node.id == graph.loss:
@@ -131,7 +134,7 @@ def _forward(session: Any, node: Node) -> Asked:
     return Asked(line("Is ", *name, " above or below 0?"), _sign(x), x, name)
 
 
-def _loss(session: Any, name: Line, x: float | None) -> Asked:
+def _loss(session: Session, name: Line, x: float | None) -> Asked:
     step = session.cursor.step
     if step and x is not None:
         before = float(session.history.recording(step - 1).loss)

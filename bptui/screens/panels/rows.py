@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, kind_of, wholes
 from bptui.screens.panels.listing import Closed, Entry, brief, closed_in, name_of, shorten, what
 from bptui.screens.panels.timeline import CHIPS
+
+if TYPE_CHECKING:
+    from bptui.model.session import Session
 
 CELL = 8  # columns of a number
 PAIR = 2  # numbers side by side in the value and in the gradient column
@@ -52,7 +55,7 @@ def _drawn(recording: Any) -> dict[Any, tuple[Line, ...]]:
 
 
 def rows_of(
-    session: Any, entry: Entry, columns: Columns, width: int, look: Look, folded: bool, open_: int
+    session: Session, entry: Entry, columns: Columns, width: int, look: Look, folded: bool, open_: int
 ) -> Sequence[Line]:
     """The rows of one entry of the list; `open_` as `open_at` says."""
     node = entry.node
@@ -96,7 +99,7 @@ class Seen(NamedTuple):
     selected: tuple[int, ...] | None
 
 
-def _rows(session: Any, node: Node, rows: int, columns: Columns, width: int, look: Look, seen: Seen) -> list[Line]:
+def _rows(session: Session, node: Node, rows: int, columns: Columns, width: int, look: Look, seen: Seen) -> list[Line]:
     """The rows of a tensor."""
     here, state, kind = seen.here, session.state, kind_of(node)
     style, end = f"{kind} bold" if here else kind, columns.what or columns.value
@@ -138,7 +141,7 @@ def _rows(session: Any, node: Node, rows: int, columns: Columns, width: int, loo
     return out
 
 
-def _gutter(session: Any, node: Node, columns: Columns, here: bool) -> Line:
+def _gutter(session: Session, node: Node, columns: Columns, here: bool) -> Line:
     """The chip of this Moment; else the mark of a breakpoint."""
     if here:
         phase = session.cursor.phase
@@ -150,7 +153,7 @@ def _gutter(session: Any, node: Node, columns: Columns, here: bool) -> Line:
     return (Span(" " * columns.gutter),)
 
 
-def _next(session: Any) -> int | None:
+def _next(session: Session) -> int | None:
     """The node that the next step of the forward pass computes."""
     moment, forward = session.cursor, session.timeline.forward
     if moment.phase != "forward" or moment.index + 1 >= len(forward):
@@ -220,7 +223,7 @@ def _gradient(state: Any, node: Node, bold: bool, rows: int, look: Look, columns
     return [(*row, Span("…", style)) for row in made]
 
 
-def _heading(session: Any, scope: str, columns: Columns, width: int, folded: bool) -> Line:
+def _heading(session: Session, scope: str, columns: Columns, width: int, folded: bool) -> Line:
     """`layer1  dense 8, relu`; in the folded view with the sizes of what leaves it and of that gradient."""
     summary = next((layer.summary for layer in session.graph.layers if layer.name == scope), "")
     here = session.here.scope == scope

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bptui.model.numbers import field
 from bptui.model.spans import Line, Span
 from bptui.screens.look import Look, crop, fit, length
 from bptui.screens.panels.timeline import COLOURS
 
+if TYPE_CHECKING:
+    from bptui.model.session import Session
+
 
 def lines(
-    session: Any, width: int, height: int, look: Look, checks: tuple[int, int] | None = None, name: str = ""
+    session: Session, width: int, height: int, look: Look, checks: tuple[int, int] | None = None, name: str = ""
 ) -> list[Line]:
     """One line. Parts go from the least needed: the name, the program's name, the checks; never the Moment.
 

@@ -41,6 +41,11 @@ def rows_of(made: Table, width: int) -> int:
     return len(grid.header()) + terms + len(grid.foot())
 
 
+def whole(made: Table, width: int) -> bool:
+    """Do all rows of it have every term, with its index and every factor?"""
+    return not made.elided and _Grid(made, width).every
+
+
 def least_of(made: Table, width: int) -> int:
     """How many rows it takes with no more than its ends: a term, how many more, another term."""
     grid = _Grid(made, width)
@@ -51,12 +56,12 @@ def least_of(made: Table, width: int) -> int:
 def in_full(made: Table, width: int) -> tuple[list[Line], list[Line]]:
     """(heads, all terms and the result), as many rows as there are. Where not every factor has a column, each term is a
     formula of its own."""
-    grid = _Grid(whole := made.full() if made.full else made, width)
-    head = [grid.term(term) for term in whole.head]
-    tail = [grid.term(term) for term in whole.tail]
+    grid = _Grid(full := made.full() if made.full else made, width)
+    head = [grid.term(term) for term in full.head]
+    tail = [grid.term(term) for term in full.tail]
     if not grid.every:
-        head, tail = ([row for term in terms for row in _written(term, width)] for terms in (whole.head, whole.tail))
-    gap = [grid.gap(whole.elided)] if whole.elided else []
+        head, tail = ([row for term in terms for row in _written(term, width)] for terms in (full.head, full.tail))
+    gap = [grid.gap(full.elided)] if full.elided else []
     return grid.header() if grid.every else [], [*head, *gap, *tail, *grid.foot()]
 
 
@@ -212,6 +217,8 @@ class _Grid:
         if step.sign == "/" and step.number.is_integer():  # how many they are
             number = (Span(f"{step.number:.0f}".rjust(FIELD), kind),)
         symbol, sign = _quiet(step.symbol), (Span(step.sign, "text"),)
+        if plain(step.symbol) == plain(number).strip():  # a number has no other name
+            symbol = ()
         running = figure(step.running, FIELD, 4, "dim")
         if self.factors < 2:
             said = (*symbol, Span(" "), *sign, Span(" "), *number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,11 +13,14 @@ from bptui.screens.look import Look, crop, to_ascii
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.sheet import Quantity, draw, page_of
 
+if TYPE_CHECKING:
+    from bptui.model.session import Session
+
 RULE = len("─ 3 Tensor  ") + 3
 """Cells of the rule beside the title."""
 
 
-def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
+def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
     """The node and its shape, which slice of it; at the right how it is shown."""
     node, element = session.node, session.element
     page = page_of(node.shape, element)
@@ -39,7 +42,7 @@ def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
     return tuple(left), tuple(right)
 
 
-def _how(session: Any, node: Node, width: int) -> str:
+def _how(session: Session, node: Node, width: int) -> str:
     size = batch(session, node)
     if size > 1 or (size == 1 and session.view.sample != "all"):
         sample = session.view.sample
@@ -50,29 +53,26 @@ def _how(session: Any, node: Node, width: int) -> str:
     return "numbers" if count <= 64 else f"{count:,} numbers"
 
 
-def batch(session: Any, node: Node) -> int:
+def batch(session: Session, node: Node) -> int:
     """How many samples the node's first axis runs over; 0 where it is none of the batch."""
     if node.role in ("param", "const", "state") or not node.shape:
         return 0
-    size = _samples(session.graph)
+    size = session.graph.once(_samples)
     return size if node.shape[0] == size else 0
 
 
 def _samples(graph: Graph) -> int:
-    """How many samples the targets have, 0 where they do not agree. Looked for once, remembered beside the graph."""
-    found: int | None = graph.__dict__.get("_samples")
-    if found is None:
-        sizes = {node.shape[0] for node in graph.nodes if node.role == "target" and node.shape}
-        found = graph.__dict__["_samples"] = int(sizes.pop()) if len(sizes) == 1 else 0
-    return found
+    """How many samples the targets have, 0 where they do not agree."""
+    sizes = {node.shape[0] for node in graph.nodes if node.role == "target" and node.shape}
+    return sizes.pop() if len(sizes) == 1 else 0
 
 
-def averaged(session: Any, node: Node) -> bool:
+def averaged(session: Session, node: Node) -> bool:
     """Is the mean over the batch shown in the place of the samples?"""
     return session.view.sample == "mean" and batch(session, node) > 0
 
 
-def quantities(session: Any) -> tuple[list[Quantity], tuple[int, ...]]:
+def quantities(session: Session) -> tuple[list[Quantity], tuple[int, ...]]:
     """The node's value, and from the backward pass on its gradient; and the element in them that is selected."""
     node, state, element = session.node, session.state, tuple(session.element)
     symbol = symbol_of(node)
@@ -96,7 +96,7 @@ def quantities(session: Any) -> tuple[list[Quantity], tuple[int, ...]]:
     return made, element
 
 
-def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: Look) -> list[Line]:
     """The selected node in at most `height` rows of at most `width` cells."""
     if width < 1 or height < 1:
         return []
@@ -106,7 +106,7 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
     return rows if look.unicode else [to_ascii(row) for row in rows]
 
 
-def dead(session: Any) -> Line:
+def dead(session: Session) -> Line:
     """`! column [3] is never above 0`: units whose relu lets no sample of the batch through."""
     node, value = session.node, session.state.value(session.node)
     after = [session.graph.nodes[i].op for i, _ in session.graph.consumers[node.id]]

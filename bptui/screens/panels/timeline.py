@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.spans import Line, Span, line
 from bptui.screens.look import Look, crop, fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.graph import Node  # brings NumPy, which must not come before the first frame
+    from bptui.model.session import Session
 
 COLOURS = {"forward": "value", "backward": "gradient", "update": "parameter"}
 CHIPS = {"forward": "▶", "backward": "◀", "update": "◆"}
-ORDER = ("forward", "backward", "update")
+ORDER = ("forward", "backward", "update")  # model.timeline.PHASES, without its NumPy
 LABEL = 10  # columns for the words forward and backward
 SEED, UPDATE = 13, 5  # from the turn to the update column, with and without room for "seed 1"
 
@@ -33,14 +34,14 @@ class Plan(NamedTuple):
     every: bool  # each node is named
 
 
-def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
+def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
     """At the right: which Moment of how many."""
     timeline = session.timeline
     place = timeline.place(session.cursor) + 1
     return (), line(("moment ", "dim"), (f"{place}", "text"), (f" of {timeline.length}", "dim"))
 
 
-def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: Look) -> list[Line]:
     """Three rows: names, forward, backward with the update marks at the right; one row where there is no more room; in
     a panel of its own, under them the Moments."""
     if height < 3:
@@ -77,7 +78,7 @@ def lines(session: Any, width: int, height: int, look: Look) -> list[Line]:
     return [crop(row, 0, width) for row in rows]
 
 
-def _moments(session: Any, width: int, room: int) -> list[Line]:
+def _moments(session: Session, width: int, room: int) -> list[Line]:
     """The Moments around this one, a row for each: `◀  60  backward 6/55  norm.a.normalized  mul`. They move by half of
     the room, so that most steps move nothing."""
     timeline, cursor = session.timeline, session.cursor
@@ -112,7 +113,7 @@ def _moments(session: Any, width: int, room: int) -> list[Line]:
     return rows
 
 
-def strip(session: Any, width: int, look: Look) -> Line:
+def strip(session: Session, width: int, look: Look) -> Line:
     """The timeline in one row, for one panel at a time: `backward  ○──── ◀ ────● seed   moment 8 of 13`."""
     moment, timeline = session.cursor, session.timeline
     right: Line = (*title(session, width, look)[1], Span(" ", "dim"))
@@ -144,7 +145,7 @@ def _names(nodes: tuple[Node, ...]) -> tuple[str, ...]:
     return tuple("loss" if node.name in ("loss", "L") and node.scope == "loss" else node.name for node in nodes)
 
 
-def _plan(session: Any, width: int, least: int = 0) -> Plan:
+def _plan(session: Session, width: int, least: int = 0) -> Plan:
     """Every node named, where the names fit; else the layers' names over one cell per node; else a window of that."""
     timeline, nodes = session.timeline, session.timeline.forward
     params = len(timeline.update)
@@ -176,7 +177,7 @@ def _bend(spacing: int) -> int:
 
 
 def _window(
-    session: Any, nodes: tuple[Node, ...], left: int, spacing: int, room: int, seed: bool = False, step: int = 2
+    session: Session, nodes: tuple[Node, ...], left: int, spacing: int, room: int, seed: bool = False, step: int = 2
 ) -> Plan:
     """As many nodes as there is room for, so chosen that the cursor's is among them; it moves by half a window."""
     count = len(nodes)
@@ -206,7 +207,7 @@ def _window(
     return Plan(shown, columns, tuple(labels), turn, update, spacing, step, first > 0, first + room < count, False)
 
 
-def _node_index(session: Any) -> int:
+def _node_index(session: Session) -> int:
     """Under which node of the forward pass the cursor stands."""
     moment, timeline = session.cursor, session.timeline
     last = len(timeline.forward) - 1
@@ -214,25 +215,17 @@ def _node_index(session: Any) -> int:
         return int(moment.index)
     if moment.phase == "update" or moment.index == 0:
         return last
-    place = _places(timeline).get(timeline.node(moment).id)
+    place = timeline.computed_at.get(timeline.node(moment).id)
     return last if place is None else place
 
 
-def _places(timeline: Any) -> dict[int, int]:
-    """Node id to its place in the forward pass, made once per timeline."""
-    found: dict[int, int] | None = timeline.__dict__.get("_places")
-    if found is None:
-        found = timeline.__dict__["_places"] = {node.id: i for i, node in enumerate(timeline.forward)}
-    return found
-
-
-def _track(session: Any, plan: Plan, phase: str, turn: bool = True) -> Line:
+def _track(session: Session, plan: Plan, phase: str, turn: bool = True) -> Line:
     """One of the two lines, from column LABEL on."""
     moment, timeline = session.cursor, session.timeline
     here, seed = _node_index(session), timeline.is_seed(moment)
     forward, kind = phase == "forward", COLOURS[phase]
     active, done = moment.phase == phase, ORDER.index(moment.phase) > ORDER.index(phase)
-    places = _places(timeline)
+    places = timeline.computed_at
     bad = session.finding_nodes
     cells: dict[int, tuple[str, str]] = {}
     ends = (*plan.columns[1:], plan.turn if turn else plan.columns[-1])
@@ -274,7 +267,7 @@ def _chip(column: int, phase: str, bad: bool) -> dict[int, tuple[str, str]]:
     return {column - 1: (" ", style), column: (CHIPS[phase], style), column + 1: (" ", style)}
 
 
-def _update_marks(session: Any, plan: Plan, width: int) -> list[Span]:
+def _update_marks(session: Session, plan: Plan, width: int) -> list[Span]:
     """`○   ○   ◆   ○`: one mark per parameter; the cursor's is a chip. As many as there is room for. The first cell
     lies before the first mark."""
     moment, params = session.cursor, session.timeline.update
