@@ -107,10 +107,7 @@ def passing(found: Iterable[Any], node: Node, position: int) -> list[Any]:
 
 def folds(graph: Graph) -> Mapping[int, Fold]:
     """The composite of each node that is part of one of two operations or more, by its id; found once for a graph."""
-    found: Mapping[int, Fold] | None = graph.__dict__.get("_folds")
-    if found is None:
-        found = graph.__dict__["_folds"] = MappingProxyType(_find(graph))
-    return found
+    return graph.once(_find)
 
 
 def fold_of(graph: Graph, node: Node) -> Fold | None:
@@ -124,7 +121,7 @@ def made_by(graph: Graph, node: Node) -> Fold | None:
     return fold if fold is not None and fold.result.id == node.id else None
 
 
-def _find(graph: Graph) -> dict[int, Fold]:
+def _find(graph: Graph) -> Mapping[int, Fold]:
     groups: dict[str, list[Node]] = {}
     for node in graph.ops:
         if node.fold:
@@ -140,4 +137,4 @@ def _find(graph: Graph) -> dict[int, Fold]:
         composed = graph.composed[name]
         fold = Fold(composed.row.name, tuple(parts), inputs, composed)
         made |= {part.id: fold for part in parts}
-    return made
+    return MappingProxyType(made)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from bptui.model.ops.base import Array, Attributes, Composite, Op, Shape
+
+T = TypeVar("T")
+KEPT = 64
+"""Answers that a graph keeps (`Graph.once`): a list of its rows for each size of a panel, say."""
 
 Role = Literal["op", "param", "input", "target", "const", "state", "random"]
 """op: computed · param: trained · input, target: given (may change with the batch) · const: a number in a formula ·
@@ -82,6 +86,21 @@ class Graph:
     layers: tuple[Layer, ...] = ()
     aliases: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     composed: Mapping[str, Composed] = field(default_factory=lambda: MappingProxyType({}))
+
+    @cached_property
+    def _answers(self) -> dict[Hashable, tuple[Any]]:
+        return {}
+
+    def once(self, find: Callable[..., T], *arguments: Hashable) -> T:
+        """`find(graph, *arguments)`, found out once: for what is asked of a graph at every step. (Its nodes hold
+        arrays, so that no `lru_cache` takes a graph for a key.)"""
+        key = find, *arguments
+        found: tuple[T] | None = self._answers.get(key)
+        if found is None:
+            if len(self._answers) >= KEPT:
+                self._answers.clear()
+            found = self._answers[key] = (find(self, *arguments),)
+        return found[0]
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:

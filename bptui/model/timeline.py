@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from bptui.model.graph import Graph, Node
@@ -36,6 +38,11 @@ class Timeline:
     def forward(self) -> tuple[Node, ...]:
         """The node of each forward Moment."""
         return self.graph.ops
+
+    @cached_property
+    def computed_at(self) -> Mapping[int, int]:
+        """Node id → the index of its forward Moment."""
+        return MappingProxyType({node.id: index for index, node in enumerate(self.forward)})
 
     @cached_property
     def backward(self) -> tuple[Node, ...]:

@@ -77,7 +77,7 @@ def sections(
     if fold is not None:
         yield _whole(recording, fold, element, unicode)
     elif node.op is not None:
-        state = State(recording, Moment(recording.step, "forward", timeline.forward.index(node)))
+        state = State(recording, Moment(recording.step, "forward", timeline.computed_at[node.id]))
         rows = tuple(row for row in check_node(recording, node, wrt=-1))
         lost = precision.of_value(recording, node, element, against)
         yield Section("value", card(state, node, element, unicode=unicode), rows, budget=lost)
@@ -108,7 +108,7 @@ def sections(
 
 def _whole(recording: Recording, fold: Fold, element: tuple[int, ...], unicode: bool) -> Section:
     """The value of a composite, all in one go, and its parts."""
-    place = recording.timeline.forward.index(fold.result)
+    place = recording.timeline.computed_at[fold.result.id]
     state = State(recording, Moment(recording.step, "forward", place))
     checks = check_whole(recording, fold, -1)
     return Section(
