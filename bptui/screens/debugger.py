@@ -326,9 +326,9 @@ class Debugger(Own, Screen[None]):
             return
         focus = session.view.focus if not session.view.present else layout.OPERATION
         if focus == layout.NETWORK and session.view.mode != "neurons" and down:
-            self._select(self._listed(), down)
+            self._select(session, self._listed(session), down)
         elif focus == layout.TIMELINE and right:
-            self._select([node.id for node in session.timeline.forward], right)
+            self._select(session, [node.id for node in session.timeline.forward], right)
         elif focus == layout.OPERATION and abs(down) == PAGE and not session.view.present:
             session.view.page += down // PAGE
         elif right:
@@ -337,16 +337,14 @@ class Debugger(Own, Screen[None]):
             session.move_element(-2, down)
         self.changed()
 
-    def _listed(self) -> list[int]:
+    def _listed(self, session: Session) -> list[int]:
         from bptui.screens.panels import network
 
-        grid = grid_of(self.session, *self.size)
+        grid = grid_of(session, *self.size)
         box = next((b for b in grid.boxes if b.panel == layout.NETWORK), None) if grid else None
-        return network.rows_of(self.session, box.height if box else self.size.height)
+        return network.rows_of(session, box.height if box else self.size.height)
 
-    def _select(self, nodes: list[int], by: int) -> None:
-        session = self.session
-        assert session is not None
+    def _select(self, session: Session, nodes: list[int], by: int) -> None:
         if nodes:
             at = nodes.index(session.node.id) if session.node.id in nodes else 0
             session.select(nodes[max(0, min(len(nodes) - 1, at + by))])

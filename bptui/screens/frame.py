@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bptui.model.spans import Line, Span
 from bptui.screens import layout
@@ -14,6 +14,7 @@ from bptui.screens.look import Look, crop, fit, length, to_ascii, under
 from bptui.screens.panels import footer, status
 
 if TYPE_CHECKING:
+    from bptui.model.session import Session
     from bptui.symbolic.types import Card
 
 PANELS: dict[int, tuple[str, str]] = {
@@ -55,12 +56,12 @@ class Ui:
     defect: str = ""
 
 
-def shown_focus(session: Any) -> int:
+def shown_focus(session: Session | None) -> int:
     """The panel with the focus; the Operation panel while there is no session."""
     return int(session.view.focus) if session is not None else layout.OPERATION
 
 
-def grid_of(session: Any, width: int, height: int) -> layout.Grid | None:
+def grid_of(session: Session | None, width: int, height: int) -> layout.Grid | None:
     """Where the panels stand now."""
     if session is None:
         return layout.grid(width, height, layout.OPERATION)
@@ -68,7 +69,7 @@ def grid_of(session: Any, width: int, height: int) -> layout.Grid | None:
     return layout.grid(width, height, session.view.focus, zoom, third=5 if width >= 160 else 0)
 
 
-def module_of(number: int, session: Any) -> ModuleType:
+def module_of(number: int, session: Session) -> ModuleType:
     """The module that draws a panel now: the neurons view is the Network panel's other face."""
     name = PANELS[number][1]
     if number == layout.NETWORK and session.view.mode == "neurons":
@@ -76,7 +77,7 @@ def module_of(number: int, session: Any) -> ModuleType:
     return import_module(f"bptui.screens.panels.{name}")
 
 
-def paint(session: Any, ui: Ui, width: int, height: int) -> list[Line]:
+def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line]:
     """All rows of the screen."""
     grid = grid_of(session, width, height)
     if grid is None:
@@ -101,7 +102,7 @@ def paint(session: Any, ui: Ui, width: int, height: int) -> list[Line]:
                 box.panel, PANELS[box.panel][0], left, right, box.width, look.focused, box.x > 0
             )
     rows = layout.assemble(grid, width, height, contents, rules)
-    rows[0] = under(status.lines(session, width, 1, ui.look, ui.checks, ui.name)[0], "on-band")
+    rows[0] = under(status.row(session, width, ui.checks, ui.name), "on-band")
     if grid.single:
         rows[1] = layout.tabs([(n, PANELS[n][0]) for n in sorted(PANELS)], focus, width)
         if session is not None and height >= 10:
@@ -109,14 +110,14 @@ def paint(session: Any, ui: Ui, width: int, height: int) -> list[Line]:
     return _finish(rows, ui, session, width, height)
 
 
-def _finish(rows: list[Line], ui: Ui, session: Any, width: int, height: int) -> list[Line]:
+def _finish(rows: list[Line], ui: Ui, session: Session | None, width: int, height: int) -> list[Line]:
     """The footer, and what lies over the panels."""
     rows[-1] = _last(session, ui, width)
     _over(rows, ui, width, height)
     return rows if ui.look.unicode else [to_ascii(row) for row in rows]
 
 
-def _presented(session: Any, ui: Ui, width: int, height: int) -> list[Line]:
+def _presented(session: Session, ui: Ui, width: int, height: int) -> list[Line]:
     """One operation on the whole screen. What goes wrong in it is shown in it."""
     from bptui.screens.panels import operation, present
 
@@ -130,7 +131,7 @@ def _presented(session: Any, ui: Ui, width: int, height: int) -> list[Line]:
         return [*_failed(defect, width), *[()] * height][:height]
 
 
-def _panel(session: Any, box: layout.Box, look: Look, ui: Ui) -> tuple[list[Line], Line, Line]:
+def _panel(session: Session, box: layout.Box, look: Look, ui: Ui) -> tuple[list[Line], Line, Line]:
     """Lines and title of one panel. What goes wrong in it is shown in it; the others live on."""
     try:
         module = module_of(box.panel, session)
@@ -152,7 +153,7 @@ def _failed(defect: Exception, width: int) -> list[Line]:
     return [(Span(" "), Span(part, "fail")) for part in cut]
 
 
-def _last(session: Any, ui: Ui, width: int) -> Line:
+def _last(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.bottom:
         return ui.bottom
     if ui.progress is not None:
@@ -163,7 +164,7 @@ def _last(session: Any, ui: Ui, width: int) -> Line:
         return under(footer.hints((("up/down", "move"), ("esc", "close")), width), "on-band")
     if session is not None and session.view.present:
         return under(footer.presenting(width, session.view.hidden), "on-band")
-    return under(footer.lines(session, width, 1, ui.look)[0], "on-band")
+    return under(footer.usual(width), "on-band")
 
 
 def progress(part: float, what: str, width: int) -> Line:

@@ -37,13 +37,13 @@ def test_numbers_that_are_not_finite_are_reversed_everywhere():
 
 
 def test_the_status_line_counts_them():
-    row = status.lines(second_birth(), 100, 1, LOOK, (9, 0))[0]
+    row = status.row(second_birth(), 100, (9, 0))
     assert row[-2].text == "✗2"
     assert row[-2].style == "fail reverse bold"
 
 
 def test_a_loss_that_is_not_a_number_is_reversed():
-    row = status.lines(formula("a = log(x); L = sum(a)", {"x": [-1.0]}), 100, 1, LOOK)[0]
+    row = status.row(formula("a = log(x); L = sum(a)", {"x": [-1.0]}), 100)
     assert any(span.text == "NaN" and span.style == "fail reverse" for span in row)
 
 

@@ -140,7 +140,7 @@ def test_completion_takes_what_is_common_first() -> None:
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
 def test_the_footer_is_made_from_the_registry(width: int) -> None:
-    text = plain(footer.lines(None, width, 1, None)[0])  # type: ignore[arg-type]
+    text = plain(footer.usual(width))
     assert len(text) == width
     middle, ends = footer_keys(width)
     assert text.endswith("".join(f"{key} {word}  " for key, word in ends).rstrip() + " ")

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from bptui.model.spans import Line, Span
-from bptui.screens.look import Look, fit, length
-
-if TYPE_CHECKING:
-    from bptui.model.session import Session
+from bptui.screens.look import fit, length
 
 
 @lru_cache(64)
@@ -38,9 +34,9 @@ def presenting(width: int, hidden: bool) -> Line:
     return hints(pairs, width, ends)
 
 
-def lines(session: Session, width: int, height: int, look: Look) -> list[Line]:
-    """One line, from `bptui.model.commands.COMMANDS`."""
+def usual(width: int) -> Line:
+    """The keys of the debugger, from `bptui.model.commands.COMMANDS`."""
     from bptui.screens.keys import footer_keys
 
     middle, ends = footer_keys(width)
-    return [fit(hints(middle, width, ends), width, "dim")]
+    return fit(hints(middle, width, ends), width, "dim")

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
 from bptui.model.numbers import field
 from bptui.model.spans import Line, Span
-from bptui.screens.look import Look, crop, fit, length
+from bptui.screens.look import crop, fit, length
 from bptui.screens.panels.timeline import COLOURS
 
 if TYPE_CHECKING:
     from bptui.model.session import Session
 
 
-def lines(
-    session: Session, width: int, height: int, look: Look, checks: tuple[int, int] | None = None, name: str = ""
-) -> list[Line]:
-    """One line. Parts go from the least needed: the name, the program's name, the checks; never the Moment.
+def row(session: Session | None, width: int, checks: tuple[int, int] | None = None, name: str = "") -> Line:
+    """Parts go from the least needed: the name, the program's name, the checks; never the Moment.
 
     checks  how many agree, how many do not; None before any was made. What arises of NaN and inf counts as the latter
     name    what is shown while there is no session yet
     """
     wide, middle = width >= 116, width >= 76
     gap = "   " if wide else "  "
-    head = [Span(" bptui", "text bold"), Span(gap[:2], "dim"), Span(name or session.network.name, "dim")]
+    target = name or ("" if session is None else session.network.name)
+    head = [Span(" bptui", "text bold"), Span(gap[:2], "dim"), Span(target, "dim")]
     if session is None:
-        return [fit(head, width, "text")]
+        return fit(head, width, "text")
     moment, timeline = session.cursor, session.timeline
     step = "training step " if wide else "step " if middle else ""
     where = [
@@ -48,6 +48,11 @@ def lines(
     right.append(Span(" ", "dim"))
     names = head if middle else head[:1]
     lead = (*names, Span("   " if middle else "  ", "dim"))
+    return _fitted(lead, where, right, width)
+
+
+def _fitted(lead: Line, where: Sequence[Span], right: Sequence[Span], width: int) -> Line:
+    """As much as there is room for. `where`: the training step, the phase and its count, each after a gap; the node."""
     scopes = where[-1].text.split(".")
     for start in (lead, (Span(" "),)):  # the loss is worth more than the first of many scopes
         for n in range(len(scopes)):
@@ -57,13 +62,13 @@ def lines(
                 Span("….".join(["", ".".join(scopes[n:])]) if n else where[-1].text, "text bold"),
             )
             if n < max(1, len(scopes) - 1) and length(left) + length(right) + 1 <= width:
-                return [(*fit(left, width - length(right), "dim"), *right)]
+                return (*fit(left, width - length(right), "dim"), *right)
     for left in ((*lead, *where), (Span(" "), *where)):
         for tail in (right, right[:2], []):
             if length(left) + length(tail) + 1 <= width:
-                return [(*fit(left, width - length(tail), "dim"), *tail)]
-    short = (Span(f"{moment.step} "), *where[3:5], Span(" "), where[-1])
-    return [fit(crop(short, 0, width), width)]
+                return (*fit(left, width - length(tail), "dim"), *tail)
+    short = (Span(f"{where[1].text} "), *where[3:5], Span(" "), where[-1])
+    return fit(crop(short, 0, width), width)
 
 
 def _checks(good: int, bad: int, wide: bool) -> list[Span]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from bptui.model.folds import Fold, fold_of
 from bptui.model.graph import Graph, Node
 from bptui.model.places import fit
+from bptui.model.session import Session
 from bptui.model.spans import Line, line, plain
 from bptui.model.state import State
 from bptui.symbolic.card.backward import backward
@@ -100,15 +101,15 @@ def _card(
     return backward(state, node, wrt, fit(tuple(element), source.shape), rule, raw, unicode, rows, checks)
 
 
-def subject(session: Any, rules: Rules | None = None) -> tuple[Node, tuple[int, ...], int | None]:
+def subject(session: Session, rules: Rules | None = None) -> tuple[Node, tuple[int, ...], int | None]:
     """(node, element, input position) that a Session's card is about.
 
     At a backward Moment the selected element is one of the node's output, or, where one of its inputs is pinned, one
     of that input. The input's element is then the first that the output's element reads.
     """
-    state: State = session.state
+    state = session.state
     graph, here, selected = state.recording.graph, state.node, session.about
-    element: tuple[int, ...] = fit(tuple(session.selection.element), selected.shape)
+    element = fit(session.selection.element, selected.shape)
     if state.moment.phase == "forward" or state.recording.timeline.is_seed(state.moment):
         return selected, element, None
     if state.moment.phase == "update" and selected.role == "param":
@@ -122,23 +123,25 @@ def subject(session: Any, rules: Rules | None = None) -> tuple[Node, tuple[int, 
         position = here.inputs.index(selected.id)
         if here.op is not None and here.op.differentiable(position) and selected.wants_grad:
             return here, element, position
-    position_or_none: int | None = session.input
-    if selected.op is None or position_or_none is None:
+    wrt = session.input
+    if selected.op is None or wrt is None:
         return selected, element, None
-    source = graph.nodes[selected.inputs[position_or_none]]
-    rule = rules.rule(graph, selected, position_or_none) if rules is not None else None
+    source = graph.nodes[selected.inputs[wrt]]
+    rule = rules.rule(graph, selected, wrt) if rules is not None else None
     if session.fold is not None:
-        return selected, reads(state, session.fold, position_or_none, element, rule), position_or_none
-    return selected, read_by(state, selected, position_or_none, element, rule, source.shape), position_or_none
+        return selected, reads(state, session.fold, wrt, element, rule), wrt
+    return selected, read_by(state, selected, wrt, element, rule, source.shape), wrt
 
 
-def card_for(session: Any, rules: Rules | None = None, unicode: bool = True, checks: tuple[CheckRow, ...] = ()) -> Card:
+def card_for(
+    session: Session, rules: Rules | None = None, unicode: bool = True, checks: tuple[CheckRow, ...] = ()
+) -> Card:
     """The card of what a Session has selected at its Moment: of a composite, where that is shown as one operation."""
     node, element, wrt = subject(session, rules)
     fold = session.fold
     if fold is not None:
         rule = rules.rule(session.graph, node, wrt) if rules is not None and wrt is not None else None
-        at = fit(tuple(session.selection.element), node.shape)
+        at = fit(session.selection.element, node.shape)
         made = whole(session.state, fold, at, wrt, element, rule, raw=session.view.raw, unicode=unicode, checks=checks)
         extra = {**made.extra, "came": session.view.whole}
         return replace(made, extra=extra, brief=brief(session.graph, fold.node))
