@@ -218,7 +218,7 @@ def sample(session: Session, text: str) -> Reply:
         raise UserError("sample", f"there is no sample {choice}", f"0 to {count - 1}" if count else "there is no batch")
     session.view.sample = choice
     if isinstance(choice, int):  # what is explained is of the sample that is shown
-        session.selection.element = (choice, *session.selection.element[1:])
+        session.selection.element = (choice, *session.element[1:])
     said = {"all": "all samples", "mean": "the mean of the samples"}
     return say(said.get(text or "all", f"sample {text}"))
 

@@ -136,7 +136,7 @@ def why(session: Session, text: str) -> Reply:
     node, at = session.node, session.element
     if text:
         node, found = places.element(session.graph, text, "why")
-        at = places.fit(session.selection.element, node.shape) if found is None else found
+        at = session.element_of(node) if found is None else found
     rows = [_value(session, node, at), *_origin(session, node), *_gradient(session, node, at)]
     return say(*rows)
 

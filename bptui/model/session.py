@@ -16,6 +16,7 @@ from bptui.model import places
 from bptui.model.births import Birth, births
 from bptui.model.breakpoints import Breakpoints
 from bptui.model.errors import UserError
+from bptui.model.first import first_element
 from bptui.model.folds import Fold, fold_of
 from bptui.model.graph import Graph, Node
 from bptui.model.history import History
@@ -67,7 +68,7 @@ class Selection:
     """What was asked to be looked at; `Session.node`, `.element` and `.input` say what that is at this Moment.
 
     pinned   a node that stays selected while time moves; None follows the Moment
-    element  the element last selected, kept as it was said, so that it is there again where it fits
+    element  the element last selected, kept as it was said, so that it is there again where it fits; () for none yet
     input    the position of the input whose derivative is shown, among those that have one
     """
 
@@ -98,6 +99,7 @@ class Session:
         self._cursor = self.walk.moment(0)
         self._state: State | None = None
         self._born: tuple[Recording, Mapping[int, Birth]] | None = None
+        self._first: dict[int, Index] = {}
 
     # where we are
 
@@ -167,7 +169,13 @@ class Session:
     @property
     def element(self) -> Index:
         """The selected element of the selected node, where the asked one fits; else the nearest that does."""
-        return places.fit(self.selection.element, self.node.shape)
+        return self.element_of(self.node)
+
+    def element_of(self, node: Node) -> Index:
+        """Where the selected element lies in another node; as long as none was chosen, one that is worth explaining."""
+        if not self.selection.element and node.id not in self._first:
+            self._first[node.id] = first_element(self.recording, node)
+        return places.fit(self.selection.element or self._first[node.id], node.shape)
 
     @property
     def inputs(self) -> tuple[int, ...]:

@@ -195,6 +195,11 @@ class Step:
     number: float
     running: float
 
+    @property
+    def counts(self) -> bool:
+        """Is the number how many they are?"""
+        return self.sign == "/" and self.number.is_integer()
+
 
 @dataclass(frozen=True)
 class Table:

@@ -154,7 +154,8 @@ def _written(card: Card) -> list[Line]:
             if step.sign == "/":
                 out = [Span("("), *out, Span(")")] if len(terms) > 1 else out
             mark = f" {step.sign} " if step.sign != "/" else "/"
-            out += [Span(mark), Span(field(step.number).strip(), kind_of_symbol(step.symbol))]
+            text = f"{step.number:.0f}" if step.counts else field(step.number).strip()
+            out += [Span(mark), Span(text, kind_of_symbol(step.symbol))]
         return [tuple(out)]
     found = []
     for label, text in card.lines:

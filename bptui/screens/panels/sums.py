@@ -214,7 +214,7 @@ class _Grid:
     def step(self, step: Step) -> list[Line]:
         kind = kind_of_symbol(step.symbol)
         number = figure(step.number, FIELD, 4, kind)
-        if step.sign == "/" and step.number.is_integer():  # how many they are
+        if step.counts:
             number = (Span(f"{step.number:.0f}".rjust(FIELD), kind),)
         symbol, sign = _quiet(step.symbol), (Span(step.sign, "text"),)
         if plain(step.symbol) == plain(number).strip():  # a number has no other name

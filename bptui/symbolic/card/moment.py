@@ -109,7 +109,7 @@ def subject(session: Session, rules: Rules | None = None) -> tuple[Node, tuple[i
     """
     state = session.state
     graph, here, selected = state.recording.graph, state.node, session.about
-    element = fit(session.selection.element, selected.shape)
+    element = session.element_of(selected if session.fold is None else session.fold.result)
     if state.moment.phase == "forward" or state.recording.timeline.is_seed(state.moment):
         return selected, element, None
     if state.moment.phase == "update" and selected.role == "param":
@@ -141,7 +141,7 @@ def card_for(
     fold = session.fold
     if fold is not None:
         rule = rules.rule(session.graph, node, wrt) if rules is not None and wrt is not None else None
-        at = fit(session.selection.element, node.shape)
+        at = session.element_of(fold.result)
         made = whole(session.state, fold, at, wrt, element, rule, raw=session.view.raw, unicode=unicode, checks=checks)
         extra = {**made.extra, "came": session.view.whole}
         return replace(made, extra=extra, brief=brief(session.graph, fold.node))

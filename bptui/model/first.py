@@ -1,0 +1,56 @@
+"""Which element of a tensor is explained first, before anybody has chosen one: one that has something to say.
+
+Of images and sequences it lies in the middle of the last two axes, where no padding is in sight; it is not 0 where
+there is one that is not, nor is what elementwise operations make of it: a relu that clamps has little to tell of what
+came before it. Of a parameter it is one whose gradient is not 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from bptui.model.graph import Graph, Node
+    from bptui.model.values import Recording
+
+Index = tuple[int, ...]
+
+SEEN = 1 << 16
+"""Elements of the first samples among which one is looked for."""
+
+
+def first_element(recording: Recording, node: Node) -> Index:
+    """An element of `node`, always the same for the same numbers."""
+    middle = _middle(node.shape)
+    if not node.shape or 0 in node.shape:
+        return middle
+    found = recording.grad(node) if node.role == "param" else recording.value(_shown(recording.graph, node))
+    if found is None:
+        return middle
+    array = np.asarray(found)
+    if not array.any() or array[middle]:
+        return middle
+    rows = max(1, SEEN // max(1, array[0].size))
+    places = np.argwhere(array[:rows])
+    if not len(places):
+        return middle
+    order = np.abs(places - np.array(middle)).sum(axis=1)
+    return tuple(int(i) for i in places[int(order.argmin())])
+
+
+def _middle(shape: Index) -> Index:
+    """[0,0] of a matrix; of more axes the middle of the last two."""
+    before, last = shape[:-2], shape[-2:]
+    return (0,) * len(before) + tuple(n // 2 if before and n else 0 for n in last)
+
+
+def _shown(graph: Graph, node: Node) -> Node:
+    """The last of the elementwise operations that make one tensor of each other, from this node on."""
+    while True:
+        readers = {i for i, _ in graph.consumers[node.id]}
+        after = graph.nodes[readers.pop()] if len(readers) == 1 else node
+        if after is node or after.op is None or not after.op.elementwise or after.shape != node.shape:
+            return node
+        node = after
