@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,11 @@ class NodeCheck:
         self.random = np.random.default_rng((seed, node.id))
 
     def row(self, row: RowName, verdict: Verdict, wrt: str = "", **rest: Any) -> CheckRow:
+        """A row of this node."""
         return CheckRow(self.node.name, self.op.name, wrt, row, verdict, **rest)
 
     def rows(self, wrt: int | None, element: Index | None) -> Iterator[CheckRow]:
+        """forward, then the rows of each input, or only of that at position `wrt` (none where that is -1)."""
         graph = self.recording.graph
         wanted = [
             p for p, i in enumerate(self.node.inputs)
@@ -67,17 +70,21 @@ class NodeCheck:
         if not self.out.size or not all(v.size for v in self.values):
             yield from (self.row("symbolic", "n/a", self.op.input_names[p], note="empty") for p in wanted)
             return
-        probe = self.probe()
         for position in wanted:
-            at = element if position == wrt else None
-            yield from self.input(binding, probe, position, at)
+            yield from self.input(binding, position, element if position == wrt else None)
 
-    def probe(self) -> Any:
-        """What makes the engine's contribution for another ∂L/∂output."""
+    @cached_property
+    def probe(self) -> Probe:
+        """The engine by itself, at these inputs."""
         return Probe(self.node, self.values)
+
+    def vjp(self, position: int, upstream: Array) -> Array:
+        """What the engine passes to an input for another ∂L/∂output than the recorded one."""
+        return self.probe.vjp(position, upstream)
 
     # -------------------------------------------------------------------------------------------------- forward
     def forward(self, binding: Binding) -> CheckRow:
+        """The definition's value against the engine's."""
         definition, shape = binding.definition, self.node.shape
         places = self.places(estimate_cells(definition.body, binding, shape), shape)
         try:
@@ -100,6 +107,7 @@ class NodeCheck:
         return tuple(np.asarray(axis) for axis in np.unravel_index(np.sort(flat), shape))
 
     def sampled(self, places: tuple[Array, ...] | None, shape: Index) -> str:
+        """What to say of a comparison of some of the elements."""
         if places is None:
             return ""
         count, of = len(places[0]), math.prod(shape)
@@ -140,18 +148,12 @@ class NodeCheck:
             allowed = np.where(np.isfinite(allowed), allowed, tolerance.atol * scale)
             badness = np.where(error == 0, 0.0, error / allowed)
         if digits is not None and np.any(badness > 1):
+
+            def reference(index: Index) -> float:
+                return float(digits(index if places is None else tuple(int(axis[index[0]]) for axis in places)))
+
             expected, error = np.array(expected), np.array(error)
-            for n in self.suspects(badness):
-                index = tuple(int(i) for i in np.unravel_index(n, got.shape))
-                reference = float(digits(index if places is None else tuple(int(axis[index[0]]) for axis in places)))
-                if not math.isfinite(reference):
-                    break
-                expected[index], error[index] = reference, abs(got[index] - reference)
-                if not error[index] <= allowed[index]:
-                    badness = np.where(np.arange(got.size).reshape(got.shape) == n, np.inf, 0.0)
-                    break
-            else:
-                badness = np.where(badness > 1, 0.0, badness)
+            badness = self.confirmed(got, expected, error, allowed, badness, reference)
         worst = np.unravel_index(int(np.argmax(badness)), got.shape)
         at = tuple(int(i) for i in worst) if places is None else tuple(int(axis[worst[0]]) for axis in places)
         found = {
@@ -166,6 +168,27 @@ class NodeCheck:
         shapes = (self.node.shape, *(v.shape for v in self.values))
         cause = likely(got, expected, upstream, shapes) if places is None else ""
         return self.row(row, "FAIL", wrt, note=cause, **found)
+
+    def confirmed(
+        self,
+        got: Array,
+        expected: Array,
+        error: Array,
+        allowed: Array,
+        badness: Array,
+        reference: Callable[[Index], float],
+    ) -> Array:
+        """What is left of `badness` where the expected numbers of the suspects are replaced by `reference`: the first
+        that is wrong then, too, or nothing. Fills `expected` and `error` with what it finds."""
+        for n in self.suspects(badness):
+            index = tuple(int(i) for i in np.unravel_index(n, got.shape))
+            number = reference(index)
+            if not math.isfinite(number):
+                return badness
+            expected[index], error[index] = number, abs(got[index] - number)
+            if not error[index] <= allowed[index]:
+                return np.where(np.arange(got.size).reshape(got.shape) == n, np.inf, 0.0)
+        return np.where(badness > 1, 0.0, badness)
 
     def endless(self, got: Array, expected: Array, upstream: Array | None) -> Array:
         """Where numbers that are not finite are as good as those that are expected. Where they arise is a finding of
@@ -193,7 +216,8 @@ class NodeCheck:
         return [int(n) for n in (*found[:SUSPECTS], *more)]
 
     # ------------------------------------------------------------------------------------------------ one input
-    def input(self, binding: Binding, probe: Probe, position: int, element: Index | None) -> Iterator[CheckRow]:
+    def input(self, binding: Binding, position: int, element: Index | None) -> Iterator[CheckRow]:
+        """The derived rule for an input, then differences of the engine's forward."""
         name = self.op.input_names[position]
         contribution = self.contribution(position)
         upstream = self.recording.grad(self.node)
@@ -202,7 +226,7 @@ class NodeCheck:
             return
         upstream = wide(upstream)
         drawn = self.random.normal(size=self.node.shape)
-        symbolic = self.symbolic(binding, probe, position, contribution, upstream, drawn, element)
+        symbolic = self.symbolic(binding, position, contribution, upstream, drawn, element)
         yield symbolic
         at = element if element is not None else symbolic.at
         if at is None or len(at) != self.values[position].ndim:
@@ -211,24 +235,20 @@ class NodeCheck:
         finite = np.isfinite(self.out)  # next to a pole or an overflow, the others can still be checked
         use, drawn = np.where(finite, use, 0.0), np.where(finite, drawn, 0.0)
         chance = SAMPLED in symbolic.note
-        yield from Slopes(self.node, probe, position, drawn, self.random, chance).rows(at, use)
+        yield from Slopes(self.node, self.probe, position, drawn, self.random, chance).rows(at, use)
 
     def contribution(self, position: int) -> Array | None:
+        """What was recorded that the node passed to an input, None where it does not reach the loss."""
         for found in self.recording.contributions(self.node.inputs[position]):
             if (found.consumer, found.position) == (self.node.id, position):
                 return found.array
         return None
 
     def symbolic(
-        self,
-        binding: Binding,
-        probe: Probe,
-        position: int,
-        got: Array,
-        upstream: Array,
-        drawn: Array,
-        element: Index | None,
+        self, binding: Binding, position: int, got: Array, upstream: Array, drawn: Array, element: Index | None
     ) -> CheckRow:
+        """The derived VJP against what was passed to an input, `got`, and against what is for `drawn`, a random
+        ∂L/∂output."""
         name, shape = self.op.input_names[position], self.values[position].shape
         signature = binding.definition.signature
         try:
@@ -241,11 +261,11 @@ class NodeCheck:
         # a gradient that cancels (a bias before a batch_norm, a converged training) is known to the rounding of its
         # terms: the same sum with each term by a random factor says how large they are
         with np.errstate(all="ignore"):
-            apart = np.abs(probe.vjp(position, upstream * drawn))
+            apart = np.abs(self.vjp(position, upstream * drawn))
         size = float(np.max(apart, where=np.isfinite(apart), initial=0.0))
         rows = []
         for own, gradient, tolerance, least in (
-            (got, upstream, self.tolerance, size), (probe.vjp(position, drawn), drawn, EXACT, 0.0)
+            (got, upstream, self.tolerance, size), (self.vjp(position, drawn), drawn, EXACT, 0.0)
         ):  # fmt: skip
             if gradient is upstream and not (live and np.isfinite(self.out).all()) and not np.any(got):
                 continue  # what does not reach the loss, or has gradient 0, passes 0 on whatever its derivative is
@@ -264,9 +284,13 @@ class NodeCheck:
         first = next((row for row in rows if row.verdict == "FAIL"), rows[0])
         if first.verdict != "FAIL":
             return self.closely(first, derived, binding, got, upstream, element, size)
-        if places is None and not _uses(probe, position, drawn):
+        if places is None and not self.uses_upstream(position, drawn):
             return replace(first, note="∂L/∂output is not used")
         return first
+
+    def uses_upstream(self, position: int, upstream: Array) -> bool:
+        """Does what is passed on depend on ∂L/∂output?"""
+        return not np.allclose(self.vjp(position, upstream), self.vjp(position, 2 * upstream))
 
     def closely(
         self,
@@ -318,8 +342,3 @@ def _digits(expression: Any, binding: Binding, symbols: Sequence[Any]) -> Callab
         return exact(expression, binding, {s: i for s, i in zip(symbols, index, strict=True) if s.is_Symbol})
 
     return at
-
-
-def _uses(probe: Probe, position: int, upstream: Array) -> bool:
-    """Does the vjp depend on ∂L/∂output?"""
-    return not np.allclose(probe.vjp(position, upstream), probe.vjp(position, 2 * upstream))

@@ -8,14 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from bptui.model.ops.base import Array
+
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Relative to the pair, and relative to the largest of the tensor. `kind` are the numbers themselves."""
+    """Relative to the pair, and relative to the largest of the tensor; and what is added to that, for each element by
+    itself. `kind` are the numbers themselves."""
 
     rtol: float
     atol: float
     kind: np.finfo[Any] = field(default_factory=lambda: np.finfo(np.float64))
+    more: Array | float = 0.0
 
     @property
     def rounding(self) -> float:
@@ -36,7 +40,7 @@ class Tolerance:
 
     def allowed(self, got: Any, expected: Any, scale: float) -> Any:
         """The error that is allowed for each pair."""
-        return self.rtol * np.maximum(np.abs(got), np.abs(expected)) + self.atol * scale + self.least
+        return self.rtol * np.maximum(np.abs(got), np.abs(expected)) + self.atol * scale + self.least + self.more
 
 
 EXACT = Tolerance(1e-9, 1e-12)

@@ -32,7 +32,7 @@ from bptui.symbolic.calculus.evaluate import Binding
 from bptui.symbolic.check.node import Index, NodeCheck
 from bptui.symbolic.check.probe import wide
 from bptui.symbolic.check.tolerance import Tolerance
-from bptui.symbolic.types import CheckRow, RowName
+from bptui.symbolic.types import CheckRow, Derived, RowName
 
 ERROR = 2.0**-36
 """The relative error that is put into each value: far above rounding, far below what would bend a curve."""
@@ -79,9 +79,9 @@ class _Whole(NodeCheck):
                     return True
         return False
 
-    def probe(self) -> Parts:
+    def vjp(self, position: int, upstream: Array) -> Array:
         """The parts are what the whole is computed with."""
-        return self.parts
+        return self.parts.vjp(position, upstream)
 
     def forward(self, binding: Binding) -> CheckRow:
         """As of a node; a result that is larger than the definition allows is wrong, too."""
@@ -90,7 +90,7 @@ class _Whole(NodeCheck):
         except IndexError as error:
             return self.row("forward", "FAIL", note=f"the result has another shape than the definition: {error}")
 
-    def input(self, binding: Binding, probe: Any, position: int, element: Index | None) -> Iterator[CheckRow]:
+    def input(self, binding: Binding, position: int, element: Index | None) -> Iterator[CheckRow]:
         """Differences are taken of the parts, each by itself: here only the rule of the whole is looked at."""
         name = self.op.input_names[position]
         contribution, upstream = self.contribution(position), self.recording.grad(self.node)
@@ -99,7 +99,7 @@ class _Whole(NodeCheck):
             return
         upstream = wide(upstream)
         try:
-            yield self.symbolic(binding, probe, position, contribution, upstream, self.drawn, element)
+            yield self.symbolic(binding, position, contribution, upstream, self.drawn, element)
         except IndexError as error:
             yield self.row("symbolic", "skipped", name, note=f"the derivation has no number here: {error}")
 
@@ -118,7 +118,7 @@ class _Whole(NodeCheck):
         wrt: str,
         got: Array,
         expected: Array,
-        tolerance: Any,
+        tolerance: Tolerance,
         note: str,
         places: tuple[Array, ...] | None = None,
         upstream: Array | None = None,
@@ -133,17 +133,26 @@ class _Whole(NodeCheck):
             return self.row(row, "skipped", wrt, note=self.gone)
         spread = self.rounding(wrt, upstream)
         spread = spread if places is None else spread[places]
-        loose = _Loose(tolerance, spread)
-        return super().compare(row, wrt, got, expected, loose, note, places, upstream, size, digits)  # type: ignore[arg-type]
+        loose = dataclasses.replace(tolerance, more=spread)
+        return super().compare(row, wrt, got, expected, loose, note, places, upstream, size, digits)
 
-    def closely(self, row: CheckRow, *rest: Any) -> CheckRow:
+    def closely(
+        self,
+        row: CheckRow,
+        derived: Derived,
+        binding: Binding,
+        got: Array,
+        upstream: Array,
+        element: Index | None,
+        size: float,
+    ) -> CheckRow:
         """As of a node, with the rounding of the parts."""
-        made = super().closely(row, *rest)
+        made = super().closely(row, derived, binding, got, upstream, element, size)
         if made.verdict != "FAIL" or made.at is None or made.error is None or made.tolerance is None:
             return made
         if self.left:
             return self.row("symbolic", "skipped", row.input, note=self.gone)
-        allowed = made.tolerance + float(self.rounding(made.input, rest[3])[made.at])
+        allowed = made.tolerance + float(self.rounding(made.input, upstream)[made.at])
         return made if made.error > allowed else row
 
     def rounding(self, wrt: str, upstream: Array | None) -> Array:
@@ -151,19 +160,6 @@ class _Whole(NodeCheck):
         if upstream is None:
             return self.parts.spread(np.zeros(self.node.shape), None, self.tolerance.rounding)
         return self.parts.spread(upstream, self.op.input_names.index(wrt), self.tolerance.rounding)
-
-
-class _Loose:
-    """A tolerance with the rounding of the parts added."""
-
-    def __init__(self, tolerance: Tolerance, spread: Array) -> None:
-        self.tolerance, self.spread = tolerance, spread
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.tolerance, name)
-
-    def allowed(self, got: Any, expected: Any, scale: float) -> Any:
-        return self.tolerance.allowed(got, expected, scale) + self.spread
 
 
 class Parts:
