@@ -7,15 +7,11 @@ made from the text itself, not from SymPy's reordered form, and is there before 
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from operator import is_
 from typing import Any
-
-LIMIT, DEPTH = 2000, 40
-"""Longest definition and deepest nesting that is looked at (docs/definitions.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +195,6 @@ class Statement:
     value: Tree
 
 
-class Unreadable(ValueError):
-    """The text is not a definition in the notation of docs/definitions.md; the message says where."""
-
-
 @lru_cache(64)
 def _parts(kind: type) -> tuple[str, ...] | None:
     """Names of what a kind of tree is made of; None of what is no tree. A card asks some thousand times."""
@@ -224,11 +216,17 @@ def walk(tree: Any) -> Iterator[Tree]:
     return iter(found)
 
 
-def rebuild(tree: Any, change: Callable[[Tree], Tree | None]) -> Any:
+def rebuild(tree: Tree, change: Callable[[Tree], Tree | None]) -> Tree:
     """The tree with every part for which `change` gives something replaced by that, outermost first; the same object
     where there is none."""
+    made: Tree = _rebuilt(tree, change)
+    return made
+
+
+def _rebuilt(tree: Any, change: Callable[[Tree], Tree | None]) -> Any:
+    """Of a tree, a tuple of them, a Range, or what no tree is made of."""
     if isinstance(tree, tuple):
-        made = tuple([rebuild(part, change) for part in tree])
+        made = tuple([_rebuilt(part, change) for part in tree])
         return tree if all(map(is_, made, tree)) else made
     names = _parts(tree.__class__)
     if names is None:
@@ -237,7 +235,7 @@ def rebuild(tree: Any, change: Callable[[Tree], Tree | None]) -> Any:
     if new is not None:
         return new
     parts = [getattr(tree, name) for name in names]
-    changed = [rebuild(part, change) for part in parts]
+    changed = [_rebuilt(part, change) for part in parts]
     return tree if all(map(is_, changed, parts)) else type(tree)(*changed)
 
 
@@ -265,7 +263,7 @@ def substitute(tree: Tree, values: Mapping[str, int | Tree]) -> Tree:
                 return substitute(part, inner)
         return None
 
-    return rebuild(tree, change)  # type: ignore[no-any-return]
+    return rebuild(tree, change)
 
 
 def conditions(parts: Sequence[Tree]) -> Iterator[Tree]:
@@ -279,7 +277,7 @@ def conditions(parts: Sequence[Tree]) -> Iterator[Tree]:
 
 def bare(tree: Tree) -> Tree:
     """The tree with its elements as names: an elementwise formula, taken at one element."""
-    return rebuild(tree, lambda part: Name(part.base) if isinstance(part, Element) else None)  # type: ignore[no-any-return]
+    return rebuild(tree, lambda part: Name(part.base) if isinstance(part, Element) else None)
 
 
 def _count(tree: Tree) -> Tree:
@@ -288,7 +286,7 @@ def _count(tree: Tree) -> Tree:
         return tree
     if not all(isinstance(t, Number | Add | Mul | Neg | Div | Mod) for t in walk(tree)):
         return _gathered(tree) if isinstance(tree, Add) else tree
-    from bptui.symbolic.numeric import evaluate
+    from bptui.symbolic.numeric import evaluate  # which reads trees
 
     value = float(evaluate(tree, {}, {}))
     return whole(int(value)) if value.is_integer() else tree
@@ -306,128 +304,3 @@ def _gathered(tree: Add) -> Tree:
     if len(rest) == 1 and not rest[0][1]:
         return rest[0][0]
     return Add(tuple(part for part, _ in rest), tuple(minus for _, minus in rest))
-
-
-@lru_cache(maxsize=512)
-def from_text(text: str) -> tuple[Statement, ...]:
-    """The statements of a definition, helpers first, in the author's own form; raises Unreadable."""
-    depth = deepest = 0
-    for c in text:
-        depth += (c in "([{") - (c in ")]}")
-        deepest = max(deepest, depth)
-    if len(text) > LIMIT or deepest > DEPTH:
-        raise Unreadable(f"longer than {LIMIT} characters or nested deeper than {DEPTH}")
-    try:
-        module = ast.parse(text.strip())
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise Unreadable(str(error)) from error
-    found = []
-    for line in module.body:
-        if not isinstance(line, ast.Assign) or len(line.targets) != 1:
-            raise Unreadable(f"column {line.col_offset}: not `name = formula`")
-        target = _read(line.targets[0])
-        if not isinstance(target, Name | Element):
-            raise Unreadable(f"column {line.col_offset}: not a name")
-        found.append(Statement(target, _read(line.value)))
-    if not found:
-        raise Unreadable("no formula")
-    return tuple(found)
-
-
-@lru_cache(maxsize=512)
-def from_hint(text: str) -> Tree:
-    """A formula without a left side (an op's display hint); raises Unreadable."""
-    return from_text(f"hint = {text}")[-1].value
-
-
-_COMPARE: Mapping[type[ast.cmpop], str] = {
-    ast.Gt: ">", ast.Lt: "<", ast.GtE: ">=", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!="
-}  # fmt: skip
-
-
-def _read(node: ast.expr) -> Tree:
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-        return Number(node.value, repr(node.value))
-    if isinstance(node, ast.Name):
-        return Name(node.id)
-    if isinstance(node, ast.Subscript):
-        of = node.value
-        if isinstance(of, ast.Attribute) and of.attr == "shape" and isinstance(of.value, ast.Name):
-            axis = _read(node.slice)
-            if isinstance(axis, Number):
-                return Size(of.value.id, int(axis.value))
-        if isinstance(of, ast.Name):
-            parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-            return Element(of.id, tuple(_read(part) for part in parts))
-    if isinstance(node, ast.UnaryOp):
-        if isinstance(node.op, ast.Not):
-            return Logic("not", (_read(node.operand),))
-        if isinstance(node.op, ast.USub):
-            return Neg(_read(node.operand))
-        if isinstance(node.op, ast.UAdd):
-            return _read(node.operand)
-    if isinstance(node, ast.BinOp):
-        return _binary(node)
-    if isinstance(node, ast.Compare):
-        sides = [_read(node.left), *(_read(c) for c in node.comparators)]
-        signs = [_COMPARE.get(type(op)) for op in node.ops]
-        pairs = tuple(Compare(s, a, b) for s, a, b in zip(signs, sides, sides[1:], strict=False) if s)
-        if len(pairs) == len(signs):
-            return pairs[0] if len(pairs) == 1 else Logic("and", pairs)
-    if isinstance(node, ast.BoolOp):
-        return Logic("and" if isinstance(node.op, ast.And) else "or", tuple(_read(v) for v in node.values))
-    if isinstance(node, ast.IfExp):
-        return Choice(_read(node.test), _read(node.body), _read(node.orelse))
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
-        if len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
-            return _fold(node.func.id, node.args[0])
-        if node.func.id == "delta" and len(node.args) == 2:
-            return Delta(_read(node.args[0]), _read(node.args[1]))
-        return Call(node.func.id, tuple(_read(a) for a in node.args))
-    raise Unreadable(f"column {node.col_offset}: not part of the notation")
-
-
-def _binary(node: ast.BinOp) -> Tree:
-    left, right = _read(node.left), _read(node.right)
-    match node.op:
-        case ast.Add() | ast.Sub():
-            minus = isinstance(node.op, ast.Sub)
-            grouped = isinstance(node.left, ast.BinOp) and isinstance(left, Add)
-            first = left if grouped and isinstance(left, Add) else Add((left,), (False,))
-            return Add((*first.terms, right), (*first.minus, minus))
-        case ast.Mult():
-            return _signed(left, lambda of: Mul((*of.factors, right)) if isinstance(of, Mul) else Mul((of, right)))
-        case ast.Div():
-            return _signed(left, lambda of: Div(of, right))
-        case ast.FloorDiv():
-            return Div(left, right, whole=True)
-        case ast.Mod():
-            return Mod(left, right)
-        case ast.Pow():
-            return Power(left, right)
-    raise Unreadable(f"column {node.col_offset}: an operator that is not part of the notation")
-
-
-def _signed(left: Tree, made: Callable[[Tree], Tree]) -> Tree:
-    """Python reads -a*b as (-a)*b; it is shown as it is written, with the sign in front of all."""
-    return Neg(made(left.of)) if isinstance(left, Neg) else made(left)
-
-
-def _fold(kind: str, generator: ast.GeneratorExp) -> Fold:
-    ranges, conditions = [], []
-    for part in generator.generators:
-        if not isinstance(part.target, ast.Name):
-            raise Unreadable(f"column {generator.col_offset}: `for` needs a plain index")
-        ranges.append(_range(part.target.id, part.iter))
-        conditions += [_read(test) for test in part.ifs]
-    return Fold(kind, _read(generator.elt), tuple(ranges), tuple(conditions))
-
-
-def _range(index: str, over: ast.expr) -> Range:
-    if isinstance(over, ast.Name) and over.id == index.upper():
-        return Range(index)
-    if isinstance(over, ast.Call) and isinstance(over.func, ast.Name) and over.func.id == "range":
-        ends = [_read(a) for a in over.args]
-        if len(ends) in (1, 2):
-            return Range(index, ends[0] if len(ends) == 2 else None, ends[-1])
-    return Range(index, None, _read(over))

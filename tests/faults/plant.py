@@ -18,7 +18,7 @@ from bptui.model.optimizers import OPTIMIZERS, Flat, Optimizer
 from bptui.model.values import Recording
 from bptui.symbolic.card.update import follow
 from bptui.symbolic.check import check_step
-from bptui.symbolic.tree import from_text
+from bptui.symbolic.read import from_text
 from bptui.symbolic.types import Report
 
 from ..unit.symbolic.steps import graph_of, record

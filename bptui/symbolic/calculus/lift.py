@@ -7,7 +7,7 @@ letter here; its index becomes 0 where the definition is built.)
 from __future__ import annotations
 
 from bptui.symbolic import tree as t
-from bptui.symbolic.parse import Names
+from bptui.symbolic.calculus.parse import Names
 
 _LETTERS = "ijklmnuvw"
 
@@ -41,7 +41,7 @@ def lift_tree(tree: t.Tree, names: Names, letters: tuple[t.Name, ...], lifted: s
                 return t.Element(part.name, letters[len(letters) - rank :])
         return None
 
-    return t.rebuild(tree, change)  # type: ignore[no-any-return]
+    return t.rebuild(tree, change)
 
 
 def letters_for(names: Names, statements: tuple[t.Statement, ...], rank: int) -> list[str]:

@@ -12,7 +12,8 @@ from bptui.symbolic.calculus.convert import from_sympy
 from bptui.symbolic.calculus.define import hint
 from bptui.symbolic.calculus.definition import Choice, Definition
 from bptui.symbolic.calculus.notation import UPSTREAM, index, rename
-from bptui.symbolic.tree import bare, from_hint
+from bptui.symbolic.read import from_hint
+from bptui.symbolic.tree import bare
 from bptui.symbolic.types import Derived, Part, Rule, Winner
 
 _LETTERS = "pqrsuvwxz"

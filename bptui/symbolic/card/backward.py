@@ -266,7 +266,7 @@ def _placed(tree: Tree, reading: Reading, out: tuple[str, ...]) -> Tree:
         index = (t.whole(0) if n == 1 else t.Name(i) for n, i in zip(shape, letters, strict=True))
         return t.Element(part.name, tuple(index))
 
-    return t.rebuild(tree, change)  # type: ignore[no-any-return]
+    return t.rebuild(tree, change)
 
 
 def _table(

@@ -16,7 +16,8 @@ from bptui.symbolic import tree as t
 from bptui.symbolic.card.names import UPSTREAM
 from bptui.symbolic.numeric import evaluate, sizes
 from bptui.symbolic.printing import number
-from bptui.symbolic.tree import Statement, Tree, Unreadable, from_text, rebuild, substitute
+from bptui.symbolic.read import Unreadable, from_text
+from bptui.symbolic.tree import Statement, Tree, rebuild, substitute
 from bptui.symbolic.types import Part, Rule, Winner
 
 Index = tuple[int, ...]
@@ -151,7 +152,7 @@ class Reading:
                 return t.whole(int(evaluate(part, arrays, {}, self.size)))
             return None
 
-        return rebuild(substitute(tree, index), change)  # type: ignore[no-any-return]
+        return rebuild(substitute(tree, index), change)
 
     def _count(self, tree: Tree, arrays: Mapping[str, Any]) -> Tree:
         try:

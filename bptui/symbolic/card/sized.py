@@ -100,7 +100,7 @@ def _written(tree: Tree) -> Tree:
             return t.whole(0)
         return None
 
-    return t.rebuild(tree, change)  # type: ignore[no-any-return]
+    return t.rebuild(tree, change)
 
 
 # ---------------------------------------------------------------------------------------------------- conditions
@@ -122,7 +122,7 @@ class _Settler:
                 return self.product(part, ranges)
             return None
 
-        return t.rebuild(tree, change)  # type: ignore[no-any-return]
+        return t.rebuild(tree, change)
 
     def choice(self, tree: t.Choice, ranges: Ranges) -> Tree:
         left = self.condition(tree.condition, ranges)

@@ -146,7 +146,7 @@ def settle(tree: Tree) -> Tree:
             return t.whole(1) if not left else left[0] if len(left) == 1 else t.Mul(left)
         return None
 
-    return t.rebuild(tree, change)  # type: ignore[no-any-return]
+    return t.rebuild(tree, change)
 
 
 def read_by(state: State, node: Node, wrt: int, element: Index, rule: Any, shape: Index) -> Index:

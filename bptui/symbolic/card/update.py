@@ -19,7 +19,8 @@ from bptui.symbolic.card.names import gradient, symbol, title
 from bptui.symbolic.card.reading import Index
 from bptui.symbolic.numeric import evaluate
 from bptui.symbolic.printing import Names, merge, number, to_spans
-from bptui.symbolic.tree import Statement, from_text
+from bptui.symbolic.read import from_text
+from bptui.symbolic.tree import Statement
 from bptui.symbolic.types import Card, Formula
 
 

@@ -15,12 +15,12 @@ from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import Definition
 from bptui.symbolic.calculus.derive import derive, input_indices
 from bptui.symbolic.calculus.notation import UPSTREAM, Expr, element, index
+from bptui.symbolic.calculus.parse import Names, parse
 from bptui.symbolic.limit import BUDGET, Limit, TooLong
 from bptui.symbolic.own.compile import Compiler
 from bptui.symbolic.own.extent import Extents
 from bptui.symbolic.own.scan import NAME, Scan
 from bptui.symbolic.own.workspace import Value
-from bptui.symbolic.parse import Names, parse
 from bptui.symbolic.text import placed, syntax
 
 MAX_SETTINGS = 16

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import NoReturn
 
 from bptui.model.errors import UserError
-from bptui.symbolic.parse import FOLDS, FUNCTIONS, INDEX, SIZE
+from bptui.symbolic.calculus.parse import FOLDS, FUNCTIONS, INDEX, SIZE
 from bptui.symbolic.text import placed
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")

@@ -13,6 +13,7 @@ from bptui.symbolic import tree as t
 from bptui.symbolic.card import card_for
 from bptui.symbolic.card.names import letters
 from bptui.symbolic.printing import to_spans
+from bptui.symbolic.read import from_text
 from bptui.symbolic.service import Service
 
 
@@ -129,7 +130,7 @@ def test_conditions_on_one_index_are_a_range():
 
 
 def test_whole_numbers_of_an_index_are_counted_out():
-    where = t.from_text("y[i] = x[2*i + a - 1, 3 - 2*i]")[0].value
+    where = from_text("y[i] = x[2*i + a - 1, 3 - 2*i]")[0].value
     assert plain(to_spans(t.substitute(where, {"i": 2}))) == "x[a+3,-1]"
     assert plain(to_spans(t.substitute(where, {"i": 0}))) == "x[a-1,3]"
 

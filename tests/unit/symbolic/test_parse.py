@@ -13,7 +13,7 @@ import pytest
 
 import bptui.symbolic
 from bptui.model.errors import UserError
-from bptui.symbolic.parse import Names, parse
+from bptui.symbolic.calculus.parse import Names, parse
 from bptui.symbolic.text import MAX_CHARACTERS
 
 MATRIX = Names({"x": 2, "labels": 1}, whole=("labels",), parameters=("eps",))
@@ -229,5 +229,5 @@ def test_nothing_here_runs_text():
 
 def test_reading_needs_no_algebra():
     """A definition in a network file is checked before SymPy is there."""
-    code = "import sys; from bptui.symbolic.parse import parse; parse('y = x'); print('sympy' in sys.modules)"
+    code = "import sys; from bptui.symbolic.calculus.parse import parse; parse('y = x'); print('sympy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

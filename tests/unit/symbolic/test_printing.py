@@ -12,7 +12,7 @@ from bptui.model.spans import Span, plain
 from bptui.symbolic import latex
 from bptui.symbolic.calculus.convert import from_sympy
 from bptui.symbolic.printing import Names, definition, to_spans
-from bptui.symbolic.tree import Unreadable, from_hint, from_text
+from bptui.symbolic.read import Unreadable, from_hint, from_text
 
 from ..model.ops.samples import uses
 

@@ -6,7 +6,7 @@ import pytest
 
 from bptui.symbolic import latex
 from bptui.symbolic.printing import Names
-from bptui.symbolic.tree import from_hint
+from bptui.symbolic.read import from_hint
 from bptui.symbolic.typeset import measure, rows
 
 LONG = " + ".join(f"a[{n}]*b[{n}]" for n in range(40))

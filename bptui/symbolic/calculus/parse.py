@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from bptui.model.errors import UserError, did_you_mean
+from bptui.symbolic.read import from_text
 from bptui.symbolic.text import INSTEAD, MAX_BITS, bits, placed, syntax
-from bptui.symbolic.tree import Statement, from_text
+from bptui.symbolic.tree import Statement
 
 MAX_NODES = 400
 MAX_NESTING = 100
