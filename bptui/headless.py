@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bptui import said
 from bptui.model import history as training
@@ -24,9 +24,7 @@ from bptui.model.network import Network
 from bptui.model.spans import Line, line, plain
 from bptui.model.values import Recording
 from bptui.symbolic.card.names import title
-
-if TYPE_CHECKING:
-    from bptui.symbolic.types import CheckRow, Report
+from bptui.symbolic.types import BAD, CheckRow, Report
 
 FORMAT = 1
 """The version of the JSON that trace and check print."""
@@ -163,7 +161,7 @@ def checked(network: Network, recording: Recording, found: Report) -> list[Line]
     for group, members in groups.items():
         marks = "  ".join(f"{said.MARKS.get(row.verdict, (row.verdict + ' ',))[0]}{row.row}" for row in members)
         rows.append(line(f"{name_of(*group):<{width}}  ", (f"{group[1]:<{ops}}", "dim"), f"  {marks}"))
-        rows += [said.trouble(row) for row in members if row.verdict in ("FAIL", "KINK")]
+        rows += [said.trouble(row) for row in members if row.verdict in BAD]
     for verdict in ("skipped", "n/a"):
         notes = Counter(row.note for row in found.rows if row.verdict == verdict)
         rows += [line((f"{verdict}: {note} ({count})", "dim")) for note, count in notes.items() if note]

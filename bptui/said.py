@@ -15,7 +15,7 @@ from bptui.model.spans import Line, Span, line, plain
 from bptui.symbolic.card import card_for
 from bptui.symbolic.card.whole import summed
 from bptui.symbolic.service import Service
-from bptui.symbolic.types import Card, CheckRow, Equation, Table, Term
+from bptui.symbolic.types import BAD, Card, CheckRow, Equation, Table, Term
 
 Part = Span | str | tuple[str, str]
 
@@ -176,7 +176,7 @@ def _n(x: float) -> str:
 
 def checks(found: Sequence[CheckRow]) -> list[Line]:
     """One line for each row that does not agree, and one for all that do."""
-    bad = [row for row in found if row.verdict in ("FAIL", "KINK")]
+    bad = [row for row in found if row.verdict in BAD]
     said: list[Part] = []
     for row in found:
         if row not in bad:

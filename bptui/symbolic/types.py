@@ -13,6 +13,10 @@ from bptui.symbolic.tree import Range, Tree
 
 RowName = Literal["forward", "symbolic", "difference", "complex step", "direction", "torch", "sum", "update", "parts"]
 Verdict = Literal["ok", "FAIL", "KINK", "n/a", "skipped"]
+WORST: tuple[Verdict, ...] = ("FAIL", "KINK", "ok", "n/a", "skipped")
+"""Verdicts, the worst first; one that says nothing comes after one that agrees."""
+BAD: tuple[Verdict, ...] = WORST[:2]
+"""What is told one by one."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ class Report:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts.items())
-        bad = [f"{row.verdict} {row.reason}" for row in self.rows if row.verdict in ("FAIL", "KINK")]
+        bad = [f"{row.verdict} {row.reason}" for row in self.rows if row.verdict in BAD]
         return "\n".join([f"{'ok' if self.ok else 'FAIL'}: {counts}", *bad])
 
     def __repr__(self) -> str:

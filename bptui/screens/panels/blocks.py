@@ -12,9 +12,9 @@ from bptui.screens.panels.cardrows import Laid
 from bptui.screens.panels.pages import Block
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.verdicts import summary
+from bptui.symbolic.types import BAD
 
 _WORD = re.compile(r"[\w.∂]+")
-_BAD = ("KINK", "FAIL")
 
 
 def blocks_of(laid: Laid, cut: bool) -> list[Block]:
@@ -74,7 +74,7 @@ def checks(laid: Laid, cut: bool = False) -> list[Block]:
     found = summary(laid.card.checks)
     seen = squeezed(laid.checks())
     shown = all(squeezed([(Span(detail),)]) in seen for _, _, detail in found)
-    brief = not any(detail and mark.text in _BAD for mark, _, detail in found)
+    brief = not any(detail and mark.text in BAD for mark, _, detail in found)
     rows = []
     for mark, word, detail in found:
         said: Line = (mark, Span(f" {word}", "text"), *((Span(f"  {detail}", "dim"),) if detail else ()))

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 
 from bptui.model import numbers
 from bptui.model.spans import Span
-from bptui.symbolic.types import CheckRow
+from bptui.symbolic.types import BAD, WORST, CheckRow
 
-ORDER = {"FAIL": 0, "KINK": 1, "ok": 2, "n/a": 3, "skipped": 4}
 MARKS = {
     "ok": Span("✓", "ok"), "FAIL": Span("FAIL", "fail reverse"), "KINK": Span("KINK", "kink bold"),
     "n/a": Span("n/a", "dim"), "skipped": Span("skipped", "dim"),
 }  # fmt: skip
-
-
 FAMILY = {"direction": "difference", "complex step": "difference"}
 """Checks that are shown in one row with another, while they agree: all that compare numbers of a shifted input."""
 
@@ -25,13 +22,13 @@ def summary(checks: Sequence[CheckRow]) -> list[tuple[Span, str, str]]:
     for row in checks:
         kinds.setdefault(FAMILY.get(row.row, row.row), []).append(row)
     worst = [(kind, min(rows, key=_rank)) for kind, rows in kinds.items()]
-    worst.sort(key=lambda pair: ORDER[pair[1].verdict] if pair[1].verdict in ("FAIL", "KINK") else 2)
+    worst.sort(key=lambda pair: WORST.index(pair[1].verdict) if pair[1].verdict in BAD else len(BAD))
     return [(MARKS[row.verdict], kind if row.verdict == "ok" else row.row, _detail(row)) for kind, row in worst]
 
 
 def _rank(row: CheckRow) -> tuple[int, float]:
     """The worst verdict first, then the largest part of its tolerance."""
-    return ORDER[row.verdict], -(row.error or 0.0) / (row.tolerance or 1.0)
+    return WORST.index(row.verdict), -(row.error or 0.0) / (row.tolerance or 1.0)
 
 
 def _detail(row: CheckRow) -> str:

@@ -27,9 +27,8 @@ from bptui.symbolic.card.reading import Index, Reading
 from bptui.symbolic.card.sized import definition_at
 from bptui.symbolic.card.support import read_by
 from bptui.symbolic.printing import Names, definition, merge, number
-from bptui.symbolic.types import Card, CheckRow, Failure, Formula, Rule, Verdict
+from bptui.symbolic.types import BAD, WORST, Card, CheckRow, Failure, Formula, Rule
 
-WORST: tuple[Verdict, ...] = ("FAIL", "KINK", "ok", "n/a", "skipped")
 SHORT = 80
 """Parts of a formula up to which one element of a whole is written out; of a longer one the numbers are told."""
 ROWS = 8
@@ -250,7 +249,7 @@ def summed(rows: Mapping[str, Sequence[CheckRow]], fold: Fold, wrt: int | None) 
     agree = sum(row.verdict == "ok" for row in found)
     missing = len(fold.parts) - sum(part.name in rows for part in fold.parts)
     note = f"{agree} of {len(found)} agree" + (f", {missing} parts to come" if missing else "")
-    if worst.verdict in ("FAIL", "KINK"):
+    if worst.verdict in BAD:
         note += f"; {worst.node}, {worst.row}" + (f": {worst.note}" if worst.note else "")
     parts = CheckRow(
         fold.result.name, fold.kind, worst.input, "parts", worst.verdict, worst.error, worst.tolerance, worst.at,
