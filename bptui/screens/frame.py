@@ -159,7 +159,10 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.progress is not None:
         return under(progress(*ui.progress, width), "on-band")
     if ui.message:
-        return under(fit((Span(" "), *ui.message), width), "on-band")
+        message = (Span(" "), *ui.message)
+        if length(message) > width:  # it was short enough before the terminal was made narrower
+            message = (*crop(message, 0, width - 1), Span("…", "dim"))
+        return under(fit(message, width), "on-band")
     if ui.pages:
         return under(footer.hints((("up/down", "move"), ("esc", "close")), width), "on-band")
     if session is not None and session.view.present:

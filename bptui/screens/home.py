@@ -93,7 +93,7 @@ def lines(state: State, width: int, height: int) -> list[Line]:
     below = _details(state, width) if height >= 10 and not (state.help and height < 20) else []
     below = below[: max(0, height - 3 - min(len(state.examples), height // 2))]
     room = height - 3 - len(below)
-    out = [_head(width), _rule("Examples", _counted(state, room), width)]
+    out = [_head(width), _rule("Keys", "", width) if state.help else _rule("Examples", _counted(state, room), width)]
     out += _help(width, room) if state.help else _list(state, width, room)
     listed = min(room, len(state.examples) + 1)
     out += [()] * (2 + listed - len(out))

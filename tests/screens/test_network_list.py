@@ -119,15 +119,38 @@ def test_a_breakpoint_is_marked() -> None:
     assert any("■" in text and " z " in text for text in texts(network.lines(session, 51, 29, Look())))
 
 
-def test_a_large_tensor_is_blocks_of_its_largest_numbers() -> None:
+def test_a_large_tensor_is_blocks_of_its_root_mean_squares() -> None:
     table = np.zeros((100, 64))
-    table[55, 40], table[7, 3] = -3.0, 2.0
+    table[50:75, 40:48], table[7, 3] = -3.0, 2.0
     small = rows.blocks(table, 4, 8)
     assert small.shape == (4, 8)
-    assert small[2, 5] == -3.0
-    assert small[0, 0] == 2.0
+    assert small[2, 5] == pytest.approx(-3.0)
+    assert small[0, 0] == pytest.approx(2.0 / np.sqrt(200))
+    assert np.count_nonzero(small) == 2, "what is 0 everywhere is exactly 0"
     assert np.isnan(rows.blocks(np.where(table < 0, np.nan, table), 4, 8)[2, 5])
+    assert rows.blocks(np.where(table < 0, -np.inf, table), 4, 8)[2, 5] == -np.inf
+    assert np.isfinite(rows.blocks(table * 1e300, 4, 8)).all()
     assert rows.blocks(table[:4, :8], 4, 8) is not None
+
+
+@pytest.mark.parametrize("name", ["lenet", "resnet-block", "lstm", "transformer"])
+def test_wide_no_shape_and_no_operation_is_cut(name: str) -> None:
+    session = Session(load(name))
+    for place in ("start", "50%", "end"):
+        session.goto(place)
+        assert not [row for row in texts(network.lines(session, 51, 200, Look())) if "…" in row[:17]]
+
+
+def test_numbers_stand_under_their_heads() -> None:
+    """Where a row has one number, the heads stand over it; in the folded view both are whole."""
+    for example, view in (("darts", "operations"), ("deep-sigmoid", "layers")):
+        session = Session(load(example))
+        commands.run(session, f"view {view}")
+        session.goto("end")
+        for width in (42, 51):
+            head, *rest = (row for row in texts(network.lines(session, width, 17, Look())) if row)
+            ends = head.index("value") + 5, head.index("∂L/∂value") + 9
+            assert all(row[end - 1].isdigit() for row in rest if "loss" in row or " L " in row for end in ends)
 
 
 def test_every_command_that_is_the_screens_has_a_method() -> None:

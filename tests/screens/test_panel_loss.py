@@ -16,8 +16,8 @@ FALLING = np.exp(-np.arange(500) / 60)
 
 def test_numbers_of_the_current_step_the_smallest_and_the_last() -> None:
     rows = texts(loss.draw(FALLING, 120, 80, 12, Look()))
-    assert rows[0].startswith(" loss 0.135335   step 120 of 500   min 0.0002444 at 499")
-    assert "last 0.0002444" in rows[0] + rows[1]
+    assert rows[0] == " loss 0.135335   at step 120   min 0.0002444 at 499   last 0.0002444"
+    assert "last" not in texts(loss.draw(FALLING, 499, 80, 12, Look()))[0], "it is the loss that stands first"
 
 
 def test_the_scale_is_logarithmic_where_the_losses_span_decades() -> None:

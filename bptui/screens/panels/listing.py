@@ -189,6 +189,13 @@ def what(graph: Graph, node: Node) -> str:
     return node.op.name
 
 
+def said_in(graph: Graph, node: Node, closed: str, room: int) -> str:
+    """What stands beside a name: what all of its parts are together, else as `what` says; whole, a shape without its
+    brackets where they have no room, or "": a part of a word says less than the heading of the layer does."""
+    said = closed or what(graph, node)
+    return next((form for form in (said, said.strip("(),")) if len(form) <= room), "")
+
+
 def name_of(graph: Graph, node: Node) -> str:
     """A node's name inside its layer; the loss by its symbol, for its layer is called `loss` already."""
     return node.symbol if node.id == graph.loss and node.scope and node.symbol else node.label

@@ -137,14 +137,15 @@ def _numbers(losses: Any, at: int, width: int) -> list[Line]:
     """This step's loss, the smallest and where, the last."""
     here = float(losses[at])
     parts: list[Line] = [(Span("loss ", "dim"), shown(numbers.significant(here), here, "value bold"))]
-    parts.append((Span("step ", "dim"), Span(f"{at:,}", "text bold"), Span(f" of {len(losses):,}", "dim")))
+    parts.append((Span("at step ", "dim"), Span(f"{at:,}", "text bold")))
     finite = np.flatnonzero(np.isfinite(losses))
     if finite.size:
         best = int(finite[np.argmin(losses[finite])])
         smallest = numbers.significant(float(losses[best]), 4)
         parts.append((Span("min ", "dim"), Span(smallest, "value"), Span(f" at {best:,}", "dim")))
     last = float(losses[-1])
-    parts.append((Span("last ", "dim"), shown(numbers.significant(last, 4), last, "value")))
+    if at < len(losses) - 1:  # else it is the one that stands first
+        parts.append((Span("last ", "dim"), shown(numbers.significant(last, 4), last, "value")))
     if finite.size < losses.size:
         first = int(np.flatnonzero(~np.isfinite(losses))[0])
         parts.append((Span("✗ ", "fail"), Span(f"not finite from step {first:,} on", "text")))

@@ -14,9 +14,10 @@ from bptui.model.spans import Line, Span
 from bptui.screens.look import Look, fit
 from bptui.screens.panels import rows as table
 from bptui.screens.panels.listing import index_of, open_at, top_of
-from bptui.screens.panels.rows import CELL, Columns
+from bptui.screens.panels.rows import CELL, Columns, sizes_at
 
 if TYPE_CHECKING:
+    from bptui.model.graph import Graph
     from bptui.model.session import Session
 
 
@@ -29,10 +30,11 @@ def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
 def lines(session: Session, width: int, height: int, look: Look) -> list[Line]:
     """The rows in sight; the row of this Moment is always among them."""
     columns = Columns.of(width)
+    pair = 1 if session.graph.once(_scalars) else columns.pair
     roomy = height > 20
     room = height - 1 - roomy
     if room < 1:
-        return [_header(columns, width, False)][:height]
+        return [_header(columns, width, False, pair)][:height]
     folded = session.view.mode == "layers"
     open_ = open_at(session)
     index = index_of(session.graph, room, roomy, folded, open_)
@@ -42,7 +44,7 @@ def lines(session: Session, width: int, height: int, look: Look) -> list[Line]:
     top = top_of(index, at, room)
     first = bisect_right(index.starts, top) - 1
     seen = f" {top + 1}-{min(top + room, index.total)} of {index.total}" if index.total > room else ""
-    rows: list[Line] = [()] * roomy + [_header(columns, width, folded, seen)]
+    rows: list[Line] = [()] * roomy + [_header(columns, width, folded, pair, seen)]
     for i in range(first, len(index.entries)):
         entry, start = index.entries[i], index.starts[i]
         if start >= top + room:
@@ -58,11 +60,18 @@ def rows_of(session: Session, height: int) -> list[int]:
     return [entry.node.id for entry in index.entries if entry.node is not None]
 
 
-def _header(columns: Columns, width: int, folded: bool, seen: str = "") -> Line:
-    """What the columns are; at the left which rows of how many are in sight, where not all are."""
-    value, gradient = "value", "∂L/∂value" if columns.pair > 1 and not folded else "∂L/∂"
-    pair = 1 if folded else columns.pair
-    start = columns.gradient if folded else columns.value
-    left = (seen or (" root mean square" if folded else "")).ljust(start + pair * CELL - len(value)) + value
-    right = gradient.rjust((start + CELL if folded else columns.gradient) + pair * CELL - len(left))
-    return fit((Span(left, "dim"), Span(right, "dim")), width)
+def _header(columns: Columns, width: int, folded: bool, pair: int, seen: str = "") -> Line:
+    """What the columns are, over their last number; at the left which rows of how many are in sight, where not all
+    are. `pair` is how many numbers stand side by side."""
+    value, gradient = "value", "∂L/∂value" if columns.pair > 1 else "∂L/∂"
+    ends = (columns.value + pair * CELL, columns.gradient + pair * CELL)
+    if folded:
+        first, second = sizes_at(width)
+        ends = (first + CELL - 1, second + len(gradient))
+    left = (seen or (" root mean square" if folded else "")).ljust(ends[0] - len(value)) + value
+    return fit((Span(left, "dim"), Span(gradient.rjust(ends[1] - len(left)), "dim")), width)
+
+
+def _scalars(graph: Graph) -> bool:
+    """Has every row one number?"""
+    return all(not any(size > 1 for size in node.shape) for node in graph.nodes)

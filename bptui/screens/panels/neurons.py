@@ -311,11 +311,13 @@ class _View:
             self.paper.put(x + 2, y + n, label, "dim")
             self.paper.spans(x + BOX - 2 - FIELD, y + n, spans)
         last = self.placed[k][0][-1]
-        bottom = last.top + 1 + (len(self.found[k].rows) + 1 if last.box else 0)
+        _, _, below = self.placed[k]
+        bottom = last.top + 1 + (len(self.found[k].rows) + 1 if last.box else 0) + (1 if below else 0)
         middle = x + BOX // 2
-        if bottom < y - 1 or last.box:
-            self.paper.put(middle, bottom, "┬", "rule")
-            for row in range(bottom + 1, y):
+        if bottom < y - 1 or (last.box and not below):
+            if last.box and not below:
+                self.paper.put(middle, bottom, "┬", "rule")
+            for row in range(bottom + 1, y):  # a number, or how many are left out, has no edge to start from
                 self.paper.put(middle, row, "│", "rule")
             self.paper.put(middle, y, "┴", "rule")
 

@@ -14,7 +14,7 @@ from bptui.model.spans import Line, Span
 from bptui.screens.look import Look, fit, length, under
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, kind_of, wholes
-from bptui.screens.panels.listing import Closed, Entry, brief, closed_in, name_of, shorten, what
+from bptui.screens.panels.listing import Closed, Entry, brief, closed_in, name_of, said_in, shorten
 from bptui.screens.panels.timeline import CHIPS
 
 if TYPE_CHECKING:
@@ -103,16 +103,13 @@ def _rows(session: Session, node: Node, rows: int, columns: Columns, width: int,
     """The rows of a tensor."""
     here, state, kind = seen.here, session.state, kind_of(node)
     style, end = f"{kind} bold" if here else kind, columns.what or columns.value
-    label = seen.closed.label if seen.closed is not None else ""
-    label = label or brief(name_of(session.graph, node), end - columns.name - (1 if columns.what else 0))
-    name = fit((Span(label, style),), end - columns.name)
+    label = (seen.closed.label if seen.closed is not None else "") or name_of(session.graph, node)
+    room = columns.value - columns.name
+    label = brief(label, room)
     closed = seen.closed.kind if seen.closed is not None else ""
-    if columns.what and len(closed) <= columns.value - columns.what:
-        said = closed or shorten(what(session.graph, node), columns.value - columns.what)
-        name = (*name, Span(said, "dim"))
-    elif closed:
-        left_out = len(label) + 1 + len(closed) - (columns.value - columns.name)
-        name = (Span(f"{label} ", style), Span(shorten(closed, len(closed) - max(0, left_out)), "dim"))
+    said = said_in(session.graph, node, closed, room - len(label) - 1) if columns.what else ""
+    start = max(len(label) + 1, min(end - columns.name, room - len(said)))
+    name = (*fit((Span(label, style),), start), Span(said, "dim")) if said else (Span(label, style),)
     value = state.value(node)
     left: list[Line]
     if value is None:
@@ -164,7 +161,7 @@ def _next(session: Session) -> int | None:
 def _numbers(
     array: Any, node: Node, kind: str, bold: bool, rows: int, look: Look, pair: int, selected: Any = None
 ) -> list[Line]:
-    """A tensor in `rows` rows: numbers up to two columns, else heat cells, blocks of a large one by their largest."""
+    """A tensor in `rows` rows: numbers up to two columns, else heat cells, of a large one a cell for many numbers."""
     table = as_table(array)
     if table.size <= KEPT:  # most of a screen is as it was a moment ago
         return list(_kept(table.tobytes(), table.shape, node.shape, kind, bold, rows, look, pair, selected))
@@ -228,25 +225,35 @@ def _heading(session: Session, scope: str, columns: Columns, width: int, folded:
     summary = next((layer.summary for layer in session.graph.layers if layer.name == scope), "")
     here = session.here.scope == scope
     if not folded:
-        return (Span(f" {scope}", "text bold"), Span(f"  {summary}", "dim"))
+        return (Span(f" {scope}", "text bold"), Span(shorten(f"  {summary}", width - 1 - len(scope)), "dim"))
     last = [node for node in session.graph.nodes if node.scope == scope and node.op is not None][-1]
     chip = _gutter(session, session.here if here else last, columns, here)
     value, gradient = session.state.value(last), session.state.gradient(last)
-    room = columns.gradient - columns.gutter
-    left: Line = (*chip, Span(scope, "text bold"), Span(shorten(f"  {summary}", room - len(scope)), "dim"))
-    left = fit((*fit(left, columns.gradient), *_rms(value, "value")), columns.gradient + CELL)
-    row = (*left, *(_rms(gradient.array, "gradient") if session.cursor.phase != "forward" else ()))
+    start, across = sizes_at(width)
+    room = start - columns.gutter - len(scope)
+    said = f" {summary}" if len(summary) + 1 == room else f"  {summary}"
+    left: Line = (*chip, Span(scope, "text bold"), Span(shorten(said, room), "dim"))
+    left = fit((*fit(left, start), *_rms(value, "value", CELL - 1, 4)), across)  # never a minus: no column for it
+    row = left
+    if session.cursor.phase != "forward":  # gradients may fade from layer to layer: two more digits tell them apart
+        row = (*left, *_rms(gradient.array, "gradient", len("∂L/∂value"), 6))
     return under(fit(row, width), "on-cursor") if here else row
 
 
-def _rms(array: Any, kind: str) -> Line:
+def sizes_at(width: int) -> tuple[int, int]:
+    """Where the two columns of the folded view stand: at the right, the second as wide as its head."""
+    second = max(width - len("∂L/∂value") - (width >= 50), 3 * CELL)
+    return second - CELL - (width >= 50), second
+
+
+def _rms(array: Any, kind: str, wide: int, decimals: int) -> Line:
     """The root mean square of a tensor."""
     if array is None:
-        return (Span(field(None), "dim"),)
-    wide = np.asarray(array, dtype=np.float64)
+        return (Span(field(None, wide, decimals), "dim"),)
+    table = np.asarray(array, dtype=np.float64)
     with np.errstate(all="ignore"):
-        size = float(np.sqrt(np.mean(wide * wide))) if wide.size else 0.0
-    return figure(size, CELL, decimals_for(size), kind)
+        size = float(np.sqrt(np.mean(table * table))) if table.size else 0.0
+    return figure(size, wide, decimals_for(size, wide, decimals), kind)
 
 
 def as_table(array: Any) -> Any:
@@ -277,12 +284,20 @@ def divmod_index(element: tuple[int, ...], shape: tuple[int, ...], table: tuple[
 
 
 def blocks(table: Any, rows: int, columns: int) -> Any:
-    """The table itself where it fits; else, per block, the number that is largest in size (a NaN wins)."""
+    """The table itself where it fits; else, per block, the root mean square with the sign of the sum: of random weights
+    the largest of each block are all alike, and say nothing. What is not finite wins."""
     high, wide = table.shape
     if high <= rows and wide <= columns:
         return table
     down = np.linspace(0, high, min(rows, high) + 1).astype(int)[:-1]
     across = np.linspace(0, wide, min(columns, wide) + 1).astype(int)[:-1]
-    most = np.maximum.reduceat(np.maximum.reduceat(table, down, axis=0), across, axis=1)
-    least = np.minimum.reduceat(np.minimum.reduceat(table, down, axis=0), across, axis=1)
-    return np.where(np.abs(least) > np.abs(most), least, most)
+    heights, widths = np.diff(down, append=high), np.diff(across, append=wide)
+
+    def added(numbers: Any) -> Any:
+        return np.add.reduceat(np.add.reduceat(numbers, down, axis=0), across, axis=1)
+
+    with np.errstate(all="ignore"):
+        top = heat.largest(table) or 1.0  # squares of what is finite stay finite
+        sums, squares = added(table / top), added((table / top) ** 2)
+        sizes = top * np.sqrt(squares / np.outer(heights, widths))
+        return np.where(np.isfinite(sums), np.where(sums < 0, -sizes, sizes), sums)

@@ -268,7 +268,7 @@ def _map(made: list[Quantity], page: Page, width: int, height: int, look: Look, 
         scale = (
             Span("0", "dim"),
             *heat.ramp(main.kind, look),
-            Span(numbers.field(heat.largest(main.array)).strip(), "dim"),
+            Span(f" {numbers.field(heat.largest(main.array)).strip()}", "dim"),
         )
         free = width - 1 - length(first) - length(scale)
         first = (*first, Span(" " * free), *scale) if free >= 1 else first

@@ -86,6 +86,7 @@ def _moments(session: Session, width: int, room: int) -> list[Line]:
     half = max(1, room // 2)
     first = max(0, min(at // half * half - half // 2, timeline.length - room))
     rows: list[Line] = []
+    longest = max((len(node.name) for node in timeline.forward), default=0)
     for place in range(first, min(first + room, timeline.length)):
         moment = timeline.at(cursor.step, place)
         node, phase, kind = timeline.node(moment), moment.phase, COLOURS[moment.phase]
@@ -97,7 +98,7 @@ def _moments(session: Session, width: int, room: int) -> list[Line]:
             mark = Span(" ✗ ", "fail")
         elif node.id in session.breakpoints.marked and phase != "update":
             mark = Span(" ■ ", "fail")
-        what = "seed" if timeline.is_seed(moment) else node.op.name if node.op is not None else ""
+        what = "seed" if timeline.is_seed(moment) else _operation(session, node)
         row: Line = (
             mark,
             Span(f" {place + 1:{wide}}  ", "dim"),
@@ -107,10 +108,19 @@ def _moments(session: Session, width: int, room: int) -> list[Line]:
         left = width - length(row)
         name = node.name if len(node.name) <= left else f"…{node.name[len(node.name) - left + 1 :]}"
         row = (*row, Span(name, "text bold" if here else "text"))
-        if what and len(name) + 2 + len(what) <= left:
-            row = (*row, Span(f"  {what}", "dim"))
+        if what and max(longest, len(name)) + 2 + len(what) <= left:
+            row = (*fit(row, width - left + max(longest, len(name))), Span(f"  {what}", "dim"))
         rows.append(under(fit(row, width), "on-cursor") if here else row)
     return rows
+
+
+def _operation(session: Session, node: Node) -> str:
+    """What a node does, as panel 1 says it; the loss by its kind; nothing for a parameter."""
+    from bptui.screens.panels.listing import what  # brings NumPy
+
+    if node.op is None:
+        return ""
+    return node.op.name if node.id == session.graph.loss else what(session.graph, node)
 
 
 def strip(session: Session, width: int, look: Look) -> Line:
