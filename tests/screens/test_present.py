@@ -115,3 +115,28 @@ def test_digits_of_three_rows_and_none_alike() -> None:
     rows = present.large("-0.25")
     assert rows is not None
     assert len(set(map(len, rows))) == 1
+
+
+def shown(name: str, stop: int, width: int = 80, height: int = 23) -> list[str]:
+    """The page of a Moment, its number told."""
+    session = Session(load(name))
+    session.move(stop)
+    return [
+        plain(row).strip() for row in present.lines(session, width, height, Look(), card_for(session, derived(session)))
+    ]
+
+
+def test_a_sum_has_its_signs_its_count_and_at_the_backward_moment_the_rule_of_the_sum() -> None:
+    loss = shown("lenet", 10)
+    assert any(row.endswith(" more)/16") for row in loss)
+    back = shown("lenet", 17)
+    assert any(" - 0.0" in row and " + -" not in row for row in back)
+    assert any(row.startswith("∂L/∂padded[p,q,r,s] = Σ_o,a,u") for row in back)
+
+
+def test_what_is_written_out_is_never_the_beginning_of_something() -> None:
+    """Of weights at 60x20 the row of numbers, not half of the formula; of a part of a vector where it is from."""
+    rows = shown("transformer", 24, 60, 19)
+    assert any(row.startswith("exp(-") and "/" in row for row in rows)
+    assert "weights[0,0,4,4] = exp(causal[0,0,4,4])" not in rows
+    assert "key_parts[0,0,1,2] = key[0,0,6]" in shown("transformer", 15, 60, 19)

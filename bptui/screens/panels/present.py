@@ -20,6 +20,9 @@ from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS, COLOURS
 from bptui.symbolic.types import Card
 
+ROWS = 2
+"""Rows of a formula."""
+
 Glyphs = dict[str, tuple[str, str, str]]
 DIGITS: Glyphs = {
     "0": ("┏━┓", "┃ ┃", "┗━┛"), "1": ("  ╻", "  ┃", "  ╹"), "2": ("╺━┓", "┏━┛", "┗━╸"), "3": ("╺━┓", "╺━┫", "╺━┛"),
@@ -56,9 +59,11 @@ def lines(session: Any, width: int, height: int, look: Look, card: Card, failed:
     question = timeline - (3 if height >= 16 else 2)
     top = min(height // 6, 4) if height >= 14 else 1
     rows[0 if height < 14 else 1] = status(session, width, failed, hidden)
-    head = [_middle(row, width) for row in wrap(card.title, width)]
+    title = card.brief if card.brief and length(card.title) > width else card.title
+    head = [_middle(row, width) for row in wrap(title, width)]
     if height >= 10:
-        head += [*([()] if height >= 18 else []), *(_middle(row, width) for row in wrap(_rule(card), width))]
+        said = [row for rule in _rules(card, width) for row in _short(rule, width)]
+        head += [*([()] if height >= 18 and said else []), *(_middle(row, width) for row in said)]
     room = question - top - 2 * (height >= 12)
     body = _body(card, ask, hidden, width, max(1, room - len(head)), look)
     if len(head) + len(body) > room:
@@ -105,12 +110,28 @@ def status(session: Any, width: int, failed: int, hidden: bool) -> Line:
     return (*fit(left, max(0, width - length(right))), *right)
 
 
-def _rule(card: Card) -> Line:
-    """The formula that this Moment uses: the local derivative backward, else the definition."""
+def _rules(card: Card, width: int) -> list[Line]:
+    """The formulas that this Moment uses: forward the definition, at an update that and the rule of the optimizer;
+    backward what the numbers are of: a sum is the gradient's, else the shorter of local derivative and gradient, and
+    where that is long the definition."""
     if not card.rules or card.extra.get("seed"):
-        return card.definition  # the seed's rule is its number
-    _, formula, note = card.rules[0]
-    return formula or note
+        return [card.definition]  # the seed's rule is its number
+    if card.extra.get("phase") == "update":
+        return [*(formula for _, formula, _ in card.rules), card.definition]
+    told = {plain(label): formula or note for label, formula, note in card.rules}
+    found = [told[label] for label in ("gradient", "local") if label in told]
+    if not found:
+        return [formula or note for _, formula, note in card.rules[:1]]
+    if card.table is not None:
+        return found[:1]
+    best = min(found, key=length)
+    return [best if length(best) <= width else card.definition]
+
+
+def _short(rule: Line, width: int) -> list[Line]:
+    """A formula in its rows; one of more than two is none for a whole room."""
+    rows = wrap(rule, width)
+    return rows if len(rows) <= ROWS else []
 
 
 def _body(card: Card, ask: Asked, hidden: bool, width: int, room: int, look: Look) -> list[Line]:
@@ -118,21 +139,34 @@ def _body(card: Card, ask: Asked, hidden: bool, width: int, room: int, look: Loo
     if card.equation is not None:
         return _equation(card, hidden, width, room, look)
     written = _written(card)
-    rows = [_middle(row, width) for text in written for row in wrap(text, width, 2)]
     kind = kind_of_symbol(ask.symbol)
     text = field(ask.number, 8, DECIMALS).strip()
     shown, digits = HIDDEN if hidden else text, large(text, look.unicode)
     symbol = tuple(Span(s.text, f"{kind} bold") for s in ask.symbol)
     if digits is None or len(digits[0]) > width or room < 5:
         result = (*symbol, Span(" = ", "text"), Span(shown, _style(ask.number, kind, hidden)))
-        return [*rows[: room - 1], _middle(result, width)]
+        return [*_fitting(written, width, room - 1), _middle(result, width)]
     big = large(shown, look.unicode) or digits
     wide = len(digits[0])
     left = max(0, (width - wide) // 2)
-    block = [_middle(symbol, width), (),
+    blank: list[Line] = [()] if room >= 6 + bool(written) else []
+    block = [_middle(symbol, width), *blank,
              *((Span(" " * (left + (wide - len(row)) // 2)), Span(row, f"{kind} bold")) for row in big)]  # fmt: skip
-    keep = max(0, room - len(block) - 1)
-    return [*rows[:keep], *([()] if rows and keep else []), *block]
+    gap: list[Line] = [()] if written and room - len(block) > 1 else []
+    return [*_fitting(written, width, room - len(block) - len(gap)), *gap, *block]
+
+
+def _fitting(written: Sequence[Line], width: int, room: int) -> list[Line]:
+    """The last of the lines, as many as have room as a whole: what is nearest to the number that comes out."""
+    rows: list[Line] = []
+    for n in reversed(range(len(written))):
+        own = wrap(written[n], width, 2)
+        if len(own) + len(rows) > room:
+            break
+        rows = [*own, *rows]
+    bare = bool(rows) and plain(rows[0]).startswith("= ")  # what it is equal to has no room
+    rows = [crop(rows[0], 2, length(rows[0])), *rows[1:]] if bare else rows
+    return [_middle(row, width) for row in rows]
 
 
 def _style(x: float | None, kind: str, hidden: bool) -> str:
@@ -145,20 +179,25 @@ def _written(card: Card) -> list[Line]:
     made = card.table
     if made is not None:
         out: list[Span] = []
-        terms = [*((term.product, "text") for term in made.head[:4])]
-        for number, style in terms:
-            out += [Span(" + "), Span(field(number).strip(), style)] if out else [Span(field(number).strip(), style)]
+        terms = [term.product for term in made.head[:4]]
+        for product in terms:
+            sign = " - " if product < 0 else " + "
+            shown = field(abs(product) if out else product).strip()
+            out += [*([Span(sign)] if out else []), Span(shown)]
         gone = len(made.head) - len(terms) + made.elided + len(made.tail)
         out += [Span(f" + ⋯ {gone:,} more", "dim")] if gone else []
         for step in made.steps:
             if step.sign == "/":
                 out = [Span("("), *out, Span(")")] if len(terms) > 1 else out
-            mark = f" {step.sign} " if step.sign != "/" else "/"
-            text = f"{step.number:.0f}" if step.counts else field(step.number).strip()
-            out += [Span(mark), Span(text, kind_of_symbol(step.symbol))]
+            minus = step.sign == "+" and step.number < 0
+            mark = "/" if step.sign == "/" else " - " if minus else f" {step.sign} "
+            shown = f"{step.number:.0f}" if step.counts else field(-step.number if minus else step.number).strip()
+            out += [Span(mark), Span(shown, kind_of_symbol(step.symbol))]
         return [tuple(out)]
-    found = []
+    found: list[tuple[Line, Line, int]] = []
     for label, text in card.lines:
+        if found and not plain(label) and plain(text).startswith("= ") and " = " not in plain(text):
+            label, text = found[-1][0], (*found.pop()[1], Span(" "), *text)  # `y[0] = x[3]`, then `= 0.5`
         words = plain(text)
         if plain(label) in ("clipped", "loss") or " = " not in words:
             continue
