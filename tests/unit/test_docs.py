@@ -1,13 +1,37 @@
-"""The pages of docs/ that list something are made from what they list."""
+"""The pages of docs/ that list something are made from what they list; what the others name and count is there."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-import tests.pages
+import pytest
 
-DOCS = Path(__file__).parents[2] / "docs"
+import tests.pages
+from bptui.model.examples import examples
+from bptui.model.ops import COMPOSITES, OPS
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = ["README.md", "DEVELOPERS.md", "docs/architecture.md", "docs/definitions.md", "docs/shell.md"]
 
 
 def test_the_page_of_operations_is_what_the_rows_and_sympy_say() -> None:
     assert (DOCS / "operations.md").read_text(encoding="utf-8") == tests.pages.page()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_a_page_names_are_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    rooms = [ROOT / name for name in ("bptui", "tests", "docs", "benchmarks")]
+    here = [path.as_posix() for room in rooms for path in (room, *room.rglob("*"))]
+    for name in re.findall(r"`([\w/.]*\w(?:\.py|/))`", text):
+        assert any(path.endswith(f"/{name.rstrip('/')}") for path in here), name
+    for link in re.findall(r"\]\(([\w/.]+)\)", text):
+        assert (ROOT / page).parent.joinpath(link).exists(), link
+
+
+def test_what_the_changelog_counts() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"{len(OPS)} operations and {len(COMPOSITES)} composites" in text
+    assert f"{len(list(examples()))} examples" in text
