@@ -12,6 +12,7 @@ from bptui.model.spans import Line
 from bptui.symbolic.tree import Range, Tree
 
 RowName = Literal["forward", "symbolic", "difference", "complex step", "direction", "torch", "sum", "update", "parts"]
+Method = Literal["identical", "cancel", "expand", "50 digits", "none"]
 Verdict = Literal["ok", "FAIL", "KINK", "n/a", "skipped"]
 WORST: tuple[Verdict, ...] = ("FAIL", "KINK", "ok", "n/a", "skipped")
 """Verdicts, the worst first; one that says nothing comes after one that agrees."""
@@ -23,7 +24,7 @@ BAD: tuple[Verdict, ...] = WORST[:2]
 class Proof:
     """How a display form was shown equal to the raw derivative: identical, cancel, 50 digits (not a proof), none."""
 
-    method: Literal["identical", "cancel", "expand", "50 digits", "none"]
+    method: Method
     ms: float
 
     @property

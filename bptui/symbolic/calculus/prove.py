@@ -20,7 +20,7 @@ from bptui.symbolic.calculus.canon import by_deltas, linear, rebind
 from bptui.symbolic.calculus.definition import leaves
 from bptui.symbolic.calculus.exact import Digits
 from bptui.symbolic.calculus.notation import Expr, name_of, rename
-from bptui.symbolic.types import Proof
+from bptui.symbolic.types import Method, Proof
 
 MAX_OPERATIONS = 100
 """Beyond this many operations no algebra is tried on a part: its cost grows faster than its size. The largest part that
@@ -31,8 +31,6 @@ MAX_CONDITIONS = 5
 POINTS, NEEDED = 8, 4
 """Random points at 50 digits, and how many of them must have a value (a logarithm has none for negative numbers)."""
 _EPSILON = mpmath.mpf(10) ** -40
-
-_Method = Any
 
 
 def prove_equal(a: Expr, b: Expr) -> Proof:
@@ -89,7 +87,7 @@ def _branches(e: Expr) -> Iterator[Expr]:
         yield rename(e, given)
 
 
-def _algebra(e: Expr) -> _Method | None:
+def _algebra(e: Expr) -> Method | None:
     """The method that shows e = 0, None where none does."""
     if e == 0:
         return "identical"
