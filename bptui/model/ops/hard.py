@@ -160,7 +160,7 @@ def _glu_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
 def _glu_definition(signature: Signature) -> str:
     out = letters(signature.out_rank)
     axis = one_axis(signature["axis"], signature.out_rank)
-    starts = ("0", out[axis].upper())
+    starts = ("0", out[axis].upper())  # `x[i,j]` would say that j runs over the whole axis: it is `0 + j`
     first, second = ([f"{start} + {i}" if n == axis else i for n, i in enumerate(out)] for start in starts)
     return f"{at('y', out)} = {at('x', first)}/(1 + exp(-{at('x', second)}))"
 

@@ -175,7 +175,8 @@ def since(reading: Reading, names: Names, tree: Tree, scalars: Mapping[str, Any]
                 _side(reading, names, side, scalars, sign == "=", unicode) for side in (condition.left, condition.right)
             ]
             if sign:
-                said.setdefault(frozenset(map(plain, sides)), [*sides[0], Span(f" {sign} "), *sides[1]])
+                shown = sign if unicode or sign != "≠" else "!="
+                said.setdefault(frozenset(map(plain, sides)), [*sides[0], Span(f" {shown} "), *sides[1]])
         part = part.yes if taken else part.no
     if not said:
         return ()
@@ -209,8 +210,11 @@ def _side(
 
 
 def stands(reading: Reading, condition: t.Compare, scalars: Mapping[str, Any]) -> str:
-    """How the two sides of a comparison stand to each other: `<`, `=`, `>`; nothing for NaN."""
+    """How the two sides of a comparison stand to each other: `<`, `=`, `>`, `≠` where no more was asked; nothing for
+    NaN."""
     a, b = (float(evaluate(side, scalars, {}, reading.size)) for side in (condition.left, condition.right))
+    if condition.sign in ("==", "!=") and a != b:
+        return "" if a != a or b != b else "≠"
     return next((sign for sign, test in _SIGNS.items() if test(a, b)), "")
 
 
