@@ -25,7 +25,7 @@ GIVEN = {
     "param": "a parameter: the update changes it",
     "const": "a constant of the formula",
     "random": "drawn anew at each training step",
-    "state": "carried from step to step, not trained",
+    "state": "carried from training step to training step, not trained",
 }
 MAX_WRITTEN = 10_000_000
 

@@ -128,7 +128,7 @@ TOP: Mapping[str, Key] = {
     "data": Key(any_value, None, "a table: inputs and targets"),
     "layers": Key(any_value, None, "a list of tables, one per layer"),
     "loss": Key(any_value, None, "a table: kind, and the settings of that loss"),
-    "optimizer": Key(any_value, {}, "a table: kind, learning_rate, and the options of that kind"),
+    "optimizer": Key(any_value, {}, "a table: kind, learning_rate, and the settings of that kind"),
     "formula": Key(text, None, "in the place of layers and loss"),
     "values": Key(any_value, {}, "what the formula's names are"),
     "train": Key(names, (), "the names of a formula that are trained"),

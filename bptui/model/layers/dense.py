@@ -88,7 +88,7 @@ KINDS: Mapping[str, Kind] = {
         prelu,
     ),
     "dropout": Kind(
-        "numbers are dropped at random, anew at each step",
+        "numbers are dropped at random, anew at each training step",
         {"p": Key(real(0, 1, open_high=True), 0.5, "how many are dropped")},
         dropout,
     ),

@@ -64,7 +64,7 @@ KINDS: Mapping[str, Kind] = {
         "each channel over the batch",
         {
             **settings_of("batch_norm"),
-            "momentum": Key(real(0, 1), 0.1, "how much of the running statistics is new at each step"),
+            "momentum": Key(real(0, 1), 0.1, "how much of the running statistics is new at each training step"),
             **WEIGHTS,
         },
         batch_norm,

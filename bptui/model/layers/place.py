@@ -171,7 +171,7 @@ def settings_of(op: str, *without: str) -> dict[str, Key]:
 
 ACTIVATION = Key(activation, ("linear", {}), "what follows: relu, tanh, …, or a table {kind, its settings}")
 TRAIN = Key(names, None, "which of its parameters are trained (default: all)")
-INIT = Key(any_value, None, "how weights are drawn: a kind, or a table {kind, its parameters}")
+INIT = Key(any_value, None, "how weights are drawn: a kind, or a table {kind, its settings}")
 BIAS_INIT = Key(any_value, None, "how biases are drawn (default: zeros)")
 GIVEN = Key(any_value, None, "given numbers instead of drawn ones")
 WEIGHTS: Mapping[str, Key] = {

@@ -15,7 +15,7 @@ from bptui.model.ops.common import flag, integer, optional, real
 
 AXES = "samples, positions, features"
 HEADS = Key(integer(1), 1, "how many, each with its share of the features")
-DROPOUT = Key(real(0, 1, open_high=True), 0.0, "how much is dropped, anew at each step")
+DROPOUT = Key(real(0, 1, open_high=True), 0.0, "how much is dropped, anew at each training step")
 CAUSAL = Key(flag, False, "true: a position sees only itself and earlier ones")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bptui.model import numbers
 from bptui.model.graph import Node
+from bptui.model.looks import GIVEN
 from bptui.model.spans import Line, Span, line
 from bptui.model.state import State
 from bptui.symbolic.card.forward import definition_line, names_of
@@ -12,10 +13,7 @@ from bptui.symbolic.card.reading import Index, Reading
 from bptui.symbolic.printing import merge, number
 from bptui.symbolic.types import Card
 
-_ROLES = {
-    "param": "trained", "input": "given", "target": "given", "const": "a constant",
-    "state": "carried from step to step", "random": "drawn anew at each step",
-}  # fmt: skip
+_ROLES = {**GIVEN, "param": "trained", "const": "a constant"}
 
 
 def seed(state: State, node: Node, unicode: bool) -> Card:
@@ -60,7 +58,7 @@ def leaf(state: State, node: Node, element: Index, unicode: bool) -> Card:
         title=title(graph, node),
         shape=numbers.shape(node.shape),
         element=here,
-        definition=line((_ROLES.get(node.role, node.role), "dim")),
+        definition=line((_ROLES.get(node.role, "given"), "dim")),
         lines=tuple(lines),
         extra={"phase": state.moment.phase, "node": node.name},
     )
