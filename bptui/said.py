@@ -145,7 +145,7 @@ def table(made: Table) -> list[Line]:
     rows = [_labelled(_dim("terms"), line(*_heads(made.columns)))]
     rows += [_term(term) for term in made.head]
     if made.elided:
-        rows.append(line("    … ", (f"{made.elided} more terms", "dim")))
+        rows.append(line("    … ", (made.rest, "dim")))
     rows += [_term(term) for term in made.tail]
     for step in made.steps:
         sign = {"/": "÷", "*": "×"}.get(step.sign, step.sign)

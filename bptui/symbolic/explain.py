@@ -194,7 +194,7 @@ def _cells(table: Table) -> list[list[str]]:
     rows = []
     for term in terms:
         if term is None:
-            rows.append([f"{table.elided} more"] + [""] * (len(table.columns) - 1 - single))
+            rows.append([table.rest] + [""] * (len(table.columns) - 1 - single))
             continue
         factors = [f"{plain(symbol)} = {numbers.significant(x)}" for symbol, x in term.factors]
         last = [numbers.significant(term.running)]

@@ -21,7 +21,8 @@ _ESCAPES = {"_": r"\_", "#": r"\#", "$": r"\$", "%": r"\%", "&": r"\&", "{": r"\
             "^": r"\wedge ", "\\": r"\backslash "}  # fmt: skip
 _KNOWN = {"exp": r"\exp", "log": r"\log", "sin": r"\sin", "cos": r"\cos", "tanh": r"\tanh", "sinh": r"\sinh", 
           "cosh": r"\cosh", "max": r"\max", "min": r"\min", "sum": r"\sum",
-          "prod": r"\prod"}  # fmt: skip
+          "prod": r"\prod", "argmax": r"\operatorname{first\ argmax}",
+          "argmin": r"\operatorname{first\ argmin}"}  # fmt: skip
 _SIGNS = {">": ">", "<": "<", ">=": r"\geq", "<=": r"\leq", "==": "=", "!=": r"\neq"}
 _CASES, _OR, _AND, _COMPARE, _ADD, _MUL, _POWER, _ATOM = range(8)
 

@@ -115,7 +115,8 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """`sum(body for k in K)`; kind: sum, prod, max or min; `sigma`: a derived one, printed `Σ_k body`."""
+    """`sum(body for k in K)`; kind: sum, prod, max or min, in LaTeX argmax and argmin, too; `sigma`: a derived one,
+    printed `Σ_k body`."""
 
     kind: str
     body: Tree

@@ -228,6 +228,12 @@ class Table:
     zeros: int = 0
     full: Callable[[], Table] | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def rest(self) -> str:
+        """What is left out: `716 more, 300 of them 0`."""
+        zeros = "all" if self.zeros == self.elided else f"{self.zeros:,}"
+        return f"{self.elided:,} more" + (f", {zeros} of them 0" if self.zeros else "")
+
 
 @dataclass(frozen=True)
 class Formula:

@@ -7,6 +7,7 @@ the running sum goes, then the index. Terms are left out in the middle, and how 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from bptui.model import numbers
@@ -28,7 +29,7 @@ def table(made: Table, width: int, most: int) -> list[Line]:
     head, gone, tail = elide(made, most - len(above) - len(below))
     rows = [*above, *(grid.term(term) for term in head)]
     if gone:
-        rows.append(grid.gap(gone))
+        rows.append(grid.gap(replace(made, elided=gone)))
     rows += [grid.term(term) for term in tail]
     rows += below
     return rows if most >= len(rows) else rows[-max(1, most) :]
@@ -61,7 +62,7 @@ def in_full(made: Table, width: int) -> tuple[list[Line], list[Line]]:
     tail = [grid.term(term) for term in full.tail]
     if not grid.every:
         head, tail = ([row for term in terms for row in _written(term, width)] for terms in (full.head, full.tail))
-    gap = [grid.gap(full.elided)] if full.elided else []
+    gap = [grid.gap(full)] if full.elided else []
     return grid.header() if grid.every else [], [*head, *gap, *tail, *grid.foot()]
 
 
@@ -228,12 +229,10 @@ class _Grid:
             return [*rows, self.place({self.last: (*sign, Span(" "), *number), "sum": running})]
         return self.named(symbol, {"equals": sign, "product": number, "sum": running})
 
-    def gap(self, gone: int) -> Line:
-        """In the place of `gone` terms."""
+    def gap(self, made: Table) -> Line:
+        """In the place of the terms that `made` leaves out."""
         start = self.at.get("index", self.at["f0"])[0]
-        zeros = self.made.zeros
-        nothing = "" if not zeros else ", all of them 0" if zeros == gone else f", {zeros:,} of them 0"
-        return crop((Span(" " * start), Span(f"⋯ {gone:,} more{nothing}", "dim")), 0, self.width)
+        return crop((Span(" " * start), Span(f"⋯ {made.rest}", "dim")), 0, self.width)
 
     def result(self) -> list[Line]:
         """The name and what the sum comes to."""

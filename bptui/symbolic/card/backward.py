@@ -6,6 +6,7 @@ per output element, which the selected element feeds, and their sum.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,7 +22,7 @@ from bptui.model.spans import Line, Span, line, plain
 from bptui.model.state import State
 from bptui.symbolic import tree as t
 from bptui.symbolic.card.conventions import convention
-from bptui.symbolic.card.derived import rules_shown
+from bptui.symbolic.card.derived import rules_shown, winners
 from bptui.symbolic.card.forward import definition_line, element_span, names_of, since, with_numbers
 from bptui.symbolic.card.names import UPSTREAM, gradient, local, title
 from bptui.symbolic.card.reading import Index, Reading
@@ -124,6 +125,7 @@ def _formulas(
     q, at = tuple(t.Name(i) for i in rule.q), tuple(t.whole(i) for i in element)
     partial = t.Partial(t.Element(reading.output, tuple(t.Name(i) for i in rule.out)), t.Element(name, q))
     result.append(Formula("local", partial, rule.raw if raw else rule_at(reading, rule, rule.local), own))
+    result += winners(own, rule)
     if not bare:
         result.append(
             Formula("gradient", t.Element(whole, q), rule.vjp if raw else rule_at(reading, rule, rule.vjp), own)
@@ -192,9 +194,20 @@ def _equation(
         )
     out_symbol, in_symbol = gradient(out.text, unicode), gradient(names.symbol(name).text, unicode)
     marks = ((out_symbol,), local(out, names.symbol(name), unicode), (in_symbol,))
-    numbers_of = float(np.asarray(reading.arrays[UPSTREAM])[at]), value, down
+    up = float(np.asarray(reading.arrays[UPSTREAM])[at])
+    value, note = _taken(reading, up, value, down, note)
+    numbers_of = up, value, down
     made = equation(state, reading, marks, numbers_of, note, source)
     return made if rule is None else replace(made, at=_taken_at(names, rule.local, scalars))
+
+
+def _taken(reading: Reading, up: float, value: float | None, down: float, note: Line) -> tuple[float | None, Line]:
+    """The local derivative and its note; where it is 0/0 and the operation has a convention, what is taken for it."""
+    known = value is None or not math.isnan(value) or not math.isfinite(up) or not math.isfinite(down)
+    if known or not reading.op.convention:
+        return value, note
+    taken = down / up if up else 0.0
+    return taken, merge([*note, Span(f", taken as {number(taken)}", "kink")])
 
 
 def _taken_at(names: Names, tree: Tree, scalars: Mapping[str, Any]) -> tuple[Line, ...]:
@@ -333,8 +346,9 @@ def _table(
         shown = names if plain_name else with_numbers(names, reading=reading)
         written = to_spans(tree if plain_name else reading.folded(tree, {}, {**arrays, **size}), shown, unicode)
         note: Line = () if isinstance(tree, t.Number) else written
-        values_of = (float(upstream[0]), float(values[0]), down)
-        return equation(state, reading, (right, left, result), values_of, note, source), term(0)
+        up = float(upstream[0])
+        value, note = _taken(reading, up, float(values[0]), down, note)
+        return equation(state, reading, (right, left, result), (up, value, down), note, source), term(0)
     heads: tuple[Line, ...] = (upstream_of(fixed), factor(fixed))
     write: Callable[[int], tuple[Line, ...]]
     factors = [upstream, values]

@@ -24,7 +24,14 @@ def convention(reading: Reading, element: Index) -> list[tuple[Line, Line]]:
     index: Mapping[str, int] = {} if bare else reading.index(element)
     if not any(_special(reading, part, known, index) for s in reading.statements for part in t.walk(s.value)):
         return []
-    return [(line(("convention", "dim")), line(reading.op.convention))]
+    return [(line(("convention", "dim")), line(_told(reading)))]
+
+
+def _told(reading: Reading) -> str:
+    """The convention without what it says of a setting that is not used: `padding never wins`."""
+    said = reading.op.convention.split("; ")
+    used = reading.node.attributes
+    return "; ".join(part for n, part in enumerate(said) if not n or np.any(used.get(part.partition(" ")[0], True)))
 
 
 def _special(reading: Reading, part: Tree, known: Mapping[str, Any], index: Mapping[str, int]) -> bool:

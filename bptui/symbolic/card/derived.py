@@ -3,6 +3,9 @@ come by."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from bptui.model.spans import Line, Span, line
 from bptui.symbolic import tree as t
 from bptui.symbolic.card.names import gradient, local
@@ -10,7 +13,7 @@ from bptui.symbolic.card.reading import Reading
 from bptui.symbolic.card.sized import rule_at
 from bptui.symbolic.printing import Names, merge, to_spans
 from bptui.symbolic.tree import Tree
-from bptui.symbolic.types import Failure, Rule, Winner
+from bptui.symbolic.types import Failure, Formula, Rule, Winner
 
 
 def rules_shown(
@@ -50,12 +53,9 @@ def rules_shown(
 
 def _winners(names: Names, rule: Rule, unicode: bool) -> tuple[tuple[Line, Line, Line], ...]:
     """`argmax_j[i] = first j of the largest x[i,j]`: what a rule's `argmax_j` is, once for all of its letters."""
-    groups: dict[tuple[Tree, tuple[str, ...]], list[Winner]] = {}
-    for winner in rule.winners:
-        groups.setdefault((winner.term, winner.indices), []).append(winner)
     rows = []
-    for (term, indices), found in groups.items():
-        letters = {r.index: w.name.rpartition("_")[2] for w in found for r in w.ranges[w.position : w.position + 1]}
+    for (term, indices), found in _groups(rule).items():
+        letters = _letters(found)
         shown = to_spans(t.substitute(term, {old: t.Name(new) for old, new in letters.items()}), names, unicode)
         called = ", ".join(w.name + _bracket(names, indices) for w in found)
         best = {"max": "largest", "min": "smallest"}[found[0].kind]
@@ -63,6 +63,33 @@ def _winners(names: Names, rule: Rule, unicode: bool) -> tuple[tuple[Line, Line,
         said = merge([Span(called), Span(" = "), Span(f"first {which} of the {best} "), *shown])
         rows.append((line(("where", "dim")), said, ()))
     return tuple(rows)
+
+
+def winners(names: Names, rule: Rule) -> tuple[Formula, ...]:
+    """The same as formulas: `argmax_j[i] = first argmax_j x[i,j]`."""
+    out = []
+    for (term, indices), found in _groups(rule).items():
+        letters, first = _letters(found), found[0]
+        new = {old: t.Name(letter) for old, letter in letters.items()}
+        ranges = tuple(replace(r, index=letters.get(r.index, r.index)) for r in first.ranges)
+        conditions = () if first.condition is None else (t.substitute(first.condition, new),)
+        left = t.Element(", ".join(w.name for w in found), tuple(t.Name(i) for i in indices))
+        right = t.Fold(f"arg{first.kind}", t.substitute(term, new), ranges, conditions)
+        out.append(Formula("where", left, right, names))
+    return tuple(out)
+
+
+def _groups(rule: Rule) -> dict[tuple[Tree, tuple[str, ...]], list[Winner]]:
+    """The winners of each maximum."""
+    groups: dict[tuple[Tree, tuple[str, ...]], list[Winner]] = {}
+    for winner in rule.winners:
+        groups.setdefault((winner.term, winner.indices), []).append(winner)
+    return groups
+
+
+def _letters(found: Sequence[Winner]) -> dict[str, str]:
+    """An index of the maximum → the letter that its winner is named by."""
+    return {r.index: w.name.rpartition("_")[2] for w in found for r in w.ranges[w.position : w.position + 1]}
 
 
 def _how(rule: Rule, raw: bool) -> Line:

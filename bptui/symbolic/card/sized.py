@@ -62,7 +62,7 @@ def _settled(reading: Reading, rule: Rule, tree: Tree) -> Tree:
 # ------------------------------------------------------------------------------------------------------- numbers
 def _counted(tree: Tree, reading: Reading, size: Mapping[str, int]) -> Tree:
     """Every size as its number, where the formula names one as `x.shape[1]`; of others their letters are short."""
-    if not any(isinstance(part, t.Size) for part in t.walk(tree)):
+    if not any(isinstance(part, t.Size) or _plus_zero(part) for part in t.walk(tree)):
         return tree
 
     def change(part: Tree) -> Tree | None:
@@ -89,6 +89,8 @@ def _written(tree: Tree) -> Tree:
                 fixed = [t.whole(count)] if count != 1 or not rest else []
             made = (*fixed, *rest)
             return made[0] if len(made) == 1 else t.Mul(made)
+        if _plus_zero(part) and isinstance(part, t.Add):
+            return _written(part.terms[1])
         if isinstance(part, t.Compare) and isinstance(part.left, t.Add) and isinstance(part.right, t.Number):
             terms, minus = part.left.terms, part.left.minus
             if isinstance(terms[-1], t.Number) and len(terms) == 2 and not minus[0]:  # `p - 3 < -1` is `p < 2`
@@ -101,6 +103,11 @@ def _written(tree: Tree) -> Tree:
         return None
 
     return t.rebuild(tree, change)
+
+
+def _plus_zero(part: object) -> bool:
+    """Is it `0 + j`, as the definition of a slice from the start is written?"""
+    return isinstance(part, t.Add) and len(part.terms) == 2 and part.terms[0] == t.whole(0) and not any(part.minus)
 
 
 # ---------------------------------------------------------------------------------------------------- conditions

@@ -15,6 +15,8 @@ from bptui.symbolic.tree import Tree
 from bptui.symbolic.types import Step, Table, Term
 
 _TAIL = 2
+FEW = 4
+"""Terms up to which even such are written out as are all 0."""
 LONG = 1000
 """Terms that are written out where one asks for all of them: nobody reads on through more."""
 
@@ -44,6 +46,8 @@ def table(
         return Term(label(n), factors, float(products[n]), float(running[n]))
 
     listed = range(count) if count <= rows else np.flatnonzero(products).tolist()  # of many terms not those that are 0
+    if count > FEW and rows < LONG and not products.any():  # two of them say as much as all
+        listed = range(2)
     listed = listed if len(listed) > 1 else range(count)
     shown = listed if len(listed) <= rows else listed[: rows - _TAIL]
     tail = listed[-_TAIL:] if len(listed) > rows else []
@@ -64,7 +68,7 @@ def table(
         tuple(steps),
         partial,
         count - len(listed),
-        longer if count > rows and rows < LONG else None,
+        longer if count > len(shown) + len(tail) and rows < LONG else None,
     )
 
 

@@ -78,3 +78,32 @@ def test_the_author_s_order_is_kept_where_it_is_sympy_s_own_form():
     assert plain(card.rules[0][1]) == "∂h/∂x = b·x**(b - 1)"
     assert card.equation is not None
     assert [plain(row) for row in card.equation.at] == ["b = 1.2000", "x = 1.5000"]
+
+
+def test_what_is_taken_for_a_derivative_that_is_not_there_stands_in_its_place():
+    """norm at length 0: x/L is 0/0, the engine passes on 0."""
+    made = card_of("h = norm(x, axis=1)", {"x": X}, (2,), "backward").equation
+    assert made.numbers[1:] == (0.0, 0.0)
+    assert plain(made.notes[1]).endswith(", taken as 0")
+    other = card_of("h = norm(x, axis=1)", {"x": X}, (0,), "backward").equation
+    assert "taken" not in plain(other.notes[1])
+
+
+@pytest.mark.parametrize(("padding", "told"), [(0, False), (1, True)])
+def test_of_a_setting_that_is_not_used_a_convention_says_nothing(padding, told):
+    x = [[[1.0, 1.0, 1.0, 1.0]]]
+    made = card_of(f"h = max_pool1d(x, kernel_size=2, padding={padding})", {"x": x}, (0, 0, 1))
+    assert any("padding never wins" in row for row in said(made)) is told
+    assert any(row.startswith("convention among equals the first") for row in said(made))
+
+
+def test_of_a_sum_that_is_nothing_two_terms_say_as_much_as_all():
+    made = card_of("h = x @ w", {"x": [[0.0] * 6], "w": [[0.5]] * 6}, (0, 0)).table
+    assert (len(made.head), made.elided, made.rest) == (2, 4, "4 more, all of them 0")
+    assert len(made.full().head) == 6
+    few = card_of("h = x @ w", {"x": [[0.0] * 3], "w": [[0.5]] * 3}, (0, 0)).table
+    assert (len(few.head), few.elided) == (3, 0)
+
+
+def test_a_part_from_the_start_is_written_without_the_start():
+    assert plain(card_of("h = x[0:2]", {"x": X}, (0, 0)).definition) == "h[i,j] = x[i,j]"
