@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from bptui.model.commands import COMMANDS, GROUPS, Command, help_text
 from bptui.model.spans import Line, Span, line
@@ -12,14 +14,14 @@ from bptui.screens.panels.text import wrap
 
 SUMMARY = 20
 """Columns that the third column needs at least."""
+DOUBLE, GAP = 160, 4
+"""From this width on two groups stand side by side, with a gap between."""
 
 
 def pages(width: int) -> tuple[Line, ...]:
     """The table of all commands, group by group, in `width` columns; first how the keys are meant. Where three columns
-    have no room, what a command does stands under it."""
-    first, second = (14, 22) if width >= 100 else (12, 19)
+    have no room, what a command does stands under it; on a wide screen half of the groups stand beside the others."""
     forward, backward = Span("lowercase", "text bold"), Span("UPPERCASE", "text bold")
-    under = width < first + second + SUMMARY
     out: list[Line] = [
         *wrap(line(forward, (" goes forward, ", "dim"), backward, (" the same backward", "dim")), width),
         *wrap(
@@ -31,7 +33,20 @@ def pages(width: int) -> tuple[Line, ...]:
             width,
         ),
     ]
-    for group in GROUPS:
+    if width < DOUBLE:
+        return (*out, *_groups(GROUPS, width))
+    half = (width - GAP) // 2
+    split = min(range(len(GROUPS)), key=lambda n: max(len(_groups(GROUPS[:n], half)), len(_groups(GROUPS[n:], half))))
+    sides = zip_longest(_groups(GROUPS[:split], half), _groups(GROUPS[split:], half), fillvalue=())
+    return (*out, *((*fit(left, half + GAP), *right) if right else left for left, right in sides))
+
+
+def _groups(groups: Sequence[str], width: int) -> list[Line]:
+    """The commands of some groups, each group with an empty row and its name above."""
+    first, second = (14, 22) if width >= 100 else (12, 19)
+    under = width < first + second + SUMMARY
+    out: list[Line] = []
+    for group in groups:
         out += [(), line((group, "text bold"))]
         for command in COMMANDS:
             if command.group == group:
@@ -43,7 +58,7 @@ def pages(width: int) -> tuple[Line, ...]:
                     continue
                 rows = wrap((Span(command.summary, "dim"),), width - first - second)
                 out += [(*head, *rows[0]), *((Span(" " * (first + second)), *row) for row in rows[1:])]
-    return tuple(out)
+    return out
 
 
 def about(word: str, width: int) -> tuple[Line, ...]:

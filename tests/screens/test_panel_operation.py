@@ -92,6 +92,16 @@ def test_the_backward_moment_of_style_at_60() -> None:
     assert rows[9] == "    -0.0987503     ×     0.2499000     =    -0.0246777"
 
 
+def test_two_notes_side_by_side_do_not_read_as_one() -> None:
+    session = at("resnet-block", 0)
+    session.goto("backward block.a")
+    session.select("block.a[0,0,0,0]")
+    rows = texts(operation.lines(session, 37, 13, Look(), derived(session)))
+    notes = next(row for row in rows if "1 of 1 in" in row)
+    assert "from" not in notes
+    assert "pool.a  " in notes
+
+
 def test_a_forward_sum_term_by_term() -> None:
     session = at("lesson-2-2-1", 0, (0, 1))
     rows = texts(operation.lines(session, 68, 18, Look(), derived(session)))

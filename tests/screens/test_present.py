@@ -9,7 +9,7 @@ from bptui.model.network import load
 from bptui.model.session import Session
 from bptui.model.spans import plain
 from bptui.screens.look import Look
-from bptui.screens.panels import present, question
+from bptui.screens.panels import digits, present, question
 from bptui.symbolic.card import card_for
 from bptui.symbolic.service import Service
 from tests.screens.rig import debug
@@ -106,15 +106,27 @@ def test_a_sign_and_a_dead_unit_are_told_as_they_are() -> None:
     assert {"nothing", "smaller"} <= told
 
 
-def test_digits_of_three_rows_and_none_alike() -> None:
-    for glyphs in (present.DIGITS, present.PLAIN):
+def test_digits_of_every_size_and_none_alike() -> None:
+    for glyphs in (digits.DIGITS, digits.PLAIN):
         assert len(set(glyphs.values())) == len(glyphs)
         assert all(len({len(row) for row in rows}) == 1 for rows in glyphs.values())
-    assert all("".join(rows).isascii() for rows in present.PLAIN.values())
-    assert present.large("NaN") is None
-    rows = present.large("-0.25")
-    assert rows is not None
-    assert len(set(map(len, rows))) == 1
+    assert all("".join(rows).isascii() for rows in digits.PLAIN.values())
+    assert digits.large("NaN") is None
+    assert digits.large("1", unicode=False, rows=5) is None
+    for size in digits.SIZES:
+        assert len({digits.large(c, True, size) for c in digits.DIGITS}) == len(digits.DIGITS)
+        rows = digits.large("-0.25", True, size)
+        assert rows is not None
+        assert len(rows) == size
+        assert len(set(map(len, rows))) == 1
+    assert digits.large("8", True, 5) == ("┏━━━┓", "┃   ┃", "┣━━━┫", "┃   ┃", "┗━━━┛")
+    assert digits.large("?", True, 5) == ("╺━━━┓", "    ┃", "  ┏━┛", "     ", "  .  ")
+
+
+def test_a_large_screen_has_larger_digits_and_a_small_one_the_usual() -> None:
+    for width, height, wide in ((200, 49, "┏━━━┓"), (120, 35, "┏━━━┓"), (80, 23, "┏━┓")):
+        rows = "\n".join(shown("lesson-2-2-1", 7, width, height))
+        assert wide in rows
 
 
 def shown(name: str, stop: int, width: int = 80, height: int = 23) -> list[str]:

@@ -36,7 +36,12 @@ def equation(card: Card, width: int, notes: bool = True) -> list[Line]:
         columns.row(symbols, OPERATORS),
         columns.row(numbers, OPERATORS),
     ]
-    return rows + (columns.block(_notes(made, width, step)) if notes else [])
+    if not notes:
+        return rows
+    told = _notes(made, width, step)
+    if told[0] and told[1] and columns.gap(told[0][0], told[1][0]) < 2:  # two notes would read as one
+        told[0] = [dimmed(row) for row in _short(made.notes[0], length(made.notes[0]) - 1)]
+    return rows + columns.block(told)
 
 
 def in_full(made: Equation, width: int) -> list[Line]:
@@ -78,6 +83,10 @@ class Columns:
     def start(self, column: int, size: int) -> int:
         """Where a cell of this size begins."""
         return max(0, min(round(self.centres[column] - (size - 1) / 2), self.width - size))
+
+    def gap(self, first: Line, second: Line) -> int:
+        """Blanks between a cell of the first column and one of the second."""
+        return self.start(1, length(second)) - self.start(0, length(first)) - length(first)
 
     def block(self, notes: Sequence[Sequence[Line]]) -> list[Line]:
         """Columns of notes, as many rows as the longest of them."""

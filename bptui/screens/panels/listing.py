@@ -190,10 +190,11 @@ def what(graph: Graph, node: Node) -> str:
 
 
 def said_in(graph: Graph, node: Node, closed: str, room: int) -> str:
-    """What stands beside a name: what all of its parts are together, else as `what` says; whole, a shape without its
-    brackets where they have no room, or "": a part of a word says less than the heading of the layer does."""
+    """What stands beside a name: what all of its parts are together, else as `what` says; whole (a shape of three axes
+    and more at least without its brackets), or "": a part of a word says less than the heading of the layer does."""
     said = closed or what(graph, node)
-    return next((form for form in (said, said.strip("(),")) if len(form) <= room), "")
+    forms = (said, said.strip("()")) if said.count(",") > 1 else (said,)
+    return next((form for form in forms if len(form) <= room), "")
 
 
 def name_of(graph: Graph, node: Node) -> str:

@@ -1,4 +1,4 @@
-"""Present mode: one operation for a whole room. No rules, no panels; numbers of three rows, the next one a question.
+"""Present mode: one operation for a whole room. No rules, no panels; large numbers, the next one a question.
 
 Nothing moves while stepping: the operation stands at the top, the question and the timeline at the bottom, and the
 number that is hidden has its place before it is shown.
@@ -14,6 +14,7 @@ from bptui.model.numbers import HIDDEN, field
 from bptui.model.spans import Line, Span, plain
 from bptui.screens.look import Look, crop, fit, length
 from bptui.screens.panels.band import OPERATORS, complete, kind_of_symbol
+from bptui.screens.panels.digits import SIZES, large
 from bptui.screens.panels.figures import symbol_of
 from bptui.screens.panels.question import Asked, asked
 from bptui.screens.panels.text import wrap
@@ -23,31 +24,7 @@ from bptui.symbolic.types import Card
 ROWS = 2
 """Rows of a formula."""
 
-Glyphs = dict[str, tuple[str, str, str]]
-DIGITS: Glyphs = {
-    "0": ("┏━┓", "┃ ┃", "┗━┛"), "1": ("  ╻", "  ┃", "  ╹"), "2": ("╺━┓", "┏━┛", "┗━╸"), "3": ("╺━┓", "╺━┫", "╺━┛"),
-    "4": ("╻ ╻", "┗━┫", "  ╹"), "5": ("┏━╸", "┗━┓", "╺━┛"), "6": ("┏━╸", "┣━┓", "┗━┛"), "7": ("╺━┓", "  ┃", "  ╹"),
-    "8": ("┏━┓", "┣━┫", "┗━┛"), "9": ("┏━┓", "┗━┫", "╺━┛"), "-": ("  ", "╺╸", "  "), ".": (" ", " ", "."),
-    "e": ("   ", " e ", "   "), HIDDEN: ("╺━┓", " ┏┛", " . "),
-}  # fmt: skip
-"""Three rows each, from the box drawing set: it is in every font that has the rules of the other screens."""
-PLAIN: Glyphs = {
-    "0": (" _ ", "| |", "|_|"), "1": ("   ", "  |", "  |"), "2": (" _ ", " _|", "|_ "), "3": (" _ ", " _|", " _|"),
-    "4": ("   ", "|_|", "  |"), "5": (" _ ", "|_ ", " _|"), "6": (" _ ", "|_ ", "|_|"), "7": (" _ ", "  |", "  |"),
-    "8": (" _ ", "|_|", "|_|"), "9": (" _ ", "|_|", " _|"), "-": ("  ", "--", "  "), ".": (" ", " ", "."),
-    "e": ("   ", " e ", "   "), HIDDEN: (" _ ", " _|", " . "),
-}  # fmt: skip
-"""The same for `--ascii`."""
 DECIMALS = 4
-
-
-def large(text: str, unicode: bool = True) -> tuple[str, str, str] | None:
-    """The text in digits of three rows with a gap between them; None where it has letters (`NaN`, `inf`)."""
-    glyphs = DIGITS if unicode else PLAIN
-    if any(c not in glyphs for c in text):
-        return None
-    rows = [" ".join(glyphs[c][y] for c in text) for y in range(3)]
-    return rows[0], rows[1], rows[2]
 
 
 def lines(session: Any, width: int, height: int, look: Look, card: Card, failed: int = 0) -> list[Line]:
@@ -141,12 +118,15 @@ def _body(card: Card, ask: Asked, hidden: bool, width: int, room: int, look: Loo
     written = _written(card)
     kind = kind_of_symbol(ask.symbol)
     text = field(ask.number, 8, DECIMALS).strip()
-    shown, digits = HIDDEN if hidden else text, large(text, look.unicode)
+    shown = HIDDEN if hidden else text
+    beside = sum(len(wrap(row, width, 2)) for row in written)
+    size = _size([text], width, room - 2 - (beside + 1 if beside else 0), 0, look)
+    digits = large(text, look.unicode, size)
     symbol = tuple(Span(s.text, f"{kind} bold") for s in ask.symbol)
     if digits is None or len(digits[0]) > width or room < 5:
         result = (*symbol, Span(" = ", "text"), Span(shown, _style(ask.number, kind, hidden)))
         return [*_fitting(written, width, room - 1), _middle(result, width)]
-    big = large(shown, look.unicode) or digits
+    big = large(shown, look.unicode, size) or digits
     wide = len(digits[0])
     left = max(0, (width - wide) // 2)
     blank: list[Line] = [()] if room >= 6 + bool(written) else []
@@ -167,6 +147,15 @@ def _fitting(written: Sequence[Line], width: int, room: int) -> list[Line]:
     bare = bool(rows) and plain(rows[0]).startswith("= ")  # what it is equal to has no room
     rows = [crop(rows[0], 2, length(rows[0])), *rows[1:]] if bare else rows
     return [_middle(row, width) for row in rows]
+
+
+def _size(texts: Sequence[str], width: int, room: int, between: int, look: Look) -> int:
+    """The largest digits in which the numbers stand side by side in this room, `between` cells apart in all."""
+    for size in SIZES[:-1]:
+        drawn = [large(text, look.unicode, size) or (text,) for text in texts]
+        if look.unicode and size <= room and sum(len(digits[0]) for digits in drawn) + between <= width:
+            return size
+    return SIZES[-1]
 
 
 def _style(x: float | None, kind: str, hidden: bool) -> str:
@@ -220,10 +209,16 @@ def _equation(card: Card, hidden: bool, width: int, room: int, look: Look) -> li
     kinds = [kind_of_symbol(symbol) for symbol in made.symbols]
     symbols = [tuple(Span(s.text, f"{s.style} bold") for s in symbol) for symbol in made.symbols]
     heads = [tuple(Span(s.text, "dim") for s in head) for head in made.heads]
-    digits = [large(text, look.unicode) or ("", text, "") for text in texts]
     big = room >= 6
     least = 3  # an operator with a blank at each side
-    wide = [max(len(d[0]), len(d[1]), length(h), length(s)) for d, h, s in zip(digits, heads, symbols, strict=True)]
+    size = _size(texts, width, room - 5, 2 * least, look)
+
+    def digits_of(text: str) -> tuple[str, ...]:
+        beside = ("",) * (size // 2)
+        return large(text, look.unicode, size) or (*beside, text, *beside)
+
+    digits = [digits_of(text) for text in texts]
+    wide = [max(*map(len, d), length(h), length(s)) for d, h, s in zip(digits, heads, symbols, strict=True)]
     if not big or sum(wide) + 2 * least > width:
         big = False
         wide = [max(len(text), length(h), length(s)) for text, h, s in zip(texts, heads, symbols, strict=True)]
@@ -247,10 +242,10 @@ def _equation(card: Card, hidden: bool, width: int, room: int, look: Look) -> li
     rows = [row(heads)] if room >= 3 else []
     rows.append(row(symbols))
     if big:
-        cells = [large(text, look.unicode) or ("", text, "") for text in shown]
+        cells = [digits_of(text) for text in shown]
         rows.append(())
-        rows += [row([(Span(cell[y], style),) for cell, style in zip(cells, styles, strict=True)], y == 1)
-                 for y in range(3)]  # fmt: skip
+        rows += [row([(Span(cell[y], style),) for cell, style in zip(cells, styles, strict=True)], y == size // 2)
+                 for y in range(size)]  # fmt: skip
     else:
         rows.append(row([(Span(text, style),) for text, style in zip(shown, styles, strict=True)], True))
     if not made.partial.startswith("1 of 1") and made.partial and len(rows) + 2 <= room:
