@@ -40,6 +40,9 @@ Arena = tuple[tuple[Any, ...], dict[str, Any]]
 
 ARENAS: dict[str, Arena] = {
     "pair": ((KINKED, _mixed(4)), {}),
+    "products": ((KINKED, NEAR), {}),
+    "joined to nothing": ((KINKED[0], np.zeros(0)), {}),
+    "no samples": ((np.zeros((0, 4)), NEAR.reshape(4, 3), WEIGHTS[:3]), {}),
     "left": ((_mixed(4), _mixed(3, 4)), {}),
     "divided": ((KINKED, POSITIVE[1]), {}),
     "powered": ((POSITIVE, _mixed(4)), {}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from . import backward, composites, definitions, plant, steps
+from . import backward, composites, definitions, plans, plant, steps
 from .plant import Backward, Fault, said
 from .pytorch import differs
 
@@ -40,6 +40,9 @@ with each seed, six times as long. The suite runs a part of it.
 """
 
 
+PLANS = """\
+What an operation does to the numbers of others, and what it does where little is asked of it.
+"""
 WHOLE = ("forward", "symbolic", "parts")
 WHOLES = """\
 Each operation in them is right; what they are put together to is not what the composite says of itself. **forward** and
@@ -93,6 +96,8 @@ def page(clean: str = "a quarter of an hour") -> str:
     lines += table(backward.FAULTS, ("operation", "mistake", "input"), [*ROWS[1:5], "torch"])
     lines += [f"\n## Wrong definitions: {len(definitions.FAULTS)}\n"]
     lines += table(definitions.FAULTS, ("operation", "mistake"), ROWS[:5])
+    lines += [f"\n## Wrong plans: {len(plans.FAULTS)}\n", PLANS]
+    lines += table(plans.FAULTS, ("operation", "mistake"), ROWS[:2])
     both = [*steps.RULES, *steps.PATCHES]
     lines += [f"\n## Wrong training-step rules: {len(both)}\n"]
     lines += table(both, ("in", "mistake"), ("symbolic", "sum", "update"))

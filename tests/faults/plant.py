@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 from unittest import mock
 
 import numpy as np
@@ -49,6 +49,18 @@ class Definition:
     told: str
     arena: str
     text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """A forward or a vjp whose numbers may be right, but which does to others what it must not, or not what it must
+    where little is asked: `wrong` takes the place of the row's `part`."""
+
+    op: str
+    told: str
+    arena: str
+    part: Literal["forward", "vjp"]
+    wrong: Callable[..., Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,12 +116,17 @@ def definition(fault: Definition) -> Op:
     return dataclasses.replace(ops.OPS[fault.op], definition=fault.text, hint=None)
 
 
+def planned(fault: Planned) -> Op:
+    """The row with another forward or vjp."""
+    return dataclasses.replace(ops.OPS[fault.op], **{fault.part: fault.wrong})
+
+
 def step(row: Op, arena: Arena) -> Recording:
     """A training step around one use of a row, called `made`; ∂L/∂made is random."""
     return record(graph_of(row, *arena))
 
 
-Fault = Backward | Definition | Rule | Patch | composites.Composite
+Fault = Backward | Definition | Planned | Rule | Patch | composites.Composite
 _said: dict[int, tuple[Fault, Report]] = {}
 
 
@@ -118,13 +135,12 @@ def said(fault: Fault) -> Report:
     if id(fault) not in _said:
         if isinstance(fault, Rule | Patch):
             with updating(fault) as optimizer:
-                recordings = [trained(optimizer, step=0), trained(optimizer, step=2)]
+                rows = [row for n in (0, 2) for row in check_step(trained(optimizer, step=n)).rows]
         elif isinstance(fault, composites.Composite):
-            recordings = [composites.step(fault)]
+            rows = [*check_step(composites.step(fault)).rows]
         else:
-            row = backward(fault) if isinstance(fault, Backward) else definition(fault)
-            recordings = [step(row, ARENAS[fault.arena])]
-        rows = (row for recording in recordings for row in check_step(recording).rows)
+            make: Any = {Backward: backward, Definition: definition, Planned: planned}[type(fault)]
+            rows = [*check_step(step(make(fault), ARENAS[fault.arena])).rows]
         _said[id(fault)] = fault, Report(tuple(rows))
     return _said[id(fault)][1]
 

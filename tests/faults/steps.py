@@ -82,6 +82,7 @@ def _clip(change: Any) -> Any:
 
 
 _sum, _sum_to, _backward = plan.Plan._accumulate, plan.emit_sum_to, plan.Plan._backward
+_pass_on = plan.Plan._contribute
 
 
 def _overwritten(self: Any, source: int) -> None:
@@ -89,6 +90,21 @@ def _overwritten(self: Any, source: int) -> None:
     arrivals = self._arrivals[source]
     self._grads[source] = self._grads[source] or arrivals[-1].place
     self._emit(np.copyto, self._flat(self._grads[source]), self._flat(arrivals[-1].place))
+
+
+def _unset(self: Any, source: int) -> None:
+    """A single contribution does not become the gradient."""
+    if len(self._arrivals[source]) == 1:
+        self._grads[source] = self._arena.take(self.graph.nodes[source].shape)
+    else:
+        _sum(self, source)
+
+
+def _lost(self: Any, node: Any, moment: int, live: bool) -> None:
+    """A contribution is lost on its way: that of a sum to its second input."""
+    _pass_on(self, node, moment, live)
+    if node.name == "z":
+        self._arrivals[node.inputs[1]].clear()
 
 
 def _averaged(self: Any, source: int) -> None:
@@ -134,6 +150,8 @@ PATCHES = [
     Patch("clip_value", "from above only", CLIP, _clip(lambda c, g, n, limit: np.minimum(g, limit)), VALUE),
     Patch("clip_value", "what is too large becomes 0", CLIP, _clip(lambda c, g, n, limit: g * (abs(g) <= limit)), VALUE),
     Patch("gradient", "several contributions: = for +=", "bptui.model.plan.Plan._accumulate", _overwritten),
+    Patch("gradient", "a single contribution does not become the gradient", "bptui.model.plan.Plan._accumulate", _unset),
+    Patch("gradient", "a contribution is lost on its way", "bptui.model.plan.Plan._contribute", _lost),
     Patch("gradient", "several contributions: their mean", "bptui.model.plan.Plan._accumulate", _averaged),
     Patch("gradient", "a broadcast is undone by the mean", "bptui.model.plan.emit_sum_to", _mean_to),
     Patch("gradient", "a broadcast is undone by its last copy", "bptui.model.plan.emit_sum_to", _last_to),

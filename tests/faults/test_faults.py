@@ -12,7 +12,7 @@ import pytest
 from bptui.model import ops
 from bptui.symbolic.check import check_step
 
-from . import backward, composites, definitions, page, plant, pytorch, steps
+from . import backward, composites, definitions, page, plans, plant, pytorch, steps
 from .data import ARENAS
 
 
@@ -51,11 +51,26 @@ def test_a_wrong_definition(fault):
     assert all(r.at is not None or "does not fit" in r.note or r.row == "direction" for r in rows)
 
 
+@pytest.mark.parametrize("fault", plans.FAULTS, ids=told)
+def test_a_wrong_plan(fault):
+    rows = [row for row in bad(fault) if row.node == "made"]
+    assert {row.op for row in rows} == {fault.op}
+    assert {"forward" if fault.part == "forward" else "symbolic"} <= {row.row for row in rows}
+
+
+@pytest.mark.parametrize("rule", steps.RULES, ids=told)
+def test_a_wrong_update_shows_at_the_first_step(rule):
+    """Where averages are still 0: the rule is asked with numbers of its own, too."""
+    with plant.updating(rule) as optimizer:
+        report = check_step(plant.trained(optimizer, step=0))
+    assert {r.row for r in report.rows if r.verdict == "FAIL"} == {"update"}
+
+
 @pytest.mark.parametrize("fault", [*steps.RULES, *steps.PATCHES], ids=told)
 def test_a_wrong_training_step(fault):
     rows = bad(fault)
     assert rows
-    assert all(r.at is not None for r in rows)
+    assert all(r.at is not None or r.note.startswith("nothing is passed on") for r in rows)
     if isinstance(fault, plant.Rule):
         assert {r.node for r in rows} == {"w", "b"}
         assert {(r.row, r.op) for r in rows} == {("update", fault.kind)}

@@ -37,6 +37,8 @@ TERMS = 5_000
 SUSPECTS = 32
 """So many of the worst and as many of the other elements that float64 tells apart are looked at at 50 digits."""
 Index = tuple[int, ...]
+FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What an operation that is wrong may raise where it is asked once more, with other numbers or for one gradient."""
 
 
 class NodeCheck:
@@ -66,17 +68,55 @@ class NodeCheck:
         except (UserError, ValueError, KeyError) as error:
             yield self.row("forward", "FAIL", note=f"the definition does not fit: {error}")
             return
-        yield self.forward(binding)
-        if not self.out.size or not all(v.size for v in self.values):
-            yield from (self.row("symbolic", "n/a", self.op.input_names[p], note="empty") for p in wanted)
-            return
+        forward = self.forward(binding)
+        yield forward if forward.verdict == "FAIL" else self.overwriting() or forward
         for position in wanted:
-            yield from self.input(binding, position, element if position == wrt else None)
+            name = self.op.input_names[position]
+            if not self.values[position].size:
+                yield self.row("symbolic", "n/a", name, note="empty")
+                continue
+            made = self.overwriting(position)
+            if made is not None:
+                yield made
+            elif not self.out.size:
+                yield self.nothing(position)
+            else:
+                yield from self.input(binding, position, element if position == wrt else None)
 
     @cached_property
     def probe(self) -> Probe:
         """The engine by itself, at these inputs."""
         return Probe(self.node, self.values)
+
+    def overwriting(self, position: int | None = None) -> CheckRow | None:
+        """The row of an operation that writes over what others read, or that cannot be computed again: its forward, or
+        its vjp for one input."""
+        row: RowName = "forward" if position is None else "symbolic"
+        wrt = "" if position is None else self.op.input_names[position]
+        try:
+            found = self.probe.overwritten(position)
+        except FAULTS as fault:
+            return self.row(row, "FAIL", wrt, note=f"cannot be computed by itself: {fault}")
+        if found is None:
+            return None
+        note, error = f"writes over {found.what}, which others read", abs(found.got - found.expected)
+        numbers: dict[str, Any] = {"at": found.at, "got": found.got, "expected": found.expected, "error": error}
+        return self.row(row, "FAIL", wrt or found.what, tolerance=0.0, note=note, **numbers)
+
+    def nothing(self, position: int) -> CheckRow:
+        """The row of an input of an output without elements: nothing is passed on."""
+        name, contribution = self.op.input_names[position], self.contribution(position)
+        if contribution is None:
+            return self.unpassed(name)
+        got = wide(contribution)
+        note = "the output is empty: nothing is passed on"
+        return self.compare("symbolic", name, got, np.zeros(got.shape), self.tolerance, note)
+
+    def unpassed(self, name: str) -> CheckRow:
+        """The row of an input to which nothing was recorded as passed: right only where the loss is not reached."""
+        if self.node.wants_grad:
+            return self.row("symbolic", "FAIL", name, note="nothing is passed on, though the loss is reached")
+        return self.row("symbolic", "skipped", name, note="does not reach the loss")
 
     def vjp(self, position: int, upstream: Array) -> Array:
         """What the engine passes to an input for another ∂L/∂output than the recorded one."""
@@ -222,7 +262,7 @@ class NodeCheck:
         contribution = self.contribution(position)
         upstream = self.recording.grad(self.node)
         if contribution is None or upstream is None:
-            yield self.row("symbolic", "skipped", name, note="does not reach the loss")
+            yield self.unpassed(name)
             return
         upstream = wide(upstream)
         drawn = self.random.normal(size=self.node.shape)

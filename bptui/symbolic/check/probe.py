@@ -7,13 +7,22 @@ The finite differences of a check come from here and never from the definition: 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bptui.model.graph import Node
 from bptui.model.ops.base import Array
 from bptui.model.plan import Calls, emit_sum_to
+
+
+class Overwritten(NamedTuple):
+    """An element that an operation wrote over, though it is not its own to fill: of what, where, and the numbers."""
+
+    what: str
+    at: tuple[int, ...]
+    got: float
+    expected: float
 
 
 class Probe:
@@ -47,14 +56,49 @@ class Probe:
 
     def vjp(self, position: int, upstream: Array) -> Array:
         """The contribution to one input for any ∂L/∂output."""
-        if position not in self._vjps:
-            self._vjps[position] = self._plan(position)
-        calls, buffer, result = self._vjps[position]
+        calls, buffer, result = self._planned(position)
         buffer[...] = upstream
         with np.errstate(all="ignore"):
             for call in (*self._forward, *calls):
                 call()
         return result.copy()
+
+    def overwritten(self, position: int | None = None) -> Overwritten | None:
+        """What the forward (or the vjp for one input) writes over: an input, for a vjp also the output and ∂L/∂output.
+
+        Asked with numbers of its own beside the given ones: what was recorded is what an overwriting has left, and
+        relu(x) written over x is the same a second time.
+        """
+        names, random = self.op.input_names, np.random.default_rng(0)
+        drawn = [random.normal(size=a.shape) if a.dtype.kind in "fc" else a for a in self._given]
+        fixed = [n for n, name in enumerate(names[: len(drawn)]) if name in self.op.fixed]
+        drawn = [self._given[n] if n in fixed else array for n, array in enumerate(drawn)]
+        found = None
+        for numbers in (self._given, drawn):
+            for buffer, array in zip(self.inputs, numbers, strict=True):
+                buffer[...] = array
+            watched = dict(zip(names, self.inputs, strict=False))
+            calls = self._forward
+            with np.errstate(all="ignore"):
+                if position is not None:
+                    calls, upstream, _ = self._planned(position)
+                    upstream[...] = random.normal(size=self.node.shape)
+                    for call in self._forward:
+                        call()
+                    watched |= {"y": self.out, "∂L/∂y": upstream}
+                before = {name: array.copy() for name, array in watched.items()}
+                for call in calls:
+                    call()
+            found = found or _changed(before, watched)
+        for buffer, array in zip(self.inputs, self._given, strict=True):
+            buffer[...] = array
+        return found
+
+    def _planned(self, position: int) -> tuple[list[Any], Array, Array]:
+        """(calls, the buffer of ∂L/∂output, the result) of the vjp for one input, planned once."""
+        if position not in self._vjps:
+            self._vjps[position] = self._plan(position)
+        return self._vjps[position]
 
     def _plan(self, position: int) -> tuple[list[Any], Array, Array]:
         start = len(self._emit.calls)
@@ -74,6 +118,17 @@ class Probe:
         else:
             emit_sum_to(self._emit, made, result)
         return self._emit.calls[start:], upstream, result
+
+
+def _changed(before: dict[str, Array], after: dict[str, Array]) -> Overwritten | None:
+    """The first element that is not what it was; NaN is NaN."""
+    for name, old in before.items():
+        new = after[name]
+        other = (new != old) & ~((new != new) & (old != old))
+        if other.any():
+            at = tuple(int(axis[0]) for axis in np.nonzero(np.atleast_1d(other)))[: new.ndim]
+            return Overwritten(name, at, float(np.real(new[at])), float(np.real(old[at])))
+    return None
 
 
 def wide(array: Array) -> Array:

@@ -3,23 +3,32 @@
 Where the optimizer clips, the gradient that it used is looked at first; a running state has to be what its node says.
 What builds on a state builds on the engine's: a state that is wrong (or has overflowed) is told once, where it arises.
 An error counts against the change that the update makes: next to it, the rounding of the parameter itself is allowed.
+
+The rule is asked twice, as that of an operation is: with what was recorded, and with numbers of its own. At the first
+step the averages are 0, and what becomes of them could not be wrong; a short gradient is not clipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from bptui.model.arena import Clock
 from bptui.model.graph import Node
 from bptui.model.ops.base import Array
-from bptui.model.optimizers import CLIP_EPS
+from bptui.model.optimizers import CLIP_EPS, Flat, Optimizer, emit_clip
+from bptui.model.plan import Calls
 from bptui.model.values import Recording
 from bptui.symbolic.card.update import follow, inputs, results, statements
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.probe import wide
 from bptui.symbolic.check.tolerance import EXACT, SINGLE
 from bptui.symbolic.types import CheckRow, Verdict
+
+DRAWN = 7
+"""So many numbers of its own is a rule asked with: they are independent of each other."""
 
 
 def check_update(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
@@ -39,25 +48,63 @@ def check_update(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
         rows += _rows(node, optimizer.kind, "g", np.zeros_like(used), used, clipped(recording, node))
     for name, got in after.items():
         rows += _rows(node, optimizer.kind, name, before[name.removesuffix("_new")], got, expected[name])
-    return tuple(rows)
+    more = {row.input: row for row in _drawn(node, optimizer, recording.step) if row.verdict == "FAIL"}
+    return tuple(more.get(row.input, row) if row.verdict == "ok" else row for row in rows)
+
+
+def _drawn(node: Node, optimizer: Optimizer, step: int) -> Iterator[CheckRow]:
+    """The rows for numbers of its own: averages that are not 0, two steps later, a gradient that is clipped and one
+    that is not. Their places are those in a list of `DRAWN` numbers."""
+    random, emit, clock = np.random.default_rng(step), Calls(np.dtype(np.float64)), Clock()
+    clock.step = step + 2
+    p, g = random.normal(size=(2, DRAWN))
+    states = random.uniform(0.1, 2.0, (len(optimizer.states), DRAWN))
+    p_new, new, used, norm = np.zeros(DRAWN), np.zeros_like(states), np.zeros(DRAWN), np.zeros(())
+    given = {"p": p.copy(), "g": g.copy(), **dict(zip(optimizer.states, states.copy(), strict=True))}
+    optimizer.emit(emit, Flat(p, g, states, p_new, new, clock))
+    length = float(np.sqrt(g @ g))
+    limit = optimizer.clip_norm or optimizer.clip_value or 1.0
+    with np.errstate(all="ignore"):
+        for call in emit.calls:
+            call()
+        made = {**{f"{name}_new": new[n] for n, name in enumerate(optimizer.states)}, "p_new": p_new}
+        expected = follow(statements(optimizer), {**given, **optimizer.symbols(clock.step)}, made)
+        for name, got in made.items():
+            yield _asked(_rows(node, optimizer.kind, name, given[name.removesuffix("_new")], got, expected[name]))
+        for factor in (0.1, 10.0) if optimizer.clips else ():
+            gradient, emit = g * (factor * limit / length), Calls(np.dtype(np.float64))
+            expected_g = clip(optimizer, gradient, [gradient])
+            emit_clip(emit, optimizer, gradient, used, norm)
+            for call in emit.calls:
+                call()
+            yield _asked(_rows(node, optimizer.kind, "g", np.zeros(DRAWN), used, expected_g))
+
+
+def _asked(rows: Iterator[CheckRow]) -> CheckRow:
+    """The one row, with what it was asked with."""
+    row = next(rows)
+    note = "for numbers of its own, which are not 0" + (f": {row.note}" if row.note else "")
+    return replace(row, note=note)
 
 
 def clipped(recording: Recording, node: Node) -> Array:
     """The gradient that the update has to use: each element within ±clip_value, then all parameters' gradients together
     no longer than clip_norm: g·min(1, clip_norm/(√Σg² + 1e-6))."""
-    optimizer = recording.optimizer
+    gradients = {param.id: recording.grad(param) for param in recording.graph.params}
+    every = [wide(gradient) for gradient in gradients.values() if gradient is not None]
+    own = gradients[node.id]
+    assert own is not None
+    return clip(recording.optimizer, wide(own), every)
 
-    def bounded(param: Node) -> Array:
-        gradient = recording.grad(param)
-        assert gradient is not None
-        limit = np.inf if optimizer.clip_value is None else optimizer.clip_value
-        return np.clip(wide(gradient), -limit, limit)
 
-    own = bounded(node)
+def clip(optimizer: Optimizer, own: Array, every: Sequence[Array]) -> Array:
+    """A gradient as `clipped` says, where `every` are those of all parameters."""
+    limit = np.inf if optimizer.clip_value is None else optimizer.clip_value
+    own = np.clip(own, -limit, limit)
     if optimizer.clip_norm is None:
         return own
     with np.errstate(all="ignore"):
-        squares = sum(float(np.sum(bounded(param) ** 2)) for param in recording.graph.params)
+        squares = sum(float(np.sum(np.clip(gradient, -limit, limit) ** 2)) for gradient in every)
         return np.multiply(own, min(1.0, optimizer.clip_norm / (squares**0.5 + CLIP_EPS)))
 
 

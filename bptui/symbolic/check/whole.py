@@ -83,25 +83,32 @@ class _Whole(NodeCheck):
         """The parts are what the whole is computed with."""
         return self.parts.vjp(position, upstream)
 
+    def overwriting(self, position: int | None = None) -> None:
+        """What is written over is told of each part by itself."""
+
     def forward(self, binding: Binding) -> CheckRow:
         """As of a node; a result that is larger than the definition allows is wrong, too."""
         try:
             return super().forward(binding)
         except IndexError as error:
             return self.row("forward", "FAIL", note=f"the result has another shape than the definition: {error}")
+        except ValueError as error:
+            return self.row("forward", "FAIL", note=f"its parts cannot be computed by themselves: {error}")
 
     def input(self, binding: Binding, position: int, element: Index | None) -> Iterator[CheckRow]:
         """Differences are taken of the parts, each by itself: here only the rule of the whole is looked at."""
         name = self.op.input_names[position]
         contribution, upstream = self.contribution(position), self.recording.grad(self.node)
         if contribution is None or upstream is None:
-            yield self.row("symbolic", "skipped", name, note="does not reach the loss")
+            yield self.unpassed(name)
             return
         upstream = wide(upstream)
         try:
             yield self.symbolic(binding, position, contribution, upstream, self.drawn, element)
         except IndexError as error:
             yield self.row("symbolic", "skipped", name, note=f"the derivation has no number here: {error}")
+        except ValueError as error:
+            yield self.row("symbolic", "FAIL", name, note=f"its parts cannot be computed by themselves: {error}")
 
     def contribution(self, position: int) -> Array | None:
         """What all parts together pass to an input; 0 where none of them reads it."""
