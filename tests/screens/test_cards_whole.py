@@ -124,3 +124,18 @@ def test_the_pages_of_a_small_panel_have_all_of_it(size):
             first, others = pages(made, width, height)
             for text in said(made):
                 assert text in first or text in others, (str(USES[n]), text)
+
+
+def test_the_terms_of_a_long_sum_are_made_for_the_page_that_has_them():
+    """A step draws the first page: a thousand terms take as long as fifty steps."""
+    recording, node = step_of(ops.OPS["sum"], (np.arange(1.0, 301),), {})
+    made = card(State(recording, Moment(recording.step, "forward", 0)), node)
+    assert made.table is not None
+    assert made.table.full is not None
+    asked = []
+    full = made.table.full
+    counted = replace(made, table=replace(made.table, full=lambda: asked.append(1) or full()))
+    operation.draw(counted, 60, 20)
+    assert not asked
+    assert "297" in "".join(plain(row) for page in range(20) for row in operation.draw(counted, 60, 20, page))
+    assert asked

@@ -46,10 +46,14 @@ def figures(laid: Laid, cut: bool = False) -> list[Block]:
     """The numbers of the selected element: the equation with all its notes, the sum with all its terms."""
     card, inset = laid.card, int(laid.compact)
     wide = laid.width - 2 * laid.side
-    if card.table is not None:
-        lead, rows = sums.in_full(card.table, wide - 2 * inset)
-        placed = [laid.place(row, inset) for row in (*lead, *rows)]
-        return [Block(band.banded(placed, wide, laid.side, False), laid.complete and not cut, lead=len(lead))]
+    if (table := card.table) is not None:
+
+        def terms() -> Block:
+            lead, rows = sums.in_full(table, wide - 2 * inset)
+            placed = [laid.place(row, inset) for row in (*lead, *rows)]
+            return Block(band.banded(placed, wide, laid.side, False), lead=len(lead))
+
+        return [Block((), laid.complete and not cut, later=terms)]
     if card.equation is not None:
         words = set(_WORD.findall(" ".join(map(plain, laid.told))))
         notes = [word for note in card.equation.notes for word in _WORD.findall(plain(note))]

@@ -27,12 +27,14 @@ class Block(NamedTuple):
 
     shown   they are on the first page;  brief  they are, but in fewer words
     lead    how many of them are heads, which stand again where it goes on on another page
+    later   the same with its rows, where it has none yet: a thousand terms of a sum are made for the page that has them
     """
 
     rows: Sequence[Line]
     shown: bool = False
     brief: bool = False
     lead: int = 0
+    later: Callable[[], Block] | None = None
 
 
 class First(NamedTuple):
@@ -50,7 +52,8 @@ def turned(first: Callable[[int], First], width: int, height: int, page: int = 0
     made, rows = _noted(first, width, height)
     left = [block for block in made.blocks if not block.shown]
     if page and left:
-        sheets = _sheets([Block(made.names), *left], made.head, height)
+        whole = [block if block.later is None else block.later() for block in left]
+        sheets = _sheets([Block(made.names), *whole], made.head, height)
         at = page % (len(sheets) + 1)
         if at:
             rows = _numbered(sheets[at - 1], at, len(sheets), width, height)

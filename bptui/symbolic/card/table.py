@@ -57,7 +57,9 @@ def table(
             value = float(np.divide(value, number)) if sign == "/" else value + (number if sign == "+" else -number)
             steps.append(Step(sign, symbol, number, value))
     index, factors = heads
-    longer = functools.partial(table, result, total, values, label, symbols, heads, LONG, after, partial)
+    longer = functools.cache(  # pages are turned one by one
+        functools.partial(table, result, total, values, label, symbols, heads, LONG, after, partial)
+    )
     return Table(
         result,
         total,
