@@ -1,8 +1,8 @@
 """Which element of a tensor is explained first, before anybody has chosen one: one that has something to say.
 
-Of images and sequences it lies in the middle of the last two axes, where no padding is in sight; it is not 0 where
-there is one that is not, nor is what elementwise operations make of it: a relu that clamps has little to tell of what
-came before it. Of a parameter it is one whose gradient is not 0.
+Of images and sequences it lies in the middle of the last two axes, where no padding is in sight; where there is such a
+one it is not 0, nor is what elementwise operations make of it, nor the gradient that comes back: a relu that clamps has
+little to tell of what came before it. Of a parameter it is one whose gradient is not 0.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from bptui.model.graph import Graph, Node
+    from bptui.model.ops.base import Array
     from bptui.model.values import Recording
 
 Index = tuple[int, ...]
@@ -26,18 +27,25 @@ def first_element(recording: Recording, node: Node) -> Index:
     middle = _middle(node.shape)
     if not node.shape or 0 in node.shape:
         return middle
-    found = recording.grad(node) if node.role == "param" else recording.value(_shown(recording.graph, node))
-    if found is None:
+    telling = _telling(recording, node)
+    if not telling.any() or telling[middle]:
         return middle
-    array = np.asarray(found)
-    if not array.any() or array[middle]:
-        return middle
-    rows = max(1, SEEN // max(1, array[0].size))
-    places = np.argwhere(array[:rows])
-    if not len(places):
-        return middle
+    places = np.argwhere(telling)
     order = np.abs(places - np.array(middle)).sum(axis=1)
     return tuple(int(i) for i in places[int(order.argmin())])
+
+
+def _telling(recording: Recording, node: Node) -> Array:
+    """Which elements of the first samples are not 0; and what comes back to them is not, if that is so anywhere."""
+    end = node if node.role == "param" else _shown(recording.graph, node)
+    rows = max(1, SEEN // max(1, int(np.prod(node.shape[1:]))))
+    back = recording.grad(end)
+    passed: Array | None = None if back is None else np.not_equal(back[:rows], 0)
+    if node.role == "param" and passed is not None:
+        return passed
+    made: Array = np.not_equal(recording.value(end)[:rows], 0)
+    both: Array = made if passed is None else np.logical_and(made, passed)
+    return both if both.any() else made
 
 
 def _middle(shape: Index) -> Index:

@@ -21,6 +21,9 @@ def test_it_has_something_to_say_where_there_is_anything(name):
         readers = {i for i, _ in session.graph.consumers[node.id]}
         if array.any() and len(readers) != 1:  # what one other node reads follows what that makes of it
             assert array[at] != 0, node.name
+            back = recording.grad(node)
+            if back is not None and (array * back).any():
+                assert back[at] != 0, node.name
 
 
 def test_in_an_image_no_padding_is_in_sight():
