@@ -259,8 +259,19 @@ class _Grid:
 
 
 def _joined(heads: Sequence[Line]) -> Line:
-    """`a·b`: the heads of several factors as that of their product."""
-    return tuple(span for n, head in enumerate(heads) for span in (*((Span("·", "dim"),) if n else ()), *head))
+    """`a·(b - c)`: the heads of several factors as that of their product."""
+    factors = [_operand(head) for head in heads] if len(heads) > 1 else heads
+    return tuple(span for n, head in enumerate(factors) for span in (*((Span("·", "dim"),) if n else ()), *head))
+
+
+def _operand(head: Line) -> Line:
+    """A factor; in brackets where it is a sum or a choice."""
+    depth, text = 0, plain(head)
+    for n, character in enumerate(text):
+        depth += (character in "([") - (character in ")]")
+        if depth == 0 and text.startswith((" + ", " - ", " if "), n):
+            return (Span("("), *head, Span(")"))
+    return head
 
 
 def _factor_heads(made: Table, factors: int) -> list[Line]:
