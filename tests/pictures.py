@@ -20,6 +20,8 @@ PICTURES = {
     "debugger": ("lesson-2-2-1", 120, 36, "sssssss", "✓ difference"),
     "sum": ("xor", 120, 36, ["3", "\x1b[B", *["\x1b[C"] * 3], "✓ forward"),
     "neurons": ("lesson-2-2-1", 80, 24, "sssssssvv", "neurons"),
+    "attention": ("transformer", 120, 36, [*":goto block.attend.layer2.attention", "\r"], "✓ forward"),
+    "present": ("lesson-2-2-1", 120, 36, ["s"] * 7 + ["P", "s"], "What arrives at"),
 }
 
 
@@ -37,6 +39,7 @@ def svg(grid: Grid) -> str:
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" font-family="{FONT}" font-size="15">',
         f'<rect width="100%" height="100%" rx="6" fill="#{GROUND}"/>',
+        '<g shape-rendering="crispEdges">',  # else a seam shows between two cells of a heat map at most sizes
     ]
     for y, row in enumerate(grid):
         top = EDGE + y * HEIGHT
@@ -55,7 +58,7 @@ def svg(grid: Grid) -> str:
             place = f'x="{EDGE + cells[0][0] * WIDTH}" y="{top + 14}" textLength="{len(cells) * WIDTH}"'
             weight = ' font-weight="bold"' if bold else ""
             out.append(f'<text {place} lengthAdjust="spacingAndGlyphs" fill="#{text}"{weight}>{word}</text>')
-    return "\n".join([*out, "</svg>", ""])
+    return "\n".join([*out, "</g>", "</svg>", ""])
 
 
 def main() -> None:

@@ -32,9 +32,9 @@ def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
         return (), (Span(text, style),)
     source = session.graph.nodes[node.inputs[session.input]]
     symbol = Span(symbol_of(source), kind_of(source))
-    place = Span(f"{inputs.index(session.input) + 1}/{len(inputs)} o ", "dim")
+    place = Span(f"{inputs.index(session.input) + 1}/{len(inputs)} ", "dim"), Span("o", "text bold"), Span(" ")
     room = width - NAME - len(text)
-    for told in ((Span("by ", "dim"), symbol, Span(" "), place), (symbol, Span(" "), place), (place,), ()):
+    for told in ((Span("by ", "dim"), symbol, Span(" "), *place), (symbol, Span(" "), *place), place, ()):
         if length(told) <= room:
             break
     return (), (*told, Span(text, style))

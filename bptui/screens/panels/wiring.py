@@ -56,7 +56,7 @@ def columns(graph: Graph) -> tuple[Column, ...] | str:
         source, weight = (graph.nodes[i] for i in z.inputs[:2])
         if not found:
             if source.op is not None or not source.shape:
-                return f"{source.name}, which the first layer reads, is computed"
+                return f"its first dense layer reads {source.name}, not the inputs"
             found.append(Column(source.name, "", source.shape[-1], (Row("", source, "value"),), source))
         elif source.id != found[-1].out.id:
             return f"{z.name} does not read the layer before it"
