@@ -280,8 +280,8 @@ def test_of_formulas_that_do_not_fit_the_last_is_kept_and_that_is_said() -> None
 def test_a_sum_among_factors_that_share_a_column_has_its_brackets() -> None:
     """Three factors have no room for three columns at 80x24."""
     session = formula(
-        "L = soft_cross_entropy(logits, target, weight, reduction='sum')",
+        "l = soft_cross_entropy(logits, target, weight, reduction='none'); L = sum(l)",
         {"logits": [[0.5, -1.0, 2.0]], "target": [[0.2, 0.3, 0.5]], "weight": [1.0, 2.0, 0.5]},
     )
     shown = "".join(" ".join(texts(operation.draw(derived(session), 37, 13))).split())
-    assert "target[0,k]·(log(sum(exp(logits[0,l])forl))-logits[0,k])" in shown
+    assert "target[0,k]·(log(sum(exp(logits[0,u])foru))-logits[0,k])" in shown
