@@ -38,6 +38,12 @@ def _elu(emit: Any, inputs: Any, out: Any, attributes: Any) -> Any:
     return saved
 
 
+def _rounded(emit: Any, inputs: Any, out: Any, attributes: Any) -> None:
+    """Four decimals: next to the -1e9 of what is masked, that is little."""
+    OPS["causal_mask"].forward(emit, inputs, out, attributes)
+    emit(np.round, out, 4, out)
+
+
 def _relu_masked(emit: Any, upstream: Any, inputs: Any, out: Any, attributes: Any, into: Any, saved: Any) -> Any:
     """The mask into ∂L/∂y itself: a second time, it changes nothing."""
     mask = emit.temp(out.shape)
@@ -84,6 +90,7 @@ def _kept(emit: Any, upstream: Any, inputs: Any, out: Any, attributes: Any, into
 FAULTS = [
     P("elu", "what is above 0 becomes 0 in the input", "elu", "forward", _elu),
     P("relu", "the input is overwritten by the output", "x", "forward", _into_input("relu")),
+    P("causal_mask", "what is kept has four decimals", "scores", "forward", _rounded),
     P("relu", "the mask is multiplied into ∂L/∂y itself", "x", "vjp", _relu_masked),
     P("sigmoid", "the output is the rule's scratch array", "x", "vjp", _sigmoid_scratch),
     P("sigmoid", "a sum that is not cleared between two backward passes", "x", "vjp", _kept),

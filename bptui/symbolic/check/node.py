@@ -70,6 +70,8 @@ class NodeCheck:
             return
         forward = self.forward(binding)
         yield forward if forward.verdict == "FAIL" else self.overwriting() or forward
+        if forward.verdict == "FAIL" and forward.at is None:
+            return  # the definition has no number for each element of this shape, nor has its derivative
         for position in wanted:
             name = self.op.input_names[position]
             if not self.values[position].size:
@@ -174,7 +176,9 @@ class NodeCheck:
             return self.row(row, "n/a", wrt, note="empty")
         with np.errstate(all="ignore"):
             expected = tolerance.bounded(got, expected)
-            finite = np.abs(expected[np.isfinite(expected)])
+            # a value that is right to the bit (the -1e9 of a mask) says nothing of how exact the others can be
+            counts = np.isfinite(expected) & ((got != expected) if row == "forward" else True)
+            finite = np.abs(expected[counts])
             scale = max(float(finite.max(initial=0.0)), size) or 1.0
             lost = np.isnan(expected) & np.isfinite(got)
             same = (got == expected) | lost | self.endless(got, expected, upstream)
@@ -352,7 +356,7 @@ class NodeCheck:
                 return row
             at = tuple(int(i) for i in np.unravel_index(int(np.argmax(flat)), flat.shape)) if flat.ndim else ()
         largest = float(np.max(flat[np.isfinite(flat)], initial=0.0))
-        reference = exact(derived.vjp, binding.upstream(upstream), dict(zip(derived.q, at, strict=True)))
+        reference = _digits(derived.vjp, binding.upstream(upstream), derived.q)(at)
         mine = float(np.asarray(got)[at])
         if not math.isfinite(float(reference)) or not math.isfinite(mine):
             return row
@@ -379,6 +383,9 @@ def _digits(expression: Any, binding: Binding, symbols: Sequence[Any]) -> Callab
     """An element of an expression at 50 digits; an index that is the number 0 has no symbol."""
 
     def at(index: Index) -> Any:
-        return exact(expression, binding, {s: i for s, i in zip(symbols, index, strict=True) if s.is_Symbol})
+        try:
+            return exact(expression, binding, {s: i for s, i in zip(symbols, index, strict=True) if s.is_Symbol})
+        except IndexError:  # a shape that is larger than the definition has elements for
+            return math.nan
 
     return at
