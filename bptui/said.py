@@ -34,7 +34,7 @@ def moment(session: Session, service: Service, unicode: bool) -> list[Line]:
     if made.pending:
         service.wait()
         made = card_for(session, service, unicode)
-    about = session.graph.by_name[made.extra["node"]] if session.fold is None else session.about
+    about = session.graph.by_name[made.node] if session.fold is None else session.about
     return [
         session.where(),
         *card(made),
@@ -47,8 +47,8 @@ def moment(session: Session, service: Service, unicode: bool) -> list[Line]:
 
 def check_rows(session: Session, service: Service, made: Card, about: Node) -> list[CheckRow]:
     """The checks of what a card tells, made in the service's thread within its budget. Whatever FAILs is among them."""
-    phase, position = made.extra["phase"], made.extra.get("position")
-    if made.extra.get("seed") or (about.op is None and (phase != "update" or about.role != "param")):
+    phase, position = made.phase, made.position
+    if made.seed or (about.op is None and (phase != "update" or about.role != "param")):
         return []
     if session.fold is not None:
         rows = {part.name: _rows(session, service, part) for part in session.fold.parts}
@@ -89,14 +89,15 @@ def card(made: Card) -> list[Line]:
     rows += [_labelled(label, formula, note) for label, formula, note in made.rules]
     rows += equation(made.equation) if made.equation is not None else []
     rows += table(made.table) if made.table is not None else []
-    rows += [_labelled(label, text) for label, text in (*made.lines, *made.extra.get("ends", ()))]
+    rows += [_labelled(label, text) for label, text in (*made.lines, *(made.inside.ends if made.inside else ()))]
     return rows + parts(made)
 
 
 def parts(made: Card) -> list[Line]:
     """The operations that a composite is made of, each with its formula and its number."""
     heads = [_dim("parts"), *[()] * len(made.parts)]
-    marked = [(Span("▸ " if n == made.extra["at"] else "  "),) for n in range(len(made.parts))]
+    at = None if made.inside is None else made.inside.at
+    marked = [(Span("▸ " if n == at else "  "),) for n in range(len(made.parts))]
     return [
         _labelled(head, (*mark, *name, Span("  "), *formula), number)
         for head, mark, (name, formula, number) in zip(heads, marked, made.parts, strict=False)
@@ -222,6 +223,5 @@ def _numbers(name: str, node: Node, array: Array, style: str, partial: str) -> l
 
 def others(session: Session, made: Card, about: Node) -> list[Line]:
     """The other inputs that a backward Moment contributes to, and how to see them."""
-    position = made.extra.get("position")
-    names = [session.graph.nodes[about.inputs[p]].name for p, _ in made.extra.get("inputs", ()) if p != position]
+    names = [session.graph.nodes[about.inputs[p]].name for p in made.inputs if p != made.position]
     return [line(("  also by ", "dim"), (f"{', '.join(names)}: by NAME shows it", "dim"))] if names else []

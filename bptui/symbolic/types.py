@@ -9,6 +9,7 @@ from typing import Any, Literal
 from bptui.model import numbers
 from bptui.model.ops.base import Signature
 from bptui.model.spans import Line
+from bptui.model.timeline import Phase
 from bptui.symbolic.tree import Range, Tree
 
 RowName = Literal["forward", "symbolic", "difference", "complex step", "direction", "torch", "sum", "update", "parts"]
@@ -249,6 +250,21 @@ class Formula:
 
 
 @dataclass(frozen=True)
+class Inside:
+    """What the card of a composite says besides.
+
+    ends  the numbers that go in and come out;  done  the value that comes out is there
+    at    which of its parts this Moment is about, None for none
+    came  `next` came to it: it is one operation now, and none of its parts stands out
+    """
+
+    ends: tuple[tuple[Line, Line], ...]
+    done: bool
+    at: int | None
+    came: bool = False
+
+
+@dataclass(frozen=True)
 class Card:
     """What the Operation panel, `bptui explain` and plain mode show of one Moment and one element. Width-free.
 
@@ -263,7 +279,10 @@ class Card:
     part        which part of which composite it is
     brief       the title with the names that the formulas use: `z = a @ W + b`
     parts       of a composite: (name, formula, number) of each of its operations
-    extra       phase, node, input, position; `inputs`: (position, symbol) of all that this Moment contributes to
+    inside      of a composite: what else there is to say of it
+    phase, node the Moment's phase, and the name of the node;  seed  it is where the backward pass starts
+    input       backward, the name of the input whose gradient it is about;  position  its position
+    inputs      positions of all inputs that this Moment contributes to
     """
 
     title: Line
@@ -280,4 +299,10 @@ class Card:
     part: str = ""
     brief: Line = ()
     parts: tuple[tuple[Line, Line, Line], ...] = ()
-    extra: dict[str, Any] = field(default_factory=dict)
+    inside: Inside | None = None
+    phase: Phase = "forward"
+    node: str = ""
+    seed: bool = False
+    input: str = ""
+    position: int | None = None
+    inputs: tuple[int, ...] = ()

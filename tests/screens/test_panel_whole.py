@@ -37,7 +37,7 @@ def cards(name):
         state = State(recording, Moment(recording.step, phase, index))
         back = phase == "backward"
         made = whole(state, fold, element, 0 if back else None, tuple(0 for _ in shapes[0]), rule if back else None)
-        found.append(replace(made, extra={**made.extra, "came": True}))
+        found.append(replace(made, inside=replace(made.inside, came=True)))
     return tuple(found)
 
 

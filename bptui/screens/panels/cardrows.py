@@ -251,7 +251,7 @@ def _central(card: Card) -> tuple[list[tuple[Line, Line]], list[tuple[Line, Line
     """The lines that are the numbers of this Moment, where there is neither an equation nor a table; and the others."""
     if card.equation is not None or card.table is not None:
         return [], list(card.lines)
-    update = card.extra.get("phase") == "update"
+    update = card.phase == "update"
     central: list[tuple[Line, Line]] = []
     for n, (label, text) in enumerate(card.lines):
         name = plain(label)

@@ -92,7 +92,7 @@ def draw(card: Card, width: int, height: int, page: int = 0) -> list[Line]:
     """The card in at most `height` rows of at most `width` cells; what has no room on its first page, on the others."""
     if width < 1 or height < 1:
         return []
-    lay = whole.first if card.extra.get("fold") else first
+    lay = whole.first if card.inside else first
     return pages.turned(lambda rows: lay(card, width, rows), width, height, page)
 
 

@@ -91,9 +91,9 @@ def _rules(card: Card, width: int) -> list[Line]:
     """The formulas that this Moment uses: forward the definition, at an update that and the rule of the optimizer;
     backward what the numbers are of: a sum is the gradient's, else the shorter of local derivative and gradient, and
     where that is long the definition."""
-    if not card.rules or card.extra.get("seed"):
+    if not card.rules or card.seed:
         return [card.definition]  # the seed's rule is its number
-    if card.extra.get("phase") == "update":
+    if card.phase == "update":
         return [*(formula for _, formula, _ in card.rules), card.definition]
     told = {plain(label): formula or note for label, formula, note in card.rules}
     found = [told[label] for label in ("gradient", "local") if label in told]

@@ -76,7 +76,7 @@ def _backward(session: Session, card: Card, made: Equation) -> Asked:
 
 
 def _kind(session: Session, card: Card) -> str:
-    node = session.graph.by_name.get(str(card.extra.get("input", "")))
+    node = session.graph.by_name.get(card.input)
     return kind_of(node) if node is not None else "text"
 
 

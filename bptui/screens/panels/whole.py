@@ -15,7 +15,7 @@ from bptui.screens.panels.figures import window
 from bptui.screens.panels.pages import Block, First
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS
-from bptui.symbolic.types import Card
+from bptui.symbolic.types import Card, Inside
 
 NAME = 16
 """Columns of a part's name."""
@@ -25,12 +25,18 @@ ENDS = 6
 """Rows of what goes in and comes out; of more inputs only as many as there is room for."""
 
 
+def inside(card: Card) -> Inside:
+    """What the card of a composite says besides."""
+    assert card.inside is not None
+    return card.inside
+
+
 def _part(card: Card, n: int, width: int, here: bool, most: int) -> list[Line]:
     label, formula, number = card.parts[n]
     wide = min(most, max(len(plain(name)) for name, _, _ in card.parts))
     name = plain(label)
     name = name if len(name) <= wide else name[: wide - 1] + "…"
-    chip = Span(f" {CHIPS[card.extra['phase']]} ", f"chip-{card.extra['phase']}") if here else Span("   ")
+    chip = Span(f" {CHIPS[card.phase]} ", f"chip-{card.phase}") if here else Span("   ")
     head: Line = (chip, Span(name.ljust(wide + 2), "text bold" if here else "dim"))
     room = width - length(head) - length(number) - 3
     if length(formula) <= room:
@@ -46,11 +52,12 @@ def _cursor(row: Line, width: int, here: bool) -> Line:
 
 def ends(card: Card, width: int, room: int) -> list[Line]:
     """What goes in and comes out, one row each."""
-    wide = max((length(label) for label, _ in card.extra["ends"]), default=0)
-    rows = [(*fit(label, wide + 2), *_short(text, width - wide - 2)) for label, text in card.extra["ends"]]
+    found = inside(card).ends
+    wide = max((length(label) for label, _ in found), default=0)
+    rows = [(*fit(label, wide + 2), *_short(text, width - wide - 2)) for label, text in found]
     if len(rows) <= room:
         return rows
-    if card.extra["phase"] == "forward":
+    if card.phase == "forward":
         return [*rows[: max(0, room - 1)], rows[-1]]
     return rows[:room]
 
@@ -69,12 +76,13 @@ def document(laid: Laid, wide: int = NAME) -> tuple[list[Block], int]:
     blocks = [Block(rows) for rows in laid.formulas()]
     if not card.parts:
         return blocks, 0
-    at: int | None = None if card.extra.get("came") else card.extra["at"]
-    what = "value" if card.extra["phase"] == "forward" else "∂L/∂part"
+    here = inside(card).at
+    at = None if inside(card).came else here
+    what = "value" if card.phase == "forward" else "∂L/∂part"
     said = f"{len(card.parts)} parts"
     gap = " " * max(1, width - 4 - len(said) - len(what))
     cursor = 0 if at is None else len(blocks) + 1 + at
-    parts = [Block(_part(card, n, width, n == card.extra["at"], wide)) for n in range(len(card.parts))]
+    parts = [Block(_part(card, n, width, n == here, wide)) for n in range(len(card.parts))]
     return [*blocks, Block([(Span(f"   {said}{gap}{what}", "dim"),)]), *parts], cursor
 
 
@@ -88,7 +96,7 @@ def first(card: Card, width: int, height: int) -> First:
     at = sum(len(block.rows) for block in doc[:cursor])
     free = height - len(head) - len(told_checks)
     most = max(2, min(height // 3, free - FEW))
-    if card.equation or (laid.central and card.extra["done"]):
+    if card.equation or (laid.central and inside(card).done):
         laid.told = laid.band(most)
     if card.table is not None:
         least = sums.least_of(card.table, wide)
@@ -116,17 +124,17 @@ def _seen(laid: Laid, doc: Sequence[Block], low: int, high: int, cut: bool) -> l
     full, _ = document(laid, laid.width // 2)
     notes = dict(enumerate(formulas(laid)))
     for n, (block, whole) in enumerate(zip(doc, full, strict=True)):
-        inside = low <= at and at + len(block.rows) <= high and not cut
+        seen = low <= at and at + len(block.rows) <= high and not cut
         at += len(block.rows)
         rows = notes[n].rows if n in notes else whole.rows
         same = notes[n].shown if n in notes else block.rows == whole.rows
-        blocks.append(Block(rows, inside and same, inside))
+        blocks.append(Block(rows, seen and same, seen))
     return blocks
 
 
 def _figures(laid: Laid, cut: bool) -> list[Block]:
     """The numbers, where there are any by now."""
-    if laid.card.equation is None and laid.card.table is None and not laid.card.extra["done"]:
+    if laid.card.equation is None and laid.card.table is None and not inside(laid.card).done:
         return []
     return [block if laid.told else block._replace(shown=False, brief=False) for block in figures(laid, cut)]
 
@@ -134,7 +142,7 @@ def _figures(laid: Laid, cut: bool) -> list[Block]:
 def _ends(laid: Laid, rows: Sequence[Line]) -> list[Block]:
     """Each that goes in or comes out, with its whole name."""
     seen, card = squeezed(rows), laid.card
-    said = [(label, text, squeezed([label, text]) in seen) for label, text in card.extra["ends"]]
+    said = [(label, text, squeezed([label, text]) in seen) for label, text in inside(card).ends]
     full = [wrap((*label, Span("  "), *text), laid.inner, 2) for label, text, _ in said]
     return [
         Block([laid.place(row, laid.margin) for row in rows], shown)

@@ -80,7 +80,7 @@ def backward(
         lines += convention(reading, element if single else _output_of(reading, name, element))
     else:
         lines.append((line(("gradient", "dim")), line(("not yet", "dim"))))
-    wanted = [p for p, i in enumerate(node.inputs) if reading.op.differentiable(p) and graph.nodes[i].wants_grad]
+    wanted = tuple(p for p, i in enumerate(node.inputs) if reading.op.differentiable(p) and graph.nodes[i].wants_grad)
     return Card(
         title=title(graph, node),
         shape=numbers.shape(node.shape) if single else f"{names.symbol(name).text} {numbers.shape(source.shape)}",
@@ -93,13 +93,11 @@ def backward(
         checks=checks,
         pending=rule is None,
         formulas=_formulas(reading, names, name, element, known, raw, terms, down, unicode),
-        extra={
-            "phase": "backward",
-            "node": node.name,
-            "input": source.name,
-            "position": wrt,
-            "inputs": tuple((p, gradient(names.symbol(reading.op.input_names[p]).text, unicode)) for p in wanted),
-        },
+        phase="backward",
+        node=node.name,
+        input=source.name,
+        position=wrt,
+        inputs=wanted,
     )
 
 

@@ -58,7 +58,7 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
         lines=tuple(lines),
         checks=checks,
         formulas=tuple(formulas),
-        extra={"phase": "forward", "node": node.name},
+        node=node.name,
     )
 
 

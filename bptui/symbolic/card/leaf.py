@@ -30,7 +30,9 @@ def seed(state: State, node: Node, unicode: bool) -> Card:
         lines=(
             (line(("loss", "dim")), merge([symbol(node), Span(" = "), Span(number(state.recording.loss), kind(node))])),
         ),
-        extra={"phase": "backward", "node": node.name, "seed": True},
+        phase="backward",
+        node=node.name,
+        seed=True,
     )
 
 
@@ -60,7 +62,8 @@ def leaf(state: State, node: Node, element: Index, unicode: bool) -> Card:
         element=here,
         definition=line((_ROLES.get(node.role, "given"), "dim")),
         lines=tuple(lines),
-        extra={"phase": state.moment.phase, "node": node.name},
+        phase=state.moment.phase,
+        node=node.name,
     )
 
 

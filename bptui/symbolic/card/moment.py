@@ -143,6 +143,6 @@ def card_for(
         rule = rules.rule(session.graph, node, wrt) if rules is not None and wrt is not None else None
         at = session.element_of(fold.result)
         made = whole(session.state, fold, at, wrt, element, rule, raw=session.view.raw, unicode=unicode, checks=checks)
-        extra = {**made.extra, "came": session.view.whole}
-        return replace(made, extra=extra, brief=brief(session.graph, fold.node))
+        inside = None if made.inside is None else replace(made.inside, came=session.view.whole)
+        return replace(made, inside=inside, brief=brief(session.graph, fold.node))
     return card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)

@@ -96,7 +96,8 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
         rules=tuple(rules[:-1]),
         lines=tuple(lines),
         formulas=tuple(formulas),
-        extra={"phase": "update", "node": node.name},
+        phase="update",
+        node=node.name,
     )
 
 

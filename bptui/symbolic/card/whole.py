@@ -27,7 +27,7 @@ from bptui.symbolic.card.reading import Index, Reading
 from bptui.symbolic.card.sized import definition_at
 from bptui.symbolic.card.support import read_by
 from bptui.symbolic.printing import Names, definition, merge, number
-from bptui.symbolic.types import BAD, WORST, Card, CheckRow, Failure, Formula, Rule
+from bptui.symbolic.types import BAD, WORST, Card, CheckRow, Failure, Formula, Inside, Rule
 
 SHORT = 80
 """Parts of a formula up to which one element of a whole is written out; of a longer one the numbers are told."""
@@ -53,9 +53,7 @@ def whole(
     at position `wrt`, whose `rule` has been derived or not yet. `opened`: with its parts.
 
     parts   a row per part: its name, its formula, its number at the element (at a backward Moment ∂L/∂part)
-    ends    in `extra`: the numbers that go in and come out
-    extra   also `fold`: what it is; `parts`: their names; `at`: which of them this Moment is about, None for none;
-            `done`: its value is there
+    inside  the numbers that go in and come out; which of the parts this Moment is about
     """
     graph, result, node = state.recording.graph, fold.result, fold.node
     back = state.moment.phase != "forward"
@@ -81,16 +79,7 @@ def whole(
     here = state.node.id
     at = next((n for n, part in enumerate(fold.parts) if part.id == here), None)
     ends = _backward(state, fold, element, wrt, q, unicode) if back else _forward(state, fold, element)
-    extra = {
-        **made.extra,
-        "phase": state.moment.phase,
-        "node": result.name,
-        "fold": fold.kind,
-        "parts": tuple(part.name for part in fold.parts),
-        "at": at,
-        "done": state.value(result) is not None,
-        "ends": tuple(ends),
-    }
+    inside = Inside(tuple(ends), state.value(result) is not None, at)
     return replace(
         made,
         title=_title(state, fold),
@@ -98,7 +87,9 @@ def whole(
         rules=(*helpers, *_rules(made, rule)),
         parts=tuple(parts),
         formulas=tuple(formulas),
-        extra=extra,
+        inside=inside,
+        phase=state.moment.phase,
+        node=result.name,
     )
 
 

@@ -297,7 +297,7 @@ def test_every_moment_of_a_session_has_a_card(service):
         made = card_for(session, service)
         assert plain(made.title)
         assert not made.pending
-        assert made.extra["phase"] == session.cursor.phase
+        assert made.phase == session.cursor.phase
 
 
 def test_the_element_of_an_output_leads_to_one_that_it_reads(service):

@@ -35,7 +35,7 @@ def of(recording, phase, index, element=(1, 2), wrt=None, rule=None):
 def test_forward_shows_each_part_with_its_formula_and_its_number_once_it_is_there(recording):
     fold, made = of(recording, "forward", 1)
     assert plain(made.title) == "h = layer_norm(x, g, b, eps=1e-5)"
-    assert made.extra["at"] == 1
+    assert made.inside.at == 1
     assert [plain(label) for label, _, _ in made.parts][:3] == ["mean", "centered", "squares"]
     assert plain(made.parts[-1][0]) == "h"
     assert plain(made.parts[1][1]) == "centered = x - mean"
@@ -43,7 +43,7 @@ def test_forward_shows_each_part_with_its_formula_and_its_number_once_it_is_ther
     assert plain(made.parts[1][2]) == f"{centered:.4f}"
     assert plain(made.parts[0][2]) == f"[1,0] {float(recording.value(fold.parts[0])[1, 0]):.4f}"
     assert plain(made.parts[2][2]) == "·"
-    assert plain(made.extra["ends"][-1][1]) == "h[1,2] = ·"
+    assert plain(made.inside.ends[-1][1]) == "h[1,2] = ·"
 
 
 def test_the_whole_has_its_own_definition_with_a_row_for_each_helper_and_its_numbers(recording):
@@ -79,7 +79,7 @@ def test_where_nothing_is_derived_the_card_says_that_the_gradient_comes_from_the
 def test_backward_sums_what_the_parts_pass_on(recording):
     last = recording.timeline.count("backward") - 1
     _, made = of(recording, "backward", last)
-    told = {plain(text).split(" = ")[0]: plain(text).split(" = ")[1] for _, text in made.extra["ends"]}
+    told = {plain(text).split(" = ")[0]: plain(text).split(" = ")[1] for _, text in made.inside.ends}
     for name, at in (("h", (1, 2)), ("x", (1, 2)), ("g", (2,)), ("b", (2,))):
         grad = float(recording.grad(name)[at])
         index = ",".join(map(str, at))
@@ -92,7 +92,7 @@ def test_backward_says_what_is_not_in_yet(recording):
     fold, made = of(recording, "backward", index)
     row = made.parts[fold.place(centered)]
     assert plain(row[2]).startswith("1 of 2 in")
-    assert plain(made.extra["ends"][1][1]).endswith("·")
+    assert plain(made.inside.ends[1][1]).endswith("·")
 
 
 def test_a_part_says_of_what_it_is_a_part(recording):
@@ -138,4 +138,4 @@ def test_every_composite_of_an_example_has_a_card_at_every_moment(name):
                 assert len(made.parts) == len(fold.parts)
                 assert all(plain(formula) for _, formula, _ in made.parts)
                 assert made.definition
-                assert made.extra["ends"]
+                assert made.inside.ends
