@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -56,6 +56,10 @@ class Ui:
     defect: str = ""
 
 
+TITLED = 12
+"""Rows from which on the Tensor panel that is alone on the screen has a title of its own."""
+
+
 def shown_focus(session: Session | None) -> int:
     """The panel with the focus; the Operation panel while there is no session."""
     return int(session.view.focus) if session is not None else layout.OPERATION
@@ -96,7 +100,12 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
         right: Line = ()
         contents[box.panel] = []
         if session is not None:
-            contents[box.panel], left, right = _panel(session, box, look, ui)
+            titled = grid.single and box.panel == layout.TENSOR and box.height >= TITLED
+            inside = replace(box, height=box.height - 1) if titled else box
+            contents[box.panel], left, right = _panel(session, inside, look, ui)
+            if titled:  # the row of tabs has no room to say which tensor, and which slice of it
+                head = fit((Span(" "), *left), max(0, box.width - length(right) - 1))
+                contents[box.panel].insert(0, (*head, *right))
         if box.rule >= 0:
             rules[box.panel] = layout.rule(
                 box.panel, PANELS[box.panel][0], left, right, box.width, look.focused, box.x > 0

@@ -7,7 +7,10 @@ import random
 import pytest
 
 from bptui.cli import SMALLEST
-from bptui.screens import layout
+from bptui.model.network import load
+from bptui.model.session import Session
+from bptui.model.spans import Span, plain
+from bptui.screens import frame, layout
 from tests.screens.rig import debug
 
 SIZES = [
@@ -102,3 +105,18 @@ async def test_ascii_has_nothing_but_ascii() -> None:
             await screen.press("s")
         await screen.press("question_mark")
         assert screen.text.isascii()
+
+
+async def test_the_tensor_that_is_alone_on_the_screen_says_which_it_is() -> None:
+    async with debug("lenet", 60, 20) as screen:
+        await screen.press("3")
+        assert screen.rows[2].split("  ")[:2] == [" layer1.z.padded", "(16,1,10,10)"]
+        assert "[0,0,:,:]" in screen.rows[2]
+
+
+def test_a_message_that_no_longer_fits_says_that_it_is_cut() -> None:
+    """A number without its last digits would be another number."""
+    ui = frame.Ui(message=(Span("no further NaN, inf or failed check up to training step 1000"),))
+    session = Session(load("darts"))
+    assert plain(frame.paint(session, ui, 62, 20)[-1]).endswith("training step 1000 ")
+    assert plain(frame.paint(session, ui, 60, 20)[-1]).endswith("training step 10…")
