@@ -65,64 +65,62 @@ def _trailing(shape: Shape, first: Shape) -> bool:
     return shape == first[len(first) - len(shape) :] and len(shape) <= len(first)
 
 
-def loss(
-    name: str,
-    inputs: tuple[str, ...],
-    term: Term,
-    doc: str,
-    default: str = "mean",
-    reductions: Sequence[str] = (),
-    **more: Any,
-) -> Op:
-    """A row. Inputs after the first two are optional, have the shape of the last axes, and no gradient; one called
-    `weight` multiplies each term."""
-    names = tuple(item.rstrip("?") for item in inputs)
+class Pointwise:
+    """One such loss: its term with the reduction, the scale and the weight. `names` of the inputs, without marks."""
 
-    def shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
-        require_equal(names, shapes[:2])
-        for other, found in zip(names[2:], shapes[2:], strict=False):
+    def __init__(self, names: tuple[str, ...], term: Term) -> None:
+        self.names, self.term = names, term
+
+    def shape(self, shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+        """A number, or one for each element."""
+        require_equal(self.names, shapes[:2])
+        for other, found in zip(self.names[2:], shapes[2:], strict=False):
             if not _trailing(found, shapes[0]):
                 raise ValueError(
-                    f"{names[0]} has shape {shapes[0]} and {other} has shape {found}: "
+                    f"{self.names[0]} has shape {shapes[0]} and {other} has shape {found}: "
                     f"{other} must have the shape of its last axes"
                 )
         if attributes["reduction"] == "batchmean" and not shapes[0]:
-            raise ValueError(f"{names[0]} has shape (): reduction 'batchmean' needs an axis of samples")
+            raise ValueError(f"{self.names[0]} has shape (): reduction 'batchmean' needs an axis of samples")
         return shapes[0] if attributes["reduction"] == "none" else ()
 
-    def texts(signature: Signature, indices: Sequence[str]) -> dict[str, str]:
+    def texts(self, signature: Signature, indices: Sequence[str]) -> dict[str, str]:
+        """What the term reads at these indices."""
         rank = signature.ranks[0]
-        given = zip(names, signature.ranks, strict=False)
+        given = zip(self.names, signature.ranks, strict=False)
         found = {key: at(key, indices[rank - axes :]) for key, axes in given}
-        return {**found, "p": found[names[0]], "t": found[names[1]]}
+        return {**found, "p": found[self.names[0]], "t": found[self.names[1]]}
 
-    def written(form: Any, signature: Signature, words: Texts) -> str:
+    def written(self, form: str | Callable[[Signature, Texts], str], signature: Signature, words: Texts) -> str:
         """A form with the elements put in, times the element's weight."""
         body = form(signature, words) if callable(form) else form.format(**words)
         return f"{words['weight']}*({body})" if "weight" in words else body
 
-    def definition(signature: Signature) -> str:
+    def definition(self, signature: Signature) -> str:
+        """The reduction of the term, after the helper that it names."""
         indices = letters(signature.ranks[0])
-        words, first = texts(signature, indices), ""
-        if term.helper is not None:
-            words["h"] = at(term.helper[0], indices)
-            first = f"{words['h']} = {term.helper[1].format(**words)}; "
-        half = "/2" if term.factor == 0.5 else ""
-        return first + reduced(written(term.text, signature, words), half, indices, signature)
+        words, first = self.texts(signature, indices), ""
+        if self.term.helper is not None:
+            words["h"] = at(self.term.helper[0], indices)
+            first = f"{words['h']} = {self.term.helper[1].format(**words)}; "
+        half = "/2" if self.term.factor == 0.5 else ""
+        return first + self.reduced(self.written(self.term.text, signature, words), half, indices, signature)
 
-    def hint(signature: Signature) -> dict[str, str]:
+    def hint(self, signature: Signature) -> dict[str, str]:
         """The local derivative, at the element q0, q1, … of the reduced ones, or of the output's own."""
         rank = signature.ranks[0]
         indices, other = letters(rank), [f"q{axis}" for axis in range(rank)]
-        if not term.hint:
+        if not self.term.hint:
             return {}
         if signature["reduction"] == "none":
             deltas = "".join(f"delta({i},{q})*" for i, q in zip(indices, other, strict=True))
-            return {names[0]: f"{deltas}({written(term.hint, signature, texts(signature, indices))})"}
-        body = written(term.hint, signature, texts(signature, other))
-        return {names[0]: f"({body}){_divisor(signature, indices)}"}
+            body = self.written(self.term.hint, signature, self.texts(signature, indices))
+            return {self.names[0]: f"{deltas}({body})"}
+        body = self.written(self.term.hint, signature, self.texts(signature, other))
+        return {self.names[0]: f"({body}){_divisor(signature, indices)}"}
 
-    def reduced(body: str, half: str, indices: list[str], signature: Signature) -> str:
+    def reduced(self, body: str, half: str, indices: list[str], signature: Signature) -> str:
+        """`y = …`: the term, or its sum or mean over the indices, with the ½ where it is read best."""
         if signature["reduction"] == "none":
             return f"{at('y', indices)} = {body}{half}"
         if not indices:
@@ -132,15 +130,16 @@ def loss(
             below, half = f"/(2*{below[1:].strip('()')})", ""
         return f"y = {total(body, indices)}{below}{half}"
 
-    def forward(emit: Emit, arrays: Sequence[Array], out: Array, attributes: Attributes) -> Any:
-        others = dict(zip(names[2:], arrays[2:], strict=False))
+    def forward(self, emit: Emit, arrays: Sequence[Array], out: Array, attributes: Attributes) -> Any:
+        """`Op.forward`."""
+        others = dict(zip(self.names[2:], arrays[2:], strict=False))
         p, t = arrays[:2] if others else flat(*arrays[:2])
-        scale = scale_of(attributes, arrays[0].shape) * term.factor
-        if term.total is not None and attributes["reduction"] != "none" and not others:
-            saved = term.total(emit, p, t, out)
+        scale = scale_of(attributes, arrays[0].shape) * self.term.factor
+        if self.term.total is not None and attributes["reduction"] != "none" and not others:
+            saved = self.term.total(emit, p, t, out)
         else:
             e = out.reshape(p.shape) if attributes["reduction"] == "none" else emit.temp(p.shape)
-            saved = term.fill(emit, p, t, e, attributes, others)
+            saved = self.term.fill(emit, p, t, e, attributes, others)
             if "weight" in others:
                 emit(np.multiply, e, others["weight"], e)
             if attributes["reduction"] != "none":
@@ -151,6 +150,7 @@ def loss(
         return saved
 
     def vjp(
+        self,
         emit: Emit,
         upstream: Array,
         arrays: Sequence[Array],
@@ -159,10 +159,11 @@ def loss(
         into: Sequence[Array | None],
         saved: Any,
     ) -> None:
-        others = dict(zip(names[2:], arrays[2:], strict=False))
+        """`Op.vjp`."""
+        others = dict(zip(self.names[2:], arrays[2:], strict=False))
         p, t = arrays[:2] if others else flat(*arrays[:2])
-        parts = term.parts(emit, p, t, saved, [d is not None for d in into[:2]], attributes, others)
-        scale = scale_of(attributes, arrays[0].shape) * term.factor
+        parts = self.term.parts(emit, p, t, saved, [d is not None for d in into[:2]], attributes, others)
+        scale = scale_of(attributes, arrays[0].shape) * self.term.factor
         for d, part in zip(into[:2], parts, strict=True):
             if d is None or part is None:
                 continue
@@ -181,8 +182,25 @@ def loss(
             if "weight" in others:
                 emit(np.multiply, d, others["weight"], d)
 
+
+def loss(
+    name: str,
+    inputs: tuple[str, ...],
+    term: Term,
+    doc: str,
+    default: str = "mean",
+    reductions: Sequence[str] = (),
+    **more: Any,
+) -> Op:
+    """A row. Inputs after the first two are optional, have the shape of the last axes, and no gradient; one called
+    `weight` multiplies each term."""
+    names = tuple(item.rstrip("?") for item in inputs)
+    made = Pointwise(names, term)
     attributes = {"reduction": reduction(default, *reductions), **more.pop("attributes", {})}
-    return Op(name, inputs, definition, shape, forward, vjp, doc, attributes, hint, fixed=names[2:], **more)
+    return Op(
+        name, inputs, made.definition, made.shape, made.forward, made.vjp, doc, attributes, made.hint, fixed=names[2:],
+        **more,
+    )  # fmt: skip
 
 
 def _divisor(signature: Signature, indices: Sequence[str]) -> str:
