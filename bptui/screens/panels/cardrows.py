@@ -1,7 +1,6 @@
 """A card laid out for a panel: head, formulas, numbers, checks and what else there is to say, each as rows of a width.
 
-`Room` says what of them is shown; `full`, that nothing is: every note, every detail, every term, in as many rows as
-that takes.
+`Room` says what of them is shown. What has no room is on other pages (`panels.blocks`).
 """
 
 from __future__ import annotations
