@@ -1,7 +1,7 @@
 """What an operation does beside its numbers: it writes over what others read, or fails where little is asked of it.
 
 The recorded numbers do not show all of it: what was written over is what was recorded, and relu(x) in the place of x is
-the same a second time. Found by mutants that nobody chose (see the page).
+the same a second time. Mutants that nobody chose led to them (see the page).
 """
 
 from __future__ import annotations
