@@ -193,7 +193,7 @@ def view(session: Session, text: str) -> Reply:
     dense = any(node.op is not None and node.op.name == "affine" for node in graph.ops)
     if not text and session.view.whole:  # what `next` came to is one operation: open it first
         session.view.whole = False
-        return say(f"view: operations, {session.node.name} is a part")
+        return say(f"view: operations, {session.node.name} by itself")
     has = {"operations": True, "layers": bool(graph.layers or graph.composed), "neurons": dense}
     after = VIEWS.index(session.view.mode) + 1
     mode = _choice(text, VIEWS, "view") if text else next(v for v in (*VIEWS[after:], *VIEWS) if has[v])

@@ -131,6 +131,13 @@ def test_what_is_not_finite_is_reversed() -> None:
     assert bad == ["NaN", "-inf"]
 
 
+def test_a_name_without_room_is_cut_where_one_sees_it() -> None:
+    """`∂L/∂pad` would be the gradient of something else."""
+    made = [Quantity(name, np.ones((3, 3)), "value") for name in ("padded", "∂L/∂padded")]
+    rows = texts(sheet.draw(made, (0, 0), 40, 12, Look()))
+    assert [row.split()[0] for row in rows if "[0]" in row and "[1]" in row] == ["padded", "∂L/∂p…"]
+
+
 def test_a_minus_never_touches_the_head_of_its_row() -> None:
     values = np.full((3, 3), -1.0)
     for width in range(28, 70):

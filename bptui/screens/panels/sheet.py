@@ -17,6 +17,7 @@ from bptui.screens.look import Look, length
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, scalar, window
 from bptui.screens.panels.figures import shown as shown_number
+from bptui.screens.panels.listing import shorten
 
 WIDE, FIELD = 10, 8
 """Columns of a number where there is one row of them, and in a table."""
@@ -210,7 +211,7 @@ def _numbered(
     table = page.of(quantity.array)[slice(*y), slice(*x)]
     decimals = _digits(quantity.array)[1]
     y0, x0 = page.at
-    corner = Span((f" {quantity.label}" if named else "")[: start + wide - 4].ljust(start), quantity.kind)
+    corner = Span(shorten(f" {quantity.label}" if named else "", start + wide - 4).ljust(start), quantity.kind)
     head: list[Span] = [corner]
     for column in range(*x):
         text = f"[{column}]".rjust(wide + (column > x[0]))
