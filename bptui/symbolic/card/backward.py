@@ -7,7 +7,7 @@ per output element, which the selected element feeds, and their sum.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -280,6 +280,62 @@ def _placed(tree: Tree, reading: Reading, out: tuple[str, ...]) -> Tree:
     return t.rebuild(tree, change)
 
 
+class _Products:
+    """∂L/∂output × ∂output/∂element for each output that reads the element `q` of an input: how each is written."""
+
+    def __init__(
+        self, reading: Reading, names: Names, wrt: int, q: Index, rule: Rule, places: tuple[Array, ...], unicode: bool
+    ) -> None:
+        self.reading, self.names, self.q, self.rule, self.unicode = reading, names, q, rule, unicode
+        self.places, self.at_q = places, dict(zip(rule.q, q, strict=True))
+        self.out, self.symbol = names.symbol(reading.output), names.symbol(reading.op.input_names[wrt])
+        self.bare = reading.op.elementwise and not reading.letters
+        self.local = rule.local if self.bare else held(rule.local)  # every row is one where its conditions hold
+        found = zip(rule.out, places, strict=True)
+        self.fixed = {letter: int(axis[0]) for letter, axis in found if axis.size and (axis == axis[0]).all()}
+        self.varying = [letter for letter in rule.out if letter not in self.fixed]
+
+    def place(self, n: int) -> dict[str, int]:
+        """The n-th output's index, by its letters."""
+        return {letter: int(axis[n]) for letter, axis in zip(self.rule.out, self.places, strict=True)}
+
+    def label(self, n: int) -> str:
+        """The indices that are not the same in all rows."""
+        return ",".join(str(self.place(n)[letter]) for letter in self.varying)
+
+    def upstream(self, at: Mapping[str, int]) -> Line:
+        """`∂L/∂y[i,2]`, as far as the index is known."""
+        index = tuple(t.whole(at[i]) if i in at else t.Name(i) for i in self.rule.out)
+        names = Names({**self.names.symbols, UPSTREAM: gradient(self.out.text, self.unicode)}, self.names.letters)
+        return to_spans(t.Element(UPSTREAM, index), names, self.unicode)
+
+    def factor(self, at: Mapping[str, int]) -> Line:
+        """The local derivative; a long one as `∂y[0,2]/∂x[0,1]`."""
+        placed = _placed(self.local, self.reading, self.rule.out) if self.bare else self.local
+        full = Names(self.names.symbols, self.names.letters) if self.bare else self.names
+        spans = to_spans(settle(t.substitute(placed, {**self.at_q, **at})), full, self.unicode)
+        if sum(len(s.text) for s in spans) <= _SHORT:
+            return spans
+        shown = [str(at.get(letter, self.names.symbol(letter).text)) for letter in self.rule.out]
+        where = f"[{','.join(shown)}]" if shown else ""
+        return local(self.out, self.symbol, self.unicode, where, numbers.index(self.q))
+
+    def symbols(self, n: int) -> tuple[Line, ...]:
+        """Both factors of a row."""
+        return self.upstream(self.place(n)), self.factor(self.place(n))
+
+    def derivative(self, n: int) -> Tree:
+        """The local derivative of a row, with its indices put in."""
+        return settle(t.substitute(self.local, {**self.at_q, **self.place(n)}))
+
+    def term(self, n: int) -> Tree:
+        """A row as a formula."""
+        place = self.place(n)
+        arriving = t.Element(UPSTREAM, tuple(t.whole(place[i]) for i in self.rule.out))
+        factor = self.local if self.bare else self.derivative(n)
+        return arriving if factor == t.whole(1) else t.Mul((arriving, factor))
+
+
 def _table(
     state: State, reading: Reading, names: Names, wrt: int, q: Index, rule: Rule, down: float, unicode: bool, rows: int
 ) -> tuple[Table | Equation | None, Tree | None]:
@@ -290,55 +346,12 @@ def _table(
     if found is None or not len(found[1]):
         return None, None
     places, values = found
-    upstream = (
-        np.asarray(reading.arrays[UPSTREAM], float)[places]
-        if node.shape
-        else np.asarray(reading.arrays[UPSTREAM], float).reshape(1)
-    )
-    fixed = {
-        letter: int(axis[0])
-        for letter, axis in zip(rule.out, places, strict=True)
-        if axis.size and (axis == axis[0]).all()
-    }
-    varying = [letter for letter in rule.out if letter not in fixed]
-    out, name = names.symbol(reading.output), reading.op.input_names[wrt]
-    gradient_names = Names({**names.symbols, UPSTREAM: gradient(out.text, unicode)}, names.letters, frozenset(), None)
-    at_q = dict(zip(rule.q, q, strict=True))
-    bare = reading.op.elementwise and not reading.letters
-    there = rule.local if bare else held(rule.local)  # every row is one where its conditions hold
-
-    def factor(out_index: Mapping[str, int]) -> Line:
-        placed = _placed(there, reading, rule.out) if bare else there
-        full = Names(names.symbols, names.letters) if bare else names
-        spans = to_spans(settle(t.substitute(placed, {**at_q, **out_index})), full, unicode)
-        if sum(len(s.text) for s in spans) <= _SHORT:
-            return spans
-        shown = [str(out_index.get(letter, names.symbol(letter).text)) for letter in rule.out]
-        return local(out, names.symbol(name), unicode, f"[{','.join(shown)}]" if shown else "", numbers.index(q))
-
-    def upstream_of(out_index: Mapping[str, int]) -> Line:
-        index = tuple(t.whole(out_index[i]) if i in out_index else t.Name(i) for i in rule.out)
-        return to_spans(t.Element(UPSTREAM, index), gradient_names, unicode)
-
-    def row(n: int) -> dict[str, int]:
-        return {letter: int(axis[n]) for letter, axis in zip(rule.out, places, strict=True)}
-
-    def symbols(n: int) -> tuple[Line, ...]:
-        return upstream_of(row(n)), factor(row(n))
-
-    def term(n: int) -> Tree:
-        place = row(n)
-        arriving = t.Element(UPSTREAM, tuple(t.whole(place[i]) for i in rule.out))
-        factor = there if bare else settle(t.substitute(there, {**at_q, **place}))
-        return arriving if factor == t.whole(1) else t.Mul((arriving, factor))
-
-    def label(n: int) -> str:
-        return ",".join(str(row(n)[letter]) for letter in varying)
-
+    arrived = np.asarray(reading.arrays[UPSTREAM], float)
+    upstream = arrived[places] if node.shape else arrived.reshape(1)
+    products, name = _Products(reading, names, wrt, q, rule, places, unicode), reading.op.input_names[wrt]
     result = (element_span(Names({name: gradient(names.symbol(name).text, unicode)}), name, q),)
     if len(values) == 1:
-        left, right = local(out, names.symbol(name), unicode), upstream_of(row(0))
-        tree = settle(t.substitute(there, {**at_q, **row(0)}))
+        tree = products.derivative(0)
         arrays, size = reading.rule_numbers(rule)
         plain_name = isinstance(tree, t.Name | t.Element)  # its number stands above already
         shown = names if plain_name else with_numbers(names, reading=reading)
@@ -346,17 +359,14 @@ def _table(
         note: Line = () if isinstance(tree, t.Number) else written
         up = float(upstream[0])
         value, note = _taken(reading, up, float(values[0]), down, note)
-        return equation(state, reading, (right, left, result), (up, value, down), note, source), term(0)
-    heads: tuple[Line, ...] = (upstream_of(fixed), factor(fixed))
-    write: Callable[[int], tuple[Line, ...]]
-    factors = [upstream, values]
+        marks = (products.upstream(products.place(0)), local(products.out, products.symbol, unicode), result)
+        return equation(state, reading, marks, (up, value, down), note, source), products.term(0)
+    heads: tuple[Line, ...] = (products.upstream(products.fixed), products.factor(products.fixed))
+    factors, write = [upstream, values], products.symbols
     if plain(heads[1]) == "1":
-        heads, factors, write = heads[:1], factors[:1], lambda n: (upstream_of(row(n)),)
-    else:
-        write = symbols
-    arrived, total = progress(state, source, node)
-    partial = f"{arrived} of {total} in" if total > 1 else ""
-    made = table(
-        result, down, factors, label, write, (",".join(names.symbol(i).text for i in varying), heads), rows, (), partial
-    )
-    return made, expand(term, len(values), rows)
+        heads, factors, write = heads[:1], factors[:1], lambda n: products.symbols(n)[:1]
+    count, total = progress(state, source, node)
+    partial = f"{count} of {total} in" if total > 1 else ""
+    index = ",".join(names.symbol(i).text for i in products.varying)
+    made = table(result, down, factors, products.label, write, (index, heads), rows, (), partial)
+    return made, expand(products.term, len(values), rows)
