@@ -38,7 +38,7 @@ def formula(text: str, values: dict[str, Any]) -> Session:
 @cache
 def service() -> Service:
     """One worker for all tests: a derivation is made once."""
-    return Service()
+    return Service(60.0, 60.0)
 
 
 def derived(session: Session, checked: bool = False) -> Card:

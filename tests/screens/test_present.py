@@ -16,7 +16,7 @@ from tests.screens.rig import debug
 
 
 def derived(session: Session) -> Service:
-    service = Service()
+    service = Service(60.0, 60.0)
     service.warm(session.graph)
     assert service.wait(60.0)
     return service

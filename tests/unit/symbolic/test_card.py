@@ -26,7 +26,7 @@ from .steps import graph_of, record, step_of
 
 @pytest.fixture(scope="module")
 def service():
-    made = Service()
+    made = Service(60.0, 60.0)
     yield made
     made.close()
 

@@ -19,7 +19,7 @@ from bptui.symbolic.service import Service
 
 @pytest.fixture(scope="module")
 def service():
-    made = Service()
+    made = Service(60.0, 60.0)
     yield made
     made.close()
 

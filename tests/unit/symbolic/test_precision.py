@@ -25,7 +25,7 @@ def recorded(text, values, dtype="float32"):
 
 
 def rule_of(recording, node, position):
-    service = Service()
+    service = Service(60.0, 60.0)
     try:
         service.rule(recording.graph, node, position)
         service.wait()
@@ -158,7 +158,7 @@ def test_every_form_of_the_explanation_has_it(form):
 
 def test_the_worker_measures_what_was_asked_for_last():
     recording = recorded(NORMAL, {"x": [1000.1, 1000.2, 1000.4]})
-    service = Service()
+    service = Service(60.0, 60.0)
     try:
         place = Place(recording.step, recording.graph.by_name["c"].id, None, (0,))
         assert service.peek_budget(place) is None
