@@ -219,7 +219,7 @@ PARTS = st.sampled_from(
 @given(st.lists(PARTS, min_size=2, max_size=4), st.lists(st.sampled_from(["+", "-", "*"]), min_size=3, max_size=3))
 def test_any_formula_of_elements_agrees_with_differences(parts, signs):
     text = (
-        "y = x*w + "
+        "y = 7*x*w + "  # more of it than the parts can take away
         + "".join(f"({part}) {sign} " for part, sign in zip(parts, itertools.cycle(signs), strict=False))
         + "x"
     )
