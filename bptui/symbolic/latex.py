@@ -106,7 +106,9 @@ class _Writer:
             case t.Neg(of):
                 return "-" + self.write(of, _MUL), _ADD
             case t.Mul(factors):
-                return r" \cdot ".join(self.write(f, _POWER if isinstance(f, t.Fold) else _MUL) for f in factors), _MUL
+                return r" \cdot ".join(
+                    self.write(f, _POWER if isinstance(f, t.Reduction) else _MUL) for f in factors
+                ), _MUL
             case t.Div(top, bottom, whole):
                 fraction = rf"\frac{{{self.write(top, _CASES)}}}{{{self.write(bottom, _CASES)}}}"
                 return rf"\left\lfloor {fraction} \right\rfloor" if whole else fraction, _MUL
@@ -116,8 +118,8 @@ class _Writer:
                 return rf"{{{self.write(base, _ATOM)}}}^{{{self.write(exponent, _CASES)}}}", _POWER
             case t.Call(function, arguments):
                 return self.call(function, arguments), _ATOM
-            case t.Fold():
-                return self.fold(tree)
+            case t.Reduction():
+                return self.reduction(tree)
             case t.Choice():
                 return self.cases(tree), _ATOM
             case t.Compare(sign, left, right):
@@ -167,18 +169,18 @@ class _Writer:
         called = _KNOWN.get(function) or rf"\operatorname{{{escape(function)}}}"
         return rf"{called}\left({inside}\right)"
 
-    def fold(self, fold: t.Fold) -> tuple[str, int]:
+    def reduction(self, reduction: t.Reduction) -> tuple[str, int]:
         under = []
-        for r in fold.ranges:
+        for r in reduction.ranges:
             letter = name(self.names.symbol(r.index).text)
             if r.high is None or r.whole:
                 under.append(letter)
             else:
                 low = "0" if r.low is None else self.write(r.low, _ADD)
                 under.append(rf"{low} \leq {letter} < {self.write(r.high, _ADD)}")
-        under += [self.write(c, _CASES) for c in fold.conditions]
-        text = f"{_KNOWN[fold.kind]}_{{{', '.join(under)}}} {self.write(fold.body, _MUL)}"
-        return text, _ADD if fold.kind == "sum" else _MUL
+        under += [self.write(c, _CASES) for c in reduction.conditions]
+        text = f"{_KNOWN[reduction.kind]}_{{{', '.join(under)}}} {self.write(reduction.body, _MUL)}"
+        return text, _ADD if reduction.kind == "sum" else _MUL
 
     def cases(self, tree: Tree) -> str:
         rows = []

@@ -21,7 +21,6 @@ from bptui.symbolic.tree import (
     Delta,
     Div,
     Element,
-    Fold,
     Logic,
     Mod,
     Mul,
@@ -30,6 +29,7 @@ from bptui.symbolic.tree import (
     Number,
     Power,
     Range,
+    Reduction,
     Size,
     Tree,
     walk,
@@ -47,7 +47,7 @@ _COMPARE: Mapping[str, Any] = {
     ">": np.greater, "<": np.less, ">=": np.greater_equal, "<=": np.less_equal, "==": np.equal, "!=": np.not_equal
 }  # fmt: skip
 
-_FOLDS: Mapping[str, tuple[float, Any]] = {
+_REDUCTIONS: Mapping[str, tuple[float, Any]] = {
     "sum": (0.0, np.sum), "prod": (1.0, np.prod), "max": (-np.inf, np.max), "min": (np.inf, np.min)
 }  # fmt: skip
 
@@ -119,8 +119,8 @@ class _Walk:
                 for value in values[2:]:
                     result = _FUNCTIONS[function](result, value)
                 return result
-            case Fold():
-                return self.fold(tree, env)
+            case Reduction():
+                return self.reduction(tree, env)
             case Choice(condition, yes, no):
                 test = self(condition, env)
                 if np.ndim(test) == 0:
@@ -164,7 +164,7 @@ class _Walk:
         high = self.size[r.index.upper()] if r.high is None else int(self(r.high, env))
         return low, high
 
-    def fold(self, tree: Fold, env: Index) -> Any:
+    def reduction(self, tree: Reduction, env: Index) -> Any:
         """Every bound index gets a leading axis of its own; these axes are then folded away."""
         inner, depth = dict(env), self.base
         for r in tree.ranges:
@@ -180,7 +180,7 @@ class _Walk:
         shape = (1,) * (depth - len(shape)) + tuple(shape)
         values = np.broadcast_to(body, shape)
         lead = tuple(range(depth - outer))
-        empty, reduce = _FOLDS[tree.kind]
+        empty, reduce = _REDUCTIONS[tree.kind]
         for test in tests:
             values = np.where(test, values, empty)
         result = reduce(values, axis=lead, initial=empty)

@@ -134,7 +134,7 @@ class _Printer:
                 for n, factor in enumerate(factors):
                     last = n == len(factors) - 1
                     spans += [*([Span(self.dot)] if n else []), *self.print(factor, _SIGMA if last and n else _MUL)]
-                return spans, _SIGMA if isinstance(factors[-1], t.Fold) and factors[-1].sigma else _MUL
+                return spans, _SIGMA if isinstance(factors[-1], t.Reduction) and factors[-1].sigma else _MUL
             case t.Div(top, bottom, whole):
                 return [*self.print(top, _MUL), Span("//" if whole else "/"), *self.print(bottom, _POWER)], _MUL
             case t.Mod(top, bottom):
@@ -143,8 +143,8 @@ class _Printer:
                 return self.power(base, exponent)
             case t.Call(function, arguments):
                 return self.call(function, arguments), _ATOM
-            case t.Fold():
-                return self.fold(tree)
+            case t.Reduction():
+                return self.reduction(tree)
             case t.Choice(condition, yes, no):
                 test = [Span(" if "), *self.print(condition, _OR), Span(" else ")]
                 return [*self.print(yes, _OR), *test, *self.print(no, _CHOICE)], _CHOICE
@@ -244,26 +244,26 @@ class _Printer:
             spans += [*([Span(", ")] if n else []), *self.print(argument, _CHOICE)]
         return [*spans, Span(")")]
 
-    def fold(self, fold: t.Fold) -> tuple[list[Span], int]:
-        if fold.sigma:
-            mark = {"sum": "Σ", "prod": "Π"}.get(fold.kind, fold.kind) if self.unicode else fold.kind
+    def reduction(self, reduction: t.Reduction) -> tuple[list[Span], int]:
+        if reduction.sigma:
+            mark = {"sum": "Σ", "prod": "Π"}.get(reduction.kind, reduction.kind) if self.unicode else reduction.kind
             spans: list[Span] = []
-            plain = [r.index for r in fold.ranges if not self.limits(r)]
+            plain = [r.index for r in reduction.ranges if not self.limits(r)]
             if plain:
                 spans += [Span(f"{mark}_{','.join(self.names.symbol(index).text for index in plain)} ")]
-            for r in fold.ranges:
+            for r in reduction.ranges:
                 if r.index not in plain:
                     spans += [Span(f"{mark}_"), *self.limits(r), Span(" ")]
-            if fold.conditions:
-                spans += [Span("["), *self.print(t.Logic("and", fold.conditions), _CHOICE), Span("] ")]
-            return [*spans, *self.print(fold.body, _SIGMA)], _SIGMA
-        spans = [Span(f"{fold.kind}("), *self.print(fold.body, _CHOICE)]
-        for r in fold.ranges:
+            if reduction.conditions:
+                spans += [Span("["), *self.print(t.Logic("and", reduction.conditions), _CHOICE), Span("] ")]
+            return [*spans, *self.print(reduction.body, _SIGMA)], _SIGMA
+        spans = [Span(f"{reduction.kind}("), *self.print(reduction.body, _CHOICE)]
+        for r in reduction.ranges:
             spans += [Span(f" for {self.names.symbol(r.index).text}")]
             if r.high is not None:
                 low = [] if r.low is None else [*self.print(r.low, _ADD), Span(", ")]
                 spans += [Span(" in range("), *low, *self.print(r.high, _ADD), Span(")")]
-        for condition in fold.conditions:
+        for condition in reduction.conditions:
             spans += [Span(" if "), *self.print(condition, _OR)]
         return [*spans, Span(")")], _ATOM
 

@@ -15,7 +15,6 @@ from bptui.symbolic.tree import (
     Delta,
     Div,
     Element,
-    Fold,
     Logic,
     Mod,
     Mul,
@@ -24,6 +23,7 @@ from bptui.symbolic.tree import (
     Number,
     Power,
     Range,
+    Reduction,
     Size,
     Statement,
     Tree,
@@ -106,7 +106,7 @@ def _read(node: ast.expr) -> Tree:
         return Choice(_read(node.test), _read(node.body), _read(node.orelse))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
         if len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
-            return _fold(node.func.id, node.args[0])
+            return _reduction(node.func.id, node.args[0])
         if node.func.id == "delta" and len(node.args) == 2:
             return Delta(_read(node.args[0]), _read(node.args[1]))
         return Call(node.func.id, tuple(_read(a) for a in node.args))
@@ -139,14 +139,14 @@ def _signed(left: Tree, made: Callable[[Tree], Tree]) -> Tree:
     return Neg(made(left.of)) if isinstance(left, Neg) else made(left)
 
 
-def _fold(kind: str, generator: ast.GeneratorExp) -> Fold:
+def _reduction(kind: str, generator: ast.GeneratorExp) -> Reduction:
     ranges, conditions = [], []
     for part in generator.generators:
         if not isinstance(part.target, ast.Name):
             raise Unreadable(f"column {generator.col_offset}: `for` needs a plain index")
         ranges.append(_range(part.target.id, part.iter))
         conditions += [_read(test) for test in part.ifs]
-    return Fold(kind, _read(generator.elt), tuple(ranges), tuple(conditions))
+    return Reduction(kind, _read(generator.elt), tuple(ranges), tuple(conditions))
 
 
 def _range(index: str, over: ast.expr) -> Range:

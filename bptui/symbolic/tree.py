@@ -114,7 +114,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
+class Reduction:
     """`sum(body for k in K)`; kind: sum, prod, max or min, in LaTeX argmax and argmin, too; `sigma`: a derived one,
     printed `Σ_k body`."""
 
@@ -180,7 +180,7 @@ Tree = (
     | Power
     | Neg
     | Call
-    | Fold
+    | Reduction
     | Choice
     | Compare
     | Logic
@@ -258,7 +258,7 @@ def substitute(tree: Tree, values: Mapping[str, int | Tree]) -> Tree:
             return Delta(_count(substitute(part.left, values)), _count(substitute(part.right, values)))
         if isinstance(part, Compare):
             return Compare(part.sign, _count(substitute(part.left, values)), _count(substitute(part.right, values)))
-        if isinstance(part, Fold):
+        if isinstance(part, Reduction):
             inner = {k: v for k, v in values.items() if k not in {r.index for r in part.ranges}}
             if len(inner) != len(values):
                 return substitute(part, inner)

@@ -63,9 +63,9 @@ class _Converter:
         if isinstance(e, sp.Number | sp.NumberSymbol):
             return self.number(e)
         if isinstance(e, sp.Sum):
-            return self.fold(e, "sum")
+            return self.reduction(e, "sum")
         if isinstance(e, sp.Product | Product):
-            return self.fold(e, "prod")
+            return self.reduction(e, "prod")
         if isinstance(e, sp.KroneckerDelta):
             left, right = sorted(e.args, key=lambda side: bool(side.is_number))  # `q = 1`, as one says it
             return t.Delta(self.tree(left), self.tree(right))
@@ -171,7 +171,7 @@ class _Converter:
             return t.Call("sqrt", (self.tree(e.base),))
         return t.Power(self.tree(e.base), self.tree(e.exp))
 
-    def fold(self, e: Any, kind: str) -> Tree:
+    def reduction(self, e: Any, kind: str) -> Tree:
         """A sum or product; what it leaves out under a condition is written as one: Π_j [j != q] x[j]."""
         ranges = []
         for k, low, high in reversed(e.limits):
@@ -186,8 +186,8 @@ class _Converter:
             ranges.sort(key=lambda r: met.index(r.index) if r.index in met else len(met))
         neutral = t.whole(0 if kind == "sum" else 1)
         if isinstance(body, t.Choice) and body.no == neutral:
-            return t.Fold(kind, body.yes, tuple(ranges), (body.condition,), sigma=True)
-        return t.Fold(kind, body, tuple(ranges), sigma=True)
+            return t.Reduction(kind, body.yes, tuple(ranges), (body.condition,), sigma=True)
+        return t.Reduction(kind, body, tuple(ranges), sigma=True)
 
     def letter(self, k: Any) -> str:
         """The letter of a bound index: its own where that is free."""

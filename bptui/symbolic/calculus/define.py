@@ -180,8 +180,8 @@ class _Builder:
                 return -self.build(of)
             case t.Call(function, arguments):
                 return self.call(function, [self.build(a) for a in arguments])
-            case t.Fold():
-                return self.fold(tree)
+            case t.Reduction():
+                return self.reduction(tree)
             case t.Choice(condition, yes, no):
                 return n.Piecewise((self.build(yes), self.build(condition)), (self.build(no), True))
             case t.Compare(sign, left, right):
@@ -222,8 +222,8 @@ class _Builder:
         return _FUNCTIONS[function](*arguments)
 
     # ------------------------------------------------------------------------------------------------- ranges
-    def limits(self, tree: t.Fold) -> tuple[list[tuple[Expr, Expr, Expr]], Expr]:
-        """Enter the ranges of a fold: ((symbol, low, high) each, its condition)."""
+    def limits(self, tree: t.Reduction) -> tuple[list[tuple[Expr, Expr, Expr]], Expr]:
+        """Enter the ranges of a reduction: ((symbol, low, high) each, its condition)."""
         found = []
         for r in tree.ranges:
             low = sp.Integer(0) if r.low is None else self.build(r.low)
@@ -233,7 +233,7 @@ class _Builder:
             found.append((k, low, stop - 1))
         return found, sp.And(*(self.build(c) for c in tree.conditions))
 
-    def fold(self, tree: t.Fold) -> Expr:
+    def reduction(self, tree: t.Reduction) -> Expr:
         outer = dict(self.scope)
         limits, condition = self.limits(tree)
         term = self.build(tree.body)
@@ -246,7 +246,7 @@ class _Builder:
             term = n.Sum(term, limit) if tree.kind == "sum" else n.Product(term, limit)
         return term
 
-    def largest(self, tree: t.Fold, term: Expr, limits: list[Any], condition: Expr) -> Expr:
+    def largest(self, tree: t.Reduction, term: Expr, limits: list[Any], condition: Expr) -> Expr:
         """The active term: the bound indices replaced by whole tensors that say where the largest is."""
         inside = term.free_symbols | condition.free_symbols
         inside |= {s for _, low, high in limits for s in (low + high).free_symbols}
@@ -281,5 +281,5 @@ def _number(value: float, text: str) -> Expr:
 
 def _ranges(tree: t.Tree) -> Iterator[t.Range]:
     for part in t.walk(tree):
-        if isinstance(part, t.Fold):
+        if isinstance(part, t.Reduction):
             yield from part.ranges

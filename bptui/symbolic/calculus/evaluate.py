@@ -36,7 +36,7 @@ _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     sp.Eq: np.equal, sp.Ne: np.not_equal,
     sp.Not: np.logical_not, FloorDiv: np.floor_divide, Remainder: np.mod,
 }  # fmt: skip
-_FOLDED: Mapping[Any, Callable[..., Any]] = {
+_REDUCED: Mapping[Any, Callable[..., Any]] = {
     sp.Add: np.add, sp.Mul: np.multiply, sp.Max: np.maximum, sp.Min: np.minimum,
     sp.And: np.logical_and, sp.Or: np.logical_or,
 }  # fmt: skip
@@ -213,7 +213,7 @@ class _Walk:
         if e.is_number and not e.args:  # a logarithm of -1 or of 0 that SymPy worked out has no real value
             return float(e) if e.is_extended_real else math.nan
         if isinstance(e, sp.Sum | sp.Product):
-            return self.fold(e, env, depth, guarded)
+            return self.reduction(e, env, depth, guarded)
         if isinstance(e, sp.KroneckerDelta):
             return np.equal(self.of(e.args[0], env, depth, guarded), self.of(e.args[1], env, depth, guarded)).astype(
                 np.float64
@@ -227,10 +227,10 @@ class _Walk:
         if e in (sp.true, sp.false):
             return e == sp.true
         values = [self.of(a, env, depth, guarded) for a in e.args]
-        if e.func in _FOLDED:
+        if e.func in _REDUCED:
             result = values[0]
             for other in values[1:]:
-                result = _FOLDED[e.func](result, other)
+                result = _REDUCED[e.func](result, other)
             return result
         return _FUNCTIONS[e.func](*values)
 
@@ -317,7 +317,7 @@ class _Walk:
         return np.where(test, self.of(sp.Mul(*rest), env, depth, True) if rest else 1.0, 0.0)
 
     # ------------------------------------------------------------------------------------------------------ sums
-    def fold(self, e: Expr, env: dict[Expr, Any], depth: int, guarded: bool) -> Any:
+    def reduction(self, e: Expr, env: dict[Expr, Any], depth: int, guarded: bool) -> Any:
         """Σ or Π over the limits, one at a time from the outermost, each with an axis of its own in front."""
         limits = list(e.limits)
         product = isinstance(e, sp.Product)

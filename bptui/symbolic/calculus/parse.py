@@ -29,9 +29,9 @@ FUNCTIONS: Mapping[str, tuple[int, int]] = {
     "min": (2, 8), "delta": (2, 2),
 }  # fmt: skip
 """Name → least and most arguments."""
-FOLDS = ("sum", "prod", "max", "min")
+REDUCTIONS = ("sum", "prod", "max", "min")
 """What `f(term for k in K)` may be."""
-FOLDED = "write sum(x[i] for i in I)"
+WRITTEN = "write sum(x[i] for i in I)"
 INDEX = re.compile(r"[a-z][0-9]*\Z")
 SIZE = re.compile(r"[A-Z][0-9]*\Z")
 _WORD = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -118,7 +118,7 @@ class _Checker:
             self.fail(target, "the left side is a name", "write y = … or y[i,j] = …")
         if not _WORD.match(base.id) or len(base.id) > 32:
             self.fail(target, f"'{base.id}' cannot be a name", "lowercase letters, digits and _")
-        if base.id in FUNCTIONS or base.id in FOLDS or base.id == "pi":
+        if base.id in FUNCTIONS or base.id in REDUCTIONS or base.id == "pi":
             self.fail(target, f"'{base.id}' is a function", "another name")
         if base.id in self.helpers or (
             self.names and (base.id in self.names.tensors or base.id in self.names.parameters)
@@ -228,7 +228,7 @@ class _Checker:
             return
         if self.names is not None and name in self.names.parameters:
             return
-        if name in FUNCTIONS or name in FOLDS:
+        if name in FUNCTIONS or name in REDUCTIONS:
             self.fail(node, f"'{name}' is a function", f"write {name}(…)")
         if self.names is None:
             return
@@ -280,30 +280,32 @@ class _Checker:
     def call(self, node: ast.Call, depth: int, in_index: bool) -> None:
         if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
             name = node.func.attr  # np.exp(x), x.sum()
-            right = INSTEAD.get(name) or (f"write {name}(x)" if name in FUNCTIONS else FOLDED if name in FOLDS else "")
+            right = INSTEAD.get(name) or (
+                f"write {name}(x)" if name in FUNCTIONS else WRITTEN if name in REDUCTIONS else ""
+            )
             self.fail(node, f"'{node.func.value.id}.{name[:32]}' is not part of the notation", right)
         if not isinstance(node.func, ast.Name):
             self.fail(node, "only a function by its name can be called", "known: " + ", ".join(FUNCTIONS))
         name = node.func.id
-        if name not in FUNCTIONS and name not in FOLDS:
+        if name not in FUNCTIONS and name not in REDUCTIONS:
             known = [*FUNCTIONS, "sum", "prod"]
             right = INSTEAD.get(name) or did_you_mean(name, known, "known: " + ", ".join(known))
             self.fail(node, f"unknown function '{name}'", right)
         if node.keywords:
             self.fail(node, f"{name} takes no keywords")
         if len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
-            if name not in FOLDS:
+            if name not in REDUCTIONS:
                 self.fail(node, f"{name} does not go over a range", "sum, prod, max or min")
-            self.fold(node.args[0], depth, in_index)
+            self.reduction(node.args[0], depth, in_index)
             return
         least, most = FUNCTIONS.get(name, (0, -1))
         if not least <= len(node.args) <= most:
-            right = FOLDED.replace("sum", name) if name in FOLDS else f"{least} argument{'s' * (least > 1)}"
+            right = WRITTEN.replace("sum", name) if name in REDUCTIONS else f"{least} argument{'s' * (least > 1)}"
             self.fail(node, f"{name} with {len(node.args)} arguments", right)
         for part in node.args:
             self.walk(part, depth + 1, in_index)
 
-    def fold(self, generator: ast.GeneratorExp, depth: int, in_index: bool) -> None:
+    def reduction(self, generator: ast.GeneratorExp, depth: int, in_index: bool) -> None:
         outer = set(self.indices)
         for loop in generator.generators:
             if loop.is_async or not isinstance(loop.target, ast.Name) or not INDEX.match(loop.target.id):

@@ -111,7 +111,7 @@ class Sizes:
             case t.Choice(condition, yes, no):
                 compared = shy | _indices(condition)
                 self._claims((condition, yes, no), letters, compared, weak)
-            case t.Fold(_, body, ranges, conditions):
+            case t.Reduction(_, body, ranges, conditions):
                 inner = dict(letters)
                 for r in ranges:
                     inner[r.index] = self._range(r)

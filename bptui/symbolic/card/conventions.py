@@ -55,7 +55,7 @@ def _special(reading: Reading, part: Tree, known: Mapping[str, Any], index: Mapp
         if isinstance(part, t.Call) and part.function in ("max", "min"):
             sides = [number(a) for a in part.arguments]
             return len(set(sides)) < len(sides)
-        if isinstance(part, t.Fold) and part.kind in ("max", "min") and isinstance(part.body, t.Element):
+        if isinstance(part, t.Reduction) and part.kind in ("max", "min") and isinstance(part.body, t.Element):
             values = choices(reading, part, index)
             return (
                 values is not None and int((values == (values.max() if part.kind == "max" else values.min())).sum()) > 1
@@ -65,26 +65,26 @@ def _special(reading: Reading, part: Tree, known: Mapping[str, Any], index: Mapp
     return False
 
 
-def choices(reading: Reading, body: t.Fold, index: Mapping[str, int]) -> Array | None:
+def choices(reading: Reading, body: t.Reduction, index: Mapping[str, int]) -> Array | None:
     """What a `max(x[…] for …)` chooses from, in the shape of its ranges; None where that is nothing, or too much."""
-    fold = t.substitute(body, index)
-    assert isinstance(fold, t.Fold)
-    spans = fold_spans(reading, fold)
-    grid = dict(zip((r.index for r in fold.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
+    reduction = t.substitute(body, index)
+    assert isinstance(reduction, t.Reduction)
+    spans = spans_of(reading, reduction)
+    grid = dict(zip((r.index for r in reduction.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
     shape = tuple(hi - lo for lo, hi in spans)
     if not shape or int(np.prod(shape)) > MAX_CELLS or not all(shape):
         return None
-    values = np.broadcast_to(evaluate(fold.body, reading.helped, grid, reading.size), shape)
-    for condition in fold.conditions:
-        worst = -np.inf if fold.kind == "max" else np.inf
+    values = np.broadcast_to(evaluate(reduction.body, reading.helped, grid, reading.size), shape)
+    for condition in reduction.conditions:
+        worst = -np.inf if reduction.kind == "max" else np.inf
         values = np.where(evaluate(condition, reading.helped, grid, reading.size), values, worst)
     return values
 
 
-def fold_spans(reading: Reading, fold: t.Fold) -> list[tuple[int, int]]:
-    """(first, one past the last) of each range of a fold whose free indices have been put in."""
+def spans_of(reading: Reading, reduction: t.Reduction) -> list[tuple[int, int]]:
+    """(first, one past the last) of each range of a reduction whose free indices have been put in."""
     found = []
-    for r in fold.ranges:
+    for r in reduction.ranges:
         low = 0 if r.low is None else int(evaluate(r.low, reading.helped, {}, reading.size))
         high = (
             reading.size[r.index.upper()] if r.high is None else int(evaluate(r.high, reading.helped, {}, reading.size))

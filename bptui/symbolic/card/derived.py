@@ -74,7 +74,7 @@ def winners(names: Names, rule: Rule) -> tuple[Formula, ...]:
         ranges = tuple(replace(r, index=letters.get(r.index, r.index)) for r in first.ranges)
         conditions = () if first.condition is None else (t.substitute(first.condition, new),)
         left = t.Element(", ".join(w.name for w in found), tuple(t.Name(i) for i in indices))
-        right = t.Fold(f"arg{first.kind}", t.substitute(term, new), ranges, conditions)
+        right = t.Reduction(f"arg{first.kind}", t.substitute(term, new), ranges, conditions)
         out.append(Formula("where", left, right, names))
     return tuple(out)
 

@@ -13,7 +13,7 @@ from bptui.model.graph import Graph, Node
 from bptui.model.spans import Line, Span, line, plain
 from bptui.model.state import State
 from bptui.symbolic import tree as t
-from bptui.symbolic.card.conventions import choices, convention, fold_spans
+from bptui.symbolic.card.conventions import choices, convention, spans_of
 from bptui.symbolic.card.names import kind, letters, symbols, title
 from bptui.symbolic.card.reading import MAX_CELLS, Index, Reading
 from bptui.symbolic.card.sized import definition_at
@@ -137,7 +137,7 @@ def _element(reading: Reading, names: Names, element: Index, unicode: bool, summ
     won = _winner(reading, body, index)
     if won is not None:
         base, place, among = won
-        style, kind = names.symbol(base).style, body.kind if isinstance(body, t.Fold) else ""
+        style, kind = names.symbol(base).style, body.kind if isinstance(body, t.Reduction) else ""
         if 1 < len(among) <= _WINDOW:
             told = [s for n, x in enumerate(among) for s in ([Span(", ")] if n else []) + [Span(number(x), style)]]
             result = [(label, merge([left, Span(f" = {kind}("), *told, Span(")")]))]
@@ -150,16 +150,16 @@ def _element(reading: Reading, names: Names, element: Index, unicode: bool, summ
 
 def _factors(reading: Reading, body: Tree, index: Mapping[str, int]) -> Tree | None:
     """A product over a few elements written out; None for anything else."""
-    if not (isinstance(body, t.Fold) and body.kind == "prod" and not body.conditions):
+    if not (isinstance(body, t.Reduction) and body.kind == "prod" and not body.conditions):
         return None
-    fold = t.substitute(body, index)
-    assert isinstance(fold, t.Fold)
-    spans = fold_spans(reading, fold)
+    reduction = t.substitute(body, index)
+    assert isinstance(reduction, t.Reduction)
+    spans = spans_of(reading, reduction)
     if not 1 < int(np.prod([high - low for low, high in spans])) <= MAX_FACTORS:
         return None
     places = product(*(range(low, high) for low, high in spans))
-    letters = [r.index for r in fold.ranges]
-    return t.Mul(tuple(reading.resolve(fold.body, dict(zip(letters, at, strict=True))) for at in places))
+    letters = [r.index for r in reduction.ranges]
+    return t.Mul(tuple(reading.resolve(reduction.body, dict(zip(letters, at, strict=True))) for at in places))
 
 
 def since(reading: Reading, names: Names, tree: Tree, scalars: Mapping[str, Any], unicode: bool) -> Line:
@@ -226,17 +226,17 @@ def element_span(names: Names, base: str, place: Index) -> Span:
 
 def _winner(reading: Reading, body: Tree, index: Mapping[str, int]) -> tuple[str, Index, list[float]] | None:
     """The element that a `max(x[…] for …)` takes, the first among equals; and the numbers that it is taken from."""
-    if not (isinstance(body, t.Fold) and body.kind in ("max", "min") and isinstance(body.body, t.Element)):
+    if not (isinstance(body, t.Reduction) and body.kind in ("max", "min") and isinstance(body.body, t.Element)):
         return None
     values = choices(reading, body, index)
     if values is None:
         return None
-    fold = t.substitute(body, index)
-    assert isinstance(fold, t.Fold)
-    spans = fold_spans(reading, fold)
-    best = np.unravel_index(int(values.argmax() if fold.kind == "max" else values.argmin()), values.shape)
-    at = {r.index: int(i) + lo for r, i, (lo, _) in zip(fold.ranges, best, spans, strict=True)}
-    place = reading.resolve(fold.body, at)
+    reduction = t.substitute(body, index)
+    assert isinstance(reduction, t.Reduction)
+    spans = spans_of(reading, reduction)
+    best = np.unravel_index(int(values.argmax() if reduction.kind == "max" else values.argmin()), values.shape)
+    at = {r.index: int(i) + lo for r, i, (lo, _) in zip(reduction.ranges, best, spans, strict=True)}
+    place = reading.resolve(reduction.body, at)
     assert isinstance(place, t.Element)
     among = [float(x) for x in values[~np.isinf(values)][: _WINDOW + 1]]
     return place.base, tuple(int(i.value) for i in place.index if isinstance(i, t.Number)), among
@@ -248,25 +248,25 @@ def _sum(reading: Reading, names: Names, element: Index, rows: int, unicode: boo
     written out as a formula."""
     index = reading.index(element)
     body = t.substitute(reading.statements[-1].value, index)
-    fold, after = _split(body)
-    if fold is None or (reading.op.elementwise and not reading.letters):
+    reduction, after = _split(body)
+    if reduction is None or (reading.op.elementwise and not reading.letters):
         return None, None
-    spans = fold_spans(reading, fold)
+    spans = spans_of(reading, reduction)
     shape = tuple(high - low for low, high in spans)
     if int(np.prod(shape, dtype=np.int64)) > MAX_CELLS:
         return None, None
-    factors = fold.body.factors if isinstance(fold.body, t.Mul) else (fold.body,)
-    grid = dict(zip((r.index for r in fold.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
+    factors = reduction.body.factors if isinstance(reduction.body, t.Mul) else (reduction.body,)
+    grid = dict(zip((r.index for r in reduction.ranges), np.ix_(*(np.arange(lo, hi) for lo, hi in spans)), strict=True))
     arrays, size = reading.helped, reading.size
     values = [np.broadcast_to(np.asarray(evaluate(f, arrays, grid, size), float), shape).reshape(-1) for f in factors]
     keep = np.ones(int(np.prod(shape)), bool)
-    for condition in fold.conditions:
+    for condition in reduction.conditions:
         keep &= np.broadcast_to(evaluate(condition, arrays, grid, size), shape).reshape(-1)
     places = np.flatnonzero(keep)
 
     def place(n: int) -> dict[str, int]:
         at = np.unravel_index(int(places[n]), shape)
-        return {r.index: int(i) + lo for r, i, (lo, _) in zip(fold.ranges, at, spans, strict=True)}
+        return {r.index: int(i) + lo for r, i, (lo, _) in zip(reduction.ranges, at, spans, strict=True)}
 
     def symbolic(n: int) -> tuple[Line, ...]:
         return tuple(to_spans(reading.resolve(f, place(n)), names, unicode) for f in factors)
@@ -277,32 +277,32 @@ def _sum(reading: Reading, names: Names, element: Index, rows: int, unicode: boo
     total = float(np.asarray(reading.arrays[reading.output])[element])
     steps = [(sign, _brief(tree, names, unicode), float(evaluate(tree, arrays, {}, size))) for sign, tree in after]
     heads = tuple(to_spans(f, names, unicode) for f in factors)
-    bound = ",".join(names.symbol(r.index).text for r in fold.ranges)
+    bound = ",".join(names.symbol(r.index).text for r in reduction.ranges)
     result = (element_span(names, reading.output, element),)
     made = table(result, total, [v[places] for v in values], label, symbolic, (bound, heads), rows, steps)
-    return made, expand(lambda n: reading.resolve(fold.body, place(n)), len(places), rows, after)
+    return made, expand(lambda n: reading.resolve(reduction.body, place(n)), len(places), rows, after)
 
 
 def _brief(tree: Tree, names: Names, unicode: bool) -> Line:
     """What is done with a sum; of a sum of ones, that it counts."""
-    counts = isinstance(tree, t.Fold) and tree.kind == "sum" and tree.body == t.whole(1)
+    counts = isinstance(tree, t.Reduction) and tree.kind == "sum" and tree.body == t.whole(1)
     return line("number of terms") if counts else to_spans(tree, names, unicode)
 
 
-def _split(body: Tree) -> tuple[t.Fold | None, list[tuple[str, Tree]]]:
+def _split(body: Tree) -> tuple[t.Reduction | None, list[tuple[str, Tree]]]:
     """A sum, and what is done with it: [("+", b[3]), ("/", N)]."""
-    if isinstance(body, t.Fold):
+    if isinstance(body, t.Reduction):
         return (body, []) if body.kind == "sum" else (None, [])
     if isinstance(body, t.Div) and not body.whole:
         inner, after = _split(body.top)
         return inner, [*after, ("/", body.bottom)]
     if isinstance(body, t.Add):
-        folds = [n for n, term in enumerate(body.terms) if isinstance(term, t.Fold) and term.kind == "sum"]
-        if len(folds) == 1 and not body.minus[folds[0]]:
-            rest = [(n, term) for n, term in enumerate(body.terms) if n != folds[0]]
-            fold = body.terms[folds[0]]
-            assert isinstance(fold, t.Fold)
-            return fold, [("-" if body.minus[n] else "+", term) for n, term in rest]
+        sums = [n for n, term in enumerate(body.terms) if isinstance(term, t.Reduction) and term.kind == "sum"]
+        if len(sums) == 1 and not body.minus[sums[0]]:
+            rest = [(n, term) for n, term in enumerate(body.terms) if n != sums[0]]
+            reduction = body.terms[sums[0]]
+            assert isinstance(reduction, t.Reduction)
+            return reduction, [("-" if body.minus[n] else "+", term) for n, term in rest]
     return None, []
 
 

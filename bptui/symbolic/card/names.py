@@ -68,7 +68,7 @@ def letters(
     found = {*out, *own}
     for tree in trees:
         for part in t.walk(tree):
-            if isinstance(part, t.Fold):
+            if isinstance(part, t.Reduction):
                 found |= {r.index for r in part.ranges}
             if isinstance(part, t.Name) and len(part.name) == 1 and part.name not in shown:
                 found.add(part.name)

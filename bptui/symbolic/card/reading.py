@@ -136,7 +136,7 @@ class Reading:
         arrays = self.helped if known is None else known
 
         def change(part: Tree) -> Tree | None:
-            if isinstance(part, t.Fold):
+            if isinstance(part, t.Reduction):
                 return part
             if isinstance(part, t.Choice):
                 try:
@@ -165,7 +165,7 @@ class Reading:
         arrays = self.helped if known is None else known
 
         def change(part: Tree) -> Tree | None:
-            if isinstance(part, t.Fold):
+            if isinstance(part, t.Reduction):
                 value = float(evaluate(part, arrays, index, self.size))
                 return t.Number(value, number(value))
             return None

@@ -123,8 +123,8 @@ class _Settler:
         def change(part: Tree) -> Tree | None:
             if isinstance(part, t.Choice):
                 return self.choice(part, ranges)
-            if isinstance(part, t.Fold):
-                return self.fold(part, ranges)
+            if isinstance(part, t.Reduction):
+                return self.reduction(part, ranges)
             if isinstance(part, t.Mul):
                 return self.product(part, ranges)
             return None
@@ -167,14 +167,14 @@ class _Settler:
                     low, high = to[0] - others[1], to[1] - others[0]
                     self.narrow(term, (-high, -low) if minus else (low, high), ranges)
 
-    def fold(self, tree: t.Fold, ranges: Ranges) -> Tree:
+    def reduction(self, tree: t.Reduction, ranges: Ranges) -> Tree:
         known, own = dict(ranges), []
         for r in tree.ranges:
             low = (0, 0) if r.low is None else self.bounds(r.low, known)
             stop = known.get(r.index.upper()) if r.high is None else self.bounds(r.high, known)
             if low is None or stop is None or stop[1] <= low[0]:
                 known.pop(r.index, None)
-                return t.Fold(tree.kind, self.settle(tree.body, known), tree.ranges, tree.conditions, tree.sigma)
+                return t.Reduction(tree.kind, self.settle(tree.body, known), tree.ranges, tree.conditions, tree.sigma)
             known[r.index] = low[0], stop[1] - 1
             own.append((r.index, low[0] == low[1] and stop[0] == stop[1]))
         left = []
@@ -188,7 +188,7 @@ class _Settler:
             only = self.only([index for index, _ in own], left, known)
             if only is not None:
                 return self.settle(t.substitute(tree.body, only), ranges)
-        return t.Fold(tree.kind, self.settle(tree.body, known), tree.ranges, tuple(left), tree.sigma)
+        return t.Reduction(tree.kind, self.settle(tree.body, known), tree.ranges, tuple(left), tree.sigma)
 
     def only(self, indices: list[str], conditions: list[Tree], ranges: Ranges) -> dict[str, int | Tree] | None:
         """The one place where all conditions hold, where there is but one and no other index has a say."""
@@ -270,7 +270,7 @@ def _place(factor: Tree) -> int:
     """Numbers, elements, equations, what is wide: the order of `calculus.convert`."""
     if isinstance(factor, t.Number):
         return 0
-    return 2 if isinstance(factor, t.Delta) else 3 if isinstance(factor, t.Fold | t.Choice) else 1
+    return 2 if isinstance(factor, t.Delta) else 3 if isinstance(factor, t.Reduction | t.Choice) else 1
 
 
 def _compared(sign: str, a: Bounds, b: Bounds) -> bool | None:

@@ -43,7 +43,7 @@ def _reads(
     """Where the derivative is not 0 by its structure: a factor that happens to be 0 still is a row."""
     tests = list(_structure(tree))
     if not tests:
-        if tree != t.whole(0) and not any(isinstance(part, t.Delta | t.Choice | t.Fold) for part in t.walk(tree)):
+        if tree != t.whole(0) and not any(isinstance(part, t.Delta | t.Choice | t.Reduction) for part in t.walk(tree)):
             return np.asarray(True)
         return np.asarray((values != 0) | np.isnan(values) | (np.ndim(values) == 0))
     mask = np.asarray(True)
@@ -121,7 +121,7 @@ def _inner(tree: Tree, size: Mapping[str, int]) -> int:
     """How many terms the sums inside of a derivative have for each of its elements."""
     most = 1
     for part in t.walk(tree):
-        if isinstance(part, t.Fold):
+        if isinstance(part, t.Reduction):
             terms = 1
             for r in part.ranges:
                 terms *= size.get(r.high.name if isinstance(r.high, t.Name) else r.index.upper(), 16)

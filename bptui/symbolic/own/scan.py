@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import NoReturn
 
 from bptui.model.errors import UserError
-from bptui.symbolic.calculus.parse import FOLDS, FUNCTIONS, INDEX, SIZE
+from bptui.symbolic.calculus.parse import FUNCTIONS, INDEX, REDUCTIONS, SIZE
 from bptui.symbolic.text import placed
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -131,7 +131,7 @@ class Scan:
             if in_index and name not in self.whole_settings:
                 self.whole_settings.append(name)
             return
-        if name in FUNCTIONS or name in FOLDS or not NAME.match(name):
+        if name in FUNCTIONS or name in REDUCTIONS or not NAME.match(name):
             return  # the parser says what is wrong with it
         if INDEX.match(name) and (in_index or name in self._bound):
             right = f"put it on the left, or sum(… for {name} in {name.upper()})"
