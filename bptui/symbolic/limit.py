@@ -7,9 +7,11 @@ number with a million digits), which is why texts are bounded before (`bptui.sym
 from __future__ import annotations
 
 import ctypes
+import gc
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 BUDGET = 2.0
@@ -26,6 +28,34 @@ class Overrun(BaseException):
     """The time is over. Raised inside of the work, and not for it to catch."""
 
 
+class _Collector:
+    """Python's search for garbage: off while an Overrun may come, for it swallows what is raised in its callbacks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._was_on = True
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Off until the last who asked is done; then as it was."""
+        with self._lock:
+            if not self._users:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users and self._was_on:
+                    gc.enable()
+
+
+_COLLECTOR = _Collector()
+
+
 class Limit:
     """Runs one piece of work at a time, in the thread that calls; limits may be inside of each other."""
 
@@ -39,6 +69,10 @@ class Limit:
 
     def run(self, work: Callable[[], T], seconds: float) -> T:
         """What `work` returns or raises; TooLong after `seconds`, or when another thread says `stop`."""
+        with _COLLECTOR.off():
+            return self._run(work, seconds)
+
+    def _run(self, work: Callable[[], T], seconds: float) -> T:
         timer = threading.Timer(seconds, self._expire, (token := object(),))
         timer.daemon = True
         try:

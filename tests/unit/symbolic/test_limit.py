@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 
@@ -193,3 +194,15 @@ def test_wrong_definitions_say_what_would_be_right(text, told):
     with pytest.raises(UserError) as problem:
         make("own", text)
     assert told in str(problem.value)
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_the_search_for_garbage_is_off_meanwhile_and_then_as_it_was(on: bool) -> None:
+    """What is raised inside of one of its callbacks is swallowed, an Overrun too."""
+    before = gc.isenabled()
+    (gc.enable if on else gc.disable)()
+    try:
+        assert not Limit().run(lambda: Limit().run(gc.isenabled, 5.0), 5.0)
+        assert gc.isenabled() == on
+    finally:
+        (gc.enable if before else gc.disable)()
