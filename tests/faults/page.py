@@ -35,7 +35,7 @@ Why the columns differ:
 That nothing right is called wrong is the other half: `python -m tests.faults.clean` runs every operation of the
 catalogue in every shape of the samples over 20 seeds, with numbers of another kind for each seed in turn (both signs;
 ties and kinks; from 1e-6 to 1e6; 1e-9 around 0; no ∂L/∂y; next to none), and networks whose gradients vanish or cancel,
-in float64 and float32: about 12,000 training steps in {clean} on one core, none rejected. `--every` takes all kinds
+in float64 and float32: about 15,000 training steps in {clean} on one core, none rejected. `--every` takes all kinds
 with each seed, six times as long. The suite runs a part of it.
 """
 
