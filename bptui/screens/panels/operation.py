@@ -7,7 +7,7 @@ the equation, a sign.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bptui.model import numbers
 from bptui.model.spans import Line, Span
@@ -19,20 +19,25 @@ from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.pages import First
 from bptui.symbolic.types import Card
 
+if TYPE_CHECKING:
+    from bptui.model.graph import Graph, Node
+    from bptui.model.ops.base import Op
+    from bptui.model.session import Session
+
 CHIPS = {"forward": ("forward ▶", "value"), "backward": ("◀ backward", "gradient"), "update": ("update ◆", "parameter")}
 NAME = 18
 """What a panel's own name and the ends of its rule take."""
 
 
-def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
+def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
     """At the right: which way the computation runs; and of several inputs by which one is derived (`o` is the next)."""
     text, style = CHIPS[session.cursor.phase]
-    node, inputs = session.node, session.inputs
-    if session.cursor.phase != "backward" or len(inputs) < 2 or session.fold is not None:
+    node, inputs, at = session.node, session.inputs, session.input
+    if session.cursor.phase != "backward" or len(inputs) < 2 or at is None or session.fold is not None:
         return (), (Span(text, style),)
-    source = session.graph.nodes[node.inputs[session.input]]
+    source = session.graph.nodes[node.inputs[at]]
     symbol = Span(symbol_of(source), kind_of(source))
-    place = Span(f"{inputs.index(session.input) + 1}/{len(inputs)} ", "dim"), Span("o", "text bold"), Span(" ")
+    place = Span(f"{inputs.index(at) + 1}/{len(inputs)} ", "dim"), Span("o", "text bold"), Span(" ")
     room = width - NAME - len(text)
     for told in ((Span("by ", "dim"), symbol, Span(" "), *place), (symbol, Span(" "), *place), place, ()):
         if length(told) <= room:
@@ -40,14 +45,14 @@ def title(session: Any, width: int, look: Look) -> tuple[Line, Line]:
     return (), (*told, Span(text, style))
 
 
-def lines(session: Any, width: int, height: int, look: Look, card: Card | None = None) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: Look, card: Card | None = None) -> list[Line]:
     """The card of this Moment and element. Without one (nothing is derived yet) what the row of the operation says."""
     made = outline(session) if card is None else card
     rows = draw(made, width, height, session.view.page)
     return rows if look.unicode else [to_ascii(row) for row in rows]
 
 
-def outline(session: Any) -> Card:
+def outline(session: Session) -> Card:
     """The card before anything is derived: operation, shape, element, and the definition as it was written."""
     node, graph = session.node, session.graph
     name = Span(node.name, f"{kind_of(node)} bold")
@@ -55,16 +60,16 @@ def outline(session: Any) -> Card:
     text: Line = ()
     if node.op is not None:
         head.append(Span(" = "))
-        head += _call(node, graph)
+        head += _call(node.op, node, graph)
         shapes = [graph.nodes[i].shape for i in node.inputs]
         text = (Span(node.op.define(node.op.signature(shapes, node.attributes))),)
     return Card(tuple(head), numbers.shape(node.shape), numbers.index(session.element), text, pending=True)
 
 
-def _call(node: Any, graph: Any) -> list[Span]:
+def _call(op: Op, node: Node, graph: Graph) -> list[Span]:
     """`sigmoid(layer1.z)`, or the operation's own way of writing it."""
     inputs = [graph.nodes[i] for i in node.inputs]
-    form = node.op.symbol or f"{node.op.name}({', '.join(f'{{{i}}}' for i in range(len(inputs)))})"
+    form = op.symbol or f"{op.name}({', '.join(f'{{{i}}}' for i in range(len(inputs)))})"
     out: list[Span] = []
     while form:
         before, brace, rest = form.partition("{")

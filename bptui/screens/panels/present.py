@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bptui.model.numbers import HIDDEN, field
 from bptui.model.spans import Line, Span, plain
@@ -21,13 +21,16 @@ from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS, COLOURS
 from bptui.symbolic.types import Card
 
+if TYPE_CHECKING:
+    from bptui.model.session import Session
+
 ROWS = 2
 """Rows of a formula."""
 
 DECIMALS = 4
 
 
-def lines(session: Any, width: int, height: int, look: Look, card: Card, failed: int = 0) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: Look, card: Card, failed: int = 0) -> list[Line]:
     """All rows but the footer's: the screen is one page."""
     ask, hidden = asked(session, card), bool(session.view.hidden)
     rows: list[Line] = [()] * height
@@ -69,7 +72,7 @@ def _middle(row: Line, width: int) -> Line:
     return (Span(" " * max(0, (width - length(row)) // 2)), *row)
 
 
-def status(session: Any, width: int, failed: int, hidden: bool) -> Line:
+def status(session: Session, width: int, failed: int, hidden: bool) -> Line:
     """Name, training step and Moment; the loss once it is computed and not the question; a check that fails."""
     moment, count = session.cursor, session.timeline.count(session.cursor.phase)
     known = session.state.value(session.graph.loss) is not None
@@ -272,7 +275,7 @@ def _stacked(
     return [(Span(" " * left), *row) for row in out]
 
 
-def strip(session: Any, width: int) -> Line:
+def strip(session: Session, width: int) -> Line:
     """`z ─── ◀ a ─── z ─── L`: this phase's nodes, those behind us in its colour; as many as there is room for."""
     moment, timeline = session.cursor, session.timeline
     phase, here = moment.phase, session.here
