@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.build import Builder
-from bptui.model.graph import Node
-from bptui.model.optimizers import Optimizer
-from bptui.model.program import Program
-from bptui.model.values import Recording
+from bptui.model.engine.build import Builder
+from bptui.model.engine.graph import Node
+from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.program import Program
+from bptui.model.engine.recording import Recording
 
 Make = Callable[[Builder, Callable[..., Node]], Node]
 

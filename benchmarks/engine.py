@@ -27,9 +27,9 @@ from benchmarks.peers import (
     plan,
     softmax_loss,
 )
-from bptui.model.build import Builder
-from bptui.model.history import History
-from bptui.model.optimizers import Optimizer
+from bptui.model.engine.build import Builder
+from bptui.model.engine.history import History
+from bptui.model.engine.optimizers import Optimizer
 
 
 def parameters(sizes: tuple[int, int, int], dtype: str) -> tuple[Params, np.random.Generator]:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers import HAND, JAX, OURS, TORCH, Array, Data, Model, Params, Task, compare, softmax_loss
-from bptui.model.build import Builder
-from bptui.model.optimizers import Optimizer
+from bptui.model.engine.build import Builder
+from bptui.model.engine.optimizers import Optimizer
 
 HEADS, SIZE, PLACES, SEQUENCES = 4, 64, 32, 4
 EPS = 1e-5

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bptui.model import ops
-from bptui.model.ops.base import Op
-from bptui.model.plan import Calls
-from bptui.symbolic.own import make
+from bptui.model.engine import ops
+from bptui.model.engine.ops.base import Op
+from bptui.model.engine.plan import Calls
+from bptui.symbolic.custom import make
 
 PAIRS = (
     ("sigmoid", "y = 1/(1 + exp(-x))", ((256, 256),)),

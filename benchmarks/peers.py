@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bptui.model.build import Builder
-from bptui.model.optimizers import Optimizer
-from bptui.model.program import Program
+from bptui.model.engine.build import Builder
+from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.program import Program
 
 Array = np.ndarray
 Params = dict[str, Array]

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from textual.app import App
 from textual.binding import Binding
 
-from bptui.model.errors import UserError
-from bptui.model.examples import catalogue
+from bptui.model.base.errors import UserError
+from bptui.model.source.examples import catalogue
 from bptui.screens.canvas import Canvas
 from bptui.screens.copying import osc52
 from bptui.screens.debugger import Debugger
@@ -31,8 +31,8 @@ from bptui.screens.theme import Theme, choose
 if TYPE_CHECKING:
     from textual.driver import Driver
 
-    from bptui.model.network import Network
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
+    from bptui.model.source.network import Network
 
 SWITCH = 0.001
 """Seconds that a thread may keep the interpreter: with Python's 5 ms a key would wait for what is derived."""
@@ -102,7 +102,7 @@ class BptuiApp(DiffMixin, App[None]):
     def _read(self) -> None:
         """In a thread: NumPy, the network, its first training step."""
         try:
-            from bptui.model.session import Session
+            from bptui.model.debugger.session import Session
 
             session = Session(self._load())
             session.recording  # noqa: B018  # the first step is run here, not in the screen's thread
@@ -170,7 +170,9 @@ class HomeApp(BptuiApp):
 
     def _begin(self) -> None:
         """After the first frame: what every network needs, so that the chosen one opens at once."""
-        self.run_worker(partial(import_module, "bptui.model.session"), thread=True, exit_on_error=False, name="warm")
+        self.run_worker(
+            partial(import_module, "bptui.model.debugger.session"), thread=True, exit_on_error=False, name="warm"
+        )
 
     def _ask(self, text: str) -> None:
         self._asked = text

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bptui.model.errors import UserError, did_you_mean
+from bptui.model.base.errors import UserError, did_you_mean
 
 PARTS: Mapping[str, str] = {
     "run": "debug an example or a network file",
@@ -229,7 +229,7 @@ def _json(text: str, where: str) -> Any:
 def values_file(name: str) -> dict[str, Any]:
     """The values of a .json file, or (NumPy is imported then) of an .npz file, by name."""
     if name.lower().endswith(".npz"):
-        from bptui.model.datasets import read_npz
+        from bptui.model.source.datasets import read_npz
 
         return dict(read_npz(Path(name), "--values"))
     if not name.lower().endswith(".json"):

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 
 from bptui import arguments
 from bptui.arguments import PARTS
-from bptui.model import later
-from bptui.model.errors import UserError, did_you_mean
+from bptui.model.base import unsupported
+from bptui.model.base.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from bptui.model.network import Network
+    from bptui.model.source.network import Network
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -87,10 +87,10 @@ def _main(argv: list[str]) -> int:
         return 0
     if command == "--info":
         command = "info"
-    if command in later.SHELL:
-        raise UserError(command, later.NOT_YET, later.SHELL[command])
+    if command in unsupported.SHELL:
+        raise UserError(command, unsupported.NOT_YET, unsupported.SHELL[command])
     if command not in PARTS:
-        right = did_you_mean(command, (*PARTS, *later.SHELL), f"{', '.join(PARTS)}; bptui --help")
+        right = did_you_mean(command, (*PARTS, *unsupported.SHELL), f"{', '.join(PARTS)}; bptui --help")
         raise UserError(command[:60], "is not a command", _as_target(command) or right)
     options = arguments.parser(command).parse_intermixed_args(rest)
     options.command = command
@@ -110,7 +110,7 @@ def _usage() -> str:
 
 def _as_target(word: str) -> str:
     """`bptui xor` means `bptui run xor`: say so."""
-    from bptui.model.examples import examples
+    from bptui.model.source.examples import examples
 
     known = [name for name, _ in examples()]
     if word in known or word.endswith((".toml", ".json", ".bptui")):
@@ -148,7 +148,7 @@ def _opened(text: str) -> tuple[str, Callable[[], Network]]:
 
 
 def _examples(options: Namespace) -> int:
-    from bptui.model.examples import examples
+    from bptui.model.source.examples import examples
 
     found, write = examples(), _writer(options)
     width = max(len(name) for name, _ in found)
@@ -181,7 +181,7 @@ def _network(options: Namespace, words: Sequence[str]) -> tuple[str, Callable[[]
         raise UserError("--lr", f"found {rate}", "a number greater than 0")
 
     def load() -> Network:
-        from bptui.model.network import from_formula
+        from bptui.model.source.network import from_formula
 
         return from_formula(source, given, train, learning_rate=rate)
 
@@ -189,7 +189,7 @@ def _network(options: Namespace, words: Sequence[str]) -> tuple[str, Callable[[]
 
 
 def _load(target: str) -> Network:
-    from bptui.model.network import load
+    from bptui.model.source.network import load
 
     return load(target)
 
@@ -327,8 +327,8 @@ def _writer(options: Namespace) -> Callable[[str], None]:
     """Print to stdout, without what its encoding cannot say."""
     if not options.ascii and _utf8(sys.stdout):
         return print
-    from bptui.model.spans import Span, plain
-    from bptui.screens.look import to_ascii
+    from bptui.model.base.spans import Span, plain
+    from bptui.screens.render import to_ascii
 
     def write(text: str) -> None:
         text = text.translate(WORDED)

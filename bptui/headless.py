@@ -15,14 +15,14 @@ from math import isfinite
 from typing import Any
 
 from bptui import said
-from bptui.model import history as training
-from bptui.model import numbers
-from bptui.model.graph import Node
-from bptui.model.history import History
-from bptui.model.looks import jsonable, kind, tensor
-from bptui.model.network import Network
-from bptui.model.spans import Line, line, plain
-from bptui.model.values import Recording
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, line, plain
+from bptui.model.debugger.inspect import jsonable, kind, tensor
+from bptui.model.engine import history as training
+from bptui.model.engine.graph import Node
+from bptui.model.engine.history import History
+from bptui.model.engine.recording import Recording
+from bptui.model.source.network import Network
 from bptui.symbolic.card.names import title
 from bptui.symbolic.types import BAD, CheckRow, Report
 
@@ -128,7 +128,7 @@ def check(network: Network, as_json: bool, write: Write, torch: bool = False, at
     recording = reached(network, at)
     beside: tuple[CheckRow, ...] = ()
     if torch:
-        from bptui.torch_reference import check_torch
+        from bptui.torch.reference import check_torch
 
         beside = tuple(check_torch(recording))
     found = check_step(recording, progress)

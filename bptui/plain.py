@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
 from bptui import said
-from bptui.model import commands, looks
-from bptui.model.errors import UserError
-from bptui.model.network import Network
-from bptui.model.reply import Reply, say
-from bptui.model.session import Session
-from bptui.model.spans import Span
-from bptui.model.spans import plain as text_of
+from bptui.model.base.errors import UserError
+from bptui.model.base.spans import Span
+from bptui.model.base.spans import plain as text_of
+from bptui.model.debugger import commands, inspect
+from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.session import Session
+from bptui.model.source.network import Network
 from bptui.symbolic.service import Service
 
 PROMPT = "(bptui) "
@@ -70,7 +70,7 @@ class Plain:
         if word == "help":
             return say(*commands.help_text(argument))
         if word == "copy":
-            return say(looks.copied(self.session, argument or "text"))
+            return say(inspect.copied(self.session, argument or "text"))
         raise UserError(word, "needs a screen", "bptui run without --plain, in a terminal")
 
 
@@ -171,7 +171,7 @@ def _editor(session: Session) -> Callable[[str], str] | None:
 def _writer(stream: TextIO, unicode: bool) -> Callable[[str], None]:
     def write(text: str) -> None:
         if not unicode:
-            from bptui.screens.look import to_ascii
+            from bptui.screens.render import to_ascii
 
             text = text_of(to_ascii((Span(text),)))
         print(text, file=stream, flush=True)

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bptui.model import later, ops, own
-from bptui.model.arrays import array, shape_text
-from bptui.model.build import Builder, arity, output_shape, settle, signature, variant
-from bptui.model.errors import UserError, did_you_mean
-from bptui.model.graph import Node
-from bptui.model.network import Network
-from bptui.model.ops.base import Array, Attributes, Composite, Op, Shape
-from bptui.model.ops.spelling import nearest, spelled
-from bptui.model.optimizers import OPTIONS, Optimizer
+from bptui.model.base import unsupported
+from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine import ops
+from bptui.model.engine.arrays import array, shape_text
+from bptui.model.engine.build import Builder, arity, output_shape, settle, signature, variant
+from bptui.model.engine.graph import Node
+from bptui.model.engine.ops.base import Composite, Op
+from bptui.model.engine.ops.spelling import nearest, spelled
+from bptui.model.engine.optimizers import OPTIONS, Optimizer
+from bptui.model.source import custom_ops
+from bptui.model.source.network import Network
 
 if TYPE_CHECKING:
     from bptui.symbolic.types import Report
@@ -165,7 +168,7 @@ def op(*text: str, name: str | None = None, inputs: Sequence[str] = (), **settin
         right = 'write bptui.op("swoosh", "y = …")'
         raise UserError("bptui.op", "takes a definition, or a name and a definition", right)
     called = name or (text[0] if len(text) == 2 else f"op{next(_serial)}")
-    return _function(own.make(called, text[-1], "bptui.op", settings, tuple(inputs)))
+    return _function(custom_ops.make(called, text[-1], "bptui.op", settings, tuple(inputs)))
 
 
 def apply(kind: str | Op | Composite, *inputs: Any, name: str | None = None, **attributes: Any) -> Tensor:
@@ -305,8 +308,8 @@ def find(name: str) -> Any:
     """What `bptui.NAME` is: one of PUBLIC, or an operation."""
     if name in PUBLIC:
         return PUBLIC[name]
-    if name in later.PYTHON:
-        raise AttributeError(f"bptui.{name} {later.NOT_YET} ({later.PYTHON[name]})")
+    if name in unsupported.PYTHON:
+        raise AttributeError(f"bptui.{name} {unsupported.NOT_YET} ({unsupported.PYTHON[name]})")
     if name not in names():
         near = nearest(name, names())
         raise AttributeError(f"module 'bptui' has no attribute '{name}'" + (f"; {near}" if near else ""))

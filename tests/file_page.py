@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bptui.model import arrays, build, data, datasets, formula, network, syntax
-from bptui.model.initializers import INITIALIZERS
-from bptui.model.keys import Key
-from bptui.model.layers import KINDS, activations, loss_kinds
-from bptui.model.ops.base import Attribute
-from bptui.model.optimizers import OPTIMIZERS
+from bptui.model.base import syntax
+from bptui.model.base.schema import Key
+from bptui.model.engine import arrays, build
+from bptui.model.engine.ops.base import Attribute
+from bptui.model.engine.optimizers import OPTIMIZERS
+from bptui.model.source import datasets, formula, network, tables
+from bptui.model.source.initializers import INITIALIZERS
+from bptui.model.source.layers import KINDS, activations, loss_kinds
 
 HEAD = """\
 # Network files
 
-Made from the rows of `bptui/model/network.py`, `data.py` and `bptui/model/layers/` by
+Made from the rows of `bptui/model/source/network.py`, `tables.py` and `bptui/model/source/layers/` by
 `python -m tests.file_page > docs/network-file.md`; a test compares.
 
 A network is a TOML file, or JSON with the same keys in a file named `*.json`. Nothing in it is ever executed. Whatever
@@ -100,7 +102,7 @@ def with_settings(name: str, settings: Mapping[str, Key | Attribute]) -> str:
 
 def page() -> str:
     """docs/network-file.md."""
-    lines = [HEAD, "## Keys", "", *table(network.TOP), "", "## [data]", "", *table(data.DATA), ""]
+    lines = [HEAD, "## Keys", "", *table(network.TOP), "", "## [data]", "", *table(tables.DATA), ""]
     lines += ["## [[layers]]", "", "Each has a `kind`, and a `name` where it is given one. Kinds and their keys:", ""]
     lines += [f"- {with_settings(name, row.keys)}: {row.doc}" for name, row in KINDS.items()]
     told: dict[str, Key] = {}

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bptui.model import ops
-from bptui.model.folds import Whole
-from bptui.model.ops.base import Composite, Op
-from bptui.model.spans import plain
+from bptui.model.base.spans import plain
+from bptui.model.engine import ops
+from bptui.model.engine.composites import Whole
+from bptui.model.engine.ops.base import Composite, Op
 from bptui.symbolic.calculus.convert import from_sympy
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.derive import derive
-from bptui.symbolic.printing import definition, to_spans
+from bptui.symbolic.formula.printing import definition, to_spans
+from tests.unit.model.engine.ops.executor import attributes_of
+from tests.unit.model.engine.ops.samples import Use, uses
 
-from .unit.model.ops.executor import attributes_of
-from .unit.model.ops.samples import Use, uses
 from .unit.symbolic import composites
 
 HEAD = """\
 # Operations
 
-Made from the rows in `bptui/model/ops/` by `python -m tests.pages > docs/operations.md`; a test compares. The
+Made from the rows in `bptui/model/engine/ops/` by `python -m tests.pages > docs/operations.md`; a test compares. The
 definition is what the row says ([definitions.md](definitions.md)); the backward rules are what SymPy derived from it
 while this page was made, with `G` for ∂L/∂y, at the ranks of one example. Conventions are PyTorch's. What a composite
 does is said in one go, too, and its backward rule derived from that; the check proves that its parts do the same.

@@ -10,9 +10,9 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from bptui.model.spans import Line
+from bptui.model.base.spans import Line
 from bptui.screens.driver import sanitize
-from bptui.screens.look import fit
+from bptui.screens.render import fit
 from bptui.screens.theme import Theme
 
 Paint = Callable[[int, int], Sequence[Line]]

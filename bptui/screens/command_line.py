@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from bptui.model.spans import Line, Span
-from bptui.screens.look import crop, fit
+from bptui.model.base.spans import Line, Span
+from bptui.screens.render import crop, fit
 
 MOST = 1_000  # characters: what is pasted is cut here
 HISTORY = 200

@@ -14,24 +14,25 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.timer import Timer
 
-from bptui.model import commands, later
-from bptui.model.errors import UserError
-from bptui.model.reply import Reply, say
-from bptui.model.spans import Line, Span
+from bptui.model.base import unsupported
+from bptui.model.base.errors import UserError
+from bptui.model.base.spans import Line, Span
+from bptui.model.debugger import commands
+from bptui.model.debugger.reply import Reply, say
 from bptui.screens import help as manual
 from bptui.screens import layout
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import PANELS, Ui, grid_of, paint
 from bptui.screens.keys import ARROWS, PAGE, command_of, name_of
-from bptui.screens.look import Look, length
-from bptui.screens.own import Own, refused
 from bptui.screens.panels.text import strip, wrap
+from bptui.screens.render import RenderOptions, length
 from bptui.screens.runner import Runner
+from bptui.screens.screen_commands import Own, refused
 from bptui.screens.theme import Theme
 
 if TYPE_CHECKING:
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
     from bptui.screens.explain import Explainer
 
 REST = 0.45  # seconds that a Moment is looked at before it is checked: who steps on does not wait for checks
@@ -46,7 +47,7 @@ class Debugger(Own, Screen[None]):
     def __init__(self, name: str, theme: Theme, unicode: bool = True) -> None:
         super().__init__()
         self.session: Session | None = None
-        self.ui = Ui(name=name, look=Look(unicode=unicode, ansi=theme.ansi))
+        self.ui = Ui(name=name, look=RenderOptions(unicode=unicode, ansi=theme.ansi))
         self.canvas = Canvas(self._paint, theme)
         self.typing: CommandLine | None = None
         self.palette: manual.Palette | None = None
@@ -259,7 +260,7 @@ class Debugger(Own, Screen[None]):
             self._arrow(*ARROWS[key])
         elif key == "ctrl+c":
             self.say(say("q quits"))
-        elif not_yet := later.command(commands.shown(key)):
+        elif not_yet := unsupported.command(commands.shown(key)):
             self.say(refused(not_yet))
         elif said:
             self.canvas.repaint()

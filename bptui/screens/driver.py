@@ -19,7 +19,7 @@ from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
-from bptui.model.spans import Line, Span
+from bptui.model.base.spans import Line, Span
 from bptui.screens.theme import Theme
 
 GAP = 4  # an unchanged gap up to so many cells is rewritten when it needs no other style: `ESC [ n C` is 4 bytes

@@ -12,16 +12,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bptui.symbolic.card import card, card_for, subject
-from bptui.symbolic.card.budget import Budget
-from bptui.symbolic.card.whole import summed
+from bptui.symbolic.card.composite import summed
+from bptui.symbolic.card.error_budget import ErrorBudget
 from bptui.symbolic.service import LATER, SOON, Place, Service
 from bptui.symbolic.types import CheckRow, Failure
 
 if TYPE_CHECKING:
-    from bptui.model.folds import Fold
-    from bptui.model.graph import Node
-    from bptui.model.session import Session
-    from bptui.model.values import Recording
+    from bptui.model.debugger.session import Session
+    from bptui.model.engine.composites import CompositeUse
+    from bptui.model.engine.graph import Node
+    from bptui.model.engine.recording import Recording
     from bptui.symbolic.types import Card
 
 
@@ -76,7 +76,7 @@ class Explainer:
         shown = ("",) if wrt is None else ("", node.op.input_names[wrt])
         return tuple(row for row in rows if row.input in shown and row.op == node.op.name)
 
-    def _summed(self, fold: Fold, wrt: int | None) -> tuple[CheckRow, ...]:
+    def _summed(self, fold: CompositeUse, wrt: int | None) -> tuple[CheckRow, ...]:
         """The rows of a composite and of its parts that are there."""
         session = self.session
         found = {part.name: self.service.peek_checks((session.cursor.step, part.id)) for part in fold.parts}
@@ -86,7 +86,7 @@ class Explainer:
     def _precise(self, rows: tuple[CheckRow, ...], place: Place) -> tuple[CheckRow, ...]:
         """The rows, with the error of the number that is shown, in ulps, and the digits that it has lost."""
         found = self.service.peek_budget(place)
-        if not isinstance(found, Budget):
+        if not isinstance(found, ErrorBudget):
             return rows
         kind = "forward" if place.position is None else "symbolic"
         said = [found.rounding, found.loss] if found.loss else [found.rounding]

@@ -8,13 +8,13 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from bptui.model.spans import Line, Span
+from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
-from bptui.screens.look import Look, crop, fit, length, to_ascii, under
 from bptui.screens.panels import footer, status
+from bptui.screens.render import RenderOptions, crop, fit, length, to_ascii, under
 
 if TYPE_CHECKING:
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
     from bptui.symbolic.types import Card
 
 PANELS: dict[int, tuple[str, str]] = {
@@ -43,7 +43,7 @@ class Ui:
     """
 
     name: str = ""
-    look: Look = field(default_factory=Look)
+    look: RenderOptions = field(default_factory=RenderOptions)
     message: Line = ()
     pages: tuple[Line, ...] = ()
     page_title: str = ""
@@ -140,7 +140,7 @@ def _presented(session: Session, ui: Ui, width: int, height: int) -> list[Line]:
         return [*_failed(defect, width), *[()] * height][:height]
 
 
-def _panel(session: Session, box: layout.Box, look: Look, ui: Ui) -> tuple[list[Line], Line, Line]:
+def _panel(session: Session, box: layout.Box, look: RenderOptions, ui: Ui) -> tuple[list[Line], Line, Line]:
     """Lines and title of one panel. What goes wrong in it is shown in it; the others live on."""
     try:
         module = module_of(box.panel, session)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from bptui.model.commands import COMMANDS, GROUPS, Command, help_text
-from bptui.model.spans import Line, Span, line
+from bptui.model.base.spans import Line, Span, line
+from bptui.model.debugger.commands import COMMANDS, GROUPS, Command, help_text
 from bptui.screens.keys import keys_text
-from bptui.screens.look import fit
 from bptui.screens.panels.text import wrap
+from bptui.screens.render import fit
 
 SUMMARY = 20
 """Columns that the third column needs at least."""

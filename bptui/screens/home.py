@@ -12,17 +12,17 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from bptui.model.commands import shown
-from bptui.model.errors import UserError
-from bptui.model.examples import Example
-from bptui.model.spans import Line, Span, line
+from bptui.model.base.errors import UserError
+from bptui.model.base.spans import Line, Span, line
+from bptui.model.debugger.commands import shown
+from bptui.model.source.examples import Example
 from bptui.screens import layout
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.keys import ARROWS, name_of
-from bptui.screens.look import Look, crop, fit, length, to_ascii, under
 from bptui.screens.panels import footer
 from bptui.screens.panels.text import wrap
+from bptui.screens.render import RenderOptions, crop, fit, length, to_ascii, under
 from bptui.screens.theme import Theme
 
 ABOUT = "step a neural network through training, forward and back in time"
@@ -51,7 +51,7 @@ class State:
     """
 
     examples: tuple[Example, ...] = ()
-    look: Look = field(default_factory=Look)
+    look: RenderOptions = field(default_factory=RenderOptions)
     chosen: int = 0
     wanted: str = ""
     message: Line = ()
@@ -201,7 +201,7 @@ class Home(Screen[None]):
         self, examples: Sequence[Example], open_: Callable[[str], None], theme: Theme, unicode: bool = True
     ) -> None:
         super().__init__()
-        self.state = State(tuple(examples), Look(unicode=unicode, ansi=theme.ansi))
+        self.state = State(tuple(examples), RenderOptions(unicode=unicode, ansi=theme.ansi))
         self.canvas = Canvas(self._paint, theme)
         self.opening = ""
         self._open, self._refused = open_, ""

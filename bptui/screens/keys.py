@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from bptui.model.commands import COMMANDS, Command, by_key, key_line, shown
+from bptui.model.debugger.commands import COMMANDS, Command, by_key, key_line, shown
 
 PAGE = 10
 """Rows of pageup and pagedown; a card they turn page by page."""

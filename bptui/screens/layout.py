@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from bptui.model.spans import Line, Span
-from bptui.screens.look import crop, fit, length
+from bptui.model.base.spans import Line, Span
+from bptui.screens.render import crop, fit, length
 
 NETWORK, OPERATION, TENSOR, TIMELINE = 1, 2, 3, 4
 SMALLEST = (24, 6)  # columns, rows: below, one line says what is wrong

@@ -12,11 +12,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from bptui.model import commands
-from bptui.model.reply import Reply
+from bptui.model.debugger import commands
+from bptui.model.debugger.reply import Reply
 
 if TYPE_CHECKING:
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
 
 AT_ONCE = 0.05  # seconds that a command may take before the screen goes on without it
 SHOW_PROGRESS = 0.5  # from here on there is a bar

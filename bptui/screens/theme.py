@@ -1,6 +1,6 @@
 """The themes: style words to terminal styles. Colour says the kind of a number, and nothing else (look/STYLE).
 
-A style is words as in `bptui.model.spans` ("gradient bold"), and one background of
+A style is words as in `bptui.model.base.spans` ("gradient bold"), and one background of
     on-band (status, footer, equation), on-cursor (the row of this Moment), heat-KIND-0 … heat-KIND-4,
     chip-forward, chip-backward, chip-update, chip-fail (the cursor)
 A theme is a table of colours; a style that it lacks cannot be made by a panel.
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from rich.color import Color
 from rich.style import Style
 
-from bptui.model.spans import KINDS
+from bptui.model.base.spans import KINDS
 
 CHIPS = {"chip-forward": "value", "chip-backward": "gradient", "chip-update": "parameter", "chip-fail": "fail"}
 HEAT_KINDS = ("value", "gradient", "parameter")

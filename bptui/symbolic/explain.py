@@ -10,21 +10,22 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bptui.model import numbers, places
-from bptui.model.folds import Fold, made_by
-from bptui.model.graph import Node
-from bptui.model.network import Network
-from bptui.model.spans import Line, plain
-from bptui.model.state import State
-from bptui.model.timeline import Moment
-from bptui.model.values import Recording
-from bptui.symbolic import latex, typeset
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, plain
+from bptui.model.debugger import locations
+from bptui.model.engine.composites import CompositeUse, made_by
+from bptui.model.engine.graph import Node
+from bptui.model.engine.recording import Recording
+from bptui.model.engine.state import State
+from bptui.model.engine.timeline import Moment
+from bptui.model.source.network import Network
 from bptui.symbolic.card import card
-from bptui.symbolic.card.budget import Budget
+from bptui.symbolic.card.composite import reads, whole
+from bptui.symbolic.card.error_budget import ErrorBudget
 from bptui.symbolic.card.leaf import gathered
-from bptui.symbolic.card.whole import reads, whole
 from bptui.symbolic.check import check_node, check_update, precision
-from bptui.symbolic.check.whole import check_whole
+from bptui.symbolic.check.composite import check_whole
+from bptui.symbolic.formula import latex, typeset
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import Card, CheckRow, Equation, Formula, Table
 
@@ -42,7 +43,7 @@ class Section:
     card: Card | None
     checks: tuple[CheckRow, ...] = ()
     sums: tuple[tuple[Line, Line], ...] = ()
-    budget: Budget | None = None
+    budget: ErrorBudget | None = None
 
 
 def explain(network: Network, place: str, form: Format = "text", unicode: bool = True) -> str:
@@ -52,8 +53,8 @@ def explain(network: Network, place: str, form: Format = "text", unicode: bool =
 
 def explained(recording: Recording, name: str, place: str, form: Format = "text", unicode: bool = True) -> str:
     """The derivation of `NODE[i,j]` in a training step of the network of that name."""
-    node, at = places.element(recording.graph, place, "NODE[i,j]")
-    element = places.fit(at if at is not None else (), node.shape)
+    node, at = locations.element(recording.graph, place, "NODE[i,j]")
+    element = locations.fit(at if at is not None else (), node.shape)
     service = Service()
     try:
         parts = tuple(sections(recording, node, element, service, unicode))
@@ -94,7 +95,7 @@ def sections(
         lost = precision.of_contribution(recording, reader, position, element, rule, against)
         made = card(ends, reader, element, position, service, unicode=unicode)
         places = [p for c, p in consumers if c == consumer]
-        which = f", as input {places.index(position) + 1} of {len(places)}" if len(places) > 1 else ""
+        which = f", as input {locations.index(position) + 1} of {len(places)}" if len(places) > 1 else ""
         yield Section(f"gradient, by {reader.name}{which}", made, rows, budget=lost)
     if len(consumers) > 1:
         lost = precision.of_sum(recording, node, element, against)
@@ -106,7 +107,7 @@ def sections(
         yield Section("update", card(state, node, element, unicode=unicode), check_update(recording, node))
 
 
-def _whole(recording: Recording, fold: Fold, element: tuple[int, ...], unicode: bool) -> Section:
+def _whole(recording: Recording, fold: CompositeUse, element: tuple[int, ...], unicode: bool) -> Section:
     """The value of a composite, all in one go, and its parts."""
     place = recording.timeline.computed_at[fold.result.id]
     state = State(recording, Moment(recording.step, "forward", place))
@@ -117,7 +118,7 @@ def _whole(recording: Recording, fold: Fold, element: tuple[int, ...], unicode: 
 
 
 def _passed_on(
-    recording: Recording, fold: Fold, element: tuple[int, ...], service: Service, unicode: bool
+    recording: Recording, fold: CompositeUse, element: tuple[int, ...], service: Service, unicode: bool
 ) -> Iterator[Section]:
     """What a composite passes on to each of its inputs, by the rule that is derived from its definition."""
     graph, node = recording.graph, fold.node

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-BUDGET = 2.0
+TIME_LIMIT = 2.0
 """Seconds for one derivation: 20 times the slowest operation measured."""
 
 T = TypeVar("T")

@@ -15,15 +15,15 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
-from bptui.model.errors import UserError
-from bptui.model.graph import Graph, Node
-from bptui.model.ops.base import Op, Signature
-from bptui.model.values import Recording
-from bptui.symbolic.card.budget import Budget
-from bptui.symbolic.limit import BUDGET, Limit, TooLong
+from bptui.model.base.errors import UserError
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.ops.base import Op, Signature
+from bptui.model.engine.recording import Recording
+from bptui.symbolic.card.error_budget import ErrorBudget
+from bptui.symbolic.limit import TIME_LIMIT, Limit, TooLong
 from bptui.symbolic.types import CheckRow, Failure, Rule
 
-CHECK_BUDGET = 10.0
+CHECK_TIME_LIMIT = 10.0
 """Seconds for the check of one node."""
 KEPT = 4096
 """Nodes whose checks are kept."""
@@ -45,7 +45,7 @@ class Place(NamedTuple):
 class Service:
     """Derivations and checks, each computed once. Safe to call from any thread; start-up costs nothing."""
 
-    def __init__(self, budget: float = BUDGET, check_budget: float = CHECK_BUDGET) -> None:
+    def __init__(self, budget: float = TIME_LIMIT, check_budget: float = CHECK_TIME_LIMIT) -> None:
         self.budget, self.check_budget = budget, check_budget
         self._lock = threading.Condition()
         self._queue: list[tuple[int, int, Hashable]] = []
@@ -132,9 +132,9 @@ class Service:
         return agree, fail, left
 
     # -------------------------------------------------------------------------------------------------- precision
-    def peek_budget(self, place: Place) -> Budget | Failure | None:
+    def peek_budget(self, place: Place) -> ErrorBudget | Failure | None:
         """What was asked for by `request_budget`, None while it is not there."""
-        found: Budget | Failure | None = self._done.get(("budget", place))
+        found: ErrorBudget | Failure | None = self._done.get(("budget", place))
         return found
 
     def request_budget(self, recording: Recording, place: Place) -> None:
@@ -146,7 +146,7 @@ class Service:
                 del self._jobs[old]
         self._ask(key, lambda: self._measure(recording, place), self.check_budget, SOON)
 
-    def _measure(self, recording: Recording, place: Place) -> Budget | Failure:
+    def _measure(self, recording: Recording, place: Place) -> ErrorBudget | Failure:
         """In the worker, which keeps the reference of the recording that it measured last."""
         from bptui.symbolic.check import precision
 

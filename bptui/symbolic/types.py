@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bptui.model import numbers
-from bptui.model.ops.base import Signature
-from bptui.model.spans import Line
-from bptui.model.timeline import Phase
-from bptui.symbolic.tree import Range, Tree
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line
+from bptui.model.engine.ops.base import Signature
+from bptui.model.engine.timeline import Phase
+from bptui.symbolic.formula.tree import Range, Tree
 
 RowName = Literal["forward", "symbolic", "difference", "complex step", "direction", "torch", "sum", "update", "parts"]
 Method = Literal["identical", "cancel", "expand", "50 digits", "none"]
@@ -67,7 +67,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Winner:
+class ArgMax:
     """The active index of a `max(term for k in K)`: the place of the winner in range `position`, the first among
     equals."""
 
@@ -98,7 +98,7 @@ class Rule:
     raw: Tree
     vjp: Tree
     parts: tuple[Part, ...]
-    winners: tuple[Winner, ...]
+    winners: tuple[ArgMax, ...]
     sizes: tuple[tuple[str, str, int], ...]
     proof: Proof
     ms: float
@@ -238,7 +238,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Formula:
-    """`left = right` as trees, and `names` (a `bptui.symbolic.printing.Names`) to print them with: for other forms than
+    """`left = right` as trees, and `names` (a `bptui.symbolic.formula.printing.Names`) to print them with: for other forms than
     lines of spans. `numbers`: the names with numbers in their place, `value` what comes out."""
 
     label: str

@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.build import Builder
-from bptui.model.optimizers import Optimizer
-from bptui.model.program import Program
-from bptui.model.values import Recording
+from bptui.model.engine.build import Builder
+from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.program import Program
+from bptui.model.engine.recording import Recording
 from bptui.symbolic.check import check_step
 from bptui.symbolic.types import CheckRow
+from tests.unit.model.engine.ops.samples import Use, uses
 
-from ..unit.model.ops.samples import Use, uses
 from ..unit.symbolic import composites
 from ..unit.symbolic.steps import graph_of
 

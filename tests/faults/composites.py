@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model import ops
-from bptui.model.ops.base import Composite as Row
-from bptui.model.values import Recording
+from bptui.model.engine import ops
+from bptui.model.engine.ops.base import Composite as Row
+from bptui.model.engine.recording import Recording
 
 from ..unit.symbolic.composites import Use, cell
 from ..unit.symbolic.steps import graph_of, record

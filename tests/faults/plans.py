@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model import ops
+from bptui.model.engine import ops
 
 from .plant import Planned as P
 

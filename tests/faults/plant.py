@@ -11,14 +11,14 @@ from unittest import mock
 
 import numpy as np
 
-from bptui.model import ops
-from bptui.model.build import Builder
-from bptui.model.ops.base import Op
-from bptui.model.optimizers import OPTIMIZERS, Flat, Optimizer
-from bptui.model.values import Recording
+from bptui.model.engine import ops
+from bptui.model.engine.build import Builder
+from bptui.model.engine.ops.base import Op
+from bptui.model.engine.optimizers import OPTIMIZERS, Flat, Optimizer
+from bptui.model.engine.recording import Recording
 from bptui.symbolic.card.update import follow
 from bptui.symbolic.check import check_step
-from bptui.symbolic.read import from_text
+from bptui.symbolic.formula.read import from_text
 from bptui.symbolic.types import Report
 
 from ..unit.symbolic.steps import graph_of, record
@@ -156,7 +156,7 @@ def updating(fault: Rule | Patch) -> Iterator[Optimizer]:
         return
     emit = fault.wrong if isinstance(fault, Patch) else _emit(optimizer, fault)
     row = dataclasses.replace(OPTIMIZERS[kind], emit=emit)
-    with mock.patch("bptui.model.optimizers.OPTIMIZERS", {**OPTIMIZERS, kind: row}):
+    with mock.patch("bptui.model.engine.optimizers.OPTIMIZERS", {**OPTIMIZERS, kind: row}):
         yield optimizer
 
 

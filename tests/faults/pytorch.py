@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model import ops
-from bptui.model.build import Builder
-from bptui.model.graph import Graph
-from bptui.model.ops.base import Op
-
-from ..unit.model.ops.executor import run_graph
+from bptui.model.engine import ops
+from bptui.model.engine.build import Builder
+from bptui.model.engine.graph import Graph
+from bptui.model.engine.ops.base import Op
+from tests.unit.model.engine.ops.executor import run_graph
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "ops.json"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model import plan
-from bptui.model.optimizers import OPTIMIZERS, emit_clip
+from bptui.model.engine import plan
+from bptui.model.engine.optimizers import OPTIMIZERS, emit_clip
 
 from .plant import Patch, Rule
 
@@ -135,7 +135,7 @@ def _seeded(self: Any) -> None:
     self._arena.view(self._grads[self.graph.loss])[...] = 3
 
 
-CLIP = "bptui.model.plan.emit_clip"
+CLIP = "bptui.model.engine.plan.emit_clip"
 NORM, VALUE = {"clip_norm": 0.5}, {"clip_value": 0.2}
 
 PATCHES = [
@@ -149,11 +149,11 @@ PATCHES = [
     Patch("clip_norm", "without 1e-6", CLIP, _clip(lambda c, g, n, limit: g * min(1, limit / n)), NORM),
     Patch("clip_value", "from above only", CLIP, _clip(lambda c, g, n, limit: np.minimum(g, limit)), VALUE),
     Patch("clip_value", "what is too large becomes 0", CLIP, _clip(lambda c, g, n, limit: g * (abs(g) <= limit)), VALUE),
-    Patch("gradient", "several contributions: = for +=", "bptui.model.plan.Plan._accumulate", _overwritten),
-    Patch("gradient", "a single contribution does not become the gradient", "bptui.model.plan.Plan._accumulate", _unset),
-    Patch("gradient", "a contribution is lost on its way", "bptui.model.plan.Plan._contribute", _lost),
-    Patch("gradient", "several contributions: their mean", "bptui.model.plan.Plan._accumulate", _averaged),
-    Patch("gradient", "a broadcast is undone by the mean", "bptui.model.plan.emit_sum_to", _mean_to),
-    Patch("gradient", "a broadcast is undone by its last copy", "bptui.model.plan.emit_sum_to", _last_to),
-    Patch("gradient", "∂L/∂L is the size of the batch", "bptui.model.plan.Plan._backward", _seeded),
+    Patch("gradient", "several contributions: = for +=", "bptui.model.engine.plan.Plan._accumulate", _overwritten),
+    Patch("gradient", "a single contribution does not become the gradient", "bptui.model.engine.plan.Plan._accumulate", _unset),
+    Patch("gradient", "a contribution is lost on its way", "bptui.model.engine.plan.Plan._contribute", _lost),
+    Patch("gradient", "several contributions: their mean", "bptui.model.engine.plan.Plan._accumulate", _averaged),
+    Patch("gradient", "a broadcast is undone by the mean", "bptui.model.engine.plan.emit_sum_to", _mean_to),
+    Patch("gradient", "a broadcast is undone by its last copy", "bptui.model.engine.plan.emit_sum_to", _last_to),
+    Patch("gradient", "∂L/∂L is the size of the batch", "bptui.model.engine.plan.Plan._backward", _seeded),
 ]  # fmt: skip

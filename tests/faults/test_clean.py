@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ..unit.model.ops.samples import uses
+from tests.unit.model.engine.ops.samples import uses
+
 from ..unit.symbolic import composites
 from . import clean
 

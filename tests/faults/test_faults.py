@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bptui.model import ops
+from bptui.model.engine import ops
 from bptui.symbolic.check import check_step
 
 from . import backward, composites, definitions, page, plans, plant, pytorch, steps

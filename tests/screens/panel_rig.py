@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from bptui.model.network import Network, from_formula, load
-from bptui.model.session import Session
-from bptui.model.spans import Line, plain
-from bptui.screens.look import length
+from bptui.model.base.spans import Line, plain
+from bptui.model.debugger.session import Session
+from bptui.model.source.network import Network, from_formula, load
+from bptui.screens.render import length
 from bptui.symbolic.card import card_for
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import Card, CheckRow

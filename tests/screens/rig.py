@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from textual.pilot import Pilot
 
 from bptui.app import BptuiApp
-from bptui.model.network import Network, load
-from bptui.model.session import Session
-from bptui.model.spans import plain
+from bptui.model.base.spans import plain
+from bptui.model.debugger.session import Session
+from bptui.model.source.network import Network, load
 
 
 class Screen:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bptui.model.commands import run
-from bptui.model.session import Session
+from bptui.model.debugger.commands import run
+from bptui.model.debugger.session import Session
 from bptui.screens.keys import footer_keys
-from bptui.screens.look import Look
 from bptui.screens.panels import network, status, tensor, timeline
+from bptui.screens.render import RenderOptions
 from tests.screens.panel_rig import formula
 
-LOOK = Look()
+LOOK = RenderOptions()
 
 
 def second_birth() -> Session:

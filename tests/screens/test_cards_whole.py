@@ -9,16 +9,16 @@ from functools import cache
 import numpy as np
 import pytest
 
-from bptui.model import ops
-from bptui.model.spans import Span, plain
-from bptui.model.state import State
-from bptui.model.timeline import Moment
-from bptui.screens.look import length
+from bptui.model.base.spans import Span, plain
+from bptui.model.engine import ops
+from bptui.model.engine.state import State
+from bptui.model.engine.timeline import Moment
 from bptui.screens.panels import operation, verdicts
+from bptui.screens.render import length
 from bptui.symbolic.card import card
 from bptui.symbolic.types import Card, CheckRow
 from tests.screens.panel_rig import service
-from tests.unit.model.ops.samples import uses
+from tests.unit.model.engine.ops.samples import uses
 from tests.unit.symbolic.steps import step_of
 
 WIDTHS = (40, 60, 78, 118)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bptui.model.examples import examples
-from bptui.model.network import from_mapping, load
-from bptui.model.session import Session
-from bptui.model.spans import plain
+from bptui.model.base.spans import plain
+from bptui.model.debugger.session import Session
+from bptui.model.source.examples import examples
+from bptui.model.source.network import from_mapping, load
 from bptui.screens.frame import Ui, paint
 from bptui.symbolic.card import card_for
 from tests.screens.rig import Screen, debug
@@ -162,7 +162,7 @@ async def test_one_broken_panel_does_not_take_the_others_with_it(monkeypatch: py
 
 async def test_a_user_error_of_the_file_ends_with_2() -> None:
     from bptui.app import BptuiApp
-    from bptui.model.network import load
+    from bptui.model.source.network import load
 
     app = BptuiApp("nowhere.toml", lambda: load("nowhere.toml"))
     async with app.run_test() as pilot:

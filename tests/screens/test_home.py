@@ -12,9 +12,9 @@ from textual.pilot import Pilot
 
 from bptui import arguments, cli
 from bptui.app import HomeApp
-from bptui.model.errors import UserError
-from bptui.model.examples import catalogue
-from bptui.model.spans import plain
+from bptui.model.base.errors import UserError
+from bptui.model.base.spans import plain
+from bptui.model.source.examples import catalogue
 from bptui.screens import home
 
 LINE = "L = (y - w*x)**2 x=2 y=2 w=0.5"
@@ -112,7 +112,7 @@ async def test_the_theme_of_the_debugger_is_homes_too() -> None:
 @pytest.mark.parametrize("unicode", [True, False])
 def test_every_size_keeps_the_grid(size: tuple[int, int], unicode: bool) -> None:
     """Rows are as wide and as many as the screen; the chosen example is always seen."""
-    state = home.State(catalogue(), home.Look(unicode=unicode))
+    state = home.State(catalogue(), home.RenderOptions(unicode=unicode))
     for state.chosen in range(len(catalogue())):
         rows = [plain(row) for row in home.lines(state, *size)]
         assert len(rows) <= size[1]
@@ -154,7 +154,7 @@ def test_nonsense_is_refused_in_one_line(text: str) -> None:
 
 def test_the_first_frame_needs_no_numpy() -> None:
     code = (
-        "import sys; from bptui.screens import home; from bptui.model.examples import catalogue; import bptui.app\n"
+        "import sys; from bptui.screens import home; from bptui.model.source.examples import catalogue; import bptui.app\n"
         "assert len(home.lines(home.State(catalogue()), 80, 24)) == 24\n"
         "assert not {'numpy', 'sympy'} & set(sys.modules)"
     )

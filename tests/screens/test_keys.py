@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from textual.events import Key
 
-from bptui.model.commands import COMMANDS, by_key
-from bptui.model.spans import plain
+from bptui.model.base.spans import plain
+from bptui.model.debugger.commands import COMMANDS, by_key
 from bptui.screens import copying
 from bptui.screens import help as manual
 from bptui.screens.command_line import CommandLine

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from bptui.model.spans import Line, plain
-from bptui.screens.look import Look, length
+from bptui.model.base.spans import Line, plain
 from bptui.screens.panels import heat
+from bptui.screens.render import RenderOptions, length
 
-ANSI = Look(ansi=True)
+ANSI = RenderOptions(ansi=True)
 
 
 def cell(row: Line, x: int) -> tuple[str, str]:
@@ -28,21 +28,23 @@ def cell(row: Line, x: int) -> tuple[str, str]:
 def test_the_first_sample_of_the_picture() -> None:
     """Row 0 of layer1.z in the picture of xor, step 120."""
     row = [0.0814, -0.0119, -0.2633, 0, -0.2798, -0.3615, 0.0693, -0.0007]
-    (shown,) = heat.cells(row, "value", Look(), top=3.3974)
+    (shown,) = heat.cells(row, "value", RenderOptions(), top=3.3974)
     assert plain(shown) == "  - -  ·- -   - "
     (shown,) = heat.cells(row, "value", ANSI, top=3.3974)
     assert plain(shown) == " ░-░-░ ·-░-░ ░-░"
 
 
 def test_the_ramp_is_linear_in_five_steps() -> None:
-    (row,) = heat.cells([0.1, 0.19, 0.21, 0.5, 0.79, 0.81, 1.0], "parameter", Look())
+    (row,) = heat.cells([0.1, 0.19, 0.21, 0.5, 0.79, 0.81, 1.0], "parameter", RenderOptions())
     steps = [int(cell(row, x)[1].split()[0].rpartition("-")[2]) for x in range(7)]
     assert steps == [0, 0, 1, 2, 3, 4, 4]
     assert cell(row, 0)[1].startswith("heat-parameter-0")
 
 
-@pytest.mark.parametrize("look", [Look(), ANSI, Look(unicode=False), Look(unicode=False, ansi=True)])
-def test_what_colour_must_not_say_alone(look: Look) -> None:
+@pytest.mark.parametrize(
+    "look", [RenderOptions(), ANSI, RenderOptions(unicode=False), RenderOptions(unicode=False, ansi=True)]
+)
+def test_what_colour_must_not_say_alone(look: RenderOptions) -> None:
     (row,) = heat.cells([-1.0, 1.0, 0.0, -0.0, np.nan, np.inf, -np.inf], "gradient", look)
     texts = [cell(row, x)[0] for x in range(7)]
     assert texts[0][0] == "-"
@@ -53,9 +55,9 @@ def test_what_colour_must_not_say_alone(look: Look) -> None:
     assert look.unicode or plain(row).isascii()
 
 
-@pytest.mark.parametrize("look", [Look(), ANSI])
+@pytest.mark.parametrize("look", [RenderOptions(), ANSI])
 @pytest.mark.parametrize("value", [1.0, -1.0, 0.0, np.nan])
-def test_the_selected_cell(look: Look, value: float) -> None:
+def test_the_selected_cell(look: RenderOptions, value: float) -> None:
     rows = heat.cells([[1.0, 2.0], [3.0, value]], "value", look, selected=(1, 1))
     assert cell(rows[1], 1)[0] == "[]"
     assert plain(rows[0]).count("[]") == 0
@@ -63,7 +65,7 @@ def test_the_selected_cell(look: Look, value: float) -> None:
 
 def test_the_legend_of_the_picture() -> None:
     array = np.array([[-3.3974, 0.0], [1.8093, 1.0]])
-    rows = [plain(row) for row in heat.legend(array, "value", Look(), 38)]
+    rows = [plain(row) for row in heat.legend(array, "value", RenderOptions(), 38)]
     assert rows == ["0  ·           3.3974   - negative", "min -3.3974  max 1.8093  zero 1 of 4"]
 
 
@@ -76,7 +78,7 @@ def test_the_legend_counts_what_is_not_finite() -> None:
 
 def test_more_than_two_axes_are_refused() -> None:
     with pytest.raises(ValueError, match="two axes"):
-        heat.cells(np.zeros((2, 2, 2)), "value", Look())
+        heat.cells(np.zeros((2, 2, 2)), "value", RenderOptions())
 
 
 FLOATS = st.floats(width=64, allow_nan=True, allow_infinity=True)
@@ -86,7 +88,7 @@ TABLES = arrays.arrays(np.float64, arrays.array_shapes(min_dims=0, max_dims=2, m
 @settings(max_examples=80, deadline=None)
 @given(TABLES, st.booleans(), st.booleans(), st.integers(0, 60))
 def test_any_array_has_cells_of_two_columns(table: np.ndarray, unicode: bool, ansi: bool, width: int) -> None:
-    look = Look(unicode=unicode, ansi=ansi)
+    look = RenderOptions(unicode=unicode, ansi=ansi)
     rows = heat.cells(table, "value", look)
     shape = np.atleast_2d(table).shape
     assert len(rows) == shape[0]

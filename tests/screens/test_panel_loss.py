@@ -6,18 +6,18 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bptui.model.spans import plain
-from bptui.screens.look import Look, length
+from bptui.model.base.spans import plain
 from bptui.screens.panels import loss
+from bptui.screens.render import RenderOptions, length
 from tests.screens.panel_rig import at, texts, within
 
 FALLING = np.exp(-np.arange(500) / 60)
 
 
 def test_numbers_of_the_current_step_the_smallest_and_the_last() -> None:
-    rows = texts(loss.draw(FALLING, 120, 80, 12, Look()))
+    rows = texts(loss.draw(FALLING, 120, 80, 12, RenderOptions()))
     assert rows[0] == " loss 0.135335   at step 120   min 0.0002444 at 499   last 0.0002444"
-    assert "last" not in texts(loss.draw(FALLING, 499, 80, 12, Look()))[0], "it is the loss that stands first"
+    assert "last" not in texts(loss.draw(FALLING, 499, 80, 12, RenderOptions()))[0], "it is the loss that stands first"
 
 
 def test_the_scale_is_logarithmic_where_the_losses_span_decades() -> None:
@@ -30,7 +30,7 @@ def test_the_scale_is_logarithmic_where_the_losses_span_decades() -> None:
 
 
 def test_the_current_step_is_marked_under_the_curve() -> None:
-    rows = texts(loss.draw(FALLING, 250, 61, 14, Look()))
+    rows = texts(loss.draw(FALLING, 250, 61, 14, RenderOptions()))
     axis, steps = rows[-2], rows[-1]
     assert abs(axis.index("▲") - (10 + 50 // 2)) <= 1
     assert "250" in steps
@@ -38,7 +38,7 @@ def test_the_current_step_is_marked_under_the_curve() -> None:
 
 
 def test_what_comes_after_the_current_step_is_dim() -> None:
-    strip = loss.strip(FALLING, 250, 10, Look())
+    strip = loss.strip(FALLING, 250, 10, RenderOptions())
     assert [span.style for span in strip] == ["value"] * 5 + ["value bold"] + ["dim"] * 4
     assert plain(strip)[0] == "█"
 
@@ -46,10 +46,10 @@ def test_what_comes_after_the_current_step_is_dim() -> None:
 def test_losses_that_are_not_finite_are_marked() -> None:
     broken = FALLING.copy()
     broken[300:] = np.nan
-    rows = loss.draw(broken, 10, 60, 12, Look())
+    rows = loss.draw(broken, 10, 60, 12, RenderOptions())
     assert any("not finite from step 300 on" in plain(row) for row in rows)
     assert any(span.style == "fail" and "✗" in span.text for row in rows for span in row)
-    assert "✗" in plain(loss.strip(broken, 10, 20, Look()))
+    assert "✗" in plain(loss.strip(broken, 10, 20, RenderOptions()))
 
 
 def test_every_step_counts_also_where_many_share_a_column() -> None:
@@ -61,11 +61,11 @@ def test_every_step_counts_also_where_many_share_a_column() -> None:
 
 def test_a_session_before_any_training() -> None:
     session = at("lesson-2-2-1", 0)
-    rows = texts(loss.lines(session, 40, 10, Look()))
+    rows = texts(loss.lines(session, 40, 10, RenderOptions()))
     assert rows[0].startswith(" loss 0.0195033")
     assert not any("▲" in row for row in rows)  # of one loss there is no curve
     assert ":train 100" in " ".join(rows)
-    assert "1 training step" in plain(loss.title(session, 40, Look())[1])
+    assert "1 training step" in plain(loss.title(session, 40, RenderOptions())[1])
 
 
 LOSSES = st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=40)
@@ -74,7 +74,7 @@ LOSSES = st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=40)
 @settings(max_examples=120, deadline=None)
 @given(LOSSES, st.integers(0, 50), st.integers(1, 120), st.integers(1, 30), st.booleans())
 def test_any_losses_in_any_size(values: list[float], at_step: int, width: int, height: int, unicode: bool) -> None:
-    look = Look(unicode=unicode)
+    look = RenderOptions(unicode=unicode)
     rows = loss.draw(np.array(values, dtype=np.float64), at_step, width, height, look)
     if width >= 40:
         assert all(length(row) <= width for row in rows)
@@ -86,4 +86,4 @@ def test_lines_never_exceed() -> None:
     session.train(30)
     for width in range(0, 100, 7):
         for height in range(0, 20, 3):
-            assert within(loss.lines(session, width, height, Look(unicode=bool(width % 2))), width, height)
+            assert within(loss.lines(session, width, height, RenderOptions(unicode=bool(width % 2))), width, height)

@@ -7,24 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bptui.model.spans import plain
-from bptui.screens.look import Look
+from bptui.model.base.spans import plain
 from bptui.screens.panels import sheet, tensor
 from bptui.screens.panels.sheet import Quantity
+from bptui.screens.render import RenderOptions
 from tests.screens.panel_rig import at, formula, texts, within
 
-ANSI = Look(ansi=True)
+ANSI = RenderOptions(ansi=True)
 
 
 def test_one_row_of_numbers_with_its_gradient_as_in_style() -> None:
     session = at("lesson-2-2-1", 7)
-    assert texts(tensor.lines(session, 68, 10, Look()))[:4] == [
+    assert texts(tensor.lines(session, 68, 10, RenderOptions()))[:4] == [
         "",
         "                    [0,0]       [0,1]",
         "  a              0.509999    0.500000",
         "  ∂L/∂a         -0.098750   -0.097763",
     ]
-    assert texts(tensor.lines(session, 37, 3, Look())) == [
+    assert texts(tensor.lines(session, 37, 3, RenderOptions())) == [
         "              [0,0]     [0,1]",
         " a         0.509999  0.500000",
         " ∂L/∂a    -0.098750 -0.097763",
@@ -33,7 +33,7 @@ def test_one_row_of_numbers_with_its_gradient_as_in_style() -> None:
 
 def test_the_selected_element_is_reversed_and_its_head_bold() -> None:
     session = at("lesson-2-2-1", 7, (0, 1))
-    rows = tensor.lines(session, 68, 10, Look())
+    rows = tensor.lines(session, 68, 10, RenderOptions())
     reversed_ = [span for row in rows for span in row if "reverse" in span.style]
     assert [span.text for span in reversed_] == ["  0.500000", " -0.097763"]
     assert [span.style for span in reversed_] == ["value bold reverse", "gradient bold reverse"]
@@ -42,37 +42,37 @@ def test_the_selected_element_is_reversed_and_its_head_bold() -> None:
 
 def test_a_table_with_its_map_and_legend() -> None:
     session = at("xor", 0, (1, 3))
-    rows = texts(tensor.lines(session, 68, 10, Look()))
+    rows = texts(tensor.lines(session, 68, 10, RenderOptions()))
     assert rows[0] == "        [0]     [1]     [2]     [3]     [4]     [5]     [6]     [7]"
     assert rows[1] == " [0] 0.2795  0.4243 -0.4794 -0.3079  0.2568  0.5872 -0.1455  0.5291"
     assert rows[5] == ""
     assert rows[6] == "        - -     -       0  ·           1.2894   - negative"
     assert rows[7] == "      - - []    -       min -1.2894  max 0.6589  zero 0 of 32"
     assert rows[9].endswith("! columns [2], [6] are never above 0")
-    assert plain(tensor.title(session, 68, Look())[0]) == "layer1.z  (4,8)"
-    assert plain(tensor.title(session, 68, Look())[1]) == "all samples"
+    assert plain(tensor.title(session, 68, RenderOptions())[0]) == "layer1.z  (4,8)"
+    assert plain(tensor.title(session, 68, RenderOptions())[1]) == "all samples"
 
 
 def test_one_sample_and_the_mean() -> None:
     session = at("xor", 0, (1, 3))
     session.view.sample = 2
-    rows = texts(tensor.lines(session, 148, 10, Look()))
+    rows = texts(tensor.lines(session, 148, 10, RenderOptions()))
     value = session.state.value(session.node)
     assert value is not None
     assert f"{value[2, 3]:.6f}" in rows[2]
-    assert plain(tensor.title(session, 68, Look())[1]) == "sample 2 of 4"
+    assert plain(tensor.title(session, 68, RenderOptions())[1]) == "sample 2 of 4"
     session.view.sample = "mean"
-    rows = texts(tensor.lines(session, 148, 10, Look()))
+    rows = texts(tensor.lines(session, 148, 10, RenderOptions()))
     assert f"{value.mean(axis=0)[3]:.6f}" in rows[2]
-    assert plain(tensor.title(session, 68, Look())[1]) == "mean of 4 samples"
+    assert plain(tensor.title(session, 68, RenderOptions())[1]) == "mean of 4 samples"
 
 
 def test_not_yet_and_no_gradient_before_its_time() -> None:
     session = at("xor", 0)
     session.select("layer2.z")
-    assert texts(tensor.lines(session, 68, 4, Look())) == ["  ·  not computed yet"]
+    assert texts(tensor.lines(session, 68, 4, RenderOptions())) == ["  ·  not computed yet"]
     session.select("layer1.weight")
-    assert not any("∂L" in row for row in texts(tensor.lines(session, 68, 10, Look())))
+    assert not any("∂L" in row for row in texts(tensor.lines(session, 68, 10, RenderOptions())))
 
 
 def test_a_gradient_that_is_not_complete_says_so_everywhere() -> None:
@@ -82,14 +82,14 @@ def test_a_gradient_that_is_not_complete_says_so_everywhere() -> None:
     session.select("a")
     assert session.state.gradient("a").total == 2
     for width in (20, 37, 68):
-        assert any("…" in row for row in texts(tensor.lines(session, width, 4, Look())))
-    assert any("… 1 of 2 in" in row for row in texts(tensor.lines(session, 68, 4, Look())))
-    assert "1 of 2 in" in plain(tensor.title(session, 68, Look())[1])
+        assert any("…" in row for row in texts(tensor.lines(session, width, 4, RenderOptions())))
+    assert any("… 1 of 2 in" in row for row in texts(tensor.lines(session, 68, 4, RenderOptions())))
+    assert "1 of 2 in" in plain(tensor.title(session, 68, RenderOptions())[1])
 
 
 def test_an_updated_parameter_beside_what_it_was() -> None:
     session = at("lesson-2-2-1", 9)
-    rows = texts(tensor.lines(session, 68, 20, Look()))
+    rows = texts(tensor.lines(session, 68, 20, RenderOptions()))
     assert any("0.0262" in row for row in rows)
 
 
@@ -119,14 +119,20 @@ def test_a_column_is_shown_as_a_row() -> None:
 
 
 def test_empty_and_scalar() -> None:
-    assert "empty (0,3)" in texts(sheet.draw([Quantity("x", np.zeros((0, 3)), "text")], (0, 0), 68, 10, Look()))[0]
+    assert (
+        "empty (0,3)"
+        in texts(sheet.draw([Quantity("x", np.zeros((0, 3)), "text")], (0, 0), 68, 10, RenderOptions()))[0]
+    )
     scalar = [Quantity("L", np.array(0.0195), "value"), Quantity("∂L/∂L", np.array(1.0), "gradient")]
-    assert texts(sheet.draw(scalar, (), 68, 3, Look())) == ["  L              0.019500", "  ∂L/∂L          1.000000"]
+    assert texts(sheet.draw(scalar, (), 68, 3, RenderOptions())) == [
+        "  L              0.019500",
+        "  ∂L/∂L          1.000000",
+    ]
 
 
 def test_what_is_not_finite_is_reversed() -> None:
     values = np.array([[np.nan, 1e10], [-np.inf, 1e-9]])
-    rows = sheet.draw([Quantity("x", values, "value")], (0, 1), 68, 4, Look())
+    rows = sheet.draw([Quantity("x", values, "value")], (0, 1), 68, 4, RenderOptions())
     bad = [span.text.strip() for row in rows for span in row if span.style == "fail reverse"]
     assert bad == ["NaN", "-inf"]
 
@@ -134,14 +140,14 @@ def test_what_is_not_finite_is_reversed() -> None:
 def test_a_name_without_room_is_cut_where_one_sees_it() -> None:
     """`∂L/∂pad` would be the gradient of something else."""
     made = [Quantity(name, np.ones((3, 3)), "value") for name in ("padded", "∂L/∂padded")]
-    rows = texts(sheet.draw(made, (0, 0), 40, 12, Look()))
+    rows = texts(sheet.draw(made, (0, 0), 40, 12, RenderOptions()))
     assert [row.split()[0] for row in rows if "[0]" in row and "[1]" in row] == ["padded", "∂L/∂p…"]
 
 
 def test_a_minus_never_touches_the_head_of_its_row() -> None:
     values = np.full((3, 3), -1.0)
     for width in range(28, 70):
-        rows = texts(sheet.draw([Quantity("x", values, "value")], (1, 1), width, 4, Look()))
+        rows = texts(sheet.draw([Quantity("x", values, "value")], (1, 1), width, 4, RenderOptions()))
         assert not any("]-1.0" in row for row in rows)
 
 
@@ -168,12 +174,12 @@ SHAPES = (
     st.sampled_from(SHAPES),
     st.integers(0, 150),
     st.integers(0, 30),
-    st.sampled_from([Look(), ANSI, Look(unicode=False)]),
+    st.sampled_from([RenderOptions(), ANSI, RenderOptions(unicode=False)]),
     st.sampled_from([0.0, 1.0, -1e9, 1e-12, np.nan, np.inf]),
     st.data(),
 )
 def test_any_shape_in_any_size(
-    shape: tuple[int, ...], width: int, height: int, look: Look, odd: float, data: st.DataObject
+    shape: tuple[int, ...], width: int, height: int, look: RenderOptions, odd: float, data: st.DataObject
 ) -> None:
     values = np.linspace(-1, 2, int(np.prod(shape))).reshape(shape)
     if values.size:
@@ -191,4 +197,4 @@ def test_every_moment_in_every_size(name: str) -> None:
     for stop in range(session.timeline.length):
         session.move(stop)
         for width, height in ((68, 10), (37, 3), (60, 16), (148, 40), (1, 1), (7, 2)):
-            assert within(tensor.lines(session, width, height, Look()), width, height)
+            assert within(tensor.lines(session, width, height, RenderOptions()), width, height)

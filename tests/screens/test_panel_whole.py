@@ -7,15 +7,15 @@ from functools import cache
 
 import pytest
 
-from bptui.model.spans import plain
-from bptui.model.state import State
-from bptui.model.timeline import Moment
-from bptui.screens.look import length
+from bptui.model.base.spans import plain
+from bptui.model.engine.state import State
+from bptui.model.engine.timeline import Moment
 from bptui.screens.panels import operation
+from bptui.screens.render import length
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.rules import to_rule
-from bptui.symbolic.card.whole import whole
+from bptui.symbolic.card.composite import whole
 
 from ..unit.symbolic.composites import uses, whole_of
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bptui.model import actions, commands
-from bptui.model.network import load
-from bptui.model.session import Session
-from bptui.model.spans import plain
-from bptui.screens.look import Look
+from bptui.model.base.spans import plain
+from bptui.model.debugger import actions, commands
+from bptui.model.debugger.session import Session
+from bptui.model.source.network import load
 from bptui.screens.panels import digits, present, question
+from bptui.screens.render import RenderOptions
 from bptui.symbolic.card import card_for
 from bptui.symbolic.service import Service
 from tests.screens.rig import debug
@@ -66,9 +66,9 @@ def test_showing_a_number_moves_nothing_and_stepping_moves_no_frame(name: str) -
         card = card_for(session, service)
         asked = question.asked(session, card)
         assert plain(asked.question).endswith("?")
-        hidden = [plain(row) for row in present.lines(session, 80, 23, Look(), card)]
+        hidden = [plain(row) for row in present.lines(session, 80, 23, RenderOptions(), card)]
         commands.run(session, "step")
-        shown = [plain(row) for row in present.lines(session, 80, 23, Look(), card)]
+        shown = [plain(row) for row in present.lines(session, 80, 23, RenderOptions(), card)]
         changed = [y for y, (a, b) in enumerate(zip(hidden, shown, strict=True)) if a != b]
         assert changed
         assert all(len(row) == 80 for row in (*hidden, *shown))
@@ -87,7 +87,7 @@ def test_every_size(size: tuple[int, int], unicode: bool) -> None:
     actions.present(session, "on")
     for _ in range(2 * session.timeline.length):
         card = card_for(session, service, unicode)
-        rows = present.lines(session, *size, Look(unicode=unicode), card)
+        rows = present.lines(session, *size, RenderOptions(unicode=unicode), card)
         assert len(rows) == size[1]
         assert all(len(plain(row)) == size[0] for row in rows)
         commands.run(session, "step")
@@ -134,7 +134,8 @@ def shown(name: str, stop: int, width: int = 80, height: int = 23) -> list[str]:
     session = Session(load(name))
     session.move(stop)
     return [
-        plain(row).strip() for row in present.lines(session, width, height, Look(), card_for(session, derived(session)))
+        plain(row).strip()
+        for row in present.lines(session, width, height, RenderOptions(), card_for(session, derived(session)))
     ]
 
 

@@ -7,9 +7,9 @@ import random
 import pytest
 
 from bptui.cli import SMALLEST
-from bptui.model.network import load
-from bptui.model.session import Session
-from bptui.model.spans import Span, plain
+from bptui.model.base.spans import Span, plain
+from bptui.model.debugger.session import Session
+from bptui.model.source.network import load
 from bptui.screens import frame, layout
 from tests.screens.rig import debug
 

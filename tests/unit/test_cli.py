@@ -15,8 +15,8 @@ import pytest
 
 from bptui import cli
 from bptui.arguments import EXAMPLES, PARTS, parser
-from bptui.model import ops
-from bptui.model.examples import examples
+from bptui.model.engine import ops
+from bptui.model.source.examples import examples
 
 ROOT = Path(__file__).parents[2]
 DARTS = ["L = (y - w*x - b)**2", "x=2", "y=2", "w=0.5", "b=0.1"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import tests.pages
-from bptui.model.examples import examples
-from bptui.model.ops import COMPOSITES, OPS
+from bptui.model.engine.ops import COMPOSITES, OPS
+from bptui.model.source.examples import examples
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bptui.model.examples import ORDER, examples
-from bptui.model.formula import parse
-from bptui.model.network import load
-from bptui.model.optimizers import Optimizer
-from bptui.model.program import Program
+from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.program import Program
+from bptui.model.source.examples import ORDER, examples
+from bptui.model.source.formula import parse
+from bptui.model.source.network import load
 
 TORCH = json.loads((Path(__file__).parents[1] / "reference" / "xor_torch.json").read_text())
 

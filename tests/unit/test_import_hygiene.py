@@ -22,10 +22,10 @@ def loaded_by(statement: str) -> set[str]:
     [
         ("import bptui", set()),
         ("import bptui.cli", set()),
-        ("import bptui.model.commands", set()),
-        ("import bptui.model.errors, bptui.model.spans", set()),
+        ("import bptui.model.debugger.commands", set()),
+        ("import bptui.model.base.errors, bptui.model.base.spans", set()),
         ("import bptui.app", {"textual", "rich"}),
-        ("import bptui.model.network, bptui.model.session, bptui.model.program", {"numpy"}),
+        ("import bptui.model.source.network, bptui.model.debugger.session, bptui.model.engine.program", {"numpy"}),
         ("import bptui.symbolic.service, bptui.symbolic.types", {"numpy"}),
         ("import bptui.symbolic.check, bptui.symbolic.card", {"numpy", "sympy", "mpmath"}),
     ],

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import tests.file_page
-from bptui.model.network import from_mapping
+from bptui.model.source.network import from_mapping
 
 PAGE = Path(__file__).parents[2] / "docs" / "network-file.md"
 

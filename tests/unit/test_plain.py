@@ -6,11 +6,11 @@ import sys
 import pytest
 
 from bptui import plain
-from bptui.model import numbers
-from bptui.model.commands import COMMANDS
-from bptui.model.errors import UserError
-from bptui.model.network import from_formula, load
-from bptui.model.session import Session
+from bptui.model.base import numbers
+from bptui.model.base.errors import UserError
+from bptui.model.debugger.commands import COMMANDS
+from bptui.model.debugger.session import Session
+from bptui.model.source.network import from_formula, load
 
 DARTS = from_formula("L = (y - w*x - b)**2", {"x": 2.0, "y": 2.0, "w": 0.5, "b": 0.1}, ["w", "b"])
 XOR = load("xor")

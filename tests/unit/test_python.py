@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import bptui
-from bptui.model import ops
-from bptui.model.formula import parse
-from bptui.model.program import Program
+from bptui.model.engine import ops
+from bptui.model.engine.program import Program
+from bptui.model.source.formula import parse
 
 
 def test_a_step_is_the_formula_s_step():

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bptui import torch_reference
 from bptui.cli import main
-from bptui.model import network, ops
-from bptui.model.build import Builder
+from bptui.model.engine import ops
+from bptui.model.engine.build import Builder
+from bptui.model.source import network
+from bptui.torch import reference
 
 CASES = json.loads((Path(__file__).parents[1] / "reference" / "ops.json").read_text())["cases"]
 NOT_THERE = {"hinge"}
@@ -40,7 +41,7 @@ def torch():
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["op"] + str(case["attrs"])[:30])
 def test_every_operation_of_the_reference_agrees_with_pytorch(case, torch):
-    rows = list(torch_reference.check_torch(recorded(case), torch))
+    rows = list(reference.check_torch(recorded(case), torch))
     own = [row for row in rows if row.op != "sum" or case["op"] == "sum"]
     assert all(row.verdict in ("ok", "n/a") for row in rows), [row for row in rows if row.verdict == "FAIL"]
     if case["op"] in NOT_THERE:
@@ -50,23 +51,23 @@ def test_every_operation_of_the_reference_agrees_with_pytorch(case, torch):
 
 
 def test_every_row_is_mapped_or_known_to_have_no_mapping():
-    assert set(ops.OPS) - set(torch_reference.CALLS) == NOT_THERE
-    assert set(torch_reference.CALLS) <= set(ops.OPS)
+    assert set(ops.OPS) - set(reference.CALLS) == NOT_THERE
+    assert set(reference.CALLS) <= set(ops.OPS)
 
 
 def test_a_wrong_derivative_is_told(torch, monkeypatch):
     monkeypatch.setattr(
-        torch_reference, "CALLS", {**torch_reference.CALLS, "tanh": lambda torch, x, s: torch.tanh(x[0]) * 1.001}
+        torch_reference, "CALLS", {**reference.CALLS, "tanh": lambda torch, x, s: torch.tanh(x[0]) * 1.001}
     )
     recording = network.from_formula("L = sum(tanh(x))", {"x": [0.3, 0.4]}).program().record()
-    rows = [row for row in torch_reference.check_torch(recording, torch) if row.op == "tanh"]
+    rows = [row for row in reference.check_torch(recording, torch) if row.op == "tanh"]
     assert [row.verdict for row in rows] == ["FAIL", "FAIL"]
     assert rows[0].at in ((0,), (1,))
 
 
 def test_float32_is_compared_as_float32(torch):
     recording = network.from_formula("L = mean(exp(x)**2)", {"x": [0.3, 0.4]}, dtype="float32").program().record()
-    assert {row.verdict for row in torch_reference.check_torch(recording, torch)} == {"ok"}
+    assert {row.verdict for row in reference.check_torch(recording, torch)} == {"ok"}
 
 
 def test_the_shell_asks_for_it(torch, capsys):
@@ -83,6 +84,6 @@ def test_without_pytorch_the_shell_says_how_to_get_it(monkeypatch, capsys):
     def missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(torch_reference.importlib, "import_module", missing)
+    monkeypatch.setattr(reference.importlib, "import_module", missing)
     assert main(["check", "xor", "--torch"]) == 2
     assert "PyTorch is not installed" in capsys.readouterr().err

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bptui.model.numbers import together
-from bptui.model.spans import KINDS, Line, Span, plain
-from bptui.screens.look import crop, length, under
+from bptui.model.base.numbers import together
+from bptui.model.base.spans import KINDS, Line, Span, plain
 from bptui.screens.panels.figures import shown
 from bptui.screens.panels.text import wrap
+from bptui.screens.render import crop, length, under
 from bptui.symbolic.types import Card, Equation
 
 WIDE = 58

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from bptui.model.spans import Line, Span, plain
+from bptui.model.base.spans import Line, Span, plain
 from bptui.screens.panels import band, sums
 from bptui.screens.panels.cardrows import Laid
 from bptui.screens.panels.pages import Block

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bptui.model.spans import Line, Span, plain
-from bptui.screens.look import crop, length
+from bptui.model.base.spans import Line, Span, plain
 from bptui.screens.panels import band, sums
 from bptui.screens.panels.band import kind_of_symbol
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.verdicts import summary
+from bptui.screens.render import crop, length
 from bptui.symbolic.types import Card
 
 COMPACT = 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from bptui.model.numbers import HIDDEN
+from bptui.model.base.numbers import HIDDEN
 
 Glyphs = dict[str, tuple[str, str, str]]
 DIGITS: Glyphs = {

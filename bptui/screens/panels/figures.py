@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bptui.model.graph import Node
-from bptui.model.numbers import field
-from bptui.model.spans import Line, Span
+from bptui.model.base.numbers import field
+from bptui.model.base.spans import Line, Span
+from bptui.model.engine.graph import Node
 
 DOTS = "…"
 

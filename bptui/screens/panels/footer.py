@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from bptui.model.spans import Line, Span
-from bptui.screens.look import fit, length
+from bptui.model.base.spans import Line, Span
+from bptui.screens.render import fit, length
 
 
 @lru_cache(64)
@@ -35,7 +35,7 @@ def presenting(width: int, hidden: bool) -> Line:
 
 
 def usual(width: int) -> Line:
-    """The keys of the debugger, from `bptui.model.commands.COMMANDS`."""
+    """The keys of the debugger, from `bptui.model.debugger.commands.COMMANDS`."""
     from bptui.screens.keys import footer_keys
 
     middle, ends = footer_keys(width)

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bptui.model.numbers import decimals_for, field
-from bptui.model.spans import Line, Span
-from bptui.screens.look import Look, length
+from bptui.model.base.numbers import decimals_for, field
+from bptui.model.base.spans import Line, Span
+from bptui.screens.render import RenderOptions, length
 
 CELL = 2
 STEPS = 5
@@ -64,7 +64,7 @@ def largest(array: Any) -> float:
 
 
 def cells(
-    array: Any, kind: str, look: Look, *, top: float | None = None, selected: tuple[int, int] | None = None
+    array: Any, kind: str, look: RenderOptions, *, top: float | None = None, selected: tuple[int, int] | None = None
 ) -> list[Line]:
     """One line of two-column cells per row of an array of at most two axes (a vector is one row, a number one cell).
 
@@ -93,7 +93,7 @@ def cells(
     return rows
 
 
-def _cell(value: float, step: int, kind: str, look: Look, selected: bool) -> tuple[str, str]:
+def _cell(value: float, step: int, kind: str, look: RenderOptions, selected: bool) -> tuple[str, str]:
     if value != value or value in (float("inf"), float("-inf")):
         letter = "N" if value != value else "I"
         text = "[]" if selected else ("-" if value == float("-inf") else " ") + letter
@@ -107,11 +107,11 @@ def _cell(value: float, step: int, kind: str, look: Look, selected: bool) -> tup
     return ("-" if value < 0 else " ") + (SHADES if look.unicode else ASCII_SHADES)[step], kind
 
 
-def _zero(look: Look) -> str:
+def _zero(look: RenderOptions) -> str:
     return "·" if look.unicode else "."
 
 
-def ramp(kind: str, look: Look) -> Line:
+def ramp(kind: str, look: RenderOptions) -> Line:
     """The fills from the smallest to the largest, without numbers."""
     kind = kind if kind in RAMPS else "value"
     if look.ansi:
@@ -119,7 +119,7 @@ def ramp(kind: str, look: Look) -> Line:
     return tuple(Span("  ", f"heat-{kind}-{step} bold") for step in range(STEPS))
 
 
-def legend(array: Any, kind: str, look: Look, width: int, found: Statistics | None = None) -> list[Line]:
+def legend(array: Any, kind: str, look: RenderOptions, width: int, found: Statistics | None = None) -> list[Line]:
     """`0  ·▕ramp▏ max   - negative`, then smallest, largest, and how many are exactly zero, NaN or inf. At most `width`
     wide: parts that do not fit go to a line of their own, and the words go first."""
     found = statistics(array) if found is None else found

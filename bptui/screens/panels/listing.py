@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from bptui.model.folds import folds
-from bptui.model.graph import Graph, Node
-from bptui.model.numbers import shape as shape_text
+from bptui.model.base.numbers import shape as shape_text
+from bptui.model.engine.composites import composites
+from bptui.model.engine.graph import Graph, Node
 
 if TYPE_CHECKING:
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
 
 MOST_ROWS = 4  # rows of one tensor
 FORMULA = 7  # columns that an operation has, written as a formula
@@ -71,7 +71,7 @@ def together(graph: Graph) -> dict[int, Closed]:
 
 def _together(graph: Graph) -> dict[int, Closed]:
     found: dict[int, Closed] = {}
-    for fold in {fold.result.id: fold for fold in folds(graph).values()}.values():
+    for fold in {fold.result.id: fold for fold in composites(graph).values()}.values():
         found |= dict.fromkeys(fold.ids, Closed(fold.ids, fold.result.id, "", fold.kind))
     needed = {graph.loss}
     for node in reversed(graph.nodes):

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bptui.model import numbers
-from bptui.model.commands import COMMANDS
-from bptui.model.spans import Line, Span
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span
+from bptui.model.debugger.commands import COMMANDS
 from bptui.screens.keys import keys_text
-from bptui.screens.look import Look, crop, to_ascii
 from bptui.screens.panels.figures import shown
 from bptui.screens.panels.heat import flow
 from bptui.screens.panels.text import wrap
+from bptui.screens.render import RenderOptions, crop, to_ascii
 
 if TYPE_CHECKING:
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
 
 DECADES = 2.0
 """From so many powers of ten on the scale is logarithmic."""
@@ -71,7 +71,7 @@ def buckets(losses: Any, count: int) -> list[tuple[float, float, bool]]:
     return out
 
 
-def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
+def title(session: Session, width: int, look: RenderOptions) -> tuple[Line, Line]:
     """At the right: how many training steps, and the kind of scale."""
     losses = _losses(session)
     made = scale_of(losses)
@@ -80,7 +80,7 @@ def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
     return (), (Span(f"{count:,} training step{'' if count == 1 else 's'}{kind}", "dim"),)
 
 
-def lines(session: Session, width: int, height: int, look: Look) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: RenderOptions) -> list[Line]:
     """What the losses are in numbers, then their curve over the training steps, the current one marked."""
     if width < 1 or height < 1:
         return []
@@ -98,12 +98,12 @@ def _losses(session: Session) -> Any:
 
 
 @lru_cache(4)
-def _drawn(losses: bytes, at: int, width: int, height: int, look: Look) -> list[Line]:
+def _drawn(losses: bytes, at: int, width: int, height: int, look: RenderOptions) -> list[Line]:
     """`draw`, kept: from moment to moment of one training step nothing changes in it. Not to be written to."""
     return draw(np.frombuffer(losses), at, width, height, look)
 
 
-def draw(losses: Any, at: int, width: int, height: int, look: Look) -> list[Line]:
+def draw(losses: Any, at: int, width: int, height: int, look: RenderOptions) -> list[Line]:
     """The panel for any row of losses; `at` is the index of the current training step."""
     losses = np.asarray(losses, dtype=np.float64)
     at = max(0, min(at, len(losses) - 1))
@@ -154,7 +154,7 @@ def _numbers(losses: Any, at: int, width: int) -> list[Line]:
     return [(Span(" "), *row) for row in flow(parts, width - 1, 3)]
 
 
-def _curve(losses: Any, at: int, width: int, tall: int, look: Look) -> list[Line]:
+def _curve(losses: Any, at: int, width: int, tall: int, look: RenderOptions) -> list[Line]:
     """Braille (or `*` in ASCII): each column of dots from the smallest to the largest loss of its steps."""
     made = scale_of(losses)
     wide = width - LABEL - 2
@@ -237,13 +237,13 @@ def _dot(grid: list[list[int]], x: int, y: int, per: int, step: int) -> None:
     grid[y // step][x // per] |= bit
 
 
-def _glyph(bits: int, look: Look) -> str:
+def _glyph(bits: int, look: RenderOptions) -> str:
     if not bits:
         return " "
     return chr(0x2800 + bits) if look.unicode else "*"
 
 
-def strip(losses: Any, at: int, width: int, look: Look) -> Line:
+def strip(losses: Any, at: int, width: int, look: RenderOptions) -> Line:
     """The curve in one row of bars; the current step's is bold, what lies after it dim, what is not finite `✗`."""
     losses = np.asarray(losses, dtype=np.float64)
     if width < 1 or not losses.size:

@@ -10,24 +10,24 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from bptui.model.spans import Line, Span
-from bptui.screens.look import Look, fit
+from bptui.model.base.spans import Line, Span
 from bptui.screens.panels import rows as table
 from bptui.screens.panels.listing import index_of, open_at, top_of
 from bptui.screens.panels.rows import CELL, Columns, sizes_at
+from bptui.screens.render import RenderOptions, fit
 
 if TYPE_CHECKING:
-    from bptui.model.graph import Graph
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
+    from bptui.model.engine.graph import Graph
 
 
-def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
+def title(session: Session, width: int, look: RenderOptions) -> tuple[Line, Line]:
     """After the name: the view, unless it is the usual one."""
     mode = session.view.mode
     return (Span(mode, "dim"),) if mode != "operations" else (), ()
 
 
-def lines(session: Session, width: int, height: int, look: Look) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: RenderOptions) -> list[Line]:
     """The rows in sight; the row of this Moment is always among them."""
     columns = Columns.of(width)
     pair = 1 if session.graph.once(_scalars) else columns.pair

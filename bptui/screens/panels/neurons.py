@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bptui.model import numbers
-from bptui.model.spans import Line, Span
-from bptui.screens.look import Look, crop, length, to_ascii
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span
 from bptui.screens.panels.figures import figure, kind_of, shown, symbol_of
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.wiring import Column, Paper, Place, Row, columns, number_of, places
+from bptui.screens.render import RenderOptions, crop, length, to_ascii
 from bptui.symbolic.types import Card
 
 if TYPE_CHECKING:
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
 
 SMALLEST = (46, 11)
 """Columns and rows that one layer with its sources takes."""
@@ -40,7 +40,7 @@ def fits(session: Session, width: int, height: int) -> str:
     return ""
 
 
-def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
+def title(session: Session, width: int, look: RenderOptions) -> tuple[Line, Line]:
     """At the right the selected neuron, and which sample is seen."""
     found = columns(session.graph)
     if isinstance(found, str):
@@ -69,7 +69,7 @@ def selected(session: Session, found: tuple[Column, ...]) -> tuple[int, int]:
     return len(found), 0
 
 
-def lines(session: Session, width: int, height: int, look: Look, card: Card | None = None) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: RenderOptions, card: Card | None = None) -> list[Line]:
     """Names, the columns, and the equation of this Moment below."""
     if width < 1 or height < 1:
         return []
@@ -86,7 +86,9 @@ def lines(session: Session, width: int, height: int, look: Look, card: Card | No
 
 
 class _View:
-    def __init__(self, session: Session, found: tuple[Column, ...], width: int, height: int, look: Look) -> None:
+    def __init__(
+        self, session: Session, found: tuple[Column, ...], width: int, height: int, look: RenderOptions
+    ) -> None:
         self.session, self.found, self.look = session, found, look
         self.paper = Paper(width, height)
         self.body = height - 1

@@ -9,27 +9,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bptui.model import numbers
-from bptui.model.spans import Line, Span
-from bptui.screens.look import Look, length, to_ascii
-from bptui.screens.panels import pages, whole
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span
+from bptui.screens.panels import composite, pages
 from bptui.screens.panels.blocks import blocks_of, names
 from bptui.screens.panels.cardrows import Laid, Room
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.pages import First
+from bptui.screens.render import RenderOptions, length, to_ascii
 from bptui.symbolic.types import Card
 
 if TYPE_CHECKING:
-    from bptui.model.graph import Graph, Node
-    from bptui.model.ops.base import Op
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
+    from bptui.model.engine.graph import Graph, Node
+    from bptui.model.engine.ops.base import Op
 
 CHIPS = {"forward": ("forward ▶", "value"), "backward": ("◀ backward", "gradient"), "update": ("update ◆", "parameter")}
 NAME = 18
 """What a panel's own name and the ends of its rule take."""
 
 
-def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
+def title(session: Session, width: int, look: RenderOptions) -> tuple[Line, Line]:
     """At the right: which way the computation runs; and of several inputs by which one is derived (`o` is the next)."""
     text, style = CHIPS[session.cursor.phase]
     node, inputs, at = session.node, session.inputs, session.input
@@ -45,7 +45,7 @@ def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
     return (), (*told, Span(text, style))
 
 
-def lines(session: Session, width: int, height: int, look: Look, card: Card | None = None) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: RenderOptions, card: Card | None = None) -> list[Line]:
     """The card of this Moment and element. Without one (nothing is derived yet) what the row of the operation says."""
     made = outline(session) if card is None else card
     rows = draw(made, width, height, session.view.page)
@@ -97,7 +97,7 @@ def draw(card: Card, width: int, height: int, page: int = 0) -> list[Line]:
     """The card in at most `height` rows of at most `width` cells; what has no room on its first page, on the others."""
     if width < 1 or height < 1:
         return []
-    lay = whole.first if card.inside else first
+    lay = composite.first if card.inside else first
     return pages.turned(lambda rows: lay(card, width, rows), width, height, page)
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from bptui.model.spans import Line, Span
-from bptui.screens.look import crop, length
+from bptui.model.base.spans import Line, Span
+from bptui.screens.render import crop, length
 
 MORE = "⋯ more (pgdn)"
 BRIEF = "⋯ (pgdn)"

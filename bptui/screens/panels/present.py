@@ -10,19 +10,19 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bptui.model.numbers import HIDDEN, field
-from bptui.model.spans import Line, Span, plain
-from bptui.screens.look import Look, crop, fit, length
+from bptui.model.base.numbers import HIDDEN, field
+from bptui.model.base.spans import Line, Span, plain
 from bptui.screens.panels.band import OPERATORS, complete, kind_of_symbol
 from bptui.screens.panels.digits import SIZES, large
 from bptui.screens.panels.figures import symbol_of
 from bptui.screens.panels.question import Asked, asked
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS, COLOURS
+from bptui.screens.render import RenderOptions, crop, fit, length
 from bptui.symbolic.types import Card
 
 if TYPE_CHECKING:
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
 
 ROWS = 2
 """Rows of a formula."""
@@ -30,7 +30,7 @@ ROWS = 2
 DECIMALS = 4
 
 
-def lines(session: Session, width: int, height: int, look: Look, card: Card, failed: int = 0) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: RenderOptions, card: Card, failed: int = 0) -> list[Line]:
     """All rows but the footer's: the screen is one page."""
     ask, hidden = asked(session, card), bool(session.view.hidden)
     rows: list[Line] = [()] * height
@@ -114,7 +114,7 @@ def _short(rule: Line, width: int) -> list[Line]:
     return rows if len(rows) <= ROWS else []
 
 
-def _body(card: Card, ask: Asked, hidden: bool, width: int, room: int, look: Look) -> list[Line]:
+def _body(card: Card, ask: Asked, hidden: bool, width: int, room: int, look: RenderOptions) -> list[Line]:
     """The numbers: an equation of three columns, or what is computed and the number that comes out."""
     if card.equation is not None:
         return _equation(card, hidden, width, room, look)
@@ -152,7 +152,7 @@ def _fitting(written: Sequence[Line], width: int, room: int) -> list[Line]:
     return [_middle(row, width) for row in rows]
 
 
-def _size(texts: Sequence[str], width: int, room: int, between: int, look: Look) -> int:
+def _size(texts: Sequence[str], width: int, room: int, between: int, look: RenderOptions) -> int:
     """The largest digits in which the numbers stand side by side in this room, `between` cells apart in all."""
     for size in SIZES[:-1]:
         drawn = [large(text, look.unicode, size) or (text,) for text in texts]
@@ -205,7 +205,7 @@ def _written(card: Card) -> list[Line]:
     return out_rows
 
 
-def _equation(card: Card, hidden: bool, width: int, room: int, look: Look) -> list[Line]:
+def _equation(card: Card, hidden: bool, width: int, room: int, look: RenderOptions) -> list[Line]:
     made = card.equation
     assert made is not None
     texts = [field(x, 8, DECIMALS).strip() for x in made.numbers]

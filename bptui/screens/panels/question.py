@@ -6,15 +6,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from bptui.model.graph import Node
-from bptui.model.numbers import field
-from bptui.model.spans import Line, Span, line, plain
+from bptui.model.base.numbers import field
+from bptui.model.base.spans import Line, Span, line, plain
+from bptui.model.engine.graph import Node
 from bptui.screens.panels.band import kind_of_symbol
 from bptui.screens.panels.figures import kind_of, scalar, symbol_of
 from bptui.symbolic.types import Card, Equation, Table
 
 if TYPE_CHECKING:
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
 
 SAME = 1e-9
 """Relative: up to here the downstream number is the product of the other two, and not a sum."""

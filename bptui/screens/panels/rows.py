@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bptui.model.graph import Node
-from bptui.model.numbers import decimals_for, field
-from bptui.model.spans import Line, Span
-from bptui.screens.look import Look, fit, length, under
+from bptui.model.base.numbers import decimals_for, field
+from bptui.model.base.spans import Line, Span
+from bptui.model.engine.graph import Node
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, kind_of, wholes
 from bptui.screens.panels.listing import Closed, Entry, brief, closed_in, name_of, said_in, shorten
 from bptui.screens.panels.timeline import CHIPS
+from bptui.screens.render import RenderOptions, fit, length, under
 
 if TYPE_CHECKING:
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
 
 CELL = 8  # columns of a number
 PAIR = 2  # numbers side by side in the value and in the gradient column
@@ -55,7 +55,7 @@ def _drawn(recording: Any) -> dict[Any, tuple[Line, ...]]:
 
 
 def rows_of(
-    session: Session, entry: Entry, columns: Columns, width: int, look: Look, folded: bool, open_: int
+    session: Session, entry: Entry, columns: Columns, width: int, look: RenderOptions, folded: bool, open_: int
 ) -> Sequence[Line]:
     """The rows of one entry of the list; `open_` as `open_at` says."""
     node = entry.node
@@ -99,7 +99,9 @@ class Seen(NamedTuple):
     selected: tuple[int, ...] | None
 
 
-def _rows(session: Session, node: Node, rows: int, columns: Columns, width: int, look: Look, seen: Seen) -> list[Line]:
+def _rows(
+    session: Session, node: Node, rows: int, columns: Columns, width: int, look: RenderOptions, seen: Seen
+) -> list[Line]:
     """The rows of a tensor."""
     here, state, kind = seen.here, session.state, kind_of(node)
     style, end = f"{kind} bold" if here else kind, columns.what or columns.value
@@ -159,7 +161,7 @@ def _next(session: Session) -> int | None:
 
 
 def _numbers(
-    array: Any, node: Node, kind: str, bold: bool, rows: int, look: Look, pair: int, selected: Any = None
+    array: Any, node: Node, kind: str, bold: bool, rows: int, look: RenderOptions, pair: int, selected: Any = None
 ) -> list[Line]:
     """A tensor in `rows` rows: numbers up to two columns, else heat cells, of a large one a cell for many numbers."""
     table = as_table(array)
@@ -175,7 +177,7 @@ def _kept(data: bytes, size: tuple[int, int], *rest: Any) -> tuple[Line, ...]:
 
 
 def _figures(
-    table: Any, shape: tuple[int, ...], kind: str, bold: bool, rows: int, look: Look, pair: int, selected: Any
+    table: Any, shape: tuple[int, ...], kind: str, bold: bool, rows: int, look: RenderOptions, pair: int, selected: Any
 ) -> list[Line]:
     """The rows of a table of numbers."""
     style = f"{kind} bold" if bold else kind
@@ -198,7 +200,9 @@ def _figures(
     return [(Span(" "), *row) for row in heat.cells(small, kind, look, top=top, selected=at)]
 
 
-def _gradient(state: Any, node: Node, bold: bool, rows: int, look: Look, columns: Columns, width: int) -> list[Line]:
+def _gradient(
+    state: Any, node: Node, bold: bool, rows: int, look: RenderOptions, columns: Columns, width: int
+) -> list[Line]:
     """∂L/∂value: `·` while it is awaited, `…` while not all contributions are in."""
     if not node.wants_grad:
         return []

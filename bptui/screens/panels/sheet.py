@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bptui.model import numbers
-from bptui.model.spans import Line, Span
-from bptui.screens.look import Look, length
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, scalar, window
 from bptui.screens.panels.figures import shown as shown_number
 from bptui.screens.panels.listing import shorten
+from bptui.screens.render import RenderOptions, length
 
 WIDE, FIELD = 10, 8
 """Columns of a number where there is one row of them, and in a table."""
@@ -76,7 +76,7 @@ def draw(
     element: tuple[int, ...],
     width: int,
     height: int,
-    look: Look,
+    look: RenderOptions,
     warning: Line = (),
 ) -> list[Line]:
     """The arrays of one node, all of one shape; those that are not there yet are None.
@@ -97,7 +97,7 @@ def draw(
     return _table(made, page, width, height, look, warning) or _map(made, page, width, height, look, warning)
 
 
-def _strip(made: list[Quantity], page: Page, width: int, height: int, look: Look) -> list[Line]:
+def _strip(made: list[Quantity], page: Page, width: int, height: int, look: RenderOptions) -> list[Line]:
     """Each quantity in one row, the elements side by side: those around the selected one."""
     margin, label, gap = (1, 8, 0) if width < COMPACT else (2, 13, 2)
     names = 1 + max(len(q.label) for q in made)
@@ -163,7 +163,7 @@ def _seen(size: int, room: int, least: int) -> bool:
     return size <= room or (room >= least and size <= 2 * room)
 
 
-def _table(made: list[Quantity], page: Page, width: int, height: int, look: Look, warning: Line) -> list[Line]:
+def _table(made: list[Quantity], page: Page, width: int, height: int, look: RenderOptions, warning: Line) -> list[Line]:
     """Numbers with heads; both quantities where they fit, else the main one and its map. Of a table up to twice as
     large as the room the part around the selected element; empty where it is larger still."""
     start = 1 + len(f"[{page.rows - 1}]")
@@ -257,7 +257,7 @@ def _told(quantity: Quantity, page: Page) -> Line:
     return (Span(f"{quantity.note} ", "kink bold"), label, shown_number(text, number, f"{quantity.kind} bold"))
 
 
-def _map(made: list[Quantity], page: Page, width: int, height: int, look: Look, warning: Line) -> list[Line]:
+def _map(made: list[Quantity], page: Page, width: int, height: int, look: RenderOptions, warning: Line) -> list[Line]:
     """Too many for numbers: the selected element's, then cells."""
     main = _main(made)
     shown = [q for q in made if q.array is not None]
@@ -277,7 +277,13 @@ def _map(made: list[Quantity], page: Page, width: int, height: int, look: Look, 
 
 
 def _mapped(
-    quantity: Quantity, page: Page, width: int, height: int, look: Look, warning: Line, start: int | None = None
+    quantity: Quantity,
+    page: Page,
+    width: int,
+    height: int,
+    look: RenderOptions,
+    warning: Line,
+    start: int | None = None,
 ) -> list[Line]:
     """Heat cells around the selected element, with their legend at the right (or below, where there is no room)."""
     if height < 1 or quantity.array is None:
@@ -322,7 +328,7 @@ def _mapped(
 
 
 def _tiles(
-    quantity: Quantity, page: Page, rows: tuple[int, int], room: int, look: Look, top: float
+    quantity: Quantity, page: Page, rows: tuple[int, int], room: int, look: RenderOptions, top: float
 ) -> tuple[list[Line], int, list[Line]]:
     """The selected slice among its neighbours along the axis before the last two (a filter's channels), side by side:
     their rows, the columns they take, and which they are."""

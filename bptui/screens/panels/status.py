@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from bptui.model.numbers import field
-from bptui.model.spans import Line, Span
-from bptui.screens.look import crop, fit, length
+from bptui.model.base.numbers import field
+from bptui.model.base.spans import Line, Span
 from bptui.screens.panels.timeline import COLOURS
+from bptui.screens.render import crop, fit, length
 
 if TYPE_CHECKING:
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
 
 
 def row(session: Session | None, width: int, checks: tuple[int, int] | None = None, name: str = "") -> Line:
@@ -41,7 +41,7 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
     loss = float(session.recording.loss)
     text = field(loss, 10, 6) if wide else field(loss)
     right = [Span("loss ", "dim"), Span(text.strip(), "text bold" if isfinite(loss) else "fail reverse")]
-    found = len(session.births)
+    found = len(session.nonfinite)
     if checks is not None or found:
         good, bad = checks or (0, 0)
         right += _checks(good, bad + found, wide)

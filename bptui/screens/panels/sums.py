@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from bptui.model import numbers
-from bptui.model.spans import Line, Span, plain
-from bptui.screens.look import crop, length
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span, plain
 from bptui.screens.panels.band import bolder, complete, dimmed, kind_of_symbol
 from bptui.screens.panels.figures import figure, shown
 from bptui.screens.panels.text import wrap
+from bptui.screens.render import crop, length
 from bptui.symbolic.types import Step, Table, Term
 
 FIELD = 8

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bptui.model import numbers
-from bptui.model.graph import Graph, Node
-from bptui.model.spans import Line, Span
-from bptui.screens.look import Look, crop, to_ascii
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span
+from bptui.model.engine.graph import Graph, Node
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.sheet import Quantity, draw, page_of
+from bptui.screens.render import RenderOptions, crop, to_ascii
 
 if TYPE_CHECKING:
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
 
 RULE = len("─ 3 Tensor  ") + 3
 """Cells of the rule beside the title."""
 
 
-def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
+def title(session: Session, width: int, look: RenderOptions) -> tuple[Line, Line]:
     """The node and its shape, which slice of it; at the right how it is shown."""
     node, element = session.node, session.element
     page = page_of(node.shape, element)
@@ -96,7 +96,7 @@ def quantities(session: Session) -> tuple[list[Quantity], tuple[int, ...]]:
     return made, element
 
 
-def lines(session: Session, width: int, height: int, look: Look) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: RenderOptions) -> list[Line]:
     """The selected node in at most `height` rows of at most `width` cells."""
     if width < 1 or height < 1:
         return []

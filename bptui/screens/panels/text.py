@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from bptui.model.spans import Line, Span, plain
-from bptui.screens.look import crop, length
+from bptui.model.base.spans import Line, Span, plain
+from bptui.screens.render import crop, length
 
 STRONG = ("  where ", "  since ", " else ")
 MIDDLE = (" + ", " - ", " = ", " × ", " if ", " for ", " and ", " or ")

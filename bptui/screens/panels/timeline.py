@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from bptui.model.spans import Line, Span, line
-from bptui.screens.look import Look, crop, fit, length, under
+from bptui.model.base.spans import Line, Span, line
+from bptui.screens.render import RenderOptions, crop, fit, length, under
 
 if TYPE_CHECKING:
-    from bptui.model.graph import Node  # brings NumPy, which must not come before the first frame
-    from bptui.model.session import Session
+    from bptui.model.debugger.session import Session
+    from bptui.model.engine.graph import Node  # brings NumPy, which must not come before the first frame
 
 COLOURS = {"forward": "value", "backward": "gradient", "update": "parameter"}
 CHIPS = {"forward": "▶", "backward": "◀", "update": "◆"}
@@ -34,14 +34,14 @@ class Plan(NamedTuple):
     every: bool  # each node is named
 
 
-def title(session: Session, width: int, look: Look) -> tuple[Line, Line]:
+def title(session: Session, width: int, look: RenderOptions) -> tuple[Line, Line]:
     """At the right: which Moment of how many."""
     timeline = session.timeline
-    place = timeline.place(session.cursor) + 1
+    place = timeline.index(session.cursor) + 1
     return (), line(("moment ", "dim"), (f"{place}", "text"), (f" of {timeline.length}", "dim"))
 
 
-def lines(session: Session, width: int, height: int, look: Look) -> list[Line]:
+def lines(session: Session, width: int, height: int, look: RenderOptions) -> list[Line]:
     """Three rows: names, forward, backward with the update marks at the right; one row where there is no more room; in
     a panel of its own, under them the Moments."""
     if height < 3:
@@ -82,7 +82,7 @@ def _moments(session: Session, width: int, room: int) -> list[Line]:
     """The Moments around this one, a row for each: `◀  60  backward 6/55  norm.a.normalized  mul`. They move by half of
     the room, so that most steps move nothing."""
     timeline, cursor = session.timeline, session.cursor
-    at, wide = timeline.place(cursor), len(str(timeline.length))
+    at, wide = timeline.index(cursor), len(str(timeline.length))
     half = max(1, room // 2)
     first = max(0, min(at // half * half - half // 2, timeline.length - room))
     rows: list[Line] = []
@@ -123,13 +123,13 @@ def _operation(session: Session, node: Node) -> str:
     return node.op.name if node.id == session.graph.loss else what(session.graph, node)
 
 
-def strip(session: Session, width: int, look: Look) -> Line:
+def strip(session: Session, width: int, look: RenderOptions) -> Line:
     """The timeline in one row, for one panel at a time: `backward  ○──── ◀ ────● seed   moment 8 of 13`."""
     moment, timeline = session.cursor, session.timeline
     right: Line = (*title(session, width, look)[1], Span(" ", "dim"))
     label = Span(f" {moment.phase:{LABEL - 1}}", "dim")
     if width < 50:
-        right = (Span(f" {timeline.place(moment) + 1}", "text"), Span(f"/{timeline.length} ", "dim"))
+        right = (Span(f" {timeline.index(moment) + 1}", "text"), Span(f"/{timeline.length} ", "dim"))
     if moment.phase == "update":
         params = session.timeline.update
         head = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bptui.model import numbers
-from bptui.model.spans import Span
+from bptui.model.base import numbers
+from bptui.model.base.spans import Span
 from bptui.symbolic.types import BAD, WORST, CheckRow
 
 MARKS = {

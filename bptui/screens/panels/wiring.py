@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from bptui.model.graph import Graph, Node
-from bptui.model.spans import Line, Span
+from bptui.model.base.spans import Line, Span
+from bptui.model.engine.graph import Graph, Node
 
 Part = Literal["value", "gradient"]
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))

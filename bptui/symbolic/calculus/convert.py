@@ -13,9 +13,9 @@ from typing import Any
 import sympy as sp
 from sympy.core.relational import Relational
 
-from bptui.symbolic import tree as t
 from bptui.symbolic.calculus.notation import FloorDiv, Product, Remainder
-from bptui.symbolic.tree import Number, Tree
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.tree import Number, Tree
 
 _FUNCTIONS: Mapping[Any, str] = {
     sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.tanh: "tanh", sp.cosh: "cosh",
@@ -88,7 +88,7 @@ class _Converter:
         if e in (sp.true, sp.false):
             return t.Compare("==", t.whole(1), t.whole(1 if e == sp.true else 0))
         if isinstance(e, sp.Heaviside):
-            return t.Choice(t.Compare(">", self.tree(e.args[0]), t.whole(0)), t.whole(1), t.whole(0))
+            return t.IfElse(t.Compare(">", self.tree(e.args[0]), t.whole(0)), t.whole(1), t.whole(0))
         name = _FUNCTIONS.get(e.func, str(e.func))
         return t.Call(name, tuple(self.tree(a) for a in e.args))
 
@@ -181,11 +181,11 @@ class _Converter:
             ranges.append(t.Range(self.bound[k], None if low == 0 else self.tree(low), self.tree(stop), whole))
         body = self.tree(e.function)
         if all(r.whole for r in ranges):  # in the order in which the body names them
-            inside = body.yes if isinstance(body, t.Choice) else body
+            inside = body.yes if isinstance(body, t.IfElse) else body
             met = [part.name for part in t.walk(inside) if isinstance(part, t.Name)]
             ranges.sort(key=lambda r: met.index(r.index) if r.index in met else len(met))
         neutral = t.whole(0 if kind == "sum" else 1)
-        if isinstance(body, t.Choice) and body.no == neutral:
+        if isinstance(body, t.IfElse) and body.no == neutral:
             return t.Reduction(kind, body.yes, tuple(ranges), (body.condition,), sigma=True)
         return t.Reduction(kind, body, tuple(ranges), sigma=True)
 
@@ -203,10 +203,10 @@ class _Converter:
         pairs = first if last[1] == sp.true else [*first, last]
         for expression, condition in reversed(pairs):
             test, shown = self.tree(condition), self.tree(expression)
-            if isinstance(value, t.Choice) and value.yes == shown:  # `0 if a else 0 if b else x`: `0 if a or b else x`
+            if isinstance(value, t.IfElse) and value.yes == shown:  # `0 if a else 0 if b else x`: `0 if a or b else x`
                 more = value.condition
                 rest = more.parts if isinstance(more, t.Logic) and more.word == "or" else (more,)
-                value = t.Choice(t.Logic("or", (test, *rest)), shown, value.no)
+                value = t.IfElse(t.Logic("or", (test, *rest)), shown, value.no)
             else:
-                value = t.Choice(test, shown, value)
+                value = t.IfElse(test, shown, value)
         return value

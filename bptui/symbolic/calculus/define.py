@@ -8,16 +8,16 @@ from typing import Any
 
 import sympy as sp
 
-from bptui.model.errors import UserError
-from bptui.model.ops import get
-from bptui.model.ops.base import Op, Signature
-from bptui.symbolic import tree as t
+from bptui.model.base.errors import UserError
+from bptui.model.engine.ops import get
+from bptui.model.engine.ops.base import Op, Signature
 from bptui.symbolic.calculus import notation as n
-from bptui.symbolic.calculus.definition import Choice, Definition, Helper, Tensor
+from bptui.symbolic.calculus.definition import ArgMax, Definition, Helper, Tensor
 from bptui.symbolic.calculus.lift import lift, lift_tree
 from bptui.symbolic.calculus.notation import Expr
 from bptui.symbolic.calculus.parse import SIZE, Names, parse, parse_hint
 from bptui.symbolic.calculus.sizes import Known, Sizes
+from bptui.symbolic.formula import tree as t
 
 _FUNCTIONS: Mapping[str, Any] = {
     "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "abs": sp.Abs, "sin": sp.sin, "cos": sp.cos, "tanh": sp.tanh,
@@ -119,7 +119,7 @@ class _Builder:
         self.signature, self.text, self.statements, self.lifted = signature, text, statements, lifted
         self.names, self.static, self.stretched, self.sizes, self.where = names, static, stretched, sizes, where
         self.helpers: list[Helper] = []
-        self.choices: list[Choice] = []
+        self.choices: list[ArgMax] = []
         self.scope: dict[str, tuple[Expr, Expr | None]] = {}
         """Indices where the walk is: letter → (symbol, size of its range, None where that is not one number)."""
 
@@ -182,7 +182,7 @@ class _Builder:
                 return self.call(function, [self.build(a) for a in arguments])
             case t.Reduction():
                 return self.reduction(tree)
-            case t.Choice(condition, yes, no):
+            case t.IfElse(condition, yes, no):
                 return n.Piecewise((self.build(yes), self.build(condition)), (self.build(no), True))
             case t.Compare(sign, left, right):
                 return _RELATIONS[sign](self.build(left), self.build(right))
@@ -266,7 +266,7 @@ class _Builder:
             sizes = tuple(size for _, size in around if size is not None)
             kind: Any = tree.kind
             self.choices.append(
-                Choice(name, formal, sizes, kind, n.rename(term, into), own, n.rename(condition, into), position)
+                ArgMax(name, formal, sizes, kind, n.rename(term, into), own, n.rename(condition, into), position)
             )
             winners[k] = n.element(name, [symbol for symbol, _ in around], True, place=True)
         return n.rename(term, winners)

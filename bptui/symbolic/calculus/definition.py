@@ -9,9 +9,9 @@ from typing import Literal
 
 import sympy as sp
 
-from bptui.model.ops.base import Signature
+from bptui.model.engine.ops.base import Signature
 from bptui.symbolic.calculus.notation import Expr, indices_of, name_of, rename
-from bptui.symbolic.tree import Statement
+from bptui.symbolic.formula.tree import Statement
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Helper:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ArgMax:
     """The active index of `max(term for k in K)`: a whole number that the numbers decide, the first among equals.
 
     `term` over `limits` ((k, low, high), the first the slowest) where `condition` holds; this is the place of the
@@ -76,7 +76,7 @@ class Definition:
     inputs: tuple[Tensor, ...]
     body: Expr
     helpers: tuple[Helper, ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[ArgMax, ...]
     parameters: tuple[Expr, ...]
     letters: frozenset[str]
 
@@ -86,7 +86,7 @@ class Definition:
         return {helper.name: helper for helper in self.helpers}
 
     @cached_property
-    def choice(self) -> Mapping[str, Choice]:
+    def choice(self) -> Mapping[str, ArgMax]:
         """Choices by name."""
         return {choice.name: choice for choice in self.choices}
 

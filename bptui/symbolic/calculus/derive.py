@@ -13,8 +13,8 @@ from collections.abc import Hashable, Sequence
 
 import sympy as sp
 
-from bptui.model.ops import get
-from bptui.model.ops.base import Op, Signature
+from bptui.model.engine.ops import get
+from bptui.model.engine.ops.base import Op, Signature
 from bptui.symbolic.calculus import notation as n
 from bptui.symbolic.calculus.canon import deltas_apart, tidy, without_zeros
 from bptui.symbolic.calculus.collapse import assemble, solve

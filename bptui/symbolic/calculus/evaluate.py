@@ -1,7 +1,7 @@
 """Numbers of index expressions: whole tensors in float64, vectorised; single elements at 50 digits (`exact`).
 
 Values are taken from the raw derivation. Bound indices get axes of their own, so that a sum is one NumPy sum; sums that
-are too large are taken in blocks. Reading outside a tensor is an error, except in a branch that is not taken.
+are too large are taken in blocks. BoundDefinition outside a tensor is an error, except in a branch that is not taken.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from bptui.model.graph import Graph, Node
-from bptui.model.ops.base import Array, Op, Shape
+from bptui.model.base.types import Array, Shape
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.ops.base import Op
 from bptui.symbolic.calculus.define import define
-from bptui.symbolic.calculus.definition import Choice, Definition
+from bptui.symbolic.calculus.definition import ArgMax, Definition
 from bptui.symbolic.calculus.exact import Digits
 from bptui.symbolic.calculus.notation import UPSTREAM, Expr, FloorDiv, Remainder, index, name_of
 from bptui.symbolic.types import Derived
@@ -260,7 +261,7 @@ class _Walk:
             definition = self.binding.definition
             made = definition.helper.get(name) or definition.choice[name]
             shape = tuple(int(self.of(size, {}, 0, False)) for size in made.sizes)
-            if isinstance(made, Choice):
+            if isinstance(made, ArgMax):
                 kept[name] = self.winners(made, shape)
             else:
                 kept[name] = np.broadcast_to(
@@ -268,7 +269,7 @@ class _Walk:
                 )
         return kept[name]  # type: ignore[no-any-return]
 
-    def winners(self, choice: Choice, shape: Shape) -> Array:
+    def winners(self, choice: ArgMax, shape: Shape) -> Array:
         """The place of the first largest (smallest) term, for each element."""
         walk, env = _Walk(self.binding, len(shape)), grid(choice.indices, shape)
         lows: list[int] = []

@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from bptui.symbolic.calculus.definition import Choice, Definition
+from bptui.symbolic.calculus.definition import ArgMax, Definition
 from bptui.symbolic.calculus.notation import Expr, FloorDiv, Remainder, name_of
 
 MAX_BITS = 2048
@@ -145,7 +145,7 @@ class Digits:
             return int(value)
         return value if isinstance(value, mpmath.mpf) else mpmath.mpf(float(value))
 
-    def _winner(self, choice: Choice, index: tuple[int, ...]) -> int:
+    def _winner(self, choice: ArgMax, index: tuple[int, ...]) -> int:
         env = dict(zip(choice.indices, index, strict=True))
         best, at = None, 0
         for inner in self._each(list(reversed(choice.limits)), env):

@@ -11,10 +11,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from bptui.model.errors import UserError, did_you_mean
-from bptui.symbolic.read import from_text
-from bptui.symbolic.text import INSTEAD, MAX_BITS, bits, placed, syntax
-from bptui.symbolic.tree import Statement
+from bptui.model.base.errors import UserError, did_you_mean
+from bptui.symbolic.formula.read import from_text
+from bptui.symbolic.formula.text import INSTEAD, MAX_BITS, bits, placed, syntax
+from bptui.symbolic.formula.tree import Statement
 
 MAX_NODES = 400
 MAX_NESTING = 100

@@ -6,15 +6,15 @@ from typing import Any
 
 import sympy as sp
 
-from bptui.model.ops.base import Op
-from bptui.symbolic import tree as t
+from bptui.model.engine.ops.base import Op
 from bptui.symbolic.calculus.convert import from_sympy
 from bptui.symbolic.calculus.define import hint
-from bptui.symbolic.calculus.definition import Choice, Definition
+from bptui.symbolic.calculus.definition import ArgMax, Definition
 from bptui.symbolic.calculus.notation import UPSTREAM, index, rename
-from bptui.symbolic.read import from_hint
-from bptui.symbolic.tree import bare
-from bptui.symbolic.types import Derived, Part, Rule, Winner
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.read import from_hint
+from bptui.symbolic.formula.tree import bare
+from bptui.symbolic.types import ArgMax, Derived, Part, Rule
 
 _LETTERS = "pqrsuvwxz"
 """How the indices of an input are shown, as far as the definition does not use them."""
@@ -70,7 +70,7 @@ def to_rule(derived: Derived, definition: Definition, op: Op) -> Rule:
     )
 
 
-def _winner(choice: Choice) -> Winner:
+def _winner(choice: ArgMax) -> ArgMax:
     """A choice's term with its bound indices under letters of their own."""
     letters = {k: index(f"k{n}") for n, (k, _, _) in enumerate(choice.limits)}
 
@@ -84,4 +84,4 @@ def _winner(choice: Choice) -> Winner:
     condition = None if choice.condition is sp.true else tree(choice.condition)
     indices = tuple(str(i) for i in choice.indices)
     size = tuple(tree(s) for s in choice.sizes)
-    return Winner(choice.name, indices, size, choice.kind, tree(choice.term), ranges, condition, choice.position)
+    return ArgMax(choice.name, indices, size, choice.kind, tree(choice.term), ranges, condition, choice.position)

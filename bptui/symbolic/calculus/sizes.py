@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from bptui.model.errors import UserError
-from bptui.symbolic import tree as t
+from bptui.model.base.errors import UserError
 from bptui.symbolic.calculus import notation as n
 from bptui.symbolic.calculus.definition import Definition
 from bptui.symbolic.calculus.notation import Expr
 from bptui.symbolic.calculus.parse import SIZE
+from bptui.symbolic.formula import tree as t
 
 _Key = str | tuple[str, int]
 """A letter's size by the letter (`k`), an axis by (tensor, axis)."""
@@ -108,7 +108,7 @@ class Sizes:
                         else:
                             self._join((base, axis), key)
                 self._claims(index, letters, shy, weak)
-            case t.Choice(condition, yes, no):
+            case t.IfElse(condition, yes, no):
                 compared = shy | _indices(condition)
                 self._claims((condition, yes, no), letters, compared, weak)
             case t.Reduction(_, body, ranges, conditions):

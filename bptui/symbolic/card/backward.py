@@ -13,25 +13,25 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model import numbers
-from bptui.model.folds import Whole, passing
-from bptui.model.graph import Node
-from bptui.model.ops.base import Array
-from bptui.model.places import fit
-from bptui.model.spans import Line, Span, line, plain
-from bptui.model.state import State
-from bptui.symbolic import tree as t
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span, line, plain
+from bptui.model.base.types import Array
+from bptui.model.debugger.locations import fit
+from bptui.model.engine.composites import Whole, passing
+from bptui.model.engine.graph import Node
+from bptui.model.engine.state import State
+from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.card.conventions import convention
 from bptui.symbolic.card.derived import rules_shown, winners
 from bptui.symbolic.card.forward import definition_line, element_span, names_of, since, with_numbers
 from bptui.symbolic.card.names import UPSTREAM, gradient, local, title
-from bptui.symbolic.card.reading import Index, Reading
-from bptui.symbolic.card.sized import definition_at, rule_at
-from bptui.symbolic.card.support import held, settle, support
+from bptui.symbolic.card.sparsity import held, settle, support
+from bptui.symbolic.card.specialize import definition_at, rule_at
 from bptui.symbolic.card.table import expand, table
-from bptui.symbolic.numeric import evaluate
-from bptui.symbolic.printing import Names, merge, number, to_spans
-from bptui.symbolic.tree import Tree
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.numeric import evaluate
+from bptui.symbolic.formula.printing import Names, merge, number, to_spans
+from bptui.symbolic.formula.tree import Tree
 from bptui.symbolic.types import Card, CheckRow, Equation, Failure, Formula, Rule, Table
 
 _SHORT = 30
@@ -51,7 +51,7 @@ def backward(
 ) -> Card:
     """The contribution of `node` to element `element` of its input at position `wrt`."""
     recording = state.recording
-    graph, reading = recording.graph, Reading(recording, node)
+    graph, reading = recording.graph, BoundDefinition(recording, node)
     source = graph.nodes[node.inputs[wrt]]
     names = names_of(graph, reading, unicode, rule)
     name = reading.op.input_names[wrt]
@@ -102,7 +102,7 @@ def backward(
 
 
 def _formulas(
-    reading: Reading,
+    reading: BoundDefinition,
     names: Names,
     name: str,
     element: Index,
@@ -135,7 +135,7 @@ def _formulas(
     return tuple(result)
 
 
-def _output_of(reading: Reading, name: str, element: Index) -> Index:
+def _output_of(reading: BoundDefinition, name: str, element: Index) -> Index:
     """The element of the output that an element of an input goes to, where the definition says it in one place."""
     letters = reading.letters
     for part in t.walk(tuple(s.value for s in reading.statements)):
@@ -150,13 +150,13 @@ def _output_of(reading: Reading, name: str, element: Index) -> Index:
 def _written(state: State, node: Node, wrt: int) -> bool:
     """Is this contribution in?"""
     layout = state.recording.layout
-    place = state.recording.timeline.place(state.moment)
+    place = state.recording.timeline.index(state.moment)
     arrivals = layout.arrivals[node.inputs[wrt]]
     own = passing(arrivals, node, wrt)
     return bool(own) and all(layout.seed_at + arrival.moment <= place for arrival in own)
 
 
-def _unread(names: Names, reading: Reading, rule: Rule) -> Line:
+def _unread(names: Names, reading: BoundDefinition, rule: Rule) -> Line:
     """Why a gradient is 0 without a single product."""
     out = names.symbol(reading.output)
     of = {winner.kind: {"max": "maximum", "min": "minimum"}[winner.kind] for winner in rule.winners}
@@ -173,7 +173,14 @@ def _contribution(state: State, node: Node, wrt: int) -> Array | None:
 
 # ------------------------------------------------------------------------------------------------------- equation
 def _equation(
-    state: State, reading: Reading, names: Names, wrt: int, at: Index, rule: Rule | None, down: float, unicode: bool
+    state: State,
+    reading: BoundDefinition,
+    names: Names,
+    wrt: int,
+    at: Index,
+    rule: Rule | None,
+    down: float,
+    unicode: bool,
 ) -> Equation:
     graph, node = state.recording.graph, reading.node
     source = graph.nodes[node.inputs[wrt]]
@@ -199,7 +206,9 @@ def _equation(
     return made if rule is None else replace(made, at=_taken_at(names, rule.local, scalars))
 
 
-def _taken(reading: Reading, up: float, value: float | None, down: float, note: Line) -> tuple[float | None, Line]:
+def _taken(
+    reading: BoundDefinition, up: float, value: float | None, down: float, note: Line
+) -> tuple[float | None, Line]:
     """The local derivative and its note; where it is 0/0 and the operation has a convention, what is taken for it."""
     known = value is None or not math.isnan(value) or not math.isfinite(up) or not math.isfinite(down)
     if known or not reading.op.convention:
@@ -217,7 +226,7 @@ def _taken_at(names: Names, tree: Tree, scalars: Mapping[str, Any]) -> tuple[Lin
 
 def equation(
     state: State,
-    reading: Reading,
+    reading: BoundDefinition,
     symbols: tuple[Line, Line, Line],
     values: tuple[float, float | None, float],
     note: Line,
@@ -266,7 +275,7 @@ def _from(state: State, node: Node) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------- table
-def _placed(tree: Tree, reading: Reading, out: tuple[str, ...]) -> Tree:
+def _placed(tree: Tree, reading: BoundDefinition, out: tuple[str, ...]) -> Tree:
     """An elementwise formula with the indices of the output's element: `x[i,0]` where it is stretched along j."""
 
     def change(part: Tree) -> Tree | None:
@@ -284,7 +293,14 @@ class _Products:
     """∂L/∂output × ∂output/∂element for each output that reads the element `q` of an input: how each is written."""
 
     def __init__(
-        self, reading: Reading, names: Names, wrt: int, q: Index, rule: Rule, places: tuple[Array, ...], unicode: bool
+        self,
+        reading: BoundDefinition,
+        names: Names,
+        wrt: int,
+        q: Index,
+        rule: Rule,
+        places: tuple[Array, ...],
+        unicode: bool,
     ) -> None:
         self.reading, self.names, self.q, self.rule, self.unicode = reading, names, q, rule, unicode
         self.places, self.at_q = places, dict(zip(rule.q, q, strict=True))
@@ -337,7 +353,15 @@ class _Products:
 
 
 def _table(
-    state: State, reading: Reading, names: Names, wrt: int, q: Index, rule: Rule, down: float, unicode: bool, rows: int
+    state: State,
+    reading: BoundDefinition,
+    names: Names,
+    wrt: int,
+    q: Index,
+    rule: Rule,
+    down: float,
+    unicode: bool,
+    rows: int,
 ) -> tuple[Table | Equation | None, Tree | None]:
     """Σ over the outputs that read the element, of ∂L/∂output × ∂output/∂element; an Equation where it is only one.
     And the same written out as a formula."""

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.ops.base import Array
-from bptui.model.spans import Line, line
-from bptui.symbolic import tree as t
-from bptui.symbolic.card.reading import MAX_CELLS, Index, Reading
-from bptui.symbolic.numeric import evaluate
-from bptui.symbolic.tree import Tree
+from bptui.model.base.spans import Line, line
+from bptui.model.base.types import Array
+from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.numeric import evaluate
+from bptui.symbolic.formula.tree import Tree
 
 
-def convention(reading: Reading, element: Index) -> list[tuple[Line, Line]]:
+def convention(reading: BoundDefinition, element: Index) -> list[tuple[Line, Line]]:
     """The convention of the operation, where this element of its output sits exactly on the place that it is about."""
     if not reading.op.convention:
         return []
@@ -27,14 +27,14 @@ def convention(reading: Reading, element: Index) -> list[tuple[Line, Line]]:
     return [(line(("convention", "dim")), line(_told(reading)))]
 
 
-def _told(reading: Reading) -> str:
+def _told(reading: BoundDefinition) -> str:
     """The convention without what it says of a setting that is not used: `padding never wins`."""
     said = reading.op.convention.split("; ")
     used = reading.node.attributes
     return "; ".join(part for n, part in enumerate(said) if not n or np.any(used.get(part.partition(" ")[0], True)))
 
 
-def _special(reading: Reading, part: Tree, known: Mapping[str, Any], index: Mapping[str, int]) -> bool:
+def _special(reading: BoundDefinition, part: Tree, known: Mapping[str, Any], index: Mapping[str, int]) -> bool:
     """Is this part of the definition at a kink, a tie or a pole here?"""
 
     def number(tree: Tree) -> float:
@@ -65,7 +65,7 @@ def _special(reading: Reading, part: Tree, known: Mapping[str, Any], index: Mapp
     return False
 
 
-def choices(reading: Reading, body: t.Reduction, index: Mapping[str, int]) -> Array | None:
+def choices(reading: BoundDefinition, body: t.Reduction, index: Mapping[str, int]) -> Array | None:
     """What a `max(x[…] for …)` chooses from, in the shape of its ranges; None where that is nothing, or too much."""
     reduction = t.substitute(body, index)
     assert isinstance(reduction, t.Reduction)
@@ -81,7 +81,7 @@ def choices(reading: Reading, body: t.Reduction, index: Mapping[str, int]) -> Ar
     return values
 
 
-def spans_of(reading: Reading, reduction: t.Reduction) -> list[tuple[int, int]]:
+def spans_of(reading: BoundDefinition, reduction: t.Reduction) -> list[tuple[int, int]]:
     """(first, one past the last) of each range of a reduction whose free indices have been put in."""
     found = []
     for r in reduction.ranges:

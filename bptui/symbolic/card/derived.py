@@ -6,18 +6,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bptui.model.spans import Line, Span, line
-from bptui.symbolic import tree as t
+from bptui.model.base.spans import Line, Span, line
+from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.names import gradient, local
-from bptui.symbolic.card.reading import Reading
-from bptui.symbolic.card.sized import rule_at
-from bptui.symbolic.printing import Names, merge, to_spans
-from bptui.symbolic.tree import Tree
-from bptui.symbolic.types import Failure, Formula, Rule, Winner
+from bptui.symbolic.card.specialize import rule_at
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.printing import Names, merge, to_spans
+from bptui.symbolic.formula.tree import Tree
+from bptui.symbolic.types import ArgMax, Failure, Formula, Rule
 
 
 def rules_shown(
-    reading: Reading, names: Names, name: str, rule: Rule | Failure | None, raw: bool, unicode: bool
+    reading: BoundDefinition, names: Names, name: str, rule: Rule | Failure | None, raw: bool, unicode: bool
 ) -> tuple[tuple[Line, Line, Line], ...]:
     """The lines `local` and `gradient` with how they were come by; or why they are not there."""
     out, wrt = names.symbol(reading.output), names.symbol(name)
@@ -79,15 +79,15 @@ def winners(names: Names, rule: Rule) -> tuple[Formula, ...]:
     return tuple(out)
 
 
-def _groups(rule: Rule) -> dict[tuple[Tree, tuple[str, ...]], list[Winner]]:
+def _groups(rule: Rule) -> dict[tuple[Tree, tuple[str, ...]], list[ArgMax]]:
     """The winners of each maximum."""
-    groups: dict[tuple[Tree, tuple[str, ...]], list[Winner]] = {}
+    groups: dict[tuple[Tree, tuple[str, ...]], list[ArgMax]] = {}
     for winner in rule.winners:
         groups.setdefault((winner.term, winner.indices), []).append(winner)
     return groups
 
 
-def _letters(found: Sequence[Winner]) -> dict[str, str]:
+def _letters(found: Sequence[ArgMax]) -> dict[str, str]:
     """An index of the maximum → the letter that its winner is named by."""
     return {r.index: w.name.rpartition("_")[2] for w in found for r in w.ranges[w.position : w.position + 1]}
 

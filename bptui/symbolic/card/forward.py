@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model import numbers
-from bptui.model.graph import Graph, Node
-from bptui.model.spans import Line, Span, line, plain
-from bptui.model.state import State
-from bptui.symbolic import tree as t
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span, line, plain
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.state import State
+from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
 from bptui.symbolic.card.conventions import choices, convention, spans_of
 from bptui.symbolic.card.names import kind, letters, symbols, title
-from bptui.symbolic.card.reading import MAX_CELLS, Index, Reading
-from bptui.symbolic.card.sized import definition_at
+from bptui.symbolic.card.specialize import definition_at
 from bptui.symbolic.card.table import expand, table
-from bptui.symbolic.numeric import evaluate
-from bptui.symbolic.printing import Names, definition, merge, number, to_spans
-from bptui.symbolic.tree import Tree
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.numeric import evaluate
+from bptui.symbolic.formula.printing import Names, definition, merge, number, to_spans
+from bptui.symbolic.formula.tree import Tree
 from bptui.symbolic.types import Card, CheckRow, Failure, Formula, Rule, Table
 
 MAX_FACTORS = 8
@@ -33,7 +33,7 @@ _SIGNS = {">": np.greater, "<": np.less, "=": np.equal}
 
 def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, checks: tuple[CheckRow, ...]) -> Card:
     """`node` has an op; where its value has not been computed yet, the card has no numbers."""
-    graph, reading = state.recording.graph, Reading(state.recording, node)
+    graph, reading = state.recording.graph, BoundDefinition(state.recording, node)
     names = names_of(graph, reading, unicode)
     shown = state.value(node) is not None
     lines: list[tuple[Line, Line]] = []
@@ -62,7 +62,7 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
     )
 
 
-def _formula(reading: Reading, names: Names, element: Index, terms: Tree | None) -> Formula:
+def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree | None) -> Formula:
     """The selected element, written out."""
     body, value = reading.statements[-1].value, float(np.asarray(reading.arrays[reading.output])[element])
     left = t.Element(reading.output, tuple(t.whole(i) for i in element))
@@ -74,7 +74,7 @@ def _formula(reading: Reading, names: Names, element: Index, terms: Tree | None)
     return Formula("element", left, tree, names, with_numbers(names, reading=reading), value)
 
 
-def names_of(graph: Graph, reading: Reading, unicode: bool, rule: Rule | Failure | None = None) -> Names:
+def names_of(graph: Graph, reading: BoundDefinition, unicode: bool, rule: Rule | Failure | None = None) -> Names:
     """How the definition of a node (and a rule derived from it) is shown: its symbols; without indices where it is
     written so."""
     found = dict(symbols(graph, reading.node, unicode))
@@ -90,7 +90,7 @@ def names_of(graph: Graph, reading: Reading, unicode: bool, rule: Rule | Failure
     return Names(found, told, bare | scalars)
 
 
-def definition_line(reading: Reading, names: Names, unicode: bool) -> Line:
+def definition_line(reading: BoundDefinition, names: Names, unicode: bool) -> Line:
     """The definition in its author's form with the node's symbols; the text itself where it is not in the notation."""
     if not reading.statements:
         return line(reading.op.define(reading.signature))
@@ -98,7 +98,9 @@ def definition_line(reading: Reading, names: Names, unicode: bool) -> Line:
     return definition(at_sizes, names, unicode)
 
 
-def with_numbers(names: Names, scalars: Mapping[str, Any] | None = None, reading: Reading | None = None) -> Names:
+def with_numbers(
+    names: Names, scalars: Mapping[str, Any] | None = None, reading: BoundDefinition | None = None
+) -> Names:
     """The same names with numbers in their place: `scalars` by bare name, or a reading's elements."""
 
     def of(base: str, place: Index | None) -> float | str | None:
@@ -113,7 +115,9 @@ def with_numbers(names: Names, scalars: Mapping[str, Any] | None = None, reading
     return Names(names.symbols, names.letters, names.bare, of)
 
 
-def _element(reading: Reading, names: Names, element: Index, unicode: bool, summed: bool) -> list[tuple[Line, Line]]:
+def _element(
+    reading: BoundDefinition, names: Names, element: Index, unicode: bool, summed: bool
+) -> list[tuple[Line, Line]]:
     """`a[0,0] = 1/(1 + exp(-0.0400)) = 0.5100`; in two lines where the formula has its own indices."""
     value = float(np.asarray(reading.arrays[reading.output])[element])
     left = element_span(names, reading.output, element)
@@ -148,7 +152,7 @@ def _element(reading: Reading, names: Names, element: Index, unicode: bool, summ
     return [*result, (line(""), merge([Span("= "), *parts, right]))]
 
 
-def _factors(reading: Reading, body: Tree, index: Mapping[str, int]) -> Tree | None:
+def _factors(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> Tree | None:
     """A product over a few elements written out; None for anything else."""
     if not (isinstance(body, t.Reduction) and body.kind == "prod" and not body.conditions):
         return None
@@ -162,12 +166,12 @@ def _factors(reading: Reading, body: Tree, index: Mapping[str, int]) -> Tree | N
     return t.Mul(tuple(reading.resolve(reduction.body, dict(zip(letters, at, strict=True))) for at in places))
 
 
-def since(reading: Reading, names: Names, tree: Tree, scalars: Mapping[str, Any], unicode: bool) -> Line:
+def since(reading: BoundDefinition, names: Names, tree: Tree, scalars: Mapping[str, Any], unicode: bool) -> Line:
     """`  since 0.2795 > 0`: which branches an elementwise choice took, as its numbers stand to each other; `  since
     x = b` where they are equal."""
-    part: Tree | None = next((p for p in t.walk(tree) if isinstance(p, t.Choice)), None)
+    part: Tree | None = next((p for p in t.walk(tree) if isinstance(p, t.IfElse)), None)
     said: dict[frozenset[str], list[Span]] = {}
-    while isinstance(part, t.Choice):
+    while isinstance(part, t.IfElse):
         taken = bool(evaluate(part.condition, scalars, {}, reading.size))
         for condition in _deciding(reading, part.condition, scalars, taken):
             sign = stands(reading, condition, scalars)
@@ -183,7 +187,7 @@ def since(reading: Reading, names: Names, tree: Tree, scalars: Mapping[str, Any]
     return merge([Span("  since "), *(s for n, told in enumerate(said.values()) for s in [*_AND[: n and 1], *told])])
 
 
-def _deciding(reading: Reading, condition: Tree, scalars: Mapping[str, Any], taken: bool) -> list[t.Compare]:
+def _deciding(reading: BoundDefinition, condition: Tree, scalars: Mapping[str, Any], taken: bool) -> list[t.Compare]:
     """The comparisons that say why a condition holds (`taken`), or why it does not."""
     if isinstance(condition, t.Compare):
         return [condition]
@@ -196,7 +200,7 @@ def _deciding(reading: Reading, condition: Tree, scalars: Mapping[str, Any], tak
 
 
 def _side(
-    reading: Reading, names: Names, side: Tree, scalars: Mapping[str, Any], symbolic: bool, unicode: bool
+    reading: BoundDefinition, names: Names, side: Tree, scalars: Mapping[str, Any], symbolic: bool, unicode: bool
 ) -> tuple[Span, ...]:
     """One side of a comparison: its number, or itself where that says more."""
     said = to_spans(side, names, unicode)
@@ -209,7 +213,7 @@ def _side(
     return (Span(number.strip(), said[0].style if len(said) == 1 else "text"),)
 
 
-def stands(reading: Reading, condition: t.Compare, scalars: Mapping[str, Any]) -> str:
+def stands(reading: BoundDefinition, condition: t.Compare, scalars: Mapping[str, Any]) -> str:
     """How the two sides of a comparison stand to each other: `<`, `=`, `>`, `≠` where no more was asked; nothing for
     NaN."""
     a, b = (float(evaluate(side, scalars, {}, reading.size)) for side in (condition.left, condition.right))
@@ -224,7 +228,7 @@ def element_span(names: Names, base: str, place: Index) -> Span:
     return Span(shown.text + numbers.index(place), shown.style)
 
 
-def _winner(reading: Reading, body: Tree, index: Mapping[str, int]) -> tuple[str, Index, list[float]] | None:
+def _winner(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> tuple[str, Index, list[float]] | None:
     """The element that a `max(x[…] for …)` takes, the first among equals; and the numbers that it is taken from."""
     if not (isinstance(body, t.Reduction) and body.kind in ("max", "min") and isinstance(body.body, t.Element)):
         return None
@@ -243,7 +247,9 @@ def _winner(reading: Reading, body: Tree, index: Mapping[str, int]) -> tuple[str
 
 
 # ----------------------------------------------------------------------------------------------------------- sums
-def _sum(reading: Reading, names: Names, element: Index, rows: int, unicode: bool) -> tuple[Table | None, Tree | None]:
+def _sum(
+    reading: BoundDefinition, names: Names, element: Index, rows: int, unicode: bool
+) -> tuple[Table | None, Tree | None]:
     """The table of a definition that is a sum, perhaps with something added (a bias) or divided (a mean); and the same
     written out as a formula."""
     index = reading.index(element)
@@ -312,9 +318,9 @@ def _next(state: State, graph: Graph, node: Node, element: Index, unicode: bool)
     readers = [graph.nodes[i] for i in dict.fromkeys(consumer for consumer, _ in graph.consumers[node.id])]
     if len(readers) != 1 or readers[0].shape != node.shape or readers[0].op is None or not readers[0].op.elementwise:
         return []
-    reading = Reading(state.recording, readers[0])
+    reading = BoundDefinition(state.recording, readers[0])
     body = reading.statements[-1].value if reading.statements else None
-    if not isinstance(body, t.Choice) or not isinstance(body.condition, t.Compare) or len(readers[0].inputs) != 1:
+    if not isinstance(body, t.IfElse) or not isinstance(body.condition, t.Compare) or len(readers[0].inputs) != 1:
         return []
     known = dict(reading.at(element))
     chosen = body.yes if evaluate(body.condition, known, {}, reading.size) else body.no
@@ -333,6 +339,6 @@ def _next(state: State, graph: Graph, node: Node, element: Index, unicode: bool)
     return [(line(("next", "dim")), merge(said))]
 
 
-def node_name(reading: Reading) -> str:
+def node_name(reading: BoundDefinition) -> str:
     """The definition's name of the only input."""
     return reading.op.input_names[0]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from bptui.model import numbers
-from bptui.model.graph import Node
-from bptui.model.looks import GIVEN
-from bptui.model.spans import Line, Span, line
-from bptui.model.state import State
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span, line
+from bptui.model.debugger.inspect import GIVEN
+from bptui.model.engine.graph import Node
+from bptui.model.engine.state import State
+from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.card.forward import definition_line, names_of
 from bptui.symbolic.card.names import gradient, kind, symbol, title
-from bptui.symbolic.card.reading import Index, Reading
-from bptui.symbolic.printing import merge, number
+from bptui.symbolic.formula.printing import merge, number
 from bptui.symbolic.types import Card
 
 _ROLES = {**GIVEN, "param": "trained", "const": "a constant"}
@@ -24,7 +24,9 @@ def seed(state: State, node: Node, unicode: bool) -> Card:
         shape=numbers.shape(node.shape),
         element="",
         definition=definition_line(
-            reading := Reading(state.recording, node), names_of(state.recording.graph, reading, unicode), unicode
+            reading := BoundDefinition(state.recording, node),
+            names_of(state.recording.graph, reading, unicode),
+            unicode,
         ),
         rules=((line(("seed", "dim")), merge([one, Span(" = 1")]), line(("the backward pass starts here", "dim"))),),
         lines=(

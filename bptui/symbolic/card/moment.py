@@ -10,21 +10,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from bptui.model.folds import Fold, fold_of
-from bptui.model.graph import Graph, Node
-from bptui.model.places import fit
-from bptui.model.session import Session
-from bptui.model.spans import Line, line, plain
-from bptui.model.state import State
+from bptui.model.base.spans import Line, line, plain
+from bptui.model.debugger.locations import fit
+from bptui.model.debugger.session import Session
+from bptui.model.engine.composites import CompositeUse, composite_of
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.state import State
 from bptui.symbolic.card.backward import backward
+from bptui.symbolic.card.composite import ROWS, part_of, reads, whole
 from bptui.symbolic.card.forward import forward
 from bptui.symbolic.card.leaf import leaf, seed
 from bptui.symbolic.card.names import brief
-from bptui.symbolic.card.support import read_by
+from bptui.symbolic.card.sparsity import read_by
 from bptui.symbolic.card.update import update
-from bptui.symbolic.card.whole import ROWS, part_of, reads, whole
-from bptui.symbolic.printing import to_spans
-from bptui.symbolic.tree import Element
+from bptui.symbolic.formula.printing import to_spans
+from bptui.symbolic.formula.tree import Element
 from bptui.symbolic.types import Card, CheckRow, Failure, Rule
 
 __all__ = ["ROWS", "card", "card_for", "subject"]
@@ -58,12 +58,12 @@ def card(
     """
     made = _card(state, node, element, wrt, rules, raw, unicode, rows, checks)
     graph = state.recording.graph
-    fold = fold_of(graph, node)
+    fold = composite_of(graph, node)
     told = (*made.lines, *_axes(fold, node, made, unicode))
     return replace(made, part=part_of(fold, node), brief=brief(graph, node), lines=told)
 
 
-def _axes(fold: Fold | None, node: Node, made: Card, unicode: bool) -> tuple[tuple[Line, Line], ...]:
+def _axes(fold: CompositeUse | None, node: Node, made: Card, unicode: bool) -> tuple[tuple[Line, Line], ...]:
     """What the rows and columns of a part run over: `row i: queries, column j: keys`."""
     words = None if fold is None else fold.composed.row.axes.get(node.name.rpartition(".")[2])
     left = next((f.left for f in made.formulas if f.label == "definition"), None)

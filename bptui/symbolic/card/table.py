@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bptui.model.ops.base import Array
-from bptui.model.spans import Line, line
-from bptui.symbolic import tree as t
-from bptui.symbolic.tree import Tree
+from bptui.model.base.spans import Line, line
+from bptui.model.base.types import Array
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.tree import Tree
 from bptui.symbolic.types import Step, Table, Term
 
 _TAIL = 2

@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model import numbers
-from bptui.model.graph import Node
-from bptui.model.optimizers import Optimizer
-from bptui.model.spans import Line, Span, line
-from bptui.model.state import State
-from bptui.model.values import Recording
-from bptui.symbolic import tree as t
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span, line
+from bptui.model.engine.graph import Node
+from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.recording import Recording
+from bptui.model.engine.state import State
+from bptui.symbolic.card.bound_definition import Index
 from bptui.symbolic.card.forward import with_numbers
 from bptui.symbolic.card.names import gradient, symbol, title
-from bptui.symbolic.card.reading import Index
-from bptui.symbolic.numeric import evaluate
-from bptui.symbolic.printing import Names, merge, number, to_spans
-from bptui.symbolic.read import from_text
-from bptui.symbolic.tree import Statement
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.numeric import evaluate
+from bptui.symbolic.formula.printing import Names, merge, number, to_spans
+from bptui.symbolic.formula.read import from_text
+from bptui.symbolic.formula.tree import Statement
 from bptui.symbolic.types import Card, Formula
 
 

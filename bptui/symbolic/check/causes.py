@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from bptui.model.ops.base import Array, Shape
+from bptui.model.base.types import Array, Shape
 
 
 def likely(got: Array, expected: Array, upstream: Array | None = None, shapes: Iterable[Shape] = ()) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bptui.model.ops.base import Array
+from bptui.model.base.types import Array
 from bptui.symbolic.check.probe import Probe
 
 _STEPS = 7

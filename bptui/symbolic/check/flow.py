@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bptui.model.graph import Node
-from bptui.model.ops.base import Array
-from bptui.model.values import Recording
+from bptui.model.base.types import Array
+from bptui.model.engine.graph import Node
+from bptui.model.engine.recording import Recording
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.probe import wide
 from bptui.symbolic.types import CheckRow

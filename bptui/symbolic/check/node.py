@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.errors import UserError
-from bptui.model.graph import Node
-from bptui.model.ops.base import Array
-from bptui.model.values import Recording
+from bptui.model.base.errors import UserError
+from bptui.model.base.types import Array
+from bptui.model.engine.graph import Node
+from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.evaluate import Binding, bind_arrays, estimate_cells, exact, forward_all, value, vjp_all
 from bptui.symbolic.check.causes import likely
@@ -236,7 +236,7 @@ class NodeCheck:
 
     def endless(self, got: Array, expected: Array, upstream: Array | None) -> Array:
         """Where numbers that are not finite are as good as those that are expected. Where they arise is a finding of
-        its own (bptui.model.births), not a wrong derivative."""
+        its own (bptui.model.nonfinite), not a wrong derivative."""
         same = (np.isnan(got) & np.isnan(expected)) | (np.isinf(got) & np.isinf(expected))  # 1/-0.0: no sign of zero
         if not np.isfinite(self.out).all():  # ∞ - ∞ of poles and overflows is inf or NaN by the order of a sum
             same |= ~np.isfinite(got) & ~np.isfinite(expected)

@@ -25,18 +25,18 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from bptui.model.graph import Graph, Node
-from bptui.model.ops.base import Array
-from bptui.model.optimizers import Optimizer
-from bptui.model.program import Program
-from bptui.model.values import Recording
+from bptui.model.base.types import Array
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.program import Program
+from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.evaluate import Binding, bind_arrays, estimate_cells, exact
 from bptui.symbolic.calculus.exact import Digits
-from bptui.symbolic.card.budget import Budget
+from bptui.symbolic.card.bound_definition import BoundDefinition
+from bptui.symbolic.card.error_budget import ErrorBudget
 from bptui.symbolic.card.names import UPSTREAM
-from bptui.symbolic.card.reading import Reading
-from bptui.symbolic.card.support import support
+from bptui.symbolic.card.sparsity import support
 from bptui.symbolic.check.probe import Probe, wide
 from bptui.symbolic.types import Failure, Rule
 
@@ -193,7 +193,7 @@ def reference(recording: Recording) -> Reference | None:
 
 
 # ---------------------------------------------------------------------------------------------------------- budgets
-def of_value(recording: Recording, node: Node, element: Index, against: Reference | None) -> Budget | None:
+def of_value(recording: Recording, node: Node, element: Index, against: Reference | None) -> ErrorBudget | None:
     """What the operation of `node` loses at one element of its output; None where nothing can be measured."""
     got = recording.value(node)
     if node.op is None or not got.size or not math.isfinite(float(got[element])):
@@ -224,7 +224,7 @@ def of_contribution(
     element: Index,
     rule: Rule | Failure | None,
     against: Reference | None,
-) -> Budget | None:
+) -> ErrorBudget | None:
     """The same of what `node` adds to the gradient of its input at `position`, at one element of that input. `before`
     is what ∂L/∂node had lost: what the local derivative loses, because of its values or by itself, is lost here."""
     got, upstream = _contribution(recording, node, position), recording.grad(node)
@@ -236,7 +236,7 @@ def of_contribution(
     binding = _bind(recording, node)
     derived = derive(binding.definition.signature, node.op.input_names[position], node.op)
     truth = exact(derived.vjp, binding.upstream(upstream), _index(derived.q, element))
-    found = support(Reading(recording, node), rule, element)
+    found = support(BoundDefinition(recording, node), rule, element)
     if found is None:
         return None
     places, local = found
@@ -255,7 +255,7 @@ def _read_by(upstream: Array, places: tuple[Array, ...], local: Array) -> Array:
     return upstream[places] if places else upstream.reshape(1)[: np.size(local)]
 
 
-def of_sum(recording: Recording, node: Node, element: Index, against: Reference | None) -> Budget | None:
+def of_sum(recording: Recording, node: Node, element: Index, against: Reference | None) -> ErrorBudget | None:
     """The same of the sum of all contributions to a gradient."""
     parts, got = recording.contributions(node), recording.grad(node)
     if got is None or len(parts) < 2 or not got.size or not math.isfinite(float(got[element])):
@@ -273,7 +273,7 @@ def of_sum(recording: Recording, node: Node, element: Index, against: Reference 
 
 def _budget(
     got: Array, element: Index, truth: Any, weight: Any, error: Any, better: Any, against: Reference | None
-) -> Budget | None:
+) -> ErrorBudget | None:
     if not math.isfinite(float(truth)) or (better is not None and not math.isfinite(float(better))):
         return None
     mine, kind = float(got[element]), got.dtype
@@ -282,7 +282,7 @@ def _budget(
         size = abs(truth)
         condition = float(weight / size) if size else math.inf if weight else 0.0
         ulp = float(np.spacing(np.abs(np.asarray(float(truth), kind))))
-        found = Budget(str(kind), -math.log10(roundoff), float(abs(truth - mine)) / ulp, condition)
+        found = ErrorBudget(str(kind), -math.log10(roundoff), float(abs(truth - mine)) / ulp, condition)
         if better is None or against is None:
             return found
         better = mpmath.mpf(better)

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.graph import Node
-from bptui.model.ops.base import Array
+from bptui.model.base.types import Array
+from bptui.model.engine.graph import Node
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.difference import EPS, Slope, along, clear, complex_slope, kinked, reachable
 from bptui.symbolic.check.probe import Probe

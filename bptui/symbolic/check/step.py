@@ -16,15 +16,15 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from bptui.model.folds import made_by
-from bptui.model.graph import Node
-from bptui.model.network import Network
-from bptui.model.program import Program
-from bptui.model.values import Recording
+from bptui.model.engine.composites import made_by
+from bptui.model.engine.graph import Node
+from bptui.model.engine.program import Program
+from bptui.model.engine.recording import Recording
+from bptui.model.source.network import Network
+from bptui.symbolic.check.composite import check_whole
 from bptui.symbolic.check.flow import check_flow
 from bptui.symbolic.check.node import Index, NodeCheck
 from bptui.symbolic.check.update import check_update
-from bptui.symbolic.check.whole import check_whole
 from bptui.symbolic.types import CheckRow, Report
 
 __all__ = ["Report", "check_node", "check_step", "check_update", "report_json", "row_json"]

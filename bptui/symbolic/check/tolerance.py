@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.ops.base import Array
+from bptui.model.base.types import Array
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Tolerance:
 
     def bounded(self, got: Any, expected: Any) -> Any:
         """What is expected of numbers that end: infinity beyond the largest, and where squares and sums of such numbers
-        have overflowed on the way. (That they did is told where it happens: bptui.model.births.)"""
+        have overflowed on the way. (That they did is told where it happens: bptui.model.nonfinite.)"""
         largest = float(self.kind.max)
         ends = np.where(np.isinf(got), math.sqrt(largest), largest)
         return np.where(np.abs(expected) > ends, np.copysign(np.inf, expected), expected)

@@ -15,12 +15,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from bptui.model.arena import Clock
-from bptui.model.graph import Node
-from bptui.model.ops.base import Array
-from bptui.model.optimizers import CLIP_EPS, Flat, Optimizer, emit_clip
-from bptui.model.plan import Calls
-from bptui.model.values import Recording
+from bptui.model.base.types import Array
+from bptui.model.engine.arena import Clock
+from bptui.model.engine.graph import Node
+from bptui.model.engine.optimizers import CLIP_EPS, Flat, Optimizer, emit_clip
+from bptui.model.engine.plan import Calls
+from bptui.model.engine.recording import Recording
 from bptui.symbolic.card.update import follow, inputs, results, statements
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.probe import wide

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bptui.model import ops
-from bptui.model.folds import folds
+from bptui.model.engine import ops
+from bptui.model.engine.composites import composites
 
 from .steps import graph_of, record
 
@@ -131,4 +131,4 @@ def uses():
 def whole_of(use, seed=0):
     """(recording, the fold) of a training step around one use."""
     recording = record(graph_of(use.row, use.inputs(), use.attributes, seed))
-    return recording, next(iter(folds(recording.graph).values()))
+    return recording, next(iter(composites(recording.graph).values()))

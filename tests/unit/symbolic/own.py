@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bptui.model.ops.base import Attribute, Op
+from bptui.model.engine.ops.base import Attribute, Op
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.evaluate import bind_arrays, forward_all, grid, value, vjp_all
 

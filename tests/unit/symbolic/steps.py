@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bptui.model.build import Builder
-from bptui.model.optimizers import Optimizer
-from bptui.model.program import Program
+from bptui.model.engine.build import Builder
+from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.program import Program
 
 
 def graph_of(row, inputs, attributes=None, seed=0):

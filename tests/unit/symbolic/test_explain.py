@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bptui.model import network
-from bptui.model.errors import UserError
+from bptui.model.base.errors import UserError
+from bptui.model.source import network
 from bptui.symbolic.explain import FORMATS, explain
-
-from .test_printing import KNOWN, compiles
+from tests.unit.symbolic.formula.test_printing import KNOWN, compiles
 
 DOCUMENT = {"documentclass", "usepackage", "allowdisplaybreaks", "section", "subsection"}
 

@@ -10,14 +10,14 @@ import mpmath
 import numpy as np
 import pytest
 
-from bptui.model.errors import UserError
-from bptui.model.formula import parse
-from bptui.model.network import load
-from bptui.model.optimizers import Optimizer
-from bptui.model.program import Program
+from bptui.model.base.errors import UserError
+from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.program import Program
+from bptui.model.source.formula import parse
+from bptui.model.source.network import load
 from bptui.symbolic.check import check_step
+from bptui.symbolic.custom import make, operation
 from bptui.symbolic.limit import Limit, TooLong
-from bptui.symbolic.own import make, operation
 
 
 def endless():
@@ -69,7 +69,7 @@ def test_stop_ends_what_runs_in_another_thread():
 
 
 def test_a_definition_that_takes_sympy_too_long_is_one_line(monkeypatch):
-    monkeypatch.setattr(operation, "BUDGET", 0.02)
+    monkeypatch.setattr(operation, "TIME_LIMIT", 0.02)
     monkeypatch.setattr(operation, "derive", lambda *_: endless())
     with pytest.raises(UserError, match=r"^here: SymPy took longer than 0\.02 s to derive it \(a shorter one"):
         make("own", "y = x*x", "here")

@@ -11,7 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from bptui.model import network, ops
+from bptui.model.engine import ops
+from bptui.model.source import network
 from bptui.symbolic import service as module
 from bptui.symbolic.service import LATER, SOON, Service
 from bptui.symbolic.types import Failure, Rule

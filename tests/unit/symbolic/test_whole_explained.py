@@ -8,11 +8,11 @@ from functools import cache
 
 import pytest
 
-from bptui.model import network
+from bptui.model.source import network
 from bptui.symbolic.explain import explain, explained
+from tests.unit.symbolic.formula.test_latex_compiles import HEAD, TAIL
 
 from .composites import uses, whole_of
-from .test_latex_compiles import HEAD, TAIL
 
 FORMULA = "h = layer_norm(x, g, b); L = mean(h*h)"
 VALUES = {"x": [[1.0, 2.0, 4.0], [0.5, -1.0, 2.0]], "g": [1.0, 1.1, 0.9], "b": [0.1, 0.2, 0.3]}

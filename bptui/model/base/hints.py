@@ -1,0 +1,112 @@
+"""What somebody who knows PyTorch, NumPy or a blackboard writes in a formula by habit, and how it is written here."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+
+from bptui.model.base.errors import did_you_mean
+
+LAYERS: Mapping[str, str] = {
+    "Linear": "x @ W + b", "Conv1d": "conv1d(x, W, b)", "Conv2d": "conv2d(x, W, b)",
+    "ConvTranspose2d": "conv_transpose2d(x, W, b)", "MaxPool2d": "max_pool2d(x, 2)", "AvgPool2d": "avg_pool2d(x, 2)",
+    "BatchNorm1d": "batch_norm(x, gamma, beta)", "BatchNorm2d": "batch_norm(x, gamma, beta)",
+    "LayerNorm": "layer_norm(x, gamma, beta)", "RMSNorm": "rms_norm(x, gamma)", "Embedding": "table[labels]",
+    "ReLU": "relu(x)", "LeakyReLU": "leaky_relu(x)", "ELU": "elu(x)", "SELU": "selu(x)", "GELU": "gelu(x)",
+    "SiLU": "silu(x)", "Mish": "mish(x)", "Sigmoid": "sigmoid(x)", "Tanh": "tanh(x)", "Softplus": "softplus(x)",
+    "Softmax": "softmax(x, axis=-1)", "LogSoftmax": "log_softmax(x, axis=-1)", "Flatten": "reshape(x, shape=…)",
+    "MSELoss": "mse(a, y)", "L1Loss": "mae(a, y)", "HuberLoss": "huber(a, y)", "SmoothL1Loss": "huber(a, y)",
+    "CrossEntropyLoss": "cross_entropy(z, labels)", "NLLLoss": "nll(z, labels)", "BCELoss": "bce(p, y)",
+    "BCEWithLogitsLoss": "bce_with_logits(z, y)", "KLDivLoss": "kl_div(p, q)",
+    "Sequential": "one line for each layer", "ModuleList": "one line for each layer",
+}  # fmt: skip
+"""PyTorch's modules: in a formula the weights are values with names of their own."""
+TRAINING = frozenset({
+    "backward", "step", "zero_grad", "detach", "cpu", "cuda", "to", "numpy", "clone", "contiguous", "requires_grad_",
+    "train", "eval", "float", "double", "tolist", "no_grad", "parameters",
+})  # fmt: skip
+"""Methods that are no part of a formula: that is what the debugger does, step by step."""
+METHODS: Mapping[str, str] = {
+    "view": "write reshape(x, shape=(2, 3))", "reshape": "write reshape(x, shape=(2, 3))",
+    "flatten": "write reshape(x, shape=(…))", "permute": "write transpose(x, axes=(1, 0))", "t": "write x.T",
+    "size": "sizes are written as numbers", "shape": "sizes are written as numbers", "ndim": "it is known",
+    "dot": "write a @ b", "mm": "write a @ b", "bmm": "write a @ b", "item": "leave it out",
+    "reduce_sum": "write sum(x)", "reduce_mean": "write mean(x)", "reduce_max": "write max(x)",
+    "tensor": "give it as a value: a=[1, 2]", "array": "give it as a value: a=[1, 2]",
+    "zeros": "give it as a value: a=[0, 0]", "ones": "give it as a value: a=[1, 1]",
+    "unsqueeze": "write reshape(x, shape=(…))", "squeeze": "write reshape(x, shape=(…))", "mT": "write transpose(x)",
+    "data": "leave it out", "grad": "the gradient is what bptui shows: leave it out",
+}  # fmt: skip
+CALLS: Mapping[str, str] = {
+    "einsum": 'write a @ b, or f = op("y[i,j] = sum(a[i,k]*b[k,j] for k in K)")', "print": "bptui shows every value",
+    "len": "sizes are written as numbers", "range": "write the terms out", "Variable": "give it as a value",
+    "tensor": "give it as a value: a=[1, 2]", "float": "leave it out", "int": "leave it out",
+}  # fmt: skip
+KINDS: Mapping[str, str] = {
+    "Compare": "relu(x), maximum(a, b), clip(x, 0, 1), where(mask, a, b)", "BoolOp": "where(mask, a, b)",
+    "IfExp": "where(mask, a, b), with a given mask of 0 and 1", "List": "give it as a value: a=[1, 2]",
+    "ListComp": "write the terms out", "Import": "leave it out: every operation is there by its name",
+    "ImportFrom": "leave it out: every operation is there by its name", "For": "write the steps out, a line each",
+    "While": "write the steps out, a line each", "FunctionDef": 'write f = op("y = x*x")',
+    "Lambda": 'write f = op("y = x*x")', "With": "leave it out", "Dict": "give values by name",
+    "AugAssign": "a new name: a2 = a + 1",
+}  # fmt: skip
+"""Parts of Python that formulas do not have, and what does the same."""
+CHARACTERS: Mapping[str, str] = {
+    "−": "-", "–": "-", "·": "*", "×": "*", "∗": "*", "⋅": "*", "÷": "/", "√": "sqrt(x)", "²": "**2", "³": "**3",
+    "“": "no quotes", "”": "no quotes", "‘": "no quotes", "’": "x.T", "∑": "sum(x)", "Σ": "sum(x)", "≥": ">=",
+    "≤": "<=", "→": "=", "∞": "a large number", "½": "0.5", "⊤": ".T", "\N{FULLWIDTH EQUALS SIGN}": "=", "⊙": "*",
+}  # fmt: skip
+EXAMPLE = "for example L = (y - w*x)**2"
+
+
+def misspelt(line: str, column: int, message: str) -> tuple[str, str]:
+    """(what is wrong, what would be right) of a line that Python's parser does not take; `column` from 1."""
+    what, rest = f"this is not a formula: {message}", line[column - 1 :]
+    if found := re.search(r"invalid (?:non-printable )?character '?(.)?", message):
+        sign = found[1] or ""
+        return what, f"write {CHARACTERS[sign]}".replace("write no", "no") if sign in CHARACTERS else EXAMPLE
+    if "never closed" in message:
+        closing = {"(": ")", "[": "]", "{": "}"}.get(rest[:1], ")")
+        return what, f"a {closing} is missing"
+    if "unmatched" in message:
+        return what, f"one {rest[:1] or ')'} too many"
+    if "decimal literal" in message:
+        return what, "write 2*x for 2x"
+    if not rest.strip() and (cut := re.search(r"(\*\*|[-+*/@=,^<>])\s*(?:#.*)?$", line)):
+        return f"this is not a formula: nothing comes after {cut[1]}", EXAMPLE
+    if re.search(r"(?<![|])\|[^|]+\|", line):
+        return what, "write abs(x) for |x|"
+    if ":=" in line:
+        return what, "write = for :="
+    if re.search(r"[\w)\]]\s+[A-Za-z_0-9(]", line[max(0, column - 3) : column + 1]) and rest[:1].isalnum():
+        before, after = line[: column - 1].split()[-1][-20:], rest.split()[0][:20]
+        what = f"this is not a formula: nothing stands between {before} and {after}"
+        return what, "write * for a product, a new line or ; for a new statement"
+    return what, EXAMPLE
+
+
+def attribute(name: str, known: Mapping[str, str]) -> str:
+    """What is written for `.name`, or `.name(…)`. `known`: operations, and how each is called."""
+    if name in METHODS:
+        return METHODS[name]
+    if name in TRAINING:
+        return "leave it out: the backward pass and the updates are what bptui shows"
+    if name in LAYERS:
+        return layer(name)
+    if name in known:
+        return f"write {known[name]}"
+    return did_you_mean(name, known, "functions are written f(x); only x.T has a dot")
+
+
+def layer(name: str) -> str:
+    """What is written for a module of PyTorch."""
+    return f"write {LAYERS[name]}; layers with weights of their own are in network files"
+
+
+def module(node: ast.expr) -> str:
+    """The name of PyTorch's module in `nn.Linear(3, 4)`, where it is one; else nothing."""
+    function = node.func if isinstance(node, ast.Call) else node
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return name if name in LAYERS else ""

@@ -1,0 +1,15 @@
+"""The types that every room speaks of: arrays, shapes, the keyword arguments of an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+else:
+    Array = Any  # a name for type checkers: rooms that print numbers need not import NumPy for it
+Shape = tuple[int, ...]
+Attributes = Mapping[str, Any]

@@ -1,0 +1,58 @@
+"""What later versions will have, and what to do instead today: told where someone tries it, so that nothing that is
+written about bptui leads to a riddle. A row goes when its feature comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bptui.model.base.errors import UserError
+
+NOT_YET = "is not part of this version"
+CHANGED = "numbers are changed in the network file, or where the formula is opened"
+CAPTURE = (
+    "write the step as a network file or with bptui.param and bptui.data; bptui check --torch compares with PyTorch"
+)
+
+SHELL: Mapping[str, str] = {
+    "learn": "bptui run lesson-2-2-1 steps through a first example",
+    "play": "bptui examples lists what there is to run",
+    "serve": "over SSH, bptui run works as it is",
+}
+"""Commands of the shell."""
+
+WORDS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "edit": (("e",), CHANGED),
+    "set": ((), CHANGED),
+    "nudge": (("+", "-"), "print grad(NAME) says how the loss answers to a change"),
+    "undo": (("u",), "S and < go back in time; nothing has been changed"),
+    "redo": (("U",), "s and > go forward; nothing has been changed"),
+    "paths": (("p",), "why NODE[i,j] tells what adds to a gradient; print EXPR prints a number"),
+    "findings": ((), "x and X go to the next and the previous NaN, inf or failed check"),
+}
+"""Commands of the debugger, with their keys. Without this, `e` would be the only beginning of `exit`."""
+
+PYTHON: Mapping[str, str] = {
+    "torch": CAPTURE,
+    "capture": CAPTURE,
+    "trace": "bptui trace prints a step of a network file; bptui.debug(loss) steps through it",
+    "explain": "bptui explain prints the derivation of a number of a network file; bptui.debug(loss) shows it",
+    "run": "bptui.debug(loss) opens the debugger",
+}
+"""Names of the package."""
+
+FILES: Mapping[str, str] = {
+    **dict.fromkeys((".bptui", ".pt", ".pth", ".safetensors", ".onnx", ".ckpt", ".h5", ".keras"), CAPTURE),
+    ".py": "import bptui in it, and open the debugger there with bptui.debug(loss)",
+    ".ipynb": "import bptui in it, and check there with bptui.check(loss)",
+    **dict.fromkeys((".csv", ".npz"), 'data goes into a network file: [data] file = "…" (docs/network-file.md)'),
+}
+"""Files that one may want to open, by their suffix."""
+
+
+def command(word: str) -> UserError | None:
+    """What is said to a word or key (as one reads it) of the debugger; None where it is none of a later version."""
+    for name, (keys, instead) in WORDS.items():
+        if word == name or word in keys:
+            return UserError(name, NOT_YET, instead)
+    return None

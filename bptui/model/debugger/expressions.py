@@ -1,0 +1,267 @@
+"""Expressions over what is visible at a Moment: `max(abs(grad)) > 10`, `layer1.weight[0,1] * x`, `grad(layer1.z)`.
+
+For conditions of breakpoints, `print`, `display` and `watch`. The text is parsed through `ast`, walked over a whitelist
+and never executed; everything is float64 arithmetic on arrays, so nothing can grow without bound.
+
+    value, grad         of the node that the breakpoint is at (of the selected one otherwise)
+    NAME, grad(NAME)    of any node; layer1.weight, loss, …          NAME[i,j], NAME[1:], NAME[-1]
+    step, lr            the training step, the learning rate
+    abs exp log sqrt max min mean sum norm argmax std nan finite any all len
+    + - * / // % ** @ < <= == != >= > and or not
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.hints import EXAMPLE, misspelt
+from bptui.model.engine.graph import Graph, Node
+
+if TYPE_CHECKING:
+    from bptui.model.engine.state import State
+
+MAX_LENGTH, MAX_NODES = 2_000, 400
+
+BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: np.true_divide,
+    ast.FloorDiv: np.floor_divide,
+    ast.Mod: np.mod,
+    ast.Pow: np.power,
+    ast.MatMult: operator.matmul,
+}
+COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "abs": np.abs,
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "max": lambda *xs: np.max(xs[0]) if len(xs) == 1 else np.maximum.reduce(np.broadcast_arrays(*xs)),
+    "min": lambda *xs: np.min(xs[0]) if len(xs) == 1 else np.minimum.reduce(np.broadcast_arrays(*xs)),
+    "mean": np.mean,
+    "sum": np.sum,
+    "std": np.std,
+    "norm": lambda x: np.sqrt(np.sum(np.square(x))),
+    "argmax": np.argmax,
+    "nan": lambda x: np.any(~np.isfinite(x)),
+    "finite": lambda x: np.all(np.isfinite(x)),
+    "any": np.any,
+    "all": np.all,
+    "len": lambda x: np.float64(len(x)),
+}
+SPECIAL = ("value", "grad", "step", "lr")
+
+
+class NotYet(Exception):
+    """The expression needs a number that no Moment up to here has computed."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A checked expression; `text` as the user wrote it."""
+
+    text: str
+    tree: ast.expr
+    graph: Graph
+
+    def evaluate(self, state: State, node: Node) -> Any:
+        """Its number(s) at a Moment, `value` and `grad` being those of `node`.
+
+        Raises NotYet where a number is not there yet, UserError where shapes do not fit.
+        """
+        with np.errstate(all="ignore"):
+            try:
+                return np.asarray(_Evaluator(self.graph, state, node).visit(self.tree))
+            except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError) as error:
+                raise UserError(_quoted(self.text), str(error).split("\n")[0]) from None
+
+    def true(self, state: State, node: Node) -> bool:
+        """Does the condition hold? Not yet is no; of an array, one true element is enough."""
+        try:
+            return bool(np.any(self.evaluate(state, node)))
+        except NotYet:
+            return False
+
+
+def parse(text: str, graph: Graph) -> Expression:
+    """Check an expression against the whitelist and the names of a graph; UserError says what is wrong and where."""
+    text = " ".join(text.split())
+    where = _quoted(text)
+    if not text:
+        raise UserError("expression", "it is empty", "for example max(abs(grad)) > 10")
+    if len(text) > MAX_LENGTH:
+        raise UserError("expression", f"{len(text)} characters", f"at most {MAX_LENGTH}")
+    try:
+        tree = ast.parse(text, mode="eval").body
+        count = sum(1 for _ in ast.walk(tree))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        if not isinstance(error, SyntaxError):
+            raise UserError(where, "cannot be read") from None
+        column = error.offset or len(text) + 1
+        what, right = misspelt(text, column, error.msg)
+        said = what.replace("this is not a formula", f"cannot be read at column {column}")
+        raise UserError(where, said, right if right != EXAMPLE else "for example max(abs(grad)) > 10") from None
+    if count > MAX_NODES:
+        raise UserError(where, f"{count} parts", f"at most {MAX_NODES}")
+    _check(tree, graph, where)
+    return Expression(text, tree, graph)
+
+
+def dotted(tree: ast.AST) -> str | None:
+    """`layer1.weight` of an Attribute or Name, else None."""
+    if isinstance(tree, ast.Name):
+        return tree.id
+    if isinstance(tree, ast.Attribute):
+        before = dotted(tree.value)
+        return None if before is None else f"{before}.{tree.attr}"
+    return None
+
+
+def _check(tree: ast.expr, graph: Graph, where: str) -> None:
+    match tree:
+        case ast.Constant(value=bool() | int() | float()):
+            return
+        case ast.Name() | ast.Attribute():
+            name = dotted(tree)
+            if name is None or (name not in graph.by_name and name not in SPECIAL):
+                known = (*graph.by_name, *SPECIAL, *FUNCTIONS)
+                wrong = "nothing is" if name is None else f"nothing is called '{name[:40]}'"
+                raise UserError(where, wrong, did_you_mean(name or "", known, "a node, value, grad, step or lr"))
+        case ast.BinOp(op=op) if type(op) in BINARY:
+            _check(tree.left, graph, where)
+            _check(tree.right, graph, where)
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Not()):
+            _check(tree.operand, graph, where)
+        case ast.BoolOp(values=values):
+            for value in values:
+                _check(value, graph, where)
+        case ast.Compare(ops=ops) if all(type(op) in COMPARE for op in ops):
+            for value in (tree.left, *tree.comparators):
+                _check(value, graph, where)
+        case ast.Subscript(slice=at):
+            _check(tree.value, graph, where)
+            _check_slice(at, graph, where)
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
+            if name == "grad" and len(args) == 1 and dotted(args[0]) in graph.by_name:
+                return
+            if name not in FUNCTIONS:
+                right = "grad takes the name of a node" if name == "grad" else did_you_mean(name, FUNCTIONS)
+                raise UserError(where, f"there is no function '{name[:40]}' for it", right or ", ".join(FUNCTIONS))
+            if not args or (len(args) > 1 and name not in ("max", "min")):
+                raise UserError(where, f"{name} takes one argument, not {len(args)}")
+            for value in args:
+                _check(value, graph, where)
+        case _:
+            raise UserError(where, f"'{ast.unparse(tree)[:40]}' is not allowed", "numbers, nodes, operators, functions")
+
+
+def _check_slice(at: ast.expr, graph: Graph, where: str) -> None:
+    for part in at.elts if isinstance(at, ast.Tuple) else [at]:
+        for bound in (part.lower, part.upper, part.step) if isinstance(part, ast.Slice) else (part,):
+            if bound is not None and not _is_whole(bound):
+                raise UserError(where, f"'{ast.unparse(bound)[:40]}' is not an index", "a whole number")
+
+
+def _is_whole(tree: ast.expr) -> bool:
+    inner = tree.operand if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub) else tree
+    return isinstance(inner, ast.Constant) and type(inner.value) is int and inner.value < 10**9
+
+
+class _Evaluator(ast.NodeVisitor):
+    """Walks a checked tree; only ever sees what `_check` let through."""
+
+    def __init__(self, graph: Graph, state: State, node: Node) -> None:
+        self.graph, self.state, self.node = graph, state, node
+
+    def value_of(self, node: Node) -> Any:
+        found = self.state.value(node)
+        if found is None:
+            raise NotYet(node.name)
+        return np.asarray(found, dtype=np.float64)
+
+    def grad_of(self, node: Node) -> Any:
+        found = self.state.gradient(node).array
+        if found is None:
+            raise NotYet(f"grad({node.name})")
+        return np.asarray(found, dtype=np.float64)
+
+    def visit_Constant(self, tree: ast.Constant) -> Any:
+        return np.float64(tree.value)  # type: ignore[arg-type]  # _check: a number
+
+    def visit_Name(self, tree: ast.Name | ast.Attribute) -> Any:
+        name = dotted(tree)
+        assert name is not None
+        if name in self.graph.by_name:
+            return self.value_of(self.graph.by_name[name])
+        if name == "value":
+            return self.value_of(self.node)
+        if name == "grad":
+            return self.grad_of(self.node)
+        recording = self.state.recording
+        return np.float64(recording.step if name == "step" else recording.optimizer.learning_rate)
+
+    def visit_Attribute(self, tree: ast.Attribute) -> Any:
+        return self.visit_Name(tree)
+
+    def visit_BinOp(self, tree: ast.BinOp) -> Any:
+        return BINARY[type(tree.op)](self.visit(tree.left), self.visit(tree.right))
+
+    def visit_UnaryOp(self, tree: ast.UnaryOp) -> Any:
+        inner = self.visit(tree.operand)
+        if isinstance(tree.op, ast.Not):
+            return np.logical_not(inner)
+        return -inner if isinstance(tree.op, ast.USub) else inner
+
+    def visit_BoolOp(self, tree: ast.BoolOp) -> Any:
+        stop = isinstance(tree.op, ast.Or)
+        for value in tree.values:
+            held = bool(np.any(self.visit(value)))
+            if held is stop:
+                return held
+        return not stop
+
+    def visit_Compare(self, tree: ast.Compare) -> Any:
+        values = [self.visit(value) for value in (tree.left, *tree.comparators)]
+        result: Any = True
+        for op, a, b in zip(tree.ops, values, values[1:], strict=False):
+            result = np.logical_and(result, COMPARE[type(op)](a, b))
+        return result
+
+    def visit_Subscript(self, tree: ast.Subscript) -> Any:
+        at = tree.slice
+        parts = [self._index(part) for part in (at.elts if isinstance(at, ast.Tuple) else [at])]
+        return self.visit(tree.value)[tuple(parts)]
+
+    def _index(self, part: ast.expr) -> int | slice:
+        if isinstance(part, ast.Slice):
+            bounds = (part.lower, part.upper, part.step)
+            return slice(*(None if bound is None else int(self.visit(bound)) for bound in bounds))
+        return int(self.visit(part))
+
+    def visit_Call(self, tree: ast.Call) -> Any:
+        assert isinstance(tree.func, ast.Name)
+        if tree.func.id == "grad":
+            name = dotted(tree.args[0])
+            assert name is not None
+            return self.grad_of(self.graph.by_name[name])
+        return FUNCTIONS[tree.func.id](*(self.visit(value) for value in tree.args))
+
+
+def _quoted(text: str) -> str:
+    return f"'{text if len(text) <= 60 else text[:59] + '…'}'"

@@ -1,0 +1,185 @@
+"""Places as a user names them: nodes, elements, layers, phases, numbers and percents. Text → node, index or stop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bptui.model.base import numbers
+from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.debugger.walk import Walk
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.timeline import PHASES, Moment, Phase
+
+Index = tuple[int, ...]
+MAX_STEP = 10_000_000
+"""The furthest training step one can ask for."""
+
+index, shape = numbers.index, numbers.shape
+_ELEMENT = re.compile(r"(?P<name>[^\[\]]+?)\s*(?:\[(?P<at>[^\[\]]*)\])?", re.ASCII)
+_RIGHT = "a moment's number, a percent, a node, a layer, a phase, `step N`, start or end"
+
+
+def fit(element: Index, shape: Sequence[int]) -> Index:
+    """The element of a tensor of this shape that is nearest to `element`: last axes onto last axes, clipped.
+
+    [1,3] stays in (4,8), is [3] in (8,), [1,0] in (4,1), [] in a scalar. In an empty tensor it is all zeros.
+    """
+    missing = len(shape) - len(element)
+    aligned = (0,) * missing + element if missing >= 0 else element[-len(shape) :] if shape else ()
+    return tuple(max(0, min(i, size - 1)) for i, size in zip(aligned, shape, strict=True))
+
+
+def names(graph: Graph) -> tuple[str, ...]:
+    """What can be named: nodes and their aliases, then layers."""
+    layers = dict.fromkeys(layer.name for layer in graph.layers)
+    layers.update(dict.fromkeys(node.scope for node in graph.nodes if node.scope))
+    return (*graph.by_name, *(name for name in layers if name not in graph.by_name))
+
+
+def node(graph: Graph, text: str, where: str) -> Node:
+    """The node of that name or alias, or UserError with the nearest name."""
+    text = text.strip()
+    found = graph.by_name.get(text)
+    if found is None:
+        raise UserError(where, f"no node is called '{_short(text)}'", did_you_mean(text, graph.by_name, _some(graph)))
+    return found
+
+
+def element(graph: Graph, text: str, where: str) -> tuple[Node, Index | None]:
+    """`layer1.weight[0,1]` → the node and the index, checked against its shape; None where no index is said."""
+    matched = _ELEMENT.fullmatch(text.strip())
+    if matched is None:
+        raise UserError(where, f"'{_short(text)}' is not a node or an element", "layer1.weight, or layer1.weight[0,1]")
+    found = node(graph, matched["name"], where)
+    if matched["at"] is None:
+        return found, None
+    parts = [part.strip() for part in matched["at"].split(",")] if matched["at"].strip() else []
+    example = f"{found.name}{shape(found.shape)} has elements like {found.name}{index((0,) * len(found.shape))}"
+    if not all(re.fullmatch(r"-?\d{1,9}", part) for part in parts):
+        raise UserError(where, f"'[{_short(matched['at'])}]' is not an index of whole numbers", example)
+    at = [int(part) for part in parts]
+    if len(at) != len(found.shape):
+        raise UserError(where, f"{found.name} has {len(found.shape)} axes, the index has {len(at)}", example)
+    for axis, (i, size) in enumerate(zip(at, found.shape, strict=True)):
+        if not -size <= i < size:
+            raise UserError(where, f"index {i} is outside axis {axis} of {found.name}", f"0 to {size - 1}")
+    return found, tuple(i % size for i, size in zip(at, found.shape, strict=True))
+
+
+def stops_of(found: Node, walk: Walk, step: int, phase: Phase | None = None) -> list[int]:
+    """The stops of a training step at which a node is computed, differentiated or updated. The seed is the loss's."""
+    base = step * walk.length
+    wanted = PHASES if phase is None else (phase,)
+    return [
+        base + walk.timeline.index(Moment(step, p, i))
+        for p in wanted
+        for i, each in enumerate(walk.timeline.nodes(p))
+        if each.id == found.id
+    ]
+
+
+def first_use(graph: Graph, found: Node) -> str:
+    """Where a given value is first used, said as advice."""
+    for each in graph.ops:
+        if found.id in each.inputs:
+            return f"{each.name} uses it first"
+    return "nothing uses it"
+
+
+def parse(text: str, walk: Walk, cursor: Moment, planned: int) -> int:
+    """The stop that a user means.
+
+    `42` the 42nd moment of this training step; `+3`, `-3` from here; `50%` of this training step; `start`, `end` of it;
+    `forward`, `backward`, `update` that phase's start; `layer2.z` that node, in this phase where it has a moment there;
+    `layer2` the start of that layer; `backward layer2.z` both; `step 120`, `step 50%` the same moment of another
+    training step, with a place after it (`step 120 backward`).
+    """
+    words = text.replace(",", " ").split()
+    if not words:
+        raise UserError("goto", "where to?", _RIGHT)
+    if words[0] == "step":
+        if len(words) == 1:
+            raise UserError("goto step", "which training step?", f"a number from 0, or a percent of {planned}")
+        step = _step(words[1], walk, planned)
+        cursor = cursor._replace(step=step)
+        return parse(" ".join(words[2:]), walk, cursor, planned) if words[2:] else walk.stop(cursor)
+    base, length = cursor.step * walk.length, walk.length
+    word = words[0].lower()
+    if len(words) == 1:
+        if number := re.fullmatch(r"([+-]?)(\d{1,12})", word):
+            by = int(number[2])
+            if number[1]:
+                return walk.stop(cursor) + (by if number[1] == "+" else -by)
+            if not 1 <= by <= length:
+                raise UserError("goto", f"there is no moment {by}", f"1 to {length} in each training step")
+            return base + by - 1
+        if word.endswith("%"):
+            return base + round(_percent(word, "goto") * (length - 1))
+        if word in ("start", "end"):
+            return base + (0 if word == "start" else length - 1)
+    phase: Phase | None = None
+    for p in PHASES:
+        if p in words:
+            phase = p
+            words.remove(p)
+            break
+    if phase is not None and not walk.timeline.count(phase):
+        raise UserError("goto", f"there is no {phase}", "nothing is trained" if phase == "update" else "")
+    if not words and phase is not None:
+        return base + walk.timeline.index(Moment(cursor.step, phase, 0))
+    return _named(" ".join(words), walk, cursor, phase)
+
+
+def _named(name: str, walk: Walk, cursor: Moment, phase: Phase | None) -> int:
+    graph = walk.timeline.graph
+    found = graph.by_name.get(name)
+    for wanted in (cursor.phase, *PHASES) if phase is None else (phase,):
+        stops = (
+            stops_of(found, walk, cursor.step, wanted)
+            if found is not None
+            else [
+                cursor.step * walk.length + walk.timeline.index(Moment(cursor.step, wanted, i))
+                for i, each in enumerate(walk.timeline.nodes(wanted))
+                if each.scope == name
+            ]
+        )
+        if stops:
+            # the loss has two backward stops, the seed and its own; a name means the operation
+            return stops[-1] if found is not None else stops[0]
+    if found is not None:
+        what = f"no moment computes {name}" if phase is None else f"{name} has no {phase} moment"
+        raise UserError("goto", what, first_use(graph, found))
+    raise UserError("goto", f"'{_short(name)}' is not a place", did_you_mean(name, (*names(graph), *PHASES), _RIGHT))
+
+
+def _step(word: str, walk: Walk, planned: int) -> int:
+    if word.endswith("%"):
+        return round(_percent(word, "goto step") * (planned - 1))
+    if not re.fullmatch(r"\d{1,12}", word):
+        raise UserError("goto step", f"'{_short(word)}' is not a training step", "a number from 0, or a percent")
+    step = int(word)
+    last = MAX_STEP if walk.last is None else walk.last
+    if step > last:
+        why = "nothing is trained" if walk.last is not None else ""
+        raise UserError("goto step", f"there is no training step {step}", f"0 to {last}{', ' + why if why else ''}")
+    return step
+
+
+def _percent(word: str, where: str) -> float:
+    try:
+        part = float(word[:-1]) / 100
+    except ValueError:
+        part = -1.0
+    if not 0 <= part <= 1:
+        raise UserError(where, f"'{_short(word)}' is not a percent", "0% to 100%")
+    return part
+
+
+def _some(graph: Graph, most: int = 6) -> str:
+    known = list(graph.by_name)
+    return "there are " + ", ".join(known[:most]) + (", …" if len(known) > most else "")
+
+
+def _short(text: str, most: int = 40) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,33 @@
+"""What a command answers: lines of spans, which a screen colours and plain mode prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bptui.model.base.spans import Line, Span, plain
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer to a command.
+
+    lines   what it says; the first line fits the command line of a screen
+    ok      False where it could not do what was asked (an end was reached, nothing was found); not an error
+    moved   the cursor stands at another Moment than before
+    screen  (word, arguments) of a command that the screen has to carry out, else None
+    """
+
+    lines: tuple[Line, ...] = ()
+    ok: bool = True
+    moved: bool = False
+    screen: tuple[str, str] | None = field(default=None)
+
+    @property
+    def text(self) -> str:
+        """All lines, without their styles."""
+        return "\n".join(plain(spans) for spans in self.lines)
+
+
+def say(*lines: str | Line, ok: bool = True, moved: bool = False) -> Reply:
+    """A Reply of plain strings or ready lines."""
+    return Reply(tuple((Span(item),) if isinstance(item, str) else item for item in lines), ok, moved)

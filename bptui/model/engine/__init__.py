@@ -1,0 +1,1 @@
+"""A Graph becomes numbers: planned, run, recorded, replayed."""

@@ -1,0 +1,386 @@
+"""The one way to make a Graph. Formulas, network files, Python operators and captured steps all come through here, so
+that shapes, attributes, names and gradients are settled, and mistakes told, in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine import ops
+from bptui.model.engine.arrays import array, room, shape_text
+from bptui.model.engine.graph import Composed, Graph, Layer, Node, Role
+from bptui.model.engine.ops.base import Composite, Op
+from bptui.model.engine.ops.spelling import nearest, spelled
+
+MAX_TOTAL = 2**27
+"""Numbers in all values of a graph together: 1 GB of float64."""
+MAX_NODES = 100_000
+
+Column = tuple[int, int] | str | None
+
+
+def signature(op: Op | Composite) -> str:
+    """How to call it: `conv2d(x, weight, bias?, stride=1, padding=0)`."""
+    settings = [n if a.required else f"{n}={a.default!r}" for n, a in op.attributes.items()]
+    return f"{op.name}({', '.join([*op.inputs, *settings])})"
+
+
+def settle(op: Op | Composite, given: Mapping[str, Any], where: str) -> Attributes:
+    """All attributes of one use of `op`: given ones checked and normalised, the others at their defaults."""
+    given = {spelled(name, op.attributes): value for name, value in given.items()}
+    for name in given:
+        if name not in op.attributes:
+            known = f"it takes {', '.join(op.attributes)}" if op.attributes else f"write {signature(op)}"
+            raise UserError(where, f"{op.name} has no setting '{name}'", did_you_mean(name, op.attributes, known))
+    settled = {}
+    for name, attribute in op.attributes.items():
+        if name not in given:
+            if attribute.required:
+                raise UserError(where, f"{op.name} needs '{name}'", f"write {signature(op)}")
+            settled[name] = attribute.default
+            continue
+        try:
+            settled[name] = attribute.check(given[name])
+        except (ValueError, TypeError, OverflowError) as problem:
+            raise UserError(where, f"{op.name}: {name}={_short(given[name])}", str(problem)) from None
+    return MappingProxyType(settled)
+
+
+def arity(op: Op | Composite, count: int, where: str) -> None:
+    """A UserError where `op` does not take `count` inputs."""
+    least = sum(not name.endswith("?") for name in op.inputs)
+    if not least <= count <= len(op.inputs):
+        takes = f"{least}" if least == len(op.inputs) else f"{least} to {len(op.inputs)}"
+        raise UserError(where, f"{op.name} takes {takes} inputs, found {count}", f"write {signature(op)}")
+
+
+def output_shape(op: Op, labels: Sequence[str], shapes: Sequence[Shape], attributes: Attributes, where: str) -> Shape:
+    """The shape that `op` gives; where the inputs do not fit, a UserError names the use, `matmul(x, W)`, and why."""
+    try:
+        shape = tuple(int(size) for size in op.shape(shapes, attributes))
+    except ValueError as problem:
+        use = f"{op.name}({', '.join(labels)})"
+        what, *right = problem.args or ("the shapes do not fit: " + " and ".join(map(shape_text, shapes)),)
+        raise UserError(where, f"{use}: {what}", " ".join(map(str, right))) from None
+    room(shape, where)
+    return shape
+
+
+def variant(op: Op, shapes: Sequence[Shape], attributes: Attributes) -> Op:
+    """The row that this use of `op` really is: cross_entropy of probabilities is another one than of labels."""
+    name = op.variant(shapes, attributes) if op.variant is not None else None
+    return ops.OPS[name] if name else op
+
+
+def inside(values: Array, bounds: tuple[int, ...], where: str, name: str, op: Op) -> None:
+    """A UserError for the first label or position that is out of range (`Bounds`) of an operation."""
+    wrong = (values < bounds[0]) | (values >= bounds[1])
+    if len(bounds) > 2:
+        wrong &= values != bounds[2]
+    outside = np.argwhere(wrong)
+    if len(outside):
+        at = tuple(int(i) for i in outside[0])
+        found = f"{op.name}: {name}{list(at) if at else ''} is {values[at]}"
+        right = f"expected {bounds[0]} to {bounds[1] - 1}" if bounds[1] > bounds[0] else "there are no classes"
+        if len(bounds) > 2:
+            right += f", or {bounds[2]} to leave it out"
+        elif "ignore_index" in op.attributes and values[at] < 0:
+            right += f"; ignore_index={values[at]} leaves such samples out"
+        raise UserError(where, found, right)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+class Builder:
+    """Makes nodes one after the other, in execution order.
+
+    dtype     of all floats;  where  what messages start with ("formula", a file's name)
+    reserved  names that unnamed parts must not take, because the user writes them later
+    own       operations that the user defined, by name
+    The nodes that `leaf` and `use` return are handles: `finish` settles which of them have gradients.
+    """
+
+    def __init__(
+        self,
+        dtype: str = "float64",
+        *,
+        where: str = "formula",
+        reserved: Iterable[str] = (),
+        own: Mapping[str, Op] | None = None,
+    ) -> None:
+        self.dtype = np.dtype(dtype)
+        self.where = where
+        self.own: dict[str, Op] = dict(own or {})
+        self._nodes: list[Node] = []
+        self._names: set[str] = set()
+        self._reserved = frozenset(reserved)
+        self._numbers: dict[float, Node] = {}
+        self._unnamed: dict[str, int] = {}
+        self._total = 0
+        self._composed: dict[str, Composed] = {}
+        self._handles: dict[int, int] = {}
+        """Of the composite that is being built: which of its inputs an object is. One node may be several of them."""
+
+    def find(self, name: str, where: str) -> Op | Composite:
+        """The operation of that name, or a UserError with the nearest one."""
+        for rows in (self.own, ops.OPS, ops.COMPOSITES):
+            if name in rows:
+                return rows[name]
+        known = [*self.own, *ops.OPS, *ops.COMPOSITES]
+        raise UserError(where, f"unknown operation '{name}'", nearest(name, known, "docs/operations.md lists them"))
+
+    def place(self, column: Column) -> str:
+        """Where a message points to: `formula 1:5`, `net.toml: layers[2].weight`."""
+        if isinstance(column, tuple):
+            return f"{self.where} {column[0]}:{column[1]}"
+        return f"{self.where}: {column}" if column else self.where
+
+    def leaf(
+        self,
+        name: str,
+        role: Role,
+        value: Any = None,
+        *,
+        shape: Shape | None = None,
+        scope: str = "",
+        symbol: str = "",
+        wants_grad: bool = True,
+        whole: bool = False,
+        column: Column = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> Node:
+        """A value that is given. `value` is anything that `arrays.array` takes, or None with a `shape` where each batch
+        brings its own. Whole numbers and constants have no gradient. attributes: of a random leaf, its `p`."""
+        where = self.place(column) if column is not None else f"{self.where}: {name}"
+        if value is not None:
+            value = array(value, where, dtype=self.dtype, whole=whole)
+            value.setflags(write=False)
+            if shape is not None and tuple(shape) != value.shape:
+                raise UserError(where, f"found shape {shape_text(value.shape)}", f"expected {shape_text(tuple(shape))}")
+            shape = value.shape
+        if shape is None:
+            raise UserError(where, f"'{name}' has neither a value nor a shape")
+        wants_grad = wants_grad and not whole and role not in ("const", "random", "state")
+        return self._add(
+            Node(
+                len(self._nodes), name, role, tuple(shape), scope=scope, symbol=symbol or name.rpartition(".")[2],
+                wants_grad=wants_grad, whole=whole, value=value, column=column,
+                attributes=MappingProxyType(dict(attributes or {})),
+            ),
+            where,
+        )  # fmt: skip
+
+    def afford(self, shape: Shape, where: str) -> int:
+        """How many numbers one more value of this shape has; a UserError where all would be too many. Ask before they
+        are drawn."""
+        count = room(shape, where)
+        if self._total + count > MAX_TOTAL:
+            raise UserError(
+                where, f"all values together take more than {MAX_TOTAL:,} numbers", "use a smaller batch or fewer units"
+            )
+        return count
+
+    def carry(self, state: Node, following: Node) -> None:
+        """After each training step, `state` (a leaf of that role) becomes what `following` was in it."""
+        attributes = MappingProxyType({**state.attributes, "next": following.id})
+        self._nodes[state.id] = dataclasses.replace(self._nodes[state.id], attributes=attributes)
+
+    def number(self, value: float, column: Column = None) -> Node:
+        """A number in a formula: one 0-d constant for all places where it stands, named as it is written."""
+        value = float(value)
+        if value not in self._numbers:
+            text = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+            self._numbers[value] = self.leaf(text, "const", value, symbol=text, column=column)
+        return self._numbers[value]
+
+    def use(
+        self,
+        op: str | Op | Composite,
+        *inputs: Node | float,
+        name: str | None = None,
+        scope: str = "",
+        symbol: str = "",
+        column: Column = None,
+        **attributes: Any,
+    ) -> Node:
+        """One use of an operation; a composite becomes its parts, which share `fold` and a scope. The result's name is
+        `name`, or t1, t2, … in execution order."""
+        return self._use(op, inputs, name, scope, symbol, column, attributes, prefix="", fold="")
+
+    def finish(
+        self, loss: Node, layers: Sequence[Layer] = (), aliases: Mapping[str, Node | int] | None = None
+    ) -> Graph:
+        """The Graph. What does not reach the loss is kept, since its author named it, but has no gradient."""
+        where = self.place(loss.column)
+        if loss.shape != ():
+            found = f"the loss '{loss.name}' has shape {shape_text(loss.shape)}"
+            raise UserError(where, found, "it must be a single number: end with sum(…), mean(…) or a loss such as mse")
+        if loss.op is None:
+            raise UserError(
+                where, f"the loss '{loss.name}' is given, not computed", "end with a formula such as L = (y - w*x)**2"
+            )
+        if not loss.wants_grad:
+            raise UserError(where, f"nothing that the loss '{loss.name}' depends on has a gradient")
+        live, used, moved = {loss.id}, set(), set()
+        for node in reversed(self._nodes):
+            if node.op is None:
+                continue
+            for position, source in enumerate(node.inputs):
+                used.add(source)
+                if node.op.differentiable(position):
+                    moved.add(source)
+                    if node.id in live:
+                        live.add(source)
+        nodes = [
+            dataclasses.replace(
+                n, wants_grad=n.wants_grad and (n.id in live if n.op else n.id in moved or n.id not in used)
+            )
+            for n in self._nodes
+        ]
+        ids = {alias: node if isinstance(node, int) else node.id for alias, node in (aliases or {}).items()}
+        composed = MappingProxyType(dict(self._composed))
+        return Graph(tuple(nodes), loss.id, tuple(layers), MappingProxyType(ids), composed)
+
+    def _add(self, node: Node, where: str) -> Node:
+        if node.name in self._names:
+            raise UserError(where, f"the name '{node.name}' is taken", "give every value a name of its own")
+        if len(self._nodes) >= MAX_NODES:
+            raise UserError(where, f"more than {MAX_NODES:,} operations")
+        self._total += self.afford(node.shape, where)
+        self._names.add(node.name)
+        self._nodes.append(node)
+        return node
+
+    def _next(self, prefix: str) -> str:
+        """The next free t1, t2, …"""
+        while True:
+            self._unnamed[prefix] = self._unnamed.get(prefix, 0) + 1
+            name = f"{prefix}t{self._unnamed[prefix]}"
+            if name not in self._names and name not in self._reserved:
+                return name
+
+    def _use(
+        self,
+        op: str | Op | Composite,
+        inputs: Sequence[Node | float],
+        name: str | None,
+        scope: str,
+        symbol: str,
+        column: Column,
+        attributes: Mapping[str, Any],
+        prefix: str,
+        fold: str,
+    ) -> Node:
+        where = self.place(column)
+        if isinstance(op, str):
+            op = self.find(op, where)
+        arity(op, len(inputs), where)
+        settled = settle(op, attributes, where)
+        nodes = [item if isinstance(item, Node) else self.number(item, column) for item in inputs]
+        if isinstance(op, Op):
+            row = variant(op, [node.shape for node in nodes], settled)
+            op, settled = (op, settled) if row is op else (row, settle(row, attributes, where))
+        self._whole(op, nodes, where)
+        full = f"{prefix}{name}" if name else self._next(prefix)
+        if isinstance(op, Composite):
+            return self._expand(op, nodes, full, scope, symbol, column, settled, fold)
+        labels = [node.name for node in nodes]
+        shape = output_shape(op, labels, [node.shape for node in nodes], settled, where)
+        if op.bounds is not None:
+            bounds = op.bounds([node.shape for node in nodes], settled)
+            for role, node in zip(op.input_names, nodes, strict=False):
+                if role in bounds and node.value is not None:
+                    at = f"{where}: {node.name}" if column is None else where
+                    inside(node.value, bounds[role], at, node.name, op)
+        wants_grad = any(node.wants_grad and op.differentiable(i) for i, node in enumerate(nodes))
+        if fold:
+            reads = self._composed[fold].reads
+            assert isinstance(reads, dict)
+            reads |= {
+                (len(self._nodes), n): self._handles[id(x)] for n, x in enumerate(nodes) if id(x) in self._handles
+            }
+        return self._add(
+            Node(
+                len(self._nodes), full, "op", shape, op, tuple(node.id for node in nodes), settled, scope,
+                symbol or full.rpartition(".")[2], wants_grad, column=column, fold=fold,
+            ),
+            where,
+        )  # fmt: skip
+
+    def _expand(
+        self,
+        op: Composite,
+        inputs: Sequence[Node],
+        full: str,
+        scope: str,
+        symbol: str,
+        column: Column,
+        attributes: Attributes,
+        fold: str,
+    ) -> Node:
+        first = len(self._nodes)
+        scope = scope or full
+        if not fold:
+            fold, inputs = f"{op.name} as {full}", [dataclasses.replace(node) for node in inputs]
+            self._handles = {id(node): position for position, node in enumerate(inputs)}
+            self._composed[fold] = Composed(op, tuple(node.id for node in inputs), attributes, {})
+
+        def part(
+            kind: str | Op | Composite, *given: Node | float, name: str | None = None, symbol: str = "", **settings: Any
+        ) -> Node:
+            return self._use(kind, given, name, scope, symbol, column, settings, prefix=f"{full}.", fold=fold)
+
+        try:
+            result: Node = op.build(part, inputs, attributes)
+        except UserError as problem:
+            raise UserError(problem.where, f"{op.name}: {problem.what}", problem.right) from None
+        except ValueError as problem:
+            use = f"{op.name}({', '.join(node.name for node in inputs)})"
+            what, *right = problem.args
+            raise UserError(self.place(column), f"{use}: {what}", " ".join(map(str, right))) from None
+        if result.id < first:
+            return result
+        if full in self._names:
+            raise UserError(self.place(column), f"the name '{full}' is taken", "give every value a name of its own")
+        self._names.discard(result.name)
+        self._names.add(full)
+        named = dataclasses.replace(self._nodes[result.id], name=full, symbol=symbol or full.rpartition(".")[2])
+        self._nodes[result.id] = named
+        return named
+
+    def _whole(self, op: Op | Composite, nodes: Sequence[Node], where: str) -> None:
+        """Labels and positions are whole numbers, everything else is not."""
+        for name, node in zip(op.input_names, nodes, strict=False):
+            if name in op.indices and not node.whole:
+                raise UserError(
+                    where,
+                    f"{op.name}: '{name}' takes whole numbers, '{node.name}' is not",
+                    "give it as a value of its own",
+                )
+            if name not in op.indices and node.whole:
+                what = f"{op.name}: '{node.name}' holds whole numbers, and '{name}' takes floats"
+                raise UserError(where, what, "a name is used either as an index or as a number")
+
+
+def fold_numbers(operation: str, a: float, b: float, where: str) -> float:
+    """`a` operation `b` for two numbers written in a formula: one number, or a UserError where that is not one."""
+    try:
+        if operation == "**":
+            result = a**b
+        else:
+            result = a + b if operation == "+" else a - b if operation == "-" else a * b if operation == "*" else a / b
+    except (OverflowError, ZeroDivisionError):
+        result = math.nan
+    if isinstance(result, complex) or not math.isfinite(result):
+        raise UserError(where, f"{a:g} {operation} {b:g} is not a finite number")
+    return float(result)

@@ -1,0 +1,140 @@
+"""The Graph: every value of a training step and how it is computed, in execution order. Immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
+
+from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.ops.base import Composite, Op
+
+T = TypeVar("T")
+KEPT = 64
+"""Answers that a graph keeps (`Graph.once`): a list of its rows for each size of a panel, say."""
+
+Role = Literal["op", "param", "input", "target", "const", "state", "random"]
+"""op: computed · param: trained · input, target: given (may change with the batch) · const: a number in a formula ·
+state: carried from step to step, not trained (running mean) · random: drawn anew at each step (a dropout mask)"""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One value of the step: a leaf (no op), or one use of an Op.
+
+    id      its place in `Graph.nodes`; inputs come before their consumers
+    name    unique: what the user wrote, `layer1.z`, or `t1` for an unnamed part of a formula
+    scope   the layer or block that it belongs to (`layer1`, `loss`), "" for none
+    symbol  how formulas on the screen write it: `z`, `W`, `b`, `a`, `x`, `y`, `L`
+    wants_grad  False for labels, masks, constants, and for inputs whose gradient nobody asked for
+    value   a leaf's number(s): constant, or the initial value of a parameter or state; None where the batch gives it
+    column  (line, column) of a formula, or the key of a file, for messages and highlighting
+    fold    the composite that this node is a part of ("layer_norm" as `t3`), for folding to one card; else ""
+    """
+
+    id: int
+    name: str
+    role: Role
+    shape: Shape
+    op: Op | None = None
+    inputs: tuple[int, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    scope: str = ""
+    symbol: str = ""
+    wants_grad: bool = True
+    whole: bool = False
+    value: Array | None = None
+    column: tuple[int, int] | str | None = None
+    fold: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name inside its scope: `z` for `layer1.z`."""
+        prefix = self.scope + "."
+        return self.name[len(prefix) :] if self.scope and self.name.startswith(prefix) else self.name
+
+
+@dataclass(frozen=True)
+class Composed:
+    """One use of a composite, as it was asked for: its row, its inputs in their order (ids), all of its attributes.
+
+    reads   (id of a part, position there) → position of the composite's input that stands there
+    """
+
+    row: Composite
+    inputs: tuple[int, ...]
+    attributes: Attributes
+    reads: Mapping[tuple[int, int], int]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A scope with what to say about it: `layer1  dense 8, relu`."""
+
+    name: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in execution order; `loss` is the id of the scalar that the backward pass starts from. `composed`: the uses
+    of composites, by the `fold` of their parts."""
+
+    nodes: tuple[Node, ...]
+    loss: int
+    layers: tuple[Layer, ...] = ()
+    aliases: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    composed: Mapping[str, Composed] = field(default_factory=lambda: MappingProxyType({}))
+
+    @cached_property
+    def _answers(self) -> dict[Hashable, tuple[Any]]:
+        return {}
+
+    def once(self, find: Callable[..., T], *arguments: Hashable) -> T:
+        """`find(graph, *arguments)`, found out once: for what is asked of a graph at every step. (Its nodes hold
+        arrays, so that no `lru_cache` takes a graph for a key.)"""
+        key = find, *arguments
+        found: tuple[T] | None = self._answers.get(key)
+        if found is None:
+            if len(self._answers) >= KEPT:
+                self._answers.clear()
+            found = self._answers[key] = (find(self, *arguments),)
+        return found[0]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Node]:
+        """Nodes by name, aliases (`prediction`, `loss`) included."""
+        names = {node.name: node for node in self.nodes}
+        names.update({alias: self.nodes[i] for alias, i in self.aliases.items() if alias not in names})
+        return MappingProxyType(names)
+
+    @cached_property
+    def ops(self) -> tuple[Node, ...]:
+        """The nodes that compute, in execution order: one forward Moment each."""
+        return tuple(node for node in self.nodes if node.op is not None)
+
+    @cached_property
+    def params(self) -> tuple[Node, ...]:
+        """The trained leaves, in order of creation: one update Moment each."""
+        return tuple(node for node in self.nodes if node.role == "param")
+
+    @cached_property
+    def kept(self) -> tuple[Node, ...]:
+        """The leaves that a training step changes: parameters, then running states."""
+        return (*self.params, *(node for node in self.nodes if node.role == "state"))
+
+    @cached_property
+    def consumers(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """Per node: the (consumer id, input position) pairs that contribute to its gradient, in the order in which the
+        backward pass reaches them (last consumer first, and position by position in one consumer)."""
+        found: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
+        for node in reversed(self.ops):
+            assert node.op is not None
+            if not node.wants_grad:
+                continue
+            for position, source in enumerate(node.inputs):
+                if self.nodes[source].wants_grad and node.op.differentiable(position):
+                    found[source].append((node.id, position))
+        return tuple(tuple(pairs) for pairs in found)

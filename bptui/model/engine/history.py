@@ -1,0 +1,263 @@
+"""Many training steps in bounded memory: checkpoints of the state, and exact replay from the nearest one.
+
+A checkpoint is the state region alone (parameters, optimizer state, running state); everything else of a step is
+computed again, bit for bit, by running it again. Where checkpoints would take more than their budget, every second one
+is given up. A second, finer row of states around the last place that was looked at makes stepping back cheap.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.types import Array
+from bptui.model.engine.program import Program
+from bptui.model.engine.recording import Recording
+
+MAX_STEPS = 10_000_000
+"""Training steps that one history keeps: their losses alone are 80 MB."""
+
+FIRST_INTERVAL = 4
+"""Training steps from one checkpoint to the next, until the budget is reached: seeking costs at most as many steps."""
+
+CHUNK_SECONDS = 0.02
+"""How long training runs between two looks at `cancelled`: one frame of the screen or so."""
+
+Progress = Callable[[int, int], None]
+"""`progress(done, total)` in training steps."""
+Cancelled = Callable[[], bool]
+
+
+class Programmed(Protocol):
+    """Anything that makes a Program: a Network."""
+
+    def program(self) -> Program:
+        """A new one, at step 0."""
+
+
+class Pace:
+    """How many training steps to run at once so that they take CHUNK_SECONDS: measured, from 1 up."""
+
+    def __init__(self) -> None:
+        self.chunk = 1
+        self._begun = 0.0
+
+    def __enter__(self) -> None:
+        self._begun = perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        spent = perf_counter() - self._begun
+        self.chunk = max(1, min(2 * self.chunk, int(self.chunk * CHUNK_SECONDS / max(spent, 1e-9))))
+
+
+class Rows:
+    """States of the steps first, first + every, first + 2·every, … in one block that never grows beyond `limit` rows.
+
+    Pages of the block are touched only when they are used. When it is full, every second row is given up.
+    """
+
+    def __init__(self, limit: int, length: int, dtype: np.dtype[np.generic]) -> None:
+        self._block = np.empty((max(limit, 2), length), dtype)
+        self.clear(0, 1)
+
+    def clear(self, first: int, every: int) -> None:
+        """Forget all; the next row is of step `first`."""
+        self.first, self.every, self.count = first, every, 0
+
+    def wants(self, step: int) -> bool:
+        """Is `step` the next one to keep?"""
+        return step == self.first + self.count * self.every
+
+    def until(self, step: int) -> int:
+        """How many steps from `step` to the next one to keep."""
+        return self.first + self.count * self.every - step
+
+    def keep(self, program: Program) -> None:
+        """Keep the state from which the program's next step starts, if it is wanted."""
+        if not self.wants(program.step):
+            return
+        if self.count == len(self._block):
+            kept = self._block[::2]
+            self._block[: len(kept)] = kept
+            self.count, self.every = len(kept), self.every * 2
+            if not self.wants(program.step):
+                return
+        program.save_into(self._block[self.count])
+        self.count += 1
+
+    def nearest(self, step: int) -> int | None:
+        """The last kept step that is not after `step`."""
+        if not self.count or step < self.first:
+            return None
+        return self.first + min((step - self.first) // self.every, self.count - 1) * self.every
+
+    def __getitem__(self, step: int) -> Array:
+        row: Array = self._block[(step - self.first) // self.every]
+        return row
+
+    @property
+    def limit(self) -> int:
+        """How many rows there are at most."""
+        return len(self._block)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in use."""
+        return self.count * self._block.strides[0]
+
+
+class History:
+    """All training steps of a program, of which any can be looked at: `recording(step)`.
+
+    `checkpoint_bytes` bounds the checkpoints, by default 16 MB, or 600 states where those are larger (at most 256 MB);
+    `window_bytes` bounds the states kept around the last place that was looked at.
+    Not for two threads at once.
+    """
+
+    def __init__(
+        self, source: Program | Programmed, *, checkpoint_bytes: int | None = None, window_bytes: int = 4 * 2**20
+    ) -> None:
+        self._program = source if isinstance(source, Program) else source.program()
+        program = self._program
+        size = max(program.state_nbytes, 1)
+        if checkpoint_bytes is None:
+            checkpoint_bytes = min(max(16 * 2**20, 600 * size), 256 * 2**20)
+        length = size // program.dtype.itemsize
+        self._checkpoints = Rows(min(checkpoint_bytes // size, MAX_STEPS), length, program.dtype)
+        self._checkpoints.clear(0, FIRST_INTERVAL)
+        self._window = Rows(min(max(window_bytes // size, 16), 4096), length, program.dtype)
+        self._losses = np.empty(1024, program.dtype)
+        self._steps = 0
+        self._head: Array | None = None  # the state after the last step, while the program is elsewhere
+        self._cache: OrderedDict[int, Recording] = OrderedDict()
+        self._cached = max(2, min(16, 32 * 2**20 // max(program.nbytes, 1)))
+
+    @property
+    def program(self) -> Program:
+        """The program; where its arena stands is the history's own business."""
+        return self._program
+
+    @property
+    def steps(self) -> int:
+        """How many training steps have been run."""
+        return self._steps
+
+    @property
+    def losses(self) -> Array:
+        """The loss of every step so far, each before its update; read-only."""
+        losses = self._losses[: self._steps]
+        losses.setflags(write=False)
+        return losses
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes kept: checkpoints, window, losses, recordings."""
+        recordings = sum(recording.nbytes for recording in self._cache.values())
+        head = 0 if self._head is None else self._head.nbytes
+        return self._checkpoints.nbytes + self._window.nbytes + self._losses.nbytes + recordings + head
+
+    # ---------------------------------------------------------------------------------------------- forward
+    def advance(self, to: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> int:
+        """Train until `to` steps have been run, if they have not been already; returns how many have.
+
+        `progress` is told from time to time, `cancelled` asked as often; what was trained until then is kept.
+        """
+        if to > MAX_STEPS:
+            raise UserError("train", f"{to:,} training steps", f"at most {MAX_STEPS:,}")
+        if to <= self._steps:
+            return self._steps
+        self._to_head()
+        start, pace = self._steps, Pace()
+        while self._steps < to:
+            stop = min(to, self._steps + pace.chunk)
+            with pace:
+                while self._steps < stop:
+                    self._run_head(stop)
+            if progress is not None:
+                progress(self._steps - start, to - start)
+            if self._steps < to and cancelled is not None and cancelled():
+                break
+        return self._steps
+
+    def _run_head(self, to: int) -> None:
+        """Run to the next checkpoint, at most to `to`."""
+        program = self._program
+        self._checkpoints.keep(program)
+        count = min(to, program.step + self._checkpoints.until(program.step)) - program.step
+        self._grow(self._steps + count)
+        program.run(count, self._losses[self._steps : self._steps + count])
+        self._steps = program.step
+
+    def _grow(self, count: int) -> None:
+        if count > len(self._losses):
+            longer = np.empty(max(count, 2 * len(self._losses)), self._losses.dtype)
+            longer[: self._steps] = self._losses[: self._steps]
+            self._losses = longer
+
+    def _to_head(self) -> None:
+        """Bring the program back to the end of what has been trained."""
+        if self._program.step != self._steps:
+            assert self._head is not None, "leaving the head keeps its state"
+            self._program.load(self._head, self._steps)
+        self._head = None
+
+    # ------------------------------------------------------------------------------------------------- back
+    def recording(self, step: int) -> Recording:
+        """Everything of one training step, trained up to it first where it has not been run yet."""
+        found = self._cache.get(step)
+        if found is not None:
+            self._cache.move_to_end(step)
+            return found
+        self.seek(step)
+        if step == self._steps:
+            self._run_head(step + 1)
+        else:
+            self._program.run()
+        found = self._cache[step] = self._program.recording()
+        while len(self._cache) > self._cached:
+            self._cache.popitem(last=False)
+        return found
+
+    def seek(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
+        """Go to the start of a training step: `recording(step)` is then one step away. False where it was cancelled."""
+        if step < 0:
+            raise IndexError(step)
+        if step in self._cache:
+            return True
+        if step >= self._steps:
+            reached = self.advance(step, progress, cancelled)
+            self._to_head()
+            return reached == step
+        program, window = self._program, self._window
+        if program.step == self._steps and self._head is None:
+            self._head = program.save()
+        starts = [(at, rows) for rows in (self._checkpoints, window) if (at := rows.nearest(step)) is not None]
+        start, rows = max(starts, key=lambda pair: pair[0])
+        if not start <= program.step <= step:
+            program.load(rows[start], start)
+        distance = step - program.step
+        if distance > 1 or window.nearest(step) is None:
+            window.clear(program.step, every=-(-(distance + 1) // window.limit))
+        return self._replay(step, progress, cancelled)
+
+    def _replay(self, step: int, progress: Progress | None, cancelled: Cancelled | None) -> bool:
+        """Run up to `step`, keeping states in the window on the way. False where it was cancelled."""
+        program, window = self._program, self._window
+        start, pace = program.step, Pace()
+        while program.step < step:
+            stop = min(step, program.step + pace.chunk)
+            with pace:
+                while program.step < stop:
+                    window.keep(program)
+                    program.run(min(max(window.until(program.step), 1), stop - program.step))
+            if progress is not None:
+                progress(program.step - start, step - start)
+            if program.step < step and cancelled is not None and cancelled():
+                return False
+        window.keep(program)
+        return True

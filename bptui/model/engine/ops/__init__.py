@@ -1,0 +1,90 @@
+"""The operations: one row each, read by the engine, the derivation, the check, the formulas and the documentation.
+
+`OPS` holds the primitive rows, `COMPOSITES` those that are graphs of others. Adding an operation is adding a row to a
+family's file; nothing else has to know it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bptui.model.base.errors import UserError
+from bptui.model.engine.ops import (
+    adaptive,
+    arithmetic,
+    attention,
+    classes,
+    conv,
+    conv_transpose,
+    cross_entropy,
+    elementwise,
+    extremes,
+    functions,
+    hard,
+    index,
+    join,
+    lengths,
+    likelihood,
+    linear,
+    losses,
+    norm,
+    pool,
+    recurrent,
+    reduce,
+    shape,
+    similarity,
+    slices,
+    softmax,
+)
+from bptui.model.engine.ops.base import Composite, Op
+from bptui.model.engine.ops.spelling import nearest
+
+_FAMILIES = (
+    arithmetic,
+    functions,
+    elementwise,
+    hard,
+    linear,
+    reduce,
+    extremes,
+    lengths,
+    shape,
+    slices,
+    join,
+    index,
+    softmax,
+    losses,
+    likelihood,
+    cross_entropy,
+    classes,
+    conv,
+    conv_transpose,
+    pool,
+    adaptive,
+    norm,
+    similarity,
+    attention,
+    recurrent,
+)
+
+
+def _collect(kind: str) -> Mapping[str, Op | Composite]:
+    found: dict[str, Op | Composite] = {}
+    for family in _FAMILIES:
+        for row in getattr(family, kind, ()):
+            assert row.name not in found, row.name
+            found[row.name] = row
+    return found
+
+
+OPS: Mapping[str, Op] = MappingProxyType(_collect("OPS"))  # type: ignore[arg-type]
+COMPOSITES: Mapping[str, Composite] = MappingProxyType(_collect("COMPOSITES"))  # type: ignore[arg-type]
+
+
+def get(name: str) -> Op | Composite:
+    """The row of an operation; a UserError with a suggestion where there is none of that name."""
+    row = OPS.get(name) or COMPOSITES.get(name)
+    if row is None:
+        raise UserError(name, "is not an operation", nearest(name, [*OPS, *COMPOSITES], "see: bptui info"))
+    return row

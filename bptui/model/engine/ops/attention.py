@@ -1,0 +1,167 @@
+"""Scaled dot-product attention, as a graph of primitives, and the causal mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.ops.base import Attribute, Composite, Emit, Op, Signature
+from bptui.model.engine.ops.common import at, flag, letters, literal, of_one, optional, real
+
+MASKED = -1e9
+"""The score of a place that must not be looked at. exp(-1e9) is exactly 0, so softmax gives it 0; and unlike -inf it is
+a number like others to every check."""
+
+
+def _causal_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    if len(shapes[0]) < 2:
+        raise ValueError(f"x has shape {shapes[0]}: it must have at least two axes (queries, keys)")
+    return shapes[0]
+
+
+def _causal_definition(signature: Signature) -> str:
+    out = letters(signature.ranks[0])
+    return f"{at('y', out)} = {at('x', out)} if {out[-1]} <= {out[-2]} else value"
+
+
+def _hidden(x: Array) -> Array:
+    """True where key j comes after query i."""
+    return np.broadcast_to(np.tri(*x.shape[-2:]) == 0, x.shape)
+
+
+def _causal(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
+    emit(np.copyto, out, inputs[0])
+    emit(np.copyto, out, emit.const(attributes["value"]), where=_hidden(out))
+
+
+@of_one
+def _causal_vjp(
+    emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any
+) -> None:
+    emit(np.copyto, d, upstream)
+    emit(np.copyto, d, emit.const(0.0), where=_hidden(out))
+
+
+def _attention(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:
+    q, k, v, *masks = inputs
+    for name, tensor in (("q", q), ("k", k), ("v", v)):
+        if len(tensor.shape) < 2:
+            raise ValueError(f"{name} has shape {tensor.shape}: it must have at least two axes (places, features)")
+    if q.shape[-1] != k.shape[-1] or not q.shape[-1]:
+        raise ValueError(f"q has shape {q.shape} and k has shape {k.shape}: their last axes must be equal")
+    if k.shape[-2] != v.shape[-2]:
+        raise ValueError(f"k has shape {k.shape} and v has shape {v.shape}: as many keys as values")
+    if attributes["dropout"] and len(masks) < 2:
+        raise ValueError("dropout needs drop, which is 1 for the weights that are kept; the layer `attention` draws it")
+    rank = len(k.shape)
+    scale = 1 / float(np.sqrt(q.shape[-1])) if attributes["scale"] is None else attributes["scale"]
+    turned = use("transpose", k, name="k_t", axes=(*range(rank - 2), rank - 1, rank - 2))
+    scores = use("matmul", q, turned, name="scores")
+    scores = use("mul", scores, scale, name="scaled")
+    if attributes["causal"]:
+        scores = use("causal_mask", scores, name="causal")
+    if masks and masks[0].shape:  # a single number hides nothing
+        scores = use("where", masks[0], scores, MASKED, name="masked")
+    weights = use("softmax", scores, name="weights", axis=-1)
+    if len(masks) > 1:
+        weights = use("dropout", weights, masks[1], name="dropped", p=attributes["dropout"])
+    return use("matmul", weights, v, name="y")
+
+
+def _attention_stretched(shapes: Sequence[Shape]) -> tuple[tuple[int, ...], ...]:
+    """Batch axes broadcast against each other; a mask's last two against queries and keys, too."""
+    batch = np.broadcast_shapes(*(shape[:-2] for shape in shapes))
+    full = (*batch, shapes[0][-2], shapes[1][-2])
+    found = []
+    for name, shape in zip("qkvmm", shapes, strict=False):
+        axes = range(len(shape) if name == "m" else len(shape) - 2)
+        found.append(tuple(axis for axis in axes if shape[axis] == 1 != full[len(full) - len(shape) + axis]))
+    return tuple(found)
+
+
+def _attention_definition(signature: Signature) -> str:
+    """Scores s, the sum z of their exponentials, weights p; i: queries, j: keys, d: features of both, e: of values."""
+    batch = letters(signature.out_rank - 2, start="bhlnortuw")
+
+    def element(position: int, name: str, *own: str) -> str:
+        rank = signature.ranks[position]
+        return at(name, [*batch, *own][-rank:] if rank else [])
+
+    score = f"sum({element(0, 'q', 'i', 'd')}*{element(1, 'k', 'j', 'd')} for d in D)"
+    scale = signature["scale"]
+    score += "/sqrt(D)" if scale is None else f"*{literal(scale)}"
+    seen = ["j <= i"] if signature["causal"] else []
+    if len(signature.ranks) > 3 and signature.ranks[3]:
+        seen.append(f"{element(3, 'mask', 'i', 'j')} != 0")
+    if seen:
+        score += f" if {' and '.join(seen)} else {literal(MASKED)}"
+    s, z, p = at("s", [*batch, "i", "j"]), at("z", [*batch, "i"]), at("p", [*batch, "i", "j"])
+    kept = f"*{element(4, 'drop', 'i', 'j')}/(1 - dropout)" if len(signature.ranks) > 4 else ""
+    return (
+        f"{s} = {score}; {z} = sum(exp({s}) for j in J); {p} = exp({s})/{z}; "
+        f"{at('y', [*batch, 'i', 'e'])} = sum({p}{kept}*{element(2, 'v', 'j', 'e')} for j in J)"
+    )
+
+
+def _attention_hint(signature: Signature) -> dict[str, str]:
+    """By the weights p and the output y, as softmax's; where each query sees all keys."""
+    rank = signature.out_rank
+    if signature["causal"] or set(signature.ranks) != {rank} or len(signature.ranks) > 3 or any(signature.stretched):
+        return {}
+    batch = letters(rank - 2, start="bhlnortuw")
+    same = "".join(f"delta({index},q{axis})*" for axis, index in enumerate(batch))
+    place, feature = f"q{rank - 2}", f"q{rank - 1}"
+
+    def element(name: str, *own: str) -> str:
+        return at(name, [*batch, *own])
+
+    def beyond(key: str) -> str:
+        return f"({element('v', key, 'e')} - {element('y', 'i', 'e')})"
+
+    scale = "/sqrt(D)" if signature["scale"] is None else f"*{literal(signature['scale'])}"
+    by_query = f"sum({element('p', 'i', 'j')}*{beyond('j')}*{element('k', 'j', feature)} for j in J)"
+    return {
+        "q": f"{same}delta(i,{place})*{by_query}{scale}",
+        "k": f"{same}{element('p', 'i', place)}*{element('q', 'i', feature)}*{beyond(place)}{scale}",
+    }
+
+
+OPS = (
+    Op(
+        "causal_mask",
+        ("x",),
+        _causal_definition,
+        _causal_shape,
+        _causal,
+        _causal_vjp,
+        "Scores of queries and keys (the last two axes), with keys that come after the query masked.",
+        {"value": Attribute(MASKED, real(), static=False)},
+        convention="masked scores are -1e9, whose exponential is 0",
+    ),
+)
+
+COMPOSITES = (
+    Composite(
+        "scaled_dot_product_attention",
+        ("q", "k", "v", "mask?", "drop?"),
+        _attention,
+        _attention_definition,
+        "softmax(q @ kᵀ/√d) @ v; the mask is 1 where a query may look at a key, drop where a weight is kept.",
+        {
+            "causal": Attribute(False, flag),
+            "scale": Attribute(None, optional(real())),
+            "dropout": Attribute(0.0, real(0, 1, open_high=True), static=False),
+        },
+        fixed=("mask", "drop"),
+        convention=(
+            "causal: query i looks at keys 0 … i; masked scores are -1e9, whose exponential is 0; "
+            "kept weights are divided by 1 - dropout"
+        ),
+        stretched=_attention_stretched,
+        hint=_attention_hint,
+        axes=dict.fromkeys(("scores", "scaled", "causal", "masked", "weights", "dropped"), ("queries", "keys")),
+    ),
+)

@@ -1,0 +1,153 @@
+"""Losses over classes: nll and multi_margin. See `cross_entropy.py` for the one that is used most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array, Attributes
+from bptui.model.engine.ops.base import Attribute, Emit, Op, Signature
+from bptui.model.engine.ops.common import at, over, real
+from bptui.model.engine.ops.labels import (
+    ATTRIBUTES,
+    CONVENTION,
+    IGNORE,
+    WEIGHTED,
+    ClassIndices,
+    class_axis,
+    classes_last,
+    column,
+    label_bounds,
+    labels_shape,
+    reduce_terms,
+    samples_of,
+    subtract_at,
+    target_last,
+    term_weights,
+    terms_for,
+)
+
+
+# ---------------------------------------------------------------------------------------------------- nll, multi_margin
+def _nll_definition(signature: Signature) -> str:
+    use = ClassIndices(signature, "log_probs")
+    return use.reduced(use.weighed(f"-{use.at(use.label)}"))
+
+
+def _nll(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
+    x, labels, *weight = inputs
+    z = classes_last(emit, x, class_axis(attributes, x.shape, "log_probs"))
+    samples = samples_of(emit, labels, weight[0] if weight else None, z.shape[1], attributes)
+    terms = terms_for(emit, out, attributes, len(z))
+    if z.size:
+        emit(z.reshape(-1).take, samples.places, None, terms, "clip")
+        emit(np.negative, terms, terms)
+    reduce_terms(emit, terms, out, attributes, samples)
+    return samples
+
+
+def _nll_vjp(
+    emit: Emit,
+    upstream: Array,
+    inputs: Sequence[Array],
+    out: Array,
+    attributes: Attributes,
+    into: Sequence[Array | None],
+    samples: Any,
+) -> None:
+    if into[0] is None:
+        return
+    d, copy = target_last(emit, into[0], class_axis(attributes, into[0].shape, "log_probs"))
+    weight = term_weights(emit, upstream, attributes, len(d), samples)
+    emit(np.copyto, d, emit.const(0.0))
+    emit(subtract_at, d, samples.places, weight)
+    if copy is not None:
+        emit(np.copyto, copy, d.reshape(copy.shape))
+
+
+def _margin_definition(signature: Signature) -> str:
+    use = ClassIndices(signature, "scores")
+    gap = at("gap", [*use.samples, "k"])
+    term = f"sum({gap} if {gap} > 0 else 0{over(['k'], f'k != {use.label}')})/K"
+    return f"{gap} = margin - {use.at(use.label)} + {use.at('k')}; {use.reduced(term)}"
+
+
+def _margin(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
+    x, labels = inputs
+    z = classes_last(emit, x, class_axis(attributes, x.shape, "scores"))
+    places = samples_of(emit, labels, None, z.shape[1], attributes).places
+    terms, gaps = terms_for(emit, out, attributes, len(z)), emit.temp(z.shape)
+    emit(_fill_margin, z, places, attributes["margin"], gaps, terms)
+    reduce_terms(emit, terms, out, attributes)
+    return gaps, places
+
+
+def _fill_margin(z: Array, places: Array, margin: float, gaps: Array, terms: Array) -> None:
+    if not z.size:
+        terms[...] = 0
+        return
+    np.subtract(z, z.reshape(-1)[places][:, None] - margin, gaps)
+    gaps.reshape(-1)[places] = 0
+    np.maximum(gaps, 0, out=gaps)
+    terms[...] = gaps.sum(1) / z.shape[1]
+
+
+def _margin_vjp(
+    emit: Emit,
+    upstream: Array,
+    inputs: Sequence[Array],
+    out: Array,
+    attributes: Attributes,
+    into: Sequence[Array | None],
+    saved: Any,
+) -> None:
+    if into[0] is None:
+        return
+    gaps, places = saved
+    d, copy = target_last(emit, into[0], class_axis(attributes, into[0].shape, "scores"))
+    weight = term_weights(emit, upstream, attributes, len(gaps))
+    emit(_give_margin, gaps, places, weight, d)
+    if copy is not None:
+        emit(np.copyto, copy, d.reshape(copy.shape))
+
+
+def _give_margin(gaps: Array, places: Array, weight: Array, d: Array) -> None:
+    if d.size:
+        np.sign(gaps, d)
+        d.reshape(-1)[places] = -d.sum(1)
+        np.multiply(d, column(weight) / d.shape[1], d)
+
+
+OPS = (
+    Op(
+        "nll",
+        ("log_probs", "labels", "weight?"),
+        _nll_definition,
+        labels_shape("log_probs"),
+        _nll,
+        _nll_vjp,
+        "The negative log-likelihood of the labels; with or without a weight of each class; those that are "
+        "ignore_index are left out.",
+        {**ATTRIBUTES, **IGNORE},
+        indices=("labels",),
+        fixed=("weight",),
+        convention=WEIGHTED,
+        bounds=label_bounds("log_probs"),
+    ),
+    Op(
+        "multi_margin",
+        ("scores", "labels"),
+        _margin_definition,
+        labels_shape("scores"),
+        _margin,
+        _margin_vjp,
+        "The margins by which other classes come too near to the label's score.",
+        {**ATTRIBUTES, "margin": Attribute(1.0, real(), static=False)},
+        indices=("labels",),
+        analytic=False,
+        convention=f"the sum over the other classes is divided by the number of classes; {CONVENTION}",
+        bounds=label_bounds("scores"),
+    ),
+)

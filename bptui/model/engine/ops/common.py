@@ -1,0 +1,298 @@
+"""What the rows share: checks of attributes, index letters for definitions of any rank, flat views of arrays."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.ops.base import Attribute, Emit, Vjp
+
+Fill = Callable[..., Any]
+LARGEST = 2**63 - 1
+"""Of whole numbers: those of NumPy."""
+
+
+# ---------------------------------------------------------------------------------------------------- attributes
+def whole(value: Any, least: int | None = None) -> int:
+    """A whole number (not a bool), at least `least`."""
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        number = operator.index(int(value) if isinstance(value, float) and value.is_integer() else value)
+    except TypeError:
+        raise ValueError(f"must be a whole number, not {value!r}") from None
+    if least is not None and number < least:
+        raise ValueError(f"must be at least {least}, not {number}")
+    if abs(number) > LARGEST:
+        raise ValueError(f"too large: at most {LARGEST:,}")
+    return number
+
+
+def integer(least: int | None = None) -> Callable[[Any], int]:
+    """A check for whole numbers."""
+    return lambda value: whole(value, least)
+
+
+def real(low: float | None = None, high: float | None = None, open_high: bool = False) -> Callable[[Any], float]:
+    """A check for finite numbers, in [low, high] or [low, high)."""
+
+    def check(value: Any) -> float:
+        if isinstance(value, bool | str | bytes) or np.ndim(value) != 0:
+            raise ValueError(f"must be a number, not {value!r}")
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"must be a number, not {value!r}") from None
+        if not isfinite(number):
+            raise ValueError(f"must be a finite number, not {number}")
+        if low is not None and number < low:
+            raise ValueError(f"must be at least {low:g}, not {number:g}")
+        if high is not None and (number > high or (open_high and number == high)):
+            raise ValueError(f"must be {'below' if open_high else 'at most'} {high:g}, not {number:g}")
+        return number
+
+    return check
+
+
+def optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """None, or what `check` lets pass."""
+    return lambda value: None if value is None else check(value)
+
+
+def choice(*words: str) -> Callable[[Any], str]:
+    """A check for one of some words."""
+
+    def check(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"must be {' or '.join(repr(word) for word in words)}, not {value!r}")
+        return str(value)
+
+    return check
+
+
+def flag(value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"must be true or false, not {value!r}")
+    return bool(value)
+
+
+def wholes(value: Any, least: int | None = None) -> tuple[int, ...]:
+    """A tuple of whole numbers; one number stands for a tuple of one."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return (whole(value, least),)
+    return tuple(whole(item, least) for item in value)
+
+
+def each_axis(count: int, least: int) -> Callable[[Any], tuple[int, ...]]:
+    """A check for one whole number for all of `count` spatial axes, or `count` of them."""
+
+    def check(value: Any) -> tuple[int, ...]:
+        numbers = wholes(value, least)
+        if len(numbers) == 1:
+            return numbers * count
+        if len(numbers) != count:
+            raise ValueError(f"must be one whole number or {count} of them, not {value!r}")
+        return numbers
+
+    return check
+
+
+def axes_check(value: Any) -> int | tuple[int, ...] | None:
+    """None (all axes), an axis, or several."""
+    if value is None:
+        return None
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return whole(value)
+    return wholes(value)
+
+
+AXIS = Attribute(None, axes_check)
+KEEPDIMS = Attribute(False, flag)
+EPS = Attribute(1e-5, real(0), static=False)
+
+
+def last_axis(default: int = -1) -> Attribute:
+    """One axis, by default the last."""
+    return Attribute(default, integer())
+
+
+def one_axis(axis: int, shape: Sequence[int] | int, name: str = "x") -> int:
+    """The axis counted from the front. `shape` may be a rank."""
+    rank = shape if isinstance(shape, int) else len(shape)
+    if not -rank <= axis < rank:
+        of = f"{rank} axes" if isinstance(shape, int) else f"shape {tuple(shape)}"
+        raise ValueError(f"axis {axis} is not there: {name} has {of}")
+    return axis % rank
+
+
+def many_axes(axis: int | tuple[int, ...] | None, shape: Sequence[int] | int, name: str = "x") -> tuple[int, ...]:
+    """The axes counted from the front, in order; all of them for None."""
+    rank = shape if isinstance(shape, int) else len(shape)
+    if axis is None:
+        return tuple(range(rank))
+    axes = [one_axis(a, shape, name) for a in (axis if isinstance(axis, tuple) else (axis,))]
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"axis {axis} names an axis of {name} twice")
+    return tuple(sorted(axes))
+
+
+# -------------------------------------------------------------------------------------------------------- shapes
+def same(names: Sequence[str]) -> Callable[[Sequence[Shape], Attributes], Shape]:
+    """All inputs have one shape, and the output has it too."""
+
+    def shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+        require_equal(names, shapes)
+        return shapes[0]
+
+    return shape
+
+
+def require_equal(names: Sequence[str], shapes: Sequence[Shape]) -> None:
+    """Raise where two shapes differ."""
+    for name, shape in zip(names[1:], shapes[1:], strict=False):
+        if shape != shapes[0]:
+            raise ValueError(f"{names[0]} has shape {shapes[0]} and {name} has shape {shape}: they must be equal")
+
+
+def broadcast(names: Sequence[str]) -> Callable[[Sequence[Shape], Attributes], Shape]:
+    """The inputs broadcast against each other (NumPy's rule)."""
+
+    def shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+        try:
+            return np.broadcast_shapes(*shapes)
+        except ValueError:
+            told = " and ".join(f"{name} {shape}" for name, shape in zip(names, shapes, strict=False))
+            raise ValueError(f"the shapes of {told} do not broadcast") from None
+
+    return shape
+
+
+def full(position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
+    """`Op.spread` of an elementwise operation: each contribution has the output's shape."""
+    return out
+
+
+# --------------------------------------------------------------------------------------------------- definitions
+def letters(count: int, avoid: str = "", start: str = "ijklmnopqrstuvw") -> list[str]:
+    """`count` index letters: i, j, k, …, then i0, i1, … for the very deep; none of `avoid` (one-letter inputs)."""
+    found = [letter for letter in start if letter not in avoid]
+    return found[:count] if count <= len(found) else [f"i{n}" for n in range(count)]
+
+
+def at(name: str, indices: Sequence[str | int]) -> str:
+    """An element: `x[i,j]`, or the bare name of a 0-d tensor."""
+    return f"{name}[{','.join(map(str, indices))}]" if indices else name
+
+
+def over(indices: Sequence[str], condition: str = "") -> str:
+    """The ranges of a sum: ` for i in I for j in J`."""
+    return "".join(f" for {i} in {i.upper()}" for i in indices) + (f" if {condition}" if condition else "")
+
+
+def total(term: str, indices: Sequence[str], condition: str = "", function: str = "sum") -> str:
+    """A sum over indices, or the term itself where there are none."""
+    return f"{function}({term}{over(indices, condition)})" if indices else term
+
+
+def product(indices: Sequence[str]) -> str:
+    """The number of elements of a range: `I`, or `(I*J)`."""
+    sizes = "*".join(i.upper() for i in indices)
+    return f"({sizes})" if len(indices) > 1 else sizes
+
+
+def literal(value: float) -> str:
+    """A number as it stands in a definition: 3, 0.5, (-0.5)."""
+    text = repr(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
+    return f"({text})" if value < 0 else text
+
+
+# ----------------------------------------------------------------------------------------------------------- rules
+def of_one(give: Callable[..., None]) -> Vjp:
+    """The vjp of an operation of one input: `give(emit, upstream, x, out, attributes, d, saved)` fills d."""
+
+    def vjp(
+        emit: Emit,
+        upstream: Array,
+        inputs: Sequence[Array],
+        out: Array,
+        attributes: Attributes,
+        into: Sequence[Array | None],
+        saved: Any,
+    ) -> None:
+        if into[0] is not None:
+            give(emit, upstream, inputs[0], out, attributes, into[0], saved)
+
+    return vjp
+
+
+# --------------------------------------------------------------------------------------------------------- arrays
+def flat(*arrays: Array) -> list[Array]:
+    """1-D views where all arrays are contiguous (a ufunc is fastest on those), else the arrays as they are.
+
+    All must have one shape; a 0-d array stays 0-d.
+    """
+    if all(array.flags.c_contiguous for array in arrays) and arrays[0].ndim > 1:
+        return [array.reshape(-1) for array in arrays]
+    return list(arrays)
+
+
+def contiguous(emit: Emit, array: Array) -> Array:
+    """The array if a 1-D view of it can be made, else a scratch copy that is filled here at each step."""
+    if array.flags.c_contiguous:
+        return array
+    copy = emit.temp(array.shape, array.dtype)
+    emit(np.copyto, copy, array)
+    return copy
+
+
+def rows(array: Array) -> Array:
+    """A contiguous array as a matrix: all axes but the last become one. A vector becomes one row."""
+    return array.reshape(-1, array.shape[-1]) if array.shape[-1] else array.reshape(int(np.prod(array.shape[:-1])), 0)
+
+
+def complex_step(emit: Emit) -> bool:
+    """Is the plan made on complex numbers (a complex step of the check)? Then the plain analytic form is needed."""
+    return emit.dtype.kind == "c"
+
+
+def largest_of(emit: Emit, x: Array, axis: int, top: Array) -> None:
+    """Emit the largest element along an axis into `top`, which keeps that axis: of complex numbers by the real part."""
+    if complex_step(emit):
+        emit(lambda: np.copyto(top, x.real.max(axis, keepdims=True)))
+    else:
+        emit(np.maximum.reduce, x, axis, None, top, True)
+
+
+def mask(emit: Emit, compare: Any, x: Array, bound: Array | float) -> Array:
+    """Emit a comparison with a bound into a boolean scratch array, and return it."""
+    found = emit.temp(x.shape, np.bool_)
+    emit(compare, x, bound, found)
+    return found
+
+
+def sigmoid_into(emit: Emit, x: Array, y: Array) -> None:
+    """y = 1/(1 + exp(-x)): exact to the last digits for both signs; exp overflows to inf only where y is 0."""
+    emit(np.negative, x, y)
+    emit(np.exp, y, y)
+    emit(np.add, y, emit.const(1.0), y)
+    emit(np.reciprocal, y, y)
+
+
+def softplus_into(emit: Emit, x: Array, y: Array) -> None:
+    """y = log(1 + exp(x)) without overflow."""
+    if complex_step(emit):  # max(x, 0) + log(1 + exp(-|x|)), by the sign of the real part
+        sign, below = emit.temp(x.shape), emit.temp(x.shape)
+        emit(lambda: np.copyto(sign, np.where(x.real > 0, -1.0, 1.0)))
+        emit(np.multiply, x, sign, below)
+        emit(np.exp, below, below)
+        emit(np.log1p, below, below)
+        emit(lambda: np.copyto(y, np.where(x.real > 0, x, 0.0)))
+        emit(np.add, y, below, y)
+    else:
+        emit(np.logaddexp, x, emit.const(0.0), y)

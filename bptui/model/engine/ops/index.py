@@ -1,0 +1,134 @@
+"""Operations that read at positions given as whole numbers: take, embedding. Gradients of repeated positions add up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.ops.base import Attribute, Bounds, Emit, Op, Signature
+from bptui.model.engine.ops.common import at, contiguous, integer, letters, one_axis, optional
+
+
+def _take_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    x, i = shapes
+    axis = one_axis(attributes["axis"], x)
+    return x[:axis] + i + x[axis + 1 :]
+
+
+def _take_definition(signature: Signature) -> str:
+    rank, positions = signature.ranks
+    axis = one_axis(signature["axis"], rank)
+    out = letters(rank - 1 + positions, avoid="i")
+    where = at("i", out[axis : axis + positions])
+    return f"{at('y', out)} = {at('x', [*out[:axis], where, *out[axis + positions :]])}"
+
+
+def _take_bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds:
+    return {"i": (0, shapes[0][one_axis(attributes["axis"], shapes[0])])}
+
+
+def _take(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
+    x, i = inputs
+    if out.size:  # "clip" only chooses the path without a copy: positions were checked against the bounds before
+        emit(x.take, i, one_axis(attributes["axis"], x.shape), out, "clip")
+
+
+def _take_vjp(
+    emit: Emit,
+    upstream: Array,
+    inputs: Sequence[Array],
+    out: Array,
+    attributes: Attributes,
+    into: Sequence[Array | None],
+    saved: Any,
+) -> None:
+    if into[0] is None:
+        return
+    x, i = inputs
+    axis = one_axis(attributes["axis"], x.shape)
+    emit(np.copyto, into[0], emit.const(0.0))
+    g = contiguous(emit, upstream).reshape((*x.shape[:axis], i.size, *x.shape[axis + 1 :]))
+    emit(np.add.at, np.moveaxis(into[0], axis, 0), i.reshape(-1), np.moveaxis(g, axis, 0))
+
+
+def _embedding_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    table, i = shapes
+    if len(table) != 2:
+        raise ValueError(f"table has shape {table}: it must have two axes (entries, size)")
+    if attributes["padding_idx"] is not None and attributes["padding_idx"] >= table[0]:
+        raise ValueError(f"table has shape {table}: padding_idx {attributes['padding_idx']} is none of its rows")
+    return i + table[1:]
+
+
+def _embedding_definition(signature: Signature) -> str:
+    *where, last = letters(signature.ranks[1] + 1, avoid="i")
+    padding = signature["padding_idx"]
+    nothing = "" if padding is None else f" if {at('i', where)} != {padding} else 0"
+    return f"{at('y', [*where, last])} = table[{at('i', where)},{last}]{nothing}"
+
+
+def _embedding_bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds:
+    return {"i": (0, shapes[0][0])}
+
+
+_FIRST: Mapping[str, Any] = {"axis": 0}
+
+
+def _embedding(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array | None:
+    """Saves where a position is no padding."""
+    _take(emit, inputs, out, _FIRST)
+    if attributes["padding_idx"] is None:
+        return None
+    kept = emit.temp(inputs[1].shape, np.bool_)
+    emit(np.not_equal, inputs[1], np.array(attributes["padding_idx"]), kept)
+    emit(np.multiply, out, kept[..., None], out)
+    return kept
+
+
+def _embedding_vjp(
+    emit: Emit,
+    upstream: Array,
+    inputs: Sequence[Array],
+    out: Array,
+    attributes: Attributes,
+    into: Sequence[Array | None],
+    saved: Any,
+) -> None:
+    if saved is not None and into[0] is not None:
+        rest = emit.temp(out.shape)
+        emit(np.multiply, upstream, saved[..., None], rest)
+        upstream = rest
+    _take_vjp(emit, upstream, inputs, out, _FIRST, into, None)
+
+
+OPS = (
+    Op(
+        "take",
+        ("x", "i"),
+        _take_definition,
+        _take_shape,
+        _take,
+        _take_vjp,
+        "The elements of x at the positions i along an axis.",
+        {"axis": Attribute(0, integer())},
+        indices=("i",),
+        convention="positions count from 0; the gradients of a position that is read twice add up",
+        bounds=_take_bounds,
+    ),
+    Op(
+        "embedding",
+        ("table", "i"),
+        _embedding_definition,
+        _embedding_shape,
+        _embedding,
+        _embedding_vjp,
+        "The rows of a table at the positions i; zeros at padding_idx, whose row has no gradient.",
+        {"padding_idx": Attribute(None, optional(integer(0)))},
+        indices=("i",),
+        convention="positions count from 0; the gradients of a row that is read twice add up",
+        bounds=_embedding_bounds,
+    ),
+)

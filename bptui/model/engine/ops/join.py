@@ -1,0 +1,209 @@
+"""Operations that put tensors beside others, or a constant around one: concat, stack, pad."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.ops.base import Attribute, Emit, Op, Signature
+from bptui.model.engine.ops.common import at, integer, letters, of_one, one_axis, same, whole, wholes
+
+SEVERAL = ("a", "b", "c?", "d?", "e?", "f?", "g?", "h?")
+"""The inputs of concat and stack: up to eight."""
+_BARE = tuple(name.rstrip("?") for name in SEVERAL)
+
+
+# -------------------------------------------------------------------------------------------------------- concat, stack
+def _concat_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    first = shapes[0]
+    axis = one_axis(attributes["axis"], first, "a")
+    for name, shape in zip(_BARE, shapes, strict=False):
+        if len(shape) != len(first) or any(n != axis and size != first[n] for n, size in enumerate(shape)):
+            raise ValueError(
+                f"a has shape {first} and {name} has shape {shape}: all axes but axis {axis} must be equal"
+            )
+    return tuple(sum(shape[axis] for shape in shapes) if n == axis else size for n, size in enumerate(first))
+
+
+def _concat_definition(signature: Signature) -> str:
+    axis, out = one_axis(signature["axis"], signature.ranks[0], "a"), letters(signature.ranks[0])
+    names = _BARE[: len(signature.ranks)]
+    before = ["", *accumulate((f"{name}.shape[{axis}]" for name in names), lambda a, b: f"{a} + {b}")]
+
+    def element(n: int) -> str:
+        less = f"({before[n]})" if n > 1 else before[n]
+        return at(names[n], [f"{i} - {less}" if m == axis and n else i for m, i in enumerate(out)])
+
+    text = element(len(names) - 1)
+    for n in reversed(range(len(names) - 1)):
+        text = f"{element(n)} if {out[axis]} < {before[n + 1]} else {text if n == len(names) - 2 else f'({text})'}"
+    return f"{at('y', out)} = {text}"
+
+
+def _parts(inputs: Sequence[Any], out: Array, axis: int) -> list[Array]:
+    """The views of `out` that belong to the inputs."""
+    ends = list(accumulate(array.shape[axis] for array in inputs))
+    starts = [0, *ends[:-1]]
+    before = (slice(None),) * axis
+    return [out[(*before, slice(start, end))] for start, end in zip(starts, ends, strict=True)]
+
+
+def _concat(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
+    for part, x in zip(_parts(inputs, out, one_axis(attributes["axis"], out.shape)), inputs, strict=True):
+        emit(np.copyto, part, x)
+
+
+def _concat_vjp(
+    emit: Emit,
+    upstream: Array,
+    inputs: Sequence[Array],
+    out: Array,
+    attributes: Attributes,
+    into: Sequence[Array | None],
+    saved: Any,
+) -> None:
+    for part, d in zip(_parts(inputs, upstream, one_axis(attributes["axis"], out.shape)), into, strict=True):
+        if d is not None:
+            emit(np.copyto, d, part)
+
+
+def _stack_axis(attributes: Attributes, rank: int) -> int:
+    """The new axis, of an output of `rank` axes."""
+    if not -rank <= attributes["axis"] < rank:
+        raise ValueError(f"axis {attributes['axis']} is not there: the stack has {rank} axes")
+    return int(attributes["axis"]) % rank
+
+
+def _stack_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    first = same(_BARE)(shapes, attributes)
+    axis = _stack_axis(attributes, len(first) + 1)
+    return (*first[:axis], len(shapes), *first[axis:])
+
+
+def _stack_definition(signature: Signature) -> str:
+    out = letters(signature.out_rank)
+    axis = _stack_axis({"axis": signature["axis"]}, signature.out_rank)
+    own = [index for n, index in enumerate(out) if n != axis]
+    names = _BARE[: len(signature.ranks)]
+    text = at(names[-1], own)
+    for n in reversed(range(len(names) - 1)):
+        text = f"{at(names[n], own)} if {out[axis]} == {n} else {text if n == len(names) - 2 else f'({text})'}"
+    return f"{at('y', out)} = {text}"
+
+
+def _stack(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
+    moved = np.moveaxis(out, _stack_axis(attributes, out.ndim), 0)
+    for n, x in enumerate(inputs):
+        emit(np.copyto, moved[n, ...], x)
+
+
+def _stack_vjp(
+    emit: Emit,
+    upstream: Array,
+    inputs: Sequence[Array],
+    out: Array,
+    attributes: Attributes,
+    into: Sequence[Array | None],
+    saved: Any,
+) -> None:
+    moved = np.moveaxis(upstream, _stack_axis(attributes, upstream.ndim), 0)
+    for n, d in enumerate(into):
+        if d is not None:
+            emit(np.copyto, d, moved[n, ...])
+
+
+# ------------------------------------------------------------------------------------------------------------------ pad
+def _widths(value: Any) -> tuple[tuple[int, int], ...]:
+    """NumPy's pad_width: ((before, after), …) per axis; [before, after] or one number for all axes is one pair."""
+    if not isinstance(value, Iterable) or isinstance(value, str):
+        return ((whole(value, 0), whole(value, 0)),)
+    items = list(value)
+    if len(items) == 2 and not any(isinstance(item, Iterable) for item in items):
+        return ((whole(items[0], 0), whole(items[1], 0)),)
+    pairs = [wholes(item, 0) for item in items]
+    if not all(len(pair) == 2 for pair in pairs):
+        raise ValueError(f"must hold a pair (before, after) for each axis, not {value!r}")
+    return tuple((pair[0], pair[1]) for pair in pairs)
+
+
+def _pairs(widths: tuple[tuple[int, int], ...], rank: int) -> tuple[tuple[int, int], ...]:
+    if len(widths) not in (1, rank):
+        raise ValueError(f"pad_width {widths} has {len(widths)} pairs, and x has {rank} axes")
+    return widths * rank if len(widths) == 1 else widths
+
+
+def _pad_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    pairs = _pairs(attributes["pad_width"], len(shapes[0]))
+    return tuple(size + before + after for size, (before, after) in zip(shapes[0], pairs, strict=True))
+
+
+def _pad_definition(signature: Signature) -> str:
+    rank = signature.ranks[0]
+    out = letters(rank)
+    element, inside = [], []
+    for axis, (index, (before, after)) in enumerate(zip(out, _pairs(signature["pad_width"], rank), strict=True)):
+        element.append(f"{index} - {before}" if before else index)
+        if before:
+            inside.append(f"{index} >= {before}")
+        if after:
+            inside.append(f"{index} < x.shape[{axis}]{f' + {before}' if before else ''}")
+    text = at("x", element)
+    return f"{at('y', out)} = {text} if {' and '.join(inside)} else value" if inside else f"{at('y', out)} = {text}"
+
+
+def _inner(array: Array, attributes: Attributes) -> Array:
+    pairs = _pairs(attributes["pad_width"], array.ndim)
+    inside = [slice(before, size - after) for size, (before, after) in zip(array.shape, pairs, strict=True)]
+    return array[tuple(inside) if inside else ...]
+
+
+def _pad(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
+    emit(np.copyto, out, emit.const(attributes["value"]))
+    emit(np.copyto, _inner(out, attributes), inputs[0])
+
+
+@of_one
+def _pad_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
+    emit(np.copyto, d, _inner(upstream, attributes))
+
+
+def _number(value: Any) -> float:
+    return float(value)
+
+
+OPS = (
+    Op(
+        "concat",
+        SEVERAL,
+        _concat_definition,
+        _concat_shape,
+        _concat,
+        _concat_vjp,
+        "Tensors one after the other along an axis; two to eight.",
+        {"axis": Attribute(0, integer())},
+    ),
+    Op(
+        "stack",
+        SEVERAL,
+        _stack_definition,
+        _stack_shape,
+        _stack,
+        _stack_vjp,
+        "Tensors of one shape side by side along a new axis; two to eight.",
+        {"axis": Attribute(0, integer())},
+    ),
+    Op(
+        "pad",
+        ("x",),
+        _pad_definition,
+        _pad_shape,
+        _pad,
+        _pad_vjp,
+        "x with a constant around it; pad_width has a pair (before, after) for each axis.",
+        {"pad_width": Attribute(None, _widths, required=True), "value": Attribute(0.0, _number, static=False)},
+    ),
+)

@@ -1,0 +1,222 @@
+"""Products of matrices: matmul and the dense layer's affine map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.ops.base import Composite, Emit, Op, Signature
+from bptui.model.engine.ops.common import at, contiguous, letters, rows
+
+# -------------------------------------------------------------------------------------------------------- matmul
+
+
+def _matmul_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    a, b = shapes
+    for name, shape in (("a", a), ("b", b)):
+        if not shape:
+            raise ValueError(f"{name} has shape (): a matrix product needs at least one axis (use * for a number)")
+    if a[-1] != b[-2 if len(b) > 1 else -1]:
+        inner = "the second last axis of b" if len(b) > 1 else "b"
+        raise ValueError(f"a has shape {a} and b has shape {b}: the last axis of a and {inner} must be equal")
+    try:
+        batch = np.broadcast_shapes(a[:-2], b[:-2])
+    except ValueError:
+        raise ValueError(f"the batch axes of a {a} and b {b} do not broadcast") from None
+    return batch + a[-2:-1] + (b[-1:] if len(b) > 1 else ())
+
+
+def _matmul_definition(signature: Signature) -> str:
+    """y[l,i,j] = sum(a[l,i,k]*b[l,k,j] for k in K), with as many batch axes as there are."""
+    rank_a, rank_b = signature.ranks
+    row, column = (["i"] if rank_a > 1 else []), (["j"] if rank_b > 1 else [])
+    batch = letters(signature.out_rank - len(row) - len(column), start="lmnopqrstuvw")
+
+    def element(name: str, rank: int, stretched: tuple[int, ...], own: list[str]) -> str:
+        leading = rank - len(own)
+        mine = ["0" if axis in stretched else batch[len(batch) - leading + axis] for axis in range(leading)]
+        return at(name, mine + own)
+
+    a = element("a", rank_a, signature.stretched[0], [*row, "k"])
+    b = element("b", rank_b, signature.stretched[1], ["k", *column])
+    return f"{at('y', batch + row + column)} = sum({a}*{b} for k in K)"
+
+
+def _matmul_spread(position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
+    """Stretched batch axes are undone by the engine; a plain matrix b under a batch a is contracted instead."""
+    a, b = shapes
+    if position == 1 and len(b) <= 2 and len(a) >= 2:
+        return b
+    batch = np.broadcast_shapes(a[:-2], b[:-2])
+    return batch + (a[-2:] if position == 0 else b[-2:])
+
+
+def _matmul(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
+    a, b = inputs
+    if a.ndim == 2 and b.ndim == 2:
+        emit(a.dot, b, out)  # the method with out= has half of np.matmul's overhead
+    elif b.ndim == 2 and a.flags.c_contiguous:
+        emit(rows(a).dot, b, out.reshape(-1, b.shape[1]) if out.size else out.reshape(rows(a).shape[0], b.shape[1]))
+    elif a.ndim <= 2 and b.ndim <= 2:
+        emit(a.dot, b, out)
+    else:
+        emit(np.matmul, a, b, out)
+
+
+def _matmul_vjp(
+    emit: Emit,
+    upstream: Array,
+    inputs: Sequence[Array],
+    out: Array,
+    attributes: Attributes,
+    into: Sequence[Array | None],
+    saved: Any,
+) -> None:
+    a, b = inputs
+    da, db = into
+    # Vectors are seen as matrices of one row or one column, as NumPy defines them.
+    g = upstream
+    if b.ndim == 1:
+        b, g = b[:, None], g[..., None]
+        db = None if db is None else db[..., None]
+    if a.ndim == 1:
+        a, g = a[None, :], g[..., None, :]
+        da = None if da is None else da[..., None, :]
+    if b.ndim == 2:
+        # One matrix for every batch: all rows of the batch are rows of one product, the contraction sums over them.
+        if all(array is None or array.flags.c_contiguous for array in (a, g, da)):
+            a, g, da = rows(a), g.reshape(_count(g), g.shape[-1]), None if da is None else rows(da)
+            if da is not None:
+                emit(g.dot, b.T, da)
+            if db is not None:
+                emit(a.T.dot, g, db)
+            return
+        a, g = contiguous(emit, a), contiguous(emit, g)
+        if da is not None:
+            emit(np.matmul, g, b.T, da)
+        if db is not None:
+            emit(rows(a).T.dot, g.reshape(_count(g), g.shape[-1]), db)
+        return
+    if da is not None:
+        emit(np.matmul, g, b.swapaxes(-1, -2), da)
+    if db is not None:
+        emit(np.matmul, a.swapaxes(-1, -2), g, db)
+
+
+def _count(array: Array) -> int:
+    """The number of rows."""
+    return int(np.prod(array.shape[:-1]))
+
+
+# -------------------------------------------------------------------------------------------------------- affine
+
+
+def _affine_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    x, weight, bias = shapes
+    if len(weight) != 2:
+        raise ValueError(f"weight has shape {weight}: it must have two axes (in, out)")
+    if not x or x[-1] != weight[0]:
+        raise ValueError(f"x has shape {x} and weight has shape {weight}: the last axis of x must be {weight[0]}")
+    if bias != weight[1:]:
+        raise ValueError(f"bias has shape {bias} and weight has shape {weight}: bias must have shape {weight[1:]}")
+    return x[:-1] + weight[1:]
+
+
+def _affine_definition(signature: Signature) -> str:
+    batch = letters(signature.ranks[0] - 1, avoid="jk")
+    return f"{at('y', [*batch, 'j'])} = sum({at('x', [*batch, 'k'])}*weight[k,j] for k in K) + bias[j]"
+
+
+def _affine_spread(position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
+    """The bias is added to every row: its contribution is `upstream` itself, and the engine sums it over the rows."""
+    return out if position == 2 else shapes[position]
+
+
+def _affine(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
+    x, weight, bias = inputs
+    y: Array = out.reshape(_count(out), weight.shape[1])
+    x = rows(contiguous(emit, x))
+    emit(x.dot, weight, y)
+    if y.shape[0] == 1:  # without broadcasting, on 1-D views: a third of the time
+        y = y.reshape(-1)
+    emit(np.add, y, bias, y)
+
+
+def _affine_vjp(
+    emit: Emit,
+    upstream: Array,
+    inputs: Sequence[Array],
+    out: Array,
+    attributes: Attributes,
+    into: Sequence[Array | None],
+    saved: Any,
+) -> Sequence[Array | None]:
+    x, weight, _ = inputs
+    dx, dweight, dbias = into
+    g = contiguous(emit, upstream)
+    g = g.reshape(_count(g), weight.shape[1])
+    if dx is not None:
+        emit(g.dot, weight.T, dx.reshape(g.shape[0], weight.shape[0]))
+    if dweight is not None:
+        emit(rows(contiguous(emit, x)).T.dot, g, dweight)
+    return (None, None, upstream if dbias is not None else None)
+
+
+# -------------------------------------------------------------------------------------------------------- linear
+
+
+def _linear(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:
+    x, weight, *bias = inputs
+    if len(weight.shape) != 2 or not x.shape or x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"x has shape {x.shape} and weight has shape {weight.shape}: weight must be (out, in), x must end in `in`"
+        )
+    turned = use("transpose", weight, name="weight_t", axes=(1, 0))
+    return use("affine", x, turned, *bias, name="y") if bias else use("matmul", x, turned, name="y")
+
+
+def _linear_definition(signature: Signature) -> str:
+    rows_ = letters(signature.out_rank - 1, avoid="jk")
+    bias = " + bias[j]" if len(signature.ranks) > 2 else ""
+    return f"{at('y', [*rows_, 'j'])} = sum({at('x', [*rows_, 'k'])}*weight[j,k] for k in K){bias}"
+
+
+OPS = (
+    Op(
+        "matmul",
+        ("a", "b"),
+        _matmul_definition,
+        _matmul_shape,
+        _matmul,
+        _matmul_vjp,
+        "The matrix product, over the last two axes; leading axes are batches and broadcast.",
+        broadcasts=True,
+        inner=2,
+        spread=_matmul_spread,
+        symbol="{0} @ {1}",
+    ),
+    Op(
+        "affine",
+        ("x", "weight", "bias"),
+        _affine_definition,
+        _affine_shape,
+        _affine,
+        _affine_vjp,
+        "A dense layer: x @ weight + bias, weight (in, out).",
+        spread=_affine_spread,
+        symbol="{0} @ {1} + {2}",
+    ),
+)
+
+COMPOSITES = (
+    Composite(
+        "linear",
+        ("x", "weight", "bias?"),
+        _linear,
+        _linear_definition,
+        "A dense layer with weight (out, in), as PyTorch has it: transpose, then affine.",
+    ),
+)

@@ -1,0 +1,211 @@
+"""How the rows of losses that compare element by element are made.
+
+A row says its term for one element, as text and as NumPy, and what of it goes to each input; the reduction
+(mean, sum, none), the scale and a weight of each element are written once, here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.ops.base import Attribute, Emit, Op, Signature
+from bptui.model.engine.ops.common import at, choice, contiguous, flat, letters, product, require_equal, total
+
+REDUCTIONS = ("mean", "sum", "none")
+
+Part = tuple[Array, float] | None
+"""An array that is the local derivative up to a factor, and that factor."""
+
+Texts = Mapping[str, str]
+"""The elements that a term reads, as text: `p` and `t` of the two inputs, `h` of the helper, others by their name."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One element of a loss.
+
+    text    with `{p}` and `{t}` for the elements of the two inputs, `{h}` for the helper's, others by their name; or a
+            function of the Signature and those
+    fill    (emit, p, t, e, attributes, others) → saved: emit what fills the term e
+    parts   (emit, p, t, saved, wanted, attributes, others) → for each wanted input its local derivative
+    factor  a constant factor of the whole loss (½)
+    total   (emit, p, t, out) → saved: emit what fills the 0-d sum of all terms, where there is a shorter way than terms
+    helper  name and text of a part that the definition names, to be short
+    hint    as `text`: the derivative of one term by the first input, where there is a better form than SymPy's
+    """
+
+    text: str | Callable[[Signature, Texts], str]
+    fill: Callable[..., Any]
+    parts: Callable[..., tuple[Part, Part]]
+    factor: float = 1.0
+    total: Callable[..., Any] | None = None
+    helper: tuple[str, str] | None = None
+    hint: str | Callable[[Signature, Texts], str] = ""
+
+
+def reduction(default: str = "mean", *more: str) -> Attribute:
+    """mean, sum or none (one number for each element)."""
+    return Attribute(default, choice(*REDUCTIONS, *more))
+
+
+def scale_of(attributes: Attributes, shape: Shape) -> float:
+    """The factor of the reduction: 1/count for a mean, nan over nothing."""
+    if attributes["reduction"] in ("sum", "none"):
+        return 1.0
+    count = shape[0] if attributes["reduction"] == "batchmean" else int(np.prod(shape, dtype=int))
+    return 1 / count if count else float("nan")
+
+
+def _trailing(shape: Shape, first: Shape) -> bool:
+    """Is `shape` that of the last axes of `first`?"""
+    return shape == first[len(first) - len(shape) :] and len(shape) <= len(first)
+
+
+class Pointwise:
+    """One such loss: its term with the reduction, the scale and the weight. `names` of the inputs, without marks."""
+
+    def __init__(self, names: tuple[str, ...], term: Term) -> None:
+        self.names, self.term = names, term
+
+    def shape(self, shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+        """A number, or one for each element."""
+        require_equal(self.names, shapes[:2])
+        for other, found in zip(self.names[2:], shapes[2:], strict=False):
+            if not _trailing(found, shapes[0]):
+                raise ValueError(
+                    f"{self.names[0]} has shape {shapes[0]} and {other} has shape {found}: "
+                    f"{other} must have the shape of its last axes"
+                )
+        if attributes["reduction"] == "batchmean" and not shapes[0]:
+            raise ValueError(f"{self.names[0]} has shape (): reduction 'batchmean' needs an axis of samples")
+        return shapes[0] if attributes["reduction"] == "none" else ()
+
+    def texts(self, signature: Signature, indices: Sequence[str]) -> dict[str, str]:
+        """What the term reads at these indices."""
+        rank = signature.ranks[0]
+        given = zip(self.names, signature.ranks, strict=False)
+        found = {key: at(key, indices[rank - axes :]) for key, axes in given}
+        return {**found, "p": found[self.names[0]], "t": found[self.names[1]]}
+
+    def written(self, form: str | Callable[[Signature, Texts], str], signature: Signature, words: Texts) -> str:
+        """A form with the elements put in, times the element's weight."""
+        body = form(signature, words) if callable(form) else form.format(**words)
+        return f"{words['weight']}*({body})" if "weight" in words else body
+
+    def definition(self, signature: Signature) -> str:
+        """The reduction of the term, after the helper that it names."""
+        indices = letters(signature.ranks[0])
+        words, first = self.texts(signature, indices), ""
+        if self.term.helper is not None:
+            words["h"] = at(self.term.helper[0], indices)
+            first = f"{words['h']} = {self.term.helper[1].format(**words)}; "
+        half = "/2" if self.term.factor == 0.5 else ""
+        return first + self.reduced(self.written(self.term.text, signature, words), half, indices, signature)
+
+    def hint(self, signature: Signature) -> dict[str, str]:
+        """The local derivative, at the element q0, q1, … of the reduced ones, or of the output's own."""
+        rank = signature.ranks[0]
+        indices, other = letters(rank), [f"q{axis}" for axis in range(rank)]
+        if not self.term.hint:
+            return {}
+        if signature["reduction"] == "none":
+            deltas = "".join(f"delta({i},{q})*" for i, q in zip(indices, other, strict=True))
+            body = self.written(self.term.hint, signature, self.texts(signature, indices))
+            return {self.names[0]: f"{deltas}({body})"}
+        body = self.written(self.term.hint, signature, self.texts(signature, other))
+        return {self.names[0]: f"({body}){_divisor(signature, indices)}"}
+
+    def reduced(self, body: str, half: str, indices: list[str], signature: Signature) -> str:
+        """`y = …`: the term, or its sum or mean over the indices, with the ½ where it is read best."""
+        if signature["reduction"] == "none":
+            return f"{at('y', indices)} = {body}{half}"
+        if not indices:
+            return f"y = {body}{half}"
+        below = _divisor(signature, indices)
+        if half and below:
+            below, half = f"/(2*{below[1:].strip('()')})", ""
+        return f"y = {total(body, indices)}{below}{half}"
+
+    def forward(self, emit: Emit, arrays: Sequence[Array], out: Array, attributes: Attributes) -> Any:
+        """`Op.forward`."""
+        others = dict(zip(self.names[2:], arrays[2:], strict=False))
+        p, t = arrays[:2] if others else flat(*arrays[:2])
+        scale = scale_of(attributes, arrays[0].shape) * self.term.factor
+        if self.term.total is not None and attributes["reduction"] != "none" and not others:
+            saved = self.term.total(emit, p, t, out)
+        else:
+            e = out.reshape(p.shape) if attributes["reduction"] == "none" else emit.temp(p.shape)
+            saved = self.term.fill(emit, p, t, e, attributes, others)
+            if "weight" in others:
+                emit(np.multiply, e, others["weight"], e)
+            if attributes["reduction"] != "none":
+                emit(np.add.reduce, e, None, None, out)
+        if scale != 1:
+            y = out.reshape(p.shape) if attributes["reduction"] == "none" else out
+            emit(np.multiply, y, emit.const(scale), y)
+        return saved
+
+    def vjp(
+        self,
+        emit: Emit,
+        upstream: Array,
+        arrays: Sequence[Array],
+        out: Array,
+        attributes: Attributes,
+        into: Sequence[Array | None],
+        saved: Any,
+    ) -> None:
+        """`Op.vjp`."""
+        others = dict(zip(self.names[2:], arrays[2:], strict=False))
+        p, t = arrays[:2] if others else flat(*arrays[:2])
+        parts = self.term.parts(emit, p, t, saved, [d is not None for d in into[:2]], attributes, others)
+        scale = scale_of(attributes, arrays[0].shape) * self.term.factor
+        for d, part in zip(into[:2], parts, strict=True):
+            if d is None or part is None:
+                continue
+            source, factor = part
+            d = d.reshape(p.shape)
+            if attributes["reduction"] == "none":
+                emit(np.multiply, source, contiguous(emit, upstream).reshape(p.shape), d)
+                if factor * scale != 1:
+                    emit(np.multiply, d, emit.const(factor * scale), d)
+            elif factor * scale == 1:
+                emit(np.multiply, source, upstream, d)
+            else:
+                weight = emit.temp(())
+                emit(np.multiply, upstream, emit.const(factor * scale), weight)
+                emit(np.multiply, source, weight, d)
+            if "weight" in others:
+                emit(np.multiply, d, others["weight"], d)
+
+
+def loss(
+    name: str,
+    inputs: tuple[str, ...],
+    term: Term,
+    doc: str,
+    default: str = "mean",
+    reductions: Sequence[str] = (),
+    **more: Any,
+) -> Op:
+    """A row. Inputs after the first two are optional, have the shape of the last axes, and no gradient; one called
+    `weight` multiplies each term."""
+    names = tuple(item.rstrip("?") for item in inputs)
+    made = Pointwise(names, term)
+    attributes = {"reduction": reduction(default, *reductions), **more.pop("attributes", {})}
+    return Op(
+        name, inputs, made.definition, made.shape, made.forward, made.vjp, doc, attributes, made.hint, fixed=names[2:],
+        **more,
+    )  # fmt: skip
+
+
+def _divisor(signature: Signature, indices: Sequence[str]) -> str:
+    """`/(I*J)` for a mean, `/I` for one over samples alone, nothing for a sum."""
+    if signature["reduction"] == "batchmean":
+        return f"/{indices[0].upper()}"
+    return f"/{product(indices)}" if signature["reduction"] == "mean" and indices else ""

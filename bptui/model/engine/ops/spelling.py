@@ -1,0 +1,98 @@
+"""Other libraries' words for what is here: arguments are taken, operations are told.
+
+`sum(x, dim=1, keepdim=True)` is `sum(x, axis=1, keepdims=True)`; of `clamp` the message says that it is `clip` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from bptui.model.base.errors import did_you_mean
+
+ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "dim": ("axis", "axes"),
+    "dims": ("axes", "axis"),
+    "axis": ("axes",),
+    "axes": ("axis",),
+    "keepdim": ("keepdims",),
+    "ddof": ("correction",),
+    "input": ("x", "logits", "log_probs", "probs", "prediction", "scores", "a"),
+    "target": ("labels",),
+    "labels": ("target",),
+    "other": ("b",),
+    "condition": ("c",),
+    "index": ("i",),
+    "indices": ("i",),
+    "query": ("q",),
+    "key": ("k",),
+    "value": ("v",),
+    "attn_mask": ("mask",),
+    "is_causal": ("causal",),
+    "dropout_p": ("dropout", "p"),
+    "num_groups": ("groups",),
+    "feature_group_count": ("groups",),
+    "ceil": ("ceil_mode",),
+    "a_min": ("min",),
+    "a_max": ("max",),
+    "size": ("shape",),
+    "newshape": ("shape",),
+    "slope": ("negative_slope",),
+    "threshold": ("lambd", "delta"),
+}
+"""PyTorch's, NumPy's and JAX's words → the words here, of which an operation has at most one."""
+
+OPERATIONS: Mapping[str, str] = {
+    "absolute": "abs",
+    "amax": "max",
+    "amin": "min",
+    "binary_cross_entropy": "bce",
+    "binary_cross_entropy_with_logits": "bce_with_logits",
+    "bmm": "matmul",
+    "cat": "concat",
+    "clamp": "clip",
+    "concatenate": "concat",
+    "dot": "matmul",
+    "divide": "div",
+    "expand": "broadcast_to",
+    "expand_dims": "reshape",
+    "flatten": "reshape",
+    "gather": "take",
+    "hinge_loss": "hinge",
+    "huber_loss": "huber",
+    "index_select": "take",
+    "kl_div_loss": "kl_div",
+    "l1_loss": "mae",
+    "log_loss": "bce",
+    "logsigmoid": "log_sigmoid",
+    "mean_squared_error": "mse",
+    "mm": "matmul",
+    "mse_loss": "mse",
+    "multi_margin_loss": "multi_margin",
+    "multiply": "mul",
+    "negative": "neg",
+    "nll_loss": "nll",
+    "permute": "transpose",
+    "relu_6": "relu6",
+    "sdpa": "scaled_dot_product_attention",
+    "smooth_l1_loss": "smooth_l1",
+    "soft_margin_loss": "soft_margin",
+    "squeeze": "reshape",
+    "subtract": "sub",
+    "swish": "silu",
+    "unsqueeze": "reshape",
+    "view": "reshape",
+}
+"""Other libraries' names of operations → the names here."""
+
+
+def spelled(word: str, known: Collection[str]) -> str:
+    """The name of an argument as this operation has it; the word itself where it has none like it."""
+    if word in known:
+        return word
+    return next((name for name in ARGUMENTS.get(word, ()) if name in known), word)
+
+
+def nearest(word: str, known: Collection[str], otherwise: str = "") -> str:
+    """What is said of an operation that is not there."""
+    here = OPERATIONS.get(word)
+    return f"it is {here} here" if here in known else did_you_mean(word, known, otherwise)

@@ -1,0 +1,361 @@
+"""Planning: a Graph becomes a flat list of calls, each bound once to views of one arena.
+
+The arena, front to back:
+    parameters | optimizer state | running state | the same three after the step | gradients of the parameters
+    | clipped gradients | leaves that change with the batch | values | contributions and gradients of the rest
+A training step is: copy `after` over `before`, fill the leaves, forward, backward, update into `after`. What never
+changes (constants, a fixed batch) lies outside and is shared by all recordings.
+
+Two things that no operation does are done here, and only here: undoing a broadcast (`emit_sum_to`) and adding up the
+contributions of several consumers, in the order of their arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import prod
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.types import Array, Shape
+from bptui.model.engine.arena import Arena, Clock, Slot, bounded, padded
+from bptui.model.engine.batches import Batches, feeder, masker
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.ops.base import Emit
+from bptui.model.engine.optimizers import Flat, Optimizer, emit_clip
+from bptui.model.engine.recording import ArenaLayout, Arrival
+from bptui.model.engine.timeline import Timeline
+
+Call = Callable[[], Any]
+
+
+class Calls:
+    """The Emit of a plan: what is emitted is appended, bound to its arguments."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+        self.calls: list[Call] = []
+        self._scratch = 0
+
+    def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
+        """Run this at each training step."""
+        self.calls.append(partial(function, *args, **kwargs) if args or kwargs else function)
+
+    def temp(self, shape: Shape, dtype: Any = None) -> Array:
+        """A scratch array, which keeps its content until the end of the step and is not recorded."""
+        kind = np.dtype(self.dtype if dtype is None else dtype)
+        self._scratch += prod(shape) * kind.itemsize
+        bounded(self._scratch, 1, "network")
+        return np.zeros(shape, kind)
+
+    def const(self, value: float) -> Array:
+        """A 0-d array of the program's dtype."""
+        return np.array(value, self.dtype)
+
+
+def emit_sum_to(emit: Emit, full: Array, out: Array) -> None:
+    """Fill `out` with `full` summed over the axes in which `out` was stretched to the shape of `full`.
+
+    Leading axes are summed by one product with a row of ones, which is 2 to 4 times as fast as add.reduce.
+    """
+    lead = full.ndim - out.ndim
+    kept = (1,) * lead + out.shape
+    axes = tuple(axis for axis, size in enumerate(full.shape) if axis < lead or kept[axis] != size)
+    rows = prod(full.shape[axis] for axis in axes)
+    if rows == 1:
+        emit(np.copyto, out, full.reshape(out.shape))
+    elif not full.flags.c_contiguous or not full.size:
+        emit(np.add.reduce, full, axes, None, out.reshape(kept), True)
+    elif all(size == 1 or axis in axes for axis, size in enumerate(full.shape[: axes[-1]])):
+        emit(np.ones(rows, full.dtype).dot, full.reshape(rows, -1), out.reshape(-1))
+    elif all(size == 1 or axis in axes for axis, size in enumerate(full.shape) if axis > axes[0]):
+        emit(np.add.reduce, full.reshape(-1, rows), 1, None, out.reshape(-1))
+    else:
+        emit(np.add.reduce, full, axes, None, out.reshape(kept), True)
+
+
+class Plan:
+    """The calls of one training step of `graph`, the arena that they work in, and the ArenaLayout of that arena.
+
+    calls   the whole step, in order · parts  how many calls each part has (begin, forward, backward, update)
+    memory  the arena · whole  buffers of whole numbers that change with the batch, by node id
+    Raises UserError where the step would take more memory than allowed.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        optimizer: Optimizer,
+        dtype: np.dtype[Any],
+        seed: int,
+        batches: Batches | None,
+        clock: Clock,
+    ) -> None:
+        self.graph, self.optimizer, self.timeline = graph, optimizer, Timeline(graph)
+        self._emit = Calls(dtype)
+        self._seed, self._batches, self._clock = seed, batches, clock
+        self._arena = Arena(self._capacity(dtype.itemsize), dtype)
+        count = len(graph.nodes)
+        self._places: list[Slot | Array | None] = [None] * count
+        self._arrays: list[Array] = [np.empty(0)] * count
+        self._grads: list[Slot | None] = [None] * count
+        self._arrivals: list[list[Arrival]] = [[] for _ in range(count)]
+        self._saved: dict[int, Any] = {}
+        self.whole: dict[int, Array] = {}
+
+        self._state()
+        parts = {}
+        for name, write in (
+            ("begin", self._begin),
+            ("forward", self._forward),
+            ("backward", self._backward),
+            ("update", self._update),
+        ):
+            before = len(self._emit.calls)
+            write()
+            parts[name] = len(self._emit.calls) - before
+        self.calls: tuple[Call, ...] = tuple(self._emit.calls)
+        self.parts: Mapping[str, int] = MappingProxyType(parts)
+        self.memory = self._arena.memory
+        self.layout = ArenaLayout(
+            graph,
+            self.timeline,
+            optimizer,
+            dtype,
+            tuple(self._places),
+            tuple(self._grads),
+            tuple(tuple(arrivals) for arrivals in self._arrivals),
+            self._length,
+            MappingProxyType(self._moments),
+            MappingProxyType(self._clipped),
+            self._norm,
+        )
+
+    # ------------------------------------------------------------------------------------------------ memory
+    def _capacity(self, itemsize: int) -> int:
+        """An upper bound of the arena in elements, checked before anything is allocated."""
+        graph, total = self.graph, 0
+        for node in graph.nodes:
+            size = padded(prod(node.shape))
+            total += size * (2 + len(graph.consumers[node.id]))
+            if node.role in ("param", "state"):
+                total += size * (3 + 2 * len(self.optimizer.states))
+        bounded(total, itemsize, "network")
+        return total + 64
+
+    def _state(self) -> None:
+        """Parameters, optimizer state, running state; the same after the step; the parameters' gradients."""
+        arena, graph = self._arena, self.graph
+        params, running = graph.params, [node for node in graph.nodes if node.role == "state"]
+        for node in params:
+            self._take_leaf(node, packed=True)
+        size = sum(prod(node.shape) for node in params)
+        states = self.optimizer.states if size else ()
+        self._moments: dict[tuple[int, str], Slot] = {}
+        for name in states:
+            for node in params:
+                self._moments[node.id, name] = arena.take(node.shape, packed=True)
+        for node in running:
+            self._take_leaf(node, packed=True)
+        self._params = size
+        self._length = arena.align()  # so that both copies of the state lie alike
+        arena.take((self._length,))
+        self._flat_grad = arena.take((size,))
+        offset = self._flat_grad.offset
+        for node in params:
+            self._grads[node.id] = Slot(offset, prod(node.shape), node.shape)
+            offset += prod(node.shape)
+        self._clipped: dict[int, Slot] = {}
+        self._norm: Slot | None = None
+
+    def _take_leaf(self, node: Node, packed: bool = False) -> None:
+        """Give a leaf of the arena its place and its first value."""
+        place = self._arena.take(node.shape, packed=packed)
+        self._places[node.id] = place
+        self._arrays[node.id] = self._arena.view(place)
+        if node.value is not None:
+            self._arrays[node.id][...] = self._given(node)
+
+    def _given(self, node: Node) -> Array:
+        """A leaf's value in the dtype of the program and the shape that the graph says."""
+        array = np.array(node.value, np.int64 if node.whole else self._emit.dtype, order="C")
+        if array.shape != node.shape:
+            raise UserError(node.name, f"shape {array.shape}", f"shape {node.shape}")
+        return array
+
+    # ------------------------------------------------------------------------------------------------- parts
+    def _begin(self) -> None:
+        """What a step starts with: the state, the batch, the masks."""
+        memory, length = self._arena.memory, self._length
+        if length:
+            now, then = memory[:length].data, memory[length : 2 * length].data
+            self._emit(now.__setitem__, slice(None), then)  # the fastest memcpy that Python has for small blocks
+        batches = self._batches
+        buffers: dict[str, Array] = {}
+        for node in self.graph.nodes:
+            i = node.id
+            if node.role in ("op", "param", "state"):
+                continue
+            if node.role == "random":
+                self._take_leaf(node)
+                mask = masker(self._arrays[i], float(node.attributes["p"]), self._seed, i, self._clock)
+                self._emit(mask)
+            elif batches is not None and node.name in batches.arrays:
+                if node.whole:
+                    self.whole[i] = self._arrays[i] = np.zeros(node.shape, np.int64)
+                else:
+                    self._take_leaf(node)
+                buffers[node.name] = self._arrays[i]
+            elif node.value is None:
+                raise UserError(node.name, "has no value", "give it one, or a batch that does")
+            else:
+                fixed = self._given(node)
+                fixed.setflags(write=False)
+                self._places[i] = self._arrays[i] = fixed
+        if batches is not None and buffers:
+            self._emit(feeder(batches, buffers, self._seed, self._clock))
+
+    def _forward(self) -> None:
+        """The values of all nodes that compute."""
+        for node in self.graph.ops:
+            assert node.op is not None
+            place = self._arena.take(node.shape)
+            self._places[node.id] = place
+            out = self._arrays[node.id] = self._arena.view(place)
+            inputs = [self._arrays[i] for i in node.inputs]
+            self._saved[node.id] = node.op.forward(self._emit, inputs, out, node.attributes)
+
+    def _backward(self) -> None:
+        """The seed ∂L/∂L = 1, then the contributions of each node to its inputs, last node first."""
+        graph = self.graph
+        loss = graph.nodes[graph.loss]
+        live = self._live()
+        for node in graph.nodes:
+            if node.wants_grad and self._grads[node.id] is None and not graph.consumers[node.id]:
+                self._grads[node.id] = self._arena.take(node.shape)  # 0, unless it is the loss
+        seed = self._grads[graph.loss]
+        if seed is None:
+            seed = self._grads[graph.loss] = self._arena.take(loss.shape)
+        self._arena.view(seed)[...] = 1
+        for moment, node in enumerate(self.timeline.backward):
+            if moment == 0:
+                continue
+            before = {source: len(self._arrivals[source]) for source in node.inputs}
+            self._contribute(node, moment, node.id in live)
+            for source, count in before.items():
+                arrived = len(self._arrivals[source])
+                if source != graph.loss and count < arrived == len(graph.consumers[source]):
+                    self._accumulate(source)
+
+    def _live(self) -> set[int]:
+        """The nodes from which a path of derivatives leads to the loss."""
+        graph, live = self.graph, {self.graph.loss}
+        for node in reversed(graph.ops):
+            if node.id in live and node.op is not None:
+                sources = (source for i, source in enumerate(node.inputs) if node.op.differentiable(i))
+                live.update(source for source in sources if graph.nodes[source].wants_grad)
+        return live
+
+    def _contribute(self, node: Node, moment: int, live: bool) -> None:
+        """Emit the vjp of a node. A node that does not reach the loss contributes 0, whatever its derivative is."""
+        graph, op, arena = self.graph, node.op, self._arena
+        assert op is not None
+        shapes = [graph.nodes[i].shape for i in node.inputs]
+        into: list[Array | None] = [None] * len(shapes)
+        places: list[Slot | None] = [None] * len(shapes)
+        for position, source in enumerate(node.inputs):
+            if not graph.nodes[source].wants_grad or not op.differentiable(position):
+                continue
+            place = self._destination(source)
+            places[position] = place
+            spread = shapes[position]
+            if op.spread is not None:
+                spread = op.spread(position, shapes, node.shape)
+            into[position] = arena.view(place) if spread == shapes[position] else self._emit.temp(spread)
+        upstream = self._grads[node.id]
+        returned = None
+        if live and upstream is not None:
+            inputs = [self._arrays[i] for i in node.inputs]
+            out, saved = self._arrays[node.id], self._saved[node.id]
+            returned = op.vjp(self._emit, arena.view(upstream), inputs, out, node.attributes, into, saved)
+        for position in reversed(range(len(shapes))):  # from the last: only the end of the arena can be given back
+            asked, array = places[position], into[position]
+            if asked is not None and array is not None and live:
+                ready = returned[position] if returned is not None else None
+                places[position] = self._settle(node.inputs[position], asked, array, ready)
+        for position, taken in enumerate(places):
+            if taken is not None:
+                self._arrivals[node.inputs[position]].append(Arrival(node.id, position, taken, moment))
+
+    def _destination(self, source: int) -> Slot:
+        """Where a contribution is written: the gradient itself where it is the only one."""
+        own = self._grads[source]
+        if len(self.graph.consumers[source]) == 1 and own is not None and source != self.graph.loss:
+            return own
+        return self._arena.take(self.graph.nodes[source].shape)
+
+    def _settle(self, source: int, place: Slot, array: Array, ready: Array | None) -> Slot:
+        """Bring what the vjp made (in `array`, or `ready`) to its place; returns where the contribution lies."""
+        out = self._arena.view(place)
+        made = array if ready is None else ready
+        if made.shape == out.shape:
+            shared = self._arena.find(made)
+            if shared == place:
+                return place
+            if shared is not None and self._grads[source] is not place:
+                self._arena.give_back(place)
+                return shared
+            self._emit(np.copyto, out, made)
+        else:
+            emit_sum_to(self._emit, made, out)
+        return place
+
+    def _accumulate(self, source: int) -> None:
+        """The gradient is the sum of its contributions in the order of arrival; a single one is the gradient."""
+        places = [arrival.place for arrival in self._arrivals[source]]
+        own = self._grads[source]
+        if len(places) == 1:
+            self._grads[source] = own or places[0]
+            return
+        own = self._grads[source] = own or self._arena.take(self.graph.nodes[source].shape)
+        total, *rest = (self._flat(place) for place in places)
+        out = self._flat(own)
+        for part in rest:
+            self._emit(np.add, total, part, out)
+            total = out
+
+    def _flat(self, place: Slot) -> Array:
+        return self._arena.view(place).reshape(-1)
+
+    def _update(self) -> None:
+        """The state after the step: running state from its nodes, parameters and optimizer state by the optimizer."""
+        graph, memory, size, after = self.graph, self._arena.memory, self._params, self._length
+        for node in graph.nodes:
+            if node.role == "state":
+                place = self._places[node.id]
+                assert isinstance(place, Slot)
+                source = self._arrays[node.attributes.get("next", node.id)]
+                self._emit(np.copyto, self._arena.view(place.moved(after)), source)
+        if not size:
+            return
+        grad = self._arena.view(self._flat_grad)
+        if self.optimizer.clips:
+            clipped = self._arena.take((size,))
+            shift = clipped.offset - self._flat_grad.offset
+            for node in graph.params:
+                own = self._grads[node.id]
+                assert own is not None
+                self._clipped[node.id] = own.moved(shift)
+            if self.optimizer.clip_norm is not None:
+                self._norm = self._arena.take(())
+            norm = None if self._norm is None else self._arena.view(self._norm)
+            emit_clip(self._emit, self.optimizer, grad, self._arena.view(clipped), norm)
+            grad = self._arena.view(clipped)
+        count = len(self.optimizer.states)
+        states, new = (memory[o + size : o + size * (1 + count)].reshape(count, size) for o in (0, after))
+        flat = Flat(memory[:size], grad, states, memory[after : after + size], new, self._clock)
+        self.optimizer.emit(self._emit, flat)

@@ -1,0 +1,120 @@
+"""A Program: a Graph planned for execution. Running it is calling its calls, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import copy_context
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.types import Array
+from bptui.model.engine.arena import Clock, Slot
+from bptui.model.engine.batches import Batches
+from bptui.model.engine.graph import Graph
+from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.plan import Plan
+from bptui.model.engine.recording import ArenaLayout, Contribution, Recording
+
+__all__ = ["Batches", "Contribution", "Program", "Recording"]
+
+_NOTHING: Mapping[int, bytes] = MappingProxyType({})
+
+
+class Program:
+    """Trains `graph` with `optimizer`, step by step, in one arena.
+
+    dtype    "float64" or "float32" · seed  of shuffling and masks · batches  samples for input and target leaves
+    Not for two threads at once. NaN and inf are numbers like any other here: no warning, no error.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        optimizer: Optimizer | None = None,
+        *,
+        dtype: str = "float64",
+        seed: int = 0,
+        batches: Batches | None = None,
+    ) -> None:
+        if dtype not in ("float64", "float32"):
+            raise UserError("dtype", f"unknown '{dtype}'", "float64 or float32")
+        self.graph, self.optimizer = graph, optimizer or Optimizer()
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self.seed, self.batches = seed, batches
+        self._clock = Clock()
+        # NumPy's error state is a context variable: set once in a context of our own, it costs nothing per step
+        self._quiet = copy_context()
+        self._quiet.run(np.seterr, all="ignore")
+        plan = Plan(graph, self.optimizer, self.dtype, seed, batches, self._clock)
+        self.layout: ArenaLayout = plan.layout
+        self.calls, self.parts = plan.calls, plan.parts
+        self._memory, self._whole = plan.memory, plan.whole
+        length = self.layout.state
+        self._now, self._next = self._memory[:length], self._memory[length : 2 * length]
+        self._next[:] = self._now
+        loss = self.layout.values[graph.loss]
+        self._loss: Array = (loss.within(self._memory) if isinstance(loss, Slot) else np.asarray(loss)).reshape(-1)
+
+    @property
+    def step(self) -> int:
+        """The training step that `run` or `record` will execute next, from 0."""
+        return self._clock.step
+
+    @property
+    def loss(self) -> float:
+        """The loss of the step that was run last (before its update)."""
+        return float(self._loss[0])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of one recording."""
+        return self._memory.nbytes + sum(buffer.nbytes for buffer in self._whole.values())
+
+    @property
+    def state_nbytes(self) -> int:
+        """Bytes of a saved state."""
+        return self._next.nbytes
+
+    def run(self, count: int = 1, losses: Array | None = None) -> None:
+        """Execute `count` training steps, the last of which stays in the arena; `losses` receives one number each."""
+        self._quiet.run(self._loop, count, losses)
+
+    def _loop(self, count: int, losses: Array | None) -> None:
+        calls, clock, loss = self.calls, self._clock, self._loss
+        for i in range(count):
+            for call in calls:
+                call()
+            clock.step += 1
+            if losses is not None:
+                losses[i] = loss[0]
+
+    def _once(self) -> None:
+        for call in self.calls:
+            call()
+        self._clock.step += 1
+
+    def record(self) -> Recording:
+        """Execute one training step and keep all of it: the same bits as `run`, and one copy."""
+        self._quiet.run(self._once)
+        return self.recording()
+
+    def recording(self) -> Recording:
+        """The step that was run last, as it lies in the arena; meaningless after `load` until the next `run`."""
+        whole = {i: buffer.tobytes() for i, buffer in self._whole.items()} if self._whole else _NOTHING
+        return Recording(self.layout, self._memory.tobytes(), whole, self._clock.step - 1)
+
+    def save(self) -> Array:
+        """The state from which step `self.step` starts (parameters, optimizer state, running state), as a copy."""
+        return self._next.copy()
+
+    def save_into(self, row: Array) -> None:
+        """The same into an array of the caller."""
+        row[:] = self._next
+
+    def load(self, state: Array, step: int) -> None:
+        """Go to the start of a training step, given the state that `save` returned there."""
+        self._next[:] = state
+        self._clock.step = step

@@ -1,0 +1,1 @@
+"""Text, file or Python operators become a Graph."""

@@ -1,0 +1,257 @@
+"""Data sets that are drawn (xor, circles, moons, spirals, blobs) and data files (CSV, NPZ). Bounded, never unpickled.
+
+Each drawn set is a function (samples, noise, seed) → (inputs (samples, 2), class numbers (samples,)).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import stat
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.types import Array
+from bptui.model.engine.arrays import MAX_ELEMENTS
+from bptui.model.engine.batches import draw
+from bptui.model.source.initializers import Source, unit
+
+MAX_SAMPLES = 1_000_000
+MAX_POSITIONS = 1_024
+"""Characters of one window of a text."""
+MAX_FILE = 64 * 2**20
+"""Bytes of a data file, and of what an NPZ unpacks to."""
+DATA = 4
+"""The purpose of a draw (see `bptui.model.engine.batches.draw`)."""
+
+Pair = tuple[Array, Array]
+
+
+def _noise(count: int, noise: float, seed: int) -> Array:
+    return Source(seed, 2**40, DATA).normal((count, 2), 0, noise)
+
+
+def _unit(count: int, seed: int, stream: int) -> Array:
+    return unit(draw(seed, DATA, 0, count, stream))
+
+
+def xor(samples: int, noise: float, seed: int) -> Pair:
+    """The four corners 00 01 10 11, over and over; class = exclusive or."""
+    corner = np.arange(samples) % 4
+    inputs = np.stack((corner // 2, corner % 2), axis=1).astype(np.float64)
+    return inputs + _noise(samples, noise, seed), (corner // 2) ^ (corner % 2)
+
+
+def circles(samples: int, noise: float, seed: int) -> Pair:
+    """Two rings around the origin, radius 1 (class 0) and 0.5 (class 1)."""
+    labels = np.arange(samples) % 2
+    angle = 2 * np.pi * (np.arange(samples) // 2) / max((samples + 1) // 2, 1)
+    radius = np.where(labels == 0, 1.0, 0.5)
+    return np.stack((radius * np.cos(angle), radius * np.sin(angle)), axis=1) + _noise(samples, noise, seed), labels
+
+
+def moons(samples: int, noise: float, seed: int) -> Pair:
+    """Two interleaved half circles (scikit-learn's make_moons)."""
+    labels = np.arange(samples) % 2
+    angle = np.pi * (np.arange(samples) // 2) / max((samples + 1) // 2 - 1, 1)
+    across = np.where(labels == 0, np.cos(angle), 1 - np.cos(angle))
+    up = np.where(labels == 0, np.sin(angle), 0.5 - np.sin(angle))
+    return np.stack((across, up), axis=1) + _noise(samples, noise, seed), labels
+
+
+def spirals(samples: int, noise: float, seed: int) -> Pair:
+    """Two spirals of 1.75 turns, half a turn apart (TensorFlow Playground's)."""
+    labels = np.arange(samples) % 2
+    along = (np.arange(samples) // 2) / max((samples + 1) // 2, 1)
+    angle = 1.75 * along * 2 * np.pi + labels * np.pi
+    return np.stack((along * np.sin(angle), along * np.cos(angle)), axis=1) + _noise(samples, noise, seed), labels
+
+
+def blobs(samples: int, noise: float, seed: int) -> Pair:
+    """Three clouds on a circle of radius 2; `noise` is their standard deviation."""
+    labels = np.arange(samples) % 3
+    angle = 2 * np.pi * (labels / 3 + _unit(1, seed, 1)[0])
+    return 2 * np.stack((np.cos(angle), np.sin(angle)), axis=1) + _noise(samples, noise, seed), labels
+
+
+DATASETS: Mapping[str, tuple[Callable[[int, float, int], Pair], int, float]] = {
+    "xor": (xor, 4, 0.0),
+    "circles": (circles, 100, 0.05),
+    "moons": (moons, 100, 0.1),
+    "spirals": (spirals, 100, 0.0),
+    "blobs": (blobs, 90, 0.5),
+}
+"""name → (function, default samples, default noise)"""
+
+
+def windows(text: str, positions: int, where: str) -> Pair:
+    """Every run of `positions` characters of a text, and the characters that follow each of them, as whole numbers:
+    the place of a character among the text's own in the order of Unicode. Both (samples, positions)."""
+    if len(text) <= positions:
+        raise UserError(where, f"{len(text)} characters", f"at least {positions + 1}: a window and what follows it")
+    if positions > MAX_POSITIONS:
+        raise UserError(where, f"windows of {positions:,} characters", f"at most {MAX_POSITIONS:,}")
+    known = sorted(set(text))
+    codes = np.array([known.index(character) for character in text], np.float64)
+    seen = np.lib.stride_tricks.sliding_window_view(codes, positions)
+    return seen[:-1].copy(), seen[1:].copy()
+
+
+def read_bounded(path: Path, where: str, limit: int) -> bytes:
+    """A file's bytes. A UserError where it is missing, is no regular file, cannot be read, or is larger than `limit`;
+    its size is known before anything is read."""
+    it = "it" if str(path) in where else f"'{path}'"
+    try:
+        found = os.stat(path)
+        if stat.S_ISDIR(found.st_mode):
+            raise UserError(where, f"{it} is a folder", "a file is expected")
+        if not stat.S_ISREG(found.st_mode):
+            raise UserError(where, f"{it} is not a regular file")
+        if found.st_size > limit:
+            raise UserError(where, f"the file has {found.st_size:,} bytes", f"at most {limit:,}")
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except FileNotFoundError:
+        raise UserError(where, f"there is no file {path}") from None
+    except (OSError, ValueError) as problem:
+        raise UserError(where, f"{it} cannot be read: {getattr(problem, 'strerror', None) or problem}") from None
+    if len(content) > limit:
+        raise UserError(where, "the file grows while it is read", f"at most {limit:,} bytes")
+    return content
+
+
+def read_text(path: Path, where: str, limit: int) -> str:
+    """A file's text, UTF-8 with or without a byte order mark."""
+    content = read_bounded(path, where, limit)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise UserError(where, f"{'it' if str(path) in where else repr(str(path))} is not text", "UTF-8 is expected")
+    return text
+
+
+def from_file(path: Path, where: str, target_columns: int | Sequence[str] = 1) -> Pair:
+    """(inputs, targets) of a .csv or .npz file; targets are (samples, columns), or what the NPZ holds."""
+    if path.suffix.lower() == ".npz":
+        arrays = read_npz(path, where)
+        for inputs, targets in (("inputs", "targets"), ("x", "y"), ("X", "y")):
+            if inputs in arrays and targets in arrays:
+                return arrays[inputs], arrays[targets]
+        raise UserError(
+            where,
+            f"'{path.name}' holds {', '.join(arrays) or 'nothing'}",
+            "arrays 'inputs' and 'targets', or 'x' and 'y'",
+        )
+    if path.suffix.lower() == ".csv":
+        return read_csv(path, where, target_columns)
+    raise UserError(where, f"'{path.name}' is neither .csv nor .npz")
+
+
+def read_npz(path: Path, where: str) -> dict[str, Array]:
+    """The arrays of an NPZ file. Pickled objects are refused; sizes are added up before anything is unpacked."""
+    content = read_bounded(path, where, MAX_FILE)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            total = sum(item.file_size for item in archive.infolist())
+        if total > MAX_FILE:
+            raise UserError(where, f"'{path.name}' unpacks to {total:,} bytes", f"at most {MAX_FILE:,}")
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except UserError:
+        raise
+    except Exception as problem:  # zlib, struct, zipfile and NumPy each have their own for a broken file
+        raise UserError(where, f"'{path.name}' is not a readable NPZ file: {str(problem)[:80]}") from None
+
+
+def read_csv(path: Path, where: str, target_columns: int | Sequence[str] = 1) -> Pair:
+    """Inputs and targets of a table of numbers. A first row that is not numbers names the columns.
+
+    target_columns  how many of the last columns are targets, or the names of the columns
+    """
+    text = read_text(path, where, MAX_FILE)
+    delimiter = max(",;\t", key=text[:4096].count)
+    header, table = _quickly(text, delimiter) or _row_by_row(text, delimiter, path, where)
+    chosen = _columns(target_columns, header, table.shape[1], where)
+    rest = [column for column in range(table.shape[1]) if column not in chosen]
+    if not rest:
+        raise UserError(
+            where, f"'{path.name}' has {table.shape[1]} columns, all of them targets", "at least one input column"
+        )
+    return table[:, rest], table[:, chosen]
+
+
+def _quickly(text: str, delimiter: str) -> tuple[list[str], Array] | None:
+    """(header, numbers) of a plain table, read by NumPy in C; None where there is anything to say of it."""
+    first, _, rest = text.partition("\n")
+    cells = [cell.strip() for cell in first.split(delimiter)]
+    named = not any(_is_number(cell) for cell in cells)
+    if '"' in first or not (rest if named else text).strip():
+        return None
+    try:
+        table = np.loadtxt(io.StringIO(rest if named else text), delimiter=delimiter, comments=None, ndmin=2)
+    except ValueError:
+        return None
+    return (cells if named else [], table) if table.shape[1] == len(cells) else None
+
+
+def _row_by_row(text: str, delimiter: str, path: Path, where: str) -> tuple[list[str], Array]:
+    """The same with quoted cells and blank lines, and a UserError that names the line where it is wrong."""
+    rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    header: list[str] = []
+    numbers: list[list[float]] = []
+    try:
+        for line, row in enumerate(rows, 1):
+            if not any(cell.strip() for cell in row):
+                continue
+            try:
+                found = [float(cell) for cell in row]
+            except ValueError:
+                if numbers or header:
+                    bad = next(cell for cell in row if not _is_number(cell))
+                    raise UserError(
+                        f"{where}: {path.name} line {line}", f"{bad.strip()[:30]!r} is not a number"
+                    ) from None
+                header = [cell.strip() for cell in row]
+                continue
+            width = len(numbers[0]) if numbers else len(header) or len(found)
+            if len(found) != width:
+                raise UserError(
+                    f"{where}: {path.name} line {line}", f"{len(found)} columns", f"{width} as in the rows above"
+                )
+            numbers.append(found)
+            if len(numbers) * width > MAX_ELEMENTS:
+                raise UserError(where, f"'{path.name}' has more than {MAX_ELEMENTS:,} numbers")
+    except csv.Error as problem:
+        raise UserError(where, f"'{path.name}' is not a CSV file: {problem}") from None
+    if not numbers:
+        raise UserError(where, f"'{path.name}' has no rows of numbers")
+    return header, np.array(numbers)
+
+
+def _columns(wanted: int | Sequence[str], header: list[str], width: int, where: str) -> list[int]:
+    """Which columns are the targets."""
+    if isinstance(wanted, int):
+        return list(range(max(width - wanted, 0), width))
+    for name in wanted:
+        if name not in header:
+            known = ", ".join(header) if header else "the file has no header"
+            raise UserError(
+                f"{where}: target_columns", f"there is no column '{name}'", did_you_mean(name, header, known)
+            )
+    return [header.index(name) for name in wanted]
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,74 @@
+"""Layers of network files: one row per kind, with its keys and how it is built of operations.
+
+The names of what a layer makes start with its own: `layer1.weight`, `layer1.z`, `layer1.a`. Adding a kind is adding a
+row to a family's file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.schema import Key, Table, one_of, text
+from bptui.model.engine import ops
+from bptui.model.engine.build import Builder
+from bptui.model.engine.graph import Layer, Node
+from bptui.model.engine.ops.base import Op
+from bptui.model.source.layers import convolution, dense, norm, recurrent, sequence
+from bptui.model.source.layers.context import Kind, LayerContext, Making, activations
+
+__all__ = ["KINDS", "activations", "build", "loss_kinds"]
+
+MAX_DEPTH = 8
+"""Layers in layers."""
+
+RESERVED = ("x", "y", "loss", "prediction")
+
+
+KINDS: Mapping[str, Kind] = {**dense.KINDS, **convolution.KINDS, **norm.KINDS, **sequence.KINDS, **recurrent.KINDS}
+"""The kinds of layers, by the word of the key `kind`."""
+
+
+def build(builder: Builder, tables: Sequence[Table], x: Node, seed: int) -> tuple[Node, list[Layer]]:
+    """All layers, one after the other: the prediction, and a summary of each."""
+    making = Making(builder, seed)
+    return stack(making, tables, x, ""), making.layers
+
+
+def stack(making: Making, tables: Sequence[Table], x: Node, prefix: str) -> Node:
+    """Layers one after the other; `prefix` is the name of the layer that they are in, with a dot."""
+    for number, table in enumerate(tables, 1):
+        row = kind_of_layer(table)
+        name = prefix + table.get("name", Key(_name, f"layer{number}"))
+        settings = table.read(row.keys, also=("kind", "name"))
+        if any(layer.name == name for layer in making.layers) or name in RESERVED:
+            raise UserError(table.at("name"), f"'{name}' is taken", "every layer has a name of its own")
+        making.number += 1
+        context = LayerContext(making, table, name, making.number, settings)
+        context.check_activation()
+        at = len(making.layers)
+        x, summary = row.build(context, x)
+        context.check_trained()
+        making.layers.insert(at, Layer(name, summary))
+    return x
+
+
+def kind_of_layer(table: Table) -> Kind:
+    """The row of a layer's table."""
+    return KINDS[table.get("kind", Key(one_of(*KINDS), None, "one of " + ", ".join(KINDS), required=True))]
+
+
+def _name(value: Any) -> str:
+    """A name that can stand before a dot."""
+    word = text(value)
+    if not word.isidentifier() or len(word) > 30:
+        raise ValueError(f"'{word[:40]}' is not a name such as hidden or layer1")
+    return word
+
+
+def loss_kinds() -> Mapping[str, Op]:
+    """Every operation that compares a prediction with a target, perhaps weighted: two inputs that it needs, and a
+    `reduction`."""
+    needed = {row.name: [name for name in row.inputs if not name.endswith("?")] for row in ops.OPS.values()}
+    return {row.name: row for row in ops.OPS.values() if "reduction" in row.attributes and len(needed[row.name]) == 2}

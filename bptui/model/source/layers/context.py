@@ -1,0 +1,180 @@
+"""Where a layer is built: its table and name, and the tools with which a kind of layer makes nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.schema import Key, Table, any_value, kind_of, names, one_of
+from bptui.model.base.types import Array, Shape
+from bptui.model.engine import ops
+from bptui.model.engine.arrays import array, shape_text
+from bptui.model.engine.build import Builder, settle
+from bptui.model.engine.graph import Layer, Node, Role
+from bptui.model.source.initializers import Source, drawn, fans
+
+LINEAR = ("linear", "none", "identity")
+"""Words for no activation."""
+
+
+@dataclass
+class Making:
+    """A network that is being made: the Builder, the seed, and the layers so far. Layers in layers count on."""
+
+    builder: Builder
+    seed: int
+    layers: list[Layer] = field(default_factory=list)
+    number: int = 0
+
+
+@dataclass
+class LayerContext:
+    """One layer: `name` is what its nodes' names start with, `number` what its random numbers depend on."""
+
+    making: Making
+    table: Table
+    name: str
+    number: int
+    settings: Mapping[str, Any]
+    parameters: list[str] = field(default_factory=list)
+
+    @property
+    def builder(self) -> Builder:
+        """What makes the nodes."""
+        return self.making.builder
+
+    def fail(self, key: str, what: str, right: str = "") -> UserError:
+        """A UserError that names file and key."""
+        return UserError(self.table.at(key), what, right)
+
+    def use(self, op: str, *inputs: Node | float, part: str, symbol: str = "", **attributes: Any) -> Node:
+        """An operation of this layer, called `layer.part`."""
+        return self.builder.use(
+            op,
+            *inputs,
+            name=f"{self.name}.{part}",
+            scope=self.name,
+            symbol=symbol or part,
+            column=self.table.path,
+            **attributes,
+        )
+
+    def leaf(self, part: str, role: Role, value: Any = None, **options: Any) -> Node:
+        """A leaf of this layer that is no parameter: a mask, a running state, a constant."""
+        return self.builder.leaf(f"{self.name}.{part}", role, value, scope=self.name, column=self.table.path, **options)
+
+    def parameter(
+        self,
+        part: str,
+        shape: Shape,
+        symbol: str,
+        default: str | Mapping[str, Any],
+        *,
+        fan: tuple[int, int] | None = None,
+    ) -> Node:
+        """`layer.weight` and the like: given under its own key, or drawn as `init` (of biases `bias_init`) says."""
+        where = self.table.at(part)
+        self.builder.afford(shape, where)
+        given, trained = self.settings.get(part), self.settings.get("train")
+        if given is not None:
+            value = array(given, where, dtype=self.builder.dtype)
+            if value.shape != shape:
+                raise UserError(where, f"found shape {shape_text(value.shape)}", f"expected {shape_text(shape)}")
+        else:
+            value = self.initial("bias_init" if part.startswith("b") else "init", shape, default, fan or fans(shape))
+        self.parameters.append(part)
+        role: Role = "param" if trained is None or part in trained else "input"
+        column = where.partition(": ")[2]
+        return self.builder.leaf(f"{self.name}.{part}", role, value, scope=self.name, symbol=symbol, column=column)
+
+    def initial(self, key: str, shape: Shape, default: str | Mapping[str, Any], fan: tuple[int, int]) -> Array:
+        """Numbers drawn by an initializer, new ones for each parameter of the layer."""
+        setting = self.settings.get(key)
+        source = Source(self.making.seed, self.number, len(self.parameters))
+        return drawn(default if setting is None else setting, self.table, key, shape, fan, source)
+
+    def check_activation(self) -> None:
+        """A UserError where the activation is not one, or has not these settings."""
+        name, attributes = self.settings.get("activation", ("linear", {}))
+        own = [row.name for row in self.builder.own.values() if len(row.inputs) == 1]
+        try:
+            one_of(*activations(), *own)(name)
+        except ValueError as problem:
+            raise self.fail("activation", str(problem)) from None
+        if name not in LINEAR:
+            settle(self.builder.find(name, self.table.at("activation")), attributes, self.table.at("activation"))
+        elif attributes:
+            raise self.fail("activation", f"'{name}' has no settings")
+
+    def activate(self, z: Node) -> Node:
+        """`layer.a`, or z itself where the layer is linear."""
+        name, attributes = self.settings["activation"]
+        return z if name in LINEAR else self.use(name, z, part="a", **attributes)
+
+    def check_trained(self) -> None:
+        """A UserError where `train` names what is no parameter of this layer."""
+        for word in self.settings.get("train") or ():
+            if word not in self.parameters:
+                known = "known: " + (", ".join(self.parameters) or "none")
+                raise self.fail("train", f"'{word}' is no parameter", did_you_mean(word, self.parameters, known))
+
+    def rank(self, x: Node, axes: str) -> None:
+        """A UserError where the input has not these axes, such as "samples, channels, height, width"."""
+        if len(x.shape) != axes.count(",") + 1:
+            raise self.fail("", f"its input has shape {shape_text(x.shape)}", f"expected ({axes})")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of layer: its keys, `build(context, input) -> (output, summary)`; `whole`: its input is whole numbers."""
+
+    doc: str
+    keys: Mapping[str, Key]
+    build: Callable[[LayerContext, Node], tuple[Node, str]]
+    whole: bool = False
+
+
+# ---------------------------------------------------------------------------------------------------------- keys
+def activations() -> tuple[str, ...]:
+    """Every operation that maps one tensor to one of the same shape, and need not be told more."""
+    one = [
+        row.name
+        for row in ops.OPS.values()
+        if len(row.inputs) == 1
+        and (row.elementwise or row.name in ("softmax", "log_softmax"))
+        and not any(attribute.required for attribute in row.attributes.values())
+    ]
+    return (*LINEAR, *one)
+
+
+def activation(value: Any) -> tuple[str, Mapping[str, Any]]:
+    """`"relu"`, or `{kind = "leaky_relu", negative_slope = 0.1}`."""
+    table = {"kind": value} if isinstance(value, str) else value
+    if not isinstance(table, Mapping) or not isinstance(table.get("kind"), str):
+        example = '{kind = "elu", alpha = 0.5}'
+        raise ValueError(f"expected an activation's name, or a table such as {example}, found {kind_of(value)}")
+    return table["kind"], {key: item for key, item in table.items() if key != "kind"}
+
+
+def default_init(name: str) -> str:
+    """He's for activations of the relu family, Glorot's for all others."""
+    return "he_uniform" if name in ("relu", "relu6", "leaky_relu") else "xavier_uniform"
+
+
+def settings_of(op: str, *without: str) -> dict[str, Key]:
+    """The attributes of an operation as keys of a layer."""
+    attributes = ops.get(op).attributes
+    return {n: Key(a.check, a.default, required=a.required) for n, a in attributes.items() if n not in without}
+
+
+ACTIVATION = Key(activation, ("linear", {}), "what follows: relu, tanh, …, or a table {kind, its settings}")
+TRAIN = Key(names, None, "which of its parameters are trained (default: all)")
+INIT = Key(any_value, None, "how weights are drawn: a kind, or a table {kind, its settings}")
+BIAS_INIT = Key(any_value, None, "how biases are drawn (default: zeros)")
+GIVEN = Key(any_value, None, "given numbers instead of drawn ones")
+WEIGHTS: Mapping[str, Key] = {
+    "init": INIT, "bias_init": BIAS_INIT, "weight": GIVEN, "bias": GIVEN, "train": TRAIN,
+}  # fmt: skip
+"""The keys of every layer with a weight and a bias."""

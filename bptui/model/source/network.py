@@ -1,0 +1,334 @@
+"""A Network: a Graph with what trains it. From an example's name, a network file (TOML or JSON), or a formula."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.schema import Key, Table, any_value, kind_of, names, one_of, text
+from bptui.model.base.types import Array
+from bptui.model.base.unsupported import FILES
+from bptui.model.engine.arrays import array, room, shape_text
+from bptui.model.engine.batches import Batches
+from bptui.model.engine.build import Builder, inside, variant
+from bptui.model.engine.graph import Graph, Layer, Node
+from bptui.model.engine.ops.base import Op
+from bptui.model.engine.ops.common import choice, flag, integer, real
+from bptui.model.engine.optimizers import OPTIMIZERS, OPTIONS, Optimizer
+from bptui.model.engine.program import Program
+from bptui.model.source import custom_ops, formula, layers
+from bptui.model.source.datasets import read_text
+from bptui.model.source.examples import FOLDER, examples, text_of
+from bptui.model.source.initializers import Source, drawn, fans
+from bptui.model.source.tables import DATA
+from bptui.model.source.tables import read as read_data
+
+MAX_FILE = 8 * 2**20
+"""Bytes of a network file."""
+MAX_LAYERS = 1_000
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a Session debugs. `steps` is how many training steps make sense; `about` and `source` say what it is and
+    where its numbers come from."""
+
+    name: str
+    graph: Graph
+    optimizer: Optimizer
+    dtype: str = "float64"
+    seed: int = 0
+    batches: Batches | None = None
+    steps: int = 1000
+    about: str = ""
+    source: str = ""
+
+    def program(self) -> Program:
+        """A new Program at training step 0."""
+        return Program(self.graph, self.optimizer, dtype=self.dtype, seed=self.seed, batches=self.batches)
+
+
+# -------------------------------------------------------------------------------------------------------- sources
+def load(target: str) -> Network:
+    """The network of an example's name or of a .toml or .json file; a UserError for everything else."""
+    names = [name for name, _ in examples()]
+    if target in names:
+        return from_mapping(tomllib.loads(text_of(target)), target, FOLDER)
+    path = Path(target)
+    try:
+        there = path.exists()
+    except (OSError, ValueError):
+        there = False
+    shown = target if len(target) <= 100 else target[:97] + "…"
+    if not there:
+        if path.suffix or "/" in target:
+            raise UserError(
+                shown, "there is no such file", did_you_mean(target, names, "bptui examples lists what is built in")
+            )
+        raise UserError(
+            shown, "neither an example nor a file", did_you_mean(target, names, "bptui examples lists what is built in")
+        )
+    if path.suffix.lower() in FILES and path.is_file():
+        raise UserError(shown, f"a {path.suffix.lower()} file is not a network file", FILES[path.suffix.lower()])
+    content = read_text(path, shown, MAX_FILE)
+    try:
+        return from_mapping(parse(content, shown, path.suffix.lower() == ".json"), shown, path.parent)
+    except UserError as problem:
+        place = problem.part and custom_ops.found_in(content, problem.part)
+        if place is None:
+            raise
+        after = problem.where.removeprefix(shown)
+        raise UserError(f"{shown} {place[0]}:{place[1]}{after}", problem.what, problem.right) from None
+
+
+def parse(content: str, where: str, as_json: bool) -> Mapping[str, Any]:
+    """The table of a network file."""
+    try:
+        found = json.loads(content) if as_json else tomllib.loads(content)
+    except RecursionError:
+        raise UserError(where, "lists are nested too deep") from None
+    except ValueError as problem:
+        kind = "JSON" if as_json else "TOML"
+        raise UserError(
+            where, f"not {kind}: {str(problem)[:200]}", "a network file is TOML, or JSON in a file named *.json"
+        ) from None
+    if not isinstance(found, dict):
+        raise UserError(where, f"found {kind_of(found)}", "expected a table of keys")
+    return found
+
+
+def from_formula(
+    source: str,
+    values: Mapping[str, Any],
+    train: Iterable[str] | None = None,
+    *,
+    learning_rate: float = 0.1,
+    dtype: str = "float64",
+    seed: int = 0,
+    name: str = "formula",
+) -> Network:
+    """A formula with its given values, trained by plain SGD."""
+    graph = formula.parse(source, values, train, dtype)
+    return Network(name, graph, Optimizer("sgd", learning_rate), dtype, seed)
+
+
+# ------------------------------------------------------------------------------------------------- network files
+SEED = Key(integer(0), 0, "of initial values, shuffling, masks and drawn data")
+TOP: Mapping[str, Key] = {
+    "name": Key(text, "", "what it is called (default: the file's name)"),
+    "about": Key(text, "", "one line for the list of examples; more lines for the reader"),
+    "source": Key(text, "", "where the numbers come from"),
+    "dtype": Key(choice("float64", "float32"), "float64", "of all numbers, or float32"),
+    "seed": SEED,
+    "steps": Key(integer(1), 1000, "how many training steps make sense"),
+    "data": Key(any_value, None, "a table: inputs and targets"),
+    "layers": Key(any_value, None, "a list of tables, one per layer"),
+    "loss": Key(any_value, None, "a table: kind, and the settings of that loss"),
+    "optimizer": Key(any_value, {}, "a table: kind, learning_rate, and the settings of that kind"),
+    "formula": Key(text, None, "in the place of layers and loss"),
+    "values": Key(any_value, {}, "what the formula's names are"),
+    "train": Key(names, (), "the names of a formula that are trained"),
+    "ops": Key(
+        any_value,
+        {},
+        "operations of your own: [ops.swoosh] with a definition and the defaults of its settings (definitions.md)",
+    ),
+}
+
+
+def from_mapping(content: Mapping[str, Any], where: str, folder: Path | None = None) -> Network:
+    """The network of a file's table. `where` is the file, for messages; `folder` is where data files are looked for."""
+    top = Table(content, where)
+    found = top.read(TOP)
+    if found["seed"] >= 2**63:
+        raise UserError(top.at("seed"), "too large", "below 2**63")
+    make = _from_formula if found["formula"] is not None else _from_layers
+    graph, batches = make(top, found, folder)
+    name = found["name"] or Path(where).stem
+    optimizer = _optimizer(Table(found["optimizer"], where, "optimizer"))
+    return Network(
+        name, graph, optimizer, found["dtype"], found["seed"], batches, found["steps"], found["about"], found["source"]
+    )
+
+
+def _optimizer(table: Table) -> Optimizer:
+    keys = {name: Key(flag if name == "nesterov" else real()) for name in (*OPTIONS, "clip_norm", "clip_value")}
+    kind = Key(one_of(*OPTIMIZERS), "sgd", "one of " + ", ".join(OPTIMIZERS))
+    found = table.read({"kind": kind, "learning_rate": Key(real(0), 0.01), **keys})
+    try:
+        return Optimizer(**found)
+    except UserError as problem:
+        raise UserError(f"{table.where}: {problem.where}", problem.what, problem.right) from None
+
+
+def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> tuple[Graph, Batches | None]:
+    """layers + loss + data."""
+    for key in ("values", "train"):
+        if key in top:
+            raise UserError(top.at(key), "goes with a formula", "layers have their own keys weight, bias and train")
+    for key in ("data", "layers", "loss"):
+        if found[key] is None:
+            raise UserError(
+                top.where, f"[{key}] is missing", "a network has [data], [[layers]] and [loss], or a formula"
+            )
+    tables = _tables(top, found["layers"])
+    loss = Table(found["loss"], top.where, "loss")
+    operations = _operations(top, found["ops"])
+    kinds = {**layers.loss_kinds(), **{name: row for name, row in operations.items() if len(row.inputs) == 2}}
+    row = kinds[loss.get("kind", Key(one_of(*kinds), None, "mse, for example", required=True))]
+    weights = row.input_names[2:]
+    settings = {key: value for key, value in loss.content.items() if key != "kind" and key not in weights}
+    loss.only(["kind", *row.attributes, *weights])
+    data = Table(found["data"], top.where, "data")
+    inputs, targets, size = read_data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
+    if targets is None:
+        raise UserError(data.at(), "'targets' is missing", "one target per input")
+    builder = Builder(found["dtype"], where=top.where, own=operations)
+    whole = layers.kind_of_layer(tables[0]).whole
+    x_all = array(inputs, data.at("inputs"), dtype=builder.dtype, whole=whole)
+    full = size is None or size == len(x_all)
+    batch = len(x_all) if size is None else size
+    x = builder.leaf(
+        "x",
+        "input",
+        x_all if full else None,
+        shape=(batch, *x_all.shape[1:]),
+        wants_grad=False,
+        whole=whole,
+        column="data.inputs",
+    )
+    prediction, summaries = layers.build(builder, tables, x, found["seed"])
+    floats = array(targets, data.at("targets"), dtype=builder.dtype)
+    row = variant(row, [prediction.shape, (batch, *floats.shape[1:])], {**row.attributes, **settings})
+    labels = row.input_names[1] in row.indices
+    y_all = array(targets, data.at("targets"), dtype=builder.dtype, whole=labels)
+    y_shape = (batch, *y_all.shape[1:])
+    if not labels and y_shape != prediction.shape:
+        told = f"found shape {shape_text(y_all.shape)}"
+        raise UserError(
+            data.at("targets"), told, f"expected {shape_text((len(x_all), *prediction.shape[1:]))}, as the prediction"
+        )
+    y = builder.leaf(
+        "y", "target", y_all if full else None, shape=y_shape, wants_grad=False, whole=labels, column="data.targets"
+    )
+    more = _loss_weights(builder, loss, weights)
+    end = builder.use(row, prediction, y, *more, name="loss", scope="loss", symbol="L", column="loss", **settings)
+    last = Layer("loss", f"{row.name}({prediction.symbol or prediction.label}, y)")
+    graph = builder.finish(end, [*summaries, last], {"prediction": prediction})
+    arrays = {"x": x_all, "y": y_all}
+    _labels_inside(graph, arrays, top.where)
+    return graph, None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"]))
+
+
+def _loss_weights(builder: Builder, loss: Table, names: Sequence[str]) -> list[Node]:
+    """What the [loss] table gives beside prediction and target: `weight = [1, 1, 5]`, a number for each class."""
+    made: list[Node] = []
+    for count, name in enumerate(names):
+        if name not in loss:
+            continue
+        if len(made) < count:
+            raise UserError(loss.at(name), "stands alone", f"give {names[len(made)]}, too (1 changes nothing)")
+        column = loss.at(name).partition(": ")[2]
+        made.append(builder.leaf(f"loss.{name}", "const", loss.content[name], scope="loss", symbol=name, column=column))
+    return made
+
+
+def _operations(top: Table, found: Any) -> dict[str, Op]:
+    """The rows of [ops.NAME] tables."""
+    made = {}
+    for name, content in Table(found, top.where, "ops").content.items():
+        table = Table(content, top.where, f"ops.{name[:40]}")
+        table.only(["definition", "inputs", *(key for key, item in table.content.items() if not isinstance(item, str))])
+        definition = table.get("definition", Key(text, None, 'definition = "y = x/(1 + exp(-x))"', required=True))
+        order = table.get("inputs", Key(names, ()))
+        settings = {key: item for key, item in table.content.items() if key not in ("definition", "inputs")}
+        made[name] = custom_ops.make(name, definition, table.at("definition"), settings, order)
+    return made
+
+
+def _tables(top: Table, found: Any) -> list[Table]:
+    """The tables of [[layers]]."""
+    if not isinstance(found, list) or not found:
+        raise UserError(
+            top.at("layers"),
+            f"found {kind_of(found) if found else 'no layer'}",
+            "expected a list of tables: [[layers]]",
+        )
+    if len(found) > MAX_LAYERS:
+        raise UserError(top.at("layers"), f"{len(found):,} layers", f"at most {MAX_LAYERS:,}")
+    return [Table(item, top.where, f"layer{number}") for number, item in enumerate(found, 1)]
+
+
+def _labels_inside(graph: Graph, arrays: Mapping[str, Array], where: str) -> None:
+    """Class numbers and positions of all samples, not only of the first batch, are in range."""
+    for node in graph.ops:
+        assert node.op is not None
+        if node.op.bounds is None:
+            continue
+        inputs = [graph.nodes[i] for i in node.inputs]
+        bounds = node.op.bounds([item.shape for item in inputs], node.attributes)
+        for role, item in zip(node.op.input_names, inputs, strict=False):
+            if role in bounds and item.name in arrays:
+                inside(arrays[item.name], bounds[role], f"{where}: {item.column}", item.name, node.op)
+
+
+def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> tuple[Graph, Batches | None]:
+    """formula + values + train, with or without data (whose inputs are `x` and targets `y`)."""
+    for key in ("layers", "loss"):
+        if found[key] is not None:
+            raise UserError(top.at(key), "stands beside a formula", "a formula takes the place of layers and loss")
+    values: dict[str, Any] = dict(Table(found["values"], top.where, "values").content)
+    for number, (name, value) in enumerate(values.items()):
+        values[name] = (
+            _value(Table(value, top.where, f"values.{name}"), found["seed"], number)
+            if isinstance(value, dict)
+            else value
+        )
+    arrays: dict[str, Array] = {}
+    size = count = 0
+    shuffle = True
+    if found["data"] is not None:
+        data = Table(found["data"], top.where, "data")
+        inputs, targets, asked = read_data(data, found["seed"], folder)
+        count, size = len(inputs), asked or len(inputs)
+        shuffle = data.get("shuffle", DATA["shuffle"])
+        arrays = {"x": inputs} | ({} if targets is None else {"y": array(targets, data.at("targets"))})
+        for name in arrays:
+            if name in values:
+                raise UserError(top.at(f"values.{name}"), f"'{name}' comes from [data]", "leave one of the two out")
+        values |= {name: formula.Data(item, size) for name, item in arrays.items()}
+    graph = formula.parse(
+        found["formula"],
+        values,
+        found["train"],
+        found["dtype"],
+        where=f"{top.where}: formula",
+        operations=_operations(top, found["ops"]),
+    )
+    used = {
+        name: _like(graph.by_name[name], item, found["dtype"]) for name, item in arrays.items() if name in graph.by_name
+    }
+    _labels_inside(graph, used, top.where)
+    return graph, Batches(used, size, shuffle) if used and size < count else None
+
+
+def _like(leaf: Node, samples: Array, dtype: str) -> Array:
+    """All samples in the kind of numbers that the leaf has."""
+    samples = formula.Data(samples, 0).labels().array if leaf.whole else samples
+    return array(samples, leaf.name, dtype=dtype, whole=leaf.whole)
+
+
+def _value(table: Table, seed: int, number: int) -> Array:
+    """A drawn value of a formula: `W = {shape = [2, 8], init = "he_uniform"}`; init may be a table with parameters."""
+    table.only(["shape", "init"])
+    shape = table.get(
+        "shape", Key(lambda value: tuple(integer(0)(size) for size in value), None, "shape = [2, 8]", required=True)
+    )
+    room(shape, table.at("shape"))
+    init = table.get("init", Key(any_value, "xavier_uniform"))
+    return drawn(init, table, "init", shape, fans(shape), Source(seed, 0, number))

@@ -1,0 +1,106 @@
+"""The table [data] of a network file: which inputs and targets there are, and how many of them make a training step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.schema import Key, Table, any_value, names, one_of, text
+from bptui.model.engine.arrays import array, shape_text
+from bptui.model.engine.ops.common import flag, integer, optional, real, wholes
+from bptui.model.source.datasets import DATASETS, MAX_SAMPLES, from_file, windows
+
+DATA: Mapping[str, Key] = {
+    "inputs": Key(any_value, None, "nested lists, one entry per sample"),
+    "targets": Key(any_value, None, "one per input: numbers, or class numbers for a loss that takes labels"),
+    "dataset": Key(one_of(*DATASETS), None, "drawn: " + ", ".join(DATASETS)),
+    "samples": Key(integer(1), None, "how many are drawn"),
+    "noise": Key(real(0), None, "standard deviation of what is added to each drawn point"),
+    "seed": Key(integer(0), None, "of the drawn points (default: the network's)"),
+    "file": Key(text, None, ".csv or .npz, relative to the network file"),
+    "target_columns": Key(any_value, 1, "how many of the last columns are targets, or their names"),
+    "text": Key(text, None, "characters: the inputs are windows of it, the targets the characters that follow"),
+    "positions": Key(integer(1), 8, "how many characters a window has"),
+    "scale": Key(real(), 1.0, "what each input is multiplied by: 0.0625 brings 0 to 16 into 0 to 1"),
+    "shape": Key(lambda value: wholes(value, 1), None, "of one input, where it comes as a flat row: [1, 8, 8]"),
+    "batch_size": Key(optional(integer(1)), None, "samples of one training step (default: all)"),
+    "shuffle": Key(flag, True, "draw the batches of each epoch in a new order"),
+}
+
+
+WAYS: Mapping[str, tuple[str, ...]] = {
+    "inputs": ("targets",),
+    "dataset": ("samples", "noise", "seed"),
+    "file": ("target_columns",),
+    "text": ("positions",),
+}
+"""What data come from, of which a table has exactly one, and the keys that go with that one only."""
+
+
+def read(
+    table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", labels: bool = False
+) -> tuple[Any, Any, int | None]:
+    """(inputs, targets or None, batch size or None) of a [data] table, of equal length.
+
+    seed  of what is drawn · folder  where files are looked for · drawn_for  the loss, `labels` whether it takes class
+    numbers. Raises UserError for everything that does not fit.
+    """
+    found = table.read(DATA)
+    ways = [way for way in WAYS if found[way] is not None]
+    if len(ways) != 1:
+        told = "'inputs' is missing" if not ways else f"{' and '.join(ways)} at once"
+        raise UserError(table.at(), told, "one of inputs (with targets), dataset, file, text")
+    for way, keys in WAYS.items():
+        for key in keys:
+            if key in table and way != ways[0]:
+                raise UserError(table.at(key), f"goes with {way}, not with {ways[0]}")
+    if found["inputs"] is not None:
+        inputs, targets = found["inputs"], found["targets"]
+        inputs = array(inputs, table.at("inputs"))
+    elif found["dataset"]:
+        make, samples, noise = DATASETS[found["dataset"]]
+        samples = found["samples"] or samples
+        if samples > MAX_SAMPLES:
+            raise UserError(table.at("samples"), f"{samples:,}", f"at most {MAX_SAMPLES:,}")
+        noise = noise if found["noise"] is None else found["noise"]
+        with np.errstate(over="ignore", invalid="ignore"):
+            inputs, targets = make(samples, noise, seed if found["seed"] is None else found["seed"])
+        inputs = array(inputs, table.at("noise"))
+        if not labels:
+            targets = (2.0 * targets - 1 if drawn_for == "hinge" else targets.astype(np.float64))[:, None]
+    elif found["text"] is not None:
+        inputs, targets = windows(found["text"], found["positions"], table.at("text"))
+    else:
+        wanted = found["target_columns"]
+        count = names(wanted) if isinstance(wanted, list) else table.get("target_columns", Key(integer(1), 1))
+        path = Path(found["file"])
+        inputs, targets = from_file(path if folder is None else folder / path, table.at("file"), count)
+        inputs = array(inputs, f"{table.at('file')} inputs")
+        if labels and targets.ndim == 2 and targets.shape[1] == 1:
+            targets = targets[:, 0]
+    if found["scale"] != 1:
+        with np.errstate(over="ignore"):
+            inputs = array(inputs * found["scale"], table.at("scale"))
+    if found["shape"] is not None and inputs.ndim:
+        if prod(found["shape"]) != prod(inputs.shape[1:]):
+            told = f"{prod(inputs.shape[1:])} numbers per input"
+            raise UserError(table.at("shape"), told, f"{prod(found['shape'])} for {shape_text(found['shape'])}")
+        inputs = inputs.reshape(len(inputs), *found["shape"])
+    if inputs.ndim == 0 or len(inputs) == 0:
+        raise UserError(
+            table.at("inputs"), f"found {shape_text(inputs.shape)}", "expected a list with one entry per sample"
+        )
+    if targets is not None:
+        given = array(targets, table.at("targets"))
+        if given.ndim == 0 or len(given) != len(inputs):
+            told = f"{len(given) if given.ndim else 'one number'} for {len(inputs)} inputs"
+            raise UserError(table.at("targets"), told, "one target per input")
+    size = found["batch_size"]
+    if size is not None and size > len(inputs):
+        raise UserError(table.at("batch_size"), f"{size} of {len(inputs)} samples", f"1 to {len(inputs)}")
+    return inputs, targets, size

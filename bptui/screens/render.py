@@ -1,0 +1,109 @@
+"""What a panel may know about the screen it is drawn on, and the little tools for lines. No Textual in here.
+
+A panel is a module with
+    lines(session, width, height, look) -> list[Line]   what it shows, at most `height` lines of `width` cells
+    title(session, width, look) -> tuple[Line, Line]    optional: what its rule says after the name, and at the right
+and nothing else: no state, no events. `bptui.screens.layout` places it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from bptui.model.base.spans import Line, Span
+
+ASCII = str.maketrans(
+    {
+        "◀": "<", "▶": ">", "◆": "#", "■": "#", "●": "*", "○": "o", "✓": "v", "✗": "x", "·": ".", "×": "x", "…": "~",
+        "∂": "d", "│": "|", "─": "-", "━": "=", "┃": "|", "┬": "+", "┴": "+", "├": "+", "┤": "+", "┼": "+", "╮": "\\",
+        "╯": "/", "╭": "/", "╰": "\\", "┓": "\\", "┛": "/", "└": "`", "▕": "|", "▏": "|", "░": ".", "▒": ":", "▓": "=",
+        "█": "#", "≤": "<", "≥": ">", "≈": "~", "≠": "!", "−": "-", "→": ">", "←": "<", "↑": "^", "↓": "v", "Σ": "S",
+        "∞": "I", "α": "a", "β": "B", "γ": "g", "ε": "e", "σ": "s", "δ": "d", "η": "n", "Δ": "D", "π": "p", "√": "V",
+        "ᵀ": "T", "ŷ": "y", "◉": "@", "½": "h", "±": "~", "⋯": "~", "∈": "e", "∇": "V", "τ": "t", "ρ": "r",
+    }
+)  # fmt: skip
+"""One ASCII character for each glyph that bptui draws, so that a grid keeps its columns under `--ascii`. A panel that
+has a better wording in ASCII (`d` for `∂` is one) writes it itself; this is what catches the rest."""
+
+
+class RenderOptions(NamedTuple):
+    """How this screen can be drawn.
+
+    unicode  draw lines and marks; False: ASCII only
+    ansi     16 colours or none: no heat backgrounds, shades (`░▒▓█`) in the kind's colour instead
+    focused  this panel has the focus
+    """
+
+    unicode: bool = True
+    ansi: bool = False
+    focused: bool = False
+
+
+def to_ascii(spans: Sequence[Span]) -> Line:
+    """The line without any glyph outside of ASCII; what has no picture of its own becomes `?`."""
+    out = []
+    for span in spans:
+        text = span.text
+        if not text.isascii():
+            text = text.translate(ASCII)
+            if not text.isascii():
+                text = "".join(c if c.isascii() else "?" for c in text)
+        out.append(Span(text, span.style))
+    return tuple(out)
+
+
+def length(spans: Sequence[Span]) -> int:
+    """Cells that a line takes: every glyph of bptui is one cell wide (no emoji, nothing from the wide set)."""
+    cells = 0
+    for text, _ in spans:
+        cells += len(text)
+    return cells
+
+
+def crop(spans: Sequence[Span], start: int, end: int) -> Line:
+    """Cells `start` to `end` of a line."""
+    out, x = [], 0
+    for span in spans:
+        cells = len(span[0])
+        after = x + cells
+        if x >= start and after <= end:
+            if cells:
+                out.append(span)
+        elif after > start and x < end:
+            out.append(Span(span.text[max(start - x, 0) : end - x], span.style))
+        x = after
+        if x >= end:
+            break
+    return tuple(out)
+
+
+def fit(spans: Sequence[Span], width: int, style: str = "text") -> Line:
+    """The line in exactly `width` cells: cut, or filled with blanks in `style`."""
+    used = length(spans)
+    if used == width:
+        return tuple(spans)
+    if used > width:
+        return crop(spans, 0, width)
+    return (*spans, Span(" " * (width - used), style))
+
+
+def under(spans: Sequence[Span], background: str) -> Line:
+    """The line with a background word added to every span that has none."""
+    return tuple([Span(text, _over(style, background)) for text, style in spans])
+
+
+@lru_cache(1_000)
+def _over(style: str, background: str) -> str:
+    """The style on a background word, unless it has a background of its own."""
+    words = style.split()
+    return style if any(word.startswith(("on-", "heat-", "chip-")) for word in words) else f"{style} {background}"
+
+
+def between(left: Sequence[Span], right: Sequence[Span], width: int, style: str = "text") -> Line:
+    """`left` at the left, `right` at the right, blanks between; where both do not fit, `left` is cut."""
+    room = width - length(right)
+    if room < 0:
+        return crop(right, 0, width)
+    return (*fit(left, room, style), *right)

@@ -1,0 +1,145 @@
+"""The commands that the registry leaves to the screen: focus, theme, help, palette, copies, leaving."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.spans import Span, plain
+from bptui.model.debugger.reply import Reply, say
+from bptui.screens import copying
+from bptui.screens import help as manual
+from bptui.screens.frame import PANELS, Ui, grid_of, paint
+from bptui.screens.theme import CHOICES
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.geometry import Size
+
+    from bptui.model.debugger.session import Session
+    from bptui.screens.canvas import Canvas
+
+LOADING = "still loading"
+
+
+def refused(error: UserError) -> Reply:
+    """What a user asked for and cannot have, as an answer."""
+    return Reply(((Span(str(error), "fail"),),), ok=False)
+
+
+class Own:
+    """`carry_out(word, argument)` finds its method by the word: a test holds them to the registry."""
+
+    if TYPE_CHECKING:
+        session: Session | None
+        ui: Ui
+        canvas: Canvas
+        palette: manual.Palette | None
+        app: App[Any]
+        size: Size
+
+        def say(self, reply: Reply) -> None: ...
+        def changed(self) -> None: ...
+        def stop(self) -> None: ...
+        def open(self, prefix: str, text: str) -> None: ...
+
+    def carry_out(self, word: str, argument: str) -> None:
+        """A command that the registry leaves to the screen."""
+        getattr(self, "_do_" + word.replace("-", "_"))(argument)
+
+    def _do_quit(self, _: str) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Home, or out of the program where the debugger was all there was."""
+        self.stop()
+        app: Any = self.app
+        app.leave()
+
+    def _do_command(self, _: str) -> None:
+        self.open(":", "")
+
+    def _do_palette(self, _: str) -> None:
+        self.palette = manual.Palette()
+        self.canvas.repaint()
+
+    def _do_help(self, word: str) -> None:
+        try:
+            self.ui.pages = manual.about(word, self.size.width - 2) if word else manual.pages(self.size.width - 2)
+        except UserError as error:
+            self.say(refused(error))
+            return
+        self.ui.page_title, self.ui.top, self.ui.message = word or "Keys and commands", 0, ()
+        self.canvas.repaint()
+
+    def _do_theme(self, name: str) -> None:
+        app: Any = self.app
+        if name and name not in CHOICES:
+            right = did_you_mean(name, CHOICES, ", ".join(CHOICES))
+            self.say(refused(UserError("theme", f"unknown theme '{name[:40]}'", right)))
+            return
+        after = CHOICES[(CHOICES.index(app.colours.name) + 1) % len(CHOICES)] if app.colours.name in CHOICES else "dark"
+        theme = app.take_theme(name or after)
+        self.ui.look = self.ui.look._replace(ansi=theme.ansi)
+        self.canvas.retheme(theme)
+        self.say(say(f"theme {theme.name}"))
+
+    def _do_present(self, text: str) -> None:
+        if self.session is None:
+            self.say(say(LOADING, ok=False))
+            return
+        from bptui.model.debugger import actions
+
+        try:
+            actions.present(self.session, text)
+        except UserError as error:
+            self.say(refused(error))
+        self.changed()
+
+    def _do_focus_next(self, _: str) -> None:
+        self._focus(1)
+
+    def _do_focus_previous(self, _: str) -> None:
+        self._focus(-1)
+
+    def _focus(self, by: int) -> None:
+        session = self.session
+        grid = grid_of(session, *self.size)
+        if session is None or grid is None:
+            return
+        shown = sorted(PANELS) if grid.single or session.view.zoom else [box.panel for box in grid.boxes]
+        at = shown.index(session.view.focus) if session.view.focus in shown else 0
+        session.view.focus = shown[(at + by) % len(shown)]
+        self.changed()
+
+    def _do_copy(self, form: str) -> None:
+        session = self.session
+        if session is None:
+            self.say(say(LOADING, ok=False))
+            return
+        from bptui.model.debugger import inspect
+
+        try:
+            self.copy(inspect.copied(session, form or "text"))
+        except UserError as error:
+            self.say(refused(error))
+
+    def _do_copy_panel(self, _: str) -> None:
+        grid = grid_of(self.session, *self.size)
+        if self.session is None or grid is None:
+            self.say(say(LOADING, ok=False))
+            return
+        box = next((b for b in grid.boxes if b.panel == self.session.view.focus), grid.boxes[0])
+        rows = paint(self.session, self.ui, *self.size)[box.y : box.y + box.height]
+        text = "\n".join(plain(row)[box.x : box.x + box.width].rstrip() for row in rows)
+        self.copy(text.strip("\n") + "\n")
+
+    def copy(self, text: str) -> None:
+        """To the clipboard of the terminal, or to a file; says which."""
+        what = f"{len(text):,} characters" if len(text) > 40 or "\n" in text else text
+        if copying.fits(text):
+            app: Any = self.app
+            app.to_clipboard(text)
+            self.say(say(f"copied {what} (OSC 52; if your terminal refuses it: write FILE)"))
+        else:
+            self.say(say(f"too long for the clipboard: {what} are in {copying.to_file(text)}"))

@@ -1,0 +1,251 @@
+"""The card of a composite: layer_norm, conv2d, an LSTM's cell … as one operation, and under it its parts.
+
+It is the card of any operation, made from the composite's definition and from the rule that SymPy derives of it; the
+numbers that go in and come out; and a row for each part, its formula and its number, with the one that this Moment is
+about. Forward: what has been computed. Backward: ∂L/∂output that comes in, and what all parts together pass on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span, line
+from bptui.model.debugger.locations import fit
+from bptui.model.engine.composites import CompositeUse, passing
+from bptui.model.engine.graph import Node
+from bptui.model.engine.state import State
+from bptui.symbolic.card.backward import backward
+from bptui.symbolic.card.bound_definition import BoundDefinition, Index
+from bptui.symbolic.card.forward import definition_line, forward, names_of
+from bptui.symbolic.card.names import gradient, kind, setting, title
+from bptui.symbolic.card.sparsity import read_by
+from bptui.symbolic.card.specialize import definition_at
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.printing import Names, definition, merge, number
+from bptui.symbolic.types import BAD, WORST, Card, CheckRow, Failure, Formula, Inside, Rule
+
+SHORT = 80
+"""Parts of a formula up to which one element of a whole is written out; of a longer one the numbers are told."""
+ROWS = 8
+"""Terms of a sum that a table holds; of longer sums the first and the last ones."""
+
+
+def whole(
+    state: State,
+    fold: CompositeUse,
+    element: Index,
+    wrt: int | None = None,
+    q: Index = (),
+    rule: Rule | Failure | None = None,
+    *,
+    raw: bool = False,
+    unicode: bool = True,
+    rows: int = ROWS,
+    checks: tuple[CheckRow, ...] = (),
+    opened: bool = True,
+) -> Card:
+    """The card of a composite at the state's Moment. `element` is one of its result; backward, `q` is one of its input
+    at position `wrt`, whose `rule` has been derived or not yet. `opened`: with its parts.
+
+    parts   a row per part: its name, its formula, its number at the element (at a backward Moment ∂L/∂part)
+    inside  the numbers that go in and come out; which of the parts this Moment is about
+    """
+    graph, result, node = state.recording.graph, fold.result, fold.node
+    back = state.moment.phase != "forward"
+    if back and wrt is not None:
+        made = backward(state, node, wrt, q, rule, raw, unicode, rows, checks)
+    else:
+        made = forward(state, node, element, unicode, rows, checks)
+    parts: list[tuple[Line, Line, Line]] = []
+    reading = BoundDefinition(state.recording, node)
+    names = names_of(graph, reading, unicode, rule)
+    text, helpers = _definition(reading, names, unicode)
+    where = [Formula("where", s.target, definition_at(reading, s.value), names) for s in reading.statements[:-1]]
+    short = (f for f in made.formulas[1:] if f.label == "gradient" or len(list(t.walk(f.right))) <= SHORT)
+    formulas = [*made.formulas[:1], *where, *short]
+    for part in fold.parts if opened else ():
+        reading = BoundDefinition(state.recording, part)
+        names = names_of(graph, reading, unicode)
+        said = definition_line(reading, names, unicode)
+        parts.append((line((_label(part, fold), "dim")), said, _short(state, part, element, back)))
+        formulas += [
+            Formula(part.label, s.target, definition_at(reading, s.value), names) for s in reading.statements[-1:]
+        ]
+    here = state.node.id
+    at = next((n for n, part in enumerate(fold.parts) if part.id == here), None)
+    ends = _backward(state, fold, element, wrt, q, unicode) if back else _forward(state, fold, element)
+    inside = Inside(tuple(ends), state.value(result) is not None, at)
+    return replace(
+        made,
+        title=_title(state, fold),
+        definition=text,
+        rules=(*helpers, *_rules(made, rule)),
+        parts=tuple(parts),
+        formulas=tuple(formulas),
+        inside=inside,
+        phase=state.moment.phase,
+        node=result.name,
+    )
+
+
+def _rules(made: Card, rule: Rule | Failure | None) -> tuple[tuple[Line, Line, Line], ...]:
+    """Of the two rules of an operation the second, ∂L/∂input: the derivative of one element of a whole is longer, and
+    says less. Where there is none, that it comes from the parts."""
+    if isinstance(rule, Failure):
+        said = f"{rule.reason}: the gradient is what its parts pass on"
+        return tuple((label, formula, line((said, "kink"))) for label, formula, _ in made.rules)
+    if len(made.rules) < 2:
+        return made.rules
+    *_, (_, _, how), (label, formula, _) = made.rules
+    return ((label, formula, how),)
+
+
+def _definition(
+    reading: BoundDefinition, names: Names, unicode: bool
+) -> tuple[Line, tuple[tuple[Line, Line, Line], ...]]:
+    """The definition, and a row for each of its helpers."""
+    said = [
+        definition([t.Statement(s.target, definition_at(reading, s.value))], names, unicode) for s in reading.statements
+    ]
+    heads = [line(("where" if n == 0 else "and", "dim")) for n in range(len(said))]
+    return said[-1], tuple((head, helper, ()) for head, helper in zip(heads, said[:-1], strict=False))
+
+
+def reads(state: State, fold: CompositeUse, wrt: int, element: Index, rule: Rule | Failure | None) -> Index:
+    """The element of an input that a composite's card tells of: the same as that of its result where the two have one
+    shape, else the first that this one reads."""
+    source = state.recording.graph.nodes[fold.node.inputs[wrt]]
+    if source.shape == fold.result.shape:
+        return element
+    return read_by(state, fold.node, wrt, element, rule, source.shape)
+
+
+def _title(state: State, fold: CompositeUse) -> Line:
+    """`h = layer_norm(x, g, b, eps=1e-05)`: with the settings that are not the usual ones, and those that the
+    definition names."""
+    row, asked = fold.composed.row, fold.node.attributes
+    reading = BoundDefinition(state.recording, fold.node)
+    named = set(re.findall(r"\w+", reading.op.define(reading.signature)))
+    plain_ = title(state.recording.graph, replace(fold.node, attributes={}))
+    said = [
+        Span(f", {name}={_setting(asked[name])}")
+        for name, attribute in row.attributes.items()
+        if asked[name] is not None and (asked[name] != attribute.default or (not attribute.static and name in named))
+    ]
+    return merge([*plain_[:-1], Span(plain_[-1].text[:-1], plain_[-1].style), *said, Span(")")])
+
+
+def _setting(value: object) -> str:
+    """A setting as it would be written: one number for axes that are all the same."""
+    if isinstance(value, tuple) and value and len(set(value)) == 1:
+        return _setting(value[0])
+    return setting(value)
+
+
+def _label(part: Node, fold: CompositeUse) -> str:
+    """A part's name inside of its composite; the last one's is the composite's own."""
+    name, own = part.name, f"{fold.result.name}."
+    return name[len(own) :] if name.startswith(own) else part.label.rpartition(".")[2]
+
+
+def _number(state: State, node: Node, element: Index, back: bool) -> tuple[float | None, str]:
+    """(the number of a value or gradient as far as it is known, what is missing of it)."""
+    at = fit(element, node.shape)
+    if not back:
+        value = state.value(node)
+        return (None, "") if value is None or not value.size else (float(value[at]), "")
+    found = state.gradient(node)
+    if found.array is None or not found.array.size or not found.arrived:
+        return None, ""
+    return float(found.array[at]), "" if found.final else f"{found.arrived} of {found.total} in"
+
+
+def _short(state: State, node: Node, element: Index, back: bool) -> Line:
+    """`0.5100`, with its index where that is not the card's."""
+    value, missing = _number(state, node, element, back)
+    at = fit(element, node.shape)
+    place = [Span(f"{numbers.index(at)} ", "dim")] if at != element else []
+    style = "gradient" if back else kind(node)
+    said = [Span(f"{missing} ", "kink")] if missing else []
+    return merge([*said, *place, Span(numbers.NOT_YET if value is None else number(value), style)])
+
+
+def _told(shown: Span, at: Index, value: float | None, missing: str = "") -> Line:
+    """`z[0,1] = 0.5100`."""
+    text = numbers.NOT_YET if value is None else number(value)
+    said = [Span(f"{shown.text}{numbers.index(at)}", shown.style), Span(" = "), Span(text, shown.style)]
+    return merge([*said, Span(f"  {missing}", "kink")]) if missing else merge(said)
+
+
+def _forward(state: State, fold: CompositeUse, element: Index) -> Iterable[tuple[Line, Line]]:
+    graph = state.recording.graph
+    for n, i in enumerate(dict.fromkeys(fold.node.inputs)):
+        source = graph.nodes[i]
+        at = fit(element, source.shape)
+        value = state.value(source)
+        told = None if value is None or not value.size else float(value[at])
+        yield line(("in" if n == 0 else "", "dim")), _told(Span(source.name, kind(source)), at, told)
+    result = fold.result
+    value = state.value(result)
+    told = None if value is None or not value.size else float(value[element])
+    yield line(("out", "dim")), _told(Span(result.name, "value bold"), element, told)
+
+
+def _backward(
+    state: State, fold: CompositeUse, element: Index, wrt: int | None, q: Index, unicode: bool
+) -> Iterable[tuple[Line, Line]]:
+    """∂L/∂result, then for each input what the parts add to its gradient: of that at `wrt` at its element `q`."""
+    graph, result = state.recording.graph, fold.result
+    value, missing = _number(state, result, element, True)
+    yield line(("upstream", "dim")), _told(gradient(result.name, unicode), element, value, missing)
+    first = True
+    for position, i in enumerate(fold.node.inputs):
+        source = graph.nodes[i]
+        total = passing(state.recording.layout.arrivals[i], fold.node, position)
+        if not total:
+            continue
+        at = q if position == wrt else fit(element, source.shape)
+        came = passing(state.arrived(source), fold.node, position)
+        told = float(np.sum([part.array[at] for part in came])) if came and came[0].array.size else None
+        missing = f"{len(came)} of {len(total)} in" if 0 < len(came) < len(total) else ""
+        shown = gradient(source.name, unicode)
+        yield line(("downstream" if first else "", "dim")), _told(shown, at, told, missing)
+        first = False
+
+
+def part_of(fold: CompositeUse | None, node: Node) -> str:
+    """`part 3 of 9 of layer_norm`; nothing for what stands for itself."""
+    return "" if fold is None else f"part {fold.place(node) + 1} of {len(fold.parts)} of {fold.kind}"
+
+
+def summed(rows: Mapping[str, Sequence[CheckRow]], fold: CompositeUse, wrt: int | None) -> tuple[CheckRow, ...]:
+    """The checks of a composite (rows by the part's name): its own, of the value or of the input at `wrt`; and one for
+    those of all of its parts, forward or backward: the worst verdict, how many agree, and in which part the worst is.
+    """
+    shown = "" if wrt is None else fold.node.op.input_names[wrt] if fold.node.op else ""
+    every = rows.get(fold.result.name, ())
+    made = [row for row in every if row.op == fold.kind and (row.input == shown or row.verdict == "FAIL")]
+    found = [
+        row
+        for part in fold.parts
+        for row in rows.get(part.name, ())
+        if row.op != fold.kind and bool(row.input) == (wrt is not None)
+    ]
+    if not found:
+        return tuple(made)
+    worst = min(found, key=lambda row: WORST.index(row.verdict))
+    agree = sum(row.verdict == "ok" for row in found)
+    missing = len(fold.parts) - sum(part.name in rows for part in fold.parts)
+    note = f"{agree} of {len(found)} agree" + (f", {missing} parts to come" if missing else "")
+    if worst.verdict in BAD:
+        note += f"; {worst.node}, {worst.row}" + (f": {worst.note}" if worst.note else "")
+    parts = CheckRow(
+        fold.result.name, fold.kind, worst.input, "parts", worst.verdict, worst.error, worst.tolerance, worst.at,
+        worst.got, worst.expected, note,
+    )  # fmt: skip
+    return (*made, parts)

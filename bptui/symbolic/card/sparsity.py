@@ -1,0 +1,166 @@
+"""Which elements of an output read an element of an input, and how strongly: a derivative's numbers, without its
+zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array
+from bptui.model.debugger.locations import fit
+from bptui.model.engine.graph import Node
+from bptui.model.engine.state import State
+from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.numeric import evaluate
+from bptui.symbolic.formula.tree import Tree
+from bptui.symbolic.types import Rule
+
+
+def support(reading: BoundDefinition, rule: Rule, q: Index) -> tuple[tuple[Array, ...], Array] | None:
+    """(places of the outputs that read the input's element `q`, the local derivative there); None where it is too
+    much."""
+    node = reading.node
+    arrays, size = reading.rule_numbers(rule)
+    if reading.op.elementwise and not reading.letters:
+        return _stretched(reading, rule, q)
+    if int(np.prod(node.shape, dtype=np.int64)) * _inner(rule.local, size) > MAX_CELLS:
+        return None
+    grid = np.ogrid[tuple(slice(0, n) for n in node.shape)]
+    index = {**dict(zip(rule.out, grid, strict=True)), **dict(zip(rule.q, q, strict=True))}
+    values = np.broadcast_to(np.asarray(evaluate(rule.local, arrays, index, size), float), node.shape)
+    mask = np.broadcast_to(_reads(rule.local, arrays, index, size, values), node.shape)
+    if not node.shape:
+        return (), values.reshape(1)[mask.reshape(1)]
+    return np.nonzero(mask), values[mask]
+
+
+def _reads(
+    tree: Tree, arrays: Mapping[str, Any], index: Mapping[str, Any], size: Mapping[str, int], values: Array
+) -> Array:
+    """Where the derivative is not 0 by its structure: a factor that happens to be 0 still is a row."""
+    tests = list(_structure(tree))
+    if not tests:
+        if tree != t.whole(0) and not any(isinstance(part, t.Delta | t.IfElse | t.Reduction) for part in t.walk(tree)):
+            return np.asarray(True)
+        return np.asarray((values != 0) | np.isnan(values) | (np.ndim(values) == 0))
+    mask = np.asarray(True)
+    for test in tests:
+        mask = mask & (np.asarray(evaluate(test, arrays, index, size)) != 0)
+    return mask
+
+
+def _structure(tree: Tree) -> Iterator[Tree]:
+    """The equations and conditions on indices that a product is 0 without."""
+    if isinstance(tree, t.Delta):
+        yield tree
+    elif isinstance(tree, t.Mul):
+        for factor in tree.factors:
+            yield from _structure(factor)
+    elif isinstance(tree, t.Neg):
+        yield from _structure(tree.of)
+    elif isinstance(tree, t.Div):
+        yield from _structure(tree.top)
+    elif _guarded(tree):
+        assert isinstance(tree, t.IfElse)
+        yield tree.condition
+        yield from _structure(tree.yes)
+
+
+def _guarded(tree: Tree) -> bool:
+    """Is it `value if 0 <= q - h < A else 0`, with nothing but indices in the condition?"""
+    if not isinstance(tree, t.IfElse) or tree.no != t.whole(0):
+        return False
+    return not any(isinstance(part, t.Element) for part in t.walk(tree.condition))
+
+
+def held(tree: Tree) -> Tree:
+    """The derivative where its equations and conditions hold: without them."""
+    if isinstance(tree, t.Delta):
+        return t.whole(1)
+    if isinstance(tree, t.Mul):
+        factors = tuple(f for f in map(held, tree.factors) if f != t.whole(1))
+        return t.whole(1) if not factors else factors[0] if len(factors) == 1 else t.Mul(factors)
+    if isinstance(tree, t.Neg):
+        return t.Neg(held(tree.of))
+    if isinstance(tree, t.Div):
+        return t.Div(held(tree.top), tree.bottom, tree.whole)
+    if _guarded(tree):
+        assert isinstance(tree, t.IfElse)
+        return held(tree.yes)
+    return tree
+
+
+def _stretched(reading: BoundDefinition, rule: Rule, q: Index) -> tuple[tuple[Array, ...], Array] | None:
+    """The same for an elementwise operation that stretches this input: the outputs along the stretched axes."""
+    shape = reading.node.shape
+    if int(np.prod(shape, dtype=np.int64)) > MAX_CELLS:
+        return None
+    wrt = reading.op.input_names.index(rule.wrt)
+    own = reading.inputs[wrt].shape
+    lead = len(shape) - len(own)
+    axes = [np.arange(n) if a < lead or own[a - lead] != n else np.array([q[a - lead]]) for a, n in enumerate(shape)]
+    places = tuple(axis.reshape(-1) for axis in np.broadcast_arrays(*np.ix_(*axes))) if axes else ()
+    known = {}
+    for name, array in reading.arrays.items():
+        dims = np.shape(array)
+        picked = tuple(
+            np.zeros_like(p) if n == 1 else p for p, n in zip(places[len(places) - len(dims) :], dims, strict=True)
+        )
+        known[name] = np.asarray(array)[picked]
+    for helper in reading.statements[:-1]:
+        if isinstance(helper.target, t.Name):
+            known[helper.target.name] = evaluate(helper.value, known, {}, reading.size)
+    values = evaluate(rule.local, known, {}, reading.size)
+    return places, np.broadcast_to(np.asarray(values, float), places[0].shape if places else (1,)).copy()
+
+
+def _inner(tree: Tree, size: Mapping[str, int]) -> int:
+    """How many terms the sums inside of a derivative have for each of its elements."""
+    most = 1
+    for part in t.walk(tree):
+        if isinstance(part, t.Reduction):
+            terms = 1
+            for r in part.ranges:
+                terms *= size.get(r.high.name if isinstance(r.high, t.Name) else r.index.upper(), 16)
+            most = max(most, terms)
+    return most
+
+
+def settle(tree: Tree) -> Tree:
+    """A derivative whose indices are (partly) put in, with the equations that are decided taken out: δ[3,3] is 1."""
+
+    def change(part: Tree) -> Tree | None:
+        if isinstance(part, t.Delta):
+            if part.left == part.right:
+                return t.whole(1)
+            if isinstance(part.left, t.Number) and isinstance(part.right, t.Number):
+                return t.whole(0)
+        if isinstance(part, t.Mul):
+            factors = [t.rebuild(f, change) for f in part.factors]
+            left = tuple(f for f in factors if f != t.whole(1))
+            if any(f == t.whole(0) for f in left):
+                return t.whole(0)
+            return t.whole(1) if not left else left[0] if len(left) == 1 else t.Mul(left)
+        return None
+
+    return t.rebuild(tree, change)
+
+
+def read_by(state: State, node: Node, wrt: int, element: Index, rule: Any, shape: Index) -> Index:
+    """The first element of an input that `element` of the output reads."""
+    reading = BoundDefinition(state.recording, node)
+    nearest = fit(element, shape)
+    if reading.op.elementwise or not isinstance(rule, Rule) or not shape:
+        return nearest
+    arrays, size = reading.rule_numbers(rule)
+    if int(np.prod(shape, dtype=np.int64)) * _inner(rule.local, size) > MAX_CELLS:
+        return nearest
+    grid = np.ogrid[tuple(slice(0, n) for n in shape)]
+    index = {**dict(zip(rule.q, grid, strict=True)), **dict(zip(rule.out, element, strict=True))}
+    values = np.broadcast_to(np.asarray(evaluate(rule.local, arrays, index, size), float), shape)
+    mask = np.broadcast_to(_reads(rule.local, arrays, index, size, values), shape)
+    found = np.argwhere(mask)
+    return tuple(int(i) for i in found[0]) if len(found) else nearest

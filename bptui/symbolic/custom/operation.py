@@ -1,0 +1,261 @@
+"""An operation of one's own: a definition → an Op like any other. SymPy derives the backward rule; `compile` runs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
+
+import sympy as sp
+
+from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.ops.base import Attribute, Emit, Op, Signature
+from bptui.model.engine.ops.common import broadcast, full, integer, real
+from bptui.symbolic.calculus.define import define
+from bptui.symbolic.calculus.definition import Definition
+from bptui.symbolic.calculus.derive import derive, input_indices
+from bptui.symbolic.calculus.notation import UPSTREAM, Expr, element, index
+from bptui.symbolic.calculus.parse import Names, parse
+from bptui.symbolic.custom.compile import Compiler
+from bptui.symbolic.custom.extent import Extents
+from bptui.symbolic.custom.scan import NAME, Scan
+from bptui.symbolic.custom.workspace import Value
+from bptui.symbolic.formula.text import placed, syntax
+from bptui.symbolic.limit import TIME_LIMIT, Limit, TooLong
+
+MAX_SETTINGS = 16
+T = TypeVar("T")
+
+
+def make(
+    name: str,
+    text: str,
+    where: str = "definition",
+    settings: Mapping[str, Any] | None = None,
+    inputs: Sequence[str] = (),
+) -> Op:
+    """The operation `name` that `text` defines (docs/definitions.md, "Your own operation"); for `bptui.model.source.custom_ops`.
+
+    settings  attributes and their default numbers;  inputs  the inputs' order, where it is not that of the text
+    A UserError with the column for a text that is not in the notation, has an unbound index, is not differentiable, or
+    takes SymPy longer than TIME_LIMIT.
+    """
+    return within(lambda: _made(name, text, where, settings, inputs), where)
+
+
+def within(work: Callable[[], T], where: str) -> T:
+    """What `work` returns, in less than TIME_LIMIT seconds: nobody waits for a definition that nobody could read."""
+    try:
+        return Limit().run(work, TIME_LIMIT)
+    except TooLong as late:
+        right = "a shorter one; helpers keep parts apart: m[i] = …; y[i,j] = …"
+        raise UserError(where, f"SymPy {late} to derive it", right) from None
+
+
+def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, inputs: Sequence[str]) -> Op:
+    defaults = _settings(settings or {}, where)
+    lines, module = syntax(text, where)
+    for part in ast.walk(module):
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == name:
+            place = part.lineno, part.col_offset + 1
+            raise placed(where, lines, place, f"'{name}' is defined by itself", "inputs, and helpers that come before")
+    parse(text, None, where)
+    scan = Scan(lines, module, where, defaults)
+    names = _order(scan.tensors, inputs, where)
+    attributes = {key: Attribute(default, real(), static=False) for key, default in defaults.items()}
+    for key in scan.whole_settings:
+        if not float(defaults[key]).is_integer():
+            raise UserError(where, f"'{key}' stands in an index and is {defaults[key]:g}", "a whole number")
+        attributes[key] = Attribute(int(defaults[key]), integer())
+    tensors = {tensor: 1 if scan.elementwise else scan.tensors[tensor] for tensor in names}
+    parse(text, Names(tensors, scan.whole, defaults, scan.elementwise), where)
+    own = _Own(name, names, scan, where)
+    op = Op(
+        name, names, text.strip(), own.shape, own.forward, own.vjp,
+        doc="an operation of your own", attributes=attributes, elementwise=scan.elementwise,
+        broadcasts=scan.elementwise, spread=full if scan.elementwise else None, indices=tuple(scan.whole),
+        analytic=not scan.kinks and "erf" not in scan.functions, convention=_convention(scan),
+        bounds=own.bounds if scan.whole else None,
+    )  # fmt: skip
+    own.op = op
+    try:
+        own.differentiable({key: attribute.default for key, attribute in attributes.items()})
+    except UserError as problem:
+        if problem.where.startswith(where):
+            raise
+        # `define` knows the whole text, not the column: it is that of the size which it names
+        at = next((place for size, place in scan.sizes.items() if f"size {size} " in problem.what), (1, 1))
+        raise placed(where, scan.text, at, problem.what, problem.right) from None
+    return op
+
+
+def _settings(settings: Mapping[str, Any], where: str) -> dict[str, float]:
+    if len(settings) > MAX_SETTINGS:
+        raise UserError(where, f"{len(settings)} settings", f"at most {MAX_SETTINGS}")
+    found = {}
+    for key, default in settings.items():
+        if not isinstance(key, str) or not NAME.match(key) or len(key) > 32:
+            raise UserError(where, f"{str(key)[:40]!r} is not a name for a setting", "lowercase letters, digits and _")
+        try:
+            number = real()(default)
+        except ValueError as problem:
+            raise UserError(where, f"'{key}' {problem}", f"a number, its default: {key} = 1.0") from None
+        found[key] = int(number) if isinstance(default, int) else number
+    return found
+
+
+def _order(found: Mapping[str, int], wanted: Sequence[str], where: str) -> tuple[str, ...]:
+    """The inputs in the order that is asked for, or in that of the text."""
+    if not wanted:
+        return tuple(found)
+    for name in wanted:
+        if name not in found:
+            told = f"the input '{str(name)[:32]}' is not in the definition"
+            raise UserError(where, told, did_you_mean(str(name), found))
+    for name in found:
+        if list(wanted).count(name) != 1:
+            raise UserError(where, f"'{name}' is an input", f"inputs = [{', '.join(found)}], each once")
+    return tuple(wanted)
+
+
+def _convention(scan: Scan) -> str:
+    """What it does at its kinks, said on the screen."""
+    if "max" in scan.functions or "min" in scan.functions:
+        return "the first among equals gets the whole gradient"
+    if "abs" in scan.functions or "sign" in scan.functions:
+        return "the derivatives of abs and sign at 0 are 0"
+    return "at a kink the derivative is that of the branch which the definition takes" if scan.kinks else ""
+
+
+class _Own:
+    """What an Op's functions share: its definition and derivations, each made once."""
+
+    op: Op
+
+    def __init__(self, name: str, names: tuple[str, ...], scan: Scan, where: str) -> None:
+        self.name, self.names, self.scan, self.where = name, names, scan, where
+        self._rules: dict[Signature, dict[str, Any]] = {}
+
+    def signature(self, attributes: Attributes) -> Signature:
+        """What it is derived for: the ranks that the text says; an elementwise one for single numbers."""
+        static = tuple(sorted((key, attributes[key]) for key in self.scan.whole_settings))
+        ranks = tuple(0 if self.scan.elementwise else self.scan.tensors[name] for name in self.names)
+        return Signature(self.name, static, ranks, tuple(() for _ in ranks), self.scan.rank)
+
+    def definition(self, attributes: Attributes) -> Definition:
+        """The definition in SymPy's terms."""
+        return define(self.signature(attributes), self.op)
+
+    def rules(self, attributes: Attributes) -> dict[str, Any]:
+        """∂L/∂input by the input's name, for those that have one."""
+        signature = self.signature(attributes)
+        if signature not in self._rules:
+            wanted = [name for at, name in enumerate(self.names) if self.op.differentiable(at)]
+            self._rules[signature] = {name: self._derived(signature, name) for name in wanted}
+        return self._rules[signature]
+
+    def _derived(self, signature: Signature, name: str) -> Expr:
+        try:
+            found = derive(signature, name, self.op).vjp_shown
+        except (ValueError, TypeError, NotImplementedError, ArithmeticError, KeyError, RecursionError, AttributeError):
+            self._fail(f"SymPy finds no derivative by '{name}'")
+        if found.has(sp.Derivative, sp.Subs, sp.nan, sp.zoo, sp.oo):
+            self._fail(f"SymPy finds no derivative by '{name}'")
+        return found
+
+    def _fail(self, what: str, right: str = "") -> NoReturn:
+        raise placed(self.where, self.scan.text, self.scan.culprit, f"not differentiable: {what}", right)
+
+    def differentiable(self, attributes: Attributes) -> None:
+        """A UserError where there is nothing to learn from: no input has a derivative."""
+        rules = self.rules(attributes)
+        if not rules:
+            self._fail("all its inputs are whole numbers")
+        if all(rule == 0 for rule in rules.values()):
+            what = f"the derivative by {' and '.join(rules)} is 0 wherever there is one: nothing learns through it"
+            step = self.scan.culprit != (1, 1)
+            self._fail(what, "a smooth form of the step, as 1/(1 + exp(-x))" if step else "")
+
+    # ----------------------------------------------------------------------------------------------- the Op's functions
+    def shape(self, shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+        """The output's shape: the sizes of its indices, read off the inputs."""
+        if self.scan.elementwise:
+            return broadcast(self.names)(shapes, attributes)
+        return Extents(self.definition(attributes), shapes).output
+
+    def bounds(self, shapes: Sequence[Shape], attributes: Attributes) -> Mapping[str, tuple[int, int]]:
+        """What the inputs that stand in an index may be."""
+        return Extents(self.definition(attributes), shapes).labels()
+
+    def forward(self, emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Compiler:
+        """The calls that fill `out`."""
+        definition = self.definition(attributes)
+        numbers = {key: float(value) for key, value in attributes.items()}
+        named = dict(zip(self.names, inputs, strict=True))
+        if self.scan.elementwise:
+            axes, values = _aligned(named, out)
+            compiler = Compiler(emit, definition, {}, numbers, {}, values, self.name)
+            shown, symbols = out.reshape([n for _, n in axes]), [s for s, _ in axes]
+        else:
+            sizes = Extents(definition, [array.shape for array in inputs]).sizes
+            compiler = Compiler(emit, definition, named, numbers, sizes, where=self.name)
+            shown, symbols = out, list(definition.out)
+        body = compiler.settled(definition.body)
+        compiler.count([body, *(compiler.settled(rule) for rule in self.rules(attributes).values())])
+        compiler.fill(body, shown, symbols)
+        return compiler
+
+    def vjp(
+        self,
+        emit: Emit,
+        upstream: Array,
+        inputs: Sequence[Array],
+        out: Array,
+        attributes: Attributes,
+        into: Sequence[Array | None],
+        saved: Compiler,
+    ) -> list[Array | None]:
+        """The calls that fill the contributions, with what forward computed; ∂L/∂output itself where it is one."""
+        definition, rules = self.definition(attributes), self.rules(attributes)
+        compiler = saved.child()
+        axes: list[tuple[Expr, int]] = []
+        if self.scan.elementwise:
+            axes, values = _aligned(dict(zip(self.names, inputs, strict=True)) | {UPSTREAM: upstream}, out)
+            if [s for s, _ in axes] != saved.symbols:  # upstream does not lie as forward's arrays do
+                compiler = Compiler(emit, definition, {}, saved.numbers, {}, values, self.name)
+            compiler.values[UPSTREAM] = values[UPSTREAM]
+        else:
+            compiler.tensors[UPSTREAM] = upstream
+        ready: list[Array | None] = [None] * len(into)
+        for at, (name, array) in enumerate(zip(self.names, into, strict=True)):
+            if array is None:
+                continue
+            q = () if self.scan.elementwise else input_indices(definition, name)
+            if rules[name] == element(UPSTREAM, q) and upstream.shape == array.shape:
+                ready[at] = upstream
+            elif self.scan.elementwise:
+                rule = compiler.settled(rules[name])
+                compiler.fill(rule, array.reshape([n for _, n in axes]), [s for s, _ in axes])
+            else:
+                compiler.fill(compiler.settled(rules[name]), array, q)
+        return ready
+
+
+def _aligned(arrays: Mapping[str, Array], out: Array) -> tuple[list[tuple[Expr, int]], dict[str, Value]]:
+    """The axes that an elementwise operation runs over, and its inputs over them: one axis where all lie alike."""
+    whole = [array for array in (*arrays.values(), out) if array.ndim]
+    if all(array.shape == out.shape and array.flags.c_contiguous for array in whole):
+        axes = [(index("e0"), out.size)] if out.ndim else []
+        symbols = tuple(s for s, _ in axes)
+        return axes, {
+            name: Value(array.reshape(-1), symbols) if array.ndim else Value(array) for name, array in arrays.items()
+        }
+    axes = [(index(f"e{at}"), size) for at, size in enumerate(out.shape)]
+    values = {}
+    for name, array in arrays.items():
+        own = axes[len(axes) - array.ndim :]
+        kept = [s for (s, size), n in zip(own, array.shape, strict=True) if n == size]
+        shape = [n for (_, size), n in zip(own, array.shape, strict=True) if n == size]
+        values[name] = Value(array.reshape(shape), tuple(kept))
+    return axes, values

@@ -1,0 +1,208 @@
+"""Formulas as LaTeX (math mode, amsmath): for notes, slides and `bptui explain --format latex`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.printing import Names, number
+from bptui.symbolic.formula.tree import Statement, Tree
+
+_GREEK = {
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "pi",
+    "rho", "sigma", "tau", "phi", "chi", "psi", "omega",
+}  # fmt: skip
+_UNICODE = {
+    "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\epsilon", "η": r"\eta", "λ": r"\lambda",
+    "μ": r"\mu", "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau", "ŷ": r"\hat{y}", "Σ": r"\sum ", "∂": r"\partial ",
+    "·": r"\cdot ",
+}  # fmt: skip
+_ESCAPES = {"_": r"\_", "#": r"\#", "$": r"\$", "%": r"\%", "&": r"\&", "{": r"\{", "}": r"\}", "~": r"\sim ",
+            "^": r"\wedge ", "\\": r"\backslash "}  # fmt: skip
+_KNOWN = {"exp": r"\exp", "log": r"\log", "sin": r"\sin", "cos": r"\cos", "tanh": r"\tanh", "sinh": r"\sinh", 
+          "cosh": r"\cosh", "max": r"\max", "min": r"\min", "sum": r"\sum",
+          "prod": r"\prod", "argmax": r"\operatorname{first\ argmax}",
+          "argmin": r"\operatorname{first\ argmin}"}  # fmt: skip
+_SIGNS = {">": ">", "<": "<", ">=": r"\geq", "<=": r"\leq", "==": "=", "!=": r"\neq"}
+_CASES, _OR, _AND, _COMPARE, _ADD, _MUL, _POWER, _ATOM = range(8)
+
+
+def to_latex(formula: Tree, names: Names | None = None) -> str:
+    """A formula in math mode."""
+    return _Writer(names or Names()).write(formula, _CASES)
+
+
+def definition(statements: Sequence[Statement], names: Names | None = None) -> str:
+    """A definition: the output's statement, then its helpers."""
+    writer = _Writer(names or Names())
+    texts = [f"{writer.write(s.target, _ADD, numbers=False)} = {writer.write(s.value, _CASES)}" for s in statements]
+    helpers = r",\; ".join(texts[:-1])
+    return texts[-1] + (rf" \quad \text{{where }} {helpers}" if helpers else "")
+
+
+def name(text: str, index: str = "") -> str:
+    """A name as LaTeX: a letter as it is, `gamma` and `γ` as Greek, `∂L/∂a` as a fraction, `layer1.weight` upright.
+
+    `index` is what a gradient's denominator carries: ∂L/∂a[i,j] is the derivative by a[i,j].
+    """
+    if text.startswith("∂") and "/∂" in text:
+        top, _, bottom = text.partition("/∂")
+        return rf"\frac{{\partial {name(top[1:])}}}{{\partial {{{name(bottom)}}}{index}}}"
+    if text.endswith("'"):
+        return f"{{{name(text[:-1])}}}'"
+    if text == "…":
+        return r"\ldots"
+    if text in _GREEK:
+        return rf"\{text}"
+    if text in _UNICODE:
+        return _UNICODE[text].strip()
+    if len(text) == 1 and text.isalnum() and text.isascii():
+        return text
+    head = text.rstrip("0123456789")
+    if head != text and (len(head) == 1 or head in _GREEK):
+        return f"{name(head)}_{{{text[len(head) :]}}}"
+    if text.endswith("_hat") and len(text) == 5:
+        return rf"\hat{{{text[0]}}}"
+    return rf"\mathrm{{{escape(text)}}}"
+
+
+def escape(text: str) -> str:
+    """Text with everything escaped that LaTeX would read; what it has no letter for is left out."""
+    out = []
+    for c in text:
+        known = _ESCAPES.get(c) or _UNICODE.get(c)
+        if known:
+            word = known.endswith(" ") or known[1:].isalpha()
+            out.append(f"{{{known}}}" if word else known)
+        elif c.isascii():
+            out.append(c)
+    return "".join(out)
+
+
+class _Writer:
+    def __init__(self, names: Names) -> None:
+        self.names = names
+
+    def write(self, tree: Tree, outer: int, numbers: bool = True) -> str:
+        text, level = self.parts(tree, numbers)
+        return rf"\left({text}\right)" if level < outer else text
+
+    def parts(self, tree: Tree, numbers: bool) -> tuple[str, int]:
+        match tree:
+            case t.Number(value, text):
+                return scientific(text), _ATOM if value >= 0 else _ADD
+            case t.Name(name):
+                return self.atom(name, None, numbers)
+            case t.Element(base, index):
+                return self.atom(base, index, numbers)
+            case t.Size(base, axis):
+                return rf"\operatorname{{size}}_{{{axis}}}\left({self.symbol(base)}\right)", _ATOM
+            case t.Add(terms, minus):
+                out = ""
+                for n, (term, taken) in enumerate(zip(terms, minus, strict=True)):
+                    sign = (" - " if taken else " + ") if n else "-" if taken else ""
+                    out += sign + self.write(term, _ATOM if isinstance(term, t.Add | t.Neg) else _MUL)
+                return out, _ADD
+            case t.Neg(of):
+                return "-" + self.write(of, _MUL), _ADD
+            case t.Mul(factors):
+                return r" \cdot ".join(
+                    self.write(f, _POWER if isinstance(f, t.Reduction) else _MUL) for f in factors
+                ), _MUL
+            case t.Div(top, bottom, whole):
+                fraction = rf"\frac{{{self.write(top, _CASES)}}}{{{self.write(bottom, _CASES)}}}"
+                return rf"\left\lfloor {fraction} \right\rfloor" if whole else fraction, _MUL
+            case t.Mod(top, bottom):
+                return rf"{self.write(top, _MUL)} \bmod {self.write(bottom, _POWER)}", _ADD
+            case t.Power(base, exponent):
+                return rf"{{{self.write(base, _ATOM)}}}^{{{self.write(exponent, _CASES)}}}", _POWER
+            case t.Call(function, arguments):
+                return self.call(function, arguments), _ATOM
+            case t.Reduction():
+                return self.reduction(tree)
+            case t.IfElse():
+                return self.cases(tree), _ATOM
+            case t.Compare(sign, left, right):
+                return f"{self.write(left, _ADD)} {_SIGNS[sign]} {self.write(right, _ADD)}", _COMPARE
+            case t.Logic("not", (part,)):
+                return rf"\neg {self.write(part, _ATOM)}", _COMPARE
+            case t.Logic(word, parts):
+                level = _AND if word == "and" else _OR
+                sign = r" \wedge " if word == "and" else r" \vee "
+                return sign.join(self.write(p, level + 1) for p in parts), level
+            case t.Delta(left, right):
+                return rf"\delta_{{{self.write(left, _ADD)},{self.write(right, _ADD)}}}", _ATOM
+            case t.Partial(top, bottom):
+                sides = [self.write(side, _ATOM, numbers=False) for side in (top, bottom)]
+                return rf"\frac{{\partial {sides[0]}}}{{\partial {sides[1]}}}", _MUL
+        raise TypeError(type(tree).__name__)
+
+    def symbol(self, base: str) -> str:
+        return name(self.names.symbol(base).text)
+
+    def atom(self, base: str, index: tuple[Tree, ...] | None, numbers: bool) -> tuple[str, int]:
+        if numbers and self.names.numbers is not None:
+            place = None if index is None else tuple(int(i.value) if isinstance(i, t.Number) else -1 for i in index)
+            value = self.names.numbers(base, place) if place is None or -1 not in place else None
+            if value is not None:
+                text = value if isinstance(value, str) else number(value)
+                return scientific(text), _ADD if text.startswith("-") else _ATOM
+        symbol = self.symbol(base)
+        if not index or base in self.names.bare:
+            return symbol, _MUL if symbol.startswith(r"\frac") else _ATOM
+        inside = ",".join(self.write(i, _ADD) for i in index)
+        shown = self.names.symbol(base).text
+        if shown.startswith("∂") and "/∂" in shown:
+            return name(shown, rf"_{{{inside}}}"), _MUL
+        if "_" in symbol and symbol[-1] == "}" and not symbol.startswith("\\"):
+            symbol = f"{{{symbol}}}"
+        return f"{symbol}_{{{inside}}}", _ATOM
+
+    def call(self, function: str, arguments: tuple[Tree, ...]) -> str:
+        inside = ", ".join(self.write(a, _CASES) for a in arguments)
+        if function == "sqrt":
+            return rf"\sqrt{{{inside}}}"
+        if function == "abs":
+            return rf"\left|{inside}\right|"
+        if function == "floor":
+            return rf"\left\lfloor {inside} \right\rfloor"
+        called = _KNOWN.get(function) or rf"\operatorname{{{escape(function)}}}"
+        return rf"{called}\left({inside}\right)"
+
+    def reduction(self, reduction: t.Reduction) -> tuple[str, int]:
+        under = []
+        for r in reduction.ranges:
+            letter = name(self.names.symbol(r.index).text)
+            if r.high is None or r.whole:
+                under.append(letter)
+            else:
+                low = "0" if r.low is None else self.write(r.low, _ADD)
+                under.append(rf"{low} \leq {letter} < {self.write(r.high, _ADD)}")
+        under += [self.write(c, _CASES) for c in reduction.conditions]
+        text = f"{_KNOWN[reduction.kind]}_{{{', '.join(under)}}} {self.write(reduction.body, _MUL)}"
+        return text, _ADD if reduction.kind == "sum" else _MUL
+
+    def cases(self, tree: Tree) -> str:
+        rows = []
+        while isinstance(tree, t.IfElse):
+            rows.append(rf"{self.write(tree.yes, _OR)} & \text{{if }} {self.write(tree.condition, _CASES)}")
+            tree = tree.no
+        rows.append(rf"{self.write(tree, _OR)} & \text{{otherwise}}")
+        return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
+
+
+def prose(text: str) -> str:
+    """Text outside of formulas: what LaTeX would read is escaped, what text has no letter for stands in math mode."""
+    return "".join(
+        f"${_UNICODE[c]}$" if c in _UNICODE else rf"\{c}" if c in "_#$%&{}" else c if c.isascii() else "" for c in text
+    )
+
+
+def scientific(text: str) -> str:
+    """`1.2e-7` as a power of ten; NaN and inf as words."""
+    mantissa, e, power = text.partition("e")
+    if text in ("NaN", "nan"):
+        return r"\mathrm{NaN}"
+    if text in ("inf", "-inf"):
+        return r"\infty" if text == "inf" else r"-\infty"
+    return rf"{mantissa} \cdot 10^{{{int(power)}}}" if e else text

@@ -1,0 +1,187 @@
+"""Numbers of a formula tree: vectorised NumPy over its indices.
+
+This is what the tables and equations of a card are filled from, at once and without SymPy. The check does not use it:
+there SymPy's own expressions are evaluated (`bptui.symbolic.calculus.evaluate`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array
+from bptui.symbolic.formula.tree import (
+    Add,
+    Call,
+    Compare,
+    Delta,
+    Div,
+    Element,
+    IfElse,
+    Logic,
+    Mod,
+    Mul,
+    Name,
+    Neg,
+    Number,
+    Power,
+    Range,
+    Reduction,
+    Size,
+    Tree,
+    walk,
+)
+
+Arrays = Mapping[str, Any]
+Index = Mapping[str, Any]
+
+_FUNCTIONS: Mapping[str, Any] = {
+    "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs, "sin": np.sin, "cos": np.cos, "tanh": np.tanh,
+    "cosh": np.cosh, "sinh": np.sinh, "sign": np.sign, "floor": np.floor, "max": np.maximum, "min": np.minimum,
+    "erf": np.vectorize(math.erf, otypes=[float]),
+}  # fmt: skip
+_COMPARE: Mapping[str, Any] = {
+    ">": np.greater, "<": np.less, ">=": np.greater_equal, "<=": np.less_equal, "==": np.equal, "!=": np.not_equal
+}  # fmt: skip
+
+_REDUCTIONS: Mapping[str, tuple[float, Any]] = {
+    "sum": (0.0, np.sum), "prod": (1.0, np.prod), "max": (-np.inf, np.max), "min": (np.inf, np.min)
+}  # fmt: skip
+
+
+def sizes(trees: tuple[Tree, ...], arrays: Arrays, out: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Sizes by their letters (`K` for the index `k`), read off the axes where it stands alone; `out`: known ones."""
+    found = {name.upper(): size for name, size in (out or {}).items()}
+    for tree in trees:
+        for part in walk(tree):
+            if isinstance(part, Element) and part.base in arrays:
+                for index, size in zip(part.index, np.shape(arrays[part.base]), strict=False):
+                    if isinstance(index, Name):
+                        found.setdefault(index.name.upper(), size)
+    return found
+
+
+def evaluate(tree: Tree, arrays: Arrays, index: Index, size: Mapping[str, int] | None = None) -> Any:
+    """The formula's number, or an array of them where `index` holds arrays (they broadcast together).
+
+    `arrays`: tensors by name, and attributes; a name without indices is taken as it is. Out-of-range elements of a
+    branch that is not taken are clipped. Numbers that are not finite are ordinary results.
+    """
+    known = dict(size or {})
+    for name, value in sizes((tree,), arrays).items():
+        known.setdefault(name, value)
+    with np.errstate(all="ignore"):
+        return _Walk(arrays, known, max((np.ndim(v) for v in index.values()), default=0))(tree, index)
+
+
+class _Walk:
+    def __init__(self, arrays: Arrays, size: Mapping[str, int], base: int) -> None:
+        self.arrays, self.size, self.base = arrays, size, base
+
+    def __call__(self, tree: Tree, env: Index) -> Any:
+        match tree:
+            case Number(value):
+                return value
+            case Name(name):
+                return self.name(name, env)
+            case Element(base, index):
+                return self.element(base, [self(i, env) for i in index])
+            case Size(base, axis):
+                return np.shape(self.arrays[base])[axis]
+            case Add(terms, minus):
+                total = self(terms[0], env) * (-1 if minus[0] else 1)
+                for term, taken in zip(terms[1:], minus[1:], strict=True):
+                    total = total - self(term, env) if taken else total + self(term, env)
+                return total
+            case Mul(factors):
+                product = self(factors[0], env)
+                for factor in factors[1:]:
+                    product = product * self(factor, env)
+                return product
+            case Div(top, bottom, whole):
+                a, b = self(top, env), self(bottom, env)
+                return np.floor_divide(a, b) if whole else np.true_divide(a, b)
+            case Mod(top, bottom):
+                return np.mod(self(top, env), self(bottom, env))
+            case Power(base_, exponent):
+                power = self(exponent, env)
+                return np.power(np.asarray(self(base_, env), float), power)
+            case Neg(of):
+                return -self(of, env)
+            case Call("pi", ()):
+                return math.pi
+            case Call(function, arguments):
+                values = [self(a, env) for a in arguments]
+                result = _FUNCTIONS[function](*values[:2]) if len(values) > 1 else _FUNCTIONS[function](values[0])
+                for value in values[2:]:
+                    result = _FUNCTIONS[function](result, value)
+                return result
+            case Reduction():
+                return self.reduction(tree, env)
+            case IfElse(condition, yes, no):
+                test = self(condition, env)
+                if np.ndim(test) == 0:
+                    return self(yes if test else no, env)
+                return np.where(test, self(yes, env), self(no, env))
+            case Compare(sign, left, right):
+                return _COMPARE[sign](self(left, env), self(right, env))
+            case Logic(word, parts):
+                tests = [self(part, env) for part in parts]
+                if word == "not":
+                    return np.logical_not(tests[0])
+                combine = np.logical_and if word == "and" else np.logical_or
+                result = tests[0]
+                for other in tests[1:]:
+                    result = combine(result, other)
+                return result
+            case Delta(left, right):
+                return np.equal(self(left, env), self(right, env)).astype(float)
+        raise TypeError(type(tree).__name__)
+
+    def name(self, name: str, env: Index) -> Any:
+        if name in env:
+            return env[name]
+        if name in self.arrays:
+            return self.arrays[name]
+        if name in self.size:
+            return self.size[name]
+        if name == "pi":
+            return math.pi
+        raise KeyError(name)
+
+    def element(self, base: str, index: list[Any]) -> Any:
+        array: Array = np.asarray(self.arrays[base])
+        place = tuple(
+            np.clip(np.asarray(i).astype(np.intp), 0, max(n - 1, 0)) for i, n in zip(index, array.shape, strict=True)
+        )
+        return array[place]
+
+    def bounds(self, r: Range, env: Index) -> tuple[int, int]:
+        low = 0 if r.low is None else int(self(r.low, env))
+        high = self.size[r.index.upper()] if r.high is None else int(self(r.high, env))
+        return low, high
+
+    def reduction(self, tree: Reduction, env: Index) -> Any:
+        """Every bound index gets a leading axis of its own; these axes are then folded away."""
+        inner, depth = dict(env), self.base
+        for r in tree.ranges:
+            low, high = self.bounds(r, env)
+            inner[r.index] = np.arange(low, high).reshape((-1,) + (1,) * depth)
+            depth += 1
+        outer, self.base = self.base, depth
+        body = self(tree.body, inner)
+        tests = [self(c, inner) for c in tree.conditions]
+        self.base = outer
+        axes = [inner[r.index] for r in tree.ranges]
+        shape = np.broadcast_shapes(np.shape(body), *(a.shape for a in axes), *(np.shape(t) for t in tests))
+        shape = (1,) * (depth - len(shape)) + tuple(shape)
+        values = np.broadcast_to(body, shape)
+        lead = tuple(range(depth - outer))
+        empty, reduce = _REDUCTIONS[tree.kind]
+        for test in tests:
+            values = np.where(test, values, empty)
+        result = reduce(values, axis=lead, initial=empty)
+        return result.item() if not outer and np.size(result) == 1 else result

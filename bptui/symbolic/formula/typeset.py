@@ -1,0 +1,120 @@
+"""Long formulas in LaTeX, in as many rows as the page needs: a sum is broken before its + signs, wherever it stands."""
+
+from __future__ import annotations
+
+import re
+
+from bptui.symbolic.formula import latex
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.printing import Names
+from bptui.symbolic.formula.tree import Tree
+
+ROOM = 150
+"""Digits that fit a row of the page of `bptui explain`: landscape A4 with margins of 15 mm, `\\small` (9 pt)."""
+_PLACE = "BREAKHERE"
+_TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|[_^{}&]|.", re.DOTALL)
+_NARROW = {"left", "right", "bigl", "bigr", "mathrm", "operatorname", "text", "hat", "begin", "end", "small"}
+_WIDE = {"cdot": 1.6, "quad": 2.2, "sum": 2.6, "prod": 2.6, "leq": 2.8, "geq": 2.8, "neq": 2.8, "wedge": 2.6,
+         "vee": 2.6, "ldots": 2.6, "partial": 1.3, "delta": 1.0, "infty": 2.2, "log": 3.0, "exp": 3.4, "sin": 3.0,
+         "cos": 3.2, "tanh": 4.4, "max": 4.0, "min": 3.8, "bmod": 6.0}  # fmt: skip
+
+
+def rows(formula: Tree, names: Names, room: float = ROOM) -> list[str]:
+    """The formula as rows of at most `room` digits each, where its sums let it be broken; else as it is."""
+    whole = latex.to_latex(formula, names)
+    if measure(whole) <= room:
+        return [whole]
+    found = _apart(formula)
+    if found is None:
+        return [whole]
+    frame, add = found
+    before, _, after = latex.to_latex(frame, names).partition(latex.name(_PLACE))
+    if frame != t.Name(_PLACE) and not before.endswith(r"\left("):
+        before, after = before + r"\left(", r"\right)" + after
+    before, after = _fixed(before, r"\left", r"\right", r"\bigl"), _fixed(after, r"\right", r"\left", r"\bigr", -1)
+    out, row = [], before
+    for n, (term, minus) in enumerate(zip(add.terms, add.minus, strict=True)):
+        part = latex.to_latex(t.Add((t.Name("x"), term), (False, minus)), names)[1:].lstrip()  # with its sign
+        part = part if n or minus else part[1:].lstrip()
+        if n and measure(f"{row} {part}") > room - 4:
+            out.append(row)
+            row = r"\quad {}" + part
+        else:
+            row = f"{row} {part}" if n else row + part
+    return [*out, row + after]
+
+
+def _fixed(text: str, mine: str, other: str, fixed: str, way: int = 1) -> str:
+    """The text with the brackets that are closed (way 1) or opened (-1) in another row at a fixed size: `\\left` and
+    `\\right` must stand in one row."""
+    pieces = re.split(rf"({re.escape(mine)}|{re.escape(other)})(?![a-z])", text)
+    depth = 0
+    alone: list[int] = []
+    for n in range(1, len(pieces), 2)[:: -1 if way == 1 else 1]:
+        depth += 1 if pieces[n] == other else -1
+        if depth < 0:
+            alone, depth = [*alone, n], 0
+    return "".join(fixed if n in alone else piece for n, piece in enumerate(pieces))
+
+
+def _apart(tree: Tree) -> tuple[Tree, t.Add] | None:
+    """The longest sum that stands on the line (not in a root, a power or below a fraction), and what is around it."""
+    match tree:
+        case t.Add(terms, _) if len(terms) > 2:
+            return t.Name(_PLACE), tree
+        case t.Neg(of):
+            inner = _apart(of)
+            return None if inner is None else (t.Neg(inner[0]), inner[1])
+        case t.Div(top, bottom, False):
+            inner = _apart(top)
+            return None if inner is None else (t.Mul((t.Div(t.whole(1), bottom), inner[0])), inner[1])
+        case t.Mul(parts) | t.Add(parts, _):
+            found = [(len(inner[1].terms), n, inner) for n, part in enumerate(parts) if (inner := _apart(part))]
+            if not found:
+                return None
+            _, n, (frame, add) = max(found, key=lambda one: one[0])
+            made = (*parts[:n], frame, *parts[n + 1 :])
+            return (t.Mul(made) if isinstance(tree, t.Mul) else t.Add(made, tree.minus)), add
+        case t.Call(function, (argument,)) if function not in ("sqrt", "abs", "floor"):
+            inner = _apart(argument)
+            return None if inner is None else (t.Call(function, (inner[0],)), inner[1])
+    return None
+
+
+def measure(text: str) -> float:
+    """About how many digits wide a formula is set: of a fraction the wider part, an index at 0.7."""
+    return _measured(_TOKEN.findall(text), 0)[0]
+
+
+def _measured(tokens: list[str], at: int, stop: str = "") -> tuple[float, int]:
+    """(width, the place after it) from `at` to the `stop` that belongs to it."""
+    width = 0.0
+    while at < len(tokens):
+        token = tokens[at]
+        at += 1
+        if token == stop:
+            break
+        if token == r"\frac":
+            above, at = _group(tokens, at)
+            below, at = _group(tokens, at)
+            width += max(above, below) + 0.5
+        elif token in ("_", "^"):
+            inner, at = _group(tokens, at)
+            width += 0.75 * inner
+        elif token == "{":
+            inner, at = _measured(tokens, at, "}")
+            width += inner
+        elif token.startswith("\\"):
+            width += 0 if token[1:] in _NARROW else _WIDE.get(token[1:], 1.5)
+        elif token in "+-=<>":
+            width += 2.6
+        elif not token.isspace():
+            width += 0.6 if token in ".,()[]|" else 1.1
+    return width, at
+
+
+def _group(tokens: list[str], at: int) -> tuple[float, int]:
+    """The width of what stands in the next braces, or of the next token."""
+    if at < len(tokens) and tokens[at] == "{":
+        return _measured(tokens, at + 1, "}")
+    return 1.1, at + 1

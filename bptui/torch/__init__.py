@@ -1,0 +1,1 @@
+"""PyTorch beside bptui. PyTorch is imported only when something here is called."""

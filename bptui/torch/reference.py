@@ -1,0 +1,306 @@
+"""The torch row of the check: PyTorch's own forward and autograd beside the engine's numbers, operation by operation.
+
+PyTorch is imported when `bptui check --torch` asks for it, and never else. `CALLS` says which call of PyTorch an
+operation is; what has none, or not with these settings, has a row that says so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.types import Array
+from bptui.model.engine.graph import Node
+from bptui.model.engine.ops.slices import read_index
+from bptui.model.engine.recording import Recording
+from bptui.symbolic.check.probe import wide
+from bptui.symbolic.check.tolerance import EXACT, SINGLE
+from bptui.symbolic.types import CheckRow, Verdict
+
+Settings = Mapping[str, Any]
+Call = Callable[..., Any]
+"""(torch, inputs, settings) → the output."""
+
+
+class Unlike(Exception):
+    """PyTorch has this operation, but not with these settings or shapes."""
+
+
+def _plain(name: str) -> Call:
+    return lambda torch, x, s: getattr(torch, name)(*x)
+
+
+def _functional(name: str, *settings: str) -> Call:
+    return lambda torch, x, s: getattr(torch.nn.functional, name)(*x, **{key: s[key] for key in settings})
+
+
+def _axes(x: Any, axis: Any) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(x.ndim))
+    return (axis,) if isinstance(axis, int) else tuple(axis)
+
+
+def _reduced(name: str, *settings: str) -> Call:
+    def call(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+        axes = _axes(x[0], s["axis"])
+        if not axes:
+            return getattr(torch, name)(x[0])
+        return getattr(torch, name)(x[0], dim=axes, keepdim=s["keepdims"], **{key: s[key] for key in settings})
+
+    return call
+
+
+def _one_axis(name: str) -> Call:
+    """For what PyTorch reduces over one axis only, and picks the first of equals: axes are brought together."""
+
+    def call(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+        axes = [axis % max(1, x[0].ndim) for axis in _axes(x[0], s["axis"])]
+        rest = [axis for axis in range(x[0].ndim) if axis not in axes]
+        joined = x[0].permute(*rest, *axes).reshape(*(x[0].shape[axis] for axis in rest), -1)
+        found = getattr(torch, name)(joined, dim=-1)
+        found = found if name == "prod" else found.values
+        kept = [1 if axis in axes else size for axis, size in enumerate(x[0].shape)]
+        return found.reshape(kept) if s["keepdims"] else found
+
+    return call
+
+
+def _take(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    source, i = x
+    axis = s["axis"] % source.ndim
+    found = source.movedim(axis, 0)[i]
+    return found.movedim(tuple(range(i.ndim)), tuple(range(axis, axis + i.ndim)))
+
+
+def _slice(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    index = read_index(s["index"])
+    if any(isinstance(part, slice) and (part.step or 1) < 0 for part in index):
+        raise Unlike("PyTorch has no negative steps")
+    return x[0][index]
+
+
+def _pad(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    sides = [int(side) for pair in reversed(s["pad_width"]) for side in pair]
+    return torch.nn.functional.pad(x[0], sides, value=s["value"])
+
+
+def _classes(name: str, *settings: str) -> Call:
+    """A loss of scores and classes: PyTorch has the classes along axis 1, or 0 where there is only that."""
+
+    def call(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+        scores, target, given = x[0], x[1], {key: s[key] for key in (*settings, "reduction")}
+        if s.get("ignore_index") is not None:
+            given["ignore_index"] = s["ignore_index"]
+        if len(x) > 2:
+            given["weight"] = x[2]
+        if s["axis"] is not None and scores.ndim > 1:
+            scores = scores.movedim(s["axis"], 1)
+            target = target.movedim(s["axis"], 1) if target.ndim == scores.ndim else target
+        if name == "multi_margin_loss" and scores.ndim > 2:
+            raise Unlike("PyTorch takes one or two axes")
+        return getattr(torch.nn.functional, name)(scores, target, **given)
+
+    return call
+
+
+def _convolve(name: str, *settings: str) -> Call:
+    """Groups are an axis of their own here, (samples, groups, channels, …), and part of the channels there."""
+
+    def call(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+        source, weight, *bias = x
+        given = {key: s[key] for key in ("stride", "dilation", *settings)}
+        run = getattr(torch.nn.functional, name)
+        if source.ndim == len(s["stride"]) + 2:
+            return run(source, weight, *bias, **given)
+        groups = source.shape[1]
+        joined = [source.flatten(1, 2), weight.flatten(0, 1), *(part.flatten() for part in bias)]
+        return run(*joined, **given, groups=groups).unflatten(1, (groups, -1))
+
+    return call
+
+
+def _logits(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    pos_weight, weight = [*x[2:], None, None][:2]
+    return torch.nn.functional.binary_cross_entropy_with_logits(
+        x[0], x[1], weight=weight, pos_weight=pos_weight, reduction=s["reduction"]
+    )
+
+
+def _embedding(torch: Any, table: Any, i: Any, padding: int | None) -> Any:
+    """PyTorch reads the row of the padding, which is 0 there from the start; here it reads as 0 whatever it holds."""
+    found = torch.nn.functional.embedding(i, table, padding)
+    return found if padding is None else found * (i != padding).unsqueeze(-1)
+
+
+def _half(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    return torch.nn.functional.mse_loss(*x, reduction=s["reduction"]) / 2
+
+
+CALLS: Mapping[str, Call] = MappingProxyType(
+    {
+        **{
+            name: _plain(name)
+            for name in ("add", "sub", "mul", "div", "pow", "maximum", "minimum", "neg", "exp", "log", "sqrt", "rsqrt",
+                         "reciprocal", "square", "abs", "sin", "cos", "tan", "sinh", "cosh", "log1p", "expm1", "erf",
+                         "sigmoid", "tanh", "relu", "selu", "matmul")
+        },
+        **{
+            name: _functional(name)
+            for name in ("silu", "softplus", "mish", "softsign", "relu6", "hardswish", "tanhshrink")
+        },
+        **{name: _functional(name, "lambd") for name in ("hardshrink", "softshrink")},
+        # PyTorch's own hardsigmoid takes its derivative 1/6 in float32
+        "hardsigmoid": lambda torch, x, s: torch.nn.functional.relu6(x[0] + 3) / 6,
+        "celu": _functional("celu", "alpha"),
+        "leaky": lambda torch, x, s: torch.where(x[0] > 0, x[0], x[0] * x[1]),
+        "glu": lambda torch, x, s: torch.nn.functional.glu(x[0], dim=s["axis"]),
+        "log_sigmoid": _functional("logsigmoid"),
+        "leaky_relu": _functional("leaky_relu", "negative_slope"),
+        "elu": _functional("elu", "alpha"),
+        "gelu": _functional("gelu", "approximate"),
+        "hardtanh": _functional("hardtanh", "min_val", "max_val"),
+        "where": lambda torch, x, s: torch.where(x[0] != 0, x[1], x[2]),
+        "power": lambda torch, x, s: torch.pow(x[0], s["exponent"]),
+        "clip": lambda torch, x, s: torch.clamp(x[0], s["min"], s["max"]),
+        "dropout": lambda torch, x, s: x[0] * x[1] / (1 - s["p"]),
+        "affine": lambda torch, x, s: torch.nn.functional.linear(x[0], x[1].T, x[2]),
+        "sum": _reduced("sum"),
+        "mean": _reduced("mean"),
+        "var": _reduced("var", "correction"),
+        "std": _reduced("std", "correction"),
+        "norm": lambda torch, x, s: torch.linalg.vector_norm(x[0], dim=_axes(x[0], s["axis"]), keepdim=s["keepdims"]),
+        "logsumexp": _reduced("logsumexp"),
+        "max": _one_axis("max"),
+        "min": _one_axis("min"),
+        "prod": _one_axis("prod"),
+        "reshape": lambda torch, x, s: x[0].reshape(tuple(s["shape"])),
+        "transpose": lambda torch, x, s: x[0].permute(
+            tuple(reversed(range(x[0].ndim))) if s["axes"] is None else tuple(s["axes"])
+        ),
+        "broadcast_to": lambda torch, x, s: x[0].broadcast_to(tuple(s["shape"])),
+        "slice": _slice,
+        "concat": lambda torch, x, s: torch.cat(tuple(x), dim=s["axis"]),
+        "stack": lambda torch, x, s: torch.stack(tuple(x), dim=s["axis"]),
+        "pad": _pad,
+        "take": _take,
+        "embedding": lambda torch, x, s: _embedding(torch, x[0], x[1], s["padding_idx"]),
+        "softmax": lambda torch, x, s: torch.softmax(x[0], dim=s["axis"]),
+        "log_softmax": lambda torch, x, s: torch.log_softmax(x[0], dim=s["axis"]),
+        "causal_mask": lambda torch, x, s: x[0].masked_fill(torch.ones_like(x[0]).tril() == 0, s["value"]),
+        "mse": _functional("mse_loss", "reduction"),
+        "half_mse": _half,
+        "half_sse": _half,
+        "mae": _functional("l1_loss", "reduction"),
+        "huber": _functional("huber_loss", "reduction", "delta"),
+        "bce": _functional("binary_cross_entropy", "reduction"),
+        "bce_with_logits": _logits,
+        "kl_div": _functional("kl_div", "reduction", "log_target"),
+        "smooth_l1": _functional("smooth_l1_loss", "reduction", "beta"),
+        "soft_margin": _functional("soft_margin_loss", "reduction"),
+        "cross_entropy": _classes("cross_entropy", "label_smoothing"),
+        "soft_cross_entropy": _classes("cross_entropy", "label_smoothing"),
+        "nll": _classes("nll_loss"),
+        "multi_margin": _classes("multi_margin_loss", "margin"),
+        "correlate1d": _convolve("conv1d"),
+        "correlate2d": _convolve("conv2d"),
+        "correlate3d": _convolve("conv3d"),
+        "correlate_transpose1d": _convolve("conv_transpose1d", "padding", "output_padding"),
+        "correlate_transpose2d": _convolve("conv_transpose2d", "padding", "output_padding"),
+        "correlate_transpose3d": _convolve("conv_transpose3d", "padding", "output_padding"),
+        **{
+            name: _functional(name, "kernel_size", "stride", "padding", "dilation", "ceil_mode")
+            for name in ("max_pool1d", "max_pool2d", "max_pool3d")
+        },
+        **{
+            name: _functional(name, "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
+            for name in ("avg_pool1d", "avg_pool2d", "avg_pool3d")
+        },
+        **{
+            name: _functional(name, "output_size")
+            for name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
+        },
+    }
+)  # fmt: skip
+
+
+def load() -> Any:
+    """PyTorch, or a UserError that says how to get it."""
+    try:
+        return importlib.import_module("torch")
+    except ImportError:
+        raise UserError("--torch", "PyTorch is not installed", "pip install torch") from None
+
+
+def check_torch(recording: Recording, torch: Any = None) -> Iterator[CheckRow]:
+    """The torch rows of a training step: each operation's value, and what it adds to the gradients of its inputs."""
+    torch = load() if torch is None else torch
+    for node in recording.graph.ops:
+        yield from check_node(recording, node, torch)
+
+
+def check_node(recording: Recording, node: Node, torch: Any) -> Iterator[CheckRow]:
+    """The torch rows of one operation."""
+    assert node.op is not None
+    graph, op = recording.graph, node.op
+    call = CALLS.get(op.name)
+    if call is None:
+        yield CheckRow(node.name, op.name, "", "torch", "n/a", note="PyTorch has no such operation")
+        return
+    values = [recording.value(i) for i in node.inputs]
+    upstream = recording.grad(node)
+    wanted = [
+        n for n, i in enumerate(node.inputs)
+        if upstream is not None and graph.nodes[i].wants_grad and op.differentiable(n)
+    ]  # fmt: skip
+    tensors = [torch.tensor(wide(value)) for value in values]
+    for n in wanted:
+        tensors[n].requires_grad_()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch's advice is for whoever wrote the call
+            out = call(torch, tensors, node.attributes)
+        grads: Sequence[Any] = ()
+        if wanted and upstream is not None:
+            seed = torch.tensor(wide(upstream)).reshape(out.shape)
+            grads = torch.autograd.grad(out, [tensors[n] for n in wanted], seed, allow_unused=True)
+    except (Unlike, RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        yield CheckRow(node.name, op.name, "", "torch", "n/a", note=said[0][:100])
+        return
+    largest = max((float(np.max(np.abs(wide(v)), initial=0.0)) for v in values if v.dtype.kind == "f"), default=0.0)
+    yield _row(node, "", recording.value(node), out.detach().numpy(), largest)
+    for n, grad in zip(wanted, grads, strict=True):
+        given = {(c.consumer, c.position): c.array for c in recording.contributions(node.inputs[n])}
+        mine = given.get((node.id, n))
+        if mine is not None:
+            theirs = np.zeros(mine.shape) if grad is None else grad.numpy()
+            size = float(np.max(np.abs(wide(upstream)), initial=0.0)) if upstream is not None else 0.0
+            yield _row(node, op.input_names[n], mine, theirs, size)
+
+
+def _row(node: Node, wrt: str, got: Array, expected: Array, largest: float) -> CheckRow:
+    """The worst element decides, as in the other rows: `largest` is the size of what the numbers are made of."""
+    assert node.op is not None
+    single = got.dtype == np.float32
+    have, want = wide(got), np.asarray(expected, float).reshape(got.shape)
+    if not have.size:
+        return CheckRow(node.name, node.op.name, wrt, "torch", "n/a", note="empty")
+    with np.errstate(all="ignore"):
+        scale = max(float(np.max(np.abs(want), where=np.isfinite(want), initial=0.0)), largest)
+        allowed = (SINGLE if single else EXACT).allowed(have, want, scale or 1.0)
+        same = (have == want) | (np.isnan(have) & np.isnan(want))
+        error = np.where(same, 0.0, np.abs(have - want))
+        error = np.where(np.isnan(error), np.inf, error)
+        allowed = np.where(np.isfinite(allowed), allowed, 1e-12)
+        badness = error / allowed
+    worst = np.unravel_index(int(np.argmax(badness)), have.shape)
+    verdict: Verdict = "ok" if badness[worst] <= 1 else "FAIL"
+    at = tuple(int(i) for i in worst)
+    found = float(error[worst]), float(allowed[worst]), at, float(have[worst]), float(want[worst])
+    return CheckRow(node.name, node.op.name, wrt, "torch", verdict, *found, "against PyTorch")

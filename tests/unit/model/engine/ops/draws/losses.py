@@ -1,0 +1,128 @@
+"""Losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tests.unit.model.engine.ops.draws.base import Case, Random, chance, numbers, pick, positive, shape_of
+
+
+def compared(op: str, call: str, names: tuple[str, str], draw: Callable[..., Any] = numbers, **more: Any) -> Any:
+    """A loss of two tensors of one shape."""
+
+    def make(random: Random) -> Case:
+        shape = shape_of(random)
+        first, second = (draw(random, shape), draw(random, shape))
+        given = {name: value(random) for name, value in more.items() if chance(random)}
+        if chance(random, 0.8):
+            given["reduction"] = pick(random, "mean", "sum", "none")
+        return Case(op, dict(zip(names, (first, second), strict=True)),
+                    lambda torch, p, t: getattr(torch.nn.functional, call)(p, t, **given), given)  # fmt: skip
+
+    return make
+
+
+def weighed(op: str, call: str, names: tuple[str, str], low: float, high: float, *weights: str) -> Any:
+    """A loss of two tensors, and of weights that have the shape of their last axes."""
+
+    def make(random: Random) -> Case:
+        made = compared(op, call, names, lambda r, s: r.uniform(low, high, s))(random)
+        first, target = made.inputs.values()
+        inputs = {names[0]: first, names[1]: np.round(target) if chance(random, 0.3) else target}
+        for name in weights[: int(random.integers(len(weights) + 1))]:
+            inputs[name] = positive(random, np.shape(first)[int(random.integers(np.ndim(first) + 1)) :])
+
+        def run(torch: Any, p: Any, t: Any, *others: Any) -> Any:
+            more = {name: other.detach() for name, other in zip(weights, others, strict=False)}
+            return getattr(torch.nn.functional, call)(p, t, **more, **made.given)
+
+        return Case(op, inputs, run, made.given)
+
+    return make
+
+
+def kl_div(random: Random) -> Case:
+    made = compared("kl_div", "kl_div", ("log_probs", "target"), lambda r, s: r.uniform(0.05, 1, s),
+                    log_target=chance)(random)  # fmt: skip
+    if np.ndim(made.inputs["target"]) and chance(random, 0.3):
+        made.given["reduction"] = "batchmean"
+    return made
+
+
+def hinge(random: Random) -> Case:
+    shape, reduction = shape_of(random), pick(random, "mean", "sum", "none")
+    inputs = {"scores": numbers(random, shape), "target": random.choice([-1.0, 1.0], shape)}
+
+    def call(torch: Any, s: Any, t: Any) -> Any:
+        term = torch.relu(1 - t * s)
+        return term if reduction == "none" else getattr(term, reduction)()
+
+    return Case("hinge", inputs, call, {"reduction": reduction})
+
+
+def soft_margin(random: Random) -> Case:
+    made = compared("soft_margin", "soft_margin_loss", ("scores", "target"))(random)
+    return Case("soft_margin", made.inputs, lambda torch, s, t: made.torch(torch, s, t.detach()), made.given)
+
+
+def classes(op: str, call: str, name: str, **more: Callable[[Random], Any]) -> Callable[[Random], Case]:
+    """A loss over classes, which are axis 1 (of a vector: the only one)."""
+
+    def make(random: Random) -> Case:
+        flat = op == "multi_margin"
+        shape = shape_of(random, 1, 2 if flat else 4, empty=False)
+        at = min(1, len(shape) - 1)
+        labels = random.integers(0, shape[at], shape[:at] + shape[at + 1 :])
+        given = {key: value(random) for key, value in more.items() if chance(random)}
+        if chance(random, 0.8):
+            given["reduction"] = pick(random, "mean", "sum", "none")
+        inputs = {name: numbers(random, shape) * pick(random, 1, 1, 1 if flat else 30), "labels": labels}
+        if not flat and chance(random, 0.4):
+            inputs["weight"] = positive(random, shape[at])
+        if not flat and labels.ndim and chance(random, 0.4):
+            given["ignore_index"] = pick(random, -100, -1, 0, shape[at] - 1) if shape[at] > 1 else -100
+            labels[random.random(labels.shape) < 0.3] = given["ignore_index"]
+            labels.flat[0] = (max(-1, given["ignore_index"]) + 1) % shape[at]  # of none the mean is nan
+
+        def run(torch: Any, x: Any, y: Any, weight: Any = None) -> Any:
+            weights = {} if weight is None else {"weight": weight.detach()}
+            return getattr(torch.nn.functional, call)(x, y, **weights, **given)
+
+        return Case(op, inputs, run, given)
+
+    return make
+
+
+def cross_entropy(random: Random) -> Case:
+    smooth = {"label_smoothing": lambda r: float(pick(r, 0.0, 0.1, 0.5, 1.0))}
+    if chance(random, 0.6):
+        return classes("cross_entropy", "cross_entropy", "logits", **smooth)(random)
+    shape = shape_of(random, 1, 4, empty=False)
+    given = {"reduction": pick(random, "mean", "sum", "none"), "label_smoothing": smooth["label_smoothing"](random)}
+    inputs = {"logits": numbers(random, shape), "target": random.uniform(0, 1, shape)}
+    if chance(random, 0.4):
+        inputs["weight"] = positive(random, shape[min(1, len(shape) - 1)])
+    return Case("cross_entropy", inputs, lambda torch, x, t, w=None: torch.nn.functional.cross_entropy(
+        x, t, None if w is None else w.detach(), **given), given)  # fmt: skip
+
+
+_PAIR = ("prediction", "target")
+
+DRAWS: Mapping[str, Callable[[Random], Case]] = {
+    "mse": compared("mse", "mse_loss", _PAIR),
+    "mae": compared("mae", "l1_loss", _PAIR),
+    "huber": compared("huber", "huber_loss", _PAIR, delta=lambda r: float(pick(r, 0.5, 1.0, 1.5))),
+    "smooth_l1": compared("smooth_l1", "smooth_l1_loss", _PAIR, beta=lambda r: float(pick(r, 0.5, 1.0, 1.5))),
+    "bce": weighed("bce", "binary_cross_entropy", ("probs", "target"), 0, 1, "weight"),
+    "bce_with_logits": weighed("bce_with_logits", "binary_cross_entropy_with_logits", ("logits", "target"), -30, 30,
+                               "pos_weight", "weight"),
+    "kl_div": kl_div,
+    "hinge": hinge,
+    "soft_margin": soft_margin,
+    "cross_entropy": cross_entropy,
+    "nll": classes("nll", "nll_loss", "log_probs"),
+    "multi_margin": classes("multi_margin", "multi_margin_loss", "scores", margin=lambda r: float(pick(r, 0.5, 1, 2))),
+}  # fmt: skip

@@ -1,0 +1,288 @@
+"""Uses of every operation, in shapes that tell mistakes apart: all sizes distinct, both signs, broadcasting, size 1,
+0-d, empty, negative axes. The reference has PyTorch's numbers for some; these are for laws."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bptui.model.engine import ops
+
+
+@dataclass(frozen=True)
+class Use:
+    """One use of an operation: shapes of its inputs, attributes. `positive` keeps inputs above 0.2."""
+
+    op: str
+    shapes: tuple
+    attributes: dict = field(default_factory=dict)
+    positive: bool = False
+
+    def __str__(self):
+        told = ",".join(f"{k}={v}" for k, v in self.attributes.items())
+        return f"{self.op}{self.shapes}{told}".replace(" ", "")
+
+    @property
+    def row(self):
+        row = ops.OPS[self.op]
+        attributes = {
+            n: a.check(self.attributes[n]) if n in self.attributes else a.default for n, a in row.attributes.items()
+        }
+        other = row.variant and row.variant(self.shapes, attributes)
+        return ops.OPS[other] if other else row
+
+    def inputs(self):
+        """The same numbers for the same use, always."""
+        rng = np.random.default_rng(zlib.crc32(str(self).encode()))
+        row = self.row
+        found = []
+        for name, shape in zip(row.input_names, self.shapes, strict=False):
+            if name in row.indices:
+                attributes = {n: self.attributes.get(n, a.default) for n, a in row.attributes.items()}
+                low, high, *ignored = row.bounds(self.shapes, attributes)[name]
+                labels = rng.integers(low, max(high, 1), shape)
+                if ignored and labels.size:
+                    labels.reshape(-1)[:: labels.shape[-1] - 1] = ignored[0]
+                    labels.reshape(-1)[1] = 0
+                found.append(labels)
+            elif name in ("weight", "pos_weight") and name in row.fixed:
+                found.append(rng.uniform(0.2, 1.8, shape))
+            elif name in row.fixed:
+                found.append(rng.integers(0, 2, shape).astype(float))
+            elif name == "probs" or (self.op == "soft_cross_entropy" and name == "target"):
+                found.append(rng.uniform(0.1, 0.9, shape))
+            else:
+                values = rng.uniform(0.2, 1.8, shape)
+                found.append(values if self.positive else values * rng.choice([-1, 1], shape))
+        return found
+
+
+MAPS = [name for name, row in ops.OPS.items() if row.input_names == ("x",) and row.elementwise]
+PAIRS = [name for name, row in ops.OPS.items() if row.input_names == ("a", "b") and row.elementwise]
+POINTWISE = [
+    "mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1", "bce", "bce_with_logits", "kl_div", "hinge",
+    "soft_margin",
+]  # fmt: skip
+POSITIVE = {"log", "log1p", "sqrt", "rsqrt", "pow", "kl_div"}
+CLASSES = ["cross_entropy", "nll", "multi_margin"]
+REDUCTIONS = ["sum", "mean", "var", "std", "max", "min", "prod", "norm", "logsumexp"]
+
+
+def uses():
+    """All uses."""
+    for name in MAPS:
+        given = {"power": {"exponent": 3.0}}.get(name, {})
+        for shape in ((3, 4), (), (1,), (0, 3), (2, 1, 3)):
+            yield Use(name, (shape,), given, name in POSITIVE)
+    for exponent in (2, -1, 0.5, 0, 1):
+        yield Use("power", ((3, 4),), {"exponent": exponent}, positive=True)
+    yield Use("gelu", ((3, 4),), {"approximate": "tanh"})
+    for given in ({"min": -0.5}, {"max": 0.8}, {"min": -0.5, "max": 0.8}):
+        yield Use("clip", ((3, 4),), given)
+    for name in PAIRS:
+        for shapes in (
+            ((3, 4), (3, 4)),
+            ((3, 4), (4,)),
+            ((3, 1, 4), (1, 5, 1)),
+            ((3, 4), ()),
+            ((), (3, 4)),
+            ((), ()),
+            ((1,), (3, 1)),
+            ((0, 3), (3,)),
+            ((4,), (2, 3, 4)),
+        ):
+            yield Use(name, shapes, positive=name in POSITIVE)
+    for shapes in (((3, 4), (3, 4), (4,)), ((3, 1), (1, 4), ()), ((4,), (2, 3, 4), (3, 1)), ((), (), ())):
+        yield Use("where", shapes)
+    yield Use("dropout", ((3, 4), (3, 4)), {"p": 0.25})
+    yield Use("dropout", ((), ()))
+
+    for shapes in (
+        ((3, 4), (4, 5)),
+        ((4,), (4, 5)),
+        ((3, 4), (4,)),
+        ((4,), (4,)),
+        ((2, 3, 4), (2, 4, 5)),
+        ((2, 3, 4), (4, 5)),
+        ((3, 4), (2, 4, 5)),
+        ((2, 1, 3, 4), (6, 4, 5)),
+        ((1, 3, 4), (2, 4, 5)),
+        ((2, 3, 4), (4,)),
+        ((4,), (2, 4, 5)),
+        ((1, 4), (4, 1)),
+        ((3, 1), (1, 5)),
+        ((2, 3, 1), (1, 5)),
+        ((2, 3, 1), (1, 1, 5)),
+        ((1,), (1, 5)),
+        ((0, 4), (4, 5)),
+        ((3, 0), (0, 5)),
+    ):
+        yield Use("matmul", shapes)
+    for lead in ((3,), (), (2, 3), (1,), (0,), (2, 1, 3)):
+        yield Use("affine", ((*lead, 4), (4, 5), (5,)))
+
+    for name in REDUCTIONS:
+        for shape, given in (
+            ((3, 4), {}),
+            ((3, 4), {"axis": 1}),
+            ((3, 4), {"axis": 0, "keepdims": True}),
+            ((3, 4, 2), {"axis": (0, -1)}),
+            ((3, 4, 2), {"axis": (0, 2), "keepdims": True}),
+            ((3, 4, 2), {"axis": -2}),
+            ((3, 4), {"keepdims": True}),
+            ((), {}),
+            ((1,), {}),
+            ((2, 1, 3), {"axis": 1}),
+            ((0, 3), {"axis": 1}),
+            ((3, 4), {"axis": ()}),
+        ):
+            if name != "std" or shape not in ((1,), (2, 1, 3)):  # of one number it is 0, where it has no derivative
+                yield Use(name, (shape,), given)
+    for name in ("var", "std"):
+        yield Use(name, ((3, 4),), {"axis": 1, "correction": 1})
+    for shape, axis in (((3, 4), -1), ((4, 3), 0), ((2, 6, 3), 1), ((2,), 0)):
+        yield Use("glu", (shape,), {"axis": axis})
+    for name in ("softmax", "log_softmax"):
+        for shape, axis in (((3, 4), -1), ((3, 4), 0), ((2, 3, 4), 1), ((4,), 0), ((3, 1), -1), ((0, 3), -1)):
+            yield Use(name, (shape,), {"axis": axis})
+
+    for shape, to in (
+        ((3, 4), (2, 6)),
+        ((3, 4), (-1,)),
+        ((2, 3, 4), (6, 4)),
+        ((12,), (3, 4)),
+        ((), (1, 1)),
+        ((1,), ()),
+    ):
+        yield Use("reshape", (shape,), {"shape": to})
+    for shape, axes in (((3, 4), None), ((2, 3, 4), (2, 0, 1)), ((2, 3, 4), (0, -1, 1)), ((), None), ((3,), None)):
+        yield Use("transpose", (shape,), {"axes": axes})
+    for shape, index in (
+        ((3, 4), "[1:, ::2]"),
+        ((3, 4), "[-1]"),
+        ((5, 4), "[::-1, 1]"),
+        ((5, 4), "[-3:-1, ..., -2]"),
+        ((2, 3, 4), "[..., 1:3]"),
+        ((7,), "[5:1:-2]"),
+        ((3,), "[3:]"),
+        ((), "[]"),
+    ):
+        yield Use("slice", (shape,), {"index": index})
+    yield Use("concat", ((3, 4), (3, 5)), {"axis": 1})
+    yield Use("concat", ((3, 4), (1, 4), (2, 4)), {"axis": -2})
+    yield Use("concat", ((2,), (0,)))
+    for axis in (0, 1, -1):
+        yield Use("stack", ((3, 4), (3, 4)), {"axis": axis})
+    yield Use("stack", ((), (), ()))
+    for shape, width in (((3, 4), ((0, 1), (1, 2))), ((3,), 2), ((2, 3), (1, 0)), ((2, 3), 0)):
+        yield Use("pad", (shape,), {"pad_width": width, "value": -0.75})
+    for shape, to in (((4, 1), (3, 4, 5)), ((), (2, 3)), ((1, 3), (2, 3)), ((3,), (3,))):
+        yield Use("broadcast_to", (shape,), {"shape": to})
+    for shapes, axis in (((((3, 4), (5,))), 0), (((3, 4), (2, 3)), -1), (((3, 4), ()), 1), (((4,), (2,)), 0)):
+        yield Use("take", shapes, {"axis": axis})
+    for positions in ((2, 4), (), (3,), (0,)):
+        yield Use("embedding", ((6, 5), positions))
+    yield Use("embedding", ((3, 5), (2, 4)), {"padding_idx": 1})
+
+    for name in POINTWISE:
+        for reduction in ("mean", "sum", "none"):
+            yield Use(name, ((3, 4), (3, 4)), {"reduction": reduction}, name in POSITIVE)
+        yield Use(name, ((), ()), {}, name in POSITIVE)
+        yield Use(name, ((5,), (5,)), {}, name in POSITIVE)
+    yield Use("huber", ((3, 4), (3, 4)), {"delta": 0.7})
+    yield Use("smooth_l1", ((3, 4), (3, 4)), {"beta": 0.7})
+    yield Use("kl_div", ((3, 4), (3, 4)), {"reduction": "batchmean"}, positive=True)
+    for reduction in ("mean", "none", "batchmean"):
+        yield Use("kl_div", ((3, 4), (3, 4)), {"reduction": reduction, "log_target": True})
+    for reduction in ("mean", "none"):
+        yield Use("bce", ((2, 3, 4), (2, 3, 4), (3, 4)), {"reduction": reduction})
+        yield Use("bce_with_logits", ((3, 4), (3, 4), (4,)), {"reduction": reduction})
+        yield Use("bce_with_logits", ((3, 4), (3, 4), (), (3, 4)), {"reduction": reduction})
+    for name in CLASSES:
+        for shape, labels, given in (
+            ((3, 4), (3,), {}),
+            ((3, 4), (3,), {"reduction": "sum"}),
+            ((3, 4), (3,), {"reduction": "none"}),
+            ((2, 4, 3), (2, 3), {}),
+            ((2, 4, 3), (2, 3), {"reduction": "none"}),
+            ((2, 3, 4), (2, 3), {"axis": -1}),
+            ((4,), (), {}),
+            ((3, 1), (3,), {}),
+        ):
+            yield Use(name, (shape, labels), given)
+    yield Use("multi_margin", ((3, 4), (3,)), {"margin": 0.6})
+    for name in ("cross_entropy", "nll"):
+        for given in ({}, {"reduction": "sum"}, {"reduction": "none"}):
+            left_out = {**given, "ignore_index": -1}
+            yield Use(name, ((3, 4), (3,), (4,)), given)
+            yield Use(name, ((5, 4), (5,)), left_out)
+            yield Use(name, ((5, 4), (5,), (4,)), {**given, "ignore_index": 2})
+            yield Use(name, ((2, 4, 3), (2, 3), (4,)), left_out)
+        yield Use(name, ((4,), (), (4,)))
+    for given in ({}, {"reduction": "none"}, {"ignore_index": -1}):
+        yield Use("cross_entropy", ((3, 4), (3,), (4,)), {"label_smoothing": 0.1, **given})
+    yield Use("soft_cross_entropy", ((3, 4), (3, 4)))
+    for given in ({"label_smoothing": 0.1}, {"label_smoothing": 0.1, "reduction": "none"}):
+        yield Use("cross_entropy", ((3, 4), (3,)), given)
+        yield Use("cross_entropy", ((2, 4, 3), (2, 3)), given)
+        yield Use("soft_cross_entropy", ((3, 4), (3, 4)), given)
+    for shape, given in (((2, 4, 3), {"reduction": "none"}), ((2, 3, 4), {"axis": -1}), ((4,), {})):
+        yield Use("soft_cross_entropy", (shape, shape), given)
+    yield Use("cross_entropy", ((3, 4), (3, 4)))
+    yield Use("soft_cross_entropy", ((3, 4), (3, 4), (4,)), {"label_smoothing": 0.1})
+    yield Use("soft_cross_entropy", ((2, 4, 3), (2, 4, 3), (4,)), {"reduction": "none"})
+
+    for stride, dilation in ((1, 1), (2, 1), (1, 2), (2, 2), (3, 2)):
+        given = {"stride": stride, "dilation": dilation}
+        yield Use("correlate1d", ((2, 3, 9), (4, 3, 2), (4,)), given)
+        yield Use("correlate2d", ((2, 3, 7, 6), (4, 3, 3, 2), (4,)), given)
+    yield Use("correlate2d", ((2, 3, 5, 6), (4, 3, 3, 2)), {"stride": (2, 1)})
+    yield Use("correlate2d", ((2, 2, 3, 5, 6), (2, 4, 3, 3, 2), (2, 4)))
+    yield Use("correlate1d", ((2, 2, 3, 6), (2, 4, 3, 2)))
+    for given in (
+        {},
+        {"stride": 2, "padding": 1},
+        {"stride": 2, "padding": 1, "output_padding": 1},
+        {"stride": (3, 1), "dilation": 2},
+        {"dilation": (1, 2), "padding": (0, 2)},
+    ):
+        yield Use("correlate_transpose2d", ((2, 3, 4, 3), (3, 2, 3, 2), (2,)), given)
+    yield Use("correlate_transpose2d", ((2, 2, 3, 4, 3), (2, 3, 1, 3, 2)), {"stride": 2})
+    for given in ({"stride": 2, "padding": 1}, {"dilation": 2}):
+        yield Use("correlate_transpose1d", ((2, 3, 4), (3, 2, 3), (2,)), given)
+    yield Use("correlate_transpose3d", ((2, 2, 2, 3, 2), (2, 3, 2, 1, 2)), {"stride": (1, 2, 1)})
+    yield Use("correlate3d", ((2, 3, 4, 5, 3), (2, 3, 2, 3, 1), (2,)), {"stride": (1, 2, 1)})
+    for name in ("max_pool2d", "avg_pool2d"):
+        for shape, given in (
+            ((2, 2, 6, 6), {"kernel_size": 2}),
+            ((2, 2, 6, 5), {"kernel_size": (3, 2), "stride": (1, 2)}),
+            ((2, 5, 6), {"kernel_size": 3, "stride": 2, "padding": 1}),
+            ((4, 5), {"kernel_size": (4, 5)}),
+            ((1, 1, 3, 3), {"kernel_size": 1}),
+        ):
+            yield Use(name, (shape,), given)
+    yield Use("avg_pool2d", ((2, 5, 6),), {"kernel_size": 3, "padding": 1, "count_include_pad": False})
+    for kind in ("max", "avg"):
+        for shape, given in (
+            ((2, 8), {"kernel_size": 2}),
+            ((2, 7), {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
+            ((2, 3, 8), {"kernel_size": 2, "ceil_mode": True}),
+            ((2, 3, 7), {"kernel_size": 2, "ceil_mode": True}),
+        ):
+            yield Use(f"{kind}_pool1d", (shape,), given)
+        yield Use(f"{kind}_pool2d", ((2, 5, 6),), {"kernel_size": (2, 3), "stride": 3, "padding": 1, "ceil_mode": True})
+        yield Use(f"{kind}_pool3d", ((2, 4, 5, 3),), {"kernel_size": (2, 2, 1), "stride": (2, 1, 1)})
+    yield Use("max_pool1d", ((2, 9),), {"kernel_size": 3, "stride": 1, "dilation": 2, "padding": 1})
+    yield Use("max_pool2d", ((2, 7, 6),), {"kernel_size": 2, "stride": 2, "dilation": (3, 1)})
+    yield Use("avg_pool1d", ((2, 7),), {"kernel_size": 4, "stride": 3, "padding": 2, "count_include_pad": False})
+    for given in ({"padding": 1}, {"padding": 1, "count_include_pad": False}, {"count_include_pad": False}):
+        yield Use("avg_pool2d", ((2, 6, 5),), {"kernel_size": 3, "stride": 2, "ceil_mode": True, **given})
+    for wanted in (1, 3, 4, 8):
+        yield Use("adaptive_avg_pool1d", ((2, 8),), {"output_size": wanted})
+    for wanted in (1, (2, 3), (None, 2), (3, 1)):
+        yield Use("adaptive_avg_pool2d", ((2, 3, 5, 6),), {"output_size": wanted})
+    yield Use("adaptive_avg_pool3d", ((2, 4, 3, 2),), {"output_size": (2, 2, 1)})
+    for shape in ((3, 4), (2, 3, 3), (1, 1)):
+        yield Use("causal_mask", (shape,))

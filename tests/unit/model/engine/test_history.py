@@ -1,0 +1,132 @@
+"""Going back is exact, bounded and can be cancelled."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bptui.model.base.errors import UserError
+from bptui.model.engine.history import MAX_STEPS, History, Rows
+from bptui.model.engine.program import Program
+from tests.unit.model.engine.small import branching, minibatches, xor
+
+
+def straight(program: Program, count: int) -> list[bytes]:
+    """Every step of a training, recorded one after the other."""
+    return [program.record().memory for _ in range(count)]
+
+
+@pytest.mark.parametrize("budget", [None, 5000, 1], ids=["checkpoints", "thinned", "two rows"])
+@pytest.mark.parametrize("make", [xor, minibatches, lambda: Program(branching())], ids=["xor", "batches", "branching"])
+def test_any_step_in_any_order_is_the_step_that_was(make: type[Program], budget: int | None) -> None:
+    expected = straight(make(), 120)
+    history = History(make(), checkpoint_bytes=budget, window_bytes=3000)
+    rng = np.random.default_rng(0)
+    assert history.advance(90) == 90
+    for step in [*rng.integers(0, 120, 60).tolist(), 0, 119, 118, 117, 89, 90]:
+        recording = history.recording(step)
+        assert recording.step == step
+        assert recording.memory == expected[step]
+    assert history.steps == 120
+    assert len(history.losses) == 120
+
+
+def test_steps_are_the_same_steps_one_by_one_and_at_once() -> None:
+    one, many = History(xor()), History(xor())
+    walked = [one.recording(step).memory for step in range(50)]
+    many.advance(50)
+    assert [many.recording(step).memory for step in range(50)] == walked
+    assert one.losses.tolist() == many.losses.tolist() == [one.recording(step).loss for step in range(50)]
+
+
+def test_back_and_on_again() -> None:
+    history = History(xor())
+    history.advance(200)
+    middle = history.recording(70).memory
+    history.advance(400)
+    assert history.recording(70).memory == middle
+    assert history.recording(399).memory == straight(xor(), 400)[-1]
+
+
+def test_walking_back_replays_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History(xor(), checkpoint_bytes=8 * 100 * 8, window_bytes=2**20)
+    history.advance(1000)  # 8 rows: a checkpoint every 128 steps or more
+    history.recording(900)
+    ran = 0
+    run = Program.run
+
+    def counted(self: Program, count: int = 1, losses: np.ndarray | None = None) -> None:
+        nonlocal ran
+        ran += count
+        run(self, count, losses)
+
+    monkeypatch.setattr(Program, "run", counted)
+    start = history._checkpoints.nearest(900)
+    assert start is not None
+    for step in range(899, start - 1, -1):
+        history.recording(step)
+    assert ran == 900 - start  # one each
+
+
+def test_progress_and_cancel() -> None:
+    history = History(xor())
+    told: list[tuple[int, int]] = []
+    reached = history.advance(100_000, lambda done, total: told.append((done, total)), lambda: len(told) == 3)
+    assert 0 < reached == history.steps < 100_000
+    assert told == [(n, 100_000) for n, _ in told]
+    assert told[-1][0] == reached
+    assert len(history.losses) == reached
+    assert history.recording(reached - 1).memory == straight(xor(), reached)[-1]
+    assert history.advance(reached - 1) == reached
+
+
+def test_seeking_can_be_cancelled_and_gone_on_with() -> None:
+    history = History(xor(), checkpoint_bytes=1)
+    history.advance(3000)
+    target = 3000 - 1
+    assert history.seek(2048 - 1, cancelled=lambda: True) is False
+    assert history.seek(target)
+    assert history.recording(target).memory == straight(xor(), 3000)[-1]
+
+
+def test_memory_of_long_trainings_is_bounded() -> None:
+    history = History(xor(), checkpoint_bytes=100_000)
+    history.advance(5000)
+    assert history._checkpoints.nbytes <= 100_000
+    for step in range(0, 5000, 50):
+        history.recording(step)
+    assert history.nbytes < 100_000 + 4 * 2**20 + 8 * 8192 + 100_000
+
+
+def test_thinned_rows_are_the_right_ones() -> None:
+    program, rows = xor(), Rows(8, 104, np.dtype("float64"))
+    saved = {}
+    for step in range(100):
+        saved[step] = program.save().tobytes()
+        rows.keep(program)
+        program.run()
+        for asked in range(step + 1):
+            nearest = rows.nearest(asked)
+            assert nearest is not None
+            assert nearest <= asked
+            assert rows[nearest].tobytes() == saved[nearest]
+    assert (rows.every, rows.count) == (16, 7)
+    assert rows.nearest(-1) is None
+
+
+def test_a_network_is_made_into_a_program() -> None:
+    class Network:
+        def program(self) -> Program:
+            return xor()
+
+    assert History(Network()).recording(3).step == 3
+
+
+def test_limits() -> None:
+    history = History(xor())
+    with pytest.raises(UserError, match="10,000,000"):
+        history.advance(MAX_STEPS + 1)
+    with pytest.raises(IndexError):
+        history.seek(-1)
+    assert history.steps == 0
+    assert not history.losses.flags.writeable

@@ -1,0 +1,99 @@
+"""Data sets: their shapes, their seeds, and data files that are wrong."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bptui.model.base.errors import UserError
+from bptui.model.source.datasets import DATASETS, from_file
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_drawn_set_has_two_inputs_and_class_numbers(name):
+    make, samples, noise = DATASETS[name]
+    for count in (1, 2, 7, samples):
+        inputs, labels = make(count, noise, 3)
+        assert inputs.shape == (count, 2)
+        assert labels.shape == (count,)
+        assert np.isfinite(inputs).all()
+        assert set(labels.tolist()) <= {0, 1, 2}
+    again = make(samples, 0.1, 3)[0]
+    assert (make(samples, 0.1, 3)[0] == again).all()
+    assert (make(samples, 0.1, 4)[0] != again).any()
+
+
+def test_without_noise_the_sets_are_what_they_are_called():
+    inputs, labels = DATASETS["xor"][0](4, 0, 0)
+    assert inputs.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    assert labels.tolist() == [0, 1, 1, 0]
+    inputs, labels = DATASETS["circles"][0](50, 0, 0)
+    np.testing.assert_allclose(np.hypot(*inputs.T), np.where(labels == 0, 1, 0.5))
+    inputs, labels = DATASETS["moons"][0](50, 0, 0)
+    centre = np.where(labels == 0, 0, 1), np.where(labels == 0, 0, 0.5)
+    np.testing.assert_allclose(np.hypot(inputs[:, 0] - centre[0], inputs[:, 1] - centre[1]), 1)
+    assert (inputs[labels == 0, 1] >= -1e-12).all()
+
+
+def test_csv_with_and_without_header_and_other_separators(tmp_path: Path):
+    for name, text in (("a", "x1,x2,t\n1,2,3\n4,5,6\n"), ("b", "1,2,3\r\n\r\n4,5,6"), ("c", "1;2;3\n4;5;6\n")):
+        path = tmp_path / f"{name}.csv"
+        path.write_text(text)
+        inputs, targets = from_file(path, "data.file")
+        assert inputs.tolist() == [[1, 2], [4, 5]]
+        assert targets.tolist() == [[3], [6]]
+    inputs, targets = from_file(tmp_path / "a.csv", "data.file", ["x1", "t"])
+    assert (inputs.tolist(), targets.tolist()) == ([[2], [5]], [[1, 3], [4, 6]])
+    assert from_file(tmp_path / "a.csv", "data.file", 2)[1].tolist() == [[2, 3], [5, 6]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "has no rows"),
+        ("a,b\n", "has no rows"),
+        ("a,b\n1,2\n3\n", "bad.csv line 3: 1 columns"),
+        ("a,b\n1,two\n", "bad.csv line 2: 'two' is not a number"),
+        ("1\n2\n", "all of them targets"),
+        ('1,"2\n', "not a CSV file"),
+    ],
+)
+def test_csv_that_is_wrong(tmp_path: Path, text, message):
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        from_file(path, "net.toml: data.file")
+
+
+def test_columns_that_are_not_there(tmp_path: Path):
+    (tmp_path / "d.csv").write_text("alpha,beta\n1,2\n")
+    with pytest.raises(UserError, match="did you mean 'beta'"):
+        from_file(tmp_path / "d.csv", "data.file", ["betta"])
+
+
+class Hostile:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+def test_npz_is_never_unpickled_nor_trusted(tmp_path: Path, capsys):
+    path = tmp_path / "d.npz"
+    np.savez(path, x=np.array([Hostile()], dtype=object), y=np.zeros(1))
+    with pytest.raises(UserError, match="not a readable NPZ"):
+        from_file(path, "data.file")
+    assert capsys.readouterr().out == ""
+    path.write_bytes(b"PK\x03\x04 nonsense")
+    with pytest.raises(UserError, match="not a readable NPZ"):
+        from_file(path, "data.file")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", bytes(100 * 2**20))
+    with pytest.raises(UserError, match="unpacks to 104,857,600 bytes"):
+        from_file(path, "data.file")
+    np.savez(path, a=np.zeros(1))
+    with pytest.raises(UserError, match="holds a"):
+        from_file(path, "data.file")
+    with pytest.raises(UserError, match=r"neither \.csv nor \.npz"):
+        from_file(tmp_path / "d.pkl", "data.file")
