@@ -95,7 +95,7 @@ def sections(
         lost = precision.of_contribution(recording, reader, position, element, rule, against)
         made = card(ends, reader, element, position, service, unicode=unicode)
         places = [p for c, p in consumers if c == consumer]
-        which = f", as input {locations.index(position) + 1} of {len(places)}" if len(places) > 1 else ""
+        which = f", as input {places.index(position) + 1} of {len(places)}" if len(places) > 1 else ""
         yield Section(f"gradient, by {reader.name}{which}", made, rows, budget=lost)
     if len(consumers) > 1:
         lost = precision.of_sum(recording, node, element, against)

@@ -154,7 +154,7 @@ def test_nonsense_is_refused_in_one_line(text: str) -> None:
 
 def test_the_first_frame_needs_no_numpy() -> None:
     code = (
-        "import sys; from bptui.screens import home; from bptui.model.source.examples import catalogue; import bptui.app\n"
+        "import sys, bptui.app; from bptui.screens import home; from bptui.model.source.examples import catalogue\n"
         "assert len(home.lines(home.State(catalogue()), 80, 24)) == 24\n"
         "assert not {'numpy', 'sympy'} & set(sys.modules)"
     )

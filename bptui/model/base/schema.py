@@ -1,4 +1,4 @@
-"""BoundDefinition a table of a file key by key, so that every message names file, key, what was found and what was expected."""
+"""Reading a table of a file key by key, so that every message names file, key, what was found and what was expected."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 Key bindings, the footer, `?`, the palette, the `:` line with its completion, plain mode, scripts and docs/keys.md are
 all made from `COMMANDS`; a test sweeps the rows. Importing this imports no NumPy: what a command does is named by text
-(`session.step` is a method of the Session, `actions.mark` a function of `bptui.model.debugger.actions`) and looked up when it
-runs.
+(`session.step` is a method of the Session, `actions.mark` a function of `bptui.model.debugger.actions`) and looked up
+when it runs.
 
 Lowercase goes forward, UPPERCASE does the same backward; nothing needs ctrl, alt, an F key or the mouse.
 """
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
 Takes = Literal["nothing", "count", "text"]
-Group = Literal["Move", "Stops", "RenderOptions", "Panels", "Copy and keep", "Other"]
-GROUPS: tuple[Group, ...] = ("Move", "Stops", "RenderOptions", "Panels", "Copy and keep", "Other")
+Group = Literal["Move", "Stops", "Look", "Panels", "Copy and keep", "Other"]
+GROUPS: tuple[Group, ...] = ("Move", "Stops", "Look", "Panels", "Copy and keep", "Other")
 ARROWS = (
     "Arrows, hjkl, page up and down, home and end move in the focused panel and never step; "
     "in the Operation panel page down and up turn the card where it says that there is more."
@@ -39,7 +39,7 @@ class Command:
     """One row.
 
     word     what one types after `:`; gdb's word where gdb has it
-    does     "session.NAME", "actions.NAME", "looks.NAME" (called with the session and the argument), or "screen": the
+    does     "session.NAME", "actions.NAME", "inspect.NAME" (called with the session and the argument), or "screen": the
              front end carries it out, by its word
     summary  one line, for help, palette and documentation
     keys     Textual's names of its keys, the first of which is shown
@@ -173,28 +173,28 @@ COMMANDS: tuple[Command, ...] = (
         ("To the next NaN, inf or failed check", "To the previous NaN, inf or failed check"), "Stops", ("x", "X"),
         short="finding",
     ),
-    Command("why", "looks.why", "Where a number comes from: what computes it, what adds to its gradient", "RenderOptions",
+    Command("why", "inspect.why", "Where a number comes from: what computes it, what adds to its gradient", "Look",
             ("i",), short="why", takes="text", usage="[NODE[i,j]]", complete="node"),
-    Command("print", "looks.print_", "The number(s) of an expression", "RenderOptions", takes="text", usage="EXPR",
+    Command("print", "inspect.print_", "The number(s) of an expression", "Look", takes="text", usage="EXPR",
             complete="expression", needed=True),
-    Command("display", "looks.display", "Show an expression at every stop; alone: show all of them now", "RenderOptions", ("w",),
-            "display ", takes="text", usage="[EXPR]", complete="expression"),
-    Command("undisplay", "looks.undisplay", "Stop showing an expression, by number; alone: all of them", "RenderOptions",
+    Command("display", "inspect.display", "Show an expression at every stop; alone: show all of them now", "Look",
+            ("w",), "display ", takes="text", usage="[EXPR]", complete="expression"),
+    Command("undisplay", "inspect.undisplay", "Stop showing an expression, by number; alone: all of them", "Look",
             takes="text", usage="[N]"),
-    Command("select", "session.select", "Select a node or element; alone: follow the moment again", "RenderOptions", ("escape",),
+    Command("select", "session.select", "Select a node or element; alone: follow the moment again", "Look", ("escape",),
             aliases=("follow",), takes="text", usage="[NODE[i,j]]", complete="node"),
-    Command("by", "actions.by", "Choose the input whose derivative is shown; alone: the next one", "RenderOptions", ("o",),
+    Command("by", "actions.by", "Choose the input whose derivative is shown; alone: the next one", "Look", ("o",),
             short="input", takes="text", usage="[INPUT]", complete="input"),
-    Command("view", "actions.view", "Operations, layers or neurons; alone: the next of them", "RenderOptions", ("v",),
+    Command("view", "actions.view", "Operations, layers or neurons; alone: the next of them", "Look", ("v",),
             short="view", takes="text", usage="[operations|layers|neurons]", complete="operations|layers|neurons"),
-    Command("raw", "actions.raw", "The derivative as SymPy gave it, and back", "RenderOptions", ("r",), short="raw"),
-    Command("sample", "actions.sample", "All samples of the batch, their mean, or one", "RenderOptions", takes="text",
+    Command("raw", "actions.raw", "The derivative as SymPy gave it, and back", "Look", ("r",), short="raw"),
+    Command("sample", "actions.sample", "All samples of the batch, their mean, or one", "Look", takes="text",
             usage="[all|mean|N]", complete="all|mean"),
-    Command("search", "actions.search", "Search nodes by name, layer or operation", "RenderOptions", ("slash",), "search ",
+    Command("search", "actions.search", "Search nodes by name, layer or operation", "Look", ("slash",), "search ",
             aliases=("/",), takes="text", usage="TEXT", complete="node", needed=True),
     *_two(
         ("search-next", "search-previous"), ("actions.search_next", "actions.search_previous"),
-        ("The next match", "The match before"), "RenderOptions", ("full_stop", "comma"),
+        ("The next match", "The match before"), "Look", ("full_stop", "comma"),
     ),
     Command("focus", "actions.focus", "To a panel: 1 Network, 2 Operation, 3 Tensor, 4 Timeline, 5 Loss", "Panels",
             tuple("123456789"), takes="text", usage="N", complete="1|2|3|4|5", needed=True),
@@ -214,7 +214,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("copy", "screen", "Copy the selected number or tensor", "Copy and keep", ("y",), short="copy", takes="text",
             usage="[text|latex|numpy|json]", complete="text|latex|numpy|json"),
     Command("copy-panel", "screen", "Copy the text of the panel", "Copy and keep", ("Y",)),
-    Command("write", "looks.write", "Write the selected tensor to a new .json, .npy or .txt file", "Copy and keep",
+    Command("write", "inspect.write", "Write the selected tensor to a new .json, .npy or .txt file", "Copy and keep",
             takes="text", usage="FILE", needed=True),
     Command("command", "screen", "The command line", "Other", ("colon",), short="command"),
     Command("help", "screen", "Keys and commands; what one command does", "Other", ("question_mark", "f1"),
@@ -300,7 +300,7 @@ def run(session: Session, text: str) -> Reply:
     if module == "session":
         reply: Reply = getattr(session, name)(*arguments)
     else:
-        reply = getattr(importlib.import_module(f"bptui.model.{module}"), name)(session, *arguments)
+        reply = getattr(importlib.import_module(f"bptui.model.debugger.{module}"), name)(session, *arguments)
     session.message = reply
     return reply
 
@@ -369,7 +369,8 @@ def markdown() -> str:
     lines = [
         "# Keys and commands",
         "",
-        "Made from `bptui/model/debugger/commands.py` by `python -m bptui.model.debugger.commands > docs/keys.md`; a test compares.",
+        "Made from `bptui/model/debugger/commands.py` by "
+        "`python -m bptui.model.debugger.commands > docs/keys.md`; a test compares.",
         "Lowercase goes forward, UPPERCASE does the same backward.",
         "A command may be shortened to any beginning that only it has.",
         ARROWS,

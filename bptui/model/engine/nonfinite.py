@@ -1,7 +1,7 @@
 """Where in a training step a number stops being finite: NaN and inf at the Moment that made them.
 
 An inf arises where everything that went in was finite; NaN where no NaN went in, out of inf too (0 × inf, inf - inf).
-Where they merely went on is no NonFinite.
+Where they merely went on is nothing new.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     z = x @ W + b; a = sigmoid(z)
     L = mse(a, y)
 
-Every operation of `bptui.model.engine.ops` is a function under its name, with its attributes as keywords; `+ - * / ** @`,
-unary minus, `x[1:, ::2]`, `x[labels]` and `x.T` work. The last statement is the loss.
+Every operation of `bptui.model.engine.ops` is a function under its name, with its attributes as keywords;
+`+ - * / ** @`, unary minus, `x[1:, ::2]`, `x[labels]` and `x.T` work. The last statement is the loss.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Numbers of index expressions: whole tensors in float64, vectorised; single elements at 50 digits (`exact`).
 
 Values are taken from the raw derivation. Bound indices get axes of their own, so that a sum is one NumPy sum; sums that
-are too large are taken in blocks. BoundDefinition outside a tensor is an error, except in a branch that is not taken.
+are too large are taken in blocks. Reading outside a tensor is an error, except in a branch that is not taken.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ import sympy as sp
 from bptui.model.engine.ops.base import Op
 from bptui.symbolic.calculus.convert import from_sympy
 from bptui.symbolic.calculus.define import hint
-from bptui.symbolic.calculus.definition import ArgMax, Definition
+from bptui.symbolic.calculus.definition import ArgMax as Chosen
+from bptui.symbolic.calculus.definition import Definition
 from bptui.symbolic.calculus.notation import UPSTREAM, index, rename
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.read import from_hint
@@ -62,7 +63,7 @@ def to_rule(derived: Derived, definition: Definition, op: Op) -> Rule:
             Part(h.name, tuple(str(i) for i in h.indices), tuple(tree(s) for s in h.sizes), tree(h.value))
             for h in definition.helpers
         ),
-        tuple(_winner(choice) for choice in definition.choices),
+        tuple(_argmax(choice) for choice in definition.choices),
         tuple(dict.fromkeys(sizes)),
         derived.proof,
         derived.ms,
@@ -70,7 +71,7 @@ def to_rule(derived: Derived, definition: Definition, op: Op) -> Rule:
     )
 
 
-def _winner(choice: ArgMax) -> ArgMax:
+def _argmax(choice: Chosen) -> ArgMax:
     """A choice's term with its bound indices under letters of their own."""
     letters = {k: index(f"k{n}") for n, (k, _, _) in enumerate(choice.limits)}
 

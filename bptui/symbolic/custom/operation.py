@@ -35,7 +35,7 @@ def make(
     settings: Mapping[str, Any] | None = None,
     inputs: Sequence[str] = (),
 ) -> Op:
-    """The operation `name` that `text` defines (docs/definitions.md, "Your own operation"); for `bptui.model.source.custom_ops`.
+    """The operation `name` that `text` defines (docs/definitions.md, "Your own operation").
 
     settings  attributes and their default numbers;  inputs  the inputs' order, where it is not that of the text
     A UserError with the column for a text that is not in the notation, has an unbound index, is not differentiable, or
