@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import sys
-from pathlib import Path
 from xml.sax.saxutils import escape
 
 from pyte.screens import Char
 
+from tests.paths import DOCS
+
 from .terminal.rig import Grid, Terminal
 
-FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
+FOLDER = DOCS / "pictures"
 WIDTH, HEIGHT, EDGE = 9, 19, 12
 TEXT, GROUND = "d3d9df", "12161b"  # of the dark theme, for cells that name no colour
 FONT = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"

@@ -238,8 +238,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Formula:
-    """`left = right` as trees, and `names` (`Names` of `formula.printing`) to print them with: for other forms than lines
-    of spans. `numbers`: the names with numbers in their place, `value` what comes out."""
+    """`left = right` as trees, and `names` (`formula.printing.Names`) to print them with: for other forms than lines of
+    spans. `numbers`: the names with numbers in their place, `value` what comes out."""
 
     label: str
     left: Tree

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,16 +13,17 @@ from bptui.model.engine import ops
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph
 from bptui.model.engine.ops.base import Op
+from tests.paths import REFERENCE
 from tests.unit.model.engine.ops.executor import run_graph
 
-REFERENCE = Path(__file__).parents[1] / "reference" / "ops.json"
+CASES_FILE = REFERENCE / "ops.json"
 
 
 @cache
 def _cases() -> tuple[tuple[dict[str, Any], Graph], ...]:
     """Every reference case as a graph whose loss is Σ upstream·result."""
     found = []
-    for case in json.loads(REFERENCE.read_text(encoding="utf-8"))["cases"]:
+    for case in json.loads(CASES_FILE.read_text(encoding="utf-8"))["cases"]:
         row = ops.get(case["op"])
         build = Builder()
         leaves = []

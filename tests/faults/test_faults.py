@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bptui.model.engine import ops
 from bptui.symbolic.check import check_step
+from tests.paths import DOCS
 
 from . import backward, composites, definitions, page, plans, plant, pytorch, steps
 from .data import ARENAS
@@ -124,7 +124,7 @@ def test_the_corpus_is_large_enough():
 
 
 def test_the_page_is_what_the_check_says():
-    docs = Path(__file__).parents[2] / "docs" / "faults.md"
+    docs = DOCS / "faults.md"
     assert docs.read_text(encoding="utf-8") == page.page()
 
 

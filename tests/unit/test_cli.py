@@ -17,8 +17,8 @@ from bptui import cli
 from bptui.arguments import EXAMPLES, PARTS, parser
 from bptui.model.engine import ops
 from bptui.model.source.examples import examples
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 DARTS = ["L = (y - w*x - b)**2", "x=2", "y=2", "w=0.5", "b=0.1"]
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 import tests.pages
 from bptui.model.engine.ops import COMPOSITES, OPS
 from bptui.model.source.examples import examples
+from tests.paths import DOCS, ROOT
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
 PAGES = ["README.md", "DEVELOPERS.md", "docs/architecture.md", "docs/definitions.md", "docs/shell.md"]
 
 

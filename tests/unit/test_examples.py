@@ -16,8 +16,9 @@ from bptui.model.engine.program import Program
 from bptui.model.source.examples import ORDER, examples
 from bptui.model.source.formula import parse
 from bptui.model.source.network import load
+from tests.paths import REFERENCE
 
-TORCH = json.loads((Path(__file__).parents[1] / "reference" / "xor_torch.json").read_text())
+TORCH = json.loads((REFERENCE / "xor_torch.json").read_text())
 
 
 def close(found, expected, relative=1e-9, absolute=1e-12):

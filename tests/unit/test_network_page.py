@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
 
 import tests.file_page
 from bptui.model.source.network import from_mapping
+from tests.paths import DOCS
 
-PAGE = Path(__file__).parents[2] / "docs" / "network-file.md"
+PAGE = DOCS / "network-file.md"
 
 
 def test_the_page_is_made_from_the_rows():

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINES = [line.split("  #")[0].strip() for line in re.findall(r"^    (bptui .*)$", README, re.MULTILINE)]
 

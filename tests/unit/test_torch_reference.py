@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,9 @@ from bptui.model.engine import ops
 from bptui.model.engine.build import Builder
 from bptui.model.source import network
 from bptui.torch import reference
+from tests.paths import REFERENCE
 
-CASES = json.loads((Path(__file__).parents[1] / "reference" / "ops.json").read_text())["cases"]
+CASES = json.loads((REFERENCE / "ops.json").read_text())["cases"]
 NOT_THERE = {"hinge"}
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-FOLDER = Path(__file__).parents[1] / "networks"
+FOLDER = Path(__file__).parents[2] / "networks"
 """Where they are, with their data."""
 ORDER = (
     "darts", "chain", "boxes", "lesson-2-2-1", "mazur", "xor", "xor-stuck", "cs231n-neuron", "two-paths",

@@ -1,7 +1,5 @@
 """The registry: every row is sweepable, true and runs; and what the commands beside moving do."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,9 +10,9 @@ from bptui.model.debugger import commands
 from bptui.model.debugger.commands import COMMANDS, complete, find, run
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import from_formula, load
+from tests.paths import ROOT
 
 XOR = load("xor")
-ROOT = Path(__file__).parents[3]
 
 ARGUMENT = {
     "until": "layer2.z",

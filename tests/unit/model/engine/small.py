@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,8 @@ from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Batches, Program
+from tests.paths import REFERENCE
 
-REFERENCE = Path(__file__).parents[2] / "reference"
 CASES: list[dict[str, Any]] = json.loads((REFERENCE / "networks.json").read_text())["cases"]
 
 

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.engine import ops
 from bptui.model.engine.program import Program
 from bptui.model.source.formula import parse
+from tests.paths import REFERENCE
 
 
 def record(text, values, **options):
@@ -297,7 +297,7 @@ def test_hostile_texts_in_a_fresh_process_leave_no_trace(tmp_path):
     assert not trace.exists()
 
 
-CASES = json.loads((Path(__file__).parents[2] / "reference" / "ops.json").read_text())["cases"]
+CASES = json.loads((REFERENCE / "ops.json").read_text())["cases"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["op"])

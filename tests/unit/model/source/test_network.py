@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,15 +14,16 @@ from hypothesis import strategies as st
 from bptui.model.base.errors import UserError
 from bptui.model.source import layers
 from bptui.model.source.network import from_mapping, load
+from tests.paths import REFERENCE
 
-REFERENCE = json.loads((Path(__file__).parents[2] / "reference" / "networks.json").read_text())["cases"]
+NETWORKS = json.loads((REFERENCE / "networks.json").read_text())["cases"]
 
 
 def close(found, expected, tolerance=1e-9):
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * 1e-3)
 
 
-@pytest.mark.parametrize("case", REFERENCE, ids=lambda case: case["network"]["name"])
+@pytest.mark.parametrize("case", NETWORKS, ids=lambda case: case["network"]["name"])
 def test_values_gradients_and_training_are_pytorch_s(case):
     found = from_mapping(case["network"], "reference")
     program = found.program()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +14,11 @@ from bptui.symbolic.calculus.define import define, hint
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.evaluate import bind_arrays, forward_all, grid, value, vjp_all, whole
 from bptui.symbolic.calculus.prove import prove_equal
+from tests.paths import REFERENCE
 from tests.unit.model.engine.ops.executor import attributes_of, choose, run
 from tests.unit.model.engine.ops.samples import uses
 
-CASES = json.loads((Path(__file__).parents[2] / "reference" / "ops.json").read_text())["cases"]
+CASES = json.loads((REFERENCE / "ops.json").read_text())["cases"]
 PRIMITIVE = [c for c in CASES if c["op"] not in ops.COMPOSITES]
 
 

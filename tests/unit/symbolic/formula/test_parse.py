@@ -216,7 +216,7 @@ def test_nothing_here_runs_text():
         "nsimplify",
         "S",
     }
-    for path in Path(bptui.symbolic.__file__).parent.glob("*.py"):
+    for path in Path(bptui.symbolic.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

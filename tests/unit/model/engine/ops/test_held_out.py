@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,12 +12,13 @@ from bptui.model.base.errors import UserError
 from bptui.model.engine.ops import COMPOSITES, OPS
 from bptui.model.engine.program import Program
 from bptui.model.source.formula import parse
+from tests.paths import REFERENCE
 from tests.unit.model.engine.ops.draws import DRAWS, Case
 
 SEEDS = 20
 """Draws of each operation."""
 
-REFERENCE = Path(__file__).parents[3] / "reference" / "ops.json"
+CASES_FILE = REFERENCE / "ops.json"
 
 
 def drawn(op: str, seed: int) -> Case:
@@ -85,5 +85,5 @@ def test_as_pytorch(op):
 
 
 def test_every_operation_of_the_reference_is_drawn():
-    cases = json.loads(REFERENCE.read_text())["cases"]
+    cases = json.loads(CASES_FILE.read_text())["cases"]
     assert {case["op"] for case in cases} <= set(DRAWS)

@@ -1,15 +1,15 @@
 """Every operation gives PyTorch's values and gradients: tests/reference/ops.json, within 1e-9."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bptui.model.engine import ops
+from tests.paths import REFERENCE
 from tests.unit.model.engine.ops.executor import choose, run, run_composite
 
-CASES = json.loads((Path(__file__).parents[3] / "reference" / "ops.json").read_text())["cases"]
+CASES = json.loads((REFERENCE / "ops.json").read_text())["cases"]
 
 
 def name_of(case):
