@@ -12,9 +12,8 @@ from bptui.model.engine import ops
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.notation import Sum, bound, element, index, size
-
-from .own import bound as bind
-from .own import differences, gradient, jacobian, op, run
+from tests.unit.symbolic.own import bound as bind
+from tests.unit.symbolic.own import differences, gradient, jacobian, op, run
 
 RNG = np.random.default_rng(7)
 

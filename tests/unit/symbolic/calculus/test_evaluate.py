@@ -14,8 +14,7 @@ from bptui.symbolic.calculus import evaluate
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.evaluate import bind, estimate_cells, exact, forward_all, grid, value, vjp_all
-
-from .own import bound, gradient, op, run
+from tests.unit.symbolic.own import bound, gradient, op, run
 
 RNG = np.random.default_rng(3)
 

@@ -21,8 +21,7 @@ from bptui.symbolic.card import card, card_for, subject
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import Failure
 from tests.unit.model.engine.ops.samples import uses
-
-from .steps import graph_of, record, step_of
+from tests.unit.symbolic.steps import graph_of, record, step_of
 
 
 @pytest.fixture(scope="module")

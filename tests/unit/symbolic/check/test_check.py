@@ -18,11 +18,10 @@ from bptui.model.source import network
 from bptui.symbolic.check import check_node, check_step, check_update, report_json
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.types import CheckRow, Report
+from tests.faults.plant import Backward, backward
+from tests.faults.wrong import put
 from tests.unit.model.engine.ops.samples import uses
-
-from ...faults.plant import Backward, backward
-from ...faults.wrong import put
-from .steps import graph_of, record, step_of
+from tests.unit.symbolic.steps import graph_of, record, step_of
 
 RANDOM = np.random.default_rng(7)
 X = np.round(RANDOM.normal(size=(3, 4)), 1)

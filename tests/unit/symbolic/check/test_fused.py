@@ -12,8 +12,7 @@ from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.evaluate import bind_arrays, forward_all, vjp_all
 from tests.unit.model.engine.ops.executor import attributes_of
 from tests.unit.model.engine.ops.test_reference import CASES, name_of, near
-
-from .composites import uses, whole_of
+from tests.unit.symbolic.composites import uses, whole_of
 
 
 @pytest.mark.parametrize("use", uses(), ids=str)
