@@ -138,6 +138,17 @@ def _embedding(torch: Any, table: Any, i: Any, padding: int | None) -> Any:
     return found if padding is None else found * (i != padding).unsqueeze(-1)
 
 
+def _masked_softmax(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    """What attention of PyTorch makes of scores: NaN of a query that sees nothing is 0."""
+    scores, *masks = torch.broadcast_tensors(*x)
+    for mask in masks:
+        scores = scores.masked_fill(mask == 0, -torch.inf)
+    if s["causal"]:
+        scores = scores.masked_fill(torch.ones_like(scores).tril() == 0, -torch.inf)
+    seen = torch.isfinite(scores).any(-1, keepdim=True)
+    return torch.where(seen, torch.softmax(torch.where(seen, scores, 0.0), dim=-1), 0.0)
+
+
 def _half(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return torch.nn.functional.mse_loss(*x, reduction=s["reduction"]) / 2
 
@@ -193,6 +204,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "softmax": lambda torch, x, s: torch.softmax(x[0], dim=s["axis"]),
         "log_softmax": lambda torch, x, s: torch.log_softmax(x[0], dim=s["axis"]),
         "causal_mask": lambda torch, x, s: x[0].masked_fill(torch.ones_like(x[0]).tril() == 0, s["value"]),
+        "masked_softmax": _masked_softmax,
         "mse": _functional("mse_loss", "reduction"),
         "half_mse": _half,
         "half_sse": _half,

@@ -160,6 +160,8 @@ SHAPES = [
     B("embedding", "off by one row", "table", "table", lambda table, i, g: wrong.rows(table, i, g, shift=1)),
     B("causal_mask", "passed on into the future", "x", "scores", lambda g: g),
     B("causal_mask", "off by one: the diagonal is lost", "x", "scores", lambda g: np.tril(g, -1)),
+    B("masked_softmax", "Σ G·y is missing", "x", "looked", lambda g, y: g * y),
+    B("masked_softmax", "passed on to what is not looked at", "x", "looked", lambda g, y: y * g - rows(g * y) * (y + (y == 0))),
 ]  # fmt: skip
 
 

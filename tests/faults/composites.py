@@ -106,9 +106,9 @@ def eps_outside(use: Any, kind: Any, given: Any, settings: Any) -> Any:
 
 
 def ahead(use: Any, kind: Any, given: Any, settings: Any) -> Any:
-    """A causal mask that lets a query see the key after it."""
-    seen = use("slice", given[0], index="[..., :1]")
-    return use("concat", seen, use(kind, use("slice", given[0], index="[..., 1:]")), axis=-1)
+    """Weights of a query that sees the key after it, too."""
+    seen, rest = (use("slice", given[0], index=index) for index in ("[..., :1]", "[..., 1:]"))
+    return use("softmax", use("concat", seen, use("causal_mask", rest), axis=-1), axis=-1)
 
 
 def shifted(by: int, width: int) -> Change:
@@ -191,16 +191,20 @@ FAULTS = (
     Composite(LOOK, "1/√d left out", {"scaled": first}),
     Composite(LOOK, "divided by d instead of √d", {"scaled": times(0.5)}),
     Composite(LOOK, "the causal mask left out", {}, {"causal": False}),
-    Composite(LOOK, "the causal mask one off", {"causal": ahead}),
-    Composite(LOOK, "softmax over the queries", {"weights": instead("softmax", axis=-2)}),
+    Composite(LOOK, "the causal mask one off", {"weights": ahead}),
+    Composite(
+        LOOK,
+        "softmax over the queries",
+        {"weights": lambda use, kind, given, _: use("softmax", use("causal_mask", given[0]), axis=-2)},
+    ),
     Composite(LOOK, "the scores themselves as weights", {"weights": first}),
     Composite(LOOK, "the softmax is not differentiated", {"weights": detached}),
     Composite(
         MASKED,
         "the mask the other way round",
-        {"masked": lambda use, kind, given, _: use(kind, given[0], given[2], given[1])},
+        {"weights": lambda use, kind, given, _: use(kind, given[0], use("sub", 1.0, given[1]))},
     ),
-    Composite(MASKED, "the mask left out", {"masked": lambda use, kind, given, _: given[1]}),
+    Composite(MASKED, "the mask left out", {"weights": lambda use, kind, given, _: use("softmax", given[0])}),
     Composite(
         LINEAR, "the bias added twice", {"y": lambda use, kind, given, _: use("add", use(kind, *given), given[2])}
     ),

@@ -94,6 +94,7 @@ ARENAS: dict[str, Arena] = {
     "tiles": ((_tile,), {"kernel_size": (3, 2), "stride": (1, 2)}),
     "averaged": ((_mixed(2, 5, 6),), {"kernel_size": 3, "stride": 2, "padding": 1}),
     "bordered": ((_mixed(2, 5, 6),), {"kernel_size": 3, "padding": 1, "count_include_pad": False}),
+    "looked": ((KINKED, BITS), {}),
     "scores": ((_mixed(2, 3, 3),), {}),
     "weighted": ((KINKED, LABELS, WEIGHTS), {}),
     "weighted smooth": ((KINKED, LABELS, WEIGHTS), {"label_smoothing": 0.1}),

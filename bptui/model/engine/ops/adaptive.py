@@ -13,18 +13,12 @@ from bptui.model.engine.ops.common import at, each_axis, letters, of_one, whole
 from bptui.model.engine.ops.conv import SPATIAL, TAPS
 from bptui.model.engine.ops.pool import POOLED
 
-_LARGEST = 2**22
-"""Elements of the matrix that averages along an axis."""
-
 
 def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     (x,), wanted = shapes, attributes["output_size"]
     count = len(wanted)
     if len(x) < count or 0 in x[-count:]:
         raise ValueError(f"x has shape {x}: it must end in {count} axes ({POOLED[count]}) that are not empty")
-    for n, m in zip(x[-count:], wanted, strict=True):
-        if m is not None and n * m > _LARGEST:
-            raise ValueError(f"x has shape {x}: output_size {m} of {n} elements is too large")
     return x[:-count] + tuple(n if m is None else m for n, m in zip(x[-count:], wanted, strict=True))
 
 
@@ -48,37 +42,60 @@ def _definition(signature: Signature) -> str:
     return f"{at('y', [*lead, *places])} = sum({at('x', [*lead, *read])}{ranges})/({'*'.join(counts)})"
 
 
-def _shares(n: int, m: int) -> Array:
-    """(m, n): what each element weighs in each mean."""
-    places, elements = np.arange(m)[:, None], np.arange(n)
-    inside = (elements >= places * n // m) & (elements < -((places + 1) * -n // m))
-    return np.asarray(inside / inside.sum(1, keepdims=True))
+Windows = tuple[Array, Array]
+"""Along an axis, the first element of each window and the first behind it. Neither ever goes down."""
 
 
-def _along(emit: Emit, x: Array, out: Array, shares: Sequence[Array]) -> None:
-    """Each of the last axes of x times its matrix, one axis after the other, into out."""
-    count = len(shares)
-    for step, matrix in enumerate(shares):
+def _reads(n: int, m: int) -> Windows:
+    """The windows of m means over n elements."""
+    places = np.arange(m)
+    return places * n // m, -((places + 1) * -n // m)
+
+
+def _read_by(n: int, m: int) -> Windows:
+    """For each of n elements, the means that read it: windows do not go down, so they lie side by side."""
+    first, last = _reads(n, m)
+    elements = np.arange(n)
+    return np.searchsorted(last, elements, "right"), np.searchsorted(first, elements, "right")
+
+
+def _sums(emit: Emit, x: Array, out: Array, windows: Sequence[Windows]) -> None:
+    """Sums over windows, one axis after the other, into out. What is outside of a window takes no part: ∞ would."""
+    count = len(windows)
+    for step, (first, last) in enumerate(windows):
         axis = x.ndim - count + step
-        moved = np.moveaxis(x, axis, -1)
-        made = emit.temp((*moved.shape[:-1], matrix.shape[0]))
-        emit(np.matmul, moved, matrix.T.astype(emit.dtype), made)
-        x = np.moveaxis(made, -1, axis)
+        longer = emit.temp(tuple(n + (a == axis) for a, n in enumerate(x.shape)))  # reduceat ends before the last
+        emit(np.copyto, longer, emit.const(0.0))
+        emit(np.copyto, longer[(slice(None),) * axis + (slice(-1),)], x)
+        ends = np.stack((first, last), axis=1).reshape(-1)
+        made = emit.temp(tuple(len(ends) if a == axis else n for a, n in enumerate(x.shape)))
+        emit(np.add.reduceat, longer, ends, axis, None, made)
+        x = made[(slice(None),) * axis + (slice(None, None, 2),)]  # between a last and the next first lies no window
     emit(np.copyto, out, x)
 
 
-def _all_shares(x: Array, out: Array, attributes: Attributes) -> list[Array]:
-    count = len(attributes["output_size"])
-    return [_shares(n, m) for n, m in zip(x.shape[-count:], out.shape[-count:], strict=True)]
+def _counts(windows: Sequence[Windows], dtype: Any) -> Array:
+    """How many elements each window has."""
+    counts = np.ones(())
+    for first, last in windows:
+        counts = np.multiply.outer(counts, last - first)
+    return counts.astype(dtype)
 
 
-def _forward(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    _along(emit, inputs[0], out, _all_shares(inputs[0], out, attributes))
+def _forward(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> list[tuple[int, int]]:
+    x, count = inputs[0], len(attributes["output_size"])
+    sizes = list(zip(x.shape[-count:], out.shape[-count:], strict=True))
+    windows = [_reads(n, m) for n, m in sizes]
+    _sums(emit, x, out, windows)
+    emit(np.divide, out, _counts(windows, emit.dtype), out)
+    return sizes
 
 
 @of_one
-def _vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
-    _along(emit, upstream, d, [matrix.T for matrix in _all_shares(x, out, attributes)])
+def _vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, sizes: Any) -> None:
+    shares = emit.temp(out.shape)
+    emit(np.divide, upstream, _counts([_reads(n, m) for n, m in sizes], emit.dtype), shares)
+    _sums(emit, shares, d, [_read_by(n, m) for n, m in sizes])
 
 
 def _output_size(count: int) -> Callable[[Any], tuple[int | None, ...]]:

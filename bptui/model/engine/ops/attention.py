@@ -1,4 +1,5 @@
-"""Scaled dot-product attention, as a graph of primitives, and the causal mask."""
+"""Scaled dot-product attention, as a graph of primitives: its softmax leaves out what may not be looked at. The causal
+mask, for those who write attention themselves."""
 
 from __future__ import annotations
 
@@ -9,11 +10,10 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Composite, Emit, Op, Signature
-from bptui.model.engine.ops.common import at, flag, letters, literal, of_one, optional, real
+from bptui.model.engine.ops.common import at, flag, full, letters, literal, of_one, optional, real
 
 MASKED = -1e9
-"""The score of a place that must not be looked at. exp(-1e9) is exactly 0, so softmax gives it 0; and unlike -inf it is
-a number like others to every check."""
+"""What `causal_mask` writes by default: exp(-1e9) is exactly 0, so softmax gives it 0 beside scores not as low."""
 
 
 def _causal_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -45,6 +45,85 @@ def _causal_vjp(
     emit(np.copyto, d, emit.const(0.0), where=_hidden(out))
 
 
+def _seen(signature: Signature, query: str, key: str) -> str:
+    """` if …`: the condition under which a query looks at a key, "" where it looks at all; the batch axes of the output
+    in front."""
+    rank = signature.out_rank
+    batch = letters(rank - 2, start="bhlnortuw") if rank > 2 else []
+    seen = [f"{key} <= {query}"] if signature["causal"] else []
+    for rank in signature.ranks[1:]:
+        seen.append(f"{at('mask', [*batch, query, key][-rank:] if rank else [])} != 0")
+    return f" if {' and '.join(seen)}" if seen else ""
+
+
+def _masked_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    out = np.broadcast_shapes(*shapes)
+    if len(shapes[0]) < 1 or (attributes["causal"] and len(out) < 2):
+        raise ValueError(f"x has shape {shapes[0]}: it must have an axis of keys, and where causal one of queries")
+    return out
+
+
+def _masked_definition(signature: Signature) -> str:
+    rank = signature.out_rank
+    batch = letters(rank - 2, start="bhlnortuw") if rank > 2 else []
+    query = ["i"] if rank > 1 else []
+
+    def x(key: str) -> str:
+        return at("x", [*batch, *query, key][-signature.ranks[0] :])
+
+    here, there = _seen(signature, "i", "j"), _seen(signature, "i", "k")
+    share = f"exp({x('j')})/sum(exp({x('k')}) for k in K{there})"
+    return f"{at('y', [*batch, *query, 'j'])} = {share}{f'{here} else 0' if here else ''}"
+
+
+def _masked(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array:
+    """Returns where it is 0 because nobody looks there."""
+    x, *masks = inputs
+    hidden = emit.temp(out.shape, np.bool_)
+    if masks:
+        emit(np.equal, masks[0], emit.const(0.0), hidden)
+    else:
+        emit(np.copyto, hidden, False)
+    if attributes["causal"]:
+        emit(np.logical_or, hidden, _hidden(out), hidden)
+    if not out.size:
+        return hidden
+    sums = emit.temp((*out.shape[:-1], 1))
+    none = emit.temp(sums.shape, np.bool_)
+    emit(np.copyto, out, x)
+    emit(np.copyto, out, emit.const(-np.inf), where=hidden)
+    emit(np.maximum.reduce, out, -1, None, sums, True)
+    emit(np.logical_and.reduce, hidden, -1, None, none, True)
+    emit(np.copyto, sums, emit.const(0.0), where=none)
+    emit(np.subtract, out, sums, out)
+    emit(np.exp, out, out)
+    emit(np.add.reduce, out, -1, None, sums, True)
+    emit(np.copyto, sums, emit.const(1.0), where=none)
+    emit(np.divide, out, sums, out)
+    return hidden
+
+
+def _masked_vjp(
+    emit: Emit,
+    upstream: Array,
+    inputs: Sequence[Array],
+    out: Array,
+    attributes: Attributes,
+    into: Sequence[Array | None],
+    hidden: Array,
+) -> None:
+    d = into[0]
+    if d is None or not d.size:
+        return
+    sums = emit.temp((*out.shape[:-1], 1))
+    emit(np.multiply, upstream, out, d)  # (g - Σ g·y)·y, over what is seen
+    emit(np.copyto, d, emit.const(0.0), where=hidden)
+    emit(np.add.reduce, d, -1, None, sums, True)
+    emit(np.subtract, upstream, sums, d)
+    emit(np.multiply, d, out, d)
+    emit(np.copyto, d, emit.const(0.0), where=hidden)
+
+
 def _attention(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:
     q, k, v, *masks = inputs
     for name, tensor in (("q", q), ("k", k), ("v", v)):
@@ -61,11 +140,11 @@ def _attention(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attri
     turned = use("transpose", k, name="k_t", axes=(*range(rank - 2), rank - 1, rank - 2))
     scores = use("matmul", q, turned, name="scores")
     scores = use("mul", scores, scale, name="scaled")
-    if attributes["causal"]:
-        scores = use("causal_mask", scores, name="causal")
-    if masks and masks[0].shape:  # a single number hides nothing
-        scores = use("where", masks[0], scores, MASKED, name="masked")
-    weights = use("softmax", scores, name="weights", axis=-1)
+    shown = [mask for mask in masks[:1] if mask.shape]  # a single number hides nothing
+    if shown or attributes["causal"]:
+        weights = use("masked_softmax", scores, *shown, name="weights", causal=attributes["causal"])
+    else:
+        weights = use("softmax", scores, name="weights", axis=-1)
     if len(masks) > 1:
         weights = use("dropout", weights, masks[1], name="dropped", p=attributes["dropout"])
     return use("matmul", weights, v, name="y")
@@ -96,12 +175,11 @@ def _attention_definition(signature: Signature) -> str:
     seen = ["j <= i"] if signature["causal"] else []
     if len(signature.ranks) > 3 and signature.ranks[3]:
         seen.append(f"{element(3, 'mask', 'i', 'j')} != 0")
-    if seen:
-        score += f" if {' and '.join(seen)} else {literal(MASKED)}"
+    only = f" if {' and '.join(seen)}" if seen else ""
     s, z, p = at("s", [*batch, "i", "j"]), at("z", [*batch, "i"]), at("p", [*batch, "i", "j"])
     kept = f"*{element(4, 'drop', 'i', 'j')}/(1 - dropout)" if len(signature.ranks) > 4 else ""
     return (
-        f"{s} = {score}; {z} = sum(exp({s}) for j in J); {p} = exp({s})/{z}; "
+        f"{s} = {score}; {z} = sum(exp({s}) for j in J{only}); {p} = exp({s})/{z}{f'{only} else 0' if only else ''}; "
         f"{at('y', [*batch, 'i', 'e'])} = sum({p}{kept}*{element(2, 'v', 'j', 'e')} for j in J)"
     )
 
@@ -141,6 +219,20 @@ OPS = (
         {"value": Attribute(MASKED, real(), static=False)},
         convention="masked scores are -1e9, whose exponential is 0",
     ),
+    Op(
+        "masked_softmax",
+        ("x", "mask?"),
+        _masked_definition,
+        _masked_shape,
+        _masked,
+        _masked_vjp,
+        "softmax over the keys (the last axis) that a query looks at: where the mask is not 0, if causal up to itself.",
+        {"causal": Attribute(False, flag)},
+        broadcasts=True,
+        spread=full,
+        fixed=("mask",),
+        convention="what is not looked at has weight 0; a query that looks at nothing has only such weights",
+    ),
 )
 
 COMPOSITES = (
@@ -157,11 +249,11 @@ COMPOSITES = (
         },
         fixed=("mask", "drop"),
         convention=(
-            "causal: query i looks at keys 0 … i; masked scores are -1e9, whose exponential is 0; "
+            "causal: query i looks at keys 0 … i; a query that looks at nothing gives 0; "
             "kept weights are divided by 1 - dropout"
         ),
         stretched=_attention_stretched,
         hint=_attention_hint,
-        axes=dict.fromkeys(("scores", "scaled", "causal", "masked", "weights", "dropped"), ("queries", "keys")),
+        axes=dict.fromkeys(("scores", "scaled", "weights", "dropped"), ("queries", "keys")),
     ),
 )

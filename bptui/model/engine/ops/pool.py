@@ -92,8 +92,8 @@ def _mean_definition(signature: Signature) -> str:
     return f"{at('y', out)} = sum({element}{ranges})/{count}"
 
 
-def _padded(emit: Emit, x: Array, out: Array, attributes: Attributes, value: float) -> tuple[Array, Array]:
-    """x with its padding, and the part of it that is x. Without padding it is x itself."""
+def _room(x: Array, out: Array, attributes: Attributes) -> tuple[Shape, tuple[slice, ...]]:
+    """The size of x with its padding along the pooled axes, and where in it x lies."""
     count = len(attributes["kernel_size"])
     size, inner = [], []
     for n, m, k, s, p, d in zip(
@@ -102,12 +102,17 @@ def _padded(emit: Emit, x: Array, out: Array, attributes: Attributes, value: flo
     ):  # fmt: skip
         size.append(max(n + p, (m - 1) * s + reach(k, d)))
         inner.append(slice(p, p + n))
-    if tuple(size) == x.shape[-count:]:
+    return tuple(size), tuple(inner)
+
+
+def _padded(emit: Emit, x: Array, out: Array, attributes: Attributes, value: float) -> tuple[Array, Array]:
+    """x with its padding, and the part of it that is x. Without padding it is x itself."""
+    size, inner = _room(x, out, attributes)
+    if size == x.shape[-len(size) :]:
         return x, x
-    room = emit.temp((*x.shape[:-count], *size))
+    room = emit.temp((*x.shape[: -len(size)], *size))
     emit(np.copyto, room, emit.const(value))
-    part: Any = (..., *inner)
-    return room, room[part]
+    return room, room[(..., *inner)]
 
 
 def _taps(room: Array, out: Array, attributes: Attributes) -> list[Array]:
@@ -132,6 +137,10 @@ def _max(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes
 
 @of_one
 def _max_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, taps: Any) -> None:
+    """To the first that is the largest, or the first NaN; never to the padding, however small x is."""
+    size, within = _room(x, out, attributes)
+    inside = np.zeros(size, np.bool_)
+    inside[within] = True
     room, inner = _padded(emit, d, out, attributes, 0.0)
     if room is d:
         emit(np.copyto, d, emit.const(0.0))
@@ -140,17 +149,27 @@ def _max_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attr
     apart = all(s >= span for s, span in zip(_stride(attributes), spans, strict=True))
     share = None if apart else emit.temp(out.shape)
     emit(np.copyto, given, False)
-    for tap, to in zip(taps, _taps(room, out, attributes), strict=True):
-        emit(np.equal, tap, out, wins)
-        emit(np.greater, wins, given, wins)  # the largest, and none before it was
+    for tap, to, real in zip(taps, _taps(room, out, attributes), _taps(inside, out, attributes), strict=True):
+        emit(_is_largest, tap, out, wins)
+        if not real.all():
+            emit(np.logical_and, wins, real, wins)
+        emit(np.greater, wins, given, wins)  # and none before it was
         emit(np.logical_or, given, wins, given)
         if share is None:  # no element is in two windows
-            emit(np.multiply, upstream, wins, to)
+            emit(np.copyto, to, upstream, where=wins)
         else:
-            emit(np.multiply, upstream, wins, share)
+            emit(np.copyto, share, emit.const(0.0))
+            emit(np.copyto, share, upstream, where=wins)
             emit(np.add, to, share, to)
     if room is not d:
         emit(np.copyto, d, inner)
+
+
+def _is_largest(tap: Array, largest: Array, wins: Array) -> None:
+    """Where a tap is what its window gives: NaN where that is NaN."""
+    np.equal(tap, largest, wins)
+    if np.isnan(np.min(largest, initial=0.0)):
+        np.logical_or(wins, np.isnan(tap), wins)
 
 
 def _counts(emit: Emit, x: Array, out: Array, attributes: Attributes) -> Array:

@@ -286,3 +286,8 @@ def uses():
     yield Use("adaptive_avg_pool3d", ((2, 4, 3, 2),), {"output_size": (2, 2, 1)})
     for shape in ((3, 4), (2, 3, 3), (1, 1)):
         yield Use("causal_mask", (shape,))
+        yield Use("masked_softmax", (shape,), {"causal": True})
+    for shapes in (((4,), (4,)), ((3, 4), (3, 4)), ((2, 3, 4), (1, 4)), ((1, 4), (2, 3, 4)), ((3, 4), ())):
+        yield Use("masked_softmax", shapes)
+    yield Use("masked_softmax", ((2, 3, 3), (3, 1)), {"causal": True})
+    yield Use("masked_softmax", ((3, 4),))
