@@ -112,7 +112,8 @@ def _padded(emit: Emit, x: Array, out: Array, attributes: Attributes, value: flo
         return x, x
     room = emit.temp((*x.shape[: -len(size)], *size))
     emit(np.copyto, room, emit.const(value))
-    return room, room[(..., *inner)]
+    part: Any = (..., *inner)
+    return room, room[part]
 
 
 def _taps(room: Array, out: Array, attributes: Attributes) -> list[Array]:
