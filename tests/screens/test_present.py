@@ -149,7 +149,7 @@ def test_a_sum_has_its_signs_its_count_and_at_the_backward_moment_the_rule_of_th
 
 def test_what_is_written_out_is_never_the_beginning_of_something() -> None:
     """Of weights at 60x20 the row of numbers, not half of the formula; of a part of a vector where it is from."""
-    rows = shown("transformer", 24, 60, 19)
+    rows = shown("transformer", 23, 60, 19)
     assert any(row.startswith("exp(-") and "/" in row for row in rows)
-    assert "weights[0,0,4,4] = exp(causal[0,0,4,4])" not in rows
+    assert "weights[0,0,4,4] = exp(scaled[0,0,4,4])" not in rows
     assert "key_parts[0,0,1,2] = key[0,0,6]" in shown("transformer", 15, 60, 19)
