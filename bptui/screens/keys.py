@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from bptui.model.debugger.commands.registry import COMMANDS, by_key, key_line
-from bptui.model.debugger.commands.row import Command, shown
+from bptui.model.debugger.commands import COMMANDS, Command, by_key, key_line, shown
 
 PAGE = 10
 """Rows of pageup and pagedown; a card they turn page by page."""

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 from bptui.model.base.spans import Line, Span, plain
-
-if TYPE_CHECKING:
-    from bptui.model.debugger.commands.front_end import FrontEnd
 
 
 @dataclass(frozen=True)
@@ -19,13 +14,13 @@ class Reply:
     lines   what it says; the first line fits the command line of a screen
     ok      False where it could not do what was asked (an end was reached, nothing was found); not an error
     moved   the cursor stands at another Moment than before
-    asks    what only the front end can do: called with it
+    screen  (word, arguments) of a command that the screen has to carry out, else None
     """
 
     lines: tuple[Line, ...] = ()
     ok: bool = True
     moved: bool = False
-    asks: Callable[[FrontEnd], None] | None = None
+    screen: tuple[str, str] | None = field(default=None)
 
     @property
     def text(self) -> str:
