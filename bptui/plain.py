@@ -15,8 +15,11 @@ from bptui import said
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Span
 from bptui.model.base.spans import plain as text_of
-from bptui.model.debugger import commands, inspect
-from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger import export
+from bptui.model.debugger.commands import registry
+from bptui.model.debugger.commands.completion import complete
+from bptui.model.debugger.commands.front_end import FrontEnd
+from bptui.model.debugger.commands.help import help_text
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import Network
 from bptui.symbolic.service import Service
@@ -26,7 +29,7 @@ CHANGES = ("select", "by", "raw")
 """Commands that change what is to be told of the same Moment: it is told again."""
 
 
-class Plain:
+class Plain(FrontEnd):
     """One session on two streams. `read` gives command lines, `write` prints a line, `complain` prints a message."""
 
     def __init__(
@@ -45,10 +48,11 @@ class Plain:
     def command(self, text: str) -> None:
         """Carry out one command line; UserError where that cannot be. An empty one repeats the last move, as in gdb."""
         text = text.strip() or self.last
-        reply = commands.run(self.session, text)
+        reply = registry.run(self.session, text)
         self.last = text if reply.moved else ""
-        if reply.screen is not None:
-            reply = self.own(*reply.screen)
+        if reply.asks is not None:
+            reply.asks(self)
+            return
         if reply.moved:
             for row in reply.lines[:1]:
                 note = text_of(row).removeprefix(text_of(self.session.where())).strip()
@@ -58,20 +62,22 @@ class Plain:
             return
         for row in reply.lines:
             self.write(text_of(row).rstrip())
-        command, _ = commands.split(text)
+        command, _ = registry.split(text)
         if command is not None and command.word in CHANGES and reply.ok:
             self.announce()
 
-    def own(self, word: str, argument: str) -> Reply:
-        """The commands that are the front end's."""
-        if word == "quit":
-            self.done = True
-            return Reply()
-        if word == "help":
-            return say(*commands.help_text(argument))
-        if word == "copy":
-            return say(inspect.copied(self.session, argument or "text"))
-        raise UserError(word, "needs a screen", "bptui run without --plain, in a terminal")
+    def do_quit(self) -> None:
+        """End it."""
+        self.done = True
+
+    def do_help(self, word: str) -> None:
+        """Print the table of commands, or what one of them does."""
+        for row in help_text(word):
+            self.write(row.rstrip())
+
+    def do_copy(self, form: str) -> None:
+        """Print what a screen would copy."""
+        self.write(export.copied(self.session, form or "text").rstrip())
 
 
 def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -> int:
@@ -134,7 +140,7 @@ def _reader(stdin: TextIO) -> Callable[[str], str]:
     def ask(prompt: str) -> str:
         if prompt:
             print(prompt, end="", flush=True)
-        return stdin.readline(commands.MAX_LENGTH + 2)
+        return stdin.readline(registry.MAX_LENGTH + 2)
 
     return ask
 
@@ -152,7 +158,7 @@ def _editor(session: Session) -> Callable[[str], str] | None:
         if number == 0:
             text = readline.get_line_buffer()
             start = len(text.lstrip(": ").rpartition(" ")[0])
-            found = [line[start:].lstrip() if start else line for line in commands.complete(session, text)]
+            found = [line[start:].lstrip() if start else line for line in complete(session, text)]
         return found[number] if number < len(found) else None
 
     readline.set_completer_delims(" ")

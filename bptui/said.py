@@ -11,7 +11,7 @@ from bptui.model.base import arithmetic, numbers
 from bptui.model.base.arithmetic import RowTexts
 from bptui.model.base.spans import Line, Span, line, plain
 from bptui.model.base.types import Array
-from bptui.model.debugger import inspect
+from bptui.model.debugger import lines
 from bptui.model.debugger.session import Session
 from bptui.model.engine.graph import Node
 from bptui.symbolic.card import card_for
@@ -44,7 +44,7 @@ def moment(session: Session, service: Service, unicode: bool) -> list[Line]:
         *checks(check_rows(session, service, made, about)),
         *written(session),
         *others(session, made, about),
-        *inspect.displayed(session),
+        *lines.displayed(session),
     ]
 
 
@@ -203,7 +203,7 @@ def written(session: Session) -> list[Line]:
             if part == "value":
                 value = state.value(i)
                 if value is not None:
-                    rows += _numbers(node.name, node, value, inspect.kind(node), "")
+                    rows += _numbers(node.name, node, value, lines.kind(node), "")
                 continue
             gradient = state.gradient(i)
             if gradient.array is not None:
@@ -215,8 +215,8 @@ def written(session: Session) -> list[Line]:
 def _numbers(name: str, node: Node, array: Array, style: str, partial: str) -> list[Line]:
     title = line("  ", (name, f"{style} bold"), (f" {numbers.shape(node.shape)}", "dim"), (partial, "kink"))
     if array.size > FEW:
-        return [line(*title, "  ", *inspect.extent(array, style))]
-    rows = inspect.tensor(array, style)
+        return [line(*title, "  ", *lines.extent(array, style))]
+    rows = lines.tensor(array, style)
     if len(rows) == 1:
         return [line(*title, " = ", (rows[0][0].text.lstrip(), rows[0][0].style), *rows[0][1:])]
     return [title, *(line("    ", *row) for row in rows)]
