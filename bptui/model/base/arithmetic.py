@@ -245,15 +245,11 @@ def _chain(made: Sum, form: _Decimals, total: str, scale: float) -> PrintedSum |
     exact = Decimal(0)  # without what the running sums are rounded by
     for n, row in enumerate((*made.head, *made.tail)):
         product = form.text(Decimal(row.product))
-        before = (
-            Decimal(sums[-1])
-            if n not in (0, len(made.head))
-            else _EXACT.subtract(Decimal(row.running), Decimal(row.product))
-        )
-        if n == 0:
-            before = Decimal(0)
+        before = Decimal(sums[-1]) if n else Decimal(0)
+        if n and n == len(made.head):  # terms are left out before it
+            before = exact = _EXACT.subtract(Decimal(row.running), Decimal(row.product))
         products.append(product)
-        exact = _EXACT.add(before if n == len(made.head) else exact, Decimal(product))
+        exact = _EXACT.add(exact, Decimal(product))
         sums.append(form.text(_EXACT.add(before, Decimal(product))))
     running, after = Decimal(sums[-1]) if sums else Decimal(0), []
     for sign, x in made.after:
@@ -265,17 +261,33 @@ def _chain(made: Sum, form: _Decimals, total: str, scale: float) -> PrintedSum |
         running = Decimal(after[-1][1])
     if not gives(float(running), total, scale) or not gives(float(exact), total, scale):
         return None
-    texts: list[RowTexts] = []
-    for row, product, running_sum in zip((*made.head, *made.tail), products, sums, strict=True):
+    factors: list[tuple[str, ...]] = []
+    for row, product in zip((*made.head, *made.tail), products, strict=True):
         usual = tuple(form.usual(x) for x in row.factors)
-        factors: tuple[str, ...] | None = (product,)
-        if len(row.factors) > 1:
-            factors = more_digits(row.factors, usual, math.prod, product, form.room)
-        if factors is None:
+        one = (product,) if len(usual) < 2 else more_digits(row.factors, usual, math.prod, product, form.room)
+        if one is None:
             return None
-        texts.append((factors, product, running_sum))
+        factors.append(one)
     told = [*products, *sums, *(text for pair in after for text in pair), total]
-    return PrintedSum(tuple(texts), tuple(after), total, form.decimals) if all(map(form.fits, told)) else None
+    if not all(map(form.fits, told)):
+        return None
+    rows = zip(factors if form.short else _even(made, factors, products, form), products, sums, strict=True)
+    return PrintedSum(tuple(rows), tuple(after), total, form.decimals)
+
+
+def _even(made: Sum, factors: list[tuple[str, ...]], products: list[str], form: _Decimals) -> Sequence[tuple[str, ...]]:
+    """The factors with one count of decimals per column, where they have room and stay true."""
+    rows = (*made.head, *made.tail)
+    if not rows or any(len(row.factors) != len(rows[0].factors) for row in rows) or len(rows[0].factors) < 2:
+        return factors
+    most = [max((len(text.partition(".")[2]) for text in column if "e" not in text), default=0)
+            for column in zip(*factors, strict=True)]  # fmt: skip
+    even = [
+        tuple(t if "e" in t or x == 0 else f"{x:.{n}f}" for t, x, n in zip(texts, row.factors, most, strict=True))
+        for texts, row in zip(factors, rows, strict=True)
+    ]
+    true = all(gives(math.prod(map(float, one)), text) for one, text in zip(even, products, strict=True))
+    return even if true and all(form.fits(text) for one in even for text in one) else factors
 
 
 def _then(start: Decimal, sign: str, number: Decimal) -> Decimal:

@@ -105,6 +105,8 @@ class _Grid:
         names = [*self.heads, *(step.symbol for step in made.steps), made.result]
         self.field, self.texts = self.numbers()
         self.written_as = {id(term): texts for term, texts in zip(terms, self.texts.rows, strict=True)}
+        self.decimals = [max(len(text.partition(".")[2]) for text in column)
+                         for column in zip(*(factors for factors, _, _ in self.texts.rows), strict=False)]  # fmt: skip
         wide = max([self.field, *map(length, names)])
         slots: list[Slot] = []
         for size, running, index in (
@@ -204,7 +206,7 @@ class _Grid:
         if len(factors) > 1 and self.factors < 2:
             factors, texts = ((factors[0][0], term.product),), (product,)
         for k, ((symbol, x), text) in enumerate(zip(factors, texts, strict=True)):
-            cells[f"f{k}"] = self.cell(text, x, kind_of_symbol(symbol))
+            cells[f"f{k}"] = self.cell(text, x, kind_of_symbol(symbol), self.decimals[k] if len(texts) > 1 else None)
             cells[f"op{k}"] = (Span("×", "text"),)
         if len(factors) > 1:
             cells["equals"] = (Span("=", "text"),)
@@ -212,11 +214,11 @@ class _Grid:
         cells["sum"] = self.cell(running, term.running, "dim")
         return self.place(cells)
 
-    def cell(self, text: str, x: float, style: str) -> Line:
-        """A text in the cells of a number; a lone 0 in the units place."""
+    def cell(self, text: str, x: float, style: str, decimals: int | None = None) -> Line:
+        """A text in the cells of a number; a lone 0 in the units place of so many decimals, by default the sum's."""
         if not math.isfinite(x):
             return figure(x, self.field, DECIMALS, style)
-        after = " " * (self.texts.decimals + 1) if text == "0" else ""
+        after = " " * ((self.texts.decimals if decimals is None else decimals) + 1) if text == "0" else ""
         return (Span(f"{text}{after}".rjust(self.field), style),)
 
     def written(self, term: Term) -> list[Line]:
