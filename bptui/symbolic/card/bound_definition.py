@@ -152,16 +152,16 @@ class BoundDefinition:
             if isinstance(part, t.Element):
                 return t.Element(part.base, tuple(self._count(i, arrays) for i in part.index))
             if isinstance(part, t.Delta):
-                return t.whole(int(evaluate(part, arrays, {}, self.size)))
+                return t.integer(int(evaluate(part, arrays, {}, self.size)))
             if isinstance(part, t.Size):
-                return t.whole(int(evaluate(part, arrays, {}, self.size)))
+                return t.integer(int(evaluate(part, arrays, {}, self.size)))
             return None
 
         return rebuild(substitute(tree, index), change)
 
     def _count(self, tree: Tree, arrays: Mapping[str, Any]) -> Tree:
         try:
-            return t.whole(int(evaluate(tree, arrays, {}, self.size)))
+            return t.integer(int(evaluate(tree, arrays, {}, self.size)))
         except KeyError:  # an index that is bound by a sum
             return tree
 

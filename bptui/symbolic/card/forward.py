@@ -66,7 +66,7 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
 def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree | None) -> Formula:
     """The selected element, written out."""
     body, value = reading.statements[-1].value, float(np.asarray(reading.arrays[reading.output])[element])
-    left = t.Element(reading.output, tuple(t.whole(i) for i in element))
+    left = t.Element(reading.output, tuple(t.integer(i) for i in element))
     if reading.op.elementwise and not reading.letters:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
@@ -303,7 +303,7 @@ def _sum(
 
 def _brief(tree: Tree, names: Names, unicode: bool) -> Line:
     """What is done with a sum; of a sum of ones, that it counts."""
-    counts = isinstance(tree, t.Reduction) and tree.kind == "sum" and tree.body == t.whole(1)
+    counts = isinstance(tree, t.Reduction) and tree.kind == "sum" and tree.body == t.integer(1)
     return line("number of terms") if counts else to_spans(tree, names, unicode)
 
 
@@ -311,7 +311,7 @@ def _split(body: Tree) -> tuple[t.Reduction | None, list[tuple[str, Tree]]]:
     """A sum, and what is done with it: [("+", b[3]), ("/", N)]."""
     if isinstance(body, t.Reduction):
         return (body, []) if body.kind == "sum" else (None, [])
-    if isinstance(body, t.Div) and not body.whole:
+    if isinstance(body, t.Div) and not body.floor:
         inner, after = _split(body.top)
         return inner, [*after, ("/", body.bottom)]
     if isinstance(body, t.Add):

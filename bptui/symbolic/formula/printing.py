@@ -79,8 +79,8 @@ def _from_zero(low: t.Compare, high: t.Compare) -> tuple[t.Compare, t.Compare]:
     if least is None or most is None or least >= 0:
         return low, high
     terms = high.left if isinstance(high.left, t.Add) else t.Add((high.left,), (False,))
-    index = t.Add((*terms.terms, t.whole(-least)), (*terms.minus, False))
-    return t.Compare(low.sign, index, t.whole(0)), t.Compare(high.sign, index, t.whole(most - least))
+    index = t.Add((*terms.terms, t.integer(-least)), (*terms.minus, False))
+    return t.Compare(low.sign, index, t.integer(0)), t.Compare(high.sign, index, t.integer(most - least))
 
 
 def _whole(tree: Tree) -> int | None:
@@ -96,8 +96,8 @@ def _same(a: t.Compare, b: t.Compare) -> bool:
     if a.left == b.left:
         return True
     low, high = (a, b) if a.sign == ">=" else (b, a)
-    whole = isinstance(high.left, t.Div) and high.left.whole and high.left.top == low.left
-    return whole and low.sign == ">=" and low.right == t.whole(0)
+    whole = isinstance(high.left, t.Div) and high.left.floor and high.left.top == low.left
+    return whole and low.sign == ">=" and low.right == t.integer(0)
 
 
 def merge(spans: Iterable[Span]) -> Line:
@@ -144,8 +144,8 @@ class _Printer:
                     last = n == len(factors) - 1
                     spans += [*([Span(self.dot)] if n else []), *self.print(factor, _SIGMA if last and n else _MUL)]
                 return spans, _SIGMA if isinstance(factors[-1], t.Reduction) and factors[-1].sigma else _MUL
-            case t.Div(top, bottom, whole):
-                return [*self.print(top, _MUL), Span("//" if whole else "/"), *self.print(bottom, _POWER)], _MUL
+            case t.Div(top, bottom, floor):
+                return [*self.print(top, _MUL), Span("//" if floor else "/"), *self.print(bottom, _POWER)], _MUL
             case t.Mod(top, bottom):
                 return [*self.print(top, _MUL), Span(" % "), *self.print(bottom, _POWER)], _MUL
             case t.Power(base, exponent):
@@ -277,7 +277,7 @@ class _Printer:
         return [*spans, Span(")")], _ATOM
 
     def limits(self, r: t.Range) -> list[Span]:
-        if r.high is None or r.whole:
+        if r.high is None or r.full:
             return []
         low = [] if r.low is None else [*self.place(r.low), Span("≤" if self.unicode else "<=")]
         return [*low, Span(f"{self.names.symbol(r.index).text}<"), *self.place(r.high)]
