@@ -56,7 +56,7 @@ def worked(tree: Tree, names: Names, value: float, final: str | None = None, eps
     texts = dict(zip(keys, made.operands, strict=True))
 
     def of(base: str, place: tuple[int, ...] | None) -> float | str | None:
-        return texts.get(t.Name(base) if place is None else t.Element(base, tuple(map(t.whole, place))))
+        return texts.get(t.Name(base) if place is None else t.Element(base, tuple(map(t.integer, place))))
 
     def folded(part: Tree) -> Tree | None:
         return t.Number(part.value, texts[part]) if isinstance(part, t.Number) and part in texts else None
