@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.ops.base import Attribute, Emit, Op, Signature
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import choice, flat, mask, real, same, sigmoid_into, softplus_into
 from bptui.model.engine.ops.maps import unary
 from bptui.model.engine.ops.special import erf_into

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.ops.base import Emit
+from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.maps import unary
 from bptui.model.engine.ops.special import erf_into
 

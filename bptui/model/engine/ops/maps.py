@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.ops.base import Attribute, Definition, Emit, Hint, Op
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Attribute, Definition, Hint, Op
 from bptui.model.engine.ops.common import broadcast, contiguous, flat, full, same
 
 UnaryForward = Callable[[Emit, Array, Array, Attributes], Any]

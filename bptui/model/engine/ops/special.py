@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.model.engine.ops.base import Emit
+from bptui.model.engine.calls import Emit
 
 # erf by rational functions on four intervals, after W. J. Cody (1969) in the form of FreeBSD's s_erf.c
 # (Sun Microsystems 1993: "Permission to use, copy, modify, and distribute this software is freely granted, provided
