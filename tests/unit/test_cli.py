@@ -354,7 +354,7 @@ def test_bad_input_is_one_line_and_a_2(capsys, argv, said):
     assert err.count("\n") == 1
     assert err.endswith("\n")
     assert "Traceback" not in err
-    assert len(err) < 600
+    assert len(err) <= 500
     assert said in err
     assert not Path("/tmp/bptui-was-here").exists()
 
