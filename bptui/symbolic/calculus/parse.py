@@ -44,14 +44,14 @@ class Names:
     """What a definition may speak of.
 
     tensors     the inputs: name → rank
-    whole       those that hold whole numbers, and may stand in an index
+    integers    those that hold integers, and may stand in an index
     parameters  attributes of the operation
     elementwise tensors may stand without indices although they have axes
     broadcasts  an element may have more indices than its tensor has axes: the leading ones are dropped
     """
 
     tensors: Mapping[str, int]
-    whole: Collection[str] = ()
+    integers: Collection[str] = ()
     parameters: Collection[str] = ()
     elementwise: bool = False
     broadcasts: bool = False

@@ -129,7 +129,7 @@ class Sizes:
 
     def _range(self, r: t.Range) -> _Key | None:
         """The size of a range from 0 that is one size: `for k in K`, `for k in x.shape[1]`. None for all others."""
-        if r.low is not None and r.low != t.whole(0):
+        if r.low is not None and r.low != t.integer(0):
             return None
         match r.high:
             case None:

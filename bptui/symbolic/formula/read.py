@@ -126,7 +126,7 @@ def _binary(node: ast.BinOp) -> Tree:
         case ast.Div():
             return _signed(left, lambda of: Div(of, right))
         case ast.FloorDiv():
-            return Div(left, right, whole=True)
+            return Div(left, right, floor=True)
         case ast.Mod():
             return Mod(left, right)
         case ast.Pow():

@@ -16,7 +16,7 @@ from bptui.model.base.errors import UserError
 from bptui.symbolic.calculus.parse import Names, parse
 from bptui.symbolic.formula.text import MAX_CHARACTERS
 
-MATRIX = Names({"x": 2, "labels": 1}, whole=("labels",), parameters=("eps",))
+MATRIX = Names({"x": 2, "labels": 1}, integers=("labels",), parameters=("eps",))
 
 
 @pytest.mark.parametrize(
