@@ -28,7 +28,9 @@ def write_new(name: str, fill: Callable[[IO[bytes]], Any], where: str) -> Path:
             Path(beside).unlink(missing_ok=True)
     except FileExistsError:
         raise UserError(where, f"{name} is there already", "another name; nothing is ever overwritten") from None
-    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: `~nobody`, who has no home
+    except RuntimeError:  # `~nobody`
+        raise UserError(where, f"{name}: there is no such home", "a place one can write to") from None
+    except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise UserError(where, f"{name}: {why}", "a place one can write to") from None
     return path

@@ -210,7 +210,7 @@ def _quickly(text: str, delimiter: str) -> tuple[list[str], Array] | None:
 
 
 def _row_by_row(text: str, delimiter: str, path: Path, where: str) -> tuple[list[str], Array]:
-    """The same with a header below blank lines or of several lines, and a UserError that names the line that is wrong."""
+    """The same with a header below blank lines or of several lines, and a UserError with the line that is wrong."""
     rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     header: list[str] = []
     numbers: list[list[float]] = []

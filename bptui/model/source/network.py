@@ -57,6 +57,8 @@ class Network:
 def load(target: str) -> Network:
     """The network of an example's name or of a .toml or .json file; a UserError for everything else."""
     names = [name for name, _ in examples()]
+    if not target.strip():
+        raise UserError("TARGET", "is empty", "an example's name or a network file; bptui examples")
     if target in names:
         return from_mapping(tomllib.loads(text_of(target)), target, FOLDER)
     path = Path(target)

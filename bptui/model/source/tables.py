@@ -83,7 +83,9 @@ def read(
         inputs, targets = windows(found["text"], found["positions"], table.at("text"))
     else:
         path = Path(found["file"])
-        inputs, targets = from_file(path if folder is None else folder / path, table.at("file"), found["target_columns"])
+        inputs, targets = from_file(
+            path if folder is None else folder / path, table.at("file"), found["target_columns"]
+        )
         inputs = array(inputs, f"{table.at('file')} inputs")
         if labels and targets.ndim == 2 and targets.shape[1] == 1:
             targets = targets[:, 0]
