@@ -135,7 +135,7 @@ def page() -> str:
         f" {datasets.MAX_COLUMNS:,} columns; drawn: {datasets.MAX_SAMPLES:,} samples",
         f"- a key: {documents.MAX_PARTS} parts with dots between them, {documents.MAX_WORD} characters, as a number;"
         f" lists and tables: {documents.MAX_DEPTH} in each other",
-        f"- a formula: {syntax.MAX_CHARACTERS:,} characters, {syntax.MAX_DEPTH} nested brackets",
+        f"- a formula: {syntax.LIMITS.characters:,} characters, {syntax.MAX_DEPTH} nested brackets",
         f"- a name: {formula.MAX_NAME} characters",
         f"- one tensor: {arrays.MAX_ELEMENTS:,} numbers; all values of a step: {build.MAX_TOTAL:,}",
         "",
