@@ -309,7 +309,7 @@ BAD = [
     (["eval", "L = x", "x"], "is not NAME=VALUE"),
     (["eval", "L = x", "x="], "is not JSON"),
     (["eval", "L = x", "x=abc"], "is not JSON"),
-    (["eval", "L = x", "x=" + "[" * 100_000], "is not JSON"),
+    (["eval", "L = x", "x=" + "[" * 100_000], "nested too deep"),
     (["eval", "L = x", "x=1", "x=2"], "two values"),
     (["eval", "L = x", "x=\"a\""], "found"),
     (["eval", "L = x", "x=null"], "found"),
