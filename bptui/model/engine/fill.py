@@ -17,8 +17,8 @@ from bptui.model.base.types import Array, Shape
 from bptui.model.engine.trace import Standin, Trace
 from bptui.model.engine.writing import SLOW, Collected, called, run_all, viewed
 
-BLOCK = 8192
-"""Elements of a block: a handful of arrays of 64 KB lie in any second-level cache of the last ten years."""
+BLOCK = 16384
+"""Elements of a block: a handful of arrays of 128 KB lie in the second-level cache."""
 
 
 def fill(trace: Trace, roots: Iterable[tuple[Any, Array]], keep: Iterable[Standin] = ()) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Shape
 from bptui.model.engine.calls import Call, Calls, Emit
 
 MANY = 512
@@ -41,23 +41,27 @@ def _filled(emit: Emit, array: Array, out: Array) -> Array:
 def selected(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
     """np.where into `out`: what is not chosen leaves no trace, be it nan or inf."""
     condition, a, b = arrays
-    if out.size < MANY:
+    if out.size < MANY or {a.dtype, b.dtype} != {out.dtype} or out.dtype.kind != "f":
         if not np.may_share_memory(b, out):
             emit(np.copyto, out, b)
         emit(np.copyto, out, a, where=condition)
-    else:
-        emit(_choose, condition, a, b, out)
+        return
+    kind = bits(out)  # b + (a - b)·c of the bits as whole numbers: without branches, five times as fast on mixed signs
+    apart = emit.temp(out.shape, kind)
+    emit(np.subtract, a.view(kind), b.view(kind), apart)
+    emit(np.multiply, apart, condition, apart)
+    emit(np.add, apart, b.view(kind), out.view(kind))
+
+
+def bits(array: Array) -> np.dtype[Any]:
+    """The whole numbers that are as long as the array's."""
+    return np.dtype(f"i{array.itemsize}")
 
 
 def kept_where(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
     """np.where(condition, a, 0) by the bits of `a`: as whole numbers they are multiplied by 1 or by 0."""
     condition, a = arrays
-    bits = np.dtype(f"i{out.itemsize}")
-    emit(np.multiply, a.view(bits), condition, out.view(bits))
-
-
-def _choose(condition: Array, a: Any, b: Any, out: Array) -> None:
-    out[...] = np.where(condition, a, b)
+    emit(np.multiply, a.view(bits(out)), condition, out.view(bits(out)))
 
 
 def reduced(emit: Emit, arrays: Sequence[Any], out: Array, ufunc: Any, axes: tuple[int, ...], keepdims: bool) -> None:
@@ -113,6 +117,13 @@ class Collected(Calls):
     def __init__(self, emit: Emit) -> None:
         super().__init__(emit.dtype)
         self._made: dict[Any, Array] = {}
+
+    def temp(self, shape: Shape, dtype: Any = None) -> Array:
+        """Scratch, which all blocks share."""
+        key = shape, np.dtype(dtype or self.dtype)
+        if key not in self._made:
+            self._made[key] = super().temp(shape, dtype)
+        return self._made[key]
 
     def full(self, value: Array, like: Array) -> Array:
         """An array of one number, for the calls that are faster on arrays."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.model.engine.trace import each
+from bptui.model.engine.trace import Standin, each
 
 # erf by rational functions on four intervals, after W. J. Cody (1969) in the form of FreeBSD's s_erf.c
 # (Sun Microsystems 1993: "Permission to use, copy, modify, and distribute this software is freely granted, provided
@@ -106,14 +106,14 @@ def sigmoid(x: Any) -> Any:
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)) without overflow."""
     if x.dtype.kind != "c":
-        return np.logaddexp(x, 0)
-    sign = np.where(x.real > 0, -1, 1)  # max(x, 0) + log(1 + exp(-|x|)), by the sign of the real part
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.absolute(x)))
+    sign = np.where(x.real > 0, -1, 1)  # the same, by the sign of the real part
     return np.where(x.real > 0, x, 0) + np.log1p(np.exp(x * sign))
 
 
 def erf(x: Any) -> Any:
     """The error function, to the last digit."""
-    return each(_fill_erf, x)
+    return each(_fill_erf, x) if isinstance(x, Standin) else _erf(x)
 
 
 def _erf(x: Array) -> Array:
