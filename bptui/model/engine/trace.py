@@ -18,7 +18,7 @@ What a stand-in knows:
     views: x.reshape, x.T, x.real, np.reshape, np.transpose, np.swapaxes, np.expand_dims,
         np.moveaxis, np.broadcast_to, x[basic index]
     x[whole numbers]: the entries of axis 0 that an array (or a stand-in) of whole numbers names; a tuple of such
-    a @ b (two axes or more), np.matmul, np.einsum(text, …), np.tensordot
+    a @ b (two axes or more), np.matmul, np.dot of vectors, np.einsum(text, …), np.tensordot
     noted(fill, shape, *inputs): any other function, that fills its last argument
 Anything else raises TypeError, when the plan is made. A number stands for a 0-d array of the program's dtype.
 """
@@ -37,6 +37,7 @@ from bptui.model.base.types import Array, Shape
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.writing import (
     called,
+    dotted,
     fill_along,
     fill_einsum,
     fill_joined,
@@ -289,6 +290,12 @@ def _take_along(trace: Trace, x: Any, index: Any, axis: int) -> Any:
     return noted(fill_along, shape, x, index, options=(axis,))
 
 
+def _dot(trace: Trace, a: Any, b: Any) -> Any:
+    if a.ndim != 1 or b.ndim != 1:
+        raise TypeError("np.dot is for vectors; a @ b multiplies matrices")
+    return trace.note("whole", dotted, (a, b), (), (), np.result_type(a.dtype, b.dtype))
+
+
 def _einsum(trace: Trace, text: str, *operands: Any) -> Any:
     inputs, _, output = text.replace(" ", "").partition("->")
     sizes: dict[str, int] = {}
@@ -318,6 +325,7 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.argmin: _place_of(np.argmin),
     np.take_along_axis: _take_along,
     np.concatenate: _concatenate,
+    np.dot: _dot,
     np.einsum: _einsum,
     np.tensordot: _tensordot,
     **{f: _view(f) for f in (np.reshape, np.transpose, np.swapaxes, np.expand_dims, np.broadcast_to, np.moveaxis)},

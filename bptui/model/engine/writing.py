@@ -76,6 +76,10 @@ def multiplied(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
     emit(np.matmul, *arrays, out)
 
 
+def dotted(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
+    emit(arrays[0].dot, arrays[1], out)
+
+
 def filled_by(emit: Emit, arrays: Sequence[Any], out: Array, fill: Any, options: tuple[Any, ...]) -> None:
     emit(fill, *arrays, *options, out)
 

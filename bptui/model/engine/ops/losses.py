@@ -2,114 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.base import Attribute
-from bptui.model.engine.ops.common import mask, real, sigmoid_into, softplus_into
-from bptui.model.engine.ops.pointwise import Part, Term, loss
+from bptui.model.engine.ops.common import real
+from bptui.model.engine.ops.pointwise import Term, loss
+from bptui.model.engine.ops.special import sigmoid, softplus
 
 
-def _square(emit: Emit, p: Array, t: Array, e: Array, attributes: Attributes, others: Any) -> Array:
-    away = emit.temp(p.shape)
-    emit(np.subtract, p, t, away)
-    emit(np.multiply, away, away, e)
-    return away
+def _square_total(p: Any, t: Any) -> Any:
+    away = (p - t).reshape(-1)
+    return np.dot(away, away)
 
 
-def _square_total(emit: Emit, p: Array, t: Array, out: Array) -> Array:
-    away = emit.temp(p.shape)
-    emit(np.subtract, p, t, away)
-    line = away.reshape(-1)
-    emit(line.dot, line, out)
-    return away
+def _sign(p: Any, t: Any) -> Any:
+    away = p - t
+    return np.where(away == away, np.sign(away), 0)
 
 
-def _square_parts(
-    emit: Emit, p: Array, t: Array, away: Any, wanted: Sequence[bool], attributes: Attributes, others: Any
-) -> Any:
-    return (away, 2.0), (away, -2.0)
+def _kept(p: Any, t: Any, bound: float) -> Any:
+    """p - t, kept between -bound and bound."""
+    return np.minimum(np.maximum(p - t, -bound), bound)
 
 
-def _absolute(emit: Emit, p: Array, t: Array, e: Array, attributes: Attributes, others: Any) -> Array:
-    away = emit.temp(p.shape)
-    emit(np.subtract, p, t, away)
-    emit(np.absolute, away, e)
-    return away
-
-
-def _absolute_parts(
-    emit: Emit, p: Array, t: Array, away: Any, wanted: Sequence[bool], attributes: Attributes, others: Any
-) -> Any:
-    sign = emit.temp(p.shape)
-    emit(np.sign, away, sign)
-    return (sign, 1.0), (sign, -1.0)
-
-
-def _huber(emit: Emit, p: Array, t: Array, e: Array, attributes: Attributes, others: Any) -> Array:
+def _huber(p: Any, t: Any, delta: float) -> Any:
     """c·(d - c/2), where c is d kept between -delta and delta: both branches in one, and c is the derivative."""
-    away, kept = emit.temp(p.shape), emit.temp(p.shape)
-    bound = attributes["delta"] if "delta" in attributes else attributes["beta"]
-    emit(np.subtract, p, t, away)
-    emit(np.maximum, away, emit.const(-bound), out=kept)
-    emit(np.minimum, kept, emit.const(bound), out=kept)
-    emit(np.multiply, kept, emit.const(-0.5), e)
-    emit(np.add, e, away, e)
-    emit(np.multiply, e, kept, e)
-    return kept
+    kept = _kept(p, t, delta)
+    return (kept * -0.5 + (p - t)) * kept
 
 
-def _huber_parts(
-    emit: Emit, p: Array, t: Array, kept: Any, wanted: Sequence[bool], attributes: Attributes, others: Any
-) -> Any:
-    return (kept, 1.0), (kept, -1.0)
+def _gap(p: Any, t: Any) -> Any:
+    return np.maximum(1 - p * t, 0)
 
 
-def _smooth(emit: Emit, p: Array, t: Array, e: Array, attributes: Attributes, others: Any) -> Array:
-    """huber over beta."""
-    kept = _huber(emit, p, t, e, attributes, others)
-    emit(np.divide, e, emit.const(attributes["beta"]), e)
-    return kept
-
-
-def _smooth_parts(
-    emit: Emit, p: Array, t: Array, kept: Any, wanted: Sequence[bool], attributes: Attributes, others: Any
-) -> Any:
-    return (kept, 1 / attributes["beta"]), (kept, -1 / attributes["beta"])
-
-
-def _hinge(emit: Emit, p: Array, t: Array, e: Array, attributes: Attributes, others: Any) -> Array:
-    emit(np.multiply, p, t, e)
-    emit(np.subtract, emit.const(1.0), e, e)
-    short = mask(emit, np.greater, e, emit.const(0.0))
-    emit(np.maximum, e, emit.const(0.0), out=e)
-    return short
-
-
-def _times_other(
-    emit: Emit, p: Array, t: Array, slope: Any, wanted: Sequence[bool], attributes: Attributes, others: Any
-) -> Any:
-    """The parts of a function of p·t with the derivative -slope."""
-    found: list[Part] = [None, None]
-    for n, other in enumerate((t, p)):
-        if wanted[n]:
-            part = emit.temp(p.shape)
-            emit(np.multiply, other, slope, part)
-            found[n] = (part, -1.0)
-    return tuple(found)
-
-
-def _soft_margin(emit: Emit, p: Array, t: Array, e: Array, attributes: Attributes, others: Any) -> Array:
-    below, slope = emit.temp(p.shape), emit.temp(p.shape)
-    emit(np.multiply, p, t, below)
-    emit(np.negative, below, below)
-    softplus_into(emit, below, e)
-    sigmoid_into(emit, below, slope)
-    return slope
+def _against(p: Any, t: Any) -> Any:
+    return sigmoid(-(p * t))
 
 
 def _positive(value: Any) -> float:
@@ -119,8 +49,9 @@ def _positive(value: Any) -> float:
     return number
 
 
-_SQUARE = Term("({p} - {t})**2", _square, _square_parts, total=_square_total)
-_HALF_SQUARE = Term("({p} - {t})**2", _square, _square_parts, 0.5, _square_total)
+_SLOPES = (lambda p, t: (p - t, 2.0), lambda p, t: (p - t, -2.0))
+_SQUARE = Term("({p} - {t})**2", lambda p, t: (p - t) * (p - t), _SLOPES, total=_square_total)
+_HALF_SQUARE = replace(_SQUARE, factor=0.5)
 _PAIR = ("prediction", "target")
 
 OPS = (
@@ -145,10 +76,10 @@ OPS = (
     loss(
         "mae",
         _PAIR,
-        Term("abs({p} - {t})", _absolute, _absolute_parts),
+        Term("abs({p} - {t})", lambda p, t: np.absolute(p - t), (_sign, lambda p, t: (_sign(p, t), -1.0))),
         "The mean absolute error.",
         analytic=False,
-        convention="the derivative at 0 is 0; the mean over all elements",
+        convention="the derivative at 0, and at a nan, is 0; the mean over all elements",
     ),
     loss(
         "huber",
@@ -156,7 +87,7 @@ OPS = (
         Term(
             "{h}**2/2 if abs({h}) <= delta else delta*(abs({h}) - delta/2)",
             _huber,
-            _huber_parts,
+            (lambda p, t, delta: _kept(p, t, delta), lambda p, t, delta: (_kept(p, t, delta), -1.0)),
             helper=("d", "{p} - {t}"),
         ),
         "Half the square up to delta, then a straight line.",
@@ -169,8 +100,8 @@ OPS = (
         _PAIR,
         Term(
             "{h}**2/(2*beta) if abs({h}) <= beta else abs({h}) - beta/2",
-            _smooth,
-            _smooth_parts,
+            lambda p, t, beta: _huber(p, t, beta) / beta,
+            (lambda p, t, beta: (_kept(p, t, beta), 1 / beta), lambda p, t, beta: (_kept(p, t, beta), -1 / beta)),
             helper=("d", "{p} - {t}"),
         ),
         "The absolute error, with a square of width beta in the place of its kink: huber over beta.",
@@ -181,15 +112,28 @@ OPS = (
     loss(
         "hinge",
         ("scores", "target"),
-        Term("{h} if {h} > 0 else 0", _hinge, _times_other, helper=("gap", "1 - {t}*{p}")),
+        Term(
+            "{h} if {h} > 0 else 0",
+            _gap,
+            (
+                lambda p, t: (np.where(_gap(p, t) != 0, t, 0), -1.0),
+                lambda p, t: (np.where(_gap(p, t) != 0, p, 0), -1.0),
+            ),
+            helper=("gap", "1 - {t}*{p}"),
+        ),
         "max(0, 1 - target*score), the target is -1 or +1.",
         analytic=False,
-        convention="the derivative at the margin is 0; the mean over all elements",
+        convention="the derivative at the margin is 0; the gradient passes at a nan; the mean over all elements",
     ),
     loss(
         "soft_margin",
         ("scores", "target"),
-        Term("log(1 + exp(-{t}*{p}))", _soft_margin, _times_other, hint="-{t}/(1 + exp({t}*{p}))"),
+        Term(
+            "log(1 + exp(-{t}*{p}))",
+            lambda p, t: softplus(-(p * t)),
+            (lambda p, t: (t * _against(p, t), -1.0), lambda p, t: (p * _against(p, t), -1.0)),
+            hint="-{t}/(1 + exp({t}*{p}))",
+        ),
         "A smooth hinge: log(1 + exp(-target*score)), the target is -1 or +1.",
         convention="the mean over all elements",
     ),

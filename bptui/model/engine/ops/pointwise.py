@@ -12,15 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, choice, contiguous, flat, letters, product, require_equal, total
+from bptui.model.engine.ops.common import at, choice, letters, product, require_equal, total
+from bptui.model.engine.rule import Rule
 
 REDUCTIONS = ("mean", "sum", "none")
-
-Part = tuple[Array, float] | None
-"""An array that is the local derivative up to a factor, and that factor."""
 
 Texts = Mapping[str, str]
 """The elements that a term reads, as text: `p` and `t` of the two inputs, `h` of the helper, others by their name."""
@@ -32,17 +29,17 @@ class Term:
 
     text    with `{p}` and `{t}` for the elements of the two inputs, `{h}` for the helper's, others by their name; or a
             function of the Signature and those
-    fill    (emit, p, t, e, attributes, others) → saved: emit what fills the term e
-    parts   (emit, p, t, saved, wanted, attributes, others) → for each wanted input its local derivative
+    value   (p, t, **other inputs and attributes) → the term
+    slopes  for each of the two, the same → its derivative, or that up to a number, and the number
     factor  a constant factor of the whole loss (½)
-    total   (emit, p, t, out) → saved: emit what fills the 0-d sum of all terms, where there is a shorter way than terms
+    total   (p, t) → the sum of all terms, where there is a shorter way than terms
     helper  name and text of a part that the definition names, to be short
     hint    as `text`: the derivative of one term by the first input, where there is a better form than SymPy's
     """
 
     text: str | Callable[[Signature, Texts], str]
-    fill: Callable[..., Any]
-    parts: Callable[..., tuple[Part, Part]]
+    value: Callable[..., Any]
+    slopes: tuple[Callable[..., Any], Callable[..., Any]]
     factor: float = 1.0
     total: Callable[..., Any] | None = None
     helper: tuple[str, str] | None = None
@@ -54,11 +51,11 @@ def reduction(default: str = "mean", *more: str) -> Attribute:
     return Attribute(default, choice(*REDUCTIONS, *more))
 
 
-def scale_of(attributes: Attributes, shape: Shape) -> float:
+def scale_of(reduction: str, shape: Shape) -> float:
     """The factor of the reduction: 1/count for a mean, nan over nothing."""
-    if attributes["reduction"] in ("sum", "none"):
+    if reduction in ("sum", "none"):
         return 1.0
-    count = shape[0] if attributes["reduction"] == "batchmean" else int(np.prod(shape, dtype=int))
+    count = shape[0] if reduction == "batchmean" else int(np.prod(shape, dtype=int))
     return 1 / count if count else float("nan")
 
 
@@ -132,57 +129,34 @@ class Pointwise:
             below, half = f"/(2*{below[1:].strip('()')})", ""
         return f"y = {total(body, indices)}{below}{half}"
 
-    def forward(self, emit: Emit, arrays: Sequence[Array], out: Array, attributes: Attributes) -> Any:
-        """`Op.forward`."""
-        others = dict(zip(self.names[2:], arrays[2:], strict=False))
-        p, t = arrays[:2] if others else flat(*arrays[:2])
-        scale = scale_of(attributes, arrays[0].shape) * self.term.factor
-        if self.term.total is not None and attributes["reduction"] != "none" and not others:
-            saved = self.term.total(emit, p, t, out)
+    def value(self, p: Any, t: Any, *rest: Any, reduction: str, **attributes: Any) -> Any:
+        """The loss."""
+        others = dict(zip(self.names[2:], rest, strict=False))
+        if self.term.total is not None and reduction != "none" and not others:
+            y = self.term.total(p, t)
         else:
-            e = out.reshape(p.shape) if attributes["reduction"] == "none" else emit.temp(p.shape)
-            saved = self.term.fill(emit, p, t, e, attributes, others)
-            if "weight" in others:
-                emit(np.multiply, e, others["weight"], e)
-            if attributes["reduction"] != "none":
-                emit(np.add.reduce, e, None, None, out)
-        if scale != 1:
-            y = out.reshape(p.shape) if attributes["reduction"] == "none" else out
-            emit(np.multiply, y, emit.const(scale), y)
-        return saved
+            weight = others.pop("weight", None)
+            y = self.term.value(p, t, **others, **attributes)
+            y = y if weight is None else y * weight
+            y = y if reduction == "none" else np.sum(y)
+        scale = scale_of(reduction, p.shape) * self.term.factor
+        return y if scale == 1 else y * scale
 
-    def vjp(
-        self,
-        emit: Emit,
-        upstream: Array,
-        arrays: Sequence[Array],
-        out: Array,
-        attributes: Attributes,
-        into: Sequence[Array | None],
-        saved: Any,
-    ) -> None:
-        """`Op.vjp`."""
-        others = dict(zip(self.names[2:], arrays[2:], strict=False))
-        p, t = arrays[:2] if others else flat(*arrays[:2])
-        parts = self.term.parts(emit, p, t, saved, [d is not None for d in into[:2]], attributes, others)
-        scale = scale_of(attributes, arrays[0].shape) * self.term.factor
-        for d, part in zip(into[:2], parts, strict=True):
-            if d is None or part is None:
-                continue
-            source, factor = part
-            d = d.reshape(p.shape)
-            if attributes["reduction"] == "none":
-                emit(np.multiply, source, contiguous(emit, upstream).reshape(p.shape), d)
-                if factor * scale != 1:
-                    emit(np.multiply, d, emit.const(factor * scale), d)
-            elif factor * scale == 1:
-                emit(np.multiply, source, upstream, d)
-            else:
-                weight = emit.temp(())
-                emit(np.multiply, upstream, emit.const(factor * scale), weight)
-                emit(np.multiply, source, weight, d)
-            if "weight" in others:
-                emit(np.multiply, d, others["weight"], d)
+    def slope(self, position: int) -> Callable[..., Any]:
+        """The vjp for one of the two inputs."""
+
+        def vjp(g: Any, y: Any, p: Any, t: Any, *rest: Any, reduction: str, **attributes: Any) -> Any:
+            others = dict(zip(self.names[2:], rest, strict=False))
+            weight = others.pop("weight", None)
+            found = self.term.slopes[position](p, t, **others, **attributes)
+            slope, factor = found if isinstance(found, tuple) else (found, 1.0)
+            scale = factor * scale_of(reduction, p.shape) * self.term.factor
+            if scale != 1 and reduction != "none":
+                g, scale = g * scale, 1.0
+            d = slope * g if scale == 1 else slope * g * scale
+            return d if weight is None else d * weight
+
+        return vjp
 
 
 def loss(
@@ -198,9 +172,10 @@ def loss(
     `weight` multiplies each term."""
     names = tuple(item.rstrip("?") for item in inputs)
     made = Pointwise(names, term)
+    rule = Rule(made.value, made.slope(0), made.slope(1))
     attributes = {"reduction": reduction(default, *reductions), **more.pop("attributes", {})}
     return Op(
-        name, inputs, made.definition, made.shape, made.forward, made.vjp, doc, attributes, made.hint, fixed=names[2:],
+        name, inputs, made.definition, made.shape, rule.forward, rule.vjp, doc, attributes, made.hint, fixed=names[2:],
         **more,
     )  # fmt: skip
 
