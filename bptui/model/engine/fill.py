@@ -73,8 +73,9 @@ class _Filling:
             self._visit(root)
             if root in self.uses:
                 self.uses[root] += 1
-                mine = root.kind != "view" and root not in self.targets
-                if mine and (root.shape, root.dtype) == (out.shape, out.dtype):
+                mine = root.kind != "view" and root not in self.targets and root.dtype == out.dtype
+                alone = root.kind == "elementwise" and self.uses[root] == 1 and not root.selects
+                if mine and (root.shape == out.shape or alone):  # alone, its call broadcasts to a larger `out`
                     self.targets[root] = out
         for at, item in enumerate(self.order):
             self.at[item] = at
@@ -188,7 +189,8 @@ class _Filling:
                 break
             if not all(_lies(source, shape, chain) for source in item.inputs):
                 break
-            if item in self.targets and not self.targets[item].flags.c_contiguous:
+            out = self.targets.get(item)
+            if out is not None and (out.shape != shape or not out.flags.c_contiguous):
                 break
             chain.append(item)
         return [] if len(chain) == 1 and _plain(chain[0]) else chain

@@ -55,15 +55,27 @@ def _power_vjp(g: Any, y: Any, x: Any, exponent: float) -> Any:
 
 
 def _clip_definition(signature: Signature) -> str:
-    low, high = signature["min"], signature["max"]
-    inner = "x" if high is None else f"({literal(high)} if x > {literal(high)} else x)"
-    return f"y = {inner}" if low is None else f"y = {literal(low)} if x < {literal(low)} else {inner}"
+    low, high = (None if signature[bound] is None else literal(signature[bound]) for bound in ("min", "max"))
+    if _crossed(signature["min"], signature["max"]):
+        return f"y = {high} if x > {high} else {high}"
+    inner = "x" if high is None else f"({high} if x > {high} else x)"
+    return f"y = {inner}" if low is None else f"y = {low} if x < {low} else {inner}"
+
+
+def _crossed(low: float | None, high: float | None) -> bool:
+    return low is not None and high is not None and low > high
 
 
 def _clip(x: Any, **bounds: float | None) -> Any:
     low, high = bounds["min"], bounds["max"]
     y = x if low is None else np.maximum(x, low)
     return y if high is None else np.minimum(y, high)
+
+
+def _clip_vjp(g: Any, y: Any, x: Any, **bounds: float | None) -> Any:
+    if _crossed(bounds["min"], bounds["max"]):
+        return 0
+    return np.where(x == y, g, 0)  # y is x where, and only where, min <= x <= max
 
 
 OPS = (
@@ -102,7 +114,7 @@ OPS = (
     ),
     binary(
         "pow",
-        "y = a**b",
+        "y = 1 if a == 0 and b == 0 else a**b",
         np.power,
         (
             lambda g, y, a, b: np.where(b == 0, 0, g * b * np.power(a, b - 1)),
@@ -196,10 +208,13 @@ OPS = (
         "clip",
         _clip_definition,
         _clip,
-        lambda g, y, x, **bounds: np.where(x == y, g, 0),  # y is x where, and only where, min <= x <= max
+        _clip_vjp,
         "x kept between min and max.",
         attributes={"min": Attribute(None, optional(real())), "max": Attribute(None, optional(real()))},
         analytic=False,
-        convention="the derivative is 1 at the bounds themselves, 0 beyond them and at a nan",
+        convention=(
+            "the derivative is 1 at the bounds themselves, 0 beyond them and at a nan; "
+            "where min is above max, all is max"
+        ),
     ),
 )

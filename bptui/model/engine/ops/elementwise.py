@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import choice, real, same
 from bptui.model.engine.ops.maps import unary
@@ -39,6 +41,13 @@ def _elu(x: Any, alpha: float, scale: float = 1.0) -> Any:
 def _elu_vjp(g: Any, y: Any, x: Any, alpha: float, scale: float = 1.0) -> Any:
     slope = np.where(x > 0, 1, np.exp(np.minimum(x, 0)) * alpha)
     return (slope if scale == 1 else slope * scale) * g
+
+
+def _bounded_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    low, high = attributes["min_val"], attributes["max_val"]
+    if low > high:
+        raise ValueError(f"min_val is {low:g} and max_val is {high:g}: min_val must not be above max_val")
+    return shapes[0]
 
 
 def _hardtanh(x: Any, min_val: float = 0.0, max_val: float = 6.0) -> Any:
@@ -211,8 +220,9 @@ OPS = (
         _hardtanh_vjp,
         "x kept between min_val and max_val.",
         attributes={"min_val": _number(-1.0), "max_val": _number(1.0)},
+        shape=_bounded_shape,
         analytic=False,
-        convention="the derivative at the bounds themselves is 0",
+        convention="the derivative at the bounds themselves is 0; min_val is not above max_val",
     ),
     unary(
         "relu6",

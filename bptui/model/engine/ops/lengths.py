@@ -10,8 +10,8 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.base import Op
-from bptui.model.engine.ops.common import of_one
-from bptui.model.engine.ops.reduce import BOTH, axes_of, definition_of, hint_of, kept, reduced_shape, upstream_of
+from bptui.model.engine.ops.common import contiguous, of_one
+from bptui.model.engine.ops.reduce import BOTH, axes_of, definition_of, hint_of, kept, reduced_shape
 
 
 def _norm(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
@@ -73,7 +73,7 @@ def _logsumexp_vjp(
     emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any
 ) -> None:
     axes = axes_of(x, attributes)
-    emit(np.multiply, saved, upstream_of(emit, upstream, x, axes), d)
+    emit(np.multiply, saved, kept(contiguous(emit, upstream), x, axes), d)
 
 
 OPS = (

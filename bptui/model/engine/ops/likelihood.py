@@ -105,12 +105,15 @@ OPS = (
         Term(
             "-({t}*log({p}) + (1 - {t})*log(1 - {p}))",
             _bce,
-            (_bce_slope, lambda p, t: _log_rest(p) - _log(p)),
+            (_bce_slope, lambda p, t: np.log1p(-p) - np.log(p)),
             hint="({p} - {t})/({p}*(1 - {p}))",
         ),
         "The binary cross-entropy of probabilities; a weight multiplies each term.",
         analytic=False,
-        convention="logarithms below -100 count as -100; the mean over all elements",
+        convention=(
+            "logarithms below -100 count as -100, p*(1 - p) below 1e-12 in the gradient as 1e-12; "
+            "the mean over all elements"
+        ),
     ),
     loss(
         "bce_with_logits",

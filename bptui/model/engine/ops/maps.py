@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bptui.model.base.types import Shape
 from bptui.model.engine.ops.base import Attribute, Definition, Hint, Op
 from bptui.model.engine.ops.common import broadcast, full, same
 from bptui.model.engine.rule import Rule
@@ -18,14 +19,15 @@ def unary(
     doc: str,
     *,
     attributes: Mapping[str, Attribute] | None = None,
+    shape: Callable[..., Shape] | None = None,
     hint: Hint | None = None,
     **more: Any,
 ) -> Op:
     """An elementwise operation of one input: y = forward(x, **attributes), g · ∂y/∂x = vjp(g, y, x, **attributes)."""
     rule = Rule(forward, vjp)
     return Op(
-        name, ("x",), definition, same(("x",)), rule.forward, rule.vjp, doc, attributes or {}, hint, elementwise=True,
-        **more,
+        name, ("x",), definition, shape or same(("x",)), rule.forward, rule.vjp, doc, attributes or {}, hint,
+        elementwise=True, **more,
     )  # fmt: skip
 
 

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import (
     AXIS,
     KEEPDIMS,
     at,
-    contiguous,
     integer,
     letters,
     many_axes,
-    of_one,
     product,
     total,
 )
+from bptui.model.engine.rule import Rule
 
 BOTH = {"axis": AXIS, "keepdims": KEEPDIMS}
 """The attributes of a reduction."""
@@ -43,17 +42,12 @@ def filled_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
     return reduced_shape(shapes, attributes)
 
 
-def axes_of(x: Array, attributes: Attributes) -> tuple[int, ...]:
+def axes_of(x: Any, attributes: Attributes) -> tuple[int, ...]:
     """The axes that are reduced, counted from the front."""
     return many_axes(attributes["axis"], x.shape)
 
 
-def upstream_of(emit: Emit, upstream: Array, x: Array, axes: Sequence[int]) -> Array:
-    """The upstream gradient, so that it broadcasts against x."""
-    return kept(contiguous(emit, upstream), x, axes)
-
-
-def kept(array: Array, x: Array, axes: Sequence[int]) -> Array:
+def kept(array: Any, x: Any, axes: Sequence[int]) -> Any:
     """A reduced array with the reduced axes kept as size 1, so that it broadcasts against x."""
     return array.reshape(tuple(1 if axis in axes else size for axis, size in enumerate(x.shape)))
 
@@ -103,8 +97,11 @@ def _var_definition(signature: Signature, root: bool = False) -> str:
 
 
 def _degrees(use: Letters, signature: Signature) -> str:
-    """What the squares' sum is divided by: N, or (N - correction)."""
-    return f"({use.size.strip('()')} - {signature['correction']})" if signature["correction"] else use.size
+    """What the squares' sum is divided by: N, or N - correction, which is never below 0 (of 1 element the sum is 0)."""
+    size, less = use.size.strip("()"), signature["correction"]
+    if less < 2:
+        return f"({size} - {less})" if less else use.size
+    return f"({size} - {less} if {size} > {less} else 0)"
 
 
 def _std_hint(signature: Signature) -> dict[str, str]:
@@ -114,82 +111,60 @@ def _std_hint(signature: Signature) -> dict[str, str]:
 
 
 # ---------------------------------------------------------------------------------------------------- sum, mean
-def _sum(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    (x,) = inputs
-    if attributes["axis"] is None and x.flags.c_contiguous:
-        emit(np.add.reduce, x.reshape(-1), 0, None, out.reshape(()))
-    else:
-        emit(np.add.reduce, x, axes_of(x, attributes), None, out, attributes["keepdims"])
-
-
-@of_one
-def _sum_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
-    emit(np.copyto, d, upstream_of(emit, upstream, x, axes_of(x, attributes)))
-
-
-def _count(x: Array, attributes: Attributes) -> int:
-    return int(np.prod([x.shape[axis] for axis in axes_of(x, attributes)], dtype=int))
-
-
 def _over(count: float) -> float:
     """1/count, and nan over nothing: the mean of no elements is 0/0."""
     return 1 / count if count else float("nan")
 
 
-def _mean(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    _sum(emit, inputs, out, attributes)
-    emit(np.multiply, out, emit.const(_over(_count(inputs[0], attributes))), out)
+def _count(x: Any, axis: Any) -> int:
+    """Of the elements that become one."""
+    return prod(x.shape[n] for n in many_axes(axis, x.shape))
 
 
-@of_one
-def _mean_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
-    kept = upstream_of(emit, upstream, x, axes_of(x, attributes))
-    emit(np.multiply, kept, emit.const(_over(_count(x, attributes))), d)
+def _spread(g: Any, x: Any, axis: Any) -> Any:
+    """The gradient of a reduced array against x."""
+    return kept(g, x, many_axes(axis, x.shape))
+
+
+_SUM = Rule(
+    lambda x, axis, keepdims: np.sum(x, axis, keepdims=keepdims),
+    lambda g, y, x, axis, keepdims: _spread(g, x, axis),
+)
+_MEAN = Rule(
+    lambda x, axis, keepdims: np.sum(x, axis, keepdims=keepdims) * _over(_count(x, axis)),
+    lambda g, y, x, axis, keepdims: _spread(g, x, axis) * _over(_count(x, axis)),
+)
 
 
 # ---------------------------------------------------------------------------------------------------------- var
-def _var(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> tuple[Array, float]:
-    (x,) = inputs
-    axes = axes_of(x, attributes)
-    count = _count(x, attributes)
-    away, square = emit.temp(x.shape), emit.temp(x.shape)
-    mean = emit.temp(kept(out, x, axes).shape)
-    emit(np.add.reduce, x, axes, None, mean, True)
-    emit(np.multiply, mean, emit.const(_over(count)), mean)
-    emit(np.subtract, x, mean, away)
-    emit(np.multiply, away, away, square)
-    emit(np.add.reduce, square, axes, None, out, attributes["keepdims"])
-    scale = _over(count - attributes["correction"])
-    emit(np.multiply, out, emit.const(scale), out)
-    return away, scale
+def _away(x: Any, axis: Any) -> Any:
+    """The distance from the mean."""
+    return x - np.sum(x, axis, keepdims=True) * _over(_count(x, axis))
 
 
-@of_one
-def _var_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
-    away, scale = saved
-    emit(np.multiply, away, upstream_of(emit, upstream, x, axes_of(x, attributes)), d)
-    emit(np.multiply, d, emit.const(2 * scale), d)
+def _share(x: Any, axis: Any, correction: int) -> float:
+    """One over the degrees of freedom; inf where there are none, as in NumPy and PyTorch."""
+    degrees = _count(x, axis) - correction
+    return 1 / degrees if degrees > 0 else float("inf")
 
 
-def _std(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> tuple[Array, float]:
-    saved = _var(emit, inputs, out, attributes)
-    emit(np.sqrt, out, out)
-    return saved
+def _var(x: Any, axis: Any, keepdims: bool, correction: int) -> Any:
+    away = _away(x, axis)
+    return np.sum(away * away, axis, keepdims=keepdims) * _share(x, axis, correction)
 
 
-@of_one
-def _std_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
+def _var_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, correction: int) -> Any:
+    return _away(x, axis) * _spread(g, x, axis) * (2 * _share(x, axis, correction))
+
+
+def _std_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, correction: int) -> Any:
     """g·(x - mean)/((N - correction)·y), and 0 where all are equal (PyTorch's rule)."""
-    away, scale = saved
-    share = emit.temp(out.shape)
-    emit(_over_or_zero, upstream, out, share)
-    emit(np.multiply, away, kept(share, x, axes_of(x, attributes)), d)
-    emit(np.multiply, d, emit.const(scale), d)
+    slope = np.where(y != 0, g / y, 0)
+    return _away(x, axis) * _spread(slope, x, axis) * _share(x, axis, correction)
 
 
-def _over_or_zero(top: Array, bottom: Array, out: Array) -> None:
-    out[...] = 0
-    np.divide(top, bottom, out=out, where=bottom != 0)
+_VAR = Rule(_var, _var_vjp)
+_STD = Rule(lambda x, **attributes: np.sqrt(_var(x, **attributes)), _std_vjp)
 
 
 OPS = (
@@ -198,8 +173,8 @@ OPS = (
         ("x",),
         definition_of(lambda use: f"{use.y} = {use.sum(use.element)}"),
         reduced_shape,
-        _sum,
-        _sum_vjp,
+        _SUM.forward,
+        _SUM.vjp,
         "The sum over axes, or of all elements.",
         BOTH,
     ),
@@ -208,8 +183,8 @@ OPS = (
         ("x",),
         definition_of(lambda use: f"{use.y} = {use.sum(use.element)}{use.over}"),
         reduced_shape,
-        _mean,
-        _mean_vjp,
+        _MEAN.forward,
+        _MEAN.vjp,
         "The mean over axes, or of all elements.",
         BOTH,
     ),
@@ -218,19 +193,19 @@ OPS = (
         ("x",),
         _var_definition,
         reduced_shape,
-        _var,
-        _var_vjp,
+        _VAR.forward,
+        _VAR.vjp,
         "The variance over axes: the mean of the squared distance from the mean.",
         {**BOTH, "correction": Attribute(0, integer(0))},
-        convention="divided by N (correction = 0), not by N - 1",
+        convention="divided by N (correction = 0), not by N - 1; inf where N is not above the correction",
     ),
     Op(
         "std",
         ("x",),
         lambda signature: _var_definition(signature, root=True),
         reduced_shape,
-        _std,
-        _std_vjp,
+        _STD.forward,
+        _STD.vjp,
         "The standard deviation over axes: the root of the variance.",
         {**BOTH, "correction": Attribute(0, integer(0))},
         _std_hint,

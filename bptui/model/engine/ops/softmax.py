@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Op, Signature
-from bptui.model.engine.ops.common import at, largest_of, last_axis, letters, of_one, one_axis
+from bptui.model.engine.ops.common import at, last_axis, letters, one_axis
+from bptui.model.engine.rule import Rule
 
 
 def _shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -53,70 +53,27 @@ def _log_softmax_hint(signature: Signature) -> str:
     return f"{beside}(delta({out[axis]},q{axis}) - exp({at('y', other)}))"
 
 
-def _row_temp(emit: Emit, x: Array, axis: int) -> Array:
-    """A scratch array with one number for each row along the axis."""
-    return emit.temp(tuple(1 if n == axis else size for n, size in enumerate(x.shape)))
+def _shifted(x: Any, axis: int) -> Any:
+    """x - max(x): exp cannot overflow. A complex step is taken in the real part's scale."""
+    return x - np.max(x.real, axis, keepdims=True)
 
 
-def _shifted(emit: Emit, x: Array, out: Array, axis: int) -> Array:
-    """Emit out = x - max(x): exp cannot overflow. Returns a scratch array of the reduced shape."""
-    top = _row_temp(emit, x, axis)
-    largest_of(emit, x, axis, top)
-    emit(np.subtract, x, top, out)
-    return top
-
-
-def _softmax(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    x = inputs[0]
+def _softmax(x: Any, axis: int) -> Any:
     if x.size == 0:
-        return
-    axis = one_axis(attributes["axis"], x.shape)
-    scale = _shifted(emit, x, out, axis)
-    line = out.reshape(-1)
-    emit(np.exp, line, line)
-    emit(np.add.reduce, out, axis, None, scale, True)
-    emit(np.divide, out, scale, out)
+        return x
+    powers = np.exp(_shifted(x, axis))
+    return powers / np.sum(powers, axis, keepdims=True)
 
 
-@of_one
-def _softmax_vjp(
-    emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any
-) -> None:
-    if d.size == 0:
-        return
-    axis = one_axis(attributes["axis"], d.shape)
-    sums = _row_temp(emit, d, axis)
-    emit(np.multiply, upstream, out, d)  # (g - Σ g·y)·y
-    emit(np.add.reduce, d, axis, None, sums, True)
-    emit(np.subtract, upstream, sums, d)
-    emit(np.multiply, d, out, d)
-
-
-def _log_softmax(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    x = inputs[0]
+def _log_softmax(x: Any, axis: int) -> Any:
     if x.size == 0:
-        return
-    axis = one_axis(attributes["axis"], x.shape)
-    sums = _shifted(emit, x, out, axis)
-    power = emit.temp(x.shape)
-    emit(np.exp, out, power)
-    emit(np.add.reduce, power, axis, None, sums, True)
-    emit(np.log, sums, sums)
-    emit(np.subtract, out, sums, out)
+        return x
+    shifted = _shifted(x, axis)
+    return shifted - np.log(np.sum(np.exp(shifted), axis, keepdims=True))
 
 
-@of_one
-def _log_softmax_vjp(
-    emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any
-) -> None:
-    if d.size == 0:
-        return
-    axis = one_axis(attributes["axis"], d.shape)
-    sums = _row_temp(emit, d, axis)
-    emit(np.add.reduce, upstream, axis, None, sums, True)  # g - exp(y)·Σ g
-    emit(np.exp, out, d)
-    emit(np.multiply, d, sums, d)
-    emit(np.subtract, upstream, d, d)
+_SOFTMAX = Rule(_softmax, lambda g, y, x, axis: (g - np.sum(g * y, axis, keepdims=True)) * y)
+_LOG_SOFTMAX = Rule(_log_softmax, lambda g, y, x, axis: g - np.exp(y) * np.sum(g, axis, keepdims=True))
 
 
 OPS = (
@@ -125,8 +82,8 @@ OPS = (
         ("x",),
         _softmax_definition,
         _shape,
-        _softmax,
-        _softmax_vjp,
+        _SOFTMAX.forward,
+        _SOFTMAX.vjp,
         "Positive numbers that sum to 1 along an axis.",
         {"axis": last_axis()},
         _softmax_hint,
@@ -136,8 +93,8 @@ OPS = (
         ("x",),
         _log_softmax_definition,
         _shape,
-        _log_softmax,
-        _log_softmax_vjp,
+        _LOG_SOFTMAX.forward,
+        _LOG_SOFTMAX.vjp,
         "The logarithm of softmax along an axis.",
         {"axis": last_axis()},
         _log_softmax_hint,
