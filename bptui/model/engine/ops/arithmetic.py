@@ -122,7 +122,7 @@ OPS = (
         ),
         "a to the power b, both tensors; see `power` for a fixed exponent.",
         symbol="{0} ** {1}",
-        hint={"a": "b*a**(b - 1)", "b": "y*log(a)"},
+        hint={f: f"0 if a == 0 and b == 0 else {hint}" for f, hint in (("a", "b*a**(b - 1)"), ("b", "y*log(a)"))},
         convention=(
             "the base has no gradient where the exponent is 0, "
             "the exponent none where the base is 0 and it is not negative"

@@ -85,7 +85,7 @@ def _gelu_part(x: Any, approximate: str) -> Any:
 
 def _gelu(x: Any, approximate: str) -> Any:
     t = _gelu_part(x, approximate)
-    return x * t if approximate == "none" else (t + 1) * x * 0.5
+    return x * t if approximate == "none" else (t + 1) * 0.5 * x
 
 
 def _gelu_vjp(g: Any, y: Any, x: Any, approximate: str) -> Any:

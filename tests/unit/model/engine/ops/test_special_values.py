@@ -1,0 +1,232 @@
+"""0, ±inf, nan, huge, tiny, ties: values and gradients are PyTorch's, in both dtypes, and the size does not matter."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+from bptui.model.engine import ops
+from bptui.model.engine.calls import Calls
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
+
+VALUES = {
+    "float64": (0.0, -0.0, 1.0, -1.0, 3.0, -3.0, 0.5, -0.5, 6.0, 2.0, np.inf, -np.inf, np.nan, 1e200, -1e200, 1e308,
+               -1e308,                1e-300, -1e-300, 30.0, -30.0, 800.0, -800.0),
+    "float32": (0.0, -0.0, 1.0, -1.0, 3.0, -3.0, 0.5, -0.5, 6.0, 2.0, np.inf, -np.inf, np.nan, 1e30, -1e30, 3e38,
+               -3e38,                1e-38, -1e-38, 30.0, -30.0, 200.0, -200.0),
+}  # fmt: skip
+SIZES = (64, 600, 40_000)
+"""A few numbers; enough that the number of elements counts; so many that they run block by block."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """An operation, what PyTorch calls it, its attributes; where `apart` of its inputs ours is another on purpose."""
+
+    op: str
+    theirs: Callable[..., Any]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    apart: Callable[..., Any] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.op}{self.attributes or ''}"
+
+
+def far(x: Any, *rest: Any) -> Any:
+    """Where PyTorch computes inf·0 or leaves the range of its numbers on the way: ours is the limit."""
+    return np.abs(x) > 1e29
+
+
+# At a nan PyTorch's elu, selu, celu and hardswish have the upstream gradient or nan, by the element's place.
+ONE = [
+    Law("neg", torch.neg), Law("exp", torch.exp), Law("log", torch.log), Law("sqrt", torch.sqrt),
+    Law("rsqrt", torch.rsqrt, apart=lambda x: (x == 0) & np.signbit(x)),
+    Law("reciprocal", torch.reciprocal), Law("square", torch.square), Law("abs", torch.abs),
+    Law("sin", torch.sin), Law("cos", torch.cos), Law("sinh", torch.sinh), Law("cosh", torch.cosh),
+    Law("expm1", torch.expm1), Law("log1p", torch.log1p), Law("erf", torch.erf), Law("tanh", torch.tanh),
+    Law("sigmoid", torch.sigmoid), Law("relu", F.relu), Law("relu6", F.relu6), Law("hardtanh", F.hardtanh),
+    Law("leaky_relu", F.leaky_relu), Law("hardshrink", F.hardshrink), Law("softshrink", F.softshrink),
+    Law("clip", lambda x: torch.clamp(x, -1, 0.5), {"min": -1.0, "max": 0.5}),
+    Law("clip", lambda x: torch.clamp(x, min=0.5), {"min": 0.5, "max": None}),
+    Law("clip", lambda x: torch.clamp(x, max=0.5), {"min": None, "max": 0.5}),
+    Law("clip", lambda x: torch.clamp(x, 0.5, -0.5), {"min": 0.5, "max": -0.5}),
+    Law("power", lambda x: torch.pow(x, 2), {"exponent": 2.0}),
+    Law("power", lambda x: torch.pow(x, 3), {"exponent": 3.0}),
+    Law("power", lambda x: torch.pow(x, 0), {"exponent": 0.0}),
+    Law("softplus", F.softplus),
+    Law("log_sigmoid", F.logsigmoid), Law("hardsigmoid", lambda x: F.relu6(x + 3) / 6),
+    Law("hardswish", F.hardswish, apart=lambda x: far(x) | np.isnan(x)),
+    Law("elu", F.elu, apart=np.isnan), Law("selu", F.selu, apart=np.isnan),
+    Law("celu", F.celu, apart=np.isnan), Law("silu", F.silu), Law("mish", F.mish),
+    Law("gelu", F.gelu, {"approximate": "none"}, far),
+    Law("gelu", lambda x: F.gelu(x, approximate="tanh"), {"approximate": "tanh"}, far),
+    Law("softsign", F.softsign, apart=np.isinf), Law("tanhshrink", F.tanhshrink), Law("tan", torch.tan),
+]  # fmt: skip
+
+
+def ours(op: str, inputs: list[Any], g: Any, attributes: dict[str, Any]) -> list[Any]:
+    row = ops.OPS[op]
+    given = {name: attributes.get(name, attribute.default) for name, attribute in row.attributes.items()}
+    emit = Calls(g.dtype)
+    out = np.zeros(row.shape([x.shape for x in inputs], given), g.dtype)
+    saved = row.forward(emit, inputs, out, given)
+    into = [np.zeros(x.shape, g.dtype) if row.differentiable(n) else None for n, x in enumerate(inputs)]
+    ready = row.vjp(emit, g.reshape(out.shape), inputs, out, given, into, saved) or [None] * len(into)
+    with np.errstate(all="ignore"):
+        for call in emit.calls:
+            call()
+    return [out, *(b if a is None else a for a, b in zip(ready, into, strict=True))]
+
+
+def theirs(call: Any, inputs: list[Any], g: Any) -> list[Any]:
+    leaves = [torch.tensor(x, requires_grad=True) for x in inputs]
+    out = call(*leaves)
+    out.backward(torch.tensor(g).reshape(out.shape))
+    return [x.detach().numpy() for x in (out, *(leaf.grad for leaf in leaves))]
+
+
+def compared(law: Law, inputs: list[Any], dtype: str, rtol: float) -> list[Any]:
+    """Ours, after it was compared with PyTorch's."""
+    g = np.full(np.broadcast_shapes(*(x.shape for x in inputs)), 2.0, dtype)
+    shape = ops.OPS[law.op].shape([x.shape for x in inputs], {**defaults(law.op), **law.attributes})
+    found, expected = ours(law.op, inputs, g if shape else g[:1].reshape(()), law.attributes), None
+    expected = theirs(law.theirs, inputs, g if shape else g[:1].reshape(()))
+    free = np.zeros(inputs[0].shape, bool) if law.apart is None else law.apart(*inputs)
+    for a, b in zip(found, expected, strict=True):
+        same = np.isclose(a, b, rtol=rtol, atol=rtol * 1e-3, equal_nan=True) | (
+            free if a.shape == free.shape else False
+        )
+        assert same.all(), [(str(law), *(x[~same][:5] for x in inputs), a[~same][:5], b[~same][:5])]
+    return found
+
+
+def defaults(op: str) -> dict[str, Any]:
+    return {name: attribute.default for name, attribute in ops.OPS[op].attributes.items()}
+
+
+def tolerance(dtype: str) -> float:
+    return 1e-12 if dtype == "float64" else 2e-4
+
+
+@pytest.mark.parametrize("dtype", VALUES)
+@pytest.mark.parametrize("law", ONE, ids=str)
+def test_one_input(law, dtype):
+    values = np.array(VALUES[dtype], dtype)
+    seen = set()
+    for size in SIZES:
+        found = compared(law, [np.resize(values, size)], dtype, tolerance(dtype))
+        seen.add(repr([array[: len(values)].tolist() for array in found]))
+    assert len(seen) == 1, "the size matters"
+
+
+def test_every_elementwise_operation_has_its_law():
+    rows = {name for name, row in ops.OPS.items() if row.elementwise}
+    assert rows - {law.op for law in (*ONE, *TWO)} == {"dropout", "where"}
+
+
+TWO = [
+    Law("add", torch.add), Law("sub", torch.sub), Law("mul", torch.mul), Law("div", torch.div),
+    Law("maximum", torch.maximum), Law("minimum", torch.minimum),
+    Law("pow", torch.pow, apart=lambda a, b: (a == 0) | (np.abs(a) > 1e29) | (np.abs(b) > 1e29) | np.isnan(a)),
+    Law("leaky", lambda a, b: torch.where(a > 0, a, a * b), apart=lambda a, b: ~np.isfinite(a * b)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", VALUES)
+@pytest.mark.parametrize("law", TWO, ids=str)
+def test_two_inputs(law, dtype):
+    pairs = np.array(list(itertools.product(VALUES[dtype], repeat=2)), dtype)
+    seen = set()
+    for size in (len(pairs), 40_000):
+        found = compared(law, [np.resize(pairs[:, n], size) for n in (0, 1)], dtype, tolerance(dtype))
+        seen.add(repr([array[: len(pairs)].tolist() for array in found]))
+    assert len(seen) == 1, "the size matters"
+
+
+def against(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A loss with each element by itself."""
+    return lambda p, t: call(p, t, reduction="none")
+
+
+EACH = {"reduction": "none"}
+LOSSES = [
+    Law("mse", against(F.mse_loss), EACH), Law("mae", against(F.l1_loss), EACH),
+    Law("huber", against(F.huber_loss), EACH), Law("smooth_l1", against(F.smooth_l1_loss), EACH),
+    Law("soft_margin", lambda p, t: F.softplus(-p * t), EACH, lambda p, t: ~(np.abs(p * t) < 20)),
+    Law("hinge", lambda p, t: F.relu(1 - p * t), EACH, lambda p, t: ~np.isfinite(p * t)),
+    Law("bce_with_logits", against(F.binary_cross_entropy_with_logits), EACH, lambda p, t: ~(np.abs(p) < 20)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", VALUES)
+@pytest.mark.parametrize("law", LOSSES, ids=str)
+def test_losses(law, dtype):
+    pairs = np.array(list(itertools.product(VALUES[dtype], repeat=2)), dtype)
+    for size in (len(pairs), 40_000):
+        compared(law, [np.resize(pairs[:, n], size) for n in (0, 1)], dtype, tolerance(dtype))
+
+
+@pytest.mark.parametrize("correction", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("op", ["var", "std"])
+def test_more_correction_than_elements(op, correction):
+    for x in ([1.0, 3.0], [2.0, 2.0], [7.0]):
+        attributes = {"axis": None, "keepdims": False, "correction": correction}
+        (found, *_) = ours(op, [np.array(x)], np.ones(()), attributes)
+        np.testing.assert_allclose(found, getattr(np, op)(x, ddof=correction), rtol=1e-15)
+
+
+BCE = [
+    (1 - 1e-12, 1.0),
+    (1e-12, 0.0),
+    (1e-12, 1.0),
+    (0.3, 0.0),
+    (0.999999, 0.25),
+    (0.5, 0.5),
+    (1e-30, 1e-3),
+    (1.0, 1.0),
+]
+
+
+@pytest.mark.parametrize("dtype", VALUES)
+@pytest.mark.parametrize(("p", "t"), BCE)
+def test_bce_has_all_its_digits(dtype, p, t):
+    p, t = (np.array([number], dtype) for number in (p, t))
+    (found, *_) = ours("bce", [p, t], np.ones(1, dtype), EACH)
+    with mp.workdps(50):
+        a, b = mp.mpf(float(p[0])), mp.mpf(float(t[0]))
+        right = -b * mp.log(a) - ((1 - b) * mp.log(1 - a) if b != 1 else 0)
+    assert abs(found[0] - float(right)) <= 4 * np.finfo(dtype).eps * float(right)
+
+
+@pytest.mark.parametrize("x", [-40.0, -1.0, 0.5, 40.0])
+@pytest.mark.parametrize("t", [0.0, 0.25, 1.0])
+def test_weighted_logits_have_all_their_digits(x, t):
+    (found, *_) = ours("bce_with_logits", [np.array([x]), np.array([t]), np.array([3.0])], np.ones(1), EACH)
+    with mp.workdps(50):
+        x, t = mp.mpf(x), mp.mpf(t)
+        right = 3 * t * mp.log(1 + mp.exp(-x)) + (1 - t) * mp.log(1 + mp.exp(x))
+    assert abs(found[0] - float(right)) <= 4 * np.finfo(float).eps * float(right)
+
+
+@pytest.mark.parametrize("x", [2e103, -2e103, 1e200, -1e308, 1e308])
+def test_gelu_far_out(x):
+    (y, d) = ours("gelu", [np.array([x])], np.ones(1), {"approximate": "tanh"})
+    assert y[0] == max(x, 0)
+    assert d[0] == (x > 0)
+
+
+def test_a_target_of_0_in_kl_div():
+    (y, dp, dt) = ours(
+        "kl_div", [np.array([-1.0, -2.0]), np.array([0.0, 0.5])], np.ones(2), {**EACH, "log_target": False}
+    )
+    np.testing.assert_allclose(y, [0, 0.5 * (np.log(0.5) + 2)])
+    np.testing.assert_array_equal(dp, [0, -0.5])
+    np.testing.assert_allclose(dt, [0, np.log(0.5) + 1 + 2])
