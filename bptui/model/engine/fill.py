@@ -15,7 +15,7 @@ import numpy as np
 
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine.trace import Standin, Trace
-from bptui.model.engine.writing import SLOW, Collected, called, run_all, viewed
+from bptui.model.engine.writing import SLOW, Collected, called, mask, run_all, viewed
 
 BLOCK = 16384
 """Elements of a block: a handful of arrays of 128 KB lie in the second-level cache."""
@@ -139,7 +139,9 @@ class _Filling:
             first = [n for n in fits if self.free[n] is wanted] or fits
             array = self.free.pop(first[0]) if first else None
         self._release([source for source in item.inputs if not over or source is held])
-        return self.trace.emit.temp(shape, item.dtype) if array is None else array
+        if array is not None:
+            return array
+        return mask(self.trace.emit, shape) if item.dtype == np.bool_ else self.trace.emit.temp(shape, item.dtype)
 
     def _until(self, item: Standin, array: Array) -> bool:
         """Is `item` read for the last time before `array` is filled with a result, or by the call that fills it?"""
@@ -175,7 +177,7 @@ class _Filling:
             return
         item.array = out = self._place(item, item.shape)
         if item.kind == "elementwise":
-            arrays, out = lines(arrays, out)
+            arrays, out = _lines(arrays, out)
         item.write(emit, arrays, out)
 
     def _chain(self, at: int) -> list[Standin]:
@@ -243,9 +245,14 @@ def _plain(item: Standin) -> bool:
     return function is called and options[0] not in SLOW
 
 
-def lines(arrays: Sequence[Any], out: Array) -> tuple[list[Any], Array]:
+def _is_line(array: Array) -> bool:
+    """Do its elements lie one after the other, all alike far apart?"""
+    return array.flags.c_contiguous or (array.dtype == np.bool_ and np.may_share_memory(array, array.reshape(-1)))
+
+
+def _lines(arrays: Sequence[Any], out: Array) -> tuple[list[Any], Array]:
     """1-D views where all lie alike: a ufunc is fastest on those, a broadcasting one takes three times as long."""
     lying = [array for array in (*arrays, out) if isinstance(array, np.ndarray) and array.ndim]
-    if out.ndim > 1 and all(array.shape == out.shape and array.flags.c_contiguous for array in lying):
+    if out.ndim > 1 and all(array.shape == out.shape and _is_line(array) for array in lying):
         return [_flat(array) for array in arrays], out.reshape(-1)
     return list(arrays), out
