@@ -47,11 +47,13 @@ class ArenaLayout:
 
 
 class ArenaRecording(Recording):
-    """A training step that this engine ran. Nothing of it is absent; each parameter is updated once.
+    """A training step that this engine ran: nothing of it is absent, each parameter is updated once.
 
     memory  every recorded float, as it lay in the arena: `bytes`, so that no array of it can ever be written to, not
             even by force
     """
+
+    complete = True
 
     def __init__(self, layout: ArenaLayout, memory: bytes, whole: Mapping[int, bytes], step: int) -> None:
         self._layout, self.memory, self._whole, self.step = layout, memory, whole, step

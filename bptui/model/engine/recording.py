@@ -7,7 +7,7 @@ else ran, from a file, when a number is looked at. When things happened is told 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -41,10 +41,12 @@ class Recording(ABC):
     what it was recorded in. A parameter may be updated several times in a step, or never: `turn` counts its updates
     from 0.
 
+    complete  it claims to have all there is: an array that is absent all the same is a fault of whoever ran the step
     step     the training step, from 0
     graph    what was run · timeline  in which order · optimizer  the rule of the update
     """
 
+    complete: ClassVar[bool] = False
     step: int
     graph: Graph
     timeline: Timeline

@@ -27,7 +27,7 @@ def check_flow(recording: Recording, node: Node, wrt: int | None = None) -> Iter
         yield _row(node, "", wide(seed), np.ones(node.shape), np.zeros(node.shape), "∂L/∂L = 1, where backward starts")
     done: set[int] = set()
     for position, source in enumerate(node.inputs):
-        arrived = recording.contributions(source)
+        arrived = [part for part in recording.contributions(source) if part.array is not None or not recording.complete]
         gradient = recording.grad(source)
         if not arrived or gradient is None or source in done or wrt not in (None, position):
             continue
