@@ -8,9 +8,9 @@ billion times larger cannot be better than they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,10 @@ from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.derive import derive
-from bptui.symbolic.calculus.evaluate import Binding, bind_arrays, estimate_cells, exact, forward_all, value, vjp_all
-from bptui.symbolic.calculus.notation import UPSTREAM
+from bptui.symbolic.calculus.evaluate import Binding, bind_arrays, estimate_cells
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.difference import EPS
+from bptui.symbolic.check.expected import Expected
 from bptui.symbolic.check.probe import Probe, wide
 from bptui.symbolic.check.slopes import Slopes
 from bptui.symbolic.check.tolerance import EXACT, SINGLE, Tolerance
@@ -37,9 +37,6 @@ TERMS = 5_000
 """An element whose sum has more terms is taken to 50 digits only where it is asked for: 40 µs for each term."""
 SUSPECTS = 32
 """So many of the worst and as many of the other elements that float64 tells apart are looked at at 50 digits."""
-DRAWS = 4
-"""So many numbers stand in the place of one that is not finite, to see what depends on it."""
-LARGEST = float(np.finfo(np.float64).max)
 Index = tuple[int, ...]
 FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What an operation that is wrong may raise where it is asked once more, with other numbers or for one gradient."""
@@ -47,12 +44,10 @@ FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the engine has, and what is expected of it.
+    """What the engine has, `got`, and the numbers that are expected of it.
 
-    places    index arrays of the elements that are compared, None for all of them
+    source    where they come from: no element is rejected without its 50 digits (exp(x) - 1 has 7 digits at 1e-9)
     upstream  ∂L/∂output, of a gradient;  size  how large the tensor would be if nothing cancelled in it
-    digits    an element of what is expected at 50 digits: none is rejected without it (exp(x) - 1 has 7 digits at 1e-9)
-    excused   which elements of what is expected depend on a number that is not finite: NaN is as good as any there
     """
 
     row: RowName
@@ -61,11 +56,14 @@ class Comparison:
     expected: Array
     tolerance: Tolerance
     note: str
-    places: tuple[Array, ...] | None = None
+    source: Expected | None = None
     upstream: Array | None = None
     size: float = 0.0
-    digits: Callable[[Index], Any] | None = None
-    excused: Callable[[], Array] | None = None
+
+    @property
+    def places(self) -> tuple[Array, ...] | None:
+        """Index arrays of the elements that are compared, None for all of them."""
+        return None if self.source is None else self.source.places
 
 
 class NodeCheck:
@@ -157,36 +155,13 @@ class NodeCheck:
         definition, shape = binding.definition, self.node.shape
         places = self.places(estimate_cells(definition.body, binding, shape), shape)
 
-        def evaluate(binding: Binding) -> Array:
-            if places is None:
-                return np.asarray(forward_all(definition, binding))
-            return np.asarray(value(definition.body, binding, dict(zip(definition.out, places, strict=True))))
-
+        source = Expected(definition.body, binding, definition.out, shape, places)
         try:
-            expected, got = evaluate(binding), self.out if places is None else self.out[places]
+            expected, got = source.numbers(), self.out if places is None else self.out[places]
         except (IndexError, KeyError, ValueError, TypeError) as error:
             return self.row("forward", "FAIL", note=f"the definition has no number here: {error}")
         note = "equal to the definition" + self.sampled(places, shape)
-        digits = _digits(definition.body, binding, definition.out)
-        excused = partial(self.excused, evaluate, binding)
-        return self.compare(
-            Comparison("forward", "", got, expected, self.tolerance, note, places, digits=digits, excused=excused)
-        )
-
-    def excused(self, evaluate: Callable[[Binding], Array], binding: Binding) -> Array:
-        """Which elements depend on a number that is not finite: those that change with what stands in its place. The
-        largest and the least number of all are among that, so that each comparison goes either way."""
-        found = []
-        for draw in range(DRAWS):
-            random = np.random.default_rng(draw)
-            tensors = {}
-            for name, array in binding.tensors.items():
-                drawn = random.choice([-1, 1], array.shape) * random.uniform(0.1, 9, array.shape)
-                drawn = np.full(array.shape, (LARGEST, -LARGEST)[draw]) if draw < 2 else drawn
-                tensors[name] = np.where(np.isfinite(array), array, drawn)
-            with np.errstate(all="ignore"):
-                found.append(np.asarray(evaluate(replace(binding, tensors=tensors, kept={})), float))
-        return np.asarray(np.any([each != found[0] for each in found], axis=0))
+        return self.compare(Comparison("forward", "", got, expected, self.tolerance, note, source))
 
     def places(self, cells: int, shape: Index) -> tuple[Array, ...] | None:
         """Index arrays of the elements to compare; None for all of them."""
@@ -226,14 +201,9 @@ class NodeCheck:
             allowed = allowed + 8 * tolerance.rounding * largest
             allowed = np.where(np.isfinite(allowed), allowed, tolerance.atol * scale)
             badness = np.where(error == 0, 0.0, error / allowed)
-        if c.digits is not None and np.any(badness > 1):
-            digits = c.digits
-
-            def reference(index: Index) -> float:
-                return float(digits(index if places is None else tuple(int(axis[index[0]]) for axis in places)))
-
+        if c.source is not None and np.any(badness > 1):
             expected, error = np.array(expected), np.array(error)
-            badness = self.confirmed(got, expected, error, allowed, badness, reference)
+            badness = self.confirmed(got, expected, error, allowed, badness, c.source)
         worst = np.unravel_index(int(np.argmax(badness)), got.shape)
         at = tuple(int(i) for i in worst) if places is None else tuple(int(axis[worst[0]]) for axis in places)
         found = {
@@ -256,13 +226,13 @@ class NodeCheck:
         error: Array,
         allowed: Array,
         badness: Array,
-        reference: Callable[[Index], float],
+        source: Expected,
     ) -> Array:
-        """What is left of `badness` where the expected numbers of the suspects are replaced by `reference`: the first
-        that is wrong then, too, or nothing. Fills `expected` and `error` with what it finds."""
+        """What is left of `badness` where the suspects are expected to have their 50 digits: the first that is wrong
+        then, too, or nothing. Fills `expected` and `error` with what it finds."""
         for n in self.suspects(badness):
             index = tuple(int(i) for i in np.unravel_index(n, got.shape))
-            number = reference(index)
+            number = float(source.exact(index))
             if not math.isfinite(number):
                 return badness
             expected[index], error[index] = number, abs(got[index] - number)
@@ -276,8 +246,8 @@ class NodeCheck:
         same = (np.isnan(got) & np.isnan(expected)) | (np.isinf(got) & np.isinf(expected))  # 1/-0.0: no sign of zero
         same |= ~np.isfinite(got) & ~np.isfinite(expected)  # ∞ - ∞ is inf or NaN by the order of a sum
         left = np.isnan(got) & ~same
-        if left.any() and c.excused is not None:
-            same |= left & c.excused()
+        if left.any() and c.source is not None:
+            same |= left & c.source.excused()
         if left.any() and c.upstream is not None and c.places is None:
             own = self.values[self.op.input_names.index(c.input)]
             same |= left & np.isnan(own)  # no definition has a slope at NaN
@@ -346,23 +316,14 @@ class NodeCheck:
         ):  # fmt: skip
             if gradient is upstream and not (live and np.isfinite(self.out).all()) and not np.any(got):
                 continue  # what does not reach the loss, or has gradient 0, passes 0 on whatever its derivative is
-
-            def evaluate(binding: Binding) -> Array:
-                if places is None:
-                    return np.asarray(vjp_all(derived, binding, binding.tensors[UPSTREAM]))
-                return np.asarray(value(derived.vjp, binding, dict(zip(derived.q, places, strict=True))))
-
-            bound = binding.upstream(gradient)
+            source = Expected(derived.vjp, binding.upstream(gradient), derived.q, shape, places)
             try:
-                expected, mine = evaluate(bound), np.asarray(own) if places is None else np.asarray(own)[places]
+                expected, mine = source.numbers(), np.asarray(own) if places is None else np.asarray(own)[places]
             except (IndexError, KeyError, ValueError, TypeError) as error:
                 return self.row("symbolic", "skipped", name, note=f"the derivation has no number here: {error}")
-            digits = _digits(derived.vjp, bound, derived.q)
-            excused = partial(self.excused, evaluate, bound)
-            comparison = Comparison(
-                "symbolic", name, mine, expected, tolerance, note, places, gradient, least, digits, excused
+            rows.append(
+                self.compare(Comparison("symbolic", name, mine, expected, tolerance, note, source, gradient, least))
             )
-            rows.append(self.compare(comparison))
         first = next((row for row in rows if row.verdict == "FAIL"), rows[0])
         if first.verdict != "FAIL":
             return self.closely(first, derived, binding, got, upstream, element, size)
@@ -394,7 +355,7 @@ class NodeCheck:
                 return row
             at = tuple(int(i) for i in np.unravel_index(int(np.argmax(flat)), flat.shape)) if flat.ndim else ()
         largest = float(np.max(flat[np.isfinite(flat)], initial=0.0))
-        reference = _digits(derived.vjp, binding.upstream(upstream), derived.q)(at)
+        reference = Expected(derived.vjp, binding.upstream(upstream), derived.q, flat.shape).exact(at)
         mine = float(np.asarray(got)[at])
         if not math.isfinite(float(reference)) or not math.isfinite(mine):
             return row
@@ -415,15 +376,3 @@ class NodeCheck:
             return self.row("symbolic", "FAIL", row.input, note="only at 50 digits", **found)
         said = f"{error / ulp:.1f} ulp from 50 digits" if ulp else "exactly 0"
         return replace(row, note="; ".join(part for part in (said, row.note) if part), **found)
-
-
-def _digits(expression: Any, binding: Binding, symbols: Sequence[Any]) -> Callable[[Index], Any]:
-    """An element of an expression at 50 digits; an index that is the number 0 has no symbol."""
-
-    def at(index: Index) -> Any:
-        try:
-            return exact(expression, binding, {s: i for s, i in zip(symbols, index, strict=True) if s.is_Symbol})
-        except IndexError:  # a shape that is larger than the definition has elements for
-            return math.nan
-
-    return at
