@@ -191,7 +191,7 @@ def read_csv(path: Path, where: str, target_columns: int | Sequence[str] = 1) ->
     rest = sorted(set(range(table.shape[1])) - set(chosen))
     if not rest:
         raise UserError(
-            where, f"'{path.name}' has {table.shape[1]} columns, all of them targets", "at least one input column"
+            where, f"all {table.shape[1]} columns of '{path.name}' are targets", "at least one input column"
         )
     return table[:, rest], table[:, chosen]
 
