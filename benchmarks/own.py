@@ -40,7 +40,7 @@ def _planned(op: Op, inputs: list[np.ndarray]) -> Callable[[], None]:
     shapes = [array.shape for array in inputs]
     out = np.zeros(op.shape(shapes, attributes))
     saved = op.forward(emit, inputs, out, attributes)
-    into = [np.zeros(op.spread(at, shapes, out.shape) if op.spread else shape) for at, shape in enumerate(shapes)]
+    into = [np.zeros(op.contribution(at, shapes, out.shape)) for at, shape in enumerate(shapes)]
     op.vjp(emit, np.ones(out.shape), inputs, out, attributes, into, saved)
     calls = emit.calls
 

@@ -18,7 +18,7 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import array, shape_text
-from bptui.model.engine.build import Builder, arity, output_shape, settle, signature, variant
+from bptui.model.engine.build import Builder, arity, dispatched, output_shape, settle, signature
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest, spelled
@@ -184,7 +184,7 @@ def apply(kind: str | Op | Composite, *inputs: Any, name: str | None = None, **a
     shapes = [item.shape if isinstance(item, Tensor) else () for item in given]
     if isinstance(op, Composite):
         return Tensor(_shape_of_composite(op, shapes, settled), op=op, inputs=given, attributes=settled, name=name)
-    row = variant(op, shapes, settled)
+    row = dispatched(op, shapes, settled)
     settled = settled if row is op else settle(row, attributes, where)
     labels = [(item.name or "…") if isinstance(item, Tensor) else f"{item:g}" for item in given]
     shape = output_shape(row, labels, shapes, settled, where)

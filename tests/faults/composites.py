@@ -97,7 +97,7 @@ def detached(use: Any, kind: Any, given: Any, settings: Any) -> Any:
                 emit(np.copyto, array, emit.const(0.0))
 
     row = ops.OPS[kind]
-    return use(dataclasses.replace(row, vjp=vjp, spread=None), *given, **settings)
+    return use(dataclasses.replace(row, vjp=vjp, shape_before_unbroadcast=None), *given, **settings)
 
 
 def eps_outside(use: Any, kind: Any, given: Any, settings: Any) -> Any:

@@ -73,9 +73,9 @@ def output_shape(op: Op, labels: Sequence[str], shapes: Sequence[Shape], attribu
     return shape
 
 
-def variant(op: Op, shapes: Sequence[Shape], attributes: Attributes) -> Op:
+def dispatched(op: Op, shapes: Sequence[Shape], attributes: Attributes) -> Op:
     """The row that this use of `op` really is: cross_entropy of probabilities is another one than of labels."""
-    name = op.variant(shapes, attributes) if op.variant is not None else None
+    name = op.dispatch(shapes, attributes) if op.dispatch is not None else None
     return ops.OPS[name] if name else op
 
 
@@ -288,7 +288,7 @@ class Builder:
         settled = settle(op, attributes, where)
         nodes = [item if isinstance(item, Node) else self.number(item, column) for item in inputs]
         if isinstance(op, Op):
-            row = variant(op, [node.shape for node in nodes], settled)
+            row = dispatched(op, [node.shape for node in nodes], settled)
             op, settled = (op, settled) if row is op else (row, settle(row, attributes, where))
         self._whole(op, nodes, where)
         full = f"{prefix}{name}" if name else self._next(prefix)

@@ -230,10 +230,8 @@ class Plan:
                 continue
             place = self._destination(source)
             places[position] = place
-            spread = shapes[position]
-            if op.spread is not None:
-                spread = op.spread(position, shapes, node.shape)
-            into[position] = arena.view(place) if spread == shapes[position] else self._emit.temp(spread)
+            shape = op.contribution(position, shapes, node.shape)
+            into[position] = arena.view(place) if shape == shapes[position] else self._emit.temp(shape)
         upstream = self._grads[node.id]
         returned = None
         if live and upstream is not None:

@@ -19,7 +19,7 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import array
-from bptui.model.engine.build import Builder, fold_numbers, settle, signature, variant
+from bptui.model.engine.build import Builder, dispatched, fold_numbers, settle, signature
 from bptui.model.engine.graph import Graph, Node, Role
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import spelled
@@ -290,10 +290,10 @@ class Reader(Literals):
         for i, argument in enumerate(arguments):
             if i not in later or not isinstance(argument, ast.Name):
                 found[i] = self.expression(argument, depth + 1)
-        if isinstance(op, Op) and op.variant is not None and len(arguments) > 1:
+        if isinstance(op, Op) and op.dispatch is not None and len(arguments) > 1:
             where = self.builder.place(self.at(arguments[0]))
             shapes = [self.shape(found.get(i, argument)) for i, argument in enumerate(arguments)]
-            op = variant(op, shapes, settle(op, attributes, where))
+            op = dispatched(op, shapes, settle(op, attributes, where))
         for i, argument in enumerate(arguments):
             if i not in found:
                 assert isinstance(argument, ast.Name)

@@ -15,7 +15,7 @@ from bptui.model.base.types import Array
 from bptui.model.base.unsupported import FILES
 from bptui.model.engine.arrays import array, room, shape_text
 from bptui.model.engine.batches import Batches
-from bptui.model.engine.build import Builder, inside, variant
+from bptui.model.engine.build import Builder, dispatched, inside
 from bptui.model.engine.graph import Graph, Layer, Node
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.ops.common import choice, flag, integer, real
@@ -202,7 +202,7 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> t
     )
     prediction, summaries = layers.build(builder, tables, x, found["seed"])
     floats = array(targets, data.at("targets"), dtype=builder.dtype)
-    row = variant(row, [prediction.shape, (batch, *floats.shape[1:])], {**row.attributes, **settings})
+    row = dispatched(row, [prediction.shape, (batch, *floats.shape[1:])], {**row.attributes, **settings})
     labels = row.input_names[1] in row.indices
     y_all = array(targets, data.at("targets"), dtype=builder.dtype, whole=labels)
     y_shape = (batch, *y_all.shape[1:])

@@ -102,12 +102,10 @@ class Probe:
     def _plan(self, position: int) -> tuple[list[Any], Array, Array]:
         start = len(self._emit.calls)
         shapes = [array.shape for array in self.inputs]
-        spread = shapes[position]
-        if self.op.spread is not None:
-            spread = self.op.spread(position, shapes, self.node.shape)
+        shape = self.op.contribution(position, shapes, self.node.shape)
         upstream = np.zeros(self.node.shape, self.dtype)
         into: list[Array | None] = [None] * len(shapes)
-        made = into[position] = np.zeros(spread, self.dtype)
+        made = into[position] = np.zeros(shape, self.dtype)
         ready = self.op.vjp(self._emit, upstream, self.inputs, self.out, self.node.attributes, into, self._saved)
         if ready is not None and ready[position] is not None:
             made = np.asarray(ready[position])

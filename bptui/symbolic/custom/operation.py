@@ -75,9 +75,10 @@ def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, 
     op = Op(
         name, names, text.strip(), own.shape, own.forward, own.vjp,
         doc="an operation of your own", attributes=attributes, elementwise=scan.elementwise,
-        broadcasts=scan.elementwise, spread=full if scan.elementwise else None, indices=tuple(scan.integers),
+        broadcasts=scan.elementwise, indices=tuple(scan.integers),
         analytic=not scan.kinks and "erf" not in scan.functions, convention=_convention(scan),
         bounds=own.bounds if scan.integers else None,
+        shape_before_unbroadcast=full if scan.elementwise else None,
     )  # fmt: skip
     own.op = op
     try:

@@ -156,7 +156,7 @@ OPS = (
         "a where the condition c is not 0, else b, element by element.",
         elementwise=True,
         broadcasts=True,
-        spread=full,
+        shape_before_unbroadcast=full,
         fixed=("c",),
         convention="the condition has no gradient",
     ),

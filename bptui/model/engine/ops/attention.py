@@ -231,7 +231,7 @@ OPS = (
         "softmax over the keys (the last axis) that a query looks at: where the mask is not 0, if causal up to itself.",
         {"causal": Attribute(False, flag)},
         broadcasts=True,
-        spread=full,
+        shape_before_unbroadcast=full,
         fixed=("mask",),
         convention="what is not looked at has weight 0; a query that looks at nothing has only such weights",
     ),

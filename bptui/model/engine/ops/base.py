@@ -28,7 +28,7 @@ input i, or leave it where `into[i]` is None (no gradient is wanted). `upstream`
 It may return, per input, an array that already IS the contribution (a view of `upstream`, say), and then leaves
 `into[i]` unwritten: None in its place, or None for all, means that `into` was filled.
 `into[i]` has the shape of input i, or, where the op broadcasts, that input's shape before broadcasting was undone
-(`Op.spread`): the engine sums over the stretched axes and adds up the contributions; a vjp never does."""
+(`Op.contribution`): the engine sums over the stretched axes and adds up the contributions; a vjp never does."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ class Op(Inputs):
     elementwise the definition is written without indices and holds for each element; inputs broadcast
     broadcasts  inputs broadcast against each other in some axes (elementwise, matmul's batch axes, a bias)
     inner       so many axes at the end of each input never broadcast (matmul's two)
-    spread      (input position, input shapes, output shape) → shape that the vjp fills for this input, where it may be
-                larger than the input
+    shape_before_unbroadcast  (input position, input shapes, output shape) → shape that the vjp fills for this input,
+                where it may be larger than the input
     indices     names of the inputs that hold whole numbers (labels, positions); they have no gradient
     fixed       names of other inputs without a gradient (a mask, a condition)
     analytic    a complex step is a valid check (no abs, max, comparison of values)
@@ -114,7 +114,7 @@ class Op(Inputs):
     symbol      how the formula line writes it, with `{0}`, `{1}` for the inputs ("{0} @ {1} + {2}") and `{exponent}`
                 for an attribute; default "name({0}, {1})"
     doc         one line for the documentation
-    variant     (input shapes, attributes) → name of the row that this use is in truth, None for this row:
+    dispatch    (input shapes, attributes) → name of the row that this use is in truth, None for this row:
                 cross_entropy with probabilities in the place of labels. Whoever makes a Node asks first
     bounds      (input shapes, attributes) → for inputs that hold whole numbers: which are allowed
     """
@@ -131,14 +131,19 @@ class Op(Inputs):
     elementwise: bool = False
     broadcasts: bool = False
     inner: int = 0
-    spread: Callable[[int, Sequence[Shape], Shape], Shape] | None = None
+    shape_before_unbroadcast: Callable[[int, Sequence[Shape], Shape], Shape] | None = None
     indices: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
     analytic: bool = True
     convention: str = ""
     symbol: str = ""
-    variant: Callable[[Sequence[Shape], Attributes], str | None] | None = None
+    dispatch: Callable[[Sequence[Shape], Attributes], str | None] | None = None
     bounds: Callable[[Sequence[Shape], Attributes], Bounds] | None = None
+
+    def contribution(self, position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
+        """The shape that the vjp fills for an input, before broadcasting is undone."""
+        wanted = self.shape_before_unbroadcast
+        return shapes[position] if wanted is None else wanted(position, shapes, out)
 
     def signature(self, shapes: Sequence[Shape], attributes: Attributes) -> Signature:
         """The key under which this use of the op is derived."""

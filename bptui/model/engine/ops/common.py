@@ -175,7 +175,7 @@ def broadcast(names: Sequence[str]) -> Callable[[Sequence[Shape], Attributes], S
 
 
 def full(position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
-    """`Op.spread` of an elementwise operation: each contribution has the output's shape."""
+    """`Op.shape_before_unbroadcast` of an elementwise operation: each contribution has the output's shape."""
     return out
 
 

@@ -68,7 +68,7 @@ def _cross_entropy_definition(signature: Signature) -> str:
     return use.reduced(f"{log} - (1 - {number})*{use.at(use.label)} - {spread}")
 
 
-def _cross_entropy_variant(shapes: Sequence[Shape], attributes: Attributes) -> str | None:
+def _cross_entropy_dispatch(shapes: Sequence[Shape], attributes: Attributes) -> str | None:
     """Probabilities in the place of labels are told by their shape, as in PyTorch."""
     return "soft_cross_entropy" if len(shapes) >= 2 and shapes[1] == shapes[0] else None
 
@@ -263,7 +263,7 @@ OPS = (
         indices=("labels",),
         fixed=("weight",),
         convention=WEIGHTED,
-        variant=_cross_entropy_variant,
+        dispatch=_cross_entropy_dispatch,
         bounds=label_bounds("logits"),
     ),
     Op(

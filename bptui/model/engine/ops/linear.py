@@ -46,7 +46,7 @@ def _matmul_definition(signature: Signature) -> str:
     return f"{at('y', batch + row + column)} = sum({a}*{b} for k in K)"
 
 
-def _matmul_spread(position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
+def _matmul_unreduced(position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
     """Stretched batch axes are undone by the engine; a plain matrix b under a batch a is contracted instead."""
     a, b = shapes
     if position == 1 and len(b) <= 2 and len(a) >= 2:
@@ -131,7 +131,7 @@ def _affine_definition(signature: Signature) -> str:
     return f"{at('y', [*batch, 'j'])} = sum({at('x', [*batch, 'k'])}*weight[k,j] for k in K) + bias[j]"
 
 
-def _affine_spread(position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
+def _affine_unreduced(position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
     """The bias is added to every row: its contribution is `upstream` itself, and the engine sums it over the rows."""
     return out if position == 2 else shapes[position]
 
@@ -196,7 +196,7 @@ OPS = (
         "The matrix product, over the last two axes; leading axes are batches and broadcast.",
         broadcasts=True,
         inner=2,
-        spread=_matmul_spread,
+        shape_before_unbroadcast=_matmul_unreduced,
         symbol="{0} @ {1}",
     ),
     Op(
@@ -207,7 +207,7 @@ OPS = (
         _affine,
         _affine_vjp,
         "A dense layer: x @ weight + bias, weight (in, out).",
-        spread=_affine_spread,
+        shape_before_unbroadcast=_affine_unreduced,
         symbol="{0} @ {1} + {2}",
     ),
 )

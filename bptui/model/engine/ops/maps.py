@@ -45,5 +45,5 @@ def binary(
     rule = Rule(forward, *vjps)
     return Op(
         name, ("a", "b"), definition, broadcast(("a", "b")), rule.forward, rule.vjp, doc, {}, hint, elementwise=True,
-        broadcasts=True, spread=full, **more,
+        broadcasts=True, shape_before_unbroadcast=full, **more,
     )  # fmt: skip

@@ -117,7 +117,7 @@ def _broadcast_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {at('x', ['0' if n in signature.stretched[0] else i for n, i in enumerate(own)])}"
 
 
-def _broadcast_spread(position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
+def _broadcast_unreduced(position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
     return out
 
 
@@ -168,6 +168,6 @@ OPS = (
         "x repeated along axes of size 1 and along new leading axes.",
         {"shape": Attribute(None, lambda value: wholes(value, 0), static=False, required=True)},
         broadcasts=True,
-        spread=_broadcast_spread,
+        shape_before_unbroadcast=_broadcast_unreduced,
     ),
 )

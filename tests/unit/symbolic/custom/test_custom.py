@@ -39,7 +39,7 @@ def step(op: Op, inputs, attributes=(), upstream=None, dtype="float64"):
     out = np.zeros(op.shape(shapes, settled), dtype)
     saved = op.forward(emit, given, out, settled)
     g = np.random.default_rng(3).normal(size=out.shape).astype(dtype) if upstream is None else upstream
-    spread = [op.spread(at, shapes, out.shape) if op.spread else shape for at, shape in enumerate(shapes)]
+    spread = [op.contribution(at, shapes, out.shape) for at, shape in enumerate(shapes)]
     into = [np.zeros(shape, dtype) if op.differentiable(at) else None for at, shape in enumerate(spread)]
     ready = op.vjp(emit, g, given, out, settled, into, saved) or [None] * len(into)
     found = []

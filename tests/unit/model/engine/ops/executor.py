@@ -44,7 +44,7 @@ def attributes_of(row, given=None):
 def choose(name, shapes, given=None):
     """The row that a use really is."""
     row = ops.OPS[name]
-    other = row.variant and row.variant(shapes, attributes_of(row, given))
+    other = row.dispatch and row.dispatch(shapes, attributes_of(row, given))
     return ops.OPS[other] if other else row
 
 
@@ -79,11 +79,11 @@ def run(row, inputs, given=None, upstream=None, wanted=None):
     assert g.shape == out.shape, (row.name, g.shape, out.shape)
     shapes = [a.shape for a in arrays]
     into = []
-    for n, array in enumerate(arrays):
+    for n in range(len(arrays)):
         if not row.differentiable(n) or (wanted is not None and n not in wanted):
             into.append(None)
             continue
-        into.append(np.full(row.spread(n, shapes, out.shape) if row.spread else array.shape, 66.0))
+        into.append(np.full(row.contribution(n, shapes, out.shape), 66.0))
     back = Calls()
     given_arrays = row.vjp(back, g, arrays, out, attributes, into, saved) or [None] * len(into)
     for _ in range(2):  # twice: a step must not depend on what the step before left in a scratch array
@@ -113,7 +113,7 @@ def run_graph(graph, output):
         arrays = [values[i] for i in node.inputs]
         shapes = [a.shape for a in arrays]
         into = [
-            np.full(node.op.spread(n, shapes, node.shape) if node.op.spread else array.shape, 66.0)
+            np.full(node.op.contribution(n, shapes, node.shape), 66.0)
             if graph.nodes[i].wants_grad and node.op.differentiable(n)
             else None
             for n, (i, array) in enumerate(zip(node.inputs, arrays, strict=True))

@@ -30,7 +30,7 @@ class Use:
         attributes = {
             n: a.check(self.attributes[n]) if n in self.attributes else a.default for n, a in row.attributes.items()
         }
-        other = row.variant and row.variant(self.shapes, attributes)
+        other = row.dispatch and row.dispatch(self.shapes, attributes)
         return ops.OPS[other] if other else row
 
     def inputs(self):
