@@ -17,8 +17,11 @@ from bptui.model.base.types import Array, Shape
 from bptui.model.engine.trace import Standin, Trace
 from bptui.model.engine.writing import SLOW, Collected, called, mask, run_all, viewed
 
-BLOCK = 16384
-"""Elements of a block: a handful of arrays of 128 KB lie in the second-level cache."""
+BLOCK = 32768
+"""Elements of a block: some arrays of them lie in a second-level cache of 1 MB; smaller ones cost more calls."""
+
+MANY_BLOCKS = 4
+"""From so many blocks on they pay: smaller arrays lie in the cache as they are."""
 
 
 def fill(trace: Trace, roots: Iterable[tuple[Any, Array]], keep: Iterable[Standin] = ()) -> None:
@@ -143,6 +146,11 @@ class _Filling:
             return array
         return mask(self.trace.emit, shape) if item.dtype == np.bool_ else self.trace.emit.temp(shape, item.dtype)
 
+    def _leads(self, item: Standin) -> bool:
+        """Can it lie where the result will?"""
+        wanted = self.prefer.get(item)
+        return wanted is not None and any(a is wanted for a in self.free) and self._until(item, wanted)
+
     def _until(self, item: Standin, array: Array) -> bool:
         """Is `item` read for the last time before `array` is filled with a result, or by the call that fills it?"""
         for root, out in self.targets.items():
@@ -184,7 +192,7 @@ class _Filling:
         """The elementwise calls from here on that run block by block; none where that saves nothing."""
         shape = self.order[at].shape
         chain: list[Standin] = []
-        if prod(shape) < 2 * BLOCK:
+        if prod(shape) < MANY_BLOCKS * BLOCK:
             return []
         for item in self.order[at:]:
             if item.kind != "elementwise" or item.shape != shape:
@@ -208,7 +216,7 @@ class _Filling:
         for item in chain:
             short = item not in self.targets and item not in self.keep and inside[item] == self.uses[item]
             arrays = [self._array(source) for source in item.inputs]
-            item.array = self._place(item, (BLOCK,) if short else item.shape)
+            item.array = self._place(item, (BLOCK,) if short and not self._leads(item) else item.shape)
             steps.append((item.write, [_flat(array) for array in arrays], item.array.reshape(-1)))
         calls = Collected(self.trace.emit)
         size = prod(chain[0].shape)

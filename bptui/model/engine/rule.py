@@ -44,7 +44,7 @@ class Rule:
         if emit.dtype.kind != "c":  # a complex step asks for the value alone
             rules = self._vjps[: len(inputs)]
             parts = tuple(rule and rule(upstream, y, *standins, **attributes) for rule in rules)
-        fill(trace, [(y, out)], _read(parts))
+        fill(trace, [(y, out)], _read_again(y, parts))
         return _Saved(trace, upstream, parts)
 
     def vjp(
@@ -74,16 +74,28 @@ class Rule:
         return ready
 
 
-def _read(parts: Sequence[Any]) -> set[Standin]:
-    """All that the expressions are made of."""
-    found: set[Standin] = set()
-    waiting = [part for part in parts if isinstance(part, Standin)]
+def _read_again(y: Any, parts: Sequence[Any]) -> set[Standin]:
+    """What the forward rule computes and a vjp reads."""
+    computed: set[Standin] = set()
+    _collect(y, computed, set())
+    again: set[Standin] = set()
+    for part in parts:
+        again |= _collect(part, set(), computed)
+    return again
+
+
+def _collect(root: Any, found: set[Standin], known: set[Standin]) -> set[Standin]:
+    """Add all that an expression is made of to `found`, up to what is known; returns the known that it reads."""
+    read: set[Standin] = set()
+    waiting = [root]
     while waiting:
         item = waiting.pop()
-        if item not in found:
+        if isinstance(item, Standin) and item in known:
+            read.add(item)
+        elif isinstance(item, Standin) and item not in found:
             found.add(item)
-            waiting += [source for source in item.inputs if isinstance(source, Standin)]
-    return found
+            waiting += item.inputs
+    return read
 
 
 def _there(part: Any) -> Array | None:

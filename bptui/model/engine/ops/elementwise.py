@@ -92,9 +92,9 @@ def _gelu_vjp(g: Any, y: Any, x: Any, approximate: str) -> Any:
     t = _gelu_part(x, approximate)
     if approximate == "none":  # Φ + x·φ
         return (np.exp(x * x * -0.5) * x * (1 / np.sqrt(2 * np.pi)) + t) * g
-    rest = 1 - t * t
-    bend = (x * x * (1.5 * _CUBIC * _C) + 0.5 * _C) * x * rest  # x·(1 - t²)·u'/2: far out 0, though x·u' is inf there
-    return (np.where(rest > 0, bend, 0) + (t + 1) * 0.5) * g
+    near = np.minimum(np.maximum(x, -1e3), 1e3)  # beyond, 1 - t² is 0, and x·u' must not be inf
+    bend = (near * near * (1.5 * _CUBIC * _C) + 0.5 * _C) * near * (1 - t * t)  # x·(1 - t²)·u'/2
+    return (bend + (t + 1) * 0.5) * g
 
 
 # ------------------------------------------------------------------------------------------------------ dropout
