@@ -127,7 +127,8 @@ class Standin(NDArrayOperatorsMixin):
         if not arrays:
             shape = np.broadcast_to(np.empty((), np.bool_), self.shape)[key].shape
             return self.trace.note("view", lambda array: array[key], (self,), (_frozen(key),), shape, self.dtype)
-        if len(arrays) != len(parts) or len({array.shape for array in arrays}) != 1:
+        whole = all(array.dtype.kind in "iu" for array in arrays)
+        if not whole or len(arrays) != len(parts) or len({array.shape for array in arrays}) != 1:
             raise TypeError("an index is of slices and numbers, or of arrays of whole numbers of one shape")
         shape = (*arrays[0].shape, *self.shape[len(parts) :])
         return noted(taken, shape, self, *arrays)

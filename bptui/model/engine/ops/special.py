@@ -116,19 +116,32 @@ def erf(x: Any) -> Any:
     return each(_fill_erf, x) if isinstance(x, Standin) else _erf(x)
 
 
+_PART = 15_360
+"""Elements at a time: the C library's malloc gives parts below 128 KB back without the operating system."""
+
+
 def _erf(x: Array) -> Array:
     """The error function of real float64 numbers of any shape."""
     line = np.asarray(x, np.float64).reshape(-1)
+    out = np.empty_like(line)
+    for start in range(0, line.size, _PART):
+        out[start : start + _PART] = _erf_part(line[start : start + _PART])
+    return out.reshape(np.shape(x))
+
+
+def _erf_part(line: Array) -> Array:
     size = np.abs(line)
-    out = np.ones_like(size)  # |x| >= 6: 1 to the last digit
-    out[np.isnan(size)] = np.nan
-    for low, high, part in _INTERVALS:
-        inside = np.flatnonzero((size >= low) & (size < high))
-        if inside.size == size.size:
-            out = part(size)
-        elif inside.size:
-            out[inside] = part(size[inside])
-    return np.copysign(out, line).reshape(np.shape(x))
+    out = _near(np.minimum(size, 1))  # of all: most are near, and to sort them out takes as long
+    rest = np.flatnonzero(~(size < _INTERVALS[0][0]))
+    if rest.size:
+        far = size[rest]
+        found = np.where(np.isnan(far), far, 1.0)  # from 6 on it is 1 to the last digit
+        for low, high, part in _INTERVALS:
+            inside = np.flatnonzero((far >= low) & (far < high))
+            if inside.size:
+                found[inside] = part(far[inside])
+        out[rest] = found
+    return np.copysign(out, line)
 
 
 def _ratio(z: Array, parts: tuple[Sequence[float], Sequence[float]]) -> Array:
@@ -171,7 +184,7 @@ def _outer(x: Array, parts: tuple[Sequence[float], Sequence[float]]) -> Array:
     return found
 
 
-_INTERVALS = ((0, 0.84375, _near), (0.84375, 1.25, _middle), (1.25, 1 / 0.35, _far), (1 / 0.35, 6, _tail))
+_INTERVALS = ((0.84375, 1.25, _middle), (1.25, 1 / 0.35, _far), (1 / 0.35, 6, _tail))
 
 
 def _fill_erf(x: Array, y: Array) -> None:

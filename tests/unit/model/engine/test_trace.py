@@ -1,0 +1,160 @@
+"""Stand-ins: what is noted is what NumPy computes, each expression once; scratch is shared without harm."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bptui.model.engine.calls import Calls
+from bptui.model.engine.fill import BLOCK, MANY_BLOCKS, fill
+from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import Trace
+
+RNG = np.random.default_rng(0)
+X, W, V = RNG.normal(size=(3, 4, 5)), RNG.normal(size=(5, 2)), RNG.normal(size=5)
+ROWS = np.array([2, 0, 2, 1])
+
+FUNCTIONS = [
+    lambda x, w, v: x * v + 1,
+    lambda x, w, v: np.where(x > 0, x, v),
+    lambda x, w, v: np.where(x > 0, x, 0),
+    lambda x, w, v: np.where(x > 0, 0, x),
+    lambda x, w, v: np.sum(x, (0, 2)),
+    lambda x, w, v: np.sum(x),
+    lambda x, w, v: np.max(x, axis=1, keepdims=True) + x,
+    lambda x, w, v: np.prod(x, -1),
+    lambda x, w, v: np.add.reduce(x, 1, keepdims=True),
+    lambda x, w, v: x.reshape(12, 5) @ w,
+    lambda x, w, v: np.transpose(x, (2, 0, 1)) * 2,
+    lambda x, w, v: x.T.reshape(5, 12),
+    lambda x, w, v: np.swapaxes(x, 0, 1) - 1,
+    lambda x, w, v: x[1:, ::2] * x[1:, 1::2],
+    lambda x, w, v: x[0, :, None, 2],
+    lambda x, w, v: x[ROWS % 3] + 0,
+    lambda x, w, v: x[ROWS % 3, ROWS],
+    lambda x, w, v: np.einsum("ijk,kl->jl", x, w),
+    lambda x, w, v: np.tensordot(x, w, (2, 0)),
+    lambda x, w, v: np.tensordot(x, w, 1),
+    lambda x, w, v: np.dot(v, v),
+    lambda x, w, v: np.take_along_axis(x, np.argmax(x, 1, keepdims=True), 1),
+    lambda x, w, v: np.concatenate((x, x * x), 1),
+    lambda x, w, v: np.broadcast_to(v, (4, 5)) * 3,
+    lambda x, w, v: np.expand_dims(v, 1) * w,
+    lambda x, w, v: x,
+]
+
+
+def computed(function, arrays, dtype=float):
+    """(what the noted calls leave after two runs, the calls)."""
+    emit = Calls(np.dtype(dtype))
+    trace = Trace(emit)
+    root = function(*(trace.given(array) for array in arrays))
+    out = np.full(root.shape, 55, root.dtype)
+    fill(trace, [(root, out)])
+    with np.errstate(all="ignore"):
+        for _ in range(2):
+            for call in emit.calls:
+                call()
+    return out, emit.calls
+
+
+@pytest.mark.parametrize("at", range(len(FUNCTIONS)))
+def test_what_is_noted_is_what_numpy_computes(at):
+    before = [array.copy() for array in (X, W, V)]
+    found, _ = computed(FUNCTIONS[at], (X, W, V))
+    np.testing.assert_allclose(found, FUNCTIONS[at](X, W, V), rtol=1e-14)
+    for array, old in zip((X, W, V), before, strict=True):
+        np.testing.assert_array_equal(array, old)
+
+
+def test_anything_else_is_refused_when_the_plan_is_made():
+    for function in (np.linalg.inv, np.sort, lambda x: np.divmod(x, 2), lambda x: x @ V, lambda x: x[X > 0]):
+        with pytest.raises(TypeError):
+            computed(function, (X,))
+
+
+def test_an_expression_written_twice_is_one_call():
+    _, calls = computed(lambda x: np.exp(x) * np.exp(x) + np.exp(x), (X,))
+    assert [call.func for call in calls] == [np.exp, np.multiply, np.add]
+
+
+def test_what_a_vjp_reads_again_is_kept_and_nothing_else():
+    rule = Rule(lambda x: np.sin(np.exp(x) + 1), lambda g, y, x: g * np.cos(np.exp(x) + 1) * np.exp(x))
+    x, y, g, d = X, np.zeros(X.shape), RNG.normal(size=X.shape), np.zeros(X.shape)
+    emit = Calls(np.dtype(float))
+    saved = rule.forward(emit, [x], y, {})
+    rule.vjp(emit, g, [x], y, {}, [d], saved)
+    assert [call.func for call in emit.calls] == [np.exp, np.add, np.sin, np.cos, np.multiply, np.multiply]
+    for call in emit.calls:
+        call()
+    np.testing.assert_allclose(d, g * np.cos(np.exp(x) + 1) * np.exp(x), rtol=1e-15)
+
+
+def test_a_contribution_that_is_there_is_handed_back():
+    rule = Rule(np.add, lambda g, y, a, b: g, lambda g, y, a, b: -g)
+    emit, g, y, into = Calls(np.dtype(float)), np.ones(3), np.zeros(3), [np.zeros(3), np.zeros(3)]
+    ready = rule.vjp(emit, g, [V[:3], V[:3]], y, {}, into, rule.forward(emit, [V[:3], V[:3]], y, {}))
+    assert ready[0] is g
+    assert ready[1] is None
+
+
+# ------------------------------------------------------------------------------------------------- a law of expressions
+@st.composite
+def expressions(draw):
+    """A function of x and v from random calls on what is there already: shared parts, choices, reductions, views."""
+    steps = draw(
+        st.lists(st.tuples(st.integers(0, 9), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=14)
+    )
+
+    def function(x, v):
+        made = [x, v]
+        for kind, first, second in steps:
+            a, b = made[first % len(made)], made[second % len(made)]
+            if a.shape != b.shape and a.shape != v.shape and b.shape != v.shape:
+                b = a
+            made.append(
+                [
+                    lambda a, b: a + b, lambda a, b: a * b, lambda a, b: np.where(a > b, a, b),
+                    lambda a, b: np.where(a > 0, a, 0), lambda a, b: np.where(b > 0.5, 0, a), lambda a, b: np.tanh(a),
+                    lambda a, b: np.sum(a, -1, keepdims=True) * 0.1 + a, lambda a, b: np.maximum(a, 0.25),
+                    lambda a, b: np.where(a == b, 1.0, b), lambda a, b: a - np.max(b),
+                ][kind](a, b)
+            )  # fmt: skip
+        return made[-1] + 0 * made[len(made) // 2]
+
+    return function
+
+
+@settings(max_examples=150, deadline=None)
+@given(expressions(), st.sampled_from([(5,), (3, 5), (130, 5), (MANY_BLOCKS * BLOCK // 5 + 7, 5)]))
+def test_any_expression_is_computed_as_numpy_computes_it(function, shape):
+    random = np.random.default_rng(1)
+    x, v = random.normal(size=shape), random.normal(size=5)
+    with np.errstate(all="ignore"):
+        expected = function(x, v)
+    found, _ = computed(function, (x, v))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(expressions(), expressions(), st.sampled_from([(3, 5), (130, 5), (MANY_BLOCKS * BLOCK // 5 + 7, 5)]))
+def test_a_forward_and_two_vjps_share_without_harm(forward, backward, shape):
+    random = np.random.default_rng(2)
+    x, v, g = random.normal(size=shape), random.normal(size=5), random.normal(size=shape)
+    rule = Rule(
+        lambda x, v: forward(x, v) + 0 * x,
+        lambda g, y, x, v: g * backward(x, v) * y,
+        lambda g, y, x, v: g - forward(x, v) * backward(x, v),
+    )
+    emit, y, into = Calls(np.dtype(float)), np.zeros(shape), [np.full(shape, 66.0), np.full(shape, 66.0)]
+    rule.vjp(emit, g, [x, v], y, {}, into, rule.forward(emit, [x, v], y, {}))
+    with np.errstate(all="ignore"):
+        for _ in range(2):
+            for call in emit.calls:
+                call()
+        f, b = forward(x, v) + 0 * x, backward(x, v)
+        np.testing.assert_allclose(y, f, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(into[0], g * b * f, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(into[1], g - forward(x, v) * b + 0 * x, rtol=1e-9, atol=1e-9)
