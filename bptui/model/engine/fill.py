@@ -65,7 +65,7 @@ class _Filling:
             if not isinstance(root, Standin) or self.targets.get(root) is not out:
                 self.trace.emit(np.copyto, out, self._array(root))
         for item in self.order:
-            if item not in self.keep and item not in self.targets:
+            if item not in self.keep:
                 item.array = None
 
     # -------------------------------------------------------------------------------------------------- the order

@@ -100,6 +100,23 @@ def test_a_contribution_that_is_there_is_handed_back():
     assert ready[1] is None
 
 
+def test_vjps_asked_one_by_one_do_not_read_each_other():
+    rule = Rule(lambda a, b: a * b, lambda g, y, a, b: g * y, lambda g, y, a, b: g * y * 3)
+    a, b, y = RNG.normal(size=4), RNG.normal(size=4), np.zeros(4)
+    emit = Calls(np.dtype(float))
+    saved = rule.forward(emit, [a, b], y, {})
+    results = []
+    for position in (0, 1):
+        g, into = np.full(4, 2.0 + position), [None, None]
+        into[position] = np.zeros(4)
+        rule.vjp(emit, g, [a, b], y, {}, into, saved)
+        results.append(into[position])
+    for call in emit.calls:
+        call()
+    np.testing.assert_allclose(results[0], 2 * a * b)
+    np.testing.assert_allclose(results[1], 9 * a * b)
+
+
 # ------------------------------------------------------------------------------------------------- a law of expressions
 @st.composite
 def expressions(draw):
