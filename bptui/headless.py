@@ -16,7 +16,8 @@ from typing import Any
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, line, plain
-from bptui.model.debugger.inspect import jsonable, kind, tensor
+from bptui.model.debugger.export import jsonable
+from bptui.model.debugger.lines import kind, tensor
 from bptui.model.engine import history as training
 from bptui.model.engine.graph import Node
 from bptui.model.engine.history import History

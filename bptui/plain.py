@@ -16,8 +16,11 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.base.spans import plain as text_of
 from bptui.model.base.types import Array
-from bptui.model.debugger import commands, inspect
-from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger import export, lines
+from bptui.model.debugger.commands import registry
+from bptui.model.debugger.commands.completion import complete
+from bptui.model.debugger.commands.front_end import FrontEnd
+from bptui.model.debugger.commands.help import help_text
 from bptui.model.debugger.session import Session
 from bptui.model.engine.graph import Node
 from bptui.model.source.network import Network
@@ -35,7 +38,7 @@ FEW = 16
 """Numbers of a tensor that are read out one by one; of more only the range."""
 
 
-class Plain:
+class Plain(FrontEnd):
     """One session on two streams. `read` gives command lines, `write` prints a line, `complain` prints a message."""
 
     def __init__(
@@ -54,10 +57,11 @@ class Plain:
     def command(self, text: str) -> None:
         """Carry out one command line; UserError where that cannot be. An empty one repeats the last move, as in gdb."""
         text = text.strip() or self.last
-        reply = commands.run(self.session, text)
+        reply = registry.run(self.session, text)
         self.last = text if reply.moved else ""
-        if reply.screen is not None:
-            reply = self.own(*reply.screen)
+        if reply.asks is not None:
+            reply.asks(self)
+            return
         if reply.moved:
             for row in reply.lines[:1]:
                 note = text_of(row).removeprefix(text_of(self.session.where())).strip()
@@ -67,20 +71,22 @@ class Plain:
             return
         for row in reply.lines:
             self.write(text_of(row).rstrip())
-        command, _ = commands.split(text)
+        command, _ = registry.split(text)
         if command is not None and command.word in CHANGES and reply.ok:
             self.announce()
 
-    def own(self, word: str, argument: str) -> Reply:
-        """The commands that are the front end's."""
-        if word == "quit":
-            self.done = True
-            return Reply()
-        if word == "help":
-            return say(*commands.help_text(argument))
-        if word == "copy":
-            return say(inspect.copied(self.session, argument or "text"))
-        raise UserError(word, "needs a screen", "bptui run without --plain, in a terminal")
+    def do_quit(self) -> None:
+        """End it."""
+        self.done = True
+
+    def do_help(self, word: str) -> None:
+        """Print the table of commands, or what one of them does."""
+        for row in help_text(word):
+            self.write(row.rstrip())
+
+    def do_copy(self, form: str) -> None:
+        """Print what a screen would copy."""
+        self.write(export.copied(self.session, form or "text").rstrip())
 
 
 def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -> int:
@@ -143,7 +149,7 @@ def _reader(stdin: TextIO) -> Callable[[str], str]:
     def ask(prompt: str) -> str:
         if prompt:
             print(prompt, end="", flush=True)
-        return stdin.readline(commands.MAX_LENGTH + 2)
+        return stdin.readline(registry.MAX_LENGTH + 2)
 
     return ask
 
@@ -161,7 +167,7 @@ def _editor(session: Session) -> Callable[[str], str] | None:
         if number == 0:
             text = readline.get_line_buffer()
             start = len(text.lstrip(": ").rpartition(" ")[0])
-            found = [line[start:].lstrip() if start else line for line in commands.complete(session, text)]
+            found = [line[start:].lstrip() if start else line for line in complete(session, text)]
         return found[number] if number < len(found) else None
 
     readline.set_completer_delims(" ")
@@ -196,7 +202,7 @@ def moment(session: Session, service: Service, unicode: bool) -> list[Line]:
         ),
         *written(session),
         *others(session, made, about),
-        *inspect.displayed(session),
+        *lines.displayed(session),
     ]
 
 
@@ -244,7 +250,7 @@ def written(session: Session) -> list[Line]:
             if part == "value":
                 value = state.value(i)
                 if value is not None:
-                    rows += _numbers(node.name, node, value, inspect.kind(node), "")
+                    rows += _numbers(node.name, node, value, lines.kind(node), "")
                 continue
             gradient = state.gradient(i)
             if gradient.array is not None:
@@ -256,8 +262,8 @@ def written(session: Session) -> list[Line]:
 def _numbers(name: str, node: Node, array: Array, style: str, partial: str) -> list[Line]:
     title = line("  ", (name, f"{style} bold"), (f" {numbers.shape(node.shape)}", "dim"), (partial, "kink"))
     if array.size > FEW:
-        return [line(*title, "  ", *inspect.extent(array, style))]
-    rows = inspect.tensor(array, style)
+        return [line(*title, "  ", *lines.extent(array, style))]
+    rows = lines.tensor(array, style)
     if len(rows) == 1:
         return [line(*title, " = ", (rows[0][0].text.lstrip(), rows[0][0].style), *rows[0][1:])]
     return [title, *(line("    ", *row) for row in rows)]

@@ -17,7 +17,9 @@ from textual.timer import Timer
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span
-from bptui.model.debugger import commands
+from bptui.model.debugger.commands import registry
+from bptui.model.debugger.commands.completion import complete
+from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.reply import Reply, say
 from bptui.screens import help as manual
 from bptui.screens import layout
@@ -145,12 +147,12 @@ class Debugger(Own, Screen[None]):
     def _early(self, text: str) -> None:
         """Before the network is there: what the screen itself does is done, the rest waits in line."""
         try:
-            command, argument = commands.split(text)
+            command, argument = registry.split(text)
         except UserError as error:
             self.say(refused(error))
             return
-        if command is not None and command.where == "screen":
-            self.carry_out(command.word, argument)
+        if command is not None and (asks := command.asked(argument)):
+            self.ask(asks)
         elif command is not None:
             self._loading.append(text)
 
@@ -177,8 +179,8 @@ class Debugger(Own, Screen[None]):
         if view is not None and view.focus not in PANELS:
             wanted, view.focus = view.focus, self._focused
             reply = refused(UserError("focus", f"there is no panel {wanted}", f"1 to {max(PANELS)}"))
-        if reply.screen is not None:
-            self.carry_out(*reply.screen)
+        if reply.asks is not None:
+            self.ask(reply.asks)
         else:
             self.say(reply)
 
@@ -251,16 +253,16 @@ class Debugger(Own, Screen[None]):
             elif key == "escape" and said:
                 self.canvas.repaint()
             elif key == "escape" and self.session is not None and self.session.view.present:
-                self.carry_out("present", "off")
-            elif command.where == "screen":
-                self.carry_out(command.word, "")
+                self.do_present("off")
+            elif asks := command.asked(""):
+                self.ask(asks)
             else:
                 self.run(text)
         elif key in ARROWS:
             self._arrow(*ARROWS[key])
         elif key == "ctrl+c":
             self.say(say("q quits"))
-        elif not_yet := unsupported.command(commands.shown(key)):
+        elif not_yet := unsupported.command(shown(key)):
             self.say(refused(not_yet))
         elif said:
             self.canvas.repaint()
@@ -281,10 +283,10 @@ class Debugger(Own, Screen[None]):
     def _complete(self, text: str) -> list[str]:
         line = self.typing
         if self.session is None:
-            return sorted(c.word for c in commands.COMMANDS if c.word.startswith(text))
+            return sorted(c.word for c in registry.COMMANDS if c.word.startswith(text))
         if line is not None and line.prefix == "/":
-            return [match.removeprefix("search ") for match in commands.complete(self.session, f"search {text}")]
-        return commands.complete(self.session, text)
+            return [match.removeprefix("search ") for match in complete(self.session, f"search {text}")]
+        return complete(self.session, text)
 
     def _choose(self, key: str, character: str | None) -> None:
         palette = self.palette
@@ -297,8 +299,8 @@ class Debugger(Own, Screen[None]):
             command = palette.found[palette.chosen]
             if command.needed:
                 self.open(":", command.word + " ")
-            elif command.where == "screen":
-                self.carry_out(command.word, "")
+            elif asks := command.asked(""):
+                self.ask(asks)
             else:
                 self.run(command.line.strip() or command.word)
 

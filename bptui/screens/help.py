@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from bptui.model.base.spans import Line, Span, line
-from bptui.model.debugger.commands import COMMANDS, GROUPS, Command, help_text
+from bptui.model.debugger.commands.help import help_text
+from bptui.model.debugger.commands.registry import COMMANDS, FAMILIES
+from bptui.model.debugger.commands.row import Command, Family
 from bptui.screens.keys import keys_text
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import fit
@@ -34,30 +36,30 @@ def pages(width: int) -> tuple[Line, ...]:
         ),
     ]
     if width < DOUBLE:
-        return (*out, *_groups(GROUPS, width))
+        return (*out, *_groups(FAMILIES, width))
     half = (width - GAP) // 2
-    split = min(range(len(GROUPS)), key=lambda n: max(len(_groups(GROUPS[:n], half)), len(_groups(GROUPS[n:], half))))
-    sides = zip_longest(_groups(GROUPS[:split], half), _groups(GROUPS[split:], half), fillvalue=())
+    heights = [len(_groups([family], half)) for family in FAMILIES]
+    split = min(range(len(FAMILIES)), key=lambda n: max(sum(heights[:n]), sum(heights[n:])))
+    sides = zip_longest(_groups(FAMILIES[:split], half), _groups(FAMILIES[split:], half), fillvalue=())
     return (*out, *((*fit(left, half + GAP), *right) if right else left for left, right in sides))
 
 
-def _groups(groups: Sequence[str], width: int) -> list[Line]:
-    """The commands of some groups, each group with an empty row and its name above."""
+def _groups(families: Sequence[Family], width: int) -> list[Line]:
+    """The commands of some families, each with an empty row and its name above."""
     first, second = (14, 22) if width >= 100 else (12, 19)
     under = width < first + second + SUMMARY
     out: list[Line] = []
-    for group in groups:
-        out += [(), line((group, "text bold"))]
-        for command in COMMANDS:
-            if command.group == group:
-                word = command.help if len(command.help) < second else command.word
-                head = line((f"{keys_text(command):<{first}}", "text bold"), (f"{word:<{second}}", "text"))
-                if under:
-                    said = wrap((Span(f"  {command.summary}", "dim"),), width, 2)
-                    out += [*wrap(head, width, 2), *said]
-                    continue
-                rows = wrap((Span(command.summary, "dim"),), width - first - second)
-                out += [(*head, *rows[0]), *((Span(" " * (first + second)), *row) for row in rows[1:])]
+    for family in families:
+        out += [(), line((family.group, "text bold"))]
+        for command in family.rows:
+            word = command.help if len(command.help) < second else command.word
+            head = line((f"{keys_text(command):<{first}}", "text bold"), (f"{word:<{second}}", "text"))
+            if under:
+                said = wrap((Span(f"  {command.summary}", "dim"),), width, 2)
+                out += [*wrap(head, width, 2), *said]
+                continue
+            rows = wrap((Span(command.summary, "dim"),), width - first - second)
+            out += [(*head, *rows[0]), *((Span(" " * (first + second)), *row) for row in rows[1:])]
     return out
 
 

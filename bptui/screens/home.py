@@ -14,7 +14,7 @@ from textual.screen import Screen
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
-from bptui.model.debugger.commands import shown
+from bptui.model.debugger.commands.row import shown
 from bptui.model.source.examples import Example
 from bptui.screens import layout
 from bptui.screens.canvas import Canvas

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from bptui.model.debugger.commands import COMMANDS, Command, by_key, key_line, shown
+from bptui.model.debugger.commands.registry import COMMANDS, by_key, key_line
+from bptui.model.debugger.commands.row import Command, shown
 
 PAGE = 10
 """Rows of pageup and pagedown; a card they turn page by page."""

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from bptui.model.debugger import commands
+from bptui.model.debugger.commands import registry
 from bptui.model.debugger.reply import Reply
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Runner:
             return
         self._cancelled, self._part, self._started = False, (0.0, ""), monotonic()
         session.progress = self._progress
-        job = self._worker.submit(commands.run, session, text)
+        job = self._worker.submit(registry.run, session, text)
         try:
             job.exception(AT_ONCE)
         except TimeoutError:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.spans import Span, plain
+from bptui.model.debugger.commands.front_end import FrontEnd
+from bptui.model.debugger.commands.row import choice
 from bptui.model.debugger.reply import Reply, say
 from bptui.screens import copying
 from bptui.screens import help as manual
@@ -27,8 +30,8 @@ def refused(error: UserError) -> Reply:
     return Reply(((Span(str(error), "fail"),),), ok=False)
 
 
-class Own:
-    """`carry_out(word, argument)` finds its method by the word: a test holds them to the registry."""
+class Own(FrontEnd):
+    """All that the registry leaves to a front end."""
 
     if TYPE_CHECKING:
         session: Session | None
@@ -43,11 +46,14 @@ class Own:
         def stop(self) -> None: ...
         def open(self, prefix: str, text: str) -> None: ...
 
-    def carry_out(self, word: str, argument: str) -> None:
-        """A command that the registry leaves to the screen."""
-        getattr(self, "_do_" + word.replace("-", "_"))(argument)
+    def ask(self, what: Callable[[FrontEnd], None]) -> None:
+        """Carry out what the registry leaves to a front end; what cannot be done is said."""
+        try:
+            what(self)
+        except UserError as error:
+            self.say(refused(error))
 
-    def _do_quit(self, _: str) -> None:
+    def do_quit(self) -> None:
         self.leave()
 
     def leave(self) -> None:
@@ -56,53 +62,38 @@ class Own:
         app: Any = self.app
         app.leave()
 
-    def _do_command(self, _: str) -> None:
+    def do_command(self) -> None:
         self.open(":", "")
 
-    def _do_palette(self, _: str) -> None:
+    def do_palette(self) -> None:
         self.palette = manual.Palette()
         self.canvas.repaint()
 
-    def _do_help(self, word: str) -> None:
-        try:
-            self.ui.pages = manual.about(word, self.size.width - 2) if word else manual.pages(self.size.width - 2)
-        except UserError as error:
-            self.say(refused(error))
-            return
+    def do_help(self, word: str) -> None:
+        self.ui.pages = manual.about(word, self.size.width - 2) if word else manual.pages(self.size.width - 2)
         self.ui.page_title, self.ui.top, self.ui.message = word or "Keys and commands", 0, ()
         self.canvas.repaint()
 
-    def _do_theme(self, name: str) -> None:
+    def do_theme(self, name: str) -> None:
         app: Any = self.app
         if name and name not in CHOICES:
             right = did_you_mean(name, CHOICES, ", ".join(CHOICES))
-            self.say(refused(UserError("theme", f"unknown theme '{name[:40]}'", right)))
-            return
+            raise UserError("theme", f"unknown theme '{name[:40]}'", right)
         after = CHOICES[(CHOICES.index(app.colours.name) + 1) % len(CHOICES)] if app.colours.name in CHOICES else "dark"
         theme = app.take_theme(name or after)
         self.ui.look = self.ui.look._replace(ansi=theme.ansi)
         self.canvas.retheme(theme)
         self.say(say(f"theme {theme.name}"))
 
-    def _do_present(self, text: str) -> None:
+    def do_present(self, text: str) -> None:
         if self.session is None:
             self.say(say(LOADING, ok=False))
             return
-        from bptui.model.debugger import actions
-
-        try:
-            actions.present(self.session, text)
-        except UserError as error:
-            self.say(refused(error))
+        wanted = choice(text, ("on", "off"), "present") == "on" if text else not self.session.view.present
+        self.session.present(wanted)
         self.changed()
 
-    def _do_focus_next(self, _: str) -> None:
-        self._focus(1)
-
-    def _do_focus_previous(self, _: str) -> None:
-        self._focus(-1)
-
-    def _focus(self, by: int) -> None:
+    def do_focus(self, by: int) -> None:
         session = self.session
         grid = grid_of(session, *self.size)
         if session is None or grid is None:
@@ -112,19 +103,16 @@ class Own:
         session.view.focus = shown[(at + by) % len(shown)]
         self.changed()
 
-    def _do_copy(self, form: str) -> None:
+    def do_copy(self, form: str) -> None:
         session = self.session
         if session is None:
             self.say(say(LOADING, ok=False))
             return
-        from bptui.model.debugger import inspect
+        from bptui.model.debugger.export import copied
 
-        try:
-            self.copy(inspect.copied(session, form or "text"))
-        except UserError as error:
-            self.say(refused(error))
+        self.copy(copied(session, form or "text"))
 
-    def _do_copy_panel(self, _: str) -> None:
+    def do_copy_panel(self) -> None:
         grid = grid_of(self.session, *self.size)
         if self.session is None or grid is None:
             self.say(say(LOADING, ok=False))

@@ -27,6 +27,7 @@ from bptui.symbolic.check import check_node, check_update, precision
 from bptui.symbolic.check.composite import check_whole
 from bptui.symbolic.facts import Card, Fact, Formula
 from bptui.symbolic.formula import latex, typeset
+from bptui.symbolic.formula.worked import worked
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import CheckRow
 
@@ -206,15 +207,17 @@ def _aligned(f: Formula) -> list[str]:
     written = typeset.rows(f.right, f.names, room)
     out = [f"{left} &= {written[0]}", *(f"&{row}" for row in written[1:])]
     if f.numbers is not None and f.value is not None:
-        filled, value = typeset.rows(f.right, f.numbers, room), latex.scientific(numbers.significant(f.value))
+        made = worked(f.right, f.numbers, f.value, numbers.significant(f.value))
+        filled, value = typeset.rows(made.tree, made.names, room), latex.scientific(made.result)
         if filled == [value]:
             return [*out, f"&= {value}"]
+        sign = "=" if made.sign == "=" else r"\approx"
         close = len(filled) == 1 and typeset.measure(f"{filled[0]} = {value}") <= room
         out += [f"&= {filled[0]}", *(f"&{row}" for row in filled[1:])]
         if close or len(filled) > 1:
-            out[-1] += f" = {value}"
+            out[-1] += f" {sign} {value}"
         else:
-            out.append(f"&= {value}")
+            out.append(f"&{sign} {value}")
     return out
 
 

@@ -6,7 +6,7 @@ A front end decides how much of a `Fact` it has room for by its kind; it reads n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from bptui.model.base import numbers
@@ -70,7 +70,7 @@ class Fact:
 
     label   what it is called
     sides   what `left` is equal to, in symbols, then with numbers in their place
-    result  the number that comes out
+    result  the number that comes out;  sign  what stands before it: `≈` where the printed numbers do not give it
     since   which branches were taken, and why: `0.2795 > 0`
     note    how it was come by, or where the number comes from
     """
@@ -82,6 +82,7 @@ class Fact:
     result: Line = ()
     since: Line = ()
     note: Note = NO_NOTE
+    sign: str = "="
 
     @property
     def members(self) -> tuple[Line, ...]:
@@ -96,18 +97,19 @@ class Fact:
     @property
     def text(self) -> Line:
         """All of it in one line, without label and note."""
-        return (*equal(self.members), *self.reason)
+        return (*equal(self.members, self.sign if self.result else "="), *self.reason)
 
     @property
     def labelled(self) -> Line:
         """The same beside its label: without `left` where that is the label."""
-        members = self.members[1:] if plain(self.left) == self.label else self.members
-        return (*equal(members), *self.reason)
+        return replace(self, left=()).text if plain(self.left) == self.label else self.text
 
 
-def equal(members: tuple[Line, ...]) -> Line:
-    """`a = b = c`."""
-    return tuple(span for n, part in enumerate(members) for span in ((Span(" = "),) if n else ()) + part)
+def equal(members: tuple[Line, ...], last: str = "=") -> Line:
+    """`a = b = c`, with `last` as the last of the signs."""
+    signs = [*["="] * (len(members) - 2), last]
+    rest = (span for sign, part in zip(signs, members[1:], strict=False) for span in (Span(f" {sign} "), *part))
+    return (*members[0], *rest) if members else ()
 
 
 def sentence(kind: Kind, label: str, *words: Span | str | tuple[str, str], note: Note = NO_NOTE) -> Fact:
@@ -142,9 +144,12 @@ class Equation:
         return iter((self.upstream, self.local, self.downstream))
 
     @property
-    def numbers(self) -> tuple[float | None, ...]:
+    def numbers(self) -> tuple[float, float | None, float]:
         """The three numbers."""
-        return tuple(operand.number for operand in self)
+        up, local, down = (operand.number for operand in self)
+        assert up is not None
+        assert down is not None
+        return up, local, down
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bptui.model.debugger.commands import run
+from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
 from bptui.screens.keys import footer_keys
 from bptui.screens.panels import network, status, tensor, timeline

@@ -12,7 +12,7 @@ import pytest
 from textual.events import Key
 
 from bptui.model.base.spans import plain
-from bptui.model.debugger.commands import COMMANDS, by_key
+from bptui.model.debugger.commands.registry import COMMANDS, by_key
 from bptui.screens import copying
 from bptui.screens import help as manual
 from bptui.screens.command_line import CommandLine

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bptui.model.base.spans import Line, plain
-from bptui.model.debugger import commands
-from bptui.model.debugger.commands import COMMANDS
+from bptui.model.debugger.commands import registry
+from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.session import Session
 from bptui.model.engine.build import Builder
 from bptui.model.engine.optimizers import Optimizer
@@ -85,9 +85,9 @@ def test_only_the_rows_in_sight_are_made(long: Session) -> None:
 def test_rows_that_are_kept_are_the_rows_that_would_be_made() -> None:
     """At every Moment, forward and back, on the same recording: kept rows never show another Moment's numbers."""
     session = Session(load("lesson-2-2-1"))
-    commands.run(session, "break layer1.a")
+    registry.run(session, "break layer1.a")
     for line in ["step"] * 14 + ["reverse-step"] * 9:
-        commands.run(session, line)
+        registry.run(session, line)
         for look in (RenderOptions(), RenderOptions(focused=True)):
             kept = network.lines(session, 51, 29, look)
             rows._drawn.cache_clear()
@@ -115,7 +115,7 @@ def test_what_was_written_now_is_bold() -> None:
 
 def test_a_breakpoint_is_marked() -> None:
     session = Session(load("lesson-2-2-1"))
-    commands.run(session, "break layer2.z")
+    registry.run(session, "break layer2.z")
     assert any("■" in text and " z " in text for text in texts(network.lines(session, 51, 29, RenderOptions())))
 
 
@@ -145,7 +145,7 @@ def test_numbers_stand_under_their_heads() -> None:
     """Where a row has one number, the heads stand over it; in the folded view both are whole."""
     for example, view in (("darts", "operations"), ("deep-sigmoid", "layers")):
         session = Session(load(example))
-        commands.run(session, f"view {view}")
+        registry.run(session, f"view {view}")
         session.goto("end")
         for width in (42, 51):
             head, *rest = (row for row in texts(network.lines(session, width, 17, RenderOptions())) if row)
@@ -153,10 +153,10 @@ def test_numbers_stand_under_their_heads() -> None:
             assert all(row[end - 1].isdigit() for row in rest if "loss" in row or " L " in row for end in ends)
 
 
-def test_every_command_that_is_the_screens_has_a_method() -> None:
-    for command in COMMANDS:
-        if command.where == "screen":
-            assert callable(getattr(Own, "_do_" + command.word.replace("-", "_")))
+def test_the_screen_does_all_that_is_asked_of_a_front_end() -> None:
+    asked = [name for name in vars(FrontEnd) if name.startswith("do_")]
+    assert asked
+    assert [name for name in asked if getattr(Own, name) is getattr(FrontEnd, name)] == []
 
 
 @pytest.mark.parametrize("name", ["lenet", "resnet-block", "lstm", "transformer"])
@@ -241,7 +241,7 @@ def test_the_running_statistics_of_batch_norm_have_one_row_and_open_where_the_mo
 def test_a_timeline_with_a_panel_of_its_own_lists_the_moments() -> None:
     """The one of the cursor is always among them, marked, and they are in the order of time."""
     session = Session(load("xor"))
-    commands.run(session, "break layer2.z")
+    registry.run(session, "break layer2.z")
     for place in range(session.timeline.length):
         session.goto(str(place + 1))
         drawn = texts(timeline.lines(session, 60, 12, RenderOptions()))[4:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bptui.model.base.spans import plain
-from bptui.model.debugger import actions, commands
+from bptui.model.debugger.commands import registry
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import load
 from bptui.screens.panels import digits, present, question
@@ -61,13 +61,13 @@ def test_showing_a_number_moves_nothing_and_stepping_moves_no_frame(name: str) -
     """What differs between hidden and shown is the number, the answer and, at the loss, the status line."""
     session = Session(load(name))
     service = derived(session)
-    actions.present(session, "")
+    session.present(not session.view.present)
     for _ in range(session.timeline.length):
         card = card_for(session, service)
         asked = question.asked(session, card)
         assert plain(asked.question).endswith("?")
         hidden = [plain(row) for row in present.lines(session, 80, 23, RenderOptions(), card)]
-        commands.run(session, "step")
+        registry.run(session, "step")
         shown = [plain(row) for row in present.lines(session, 80, 23, RenderOptions(), card)]
         changed = [y for y, (a, b) in enumerate(zip(hidden, shown, strict=True)) if a != b]
         assert changed
@@ -75,7 +75,7 @@ def test_showing_a_number_moves_nothing_and_stepping_moves_no_frame(name: str) -
         assert plain(asked.answer) not in [row.strip() for row in hidden if row.strip()]
         last = hidden[-2].strip()
         assert "─" in last or session.timeline.count(session.cursor.phase) == 1
-        commands.run(session, "step")
+        registry.run(session, "step")
     assert session.cursor.step == 1
 
 
@@ -84,25 +84,25 @@ def test_showing_a_number_moves_nothing_and_stepping_moves_no_frame(name: str) -
 def test_every_size(size: tuple[int, int], unicode: bool) -> None:
     session = Session(load("xor"))
     service = derived(session)
-    actions.present(session, "on")
+    session.present(True)
     for _ in range(2 * session.timeline.length):
         card = card_for(session, service, unicode)
         rows = present.lines(session, *size, RenderOptions(unicode=unicode), card)
         assert len(rows) == size[1]
         assert all(len(plain(row)) == size[0] for row in rows)
-        commands.run(session, "step")
+        registry.run(session, "step")
 
 
 def test_a_sign_and_a_dead_unit_are_told_as_they_are() -> None:
     session = Session(load("xor-stuck"))
     service = derived(session)
-    commands.run(session, "goto backward")
+    registry.run(session, "goto backward")
     told = set()
     for _ in range(session.timeline.count("backward")):
         for column in range(8):
             session.select_element((0, column))
             told.add(plain(question.asked(session, card_for(session, service)).answer).split(":")[0])
-        commands.run(session, "step")
+        registry.run(session, "step")
     assert {"nothing", "smaller"} <= told
 
 

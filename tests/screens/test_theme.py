@@ -7,7 +7,7 @@ from rich.style import Style
 
 from bptui.cli import THEMES as NAMES_IN_THE_SHELL
 from bptui.model.base.spans import KINDS, WEIGHTS
-from bptui.model.debugger.commands import find
+from bptui.model.debugger.commands.registry import find
 from bptui.screens.theme import CHIPS, CHOICES, HEAT_KINDS, THEMES, choose, contrast
 from tests.screens.rig import debug
 

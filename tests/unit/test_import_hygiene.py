@@ -22,7 +22,7 @@ def loaded_by(statement: str) -> set[str]:
     [
         ("import bptui", set()),
         ("import bptui.cli", set()),
-        ("import bptui.model.debugger.commands", set()),
+        ("import bptui.model.debugger.commands.registry, bptui.model.debugger.commands.help", set()),
         ("import bptui.model.base.errors, bptui.model.base.spans", set()),
         ("import bptui.app", {"textual", "rich"}),
         ("import bptui.model.source.network, bptui.model.debugger.session, bptui.model.engine.program", {"numpy"}),

@@ -8,7 +8,7 @@ import pytest
 from bptui import plain
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
-from bptui.model.debugger.commands import COMMANDS
+from bptui.model.debugger.commands.registry import COMMANDS
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import from_formula, load
 
@@ -109,7 +109,7 @@ def test_help_copy_and_quit_are_its_own(darts):
     assert darts.done
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.where == "screen"], ids=lambda command: command.word)
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.run is None], ids=lambda command: command.word)
 def test_what_needs_a_screen_says_so(command):
     front = Told(DARTS)
     if command.word in ("help", "quit", "copy"):

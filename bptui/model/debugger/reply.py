@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span, plain
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.commands.front_end import FrontEnd
 
 
 @dataclass(frozen=True)
@@ -14,13 +19,13 @@ class Reply:
     lines   what it says; the first line fits the command line of a screen
     ok      False where it could not do what was asked (an end was reached, nothing was found); not an error
     moved   the cursor stands at another Moment than before
-    screen  (word, arguments) of a command that the screen has to carry out, else None
+    asks    what only the front end can do: called with it
     """
 
     lines: tuple[Line, ...] = ()
     ok: bool = True
     moved: bool = False
-    screen: tuple[str, str] | None = field(default=None)
+    asks: Callable[[FrontEnd], None] | None = None
 
     @property
     def text(self) -> str:

@@ -8,9 +8,8 @@ history, where it stops and says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
@@ -18,6 +17,7 @@ from bptui.model.debugger import locations
 from bptui.model.debugger.default_element import default_element
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.stops import Breakpoints
+from bptui.model.debugger.view import Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
 from bptui.model.engine.graph import Graph, Node
@@ -33,48 +33,6 @@ if TYPE_CHECKING:
 Index = tuple[int, ...]
 Progress = Callable[[float, str], bool]
 """`progress(part done, what is done)` is called now and then during anything long; False ends it where it is."""
-
-ViewMode = Literal["operations", "layers", "neurons"]
-VIEWS: tuple[ViewMode, ...] = ("operations", "layers", "neurons")
-
-
-@dataclass
-class View:
-    """How it is looked at. Plain settings; no panel keeps any of its own.
-
-    mode    operations, layers (folded) or neurons     raw     show the derivative as SymPy gave it
-    focus   the panel that arrows move in (its digit)  zoom    that panel has the whole screen
-    sample  "all", "mean", or the number of one sample of the batch
-    search  what was last searched for
-    present one operation fills the screen, and asks before it tells: hidden says that it has not told yet
-    whole   a composite is shown as one operation, because `next` came to it: until the next move, or `view`
-    page    of a card that has no room for all of it: how many pages on from its first
-    """
-
-    mode: ViewMode = "operations"
-    raw: bool = False
-    focus: int = 2
-    zoom: bool = False
-    sample: int | Literal["all", "mean"] = "all"
-    search: str = ""
-    present: bool = False
-    hidden: bool = False
-    whole: bool = False
-    page: int = 0
-
-
-@dataclass
-class Selection:
-    """What was asked to be looked at; `Session.node`, `.element` and `.input` say what that is at this Moment.
-
-    pinned   a node that stays selected while time moves; None follows the Moment
-    element  the element last selected, kept as it was said, so that it is there again where it fits; () for none yet
-    input    the position of the input whose derivative is shown, among those that have one
-    """
-
-    pinned: int | None = None
-    element: Index = ()
-    input: int = 0
 
 
 class Session:
@@ -392,6 +350,11 @@ class Session:
         self.selection.input = max(0, min(position, len(known) - 1))
         self.view.page = 0
         return say(f"derivative by {self.graph.nodes[self.about.inputs[known[self.selection.input]]].name}")
+
+    def present(self, on: bool) -> None:
+        """Present mode; it is always about the Moment, so nothing stays pinned."""
+        self.view.present = self.view.hidden = on
+        self.selection.pinned = None
 
     def snapshot(self) -> tuple[Any, ...]:
         """Everything that decides what is on the screen, as one comparable value."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bptui.model.base.arithmetic import product
 from bptui.model.base.numbers import together
 from bptui.model.base.spans import KINDS, Line, Span
 from bptui.screens.card.block import Shown
@@ -18,24 +19,27 @@ WIDE = 58
 STACKED = 32
 """Below this the three columns stand under each other."""
 OPERATORS = ("×", "=")
+_LEAST = 11
+"""Cells of a number that its column must have room for, or the three stand under each other."""
 
 
 def equation(made: Equation, width: int, notes: bool = True) -> Shown:
     """Heads, symbols, numbers and notes of the three columns, in the width of the band (without its empty rows)."""
-    texts = together(made.numbers, most=8 if width >= WIDE else 5)
+    step = round(0.35 * min(width, 92))
+    usual = together(made.numbers, most=8 if width >= WIDE else 5)
+    texts, sign = product(made.numbers, usual, max(step - 2, _LEAST))
     kinds = tuple(kind_of_symbol(operand.symbol) for operand in made)
     numbers = tuple(
         (shown(text, operand.number, f"{kind} bold"),) for text, operand, kind in zip(texts, made, kinds, strict=True)
     )
     symbols = tuple(bolder(operand.symbol) for operand in made)
-    step = round(0.35 * min(width, 92))
     columns = Columns(width, step)
     if width < STACKED or any(length(cell) > step - 2 for cell in (*numbers, *symbols)):
-        return Shown(_stacked(made, symbols, numbers, width, notes), False, False)
+        return Shown(_stacked(made, symbols, numbers, width, notes, sign), False, False)
     rows = [
         columns.row([(Span(operand.head, "dim"),) for operand in made]),
         columns.row(symbols, OPERATORS),
-        columns.row(numbers, OPERATORS),
+        columns.row(numbers, (OPERATORS[0], sign)),
     ]
     if not notes:
         return Shown(rows, False, not made.local.note.words)
@@ -52,8 +56,8 @@ def equation(made: Equation, width: int, notes: bool = True) -> Shown:
 def in_full(made: Equation, width: int) -> list[Line]:
     """The three under each other, each with what it is and all that there is to say of it."""
     rows: list[Line] = []
-    texts = together(made.numbers)
-    for text, mark, operand in zip(texts, (" ", *OPERATORS), made, strict=True):
+    texts, sign = product(made.numbers, together(made.numbers))
+    for text, mark, operand in zip(texts, (" ", OPERATORS[0], sign), made, strict=True):
         kind = kind_of_symbol(operand.symbol)
         number = shown(text, operand.number, f"{kind} bold")
         rows += wrap((Span(f"{mark} ", "text"), *bolder(operand.symbol), Span(" = "), number), width, 4)
@@ -113,7 +117,9 @@ def _said(note: Note, room: int, at: Sequence[tuple[Span, float]] = ()) -> Shown
     return Shown(rows, True, True)
 
 
-def _stacked(made: Equation, symbols: Sequence[Line], numbers: Sequence[Line], width: int, notes: bool) -> list[Line]:
+def _stacked(
+    made: Equation, symbols: Sequence[Line], numbers: Sequence[Line], width: int, notes: bool, sign: str
+) -> list[Line]:
     """The three columns under each other, where they have no room side by side: the numbers in a column at the right,
     below its symbol where that is too long, what each is between them where there is room for all three words."""
     inset = 1 if width > STACKED else 0
@@ -125,7 +131,7 @@ def _stacked(made: Equation, symbols: Sequence[Line], numbers: Sequence[Line], w
     right = 2 + wide + 2 + (words + 2) * told + size
     right = min(inner, right)
     rows: list[Line] = []
-    for mark, operand, symbol, number in zip((" ", *OPERATORS), made, symbols, numbers, strict=True):
+    for mark, operand, symbol, number in zip((" ", OPERATORS[0], sign), made, symbols, numbers, strict=True):
         start: Line = (Span(f"{mark} ", "text"), *symbol)
         if told:
             start = (*start, Span(" " * (wide - length(symbol) + 2)), Span(operand.head, "dim"))

@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
-from bptui.model.debugger.commands import COMMANDS
+from bptui.model.debugger.commands.registry import COMMANDS
 from bptui.screens.keys import keys_text
 from bptui.screens.panels.figures import shown
 from bptui.screens.panels.heat import flow

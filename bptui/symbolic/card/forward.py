@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -20,8 +21,9 @@ from bptui.symbolic.card.table import expand, table
 from bptui.symbolic.facts import Card, Fact, Formula, Heads, Table, sentence
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
-from bptui.symbolic.formula.printing import Names, merge, number, sides, to_spans
+from bptui.symbolic.formula.printing import Names, Setting, merge, number, sides, to_spans
 from bptui.symbolic.formula.tree import Tree
+from bptui.symbolic.formula.worked import Worked, worked
 from bptui.symbolic.types import CheckRow, Failure, Rule
 
 MAX_FACTORS = 8
@@ -67,7 +69,7 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
 def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree | None) -> Formula:
     """The selected element, written out."""
     body, value = reading.statements[-1].value, float(np.asarray(reading.arrays[reading.output])[element])
-    left = t.Element(reading.output, tuple(t.whole(i) for i in element))
+    left = t.Element(reading.output, tuple(t.integer(i) for i in element))
     if reading.op.elementwise and not reading.letters:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
@@ -117,7 +119,7 @@ def with_numbers(
         if value is None or isinstance(value, str):
             return value
         setting = reading is not None and base in reading.node.attributes
-        return numbers.significant(float(value)) if setting else float(value)
+        return Setting(value) if setting or isinstance(value, Setting) else float(value)
 
     return Names(names.symbols, names.letters, names.bare, of)
 
@@ -126,19 +128,17 @@ def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bo
     """`a[0,0] = 1/(1 + exp(-0.0400)) = 0.5100`; the formula, too, where that has its own indices."""
     value = float(np.asarray(reading.arrays[reading.output])[element])
     left = element_span(names, reading.output, element)
-    result = (Span(number(value), left.style),)
-
-    def told(*between: Line, since: Line = ()) -> Fact:
-        return Fact("element", "element", (left,), between, result, since)
-
+    told = Fact("element", "element", (left,), result=(Span(number(value), left.style),))
     body = reading.statements[-1].value
     if reading.op.elementwise and not reading.letters:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
-        spans = to_spans(tree, with_numbers(names, scalars, reading), unicode)
-        setting = isinstance(tree, t.Name) and tree.name in reading.node.attributes
-        same = plain(spans) == number(value) or setting or isinstance(tree, t.Number)
-        return told(*(() if same else (spans,)), since=since(reading, names, body, scalars, unicode))
+        told = replace(told, since=since(reading, names, body, scalars, unicode))
+        if isinstance(tree, t.Number) or (isinstance(tree, t.Name) and tree.name in reading.node.attributes):
+            return told
+        return with_numbers_in(
+            told, worked(tree, with_numbers(names, scalars, reading), value, eps=reading.eps), unicode
+        )
     index = reading.index(element)
     symbolic = to_spans(reading.resolve(body, index), names, unicode)
     won = _winner(reading, body, index)
@@ -148,11 +148,20 @@ def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bo
         if 1 < len(among) <= _WINDOW:
             listed = [s for n, x in enumerate(among) for s in ([Span(", ")] if n else []) + [Span(number(x), style)]]
             symbolic = merge([Span(f"{kind}("), *listed, Span(")")])
-        return told(symbolic, (element_span(names, base, place),))
-    filled = _factors(reading, body, index) or reading.folded(body, index)
-    numeric = to_spans(filled, with_numbers(names, reading=reading), unicode)
-    same = plain(numeric) == number(value) or isinstance(filled, t.Name | t.Number)
-    return told(symbolic, *(() if same else (numeric,)))
+        return replace(told, sides=(symbolic, (element_span(names, base, place),)))
+    told = replace(told, sides=(symbolic,))
+    tree = _factors(reading, body, index) or reading.folded(body, index)
+    if isinstance(tree, t.Name | t.Number):
+        return told
+    return with_numbers_in(told, worked(tree, with_numbers(names, reading=reading), value, eps=reading.eps), unicode)
+
+
+def with_numbers_in(told: Fact, made: Worked, unicode: bool) -> Fact:
+    """The equation with its numbers as one side more, unless the number is all that this says; and with its result."""
+    filled, result = made.spans(unicode), (Span(made.result, told.result[0].style),)
+    if plain(filled) == made.result:
+        return replace(told, result=result)
+    return replace(told, sides=(*told.sides, filled), result=result, sign=made.mark(unicode).text.strip())
 
 
 def _factors(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> Tree | None:
@@ -297,7 +306,7 @@ def _brief(tree: Tree, names: Names, unicode: bool) -> Line:
     """What is done with a sum; of a sum of ones, that it counts; a number has no name."""
     if isinstance(tree, t.Number):
         return ()
-    counts = isinstance(tree, t.Reduction) and tree.kind == "sum" and tree.body == t.whole(1)
+    counts = isinstance(tree, t.Reduction) and tree.kind == "sum" and tree.body == t.integer(1)
     return line("number of terms") if counts else to_spans(tree, names, unicode)
 
 
@@ -305,7 +314,7 @@ def _split(body: Tree) -> tuple[t.Reduction | None, list[tuple[str, Tree]]]:
     """A sum, and what is done with it: [("+", b[3]), ("/", N)]."""
     if isinstance(body, t.Reduction):
         return (body, []) if body.kind == "sum" else (None, [])
-    if isinstance(body, t.Div) and not body.whole:
+    if isinstance(body, t.Div) and not body.floor:
         inner, after = _split(body.top)
         return inner, [*after, ("/", body.bottom)]
     if isinstance(body, t.Add):

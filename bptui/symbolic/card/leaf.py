@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Span, line
-from bptui.model.debugger.inspect import GIVEN
+from bptui.model.debugger.why import GIVEN
 from bptui.model.engine.graph import Node
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index

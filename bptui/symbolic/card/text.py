@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bptui.model.base import numbers
+from bptui.model.base import arithmetic, numbers
+from bptui.model.base.arithmetic import RowTexts
 from bptui.model.base.spans import Line, Span, line, plain
 from bptui.symbolic.facts import Card, Equation, Fact, Table, Term
+from bptui.symbolic.formula.worked import sum_texts
 from bptui.symbolic.types import BAD, CheckRow
 
 Part = Span | str | tuple[str, str]
@@ -66,12 +68,13 @@ def _dim(words: str) -> Line:
 def _equation(made: Equation) -> list[Line]:
     """`upstream × local = downstream`: the symbols, then the numbers, then what is to be said of each."""
     styles = ("gradient", "text bold", "gradient")
-    filled = [line((_n(x), style)) for x, style in zip(made.numbers, styles, strict=True)]
+    texts, sign = arithmetic.product(made.numbers, [numbers.significant(x) for x in made.numbers])
+    filled = [line((text, style)) for text, style in zip(texts, styles, strict=True)]
     said = [*(operand.note.full for operand in made if operand.note.words), (made.contributions.span,)]
     noted = tuple(span for n, note in enumerate(said) for span in (*((Span("; "),) if n else ()), *_stripped(note)))
     return [
         _labelled("chain rule", _times([operand.symbol for operand in made])),
-        _labelled("numbers", _times(filled)),
+        _labelled("numbers", _times(filled, sign)),
         _labelled("", noted),
     ]
 
@@ -81,23 +84,24 @@ def _stripped(spans: Line) -> Line:
     return (Span(first.text.lstrip(), first.style), *rest)
 
 
-def _times(three: Sequence[Line]) -> Line:
+def _times(three: Sequence[Line], sign: str = "=") -> Line:
     up, local, down = three
-    return line(*up, " × ", *local, " = ", *down)
+    return line(*up, " × ", *local, f" {sign} ", *down)
 
 
 def _table(made: Table) -> list[Line]:
     """A sum of products, term by term, and what becomes of it."""
-    rows = [_labelled("terms", line(*_heads(made)))]
-    rows += [_term(term) for term in made.head]
+    texts = sum_texts(made, numbers.significant)
+    terms = [_term(term, row) for term, row in zip((*made.head, *made.tail), texts.rows, strict=True)]
+    rows = [_labelled("terms", line(*_heads(made))), *terms[: len(made.head)]]
     if made.elided:
         rows.append(line("  … ", (made.rest, "dim")))
-    rows += [_term(term) for term in made.tail]
-    for step in made.steps:
+    rows += terms[len(made.head) :]
+    for step, (number, running) in zip(made.steps, texts.after, strict=True):
         sign = {"/": "÷", "*": "×"}.get(step.sign, step.sign)
         named: Line = (*step.symbol, Span(" ")) if step.symbol else ()
-        rows.append(line(f"  {sign} ", *named, f"{_n(step.number)} = {_n(step.running)}"))
-    return [*rows, line(*made.result, " = ", (_n(made.total), "value bold"), *_waiting(made))]
+        rows.append(line(f"  {sign} ", *named, f"{number} = {running}"))
+    return [*rows, line(*made.result, f" {texts.sign} ", (texts.total, "value bold"), *_waiting(made))]
 
 
 def _waiting(made: Table) -> tuple[Part, ...]:
@@ -111,17 +115,14 @@ def _heads(made: Table) -> list[Part]:
     return said
 
 
-def _term(term: Term) -> Line:
+def _term(term: Term, texts: RowTexts) -> Line:
+    factors, product, running = texts
     said: list[Part] = [(f"  {term.index}:  ", "dim")]
-    for i, (symbol, number) in enumerate(term.factors):
-        said += [*([" × "] if i else []), *symbol, f" {_n(number)}"]
+    for i, ((symbol, _), number) in enumerate(zip(term.factors, factors, strict=True)):
+        said += [*([" × "] if i else []), *symbol, f" {number}"]
     if len(term.factors) > 1:
-        said.append(f" = {_n(term.product)}")
-    return line(*said, (f"  sum {_n(term.running)}", "dim"))
-
-
-def _n(x: float | None) -> str:
-    return numbers.significant(x)
+        said.append(f" = {product}")
+    return line(*said, (f"  sum {running}", "dim"))
 
 
 # ------------------------------------------------------------------------------------------------------------ checks
@@ -162,16 +163,20 @@ def markdown(card: Card) -> list[str]:
         (f"part {name}", formula, number) for name, formula, number in (card.inside.parts if card.inside else ())
     )
     if card.equation is not None:
-        up, local, down = card.equation
-        rows = [[plain(operand.symbol) for operand in card.equation], [_n(x) for x in card.equation.numbers]]
-        rows.append([plain(operand.note.full) for operand in card.equation])
-        rows[2][2] += f", {card.equation.contributions}"
-        out += ["", *grid([up.head, "", local.head, "", down.head], [[a, "×", b, "=", c] for a, b, c in rows])]
+        out += ["", *_columns(card.equation)]
     if card.table is not None:
-        made = card.table
-        total = f"`{plain(made.result)} = {_n(made.total)}` {made.contributions or ''}".rstrip()
-        out += ["", *_terms(made), "", total]
+        out += ["", *_terms(card.table)]
     return out
+
+
+def _columns(made: Equation) -> list[str]:
+    """The equation's three columns."""
+    texts, sign = arithmetic.product(made.numbers, [numbers.significant(x) for x in made.numbers])
+    notes = [plain(operand.note.full) for operand in made]
+    notes[2] += f", {made.contributions}"
+    heads = [operand.head for operand in made]
+    rows = ([plain(operand.symbol) for operand in made], "="), (texts, sign), (notes, "=")
+    return grid([heads[0], "", heads[1], "", heads[2]], [[a, "×", b, mark, c] for (a, b, c), mark in rows])
 
 
 def bullets(told: Iterable[tuple[str, Line, Line]]) -> list[str]:
@@ -187,21 +192,20 @@ def facts_markdown(facts: Iterable[Fact]) -> list[str]:
 
 
 def _terms(made: Table) -> list[str]:
-    """The sum's rows: index, factors, product where there are several, running sum."""
-    factors = len(made.heads.factors)
-    several = factors > 1
+    """The sum's rows (index, factors, product where there are several, running sum), and what it comes to."""
+    texts, several = sum_texts(made, numbers.significant), len(made.heads.factors) > 1
     heads = [made.heads.index, *map(plain, made.heads.factors), *(["product"] if several else []), "sum"]
-    gap = [[made.rest, *[""] * (len(heads) - 1)]] if made.elided else []
-
-    def row(term: Term) -> list[str]:
-        told = [f"{plain(symbol)} = {_n(x)}" for symbol, x in term.factors]
-        return [term.index, *told, *([_n(term.product)] if several else []), _n(term.running)]
-
-    rows = [*map(row, made.head), *gap, *map(row, made.tail)]
-    for step in made.steps:
-        said = f"{plain(step.symbol)} = {_n(step.number)}" if step.symbol else _n(step.number)
-        rows.append([step.sign, said, *[""] * (len(heads) - 3), _n(step.running)])
-    return grid(heads, rows)
+    rows = []
+    for term, (factors, product, running) in zip((*made.head, *made.tail), texts.rows, strict=True):
+        told = [f"{plain(symbol)} = {x}" for (symbol, _), x in zip(term.factors, factors, strict=True)]
+        rows.append([term.index, *told, *([product] if several else []), running])
+    if made.elided:
+        rows.insert(len(made.head), [made.rest, *[""] * (len(heads) - 1)])
+    for step, (number, running) in zip(made.steps, texts.after, strict=True):
+        said = f"{plain(step.symbol)} = {number}" if step.symbol else number
+        rows.append([step.sign, said, *[""] * (len(heads) - 3), running])
+    total = f"`{plain(made.result)} {texts.sign} {texts.total}` {made.contributions or ''}".rstrip()
+    return [*grid(heads, rows), "", total]
 
 
 def grid(heads: list[str], rows: list[list[str]]) -> list[str]:

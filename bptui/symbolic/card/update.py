@@ -14,14 +14,21 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import Index
-from bptui.symbolic.card.forward import with_numbers
+from bptui.symbolic.card.forward import with_numbers, with_numbers_in
 from bptui.symbolic.card.names import gradient, symbol, title
 from bptui.symbolic.facts import Card, Fact, Formula, sentence
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
-from bptui.symbolic.formula.printing import Names, merge, number, to_spans
+from bptui.symbolic.formula.printing import Names, Setting, merge, number, to_spans
 from bptui.symbolic.formula.read import from_text
 from bptui.symbolic.formula.tree import Statement
+from bptui.symbolic.formula.worked import worked
+
+WORDS = {
+    "lr": "learning rate", "t": "update", "momentum": "kept of m", "weight_decay": "pull to 0",
+    "alpha": "kept of v", "beta1": "kept of m", "beta2": "kept of v", "eps": "against /0",
+}  # fmt: skip
+"""What the numbers of an optimizer's rule are."""
 
 
 def statements(optimizer: Optimizer) -> tuple[Statement, ...]:
@@ -67,7 +74,8 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
         k: _at(v, element) for k, v in {**inputs(recording, node), **(results(recording, node) if done else {})}.items()
     }
     known = {**follow(rule, at), **at}
-    settings = {name: numbers.significant(value) for name, value in optimizer.symbols(recording.step).items()}
+    settings = {name: Setting(value) for name, value in optimizer.symbols(recording.step).items()}
+    eps = float(np.finfo(recording.after(node).dtype).eps)
     rules: list[Fact] = []
     formulas: list[Formula] = []
     facts: list[Fact] = []
@@ -81,8 +89,11 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
         value = float(known[s.target.name]) if done else None
         formulas.append(Formula("update", s.target, s.value, names, filled if done else None, value))
         if done:
-            result = (Span(number(float(known[s.target.name])), f"{target.style} bold" if last else target.style),)
-            facts.append(Fact("update", target.text, (target,), (to_spans(s.value, filled, unicode),), result))
+            style = f"{target.style} bold" if last else target.style
+            made = worked(s.value, filled, float(known[s.target.name]), eps=eps)
+            told = Fact("update", target.text, (target,), result=(Span(made.result, style),))
+            facts.append(with_numbers_in(told, made, unicode))
+    facts.append(_symbols(names, optimizer, recording.step, rule))
     if optimizer.clips:
         facts.append(_clipped(recording, node, element, unicode))
     if not done:
@@ -113,6 +124,18 @@ def _names(node: Node, optimizer: Optimizer, unicode: bool) -> Names:
         **{f"{name}_new": Span(f"{name}'") for name in optimizer.states},
     }
     return Names(found)
+
+
+def _symbols(names: Names, optimizer: Optimizer, step: int, rule: tuple[Statement, ...]) -> Fact:
+    """`η learning rate 0.01, β1 decay of m 0.9, t update 1`: every symbol of the rule that is no tensor."""
+    used = {part.name for s in rule for part in t.walk(s.value) if isinstance(part, t.Name)}
+    said: list[Span] = []
+    for name, value in optimizer.symbols(step).items():
+        if name in used:
+            shown = names.symbol(name)
+            said += [*([Span(", ")] if said else []), shown, Span(f" {WORDS.get(name, name)} ", "dim")]
+            said.append(Span(numbers.significant(value)))
+    return sentence("symbols", "symbols", *said)
 
 
 def _label(target: str) -> str:

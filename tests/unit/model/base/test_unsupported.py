@@ -4,13 +4,13 @@ import pytest
 
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import commands
+from bptui.model.debugger.commands import registry
 from bptui.model.source.examples import examples
 from bptui.model.source.network import load
 
 
 def test_nothing_is_promised_that_is_already_there():
-    words = set(commands.table())
+    words = set(registry.table())
     assert not words & {word for name, (keys, _) in unsupported.WORDS.items() for word in (name, *keys)}
     assert not {".toml", ".json"} & set(unsupported.FILES)
 
@@ -18,7 +18,7 @@ def test_nothing_is_promised_that_is_already_there():
 @pytest.mark.parametrize("word", [word for name, (keys, _) in unsupported.WORDS.items() for word in (name, *keys)])
 def test_a_word_or_key_of_later_says_what_to_do_today(word):
     with pytest.raises(UserError, match="is not part of this version") as told:
-        commands.find(word)
+        registry.find(word)
     assert told.value.right
 
 
@@ -29,7 +29,7 @@ def test_what_is_advised_is_there():
     assert "lesson-2-2-1" in dict(examples())
     for word in ("why", "print"):
         assert word in said
-        commands.find(word)
+        registry.find(word)
 
 
 @pytest.mark.parametrize("suffix", unsupported.FILES)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
 from bptui.model.debugger import locations
-from bptui.model.debugger.commands import run
+from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import from_formula, load
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bptui.model.base.spans import plain
-from bptui.model.debugger import actions
+from bptui.model.debugger.commands import look
 from bptui.model.debugger.session import Session
 from bptui.model.engine.composites import composite_of, composites
 from bptui.model.source import network
@@ -87,10 +87,10 @@ def test_view_opens_what_next_came_to():
     session = Session(made())
     session.next()
     assert session.fold is not None
-    assert "operations" in plain(actions.view(session, "").lines[0])
+    assert "operations" in plain(look.view(session, "").lines[0])
     assert session.fold is None
     assert session.view.mode == "operations"
-    actions.view(session, "")
+    look.view(session, "")
     assert session.view.mode == "layers"
     assert session.fold is not None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bptui.model.debugger.commands import run
+from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
 from bptui.model.engine.state import poisonings
 from bptui.model.source.network import from_formula, load

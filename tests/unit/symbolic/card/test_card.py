@@ -109,6 +109,7 @@ def test_next_says_what_relu_will_do(xor):
 
 
 # ------------------------------------------------------------------------------------------------ all operations
+@pytest.mark.corpus
 @pytest.mark.parametrize("use", [u for u in uses() if not any(0 in s for s in u.shapes)], ids=str)
 def test_every_operation_has_cards_whose_numbers_add_up(use, service):
     row = use.row
@@ -212,7 +213,7 @@ def test_the_seed(lesson):
 def test_updates_say_the_optimizers_rule_with_numbers(lesson, xor):
     made = card(at(lesson, "update", "layer1.weight"), lesson.graph.by_name["layer1.weight"], (0, 0))
     assert plain(made.rules[0].text) == "W' = W - η·∂L/∂W"
-    assert labelled(made, "W'") == ["0.0200 - 0.5·(-0.0123) = 0.0262"]
+    assert labelled(made, "W'") == ["0.0200 - 0.5·(-0.01234) = 0.0262"]
     made = card(at(xor, "update", "layer1.weight"), xor.graph.by_name["layer1.weight"], (1, 3))
     rules = [plain(fact.text) for fact in made.rules]
     assert rules[0].startswith("W' = W - η·")

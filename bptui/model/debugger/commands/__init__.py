@@ -1,0 +1,1 @@
+"""The commands of the debugger: a row beside its function, a file per family; `registry` has them all."""

@@ -1,0 +1,52 @@
+"""What a front end does itself, because it is about its window and not about the session.
+
+A front end overrides what it can do; what is left refuses in the same words everywhere.
+"""
+
+from __future__ import annotations
+
+from bptui.model.base.errors import UserError
+
+
+class FrontEnd:
+    """The front end as commands see it: `commands.panels`, `.keep` and `.other` call these."""
+
+    def do_quit(self) -> None:
+        """Leave the debugger."""
+        raise _needs_a_screen("quit")
+
+    def do_help(self, word: str) -> None:
+        """Show the table of commands, or what one of them does."""
+        raise _needs_a_screen("help")
+
+    def do_palette(self) -> None:
+        """Open the palette."""
+        raise _needs_a_screen("palette")
+
+    def do_command(self) -> None:
+        """Open the command line."""
+        raise _needs_a_screen("command")
+
+    def do_focus(self, by: int) -> None:
+        """Go `by` panels on."""
+        raise _needs_a_screen("focus-next")
+
+    def do_present(self, text: str) -> None:
+        """Present mode: on, off, or the other of the two."""
+        raise _needs_a_screen("present")
+
+    def do_theme(self, name: str) -> None:
+        """Take a theme, the next one where none is named."""
+        raise _needs_a_screen("theme")
+
+    def do_copy(self, form: str) -> None:
+        """Copy the selected number or tensor: as text, latex, numpy or json."""
+        raise _needs_a_screen("copy")
+
+    def do_copy_panel(self) -> None:
+        """Copy the text of the panel."""
+        raise _needs_a_screen("copy-panel")
+
+
+def _needs_a_screen(word: str) -> UserError:
+    return UserError(word, "needs a screen", "bptui run without --plain, in a terminal")

@@ -1,0 +1,173 @@
+"""Looking: numbers, where they come from, what is selected, how it is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.spans import line
+from bptui.model.debugger.commands.row import Family, choice
+from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.view import VIEWS
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
+    from bptui.model.engine.graph import Node
+
+family = Family("Look")
+MAX_DISPLAYS = 50
+
+
+@family.text(
+    "why", "Where a number comes from: what computes it, what adds to its gradient", keys=("i",), short="why",
+    usage="[NODE[i,j]]", complete="node",
+)  # fmt: skip
+def why(session: Session, text: str) -> Reply:
+    from bptui.model.debugger.why import why as tell
+
+    return tell(session, text)
+
+
+@family.text("print", "The number(s) of an expression", usage="EXPR", complete="expression", needed=True)
+def print_(session: Session, text: str) -> Reply:
+    from bptui.model.debugger import expressions
+    from bptui.model.debugger.lines import evaluated
+
+    return say(*evaluated(session, expressions.parse(text, session.graph)))
+
+
+@family.text(
+    "display", "Show an expression at every stop; alone: show all of them now", keys=("w",), line="display ",
+    usage="[EXPR]", complete="expression",
+)  # fmt: skip
+def display(session: Session, text: str) -> Reply:
+    from bptui.model.debugger import expressions
+    from bptui.model.debugger.lines import displayed, evaluated
+
+    if text:
+        expression = expressions.parse(text, session.graph)
+        if len(session.displays) >= MAX_DISPLAYS:
+            raise UserError("display", f"{MAX_DISPLAYS} expressions are displayed already", "undisplay some")
+        if expression.text not in session.displays:
+            session.displays.append(expression.text)
+        return say(*evaluated(session, expression))
+    return say(*displayed(session)) if session.displays else say("nothing is displayed; display EXPR does", ok=False)
+
+
+@family.text("undisplay", "Stop showing an expression, by number; alone: all of them", usage="[N]")
+def undisplay(session: Session, text: str) -> Reply:
+    if not text:
+        session.displays.clear()
+        return say("nothing is displayed any more")
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= len(session.displays):
+        raise UserError("undisplay", f"nothing is displayed as number {text[:40]}", "info display lists them")
+    return say(f"{session.displays.pop(int(text) - 1)} is not displayed any more")
+
+
+@family.text(
+    "select", "Select a node or element; alone: follow the moment again", keys=("escape",), aliases=("follow",),
+    usage="[NODE[i,j]]", complete="node",
+)  # fmt: skip
+def select(session: Session, text: str) -> Reply:
+    return session.select(text)
+
+
+@family.text(
+    "by", "Choose the input whose derivative is shown; alone: the next one", keys=("o",), short="input",
+    usage="[INPUT]", complete="input",
+)  # fmt: skip
+def by(session: Session, text: str) -> Reply:
+    if not text:
+        known = session.inputs
+        return session.select_input((known.index(session.input) + 1) % len(known) if session.input is not None else 0)
+    names = [session.graph.nodes[session.about.inputs[i]].name for i in session.inputs]
+    if text not in names:
+        right = did_you_mean(text, names, f"it has {', '.join(names)}" if names else "it has none")
+        raise UserError("by", f"{session.node.name} has no input '{text[:40]}' with a derivative", right)
+    return session.select_input(names.index(text))
+
+
+@family.text(
+    "view", "Operations, layers or neurons; alone: the next of them", keys=("v",), short="view",
+    usage=f"[{'|'.join(VIEWS)}]", complete="|".join(VIEWS),
+)  # fmt: skip
+def view(session: Session, text: str) -> Reply:
+    """A named one, or the next of those that this network has something to show in."""
+    graph = session.graph
+    dense = any(node.op is not None and node.op.name == "affine" for node in graph.ops)
+    if not text and session.view.whole:  # what `next` came to is one operation: open it first
+        session.view.whole = False
+        return say(f"view: operations, {session.node.name} by itself")
+    has = {"operations": True, "layers": bool(graph.layers or graph.composed), "neurons": dense}
+    after = VIEWS.index(session.view.mode) + 1
+    mode = choice(text, VIEWS, "view") if text else next(v for v in (*VIEWS[after:], *VIEWS) if has[v])
+    only = "" if text or mode != session.view.mode else ", the only one: it has no layers"
+    session.view.mode, session.view.page = mode, 0
+    return say(f"view: {mode}{only}")
+
+
+@family.nothing("raw", "The derivative as SymPy gave it, and back", keys=("r",), short="raw")
+def raw(session: Session) -> Reply:
+    session.view.raw, session.view.page = not session.view.raw, 0
+    return say("the derivative as SymPy gave it" if session.view.raw else "the derivative in its short form")
+
+
+@family.text("sample", "All samples of the batch, their mean, or one", usage="[all|mean|N]", complete="all|mean")
+def sample(session: Session, text: str) -> Reply:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    if number is None and text not in ("", "all", "mean"):
+        raise UserError("sample", f"'{text[:40]}' is not a sample", "all, mean, or its number from 0")
+    if number is None:
+        session.view.sample = "mean" if text == "mean" else "all"
+        return say("the mean of the samples" if text == "mean" else "all samples")
+    given = [node.shape[0] for node in session.graph.nodes if node.role in ("input", "target") and node.shape]
+    count = given[0] if given else 0
+    if number >= count:
+        raise UserError("sample", f"there is no sample {number}", f"0 to {count - 1}" if count else "there is no batch")
+    session.view.sample = number
+    session.selection.element = (number, *session.element[1:])  # what is explained is of the sample that is shown
+    return say(f"sample {number}")
+
+
+@family.text(
+    "search", "Search nodes by name, layer or operation", keys=("slash",), line="search ", aliases=("/",),
+    usage="TEXT", complete="node", needed=True,
+)  # fmt: skip
+def search(session: Session, text: str) -> Reply:
+    session.view.search = text[:200]
+    return _search(session, 1)
+
+
+@family.nothing("search-next", "The next match", keys=("full_stop",), twin="search-previous")
+def search_next(session: Session) -> Reply:
+    return _search(session, 1)
+
+
+@family.nothing("search-previous", "The match before", keys=("comma",), twin="search-next")
+def search_previous(session: Session) -> Reply:
+    return _search(session, -1)
+
+
+def _search(session: Session, direction: int) -> Reply:
+    if not session.view.search:
+        return say("nothing was searched for yet; / does", ok=False)
+    found = [node.id for node in _matches(session)]
+    if not found:
+        return say(f"no node matches '{session.view.search}'", ok=False)
+    here = session.node.id
+    ahead = [i for i in (found if direction > 0 else reversed(found)) if (i - here) * direction > 0]
+    target = ahead[0] if ahead else found[0 if direction > 0 else -1]
+    reply = session.select(target)
+    return say(line(*reply.lines[0], (f"  match {found.index(target) + 1} of {len(found)}", "dim")))
+
+
+def _matches(session: Session) -> list[Node]:
+    """The nodes that were searched for: by part of name, layer, operation or role, whatever the case."""
+    wanted = session.view.search.casefold()
+    return [
+        node
+        for node in session.graph.nodes
+        if any(
+            wanted in word.casefold() for word in (node.name, node.scope, node.role, node.op.name if node.op else "")
+        )
+    ]

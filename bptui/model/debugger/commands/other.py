@@ -1,0 +1,35 @@
+"""The command line, help, leaving."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bptui.model.debugger.commands.row import Family
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.commands.front_end import FrontEnd
+
+family = Family("Other")
+
+
+@family.front_end("command", "The command line", keys=("colon",), short="command")
+def command(front: FrontEnd, argument: str) -> None:
+    front.do_command()
+
+
+@family.front_end(
+    "help", "Keys and commands; what one command does", keys=("question_mark", "f1"), short="help", usage="[COMMAND]",
+    complete="command",
+)  # fmt: skip
+def help_(front: FrontEnd, argument: str) -> None:
+    front.do_help(argument)
+
+
+@family.front_end("palette", "Search the commands", keys=("ctrl+p",))
+def palette(front: FrontEnd, argument: str) -> None:
+    front.do_palette()
+
+
+@family.front_end("quit", "Leave", keys=("q", "ctrl+q"), aliases=("exit",), short="quit")
+def quit_(front: FrontEnd, argument: str) -> None:
+    front.do_quit()

@@ -1,0 +1,57 @@
+"""Panels, and how the screen looks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bptui.model.base.errors import UserError
+from bptui.model.debugger.commands.row import Family
+from bptui.model.debugger.reply import Reply
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.commands.front_end import FrontEnd
+    from bptui.model.debugger.session import Session
+
+family = Family("Panels")
+PANELS = 9
+THEMES = "dark|light|high-contrast|ansi-dark|ansi-light"
+
+
+@family.text(
+    "focus", "To a panel: 1 Network, 2 Operation, 3 Tensor, 4 Timeline, 5 Loss", keys=tuple("123456789"),
+    usage="N", complete="1|2|3|4|5", needed=True,
+)  # fmt: skip
+def focus(session: Session, text: str) -> Reply:
+    if text not in map(str, range(1, PANELS + 1)):
+        raise UserError("focus", f"there is no panel '{text[:40]}'", f"1 to {PANELS}")
+    session.view.focus = int(text)
+    return Reply()
+
+
+@family.front_end("focus-next", "To the next panel", keys=("tab",), twin="focus-previous")
+def focus_next(front: FrontEnd, argument: str) -> None:
+    front.do_focus(1)
+
+
+@family.front_end("focus-previous", "To the panel before", keys=("shift+tab",), twin="focus-next")
+def focus_previous(front: FrontEnd, argument: str) -> None:
+    front.do_focus(-1)
+
+
+@family.nothing("zoom", "Give the panel the whole screen, and back", keys=("z",), short="zoom")
+def zoom(session: Session) -> Reply:
+    session.view.zoom = not session.view.zoom
+    return Reply()
+
+
+@family.front_end(
+    "present", "One operation for a whole room; s shows the number it hides; esc leaves", keys=("P",), short="present",
+    usage="[on|off]", complete="on|off",
+)  # fmt: skip
+def present(front: FrontEnd, argument: str) -> None:
+    front.do_present(argument)
+
+
+@family.front_end("theme", "Choose the colours; alone: the next theme", usage=f"[{THEMES}]", complete=THEMES)
+def theme(front: FrontEnd, argument: str) -> None:
+    front.do_theme(argument)

@@ -1,0 +1,141 @@
+"""Where `continue` stops, findings, and what is known of all that was set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.spans import Line, line
+from bptui.model.debugger.commands.row import Family
+from bptui.model.debugger.reply import Reply, say
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
+    from bptui.model.debugger.stops import Breakpoint
+
+family = Family("Stops")
+TOPICS = "breakpoints|display|marks|network"
+
+
+@family.text(
+    "break", "Stop at a node, where a condition holds; alone: toggle one here", keys=("b",), short="break",
+    usage="[NODE] [if EXPR]", complete="stop",
+)  # fmt: skip
+def break_(session: Session, text: str) -> Reply:
+    """Add one; without a place, take away the plain one of the selected node or add it."""
+    from bptui.model.debugger.stops import parse_break
+
+    if not text:
+        for row in session.breakpoints.rows.values():
+            if row.nodes == {session.node.id} and row.condition is None and row.kind == "break" and not row.phase:
+                del session.breakpoints.rows[row.number]
+                return say(f"breakpoint {row.number} at {row.target} deleted")
+    return _set(session, parse_break(session, text))
+
+
+@family.text("tbreak", "A breakpoint that is gone once it has stopped", usage="[NODE] [if EXPR]", complete="stop")
+def tbreak(session: Session, text: str) -> Reply:
+    from bptui.model.debugger.stops import parse_break
+
+    return _set(session, parse_break(session, text, temporary=True))
+
+
+def _set(session: Session, row: Breakpoint) -> Reply:
+    """What was set, and where it stops, so that nobody waits for the one and gets the other."""
+    from bptui.model.debugger.stops import phases
+
+    where = " and ".join(phases(session, row)) if not row.phase else ""
+    return say(line(*row.said(), (f"  in {where}" if where else "", "dim"), ("  once" if row.temporary else "", "dim")))
+
+
+@family.text(
+    "watch", "Stop when an expression changes", keys=("W",), line="watch ", usage="EXPR", complete="expression",
+    needed=True,
+)  # fmt: skip
+def watch(session: Session, text: str) -> Reply:
+    from bptui.model.debugger import expressions
+
+    expression = expressions.parse(text, session.graph)
+    row = session.breakpoints.add(target=expression.text, nodes=frozenset(), condition=expression, kind="watch")
+    return say(row.said())
+
+
+@family.text("delete", "Delete a breakpoint or watch by number; alone: all of them", aliases=("d",), usage="[N]")
+def delete(session: Session, text: str) -> Reply:
+    rows = session.breakpoints.rows
+    if not text:
+        count = len(rows)
+        rows.clear()
+        return say(f"{count} deleted" if count else "there is no breakpoint", ok=bool(count))
+    row = rows.pop(_number(text, rows, "delete"))
+    return say(f"{row.kind} {row.number} at {row.target} deleted")
+
+
+def _number(text: str, known: Iterable[int], where: str) -> int:
+    numbers = list(known)
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) not in numbers:
+        right = f"there are {', '.join(map(str, numbers))}" if numbers else "there is none"
+        raise UserError(where, f"there is no number {text[:40]}", right)
+    return int(text)
+
+
+@family.text(
+    "info", "List breakpoints, displays, marks; or say where we are", keys=("B",), line="info breakpoints",
+    aliases=("where",), usage=f"[{TOPICS}]", complete=TOPICS,
+)  # fmt: skip
+def info(session: Session, text: str) -> Reply:
+    """Where we are, and what was set."""
+    topics = TOPICS.split("|")
+    topic = next((t for t in topics if text and t.startswith(text.lower())), "")
+    if text and not topic:
+        raise UserError("info", f"nothing is known of '{text[:40]}'", did_you_mean(text, topics, ", ".join(topics)))
+    if topic == "breakpoints":
+        return _list(
+            [row.line() for row in session.breakpoints.rows.values()], "there is no breakpoint; b sets one here"
+        )
+    if topic == "display":
+        return _list(
+            [line((f"{i:>3} ", "dim"), text) for i, text in enumerate(session.displays, 1)], "nothing is displayed"
+        )
+    if topic == "marks":
+        rows = [line((name, "bold"), f"  training step {m.step}  {m.phase}  {session.timeline.node(m).name}")
+                for name, m in session.marks.items()]  # fmt: skip
+        return _list(rows, "there is no mark; m sets one here")
+    here = line(*session.where(), f"  moment {session.timeline.index(session.cursor) + 1} of {session.timeline.length}")
+    return say(here) if not topic else say(*_network(session))
+
+
+def _network(session: Session) -> list[Line]:
+    from math import prod
+
+    network, graph = session.network, session.graph
+    count = sum(prod(node.shape) for node in graph.params)
+    rows = [
+        line((network.name, "bold"), f"  {network.about}"),
+        line(f"{len(graph.ops)} operations, {len(graph.params)} parameters with {count} numbers, {network.dtype}, "
+             f"seed {network.seed}, {session.planned} training steps planned"),
+    ]  # fmt: skip
+    return [*rows, *(line((layer.name, "bold"), f"  {layer.summary}") for layer in graph.layers)]
+
+
+def _list(rows: Sequence[Line], none: str) -> Reply:
+    return say(*rows) if rows else say(none)
+
+
+@family.nothing(
+    "next-finding", "To the next NaN, inf or failed check", keys=("x",), short="finding", twin="previous-finding"
+)
+def next_finding(session: Session) -> Reply:
+    from bptui.model.debugger.stops import search
+
+    return search(session, 1, stops=False, findings=True)
+
+
+@family.nothing(
+    "previous-finding", "To the previous NaN, inf or failed check", keys=("X",), short="finding", twin="next-finding"
+)
+def previous_finding(session: Session) -> Reply:
+    from bptui.model.debugger.stops import search
+
+    return search(session, -1, stops=False, findings=True)

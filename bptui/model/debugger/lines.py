@@ -1,0 +1,105 @@
+"""Numbers as lines of text: tensors, ranges, and the expressions that are displayed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.errors import UserError
+from bptui.model.base.spans import Line, line
+from bptui.model.base.types import Array
+from bptui.model.debugger import expressions
+from bptui.model.engine.graph import Node
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
+
+MAX_SHOWN = 8
+"""Rows and columns of a tensor that are printed before it is elided."""
+
+
+def kind(node: Node) -> str:
+    """The colour of a node's value: a parameter's, a computed value's, or that of the text."""
+    return "parameter" if node.role == "param" else "value" if node.op is not None else "text"
+
+
+def tensor(array: Array, style: str = "value", most: int = MAX_SHOWN) -> list[Line]:
+    """A tensor as rows of numbers, its middle elided: scalars and vectors are one row, more axes are titled slices."""
+    values = np.asarray(array)
+    if values.ndim == 0:
+        return [line((numbers.significant(float(values)), style))]
+    if values.size == 0:
+        return [line(("(empty)", "dim"))]
+    decimals = numbers.decimals_for(values)
+    if values.ndim == 1:
+        return [_row(values, decimals, style, most)]
+    if values.ndim == 2:
+        return [
+            line(("  …", "dim")) if i is None else line((f"[{i}]", "dim"), *_row(values[i], decimals, style, most))
+            for i in _shown(len(values), most)
+        ]
+    rows: list[Line] = []
+    for i in _shown(len(values), most):
+        rows += [line(("  …", "dim"))] if i is None else [line((f"[{i}]", "bold")), *tensor(values[i], style, most)]
+    return rows
+
+
+def _shown(count: int, most: int) -> list[int | None]:
+    if count <= most:
+        return list(range(count))
+    return [*range(most // 2), None, *range(count - most // 2, count)]
+
+
+def _row(values: Array, decimals: int, style: str, most: int) -> Line:
+    return line(
+        *(
+            (" …", "dim") if i is None else (numbers.field(float(values[i]), decimals=decimals), style)
+            for i in _shown(len(values), most)
+        )
+    )
+
+
+def _titled(title: Line, rows: list[Line]) -> list[Line]:
+    """One line where there is one row, else the title above the rows."""
+    if len(rows) == 1:
+        first, *rest = rows[0]
+        return [line(*title, " = ", (first.text.lstrip(), first.style), *rest)]
+    return [title, *rows]
+
+
+def evaluated(session: Session, expression: expressions.Expression) -> list[Line]:
+    """An expression and what it is now; `·` where it needs a number that is not there yet."""
+    title = line((expression.text, "bold"))
+    try:
+        value = expression.evaluate(session.state, session.node)
+    except expressions.NotYet as missing:
+        return [line(*title, f" = {numbers.NOT_YET}  ", (f"{missing} is not computed yet", "dim"))]
+    if value.dtype == bool and not value.ndim:
+        return [line(*title, f" = {'true' if value else 'false'}")]
+    style = "gradient" if "grad" in expression.text else "value"
+    return _titled(title, tensor(value, style))
+
+
+def extent(value: Array, style: str) -> Line:
+    """`-3.397 to 1.809`, and how many are not finite; a single number as itself."""
+    if not value.size:
+        return line(("empty", "dim"))
+    if value.size == 1:
+        return line((numbers.significant(float(value.reshape(-1)[0])), style))
+    bad = int(np.size(value) - np.isfinite(value).sum())
+    low, high = numbers.significant(float(np.min(value)), 4), numbers.significant(float(np.max(value)), 4)
+    return line((f"{low} to {high}", style), (f"  {bad} not finite", "fail") if bad else "")
+
+
+def displayed(session: Session) -> list[Line]:
+    """All displayed expressions, as they are at this Moment."""
+    rows: list[Line] = []
+    for number, text in enumerate(session.displays, 1):
+        try:
+            first, *more = evaluated(session, expressions.parse(text, session.graph))
+        except UserError as error:
+            first, more = line((f"{text}: {error.what}", "kink")), []
+        rows += [line((f"{number}: ", "dim"), *first), *more]
+    return rows

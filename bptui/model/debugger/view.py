@@ -1,0 +1,52 @@
+"""How a session is looked at, and what is selected in it: plain settings, which a move through time leaves alone.
+
+Importing this imports no NumPy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Index = tuple[int, ...]
+ViewMode = Literal["operations", "layers", "neurons"]
+VIEWS: tuple[ViewMode, ...] = ("operations", "layers", "neurons")
+
+
+@dataclass
+class View:
+    """How it is looked at. Plain settings; no panel keeps any of its own.
+
+    mode    operations, layers (folded) or neurons     raw     show the derivative as SymPy gave it
+    focus   the panel that arrows move in (its digit)  zoom    that panel has the whole screen
+    sample  "all", "mean", or the number of one sample of the batch
+    search  what was last searched for
+    present one operation fills the screen, and asks before it tells: hidden says that it has not told yet
+    whole   a composite is shown as one operation, because `next` came to it: until the next move, or `view`
+    page    of a card that has no room for all of it: how many pages on from its first
+    """
+
+    mode: ViewMode = "operations"
+    raw: bool = False
+    focus: int = 2
+    zoom: bool = False
+    sample: int | Literal["all", "mean"] = "all"
+    search: str = ""
+    present: bool = False
+    hidden: bool = False
+    whole: bool = False
+    page: int = 0
+
+
+@dataclass
+class Selection:
+    """What was asked to be looked at; `Session.node`, `.element` and `.input` say what that is at this Moment.
+
+    pinned   a node that stays selected while time moves; None follows the Moment
+    element  the element last selected, kept as it was said, so that it is there again where it fits; () for none yet
+    input    the position of the input whose derivative is shown, among those that have one
+    """
+
+    pinned: int | None = None
+    element: Index = ()
+    input: int = 0

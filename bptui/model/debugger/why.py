@@ -1,0 +1,74 @@
+"""Where a number comes from: what computes it, and what its gradient is the sum of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, line
+from bptui.model.debugger import locations
+from bptui.model.debugger.lines import extent, kind
+from bptui.model.debugger.reply import Reply, say
+from bptui.model.engine.graph import Node
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
+
+GIVEN = {
+    "param": "a parameter: the update changes it",
+    "const": "a constant of the formula",
+    "random": "drawn anew at each training step",
+    "state": "carried from training step to training step, not trained",
+}
+
+
+def why(session: Session, text: str) -> Reply:
+    """why: what computes a number, and what its gradient is the sum of"""
+    node, at = session.node, session.element
+    if text:
+        node, found = locations.element(session.graph, text, "why")
+        at = session.element_of(node) if found is None else found
+    rows = [_value(session, node, at), *_origin(session, node), *_gradient(session, node, at)]
+    return say(*rows)
+
+
+def _value(session: Session, node: Node, at: tuple[int, ...]) -> Line:
+    value = session.state.value(node)
+    shown = numbers.significant(None if value is None or not value.size else float(value[at]))
+    note = "  not computed yet" if value is None else ""
+    return line((f"{node.name}{numbers.index(at)}", "bold"), " = ", (shown, kind(node)), (note, "dim"))
+
+
+def _origin(session: Session, node: Node) -> list[Line]:
+    if node.op is None:
+        return [line("  ", GIVEN.get(node.role, "given with the data"))]
+    names = ", ".join(session.graph.nodes[i].name for i in node.inputs)
+    moment = locations.stops_of(node, session.walk, 0, "forward")[0] + 1
+    rows = [line("  computed by ", (node.op.name, "bold"), f" from {names}  ", (f"moment {moment}", "dim"))]
+    for i in dict.fromkeys(node.inputs):
+        source = session.graph.nodes[i]
+        value = session.state.value(source)
+        if value is not None:
+            rows.append(line(f"    {source.name} {numbers.shape(source.shape)}  ", *extent(value, kind(source))))
+    return rows
+
+
+def _gradient(session: Session, node: Node, at: tuple[int, ...]) -> list[Line]:
+    gradient = session.state.gradient(node)
+    if not gradient.total:
+        return [line("  ", ("it has no gradient", "dim"))] if not node.wants_grad else []
+    total = None if gradient.array is None or not gradient.array.size else float(gradient.array[at])
+    partial = "" if gradient.final else f"  {gradient.arrived} of {gradient.total} in"
+    shown = numbers.significant(total) + ("…" if gradient.arrived and not gradient.final else "")
+    rows = [line(f"  ∂L/∂{node.name}{numbers.index(at)} = ", (shown, "gradient"), (partial, "kink"))]
+    if node.id == session.graph.loss:
+        return [*rows, line("    the seed: ∂L/∂L = 1")] if gradient.arrived else rows
+    for part in session.state.arrived(node) if gradient.arrived else ():
+        consumer = session.graph.nodes[part.consumer]
+        rows.append(line("    ", (numbers.significant(float(part.array[at])), "gradient"), f"  from {consumer.name}"))
+    if not gradient.final:
+        seen = {(part.consumer, part.position) for part in session.state.arrived(node)}
+        for consumer_id, position in session.graph.consumers[node.id]:
+            if (consumer_id, position) not in seen:
+                rows.append(line(f"    {numbers.NOT_YET}  from {session.graph.nodes[consumer_id].name}, not yet"))
+    return rows
