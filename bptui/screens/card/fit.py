@@ -41,4 +41,5 @@ def first(made: list[Block], height: int) -> pages.First:
     shown = fitted(made, height)
     head = next(n for n, block in enumerate(made) if block.claims[0][0] == Worth.HEAD)
     lines = [row for each in shown for row in each.rows]
-    return pages.First(lines[:height], list(shown[head].rows), list(zip(made, shown, strict=True)))
+    names = made[head].full().rows
+    return pages.First(lines[:height], shown[head].rows, names, list(zip(made, shown, strict=True)))

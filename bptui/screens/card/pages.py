@@ -24,11 +24,12 @@ HEADED = 5
 
 
 class First(NamedTuple):
-    """The first page: its rows, the head that the others begin with, and each block of the card with what of it is
-    shown."""
+    """The first page: its rows, the head that the others begin with, what the second says of names and shape before
+    anything else, and each block of the card with what of it is shown."""
 
     rows: Sequence[Line]
     head: Sequence[Line]
+    names: Sequence[Line]
     blocks: Sequence[tuple[Block, Shown]]
 
     @property
@@ -41,7 +42,8 @@ def turned(first: Callable[[int], First], width: int, height: int, page: int = 0
     """The card `page` pages on from its first one, which `first(rows)` lays out."""
     made, rows = _noted(first, width, height)
     if page and made.left:
-        sheets = _sheets([block.full() for block, _ in made.left], made.head, height)
+        others = [block.full() for block, shown in made.left if shown.rows is not made.head]
+        sheets = _sheets([Full(made.names), *others], made.head, height)
         at = page % (len(sheets) + 1)
         if at:
             rows = _numbered(sheets[at - 1], at, len(sheets), width, height)

@@ -60,14 +60,14 @@ def columns(width: int) -> Columns:
 # -------------------------------------------------------------------------------------------------------------- head
 def head(card: Card, at: Columns) -> Block:
     """`layer1.a = sigmoid(layer1.z)`, at the right shape and element; where that takes more than one row, in the short
-    names of the formulas. What has no room (full names, shape) stands on the second page."""
+    names of the formulas. The full names and the shape, where they have no room, begin the second page."""
     rows, title, shaped = _head(card, at)
     full = wrap(card.title, at.inner, 2) if title is not card.title else []
     shape: list[Line] = [(Span(f"shape {card.shape}", "dim"),)] if card.shape and not shaped else []
     missing = [at.place(row) for row in (*full, *shape)]
 
     def within(room: int) -> Shown:
-        return Shown(rows[:room], room >= len(rows) and not missing, False)
+        return Shown(rows[:room], room >= len(rows) and not full, room >= len(rows))
 
     return Block(((Worth.HEAD, 1), (Worth.HEAD, len(rows))), within, lambda: Full(missing))
 

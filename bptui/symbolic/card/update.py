@@ -135,7 +135,7 @@ def _symbols(names: Names, optimizer: Optimizer, step: int, rule: tuple[Statemen
             shown = names.symbol(name)
             said += [*([Span(", ")] if said else []), shown, Span(f" {WORDS.get(name, name)} ", "dim")]
             said.append(Span(numbers.significant(value)))
-    return sentence("symbols", "symbols", *said)
+    return sentence("symbols", "where", *said)
 
 
 def _label(target: str) -> str:

@@ -33,7 +33,7 @@ def said(card):
         ("h = relu(x)", (2, 0), "element h[2,0] = 0  since x = 0"),
         ("h = leaky_relu(x)", (0, 1), "element h[0,1] = 0.01·(-1.2500) = -0.0125  since -1.2500 < 0"),
         ("h = maximum(x, x)", (0, 0), "element h[0,0] = (0.5000 + 0.5000)/2 = 0.5000"),
-        ("h = prod(x, axis=1)", (0,), "element h[0] = x[0,0]·x[0,1]·x[0,2] = 0.5000·(-1.2500)·0.8000 = -0.5000"),
+        ("h = prod(x, axis=1)", (0,), "element h[0] = prod(x[0,j] for j) = 0.5000·(-1.2500)·0.8000 = -0.5000"),
     ],
 )
 def test_which_branch_was_taken_and_why(text, element, line):
