@@ -1,5 +1,5 @@
 """The band of the Operation panel: `upstream × local = downstream`, or what is written out. The middle of the screen.
-(A sum, term by term: `bptui.screens.panels.sums`.)"""
+(A sum, term by term: `bptui.screens.card.sums`.)"""
 
 from __future__ import annotations
 
