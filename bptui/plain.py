@@ -13,6 +13,7 @@ from typing import TextIO
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
+from bptui.model.base.printable import printable
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.base.spans import plain as text_of
 from bptui.model.base.types import Array
@@ -278,6 +279,7 @@ def others(session: Session, made: Card, about: Node) -> list[Line]:
 # ------------------------------------------------------------------------------------------------------------ streams
 def _writer(stream: TextIO, unicode: bool) -> Callable[[str], None]:
     def write(text: str) -> None:
+        text = printable(text, keep="\n")
         if not unicode:
             from bptui.screens.render import to_ascii
 

@@ -44,7 +44,9 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
     formulas: list[Formula] = [
         Formula("definition", s.target, definition_at(reading, s.value), names) for s in reading.statements[-1:]
     ]
-    if reading.statements and shown:
+    if shown and 0 in node.shape:
+        facts.append(sentence("absent", "value", ("no elements", "dim")))
+    elif reading.statements and shown:
         sum_table, terms = _sum(reading, names, element, rows, unicode)
         formulas.append(_formula(reading, names, element, terms))
         if sum_table is None:

@@ -38,7 +38,9 @@ def leaf(state: State, node: Node, element: Index, unicode: bool) -> Card:
     """What is given or trained: its number, and the contributions to its gradient that are in."""
     here, shown, value = numbers.index(element), symbol(node), state.value(node)
     facts: list[Fact] = []
-    if value is not None:
+    if value is not None and not value.size:
+        facts.append(sentence("value", node.role, ("no elements", "dim")))
+    elif value is not None:
         result = line((number(float(value[element])), shown.style))
         facts.append(Fact("value", node.role, (Span(shown.text + here, shown.style),), result=result))
     return Card(
@@ -56,6 +58,8 @@ def gathered(state: State, node: Node, element: Index, unicode: bool) -> list[Fa
     """The contributions to a gradient that are in, and what they come to."""
     graph, here, found = state.recording.graph, numbers.index(element), state.gradient(node)
     facts: list[Fact] = []
+    if 0 in node.shape:
+        return facts
     for contribution in state.arrived(node):
         result = line((number(float(contribution.array[element])), "gradient"))
         origin = Note((line((f"from {graph.nodes[contribution.consumer].name}", "dim")),))

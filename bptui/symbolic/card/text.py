@@ -18,7 +18,10 @@ from bptui.symbolic.types import BAD, CheckRow
 Part = Span | str | tuple[str, str]
 
 LABEL = 12
-MARKS = {"ok": ("✓ ", "ok"), "FAIL": ("FAIL ", "fail reverse"), "KINK": ("KINK ", "kink bold")}
+MARKS = {
+    "ok": ("✓ ", "ok"), "FAIL": ("FAIL ", "fail reverse"), "NONFINITE": ("NONFINITE ", "fail reverse"),
+    "KINK": ("KINK ", "kink bold"),
+}  # fmt: skip
 
 
 def text(card: Card) -> list[Line]:
