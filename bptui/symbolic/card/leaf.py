@@ -61,7 +61,8 @@ def gathered(state: State, node: Node, element: Index, unicode: bool) -> list[Fa
     if 0 in node.shape:
         return facts
     for contribution in state.arrived(node):
-        result = line((number(float(contribution.array[element])), "gradient"))
+        array = contribution.array
+        result = line(("not recorded" if array is None else number(float(array[element])), "gradient"))
         origin = Note((line((f"from {graph.nodes[contribution.consumer].name}", "dim")),))
         facts.append(Fact("contribution", "gradient", result=result, note=origin))
     if found.array is not None and found.total > 1:
