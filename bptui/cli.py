@@ -21,12 +21,16 @@ from bptui import arguments
 from bptui.arguments import PARTS
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.printable import printable
 
 if TYPE_CHECKING:
     from bptui.model.source.network import Network
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
+
+INTERRUPTED = 130
+"""The exit code of SIGINT, as in a shell."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What a disk says that takes no more."""
@@ -48,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as done:  # argparse has printed its help
         return int(done.code or 0)
     except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+        return _fail("interrupted", INTERRUPTED)
     except BrokenPipeError:
         # whoever read the output has gone; what Python would still flush goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -65,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _defect() -> int:
     """What is being handled is no fault of the user."""
-    traceback.print_exc()
+    if sys.stderr is not None:
+        print(printable(traceback.format_exc(), keep="\n"), file=sys.stderr)
     return _fail("this is a defect of bptui; please report it with what stands above and `bptui info`", 70)
 
 
@@ -324,15 +329,15 @@ WORDED = str.maketrans({"²": "^2", "³": "^3", "→": "->", "←": "<-"})
 
 
 def _writer(options: Namespace) -> Callable[[str], None]:
-    """Print to stdout, without what its encoding cannot say."""
+    """Print to stdout what a terminal takes as text, without what its encoding cannot say."""
     if not options.ascii and _utf8(sys.stdout):
-        return print
+        return lambda text: print(printable(text, keep="\n"))
     from bptui.model.base.spans import Span, plain
     from bptui.screens.render import to_ascii
 
     def write(text: str) -> None:
         text = text.translate(WORDED)
-        print("\n".join(plain(to_ascii((Span(line),))) for line in text.split("\n")))
+        print("\n".join(plain(to_ascii((Span(printable(line)),))) for line in text.split("\n")))
 
     return write
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bptui.model.base import documents
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.schema import Key, Table, any_value, kind_of, names, one_of, text
 from bptui.model.base.types import Array
@@ -57,6 +57,8 @@ class Network:
 def load(target: str) -> Network:
     """The network of an example's name or of a .toml or .json file; a UserError for everything else."""
     names = [name for name, _ in examples()]
+    if not target.strip():
+        raise UserError("TARGET", "is empty", "an example's name or a network file; bptui examples")
     if target in names:
         return from_mapping(tomllib.loads(text_of(target)), target, FOLDER)
     path = Path(target)
@@ -89,14 +91,10 @@ def load(target: str) -> Network:
 def parse(content: str, where: str, as_json: bool) -> Mapping[str, Any]:
     """The table of a network file."""
     try:
-        found = json.loads(content) if as_json else tomllib.loads(content)
-    except RecursionError:
-        raise UserError(where, "lists are nested too deep") from None
-    except ValueError as problem:
-        kind = "JSON" if as_json else "TOML"
-        raise UserError(
-            where, f"not {kind}: {str(problem)[:200]}", "a network file is TOML, or JSON in a file named *.json"
-        ) from None
+        found = documents.from_json(content, where) if as_json else documents.toml(content, where)
+    except UserError as problem:
+        right = problem.right or "a network file is TOML, or JSON in a file named *.json"
+        raise UserError(problem.where, problem.what, right) from None
     if not isinstance(found, dict):
         raise UserError(where, f"found {kind_of(found)}", "expected a table of keys")
     return found
@@ -240,14 +238,14 @@ def _loss_weights(builder: Builder, loss: Table, names: Sequence[str]) -> list[N
 
 def _operations(top: Table, found: Any) -> dict[str, Op]:
     """The rows of [ops.NAME] tables."""
-    made = {}
+    made: dict[str, Op] = {}
     for name, content in Table(found, top.where, "ops").content.items():
         table = Table(content, top.where, f"ops.{name[:40]}")
         table.only(["definition", "inputs", *(key for key, item in table.content.items() if not isinstance(item, str))])
         definition = table.get("definition", Key(text, None, 'definition = "y = x/(1 + exp(-x))"', required=True))
         order = table.get("inputs", Key(names, ()))
         settings = {key: item for key, item in table.content.items() if key not in ("definition", "inputs")}
-        made[name] = custom_ops.make(name, definition, table.at("definition"), settings, order)
+        custom_ops.define(made, name, definition, table.at("definition"), settings, order)
     return made
 
 

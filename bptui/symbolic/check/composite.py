@@ -14,7 +14,7 @@ errors of that size come; the rounding of the recorded numbers is the same in pr
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -30,10 +30,9 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.evaluate import Binding
-from bptui.symbolic.check.node import Index, NodeCheck
+from bptui.symbolic.check.node import Comparison, Index, NodeCheck
 from bptui.symbolic.check.probe import wide
-from bptui.symbolic.check.tolerance import Tolerance
-from bptui.symbolic.types import CheckRow, Derived, RowName
+from bptui.symbolic.types import CheckRow, Derived
 
 ERROR = 2.0**-36
 """The relative error that is put into each value: far above rounding, far below what would bend a curve."""
@@ -114,35 +113,23 @@ class _Whole(NodeCheck):
     def contribution(self, position: int) -> Array | None:
         """What all parts together pass to an input; 0 where none of them reads it."""
         source = self.node.inputs[position]
-        passed = [found.array for found in self.fold.passed(self.recording.contributions(source), position)]
+        found = self.fold.passed(self.recording.contributions(source), position)
+        passed = [part.array for part in found if part.array is not None]
         if not passed:
             return np.zeros(self.values[position].shape)
         with np.errstate(all="ignore"):
             return np.asarray(np.sum(np.stack(passed), axis=0))
 
-    def compare(
-        self,
-        row: RowName,
-        wrt: str,
-        got: Array,
-        expected: Array,
-        tolerance: Tolerance,
-        note: str,
-        places: tuple[Array, ...] | None = None,
-        upstream: Array | None = None,
-        size: float = 0.0,
-        digits: Callable[[Index], Any] | None = None,
-    ) -> CheckRow:
+    def compare(self, c: Comparison) -> CheckRow:
         """As of a node; what is wrong by more than that is wrong by more than the rounding of the parts, too."""
-        made = super().compare(row, wrt, got, expected, tolerance, note, places, upstream, size, digits)
+        made = super().compare(c)
         if made.verdict != "FAIL":
             return made
         if self.left:
-            return self.row(row, "skipped", wrt, note=self.gone)
-        spread = self.rounding(wrt, upstream)
-        spread = spread if places is None else spread[places]
-        loose = dataclasses.replace(tolerance, more=spread)
-        return super().compare(row, wrt, got, expected, loose, note, places, upstream, size, digits)
+            return self.row(c.row, "skipped", c.input, note=self.gone)
+        spread = self.rounding(c.input, c.upstream)
+        spread = spread if c.places is None else spread[c.places]
+        return super().compare(dataclasses.replace(c, tolerance=dataclasses.replace(c.tolerance, more=spread)))
 
     def closely(
         self,
@@ -206,7 +193,7 @@ class Parts:
         row, own = self.fold.node.op, {part.id: part for part in self.fold.parts}
         assert row is not None
         given = {
-            position: made.leaf(graph.nodes[i], self.recording.value(i), row.differentiable(position))
+            position: made.leaf(graph.nodes[i], self.recording.required(i), row.differentiable(position))
             for position, i in enumerate(asked.inputs)
         }
         found: dict[int, Node] = {}
@@ -219,7 +206,7 @@ class Parts:
                 elif source in own:
                     inputs.append(found[source])
                 else:
-                    inputs.append(made.leaf(graph.nodes[source], self.recording.value(source), False))
+                    inputs.append(made.leaf(graph.nodes[source], self.recording.required(source), False))
             assert part.op is not None
             found[part.id] = made.use(part.op, inputs, part.attributes, part.shape)
         result = found[self.fold.result.id]
@@ -231,7 +218,7 @@ class Parts:
         for position, leaf in given.items():
             gradient = recording.grad(leaf) if leaf.wants_grad else None
             passed[position] = np.zeros(leaf.shape) if gradient is None else gradient
-        return recording.value(result), MappingProxyType(passed)
+        return recording.required(result), MappingProxyType(passed)
 
 
 class _Copy:

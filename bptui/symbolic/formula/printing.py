@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bptui.model.base.numbers import field as number_field
+from bptui.model.base.numbers import significant
 from bptui.model.base.spans import Line, Span
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.tree import Statement, Tree
@@ -22,6 +23,8 @@ _CHOICE, _OR, _AND, _NOT, _COMPARE, _ADD, _SIGMA, _MUL, _POWER, _ATOM = range(10
 _SUPERSCRIPT = {"2": "²", "3": "³"}
 _SIGNS = {"<=": "≤", ">=": "≥", "!=": "≠"}
 _PLAIN = Span("")
+_LARGE = 100
+"""From here on 4 decimals are more than 6 significant digits."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,14 @@ class Names:
         return self.symbols.get(name) or Span(self.letters.get(name, name))
 
 
+class Setting(float):
+    """A number that someone wrote (a learning rate, eps): printed as it was written."""
+
+
 def number(x: float) -> str:
-    """A number inside of a formula: 4 decimals as everywhere, not padded."""
+    """A number inside of a formula: 4 decimals as everywhere, not padded; from 100 on 6 digits, a setting as it is."""
+    if isinstance(x, Setting) or abs(x) >= _LARGE:
+        return significant(x)
     return number_field(x).strip()
 
 

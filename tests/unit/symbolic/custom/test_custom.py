@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import bptui
 from bptui.model.base.errors import UserError
 from bptui.model.engine import ops
+from bptui.model.engine.calls import Calls, emit_sum_to
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.optimizers import Optimizer
-from bptui.model.engine.plan import Calls, emit_sum_to
 from bptui.model.engine.program import Program
 from bptui.model.source.formula import parse
 from bptui.model.source.network import from_mapping, load
@@ -277,7 +277,7 @@ WRONG = [
     ("y[i] = x[i + shift]", "'shift' in an index is neither an index nor a setting"),
     ("y = x**999", "exponent 999"),
     ("y = sum(x[i+1] for i in range(1, J))", "line 1, column 34: the size J is not known"),
-    ("y = " + "(" * 60 + "x" + ")" * 60, "nested too deep"),
+    ("y = " + "(" * 60 + "x" + ")" * 60, "nested deeper than 40"),
     ("y = " + "x + " * 600 + "x", "characters"),
     ("y = " + "max(" * 12 + "x" + ", 1)" * 12, "line 1, column 1: max and min are nested too deep"),
 ]
