@@ -74,7 +74,7 @@ def test_any_input(seed: int) -> None:
             if draw.random() < 0.1:
                 terminal.resize(*draw.choice(SIZES))
             terminal.read(draw.choice((0.0, 0.0, 0.0, 0.02, 0.2)))
-        wanted = draw.choice((0, *SIGNALS))
+        wanted = draw.choice((0, *SIGNALS) if seed % 4 else SIGNALS[:3])  # SIGINT is Python's own at first
         if wanted:
             os.kill(terminal.pid, wanted)
             code = terminal.wait(20.0)
