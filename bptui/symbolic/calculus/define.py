@@ -15,9 +15,9 @@ from bptui.symbolic.calculus import notation as n
 from bptui.symbolic.calculus.definition import ArgMax, Definition, Helper, Tensor
 from bptui.symbolic.calculus.lift import lift, lift_tree
 from bptui.symbolic.calculus.notation import Expr
-from bptui.symbolic.calculus.parse import SIZE, Names, parse, parse_hint
 from bptui.symbolic.calculus.sizes import Known, Sizes
 from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.parse import SIZE, Names, parse, parse_hint
 
 _FUNCTIONS: Mapping[str, Any] = {
     "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "abs": sp.Abs, "sin": sp.sin, "cos": sp.cos, "tanh": sp.tanh,

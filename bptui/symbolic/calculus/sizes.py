@@ -14,8 +14,8 @@ from bptui.model.base.errors import UserError
 from bptui.symbolic.calculus import notation as n
 from bptui.symbolic.calculus.definition import Definition
 from bptui.symbolic.calculus.notation import Expr
-from bptui.symbolic.calculus.parse import SIZE
 from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.parse import SIZE
 
 _Key = str | tuple[str, int]
 """A letter's size by the letter (`k`), an axis by (tensor, axis)."""

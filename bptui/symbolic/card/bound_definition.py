@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bptui.model.base.syntax import Unreadable
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Signature
 from bptui.model.engine.recording import Recording
@@ -15,7 +16,7 @@ from bptui.symbolic.card.names import UPSTREAM
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate, sizes
 from bptui.symbolic.formula.printing import Setting, number
-from bptui.symbolic.formula.read import Unreadable, from_text
+from bptui.symbolic.formula.read import from_text
 from bptui.symbolic.formula.tree import Statement, Tree, rebuild, substitute
 from bptui.symbolic.types import ArgMax, Part, Rule
 

@@ -16,12 +16,12 @@ from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import Definition
 from bptui.symbolic.calculus.derive import derive, input_indices
 from bptui.symbolic.calculus.notation import UPSTREAM, Expr, element, index
-from bptui.symbolic.calculus.parse import Names, parse
 from bptui.symbolic.custom.compile import Compiler
 from bptui.symbolic.custom.extent import Extents
 from bptui.symbolic.custom.scan import NAME, Scan
 from bptui.symbolic.custom.workspace import Value
-from bptui.symbolic.formula.text import placed, syntax
+from bptui.symbolic.formula.parse import Names, parse
+from bptui.symbolic.formula.text import placed, read
 from bptui.symbolic.limit import TIME_LIMIT, Limit, TooLong
 
 MAX_SETTINGS = 16
@@ -55,7 +55,7 @@ def within(work: Callable[[], T], where: str) -> T:
 
 def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, inputs: Sequence[str]) -> Op:
     defaults = _settings(settings or {}, where)
-    lines, module = syntax(text, where)
+    lines, module = read(text, where)
     for part in ast.walk(module):
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == name:
             place = part.lineno, part.col_offset + 1

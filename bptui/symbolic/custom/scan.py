@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import NoReturn
 
 from bptui.model.base.errors import UserError
-from bptui.symbolic.calculus.parse import FUNCTIONS, INDEX, REDUCTIONS, SIZE
+from bptui.symbolic.formula.parse import FUNCTIONS, INDEX, REDUCTIONS, SIZE
 from bptui.symbolic.formula.text import placed
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
