@@ -18,7 +18,8 @@ _ROLES = {**GIVEN, "param": "trained", "const": "a constant"}
 
 def seed(state: State, node: Node, unicode: bool) -> Card:
     """∂L/∂L = 1, where every backward pass starts."""
-    one = gradient("L", unicode)
+    one, value = gradient("L", unicode), state.shown(node)
+    loss = float("nan") if value is None else float(value.reshape(()))
     return Card(
         title=title(state.recording.graph, node),
         shape=numbers.shape(node.shape),
@@ -29,9 +30,7 @@ def seed(state: State, node: Node, unicode: bool) -> Card:
             unicode,
         ),
         rules=((line(("seed", "dim")), merge([one, Span(" = 1")]), line(("the backward pass starts here", "dim"))),),
-        lines=(
-            (line(("loss", "dim")), merge([symbol(node), Span(" = "), Span(number(state.recording.loss), kind(node))])),
-        ),
+        lines=((line(("loss", "dim")), merge([symbol(node), Span(" = "), Span(number(loss), kind(node))])),),
         phase="backward",
         node=node.name,
         seed=True,
@@ -42,7 +41,7 @@ def leaf(state: State, node: Node, element: Index, unicode: bool) -> Card:
     """What is given or trained: its number, and the contributions to its gradient that are in."""
     graph, here = state.recording.graph, numbers.index(element)
     shown = symbol(node)
-    value = state.value(node)
+    value = state.shown(node)
     lines: list[tuple[Line, Line]] = []
     if value is not None:
         lines.append(
@@ -73,7 +72,7 @@ def gathered(state: State, node: Node, element: Index, unicode: bool) -> list[tu
     """The contributions to a gradient that are in, and what they come to."""
     graph, here, shown = state.recording.graph, numbers.index(element), symbol(node)
     lines: list[tuple[Line, Line]] = []
-    found = state.gradient(node)
+    found = state.shown_gradient(node)
     for contribution in state.arrived(node):
         said = [
             Span(number(float(contribution.array[element])), "gradient"),

@@ -69,7 +69,7 @@ class Calculator:
             self.hold(evaluated(formula), sign, found[1], text, largest(formula))
 
     def rows(self, rows: list[str]) -> None:
-        """Rows of a table or of a panel's sum: `1  1.0000 × 0.5607 = 0.5607  0.2527`, then what is done with the sum."""
+        """Rows of a sum: `1  1.0000 × 0.5607 = 0.5607  0.2527`, then what is done with it."""
         running: float | None = None
         scale = 0.0
         for row in rows:

@@ -122,7 +122,7 @@ def test_every_card_of_an_operation(use):
 @pytest.mark.parametrize("use", USES, ids=str)
 def test_every_explanation_of_an_operation(use):
     calculator = Calculator()
-    recording, node = step_of(use.row, tuple(use.inputs()), use.attributes)
+    recording, _ = step_of(use.row, tuple(use.inputs()), use.attributes)
     for name in ("made", "in0"):
         last = [size - 1 for size in recording.graph.by_name[name].shape]
         explain_too(recording, name + (str(last) if last else ""), calculator)
