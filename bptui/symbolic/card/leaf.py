@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bptui.model.base import numbers
+import math
+
+from bptui.model.base import arithmetic, numbers
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.why import GIVEN
 from bptui.model.engine.graph import Node
@@ -43,7 +45,9 @@ def leaf(state: State, node: Node, element: Index, unicode: bool) -> Card:
     shown = symbol(node)
     value = state.shown(node)
     lines: list[tuple[Line, Line]] = []
-    if value is not None:
+    if value is not None and not value.size:
+        lines.append((line((node.role, "dim")), line(("no elements", "dim"))))
+    elif value is not None:
         lines.append(
             (
                 line((node.role, "dim")),
@@ -73,16 +77,19 @@ def gathered(state: State, node: Node, element: Index, unicode: bool) -> list[tu
     graph, here, shown = state.recording.graph, numbers.index(element), symbol(node)
     lines: list[tuple[Line, Line]] = []
     found = state.shown_gradient(node)
-    for contribution in state.arrived(node):
-        said = [
-            Span(number(float(contribution.array[element])), "gradient"),
-            Span(f"  from {graph.nodes[contribution.consumer].name}", "dim"),
-        ]
+    if 0 in node.shape:
+        return []
+    arrived = state.arrived(node)
+    parts = [float(contribution.array[element]) for contribution in arrived]
+    total = 0.0 if found.array is None else float(found.array[element])
+    made = arithmetic.equation(parts, total, math.fsum, ([number(x) for x in parts], number(total)))
+    for contribution, text in zip(arrived, made.operands, strict=True):
+        said = [Span(text, "gradient"), Span(f"  from {graph.nodes[contribution.consumer].name}", "dim")]
         lines.append((line(("gradient", "dim")), merge(said)))
     if found.array is not None and found.total > 1:
         whole = gradient(shown.text + here, unicode)
         dots = "" if found.final else ("…" if unicode else "~")
-        said = [whole, Span(" = "), Span(number(float(found.array[element])) + dots, "gradient")]
+        said = [whole, Span(f" {made.sign} "), Span(made.result + dots, "gradient")]
         said += [] if found.final else [Span(f"  {found.arrived} of {found.total} in", "kink")]
         lines.append((line(("sum", "dim")), merge(said)))
     return lines

@@ -100,6 +100,7 @@ def _masked(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribu
     emit(np.add.reduce, out, -1, None, sums, True)
     emit(np.copyto, sums, emit.const(1.0), where=none)
     emit(np.divide, out, sums, out)
+    emit(np.copyto, out, emit.const(0.0), where=hidden)  # beside a NaN that is seen, too
     return hidden
 
 
