@@ -15,6 +15,7 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
+from bptui.model.engine.arena_recording import ArenaRecording
 from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
@@ -35,7 +36,7 @@ def rerun(recording: Recording, dtype: str, change: Callable[[Node, Array], Arra
     not drawn again, a batch not chosen."""
 
     def given(node: Node) -> Node:
-        value = recording.value(node)
+        value = recording.required(node)
         value = value if node.whole else change(node, value)
         return replace(node, value=value, role="input" if node.role == "random" else node.role)
 
@@ -46,7 +47,9 @@ def rerun(recording: Recording, dtype: str, change: Callable[[Node, Array], Arra
 def settled(recording: Recording, array: Array | None, again: Callable[[Recording], Array | None]) -> Array | None:
     """The array with 0 in the place of what is rounding; the same object where there is none. `again`: the same array
     of another recording of the step."""
-    if array is None or not 0 < array.size <= MOST or array.dtype.kind != "f":
+    if not isinstance(recording, ArenaRecording) or array is None:
+        return array  # what somebody else ran cannot be run again
+    if not 0 < array.size <= MOST or array.dtype.kind != "f":
         return array
     with np.errstate(all="ignore"):
         size = np.abs(array)
@@ -58,26 +61,26 @@ def settled(recording: Recording, array: Array | None, again: Callable[[Recordin
 
 
 @lru_cache(2)
-def _limit(recording: Recording) -> float:
+def _limit(recording: ArenaRecording) -> float:
     """What is smaller may be rounding."""
     given = (recording.value(node) for node in recording.graph.nodes if node.op is None and not node.whole)
     sizes = [np.abs(np.ravel(array)[:MOST]) for array in given if array.size]
     largest = max((float(size[np.isfinite(size)].max(initial=0.0)) for size in sizes), default=0.0)
-    return SMALL * float(np.finfo(recording.layout.dtype).eps) * largest
+    return SMALL * float(np.finfo(recording.dtype(recording.graph.loss)).eps) * largest
 
 
 @lru_cache(2)
-def _moved(recording: Recording) -> Recording | None:
+def _moved(recording: ArenaRecording) -> Recording | None:
     """The step from numbers that moved by some units of their last place; None where it cannot be run again."""
     if recording.nbytes > BYTES:
         return None
-    eps = float(np.finfo(recording.layout.dtype).eps)
+    eps = float(np.finfo(recording.dtype(recording.graph.loss)).eps)
 
     def move(node: Node, value: Array) -> Array:
         by = np.random.default_rng(node.id).uniform(-MOVE, MOVE, value.shape)
         return np.asarray(value * (1 + eps * by), value.dtype)
 
     try:
-        return rerun(recording, str(recording.layout.dtype), move)
+        return rerun(recording, recording.dtype(recording.graph.loss), move)
     except UserError:
         return None

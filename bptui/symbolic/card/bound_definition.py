@@ -80,10 +80,8 @@ class BoundDefinition:
             found[UPSTREAM] = upstream
         return found
 
-    def _value(self, i: int) -> Array:
-        value = settled(self.recording, self.recording.value(i), lambda other: other.value(i))
-        assert value is not None
-        return value
+    def _value(self, i: int) -> Array | None:
+        return settled(self.recording, self.recording.value(i), lambda other: other.value(i))
 
     @property
     def eps(self) -> float:

@@ -49,7 +49,7 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
         formulas.append(_formula(reading, names, element, terms))
         lines += _element(reading, names, element, unicode, bool(sum_table))
         exact, seen = state.recording.value(node), np.asarray(reading.arrays[reading.output])
-        if exact.size and exact[element] and not seen[element]:
+        if exact is not None and exact.size and exact[element] and not seen[element]:
             lines.append(rounding(Span(number(float(exact[element])), "value")))
         lines += convention(reading, element)
         lines += _next(state, graph, node, element, unicode)

@@ -79,11 +79,14 @@ def gathered(state: State, node: Node, element: Index, unicode: bool) -> list[tu
     found = state.shown_gradient(node)
     if 0 in node.shape:
         return []
-    arrived = state.arrived(node)
-    parts = [float(contribution.array[element]) for contribution in arrived]
     total = 0.0 if found.array is None else float(found.array[element])
-    made = arithmetic.equation(parts, total, math.fsum, ([number(x) for x in parts], number(total)))
-    for contribution, text in zip(arrived, made.operands, strict=True):
+    arrived = state.arrived(node)
+    known = {n: float(part.array[element]) for n, part in enumerate(arrived) if part.array is not None}
+    usual = [number(x) for x in known.values()]
+    made = arithmetic.equation(tuple(known.values()), total, math.fsum, (usual, number(total)))
+    texts = dict(zip(known, made.operands, strict=True))
+    for n, contribution in enumerate(arrived):
+        text = texts.get(n, "not recorded")
         said = [Span(text, "gradient"), Span(f"  from {graph.nodes[contribution.consumer].name}", "dim")]
         lines.append((line(("gradient", "dim")), merge(said)))
     if found.array is not None and found.total > 1:
