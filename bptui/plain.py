@@ -249,11 +249,11 @@ def written(session: Session) -> list[Line]:
         node = graph.nodes[i]
         for part in sorted(state.written(i), reverse=True):
             if part == "value":
-                value = state.value(i)
+                value = state.shown(i)
                 if value is not None:
                     rows += _numbers(node.name, node, value, lines.kind(node), "")
                 continue
-            gradient = state.gradient(i)
+            gradient = state.shown_gradient(i)
             if gradient.array is not None:
                 partial = "" if gradient.final else f"  {gradient.arrived} of {gradient.total} in"
                 rows += _numbers(f"∂L/∂{node.name}", node, gradient.array, "gradient", partial)

@@ -51,6 +51,9 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
         formulas.append(_formula(reading, names, element, terms))
         if sum_table is None:
             facts.append(_element(reading, names, element, unicode))
+        exact, seen = state.recording.value(node), np.asarray(reading.arrays[reading.output])
+        if exact is not None and exact.size and exact[element] and not seen[element]:
+            facts.append(rounding(Span(number(float(exact[element])), "value")))
         facts += convention(reading, element)
         facts += _next(state, graph, node, element, unicode)
     elif not shown:
@@ -66,6 +69,11 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
         formulas=tuple(formulas),
         node=node.name,
     )
+
+
+def rounding(number: Span) -> Fact:
+    """What is said of a number that has no correct digit, and is shown as 0."""
+    return sentence("rounding", "rounding", number, (" is nothing but rounding: 0", "dim"))
 
 
 def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree | None) -> Formula:

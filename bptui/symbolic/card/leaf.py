@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bptui.model.base import numbers
+import math
+
+from bptui.model.base import arithmetic, numbers
 from bptui.model.base.spans import Span, line
 from bptui.model.debugger.why import GIVEN
 from bptui.model.engine.graph import Node
@@ -21,7 +23,9 @@ def seed(state: State, node: Node, unicode: bool) -> Card:
     graph, reading = state.recording.graph, BoundDefinition(state.recording, node)
     starts = Note((line(("the backward pass starts here", "dim")),))
     one = Fact("seed", "seed", (gradient("L", unicode),), (line("1"),), note=starts)
-    loss = Fact("loss", "loss", (symbol(node),), result=line((number(state.recording.loss), kind(node))))
+    value = state.shown(node)
+    shown = number(float("nan") if value is None else float(value.reshape(())))
+    loss = Fact("loss", "loss", (symbol(node),), result=line((shown, kind(node))))
     return Card(
         title=title(graph, node),
         shape=numbers.shape(node.shape),
@@ -36,7 +40,7 @@ def seed(state: State, node: Node, unicode: bool) -> Card:
 
 def leaf(state: State, node: Node, element: Index, unicode: bool) -> Card:
     """What is given or trained: its number, and the contributions to its gradient that are in."""
-    here, shown, value = numbers.index(element), symbol(node), state.value(node)
+    here, shown, value = numbers.index(element), symbol(node), state.shown(node)
     facts: list[Fact] = []
     if value is not None and not value.size:
         facts.append(sentence("value", node.role, ("no elements", "dim")))
@@ -56,19 +60,25 @@ def leaf(state: State, node: Node, element: Index, unicode: bool) -> Card:
 
 def gathered(state: State, node: Node, element: Index, unicode: bool) -> list[Fact]:
     """The contributions to a gradient that are in, and what they come to."""
-    graph, here, found = state.recording.graph, numbers.index(element), state.gradient(node)
-    facts: list[Fact] = []
+    graph, here, found = state.recording.graph, numbers.index(element), state.shown_gradient(node)
     if 0 in node.shape:
-        return facts
-    for contribution in state.arrived(node):
-        array = contribution.array
-        result = line(("not recorded" if array is None else number(float(array[element])), "gradient"))
+        return []
+    total = 0.0 if found.array is None else float(found.array[element])
+    arrived = state.arrived(node)
+    known = {n: float(part.array[element]) for n, part in enumerate(arrived) if part.array is not None}
+    made = arithmetic.equation(
+        tuple(known.values()), total, math.fsum, (list(map(number, known.values())), number(total))
+    )
+    texts = dict(zip(known, made.operands, strict=True))
+    facts: list[Fact] = []
+    for n, contribution in enumerate(arrived):
         origin = Note((line((f"from {graph.nodes[contribution.consumer].name}", "dim")),))
+        result = line((texts.get(n, "not recorded"), "gradient"))
         facts.append(Fact("contribution", "gradient", result=result, note=origin))
     if found.array is not None and found.total > 1:
         dots = "" if found.final else ("…" if unicode else "~")
-        result = line((number(float(found.array[element])) + dots, "gradient"))
         words = () if found.final else ((Contributions(found.arrived, found.total).span,),)
         whole = gradient(symbol(node).text + here, unicode)
-        facts.append(Fact("sum", "sum", (whole,), result=result, note=Note(words, warning=True)))
+        result = line((made.result + dots, "gradient"))
+        facts.append(Fact("sum", "sum", (whole,), result=result, note=Note(words, warning=True), sign=made.sign))
     return facts

@@ -122,7 +122,8 @@ def _term(term: Term, texts: RowTexts) -> Line:
     factors, product, running = texts
     said: list[Part] = [(f"  {term.index}:  ", "dim")]
     for i, ((symbol, _), number) in enumerate(zip(term.factors, factors, strict=True)):
-        said += [*([" × "] if i else []), *symbol, f" {number}"]
+        named: Line = () if plain(symbol) == number else (*symbol, Span(" "))  # a number has no other name
+        said += [*([" × "] if i else []), *named, number]
     if len(term.factors) > 1:
         said.append(f" = {product}")
     return line(*said, (f"  sum {running}", "dim"))
