@@ -90,7 +90,9 @@ def _said(message: str, parser: Parser, where: str) -> tuple[str, str]:
 
 def parser(command: str) -> Parser:
     """The parser of one command."""
-    words = {"eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "examples": "[NAME]"}.get(command, "TARGET")
+    words = {"eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "examples": "[NAME]"}.get(
+        command, "TARGET"
+    )
     examples = "".join(f"\n  bptui {command} {line}" for line in EXAMPLES.get(command, ()))
     made = Parser(
         prog=f"bptui {command}",
