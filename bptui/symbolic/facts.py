@@ -18,13 +18,13 @@ from bptui.symbolic.types import CheckRow
 Kind = Literal[
     "definition", "opaque", "local", "where", "gradient", "rule", "seed",
     "element", "absent", "unread", "update", "value", "contribution", "sum", "loss", "ends",
-    "symbols", "clipped", "rounding", "next", "convention", "axes", "checks",
+    "symbols", "clipped", "rounding", "next", "convention", "axes", "story", "checks",
 ]  # fmt: skip
 """definition, opaque   what the operation is, or that nobody knows its definition
 local, where, gradient, rule, seed   what follows from it: local derivative, helpers, ∂L/∂input, optimizer's statements
 element, update, value, contribution, sum, loss, ends   equations of this element, with their numbers
 absent, unread   there is no number yet; why a gradient is 0 without a product
-symbols, clipped, rounding, next, convention, axes, checks   what else there is to say"""
+symbols, clipped, rounding, next, convention, axes, story, checks   what else there is to say"""
 NUMBERS: tuple[Kind, ...] = ("element", "absent", "unread", "update")
 """Kinds that are the numbers of a Moment, where it has neither an equation of three columns nor a sum."""
 

@@ -148,6 +148,6 @@ def card_for(
         return replace(made, inside=inside, brief=brief(session.graph, fold.node))
     made = card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)
     if session.stop == 0 and node.id == session.about.id:  # the first thing that is seen of a network
-        story = tuple((line(("story" if n == 0 else "", "dim")), line(t)) for n, t in enumerate(session.network.story))
-        made = replace(made, lines=(*made.lines, *story))
+        story = (sentence("story", "" if n else "story", text) for n, text in enumerate(session.network.story))
+        made = replace(made, facts=(*made.facts, *story))
     return made
