@@ -186,20 +186,12 @@ class NodeCheck:
             return self.row(row, "n/a", wrt, note="empty")
         with np.errstate(all="ignore"):
             expected = tolerance.bounded(got, expected)
-            # a value that is right to the bit (the -1e9 of a mask) says nothing of how exact the others can be
-            counts = np.isfinite(expected) & ((got != expected) if row == "forward" else True)
-            finite = np.abs(expected[counts])
-            scale = max(float(finite.max(initial=0.0)), c.size) or 1.0
             lost = np.isnan(expected) & np.isfinite(got)
             same = (got == expected) | lost | self.endless(got, expected, c)
             error = np.where(same, 0.0, np.abs(got - expected))
             error = np.where(np.isnan(error), np.inf, error)
-            allowed = tolerance.allowed(got, expected, scale)
-            # what is left where all cancels: a result that is exactly 0 differs by the rounding of what it was made of
             sources = [upstream] if upstream is not None else [v for v in self.values if v.dtype.kind == "f"]
-            largest = max((float(np.max(np.abs(v), where=np.isfinite(v), initial=0.0)) for v in sources), default=0.0)
-            allowed = allowed + 8 * tolerance.rounding * largest
-            allowed = np.where(np.isfinite(allowed), allowed, tolerance.atol * scale)
+            allowed = tolerance.between(got, expected, sources, row == "forward", c.size)
             badness = np.where(error == 0, 0.0, error / allowed)
         if c.source is not None and np.any(badness > 1):
             expected, error = np.array(expected), np.array(error)
