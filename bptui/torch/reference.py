@@ -266,7 +266,7 @@ def check_node(recording: Recording, node: Node, torch: Any) -> Iterator[CheckRo
     if call is None:
         yield CheckRow(node.name, op.name, "", "torch", "n/a", note="PyTorch has no such operation")
         return
-    values = [recording.value(i) for i in node.inputs]
+    values = [recording.required(i) for i in node.inputs]
     upstream = recording.grad(node)
     wanted = [
         n for n, i in enumerate(node.inputs)
@@ -278,7 +278,7 @@ def check_node(recording: Recording, node: Node, torch: Any) -> Iterator[CheckRo
         told = str(error).strip().splitlines() or [type(error).__name__]
         yield CheckRow(node.name, op.name, "", "torch", "n/a", note=told[0][:100])
         return
-    yield _row(node, "", recording.value(node), out, values)
+    yield _row(node, "", recording.required(node), out, values)
     for n, theirs in zip(wanted, grads, strict=True):
         mine = [each.array for each in passing(recording.contributions(node.inputs[n]), node, n)]
         if mine:

@@ -12,70 +12,30 @@ contributions of several consumers, in the order of their arrival.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from math import prod
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.types import Array, Shape
+from bptui.model.base.types import Array
 from bptui.model.engine.arena import Arena, Clock, Slot, bounded, padded
+from bptui.model.engine.arena_recording import ArenaLayout
 from bptui.model.engine.batches import Batches, feeder, masker
+from bptui.model.engine.calls import Call, Calls, emit_sum_to
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.ops.base import Emit
 from bptui.model.engine.optimizers import Flat, Optimizer, emit_clip
-from bptui.model.engine.recording import ArenaLayout, Arrival
 from bptui.model.engine.timeline import Timeline
 
-Call = Callable[[], Any]
 
+class Arrival(NamedTuple):
+    """A contribution that is planned: its consumer, the position of the input there, and where it lies."""
 
-class Calls:
-    """The Emit of a plan: what is emitted is appended, bound to its arguments."""
-
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        self.dtype = dtype
-        self.calls: list[Call] = []
-        self._scratch = 0
-
-    def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
-        """Run this at each training step."""
-        self.calls.append(partial(function, *args, **kwargs) if args or kwargs else function)
-
-    def temp(self, shape: Shape, dtype: Any = None) -> Array:
-        """A scratch array, which keeps its content until the end of the step and is not recorded."""
-        kind = np.dtype(self.dtype if dtype is None else dtype)
-        self._scratch += prod(shape) * kind.itemsize
-        bounded(self._scratch, 1, "network")
-        return np.zeros(shape, kind)
-
-    def const(self, value: float) -> Array:
-        """A 0-d array of the program's dtype."""
-        return np.array(value, self.dtype)
-
-
-def emit_sum_to(emit: Emit, full: Array, out: Array) -> None:
-    """Fill `out` with `full` summed over the axes in which `out` was stretched to the shape of `full`.
-
-    Leading axes are summed by one product with a row of ones, which is 2 to 4 times as fast as add.reduce.
-    """
-    lead = full.ndim - out.ndim
-    kept = (1,) * lead + out.shape
-    axes = tuple(axis for axis, size in enumerate(full.shape) if axis < lead or kept[axis] != size)
-    rows = prod(full.shape[axis] for axis in axes)
-    if rows == 1:
-        emit(np.copyto, out, full.reshape(out.shape))
-    elif not full.flags.c_contiguous or not full.size:
-        emit(np.add.reduce, full, axes, None, out.reshape(kept), True)
-    elif all(size == 1 or axis in axes for axis, size in enumerate(full.shape[: axes[-1]])):
-        emit(np.ones(rows, full.dtype).dot, full.reshape(rows, -1), out.reshape(-1))
-    elif all(size == 1 or axis in axes for axis, size in enumerate(full.shape) if axis > axes[0]):
-        emit(np.add.reduce, full.reshape(-1, rows), 1, None, out.reshape(-1))
-    else:
-        emit(np.add.reduce, full, axes, None, out.reshape(kept), True)
+    consumer: int
+    position: int
+    slot: Slot
 
 
 class Plan:
@@ -95,7 +55,7 @@ class Plan:
         batches: Batches | None,
         clock: Clock,
     ) -> None:
-        self.graph, self.optimizer, self.timeline = graph, optimizer, Timeline(graph)
+        self.graph, self.optimizer, self.timeline = graph, optimizer, Timeline.of(graph)
         self._emit = Calls(dtype)
         self._seed, self._batches, self._clock = seed, batches, clock
         self._arena = Arena(self._capacity(dtype.itemsize), dtype)
@@ -128,7 +88,7 @@ class Plan:
             dtype,
             tuple(self._places),
             tuple(self._grads),
-            tuple(tuple(arrivals) for arrivals in self._arrivals),
+            MappingProxyType({(a.consumer, a.position): a.slot for arrived in self._arrivals for a in arrived}),
             self._length,
             MappingProxyType(self._moments),
             MappingProxyType(self._clipped),
@@ -241,11 +201,9 @@ class Plan:
         if seed is None:
             seed = self._grads[graph.loss] = self._arena.take(loss.shape)
         self._arena.view(seed)[...] = 1
-        for moment, node in enumerate(self.timeline.backward):
-            if moment == 0:
-                continue
+        for node in self.timeline.backward[1:]:
             before = {source: len(self._arrivals[source]) for source in node.inputs}
-            self._contribute(node, moment, node.id in live)
+            self._contribute(node, node.id in live)
             for source, count in before.items():
                 arrived = len(self._arrivals[source])
                 if source != graph.loss and count < arrived == len(graph.consumers[source]):
@@ -260,7 +218,7 @@ class Plan:
                 live.update(source for source in sources if graph.nodes[source].wants_grad)
         return live
 
-    def _contribute(self, node: Node, moment: int, live: bool) -> None:
+    def _contribute(self, node: Node, live: bool) -> None:
         """Emit the vjp of a node. A node that does not reach the loss contributes 0, whatever its derivative is."""
         graph, op, arena = self.graph, node.op, self._arena
         assert op is not None
@@ -289,7 +247,7 @@ class Plan:
                 places[position] = self._settle(node.inputs[position], asked, array, ready)
         for position, taken in enumerate(places):
             if taken is not None:
-                self._arrivals[node.inputs[position]].append(Arrival(node.id, position, taken, moment))
+                self._arrivals[node.inputs[position]].append(Arrival(node.id, position, taken))
 
     def _destination(self, source: int) -> Slot:
         """Where a contribution is written: the gradient itself where it is the only one."""
@@ -316,7 +274,7 @@ class Plan:
 
     def _accumulate(self, source: int) -> None:
         """The gradient is the sum of its contributions in the order of arrival; a single one is the gradient."""
-        places = [arrival.place for arrival in self._arrivals[source]]
+        places = [arrival.slot for arrival in self._arrivals[source]]
         own = self._grads[source]
         if len(places) == 1:
             self._grads[source] = own or places[0]

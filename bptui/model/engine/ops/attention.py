@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.ops.base import Attribute, Composite, Emit, Op, Signature
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
 from bptui.model.engine.ops.common import at, flag, full, letters, literal, of_one, optional, real
 
 MASKED = -1e9
