@@ -237,12 +237,15 @@ class NodeCheck:
         its own (bptui.model.engine.nonfinite), not a wrong derivative."""
         same = (np.isnan(got) & np.isnan(expected)) | (np.isinf(got) & np.isinf(expected))  # 1/-0.0: no sign of zero
         same |= ~np.isfinite(got) & ~np.isfinite(expected)  # ∞ - ∞ is inf or NaN by the order of a sum
+        if c.source is not None and any(np.isnan(array).any() for array in c.source.floats()):
+            same |= c.source.undefined()
+            if c.upstream is not None and c.places is None:  # nor has any a slope at NaN
+                own = self.values[self.op.input_names.index(c.input)]
+                for value in self.values if self.op.elementwise else (own,):
+                    same |= np.isnan(value) if value.shape == got.shape and value.dtype.kind == "f" else False
         left = np.isnan(got) & ~same
         if left.any() and c.source is not None:
             same |= left & c.source.excused()
-        if left.any() and c.upstream is not None and c.places is None:
-            own = self.values[self.op.input_names.index(c.input)]
-            same |= left & np.isnan(own)  # no definition has a slope at NaN
         return same
 
     def suspects(self, badness: Array) -> list[int]:
@@ -349,6 +352,8 @@ class NodeCheck:
         largest = float(np.max(flat[np.isfinite(flat)], initial=0.0))
         reference = Expected(derived.vjp, binding.upstream(upstream), derived.q, flat.shape).exact(at)
         mine = float(np.asarray(got)[at])
+        if any(np.isnan(value).any() for value in self.values if value.dtype.kind == "f"):
+            return row
         if not math.isfinite(float(reference)) or not math.isfinite(mine):
             return row
         error = abs(float(reference - mine))
