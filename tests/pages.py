@@ -27,6 +27,11 @@ Made from the rows in `bptui/model/engine/ops/` by `python -m tests.pages > docs
 definition is what the row says ([definitions.md](definitions.md)); the backward rules are what SymPy derived from it
 while this page was made, with `G` for ∂L/∂y, at the ranks of one example. Conventions are PyTorch's. What a composite
 does is said in one go, too, and its backward rule derived from that; the check proves that its parts do the same.
+
+Where a value is chosen (relu, clip, maximum, where), the gradient is chosen, too: what is not chosen adds 0, be it nan
+or inf. Where the input itself is nan, the gradient is what PyTorch gives, whatever the size of the tensor: the upstream
+gradient passes relu, hinge, hardswish, maximum and minimum (both inputs); it is 0 for abs, mae, clip, hardtanh, relu6,
+hardsigmoid, hardshrink and softshrink; the slope of the left side for leaky_relu; nan for the others, which multiply.
 """
 
 

@@ -135,7 +135,7 @@ OPS = (
         _winner(np.greater),
         "The larger of two, element by element.",
         analytic=False,
-        convention="at a tie each input gets half of the gradient; where one is nan, both get all",
+        convention="at a tie each input gets half of the gradient",
     ),
     binary(
         "minimum",
@@ -144,7 +144,7 @@ OPS = (
         _winner(np.less),
         "The smaller of two, element by element.",
         analytic=False,
-        convention="at a tie each input gets half of the gradient; where one is nan, both get all",
+        convention="at a tie each input gets half of the gradient",
     ),
     Op(
         "where",
@@ -190,7 +190,7 @@ OPS = (
         "The absolute value.",
         hint="sign(x)",
         analytic=False,
-        convention="the derivative at 0, and at a nan, is 0",
+        convention="the derivative at 0 is 0",
     ),
     unary("sin", "y = sin(x)", np.sin, lambda g, y, x: np.cos(x) * g, "The sine."),
     unary("cos", "y = cos(x)", np.cos, lambda g, y, x: -(np.sin(x) * g), "The cosine."),
@@ -209,12 +209,9 @@ OPS = (
         _clip_definition,
         _clip,
         _clip_vjp,
-        "x kept between min and max.",
+        "x kept between min and max; max where min is above it.",
         attributes={"min": Attribute(None, optional(real())), "max": Attribute(None, optional(real()))},
         analytic=False,
-        convention=(
-            "the derivative is 1 at the bounds themselves, 0 beyond them and at a nan; "
-            "where min is above max, all is max"
-        ),
+        convention="the derivative is 1 at the bounds themselves, 0 beyond them",
     ),
 )

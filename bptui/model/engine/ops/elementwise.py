@@ -130,7 +130,7 @@ OPS = (
         lambda g, y, x: np.where(y != 0, g, 0),  # y is never negative, and nan where x is
         "x where it is positive, else 0.",
         analytic=False,
-        convention="the derivative at 0 is 0; the gradient passes at a nan",
+        convention="the derivative at 0 is 0",
     ),
     unary(
         "leaky_relu",
@@ -218,11 +218,11 @@ OPS = (
         "y = min_val if x <= min_val else (max_val if x >= max_val else x)",
         _hardtanh,
         _hardtanh_vjp,
-        "x kept between min_val and max_val.",
+        "x kept between min_val and max_val, which is not below it.",
         attributes={"min_val": _number(-1.0), "max_val": _number(1.0)},
         shape=_bounded_shape,
         analytic=False,
-        convention="the derivative at the bounds themselves is 0; min_val is not above max_val",
+        convention="the derivative at the bounds themselves is 0",
     ),
     unary(
         "relu6",

@@ -110,10 +110,7 @@ OPS = (
         ),
         "The binary cross-entropy of probabilities; a weight multiplies each term.",
         analytic=False,
-        convention=(
-            "logarithms below -100 count as -100, p*(1 - p) below 1e-12 in the gradient as 1e-12; "
-            "the mean over all elements"
-        ),
+        convention="logarithms below -100 count as -100; the mean over all elements",
     ),
     loss(
         "bce_with_logits",

@@ -79,7 +79,7 @@ OPS = (
         Term("abs({p} - {t})", lambda p, t: np.absolute(p - t), (_sign, lambda p, t: (_sign(p, t), -1.0))),
         "The mean absolute error.",
         analytic=False,
-        convention="the derivative at 0, and at a nan, is 0; the mean over all elements",
+        convention="the derivative at 0 is 0; the mean over all elements",
     ),
     loss(
         "huber",
@@ -123,7 +123,7 @@ OPS = (
         ),
         "max(0, 1 - target*score), the target is -1 or +1.",
         analytic=False,
-        convention="the derivative at the margin is 0; the gradient passes at a nan; the mean over all elements",
+        convention="the derivative at the margin is 0; the mean over all elements",
     ),
     loss(
         "soft_margin",

@@ -195,9 +195,9 @@ OPS = (
         reduced_shape,
         _VAR.forward,
         _VAR.vjp,
-        "The variance over axes: the mean of the squared distance from the mean.",
+        "The variance over axes: the mean squared distance from the mean; inf where N is not above the correction.",
         {**BOTH, "correction": Attribute(0, integer(0))},
-        convention="divided by N (correction = 0), not by N - 1; inf where N is not above the correction",
+        convention="divided by N (correction = 0), not by N - 1",
     ),
     Op(
         "std",
