@@ -20,7 +20,7 @@ from bptui.model.engine.ops.base import Op
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import ArgMax, Definition
 from bptui.symbolic.calculus.exact import Digits
-from bptui.symbolic.calculus.notation import UPSTREAM, Expr, FloorDiv, Remainder, index, name_of
+from bptui.symbolic.calculus.notation import UPSTREAM, Abs, Expr, FloorDiv, Remainder, index, name_of, sign
 from bptui.symbolic.types import Derived
 
 BLOCK = 5_000_000
@@ -32,7 +32,7 @@ _erf = np.frompyfunc(math.erf, 1, 1)
 _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.tanh: np.tanh, sp.sinh: np.sinh,
     sp.cosh: np.cosh,
-    sp.Abs: np.abs, sp.sign: np.sign, sp.floor: np.floor, sp.erf: lambda v: np.asarray(_erf(v), dtype=np.float64),
+    Abs: np.abs, sign: np.sign, sp.floor: np.floor, sp.erf: lambda v: np.asarray(_erf(v), dtype=np.float64),
     sp.Gt: np.greater, sp.Lt: np.less, sp.Ge: np.greater_equal, sp.Le: np.less_equal,
     sp.Eq: np.equal, sp.Ne: np.not_equal,
     sp.Not: np.logical_not, FloorDiv: np.floor_divide, Remainder: np.mod,

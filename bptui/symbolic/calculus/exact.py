@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from bptui.symbolic.calculus.definition import ArgMax, Definition
-from bptui.symbolic.calculus.notation import Expr, FloorDiv, Remainder, name_of
+from bptui.symbolic.calculus.notation import Abs, Expr, FloorDiv, Remainder, name_of, sign
 
 MAX_BITS = 2048
 """Binary digits of an exponent (float64: of a number). Exact numbers know no overflow, and exp(exp(exp(9))) no end."""
@@ -20,7 +20,7 @@ MAX_TURN = 16_384
 _FUNCTIONS: Mapping[Any, Any] = {
     sp.exp: lambda x: _grows(mpmath.exp, x), sp.log: mpmath.log, sp.sin: lambda x: _turns(mpmath.sin, x),
     sp.cos: lambda x: _turns(mpmath.cos, x), sp.tanh: mpmath.tanh, sp.sinh: lambda x: _grows(mpmath.sinh, x),
-    sp.cosh: lambda x: _grows(mpmath.cosh, x), sp.erf: mpmath.erf, sp.Abs: abs, sp.sign: mpmath.sign,
+    sp.cosh: lambda x: _grows(mpmath.cosh, x), sp.erf: mpmath.erf, Abs: abs, sign: mpmath.sign,
     sp.floor: mpmath.floor, sp.Max: max, sp.Min: min,
     sp.Gt: lambda a, b: a > b, sp.Lt: lambda a, b: a < b, sp.Ge: lambda a, b: a >= b, sp.Le: lambda a, b: a <= b,
     sp.Eq: lambda a, b: a == b, sp.Ne: lambda a, b: a != b,

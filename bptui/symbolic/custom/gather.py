@@ -88,7 +88,7 @@ class Places:
             return Value(np.zeros(compiler.shape(axes), array.dtype), axes)
         line = contiguous(compiler.emit, array).reshape(-1)
         out = compiler.take(compiler.shape(axes), array.dtype)
-        at = np.ascontiguousarray(flat.array, np.intp) if flat.fixed else flat.array
+        at = np.asarray(flat.array, np.intp, order="C") if flat.fixed else flat.array
         compiler.emit(np.take, line, at, None, out, "clip")
         compiler.release(flat)
         return Value(out, axes, owned=True)

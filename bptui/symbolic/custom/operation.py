@@ -15,7 +15,7 @@ from bptui.model.engine.ops.common import broadcast, full, integer, real
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import Definition
 from bptui.symbolic.calculus.derive import derive, input_indices
-from bptui.symbolic.calculus.notation import UPSTREAM, Expr, element, index
+from bptui.symbolic.calculus.notation import NO_NUMBER, UNREAL, UPSTREAM, Expr, element, index
 from bptui.symbolic.custom.compile import Compiler
 from bptui.symbolic.custom.extent import Extents
 from bptui.symbolic.custom.scan import NAME, Scan
@@ -169,6 +169,10 @@ class _Own:
 
     def differentiable(self, attributes: Attributes) -> None:
         """A UserError where there is nothing to learn from: no input has a derivative."""
+        definition = self.definition(attributes)
+        parts = (definition.body, *(helper.value for helper in definition.helpers))
+        if any(part.has(*UNREAL) for part in parts):
+            raise placed(self.where, self.scan.text, (1, 1), *NO_NUMBER)
         rules = self.rules(attributes)
         if not rules:
             self._fail("all its inputs are whole numbers")
