@@ -55,6 +55,8 @@ def _origin(session: Session, node: Node) -> list[Line]:
 
 def _gradient(session: Session, node: Node, at: tuple[int, ...]) -> list[Line]:
     gradient = session.state.gradient(node)
+    if 0 in node.shape:
+        return [line("  ", ("it has no elements", "dim"))]
     if not gradient.total:
         return [line("  ", ("it has no gradient", "dim"))] if not node.wants_grad else []
     total = None if gradient.array is None or not gradient.array.size else float(gradient.array[at])
