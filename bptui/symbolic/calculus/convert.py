@@ -19,7 +19,7 @@ from bptui.symbolic.formula.tree import Number, Tree
 
 _FUNCTIONS: Mapping[Any, str] = {
     sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.tanh: "tanh", sp.cosh: "cosh",
-    sp.sinh: "sinh", sp.erf: "erf", sign: "sign", Abs: "abs", sp.floor: "floor", sp.Max: "max", sp.Min: "min",
+    sp.sinh: "sinh", sp.erf: "erf", sign: "sign", sp.sign: "sign", Abs: "abs", sp.Abs: "abs", sp.floor: "floor", sp.Max: "max", sp.Min: "min",
 }  # fmt: skip
 _LETTERS = "klmnrsuvw"
 _LAST = 10**6

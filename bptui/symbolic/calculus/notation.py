@@ -136,7 +136,7 @@ def guarded(value: Expr, conditions: Sequence[Expr], otherwise: int = 0) -> Expr
 
 class Abs(sp.Abs):  # type: ignore[misc]
     """|u|. Where SymPy cannot tell that u is real (it may be a root of what is negative), its own becomes arguments and
-    real parts of complex numbers; here what is not real has no value, and |u| stays |u|, its derivative sign(u)."""
+    real parts of complex numbers; here what is not real has no value, and |u| stays |u|, its derivative sign(u). (A root of a square is SymPy's own.)"""
 
     @classmethod
     def eval(cls, u: Expr) -> Expr | None:

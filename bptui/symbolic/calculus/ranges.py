@@ -56,7 +56,7 @@ def extreme(e: Expr, ranges: Ranges, highest: bool) -> Expr | None:
     """The highest (or lowest) value of an index expression; None where that is not seen."""
     found = interval(e, ranges)
     end = found.high if highest else found.low
-    return None if end is None else sp.sympify(end)
+    return sp.Integer(end) if isinstance(end, int) else end
 
 
 def surely(condition: Expr, ranges: Ranges) -> bool:

@@ -25,7 +25,7 @@ from bptui.symbolic.custom.workspace import MANY, TESTS, Value, Workspace, erf_t
 
 _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.tanh: np.tanh, sp.sinh: np.sinh,
-    sp.cosh: np.cosh, Abs: np.absolute, sign: np.sign, sp.floor: np.floor, sp.erf: erf_to,
+    sp.cosh: np.cosh, Abs: np.absolute, sp.Abs: np.absolute, sign: np.sign, sp.sign: np.sign, sp.floor: np.floor, sp.erf: erf_to,
     FloorDiv: np.floor_divide, Remainder: np.mod, Inverse: np.reciprocal, sp.Max: np.maximum, sp.Min: np.minimum,
 }  # fmt: skip
 
