@@ -18,8 +18,9 @@ from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.tree import Number, Tree
 
 _FUNCTIONS: Mapping[Any, str] = {
+    Abs: "abs", sign: "sign",
     sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.tanh: "tanh", sp.cosh: "cosh",
-    sp.sinh: "sinh", sp.erf: "erf", sign: "sign", sp.sign: "sign", Abs: "abs", sp.Abs: "abs", sp.floor: "floor", sp.Max: "max", sp.Min: "min",
+    sp.sinh: "sinh", sp.erf: "erf", sp.sign: "sign", sp.Abs: "abs", sp.floor: "floor", sp.Max: "max", sp.Min: "min",
 }  # fmt: skip
 _LETTERS = "klmnrsuvw"
 _LAST = 10**6

@@ -21,7 +21,6 @@ from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import ArgMax, Definition
 from bptui.symbolic.calculus.exact import Digits
 from bptui.symbolic.calculus.notation import UPSTREAM, Abs, Expr, FloorDiv, Remainder, index, name_of, sign
-from bptui.symbolic.types import Derived
 
 BLOCK = 5_000_000
 """Cells of one intermediate array (40 MB)."""
@@ -30,9 +29,10 @@ REPAIRS = 64
 
 _erf = np.frompyfunc(math.erf, 1, 1)
 _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
+    Abs: np.abs, sign: np.sign,
     sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.tanh: np.tanh, sp.sinh: np.sinh,
     sp.cosh: np.cosh,
-    Abs: np.abs, sp.Abs: np.abs, sign: np.sign, sp.sign: np.sign, sp.floor: np.floor, sp.erf: lambda v: np.asarray(_erf(v), dtype=np.float64),
+    sp.Abs: np.abs, sp.sign: np.sign, sp.floor: np.floor, sp.erf: lambda v: np.asarray(_erf(v), dtype=np.float64),
     sp.Gt: np.greater, sp.Lt: np.less, sp.Ge: np.greater_equal, sp.Le: np.less_equal,
     sp.Eq: np.equal, sp.Ne: np.not_equal,
     sp.Not: np.logical_not, FloorDiv: np.floor_divide, Remainder: np.mod,
@@ -183,17 +183,6 @@ def full_tensor(expression: Expr, binding: Binding, symbols: Sequence[Expr], sha
             indices = {s: int(i) for s, i in zip(symbols, at, strict=True) if s.is_Symbol}
             result[tuple(at)] = float(exact(expression, binding, indices))
     return result
-
-
-def forward_all(definition: Definition, binding: Binding) -> Array:
-    """The output that the definition says."""
-    return full_tensor(definition.body, binding, definition.out, binding.shape)
-
-
-def vjp_all(derived: Derived, binding: Binding, upstream: Any) -> Array:
-    """∂L/∂input that the derivation says, in the input's shape."""
-    shape = np.shape(binding.tensors[derived.wrt])
-    return full_tensor(derived.vjp, binding.upstream(upstream), derived.q, shape)
 
 
 class _Walk:

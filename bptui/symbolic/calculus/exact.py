@@ -18,9 +18,10 @@ MAX_TURN = 16_384
 """Binary digits of an angle; one with more has no sine: as many digits of π would be needed."""
 
 _FUNCTIONS: Mapping[Any, Any] = {
+    Abs: abs, sign: mpmath.sign,
     sp.exp: lambda x: _grows(mpmath.exp, x), sp.log: mpmath.log, sp.sin: lambda x: _turns(mpmath.sin, x),
     sp.cos: lambda x: _turns(mpmath.cos, x), sp.tanh: mpmath.tanh, sp.sinh: lambda x: _grows(mpmath.sinh, x),
-    sp.cosh: lambda x: _grows(mpmath.cosh, x), sp.erf: mpmath.erf, Abs: abs, sp.Abs: abs, sign: mpmath.sign, sp.sign: mpmath.sign,
+    sp.cosh: lambda x: _grows(mpmath.cosh, x), sp.erf: mpmath.erf, sp.Abs: abs, sp.sign: mpmath.sign,
     sp.floor: mpmath.floor, sp.Max: max, sp.Min: min,
     sp.Gt: lambda a, b: a > b, sp.Lt: lambda a, b: a < b, sp.Ge: lambda a, b: a >= b, sp.Le: lambda a, b: a <= b,
     sp.Eq: lambda a, b: a == b, sp.Ne: lambda a, b: a != b,

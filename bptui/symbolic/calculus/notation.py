@@ -136,11 +136,12 @@ def guarded(value: Expr, conditions: Sequence[Expr], otherwise: int = 0) -> Expr
 
 class Abs(sp.Abs):  # type: ignore[misc]
     """|u|. Where SymPy cannot tell that u is real (it may be a root of what is negative), its own becomes arguments and
-    real parts of complex numbers; here what is not real has no value, and |u| stays |u|, its derivative sign(u). (A root of a square is SymPy's own.)"""
+    real parts of complex numbers; here what is not real has no value, and |u| stays |u|, its derivative sign(u).
+    Of what is real it is SymPy's own."""
 
     @classmethod
     def eval(cls, u: Expr) -> Expr | None:
-        return super().eval(u) if u.is_extended_real else None
+        return sp.Abs(u) if u.is_extended_real else None
 
     def _eval_derivative(self, x: Expr) -> Expr:
         return self.args[0].diff(x) * sign(self.args[0])
@@ -154,7 +155,7 @@ class sign(sp.sign):  # type: ignore[misc]
 
     @classmethod
     def eval(cls, u: Expr) -> Expr | None:
-        return super().eval(u) if u.is_extended_real else None
+        return sp.sign(u) if u.is_extended_real else None
 
     def _eval_derivative(self, x: Expr) -> Expr:
         return sp.Integer(0)

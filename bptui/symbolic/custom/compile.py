@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 
 from bptui.model.base.types import Array
-from bptui.model.engine.ops.base import Emit
+from bptui.model.engine.calls import Emit
 from bptui.symbolic.calculus.canon import rebind
 from bptui.symbolic.calculus.definition import ArgMax, Definition, Helper, leaves
 from bptui.symbolic.calculus.notation import Abs, Expr, FloorDiv, Remainder, index, indices_of, name_of, rename, sign
@@ -24,8 +24,9 @@ from bptui.symbolic.custom.stable import Inverse, stable
 from bptui.symbolic.custom.workspace import MANY, TESTS, Value, Workspace, erf_to
 
 _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
+    Abs: np.absolute, sign: np.sign,
     sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.tanh: np.tanh, sp.sinh: np.sinh,
-    sp.cosh: np.cosh, Abs: np.absolute, sp.Abs: np.absolute, sign: np.sign, sp.sign: np.sign, sp.floor: np.floor, sp.erf: erf_to,
+    sp.cosh: np.cosh, sp.Abs: np.absolute, sp.sign: np.sign, sp.floor: np.floor, sp.erf: erf_to,
     FloorDiv: np.floor_divide, Remainder: np.mod, Inverse: np.reciprocal, sp.Max: np.maximum, sp.Min: np.minimum,
 }  # fmt: skip
 

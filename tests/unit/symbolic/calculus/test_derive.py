@@ -11,7 +11,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.engine import ops
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.derive import derive
-from bptui.symbolic.calculus.notation import Sum, bound, element, index, sign, size
+from bptui.symbolic.calculus.notation import Sum, bound, element, index, size
 from tests.unit.symbolic.own import bound as bind
 from tests.unit.symbolic.own import differences, gradient, jacobian, op, run
 
@@ -91,7 +91,7 @@ def test_trap_symbols_are_never_matched_by_text():
 def test_trap_the_derivative_of_abs_is_a_sign():
     """Without real symbols it is re, im and Derivative."""
     raw = of(op("y = abs(x)", elementwise=True)).raw
-    assert raw == sign(X[index("i"), index("j")]) * sp.KroneckerDelta(index("i"), q(0)[0]) * sp.KroneckerDelta(
+    assert raw == sp.sign(X[index("i"), index("j")]) * sp.KroneckerDelta(index("i"), q(0)[0]) * sp.KroneckerDelta(
         index("j"), q(1)[0]
     )
     assert of(op("y = sign(x)", elementwise=True)).raw == 0
