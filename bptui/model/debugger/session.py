@@ -7,7 +7,7 @@ history, where it stops and says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,11 @@ from bptui.model.debugger.view import Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.history import History
-from bptui.model.engine.nonfinite import NonFinite, nonfinite
+from bptui.model.engine.history import History, Training
+from bptui.model.engine.nonfinite import Origins, nonfinite
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
-from bptui.model.engine.timeline import Moment, Phase, Timeline
+from bptui.model.engine.timeline import Moment, Phase
 
 if TYPE_CHECKING:
     from bptui.model.source.network import Network
@@ -41,10 +41,9 @@ class Session:
     def __init__(self, network: Network, history: History | None = None) -> None:
         self.network = network
         self.graph: Graph = network.graph
-        self.timeline = Timeline(self.graph)
-        self.history = history if history is not None else History(network)
-        changes = bool(self.graph.params or network.batches is not None)
-        self.walk = Walk(self.timeline, None if changes else 0)
+        self.history: History = history if history is not None else Training(network)
+        self.timeline = self.history.timeline
+        self.walk = Walk(self.timeline, self.history.last)
         self.view = View()
         self.selection = Selection()
         self.breakpoints = Breakpoints()
@@ -56,7 +55,7 @@ class Session:
         """(training step, node id) of the checks that failed, as whoever checks has said by `checked`."""
         self._cursor = self.walk.moment(0)
         self._state: State | None = None
-        self._born: tuple[Recording, Mapping[int, NonFinite]] | None = None
+        self._born: tuple[Recording, Origins] | None = None
         self._first: dict[int, Index] = {}
 
     # where we are
@@ -84,20 +83,18 @@ class Session:
         return self._state
 
     @property
-    def nonfinite(self) -> Mapping[int, NonFinite]:
+    def nonfinite(self) -> Origins:
         """Where in this training step NaN or inf arise, by the number of the Moment in it."""
         recording = self.recording
         if self._born is None or self._born[0] is not recording:
             self._born = recording, nonfinite(recording)
         return self._born[1]
 
-    @property
-    def finding_nodes(self) -> frozenset[tuple[int, Phase]]:
-        """(node id, phase) of all the findings of this training step: what arises, and what failed its check."""
-        step, timeline = self._cursor.step, self.timeline
-        born = [timeline.at(step, place) for place in self.nonfinite]
-        failed = [(node, self.phase_of(node)) for at, node in tuple(self.failed) if at == step]
-        return frozenset([*((timeline.node(moment).id, moment.phase) for moment in born), *failed])
+    def is_finding(self, node: int, phase: Phase) -> bool:
+        """Is there a finding of this training step at a node in a phase: something that arises, or a failed check?"""
+        if any(place in self.nonfinite for place in self.timeline.places(phase, node)):
+            return True
+        return phase == self.phase_of(node) and (self._cursor.step, node) in self.failed
 
     def checked(self, step: int, node: int, failed: bool) -> None:
         """What a check of a node with the numbers of a training step has found; `x` goes to those that failed. From any
@@ -203,7 +200,7 @@ class Session:
         """What to say at an end of the line."""
         if stop == 0:
             return "at the start of training step 0"
-        why = "" if self.graph.params else ": nothing is trained (bptui eval … --train NAMES trains)"
+        why = f": {self.history.ends}" if self.history.ends else ""
         return f"at the end of training step {self._cursor.step}, the last{why}"
 
     def _reach(self, moment: Moment) -> Moment:

@@ -199,8 +199,8 @@ def test_a_beginning_is_enough_where_only_one_command_has_it(typed, word):
         ("print grad(1)", "grad takes the name"),
         ("print abs(1, 2)", "one argument"),
         ("print x[x]", "is not an index"),
-        ("print x[99]", "out of bounds"),
-        ("print x @ y @ x", "matmul"),
+        ("print x[99]", "no such element"),
+        ("print x @ y @ x", "the shapes do not fit"),
         ("print " + "(" * 500 + "1" + ")" * 500, "nested deeper than 60"),
         ("print " + "1+" * 900 + "1", "parts"),
         ("print " + "a" * 3000, "at most 2,000"),
@@ -393,11 +393,11 @@ def test_a_failed_check_is_a_finding(session):
     node, weight = session.graph.by_name["layer1.a"], session.graph.by_name["layer1.weight"]
     session.checked(40, node.id, True)
     session.checked(41, weight.id, True)
-    assert not session.finding_nodes  # not in the step that one stands in
+    assert not session.is_finding(node.id, "backward")  # not in the step that one stands in
     reply = run(session, "x")
     assert (session.cursor.step, session.cursor.phase, session.here.name) == (40, "backward", "layer1.a")
     assert "failed its check" in reply.text
-    assert session.finding_nodes == {(node.id, "backward")}
+    assert session.is_finding(node.id, "backward")
     run(session, "x")
     assert (session.cursor.step, session.cursor.phase, session.here.name) == (41, "update", "layer1.weight")
     session.checked(40, node.id, False)
