@@ -225,7 +225,7 @@ class _Builder:
         return _FUNCTIONS[function](*arguments)
 
     def compared(self, sign: str, a: Expr, b: Expr) -> Expr:
-        if a.has(*n.UNREAL) or b.has(*n.UNREAL):
+        if any(side.has(*n.UNREAL) or side.is_extended_real is False for side in (a, b)):
             raise UserError(self.where, *n.NO_NUMBER)
         return _RELATIONS[sign](a, b)
 

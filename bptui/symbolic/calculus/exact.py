@@ -148,14 +148,16 @@ class Digits:
 
     def _argmax(self, argmax: ArgMax, index: tuple[int, ...]) -> int:
         env = dict(zip(argmax.indices, index, strict=True))
-        best, at = None, 0
+        best, at = None, None
         for inner in self._each(list(reversed(argmax.limits)), env):
+            if at is None:  # of nothing the first place
+                at = inner[argmax.limits[argmax.position][0]]
             if not self._of(argmax.condition, inner):
                 continue
             value = self._of(argmax.term, inner)
             if best is None or (value > best if argmax.kind == "max" else value < best):
                 best, at = value, inner[argmax.limits[argmax.position][0]]
-        return at
+        return at or 0
 
 
 def _grows(function: Any, x: Any) -> Any:

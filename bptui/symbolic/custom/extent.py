@@ -64,6 +64,8 @@ class Extents:
                 if size.is_Symbol:
                     said.setdefault(size, tensor.name)
         self._infer()
+        helpers = {h.name: [rename(size, self._numbers) for size in h.sizes] for h in definition.helpers}
+        self.shapes |= {name: tuple(map(int, sizes)) for name, sizes in helpers.items()}
         self.reads = self._reads()
         self._bounded()
         for read in self.reads:

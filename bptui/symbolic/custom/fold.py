@@ -293,6 +293,11 @@ def _best(c: Compiler, argmax: ArgMax, test: Expr, shape: Shape) -> Array:
         c.release(found)
         found = Value(whole, everything, owned=True)
     flat = c.emit.temp(shape, np.intp)
-    c.emit(np.argmax if argmax.kind == "max" else np.argmin, found.array.reshape(*shape, -1), -1, flat)
+    c.emit(
+        np.argmax if argmax.kind == "max" else np.argmin,
+        found.array.reshape(*shape, math.prod(c.shape(everything[len(shape) :]))),
+        -1,
+        flat,
+    )
     c.release(found)
     return flat

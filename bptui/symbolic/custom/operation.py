@@ -129,6 +129,12 @@ def _convention(scan: Scan) -> str:
     return "at a kink the derivative is that of the branch which the definition takes" if scan.kinks else ""
 
 
+def _hides(rule: Expr) -> bool:
+    """Is a delta in a sum that is multiplied? 0 of the delta and infinity of the factor are then not 0."""
+    sums = (f for product in rule.atoms(sp.Mul) for f in product.args if isinstance(f, sp.Add))
+    return any(f.has(sp.KroneckerDelta) for f in sums)
+
+
 class _Own:
     """What an Op's functions share: its definition and derivations, each made once."""
 
@@ -158,7 +164,8 @@ class _Own:
 
     def _derived(self, signature: Signature, name: str) -> Expr:
         try:
-            found = derive(signature, name, self.op).vjp_shown
+            derived = derive(signature, name, self.op)
+            found = derived.vjp if _hides(derived.vjp_shown) else derived.vjp_shown
         except (ValueError, TypeError, NotImplementedError, ArithmeticError, KeyError, RecursionError, AttributeError):
             self._fail(f"SymPy finds no derivative by '{name}'")
         if found.has(sp.Derivative, sp.Subs, sp.nan, sp.zoo, sp.oo):
