@@ -22,6 +22,9 @@ FOUND = (
     "y = x[0]/floor(x[1])*(x[0] + x[1])",
     "y = max(x[k] for k in range(1, 3) if x[k] < x[k])",
     "y = min(min(x[l] for m in range(k + 1) if x[m] < x[2*k]) for k in 0 for l in L)",
+    "y = (x*x*x**0)**0.5",
+    "y[i,j] = max(x[j]*x[k] for k in range(j + 1)) + x[i]",
+    "y[i,j] = max(x[j]*x[i] if x[k] < -1 else 0 for k in range(j + 1))",
     "y[i] = x[i] + sum(x[i-k]*w[k] for k in range(i + 1))",
 )
 """What once was wrong."""

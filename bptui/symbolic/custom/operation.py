@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn, TypeVar
 
 import sympy as sp
@@ -79,16 +80,17 @@ def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, 
         analytic=not scan.kinks and "erf" not in scan.functions, convention=_convention(scan),
         bounds=own.bounds if scan.integers else None,
     )  # fmt: skip
-    own.op = op
+    own.op, settled = op, {key: attribute.default for key, attribute in attributes.items()}
     try:
-        own.differentiable({key: attribute.default for key, attribute in attributes.items()})
+        own.differentiable(settled)
     except UserError as problem:
         if problem.where.startswith(where):
             raise
         # `define` knows the whole text, not the column: it is that of the size which it names
         at = next((place for size, place in scan.sizes.items() if f"size {size} " in problem.what), (1, 1))
         raise placed(where, scan.text, at, problem.what, problem.right) from None
-    return op
+    kinks = (part.has(sp.Abs, sp.sign) for part in own.parts(settled))
+    return replace(op, analytic=op.analytic and not any(kinks))  # SymPy writes sqrt(x*x) as |x|
 
 
 def _settings(settings: Mapping[str, Any], where: str) -> dict[str, float]:
@@ -154,6 +156,11 @@ class _Own:
         """The definition in SymPy's terms."""
         return define(self.signature(attributes), self.op)
 
+    def parts(self, attributes: Attributes) -> tuple[Expr, ...]:
+        """The formulas that it is made of."""
+        definition = self.definition(attributes)
+        return (definition.body, *(helper.value for helper in definition.helpers))
+
     def rules(self, attributes: Attributes) -> dict[str, Any]:
         """∂L/∂input by the input's name, for those that have one."""
         signature = self.signature(attributes)
@@ -177,9 +184,7 @@ class _Own:
 
     def differentiable(self, attributes: Attributes) -> None:
         """A UserError where there is nothing to learn from: no input has a derivative."""
-        definition = self.definition(attributes)
-        parts = (definition.body, *(helper.value for helper in definition.helpers))
-        if any(part.has(*UNREAL) for part in parts):
+        if any(part.has(*UNREAL) for part in self.parts(attributes)):
             raise placed(self.where, self.scan.text, (1, 1), *NO_NUMBER)
         rules = self.rules(attributes)
         if not rules:
