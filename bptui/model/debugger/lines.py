@@ -32,14 +32,13 @@ def tensor(array: Array, style: str = "value", most: int = MAX_SHOWN) -> list[Li
         return [line((numbers.significant(float(values)), style))]
     if values.size == 0:
         return [line(("(empty)", "dim"))]
-    decimals = numbers.decimals_for(values)
-    if values.ndim == 1:
-        return [_row(values, decimals, style, most)]
-    if values.ndim == 2:
-        return [
-            line(("  …", "dim")) if i is None else line((f"[{i}]", "dim"), *_row(values[i], decimals, style, most))
-            for i in _shown(len(values), most)
-        ]
+    if values.ndim <= 2:
+        shown = _shown(len(values), most) if values.ndim == 2 else []
+        kept = values[[i for i in shown if i is not None]] if shown else np.atleast_2d(values)
+        cells = iter(_cells(kept, numbers.decimals_for(values), style, most))
+        if not shown:
+            return [line(*next(cells))]
+        return [line(("  …", "dim")) if i is None else line((f"[{i}]", "dim"), *next(cells)) for i in shown]
     rows: list[Line] = []
     for i in _shown(len(values), most):
         rows += [line(("  …", "dim"))] if i is None else [line((f"[{i}]", "bold")), *tensor(values[i], style, most)]
@@ -52,13 +51,12 @@ def _shown(count: int, most: int) -> list[int | None]:
     return [*range(most // 2), None, *range(count - most // 2, count)]
 
 
-def _row(values: Array, decimals: int, style: str, most: int) -> Line:
-    return line(
-        *(
-            (" …", "dim") if i is None else (numbers.field(float(values[i]), decimals=decimals), style)
-            for i in _shown(len(values), most)
-        )
-    )
+def _cells(rows: Array, decimals: int, style: str, most: int) -> list[list[tuple[str, str]]]:
+    """The numbers of some rows in columns of one width, with a space between them also where one has no room for it."""
+    columns = _shown(rows.shape[1], most)
+    fields = [[None if i is None else numbers.field(float(row[i]), decimals=decimals) for i in columns] for row in rows]
+    gap = " " * any(text is not None and text[0] != " " for row in fields for text in row[1:])
+    return [[(" …", "dim") if text is None else (gap + text, style) for text in row] for row in fields]
 
 
 def _titled(title: Line, rows: list[Line]) -> list[Line]:
