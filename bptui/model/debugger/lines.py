@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,12 +34,14 @@ def tensor(array: Array, style: str = "value", most: int = MAX_SHOWN) -> list[Li
     if values.size == 0:
         return [line(("(empty)", "dim"))]
     if values.ndim <= 2:
-        shown = _shown(len(values), most) if values.ndim == 2 else []
-        kept = values[[i for i in shown if i is not None]] if shown else np.atleast_2d(values)
-        cells = iter(_cells(kept, numbers.decimals_for(values), style, most))
-        if not shown:
-            return [line(*next(cells))]
-        return [line(("  …", "dim")) if i is None else line((f"[{i}]", "dim"), *next(cells)) for i in shown]
+        table = np.atleast_2d(values)
+        decimals, across, down = numbers.decimals_for(values), _shown(table.shape[1], most), _shown(len(table), most)
+        seen = [[None if x is None else float(table[y, x]) for x in across] for y in down if y is not None]
+        apart = numbers.touching([[x for x in row if x is not None] for row in seen], decimals)
+        made = iter([_row(row, numbers.WIDTH + apart, decimals, style) for row in seen])
+        if values.ndim == 1:
+            return list(made)
+        return [line(("  …", "dim")) if y is None else line((f"[{y}]", "dim"), *next(made)) for y in down]
     rows: list[Line] = []
     for i in _shown(len(values), most):
         rows += [line(("  …", "dim"))] if i is None else [line((f"[{i}]", "bold")), *tensor(values[i], style, most)]
@@ -51,12 +54,8 @@ def _shown(count: int, most: int) -> list[int | None]:
     return [*range(most // 2), None, *range(count - most // 2, count)]
 
 
-def _cells(rows: Array, decimals: int, style: str, most: int) -> list[list[tuple[str, str]]]:
-    """The numbers of some rows in columns of one width, with a space between them also where one has no room for it."""
-    columns = _shown(rows.shape[1], most)
-    fields = [[None if i is None else numbers.field(float(row[i]), decimals=decimals) for i in columns] for row in rows]
-    gap = " " * any(text is not None and text[0] != " " for row in fields for text in row[1:])
-    return [[(" …", "dim") if text is None else (gap + text, style) for text in row] for row in fields]
+def _row(row: Sequence[float | None], width: int, decimals: int, style: str) -> Line:
+    return line(*((" …", "dim") if x is None else (numbers.field(x, width, decimals), style) for x in row))
 
 
 def _titled(title: Line, rows: list[Line]) -> list[Line]:
