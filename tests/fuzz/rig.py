@@ -12,7 +12,7 @@ from typing import Any
 from tests.paths import ROOT
 
 SECONDS = 20.0
-"""Of the processor, for one input. Far more than any takes on a slow machine, far less than what grows without a bound."""
+"""Of the processor, for one input: far more than any takes, far less than what grows without a bound."""
 
 WAIT = 180.0
 """Seconds that the answer may take, on a machine that does much else."""
