@@ -136,6 +136,22 @@ class History:
         self._head: Array | None = None  # the state after the last step, while the program is elsewhere
         self._cache: OrderedDict[int, Recording] = OrderedDict()
         self._cached = max(2, min(16, 32 * 2**20 // max(program.nbytes, 1)))
+        self._first = 0
+        self._before: History | None = None  # whose steps those before `_first` are
+
+    def fork(self, source: Programmed, step: int) -> History:
+        """Another history, which has all training steps before `step` in common with this one and goes on from there
+        with a program of its own, whose state is laid out as this one's."""
+        if self._before is not None and step < self._first:
+            return self._before.fork(source, step)
+        made = History(source)
+        self._go(step)
+        made._before, made._first, made._steps = self, step, step
+        made._program.load(self._program.save(), step)
+        made._checkpoints.clear(step, FIRST_INTERVAL)
+        made._grow(step)
+        made._losses[:step] = self._losses[:step]
+        return made
 
     @property
     def program(self) -> Program:
@@ -209,6 +225,8 @@ class History:
     # ------------------------------------------------------------------------------------------------- back
     def recording(self, step: int) -> Recording:
         """Everything of one training step, trained up to it first where it has not been run yet."""
+        if self._before is not None and step < self._first:
+            return self._before.recording(step)
         found = self._cache.get(step)
         if found is not None:
             self._cache.move_to_end(step)
@@ -227,8 +245,12 @@ class History:
         """Go to the start of a training step: `recording(step)` is then one step away. False where it was cancelled."""
         if step < 0:
             raise IndexError(step)
-        if step in self._cache:
-            return True
+        if self._before is not None and step < self._first:
+            return self._before.seek(step, progress, cancelled)
+        return step in self._cache or self._go(step, progress, cancelled)
+
+    def _go(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
+        """Bring the program to the start of a training step."""
         if step >= self._steps:
             reached = self.advance(step, progress, cancelled)
             self._to_head()
