@@ -19,10 +19,12 @@ PAGES = ("engine", "modern", "own", "check", "debugger", "terminal")
 def main() -> None:
     """Print the table of each page asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
-    parser.add_argument("pages", nargs="*", choices=[*PAGES, []], default=list(PAGES))
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"of {', '.join(PAGES)}; all, where none is given")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     asked = parser.parse_args()
-    for page in asked.pages:
+    if unknown := [page for page in asked.pages if page not in PAGES]:
+        parser.error(f"there is no page {unknown[0]!r}; there are {', '.join(PAGES)}")
+    for page in asked.pages or PAGES:
         print(f"\n{page}")
         for label, figure in importlib.import_module(f"benchmarks.{page}").table(asked.quick):
             print(f"  {label:<62} {figure}")

@@ -10,10 +10,12 @@ from ..unit.symbolic import composites
 from . import clean
 
 
+@pytest.mark.corpus(every=1)
 @pytest.mark.parametrize("kind", clean.KINDS)
-def test_no_use_is_rejected(kind):
-    """Each 25th use and each 20th of a composite, beginning at another for each kind."""
-    some = [*list(uses())[clean.KINDS.index(kind) :: 25], *list(composites.uses())[clean.KINDS.index(kind) :: 20]]
+def test_no_use_is_rejected(kind, full):
+    """Each 25th use and each 20th of a composite, beginning at another for each kind; in full, all of them."""
+    start = clean.KINDS.index(kind)
+    some = [*list(uses())[start :: 1 if full else 25], *list(composites.uses())[start :: 1 if full else 20]]
     wrong = [(str(use), row) for use in some for row in clean.alarms(clean.recording(use, kind, 100))]
     assert wrong == []
 

@@ -45,6 +45,7 @@ def squeezed(rows):
     return "".join("".join(plain(row).split()) for row in rows)
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_cut_on_all_pages_together(name, size):

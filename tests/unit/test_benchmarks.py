@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from benchmarks import __main__ as main
 from benchmarks import engine, modern, peers
 
 MODELS = pytest.mark.parametrize(
@@ -32,3 +37,20 @@ def test_training_arrives_at_the_same_losses(model, dtype):
     assert expected[-1] < expected[0]
     for losses in others:
         np.testing.assert_allclose(losses, expected, rtol=1e-9 if dtype == "float64" else 1e-4)
+
+
+def test_the_command_runs_every_page_or_those_that_are_named(monkeypatch, capsys):
+    """`python -m benchmarks`, and with names of pages; the pages themselves take minutes."""
+    ran = []
+    page = SimpleNamespace(table=lambda quick: [("a row", "1.0x")])
+    monkeypatch.setattr(importlib, "import_module", lambda name: ran.append(name) or page)
+    for argv, expected in (([], list(main.PAGES)), (["own", "--quick"], ["own"])):
+        ran.clear()
+        monkeypatch.setattr(sys, "argv", ["benchmarks", *argv])
+        main.main()
+        assert ran == [f"benchmarks.{name}" for name in expected]
+        assert "a row" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "nosuch"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 2

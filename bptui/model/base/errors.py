@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from bptui.model.base.printable import MAX_LINE, one_line
+
 
 class Part(NamedTuple):
     """A place, from 1, inside of a text that itself stands somewhere: in a formula, or in a file."""
@@ -21,12 +23,15 @@ class UserError(Exception):
     Raised for anything that came from a user (a formula, a file, a flag, a command); the shell prints
     it as `bptui: error: …` and exits with 2, the screen shows it in the command line. Everything else
     that is raised is a defect of bptui. `part` says more closely where, inside of a text that `where` names.
+    The line is printable and has at most `MAX_LINE` characters, whatever a user's text that it quotes holds.
     """
 
     def __init__(self, where: str, what: str, right: str = "", part: Part | None = None) -> None:
         self.where, self.what, self.right, self.part = where, what, right, part
-        line = f"{where}: {what}" + (f" ({right})" if right else "")
-        super().__init__(" ".join(line.split()))
+        line = f"{one_line(where, 140)}: {one_line(what, 200)}"
+        if right:
+            line += f" ({one_line(right, MAX_LINE - len(line) - 3)})"
+        super().__init__(line)
 
 
 ELSEWHERE = {
@@ -43,9 +48,14 @@ ELSEWHERE = {
 """What PyTorch, Keras or a textbook call it → what it is called here, where the letters do not tell."""
 
 
+MAX_WORDS, MAX_WORD = 1_000, 64
+"""How many words, and how much of one, are looked at: the distance of two words takes time."""
+
+
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """`did you mean 'sigmoid'?` where a known word is near, or means the same elsewhere, else `otherwise`."""
-    words = list(known)
+    words = [word for _, word in zip(range(MAX_WORDS), known, strict=False)]
+    word = word[:MAX_WORD]
     same = ELSEWHERE.get(word.casefold(), "")
     near = [same] if same in words else difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else otherwise

@@ -57,6 +57,7 @@ def test_latex_compiles(place):
     assert KNOWN | DOCUMENT
 
 
+@pytest.mark.corpus
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("example", [name for name, _ in network.examples()])
 def test_every_example_explains_its_parameters(example, form):

@@ -190,7 +190,7 @@ def test_a_profiler_still_works_after_a_derivation():
     """CPython 3.11 hangs in traced code after an asynchronous exception that was taken back: none may be."""
     code = """
 import sys
-from bptui.model import ops
+from bptui.model.engine import ops
 from bptui.symbolic.service import Service
 op = ops.OPS["sigmoid"]
 service = Service()

@@ -56,7 +56,8 @@ def test_pytorch_agrees(case):
         near(whole(derived.vjp_shown, known, derived.q, inputs[at].shape), expected, f"{name}: {derived.vjp_shown}")
 
 
-@pytest.mark.parametrize("use", uses(), ids=str)
+@pytest.mark.corpus
+@pytest.mark.parametrize("use", list(uses()), ids=str)
 def test_engine_agrees(use):
     """Also for stretched axes, size 1, empty tensors, negative axes: shapes that PyTorch's numbers do not cover."""
     row, inputs = use.row, use.inputs()

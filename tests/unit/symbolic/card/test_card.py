@@ -106,6 +106,7 @@ def test_next_says_what_relu_will_do(xor):
 
 
 # ------------------------------------------------------------------------------------------------ all operations
+@pytest.mark.corpus
 @pytest.mark.parametrize("use", [u for u in uses() if not any(0 in s for s in u.shapes)], ids=str)
 def test_every_operation_has_cards_whose_numbers_add_up(use, service):
     row = use.row
@@ -320,7 +321,7 @@ def test_the_element_of_an_output_leads_to_one_that_it_reads(service):
 
 def test_cards_need_no_sympy():
     code = (
-        "import sys; from bptui.model import network; from bptui.model.debugger.session import Session;"
+        "import sys; from bptui.model.source import network; from bptui.model.debugger.session import Session;"
         "from bptui.symbolic.card import card_for; from bptui.symbolic.service import Service;"
         "s = Session(network.load('xor')); card_for(s); Service();"
         "assert 'sympy' not in sys.modules"

@@ -77,7 +77,8 @@ def test_true_updates_are_fine(kind, dtype):
 
 
 # --------------------------------------------------------------------------------------------------- no false alarm
-@pytest.mark.parametrize("use", uses(), ids=str)
+@pytest.mark.corpus
+@pytest.mark.parametrize("use", list(uses()), ids=str)
 def test_no_false_alarm(use):
     row = use.row
     given = {k: v for k, v in use.attributes.items() if k in row.attributes}

@@ -15,7 +15,8 @@ from tests.unit.model.engine.ops.test_reference import CASES, name_of, near
 from tests.unit.symbolic.composites import uses, whole_of
 
 
-@pytest.mark.parametrize("use", uses(), ids=str)
+@pytest.mark.corpus
+@pytest.mark.parametrize("use", list(uses()), ids=str)
 def test_the_definition_and_its_rule_are_what_the_parts_do(use):
     recording, fold = whole_of(use)
     node = fold.node

@@ -15,7 +15,7 @@ from bptui.model.source.formula import parse
 from tests.paths import REFERENCE
 from tests.unit.model.engine.ops.draws import DRAWS, Case
 
-SEEDS = 20
+SEEDS, FULL_SEEDS = 6, 60
 """Draws of each operation."""
 
 CASES_FILE = REFERENCE / "ops.json"
@@ -63,12 +63,13 @@ def by_python(case, upstream):
     }
 
 
+@pytest.mark.corpus(every=1)
 @pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch's, of reductions that are meant so
 @pytest.mark.parametrize("op", DRAWS)
-def test_as_pytorch(op):
+def test_as_pytorch(op, full):
     torch = pytest.importorskip("torch")
     row = OPS.get(op) or COMPOSITES[op]
-    for seed in range(SEEDS):
+    for seed in range(FULL_SEEDS if full else SEEDS):
         case = drawn(op, seed)
         random = np.random.default_rng([seed, 1])
         out, upstream, grads = expected(torch, case, lambda shape, random=random: random.normal(size=shape))

@@ -1,0 +1,44 @@
+"""Text that is not ours, made fit for a terminal: names, keys, kinds, paths, headers, whatever a user or a file wrote.
+
+Every text passes here on its way out: messages (`UserError`), what plain mode and the shell print, what the screen
+draws, JSON. A terminal obeys escape sequences and control characters; an override of the writing direction shows a text
+that is not there; a lone surrogate cannot be encoded. Such characters are shown as Python writes them (`\\x1b`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+MAX_LINE = 450
+"""Characters of one message, so that it is one line, however long what it quotes."""
+
+
+def printable(text: str, keep: str = "") -> str:
+    """The text with every character that a terminal would act upon, or that has no glyph, as an escape; a tab and
+    other spaces become a space. `keep` are characters that may stay: "\\n" in a text of several lines."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else " " if c.isspace() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def clipped(text: str, most: int = MAX_LINE) -> str:
+    """At most `most` characters of a text; `…` stands for the middle, where it is longer."""
+    if len(text) <= most:
+        return text
+    tail = most // 3
+    return f"{text[: most - tail - 1]}…{text[-tail:]}" if tail else "…"
+
+
+def one_line(text: str, most: int = MAX_LINE) -> str:
+    """A text in one printable line of at most `most` characters, its spaces single."""
+    return clipped(" ".join(printable(clipped(text, 4 * most)).split()), most)
+
+
+def as_json(value: Any) -> str:
+    """JSON in one line of printable ASCII. A ValueError for numbers that JSON has not."""
+    return json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f")

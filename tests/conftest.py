@@ -1,0 +1,71 @@
+"""What all tests share: `--full`, and an environment in which nothing of the machine's own settings matters.
+
+The large corpora (`@pytest.mark.corpus`: a test for each use of each operation, network or fault) are sampled unless
+`--full` is given: of each row of the registry, which is the first word of a test's id, at least one use, and one in
+`every` (default 8). Which ones depends on the test's name, so that tests of the same uses take different ones.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import defaultdict
+
+import pytest
+from hypothesis import settings
+
+# The same examples everywhere: a change is judged by what it changes, not by the draw of the day.
+settings.register_profile("bptui", derandomize=True, deadline=None, database=None)
+settings.load_profile("bptui")
+
+OURS = (
+    "NO_COLOR", "FORCE_COLOR", "TEXTUAL_THEME", "TEXTUAL_COLOR_SYSTEM", "TMUX", "BPTUI_DIFF", "COLUMNS", "LINES",
+    "PYTHONWARNINGS", "PYTHONIOENCODING",
+)  # fmt: skip
+"""Variables that change what bptui, Textual or Python print; tests that want one set it."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The one option."""
+    parser.addoption("--full", action="store_true", help="the large corpora whole (by default they are sampled)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The one marker."""
+    config.addinivalue_line("markers", "corpus(every=8): a large corpus, of which `--full` runs all")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave of each corpus what is to be run; a test that is asked for by its id always runs."""
+    if config.getoption("--full") or any("::" in arg and "[" in arg for arg in config.args):
+        return
+    rows: dict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("corpus") is not None:
+            test, _, use = item.nodeid.partition("[")
+            rows[test, re.match(r"\w*", use)[0]].append(item)  # type: ignore[index]
+    left_out: set[pytest.Item] = set()
+    for (test, row), members in rows.items():
+        marker = members[0].get_closest_marker("corpus")
+        assert marker is not None
+        every = min(marker.kwargs.get("every", 8), len(members))
+        start = zlib.crc32(f"{test} {row}".encode()) % every
+        left_out.update(item for at, item in enumerate(members) if at % every != start)
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture
+def full(request: pytest.FixtureRequest) -> bool:
+    """Is the whole corpus asked for? For tests that draw their uses themselves."""
+    return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal like most, 24 bits of colour, no wish against them, whatever the machine calls its own."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    for name in OURS:
+        monkeypatch.delenv(name, raising=False)
