@@ -76,7 +76,7 @@ def _rows(session: Session, service: Service, about: Node) -> tuple[CheckRow, ..
     found = service.peek_checks(key)
     if not isinstance(found, tuple):
         return ()
-    session.checked(recording.step, about.id, any(row.verdict == "FAIL" for row in found))
+    session.branch.checked(recording.step, about.id, any(row.verdict == "FAIL" for row in found))
     return found
 
 

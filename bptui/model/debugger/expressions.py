@@ -16,6 +16,7 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,23 +81,33 @@ class Expression:
     tree: ast.expr
     graph: Graph
 
-    def evaluate(self, state: State, node: Node) -> Any:
-        """Its number(s) at a Moment, `value` and `grad` being those of `node`.
+    @cached_property
+    def reads(self) -> frozenset[tuple[str, str]]:
+        """What it reads: ("value", node), ("grad", node), with "" for the node that it is asked about."""
+        found: set[tuple[str, str]] = set()
+        called = {id(part.func) for part in ast.walk(self.tree) if isinstance(part, ast.Call)}
+        for part in ast.walk(self.tree):
+            if id(part) in called:
+                continue
+            if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == "grad":
+                found.add(("grad", dotted(part.args[0]) or ""))
+            elif isinstance(part, ast.Name | ast.Attribute) and (name := dotted(part)) is not None:
+                if name in self.graph.by_name:
+                    found.add(("value", name))
+                elif name in ("value", "grad"):
+                    found.add((name, ""))
+        return frozenset(found)
+
+    def evaluate(self, state: State, node: Node, tick: Callable[[], None] = lambda: None) -> Any:
+        """Its number(s) at a Moment, `value` and `grad` being those of `node`; `tick` is called between its parts.
 
         Raises NotYet where a number is not there yet, UserError where shapes do not fit.
         """
         with np.errstate(all="ignore"):
             try:
-                return np.asarray(_Evaluator(self.graph, state, node).visit(self.tree))
+                return np.asarray(_Evaluator(self.graph, state, node, tick).visit(self.tree))
             except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError) as error:
                 raise UserError(_quoted(self.text), str(error).split("\n")[0]) from None
-
-    def true(self, state: State, node: Node) -> bool:
-        """Does the condition hold? Not yet is no; of an array, one true element is enough."""
-        try:
-            return bool(np.any(self.evaluate(state, node)))
-        except NotYet:
-            return False
 
 
 def parse(text: str, graph: Graph) -> Expression:
@@ -186,8 +197,12 @@ def _is_whole(tree: ast.expr) -> bool:
 class _Evaluator(ast.NodeVisitor):
     """Walks a checked tree; only ever sees what `_check` let through."""
 
-    def __init__(self, graph: Graph, state: State, node: Node) -> None:
-        self.graph, self.state, self.node = graph, state, node
+    def __init__(self, graph: Graph, state: State, node: Node, tick: Callable[[], None]) -> None:
+        self.graph, self.state, self.node, self.tick = graph, state, node, tick
+
+    def visit(self, tree: ast.AST) -> Any:
+        self.tick()
+        return super().visit(tree)
 
     def value_of(self, node: Node) -> Any:
         found = self.state.value(node)

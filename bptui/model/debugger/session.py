@@ -8,21 +8,22 @@ history, where it stops and says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import locations
-from bptui.model.debugger.default_element import default_element
+from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.edits import Edit
+from bptui.model.debugger.progress import Cancelled, Progress
 from bptui.model.debugger.reply import Reply, say
-from bptui.model.debugger.stops import Breakpoints
-from bptui.model.debugger.view import Selection, View
+from bptui.model.debugger.stops import UserStops
+from bptui.model.debugger.view import Index, Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.history import History
-from bptui.model.engine.nonfinite import NonFinite, nonfinite
+from bptui.model.engine.nonfinite import NonFinite
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment, Phase, Timeline
@@ -30,36 +31,67 @@ from bptui.model.engine.timeline import Moment, Phase, Timeline
 if TYPE_CHECKING:
     from bptui.model.source.network import Network
 
-Index = tuple[int, ...]
-Progress = Callable[[float, str], bool]
-"""`progress(part done, what is done)` is called now and then during anything long; False ends it where it is."""
+
+class Mark(NamedTuple):
+    """A Moment of a branch that was given a name."""
+
+    branch: Branch
+    moment: Moment
 
 
 class Session:
-    """One debugging session of `network`. `history` is given where one exists already (a test, a second front end)."""
+    """One debugging session of `network`. `history` is given where one exists already (a test, a second front end).
+
+    branch    what is looked at: network, history, timeline; one of `branches`, of which 0 is what was opened
+    told      the stop at which the search for one ended last, until the next move; None for none
+    progress  how far what is long has come, and whether it is to go on
+    """
 
     def __init__(self, network: Network, history: History | None = None) -> None:
-        self.network = network
-        self.graph: Graph = network.graph
-        self.timeline = Timeline(self.graph)
-        self.history = history if history is not None else History(network)
-        changes = bool(self.graph.params or network.batches is not None)
-        self.walk = Walk(self.timeline, None if changes else 0)
+        self.branch = Branch(network, history)
+        self.branches = [self.branch]
         self.view = View()
         self.selection = Selection()
-        self.breakpoints = Breakpoints()
+        self.breakpoints = UserStops()
         self.displays: list[str] = []
-        self.marks: dict[str, Moment] = {}
+        self.marks: dict[str, Mark] = {}
         self.message: Reply = Reply()
-        self.progress: Progress | None = None
-        self.failed: set[tuple[int, int]] = set()
-        """(training step, node id) of the checks that failed, as whoever checks has said by `checked`."""
+        self.progress = Progress()
+        self.told: int | None = None
         self._cursor = self.walk.moment(0)
         self._state: State | None = None
-        self._born: tuple[Recording, Mapping[int, NonFinite]] | None = None
-        self._first: dict[int, Index] = {}
 
     # where we are
+
+    @property
+    def network(self) -> Network:
+        """The network of the branch."""
+        return self.branch.network
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the branch."""
+        return self.branch.graph
+
+    @property
+    def timeline(self) -> Timeline:
+        """The Moments of a training step of the branch."""
+        return self.branch.timeline
+
+    @property
+    def history(self) -> History:
+        """The training steps of the branch."""
+        return self.branch.history
+
+    @property
+    def walk(self) -> Walk:
+        """The stops of the branch."""
+        return self.branch.walk
+
+    @property
+    def planned(self) -> int:
+        """How many training steps the network is meant to be trained for."""
+        return self.branch.planned
 
     @property
     def cursor(self) -> Moment:
@@ -85,29 +117,32 @@ class Session:
 
     @property
     def nonfinite(self) -> Mapping[int, NonFinite]:
-        """Where in this training step NaN or inf arise, by the number of the Moment in it."""
-        recording = self.recording
-        if self._born is None or self._born[0] is not recording:
-            self._born = recording, nonfinite(recording)
-        return self._born[1]
+        """Where in this training step NaN or inf arise that nobody wanted, by the index of the Moment in it."""
+        return self.branch.nonfinite(self.recording)
+
+    @property
+    def finding(self) -> NonFinite | None:
+        """The number that is not finite at this Moment, as long as nothing else was selected at it."""
+        if not self.selection.at_finding or self.selection.pinned is not None:
+            return None
+        return self.nonfinite.get(self.timeline.index(self._cursor))
+
+    def source(self, finding: NonFinite) -> Node:
+        """The node whose value or gradient is not finite at this Moment."""
+        here, position = self.here, finding.position
+        return here if position is None else self.graph.nodes[here.inputs[position]]
 
     @property
     def finding_nodes(self) -> frozenset[tuple[int, Phase]]:
         """(node id, phase) of all the findings of this training step: what arises, and what failed its check."""
         step, timeline = self._cursor.step, self.timeline
-        born = [timeline.at(step, place) for place in self.nonfinite]
-        failed = [(node, self.phase_of(node)) for at, node in tuple(self.failed) if at == step]
-        return frozenset([*((timeline.node(moment).id, moment.phase) for moment in born), *failed])
+        moments = [timeline.at(step, index) for index in (*self.nonfinite, *self.branch.failures(step))]
+        return frozenset((timeline.node(moment).id, moment.phase) for moment in moments)
 
-    def checked(self, step: int, node: int, failed: bool) -> None:
-        """What a check of a node with the numbers of a training step has found; `x` goes to those that failed. From any
-        thread."""
-        (self.failed.add if failed else self.failed.discard)((step, node))
-
-    def phase_of(self, node: int) -> Phase:
-        """Where a check of a node belongs: an operation's derivative to the backward pass, a parameter's rule to the
-        update."""
-        return "update" if self.graph.nodes[node].op is None else "backward"
+    @property
+    def marked(self) -> frozenset[int]:
+        """Ids of the nodes with a breakpoint."""
+        return self.breakpoints.marked(self.branch)
 
     @property
     def here(self) -> Node:
@@ -131,9 +166,8 @@ class Session:
 
     def element_of(self, node: Node) -> Index:
         """Where the selected element lies in another node; as long as none was chosen, one that is worth explaining."""
-        if not self.selection.element and node.id not in self._first:
-            self._first[node.id] = default_element(self.recording, node)
-        return locations.fit(self.selection.element or self._first[node.id], node.shape)
+        asked = self.selection.element or self.branch.default_element(self.recording, node)
+        return locations.fit(asked, node.shape)
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -162,11 +196,6 @@ class Session:
         """What the card is about: the selected node, or the composite that is shown, as one use of one operation."""
         return self.node if self.fold is None else self.fold.node
 
-    @cached_property
-    def planned(self) -> int:
-        """How many training steps this network is meant to be trained for."""
-        return max(1, self.network.steps) if self.walk.last is None else 1
-
     def where(self) -> Line:
         """`training step 0  backward 4/5  layer1.a`."""
         step, phase, index = self._cursor
@@ -181,13 +210,14 @@ class Session:
 
     # moving
 
-    def move(self, stop: int, *, note: str = "", style: str = "text") -> Reply:
+    def move(self, stop: int, *, note: str = "", style: str = "text", ok: bool = True) -> Reply:
         """Go to a stop, or to the end that lies before it; says which end where it could not go on. `note` says why
-        there, in `style`."""
+        there, in `style`; `ok` is False where that is not what was asked for."""
         target = self.walk.within(stop)
         reached = self._reach(self.walk.moment(target))
         moved = reached != self._cursor
         self.view.whole, self.view.page = False, 0
+        self.told, self.selection.at_finding = None, True
         if moved:
             self._cursor, self._state = reached, None
             self.view.hidden = self.view.present
@@ -197,7 +227,7 @@ class Session:
         elif reached != self.walk.moment(target):
             said = [Span(f"interrupted at training step {reached.step}", "kink")]
         gap = [Span("  ")] if said else []
-        return Reply(((*self.where(), *gap, *said),), ok=target == stop, moved=moved)
+        return Reply(((*self.where(), *gap, *said),), ok=ok and target == stop, moved=moved)
 
     def end(self, stop: int) -> str:
         """What to say at an end of the line."""
@@ -207,19 +237,18 @@ class Session:
         return f"at the end of training step {self._cursor.step}, the last{why}"
 
     def _reach(self, moment: Moment) -> Moment:
-        """Train up to a Moment's training step; the same place of an earlier step where that was interrupted."""
+        """Train up to a Moment's training step; the same index of an earlier step where that was interrupted."""
         if moment.step == self._cursor.step:
             return moment
-        watch, going = self.progress, True
-
-        def note(done: int, total: int) -> None:
-            nonlocal going
-            going = watch is None or watch(done / max(total, 1), f"training step {done} of {total}")
-
-        if self.history.seek(moment.step, progress=note, cancelled=lambda: not going):
-            return moment
-        trained = moment.step >= self.history.steps
-        return moment._replace(step=self.history.steps) if trained else self._cursor
+        report = self.progress.report
+        try:
+            self.history.seek(
+                moment.step, lambda done, total: report(done / max(total, 1), f"training step {done} of {total}")
+            )
+        except Cancelled:
+            trained = moment.step >= self.history.steps
+            return moment._replace(step=self.history.steps) if trained else self._cursor
+        return moment
 
     def step(self, count: int = 1) -> Reply:
         """`count` Moments on. Where a number is hidden, the first of them shows it."""
@@ -251,8 +280,8 @@ class Session:
 
     def _whole(self, reply: Reply) -> Reply:
         """After `next`: the composite that it came to is shown as one operation."""
-        place = self.timeline.index(self._cursor)
-        self.view.whole = place in self.walk.wholes and composite_of(self.graph, self.here) is not None
+        index = self.timeline.index(self._cursor)
+        self.view.whole = index in self.walk.wholes and composite_of(self.graph, self.here) is not None
         return reply
 
     def finish(self) -> Reply:
@@ -300,7 +329,7 @@ class Session:
 
     def _train(self, steps: int) -> Reply:
         target = self.stop + steps * self.walk.length
-        if target < 0:  # as far as it goes, at the same place: the place is what stays
+        if target < 0:  # as far as it goes, at the same index: that is what stays
             reply = self.move(self.timeline.index(self._cursor))
             return Reply((line(*reply.lines[0], "  ", ("in training step 0, the first", "kink")),), False, reply.moved)
         whole = self.view.whole
@@ -308,7 +337,45 @@ class Session:
         self.view.whole = whole
         return reply
 
+    # branches
+
+    def mark(self, name: str) -> None:
+        """Give this Moment a name."""
+        self.marks[name] = Mark(self.branch, self._cursor)
+
+    def jump(self, name: str) -> Reply:
+        """To a marked Moment, in its branch."""
+        branch, moment = self.marks[name]
+        if branch is not self.branch:
+            self.switch(branch, "")
+        return self.move(self.walk.stop(moment), note=f"mark {name}")
+
+    def edit(self, edit: Edit) -> Reply:
+        """Go on in a new branch, in which something was changed; this one stays as it is."""
+        made = self.branch.edited(edit, len(self.branches))
+        self.branches.append(made)
+        return self.switch(made, edit.text)
+
+    def switch(self, branch: Branch, note: str) -> Reply:
+        """To the same Moment of another branch, or of its last training step until where it was trained, where that
+        was interrupted."""
+        self.branch, self._state, self.told = branch, None, None
+        moment = self.walk.moment(self.walk.within(self.walk.stop(self._cursor)))
+        self._cursor = moment._replace(step=min(moment.step, self.history.steps))
+        self._cursor = self._reach(moment)
+        return Reply((line(*self.where(), f"  {note}"),), moved=True)
+
     # selecting
+
+    def show(self, finding: NonFinite) -> None:
+        """Select the number of a finding at this Moment."""
+        here, position = self.here, finding.position
+        self.selection.pinned = None
+        if position is not None and position in self.inputs:
+            self.select_input(self.inputs.index(position))
+        if self.source(finding).shape == here.shape:
+            self.select_element(finding.at)
+        self.selection.at_finding = True
 
     def select(self, node: Node | int | str | None = None, element: Sequence[int] | None = None) -> Reply:
         """Pin a node (by node, id or name), with an element; without a node, follow the Moment again."""
@@ -318,6 +385,7 @@ class Session:
         if isinstance(node, int):
             node = self.graph.nodes[node]
         self.selection.pinned = None if node is None or node.id == self.here.id else node.id
+        self.selection.at_finding = False
         self.view.page = 0
         if element is not None:
             self.selection.element = tuple(element)
@@ -332,6 +400,7 @@ class Session:
     def select_element(self, element: Sequence[int]) -> Reply:
         """Select an element of the selected node; what lies outside is clipped to it."""
         self.selection.element = locations.fit(tuple(element), self.node.shape)
+        self.selection.at_finding = False
         self.view.page = 0
         return say(self.selected())
 
@@ -359,5 +428,5 @@ class Session:
     def snapshot(self) -> tuple[Any, ...]:
         """Everything that decides what is on the screen, as one comparable value."""
         return (
-            self._cursor, self.node.id, self.element, self.input, tuple(vars(self.view).values())
+            self.branch.number, self._cursor, self.node.id, self.element, self.input, tuple(vars(self.view).values())
         )  # fmt: skip

@@ -7,8 +7,10 @@ and every move is arithmetic. Each move has its mirror image, which the tests ho
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 from bptui.model.engine.graph import Node
 from bptui.model.engine.timeline import PHASES, Moment, Phase, Timeline
@@ -38,6 +40,12 @@ class Walk:
         """`stop`, or the end of the line that it lies beyond."""
         most = stop if self.last is None else (self.last + 1) * self.length - 1
         return max(0, min(stop, most))
+
+    @cached_property
+    def indexes(self) -> Mapping[tuple[Phase, int], int]:
+        """(phase, node id) → the index of that node's Moment in a training step; the loss's own one, not the seed."""
+        moments = ((phase, node.id) for phase in PHASES for node in self.timeline.nodes(phase))
+        return MappingProxyType({key: index for index, key in enumerate(moments)})
 
     @cached_property
     def phases(self) -> tuple[int, ...]:
@@ -93,20 +101,20 @@ class Walk:
         return self._before(stop, self.wholes)
 
     def finish(self, stop: int) -> int:
-        """The end of this layer; from there the end of this phase; from there the end of the next."""
+        """The end of this layer; from there the end of this phase; from there the start of the next one."""
         for starts in (self.layers, self.phases):
             end = self._after(stop, starts) - 1
             if end > stop:
                 return end
-        return self._after(stop + 1, self.phases) - 1
+        return stop + 1
 
     def reverse_finish(self, stop: int) -> int:
-        """The start of this layer; from there the start of this phase; from there the start of the one before."""
+        """The start of this layer; from there the start of this phase; from there the end of the one before."""
         for starts in (self.layers, self.phases):
             start = self._before(stop + 1, starts)
             if start < stop:
                 return start
-        return self._before(stop, self.phases)
+        return stop - 1
 
     def _after(self, stop: int, starts: tuple[int, ...]) -> int:
         step, place = divmod(stop, self.length)
