@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bptui.model.base import numbers
+from bptui.model.base import arithmetic, numbers
+from bptui.model.base.arithmetic import RowTexts
 from bptui.model.base.spans import Line, Span, line, plain
 from bptui.model.base.types import Array
 from bptui.model.debugger import lines
@@ -15,6 +16,7 @@ from bptui.model.debugger.session import Session
 from bptui.model.engine.graph import Node
 from bptui.symbolic.card import card_for
 from bptui.symbolic.card.composite import summed
+from bptui.symbolic.formula.worked import sum_texts
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import BAD, Card, CheckRow, Equation, Table, Term
 
@@ -116,13 +118,13 @@ def _dim(label: str) -> Line:
 
 def equation(made: Equation) -> list[Line]:
     """`upstream × local = downstream`: the symbols, then the numbers, then what is to be said of each."""
-    shown = [numbers.significant(x) for x in made.numbers]
+    shown, sign = arithmetic.product(made.numbers, [numbers.significant(x) for x in made.numbers])
     styles: tuple[str, ...] = ("gradient", "text bold", "gradient")
     filled = [(((text, style),)) for text, style in zip(shown, styles, strict=True)]
     notes = [note for note in made.notes if note]
     rows = [
         _labelled(_dim("chain rule"), _times(made.symbols)),
-        _labelled(_dim("numbers"), _times([line(*part) for part in filled])),
+        _labelled(_dim("numbers"), _times([line(*part) for part in filled], sign)),
     ]
     said: list[Part] = []
     for note in notes:
@@ -137,23 +139,24 @@ def _stripped(spans: Line) -> Line:
     return line((first.text.lstrip(), first.style), *rest)
 
 
-def _times(three: Sequence[Line]) -> Line:
+def _times(three: Sequence[Line], sign: str = "=") -> Line:
     up, local, down = three
-    return line(*up, " × ", *local, " = ", *down)
+    return line(*up, " × ", *local, f" {sign} ", *down)
 
 
 def table(made: Table) -> list[Line]:
     """A sum of products, term by term, and what becomes of it."""
-    rows = [_labelled(_dim("terms"), line(*_heads(made.columns)))]
-    rows += [_term(term) for term in made.head]
+    texts = sum_texts(made, numbers.significant)
+    terms = [_term(term, row) for term, row in zip((*made.head, *made.tail), texts.rows, strict=True)]
+    rows = [_labelled(_dim("terms"), line(*_heads(made.columns))), *terms[: len(made.head)]]
     if made.elided:
         rows.append(line("    … ", (made.rest, "dim")))
-    rows += [_term(term) for term in made.tail]
-    for step in made.steps:
+    rows += terms[len(made.head) :]
+    for step, (number, running) in zip(made.steps, texts.after, strict=True):
         sign = {"/": "÷", "*": "×"}.get(step.sign, step.sign)
-        rows.append(line(f"    {sign} ", *step.symbol, f" {_n(step.number)} = {_n(step.running)}"))
+        rows.append(line(f"    {sign} ", *step.symbol, f" {number} = {running}"))
     partial = [("  " + made.partial, "kink")] if made.partial else []
-    return [*rows, line("  ", *made.result, " = ", (_n(made.total), "value bold"), *partial)]
+    return [*rows, line("  ", *made.result, f" {texts.sign} ", (texts.total, "value bold"), *partial)]
 
 
 def _heads(columns: Sequence[Line]) -> list[Part]:
@@ -163,17 +166,14 @@ def _heads(columns: Sequence[Line]) -> list[Part]:
     return said
 
 
-def _term(term: Term) -> Line:
+def _term(term: Term, texts: RowTexts) -> Line:
+    factors, product, running = texts
     said: list[Part] = [(f"    {term.index}:  ", "dim")]
-    for i, (symbol, number) in enumerate(term.factors):
-        said += [*([" × "] if i else []), *symbol, f" {_n(number)}"]
+    for i, ((symbol, _), number) in enumerate(zip(term.factors, factors, strict=True)):
+        said += [*([" × "] if i else []), *symbol, f" {number}"]
     if len(term.factors) > 1:
-        said.append(f" = {_n(term.product)}")
-    return line(*said, (f"  sum {_n(term.running)}", "dim"))
-
-
-def _n(x: float) -> str:
-    return numbers.significant(x)
+        said.append(f" = {product}")
+    return line(*said, (f"  sum {running}", "dim"))
 
 
 def checks(found: Sequence[CheckRow]) -> list[Line]:

@@ -127,7 +127,7 @@ def page() -> str:
     lines += [
         f"- a network file: {network.MAX_FILE:,} bytes, {network.MAX_LAYERS:,} layers",
         f"- a data file: {datasets.MAX_FILE:,} bytes; drawn: {datasets.MAX_SAMPLES:,} samples",
-        f"- a formula: {syntax.MAX_CHARACTERS:,} characters, {syntax.MAX_DEPTH} nested brackets",
+        f"- a formula: {syntax.LIMITS.characters:,} characters, {syntax.MAX_DEPTH} nested brackets",
         f"- a name: {formula.MAX_NAME} characters",
         f"- one tensor: {arrays.MAX_ELEMENTS:,} numbers; all values of a step: {build.MAX_TOTAL:,}",
         "",

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bptui.model.base import numbers
+from bptui.model.base import arithmetic, numbers
+from bptui.model.base.arithmetic import PrintedSum
 from bptui.model.base.spans import Line, plain
 from bptui.model.debugger import locations
 from bptui.model.engine.composites import CompositeUse, made_by
@@ -26,6 +27,7 @@ from bptui.symbolic.card.leaf import gathered
 from bptui.symbolic.check import check_node, check_update, precision
 from bptui.symbolic.check.composite import check_whole
 from bptui.symbolic.formula import latex, typeset
+from bptui.symbolic.formula.worked import sum_texts, worked
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import Card, CheckRow, Equation, Formula, Table
 
@@ -177,33 +179,29 @@ def _labelled(label: str, text: str) -> str:
 
 
 def _equation(e: Equation) -> list[str]:
-    values = [numbers.significant(x) for x in e.numbers]
+    values, sign = arithmetic.product(e.numbers, [numbers.significant(x) for x in e.numbers])
     columns = [[plain(e.heads[n]), plain(e.symbols[n]), values[n], plain(e.notes[n])] for n in range(3)]
     columns[2][3] += f", {e.partial}"
     widths = [max(len(cell) for cell in column) for column in columns]
     rows = []
-    for n, signs in enumerate(((" ", " "), ("×", "="), ("×", "="), (" ", " "))):
+    for n, signs in enumerate(((" ", " "), ("×", "="), ("×", sign), (" ", " "))):
         cells = [column[n].center(width) for column, width in zip(columns, widths, strict=True)]
         rows.append(" " * _LABEL + f"{cells[0]}  {signs[0]}  {cells[1]}  {signs[1]}  {cells[2]}")
     return rows
 
 
-def _cells(table: Table) -> list[list[str]]:
+def _cells(table: Table, texts: PrintedSum) -> list[list[str]]:
     """The table's rows: index, factors, product, sum."""
     single = len(table.columns) == 4
-    terms = [*table.head, None, *table.tail] if table.elided else list(table.head)
     rows = []
-    for term in terms:
-        if term is None:
-            rows.append([table.rest] + [""] * (len(table.columns) - 1 - single))
-            continue
-        factors = [f"{plain(symbol)} = {numbers.significant(x)}" for symbol, x in term.factors]
-        last = [numbers.significant(term.running)]
-        rows.append([term.index, *factors, *([] if single else [numbers.significant(term.product)]), *last])
-    for step in table.steps:
+    for term, (numbers_of, product, running) in zip((*table.head, *table.tail), texts.rows, strict=True):
+        factors = [f"{plain(symbol)} = {x}" for (symbol, _), x in zip(term.factors, numbers_of, strict=True)]
+        rows.append([term.index, *factors, *([] if single else [product]), running])
+    if table.elided:
+        rows.insert(len(table.head), [table.rest] + [""] * (len(table.columns) - 1 - single))
+    for step, (number, running) in zip(table.steps, texts.after, strict=True):
         blank = [""] * (len(table.columns) - 3 - single)
-        rows.append([step.sign, f"{plain(step.symbol)} = {numbers.significant(step.number)}", *blank,
-                     numbers.significant(step.running)])  # fmt: skip
+        rows.append([step.sign, f"{plain(step.symbol)} = {number}", *blank, running])
     return rows
 
 
@@ -213,12 +211,11 @@ def _heads(table: Table) -> list[str]:
 
 
 def _table(table: Table) -> list[str]:
-    rows = [_heads(table), *_cells(table)]
+    texts = sum_texts(table, numbers.significant)
+    rows = [_heads(table), *_cells(table, texts)]
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     out = ["".join(cell.ljust(width + 3) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    total = f"{plain(table.result)} = {numbers.significant(table.total)}" + (
-        f"  {table.partial}" if table.partial else ""
-    )
+    total = f"{plain(table.result)} {texts.sign} {texts.total}" + (f"  {table.partial}" if table.partial else "")
     return [" " * _LABEL + row for row in (*out, total)]
 
 
@@ -247,8 +244,9 @@ def _markdown(heading: str, parts: tuple[Section, ...]) -> str:
             if made.equation is not None:
                 out += ["", *_markdown_equation(made.equation)]
             if made.table is not None:
-                out += ["", *_grid(_heads(made.table), _cells(made.table))]
-                total = f"`{plain(made.table.result)} = {numbers.significant(made.table.total)}`"
+                texts = sum_texts(made.table, numbers.significant)
+                out += ["", *_grid(_heads(made.table), _cells(made.table, texts))]
+                total = f"`{plain(made.table.result)} {texts.sign} {texts.total}`"
                 out += ["", f"{total} {made.table.partial}".rstrip()]
         out += [f"- {plain(label)}: `{plain(text)}`" for label, text in part.sums]
         if part.budget is not None:
@@ -263,9 +261,14 @@ def _markdown(heading: str, parts: tuple[Section, ...]) -> str:
 
 def _markdown_equation(e: Equation) -> list[str]:
     heads = [plain(head) for head in e.heads]
-    rows = [[plain(s) for s in e.symbols], [numbers.significant(x) for x in e.numbers], [plain(n) for n in e.notes]]
+    values, sign = arithmetic.product(e.numbers, [numbers.significant(x) for x in e.numbers])
+    rows = [[plain(s) for s in e.symbols], list(values), [plain(n) for n in e.notes]]
     rows[2][2] += f", {e.partial}"
-    return _grid([heads[0], "", heads[1], "", heads[2]], [[r[0], "×", r[1], "=", r[2]] for r in rows])
+    signs = ("=", sign, "=")
+    return _grid(
+        [heads[0], "", heads[1], "", heads[2]],
+        [[r[0], "×", r[1], mark, r[2]] for r, mark in zip(rows, signs, strict=True)],
+    )
 
 
 def _checked(row: CheckRow) -> list[str]:
@@ -312,15 +315,17 @@ def _aligned(f: Formula) -> list[str]:
     written = typeset.rows(f.right, f.names, room)
     out = [f"{left} &= {written[0]}", *(f"&{row}" for row in written[1:])]
     if f.numbers is not None and f.value is not None:
-        filled, value = typeset.rows(f.right, f.numbers, room), latex.scientific(numbers.significant(f.value))
+        made = worked(f.right, f.numbers, f.value, numbers.significant(f.value))
+        filled, value = typeset.rows(made.tree, made.names, room), latex.scientific(made.result)
         if filled == [value]:
             return [*out, f"&= {value}"]
+        sign = "=" if made.sign == "=" else r"\approx"
         close = len(filled) == 1 and typeset.measure(f"{filled[0]} = {value}") <= room
         out += [f"&= {filled[0]}", *(f"&{row}" for row in filled[1:])]
         if close or len(filled) > 1:
-            out[-1] += f" = {value}"
+            out[-1] += f" {sign} {value}"
         else:
-            out.append(f"&= {value}")
+            out.append(f"&{sign} {value}")
     return out
 
 

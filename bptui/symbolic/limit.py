@@ -1,7 +1,7 @@
 """Work that ends when its time is over: for whatever SymPy is asked, since nothing tells beforehand how long it takes.
 
 An exception is raised inside of the thread that works. It cannot break into one giant operation of C (a power of a
-number with a million digits), which is why texts are bounded before (`bptui.symbolic.calculus.parse`).
+number with a million digits), which is why texts are bounded before (`bptui.symbolic.formula.parse`).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@ enough, else on its pages together."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -110,9 +111,20 @@ def said(made: Card) -> list[str]:
         assert not full.elided
         found += [full.result, *(step.symbol for step in full.steps)]
         found += [(Span(term.index),) for term in full.head]
-        found += [(Span(f"{x:.4f}"),) for term in full.head for _, x in term.factors if 0.001 < abs(x) < 100]
     texts = [*map(plain, found), *(detail for _, _, detail in verdicts.summary(made.checks))]
     return [squeezed(text) for text in texts if text.strip()]
+
+
+def factors(made: Card) -> list[float]:
+    """The factors of a card's sum, as far as they are written with decimals."""
+    full = made.table and (made.table.full() if made.table.full else made.table)
+    return [x for term in full.head for _, x in term.factors if 0.001 < abs(x) < 100] if full else []
+
+
+def has(text: str, x: float) -> bool:
+    """Is the number in the text, with as many decimals as its equation takes?"""
+    found = re.findall(r"-?\d+\.(\d{3,})", text)
+    return any(f"{x:.{n}f}" in text for n in {len(decimals) for decimals in found})
 
 
 @pytest.mark.parametrize("size", SMALL, ids=str)
@@ -124,6 +136,8 @@ def test_the_pages_of_a_small_panel_have_all_of_it(size):
             first, others = pages(made, width, height)
             for text in said(made):
                 assert text in first or text in others, (str(USES[n]), text)
+            for x in factors(made):
+                assert has(first, x) or has(others, x), (str(USES[n]), x)
 
 
 def test_the_terms_of_a_long_sum_are_made_for_the_page_that_has_them():

@@ -185,7 +185,7 @@ def test_an_update_is_written_out_on_the_band() -> None:
     session = at("lesson-2-2-1", 9)
     rows = operation.lines(session, 68, 18, RenderOptions(), derived(session))
     banded = [plain(row).strip() for row in rows if any("on-band" in span.style for span in row)]
-    assert "W' = 0.0200 - 0.5·(-0.0123) = 0.0262" in banded
+    assert "W' = 0.0200 - 0.5·(-0.01234) = 0.0262" in banded
 
 
 def test_before_anything_is_derived_the_operation_itself_is_shown() -> None:

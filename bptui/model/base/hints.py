@@ -61,12 +61,34 @@ CHARACTERS: Mapping[str, str] = {
 EXAMPLE = "for example L = (y - w*x)**2"
 
 
+_SAID = (
+    (r"'(.)' was never closed", "{0} is never closed"),
+    (r"closing parenthesis '(.)' does not match opening parenthesis '(.)'", "{1} is closed by {0}"),
+    (r"unmatched '(.)'", "{0} closes nothing"),
+    (r"string literal|f-string|EOF", "a text in quotes has no end"),
+    (r"leading zeros", "a number begins with 0"),
+    (r"(?:decimal|hexadecimal|octal|binary) literal|digit", "a number runs into letters"),
+    (r"assign|target", "what stands before = is no name"),
+    (r"expected 'else'", "an if without else"),
+    (r"positional argument", "a value stands behind a setting"),
+    (r"repeated", "a setting stands twice"),
+    (r"null byte", "it has a character 0"),
+)
+"""What Python's parser says, and how it is said here: a formula is no program."""
+
+
 def misspelt(line: str, column: int, message: str) -> tuple[str, str]:
     """(what is wrong, what would be right) of a line that Python's parser does not take; `column` from 1."""
-    what, rest = f"this is not a formula: {message}", line[column - 1 :]
+    rest = line[column - 1 :]
     if found := re.search(r"invalid (?:non-printable )?character '?(.)?", message):
         sign = found[1] or ""
-        return what, f"write {CHARACTERS[sign]}".replace("write no", "no") if sign in CHARACTERS else EXAMPLE
+        right = f"write {CHARACTERS[sign]}".replace("write no", "no") if sign in CHARACTERS else EXAMPLE
+        return f"{sign or 'a sign'} is no part of it", right
+    what = f"it cannot go on with {rest.split()[0][:20]}" if rest.strip() else "it stops too early"
+    for pattern, said in _SAID:
+        if found := re.search(pattern, message):
+            what = said.format(*found.groups())
+            break
     if "never closed" in message:
         closing = {"(": ")", "[": "]", "{": "}"}.get(rest[:1], ")")
         return what, f"a {closing} is missing"
@@ -75,15 +97,17 @@ def misspelt(line: str, column: int, message: str) -> tuple[str, str]:
     if "decimal literal" in message:
         return what, "write 2*x for 2x"
     if not rest.strip() and (cut := re.search(r"(\*\*|[-+*/@=,^<>])\s*(?:#.*)?$", line)):
-        return f"this is not a formula: nothing comes after {cut[1]}", EXAMPLE
+        return f"nothing comes after {cut[1]}", EXAMPLE
     if re.search(r"(?<![|])\|[^|]+\|", line):
         return what, "write abs(x) for |x|"
     if ":=" in line:
         return what, "write = for :="
-    if re.search(r"[\w)\]]\s+[A-Za-z_0-9(]", line[max(0, column - 3) : column + 1]) and rest[:1].isalnum():
-        before, after = line[: column - 1].split()[-1][-20:], rest.split()[0][:20]
-        what = f"this is not a formula: nothing stands between {before} and {after}"
-        return what, "write * for a product, a new line or ; for a new statement"
+    before, after = line[: column - 1], rest.split()
+    if "comma" in message:
+        before, after = f"{after[0]} ", after[1:]
+    if after and after[0][0].isalnum() and re.search(r"[\w)\]]\s+$", before[-10:]):
+        right = "write * for a product, a new line or ; for a new statement"
+        return f"nothing stands between {before.split()[-1][-20:]} and {after[0][:20]}", right
     return what, EXAMPLE
 
 

@@ -1,45 +1,79 @@
-"""Text to a syntax tree, with limits before anything is parsed. Nothing is executed: a tree is data."""
+"""The one entrance to Python's parser: text to a syntax tree, with limits before and after. Nothing is executed: a
+tree is data, of which each reader takes the parts that it knows.
+
+    syntax = parse(text)          # formulas, definitions of operations, expressions of the debugger
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from bptui.model.base.errors import UserError
-from bptui.model.base.hints import EXAMPLE, misspelt
-
-MAX_CHARACTERS = 20_000
-MAX_DEPTH = 60
-"""Brackets in brackets, and parts in parts."""
-MAX_PARTS = 20_000
+from bptui.model.base.hints import misspelt
 
 
-def tree(text: str, where: str) -> ast.Module:
-    """The syntax tree, after the limits that keep Python's own parser safe."""
-    if len(text) > MAX_CHARACTERS:
-        raise UserError(where, f"{len(text):,} characters", f"at most {MAX_CHARACTERS:,}")
-    depth = 0
+@dataclass(frozen=True)
+class Limits:
+    """What a text may have: characters, brackets in brackets, nodes of the syntax tree, digits of one number."""
+
+    characters: int = 20_000
+    brackets: int = 60
+    parts: int = 20_000
+    digits: int = 1_000
+
+
+LIMITS = Limits()
+MAX_DEPTH = LIMITS.brackets
+"""Parts in parts, for readers that walk a tree by recursion."""
+
+
+class Unreadable(ValueError):
+    """The text is none of Python's, or beyond a limit. `line` and `column` from 1; 0 where the whole text is meant."""
+
+    def __init__(self, what: str, right: str = "", line: int = 0, column: int = 0) -> None:
+        super().__init__(f"{what} ({right})" if right else what)
+        self.what, self.right, self.line, self.column = what, right, line, column
+
+
+def parse(text: str, limits: Limits = LIMITS) -> ast.Module:
+    """The statements of a text, which may be indented as it likes; Unreadable where there are none to be had.
+
+    Columns of the tree count the bytes of a line without its indent.
+    """
+    if len(text) > limits.characters:
+        raise Unreadable(f"{len(text):,} characters", f"at most {limits.characters:,}")
+    depth, rows = 0, lines(text)
     for character in text:
         depth += (character in "([{") - (character in ")]}")
-        if depth > MAX_DEPTH:
-            raise UserError(where, f"brackets are nested deeper than {MAX_DEPTH}")
+        if depth > limits.brackets:
+            raise Unreadable(f"brackets are nested deeper than {limits.brackets}")
+    for number, row in enumerate(rows, 1):
+        if found := _long_number(row, limits.digits):
+            raise Unreadable(f"a number of more than {limits.digits:,} digits", "", number, found)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = ast.parse("\n".join(line.lstrip() for line in lines(text)))
+            tree = ast.parse("\n".join(row.lstrip() for row in rows))
     except SyntaxError as problem:
-        line = min(problem.lineno or 1, len(lines(text)))
-        column = (problem.offset or 1) + indent(lines(text)[line - 1])
-        what, right = misspelt(lines(text)[line - 1], column, problem.msg)
-        raise UserError(f"{where} {line}:{column}", what, right) from None
+        line = min(problem.lineno or 1, len(rows))
+        column = max(problem.offset or 1, 1) + indent(rows[line - 1])
+        raise Unreadable(*misspelt(rows[line - 1], column, problem.msg), line, column) from None
     except (ValueError, MemoryError, RecursionError):
-        raise UserError(where, "this is not a formula", EXAMPLE) from None
-    if not found.body:
-        raise UserError(where, "there is no formula", EXAMPLE)
-    if sum(1 for _ in ast.walk(found)) > MAX_PARTS:
-        raise UserError(where, f"more than {MAX_PARTS:,} parts")
-    return found
+        raise Unreadable("too deep, or signs that no text has", "", 1, 1) from None
+    if sum(1 for _ in ast.walk(tree)) > limits.parts:
+        raise Unreadable(f"more than {limits.parts:,} parts")
+    return tree
+
+
+def _long_number(line: str, digits: int) -> int:
+    """The column, from 1, of a number with more digits than that; 0 where there is none."""
+    if len(line) <= digits:
+        return 0
+    found = re.search(rf"(?<![A-Za-z_])[0-9][0-9A-Fa-f_xob]{{{digits},}}", line)
+    return found.start() + 1 if found else 0
 
 
 def lines(text: str) -> list[str]:

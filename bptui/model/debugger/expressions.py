@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bptui.model.base import syntax
 from bptui.model.base.errors import UserError, did_you_mean
-from bptui.model.base.hints import EXAMPLE, misspelt
+from bptui.model.base.hints import EXAMPLE
 from bptui.model.engine.graph import Graph, Node
 
 if TYPE_CHECKING:
     from bptui.model.engine.state import State
 
-MAX_LENGTH, MAX_NODES = 2_000, 400
+LIMITS = syntax.Limits(characters=2_000, parts=400, digits=300)
 
 BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -116,20 +117,16 @@ def parse(text: str, graph: Graph) -> Expression:
     where = _quoted(text)
     if not text:
         raise UserError("expression", "it is empty", "for example max(abs(grad)) > 10")
-    if len(text) > MAX_LENGTH:
-        raise UserError("expression", f"{len(text)} characters", f"at most {MAX_LENGTH}")
     try:
-        tree = ast.parse(text, mode="eval").body
-        count = sum(1 for _ in ast.walk(tree))
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        if not isinstance(error, SyntaxError):
-            raise UserError(where, "cannot be read") from None
-        column = error.offset or len(text) + 1
-        what, right = misspelt(text, column, error.msg)
-        said = what.replace("this is not a formula", f"cannot be read at column {column}")
-        raise UserError(where, said, right if right != EXAMPLE else "for example max(abs(grad)) > 10") from None
-    if count > MAX_NODES:
-        raise UserError(where, f"{count} parts", f"at most {MAX_NODES}")
+        statements = syntax.parse(text, LIMITS).body
+    except syntax.Unreadable as problem:
+        if not problem.line:
+            raise UserError(where, problem.what, problem.right) from None
+        right = problem.right if problem.right != EXAMPLE else "for example max(abs(grad)) > 10"
+        raise UserError(where, f"cannot be read at column {problem.column}: {problem.what}", right) from None
+    if len(statements) != 1 or not isinstance(statements[0], ast.Expr):
+        raise UserError(where, "it is no expression", "one formula without =, for example max(abs(grad)) > 10")
+    tree = statements[0].value
     _check(tree, graph, where)
     return Expression(text, tree, graph)
 

@@ -72,11 +72,25 @@ def parse(
     A UserError with line and column for anything that is not a formula, does not fit, or is not given.
     """
     given = {unicodedata.normalize("NFKC", name): value for name, value in values.items()}
-    tree = syntax.tree(text, where)
+    tree = read(text, where)
     written = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     builder = Builder(dtype, where=where, reserved={*given, *written}, own=operations)
     reader = Reader(builder, text, given, frozenset(train or ()))
     return reader.graph(tree)
+
+
+def read(text: str, where: str) -> ast.Module:
+    """The syntax tree of a formula; a UserError where it is none."""
+    try:
+        tree = syntax.parse(text)
+    except syntax.Unreadable as problem:
+        if not problem.line:
+            raise UserError(where, problem.what, problem.right) from None
+        place = f"{where} {problem.line}:{problem.column}"
+        raise UserError(place, f"this is not a formula: {problem.what}", problem.right) from None
+    if not tree.body:
+        raise UserError(where, "there is no formula", hints.EXAMPLE)
+    return tree
 
 
 class Reader(Literals):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bptui.model.base.arithmetic import product
 from bptui.model.base.numbers import together
 from bptui.model.base.spans import KINDS, Line, Span, plain
 from bptui.screens.panels.figures import shown
@@ -17,24 +18,26 @@ WIDE = 58
 STACKED = 32
 """Below this the three columns stand under each other."""
 OPERATORS = ("×", "=")
+_LEAST = 11
+"""Cells of a number that its column must have room for, or the three stand under each other."""
 
 
 def equation(card: Card, width: int, notes: bool = True) -> list[Line]:
     """Heads, symbols, numbers and notes of the three columns, in the width of the band (without its empty rows)."""
     made = card.equation
     assert made is not None
-    texts = _texts(made, width)
+    step = round(0.35 * min(width, 92))
+    texts, sign = _texts(made, width, step - 2)
     kinds = tuple(kind_of_symbol(symbol) for symbol in made.symbols)
     numbers = tuple((shown(text, x, f"{kind} bold"),) for text, x, kind in zip(texts, made.numbers, kinds, strict=True))
     symbols = tuple(bolder(symbol) for symbol in made.symbols)
-    step = round(0.35 * min(width, 92))
     columns = Columns(width, step)
     if width < STACKED or any(length(cell) > step - 2 for cell in (*numbers, *symbols)):
-        return _stacked(made, symbols, numbers, width, notes)
+        return _stacked(made, symbols, numbers, width, notes, sign)
     rows = [
         columns.row([dimmed(head) for head in made.heads]),
         columns.row(symbols, OPERATORS),
-        columns.row(numbers, OPERATORS),
+        columns.row(numbers, (OPERATORS[0], sign)),
     ]
     if not notes:
         return rows
@@ -47,8 +50,8 @@ def equation(card: Card, width: int, notes: bool = True) -> list[Line]:
 def in_full(made: Equation, width: int) -> list[Line]:
     """The three under each other, each with what it is and all that there is to say of it."""
     rows: list[Line] = []
-    texts = together(made.numbers)
-    for n, (mark, head) in enumerate(zip((" ", *OPERATORS), made.heads, strict=True)):
+    texts, sign = product(made.numbers, together(made.numbers))
+    for n, (mark, head) in enumerate(zip((" ", OPERATORS[0], sign), made.heads, strict=True)):
         kind = kind_of_symbol(made.symbols[n])
         number = shown(texts[n], made.numbers[n], f"{kind} bold")
         rows += wrap((Span(f"{mark} ", "text"), *bolder(made.symbols[n]), Span(" = "), number), width, 4)
@@ -94,10 +97,9 @@ class Columns:
         return [self.row([column[y] if y < len(column) else () for column in notes]) for y in range(rows)]
 
 
-def _texts(made: Equation, width: int) -> list[str]:
-    if width >= WIDE:
-        return together(made.numbers)
-    return together(made.numbers, most=5)
+def _texts(made: Equation, width: int, room: int) -> tuple[tuple[str, str, str], str]:
+    """The texts of the three numbers, and the sign before the last."""
+    return product(made.numbers, together(made.numbers, most=8 if width >= WIDE else 5), max(room, _LEAST))
 
 
 def _notes(made: Equation, width: int, step: int) -> list[list[Line]]:
@@ -137,7 +139,9 @@ def complete(partial: str) -> bool:
     return len(words) >= 3 and words[0] == words[2]
 
 
-def _stacked(made: Equation, symbols: Sequence[Line], numbers: Sequence[Line], width: int, notes: bool) -> list[Line]:
+def _stacked(
+    made: Equation, symbols: Sequence[Line], numbers: Sequence[Line], width: int, notes: bool, sign: str
+) -> list[Line]:
     """The three columns under each other, where they have no room side by side: the numbers in a column at the right,
     below its symbol where that is too long, what each is between them where there is room for all three words."""
     inset = 1 if width > STACKED else 0
@@ -149,7 +153,7 @@ def _stacked(made: Equation, symbols: Sequence[Line], numbers: Sequence[Line], w
     right = 2 + wide + 2 + (words + 2) * told + size
     right = min(inner, right)
     rows: list[Line] = []
-    for mark, head, symbol, number in zip((" ", *OPERATORS), made.heads, symbols, numbers, strict=True):
+    for mark, head, symbol, number in zip((" ", OPERATORS[0], sign), made.heads, symbols, numbers, strict=True):
         start: Line = (Span(f"{mark} ", "text"), *symbol)
         if told:
             start = (*start, Span(" " * (wide - length(symbol) + 2)), *dimmed(head))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bptui.model.base import numbers
+from bptui.model.base import arithmetic, numbers
 from bptui.model.base.spans import Line, Span
 from bptui.screens.panels.figures import figure, kind_of, shown, symbol_of
 from bptui.screens.panels.text import wrap
@@ -334,10 +334,10 @@ def _equation(session: Session, card: Card | None, width: int) -> Line:
     rights: list[Line] = [()]
     if card is not None and card.equation is not None:
         made = card.equation
-        texts = numbers.together(made.numbers, most=6)
+        texts, sign = arithmetic.product(made.numbers, numbers.together(made.numbers, most=6), 12)
         styles = ("gradient bold", "text bold", "gradient bold")
         told = [shown(text, x, style) for text, x, style in zip(texts, made.numbers, styles, strict=True)]
-        bare: Line = (told[0], Span(" × "), told[1], Span(" = "), told[2])
+        bare: Line = (told[0], Span(" × "), told[1], Span(f" {sign} "), told[2])
         named = (*bare, Span("   "), *(Span(s.text, "dim") for s in made.symbols[2]))
         in_words = made.partial.split()
         waits = len(in_words) == 4 and in_words[0] != in_words[2]

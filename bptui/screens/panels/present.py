@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bptui.model.base.arithmetic import product
 from bptui.model.base.numbers import HIDDEN, field
 from bptui.model.base.spans import Line, Span, plain
 from bptui.screens.panels.band import OPERATORS, complete, kind_of_symbol
@@ -19,6 +20,8 @@ from bptui.screens.panels.question import Asked, asked
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS, COLOURS
 from bptui.screens.render import RenderOptions, crop, fit, length
+from bptui.symbolic.formula.printing import number
+from bptui.symbolic.formula.worked import sum_texts
 from bptui.symbolic.types import Card
 
 if TYPE_CHECKING:
@@ -171,19 +174,18 @@ def _written(card: Card) -> list[Line]:
     made = card.table
     if made is not None:
         out: list[Span] = []
-        terms = [term.product for term in made.head[:4]]
-        for product in terms:
-            sign = " - " if product < 0 else " + "
-            shown = field(abs(product) if out else product).strip()
-            out += [*([Span(sign)] if out else []), Span(shown)]
+        texts = sum_texts(made, number, decimals=DECIMALS)
+        terms = [product for _, product, _ in texts.rows[: len(made.head)]][:4]
+        for term in terms:
+            out += [Span(" - " if term.startswith("-") else " + "), Span(term.lstrip("-"))] if out else [Span(term)]
         gone = len(made.head) - len(terms) + made.elided + len(made.tail)
         out += [Span(f" + ⋯ {gone:,} more", "dim")] if gone else []
-        for step in made.steps:
+        for step, (shown, _) in zip(made.steps, texts.after, strict=True):
             if step.sign == "/":
                 out = [Span("("), *out, Span(")")] if len(terms) > 1 else out
             minus = step.sign == "+" and step.number < 0
             mark = "/" if step.sign == "/" else " - " if minus else f" {step.sign} "
-            shown = f"{step.number:.0f}" if step.counts else field(-step.number if minus else step.number).strip()
+            shown = f"{step.number:.0f}" if step.counts else shown.lstrip("-") if minus else shown
             out += [Span(mark), Span(shown, kind_of_symbol(step.symbol))]
         return [tuple(out)]
     found: list[tuple[Line, Line, int]] = []
@@ -208,7 +210,7 @@ def _written(card: Card) -> list[Line]:
 def _equation(card: Card, hidden: bool, width: int, room: int, look: RenderOptions) -> list[Line]:
     made = card.equation
     assert made is not None
-    texts = [field(x, 8, DECIMALS).strip() for x in made.numbers]
+    texts, sign = _texts(made.numbers)
     kinds = [kind_of_symbol(symbol) for symbol in made.symbols]
     symbols = [tuple(Span(s.text, f"{s.style} bold") for s in symbol) for symbol in made.symbols]
     heads = [tuple(Span(s.text, "dim") for s in head) for head in made.heads]
@@ -226,7 +228,7 @@ def _equation(card: Card, hidden: bool, width: int, room: int, look: RenderOptio
         big = False
         wide = [max(len(text), length(h), length(s)) for text, h, s in zip(texts, heads, symbols, strict=True)]
         if sum(wide) + 2 * least > width:
-            return _stacked(symbols, texts, kinds, made.numbers, hidden, width)
+            return _stacked(symbols, texts, sign, kinds, made.numbers, hidden, width)
     gap = max(least, min(9, (width - sum(wide)) // 2))
 
     def row(parts: Sequence[Line], marks: bool = False) -> Line:
@@ -236,7 +238,7 @@ def _equation(card: Card, hidden: bool, width: int, room: int, look: RenderOptio
             out += [Span(" " * left), *part, Span(" " * (wide[k] - length(part) - left))]
             if k < 2:
                 side = (gap - 1) // 2
-                mark = OPERATORS[k] if marks else " "
+                mark = (OPERATORS[0], sign)[k] if marks else " "
                 out += [Span(" " * side), Span(mark, "text bold"), Span(" " * (gap - 1 - side))]
         return _middle(tuple(out), width)
 
@@ -257,14 +259,21 @@ def _equation(card: Card, hidden: bool, width: int, room: int, look: RenderOptio
     return rows
 
 
+def _texts(numbers: tuple[float, float | None, float]) -> tuple[tuple[str, str, str], str]:
+    """The three numbers and the sign before the last: as short as they are true with four decimals, else with fewer."""
+    usual = [field(x, 8, DECIMALS).strip() for x in numbers]
+    found = [product(numbers, usual, room) for room in (8, 9, 10)]
+    return next((made for made in found if made[0][2] == usual[2] and made[1] == "="), found[0])
+
+
 def _stacked(
-    symbols: Sequence[Line], texts: Sequence[str], kinds: Sequence[str], numbers: Sequence[float | None], hidden: bool,
-    width: int,
+    symbols: Sequence[Line], texts: Sequence[str], sign: str, kinds: Sequence[str], numbers: Sequence[float | None],
+    hidden: bool, width: int,
 ) -> list[Line]:  # fmt: skip
     """The three under each other, where they have no room side by side."""
     wide = max(map(length, symbols))
     out: list[Line] = []
-    for k, mark in enumerate((" ", *OPERATORS)):
+    for k, mark in enumerate((" ", OPERATORS[0], sign)):
         asked_now = hidden and k == 2
         text = HIDDEN if asked_now else texts[k]
         blanks = Span(" " * (wide - length(symbols[k]) + 2))

@@ -6,20 +6,25 @@ the running sum goes, then the index. Terms are left out in the middle, and how 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from bptui.model.base import numbers
+from bptui.model.base.arithmetic import PrintedSum
 from bptui.model.base.spans import Line, Span, plain
 from bptui.screens.panels.band import bolder, complete, dimmed, kind_of_symbol
 from bptui.screens.panels.figures import figure, shown
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import crop, length
+from bptui.symbolic.formula.printing import number
+from bptui.symbolic.formula.worked import sum_texts
 from bptui.symbolic.types import Step, Table, Term
 
 FIELD = 8
-"""Cells of a number."""
+"""Cells of a number; up to `WIDE` where it needs so many digits that its row is true."""
+WIDE = 13
+DECIMALS = 4
 
 
 def table(made: Table, width: int, most: int) -> list[Line]:
@@ -61,20 +66,9 @@ def in_full(made: Table, width: int) -> tuple[list[Line], list[Line]]:
     head = [grid.term(term) for term in full.head]
     tail = [grid.term(term) for term in full.tail]
     if not grid.every:
-        head, tail = ([row for term in terms for row in _written(term, width)] for terms in (full.head, full.tail))
+        head, tail = ([row for term in terms for row in grid.written(term)] for terms in (full.head, full.tail))
     gap = [grid.gap(full)] if full.elided else []
     return grid.header() if grid.every else [], [*head, *gap, *tail, *grid.foot()]
-
-
-def _written(term: Term, width: int) -> list[Line]:
-    """`0,1  a[0] 0.5000 × b[1] 2.0000 × c[2] 3.0000 = 3.0000`."""
-    said: list[Span] = [Span(f"{term.index}  ", "dim")]
-    for n, (symbol, x) in enumerate(term.factors):
-        said += [*((Span(" × "),) if n else ()), *symbol, Span(" ")]
-        said.append(shown(numbers.field(x).strip(), x, kind_of_symbol(symbol)))
-    if len(term.factors) > 1:
-        said += [Span(" = "), shown(numbers.field(term.product).strip(), term.product, "text")]
-    return wrap(tuple(said), width, 2)
 
 
 def elide(made: Table, room: int) -> tuple[tuple[Term, ...], int, tuple[Term, ...]]:
@@ -109,18 +103,23 @@ class _Grid:
         self.every = True
         self.heads = [_quiet(symbol) for symbol in _factor_heads(made, self.factors)]
         names = [*self.heads, *(step.symbol for step in made.steps), made.result]
-        wide = max([FIELD, *map(length, names)])
+        self.field, self.texts = self.numbers()
+        self.written_as = {id(term): texts for term, texts in zip(terms, self.texts.rows, strict=True)}
+        self.decimals = [max(len(text.partition(".")[2]) for text in column)
+                         for column in zip(*(factors for factors, _, _ in self.texts.rows), strict=False)]  # fmt: skip
+        wide = max([self.field, *map(length, names)])
         slots: list[Slot] = []
         for size, running, index in (
-            (wide, True, True), (wide, False, True), (FIELD, True, True), (FIELD, False, True), (FIELD, False, False),
+            (wide, True, True), (wide, False, True), (self.field, True, True), (self.field, False, True),
+            (self.field, False, False),
         ):  # fmt: skip
             slots = self.slots(size, running or self.factors < 2, index)
-            if sum(slot.size + slot.least for slot in slots) <= width:
+            if _least(slots) <= width:
                 break
         else:
             if self.factors > 1:  # not even the numbers have room: the products alone
                 self.factors, self.heads, self.every = 1, [_joined(self.heads)], False
-            slots = self.slots(FIELD, self.factors < 2, False)
+            slots = self.slots(self.field, self.factors < 2, False)
         natural = sum(slot.gap + slot.size for slot in slots) + 4
         least = sum(slot.least + slot.size for slot in slots)
         part = min(1.0, max(0.0, (width - least) / (natural - least)))
@@ -134,6 +133,18 @@ class _Grid:
         self.last = f"f{self.factors - 1}"
         self.total = "sum" if self.factors < 2 else "product"
 
+    def numbers(self) -> tuple[int, PrintedSum]:
+        """(cells of a number, the texts of all numbers): the fewest cells in which the sum is true and comes to its
+        usual text; where no more than `FIELD` have room, with fewer digits."""
+        usual = number(self.made.total)
+        for self.field in range(FIELD, WIDE + 1):
+            texts = sum_texts(self.made, number, self.field, DECIMALS)
+            if (texts.sign == "=" and texts.total == usual) or not math.isfinite(self.made.total) or texts.total == "0":
+                return self.field, texts
+            if _least(self.slots(self.field + 1, self.factors < 2, False)) > self.width:
+                break
+        return self.field, texts
+
     def slots(self, wide: int, running: bool, index: bool) -> list[Slot]:
         """The columns, from left to right."""
         out = [Slot("index", self.index, 4, 0)] if index else []
@@ -144,9 +155,9 @@ class _Grid:
             out.append(Slot(f"f{k}", wide, natural, min(1, natural)))
         out.append(Slot("equals", 1, 3, 1))
         if self.factors > 1:
-            out.append(Slot("product", FIELD, 5, 1))
+            out.append(Slot("product", self.field, 5, 1))
         if running:
-            out.append(Slot("sum", FIELD, 3, 1))
+            out.append(Slot("sum", self.field, 3, 1))
         return out
 
     def end(self, name: str) -> int:
@@ -190,37 +201,56 @@ class _Grid:
     def term(self, term: Term) -> Line:
         """One product of the sum."""
         cells: dict[str, Line] = {"index": (Span(term.index, "dim"),)}
+        texts, product, running = self.written_as[id(term)]
         factors = term.factors
         if len(factors) > 1 and self.factors < 2:
-            factors = ((factors[0][0], term.product),)
-        for k, (symbol, x) in enumerate(factors):
-            cells[f"f{k}"] = figure(x, FIELD, 4, kind_of_symbol(symbol))
+            factors, texts = ((factors[0][0], term.product),), (product,)
+        for k, ((symbol, x), text) in enumerate(zip(factors, texts, strict=True)):
+            cells[f"f{k}"] = self.cell(text, x, kind_of_symbol(symbol), self.decimals[k] if len(texts) > 1 else None)
             cells[f"op{k}"] = (Span("×", "text"),)
         if len(factors) > 1:
             cells["equals"] = (Span("=", "text"),)
-            cells["product"] = figure(term.product, FIELD, 4, "text")
-        cells["sum"] = figure(term.running, FIELD, 4, "dim")
+            cells["product"] = self.cell(product, term.product, "text")
+        cells["sum"] = self.cell(running, term.running, "dim")
         return self.place(cells)
+
+    def cell(self, text: str, x: float, style: str, decimals: int | None = None) -> Line:
+        """A text in the cells of a number; a lone 0 in the units place of so many decimals, by default the sum's."""
+        if not math.isfinite(x):
+            return figure(x, self.field, DECIMALS, style)
+        after = " " * ((self.texts.decimals if decimals is None else decimals) + 1) if text == "0" else ""
+        return (Span(f"{text}{after}".rjust(self.field), style),)
+
+    def written(self, term: Term) -> list[Line]:
+        """`0,1  a[0] 0.5000 × b[1] 2.0000 × c[2] 3.0000 = 3.0000`."""
+        texts, product, _ = self.written_as[id(term)]
+        said: list[Span] = [Span(f"{term.index}  ", "dim")]
+        for n, ((symbol, x), text) in enumerate(zip(term.factors, texts, strict=True)):
+            said += [*((Span(" × "),) if n else ()), *symbol, Span(" ")]
+            said.append(shown(text, x, kind_of_symbol(symbol)))
+        if len(term.factors) > 1:
+            said += [Span(" = "), shown(product, term.product, "text")]
+        return wrap(tuple(said), self.width, 2)
 
     def foot(self) -> list[Line]:
         """What is done with the sum (a bias that is added, a size that it is divided by), the rule, the result."""
         rows: list[Line] = []
-        for step in self.made.steps:
-            rows += self.step(step)
+        for step, texts in zip(self.made.steps, self.texts.after, strict=True):
+            rows += self.step(step, *texts)
         start, size = self.at[self.total]
         begin = max(0, start - 1)
         rows.append((Span(" " * begin), Span("─" * min(size + 3, self.width - begin), "rule")))
         return [*rows, *self.result()]
 
-    def step(self, step: Step) -> list[Line]:
+    def step(self, step: Step, text: str, so_far: str) -> list[Line]:
         kind = kind_of_symbol(step.symbol)
-        number = figure(step.number, FIELD, 4, kind)
+        number = self.cell(text, step.number, kind)
         if step.counts:
-            number = (Span(f"{step.number:.0f}".rjust(FIELD), kind),)
+            number = (Span(f"{step.number:.0f}".rjust(self.field), kind),)
         symbol, sign = _quiet(step.symbol), (Span(step.sign, "text"),)
         if plain(step.symbol) == plain(number).strip():  # a number has no other name
             symbol = ()
-        running = figure(step.running, FIELD, 4, "dim")
+        running = self.cell(so_far, step.running, "dim")
         if self.factors < 2:
             said = (*symbol, Span(" "), *sign, Span(" "), *number)
             if length(said) <= self.end(self.last):
@@ -238,8 +268,8 @@ class _Grid:
         """The name and what the sum comes to."""
         made = self.made
         kind = kind_of_symbol(made.result)
-        number = figure(made.total, FIELD, 4, f"{kind} bold")
-        rows = self.named(bolder(made.result), {"equals": (Span("=", "text"),), self.total: number})
+        total = self.cell(self.texts.total, made.total, f"{kind} bold")
+        rows = self.named(bolder(made.result), {"equals": (Span(self.texts.sign, "text"),), self.total: total})
         if not made.partial:
             return rows
         *before, row = rows
@@ -256,6 +286,11 @@ class _Grid:
         if length(symbol) <= self.end(self.last):
             return [self.place({**cells, self.last: symbol})]
         return [*wrap(symbol, self.width, 2), self.place(cells)]
+
+
+def _least(slots: Sequence[Slot]) -> int:
+    """The cells that the columns take at least."""
+    return sum(slot.size + slot.least for slot in slots)
 
 
 def _joined(heads: Sequence[Line]) -> Line:

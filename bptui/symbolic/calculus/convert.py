@@ -47,7 +47,7 @@ class _Converter:
         if isinstance(e, sp.Add):
             content, rest = e.primitive()
             if content != 1 and content.q == 1 and rest.has(sp.Indexed):  # SymPy multiplies 2·(p - t) out
-                return t.Mul((t.whole(int(content)), self.tree(rest)))
+                return t.Mul((t.integer(int(content)), self.tree(rest)))
             terms = sorted(e.args, key=self.term_key)
             minus = tuple(self.negative(term) for term in terms)
             return t.Add(tuple(self.tree(-x if m else x) for x, m in zip(terms, minus, strict=True)), minus)
@@ -82,13 +82,13 @@ class _Converter:
         if isinstance(e, sp.Not):
             return t.Logic("not", (self.tree(e.args[0]),))
         if isinstance(e, FloorDiv):
-            return t.Div(self.tree(e.args[0]), self.tree(e.args[1]), whole=True)
+            return t.Div(self.tree(e.args[0]), self.tree(e.args[1]), floor=True)
         if isinstance(e, Remainder):
             return t.Mod(self.tree(e.args[0]), self.tree(e.args[1]))
         if e in (sp.true, sp.false):
-            return t.Compare("==", t.whole(1), t.whole(1 if e == sp.true else 0))
+            return t.Compare("==", t.integer(1), t.integer(1 if e == sp.true else 0))
         if isinstance(e, sp.Heaviside):
-            return t.IfElse(t.Compare(">", self.tree(e.args[0]), t.whole(0)), t.whole(1), t.whole(0))
+            return t.IfElse(t.Compare(">", self.tree(e.args[0]), t.integer(0)), t.integer(1), t.integer(0))
         name = _FUNCTIONS.get(e.func, str(e.func))
         return t.Call(name, tuple(self.tree(a) for a in e.args))
 
@@ -99,7 +99,7 @@ class _Converter:
 
     def number(self, e: Any) -> Tree:
         if e is sp.pi or e is sp.E:
-            return t.Name("pi") if e is sp.pi else t.Call("exp", (t.whole(1),))
+            return t.Name("pi") if e is sp.pi else t.Call("exp", (t.integer(1),))
         if isinstance(e, sp.Rational) and e.q != 1:
             decimal = float(e)
             if len(repr(decimal)) <= 8 and sp.Rational(repr(decimal)) == e and e.q >= 5 and e.q != 8:
@@ -107,10 +107,10 @@ class _Converter:
             if len(str(e.q)) > 4:
                 return Number(decimal, repr(decimal))
             if e < 0:
-                return t.Neg(t.Div(t.whole(int(-e.p)), t.whole(int(e.q))))
-            return t.Div(t.whole(int(e.p)), t.whole(int(e.q)))
+                return t.Neg(t.Div(t.integer(int(-e.p)), t.integer(int(e.q))))
+            return t.Div(t.integer(int(e.p)), t.integer(int(e.q)))
         if isinstance(e, sp.Integer):
-            return t.whole(int(e)) if e >= 0 else t.Neg(t.whole(-int(e)))
+            return t.integer(int(e)) if e >= 0 else t.Neg(t.integer(-int(e)))
         value = float(e)
         return Number(value, f"{value:.6g}")
 
@@ -152,7 +152,7 @@ class _Converter:
 
     def factors(self, factors: list[Any]) -> Tree:
         if not factors:
-            return t.whole(1)
+            return t.integer(1)
         ordered = sorted(factors, key=self.factor_key)
         return self.tree(ordered[0]) if len(ordered) == 1 else t.Mul(tuple(self.tree(f) for f in ordered))
 
@@ -166,7 +166,7 @@ class _Converter:
 
     def power(self, e: Any) -> Tree:
         if e.exp.is_Rational and e.exp < 0:
-            return t.Div(t.whole(1), self.tree(1 / e))
+            return t.Div(t.integer(1), self.tree(1 / e))
         if e.exp == sp.Rational(1, 2):
             return t.Call("sqrt", (self.tree(e.base),))
         return t.Power(self.tree(e.base), self.tree(e.exp))
@@ -177,14 +177,14 @@ class _Converter:
         for k, low, high in reversed(e.limits):
             self.bound[k] = self.letter(k)
             stop = high + 1
-            whole = low == 0 and isinstance(stop, sp.Symbol)
-            ranges.append(t.Range(self.bound[k], None if low == 0 else self.tree(low), self.tree(stop), whole))
+            full = low == 0 and isinstance(stop, sp.Symbol)
+            ranges.append(t.Range(self.bound[k], None if low == 0 else self.tree(low), self.tree(stop), full))
         body = self.tree(e.function)
-        if all(r.whole for r in ranges):  # in the order in which the body names them
+        if all(r.full for r in ranges):  # in the order in which the body names them
             inside = body.yes if isinstance(body, t.IfElse) else body
             met = [part.name for part in t.walk(inside) if isinstance(part, t.Name)]
             ranges.sort(key=lambda r: met.index(r.index) if r.index in met else len(met))
-        neutral = t.whole(0 if kind == "sum" else 1)
+        neutral = t.integer(0 if kind == "sum" else 1)
         if isinstance(body, t.IfElse) and body.no == neutral:
             return t.Reduction(kind, body.yes, tuple(ranges), (body.condition,), sigma=True)
         return t.Reduction(kind, body, tuple(ranges), sigma=True)

@@ -15,9 +15,9 @@ from bptui.symbolic.calculus import notation as n
 from bptui.symbolic.calculus.definition import ArgMax, Definition, Helper, Tensor
 from bptui.symbolic.calculus.lift import lift, lift_tree
 from bptui.symbolic.calculus.notation import Expr
-from bptui.symbolic.calculus.parse import SIZE, Names, parse, parse_hint
 from bptui.symbolic.calculus.sizes import Known, Sizes
 from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.parse import SIZE, Names, parse, parse_hint
 
 _FUNCTIONS: Mapping[str, Any] = {
     "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "abs": sp.Abs, "sin": sp.sin, "cos": sp.cos, "tanh": sp.tanh,
@@ -49,13 +49,13 @@ def facts(op: Op) -> _Facts:
 
 @lru_cache(maxsize=512)
 def _define(signature: Signature, text: str, known: _Facts) -> Definition:
-    inputs, whole, attributes, elementwise, broadcasts = known
+    inputs, integers, attributes, elementwise, broadcasts = known
     where = f"definition of {signature.op}"
     used = inputs[: len(signature.ranks)]
     ranks = dict(zip(used, signature.ranks, strict=True))
     static = {k: v for k, v in signature.attributes if isinstance(v, int | float) and not isinstance(v, bool)}
     symbols = [name for name, fixed in attributes if not fixed]
-    names = Names(ranks, whole, [*symbols, *static], elementwise, broadcasts)
+    names = Names(ranks, integers, [*symbols, *static], elementwise, broadcasts)
     statements = parse(text, names, where)
     lifted = lift(statements, names, signature.out_rank)
     target = lifted[-1].target
@@ -119,7 +119,7 @@ class _Builder:
         self.signature, self.text, self.statements, self.lifted = signature, text, statements, lifted
         self.names, self.static, self.stretched, self.sizes, self.where = names, static, stretched, sizes, where
         self.helpers: list[Helper] = []
-        self.choices: list[ArgMax] = []
+        self.argmaxes: list[ArgMax] = []
         self.scope: dict[str, tuple[Expr, Expr | None]] = {}
         """Indices where the walk is: letter → (symbol, size of its range, None where that is not one number)."""
 
@@ -130,7 +130,7 @@ class _Builder:
         name, out, ranges = self.enter(self.lifted[-1])
         body = self.build(self.lifted[-1].value)
         tensors = tuple(
-            Tensor(tensor, tuple(self.sizes.axis(tensor, axis) for axis in range(rank)), tensor in self.names.whole)
+            Tensor(tensor, tuple(self.sizes.axis(tensor, axis) for axis in range(rank)), tensor in self.names.integers)
             for tensor, rank in self.names.tensors.items()
         )
         letters = {part.name for s in self.lifted for part in t.walk((s.target, s.value)) if isinstance(part, t.Name)}
@@ -139,7 +139,7 @@ class _Builder:
         parameters = tuple(n.scalar(p) for p in self.names.parameters if p not in self.static)
         return Definition(
             self.signature, self.text, self.statements, name, out, ranges, tensors, body, tuple(self.helpers),
-            tuple(self.choices), parameters, frozenset(letters),
+            tuple(self.argmaxes), parameters, frozenset(letters),
         )  # fmt: skip
 
     def enter(self, statement: t.Statement) -> tuple[str, tuple[Expr, ...], tuple[Expr, ...]]:
@@ -167,11 +167,11 @@ class _Builder:
                 return sp.Add(*(-self.build(x) if m else self.build(x) for x, m in zip(terms, minus, strict=True)))
             case t.Mul(factors):
                 return sp.Mul(*(self.build(f) for f in factors))
-            case t.Div(top, bottom, whole):
+            case t.Div(top, bottom, floor):
                 a, b = self.build(top), self.build(bottom)
                 if b == 0:
                     raise UserError(self.where, "division by zero")
-                return n.FloorDiv(a, b) if whole else a / b
+                return n.FloorDiv(a, b) if floor else a / b
             case t.Mod(top, bottom):
                 return n.Remainder(self.build(top), self.build(bottom))
             case t.Power(base_, exponent):
@@ -201,7 +201,7 @@ class _Builder:
             return _number(self.static[name], repr(self.static[name]))
         if SIZE.match(name):
             return self.sizes.letter(name.lower())
-        return n.element(name, (), name in self.names.whole)
+        return n.element(name, (), name in self.names.integers)
 
     def element(self, base: str, indices: list[Expr]) -> Expr:
         rank = self.names.tensors.get(base)
@@ -209,7 +209,7 @@ class _Builder:
             indices = indices[len(indices) - rank :]
             stretched = self.stretched.get(base, ())
             indices = [sp.Integer(0) if axis in stretched else i for axis, i in enumerate(indices)]
-        return n.element(base, indices, base in self.names.whole)
+        return n.element(base, indices, base in self.names.integers)
 
     def call(self, function: str, arguments: list[Expr]) -> Expr:
         if function in ("max", "min"):
@@ -260,15 +260,15 @@ class _Builder:
         winners = {}
         for position, (k, _, _) in enumerate(limits):
             name = f"arg{tree.kind}_{k.name}"
-            while any(name == choice.name for choice in self.choices):
+            while any(name == argmax.name for argmax in self.argmaxes):
                 name += "_"
             own = tuple((a, n.rename(lo, into), n.rename(hi, into)) for a, lo, hi in limits)
             sizes = tuple(size for _, size in around if size is not None)
             kind: Any = tree.kind
-            self.choices.append(
+            self.argmaxes.append(
                 ArgMax(name, formal, sizes, kind, n.rename(term, into), own, n.rename(condition, into), position)
             )
-            winners[k] = n.element(name, [symbol for symbol, _ in around], True, place=True)
+            winners[k] = n.element(name, [symbol for symbol, _ in around], True, nonnegative=True)
         return n.rename(term, winners)
 
 

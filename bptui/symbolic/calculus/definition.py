@@ -16,11 +16,11 @@ from bptui.symbolic.formula.tree import Statement
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input: its name, the size of each axis (1 where it is stretched), and whether it holds whole numbers."""
+    """An input: its name, the size of each axis (1 where it is stretched), and whether it holds integers."""
 
     name: str
     sizes: tuple[Expr, ...]
-    whole: bool = False
+    integer: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Definition:
     text        the definition as written;  statements  the same as formula trees, for display
     output, out its name and its indices (symbols; 0 for an axis of size 1);  out_sizes  their ranges
     inputs      the tensors, in the operation's order
-    body        the element's value: tensors, helpers and choices by name
+    body        the element's value: tensors, helpers and argmaxes by name
     parameters  attributes that stay symbols
     letters     names that the text uses, for those who need a fresh one
     """
@@ -76,7 +76,7 @@ class Definition:
     inputs: tuple[Tensor, ...]
     body: Expr
     helpers: tuple[Helper, ...]
-    choices: tuple[ArgMax, ...]
+    argmaxes: tuple[ArgMax, ...]
     parameters: tuple[Expr, ...]
     letters: frozenset[str]
 
@@ -86,9 +86,9 @@ class Definition:
         return {helper.name: helper for helper in self.helpers}
 
     @cached_property
-    def choice(self) -> Mapping[str, ArgMax]:
-        """Choices by name."""
-        return {choice.name: choice for choice in self.choices}
+    def argmax(self) -> Mapping[str, ArgMax]:
+        """ArgMaxes by name."""
+        return {argmax.name: argmax for argmax in self.argmaxes}
 
     @cached_property
     def tensor(self) -> Mapping[str, Tensor]:

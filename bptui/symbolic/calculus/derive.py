@@ -83,10 +83,10 @@ def _ranges(definition: Definition, wrt: str, q: Sequence[Expr]) -> dict[Expr, t
     out = zip(definition.out, definition.out_sizes, strict=True)
     known = {i: (sp.Integer(0), size - 1) for i, size in out if i.is_Symbol}
     known |= {i: (sp.Integer(0), size - 1) for i, size in zip(q, definition.tensor[wrt].sizes, strict=True)}
-    for choice in definition.choices:  # the place of a maximum lies in its range
-        _, low, high = choice.limits[choice.position]
-        if not (low + high).atoms(sp.Dummy) and choice.indices:
-            known[sp.IndexedBase(choice.name, integer=True, nonnegative=True)] = (low, high)
+    for argmax in definition.argmaxes:  # the place of a maximum lies in its range
+        _, low, high = argmax.limits[argmax.position]
+        if not (low + high).atoms(sp.Dummy) and argmax.indices:
+            known[sp.IndexedBase(argmax.name, integer=True, nonnegative=True)] = (low, high)
     return known
 
 

@@ -83,7 +83,7 @@ def bind_arrays(op: Op, inputs: Sequence[Array], attributes: Mapping[str, Any], 
     shapes = [np.shape(array) for array in inputs]
     definition = define(op.signature(shapes, attributes), op)
     named = zip(definition.inputs, inputs, strict=True)
-    tensors = {tensor.name: np.asarray(array) if tensor.whole else _wide(array) for tensor, array in named}
+    tensors = {tensor.name: np.asarray(array) if tensor.integer else _wide(array) for tensor, array in named}
     shape = tuple(op.shape(shapes, attributes))
     if out is not None:
         tensors[definition.output] = _wide(out)
@@ -174,7 +174,7 @@ def grid(symbols: Sequence[Expr], shape: Shape) -> dict[Expr, Any]:
     return {symbol: axis for symbol, axis in zip(symbols, axes, strict=True) if symbol.is_Symbol}
 
 
-def whole(expression: Expr, binding: Binding, symbols: Sequence[Expr], shape: Shape) -> Array:
+def full_tensor(expression: Expr, binding: Binding, symbols: Sequence[Expr], shape: Shape) -> Array:
     """The expression for every element of a tensor of `shape`; up to REPAIRS non-finite ones at 50 digits."""
     result = np.array(np.broadcast_to(value(expression, binding, grid(symbols, shape)), shape))
     wrong = np.argwhere(~np.isfinite(result))
@@ -187,13 +187,13 @@ def whole(expression: Expr, binding: Binding, symbols: Sequence[Expr], shape: Sh
 
 def forward_all(definition: Definition, binding: Binding) -> Array:
     """The output that the definition says."""
-    return whole(definition.body, binding, definition.out, binding.shape)
+    return full_tensor(definition.body, binding, definition.out, binding.shape)
 
 
 def vjp_all(derived: Derived, binding: Binding, upstream: Any) -> Array:
     """∂L/∂input that the derivation says, in the input's shape."""
     shape = np.shape(binding.tensors[derived.wrt])
-    return whole(derived.vjp, binding.upstream(upstream), derived.q, shape)
+    return full_tensor(derived.vjp, binding.upstream(upstream), derived.q, shape)
 
 
 class _Walk:
@@ -255,36 +255,36 @@ class _Walk:
         return array[tuple(places)]
 
     def part(self, name: str) -> Array:
-        """A helper or a choice as a whole tensor, computed once for a binding."""
+        """A helper or an argmax as a whole tensor, computed once for a binding."""
         kept = self.binding.kept
         if name not in kept:
             definition = self.binding.definition
-            made = definition.helper.get(name) or definition.choice[name]
+            made = definition.helper.get(name) or definition.argmax[name]
             shape = tuple(int(self.of(size, {}, 0, False)) for size in made.sizes)
             if isinstance(made, ArgMax):
-                kept[name] = self.winners(made, shape)
+                kept[name] = self.argmax(made, shape)
             else:
                 kept[name] = np.broadcast_to(
                     _Walk(self.binding, len(shape)).of(made.value, grid(made.indices, shape), 0, False), shape
                 )
         return kept[name]  # type: ignore[no-any-return]
 
-    def winners(self, choice: ArgMax, shape: Shape) -> Array:
+    def argmax(self, argmax: ArgMax, shape: Shape) -> Array:
         """The place of the first largest (smallest) term, for each element."""
-        walk, env = _Walk(self.binding, len(shape)), grid(choice.indices, shape)
+        walk, env = _Walk(self.binding, len(shape)), grid(argmax.indices, shape)
         lows: list[int] = []
         counts: list[int] = []
-        for at, (k, low, high) in enumerate(reversed(choice.limits)):
+        for at, (k, low, high) in enumerate(reversed(argmax.limits)):
             first, last = int(walk.of(low, env, at, False)), int(walk.of(high, env, at, False))
             env[k] = np.arange(first, last + 1).reshape((-1,) + (1,) * (len(shape) + at))
             lows.insert(0, first)
             counts.insert(0, last + 1 - first)
-        term = walk.of(choice.term, env, len(counts), choice.condition != sp.true)
-        sign = 1 if choice.kind == "max" else -1
+        term = walk.of(argmax.term, env, len(counts), argmax.condition != sp.true)
+        sign = 1 if argmax.kind == "max" else -1
         term = sign * np.broadcast_to(np.asarray(term, dtype=np.float64), (*counts, *shape))
-        term = np.where(np.broadcast_to(walk.of(choice.condition, env, len(counts), False), term.shape), term, -np.inf)
+        term = np.where(np.broadcast_to(walk.of(argmax.condition, env, len(counts), False), term.shape), term, -np.inf)
         flat = np.argmax(term.reshape((math.prod(counts), *shape)), axis=0)
-        return np.asarray(np.unravel_index(flat, counts)[choice.position] + lows[choice.position])
+        return np.asarray(np.unravel_index(flat, counts)[argmax.position] + lows[argmax.position])
 
     def pieces(self, e: Expr, env: dict[Expr, Any], depth: int, guarded: bool) -> Any:
         taken: list[tuple[Any, Any]] = []

@@ -131,7 +131,7 @@ class Digits:
             helper = definition.helper[name]
             value = self._of(helper.value, dict(zip(helper.indices, index, strict=True)))
         else:
-            value = self._winner(definition.choice[name], index)
+            value = self._argmax(definition.argmax[name], index)
         self.kept[name, index] = value
         return value
 
@@ -145,15 +145,15 @@ class Digits:
             return int(value)
         return value if isinstance(value, mpmath.mpf) else mpmath.mpf(float(value))
 
-    def _winner(self, choice: ArgMax, index: tuple[int, ...]) -> int:
-        env = dict(zip(choice.indices, index, strict=True))
+    def _argmax(self, argmax: ArgMax, index: tuple[int, ...]) -> int:
+        env = dict(zip(argmax.indices, index, strict=True))
         best, at = None, 0
-        for inner in self._each(list(reversed(choice.limits)), env):
-            if not self._of(choice.condition, inner):
+        for inner in self._each(list(reversed(argmax.limits)), env):
+            if not self._of(argmax.condition, inner):
                 continue
-            value = self._of(choice.term, inner)
-            if best is None or (value > best if choice.kind == "max" else value < best):
-                best, at = value, inner[choice.limits[choice.position][0]]
+            value = self._of(argmax.term, inner)
+            if best is None or (value > best if argmax.kind == "max" else value < best):
+                best, at = value, inner[argmax.limits[argmax.position][0]]
         return at
 
 

@@ -6,8 +6,8 @@ letter here; its index becomes 0 where the definition is built.)
 
 from __future__ import annotations
 
-from bptui.symbolic.calculus.parse import Names
 from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.parse import Names
 
 _LETTERS = "ijklmnuvw"
 

@@ -41,14 +41,14 @@ def scalar(name: str) -> Expr:
     return sp.Symbol(name, real=True)
 
 
-def element(name: str, indices: Sequence[Expr], whole: bool = False, place: bool = False) -> Expr:
-    """An element of a tensor; without indices the 0-d tensor itself. `whole`: the tensor holds whole numbers, which may
-    be negative (a label that is left out), unless each is a `place` in a range."""
+def element(name: str, indices: Sequence[Expr], integer: bool = False, nonnegative: bool = False) -> Expr:
+    """An element of a tensor; without indices the 0-d tensor itself. `integer`: the tensor holds integers, which may
+    be negative (a label that is left out), unless each is `nonnegative` (an index)."""
     if not indices:
-        return index(name) if whole else scalar(name)
-    if place:
+        return index(name) if integer else scalar(name)
+    if nonnegative:
         return sp.IndexedBase(name, integer=True, nonnegative=True)[tuple(indices)]
-    base = sp.IndexedBase(name, integer=True) if whole else sp.IndexedBase(name, real=True)
+    base = sp.IndexedBase(name, integer=True) if integer else sp.IndexedBase(name, real=True)
     return base[tuple(indices)]
 
 

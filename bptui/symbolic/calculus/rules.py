@@ -63,7 +63,7 @@ def to_rule(derived: Derived, definition: Definition, op: Op) -> Rule:
             Part(h.name, tuple(str(i) for i in h.indices), tuple(tree(s) for s in h.sizes), tree(h.value))
             for h in definition.helpers
         ),
-        tuple(_argmax(choice) for choice in definition.choices),
+        tuple(_argmax(argmax) for argmax in definition.argmaxes),
         tuple(dict.fromkeys(sizes)),
         derived.proof,
         derived.ms,
@@ -71,18 +71,18 @@ def to_rule(derived: Derived, definition: Definition, op: Op) -> Rule:
     )
 
 
-def _argmax(choice: Chosen) -> ArgMax:
-    """A choice's term with its bound indices under letters of their own."""
-    letters = {k: index(f"k{n}") for n, (k, _, _) in enumerate(choice.limits)}
+def _argmax(argmax: Chosen) -> ArgMax:
+    """The term of an argmax with its bound indices under letters of their own."""
+    letters = {k: index(f"k{n}") for n, (k, _, _) in enumerate(argmax.limits)}
 
     def tree(expression: Any) -> t.Tree:
         return from_sympy(rename(expression, letters))
 
     ranges = tuple(
         t.Range(str(letters[k].name), None if low == 0 else tree(low), tree(high + 1), low == 0)
-        for k, low, high in choice.limits
+        for k, low, high in argmax.limits
     )
-    condition = None if choice.condition is sp.true else tree(choice.condition)
-    indices = tuple(str(i) for i in choice.indices)
-    size = tuple(tree(s) for s in choice.sizes)
-    return ArgMax(choice.name, indices, size, choice.kind, tree(choice.term), ranges, condition, choice.position)
+    condition = None if argmax.condition is sp.true else tree(argmax.condition)
+    indices = tuple(str(i) for i in argmax.indices)
+    size = tuple(tree(s) for s in argmax.sizes)
+    return ArgMax(argmax.name, indices, size, argmax.kind, tree(argmax.term), ranges, condition, argmax.position)

@@ -14,8 +14,8 @@ from bptui.model.base.errors import UserError
 from bptui.symbolic.calculus import notation as n
 from bptui.symbolic.calculus.definition import Definition
 from bptui.symbolic.calculus.notation import Expr
-from bptui.symbolic.calculus.parse import SIZE
 from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.parse import SIZE
 
 _Key = str | tuple[str, int]
 """A letter's size by the letter (`k`), an axis by (tensor, axis)."""
@@ -129,7 +129,7 @@ class Sizes:
 
     def _range(self, r: t.Range) -> _Key | None:
         """The size of a range from 0 that is one size: `for k in K`, `for k in x.shape[1]`. None for all others."""
-        if r.low is not None and r.low != t.whole(0):
+        if r.low is not None and r.low != t.integer(0):
             return None
         match r.high:
             case None:

@@ -120,7 +120,7 @@ def _formulas(
     shown = {**names.symbols, UPSTREAM: gradient(out.text, unicode), whole: gradient(names.symbol(name).text, unicode)}
     bare = reading.op.elementwise and not reading.letters
     own = Names(shown, names.letters, names.bare | ({UPSTREAM, whole} if bare else frozenset()))
-    q, at = tuple(t.Name(i) for i in rule.q), tuple(t.whole(i) for i in element)
+    q, at = tuple(t.Name(i) for i in rule.q), tuple(t.integer(i) for i in element)
     partial = t.Partial(t.Element(reading.output, tuple(t.Name(i) for i in rule.out)), t.Element(name, q))
     result.append(Formula("local", partial, rule.raw if raw else rule_at(reading, rule, rule.local), own))
     result += winners(own, rule)
@@ -283,7 +283,7 @@ def _placed(tree: Tree, reading: BoundDefinition, out: tuple[str, ...]) -> Tree:
         if not isinstance(part, t.Name) or not shape:
             return None
         letters = out[len(out) - len(shape) :]
-        index = (t.whole(0) if n == 1 else t.Name(i) for n, i in zip(shape, letters, strict=True))
+        index = (t.integer(0) if n == 1 else t.Name(i) for n, i in zip(shape, letters, strict=True))
         return t.Element(part.name, tuple(index))
 
     return t.rebuild(tree, change)
@@ -321,7 +321,7 @@ class _Products:
 
     def upstream(self, at: Mapping[str, int]) -> Line:
         """`∂L/∂y[i,2]`, as far as the index is known."""
-        index = tuple(t.whole(at[i]) if i in at else t.Name(i) for i in self.rule.out)
+        index = tuple(t.integer(at[i]) if i in at else t.Name(i) for i in self.rule.out)
         names = Names({**self.names.symbols, UPSTREAM: gradient(self.out.text, self.unicode)}, self.names.letters)
         return to_spans(t.Element(UPSTREAM, index), names, self.unicode)
 
@@ -347,9 +347,9 @@ class _Products:
     def term(self, n: int) -> Tree:
         """A row as a formula."""
         place = self.place(n)
-        arriving = t.Element(UPSTREAM, tuple(t.whole(place[i]) for i in self.rule.out))
+        arriving = t.Element(UPSTREAM, tuple(t.integer(place[i]) for i in self.rule.out))
         factor = self.local if self.bare else self.derivative(n)
-        return arriving if factor == t.whole(1) else t.Mul((arriving, factor))
+        return arriving if factor == t.integer(1) else t.Mul((arriving, factor))
 
 
 def _table(

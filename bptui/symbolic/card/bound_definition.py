@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.base.numbers import significant
+from bptui.model.base.syntax import Unreadable
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Signature
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.card.names import UPSTREAM
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate, sizes
-from bptui.symbolic.formula.printing import number
-from bptui.symbolic.formula.read import Unreadable, from_text
+from bptui.symbolic.formula.printing import Setting, number
+from bptui.symbolic.formula.read import from_text
 from bptui.symbolic.formula.tree import Statement, Tree, rebuild, substitute
 from bptui.symbolic.types import ArgMax, Part, Rule
 
@@ -77,6 +77,12 @@ class BoundDefinition:
         if upstream is not None:
             found[UPSTREAM] = upstream
         return found
+
+    @property
+    def eps(self) -> float:
+        """The distance from 1 to the next number of the output's precision."""
+        dtype = np.asarray(self.arrays[self.output]).dtype
+        return float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0
 
     @cached_property
     def size(self) -> dict[str, int]:
@@ -147,16 +153,16 @@ class BoundDefinition:
             if isinstance(part, t.Element):
                 return t.Element(part.base, tuple(self._count(i, arrays) for i in part.index))
             if isinstance(part, t.Delta):
-                return t.whole(int(evaluate(part, arrays, {}, self.size)))
+                return t.integer(int(evaluate(part, arrays, {}, self.size)))
             if isinstance(part, t.Size):
-                return t.whole(int(evaluate(part, arrays, {}, self.size)))
+                return t.integer(int(evaluate(part, arrays, {}, self.size)))
             return None
 
         return rebuild(substitute(tree, index), change)
 
     def _count(self, tree: Tree, arrays: Mapping[str, Any]) -> Tree:
         try:
-            return t.whole(int(evaluate(tree, arrays, {}, self.size)))
+            return t.integer(int(evaluate(tree, arrays, {}, self.size)))
         except KeyError:  # an index that is bound by a sum
             return tree
 
@@ -178,7 +184,7 @@ class BoundDefinition:
         if array is None:
             return str(self.size[base]) if place is None and base in self.size else None
         if base in self.node.attributes:
-            return significant(float(array))
+            return Setting(array)
         try:
             value = np.asarray(array)[place if place is not None else ()]
             return str(int(value)) if np.asarray(array).dtype.kind in "iub" else float(value)

@@ -19,8 +19,9 @@ from bptui.symbolic.card.specialize import definition_at
 from bptui.symbolic.card.table import expand, table
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
-from bptui.symbolic.formula.printing import Names, definition, merge, number, to_spans
+from bptui.symbolic.formula.printing import Names, Setting, definition, merge, number, to_spans
 from bptui.symbolic.formula.tree import Tree
+from bptui.symbolic.formula.worked import worked
 from bptui.symbolic.types import Card, CheckRow, Failure, Formula, Rule, Table
 
 MAX_FACTORS = 8
@@ -65,7 +66,7 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
 def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree | None) -> Formula:
     """The selected element, written out."""
     body, value = reading.statements[-1].value, float(np.asarray(reading.arrays[reading.output])[element])
-    left = t.Element(reading.output, tuple(t.whole(i) for i in element))
+    left = t.Element(reading.output, tuple(t.integer(i) for i in element))
     if reading.op.elementwise and not reading.letters:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
@@ -110,7 +111,7 @@ def with_numbers(
         if value is None or isinstance(value, str):
             return value
         setting = reading is not None and base in reading.node.attributes
-        return numbers.significant(float(value)) if setting else float(value)
+        return Setting(value) if setting or isinstance(value, Setting) else float(value)
 
     return Names(names.symbols, names.letters, names.bare, of)
 
@@ -127,11 +128,14 @@ def _element(
     if reading.op.elementwise and not reading.letters:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
-        spans = to_spans(tree, with_numbers(names, scalars, reading), unicode)
-        setting = isinstance(tree, t.Name) and tree.name in reading.node.attributes
-        same = plain(spans) == right.text or setting or isinstance(tree, t.Number)
-        middle = [] if same else [*spans, Span(" = ")]
-        return [(label, merge([left, Span(" = "), *middle, right, *since(reading, names, body, scalars, unicode)]))]
+        told = [left, Span(" = "), right]
+        if not isinstance(tree, t.Number) and not (isinstance(tree, t.Name) and tree.name in reading.node.attributes):
+            told = [
+                left,
+                Span(" = "),
+                *_worked(tree, with_numbers(names, scalars, reading), value, left, reading, unicode),
+            ]
+        return [(label, merge([*told, *since(reading, names, body, scalars, unicode)]))]
     if summed:
         return []
     index = reading.index(element)
@@ -146,10 +150,18 @@ def _element(
             told = [s for n, x in enumerate(among) for s in ([Span(", ")] if n else []) + [Span(number(x), style)]]
             result = [(label, merge([left, Span(f" = {kind}("), *told, Span(")")]))]
         return [*result, (line(""), merge([Span("= "), element_span(names, base, place), Span(" = "), right]))]
-    filled = _factors(reading, body, index) or reading.folded(body, index)
-    numeric = to_spans(filled, with_numbers(names, reading=reading), unicode)
-    parts = [] if plain(numeric) == right.text or isinstance(filled, t.Name | t.Number) else [*numeric, Span(" = ")]
-    return [*result, (line(""), merge([Span("= "), *parts, right]))]
+    tree = _factors(reading, body, index) or reading.folded(body, index)
+    if isinstance(tree, t.Name | t.Number):
+        return [*result, (line(""), merge([Span("= "), right]))]
+    told = _worked(tree, with_numbers(names, reading=reading), value, left, reading, unicode)
+    return [*result, (line(""), merge([Span("= "), *told]))]
+
+
+def _worked(tree: Tree, names: Names, value: float, left: Span, reading: BoundDefinition, unicode: bool) -> list[Span]:
+    """`1/(1 + exp(-0.0400)) = 0.5100`; the number alone where it is all that the formula says."""
+    made = worked(tree, names, value, eps=reading.eps)
+    spans, right = made.spans(unicode), Span(made.result, left.style)
+    return [right] if plain(spans) == right.text else [*spans, made.mark(unicode), right]
 
 
 def _factors(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> Tree | None:
@@ -291,7 +303,7 @@ def _sum(
 
 def _brief(tree: Tree, names: Names, unicode: bool) -> Line:
     """What is done with a sum; of a sum of ones, that it counts."""
-    counts = isinstance(tree, t.Reduction) and tree.kind == "sum" and tree.body == t.whole(1)
+    counts = isinstance(tree, t.Reduction) and tree.kind == "sum" and tree.body == t.integer(1)
     return line("number of terms") if counts else to_spans(tree, names, unicode)
 
 
@@ -299,7 +311,7 @@ def _split(body: Tree) -> tuple[t.Reduction | None, list[tuple[str, Tree]]]:
     """A sum, and what is done with it: [("+", b[3]), ("/", N)]."""
     if isinstance(body, t.Reduction):
         return (body, []) if body.kind == "sum" else (None, [])
-    if isinstance(body, t.Div) and not body.whole:
+    if isinstance(body, t.Div) and not body.floor:
         inner, after = _split(body.top)
         return inner, [*after, ("/", body.bottom)]
     if isinstance(body, t.Add):

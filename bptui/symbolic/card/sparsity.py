@@ -43,7 +43,9 @@ def _reads(
     """Where the derivative is not 0 by its structure: a factor that happens to be 0 still is a row."""
     tests = list(_structure(tree))
     if not tests:
-        if tree != t.whole(0) and not any(isinstance(part, t.Delta | t.IfElse | t.Reduction) for part in t.walk(tree)):
+        if tree != t.integer(0) and not any(
+            isinstance(part, t.Delta | t.IfElse | t.Reduction) for part in t.walk(tree)
+        ):
             return np.asarray(True)
         return np.asarray((values != 0) | np.isnan(values) | (np.ndim(values) == 0))
     mask = np.asarray(True)
@@ -71,7 +73,7 @@ def _structure(tree: Tree) -> Iterator[Tree]:
 
 def _guarded(tree: Tree) -> bool:
     """Is it `value if 0 <= q - h < A else 0`, with nothing but indices in the condition?"""
-    if not isinstance(tree, t.IfElse) or tree.no != t.whole(0):
+    if not isinstance(tree, t.IfElse) or tree.no != t.integer(0):
         return False
     return not any(isinstance(part, t.Element) for part in t.walk(tree.condition))
 
@@ -79,14 +81,14 @@ def _guarded(tree: Tree) -> bool:
 def held(tree: Tree) -> Tree:
     """The derivative where its equations and conditions hold: without them."""
     if isinstance(tree, t.Delta):
-        return t.whole(1)
+        return t.integer(1)
     if isinstance(tree, t.Mul):
-        factors = tuple(f for f in map(held, tree.factors) if f != t.whole(1))
-        return t.whole(1) if not factors else factors[0] if len(factors) == 1 else t.Mul(factors)
+        factors = tuple(f for f in map(held, tree.factors) if f != t.integer(1))
+        return t.integer(1) if not factors else factors[0] if len(factors) == 1 else t.Mul(factors)
     if isinstance(tree, t.Neg):
         return t.Neg(held(tree.of))
     if isinstance(tree, t.Div):
-        return t.Div(held(tree.top), tree.bottom, tree.whole)
+        return t.Div(held(tree.top), tree.bottom, tree.floor)
     if _guarded(tree):
         assert isinstance(tree, t.IfElse)
         return held(tree.yes)
@@ -135,15 +137,15 @@ def settle(tree: Tree) -> Tree:
     def change(part: Tree) -> Tree | None:
         if isinstance(part, t.Delta):
             if part.left == part.right:
-                return t.whole(1)
+                return t.integer(1)
             if isinstance(part.left, t.Number) and isinstance(part.right, t.Number):
-                return t.whole(0)
+                return t.integer(0)
         if isinstance(part, t.Mul):
             factors = [t.rebuild(f, change) for f in part.factors]
-            left = tuple(f for f in factors if f != t.whole(1))
-            if any(f == t.whole(0) for f in left):
-                return t.whole(0)
-            return t.whole(1) if not left else left[0] if len(left) == 1 else t.Mul(left)
+            left = tuple(f for f in factors if f != t.integer(1))
+            if any(f == t.integer(0) for f in left):
+                return t.integer(0)
+            return t.integer(1) if not left else left[0] if len(left) == 1 else t.Mul(left)
         return None
 
     return t.rebuild(tree, change)

@@ -67,10 +67,10 @@ def _counted(tree: Tree, reading: BoundDefinition, size: Mapping[str, int]) -> T
 
     def change(part: Tree) -> Tree | None:
         if isinstance(part, t.Size):
-            return t.whole(int(np.shape(reading.helped[part.base])[part.axis]))
+            return t.integer(int(np.shape(reading.helped[part.base])[part.axis]))
         if isinstance(part, t.Range) or not isinstance(part, t.Name):
             return None
-        return t.whole(size[part.name]) if part.name in size else None
+        return t.integer(size[part.name]) if part.name in size else None
 
     return _written(t.substitute(t.rebuild(tree, change), {}))
 
@@ -86,7 +86,7 @@ def _written(tree: Tree) -> Tree:
             whole = all(float(f.value).is_integer() for f in fixed)
             if fixed and whole:
                 count = int(np.prod([f.value for f in fixed]))
-                fixed = [t.whole(count)] if count != 1 or not rest else []
+                fixed = [t.integer(count)] if count != 1 or not rest else []
             made = (*fixed, *rest)
             return made[0] if len(made) == 1 else t.Mul(made)
         if _plus_zero(part) and isinstance(part, t.Add):
@@ -95,11 +95,11 @@ def _written(tree: Tree) -> Tree:
             terms, minus = part.left.terms, part.left.minus
             if isinstance(terms[-1], t.Number) and len(terms) == 2 and not minus[0]:  # `p - 3 < -1` is `p < 2`
                 moved = terms[-1].value if minus[-1] else -terms[-1].value
-                return t.Compare(part.sign, _written(terms[0]), t.whole(int(part.right.value + moved)))
-        if isinstance(part, t.Div) and part.whole and part.bottom == t.whole(1):
+                return t.Compare(part.sign, _written(terms[0]), t.integer(int(part.right.value + moved)))
+        if isinstance(part, t.Div) and part.floor and part.bottom == t.integer(1):
             return _written(part.top)
-        if isinstance(part, t.Mod) and part.bottom == t.whole(1):
-            return t.whole(0)
+        if isinstance(part, t.Mod) and part.bottom == t.integer(1):
+            return t.integer(0)
         return None
 
     return t.rebuild(tree, change)
@@ -107,7 +107,7 @@ def _written(tree: Tree) -> Tree:
 
 def _plus_zero(part: object) -> bool:
     """Is it `0 + j`, as the definition of a slice from the start is written?"""
-    return isinstance(part, t.Add) and len(part.terms) == 2 and part.terms[0] == t.whole(0) and not any(part.minus)
+    return isinstance(part, t.Add) and len(part.terms) == 2 and part.terms[0] == t.integer(0) and not any(part.minus)
 
 
 # ---------------------------------------------------------------------------------------------------- conditions
@@ -149,7 +149,7 @@ class _Settler:
             isinstance(a, t.IfElse) and not isinstance(b, t.IfElse) for a, b in zip(tree.factors, factors, strict=True)
         ):
             factors.sort(key=_place)  # what a condition was left out of stands where it would without
-        kept = tuple(f for f in factors if f != t.whole(1)) or (t.whole(1),)
+        kept = tuple(f for f in factors if f != t.integer(1)) or (t.integer(1),)
         return kept[0] if len(kept) == 1 else t.Mul(kept)
 
     def narrow(self, tree: Tree, to: Bounds | None, ranges: dict[str, Bounds]) -> None:
@@ -181,7 +181,7 @@ class _Settler:
         for part in t.conditions(tree.conditions):
             said = self.condition(part, known)
             if said is False:
-                return t.whole(0 if tree.kind == "sum" else 1) if tree.kind in ("sum", "prod") else tree
+                return t.integer(0 if tree.kind == "sum" else 1) if tree.kind in ("sum", "prod") else tree
             if said is not True:
                 left.append(said)
         if left and all(sure for _, sure in own) and tree.kind == "sum":

@@ -77,7 +77,7 @@ def table(
 def expand(term: Callable[[int], Tree], count: int, rows: int, after: Sequence[tuple[str, Tree]] = ()) -> Tree:
     """The sum written out, its middle as `…`, and what is done with it."""
     numbers = range(count) if count <= rows else [*range(rows - _TAIL), -1, *range(count - _TAIL, count)]
-    terms = tuple(t.Name("…") if n < 0 else term(n) for n in numbers) or (t.whole(0),)
+    terms = tuple(t.Name("…") if n < 0 else term(n) for n in numbers) or (t.integer(0),)
     tree: Tree = terms[0] if len(terms) == 1 else t.Add(terms, (False,) * len(terms))
     for sign, value in after:
         if sign == "/":

@@ -18,9 +18,10 @@ from bptui.symbolic.card.forward import with_numbers
 from bptui.symbolic.card.names import gradient, symbol, title
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
-from bptui.symbolic.formula.printing import Names, merge, number, to_spans
+from bptui.symbolic.formula.printing import Names, Setting, merge, number, to_spans
 from bptui.symbolic.formula.read import from_text
 from bptui.symbolic.formula.tree import Statement
+from bptui.symbolic.formula.worked import worked
 from bptui.symbolic.types import Card, Formula
 
 
@@ -67,7 +68,8 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
         k: _at(v, element) for k, v in {**inputs(recording, node), **(results(recording, node) if done else {})}.items()
     }
     known = {**follow(rule, at), **at}
-    settings = {name: numbers.significant(value) for name, value in optimizer.symbols(recording.step).items()}
+    settings = {name: Setting(value) for name, value in optimizer.symbols(recording.step).items()}
+    eps = float(np.finfo(recording.after(node).dtype).eps)
     rules = []
     formulas: list[Formula] = []
     lines: list[tuple[Line, Line]] = []
@@ -81,9 +83,9 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
         value = float(known[s.target.name]) if done else None
         formulas.append(Formula("update", s.target, s.value, names, filled if done else None, value))
         if done:
-            spans = to_spans(s.value, filled, unicode)
-            right = Span(number(float(known[s.target.name])), f"{target.style} bold" if s is rule[-1] else target.style)
-            lines.append((line((target.text, "dim")), merge([*spans, Span(" = "), right])))
+            made = worked(s.value, filled, float(known[s.target.name]), eps=eps)
+            right = Span(made.result, f"{target.style} bold" if s is rule[-1] else target.style)
+            lines.append((line((target.text, "dim")), merge([*made.spans(unicode), made.mark(unicode), right])))
     if optimizer.clips:
         lines.append(_clipped(recording, node, element, unicode))
     if not done:

@@ -52,7 +52,7 @@ class Compiler(Workspace):
         self.counts: dict[Expr, int] = {}
         self.places: dict[Any, Array] = {}
         """Winning terms of `max` and `min`, by what they are of."""
-        self.winners = frozenset(definition.choice)
+        self.winners = frozenset(definition.argmax)
         """Names of places that lie inside of their axis, whatever the numbers are."""
         self.symbols: list[Expr] = []
         """The axes of what was filled."""
@@ -283,7 +283,7 @@ class Compiler(Workspace):
         def look(e: Expr) -> None:
             for leaf in leaves(e):
                 name = name_of(leaf)
-                part = self.definition.helper.get(name) or self.definition.choice.get(name)
+                part = self.definition.helper.get(name) or self.definition.argmax.get(name)
                 if part is None or name in found:
                     continue
                 if isinstance(part, Helper):

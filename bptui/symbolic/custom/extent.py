@@ -58,7 +58,7 @@ class Extents:
     def labels(self) -> Mapping[str, Span]:
         """Inputs that stand in an index: their lowest value, and one past the highest."""
         found: dict[str, Span] = {}
-        whole = {tensor.name for tensor in self.definition.inputs if tensor.whole}
+        whole = {tensor.name for tensor in self.definition.inputs if tensor.integer}
         for name, indices, _, _ in self._reads():
             for index, size in zip(indices, self.shapes.get(name, ()), strict=False):
                 if (isinstance(index, sp.Indexed | sp.Symbol)) and name_of(index) in whole:
@@ -94,8 +94,8 @@ class Extents:
     def _bounded(self) -> None:
         """No element is a sum of more terms than one would wait for."""
         definition = self.definition
-        choices = (sp.Sum(c.term, *reversed(c.limits)) for c in definition.choices if c.position == 0)
-        for part in (definition.body, *(helper.value for helper in definition.helpers), *choices):
+        terms = (sp.Sum(a.term, *reversed(a.limits)) for a in definition.argmaxes if a.position == 0)
+        for part in (definition.body, *(helper.value for helper in definition.helpers), *terms):
             count = _terms(rename(part, self._numbers), {})
             if count > MAX_TERMS:
                 told = " and ".join(f"{name} has shape {shape}" for name, shape in self.shapes.items())
@@ -149,12 +149,12 @@ class Extents:
         yield from look(put(definition.body), over(definition.out, definition.out_sizes), False)
         for helper in definition.helpers:
             yield from look(put(helper.value), over(helper.indices, helper.sizes), False)
-        for choice in definition.choices:
-            ranges = over(choice.indices, choice.sizes)
-            for k, low, high in reversed(choice.limits):
+        for argmax in definition.argmaxes:
+            ranges = over(argmax.indices, argmax.sizes)
+            for k, low, high in reversed(argmax.limits):
                 a, b = _span(put(low), ranges), _span(put(high), ranges)
                 ranges[k] = (a[0], b[1]) if a is not None and b is not None else None
-            yield from look(put(choice.term), ranges, choice.condition != sp.true)
+            yield from look(put(argmax.term), ranges, argmax.condition != sp.true)
 
 
 def _terms(e: Expr, ranges: Mapping[Expr, Span | None]) -> int:

@@ -258,19 +258,19 @@ def guarded_product(c: Compiler, e: Expr, into: Value | None) -> Value | None:
     return c.pieces([(sp.Mul(*factors), test), (sp.Integer(0), sp.true)], into)
 
 
-def winners(c: Compiler, choice: ArgMax) -> Array:
+def winners(c: Compiler, argmax: ArgMax) -> Array:
     """The place of the first largest (smallest) term, for each element of the indices that the Compiler's frame has."""
     outer = dict(c.frame)
-    limits = [(k, rename(low, c.sizes), rename(high, c.sizes)) for k, low, high in choice.limits]
+    limits = [(k, rename(low, c.sizes), rename(high, c.sizes)) for k, low, high in argmax.limits]
     dependent = _enter(c, limits)
     if dependent is None:
-        raise UserError(c.where, f"{choice.kind} of nothing", "at least one term")
+        raise UserError(c.where, f"{argmax.kind} of nothing", "at least one term")
     bounds = [c.frame[k] for k, _, _ in limits]
-    key = (choice.kind, choice.term, choice.limits, choice.condition)
+    key = (argmax.kind, argmax.term, argmax.limits, argmax.condition)
     if key not in c.places:
         c.frame = {**outer, **{k: span for (k, _, _), span in zip(limits, bounds, strict=True)}}
-        c.places[key] = _best(c, choice, sp.And(rename(choice.condition, c.sizes), dependent), c.shape(outer))
-    flat, place = c.places[key], choice.position
+        c.places[key] = _best(c, argmax, sp.And(rename(argmax.condition, c.sizes), dependent), c.shape(outer))
+    flat, place = c.places[key], argmax.position
     first, count = bounds[place]
     c.frame = outer
     if len(bounds) == 1 and not first:
@@ -282,10 +282,10 @@ def winners(c: Compiler, choice: ArgMax) -> Array:
     return found
 
 
-def _best(c: Compiler, choice: ArgMax, test: Expr, shape: Shape) -> Array:
+def _best(c: Compiler, argmax: ArgMax, test: Expr, shape: Shape) -> Array:
     """The number of the winning term, all limits counted as one."""
-    worst = sp.oo if choice.kind == "min" else -sp.oo
-    term, everything = c.settled(choice.term), tuple(c.frame)
+    worst = sp.oo if argmax.kind == "min" else -sp.oo
+    term, everything = c.settled(argmax.term), tuple(c.frame)
     found = c.of(term) if test == sp.true else c.pieces([(term, test), (worst, sp.true)], None)
     if found.fixed or found.axes != everything or not found.array.flags.c_contiguous:
         whole = c.take(c.shape(everything), c.emit.dtype)
@@ -293,6 +293,6 @@ def _best(c: Compiler, choice: ArgMax, test: Expr, shape: Shape) -> Array:
         c.release(found)
         found = Value(whole, everything, owned=True)
     flat = c.emit.temp(shape, np.intp)
-    c.emit(np.argmax if choice.kind == "max" else np.argmin, found.array.reshape(*shape, -1), -1, flat)
+    c.emit(np.argmax if argmax.kind == "max" else np.argmin, found.array.reshape(*shape, -1), -1, flat)
     c.release(found)
     return flat

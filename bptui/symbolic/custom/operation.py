@@ -16,12 +16,12 @@ from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import Definition
 from bptui.symbolic.calculus.derive import derive, input_indices
 from bptui.symbolic.calculus.notation import UPSTREAM, Expr, element, index
-from bptui.symbolic.calculus.parse import Names, parse
 from bptui.symbolic.custom.compile import Compiler
 from bptui.symbolic.custom.extent import Extents
 from bptui.symbolic.custom.scan import NAME, Scan
 from bptui.symbolic.custom.workspace import Value
-from bptui.symbolic.formula.text import placed, syntax
+from bptui.symbolic.formula.parse import Names, parse
+from bptui.symbolic.formula.text import placed, read
 from bptui.symbolic.limit import TIME_LIMIT, Limit, TooLong
 
 MAX_SETTINGS = 16
@@ -55,7 +55,7 @@ def within(work: Callable[[], T], where: str) -> T:
 
 def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, inputs: Sequence[str]) -> Op:
     defaults = _settings(settings or {}, where)
-    lines, module = syntax(text, where)
+    lines, module = read(text, where)
     for part in ast.walk(module):
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == name:
             place = part.lineno, part.col_offset + 1
@@ -64,19 +64,19 @@ def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, 
     scan = Scan(lines, module, where, defaults)
     names = _order(scan.tensors, inputs, where)
     attributes = {key: Attribute(default, real(), static=False) for key, default in defaults.items()}
-    for key in scan.whole_settings:
+    for key in scan.integer_settings:
         if not float(defaults[key]).is_integer():
             raise UserError(where, f"'{key}' stands in an index and is {defaults[key]:g}", "a whole number")
         attributes[key] = Attribute(int(defaults[key]), integer())
     tensors = {tensor: 1 if scan.elementwise else scan.tensors[tensor] for tensor in names}
-    parse(text, Names(tensors, scan.whole, defaults, scan.elementwise), where)
+    parse(text, Names(tensors, scan.integers, defaults, scan.elementwise), where)
     own = _Own(name, names, scan, where)
     op = Op(
         name, names, text.strip(), own.shape, own.forward, own.vjp,
         doc="an operation of your own", attributes=attributes, elementwise=scan.elementwise,
-        broadcasts=scan.elementwise, spread=full if scan.elementwise else None, indices=tuple(scan.whole),
+        broadcasts=scan.elementwise, spread=full if scan.elementwise else None, indices=tuple(scan.integers),
         analytic=not scan.kinks and "erf" not in scan.functions, convention=_convention(scan),
-        bounds=own.bounds if scan.whole else None,
+        bounds=own.bounds if scan.integers else None,
     )  # fmt: skip
     own.op = op
     try:
@@ -139,7 +139,7 @@ class _Own:
 
     def signature(self, attributes: Attributes) -> Signature:
         """What it is derived for: the ranks that the text says; an elementwise one for single numbers."""
-        static = tuple(sorted((key, attributes[key]) for key in self.scan.whole_settings))
+        static = tuple(sorted((key, attributes[key]) for key in self.scan.integer_settings))
         ranks = tuple(0 if self.scan.elementwise else self.scan.tensors[name] for name in self.names)
         return Signature(self.name, static, ranks, tuple(() for _ in ranks), self.scan.rank)
 

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import NoReturn
 
 from bptui.model.base.errors import UserError
-from bptui.symbolic.calculus.parse import FUNCTIONS, INDEX, REDUCTIONS, SIZE
+from bptui.symbolic.formula.parse import FUNCTIONS, INDEX, REDUCTIONS, SIZE
 from bptui.symbolic.formula.text import placed
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -24,8 +24,8 @@ MAX_WEIGHT = 1_000
 class Scan:
     """One walk over the syntax tree of a text whose notation has been checked.
 
-    tensors  inputs in the order of the text, with their ranks (0 for bare names);  whole  those that hold whole numbers
-    whole_settings  settings that stand in an index or a range;  elementwise  no indices at all
+    tensors  inputs in the order of the text, with their ranks (0 for bare names);  integers  those that hold integers
+    integer_settings  settings that stand in an index or a range;  elementwise  no indices at all
     rank     of the output;  functions  that are called;  kinks  is there a choice, an abs, a max
     culprit  line and column of what has no derivative, for messages;  sizes  those of sizes, by name
     """
@@ -33,8 +33,8 @@ class Scan:
     def __init__(self, text: str, module: ast.Module, where: str, settings: Collection[str]) -> None:
         self.text, self.where, self.settings = text, where, settings
         self.tensors: dict[str, int] = {}
-        self.whole: list[str] = []
-        self.whole_settings: list[str] = []
+        self.integers: list[str] = []
+        self.integer_settings: list[str] = []
         self.functions: set[str] = set()
         self.kinks = False
         self.rank = 0
@@ -111,7 +111,7 @@ class Scan:
                 whole = any(isinstance(other, ast.Name) and other.id in indices for other in sides)
                 for part in sides:  # labels[i] == j: what is compared with an index is a whole number
                     if whole and isinstance(part, ast.Subscript) and isinstance(part.value, ast.Name):
-                        self._whole(part)
+                        self._integer(part)
                     self._walk(part, indices, in_index)
             case ast.BinOp(op=ast.FloorDiv() | ast.Mod()) if not in_index and self._reads(node):
                 self.fail(node, "// and % are for indices", "floor(x) of a value")
@@ -128,8 +128,8 @@ class Scan:
             return
         if name in self.settings:
             self._used.add(name)
-            if in_index and name not in self.whole_settings:
-                self.whole_settings.append(name)
+            if in_index and name not in self.integer_settings:
+                self.integer_settings.append(name)
             return
         if name in FUNCTIONS or name in REDUCTIONS or not NAME.match(name):
             return  # the parser says what is wrong with it
@@ -143,7 +143,7 @@ class Scan:
     def _index(self, item: ast.AST, indices: frozenset[str]) -> None:
         """One index of an element: `i`, `2*i + k`, or a tensor of whole numbers alone."""
         if isinstance(item, ast.Subscript) and isinstance(item.value, ast.Name):
-            self._whole(item)
+            self._integer(item)
             self._walk(item, indices, False)
             return
         for part in ast.walk(item):
@@ -159,12 +159,12 @@ class Scan:
             self.fail(node, f"'{name}' has {rank} indices here and {self.tensors[name]} before")
         self._first[name] = min(self._first.get(name, place), place)
 
-    def _whole(self, node: ast.Subscript) -> None:
+    def _integer(self, node: ast.Subscript) -> None:
         assert isinstance(node.value, ast.Name)
         if node.value.id in self._helpers:
             self.fail(node, f"'{node.value.id}' is computed and cannot be an index", "an input of whole numbers")
-        if node.value.id not in self.whole:
-            self.whole.append(node.value.id)
+        if node.value.id not in self.integers:
+            self.integers.append(node.value.id)
 
     def _reads(self, node: ast.AST) -> bool:
         """Does it take numbers from a tensor?"""

@@ -109,9 +109,9 @@ class _Writer:
                 return r" \cdot ".join(
                     self.write(f, _POWER if isinstance(f, t.Reduction) else _MUL) for f in factors
                 ), _MUL
-            case t.Div(top, bottom, whole):
+            case t.Div(top, bottom, floor):
                 fraction = rf"\frac{{{self.write(top, _CASES)}}}{{{self.write(bottom, _CASES)}}}"
-                return rf"\left\lfloor {fraction} \right\rfloor" if whole else fraction, _MUL
+                return rf"\left\lfloor {fraction} \right\rfloor" if floor else fraction, _MUL
             case t.Mod(top, bottom):
                 return rf"{self.write(top, _MUL)} \bmod {self.write(bottom, _POWER)}", _ADD
             case t.Power(base, exponent):
@@ -173,7 +173,7 @@ class _Writer:
         under = []
         for r in reduction.ranges:
             letter = name(self.names.symbol(r.index).text)
-            if r.high is None or r.whole:
+            if r.high is None or r.full:
                 under.append(letter)
             else:
                 low = "0" if r.low is None else self.write(r.low, _ADD)

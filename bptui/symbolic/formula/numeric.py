@@ -101,9 +101,9 @@ class _Walk:
                 for factor in factors[1:]:
                     product = product * self(factor, env)
                 return product
-            case Div(top, bottom, whole):
+            case Div(top, bottom, floor):
                 a, b = self(top, env), self(bottom, env)
-                return np.floor_divide(a, b) if whole else np.true_divide(a, b)
+                return np.floor_divide(a, b) if floor else np.true_divide(a, b)
             case Mod(top, bottom):
                 return np.mod(self(top, env), self(bottom, env))
             case Power(base_, exponent):

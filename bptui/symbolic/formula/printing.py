@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bptui.model.base.numbers import field as number_field
+from bptui.model.base.numbers import significant
 from bptui.model.base.spans import Line, Span
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.tree import Statement, Tree
@@ -22,6 +23,8 @@ _CHOICE, _OR, _AND, _NOT, _COMPARE, _ADD, _SIGMA, _MUL, _POWER, _ATOM = range(10
 _SUPERSCRIPT = {"2": "²", "3": "³"}
 _SIGNS = {"<=": "≤", ">=": "≥", "!=": "≠"}
 _PLAIN = Span("")
+_LARGE = 100
+"""From here on 4 decimals are more than 6 significant digits."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,14 @@ class Names:
         return self.symbols.get(name) or Span(self.letters.get(name, name))
 
 
+class Setting(float):
+    """A number that someone wrote (a learning rate, eps): printed as it was written."""
+
+
 def number(x: float) -> str:
-    """A number inside of a formula: 4 decimals as everywhere, not padded."""
+    """A number inside of a formula: 4 decimals as everywhere, not padded; from 100 on 6 digits, a setting as it is."""
+    if isinstance(x, Setting) or abs(x) >= _LARGE:
+        return significant(x)
     return number_field(x).strip()
 
 
@@ -70,8 +79,8 @@ def _from_zero(low: t.Compare, high: t.Compare) -> tuple[t.Compare, t.Compare]:
     if least is None or most is None or least >= 0:
         return low, high
     terms = high.left if isinstance(high.left, t.Add) else t.Add((high.left,), (False,))
-    index = t.Add((*terms.terms, t.whole(-least)), (*terms.minus, False))
-    return t.Compare(low.sign, index, t.whole(0)), t.Compare(high.sign, index, t.whole(most - least))
+    index = t.Add((*terms.terms, t.integer(-least)), (*terms.minus, False))
+    return t.Compare(low.sign, index, t.integer(0)), t.Compare(high.sign, index, t.integer(most - least))
 
 
 def _whole(tree: Tree) -> int | None:
@@ -87,8 +96,8 @@ def _same(a: t.Compare, b: t.Compare) -> bool:
     if a.left == b.left:
         return True
     low, high = (a, b) if a.sign == ">=" else (b, a)
-    whole = isinstance(high.left, t.Div) and high.left.whole and high.left.top == low.left
-    return whole and low.sign == ">=" and low.right == t.whole(0)
+    whole = isinstance(high.left, t.Div) and high.left.floor and high.left.top == low.left
+    return whole and low.sign == ">=" and low.right == t.integer(0)
 
 
 def merge(spans: Iterable[Span]) -> Line:
@@ -135,8 +144,8 @@ class _Printer:
                     last = n == len(factors) - 1
                     spans += [*([Span(self.dot)] if n else []), *self.print(factor, _SIGMA if last and n else _MUL)]
                 return spans, _SIGMA if isinstance(factors[-1], t.Reduction) and factors[-1].sigma else _MUL
-            case t.Div(top, bottom, whole):
-                return [*self.print(top, _MUL), Span("//" if whole else "/"), *self.print(bottom, _POWER)], _MUL
+            case t.Div(top, bottom, floor):
+                return [*self.print(top, _MUL), Span("//" if floor else "/"), *self.print(bottom, _POWER)], _MUL
             case t.Mod(top, bottom):
                 return [*self.print(top, _MUL), Span(" % "), *self.print(bottom, _POWER)], _MUL
             case t.Power(base, exponent):
@@ -268,7 +277,7 @@ class _Printer:
         return [*spans, Span(")")], _ATOM
 
     def limits(self, r: t.Range) -> list[Span]:
-        if r.high is None or r.whole:
+        if r.high is None or r.full:
             return []
         low = [] if r.low is None else [*self.place(r.low), Span("≤" if self.unicode else "<=")]
         return [*low, Span(f"{self.names.symbol(r.index).text}<"), *self.place(r.high)]

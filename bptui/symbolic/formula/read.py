@@ -1,4 +1,4 @@
-"""A definition's text as trees, in its author's order and grouping: what cards print, and `calculus.parse` checks."""
+"""A definition's text as trees, in its author's order and grouping: what cards print, and `formula.parse` checks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import ast
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from bptui.symbolic.formula.text import MAX_BRACKETS, MAX_CHARACTERS
+from bptui.model.base.syntax import Unreadable, parse
+from bptui.symbolic.formula.text import LIMITS
 from bptui.symbolic.formula.tree import (
     Add,
     Call,
@@ -30,34 +31,24 @@ from bptui.symbolic.formula.tree import (
 )
 
 
-class Unreadable(ValueError):
-    """The text is not a definition in the notation of docs/definitions.md; the message says where."""
-
-
 @lru_cache(maxsize=512)
 def from_text(text: str) -> tuple[Statement, ...]:
     """The statements of a definition, helpers first, in the author's own form; raises Unreadable."""
-    depth = deepest = 0
-    for c in text:
-        depth += (c in "([{") - (c in ")]}")
-        deepest = max(deepest, depth)
-    if len(text) > MAX_CHARACTERS or deepest > MAX_BRACKETS:
-        raise Unreadable(f"longer than {MAX_CHARACTERS} characters or nested deeper than {MAX_BRACKETS}")
-    try:
-        module = ast.parse(text.strip())
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise Unreadable(str(error)) from error
     found = []
-    for line in module.body:
+    for line in parse(text, LIMITS).body:
         if not isinstance(line, ast.Assign) or len(line.targets) != 1:
-            raise Unreadable(f"column {line.col_offset}: not `name = formula`")
+            raise _unreadable(line, "not `name = formula`")
         target = _read(line.targets[0])
         if not isinstance(target, Name | Element):
-            raise Unreadable(f"column {line.col_offset}: not a name")
+            raise _unreadable(line, "not a name")
         found.append(Statement(target, _read(line.value)))
     if not found:
         raise Unreadable("no formula")
     return tuple(found)
+
+
+def _unreadable(node: ast.expr | ast.stmt, what: str) -> Unreadable:
+    return Unreadable(f"column {node.col_offset + 1}: {what}", "", node.lineno, node.col_offset + 1)
 
 
 @lru_cache(maxsize=512)
@@ -110,7 +101,7 @@ def _read(node: ast.expr) -> Tree:
         if node.func.id == "delta" and len(node.args) == 2:
             return Delta(_read(node.args[0]), _read(node.args[1]))
         return Call(node.func.id, tuple(_read(a) for a in node.args))
-    raise Unreadable(f"column {node.col_offset}: not part of the notation")
+    raise _unreadable(node, "not part of the notation")
 
 
 def _binary(node: ast.BinOp) -> Tree:
@@ -126,12 +117,12 @@ def _binary(node: ast.BinOp) -> Tree:
         case ast.Div():
             return _signed(left, lambda of: Div(of, right))
         case ast.FloorDiv():
-            return Div(left, right, whole=True)
+            return Div(left, right, floor=True)
         case ast.Mod():
             return Mod(left, right)
         case ast.Pow():
             return Power(left, right)
-    raise Unreadable(f"column {node.col_offset}: an operator that is not part of the notation")
+    raise _unreadable(node, "an operator that is not part of the notation")
 
 
 def _signed(left: Tree, made: Callable[[Tree], Tree]) -> Tree:
@@ -143,7 +134,7 @@ def _reduction(kind: str, generator: ast.GeneratorExp) -> Reduction:
     ranges, conditions = [], []
     for part in generator.generators:
         if not isinstance(part.target, ast.Name):
-            raise Unreadable(f"column {generator.col_offset}: `for` needs a plain index")
+            raise _unreadable(generator, "`for` needs a plain index")
         ranges.append(_range(part.target.id, part.iter))
         conditions += [_read(test) for test in part.ifs]
     return Reduction(kind, _read(generator.elt), tuple(ranges), tuple(conditions))

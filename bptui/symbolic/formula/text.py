@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 import math
 import re
-import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 
+from bptui.model.base import syntax
 from bptui.model.base.errors import Part, UserError
 
-MAX_CHARACTERS = 2000
-MAX_BRACKETS = 40
+LIMITS = syntax.Limits(characters=2_000, brackets=40, parts=4_000, digits=400)
 MAX_BITS = 1000
 """Of a number that powers and products of constants make: SymPy works them out exactly, which nothing can break into.
 float64 ends at 2**1024."""
@@ -37,32 +36,16 @@ INSTEAD: Mapping[str, str] = {
 """What is written here for functions that other notations have."""
 
 
-def syntax(text: str, where: str = "definition") -> tuple[str, ast.Module]:
+def read(text: str, where: str = "definition") -> tuple[str, ast.Module]:
     """The text as columns count it, and Python's syntax tree of it, which nobody has looked at yet."""
-    text = _unindented(text)
-    _before(text, where)
-    return text, _tree(text, where)
-
-
-def _unindented(text: str) -> str:
-    return "\n".join(line.strip() for line in text.strip().splitlines())
-
-
-def _before(text: str, where: str) -> None:
-    """What must be known before a parser, which has limits of its own, sees the text."""
-    if len(text) > MAX_CHARACTERS:
-        raise UserError(where, f"{len(text):,} characters", f"at most {MAX_CHARACTERS:,}")
+    text = "\n".join(line.strip() for line in text.strip().splitlines())
     if not text:
         raise UserError(where, "is empty", "write y = and a formula, as in y = x/(1 + exp(-x))")
-    if not _ALLOWED.match(text):
+    if len(text) <= LIMITS.characters and not _ALLOWED.match(text):
         at = next(n for n, c in enumerate(text) if not _ALLOWED.match(c))
         told = f"{text[at]!r} is not part of the notation"
         raise placed(where, text, _place(text, at), told, _SIGNS.get(text[at], ""))
-    depth = 0
-    for at, c in enumerate(text):
-        depth += (c in "([") - (c in ")]")
-        if depth > MAX_BRACKETS:
-            raise placed(where, text, _place(text, at), "brackets nested too deep", f"at most {MAX_BRACKETS}")
+    return text, _tree(text, where)
 
 
 def placed(where: str, text: str, place: tuple[int, int], what: str, right: str = "") -> UserError:
@@ -79,22 +62,18 @@ def _place(text: str, at: int) -> tuple[int, int]:
 @lru_cache(maxsize=256)
 def _tree(text: str, where: str) -> ast.Module:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except SyntaxError as error:
-        place = (error.lineno or 1, error.offset or 1)
-        raise placed(where, text, place, f"not a formula: {error.msg}", _meant(text, error)) from None
-    except (ValueError, MemoryError, RecursionError):
-        raise UserError(where, "not a formula", "see docs/definitions.md") from None
+        return syntax.parse(text, LIMITS)
+    except syntax.Unreadable as problem:
+        if not problem.line:
+            raise UserError(where, problem.what, problem.right) from None
+        place, right = (problem.line, problem.column), _called(text, problem.line) or problem.right
+        raise placed(where, text, place, f"not a formula: {problem.what}", right) from None
 
 
-def _meant(text: str, error: SyntaxError) -> str:
-    """What would be right where Python only says that something is wrong."""
-    line = text.split("\n")[(error.lineno or 1) - 1] if text else ""
-    if re.search(r"(?<![A-Za-z0-9_.])[0-9.]+[A-Za-z(]", line) and "decimal" in error.msg:
-        return "write 2*x for 2x"
-    found = re.search(r"\b(?!(?:if|else|for|in|and|or|not)\b)([a-z]+) +[a-z0-9]", line[line.find("=") + 1 :])
+def _called(text: str, line: int) -> str:
+    """What would be right where a function is written without brackets, as in `exp x`."""
+    row = text.split("\n")[line - 1]
+    found = re.search(r"\b(?!(?:if|else|for|in|and|or|not)\b)([a-z]+) +[a-z0-9]", row[row.find("=") + 1 :])
     return f"functions are written {found[1]}(x), products a*b" if found else ""
 
 

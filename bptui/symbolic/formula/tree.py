@@ -7,6 +7,7 @@ made from the text itself, not from SymPy's reordered form, and is there before 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
@@ -62,11 +63,11 @@ class Mul:
 
 @dataclass(frozen=True, slots=True)
 class Div:
-    """A quotient; `whole` is Python's `//`."""
+    """A quotient; `floor` is Python's `//`."""
 
     top: Tree
     bottom: Tree
-    whole: bool = False
+    floor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +105,13 @@ class Call:
 class Range:
     """The range of a bound index, from `low` up to but without `high`; `high` None: the index's own size.
 
-    `whole`: it is a whole axis of a tensor, so that the range need not be printed.
+    `full`: it is a whole axis of a tensor, so that the range need not be printed.
     """
 
     index: str
     low: Tree | None = None
     high: Tree | None = None
-    whole: bool = False
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +241,8 @@ def _rebuilt(tree: Any, change: Callable[[Tree], Tree | None]) -> Any:
     return tree if all(map(is_, changed, parts)) else type(tree)(*changed)
 
 
-def whole(value: int) -> Number:
-    """A whole number."""
+def integer(value: int) -> Number:
+    """An integer as a tree."""
     return Number(value, str(value))
 
 
@@ -251,7 +252,7 @@ def substitute(tree: Tree, values: Mapping[str, int | Tree]) -> Tree:
     def change(part: Tree) -> Tree | None:
         if isinstance(part, Name) and part.name in values:
             value = values[part.name]
-            return whole(value) if isinstance(value, int) else value
+            return integer(value) if isinstance(value, int) else value
         if isinstance(part, Element):
             return Element(part.base, tuple(_count(substitute(i, values)) for i in part.index))
         if isinstance(part, Delta):
@@ -283,14 +284,33 @@ def bare(tree: Tree) -> Tree:
 
 def _count(tree: Tree) -> Tree:
     """An index with its whole numbers counted out: `2*1 + 3` is `5`, `2*1 + a - 1` is `a + 1`."""
-    if isinstance(tree, Number):
-        return tree
-    if not all(isinstance(t, Number | Add | Mul | Neg | Div | Mod) for t in walk(tree)):
-        return _gathered(tree) if isinstance(tree, Add) else tree
-    from bptui.symbolic.formula.numeric import evaluate  # which reads trees
+    value = constant(tree)
+    if value is not None:
+        return integer(int(value)) if value.is_integer() else tree
+    return _gathered(tree) if isinstance(tree, Add) else tree
 
-    value = float(evaluate(tree, {}, {}))
-    return whole(int(value)) if value.is_integer() else tree
+
+def constant(tree: Tree) -> float | None:
+    """The number that an index expression of numbers alone is; None for all others."""
+    match tree:
+        case Number(value):
+            return float(value)
+        case Neg(of):
+            return None if (inner := constant(of)) is None else -inner
+        case Add(parts, _) | Mul(parts):
+            values = [constant(part) for part in parts]
+            if any(value is None for value in values):
+                return None
+            known = [value for value in values if value is not None]
+            if isinstance(tree, Mul):
+                return math.prod(known)
+            return sum(-value if minus else value for value, minus in zip(known, tree.minus, strict=True))
+        case Div(top, bottom) | Mod(top, bottom):
+            a, b = constant(top), constant(bottom)
+            if a is None or not b:
+                return None
+            return a % b if isinstance(tree, Mod) else a // b if tree.floor else a / b
+    return None
 
 
 def _gathered(tree: Add) -> Tree:
@@ -301,7 +321,7 @@ def _gathered(tree: Add) -> Tree:
     total = sum(int(-part.value if minus else part.value) for part, minus in fixed)
     if total:
         place = 0 if total > 0 and all(minus for _, minus in rest) else len(rest)
-        rest.insert(place, (whole(abs(total)), total < 0))
+        rest.insert(place, (integer(abs(total)), total < 0))
     if len(rest) == 1 and not rest[0][1]:
         return rest[0][0]
     return Add(tuple(part for part, _ in rest), tuple(minus for _, minus in rest))

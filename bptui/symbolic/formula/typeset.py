@@ -67,7 +67,7 @@ def _apart(tree: Tree) -> tuple[Tree, t.Add] | None:
             return None if inner is None else (t.Neg(inner[0]), inner[1])
         case t.Div(top, bottom, False):
             inner = _apart(top)
-            return None if inner is None else (t.Mul((t.Div(t.whole(1), bottom), inner[0])), inner[1])
+            return None if inner is None else (t.Mul((t.Div(t.integer(1), bottom), inner[0])), inner[1])
         case t.Mul(parts) | t.Add(parts, _):
             found = [(len(inner[1].terms), n, inner) for n, part in enumerate(parts) if (inner := _apart(part))]
             if not found:

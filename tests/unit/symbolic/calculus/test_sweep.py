@@ -12,7 +12,7 @@ import sympy as sp
 from bptui.model.engine import ops
 from bptui.symbolic.calculus.define import define, hint
 from bptui.symbolic.calculus.derive import derive
-from bptui.symbolic.calculus.evaluate import bind_arrays, forward_all, grid, value, vjp_all, whole
+from bptui.symbolic.calculus.evaluate import bind_arrays, forward_all, full_tensor, grid, value, vjp_all
 from bptui.symbolic.calculus.prove import prove_equal
 from tests.paths import REFERENCE
 from tests.unit.model.engine.ops.executor import attributes_of, choose, run
@@ -53,7 +53,9 @@ def test_pytorch_agrees(case):
         at = list(case["inputs"]).index(name)
         derived = derive(signature, row.input_names[at], row)
         near(vjp_all(derived, binding, case["upstream"]), expected, f"{name}: {derived.vjp}")
-        near(whole(derived.vjp_shown, known, derived.q, inputs[at].shape), expected, f"{name}: {derived.vjp_shown}")
+        near(
+            full_tensor(derived.vjp_shown, known, derived.q, inputs[at].shape), expected, f"{name}: {derived.vjp_shown}"
+        )
 
 
 @pytest.mark.corpus

@@ -210,7 +210,7 @@ def test_the_seed(lesson):
 def test_updates_say_the_optimizers_rule_with_numbers(lesson, xor):
     made = card(at(lesson, "update", "layer1.weight"), lesson.graph.by_name["layer1.weight"], (0, 0))
     assert plain(made.definition) == "W' = W - η·∂L/∂W"
-    assert labelled(made, "W'") == ["0.0200 - 0.5·(-0.0123) = 0.0262"]
+    assert labelled(made, "W'") == ["0.0200 - 0.5·(-0.01234) = 0.0262"]
     made = card(at(xor, "update", "layer1.weight"), xor.graph.by_name["layer1.weight"], (1, 3))
     rules = [plain(text) for _, text, _ in made.rules]
     assert rules[0] == "m' = β1·m + (1 - β1)·∂L/∂W"

@@ -119,13 +119,13 @@ def test_conditions_on_one_index_are_a_range():
     def both(low, high):
         return plain(to_spans(t.Logic("and", (low, high))))
 
-    a, zero, n = t.Name("a"), t.whole(0), t.Name("A")
+    a, zero, n = t.Name("a"), t.integer(0), t.Name("A")
     assert both(t.Compare(">=", a, zero), t.Compare("<", a, n)) == "0 ≤ a < A"
-    half = t.Div(a, t.whole(2), whole=True)
+    half = t.Div(a, t.integer(2), floor=True)
     assert both(t.Compare("<", half, n), t.Compare(">=", a, zero)) == "0 ≤ a//2 < A"
-    assert both(t.Compare(">=", a, t.whole(1)), t.Compare("<", half, n)) == "a ≥ 1 and a//2 < A"
-    before = t.Compare(">=", a, t.Neg(t.whole(1)))
-    assert both(before, t.Compare("<", a, t.whole(3))) == "0 ≤ a + 1 < 4"
+    assert both(t.Compare(">=", a, t.integer(1)), t.Compare("<", half, n)) == "a ≥ 1 and a//2 < A"
+    before = t.Compare(">=", a, t.Neg(t.integer(1)))
+    assert both(before, t.Compare("<", a, t.integer(3))) == "0 ≤ a + 1 < 4"
     assert both(before, t.Compare("<", a, n)) == "-1 ≤ a < A"
 
 

@@ -277,7 +277,7 @@ WRONG = [
     ("y[i] = x[i + shift]", "'shift' in an index is neither an index nor a setting"),
     ("y = x**999", "exponent 999"),
     ("y = sum(x[i+1] for i in range(1, J))", "line 1, column 34: the size J is not known"),
-    ("y = " + "(" * 60 + "x" + ")" * 60, "nested too deep"),
+    ("y = " + "(" * 60 + "x" + ")" * 60, "nested deeper than 40"),
     ("y = " + "x + " * 600 + "x", "characters"),
     ("y = " + "max(" * 12 + "x" + ", 1)" * 12, "line 1, column 1: max and min are nested too deep"),
 ]

@@ -13,10 +13,10 @@ import pytest
 
 import bptui.symbolic
 from bptui.model.base.errors import UserError
-from bptui.symbolic.calculus.parse import Names, parse
-from bptui.symbolic.formula.text import MAX_CHARACTERS
+from bptui.symbolic.formula.parse import Names, parse
+from bptui.symbolic.formula.text import LIMITS
 
-MATRIX = Names({"x": 2, "labels": 1}, whole=("labels",), parameters=("eps",))
+MATRIX = Names({"x": 2, "labels": 1}, integers=("labels",), parameters=("eps",))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_says_where_and_what(text, place, what):
 
 def test_limits_come_before_parsing():
     for text in (
-        "y = " + "x" * MAX_CHARACTERS,
+        "y = " + "x" * LIMITS.characters,
         "y = " + "(" * 41 + "1" + ")" * 41,
         "y = " + "-" * 1500 + "1",
         "y = " + "+".join(["1"] * 500),
@@ -229,5 +229,5 @@ def test_nothing_here_runs_text():
 
 def test_reading_needs_no_algebra():
     """A definition in a network file is checked before SymPy is there."""
-    code = "import sys; from bptui.symbolic.calculus.parse import parse; parse('y = x'); print('sympy' in sys.modules)"
+    code = "import sys; from bptui.symbolic.formula.parse import parse; parse('y = x'); print('sympy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

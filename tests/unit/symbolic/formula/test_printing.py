@@ -8,11 +8,12 @@ import pytest
 import sympy as sp
 
 from bptui.model.base.spans import Span, plain
+from bptui.model.base.syntax import Unreadable
 from bptui.model.engine import ops
 from bptui.symbolic.calculus.convert import from_sympy
 from bptui.symbolic.formula import latex
 from bptui.symbolic.formula.printing import Names, definition, to_spans
-from bptui.symbolic.formula.read import Unreadable, from_hint, from_text
+from bptui.symbolic.formula.read import from_hint, from_text
 from tests.unit.model.engine.ops.samples import uses
 
 a, b, t, W, x, y, z = sp.symbols("a b t W x y z", real=True)

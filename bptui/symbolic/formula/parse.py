@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.symbolic.formula.read import from_text
-from bptui.symbolic.formula.text import INSTEAD, MAX_BITS, bits, placed, syntax
+from bptui.symbolic.formula.text import INSTEAD, MAX_BITS, bits, placed, read
 from bptui.symbolic.formula.tree import Statement
 
 MAX_NODES = 400
@@ -44,14 +44,14 @@ class Names:
     """What a definition may speak of.
 
     tensors     the inputs: name → rank
-    whole       those that hold whole numbers, and may stand in an index
+    integers    those that hold integers, and may stand in an index
     parameters  attributes of the operation
     elementwise tensors may stand without indices although they have axes
     broadcasts  an element may have more indices than its tensor has axes: the leading ones are dropped
     """
 
     tensors: Mapping[str, int]
-    whole: Collection[str] = ()
+    integers: Collection[str] = ()
     parameters: Collection[str] = ()
     elementwise: bool = False
     broadcasts: bool = False
@@ -62,7 +62,7 @@ def parse(text: str, names: Names | None = None, where: str = "definition") -> t
 
     Raises UserError for anything that is not in the notation of docs/definitions.md.
     """
-    text, module = syntax(text, where)
+    text, module = read(text, where)
     _Checker(text, where, names).module(module)
     return from_text(text)
 

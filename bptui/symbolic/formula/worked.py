@@ -1,0 +1,106 @@
+"""A formula with numbers in it, and what comes out, with digits enough that the one gives the other as printed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from bptui.model.base import arithmetic
+from bptui.model.base.spans import Line, Span
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.numeric import evaluate
+from bptui.symbolic.formula.printing import Names, number, to_spans
+from bptui.symbolic.formula.tree import Tree
+from bptui.symbolic.types import Table
+
+
+@dataclass(frozen=True)
+class Worked:
+    """An equation ready to be printed: the formula, its names with the texts of its numbers, the text of the result."""
+
+    tree: Tree
+    names: Names
+    result: str
+    sign: str = "="
+
+    def spans(self, unicode: bool) -> Line:
+        """The formula with its numbers."""
+        return to_spans(self.tree, self.names, unicode)
+
+    def mark(self, unicode: bool) -> Span:
+        """What stands between the formula and its result: ` = `, ` ≈ `."""
+        return Span(f" {self.sign} " if unicode or self.sign == "=" else " ~ ")
+
+
+def worked(tree: Tree, names: Names, value: float, final: str | None = None, eps: float = arithmetic.EPS) -> Worked:
+    """The formula with the numbers of `names`, and `value`, whose usual text is `final` (4 decimals where none is
+    given). What is no formula of numbers (terms left out, a sum that is not written out) is written as usual."""
+    final = number(value) if final is None else final
+    leaves = _leaves(tree, names)
+    if not leaves:
+        return Worked(tree, names, final)
+    keys, known = list(leaves), [x for x, _ in leaves.values()]
+
+    def work(values: Sequence[float]) -> float:
+        at = dict(zip(keys, values, strict=True))
+        filled = t.rebuild(tree, lambda part: t.Number(at[part], "") if part in at else None)
+        try:
+            return float(evaluate(filled, {}, {}))
+        except (ArithmeticError, KeyError, TypeError, ValueError):  # no number comes out of it
+            return math.nan
+
+    if not math.isfinite(work(known)):
+        return Worked(tree, names, final)
+    made = arithmetic.equation(known, value, work, ([text for _, text in leaves.values()], final), eps=eps)
+    texts = dict(zip(keys, made.operands, strict=True))
+
+    def of(base: str, place: tuple[int, ...] | None) -> float | str | None:
+        return texts.get(t.Name(base) if place is None else t.Element(base, tuple(map(t.integer, place))))
+
+    def folded(part: Tree) -> Tree | None:
+        return t.Number(part.value, texts[part]) if isinstance(part, t.Number) and part in texts else None
+
+    return Worked(t.rebuild(tree, folded), replace(names, numbers=of), made.result, made.sign)
+
+
+def sum_texts(
+    made: Table, usual: Callable[[float], str], room: int | None = None, decimals: int | None = None
+) -> arithmetic.PrintedSum:
+    """The texts of a table's numbers (see `arithmetic.printed_sum`)."""
+    head, tail = (
+        [arithmetic.Row(tuple(x for _, x in term.factors), term.product, term.running) for term in terms]
+        for terms in (made.head, made.tail)
+    )
+    after = [(step.sign, step.number) for step in made.steps]
+    return arithmetic.printed_sum(arithmetic.Sum(head, tail, after, made.total), usual, room, decimals=decimals)
+
+
+def _leaves(tree: Tree, names: Names) -> dict[Tree, tuple[float, str]] | None:
+    """(number, usual text) by what it stands for; None where something in the formula has no number."""
+    found: dict[Tree, tuple[float, str]] = {}
+    for part in t.walk(tree):
+        match part:
+            case t.Reduction() | t.Size() | t.Partial():
+                return None
+            case t.Number(x, text) if float(text) != x:  # a sum that was folded into its number
+                found[part] = x, text
+            case t.Name("pi"):
+                pass
+            case t.Name() | t.Element():
+                value = _number(part, names)
+                if value is None:
+                    return None
+                found[part] = float(value), value if isinstance(value, str) else number(value)
+    return found
+
+
+def _number(part: t.Name | t.Element, names: Names) -> float | str | None:
+    """What the names put in the place of a leaf."""
+    if names.numbers is None:
+        return None
+    if isinstance(part, t.Name):
+        return names.numbers(part.name, None)
+    if not all(isinstance(i, t.Number) for i in part.index):
+        return None
+    return names.numbers(part.base, tuple(int(i.value) for i in part.index if isinstance(i, t.Number)))
