@@ -227,7 +227,7 @@ class Session:
         elif reached != self.walk.moment(target):
             said = [Span(f"interrupted at training step {reached.step}", "kink")]
         gap = [Span("  ")] if said else []
-        return Reply(((*self.where(), *gap, *said),), ok=ok and target == stop, moved=moved)
+        return Reply(((*self.where(), *gap, *said),), ok=ok and reached == self.walk.moment(stop), moved=moved)
 
     def end(self, stop: int) -> str:
         """What to say at an end of the line."""
