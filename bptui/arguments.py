@@ -7,13 +7,13 @@ with one line, as everywhere.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from bptui.model.base.documents import from_json
 from bptui.model.base.errors import UserError, did_you_mean
 
 PARTS: Mapping[str, str] = {
@@ -156,8 +156,8 @@ def opened(text: str) -> list[str]:
     starts = [match.start(1) for match in re.finditer(r"\s([^\W\d][\w.]*)=(?!=)", text)]
     for at in reversed(starts):  # values from the end, as long as they are values: what is left is the formula
         try:
-            json.loads(text[at:].partition("=")[2])
-        except (ValueError, RecursionError):
+            _json(text[at:].partition("=")[2], "")
+        except UserError:
             break
         words.insert(0, text[at:].strip())
         text = text[:at].rstrip()
@@ -220,8 +220,10 @@ def _json(text: str, where: str) -> Any:
     if len(text) > MAX_VALUE:
         raise UserError(where, f"{len(text):,} characters", f"at most {MAX_VALUE:,}; --values FILE.npz takes more")
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return from_json(text, where)
+    except UserError as problem:
+        if problem.right:
+            raise
         shown = text if len(text) <= 40 else text[:39] + "…"
         raise UserError(where, f"'{shown}' is not JSON", "a number or a list: 2, -0.5, [[1, 2], [3, 4]]") from None
 

@@ -21,6 +21,7 @@ from bptui import arguments
 from bptui.arguments import PARTS
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.printable import printable
 
 if TYPE_CHECKING:
     from bptui.model.source.network import Network
@@ -65,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _defect() -> int:
     """What is being handled is no fault of the user."""
-    traceback.print_exc()
+    if sys.stderr is not None:
+        print(printable(traceback.format_exc(), keep="\n"), file=sys.stderr)
     return _fail("this is a defect of bptui; please report it with what stands above and `bptui info`", 70)
 
 
@@ -324,15 +326,15 @@ WORDED = str.maketrans({"²": "^2", "³": "^3", "→": "->", "←": "<-"})
 
 
 def _writer(options: Namespace) -> Callable[[str], None]:
-    """Print to stdout, without what its encoding cannot say."""
+    """Print to stdout what a terminal takes as text, without what its encoding cannot say."""
     if not options.ascii and _utf8(sys.stdout):
-        return print
+        return lambda text: print(printable(text, keep="\n"))
     from bptui.model.base.spans import Span, plain
     from bptui.screens.render import to_ascii
 
     def write(text: str) -> None:
         text = text.translate(WORDED)
-        print("\n".join(plain(to_ascii((Span(line),))) for line in text.split("\n")))
+        print("\n".join(plain(to_ascii((Span(printable(line)),))) for line in text.split("\n")))
 
     return write
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -16,6 +15,7 @@ from typing import Any
 
 from bptui import said
 from bptui.model.base import numbers
+from bptui.model.base.printable import json_text
 from bptui.model.base.spans import Line, line, plain
 from bptui.model.debugger.export import jsonable
 from bptui.model.debugger.lines import kind, tensor
@@ -39,7 +39,7 @@ def trace(name: str, network: Network, steps: int, at: int, as_json: bool, write
     history.advance(steps, progress=_Meter("training step"))
     recording = history.recording(at)
     if as_json:
-        write(json.dumps(traced(name, network, history, recording, steps), allow_nan=False))
+        write(json_text(traced(name, network, history, recording, steps)))
         return 0
     for row in report(name, network, history, recording, steps):
         write(plain(row))
@@ -135,7 +135,7 @@ def check(network: Network, as_json: bool, write: Write, torch: bool = False, at
     found = check_step(recording, progress)
     found = replace(found, rows=(*found.rows, *beside))
     if as_json:
-        write(json.dumps(report_json(found), allow_nan=False))
+        write(json_text(report_json(found)))
     else:
         for row in checked(network, recording, found):
             write(plain(row))

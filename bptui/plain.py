@@ -13,6 +13,7 @@ from typing import TextIO
 
 from bptui import said
 from bptui.model.base.errors import UserError
+from bptui.model.base.printable import printable
 from bptui.model.base.spans import Span
 from bptui.model.base.spans import plain as text_of
 from bptui.model.debugger import export
@@ -176,6 +177,7 @@ def _editor(session: Session) -> Callable[[str], str] | None:
 
 def _writer(stream: TextIO, unicode: bool) -> Callable[[str], None]:
     def write(text: str) -> None:
+        text = printable(text, keep="\n")
         if not unicode:
             from bptui.screens.render import to_ascii
 

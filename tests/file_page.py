@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bptui.model.base import syntax
+from bptui.model.base import documents, syntax
 from bptui.model.base.schema import Key
 from bptui.model.engine import arrays, build
 from bptui.model.engine.ops.base import Attribute
@@ -104,6 +104,11 @@ def page() -> str:
     """docs/network-file.md."""
     lines = [HEAD, "## Keys", "", *table(network.TOP), "", "## [data]", "", *table(tables.DATA), ""]
     lines += ["## [[layers]]", "", "Each has a `kind`, and a `name` where it is given one. Kinds and their keys:", ""]
+    lines += [
+        "Where some numbers of a layer are given, the others are not drawn: a bias that is not given is 0, a weight is",
+        "refused by name, unless `init` (of biases `bias_init`) says how it is drawn.",
+        "",
+    ]
     lines += [f"- {with_settings(name, row.keys)}: {row.doc}" for name, row in KINDS.items()]
     told: dict[str, Key] = {}
     for name, key in (item for row in KINDS.values() for item in row.keys.items()):
@@ -126,7 +131,10 @@ def page() -> str:
     lines += ["", FORMULA, "## Limits", ""]
     lines += [
         f"- a network file: {network.MAX_FILE:,} bytes, {network.MAX_LAYERS:,} layers",
-        f"- a data file: {datasets.MAX_FILE:,} bytes; drawn: {datasets.MAX_SAMPLES:,} samples",
+        f"- a data file: {datasets.MAX_FILE:,} bytes, a CSV file {datasets.MAX_CSV:,} bytes and"
+        f" {datasets.MAX_COLUMNS:,} columns; drawn: {datasets.MAX_SAMPLES:,} samples",
+        f"- a key: {documents.MAX_PARTS} parts with dots between them, {documents.MAX_WORD} characters, as a number;"
+        f" lists and tables: {documents.MAX_DEPTH} in each other",
         f"- a formula: {syntax.LIMITS.characters:,} characters, {syntax.MAX_DEPTH} nested brackets",
         f"- a name: {formula.MAX_NAME} characters",
         f"- one tensor: {arrays.MAX_ELEMENTS:,} numbers; all values of a step: {build.MAX_TOTAL:,}",

@@ -1,6 +1,8 @@
 """Plain mode: each move tells where it has come to and what happens there, with true numbers, in words."""
 
+import contextlib
 import io
+import re
 import sys
 
 import pytest
@@ -180,3 +182,36 @@ def test_ascii(capsys, monkeypatch):
     monkeypatch.setattr(plain, "_leave_on_signals", lambda: None)
     assert plain.run(DARTS, ("goto backward t1", "goto update"), batch=True, unicode=False) == 0
     assert capsys.readouterr().out.isascii()
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["L = sum(exp(e))", "L = sum(softmax(e))", "L = sum(concat(e, e)) + sum(x)", "L = mse(e, e)", "L = sum(e @ e.T)",
+     "a = x[0:0]; L = sum(a) + sum(x)", "L = sum(layer_norm(e, e, e))"],
+)  # fmt: skip
+@pytest.mark.parametrize("empty", [[], [[], []]], ids=str)
+def test_a_tensor_without_elements_is_stepped_and_told(formula: str, empty: list) -> None:
+    values = {"e": empty, "x": [1.0, 2.0]}
+    given = {name: value for name, value in values.items() if re.search(rf"\b{name}\b", formula)}
+    session, told = Session(from_formula(formula, given)), []
+    front = plain.Plain(session, told.append, told.append)
+    words = [
+        *["s"] * 8,
+        "by e",
+        "raw",
+        "why e",
+        "print e",
+        "select e",
+        "goto end",
+        *["S"] * 4,
+        "n",
+        "N",
+        "f",
+        "F",
+        "copy",
+    ]
+    for text in words:
+        with contextlib.suppress(UserError):
+            front.command(text)
+    front.service.close()
+    assert told

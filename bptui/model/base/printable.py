@@ -39,6 +39,6 @@ def one_line(text: str, most: int = MAX_LINE) -> str:
     return clipped(" ".join(printable(clipped(text, 4 * most)).split()), most)
 
 
-def as_json(value: Any) -> str:
+def json_text(value: Any) -> str:
     """JSON in one line of printable ASCII. A ValueError for numbers that JSON has not."""
     return json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.printable import printable
 
 MAX_TEXT = 10_000
 
@@ -46,7 +47,7 @@ class Table:
             return key.default
         try:
             return key.check(self.content[name])
-        except (ValueError, TypeError) as problem:
+        except (ValueError, TypeError, OverflowError) as problem:
             raise UserError(self.at(name), str(problem)) from None
 
     def only(self, known: Iterable[str], what: str = "key") -> None:
@@ -67,6 +68,8 @@ class Table:
 
 def kind_of(value: Any) -> str:
     """What a value of a file is, in words."""
+    if value is None:
+        return "nothing"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -75,16 +78,16 @@ def kind_of(value: Any) -> str:
         return f"the number {value:.10g}" if not isinstance(value, int) or abs(value) < 10**15 else "a large number"
     if isinstance(value, Mapping):
         return "a table"
-    return "a list" if isinstance(value, list | tuple) else f"a {type(value).__name__}"
+    return "a list" if isinstance(value, list | tuple) else "a date or a time"
 
 
 def text(value: Any) -> str:
-    """A text of some length, without control characters (it goes to a terminal)."""
+    """A text of some length, as it is shown."""
     if not isinstance(value, str):
         raise ValueError(f"expected a text, found {kind_of(value)}")
     if len(value) > MAX_TEXT:
         raise ValueError(f"{len(value):,} characters, at most {MAX_TEXT:,}")
-    return "".join(c for c in value if c.isprintable() or c in "\n")
+    return printable(value, keep="\n")
 
 
 def any_value(value: Any) -> Any:
@@ -92,10 +95,15 @@ def any_value(value: Any) -> Any:
     return value
 
 
+MAX_NAMES = 1_000
+
+
 def names(value: Any) -> tuple[str, ...]:
     """A list of names."""
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         raise ValueError(f'expected a list of names such as ["w", "b"], found {kind_of(value)}')
+    if len(value) > MAX_NAMES:
+        raise ValueError(f"{len(value):,} names, at most {MAX_NAMES:,}")
     return tuple(value)
 
 

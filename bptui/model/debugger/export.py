@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.files import write_new
+from bptui.model.base.printable import json_text
 from bptui.model.base.types import Array
 from bptui.model.debugger.reply import Reply, say
 
@@ -35,7 +36,7 @@ def copied(session: Session, form: str = "text") -> str:
         with np.printoptions(threshold=value.size + 1, floatmode="unique"):
             return f"{node.name.replace('.', '_')} = np.{value!r}" if value.ndim else numbers.exact(value[()])
     if form == "json":
-        return json.dumps(jsonable(value))
+        return json_text(jsonable(value))
     if form == "latex":
         return _latex(value)
     if form != "text":
@@ -73,23 +74,20 @@ def jsonable(array: Any) -> Any:
 
 def write(session: Session, text: str) -> Reply:
     """write: the selected tensor into a new file; the name says the form"""
-    node, path = session.node, Path(text).expanduser()
+    node, form = session.node, Path(text).suffix
     value = session.state.value(node)
     if value is None:
         raise UserError("write", f"{node.name} is not computed yet", "step to it first")
-    if path.suffix not in (".json", ".npy", ".txt"):
-        raise UserError("write", f"'{path.suffix}' is not a form", "a name that ends in .json, .npy or .txt")
-    try:
-        with path.open("xb") as file:
-            if path.suffix == ".npy":
-                np.save(file, value, allow_pickle=False)
-            elif path.suffix == ".json":
-                file.write((copied(session, "json") + "\n").encode())
-            else:
-                np.savetxt(file, np.atleast_1d(value).reshape(-1, value.shape[-1] if value.ndim else 1), fmt="%.17g")
-    except FileExistsError:
-        raise UserError("write", f"{text} is there already", "another name; nothing is ever overwritten") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise UserError("write", f"{text}: {why}", "a place one can write to") from None
+    if form not in (".json", ".npy", ".txt"):
+        raise UserError("write", f"'{form}' is not a form", "a name that ends in .json, .npy or .txt")
+
+    def fill(file: IO[bytes]) -> None:
+        if form == ".npy":
+            np.save(file, value, allow_pickle=False)
+        elif form == ".json":
+            file.write((copied(session, "json") + "\n").encode())
+        else:
+            np.savetxt(file, np.atleast_1d(value).reshape(-1, value.shape[-1] if value.ndim else 1), fmt="%.17g")
+
+    write_new(text, fill, "write")
     return say(f"{node.name} {numbers.shape(node.shape)} written to {text}")

@@ -68,6 +68,8 @@ def _gradient(session: Session, node: Node, at: tuple[int, ...]) -> list[Line]:
     lost = unreached(session.graph, node)
     if lost and node.role != "param":
         return [line("  ", (f"it {lost}", "dim"))]
+    if 0 in node.shape:
+        return [line("  ", ("it has no elements", "dim"))]
     if not gradient.total:
         return [line("  ", ("it has no gradient", "dim"))] if not node.wants_grad else []
     total = None if gradient.array is None or not gradient.array.size else float(gradient.array[at])

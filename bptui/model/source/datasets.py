@@ -26,7 +26,10 @@ MAX_SAMPLES = 1_000_000
 MAX_POSITIONS = 1_024
 """Characters of one window of a text."""
 MAX_FILE = 64 * 2**20
-"""Bytes of a data file, and of what an NPZ unpacks to."""
+"""Bytes of an NPZ file, and of what it unpacks to."""
+MAX_CSV = 16 * 2**20
+"""Bytes of a CSV file: a few seconds, where a line of it is wrong and has to be looked for."""
+MAX_COLUMNS = 100_000
 DATA = 4
 """The purpose of a draw (see `bptui.model.engine.batches.draw`)."""
 
@@ -103,9 +106,10 @@ def windows(text: str, positions: int, where: str) -> Pair:
     return seen[:-1].copy(), seen[1:].copy()
 
 
-def read_bounded(path: Path, where: str, limit: int) -> bytes:
+def read_bounded(path: Path, where: str, limit: int, more: str = "") -> bytes:
     """A file's bytes. A UserError where it is missing, is no regular file, cannot be read, or is larger than `limit`;
-    its size is known before anything is read."""
+    its size is known before anything is read. `more` says how larger ones are given."""
+    most = f"at most {limit:,} bytes" + (f"; {more}" if more else "")
     it = "it" if str(path) in where else f"'{path}'"
     try:
         found = os.stat(path)
@@ -114,7 +118,7 @@ def read_bounded(path: Path, where: str, limit: int) -> bytes:
         if not stat.S_ISREG(found.st_mode):
             raise UserError(where, f"{it} is not a regular file")
         if found.st_size > limit:
-            raise UserError(where, f"the file has {found.st_size:,} bytes", f"at most {limit:,}")
+            raise UserError(where, f"the file has {found.st_size:,} bytes", most)
         with path.open("rb") as file:
             content = file.read(limit + 1)
     except FileNotFoundError:
@@ -122,13 +126,13 @@ def read_bounded(path: Path, where: str, limit: int) -> bytes:
     except (OSError, ValueError) as problem:
         raise UserError(where, f"{it} cannot be read: {getattr(problem, 'strerror', None) or problem}") from None
     if len(content) > limit:
-        raise UserError(where, "the file grows while it is read", f"at most {limit:,} bytes")
+        raise UserError(where, "the file grows while it is read", most)
     return content
 
 
-def read_text(path: Path, where: str, limit: int) -> str:
+def read_text(path: Path, where: str, limit: int, more: str = "") -> str:
     """A file's text, UTF-8 with or without a byte order mark."""
-    content = read_bounded(path, where, limit)
+    content = read_bounded(path, where, limit, more)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -176,11 +180,13 @@ def read_csv(path: Path, where: str, target_columns: int | Sequence[str] = 1) ->
 
     target_columns  how many of the last columns are targets, or the names of the columns
     """
-    text = read_text(path, where, MAX_FILE)
+    text = read_text(path, where, MAX_CSV, "an .npz file may have more")
     delimiter = max(",;\t", key=text[:4096].count)
+    if (width := text.partition("\n")[0].count(delimiter) + 1) > MAX_COLUMNS:
+        raise UserError(where, f"'{path.name}' has {width:,} columns", f"at most {MAX_COLUMNS:,}")
     header, table = _quickly(text, delimiter) or _row_by_row(text, delimiter, path, where)
     chosen = _columns(target_columns, header, table.shape[1], where)
-    rest = [column for column in range(table.shape[1]) if column not in chosen]
+    rest = sorted(set(range(table.shape[1])) - set(chosen))
     if not rest:
         raise UserError(
             where, f"'{path.name}' has {table.shape[1]} columns, all of them targets", "at least one input column"
@@ -191,19 +197,20 @@ def read_csv(path: Path, where: str, target_columns: int | Sequence[str] = 1) ->
 def _quickly(text: str, delimiter: str) -> tuple[list[str], Array] | None:
     """(header, numbers) of a plain table, read by NumPy in C; None where there is anything to say of it."""
     first, _, rest = text.partition("\n")
-    cells = [cell.strip() for cell in first.split(delimiter)]
-    named = not any(_is_number(cell) for cell in cells)
-    if '"' in first or not (rest if named else text).strip():
-        return None
     try:
-        table = np.loadtxt(io.StringIO(rest if named else text), delimiter=delimiter, comments=None, ndmin=2)
-    except ValueError:
+        cells = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter, strict=True), [])]
+        named = not any(_is_number(cell) for cell in cells)
+        body = io.StringIO(rest if named else text)
+        if not body.getvalue().strip():
+            return None
+        table = np.loadtxt(body, delimiter=delimiter, comments=None, ndmin=2, quotechar='"')
+    except (ValueError, csv.Error):
         return None
     return (cells if named else [], table) if table.shape[1] == len(cells) else None
 
 
 def _row_by_row(text: str, delimiter: str, path: Path, where: str) -> tuple[list[str], Array]:
-    """The same with quoted cells and blank lines, and a UserError that names the line where it is wrong."""
+    """The same with a header below blank lines or of several lines, and a UserError with the line that is wrong."""
     rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     header: list[str] = []
     numbers: list[list[float]] = []
@@ -240,13 +247,14 @@ def _columns(wanted: int | Sequence[str], header: list[str], width: int, where: 
     """Which columns are the targets."""
     if isinstance(wanted, int):
         return list(range(max(width - wanted, 0), width))
+    place = {name: number for number, name in reversed([*enumerate(header)])}
     for name in wanted:
-        if name not in header:
+        if name not in place:
             known = ", ".join(header) if header else "the file has no header"
             raise UserError(
                 f"{where}: target_columns", f"there is no column '{name}'", did_you_mean(name, header, known)
             )
-    return [header.index(name) for name in wanted]
+    return [place[name] for name in wanted]
 
 
 def _is_number(cell: Any) -> bool:

@@ -114,6 +114,10 @@ INITIALIZERS: Mapping[str, Initializer] = {
 }
 
 
+RANDOM = frozenset(INITIALIZERS) - {"zeros", "ones", "constant"}
+"""Those that draw."""
+
+
 def fans(shape: Shape, inputs_first: bool = True) -> tuple[int, int]:
     """(fan_in, fan_out): of a dense weight (in, out), or of a convolution's (out, in, *kernel)."""
     if len(shape) < 2:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bptui.model.base import documents
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.schema import Key, Table, any_value, kind_of, names, one_of, text
 from bptui.model.base.types import Array
@@ -59,6 +59,8 @@ class Network:
 def load(target: str) -> Network:
     """The network of an example's name or of a .toml or .json file; a UserError for everything else."""
     names = [name for name, _ in examples()]
+    if not target.strip():
+        raise UserError("TARGET", "is empty", "an example's name or a network file; bptui examples")
     if target in names:
         return from_mapping(tomllib.loads(text_of(target)), target, FOLDER)
     path = Path(target)
@@ -91,14 +93,10 @@ def load(target: str) -> Network:
 def parse(content: str, where: str, as_json: bool) -> Mapping[str, Any]:
     """The table of a network file."""
     try:
-        found = json.loads(content) if as_json else tomllib.loads(content)
-    except RecursionError:
-        raise UserError(where, "lists are nested too deep") from None
-    except ValueError as problem:
-        kind = "JSON" if as_json else "TOML"
-        raise UserError(
-            where, f"not {kind}: {str(problem)[:200]}", "a network file is TOML, or JSON in a file named *.json"
-        ) from None
+        found = documents.from_json(content, where) if as_json else documents.toml(content, where)
+    except UserError as problem:
+        right = problem.right or "a network file is TOML, or JSON in a file named *.json"
+        raise UserError(problem.where, problem.what, right) from None
     if not isinstance(found, dict):
         raise UserError(where, f"found {kind_of(found)}", "expected a table of keys")
     return found

@@ -12,8 +12,14 @@ import numpy as np
 from bptui.model.base.errors import UserError
 from bptui.model.base.schema import Key, Table, any_value, names, one_of, text
 from bptui.model.engine.arrays import array, shape_text
-from bptui.model.engine.ops.common import flag, integer, optional, real, wholes
+from bptui.model.engine.ops.common import flag, integer, optional, real, whole, wholes
 from bptui.model.source.datasets import DATASETS, MAX_SAMPLES, from_file, windows
+
+
+def _columns(value: Any) -> int | tuple[str, ...]:
+    """How many of the last columns, or their names."""
+    return names(value) if isinstance(value, list) else whole(value, 1)
+
 
 DATA: Mapping[str, Key] = {
     "inputs": Key(any_value, None, "nested lists, one entry per sample"),
@@ -23,7 +29,7 @@ DATA: Mapping[str, Key] = {
     "noise": Key(real(0), None, "standard deviation of what is added to each drawn point"),
     "seed": Key(integer(0), None, "of the drawn points (default: the network's)"),
     "file": Key(text, None, ".csv or .npz, relative to the network file"),
-    "target_columns": Key(any_value, 1, "how many of the last columns are targets, or their names"),
+    "target_columns": Key(_columns, 1, "how many of the last columns are targets, or their names"),
     "text": Key(text, None, "characters: the inputs are windows of it, the targets the characters that follow"),
     "positions": Key(integer(1), 8, "how many characters a window has"),
     "scale": Key(real(), 1.0, "what each input is multiplied by: 0.0625 brings 0 to 16 into 0 to 1"),
@@ -76,10 +82,10 @@ def read(
     elif found["text"] is not None:
         inputs, targets = windows(found["text"], found["positions"], table.at("text"))
     else:
-        wanted = found["target_columns"]
-        count = names(wanted) if isinstance(wanted, list) else table.get("target_columns", Key(integer(1), 1))
         path = Path(found["file"])
-        inputs, targets = from_file(path if folder is None else folder / path, table.at("file"), count)
+        inputs, targets = from_file(
+            path if folder is None else folder / path, table.at("file"), found["target_columns"]
+        )
         inputs = array(inputs, f"{table.at('file')} inputs")
         if labels and targets.ndim == 2 and targets.shape[1] == 1:
             targets = targets[:, 0]

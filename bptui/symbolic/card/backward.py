@@ -63,7 +63,10 @@ def backward(
     products: Table | None = None
     lines: list[tuple[Line, Line]] = []
     visible = upstream is not None and state.gradient(node).final and _written(state, node, wrt)
-    if visible and upstream is not None:
+    if 0 in source.shape:
+        down = None
+        lines.append((line(("gradient", "dim")), line(("no elements", "dim"))))
+    elif visible and upstream is not None:
         assert down is not None
         if single:
             single_row = _equation(state, reading, names, wrt, element, known, float(down[element]), unicode)

@@ -42,7 +42,9 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
     formulas: list[Formula] = [
         Formula("definition", s.target, definition_at(reading, s.value), names) for s in reading.statements[-1:]
     ]
-    if reading.statements and shown:
+    if shown and 0 in node.shape:
+        lines.append((line(("value", "dim")), line(("no elements", "dim"))))
+    elif reading.statements and shown:
         sum_table, terms = _sum(reading, names, element, rows, unicode)
         formulas.append(_formula(reading, names, element, terms))
         lines += _element(reading, names, element, unicode, bool(sum_table))

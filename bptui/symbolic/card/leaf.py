@@ -44,7 +44,9 @@ def leaf(state: State, node: Node, element: Index, unicode: bool) -> Card:
     shown = symbol(node)
     value = state.value(node)
     lines: list[tuple[Line, Line]] = []
-    if value is not None:
+    if value is not None and not value.size:
+        lines.append((line((node.role, "dim")), line(("no elements", "dim"))))
+    elif value is not None:
         lines.append(
             (
                 line((node.role, "dim")),
@@ -74,6 +76,8 @@ def gathered(state: State, node: Node, element: Index, unicode: bool) -> list[tu
     graph, here, shown = state.recording.graph, numbers.index(element), symbol(node)
     lines: list[tuple[Line, Line]] = []
     found = state.gradient(node)
+    if 0 in node.shape:
+        return []
     for contribution in state.arrived(node):
         said = [
             Span(number(float(contribution.array[element])), "gradient"),

@@ -155,7 +155,7 @@ def read_by(state: State, node: Node, wrt: int, element: Index, rule: Any, shape
     """The first element of an input that `element` of the output reads."""
     reading = BoundDefinition(state.recording, node)
     nearest = fit(element, shape)
-    if reading.op.elementwise or not isinstance(rule, Rule) or not shape:
+    if reading.op.elementwise or not isinstance(rule, Rule) or not shape or 0 in (*shape, *node.shape):
         return nearest
     arrays, size = reading.rule_numbers(rule)
     if int(np.prod(shape, dtype=np.int64)) * _inner(rule.local, size) > MAX_CELLS:

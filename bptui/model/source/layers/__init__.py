@@ -16,7 +16,7 @@ from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Layer, Node
 from bptui.model.engine.ops.base import Op
 from bptui.model.source.layers import convolution, dense, norm, recurrent, sequence
-from bptui.model.source.layers.context import Kind, LayerContext, Making, activations
+from bptui.model.source.layers.context import GIVEN, Kind, LayerContext, Making, activations
 
 __all__ = ["KINDS", "activations", "build", "loss_kinds"]
 
@@ -45,7 +45,8 @@ def stack(making: Making, tables: Sequence[Table], x: Node, prefix: str) -> Node
         if any(layer.name == name for layer in making.layers) or name in RESERVED:
             raise UserError(table.at("name"), f"'{name}' is taken", "every layer has a name of its own")
         making.number += 1
-        context = LayerContext(making, table, name, making.number, settings)
+        given = [part for part, key in row.keys.items() if key is GIVEN and settings[part] is not None]
+        context = LayerContext(making, table, name, making.number, settings, given)
         context.check_activation()
         at = len(making.layers)
         x, summary = row.build(context, x)

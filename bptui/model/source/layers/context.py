@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from bptui.model.engine import ops
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.build import Builder, settle
 from bptui.model.engine.graph import Layer, Node, Role
-from bptui.model.source.initializers import Source, drawn, fans
+from bptui.model.source.initializers import RANDOM, Source, drawn, fans
 
 LINEAR = ("linear", "none", "identity")
 """Words for no activation."""
@@ -31,13 +31,15 @@ class Making:
 
 @dataclass
 class LayerContext:
-    """One layer: `name` is what its nodes' names start with, `number` what its random numbers depend on."""
+    """One layer: `name` is what its nodes' names start with, `number` what its random numbers depend on, `given` the
+    parameters whose numbers its table has."""
 
     making: Making
     table: Table
     name: str
     number: int
     settings: Mapping[str, Any]
+    given: Sequence[str] = ()
     parameters: list[str] = field(default_factory=list)
 
     @property
@@ -74,16 +76,26 @@ class LayerContext:
         *,
         fan: tuple[int, int] | None = None,
     ) -> Node:
-        """`layer.weight` and the like: given under its own key, or drawn as `init` (of biases `bias_init`) says."""
+        """`layer.weight` and the like: given under its own key, or drawn as `init` (of biases `bias_init`) says.
+
+        Where others of the layer are given, nothing is drawn that was not asked for: a bias is 0, a weight is a
+        UserError."""
         where = self.table.at(part)
         self.builder.afford(shape, where)
         given, trained = self.settings.get(part), self.settings.get("train")
+        bias = part.startswith("b")
+        init = "bias_init" if bias else "init"
         if given is not None:
             value = array(given, where, dtype=self.builder.dtype)
             if value.shape != shape:
                 raise UserError(where, f"found shape {shape_text(value.shape)}", f"expected {shape_text(shape)}")
         else:
-            value = self.initial("bias_init" if part.startswith("b") else "init", shape, default, fan or fans(shape))
+            if self.given and isinstance(default, str) and default in RANDOM and self.settings.get(init) is None:
+                if not bias:
+                    right = f'{part} of shape {shape_text(shape)}, too, or {init} = "zeros"'
+                    raise UserError(where, f"is not given, although {self.given[0]} is", right)
+                default = "zeros"
+            value = self.initial(init, shape, default, fan or fans(shape))
         self.parameters.append(part)
         role: Role = "param" if trained is None or part in trained else "input"
         column = where.partition(": ")[2]

@@ -9,6 +9,7 @@ import pytest
 
 from bptui.model.base.errors import UserError
 from bptui.model.source.layers import KINDS
+from bptui.model.source.layers.context import GIVEN
 from bptui.model.source.network import from_mapping
 
 rng = np.random.default_rng(0)
@@ -70,13 +71,13 @@ CASES = [
 ]  # fmt: skip
 
 
-def network(kind, inputs, keys, shape, dtype="float64"):
+def network(kind, inputs, keys, shape, dtype="float64", seed=3):
     """The layer with a dense layer after it, so that every output counts."""
     targets = np.zeros((*shape[:-1], 2)).tolist()
     return from_mapping(
         {
             "dtype": dtype,
-            "seed": 3,
+            "seed": seed,
             "data": {"inputs": inputs, "targets": targets},
             "layers": [{"kind": kind, **keys}, {"kind": "dense", "units": 2, "activation": "tanh"}],
             "loss": {"kind": "mse"},
@@ -229,3 +230,30 @@ def test_recurrent_layers_on_each_other_and_in_both_directions_are_pytorchs(kind
     state = theirs(sequence)[1]
     ends = (state[0] if kind == "lstm" else state).detach().numpy()
     np.testing.assert_allclose(found, np.concatenate([ends[-2], ends[-1]], 1), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "keys", "shape"), CASES, ids=lambda case: case if isinstance(case, str) else ""
+)
+def test_what_is_not_given_beside_given_numbers_is_never_drawn(kind, inputs, keys, shape):
+    """Each parameter left out alone: it is the same for every seed, or it is refused by name."""
+    names = [name for name, key in KINDS[kind].keys.items() if key is GIVEN]
+    graph = network(kind, inputs, keys, shape).graph
+    numbers = {n: graph.by_name[f"layer1.{n}"].value.tolist() for n in names if f"layer1.{n}" in graph.by_name}
+    for left_out in numbers if len(numbers) > 1 else ():
+        given = {name: value for name, value in numbers.items() if name != left_out}
+        told, values = "", []
+        try:
+            for seed in (0, 1):
+                graph = network(kind, inputs, {**keys, **given}, shape, seed=seed).graph
+                values.append(graph.by_name[f"layer1.{left_out}"].value)
+        except UserError as problem:
+            told = str(problem)
+        assert ": is not given, although" in told or (values[0] == values[1]).all()
+
+
+def test_the_other_bias_of_a_recurrent_layer_is_0():
+    given = {"w_ih": np.ones((9, 4)).tolist(), "w_hh": np.ones((9, 3)).tolist(), "b_ih": [1.0] * 9}
+    for more, expected in (({}, 0), ({"bias_init": "ones"}, 1)):
+        graph = network("gru", LINES, {"units": 3, **given, **more}, (3, 3)).graph
+        assert (graph.by_name["layer1.b_hh"].value == expected).all()

@@ -277,7 +277,12 @@ WRONG = [
     ("layers.0.init", {"kind": "constant"}, "layer1.init: 'value' is missing"),
     ("layers.0.weight", [[1, 2], [3, 4]], "layer1.weight: found shape (2, 2) (expected (2, 3))"),
     ("layers.0.weight", [[1, 2, 3], [4, 5, float("nan")]], "layer1.weight: NaN at [1, 2]"),
-    ("layers.0.bias", [1], "layer1.bias: found shape (1,) (expected (3,))"),
+    (
+        "layers.0",
+        {"kind": "dense", "units": 3, "bias": [1], "init": "zeros"},
+        "layer1.bias: found shape (1,)",
+    ),
+    ("layers.0.bias", [1, 2, 3], "layer1.weight: is not given, although bias is (weight of shape (2, 3), too, or init"),
     ("layers.0.train", ["wieght"], "layer1.train: 'wieght' is no parameter (did you mean 'weight'?)"),
     ("layers.0.train", "weight", "layer1.train: expected a list of names"),
     ("layers.1.name", "layer1", "layer2.name: 'layer1' is taken"),
