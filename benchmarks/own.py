@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bptui.model.engine import ops
+from bptui.model.engine.calls import Calls
 from bptui.model.engine.ops.base import Op
-from bptui.model.engine.plan import Calls
 from bptui.symbolic.custom import make
 
 PAIRS = (

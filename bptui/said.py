@@ -25,7 +25,10 @@ Part = Span | str | tuple[str, str]
 FEW = 16
 """Numbers of a tensor that are read out one by one; of more only the range."""
 LABEL = 12
-MARKS = {"ok": ("✓ ", "ok"), "FAIL": ("FAIL ", "fail reverse"), "KINK": ("KINK ", "kink bold")}
+MARKS = {
+    "ok": ("✓ ", "ok"), "FAIL": ("FAIL ", "fail reverse"), "NONFINITE": ("NONFINITE ", "fail reverse"),
+    "KINK": ("KINK ", "kink bold"),
+}  # fmt: skip
 
 
 def moment(session: Session, service: Service, unicode: bool) -> list[Line]:

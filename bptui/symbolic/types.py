@@ -12,12 +12,14 @@ from bptui.model.engine.ops.base import Signature
 from bptui.model.engine.timeline import Phase
 from bptui.symbolic.formula.tree import Range, Tree
 
-RowName = Literal["forward", "symbolic", "difference", "complex step", "direction", "torch", "sum", "update", "parts"]
+RowName = Literal[
+    "forward", "symbolic", "difference", "complex step", "direction", "torch", "sum", "update", "parts", "finite"
+]
 Method = Literal["identical", "cancel", "expand", "50 digits", "none"]
-Verdict = Literal["ok", "FAIL", "KINK", "n/a", "skipped"]
-WORST: tuple[Verdict, ...] = ("FAIL", "KINK", "ok", "n/a", "skipped")
+Verdict = Literal["ok", "FAIL", "NONFINITE", "KINK", "n/a", "skipped"]
+WORST: tuple[Verdict, ...] = ("FAIL", "NONFINITE", "KINK", "ok", "n/a", "skipped")
 """Verdicts, the worst first; one that says nothing comes after one that agrees."""
-BAD: tuple[Verdict, ...] = WORST[:2]
+BAD: tuple[Verdict, ...] = WORST[:3]
 """What is told one by one."""
 
 
@@ -131,6 +133,8 @@ class CheckRow:
     @property
     def reason(self) -> str:
         """In a sentence: where, both numbers, how far apart, and the likely cause."""
+        if self.row == "finite":
+            return self.note
         name = f"{self.node}{f' by {self.input}' if self.input else ''}{numbers.index(self.at or ())}"
         pair = f"got {numbers.significant(self.got, 9)}, expected {numbers.significant(self.expected, 9)}"
         error = f"error {numbers.significant(self.error, 3)}, allowed {numbers.significant(self.tolerance, 3)}"
@@ -139,7 +143,8 @@ class CheckRow:
 
 @dataclass(frozen=True)
 class Report:
-    """All rows of a training step. `ok`: none of them is a FAIL. As text: the counts, and what does not agree."""
+    """All rows of a training step. `ok`: none of them is a FAIL or NONFINITE. As text:
+    the counts, and what does not agree."""
 
     rows: tuple[CheckRow, ...]
 
@@ -154,7 +159,7 @@ class Report:
     @property
     def ok(self) -> bool:
         """Does everything agree?"""
-        return all(row.verdict != "FAIL" for row in self.rows)
+        return all(row.verdict not in ("FAIL", "NONFINITE") for row in self.rows)
 
     @property
     def counts(self) -> dict[str, int]:

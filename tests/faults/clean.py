@@ -5,6 +5,7 @@ Kinds of numbers:
     tied         rounded to a half: zeros, bounds, kinks, equal neighbours
     wide         from 1e-6 to 1e6 in one tensor
     tiny         1e-9 around 0, as after a long training
+    odd          NaN, inf, -inf and 0 among the others
     still, faint nothing reaches the operation, or next to nothing (1e-14)
 and networks whose gradients vanish or cancel: `networks`.
 """
@@ -37,7 +38,7 @@ UPSTREAM = {"still": 0.0, "faint": 1e-14}
 
 def inputs(use: Use | composites.Use, kind: str, seed: int) -> list[Any]:
     """Numbers of a kind for a use: whole numbers and masks as they are, what has to be above 0 stays there."""
-    random = np.random.default_rng([seed, KINDS.index(kind)])
+    random = np.random.default_rng([seed, [*KINDS, "odd"].index(kind)])
     row = use.row
     found = []
     for name, given in zip(row.input_names, use.inputs(), strict=False):
@@ -62,6 +63,7 @@ def inputs(use: Use | composites.Use, kind: str, seed: int) -> list[Any]:
     return found
 
 
+ODD = (np.nan, np.inf, -np.inf, 0.0)
 STEEP = ("pow", "prod", "power", "exp", "mish")
 """What has no finite numbers at 1e6, or none that float64 can tell apart."""
 
@@ -70,11 +72,18 @@ def recording(use: Use | composites.Use, kind: str, seed: int) -> Recording:
     """A training step around the use."""
     given = {k: v for k, v in use.attributes.items() if k in use.row.attributes}
     graph = graph_of(use.row, inputs(use, kind, seed), given, seed)
+    changed: dict[int, Any] = {}
     if kind in UPSTREAM:
         scale = graph.by_name["scale"]
-        value = np.asarray(scale.value) * UPSTREAM[kind]
-        nodes = tuple(dataclasses.replace(n, value=value) if n.id == scale.id else n for n in graph.nodes)
-        graph = dataclasses.replace(graph, nodes=nodes)
+        changed[scale.id] = np.asarray(scale.value) * UPSTREAM[kind]
+    if kind == "odd":  # no network is given such numbers: it makes them
+        random = np.random.default_rng(seed)
+        for node in graph.nodes:
+            if node.name.startswith("in") and node.wants_grad:
+                x = np.asarray(node.value)
+                changed[node.id] = np.where(random.random(x.shape) < 0.15, random.choice(ODD, x.shape), x)
+    nodes = tuple(dataclasses.replace(n, value=changed[n.id]) if n.id in changed else n for n in graph.nodes)
+    graph = dataclasses.replace(graph, nodes=nodes)
     return Program(graph, Optimizer("sgd", 0.1)).record()
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.types import Array
 from bptui.model.engine.arena import Clock
-from bptui.model.engine.ops.base import Emit
+from bptui.model.engine.calls import Emit
 
 CLIP_EPS = 1e-6
 """torch.nn.utils.clip_grad_norm_ divides by the norm plus this."""

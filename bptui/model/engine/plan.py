@@ -12,8 +12,7 @@ contributions of several consumers, in the order of their arrival.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from math import prod
 from types import MappingProxyType
 from typing import Any
@@ -21,61 +20,14 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.types import Array, Shape
+from bptui.model.base.types import Array
 from bptui.model.engine.arena import Arena, Clock, Slot, bounded, padded
 from bptui.model.engine.batches import Batches, feeder, masker
+from bptui.model.engine.calls import Call, Calls, emit_sum_to
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.ops.base import Emit
 from bptui.model.engine.optimizers import Flat, Optimizer, emit_clip
 from bptui.model.engine.recording import ArenaLayout, Arrival
 from bptui.model.engine.timeline import Timeline
-
-Call = Callable[[], Any]
-
-
-class Calls:
-    """The Emit of a plan: what is emitted is appended, bound to its arguments."""
-
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        self.dtype = dtype
-        self.calls: list[Call] = []
-        self._scratch = 0
-
-    def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
-        """Run this at each training step."""
-        self.calls.append(partial(function, *args, **kwargs) if args or kwargs else function)
-
-    def temp(self, shape: Shape, dtype: Any = None) -> Array:
-        """A scratch array, which keeps its content until the end of the step and is not recorded."""
-        kind = np.dtype(self.dtype if dtype is None else dtype)
-        self._scratch += prod(shape) * kind.itemsize
-        bounded(self._scratch, 1, "network")
-        return np.zeros(shape, kind)
-
-    def const(self, value: float) -> Array:
-        """A 0-d array of the program's dtype."""
-        return np.array(value, self.dtype)
-
-
-def emit_sum_to(emit: Emit, full: Array, out: Array) -> None:
-    """Fill `out` with `full` summed over the axes in which `out` was stretched to the shape of `full`.
-
-    Leading axes are summed by one product with a row of ones, which is 2 to 4 times as fast as add.reduce.
-    """
-    lead = full.ndim - out.ndim
-    kept = (1,) * lead + out.shape
-    axes = tuple(axis for axis, size in enumerate(full.shape) if axis < lead or kept[axis] != size)
-    rows = prod(full.shape[axis] for axis in axes)
-    if rows == 1:
-        emit(np.copyto, out, full.reshape(out.shape))
-    elif not full.flags.c_contiguous or not full.size:
-        emit(np.add.reduce, full, axes, None, out.reshape(kept), True)
-    elif all(size == 1 or axis in axes for axis, size in enumerate(full.shape[: axes[-1]])):
-        emit(np.ones(rows, full.dtype).dot, full.reshape(rows, -1), out.reshape(-1))
-    elif all(size == 1 or axis in axes for axis, size in enumerate(full.shape) if axis > axes[0]):
-        emit(np.add.reduce, full.reshape(-1, rows), 1, None, out.reshape(-1))
-    else:
-        emit(np.add.reduce, full, axes, None, out.reshape(kept), True)
 
 
 class Plan:

@@ -10,6 +10,7 @@ from bptui.symbolic.types import BAD, WORST, CheckRow
 
 MARKS = {
     "ok": Span("✓", "ok"), "FAIL": Span("FAIL", "fail reverse"), "KINK": Span("KINK", "kink bold"),
+    "NONFINITE": Span("NONFINITE", "fail reverse"),
     "n/a": Span("n/a", "dim"), "skipped": Span("skipped", "dim"),
 }  # fmt: skip
 FAMILY = {"direction": "difference", "complex step": "difference"}

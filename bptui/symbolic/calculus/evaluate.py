@@ -21,7 +21,6 @@ from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import ArgMax, Definition
 from bptui.symbolic.calculus.exact import Digits
 from bptui.symbolic.calculus.notation import UPSTREAM, Expr, FloorDiv, Remainder, index, name_of
-from bptui.symbolic.types import Derived
 
 BLOCK = 5_000_000
 """Cells of one intermediate array (40 MB)."""
@@ -183,17 +182,6 @@ def full_tensor(expression: Expr, binding: Binding, symbols: Sequence[Expr], sha
             indices = {s: int(i) for s, i in zip(symbols, at, strict=True) if s.is_Symbol}
             result[tuple(at)] = float(exact(expression, binding, indices))
     return result
-
-
-def forward_all(definition: Definition, binding: Binding) -> Array:
-    """The output that the definition says."""
-    return full_tensor(definition.body, binding, definition.out, binding.shape)
-
-
-def vjp_all(derived: Derived, binding: Binding, upstream: Any) -> Array:
-    """∂L/∂input that the derivation says, in the input's shape."""
-    shape = np.shape(binding.tensors[derived.wrt])
-    return full_tensor(derived.vjp, binding.upstream(upstream), derived.q, shape)
 
 
 class _Walk:

@@ -12,10 +12,10 @@ from bptui.model.base.types import Array, Shape
 def likely(got: Array, expected: Array, upstream: Array | None = None, shapes: Iterable[Shape] = ()) -> str:
     """One phrase, or nothing where no known mistake fits the numbers."""
     got, expected = np.asarray(got, float), np.asarray(expected, float)
+    if not np.all(np.isfinite(got) | ~np.isfinite(expected)):
+        return "not finite where the definition is"
     if not np.all(np.isfinite(expected)):
         return ""
-    if not np.all(np.isfinite(got)):
-        return "not finite where the definition is"
     if not got.any() and expected.any():
         return "nothing is passed on"
     ratio = _constant(got, expected)

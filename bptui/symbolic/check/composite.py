@@ -14,7 +14,7 @@ errors of that size come; the rounding of the recorded numbers is the same in pr
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -30,10 +30,9 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.evaluate import Binding
-from bptui.symbolic.check.node import Index, NodeCheck
+from bptui.symbolic.check.node import Comparison, Index, NodeCheck
 from bptui.symbolic.check.probe import wide
-from bptui.symbolic.check.tolerance import Tolerance
-from bptui.symbolic.types import CheckRow, Derived, RowName
+from bptui.symbolic.types import CheckRow, Derived
 
 ERROR = 2.0**-36
 """The relative error that is put into each value: far above rounding, far below what would bend a curve."""
@@ -120,29 +119,16 @@ class _Whole(NodeCheck):
         with np.errstate(all="ignore"):
             return np.asarray(np.sum(np.stack(passed), axis=0))
 
-    def compare(
-        self,
-        row: RowName,
-        wrt: str,
-        got: Array,
-        expected: Array,
-        tolerance: Tolerance,
-        note: str,
-        places: tuple[Array, ...] | None = None,
-        upstream: Array | None = None,
-        size: float = 0.0,
-        digits: Callable[[Index], Any] | None = None,
-    ) -> CheckRow:
+    def compare(self, c: Comparison) -> CheckRow:
         """As of a node; what is wrong by more than that is wrong by more than the rounding of the parts, too."""
-        made = super().compare(row, wrt, got, expected, tolerance, note, places, upstream, size, digits)
+        made = super().compare(c)
         if made.verdict != "FAIL":
             return made
         if self.left:
-            return self.row(row, "skipped", wrt, note=self.gone)
-        spread = self.rounding(wrt, upstream)
-        spread = spread if places is None else spread[places]
-        loose = dataclasses.replace(tolerance, more=spread)
-        return super().compare(row, wrt, got, expected, loose, note, places, upstream, size, digits)
+            return self.row(c.row, "skipped", c.input, note=self.gone)
+        spread = self.rounding(c.input, c.upstream)
+        spread = spread if c.places is None else spread[c.places]
+        return super().compare(dataclasses.replace(c, tolerance=dataclasses.replace(c.tolerance, more=spread)))
 
     def closely(
         self,

@@ -8,8 +8,8 @@ billion times larger cannot be better than they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,9 +20,10 @@ from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.derive import derive
-from bptui.symbolic.calculus.evaluate import Binding, bind_arrays, estimate_cells, exact, forward_all, value, vjp_all
+from bptui.symbolic.calculus.evaluate import Binding, bind_arrays, estimate_cells
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.difference import EPS
+from bptui.symbolic.check.expected import Expected
 from bptui.symbolic.check.probe import Probe, wide
 from bptui.symbolic.check.slopes import Slopes
 from bptui.symbolic.check.tolerance import EXACT, SINGLE, Tolerance
@@ -39,6 +40,30 @@ SUSPECTS = 32
 Index = tuple[int, ...]
 FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What an operation that is wrong may raise where it is asked once more, with other numbers or for one gradient."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the engine has, `got`, and the numbers that are expected of it.
+
+    source    where they come from: no element is rejected without its 50 digits (exp(x) - 1 has 7 digits at 1e-9)
+    upstream  ∂L/∂output, of a gradient;  size  how large the tensor would be if nothing cancelled in it
+    """
+
+    row: RowName
+    input: str
+    got: Array
+    expected: Array
+    tolerance: Tolerance
+    note: str
+    source: Expected | None = None
+    upstream: Array | None = None
+    size: float = 0.0
+
+    @property
+    def places(self) -> tuple[Array, ...] | None:
+        """Index arrays of the elements that are compared, None for all of them."""
+        return None if self.source is None else self.source.places
 
 
 class NodeCheck:
@@ -112,7 +137,7 @@ class NodeCheck:
             return self.unpassed(name)
         got = wide(contribution)
         note = "the output is empty: nothing is passed on"
-        return self.compare("symbolic", name, got, np.zeros(got.shape), self.tolerance, note)
+        return self.compare(Comparison("symbolic", name, got, np.zeros(got.shape), self.tolerance, note))
 
     def unpassed(self, name: str) -> CheckRow:
         """The row of an input to which nothing was recorded as passed: right only where the loss is not reached."""
@@ -129,17 +154,14 @@ class NodeCheck:
         """The definition's value against the engine's."""
         definition, shape = binding.definition, self.node.shape
         places = self.places(estimate_cells(definition.body, binding, shape), shape)
+
+        source = Expected(definition.body, binding, definition.out, shape, places)
         try:
-            if places is None:
-                expected, got = forward_all(definition, binding), self.out
-            else:
-                expected = value(definition.body, binding, dict(zip(definition.out, places, strict=True)))
-                got = self.out[places]
+            expected, got = source.numbers(), self.out if places is None else self.out[places]
         except (IndexError, KeyError, ValueError, TypeError) as error:
             return self.row("forward", "FAIL", note=f"the definition has no number here: {error}")
         note = "equal to the definition" + self.sampled(places, shape)
-        digits = _digits(definition.body, binding, definition.out)
-        return self.compare("forward", "", got, expected, self.tolerance, note, places, digits=digits)
+        return self.compare(Comparison("forward", "", got, expected, self.tolerance, note, source))
 
     def places(self, cells: int, shape: Index) -> tuple[Array, ...] | None:
         """Index arrays of the elements to compare; None for all of them."""
@@ -155,23 +177,11 @@ class NodeCheck:
         count, of = len(places[0]), math.prod(shape)
         return f" at {count} of {of:,} {SAMPLED} {1 - count / of:.5g}"
 
-    def compare(
-        self,
-        row: RowName,
-        wrt: str,
-        got: Array,
-        expected: Array,
-        tolerance: Tolerance,
-        note: str,
-        places: tuple[Array, ...] | None = None,
-        upstream: Array | None = None,
-        size: float = 0.0,
-        digits: Callable[[Index], Any] | None = None,
-    ) -> CheckRow:
+    def compare(self, c: Comparison) -> CheckRow:
         """The worst element decides. Equal NaN and inf agree; where only the definition overflows, nothing is
-        compared. `size` is how large the tensor would be if nothing cancelled in it. `digits` gives an element of what
-        is expected at 50 digits: no element is rejected without it (exp(x) - 1 in float64 has 7 digits at 1e-9)."""
-        got, expected = np.asarray(got, float), np.asarray(expected, float)
+        compared."""
+        row, wrt, tolerance, note, places, upstream = c.row, c.input, c.tolerance, c.note, c.places, c.upstream
+        got, expected = np.asarray(c.got, float), np.asarray(c.expected, float)
         if not got.size:
             return self.row(row, "n/a", wrt, note="empty")
         with np.errstate(all="ignore"):
@@ -179,9 +189,9 @@ class NodeCheck:
             # a value that is right to the bit (the -1e9 of a mask) says nothing of how exact the others can be
             counts = np.isfinite(expected) & ((got != expected) if row == "forward" else True)
             finite = np.abs(expected[counts])
-            scale = max(float(finite.max(initial=0.0)), size) or 1.0
+            scale = max(float(finite.max(initial=0.0)), c.size) or 1.0
             lost = np.isnan(expected) & np.isfinite(got)
-            same = (got == expected) | lost | self.endless(got, expected, upstream)
+            same = (got == expected) | lost | self.endless(got, expected, c)
             error = np.where(same, 0.0, np.abs(got - expected))
             error = np.where(np.isnan(error), np.inf, error)
             allowed = tolerance.allowed(got, expected, scale)
@@ -191,13 +201,9 @@ class NodeCheck:
             allowed = allowed + 8 * tolerance.rounding * largest
             allowed = np.where(np.isfinite(allowed), allowed, tolerance.atol * scale)
             badness = np.where(error == 0, 0.0, error / allowed)
-        if digits is not None and np.any(badness > 1):
-
-            def reference(index: Index) -> float:
-                return float(digits(index if places is None else tuple(int(axis[index[0]]) for axis in places)))
-
+        if c.source is not None and np.any(badness > 1):
             expected, error = np.array(expected), np.array(error)
-            badness = self.confirmed(got, expected, error, allowed, badness, reference)
+            badness = self.confirmed(got, expected, error, allowed, badness, c.source)
         worst = np.unravel_index(int(np.argmax(badness)), got.shape)
         at = tuple(int(i) for i in worst) if places is None else tuple(int(axis[worst[0]]) for axis in places)
         found = {
@@ -220,13 +226,13 @@ class NodeCheck:
         error: Array,
         allowed: Array,
         badness: Array,
-        reference: Callable[[Index], float],
+        source: Expected,
     ) -> Array:
-        """What is left of `badness` where the expected numbers of the suspects are replaced by `reference`: the first
-        that is wrong then, too, or nothing. Fills `expected` and `error` with what it finds."""
+        """What is left of `badness` where the suspects are expected to have their 50 digits: the first that is wrong
+        then, too, or nothing. Fills `expected` and `error` with what it finds."""
         for n in self.suspects(badness):
             index = tuple(int(i) for i in np.unravel_index(n, got.shape))
-            number = reference(index)
+            number = float(source.exact(index))
             if not math.isfinite(number):
                 return badness
             expected[index], error[index] = number, abs(got[index] - number)
@@ -234,20 +240,17 @@ class NodeCheck:
                 return np.where(np.arange(got.size).reshape(got.shape) == n, np.inf, 0.0)
         return np.where(badness > 1, 0.0, badness)
 
-    def endless(self, got: Array, expected: Array, upstream: Array | None) -> Array:
+    def endless(self, got: Array, expected: Array, c: Comparison) -> Array:
         """Where numbers that are not finite are as good as those that are expected. Where they arise is a finding of
-        its own (bptui.model.nonfinite), not a wrong derivative."""
+        its own (bptui.model.engine.nonfinite), not a wrong derivative."""
         same = (np.isnan(got) & np.isnan(expected)) | (np.isinf(got) & np.isinf(expected))  # 1/-0.0: no sign of zero
-        if not np.isfinite(self.out).all():  # ∞ - ∞ of poles and overflows is inf or NaN by the order of a sum
-            same |= ~np.isfinite(got) & ~np.isfinite(expected)
-            if upstream is not None:
-                same |= np.isnan(got)  # 0·∞ of an output that has overflowed
-        sources = [v for v in (*self.values, upstream) if v is not None and v.dtype.kind == "f"]
-        if not all(np.isfinite(v).all() for v in sources):
-            same |= np.isnan(got)  # what a comparison with NaN chooses, and ∞ - ∞, is in no definition
-            if self.op.elementwise:
-                for v in sources:
-                    same |= np.isnan(v) if v.shape == got.shape else False
+        same |= ~np.isfinite(got) & ~np.isfinite(expected)  # ∞ - ∞ is inf or NaN by the order of a sum
+        left = np.isnan(got) & ~same
+        if left.any() and c.source is not None:
+            same |= left & c.source.excused()
+        if left.any() and c.upstream is not None and c.places is None:
+            own = self.values[self.op.input_names.index(c.input)]
+            same |= left & np.isnan(own)  # no definition has a slope at NaN
         return same
 
     def suspects(self, badness: Array) -> list[int]:
@@ -313,17 +316,13 @@ class NodeCheck:
         ):  # fmt: skip
             if gradient is upstream and not (live and np.isfinite(self.out).all()) and not np.any(got):
                 continue  # what does not reach the loss, or has gradient 0, passes 0 on whatever its derivative is
+            source = Expected(derived.vjp, binding.upstream(gradient), derived.q, shape, places)
             try:
-                if places is None:
-                    expected, mine = vjp_all(derived, binding, gradient), np.asarray(own)
-                else:
-                    index = dict(zip(derived.q, places, strict=True))
-                    expected, mine = value(derived.vjp, binding.upstream(gradient), index), np.asarray(own)[places]
+                expected, mine = source.numbers(), np.asarray(own) if places is None else np.asarray(own)[places]
             except (IndexError, KeyError, ValueError, TypeError) as error:
                 return self.row("symbolic", "skipped", name, note=f"the derivation has no number here: {error}")
-            digits = _digits(derived.vjp, binding.upstream(gradient), derived.q)
             rows.append(
-                self.compare("symbolic", name, mine, expected, tolerance, note, places, gradient, least, digits)
+                self.compare(Comparison("symbolic", name, mine, expected, tolerance, note, source, gradient, least))
             )
         first = next((row for row in rows if row.verdict == "FAIL"), rows[0])
         if first.verdict != "FAIL":
@@ -356,7 +355,7 @@ class NodeCheck:
                 return row
             at = tuple(int(i) for i in np.unravel_index(int(np.argmax(flat)), flat.shape)) if flat.ndim else ()
         largest = float(np.max(flat[np.isfinite(flat)], initial=0.0))
-        reference = _digits(derived.vjp, binding.upstream(upstream), derived.q)(at)
+        reference = Expected(derived.vjp, binding.upstream(upstream), derived.q, flat.shape).exact(at)
         mine = float(np.asarray(got)[at])
         if not math.isfinite(float(reference)) or not math.isfinite(mine):
             return row
@@ -377,15 +376,3 @@ class NodeCheck:
             return self.row("symbolic", "FAIL", row.input, note="only at 50 digits", **found)
         said = f"{error / ulp:.1f} ulp from 50 digits" if ulp else "exactly 0"
         return replace(row, note="; ".join(part for part in (said, row.note) if part), **found)
-
-
-def _digits(expression: Any, binding: Binding, symbols: Sequence[Any]) -> Callable[[Index], Any]:
-    """An element of an expression at 50 digits; an index that is the number 0 has no symbol."""
-
-    def at(index: Index) -> Any:
-        try:
-            return exact(expression, binding, {s: i for s, i in zip(symbols, index, strict=True) if s.is_Symbol})
-        except IndexError:  # a shape that is larger than the definition has elements for
-            return math.nan
-
-    return at

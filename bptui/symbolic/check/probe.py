@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bptui.model.base.types import Array
+from bptui.model.engine.calls import Calls, emit_sum_to
 from bptui.model.engine.graph import Node
-from bptui.model.engine.plan import Calls, emit_sum_to
 
 
 class Overwritten(NamedTuple):

@@ -17,9 +17,9 @@ import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.arena import Clock
+from bptui.model.engine.calls import Calls
 from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import CLIP_EPS, Flat, Optimizer, emit_clip
-from bptui.model.engine.plan import Calls
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.card.update import follow, inputs, results, statements
 from bptui.symbolic.check.causes import likely

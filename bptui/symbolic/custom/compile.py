@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 
 from bptui.model.base.types import Array
-from bptui.model.engine.ops.base import Emit
+from bptui.model.engine.calls import Emit
 from bptui.symbolic.calculus.canon import rebind
 from bptui.symbolic.calculus.definition import ArgMax, Definition, Helper, leaves
 from bptui.symbolic.calculus.notation import Expr, FloorDiv, Remainder, index, indices_of, name_of, rename

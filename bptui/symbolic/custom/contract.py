@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.model.engine.plan import emit_sum_to
+from bptui.model.engine.calls import emit_sum_to
 from bptui.symbolic.calculus.notation import Expr
 from bptui.symbolic.custom.workspace import Value
 

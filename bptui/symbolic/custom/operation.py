@@ -10,7 +10,8 @@ import sympy as sp
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.ops.base import Attribute, Emit, Op, Signature
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import broadcast, full, integer, real
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import Definition

@@ -12,7 +12,7 @@ import sympy as sp
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array, Shape
-from bptui.model.engine.ops.base import Emit
+from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.special import erf
 from bptui.symbolic.calculus.notation import Expr
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from bptui.model.engine.ops.base import Attribute, Op
 from bptui.symbolic.calculus.derive import derive
-from bptui.symbolic.calculus.evaluate import bind_arrays, forward_all, grid, value, vjp_all
+from bptui.symbolic.calculus.evaluate import bind_arrays, full_tensor, grid, value
 
 
 def op(text, inputs=("x",), out=None, **more):
@@ -29,6 +29,17 @@ def bound(row, *inputs, **attributes):
         for n, a in zip(row.input_names, inputs, strict=False)
     ]
     return bind_arrays(row, arrays, given)
+
+
+def forward_all(definition, binding):
+    """The output that a definition says."""
+    return full_tensor(definition.body, binding, definition.out, binding.shape)
+
+
+def vjp_all(derived, binding, upstream):
+    """∂L/∂input that a derivation says, in the input's shape."""
+    shape = np.shape(binding.tensors[derived.wrt])
+    return full_tensor(derived.vjp, binding.upstream(upstream), derived.q, shape)
 
 
 def run(row, *inputs, **attributes):

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.ops.base import Attribute, Emit, Op, Signature
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, each_axis, letters, of_one, whole
 from bptui.model.engine.ops.conv import SPATIAL, TAPS
 from bptui.model.engine.ops.pool import POOLED

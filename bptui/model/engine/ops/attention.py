@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.ops.base import Attribute, Composite, Emit, Op, Signature
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
 from bptui.model.engine.ops.common import at, flag, full, letters, literal, of_one, optional, real
 
 MASKED = -1e9
@@ -100,6 +101,7 @@ def _masked(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribu
     emit(np.add.reduce, out, -1, None, sums, True)
     emit(np.copyto, sums, emit.const(1.0), where=none)
     emit(np.divide, out, sums, out)
+    emit(np.copyto, out, emit.const(0.0), where=hidden)  # beside a NaN that is seen, too
     return hidden
 
 

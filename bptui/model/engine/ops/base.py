@@ -12,27 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any
 
 from bptui.model.base.types import Array, Attributes, Shape
-
-
-class Emit(Protocol):
-    """The plan that is being written: what `forward` and `vjp` say their calls to."""
-
-    dtype: np.dtype[Any]
-
-    def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
-        """Run `function(*args, **kwargs)` here at each training step. Its result is dropped: it fills an argument."""
-
-    def temp(self, shape: Shape, dtype: Any = None) -> Array:
-        """A scratch array; keeps its content until the end of the step, is not recorded."""
-
-    def const(self, value: float) -> Array:
-        """A 0-d array of the program's dtype (a 0-d operand is the fastest factor for a ufunc on 1-d views)."""
-
+from bptui.model.engine.calls import Emit
 
 Forward = Callable[[Emit, Sequence[Array], Array, Attributes], Any]
 """`forward(emit, inputs, out, attributes)`: emit the calls that fill `out`. What it returns is `vjp`'s `saved`."""

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.ops.base import Attribute, Emit, Op, Signature
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, over, real
 from bptui.model.engine.ops.labels import (
     ATTRIBUTES,

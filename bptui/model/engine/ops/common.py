@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.ops.base import Attribute, Emit, Vjp
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Attribute, Vjp
 
 Fill = Callable[..., Any]
 LARGEST = 2**63 - 1

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.ops.base import Attribute, Composite, Emit, Op, Signature
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
 from bptui.model.engine.ops.common import at, choice, contiguous, each_axis, integer, total
 
 SPATIAL = {1: ("t",), 2: ("h", "w"), 3: ("d", "h", "w")}

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.ops.base import Attribute, Composite, Emit, Op, Signature
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
 from bptui.model.engine.ops.common import at, contiguous, each_axis, integer
 from bptui.model.engine.ops.conv import INPUTS, SPATIAL, TAPS, grouped, joined, reach, spaced, step_attributes, windows
 

@@ -2,79 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.ops.base import Emit
 from bptui.model.engine.ops.maps import unary
-from bptui.model.engine.ops.special import erf_into
-
-
-def _tan(emit: Emit, x: Array, y: Array, attributes: Attributes) -> None:
-    emit(np.tan, x, y)
-
-
-def _tan_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: Attributes, saved: Any) -> None:
-    emit(np.multiply, y, y, d)
-    emit(np.add, d, emit.const(1.0), d)
-    emit(np.multiply, d, g, d)
-
-
-def _sinh(emit: Emit, x: Array, y: Array, attributes: Attributes) -> None:
-    emit(np.sinh, x, y)
-
-
-def _sinh_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: Attributes, saved: Any) -> None:
-    emit(np.cosh, x, d)
-    emit(np.multiply, d, g, d)
-
-
-def _cosh(emit: Emit, x: Array, y: Array, attributes: Attributes) -> None:
-    emit(np.cosh, x, y)
-
-
-def _cosh_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: Attributes, saved: Any) -> None:
-    emit(np.sinh, x, d)
-    emit(np.multiply, d, g, d)
-
-
-def _log1p(emit: Emit, x: Array, y: Array, attributes: Attributes) -> None:
-    emit(np.log1p, x, y)
-
-
-def _log1p_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: Attributes, saved: Any) -> None:
-    emit(np.add, x, emit.const(1.0), d)
-    emit(np.divide, g, d, d)
-
-
-def _expm1(emit: Emit, x: Array, y: Array, attributes: Attributes) -> None:
-    emit(np.expm1, x, y)
-
-
-def _expm1_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: Attributes, saved: Any) -> None:
-    emit(np.add, y, emit.const(1.0), d)
-    emit(np.multiply, d, g, d)
-
-
-def _erf(emit: Emit, x: Array, y: Array, attributes: Attributes) -> None:
-    erf_into(emit, x, y)
-
-
-def _erf_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: Attributes, saved: Any) -> None:
-    emit(np.multiply, x, x, d)
-    emit(np.negative, d, d)
-    emit(np.exp, d, d)
-    emit(np.multiply, d, emit.const(2 / np.sqrt(np.pi)), d)
-    emit(np.multiply, d, g, d)
-
+from bptui.model.engine.ops.special import erf
 
 OPS = (
-    unary("tan", "y = sin(x)/cos(x)", _tan, _tan_vjp, "The tangent.", hint="1 + y**2"),
-    unary("sinh", "y = sinh(x)", _sinh, _sinh_vjp, "The hyperbolic sine."),
-    unary("cosh", "y = cosh(x)", _cosh, _cosh_vjp, "The hyperbolic cosine."),
-    unary("log1p", "y = log(1 + x)", _log1p, _log1p_vjp, "The logarithm of 1 + x, exact for small x."),
-    unary("expm1", "y = exp(x) - 1", _expm1, _expm1_vjp, "exp(x) - 1, exact for small x.", hint="y + 1"),
-    unary("erf", "y = erf(x)", _erf, _erf_vjp, "The error function."),
+    unary("tan", "y = sin(x)/cos(x)", np.tan, lambda g, y, x: (y * y + 1) * g, "The tangent.", hint="1 + y**2"),
+    unary("sinh", "y = sinh(x)", np.sinh, lambda g, y, x: np.cosh(x) * g, "The hyperbolic sine."),
+    unary("cosh", "y = cosh(x)", np.cosh, lambda g, y, x: np.sinh(x) * g, "The hyperbolic cosine."),
+    unary(
+        "log1p", "y = log(1 + x)", np.log1p, lambda g, y, x: g / (x + 1), "The logarithm of 1 + x, exact for small x."
+    ),
+    unary(
+        "expm1", "y = exp(x) - 1", np.expm1, lambda g, y, x: (y + 1) * g, "exp(x) - 1, exact for small x.", hint="y + 1"
+    ),
+    unary("erf", "y = erf(x)", erf, lambda g, y, x: np.exp(-(x * x)) * (2 / np.sqrt(np.pi)) * g, "The error function."),
 )

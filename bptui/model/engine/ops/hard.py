@@ -7,120 +7,46 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.ops.base import Attribute, Composite, Emit, Op, Signature
-from bptui.model.engine.ops.common import at, integer, letters, mask, of_one, one_axis, real, sigmoid_into
+from bptui.model.base.types import Attributes, Shape
+from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
+from bptui.model.engine.ops.common import at, integer, letters, one_axis, real
 from bptui.model.engine.ops.maps import binary, unary
+from bptui.model.engine.ops.special import sigmoid
+from bptui.model.engine.rule import Rule
 
 
-# ----------------------------------------------------------------------------------------------- hardsigmoid, hardswish
-def _part_of_six(emit: Emit, x: Array, y: Array) -> None:
-    """y = x/6 + 1/2, kept between 0 and 1."""
-    emit(np.add, x, emit.const(3.0), y)
-    emit(np.maximum, y, emit.const(0.0), out=y)
-    emit(np.minimum, y, emit.const(6.0), out=y)
-    emit(np.divide, y, emit.const(6.0), y)
+def _part_of_six(x: Any) -> Any:
+    """x/6 + 1/2, kept between 0 and 1."""
+    return np.minimum(np.maximum(x + 3, 0), 6) / 6
 
 
-def _between(emit: Emit, x: Array) -> Array:
+def _between(x: Any) -> Any:
     """Is x between -3 and 3?"""
-    inside = mask(emit, np.greater, x, emit.const(-3.0))
-    emit(np.logical_and, inside, mask(emit, np.less, x, emit.const(3.0)), inside)
-    return inside
+    return np.logical_and(x > -3, x < 3)
 
 
-def _hardsigmoid(emit: Emit, x: Array, y: Array, attributes: Attributes) -> None:
-    _part_of_six(emit, x, y)
+def _hardswish_vjp(g: Any, y: Any, x: Any) -> Any:
+    return np.where(x <= -3, 0, np.where(x < 3, (x / 3 + 0.5) * g, g))
 
 
-def _hardsigmoid_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: Attributes, saved: Any) -> None:
-    emit(np.divide, g, emit.const(6.0), d)
-    emit(np.multiply, d, _between(emit, x), d)
+def _hardshrink(x: Any, lambd: float) -> Any:
+    return np.where(np.absolute(x) > lambd, x, x * 0)  # 0, but nan where x is nan
 
 
-def _hardswish(emit: Emit, x: Array, y: Array, attributes: Attributes) -> None:
-    _part_of_six(emit, x, y)
-    emit(np.multiply, y, x, y)
+def _softshrink(x: Any, lambd: float) -> Any:
+    return x - np.minimum(np.maximum(x, -lambd), lambd)
 
 
-def _hardswish_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: Attributes, saved: Any) -> None:
-    slope = emit.temp(x.shape)
-    emit(np.divide, x, emit.const(3.0), slope)
-    emit(np.add, slope, emit.const(0.5), slope)
-    emit(np.greater_equal, x, emit.const(3.0), d)
-    emit(np.copyto, d, slope, where=_between(emit, x))
-    emit(np.multiply, d, g, d)
+def _shrink_vjp(g: Any, y: Any, x: Any, lambd: float) -> Any:
+    return np.where(np.absolute(x) > lambd, g, 0)
 
 
-# ------------------------------------------------------------------------------------------------------------ shrinking
-def _hardshrink(emit: Emit, x: Array, y: Array, attributes: Attributes) -> Array:
-    beyond = _beyond(emit, x, attributes)
-    emit(np.multiply, x, beyond, y)
-    return beyond
+def _celu(x: Any, alpha: float) -> Any:
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0) / alpha) * alpha)
 
 
-def _beyond(emit: Emit, x: Array, attributes: Attributes) -> Array:
-    """Is x further from 0 than lambd?"""
-    size = emit.temp(x.shape)
-    emit(np.absolute, x, size)
-    return mask(emit, np.greater, size, emit.const(attributes["lambd"]))
-
-
-def _softshrink(emit: Emit, x: Array, y: Array, attributes: Attributes) -> Array:
-    beyond, kept = _beyond(emit, x, attributes), emit.temp(x.shape)
-    emit(np.maximum, x, emit.const(-attributes["lambd"]), out=kept)
-    emit(np.minimum, kept, emit.const(attributes["lambd"]), out=kept)
-    emit(np.subtract, x, kept, y)
-    return beyond
-
-
-def _shrink_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: Attributes, beyond: Any) -> None:
-    emit(np.multiply, g, beyond, d)
-
-
-def _tanhshrink(emit: Emit, x: Array, y: Array, attributes: Attributes) -> Array:
-    t = emit.temp(x.shape)
-    emit(np.tanh, x, t)
-    emit(np.subtract, x, t, y)
-    return t
-
-
-def _tanhshrink_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: Attributes, t: Any) -> None:
-    emit(np.multiply, t, t, d)
-    emit(np.multiply, d, g, d)
-
-
-# ---------------------------------------------------------------------------------------------------------- celu, prelu
-def _celu(emit: Emit, x: Array, y: Array, attributes: Attributes) -> tuple[Array, Array]:
-    positive, low = mask(emit, np.greater, x, emit.const(0.0)), emit.temp(x.shape)
-    emit(np.minimum, x, emit.const(0.0), out=low)
-    emit(np.divide, low, emit.const(attributes["alpha"]), low)
-    emit(np.expm1, low, y)
-    emit(np.multiply, y, emit.const(attributes["alpha"]), y)
-    emit(np.copyto, y, x, where=positive)
-    return positive, low
-
-
-def _celu_vjp(emit: Emit, g: Array, x: Array, y: Array, d: Array, attributes: Attributes, saved: Any) -> None:
-    positive, low = saved
-    emit(np.exp, low, d)
-    emit(np.copyto, d, emit.const(1.0), where=positive)
-    emit(np.multiply, d, g, d)
-
-
-def _leaky(emit: Emit, a: Array, b: Array, y: Array) -> None:
-    emit(np.multiply, a, b, y)
-    emit(np.copyto, y, a, where=mask(emit, np.greater, a, emit.const(0.0)))
-
-
-def _leaky_vjp(emit: Emit, g: Array, a: Array, b: Array, y: Array, da: Array | None, db: Array | None) -> None:
-    positive = mask(emit, np.greater, a, emit.const(0.0))
-    if da is not None:
-        emit(np.multiply, g, b, da)
-        emit(np.copyto, da, g, where=positive)
-    if db is not None:
-        emit(np.multiply, g, a, db)
-        emit(np.copyto, db, emit.const(0.0), where=positive)
+def _celu_vjp(g: Any, y: Any, x: Any, alpha: float) -> Any:
+    return np.where(x > 0, 1, np.exp(np.minimum(x, 0) / alpha)) * g
 
 
 def _prelu(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:
@@ -166,27 +92,24 @@ def _glu_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {at('x', first)}/(1 + exp(-{at('x', second)}))"
 
 
-def _halves(x: Array, axis: int) -> tuple[Array, Array]:
+def _halves(x: Any, axis: int) -> tuple[Any, Any]:
     """The two halves of x, as views."""
-    half, before = x.shape[axis] // 2, (slice(None),) * axis
+    at = one_axis(axis, x.shape)
+    half, before = x.shape[at] // 2, (slice(None),) * at
     return x[(*before, slice(None, half))], x[(*before, slice(half, None))]
 
 
-def _glu(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array:
-    a, b = _halves(inputs[0], one_axis(attributes["axis"], inputs[0].shape))
-    gate = emit.temp(out.shape)
-    sigmoid_into(emit, b, gate)
-    emit(np.multiply, a, gate, out)
-    return gate
+def _glu(x: Any, axis: int) -> Any:
+    a, b = _halves(x, axis)
+    return a * sigmoid(b)
 
 
-@of_one
-def _glu_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, gate: Any) -> None:
-    first, second = _halves(d, one_axis(attributes["axis"], d.shape))
-    emit(np.multiply, upstream, gate, first)
-    emit(np.subtract, emit.const(1.0), gate, second)
-    emit(np.multiply, second, out, second)
-    emit(np.multiply, second, upstream, second)
+def _glu_vjp(g: Any, y: Any, x: Any, axis: int) -> Any:
+    gate = sigmoid(_halves(x, axis)[1])
+    return np.concatenate((g * gate, (1 - gate) * y * g), one_axis(axis, x.shape))
+
+
+_GLU = Rule(_glu, _glu_vjp)
 
 
 def _not_zero(value: Any) -> float:
@@ -202,8 +125,8 @@ OPS = (
     unary(
         "hardsigmoid",
         "y = 0 if x <= -3 else (1 if x >= 3 else x/6 + 1/2)",
-        _hardsigmoid,
-        _hardsigmoid_vjp,
+        _part_of_six,
+        lambda g, y, x: np.where(_between(x), g / 6, 0),
         "A sigmoid of three straight lines.",
         analytic=False,
         convention="the derivative at -3 and at 3 is 0",
@@ -211,7 +134,7 @@ OPS = (
     unary(
         "hardswish",
         "y = 0 if x <= -3 else (x if x >= 3 else x*(x + 3)/6)",
-        _hardswish,
+        lambda x: _part_of_six(x) * x,
         _hardswish_vjp,
         "x times its hardsigmoid.",
         analytic=False,
@@ -237,7 +160,14 @@ OPS = (
         analytic=False,
         convention="the derivative at the bounds themselves is 0",
     ),
-    unary("tanhshrink", "y = x - tanh(x)", _tanhshrink, _tanhshrink_vjp, "x minus its tanh.", hint="tanh(x)**2"),
+    unary(
+        "tanhshrink",
+        "y = x - tanh(x)",
+        lambda x: x - np.tanh(x),
+        lambda g, y, x: np.tanh(x) * np.tanh(x) * g,
+        "x minus its tanh.",
+        hint="tanh(x)**2",
+    ),
     unary(
         "celu",
         "y = x if x > 0 else alpha*(exp(x/alpha) - 1)",
@@ -251,8 +181,11 @@ OPS = (
     binary(
         "leaky",
         "y = a if a > 0 else b*a",
-        _leaky,
-        _leaky_vjp,
+        lambda a, b: np.where(a > 0, a, a * b),
+        (
+            lambda g, y, a, b: np.where(a > 0, g, g * b),
+            lambda g, y, a, b: np.where(a > 0, 0, g * a),
+        ),
         "a where it is positive, else b times it: the core of prelu.",
         analytic=False,
         convention="at 0 the derivative by a is b",
@@ -262,8 +195,8 @@ OPS = (
         ("x",),
         _glu_definition,
         _glu_shape,
-        _glu,
-        _glu_vjp,
+        _GLU.forward,
+        _GLU.vjp,
         "The first half of x along an axis times the sigmoid of the second half.",
         {"axis": Attribute(-1, integer())},
     ),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.ops.base import Attribute, Bounds, Emit, Signature
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Attribute, Bounds, Signature
 from bptui.model.engine.ops.common import (
     at,
     choice,

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.ops.base import Emit, Op
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Op
 from bptui.model.engine.ops.common import of_one
 from bptui.model.engine.ops.reduce import BOTH, axes_of, definition_of, hint_of, kept, reduced_shape, upstream_of
 

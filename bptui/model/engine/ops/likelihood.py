@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.ops.base import Attribute, Emit, Signature
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Attribute, Signature
 from bptui.model.engine.ops.common import flag, sigmoid_into
 from bptui.model.engine.ops.pointwise import Term, Texts, loss
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.ops.base import Attribute, Emit
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Attribute
 from bptui.model.engine.ops.common import mask, real, sigmoid_into, softplus_into
 from bptui.model.engine.ops.pointwise import Part, Term, loss
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.ops.base import Emit, Op, Signature
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.ops.base import Op, Signature
 from bptui.model.engine.ops.common import at, largest_of, last_axis, letters, of_one, one_axis
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.model.engine.ops.base import Emit
+from bptui.model.engine.trace import Standin, each
 
 # erf by rational functions on four intervals, after W. J. Cody (1969) in the form of FreeBSD's s_erf.c
 # (Sun Microsystems 1993: "Permission to use, copy, modify, and distribute this software is freely granted, provided
@@ -97,12 +98,25 @@ _TAIL = (
 )
 
 
-def erf_into(emit: Emit, x: Array, y: Array) -> None:
-    """y = erf(x), the error function, to the last digit."""
-    emit(_fill_erf, x, y)
+def sigmoid(x: Any) -> Any:
+    """1/(1 + exp(-x)): exact to the last digits for both signs; exp overflows to inf only where this is 0."""
+    return np.reciprocal(np.exp(-x) + 1)
 
 
-def erf(x: Array) -> Array:
+def softplus(x: Any) -> Any:
+    """log(1 + exp(x)) without overflow."""
+    if x.dtype.kind != "c":
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.absolute(x)))
+    sign = np.where(x.real > 0, -1, 1)  # the same, by the sign of the real part
+    return np.where(x.real > 0, x, 0) + np.log1p(np.exp(x * sign))
+
+
+def erf(x: Any) -> Any:
+    """The error function, to the last digit."""
+    return each(_fill_erf, x) if isinstance(x, Standin) else _erf(x)
+
+
+def _erf(x: Array) -> Array:
     """The error function of real float64 numbers of any shape."""
     line = np.asarray(x, np.float64).reshape(-1)
     size = np.abs(line)
@@ -163,6 +177,6 @@ _INTERVALS = ((0, 0.84375, _near), (0.84375, 1.25, _middle), (1.25, 1 / 0.35, _f
 def _fill_erf(x: Array, y: Array) -> None:
     if x.dtype.kind == "c":  # a complex step h·i: erf(x + ih) = erf(x) + ih·2/√π·exp(-x²), but for h²
         real = np.ascontiguousarray(x.real)
-        y[...] = erf(real) + 1j * x.imag * (2 / math.sqrt(math.pi)) * np.exp(-real * real)
+        y[...] = _erf(real) + 1j * x.imag * (2 / math.sqrt(math.pi)) * np.exp(-real * real)
     else:
-        y[...] = erf(x)
+        y[...] = _erf(x)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from bptui.model.base.errors import UserError
 from bptui.model.engine.batches import Batches
 from bptui.model.engine.build import Builder
+from bptui.model.engine.calls import Calls, emit_sum_to
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.history import History
 from bptui.model.engine.optimizers import OPTIMIZERS, Optimizer
-from bptui.model.engine.plan import Calls, emit_sum_to
 from bptui.model.engine.program import Program
 from tests.unit.model.engine.small import CASES, branching, case_graph, minibatches, xor
 

@@ -13,8 +13,8 @@ from bptui.model.engine.build import Builder
 from bptui.symbolic.calculus import evaluate
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.derive import derive
-from bptui.symbolic.calculus.evaluate import bind, estimate_cells, exact, forward_all, grid, value, vjp_all
-from tests.unit.symbolic.own import bound, gradient, op, run
+from bptui.symbolic.calculus.evaluate import bind, estimate_cells, exact, grid, value
+from tests.unit.symbolic.own import bound, forward_all, gradient, op, run, vjp_all
 
 RNG = np.random.default_rng(3)
 

@@ -12,11 +12,12 @@ import sympy as sp
 from bptui.model.engine import ops
 from bptui.symbolic.calculus.define import define, hint
 from bptui.symbolic.calculus.derive import derive
-from bptui.symbolic.calculus.evaluate import bind_arrays, forward_all, full_tensor, grid, value, vjp_all
+from bptui.symbolic.calculus.evaluate import bind_arrays, full_tensor, grid, value
 from bptui.symbolic.calculus.prove import prove_equal
 from tests.paths import REFERENCE
 from tests.unit.model.engine.ops.executor import attributes_of, choose, run
 from tests.unit.model.engine.ops.samples import uses
+from tests.unit.symbolic.own import forward_all, vjp_all
 
 CASES = json.loads((REFERENCE / "ops.json").read_text())["cases"]
 PRIMITIVE = [c for c in CASES if c["op"] not in ops.COMPOSITES]

@@ -229,3 +229,26 @@ def test_bisection_tells_the_block():
     assert row.at[0] == 5
     assert row.at[1] < 4
     assert "within [5,0] … [5,3]" in row.note
+
+
+ENDED = [
+    ("reciprocal", [-1.0, 0.0, 2.0], 2.0),
+    ("square", [-1.0, 0.0, 1e300], -1.0),
+    ("exp", [-1.0, 1000.0], -1.0),
+    ("log", [0.0, 2.0], 2.0),
+    ("relu", [-1.0, 2.0], -1.0),
+]
+
+
+@pytest.mark.parametrize(("name", "x", "at"), ENDED, ids=lambda value: str(value))
+def test_nan_where_the_rule_has_a_number_is_wrong_whatever_other_outputs_are(name, x, at):
+    """An output beside it that has overflowed, or is a pole, is no excuse."""
+    row = ops.OPS[name]
+
+    def vjp(emit, upstream, inputs, out, attributes, into, saved):
+        row.vjp(emit, upstream, inputs, out, attributes, into, saved)
+        emit(np.copyto, into[0], np.nan, where=np.asarray(x) == at)
+
+    rows = check_node(*step_of(dataclasses.replace(row, vjp=vjp), [x]))
+    assert [r.verdict for r in rows if r.row == "symbolic"] == ["FAIL"]
+    assert all(r.verdict != "FAIL" for r in check_node(*step_of(row, [x])))

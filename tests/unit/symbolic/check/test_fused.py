@@ -9,10 +9,11 @@ import pytest
 from bptui.model.engine import ops
 from bptui.model.engine.composites import whole_row
 from bptui.symbolic.calculus.derive import derive
-from bptui.symbolic.calculus.evaluate import bind_arrays, forward_all, vjp_all
+from bptui.symbolic.calculus.evaluate import bind_arrays
 from tests.unit.model.engine.ops.executor import attributes_of
 from tests.unit.model.engine.ops.test_reference import CASES, name_of, near
 from tests.unit.symbolic.composites import uses, whole_of
+from tests.unit.symbolic.own import forward_all, vjp_all
 
 
 @pytest.mark.corpus

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import bptui
 from bptui.model.base.errors import UserError
 from bptui.model.engine import ops
+from bptui.model.engine.calls import Calls, emit_sum_to
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.optimizers import Optimizer
-from bptui.model.engine.plan import Calls, emit_sum_to
 from bptui.model.engine.program import Program
 from bptui.model.source.formula import parse
 from bptui.model.source.network import from_mapping, load

@@ -1,0 +1,249 @@
+"""The calls that fill arrays with what was noted (`bptui.model.engine.trace`): in which order, each into which array.
+
+Elementwise calls on equal, contiguous arrays see them as 1-D, on which a ufunc is fastest; a chain of them on large
+arrays runs block by block, so that what one call writes is still in the cache when the next one reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array, Shape
+from bptui.model.engine.trace import Standin, Trace
+from bptui.model.engine.writing import SLOW, Collected, called, run_all, viewed
+
+BLOCK = 16384
+"""Elements of a block: a handful of arrays of 128 KB lie in the second-level cache."""
+
+
+def fill(trace: Trace, roots: Iterable[tuple[Any, Array]], keep: Iterable[Standin] = ()) -> None:
+    """Emit what fills each array with its stand-in (or number), which broadcasts to it. What is in `keep` stays for a
+    later `fill` (of the vjp, after that of the forward rule); everything else would be computed again."""
+    _Filling(trace, list(roots), set(keep)).emit()
+
+
+@dataclass
+class _Filling:
+    """One `fill`: the order of the calls, who is read last where, and which scratch is free."""
+
+    trace: Trace
+    roots: list[tuple[Any, Array]]
+    keep: set[Standin]
+    order: list[Standin] = field(default_factory=list)
+    uses: dict[Standin, int] = field(default_factory=dict)
+    targets: dict[Standin, Array] = field(default_factory=dict)
+    at: dict[Standin, int] = field(default_factory=dict)
+    last: dict[Standin, int] = field(default_factory=dict)
+    prefer: dict[Standin, Array] = field(default_factory=dict)
+    free: list[Array] = field(default_factory=list)
+    consts: dict[Any, Any] = field(default_factory=dict)
+
+    def emit(self) -> None:
+        """Emit all of it."""
+        for item in list(self.keep):
+            while item.kind == "view":
+                item = item.inputs[0]
+                self.keep.add(item)
+        self._arrange()
+        at = 0
+        while at < len(self.order):
+            chain = self._chain(at)
+            if chain:
+                self._run_blocks(chain)
+            else:
+                self._run(self.order[at])
+            at += max(1, len(chain))
+        for root, out in self.roots:
+            if not isinstance(root, Standin) or self.targets.get(root) is not out:
+                self.trace.emit(np.copyto, out, self._array(root))
+        for item in self.order:
+            if item not in self.keep and item not in self.targets:
+                item.array = None
+
+    # -------------------------------------------------------------------------------------------------- the order
+    def _arrange(self) -> None:
+        for root, out in self.roots:
+            if not isinstance(root, Standin):
+                continue
+            self._visit(root)
+            if root in self.uses:
+                self.uses[root] += 1
+                mine = root.kind != "view" and root not in self.targets
+                if mine and (root.shape, root.dtype) == (out.shape, out.dtype):
+                    self.targets[root] = out
+        for at, item in enumerate(self.order):
+            self.at[item] = at
+            for source in item.inputs:
+                while isinstance(source, Standin):
+                    self.last[source] = at
+                    source = source.inputs[0] if source.kind == "view" else None
+        for root, out in self.targets.items():
+            self._lead(root, out)
+        self.free += self.targets.values()
+
+    def _visit(self, item: Standin) -> None:
+        if item.array is not None or item in self.uses:
+            return
+        assert item.kind != "given", "a stand-in was awaited and never named"
+        self.uses[item] = 0
+        for source in item.inputs:
+            if isinstance(source, Standin):
+                self._visit(source)
+                if source in self.uses:
+                    self.uses[source] += 1
+        self.order.append(item)
+
+    def _lead(self, item: Standin, out: Array) -> None:
+        """The array of a result is also the first choice for the operand that its call writes over."""
+        while item not in self.prefer:
+            self.prefer[item] = out
+            operands = item.inputs[:0:-1] if item.selects else item.inputs
+            same = [s for s in operands if isinstance(s, Standin) and s.array is None and s.shape == item.shape]
+            same = [s for s in same if s.dtype == item.dtype and s.kind == item.kind == "elementwise"]
+            if not same:
+                return
+            item = same[0]
+
+    # ------------------------------------------------------------------------------------------------- the arrays
+    def _array(self, item: Any) -> Any:
+        """Where an operand's numbers lie; a number is a 0-d array that is never written to."""
+        if isinstance(item, Standin):
+            assert item.array is not None
+            return item.array
+        key = item, np.signbit(item.real)
+        if key not in self.consts:
+            self.consts[key] = self.trace.emit.const(item)
+            self.consts[key].setflags(write=False)
+        return self.consts[key]
+
+    def _place(self, item: Standin, shape: Shape) -> Array:
+        """The array that a call fills: elementwise, it may be one of those that it reads for the last time, but not
+        the one that np.where chooses from first (the other one is written before)."""
+        held = item.inputs[1] if item.selects else None
+        over = item.kind == "elementwise"
+        if over:
+            self._release([source for source in item.inputs if source is not held])
+        array = self.targets.get(item)
+        if array is not None:
+            self.free = [other for other in self.free if other is not array]
+        elif item not in self.keep:
+            fits = [n for n, a in enumerate(self.free) if a.shape == shape and a.dtype == item.dtype]
+            fits = [n for n in fits if self._until(item, self.free[n])]
+            wanted = self.prefer.get(item)
+            first = [n for n in fits if self.free[n] is wanted] or fits
+            array = self.free.pop(first[0]) if first else None
+        self._release([source for source in item.inputs if not over or source is held])
+        return self.trace.emit.temp(shape, item.dtype) if array is None else array
+
+    def _until(self, item: Standin, array: Array) -> bool:
+        """Is `item` read for the last time before `array` is filled with a result, or by the call that fills it?"""
+        for root, out in self.targets.items():
+            if out is array:
+                at = self.at[root]
+                last = self.last.get(item, -1)
+                over = root.kind == "elementwise" and not (root.selects and root.inputs[1] is item)
+                return last < at or (last == at and over)
+        return True
+
+    def _release(self, sources: Iterable[Any]) -> None:
+        """What a call was the last to read is free."""
+        for source in sources:
+            if isinstance(source, Standin) and source in self.uses:
+                self.uses[source] -= 1
+                if self.uses[source]:
+                    continue
+                if source.kind == "view":
+                    self._release(source.inputs[:1])
+                elif source not in self.keep and source.array is not None:
+                    self.free.append(source.array)
+
+    # -------------------------------------------------------------------------------------------------- the calls
+    def _run(self, item: Standin) -> None:
+        emit = self.trace.emit
+        arrays = [self._array(source) for source in item.inputs]
+        if item.kind == "view":
+            item.array = item.write(arrays[0])
+            if item.array.size and not np.may_share_memory(item.array, arrays[0]):
+                item.array = emit.temp(item.shape, item.dtype)
+                emit(viewed, item.write, arrays[0], item.array)
+            return
+        item.array = out = self._place(item, item.shape)
+        if item.kind == "elementwise":
+            arrays, out = lines(arrays, out)
+        item.write(emit, arrays, out)
+
+    def _chain(self, at: int) -> list[Standin]:
+        """The elementwise calls from here on that run block by block; none where that saves nothing."""
+        shape = self.order[at].shape
+        chain: list[Standin] = []
+        if prod(shape) < 2 * BLOCK:
+            return []
+        for item in self.order[at:]:
+            if item.kind != "elementwise" or item.shape != shape:
+                break
+            if not all(_lies(source, shape, chain) for source in item.inputs):
+                break
+            if item in self.targets and not self.targets[item].flags.c_contiguous:
+                break
+            chain.append(item)
+        return [] if len(chain) == 1 and _plain(chain[0]) else chain
+
+    def _run_blocks(self, chain: list[Standin]) -> None:
+        """One call for all of them, a block at a time; what only the chain reads has scratch of one block."""
+        inside = dict.fromkeys(chain, 0)
+        for item in chain:
+            for source in item.inputs:
+                if isinstance(source, Standin) and source in inside:
+                    inside[source] += 1
+        steps = []
+        for item in chain:
+            short = item not in self.targets and item not in self.keep and inside[item] == self.uses[item]
+            arrays = [self._array(source) for source in item.inputs]
+            item.array = self._place(item, (BLOCK,) if short else item.shape)
+            steps.append((item.write, [_flat(array) for array in arrays], item.array.reshape(-1)))
+        calls = Collected(self.trace.emit)
+        size = prod(chain[0].shape)
+        for start in range(0, size, BLOCK):
+            stop = min(start + BLOCK, size)
+            for write, arrays, out in steps:
+                write(calls, [_block(array, start, stop) for array in arrays], _block(out, start, stop))
+        self.trace.emit(run_all, tuple(calls.calls))
+
+
+def _flat(array: Any) -> Any:
+    return array.reshape(-1) if isinstance(array, np.ndarray) and array.ndim else array
+
+
+def _block(array: Any, start: int, stop: int) -> Any:
+    """A block of a line; scratch has the size of one block; a 0-d array and a number stay."""
+    if not isinstance(array, np.ndarray) or not array.ndim:
+        return array
+    return array[: stop - start] if array.size == BLOCK else array[start:stop]
+
+
+def _lies(item: Any, shape: Shape, chain: Sequence[Standin]) -> bool:
+    """Can an operand be read block by block?"""
+    if not isinstance(item, Standin):
+        return True
+    if item.array is None:
+        return item.shape == shape and any(item is other for other in chain)
+    return not item.shape or (item.shape == shape and item.array.flags.c_contiguous)
+
+
+def _plain(item: Standin) -> bool:
+    """Is it one call that gains nothing from blocks?"""
+    function, options = item.write.args[:2]
+    return function is called and options[0] not in SLOW
+
+
+def lines(arrays: Sequence[Any], out: Array) -> tuple[list[Any], Array]:
+    """1-D views where all lie alike: a ufunc is fastest on those, a broadcasting one takes three times as long."""
+    lying = [array for array in (*arrays, out) if isinstance(array, np.ndarray) and array.ndim]
+    if out.ndim > 1 and all(array.shape == out.shape and array.flags.c_contiguous for array in lying):
+        return [_flat(array) for array in arrays], out.reshape(-1)
+    return list(arrays), out

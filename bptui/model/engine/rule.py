@@ -1,0 +1,95 @@
+"""`Op.forward` and `Op.vjp` of a row whose rules are mathematics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array, Attributes
+from bptui.model.engine.calls import Emit
+from bptui.model.engine.fill import fill
+from bptui.model.engine.trace import Standin, Trace
+
+
+@dataclass
+class _Saved:
+    """What a vjp gets from forward: the same trace, ∂L/∂out in it, and each input's contribution, already noted."""
+
+    trace: Trace
+    upstream: Standin
+    parts: tuple[Any, ...]
+
+
+class Rule:
+    """`Op.forward` and `Op.vjp`, of functions that read like mathematics.
+
+    forward  (*inputs, **attributes) → y
+    vjps     by the input's position: (g, y, *inputs, **attributes) → the contribution g · ∂y/∂input, in the shape of y
+             or of the input, or what broadcasts to it; None for an input that has none
+    """
+
+    def __init__(self, forward: Callable[..., Any], *vjps: Callable[..., Any] | None) -> None:
+        self._forward, self._vjps = forward, vjps
+
+    def forward(self, emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
+        """The calls that fill `out`; the vjps are noted, too, so that what they read again is kept."""
+        trace = Trace(emit)
+        standins = [trace.given(array) for array in inputs]
+        y = self._forward(*standins, **attributes)
+        upstream = trace.awaited(out.shape)
+        parts: tuple[Any, ...] = ()
+        if emit.dtype.kind != "c":  # a complex step asks for the value alone
+            rules = self._vjps[: len(inputs)]
+            parts = tuple(rule and rule(upstream, y, *standins, **attributes) for rule in rules)
+        fill(trace, [(y, out)], _read(parts))
+        return _Saved(trace, upstream, parts)
+
+    def vjp(
+        self,
+        emit: Emit,
+        upstream: Array,
+        inputs: Sequence[Array],
+        out: Array,
+        attributes: Attributes,
+        into: Sequence[Array | None],
+        saved: Any,
+    ) -> list[Array | None]:
+        """The calls that fill the contributions; an array that is one already is handed back."""
+        trace = saved.trace
+        trace.emit, saved.upstream.array = emit, upstream
+        ready: list[Array | None] = [None] * len(into)
+        roots = []
+        for at, (part, array) in enumerate(zip(saved.parts, into, strict=False)):
+            if array is None:
+                continue
+            there = _there(part)
+            if there is not None and there.shape == array.shape and there.flags.c_contiguous:
+                ready[at] = there
+            else:
+                roots.append((part, array))
+        fill(trace, roots)
+        return ready
+
+
+def _read(parts: Sequence[Any]) -> set[Standin]:
+    """All that the expressions are made of."""
+    found: set[Standin] = set()
+    waiting = [part for part in parts if isinstance(part, Standin)]
+    while waiting:
+        item = waiting.pop()
+        if item not in found:
+            found.add(item)
+            waiting += [source for source in item.inputs if isinstance(source, Standin)]
+    return found
+
+
+def _there(part: Any) -> Array | None:
+    """The array of a stand-in that nothing has to compute: a given one, or a view of one."""
+    if not isinstance(part, Standin) or part.array is not None or part.kind != "view":
+        return part.array if isinstance(part, Standin) else None
+    source = _there(part.inputs[0])
+    found = None if source is None else part.write(source)
+    return found if found is not None and np.may_share_memory(found, source) else None

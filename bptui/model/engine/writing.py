@@ -1,0 +1,138 @@
+"""How each call that was noted is emitted: `write(emit, inputs, out)` emits what fills `out`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array, Shape
+from bptui.model.engine.calls import Call, Calls, Emit
+
+MANY = 512
+"""From this size on the number of elements counts, below it the number of calls."""
+
+
+def written(function: Any, options: tuple[Any, ...], emit: Emit, arrays: Sequence[Any], out: Array) -> None:
+    function(emit, arrays, out, *options)
+
+
+def called(emit: Emit, arrays: Sequence[Any], out: Array, ufunc: Any) -> None:
+    if ufunc in SLOW:
+        if out.size >= MANY:
+            arrays = [_filled(emit, array, out) for array in arrays]
+        emit(ufunc, *arrays, out=out)
+    else:
+        emit(ufunc, *arrays, out)
+
+
+SLOW = (np.maximum, np.minimum)
+"""Against a number these take five times as long as against an array of it."""
+
+
+def _filled(emit: Emit, array: Array, out: Array) -> Array:
+    """An array of a number that stands in the rule; another 0-d array stays, its number changes."""
+    if array.ndim or array.flags.writeable:
+        return array
+    return emit.full(array, out) if isinstance(emit, Collected) else np.full(out.shape, array, out.dtype)
+
+
+def selected(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
+    """np.where into `out`: what is not chosen leaves no trace, be it nan or inf."""
+    condition, a, b = arrays
+    if out.size < MANY or {a.dtype, b.dtype} != {out.dtype} or out.dtype.kind != "f":
+        if not np.may_share_memory(b, out):
+            emit(np.copyto, out, b)
+        emit(np.copyto, out, a, where=condition)
+        return
+    kind = bits(out)  # b + (a - b)·c of the bits as whole numbers: without branches, five times as fast on mixed signs
+    apart = emit.temp(out.shape, kind)
+    emit(np.subtract, a.view(kind), b.view(kind), apart)
+    emit(np.multiply, apart, condition, apart)
+    emit(np.add, apart, b.view(kind), out.view(kind))
+
+
+def bits(array: Array) -> np.dtype[Any]:
+    """The whole numbers that are as long as the array's."""
+    return np.dtype(f"i{array.itemsize}")
+
+
+def kept_where(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
+    """np.where(condition, a, 0) by the bits of `a`: as whole numbers they are multiplied by 1 or by 0."""
+    condition, a = arrays
+    emit(np.multiply, a.view(bits(out)), condition, out.view(bits(out)))
+
+
+def reduced(emit: Emit, arrays: Sequence[Any], out: Array, ufunc: Any, axes: tuple[int, ...], keepdims: bool) -> None:
+    (x,) = arrays
+    if len(axes) == x.ndim and x.flags.c_contiguous:
+        emit(ufunc.reduce, x.reshape(-1), 0, None, out.reshape(()))
+    else:
+        emit(ufunc.reduce, x, axes, None, out, keepdims)
+
+
+def multiplied(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
+    emit(np.matmul, *arrays, out)
+
+
+def filled_by(emit: Emit, arrays: Sequence[Any], out: Array, fill: Any, options: tuple[Any, ...]) -> None:
+    emit(fill, *arrays, *options, out)
+
+
+def taken(source: Array, *rest: Any) -> None:
+    *index, out = rest
+    out[...] = source[tuple(index)]
+
+
+def viewed(view: Any, source: Array, out: Array) -> None:
+    out[...] = view(source)
+
+
+def fill_place(function: Any, x: Array, axis: int | None, keepdims: bool, out: Array) -> None:
+    function(x, axis, out, keepdims=keepdims)
+
+
+def fill_along(x: Array, index: Array, axis: int, out: Array) -> None:
+    out[...] = np.take_along_axis(x, index, axis)
+
+
+def fill_joined(*arrays: Any) -> None:
+    *parts, axis, out = arrays
+    np.concatenate(parts, axis, out)
+
+
+def fill_einsum(text: str, *arrays: Any) -> None:
+    np.einsum(text, *arrays[:-1], out=arrays[-1])
+
+
+def fill_tensordot(axes: Any, a: Array, b: Array, out: Array) -> None:
+    out[...] = np.tensordot(a, b, axes)
+
+
+# --------------------------------------------------------------------------------------------------------------- blocks
+class Collected(Calls):
+    """The calls of the blocks; constants and full arrays of one are made once."""
+
+    def __init__(self, emit: Emit) -> None:
+        super().__init__(emit.dtype)
+        self._made: dict[Any, Array] = {}
+
+    def temp(self, shape: Shape, dtype: Any = None) -> Array:
+        """Scratch, which all blocks share."""
+        key = shape, np.dtype(dtype or self.dtype)
+        if key not in self._made:
+            self._made[key] = super().temp(shape, dtype)
+        return self._made[key]
+
+    def full(self, value: Array, like: Array) -> Array:
+        """An array of one number, for the calls that are faster on arrays."""
+        key = value.item(), like.shape, like.dtype
+        if key not in self._made:
+            self._made[key] = np.full(like.shape, value, like.dtype)
+        return self._made[key]
+
+
+def run_all(calls: Sequence[Call]) -> None:
+    for call in calls:
+        call()

@@ -1,0 +1,70 @@
+"""What a definition, or a derived rule, says of the elements of one tensor: in float64, at 50 digits, and which of them
+depend on a number that is not finite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array, Shape
+from bptui.symbolic.calculus.evaluate import Binding, exact, full_tensor, grid, value
+from bptui.symbolic.calculus.notation import Expr
+
+DRAWS = 4
+"""So many numbers stand in the place of one that is not finite, to see what depends on it."""
+LARGEST = float(np.finfo(np.float64).max)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """`expression` for the elements of a tensor of `shape`, by the `symbols` of its axes; only for those at `places`
+    (index arrays), where they are given."""
+
+    expression: Expr
+    binding: Binding
+    symbols: Sequence[Expr]
+    shape: Shape
+    places: tuple[Array, ...] | None = None
+
+    def numbers(self) -> Array:
+        """In float64; what is not finite then is looked at again at 50 digits."""
+        if self.places is None:
+            return full_tensor(self.expression, self.binding, self.symbols, self.shape)
+        return self._plain(self.binding)
+
+    def _plain(self, binding: Binding) -> Array:
+        """In float64, for these numbers."""
+        if self.places is not None:
+            return np.asarray(value(self.expression, binding, dict(zip(self.symbols, self.places, strict=True))))
+        found = value(self.expression, binding, grid(self.symbols, self.shape))
+        return np.asarray(np.broadcast_to(found, self.shape))
+
+    def exact(self, index: tuple[int, ...]) -> Any:
+        """One element at 50 digits, by its index among the elements; NaN where there is no such element."""
+        at = index if self.places is None else tuple(int(axis[index[0]]) for axis in self.places)
+        try:  # an index that is the number 0 has no symbol
+            return exact(
+                self.expression, self.binding, {s: i for s, i in zip(self.symbols, at, strict=True) if s.is_Symbol}
+            )
+        except IndexError:
+            return math.nan
+
+    def excused(self) -> Array:
+        """Where NaN is as good as any number: float64 has none either (0·∞ of what has overflowed), or it depends on
+        one that is not finite. What depends on it changes with what stands in its place; the largest and the least
+        number are among that, so that each comparison goes either way."""
+        plain = self._plain(self.binding)
+        found = []
+        for draw in range(DRAWS):
+            random = np.random.default_rng(draw)
+            tensors = {}
+            for name, array in self.binding.tensors.items():
+                drawn = random.choice([-1, 1], array.shape) * random.uniform(0.1, 9, array.shape)
+                drawn = np.full(array.shape, (LARGEST, -LARGEST)[draw]) if draw < 2 else drawn
+                tensors[name] = np.where(np.isfinite(array), array, drawn)
+            found.append(self._plain(replace(self.binding, tensors=tensors, kept={})))
+        return np.asarray(np.isnan(plain) | np.any([each != found[0] for each in found], axis=0))
