@@ -1,8 +1,6 @@
 """The search for the next stop in a large network: 10,000 operations, 1,000 training steps, all of them trained before.
 
-"replay" is what no search can be without: to run each training step again and look at all of its numbers once. The
-searches are of `x` (no number ever stops being finite), of a breakpoint whose condition never holds, and of a watch on a
-number that never changes.
+"replay" is what no search can be without: to run each training step again and look at all of its numbers once.
 """
 
 from __future__ import annotations
@@ -42,9 +40,9 @@ def table(quick: bool) -> Iterator[tuple[str, str]]:
     replay = time.perf_counter() - begun
     yield f"replay: {operations:,} operations, {steps:,} training steps", f"{replay:8.2f} s"
     for label, lines in (
-        ("x, nothing is found", ["x"]),
-        ("c, break t5 if loss < 0", ["break t5 if loss < 0", "c"]),
-        ("c, watch x[0]", ["delete", "watch x[0]", "c"]),
+        ("x: all numbers are finite", ["x"]),
+        ("c: break t5 if L < 0", ["break t5 if L < 0", "c"]),
+        ("c: watch x[0]", ["delete", "watch x[0]", "c"]),
     ):
         session.goto("step 0 start")
         begun = time.perf_counter()
