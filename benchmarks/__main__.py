@@ -1,4 +1,4 @@
-"""`python -m benchmarks [engine] [modern] [own] [check] [debugger] [terminal] [--quick]`: bptui in numbers, most ratios.
+"""`python -m benchmarks [engine] [modern] [own] [check] [debugger] [terminal] [--quick]`: bptui in figures, as ratios.
 
 Peers that are not installed are skipped with a word. Run it on a quiet machine; quote the ratios, not the times.
 """

@@ -41,7 +41,7 @@ def table(quick: bool) -> Iterator[tuple[str, str]]:
     yield f"replay: {operations:,} operations, {steps:,} training steps", f"{replay:8.2f} s"
     for label, lines in (
         ("x: all numbers are finite", ["x"]),
-        ("c: break t5 if L < 0", ["break t5 if L < 0", "c"]),
+        ("c: break t5 if L > 9", ["break t5 if L > 9", "c"]),
         ("c: watch x[0]", ["delete", "watch x[0]", "c"]),
     ):
         session.goto("step 0 start")

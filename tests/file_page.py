@@ -10,7 +10,7 @@ from bptui.model.base.schema import Key
 from bptui.model.engine import arrays, build
 from bptui.model.engine.ops.base import Attribute
 from bptui.model.engine.optimizers import OPTIMIZERS
-from bptui.model.source import datasets, formula, network, tables
+from bptui.model.source import custom_ops, datasets, formula, network, tables
 from bptui.model.source.initializers import INITIALIZERS
 from bptui.model.source.layers import KINDS, activations, loss_kinds
 
@@ -133,6 +133,7 @@ def page() -> str:
         f"- a network file: {network.MAX_FILE:,} bytes, {network.MAX_LAYERS:,} layers",
         f"- a data file: {datasets.MAX_FILE:,} bytes, a CSV file {datasets.MAX_CSV:,} bytes and"
         f" {datasets.MAX_COLUMNS:,} columns; drawn: {datasets.MAX_SAMPLES:,} samples",
+        f"- operations of your own: {custom_ops.MAX_OPERATIONS}, each {custom_ops.MAX_DEFINITION:,} characters",
         f"- a key: {documents.MAX_PARTS} parts with dots between them, {documents.MAX_WORD} characters, as a number;"
         f" lists and tables: {documents.MAX_DEPTH} in each other",
         f"- a formula: {syntax.LIMITS.characters:,} characters, {syntax.MAX_DEPTH} nested brackets",

@@ -494,3 +494,27 @@ def test_the_smallest_terminal_and_the_themes_are_those_of_the_screen():
 
     assert cli.SMALLEST == layout.SMALLEST
     assert set(cli.THEMES) == set(theme.CHOICES)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "sys.meta_path.insert(0, type('Hook', (), {'find_spec': staticmethod(lambda name, *_: interrupt(name))}))",
+        "import bptui.cli; bptui.cli._main = lambda _: exec('import os, signal; os.kill(os.getpid(), signal.SIGINT)')",
+        "import bptui.cli; bptui.cli._main = lambda argv: os.kill(os.getpid(), signal.SIGINT)",
+    ],
+    ids=["while it starts", "inside of an exec", "while it runs"],
+)
+def test_sigint_is_130_and_one_line(when):
+    code = f"""
+import os, signal, sys
+import bptui.__main__
+def interrupt(name):
+    if name == "bptui.cli":
+        os.kill(os.getpid(), signal.SIGINT)
+{when}
+bptui.__main__.run()
+"""
+    command = [sys.executable, "-c", code, "examples"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (130, "bptui: error: interrupted\n")

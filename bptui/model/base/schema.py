@@ -100,8 +100,11 @@ MAX_NAMES = 1_000
 
 def names(value: Any) -> tuple[str, ...]:
     """A list of names."""
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise ValueError(f'expected a list of names such as ["w", "b"], found {kind_of(value)}')
+    expected = 'expected a list of names such as ["w", "b"], found'
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{expected} {kind_of(value)}")
+    if odd := [item for item in value if not isinstance(item, str)]:
+        raise ValueError(f"{expected} {kind_of(odd[0])} in it")
     if len(value) > MAX_NAMES:
         raise ValueError(f"{len(value):,} names, at most {MAX_NAMES:,}")
     return tuple(value)

@@ -70,6 +70,16 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 SPECIAL = ("value", "grad", "step", "lr")
 
 
+REFUSED: Mapping[type[Exception], str] = {
+    IndexError: "there is no such element",
+    OverflowError: "a number is too large",
+    ZeroDivisionError: "it divides by zero",
+    ValueError: "the shapes do not fit",
+    TypeError: "it is not for such numbers",
+}
+"""What is wrong, by what NumPy or Python raises: their own words name what nobody wrote."""
+
+
 class NotYet(Exception):
     """The expression needs a number that no Moment up to here has computed."""
 
@@ -107,8 +117,9 @@ class Expression:
         with np.errstate(all="ignore"):
             try:
                 return np.asarray(_Evaluator(self.graph, state, node, tick).visit(self.tree))
-            except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError) as error:
-                raise UserError(_quoted(self.text), str(error).split("\n")[0]) from None
+            except tuple(REFUSED) as error:
+                what = next(words for kind, words in REFUSED.items() if isinstance(error, kind))
+                raise UserError(_quoted(self.text), what, "print its parts, one by one") from None
 
 
 def parse(text: str, graph: Graph) -> Expression:

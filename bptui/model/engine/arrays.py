@@ -96,6 +96,10 @@ def _count(value: Sequence[Any], where: str, what: str) -> None:
     raise UserError(where, f"nested deeper than {MAX_RANK} lists")
 
 
+_KINDS = {"U": "text", "S": "text", "c": "complex numbers", "M": "dates", "m": "times", "V": "records"}
+"""What arrays hold, by NumPy's letter for it, where it is not numbers."""
+
+
 def _found(value: Any) -> str:
     """What was found, in a few words."""
     if isinstance(value, str):
@@ -106,4 +110,5 @@ def _found(value: Any) -> str:
         return "nothing"
     if isinstance(value, list | tuple):
         return "a list with something else in it"
-    return f"{type(value).__name__}"
+    kind = getattr(getattr(value, "dtype", None), "kind", "c" if isinstance(value, complex) else "O")
+    return _KINDS.get(kind, "something else")

@@ -17,6 +17,22 @@ from bptui.model.engine.ops.base import Op
 
 MAKER = "bptui.symbolic.custom"
 MAX_DEFINITION = 2_000
+MAX_OPERATIONS = 20
+"""Of one network: SymPy may take two seconds for each."""
+
+
+def define(
+    own: dict[str, Op],
+    name: str,
+    definition: str,
+    where: str,
+    settings: Mapping[str, Any],
+    inputs: Sequence[str],
+) -> None:
+    """Add the row of an operation to those of a network; a UserError as in `make`, and where they are too many."""
+    if len(own) >= MAX_OPERATIONS:
+        raise UserError(where, f"more than {MAX_OPERATIONS} operations of your own", f"at most {MAX_OPERATIONS}")
+    own[name] = make(name, definition, where, settings, inputs)
 
 
 def make(

@@ -172,6 +172,8 @@ def read_npz(path: Path, where: str) -> dict[str, Array]:
     except UserError:
         raise
     except Exception as problem:  # zlib, struct, zipfile and NumPy each have their own for a broken file
+        if "pickle" in str(problem):
+            raise UserError(where, f"'{path.name}' holds Python objects", "arrays of numbers") from None
         raise UserError(where, f"'{path.name}' is not a readable NPZ file: {str(problem)[:80]}") from None
 
 
@@ -180,7 +182,7 @@ def read_csv(path: Path, where: str, target_columns: int | Sequence[str] = 1) ->
 
     target_columns  how many of the last columns are targets, or the names of the columns
     """
-    text = read_text(path, where, MAX_CSV, "an .npz file may have more")
+    text = read_text(path, where, MAX_CSV, "an .npz file may have more").replace("\r\n", "\n").replace("\r", "\n")
     delimiter = max(",;\t", key=text[:4096].count)
     if (width := text.partition("\n")[0].count(delimiter) + 1) > MAX_COLUMNS:
         raise UserError(where, f"'{path.name}' has {width:,} columns", f"at most {MAX_COLUMNS:,}")
@@ -189,7 +191,7 @@ def read_csv(path: Path, where: str, target_columns: int | Sequence[str] = 1) ->
     rest = sorted(set(range(table.shape[1])) - set(chosen))
     if not rest:
         raise UserError(
-            where, f"'{path.name}' has {table.shape[1]} columns, all of them targets", "at least one input column"
+            where, f"all {table.shape[1]} columns of '{path.name}' are targets", "at least one input column"
         )
     return table[:, rest], table[:, chosen]
 

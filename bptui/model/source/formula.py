@@ -169,7 +169,7 @@ class Reader(Literals):
             self.fail(node, "'inputs' is a list of names", 'write inputs=["a", "b"]')
         where = f"{self.builder.place(self.at(node))}: definition"
         try:
-            self.builder.own[name] = custom_ops.make(name, definition, where, settings, order)
+            custom_ops.define(self.builder.own, name, definition, where, settings, order)
         except UserError as problem:
             raise self.inside(problem, where) from None
 

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bptui.model.base import syntax
+from bptui.model.base.printable import clipped
 
 MAX_NAME = 64
 MAX_DIGITS = 15
@@ -66,12 +67,7 @@ class Literals:
         """A number."""
         value = node.value
         if isinstance(value, bool) or not isinstance(value, int | float):
-            self.fail(
-                node,
-                f"{type(value).__name__} {str(value)[:20]!r} is not a number"
-                if value is not Ellipsis
-                else "... is not a number",
-            )
+            self.fail(node, f"{'...' if value is Ellipsis else clipped(repr(value), 24)} is not a number")
         if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
             self.fail(node, f"a whole number has more than {MAX_DIGITS} digits", "write it as 1e20")
         if isinstance(value, float) and value - value != 0:

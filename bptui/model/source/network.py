@@ -241,14 +241,14 @@ def _loss_weights(builder: Builder, loss: Table, names: Sequence[str]) -> list[N
 
 def _operations(top: Table, found: Any) -> dict[str, Op]:
     """The rows of [ops.NAME] tables."""
-    made = {}
+    made: dict[str, Op] = {}
     for name, content in Table(found, top.where, "ops").content.items():
         table = Table(content, top.where, f"ops.{name[:40]}")
         table.only(["definition", "inputs", *(key for key, item in table.content.items() if not isinstance(item, str))])
         definition = table.get("definition", Key(text, None, 'definition = "y = x/(1 + exp(-x))"', required=True))
         order = table.get("inputs", Key(names, ()))
         settings = {key: item for key, item in table.content.items() if key not in ("definition", "inputs")}
-        made[name] = custom_ops.make(name, definition, table.at("definition"), settings, order)
+        custom_ops.define(made, name, definition, table.at("definition"), settings, order)
     return made
 
 

@@ -15,7 +15,7 @@ from bptui.model.engine import ops
 from bptui.model.engine.program import Program
 from bptui.model.source import custom_ops
 from bptui.model.source.formula import parse
-from bptui.model.source.network import from_mapping
+from bptui.model.source.network import from_formula, from_mapping
 
 
 @pytest.fixture
@@ -82,3 +82,15 @@ def test_what_is_wrong_before_anything_is_made(asked):
     ):
         with pytest.raises(UserError, match=message):
             parse(text, {"w": 1})
+
+
+def test_operations_of_ones_own_are_counted():
+    """SymPy takes its time for each: 60 of them took 20 seconds before anything was shown."""
+    count = custom_ops.MAX_OPERATIONS + 1
+    table = {"formula": "L = sum(o0(x))", "values": {"x": [1.0]}}
+    table["ops"] = {f"o{n}": {"definition": "y = x*x"} for n in range(count)}
+    with pytest.raises(UserError, match="at most 20"):
+        from_mapping(table, "net")
+    lines = [f'o{n} = op("y = x*x")' for n in range(count)]
+    with pytest.raises(UserError, match="at most 20"):
+        from_formula("\n".join([*lines, "L = sum(o0(x))"]), {"x": [1.0]})
