@@ -144,7 +144,7 @@ class UserStop:
 
 
 @dataclass
-class Places:
+class Resolved:
     """A breakpoint in one branch: its nodes, the indexes of their Moments, ascending, and its condition."""
 
     nodes: frozenset[int]
@@ -161,7 +161,7 @@ class Breakpoint(UserStop):
     phase: Phase | None = None
     condition: str = ""
     temporary: bool = False
-    _places: dict[int, Places] = field(default_factory=dict, repr=False)
+    _resolved: dict[int, Resolved] = field(default_factory=dict, repr=False)
 
     @property
     def kind(self) -> str:
@@ -180,16 +180,16 @@ class Breakpoint(UserStop):
         """A node and nothing else: what `break` alone sets and takes away."""
         return bool(self.name) and not (self.phase or self.condition or self.temporary)
 
-    def places(self, branch: Branch) -> Places:
+    def resolved(self, branch: Branch) -> Resolved:
         """Where it may stop in a branch; nowhere in one that does not have its names."""
-        if branch.number not in self._places:
+        if branch.number not in self._resolved:
             try:
-                self._places[branch.number] = self.resolve(branch)
+                self._resolved[branch.number] = self.resolve(branch)
             except UserError:
-                self._places[branch.number] = Places(frozenset(), (), None)
-        return self._places[branch.number]
+                self._resolved[branch.number] = Resolved(frozenset(), (), None)
+        return self._resolved[branch.number]
 
-    def resolve(self, branch: Branch) -> Places:
+    def resolve(self, branch: Branch) -> Resolved:
         """Where it may stop in a branch, or a UserError for what is not there."""
         graph, timeline = branch.graph, branch.timeline
         nodes = _matching(branch, self.name) if self.name else frozenset(node.id for node in graph.nodes)
@@ -203,11 +203,11 @@ class Breakpoint(UserStop):
         if self.phase and not self.name and not self.condition:
             indexes = indexes[:1]  # a phase by itself is its start
         condition = Reading(expressions.parse(self.condition, graph), branch) if self.condition else None
-        return Places(nodes, indexes, condition)
+        return Resolved(nodes, indexes, condition)
 
     def find(self, step: Step, span: range) -> Hit | None:
-        places = self.places(step.branch)
-        indexes, condition = places.indexes, places.condition
+        resolved = self.resolved(step.branch)
+        indexes, condition = resolved.indexes, resolved.condition
         while (index := _first(indexes, span)) is not None:
             value = None if condition is None else condition.at(step, index)
             if condition is None or (value is not None and np.any(value)):
@@ -280,8 +280,8 @@ class UserStops:
 
     def marked(self, branch: Branch) -> frozenset[int]:
         """Ids of the nodes with a breakpoint: the `■` of the gutter."""
-        places = [row.places(branch) for row in self.rows.values() if isinstance(row, Breakpoint)]
-        return frozenset().union(*(each.nodes for each in places))
+        resolved = [row.resolved(branch) for row in self.rows.values() if isinstance(row, Breakpoint)]
+        return frozenset().union(*(each.nodes for each in resolved))
 
 
 def parse_break(text: str, branch: Branch, selected: Node) -> Breakpoint:
@@ -311,7 +311,7 @@ def parse_break(text: str, branch: Branch, selected: Node) -> Breakpoint:
 
 def phases(stop: Breakpoint, branch: Branch) -> list[Phase]:
     """The phases in which a breakpoint may stop."""
-    return list(dict.fromkeys(branch.walk.moment(index).phase for index in stop.places(branch).indexes))
+    return list(dict.fromkeys(branch.walk.moment(index).phase for index in stop.resolved(branch).indexes))
 
 
 def _matching(branch: Branch, name: str) -> frozenset[int]:

@@ -1,6 +1,6 @@
 """The arithmetic of moving through time: from one stop to another, as whole numbers. Knows no numbers of the network.
 
-A stop is `training step × moments per step + place in the step`, so a training of a million steps is one line of stops
+A stop is `training step × moments per step + index in the step`, so a training of a million steps is one line of stops
 and every move is arithmetic. Each move has its mirror image, which the tests hold it to.
 """
 
@@ -50,11 +50,11 @@ class Walk:
     @cached_property
     def phases(self) -> tuple[int, ...]:
         """Where in a training step each phase that has Moments begins."""
-        found, place = [], 0
+        found, index = [], 0
         for phase in PHASES:
             if self.timeline.count(phase):
-                found.append(place)
-            place += self.timeline.count(phase)
+                found.append(index)
+            index += self.timeline.count(phase)
         return tuple(found)
 
     @cached_property
@@ -63,15 +63,15 @@ class Walk:
         layer stands alone, the parts of one composite together."""
         found: list[tuple[int, list[Node]]] = []
         before: tuple[Phase, str] | None = None
-        place = 0
+        index = 0
         for phase in PHASES:
             for node in self.timeline.nodes(phase):
                 here = (phase, _group(node))
                 if here != before or not here[1]:
-                    found.append((place, []))
+                    found.append((index, []))
                 found[-1][1].append(node)
                 before = here
-                place += 1
+                index += 1
         return tuple((start, tuple(nodes)) for start, nodes in found)
 
     @cached_property
@@ -117,13 +117,13 @@ class Walk:
         return stop - 1
 
     def _after(self, stop: int, starts: tuple[int, ...]) -> int:
-        step, place = divmod(stop, self.length)
-        found = bisect_right(starts, place)
+        step, index = divmod(stop, self.length)
+        found = bisect_right(starts, index)
         return step * self.length + starts[found] if found < len(starts) else (step + 1) * self.length
 
     def _before(self, stop: int, starts: tuple[int, ...]) -> int:
-        step, place = divmod(stop, self.length)
-        found = bisect_left(starts, place) - 1
+        step, index = divmod(stop, self.length)
+        found = bisect_left(starts, index) - 1
         return step * self.length + starts[found] if found >= 0 else (step - 1) * self.length + starts[-1]
 
 

@@ -110,7 +110,8 @@ def info(session: Session, text: str) -> Reply:
                 for name, (branch, at) in session.marks.items()]  # fmt: skip
         return _list(rows, "there is no mark; m sets one here")
     here = line(*session.where(), f"  moment {session.timeline.index(session.cursor) + 1} of {session.timeline.length}")
-    return say(here) if not topic else say(*_network(session))
+    changed = [line("  ", edit.text) for edit in session.branch.edits]
+    return say(*_network(session)) if topic else say(here, *changed)
 
 
 def _network(session: Session) -> list[Line]:
