@@ -28,7 +28,7 @@ from benchmarks.peers import (
     softmax_loss,
 )
 from bptui.model.engine.build import Builder
-from bptui.model.engine.history import History
+from bptui.model.engine.history import Training
 from bptui.model.engine.optimizers import Optimizer
 
 
@@ -127,7 +127,7 @@ def overhead(rounds: int) -> Iterator[tuple[str, str]]:
 
 def seeking(steps: int, looks: int) -> Iterator[tuple[str, str]]:
     """Going back in a long training of xor: any step, complete, from checkpoints and replay."""
-    history = History(plan(XOR))
+    history = Training(plan(XOR))
     begun = time.perf_counter()
     history.advance(steps)
     trained = time.perf_counter() - begun

@@ -21,8 +21,8 @@ from bptui.model.debugger.export import jsonable
 from bptui.model.debugger.lines import kind, tensor
 from bptui.model.engine import history as training
 from bptui.model.engine.graph import Node
-from bptui.model.engine.history import History
-from bptui.model.engine.recording import Recording
+from bptui.model.engine.history import History, Training
+from bptui.model.engine.recording import Recording, required
 from bptui.model.source.network import Network
 from bptui.symbolic.card.names import title
 from bptui.symbolic.types import BAD, CheckRow, Report
@@ -35,7 +35,7 @@ Write = Callable[[str], None]
 
 def trace(name: str, network: Network, steps: int, at: int, as_json: bool, write: Write) -> int:
     """Run `steps` training steps and print step `at`: all values, gradients and updates."""
-    history = History(network)
+    history = Training(network)
     history.advance(steps, progress=_Meter("training step"))
     recording = history.recording(at)
     if as_json:
@@ -83,12 +83,12 @@ def report(name: str, network: Network, history: History, recording: Recording, 
             continue
         head, *how = title(recording.graph, node)
         rows += [line(""), line((head.text, "bold"), f" {numbers.shape(node.shape)}", *how)]
-        rows += _indented("value", tensor(recording.value(node), kind(node)))
+        rows += _indented("value", tensor(recording.required(node), kind(node)))
         grad = recording.grad(node)
         if grad is not None:
             rows += _indented("gradient", tensor(grad, "gradient"))
         if node.role == "param":
-            rows += _indented("after", tensor(recording.after(node), "parameter"))
+            rows += _indented("after", tensor(required(recording.after(node), node.name), "parameter"))
     if steps > 1:
         first, last = (numbers.significant(float(history.losses[i])) for i in (0, steps - 1))
         rows += [line(""), line(f"loss {first} at training step 0, {last} at training step {steps - 1}")]
@@ -144,7 +144,7 @@ def check(network: Network, as_json: bool, write: Write, torch: bool = False, at
 
 def reached(network: Network, at: int) -> Recording:
     """The recording of training step `at`: the steps before it are run."""
-    history = History(network)
+    history = Training(network)
     if at:
         history.advance(at, progress=_Meter("training step"))
     return history.recording(at)

@@ -264,7 +264,7 @@ def check_node(recording: Recording, node: Node, torch: Any) -> Iterator[CheckRo
     if call is None:
         yield CheckRow(node.name, op.name, "", "torch", "n/a", note="PyTorch has no such operation")
         return
-    values = [recording.value(i) for i in node.inputs]
+    values = [recording.required(i) for i in node.inputs]
     upstream = recording.grad(node)
     wanted = [
         n for n, i in enumerate(node.inputs)
@@ -286,7 +286,7 @@ def check_node(recording: Recording, node: Node, torch: Any) -> Iterator[CheckRo
         yield CheckRow(node.name, op.name, "", "torch", "n/a", note=said[0][:100])
         return
     largest = max((float(np.max(np.abs(wide(v)), initial=0.0)) for v in values if v.dtype.kind == "f"), default=0.0)
-    yield _row(node, "", recording.value(node), out.detach().numpy(), largest)
+    yield _row(node, "", recording.required(node), out.detach().numpy(), largest)
     for n, grad in zip(wanted, grads, strict=True):
         given = {(c.consumer, c.position): c.array for c in recording.contributions(node.inputs[n])}
         mine = given.get((node.id, n))

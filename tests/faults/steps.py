@@ -88,8 +88,8 @@ _pass_on = plan.Plan._contribute
 def _overwritten(self: Any, source: int) -> None:
     """Several contributions: = for +=."""
     arrivals = self._arrivals[source]
-    self._grads[source] = self._grads[source] or arrivals[-1].place
-    self._emit(np.copyto, self._flat(self._grads[source]), self._flat(arrivals[-1].place))
+    self._grads[source] = self._grads[source] or arrivals[-1].slot
+    self._emit(np.copyto, self._flat(self._grads[source]), self._flat(arrivals[-1].slot))
 
 
 def _unset(self: Any, source: int) -> None:
@@ -100,9 +100,9 @@ def _unset(self: Any, source: int) -> None:
         _sum(self, source)
 
 
-def _lost(self: Any, node: Any, moment: int, live: bool) -> None:
+def _lost(self: Any, node: Any, live: bool) -> None:
     """A contribution is lost on its way: that of a sum to its second input."""
-    _pass_on(self, node, moment, live)
+    _pass_on(self, node, live)
     if node.name == "z":
         self._arrivals[node.inputs[1]].clear()
 

@@ -6,7 +6,7 @@ training step or node is kept here, or under the branch's number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from bptui.model.debugger.default_element import default_element
@@ -14,14 +14,14 @@ from bptui.model.debugger.edits import Edit
 from bptui.model.debugger.view import Index
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.history import History
-from bptui.model.engine.nonfinite import NonFinite, nonfinite
+from bptui.model.engine.history import History, Training
+from bptui.model.engine.nonfinite import NonFinite, Origins, nonfinite
 from bptui.model.engine.recording import Recording
-from bptui.model.engine.timeline import Phase, Timeline
+from bptui.model.engine.timeline import Phase
 from bptui.model.source.network import Network
 
 Known = tuple[int, str, str]
-"""A finding apart from its training step and element: (index of its Moment, of which number, what: NaN, inf, -inf)."""
+"""A finding apart from its training step and element: (place of its Moment, of which number, what: NaN, inf, -inf)."""
 
 
 class Branch:
@@ -37,13 +37,12 @@ class Branch:
         self.edits: tuple[Edit, ...] = ()
         self.network = network
         self.graph: Graph = network.graph
-        self.history = history if history is not None else History(network)
-        self.timeline = Timeline(self.graph)
-        changes = bool(self.graph.params or network.batches is not None)
-        self.walk = Walk(self.timeline, None if changes else 0)
+        self.history: History = history if history is not None else Training(network)
+        self.timeline = self.history.timeline
+        self.walk = Walk(self.timeline, self.history.last)
         self.failed: set[tuple[int, int]] = set()
         self.wanted: set[Known] = set()
-        self._nonfinite: tuple[Recording, Mapping[int, NonFinite]] | None = None
+        self._nonfinite: tuple[Recording, Origins] | None = None
         self._finite = bytearray()
         self._elements: dict[int, Index] = {}
 
@@ -61,16 +60,15 @@ class Branch:
         return max(1, self.network.steps) if self.walk.last is None else 1
 
     def nonfinite(self, recording: Recording) -> Mapping[int, NonFinite]:
-        """Where in a training step NaN or inf arise that nobody wanted, by the index of the Moment."""
+        """Where in a training step NaN or inf arise that nobody wanted, by the place of the Moment; looked for where
+        they are asked for."""
         if self._nonfinite is None or self._nonfinite[0] is not recording:
             self._nonfinite = recording, nonfinite(recording)
         found = self._nonfinite[1]
-        if not found:
+        if recording.finite is True:
             self._finite.extend(bytes(max(0, recording.step + 1 - len(self._finite))))
             self._finite[recording.step] = 1
-        if not self.wanted:
-            return found
-        return {index: each for index, each in found.items() if known(index, each) not in self.wanted}
+        return Unwanted(found, self.wanted) if self.wanted else found
 
     def finite(self, step: int) -> bool:
         """Was a training step looked at already, and all of its numbers are finite?"""
@@ -81,11 +79,11 @@ class Branch:
         (self.failed.add if failed else self.failed.discard)((step, node))
 
     def failures(self, step: int) -> dict[int, Node]:
-        """The nodes of a training step whose check failed, by the index of the Moment that it is about."""
+        """The nodes of a training step whose check failed, by the place of the Moment that it is about."""
         nodes = [self.graph.nodes[node] for at, node in tuple(self.failed) if at == step]
-        indexes = self.walk.indexes
-        found = ((indexes.get((phase_of(node), node.id), indexes.get(("forward", node.id))), node) for node in nodes)
-        return {index: node for index, node in found if index is not None}
+        places = self.timeline.places
+        found = ((places(phase_of(node), node.id) or places("forward", node.id), node) for node in nodes)
+        return {at[-1]: node for at, node in found if at}
 
     def default_element(self, recording: Recording, node: Node) -> Index:
         """The element of a node that is explained as long as none was chosen: the same at every training step."""
@@ -94,9 +92,28 @@ class Branch:
         return self._elements[node.id]
 
 
-def known(index: int, finding: NonFinite) -> Known:
+class Unwanted(Mapping[int, NonFinite]):
+    """The findings that nobody wanted."""
+
+    def __init__(self, origins: Origins, wanted: set[Known]) -> None:
+        self._origins, self._wanted = origins, wanted
+
+    def __getitem__(self, place: int) -> NonFinite:
+        found = self._origins[place]
+        if known(place, found) in self._wanted:
+            raise KeyError(place)
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        return (place for place, found in self._origins.items() if known(place, found) not in self._wanted)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def known(place: int, finding: NonFinite) -> Known:
     """What of a finding stays the same from training step to training step."""
-    return index, finding.name, finding.text.rpartition(" ")[2]
+    return place, finding.name, finding.text.rpartition(" ")[2]
 
 
 def phase_of(node: Node) -> Phase:

@@ -43,7 +43,10 @@ def _telling(recording: Recording, node: Node) -> Array:
     passed: Array | None = None if back is None else np.not_equal(back[:rows], 0)
     if node.role == "param" and passed is not None:
         return passed
-    made: Array = np.not_equal(recording.value(end)[:rows], 0)
+    value = recording.value(end)
+    if value is None:
+        return np.zeros(node.shape, bool) if passed is None else passed
+    made: Array = np.not_equal(value[:rows], 0)
     both: Array = made if passed is None else np.logical_and(made, passed)
     return both if both.any() else made
 

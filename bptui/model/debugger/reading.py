@@ -56,18 +56,16 @@ class Reading:
     @cached_property
     def changes(self) -> Sequence[int]:
         """The indexes, ascending, from each of which on its number stays as it is up to the next; the first is 0."""
-        graph, indexes = self.branch.graph, self.branch.walk.indexes
-        found: set[int | None] = {0}
+        timeline, found = self.branch.timeline, {0}
         for what, name in self.expression.reads:
             if not name:
-                return range(self.branch.walk.length)
-            node = graph.by_name[name]
+                return range(timeline.length)
+            node = self.branch.graph.by_name[name].id
             if what == "value":
-                found |= {indexes.get(("forward", node.id)), indexes.get(("update", node.id))}
+                found |= {timeline.written_at(node), *timeline.places("update", node)}
             else:
-                found.add(self.branch.timeline.index(Moment(0, "backward", 0)))
-                found |= {indexes.get(("backward", consumer)) for consumer, _ in graph.consumers[node.id]}
-        return sorted(index for index in found if index is not None)
+                found |= {timeline.seed_at, *(arrival.place for arrival in timeline.arrivals(node))}
+        return sorted(place for place in found if place < timeline.length)
 
     def at(self, step: Step, index: int) -> Array | None:
         """Its number at a Moment, None where it needs one that is not there yet."""

@@ -47,7 +47,7 @@ class Session(Standpoint):
         """What to say at an end of the line."""
         if stop == 0:
             return "at the start of training step 0"
-        why = "" if self.graph.params else ": nothing is trained (bptui eval … --train NAMES trains)"
+        why = f": {self.history.ends}" if self.history.ends else ""
         return f"at the end of training step {self._cursor.step}, the last{why}"
 
     def _reach(self, moment: Moment) -> Moment:

@@ -125,12 +125,13 @@ class Standpoint:
         here, position = self.here, finding.position
         return here if position is None else self.graph.nodes[here.inputs[position]]
 
-    @property
-    def finding_nodes(self) -> frozenset[tuple[int, Phase]]:
-        """(node id, phase) of all the findings of this training step: what arises, and what failed its check."""
-        step, timeline = self._cursor.step, self.timeline
-        moments = [timeline.at(step, index) for index in (*self.nonfinite, *self.branch.failures(step))]
-        return frozenset((timeline.node(moment).id, moment.phase) for moment in moments)
+    def is_finding(self, node: int, phase: Phase) -> bool:
+        """Is there a finding of this training step at a node in a phase: something that arises, or a failed check?"""
+        places = self.timeline.places(phase, node)
+        if any(place in self.nonfinite for place in places):
+            return True
+        failed = self.branch.failures(self._cursor.step) if self.branch.failed else {}
+        return any(place in failed for place in places)
 
     @property
     def marked(self) -> frozenset[int]:

@@ -26,7 +26,7 @@ from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.reading import Reading, Step
 from bptui.model.engine.graph import Node
 from bptui.model.engine.nonfinite import NonFinite
-from bptui.model.engine.timeline import PHASES, Moment, Phase
+from bptui.model.engine.timeline import PHASES, Phase
 
 MAX_STOPS = 1_000
 _IF = re.compile(r"(?:(.*?)\s+)?if(?:\s+(.*))?", re.DOTALL)
@@ -59,11 +59,13 @@ class NonFiniteNumbers:
         if step.branch.finite(step.number):
             return None
         found = step.branch.nonfinite(step.recording)
-        index = _first(sorted(found), span)
-        if index is None:
-            return None
-        meant = "" if np.isnan(found[index].number) else "; where that is meant: wanted"
-        return Hit(index, found[index].text + meant, "fail", found[index])
+        for place in span if step.recording.finite is not True else ():
+            step.progress.tick()
+            origin = found.get(place)
+            if origin is not None:
+                meant = "" if np.isnan(origin.number) else "; where that is meant: wanted"
+                return Hit(place, origin.text + meant, "fail", origin)
+        return None
 
 
 class FailedChecks:
@@ -191,15 +193,13 @@ class Breakpoint(UserStop):
 
     def resolve(self, branch: Branch) -> Resolved:
         """Where it may stop in a branch, or a UserError for what is not there."""
-        graph, timeline = branch.graph, branch.timeline
+        graph = branch.graph
         nodes = _matching(branch, self.name) if self.name else frozenset(node.id for node in graph.nodes)
-        indexes = []
-        for phase in PHASES:
-            moments = timeline.nodes(phase) if self.phase in (None, phase) else ()
-            for i, node in enumerate(moments):
-                moment = Moment(0, phase, i)
-                if node.id in nodes and (self.phase or not timeline.is_seed(moment)):
-                    indexes.append(timeline.index(moment))
+        indexes = [
+            place
+            for place, (phase, node, seed) in enumerate(branch.timeline.events)
+            if node in nodes and self.phase in (None, phase) and (self.phase or not seed)
+        ]
         if self.phase and not self.name and not self.condition:
             indexes = indexes[:1]  # a phase by itself is its start
         condition = Reading(expressions.parse(self.condition, graph), branch) if self.condition else None

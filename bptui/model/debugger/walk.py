@@ -7,13 +7,11 @@ and every move is arithmetic. Each move has its mirror image, which the tests ho
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 
 from bptui.model.engine.graph import Node
-from bptui.model.engine.timeline import PHASES, Moment, Phase, Timeline
+from bptui.model.engine.timeline import Moment, Phase, Timeline
 
 
 @dataclass(frozen=True)
@@ -42,20 +40,10 @@ class Walk:
         return max(0, min(stop, most))
 
     @cached_property
-    def indexes(self) -> Mapping[tuple[Phase, int], int]:
-        """(phase, node id) → the index of that node's Moment in a training step; the loss's own one, not the seed."""
-        moments = ((phase, node.id) for phase in PHASES for node in self.timeline.nodes(phase))
-        return MappingProxyType({key: index for index, key in enumerate(moments)})
-
-    @cached_property
     def phases(self) -> tuple[int, ...]:
-        """Where in a training step each phase that has Moments begins."""
-        found, index = [], 0
-        for phase in PHASES:
-            if self.timeline.count(phase):
-                found.append(index)
-            index += self.timeline.count(phase)
-        return tuple(found)
+        """Where in a training step another phase begins than that of the Moment before."""
+        phases = [event.phase for event in self.timeline.events]
+        return tuple(place for place, phase in enumerate(phases) if not place or phases[place - 1] != phase)
 
     @cached_property
     def runs(self) -> tuple[tuple[int, tuple[Node, ...]], ...]:
@@ -63,15 +51,13 @@ class Walk:
         layer stands alone, the parts of one composite together."""
         found: list[tuple[int, list[Node]]] = []
         before: tuple[Phase, str] | None = None
-        index = 0
-        for phase in PHASES:
-            for node in self.timeline.nodes(phase):
-                here = (phase, _group(node))
-                if here != before or not here[1]:
-                    found.append((index, []))
-                found[-1][1].append(node)
-                before = here
-                index += 1
+        for place, event in enumerate(self.timeline.events):
+            node = self.timeline.graph.nodes[event.node]
+            here = (event.phase, _group(node))
+            if here != before or not here[1]:
+                found.append((place, []))
+            found[-1][1].append(node)
+            before = here
         return tuple((start, tuple(nodes)) for start, nodes in found)
 
     @cached_property

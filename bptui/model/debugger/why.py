@@ -80,7 +80,8 @@ def _gradient(session: Session, node: Node, at: tuple[int, ...]) -> list[Line]:
         return [*rows, line("    the seed: ∂L/∂L = 1")] if gradient.arrived else rows
     for part in session.state.arrived(node) if gradient.arrived else ():
         consumer = session.graph.nodes[part.consumer]
-        rows.append(line("    ", (numbers.significant(float(part.array[at])), "gradient"), f"  from {consumer.name}"))
+        told = "not recorded" if part.array is None else numbers.significant(float(part.array[at]))
+        rows.append(line("    ", (told, "gradient"), f"  from {consumer.name}"))
     if not gradient.final:
         seen = {(part.consumer, part.position) for part in session.state.arrived(node)}
         for consumer_id, position in session.graph.consumers[node.id]:

@@ -1,4 +1,7 @@
-"""Many training steps in bounded memory: checkpoints of the state, and exact replay from the nearest one.
+"""The training steps that can be looked at: a History. Those of a program that is trained (`Training`), or one step
+that somebody recorded (`RecordedStep`).
+
+Training keeps many steps in bounded memory: checkpoints of the state, and exact replay from the nearest one.
 
 A checkpoint is the state region alone (parameters, optimizer state, running state); everything else of a step is
 computed again, bit for bit, by running it again. Where checkpoints would take more than their budget, every second one
@@ -18,6 +21,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
+from bptui.model.engine.timeline import Timeline
 
 MAX_STEPS = 10_000_000
 """Training steps that one history keeps: their losses alone are 80 MB."""
@@ -111,7 +115,85 @@ class Rows:
         return self.count * self._block.strides[0]
 
 
-class History:
+class History(Protocol):
+    """Training steps 0, 1, …, of which any can be looked at.
+
+    timeline  the Moments of each of them
+    last      the last training step there can be; None where training may go on for ever
+    ends      why there is no more after `last`, "" where `last` is None
+    steps     how many training steps are there now · losses  the loss of each, read-only
+    """
+
+    @property
+    def timeline(self) -> Timeline: ...
+
+    @property
+    def last(self) -> int | None: ...
+
+    @property
+    def ends(self) -> str: ...
+
+    @property
+    def steps(self) -> int: ...
+
+    @property
+    def losses(self) -> Array: ...
+
+    def recording(self, step: int) -> Recording:
+        """Everything of one training step (IndexError where there can be none)."""
+
+    def seek(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
+        """Make `recording(step)` quick to give. False where it was cancelled."""
+
+    def advance(self, to: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> int:
+        """Train until `to` steps are there; returns how many are (UserError where they cannot be trained)."""
+
+    def fork(self, source: Programmed, step: int) -> History:
+        """A history with all training steps before `step` in common, which goes on with another program (UserError
+        where none can be trained)."""
+
+
+class RecordedStep:
+    """The history of one training step that was recorded elsewhere: it can be looked at, not trained on."""
+
+    last = 0
+    ends = "one recorded training step, which cannot be trained on"
+    steps = 1
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self.timeline = recording.timeline
+
+    @property
+    def losses(self) -> Array:
+        """The loss of the step."""
+        losses = np.array([self._recording.loss])
+        losses.setflags(write=False)
+        return losses
+
+    def recording(self, step: int) -> Recording:
+        """The step itself; IndexError for any other."""
+        if step:
+            raise IndexError(step)
+        return self._recording
+
+    def seek(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
+        """The step is there; IndexError for any other."""
+        self.recording(step)
+        return True
+
+    def advance(self, to: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> int:
+        """There is nothing to train: UserError where more than the one step is asked for."""
+        if to > 1:
+            raise UserError("train", f"{to:,} training steps", self.ends)
+        return 1
+
+    def fork(self, source: Programmed, step: int) -> History:
+        """There is nothing to train: UserError."""
+        raise UserError("set", "there is nothing to change", self.ends)
+
+
+class Training:
     """All training steps of a program, of which any can be looked at: `recording(step)`.
 
     `checkpoint_bytes` bounds the checkpoints, by default 16 MB, or 600 states where those are larger (at most 256 MB);
@@ -137,14 +219,14 @@ class History:
         self._cache: OrderedDict[int, Recording] = OrderedDict()
         self._cached = max(2, min(16, 32 * 2**20 // max(program.nbytes, 1)))
         self._first = 0
-        self._before: History | None = None  # whose steps those before `_first` are
+        self._before: Training | None = None  # whose steps those before `_first` are
 
-    def fork(self, source: Programmed, step: int) -> History:
+    def fork(self, source: Programmed, step: int) -> Training:
         """Another history, which has all training steps before `step` in common with this one and goes on from there
         with a program of its own, whose state is laid out as this one's."""
         if self._before is not None and step < self._first:
             return self._before.fork(source, step)
-        made = History(source)
+        made = Training(source)
         self._go(step)
         made._before, made._first, made._steps = self, step, step
         made._program.load(self._program.save(), step)
@@ -152,6 +234,21 @@ class History:
         made._grow(step)
         made._losses[:step] = self._losses[:step]
         return made
+
+    @property
+    def timeline(self) -> Timeline:
+        """The Moments of a training step."""
+        return self._program.layout.timeline
+
+    @property
+    def last(self) -> int | None:
+        """None, or 0 where no step changes anything for the next: there are no parameters and no batches."""
+        return None if self._program.graph.params or self._program.batches is not None else 0
+
+    @property
+    def ends(self) -> str:
+        """Why there is no training step after the last."""
+        return "nothing is trained (bptui eval … --train NAMES trains)" if self.last == 0 else ""
 
     @property
     def program(self) -> Program:

@@ -1,26 +1,27 @@
-"""Where in a training step a number stops being finite: NaN and inf at the Moment that made them.
+"""Where in a training step a number stops being finite: NaN and inf at the Moment that made them, their origin.
 
 An inf arises where everything that went in was finite; NaN where no NaN went in, out of inf too (0 × inf, inf - inf).
-Where they merely went on is nothing new.
+Where they merely went on is nothing new. What was not recorded counts as finite.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
-from bptui.model.engine.recording import Contribution, Recording
-from bptui.model.engine.timeline import Moment
+from bptui.model.engine.recording import Recording
+
+FINITE, INFINITE, NAN = 0, 1, 2
+"""The worst that is among the numbers of an array."""
 
 
 class NonFinite(NamedTuple):
-    """Something that is not finite, at the Moment that made it: of which numbers (`layer1.z`, `grad(layer1.z)`), where
-    in them, and what it is. `position` is that of the input whose gradient it is in, None for a value."""
+    """Numbers that are not finite, at their origin: of which numbers (`layer1.z`, `grad(layer1.z)`), where in them the
+    first lies, and what it is. `position` is that of the input whose gradient it is in, None for a value."""
 
     name: str
     at: tuple[int, ...]
@@ -33,85 +34,107 @@ class NonFinite(NamedTuple):
         return f"{self.name}{numbers.index(self.at)} is {numbers.special(self.number)}"
 
 
-FINITE, INFINITE, NAN = 0, 1, 2
-"""The worst that is among the numbers of an array."""
+class Origins(Mapping[int, NonFinite]):
+    """What arises in a training step that is not finite, by the place of its Moment in the step.
 
-
-def nonfinite(recording: Recording) -> Mapping[int, NonFinite]:
-    """The Births of a training step, by the number of their Moment in it; told at once where all numbers are finite."""
-    found: dict[int, NonFinite] = {}
-    if np.isfinite(np.frombuffer(recording.memory, recording.layout.dtype)).all():
-        return found
-    search = _Search(recording)
-    for place in range(recording.timeline.length):
-        birth = search.at(recording.timeline.at(recording.step, place))
-        if birth is not None:
-            found[place] = birth
-    return found
-
-
-class _Search:
-    """Looks at every array of a training step once, however many Moments it goes into: of a thousand nodes that are
-    NaN, each with 10,000 numbers, in 0.1 s."""
+    A place is looked at when it is asked for, each array once; to iterate, or to ask how many there are, looks at all
+    of them. A recording that knows that all its numbers are finite is never looked at.
+    """
 
     def __init__(self, recording: Recording) -> None:
-        self.recording = recording
-        self._worst: dict[Any, tuple[int, Array]] = {}  # with the array, so that no other comes to lie in its place
-        self._parts: dict[int, defaultdict[int, list[Contribution]]] = {}
+        self._recording = recording
+        self._looked: dict[int, NonFinite | None] = {}
+        self._worst: dict[tuple[str, int, int], int] = {}
 
-    def worst(self, array: Array) -> int:
-        """FINITE, INFINITE or NAN."""
-        key = array.__array_interface__["data"][0], array.shape, array.strides
-        if key not in self._worst:
-            finite = array.dtype.kind != "f" or np.isfinite(array).all()
-            found = FINITE if finite else NAN if np.isnan(array).any() else INFINITE
-            self._worst[key] = found, array
-        return self._worst[key][0]
+    @property
+    def complete(self) -> bool:
+        """Has every place been looked at, or need none be?"""
+        return self._recording.finite is True or len(self._looked) == self._recording.timeline.length
 
-    def at(self, moment: Moment) -> NonFinite | None:
-        """What this Moment makes that is not finite, None if nothing."""
-        recording = self.recording
-        node = recording.timeline.node(moment)
-        if moment.phase == "update":
-            before = [recording.before(node), recording.grad(node)]
-            return self.first(f"{node.name} after the update", recording.after(node), before)
-        given = [recording.value(i) for i in node.inputs]
-        if moment.phase == "forward":
-            return self.first(node.name, recording.value(node), given)
-        if recording.timeline.is_seed(moment):
+    @property
+    def known(self) -> Mapping[int, NonFinite]:
+        """Those that have been found so far."""
+        return {place: found for place, found in sorted(self._looked.items()) if found is not None}
+
+    def __contains__(self, place: object) -> bool:
+        return isinstance(place, int) and self._at(place) is not None
+
+    def __getitem__(self, place: int) -> NonFinite:
+        found = self._at(place)
+        if found is None:
+            raise KeyError(place)
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        if self._recording.finite is not True:
+            yield from (place for place in range(self._recording.timeline.length) if self._at(place) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _at(self, place: int) -> NonFinite | None:
+        if self._recording.finite is True:
             return None
-        for name, position, array in self.added(node.id):
-            birth = self.first(name, array, [recording.grad(node), *given], position)
-            if birth is not None:
-                return birth
+        if place not in self._looked:
+            self._looked[place] = self._look(place)
+        return self._looked[place]
+
+    def _look(self, place: int) -> NonFinite | None:
+        """What the Moment at a place makes that is not finite, None if nothing."""
+        recording, timeline = self._recording, self._recording.timeline
+        phase, i, seed = timeline.events[place]
+        node = recording.graph.nodes[i]
+        if phase == "update":
+            turn = timeline.places(phase, i).index(place)
+            before = [self._of("before", i, turn), self._of("grad", i)]
+            name = f"{node.name} after the update"
+            return self._first(name, recording.after(i, turn), self._of("after", i, turn), before)
+        given = [self._of("value", source) for source in node.inputs]
+        if phase == "forward":
+            return self._first(node.name, recording.value(i), self._of("value", i), given)
+        if seed:
+            return None
+        given.append(self._of("grad", i))
+        for position, source in enumerate(node.inputs):
+            array = recording.contribution(i, position)
+            worst = self._of("contribution", i, position)
+            name = f"grad({recording.graph.nodes[source].name})"
+            found = self._first(name, array, worst, given, position)
+            if found is not None:
+                return found
         return None
 
-    def first(
-        self, name: str, array: Array, given: Sequence[Array | None], position: int | None = None
+    def _of(self, what: str, node: int, turn: int = 0) -> int:
+        """FINITE, INFINITE or NAN, of an array of a node: each is looked at once."""
+        key = what, node, turn
+        if key not in self._worst:
+            recording = self._recording
+            if what in ("value", "grad"):
+                array = recording.value(node) if what == "value" else recording.grad(node)
+            else:
+                array = getattr(recording, what)(node, turn)
+            self._worst[key] = worst(array)
+        return self._worst[key]
+
+    def _first(
+        self, name: str, array: Array | None, found: int, given: Sequence[int], position: int | None = None
     ) -> NonFinite | None:
         """The first number of an array that arose here, out of what was given."""
-        worst = self.worst(array)
-        if worst == FINITE:
+        before = max(given, default=FINITE)
+        if array is None or found == FINITE or before == NAN or (found == INFINITE and before == INFINITE):
             return None
-        before = max((self.worst(source) for source in given if source is not None), default=FINITE)
-        if before == NAN:
-            return None
-        if worst == NAN:
-            wrong = np.isnan(array)
-        elif before == FINITE:
-            wrong = np.isinf(array)
-        else:
-            return None
+        wrong = np.isnan(array) if found == NAN else np.isinf(array)
         at = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
         return NonFinite(name, at, float(array[at]), position)
 
-    def added(self, node: int) -> Iterator[tuple[str, int, Array]]:
-        """What a node's Moment of the backward pass adds to the gradient of each of its inputs."""
-        nodes = self.recording.graph.nodes
-        for source in dict.fromkeys(nodes[node].inputs):
-            if source not in self._parts:  # one look for all of its consumers
-                self._parts[source] = defaultdict(list)
-                for part in self.recording.contributions(source):
-                    self._parts[source][part.consumer].append(part)
-            for part in self._parts[source][node]:
-                yield f"grad({nodes[source].name})", part.position, part.array
+
+def worst(array: Array | None) -> int:
+    """FINITE, INFINITE or NAN."""
+    if array is None or array.dtype.kind != "f" or np.isfinite(array).all():
+        return FINITE
+    return NAN if np.isnan(array).any() else INFINITE
+
+
+def nonfinite(recording: Recording) -> Origins:
+    """What arises in a training step that is not finite."""
+    return Origins(recording)

@@ -15,19 +15,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.arena import Arena, Clock, Slot, bounded, padded
+from bptui.model.engine.arena_recording import ArenaLayout
 from bptui.model.engine.batches import Batches, feeder, masker
 from bptui.model.engine.calls import Call, Calls, emit_sum_to
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.optimizers import Flat, Optimizer, emit_clip
-from bptui.model.engine.recording import ArenaLayout, Arrival
 from bptui.model.engine.timeline import Timeline
+
+
+class Arrival(NamedTuple):
+    """A contribution that is planned: its consumer, the position of the input there, and where it lies."""
+
+    consumer: int
+    position: int
+    slot: Slot
 
 
 class Plan:
@@ -47,7 +55,7 @@ class Plan:
         batches: Batches | None,
         clock: Clock,
     ) -> None:
-        self.graph, self.optimizer, self.timeline = graph, optimizer, Timeline(graph)
+        self.graph, self.optimizer, self.timeline = graph, optimizer, Timeline.of(graph)
         self._emit = Calls(dtype)
         self._seed, self._batches, self._clock = seed, batches, clock
         self._arena = Arena(self._capacity(dtype.itemsize), dtype)
@@ -80,7 +88,7 @@ class Plan:
             dtype,
             tuple(self._places),
             tuple(self._grads),
-            tuple(tuple(arrivals) for arrivals in self._arrivals),
+            MappingProxyType({(a.consumer, a.position): a.slot for arrived in self._arrivals for a in arrived}),
             self._length,
             MappingProxyType(self._moments),
             MappingProxyType(self._clipped),
@@ -193,11 +201,9 @@ class Plan:
         if seed is None:
             seed = self._grads[graph.loss] = self._arena.take(loss.shape)
         self._arena.view(seed)[...] = 1
-        for moment, node in enumerate(self.timeline.backward):
-            if moment == 0:
-                continue
+        for node in self.timeline.backward[1:]:
             before = {source: len(self._arrivals[source]) for source in node.inputs}
-            self._contribute(node, moment, node.id in live)
+            self._contribute(node, node.id in live)
             for source, count in before.items():
                 arrived = len(self._arrivals[source])
                 if source != graph.loss and count < arrived == len(graph.consumers[source]):
@@ -212,7 +218,7 @@ class Plan:
                 live.update(source for source in sources if graph.nodes[source].wants_grad)
         return live
 
-    def _contribute(self, node: Node, moment: int, live: bool) -> None:
+    def _contribute(self, node: Node, live: bool) -> None:
         """Emit the vjp of a node. A node that does not reach the loss contributes 0, whatever its derivative is."""
         graph, op, arena = self.graph, node.op, self._arena
         assert op is not None
@@ -241,7 +247,7 @@ class Plan:
                 places[position] = self._settle(node.inputs[position], asked, array, ready)
         for position, taken in enumerate(places):
             if taken is not None:
-                self._arrivals[node.inputs[position]].append(Arrival(node.id, position, taken, moment))
+                self._arrivals[node.inputs[position]].append(Arrival(node.id, position, taken))
 
     def _destination(self, source: int) -> Slot:
         """Where a contribution is written: the gradient itself where it is the only one."""
@@ -268,7 +274,7 @@ class Plan:
 
     def _accumulate(self, source: int) -> None:
         """The gradient is the sum of its contributions in the order of arrival; a single one is the gradient."""
-        places = [arrival.place for arrival in self._arrivals[source]]
+        places = [arrival.slot for arrival in self._arrivals[source]]
         own = self._grads[source]
         if len(places) == 1:
             self._grads[source] = own or places[0]

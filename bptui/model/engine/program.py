@@ -12,11 +12,12 @@ import numpy as np
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.arena import Clock, Slot
+from bptui.model.engine.arena_recording import ArenaLayout, ArenaRecording
 from bptui.model.engine.batches import Batches
 from bptui.model.engine.graph import Graph
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.plan import Plan
-from bptui.model.engine.recording import ArenaLayout, Contribution, Recording
+from bptui.model.engine.recording import Contribution, Recording
 
 __all__ = ["Batches", "Contribution", "Program", "Recording"]
 
@@ -96,15 +97,15 @@ class Program:
             call()
         self._clock.step += 1
 
-    def record(self) -> Recording:
+    def record(self) -> ArenaRecording:
         """Execute one training step and keep all of it: the same bits as `run`, and one copy."""
         self._quiet.run(self._once)
         return self.recording()
 
-    def recording(self) -> Recording:
+    def recording(self) -> ArenaRecording:
         """The step that was run last, as it lies in the arena; meaningless after `load` until the next `run`."""
         whole = {i: buffer.tobytes() for i, buffer in self._whole.items()} if self._whole else _NOTHING
-        return Recording(self.layout, self._memory.tobytes(), whole, self._clock.step - 1)
+        return ArenaRecording(self.layout, self._memory.tobytes(), whole, self._clock.step - 1)
 
     def save(self) -> Array:
         """The state from which step `self.step` starts (parameters, optimizer state, running state), as a copy."""

@@ -91,7 +91,7 @@ class Seen(NamedTuple):
 
     here: bool
     gutter: Line
-    stage: tuple[bool, bool, int]
+    stage: tuple[bool, int, int]
     written: frozenset[str]
     forward: bool
     waits: bool
@@ -144,7 +144,7 @@ def _gutter(session: Session, node: Node, columns: Columns, here: bool) -> Line:
     """The chip of this Moment; else the mark of a breakpoint."""
     if here:
         phase = session.cursor.phase
-        bad = (node.id, phase) in session.finding_nodes and not session.timeline.is_seed(session.cursor)
+        bad = session.is_finding(node.id, phase) and not session.timeline.is_seed(session.cursor)
         chip = f" {CHIPS[phase]} " if columns.gutter == 3 else f"{CHIPS[phase]} "
         return (Span(chip, "chip-fail" if bad else f"chip-{phase}"),)
     if node.id in session.marked:

@@ -11,6 +11,7 @@ from bptui.screens.render import RenderOptions, crop, fit, length, under
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.model.engine.graph import Node  # brings NumPy, which must not come before the first frame
+    from bptui.model.engine.timeline import Phase
 
 COLOURS = {"forward": "value", "backward": "gradient", "update": "parameter"}
 CHIPS = {"forward": "▶", "backward": "◀", "update": "◆"}
@@ -90,7 +91,7 @@ def _moments(session: Session, width: int, room: int) -> list[Line]:
     for place in range(first, min(first + room, timeline.length)):
         moment = timeline.at(cursor.step, place)
         node, phase, kind = timeline.node(moment), moment.phase, COLOURS[moment.phase]
-        here, bad = place == at, (node.id, moment.phase) in session.finding_nodes and place <= at
+        here, bad = place == at, place <= at and session.is_finding(node.id, moment.phase)
         mark = Span("   ")
         if here:
             mark = Span(f" {CHIPS[phase]} ", "chip-fail" if bad else f"chip-{phase}")
@@ -229,14 +230,13 @@ def _node_index(session: Session) -> int:
     return last if place is None else place
 
 
-def _track(session: Session, plan: Plan, phase: str, turn: bool = True) -> Line:
+def _track(session: Session, plan: Plan, phase: Phase, turn: bool = True) -> Line:
     """One of the two lines, from column LABEL on."""
     moment, timeline = session.cursor, session.timeline
     here, seed = _node_index(session), timeline.is_seed(moment)
     forward, kind = phase == "forward", COLOURS[phase]
     active, done = moment.phase == phase, ORDER.index(moment.phase) > ORDER.index(phase)
     places = timeline.computed_at
-    bad = session.finding_nodes
     cells: dict[int, tuple[str, str]] = {}
     ends = (*plan.columns[1:], plan.turn if turn else plan.columns[-1])
     for node, column, end in zip(plan.nodes, plan.columns, ends, strict=True):
@@ -245,14 +245,15 @@ def _track(session: Session, plan: Plan, phase: str, turn: bool = True) -> Line:
         left = done or (active and not seed and (place < here if forward else place >= here))
         for x in range(column, end):
             cells[x] = ("━", kind) if left else ("─", "rule")
-        if (node.id, phase) in bad and been:
+        bad = been and session.is_finding(node.id, phase)
+        if bad:
             cells[column] = ("✗", "fail")
         elif not forward and not node.wants_grad:
             cells[column] = ("·", "dim")
         else:
             cells[column] = ("●", kind) if been else ("○", "dim")
         if active and not seed and place == here:
-            cells |= _chip(column, phase, (node.id, phase) in bad)
+            cells |= _chip(column, phase, bad)
     if turn and plan.after:
         cells[plan.turn] = (">", "dim")
     elif turn:
@@ -286,16 +287,15 @@ def _update_marks(session: Session, plan: Plan, width: int) -> list[Span]:
     first = 0
     if len(params) > room:
         first = min(max(0, here - room // 2), len(params) - room)
-    bad = session.finding_nodes
     cells: dict[int, tuple[str, str]] = {-1: (" ", "dim")}
     for i in range(first, min(first + room, len(params))):
         x = (i - first) * plan.step
-        found = (params[i].id, "update") in bad
+        found = i < here and session.is_finding(params[i].id, "update")
         cells[x] = ("○", "dim") if i >= here else ("✗", "fail") if found else ("●", "parameter")
         for gap in range(1, plan.step):
             cells[x + gap] = (" ", "dim")
     if here >= 0:
-        cells |= _chip((here - first) * plan.step, "update", (params[here].id, "update") in bad)
+        cells |= _chip((here - first) * plan.step, "update", session.is_finding(params[here].id, "update"))
     return [Span(glyph, style) for _, (glyph, style) in sorted(cells.items())]
 
 

@@ -152,11 +152,9 @@ def _output_of(reading: BoundDefinition, name: str, element: Index) -> Index:
 
 def _written(state: State, node: Node, wrt: int) -> bool:
     """Is this contribution in?"""
-    layout = state.recording.layout
-    place = state.recording.timeline.index(state.moment)
-    arrivals = layout.arrivals[node.inputs[wrt]]
-    own = passing(arrivals, node, wrt)
-    return bool(own) and all(layout.seed_at + arrival.moment <= place for arrival in own)
+    place = state.timeline.index(state.moment)
+    own = passing(state.timeline.arrivals(node.inputs[wrt]), node, wrt)
+    return bool(own) and all(arrival.place <= place for arrival in own)
 
 
 def _unread(names: Names, reading: BoundDefinition, rule: Rule) -> Line:
@@ -170,7 +168,8 @@ def _unread(names: Names, reading: BoundDefinition, rule: Rule) -> Line:
 
 
 def _contribution(state: State, node: Node, wrt: int) -> Array | None:
-    found = [part.array for part in passing(state.recording.contributions(node.inputs[wrt]), node, wrt)]
+    parts = passing(state.recording.contributions(node.inputs[wrt]), node, wrt)
+    found = [part.array for part in parts if part.array is not None]
     return found[0] if len(found) == 1 else np.sum(found, axis=0) if found else None
 
 
@@ -263,7 +262,7 @@ def progress(state: State, source: Node, node: Node) -> tuple[int, int]:
     if not isinstance(node.op, Whole):
         return found.arrived, found.total
     nodes, last = state.recording.graph.nodes, {}
-    for n, arrival in enumerate(state.recording.layout.arrivals[source.id]):
+    for n, arrival in enumerate(state.timeline.arrivals(source.id)):
         last[nodes[arrival.consumer].fold or arrival.consumer] = n
     return sum(n < found.arrived for n in last.values()), len(last)
 

@@ -206,11 +206,11 @@ def _backward(
     first = True
     for position, i in enumerate(fold.node.inputs):
         source = graph.nodes[i]
-        total = passing(state.recording.layout.arrivals[i], fold.node, position)
+        total = passing(state.timeline.arrivals(i), fold.node, position)
         if not total:
             continue
         at = q if position == wrt else fit(element, source.shape)
-        came = passing(state.arrived(source), fold.node, position)
+        came = [part for part in passing(state.arrived(source), fold.node, position) if part.array is not None]
         told = float(np.sum([part.array[at] for part in came])) if came and came[0].array.size else None
         missing = f"{len(came)} of {len(total)} in" if 0 < len(came) < len(total) else ""
         shown = gradient(source.name, unicode)

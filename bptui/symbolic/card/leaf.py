@@ -79,8 +79,9 @@ def gathered(state: State, node: Node, element: Index, unicode: bool) -> list[tu
     if 0 in node.shape:
         return []
     for contribution in state.arrived(node):
+        array = contribution.array
         said = [
-            Span(number(float(contribution.array[element])), "gradient"),
+            Span("not recorded" if array is None else number(float(array[element])), "gradient"),
             Span(f"  from {graph.nodes[contribution.consumer].name}", "dim"),
         ]
         lines.append((line(("gradient", "dim")), merge(said)))

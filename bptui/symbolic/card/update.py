@@ -11,7 +11,7 @@ from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
-from bptui.model.engine.recording import Recording
+from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import Index
 from bptui.symbolic.card.forward import with_numbers
@@ -33,7 +33,10 @@ def statements(optimizer: Optimizer) -> tuple[Statement, ...]:
 def inputs(recording: Recording, node: Node) -> dict[str, Any]:
     """What the rule starts from, for the whole parameter: p, g, the states before, lr, t and the options."""
     optimizer = recording.optimizer
-    known: dict[str, Any] = {"p": recording.before(node), "g": recording.update_grad(node)}
+    known: dict[str, Any] = {
+        "p": required(recording.before(node), f"{node.name} before the update"),
+        "g": required(recording.update_grad(node), f"the gradient of {node.name}"),
+    }
     known |= {name: recording.state(node, name) for name in optimizer.states}
     return {**known, **optimizer.symbols(recording.step)}
 
@@ -41,7 +44,7 @@ def inputs(recording: Recording, node: Node) -> dict[str, Any]:
 def results(recording: Recording, node: Node) -> dict[str, Any]:
     """What the engine's update made: p_new and the states after it."""
     after = {f"{name}_new": recording.state(node, name, after=True) for name in recording.optimizer.states}
-    return {**after, "p_new": recording.after(node)}
+    return {**after, "p_new": required(recording.after(node), f"{node.name} after the update")}
 
 
 def follow(
@@ -69,7 +72,7 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
     }
     known = {**follow(rule, at), **at}
     settings = {name: Setting(value) for name, value in optimizer.symbols(recording.step).items()}
-    eps = float(np.finfo(recording.after(node).dtype).eps)
+    eps = float(np.finfo(recording.required(node).dtype).eps)
     rules = []
     formulas: list[Formula] = []
     lines: list[tuple[Line, Line]] = []
@@ -129,7 +132,7 @@ def _clipped(recording: Recording, node: Node, element: Index, unicode: bool) ->
     """What clipping did to this element's gradient."""
     full = recording.grad(node)
     assert full is not None
-    before, after = float(full[element]), float(recording.update_grad(node)[element])
+    before, after = float(full[element]), float(required(recording.update_grad(node), "it")[element])
     whole = gradient(symbol(node).text, unicode)
     said = [whole, Span(" was "), Span(number(before), "gradient"), Span(", used as "), Span(number(after), "gradient")]
     norm = recording.grad_norm

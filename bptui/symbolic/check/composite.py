@@ -113,7 +113,8 @@ class _Whole(NodeCheck):
     def contribution(self, position: int) -> Array | None:
         """What all parts together pass to an input; 0 where none of them reads it."""
         source = self.node.inputs[position]
-        passed = [found.array for found in self.fold.passed(self.recording.contributions(source), position)]
+        found = self.fold.passed(self.recording.contributions(source), position)
+        passed = [part.array for part in found if part.array is not None]
         if not passed:
             return np.zeros(self.values[position].shape)
         with np.errstate(all="ignore"):
@@ -192,7 +193,7 @@ class Parts:
         row, own = self.fold.node.op, {part.id: part for part in self.fold.parts}
         assert row is not None
         given = {
-            position: made.leaf(graph.nodes[i], self.recording.value(i), row.differentiable(position))
+            position: made.leaf(graph.nodes[i], self.recording.required(i), row.differentiable(position))
             for position, i in enumerate(asked.inputs)
         }
         found: dict[int, Node] = {}
@@ -205,7 +206,7 @@ class Parts:
                 elif source in own:
                     inputs.append(found[source])
                 else:
-                    inputs.append(made.leaf(graph.nodes[source], self.recording.value(source), False))
+                    inputs.append(made.leaf(graph.nodes[source], self.recording.required(source), False))
             assert part.op is not None
             found[part.id] = made.use(part.op, inputs, part.attributes, part.shape)
         result = found[self.fold.result.id]
@@ -217,7 +218,7 @@ class Parts:
         for position, leaf in given.items():
             gradient = recording.grad(leaf) if leaf.wants_grad else None
             passed[position] = np.zeros(leaf.shape) if gradient is None else gradient
-        return recording.value(result), MappingProxyType(passed)
+        return recording.required(result), MappingProxyType(passed)
 
 
 class _Copy:

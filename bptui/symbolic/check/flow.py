@@ -12,7 +12,7 @@ import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
-from bptui.model.engine.recording import Recording
+from bptui.model.engine.recording import Recording, required
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.probe import wide
 from bptui.symbolic.types import CheckRow
@@ -27,13 +27,14 @@ def check_flow(recording: Recording, node: Node, wrt: int | None = None) -> Iter
         yield _row(node, "", wide(seed), np.ones(node.shape), np.zeros(node.shape), "∂L/∂L = 1, where backward starts")
     done: set[int] = set()
     for position, source in enumerate(node.inputs):
-        arrived = recording.contributions(source)
+        arrived = [part for part in recording.contributions(source) if part.array is not None or not recording.complete]
         gradient = recording.grad(source)
         if not arrived or gradient is None or source in done or wrt not in (None, position):
             continue
         if arrived[-1].consumer == node.id:
             done.add(source)
-            parts = np.stack([wide(part.array) for part in arrived])
+            what = f"a contribution to {graph.nodes[source].name}"
+            parts = np.stack([wide(required(part.array, what)) for part in arrived])
             with np.errstate(all="ignore"):
                 terms = len(parts) * np.abs(parts).sum(0) * float(np.finfo(gradient.dtype).eps)
                 terms = terms if len(parts) > 1 else np.zeros_like(terms)

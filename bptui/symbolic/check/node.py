@@ -72,8 +72,8 @@ class NodeCheck:
     def __init__(self, recording: Recording, node: Node, seed: int) -> None:
         assert node.op is not None
         self.recording, self.node, self.op = recording, node, node.op
-        self.values = [np.asarray(recording.value(i)) for i in node.inputs]
-        self.out = np.asarray(recording.value(node))
+        self.values = [np.asarray(recording.required(i)) for i in node.inputs]
+        self.out = np.asarray(recording.required(node))
         self.tolerance = SINGLE if self.out.dtype == np.float32 else EXACT
         self.random = np.random.default_rng((seed, node.id))
 

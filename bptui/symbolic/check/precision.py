@@ -29,7 +29,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
-from bptui.model.engine.recording import Recording
+from bptui.model.engine.recording import Recording, required
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.evaluate import Binding, bind_arrays, estimate_cells, exact
 from bptui.symbolic.calculus.exact import Digits
@@ -90,7 +90,7 @@ class Shadow(Reference):
 
 def _given(node: Node, recording: Recording) -> Node:
     """A leaf that holds the number that it had in this step: a mask is drawn no more, a batch not chosen."""
-    value = recording.value(node)
+    value = recording.required(node)
     value = value if node.whole else value.astype(np.float64)
     return replace(node, value=value, role="input" if node.role == "random" else node.role)
 
@@ -186,7 +186,7 @@ class Fifty(Reference):
 
 def reference(recording: Recording) -> Reference | None:
     """What the numbers of a step are held against; None where it is a float64 network too large for 50 digits."""
-    if recording.layout.dtype == np.float32:
+    if recording.dtype(recording.graph.loss) != "float64":
         return Shadow(recording)
     found = Fifty(recording)
     return found if found.terms <= TERMS else None
@@ -195,7 +195,7 @@ def reference(recording: Recording) -> Reference | None:
 # ---------------------------------------------------------------------------------------------------------- budgets
 def of_value(recording: Recording, node: Node, element: Index, against: Reference | None) -> ErrorBudget | None:
     """What the operation of `node` loses at one element of its output; None where nothing can be measured."""
-    got = recording.value(node)
+    got = recording.required(node)
     if node.op is None or not got.size or not math.isfinite(float(got[element])):
         return None
     binding = _bind(recording, node)
@@ -203,12 +203,12 @@ def of_value(recording: Recording, node: Node, element: Index, against: Referenc
     graph = recording.graph
     one = np.zeros(node.shape)
     one[element] = 1.0
-    probe = Probe(node, [recording.value(i) for i in node.inputs])
+    probe = Probe(node, [recording.required(i) for i in node.inputs])
     weight = error = mpmath.mpf(0)
     for position, source in enumerate(node.inputs):
         if graph.nodes[source].whole or not node.op.differentiable(position):
             continue
-        slope, given = probe.vjp(position, one), recording.value(source)
+        slope, given = probe.vjp(position, one), recording.required(source)
         with np.errstate(invalid="ignore"):  # inf·0 at a pole
             weight += float(np.sum(np.abs(slope * wide(given))))
         if against is not None:
@@ -261,7 +261,7 @@ def of_sum(recording: Recording, node: Node, element: Index, against: Reference 
     if got is None or len(parts) < 2 or not got.size or not math.isfinite(float(got[element])):
         return None
     graph = recording.graph
-    given = np.array([float(part.array[element]) for part in parts])
+    given = np.array([float(required(part.array, "a contribution")[element]) for part in parts])
     truth = mpmath.fsum(mpmath.mpf(x) for x in given)
     error, better = mpmath.mpf(0), None
     if against is not None:
@@ -313,8 +313,8 @@ def _spread(slope: Array, given: Array, better: Any) -> Any:
 
 def _bind(recording: Recording, node: Node) -> Binding:
     assert node.op is not None
-    values = [wide(recording.value(i)) for i in node.inputs]
-    return bind_arrays(node.op, values, node.attributes, wide(recording.value(node)))
+    values = [wide(recording.required(i)) for i in node.inputs]
+    return bind_arrays(node.op, values, node.attributes, wide(recording.required(node)))
 
 
 def _index(symbols: Any, element: Index) -> Mapping[Any, int]:

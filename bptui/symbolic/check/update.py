@@ -20,7 +20,7 @@ from bptui.model.engine.arena import Clock
 from bptui.model.engine.calls import Calls
 from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import CLIP_EPS, Flat, Optimizer, emit_clip
-from bptui.model.engine.recording import Recording
+from bptui.model.engine.recording import Recording, required
 from bptui.symbolic.card.update import follow, inputs, results, statements
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.probe import wide
@@ -35,8 +35,9 @@ def check_update(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
     """The optimizer's definition against the new value of a parameter and of each of its states; of a running state
     (role `state`) its next value."""
     if node.role == "state":
-        source = recording.value(node.attributes.get("next", node.id))
-        return tuple(_rows(node, "state", "", recording.before(node), recording.after(node), wide(source)))
+        source = recording.required(node.attributes.get("next", node.id))
+        new = required(recording.after(node), f"{node.name} after the step")
+        return tuple(_rows(node, "state", "", recording.required(node), new, wide(source)))
     optimizer = recording.optimizer
     before, after = inputs(recording, node), results(recording, node)
     with np.errstate(all="ignore"):
@@ -44,7 +45,7 @@ def check_update(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
         expected = follow(statements(optimizer), given, made)
     rows: list[CheckRow] = []
     if optimizer.clips:
-        used = recording.update_grad(node)
+        used = before["g"]
         rows += _rows(node, optimizer.kind, "g", np.zeros_like(used), used, clipped(recording, node))
     for name, got in after.items():
         rows += _rows(node, optimizer.kind, name, before[name.removesuffix("_new")], got, expected[name])

@@ -65,14 +65,14 @@ def test_what_is_known_by_step_and_node_belongs_to_its_branch():
     session = Session(load("xor"))
     node = session.graph.by_name["layer1.a"].id
     session.branch.checked(0, node, True)
-    assert session.finding_nodes
+    assert session.is_finding(node, "backward")
     run(session, "mark here")
     run(session, "set lr = 0.5")
-    assert not session.finding_nodes
+    assert not session.is_finding(node, "backward")
     run(session, "train 3")
     run(session, "jump here")
     assert session.branch is session.branches[0]
-    assert session.finding_nodes
+    assert session.is_finding(node, "backward")
 
 
 def test_a_breakpoint_and_a_watch_hold_in_every_branch():

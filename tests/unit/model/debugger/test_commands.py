@@ -394,11 +394,11 @@ def test_a_failed_check_is_a_finding(session):
     node, weight = session.graph.by_name["layer1.a"], session.graph.by_name["layer1.weight"]
     session.branch.checked(40, node.id, True)
     session.branch.checked(41, weight.id, True)
-    assert not session.finding_nodes  # not in the step that one stands in
+    assert not session.is_finding(node.id, "backward")  # not in the step that one stands in
     reply = run(session, "x")
     assert (session.cursor.step, session.cursor.phase, session.here.name) == (40, "backward", "layer1.a")
     assert "failed its check" in reply.text
-    assert session.finding_nodes == {(node.id, "backward")}
+    assert session.is_finding(node.id, "backward")
     run(session, "x")
     assert (session.cursor.step, session.cursor.phase, session.here.name) == (41, "update", "layer1.weight")
     session.branch.checked(40, node.id, False)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bptui.model.engine.build import Builder
-from bptui.model.engine.graph import Graph
+from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Batches, Program
+from bptui.model.engine.recording import Recording
+from bptui.model.engine.state import Part, State
+from bptui.model.engine.timeline import Moment
 from tests.paths import REFERENCE
 
 CASES: list[dict[str, Any]] = json.loads((REFERENCE / "networks.json").read_text())["cases"]
@@ -83,3 +87,16 @@ def minibatches(shuffle: bool = True) -> Program:
     arrays = {"x": rng.standard_normal((10, 3)), "y": rng.integers(0, 3, 10)}
     batches = Batches(arrays, 4, shuffle)
     return Program(Graph(nodes, graph.loss), Optimizer("adam", 0.1), seed=5, batches=batches)
+
+
+def poisonings(recording: Recording) -> Iterator[tuple[Moment, Node, Part]]:
+    """Every (moment, node, part) at which NaN or inf is written, in the order of time: the first is where it began."""
+    timeline = recording.timeline
+    for place in range(timeline.length):
+        state = State(recording, timeline.at(recording.step, place))
+        for i in state.touched():
+            shown = {"value": state.value(i), "gradient": state.gradient(i).array}
+            for part in sorted(state.written(i)):
+                array = shown[part]
+                if array is not None and not np.isfinite(array).all():
+                    yield state.moment, recording.graph.nodes[i], part

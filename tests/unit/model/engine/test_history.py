@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bptui.model.base.errors import UserError
-from bptui.model.engine.history import MAX_STEPS, History, Rows
+from bptui.model.engine.history import MAX_STEPS, Rows, Training
 from bptui.model.engine.program import Program
 from tests.unit.model.engine.small import branching, minibatches, xor
 
@@ -20,7 +20,7 @@ def straight(program: Program, count: int) -> list[bytes]:
 @pytest.mark.parametrize("make", [xor, minibatches, lambda: Program(branching())], ids=["xor", "batches", "branching"])
 def test_any_step_in_any_order_is_the_step_that_was(make: type[Program], budget: int | None) -> None:
     expected = straight(make(), 120)
-    history = History(make(), checkpoint_bytes=budget, window_bytes=3000)
+    history = Training(make(), checkpoint_bytes=budget, window_bytes=3000)
     rng = np.random.default_rng(0)
     assert history.advance(90) == 90
     for step in [*rng.integers(0, 120, 60).tolist(), 0, 119, 118, 117, 89, 90]:
@@ -32,7 +32,7 @@ def test_any_step_in_any_order_is_the_step_that_was(make: type[Program], budget:
 
 
 def test_steps_are_the_same_steps_one_by_one_and_at_once() -> None:
-    one, many = History(xor()), History(xor())
+    one, many = Training(xor()), Training(xor())
     walked = [one.recording(step).memory for step in range(50)]
     many.advance(50)
     assert [many.recording(step).memory for step in range(50)] == walked
@@ -40,7 +40,7 @@ def test_steps_are_the_same_steps_one_by_one_and_at_once() -> None:
 
 
 def test_back_and_on_again() -> None:
-    history = History(xor())
+    history = Training(xor())
     history.advance(200)
     middle = history.recording(70).memory
     history.advance(400)
@@ -49,7 +49,7 @@ def test_back_and_on_again() -> None:
 
 
 def test_walking_back_replays_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    history = History(xor(), checkpoint_bytes=8 * 100 * 8, window_bytes=2**20)
+    history = Training(xor(), checkpoint_bytes=8 * 100 * 8, window_bytes=2**20)
     history.advance(1000)  # 8 rows: a checkpoint every 128 steps or more
     history.recording(900)
     ran = 0
@@ -69,7 +69,7 @@ def test_walking_back_replays_little(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_progress_and_cancel() -> None:
-    history = History(xor())
+    history = Training(xor())
     told: list[tuple[int, int]] = []
     reached = history.advance(100_000, lambda done, total: told.append((done, total)), lambda: len(told) == 3)
     assert 0 < reached == history.steps < 100_000
@@ -81,7 +81,7 @@ def test_progress_and_cancel() -> None:
 
 
 def test_seeking_can_be_cancelled_and_gone_on_with() -> None:
-    history = History(xor(), checkpoint_bytes=1)
+    history = Training(xor(), checkpoint_bytes=1)
     history.advance(3000)
     target = 3000 - 1
     assert history.seek(2048 - 1, cancelled=lambda: True) is False
@@ -90,7 +90,7 @@ def test_seeking_can_be_cancelled_and_gone_on_with() -> None:
 
 
 def test_memory_of_long_trainings_is_bounded() -> None:
-    history = History(xor(), checkpoint_bytes=100_000)
+    history = Training(xor(), checkpoint_bytes=100_000)
     history.advance(5000)
     assert history._checkpoints.nbytes <= 100_000
     for step in range(0, 5000, 50):
@@ -119,11 +119,11 @@ def test_a_network_is_made_into_a_program() -> None:
         def program(self) -> Program:
             return xor()
 
-    assert History(Network()).recording(3).step == 3
+    assert Training(Network()).recording(3).step == 3
 
 
 def test_limits() -> None:
-    history = History(xor())
+    history = Training(xor())
     with pytest.raises(UserError, match="10,000,000"):
         history.advance(MAX_STEPS + 1)
     with pytest.raises(IndexError):

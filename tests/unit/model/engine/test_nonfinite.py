@@ -6,8 +6,8 @@ import pytest
 
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
-from bptui.model.engine.state import poisonings
 from bptui.model.source.network import from_formula, load
+from tests.unit.model.engine.small import poisonings
 
 DISTANCE = "diff = u - v; s = diff**2; d = sqrt(s); L = mean(d)"
 VALUES = {"u": [1, 2, 0.5, 3], "v": [0.5, 2.5, 0.5, 1]}
@@ -21,8 +21,7 @@ def distance() -> Session:
 def test_an_inf_arises_from_finite_numbers_and_nan_from_it(distance):
     made = [(birth.text, birth.position) for birth in distance.nonfinite.values()]
     assert made == [("grad(s)[2] is inf", 0), ("grad(diff)[2] is NaN", 0)]
-    names = {(distance.graph.nodes[i].name, phase) for i, phase in distance.finding_nodes}
-    assert names == {("d", "backward"), ("s", "backward")}
+    assert [node.name for node in distance.graph.ops if distance.is_finding(node.id, "backward")] == ["s", "d"]
 
 
 def test_every_birth_is_where_something_is_written_that_is_not_finite(distance):
@@ -43,7 +42,7 @@ def test_the_search_for_findings_goes_to_the_element_in_which_it_arises(distance
 def test_a_finite_step_has_no_births():
     session = Session(load("xor"))
     assert not session.nonfinite
-    assert not session.finding_nodes
+    assert not any(session.is_finding(node.id, "backward") for node in session.graph.nodes)
 
 
 def test_what_only_goes_on_is_no_birth():
@@ -54,6 +53,6 @@ def test_what_only_goes_on_is_no_birth():
 def test_a_failed_check_is_a_finding_of_the_backward_pass(distance):
     node = distance.graph.by_name["diff"].id
     distance.checked(distance.cursor.step, node, True)
-    assert (node, "backward") in distance.finding_nodes
+    assert distance.is_finding(node, "backward")
     distance.checked(distance.cursor.step, node, False)
-    assert (node, "backward") not in distance.finding_nodes
+    assert not distance.is_finding(node, "backward")

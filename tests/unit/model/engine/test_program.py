@@ -16,7 +16,7 @@ from bptui.model.engine.batches import Batches
 from bptui.model.engine.build import Builder
 from bptui.model.engine.calls import Calls, emit_sum_to
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.history import History
+from bptui.model.engine.history import Training
 from bptui.model.engine.optimizers import OPTIMIZERS, Optimizer
 from bptui.model.engine.program import Program
 from tests.unit.model.engine.small import CASES, branching, case_graph, minibatches, xor
@@ -266,7 +266,7 @@ def test_a_graph_without_parameters() -> None:
     first, second = program.record(), program.record()
     assert first.memory == second.memory
     assert np.array_equal(first.grad("x"), [2.0, 4.0])
-    assert History(Program(program.graph)).recording(7).memory == first.memory
+    assert Training(Program(program.graph)).recording(7).memory == first.memory
 
 
 def test_empty_tensors() -> None:

@@ -10,8 +10,8 @@ import pytest
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
-from bptui.model.engine.state import State, poison, poisonings
-from tests.unit.model.engine.small import branching, minibatches, xor
+from bptui.model.engine.state import State
+from tests.unit.model.engine.small import branching, minibatches, poisonings, xor
 
 MAKERS: dict[str, Callable[[], Program]] = {
     "xor": xor,
@@ -167,10 +167,9 @@ def test_the_first_poison_is_where_it_began() -> None:
     assert (moment.phase, part) == ("forward", "value")
     state = State(recording, moment)
     assert state.node is node
-    assert state.poisoned(node) == {"value"}
     value = state.value(node)
     assert value is not None
-    assert poison(value) == np.count_nonzero(~np.isfinite(value)) > 0
+    assert not np.isfinite(value).all()
     assert next(poisonings(xor().record()), None) is None
 
 

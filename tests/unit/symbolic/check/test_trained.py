@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bptui.model.engine.history import History
+from bptui.model.engine.history import Training
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.source.examples import examples
@@ -22,7 +22,7 @@ def failures(of):
 @pytest.mark.parametrize("step", [5, 500])
 @pytest.mark.parametrize("name", [name for name, _ in examples()])
 def test_a_trained_network_fails_no_check(name, step):
-    assert failures(History(load(name)).recording(step)) == []
+    assert failures(Training(load(name)).recording(step)) == []
 
 
 @pytest.mark.parametrize("name", ["lenet", "resnet-block", "lstm", "transformer"])
@@ -62,6 +62,6 @@ def test_a_saturated_slope_is_known_to_the_rounding_of_its_output():
 
 def test_a_training_that_went_to_nan_fails_no_check():
     network = dataclasses.replace(load("xor"), optimizer=Optimizer(kind="sgd", learning_rate=50.0))
-    step = History(network).recording(300)
+    step = Training(network).recording(300)
     assert np.isnan(step.loss)
     assert failures(step) == []

@@ -1,0 +1,113 @@
+"""The Recording of this engine's own training steps: an immutable copy of the arena with names on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array
+from bptui.model.engine.arena import Slot
+from bptui.model.engine.graph import Graph
+from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.recording import Key, Recording
+from bptui.model.engine.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class ArenaLayout:
+    """Where everything lies: made once per Program, shared by all its Recordings.
+
+    dtype          of every number but the whole ones
+    values         per node: its slot; or the array itself where it never changes (constants, a fixed batch);
+                   None where the batch gives whole numbers, which every Recording keeps by itself
+    gradients      per node: its slot, None where there is no gradient
+    contributions  (consumer id, position of the input there) → slot
+    state          length of the state region in elements: parameters, optimizer state, running state; the next state
+                   follows it
+    moments        (parameter id, name of an optimizer state) → slot
+    clipped        per parameter id: the gradient that the update uses, where it is clipped
+    norm           the length of the whole gradient, where it is clipped by it
+    """
+
+    graph: Graph
+    timeline: Timeline
+    optimizer: Optimizer
+    dtype: np.dtype[Any]
+    values: tuple[Slot | Array | None, ...]
+    gradients: tuple[Slot | None, ...]
+    contributions: Mapping[tuple[int, int], Slot]
+    state: int
+    moments: Mapping[tuple[int, str], Slot]
+    clipped: Mapping[int, Slot]
+    norm: Slot | None
+
+
+class ArenaRecording(Recording):
+    """A training step that this engine ran: nothing of it is absent, each parameter is updated once.
+
+    memory  every recorded float, as it lay in the arena: `bytes`, so that no array of it can ever be written to, not
+            even by force
+    """
+
+    complete = True
+
+    def __init__(self, layout: ArenaLayout, memory: bytes, whole: Mapping[int, bytes], step: int) -> None:
+        self._layout, self.memory, self._whole, self.step = layout, memory, whole, step
+        self.graph, self.timeline, self.optimizer = layout.graph, layout.timeline, layout.optimizer
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.memory) + sum(map(len, self._whole.values()))
+
+    @cached_property
+    def finite(self) -> bool | None:
+        return bool(np.isfinite(np.frombuffer(self.memory, self._layout.dtype)).all())
+
+    def value(self, node: Key) -> Array:
+        i = self.id(node)
+        slot = self._layout.values[i]
+        if isinstance(slot, Slot):
+            return self._view(slot)
+        return np.ndarray(self.graph.nodes[i].shape, np.int64, self._whole[i]) if slot is None else slot
+
+    def grad(self, node: Key) -> Array | None:
+        slot = self._layout.gradients[self.id(node)]
+        return None if slot is None else self._view(slot)
+
+    def contribution(self, consumer: int, position: int) -> Array | None:
+        slot = self._layout.contributions.get((consumer, position))
+        return None if slot is None else self._view(slot)
+
+    def before(self, node: Key, turn: int = 0) -> Array:
+        return self.value(node)
+
+    def after(self, node: Key, turn: int = 0) -> Array:
+        return self._view(self._next(self._layout.values[self.id(node)]))
+
+    def state(self, node: Key, name: str, after: bool = False, turn: int = 0) -> Array:
+        slot = self._layout.moments[self.id(node), name]
+        return self._view(self._next(slot) if after else slot)
+
+    def update_grad(self, node: Key, turn: int = 0) -> Array:
+        i = self.id(node)
+        slot = self._layout.clipped.get(i, self._layout.gradients[i])
+        assert slot is not None, "parameters have gradients"
+        return self._view(slot)
+
+    @property
+    def grad_norm(self) -> float | None:
+        slot = self._layout.norm
+        return None if slot is None else float(self._view(slot))
+
+    def _view(self, slot: Slot) -> Array:
+        dtype = self._layout.dtype
+        return np.ndarray(slot.shape, dtype, self.memory, slot.offset * dtype.itemsize)
+
+    def _next(self, slot: Slot | Array | None) -> Slot:
+        if not isinstance(slot, Slot) or slot.offset + slot.size > self._layout.state:
+            raise KeyError("not a parameter or a state")
+        return slot.moved(self._layout.state)
