@@ -70,6 +70,9 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
     at = {
         k: _at(v, element) for k, v in {**inputs(recording, node), **(results(recording, node) if done else {})}.items()
     }
+    arrived = state.shown_gradient(node).array
+    if not optimizer.clips and arrived is not None:  # 0 where it is nothing but rounding
+        at["g"] = _at(arrived, element)
     known = {**follow(rule, at), **at}
     settings = {name: Setting(value) for name, value in optimizer.symbols(recording.step).items()}
     eps = float(np.finfo(recording.required(node).dtype).eps)
