@@ -61,8 +61,8 @@ class Explainer:
         """The card of what is selected at this Moment, with what is derived and checked of it by now."""
         session = self.session
         node, element, wrt = subject(session, self.service)
-        if session.fold is not None:
-            return card_for(session, self.service, unicode, self._summed(session.fold, wrt))
+        if session.composite is not None:
+            return card_for(session, self.service, unicode, self._summed(session.composite, wrt))
         return card(
             session.state, node, element, wrt, self.service, raw=session.view.raw, unicode=unicode,
             checks=self._precise(self._checks(node, wrt), self._place(node, element, wrt)),
@@ -105,8 +105,8 @@ class Explainer:
         and at the end of a step those of the next, so that they are there when one comes to them."""
         session = self.session
         node, element, wrt = subject(session, self.service)
-        self._request(session.recording, [node] if session.fold is None else session.fold.parts, SOON)
-        if session.fold is None and node.op is not None and session.cursor.phase != "update":
+        self._request(session.recording, [node] if session.composite is None else session.composite.parts, SOON)
+        if session.composite is None and node.op is not None and session.cursor.phase != "update":
             self.service.request_budget(session.recording, self._place(node, element, wrt))
         if self._small:
             self._request(session.recording, session.graph.ops, LATER)

@@ -193,11 +193,11 @@ def _check(tree: ast.expr, graph: Graph, where: str) -> None:
 def _check_slice(at: ast.expr, graph: Graph, where: str) -> None:
     for part in at.elts if isinstance(at, ast.Tuple) else [at]:
         for bound in (part.lower, part.upper, part.step) if isinstance(part, ast.Slice) else (part,):
-            if bound is not None and not _is_whole(bound):
+            if bound is not None and not _is_integer(bound):
                 raise UserError(where, f"'{ast.unparse(bound)[:40]}' is not an index", "a whole number")
 
 
-def _is_whole(tree: ast.expr) -> bool:
+def _is_integer(tree: ast.expr) -> bool:
     inner = tree.operand if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub) else tree
     return isinstance(inner, ast.Constant) and type(inner.value) is int and inner.value < 10**9
 

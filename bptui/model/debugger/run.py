@@ -67,8 +67,8 @@ def _go(session: Session, direction: int, stops: Sequence[Stop], stay: bool = Fa
     if stay:
         return _nothing_found(session, direction, step)
     reply = session.move(step * length + hit.index)
-    said = session.end(session.stop) if direction < 0 or session.walk.last == 0 else _planned_end(session)
-    return Reply((line(*session.where(), "  ", (said, "kink")),), ok=False, moved=reply.moved)
+    why = session.end(session.stop) if direction < 0 or session.walk.last == 0 else _planned_end(session)
+    return Reply((line(*session.where(), "  ", (why, "kink")),), ok=False, moved=reply.moved)
 
 
 def _nearest(step: Step, span: range, stops: Sequence[Stop], end: End) -> tuple[Stop, Hit | None]:

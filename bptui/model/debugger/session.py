@@ -30,18 +30,18 @@ class Session(Standpoint):
         target = self.walk.within(stop)
         reached = self._reach(self.walk.moment(target))
         moved = reached != self._cursor
-        self.view.whole, self.view.page = False, 0
+        self.view.composite, self.view.page = False, 0
         self.told, self.selection.at_finding = None, True
         if moved:
             self._cursor, self._state = reached, None
             self.view.hidden = self.view.present
-        said = [Span(note, style)] if note else []
+        spans = [Span(note, style)] if note else []
         if target != stop:
-            said = [Span(self.end(target), "kink")]
+            spans = [Span(self.end(target), "kink")]
         elif reached != self.walk.moment(target):
-            said = [Span(f"interrupted at training step {reached.step}", "kink")]
-        gap = [Span("  ")] if said else []
-        return Reply(((*self.where(), *gap, *said),), ok=ok and reached == self.walk.moment(stop), moved=moved)
+            spans = [Span(f"interrupted at training step {reached.step}", "kink")]
+        gap = [Span("  ")] if spans else []
+        return Reply(((*self.where(), *gap, *spans),), ok=ok and reached == self.walk.moment(stop), moved=moved)
 
     def end(self, stop: int) -> str:
         """What to say at an end of the line."""
@@ -86,16 +86,16 @@ class Session(Standpoint):
 
     def next(self, count: int = 1) -> Reply:
         """To the next layer, `count` times; a composite is one operation there, done."""
-        return self._whole(self.move(self._repeat(self.walk.next_layer, count)))
+        return self._as_composite(self.move(self._repeat(self.walk.next_layer, count)))
 
     def reverse_next(self, count: int = 1) -> Reply:
         """To where `next` stops in this layer, or in the one before it; `count` times."""
-        return self._whole(self.move(self._repeat(self.walk.previous_layer, count)))
+        return self._as_composite(self.move(self._repeat(self.walk.previous_layer, count)))
 
-    def _whole(self, reply: Reply) -> Reply:
+    def _as_composite(self, reply: Reply) -> Reply:
         """After `next`: the composite that it came to is shown as one operation."""
         index = self.timeline.index(self._cursor)
-        self.view.whole = index in self.walk.wholes and composite_of(self.graph, self.here) is not None
+        self.view.composite = index in self.walk.next_places and composite_of(self.graph, self.here) is not None
         return reply
 
     def finish(self) -> Reply:
@@ -146,9 +146,9 @@ class Session(Standpoint):
         if target < 0:  # as far as it goes, at the same index: that is what stays
             reply = self.move(self.timeline.index(self._cursor))
             return Reply((line(*reply.lines[0], "  ", ("in training step 0, the first", "kink")),), False, reply.moved)
-        whole = self.view.whole
+        shown = self.view.composite
         reply = self.move(target)
-        self.view.whole = whole
+        self.view.composite = shown
         return reply
 
     # branches

@@ -150,8 +150,10 @@ class Standpoint:
         pinned = self.selection.pinned
         if pinned is not None:
             return self.graph.nodes[pinned]
-        fold = composite_of(self.graph, self.here) if self.view.whole and self.view.mode == "operations" else None
-        return self.here if fold is None else fold.result
+        composite = (
+            composite_of(self.graph, self.here) if self.view.composite and self.view.mode == "operations" else None
+        )
+        return self.here if composite is None else composite.result
 
     @property
     def element(self) -> Index:
@@ -179,16 +181,16 @@ class Standpoint:
         return known[min(self.selection.input, len(known) - 1)] if known else None
 
     @property
-    def fold(self) -> CompositeUse | None:
+    def composite(self) -> CompositeUse | None:
         """The composite that is shown as one operation: the selected node's, where layers are looked at; where
         operations are, the Moment's own, if `next` came to it."""
-        came = self.view.whole and self.view.mode == "operations" and self.selection.pinned is None
+        came = self.view.composite and self.view.mode == "operations" and self.selection.pinned is None
         return composite_of(self.graph, self.node) if came or self.view.mode == "layers" else None
 
     @property
     def about(self) -> Node:
         """What the card is about: the selected node, or the composite that is shown, as one use of one operation."""
-        return self.node if self.fold is None else self.fold.node
+        return self.node if self.composite is None else self.composite.node
 
     def where(self) -> Line:
         """`training step 0  backward 4/5  layer1.a`."""

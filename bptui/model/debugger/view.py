@@ -22,7 +22,7 @@ class View:
     sample  "all", "mean", or the number of one sample of the batch
     search  what was last searched for
     present one operation fills the screen, and asks before it tells: hidden says that it has not told yet
-    whole   a composite is shown as one operation, because `next` came to it: until the next move, or `view`
+    composite  one is shown as one operation, because `next` came to it: until the next move, or `view`
     page    of a card that has no room for all of it: how many pages on from its first
     """
 
@@ -34,7 +34,7 @@ class View:
     search: str = ""
     present: bool = False
     hidden: bool = False
-    whole: bool = False
+    composite: bool = False
     page: int = 0
 
 

@@ -66,7 +66,7 @@ class Walk:
         return tuple(start for start, _ in self.runs)
 
     @cached_property
-    def wholes(self) -> tuple[int, ...]:
+    def next_places(self) -> tuple[int, ...]:
         """Where `next` stops: at each layer, at its first operation. A composite counts as one: it stops where all of
         it is done. In a layer of several composites (the time steps of an LSTM) at each of them."""
         found: list[int] = []
@@ -80,11 +80,11 @@ class Walk:
 
     def next_layer(self, stop: int) -> int:
         """The stop of the next layer, or of the next composite of a layer of several."""
-        return self._after(stop, self.wholes)
+        return self._after(stop, self.next_places)
 
     def previous_layer(self, stop: int) -> int:
         """The stop of this layer, or of the one before where `stop` is that already."""
-        return self._before(stop, self.wholes)
+        return self._before(stop, self.next_places)
 
     def finish(self, stop: int) -> int:
         """The end of this layer; from there the end of this phase; from there the start of the next one."""

@@ -95,8 +95,8 @@ def view(session: Session, text: str) -> Reply:
     """A named one, or the next of those that this network has something to show in."""
     graph = session.graph
     dense = any(node.op is not None and node.op.name == "affine" for node in graph.ops)
-    if not text and session.view.whole:  # what `next` came to is one operation: open it first
-        session.view.whole = False
+    if not text and session.view.composite:  # what `next` came to is one operation: open it first
+        session.view.composite = False
         return say(f"view: operations, {session.node.name} by itself")
     has = {"operations": True, "layers": bool(graph.layers or graph.composed), "neurons": dense}
     after = VIEWS.index(session.view.mode) + 1
