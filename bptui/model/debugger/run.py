@@ -52,8 +52,7 @@ def _go(session: Session, direction: int, stops: Sequence[Stop], stay: bool = Fa
         here = Step(session.branch, step, session.progress)
         try:
             if step != first:
-                done = abs(step - first) / max(1, abs(end.step - first))
-                session.progress.report(done, f"training step {step}")
+                session.progress.report(abs(step - first) / abs(end.step - first), f"training step {step}")
             stop, hit = _nearest(here, span, stops, end)
         except Cancelled:
             reached = session.stop if step == first else length * (step if direction > 0 else step + 1)

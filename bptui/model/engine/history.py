@@ -228,10 +228,10 @@ class Training:
             return self._before.fork(source, step)
         made = Training(source)
         self._go(step)
+        made._grow(step)
         made._before, made._first, made._steps = self, step, step
         made._program.load(self._program.save(), step)
         made._checkpoints.clear(step, FIRST_INTERVAL)
-        made._grow(step)
         made._losses[:step] = self._losses[:step]
         return made
 

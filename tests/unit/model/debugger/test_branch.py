@@ -49,11 +49,16 @@ def test_a_branch_is_what_training_with_the_edit_would_have_been():
 
 def test_the_steps_before_an_edit_are_the_parents_and_are_not_computed_again():
     session = Session(load("xor"))
+    session.goto("step 5000")
     session.goto("step 50")
     before = session.history.recording(49)
     run(session, "set lr = 0.5")
     assert session.history.recording(49) is before
     assert session.history.losses[:50].tobytes() == session.branches[0].history.losses[:50].tobytes()
+    run(session, "goto step 3000")
+    run(session, "set lr = 0.125")
+    assert session.history.losses[:3000].tobytes() == session.branch.parent.history.losses[:3000].tobytes()
+    run(session, "undo")
     run(session, "goto step 20")
     run(session, "set lr = 0.25")  # an edit of what the parent shares
     assert session.branch.parent is session.branches[1]
