@@ -122,6 +122,8 @@ def test_the_corpus_is_large_enough():
     assert len(steps.RULES) + len(steps.PATCHES) >= 15
     assert len(composites.FAULTS) >= 20
     assert {f.op for f in composites.FAULTS} >= ops.COMPOSITES.keys()
+    of_fewer_axes = {name for name in ops.OPS if name[:-2] + "1d" in ops.OPS or name[:-2] + "2d" in ops.OPS}
+    assert {f.op for f in backward.FAULTS} >= ops.OPS.keys() - of_fewer_axes, "a new operation needs a planted fault"
     every = [told(f) + str(getattr(f, "input", "")) for f in (*backward.FAULTS, *definitions.FAULTS, *steps.RULES)]
     assert len(set(every)) == len(every)
 
