@@ -268,32 +268,3 @@ def largest_of(emit: Emit, x: Array, axis: int, top: Array) -> None:
         emit(lambda: np.copyto(top, x.real.max(axis, keepdims=True)))
     else:
         emit(np.maximum.reduce, x, axis, None, top, True)
-
-
-def mask(emit: Emit, compare: Any, x: Array, bound: Array | float) -> Array:
-    """Emit a comparison with a bound into a boolean scratch array, and return it."""
-    found = emit.temp(x.shape, np.bool_)
-    emit(compare, x, bound, found)
-    return found
-
-
-def sigmoid_into(emit: Emit, x: Array, y: Array) -> None:
-    """y = 1/(1 + exp(-x)): exact to the last digits for both signs; exp overflows to inf only where y is 0."""
-    emit(np.negative, x, y)
-    emit(np.exp, y, y)
-    emit(np.add, y, emit.const(1.0), y)
-    emit(np.reciprocal, y, y)
-
-
-def softplus_into(emit: Emit, x: Array, y: Array) -> None:
-    """y = log(1 + exp(x)) without overflow."""
-    if complex_step(emit):  # max(x, 0) + log(1 + exp(-|x|)), by the sign of the real part
-        sign, below = emit.temp(x.shape), emit.temp(x.shape)
-        emit(lambda: np.copyto(sign, np.where(x.real > 0, -1.0, 1.0)))
-        emit(np.multiply, x, sign, below)
-        emit(np.exp, below, below)
-        emit(np.log1p, below, below)
-        emit(lambda: np.copyto(y, np.where(x.real > 0, x, 0.0)))
-        emit(np.add, y, below, y)
-    else:
-        emit(np.logaddexp, x, emit.const(0.0), y)
