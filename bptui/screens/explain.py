@@ -103,6 +103,8 @@ class Explainer:
         self._request(session.recording, [node] if session.fold is None else session.fold.parts, SOON)
         if session.fold is None and node.op is not None and session.cursor.phase != "update":
             self.service.request_budget(session.recording, Place(session.cursor.step, node.id, wrt, element))
+        if not session.nonfinite.complete:
+            self.service.request_look(session.recording, session.nonfinite.__len__)
         if self._small:
             self._request(session.recording, session.graph.ops, LATER)
             if session.cursor.phase == "update" and session.walk.last is None:

@@ -21,7 +21,7 @@ from bptui.model.debugger.view import Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.history import History, Training
+from bptui.model.engine.history import History
 from bptui.model.engine.nonfinite import Origins, nonfinite
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
@@ -41,7 +41,7 @@ class Session:
     def __init__(self, network: Network, history: History | None = None) -> None:
         self.network = network
         self.graph: Graph = network.graph
-        self.history: History = history if history is not None else Training(network)
+        self.history: History = history if history is not None else network.history()
         self.timeline = self.history.timeline
         self.walk = Walk(self.timeline, self.history.last)
         self.view = View()

@@ -114,7 +114,9 @@ def _rows(
     name = (*fit((Span(label, style),), start), Span(said, "dim")) if said else (Span(label, style),)
     value = state.value(node)
     left: list[Line]
-    if value is None:
+    if state.missing(node):
+        left = [(Span(" not recorded", "dim"),)]
+    elif value is None:
         left = (
             [(Span(field(None).rstrip(), kind), Span("  not yet", "dim"))]
             if seen.waits
@@ -211,6 +213,8 @@ def _gradient(
     if gradient.array is None:
         if not gradient.total:
             return []
+        if gradient.arrived == gradient.total:
+            return [(Span(" not recorded", "dim"),)]
         across = table_width(node)
         return [(Span(field(None) * min(columns.pair, across), "dim"),)] * (rows if across <= columns.pair else 1)
     made = _numbers(gradient.array, node, "gradient", bold, rows, look, columns.pair)

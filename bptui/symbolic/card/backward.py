@@ -19,6 +19,7 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.composites import Whole, passing
 from bptui.model.engine.graph import Node
+from bptui.model.engine.recording import required
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.card.conventions import convention
@@ -67,7 +68,7 @@ def backward(
         down = None
         lines.append((line(("gradient", "dim")), line(("no elements", "dim"))))
     elif visible and upstream is not None:
-        assert down is not None
+        down = required(down, f"what {node.name} contributes")
         if single:
             single_row = _equation(state, reading, names, wrt, element, known, float(down[element]), unicode)
             terms = t.Mul((t.Element(UPSTREAM, ()), known.local)) if known is not None else None

@@ -71,8 +71,8 @@ class BoundDefinition:
     def arrays(self) -> dict[str, Any]:
         """Values by the definition's names: inputs, output, attributes; ∂L/∂y as `G` where there is one."""
         found: dict[str, Any] = {k: v for k, v in self.node.attributes.items() if isinstance(v, int | float)}
-        found |= {n: self.recording.value(i) for n, i in zip(self.op.input_names, self.node.inputs, strict=False)}
-        found[self.output] = self.recording.value(self.node)
+        found |= {n: self.recording.required(i) for n, i in zip(self.op.input_names, self.node.inputs, strict=False)}
+        found[self.output] = self.recording.required(self.node)
         upstream = self.recording.grad(self.node)
         if upstream is not None:
             found[UPSTREAM] = upstream
