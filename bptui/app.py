@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding
 
@@ -26,6 +26,7 @@ from bptui.screens.copying import osc52
 from bptui.screens.debugger import Debugger
 from bptui.screens.driver import DiffMixin
 from bptui.screens.home import Home
+from bptui.screens.signals import Signals
 from bptui.screens.theme import Theme, choose
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class BptuiApp(DiffMixin, App[None]):
         self.debugger = Debugger(name, self.colours, unicode)
         self.session: Session | None = None
         self.error: UserError | None = None
+        self.leaving = self.signalled = False
+        self.signals = Signals(self.end, self.abandon)
         self._load, self._start = load, tuple(start)
 
     def get_default_screen(self) -> Debugger:
@@ -87,7 +90,7 @@ class BptuiApp(DiffMixin, App[None]):
 
     def on_mount(self) -> None:
         """Paint first, then load."""
-        self._catch_signals()
+        self.signals.wake(asyncio.get_running_loop())
         self.app_resume_signal.subscribe(self, self._back)
         self.call_after_refresh(self.set_timer, 0.02, self._begin)
 
@@ -130,18 +133,31 @@ class BptuiApp(DiffMixin, App[None]):
             self._driver.write(osc52(text))
             self._driver.flush()
 
-    def _catch_signals(self) -> None:
-        """SIGTERM, SIGHUP and SIGQUIT leave as `q` does: the terminal is put back."""
-        loop = asyncio.get_running_loop()
-        for number in {signal.SIGTERM, *(getattr(signal, n, signal.SIGTERM) for n in ("SIGHUP", "SIGQUIT"))}:
-            try:
-                loop.add_signal_handler(number, self._signalled, number)
-            except (NotImplementedError, RuntimeError, ValueError):
-                return  # not the main thread, or a system without them: Textual's own way has to do
+    def exit(self, result: None = None, return_code: int = 0, message: object = None) -> None:
+        """Leave, with the first of the exit codes that are given."""
+        if not self.leaving:
+            self.leaving = True
+            self.debugger.stop()
+            super().exit(return_code=return_code)
 
-    def _signalled(self, number: int) -> None:
-        self.debugger.stop()
-        self.exit(return_code=128 + number)
+    async def on_event(self, event: events.Event) -> None:
+        """Who leaves takes no more keys: those that wait would keep the program until they are done."""
+        if not (self.leaving and isinstance(event, events.InputEvent | events.Paste)):
+            await super().on_event(event)
+
+    def end(self, code: int) -> None:
+        """Leave because of a signal, which may come at any time, in the midst of anything."""
+        self.signalled = True
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            raise SystemExit(code)
+        loop.call_soon_threadsafe(self.exit, None, code)
+
+    def abandon(self) -> None:
+        """Put the terminal back from another thread, where the screen's own does not answer."""
+        abandon = getattr(self._driver, "abandon", None)
+        if abandon is not None:
+            abandon()
 
     def on_unmount(self) -> None:
         """Nothing goes on behind."""
@@ -214,7 +230,10 @@ def home(opener: Callable[[str], tuple[str, Callable[[], Network]]], *, unicode:
 def _on_screen(app: BptuiApp) -> int:
     sys.setswitchinterval(SWITCH)
     gc.set_threshold(*COLLECT)
-    app.run(mouse=False)
+    with app.signals:
+        app.run(mouse=False)
+    if app.signalled:
+        raise SystemExit(app.return_code)
     if app.error is not None:
         print(f"bptui: error: {app.error}", file=sys.stderr)
     return app.return_code or 0

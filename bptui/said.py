@@ -173,7 +173,8 @@ def _term(term: Term, texts: RowTexts) -> Line:
     factors, product, running = texts
     said: list[Part] = [(f"    {term.index}:  ", "dim")]
     for i, ((symbol, _), number) in enumerate(zip(term.factors, factors, strict=True)):
-        said += [*([" × "] if i else []), *symbol, f" {number}"]
+        named: Line = () if plain(symbol) == number else (*symbol, Span(" "))  # a number has no other name
+        said += [*([" × "] if i else []), *named, number]
     if len(term.factors) > 1:
         said.append(f" = {product}")
     return line(*said, (f"  sum {running}", "dim"))
@@ -204,13 +205,13 @@ def written(session: Session) -> list[Line]:
         node = graph.nodes[i]
         for part in sorted(state.written(i), reverse=True):
             if part == "value":
-                value = state.value(i)
+                value = state.shown(i)
                 if value is not None:
                     rows += _numbers(node.name, node, value, lines.kind(node), "")
                 else:
                     rows.append(line(f"  {node.name} was not recorded"))
                 continue
-            gradient = state.gradient(i)
+            gradient = state.shown_gradient(i)
             if gradient.array is not None:
                 partial = "" if gradient.final else f"  {gradient.arrived} of {gradient.total} in"
                 rows += _numbers(f"∂L/∂{node.name}", node, gradient.array, "gradient", partial)

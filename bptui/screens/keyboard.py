@@ -1,8 +1,10 @@
-"""What the terminal sends, before Textual reads it: bytes that are no text, and answers that nobody asked for.
+"""Between the terminal and Textual: bytes that are no text, answers that nobody asked for, a terminal that is gone.
 
 A sequence that Textual does not know it gives on as single keys, and a colour report that comes late then types
-`]11;rgb:…` into the debugger, where letters are commands. Here such sequences are dropped whole. Bytes that are not
-UTF-8 end Textual's input thread; here they become `�`, which is no key of bptui.
+`]11;rgb:…` into the debugger, where letters are commands; some that it knows it cannot read (a number that is no
+character, a key that is let go), and one that tells a size of 0 pixels breaks it at the next report of the mouse. Here
+only keys and the few answers that are used are let through; all others are dropped whole. Bytes that are not UTF-8
+end Textual's input thread; here they become `�`, which is no key of bptui.
 """
 
 from __future__ import annotations
@@ -10,18 +12,28 @@ from __future__ import annotations
 import os
 import re
 import selectors
+import signal
+import termios
 from codecs import getincrementaldecoder
 from functools import lru_cache
+from typing import Any
 
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Key
+from textual.events import AppBlur, AppFocus, Key
+from textual.messages import TerminalSupportsSynchronizedOutput
 
 WAIT = 0.1
 """Seconds after which the rest of a sequence does not come any more: then it was typed."""
+LEFT = "\x1b[m\x1b[?2026l\x1b[?2004l\x1b[?7h\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l"
+"""Every mode that Textual enters, left."""
 MOST = 4096
 """Characters of a string that the terminal sends, at most."""
+LONGEST = 32
+"""Characters of a sequence that is a key; a longer one Textual gives up."""
 MARKERS = ("\x1b[200~", "\x1b[201~")
+USED = (Key, AppFocus, AppBlur, TerminalSupportsSynchronizedOutput)
+"""What a sequence may mean. Sizes come by SIGWINCH, the mouse is the terminal's own."""
 WHOLE = re.compile(
     r"\x1b[\]P_^X][^\x07\x1b]*(?:\x07|\x1b\\|(?=\x1b))"  # OSC, DCS, APC, PM, SOS: to BEL, ST, or what comes in between
     r"|\x1b\[M[^\x1b]{3}"  # a mouse in the old way
@@ -33,14 +45,17 @@ PART = re.compile(r"\x1b(?:[\]P_^X][^\x07\x1b]*\x1b?|\[[0-?]*[ -/]*|\[M[^\x1b]{0
 
 @lru_cache(256)
 def known(sequence: str) -> bool:
-    """Does Textual know this sequence? A string it does not, and it takes the number before a `~` for a letter."""
+    """Is this a key, or one of the answers that are used? The number before a `~` Textual takes for a letter."""
     if sequence in MARKERS:
         return True
-    if sequence[1] not in "[O":
+    if sequence[1] not in "[O" or len(sequence) > LONGEST:
         return False
-    made = list(XTermParser().feed(sequence))
+    try:
+        made = list(XTermParser().feed(sequence))
+    except (ValueError, OverflowError, ArithmeticError):
+        return False
     letter = sequence.endswith("~") and any(isinstance(event, Key) and event.is_printable for event in made)
-    return bool(made) and not letter
+    return bool(made) and not letter and all(isinstance(event, USED) for event in made)
 
 
 class Filter:
@@ -65,8 +80,37 @@ class Filter:
         return held if len(held) <= len("\x1b[") else ""
 
 
+class Output:
+    """The terminal as a file of text: what cannot be written is dropped, for then nobody sees it."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def write(self, text: str) -> None:
+        """All of it, or as much as the terminal takes before it is gone."""
+        data = memoryview(text.encode("utf-8", "replace"))
+        try:
+            while data:
+                data = data[os.write(self._number, data) :]
+        except OSError:
+            return
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def fileno(self) -> int:
+        """Its number."""
+        return self._number
+
+
 class KeyboardDriver(LinuxDriver):
-    """Textual's driver with the filter in front of its parser."""
+    """Textual's driver with the filter in front of its parser, and a file that cannot fail behind its writer."""
+
+    _file: Any
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._file = Output(self._file.fileno())
 
     def run_input_thread(self) -> None:
         """Read and give on what was pressed, until the driver is closed."""
@@ -76,8 +120,9 @@ class KeyboardDriver(LinuxDriver):
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
                 if selector.select(WAIT):
-                    data = os.read(self.fileno, MOST)
-                    if not data:  # the terminal is gone: SIGHUP says so
+                    data = self._read()
+                    if not data:
+                        self._loop.call_soon_threadsafe(self._app.exit, None, 128 + signal.SIGHUP)
                         break
                     text = only_known(decode(data))
                 else:
@@ -87,3 +132,22 @@ class KeyboardDriver(LinuxDriver):
                         self.process_message(event)
                 for event in parser.tick():
                     self.process_message(event)
+
+    def _read(self) -> bytes:
+        """What there is to read; nothing where the terminal is gone."""
+        try:
+            return os.read(self.fileno, MOST)
+        except OSError:
+            return b""
+
+    def abandon(self) -> None:
+        """Put the terminal back at once, past everything that waits to be written."""
+        if self.attrs_before is None:
+            return
+        try:
+            os.set_blocking(self._file.fileno(), False)
+            termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+        except (OSError, termios.error):
+            return
+        self._file.write(LEFT)
+        os.set_blocking(self._file.fileno(), True)

@@ -38,10 +38,13 @@ class Runner:
         self._part: tuple[float, str] = (0.0, "")
         self._started = 0.0
         self.job: Future[Reply] | None = None
+        self.closed = False
 
     def run(self, session: Session, text: str) -> None:
         """Start a command line; returns when it is done, or when it takes longer than a blink. While one is running,
-        the next ones wait in line."""
+        the next ones wait in line. What is closed runs nothing: keys that were pressed after `q` come here still."""
+        if self.closed:
+            return
         if self.job is not None:
             self._waiting.append((session, text))
             return
@@ -88,5 +91,6 @@ class Runner:
 
     def close(self) -> None:
         """For ever."""
+        self.closed = True
         self.cancel()
         self._worker.shutdown(wait=False, cancel_futures=True)

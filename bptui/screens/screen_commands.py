@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from bptui.model.debugger.session import Session
     from bptui.screens.canvas import Canvas
+    from bptui.screens.runner import Runner
 
 LOADING = "still loading"
 
@@ -38,6 +39,7 @@ class Own(FrontEnd):
         ui: Ui
         canvas: Canvas
         palette: manual.Palette | None
+        runner: Runner
         app: App[Any]
         size: Size
 
@@ -57,10 +59,11 @@ class Own(FrontEnd):
         self.leave()
 
     def leave(self) -> None:
-        """Home, or out of the program where the debugger was all there was."""
-        self.stop()
-        app: Any = self.app
-        app.leave()
+        """Home, or out of the program where the debugger was all there was; once, however often it was asked for."""
+        if not self.runner.closed:
+            self.stop()
+            app: Any = self.app
+            app.leave()
 
     def do_command(self) -> None:
         self.open(":", "")

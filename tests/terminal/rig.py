@@ -45,9 +45,13 @@ class Terminal:
         }
         environment |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"} | dict(env or {})
         self.started = self.last_byte = time.perf_counter()
+        begun, beginning = os.pipe()  # closed when the program begins: a signal before that is not its own
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.execvpe(command[0], list(command), environment)
+        os.close(beginning)
+        os.read(begun, 1)
+        os.close(begun)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.set_blocking(self.fd, False)
 

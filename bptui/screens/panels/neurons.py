@@ -215,7 +215,7 @@ class _View:
         state, node = self.session.state, row.node
         if row.part == "gradient" and self.session.cursor.phase == "forward":
             return ()
-        array = state.value(node) if row.part == "value" else state.gradient(node).array
+        array = state.shown(node) if row.part == "value" else state.shown_gradient(node).array
         if row.part == "gradient" and array is None and not state.gradient(node).total:
             return ()
         x = number_of(array, self.sample, neuron)
@@ -257,7 +257,8 @@ class _View:
         column = self.found[k]
         assert column.weight is not None
         inside, count = len(column.rows), len(sources)
-        gradient = self.session.state.gradient(column.weight).array if self.session.cursor.phase != "forward" else None
+        state, forward = self.session.state, self.session.cursor.phase == "forward"
+        gradient = None if forward else state.shown_gradient(column.weight).array
         low, high = room
         step = 2 if 2 * count <= inside else 3 if 3 * count - 1 <= high - low else 2 if 2 * count <= high - low else 1
         tall = step * (count - 1) + (2 if step > 1 else 1)
@@ -265,7 +266,7 @@ class _View:
         top = max(low, min(top, high - tall))
         right = self.x[k] - 1 - FIELD
         left = self.x[k - 1] + self.box(k - 1)
-        weights = self.session.state.value(column.weight)
+        weights = state.shown(column.weight)
         mine = (k, place.neuron) == (self.at, self.neuron)
         for n, source in enumerate(sources):
             y = top + n * step

@@ -122,12 +122,12 @@ def _seed(node: Node) -> Asked:
 
 def _forward(session: Session, node: Node) -> Asked:
     graph, at = session.graph, session.element
-    x, name = scalar(session.state.value(node), at), _named(node, at)
+    x, name = scalar(session.state.shown(node), at), _named(node, at)
     if node.id == graph.loss:
         return _loss(session, name, x)
     others = [graph.nodes[i] for i in node.inputs if graph.nodes[i].shape == node.shape]
     if x is not None and len(node.inputs) == 1 and others:
-        other = scalar(session.state.value(others[0]), at)
+        other = scalar(session.state.shown(others[0]), at)
         if other is not None:
             question = line("Is ", *name, " larger or smaller than ", *_named(others[0], at), f", {_short(other)}?")
             return Asked(question, _side(x, other), x, name)

@@ -19,12 +19,13 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.composites import Whole, passing
 from bptui.model.engine.graph import Node
-from bptui.model.engine.recording import required
+from bptui.model.engine.recording import Recording, required
+from bptui.model.engine.rounding import settled
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.card.conventions import convention
 from bptui.symbolic.card.derived import rules_shown, winners
-from bptui.symbolic.card.forward import definition_line, element_span, names_of, since, with_numbers
+from bptui.symbolic.card.forward import definition_line, element_span, names_of, rounding, since, with_numbers
 from bptui.symbolic.card.names import UPSTREAM, gradient, local, title
 from bptui.symbolic.card.sparsity import held, settle, support
 from bptui.symbolic.card.specialize import definition_at, rule_at
@@ -81,6 +82,8 @@ def backward(
             lines.append((line(("gradient", "dim")), merge(told)))
             if known is not None and (found := support(reading, known, element)) is not None and not len(found[1]):
                 lines.append((line(""), _unread(names, reading, known)))
+        exact = _passed(recording, node, wrt)
+        lines += _is_rounding(0.0 if exact is None else float(exact[element]), float(down[element]))
         lines += convention(reading, element if single else _output_of(reading, name, element))
     else:
         lines.append((line(("gradient", "dim")), line(("not yet", "dim"))))
@@ -169,9 +172,20 @@ def _unread(names: Names, reading: BoundDefinition, rule: Rule) -> Line:
 
 
 def _contribution(state: State, node: Node, wrt: int) -> Array | None:
-    parts = passing(state.recording.contributions(node.inputs[wrt]), node, wrt)
+    """As it is shown: 0 where it is nothing but rounding."""
+    recording = state.recording
+    return settled(recording, _passed(recording, node, wrt), lambda other: _passed(other, node, wrt))
+
+
+def _passed(recording: Recording, node: Node, wrt: int) -> Array | None:
+    parts = passing(recording.contributions(node.inputs[wrt]), node, wrt)
     found = [part.array for part in parts if part.array is not None]
     return found[0] if len(found) == 1 else np.sum(found, axis=0) if found else None
+
+
+def _is_rounding(down: float, shown: float) -> list[tuple[Line, Line]]:
+    """What is said of a gradient that is nothing but rounding."""
+    return [rounding(Span(number(down), "gradient"))] if down and not shown else []
 
 
 # ------------------------------------------------------------------------------------------------------- equation

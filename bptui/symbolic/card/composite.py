@@ -157,9 +157,9 @@ def _number(state: State, node: Node, element: Index, back: bool) -> tuple[float
     """(the number of a value or gradient as far as it is known, what is missing of it)."""
     at = fit(element, node.shape)
     if not back:
-        value = state.value(node)
+        value = state.shown(node)
         return (None, "") if value is None or not value.size else (float(value[at]), "")
-    found = state.gradient(node)
+    found = state.shown_gradient(node)
     if found.array is None or not found.array.size or not found.arrived:
         return None, ""
     return float(found.array[at]), "" if found.final else f"{found.arrived} of {found.total} in"
@@ -187,11 +187,11 @@ def _forward(state: State, fold: CompositeUse, element: Index) -> Iterable[tuple
     for n, i in enumerate(dict.fromkeys(fold.node.inputs)):
         source = graph.nodes[i]
         at = fit(element, source.shape)
-        value = state.value(source)
+        value = state.shown(source)
         told = None if value is None or not value.size else float(value[at])
         yield line(("in" if n == 0 else "", "dim")), _told(Span(source.name, kind(source)), at, told)
     result = fold.result
-    value = state.value(result)
+    value = state.shown(result)
     told = None if value is None or not value.size else float(value[element])
     yield line(("out", "dim")), _told(Span(result.name, "value bold"), element, told)
 

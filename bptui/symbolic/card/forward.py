@@ -48,6 +48,9 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
         sum_table, terms = _sum(reading, names, element, rows, unicode)
         formulas.append(_formula(reading, names, element, terms))
         lines += _element(reading, names, element, unicode, bool(sum_table))
+        exact, seen = state.recording.value(node), np.asarray(reading.arrays[reading.output])
+        if exact is not None and exact.size and exact[element] and not seen[element]:
+            lines.append(rounding(Span(number(float(exact[element])), "value")))
         lines += convention(reading, element)
         lines += _next(state, graph, node, element, unicode)
     elif not shown:
@@ -63,6 +66,11 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
         formulas=tuple(formulas),
         node=node.name,
     )
+
+
+def rounding(number: Span) -> tuple[Line, Line]:
+    """What is said of a number that has no correct digit, and is shown as 0."""
+    return line(("rounding", "dim")), merge([number, Span(" is nothing but rounding: 0", "dim")])
 
 
 def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree | None) -> Formula:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bptui.model.base import numbers
+import math
+
+from bptui.model.base import arithmetic, numbers
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.why import GIVEN
 from bptui.model.engine.graph import Node
@@ -18,7 +20,8 @@ _ROLES = {**GIVEN, "param": "trained", "const": "a constant"}
 
 def seed(state: State, node: Node, unicode: bool) -> Card:
     """∂L/∂L = 1, where every backward pass starts."""
-    one = gradient("L", unicode)
+    one, value = gradient("L", unicode), state.shown(node)
+    loss = float("nan") if value is None else float(value.reshape(()))
     return Card(
         title=title(state.recording.graph, node),
         shape=numbers.shape(node.shape),
@@ -29,9 +32,7 @@ def seed(state: State, node: Node, unicode: bool) -> Card:
             unicode,
         ),
         rules=((line(("seed", "dim")), merge([one, Span(" = 1")]), line(("the backward pass starts here", "dim"))),),
-        lines=(
-            (line(("loss", "dim")), merge([symbol(node), Span(" = "), Span(number(state.recording.loss), kind(node))])),
-        ),
+        lines=((line(("loss", "dim")), merge([symbol(node), Span(" = "), Span(number(loss), kind(node))])),),
         phase="backward",
         node=node.name,
         seed=True,
@@ -42,7 +43,7 @@ def leaf(state: State, node: Node, element: Index, unicode: bool) -> Card:
     """What is given or trained: its number, and the contributions to its gradient that are in."""
     graph, here = state.recording.graph, numbers.index(element)
     shown = symbol(node)
-    value = state.value(node)
+    value = state.shown(node)
     lines: list[tuple[Line, Line]] = []
     if value is not None and not value.size:
         lines.append((line((node.role, "dim")), line(("no elements", "dim"))))
@@ -75,20 +76,23 @@ def gathered(state: State, node: Node, element: Index, unicode: bool) -> list[tu
     """The contributions to a gradient that are in, and what they come to."""
     graph, here, shown = state.recording.graph, numbers.index(element), symbol(node)
     lines: list[tuple[Line, Line]] = []
-    found = state.gradient(node)
+    found = state.shown_gradient(node)
     if 0 in node.shape:
         return []
-    for contribution in state.arrived(node):
-        array = contribution.array
-        said = [
-            Span("not recorded" if array is None else number(float(array[element])), "gradient"),
-            Span(f"  from {graph.nodes[contribution.consumer].name}", "dim"),
-        ]
+    total = 0.0 if found.array is None else float(found.array[element])
+    arrived = state.arrived(node)
+    known = {n: float(part.array[element]) for n, part in enumerate(arrived) if part.array is not None}
+    usual = [number(x) for x in known.values()]
+    made = arithmetic.equation(tuple(known.values()), total, math.fsum, (usual, number(total)))
+    texts = dict(zip(known, made.operands, strict=True))
+    for n, contribution in enumerate(arrived):
+        text = texts.get(n, "not recorded")
+        said = [Span(text, "gradient"), Span(f"  from {graph.nodes[contribution.consumer].name}", "dim")]
         lines.append((line(("gradient", "dim")), merge(said)))
     if found.array is not None and found.total > 1:
         whole = gradient(shown.text + here, unicode)
         dots = "" if found.final else ("…" if unicode else "~")
-        said = [whole, Span(" = "), Span(number(float(found.array[element])) + dots, "gradient")]
+        said = [whole, Span(f" {made.sign} "), Span(made.result + dots, "gradient")]
         said += [] if found.final else [Span(f"  {found.arrived} of {found.total} in", "kink")]
         lines.append((line(("sum", "dim")), merge(said)))
     return lines

@@ -162,4 +162,8 @@ def card_for(
             made = unexplained(session.state, fold.node, wrt, at if wrt is None else element, str(why), unicode)
         inside = None if made.inside is None else replace(made.inside, came=session.view.whole)
         return replace(made, inside=inside, brief=brief(session.graph, fold.node))
-    return card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)
+    made = card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)
+    if session.stop == 0 and node.id == session.about.id:  # the first thing that is seen of a network
+        story = tuple((line(("story" if n == 0 else "", "dim")), line(t)) for n, t in enumerate(session.network.story))
+        made = replace(made, lines=(*made.lines, *story))
+    return made
