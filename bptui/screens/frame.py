@@ -15,7 +15,7 @@ from bptui.screens.render import RenderOptions, crop, fit, length, to_ascii, und
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
-    from bptui.symbolic.types import Card
+    from bptui.symbolic.facts import Card
 
 PANELS: dict[int, tuple[str, str]] = {
     1: ("Network", "network"),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from bptui.model.base.spans import Line, line, plain
+from bptui.model.base.spans import plain
 from bptui.model.debugger.locations import fit
 from bptui.model.debugger.session import Session
 from bptui.model.engine.composites import CompositeUse, composite_of
@@ -26,9 +26,10 @@ from bptui.symbolic.card.names import brief
 from bptui.symbolic.card.sparsity import read_by
 from bptui.symbolic.card.unexplained import unexplained
 from bptui.symbolic.card.update import update
+from bptui.symbolic.facts import Card, Fact, sentence
 from bptui.symbolic.formula.printing import to_spans
 from bptui.symbolic.formula.tree import Element
-from bptui.symbolic.types import Card, CheckRow, Failure, Rule
+from bptui.symbolic.types import CheckRow, Failure, Rule
 
 __all__ = ["ROWS", "card", "card_for", "subject"]
 
@@ -67,11 +68,11 @@ def card(
         made = unexplained(state, node, wrt, tuple(element), str(why), unicode)
     graph = state.recording.graph
     fold = composite_of(graph, node)
-    told = (*made.lines, *_axes(fold, node, made, unicode))
-    return replace(made, part=part_of(fold, node), brief=brief(graph, node), lines=told)
+    facts = (*made.facts, *_axes(fold, node, made, unicode))
+    return replace(made, part=part_of(fold, node), brief=brief(graph, node), facts=facts)
 
 
-def _axes(fold: CompositeUse | None, node: Node, made: Card, unicode: bool) -> tuple[tuple[Line, Line], ...]:
+def _axes(fold: CompositeUse | None, node: Node, made: Card, unicode: bool) -> tuple[Fact, ...]:
     """What the rows and columns of a part run over: `row i: queries, column j: keys`."""
     words = None if fold is None else fold.composed.row.axes.get(node.name.rpartition(".")[2])
     left = next((f.left for f in made.formulas if f.label == "definition"), None)
@@ -79,7 +80,7 @@ def _axes(fold: CompositeUse | None, node: Node, made: Card, unicode: bool) -> t
         return ()
     names = made.formulas[0].names
     row, column = (plain(to_spans(index, names, unicode)) for index in left.index[-2:])
-    return ((line(("axes", "dim")), line(f"rows ({row}) are {words[0]}, columns ({column}) {words[1]}")),)
+    return (sentence("axes", "axes", f"rows ({row}) are {words[0]}, columns ({column}) {words[1]}"),)
 
 
 def _card(
@@ -164,6 +165,6 @@ def card_for(
         return replace(made, inside=inside, brief=brief(session.graph, fold.node))
     made = card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)
     if session.stop == 0 and node.id == session.about.id:  # the first thing that is seen of a network
-        story = tuple((line(("story" if n == 0 else "", "dim")), line(t)) for n, t in enumerate(session.network.story))
-        made = replace(made, lines=(*made.lines, *story))
+        story = (sentence("story", "" if n else "story", text) for n, text in enumerate(session.network.story))
+        made = replace(made, facts=(*made.facts, *story))
     return made

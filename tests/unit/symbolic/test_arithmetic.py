@@ -9,15 +9,15 @@ import re
 
 import pytest
 
-from bptui import said
 from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
 from bptui.model.source.examples import ORDER
-from bptui.screens.panels import operation, present
+from bptui.screens.card import draw
+from bptui.screens.panels import present
 from bptui.screens.render import RenderOptions
-from bptui.symbolic.card import card_for
+from bptui.symbolic.card import card_for, text
 from bptui.symbolic.explain import FORMATS, explained
-from bptui.symbolic.types import Card
+from bptui.symbolic.facts import Card
 from tests.screens.panel_rig import network, service
 from tests.screens.test_cards_whole import USES, cards
 from tests.unit.symbolic.calculator import Calculator
@@ -31,14 +31,14 @@ FEW = 5
 
 def work_out(made: Card, calculator: Calculator) -> None:
     """All that plain mode and the Operation panel, in its sizes, show of a card."""
-    told = [plain(row) for row in said.card(made)]
-    for text in told:
-        calculator.line(text)
+    told = [plain(row) for row in text.text(made)]
+    for row in told:
+        calculator.line(row)
     calculator.rows(told)
     for width, height in PANELS:
         first = None
         for page in range(20):
-            rows = [plain(row) for row in operation.draw(made, width, height, page)]
+            rows = [plain(each) for each in draw(made, width, height, page)]
             if rows == first:
                 break
             first = first or rows
@@ -55,11 +55,11 @@ def present_too(session: Session, made: Card, calculator: Calculator) -> None:
 def explain_too(recording, place: str, calculator: Calculator) -> None:
     """`bptui explain` in its three forms."""
     for form in FORMATS:
-        text = explained(recording, "it", place, form)
+        said = explained(recording, "it", place, form)
         if form == "latex":
-            calculator.latex(text)
+            calculator.latex(said)
             continue
-        rows = [row.replace("|", " ").replace("`", " ") for row in text.splitlines()]
+        rows = [row.replace("|", " ").replace("`", " ") for row in said.splitlines()]
         for row in rows:
             calculator.line(row)
         calculator.rows([unnamed(row) for row in rows])
