@@ -33,6 +33,7 @@ WORDS: Mapping[str, str] = {
     "eval": "a formula, in quotes, and the values of its names, as JSON",
     "trace": TARGET,
     "check": TARGET,
+    "examples": "an example, to read what it is about",
     "explain": f"{TARGET}, and the node or the element that is explained",
 }
 """What stands in the place of the words of a command, for those that take words."""
@@ -89,7 +90,9 @@ def _said(message: str, parser: Parser, where: str) -> tuple[str, str]:
 
 def parser(command: str) -> Parser:
     """The parser of one command."""
-    words = {"eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]"}.get(command, "TARGET")
+    words = {"eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "examples": "[NAME]"}.get(
+        command, "TARGET"
+    )
     examples = "".join(f"\n  bptui {command} {line}" for line in EXAMPLES.get(command, ()))
     made = Parser(
         prog=f"bptui {command}",

@@ -136,7 +136,7 @@ def _home() -> int:
     """The list of examples on the screen; where there is none, as text."""
     if not _has_screen():
         print(f"{_usage()}\n\nexamples")
-        return _examples(Namespace(ascii=False))
+        return _examples(Namespace(ascii=False, rest=[]))
     _fits()
     from bptui import app
 
@@ -153,9 +153,17 @@ def _opened(text: str) -> tuple[str, Callable[[], Network]]:
 
 
 def _examples(options: Namespace) -> int:
-    from bptui.model.source.examples import examples
+    from bptui.model.source.examples import catalogue, examples
 
     found, write = examples(), _writer(options)
+    if options.rest:
+        name = options.rest[0]
+        example = next((example for example in catalogue() if example.name == name), None)
+        if example is None or len(options.rest) > 1:
+            right = did_you_mean(name, [name for name, _ in found], "bptui examples lists them")
+            raise UserError(options.rest[-1], "is not an example" if example is None else "is one too many", right)
+        write("\n".join([example.name, example.about, *example.story, f"numbers: {example.source}"]))
+        return 0
     width = max(len(name) for name, _ in found)
     for name, about in found:
         first, *more = textwrap.wrap(about, 76 - width) or [""]

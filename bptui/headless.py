@@ -13,7 +13,6 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any
 
-from bptui import said
 from bptui.model.base import numbers
 from bptui.model.base.printable import json_text
 from bptui.model.base.spans import Line, line, plain
@@ -24,6 +23,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.history import History, Training
 from bptui.model.engine.recording import Recording, required
 from bptui.model.source.network import Network
+from bptui.symbolic.card import text as card_text
 from bptui.symbolic.card.names import title
 from bptui.symbolic.types import BAD, CheckRow, Report
 
@@ -160,9 +160,9 @@ def checked(network: Network, recording: Recording, found: Report) -> list[Line]
     width = max((len(name_of(*group)) for group in groups), default=0)
     ops = max((len(op) for _, op, _ in groups), default=0)
     for group, members in groups.items():
-        marks = "  ".join(f"{said.MARKS.get(row.verdict, (row.verdict + ' ',))[0]}{row.row}" for row in members)
+        marks = "  ".join(f"{card_text.MARKS.get(row.verdict, (row.verdict + ' ',))[0]}{row.row}" for row in members)
         rows.append(line(f"{name_of(*group):<{width}}  ", (f"{group[1]:<{ops}}", "dim"), f"  {marks}"))
-        rows += [said.trouble(row) for row in members if row.verdict in BAD]
+        rows += [card_text.trouble(row) for row in members if row.verdict in BAD]
     for verdict in ("skipped", "n/a"):
         notes = Counter(row.note for row in found.rows if row.verdict == verdict)
         rows += [line((f"{verdict}: {note} ({count})", "dim")) for note, count in notes.items() if note]

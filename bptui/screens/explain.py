@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bptui.model.engine.composites import CompositeUse
     from bptui.model.engine.graph import Node
     from bptui.model.engine.recording import Recording
-    from bptui.symbolic.types import Card
+    from bptui.symbolic.facts import Card
 
 
 SMALL = (64, 1 << 20)

@@ -14,7 +14,7 @@ from bptui.screens.scene import Scene
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
-    from bptui.symbolic.types import Card
+    from bptui.symbolic.facts import Card
 
 
 @dataclass

@@ -8,7 +8,7 @@ from bptui.screens.render import RenderOptions
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
-    from bptui.symbolic.types import Card
+    from bptui.symbolic.facts import Card
 
 
 class Scene(NamedTuple):

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bptui.model.base import arithmetic, numbers
-from bptui.model.base.arithmetic import PrintedSum
+from bptui.model.base import numbers
 from bptui.model.base.spans import Line, plain
 from bptui.model.debugger import locations
 from bptui.model.engine.composites import CompositeUse, made_by
@@ -20,20 +19,20 @@ from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment
 from bptui.model.source.network import Network
-from bptui.symbolic.card import card
+from bptui.symbolic.card import card, text
 from bptui.symbolic.card.composite import reads, whole
 from bptui.symbolic.card.error_budget import ErrorBudget
 from bptui.symbolic.card.leaf import gathered
 from bptui.symbolic.check import check_node, check_update, precision
 from bptui.symbolic.check.composite import check_whole
+from bptui.symbolic.facts import Card, Fact, Formula
 from bptui.symbolic.formula import latex, typeset
-from bptui.symbolic.formula.worked import sum_texts, worked
+from bptui.symbolic.formula.worked import worked
 from bptui.symbolic.service import Service
-from bptui.symbolic.types import Card, CheckRow, Equation, Formula, Table
+from bptui.symbolic.types import CheckRow
 
 Format = Literal["text", "markdown", "latex"]
 FORMATS: tuple[Format, ...] = ("text", "markdown", "latex")
-_LABEL, _WIDE = 12, 100
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Section:
     heading: str
     card: Card | None
     checks: tuple[CheckRow, ...] = ()
-    sums: tuple[tuple[Line, Line], ...] = ()
+    sums: tuple[Fact, ...] = ()
     budget: ErrorBudget | None = None
 
 
@@ -146,86 +145,20 @@ def _text(heading: str, parts: tuple[Section, ...]) -> str:
     for part in parts:
         what, _, of = part.heading.partition(",")
         out += ["", what.upper() + ("," if of else "") + of]
-        if part.card is not None:
-            out += [f"  {row}" for row in _card(part.card)]
-        out += [_labelled(plain(label), plain(text)) for label, text in part.sums]
-        out += [_labelled("check" if n == 0 else "", _check(row)) for n, row in enumerate(part.checks)]
-        if part.budget is not None:
-            out.append(_labelled("precision", plain(part.budget.line())))
+        out += [f"  {plain(row)}" for row in _lines(part)]
     return "\n".join(row.rstrip() for row in out)
 
 
-def _card(made: Card) -> list[str]:
-    about = f"  {made.shape}" + (f"  element {made.element}" if made.element else "")
-    out = [plain(made.title) + about, _row("definition", plain(made.definition), made.part)]
-    out += [_row(plain(label), plain(text), plain(note)) for label, text, note in made.rules]
-    if made.equation is not None:
-        out += _equation(made.equation)
-    if made.table is not None:
-        out += _table(made.table)
-    out += [_row(plain(label), plain(text)) for label, text in made.lines]
-    wide = max((len(plain(name)) for name, _, _ in made.parts), default=0)
-    for n, (name, formula, number) in enumerate(made.parts):
-        out.append(_row("parts" if n == 0 else "", f"{plain(name):<{wide}}  {plain(formula)}", plain(number)))
-    return out
-
-
-def _row(label: str, text: str, note: str = "") -> str:
-    return f"{label:<{_LABEL}}{text}" + (f"   {note}" if note else "")
-
-
-def _labelled(label: str, text: str) -> str:
-    return "  " + _row(label, text)
-
-
-def _equation(e: Equation) -> list[str]:
-    values, sign = arithmetic.product(e.numbers, [numbers.significant(x) for x in e.numbers])
-    columns = [[plain(e.heads[n]), plain(e.symbols[n]), values[n], plain(e.notes[n])] for n in range(3)]
-    columns[2][3] += f", {e.partial}"
-    widths = [max(len(cell) for cell in column) for column in columns]
-    rows = []
-    for n, signs in enumerate(((" ", " "), ("×", "="), ("×", sign), (" ", " "))):
-        cells = [column[n].center(width) for column, width in zip(columns, widths, strict=True)]
-        rows.append(" " * _LABEL + f"{cells[0]}  {signs[0]}  {cells[1]}  {signs[1]}  {cells[2]}")
-    return rows
-
-
-def _cells(table: Table, texts: PrintedSum) -> list[list[str]]:
-    """The table's rows: index, factors, product, sum."""
-    single = len(table.columns) == 4
-    rows = []
-    for term, (numbers_of, product, running) in zip((*table.head, *table.tail), texts.rows, strict=True):
-        factors = [f"{plain(symbol)} = {x}" for (symbol, _), x in zip(term.factors, numbers_of, strict=True)]
-        rows.append([term.index, *factors, *([] if single else [product]), running])
-    if table.elided:
-        rows.insert(len(table.head), [table.rest] + [""] * (len(table.columns) - 1 - single))
-    for step, (number, running) in zip(table.steps, texts.after, strict=True):
-        blank = [""] * (len(table.columns) - 3 - single)
-        rows.append([step.sign, f"{plain(step.symbol)} = {number}", *blank, running])
-    return rows
-
-
-def _heads(table: Table) -> list[str]:
-    heads = [plain(head) for head in table.columns]
-    return heads[:2] + heads[3:] if len(heads) == 4 else heads
-
-
-def _table(table: Table) -> list[str]:
-    texts = sum_texts(table, numbers.significant)
-    rows = [_heads(table), *_cells(table, texts)]
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    out = ["".join(cell.ljust(width + 3) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    total = f"{plain(table.result)} {texts.sign} {texts.total}" + (f"  {table.partial}" if table.partial else "")
-    return [" " * _LABEL + row for row in (*out, total)]
-
-
-def _check(row: CheckRow) -> str:
-    said = f"{row.verdict:<8}{row.row}"
-    if row.verdict == "FAIL":
-        said += f" {numbers.index(row.at or ())}: got {row.got!r}, expected {row.expected!r}"
-    elif row.error is not None:
-        said += f"  error {numbers.significant(row.error, 2)}, allowed {numbers.significant(row.tolerance, 2)}"
-    return said + (f"  {row.note}" if row.note else "")
+def _lines(part: Section) -> Iterator[Line]:
+    if part.card is not None:
+        yield from text.text(part.card)
+    facts = [
+        *part.sums,
+        *(Fact("checks", "" if n else "check", sides=(text.checked(row),)) for n, row in enumerate(part.checks)),
+    ]
+    if part.budget is not None:
+        facts.append(Fact("checks", "precision", sides=(part.budget.line(),)))
+    yield from text.labelled(facts)
 
 
 # -------------------------------------------------------------------------------------------------------- markdown
@@ -233,60 +166,19 @@ def _markdown(heading: str, parts: tuple[Section, ...]) -> str:
     out = [f"# {heading}"]
     for part in parts:
         out += ["", f"## {part.heading}", ""]
-        made = part.card
-        if made is not None:
-            out += [f"`{plain(made.title)}` {made.shape}" + (f", element `{made.element}`" if made.element else ""), ""]
-            rows = [("definition", plain(made.definition), made.part)]
-            rows += [(plain(label), plain(text), plain(note)) for label, text, note in made.rules]
-            rows += [(plain(label), plain(text), "") for label, text in made.lines]
-            rows += [(f"part {plain(name)}", plain(formula), plain(number)) for name, formula, number in made.parts]
-            out += [f"- {label or '='}: `{text}`" + (f" ({note})" if note else "") for label, text, note in rows]
-            if made.equation is not None:
-                out += ["", *_markdown_equation(made.equation)]
-            if made.table is not None:
-                texts = sum_texts(made.table, numbers.significant)
-                out += ["", *_grid(_heads(made.table), _cells(made.table, texts))]
-                total = f"`{plain(made.table.result)} {texts.sign} {texts.total}`"
-                out += ["", f"{total} {made.table.partial}".rstrip()]
-        out += [f"- {plain(label)}: `{plain(text)}`" for label, text in part.sums]
+        out += text.markdown(part.card) if part.card is not None else []
+        out += text.facts_markdown(part.sums)
         if part.budget is not None:
             out += ["", f"precision: {plain(part.budget.line())}"]
         if part.checks:
-            out += [
-                "",
-                *_grid(["check", "verdict", "error", "allowed", "note"], [_checked(row) for row in part.checks]),
-            ]
+            rows = [_checked(row) for row in part.checks]
+            out += ["", *text.grid(["check", "verdict", "error", "allowed", "note"], rows)]
     return "\n".join(out)
 
 
-def _markdown_equation(e: Equation) -> list[str]:
-    heads = [plain(head) for head in e.heads]
-    values, sign = arithmetic.product(e.numbers, [numbers.significant(x) for x in e.numbers])
-    rows = [[plain(s) for s in e.symbols], list(values), [plain(n) for n in e.notes]]
-    rows[2][2] += f", {e.partial}"
-    signs = ("=", sign, "=")
-    return _grid(
-        [heads[0], "", heads[1], "", heads[2]],
-        [[r[0], "×", r[1], mark, r[2]] for r, mark in zip(rows, signs, strict=True)],
-    )
-
-
 def _checked(row: CheckRow) -> list[str]:
-    error = "" if row.error is None else numbers.significant(row.error, 2)
-    return [
-        row.row,
-        row.verdict,
-        error,
-        "" if row.tolerance is None else numbers.significant(row.tolerance, 2),
-        row.note,
-    ]
-
-
-def _grid(heads: list[str], rows: list[list[str]]) -> list[str]:
-    def cells(row: list[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
-
-    return [cells(heads), "|" + "---|" * len(heads), *(cells(row) for row in rows)]
+    error, allowed = ("" if x is None else numbers.significant(x, 2) for x in (row.error, row.tolerance))
+    return [row.row, row.verdict, error, "" if row.error is None else allowed, row.note]
 
 
 # ----------------------------------------------------------------------------------------------------------- latex

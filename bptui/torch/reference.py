@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -16,16 +16,14 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
+from bptui.model.engine.composites import composites, passing
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.slices import read_index
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.check.probe import wide
 from bptui.symbolic.check.tolerance import EXACT, SINGLE
 from bptui.symbolic.types import CheckRow, Verdict
-
-Settings = Mapping[str, Any]
-Call = Callable[..., Any]
-"""(torch, inputs, settings) → the output."""
+from bptui.torch.composites import COMPOSITES, Call, Settings
 
 
 class Unlike(Exception):
@@ -250,17 +248,21 @@ def load() -> Any:
 
 
 def check_torch(recording: Recording, torch: Any = None) -> Iterator[CheckRow]:
-    """The torch rows of a training step: each operation's value, and what it adds to the gradients of its inputs."""
+    """The torch rows of a training step: each operation's value, and what it adds to the gradients of its inputs; then
+    the same of each composite as a whole, against PyTorch's own."""
     torch = load() if torch is None else torch
     for node in recording.graph.ops:
         yield from check_node(recording, node, torch)
+    uses = {use.result.id: use for use in composites(recording.graph).values()}
+    for use in uses.values():
+        yield from check_node(recording, use.node, torch)
 
 
 def check_node(recording: Recording, node: Node, torch: Any) -> Iterator[CheckRow]:
-    """The torch rows of one operation."""
+    """The torch rows of one operation, or of a composite as a whole."""
     assert node.op is not None
     graph, op = recording.graph, node.op
-    call = CALLS.get(op.name)
+    call = CALLS.get(op.name) or COMPOSITES.get(op.name)
     if call is None:
         yield CheckRow(node.name, op.name, "", "torch", "n/a", note="PyTorch has no such operation")
         return
@@ -270,46 +272,54 @@ def check_node(recording: Recording, node: Node, torch: Any) -> Iterator[CheckRo
         n for n, i in enumerate(node.inputs)
         if upstream is not None and graph.nodes[i].wants_grad and op.differentiable(n)
     ]  # fmt: skip
-    tensors = [torch.tensor(wide(value)) for value in values]
+    try:
+        out, grads = _of_torch(torch, call, [wide(value) for value in values], node, wanted, upstream)
+    except (Unlike, RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:
+        told = str(error).strip().splitlines() or [type(error).__name__]
+        yield CheckRow(node.name, op.name, "", "torch", "n/a", note=told[0][:100])
+        return
+    yield _row(node, "", recording.required(node), out, values)
+    for n, theirs in zip(wanted, grads, strict=True):
+        mine = [each.array for each in passing(recording.contributions(node.inputs[n]), node, n)]
+        if mine:
+            with np.errstate(all="ignore"):
+                total = mine[0] if len(mine) == 1 else np.sum(np.stack(mine), axis=0)
+            yield _row(node, op.input_names[n], total, theirs, [upstream])
+
+
+def _of_torch(
+    torch: Any, call: Call, values: Sequence[Array], node: Node, wanted: Sequence[int], upstream: Array | None
+) -> tuple[Array, list[Array]]:
+    """PyTorch's value, and ∂L/∂input of the inputs that are wanted."""
+    tensors = [torch.tensor(value) for value in values]
     for n in wanted:
         tensors[n].requires_grad_()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch's advice is for whoever wrote the call
-            out = call(torch, tensors, node.attributes)
-        grads: Sequence[Any] = ()
-        if wanted and upstream is not None:
-            seed = torch.tensor(wide(upstream)).reshape(out.shape)
-            grads = torch.autograd.grad(out, [tensors[n] for n in wanted], seed, allow_unused=True)
-    except (Unlike, RuntimeError, ValueError, TypeError, IndexError, NotImplementedError) as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        yield CheckRow(node.name, op.name, "", "torch", "n/a", note=said[0][:100])
-        return
-    largest = max((float(np.max(np.abs(wide(v)), initial=0.0)) for v in values if v.dtype.kind == "f"), default=0.0)
-    yield _row(node, "", recording.required(node), out.detach().numpy(), largest)
-    for n, grad in zip(wanted, grads, strict=True):
-        given = {(c.consumer, c.position): c.array for c in recording.contributions(node.inputs[n])}
-        mine = given.get((node.id, n))
-        if mine is not None:
-            theirs = np.zeros(mine.shape) if grad is None else grad.numpy()
-            size = float(np.max(np.abs(wide(upstream)), initial=0.0)) if upstream is not None else 0.0
-            yield _row(node, op.input_names[n], mine, theirs, size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's advice is for whoever wrote the call
+        out = call(torch, tensors, node.attributes)
+    if not wanted or upstream is None:
+        return out.detach().numpy(), []
+    seed = torch.tensor(wide(upstream)).reshape(out.shape)
+    grads = torch.autograd.grad(out, [tensors[n] for n in wanted], seed, allow_unused=True)
+    found = [np.zeros(values[n].shape) if grad is None else grad.numpy() for n, grad in zip(wanted, grads, strict=True)]
+    return out.detach().numpy(), found
 
 
-def _row(node: Node, wrt: str, got: Array, expected: Array, largest: float) -> CheckRow:
-    """The worst element decides, as in the other rows: `largest` is the size of what the numbers are made of."""
+def _row(node: Node, wrt: str, got: Array, expected: Array, sources: Sequence[Array | None]) -> CheckRow:
+    """The worst element decides, as in the other rows; `sources`: what the numbers are made of, next to whose size
+    they are known only to its rounding."""
     assert node.op is not None
-    single = got.dtype == np.float32
+    tolerance = SINGLE if got.dtype == np.float32 else EXACT
     have, want = wide(got), np.asarray(expected, float).reshape(got.shape)
     if not have.size:
         return CheckRow(node.name, node.op.name, wrt, "torch", "n/a", note="empty")
     with np.errstate(all="ignore"):
-        scale = max(float(np.max(np.abs(want), where=np.isfinite(want), initial=0.0)), largest)
-        allowed = (SINGLE if single else EXACT).allowed(have, want, scale or 1.0)
+        allowed = tolerance.between(
+            have, want, [wide(s) for s in sources if s is not None and s.dtype.kind == "f"], not wrt
+        )
         same = (have == want) | (np.isnan(have) & np.isnan(want))
         error = np.where(same, 0.0, np.abs(have - want))
         error = np.where(np.isnan(error), np.inf, error)
-        allowed = np.where(np.isfinite(allowed), allowed, 1e-12)
         badness = error / allowed
     worst = np.unravel_index(int(np.argmax(badness)), have.shape)
     verdict: Verdict = "ok" if badness[worst] <= 1 else "FAIL"

@@ -11,8 +11,9 @@ from bptui.model.debugger.session import Session
 from bptui.model.source.network import Network, from_formula, load
 from bptui.screens.render import length
 from bptui.symbolic.card import card_for
+from bptui.symbolic.facts import Card
 from bptui.symbolic.service import Service
-from bptui.symbolic.types import Card, CheckRow
+from bptui.symbolic.types import CheckRow
 
 
 @cache

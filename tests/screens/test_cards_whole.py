@@ -14,10 +14,12 @@ from bptui.model.base.spans import Span, plain
 from bptui.model.engine import ops
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment
-from bptui.screens.panels import operation, verdicts
+from bptui.screens.card import draw, verdicts
+from bptui.screens.card.fit import blocks, first
 from bptui.screens.render import length
 from bptui.symbolic.card import card
-from bptui.symbolic.types import Card, CheckRow
+from bptui.symbolic.facts import Card
+from bptui.symbolic.types import CheckRow
 from tests.screens.panel_rig import service
 from tests.unit.model.engine.ops.samples import uses
 from tests.unit.symbolic.steps import step_of
@@ -74,9 +76,9 @@ def squeezed(text: str) -> str:
 @pytest.mark.parametrize("use", range(len(USES)), ids=lambda n: str(USES[n]))
 def test_nothing_is_lost(use):
     for made in cards(use):
-        formulas = [made.definition, *(formula for _, formula, _ in made.rules)]
+        formulas = [fact.text for fact in made.rules]
         for width in WIDTHS:
-            rows = operation.draw(made, width, HEIGHT)
+            rows = draw(made, width, HEIGHT)
             assert all(length(row) <= width for row in rows)
             whole = squeezed("".join(plain(row) for row in rows))
             for formula in formulas:
@@ -87,37 +89,37 @@ def test_nothing_is_lost(use):
 
 def pages(made: Card, width: int, height: int) -> tuple[str, str]:
     """The text of the first page, and that of all others without the head that they all begin with."""
-    first = operation.draw(made, width, height)
+    opened = draw(made, width, height)
     others = []
     for page in range(1, 200):
-        rows = operation.draw(made, width, height, page)
-        if rows == first:
+        rows = draw(made, width, height, page)
+        if rows == opened:
             break
         others.append(rows)
-    assert all(len(rows) <= height and all(length(row) <= width for row in rows) for rows in (first, *others))
-    assert bool(others) == any("⋯ more" in plain(row) or plain(row).rstrip()[-1:] in ("⋯", ")") for row in first[-4:])
-    head = operation.first(made, width, height).head
+    assert all(len(rows) <= height and all(length(row) <= width for row in rows) for rows in (opened, *others))
+    assert bool(others) == any("⋯ more" in plain(row) or plain(row).rstrip()[-1:] in ("⋯", ")") for row in opened[-4:])
+    head = first(blocks(made, width), height).head
     kept = [row for rows in others for row in rows[:-1] if row not in head]
-    return squeezed("".join(map(plain, first))), squeezed("".join(map(plain, kept)))
+    return squeezed("".join(map(plain, opened))), squeezed("".join(map(plain, kept)))
 
 
 def said(made: Card) -> list[str]:
     """Everything that a card says, piece by piece: formulas and how they were derived, numbers, words, checks."""
-    found = [made.definition, *(part for _, *parts in made.rules for part in parts), *(text for _, text in made.lines)]
+    found = [part for fact in (*made.rules, *made.facts) for part in (*fact.members, fact.since, fact.note.full)]
     if made.equation is not None:
-        found += [*made.equation.symbols, *made.equation.notes]
+        found += [part for operand in made.equation for part in (operand.symbol, operand.note.full)]
     if made.table is not None:
-        full = made.table.full() if made.table.full else made.table
+        full = made.table.full
         assert not full.elided
         found += [full.result, *(step.symbol for step in full.steps)]
         found += [(Span(term.index),) for term in full.head]
-    texts = [*map(plain, found), *(detail for _, _, detail in verdicts.summary(made.checks))]
+    texts = [*map(plain, found), *(detail for _, _, detail, _ in verdicts.summary(made.checks))]
     return [squeezed(text) for text in texts if text.strip()]
 
 
 def factors(made: Card) -> list[float]:
     """The factors of a card's sum, as far as they are written with decimals."""
-    full = made.table and (made.table.full() if made.table.full else made.table)
+    full = made.table and made.table.full
     return [x for term in full.head for _, x in term.factors if 0.001 < abs(x) < 100] if full else []
 
 
@@ -145,11 +147,11 @@ def test_the_terms_of_a_long_sum_are_made_for_the_page_that_has_them():
     recording, node = step_of(ops.OPS["sum"], (np.arange(1.0, 301),), {})
     made = card(State(recording, Moment(recording.step, "forward", 0)), node)
     assert made.table is not None
-    assert made.table.full is not None
+    longer = made.table.longer
+    assert longer is not None
     asked = []
-    full = made.table.full
-    counted = replace(made, table=replace(made.table, full=lambda: asked.append(1) or full()))
-    operation.draw(counted, 60, 20)
+    counted = replace(made, table=replace(made.table, longer=lambda: asked.append(1) or longer()))
+    draw(counted, 60, 20)
     assert not asked
-    assert "297" in "".join(plain(row) for page in range(20) for row in operation.draw(counted, 60, 20, page))
+    assert "297" in "".join(plain(row) for page in range(20) for row in draw(counted, 60, 20, page))
     assert asked

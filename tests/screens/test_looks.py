@@ -33,6 +33,7 @@ MASKS = ((r"\d+ ms", "# ms"), (r"\d+(\.\d+)? ulp.*?(?=  |$)", "# ulp"), (r"\d+(\
 
 def masked(text: str) -> str:
     """The screen without what may differ; runs of blanks after a mask shrink with it."""
+    text = re.sub(r" +(✓|ok)( proved by \w+| proved| derived)(,| in)?( +\d+ ms)?", r"  \1\2", text)
     for pattern, mask in MASKS:
         text = re.sub(pattern, mask, text, flags=re.MULTILINE)
     return "\n".join(re.sub(r" +# ms", "  # ms", row).rstrip() for row in text.splitlines()) + "\n"

@@ -9,15 +9,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bptui.model.base.spans import Line, Span, line, plain
-from bptui.screens.panels import band, operation, sums, verdicts
+from bptui.screens.card import band, draw, sums, verdicts
+from bptui.screens.panels import operation
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, length
 from bptui.screens.scene import Scene
-from bptui.symbolic.types import Card, CheckRow, Equation, Step, Table, Term
+from bptui.symbolic.facts import (
+    Card,
+    Contributions,
+    Equation,
+    Fact,
+    Heads,
+    Note,
+    Operand,
+    Step,
+    Table,
+    Term,
+    sentence,
+)  # fmt: skip
+from bptui.symbolic.types import CheckRow
 from tests.screens.panel_rig import at, derived, formula, texts, within
 
 BACKWARD_A = 7
 """lesson-2-2-1: backward 4/5, layer1.a."""
+
+
+def defined(text: str) -> Fact:
+    return sentence("definition", "definition", text)
 
 
 def sum_of(count: int, elided: int = 0) -> Card:
@@ -29,23 +47,28 @@ def sum_of(count: int, elided: int = 0) -> Card:
             Term(str(k), ((line(f"x[1,{k}]"), 0.5), (line((f"W[{k},3]", "parameter")), float(k))), 0.5 * k, running)
         )
     head, tail = (terms[:6], terms[-2:]) if elided else (terms, [])
-    columns = (line("k"), line("x[1,k]"), line(("W", "parameter"), "[k,3]"), line("product"), line("sum"))
+    heads = Heads("k", (line("x[1,k]"), line(("W", "parameter"), "[k,3]")), line("x[1,k]·W[k,3]"))
     steps = (Step("+", line(("b[3]", "parameter")), -1.0, running - 1.0),)
-    table = Table(line(("z[1,3]", "value")), running - 1.0, tuple(head), elided, tuple(tail), columns, steps)
+    table = Table(line(("z[1,3]", "value")), running - 1.0, heads, tuple(head), elided, tuple(tail), steps)
     title = line(("layer1.z", "value bold"), " = x ", ("@", "text bold"), " ", ("layer1.weight", "parameter bold"))
-    return Card(title, "(4,8)", "[1,3]", line("z[i,j] = sum(x[i,k]·W[k,j] for k) + b[j]"), table=table)
+    return Card(title, "(4,8)", "[1,3]", (defined("z[i,j] = sum(x[i,k]·W[k,j] for k) + b[j]"),), table=table)
 
 
-def product(up: float, local: float | None, down: float, partial: str = "1 of 1 in") -> Card:
+ONE = Contributions(1, 1)
+
+
+def product(up: float, local: float | None, down: float, contributions: Contributions = ONE) -> Card:
     """A card with an equation."""
+    note = Note((line(("0.5100", "value"), "·(1 - ", ("0.5100", "value"), ")"),))
     made = Equation(
-        (line("upstream"), line("local"), line("downstream")),
-        (line(("∂L/∂a", "gradient")), line("∂a/∂z"), line(("∂L/∂z", "gradient"))),
-        (up, local, down),
-        (line("from layer2.z"), line(("0.5100", "value"), "·(1 - ", ("0.5100", "value"), ")"), line("to layer1.z")),
-        partial,
+        Operand("upstream", line(("∂L/∂a", "gradient")), up, Note((line("from layer2.z"), line("layer2.z")))),
+        Operand("local", line("∂a/∂z"), local, note),
+        Operand("downstream", line(("∂L/∂z", "gradient")), down, Note((line("to layer1.z"), line("layer1.z")))),
+        contributions,
     )
-    return Card(line(("a", "value"), " = sigmoid(z)"), "(1,2)", "[0,0]", line("a = 1/(1 + exp(-z))"), equation=made)
+    return Card(
+        line(("a", "value"), " = sigmoid(z)"), "(1,2)", "[0,0]", (defined("a = 1/(1 + exp(-z))"),), equation=made
+    )
 
 
 def test_the_backward_moment_of_style_at_120() -> None:
@@ -119,7 +142,7 @@ def test_a_forward_sum_term_by_term() -> None:
 def test_the_columns_of_the_band_stand_where_the_pictures_have_them() -> None:
     """The numbers' first and last cells in the bands of 64, 58 and 37 cells of STYLE."""
     for width, starts in ((64, (4, 27, 48)), (58, (3, 24, 43)), (37, (1, 14, 27))):
-        row = plain(band.equation(product(-0.0987503, 0.2499, -0.0246777), width)[2])
+        row = plain(band.equation(product(-0.0987503, 0.2499, -0.0246777).equation, width).rows[2])
         assert tuple(row.index(text) for text in row.split() if len(text) > 1) == starts
 
 
@@ -127,13 +150,13 @@ def test_nothing_jumps_from_one_moment_to_the_next_of_the_same_kind() -> None:
     """The band of every equation of a step begins in the same row."""
     tops = set()
     for up in (1.0, -1e-9, 123456.0):
-        rows = operation.draw(product(up, 0.5, up / 2), 68, 18)
+        rows = draw(product(up, 0.5, up / 2), 68, 18)
         tops.add(next(n for n, row in enumerate(rows) if any("on-band" in span.style for span in row)))
     assert len(tops) == 1
 
 
 def test_a_long_sum_leaves_terms_out_in_the_middle_and_says_how_many() -> None:
-    shown = texts(operation.draw(sum_of(784, 776), 68, 18))
+    shown = texts(draw(sum_of(784, 776), 68, 18))
     gap = next(row for row in shown if "more" in row)
     listed = sum(1 for row in shown if "×" in row)
     assert f"⋯ {784 - listed} more" in gap
@@ -152,17 +175,17 @@ def test_left_out_terms_are_counted_exactly(count: int, elided: int, room: int) 
 
 
 def test_a_contribution_that_is_not_all_is_marked() -> None:
-    rows = operation.draw(product(-1.5, 1.0, -1.5, "1 of 2 in"), 60, 16)
+    rows = draw(product(-1.5, 1.0, -1.5, Contributions(1, 2)), 60, 16)
     marked = [span for row in rows for span in row if span.text == "1 of 2 in"]
     assert marked
     assert "kink" in marked[0].style
 
 
 def test_nan_is_reversed_and_an_unknown_local_is_a_dot() -> None:
-    rows = operation.draw(product(math.inf, 0.0, math.nan), 60, 16)
+    rows = draw(product(math.inf, 0.0, math.nan), 60, 16)
     bad = [span.text.strip() for row in rows for span in row if "fail" in span.style]
     assert bad == ["inf", "NaN"]
-    assert "·" in texts(operation.draw(product(1.0, None, 2.0), 60, 16))[8]
+    assert "·" in texts(draw(product(1.0, None, 2.0), 60, 16))[8]
 
 
 def test_a_failed_check_comes_first_and_tells_both_numbers() -> None:
@@ -171,7 +194,7 @@ def test_a_failed_check_comes_first_and_tells_both_numbers() -> None:
         CheckRow("z", "affine", "x", "symbolic", "FAIL", 0.3, 1e-6, (0, 1), 0.1, 0.4),
         CheckRow("z", "affine", "x", "difference", "skipped", note="no room"),
     )
-    rows = texts(operation.draw(Card(line("z = x"), "(1,2)", "[0,1]", line("y = x"), checks=checks), 68, 18))
+    rows = texts(draw(Card(line("z = x"), "(1,2)", "[0,1]", (defined("y = x"),), checks=checks), 68, 18))
     listed = [row for row in rows if any(word in row for word in ("forward", "symbolic", "difference"))]
     assert listed[0] == "  check        FAIL symbolic     x[0,1]: got 0.1, expected 0.4"
     assert listed[2] == "               skipped difference  no room"
@@ -179,7 +202,7 @@ def test_a_failed_check_comes_first_and_tells_both_numbers() -> None:
 
 def test_of_several_inputs_the_worst_check_is_shown() -> None:
     checks = tuple(CheckRow("z", "mul", name, "difference", "ok", e, 1e-6) for name, e in (("a", 1e-9), ("b", 2e-7)))
-    assert verdicts.summary(checks) == [(verdicts.MARKS["ok"], "difference", "2e-7, tolerance 1e-6")]
+    assert verdicts.summary(checks) == [(verdicts.MARKS["ok"], "difference", "2e-7, tolerance 1e-6", "ok")]
 
 
 def test_an_update_is_written_out_on_the_band() -> None:
@@ -207,16 +230,24 @@ NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 160), st.integers(0, 40), NUMBERS, NUMBERS, st.sampled_from(["1 of 1 in", "1 of 12 in", ""]))
-def test_any_size_and_any_number_of_an_equation(width: int, height: int, up: float, down: float, partial: str) -> None:
-    rows = operation.draw(product(up, down, up, partial), width, height)
+@given(
+    st.integers(0, 160),
+    st.integers(0, 40),
+    NUMBERS,
+    NUMBERS,
+    st.sampled_from([Contributions(1, 1), Contributions(1, 12)]),
+)
+def test_any_size_and_any_number_of_an_equation(
+    width: int, height: int, up: float, down: float, part: Contributions
+) -> None:
+    rows = draw(product(up, down, up, part), width, height)
     assert within(rows, width, height)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 160), st.integers(0, 40), st.sampled_from([sum_of(1), sum_of(5), sum_of(200, 192)]))
 def test_any_size_of_a_sum(width: int, height: int, card: Card) -> None:
-    assert within(operation.draw(card, width, height), width, height)
+    assert within(draw(card, width, height), width, height)
 
 
 @settings(max_examples=60, deadline=None)
@@ -225,7 +256,7 @@ def test_a_result_is_never_cut(width: int, height: int) -> None:
     """Whatever is left out, the number itself stands there as a whole."""
     assert any(
         "-0.02468" in row or "-0.0246777" in row
-        for row in texts(operation.draw(product(-0.0987503, 0.2499, -0.0246777), width, max(height, 9)))
+        for row in texts(draw(product(-0.0987503, 0.2499, -0.0246777), width, max(height, 9)))
     )
 
 
@@ -286,5 +317,5 @@ def test_a_sum_among_factors_that_share_a_column_has_its_brackets() -> None:
         "l = soft_cross_entropy(logits, target, weight, reduction='none'); L = sum(l)",
         {"logits": [[0.5, -1.0, 2.0]], "target": [[0.2, 0.3, 0.5]], "weight": [1.0, 2.0, 0.5]},
     )
-    shown = "".join(" ".join(texts(operation.draw(derived(session), 37, 13))).split())
+    shown = "".join(" ".join(texts(draw(derived(session), 37, 16))).split())
     assert "target[0,k]·(log(sum(exp(logits[0,u])foru))-logits[0,k])" in shown

@@ -10,7 +10,7 @@ import pytest
 from bptui.model.base.spans import plain
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment
-from bptui.screens.panels import operation
+from bptui.screens.card import draw
 from bptui.screens.render import length
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.derive import derive
@@ -51,20 +51,23 @@ def squeezed(rows):
 def test_nothing_is_cut_on_all_pages_together(name, size):
     width, height = size
     for card in cards(name):
-        pages = [operation.draw(card, width, height, page) for page in range(80)]
+        pages = [draw(card, width, height, page) for page in range(80)]
         assert all(len(rows) <= height and all(length(row) <= width for row in rows) for rows in pages)
         said = {"".join(plain(row).split()) for rows in pages for row in rows}
-        shown = squeezed(operation.draw(card, width, 400))  # where there is room for all
-        for label, formula, _ in (*card.rules, *card.parts):
-            assert "".join(plain(formula).split()) in shown, plain(label)
-        for row in operation.draw(card, width, 400):
+        shown = squeezed(draw(card, width, 400))  # where there is room for all
+        for name, formula in (
+            *((f.label, f.text) for f in card.rules),
+            *((p.name, p.formula) for p in card.inside.parts),
+        ):
+            assert "".join(plain(formula).split()) in shown, name
+        for row in draw(card, width, 400):
             text = "".join(plain(row).split())
-            if any(text in "".join(plain(formula).split()) for _, formula, _ in card.rules):
+            if any(text in "".join(plain(fact.text).split()) for fact in card.rules):
                 assert any(text in each for each in said), text
 
 
 def test_the_pages_begin_again_after_the_last():
     card, _ = cards("lstm_cell")
-    first = operation.draw(card, 78, 12)
-    turned = [operation.draw(card, 78, 12, page) for page in range(1, 40)]
+    first = draw(card, 78, 12)
+    turned = [draw(card, 78, 12, page) for page in range(1, 40)]
     assert first in turned

@@ -60,6 +60,9 @@ def test_every_example_is_listed_says_what_it_is_and_trains():
         assert tomllib.loads(text)["name"] == name
         network = load(name)
         assert network.source
+        assert network.story
+        assert network.story[0].startswith("Look at ")
+        assert all(len(text) <= 110 for text in network.story)
         program = network.program()
         program.run(3)
         assert np.isfinite(program.loss)
@@ -184,6 +187,15 @@ def test_the_gradient_of_deep_sigmoid_vanishes_and_that_of_deep_relu_does_not():
     assert sigmoid == sorted(sigmoid)
     assert 4900 < sigmoid[4] / sigmoid[0] < 5000
     assert 0.01 < min(relu) < max(relu) < 0.1
+
+    def by_layer(name):  # as the layers view has it: root mean squares of what the layers pass on
+        step = step_of(name)
+        return [float(np.sqrt(np.mean(step.grad(f"layer{i}.{'z' if i == 5 else 'a'}") ** 2))) for i in range(1, 6)]
+
+    sigmoid, relu = by_layer("deep-sigmoid"), by_layer("deep-relu")
+    assert (f"{sigmoid[4]:.3g}", f"{sigmoid[0]:.3g}") == ("0.0158", "0.000156")
+    assert 100 < sigmoid[4] / sigmoid[0] < 103
+    assert 0.8 < relu[0] / relu[3] < 1.25
     for name, low, high in (("deep-sigmoid", 0.69, 0.70), ("deep-relu", 0, 0.001)):
         program = load(name).program()
         program.run(1000)
@@ -302,3 +314,27 @@ def test_d2l():
 def test_the_slope_of_a_sigmoid_is_at_most_a_quarter():
     step = formula("L = sum(sigmoid(x))", x=np.linspace(-20, 20, 401))
     assert step.grad("x").max() == step.grad("x")[200] == 0.25
+
+
+def test_what_the_stories_say_is_so():
+    """The numbers of `story` that no other test has."""
+    for name, dead in (("xor", [2, 6]), ("xor-stuck", [0, 3, 4, 7])):
+        program = load(name).program()
+        first = program.record()
+        assert [j for j in range(8) if not first.value("layer1.a")[:, j].any()] == dead
+        program.run(998)
+        last = program.record()
+        assert not last.value("layer1.a")[:, dead].any()
+        assert (last.after("layer1.weight")[:, dead] == first.before("layer1.weight")[:, dead]).all()
+    step = step_of("classifier")
+    p = np.exp(step.value("layer3.z"))
+    p /= p.sum(axis=1, keepdims=True)
+    p[np.arange(20), step.value("y").astype(int).ravel()] -= 1
+    close(step.grad("layer3.z"), p / 20)
+    graph = load("lstm").graph
+    for part in ("w_ih", "w_hh", "b_ih", "b_hh"):
+        weight = graph.by_name[f"layer1.{part}"]
+        assert sum(weight.id in node.inputs for node in graph.nodes) == 4
+    program = load("darts").program()
+    program.record()
+    assert program.record().loss == pytest.approx(0, abs=1e-30)

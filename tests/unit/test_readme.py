@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.paths import ROOT
+from tests.screens.rig import debug
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINES = [line.split("  #")[0].strip() for line in re.findall(r"^    (bptui .*)$", README, re.MULTILINE)]
@@ -40,3 +41,26 @@ def test_the_first_forty_lines_say_what_it_is_and_how_to_start() -> None:
     assert "pip install '.[test]' && pytest" in head
     assert "docs/pictures/debugger.svg" in head
     assert head.count("\n| `") >= 10
+
+
+KEYS = {"?": "question_mark", ">": "greater_than_sign", "<": "less_than_sign"}
+FIRST = README.partition("## A first session")[2].partition("\n## ")[0]
+SESSION = re.findall(r"^\| `(\S)` \| (.*) \|$", FIRST, re.MULTILINE)
+
+
+async def test_the_first_session_shows_what_it_says() -> None:
+    """Each key of the table, in its order, at 80x24: what stands in `code` beside it is on the screen then."""
+    (target,) = re.findall(r"^    bptui run (\S+)$", FIRST.partition("\n| key")[0], re.MULTILINE)
+    assert len(SESSION) >= 10
+    async with debug(target, 80, 24) as screen:
+        for key, text in SESSION:
+            await screen.press(KEYS.get(key, key))
+            await screen.derived()
+            shown = " ".join(screen.text.split())
+            claims = [claim for claim in re.findall(r"`([^`]+)`", text) if claim not in ("r", "<", "q")]
+            assert claims
+            for claim in claims:
+                assert claim in shown, f"after {key}:\n{screen.text}"
+        await screen.press("escape")
+        await screen.pilot.press("q")
+    assert not screen.app.is_running

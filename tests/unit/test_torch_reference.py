@@ -10,9 +10,13 @@ import pytest
 from bptui.cli import main
 from bptui.model.engine import ops
 from bptui.model.engine.build import Builder
+from bptui.model.engine.composites import composites as composites_of
 from bptui.model.source import network
 from bptui.torch import reference
+from bptui.torch.composites import COMPOSITES
 from tests.paths import REFERENCE
+from tests.unit.symbolic import composites
+from tests.unit.symbolic.steps import graph_of, record
 
 CASES = json.loads((REFERENCE / "ops.json").read_text())["cases"]
 NOT_THERE = {"hinge"}
@@ -53,6 +57,37 @@ def test_every_operation_of_the_reference_agrees_with_pytorch(case, torch):
 def test_every_row_is_mapped_or_known_to_have_no_mapping():
     assert set(ops.OPS) - set(reference.CALLS) == NOT_THERE
     assert set(reference.CALLS) <= set(ops.OPS)
+
+
+@pytest.mark.parametrize("use", list(composites.uses())[::3], ids=str)
+def test_a_composite_as_a_whole_agrees_with_pytorchs_own(use, torch):
+    recording = record(graph_of(use.row, use.inputs(), use.attributes))
+    rows = [row for row in reference.check_torch(recording, torch) if row.op == use.op]
+    assert rows or not composites_of(recording.graph)  # a composite of one part is that part
+    assert all(row.verdict == "ok" for row in rows), rows
+
+
+def test_every_composite_is_mapped():
+    assert set(COMPOSITES) == set(ops.COMPOSITES)
+
+
+def test_a_composite_whose_parts_differ_is_told(torch, monkeypatch):
+    """Its operations are right, each by itself."""
+    recording = record(graph_of(ops.COMPOSITES["layer_norm"], [np.arange(6.0).reshape(2, 3) ** 2], {"eps": 0.5}))
+    other = lambda torch, x, s: torch.nn.functional.layer_norm(x[0], x[0].shape[-1:], eps=0.4)  # noqa: E731
+    monkeypatch.setattr(reference, "COMPOSITES", {**COMPOSITES, "layer_norm": other})
+    rows = list(reference.check_torch(recording, torch))
+    assert {row.op for row in rows if row.verdict == "FAIL"} == {"layer_norm"}
+
+
+def test_a_mask_hides_no_error_beside_it(torch, monkeypatch):
+    """-1e9 among the scores: a weight that is wrong by 1e-5 is wrong."""
+    net = network.from_formula("L = sum(softmax(causal_mask(x))*v)", {"x": [[0.5, 1.0], [0.25, 2.0]], "v": [1.0, 3.0]})
+    monkeypatch.setattr(
+        reference, "CALLS", {**reference.CALLS, "softmax": lambda torch, x, s: torch.softmax(x[0], -1) * (1 + 1e-5)}
+    )
+    rows = [row for row in reference.check_torch(net.program().record(), torch) if row.op == "softmax"]
+    assert [row.verdict for row in rows] == ["FAIL", "FAIL"]
 
 
 def test_a_wrong_derivative_is_told(torch, monkeypatch):

@@ -11,6 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Contribution, Key, Recording
+from bptui.model.engine.rounding import settled
 from bptui.model.engine.timeline import Moment
 
 Part = Literal["value", "gradient"]
@@ -58,6 +59,23 @@ class State:
         """The value, None where it has not been computed yet, or was not recorded; a parameter as `parameter` says."""
         i = self.recording.id(node)
         return self.parameter(i) if self._place >= self.timeline.written_at(i) else None
+
+    def shown(self, node: Key) -> Array | None:
+        """The value as a screen shows it: 0 in the place of what is nothing but rounding."""
+        value = self.value(node)
+        return (
+            value if self.updated(node) else settled(self.recording, value, lambda other: self._in(other).value(node))
+        )
+
+    def shown_gradient(self, node: Key) -> Gradient:
+        """The gradient as a screen shows it."""
+        found = self.gradient(node)
+        array = settled(self.recording, found.array, lambda other: self._in(other).gradient(node).array)
+        return found._replace(array=array)
+
+    def _in(self, other: Recording) -> State:
+        """The same Moment of another recording of the step."""
+        return State(other, self.moment._replace(step=other.step))
 
     def parameter(self, node: Key) -> Array | None:
         """A parameter: from its own update Moment on, the new value."""

@@ -17,11 +17,12 @@ ORDER = (
 
 
 class Example(NamedTuple):
-    """name, the first line of what it is about, and where its numbers come from."""
+    """name, what it is about in a line, where its numbers come from, and what to look at in it."""
 
     name: str
     about: str
     source: str
+    story: tuple[str, ...] = ()
 
 
 @cache
@@ -31,7 +32,8 @@ def catalogue() -> tuple[Example, ...]:
     rows = []
     for name in (*(name for name in ORDER if name in found), *sorted(found - set(ORDER))):
         file = tomllib.loads(text_of(name))
-        rows.append(Example(name, str(file.get("about", "")).split("\n")[0], str(file.get("source", ""))))
+        about, *story = str(file.get("about", "")).split("\n")
+        rows.append(Example(name, about, str(file.get("source", "")), tuple(story)))
     return tuple(rows)
 
 

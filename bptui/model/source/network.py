@@ -35,8 +35,8 @@ MAX_LAYERS = 1_000
 
 @dataclass(frozen=True)
 class Network:
-    """What a Session debugs. `steps` is how many training steps make sense; `about` and `source` say what it is and
-    where its numbers come from."""
+    """What a Session debugs. `steps` is how many training steps make sense; `about` says in its first line what it is,
+    in those after it what to look at; `source` says where its numbers come from."""
 
     name: str
     graph: Graph
@@ -47,6 +47,11 @@ class Network:
     steps: int = 1000
     about: str = ""
     source: str = ""
+
+    @property
+    def story(self) -> tuple[str, ...]:
+        """What to look at: the lines of `about` after the first."""
+        return tuple(line for line in self.about.split("\n")[1:] if line.strip())
 
     def program(self) -> Program:
         """A new Program at training step 0."""
@@ -119,7 +124,7 @@ def from_formula(
 SEED = Key(integer(0), 0, "of initial values, shuffling, masks and drawn data")
 TOP: Mapping[str, Key] = {
     "name": Key(text, "", "what it is called (default: the file's name)"),
-    "about": Key(text, "", "one line for the list of examples; more lines for the reader"),
+    "about": Key(text, "", "a line that says what it is; in the lines after it, what to look at"),
     "source": Key(text, "", "where the numbers come from"),
     "dtype": Key(choice("float64", "float32"), "float64", "of all numbers, or float32"),
     "seed": SEED,

@@ -14,7 +14,7 @@ from bptui.screens.panels.figures import figure, kind_of, shown, symbol_of
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.wiring import Column, Paper, Place, Row, columns, number_of, places
 from bptui.screens.render import RenderOptions, crop, length, to_ascii
-from bptui.symbolic.types import Card
+from bptui.symbolic.facts import Card
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -218,7 +218,7 @@ class _View:
         state, node = self.session.state, row.node
         if row.part == "gradient" and self.session.cursor.phase == "forward":
             return ()
-        array = state.value(node) if row.part == "value" else state.gradient(node).array
+        array = state.shown(node) if row.part == "value" else state.shown_gradient(node).array
         if row.part == "gradient" and array is None and not state.gradient(node).total:
             return ()
         x = number_of(array, self.sample, neuron)
@@ -260,7 +260,8 @@ class _View:
         column = self.found[k]
         assert column.weight is not None
         inside, count = len(column.rows), len(sources)
-        gradient = self.session.state.gradient(column.weight).array if self.session.cursor.phase != "forward" else None
+        state, forward = self.session.state, self.session.cursor.phase == "forward"
+        gradient = None if forward else state.shown_gradient(column.weight).array
         low, high = room
         step = 2 if 2 * count <= inside else 3 if 3 * count - 1 <= high - low else 2 if 2 * count <= high - low else 1
         tall = step * (count - 1) + (2 if step > 1 else 1)
@@ -268,7 +269,7 @@ class _View:
         top = max(low, min(top, high - tall))
         right = self.x[k] - 1 - FIELD
         left = self.x[k - 1] + self.box(k - 1)
-        weights = self.session.state.value(column.weight)
+        weights = state.shown(column.weight)
         mine = (k, place.neuron) == (self.at, self.neuron)
         for n, source in enumerate(sources):
             y = top + n * step
@@ -341,20 +342,15 @@ def _equation(session: Session, card: Card | None, width: int) -> Line:
         styles = ("gradient bold", "text bold", "gradient bold")
         told = [shown(text, x, style) for text, x, style in zip(texts, made.numbers, styles, strict=True)]
         bare: Line = (told[0], Span(" × "), told[1], Span(f" {sign} "), told[2])
-        named = (*bare, Span("   "), *(Span(s.text, "dim") for s in made.symbols[2]))
-        in_words = made.partial.split()
-        waits = len(in_words) == 4 and in_words[0] != in_words[2]
-        rights = (
-            [(*named, Span(f"  {made.partial}", "kink bold")), (*bare, Span("…", "kink bold"))]
-            if waits
-            else [named, bare]
-        )
+        named: Line = (*bare, Span("   "), *(Span(s.text, "dim") for s in made.downstream.symbol))
+        waits = (*named, Span("  "), made.contributions.span), (*bare, Span("…", "kink bold"))
+        rights = [named, bare] if made.contributions.complete else [*waits]
     elif card is not None and card.table is not None:
         total = card.table.total
         rights = [(*card.table.result, Span(" = "), shown(numbers.significant(total), total, "value bold"))]
-    elif card is not None and card.lines:
-        label, text = card.lines[-1 if session.cursor.phase == "update" else 0]
-        rights = [(*label, Span(" = "), *text), text] if session.cursor.phase == "update" else [text]
+    elif card is not None and card.facts:
+        last = next((fact for fact in reversed(card.facts) if fact.kind == "update"), card.facts[0])
+        rights = [last.text, last.labelled]
     room = width - 4
     for right in rights:
         if length(left) + 3 + length(right) <= room:

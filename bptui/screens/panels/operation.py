@@ -1,8 +1,6 @@
 """Panel 2, Operation: what this Moment computes, why, with which numbers, and whether it agrees with its derivation.
 
-The eye must land on the band, `upstream × local = downstream`; everything else is quieter. Where there is less room, in
-this order: proof notes, empty rows, details of the checks, notes of the columns, further lines. Never: the operation,
-the equation, a sign.
+The eye must land on the band, `upstream × local = downstream`; everything else is quieter.
 """
 
 from __future__ import annotations
@@ -11,14 +9,12 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
+from bptui.screens.card import draw
 from bptui.screens.keys import PAGE
-from bptui.screens.panels import composite, move_element, pages
-from bptui.screens.panels.blocks import blocks_of, names
-from bptui.screens.panels.cardrows import Laid, Room
+from bptui.screens.panels import move_element
 from bptui.screens.panels.figures import kind_of, symbol_of
-from bptui.screens.panels.pages import First
 from bptui.screens.render import length, to_ascii
-from bptui.symbolic.types import Card
+from bptui.symbolic.facts import Card, Fact
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -77,7 +73,8 @@ def outline(session: Session) -> Card:
         head += _call(node.op, node, graph)
         shapes = [graph.nodes[i].shape for i in node.inputs]
         text = (Span(node.op.define(node.op.signature(shapes, node.attributes))),)
-    return Card(tuple(head), numbers.shape(node.shape), numbers.index(session.element), text, pending=True)
+    rules = (Fact("definition", "definition", sides=(text,)),) if text else ()
+    return Card(tuple(head), numbers.shape(node.shape), numbers.index(session.element), rules, pending=True)
 
 
 def _call(op: Op, node: Node, graph: Graph) -> list[Span]:
@@ -94,40 +91,3 @@ def _call(op: Op, node: Node, graph: Graph) -> list[Span]:
             source = inputs[int(place)]
             out.append(Span(source.name if source.scope != node.scope else symbol_of(source), kind_of(source)))
     return out
-
-
-STAGES = (
-    Room(),
-    Room(details=False),
-    Room(gaps=False, details=False),
-    Room(gaps=False, details=False, padding=False),
-    Room(gaps=False, details=False, padding=False, notes=False),
-    Room(gaps=False, details=False, padding=False, notes=False, more=False),
-    Room(gaps=False, details=False, padding=False, notes=False, more=False, part=True),
-)
-
-
-def draw(card: Card, width: int, height: int, page: int = 0) -> list[Line]:
-    """The card in at most `height` rows of at most `width` cells; what has no room on its first page, on the others."""
-    if width < 1 or height < 1:
-        return []
-    lay = composite.first if card.inside else first
-    return pages.turned(lambda rows: lay(card, width, rows), width, height, page)
-
-
-def first(card: Card, width: int, height: int) -> First:
-    """What of the card tells most in so many rows."""
-    for stage in STAGES:
-        page = Laid(card, width, height, stage)
-        rows = page.rows()
-        if len(rows) <= height and not page.crowded:
-            break
-    if not stage.part:  # what went with something longer, and has room by itself
-        for again in ("more", "notes", "padding"):
-            if getattr(page.room, again):
-                continue
-            wider = Laid(card, width, height, page.room._replace(**{again: True}))
-            more = wider.rows()
-            if len(more) <= height and not wider.crowded:
-                page, rows = wider, more
-    return First(rows[:height], page.head(), names(page), blocks_of(page, len(rows) > height))

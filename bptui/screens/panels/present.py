@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base.arithmetic import product
 from bptui.model.base.numbers import HIDDEN, field
-from bptui.model.base.spans import Line, Span, plain
-from bptui.screens.panels.band import OPERATORS, complete, kind_of_symbol
+from bptui.model.base.spans import Line, Span
+from bptui.screens.card.band import OPERATORS, bolder, kind_of_symbol
 from bptui.screens.panels.digits import SIZES, large
 from bptui.screens.panels.figures import symbol_of
 from bptui.screens.panels.question import Asked, asked
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS, COLOURS
 from bptui.screens.render import RenderOptions, crop, fit, length
+from bptui.symbolic.facts import Card, equal
 from bptui.symbolic.formula.printing import number
 from bptui.symbolic.formula.worked import sum_texts
-from bptui.symbolic.types import Card
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -97,18 +97,15 @@ def _rules(card: Card, width: int) -> list[Line]:
     """The formulas that this Moment uses: forward the definition, at an update that and the rule of the optimizer;
     backward what the numbers are of: a sum is the gradient's, else the shorter of local derivative and gradient, and
     where that is long the definition."""
-    if not card.rules or card.seed:
-        return [card.definition]  # the seed's rule is its number
     if card.phase == "update":
-        return [*(formula for _, formula, _ in card.rules), card.definition]
-    told = {plain(label): formula or note for label, formula, note in card.rules}
-    found = [told[label] for label in ("gradient", "local") if label in told]
-    if not found:
-        return [formula or note for _, formula, note in card.rules[:1]]
-    if card.table is not None:
-        return found[:1]
+        return [fact.text for fact in (*card.rules[1:], *card.rules[:1])]
+    told = {fact.kind: fact.text for fact in card.rules if fact.sides}
+    found = [told[kind] for kind in ("gradient", "local") if kind in told]
+    definition = card.rules[0].text if card.rules else ()
+    if not found or card.table is not None:
+        return found[:1] or [definition]
     best = min(found, key=length)
-    return [best if length(best) <= width else card.definition]
+    return [best if length(best) <= width else definition]
 
 
 def _short(rule: Line, width: int) -> list[Line]:
@@ -125,7 +122,7 @@ def _body(card: Card, ask: Asked, hidden: bool, width: int, room: int, look: Ren
     kind = kind_of_symbol(ask.symbol)
     text = field(ask.number, 8, DECIMALS).strip()
     shown = HIDDEN if hidden else text
-    beside = sum(len(wrap(row, width, 2)) for row in written)
+    beside = sum(len(wrap(forms[0], width, 2)) for forms in written)
     size = _size([text], width, room - 2 - (beside + 1 if beside else 0), 0, look)
     digits = large(text, look.unicode, size)
     symbol = tuple(Span(s.text, f"{kind} bold") for s in ask.symbol)
@@ -142,16 +139,15 @@ def _body(card: Card, ask: Asked, hidden: bool, width: int, room: int, look: Ren
     return [*_fitting(written, width, room - len(block) - len(gap)), *gap, *block]
 
 
-def _fitting(written: Sequence[Line], width: int, room: int) -> list[Line]:
+def _fitting(written: Sequence[tuple[Line, ...]], width: int, room: int) -> list[Line]:
     """The last of the lines, as many as have room as a whole: what is nearest to the number that comes out."""
     rows: list[Line] = []
     for n in reversed(range(len(written))):
-        own = wrap(written[n], width, 2)
-        if len(own) + len(rows) > room:
+        forms = (wrap(form, width, 2) for form in written[n])
+        own = next((form for form in forms if len(form) + len(rows) <= room), None)
+        if own is None:
             break
         rows = [*own, *rows]
-    bare = bool(rows) and plain(rows[0]).startswith("= ")  # what it is equal to has no room
-    rows = [crop(rows[0], 2, length(rows[0])), *rows[1:]] if bare else rows
     return [_middle(row, width) for row in rows]
 
 
@@ -169,8 +165,9 @@ def _style(x: float | None, kind: str, hidden: bool) -> str:
     return "fail reverse" if bad else f"{kind} bold"
 
 
-def _written(card: Card) -> list[Line]:
-    """The equation of this Moment with its numbers, without what comes out of it; a sum as the sum of its products."""
+def _written(card: Card) -> list[tuple[Line, ...]]:
+    """The equation of this Moment with its numbers, without what comes out of it; a sum as the sum of its products.
+    Each line in one form or several, the longest first."""
     made = card.table
     if made is not None:
         out: list[Span] = []
@@ -187,33 +184,21 @@ def _written(card: Card) -> list[Line]:
             mark = "/" if step.sign == "/" else " - " if minus else f" {step.sign} "
             shown = f"{step.number:.0f}" if step.counts else shown.lstrip("-") if minus else shown
             out += [Span(mark), Span(shown, kind_of_symbol(step.symbol))]
-        return [tuple(out)]
-    found: list[tuple[Line, Line, int]] = []
-    for label, text in card.lines:
-        if found and not plain(label) and plain(text).startswith("= ") and " = " not in plain(text):
-            label, text = found[-1][0], (*found.pop()[1], Span(" "), *text)  # `y[0] = x[3]`, then `= 0.5`
-        words = plain(text)
-        if plain(label) in ("clipped", "loss") or " = " not in words:
-            continue
-        found.append((label, text, words.rfind(" = ")))
-    out_rows: list[Line] = []
-    for k, (label, text, cut) in enumerate(found):
-        last = k == len(found) - 1
-        if last and not any(mark in plain(text)[:cut] for mark in (" = ", "·", " + ", " - ", "(")):
-            continue  # `a = 0.2795  since …`: nothing is left but the symbol
-        named = not plain(label) or plain(text).startswith(plain(label)) or plain(label) == "element"
-        lead = () if named else (*label, Span(" = "))
-        out_rows.append((*lead, *(crop(text, 0, cut) if last else text)))
-    return out_rows
+        return [(tuple(out),)]
+    facts = [fact for fact in card.numbers if fact.result]
+    rows: list[tuple[Line, ...]] = [(fact.text,) for fact in facts[:-1]]
+    for fact in facts[-1:]:
+        rows += [(equal(fact.members[:-1]), *fact.sides[1:])] if fact.sides else []  # without what comes out
+    return rows
 
 
 def _equation(card: Card, hidden: bool, width: int, room: int, look: RenderOptions) -> list[Line]:
     made = card.equation
     assert made is not None
     texts, sign = _texts(made.numbers)
-    kinds = [kind_of_symbol(symbol) for symbol in made.symbols]
-    symbols = [tuple(Span(s.text, f"{s.style} bold") for s in symbol) for symbol in made.symbols]
-    heads = [tuple(Span(s.text, "dim") for s in head) for head in made.heads]
+    kinds = [kind_of_symbol(operand.symbol) for operand in made]
+    symbols = [bolder(operand.symbol) for operand in made]
+    heads: list[Line] = [(Span(operand.head, "dim"),) for operand in made]
     big = room >= 6
     least = 3  # an operator with a blank at each side
     size = _size(texts, width, room - 5, 2 * least, look)
@@ -253,9 +238,8 @@ def _equation(card: Card, hidden: bool, width: int, room: int, look: RenderOptio
                  for y in range(size)]  # fmt: skip
     else:
         rows.append(row([(Span(text, style),) for text, style in zip(shown, styles, strict=True)], True))
-    if not made.partial.startswith("1 of 1") and made.partial and len(rows) + 2 <= room:
-        part = "dim" if complete(made.partial) else "kink bold"
-        rows += [(), row([(), (), (Span(made.partial, part),)])]
+    if made.contributions.total > 1 and len(rows) + 2 <= room:
+        rows += [(), row([(), (), (made.contributions.span,)])]
     return rows
 
 

@@ -7,11 +7,11 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.numbers import field
-from bptui.model.base.spans import Line, Span, line, plain
+from bptui.model.base.spans import Line, Span, line
 from bptui.model.engine.graph import Node
-from bptui.screens.panels.band import kind_of_symbol
+from bptui.screens.card.band import kind_of_symbol
 from bptui.screens.panels.figures import kind_of, scalar, symbol_of
-from bptui.symbolic.types import Card, Equation, Table
+from bptui.symbolic.facts import Card, Equation, Table
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -54,16 +54,17 @@ def _named(node: Node, element: tuple[int, ...]) -> Line:
 
 def _backward(session: Session, card: Card, made: Equation) -> Asked:
     up, local, down = made.numbers
-    target: Line = (Span(plain(made.symbols[2]).partition("/")[2][1:] or "the input", _kind(session, card)),)
-    way = " on this way" if made.partial and not made.partial.startswith("1 of 1") else ""
-    product = local is not None and math.isclose(up * local, down, rel_tol=SAME, abs_tol=1e-300)
-    if not product or local is None or not math.isfinite(down):
-        return Asked(line("What arrives at ", *target, f"{way}?"), (), down, made.symbols[2])
+    symbol = made.downstream.symbol
+    target = _target(session, card)
+    way = " on this way" if made.contributions.total > 1 else ""
+    product = None if up is None or local is None else up * local
+    if product is None or local is None or down is None or not math.isfinite(down) or not _same(product, down):
+        return Asked(line("What arrives at ", *target, f"{way}?"), (), down, symbol)
     if up == 0:
         question = line("Nothing came in. What arrives at ", *target, f"{way}?")
-        return Asked(question, line("nothing: 0 times any slope is 0"), down, made.symbols[2])
+        return Asked(question, line("nothing: 0 times any slope is 0"), down, symbol)
     question = line("What arrives at ", *target, f"{way}: smaller or larger than what came in?")
-    size, name = abs(local), made.symbols[1]
+    size, name = abs(local), made.local.symbol
     turned = ", and the sign turns" if local < 0 else ""
     if size == 0:
         answer = line("nothing: ", *name, " is 0")
@@ -72,12 +73,17 @@ def _backward(session: Session, card: Card, made: Equation) -> Asked:
     else:
         word, side = ("smaller", "below") if size < 1 else ("larger", "above")
         answer = line(f"{word}: ", *name, f" is {_short(local)}, in size {side} 1", turned)
-    return Asked(question, answer, down, made.symbols[2])
+    return Asked(question, answer, down, symbol)
 
 
-def _kind(session: Session, card: Card) -> str:
+def _same(x: float, y: float) -> bool:
+    return math.isclose(x, y, rel_tol=SAME, abs_tol=1e-300)
+
+
+def _target(session: Session, card: Card) -> Line:
+    """The input that the gradient is of, at its element."""
     node = session.graph.by_name.get(card.input)
-    return kind_of(node) if node is not None else "text"
+    return (Span(f"{symbol_of(node)}{card.element}", kind_of(node)),) if node is not None else line("the input")
 
 
 def _sum(made: Table) -> Asked:
@@ -122,12 +128,12 @@ def _seed(node: Node) -> Asked:
 
 def _forward(session: Session, node: Node) -> Asked:
     graph, at = session.graph, session.element
-    x, name = scalar(session.state.value(node), at), _named(node, at)
+    x, name = scalar(session.state.shown(node), at), _named(node, at)
     if node.id == graph.loss:
         return _loss(session, name, x)
     others = [graph.nodes[i] for i in node.inputs if graph.nodes[i].shape == node.shape]
     if x is not None and len(node.inputs) == 1 and others:
-        other = scalar(session.state.value(others[0]), at)
+        other = scalar(session.state.shown(others[0]), at)
         if other is not None:
             question = line("Is ", *name, " larger or smaller than ", *_named(others[0], at), f", {_short(other)}?")
             return Asked(question, _side(x, other), x, name)

@@ -112,7 +112,7 @@ def _rows(
     said = said_in(session.graph, node, closed, room - len(label) - 1) if columns.what else ""
     start = max(len(label) + 1, min(end - columns.name, room - len(said)))
     name = (*fit((Span(label, style),), start), Span(said, "dim")) if said else (Span(label, style),)
-    value = state.value(node)
+    value = state.shown(node)
     left: list[Line]
     if value is None:
         left = (
@@ -206,7 +206,7 @@ def _gradient(
     """∂L/∂value: `·` while it is awaited, `…` while not all contributions are in."""
     if not node.wants_grad:
         return []
-    gradient = state.gradient(node)
+    gradient = state.shown_gradient(node)
     style = "gradient bold" if bold else "gradient"
     if gradient.array is None:
         if not gradient.total:

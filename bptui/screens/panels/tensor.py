@@ -79,8 +79,8 @@ def quantities(session: Session) -> tuple[list[Quantity], tuple[int, ...]]:
     """The node's value, and from the backward pass on its gradient; and the element in them that is selected."""
     node, state, element = session.node, session.state, tuple(session.element)
     symbol = symbol_of(node)
-    made = [Quantity(symbol, state.value(node), kind_of(node))]
-    gradient = state.gradient(node)
+    made = [Quantity(symbol, state.shown(node), kind_of(node))]
+    gradient = state.shown_gradient(node)
     if session.cursor.phase != "forward" and gradient.total:
         note = "" if gradient.final or gradient.array is None else f"{gradient.arrived} of {gradient.total} in"
         made.append(Quantity(f"∂L/∂{symbol}", gradient.array, "gradient", note))

@@ -14,25 +14,39 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.base.spans import Line, Span, line, plain
+from bptui.model.base.spans import Line, Span, line
 from bptui.model.base.types import Array
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.composites import Whole, passing
 from bptui.model.engine.graph import Node
+from bptui.model.engine.recording import Recording
+from bptui.model.engine.rounding import settled
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.card.conventions import convention
-from bptui.symbolic.card.derived import rules_shown, winners
-from bptui.symbolic.card.forward import definition_line, element_span, names_of, since, with_numbers
+from bptui.symbolic.card.derived import derived, winners
+from bptui.symbolic.card.forward import definition_fact, element_span, names_of, rounding, since, with_numbers
 from bptui.symbolic.card.names import UPSTREAM, gradient, local, title
 from bptui.symbolic.card.sparsity import held, settle, support
 from bptui.symbolic.card.specialize import definition_at, rule_at
 from bptui.symbolic.card.table import expand, table
+from bptui.symbolic.facts import (
+    Card,
+    Contributions,
+    Equation,
+    Fact,
+    Formula,
+    Heads,
+    Note,
+    Operand,
+    Table,
+    sentence,
+)  # fmt: skip
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
 from bptui.symbolic.formula.printing import Names, merge, number, to_spans
 from bptui.symbolic.formula.tree import Tree
-from bptui.symbolic.types import Card, CheckRow, Equation, Failure, Formula, Rule, Table
+from bptui.symbolic.types import CheckRow, Failure, Rule
 
 _SHORT = 30
 """Cells that a local derivative may take in a column of a table; a longer one is written `∂y[0,2]/∂x[0,1]`."""
@@ -61,11 +75,11 @@ def backward(
     single_row: Equation | None = None
     terms: Tree | None = None
     products: Table | None = None
-    lines: list[tuple[Line, Line]] = []
+    facts: list[Fact] = []
     visible = upstream is not None and state.gradient(node).final and _written(state, node, wrt)
     if 0 in source.shape:
         down = None
-        lines.append((line(("gradient", "dim")), line(("no elements", "dim"))))
+        facts.append(sentence("absent", "gradient", ("no elements", "dim")))
     elif visible and upstream is not None:
         assert down is not None
         if single:
@@ -76,23 +90,24 @@ def backward(
             single_row, products = (made, None) if isinstance(made, Equation) else (None, made)
         if single_row is None and products is None:
             here = gradient(names.symbol(name).text + numbers.index(element), unicode)
-            told = [here, Span(" = "), Span(number(float(down[element])), "gradient")]
-            lines.append((line(("gradient", "dim")), merge(told)))
+            result = (Span(number(float(down[element])), "gradient"),)
+            facts.append(Fact("element", "gradient", (here,), result=result))
             if known is not None and (found := support(reading, known, element)) is not None and not len(found[1]):
-                lines.append((line(""), _unread(names, reading, known)))
-        lines += convention(reading, element if single else _output_of(reading, name, element))
+                facts.append(sentence("unread", "", *_unread(names, reading, known)))
+        exact = _passed(recording, node, wrt)
+        facts += _is_rounding(0.0 if exact is None else float(exact[element]), float(down[element]))
+        facts += convention(reading, element if single else _output_of(reading, name, element))
     else:
-        lines.append((line(("gradient", "dim")), line(("not yet", "dim"))))
+        facts.append(sentence("absent", "gradient", ("not yet", "dim")))
     wanted = tuple(p for p, i in enumerate(node.inputs) if reading.op.differentiable(p) and graph.nodes[i].wants_grad)
     return Card(
         title=title(graph, node),
         shape=numbers.shape(node.shape) if single else f"{names.symbol(name).text} {numbers.shape(source.shape)}",
         element=numbers.index(element),
-        definition=definition_line(reading, names, unicode),
-        rules=rules_shown(reading, names, name, rule, raw, unicode),
+        rules=(definition_fact(reading, names, unicode), *derived(reading, names, name, rule, raw, unicode)),
         equation=single_row,
         table=products,
-        lines=tuple(lines),
+        facts=tuple(facts),
         checks=checks,
         pending=rule is None,
         formulas=_formulas(reading, names, name, element, known, raw, terms, down, unicode),
@@ -168,9 +183,20 @@ def _unread(names: Names, reading: BoundDefinition, rule: Rule) -> Line:
 
 
 def _contribution(state: State, node: Node, wrt: int) -> Array | None:
-    parts = passing(state.recording.contributions(node.inputs[wrt]), node, wrt)
+    """As it is shown: 0 where it is nothing but rounding."""
+    recording = state.recording
+    return settled(recording, _passed(recording, node, wrt), lambda other: _passed(other, node, wrt))
+
+
+def _passed(recording: Recording, node: Node, wrt: int) -> Array | None:
+    parts = passing(recording.contributions(node.inputs[wrt]), node, wrt)
     found = [part.array for part in parts if part.array is not None]
     return found[0] if len(found) == 1 else np.sum(found, axis=0) if found else None
+
+
+def _is_rounding(down: float, shown: float) -> list[Fact]:
+    """What is said of a gradient that is nothing but rounding."""
+    return [rounding(Span(number(down), "gradient"))] if down and not shown else []
 
 
 # ------------------------------------------------------------------------------------------------------- equation
@@ -189,41 +215,50 @@ def _equation(
     out, name = names.symbol(reading.output), reading.op.input_names[wrt]
     scalars = reading.at(at)
     value: float | None = None
-    note: Line = ()
+    note = Note()
+    at_values: tuple[tuple[Span, float], ...] = ()
     if rule is not None:
         value = float(evaluate(rule.local, scalars, {}, reading.size))
         chosen = reading.resolve(rule.local, {}, scalars)
-        written = to_spans(chosen, with_numbers(names, scalars, reading), unicode)
-        note = (
-            written
-            if not isinstance(chosen, t.Number | t.Name)
-            else since(reading, names, rule.local, scalars, unicode)
-        )
+        at_values = _made_of(names, rule.local, scalars)
+        if isinstance(chosen, t.Number | t.Name):
+            note = _since(since(reading, names, rule.local, scalars, unicode))
+        else:
+            note = _filled(to_spans(chosen, with_numbers(names, scalars, reading), unicode))
     out_symbol, in_symbol = gradient(out.text, unicode), gradient(names.symbol(name).text, unicode)
     marks = ((out_symbol,), local(out, names.symbol(name), unicode), (in_symbol,))
     up = float(np.asarray(reading.arrays[UPSTREAM])[at])
     value, note = _taken(reading, up, value, down, note)
-    numbers_of = up, value, down
-    made = equation(state, reading, marks, numbers_of, note, source)
-    return made if rule is None else replace(made, at=_taken_at(names, rule.local, scalars))
+    return replace(equation(state, reading, marks, (up, value, down), note, source), at=at_values)
+
+
+def _since(reason: Line) -> Note:
+    """`  since 0.2795 > 0`, or the reason alone."""
+    return Note(((Span("  since "), *reason), reason)) if reason else Note()
+
+
+def _filled(written: Line) -> Note:
+    """`0.5100·(1 - 0.5100)`; where there is one number in it, `at 0.5100`."""
+    inside = list(dict.fromkeys(span for span in written if set(span.style.split()) & {"value", "parameter"}))
+    others = any("." in span.text for span in written if span not in inside)
+    return Note((written, (Span("at ", "dim"), inside[0])) if len(inside) == 1 and not others else (written,))
 
 
 def _taken(
-    reading: BoundDefinition, up: float, value: float | None, down: float, note: Line
-) -> tuple[float | None, Line]:
+    reading: BoundDefinition, up: float, value: float | None, down: float, note: Note
+) -> tuple[float | None, Note]:
     """The local derivative and its note; where it is 0/0 and the operation has a convention, what is taken for it."""
     known = value is None or not math.isnan(value) or not math.isfinite(up) or not math.isfinite(down)
     if known or not reading.op.convention:
         return value, note
     taken = down / up if up else 0.0
-    return taken, merge([*note, Span(f", taken as {number(taken)}", "kink")])
+    return taken, Note((merge([*note.full, Span(f", taken as {number(taken)}", "kink")]),))
 
 
-def _taken_at(names: Names, tree: Tree, scalars: Mapping[str, Any]) -> tuple[Line, ...]:
-    """`x = -1.2500` for every number that a derivative is made of."""
+def _made_of(names: Names, tree: Tree, scalars: Mapping[str, Any]) -> tuple[tuple[Span, float], ...]:
+    """Symbol and number of everything that a derivative is made of."""
     leaves = dict.fromkeys(part.name for part in t.walk(tree) if isinstance(part, t.Name) and part.name in scalars)
-    shown = [(names.symbol(name), number(float(scalars[name]))) for name in leaves]
-    return tuple(line(symbol, " = ", (text, symbol.style)) for symbol, text in shown)
+    return tuple((names.symbol(name), float(scalars[name])) for name in leaves)
 
 
 def equation(
@@ -231,49 +266,51 @@ def equation(
     reading: BoundDefinition,
     symbols: tuple[Line, Line, Line],
     values: tuple[float, float | None, float],
-    note: Line,
+    note: Note,
     source: Node,
 ) -> Equation:
     """upstream × local = downstream, with where it comes from and goes to."""
-    arrived, total = progress(state, source, reading.node)
+    contributions = progress(state, source, reading.node)
     left, middle, right = symbols
+    up, value, down = values
+    end = "contribution to" if contributions.total > 1 else "downstream"
     return Equation(
-        heads=(line("upstream"), line("local"), line("contribution to" if total > 1 else "downstream")),
-        symbols=(
-            tuple(bold(s) for s in left),
-            tuple(Span(s.text, "text bold") for s in middle),
-            tuple(bold(s) for s in right),
-        ),
-        numbers=values,
-        notes=(line((_from(state, reading.node), "dim")), note, line((f"to {source.name}", "dim"))),
-        partial=f"{arrived} of {total} in",
+        Operand("upstream", tuple(_bold(s) for s in left), up, _origin(state, reading.node)),
+        Operand("local", tuple(Span(s.text, "text bold") for s in middle), value, note),
+        Operand(end, tuple(_bold(s) for s in right), down, _towards("to ", source.name)),
+        contributions,
     )
 
 
-def bold(span: Span) -> Span:
+def _bold(span: Span) -> Span:
     """The same, heavier."""
     return Span(span.text, f"{span.style} bold")
 
 
-def progress(state: State, source: Node, node: Node) -> tuple[int, int]:
-    """(contributions that are in, how many there will be), as `node` counts them: where it is a composite, what all
+def progress(state: State, source: Node, node: Node) -> Contributions:
+    """Contributions that are in, and how many there will be, as `node` counts them: where it is a composite, what all
     parts of one add is one contribution."""
     found = state.gradient(source)
     if not isinstance(node.op, Whole):
-        return found.arrived, found.total
+        return Contributions(found.arrived, found.total)
     nodes, last = state.recording.graph.nodes, {}
     for n, arrival in enumerate(state.timeline.arrivals(source.id)):
         last[nodes[arrival.consumer].fold or arrival.consumer] = n
-    return sum(n < found.arrived for n in last.values()), len(last)
+    return Contributions(sum(n < found.arrived for n in last.values()), len(last))
 
 
-def _from(state: State, node: Node) -> str:
+def _origin(state: State, node: Node) -> Note:
     """Where the upstream gradient came from."""
     graph = state.recording.graph
     if node.id == graph.loss:
-        return "the seed"
+        return Note((line(("the seed", "dim")),))
     readers = list(dict.fromkeys(consumer for consumer, _ in graph.consumers[node.id]))
-    return f"from {graph.nodes[readers[0]].name}" if len(readers) == 1 else f"from {len(readers)} nodes"
+    return _towards("from ", graph.nodes[readers[0]].name if len(readers) == 1 else f"{len(readers)} nodes")
+
+
+def _towards(word: str, name: str) -> Note:
+    """`from layer2.z`, or the name alone."""
+    return Note((line((word + name, "dim")), line((name, "dim"))))
 
 
 # ---------------------------------------------------------------------------------------------------------- table
@@ -327,16 +364,32 @@ class _Products:
         names = Names({**self.names.symbols, UPSTREAM: gradient(self.out.text, self.unicode)}, self.names.letters)
         return to_spans(t.Element(UPSTREAM, index), names, self.unicode)
 
+    def factor_tree(self, at: Mapping[str, int]) -> Tree:
+        """The local derivative with its indices put in, as far as they are known."""
+        placed = _placed(self.local, self.reading, self.rule.out) if self.bare else self.local
+        return settle(t.substitute(placed, {**self.at_q, **at}))
+
     def factor(self, at: Mapping[str, int]) -> Line:
         """The local derivative; a long one as `∂y[0,2]/∂x[0,1]`."""
-        placed = _placed(self.local, self.reading, self.rule.out) if self.bare else self.local
         full = Names(self.names.symbols, self.names.letters) if self.bare else self.names
-        spans = to_spans(settle(t.substitute(placed, {**self.at_q, **at})), full, self.unicode)
+        spans = to_spans(self.factor_tree(at), full, self.unicode)
         if sum(len(s.text) for s in spans) <= _SHORT:
             return spans
         shown = [str(at.get(letter, self.names.symbol(letter).text)) for letter in self.rule.out]
         where = f"[{','.join(shown)}]" if shown else ""
         return local(self.out, self.symbol, self.unicode, where, numbers.index(self.q))
+
+    def heads(self) -> Heads:
+        """What all rows have in common: of a local derivative that is 1 no column; in brackets where it is a sum or a
+        choice."""
+        index = ",".join(self.names.symbol(i).text for i in self.varying)
+        tree, arriving = self.factor_tree(self.fixed), self.upstream(self.fixed)
+        if tree == t.integer(1):
+            return Heads(index, (arriving,), arriving)
+        factor = self.factor(self.fixed)
+        loose = isinstance(tree, t.Add | t.IfElse) and sum(len(s.text) for s in factor) <= _SHORT
+        inside = (Span("("), *factor, Span(")")) if loose else factor
+        return Heads(index, (arriving, factor), (*arriving, Span("·" if self.unicode else "*", "dim"), *inside))
 
     def symbols(self, n: int) -> tuple[Line, ...]:
         """Both factors of a row."""
@@ -382,17 +435,16 @@ def _table(
         plain_name = isinstance(tree, t.Name | t.Element)  # its number stands above already
         shown = names if plain_name else with_numbers(names, reading=reading)
         written = to_spans(tree if plain_name else reading.folded(tree, {}, {**arrays, **size}), shown, unicode)
-        note: Line = () if isinstance(tree, t.Number) else written
+        note = Note() if isinstance(tree, t.Number) else _filled(written)
         up = float(upstream[0])
         value, note = _taken(reading, up, float(values[0]), down, note)
         marks = (products.upstream(products.place(0)), local(products.out, products.symbol, unicode), result)
         return equation(state, reading, marks, (up, value, down), note, source), products.term(0)
-    heads: tuple[Line, ...] = (products.upstream(products.fixed), products.factor(products.fixed))
-    factors, write = [upstream, values], products.symbols
-    if plain(heads[1]) == "1":
-        heads, factors, write = heads[:1], factors[:1], lambda n: products.symbols(n)[:1]
-    count, total = progress(state, source, node)
-    partial = f"{count} of {total} in" if total > 1 else ""
-    index = ",".join(names.symbol(i).text for i in products.varying)
-    made = table(result, down, factors, products.label, write, (index, heads), rows, (), partial)
+    heads, contributions = products.heads(), progress(state, source, node)
+    shown_factors = len(heads.factors)
+    made = table(
+        result, down, [upstream, values][:shown_factors], products.label,
+        lambda n: products.symbols(n)[:shown_factors], heads, rows,
+        contributions=contributions if contributions.total > 1 else None,
+    )  # fmt: skip
     return made, expand(products.term, len(values), rows)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.syntax import Unreadable
+from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Signature
 from bptui.model.engine.recording import Recording
+from bptui.model.engine.rounding import settled
 from bptui.symbolic.card.names import UPSTREAM
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate, sizes
@@ -71,12 +73,15 @@ class BoundDefinition:
     def arrays(self) -> dict[str, Any]:
         """Values by the definition's names: inputs, output, attributes; ∂L/∂y as `G` where there is one."""
         found: dict[str, Any] = {k: v for k, v in self.node.attributes.items() if isinstance(v, int | float)}
-        found |= {n: self.recording.value(i) for n, i in zip(self.op.input_names, self.node.inputs, strict=False)}
-        found[self.output] = self.recording.value(self.node)
-        upstream = self.recording.grad(self.node)
+        found |= {n: self._value(i) for n, i in zip(self.op.input_names, self.node.inputs, strict=False)}
+        found[self.output] = self._value(self.node.id)
+        upstream = settled(self.recording, self.recording.grad(self.node), lambda other: other.grad(self.node.id))
         if upstream is not None:
             found[UPSTREAM] = upstream
         return found
+
+    def _value(self, i: int) -> Array | None:
+        return settled(self.recording, self.recording.value(i), lambda other: other.value(i))
 
     @property
     def eps(self) -> float:

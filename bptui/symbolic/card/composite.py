@@ -14,20 +14,21 @@ from dataclasses import replace
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.base.spans import Line, Span, line
+from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.composites import CompositeUse, passing
 from bptui.model.engine.graph import Node
 from bptui.model.engine.state import State
 from bptui.symbolic.card.backward import backward
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
-from bptui.symbolic.card.forward import definition_line, forward, names_of
+from bptui.symbolic.card.forward import at_sizes, definition_fact, forward, names_of
 from bptui.symbolic.card.names import gradient, kind, setting, title
 from bptui.symbolic.card.sparsity import read_by
 from bptui.symbolic.card.specialize import definition_at
+from bptui.symbolic.facts import NO_NOTE, Card, Contributions, Fact, Formula, Inside, Note, PartRow
 from bptui.symbolic.formula import tree as t
-from bptui.symbolic.formula.printing import Names, definition, merge, number
-from bptui.symbolic.types import BAD, WORST, Card, CheckRow, Failure, Formula, Inside, Rule
+from bptui.symbolic.formula.printing import Names, merge, number, sides
+from bptui.symbolic.types import BAD, WORST, CheckRow, Failure, Rule
 
 SHORT = 80
 """Parts of a formula up to which one element of a whole is written out; of a longer one the numbers are told."""
@@ -61,31 +62,29 @@ def whole(
         made = backward(state, node, wrt, q, rule, raw, unicode, rows, checks)
     else:
         made = forward(state, node, element, unicode, rows, checks)
-    parts: list[tuple[Line, Line, Line]] = []
+    parts: list[PartRow] = []
     reading = BoundDefinition(state.recording, node)
     names = names_of(graph, reading, unicode, rule)
-    text, helpers = _definition(reading, names, unicode)
+    defined = _definition(reading, names, unicode)
     where = [Formula("where", s.target, definition_at(reading, s.value), names) for s in reading.statements[:-1]]
     short = (f for f in made.formulas[1:] if f.label == "gradient" or len(list(t.walk(f.right))) <= SHORT)
     formulas = [*made.formulas[:1], *where, *short]
     for part in fold.parts if opened else ():
         reading = BoundDefinition(state.recording, part)
         names = names_of(graph, reading, unicode)
-        said = definition_line(reading, names, unicode)
-        parts.append((line((_label(part, fold), "dim")), said, _short(state, part, element, back)))
+        said = definition_fact(reading, names, unicode).text
+        parts.append(PartRow(_label(part, fold), said, _short(state, part, element, back)))
         formulas += [
             Formula(part.label, s.target, definition_at(reading, s.value), names) for s in reading.statements[-1:]
         ]
     here = state.node.id
     at = next((n for n, part in enumerate(fold.parts) if part.id == here), None)
     ends = _backward(state, fold, element, wrt, q, unicode) if back else _forward(state, fold, element)
-    inside = Inside(tuple(ends), state.value(result) is not None, at)
+    inside = Inside(tuple(parts), tuple(ends), state.value(result) is not None, at)
     return replace(
         made,
         title=_title(state, fold),
-        definition=text,
-        rules=(*helpers, *_rules(made, rule)),
-        parts=tuple(parts),
+        rules=(*defined, *_rules(made, rule)),
         formulas=tuple(formulas),
         inside=inside,
         phase=state.moment.phase,
@@ -93,27 +92,23 @@ def whole(
     )
 
 
-def _rules(made: Card, rule: Rule | Failure | None) -> tuple[tuple[Line, Line, Line], ...]:
+def _rules(made: Card, rule: Rule | Failure | None) -> tuple[Fact, ...]:
     """Of the two rules of an operation the second, ∂L/∂input: the derivative of one element of a whole is longer, and
     says less. Where there is none, that it comes from the parts."""
+    rules = tuple(fact for fact in made.rules if fact.kind in ("local", "gradient"))
     if isinstance(rule, Failure):
-        said = f"{rule.reason}: the gradient is what its parts pass on"
-        return tuple((label, formula, line((said, "kink"))) for label, formula, _ in made.rules)
-    if len(made.rules) < 2:
-        return made.rules
-    *_, (_, _, how), (label, formula, _) = made.rules
-    return ((label, formula, how),)
+        said = Span(f"{rule.reason}: the gradient is what its parts pass on", "kink")
+        return tuple(replace(fact, note=Note(((said,),), warning=True)) for fact in rules)
+    if len(rules) < 2:
+        return made.rules[1:]
+    return (replace(rules[-1], note=rules[0].note),)
 
 
-def _definition(
-    reading: BoundDefinition, names: Names, unicode: bool
-) -> tuple[Line, tuple[tuple[Line, Line, Line], ...]]:
-    """The definition, and a row for each of its helpers."""
-    said = [
-        definition([t.Statement(s.target, definition_at(reading, s.value))], names, unicode) for s in reading.statements
-    ]
-    heads = [line(("where" if n == 0 else "and", "dim")) for n in range(len(said))]
-    return said[-1], tuple((head, helper, ()) for head, helper in zip(heads, said[:-1], strict=False))
+def _definition(reading: BoundDefinition, names: Names, unicode: bool) -> tuple[Fact, ...]:
+    """The definition, and each of its helpers."""
+    *helpers, own = ((left, (right,)) for left, right in (sides([s], names, unicode) for s in at_sizes(reading)))
+    where = (Fact("rule", "and" if n else "where", *told) for n, told in enumerate(helpers))
+    return Fact("definition", "definition", *own), *where
 
 
 def reads(state: State, fold: CompositeUse, wrt: int, element: Index, rule: Rule | Failure | None) -> Index:
@@ -153,16 +148,16 @@ def _label(part: Node, fold: CompositeUse) -> str:
     return name[len(own) :] if name.startswith(own) else part.label.rpartition(".")[2]
 
 
-def _number(state: State, node: Node, element: Index, back: bool) -> tuple[float | None, str]:
+def _number(state: State, node: Node, element: Index, back: bool) -> tuple[float | None, Contributions | None]:
     """(the number of a value or gradient as far as it is known, what is missing of it)."""
     at = fit(element, node.shape)
     if not back:
-        value = state.value(node)
-        return (None, "") if value is None or not value.size else (float(value[at]), "")
+        value = state.shown(node)
+        return (None if value is None or not value.size else float(value[at])), None
     found = state.gradient(node)
     if found.array is None or not found.array.size or not found.arrived:
-        return None, ""
-    return float(found.array[at]), "" if found.final else f"{found.arrived} of {found.total} in"
+        return None, None
+    return float(found.array[at]), None if found.final else Contributions(found.arrived, found.total)
 
 
 def _short(state: State, node: Node, element: Index, back: bool) -> Line:
@@ -171,38 +166,39 @@ def _short(state: State, node: Node, element: Index, back: bool) -> Line:
     at = fit(element, node.shape)
     place = [Span(f"{numbers.index(at)} ", "dim")] if at != element else []
     style = "gradient" if back else kind(node)
-    said = [Span(f"{missing} ", "kink")] if missing else []
+    said = [missing.span, Span(" ")] if missing else []
     return merge([*said, *place, Span(numbers.NOT_YET if value is None else number(value), style)])
 
 
-def _told(shown: Span, at: Index, value: float | None, missing: str = "") -> Line:
+def _end(label: str, shown: Span, at: Index, value: float | None, missing: Contributions | None = None) -> Fact:
     """`z[0,1] = 0.5100`."""
     text = numbers.NOT_YET if value is None else number(value)
-    said = [Span(f"{shown.text}{numbers.index(at)}", shown.style), Span(" = "), Span(text, shown.style)]
-    return merge([*said, Span(f"  {missing}", "kink")]) if missing else merge(said)
+    note = Note(((missing.span,),), warning=True) if missing else NO_NOTE
+    left = (Span(f"{shown.text}{numbers.index(at)}", shown.style),)
+    return Fact("ends", label, left, result=(Span(text, shown.style),), note=note)
 
 
-def _forward(state: State, fold: CompositeUse, element: Index) -> Iterable[tuple[Line, Line]]:
+def _forward(state: State, fold: CompositeUse, element: Index) -> Iterable[Fact]:
     graph = state.recording.graph
     for n, i in enumerate(dict.fromkeys(fold.node.inputs)):
         source = graph.nodes[i]
         at = fit(element, source.shape)
-        value = state.value(source)
+        value = state.shown(source)
         told = None if value is None or not value.size else float(value[at])
-        yield line(("in" if n == 0 else "", "dim")), _told(Span(source.name, kind(source)), at, told)
+        yield _end("in" if n == 0 else "", Span(source.name, kind(source)), at, told)
     result = fold.result
-    value = state.value(result)
+    value = state.shown(result)
     told = None if value is None or not value.size else float(value[element])
-    yield line(("out", "dim")), _told(Span(result.name, "value bold"), element, told)
+    yield _end("out", Span(result.name, "value bold"), element, told)
 
 
 def _backward(
     state: State, fold: CompositeUse, element: Index, wrt: int | None, q: Index, unicode: bool
-) -> Iterable[tuple[Line, Line]]:
+) -> Iterable[Fact]:
     """∂L/∂result, then for each input what the parts add to its gradient: of that at `wrt` at its element `q`."""
     graph, result = state.recording.graph, fold.result
     value, missing = _number(state, result, element, True)
-    yield line(("upstream", "dim")), _told(gradient(result.name, unicode), element, value, missing)
+    yield _end("upstream", gradient(result.name, unicode), element, value, missing)
     first = True
     for position, i in enumerate(fold.node.inputs):
         source = graph.nodes[i]
@@ -212,9 +208,8 @@ def _backward(
         at = q if position == wrt else fit(element, source.shape)
         came = [part for part in passing(state.arrived(source), fold.node, position) if part.array is not None]
         told = float(np.sum([part.array[at] for part in came])) if came and came[0].array.size else None
-        missing = f"{len(came)} of {len(total)} in" if 0 < len(came) < len(total) else ""
-        shown = gradient(source.name, unicode)
-        yield line(("downstream" if first else "", "dim")), _told(shown, at, told, missing)
+        missing = Contributions(len(came), len(total)) if 0 < len(came) < len(total) else None
+        yield _end("downstream" if first else "", gradient(source.name, unicode), at, told, missing)
         first = False
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.base.spans import Line, line
 from bptui.model.base.types import Array
 from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
+from bptui.symbolic.facts import Fact, sentence
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
 from bptui.symbolic.formula.tree import Tree
 
 
-def convention(reading: BoundDefinition, element: Index) -> list[tuple[Line, Line]]:
+def convention(reading: BoundDefinition, element: Index) -> list[Fact]:
     """The convention of the operation, where this element of its output sits exactly on the place that it is about."""
     if not reading.op.convention:
         return []
@@ -24,7 +24,7 @@ def convention(reading: BoundDefinition, element: Index) -> list[tuple[Line, Lin
     index: Mapping[str, int] = {} if bare else reading.index(element)
     if not any(_special(reading, part, known, index) for s in reading.statements for part in t.walk(s.value)):
         return []
-    return [(line(("convention", "dim")), line(_told(reading)))]
+    return [sentence("convention", "convention", _told(reading))]
 
 
 def _told(reading: BoundDefinition) -> str:

@@ -6,52 +6,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bptui.model.base.spans import Line, Span, line
+from bptui.model.base.spans import Span
 from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.names import gradient, local
 from bptui.symbolic.card.specialize import rule_at
+from bptui.symbolic.facts import Fact, Formula, Note
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.printing import Names, merge, to_spans
 from bptui.symbolic.formula.tree import Tree
-from bptui.symbolic.types import ArgMax, Failure, Formula, Rule
+from bptui.symbolic.types import ArgMax, Failure, Rule
 
 
-def rules_shown(
+def derived(
     reading: BoundDefinition, names: Names, name: str, rule: Rule | Failure | None, raw: bool, unicode: bool
-) -> tuple[tuple[Line, Line, Line], ...]:
-    """The lines `local` and `gradient` with how they were come by; or why they are not there."""
+) -> tuple[Fact, ...]:
+    """The local derivative and the gradient with how they were come by; or why they are not there."""
     out, wrt = names.symbol(reading.output), names.symbol(name)
     head = local(out, wrt, unicode)
     if rule is None:
-        return (
-            (
-                line(("local", "dim")),
-                merge([*head, Span(" = "), Span("deriving…" if unicode else "deriving...", "dim")]),
-                (),
-            ),
-        )
+        return (Fact("local", "local", head, ((Span("deriving…" if unicode else "deriving...", "dim"),),)),)
     if isinstance(rule, Failure):
-        return ((line(("local", "dim")), head, line((rule.reason, "kink"))),)
+        return (Fact("local", "local", head, note=Note(((Span(rule.reason, "kink"),),), warning=True)),)
     bare = reading.op.elementwise and not reading.letters
     full = names if not bare else Names(names.symbols, names.letters, frozenset(), None)
     out_index, in_index = ("", "") if bare else (_bracket(names, rule.out), _bracket(names, rule.q))
     formula = to_spans(rule.raw if raw else rule_at(reading, rule, rule.local), names, unicode)
-    first = (
-        line(("local", "dim")),
-        merge([*local(out, wrt, unicode, out_index, in_index), Span(" = "), *formula]),
-        _how(rule, raw),
-    )
+    first = Fact("local", "local", local(out, wrt, unicode, out_index, in_index), (formula,), note=_how(rule, raw))
     told = (first, *_winners(names, rule, unicode))
     if bare and len(rule.q) == len(rule.out) and not any(rule.signature.stretched):
         return told
     if reading.node.id == reading.recording.graph.loss:  # upstream is the seed, 1: the same again
         return told
     whole, vjp = gradient(wrt.text, unicode), rule.vjp if raw else rule_at(reading, rule, rule.vjp)
-    spans = [Span(whole.text + _bracket(names, rule.q), whole.style), Span(" = "), *to_spans(vjp, full, unicode)]
-    return *told, (line(("gradient", "dim")), merge(spans), line((f"SymPy {rule.sympy_version}", "dim")))
+    left = (Span(whole.text + _bracket(names, rule.q), whole.style),)
+    by = Note(((Span(f"SymPy {rule.sympy_version}", "dim"),),))
+    return *told, Fact("gradient", "gradient", left, (to_spans(vjp, full, unicode),), note=by)
 
 
-def _winners(names: Names, rule: Rule, unicode: bool) -> tuple[tuple[Line, Line, Line], ...]:
+def _winners(names: Names, rule: Rule, unicode: bool) -> tuple[Fact, ...]:
     """`argmax_j[i] = first j of the largest x[i,j]`: what a rule's `argmax_j` is, once for all of its letters."""
     rows = []
     for (term, indices), found in _groups(rule).items():
@@ -60,8 +52,8 @@ def _winners(names: Names, rule: Rule, unicode: bool) -> tuple[tuple[Line, Line,
         called = ", ".join(w.name + _bracket(names, indices) for w in found)
         best = {"max": "largest", "min": "smallest"}[found[0].kind]
         which = ",".join(names.symbol(letter).text for letter in letters.values())
-        said = merge([Span(called), Span(" = "), Span(f"first {which} of the {best} "), *shown])
-        rows.append((line(("where", "dim")), said, ()))
+        said = merge([Span(f"first {which} of the {best} "), *shown])
+        rows.append(Fact("where", "where", (Span(called),), (said,)))
     return tuple(rows)
 
 
@@ -92,14 +84,16 @@ def _letters(found: Sequence[ArgMax]) -> dict[str, str]:
     return {r.index: w.name.rpartition("_")[2] for w in found for r in w.ranges[w.position : w.position + 1]}
 
 
-def _how(rule: Rule, raw: bool) -> Line:
-    """`✓ proved by cancel`, `✓ derived in 16 ms`."""
+def _how(rule: Rule, raw: bool) -> Note:
+    """`✓ proved by cancel, 31 ms`, `✓ proved by cancel`, `✓ proved`; `✓ derived in 16 ms`, `✓ derived`."""
     method = rule.proof.method
     if raw or method in ("identical", "none"):
-        return line(("✓ ", "ok"), (f"derived in {rule.ms:.0f} ms", "dim"))
-    if method == "50 digits":
-        return line(("✓ ", "ok"), ("equal to 50 digits, not proved", "dim"))
-    return line(("✓ ", "ok"), (f"proved by {method}, {rule.proof.ms:.0f} ms", "dim"))
+        words = [f"derived in {rule.ms:.0f} ms", "derived"]
+    elif method == "50 digits":
+        words = ["equal to 50 digits, not proved", "equal to 50 digits"]
+    else:
+        words = [f"proved by {method}, {rule.proof.ms:.0f} ms", f"proved by {method}", "proved"]
+    return Note(tuple((Span("✓ ", "ok"), Span(text, "dim")) for text in words))
 
 
 def _bracket(names: Names, letters: tuple[str, ...]) -> str:

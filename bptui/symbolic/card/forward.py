@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -17,12 +18,13 @@ from bptui.symbolic.card.conventions import choices, convention, spans_of
 from bptui.symbolic.card.names import kind, letters, symbols, title
 from bptui.symbolic.card.specialize import definition_at
 from bptui.symbolic.card.table import expand, table
+from bptui.symbolic.facts import Card, Fact, Formula, Heads, Table, sentence
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
-from bptui.symbolic.formula.printing import Names, Setting, definition, merge, number, to_spans
+from bptui.symbolic.formula.printing import Names, Setting, merge, number, sides, to_spans
 from bptui.symbolic.formula.tree import Tree
-from bptui.symbolic.formula.worked import worked
-from bptui.symbolic.types import Card, CheckRow, Failure, Formula, Rule, Table
+from bptui.symbolic.formula.worked import Worked, worked
+from bptui.symbolic.types import CheckRow, Failure, Rule
 
 MAX_FACTORS = 8
 """Factors of a product that are written out."""
@@ -37,32 +39,41 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
     graph, reading = state.recording.graph, BoundDefinition(state.recording, node)
     names = names_of(graph, reading, unicode)
     shown = state.value(node) is not None
-    lines: list[tuple[Line, Line]] = []
+    facts: list[Fact] = []
     sum_table: Table | None = None
     formulas: list[Formula] = [
         Formula("definition", s.target, definition_at(reading, s.value), names) for s in reading.statements[-1:]
     ]
     if shown and 0 in node.shape:
-        lines.append((line(("value", "dim")), line(("no elements", "dim"))))
+        facts.append(sentence("absent", "value", ("no elements", "dim")))
     elif reading.statements and shown:
         sum_table, terms = _sum(reading, names, element, rows, unicode)
         formulas.append(_formula(reading, names, element, terms))
-        lines += _element(reading, names, element, unicode, bool(sum_table))
-        lines += convention(reading, element)
-        lines += _next(state, graph, node, element, unicode)
+        if sum_table is None:
+            facts.append(_element(reading, names, element, unicode))
+        exact, seen = state.recording.value(node), np.asarray(reading.arrays[reading.output])
+        if exact is not None and exact.size and exact[element] and not seen[element]:
+            facts.append(rounding(Span(number(float(exact[element])), "value")))
+        facts += convention(reading, element)
+        facts += _next(state, graph, node, element, unicode)
     elif not shown:
-        lines.append((line(("value", "dim")), line(("not yet", "dim"))))
+        facts.append(sentence("absent", "value", ("not yet", "dim")))
     return Card(
         title=title(graph, node),
         shape=numbers.shape(node.shape),
         element=numbers.index(element),
-        definition=definition_line(reading, names, unicode),
+        rules=(definition_fact(reading, names, unicode),),
         table=sum_table,
-        lines=tuple(lines),
+        facts=tuple(facts),
         checks=checks,
         formulas=tuple(formulas),
         node=node.name,
     )
+
+
+def rounding(number: Span) -> Fact:
+    """What is said of a number that has no correct digit, and is shown as 0."""
+    return sentence("rounding", "rounding", number, (" is nothing but rounding: 0", "dim"))
 
 
 def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree | None) -> Formula:
@@ -93,12 +104,17 @@ def names_of(graph: Graph, reading: BoundDefinition, unicode: bool, rule: Rule |
     return Names(found, told, bare | scalars)
 
 
-def definition_line(reading: BoundDefinition, names: Names, unicode: bool) -> Line:
+def definition_fact(reading: BoundDefinition, names: Names, unicode: bool) -> Fact:
     """The definition in its author's form with the node's symbols; the text itself where it is not in the notation."""
     if not reading.statements:
-        return line(reading.op.define(reading.signature))
-    at_sizes = [t.Statement(s.target, definition_at(reading, s.value)) for s in reading.statements]
-    return definition(at_sizes, names, unicode)
+        return sentence("definition", "definition", reading.op.define(reading.signature))
+    left, right = sides(at_sizes(reading), names, unicode)
+    return Fact("definition", "definition", left, (right,))
+
+
+def at_sizes(reading: BoundDefinition) -> list[t.Statement]:
+    """The statements of a definition as they are at these shapes."""
+    return [t.Statement(s.target, definition_at(reading, s.value)) for s in reading.statements]
 
 
 def with_numbers(
@@ -118,52 +134,44 @@ def with_numbers(
     return Names(names.symbols, names.letters, names.bare, of)
 
 
-def _element(
-    reading: BoundDefinition, names: Names, element: Index, unicode: bool, summed: bool
-) -> list[tuple[Line, Line]]:
-    """`a[0,0] = 1/(1 + exp(-0.0400)) = 0.5100`; in two lines where the formula has its own indices."""
+def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bool) -> Fact:
+    """`a[0,0] = 1/(1 + exp(-0.0400)) = 0.5100`; the formula, too, where that has its own indices."""
     value = float(np.asarray(reading.arrays[reading.output])[element])
     left = element_span(names, reading.output, element)
-    right = Span(number(value), left.style)
-    label = line(("element", "dim"))
+    told = Fact("element", "element", (left,), result=(Span(number(value), left.style),))
     body = reading.statements[-1].value
     if reading.op.elementwise and not reading.letters:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
-        told = [left, Span(" = "), right]
-        if not isinstance(tree, t.Number) and not (isinstance(tree, t.Name) and tree.name in reading.node.attributes):
-            told = [
-                left,
-                Span(" = "),
-                *_worked(tree, with_numbers(names, scalars, reading), value, left, reading, unicode),
-            ]
-        return [(label, merge([*told, *since(reading, names, body, scalars, unicode)]))]
-    if summed:
-        return []
+        told = replace(told, since=since(reading, names, body, scalars, unicode))
+        if isinstance(tree, t.Number) or (isinstance(tree, t.Name) and tree.name in reading.node.attributes):
+            return told
+        return with_numbers_in(
+            told, worked(tree, with_numbers(names, scalars, reading), value, eps=reading.eps), unicode
+        )
     index = reading.index(element)
-    resolved = reading.resolve(body, index)
-    symbolic = to_spans(resolved, names, unicode)
-    result = [(label, merge([left, Span(" = "), *symbolic]))]
+    symbolic = to_spans(reading.resolve(body, index), names, unicode)
     won = _winner(reading, body, index)
     if won is not None:
         base, place, among = won
         style, kind = names.symbol(base).style, body.kind if isinstance(body, t.Reduction) else ""
         if 1 < len(among) <= _WINDOW:
-            told = [s for n, x in enumerate(among) for s in ([Span(", ")] if n else []) + [Span(number(x), style)]]
-            result = [(label, merge([left, Span(f" = {kind}("), *told, Span(")")]))]
-        return [*result, (line(""), merge([Span("= "), element_span(names, base, place), Span(" = "), right]))]
+            listed = [s for n, x in enumerate(among) for s in ([Span(", ")] if n else []) + [Span(number(x), style)]]
+            symbolic = merge([Span(f"{kind}("), *listed, Span(")")])
+        return replace(told, sides=(symbolic, (element_span(names, base, place),)))
+    told = replace(told, sides=(symbolic,))
     tree = _factors(reading, body, index) or reading.folded(body, index)
     if isinstance(tree, t.Name | t.Number):
-        return [*result, (line(""), merge([Span("= "), right]))]
-    told = _worked(tree, with_numbers(names, reading=reading), value, left, reading, unicode)
-    return [*result, (line(""), merge([Span("= "), *told]))]
+        return told
+    return with_numbers_in(told, worked(tree, with_numbers(names, reading=reading), value, eps=reading.eps), unicode)
 
 
-def _worked(tree: Tree, names: Names, value: float, left: Span, reading: BoundDefinition, unicode: bool) -> list[Span]:
-    """`1/(1 + exp(-0.0400)) = 0.5100`; the number alone where it is all that the formula says."""
-    made = worked(tree, names, value, eps=reading.eps)
-    spans, right = made.spans(unicode), Span(made.result, left.style)
-    return [right] if plain(spans) == right.text else [*spans, made.mark(unicode), right]
+def with_numbers_in(told: Fact, made: Worked, unicode: bool) -> Fact:
+    """The equation with its numbers as one side more, unless the number is all that this says; and with its result."""
+    filled, result = made.spans(unicode), (Span(made.result, told.result[0].style),)
+    if plain(filled) == made.result:
+        return replace(told, result=result)
+    return replace(told, sides=(*told.sides, filled), result=result, sign=made.mark(unicode).text.strip())
 
 
 def _factors(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> Tree | None:
@@ -181,8 +189,8 @@ def _factors(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> 
 
 
 def since(reading: BoundDefinition, names: Names, tree: Tree, scalars: Mapping[str, Any], unicode: bool) -> Line:
-    """`  since 0.2795 > 0`: which branches an elementwise choice took, as its numbers stand to each other; `  since
-    x = b` where they are equal."""
+    """`0.2795 > 0`: which branches an elementwise choice took, as its numbers stand to each other; `x = b` where they
+    are equal."""
     part: Tree | None = next((p for p in t.walk(tree) if isinstance(p, t.IfElse)), None)
     said: dict[frozenset[str], list[Span]] = {}
     while isinstance(part, t.IfElse):
@@ -196,9 +204,7 @@ def since(reading: BoundDefinition, names: Names, tree: Tree, scalars: Mapping[s
                 shown = sign if unicode or sign != "≠" else "!="
                 said.setdefault(frozenset(map(plain, sides)), [*sides[0], Span(f" {shown} "), *sides[1]])
         part = part.yes if taken else part.no
-    if not said:
-        return ()
-    return merge([Span("  since "), *(s for n, told in enumerate(said.values()) for s in [*_AND[: n and 1], *told])])
+    return merge(s for n, told in enumerate(said.values()) for s in [*_AND[: n and 1], *told])
 
 
 def _deciding(reading: BoundDefinition, condition: Tree, scalars: Mapping[str, Any], taken: bool) -> list[t.Compare]:
@@ -296,15 +302,20 @@ def _sum(
 
     total = float(np.asarray(reading.arrays[reading.output])[element])
     steps = [(sign, _brief(tree, names, unicode), float(evaluate(tree, arrays, {}, size))) for sign, tree in after]
-    heads = tuple(to_spans(f, names, unicode) for f in factors)
-    bound = ",".join(names.symbol(r.index).text for r in reduction.ranges)
+    heads = Heads(
+        ",".join(names.symbol(r.index).text for r in reduction.ranges),
+        tuple(to_spans(f, names, unicode) for f in factors),
+        to_spans(reduction.body, names, unicode),
+    )
     result = (element_span(names, reading.output, element),)
-    made = table(result, total, [v[places] for v in values], label, symbolic, (bound, heads), rows, steps)
+    made = table(result, total, [v[places] for v in values], label, symbolic, heads, rows, steps)
     return made, expand(lambda n: reading.resolve(reduction.body, place(n)), len(places), rows, after)
 
 
 def _brief(tree: Tree, names: Names, unicode: bool) -> Line:
-    """What is done with a sum; of a sum of ones, that it counts."""
+    """What is done with a sum; of a sum of ones, that it counts; a number has no name."""
+    if isinstance(tree, t.Number):
+        return ()
     counts = isinstance(tree, t.Reduction) and tree.kind == "sum" and tree.body == t.integer(1)
     return line("number of terms") if counts else to_spans(tree, names, unicode)
 
@@ -327,7 +338,7 @@ def _split(body: Tree) -> tuple[t.Reduction | None, list[tuple[str, Tree]]]:
 
 
 # ---------------------------------------------------------------------------------------------------------- hints
-def _next(state: State, graph: Graph, node: Node, element: Index, unicode: bool) -> list[tuple[Line, Line]]:
+def _next(state: State, graph: Graph, node: Node, element: Index, unicode: bool) -> list[Fact]:
     """`relu clamps it: z[1,3] < 0, so a[1,3] will be 0`, from the definition of the only one that reads this node."""
     readers = [graph.nodes[i] for i in dict.fromkeys(consumer for consumer, _ in graph.consumers[node.id])]
     if len(readers) != 1 or readers[0].shape != node.shape or readers[0].op is None or not readers[0].op.elementwise:
@@ -350,7 +361,7 @@ def _next(state: State, graph: Graph, node: Node, element: Index, unicode: bool)
     said = [Span(f"{reading.op.name} clamps it: "), Span(own, kind(node)), Span(f"{at} {sign} ")]
     said += [*to_spans(right, names, unicode), Span(", so "), Span(made, "value"), Span(f"{at} will be ")]
     said += to_spans(chosen, names, unicode)
-    return [(line(("next", "dim")), merge(said))]
+    return [sentence("next", "next", *merge(said))]
 
 
 def node_name(reading: BoundDefinition) -> str:

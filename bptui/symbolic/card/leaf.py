@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from bptui.model.base import numbers
-from bptui.model.base.spans import Line, Span, line
+import math
+
+from bptui.model.base import arithmetic, numbers
+from bptui.model.base.spans import Span, line
 from bptui.model.debugger.why import GIVEN
 from bptui.model.engine.graph import Node
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
-from bptui.symbolic.card.forward import definition_line, names_of
+from bptui.symbolic.card.forward import definition_fact, names_of
 from bptui.symbolic.card.names import gradient, kind, symbol, title
-from bptui.symbolic.formula.printing import merge, number
-from bptui.symbolic.types import Card
+from bptui.symbolic.facts import Card, Contributions, Fact, Note, sentence
+from bptui.symbolic.formula.printing import number
 
 _ROLES = {**GIVEN, "param": "trained", "const": "a constant"}
 
 
 def seed(state: State, node: Node, unicode: bool) -> Card:
     """∂L/∂L = 1, where every backward pass starts."""
-    one = gradient("L", unicode)
+    graph, reading = state.recording.graph, BoundDefinition(state.recording, node)
+    starts = Note((line(("the backward pass starts here", "dim")),))
+    one = Fact("seed", "seed", (gradient("L", unicode),), (line("1"),), note=starts)
+    value = state.shown(node)
+    shown = number(float("nan") if value is None else float(value.reshape(())))
+    loss = Fact("loss", "loss", (symbol(node),), result=line((shown, kind(node))))
     return Card(
-        title=title(state.recording.graph, node),
+        title=title(graph, node),
         shape=numbers.shape(node.shape),
         element="",
-        definition=definition_line(
-            reading := BoundDefinition(state.recording, node),
-            names_of(state.recording.graph, reading, unicode),
-            unicode,
-        ),
-        rules=((line(("seed", "dim")), merge([one, Span(" = 1")]), line(("the backward pass starts here", "dim"))),),
-        lines=(
-            (line(("loss", "dim")), merge([symbol(node), Span(" = "), Span(number(state.recording.loss), kind(node))])),
-        ),
+        rules=(definition_fact(reading, names_of(graph, reading, unicode), unicode), one),
+        facts=(loss,),
         phase="backward",
         node=node.name,
         seed=True,
@@ -40,55 +40,45 @@ def seed(state: State, node: Node, unicode: bool) -> Card:
 
 def leaf(state: State, node: Node, element: Index, unicode: bool) -> Card:
     """What is given or trained: its number, and the contributions to its gradient that are in."""
-    graph, here = state.recording.graph, numbers.index(element)
-    shown = symbol(node)
-    value = state.value(node)
-    lines: list[tuple[Line, Line]] = []
+    here, shown, value = numbers.index(element), symbol(node), state.shown(node)
+    facts: list[Fact] = []
     if value is not None and not value.size:
-        lines.append((line((node.role, "dim")), line(("no elements", "dim"))))
+        facts.append(sentence("value", node.role, ("no elements", "dim")))
     elif value is not None:
-        lines.append(
-            (
-                line((node.role, "dim")),
-                merge(
-                    [
-                        Span(shown.text + here, shown.style),
-                        Span(" = "),
-                        Span(number(float(value[element])), shown.style),
-                    ]
-                ),
-            )
-        )
-    lines += gathered(state, node, element, unicode)
+        result = line((number(float(value[element])), shown.style))
+        facts.append(Fact("value", node.role, (Span(shown.text + here, shown.style),), result=result))
     return Card(
-        title=title(graph, node),
+        title=title(state.recording.graph, node),
         shape=numbers.shape(node.shape),
         element=here,
-        definition=line((_ROLES.get(node.role, "given"), "dim")),
-        lines=tuple(lines),
+        rules=(sentence("definition", "definition", (_ROLES.get(node.role, "given"), "dim")),),
+        facts=(*facts, *gathered(state, node, element, unicode)),
         phase=state.moment.phase,
         node=node.name,
     )
 
 
-def gathered(state: State, node: Node, element: Index, unicode: bool) -> list[tuple[Line, Line]]:
+def gathered(state: State, node: Node, element: Index, unicode: bool) -> list[Fact]:
     """The contributions to a gradient that are in, and what they come to."""
-    graph, here, shown = state.recording.graph, numbers.index(element), symbol(node)
-    lines: list[tuple[Line, Line]] = []
-    found = state.gradient(node)
+    graph, here, found = state.recording.graph, numbers.index(element), state.shown_gradient(node)
     if 0 in node.shape:
         return []
-    for contribution in state.arrived(node):
-        array = contribution.array
-        said = [
-            Span("not recorded" if array is None else number(float(array[element])), "gradient"),
-            Span(f"  from {graph.nodes[contribution.consumer].name}", "dim"),
-        ]
-        lines.append((line(("gradient", "dim")), merge(said)))
+    total = 0.0 if found.array is None else float(found.array[element])
+    arrived = state.arrived(node)
+    known = {n: float(part.array[element]) for n, part in enumerate(arrived) if part.array is not None}
+    made = arithmetic.equation(
+        tuple(known.values()), total, math.fsum, (list(map(number, known.values())), number(total))
+    )
+    texts = dict(zip(known, made.operands, strict=True))
+    facts: list[Fact] = []
+    for n, contribution in enumerate(arrived):
+        origin = Note((line((f"from {graph.nodes[contribution.consumer].name}", "dim")),))
+        result = line((texts.get(n, "not recorded"), "gradient"))
+        facts.append(Fact("contribution", "gradient", result=result, note=origin))
     if found.array is not None and found.total > 1:
-        whole = gradient(shown.text + here, unicode)
         dots = "" if found.final else ("…" if unicode else "~")
-        said = [whole, Span(" = "), Span(number(float(found.array[element])) + dots, "gradient")]
-        said += [] if found.final else [Span(f"  {found.arrived} of {found.total} in", "kink")]
-        lines.append((line(("sum", "dim")), merge(said)))
-    return lines
+        words = () if found.final else ((Contributions(found.arrived, found.total).span,),)
+        whole = gradient(symbol(node).text + here, unicode)
+        result = line((made.result + dots, "gradient"))
+        facts.append(Fact("sum", "sum", (whole,), result=result, note=Note(words, warning=True), sign=made.sign))
+    return facts

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from bptui.model.base.spans import Line, line, plain
+from bptui.model.base.spans import plain
 from bptui.model.debugger.locations import fit
 from bptui.model.debugger.session import Session
 from bptui.model.engine.composites import CompositeUse, composite_of
@@ -23,9 +23,10 @@ from bptui.symbolic.card.leaf import leaf, seed
 from bptui.symbolic.card.names import brief
 from bptui.symbolic.card.sparsity import read_by
 from bptui.symbolic.card.update import update
+from bptui.symbolic.facts import Card, Fact, sentence
 from bptui.symbolic.formula.printing import to_spans
 from bptui.symbolic.formula.tree import Element
-from bptui.symbolic.types import Card, CheckRow, Failure, Rule
+from bptui.symbolic.types import CheckRow, Failure, Rule
 
 __all__ = ["ROWS", "card", "card_for", "subject"]
 
@@ -59,11 +60,11 @@ def card(
     made = _card(state, node, element, wrt, rules, raw, unicode, rows, checks)
     graph = state.recording.graph
     fold = composite_of(graph, node)
-    told = (*made.lines, *_axes(fold, node, made, unicode))
-    return replace(made, part=part_of(fold, node), brief=brief(graph, node), lines=told)
+    facts = (*made.facts, *_axes(fold, node, made, unicode))
+    return replace(made, part=part_of(fold, node), brief=brief(graph, node), facts=facts)
 
 
-def _axes(fold: CompositeUse | None, node: Node, made: Card, unicode: bool) -> tuple[tuple[Line, Line], ...]:
+def _axes(fold: CompositeUse | None, node: Node, made: Card, unicode: bool) -> tuple[Fact, ...]:
     """What the rows and columns of a part run over: `row i: queries, column j: keys`."""
     words = None if fold is None else fold.composed.row.axes.get(node.name.rpartition(".")[2])
     left = next((f.left for f in made.formulas if f.label == "definition"), None)
@@ -71,7 +72,7 @@ def _axes(fold: CompositeUse | None, node: Node, made: Card, unicode: bool) -> t
         return ()
     names = made.formulas[0].names
     row, column = (plain(to_spans(index, names, unicode)) for index in left.index[-2:])
-    return ((line(("axes", "dim")), line(f"rows ({row}) are {words[0]}, columns ({column}) {words[1]}")),)
+    return (sentence("axes", "axes", f"rows ({row}) are {words[0]}, columns ({column}) {words[1]}"),)
 
 
 def _card(
@@ -145,4 +146,8 @@ def card_for(
         made = whole(session.state, fold, at, wrt, element, rule, raw=session.view.raw, unicode=unicode, checks=checks)
         inside = None if made.inside is None else replace(made.inside, came=session.view.whole)
         return replace(made, inside=inside, brief=brief(session.graph, fold.node))
-    return card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)
+    made = card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)
+    if session.stop == 0 and node.id == session.about.id:  # the first thing that is seen of a network
+        story = (sentence("story", "" if n else "story", text) for n, text in enumerate(session.network.story))
+        made = replace(made, facts=(*made.facts, *story))
+    return made

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bptui.model.base.spans import Line, line
+from bptui.model.base.spans import Line
 from bptui.model.base.types import Array
+from bptui.symbolic.facts import Contributions, Heads, Step, Table, Term
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.tree import Tree
-from bptui.symbolic.types import Step, Table, Term
 
 _TAIL = 2
 FEW = 4
@@ -27,15 +27,16 @@ def table(
     values: Sequence[Array],
     label: Callable[[int], str],
     symbols: Callable[[int], tuple[Line, ...]],
-    heads: tuple[str, Sequence[Line]],
+    heads: Heads,
     rows: int,
     after: Sequence[tuple[str, Line, float]] = (),
-    partial: str = "",
+    contributions: Contributions | None = None,
 ) -> Table:
     """Of a sum with more than `rows` terms the ends are written out, and up to `LONG` terms by the table's `full`.
 
-    `values`: per factor its numbers, term by term; `label` and `symbols` write out one term; `heads`: of the
-    index and the factors. `after`: what is added to the sum, or what it is divided by."""
+    values  per factor its numbers, term by term;  label, symbols  write out one term
+    after   what is added to the sum, or what it is divided by
+    """
     count = len(values[0])
     with np.errstate(all="ignore"):
         products = np.prod(values, axis=0) if len(values) > 1 else np.asarray(values[0])
@@ -56,19 +57,18 @@ def table(
         for sign, symbol, number in after:
             value = float(np.divide(value, number)) if sign == "/" else value + (number if sign == "+" else -number)
             steps.append(Step(sign, symbol, number, value))
-    index, factors = heads
     longer = functools.cache(  # pages are turned one by one
-        functools.partial(table, result, total, values, label, symbols, heads, LONG, after, partial)
+        functools.partial(table, result, total, values, label, symbols, heads, LONG, after, contributions)
     )
     return Table(
         result,
         total,
+        heads,
         tuple(term(n) for n in shown),
         count - len(shown) - len(tail),
         tuple(term(n) for n in tail),
-        (line((index, "dim")), *factors, line(("product", "dim")), line(("sum", "dim"))),
         tuple(steps),
-        partial,
+        contributions,
         count - len(listed),
         longer if count > len(shown) + len(tail) and rows < LONG else None,
     )

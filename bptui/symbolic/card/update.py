@@ -8,21 +8,27 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.base.spans import Line, Span, line
+from bptui.model.base.spans import Span
 from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import Index
-from bptui.symbolic.card.forward import with_numbers
+from bptui.symbolic.card.forward import with_numbers, with_numbers_in
 from bptui.symbolic.card.names import gradient, symbol, title
+from bptui.symbolic.facts import Card, Fact, Formula, sentence
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
 from bptui.symbolic.formula.printing import Names, Setting, merge, number, to_spans
 from bptui.symbolic.formula.read import from_text
 from bptui.symbolic.formula.tree import Statement
 from bptui.symbolic.formula.worked import worked
-from bptui.symbolic.types import Card, Formula
+
+WORDS = {
+    "lr": "learning rate", "t": "update", "momentum": "kept of m", "weight_decay": "pull to 0",
+    "alpha": "kept of v", "beta1": "kept of m", "beta2": "kept of v", "eps": "against /0",
+}  # fmt: skip
+"""What the numbers of an optimizer's rule are."""
 
 
 def statements(optimizer: Optimizer) -> tuple[Statement, ...]:
@@ -70,36 +76,40 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
     at = {
         k: _at(v, element) for k, v in {**inputs(recording, node), **(results(recording, node) if done else {})}.items()
     }
+    arrived = state.shown_gradient(node).array
+    if not optimizer.clips and arrived is not None:  # 0 where it is nothing but rounding
+        at["g"] = _at(arrived, element)
     known = {**follow(rule, at), **at}
     settings = {name: Setting(value) for name, value in optimizer.symbols(recording.step).items()}
     eps = float(np.finfo(recording.required(node).dtype).eps)
-    rules = []
+    rules: list[Fact] = []
     formulas: list[Formula] = []
-    lines: list[tuple[Line, Line]] = []
+    facts: list[Fact] = []
     for s in rule:
         assert isinstance(s.target, t.Name)
-        target = names.symbol(s.target.name)
-        rules.append(
-            (line((_label(s.target.name), "dim")), merge([target, Span(" = "), *to_spans(s.value, names, unicode)]), ())
-        )
+        target, last = names.symbol(s.target.name), s is rule[-1]
+        written = (to_spans(s.value, names, unicode),)
+        rules.append(Fact("definition", "update", (target,), written) if last else
+                     Fact("rule", _label(s.target.name), (target,), written))  # fmt: skip
         filled = with_numbers(names, {**known, **settings})
         value = float(known[s.target.name]) if done else None
         formulas.append(Formula("update", s.target, s.value, names, filled if done else None, value))
         if done:
+            style = f"{target.style} bold" if last else target.style
             made = worked(s.value, filled, float(known[s.target.name]), eps=eps)
-            right = Span(made.result, f"{target.style} bold" if s is rule[-1] else target.style)
-            lines.append((line((target.text, "dim")), merge([*made.spans(unicode), made.mark(unicode), right])))
+            told = Fact("update", target.text, (target,), result=(Span(made.result, style),))
+            facts.append(with_numbers_in(told, made, unicode))
+    facts.append(_symbols(names, optimizer, recording.step, rule))
     if optimizer.clips:
-        lines.append(_clipped(recording, node, element, unicode))
+        facts.append(_clipped(recording, node, element, unicode))
     if not done:
-        lines.append((line(("update", "dim")), line(("not yet", "dim"))))
+        facts.append(sentence("absent", "update", ("not yet", "dim")))
     return Card(
         title=merge([*title(recording.graph, node), Span("  update by ", "dim"), Span(optimizer.kind, "bold")]),
         shape=numbers.shape(node.shape),
         element=numbers.index(element),
-        definition=merge([names.symbol("p_new"), Span(" = "), *to_spans(rule[-1].value, names, unicode)]),
-        rules=tuple(rules[:-1]),
-        lines=tuple(lines),
+        rules=(rules[-1], *rules[:-1]),
+        facts=tuple(facts),
         formulas=tuple(formulas),
         phase="update",
         node=node.name,
@@ -122,13 +132,25 @@ def _names(node: Node, optimizer: Optimizer, unicode: bool) -> Names:
     return Names(found)
 
 
+def _symbols(names: Names, optimizer: Optimizer, step: int, rule: tuple[Statement, ...]) -> Fact:
+    """`η learning rate 0.01, β1 decay of m 0.9, t update 1`: every symbol of the rule that is no tensor."""
+    used = {part.name for s in rule for part in t.walk(s.value) if isinstance(part, t.Name)}
+    said: list[Span] = []
+    for name, value in optimizer.symbols(step).items():
+        if name in used:
+            shown = names.symbol(name)
+            said += [*([Span(", ")] if said else []), shown, Span(f" {WORDS.get(name, name)} ", "dim")]
+            said.append(Span(numbers.significant(value)))
+    return sentence("symbols", "where", *said)
+
+
 def _label(target: str) -> str:
     return {"d": "decayed", "m_new": "average", "v_new": "size", "m_hat": "corrected", "v_hat": "corrected"}.get(
         target, "update"
     )
 
 
-def _clipped(recording: Recording, node: Node, element: Index, unicode: bool) -> tuple[Line, Line]:
+def _clipped(recording: Recording, node: Node, element: Index, unicode: bool) -> Fact:
     """What clipping did to this element's gradient."""
     full = recording.grad(node)
     assert full is not None
@@ -142,7 +164,7 @@ def _clipped(recording: Recording, node: Node, element: Index, unicode: bool) ->
                 f"  length of all gradients {numbers.significant(norm)}, limit {recording.optimizer.clip_norm:g}", "dim"
             )
         )
-    return line(("clipped", "dim")), merge(said)
+    return sentence("clipped", "clipped", *said)
 
 
 def _at(value: Any, element: Index) -> float:

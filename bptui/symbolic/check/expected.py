@@ -4,7 +4,7 @@ depend on a number that is not finite."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,11 +53,22 @@ class Expected:
         except IndexError:
             return math.nan
 
+    def floats(self) -> Iterator[Array]:
+        """The tensors that it may read, those of whole numbers left out."""
+        return (array for array in self.binding.tensors.values() if array.dtype.kind == "f")
+
+    def undefined(self) -> Array:
+        """Where it depends on a NaN: what a comparison with NaN chooses is a convention, and in no definition."""
+        return self._changing(np.isnan)
+
     def excused(self) -> Array:
         """Where NaN is as good as any number: float64 has none either (0·∞ of what has overflowed), or it depends on
-        one that is not finite. What depends on it changes with what stands in its place; the largest and the least
-        number are among that, so that each comparison goes either way."""
-        plain = self._plain(self.binding)
+        a number that is not finite."""
+        return np.isnan(self._plain(self.binding)) | self._changing(lambda array: ~np.isfinite(array))
+
+    def _changing(self, replaced: Callable[[Array], Array]) -> Array:
+        """Which elements change with what stands in the place of those numbers. The largest and the least of all are
+        among that, so that each comparison goes either way."""
         found = []
         for draw in range(DRAWS):
             random = np.random.default_rng(draw)
@@ -65,6 +76,7 @@ class Expected:
             for name, array in self.binding.tensors.items():
                 drawn = random.choice([-1, 1], array.shape) * random.uniform(0.1, 9, array.shape)
                 drawn = np.full(array.shape, (LARGEST, -LARGEST)[draw]) if draw < 2 else drawn
-                tensors[name] = np.where(np.isfinite(array), array, drawn)
+                tensors[name] = np.where(replaced(array), drawn, array)
             found.append(self._plain(replace(self.binding, tensors=tensors, kept={})))
-        return np.asarray(np.isnan(plain) | np.any([each != found[0] for each in found], axis=0))
+        same = [(each == found[0]) | (np.isnan(each) & np.isnan(found[0])) for each in found]
+        return np.asarray(~np.all(same, axis=0))

@@ -186,20 +186,12 @@ class NodeCheck:
             return self.row(row, "n/a", wrt, note="empty")
         with np.errstate(all="ignore"):
             expected = tolerance.bounded(got, expected)
-            # a value that is right to the bit (the -1e9 of a mask) says nothing of how exact the others can be
-            counts = np.isfinite(expected) & ((got != expected) if row == "forward" else True)
-            finite = np.abs(expected[counts])
-            scale = max(float(finite.max(initial=0.0)), c.size) or 1.0
             lost = np.isnan(expected) & np.isfinite(got)
             same = (got == expected) | lost | self.endless(got, expected, c)
             error = np.where(same, 0.0, np.abs(got - expected))
             error = np.where(np.isnan(error), np.inf, error)
-            allowed = tolerance.allowed(got, expected, scale)
-            # what is left where all cancels: a result that is exactly 0 differs by the rounding of what it was made of
             sources = [upstream] if upstream is not None else [v for v in self.values if v.dtype.kind == "f"]
-            largest = max((float(np.max(np.abs(v), where=np.isfinite(v), initial=0.0)) for v in sources), default=0.0)
-            allowed = allowed + 8 * tolerance.rounding * largest
-            allowed = np.where(np.isfinite(allowed), allowed, tolerance.atol * scale)
+            allowed = tolerance.between(got, expected, sources, row == "forward", c.size)
             badness = np.where(error == 0, 0.0, error / allowed)
         if c.source is not None and np.any(badness > 1):
             expected, error = np.array(expected), np.array(error)
@@ -245,12 +237,15 @@ class NodeCheck:
         its own (bptui.model.engine.nonfinite), not a wrong derivative."""
         same = (np.isnan(got) & np.isnan(expected)) | (np.isinf(got) & np.isinf(expected))  # 1/-0.0: no sign of zero
         same |= ~np.isfinite(got) & ~np.isfinite(expected)  # ∞ - ∞ is inf or NaN by the order of a sum
+        if c.source is not None and any(np.isnan(array).any() for array in c.source.floats()):
+            same |= c.source.undefined()
+            if c.upstream is not None and c.places is None:  # nor has any a slope at NaN
+                own = self.values[self.op.input_names.index(c.input)]
+                for value in self.values if self.op.elementwise else (own,):
+                    same |= np.isnan(value) if value.shape == got.shape and value.dtype.kind == "f" else False
         left = np.isnan(got) & ~same
         if left.any() and c.source is not None:
             same |= left & c.source.excused()
-        if left.any() and c.upstream is not None and c.places is None:
-            own = self.values[self.op.input_names.index(c.input)]
-            same |= left & np.isnan(own)  # no definition has a slope at NaN
         return same
 
     def suspects(self, badness: Array) -> list[int]:
@@ -357,6 +352,8 @@ class NodeCheck:
         largest = float(np.max(flat[np.isfinite(flat)], initial=0.0))
         reference = Expected(derived.vjp, binding.upstream(upstream), derived.q, flat.shape).exact(at)
         mine = float(np.asarray(got)[at])
+        if any(np.isnan(value).any() for value in self.values if value.dtype.kind == "f"):
+            return row
         if not math.isfinite(float(reference)) or not math.isfinite(mine):
             return row
         error = abs(float(reference - mine))

@@ -27,9 +27,8 @@ import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.optimizers import Optimizer
-from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording, required
+from bptui.model.engine.rounding import rerun
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.evaluate import Binding, bind_arrays, estimate_cells, exact
 from bptui.symbolic.calculus.exact import Digits
@@ -70,10 +69,7 @@ class Shadow(Reference):
     name = "the float64 shadow"
 
     def __init__(self, recording: Recording) -> None:
-        graph = recording.graph
-        nodes = tuple(node if node.op is not None else _given(node, recording) for node in graph.nodes)
-        copy = replace(graph, nodes=nodes)
-        self.recording = Program(copy, Optimizer(), dtype="float64").record()
+        self.recording = rerun(recording, "float64", lambda _, value: value.astype(np.float64))
 
     def value(self, node: Node) -> Any:
         """In float64."""
@@ -86,13 +82,6 @@ class Shadow(Reference):
     def contribution(self, consumer: Node, position: int) -> Any:
         """In float64."""
         return _contribution(self.recording, consumer, position)
-
-
-def _given(node: Node, recording: Recording) -> Node:
-    """A leaf that holds the number that it had in this step: a mask is drawn no more, a batch not chosen."""
-    value = recording.required(node)
-    value = value if node.whole else value.astype(np.float64)
-    return replace(node, value=value, role="input" if node.role == "random" else node.role)
 
 
 class Fifty(Reference):

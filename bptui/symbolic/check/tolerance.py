@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,19 @@ class Tolerance:
     def allowed(self, got: Any, expected: Any, scale: float) -> Any:
         """The error that is allowed for each pair."""
         return self.rtol * np.maximum(np.abs(got), np.abs(expected)) + self.atol * scale + self.least + self.more
+
+    def between(self, got: Array, expected: Array, sources: Iterable[Array], value: bool, size: float = 0.0) -> Any:
+        """The same next to all other numbers of the tensor, which is the `value` of an operation or a gradient.
+
+        A result that is exactly 0 because all cancels differs by the rounding of its `sources`; `size` is how large
+        the tensor would be if nothing cancelled in it.
+        """
+        # a value that is right to the bit (the -1e9 of a mask) says nothing of how exact the others can be
+        counts = np.isfinite(expected) & ((got != expected) if value else True)
+        scale = max(float(np.abs(expected[counts]).max(initial=0.0)), size) or 1.0
+        largest = max((float(np.max(np.abs(v), where=np.isfinite(v), initial=0.0)) for v in sources), default=0.0)
+        allowed = self.allowed(got, expected, scale) + 8 * self.rounding * largest
+        return np.where(np.isfinite(allowed), allowed, self.atol * scale)
 
 
 EXACT = Tolerance(1e-9, 1e-12)

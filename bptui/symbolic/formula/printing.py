@@ -66,11 +66,17 @@ def to_spans(formula: Tree, names: Names | None = None, unicode: bool = True, st
 
 def definition(statements: Sequence[Statement], names: Names | None = None, unicode: bool = True) -> Line:
     """A definition in the author's own form: the output's statement, then its helpers after `where`."""
-    printer = _Printer(names or Names(), unicode)
-    spans: list[Span] = printer.statement(statements[-1])
+    left, right = sides(statements, names, unicode)
+    return merge([*left, Span(" = "), *right])
+
+
+def sides(statements: Sequence[Statement], names: Names | None = None, unicode: bool = True) -> tuple[Line, Line]:
+    """The same as what stands left and right of its sign of equality."""
+    printer, target = _Printer(names or Names(), unicode), statements[-1].target
+    spans: list[Span] = printer.print(statements[-1].value, _CHOICE)
     for n, helper in enumerate(statements[:-1]):
         spans += [Span("  where " if n == 0 else ", ", "dim"), *printer.statement(helper)]
-    return merge(spans)
+    return merge(printer.print(target, _ADD, numbers=False)), merge(spans)
 
 
 def _from_zero(low: t.Compare, high: t.Compare) -> tuple[t.Compare, t.Compare]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from bptui.model.base import arithmetic
 from bptui.model.base.spans import Line, Span
+from bptui.symbolic.facts import Table
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
 from bptui.symbolic.formula.printing import Names, number, to_spans
 from bptui.symbolic.formula.tree import Tree
-from bptui.symbolic.types import Table
 
 
 @dataclass(frozen=True)

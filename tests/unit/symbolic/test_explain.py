@@ -21,7 +21,7 @@ def test_text_says_value_gradient_and_update():
 
 def test_a_hidden_value_shows_its_equation():
     said = explain(network.load("lesson-2-2-1"), "layer1.z[0,0]")
-    assert "x[0,0] = 0.5" in said
+    assert "x[0,0] 0.5 × W[0,0] 0.02" in said
     assert "-0.0987503" in said
     assert "0.5100·(1 - 0.5100)" in said
 

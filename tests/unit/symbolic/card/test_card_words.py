@@ -7,7 +7,7 @@ from bptui.model.base.spans import Span, plain
 from bptui.model.debugger.session import Session
 from bptui.model.engine import ops
 from bptui.model.source.network import from_formula
-from bptui.screens.panels import sums
+from bptui.screens.card import sums
 from bptui.screens.render import length
 from bptui.symbolic.card import card_for
 from bptui.symbolic.card.names import letters
@@ -39,7 +39,7 @@ def backward(service, text, values, node, source, element):
 
 
 def rules(made):
-    return {plain(label): plain(text) for label, text, _ in made.rules}
+    return {fact.label: plain(fact.text) for fact in made.rules if fact.kind != "definition"}
 
 
 IMAGE = {"x": np.arange(25.0).reshape(1, 1, 5, 5) / 10, "w": np.arange(9.0).reshape(1, 1, 3, 3) / 10}
@@ -68,7 +68,7 @@ def test_what_is_nowhere_the_maximum_is_said_to_be_so(service):
         service, "y = max_pool2d(x, kernel_size=2); L = sum(y)", {"x": [[1.0, 2.0], [2.0, 0.0]]}, "y", "x", (0, 0)
     )
     assert made.table is None
-    assert any("nowhere the first maximum" in plain(text) for _, text in made.lines)
+    assert any("nowhere the first maximum" in plain(text) for text in (fact.text for fact in made.facts))
 
 
 def test_an_index_never_looks_like_a_tensor(service):
@@ -112,7 +112,8 @@ def test_heads_that_are_too_long_stand_above_each_other_and_no_term_is_lost(serv
     assert sum("×" in plain(row) for row in rows) == 6
     text = " ".join(plain(row) for row in rows)
     assert all(head in text for head in ("∂L/∂y[1,m,2,j]", "b[m,3,j]", "∂L/∂a[1,0,2,3]"))
-    assert len(rows) == sums.rows_of(made.table, width) >= sums.least_of(made.table, width)
+    foot, short, least, wanted = sums.sizes(made.table, width)
+    assert foot < short <= least <= wanted == len(rows)
 
 
 def test_conditions_on_one_index_are_a_range():
@@ -147,7 +148,7 @@ def test_scores_of_attention_say_what_their_rows_and_columns_are():
     said = {}
     for stop in range(session.recording.timeline.count("forward")):
         session.move(stop)
-        lines = {plain(label): plain(text) for label, text in card_for(session).lines}
+        lines = {fact.label: plain(fact.text) for fact in card_for(session).facts}
         said[session.here.name] = lines.get("axes")
     assert said["y.scores"] == "rows (i) are queries, columns (j) keys"
     assert said["y.weights"] == "rows (i) are queries, columns (j) keys"

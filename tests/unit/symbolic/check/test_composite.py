@@ -36,23 +36,23 @@ def test_forward_shows_each_part_with_its_formula_and_its_number_once_it_is_ther
     fold, made = of(recording, "forward", 1)
     assert plain(made.title) == "h = layer_norm(x, g, b, eps=1e-5)"
     assert made.inside.at == 1
-    assert [plain(label) for label, _, _ in made.parts][:3] == ["mean", "centered", "squares"]
-    assert plain(made.parts[-1][0]) == "h"
-    assert plain(made.parts[1][1]) == "centered = x - mean"
+    assert [part.name for part in made.inside.parts][:3] == ["mean", "centered", "squares"]
+    assert made.inside.parts[-1].name == "h"
+    assert plain(made.inside.parts[1][1]) == "centered = x - mean"
     centered = float(recording.value(fold.parts[1])[1, 2])
-    assert plain(made.parts[1][2]) == f"{centered:.4f}"
-    assert plain(made.parts[0][2]) == f"[1,0] {float(recording.value(fold.parts[0])[1, 0]):.4f}"
-    assert plain(made.parts[2][2]) == "·"
-    assert plain(made.inside.ends[-1][1]) == "h[1,2] = ·"
+    assert plain(made.inside.parts[1][2]) == f"{centered:.4f}"
+    assert plain(made.inside.parts[0][2]) == f"[1,0] {float(recording.value(fold.parts[0])[1, 0]):.4f}"
+    assert plain(made.inside.parts[2][2]) == "·"
+    assert plain(made.inside.ends[-1].text) == "h[1,2] = ·"
 
 
 def test_the_whole_has_its_own_definition_with_a_row_for_each_helper_and_its_numbers(recording):
     fold, made = of(recording, "forward", 8)
-    assert plain(made.definition) == "h[i,j] = (x[i,j] - m[i])/sqrt(v[i] + eps)·g[j] + b[j]"
-    helpers = [(plain(label), plain(helper)[:4]) for label, helper, _ in made.rules]
+    assert plain(made.rules[0].text) == "h[i,j] = (x[i,j] - m[i])/sqrt(v[i] + eps)·g[j] + b[j]"
+    helpers = [(fact.label, plain(fact.text)[:4]) for fact in made.rules[1:]]
     assert helpers == [("where", "m[i]"), ("and", "v[i]")]
     value = float(recording.value(fold.result)[1, 2])
-    assert plain(made.lines[-1][1]).endswith(f"= {value:.4f}")
+    assert plain(made.facts[-1].text).endswith(f"= {value:.4f}")
 
 
 def test_the_rule_of_the_whole_is_the_derived_one(recording):
@@ -61,8 +61,8 @@ def test_the_rule_of_the_whole_is_the_derived_one(recording):
     rule = to_rule(derive(signature, "x", fold.node.op), define(signature, fold.node.op), fold.node.op)
     last = recording.timeline.count("backward") - 1
     _, made = of(recording, "backward", last, wrt=0, rule=rule)
-    label, formula, how = made.rules[-1]
-    assert plain(label) == "gradient"
+    label, formula, how = made.rules[-1].label, made.rules[-1].text, made.rules[-1].note.full
+    assert label == "gradient"
     assert plain(formula).startswith("∂L/∂x[p,q] = ∂L/∂h[p,q]·g[q]/sqrt(eps + v[p]) - ")
     assert "derived in" in plain(how)
     assert made.table.total == pytest.approx(float(recording.grad("x")[1, 2]))
@@ -73,13 +73,13 @@ def test_the_rule_of_the_whole_is_the_derived_one(recording):
 def test_where_nothing_is_derived_the_card_says_that_the_gradient_comes_from_the_parts(recording):
     last = recording.timeline.count("backward") - 1
     _, made = of(recording, "backward", last, wrt=0, rule=Failure("took longer than 2 s"))
-    assert plain(made.rules[-1][2]) == "took longer than 2 s: the gradient is what its parts pass on"
+    assert plain(made.rules[-1].note.full) == "took longer than 2 s: the gradient is what its parts pass on"
 
 
 def test_backward_sums_what_the_parts_pass_on(recording):
     last = recording.timeline.count("backward") - 1
     _, made = of(recording, "backward", last)
-    told = {plain(text).split(" = ")[0]: plain(text).split(" = ")[1] for _, text in made.inside.ends}
+    told = {plain(fact.left): plain((*fact.result, *fact.note.full)) for fact in made.inside.ends}
     for name, at in (("h", (1, 2)), ("x", (1, 2)), ("g", (2,)), ("b", (2,))):
         grad = float(recording.grad(name)[at])
         index = ",".join(map(str, at))
@@ -90,9 +90,9 @@ def test_backward_says_what_is_not_in_yet(recording):
     centered = recording.graph.by_name["h.centered"]
     index = recording.timeline.backward.index(recording.graph.by_name["h.normalized"])
     fold, made = of(recording, "backward", index)
-    row = made.parts[fold.place(centered)]
+    row = made.inside.parts[fold.place(centered)]
     assert plain(row[2]).startswith("1 of 2 in")
-    assert plain(made.inside.ends[1][1]).endswith("·")
+    assert plain(made.inside.ends[1].text).endswith("·")
 
 
 def test_a_part_says_of_what_it_is_a_part(recording):
@@ -135,7 +135,7 @@ def test_every_composite_of_an_example_has_a_card_at_every_moment(name):
                     continue
                 state = State(recording, Moment(recording.step, phase, nodes.index(part)))
                 made = whole(state, fold, (0,) * len(fold.result.shape))
-                assert len(made.parts) == len(fold.parts)
-                assert all(plain(formula) for _, formula, _ in made.parts)
-                assert made.definition
+                assert len(made.inside.parts) == len(fold.parts)
+                assert all(plain(formula) for _, formula, _ in made.inside.parts)
+                assert made.rules[0].text
                 assert made.inside.ends

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from bptui.model.base.spans import Line, Span
+from bptui.screens.card.block import Block, Full, Shown
 from bptui.screens.render import crop, length
 
 MORE = "⋯ more (pgdn)"
@@ -22,38 +23,27 @@ HEADED = 5
 """Rows of a page beside the head of the card, below which the head does not stand on it."""
 
 
-class Block(NamedTuple):
-    """Rows of a card that belong together, with nothing left out.
-
-    shown   they are on the first page;  brief  they are, but in fewer words
-    lead    how many of them are heads, which stand again where it goes on on another page
-    later   the same with its rows, where it has none yet: a thousand terms of a sum are made for the page that has them
-    """
-
-    rows: Sequence[Line]
-    shown: bool = False
-    brief: bool = False
-    lead: int = 0
-    later: Callable[[], Block] | None = None
-
-
 class First(NamedTuple):
     """The first page: its rows, the head that the others begin with, what the second says of names and shape before
-    anything else, and the blocks of the card in their order."""
+    anything else, and each block of the card with what of it is shown."""
 
     rows: Sequence[Line]
     head: Sequence[Line]
     names: Sequence[Line]
-    blocks: Sequence[Block]
+    blocks: Sequence[tuple[Block, Shown]]
+
+    @property
+    def left(self) -> list[tuple[Block, Shown]]:
+        """Those of which something is missing."""
+        return [(block, shown) for block, shown in self.blocks if not shown.whole]
 
 
 def turned(first: Callable[[int], First], width: int, height: int, page: int = 0) -> list[Line]:
     """The card `page` pages on from its first one, which `first(rows)` lays out."""
     made, rows = _noted(first, width, height)
-    left = [block for block in made.blocks if not block.shown]
-    if page and left:
-        whole = [block if block.later is None else block.later() for block in left]
-        sheets = _sheets([Block(made.names), *whole], made.head, height)
+    if page and made.left:
+        others = [block.full() for block, shown in made.left if shown.rows is not made.head]
+        sheets = _sheets([Full(made.names), *others], made.head, height)
         at = page % (len(sheets) + 1)
         if at:
             rows = _numbered(sheets[at - 1], at, len(sheets), width, height)
@@ -64,11 +54,10 @@ def _noted(first: Callable[[int], First], width: int, height: int) -> tuple[Firs
     """The first page with the word that there is more, where there is: in its last row if that has room for it, else in
     one of its own."""
     made = first(height)
-    left = [block for block in made.blocks if not block.shown]
     rows = list(made.rows)
-    if not left:
+    if not made.left:
         return made, rows
-    quiet = all(block.brief for block in left)
+    quiet = all(shown.brief for _, shown in made.left)
     words = BRIEF if quiet else MORE
     bottom = [*rows, *[()] * (height - len(rows))]
     for text in (words, *(() if height >= LEAST and not quiet else ("⋯",))):
@@ -99,7 +88,7 @@ def _numbered(rows: Sequence[Line], at: int, last: int, width: int, height: int)
     return [*rows, *[()] * (height - 1 - len(rows)), _ended((), text, width)]
 
 
-def _sheets(blocks: Iterable[Block], head: Sequence[Line], height: int) -> list[list[Line]]:
+def _sheets(blocks: Iterable[Full], head: Sequence[Line], height: int) -> list[list[Line]]:
     """The blocks on pages, a short one not over two of them where that can be avoided; the head on each of them."""
     lead = list(head) if height - 1 - len(head) >= HEADED else []
     room = max(1, height - 1 - len(lead))

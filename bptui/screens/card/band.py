@@ -1,5 +1,5 @@
 """The band of the Operation panel: `upstream × local = downstream`, or what is written out. The middle of the screen.
-(A sum, term by term: `bptui.screens.panels.sums`.)"""
+(A sum, term by term: `bptui.screens.card.sums`.)"""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from bptui.model.base.arithmetic import product
 from bptui.model.base.numbers import together
-from bptui.model.base.spans import KINDS, Line, Span, plain
+from bptui.model.base.spans import KINDS, Line, Span
+from bptui.screens.card.block import Shown
 from bptui.screens.panels.figures import shown
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import crop, length, under
-from bptui.symbolic.types import Card, Equation
+from bptui.symbolic.facts import Equation, Fact, Note, equal, shown_at
 
 WIDE = 58
 """From this width of the band on the equation has 6 significant digits; below, 5 decimals."""
@@ -22,42 +23,47 @@ _LEAST = 11
 """Cells of a number that its column must have room for, or the three stand under each other."""
 
 
-def equation(card: Card, width: int, notes: bool = True) -> list[Line]:
+def equation(made: Equation, width: int, notes: bool = True) -> Shown:
     """Heads, symbols, numbers and notes of the three columns, in the width of the band (without its empty rows)."""
-    made = card.equation
-    assert made is not None
     step = round(0.35 * min(width, 92))
-    texts, sign = _texts(made, width, step - 2)
-    kinds = tuple(kind_of_symbol(symbol) for symbol in made.symbols)
-    numbers = tuple((shown(text, x, f"{kind} bold"),) for text, x, kind in zip(texts, made.numbers, kinds, strict=True))
-    symbols = tuple(bolder(symbol) for symbol in made.symbols)
+    usual = together(made.numbers, most=8 if width >= WIDE else 5)
+    texts, sign = product(made.numbers, usual, max(step - 2, _LEAST))
+    kinds = tuple(kind_of_symbol(operand.symbol) for operand in made)
+    numbers = tuple(
+        (shown(text, operand.number, f"{kind} bold"),) for text, operand, kind in zip(texts, made, kinds, strict=True)
+    )
+    symbols = tuple(bolder(operand.symbol) for operand in made)
     columns = Columns(width, step)
     if width < STACKED or any(length(cell) > step - 2 for cell in (*numbers, *symbols)):
-        return _stacked(made, symbols, numbers, width, notes, sign)
+        return Shown(_stacked(made, symbols, numbers, width, notes, sign), False, False)
     rows = [
-        columns.row([dimmed(head) for head in made.heads]),
+        columns.row([(Span(operand.head, "dim"),) for operand in made]),
         columns.row(symbols, OPERATORS),
         columns.row(numbers, (OPERATORS[0], sign)),
     ]
     if not notes:
-        return rows
-    told = _notes(made, width, step)
-    if told[0] and told[1] and columns.gap(told[0][0], told[1][0]) < 2:  # two notes would read as one
-        told[0] = [dimmed(row) for row in _short(made.notes[0], length(made.notes[0]) - 1)]
-    return rows + columns.block(told)
+        return Shown(rows, False, not made.local.note.words)
+    told = [_said(operand.note, step - 1, made.at if operand is made.local else ()) for operand in made]
+    if told[0].rows and told[1].rows and columns.gap(told[0].rows[0], told[1].rows[0]) < 2:  # they would read as one
+        told[0] = _said(made.upstream.note, length(told[0].rows[0]) - 1)
+    mark: Line = (made.contributions.span,)
+    notes_of = [[dimmed(row) for row in note.rows] for note in told]
+    notes_of[2] = [*notes_of[2], mark] if width > WIDE + 4 else [mark]
+    whole = all(note.whole for note in told) and width > WIDE + 4
+    return Shown(rows + columns.block(notes_of), whole, told[1].whole or told[1].brief)
 
 
 def in_full(made: Equation, width: int) -> list[Line]:
     """The three under each other, each with what it is and all that there is to say of it."""
     rows: list[Line] = []
     texts, sign = product(made.numbers, together(made.numbers))
-    for n, (mark, head) in enumerate(zip((" ", OPERATORS[0], sign), made.heads, strict=True)):
-        kind = kind_of_symbol(made.symbols[n])
-        number = shown(texts[n], made.numbers[n], f"{kind} bold")
-        rows += wrap((Span(f"{mark} ", "text"), *bolder(made.symbols[n]), Span(" = "), number), width, 4)
-        note: Line = (*head, *((Span(": "), *made.notes[n]) if made.notes[n] else ()))
-        if n == 2 and made.partial:
-            note = (*note, Span(", "), Span(made.partial, "dim" if complete(made.partial) else "kink bold"))
+    for text, mark, operand in zip(texts, (" ", OPERATORS[0], sign), made, strict=True):
+        kind = kind_of_symbol(operand.symbol)
+        number = shown(text, operand.number, f"{kind} bold")
+        rows += wrap((Span(f"{mark} ", "text"), *bolder(operand.symbol), Span(" = "), number), width, 4)
+        note: Line = (Span(operand.head), *((Span(": "), *operand.note.full) if operand.note.words else ()))
+        if operand is made.downstream:
+            note = (*note, Span(", "), made.contributions.span)
         rows += [(Span("  "), *row) for row in wrap(dimmed(note), max(1, width - 2), 2)]
     return rows
 
@@ -97,46 +103,18 @@ class Columns:
         return [self.row([column[y] if y < len(column) else () for column in notes]) for y in range(rows)]
 
 
-def _texts(made: Equation, width: int, room: int) -> tuple[tuple[str, str, str], str]:
-    """The texts of the three numbers, and the sign before the last."""
-    return product(made.numbers, together(made.numbers, most=8 if width >= WIDE else 5), max(room, _LEAST))
-
-
-def _notes(made: Equation, width: int, step: int) -> list[list[Line]]:
-    """Each column's notes as rows that fit it: in short words first where it is narrow, else wrapped."""
-    room = step - 1
-    out: list[list[Line]] = []
-    for n, note in enumerate(made.notes):
-        rows = [note] if length(note) <= room else _short(note, room, made.at if n == 1 else ())
-        out.append([dimmed(row) for row in rows if row])
-    if made.partial:
-        mark: Line = (Span(made.partial, "dim" if complete(made.partial) else "kink bold"),)
-        out[2] = [*out[2], mark] if width > WIDE + 4 else [mark]
-    return out
-
-
-def _short(note: Line, room: int, at: Sequence[Line] = ()) -> list[Line]:
-    """A note in few words: `layer2.z` for `from layer2.z`, `at 0.5100` for `0.5100·(1 - 0.5100)`, the numbers that it
-    is made of; else wrapped."""
-    words = plain(note)
-    for prefix in ("from ", "to "):
-        if words.startswith(prefix) and len(words) - len(prefix) <= room:
-            return [crop(note, len(prefix), len(words))]
-    if words.startswith("  since ") and len(words) - 8 <= room:
-        return [crop(note, 8, len(words))]
-    inside = list(dict.fromkeys(span for span in note if kind_of_symbol((span,)) in ("value", "parameter")))
-    others = any("." in span.text for span in note if span not in inside)
-    if len(inside) == 1 and not others and len(inside[0].text) + 3 <= room:
-        return [(Span("at ", "dim"), inside[0])]
-    rows = wrap(note, room)
-    brief = len(at) < len(rows) and all(length(row) <= room for row in at)
-    return list(at) if at and brief else rows
-
-
-def complete(partial: str) -> bool:
-    """Is `2 of 2 in` all that will come?"""
-    words = partial.split()
-    return len(words) >= 3 and words[0] == words[2]
+def _said(note: Note, room: int, at: Sequence[tuple[Span, float]] = ()) -> Shown:
+    """A note as rows of a column: in fewer words where it has no room, or as the numbers that it is made of; else
+    wrapped."""
+    if not note.words:
+        return Shown([], True, True)
+    for n, words in enumerate(note.words):
+        if length(words) <= room:
+            return Shown([words], n == 0, True)
+    rows, parts = wrap(note.full, room), shown_at(tuple(at))
+    if parts and len(parts) < len(rows) and all(length(row) <= room for row in parts):
+        return Shown(list(parts), False, True)
+    return Shown(rows, True, True)
 
 
 def _stacked(
@@ -147,23 +125,22 @@ def _stacked(
     inset = 1 if width > STACKED else 0
     inner = width - 2 * inset
     wide = max((length(symbol) for symbol in symbols), default=0)
-    words = max(length(head) for head in made.heads)
+    words = max(len(operand.head) for operand in made)
     size = max(map(length, numbers))
     told = notes and 2 + wide + 2 + words + 2 + size <= inner
     right = 2 + wide + 2 + (words + 2) * told + size
     right = min(inner, right)
     rows: list[Line] = []
-    for mark, head, symbol, number in zip((" ", OPERATORS[0], sign), made.heads, symbols, numbers, strict=True):
+    for mark, operand, symbol, number in zip((" ", OPERATORS[0], sign), made, symbols, numbers, strict=True):
         start: Line = (Span(f"{mark} ", "text"), *symbol)
         if told:
-            start = (*start, Span(" " * (wide - length(symbol) + 2)), *dimmed(head))
+            start = (*start, Span(" " * (wide - length(symbol) + 2)), Span(operand.head, "dim"))
         if length(start) + 1 + length(number) > right:
             rows += wrap(start, inner, 2)
             start = ()
         free = max(0, right - length(start) - length(number))
         rows += wrap((*start, Span(" " * free), *number), max(1, inner), 0)
-    if made.partial:
-        rows.append((Span(f"  {made.partial}", "dim" if complete(made.partial) else "kink bold"),))
+    rows.append((Span("  "), made.contributions.span))
     return [(Span(" " * inset), *row) for row in rows] if inset else rows
 
 
@@ -186,21 +163,24 @@ def bolder(spans: Line) -> Line:
     return tuple(Span(s.text, s.style if "bold" in s.style.split() else f"{s.style} bold") for s in spans)
 
 
-def written(lines: Sequence[tuple[Line, Line]], width: int) -> list[Line]:
+def written(facts: Sequence[Fact], width: int) -> list[Line]:
     """Equations that are written out (`a[0,0] = 1/(1 + exp(-0.0400)) = 0.5100`), as one block in the middle."""
     told: list[Line] = []
-    for _, text in lines:
-        more = plain(text).startswith("= ")
-        if more and told and length(told[-1]) + 1 + length(text) <= width:
-            told[-1] = (*told[-1], Span(" "), *text)
-        elif more and told and (at := plain(told[0]).find(" = ") + 1) + length(text) <= width:
-            told.append((Span(" " * at), *text))
-        else:
-            told.append(tuple(text))
+    for fact in facts:
+        told += _members(fact, width)
     wide = max((length(text) for text in told), default=0)
     left = max(0, (width - wide) // 2)
     rows = [row for text in told for row in wrap(text, max(1, width - left), 2)]
     return [(Span(" " * left), *row) for row in rows]
+
+
+def _members(fact: Fact, width: int) -> list[Line]:
+    """The equation in one row, or one that goes on below under its first `=` where it has several sides."""
+    if not fact.sides or length(fact.text) <= width:
+        return [fact.text]
+    lead, rest = length(fact.left) + 1, (Span("= "), *equal(fact.members[2:]), *fact.reason)
+    first = equal(fact.members[:2])
+    return [first, (Span(" " * lead), *rest) if lead + length(rest) <= width else rest] if fact.members[2:] else [first]
 
 
 def banded(rows: Sequence[Line], width: int, margin: int, empty: bool) -> list[Line]:

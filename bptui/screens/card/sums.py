@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 from bptui.model.base.arithmetic import PrintedSum
 from bptui.model.base.spans import Line, Span, plain
-from bptui.screens.panels.band import bolder, complete, dimmed, kind_of_symbol
+from bptui.screens.card.band import bolder, kind_of_symbol
 from bptui.screens.panels.figures import figure, shown
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import crop, length
+from bptui.symbolic.facts import Step, Table, Term
 from bptui.symbolic.formula.printing import number
 from bptui.symbolic.formula.worked import sum_texts
-from bptui.symbolic.types import Step, Table, Term
 
 FIELD = 8
 """Cells of a number; up to `WIDE` where it needs so many digits that its row is true."""
@@ -40,11 +40,11 @@ def table(made: Table, width: int, most: int) -> list[Line]:
     return rows if most >= len(rows) else rows[-max(1, most) :]
 
 
-def rows_of(made: Table, width: int) -> int:
-    """How many rows all of it takes."""
+def sizes(made: Table, width: int) -> tuple[int, int, int, int]:
+    """Rows of what it comes to; of that with its heads and one row between; with its first and last term; of all."""
     grid = _Grid(made, width)
-    terms = len(made.head) + bool(made.elided) + len(made.tail)
-    return len(grid.header()) + terms + len(grid.foot())
+    head, foot, terms = len(grid.header()), len(grid.foot()), len(made.head) + bool(made.elided) + len(made.tail)
+    return foot, head + min(1, terms) + foot, head + min(3, terms) + foot, head + terms + foot
 
 
 def whole(made: Table, width: int) -> bool:
@@ -52,17 +52,10 @@ def whole(made: Table, width: int) -> bool:
     return not made.elided and _Grid(made, width).every
 
 
-def least_of(made: Table, width: int) -> int:
-    """How many rows it takes with no more than its ends: a term, how many more, another term."""
-    grid = _Grid(made, width)
-    terms = len(made.head) + bool(made.elided) + len(made.tail)
-    return len(grid.header()) + min(3, terms) + len(grid.foot())
-
-
 def in_full(made: Table, width: int) -> tuple[list[Line], list[Line]]:
     """(heads, all terms and the result), as many rows as there are. Where not every factor has a column, each term is a
     formula of its own."""
-    grid = _Grid(full := made.full() if made.full else made, width)
+    grid = _Grid(full := made.full, width)
     head = [grid.term(term) for term in full.head]
     tail = [grid.term(term) for term in full.tail]
     if not grid.every:
@@ -98,10 +91,10 @@ class _Grid:
     def __init__(self, made: Table, width: int) -> None:
         self.made, self.width = made, width
         terms = (*made.head, *made.tail)
-        self.index = max([len(plain(made.columns[0])) if made.columns else 1, *(len(term.index) for term in terms)])
-        self.factors = max([1, *(len(term.factors) for term in terms)])
+        self.index = max([len(made.heads.index), *(len(term.index) for term in terms)])
+        self.factors = len(made.heads.factors)
         self.every = True
-        self.heads = [_quiet(symbol) for symbol in _factor_heads(made, self.factors)]
+        self.heads = [_quiet(symbol) for symbol in made.heads.factors]
         names = [*self.heads, *(step.symbol for step in made.steps), made.result]
         self.field, self.texts = self.numbers()
         self.written_as = {id(term): texts for term, texts in zip(terms, self.texts.rows, strict=True)}
@@ -118,7 +111,7 @@ class _Grid:
                 break
         else:
             if self.factors > 1:  # not even the numbers have room: the products alone
-                self.factors, self.heads, self.every = 1, [_joined(self.heads)], False
+                self.factors, self.heads, self.every = 1, [made.heads.product], False
             slots = self.slots(self.field, self.factors < 2, False)
         natural = sum(slot.gap + slot.size for slot in slots) + 4
         least = sum(slot.least + slot.size for slot in slots)
@@ -183,8 +176,8 @@ class _Grid:
         ends over its column, or begins at the left."""
         names: dict[str, Line] = {"product": (Span("product", "dim"),), "sum": (Span("sum", "dim"),)}
         left = 0
-        if self.made.columns and "index" in self.at:
-            names["index"] = dimmed(self.made.columns[0])
+        if "index" in self.at:
+            names["index"] = (Span(self.made.heads.index, "dim"),)
             left = self.end("index") + 1
         heads = self.heads[: self.factors]
         if all(length(head) <= self.at[f"f{k}"][1] for k, head in enumerate(heads)):
@@ -248,8 +241,6 @@ class _Grid:
         if step.counts:
             number = (Span(f"{step.number:.0f}".rjust(self.field), kind),)
         symbol, sign = _quiet(step.symbol), (Span(step.sign, "text"),)
-        if plain(step.symbol) == plain(number).strip():  # a number has no other name
-            symbol = ()
         running = self.cell(so_far, step.running, "dim")
         if self.factors < 2:
             said = (*symbol, Span(" "), *sign, Span(" "), *number)
@@ -270,11 +261,11 @@ class _Grid:
         kind = kind_of_symbol(made.result)
         total = self.cell(self.texts.total, made.total, f"{kind} bold")
         rows = self.named(bolder(made.result), {"equals": (Span(self.texts.sign, "text"),), self.total: total})
-        if not made.partial:
+        if made.contributions is None:
             return rows
         *before, row = rows
-        done = complete(made.partial)
-        words: Line = (Span(made.partial, "dim" if done else "kink bold"),)
+        done = made.contributions.complete
+        words: Line = (made.contributions.span,)
         if length(row) + 2 + length(words) <= self.width:
             return [*before, (*row, Span("  ", kind), *words)]
         dots = (Span("…", kind),) if length(row) < self.width and not done else ()
@@ -291,31 +282,6 @@ class _Grid:
 def _least(slots: Sequence[Slot]) -> int:
     """The cells that the columns take at least."""
     return sum(slot.size + slot.least for slot in slots)
-
-
-def _joined(heads: Sequence[Line]) -> Line:
-    """`a·(b - c)`: the heads of several factors as that of their product."""
-    factors = [_operand(head) for head in heads] if len(heads) > 1 else heads
-    return tuple(span for n, head in enumerate(factors) for span in (*((Span("·", "dim"),) if n else ()), *head))
-
-
-def _operand(head: Line) -> Line:
-    """A factor; in brackets where it is a sum or a choice."""
-    depth, text = 0, plain(head)
-    for n, character in enumerate(text):
-        depth += (character in "([") - (character in ")]")
-        if depth == 0 and text.startswith((" + ", " - ", " if "), n):
-            return (Span("("), *head, Span(")"))
-    return head
-
-
-def _factor_heads(made: Table, factors: int) -> list[Line]:
-    """The names of the factors' columns: those of the table, else those of its first term."""
-    columns = list(made.columns)
-    if len(columns) >= factors + 1:
-        return columns[1 : factors + 1]
-    first = next(iter((*made.head, *made.tail)), None)
-    return columns[:factors] or [symbol for symbol, _ in first.factors] if first else []
 
 
 def _quiet(symbol: Line) -> Line:

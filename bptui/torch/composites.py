@@ -1,0 +1,102 @@
+"""Which call of PyTorch a composite is, of a whole: `layer_norm`, `conv2d`, an LSTM's cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+Settings = Mapping[str, Any]
+Call = Callable[[Any, Sequence[Any], Settings], Any]
+"""(torch, inputs in the order of the row, settings) → the output."""
+
+
+def _functional(name: str, *settings: str) -> Call:
+    return lambda torch, x, s: getattr(torch.nn.functional, name)(*x, **{key: s[key] for key in settings})
+
+
+def _convolution(name: str) -> Call:
+    transposed = ("output_padding",) if "transpose" in name else ()
+    return _functional(name, "stride", "padding", *transposed, "dilation", "groups")
+
+
+def _filled(x: Sequence[Any], count: int) -> list[Any]:
+    """The inputs, None for those at the end that were left out."""
+    return [*x, *[None] * (count - len(x))]
+
+
+def _over_last(name: str, count: int) -> Call:
+    """A norm over the last axes: as many as its weight has. `count`: inputs beside x."""
+
+    def call(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+        over = x[1].shape if len(x) > 1 else x[0].shape[-1:]
+        return getattr(torch.nn.functional, name)(x[0], over, *_filled(x[1:], count), s["eps"])
+
+    return call
+
+
+def _batch_norm(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    source, weight, bias, mean, var = _filled(x, 5)
+    if s["training"]:  # they are updated there in place: the result does not depend on them
+        return torch.nn.functional.batch_norm(source, None, None, weight, bias, True, eps=s["eps"])
+    # written out: PyTorch's own has no derivative by them
+    like = (1, -1, *(1,) * (source.ndim - 2))
+    y = (source - mean.reshape(like)) / torch.sqrt(var.reshape(like) + s["eps"])
+    y = y if weight is None else y * weight.reshape(like)
+    return y if bias is None else y + bias.reshape(like)
+
+
+def _instance_norm(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    source, weight, bias = _filled(x, 3)
+    return torch.nn.functional.instance_norm(source, weight=weight, bias=bias, eps=s["eps"])
+
+
+def _group_norm(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    return torch.nn.functional.group_norm(x[0], s["groups"], *_filled(x[1:], 2), s["eps"])
+
+
+def _attention(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    """A query that sees no key gives 0."""
+    q, k, v, *masks = x
+    scale = q.shape[-1] ** -0.5 if s["scale"] is None else s["scale"]
+    scores = q @ k.transpose(-1, -2) * scale
+    seen = torch.ones((), dtype=torch.bool)
+    if masks and masks[0].ndim:
+        seen = masks[0] != 0
+    if s["causal"]:
+        seen = seen & (torch.ones(scores.shape[-2:]).tril() != 0)
+    scores, seen = torch.broadcast_tensors(scores, seen)
+    some = seen.any(-1, keepdim=True)
+    weights = torch.softmax(scores.masked_fill(~seen & some, -torch.inf), dim=-1) * some
+    if len(masks) > 1:
+        weights = weights * masks[1] / (1 - s["dropout"])
+    return weights @ v
+
+
+def _rnn(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    return getattr(torch._VF, f"rnn_{s['nonlinearity']}_cell")(*x)
+
+
+def _lstm(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    return torch.cat(torch._VF.lstm_cell(x[0], (x[1], x[2]), *x[3:]), -1)
+
+
+COMPOSITES: Mapping[str, Call] = MappingProxyType(
+    {
+        "prelu": _functional("prelu"),
+        "linear": _functional("linear"),
+        **{f"conv{count}d": _convolution(f"conv{count}d") for count in (1, 2, 3)},
+        **{f"conv_transpose{count}d": _convolution(f"conv_transpose{count}d") for count in (1, 2, 3)},
+        "layer_norm": _over_last("layer_norm", 2),
+        "rms_norm": _over_last("rms_norm", 1),
+        "batch_norm": _batch_norm,
+        "instance_norm": _instance_norm,
+        "group_norm": _group_norm,
+        "normalize": lambda torch, x, s: torch.nn.functional.normalize(x[0], dim=s["axis"], eps=s["eps"]),
+        "cosine_similarity": lambda torch, x, s: torch.nn.functional.cosine_similarity(*x, dim=s["axis"], eps=s["eps"]),
+        "scaled_dot_product_attention": _attention,
+        "rnn_cell": _rnn,
+        "lstm_cell": _lstm,
+        "gru_cell": lambda torch, x, s: torch._VF.gru_cell(*x),
+    }
+)

@@ -1,0 +1,129 @@
+"""An equation as printed is true: worked out with its printed numbers, it gives the printed result in its last place.
+
+The law of every card, explanation and panel, read from their text by a calculator that knows nothing of bptui.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bptui.model.base.spans import plain
+from bptui.model.debugger.session import Session
+from bptui.model.source.examples import ORDER
+from bptui.screens.card import draw
+from bptui.screens.panels import present
+from bptui.screens.render import RenderOptions
+from bptui.symbolic.card import card_for, text
+from bptui.symbolic.explain import FORMATS, explained
+from bptui.symbolic.facts import Card
+from tests.screens.panel_rig import network, service
+from tests.screens.test_cards_whole import USES, cards
+from tests.unit.symbolic.calculator import Calculator
+from tests.unit.symbolic.steps import step_of
+
+PANELS = ((37, 13), (66, 18), (60, 17))
+"""Operation at 80x24, at 120x36, and at 60x20."""
+STEPS = (0, 100)
+FEW = 5
+
+
+def work_out(made: Card, calculator: Calculator) -> None:
+    """All that plain mode and the Operation panel, in its sizes, show of a card."""
+    told = [plain(row) for row in text.text(made)]
+    for row in told:
+        calculator.line(row)
+    calculator.rows(told)
+    for width, height in PANELS:
+        first = None
+        for page in range(20):
+            rows = [plain(each) for each in draw(made, width, height, page)]
+            if rows == first:
+                break
+            first = first or rows
+            calculator.rows(rows)
+            for row in rows:
+                calculator.line(row)
+
+
+def present_too(session: Session, made: Card, calculator: Calculator) -> None:
+    rows = present.lines(session, 80, 24, RenderOptions(unicode=False), made)
+    calculator.rows([plain(row) for row in rows])
+
+
+def explain_too(recording, place: str, calculator: Calculator) -> None:
+    """`bptui explain` in its three forms."""
+    for form in FORMATS:
+        said = explained(recording, "it", place, form)
+        if form == "latex":
+            calculator.latex(said)
+            continue
+        rows = [row.replace("|", " ").replace("`", " ") for row in said.splitlines()]
+        for row in rows:
+            calculator.line(row)
+        calculator.rows([unnamed(row) for row in rows])
+
+
+def unnamed(row: str) -> str:
+    """A row of an explanation's table without the names of its factors: `x[0,0] = 0.5   W[0,1] = 2   1   1`."""
+    parts = list(re.finditer(r"\S = (-?[\d.e-]+)(?=\s)", row))
+    if len(parts) < 2:
+        return row
+    return "  " + " × ".join(part[1] for part in parts) + " = " + "  ".join(row[parts[-1].end() :].split())
+
+
+def held(calculator: Calculator) -> None:
+    """Nothing is wrong, something was worked out, and few equations are only about true."""
+    assert not calculator.wrong, "\n".join(calculator.wrong[:30])
+    assert calculator.count
+    assert calculator.about <= max(1, calculator.count // 10)
+
+
+@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.parametrize("step", STEPS)
+def test_every_card_of_an_example(name, step, full):
+    session, calculator = Session(network(name)), Calculator()
+    if step:
+        session.train(step)
+    start, count = session.stop, session.timeline.length
+    few = {*range(0, count, max(1, count // FEW)), count - 1}
+    for n in range(count) if full or count <= 14 else sorted(few):
+        session.move(start + n)
+        for element in {session.element, tuple(size - 1 for size in session.node.shape)}:
+            session.select_element(element)
+            card_for(session, service())
+            assert service().wait()
+            made = card_for(session, service())
+            work_out(made, calculator)
+            present_too(session, made, calculator)
+    held(calculator)
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_every_explanation_of_an_example(name, full):
+    recording, calculator = network(name).program().record(), Calculator()
+    nodes = recording.graph.nodes
+    for node in nodes if full or len(nodes) < 12 else nodes[:: len(nodes) // FEW]:
+        last = [size - 1 for size in node.shape]
+        explain_too(recording, node.name + (str(last) if last else ""), calculator)
+    held(calculator)
+
+
+@pytest.mark.parametrize("use", range(len(USES)), ids=lambda n: str(USES[n]))
+def test_every_card_of_an_operation(use):
+    calculator = Calculator()
+    for made in cards(use):
+        work_out(made, calculator)
+    assert not calculator.wrong, "\n".join(calculator.wrong[:30])
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("use", USES, ids=str)
+def test_every_explanation_of_an_operation(use):
+    calculator = Calculator()
+    recording, _ = step_of(use.row, tuple(use.inputs()), use.attributes)
+    for name in ("made", "in0"):
+        last = [size - 1 for size in recording.graph.by_name[name].shape]
+        explain_too(recording, name + (str(last) if last else ""), calculator)
+    assert not calculator.wrong, "\n".join(calculator.wrong[:30])
