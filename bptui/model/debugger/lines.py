@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,14 +33,15 @@ def tensor(array: Array, style: str = "value", most: int = MAX_SHOWN) -> list[Li
         return [line((numbers.significant(float(values)), style))]
     if values.size == 0:
         return [line(("(empty)", "dim"))]
-    decimals = numbers.decimals_for(values)
-    if values.ndim == 1:
-        return [_row(values, decimals, style, most)]
-    if values.ndim == 2:
-        return [
-            line(("  …", "dim")) if i is None else line((f"[{i}]", "dim"), *_row(values[i], decimals, style, most))
-            for i in _shown(len(values), most)
-        ]
+    if values.ndim <= 2:
+        table = np.atleast_2d(values)
+        decimals, across, down = numbers.decimals_for(values), _shown(table.shape[1], most), _shown(len(table), most)
+        seen = [[None if x is None else float(table[y, x]) for x in across] for y in down if y is not None]
+        apart = numbers.touching([[x for x in row if x is not None] for row in seen], decimals)
+        made = iter([_row(row, numbers.WIDTH + apart, decimals, style) for row in seen])
+        if values.ndim == 1:
+            return list(made)
+        return [line(("  …", "dim")) if y is None else line((f"[{y}]", "dim"), *next(made)) for y in down]
     rows: list[Line] = []
     for i in _shown(len(values), most):
         rows += [line(("  …", "dim"))] if i is None else [line((f"[{i}]", "bold")), *tensor(values[i], style, most)]
@@ -52,13 +54,8 @@ def _shown(count: int, most: int) -> list[int | None]:
     return [*range(most // 2), None, *range(count - most // 2, count)]
 
 
-def _row(values: Array, decimals: int, style: str, most: int) -> Line:
-    return line(
-        *(
-            (" …", "dim") if i is None else (numbers.field(float(values[i]), decimals=decimals), style)
-            for i in _shown(len(values), most)
-        )
-    )
+def _row(row: Sequence[float | None], width: int, decimals: int, style: str) -> Line:
+    return line(*((" …", "dim") if x is None else (numbers.field(x, width, decimals), style) for x in row))
 
 
 def _titled(title: Line, rows: list[Line]) -> list[Line]:
@@ -73,7 +70,7 @@ def evaluated(session: Session, expression: expressions.Expression) -> list[Line
     """An expression and what it is now; `·` where it needs a number that is not there yet."""
     title = line((expression.text, "bold"))
     try:
-        value = expression.evaluate(session.state, session.node)
+        value = expression.evaluate(session.state, session.node, session.progress.tick)
     except expressions.NotYet as missing:
         return [line(*title, f" = {numbers.NOT_YET}  ", (f"{missing} is not computed yet", "dim"))]
     if value.dtype == bool and not value.ndim:
