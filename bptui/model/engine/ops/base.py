@@ -140,17 +140,15 @@ class Op(Inputs):
     dispatch: Callable[[Sequence[Shape], Attributes], str | None] | None = None
     bounds: Callable[[Sequence[Shape], Attributes], Bounds] | None = None
 
-<<<<<<< HEAD
     def contribution(self, position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
         """The shape that the vjp fills for an input, before broadcasting is undone."""
         wanted = self.shape_before_unbroadcast
         return shapes[position] if wanted is None else wanted(position, shapes, out)
-=======
+
     @property
     def opaque(self) -> bool:
         """Is nothing known but the numbers that were recorded of it? See `bptui.model.engine.opaque`."""
         return self.definition == ""
->>>>>>> main
 
     def signature(self, shapes: Sequence[Shape], attributes: Attributes) -> Signature:
         """The key under which this use of the op is derived."""
