@@ -77,7 +77,7 @@ def test_the_author_s_order_is_kept_where_it_is_sympy_s_own_form():
     card = card_of("h = pow(x, b)", {"x": [[1.5, 2.0]], "b": [1.2, 0.3]}, (0, 0), "backward")
     assert plain(card.rules[1].text) == "∂h/∂x = 0 if x == 0 and b == 0 else b·x**(b - 1)"
     assert card.equation is not None
-    assert [(symbol.text, x) for symbol, x in card.equation.at] == [("b", 1.2), ("x", 1.5)]
+    assert [(symbol.text, x) for symbol, x in card.equation.at] == [("x", 1.5), ("b", 1.2)]
 
 
 def test_what_is_taken_for_a_derivative_that_is_not_there_stands_in_its_place():
