@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bptui.symbolic.card import card, card_for, subject
+from bptui.symbolic.card import card_for, subject
 from bptui.symbolic.card.composite import summed
 from bptui.symbolic.card.error_budget import ErrorBudget
 from bptui.symbolic.service import LATER, SOON, Place, Service
@@ -62,11 +62,13 @@ class Explainer:
         session = self.session
         node, element, wrt = subject(session, self.service)
         if session.fold is not None:
-            return card_for(session, self.service, unicode, self._summed(session.fold, wrt))
-        return card(
-            session.state, node, element, wrt, self.service, raw=session.view.raw, unicode=unicode,
-            checks=self._precise(self._checks(node, wrt), Place(session.cursor.step, node.id, wrt, element)),
-        )  # fmt: skip
+            rows, waits = self._summed(session.fold, wrt), False
+        else:
+            rows = self._precise(self._checks(node, wrt), Place(session.cursor.step, node.id, wrt, element))
+            waits = node.op is not None and self.service.peek_checks((session.cursor.step, node.id)) is None
+        made = card_for(session, self.service, unicode, rows)
+        due = ("forward",) if wrt is None else ("forward", "symbolic", "difference")
+        return replace(made, due=due) if waits and not made.seed else made
 
     def _checks(self, node: Node, wrt: int | None) -> tuple[CheckRow, ...]:
         """The rows of the node that belong to this Moment: of the forward pass, and of the input that is shown."""

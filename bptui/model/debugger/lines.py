@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,12 +35,12 @@ def tensor(array: Array, style: str = "value", most: int = MAX_SHOWN) -> list[Li
         return [line(("(empty)", "dim"))]
     decimals = numbers.decimals_for(values)
     if values.ndim == 1:
-        return [_row(values, decimals, style, most)]
+        (row,) = _rows([values], decimals, style, most)
+        return [line(*row)]
     if values.ndim == 2:
-        return [
-            line(("  …", "dim")) if i is None else line((f"[{i}]", "dim"), *_row(values[i], decimals, style, most))
-            for i in _shown(len(values), most)
-        ]
+        shown = _shown(len(values), most)
+        made = iter(_rows([values[i] for i in shown if i is not None], decimals, style, most))
+        return [line(("  …", "dim")) if i is None else line((f"[{i}]", "dim"), *next(made)) for i in shown]
     rows: list[Line] = []
     for i in _shown(len(values), most):
         rows += [line(("  …", "dim"))] if i is None else [line((f"[{i}]", "bold")), *tensor(values[i], style, most)]
@@ -52,13 +53,14 @@ def _shown(count: int, most: int) -> list[int | None]:
     return [*range(most // 2), None, *range(count - most // 2, count)]
 
 
-def _row(values: Array, decimals: int, style: str, most: int) -> Line:
-    return line(
-        *(
-            (" …", "dim") if i is None else (numbers.field(float(values[i]), decimals=decimals), style)
-            for i in _shown(len(values), most)
-        )
-    )
+def _rows(table: Sequence[Array], decimals: int, style: str, most: int) -> list[Line]:
+    """Rows of numbers, with a blank more between them where one fills its cells: two would read as one."""
+    told = [
+        ["…" if i is None else numbers.field(float(values[i]), decimals=decimals) for i in _shown(len(values), most)]
+        for values in table
+    ]
+    gap = " " if any(text.startswith("-") for row in told for text in row) else ""
+    return [line(*((" …", "dim") if text == "…" else (gap + text, style) for text in row)) for row in told]
 
 
 def _titled(title: Line, rows: list[Line]) -> list[Line]:
