@@ -81,12 +81,16 @@ def more_digits(
 ) -> tuple[str, ...] | None:
     """The shortest texts of the operands that give `final`; None where not even the longest that fit do."""
     scale = max(map(abs, operands), default=0.0)
+
+    def come_out(found: Sequence[str], tie: bool) -> bool:
+        return gives(work([float(text) for text in found]), final, scale, tie)
+
+    if come_out(texts, tie=False):
+        return tuple(texts)
     every = [tuple(texts), *_levels(operands, texts, room)]
-    if not gives(work([float(text) for text in every[-1]]), final, scale):
+    if not come_out(every[-1], tie=True):
         return None
-    values = [(found, work([float(text) for text in found])) for found in every[:-1]]
-    clear = (found for found, value in values if gives(value, final, scale, tie=False))
-    return next(clear, every[-1])
+    return next((found for found in every[1:-1] if come_out(found, tie=False)), every[-1])
 
 
 def gives(value: float, text: str, scale: float = 1.0, tie: bool = True) -> bool:

@@ -74,6 +74,11 @@ def decimals_for(tensor: Array | Sequence[float] | float | None, width: int = WI
     return fewest
 
 
+def touching(rows: Iterable[Iterable[float]], decimals: int, width: int = WIDTH) -> bool:
+    """Does a number fill its field, so that its sign would touch the number before it?"""
+    return any(not field(x, width, decimals).startswith(" ") for row in rows for x in row)
+
+
 def significant(x: float | None, n: int = 6) -> str:
     """`x` with `n` significant digits: `-0.0987503`, `12.5000`, `-1.23457e-7`.
 

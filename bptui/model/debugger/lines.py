@@ -33,14 +33,15 @@ def tensor(array: Array, style: str = "value", most: int = MAX_SHOWN) -> list[Li
         return [line((numbers.significant(float(values)), style))]
     if values.size == 0:
         return [line(("(empty)", "dim"))]
-    decimals = numbers.decimals_for(values)
-    if values.ndim == 1:
-        (row,) = _rows([values], decimals, style, most)
-        return [line(*row)]
-    if values.ndim == 2:
-        shown = _shown(len(values), most)
-        made = iter(_rows([values[i] for i in shown if i is not None], decimals, style, most))
-        return [line(("  …", "dim")) if i is None else line((f"[{i}]", "dim"), *next(made)) for i in shown]
+    if values.ndim <= 2:
+        table = np.atleast_2d(values)
+        decimals, across, down = numbers.decimals_for(values), _shown(table.shape[1], most), _shown(len(table), most)
+        seen = [[None if x is None else float(table[y, x]) for x in across] for y in down if y is not None]
+        apart = numbers.touching([[x for x in row if x is not None] for row in seen], decimals)
+        made = iter([_row(row, numbers.WIDTH + apart, decimals, style) for row in seen])
+        if values.ndim == 1:
+            return list(made)
+        return [line(("  …", "dim")) if y is None else line((f"[{y}]", "dim"), *next(made)) for y in down]
     rows: list[Line] = []
     for i in _shown(len(values), most):
         rows += [line(("  …", "dim"))] if i is None else [line((f"[{i}]", "bold")), *tensor(values[i], style, most)]
@@ -53,14 +54,8 @@ def _shown(count: int, most: int) -> list[int | None]:
     return [*range(most // 2), None, *range(count - most // 2, count)]
 
 
-def _rows(table: Sequence[Array], decimals: int, style: str, most: int) -> list[Line]:
-    """Rows of numbers, with a blank more between them where one fills its cells: two would read as one."""
-    told = [
-        ["…" if i is None else numbers.field(float(values[i]), decimals=decimals) for i in _shown(len(values), most)]
-        for values in table
-    ]
-    gap = " " if any(text.startswith("-") for row in told for text in row) else ""
-    return [line(*((" …", "dim") if text == "…" else (gap + text, style) for text in row)) for row in told]
+def _row(row: Sequence[float | None], width: int, decimals: int, style: str) -> Line:
+    return line(*((" …", "dim") if x is None else (numbers.field(x, width, decimals), style) for x in row))
 
 
 def _titled(title: Line, rows: list[Line]) -> list[Line]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from bptui.model.base import numbers
+from bptui.model.base import arithmetic, numbers
 from bptui.model.base.spans import Line, line
 from bptui.model.debugger import locations
 from bptui.model.debugger.lines import extent, kind
@@ -53,6 +54,15 @@ def _origin(session: Session, node: Node) -> list[Line]:
     return rows
 
 
+def _sum(parts: dict[int, float], total: float | None) -> tuple[dict[int, str], str, str]:
+    """The texts of the parts of a gradient, of their sum, and the sign before it: with digits enough to add up."""
+    usual = [numbers.significant(x) for x in parts.values()]
+    if total is None or not parts:
+        return dict(zip(parts, usual, strict=True)), numbers.significant(total), "="
+    made = arithmetic.equation(tuple(parts.values()), total, math.fsum, (usual, numbers.significant(total)))
+    return dict(zip(parts, made.operands, strict=True)), made.result, made.sign
+
+
 def _gradient(session: Session, node: Node, at: tuple[int, ...]) -> list[Line]:
     gradient = session.state.gradient(node)
     if 0 in node.shape:
@@ -61,14 +71,16 @@ def _gradient(session: Session, node: Node, at: tuple[int, ...]) -> list[Line]:
         return [line("  ", ("it has no gradient", "dim"))] if not node.wants_grad else []
     total = None if gradient.array is None or not gradient.array.size else float(gradient.array[at])
     partial = "" if gradient.final else f"  {gradient.arrived} of {gradient.total} in"
-    shown = numbers.significant(total) + ("…" if gradient.arrived and not gradient.final else "")
-    rows = [line(f"  ∂L/∂{node.name}{numbers.index(at)} = ", (shown, "gradient"), (partial, "kink"))]
+    arrived = session.state.arrived(node) if gradient.arrived and node.id != session.graph.loss else ()
+    parts = {n: float(part.array[at]) for n, part in enumerate(arrived) if part.array is not None and part.array.size}
+    texts, shown, sign = _sum(parts, total)
+    shown += "…" if gradient.arrived and not gradient.final else ""
+    rows = [line(f"  ∂L/∂{node.name}{numbers.index(at)} {sign} ", (shown, "gradient"), (partial, "kink"))]
     if node.id == session.graph.loss:
         return [*rows, line("    the seed: ∂L/∂L = 1")] if gradient.arrived else rows
-    for part in session.state.arrived(node) if gradient.arrived else ():
+    for n, part in enumerate(arrived):
         consumer = session.graph.nodes[part.consumer]
-        told = "not recorded" if part.array is None else numbers.significant(float(part.array[at]))
-        rows.append(line("    ", (told, "gradient"), f"  from {consumer.name}"))
+        rows.append(line("    ", (texts.get(n, "not recorded"), "gradient"), f"  from {consumer.name}"))
     if not gradient.final:
         seen = {(part.consumer, part.position) for part in session.state.arrived(node)}
         for consumer_id, position in session.graph.consumers[node.id]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bptui.model.base.numbers import decimals_for, field
+from bptui.model.base.numbers import decimals_for, field, touching
 from bptui.model.base.spans import Line, Span
 from bptui.model.engine.graph import Node
 from bptui.screens.panels import heat
@@ -182,13 +182,17 @@ def _figures(
     """The rows of a table of numbers."""
     style = f"{kind} bold" if bold else kind
     if table.shape[1] <= pair and table.shape[0] <= rows:
-        decimals = decimals_for(table)
+        wide = CELL - (table.shape[1] > 1 and touching(table.tolist(), decimals_for(table)))
+        decimals, blank = decimals_for(table, wide), (Span(" "),) * (CELL - wide)
         at = divmod_index(selected, shape, table.shape) if selected is not None else None
         return [
             tuple(
                 span
                 for x, number in enumerate(row)
-                for span in figure(number, CELL, decimals, f"{style} reverse" if at == (y, x) else style)
+                for span in (
+                    *blank,
+                    *figure(number, wide, decimals, f"{style} reverse" if at == (y, x) else style),
+                )
             )
             for y, row in enumerate(table.tolist())
         ]

@@ -1,6 +1,7 @@
 """Numbers as text: the widths hold, what is shown is true, and it pastes into Python."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bptui.model.base import numbers as n
+from bptui.model.base.spans import plain
+from bptui.model.debugger import lines
 
 finite = st.floats(-1e307, 1e307)  # the last decade may round up to inf
 
@@ -142,3 +145,9 @@ def test_places_and_shapes():
     assert n.index((1, 3)) == "[1,3]"
     assert n.index(()) == ""
     assert [n.shape(s) for s in ((4, 8), (8,), ())] == ["(4,8)", "(8,)", "()"]
+
+
+def test_a_sign_never_touches_the_number_before_it():
+    for array in ([-90.0, -90.0], [[-90.0, 1.0], [2.0, -1234.5678]], [-1.2e-10, -3.4e-10]):
+        for row in lines.tensor(np.array(array)):
+            assert not re.search(r"\d-\d", re.sub(r"e-", "e", plain(row))), plain(row)
