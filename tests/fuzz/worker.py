@@ -1,7 +1,7 @@
 """A process that runs what is fuzzed, bounded in memory and time, and says what became of each input.
 
 `python -m tests.fuzz.worker` reads a line of JSON per input, `["shell", [words]]` or `["debugger", [target, [lines]]]`,
-and answers each with a line: exit code, seconds, what stood on stdout and stderr.
+and answers each with a line: exit code, seconds of the processor, what stood on stdout and stderr.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ def main() -> None:
     answers, inputs = sys.stdout, sys.stdin
     for line in inputs:
         kind, arguments = json.loads(line)
-        out, err, begun = io.StringIO(), io.StringIO(), time.perf_counter()
+        out, err, begun = io.StringIO(), io.StringIO(), time.process_time()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = kinds[kind](arguments) if kind == "shell" else kinds[kind](*arguments)
-        seconds = time.perf_counter() - begun
+        seconds = time.process_time() - begun
         print(json.dumps([code, seconds, out.getvalue()[-20_000:], err.getvalue()]), file=answers, flush=True)
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -518,3 +519,11 @@ bptui.__main__.run()
     command = [sys.executable, "-c", code, "examples"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.returncode, done.stderr) == (130, "bptui: error: interrupted\n")
+
+
+def test_numbers_side_by_side_never_touch(capsys):
+    """A field's first column is its sign's; `-4000.00` fills all eight."""
+    _, out, _ = run(capsys, "trace", "--formula", "L = sum(x*y)", "x=[[-90,-90],[100,1]]", "y=[[1,2],[3,-4000]]")
+    assert "[1]     3.00 -4000.00" in out
+    assert "[0] -90.000 -90.000" in out
+    assert not re.search(r"\d-\d", out.replace("e-", ""))

@@ -30,6 +30,8 @@ MAX_FILE = 64 * 2**20
 MAX_CSV = 16 * 2**20
 """Bytes of a CSV file: a few seconds, where a line of it is wrong and has to be looked for."""
 MAX_COLUMNS = 100_000
+MAX_ARRAYS = 1_000
+"""In one NPZ file."""
 DATA = 4
 """The purpose of a draw (see `bptui.model.engine.batches.draw`)."""
 
@@ -164,7 +166,10 @@ def read_npz(path: Path, where: str) -> dict[str, Array]:
     content = read_bounded(path, where, MAX_FILE)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            total = sum(item.file_size for item in archive.infolist())
+            items = archive.infolist()
+            total = sum(item.file_size for item in items)
+        if len(items) > MAX_ARRAYS:
+            raise UserError(where, f"'{path.name}' holds {len(items):,} arrays", f"at most {MAX_ARRAYS:,}")
         if total > MAX_FILE:
             raise UserError(where, f"'{path.name}' unpacks to {total:,} bytes", f"at most {MAX_FILE:,}")
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:

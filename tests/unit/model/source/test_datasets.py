@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bptui.model.base.errors import UserError
-from bptui.model.source.datasets import DATASETS, from_file
+from bptui.model.source.datasets import DATASETS, MAX_ARRAYS, MAX_COLUMNS, MAX_CSV, from_file
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -97,3 +97,25 @@ def test_npz_is_never_unpickled_nor_trusted(tmp_path: Path, capsys):
         from_file(path, "data.file")
     with pytest.raises(UserError, match=r"neither \.csv nor \.npz"):
         from_file(tmp_path / "d.pkl", "data.file")
+
+
+def test_an_npz_of_many_arrays_is_refused(tmp_path: Path):
+    np.savez(tmp_path / "many.npz", **{f"a{n}": np.zeros(0) for n in range(MAX_ARRAYS + 1)})
+    with pytest.raises(UserError, match=r"holds 1,001 arrays \(at most 1,000\)"):
+        from_file(tmp_path / "many.npz", "data.file")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_on_any_system(tmp_path: Path, end: str):
+    (tmp_path / "d.csv").write_bytes(end.join(["a,b", '"1",2', "", "3,4", ""]).encode())
+    inputs, targets = from_file(tmp_path / "d.csv", "data.file")
+    assert (inputs.tolist(), targets.tolist()) == ([[1], [3]], [[2], [4]])
+
+
+def test_a_csv_of_too_many_columns_or_bytes_is_refused(tmp_path: Path):
+    (tmp_path / "d.csv").write_text("," * MAX_COLUMNS)
+    with pytest.raises(UserError, match="100,001 columns"):
+        from_file(tmp_path / "d.csv", "data.file")
+    (tmp_path / "d.csv").write_text("1,2\n" * (MAX_CSV // 4 + 1))
+    with pytest.raises(UserError, match=r"an \.npz file may have more"):
+        from_file(tmp_path / "d.csv", "data.file")
