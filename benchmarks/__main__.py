@@ -1,4 +1,4 @@
-"""`python -m benchmarks [engine] [modern] [own] [check] [terminal] [--quick]`: the numbers of bptui, most as ratios.
+"""`python -m benchmarks [engine] [modern] [own] [check] [debugger] [terminal] [--quick]`: bptui in figures, as ratios.
 
 Peers that are not installed are skipped with a word. Run it on a quiet machine; quote the ratios, not the times.
 """
@@ -13,7 +13,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import argparse  # noqa: E402
 import importlib  # noqa: E402
 
-PAGES = ("engine", "modern", "own", "check", "terminal")
+PAGES = ("engine", "modern", "own", "check", "debugger", "terminal")
 
 
 def main() -> None:

@@ -194,7 +194,7 @@ def moment(session: Session, service: Service, unicode: bool) -> list[Line]:
     if made.pending:
         service.wait()
         made = card_for(session, service, unicode)
-    about = session.graph.by_name[made.node] if session.fold is None else session.about
+    about = session.graph.by_name[made.node] if session.composite is None else session.about
     return [
         session.where(),
         *(
@@ -212,9 +212,9 @@ def check_rows(session: Session, service: Service, made: Card, about: Node) -> l
     phase, position = made.phase, made.position
     if made.seed or (about.op is None and (phase != "update" or about.role != "param")):
         return []
-    if session.fold is not None:
-        rows = {part.name: _rows(session, service, part) for part in session.fold.parts}
-        return list(summed(rows, session.fold, position))
+    if session.composite is not None:
+        rows = {part.name: _rows(session, service, part) for part in session.composite.parts}
+        return list(summed(rows, session.composite, position))
     found = _rows(session, service, about)
     if about.op is None:
         return list(found)
@@ -237,7 +237,7 @@ def _rows(session: Session, service: Service, about: Node) -> tuple[CheckRow, ..
     found = service.peek_checks(key)
     if not isinstance(found, tuple):
         return ()
-    session.checked(recording.step, about.id, any(row.verdict == "FAIL" for row in found))
+    session.branch.checked(recording.step, about.id, any(row.verdict == "FAIL" for row in found))
     return found
 
 

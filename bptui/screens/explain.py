@@ -51,7 +51,7 @@ class Explainer:
     def __init__(self, session: Session, ready: Callable[[], None]) -> None:
         self.session, self.service = session, Service()
         self._ready = ready
-        self._counted: dict[int, list[int]] = {}
+        self._counted: dict[tuple[int, int], list[int]] = {}
         self._small = len(session.graph.ops) <= SMALL[0] and session.recording.nbytes <= SMALL[1]
         self.service.listen(self._heard)
         if len(session.graph.ops) <= WARM:
@@ -61,18 +61,26 @@ class Explainer:
         """The card of what is selected at this Moment, with what is derived and checked of it by now."""
         session = self.session
         node, element, wrt = subject(session, self.service)
-        if session.fold is not None:
-            rows, waits = self._summed(session.fold, wrt), False
+        if session.composite is not None:
+            rows, waits = self._summed(session.composite, wrt), False
         else:
-            rows = self._precise(self._checks(node, wrt), Place(session.cursor.step, node.id, wrt, element))
-            waits = node.op is not None and self.service.peek_checks((session.cursor.step, node.id)) is None
+            rows = self._precise(self._checks(node, wrt), self._place(node, element, wrt))
+            waits = node.op is not None and self.service.peek_checks(self._key(node)) is None
         made = card_for(session, self.service, unicode, rows)
         due = ("forward",) if wrt is None else ("forward", "symbolic", "difference")
         return replace(made, due=due) if waits and not made.seed else made
 
+    def _place(self, node: Node, element: tuple[int, ...], wrt: int | None) -> Place:
+        """A number of this branch and training step."""
+        return Place(self.session.branch.number, self.session.cursor.step, node.id, wrt, element)
+
+    def _key(self, node: Node) -> tuple[int, int, int]:
+        """What the checks of a node are kept under."""
+        return self.session.branch.number, self.session.cursor.step, node.id
+
     def _checks(self, node: Node, wrt: int | None) -> tuple[CheckRow, ...]:
         """The rows of the node that belong to this Moment: of the forward pass, and of the input that is shown."""
-        rows = self.service.peek_checks((self.session.cursor.step, node.id))
+        rows = self.service.peek_checks(self._key(node))
         if node.op is None or rows is None or isinstance(rows, Failure):
             return ()
         shown = ("",) if wrt is None else ("", node.op.input_names[wrt])
@@ -80,8 +88,7 @@ class Explainer:
 
     def _summed(self, fold: CompositeUse, wrt: int | None) -> tuple[CheckRow, ...]:
         """The rows of a composite and of its parts that are there."""
-        session = self.session
-        found = {part.name: self.service.peek_checks((session.cursor.step, part.id)) for part in fold.parts}
+        found = {part.name: self.service.peek_checks(self._key(part)) for part in fold.parts}
         known = {name: rows for name, rows in found.items() if isinstance(rows, tuple)}
         return summed(known, fold, wrt)
 
@@ -102,9 +109,9 @@ class Explainer:
         and at the end of a step those of the next, so that they are there when one comes to them."""
         session = self.session
         node, element, wrt = subject(session, self.service)
-        self._request(session.recording, [node] if session.fold is None else session.fold.parts, SOON)
-        if session.fold is None and node.op is not None and session.cursor.phase != "update":
-            self.service.request_budget(session.recording, Place(session.cursor.step, node.id, wrt, element))
+        self._request(session.recording, [node] if session.composite is None else session.composite.parts, SOON)
+        if session.composite is None and node.op is not None and session.cursor.phase != "update":
+            self.service.request_budget(session.recording, self._place(node, element, wrt))
         if self._small:
             self._request(session.recording, session.graph.ops, LATER)
             if session.cursor.phase == "update" and session.walk.last is None:
@@ -113,25 +120,25 @@ class Explainer:
     def _request(self, recording: Recording | None, nodes: Sequence[Node], priority: int) -> None:
         for node in nodes:
             if node.op is not None and recording is not None:
-                key = (recording.step, node.id)
+                key = (self.session.branch.number, recording.step, node.id)
                 self.service.request_checks(key, partial(_check, recording, node), priority)
 
     def _heard(self, key: Hashable) -> None:
         """In the worker's thread: count what was checked, pass on that there is news."""
         if isinstance(key, tuple) and key[0] == "check":
-            step, node = key[1]
-            rows = self.service.peek_checks((step, node))
+            branch, step, node = key[1]
+            rows = self.service.peek_checks(key[1])
             if rows is not None and not isinstance(rows, Failure):
-                counted = self._counted.setdefault(step, [0, 0])
+                counted = self._counted.setdefault((branch, step), [0, 0])
                 counted[0] += sum(row.verdict == "ok" for row in rows)
                 failed = sum(row.verdict == "FAIL" for row in rows)
                 counted[1] += failed
-                self.session.checked(step, node, failed > 0)
+                self.session.branches[branch].checked(step, node, failed > 0)
         self._ready()
 
     def counts(self) -> tuple[int, int] | None:
         """How many checks of this training step agree, how many do not; None before there are any."""
-        counted = self._counted.get(self.session.cursor.step)
+        counted = self._counted.get((self.session.branch.number, self.session.cursor.step))
         return None if counted is None else (counted[0], counted[1])
 
     def close(self) -> None:

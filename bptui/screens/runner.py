@@ -49,7 +49,7 @@ class Runner:
             self._waiting.append((session, text))
             return
         self._cancelled, self._part, self._started = False, (0.0, ""), monotonic()
-        session.progress = self._progress
+        session.progress.ask = self._progress
         job = self._worker.submit(registry.run, session, text)
         try:
             job.exception(AT_ONCE)

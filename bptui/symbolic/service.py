@@ -33,9 +33,10 @@ Listener = Callable[[Hashable], None]
 
 
 class Place(NamedTuple):
-    """A number of a training step: an element of a node's value, or, where `position` says of which of its inputs, of
-    its contribution to that input's gradient."""
+    """A number of a training step of a branch: an element of a node's value, or, where `position` says of which of its
+    inputs, of its contribution to that input's gradient."""
 
+    branch: Hashable
     step: int
     node: int
     position: int | None

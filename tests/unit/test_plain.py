@@ -129,7 +129,7 @@ def test_a_failed_check_is_told_in_full(darts, monkeypatch):
     monkeypatch.setattr(check, "check_node", lambda *_: (wrong,))
     text = darts("goto backward") and darts("s")
     assert "FAIL symbolic of L by x: got -1.8, expected 1.8; error 3.6, allowed 1e-9; wrong sign" in text
-    assert darts.session.failed
+    assert darts.session.branch.failed
 
 
 def test_every_moment_of_a_training_step_can_be_told():

@@ -23,10 +23,7 @@ SHELL: Mapping[str, str] = {
 
 WORDS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "edit": (("e",), CHANGED),
-    "set": ((), CHANGED),
     "nudge": (("+", "-"), "print grad(NAME) says how the loss answers to a change"),
-    "undo": (("u",), "S and < go back in time; nothing has been changed"),
-    "redo": (("U",), "s and > go forward; nothing has been changed"),
     "paths": (("p",), "why NODE[i,j] tells what adds to a gradient; print EXPR prints a number"),
     "findings": ((), "x and X go to the next and the previous NaN, inf or failed check"),
 }

@@ -16,6 +16,7 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,24 +92,34 @@ class Expression:
     tree: ast.expr
     graph: Graph
 
-    def evaluate(self, state: State, node: Node) -> Any:
-        """Its number(s) at a Moment, `value` and `grad` being those of `node`.
+    @cached_property
+    def reads(self) -> frozenset[tuple[str, str]]:
+        """What it reads: ("value", node), ("grad", node), with "" for the node that it is asked about."""
+        found: set[tuple[str, str]] = set()
+        called = {id(part.func) for part in ast.walk(self.tree) if isinstance(part, ast.Call)}
+        for part in ast.walk(self.tree):
+            if id(part) in called:
+                continue
+            if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == "grad":
+                found.add(("grad", dotted(part.args[0]) or ""))
+            elif isinstance(part, ast.Name | ast.Attribute) and (name := dotted(part)) is not None:
+                if name in self.graph.by_name:
+                    found.add(("value", name))
+                elif name in ("value", "grad"):
+                    found.add((name, ""))
+        return frozenset(found)
+
+    def evaluate(self, state: State, node: Node, tick: Callable[[], None] = lambda: None) -> Any:
+        """Its number(s) at a Moment, `value` and `grad` being those of `node`; `tick` is called between its parts.
 
         Raises NotYet where a number is not there yet, UserError where shapes do not fit.
         """
         with np.errstate(all="ignore"):
             try:
-                return np.asarray(_Evaluator(self.graph, state, node).visit(self.tree))
+                return np.asarray(_Evaluator(self.graph, state, node, tick).visit(self.tree))
             except tuple(REFUSED) as error:
                 what = next(words for kind, words in REFUSED.items() if isinstance(error, kind))
                 raise UserError(_quoted(self.text), what, "print its parts, one by one") from None
-
-    def true(self, state: State, node: Node) -> bool:
-        """Does the condition hold? Not yet is no; of an array, one true element is enough."""
-        try:
-            return bool(np.any(self.evaluate(state, node)))
-        except NotYet:
-            return False
 
 
 def parse(text: str, graph: Graph) -> Expression:
@@ -182,11 +193,11 @@ def _check(tree: ast.expr, graph: Graph, where: str) -> None:
 def _check_slice(at: ast.expr, graph: Graph, where: str) -> None:
     for part in at.elts if isinstance(at, ast.Tuple) else [at]:
         for bound in (part.lower, part.upper, part.step) if isinstance(part, ast.Slice) else (part,):
-            if bound is not None and not _is_whole(bound):
+            if bound is not None and not _is_integer(bound):
                 raise UserError(where, f"'{ast.unparse(bound)[:40]}' is not an index", "a whole number")
 
 
-def _is_whole(tree: ast.expr) -> bool:
+def _is_integer(tree: ast.expr) -> bool:
     inner = tree.operand if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub) else tree
     return isinstance(inner, ast.Constant) and type(inner.value) is int and inner.value < 10**9
 
@@ -194,8 +205,12 @@ def _is_whole(tree: ast.expr) -> bool:
 class _Evaluator(ast.NodeVisitor):
     """Walks a checked tree; only ever sees what `_check` let through."""
 
-    def __init__(self, graph: Graph, state: State, node: Node) -> None:
-        self.graph, self.state, self.node = graph, state, node
+    def __init__(self, graph: Graph, state: State, node: Node, tick: Callable[[], None]) -> None:
+        self.graph, self.state, self.node, self.tick = graph, state, node, tick
+
+    def visit(self, tree: ast.AST) -> Any:
+        self.tick()
+        return super().visit(tree)
 
     def value_of(self, node: Node) -> Any:
         found = self.state.value(node)

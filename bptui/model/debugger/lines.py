@@ -70,7 +70,7 @@ def evaluated(session: Session, expression: expressions.Expression) -> list[Line
     """An expression and what it is now; `·` where it needs a number that is not there yet."""
     title = line((expression.text, "bold"))
     try:
-        value = expression.evaluate(session.state, session.node)
+        value = expression.evaluate(session.state, session.node, session.progress.tick)
     except expressions.NotYet as missing:
         return [line(*title, f" = {numbers.NOT_YET}  ", (f"{missing} is not computed yet", "dim"))]
     if value.dtype == bool and not value.ndim:

@@ -22,7 +22,7 @@ class View:
     sample  "all", "mean", or the number of one sample of the batch
     search  what was last searched for
     present one operation fills the screen, and asks before it tells: hidden says that it has not told yet
-    whole   a composite is shown as one operation, because `next` came to it: until the next move, or `view`
+    composite  one is shown as one operation, because `next` came to it: until the next move, or `view`
     page    of a card that has no room for all of it: how many pages on from its first
     """
 
@@ -34,7 +34,7 @@ class View:
     search: str = ""
     present: bool = False
     hidden: bool = False
-    whole: bool = False
+    composite: bool = False
     page: int = 0
 
 
@@ -45,8 +45,10 @@ class Selection:
     pinned   a node that stays selected while time moves; None follows the Moment
     element  the element last selected, kept as it was said, so that it is there again where it fits; () for none yet
     input    the position of the input whose derivative is shown, among those that have one
+    at_finding  nothing was selected since the last move: a number that is not finite at this Moment comes first
     """
 
     pinned: int | None = None
     element: Index = ()
     input: int = 0
+    at_finding: bool = True

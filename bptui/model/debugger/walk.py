@@ -1,6 +1,6 @@
 """The arithmetic of moving through time: from one stop to another, as whole numbers. Knows no numbers of the network.
 
-A stop is `training step × moments per step + place in the step`, so a training of a million steps is one line of stops
+A stop is `training step × moments per step + index in the step`, so a training of a million steps is one line of stops
 and every move is arithmetic. Each move has its mirror image, which the tests hold it to.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bptui.model.engine.graph import Node
-from bptui.model.engine.timeline import PHASES, Moment, Phase, Timeline
+from bptui.model.engine.timeline import Moment, Phase, Timeline
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,9 @@ class Walk:
 
     @cached_property
     def phases(self) -> tuple[int, ...]:
-        """Where in a training step each phase that has Moments begins."""
-        found, place = [], 0
-        for phase in PHASES:
-            if self.timeline.count(phase):
-                found.append(place)
-            place += self.timeline.count(phase)
-        return tuple(found)
+        """Where in a training step another phase begins than that of the Moment before."""
+        phases = [event.phase for event in self.timeline.events]
+        return tuple(place for place, phase in enumerate(phases) if not place or phases[place - 1] != phase)
 
     @cached_property
     def runs(self) -> tuple[tuple[int, tuple[Node, ...]], ...]:
@@ -55,15 +51,13 @@ class Walk:
         layer stands alone, the parts of one composite together."""
         found: list[tuple[int, list[Node]]] = []
         before: tuple[Phase, str] | None = None
-        place = 0
-        for phase in PHASES:
-            for node in self.timeline.nodes(phase):
-                here = (phase, _group(node))
-                if here != before or not here[1]:
-                    found.append((place, []))
-                found[-1][1].append(node)
-                before = here
-                place += 1
+        for place, event in enumerate(self.timeline.events):
+            node = self.timeline.graph.nodes[event.node]
+            here = (event.phase, _group(node))
+            if here != before or not here[1]:
+                found.append((place, []))
+            found[-1][1].append(node)
+            before = here
         return tuple((start, tuple(nodes)) for start, nodes in found)
 
     @cached_property
@@ -72,7 +66,7 @@ class Walk:
         return tuple(start for start, _ in self.runs)
 
     @cached_property
-    def wholes(self) -> tuple[int, ...]:
+    def next_places(self) -> tuple[int, ...]:
         """Where `next` stops: at each layer, at its first operation. A composite counts as one: it stops where all of
         it is done. In a layer of several composites (the time steps of an LSTM) at each of them."""
         found: list[int] = []
@@ -86,36 +80,36 @@ class Walk:
 
     def next_layer(self, stop: int) -> int:
         """The stop of the next layer, or of the next composite of a layer of several."""
-        return self._after(stop, self.wholes)
+        return self._after(stop, self.next_places)
 
     def previous_layer(self, stop: int) -> int:
         """The stop of this layer, or of the one before where `stop` is that already."""
-        return self._before(stop, self.wholes)
+        return self._before(stop, self.next_places)
 
     def finish(self, stop: int) -> int:
-        """The end of this layer; from there the end of this phase; from there the end of the next."""
+        """The end of this layer; from there the end of this phase; from there the start of the next one."""
         for starts in (self.layers, self.phases):
             end = self._after(stop, starts) - 1
             if end > stop:
                 return end
-        return self._after(stop + 1, self.phases) - 1
+        return stop + 1
 
     def reverse_finish(self, stop: int) -> int:
-        """The start of this layer; from there the start of this phase; from there the start of the one before."""
+        """The start of this layer; from there the start of this phase; from there the end of the one before."""
         for starts in (self.layers, self.phases):
             start = self._before(stop + 1, starts)
             if start < stop:
                 return start
-        return self._before(stop, self.phases)
+        return stop - 1
 
     def _after(self, stop: int, starts: tuple[int, ...]) -> int:
-        step, place = divmod(stop, self.length)
-        found = bisect_right(starts, place)
+        step, index = divmod(stop, self.length)
+        found = bisect_right(starts, index)
         return step * self.length + starts[found] if found < len(starts) else (step + 1) * self.length
 
     def _before(self, stop: int, starts: tuple[int, ...]) -> int:
-        step, place = divmod(stop, self.length)
-        found = bisect_left(starts, place) - 1
+        step, index = divmod(stop, self.length)
+        found = bisect_left(starts, index) - 1
         return step * self.length + starts[found] if found >= 0 else (step - 1) * self.length + starts[-1]
 
 

@@ -10,7 +10,7 @@ from bptui.model.base.spans import Line, line
 from bptui.model.debugger import locations
 from bptui.model.debugger.lines import extent, kind
 from bptui.model.debugger.reply import Reply, say
-from bptui.model.engine.graph import Node
+from bptui.model.engine.graph import Graph, Node
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -24,13 +24,22 @@ GIVEN = {
 
 
 def why(session: Session, text: str) -> Reply:
-    """why: what computes a number, and what its gradient is the sum of"""
-    node, at = session.node, session.element
+    """What computes a number, and what its gradient is the sum of. Without a name: of the number that stopped being
+    finite at this Moment, where there is one and nothing else was selected, else of the selected number."""
+    finding = session.finding
     if text:
         node, found = locations.element(session.graph, text, "why")
         at = session.element_of(node) if found is None else found
-    rows = [_value(session, node, at), *_origin(session, node), *_gradient(session, node, at)]
-    return say(*rows)
+    elif finding is not None:
+        node, at = session.source(finding), finding.at
+    else:
+        node, at = session.node, session.element
+    value = [_value(session, node, at), *_origin(session, node)]
+    gradient = _gradient(session, node, at)
+    if not text and finding is not None:
+        title = line((finding.text, "fail"))
+        return say(title, *gradient, *value) if finding.position is not None else say(title, *value, *gradient)
+    return say(*value, *gradient)
 
 
 def _value(session: Session, node: Node, at: tuple[int, ...]) -> Line:
@@ -42,7 +51,8 @@ def _value(session: Session, node: Node, at: tuple[int, ...]) -> Line:
 
 def _origin(session: Session, node: Node) -> list[Line]:
     if node.op is None:
-        return [line("  ", GIVEN.get(node.role, "given with the data"))]
+        lost = unreached(session.graph, node) if node.role == "param" else ""
+        return [line("  ", f"a parameter that {lost}" if lost else GIVEN.get(node.role, "given with the data"))]
     names = ", ".join(session.graph.nodes[i].name for i in node.inputs)
     moment = locations.stops_of(node, session.walk, 0, "forward")[0] + 1
     rows = [line("  computed by ", (node.op.name, "bold"), f" from {names}  ", (f"moment {moment}", "dim"))]
@@ -65,6 +75,9 @@ def _sum(parts: dict[int, float], total: float | None) -> tuple[dict[int, str], 
 
 def _gradient(session: Session, node: Node, at: tuple[int, ...]) -> list[Line]:
     gradient = session.state.gradient(node)
+    lost = unreached(session.graph, node)
+    if lost and node.role != "param":
+        return [line("  ", (f"it {lost}", "dim"))]
     if 0 in node.shape:
         return [line("  ", ("it has no elements", "dim"))]
     if not gradient.total:
@@ -87,3 +100,26 @@ def _gradient(session: Session, node: Node, at: tuple[int, ...]) -> list[Line]:
             if (consumer_id, position) not in seen:
                 rows.append(line(f"    {numbers.NOT_YET}  from {session.graph.nodes[consumer_id].name}, not yet"))
     return rows
+
+
+def unreached(graph: Graph, node: Node) -> str:
+    """Why a change of a node's numbers does not reach the loss, as `does not reach the loss: …`; "" where it does, and
+    for whole numbers, which have no gradient anyway."""
+    if node.whole:
+        return ""
+    moved = {graph.loss}
+    for each in reversed(graph.ops):
+        if each.op is not None and each.id in moved:
+            moved.update(source for i, source in enumerate(each.inputs) if each.op.differentiable(i))
+    if node.id in moved:
+        return ""
+    after = {node.id: node}
+    for each in graph.ops:
+        if not after.keys().isdisjoint(each.inputs):
+            after[each.id] = each
+    blocks = [each.name for each in after.values() if each.id in moved and each is not node]
+    if blocks:
+        return f"does not reach the loss: {blocks[0]} passes no gradient on to it"
+    ends = [each.name for each in after.values() if each is not node and not graph.consumers[each.id]]
+    where = f"it ends in {', '.join(ends[:3])}, which nothing uses" if ends else "nothing uses it"
+    return f"does not reach the loss: {where}"

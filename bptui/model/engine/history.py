@@ -148,6 +148,10 @@ class History(Protocol):
     def advance(self, to: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> int:
         """Train until `to` steps are there; returns how many are (UserError where they cannot be trained)."""
 
+    def fork(self, source: Programmed, step: int) -> History:
+        """A history with all training steps before `step` in common, which goes on with another program (UserError
+        where none can be trained)."""
+
 
 class RecordedStep:
     """The history of one training step that was recorded elsewhere: it can be looked at, not trained on."""
@@ -184,6 +188,10 @@ class RecordedStep:
             raise UserError("train", f"{to:,} training steps", self.ends)
         return 1
 
+    def fork(self, source: Programmed, step: int) -> History:
+        """There is nothing to train: UserError."""
+        raise UserError("set", "there is nothing to change", self.ends)
+
 
 class Training:
     """All training steps of a program, of which any can be looked at: `recording(step)`.
@@ -210,6 +218,22 @@ class Training:
         self._head: Array | None = None  # the state after the last step, while the program is elsewhere
         self._cache: OrderedDict[int, Recording] = OrderedDict()
         self._cached = max(2, min(16, 32 * 2**20 // max(program.nbytes, 1)))
+        self._first = 0
+        self._before: Training | None = None  # whose steps those before `_first` are
+
+    def fork(self, source: Programmed, step: int) -> Training:
+        """Another history, which has all training steps before `step` in common with this one and goes on from there
+        with a program of its own, whose state is laid out as this one's."""
+        if self._before is not None and step < self._first:
+            return self._before.fork(source, step)
+        made = Training(source)
+        self._go(step)
+        made._grow(step)
+        made._before, made._first, made._steps = self, step, step
+        made._program.load(self._program.save(), step)
+        made._checkpoints.clear(step, FIRST_INTERVAL)
+        made._losses[:step] = self._losses[:step]
+        return made
 
     @property
     def timeline(self) -> Timeline:
@@ -298,6 +322,8 @@ class Training:
     # ------------------------------------------------------------------------------------------------- back
     def recording(self, step: int) -> Recording:
         """Everything of one training step, trained up to it first where it has not been run yet."""
+        if self._before is not None and step < self._first:
+            return self._before.recording(step)
         found = self._cache.get(step)
         if found is not None:
             self._cache.move_to_end(step)
@@ -316,8 +342,12 @@ class Training:
         """Go to the start of a training step: `recording(step)` is then one step away. False where it was cancelled."""
         if step < 0:
             raise IndexError(step)
-        if step in self._cache:
-            return True
+        if self._before is not None and step < self._first:
+            return self._before.seek(step, progress, cancelled)
+        return step in self._cache or self._go(step, progress, cancelled)
+
+    def _go(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
+        """Bring the program to the start of a training step."""
         if step >= self._steps:
             reached = self.advance(step, progress, cancelled)
             self._to_head()

@@ -36,7 +36,8 @@ MAX_LAYERS = 1_000
 @dataclass(frozen=True)
 class Network:
     """What a Session debugs. `steps` is how many training steps make sense; `about` says in its first line what it is,
-    in those after it what to look at; `source` says where its numbers come from."""
+    in those after it what to look at; `source` says where its numbers come from; `samples` is the length of a batch (of
+    the first axis of what is computed from it), 0 where the numbers are no samples: a formula with its own values."""
 
     name: str
     graph: Graph
@@ -47,6 +48,7 @@ class Network:
     steps: int = 1000
     about: str = ""
     source: str = ""
+    samples: int = 0
 
     @property
     def story(self) -> tuple[str, ...]:
@@ -151,12 +153,13 @@ def from_mapping(content: Mapping[str, Any], where: str, folder: Path | None = N
     if found["seed"] >= 2**63:
         raise UserError(top.at("seed"), "too large", "below 2**63")
     make = _from_formula if found["formula"] is not None else _from_layers
-    graph, batches = make(top, found, folder)
+    graph, batches, samples = make(top, found, folder)
     name = found["name"] or Path(where).stem
     optimizer = _optimizer(Table(found["optimizer"], where, "optimizer"))
     return Network(
-        name, graph, optimizer, found["dtype"], found["seed"], batches, found["steps"], found["about"], found["source"]
-    )
+        name, graph, optimizer, found["dtype"], found["seed"], batches, found["steps"], found["about"], found["source"],
+        samples,
+    )  # fmt: skip
 
 
 def _optimizer(table: Table) -> Optimizer:
@@ -169,7 +172,7 @@ def _optimizer(table: Table) -> Optimizer:
         raise UserError(f"{table.where}: {problem.where}", problem.what, problem.right) from None
 
 
-def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> tuple[Graph, Batches | None]:
+def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> tuple[Graph, Batches | None, int]:
     """layers + loss + data."""
     for key in ("values", "train"):
         if key in top:
@@ -225,7 +228,7 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> t
     graph = builder.finish(end, [*summaries, last], {"prediction": prediction})
     arrays = {"x": x_all, "y": y_all}
     _labels_inside(graph, arrays, top.where)
-    return graph, None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"]))
+    return graph, None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"])), batch
 
 
 def _loss_weights(builder: Builder, loss: Table, names: Sequence[str]) -> list[Node]:
@@ -280,7 +283,7 @@ def _labels_inside(graph: Graph, arrays: Mapping[str, Array], where: str) -> Non
                 inside(arrays[item.name], bounds[role], f"{where}: {item.column}", item.name, node.op)
 
 
-def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> tuple[Graph, Batches | None]:
+def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> tuple[Graph, Batches | None, int]:
     """formula + values + train, with or without data (whose inputs are `x` and targets `y`)."""
     for key in ("layers", "loss"):
         if found[key] is not None:
@@ -317,7 +320,8 @@ def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> 
         name: _like(graph.by_name[name], item, found["dtype"]) for name, item in arrays.items() if name in graph.by_name
     }
     _labels_inside(graph, used, top.where)
-    return graph, Batches(used, size, shuffle) if used and size < count else None
+    samples = size if any(name in graph.by_name for name in arrays) else 0
+    return graph, Batches(used, size, shuffle) if used and size < count else None, samples
 
 
 def _like(leaf: Node, samples: Array, dtype: str) -> Array:

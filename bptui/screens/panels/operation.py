@@ -28,7 +28,7 @@ def title(session: Session, width: int, look: RenderOptions) -> tuple[Line, Line
     """At the right: which way the computation runs; and of several inputs by which one is derived (`o` is the next)."""
     text, style = CHIPS[session.cursor.phase]
     node, inputs, at = session.node, session.inputs, session.input
-    if session.cursor.phase != "backward" or len(inputs) < 2 or at is None or session.fold is not None:
+    if session.cursor.phase != "backward" or len(inputs) < 2 or at is None or session.composite is not None:
         return (), (Span(text, style),)
     source = session.graph.nodes[node.inputs[at]]
     symbol = Span(symbol_of(source), kind_of(source))

@@ -147,7 +147,7 @@ def _gutter(session: Session, node: Node, columns: Columns, here: bool) -> Line:
         bad = session.is_finding(node.id, phase) and not session.timeline.is_seed(session.cursor)
         chip = f" {CHIPS[phase]} " if columns.gutter == 3 else f"{CHIPS[phase]} "
         return (Span(chip, "chip-fail" if bad else f"chip-{phase}"),)
-    if node.id in session.breakpoints.marked:
+    if node.id in session.marked:
         return (Span(" ■ " if columns.gutter == 3 else "■ ", "fail"),)
     return (Span(" " * columns.gutter),)
 

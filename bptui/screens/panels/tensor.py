@@ -8,7 +8,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
-from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.graph import Node
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.sheet import Quantity, draw, page_of
 from bptui.screens.render import RenderOptions, crop, to_ascii
@@ -57,14 +57,8 @@ def batch(session: Session, node: Node) -> int:
     """How many samples the node's first axis runs over; 0 where it is none of the batch."""
     if node.role in ("param", "const", "state") or not node.shape:
         return 0
-    size = session.graph.once(_samples)
+    size = session.network.samples
     return size if node.shape[0] == size else 0
-
-
-def _samples(graph: Graph) -> int:
-    """How many samples the targets have, 0 where they do not agree."""
-    sizes = {node.shape[0] for node in graph.nodes if node.role == "target" and node.shape}
-    return sizes.pop() if len(sizes) == 1 else 0
 
 
 def averaged(session: Session, node: Node) -> bool:

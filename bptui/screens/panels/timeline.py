@@ -97,7 +97,7 @@ def _moments(session: Session, width: int, room: int) -> list[Line]:
             mark = Span(f" {CHIPS[phase]} ", "chip-fail" if bad else f"chip-{phase}")
         elif bad:
             mark = Span(" ✗ ", "fail")
-        elif node.id in session.breakpoints.marked and phase != "update":
+        elif node.id in session.marked and phase != "update":
             mark = Span(" ■ ", "fail")
         what = "seed" if timeline.is_seed(moment) else _operation(session, node)
         row: Line = (

@@ -61,6 +61,8 @@ def _step(term: Term, known: Ranges, first: Sequence[Expr], divide: bool) -> Ter
             remainder = sp.expand(difference - factor * k)
             if not factor.is_Integer or factor == 0 or remainder.has(k):
                 continue
+            if any((low + high).has(k) for j, low, high in term.limits if remainder.has(j)):
+                continue  # the range of j would be said by j itself
             one = abs(int(factor)) == 1
             if not one and not (divide and k in first):
                 continue

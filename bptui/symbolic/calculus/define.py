@@ -20,8 +20,8 @@ from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.parse import SIZE, Names, parse, parse_hint
 
 _FUNCTIONS: Mapping[str, Any] = {
-    "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "abs": sp.Abs, "sin": sp.sin, "cos": sp.cos, "tanh": sp.tanh,
-    "sinh": sp.sinh, "cosh": sp.cosh, "erf": sp.erf, "sign": sp.sign, "floor": sp.floor,
+    "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "abs": n.Abs, "sin": sp.sin, "cos": sp.cos, "tanh": sp.tanh,
+    "sinh": sp.sinh, "cosh": sp.cosh, "erf": sp.erf, "sign": n.sign, "floor": sp.floor,
 }  # fmt: skip
 _RELATIONS: Mapping[str, Any] = {">": sp.Gt, "<": sp.Lt, ">=": sp.Ge, "<=": sp.Le, "==": sp.Eq, "!=": sp.Ne}
 
@@ -173,7 +173,10 @@ class _Builder:
                     raise UserError(self.where, "division by zero")
                 return n.FloorDiv(a, b) if floor else a / b
             case t.Mod(top, bottom):
-                return n.Remainder(self.build(top), self.build(bottom))
+                a, b = self.build(top), self.build(bottom)
+                if b == 0:
+                    raise UserError(self.where, "division by zero")
+                return n.Remainder(a, b)
             case t.Power(base_, exponent):
                 return self.build(base_) ** self.build(exponent)
             case t.Neg(of):
@@ -185,7 +188,7 @@ class _Builder:
             case t.IfElse(condition, yes, no):
                 return n.Piecewise((self.build(yes), self.build(condition)), (self.build(no), True))
             case t.Compare(sign, left, right):
-                return _RELATIONS[sign](self.build(left), self.build(right))
+                return self.compared(sign, self.build(left), self.build(right))
             case t.Logic(word, parts):
                 tests = [self.build(part) for part in parts]
                 return sp.Not(tests[0]) if word == "not" else (sp.And if word == "and" else sp.Or)(*tests)
@@ -217,9 +220,14 @@ class _Builder:
                 return (sp.Max if function == "max" else sp.Min)(*arguments)
             best = arguments[-1]  # the first among equals, from the right: a if a >= best else best
             for a in reversed(arguments[:-1]):
-                best = n.Piecewise((a, a >= best if function == "max" else a <= best), (best, True))
+                best = n.Piecewise((a, self.compared(">=" if function == "max" else "<=", a, best)), (best, True))
             return best
         return _FUNCTIONS[function](*arguments)
+
+    def compared(self, sign: str, a: Expr, b: Expr) -> Expr:
+        if any(side.has(*n.UNREAL) or side.is_extended_real is False for side in (a, b)):
+            raise UserError(self.where, *n.NO_NUMBER)
+        return _RELATIONS[sign](a, b)
 
     # ------------------------------------------------------------------------------------------------- ranges
     def limits(self, tree: t.Reduction) -> tuple[list[tuple[Expr, Expr, Expr]], Expr]:

@@ -20,7 +20,7 @@ from bptui.model.engine.ops.base import Op
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import ArgMax, Definition
 from bptui.symbolic.calculus.exact import Digits
-from bptui.symbolic.calculus.notation import UPSTREAM, Expr, FloorDiv, Remainder, index, name_of
+from bptui.symbolic.calculus.notation import UPSTREAM, Abs, Expr, FloorDiv, Remainder, index, name_of, sign
 
 BLOCK = 5_000_000
 """Cells of one intermediate array (40 MB)."""
@@ -29,6 +29,7 @@ REPAIRS = 64
 
 _erf = np.frompyfunc(math.erf, 1, 1)
 _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
+    Abs: np.abs, sign: np.sign,
     sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.tanh: np.tanh, sp.sinh: np.sinh,
     sp.cosh: np.cosh,
     sp.Abs: np.abs, sp.sign: np.sign, sp.floor: np.floor, sp.erf: lambda v: np.asarray(_erf(v), dtype=np.float64),
@@ -262,15 +263,20 @@ class _Walk:
         walk, env = _Walk(self.binding, len(shape)), grid(argmax.indices, shape)
         lows: list[int] = []
         counts: list[int] = []
+        tests = [argmax.condition]
         for at, (k, low, high) in enumerate(reversed(argmax.limits)):
-            first, last = int(walk.of(low, env, at, False)), int(walk.of(high, env, at, False))
+            ends = walk.of(low, env, at, False), walk.of(high, env, at, False)
+            first, last = (int(end(of)) if np.size(of) else -1 for end, of in zip((np.min, np.max), ends, strict=True))
+            if any(np.ndim(end) for end in ends):  # a range that another index says: where it does not reach is no term
+                tests += [sp.Ge(k, low), sp.Le(k, high)]
             env[k] = np.arange(first, last + 1).reshape((-1,) + (1,) * (len(shape) + at))
             lows.insert(0, first)
             counts.insert(0, last + 1 - first)
-        term = walk.of(argmax.term, env, len(counts), argmax.condition != sp.true)
+        test = sp.And(*tests)
+        term = walk.of(argmax.term, env, len(counts), test != sp.true)
         sign = 1 if argmax.kind == "max" else -1
         term = sign * np.broadcast_to(np.asarray(term, dtype=np.float64), (*counts, *shape))
-        term = np.where(np.broadcast_to(walk.of(argmax.condition, env, len(counts), False), term.shape), term, -np.inf)
+        term = np.where(np.broadcast_to(walk.of(test, env, len(counts), False), term.shape), term, -np.inf)
         flat = np.argmax(term.reshape((math.prod(counts), *shape)), axis=0)
         return np.asarray(np.unravel_index(flat, counts)[argmax.position] + lows[argmax.position])
 

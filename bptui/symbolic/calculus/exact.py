@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from bptui.symbolic.calculus.definition import ArgMax, Definition
-from bptui.symbolic.calculus.notation import Expr, FloorDiv, Remainder, name_of
+from bptui.symbolic.calculus.notation import Abs, Expr, FloorDiv, Remainder, name_of, sign
 
 MAX_BITS = 2048
 """Binary digits of an exponent (float64: of a number). Exact numbers know no overflow, and exp(exp(exp(9))) no end."""
@@ -18,6 +18,7 @@ MAX_TURN = 16_384
 """Binary digits of an angle; one with more has no sine: as many digits of π would be needed."""
 
 _FUNCTIONS: Mapping[Any, Any] = {
+    Abs: abs, sign: mpmath.sign,
     sp.exp: lambda x: _grows(mpmath.exp, x), sp.log: mpmath.log, sp.sin: lambda x: _turns(mpmath.sin, x),
     sp.cos: lambda x: _turns(mpmath.cos, x), sp.tanh: mpmath.tanh, sp.sinh: lambda x: _grows(mpmath.sinh, x),
     sp.cosh: lambda x: _grows(mpmath.cosh, x), sp.erf: mpmath.erf, sp.Abs: abs, sp.sign: mpmath.sign,
@@ -147,14 +148,16 @@ class Digits:
 
     def _argmax(self, argmax: ArgMax, index: tuple[int, ...]) -> int:
         env = dict(zip(argmax.indices, index, strict=True))
-        best, at = None, 0
+        best, at = None, None
         for inner in self._each(list(reversed(argmax.limits)), env):
+            if at is None:  # of nothing the first place
+                at = inner[argmax.limits[argmax.position][0]]
             if not self._of(argmax.condition, inner):
                 continue
             value = self._of(argmax.term, inner)
             if best is None or (value > best if argmax.kind == "max" else value < best):
                 best, at = value, inner[argmax.limits[argmax.position][0]]
-        return at
+        return at or 0
 
 
 def _grows(function: Any, x: Any) -> Any:

@@ -17,6 +17,10 @@ Expr = Any
 
 ONE = sp.Integer(1)
 
+UNREAL = (sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo)
+"""What SymPy makes of constants that have no real value: sqrt(-2), log(0)."""
+NO_NUMBER = ("a part of it is a constant without a real value", "as sqrt(2), log(2)")
+
 UPSTREAM = "G"
 """The name of ∂L/∂y in a VJP; capital, so no input can have it."""
 
@@ -75,10 +79,14 @@ class _Unfolded:
 
     limits: Any
     function: Any
+    neutral = 0
+    """Of this term alone nothing comes, however often."""
 
     def __new__(cls, function: Expr, *limits: Any) -> Expr:
         function = _plain(function)
         ranges = [sp.Tuple(*limit) for limit in limits]
+        if function == cls.neutral:
+            return function
         if type(function) is cls:
             ranges, function = [*function.limits, *ranges], function.function
         made = sp.Expr.__new__(cls, function, *ranges)
@@ -93,6 +101,16 @@ class Sum(_Unfolded, sp.Sum):  # type: ignore[misc]
 class Product(_Unfolded, sp.Product):  # type: ignore[misc]
     """Π of `function`, as `Sum`."""
 
+    neutral = 1
+
+
+class Piece(ExprCondPair):  # type: ignore[misc]
+    """A branch and its condition, as written: SymPy's own draws a choice that is compared out of the condition, and out
+    of a sum in it, whose bound index then stands free."""
+
+    def __new__(cls, value: Expr, condition: Expr) -> Expr:
+        return sp.Tuple.__new__(cls, _plain(value), _plain(condition))
+
 
 class Piecewise(sp.Piecewise):  # type: ignore[misc]
     """`a if condition else b`, as written: SymPy's own turns conditions round, and puts equations into branches."""
@@ -103,7 +121,7 @@ class Piecewise(sp.Piecewise):  # type: ignore[misc]
             value, condition = _plain(piece[0]), _plain(piece[1])
             if condition == sp.false:
                 continue
-            kept.append(ExprCondPair(value, condition))
+            kept.append(Piece(value, condition))
             if condition == sp.true:
                 break
         if not kept:
@@ -114,6 +132,33 @@ class Piecewise(sp.Piecewise):  # type: ignore[misc]
 def guarded(value: Expr, conditions: Sequence[Expr], otherwise: int = 0) -> Expr:
     """The value where all conditions hold, else 0 (or `otherwise`)."""
     return Piecewise((value, sp.And(*conditions)), (otherwise, True)) if conditions else value
+
+
+class Abs(sp.Abs):  # type: ignore[misc]
+    """|u|. Where SymPy cannot tell that u is real (it may be a root of what is negative), its own becomes arguments and
+    real parts of complex numbers; here what is not real has no value, and |u| stays |u|, its derivative sign(u).
+    Of what is real it is SymPy's own."""
+
+    @classmethod
+    def eval(cls, u: Expr) -> Expr | None:
+        return sp.Abs(u) if u.is_extended_real else None
+
+    def _eval_derivative(self, x: Expr) -> Expr:
+        return self.args[0].diff(x) * sign(self.args[0])
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return sign(self.args[0])
+
+
+class sign(sp.sign):  # type: ignore[misc]
+    """The sign of u, as `Abs`; its derivative is 0."""
+
+    @classmethod
+    def eval(cls, u: Expr) -> Expr | None:
+        return sp.sign(u) if u.is_extended_real else None
+
+    def _eval_derivative(self, x: Expr) -> Expr:
+        return sp.Integer(0)
 
 
 class FloorDiv(sp.Function):  # type: ignore[misc]

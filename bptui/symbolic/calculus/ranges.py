@@ -1,4 +1,4 @@
-"""What is certain about indices: the ranges that they are declared with, and conditions that follow from them."""
+"""What the ranges of indices say of SymPy's expressions, for all sizes: `bptui.symbolic.formula.ranges` decides it."""
 
 from __future__ import annotations
 
@@ -8,46 +8,55 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from bptui.symbolic.calculus.notation import Expr, FloorDiv, Remainder, rename
+from bptui.symbolic.formula.ranges import ANY, Interval, nonnegative, positive
 
 Ranges = Mapping[Expr, tuple[Expr, Expr]]
 """index symbol (or the base of a tensor of indices) → (lowest, highest), both of sizes and numbers only."""
 
 
-def extreme(e: Expr, ranges: Ranges, highest: bool) -> Expr | None:
-    """The highest (or lowest) value of an index expression; None where that is not seen."""
-    if e.is_Integer or (isinstance(e, sp.Symbol) and e not in ranges and e.is_positive):
-        return e
+def interval(e: Expr, ranges: Ranges) -> Interval:
+    """Between which expressions of sizes an index expression lies."""
+    if e.is_Integer:
+        return Interval(int(e), int(e))
+    if isinstance(e, sp.Symbol) and e not in ranges and e.is_positive:
+        return Interval(e, e)
     if isinstance(e, sp.Indexed) and e.base in ranges:
         e = e.base
     if e in ranges:
-        return ranges[e][1 if highest else 0]
+        return Interval(*ranges[e])
+    found = ANY
     if isinstance(e, sp.Add):
-        parts = [extreme(a, ranges, highest) for a in e.args]
-        return None if any(p is None for p in parts) else sp.Add(*parts)
-    if isinstance(e, sp.Mul):
-        factor, rest = e.as_coeff_Mul()
-        if factor < 0:
-            inner = extreme(rest, ranges, not highest)
-            return None if inner is None else sp.expand(factor * inner)
-        parts = (
-            [extreme(a, ranges, highest) for a in rest.args]
-            if isinstance(rest, sp.Mul)
-            else [extreme(rest, ranges, highest)]
-        )
-        if any(p is None or not p.is_nonnegative for p in parts):  # a product of what is not negative grows with each
-            return None
-        return sp.expand(factor * sp.Mul(*parts))
-    if isinstance(e, Remainder) and e.args[1].is_positive:
-        return e.args[1] - 1 if highest else sp.Integer(0)
-    if isinstance(e, FloorDiv) and e.args[1].is_positive:
-        inner = extreme(e.args[0], ranges, highest)
-        if inner is None:
-            return None
-        if not highest:
-            return sp.Integer(0) if inner.is_nonnegative else None
-        whole = sp.expand((inner + 1) / e.args[1])  # (n·b - 1)//b = n - 1
-        return whole - 1 if whole.is_integer else None
-    return None
+        found = Interval(0, 0)
+        for term in e.args:
+            found = found + interval(term, ranges)
+    elif isinstance(e, sp.Mul):
+        found = Interval(1, 1)
+        for factor in e.args:
+            found = found * interval(factor, ranges)
+    elif isinstance(e, Remainder) and e.args[1].is_positive:
+        found = interval(e.args[0], ranges) % _plain(e.args[1])
+    elif isinstance(e, FloorDiv) and e.args[1].is_positive:
+        inner, divisor = interval(e.args[0], ranges), _plain(e.args[1])
+        found = inner // divisor
+        if found.high is None and inner.high is not None:
+            count = sp.expand((inner.high + 1) / e.args[1])  # (n·b - 1)//b = n - 1
+            found = Interval(found.low, count - 1 if count.is_integer else None)
+    return Interval(_expanded(found.low), _expanded(found.high))
+
+
+def _plain(e: Expr) -> Expr:
+    return int(e) if e.is_Integer else e
+
+
+def _expanded(end: Expr | None) -> Expr | None:
+    return end if end is None or isinstance(end, int) else sp.expand(end)
+
+
+def extreme(e: Expr, ranges: Ranges, highest: bool) -> Expr | None:
+    """The highest (or lowest) value of an index expression; None where that is not seen."""
+    found = interval(e, ranges)
+    end = found.high if highest else found.low
+    return sp.Integer(end) if isinstance(end, int) else end
 
 
 def surely(condition: Expr, ranges: Ranges) -> bool:
@@ -58,12 +67,8 @@ def surely(condition: Expr, ranges: Ranges) -> bool:
         return all(surely(part, ranges) for part in condition.args)
     if not isinstance(condition, sp.Ge | sp.Gt | sp.Le | sp.Lt):
         return False
-    difference = condition.gts - condition.lts
-    lowest = extreme(sp.expand(difference), ranges, False)
-    if lowest is None:
-        return False
-    lowest = sp.expand(lowest)
-    return bool(lowest.is_positive if isinstance(condition, sp.Gt | sp.Lt) else lowest.is_nonnegative)
+    lowest = interval(sp.expand(condition.gts - condition.lts), ranges).low
+    return positive(lowest) if isinstance(condition, sp.Gt | sp.Lt) else nonnegative(lowest)
 
 
 def pruned(e: Expr, ranges: Ranges) -> Expr:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from bptui.model.base.errors import UserError
@@ -124,7 +123,7 @@ class Sizes:
             case t.Number() | t.Name() | t.Size():
                 pass
             case _:
-                for part in _parts(tree):
+                for part in t.parts(tree):
                     self._claims(part, letters, shy, weak)
 
     def _range(self, r: t.Range) -> _Key | None:
@@ -165,14 +164,4 @@ def _indices(condition: Any) -> set[str]:
         sides = (condition.left, condition.right)
         if all(isinstance(side, t.Name) and not SIZE.match(side.name) for side in sides):
             return set()
-    return {condition.name} if isinstance(condition, t.Name) else set().union(*map(_indices, _parts(condition)))
-
-
-def _parts(tree: Any) -> list[Any]:
-    values = [getattr(tree, f.name) for f in fields(tree)]
-    return [
-        v
-        for value in values
-        for v in (value if isinstance(value, tuple) else (value,))
-        if hasattr(v, "__dataclass_fields__")
-    ]
+    return {condition.name} if isinstance(condition, t.Name) else set().union(*map(_indices, t.parts(condition)))

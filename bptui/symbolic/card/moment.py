@@ -110,13 +110,13 @@ def subject(session: Session, rules: Rules | None = None) -> tuple[Node, tuple[i
     """
     state = session.state
     graph, here, selected = state.recording.graph, state.node, session.about
-    element = session.element_of(selected if session.fold is None else session.fold.result)
+    element = session.element_of(selected if session.composite is None else session.composite.result)
     if state.moment.phase == "forward" or state.recording.timeline.is_seed(state.moment):
         return selected, element, None
     if state.moment.phase == "update" and selected.role == "param":
         return selected, element, None
     if (
-        session.fold is None
+        session.composite is None
         and state.moment.phase == "backward"
         and selected.id != here.id
         and selected.id in here.inputs
@@ -129,8 +129,8 @@ def subject(session: Session, rules: Rules | None = None) -> tuple[Node, tuple[i
         return selected, element, None
     source = graph.nodes[selected.inputs[wrt]]
     rule = rules.rule(graph, selected, wrt) if rules is not None else None
-    if session.fold is not None:
-        return selected, reads(state, session.fold, wrt, element, rule), wrt
+    if session.composite is not None:
+        return selected, reads(state, session.composite, wrt, element, rule), wrt
     return selected, read_by(state, selected, wrt, element, rule, source.shape), wrt
 
 
@@ -139,12 +139,12 @@ def card_for(
 ) -> Card:
     """The card of what a Session has selected at its Moment: of a composite, where that is shown as one operation."""
     node, element, wrt = subject(session, rules)
-    fold = session.fold
+    fold = session.composite
     if fold is not None:
         rule = rules.rule(session.graph, node, wrt) if rules is not None and wrt is not None else None
         at = session.element_of(fold.result)
         made = whole(session.state, fold, at, wrt, element, rule, raw=session.view.raw, unicode=unicode, checks=checks)
-        inside = None if made.inside is None else replace(made.inside, came=session.view.whole)
+        inside = None if made.inside is None else replace(made.inside, came=session.view.composite)
         return replace(made, inside=inside, brief=brief(session.graph, fold.node))
     made = card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)
     if session.stop == 0 and node.id == session.about.id:  # the first thing that is seen of a network

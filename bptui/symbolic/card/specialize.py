@@ -14,12 +14,10 @@ import numpy as np
 
 from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.ranges import ANY, Interval, Ranges, bounds, decided
 from bptui.symbolic.formula.tree import Tree
 from bptui.symbolic.types import Rule
 
-Bounds = tuple[int, int]
-"""Lowest and highest value, both of them reached or not: never too narrow."""
-Ranges = Mapping[str, Bounds]
 MAX_CHOICES = 64
 """Values of an index that are tried one by one, to see which of them a condition leaves."""
 
@@ -54,8 +52,8 @@ def _settled(reading: BoundDefinition, rule: Rule, tree: Tree) -> Tree:
     known = reading.helped
     size = {name: int(np.shape(known[base])[axis]) for name, base, axis in rule.sizes if base in known}
     size = {**reading.size, **size}
-    ranges = {name: (n, n) for name, n in size.items()}
-    ranges |= {i: (0, n - 1) for i, n in zip((*rule.out, *rule.q), (*reading.node.shape, *shape), strict=False)}
+    ranges = {name: Interval(n, n) for name, n in size.items()}
+    ranges |= {i: Interval(0, n - 1) for i, n in zip((*rule.out, *rule.q), (*reading.node.shape, *shape), strict=False)}
     return _counted(_Settler(reading).settle(tree, ranges), reading, size)
 
 
@@ -152,31 +150,31 @@ class _Settler:
         kept = tuple(f for f in factors if f != t.integer(1)) or (t.integer(1),)
         return kept[0] if len(kept) == 1 else t.Mul(kept)
 
-    def narrow(self, tree: Tree, to: Bounds | None, ranges: dict[str, Bounds]) -> None:
+    def narrow(self, tree: Tree, to: Interval, ranges: dict[str, Interval]) -> None:
         """`tree`, an index plus or minus what is known, lies within `to`."""
-        if to is None:
+        if to.low is None or to.high is None:
             return
         if isinstance(tree, t.Name) and tree.name in ranges:
-            low, high = ranges[tree.name]
-            ranges[tree.name] = max(low, to[0]), min(high, to[1])
+            known = ranges[tree.name]
+            ranges[tree.name] = Interval(max(known.low, to.low), min(known.high, to.high))
         elif isinstance(tree, t.Add):
             for n, (term, minus) in enumerate(zip(tree.terms, tree.minus, strict=True)):
                 rest = [pair for m, pair in enumerate(zip(tree.terms, tree.minus, strict=True)) if m != n]
                 others = self.bounds(t.Add(tuple(p for p, _ in rest), tuple(m for _, m in rest)), ranges)
-                if others is not None and isinstance(term, t.Name):
-                    low, high = to[0] - others[1], to[1] - others[0]
-                    self.narrow(term, (-high, -low) if minus else (low, high), ranges)
+                if isinstance(term, t.Name):
+                    room = to + -others
+                    self.narrow(term, -room if minus else room, ranges)
 
     def reduction(self, tree: t.Reduction, ranges: Ranges) -> Tree:
         known, own = dict(ranges), []
         for r in tree.ranges:
-            low = (0, 0) if r.low is None else self.bounds(r.low, known)
-            stop = known.get(r.index.upper()) if r.high is None else self.bounds(r.high, known)
-            if low is None or stop is None or stop[1] <= low[0]:
+            low = Interval(0, 0) if r.low is None else self.bounds(r.low, known)
+            stop = known.get(r.index.upper(), ANY) if r.high is None else self.bounds(r.high, known)
+            if low.low is None or stop.high is None or stop.high <= low.low:
                 known.pop(r.index, None)
                 return t.Reduction(tree.kind, self.settle(tree.body, known), tree.ranges, tree.conditions, tree.sigma)
-            known[r.index] = low[0], stop[1] - 1
-            own.append((r.index, low[0] == low[1] and stop[0] == stop[1]))
+            known[r.index] = Interval(low.low, stop.high - 1)
+            own.append((r.index, low.low == low.high and stop.low == stop.high))
         left = []
         for part in t.conditions(tree.conditions):
             said = self.condition(part, known)
@@ -192,12 +190,12 @@ class _Settler:
 
     def only(self, indices: list[str], conditions: list[Tree], ranges: Ranges) -> dict[str, int | Tree] | None:
         """The one place where all conditions hold, where there is but one and no other index has a say."""
-        spans = [range(ranges[i][0], ranges[i][1] + 1) for i in indices]
+        spans = [range(ranges[i].low, ranges[i].high + 1) for i in indices]
         if int(np.prod([len(span) for span in spans])) > MAX_CHOICES:
             return None
         found: list[dict[str, int | Tree]] = []
         for place in product(*spans):
-            at = {**ranges, **{i: (n, n) for i, n in zip(indices, place, strict=True)}}
+            at = {**ranges, **{i: Interval(n, n) for i, n in zip(indices, place, strict=True)}}
             said = [self.condition(c, at) for c in conditions]
             if any(not isinstance(s, bool) for s in said):
                 return None
@@ -219,51 +217,13 @@ class _Settler:
                 return tree.word == "and"
             return left[0] if len(left) == 1 else t.Logic(tree.word, tuple(left))
         if isinstance(tree, t.Compare):
-            a, b = self.bounds(tree.left, ranges), self.bounds(tree.right, ranges)
-            said_so = None if a is None or b is None else _compared(tree.sign, a, b)
+            said_so = decided(tree.sign, self.bounds(tree.left, ranges), self.bounds(tree.right, ranges))
             return tree if said_so is None else said_so
         return tree
 
-    # ------------------------------------------------------------------------------------------------- intervals
-    def bounds(self, tree: Tree, ranges: Ranges) -> Bounds | None:
-        """Between which numbers an index expression lies; None where it is not one."""
-        match tree:
-            case t.Number(value):
-                return (int(value), int(value)) if float(value).is_integer() else None
-            case t.Name(name):
-                return ranges.get(name)
-            case t.Size(base, axis):
-                size = int(np.shape(self.reading.helped[base])[axis])
-                return size, size
-            case t.Neg(of):
-                inner = self.bounds(of, ranges)
-                return None if inner is None else (-inner[1], -inner[0])
-            case t.Add(terms, minus):
-                low = high = 0
-                for term, taken in zip(terms, minus, strict=True):
-                    inner = self.bounds(t.Neg(term) if taken else term, ranges)
-                    if inner is None:
-                        return None
-                    low, high = low + inner[0], high + inner[1]
-                return low, high
-            case t.Mul(factors):
-                found = (1, 1)
-                for factor in factors:
-                    inner = self.bounds(factor, ranges)
-                    if inner is None:
-                        return None
-                    ends = [a * b for a in found for b in inner]
-                    found = min(ends), max(ends)
-                return found
-            case t.Div(top, bottom, True) | t.Mod(top, bottom):
-                a, b = self.bounds(top, ranges), self.bounds(bottom, ranges)
-                if a is None or b is None or b[0] != b[1] or b[0] < 1:
-                    return None
-                quotients = a[0] // b[0], a[1] // b[0]
-                if isinstance(tree, t.Div):
-                    return quotients
-                return (a[0] % b[0], a[1] % b[0]) if quotients[0] == quotients[1] else (0, b[0] - 1)
-        return None
+    def bounds(self, tree: Tree, ranges: Ranges) -> Interval:
+        """Between which numbers an index expression lies."""
+        return bounds(tree, ranges, lambda base, axis: int(np.shape(self.reading.helped[base])[axis]))
 
 
 def _place(factor: Tree) -> int:
@@ -271,13 +231,3 @@ def _place(factor: Tree) -> int:
     if isinstance(factor, t.Number):
         return 0
     return 2 if isinstance(factor, t.Delta) else 3 if isinstance(factor, t.Reduction | t.IfElse) else 1
-
-
-def _compared(sign: str, a: Bounds, b: Bounds) -> bool | None:
-    """Does it hold for all numbers within the bounds (True), for none (False), or for some?"""
-    below, above = a[1] < b[0], a[0] > b[1]
-    at_most, at_least = a[1] <= b[0], a[0] >= b[1]
-    same = a == b and a[0] == a[1]
-    yes = {"<": below, ">": above, "<=": at_most, ">=": at_least, "==": same, "!=": below or above}
-    no = {"<": at_least, ">": at_most, "<=": above, ">=": below, "==": below or above, "!=": same}
-    return True if yes.get(sign) else False if no.get(sign) else None

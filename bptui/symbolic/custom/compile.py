@@ -18,19 +18,21 @@ from bptui.model.base.types import Array
 from bptui.model.engine.calls import Emit
 from bptui.symbolic.calculus.canon import rebind
 from bptui.symbolic.calculus.definition import ArgMax, Definition, Helper, leaves
-from bptui.symbolic.calculus.notation import Expr, FloorDiv, Remainder, index, indices_of, name_of, rename
+from bptui.symbolic.calculus.notation import Abs, Expr, FloorDiv, Remainder, index, indices_of, name_of, rename, sign
+from bptui.symbolic.custom.fold import fold, guarded_product, winners
 from bptui.symbolic.custom.gather import Places
 from bptui.symbolic.custom.stable import Inverse, stable
-from bptui.symbolic.custom.workspace import MANY, TESTS, Value, Workspace, erf_to
+from bptui.symbolic.custom.workspace import MANY, TESTS, Value, Walk, erf_to
 
 _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
+    Abs: np.absolute, sign: np.sign,
     sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.tanh: np.tanh, sp.sinh: np.sinh,
     sp.cosh: np.cosh, sp.Abs: np.absolute, sp.sign: np.sign, sp.floor: np.floor, sp.erf: erf_to,
     FloorDiv: np.floor_divide, Remainder: np.mod, Inverse: np.reciprocal, sp.Max: np.maximum, sp.Min: np.minimum,
 }  # fmt: skip
 
 
-class Compiler(Workspace):
+class Compiler(Walk):
     """The calls of one use of an operation. `child()` for its backward pass: it may use what forward computed."""
 
     def __init__(
@@ -122,8 +124,6 @@ class Compiler(Workspace):
         return kept
 
     def _of(self, e: Expr, into: Value | None) -> Value:
-        from bptui.symbolic.custom.fold import fold, guarded_product
-
         if isinstance(e, sp.Sum | sp.Product):
             return fold(self, e, into)
         if isinstance(e, sp.Piecewise):
@@ -300,8 +300,6 @@ class Compiler(Workspace):
     def _prepare(self, e: Expr, frame: dict[Expr, tuple[int, int]]) -> None:
         """Emit the parts that an expression needs and that are not there yet. `frame`: of an elementwise definition,
         whose parts have the axes of its output."""
-        from bptui.symbolic.custom.fold import winners
-
         for part in self._needed([e]):
             if part.name in self.tensors or part.name in self.values:
                 continue

@@ -5,23 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.calls import emit_sum_to
 from bptui.symbolic.calculus.notation import Expr
-from bptui.symbolic.custom.workspace import Value
-
-if TYPE_CHECKING:
-    from bptui.symbolic.custom.compile import Compiler
+from bptui.symbolic.custom.workspace import Value, Workspace
 
 COPIED = 2**24
 """Elements of a strided view (windows of a convolution) that are copied for a matrix product; at most 128 MB."""
 
 
-def contract(c: Compiler, values: Sequence[Value], symbols: Sequence[Expr], into: Value | None) -> Value:
+def contract(c: Workspace, values: Sequence[Value], symbols: Sequence[Expr], into: Value | None) -> Value:
     """Σ over `symbols` of the product of the values. The pair that leaves the smallest arrays goes first."""
     items = [_real(c, value) for value in values]
     count = c.cells(s for s in symbols if not any(s in item.axes for item in items))
@@ -41,21 +38,21 @@ def contract(c: Compiler, values: Sequence[Value], symbols: Sequence[Expr], into
     return found if count == 1 else c.apply(np.multiply, found, Value(float(count), fixed=True), into=into)
 
 
-def _real(c: Compiler, value: Value) -> Value:
+def _real(c: Workspace, value: Value) -> Value:
     """Whole numbers and truth values as floats."""
     if value.fixed or np.asarray(value.array).dtype.kind not in "iub":
         return value
     return c.apply(np.multiply, value, Value(1.0, fixed=True))
 
 
-def _growth(c: Compiler, items: Sequence[Value], pair: tuple[int, int], symbols: Sequence[Expr]) -> int:
+def _growth(c: Workspace, items: Sequence[Value], pair: tuple[int, int], symbols: Sequence[Expr]) -> int:
     a, b = (items[n] for n in pair)
     rest = [item for n, item in enumerate(items) if n not in pair]
     left = {s for s in a.axes + b.axes if s not in symbols or any(s in item.axes for item in rest)}
     return c.cells(left) - c.cells(a.axes) - c.cells(b.axes)
 
 
-def _reduced(c: Compiler, item: Value, own: Sequence[Expr], into: Value | None) -> Value:
+def _reduced(c: Workspace, item: Value, own: Sequence[Expr], into: Value | None) -> Value:
     """One array, summed over axes of its own."""
     kept = tuple(s for s in item.axes if s not in own)
     if item.fixed:
@@ -69,7 +66,7 @@ def _reduced(c: Compiler, item: Value, own: Sequence[Expr], into: Value | None) 
     return Value(out, kept, owned=into is None or out is not into.array)
 
 
-def _pair(c: Compiler, a: Value, b: Value, gone: Sequence[Expr], into: Value | None) -> Value:
+def _pair(c: Workspace, a: Value, b: Value, gone: Sequence[Expr], into: Value | None) -> Value:
     """Σ over `gone`, which both have, of a·b."""
     if not gone:
         return c.apply(np.multiply, a, b, into=into)
@@ -109,7 +106,7 @@ def _pair(c: Compiler, a: Value, b: Value, gone: Sequence[Expr], into: Value | N
     return c.sorted(out, axes, owned=not wanted)
 
 
-def _einsum(c: Compiler, a: Value, b: Value, axes: tuple[Expr, ...], into: Value | None) -> Value:
+def _einsum(c: Workspace, a: Value, b: Value, axes: tuple[Expr, ...], into: Value | None) -> Value:
     """Element by element, without anything in between."""
     number = {s: n for n, s in enumerate(c.frame)}
     wanted = into is not None and into.axes == axes
@@ -126,7 +123,7 @@ def _einsum(c: Compiler, a: Value, b: Value, axes: tuple[Expr, ...], into: Value
 
 
 def _matrix(
-    c: Compiler, value: Value, both: Sequence[Expr], rows: Sequence[Expr], columns: Sequence[Expr]
+    c: Workspace, value: Value, both: Sequence[Expr], rows: Sequence[Expr], columns: Sequence[Expr]
 ) -> Array | None:
     """The array as matrices, one for each of `both`; a copy at each step where its memory does not lie so. None: too
     large to be copied."""

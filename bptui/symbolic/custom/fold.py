@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from operator import setitem
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -20,17 +20,14 @@ from bptui.symbolic.calculus.definition import ArgMax
 from bptui.symbolic.calculus.notation import Expr, Piecewise, fresh, name_of, rename
 from bptui.symbolic.custom.contract import contract
 from bptui.symbolic.custom.gather import Places
-from bptui.symbolic.custom.workspace import Value
-
-if TYPE_CHECKING:
-    from bptui.symbolic.custom.compile import Compiler
+from bptui.symbolic.custom.workspace import Value, Walk
 
 BLOCK = 2**20
 """Elements of one factor of a sum (8 MB), beyond which the sum is taken in blocks."""
 BLOCKS = 4096
 
 
-def fold(c: Compiler, e: Expr, into: Value | None) -> Value:
+def fold(c: Walk, e: Expr, into: Value | None) -> Value:
     """Σ or Π over its limits, in the frame that the Compiler is in."""
     product, function, limits = isinstance(e, sp.Product), e.function, e.limits
     if any(k in c.frame for k, _, _ in limits):
@@ -65,7 +62,7 @@ def fold(c: Compiler, e: Expr, into: Value | None) -> Value:
         c.frame = outer
 
 
-def _enter(c: Compiler, limits: Sequence[Any]) -> Expr | None:
+def _enter(c: Walk, limits: Sequence[Any]) -> Expr | None:
     """Bind the limits, outermost first: the condition that is left of ranges that depend on an index; None: empty."""
     conditions = []
     for k, low, high in reversed(limits):
@@ -83,7 +80,7 @@ def _enter(c: Compiler, limits: Sequence[Any]) -> Expr | None:
     return sp.And(*conditions)
 
 
-def total(c: Compiler, function: Expr, symbols: Sequence[Expr], into: Value | None = None) -> Value:
+def total(c: Walk, function: Expr, symbols: Sequence[Expr], into: Value | None = None) -> Value:
     """Σ of `function` over symbols that are in the frame."""
     if isinstance(function, sp.Add) and _expands(c, function):
         found: Value | None = None
@@ -128,18 +125,18 @@ def total(c: Compiler, function: Expr, symbols: Sequence[Expr], into: Value | No
     return result
 
 
-def _expands(c: Compiler, function: Expr) -> bool:
+def _expands(c: Walk, function: Expr) -> bool:
     """Would the sum of the terms be larger than any factor of them?"""
     parts = [f for term in function.args for f in sp.Mul.make_args(term)]
     return _cells(c, function) > max(_cells(c, f) for f in parts)
 
 
-def _cells(c: Compiler, e: Expr) -> int:
+def _cells(c: Walk, e: Expr) -> int:
     free = e.free_symbols
     return c.cells(s for s in c.frame if s in free)
 
 
-def _dense(c: Compiler, e: Expr) -> int:
+def _dense(c: Walk, e: Expr) -> int:
     """Elements that have to be made for an expression; an element of a tensor is there already."""
     return 0 if isinstance(e, sp.Indexed | sp.Symbol) else _cells(c, e)
 
@@ -164,7 +161,7 @@ def _or_zero(e: Expr) -> bool:
     return isinstance(e, sp.Piecewise) and len(e.args) == 2 and e.args[1].args[0] == 0 and e.args[1].args[1] == sp.true
 
 
-def _guarded(c: Compiler, factors: list[Expr], guards: Sequence[Expr]) -> list[Expr]:
+def _guarded(c: Walk, factors: list[Expr], guards: Sequence[Expr]) -> list[Expr]:
     """Each condition at the factor that grows least by it: 0 where it does not hold."""
     wanted: dict[int, list[Expr]] = {}
     for guard in guards:
@@ -177,7 +174,7 @@ def _guarded(c: Compiler, factors: list[Expr], guards: Sequence[Expr]) -> list[E
 
 
 def _blocks(
-    c: Compiler, function: Expr, factors: Sequence[Expr], symbols: Sequence[Expr], long: Sequence[Expr], size: int
+    c: Walk, function: Expr, factors: Sequence[Expr], symbols: Sequence[Expr], long: Sequence[Expr], size: int
 ) -> Value:
     """The sum over the longest index, block by block, in the same scratch arrays."""
     k = max(long, key=lambda s: c.frame[s][1])
@@ -202,7 +199,7 @@ def _blocks(
 
 
 def _scattered(
-    c: Compiler, q: Expr, place: Expr, factors: Sequence[Expr], guards: Sequence[Expr], symbols: Sequence[Expr]
+    c: Walk, q: Expr, place: Expr, factors: Sequence[Expr], guards: Sequence[Expr], symbols: Sequence[Expr]
 ) -> Value:
     """Σ f·[place = q]: every f is added where its place says."""
     frame = c.frame
@@ -227,7 +224,7 @@ def _scattered(
     return c.sorted(array, [q, *around], owned=True)
 
 
-def _placed(c: Compiler, q: Expr, place: Expr, factors: Sequence[Expr]) -> Value:
+def _placed(c: Walk, q: Expr, place: Expr, factors: Sequence[Expr]) -> Value:
     """f·[q = place of the winner]: 0 everywhere but there, where one number for each place is put."""
     frame = c.frame
     c.frame = {s: r for s, r in frame.items() if s != q}
@@ -245,7 +242,7 @@ def _placed(c: Compiler, q: Expr, place: Expr, factors: Sequence[Expr]) -> Value
     return Value(array, axes, owned=True)
 
 
-def guarded_product(c: Compiler, e: Expr, into: Value | None) -> Value | None:
+def guarded_product(c: Walk, e: Expr, into: Value | None) -> Value | None:
     """A product with deltas or with `… if condition else 0`: 0 where that is, whatever the rest is. None: others."""
     if not any(isinstance(f, sp.KroneckerDelta) or _or_zero(f) for f in e.args):
         return None
@@ -258,7 +255,7 @@ def guarded_product(c: Compiler, e: Expr, into: Value | None) -> Value | None:
     return c.pieces([(sp.Mul(*factors), test), (sp.Integer(0), sp.true)], into)
 
 
-def winners(c: Compiler, argmax: ArgMax) -> Array:
+def winners(c: Walk, argmax: ArgMax) -> Array:
     """The place of the first largest (smallest) term, for each element of the indices that the Compiler's frame has."""
     outer = dict(c.frame)
     limits = [(k, rename(low, c.sizes), rename(high, c.sizes)) for k, low, high in argmax.limits]
@@ -282,7 +279,7 @@ def winners(c: Compiler, argmax: ArgMax) -> Array:
     return found
 
 
-def _best(c: Compiler, argmax: ArgMax, test: Expr, shape: Shape) -> Array:
+def _best(c: Walk, argmax: ArgMax, test: Expr, shape: Shape) -> Array:
     """The number of the winning term, all limits counted as one."""
     worst = sp.oo if argmax.kind == "min" else -sp.oo
     term, everything = c.settled(argmax.term), tuple(c.frame)
@@ -293,6 +290,11 @@ def _best(c: Compiler, argmax: ArgMax, test: Expr, shape: Shape) -> Array:
         c.release(found)
         found = Value(whole, everything, owned=True)
     flat = c.emit.temp(shape, np.intp)
-    c.emit(np.argmax if argmax.kind == "max" else np.argmin, found.array.reshape(*shape, -1), -1, flat)
+    c.emit(
+        np.argmax if argmax.kind == "max" else np.argmin,
+        found.array.reshape(*shape, math.prod(c.shape(everything[len(shape) :]))),
+        -1,
+        flat,
+    )
     c.release(found)
     return flat

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -12,16 +12,13 @@ from numpy.lib.stride_tricks import as_strided
 from bptui.model.base.types import Array
 from bptui.model.engine.ops.common import contiguous
 from bptui.symbolic.calculus.notation import Expr
-from bptui.symbolic.custom.workspace import Value
-
-if TYPE_CHECKING:
-    from bptui.symbolic.custom.compile import Compiler
+from bptui.symbolic.custom.workspace import Value, Walk
 
 
 class Places:
     """Reads elements for one Compiler, in its present frame."""
 
-    def __init__(self, compiler: Compiler) -> None:
+    def __init__(self, compiler: Walk) -> None:
         self.compiler = compiler
 
     def element(self, name: str, indices: Sequence[Expr]) -> Value:
@@ -88,7 +85,7 @@ class Places:
             return Value(np.zeros(compiler.shape(axes), array.dtype), axes)
         line = contiguous(compiler.emit, array).reshape(-1)
         out = compiler.take(compiler.shape(axes), array.dtype)
-        at = np.ascontiguousarray(flat.array, np.intp) if flat.fixed else flat.array
+        at = np.asarray(flat.array, np.intp, order="C") if flat.fixed else flat.array
         compiler.emit(np.take, line, at, None, out, "clip")
         compiler.release(flat)
         return Value(out, axes, owned=True)

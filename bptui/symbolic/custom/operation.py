@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn, TypeVar
 
 import sympy as sp
@@ -16,7 +17,7 @@ from bptui.model.engine.ops.common import broadcast, full, integer, real
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import Definition
 from bptui.symbolic.calculus.derive import derive, input_indices
-from bptui.symbolic.calculus.notation import UPSTREAM, Expr, element, index
+from bptui.symbolic.calculus.notation import NO_NUMBER, UNREAL, UPSTREAM, Expr, element, index
 from bptui.symbolic.custom.compile import Compiler
 from bptui.symbolic.custom.extent import Extents
 from bptui.symbolic.custom.scan import NAME, Scan
@@ -79,16 +80,17 @@ def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, 
         analytic=not scan.kinks and "erf" not in scan.functions, convention=_convention(scan),
         bounds=own.bounds if scan.integers else None,
     )  # fmt: skip
-    own.op = op
+    own.op, settled = op, {key: attribute.default for key, attribute in attributes.items()}
     try:
-        own.differentiable({key: attribute.default for key, attribute in attributes.items()})
+        own.differentiable(settled)
     except UserError as problem:
         if problem.where.startswith(where):
             raise
         # `define` knows the whole text, not the column: it is that of the size which it names
         at = next((place for size, place in scan.sizes.items() if f"size {size} " in problem.what), (1, 1))
         raise placed(where, scan.text, at, problem.what, problem.right) from None
-    return op
+    kinks = (part.has(sp.Abs, sp.sign) for part in own.parts(settled))
+    return replace(op, analytic=op.analytic and not any(kinks))  # SymPy writes sqrt(x*x) as |x|
 
 
 def _settings(settings: Mapping[str, Any], where: str) -> dict[str, float]:
@@ -129,6 +131,12 @@ def _convention(scan: Scan) -> str:
     return "at a kink the derivative is that of the branch which the definition takes" if scan.kinks else ""
 
 
+def _hides(rule: Expr) -> bool:
+    """Is a delta in a sum that is multiplied? 0 of the delta and infinity of the factor are then not 0."""
+    sums = (f for product in rule.atoms(sp.Mul) for f in product.args if isinstance(f, sp.Add))
+    return any(f.has(sp.KroneckerDelta) for f in sums)
+
+
 class _Own:
     """What an Op's functions share: its definition and derivations, each made once."""
 
@@ -148,6 +156,11 @@ class _Own:
         """The definition in SymPy's terms."""
         return define(self.signature(attributes), self.op)
 
+    def parts(self, attributes: Attributes) -> tuple[Expr, ...]:
+        """The formulas that it is made of."""
+        definition = self.definition(attributes)
+        return (definition.body, *(helper.value for helper in definition.helpers))
+
     def rules(self, attributes: Attributes) -> dict[str, Any]:
         """∂L/∂input by the input's name, for those that have one."""
         signature = self.signature(attributes)
@@ -158,7 +171,8 @@ class _Own:
 
     def _derived(self, signature: Signature, name: str) -> Expr:
         try:
-            found = derive(signature, name, self.op).vjp_shown
+            derived = derive(signature, name, self.op)
+            found = derived.vjp if _hides(derived.vjp_shown) else derived.vjp_shown
         except (ValueError, TypeError, NotImplementedError, ArithmeticError, KeyError, RecursionError, AttributeError):
             self._fail(f"SymPy finds no derivative by '{name}'")
         if found.has(sp.Derivative, sp.Subs, sp.nan, sp.zoo, sp.oo):
@@ -170,6 +184,8 @@ class _Own:
 
     def differentiable(self, attributes: Attributes) -> None:
         """A UserError where there is nothing to learn from: no input has a derivative."""
+        if any(part.has(*UNREAL) for part in self.parts(attributes)):
+            raise placed(self.where, self.scan.text, (1, 1), *NO_NUMBER)
         rules = self.rules(attributes)
         if not rules:
             self._fail("all its inputs are whole numbers")

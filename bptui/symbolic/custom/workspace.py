@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -177,3 +178,34 @@ class Workspace:
             self.emit(np.bitwise_xor, bits, scratch, bits)
             self.release(Value(scratch, owned=True))
         self.release(Value(mask, owned=True))
+
+
+class Walk(Workspace, ABC):
+    """A walk over an expression, as far as elements, sums and products know it. `Compiler` is the one there is.
+
+    tensors, places  arrays by name; winning terms of `max` and `min`, by what they are of
+    sizes            size symbol → number
+    winners          names of places that lie inside of their axis, whatever the numbers are
+    symbols          the axes of what is being filled
+    memo, counts     parts that are computed already, and how often each occurs
+    """
+
+    tensors: dict[str, Array]
+    places: dict[Any, Array]
+    sizes: dict[Expr, Expr]
+    winners: frozenset[str]
+    symbols: list[Expr]
+    memo: dict[Any, tuple[Value, tuple[Expr, ...]]]
+    counts: dict[Expr, int]
+
+    @abstractmethod
+    def of(self, e: Expr, into: Value | None = None) -> Value:
+        """The value of an expression; in `into` where that is possible."""
+
+    @abstractmethod
+    def pieces(self, pieces: Sequence[tuple[Expr, Expr]], into: Value | None) -> Value:
+        """`a if c else b`."""
+
+    @abstractmethod
+    def settled(self, e: Expr) -> Expr:
+        """The expression with numbers for sizes, in the form that is computed."""

@@ -203,6 +203,19 @@ def _parts(kind: type) -> tuple[str, ...] | None:
     return tuple(f.name for f in fields(kind)) if is_dataclass(kind) else None
 
 
+def parts(tree: Any) -> list[Tree]:
+    """What a tree is made of, one level deep; of a range its ends."""
+    found: list[Tree] = []
+    for name in _parts(tree.__class__) or ():
+        value = getattr(tree, name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, Range):
+                found += parts(part)
+            elif _parts(part.__class__) is not None:
+                found.append(part)
+    return found
+
+
 def walk(tree: Any) -> Iterator[Tree]:
     """The tree and everything in it, outermost first."""
     found: list[Tree] = []

@@ -22,7 +22,7 @@ def mark(session: Session, text: str) -> Reply:
     if len(session.marks) >= MAX_MARKS or len(text) > 40:
         raise UserError("mark", "too many marks or too long a name", f"{MAX_MARKS} marks, names of 40 characters")
     name = text or next(str(i) for i in range(1, MAX_MARKS + 2) if str(i) not in session.marks)
-    session.marks[name] = session.cursor
+    session.mark(name)
     return say(line("mark ", (name, "bold"), " at ", *session.where()))
 
 
@@ -35,7 +35,7 @@ def jump(session: Session, text: str) -> Reply:
     if name not in session.marks:
         right = did_you_mean(name, session.marks, f"there are {', '.join(list(session.marks)[:8])}")
         raise UserError("jump", f"there is no mark '{name[:40]}'", right)
-    return session.move(session.walk.stop(session.marks[name]), note=f"mark {name}")
+    return session.jump(name)
 
 
 @family.front_end(

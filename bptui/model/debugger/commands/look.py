@@ -95,8 +95,8 @@ def view(session: Session, text: str) -> Reply:
     """A named one, or the next of those that this network has something to show in."""
     graph = session.graph
     dense = any(node.op is not None and node.op.name == "affine" for node in graph.ops)
-    if not text and session.view.whole:  # what `next` came to is one operation: open it first
-        session.view.whole = False
+    if not text and session.view.composite:  # what `next` came to is one operation: open it first
+        session.view.composite = False
         return say(f"view: operations, {session.node.name} by itself")
     has = {"operations": True, "layers": bool(graph.layers or graph.composed), "neurons": dense}
     after = VIEWS.index(session.view.mode) + 1
@@ -120,10 +120,10 @@ def sample(session: Session, text: str) -> Reply:
     if number is None:
         session.view.sample = "mean" if text == "mean" else "all"
         return say("the mean of the samples" if text == "mean" else "all samples")
-    given = [node.shape[0] for node in session.graph.nodes if node.role in ("input", "target") and node.shape]
-    count = given[0] if given else 0
+    count = session.network.samples
     if number >= count:
-        raise UserError("sample", f"there is no sample {number}", f"0 to {count - 1}" if count else "there is no batch")
+        right = f"0 to {count - 1}" if count else "the first axis is of samples only where [data] brings a batch"
+        raise UserError("sample", f"there is no sample {number}", right)
     session.view.sample = number
     session.selection.element = (number, *session.element[1:])  # what is explained is of the sample that is shown
     return say(f"sample {number}")

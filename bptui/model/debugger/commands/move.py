@@ -43,15 +43,19 @@ def reverse_next(session: Session, count: int) -> Reply:
 
 
 @family.nothing(
-    "finish", "To the end of this layer, then of the phase", keys=("f",), short="phase", twin="reverse-finish"
+    "finish",
+    "To the end of this layer, of the phase, then over the turn",
+    keys=("f",),
+    short="phase",
+    twin="reverse-finish",
 )
 def finish(session: Session) -> Reply:
     return session.finish()
 
 
 @family.nothing(
-    "reverse-finish", "To the start of this layer, then of the phase", keys=("F",), aliases=("rf",), short="phase",
-    twin="finish",
+    "reverse-finish", "To the start of this layer, of the phase, then over the turn", keys=("F",), aliases=("rf",),
+    short="phase", twin="finish",
 )  # fmt: skip
 def reverse_finish(session: Session) -> Reply:
     return session.reverse_finish()
@@ -61,7 +65,9 @@ def reverse_finish(session: Session) -> Reply:
     "continue", "To the next breakpoint or finding, or the end", keys=("c",), short="stop", twin="reverse-continue"
 )
 def continue_(session: Session, count: int) -> Reply:
-    return _continue(session, 1, count)
+    from bptui.model.debugger.run import resume
+
+    return resume(session, 1, count)
 
 
 @family.count(
@@ -69,18 +75,9 @@ def continue_(session: Session, count: int) -> Reply:
     short="stop", twin="continue",
 )  # fmt: skip
 def reverse_continue(session: Session, count: int) -> Reply:
-    return _continue(session, -1, count)
+    from bptui.model.debugger.run import resume
 
-
-def _continue(session: Session, direction: int, count: int) -> Reply:
-    from bptui.model.debugger.stops import search
-
-    reply = search(session, direction, stops=True, findings=True)
-    for _ in range(count - 1):
-        if not reply.ok:
-            break
-        reply = search(session, direction, stops=True, findings=True)
-    return reply
+    return resume(session, -1, count)
 
 
 @family.count(

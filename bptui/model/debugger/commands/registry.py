@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
-from bptui.model.debugger.commands import keep, look, move, other, panels, stops
+from bptui.model.debugger.commands import change, keep, look, move, other, panels, stops
 from bptui.model.debugger.commands.row import Command
-from bptui.model.debugger.reply import Reply
+from bptui.model.debugger.progress import Cancelled
+from bptui.model.debugger.reply import Reply, say
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
-FAMILIES = (move.family, stops.family, look.family, panels.family, keep.family, other.family)
+FAMILIES = (move.family, stops.family, look.family, change.family, panels.family, keep.family, other.family)
 COMMANDS: tuple[Command, ...] = tuple(row for family in FAMILIES for row in family.rows)
 MAX_LENGTH = 4_000
 """Characters that a command line may have."""
@@ -81,5 +82,8 @@ def run(session: Session, text: str) -> Reply:
         return Reply()
     if command.run is None:
         return Reply(asks=command.asked(argument))
-    session.message = command.run(session, argument)
+    try:
+        session.message = command.run(session, argument)
+    except Cancelled:
+        session.message = say("interrupted", ok=False)
     return session.message

@@ -24,29 +24,35 @@ TOPICS = "breakpoints|display|marks|network"
 )  # fmt: skip
 def break_(session: Session, text: str) -> Reply:
     """Add one; without a place, take away the plain one of the selected node or add it."""
-    from bptui.model.debugger.stops import parse_break
+    from bptui.model.debugger.stops import Breakpoint, parse_break
 
+    rows = session.breakpoints.rows
     if not text:
-        for row in session.breakpoints.rows.values():
-            if row.nodes == {session.node.id} and row.condition is None and row.kind == "break" and not row.phase:
-                del session.breakpoints.rows[row.number]
+        session.told = session.stop  # to go on from here is not to stop here
+        for row in rows.values():
+            if isinstance(row, Breakpoint) and row.plain and row.name == session.node.name:
+                del rows[row.number]
                 return say(f"breakpoint {row.number} at {row.target} deleted")
-    return _set(session, parse_break(session, text))
+    return _set(session, parse_break(text, session.branch, session.node))
 
 
 @family.text("tbreak", "A breakpoint that is gone once it has stopped", usage="[NODE] [if EXPR]", complete="stop")
 def tbreak(session: Session, text: str) -> Reply:
     from bptui.model.debugger.stops import parse_break
 
-    return _set(session, parse_break(session, text, temporary=True))
+    row = parse_break(text, session.branch, session.node)
+    row.temporary = True
+    return _set(session, row)
 
 
 def _set(session: Session, row: Breakpoint) -> Reply:
     """What was set, and where it stops, so that nobody waits for the one and gets the other."""
     from bptui.model.debugger.stops import phases
 
-    where = " and ".join(phases(session, row)) if not row.phase else ""
-    return say(line(*row.said(), (f"  in {where}" if where else "", "dim"), ("  once" if row.temporary else "", "dim")))
+    session.breakpoints.add(row)
+    where = "" if row.phase else " and ".join(phases(row, session.branch))
+    once = "  once" if row.temporary else ""
+    return say(line(*row.title(), (f"  in {where}" if where else "", "dim"), (once, "dim")))
 
 
 @family.text(
@@ -55,10 +61,11 @@ def _set(session: Session, row: Breakpoint) -> Reply:
 )  # fmt: skip
 def watch(session: Session, text: str) -> Reply:
     from bptui.model.debugger import expressions
+    from bptui.model.debugger.stops import Watch
 
-    expression = expressions.parse(text, session.graph)
-    row = session.breakpoints.add(target=expression.text, nodes=frozenset(), condition=expression, kind="watch")
-    return say(row.said())
+    row = Watch(text=expressions.parse(text, session.graph).text)
+    session.breakpoints.add(row)
+    return say(row.title())
 
 
 @family.text("delete", "Delete a breakpoint or watch by number; alone: all of them", aliases=("d",), usage="[N]")
@@ -99,11 +106,12 @@ def info(session: Session, text: str) -> Reply:
             [line((f"{i:>3} ", "dim"), text) for i, text in enumerate(session.displays, 1)], "nothing is displayed"
         )
     if topic == "marks":
-        rows = [line((name, "bold"), f"  training step {m.step}  {m.phase}  {session.timeline.node(m).name}")
-                for name, m in session.marks.items()]  # fmt: skip
+        rows = [line((name, "bold"), f"  training step {at.step}  {at.phase}  {branch.timeline.node(at).name}")
+                for name, (branch, at) in session.marks.items()]  # fmt: skip
         return _list(rows, "there is no mark; m sets one here")
     here = line(*session.where(), f"  moment {session.timeline.index(session.cursor) + 1} of {session.timeline.length}")
-    return say(here) if not topic else say(*_network(session))
+    changed = [line("  ", edit.text) for edit in session.branch.edits]
+    return say(*_network(session)) if topic else say(here, *changed)
 
 
 def _network(session: Session) -> list[Line]:
@@ -128,16 +136,33 @@ def _list(rows: Sequence[Line], none: str) -> Reply:
 @family.nothing(
     "next-finding", "To the next NaN, inf or failed check", keys=("x",), short="finding", twin="previous-finding"
 )
-def next_finding(session: Session) -> Reply:
-    from bptui.model.debugger.stops import search
+def next_finding_(session: Session) -> Reply:
+    from bptui.model.debugger.run import next_finding
 
-    return search(session, 1, stops=False, findings=True)
+    return next_finding(session, 1)
 
 
 @family.nothing(
     "previous-finding", "To the previous NaN, inf or failed check", keys=("X",), short="finding", twin="next-finding"
 )
 def previous_finding(session: Session) -> Reply:
-    from bptui.model.debugger.stops import search
+    from bptui.model.debugger.run import next_finding
 
-    return search(session, -1, stops=False, findings=True)
+    return next_finding(session, -1)
+
+
+@family.nothing("wanted", "This NaN or inf is meant (a mask's -inf): x and c pass over it; again: they do not")
+def wanted(session: Session) -> Reply:
+    """Kept in the branch, for all training steps."""
+    from bptui.model.debugger.branch import known
+
+    branch, index = session.branch, session.timeline.index(session.cursor)
+    taken = {each for each in branch.wanted if each[0] == index}
+    if taken:
+        branch.wanted -= taken
+        return say(f"{session.here.name}: x and c stop here again")
+    found = session.nonfinite.get(index)
+    if found is None:
+        return say("no NaN or inf arises at this moment; x goes to the next one", ok=False)
+    branch.wanted.add(known(index, found))
+    return say(f"{found.text}: wanted, x and c pass over it from now on")

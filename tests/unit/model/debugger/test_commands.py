@@ -37,6 +37,7 @@ ARGUMENT = {
     "focus": "3",
     "why": "layer1.a[0,1]",
     "info": "network",
+    "set": "lr = 0.5",
 }
 """An argument for each command that takes text and can run on a new session of xor."""
 
@@ -48,7 +49,7 @@ def session():
 
 def moved_in(session: Session) -> Session:
     session.goto("step 2 backward layer1.a")
-    session.marks["here"] = session.cursor
+    session.mark("here")
     return session
 
 
@@ -271,9 +272,9 @@ def test_completion_of_commands_and_arguments(session):
     assert complete(session, "view l") == ["view layers"]
     assert "break layer1.z" in complete(session, "b layer1")
     assert "print max(abs(layer1.z" in complete(session, "print max(abs(layer1.")
-    assert complete(session, "help und") == ["help undisplay"]
+    assert complete(session, "help undi") == ["help undisplay"]
     assert complete(session, "nosuch x") == []
-    session.marks["mine"] = session.cursor
+    session.mark("mine")
     assert complete(session, "jump m") == ["jump mine"]
 
 
@@ -359,11 +360,11 @@ def test_a_temporary_breakpoint_stops_once(session):
 
 def test_b_toggles_a_breakpoint_at_the_selected_node(session):
     run(session, "break")
-    assert session.breakpoints.marked == {session.node.id}
+    assert session.marked == {session.node.id}
     run(session, "break")
-    assert not session.breakpoints.marked
+    assert not session.marked
     run(session, "break if loss < 1")
-    assert session.breakpoints.marked
+    assert session.marked
 
 
 def test_a_watch_stops_where_its_number_changes(session):
@@ -391,8 +392,8 @@ def test_findings_are_where_a_number_stops_being_finite():
 
 def test_a_failed_check_is_a_finding(session):
     node, weight = session.graph.by_name["layer1.a"], session.graph.by_name["layer1.weight"]
-    session.checked(40, node.id, True)
-    session.checked(41, weight.id, True)
+    session.branch.checked(40, node.id, True)
+    session.branch.checked(41, weight.id, True)
     assert not session.is_finding(node.id, "backward")  # not in the step that one stands in
     reply = run(session, "x")
     assert (session.cursor.step, session.cursor.phase, session.here.name) == (40, "backward", "layer1.a")
@@ -400,12 +401,12 @@ def test_a_failed_check_is_a_finding(session):
     assert session.is_finding(node.id, "backward")
     run(session, "x")
     assert (session.cursor.step, session.cursor.phase, session.here.name) == (41, "update", "layer1.weight")
-    session.checked(40, node.id, False)
+    session.branch.checked(40, node.id, False)
     assert not run(session, "X").ok
 
 
 def test_a_search_for_stops_can_be_interrupted(session):
-    session.progress = lambda part, what: part < 0.1
+    session.progress.ask = lambda part, what: part < 0.1
     reply = run(session, "continue")
     assert "interrupted" in reply.text
     assert 0 < session.cursor.step < 999

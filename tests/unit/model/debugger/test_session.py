@@ -132,7 +132,7 @@ def finished(layers: list, phases: list, stop: int) -> int:
     for labels in (layers, phases):
         if ends(labels, stop) > stop:
             return ends(labels, stop)
-    return ends(phases, stop + 1)
+    return stop + 1
 
 
 @pytest.mark.parametrize("network", [FORMULA, XOR])
@@ -149,15 +149,29 @@ def test_reverse_finish_is_finish_seen_in_a_mirror(network):
 def test_finish_goes_to_the_end_of_the_layer_then_of_the_phase():
     session = Session(XOR)
     places_seen = []
-    for _ in range(4):
+    for _ in range(7):
         session.finish()
         places_seen.append((session.cursor.phase, session.here.name))
     assert places_seen == [
-        ("forward", "layer1.a"), ("forward", "loss"), ("backward", "layer1.z"), ("update", "layer2.bias"),
+        ("forward", "layer1.a"), ("forward", "loss"), ("backward", "loss"), ("backward", "loss"),
+        ("backward", "layer1.z"), ("update", "layer1.weight"), ("update", "layer1.bias"),
     ]  # fmt: skip
-    for name in ("layer2.weight", "layer1.weight", "loss", "layer1.z"):
+    for name in ("layer1.weight", "layer1.z", "layer1.a", "loss", "loss", "layer1.z"):
         session.reverse_finish()
         assert session.here.name == name
+
+
+@pytest.mark.parametrize("network", [FORMULA, XOR])
+def test_finish_stops_on_both_sides_of_the_turn(network):
+    """The backward pass is never run through in one go from the loss: its seed comes first."""
+    session = Session(network)
+    session.goto("forward " + session.graph.nodes[session.graph.loss].name)
+    session.finish()
+    assert session.timeline.is_seed(session.cursor)
+    assert "seed 1" in session.finish().text or session.cursor.index > 0
+    session.goto("backward")
+    session.reverse_finish()
+    assert (session.cursor.phase, session.here.id) == ("forward", session.graph.loss)
 
 
 def test_the_ends_stop_and_say_so(session):
@@ -344,7 +358,7 @@ def test_the_input_whose_derivative_is_shown():
 def test_a_long_training_can_be_interrupted_and_stays_where_it_is():
     session = Session(XOR)
     told = []
-    session.progress = lambda part, what: told.append((part, what)) or len(told) < 3
+    session.progress.ask = lambda part, what: told.append((part, what)) or len(told) < 3
     reply = session.train(100_000)
     assert 0 < session.cursor.step < 100_000
     assert session.cursor.phase == "forward"

@@ -48,19 +48,19 @@ def test_parts_follow_each_other_and_belong_to_one_fold(name):
 
 def test_where_layers_are_looked_at_a_composite_is_one_operation():
     session = Session(made())
-    assert session.fold is None
+    assert session.composite is None
     session.view.mode = "layers"
-    assert session.fold is not None
-    assert session.fold.result.name == "h"
+    assert session.composite is not None
+    assert session.composite.result.name == "h"
     session.select("L")
-    assert session.fold is None
+    assert session.composite is None
 
 
 def visited(session, move):
     """What is shown at each stop of a move through training step 0: phase, node, and the composite if one is."""
     seen = []
     while session.cursor.step == 0 and (not seen or move().moved):
-        fold = session.fold
+        fold = session.composite
         seen.append((session.cursor.phase, session.here.name, fold and fold.kind))
     return seen[:-1] if session.cursor.step else seen
 
@@ -72,27 +72,27 @@ def test_next_comes_to_a_composite_as_to_one_operation_that_is_done():
     assert ("backward", "h.mean", "layer_norm") in seen  # the last of its parts that passes something on
     assert not any(phase == "forward" and name.startswith("h.") for phase, name, _ in seen[1:])
     session.goto("h")
-    assert session.fold is None  # it was not `next` that came there
+    assert session.composite is None  # it was not `next` that came there
     session.goto("start")
     session.next()
     assert session.node.name == session.about.name == "h"
     assert session.about.op.name == "layer_norm"
     assert [session.about.inputs[i] for i in session.inputs] == [session.graph.by_name[n].id for n in "xgb"]
     session.reverse_step()
-    assert session.fold is None
+    assert session.composite is None
     assert session.here.name == "h.scaled"
 
 
 def test_view_opens_what_next_came_to():
     session = Session(made())
     session.next()
-    assert session.fold is not None
+    assert session.composite is not None
     assert "operations" in plain(look.view(session, "").lines[0])
-    assert session.fold is None
+    assert session.composite is None
     assert session.view.mode == "operations"
     look.view(session, "")
     assert session.view.mode == "layers"
-    assert session.fold is not None
+    assert session.composite is not None
 
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])

@@ -52,7 +52,7 @@ def test_what_only_goes_on_is_no_birth():
 
 def test_a_failed_check_is_a_finding_of_the_backward_pass(distance):
     node = distance.graph.by_name["diff"].id
-    distance.checked(distance.cursor.step, node, True)
+    distance.branch.checked(distance.cursor.step, node, True)
     assert distance.is_finding(node, "backward")
-    distance.checked(distance.cursor.step, node, False)
+    distance.branch.checked(distance.cursor.step, node, False)
     assert not distance.is_finding(node, "backward")

@@ -104,9 +104,9 @@ def test_nested_sums_are_not_merged():
 
 def test_what_is_too_large_for_algebra_is_not_tried():
     wild = sum(sp.sin(x + k) ** 2 * sp.exp(k * x) / (1 + sp.exp(-x - k)) for k in range(12))
-    start = time.perf_counter()
+    start = time.process_time()
     prove_equal(sp.diff(wild, x), sp.diff(wild, x) + x - x * sp.cos(t) ** 2 - x * sp.sin(t) ** 2)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_tidy_is_equal_and_shorter():

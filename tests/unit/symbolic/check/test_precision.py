@@ -160,7 +160,7 @@ def test_the_worker_measures_what_was_asked_for_last():
     recording = recorded(NORMAL, {"x": [1000.1, 1000.2, 1000.4]})
     service = Service(60.0, 60.0)
     try:
-        place = Place(recording.step, recording.graph.by_name["c"].id, None, (0,))
+        place = Place(0, recording.step, recording.graph.by_name["c"].id, None, (0,))
         assert service.peek_budget(place) is None
         service.request_budget(recording, place)
         assert service.wait()

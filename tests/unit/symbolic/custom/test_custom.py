@@ -394,3 +394,57 @@ def test_the_example_trains():
     for _ in range(100):
         program.run()
     assert program.loss < first / 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes"),
+    [
+        ("y[i] = max(x[i], w[i+1])", [(3,), (3,)]),
+        ("y[i] = x[i+1] if i > 0 else 0", [(3,)]),
+        ("y[i] = x[i]*(w[i+1] if x[i] > 0 else 0)", [(3,), (3,)]),
+        ("y[i] = abs(min(w[i-1], x[i]))", [(3,), (3,)]),
+        ("y[i] = x[i] + (x[i+1] if i + 1 < I or x[i] > 0 else 0)", [(3,)]),
+        ("y[i] = sum(x[k+1] for k in I if k > 0) + x[i]", [(3,)]),
+    ],
+)
+def test_what_lies_outside_is_refused_wherever_it_is_read(text, shapes):
+    """A comparison of numbers guards no index; one of indices guards what it says, and no more."""
+    with pytest.raises(ValueError, match="the definition reads place"):
+        make("own", text).shape(shapes, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes", "out"),
+    [
+        ("y[i] = x[i]*(x[i+1] if i + 1 < I else 1)", [(3,)], (3,)),
+        ("y[i] = x[i] + sum(x[i-k] for k in range(i + 1))", [(3,)], (3,)),
+        ("y[i] = x[i] + sum(x[i+k] for k in K if i + k < K and x[k] > 0)", [(3,)], (3,)),
+        ("y[i] = x[i+1] if not i + 1 >= I else x[0]", [(3,)], (3,)),
+        ("y[i] = delta(i, 0)*x[i+1] + x[i]*delta(i, 1)", [(3,)], (3,)),
+        ("y[i] = max(x[i], w[i+1] if i + 1 < I else 0)", [(3,), (3,)], (3,)),
+    ],
+)
+def test_what_a_condition_on_indices_keeps_inside_is_read(text, shapes, out):
+    assert make("own", text).shape(shapes, {}) == out
+
+
+@pytest.mark.parametrize(
+    "text", ["y = sqrt(-2)*x", "y = x + log(0)", "y = x if sqrt(-2) > 0 else 1", "y = max(log(-1), x)"]
+)
+def test_a_constant_without_a_real_value_is_refused(text):
+    with pytest.raises(UserError, match="without a real value"):
+        make("own", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "wanted"),
+    [
+        ("y = max(lo, min(x, hi))", [[1.5], [1.0, 2.0, 3.0], [2.5]], [1.5, 2.0, 2.5]),
+        ("y = abs(sqrt(x))", [[1.0, 4.0]], [1.0, 2.0]),
+        ("y[i] = x[i+1,0]", [[[1.0, 2.0], [3.0, 4.0]]], [3.0]),
+        ("y = min(sum(x[m] for m in 2 if m < 2), 1)", [[1.0, 2.0]], 1.0),
+        ("y = x + sum(0 for l in 3)", [2.0], 2.0),
+    ],
+)
+def test_choices_in_choices_and_roots_have_their_value(text, values, wanted):
+    np.testing.assert_allclose(step(make("own", text), values)[0], wanted)

@@ -1,0 +1,53 @@
+"""The search for the next stop in a large network: 10,000 operations, 1,000 training steps, all of them trained before.
+
+"replay" is what no search can be without: to run each training step again and look at all of its numbers once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from bptui.model.debugger.commands.registry import run
+from bptui.model.debugger.session import Session
+from bptui.model.engine.build import Builder
+from bptui.model.engine.optimizers import Optimizer
+from bptui.model.source.network import Network
+
+
+def chain(operations: int, steps: int) -> Network:
+    """tanh and addition in turn, `operations` of them, on two numbers."""
+    build = Builder()
+    x, b = build.leaf("x", "input", [0.5, -1.0]), build.leaf("b", "param", 0.1)
+    out = build.use("mul", x, build.leaf("w", "param", 0.3))
+    for i in range(operations - 2):
+        out = build.use("add", out, b) if i % 2 else build.use("tanh", out)
+    loss = build.use("mean", out, name="L")
+    return Network("chain", build.finish(loss), Optimizer("sgd", 1e-3), steps=steps)
+
+
+def table(quick: bool) -> Iterator[tuple[str, str]]:
+    """The rows of the page, as they are measured."""
+    operations, steps = (1_000, 100) if quick else (10_000, 1_000)
+    session = Session(chain(operations, steps))
+    session.history.advance(steps)
+    program = session.network.program()
+    begun = time.perf_counter()
+    for _ in range(steps):
+        assert np.isfinite(np.frombuffer(program.record().memory)).all()
+    replay = time.perf_counter() - begun
+    yield f"replay: {operations:,} operations, {steps:,} training steps", f"{replay:8.2f} s"
+    for label, lines in (
+        ("x: all numbers are finite", ["x"]),
+        ("c: break t5 if L > 9", ["break t5 if L > 9", "c"]),
+        ("c: watch x[0]", ["delete", "watch x[0]", "c"]),
+    ):
+        session.goto("step 0 start")
+        begun = time.perf_counter()
+        for line in lines:
+            found = run(session, line).ok
+        assert found is False
+        spent = time.perf_counter() - begun
+        yield label, f"{spent:8.2f} s   {spent / replay:8.2f} of the replay"

@@ -1,0 +1,122 @@
+"""A course of training: a network, what was changed in it on the way, and what follows from both.
+
+history = f(network, edits). What is known of a training step or a node is known in a branch, so all that is kept by
+training step or node is kept here, or under the branch's number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from bptui.model.debugger.default_element import default_element
+from bptui.model.debugger.edits import Edit
+from bptui.model.debugger.view import Index
+from bptui.model.debugger.walk import Walk
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.history import History, Training
+from bptui.model.engine.nonfinite import NonFinite, Origins, nonfinite
+from bptui.model.engine.recording import Recording
+from bptui.model.engine.timeline import Phase
+from bptui.model.source.network import Network
+
+Known = tuple[int, str, str]
+"""A finding apart from its training step and element: (place of its Moment, of which number, what: NaN, inf, -inf)."""
+
+
+class Branch:
+    """number  of the branch in its session: 0 is what was opened
+    parent  the branch that it was edited from, None for that one;  edits  all that differs from it
+    failed  (training step, node id) of the checks that failed
+    wanted  the findings that are meant, as the user has said: a mask's -inf
+    """
+
+    def __init__(self, network: Network, history: History | None = None) -> None:
+        self.number = 0
+        self.parent: Branch | None = None
+        self.edits: tuple[Edit, ...] = ()
+        self.network = network
+        self.graph: Graph = network.graph
+        self.history: History = history if history is not None else Training(network)
+        self.timeline = self.history.timeline
+        self.walk = Walk(self.timeline, self.history.last)
+        self.failed: set[tuple[int, int]] = set()
+        self.wanted: set[Known] = set()
+        self._nonfinite: tuple[Recording, Origins] | None = None
+        self._finite = bytearray()
+        self._elements: dict[int, Index] = {}
+
+    def edited(self, edit: Edit, number: int) -> Branch:
+        """The branch in which `edit` is made: what comes before it is this branch's, and is not computed again."""
+        network = edit.applied(self.network)
+        made = Branch(network, self.history.fork(network, edit.step))
+        made.number, made.parent, made.edits = number, self, (*self.edits, edit)
+        made.wanted = set(self.wanted)
+        return made
+
+    @cached_property
+    def planned(self) -> int:
+        """How many training steps this network is meant to be trained for."""
+        return max(1, self.network.steps) if self.walk.last is None else 1
+
+    def nonfinite(self, recording: Recording) -> Mapping[int, NonFinite]:
+        """Where in a training step NaN or inf arise that nobody wanted, by the place of the Moment; looked for where
+        they are asked for."""
+        if self._nonfinite is None or self._nonfinite[0] is not recording:
+            self._nonfinite = recording, nonfinite(recording)
+        found = self._nonfinite[1]
+        if recording.finite is True:
+            self._finite.extend(bytes(max(0, recording.step + 1 - len(self._finite))))
+            self._finite[recording.step] = 1
+        return Unwanted(found, self.wanted) if self.wanted else found
+
+    def finite(self, step: int) -> bool:
+        """Was a training step looked at already, and all of its numbers are finite?"""
+        return step < len(self._finite) and bool(self._finite[step])
+
+    def checked(self, step: int, node: int, failed: bool) -> None:
+        """What a check of a node with the numbers of a training step has found. From any thread."""
+        (self.failed.add if failed else self.failed.discard)((step, node))
+
+    def failures(self, step: int) -> dict[int, Node]:
+        """The nodes of a training step whose check failed, by the place of the Moment that it is about."""
+        nodes = [self.graph.nodes[node] for at, node in tuple(self.failed) if at == step]
+        places = self.timeline.places
+        found = ((places(phase_of(node), node.id) or places("forward", node.id), node) for node in nodes)
+        return {at[-1]: node for at, node in found if at}
+
+    def default_element(self, recording: Recording, node: Node) -> Index:
+        """The element of a node that is explained as long as none was chosen: the same at every training step."""
+        if node.id not in self._elements:
+            self._elements[node.id] = default_element(recording, node)
+        return self._elements[node.id]
+
+
+class Unwanted(Mapping[int, NonFinite]):
+    """The findings that nobody wanted."""
+
+    def __init__(self, origins: Origins, wanted: set[Known]) -> None:
+        self._origins, self._wanted = origins, wanted
+
+    def __getitem__(self, place: int) -> NonFinite:
+        found = self._origins[place]
+        if known(place, found) in self._wanted:
+            raise KeyError(place)
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        return (place for place, found in self._origins.items() if known(place, found) not in self._wanted)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def known(place: int, finding: NonFinite) -> Known:
+    """What of a finding stays the same from training step to training step."""
+    return place, finding.name, finding.text.rpartition(" ")[2]
+
+
+def phase_of(node: Node) -> Phase:
+    """Where a check of a node belongs: an operation's derivative to the backward pass, a parameter's rule to the
+    update."""
+    return "update" if node.op is None else "backward"

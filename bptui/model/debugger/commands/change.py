@@ -1,0 +1,36 @@
+"""Changing what is trained. A change makes a branch; nothing that was computed before is lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bptui.model.debugger.commands.row import Family
+from bptui.model.debugger.reply import Reply, say
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
+
+family = Family("Change")
+
+
+@family.text("set", "Another learning rate, from this training step on", usage="lr = NUMBER", needed=True)
+def set_(session: Session, text: str) -> Reply:
+    from bptui.model.debugger import edits
+
+    return session.edit(edits.parse(text, session.network, session.cursor.step))
+
+
+@family.nothing("undo", "Back to before the last change; what it led to is kept", keys=("u",), twin="redo")
+def undo(session: Session) -> Reply:
+    branch = session.branch
+    if branch.parent is None:
+        return say("nothing has been changed", ok=False)
+    return session.switch(branch.parent, f"undone: {branch.edits[-1].text}")
+
+
+@family.nothing("redo", "The last change that was made here, again", keys=("U",), twin="undo")
+def redo(session: Session) -> Reply:
+    after = [branch for branch in session.branches if branch.parent is session.branch]
+    if not after:
+        return say("nothing was undone here", ok=False)
+    return session.switch(after[-1], after[-1].edits[-1].text)

@@ -1,0 +1,36 @@
+"""How far something long has come, and whether it is to go on: asked from wherever the time is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+ASK_SECONDS = 0.02
+"""How long anything runs without asking: one frame of the screen or so."""
+
+Ask = Callable[[float, str], bool]
+"""`ask(part done, what is done)`; False ends it."""
+
+
+class Cancelled(Exception):
+    """It was told to end. What was done until then is kept."""
+
+
+class Progress:
+    """`ask` is the front end's, None where nobody watches."""
+
+    def __init__(self, ask: Ask | None = None) -> None:
+        self.ask = ask
+        self._last = (0.0, "")
+        self._asked = 0.0
+
+    def report(self, part: float, what: str) -> None:
+        """Say how far it has come; raises Cancelled where it is to end."""
+        self._last, self._asked = (part, what), monotonic()
+        if self.ask is not None and not self.ask(part, what):
+            raise Cancelled
+
+    def tick(self) -> None:
+        """To be called in every loop: repeats the last report where that was ASK_SECONDS ago."""
+        if self.ask is not None and monotonic() - self._asked >= ASK_SECONDS:
+            self.report(*self._last)

@@ -1,0 +1,271 @@
+"""Where one stands in a branch, and what one looks at there: everything that a panel is a function of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bptui.model.base.spans import Line, Span, line
+from bptui.model.debugger import locations
+from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.progress import Progress
+from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.stops import UserStops
+from bptui.model.debugger.view import Index, Selection, View
+from bptui.model.debugger.walk import Walk
+from bptui.model.engine.composites import CompositeUse, composite_of
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.history import History
+from bptui.model.engine.nonfinite import NonFinite
+from bptui.model.engine.recording import Recording
+from bptui.model.engine.state import State
+from bptui.model.engine.timeline import Moment, Phase, Timeline
+
+if TYPE_CHECKING:
+    from bptui.model.source.network import Network
+
+
+class Mark(NamedTuple):
+    """A Moment of a branch that was given a name."""
+
+    branch: Branch
+    moment: Moment
+
+
+class Standpoint:
+    """The position of a Session, which moves it, and its selection.
+
+    branch    what is looked at: network, history, timeline; one of `branches`, of which 0 is what was opened
+    told      the stop at which the search for one ended last, until the next move; None for none
+    progress  how far what is long has come, and whether it is to go on
+    """
+
+    def __init__(self, network: Network, history: History | None = None) -> None:
+        self.branch = Branch(network, history)
+        self.branches = [self.branch]
+        self.view = View()
+        self.selection = Selection()
+        self.breakpoints = UserStops()
+        self.displays: list[str] = []
+        self.marks: dict[str, Mark] = {}
+        self.message: Reply = Reply()
+        self.progress = Progress()
+        self.told: int | None = None
+        self._cursor = self.walk.moment(0)
+        self._state: State | None = None
+
+    # where we are
+
+    @property
+    def network(self) -> Network:
+        """The network of the branch."""
+        return self.branch.network
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the branch."""
+        return self.branch.graph
+
+    @property
+    def timeline(self) -> Timeline:
+        """The Moments of a training step of the branch."""
+        return self.branch.timeline
+
+    @property
+    def history(self) -> History:
+        """The training steps of the branch."""
+        return self.branch.history
+
+    @property
+    def walk(self) -> Walk:
+        """The stops of the branch."""
+        return self.branch.walk
+
+    @property
+    def planned(self) -> int:
+        """How many training steps the network is meant to be trained for."""
+        return self.branch.planned
+
+    @property
+    def cursor(self) -> Moment:
+        """The current Moment."""
+        return self._cursor
+
+    @property
+    def stop(self) -> int:
+        """The current Moment's number on the line of all stops."""
+        return self.walk.stop(self._cursor)
+
+    @property
+    def recording(self) -> Recording:
+        """The current training step."""
+        return self.history.recording(self._cursor.step)
+
+    @property
+    def state(self) -> State:
+        """What is visible at the current Moment."""
+        if self._state is None:
+            self._state = State(self.recording, self._cursor)
+        return self._state
+
+    @property
+    def nonfinite(self) -> Mapping[int, NonFinite]:
+        """Where in this training step NaN or inf arise that nobody wanted, by the index of the Moment in it."""
+        return self.branch.nonfinite(self.recording)
+
+    @property
+    def finding(self) -> NonFinite | None:
+        """The number that is not finite at this Moment, as long as nothing else was selected at it."""
+        if not self.selection.at_finding or self.selection.pinned is not None:
+            return None
+        return self.nonfinite.get(self.timeline.index(self._cursor))
+
+    def source(self, finding: NonFinite) -> Node:
+        """The node whose value or gradient is not finite at this Moment."""
+        here, position = self.here, finding.position
+        return here if position is None else self.graph.nodes[here.inputs[position]]
+
+    def is_finding(self, node: int, phase: Phase) -> bool:
+        """Is there a finding of this training step at a node in a phase: something that arises, or a failed check?"""
+        places = self.timeline.places(phase, node)
+        if any(place in self.nonfinite for place in places):
+            return True
+        failed = self.branch.failures(self._cursor.step) if self.branch.failed else {}
+        return any(place in failed for place in places)
+
+    @property
+    def marked(self) -> frozenset[int]:
+        """Ids of the nodes with a breakpoint."""
+        return self.breakpoints.marked(self.branch)
+
+    @property
+    def here(self) -> Node:
+        """The node of the current Moment."""
+        return self.timeline.node(self._cursor)
+
+    @property
+    def node(self) -> Node:
+        """The selected node: the Moment's own unless another is pinned; of a composite that `next` came to, its
+        result."""
+        pinned = self.selection.pinned
+        if pinned is not None:
+            return self.graph.nodes[pinned]
+        composite = (
+            composite_of(self.graph, self.here) if self.view.composite and self.view.mode == "operations" else None
+        )
+        return self.here if composite is None else composite.result
+
+    @property
+    def element(self) -> Index:
+        """The selected element of the selected node, where the asked one fits; else the nearest that does."""
+        return self.element_of(self.node)
+
+    def element_of(self, node: Node) -> Index:
+        """Where the selected element lies in another node; as long as none was chosen, one that is worth explaining."""
+        asked = self.selection.element or self.branch.default_element(self.recording, node)
+        return locations.fit(asked, node.shape)
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The input positions of what the card is about that have a derivative."""
+        node = self.about
+        if node.op is None:
+            return ()
+        nodes, op = self.graph.nodes, node.op
+        return tuple(i for i, source in enumerate(node.inputs) if op.differentiable(i) and nodes[source].wants_grad)
+
+    @property
+    def input(self) -> int | None:
+        """The selected input position, None for a node without any."""
+        known = self.inputs
+        return known[min(self.selection.input, len(known) - 1)] if known else None
+
+    @property
+    def composite(self) -> CompositeUse | None:
+        """The composite that is shown as one operation: the selected node's, where layers are looked at; where
+        operations are, the Moment's own, if `next` came to it."""
+        came = self.view.composite and self.view.mode == "operations" and self.selection.pinned is None
+        return composite_of(self.graph, self.node) if came or self.view.mode == "layers" else None
+
+    @property
+    def about(self) -> Node:
+        """What the card is about: the selected node, or the composite that is shown, as one use of one operation."""
+        return self.node if self.composite is None else self.composite.node
+
+    def where(self) -> Line:
+        """`training step 0  backward 4/5  layer1.a`."""
+        step, phase, index = self._cursor
+        return line(
+            Span(f"training step {step}", "dim"),
+            "  ",
+            Span(f"{phase} {index + 1}/{self.timeline.count(phase)}", "gradient" if phase == "backward" else "value"),
+            "  ",
+            Span(self.here.name, "bold"),
+            *([Span("  seed 1", "dim")] if self.timeline.is_seed(self._cursor) else []),
+        )
+
+    # selecting
+
+    def show(self, finding: NonFinite) -> None:
+        """Select the number of a finding at this Moment."""
+        here, position = self.here, finding.position
+        self.selection.pinned = None
+        if position is not None and position in self.inputs:
+            self.select_input(self.inputs.index(position))
+        if self.source(finding).shape == here.shape:
+            self.select_element(finding.at)
+        self.selection.at_finding = True
+
+    def select(self, node: Node | int | str | None = None, element: Sequence[int] | None = None) -> Reply:
+        """Pin a node (by node, id or name), with an element; without a node, follow the Moment again."""
+        if isinstance(node, str):
+            named, at = locations.element(self.graph, node, "select") if node.strip() else (None, None)
+            return self.select(named, at)
+        if isinstance(node, int):
+            node = self.graph.nodes[node]
+        self.selection.pinned = None if node is None or node.id == self.here.id else node.id
+        self.selection.at_finding = False
+        self.view.page = 0
+        if element is not None:
+            self.selection.element = tuple(element)
+        return say(self.selected())
+
+    def selected(self) -> Line:
+        """`layer1.a [0,1] (4,8)`, and whether it is pinned."""
+        at, shape = locations.index(self.element), locations.shape(self.node.shape)
+        pinned = [Span("  pinned (esc follows the moment)", "dim")] if self.selection.pinned is not None else []
+        return line((self.node.name, "bold"), f"{at} {shape}", *pinned)
+
+    def select_element(self, element: Sequence[int]) -> Reply:
+        """Select an element of the selected node; what lies outside is clipped to it."""
+        self.selection.element = locations.fit(tuple(element), self.node.shape)
+        self.selection.at_finding = False
+        self.view.page = 0
+        return say(self.selected())
+
+    def move_element(self, axis: int, by: int) -> Reply:
+        """Move the selected element along an axis (-1 the columns, -2 the rows); stops at the edges."""
+        at = list(self.element)
+        if -len(at) <= axis < len(at):
+            at[axis] += by
+        return self.select_element(at)
+
+    def select_input(self, position: int) -> Reply:
+        """Choose the input whose derivative is shown; counted among those that have one, and stops at the ends."""
+        known = self.inputs
+        if not known:
+            return say(f"{self.about.name} has no input with a derivative", ok=False)
+        self.selection.input = max(0, min(position, len(known) - 1))
+        self.view.page = 0
+        return say(f"derivative by {self.graph.nodes[self.about.inputs[known[self.selection.input]]].name}")
+
+    def present(self, on: bool) -> None:
+        """Present mode; it is always about the Moment, so nothing stays pinned."""
+        self.view.present = self.view.hidden = on
+        self.selection.pinned = None
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """Everything that decides what is on the screen, as one comparable value."""
+        return (
+            self.branch.number, self._cursor, self.node.id, self.element, self.input, tuple(vars(self.view).values())
+        )  # fmt: skip

@@ -1,0 +1,216 @@
+"""Stops: what each kind stops at, that going back visits the same Moments, and that any search can be ended."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bptui.model.debugger import expressions
+from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.commands.registry import run
+from bptui.model.debugger.progress import Progress
+from bptui.model.debugger.reading import Reading, Step
+from bptui.model.debugger.session import Session
+from bptui.model.source.network import Network, from_formula, load
+
+TRAINED = "u = w*x\nh = tanh(u)\nL = sum((h - y)**2) + 0.01*w**2"
+
+
+def trained(steps: int = 4) -> Network:
+    return replace(from_formula(TRAINED, {"x": [0.5, -1.0], "y": [1.0, 0.0], "w": 0.3}, ["w"]), steps=steps)
+
+
+def visited(session: Session, command: str) -> list[int]:
+    """Where a command stops, until it finds nothing more in the training steps that are planned."""
+    found = []
+    while run(session, command).ok:
+        found.append(session.stop)
+        if session.stop == session.planned * session.walk.length - 1:
+            break
+    return found
+
+
+STOPS = st.lists(
+    st.sampled_from([
+        "break h", "break u", "break backward", "break update w", "break forward if value > 0", "break if L < 1.7",
+        "break if step > 1", "watch w", "watch L", "watch grad(u)", "watch value", "watch L > 1.7", "watch step",
+        "watch x", "watch grad(w) * lr", "break tanh if max(abs(grad)) > 0.1",
+    ]), min_size=1, max_size=4, unique=True,
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(STOPS)
+def test_going_back_visits_the_same_moments_in_reverse(lines):
+    session = Session(trained())
+    for text in lines:
+        run(session, text)
+    there = visited(session, "continue")
+    end = session.planned * session.walk.length - 1
+    assert session.stop == end
+    back = visited(session, "reverse-continue")
+    assert session.stop == 0
+    assert back[::-1] == [stop for stop in there if stop != end]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(
+        ["L", "w", "grad(u)", "grad(w)", "value", "grad", "step", "lr", "max(h) + grad(L)", "x[0]", "grad(h)[0] * w"]
+    )
+)
+def test_a_number_is_looked_at_only_where_it_can_change(text):
+    """Between two Moments at which it can change, an expression has the same number, or is as little there."""
+    branch = Branch(trained())
+    expression = expressions.parse(text, branch.graph)
+    reading = Reading(expression, branch)
+    for number in range(3):
+        step = Step(branch, number, Progress())
+        for index in range(branch.walk.length):
+            state = Session(branch.network, branch.history)
+            state.goto(f"step {number} {index + 1}")
+            try:
+                value = expression.evaluate(state.state, state.here)
+            except expressions.NotYet:
+                value = None
+            found = reading.at(step, index)
+            assert (found is None) == (value is None)
+            assert value is None or found.tobytes() == np.asarray(value).tobytes()
+
+
+@pytest.mark.parametrize("command", ["continue", "next-finding"])
+def test_what_the_first_operation_makes_is_a_stop(command):
+    session = Session(from_formula("a = log(x)\nL = sum(a)", {"x": [-1.0, 1.0]}))
+    reply = run(session, command)
+    assert reply.ok
+    assert "a[0] is NaN" in reply.text
+    assert session.stop == 0
+    assert visited(session, command) == []  # once: from there it goes on
+    assert visited(session, "reverse-" + command if command == "continue" else "previous-finding") == (
+        [0] if command == "continue" else []
+    )
+
+
+def test_a_breakpoint_at_the_first_operation_is_a_stop_but_not_the_one_that_is_set_there():
+    session = Session(trained())
+    run(session, "break u")
+    assert run(session, "continue").ok
+    assert session.stop == 0
+    session = Session(trained())
+    run(session, "break")
+    run(session, "continue")
+    assert session.stop > 0
+
+
+def test_what_is_wanted_is_passed_over_at_every_training_step_of_its_branch():
+    values = {"k": [1.0, 0.0], "x": [1.0, 2.0], "w": [0.5, 0.25]}
+    session = Session(replace(from_formula("m = log(k)\nL = sum(w * exp(m + x))", values, ["w"]), steps=3))
+    reply = run(session, "x")
+    assert "m[1] is -inf" in reply.text
+    assert "wanted" in reply.text
+    run(session, "x")
+    assert session.stop != 0
+    run(session, "goto step 0 start")
+    run(session, "x")
+    run(session, "wanted")
+    assert 0 not in session.nonfinite
+    found = visited(session, "x")
+    assert not any(stop % session.walk.length == 0 for stop in found)
+    run(session, "goto step 0 start")
+    run(session, "set lr = 0.5")
+    assert 0 not in session.nonfinite  # what was said holds in what follows from it
+    run(session, "wanted")
+    assert 0 in session.nonfinite
+    run(session, "undo")
+    assert 0 not in session.nonfinite
+
+
+def test_why_at_a_finding_explains_its_number():
+    session = Session(from_formula("t = x*x\nr = sqrt(t)\nL = sum(r)", {"x": [1.0, 2.0, 0.0]}))
+    text = run(session, "x").text
+    assert "grad(t)[2] is inf" in text
+    told = run(session, "why").text
+    assert told.startswith("grad(t)[2] is inf")
+    assert "∂L/∂t[2] = inf" in told
+    run(session, "select t[0]")  # what was selected since then is what is asked about
+    assert "t[0] = 1" in run(session, "why").text
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "said"),
+    [
+        ("L = (y - w*x)**2", "w", ""),
+        ("V = 3*U\nL = (y - w*x)**2", "U", "it ends in V, which nothing uses"),
+        ("V = 3*U\nL = (y - w*x)**2", "V", "nothing uses it"),
+        ("L = (y - w*x)**2 + where(U, x, y)", "U", ""),
+    ],
+)
+def test_why_says_what_does_not_reach_the_loss(source, name, said):
+    values = {"x": 1.0, "y": 2.0, "w": 3.0} | ({"U": 4.0} if "U" in source else {})
+    session = Session(from_formula(source, values, ["w", "U"] if "*U" in source else ["w"]))
+    told = run(session, f"why {name}").text
+    assert ("does not reach the loss" in told) == bool(said or "where" in source)
+    assert said in told
+    if said:
+        assert "the update changes it" not in told
+
+
+# ending
+
+
+class Impatient:
+    """Ends what is running at its `count`th question, and notes how long it was not asked."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.asked, self.longest = count, 0, 0.0
+        self.last = time.monotonic()
+
+    def __call__(self, part: float, what: str) -> bool:
+        now = time.monotonic()
+        self.longest, self.last = max(self.longest, now - self.last), now
+        self.asked += 1
+        return self.asked < self.count
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["watch value // 0", "continue 1000000000"],
+        ["break loss", "continue 1000000000"],
+        ["break if loss < 0", "continue"],
+        ["watch sum(grad) > 1000", "continue"],
+        ["break loss if loss < 0", "reverse-continue"],
+        ["next-finding"],
+        ["train 9000000"],
+        ["goto step 9000000"],
+    ],
+)
+def test_every_search_can_be_ended(lines):
+    session = Session(replace(load("xor-stuck"), steps=10_000_000))
+    session.progress.ask = asked = Impatient(30)
+    *before, last = lines
+    for text in before:
+        run(session, text)
+    if "reverse" in last:
+        run(session, "train 200")
+        asked.asked = 0
+    reply = run(session, last)
+    assert asked.asked >= 30 or "start" in reply.text
+    assert "interrupted" in reply.text or "start" in reply.text
+    assert not reply.ok
+
+
+def test_an_expression_is_ended_between_its_parts():
+    """One question in each ASK_SECONDS, also where one Moment takes long."""
+    session = Session(from_formula("L = sum(w * x)", {"x": np.ones(1_000_000), "w": 1.0}, ["w"]))
+    slow = "+".join(["sum(exp(x))"] * 30)
+    run(session, f"break if {slow} < 0")
+    session.progress.ask = asked = Impatient(5)
+    assert "interrupted" in run(session, "continue").text
+    assert session.stop == 0  # within the first evaluation
+    assert asked.asked == 5
