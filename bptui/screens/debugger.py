@@ -22,14 +22,15 @@ from bptui.model.debugger.commands.completion import complete
 from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.reply import Reply, say
 from bptui.screens import help as manual
-from bptui.screens import layout
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
-from bptui.screens.frame import PANELS, Ui, grid_of, paint
-from bptui.screens.keys import ARROWS, PAGE, command_of, name_of
+from bptui.screens.frame import Ui, focused, grid_of, paint, scene_of
+from bptui.screens.keys import ARROWS, command_of, name_of
+from bptui.screens.panels import PANELS, move_element, panel, standing
 from bptui.screens.panels.text import strip, wrap
 from bptui.screens.render import RenderOptions, length
 from bptui.screens.runner import Runner
+from bptui.screens.scene import Scene
 from bptui.screens.screen_commands import Own, refused
 from bptui.screens.theme import Theme
 
@@ -61,7 +62,7 @@ class Debugger(Own, Screen[None]):
         self._news = False
         self._resting: Timer | None = None
         self._drawn: tuple[tuple[int, int], list[Line]] = ((0, 0), [])
-        self._mode, self._focused = "", layout.OPERATION
+        self._mode, self._focused = "", standing("main").number
 
     def compose(self) -> ComposeResult:
         """One widget: what stands on it is a function of the session."""
@@ -171,14 +172,15 @@ class Debugger(Own, Screen[None]):
             reply = refused(error)
         except Exception as defect:
             reply = Reply(((Span(f"a defect of bptui: {type(defect).__name__}: {defect}", "fail reverse"),),), ok=False)
-        view = self.session.view if self.session is not None else None
-        if view is not None and view.mode == "neurons" != self._mode:
-            view.focus = layout.NETWORK  # it needs the whole width: it is shown while it has the focus
+        session = self.session
+        view = session.view if session is not None else None
+        if session is not None and session.view.mode != self._mode:  # what needs the whole width has it with the focus
+            session.view.focus = next((each.number for each in PANELS if each.wide(session)), session.view.focus)
         if view is not None and view.mode != self._mode and reply.ok:
             reply = Reply()  # it is seen
-        if view is not None and view.focus not in PANELS:
+        if view is not None and panel(view.focus) is None:
             wanted, view.focus = view.focus, self._focused
-            reply = refused(UserError("focus", f"there is no panel {wanted}", f"1 to {max(PANELS)}"))
+            reply = refused(UserError("focus", f"there is no panel {wanted}", f"1 to {PANELS[-1].number}"))
         if reply.asks is not None:
             self.ask(reply.asks)
         else:
@@ -260,6 +262,8 @@ class Debugger(Own, Screen[None]):
                 self.run(text)
         elif key in ARROWS:
             self._arrow(*ARROWS[key])
+        elif key == "enter":
+            self._enter()
         elif key == "ctrl+c":
             self.say(say("q quits"))
         elif not_yet := unsupported.command(shown(key)):
@@ -323,34 +327,31 @@ class Debugger(Own, Screen[None]):
         self.canvas.repaint()
 
     def _arrow(self, down: int, right: int) -> None:
-        """Move in the focused panel: the selected node in a list of nodes, else the selected element."""
-        session = self.session
-        if session is None:
-            return
-        focus = session.view.focus if not session.view.present else layout.OPERATION
-        if focus == layout.NETWORK and session.view.mode != "neurons" and down:
-            self._select(session, self._listed(session), down)
-        elif focus == layout.TIMELINE and right:
-            self._select(session, [node.id for node in session.timeline.forward], right)
-        elif focus == layout.OPERATION and abs(down) == PAGE and not session.view.present:
-            session.view.page += down // PAGE
-        elif right:
-            session.move_element(-1, right)
-        elif down:
-            session.move_element(-2, down)
-        self.changed()
+        """Move in the focused panel; where nothing moved, it is said why."""
+        scene = self._scene()
+        if scene is not None:
+            before = self.canvas.rows
+            move = move_element if scene.session.view.present else focused(scene.session).move
+            why = move(scene, down, right)
+            self.changed()
+            if self.canvas.rows == before:
+                self.say(say(why or "the end"))
 
-    def _listed(self, session: Session) -> list[int]:
-        from bptui.screens.panels import network
+    def _enter(self) -> None:
+        """What enter opens in the focused panel."""
+        scene = self._scene()
+        if scene is not None:
+            row = focused(scene.session)
+            line = row.enter(scene)
+            self.run(line) if line else self.say(say(f"enter opens nothing in {row.name}"))
 
-        grid = grid_of(session, *self.size)
-        box = next((b for b in grid.boxes if b.panel == layout.NETWORK), None) if grid else None
-        return network.rows_of(session, box.height if box else self.size.height)
-
-    def _select(self, session: Session, nodes: list[int], by: int) -> None:
-        if nodes:
-            at = nodes.index(session.node.id) if session.node.id in nodes else 0
-            session.select(nodes[max(0, min(len(nodes) - 1, at + by))])
+    def _scene(self) -> Scene | None:
+        """What the focused panel is drawn from."""
+        session, grid = self.session, grid_of(self.session, *self.size)
+        if session is None or grid is None:
+            return None
+        box = next((box for box in grid.boxes if box.panel == session.view.focus), grid.boxes[0])
+        return scene_of(session, self.ui, box.width, box.height, True)
 
 
 def _news(lines: tuple[Line, ...]) -> bool:

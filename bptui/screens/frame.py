@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from importlib import import_module
-from types import ModuleType
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
-from bptui.screens.panels import footer, status
+from bptui.screens.panels import PANELS, Panel, footer, panel, standing, status
 from bptui.screens.render import RenderOptions, crop, fit, length, to_ascii, under
+from bptui.screens.scene import Scene
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.symbolic.facts import Card
-
-PANELS: dict[int, tuple[str, str]] = {
-    1: ("Network", "network"),
-    2: ("Operation", "operation"),
-    3: ("Tensor", "tensor"),
-    4: ("Timeline", "timeline"),
-    5: ("Loss", "loss"),
-}
-"""Digit → name and module in `bptui.screens.panels`. A module is imported when it is drawn first: its NumPy comes after
-the first frame."""
 
 
 @dataclass
@@ -57,28 +46,25 @@ class Ui:
 
 
 TITLED = 12
-"""Rows from which on the Tensor panel that is alone on the screen has a title of its own."""
+"""Rows from which on a panel that is alone on the screen may have a row for its title."""
 
 
-def shown_focus(session: Session | None) -> int:
-    """The panel with the focus; the Operation panel while there is no session."""
-    return int(session.view.focus) if session is not None else layout.OPERATION
+def focused(session: Session | None) -> Panel:
+    """The panel with the focus; while there is no session, the one that has it at first."""
+    found = panel(session.view.focus) if session is not None else None
+    return found or standing("main")
 
 
 def grid_of(session: Session | None, width: int, height: int) -> layout.Grid | None:
     """Where the panels stand now."""
-    if session is None:
-        return layout.grid(width, height, layout.OPERATION)
-    zoom = session.view.zoom or (session.view.mode == "neurons" and session.view.focus == layout.NETWORK)
-    return layout.grid(width, height, session.view.focus, zoom, third=5 if width >= 160 else 0)
+    focus = focused(session)
+    return layout.grid(width, height, focus, session is not None and (session.view.zoom or focus.wide(session)))
 
 
-def module_of(number: int, session: Session) -> ModuleType:
-    """The module that draws a panel now: the neurons view is the Network panel's other face."""
-    name = PANELS[number][1]
-    if number == layout.NETWORK and session.view.mode == "neurons":
-        name = "neurons"
-    return import_module(f"bptui.screens.panels.{name}")
+def scene_of(session: Session, ui: Ui, width: int, height: int, focus: bool = False) -> Scene:
+    """What a panel of that size is drawn from."""
+    failed = ui.checks[1] if ui.checks is not None else 0
+    return Scene(session, width, height, ui.look._replace(focused=focus), ui.card, ui.defect, failed)
 
 
 def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line]:
@@ -91,31 +77,30 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
         ]
     if session is not None and session.view.present:
         return _finish(_presented(session, ui, width, height), ui, session, width, height)
-    focus = shown_focus(session)
+    focus = focused(session)
     contents: dict[int, list[Line]] = {}
     rules: dict[int, Line] = {}
     for box in grid.boxes:
-        look = ui.look._replace(focused=box.panel == focus)
+        row = focus if box.panel == focus.number else panel(box.panel)
+        assert row is not None
         left: Line = ()
         right: Line = ()
         contents[box.panel] = []
         if session is not None:
-            titled = grid.single and box.panel == layout.TENSOR and box.height >= TITLED
-            inside = replace(box, height=box.height - 1) if titled else box
-            contents[box.panel], left, right = _panel(session, inside, look, ui)
+            titled = grid.single and row.titled and box.height >= TITLED
+            scene = scene_of(session, ui, box.width, box.height - titled, row is focus)
+            contents[box.panel], left, right = _drawn(row, scene)
             if titled:  # the row of tabs has no room to say which tensor, and which slice of it
                 head = fit((Span(" "), *left), max(0, box.width - length(right) - 1))
                 contents[box.panel].insert(0, (*head, *right))
         if box.rule >= 0:
-            rules[box.panel] = layout.rule(
-                box.panel, PANELS[box.panel][0], left, right, box.width, look.focused, box.x > 0
-            )
+            rules[box.panel] = layout.rule(row.number, row.name, left, right, box.width, row is focus, box.x > 0)
     rows = layout.assemble(grid, width, height, contents, rules)
     rows[0] = under(status.row(session, width, ui.checks, ui.name), "on-band")
     if grid.single:
-        rows[1] = layout.tabs([(n, PANELS[n][0]) for n in sorted(PANELS)], focus, width)
+        rows[1] = layout.tabs([(each.number, each.name) for each in PANELS], focus.number, width)
         if session is not None and height >= 10:
-            rows[height - 2] = module_of(layout.TIMELINE, session).strip(session, width, ui.look)
+            rows[height - 2] = _drawn(standing("bottom"), scene_of(session, ui, width, 1))[0][0]
     return _finish(rows, ui, session, width, height)
 
 
@@ -140,20 +125,12 @@ def _presented(session: Session, ui: Ui, width: int, height: int) -> list[Line]:
         return [*_failed(defect, width), *[()] * height][:height]
 
 
-def _panel(session: Session, box: layout.Box, look: RenderOptions, ui: Ui) -> tuple[list[Line], Line, Line]:
+def _drawn(row: Panel, scene: Scene) -> tuple[list[Line], Line, Line]:
     """Lines and title of one panel. What goes wrong in it is shown in it; the others live on."""
     try:
-        module = module_of(box.panel, session)
-        left, right = module.title(session, box.width, look) if hasattr(module, "title") else ((), ())
-        if box.panel == layout.OPERATION:
-            if ui.defect:
-                raise RuntimeError(ui.defect)
-            return list(module.lines(session, box.width, box.height, look, ui.card)), left, right
-        if box.panel == layout.NETWORK and session.view.mode == "neurons":  # its last line is the equation
-            return list(module.lines(session, box.width, box.height, look, ui.card)), left, right
-        return list(module.lines(session, box.width, box.height, look)), left, right
+        return (row.lines(scene), *row.title(scene))
     except Exception as defect:
-        return _failed(defect, box.width), (), ()
+        return _failed(defect, scene.width), (), ()
 
 
 def _failed(defect: Exception, width: int) -> list[Line]:

@@ -11,6 +11,7 @@ from bptui.model.debugger.commands.help import help_text
 from bptui.model.debugger.commands.registry import COMMANDS, FAMILIES
 from bptui.model.debugger.commands.row import Command, Family
 from bptui.screens.keys import keys_text
+from bptui.screens.panels import PANELS, Panel
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import fit
 
@@ -30,6 +31,7 @@ def pages(width: int) -> tuple[Line, ...]:
             line(("arrows, hjkl", "text bold"), (" move in the panel with the heavy rule; they never step", "dim")),
             width,
         ),
+        *wrap(tuple(span for each in PANELS for span in named(each)), width),
         *wrap(
             line(("page down, up", "text bold"), (" in the Operation panel turn the card where there is more", "dim")),
             width,
@@ -42,6 +44,11 @@ def pages(width: int) -> tuple[Line, ...]:
     split = min(range(len(FAMILIES)), key=lambda n: max(sum(heights[:n]), sum(heights[n:])))
     sides = zip_longest(_groups(FAMILIES[:split], half), _groups(FAMILIES[split:], half), fillvalue=())
     return (*out, *((*fit(left, half + GAP), *right) if right else left for left, right in sides))
+
+
+def named(row: Panel) -> Line:
+    """A panel's key and name."""
+    return line((f"{row.number} ", "text bold"), (f"{row.name}  ", "dim"))
 
 
 def _groups(families: Sequence[Family], width: int) -> list[Line]:

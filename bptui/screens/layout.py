@@ -1,7 +1,8 @@
 """Where everything stands: the grid of look/STYLE for any size of terminal. Pure, and the same while stepping.
 
-Row 0 status, row 1 titles, last row footer; Network at the left, Operation over Tensor at the right, Timeline below,
-from 160 columns a third column. Under 76 columns or 22 rows one panel at a time.
+Row 0 status, row 1 titles, last row footer; a panel at the left, one over another at the right, one below over the
+whole width, from 160 columns a third column; which, the rows of the panels say. Under 76 columns or 22 rows one panel
+at a time.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from bptui.model.base.spans import Line, Span
+from bptui.screens.panels import PANELS, Panel, standing
 from bptui.screens.render import crop, fit, length
 
-NETWORK, OPERATION, TENSOR, TIMELINE = 1, 2, 3, 4
+THREE = 160  # columns from which on there is a third column
 SMALLEST = (24, 6)  # columns, rows: below, one line says what is wrong
 
 
@@ -38,41 +40,42 @@ class Grid(NamedTuple):
     single: bool
 
 
-def grid(width: int, height: int, focus: int, zoom: bool = False, third: int = 0) -> Grid | None:
+def grid(width: int, height: int, focus: Panel, zoom: bool = False) -> Grid | None:
     """The grid of a terminal; None where it is too small for anything.
 
-    focus   the number of the focused panel (which one is shown where there is room for one)
+    focus   the focused panel (which one is shown where there is room for one)
     zoom    the focused panel over the whole width, above the timeline
-    third   the panel of the third column, 0 for none
     """
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return None
     if width < 76 or height < 22:
         rows = height - 4 if height >= 10 else height - 3
-        return Grid((Box(focus, 0, 2, width, rows, -1),), (), True)
+        return Grid((Box(focus.number, 0, 2, width, rows, -1),), (), True)
     bottom = height - 5  # the timeline's rule
-    timeline = Box(TIMELINE, 0, bottom + 1, width, 3, bottom)
+    below = Box(standing("bottom").number, 0, bottom + 1, width, 3, bottom)
     body = bottom - 2
-    if zoom or (focus > TENSOR + 1 and third != focus):
-        if focus == TIMELINE:
-            return Grid((Box(TIMELINE, 0, 2, width, height - 3, 1),), (), False)
-        return Grid((Box(focus, 0, 2, width, body, 1), timeline), (), False)
+    columns = [each for each in PANELS if each.place == "column"] if width >= THREE else []
+    if zoom or (focus.place == "column" and not columns):
+        if focus.place == "bottom":
+            return Grid((Box(focus.number, 0, 2, width, height - 3, 1),), (), False)
+        return Grid((Box(focus.number, 0, 2, width, body, 1), below), (), False)
     left = 51 if width >= 116 else 42
-    extra = 40 if width >= 160 and third else 0
+    extra = 40 if columns else 0
     middle = width - left - 1 - (extra + 1 if extra else 0)
     operation = 13 if body < 19 else min(18, 13 + (body - 17) // 2)
     operation = max(3, min(operation, body - 3)) if body < 17 else operation
     tensor = body - operation - 1
     boxes = [
-        Box(NETWORK, 0, 2, left, body, 1),
-        Box(OPERATION, left + 1, 2, middle, operation, 1),
-        Box(TENSOR, left + 1, 3 + operation, middle, tensor, 2 + operation),
+        Box(standing("left").number, 0, 2, left, body, 1),
+        Box(standing("main").number, left + 1, 2, middle, operation, 1),
+        Box(standing("under").number, left + 1, 3 + operation, middle, tensor, 2 + operation),
     ]
     dividers = [(left, 1, bottom)]
     if extra:
-        boxes.append(Box(third, width - extra, 2, extra, body, 1))
+        third = focus if focus in columns else columns[0]
+        boxes.append(Box(third.number, width - extra, 2, extra, body, 1))
         dividers.append((width - extra - 1, 1, bottom))
-    return Grid((*boxes, timeline), tuple(dividers), False)
+    return Grid((*boxes, below), tuple(dividers), False)
 
 
 def rule(number: int, name: str, left: Line, right: Line, width: int, focused: bool, edge: bool) -> Line:

@@ -1,10 +1,4 @@
-"""What a panel may know about the screen it is drawn on, and the little tools for lines. No Textual in here.
-
-A panel is a module with
-    lines(session, width, height, look) -> list[Line]   what it shows, at most `height` lines of `width` cells
-    title(session, width, look) -> tuple[Line, Line]    optional: what its rule says after the name, and at the right
-and nothing else: no state, no events. `bptui.screens.layout` places it.
-"""
+"""How a terminal can be drawn on, and the little tools for lines. No Textual in here."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from bptui.model.debugger.commands.row import choice
 from bptui.model.debugger.reply import Reply, say
 from bptui.screens import copying
 from bptui.screens import help as manual
-from bptui.screens.frame import PANELS, Ui, grid_of, paint
+from bptui.screens.frame import Ui, grid_of, paint
+from bptui.screens.panels import PANELS
 from bptui.screens.theme import CHOICES
 
 if TYPE_CHECKING:
@@ -101,7 +102,9 @@ class Own(FrontEnd):
         grid = grid_of(session, *self.size)
         if session is None or grid is None:
             return
-        shown = sorted(PANELS) if grid.single or session.view.zoom else [box.panel for box in grid.boxes]
+        shown = (
+            [each.number for each in PANELS] if grid.single or session.view.zoom else [box.panel for box in grid.boxes]
+        )
         at = shown.index(session.view.focus) if session.view.focus in shown else 0
         session.view.focus = shown[(at + by) % len(shown)]
         self.changed()

@@ -7,6 +7,7 @@ from bptui.model.debugger.session import Session
 from bptui.screens.keys import footer_keys
 from bptui.screens.panels import network, status, tensor, timeline
 from bptui.screens.render import RenderOptions
+from bptui.screens.scene import Scene
 from tests.screens.panel_rig import formula
 
 LOOK = RenderOptions()
@@ -22,7 +23,7 @@ def second_birth() -> Session:
 
 
 def test_the_timeline_has_a_cross_behind_and_a_chip_here():
-    rows = timeline.lines(second_birth(), 100, 3, LOOK)
+    rows = timeline.lines(Scene(second_birth(), 100, 3, LOOK))
     found = [span.text for span in rows[2] if span.style == "fail"]
     assert found == ["✗"]
     assert any(span.style == "chip-fail" and "◀" in span.text for span in rows[2])
@@ -30,9 +31,13 @@ def test_the_timeline_has_a_cross_behind_and_a_chip_here():
 
 def test_numbers_that_are_not_finite_are_reversed_everywhere():
     session = second_birth()
-    cells = [span for row in network.lines(session, 51, 20, LOOK) for span in row if "fail" in span.style.split()]
+    cells = [
+        span for row in network.lines(Scene(session, 51, 20, LOOK)) for span in row if "fail" in span.style.split()
+    ]
     assert {span.text.strip() for span in cells} == {"N", "I"}
-    numbers = [span for row in tensor.lines(session, 60, 4, LOOK) for span in row if span.style == "fail reverse"]
+    numbers = [
+        span for row in tensor.lines(Scene(session, 60, 4, LOOK)) for span in row if span.style == "fail reverse"
+    ]
     assert "inf" in [span.text.strip() for span in numbers]
 
 

@@ -14,6 +14,7 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.source.network import Network, from_formula, load
 from bptui.screens.panels import listing, network, rows, timeline
 from bptui.screens.render import RenderOptions, length
+from bptui.screens.scene import Scene
 from bptui.screens.screen_commands import Own
 from tests.screens.rig import debug
 
@@ -42,7 +43,7 @@ def texts(lines: list[Line]) -> list[str]:
 def test_the_moment_is_in_sight_wherever_it_is(long: Session, size: tuple[int, int]) -> None:
     for place in ("start", "25%", "49%", "60%", "99%", "end"):
         long.goto(place)
-        rows = network.lines(long, *size, RenderOptions())
+        rows = network.lines(Scene(long, *size, RenderOptions()))
         assert len(rows) <= size[1]
         assert any(span.style.startswith("chip-") for row in rows for span in row), place
 
@@ -52,12 +53,12 @@ def test_the_hairpin_has_its_cursor_at_every_width(long: Session, width: int) ->
     for session in (long, Session(load("lesson-2-2-1")), Session(load("deep-sigmoid"))):
         for place in ("start", "20%", "50%", "70%", "end"):
             session.goto(place)
-            rows = timeline.lines(session, width, 3, RenderOptions())
+            rows = timeline.lines(Scene(session, width, 3, RenderOptions()))
             assert len(rows) == 3
             assert all(length(row) <= width for row in rows)
             if width >= 60:
                 assert sum(c in "▶◀◆" for row in texts(rows) for c in row) == 1
-            assert length(timeline.strip(session, width, RenderOptions())) == width
+            assert length(timeline.strip(Scene(session, width, 1, RenderOptions()))) == width
 
 
 def test_only_the_rows_in_sight_are_made(long: Session) -> None:
@@ -76,7 +77,7 @@ def test_only_the_rows_in_sight_are_made(long: Session) -> None:
 
     long._state = Counting()  # type: ignore[assignment]
     try:
-        network.lines(long, 42, 17, RenderOptions())
+        network.lines(Scene(long, 42, 17, RenderOptions()))
     finally:
         long._state = None
     assert 0 < len(asked) <= 20
@@ -89,18 +90,18 @@ def test_rows_that_are_kept_are_the_rows_that_would_be_made() -> None:
     for line in ["step"] * 14 + ["reverse-step"] * 9:
         registry.run(session, line)
         for look in (RenderOptions(), RenderOptions(focused=True)):
-            kept = network.lines(session, 51, 29, look)
+            kept = network.lines(Scene(session, 51, 29, look))
             rows._drawn.cache_clear()
-            assert network.lines(session, 51, 29, look) == kept
+            assert network.lines(Scene(session, 51, 29, look)) == kept
 
 
 def test_forward_nothing_of_the_gradient_is_shown() -> None:
     session = Session(load("lesson-2-2-1"))
-    rows = texts(network.lines(session, 51, 29, RenderOptions()))
+    rows = texts(network.lines(Scene(session, 51, 29, RenderOptions())))
     assert all(row[34:].strip() in ("", "∂L/∂value") for row in rows)
     assert next(row for row in rows if " a " in row[:6])[17:].strip() == "·  not yet"
     session.goto("backward")
-    rows = texts(network.lines(session, 51, 29, RenderOptions()))
+    rows = texts(network.lines(Scene(session, 51, 29, RenderOptions())))
     assert "1.0000" in next(row for row in rows if "loss" in row and "L" in row[:5])
     assert "·       ·" in next(row for row in rows if "weight" in row)
 
@@ -108,7 +109,7 @@ def test_forward_nothing_of_the_gradient_is_shown() -> None:
 def test_what_was_written_now_is_bold() -> None:
     session = Session(load("lesson-2-2-1"))
     session.goto("backward layer1.a")
-    rows = network.lines(session, 51, 29, RenderOptions())
+    rows = network.lines(Scene(session, 51, 29, RenderOptions()))
     bold = [plain(row) for row in rows if any(s.style == "gradient bold" for s in row)]
     assert [row.split()[0] for row in bold] == ["z"]
 
@@ -116,7 +117,7 @@ def test_what_was_written_now_is_bold() -> None:
 def test_a_breakpoint_is_marked() -> None:
     session = Session(load("lesson-2-2-1"))
     registry.run(session, "break layer2.z")
-    assert any("■" in text and " z " in text for text in texts(network.lines(session, 51, 29, RenderOptions())))
+    assert any("■" in text and " z " in text for text in texts(network.lines(Scene(session, 51, 29, RenderOptions()))))
 
 
 def test_a_large_tensor_is_blocks_of_its_root_mean_squares() -> None:
@@ -138,7 +139,7 @@ def test_wide_no_shape_and_no_operation_is_cut(name: str) -> None:
     session = Session(load(name))
     for place in ("start", "50%", "end"):
         session.goto(place)
-        assert not [row for row in texts(network.lines(session, 51, 200, RenderOptions())) if "…" in row[:17]]
+        assert not [row for row in texts(network.lines(Scene(session, 51, 200, RenderOptions()))) if "…" in row[:17]]
 
 
 def test_numbers_stand_under_their_heads() -> None:
@@ -148,7 +149,7 @@ def test_numbers_stand_under_their_heads() -> None:
         registry.run(session, f"view {view}")
         session.goto("end")
         for width in (42, 51):
-            head, *rest = (row for row in texts(network.lines(session, width, 17, RenderOptions())) if row)
+            head, *rest = (row for row in texts(network.lines(Scene(session, width, 17, RenderOptions()))) if row)
             ends = head.index("value") + 5, head.index("∂L/∂value") + 9
             assert all(row[end - 1].isdigit() for row in rest if "loss" in row or " L " in row for end in ends)
 
@@ -194,7 +195,7 @@ async def test_a_layer_says_what_it_is_and_the_list_where_it_is() -> None:
 
 def test_a_timeline_without_room_for_all_names_still_takes_the_room_there_is() -> None:
     session = Session(load("classifier"))
-    names, forward, _ = (plain(row) for row in timeline.lines(session, 80, 3, RenderOptions()))
+    names, forward, _ = (plain(row) for row in timeline.lines(Scene(session, 80, 3, RenderOptions())))
     assert [word for word in names.split() if word.startswith("layer")] == ["layer1", "layer2", "layer3"]
     assert len(forward.split("╮")[0]) > 50
 
@@ -206,7 +207,7 @@ def test_a_composite_has_one_row_and_opens_where_the_moment_is():
     look = RenderOptions()
 
     def told():
-        return [plain(row).split() for row in network.lines(session, 50, 40, look)]
+        return [plain(row).split() for row in network.lines(Scene(session, 50, 40, look))]
 
     assert ["r", "rms_norm"] in [row[:2] for row in told()]
     assert len(network.rows_of(session, 40)) == 3 + 9 + 1 + 2
@@ -228,10 +229,10 @@ def test_the_running_statistics_of_batch_norm_have_one_row_and_open_where_the_mo
     running = [node.label for node in session.graph.ops if node.label.startswith("running_")]
     assert len(running) >= 6
     session.goto("forward block.conv1.z")
-    shown = texts(network.lines(session, 51, 120, RenderOptions()))
+    shown = texts(network.lines(Scene(session, 51, 120, RenderOptions())))
     assert sum(row.split()[:2] == ["stats", "running"] for row in shown) == 3
     session.goto("forward stem_norm.batch_var")
-    opened = texts(network.lines(session, 51, 120, RenderOptions()))
+    opened = texts(network.lines(Scene(session, 51, 120, RenderOptions())))
     assert sum(row.split()[:2] == ["stats", "running"] for row in opened) == 2
     own = [row.split()[0] for row in opened if row.strip()]
     assert sum(name.startswith(("r_m_", "r_v_")) for name in own) == 6
@@ -244,13 +245,13 @@ def test_a_timeline_with_a_panel_of_its_own_lists_the_moments() -> None:
     registry.run(session, "break layer2.z")
     for place in range(session.timeline.length):
         session.goto(str(place + 1))
-        drawn = texts(timeline.lines(session, 60, 12, RenderOptions()))[4:]
+        drawn = texts(timeline.lines(Scene(session, 60, 12, RenderOptions())))[4:]
         numbers = [int(row[3:].split()[0]) for row in drawn]
         assert numbers == list(range(numbers[0], numbers[0] + 8))
         marked = [row for row in drawn if row[1] in "▶◀◆"]
         assert [int(row[3:].split()[0]) for row in marked] == [place + 1]
         assert session.here.name in marked[0]
         assert all("layer2.z" in row for row in drawn if row[1] == "■")
-    long = texts(timeline.lines(session, 30, 12, RenderOptions()))[4:]
+    long = texts(timeline.lines(Scene(session, 30, 12, RenderOptions())))[4:]
     assert all(len(row) <= 30 for row in long)
     assert any("…" in row for row in long)

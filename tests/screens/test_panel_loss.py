@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bptui.model.base.spans import plain
 from bptui.screens.panels import loss
 from bptui.screens.render import RenderOptions, length
+from bptui.screens.scene import Scene
 from tests.screens.panel_rig import at, texts, within
 
 FALLING = np.exp(-np.arange(500) / 60)
@@ -61,11 +62,11 @@ def test_every_step_counts_also_where_many_share_a_column() -> None:
 
 def test_a_session_before_any_training() -> None:
     session = at("lesson-2-2-1", 0)
-    rows = texts(loss.lines(session, 40, 10, RenderOptions()))
+    rows = texts(loss.lines(Scene(session, 40, 10, RenderOptions())))
     assert rows[0].startswith(" loss 0.0195033")
     assert not any("▲" in row for row in rows)  # of one loss there is no curve
     assert ":train 100" in " ".join(rows)
-    assert "1 training step" in plain(loss.title(session, 40, RenderOptions())[1])
+    assert "1 training step" in plain(loss.title(Scene(session, 40, 1, RenderOptions()))[1])
 
 
 LOSSES = st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=40)
@@ -86,4 +87,6 @@ def test_lines_never_exceed() -> None:
     session.train(30)
     for width in range(0, 100, 7):
         for height in range(0, 20, 3):
-            assert within(loss.lines(session, width, height, RenderOptions(unicode=bool(width % 2))), width, height)
+            assert within(
+                loss.lines(Scene(session, width, height, RenderOptions(unicode=bool(width % 2)))), width, height
+            )

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from bptui.model.base.spans import plain
 from bptui.screens.panels import neurons, wiring
 from bptui.screens.render import RenderOptions
+from bptui.screens.scene import Scene
 from tests.screens.panel_rig import at, derived, formula, network, texts, within
 
 
 def test_the_lesson_as_in_style() -> None:
     session = at("lesson-2-2-1", 7)
-    rows = texts(neurons.lines(session, 80, 17, RenderOptions(), derived(session)))
+    rows = texts(neurons.lines(Scene(session, 80, 17, RenderOptions(), derived(session))))
     for part in (
         "╭─ x[0] ───╮",
         "│   0.5000 │",
@@ -33,21 +34,21 @@ def test_the_lesson_as_in_style() -> None:
     ):
         assert any(part in row for row in rows), part
     assert rows[15] == "  a[0] = sigmoid(z[0])       -0.098750 × 0.249900 = -0.024678   ∂L/∂z"
-    left, right = neurons.title(session, 80, RenderOptions())
+    left, right = neurons.title(Scene(session, 80, 1, RenderOptions()))
     assert plain(left) == "neurons"
     assert plain(right) == "selected layer1 [0]"
 
 
 def test_weights_stand_before_what_they_feed_with_their_gradient_below() -> None:
     session = at("lesson-2-2-1", 7)
-    rows = texts(neurons.lines(session, 80, 17, RenderOptions()))
+    rows = texts(neurons.lines(Scene(session, 80, 17, RenderOptions())))
     weight = next(n for n, row in enumerate(rows) if "0.4950" in row)
     assert "-0.0988" in rows[weight + 1]
 
 
 def test_the_selected_neuron_is_bright() -> None:
     session = at("lesson-2-2-1", 7, (0, 1))
-    rows = neurons.lines(session, 80, 17, RenderOptions())
+    rows = neurons.lines(Scene(session, 80, 17, RenderOptions()))
     titles = {span.text.strip("─ ╭╮"): span.style for row in rows for span in row if "layer1 [" in span.text}
     assert titles == {"layer1 [0]": "value", "layer1 [1]": "value bold"}
     bright = [span.text.strip() for row in rows for span in row if span.style == "parameter bold"]
@@ -56,13 +57,13 @@ def test_the_selected_neuron_is_bright() -> None:
 
 def test_gradients_appear_when_they_arrive() -> None:
     session = at("lesson-2-2-1", 3)
-    assert not any("-0.19" in row for row in texts(neurons.lines(session, 80, 17, RenderOptions())))
+    assert not any("-0.19" in row for row in texts(neurons.lines(Scene(session, 80, 17, RenderOptions()))))
     session.move(5)
-    assert any("∂z   -0.1975" in row for row in texts(neurons.lines(session, 80, 17, RenderOptions())))
+    assert any("∂z   -0.1975" in row for row in texts(neurons.lines(Scene(session, 80, 17, RenderOptions()))))
 
 
 def test_ascii_names_the_source_instead_of_drawing_lines() -> None:
-    rows = texts(neurons.lines(at("lesson-2-2-1", 7), 80, 17, RenderOptions(unicode=False)))
+    rows = texts(neurons.lines(Scene(at("lesson-2-2-1", 7), 80, 17, RenderOptions(unicode=False))))
     assert all(row.isascii() for row in rows)
     assert any("x[0]  0.0200 |" in row for row in rows)
     assert any("a[1]  0.4950" in row for row in rows)
@@ -70,15 +71,15 @@ def test_ascii_names_the_source_instead_of_drawing_lines() -> None:
 
 def test_more_neurons_than_rows_leave_the_selected_one_a_box() -> None:
     session = at("xor", 1, (2, 5))
-    rows = texts(neurons.lines(session, 80, 17, RenderOptions()))
+    rows = texts(neurons.lines(Scene(session, 80, 17, RenderOptions())))
     assert any("╭─ layer1 [5] ─╮" in row for row in rows)
     assert sum("─ layer1 [" in row for row in rows) == 1
-    assert plain(neurons.title(session, 80, RenderOptions())[1]) == "sample 2 of 4  selected layer1 [5]"
+    assert plain(neurons.title(Scene(session, 80, 1, RenderOptions()))[1]) == "sample 2 of 4  selected layer1 [5]"
 
 
 def test_more_layers_than_columns_are_counted() -> None:
     session = at("deep-relu", 3)
-    heads = texts(neurons.lines(session, 80, 17, RenderOptions()))[0]
+    heads = texts(neurons.lines(Scene(session, 80, 17, RenderOptions())))[0]
     assert heads.startswith("< 1 more")
     assert heads.endswith("2 more >")
     assert "layer2  relu" in heads
@@ -87,7 +88,7 @@ def test_more_layers_than_columns_are_counted() -> None:
 def test_why_a_formula_is_not_shown() -> None:
     session = at("two-paths", 0)
     assert neurons.fits(session, 80, 17) == "there is no dense layer in it"
-    assert texts(neurons.lines(session, 80, 17, RenderOptions())) == [
+    assert texts(neurons.lines(Scene(session, 80, 17, RenderOptions()))) == [
         " no neurons view: there is no dense layer in it  v view"
     ]
 
@@ -127,4 +128,4 @@ def test_every_neuron_is_placed_or_counted(count: int, height: int) -> None:
 )
 def test_any_moment_in_any_size(name: str, stop: int, width: int, height: int, unicode: bool) -> None:
     session = at(name, stop)
-    assert within(neurons.lines(session, width, height, RenderOptions(unicode=unicode)), width, height)
+    assert within(neurons.lines(Scene(session, width, height, RenderOptions(unicode=unicode))), width, height)

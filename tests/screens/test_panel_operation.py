@@ -13,6 +13,7 @@ from bptui.screens.card import band, draw, sums, verdicts
 from bptui.screens.panels import operation
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, length
+from bptui.screens.scene import Scene
 from bptui.symbolic.facts import (
     Card,
     Contributions,
@@ -72,7 +73,7 @@ def product(up: float, local: float | None, down: float, contributions: Contribu
 
 def test_the_backward_moment_of_style_at_120() -> None:
     session = at("lesson-2-2-1", BACKWARD_A)
-    rows = texts(operation.lines(session, 68, 18, RenderOptions(), derived(session, checked=True)))
+    rows = texts(operation.lines(Scene(session, 68, 18, RenderOptions(), derived(session, checked=True))))
     assert rows[1] == "  layer1.a = sigmoid(layer1.z)                (1,2)  element [0,0]"
     assert rows[3] == "  definition   a = 1/(1 + exp(-z))"
     assert rows[4].startswith("  local        ∂a/∂z = a·(1 - a)")
@@ -92,7 +93,7 @@ def test_the_backward_moment_of_style_at_120() -> None:
 
 def test_the_backward_moment_of_style_at_80() -> None:
     session = at("lesson-2-2-1", BACKWARD_A)
-    rows = texts(operation.lines(session, 37, 13, RenderOptions(), derived(session)))
+    rows = texts(operation.lines(Scene(session, 37, 13, RenderOptions(), derived(session))))
     assert rows[:11] == [
         " layer1.a = sigmoid(layer1.z)  [0,0]",
         "",
@@ -110,7 +111,7 @@ def test_the_backward_moment_of_style_at_80() -> None:
 
 def test_the_backward_moment_of_style_at_60() -> None:
     session = at("lesson-2-2-1", BACKWARD_A)
-    rows = texts(operation.lines(session, 60, 16, RenderOptions(), derived(session)))
+    rows = texts(operation.lines(Scene(session, 60, 16, RenderOptions(), derived(session))))
     assert rows[1] == "  layer1.a = sigmoid(layer1.z)                 (1,2) [0,0]"
     assert rows[9] == "    -0.0987503     ×     0.2499000     =    -0.0246777"
 
@@ -119,7 +120,7 @@ def test_two_notes_side_by_side_do_not_read_as_one() -> None:
     session = at("resnet-block", 0)
     session.goto("backward block.a")
     session.select("block.a[0,0,0,0]")
-    rows = texts(operation.lines(session, 37, 13, RenderOptions(), derived(session)))
+    rows = texts(operation.lines(Scene(session, 37, 13, RenderOptions(), derived(session))))
     notes = next(row for row in rows if "1 of 1 in" in row)
     assert "from" not in notes
     assert "pool.a  " in notes
@@ -127,7 +128,7 @@ def test_two_notes_side_by_side_do_not_read_as_one() -> None:
 
 def test_a_forward_sum_term_by_term() -> None:
     session = at("lesson-2-2-1", 0, (0, 1))
-    rows = texts(operation.lines(session, 68, 18, RenderOptions(), derived(session)))
+    rows = texts(operation.lines(Scene(session, 68, 18, RenderOptions(), derived(session))))
     assert rows[6:12] == [
         "      k      x[0,k]         W[k,1]          product        sum",
         "      0      0.5000  ×     -0.0600   =      -0.0300    -0.0300",
@@ -206,14 +207,14 @@ def test_of_several_inputs_the_worst_check_is_shown() -> None:
 
 def test_an_update_is_written_out_on_the_band() -> None:
     session = at("lesson-2-2-1", 9)
-    rows = operation.lines(session, 68, 18, RenderOptions(), derived(session))
+    rows = operation.lines(Scene(session, 68, 18, RenderOptions(), derived(session)))
     banded = [plain(row).strip() for row in rows if any("on-band" in span.style for span in row)]
     assert "W' = 0.0200 - 0.5·(-0.01234) = 0.0262" in banded
 
 
 def test_before_anything_is_derived_the_operation_itself_is_shown() -> None:
     session = at("xor", 0)
-    rows = texts(operation.lines(session, 68, 18, RenderOptions()))
+    rows = texts(operation.lines(Scene(session, 68, 18, RenderOptions())))
     assert rows[1].startswith("  layer1.z = x @ W + b")
     assert any("sum(" in row for row in rows)
     assert any("deriving" in row for row in rows)
@@ -221,7 +222,7 @@ def test_before_anything_is_derived_the_operation_itself_is_shown() -> None:
 
 def test_ascii_has_no_other_glyph() -> None:
     session = at("lesson-2-2-1", BACKWARD_A)
-    for row in operation.lines(session, 68, 18, RenderOptions(unicode=False), derived(session)):
+    for row in operation.lines(Scene(session, 68, 18, RenderOptions(unicode=False), derived(session))):
         assert plain(row).isascii()
 
 
@@ -277,7 +278,9 @@ def test_the_seed_and_every_moment_of_a_formula() -> None:
     for stop in range(session.timeline.length):
         session.move(stop)
         for width, height in ((68, 18), (37, 13), (24, 6)):
-            assert within(operation.lines(session, width, height, RenderOptions(), derived(session)), width, height)
+            assert within(
+                operation.lines(Scene(session, width, height, RenderOptions(), derived(session))), width, height
+            )
 
 
 def test_of_several_inputs_the_title_says_which() -> None:
@@ -286,11 +289,11 @@ def test_of_several_inputs_the_title_says_which() -> None:
     session.step()
     session.step()
     assert session.node.name == "t1"
-    assert plain(operation.title(session, 60, RenderOptions())[1]) == "by x 1/2 o ◀ backward"
-    assert plain(operation.title(session, 37, RenderOptions())[1]) == "x 1/2 o ◀ backward"
+    assert plain(operation.title(Scene(session, 60, 1, RenderOptions()))[1]) == "by x 1/2 o ◀ backward"
+    assert plain(operation.title(Scene(session, 37, 1, RenderOptions()))[1]) == "x 1/2 o ◀ backward"
     session.select_input(1)
-    assert plain(operation.title(session, 37, RenderOptions())[1]) == "y 2/2 o ◀ backward"
-    assert plain(operation.title(session, 30, RenderOptions())[1]) == "◀ backward"
+    assert plain(operation.title(Scene(session, 37, 1, RenderOptions()))[1]) == "y 2/2 o ◀ backward"
+    assert plain(operation.title(Scene(session, 30, 1, RenderOptions()))[1]) == "◀ backward"
 
 
 def test_of_formulas_that_do_not_fit_the_last_is_kept_and_that_is_said() -> None:
@@ -299,11 +302,11 @@ def test_of_formulas_that_do_not_fit_the_last_is_kept_and_that_is_said() -> None
     session.goto("backward")
     session.until("h")
     session.select_input(1)
-    rows = texts(operation.lines(session, 37, 11, RenderOptions(), derived(session)))
+    rows = texts(operation.lines(Scene(session, 37, 11, RenderOptions(), derived(session))))
     assert any(row.startswith(" ∂L/∂b[p] = Σ_i ∂L/∂h[i,p]") for row in rows)
     assert rows[-1].endswith("⋯ more (pgdn)")
     session.view.page = 1
-    turned = texts(operation.lines(session, 37, 11, RenderOptions(), derived(session)))
+    turned = texts(operation.lines(Scene(session, 37, 11, RenderOptions(), derived(session))))
     assert turned[0] == rows[0]
     assert "⋯ page 2 of " in turned[-1]
 

@@ -11,6 +11,7 @@ from bptui.model.base.spans import plain
 from bptui.screens.panels import sheet, tensor
 from bptui.screens.panels.sheet import Quantity
 from bptui.screens.render import RenderOptions
+from bptui.screens.scene import Scene
 from tests.screens.panel_rig import at, formula, texts, within
 
 ANSI = RenderOptions(ansi=True)
@@ -18,13 +19,13 @@ ANSI = RenderOptions(ansi=True)
 
 def test_one_row_of_numbers_with_its_gradient_as_in_style() -> None:
     session = at("lesson-2-2-1", 7)
-    assert texts(tensor.lines(session, 68, 10, RenderOptions()))[:4] == [
+    assert texts(tensor.lines(Scene(session, 68, 10, RenderOptions())))[:4] == [
         "",
         "                    [0,0]       [0,1]",
         "  a              0.509999    0.500000",
         "  ∂L/∂a         -0.098750   -0.097763",
     ]
-    assert texts(tensor.lines(session, 37, 3, RenderOptions())) == [
+    assert texts(tensor.lines(Scene(session, 37, 3, RenderOptions()))) == [
         "              [0,0]     [0,1]",
         " a         0.509999  0.500000",
         " ∂L/∂a    -0.098750 -0.097763",
@@ -33,7 +34,7 @@ def test_one_row_of_numbers_with_its_gradient_as_in_style() -> None:
 
 def test_the_selected_element_is_reversed_and_its_head_bold() -> None:
     session = at("lesson-2-2-1", 7, (0, 1))
-    rows = tensor.lines(session, 68, 10, RenderOptions())
+    rows = tensor.lines(Scene(session, 68, 10, RenderOptions()))
     reversed_ = [span for row in rows for span in row if "reverse" in span.style]
     assert [span.text for span in reversed_] == ["  0.500000", " -0.097763"]
     assert [span.style for span in reversed_] == ["value bold reverse", "gradient bold reverse"]
@@ -42,37 +43,37 @@ def test_the_selected_element_is_reversed_and_its_head_bold() -> None:
 
 def test_a_table_with_its_map_and_legend() -> None:
     session = at("xor", 0, (1, 3))
-    rows = texts(tensor.lines(session, 68, 10, RenderOptions()))
+    rows = texts(tensor.lines(Scene(session, 68, 10, RenderOptions())))
     assert rows[0] == "        [0]     [1]     [2]     [3]     [4]     [5]     [6]     [7]"
     assert rows[1] == " [0] 0.2795  0.4243 -0.4794 -0.3079  0.2568  0.5872 -0.1455  0.5291"
     assert rows[5] == ""
     assert rows[6] == "        - -     -       0  ·           1.2894   - negative"
     assert rows[7] == "      - - []    -       min -1.2894  max 0.6589  zero 0 of 32"
     assert rows[9].endswith("! columns [2], [6] are never above 0")
-    assert plain(tensor.title(session, 68, RenderOptions())[0]) == "layer1.z  (4,8)"
-    assert plain(tensor.title(session, 68, RenderOptions())[1]) == "all samples"
+    assert plain(tensor.title(Scene(session, 68, 1, RenderOptions()))[0]) == "layer1.z  (4,8)"
+    assert plain(tensor.title(Scene(session, 68, 1, RenderOptions()))[1]) == "all samples"
 
 
 def test_one_sample_and_the_mean() -> None:
     session = at("xor", 0, (1, 3))
     session.view.sample = 2
-    rows = texts(tensor.lines(session, 148, 10, RenderOptions()))
+    rows = texts(tensor.lines(Scene(session, 148, 10, RenderOptions())))
     value = session.state.value(session.node)
     assert value is not None
     assert f"{value[2, 3]:.6f}" in rows[2]
-    assert plain(tensor.title(session, 68, RenderOptions())[1]) == "sample 2 of 4"
+    assert plain(tensor.title(Scene(session, 68, 1, RenderOptions()))[1]) == "sample 2 of 4"
     session.view.sample = "mean"
-    rows = texts(tensor.lines(session, 148, 10, RenderOptions()))
+    rows = texts(tensor.lines(Scene(session, 148, 10, RenderOptions())))
     assert f"{value.mean(axis=0)[3]:.6f}" in rows[2]
-    assert plain(tensor.title(session, 68, RenderOptions())[1]) == "mean of 4 samples"
+    assert plain(tensor.title(Scene(session, 68, 1, RenderOptions()))[1]) == "mean of 4 samples"
 
 
 def test_not_yet_and_no_gradient_before_its_time() -> None:
     session = at("xor", 0)
     session.select("layer2.z")
-    assert texts(tensor.lines(session, 68, 4, RenderOptions())) == ["  ·  not computed yet"]
+    assert texts(tensor.lines(Scene(session, 68, 4, RenderOptions()))) == ["  ·  not computed yet"]
     session.select("layer1.weight")
-    assert not any("∂L" in row for row in texts(tensor.lines(session, 68, 10, RenderOptions())))
+    assert not any("∂L" in row for row in texts(tensor.lines(Scene(session, 68, 10, RenderOptions()))))
 
 
 def test_a_gradient_that_is_not_complete_says_so_everywhere() -> None:
@@ -82,14 +83,14 @@ def test_a_gradient_that_is_not_complete_says_so_everywhere() -> None:
     session.select("a")
     assert session.state.gradient("a").total == 2
     for width in (20, 37, 68):
-        assert any("…" in row for row in texts(tensor.lines(session, width, 4, RenderOptions())))
-    assert any("… 1 of 2 in" in row for row in texts(tensor.lines(session, 68, 4, RenderOptions())))
-    assert "1 of 2 in" in plain(tensor.title(session, 68, RenderOptions())[1])
+        assert any("…" in row for row in texts(tensor.lines(Scene(session, width, 4, RenderOptions()))))
+    assert any("… 1 of 2 in" in row for row in texts(tensor.lines(Scene(session, 68, 4, RenderOptions()))))
+    assert "1 of 2 in" in plain(tensor.title(Scene(session, 68, 1, RenderOptions()))[1])
 
 
 def test_an_updated_parameter_beside_what_it_was() -> None:
     session = at("lesson-2-2-1", 9)
-    rows = texts(tensor.lines(session, 68, 20, RenderOptions()))
+    rows = texts(tensor.lines(Scene(session, 68, 20, RenderOptions())))
     assert any("0.0262" in row for row in rows)
 
 
@@ -197,4 +198,4 @@ def test_every_moment_in_every_size(name: str) -> None:
     for stop in range(session.timeline.length):
         session.move(stop)
         for width, height in ((68, 10), (37, 3), (60, 16), (148, 40), (1, 1), (7, 2)):
-            assert within(tensor.lines(session, width, height, RenderOptions()), width, height)
+            assert within(tensor.lines(Scene(session, width, height, RenderOptions())), width, height)

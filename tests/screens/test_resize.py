@@ -11,6 +11,7 @@ from bptui.model.base.spans import Span, plain
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import load
 from bptui.screens import frame, layout
+from bptui.screens.panels import PANELS, Panel, standing
 from tests.screens.rig import debug
 
 SIZES = [
@@ -23,10 +24,10 @@ def test_the_smallest_size_is_the_one_that_the_shell_checks() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [*SIZES, (24, 6), (77, 22), (300, 100)])
-@pytest.mark.parametrize("focus", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("row", PANELS, ids=lambda row: row.name)
 @pytest.mark.parametrize("zoom", [False, True])
-def test_boxes_fill_the_screen_without_overlap(width: int, height: int, focus: int, zoom: bool) -> None:
-    grid = layout.grid(width, height, focus, zoom, third=5 if width >= 160 else 0)
+def test_boxes_fill_the_screen_without_overlap(width: int, height: int, row: Panel, zoom: bool) -> None:
+    grid = layout.grid(width, height, row, zoom)
     assert grid is not None
     cells: set[tuple[int, int]] = set()
     for box in grid.boxes:
@@ -37,7 +38,7 @@ def test_boxes_fill_the_screen_without_overlap(width: int, height: int, focus: i
             own |= {(x, box.rule) for x in range(box.x, box.x + box.width)}
         assert not own & cells
         cells |= own
-    assert focus in [box.panel for box in grid.boxes]
+    assert row.number in [box.panel for box in grid.boxes]
     assert max(x for x, _ in cells) < width
     assert max(y for _, y in cells) < height - 1
     for x, top, bottom in grid.dividers:
@@ -48,7 +49,7 @@ def test_boxes_fill_the_screen_without_overlap(width: int, height: int, focus: i
 
 def test_the_grid_is_that_of_the_style() -> None:
     """STYLE's table, cell by cell."""
-    wide, small = layout.grid(120, 36, 2), layout.grid(80, 24, 2)
+    wide, small = layout.grid(120, 36, standing("main")), layout.grid(80, 24, standing("main"))
     assert wide is not None
     assert small is not None
     assert [tuple(vars(b).values()) for b in wide.boxes] == [

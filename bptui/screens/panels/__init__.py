@@ -1,0 +1,111 @@
+"""The panels: a row each, beside its module. Nothing else in bptui knows a panel's name or number.
+
+A panel is a module of this package with functions of a Scene (`bptui.screens.scene`):
+
+    lines(scene) -> list[Line]           what it shows, at most `height` lines of `width` cells
+    title(scene) -> (Line, Line)         optional: what its rule says after the name, and at the right
+    move(scene, down, right) -> str      optional: what the arrows do in it; why nothing, if nothing
+    enter(scene) -> str                  optional: the command line that enter runs, "" for none
+    wide(session) -> bool                optional: it needs the whole width now, and has it while it has the focus
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from bptui.model.base.spans import Line
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
+    from bptui.screens.scene import Scene
+
+Place = Literal["left", "main", "under", "bottom", "column"]
+"""Where a panel may stand in the grid; one panel at each place but `column`, the third one of a wide terminal. What has
+no place there now stands over the others while it has the focus."""
+
+
+class Panel(NamedTuple):
+    """One row.
+
+    number  its digit, the key that gives it the focus
+    place   where it may stand
+    module  in this package; imported when it is drawn first, for its NumPy comes after the first frame
+    titled  alone on a screen of 12 rows or more it has a row for its title
+    """
+
+    number: int
+    name: str
+    place: Place
+    module: str
+    titled: bool = False
+
+    def _function(self, name: str) -> Any:
+        return getattr(import_module(f"{__name__}.{self.module}"), name, None)
+
+    def lines(self, scene: Scene) -> list[Line]:
+        """What it shows."""
+        return list(self._function("lines")(scene))
+
+    def title(self, scene: Scene) -> tuple[Line, Line]:
+        """What its rule says after the name, and at the right."""
+        function = self._function("title")
+        return function(scene) if function is not None else ((), ())
+
+    def move(self, scene: Scene, down: int, right: int) -> str:
+        """Move in it by so many rows and columns; why it cannot be, "" where it was done."""
+        function = self._function("move")
+        return str(function(scene, down, right)) if function is not None else move_element(scene, down, right)
+
+    def enter(self, scene: Scene) -> str:
+        """The command line of enter, "" for none."""
+        function = self._function("enter")
+        return str(function(scene)) if function is not None else ""
+
+    def wide(self, session: Session) -> bool:
+        """Does it need the whole width?"""
+        function = self._function("wide")
+        return function is not None and bool(function(session))
+
+
+PANELS = (
+    Panel(1, "Network", "left", "network"),
+    Panel(2, "Operation", "main", "operation"),
+    Panel(3, "Tensor", "under", "tensor", titled=True),
+    Panel(4, "Timeline", "bottom", "timeline"),
+    Panel(5, "Loss", "column", "loss"),
+)
+
+
+def panel(number: int) -> Panel | None:
+    """The panel of a digit."""
+    return next((each for each in PANELS if each.number == number), None)
+
+
+def standing(place: Place) -> Panel:
+    """The (first) panel of a place."""
+    return next(each for each in PANELS if each.place == place)
+
+
+def move_element(scene: Scene, down: int, right: int) -> str:
+    """What arrows do where a panel says nothing else: select another element of the tensor."""
+    session = scene.session
+    axis, by = (-1, right) if right else (-2, down)
+    if not session.node.shape:
+        return f"{session.node.name} is one number"
+    if axis == -2 and len(session.node.shape) == 1:
+        return f"{session.node.name} is one row: left and right"
+    before = session.element
+    session.move_element(axis, by)
+    return "" if session.element != before else "the end"
+
+
+def move_node(scene: Scene, nodes: list[int], by: int) -> str:
+    """Select the node that lies so many further in a list of nodes."""
+    session = scene.session
+    at = nodes.index(session.node.id) if session.node.id in nodes else 0
+    to = max(0, min(len(nodes) - 1, at + by))
+    if not nodes or nodes[to] == session.node.id:
+        return "the end"
+    session.select(nodes[to])
+    return ""

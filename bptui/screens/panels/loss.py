@@ -19,6 +19,7 @@ from bptui.screens.render import RenderOptions, crop, to_ascii
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.screens.scene import Scene
 
 DECADES = 2.0
 """From so many powers of ten on the scale is logarithmic."""
@@ -71,17 +72,23 @@ def buckets(losses: Any, count: int) -> list[tuple[float, float, bool]]:
     return out
 
 
-def title(session: Session, width: int, look: RenderOptions) -> tuple[Line, Line]:
+def title(scene: Scene) -> tuple[Line, Line]:
     """At the right: how many training steps, and the kind of scale."""
-    losses = _losses(session)
+    losses = _losses(scene.session)
     made = scale_of(losses)
     kind = ", log scale" if made is not None and made.log else ""
     count = len(losses)
     return (), (Span(f"{count:,} training step{'' if count == 1 else 's'}{kind}", "dim"),)
 
 
-def lines(session: Session, width: int, height: int, look: RenderOptions) -> list[Line]:
+def move(scene: Scene, down: int, right: int) -> str:
+    """There is nothing to select in it."""
+    return "the curve of the loss: > and < go to the next and the previous training step"
+
+
+def lines(scene: Scene) -> list[Line]:
     """What the losses are in numbers, then their curve over the training steps, the current one marked."""
+    session, width, height, look = scene[:4]
     if width < 1 or height < 1:
         return []
     rows = _drawn(_losses(session).tobytes(), session.cursor.step, width, height, look)

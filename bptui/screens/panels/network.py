@@ -11,24 +11,36 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span
+from bptui.screens.panels import move_element, move_node, neurons, standing
 from bptui.screens.panels import rows as table
 from bptui.screens.panels.listing import index_of, open_at, top_of
 from bptui.screens.panels.rows import CELL, Columns, sizes_at
-from bptui.screens.render import RenderOptions, fit
+from bptui.screens.render import crop, fit, length
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.model.engine.graph import Graph
+    from bptui.screens.scene import Scene
 
 
-def title(session: Session, width: int, look: RenderOptions) -> tuple[Line, Line]:
+def wide(session: Session) -> bool:
+    """Neurons need the whole width."""
+    return session.view.mode == "neurons"
+
+
+def title(scene: Scene) -> tuple[Line, Line]:
     """After the name: the view, unless it is the usual one."""
-    mode = session.view.mode
+    if wide(scene.session):
+        return neurons.title(scene)
+    mode = scene.session.view.mode
     return (Span(mode, "dim"),) if mode != "operations" else (), ()
 
 
-def lines(session: Session, width: int, height: int, look: RenderOptions) -> list[Line]:
+def lines(scene: Scene) -> list[Line]:
     """The rows in sight; the row of this Moment is always among them."""
+    session, width, height, look = scene[:4]
+    if wide(session):
+        return neurons.lines(scene)
     columns = Columns.of(width)
     pair = 1 if session.graph.once(_scalars) else columns.pair
     roomy = height > 20
@@ -51,7 +63,19 @@ def lines(session: Session, width: int, height: int, look: RenderOptions) -> lis
             break
         made = [*table.rows_of(session, entry, columns, width, look, folded, open_), *[()] * entry.rows][: entry.rows]
         rows += made[max(0, top - start) : max(0, top + room - start)]
-    return rows[:height]
+    return [row if length(row) <= width else crop(row, 0, width) for row in rows[:height]]
+
+
+def move(scene: Scene, down: int, right: int) -> str:
+    """Up and down go from tensor to tensor, left and right inside of one."""
+    if wide(scene.session) or not down:
+        return move_element(scene, down, right)
+    return move_node(scene, rows_of(scene.session, scene.height), down)
+
+
+def enter(scene: Scene) -> str:
+    """The numbers of the selected tensor."""
+    return f"focus {standing('under').number}"
 
 
 def rows_of(session: Session, height: int) -> list[int]:

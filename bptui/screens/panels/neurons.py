@@ -18,6 +18,7 @@ from bptui.symbolic.facts import Card
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.screens.scene import Scene
 
 SMALLEST = (46, 11)
 """Columns and rows that one layer with its sources takes."""
@@ -40,8 +41,9 @@ def fits(session: Session, width: int, height: int) -> str:
     return ""
 
 
-def title(session: Session, width: int, look: RenderOptions) -> tuple[Line, Line]:
+def title(scene: Scene) -> tuple[Line, Line]:
     """At the right the selected neuron, and which sample is seen."""
+    session = scene.session
     found = columns(session.graph)
     if isinstance(found, str):
         return (Span("neurons", "dim"),), ()
@@ -69,8 +71,9 @@ def selected(session: Session, found: tuple[Column, ...]) -> tuple[int, int]:
     return len(found), 0
 
 
-def lines(session: Session, width: int, height: int, look: RenderOptions, card: Card | None = None) -> list[Line]:
+def lines(scene: Scene) -> list[Line]:
     """Names, the columns, and the equation of this Moment below."""
+    session, width, height, look, card = scene[:5]
     if width < 1 or height < 1:
         return []
     why = fits(session, width, height)

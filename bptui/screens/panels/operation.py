@@ -10,22 +10,26 @@ from typing import TYPE_CHECKING
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
 from bptui.screens.card import draw
+from bptui.screens.keys import PAGE
+from bptui.screens.panels import move_element
 from bptui.screens.panels.figures import kind_of, symbol_of
-from bptui.screens.render import RenderOptions, length, to_ascii
+from bptui.screens.render import length, to_ascii
 from bptui.symbolic.facts import Card, Fact
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.model.engine.graph import Graph, Node
     from bptui.model.engine.ops.base import Op
+    from bptui.screens.scene import Scene
 
 CHIPS = {"forward": ("forward ▶", "value"), "backward": ("◀ backward", "gradient"), "update": ("update ◆", "parameter")}
 NAME = 18
 """What a panel's own name and the ends of its rule take."""
 
 
-def title(session: Session, width: int, look: RenderOptions) -> tuple[Line, Line]:
+def title(scene: Scene) -> tuple[Line, Line]:
     """At the right: which way the computation runs; and of several inputs by which one is derived (`o` is the next)."""
+    session, width = scene.session, scene.width
     text, style = CHIPS[session.cursor.phase]
     node, inputs, at = session.node, session.inputs, session.input
     if session.cursor.phase != "backward" or len(inputs) < 2 or at is None or session.composite is not None:
@@ -40,8 +44,19 @@ def title(session: Session, width: int, look: RenderOptions) -> tuple[Line, Line
     return (), (*told, Span(text, style))
 
 
-def lines(session: Session, width: int, height: int, look: RenderOptions, card: Card | None = None) -> list[Line]:
+def move(scene: Scene, down: int, right: int) -> str:
+    """A page down turns the card to its next page, the arrows select another element."""
+    if abs(down) != PAGE:
+        return move_element(scene, down, right)
+    scene.session.view.page += down // PAGE
+    return ""
+
+
+def lines(scene: Scene) -> list[Line]:
     """The card of this Moment and element. Without one (nothing is derived yet) what the row of the operation says."""
+    if scene.defect:
+        raise RuntimeError(scene.defect)
+    session, width, height, look, card = scene[:5]
     made = outline(session) if card is None else card
     rows = draw(made, width, height, session.view.page)
     return rows if look.unicode else [to_ascii(row) for row in rows]

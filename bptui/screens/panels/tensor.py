@@ -9,19 +9,22 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
 from bptui.model.engine.graph import Node
+from bptui.screens.panels import standing
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.sheet import Quantity, draw, page_of
-from bptui.screens.render import RenderOptions, crop, to_ascii
+from bptui.screens.render import crop, to_ascii
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.screens.scene import Scene
 
 RULE = len("─ 3 Tensor  ") + 3
 """Cells of the rule beside the title."""
 
 
-def title(session: Session, width: int, look: RenderOptions) -> tuple[Line, Line]:
+def title(scene: Scene) -> tuple[Line, Line]:
     """The node and its shape, which slice of it; at the right how it is shown."""
+    session, width = scene.session, scene.width
     node, element = session.node, session.element
     page = page_of(node.shape, element)
     shape, part = numbers.shape(node.shape), ""
@@ -90,8 +93,14 @@ def quantities(session: Session) -> tuple[list[Quantity], tuple[int, ...]]:
     return made, element
 
 
-def lines(session: Session, width: int, height: int, look: RenderOptions) -> list[Line]:
+def enter(scene: Scene) -> str:
+    """What computes it."""
+    return f"focus {standing('main').number}"
+
+
+def lines(scene: Scene) -> list[Line]:
     """The selected node in at most `height` rows of at most `width` cells."""
+    session, width, height, look = scene[:4]
     if width < 1 or height < 1:
         return []
     made, element = quantities(session)

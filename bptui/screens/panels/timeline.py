@@ -6,12 +6,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.spans import Line, Span, line
-from bptui.screens.render import RenderOptions, crop, fit, length, under
+from bptui.screens.panels import move_node
+from bptui.screens.render import crop, fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.model.engine.graph import Node  # brings NumPy, which must not come before the first frame
     from bptui.model.engine.timeline import Phase
+    from bptui.screens.scene import Scene
 
 COLOURS = {"forward": "value", "backward": "gradient", "update": "parameter"}
 CHIPS = {"forward": "▶", "backward": "◀", "update": "◆"}
@@ -35,18 +37,30 @@ class Plan(NamedTuple):
     every: bool  # each node is named
 
 
-def title(session: Session, width: int, look: RenderOptions) -> tuple[Line, Line]:
+def title(scene: Scene) -> tuple[Line, Line]:
     """At the right: which Moment of how many."""
+    session = scene.session
     timeline = session.timeline
     place = timeline.index(session.cursor) + 1
     return (), line(("moment ", "dim"), (f"{place}", "text"), (f" of {timeline.length}", "dim"))
 
 
-def lines(session: Session, width: int, height: int, look: RenderOptions) -> list[Line]:
+def move(scene: Scene, down: int, right: int) -> str:
+    """Right and down to the next node, as the forward pass runs."""
+    return move_node(scene, [node.id for node in scene.session.timeline.forward], right or down)
+
+
+def enter(scene: Scene) -> str:
+    """To the selected node, whichever way it lies."""
+    return f"until {scene.session.node.name}"
+
+
+def lines(scene: Scene) -> list[Line]:
     """Three rows: names, forward, backward with the update marks at the right; one row where there is no more room; in
     a panel of its own, under them the Moments."""
+    session, width, height, _ = scene[:4]
     if height < 3:
-        return [strip(session, width, look)][:height]
+        return [strip(scene)][:height]
     moment, timeline = session.cursor, session.timeline
     plan = _plan(session, width)
     names: list[Span] = []
@@ -124,10 +138,11 @@ def _operation(session: Session, node: Node) -> str:
     return node.op.name if node.id == session.graph.loss else what(session.graph, node)
 
 
-def strip(session: Session, width: int, look: RenderOptions) -> Line:
+def strip(scene: Scene) -> Line:
     """The timeline in one row, for one panel at a time: `backward  ○──── ◀ ────● seed   moment 8 of 13`."""
+    session, width = scene.session, scene.width
     moment, timeline = session.cursor, session.timeline
-    right: Line = (*title(session, width, look)[1], Span(" ", "dim"))
+    right: Line = (*title(scene)[1], Span(" ", "dim"))
     label = Span(f" {moment.phase:{LABEL - 1}}", "dim")
     if width < 50:
         right = (Span(f" {timeline.index(moment) + 1}", "text"), Span(f"/{timeline.length} ", "dim"))

@@ -18,8 +18,7 @@ THEMES = "dark|light|high-contrast|ansi-dark|ansi-light"
 
 
 @family.text(
-    "focus", "To a panel: 1 Network, 2 Operation, 3 Tensor, 4 Timeline, 5 Loss", keys=tuple("123456789"),
-    usage="N", complete="1|2|3|4|5", needed=True,
+    "focus", "To the panel with this number", keys=tuple("123456789"), usage="N", needed=True,
 )  # fmt: skip
 def focus(session: Session, text: str) -> Reply:
     if text not in map(str, range(1, PANELS + 1)):

@@ -1,0 +1,28 @@
+"""What a panel is drawn from: all of it, and nothing is kept. A panel is a function of a Scene."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from bptui.screens.render import RenderOptions
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
+    from bptui.symbolic.facts import Card
+
+
+class Scene(NamedTuple):
+    """A Moment of a Session, on so many cells.
+
+    card    what the symbolic side says of this Moment; None while it says nothing yet
+    defect  why it cannot say anything, "" where it can
+    failed  how many checks of this training step do not agree
+    """
+
+    session: Session
+    width: int
+    height: int
+    options: RenderOptions = RenderOptions()
+    card: Card | None = None
+    defect: str = ""
+    failed: int = 0

@@ -1,0 +1,80 @@
+"""Laws of every panel, by the rows of the registry: a panel that is added is held to them without a word here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from bptui.model.base.spans import plain
+from bptui.model.debugger.session import Session
+from bptui.model.source.network import from_formula
+from bptui.screens.keys import ARROWS
+from bptui.screens.panels import PANELS, Panel
+from bptui.screens.render import RenderOptions
+from bptui.screens.scene import Scene
+from tests.screens.panel_rig import at, formula, within
+from tests.screens.rig import debug
+
+SIZES = [(80, 24), (60, 20), (40, 17), (24, 6), (37, 3), (80, 1)]
+rows = pytest.mark.parametrize("row", PANELS, ids=lambda row: row.name)
+
+
+def sessions() -> list[Session]:
+    """Moments whose numbers are usual, NaN, inf, none at all, and one without an axis."""
+    odd = [
+        formula("z = log(x); L = sum(z)", {"x": [-1.0, 0.0, 2.0]}),
+        formula("z = exp(x); L = sum(z*z)", {"x": [[1000.0, -1000.0]]}),
+        formula("z = x*x; L = sum(z)", {"x": []}),
+        formula("L = (y - w*x)**2", {"y": 2.0, "w": 0.5, "x": 2.0}),
+    ]
+    for session in odd:
+        session.move(session.timeline.length - 2)
+    return [at("xor", 0), at("xor", 6), at("transformer", 40), at("deep-sigmoid", 3), *odd]
+
+
+def test_each_digit_and_each_place_is_taken_once() -> None:
+    assert [row.number for row in PANELS] == list(range(1, len(PANELS) + 1))
+    assert len(PANELS) <= 9
+    alone = [row.place for row in PANELS if row.place != "column"]
+    assert sorted(alone) == ["bottom", "left", "main", "under"]
+    assert len({row.name for row in PANELS}) == len({row.module for row in PANELS}) == len(PANELS)
+
+
+@rows
+def test_a_row_has_its_functions(row: Panel) -> None:
+    module = import_module(f"bptui.screens.panels.{row.module}")
+    assert callable(module.lines)
+    assert module.__doc__
+
+
+@rows
+@pytest.mark.parametrize("focused", [True, False])
+def test_a_panel_fits_its_room_and_says_something(row: Panel, focused: bool) -> None:
+    for session in sessions():
+        for width, height in SIZES:
+            for unicode in (True, False):
+                scene = Scene(session, width, height, RenderOptions(unicode, not unicode, focused))
+                drawn = row.lines(scene)
+                assert within(drawn, width, height), (session.network.name, width, height)
+                assert any(plain(line).strip() for line in drawn), (session.network.name, width, height)
+                row.title(scene)
+
+
+@rows
+@pytest.mark.parametrize("zoom", [False, True], ids=["", "zoomed"])
+@pytest.mark.parametrize("target", ["xor", "scalars"])
+async def test_every_key_does_something_or_says_why_not(row: Panel, zoom: bool, target: str) -> None:
+    """The frame is another one afterwards: something moved, or a message stands."""
+    values = {"y": 2.0, "w": 0.5, "x": 2.0}
+    network = "xor" if target == "xor" else lambda: from_formula("z = w*x; L = (y - z)**2", values)
+    async with debug(network, 80, 24) as screen:
+        if zoom:
+            await screen.press("z")
+        await screen.press("s", "s")
+        await screen.derived()
+        for key in (*ARROWS, "enter"):
+            await screen.press(str(row.number))
+            before = screen.app.debugger.canvas.rows
+            await screen.press(key)
+            assert screen.app.debugger.canvas.rows != before, key
