@@ -112,6 +112,8 @@ class Explainer:
         self._request(session.recording, [node] if session.composite is None else session.composite.parts, SOON)
         if session.composite is None and node.op is not None and session.cursor.phase != "update":
             self.service.request_budget(session.recording, self._place(node, element, wrt))
+        if not session.nonfinite.complete:
+            self.service.request_look(session.recording, session.nonfinite.__len__)
         if self._small:
             self._request(session.recording, session.graph.ops, LATER)
             if session.cursor.phase == "update" and session.walk.last is None:
