@@ -31,7 +31,7 @@ from bptui.symbolic.formula.printing import to_spans
 from bptui.symbolic.formula.tree import Element
 from bptui.symbolic.types import CheckRow, Failure, Rule
 
-__all__ = ["ROWS", "card", "card_for", "subject"]
+__all__ = ["ROWS", "card", "card_for", "opening", "subject"]
 
 
 class Rules(Protocol):
@@ -163,8 +163,14 @@ def card_for(
             made = unexplained(session.state, fold.node, wrt, at if wrt is None else element, str(why), unicode)
         inside = None if made.inside is None else replace(made.inside, came=session.view.composite)
         return replace(made, inside=inside, brief=brief(session.graph, fold.node))
-    made = card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)
-    if session.stop == 0 and node.id == session.about.id:  # the first thing that is seen of a network
-        story = (sentence("story", "" if n else "story", text) for n, text in enumerate(session.network.story))
-        made = replace(made, facts=(*made.facts, *story))
-    return made
+    return opening(
+        session, card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)
+    )
+
+
+def opening(session: Session, made: Card) -> Card:
+    """The card with what the network's file says to look at, at the first Moment."""
+    if session.stop or made.node != session.about.name:
+        return made
+    story = (sentence("story", "" if n else "story", text) for n, text in enumerate(session.network.story))
+    return replace(made, facts=(*made.facts, *story))
