@@ -78,6 +78,7 @@ async def test_what_is_absent_never_breaks_a_panel(absent, tmp_path):
             assert "panel failed" not in screen.text
             await screen.press("s")
         assert absent < 1 or screen.text.count("not recorded") > 10
+        assert "not computed yet" not in screen.text
         for key in ("v", "v", "i", "P", "s", "S", "escape", "f"):
             await screen.press(key)
             assert "panel failed" not in screen.text
