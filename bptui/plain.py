@@ -252,6 +252,8 @@ def written(session: Session) -> list[Line]:
                 value = state.shown(i)
                 if value is not None:
                     rows += _numbers(node.name, node, value, lines.kind(node), "")
+                else:
+                    rows.append(line(f"  {node.name} was not recorded"))
                 continue
             gradient = state.shown_gradient(i)
             if gradient.array is not None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bptui.symbolic.card import card, card_for, subject
+from bptui.symbolic.card import card, card_for, opening, subject
 from bptui.symbolic.card.composite import summed
 from bptui.symbolic.card.error_budget import ErrorBudget
 from bptui.symbolic.service import LATER, SOON, Place, Service
@@ -63,10 +63,11 @@ class Explainer:
         node, element, wrt = subject(session, self.service)
         if session.composite is not None:
             return card_for(session, self.service, unicode, self._summed(session.composite, wrt))
-        return card(
+        made = card(
             session.state, node, element, wrt, self.service, raw=session.view.raw, unicode=unicode,
             checks=self._precise(self._checks(node, wrt), self._place(node, element, wrt)),
         )  # fmt: skip
+        return opening(session, made)
 
     def _place(self, node: Node, element: tuple[int, ...], wrt: int | None) -> Place:
         """A number of this branch and training step."""
@@ -108,6 +109,8 @@ class Explainer:
         self._request(session.recording, [node] if session.composite is None else session.composite.parts, SOON)
         if session.composite is None and node.op is not None and session.cursor.phase != "update":
             self.service.request_budget(session.recording, self._place(node, element, wrt))
+        if not session.nonfinite.complete:
+            self.service.request_look(session.recording, session.nonfinite.__len__)
         if self._small:
             self._request(session.recording, session.graph.ops, LATER)
             if session.cursor.phase == "update" and session.walk.last is None:

@@ -89,9 +89,10 @@ def sections(
     ends = State(recording, Moment(recording.step, "backward", timeline.count("backward") - 1))
     if node.id == graph.loss:
         yield Section("gradient", card(State(recording, Moment(recording.step, "backward", 0)), node, unicode=unicode))
-    for consumer, position in consumers:
+    for consumer, position, _ in timeline.arrivals(node.id):
         reader = graph.nodes[consumer]
-        rows = check_node(recording, reader, position, element)[1:]
+        rows = check_node(recording, reader, position, element)
+        rows = rows[1:] if len(rows) > 1 else rows
         rule = service.rule(graph, reader, position)
         lost = precision.of_contribution(recording, reader, position, element, rule, against)
         made = card(ends, reader, element, position, service, unicode=unicode)
@@ -103,7 +104,7 @@ def sections(
         yield Section("gradient, together", None, (), tuple(gathered(ends, node, element, unicode)), lost)
     if fold is not None:
         yield from _passed_on(recording, fold, element, service, unicode)
-    if node.role == "param":
+    if timeline.places("update", node.id):
         state = State(recording, Moment(recording.step, "update", timeline.update.index(node)))
         yield Section("update", card(state, node, element, unicode=unicode), check_update(recording, node))
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from bptui.model.base.errors import UserError
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.opaque import SAID
 from bptui.model.engine.ops.base import Op, Signature
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.card.error_budget import ErrorBudget
@@ -74,6 +75,8 @@ class Service:
     def rule(self, graph: Graph, node: Node, position: int) -> Rule | Failure | None:
         """`peek` for an input of a node; requests it where it is not there."""
         assert node.op is not None
+        if node.op.opaque:
+            return Failure(SAID)
         shapes = [graph.nodes[i].shape for i in node.inputs]
         signature, wrt = node.op.signature(shapes, node.attributes), node.op.input_names[position]
         found = self.peek(node.op, signature, wrt)
@@ -85,6 +88,8 @@ class Service:
         """Ask for everything that the cards of a graph will need, in its order, behind what is asked for at sight."""
         for node in graph.ops:
             assert node.op is not None
+            if node.op.opaque:
+                continue
             shapes = [graph.nodes[i].shape for i in node.inputs]
             signature = node.op.signature(shapes, node.attributes)
             for position, source in enumerate(node.inputs):
@@ -164,6 +169,10 @@ class Service:
             rule = self.peek(node.op, signature, wrt) or _derive(node.op, signature, wrt)
             made = precision.of_contribution(recording, node, position, element, rule, against)
         return made if made is not None else Failure("nothing to measure")
+
+    def request_look(self, recording: Recording, look: Callable[[], Any]) -> None:
+        """Have a long look at all numbers of a training step in the worker, behind everything else."""
+        self._ask(("look", recording.step), look, self.check_budget, LATER)
 
     # ---------------------------------------------------------------------------------------------------- common
     def listen(self, listener: Listener) -> None:

@@ -10,7 +10,17 @@ from bptui.model.engine.ops.base import Signature
 from bptui.symbolic.formula.tree import Range, Tree
 
 RowName = Literal[
-    "forward", "symbolic", "difference", "complex step", "direction", "torch", "sum", "update", "parts", "finite"
+    "forward",
+    "symbolic",
+    "difference",
+    "complex step",
+    "direction",
+    "torch",
+    "sum",
+    "update",
+    "parts",
+    "finite",
+    "opaque",
 ]
 Method = Literal["identical", "cancel", "expand", "50 digits", "none"]
 Verdict = Literal["ok", "FAIL", "NONFINITE", "KINK", "n/a", "skipped"]

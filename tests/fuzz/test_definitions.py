@@ -23,6 +23,7 @@ FOUND = (
     "y = max(x[k] for k in range(1, 3) if x[k] < x[k])",
     "y = min(min(x[l] for m in range(k + 1) if x[m] < x[2*k]) for k in 0 for l in L)",
     "y = (x*x*x**0)**0.5",
+    "h = 2 if x[0] <= sqrt(0 - 1 - w*w) else w; y = x[1]*h",
     "y[i,j] = max(x[j]*x[k] for k in range(j + 1)) + x[i]",
     "y[i,j] = max(x[j]*x[i] if x[k] < -1 else 0 for k in range(j + 1))",
     "y[i] = x[i] + sum(x[i-k]*w[k] for k in range(i + 1))",

@@ -14,7 +14,7 @@ from bptui.model.debugger.edits import Edit
 from bptui.model.debugger.view import Index
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.history import History, Training
+from bptui.model.engine.history import History
 from bptui.model.engine.nonfinite import NonFinite, Origins, nonfinite
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.timeline import Phase
@@ -37,7 +37,7 @@ class Branch:
         self.edits: tuple[Edit, ...] = ()
         self.network = network
         self.graph: Graph = network.graph
-        self.history: History = history if history is not None else Training(network)
+        self.history: History = history if history is not None else network.history()
         self.timeline = self.history.timeline
         self.walk = Walk(self.timeline, self.history.last)
         self.failed: set[tuple[int, int]] = set()
@@ -59,7 +59,7 @@ class Branch:
         """How many training steps this network is meant to be trained for."""
         return max(1, self.network.steps) if self.walk.last is None else 1
 
-    def nonfinite(self, recording: Recording) -> Mapping[int, NonFinite]:
+    def nonfinite(self, recording: Recording) -> Origins | Unwanted:
         """Where in a training step NaN or inf arise that nobody wanted, by the place of the Moment; looked for where
         they are asked for."""
         if self._nonfinite is None or self._nonfinite[0] is not recording:
@@ -93,10 +93,19 @@ class Branch:
 
 
 class Unwanted(Mapping[int, NonFinite]):
-    """The findings that nobody wanted."""
+    """The findings that nobody wanted; `complete` and `known` as of Origins."""
 
     def __init__(self, origins: Origins, wanted: set[Known]) -> None:
         self._origins, self._wanted = origins, wanted
+
+    @property
+    def complete(self) -> bool:
+        return self._origins.complete
+
+    @property
+    def known(self) -> Mapping[int, NonFinite]:
+        found = self._origins.known
+        return {place: each for place, each in found.items() if known(place, each) not in self._wanted}
 
     def __getitem__(self, place: int) -> NonFinite:
         found = self._origins[place]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Index = tuple[int, ...]
 
+FOLLOWED = 16
+"""Operations that are followed, one out of the other."""
+
 SEEN = 1 << 16
 """Elements of the first samples among which one is looked for."""
 
@@ -58,10 +61,11 @@ def _middle(shape: Index) -> Index:
 
 
 def _shown(graph: Graph, node: Node) -> Node:
-    """The last of the elementwise operations that make one tensor of each other, from this node on."""
-    while True:
+    """The last of the elementwise operations that make one tensor of each other, from this node on; so many at most."""
+    for _ in range(FOLLOWED):
         readers = {i for i, _ in graph.consumers[node.id]}
         after = graph.nodes[readers.pop()] if len(readers) == 1 else node
         if after is node or after.op is None or not after.op.elementwise or after.shape != node.shape:
             return node
         node = after
+    return node

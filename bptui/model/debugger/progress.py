@@ -17,17 +17,19 @@ class Cancelled(Exception):
 
 
 class Progress:
-    """`ask` is the front end's, None where nobody watches."""
+    """`ask` is the front end's, None where nobody watches. What is reported is one part of something longer: `width` of
+    it, from `begin` on."""
 
     def __init__(self, ask: Ask | None = None) -> None:
         self.ask = ask
         self._last = (0.0, "")
+        self.begin, self.width = 0.0, 1.0
         self._asked = 0.0
 
     def report(self, part: float, what: str) -> None:
         """Say how far it has come; raises Cancelled where it is to end."""
         self._last, self._asked = (part, what), monotonic()
-        if self.ask is not None and not self.ask(part, what):
+        if self.ask is not None and not self.ask(self.begin + self.width * part, what):
             raise Cancelled
 
     def tick(self) -> None:

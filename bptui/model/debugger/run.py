@@ -22,16 +22,19 @@ def resume(session: Session, direction: int, count: int = 1) -> Reply:
 
     The end forward is that of the training steps that were planned; beyond them, that of the next training step.
     """
-    reply = Reply()
-    for n in range(count):
-        try:
+    reply, progress = Reply(), session.progress
+    try:
+        for n in range(count):
+            progress.begin, progress.width = n / count, 1 / count
             if n:
-                session.progress.report(n / count, f"stop {n} of {count}")
-        except Cancelled:
-            return Reply((line(*session.where(), "  ", ("interrupted", "kink")),), ok=False, moved=True)
-        reply = _go(session, direction, (*FINDINGS, *session.breakpoints.rows.values()))
-        if not reply.ok:
-            break
+                progress.report(0.0, f"stop {n} of {count}, training step {session.cursor.step}")
+            reply = _go(session, direction, (*FINDINGS, *session.breakpoints.rows.values()))
+            if not reply.ok:
+                break
+    except Cancelled:
+        return Reply((line(*session.where(), "  ", ("interrupted", "kink")),), ok=False, moved=True)
+    finally:
+        progress.begin, progress.width = 0.0, 1.0
     return reply
 
 

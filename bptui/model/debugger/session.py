@@ -177,4 +177,4 @@ class Session(Standpoint):
         moment = self.walk.moment(self.walk.within(self.walk.stop(self._cursor)))
         self._cursor = moment._replace(step=min(moment.step, self.history.steps))
         self._cursor = self._reach(moment)
-        return Reply((line(*self.where(), f"  {note}"),), moved=True)
+        return Reply((line(*self.where(), "  ", (note, "kink")),), moved=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import locations
-from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.branch import Branch, Unwanted
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.stops import UserStops
@@ -16,7 +16,7 @@ from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.history import History
-from bptui.model.engine.nonfinite import NonFinite
+from bptui.model.engine.nonfinite import NonFinite, Origins
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment, Phase, Timeline
@@ -109,7 +109,7 @@ class Standpoint:
         return self._state
 
     @property
-    def nonfinite(self) -> Mapping[int, NonFinite]:
+    def nonfinite(self) -> Origins | Unwanted:
         """Where in this training step NaN or inf arise that nobody wanted, by the index of the Moment in it."""
         return self.branch.nonfinite(self.recording)
 

@@ -15,6 +15,8 @@ from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.engine.recording import Recording
 
+SHORT = 2_000
+"""Moments of a training step that are looked at in one go: about 10 ms."""
 FINITE, INFINITE, NAN = 0, 1, 2
 """The worst that is among the numbers of an array."""
 
@@ -38,7 +40,8 @@ class Origins(Mapping[int, NonFinite]):
     """What arises in a training step that is not finite, by the place of its Moment in the step.
 
     A place is looked at when it is asked for, each array once; to iterate, or to ask how many there are, looks at all
-    of them. A recording that knows that all its numbers are finite is never looked at.
+    of them. A recording that knows that all its numbers are finite is never looked at. From any thread: what two of
+    them find at a place is the same.
     """
 
     def __init__(self, recording: Recording) -> None:
@@ -53,8 +56,10 @@ class Origins(Mapping[int, NonFinite]):
 
     @property
     def known(self) -> Mapping[int, NonFinite]:
-        """Those that have been found so far."""
-        return {place: found for place, found in sorted(self._looked.items()) if found is not None}
+        """Those that have been found so far; all, where that is a short look at numbers that are in memory."""
+        if not self.complete and self._recording.complete and self._recording.timeline.length <= SHORT:
+            return self
+        return {place: found for place, found in sorted(self._looked.copy().items()) if found is not None}
 
     def __contains__(self, place: object) -> bool:
         return isinstance(place, int) and self._at(place) is not None

@@ -7,7 +7,7 @@ else ran, from a file, when a number is looked at. When things happened is told 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class Recording(ABC):
     graph    what was run · timeline  in which order · optimizer  the rule of the update
     """
 
-    complete: ClassVar[bool] = False
+    complete: bool = False
     step: int
     graph: Graph
     timeline: Timeline

@@ -27,8 +27,8 @@ SMALL = 64
 """Units of the last place of the largest given number: what is smaller may be rounding."""
 MOST = 4096
 """Elements of an array that is looked at, and of one that the largest number is looked for in."""
-BYTES = 2_000_000
-"""Of a larger recording no second one is made."""
+BYTES, NODES = 2_000_000, 2_000
+"""Of a larger recording, and of one of more nodes, no second one is made: it takes longer than a key may."""
 
 
 def rerun(recording: Recording, dtype: str, change: Callable[[Node, Array], Array]) -> Recording:
@@ -72,7 +72,7 @@ def _limit(recording: ArenaRecording) -> float:
 @lru_cache(2)
 def _moved(recording: ArenaRecording) -> Recording | None:
     """The step from numbers that moved by some units of their last place; None where it cannot be run again."""
-    if recording.nbytes > BYTES:
+    if recording.nbytes > BYTES or len(recording.graph.nodes) > NODES:
         return None
     eps = float(np.finfo(recording.dtype(recording.graph.loss)).eps)
 

@@ -17,6 +17,7 @@ from bptui.model.engine.arrays import array, room, shape_text
 from bptui.model.engine.batches import Batches
 from bptui.model.engine.build import Builder, inside, variant
 from bptui.model.engine.graph import Graph, Layer, Node
+from bptui.model.engine.history import History, Training
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.ops.common import choice, flag, integer, real
 from bptui.model.engine.optimizers import OPTIMIZERS, OPTIONS, Optimizer
@@ -58,6 +59,10 @@ class Network:
     def program(self) -> Program:
         """A new Program at training step 0."""
         return Program(self.graph, self.optimizer, dtype=self.dtype, seed=self.seed, batches=self.batches)
+
+    def history(self) -> History:
+        """Its training steps, of which none has been run yet."""
+        return Training(self)
 
 
 # -------------------------------------------------------------------------------------------------------- sources

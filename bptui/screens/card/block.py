@@ -36,6 +36,7 @@ class Worth(IntEnum):
     PADDING = 14
     GAPS = 15
     DETAILS = 16
+    STORY = 17
 
 
 TOGETHER = (Worth.GAPS,)

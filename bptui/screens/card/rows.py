@@ -321,6 +321,6 @@ def others(card: Card, at: Columns) -> list[Block]:
             rows = [at.place(row) for row in wrap((Span(fact.label, "dim"), Span("  "), *text), at.inner, 2)]
         else:
             rows = labelled(fact.label, text, at)
-        worth = Worth.SYMBOLS if fact.kind == "symbols" else Worth.FACTS
+        worth = {"symbols": Worth.SYMBOLS, "story": Worth.STORY}.get(fact.kind, Worth.FACTS)
         blocks.append(fixed(worth, Shown(rows), lambda rows=rows: Full(rows)))  # type: ignore[misc]
     return blocks

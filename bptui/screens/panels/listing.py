@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bptui.model.base.numbers import shape as shape_text
 from bptui.model.engine.composites import composites
@@ -24,11 +26,11 @@ class Entry(NamedTuple):
 
 
 class Index(NamedTuple):
-    """The whole list for one size of panel: entries, the first row of each, entry by node id and by layer."""
+    """The whole list for one size of panel: entries, the first row of each, entry by node id."""
 
-    entries: tuple[Entry, ...]
-    starts: tuple[int, ...]
-    of_node: dict[int, int]
+    entries: Sequence[Entry]
+    starts: Sequence[int]
+    of_node: Mapping[int, int]
     total: int
 
 
@@ -90,48 +92,136 @@ def _together(graph: Graph) -> dict[int, Closed]:
 
 def index_of(graph: Graph, room: int, roomy: bool, folded: bool, open_: int = -1) -> Index:
     """The list for a panel of `room` rows: made once for a graph, not at each step."""
-    return graph.once(_index_of, room, roomy, folded, open_)
+    return graph.once(_listing, room, roomy, folded).opened(open_)
 
 
-def _index_of(graph: Graph, room: int, roomy: bool, folded: bool, open_: int) -> Index:
+def _listing(graph: Graph, room: int, roomy: bool, folded: bool) -> Listing:
     """With as many rows for each tensor as there is room for."""
     most_parts = max((len(closed.parts) for closed in together(graph).values()), default=1)
     ways = ((MOST_ROWS, roomy), (3, roomy), (2, roomy), (1, roomy), (1, False))
     for most, gaps in ways if len(graph.nodes) <= 2 * room else ways[-1:]:
-        found = _build(graph, most, gaps, folded, open_)
-        closed = found if open_ < 0 else _build(graph, most, gaps, folded, -1)
-        if closed.total + (most_parts - 1) * most <= room:  # the same for every Moment: rows keep their height
+        found = Listing(graph, most, gaps, folded)
+        if found.closed.total + (most_parts - 1) * most <= room:  # the same for every Moment: rows keep their height
             break
     return found
 
 
-def _build(graph: Graph, most: int, gaps: bool, folded: bool, open_: int) -> Index:
-    entries: list[Entry] = []
-    of_node: dict[int, int] = {}
-    scope = ""
-    hidden: list[tuple[int, int]] = []
-    for node in sorted_nodes(graph):
-        closed = closed_in(graph, node, open_)
-        if closed is not None and node.id != closed.result and not (folded and group(graph, node)):
-            hidden.append((node.id, closed.result))
-            continue
-        if group(graph, node) != scope:
-            scope = group(graph, node)
-            if gaps and entries:
-                entries.append(Entry(None, "", 1))
-            if scope:
-                entries.append(Entry(None, scope, 1))
-        if not (folded and scope):
-            of_node[node.id] = len(entries)
-            entries.append(Entry(node, scope, height_of(node, most)))
-        else:
-            of_node[node.id] = len(entries) - 1
-    of_node.update({part: of_node[result] for part, result in hidden})
-    starts, row = [], 0
-    for entry in entries:
-        starts.append(row)
-        row += entry.rows
-    return Index(tuple(entries), tuple(starts), of_node, row)
+class Listing:
+    """The list with everything closed; and with one composite open, of which only the part that differs is made: of
+    10,000 nodes a step makes no more rows than of 100.
+
+    most  rows of a tensor at most;  gaps  an empty row above a heading;  folded  a layer is one row
+    """
+
+    def __init__(self, graph: Graph, most: int, gaps: bool, folded: bool) -> None:
+        self.graph, self.most, self.gaps, self.folded = graph, most, gaps, folded
+        self._nodes = sorted_nodes(graph)
+        self._places = {node.id: place for place, node in enumerate(self._nodes)}
+        self._groups = [group(graph, node) for node in self._nodes]
+        self._before: list[int] = []
+        """Per node: how many entries there are before it."""
+        entries, of_node = self._made(0, len(self._nodes), 0, -1, self._before)
+        self.closed = Index(entries, _starts(entries), of_node, sum(entry.rows for entry in entries))
+        self._open = -1, self.closed
+
+    def opened(self, result: int) -> Index:
+        """The list where the parts of what `result` stands for have rows of their own; -1 for none."""
+        if result != self._open[0]:
+            self._open = result, self.closed if result < 0 else self._spliced(result)
+        return self._open[1]
+
+    def _spliced(self, result: int) -> Index:
+        closed, parts = self.closed, together(self.graph)[result].parts
+        first, end = min(self._places[i] for i in parts), self._places[result] + 1
+        start = self._before[first]
+        stop = self._before[end] if end < len(self._before) else len(closed.entries)
+        entries, of_node = self._made(first, end, start, result, [])
+        rows = sum(entry.rows for entry in entries) - sum(entry.rows for entry in closed.entries[start:stop])
+        return Index(
+            Spliced(closed.entries, start, stop, entries),
+            Spliced(closed.starts, start, stop, _starts(entries, _row(closed, start)), rows),
+            Moved(closed.of_node, of_node, stop, len(entries) - (stop - start)),
+            closed.total + rows,
+        )
+
+    def _made(
+        self, first: int, end: int, start: int, open_: int, before: list[int]
+    ) -> tuple[list[Entry], dict[int, int]]:
+        """The entries of the nodes from place `first` up to `end`, the first of which is number `start`."""
+        entries: list[Entry] = []
+        of_node: dict[int, int] = {}
+        hidden: list[tuple[int, int]] = []
+        scope = self._groups[first - 1] if first else ""
+        for node, own in zip(self._nodes[first:end], self._groups[first:end], strict=True):
+            before.append(start + len(entries))
+            closed = closed_in(self.graph, node, open_)
+            if closed is not None and node.id != closed.result and not (self.folded and own):
+                hidden.append((node.id, closed.result))
+                continue
+            if own != scope:
+                scope = own
+                if self.gaps and start + len(entries):
+                    entries.append(Entry(None, "", 1))
+                if scope:
+                    entries.append(Entry(None, scope, 1))
+            if not (self.folded and scope):
+                of_node[node.id] = start + len(entries)
+                entries.append(Entry(node, scope, height_of(node, self.most)))
+            else:
+                of_node[node.id] = start + len(entries) - 1
+        of_node.update({part: of_node[result] for part, result in hidden if result in of_node})
+        return entries, of_node
+
+
+def _starts(entries: Sequence[Entry], row: int = 0) -> list[int]:
+    """The first row of each entry, where the first of them begins at `row`."""
+    return list(accumulate((entry.rows for entry in entries[:-1]), initial=row)) if entries else []
+
+
+def _row(index: Index, entry: int) -> int:
+    return index.starts[entry] if entry < len(index.entries) else index.total
+
+
+class Spliced(Sequence[Any]):
+    """A sequence with another in the place of what stands from `start` to `stop`; what comes after is `more` larger."""
+
+    def __init__(self, base: Sequence[Any], start: int, stop: int, middle: Sequence[Any], more: int = 0) -> None:
+        self._base, self._start, self._middle, self._more = base, start, middle, more
+        self._shift = len(middle) - (stop - start)
+
+    def __len__(self) -> int:
+        return len(self._base) + self._shift
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return [self[n] for n in range(*i.indices(len(self)))]
+        if not 0 <= i < len(self):
+            raise IndexError(i)
+        if i < self._start:
+            return self._base[i]
+        if i < self._start + len(self._middle):
+            return self._middle[i - self._start]
+        after = self._base[i - self._shift]
+        return after + self._more if self._more else after
+
+
+class Moved(Mapping[int, int]):
+    """Entries by node id after a splice: `own` inside of it, those from `stop` on further by `shift`."""
+
+    def __init__(self, base: Mapping[int, int], own: Mapping[int, int], stop: int, shift: int) -> None:
+        self._base, self._own, self._stop, self._shift = base, own, stop, shift
+
+    def __len__(self) -> int:
+        return len(self._base)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._base)
+
+    def __getitem__(self, node: int) -> int:
+        if node in self._own:
+            return self._own[node]
+        found = self._base[node]
+        return found + self._shift if found >= self._stop else found
 
 
 def group(graph: Graph, node: Node) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base.numbers import decimals_for, field, touching
 from bptui.model.base.spans import Line, Span
-from bptui.model.engine.graph import Node
+from bptui.model.engine.graph import Graph, Node
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, kind_of, wholes
 from bptui.screens.panels.listing import Closed, Entry, brief, closed_in, name_of, said_in, shorten
@@ -117,7 +117,9 @@ def _rows(
     name = (*fit((Span(label, style),), start), Span(said, "dim")) if said else (Span(label, style),)
     value = state.shown(node)
     left: list[Line]
-    if value is None:
+    if state.missing(node):
+        left = [(Span(" not recorded", "dim"),)]
+    elif value is None:
         left = (
             [(Span(field(None).rstrip(), kind), Span("  not yet", "dim"))]
             if seen.waits
@@ -227,6 +229,8 @@ def _gradient(
     if gradient.array is None:
         if not gradient.total:
             return []
+        if gradient.arrived == gradient.total:
+            return [(Span(" not recorded", "dim"),)]
         across = table_width(node)
         return [(Span(field(None) * min(columns.pair, across), "dim"),)] * (rows if across <= columns.pair else 1)
     made = _numbers(gradient.array, node, "gradient", bold, rows, look, columns.pair)
@@ -246,7 +250,7 @@ def _heading(session: Session, scope: str, columns: Columns, width: int, folded:
     here = session.here.scope == scope
     if not folded:
         return (Span(f" {scope}", "text bold"), Span(shorten(f"  {summary}", width - 1 - len(scope)), "dim"))
-    last = [node for node in session.graph.nodes if node.scope == scope and node.op is not None][-1]
+    last = session.graph.once(_last)[scope]
     chip = _gutter(session, session.here if here else last, columns, here)
     value, gradient = session.state.value(last), session.state.gradient(last)
     start, across = sizes_at(width)
@@ -258,6 +262,11 @@ def _heading(session: Session, scope: str, columns: Columns, width: int, folded:
     if session.cursor.phase != "forward":  # gradients may fade from layer to layer: two more digits tell them apart
         row = (*left, *_rms(gradient.array, "gradient", len("∂L/∂value"), 6))
     return under(fit(row, width), "on-cursor") if here else row
+
+
+def _last(graph: Graph) -> dict[str, Node]:
+    """The last operation of each layer."""
+    return {node.scope: node for node in graph.ops}
 
 
 def sizes_at(width: int) -> tuple[int, int]:

@@ -41,7 +41,7 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
     loss = float(session.recording.loss)
     text = field(loss, 10, 6) if wide else field(loss)
     right = [Span("loss ", "dim"), Span(text.strip(), "text bold" if isfinite(loss) else "fail reverse")]
-    found = len(session.nonfinite)
+    found = len(session.nonfinite.known)
     if checks is not None or found:
         good, bad = checks or (0, 0)
         right += _checks(good, bad + found, wide)

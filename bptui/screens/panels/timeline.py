@@ -11,7 +11,7 @@ from bptui.screens.render import crop, fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
-    from bptui.model.engine.graph import Node  # brings NumPy, which must not come before the first frame
+    from bptui.model.engine.graph import Graph, Node  # brings NumPy, which must not come before the first frame
     from bptui.model.engine.timeline import Phase
     from bptui.screens.scene import Scene
 
@@ -101,7 +101,7 @@ def _moments(session: Session, width: int, room: int) -> list[Line]:
     half = max(1, room // 2)
     first = max(0, min(at // half * half - half // 2, timeline.length - room))
     rows: list[Line] = []
-    longest = max((len(node.name) for node in timeline.forward), default=0)
+    longest = session.graph.once(_longest)
     for place in range(first, min(first + room, timeline.length)):
         moment = timeline.at(cursor.step, place)
         node, phase, kind = timeline.node(moment), moment.phase, COLOURS[moment.phase]
@@ -127,6 +127,11 @@ def _moments(session: Session, width: int, room: int) -> list[Line]:
             row = (*fit(row, width - left + max(longest, len(name))), Span(f"  {what}", "dim"))
         rows.append(under(fit(row, width), "on-cursor") if here else row)
     return rows
+
+
+def _longest(graph: Graph) -> int:
+    """Cells of the longest name of an operation."""
+    return max((len(node.name) for node in graph.ops), default=0)
 
 
 def _operation(session: Session, node: Node) -> str:

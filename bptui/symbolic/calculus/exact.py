@@ -89,8 +89,8 @@ class Digits:
         if e in (sp.true, sp.false):
             return e == sp.true
         values = [self._compared(a, env) if isinstance(e, sp.Rel) else self._of(a, env) for a in e.args]
-        if any(isinstance(v, mpmath.mpc) for v in values):
-            return mpmath.nan
+        if any(isinstance(v, mpmath.mpc) for v in values):  # what is not real compares as NaN does
+            return isinstance(e, sp.Ne) if isinstance(e, sp.Rel) else mpmath.nan
         return _FUNCTIONS[e.func](*values)
 
     def _compared(self, e: Expr, env: dict[Expr, int]) -> Any:

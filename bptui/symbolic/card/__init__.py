@@ -1,5 +1,5 @@
 """What is said of one Moment and one element: definition, rule, numbers. No SymPy in here: rules arrive as trees."""
 
-from bptui.symbolic.card.moment import card, card_for, subject
+from bptui.symbolic.card.moment import card, card_for, opening, subject
 
-__all__ = ["card", "card_for", "subject"]
+__all__ = ["card", "card_for", "opening", "subject"]

@@ -19,7 +19,7 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.composites import Whole, passing
 from bptui.model.engine.graph import Node
-from bptui.model.engine.recording import Recording
+from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.rounding import settled
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
@@ -81,7 +81,7 @@ def backward(
         down = None
         facts.append(sentence("absent", "gradient", ("no elements", "dim")))
     elif visible and upstream is not None:
-        assert down is not None
+        down = required(down, f"what {node.name} contributes")
         if single:
             single_row = _equation(state, reading, names, wrt, element, known, float(down[element]), unicode)
             terms = t.Mul((t.Element(UPSTREAM, ()), known.local)) if known is not None else None

@@ -81,7 +81,7 @@ class BoundDefinition:
         return found
 
     def _value(self, i: int) -> Array | None:
-        return settled(self.recording, self.recording.value(i), lambda other: other.value(i))
+        return settled(self.recording, self.recording.required(i), lambda other: other.value(i))
 
     @property
     def eps(self) -> float:

@@ -15,6 +15,8 @@ from bptui.model.debugger.locations import fit
 from bptui.model.debugger.session import Session
 from bptui.model.engine.composites import CompositeUse, composite_of
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.opaque import SAID
+from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.state import State
 from bptui.symbolic.card.backward import backward
 from bptui.symbolic.card.composite import ROWS, part_of, reads, whole
@@ -22,13 +24,14 @@ from bptui.symbolic.card.forward import forward
 from bptui.symbolic.card.leaf import leaf, seed
 from bptui.symbolic.card.names import brief
 from bptui.symbolic.card.sparsity import read_by
+from bptui.symbolic.card.unexplained import unexplained
 from bptui.symbolic.card.update import update
 from bptui.symbolic.facts import Card, Fact, sentence
 from bptui.symbolic.formula.printing import to_spans
 from bptui.symbolic.formula.tree import Element
 from bptui.symbolic.types import CheckRow, Failure, Rule
 
-__all__ = ["ROWS", "card", "card_for", "subject"]
+__all__ = ["ROWS", "card", "card_for", "opening", "subject"]
 
 
 class Rules(Protocol):
@@ -57,7 +60,12 @@ def card(
     update    `node` is a parameter, `element` one of it
     A node that does not compute, or whose Moment of this phase has not come, shows what is there of it.
     """
-    made = _card(state, node, element, wrt, rules, raw, unicode, rows, checks)
+    try:
+        if node.op is not None and node.op.opaque and state.moment.phase != "update":
+            raise NotRecorded(SAID)
+        made = _card(state, node, element, wrt, rules, raw, unicode, rows, checks)
+    except NotRecorded as why:
+        made = unexplained(state, node, wrt, tuple(element), str(why), unicode)
     graph = state.recording.graph
     fold = composite_of(graph, node)
     facts = (*made.facts, *_axes(fold, node, made, unicode))
@@ -86,7 +94,11 @@ def _card(
     rows: int,
     checks: tuple[CheckRow, ...],
 ) -> Card:
-    phase = state.moment.phase
+    phase, upstream = state.moment.phase, state.gradient(node)
+    if state.missing(node):
+        raise NotRecorded(f"the value of {node.name} was not recorded")
+    if wrt is not None and upstream.array is None and upstream.arrived == upstream.total > 0:
+        raise NotRecorded(f"the gradient of {node.name} was not recorded")
     if phase == "update" and node.role == "param":
         return update(state, node, fit(tuple(element), node.shape), unicode)
     if phase == "forward" or (node.op is not None and wrt is None):
@@ -143,11 +155,22 @@ def card_for(
     if fold is not None:
         rule = rules.rule(session.graph, node, wrt) if rules is not None and wrt is not None else None
         at = session.element_of(fold.result)
-        made = whole(session.state, fold, at, wrt, element, rule, raw=session.view.raw, unicode=unicode, checks=checks)
+        try:
+            made = whole(
+                session.state, fold, at, wrt, element, rule, raw=session.view.raw, unicode=unicode, checks=checks
+            )
+        except NotRecorded as why:
+            made = unexplained(session.state, fold.node, wrt, at if wrt is None else element, str(why), unicode)
         inside = None if made.inside is None else replace(made.inside, came=session.view.composite)
         return replace(made, inside=inside, brief=brief(session.graph, fold.node))
-    made = card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)
-    if session.stop == 0 and node.id == session.about.id:  # the first thing that is seen of a network
-        story = (sentence("story", "" if n else "story", text) for n, text in enumerate(session.network.story))
-        made = replace(made, facts=(*made.facts, *story))
-    return made
+    return opening(
+        session, card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)
+    )
+
+
+def opening(session: Session, made: Card) -> Card:
+    """The card with what the network's file says to look at, at the first Moment."""
+    if session.stop or made.node != session.about.name:
+        return made
+    story = (sentence("story", "" if n else "story", text) for n, text in enumerate(session.network.story))
+    return replace(made, facts=(*made.facts, *story))

@@ -11,6 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.graph import Node
+from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
 from bptui.symbolic.formula import tree as t
@@ -157,7 +158,10 @@ def read_by(state: State, node: Node, wrt: int, element: Index, rule: Any, shape
     nearest = fit(element, shape)
     if reading.op.elementwise or not isinstance(rule, Rule) or not shape or 0 in (*shape, *node.shape):
         return nearest
-    arrays, size = reading.rule_numbers(rule)
+    try:
+        arrays, size = reading.rule_numbers(rule)
+    except NotRecorded:
+        return nearest
     if int(np.prod(shape, dtype=np.int64)) * _inner(rule.local, size) > MAX_CELLS:
         return nearest
     grid = np.ogrid[tuple(slice(0, n) for n in shape)]

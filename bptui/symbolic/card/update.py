@@ -36,21 +36,26 @@ def statements(optimizer: Optimizer) -> tuple[Statement, ...]:
     return from_text(optimizer.definition)
 
 
-def inputs(recording: Recording, node: Node) -> dict[str, Any]:
-    """What the rule starts from, for the whole parameter: p, g, the states before, lr, t and the options."""
+def inputs(recording: Recording, node: Node, turn: int = 0) -> dict[str, Any]:
+    """What an update starts from, for the whole parameter: p, g, the states before, lr, t and the options."""
     optimizer = recording.optimizer
     known: dict[str, Any] = {
-        "p": required(recording.before(node), f"{node.name} before the update"),
-        "g": required(recording.update_grad(node), f"the gradient of {node.name}"),
+        "p": required(recording.before(node, turn), f"{node.name} before the update"),
+        "g": required(recording.update_grad(node, turn), f"the gradient of {node.name}"),
     }
-    known |= {name: recording.state(node, name) for name in optimizer.states}
+    known |= {
+        name: required(recording.state(node, name, turn=turn), f"{name} of {node.name}") for name in optimizer.states
+    }
     return {**known, **optimizer.symbols(recording.step)}
 
 
-def results(recording: Recording, node: Node) -> dict[str, Any]:
+def results(recording: Recording, node: Node, turn: int = 0) -> dict[str, Any]:
     """What the engine's update made: p_new and the states after it."""
-    after = {f"{name}_new": recording.state(node, name, after=True) for name in recording.optimizer.states}
-    return {**after, "p_new": required(recording.after(node), f"{node.name} after the update")}
+    after = {
+        f"{name}_new": required(recording.state(node, name, True, turn), f"{name} of {node.name}")
+        for name in recording.optimizer.states
+    }
+    return {**after, "p_new": required(recording.after(node, turn), f"{node.name} after the update")}
 
 
 def follow(
@@ -72,10 +77,9 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
     recording = state.recording
     optimizer, rule = recording.optimizer, statements(recording.optimizer)
     names = _names(node, optimizer, unicode)
-    done = state.updated(node)
-    at = {
-        k: _at(v, element) for k, v in {**inputs(recording, node), **(results(recording, node) if done else {})}.items()
-    }
+    done, turn = state.updated(node), max(state.updates(node) - 1, 0)
+    arrays = inputs(recording, node, turn) | (results(recording, node, turn) if done else {})
+    at = {name: _at(array, element) for name, array in arrays.items()}
     arrived = state.shown_gradient(node).array
     if not optimizer.clips and arrived is not None:  # 0 where it is nothing but rounding
         at["g"] = _at(arrived, element)
@@ -152,9 +156,9 @@ def _label(target: str) -> str:
 
 def _clipped(recording: Recording, node: Node, element: Index, unicode: bool) -> Fact:
     """What clipping did to this element's gradient."""
-    full = recording.grad(node)
-    assert full is not None
-    before, after = float(full[element]), float(required(recording.update_grad(node), "it")[element])
+    what = f"the gradient of {node.name}"
+    full, used = required(recording.grad(node), what), required(recording.update_grad(node), what)
+    before, after = float(full[element]), float(used[element])
     whole = gradient(symbol(node).text, unicode)
     said = [whole, Span(" was "), Span(number(before), "gradient"), Span(", used as "), Span(number(after), "gradient")]
     norm = recording.grad_norm

@@ -12,9 +12,10 @@ import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
-from bptui.model.engine.recording import Recording, required
+from bptui.model.engine.recording import Recording
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.probe import wide
+from bptui.symbolic.check.tolerance import coarsest
 from bptui.symbolic.types import CheckRow
 
 
@@ -33,10 +34,14 @@ def check_flow(recording: Recording, node: Node, wrt: int | None = None) -> Iter
             continue
         if arrived[-1].consumer == node.id:
             done.add(source)
-            what = f"a contribution to {graph.nodes[source].name}"
-            parts = np.stack([wide(required(part.array, what)) for part in arrived])
+            if any(part.array is None for part in arrived):
+                note = "not all of its contributions were recorded"
+                yield CheckRow(node.name, node.op.name, node.op.input_names[position], "sum", "n/a", note=note)
+                continue
+            parts = np.stack([wide(part.array) for part in arrived if part.array is not None])
+            rounding = coarsest((gradient.dtype.name, recording.dtype(source))).rounding
             with np.errstate(all="ignore"):
-                terms = len(parts) * np.abs(parts).sum(0) * float(np.finfo(gradient.dtype).eps)
+                terms = len(parts) * np.abs(parts).sum(0) * rounding
                 terms = terms if len(parts) > 1 else np.zeros_like(terms)
                 note = f"the sum of its {len(parts)} contributions"
                 row = _row(node, node.op.input_names[position], wide(gradient), parts.sum(0), terms, note)

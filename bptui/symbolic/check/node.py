@@ -26,7 +26,7 @@ from bptui.symbolic.check.difference import EPS
 from bptui.symbolic.check.expected import Expected
 from bptui.symbolic.check.probe import Probe, wide
 from bptui.symbolic.check.slopes import Slopes
-from bptui.symbolic.check.tolerance import EXACT, SINGLE, Tolerance
+from bptui.symbolic.check.tolerance import EXACT, Tolerance, coarsest
 from bptui.symbolic.types import CheckRow, Derived, RowName, Verdict
 
 CELLS = 30_000_000
@@ -74,7 +74,7 @@ class NodeCheck:
         self.recording, self.node, self.op = recording, node, node.op
         self.values = [np.asarray(recording.required(i)) for i in node.inputs]
         self.out = np.asarray(recording.required(node))
-        self.tolerance = SINGLE if self.out.dtype == np.float32 else EXACT
+        self.tolerance = coarsest(recording.dtype(i) for i in (*node.inputs, node.id))
         self.random = np.random.default_rng((seed, node.id))
 
     def row(self, row: RowName, verdict: Verdict, wrt: str = "", **rest: Any) -> CheckRow:
@@ -141,6 +141,8 @@ class NodeCheck:
 
     def unpassed(self, name: str) -> CheckRow:
         """The row of an input to which nothing was recorded as passed: right only where the loss is not reached."""
+        if not self.recording.complete:
+            return self.row("symbolic", "n/a", name, note="what it passes on was not recorded")
         if self.node.wants_grad:
             return self.row("symbolic", "FAIL", name, note="nothing is passed on, though the loss is reached")
         return self.row("symbolic", "skipped", name, note="does not reach the loss")

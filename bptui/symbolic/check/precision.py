@@ -174,8 +174,11 @@ class Fifty(Reference):
 
 
 def reference(recording: Recording) -> Reference | None:
-    """What the numbers of a step are held against; None where it is a float64 network too large for 50 digits."""
-    if recording.dtype(recording.graph.loss) != "float64":
+    """What the numbers of a step are held against; None where it is a float64 network too large for 50 digits, or
+    a step that this engine did not run."""
+    if not recording.complete:
+        return None
+    if recording.dtype(recording.graph.loss) == "float32":
         return Shadow(recording)
     found = Fifty(recording)
     return found if found.terms <= TERMS else None
@@ -183,9 +186,12 @@ def reference(recording: Recording) -> Reference | None:
 
 # ---------------------------------------------------------------------------------------------------------- budgets
 def of_value(recording: Recording, node: Node, element: Index, against: Reference | None) -> ErrorBudget | None:
-    """What the operation of `node` loses at one element of its output; None where nothing can be measured."""
+    """What the operation of `node` loses at one element of its output; None where nothing can be measured, and of a
+    step that this engine did not run."""
+    if node.op is None or not recording.complete:
+        return None
     got = recording.required(node)
-    if node.op is None or not got.size or not math.isfinite(float(got[element])):
+    if not got.size or not math.isfinite(float(got[element])):
         return None
     binding = _bind(recording, node)
     truth = exact(binding.definition.body, binding, _index(binding.definition.out, element))
@@ -217,7 +223,7 @@ def of_contribution(
     """The same of what `node` adds to the gradient of its input at `position`, at one element of that input. `before`
     is what ∂L/∂node had lost: what the local derivative loses, because of its values or by itself, is lost here."""
     got, upstream = _contribution(recording, node, position), recording.grad(node)
-    if got is None or upstream is None or not isinstance(rule, Rule) or not got.size:
+    if got is None or upstream is None or not isinstance(rule, Rule) or not got.size or not recording.complete:
         return None
     assert node.op is not None
     if not math.isfinite(float(got[element])):
@@ -247,7 +253,9 @@ def _read_by(upstream: Array, places: tuple[Array, ...], local: Array) -> Array:
 def of_sum(recording: Recording, node: Node, element: Index, against: Reference | None) -> ErrorBudget | None:
     """The same of the sum of all contributions to a gradient."""
     parts, got = recording.contributions(node), recording.grad(node)
-    if got is None or len(parts) < 2 or not got.size or not math.isfinite(float(got[element])):
+    if got is None or not recording.complete or len(parts) < 2:
+        return None
+    if not got.size or not math.isfinite(float(got[element])):
         return None
     graph = recording.graph
     given = np.array([float(required(part.array, "a contribution")[element]) for part in parts])

@@ -14,13 +14,14 @@ update        the optimizer's definition against what the engine made of a param
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from bptui.model.engine.composites import made_by
 from bptui.model.engine.graph import Node
+from bptui.model.engine.opaque import SAID
 from bptui.model.engine.program import Program
-from bptui.model.engine.recording import Recording
+from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.model.source.network import Network
 from bptui.symbolic.check.composite import check_whole
 from bptui.symbolic.check.finite import check_finite
@@ -57,6 +58,16 @@ def check_node(
     """All rows of one operation; of one of its inputs only where `wrt` is its position. `element`: of that input, to
     look at more closely. Of the result of a composite, the rows of the whole, too. Nothing here raises for the sake of
     numbers; what cannot be checked is a row that says why."""
+    assert node.op is not None
+    if node.op.opaque:
+        return (CheckRow(node.name, node.op.name, "", "opaque", "n/a", note=SAID),)
+    try:
+        return tuple(_rows(recording, node, wrt, element, seed))
+    except NotRecorded as why:
+        return (CheckRow(node.name, node.op.name, "", "forward", "n/a", note=str(why)),)
+
+
+def _rows(recording: Recording, node: Node, wrt: int | None, element: Index | None, seed: int) -> Iterable[CheckRow]:
     rows = (*NodeCheck(recording, node, seed).rows(wrt, element), *check_flow(recording, node, wrt))
     fold = made_by(recording.graph, node) if wrt is None else None
     return rows if fold is None else (*rows, *check_whole(recording, fold, seed=seed))

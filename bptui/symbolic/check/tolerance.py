@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,11 @@ from bptui.model.base.types import Array
 @dataclass(frozen=True)
 class Tolerance:
     """Relative to the pair, and relative to the largest of the tensor; and what is added to that, for each element by
-    itself. `kind` are the numbers themselves."""
+    itself. `kind` are the numbers themselves (`eps`, `tiny`, `max`, as of np.finfo)."""
 
     rtol: float
     atol: float
-    kind: np.finfo[Any] = field(default_factory=lambda: np.finfo(np.float64))
+    kind: Any = field(default_factory=lambda: np.finfo(np.float64))
     more: Array | float = 0.0
 
     @property
@@ -59,5 +60,16 @@ class Tolerance:
 
 EXACT = Tolerance(1e-9, 1e-12)
 SINGLE = Tolerance(1e-4, 1e-5, np.finfo(np.float32))
+HALF = Tolerance(16 * 2.0**-10, 16 * 2.0**-10, np.finfo(np.float16))
+"""16 ulps of the largest: so far kernels of PyTorch are from the same operation in float64, its inputs as recorded."""
+BRAIN = Tolerance(16 * 2.0**-7, 16 * 2.0**-7, SimpleNamespace(eps=2.0**-7, tiny=SINGLE.kind.tiny, max=SINGLE.kind.max))
+"""The same of bfloat16, which has the exponents of float32."""
 DIFFERENCE = Tolerance(1e-6, 1e-8)
 COMPLEX = Tolerance(1e-11, 1e-13)
+KINDS = {"float32": SINGLE, "float16": HALF, "bfloat16": BRAIN}
+
+
+def coarsest(kinds: Iterable[str]) -> Tolerance:
+    """What is allowed where numbers of these kinds meet: that of the kind with the fewest digits; whole numbers and
+    truth values are exact."""
+    return max((KINDS.get(kind, EXACT) for kind in kinds), key=lambda tolerance: tolerance.rounding, default=EXACT)

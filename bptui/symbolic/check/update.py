@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,11 +21,11 @@ from bptui.model.engine.arena import Clock
 from bptui.model.engine.calls import Calls
 from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import CLIP_EPS, Flat, Optimizer, emit_clip
-from bptui.model.engine.recording import Recording, required
+from bptui.model.engine.recording import NotRecorded, Recording, required
 from bptui.symbolic.card.update import follow, inputs, results, statements
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.probe import wide
-from bptui.symbolic.check.tolerance import EXACT, SINGLE
+from bptui.symbolic.check.tolerance import EXACT, Tolerance, coarsest
 from bptui.symbolic.types import CheckRow, Verdict
 
 DRAWN = 7
@@ -32,23 +33,33 @@ DRAWN = 7
 
 
 def check_update(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
-    """The optimizer's definition against the new value of a parameter and of each of its states; of a running state
-    (role `state`) its next value."""
+    """The optimizer's definition against the new value of a parameter and of each of its states, for each of its
+    updates; of a running state (role `state`) its next value. What was not recorded is a row that says so."""
+    turns = range(len(recording.timeline.places("update", node.id))) if node.role == "param" else (0,)
+    try:
+        return tuple(row for turn in turns for row in _checked(recording, node, turn))
+    except NotRecorded as why:
+        return (CheckRow(node.name, recording.optimizer.kind, "", "update", "n/a", note=str(why)),)
+
+
+def _checked(recording: Recording, node: Node, turn: int) -> tuple[CheckRow, ...]:
+    kind = coarsest((recording.dtype(node),))
     if node.role == "state":
         source = recording.required(node.attributes.get("next", node.id))
         new = required(recording.after(node), f"{node.name} after the step")
-        return tuple(_rows(node, "state", "", recording.required(node), new, wide(source)))
+        return tuple(_rows(node, "state", "", Compared(recording.required(node), new, wide(source), kind)))
     optimizer = recording.optimizer
-    before, after = inputs(recording, node), results(recording, node)
+    before, after = inputs(recording, node, turn), results(recording, node, turn)
     with np.errstate(all="ignore"):
         given, made = ({k: wide(np.asarray(v)) for k, v in numbers.items()} for numbers in (before, after))
         expected = follow(statements(optimizer), given, made)
     rows: list[CheckRow] = []
     if optimizer.clips:
         used = before["g"]
-        rows += _rows(node, optimizer.kind, "g", np.zeros_like(used), used, clipped(recording, node))
+        rows += _rows(node, optimizer.kind, "g", Compared(np.zeros_like(used), used, clipped(recording, node), kind))
     for name, got in after.items():
-        rows += _rows(node, optimizer.kind, name, before[name.removesuffix("_new")], got, expected[name])
+        old = before[name.removesuffix("_new")]
+        rows += _rows(node, optimizer.kind, name, Compared(old, got, expected[name], kind))
     more = {row.input: row for row in _drawn(node, optimizer, recording.step) if row.verdict == "FAIL"}
     return tuple(more.get(row.input, row) if row.verdict == "ok" else row for row in rows)
 
@@ -71,14 +82,15 @@ def _drawn(node: Node, optimizer: Optimizer, step: int) -> Iterator[CheckRow]:
         made = {**{f"{name}_new": new[n] for n, name in enumerate(optimizer.states)}, "p_new": p_new}
         expected = follow(statements(optimizer), {**given, **optimizer.symbols(clock.step)}, made)
         for name, got in made.items():
-            yield _asked(_rows(node, optimizer.kind, name, given[name.removesuffix("_new")], got, expected[name]))
+            compared = Compared(given[name.removesuffix("_new")], got, expected[name])
+            yield _asked(_rows(node, optimizer.kind, name, compared))
         for factor in (0.1, 10.0) if optimizer.clips else ():
             gradient, emit = g * (factor * limit / length), Calls(np.dtype(np.float64))
             expected_g = clip(optimizer, gradient, [gradient])
             emit_clip(emit, optimizer, gradient, used, norm)
             for call in emit.calls:
                 call()
-            yield _asked(_rows(node, optimizer.kind, "g", np.zeros(DRAWN), used, expected_g))
+            yield _asked(_rows(node, optimizer.kind, "g", Compared(np.zeros(DRAWN), used, expected_g)))
 
 
 def _asked(rows: Iterator[CheckRow]) -> CheckRow:
@@ -92,9 +104,8 @@ def clipped(recording: Recording, node: Node) -> Array:
     """The gradient that the update has to use: each element within ±clip_value, then all parameters' gradients together
     no longer than clip_norm: g·min(1, clip_norm/(√Σg² + 1e-6))."""
     gradients = {param.id: recording.grad(param) for param in recording.graph.params}
-    every = [wide(gradient) for gradient in gradients.values() if gradient is not None]
-    own = gradients[node.id]
-    assert own is not None
+    every = [wide(required(gradient, "a gradient")) for gradient in gradients.values()]
+    own = required(gradients[node.id], "its gradient")
     return clip(recording.optimizer, wide(own), every)
 
 
@@ -109,17 +120,26 @@ def clip(optimizer: Optimizer, own: Array, every: Sequence[Array]) -> Array:
         return np.multiply(own, min(1.0, optimizer.clip_norm / (squares**0.5 + CLIP_EPS)))
 
 
-def _rows(node: Node, kind: str, name: str, before: Array, got: Array, expected: Array) -> Iterator[CheckRow]:
+class Compared(NamedTuple):
+    """A number of an update: what it was before, what was made of it, what should have been; how far off it may be."""
+
+    before: Any
+    got: Array
+    expected: Any
+    tolerance: Tolerance = EXACT
+
+
+def _rows(node: Node, kind: str, name: str, compared: Compared) -> Iterator[CheckRow]:
     """One comparison, none of what is empty."""
+    before, got, expected, tolerance = compared
     old, want, have = wide(np.asarray(before)), np.asarray(expected, float), wide(got)
     if not have.size:
         return
-    number = np.finfo(np.asarray(got).dtype)
-    rounding = float(number.eps)
+    rounding = tolerance.rounding
     with np.errstate(all="ignore"):
-        want = (EXACT if rounding < 1e-10 else SINGLE).bounded(have, want)
+        want = tolerance.bounded(have, want)
         change = np.abs(want - old)
-        allowed = 8 * rounding * np.maximum(np.abs(want), np.abs(old)) + float(number.tiny)  # squares underflow
+        allowed = 8 * rounding * np.maximum(np.abs(want), np.abs(old)) + tolerance.least  # squares underflow
         allowed += (1e-3 if rounding > 1e-10 else 1e-9) * change
         error = np.where((have == want) | (np.isnan(have) & np.isnan(want)), 0.0, np.abs(have - want))
         badness = np.where(error == 0, 0.0, np.where(np.isnan(error), np.inf, error) / allowed)

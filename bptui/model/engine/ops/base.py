@@ -140,6 +140,11 @@ class Op(Inputs):
     variant: Callable[[Sequence[Shape], Attributes], str | None] | None = None
     bounds: Callable[[Sequence[Shape], Attributes], Bounds] | None = None
 
+    @property
+    def opaque(self) -> bool:
+        """Is nothing known but the numbers that were recorded of it? See `bptui.model.engine.opaque`."""
+        return self.definition == ""
+
     def signature(self, shapes: Sequence[Shape], attributes: Attributes) -> Signature:
         """The key under which this use of the op is derived."""
         out = self.shape(shapes, attributes)

@@ -1,0 +1,93 @@
+"""A step that was recorded elsewhere on the screen: absent numbers, opaque operations; and 10,000 operations of it."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bptui.model.engine.history import History, RecordedStep
+from bptui.model.engine.timeline import Timeline
+from bptui.model.source.network import Network, load
+from tests.recorded import DiskRecording, everything, hidden, stored
+from tests.screens.rig import Screen, debug
+
+
+@dataclass(frozen=True)
+class Recorded(Network):
+    """A network of which one training step was recorded."""
+
+    of: Any = None
+
+    def history(self) -> History:
+        return RecordedStep(self.of)
+
+
+def recorded(network: Network, disk: DiskRecording) -> Recorded:
+    """The network with its step."""
+    return Recorded(**{**vars(network), "graph": disk.graph}, of=disk)
+
+
+def opened(name: str, folder: Path, *, absent: float = 0.0, opaque: tuple[str, ...] = ()) -> Callable[[], Network]:
+    """An example's first step, from a folder; `absent`: the part of its arrays that is not there."""
+    network = load(name)
+    recording = network.program().record()
+    names = list(everything(recording))
+    disk = stored(recording, folder, absent=set(random.Random(7).sample(names, int(len(names) * absent))))
+    disk.graph = hidden(recording.graph, *opaque)
+    disk.timeline = Timeline(disk.graph, recording.timeline.events)
+    return lambda: recorded(network, disk)
+
+
+def quiet(screen: Screen) -> str:
+    """The screen without what depends on the speed of the machine."""
+    return re.sub(r"\d+ ms|[✓✗]\s*\d+", "…", screen.text)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_a_step_from_a_file_looks_like_a_step_of_the_engine(size, tmp_path):
+    seen = []
+    for target in ("xor", opened("xor", tmp_path)):
+        async with debug(target, *size) as screen:
+            here = []
+            for key in ("s", "n", "f", "s", "s", "f", "s", "S"):
+                await screen.press(key)
+                await screen.derived()
+                here.append(quiet(screen).replace("test", "xor"))
+        seen.append(here)
+    for theirs, mine in zip(*seen, strict=True):
+        assert mine.splitlines()[1:] == theirs.splitlines()[1:]
+
+
+@pytest.mark.parametrize("absent", [0.3, 0.7, 1.0])
+async def test_what_is_absent_never_breaks_a_panel(absent, tmp_path):
+    async with debug(opened("xor", tmp_path, absent=absent), 120, 36) as screen:
+        length = screen.session.timeline.length
+        for _ in range(length):
+            assert "panel failed" not in screen.text
+            await screen.press("s")
+        assert absent < 1 or screen.text.count("not recorded") > 10
+        for key in ("v", "v", "i", "P", "s", "S", "escape", "f"):
+            await screen.press(key)
+            assert "panel failed" not in screen.text
+
+
+async def test_an_opaque_operation_says_so_in_every_view(tmp_path):
+    async with debug(opened("xor", tmp_path, opaque=("layer1.a", "loss")), 120, 36) as screen:
+        await screen.run("goto layer1.a")
+        await screen.derived()
+        assert "opaque: values and gradients as recorded" in screen.text
+        for _ in range(screen.session.timeline.length):
+            await screen.press("s")
+            await screen.derived()
+            assert "panel failed" not in screen.text
+        for line in ("goto layer1.a", "view layers", "view neurons", "view operations", "why layer1.a[0,0]", "present"):
+            await screen.run(line)
+            assert "panel failed" not in screen.text
+        hidden_id = screen.session.graph.by_name["layer1.a"].id
+        assert all(node != hidden_id for _, node in screen.session.branch.failed)
