@@ -1,10 +1,13 @@
-"""The search for the next stop in a large network: 10,000 operations, 1,000 training steps, all of them trained before.
+"""A large network: what a frame and a step cost with 10,000 operations against 100; the search for the next stop in
+1,000 training steps of it, all of them trained before.
 
 "replay" is what no search can be without: to run each training step again and look at all of its numbers once.
 """
 
 from __future__ import annotations
 
+import gc
+import statistics
 import time
 from collections.abc import Iterator
 
@@ -15,6 +18,7 @@ from bptui.model.debugger.session import Session
 from bptui.model.engine.build import Builder
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.source.network import Network
+from bptui.screens.frame import Ui, paint
 
 
 def chain(operations: int, steps: int) -> Network:
@@ -28,8 +32,25 @@ def chain(operations: int, steps: int) -> Network:
     return Network("chain", build.finish(loss), Optimizer("sgd", 1e-3), steps=steps)
 
 
+def frames(operations: int) -> tuple[float, float]:
+    """Milliseconds of the first frame, once the step is recorded, and of `s` with its frame (median of 60)."""
+    session, ui, spent = Session(chain(operations, 1)), Ui(), []
+    session.recording  # noqa: B018  # run by the thread that loads
+    gc.collect()  # what the rows before have left
+    for _ in range(61):
+        begun = time.perf_counter()
+        paint(session, ui, 120, 36)
+        spent.append(1e3 * (time.perf_counter() - begun))
+        session.step()
+    return spent[0], statistics.median(spent[1:])
+
+
 def table(quick: bool) -> Iterator[tuple[str, str]]:
     """The rows of the page, as they are measured."""
+    frames(100)  # imports
+    small, large = frames(100), frames(10_000)
+    for n, label in enumerate(("first frame", "s with its frame")):
+        yield f"{label}: 10,000 operations against 100", f"{large[n]:8.2f} ms  {large[n] / small[n]:8.2f} x"
     operations, steps = (1_000, 100) if quick else (10_000, 1_000)
     session = Session(chain(operations, steps))
     session.history.advance(steps)

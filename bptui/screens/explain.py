@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bptui.symbolic.card import card, card_for, opening, subject
+from bptui.symbolic.card import card_for, subject
 from bptui.symbolic.card.composite import summed
 from bptui.symbolic.card.error_budget import ErrorBudget
 from bptui.symbolic.service import LATER, SOON, Place, Service
@@ -62,20 +62,25 @@ class Explainer:
         session = self.session
         node, element, wrt = subject(session, self.service)
         if session.composite is not None:
-            return card_for(session, self.service, unicode, self._summed(session.composite, wrt))
-        made = card(
-            session.state, node, element, wrt, self.service, raw=session.view.raw, unicode=unicode,
-            checks=self._precise(self._checks(node, wrt), self._place(node, element, wrt)),
-        )  # fmt: skip
-        return opening(session, made)
+            rows, waits = self._summed(session.composite, wrt), False
+        else:
+            rows = self._precise(self._checks(node, wrt), self._place(node, element, wrt))
+            waits = node.op is not None and self.service.peek_checks(self._key(node)) is None
+        made = card_for(session, self.service, unicode, rows)
+        due = ("forward",) if wrt is None else ("forward", "symbolic", "difference")
+        return replace(made, due=due) if waits and not made.seed else made
 
     def _place(self, node: Node, element: tuple[int, ...], wrt: int | None) -> Place:
         """A number of this branch and training step."""
         return Place(self.session.branch.number, self.session.cursor.step, node.id, wrt, element)
 
+    def _key(self, node: Node) -> tuple[int, int, int]:
+        """What the checks of a node are kept under."""
+        return self.session.branch.number, self.session.cursor.step, node.id
+
     def _checks(self, node: Node, wrt: int | None) -> tuple[CheckRow, ...]:
         """The rows of the node that belong to this Moment: of the forward pass, and of the input that is shown."""
-        rows = self.service.peek_checks((self.session.branch.number, self.session.cursor.step, node.id))
+        rows = self.service.peek_checks(self._key(node))
         if node.op is None or rows is None or isinstance(rows, Failure):
             return ()
         shown = ("",) if wrt is None else ("", node.op.input_names[wrt])
@@ -83,9 +88,7 @@ class Explainer:
 
     def _summed(self, fold: CompositeUse, wrt: int | None) -> tuple[CheckRow, ...]:
         """The rows of a composite and of its parts that are there."""
-        session = self.session
-        here = session.branch.number, session.cursor.step
-        found = {part.name: self.service.peek_checks((*here, part.id)) for part in fold.parts}
+        found = {part.name: self.service.peek_checks(self._key(part)) for part in fold.parts}
         known = {name: rows for name, rows in found.items() if isinstance(rows, tuple)}
         return summed(known, fold, wrt)
 

@@ -20,7 +20,7 @@ from bptui.screens.render import length
 from bptui.symbolic.card import card
 from bptui.symbolic.facts import Card
 from bptui.symbolic.types import CheckRow
-from tests.screens.panel_rig import service
+from tests.screens.panel_rig import at, derived, service
 from tests.unit.model.engine.ops.samples import uses
 from tests.unit.symbolic.steps import step_of
 
@@ -155,3 +155,42 @@ def test_the_terms_of_a_long_sum_are_made_for_the_page_that_has_them():
     assert not asked
     assert "297" in "".join(plain(row) for page in range(20) for row in draw(counted, 60, 20, page))
     assert asked
+
+
+@pytest.mark.parametrize("size", [(37, 13), (24, 7), (58, 9), (66, 18)], ids=str)
+def test_the_first_page_begins_with_what_the_operation_is(size):
+    width, height = size
+    for n in range(0, len(USES), 3):
+        for made in cards(n):
+            shown = squeezed("".join(plain(row) for row in draw(made, width, height))).replace("⋯", "")
+            definition = squeezed(plain(made.rules[0].text))
+            assert definition[:6] in shown, str(USES[n])
+            assert definition in shown or "…" in shown, str(USES[n])
+
+
+@pytest.mark.parametrize("name", ["xor", "lesson-2-2-1", "transformer"])
+def test_an_update_begins_with_its_rule_and_names_its_symbols(name):
+    session = at(name, 0)
+    session.goto("update")
+    made = derived(session)
+    for width, height in ((37, 13), (66, 18)):
+        rows = [plain(row) for row in draw(made, width, height)]
+        first_rule = next(row for row in rows if " = " in row)
+        assert first_rule.split(" = ")[0].split()[-1].endswith("'"), rows
+    text = " ".join(plain(row) for page in range(3) for row in draw(made, 37, 13, page))
+    assert "learning rate" in text
+
+
+def test_what_is_checked_later_has_its_rows_before():
+    """A card does not move when its checks come in."""
+    made = next(each for each in cards(0) if each.phase == "backward")
+    rows = (
+        CheckRow("y", "op", "x", "forward", "ok", note="equal to the definition"),
+        CheckRow("y", "op", "x", "symbolic", "ok", 1e-17, 1e-9),
+        CheckRow("y", "op", "x", "difference", "ok", 1e-10, 1e-7),
+    )
+    for width, height in ((37, 13), (58, 12), (66, 18), (118, 30)):
+        before = draw(replace(made, due=("forward", "symbolic", "difference")), width, height)
+        after = draw(replace(made, checks=rows), width, height)
+        moved = [n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a != b and "forward" not in plain(b)]
+        assert all(any(word in plain(after[n]) for word in ("symbolic", "difference", "pgdn")) for n in moved)

@@ -16,7 +16,19 @@ from bptui.screens.panels import listing, network, rows, timeline
 from bptui.screens.render import RenderOptions, length
 from bptui.screens.scene import Scene
 from bptui.screens.screen_commands import Own
+from tests.screens import panel_rig
 from tests.screens.rig import debug
+
+
+def test_one_sample_is_shown_by_its_numbers():
+    """`:sample 2` on xor: x and y are that sample's, not `4 samples`."""
+    session = panel_rig.at("xor", 0)
+    assert "4 samples" in "".join(panel_rig.texts(network.lines(Scene(session, 51, 29))))
+    session.view.sample = 2
+    drawn = panel_rig.texts(network.lines(Scene(session, 51, 29)))
+    assert not any("samples" in row for row in drawn)
+    x = next(row for row in drawn if row.split()[:1] == ["x"])
+    assert [float(word) for word in x.split()[-2:]] == session.state.value(session.graph.by_name["x"])[2].tolist()
 
 
 def chain(count: int) -> Network:

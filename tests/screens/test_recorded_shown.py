@@ -9,11 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from bptui.model.debugger.session import Session
+from bptui.model.engine.build import Builder
 from bptui.model.engine.history import History, RecordedStep
+from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.timeline import Timeline
 from bptui.model.source.network import Network, load
+from bptui.screens.frame import Ui, paint
+from bptui.screens.panels import rows
 from tests.recorded import DiskRecording, everything, hidden, stored
 from tests.screens.rig import Screen, debug
 
@@ -72,6 +78,7 @@ async def test_what_is_absent_never_breaks_a_panel(absent, tmp_path):
             assert "panel failed" not in screen.text
             await screen.press("s")
         assert absent < 1 or screen.text.count("not recorded") > 10
+        assert "not computed yet" not in screen.text
         for key in ("v", "v", "i", "P", "s", "S", "escape", "f"):
             await screen.press(key)
             assert "panel failed" not in screen.text
@@ -91,3 +98,45 @@ async def test_an_opaque_operation_says_so_in_every_view(tmp_path):
             assert "panel failed" not in screen.text
         hidden_id = screen.session.graph.by_name["layer1.a"].id
         assert all(node != hidden_id for _, node in screen.session.branch.failed)
+
+
+def chain(count: int) -> Network:
+    """So many operations one after the other, fifty to a layer, each tenth with a parameter of its own."""
+    b = Builder()
+    a, y = (b.leaf(name, role, np.ones(4), wants_grad=False) for name, role in (("x", "input"), ("y", "target")))
+    for i in range(count // 2):
+        scope = f"layer{i // 25}"
+        if i % 10 == 0:
+            w = b.leaf(f"w{i}", "param", np.full(4, 1.0 + 1e-4 * i), scope=scope)
+        a = b.use("tanh", b.use("mul", a, w, name=f"z{i}", scope=scope), name=f"a{i}", scope=scope)
+    return Network("chain", b.finish(b.use("mse", a, y, name="L", scope="loss")), Optimizer())
+
+
+def test_of_10000_operations_a_frame_looks_at_no_more_than_of_100(tmp_path, monkeypatch):
+    made: list[str] = []
+    rows_of = rows._rows
+
+    def counted(session, node, *rest):
+        made.append(node.name)
+        return rows_of(session, node, *rest)
+
+    monkeypatch.setattr(rows, "_rows", counted)
+    work = []
+    for count in (100, 10_000):
+        network = chain(count)
+        disk = stored(network.program().record(), tmp_path / str(count), counted=False)
+        disk.complete = False
+        session = Session(recorded(network, disk))
+        found = []
+        for place in ("start", "z5", "backward", "update"):
+            session.goto(place)
+            for _ in range(8):
+                disk.looked.clear()
+                made.clear()
+                session.step()
+                paint(session, Ui(), 120, 36)
+                found.append((disk.looked.total(), len(made)))
+        work.append(found)
+    small, large = (np.array(found) for found in work)
+    assert large.sum(0)[0] <= 1.5 * small.sum(0)[0]
+    assert (large.max(0) <= 1.5 * small.max(0)).all()

@@ -130,11 +130,17 @@ class Graph:
         """Per node: the (consumer id, input position) pairs that contribute to its gradient, in the order in which the
         backward pass reaches them (last consumer first, and position by position in one consumer)."""
         found: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
+        wanted = [node.wants_grad for node in self.nodes]
+        differentiable: dict[int, tuple[bool, ...]] = {}
         for node in reversed(self.ops):
-            assert node.op is not None
+            op = node.op
+            assert op is not None
             if not node.wants_grad:
                 continue
+            known = differentiable.get(id(op))
+            if known is None:
+                known = differentiable[id(op)] = tuple(op.differentiable(i) for i in range(len(op.inputs)))
             for position, source in enumerate(node.inputs):
-                if self.nodes[source].wants_grad and node.op.differentiable(position):
+                if wanted[source] and known[position]:
                     found[source].append((node.id, position))
         return tuple(tuple(pairs) for pairs in found)

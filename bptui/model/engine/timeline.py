@@ -92,13 +92,20 @@ class Timeline:
         return {phase: tuple(nodes[events[at].node] for at in places) for phase, places in self._places.items()}
 
     @cached_property
-    def _happens(self) -> Mapping[tuple[Phase, int], tuple[int, ...]]:
-        """(phase, node id) → the places of its Moments; the seed is not among them."""
-        found: dict[tuple[Phase, int], list[int]] = {}
-        for place, event in enumerate(self.events):
-            if not event.seed:
-                found.setdefault((event.phase, event.node), []).append(place)
-        return {key: tuple(places) for key, places in found.items()}
+    def _happens(self) -> tuple[Mapping[Phase, dict[int, int]], Mapping[tuple[Phase, int], tuple[int, ...]]]:
+        """Per phase: node id → the place of its Moment; and the places of those that have several. The seed is of none.
+        Numbers only: 20,000 small tuples would wake the garbage collector before the first frame."""
+        first: dict[Phase, dict[int, int]] = {phase: {} for phase in PHASES}
+        several: dict[tuple[Phase, int], tuple[int, ...]] = {}
+        for place, (phase, node, seed) in enumerate(self.events):
+            if seed:
+                continue
+            known = first[phase]
+            if node in known:
+                several[phase, node] = (*several.get((phase, node), (known[node],)), place)
+            else:
+                known[node] = place
+        return first, several
 
     @property
     def forward(self) -> tuple[Node, ...]:
@@ -122,12 +129,14 @@ class Timeline:
 
     def places(self, phase: Phase, node: int) -> tuple[int, ...]:
         """Where a node has its Moments in a phase: usually one place, () for none; the seed is no node's."""
-        return self._happens.get((phase, node), ())
+        first, several = self._happens
+        if node not in first[phase]:
+            return ()
+        return several.get((phase, node)) or (first[phase][node],)
 
     def written_at(self, node: int) -> int:
         """The place from which a node's value is there: 0 for what is given."""
-        places = self._happens.get(("forward", node))
-        return places[0] if places else 0
+        return self._happens[0]["forward"].get(node, 0)
 
     @cached_property
     def seed_at(self) -> int:
@@ -143,7 +152,7 @@ class Timeline:
             made = [
                 Arrival(consumer, position, places[-1])
                 for consumer, position in consumers
-                if (places := self._happens.get(("backward", consumer)))
+                if (places := self.places("backward", consumer))
             ]
             found = self._arrived[node] = tuple(sorted(made, key=lambda arrival: arrival.place))
         return found

@@ -151,11 +151,12 @@ class Listing:
         entries: list[Entry] = []
         of_node: dict[int, int] = {}
         hidden: list[tuple[int, int]] = []
+        stands_for = together(self.graph)
         scope = self._groups[first - 1] if first else ""
         for node, own in zip(self._nodes[first:end], self._groups[first:end], strict=True):
             before.append(start + len(entries))
-            closed = closed_in(self.graph, node, open_)
-            if closed is not None and node.id != closed.result and not (self.folded and own):
+            closed = stands_for.get(node.id)
+            if closed is not None and open_ != closed.result != node.id and not (self.folded and own):
                 hidden.append((node.id, closed.result))
                 continue
             if own != scope:

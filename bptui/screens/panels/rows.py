@@ -14,6 +14,7 @@ from bptui.model.engine.graph import Graph, Node
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, kind_of, wholes
 from bptui.screens.panels.listing import Closed, Entry, brief, closed_in, name_of, said_in, shorten
+from bptui.screens.panels.tensor import batch
 from bptui.screens.panels.timeline import CHIPS
 from bptui.screens.render import RenderOptions, fit, length, under
 
@@ -71,6 +72,7 @@ def rows_of(
         bool(columns.what) and _next(session) == node.id,
         closed_in(session.graph, node, open_),
         session.element if look.focused and session.node.id == node.id else None,
+        session.view.sample,
     )
     kept, key = _drawn(session.recording), (node.id, entry.rows, columns, width, look.unicode, look.ansi, seen)
     found = kept.get(key)
@@ -97,6 +99,7 @@ class Seen(NamedTuple):
     waits: bool
     closed: Closed | None
     selected: tuple[int, ...] | None
+    sample: int | str = "all"
 
 
 def _rows(
@@ -122,8 +125,17 @@ def _rows(
             if seen.waits
             else [(Span(field(None), kind),)]
         )
-    elif node.role in ("input", "target") and len(node.shape) > 1 and node.shape[0] > 1:
-        left = [(Span(f" {node.shape[0]} samples", "text"),)]
+    elif node.role in ("input", "target") and len(node.shape) > 1 and batch(session, node) > 1:
+        at = seen.sample
+        if isinstance(at, int):
+            value = value[min(at, node.shape[0] - 1)]
+            left = (
+                [wholes(value, width - columns.value)]
+                if node.whole
+                else _numbers(value, node, kind, False, rows, look, columns.pair)
+            )
+        else:
+            left = [(Span(f" {node.shape[0]} samples", "text"),)]
     elif node.whole and not node.wants_grad:
         left = [wholes(value, width - columns.value)]
     else:

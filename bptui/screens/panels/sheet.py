@@ -99,7 +99,7 @@ def draw(
 
 def _strip(made: list[Quantity], page: Page, width: int, height: int, look: RenderOptions) -> list[Line]:
     """Each quantity in one row, the elements side by side: those around the selected one."""
-    margin, label, gap = (1, 8, 0) if width < COMPACT else (2, 13, 2)
+    margin, label, gap = (1, 8, _crowded(made, page)) if width < COMPACT else (2, 13, 2)
     names = 1 + max(len(q.label) for q in made)
     notes = max((len(q.note) + 2 for q in made if q.note), default=0)
     label = max(label, names)
@@ -137,6 +137,13 @@ def _strip(made: list[Quantity], page: Page, width: int, height: int, look: Rend
         main = _main(made)
         rows += [(), *_mapped(main, page, width, height - len(rows) - 1, look, ())]
     return rows if len(rows) <= height or not page.axes else rows[len(rows) - height :]
+
+
+def _crowded(made: list[Quantity], page: Page) -> int:
+    """The gap between columns that have none of their own: 1 where a head or a number fills its cells."""
+    heads = max(len(_head(page, x)) for x in (0, page.columns - 1))
+    filled = any(q.array is not None and bool((np.asarray(q.array) <= -10).any()) for q in made)
+    return int(heads >= WIDE or filled)
 
 
 def _main(made: list[Quantity]) -> Quantity:

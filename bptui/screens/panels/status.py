@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
 
+DIGITS = 3
+"""Of the count of checks: so many have their room from the start."""
+
+
 def row(session: Session | None, width: int, checks: tuple[int, int] | None = None, name: str = "") -> Line:
     """Parts go from the least needed: the name, the program's name, the checks; never the Moment.
 
@@ -42,9 +46,8 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
     text = field(loss, 10, 6) if wide else field(loss)
     right = [Span("loss ", "dim"), Span(text.strip(), "text bold" if isfinite(loss) else "fail reverse")]
     found = len(session.nonfinite.known)
-    if checks is not None or found:
-        good, bad = checks or (0, 0)
-        right += _checks(good, bad + found, wide)
+    good, failed = checks or (None, 0)
+    right += _checks(good, failed + found, wide)
     right.append(Span(" ", "dim"))
     names = head if middle else head[:1]
     lead = (*names, Span("   " if middle else "  ", "dim"))
@@ -71,10 +74,14 @@ def _fitted(lead: Line, where: Sequence[Span], right: Sequence[Span], width: int
     return fit(crop(short, 0, width), width)
 
 
-def _checks(good: int, bad: int, wide: bool) -> list[Span]:
+def _checks(good: int | None, bad: int, wide: bool) -> list[Span]:
+    """How many agree (None: none was made yet, but their room is kept, so that nothing shifts) and how many do not."""
     blank = " " if wide else ""
+    if good is None and not bad:
+        return [Span(" " * (DIGITS + (9 if wide else 5)), "dim")]
+    good = good or 0
     out = [
-        Span("   " if wide else " ", "dim"),
+        Span(("   " if wide else " ") + " " * (DIGITS - len(str(good))), "dim"),
         Span("✓", "ok"),
         Span(f"{blank}{good}", "text"),
         Span("  " if wide else " ", "dim"),

@@ -104,6 +104,8 @@ def lines(scene: Scene) -> list[Line]:
     if width < 1 or height < 1:
         return []
     made, element = quantities(session)
+    if session.state.missing(session.node):
+        return [crop((Span("  not recorded", "dim"),), 0, width)]
     rows = draw(made, element, width, height, look, dead(session))
     rows = [crop(row, 0, width) for row in rows[:height]]
     return rows if look.unicode else [to_ascii(row) for row in rows]
