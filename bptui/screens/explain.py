@@ -86,11 +86,11 @@ class Explainer:
         shown = ("",) if wrt is None else ("", node.op.input_names[wrt])
         return tuple(row for row in rows if row.input in shown and row.op == node.op.name)
 
-    def _summed(self, fold: CompositeUse, wrt: int | None) -> tuple[CheckRow, ...]:
+    def _summed(self, composite: CompositeUse, wrt: int | None) -> tuple[CheckRow, ...]:
         """The rows of a composite and of its parts that are there."""
-        found = {part.name: self.service.peek_checks(self._key(part)) for part in fold.parts}
+        found = {part.name: self.service.peek_checks(self._key(part)) for part in composite.parts}
         known = {name: rows for name, rows in found.items() if isinstance(rows, tuple)}
-        return summed(known, fold, wrt)
+        return summed(known, composite, wrt)
 
     def _precise(self, rows: tuple[CheckRow, ...], place: Place) -> tuple[CheckRow, ...]:
         """The rows, with the error of the number that is shown, in ulps, and the digits that it has lost."""
