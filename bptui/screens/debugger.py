@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 REST = 0.45  # seconds that a Moment is looked at before it is checked: who steps on does not wait for checks
 
 
+INDENT = 4
+"""Cells by which a line of a longer answer goes on, where it has no room in one row."""
+
+
 class Debugger(Own, Screen[None]):
     """One Session on one screen."""
 
@@ -202,7 +206,8 @@ class Debugger(Own, Screen[None]):
         if len(lines) == 1:
             lines = self._short(lines[0], reply.moved or not reply.ok)
         ui.message = lines[0] if len(lines) == 1 else ()
-        ui.pages, ui.top = (tuple(lines), 0) if len(lines) > 1 else ((), 0)
+        pages = lines if len(lines) > 1 else ()
+        ui.pages, ui.top = tuple(part for row in pages for part in wrap(row, self.size.width - 2, INDENT)), 0
         ui.page_title = "answer"
         self.changed()
 
