@@ -21,7 +21,7 @@ from bptui.screens.command_line import CommandLine
 from bptui.screens.help import place_keys
 from bptui.screens.keys import HOME, name_of
 from bptui.screens.panels import footer
-from bptui.screens.panels.text import wrap
+from bptui.screens.panels.text import shorten, wrap
 from bptui.screens.render import RenderOptions, crop, fit, length, to_ascii, under
 from bptui.screens.theme import Theme
 
@@ -118,7 +118,7 @@ def _rule(name: str, right: str, width: int, *, focused: bool = True) -> Line:
 def _counted(state: State, room: int) -> str:
     rows = len(state.rows)
     if state.wanted:
-        return f"{rows} of {len(state.examples)} with '{state.wanted[:20]}'"
+        return f"{rows} of {len(state.examples)} with '{shorten(state.wanted, 20)}'"
     return f"{_top(state, room) + 1}-{_top(state, room) + room} of {rows}" if rows > room else ""
 
 
@@ -135,9 +135,7 @@ def _list(state: State, width: int, room: int) -> list[Line]:
     for at, example in enumerate(rows[top : top + room], top):
         here = at == state.chosen
         name = f" {example.name:<{NAME - 1}}"
-        about, most = example.about, max(0, width - NAME - 3)
-        if len(about) > most:
-            about = about[: max(0, most - 1)].rsplit(" ", 1)[0].rstrip(" ,;:") + " …" if most > 12 else ""
+        about = shorten(example.about, width - NAME - 3)
         row = fit((Span(" ▶" if here else "  ", "chip-forward" if here else "text"),
                    Span(name, "text bold"), Span(f" {about}", "text" if here else "dim")), width)  # fmt: skip
         out.append(under(row, "on-cursor") if here else row)
