@@ -95,7 +95,7 @@ def rule(number: int, name: str, left: Line, right: Line, width: int, focused: b
     if room < 2 and tail:
         tail, room = [], width - length(head)
     if room < 0:
-        return fit(crop(head, 0, width), width, style)
+        return fit(head, width, style)
     return (*head, Span(stroke * room, style), *tail)
 
 

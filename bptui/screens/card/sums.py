@@ -16,7 +16,7 @@ from bptui.model.base.spans import Line, Span, plain
 from bptui.screens.card.band import bolder, kind_of_symbol
 from bptui.screens.panels.figures import figure, shown
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import crop, length
+from bptui.screens.render import clip, crop, length
 from bptui.symbolic.facts import Step, Table, Term
 from bptui.symbolic.formula.printing import number
 from bptui.symbolic.formula.worked import sum_texts
@@ -169,7 +169,7 @@ class _Grid:
             at = max(x, start if name == "index" else start + size - length(cell))
             out += [Span(" " * (at - x)), *cell]
             x = at + length(cell)
-        return crop(out, 0, self.width)
+        return clip(out, self.width)
 
     def header(self) -> list[Line]:
         """The heads in one row. Where they have no room in it, those before the last above, a row for each: every one

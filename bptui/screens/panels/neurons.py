@@ -14,7 +14,7 @@ from bptui.screens.panels.figures import figure, kind_of, shown, symbol_of
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.wiring import Column, Place, Row, columns, number_of, places
 from bptui.screens.plot import Plot
-from bptui.screens.render import RenderOptions, crop, length, to_ascii
+from bptui.screens.render import RenderOptions, clip, length, to_ascii
 from bptui.symbolic.facts import Card
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def lines(scene: Scene) -> list[Line]:
         found = columns(session.graph)
         assert not isinstance(found, str)
         rows = [*_View(session, found, width, height - 2, look).lines(), _equation(session, card, width), ()]
-    rows = [crop(row, 0, width) for row in rows[:height]]
+    rows = [clip(row, width) for row in rows[:height]]
     return rows if look.unicode else [to_ascii(row) for row in rows]
 
 
@@ -360,7 +360,7 @@ def _equation(session: Session, card: Card | None, width: int) -> Line:
         if length(left) + 3 + length(right) <= room:
             column = max(length(left) + 3, min(27, room - length(right)))
             return (Span("  "), *left, *((Span(" " * (column - length(left))), *right) if right else ()))
-    kept = next((line for line in (*rights, left) if line and length(line) <= room), crop(left, 0, room))
+    kept = next((line for line in (*rights, left) if line and length(line) <= room), clip(left, room))
     return (Span("  "), *kept)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.numbers import field
 from bptui.model.base.spans import Line, Span
 from bptui.screens.panels.timeline import COLOURS
-from bptui.screens.render import crop, fit, length
+from bptui.screens.render import fit, length
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -71,7 +71,7 @@ def _fitted(lead: Line, where: Sequence[Span], right: Sequence[Span], width: int
             if length(left) + length(tail) + 1 <= width:
                 return (*fit(left, width - length(tail), "dim"), *tail)
     short = (Span(f"{where[1].text} "), *where[3:5], Span(" "), where[-1])
-    return fit(crop(short, 0, width), width)
+    return fit(short, width)
 
 
 def _checks(good: int | None, bad: int, wide: bool) -> list[Span]:
