@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from bptui.model.base.spans import Line, Span
 from bptui.screens.keys import LINE
-from bptui.screens.panels.text import shorten
 from bptui.screens.render import crop, fit
 
 MOST = 1_000  # characters: what is pasted is cut here
@@ -133,10 +132,8 @@ class CommandLine:
             spans = [Span(" ", "text on-band")]
             for x, word in enumerate(part):
                 chosen = y * across + x == self._chosen
-                spans.append(
-                    Span(f"{shorten(word, cell - 1):{cell - 1}}", "text reverse bold" if chosen else "text on-band")
-                )
-                spans.append(Span(" ", "text on-band"))
+                style = "text reverse bold" if chosen else "text on-band"
+                spans += [*fit((Span(word, style),), cell - 1, style), Span(" ", "text on-band")]
             out.append(fit(spans, width, "text on-band"))
         return out
 

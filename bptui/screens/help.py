@@ -12,7 +12,7 @@ from bptui.model.debugger.commands.row import Command, Family
 from bptui.screens.command_line import CommandLine
 from bptui.screens.keys import HOME, PALETTE, PLACES, Place, keys_text
 from bptui.screens.panels import PANELS, Panel
-from bptui.screens.panels.text import shorten, wrap
+from bptui.screens.panels.text import wrap
 from bptui.screens.render import fit, length
 
 SUMMARY = 20
@@ -125,13 +125,12 @@ class Palette:
         seen = height
         for i, command in enumerate(self.found):
             weight = "text bold reverse" if i == self.chosen else "text bold on-band"
-            keys = f" {shorten(keys_text(command), width - 21):<12} "
+            keys = f" {keys_text(command):<12} "
             head = line((" ", "text on-band"), (f" {command.word:<18}", weight), (keys, "text on-band"))
-            room = width - length(head) - 1
             if i != self.chosen:
-                out.append((*head, Span(shorten(command.summary, room), "dim on-band")))
+                out.append((*head, Span(command.summary, "dim on-band")))
                 continue
-            first, inset = (head, length(head)) if room >= SUMMARY else ((), 2)
+            first, inset = (head, length(head)) if length(head) + SUMMARY < width else ((), 2)
             out += [] if first else [head]
             for row in wrap((Span(command.summary, "text on-band"),), width - 1 - inset):
                 out.append((*(first or (Span(" " * inset, "text on-band"),)), *row))

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from textual.events import Key, Paste
 
 from bptui.model.base.spans import plain
@@ -33,7 +31,6 @@ from bptui.screens.keys import (
     keys_text,
 )
 from bptui.screens.panels import footer
-from bptui.screens.panels.text import shorten
 from tests.keys_page import page
 from tests.screens.rig import debug
 
@@ -293,13 +290,6 @@ async def test_the_palette_is_edited_as_a_line_and_takes_pasted_text() -> None:
         assert "theme light" in screen.rows[-1]
         await screen.press("ctrl+p", "backspace")
         assert palette_of.palette is None
-
-
-@given(st.text(max_size=60), st.integers(0, 60))
-def test_a_text_is_shortened_with_a_mark(text: str, most: int) -> None:
-    short = shorten(text, most)
-    assert short == text or len(short) <= most
-    assert short == text or most == 0 or (short.endswith("…") and text.startswith(short[:-1].rstrip()))
 
 
 async def test_search() -> None:

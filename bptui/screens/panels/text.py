@@ -80,15 +80,6 @@ def _long(before: str) -> bool:
     return not re.search(r"((^|[\[(,])\w{0,3}|[ΣΠ_]_?\w),$", before)
 
 
-def shorten(text: str, most: int) -> str:
-    """The text in at most `most` cells: what is left out is marked by `…`, after a word where one ends near."""
-    if len(text) <= most:
-        return text
-    head = text[: max(0, most - 1)]
-    at = head.rfind(" ", most // 2)
-    return ((head[:at].rstrip(" ,;:") + " " if at > 0 else head) + "…")[: max(0, most)]
-
-
 def strip(spans: Sequence[Span], *, right: bool) -> Line:
     """The line without blanks at its right (or left) end."""
     text = plain(spans)
