@@ -126,9 +126,6 @@ def tabs(names: Sequence[tuple[int, str]], shown: int, width: int) -> Line:
     return fit(spans, width, "dim")
 
 
-JOINTS = {"top": "┬", "bottom": "┴", "both": "┼", "left": "├", "right": "┤"}
-
-
 def assemble(
     boxes: Grid, width: int, height: int, contents: dict[int, list[Line]], rules: dict[int, Line]
 ) -> list[Line]:
@@ -164,8 +161,10 @@ def _plan(boxes: Grid, height: int) -> list[tuple[list[Piece], tuple[int, ...]]]
         for x, top, bottom in boxes.dividers:
             if top <= y < bottom:
                 glyph = "┬" if y == top else "│"
-                if any(b.rule == y and b.x == x + 1 for b in boxes.boxes) and y > top:
-                    glyph = "├"
+                if y > top:  # a rule may begin here, or end
+                    ending = any(b.rule == y and b.x + b.width == x for b in boxes.boxes)
+                    begin = any(b.rule == y and b.x == x + 1 for b in boxes.boxes)
+                    glyph = "│├┤┼"[begin + 2 * ending]
                 pieces.append((x, 1, 0, (Span(glyph, "rule"),)))
         ends = tuple(x for x, _, bottom in boxes.dividers if y == bottom)
         rows.append((sorted(pieces, key=lambda piece: piece[0]), ends))
