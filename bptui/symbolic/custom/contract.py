@@ -54,6 +54,7 @@ def _pair(c: Values, a: Value, b: Value, gone: Sequence[Expr]) -> Value:
     axes = (*both, *first, *second)
     large = any(v.windows and c.cells(v.axes) > COPIED for v in (a, b))
     if large or (both and not (first and second)):
+        a, b = sorted((a, b), key=c.seen)  # a·b and b·a are one call
         letter = {s: chr(ord("a") + n) for n, s in enumerate(dict.fromkeys((*a.axes, *b.axes)))}
         text = ["".join(letter[s] for s in part) for part in (a.axes, b.axes, left)]
         operands: list[Any] = [c.standin(a), c.standin(b)]

@@ -83,6 +83,7 @@ class Values:
         self.dtype = trace.emit.dtype
         self.frame: dict[Expr, tuple[int, int]] = {}
         self._constants: dict[Any, Standin] = {}
+        self._seen: dict[Standin, int] = {}
 
     @contextmanager
     def within(self, frame: Mapping[Expr, tuple[int, int]]) -> Iterator[None]:
@@ -124,6 +125,10 @@ class Values:
         if value.array.dtype == dtype:
             return value.array  # type: ignore[no-any-return]
         return noted(copied, value.array.shape, value.array, dtype=dtype)  # type: ignore[no-any-return]
+
+    def seen(self, value: Value) -> int:
+        """The number of its stand-in, in the order in which they are first asked for here."""
+        return self._seen.setdefault(self.standin(value), len(self._seen))
 
     def operand(self, value: Value, axes: Sequence[Expr], dtype: Any = None) -> Any:
         """What a call takes for a value."""
@@ -188,6 +193,7 @@ def strided(array: Array, starts: Sequence[int], steps: Sequence[Sequence[int]],
 
 
 def gathered(x: Array, at: Array, out: Array) -> None:
+    """The elements at flat places."""
     np.take(x.reshape(-1), at, None, out, "clip")  # the other modes take a copy of `out`
 
 
