@@ -25,7 +25,7 @@ from bptui.screens import help as manual
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import Ui, focused, grid_of, paint, scene_of
-from bptui.screens.keys import ARROWS, command_of, name_of
+from bptui.screens.keys import PAGES, PANEL, PRESENT, RUNNING, command_of, name_of
 from bptui.screens.panels import PANELS, move_element, panel, standing
 from bptui.screens.panels.text import strip, wrap
 from bptui.screens.render import RenderOptions, length
@@ -228,9 +228,10 @@ class Debugger(Own, Screen[None]):
         event.prevent_default()
         key = name_of(event.key, event.character)
         if self.runner.job is not None:
-            if key in ("ctrl+c", "escape"):
+            word, _ = RUNNING.find(key)
+            if word == "cancel":
                 self.runner.cancel()
-            elif key in ("q", "ctrl+q"):
+            elif word == "leave":
                 self.leave()
         elif self.typing is not None:
             self._type(key, event.character)
@@ -252,24 +253,25 @@ class Debugger(Own, Screen[None]):
         """A key, by the registry's name, while nothing is typed in."""
         said = bool(self.ui.message or self.ui.pages)
         self.ui.message, self.ui.pages = (), ()
-        found = command_of(key)
+        found, (word, by) = command_of(key), PANEL.find(key)
+        presenting = self.session is not None and self.session.view.present
         if found is not None:
             command, text = found
             if command.opens:
                 self.open(":", text) if command.word != "search" else self.open("/", "")
             elif key == "escape" and said:
                 self.canvas.repaint()
-            elif key == "escape" and self.session is not None and self.session.view.present:
+            elif presenting and PRESENT.find(key)[0] == "leave":
                 self.do_present("off")
             elif asks := command.asked(""):
                 self.ask(asks)
             else:
                 self.run(text)
-        elif key in ARROWS:
-            self._arrow(*ARROWS[key])
-        elif key == "enter":
+        elif word == "move":
+            self._arrow(*by)
+        elif word == "enter":
             self._enter()
-        elif key == "ctrl+c":
+        elif word == "interrupt":
             self.say(say("q quits"))
         elif not_yet := unsupported.command(shown(key)):
             self.say(refused(not_yet))
@@ -279,14 +281,11 @@ class Debugger(Own, Screen[None]):
     def _type(self, key: str, character: str | None) -> None:
         line = self.typing
         assert line is not None
-        if character and len(character) == 1 and character.isprintable():
-            line.insert(character)
-        else:
-            end = line.key(key, self._complete)
-            if end:
-                self.typing = None
-                if end == "done" and line.text.strip():
-                    self.run(f"search {line.text}" if line.prefix == "/" else line.text)
+        end = line.press(key, character, self._complete)
+        if end:
+            self.typing = None
+        if end == "done" and line.text.strip():
+            self.run(f"search {line.text}" if line.prefix == "/" else line.text)
         self.canvas.repaint()
 
     def _complete(self, text: str) -> list[str]:
@@ -317,14 +316,12 @@ class Debugger(Own, Screen[None]):
         """A key for what lies over the panels; False where it is not one, and closes it."""
         ui = self.ui
         room = max(1, self.size.height - 3)
-        by = ARROWS.get(key, (0, 0))[0] or {"home": -(10**6), "end": 10**6, "space": room}.get(key, 0)
-        if key in ("escape", "q", "enter"):
+        word, (down, _) = PAGES.find(key)
+        if word == "close":
             ui.pages = ()
-            return True
-        if not by:
-            return False
-        ui.top = max(0, min(ui.top + (by if abs(by) != 10 else by // 10 * room), len(ui.pages) - room))
-        return True
+        elif word:
+            ui.top = max(0, min(ui.top + down * (room if word == "page" else 1), len(ui.pages) - room))
+        return bool(word)
 
     def open(self, prefix: str, text: str) -> None:
         self.typing = self._command_line

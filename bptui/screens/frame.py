@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
+from bptui.screens.keys import PAGES, RUNNING
 from bptui.screens.panels import PANELS, Panel, footer, panel, standing, status
 from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
 from bptui.screens.scene import Scene
@@ -144,7 +145,7 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.message:
         return under(fit((Span(" "), *ui.message), width), "on-band")
     if ui.pages:
-        return under(footer.hints((("up/down", "move"), ("esc", "close")), width), "on-band")
+        return under(footer.hints(PAGES.footer(), width), "on-band")
     if session is not None and session.view.present:
         return under(footer.presenting(width, session.view.hidden), "on-band")
     return under(footer.usual(width), "on-band")
@@ -154,7 +155,8 @@ def progress(part: float, what: str, width: int) -> Line:
     """` training step 300 of 1000 ━━━━━━────────  30 %  ctrl+c cancels`."""
     part = min(1.0, max(0.0, part))
     tail = f" {part:4.0%}  "
-    stop = (Span("ctrl+c", "text bold"), Span(" cancels ", "dim"))
+    (key, word), *_ = RUNNING.footer()
+    stop = (Span(key, "text bold"), Span(f" {word} ", "dim"))
     room = width - len(what) - 2 - len(tail) - length(stop)
     bar: Line = ()
     if room >= 5:

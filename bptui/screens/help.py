@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.commands.help import help_text
 from bptui.model.debugger.commands.registry import COMMANDS, FAMILIES
 from bptui.model.debugger.commands.row import Command, Family
-from bptui.screens.keys import keys_text
+from bptui.screens.keys import HOME, PLACES, Place, keys_text
 from bptui.screens.panels import PANELS, Panel
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import fit
@@ -22,28 +21,27 @@ DOUBLE, GAP = 160, 4
 
 
 def pages(width: int) -> tuple[Line, ...]:
-    """The table of all commands, group by group, in `width` columns; first how the keys are meant. Where three columns
-    have no room, what a command does stands under it; on a wide screen half of the groups stand beside the others."""
+    """The table of all keys and commands, group by group, in `width` columns; first how the keys are meant. Where three
+    columns have no room, what a command does stands under it; on a wide screen half of the groups stand beside the
+    others."""
     forward, backward = Span("lowercase", "text bold"), Span("UPPERCASE", "text bold")
     out: list[Line] = [
         *wrap(line(forward, (" goes forward, ", "dim"), backward, (" the same backward", "dim")), width),
-        *wrap(
-            line(("arrows, hjkl", "text bold"), (" move in the panel with the heavy rule; they never step", "dim")),
-            width,
-        ),
         *wrap(tuple(span for each in PANELS for span in named(each)), width),
-        *wrap(
-            line(("page down, up", "text bold"), (" in the Operation panel turn the card where there is more", "dim")),
-            width,
-        ),
     ]
+    wide = width if width < DOUBLE else (width - GAP) // 2
+    places = [
+        [(), *wrap(line((place.name, "text bold")), wide), *place_keys(place, wide)]
+        for place in PLACES
+        if place is not HOME
+    ]
+    blocks = [places[0], *(_family(family, wide) for family in FAMILIES), *places[1:]]
     if width < DOUBLE:
-        return (*out, *_groups(FAMILIES, width))
-    half = (width - GAP) // 2
-    heights = [len(_groups([family], half)) for family in FAMILIES]
-    split = min(range(len(FAMILIES)), key=lambda n: max(sum(heights[:n]), sum(heights[n:])))
-    sides = zip_longest(_groups(FAMILIES[:split], half), _groups(FAMILIES[split:], half), fillvalue=())
-    return (*out, *((*fit(left, half + GAP), *right) if right else left for left, right in sides))
+        return (*out, *chain(*blocks))
+    heights = list(map(len, blocks))
+    split = min(range(len(blocks)), key=lambda n: max(sum(heights[:n]), sum(heights[n:])))
+    sides = zip_longest(chain(*blocks[:split]), chain(*blocks[split:]), fillvalue=())
+    return (*out, *((*fit(left, wide + GAP), *right) if right else left for left, right in sides))
 
 
 def named(row: Panel) -> Line:
@@ -51,22 +49,27 @@ def named(row: Panel) -> Line:
     return line((f"{row.number} ", "text bold"), (f"{row.name}  ", "dim"))
 
 
-def _groups(families: Sequence[Family], width: int) -> list[Line]:
-    """The commands of some families, each with an empty row and its name above."""
+def place_keys(place: Place, width: int) -> list[Line]:
+    """What the keys of a place do, in `width` columns; where two columns have no room, further rows are set in by 2."""
+    first = max(len(keys_text(row)) for row in place.rows) + 2
+    rows = [line((f"{keys_text(row):<{first}}", "text bold"), (row.summary, "dim")) for row in place.rows]
+    return [part for row in rows for part in wrap(row, width, first if first + SUMMARY <= width else 2)]
+
+
+def _family(family: Family, width: int) -> list[Line]:
+    """The commands of a family, with an empty row and its name above."""
     first, second = (14, 22) if width >= 100 else (12, 19)
     under = width < first + second + SUMMARY
-    out: list[Line] = []
-    for family in families:
-        out += [(), line((family.group, "text bold"))]
-        for command in family.rows:
-            word = command.help if len(command.help) < second else command.word
-            head = line((f"{keys_text(command):<{first}}", "text bold"), (f"{word:<{second}}", "text"))
-            if under:
-                said = wrap((Span(f"  {command.summary}", "dim"),), width, 2)
-                out += [*wrap(head, width, 2), *said]
-                continue
-            rows = wrap((Span(command.summary, "dim"),), width - first - second)
-            out += [(*head, *rows[0]), *((Span(" " * (first + second)), *row) for row in rows[1:])]
+    out: list[Line] = [(), line((family.group, "text bold"))]
+    for command in family.rows:
+        word = command.help if len(command.help) < second else command.word
+        head = line((f"{keys_text(command):<{first}}", "text bold"), (f"{word:<{second}}", "text"))
+        if under:
+            said = wrap((Span(f"  {command.summary}", "dim"),), width, 2)
+            out += [*wrap(head, width, 2), *said]
+            continue
+        rows = wrap((Span(command.summary, "dim"),), width - first - second)
+        out += [(*head, *rows[0]), *((Span(" " * (first + second)), *row) for row in rows[1:])]
     return out
 
 
