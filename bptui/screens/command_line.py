@@ -1,4 +1,4 @@
-"""The `:` line: an editor of one line with history and completion, as a plain object. The screen gives it keys."""
+"""The editor of one line, with history and completion, as a plain object: the `:` line all else that is typed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Complete = Callable[[str], Sequence[str]]
 class CommandLine:
     """Text, cursor, and what was typed before.
 
-    prefix   `:` or `/`
+    prefix   `:`, `/` or `> `
     matches  the completions that tab goes through, shown above the line
     """
 
@@ -114,7 +114,7 @@ class CommandLine:
             Span(self.text[self.at : self.at + 1] or " ", "text reverse"),
             Span(self.text[self.at + 1 :], "text on-band"),
         )
-        start = max(0, self.at + 4 - width)
+        start = max(0, self.at + 3 + len(self.prefix) - width)
         return fit(crop(whole, start, start + width), width, "text on-band")
 
     def choices(self, width: int, height: int) -> list[Line]:
@@ -132,8 +132,8 @@ class CommandLine:
             spans = [Span(" ", "text on-band")]
             for x, word in enumerate(part):
                 chosen = y * across + x == self._chosen
-                spans.append(Span(f"{word[: cell - 1]:{cell - 1}}", "text reverse bold" if chosen else "text on-band"))
-                spans.append(Span(" ", "text on-band"))
+                style = "text reverse bold" if chosen else "text on-band"
+                spans += [*fit((Span(word, style),), cell - 1, style), Span(" ", "text on-band")]
             out.append(fit(spans, width, "text on-band"))
         return out
 

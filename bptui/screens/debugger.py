@@ -79,7 +79,7 @@ class Debugger(Own, Screen[None]):
             ui.bottom = self.typing.line(width)
             ui.choices = tuple(self.typing.choices(width, max(1, min(8, height - 6))))
         elif self.palette is not None:
-            ui.bottom = self.palette.line(width)
+            ui.bottom = self.palette.editor.line(width)
             ui.choices = self.palette.lines(width, max(1, min(16, height - 4)))
         else:
             ui.bottom, ui.choices = (), ()
@@ -247,7 +247,9 @@ class Debugger(Own, Screen[None]):
         event.stop()
         if self.typing is not None:
             self.typing.insert(event.text)
-            self.canvas.repaint()
+        elif self.palette is not None:
+            self.palette.paste(event.text)
+        self.canvas.repaint()
 
     def press(self, key: str) -> None:
         """A key, by the registry's name, while nothing is typed in."""
@@ -299,7 +301,7 @@ class Debugger(Own, Screen[None]):
     def _choose(self, key: str, character: str | None) -> None:
         palette = self.palette
         assert palette is not None
-        end = palette.key(key, character)
+        end = palette.press(key, character)
         if end:
             self.palette = None
         self.canvas.repaint()

@@ -71,8 +71,7 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
     """All rows of the screen."""
     grid = grid_of(session, width, height)
     if grid is None:
-        text = f"bptui needs {layout.SMALLEST[0]}x{layout.SMALLEST[1]}, this is {width}x{height}: q quits"
-        return [fit((Span(text[i : i + width]),), width) for i in range(0, len(text), max(1, width))][:height]
+        return layout.too_small(width, height)
     if session is not None and session.view.present:
         return _finish(_presented(session, ui, width, height), ui, session, width, height)
     focus = focused(session)

@@ -22,7 +22,7 @@ from bptui.screens.help import place_keys
 from bptui.screens.keys import HOME, name_of
 from bptui.screens.panels import footer
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, crop, fit, length, to_ascii, under
+from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
 from bptui.screens.theme import Theme
 
 ABOUT = "step a neural network through training, forward and back in time"
@@ -78,13 +78,12 @@ class State:
 def lines(state: State, width: int, height: int) -> list[Line]:
     """All rows of the screen."""
     if width < layout.SMALLEST[0] or height < layout.SMALLEST[1]:
-        text = f"bptui needs {layout.SMALLEST[0]}x{layout.SMALLEST[1]}, this is {width}x{height}: q quits"
-        parts = [text[i : i + width] for i in range(0, len(text), max(1, width))]
-        return [fit((Span(part),), width) for part in parts][:height]
+        return layout.too_small(width, height)
     below = _details(state, width) if height >= 10 and not (state.help and height < 20) else []
     below = below[: max(0, height - 3 - min(len(state.examples), height // 2))]
     room = height - 3 - len(below)
-    out = [_head(width), _rule("Keys", "", width) if state.help else _rule("Examples", _counted(state, room), width)]
+    name, counted = ("Keys", "") if state.help else ("Examples", _counted(state, room))
+    out = [_head(width), layout.title_rule(name, counted, width)]
     out += (
         [(Span("  "), *row) for row in place_keys(HOME, max(1, width - 3))][:room]
         if state.help
@@ -96,7 +95,7 @@ def lines(state: State, width: int, height: int) -> list[Line]:
     out += [()] * (height - 1 - len(out))
     last = _last(state, width)
     out = [*out[: max(0, height - len(last))], *last]
-    out = [fit(crop(row, 0, width), width) for row in out[:height]]
+    out = [fit(row, width) for row in out[:height]]
     return out if state.look.unicode else [to_ascii(row) for row in out]
 
 
@@ -108,17 +107,10 @@ def _head(width: int) -> Line:
     return under(fit((name,), width), "on-band")
 
 
-def _rule(name: str, right: str, width: int, *, focused: bool = True) -> Line:
-    glyph, style = ("━", "text") if focused else ("─", "rule")
-    head = (Span(f"{glyph} ", style), Span(f"{name} ", "text bold" if focused else "dim"))
-    tail = (Span(f" {right} ", "dim"), Span(glyph, style)) if right else ()
-    return (*head, Span(glyph * max(0, width - length(head) - length(tail)), style), *tail)
-
-
 def _counted(state: State, room: int) -> str:
     rows = len(state.rows)
     if state.wanted:
-        return f"{rows} of {len(state.examples)} with '{state.wanted[:20]}'"
+        return f"{rows} of {len(state.examples)} with '{state.wanted}'"
     return f"{_top(state, room) + 1}-{_top(state, room) + room} of {rows}" if rows > room else ""
 
 
@@ -135,11 +127,8 @@ def _list(state: State, width: int, room: int) -> list[Line]:
     for at, example in enumerate(rows[top : top + room], top):
         here = at == state.chosen
         name = f" {example.name:<{NAME - 1}}"
-        about, most = example.about, max(0, width - NAME - 3)
-        if len(about) > most:
-            about = about[: max(0, most - 1)].rsplit(" ", 1)[0].rstrip(" ,;:") + " …" if most > 12 else ""
         row = fit((Span(" ▶" if here else "  ", "chip-forward" if here else "text"),
-                   Span(name, "text bold"), Span(f" {about}", "text" if here else "dim")), width)  # fmt: skip
+                   Span(name, "text bold"), Span(f" {example.about}", "text" if here else "dim")), width)  # fmt: skip
         out.append(under(row, "on-cursor") if here else row)
     return out
 
@@ -150,7 +139,7 @@ def _details(state: State, width: int) -> list[Line]:
     out: list[Line] = []
     inner = max(1, width - 3)
     if example is not None:
-        out.append(_rule(example.name, "", width, focused=False))
+        out.append(layout.title_rule(example.name, "", width, heavy=False))
         if len(example.about) > width - NAME - 3:
             out += [(Span("  "), *row) for row in wrap((Span(example.about),), inner)]
         source = (Span("numbers  ", "dim"), Span(example.source, "text"))

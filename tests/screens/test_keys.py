@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.events import Key
+from textual.events import Key, Paste
 
 from bptui.model.base.spans import plain
 from bptui.model.debugger.commands.registry import COMMANDS, by_key
@@ -255,6 +255,41 @@ async def test_help_and_palette_hold_every_command() -> None:
         await screen.type("theme")
         await screen.press("enter")
         assert "theme light" in screen.rows[-1]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (40, 12), (24, 12)])
+async def test_the_palette_cuts_nothing_without_saying_so(size: tuple[int, int]) -> None:
+    """Of each command as much as has room, and `…`; the chosen one is told to its end."""
+    async with debug("xor", *size) as screen:
+        await screen.press("ctrl+p")
+        for command in COMMANDS:
+            rows = [row.rstrip() for row in screen.rows]
+            at = next(
+                n for n, row in enumerate(rows) if row.startswith(f"  {command.word} ") or row[2:] == command.word
+            )
+            told = " ".join(" ".join(rows[at:-1]).split())
+            assert " ".join(command.summary.split()) in told, (command.word, rows)
+            for other in COMMANDS:
+                row = next((row for row in rows if row.startswith(f"  {other.word} ")), "")
+                if other is not command and len(row) > 33:
+                    assert row.endswith((other.summary, "…")), row
+            await screen.press("down")
+
+
+async def test_the_palette_is_edited_as_a_line_and_takes_pasted_text() -> None:
+    async with debug("xor") as screen:
+        palette_of = screen.app.debugger
+        await screen.press("ctrl+p")
+        await screen.type("step focus")
+        await screen.press("ctrl+w", "left", "left", "left", "backspace")
+        assert palette_of.palette.editor.text == "sep "
+        await screen.press("ctrl+u", "ctrl+k")
+        palette_of.on_paste(Paste("theme\nx"))
+        assert palette_of.palette.editor.text == "theme x"
+        await screen.press("backspace", "backspace", "enter")
+        assert "theme light" in screen.rows[-1]
+        await screen.press("ctrl+p", "backspace")
+        assert palette_of.palette is None
 
 
 async def test_search() -> None:

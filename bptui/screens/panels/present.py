@@ -80,7 +80,7 @@ def status(session: Session, width: int, failed: int, hidden: bool) -> Line:
     moment, count = session.cursor, session.timeline.count(session.cursor.phase)
     known = session.state.value(session.graph.loss) is not None
     asked_now = hidden and moment.phase == "forward" and session.here.id == session.graph.loss
-    text = field(float(session.recording.loss)).strip() if known and not asked_now else HIDDEN if asked_now else "·"
+    text = field(session.state.shown_loss).strip() if known and not asked_now else HIDDEN if asked_now else "·"
     left = [
         Span(f"   {session.network.name}   step ", "dim"), Span(str(moment.step), "text bold"), Span("   ", "dim"),
         Span(f"{moment.phase} {moment.index + 1}", f"{COLOURS[moment.phase]} bold"), Span(f"/{count}", "dim"),

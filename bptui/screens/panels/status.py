@@ -42,7 +42,7 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
         Span(gap if middle else " ", "dim"),
         Span(timeline.node(moment).name, "text bold"),
     ]
-    loss = float(session.recording.loss)
+    loss = session.state.shown_loss
     text = field(loss, 10, 6) if wide else field(loss)
     right = [Span("loss ", "dim"), Span(text.strip(), "text bold" if isfinite(loss) else "fail reverse")]
     found = len(session.nonfinite.known)
