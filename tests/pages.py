@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from bptui.model.base.spans import plain
 from bptui.model.engine import ops
-from bptui.model.engine.composites import Whole
+from bptui.model.engine.composites import CompositeRow
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.symbolic.calculus.convert import from_sympy
 from bptui.symbolic.calculus.define import define
@@ -47,7 +47,7 @@ def derivation(row: Op, use: Use) -> Iterator[str]:
     given = {name: value for name, value in use.attributes.items() if name in row.attributes}
     signature = row.signature(use.shapes, attributes_of(row, given))
     statements = define(signature, row).statements
-    if isinstance(row, Whole):
+    if isinstance(row, CompositeRow):
         yield from (plain(definition([helper])) for helper in statements[:-1])
         statements = statements[-1:]
     yield plain(definition(statements))

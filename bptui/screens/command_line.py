@@ -1,4 +1,4 @@
-"""The `:` line: an editor of one line with history and completion, as a plain object. The screen gives it keys."""
+"""The editor of one line, with history and completion, as a plain object: the `:` line all else that is typed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bptui.model.base.spans import Line, Span
+from bptui.screens.keys import LINE
 from bptui.screens.render import crop, fit
 
 MOST = 1_000  # characters: what is pasted is cut here
@@ -18,7 +19,7 @@ Complete = Callable[[str], Sequence[str]]
 class CommandLine:
     """Text, cursor, and what was typed before.
 
-    prefix   `:` or `/`
+    prefix   `:`, `/` or `> `
     matches  the completions that tab goes through, shown above the line
     """
 
@@ -45,42 +46,32 @@ class CommandLine:
         self.at += len(clean)
         self._edited()
 
-    def key(self, key: str, complete: Complete) -> str:
-        """One key that is not a character. Returns "done", "close" or ""."""
-        if key == "enter":
+    def press(self, key: str, character: str | None, complete: Complete) -> str:
+        """One key, with its character where it has one. Returns "done", "close" or ""."""
+        if character and len(character) == 1 and character.isprintable():
+            self.insert(character)
+            return ""
+        word, (down, right) = LINE.find(key)
+        to = max(0, min(len(self.text), self.at + right))
+        if word == "done":
             text = self.text.strip()
             if text and (not self.history or self.history[-1] != text) and self.prefix == ":":
                 self.history.append(text)
                 del self.history[:-HISTORY]
-            return "done"
-        if key in ("escape", "ctrl+c") or (key in ("backspace", "ctrl+h") and not self.text):
+        elif word == "close" or (word == "cut" and right == -1 and not self.text):
             return "close"
-        if key in ("tab", "shift+tab"):
-            self._complete(complete, -1 if key == "shift+tab" else 1)
-        elif key in ("up", "ctrl+p"):
-            self._recall(-1)
-        elif key in ("down", "ctrl+n"):
-            self._recall(1)
-        elif key in ("left", "ctrl+b"):
-            self.at = max(0, self.at - 1)
-        elif key in ("right", "ctrl+f"):
-            self.at = min(len(self.text), self.at + 1)
-        elif key in ("home", "ctrl+a"):
-            self.at = 0
-        elif key in ("end", "ctrl+e"):
-            self.at = len(self.text)
-        elif key in ("backspace", "ctrl+h"):
-            self._cut(max(0, self.at - 1), self.at)
-        elif key in ("delete", "ctrl+d"):
-            self._cut(self.at, self.at + 1)
-        elif key == "ctrl+u":
-            self._cut(0, self.at)
-        elif key == "ctrl+k":
-            self._cut(self.at, len(self.text))
-        elif key == "ctrl+w":
+        elif word == "complete":
+            self._complete(complete, down)
+        elif word == "recall":
+            self._recall(down)
+        elif word == "move":
+            self.at = to
+        elif word == "cut":
+            self._cut(min(to, self.at), max(to, self.at))
+        elif word == "cut word":
             kept = self.text[: self.at].rstrip()
             self._cut(kept.rfind(" ") + 1, self.at)
-        return ""
+        return "done" if word == "done" else ""
 
     def _cut(self, start: int, end: int) -> None:
         self.text = self.text[:start] + self.text[end:]
@@ -123,7 +114,7 @@ class CommandLine:
             Span(self.text[self.at : self.at + 1] or " ", "text reverse"),
             Span(self.text[self.at + 1 :], "text on-band"),
         )
-        start = max(0, self.at + 4 - width)
+        start = max(0, self.at + 3 + len(self.prefix) - width)
         return fit(crop(whole, start, start + width), width, "text on-band")
 
     def choices(self, width: int, height: int) -> list[Line]:
@@ -141,8 +132,8 @@ class CommandLine:
             spans = [Span(" ", "text on-band")]
             for x, word in enumerate(part):
                 chosen = y * across + x == self._chosen
-                spans.append(Span(f"{word[: cell - 1]:{cell - 1}}", "text reverse bold" if chosen else "text on-band"))
-                spans.append(Span(" ", "text on-band"))
+                style = "text reverse bold" if chosen else "text on-band"
+                spans += [*fit((Span(word, style),), cell - 1, style), Span(" ", "text on-band")]
             out.append(fit(spans, width, "text on-band"))
         return out
 

@@ -25,7 +25,7 @@ from bptui.screens import help as manual
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import Ui, focused, grid_of, paint, scene_of
-from bptui.screens.keys import ARROWS, command_of, name_of
+from bptui.screens.keys import PAGES, PANEL, PRESENT, RUNNING, command_of, name_of
 from bptui.screens.panels import PANELS, move_element, panel, standing
 from bptui.screens.panels.text import strip, wrap
 from bptui.screens.render import RenderOptions, length
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from bptui.screens.explain import Explainer
 
 REST = 0.45  # seconds that a Moment is looked at before it is checked: who steps on does not wait for checks
+
+
+INDENT = 4
+"""Cells by which a line of a longer answer goes on, where it has no room in one row."""
 
 
 class Debugger(Own, Screen[None]):
@@ -75,7 +79,7 @@ class Debugger(Own, Screen[None]):
             ui.bottom = self.typing.line(width)
             ui.choices = tuple(self.typing.choices(width, max(1, min(8, height - 6))))
         elif self.palette is not None:
-            ui.bottom = self.palette.line(width)
+            ui.bottom = self.palette.editor.line(width)
             ui.choices = self.palette.lines(width, max(1, min(16, height - 4)))
         else:
             ui.bottom, ui.choices = (), ()
@@ -202,7 +206,8 @@ class Debugger(Own, Screen[None]):
         if len(lines) == 1:
             lines = self._short(lines[0], reply.moved or not reply.ok)
         ui.message = lines[0] if len(lines) == 1 else ()
-        ui.pages, ui.top = (tuple(lines), 0) if len(lines) > 1 else ((), 0)
+        pages = lines if len(lines) > 1 else ()
+        ui.pages, ui.top = tuple(part for row in pages for part in wrap(row, self.size.width - 2, INDENT)), 0
         ui.page_title = "answer"
         self.changed()
 
@@ -223,9 +228,10 @@ class Debugger(Own, Screen[None]):
         event.prevent_default()
         key = name_of(event.key, event.character)
         if self.runner.job is not None:
-            if key in ("ctrl+c", "escape"):
+            word, _ = RUNNING.find(key)
+            if word == "cancel":
                 self.runner.cancel()
-            elif key in ("q", "ctrl+q"):
+            elif word == "leave":
                 self.leave()
         elif self.typing is not None:
             self._type(key, event.character)
@@ -241,30 +247,33 @@ class Debugger(Own, Screen[None]):
         event.stop()
         if self.typing is not None:
             self.typing.insert(event.text)
-            self.canvas.repaint()
+        elif self.palette is not None:
+            self.palette.paste(event.text)
+        self.canvas.repaint()
 
     def press(self, key: str) -> None:
         """A key, by the registry's name, while nothing is typed in."""
         said = bool(self.ui.message or self.ui.pages)
         self.ui.message, self.ui.pages = (), ()
-        found = command_of(key)
+        found, (word, by) = command_of(key), PANEL.find(key)
+        presenting = self.session is not None and self.session.view.present
         if found is not None:
             command, text = found
             if command.opens:
                 self.open(":", text) if command.word != "search" else self.open("/", "")
             elif key == "escape" and said:
                 self.canvas.repaint()
-            elif key == "escape" and self.session is not None and self.session.view.present:
+            elif presenting and PRESENT.find(key)[0] == "leave":
                 self.do_present("off")
             elif asks := command.asked(""):
                 self.ask(asks)
             else:
                 self.run(text)
-        elif key in ARROWS:
-            self._arrow(*ARROWS[key])
-        elif key == "enter":
+        elif word == "move":
+            self._arrow(*by)
+        elif word == "enter":
             self._enter()
-        elif key == "ctrl+c":
+        elif word == "interrupt":
             self.say(say("q quits"))
         elif not_yet := unsupported.command(shown(key)):
             self.say(refused(not_yet))
@@ -274,14 +283,11 @@ class Debugger(Own, Screen[None]):
     def _type(self, key: str, character: str | None) -> None:
         line = self.typing
         assert line is not None
-        if character and len(character) == 1 and character.isprintable():
-            line.insert(character)
-        else:
-            end = line.key(key, self._complete)
-            if end:
-                self.typing = None
-                if end == "done" and line.text.strip():
-                    self.run(f"search {line.text}" if line.prefix == "/" else line.text)
+        end = line.press(key, character, self._complete)
+        if end:
+            self.typing = None
+        if end == "done" and line.text.strip():
+            self.run(f"search {line.text}" if line.prefix == "/" else line.text)
         self.canvas.repaint()
 
     def _complete(self, text: str) -> list[str]:
@@ -295,7 +301,7 @@ class Debugger(Own, Screen[None]):
     def _choose(self, key: str, character: str | None) -> None:
         palette = self.palette
         assert palette is not None
-        end = palette.key(key, character)
+        end = palette.press(key, character)
         if end:
             self.palette = None
         self.canvas.repaint()
@@ -312,14 +318,12 @@ class Debugger(Own, Screen[None]):
         """A key for what lies over the panels; False where it is not one, and closes it."""
         ui = self.ui
         room = max(1, self.size.height - 3)
-        by = ARROWS.get(key, (0, 0))[0] or {"home": -(10**6), "end": 10**6, "space": room}.get(key, 0)
-        if key in ("escape", "q", "enter"):
+        word, (down, _) = PAGES.find(key)
+        if word == "close":
             ui.pages = ()
-            return True
-        if not by:
-            return False
-        ui.top = max(0, min(ui.top + (by if abs(by) != 10 else by // 10 * room), len(ui.pages) - room))
-        return True
+        elif word:
+            ui.top = max(0, min(ui.top + down * (room if word == "page" else 1), len(ui.pages) - room))
+        return bool(word)
 
     def open(self, prefix: str, text: str) -> None:
         self.typing = self._command_line

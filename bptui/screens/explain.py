@@ -62,12 +62,14 @@ class Explainer:
         session = self.session
         node, element, wrt = subject(session, self.service)
         if session.composite is not None:
-            rows, waits = self._summed(session.composite, wrt), False
+            rows = self._summed(session.composite, wrt)
+            waits = any(self.service.peek_checks(self._key(part)) is None for part in session.composite.parts)
+            due: tuple[str, ...] = ("forward" if wrt is None else "symbolic", "parts")
         else:
             rows = self._precise(self._checks(node, wrt), self._place(node, element, wrt))
             waits = node.op is not None and self.service.peek_checks(self._key(node)) is None
+            due = ("forward",) if wrt is None else ("forward", "symbolic", "difference")
         made = card_for(session, self.service, unicode, rows)
-        due = ("forward",) if wrt is None else ("forward", "symbolic", "difference")
         return replace(made, due=due) if waits and not made.seed else made
 
     def _place(self, node: Node, element: tuple[int, ...], wrt: int | None) -> Place:
@@ -86,11 +88,11 @@ class Explainer:
         shown = ("",) if wrt is None else ("", node.op.input_names[wrt])
         return tuple(row for row in rows if row.input in shown and row.op == node.op.name)
 
-    def _summed(self, fold: CompositeUse, wrt: int | None) -> tuple[CheckRow, ...]:
+    def _summed(self, composite: CompositeUse, wrt: int | None) -> tuple[CheckRow, ...]:
         """The rows of a composite and of its parts that are there."""
-        found = {part.name: self.service.peek_checks(self._key(part)) for part in fold.parts}
+        found = {part.name: self.service.peek_checks(self._key(part)) for part in composite.parts}
         known = {name: rows for name, rows in found.items() if isinstance(rows, tuple)}
-        return summed(known, fold, wrt)
+        return summed(known, composite, wrt)
 
     def _precise(self, rows: tuple[CheckRow, ...], place: Place) -> tuple[CheckRow, ...]:
         """The rows, with the error of the number that is shown, in ulps, and the digits that it has lost."""

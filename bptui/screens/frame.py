@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
+from bptui.screens.keys import PAGES, RUNNING
 from bptui.screens.panels import PANELS, Panel, footer, panel, standing, status
-from bptui.screens.render import RenderOptions, crop, fit, length, to_ascii, under
+from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
 from bptui.screens.scene import Scene
 
 if TYPE_CHECKING:
@@ -71,10 +71,7 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
     """All rows of the screen."""
     grid = grid_of(session, width, height)
     if grid is None:
-        text = f"bptui needs {layout.SMALLEST[0]}x{layout.SMALLEST[1]}, this is {width}x{height}: q quits"
-        return [fit(crop(_spans(text[i : i + width]), 0, width), width) for i in range(0, len(text), max(1, width))][
-            :height
-        ]
+        return layout.too_small(width, height)
     if session is not None and session.view.present:
         return _finish(_presented(session, ui, width, height), ui, session, width, height)
     focus = focused(session)
@@ -145,12 +142,9 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.progress is not None:
         return under(progress(*ui.progress, width), "on-band")
     if ui.message:
-        message = (Span(" "), *ui.message)
-        if length(message) > width:  # it was short enough before the terminal was made narrower
-            message = (*crop(message, 0, width - 1), Span("…", "dim"))
-        return under(fit(message, width), "on-band")
+        return under(fit((Span(" "), *ui.message), width), "on-band")
     if ui.pages:
-        return under(footer.hints((("up/down", "move"), ("esc", "close")), width), "on-band")
+        return under(footer.hints(PAGES.footer(), width), "on-band")
     if session is not None and session.view.present:
         return under(footer.presenting(width, session.view.hidden), "on-band")
     return under(footer.usual(width), "on-band")
@@ -160,7 +154,8 @@ def progress(part: float, what: str, width: int) -> Line:
     """` training step 300 of 1000 ━━━━━━────────  30 %  ctrl+c cancels`."""
     part = min(1.0, max(0.0, part))
     tail = f" {part:4.0%}  "
-    stop = (Span("ctrl+c", "text bold"), Span(" cancels ", "dim"))
+    (key, word), *_ = RUNNING.footer()
+    stop = (Span(key, "text bold"), Span(f" {word} ", "dim"))
     room = width - len(what) - 2 - len(tail) - length(stop)
     bar: Line = ()
     if room >= 5:
@@ -182,7 +177,3 @@ def _over(rows: list[Line], ui: Ui, width: int, height: int) -> None:
         layout.overlay(rows, block, 0, y, width)
     if ui.choices:
         layout.overlay(rows, ui.choices, 0, height - 1 - len(ui.choices), width)
-
-
-def _spans(text: str) -> Sequence[Span]:
-    return (Span(text),)

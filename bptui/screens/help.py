@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.commands.help import help_text
 from bptui.model.debugger.commands.registry import COMMANDS, FAMILIES
 from bptui.model.debugger.commands.row import Command, Family
-from bptui.screens.keys import keys_text
+from bptui.screens.command_line import CommandLine
+from bptui.screens.keys import HOME, PALETTE, PLACES, Place, keys_text
 from bptui.screens.panels import PANELS, Panel
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import fit
+from bptui.screens.render import fit, length
 
 SUMMARY = 20
 """Columns that the third column needs at least."""
@@ -22,28 +22,27 @@ DOUBLE, GAP = 160, 4
 
 
 def pages(width: int) -> tuple[Line, ...]:
-    """The table of all commands, group by group, in `width` columns; first how the keys are meant. Where three columns
-    have no room, what a command does stands under it; on a wide screen half of the groups stand beside the others."""
+    """The table of all keys and commands, group by group, in `width` columns; first how the keys are meant. Where three
+    columns have no room, what a command does stands under it; on a wide screen half of the groups stand beside the
+    others."""
     forward, backward = Span("lowercase", "text bold"), Span("UPPERCASE", "text bold")
     out: list[Line] = [
         *wrap(line(forward, (" goes forward, ", "dim"), backward, (" the same backward", "dim")), width),
-        *wrap(
-            line(("arrows, hjkl", "text bold"), (" move in the panel with the heavy rule; they never step", "dim")),
-            width,
-        ),
         *wrap(tuple(span for each in PANELS for span in named(each)), width),
-        *wrap(
-            line(("page down, up", "text bold"), (" in the Operation panel turn the card where there is more", "dim")),
-            width,
-        ),
     ]
+    wide = width if width < DOUBLE else (width - GAP) // 2
+    places = [
+        [(), *wrap(line((place.name, "text bold")), wide), *place_keys(place, wide)]
+        for place in PLACES
+        if place is not HOME
+    ]
+    blocks = [places[0], *(_family(family, wide) for family in FAMILIES), *places[1:]]
     if width < DOUBLE:
-        return (*out, *_groups(FAMILIES, width))
-    half = (width - GAP) // 2
-    heights = [len(_groups([family], half)) for family in FAMILIES]
-    split = min(range(len(FAMILIES)), key=lambda n: max(sum(heights[:n]), sum(heights[n:])))
-    sides = zip_longest(_groups(FAMILIES[:split], half), _groups(FAMILIES[split:], half), fillvalue=())
-    return (*out, *((*fit(left, half + GAP), *right) if right else left for left, right in sides))
+        return (*out, *chain(*blocks))
+    heights = list(map(len, blocks))
+    split = min(range(len(blocks)), key=lambda n: max(sum(heights[:n]), sum(heights[n:])))
+    sides = zip_longest(chain(*blocks[:split]), chain(*blocks[split:]), fillvalue=())
+    return (*out, *((*fit(left, wide + GAP), *right) if right else left for left, right in sides))
 
 
 def named(row: Panel) -> Line:
@@ -51,22 +50,27 @@ def named(row: Panel) -> Line:
     return line((f"{row.number} ", "text bold"), (f"{row.name}  ", "dim"))
 
 
-def _groups(families: Sequence[Family], width: int) -> list[Line]:
-    """The commands of some families, each with an empty row and its name above."""
+def place_keys(place: Place, width: int) -> list[Line]:
+    """What the keys of a place do, in `width` columns; where two columns have no room, further rows are set in by 2."""
+    first = max(len(keys_text(row)) for row in place.rows) + 2
+    rows = [line((f"{keys_text(row):<{first}}", "text bold"), (row.summary, "dim")) for row in place.rows]
+    return [part for row in rows for part in wrap(row, width, first if first + SUMMARY <= width else 2)]
+
+
+def _family(family: Family, width: int) -> list[Line]:
+    """The commands of a family, with an empty row and its name above."""
     first, second = (14, 22) if width >= 100 else (12, 19)
     under = width < first + second + SUMMARY
-    out: list[Line] = []
-    for family in families:
-        out += [(), line((family.group, "text bold"))]
-        for command in family.rows:
-            word = command.help if len(command.help) < second else command.word
-            head = line((f"{keys_text(command):<{first}}", "text bold"), (f"{word:<{second}}", "text"))
-            if under:
-                said = wrap((Span(f"  {command.summary}", "dim"),), width, 2)
-                out += [*wrap(head, width, 2), *said]
-                continue
-            rows = wrap((Span(command.summary, "dim"),), width - first - second)
-            out += [(*head, *rows[0]), *((Span(" " * (first + second)), *row) for row in rows[1:])]
+    out: list[Line] = [(), line((family.group, "text bold"))]
+    for command in family.rows:
+        word = command.help if len(command.help) < second else command.word
+        head = line((f"{keys_text(command):<{first}}", "text bold"), (f"{word:<{second}}", "text"))
+        if under:
+            said = wrap((Span(f"  {command.summary}", "dim"),), width, 2)
+            out += [*wrap(head, width, 2), *said]
+            continue
+        rows = wrap((Span(command.summary, "dim"),), width - first - second)
+        out += [(*head, *rows[0]), *((Span(" " * (first + second)), *row) for row in rows[1:])]
     return out
 
 
@@ -81,14 +85,13 @@ def about(word: str, width: int) -> tuple[Line, ...]:
 class Palette:
     """The commands that match what is typed; enter runs the chosen one."""
 
-    typed: str = ""
+    editor: CommandLine = field(default_factory=lambda: CommandLine("> "))
     chosen: int = 0
-    _shown: list[Command] = field(default_factory=list)
 
     @property
     def found(self) -> list[Command]:
         """Commands in the order of their match: at the start of a word, then anywhere, in word or summary."""
-        wanted = self.typed.lower().split()
+        wanted = self.editor.text.lower().split()
 
         def rank(command: Command) -> tuple[int, int]:
             text = f"{command.word} {command.summary}".lower()
@@ -99,39 +102,39 @@ class Palette:
 
         return [command for command in sorted(COMMANDS, key=rank) if rank(command)[0] < 9]
 
-    def key(self, key: str, character: str | None) -> str:
+    def press(self, key: str, character: str | None) -> str:
         """One key. Returns "run", "close" or ""."""
-        if key == "enter":
-            return "run" if self.found else ""
-        if key in ("escape", "ctrl+c", "ctrl+p") and (key != "ctrl+p"):
-            return "close"
-        if key in ("up", "shift+tab", "ctrl+p"):
-            self.chosen = max(0, self.chosen - 1)
-        elif key in ("down", "tab", "ctrl+n"):
-            self.chosen = min(max(0, len(self.found) - 1), self.chosen + 1)
-        elif key in ("backspace", "ctrl+h"):
-            self.typed, self.chosen = self.typed[:-1], 0
-        elif character and character.isprintable():
-            self.typed, self.chosen = (self.typed + character)[:100], 0
-        return ""
+        word, (down, _) = PALETTE.find(key)
+        if word == "choose":
+            self.chosen = max(0, min(self.chosen + down, len(self.found) - 1))
+        if word:
+            return "run" if word == "run" and self.found else ""
+        before = self.editor.text
+        end = self.editor.press(key, character, lambda _: ())
+        self.chosen = self.chosen if self.editor.text == before else 0
+        return end
+
+    def paste(self, text: str) -> None:
+        """Pasted text is searched, too."""
+        self.editor.insert(text)
+        self.chosen = 0
 
     def lines(self, width: int, height: int) -> tuple[Line, ...]:
-        """The matches, the chosen one reversed."""
-        found = self.found
-        top = max(0, self.chosen - height + 1)
-        out = []
-        for i, command in enumerate(found[top : top + height], top):
+        """The matches, the chosen one reversed and told to its end; of the others as much as has room, and `…`."""
+        out: list[Line] = []
+        seen = height
+        for i, command in enumerate(self.found):
             weight = "text bold reverse" if i == self.chosen else "text bold on-band"
-            row = line(
-                (" ", "text on-band"), (f" {command.word:<18}", weight), (f" {keys_text(command):<12}", "text on-band"),
-                (f" {command.summary}", "dim on-band"),
-            )  # fmt: skip
-            out.append(fit(row, width, "text on-band"))
-        if not out:
-            out.append(fit(line(("  nothing matches", "dim on-band")), width, "text on-band"))
-        return tuple(out)
-
-    def line(self, width: int) -> Line:
-        """What is typed."""
-        row = (Span(" > ", "text bold on-band"), Span(self.typed, "text on-band"), Span(" ", "text reverse"))
-        return fit(row, width, "text on-band")
+            keys = f" {keys_text(command):<12} "
+            head = line((" ", "text on-band"), (f" {command.word:<18}", weight), (keys, "text on-band"))
+            if i != self.chosen:
+                out.append((*head, Span(command.summary, "dim on-band")))
+                continue
+            first, inset = (head, length(head)) if length(head) + SUMMARY < width else ((), 2)
+            out += [] if first else [head]
+            for row in wrap((Span(command.summary, "text on-band"),), width - 1 - inset):
+                out.append((*(first or (Span(" " * inset, "text on-band"),)), *row))
+                first = ()
+            seen = max(height, len(out))
+        rows = out[seen - height : seen] or [line(("  nothing matches", "dim on-band"))]
+        return tuple(fit(row, width, "text on-band") for row in rows)

@@ -14,28 +14,19 @@ from textual.screen import Screen
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
-from bptui.model.debugger.commands.row import shown
 from bptui.model.source.examples import Example
 from bptui.screens import layout
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
-from bptui.screens.keys import ARROWS, name_of
+from bptui.screens.help import place_keys
+from bptui.screens.keys import HOME, name_of
 from bptui.screens.panels import footer
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, crop, fit, length, to_ascii, under
+from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
 from bptui.screens.theme import Theme
 
 ABOUT = "step a neural network through training, forward and back in time"
 FORMULA = "L = (y - w*x)**2 x=2 y=2 w=0.5 --train w"
-KEYS: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
-    ("open", ("enter", "space"), "debug", "Debug the chosen example"),
-    ("move", ("up", "down"), "choose", "Choose; so do j k, page up and down, home and end, and a first letter"),
-    ("line", ("o", "colon"), "open yours", "A network file, or a formula and its values; an error gives the line back"),
-    ("filter", ("slash",), "filter", "Show only the examples with a word; escape shows all again"),
-    ("help", ("question_mark", "f1"), "help", "These keys"),
-    ("leave", ("q", "ctrl+q"), "quit", "Leave bptui; in the debugger q comes back here"),
-)
-"""What a key does: its word, Textual's names of the keys, the word in the footer, a line of help."""
 NAME = 15
 """Columns of an example's name."""
 
@@ -87,21 +78,24 @@ class State:
 def lines(state: State, width: int, height: int) -> list[Line]:
     """All rows of the screen."""
     if width < layout.SMALLEST[0] or height < layout.SMALLEST[1]:
-        text = f"bptui needs {layout.SMALLEST[0]}x{layout.SMALLEST[1]}, this is {width}x{height}: q quits"
-        parts = [text[i : i + width] for i in range(0, len(text), max(1, width))]
-        return [fit((Span(part),), width) for part in parts][:height]
+        return layout.too_small(width, height)
     below = _details(state, width) if height >= 10 and not (state.help and height < 20) else []
     below = below[: max(0, height - 3 - min(len(state.examples), height // 2))]
     room = height - 3 - len(below)
-    out = [_head(width), _rule("Keys", "", width) if state.help else _rule("Examples", _counted(state, room), width)]
-    out += _help(width, room) if state.help else _list(state, width, room)
+    name, counted = ("Keys", "") if state.help else ("Examples", _counted(state, room))
+    out = [_head(width), layout.title_rule(name, counted, width)]
+    out += (
+        [(Span("  "), *row) for row in place_keys(HOME, max(1, width - 3))][:room]
+        if state.help
+        else _list(state, width, room)
+    )
     listed = min(room, len(state.examples) + 1)
     out += [()] * (2 + listed - len(out))
     out += below
     out += [()] * (height - 1 - len(out))
     last = _last(state, width)
     out = [*out[: max(0, height - len(last))], *last]
-    out = [fit(crop(row, 0, width), width) for row in out[:height]]
+    out = [fit(row, width) for row in out[:height]]
     return out if state.look.unicode else [to_ascii(row) for row in out]
 
 
@@ -113,17 +107,10 @@ def _head(width: int) -> Line:
     return under(fit((name,), width), "on-band")
 
 
-def _rule(name: str, right: str, width: int, *, focused: bool = True) -> Line:
-    glyph, style = ("━", "text") if focused else ("─", "rule")
-    head = (Span(f"{glyph} ", style), Span(f"{name} ", "text bold" if focused else "dim"))
-    tail = (Span(f" {right} ", "dim"), Span(glyph, style)) if right else ()
-    return (*head, Span(glyph * max(0, width - length(head) - length(tail)), style), *tail)
-
-
 def _counted(state: State, room: int) -> str:
     rows = len(state.rows)
     if state.wanted:
-        return f"{rows} of {len(state.examples)} with '{state.wanted[:20]}'"
+        return f"{rows} of {len(state.examples)} with '{state.wanted}'"
     return f"{_top(state, room) + 1}-{_top(state, room) + room} of {rows}" if rows > room else ""
 
 
@@ -140,11 +127,8 @@ def _list(state: State, width: int, room: int) -> list[Line]:
     for at, example in enumerate(rows[top : top + room], top):
         here = at == state.chosen
         name = f" {example.name:<{NAME - 1}}"
-        about, most = example.about, max(0, width - NAME - 3)
-        if len(about) > most:
-            about = about[: max(0, most - 1)].rsplit(" ", 1)[0].rstrip(" ,;:") + " …" if most > 12 else ""
         row = fit((Span(" ▶" if here else "  ", "chip-forward" if here else "text"),
-                   Span(name, "text bold"), Span(f" {about}", "text" if here else "dim")), width)  # fmt: skip
+                   Span(name, "text bold"), Span(f" {example.about}", "text" if here else "dim")), width)  # fmt: skip
         out.append(under(row, "on-cursor") if here else row)
     return out
 
@@ -155,7 +139,7 @@ def _details(state: State, width: int) -> list[Line]:
     out: list[Line] = []
     inner = max(1, width - 3)
     if example is not None:
-        out.append(_rule(example.name, "", width, focused=False))
+        out.append(layout.title_rule(example.name, "", width, heavy=False))
         if len(example.about) > width - NAME - 3:
             out += [(Span("  "), *row) for row in wrap((Span(example.about),), inner)]
         source = (Span("numbers  ", "dim"), Span(example.source, "text"))
@@ -166,19 +150,6 @@ def _details(state: State, width: int) -> list[Line]:
     return out
 
 
-def _help(width: int, room: int) -> list[Line]:
-    out: list[Line] = []
-    for _, keys, _, text in KEYS:
-        head = f"  {' '.join(_key(key) for key in keys):<14}"
-        rows = wrap((Span(text, "dim"),), max(8, width - len(head) - 2))
-        out += [(Span(head, "text bold"), *rows[0]), *((Span(" " * len(head)), *row) for row in rows[1:])]
-    return out[:room]
-
-
-def _key(name: str) -> str:
-    return shown(name)
-
-
 def _last(state: State, width: int) -> list[Line]:
     """The line that is typed in, an answer in as many rows as it takes, or the keys."""
     if state.bottom:
@@ -186,9 +157,8 @@ def _last(state: State, width: int) -> list[Line]:
     if state.message:
         rows = wrap(state.message, max(1, width - 2))
         return [under(fit((Span(" "), *row), width), "on-band") for row in rows]
-    pairs = [("/".join(_key(k) for k in keys) if word == "move" else _key(keys[0]), short)
-             for word, keys, short, _ in KEYS]  # fmt: skip
-    return [under(footer.hints(tuple(pairs[:-2]), width, tuple(pairs[-2:])), "on-band")]
+    pairs = HOME.footer()
+    return [under(footer.hints(pairs[:-2], width, pairs[-2:]), "on-band")]
 
 
 class Home(Screen[None]):
@@ -242,7 +212,7 @@ class Home(Screen[None]):
         key = name_of(event.key, event.character)
         if self._typing is not None:
             self._type(key, event.character)
-        elif key in _KEY and _KEY[key] == "leave":
+        elif HOME.find(key)[0] == "leave":
             self.app.exit()
         elif not self.opening:
             self.state.message = ()
@@ -260,11 +230,10 @@ class Home(Screen[None]):
 
     def press(self, key: str, character: str | None) -> None:
         """A key, by the table."""
-        state, word = self.state, _KEY.get(key, "")
+        state, (word, (down, _)) = self.state, HOME.find(key)
         if state.help:
             state.help = False
-            return
-        if word == "open" and state.example is not None:
+        elif word == "open" and state.example is not None:
             self.open(state.example.name)
         elif word == "line":
             self._begin(self._line, ":", self._refused)
@@ -272,13 +241,11 @@ class Home(Screen[None]):
             self._begin(self._search, "/")
         elif word == "help":
             state.help = True
-        elif key in ARROWS and ARROWS[key][0]:
-            state.move(ARROWS[key][0])
-        elif key in ("home", "end"):
-            state.move(ARROWS[key][1])
-        elif key == "escape":
+        elif word == "move":
+            state.move(down)
+        elif word == "all":
             state.wanted, state.chosen = "", 0
-        elif key == "ctrl+c":
+        elif word == "interrupt":
             self.say(Span("q quits"))
         elif character and character.isalpha():
             state.jump(character)
@@ -290,11 +257,7 @@ class Home(Screen[None]):
     def _type(self, key: str, character: str | None) -> None:
         typing = self._typing
         assert typing is not None
-        end = ""
-        if character and len(character) == 1 and character.isprintable():
-            typing.insert(character)
-        else:
-            end = typing.key(key, self._complete)
+        end = typing.press(key, character, self._complete)
         if typing is self._search:
             self.state.wanted = "" if end == "close" else typing.text.strip()
             self.state.chosen = 0
@@ -311,6 +274,3 @@ class Home(Screen[None]):
         self.opening = text
         self.say(Span("opening ", "dim"), Span(text[:200], "text bold"))
         self._open(text)
-
-
-_KEY = {key: word for word, keys, _, _ in KEYS for key in keys}

@@ -1,21 +1,123 @@
-"""From a key to what it does, and back: all from the registry of commands. Only the arrows are the screen's own."""
+"""From a key to what it does, and back: commands from their registry, what belongs to a place alone from its rows here.
+
+The footers, `?`, home's help and docs/keys.md are made from both; a test presses every key.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from bptui.model.debugger.commands.registry import COMMANDS, by_key, key_line
 from bptui.model.debugger.commands.row import Command, shown
 
-PAGE = 10
-"""Rows of pageup and pagedown; a card they turn page by page."""
+PAGE, FAR = 10, 10**6
+"""Rows of pageup and pagedown in a panel; rows or columns that reach any end."""
+VERTICAL, HORIZONTAL = ((-1, 0), (1, 0)), ((0, -1), (0, 1))
+TOP, SIDES = ((-FAR, 0), (FAR, 0)), ((0, -FAR), (0, FAR))
 
-ARROWS: dict[str, tuple[int, int]] = {
-    "up": (-1, 0), "k": (-1, 0), "down": (1, 0), "j": (1, 0),
-    "left": (0, -1), "h": (0, -1), "right": (0, 1), "l": (0, 1),
-    "pageup": (-PAGE, 0), "pagedown": (PAGE, 0), "home": (0, -(10**6)), "end": (0, 10**6),
-}  # fmt: skip
-"""(rows, columns) by which a key moves in the focused panel. They never step through time."""
+
+@dataclass(frozen=True)
+class Key:
+    """One row: what some keys do in one place.
+
+    word     what the place calls it
+    keys     Textual's names of the keys, the first of which stands in a footer; of those that move, the first two
+    summary  one line, for help and documentation
+    short    the word of the footer, "" to stay out of it
+    by       (rows, columns) that each of the keys moves, where they move
+    """
+
+    word: str
+    keys: tuple[str, ...]
+    summary: str
+    short: str = ""
+    by: tuple[tuple[int, int], ...] = ()
+
+
+class Place(NamedTuple):
+    """Where keys have a meaning of their own: its name in help, and its rows."""
+
+    name: str
+    rows: tuple[Key, ...]
+
+    def find(self, key: str) -> tuple[str, tuple[int, int]]:
+        """The word of a key and what it moves by; "" and (0, 0) where it means nothing here."""
+        for row in self.rows:
+            if key in row.keys:
+                return row.word, row.by[row.keys.index(key)] if row.by else (0, 0)
+        return "", (0, 0)
+
+    def footer(self) -> tuple[tuple[str, str], ...]:
+        """(keys, word) of the rows that stand in a footer."""
+        return tuple(
+            ("/".join(shown(key) for key in row.keys[: 2 if row.by else 1]).replace("escape", "esc"), row.short)
+            for row in self.rows
+            if row.short
+        )
+
+
+INTERRUPT = Key("interrupt", ("ctrl+c",), "Say how to leave")
+
+HOME = Place("Home", (
+    Key("open", ("enter", "space"), "Debug the chosen example", "debug"),
+    Key("move", ("up", "down", "k", "j"), "Choose an example; so does its first letter", "choose", VERTICAL * 2),
+    Key("move", ("pageup", "pagedown"), "Choose one ten rows away", by=((-PAGE, 0), (PAGE, 0))),
+    Key("move", ("home", "end"), "Choose the first or the last", by=TOP),
+    Key("line", ("o", "colon"), "A network file, or a formula and its values; an error gives the line back",
+        "open yours"),
+    Key("filter", ("slash",), "Show only the examples with a word", "filter"),
+    Key("all", ("escape",), "Show all examples again"),
+    INTERRUPT,
+    Key("help", ("question_mark", "f1"), "These keys", "help"),
+    Key("leave", ("q", "ctrl+q"), "Leave bptui; in the debugger q comes back here", "quit"),
+))  # fmt: skip
+
+PANEL = Place("In a panel", (
+    Key("move", ("up", "down", "left", "right", "k", "j", "h", "l"),
+        "Move in the panel with the heavy rule; they never step", by=(*VERTICAL, *HORIZONTAL) * 2),
+    Key("move", ("pageup", "pagedown"), "Ten rows; in the Operation panel turn the card where there is more",
+        by=((-PAGE, 0), (PAGE, 0))),
+    Key("move", ("home", "end"), "To the first or the last column", by=SIDES),
+    Key("enter", ("enter",), "What the panel opens"),
+    INTERRUPT,
+))  # fmt: skip
+
+PAGES = Place("In help and long answers", (
+    Key("move", ("up", "down", "k", "j"), "Scroll", "move", VERTICAL * 2),
+    Key("page", ("pageup", "pagedown", "space"), "Scroll a page", by=(*VERTICAL, (1, 0))),
+    Key("move", ("home", "end"), "To the start or the end", by=TOP),
+    Key("close", ("escape", "q", "enter"), "Close", "close"),
+))  # fmt: skip
+
+LINE = Place("In the command line", (
+    Key("done", ("enter",), "Run it"),
+    Key("close", ("escape", "ctrl+c"), "Leave it; so does backspace in an empty one"),
+    Key("complete", ("shift+tab", "tab"), "Complete; the completion before, the next", by=VERTICAL),
+    Key("recall", ("up", "down", "ctrl+p", "ctrl+n"), "The line before, the line after", by=VERTICAL * 2),
+    Key("move", ("left", "right", "ctrl+b", "ctrl+f"), "Move the cursor", by=HORIZONTAL * 2),
+    Key("move", ("home", "end", "ctrl+a", "ctrl+e"), "To its start or its end", by=SIDES * 2),
+    Key("cut", ("backspace", "delete", "ctrl+h", "ctrl+d"), "Delete before, under the cursor", by=HORIZONTAL * 2),
+    Key("cut", ("ctrl+u", "ctrl+k"), "Delete to the start, to the end", by=SIDES),
+    Key("cut word", ("ctrl+w",), "Delete the word before the cursor"),
+))  # fmt: skip
+
+PALETTE = Place("In the palette, else as in the command line", (
+    Key("run", ("enter",), "Run the chosen command"),
+    Key("choose", ("up", "down", "shift+tab", "tab", "ctrl+p", "ctrl+n"), "Choose a command", by=VERTICAL * 3),
+))  # fmt: skip
+
+PRESENT = Place("In present mode, else as everywhere", (
+    Key("leave", ("escape",), "Leave present mode", "leave"),
+))  # fmt: skip
+
+RUNNING = Place("While a command runs", (
+    Key("cancel", ("ctrl+c", "escape"), "Cancel it", "cancels"),
+    Key("leave", ("q", "ctrl+q"), "Leave the debugger"),
+))  # fmt: skip
+
+PLACES = (HOME, PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING)
 
 ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""
@@ -59,8 +161,8 @@ def footer_keys(width: int) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[st
     return tuple(middle), tuple(ends)
 
 
-def keys_text(command: Command) -> str:
-    """All keys of a command as one reads them: `s space`."""
-    if len(command.keys) > 3:
-        return f"{shown(command.keys[0])}…{shown(command.keys[-1])}"
-    return " ".join(shown(key) for key in command.keys)
+def keys_text(row: Command | Key) -> str:
+    """All keys of a row as one reads them: `s space`."""
+    if row.keys and row.keys[0].isdigit():
+        return f"{row.keys[0]}…{row.keys[-1]}"
+    return " ".join(map(shown, row.keys))

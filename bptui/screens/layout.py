@@ -95,15 +95,22 @@ def rule(number: int, name: str, left: Line, right: Line, width: int, focused: b
     if room < 2 and tail:
         tail, room = [], width - length(head)
     if room < 0:
-        return fit(crop(head, 0, width), width, style)
+        return fit(head, width, style)
     return (*head, Span(stroke * room, style), *tail)
 
 
-def title_rule(name: str, right: str, width: int) -> Line:
-    """The heavy rule over what lies on top of the panels."""
-    head = [Span("━ ", "text"), Span(name, "text bold"), Span(" ", "text")]
-    tail = [Span(f" {right} ", "dim"), Span("━", "text")] if right else []
-    return fit((*head, Span("━" * max(0, width - length(head) - length(tail)), "text"), *tail), width)
+def title_rule(name: str, right: str, width: int, heavy: bool = True) -> Line:
+    """The rule over what is no panel: heavy over a list and what lies on top of the panels."""
+    stroke, style, title = ("━", "text", "text bold") if heavy else ("─", "rule", "dim")
+    head = [Span(f"{stroke} ", style), Span(f"{name} ", title)]
+    tail = [Span(f" {right} ", "dim"), Span(stroke, style)] if right else []
+    return fit((*head, Span(stroke * max(0, width - length(head) - length(tail)), style), *tail), width)
+
+
+def too_small(width: int, height: int) -> list[Line]:
+    """What stands on a screen under SMALLEST."""
+    text = f"bptui needs {SMALLEST[0]}x{SMALLEST[1]}, this is {width}x{height}: q quits"
+    return [fit((Span(text[i : i + width]),), width) for i in range(0, len(text), max(1, width))][:height]
 
 
 def tabs(names: Sequence[tuple[int, str]], shown: int, width: int) -> Line:
@@ -117,9 +124,6 @@ def tabs(names: Sequence[tuple[int, str]], shown: int, width: int) -> Line:
         if length(spans) - len(gap) <= width:
             break
     return fit(spans, width, "dim")
-
-
-JOINTS = {"top": "┬", "bottom": "┴", "both": "┼", "left": "├", "right": "┤"}
 
 
 def assemble(
@@ -157,8 +161,10 @@ def _plan(boxes: Grid, height: int) -> list[tuple[list[Piece], tuple[int, ...]]]
         for x, top, bottom in boxes.dividers:
             if top <= y < bottom:
                 glyph = "┬" if y == top else "│"
-                if any(b.rule == y and b.x == x + 1 for b in boxes.boxes) and y > top:
-                    glyph = "├"
+                if y > top:  # a rule may begin here, or end
+                    ending = any(b.rule == y and b.x + b.width == x for b in boxes.boxes)
+                    begin = any(b.rule == y and b.x == x + 1 for b in boxes.boxes)
+                    glyph = "│├┤┼"[begin + 2 * ending]
                 pieces.append((x, 1, 0, (Span(glyph, "rule"),)))
         ends = tuple(x for x, _, bottom in boxes.dividers if y == bottom)
         rows.append((sorted(pieces, key=lambda piece: piece[0]), ends))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import Line, Span, plain
 
 ASCII = str.maketrans(
     {
@@ -57,7 +57,7 @@ def length(spans: Sequence[Span]) -> int:
 
 
 def crop(spans: Sequence[Span], start: int, end: int) -> Line:
-    """Cells `start` to `end` of a line."""
+    """Cells `start` to `end` of a line: a window on it. What is too long for its room is cut by `clip`."""
     out, x = [], 0
     for span in spans:
         cells = len(span[0])
@@ -73,13 +73,22 @@ def crop(spans: Sequence[Span], start: int, end: int) -> Line:
     return tuple(out)
 
 
+def clip(spans: Sequence[Span], width: int) -> Line:
+    """The line in at most `width` cells. Where more than blanks is lost, `…` stands in the last cell."""
+    if length(spans) <= width:
+        return tuple(spans)
+    if width < 1 or not plain(spans)[width:].strip():
+        return crop(spans, 0, width)
+    return (*crop(spans, 0, width - 1), Span("…", "dim"))
+
+
 def fit(spans: Sequence[Span], width: int, style: str = "text") -> Line:
-    """The line in exactly `width` cells: cut, or filled with blanks in `style`."""
+    """The line in exactly `width` cells: as `clip` cuts it, or filled with blanks in `style`."""
     used = length(spans)
     if used == width:
         return tuple(spans)
     if used > width:
-        return crop(spans, 0, width)
+        return clip(spans, width)
     return (*spans, Span(" " * (width - used), style))
 
 
@@ -99,5 +108,5 @@ def between(left: Sequence[Span], right: Sequence[Span], width: int, style: str 
     """`left` at the left, `right` at the right, blanks between; where both do not fit, `left` is cut."""
     room = width - length(right)
     if room < 0:
-        return crop(right, 0, width)
+        return clip(right, width)
     return (*fit(left, room, style), *right)

@@ -75,9 +75,9 @@ def sections(
         service.rule(graph, graph.nodes[consumer], position)
     service.wait()
     against = precision.reference(recording)
-    fold = made_by(graph, node)
-    if fold is not None:
-        yield _whole(recording, fold, element, unicode)
+    composite = made_by(graph, node)
+    if composite is not None:
+        yield _whole(recording, composite, element, unicode)
     elif node.op is not None:
         state = State(recording, Moment(recording.step, "forward", timeline.computed_at[node.id]))
         rows = tuple(row for row in check_node(recording, node, wrt=-1))
@@ -102,28 +102,30 @@ def sections(
     if len(consumers) > 1:
         lost = precision.of_sum(recording, node, element, against)
         yield Section("gradient, together", None, (), tuple(gathered(ends, node, element, unicode)), lost)
-    if fold is not None:
-        yield from _passed_on(recording, fold, element, service, unicode)
+    if composite is not None:
+        yield from _passed_on(recording, composite, element, service, unicode)
     if timeline.places("update", node.id):
         state = State(recording, Moment(recording.step, "update", timeline.update.index(node)))
         yield Section("update", card(state, node, element, unicode=unicode), check_update(recording, node))
 
 
-def _whole(recording: Recording, fold: CompositeUse, element: tuple[int, ...], unicode: bool) -> Section:
+def _whole(recording: Recording, composite: CompositeUse, element: tuple[int, ...], unicode: bool) -> Section:
     """The value of a composite, all in one go, and its parts."""
-    place = recording.timeline.computed_at[fold.result.id]
+    place = recording.timeline.computed_at[composite.result.id]
     state = State(recording, Moment(recording.step, "forward", place))
-    checks = check_whole(recording, fold, -1)
+    checks = check_whole(recording, composite, -1)
     return Section(
-        f"value, by {fold.kind} of {len(fold.parts)} parts", whole(state, fold, element, unicode=unicode), checks
+        f"value, by {composite.kind} of {len(composite.parts)} parts",
+        whole(state, composite, element, unicode=unicode),
+        checks,
     )
 
 
 def _passed_on(
-    recording: Recording, fold: CompositeUse, element: tuple[int, ...], service: Service, unicode: bool
+    recording: Recording, composite: CompositeUse, element: tuple[int, ...], service: Service, unicode: bool
 ) -> Iterator[Section]:
     """What a composite passes on to each of its inputs, by the rule that is derived from its definition."""
-    graph, node = recording.graph, fold.node
+    graph, node = recording.graph, composite.node
     state = State(recording, Moment(recording.step, "backward", recording.timeline.count("backward") - 1))
     assert node.op is not None
     wanted = [p for p, i in enumerate(node.inputs) if node.op.differentiable(p) and graph.nodes[i].wants_grad]
@@ -133,10 +135,10 @@ def _passed_on(
     for position in wanted:
         source = graph.nodes[node.inputs[position]]
         rule = service.rule(graph, node, position)
-        at = reads(state, fold, position, element, rule)
-        made = whole(state, fold, element, position, at, rule, unicode=unicode, opened=False)
+        at = reads(state, composite, position, element, rule)
+        made = whole(state, composite, element, position, at, rule, unicode=unicode, opened=False)
         name = node.op.input_names[position]
-        checks = tuple(row for row in check_whole(recording, fold, position, at) if row.input == name)
+        checks = tuple(row for row in check_whole(recording, composite, position, at) if row.input == name)
         yield Section(f"passed on to {source.name}", made, checks)
 
 

@@ -41,6 +41,15 @@ async def test_the_debugger_of_the_lesson_at_120x36() -> None:
         assert rows[35].endswith(" : command  ? help ")
 
 
+def test_a_rule_meets_the_dividers_at_both_of_its_ends() -> None:
+    """With a third column, the rule over Tensor begins at one divider and ends at another."""
+    rows = drawn(Session(load("xor")), (200, 50)).splitlines()
+    (rule,) = (row for row in rows if "3 Tensor" in row)
+    assert rule[51] == "├"
+    x = rule.index("┤")
+    assert {row[x] for row in rows[2 : rows.index(rule)]} == {"│"}
+
+
 async def test_the_grid_of_80x24() -> None:
     async with debug("lesson-2-2-1") as screen:
         await screen.press(*"sssssss")

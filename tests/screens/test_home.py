@@ -16,6 +16,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.spans import plain
 from bptui.model.source.examples import catalogue
 from bptui.screens import home
+from bptui.screens.keys import HOME, keys_text
 
 LINE = "L = (y - w*x)**2 x=2 y=2 w=0.5"
 
@@ -97,7 +98,7 @@ async def test_filter_help_and_escape() -> None:
         await at.press("slash", *"zzz")
         assert "nothing matches" in at.text
         await at.press("enter", "enter", "escape", "question_mark")
-        assert all(text.split()[0] in at.text for _, _, _, text in home.KEYS)
+        assert all(text.split()[0] in at.text for row in HOME.rows for text in (row.summary, keys_text(row)))
         await at.press("escape")
         assert "darts " in at.text
 
@@ -121,10 +122,19 @@ def test_every_size_keeps_the_grid(size: tuple[int, int], unicode: bool) -> None
         assert size == (10, 3) or catalogue()[state.chosen].name in "".join(rows)
 
 
-def test_a_key_means_one_thing_and_no_example_is_hidden_behind_one() -> None:
-    keys = [key for _, keys, _, _ in home.KEYS for key in keys]
-    assert len(keys) == len(set(keys))
-    assert not {example.name[0] for example in catalogue()} & {*keys, *"jkhq"} - {"l"}
+def test_no_example_is_hidden_behind_a_key() -> None:
+    assert not {example.name[0] for example in catalogue()} & {key for row in HOME.rows for key in row.keys}
+
+
+async def test_every_key_of_home_does_something() -> None:
+    """A press of it, at the top of the list or in its middle, changes what is seen."""
+    for row in HOME.rows:
+        for key in row.keys:
+            async with at_home() as at:
+                await at.press("slash", "r", "enter", "down", "down")
+                before = at.text
+                await at.press(key)
+                assert at.text != before or at.app.screen is not at.app.home or not at.app.is_running, key
 
 
 @pytest.mark.parametrize(

@@ -5,27 +5,108 @@ from __future__ import annotations
 import asyncio
 import base64
 import threading
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.events import Key
+from textual.events import Key, Paste
 
 from bptui.model.base.spans import plain
 from bptui.model.debugger.commands.registry import COMMANDS, by_key
 from bptui.screens import copying
 from bptui.screens import help as manual
 from bptui.screens.command_line import CommandLine
-from bptui.screens.keys import ARROWS, footer_keys
+from bptui.screens.keys import (
+    HOME,
+    LINE,
+    PAGES,
+    PALETTE,
+    PANEL,
+    PLACES,
+    PRESENT,
+    RUNNING,
+    Place,
+    footer_keys,
+    keys_text,
+)
 from bptui.screens.panels import footer
+from tests.keys_page import page
 from tests.screens.rig import debug
 
 
 def test_no_key_stands_for_two_commands_and_arrows_are_free() -> None:
     keys = [key for command in COMMANDS for key in command.keys]
     assert len(keys) == len(set(keys))
-    assert not set(keys) & set(ARROWS)
+    assert not set(keys) & {key for row in PANEL.rows for key in row.keys}
     assert not any(key.startswith("alt+") for key in keys)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_a_key_of_a_place_means_one_thing_and_is_written(place: Place) -> None:
+    keys = [key for row in place.rows for key in row.keys]
+    assert len(keys) == len(set(keys))
+    assert not any(key.startswith("alt+") for key in keys)
+    assert all(not row.by or len(row.by) == len(row.keys) for row in place.rows)
+    written = (Path(__file__).parents[2] / "docs" / "keys.md").read_text(encoding="utf-8")
+    seen = "\n".join(plain(row) for row in (manual.place_keys(place, 118) if place is HOME else manual.pages(118)))
+    for row in place.rows:
+        assert f"| {row.summary} |" in written
+        assert keys_text(row) in seen
+        assert row.summary in seen
+
+
+def test_the_page_of_keys_is_made_from_the_rows() -> None:
+    assert (Path(__file__).parents[2] / "docs" / "keys.md").read_text(encoding="utf-8") == page()
+
+
+def test_every_key_of_the_line_does_something() -> None:
+    for key in (key for row in LINE.rows for key in row.keys):
+        line = CommandLine(history=["before", "again"])
+        line.open(text="goto layer")
+        line.press("left", None, lambda _: [])
+        line.press("up", None, lambda _: [])
+        line.press("left", None, lambda _: [])
+        before = (line.text, line.at)
+        end = line.press(key, None, lambda _: ["again and again"])
+        assert end or (line.text, line.at) != before, key
+
+
+async def test_every_key_over_the_panels_and_in_present_mode_does_something() -> None:
+    async with debug("xor") as screen:
+        debugger = screen.app.debugger
+        for key in (key for row in PAGES.rows for key in row.keys):
+            await screen.press("question_mark", "pagedown")
+            before = screen.text
+            await screen.press(key)
+            assert screen.text != before, key
+            await screen.press("escape")
+        assert not debugger.ui.pages
+        for key in (key for row in PRESENT.rows for key in row.keys):
+            debugger.press("P")
+            debugger.press(key)
+            await screen.settle()
+            assert not screen.session.view.present
+        for key in (key for row in PALETTE.rows for key in row.keys):
+            await screen.press("ctrl+p", "down")
+            before = debugger.canvas.rows
+            await screen.press(key)
+            assert debugger.canvas.rows != before, key
+            debugger.palette = debugger.typing = None
+
+
+async def test_every_key_does_something_while_a_command_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with debug("xor") as screen:
+        debugger = screen.app.debugger
+        done: list[str] = []
+        monkeypatch.setattr(debugger.runner, "cancel", lambda: done.append("cancel"))
+        monkeypatch.setattr(debugger, "leave", lambda: done.append("leave"))
+        monkeypatch.setattr(debugger.runner, "job", Future())
+        for row in RUNNING.rows:
+            for key in row.keys:
+                debugger.on_key(Key(key, None))
+                assert done.pop() == row.word
+        monkeypatch.undo()
 
 
 def test_everything_has_a_way_without_ctrl() -> None:
@@ -113,27 +194,27 @@ def test_a_line_is_edited_as_in_a_shell() -> None:
     line.open()
     line.insert("goto layer1")
     for key in ("ctrl+w", "ctrl+a"):
-        line.key(key, lambda _: [])
+        line.press(key, None, lambda _: [])
     line.insert("x")
     assert (line.text, line.at) == ("xgoto ", 1)
-    line.key("ctrl+k", lambda _: [])
+    line.press("ctrl+k", None, lambda _: [])
     assert line.text == "x"
     line.insert("\x1b[31m\n" + "y" * 5000)
     assert len(line.text) <= 1000
     assert line.text.isprintable()
-    assert line.key("escape", lambda _: []) == "close"
+    assert line.press("escape", None, lambda _: []) == "close"
     assert all(len(plain(line.line(width))) == width for width in (10, 40, 80))
 
 
 def test_completion_takes_what_is_common_first() -> None:
     line = CommandLine()
     line.open(text="go")
-    line.key("tab", lambda _: ["goto layer1.a", "goto layer1.z"])
+    line.press("tab", None, lambda _: ["goto layer1.a", "goto layer1.z"])
     assert line.text == "goto layer1."
     assert line.matches
-    line.key("tab", lambda _: [])
+    line.press("tab", None, lambda _: [])
     assert line.text == "goto layer1.a"
-    line.key("shift+tab", lambda _: [])
+    line.press("shift+tab", None, lambda _: [])
     assert line.text == "goto layer1.z"
     assert "layer1.z" in plain(line.choices(40, 3)[0])
 
@@ -174,6 +255,41 @@ async def test_help_and_palette_hold_every_command() -> None:
         await screen.type("theme")
         await screen.press("enter")
         assert "theme light" in screen.rows[-1]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (40, 12), (24, 12)])
+async def test_the_palette_cuts_nothing_without_saying_so(size: tuple[int, int]) -> None:
+    """Of each command as much as has room, and `…`; the chosen one is told to its end."""
+    async with debug("xor", *size) as screen:
+        await screen.press("ctrl+p")
+        for command in COMMANDS:
+            rows = [row.rstrip() for row in screen.rows]
+            at = next(
+                n for n, row in enumerate(rows) if row.startswith(f"  {command.word} ") or row[2:] == command.word
+            )
+            told = " ".join(" ".join(rows[at:-1]).split())
+            assert " ".join(command.summary.split()) in told, (command.word, rows)
+            for other in COMMANDS:
+                row = next((row for row in rows if row.startswith(f"  {other.word} ")), "")
+                if other is not command and len(row) > 33:
+                    assert row.endswith((other.summary, "…")), row
+            await screen.press("down")
+
+
+async def test_the_palette_is_edited_as_a_line_and_takes_pasted_text() -> None:
+    async with debug("xor") as screen:
+        palette_of = screen.app.debugger
+        await screen.press("ctrl+p")
+        await screen.type("step focus")
+        await screen.press("ctrl+w", "left", "left", "left", "backspace")
+        assert palette_of.palette.editor.text == "sep "
+        await screen.press("ctrl+u", "ctrl+k")
+        palette_of.on_paste(Paste("theme\nx"))
+        assert palette_of.palette.editor.text == "theme x"
+        await screen.press("backspace", "backspace", "enter")
+        assert "theme light" in screen.rows[-1]
+        await screen.press("ctrl+p", "backspace")
+        assert palette_of.palette is None
 
 
 async def test_search() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bptui.model.base.spans import plain
+from bptui.screens import plot
 from bptui.screens.panels import loss
 from bptui.screens.render import RenderOptions, length
 from bptui.screens.scene import Scene
@@ -22,12 +23,12 @@ def test_numbers_of_the_current_step_the_smallest_and_the_last() -> None:
 
 
 def test_the_scale_is_logarithmic_where_the_losses_span_decades() -> None:
-    made = loss.scale_of(FALLING)
+    made = plot.scale_of(FALLING)
     assert made is not None
     assert made.log
     assert float(made.part(np.sqrt(made.low * made.high))) == 0.5
-    assert not loss.scale_of(np.array([1.0, 2.0])).log  # type: ignore[union-attr]
-    assert not loss.scale_of(np.array([-1.0, 1000.0])).log  # type: ignore[union-attr]
+    assert not plot.scale_of(np.array([1.0, 2.0])).log  # type: ignore[union-attr]
+    assert not plot.scale_of(np.array([-1.0, 1000.0])).log  # type: ignore[union-attr]
 
 
 def test_the_current_step_is_marked_under_the_curve() -> None:
@@ -56,8 +57,8 @@ def test_losses_that_are_not_finite_are_marked() -> None:
 def test_every_step_counts_also_where_many_share_a_column() -> None:
     spike = np.ones(10_000)
     spike[7_777] = 5.0
-    assert max(high for _, high, _ in loss.buckets(spike, 40)) == 5.0
-    assert len(loss.buckets(spike, 40)) == 40
+    assert max(high for _, high, _ in plot.buckets(spike, 40)) == 5.0
+    assert len(plot.buckets(spike, 40)) == 40
 
 
 def test_a_session_before_any_training() -> None:

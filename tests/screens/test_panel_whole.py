@@ -26,17 +26,19 @@ NAMES = ("layer_norm", "scaled_dot_product_attention", "lstm_cell", "conv2d", "g
 @cache
 def cards(name):
     """(forward, backward) of the composite: where `next` comes to."""
-    recording, fold = whole_of(next(use for use in uses() if use.op == name))
-    op, shapes = fold.node.op, [recording.value(i).shape for i in fold.node.inputs]
-    signature = op.signature(shapes, fold.node.attributes)
+    recording, composite = whole_of(next(use for use in uses() if use.op == name))
+    op, shapes = composite.node.op, [recording.value(i).shape for i in composite.node.inputs]
+    signature = op.signature(shapes, composite.node.attributes)
     rule = to_rule(derive(signature, op.input_names[0], op), define(signature, op), op)
-    timeline, element = recording.timeline, tuple(0 for _ in fold.result.shape)
-    stops = [("forward", timeline.forward.index(fold.result)), ("backward", timeline.count("backward") - 1)]
+    timeline, element = recording.timeline, tuple(0 for _ in composite.result.shape)
+    stops = [("forward", timeline.forward.index(composite.result)), ("backward", timeline.count("backward") - 1)]
     found = []
     for phase, index in stops:
         state = State(recording, Moment(recording.step, phase, index))
         back = phase == "backward"
-        made = whole(state, fold, element, 0 if back else None, tuple(0 for _ in shapes[0]), rule if back else None)
+        made = whole(
+            state, composite, element, 0 if back else None, tuple(0 for _ in shapes[0]), rule if back else None
+        )
         found.append(replace(made, inside=replace(made.inside, came=True)))
     return tuple(found)
 

@@ -9,7 +9,7 @@ import pytest
 from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import from_formula
-from bptui.screens.keys import ARROWS
+from bptui.screens.keys import PANEL
 from bptui.screens.panels import PANELS, Panel
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
@@ -73,7 +73,7 @@ async def test_every_key_does_something_or_says_why_not(row: Panel, zoom: bool, 
             await screen.press("z")
         await screen.press("s", "s")
         await screen.derived()
-        for key in (*ARROWS, "enter"):
+        for key in (key for row in PANEL.rows for key in row.keys):
             await screen.press(str(row.number))
             before = screen.app.debugger.canvas.rows
             await screen.press(key)

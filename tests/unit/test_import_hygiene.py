@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import grimp
 import pytest
 
 HEAVY = {"numpy", "sympy", "mpmath", "textual", "rich", "torch"}
@@ -32,3 +33,15 @@ def loaded_by(statement: str) -> set[str]:
 )
 def test_an_import_pulls_in_only_what_it_needs(statement: str, allowed: set[str]) -> None:
     assert loaded_by(statement) <= allowed
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """Neither at import nor in a function, nor for types alone."""
+    house = grimp.build_graph("bptui", cache_dir=None)
+    imports = {module: house.find_modules_directly_imported_by(module) for module in house.modules}
+    rest = dict(imports)
+    while ready := [module for module, needed in rest.items() if not needed & rest.keys()]:
+        for module in ready:
+            del rest[module]
+    circle = {module: sorted(needed & rest.keys()) for module, needed in rest.items()}
+    assert not circle

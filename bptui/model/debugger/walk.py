@@ -71,11 +71,11 @@ class Walk:
         it is done. In a layer of several composites (the time steps of an LSTM) at each of them."""
         found: list[int] = []
         for start, nodes in self.runs:
-            ends = {node.fold: start + n for n, node in enumerate(nodes) if node.fold}
+            ends = {node.composite: start + n for n, node in enumerate(nodes) if node.composite}
             if len(ends) > 1:
                 found += ends.values()
             else:
-                found.append(ends.get(nodes[0].fold, start))
+                found.append(ends.get(nodes[0].composite, start))
         return tuple(found)
 
     def next_layer(self, stop: int) -> int:
@@ -114,4 +114,4 @@ class Walk:
 
 
 def _group(node: Node) -> str:
-    return node.scope or node.fold
+    return node.scope or node.composite

@@ -15,7 +15,7 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import array, room, shape_text
-from bptui.model.engine.graph import Composed, Graph, Layer, Node, Role
+from bptui.model.engine.graph import CompositeCall, Graph, Layer, Node, Role
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest, spelled
 
@@ -127,7 +127,7 @@ class Builder:
         self._numbers: dict[float, Node] = {}
         self._unnamed: dict[str, int] = {}
         self._total = 0
-        self._composed: dict[str, Composed] = {}
+        self._composite_calls: dict[str, CompositeCall] = {}
         self._handles: dict[int, int] = {}
         """Of the composite that is being built: which of its inputs an object is. One node may be several of them."""
 
@@ -213,9 +213,9 @@ class Builder:
         column: Column = None,
         **attributes: Any,
     ) -> Node:
-        """One use of an operation; a composite becomes its parts, which share `fold` and a scope. The result's name is
+        """One use of an operation; a composite becomes its parts, which share name and scope. The result's name is
         `name`, or t1, t2, … in execution order."""
-        return self._use(op, inputs, name, scope, symbol, column, attributes, prefix="", fold="")
+        return self._use(op, inputs, name, scope, symbol, column, attributes, prefix="", composite="")
 
     def finish(
         self, loss: Node, layers: Sequence[Layer] = (), aliases: Mapping[str, Node | int] | None = None
@@ -248,8 +248,8 @@ class Builder:
             for n in self._nodes
         ]
         ids = {alias: node if isinstance(node, int) else node.id for alias, node in (aliases or {}).items()}
-        composed = MappingProxyType(dict(self._composed))
-        return Graph(tuple(nodes), loss.id, tuple(layers), MappingProxyType(ids), composed)
+        calls = MappingProxyType(dict(self._composite_calls))
+        return Graph(tuple(nodes), loss.id, tuple(layers), MappingProxyType(ids), calls)
 
     def _add(self, node: Node, where: str) -> Node:
         if node.name in self._names:
@@ -279,7 +279,7 @@ class Builder:
         column: Column,
         attributes: Mapping[str, Any],
         prefix: str,
-        fold: str,
+        composite: str,
     ) -> Node:
         where = self.place(column)
         if isinstance(op, str):
@@ -293,7 +293,7 @@ class Builder:
         self._whole(op, nodes, where)
         full = f"{prefix}{name}" if name else self._next(prefix)
         if isinstance(op, Composite):
-            return self._expand(op, nodes, full, scope, symbol, column, settled, fold)
+            return self._expand(op, nodes, full, scope, symbol, column, settled, composite)
         labels = [node.name for node in nodes]
         shape = output_shape(op, labels, [node.shape for node in nodes], settled, where)
         if op.bounds is not None:
@@ -303,8 +303,8 @@ class Builder:
                     at = f"{where}: {node.name}" if column is None else where
                     inside(node.value, bounds[role], at, node.name, op)
         wants_grad = any(node.wants_grad and op.differentiable(i) for i, node in enumerate(nodes))
-        if fold:
-            reads = self._composed[fold].reads
+        if composite:
+            reads = self._composite_calls[composite].reads
             assert isinstance(reads, dict)
             reads |= {
                 (len(self._nodes), n): self._handles[id(x)] for n, x in enumerate(nodes) if id(x) in self._handles
@@ -312,7 +312,7 @@ class Builder:
         return self._add(
             Node(
                 len(self._nodes), full, "op", shape, op, tuple(node.id for node in nodes), settled, scope,
-                symbol or full.rpartition(".")[2], wants_grad, column=column, fold=fold,
+                symbol or full.rpartition(".")[2], wants_grad, column=column, composite=composite,
             ),
             where,
         )  # fmt: skip
@@ -326,19 +326,19 @@ class Builder:
         symbol: str,
         column: Column,
         attributes: Attributes,
-        fold: str,
+        composite: str,
     ) -> Node:
         first = len(self._nodes)
         scope = scope or full
-        if not fold:
-            fold, inputs = f"{op.name} as {full}", [dataclasses.replace(node) for node in inputs]
+        if not composite:
+            composite, inputs = f"{op.name} as {full}", [dataclasses.replace(node) for node in inputs]
             self._handles = {id(node): position for position, node in enumerate(inputs)}
-            self._composed[fold] = Composed(op, tuple(node.id for node in inputs), attributes, {})
+            self._composite_calls[composite] = CompositeCall(op, tuple(node.id for node in inputs), attributes, {})
 
         def part(
             kind: str | Op | Composite, *given: Node | float, name: str | None = None, symbol: str = "", **settings: Any
         ) -> Node:
-            return self._use(kind, given, name, scope, symbol, column, settings, prefix=f"{full}.", fold=fold)
+            return self._use(kind, given, name, scope, symbol, column, settings, prefix=f"{full}.", composite=composite)
 
         try:
             result: Node = op.build(part, inputs, attributes)

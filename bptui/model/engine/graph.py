@@ -31,7 +31,7 @@ class Node:
     wants_grad  False for labels, masks, constants, and for inputs whose gradient nobody asked for
     value   a leaf's number(s): constant, or the initial value of a parameter or state; None where the batch gives it
     column  (line, column) of a formula, or the key of a file, for messages and highlighting
-    fold    the composite that this node is a part of ("layer_norm" as `t3`), for folding to one card; else ""
+    composite    the composite that this node is a part of ("layer_norm" as `t3`), for folding to one card; else ""
     """
 
     id: int
@@ -47,7 +47,7 @@ class Node:
     whole: bool = False
     value: Array | None = None
     column: tuple[int, int] | str | None = None
-    fold: str = ""
+    composite: str = ""
 
     @property
     def label(self) -> str:
@@ -57,7 +57,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Composed:
+class CompositeCall:
     """One use of a composite, as it was asked for: its row, its inputs in their order (ids), all of its attributes.
 
     reads   (id of a part, position there) → position of the composite's input that stands there
@@ -79,14 +79,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes in execution order; `loss` is the id of the scalar that the backward pass starts from. `composed`: the uses
-    of composites, by the `fold` of their parts."""
+    """Nodes in execution order; `loss` is the id of the scalar that the backward pass starts from.
+    `composite_calls`: the uses of composites as they were asked for, by the `composite` of their parts."""
 
     nodes: tuple[Node, ...]
     loss: int
     layers: tuple[Layer, ...] = ()
     aliases: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    composed: Mapping[str, Composed] = field(default_factory=lambda: MappingProxyType({}))
+    composite_calls: Mapping[str, CompositeCall] = field(default_factory=lambda: MappingProxyType({}))
 
     @cached_property
     def _answers(self) -> dict[Hashable, tuple[Any]]:

@@ -73,6 +73,12 @@ class State:
         array = settled(self.recording, found.array, lambda other: self._in(other).gradient(node).array)
         return found._replace(array=array)
 
+    @property
+    def shown_loss(self) -> float:
+        """The loss of the step, at any of its Moments; 0 where it is nothing but rounding."""
+        loss = settled(self.recording, np.asarray(self.recording.loss), lambda other: np.asarray(other.loss))
+        return self.recording.loss if loss is None else float(loss)
+
     def _in(self, other: Recording) -> State:
         """The same Moment of another recording of the step."""
         return State(other, self.moment._replace(step=other.step))

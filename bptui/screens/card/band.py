@@ -11,7 +11,7 @@ from bptui.model.base.spans import KINDS, Line, Span
 from bptui.screens.card.block import Shown
 from bptui.screens.panels.figures import shown
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import crop, length, under
+from bptui.screens.render import clip, length, under
 from bptui.symbolic.facts import Equation, Fact, Note, equal, shown_at
 
 WIDE = 58
@@ -190,7 +190,7 @@ def banded(rows: Sequence[Line], width: int, margin: int, empty: bool) -> list[L
     left = (Span(" " * margin),) if margin else ()
     out: list[Line] = []
     for row in inside:
-        body = crop(row, 0, width)
+        body = clip(row, width)
         filled = (*body, Span(" " * (width - length(body)), "text"))
         out.append((*left, *under(filled, "on-band")))
     return out

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from bptui.model.base.spans import Line, Span
 from bptui.screens.card.block import Block, Full, Shown
-from bptui.screens.render import crop, length
+from bptui.screens.render import clip, length
 
 MORE = "⋯ more (pgdn)"
 BRIEF = "⋯ (pgdn)"
@@ -47,7 +47,7 @@ def turned(first: Callable[[int], First], width: int, height: int, page: int = 0
         at = page % (len(sheets) + 1)
         if at:
             rows = _numbered(sheets[at - 1], at, len(sheets), width, height)
-    return [crop(row, 0, width) for row in rows[:height]]
+    return [clip(row, width) for row in rows[:height]]
 
 
 def _noted(first: Callable[[int], First], width: int, height: int) -> tuple[First, list[Line]]:

@@ -9,7 +9,7 @@ from bptui.model.base.spans import Line, Span
 from bptui.screens.card import band, sums, verdicts
 from bptui.screens.card.block import NOTHING, Block, Full, Shown, Worth, cut, fixed
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import crop, length
+from bptui.screens.render import clip, length
 from bptui.symbolic.facts import Card, Equation, Fact, Note, Table, sentence
 from bptui.symbolic.types import BAD
 
@@ -307,7 +307,7 @@ def _flowing(found: Sequence[verdicts.Said], at: Columns) -> tuple[list[Line], l
             out[-1] += [Span("  "), *part]
         else:
             out.append([*(label if not out else (Span(" " * length(label)),) if label else ()), *part])
-    return [at.place(crop(row, 0, at.inner)) for row in out], said
+    return [at.place(clip(row, at.inner)) for row in out], said
 
 
 # ------------------------------------------------------------------------------------------------------------- facts

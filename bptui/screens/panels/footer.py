@@ -26,11 +26,11 @@ def hints(pairs: tuple[tuple[str, str], ...], width: int, ends: tuple[tuple[str,
 
 def presenting(width: int, hidden: bool) -> Line:
     """The keys of present mode: the same ones, of which `s` first shows what is hidden."""
-    from bptui.screens.keys import footer_keys
+    from bptui.screens.keys import PRESENT, footer_keys
 
     middle, ends = footer_keys(width)
     named = {word: keys for keys, word in middle}
-    pairs = ((named["step"], "show" if hidden else "step"), (named["layer"], "layer"), ("esc", "leave"))
+    pairs = ((named["step"], "show" if hidden else "step"), (named["layer"], "layer"), *PRESENT.footer())
     return hints(pairs, width, ends)
 
 

@@ -73,8 +73,8 @@ def together(graph: Graph) -> dict[int, Closed]:
 
 def _together(graph: Graph) -> dict[int, Closed]:
     found: dict[int, Closed] = {}
-    for fold in {fold.result.id: fold for fold in composites(graph).values()}.values():
-        found |= dict.fromkeys(fold.ids, Closed(fold.ids, fold.result.id, "", fold.kind))
+    for composite in {composite.result.id: composite for composite in composites(graph).values()}.values():
+        found |= dict.fromkeys(composite.ids, Closed(composite.ids, composite.result.id, "", composite.kind))
     needed = {graph.loss}
     for node in reversed(graph.nodes):
         if node.id in needed:
@@ -227,7 +227,7 @@ class Moved(Mapping[int, int]):
 
 def group(graph: Graph, node: Node) -> str:
     """Under which heading a node stands: its layer; a target under that of the loss. A formula has none."""
-    if node.fold.endswith(f" as {node.scope}"):
+    if node.composite.endswith(f" as {node.scope}"):
         return ""
     return graph.nodes[graph.loss].scope if node.role == "target" and not node.scope else node.scope
 

@@ -2,80 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.commands.registry import COMMANDS
+from bptui.screens import plot
 from bptui.screens.keys import keys_text
 from bptui.screens.panels.figures import shown
 from bptui.screens.panels.heat import flow
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, crop, to_ascii
+from bptui.screens.render import RenderOptions, clip, to_ascii
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.screens.scene import Scene
 
-DECADES = 2.0
-"""From so many powers of ten on the scale is logarithmic."""
-LABEL = 9
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
-DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-"""The bits of a braille cell: four rows of two columns, from U+2800."""
-
-
-class Scale(NamedTuple):
-    """Losses from `low` to `high` (both finite), logarithmic or not."""
-
-    low: float
-    high: float
-    log: bool
-
-    def part(self, values: Any) -> Any:
-        """0 for `low` to 1 for `high`; NaN stays NaN."""
-        with np.errstate(all="ignore"):
-            if self.log:
-                low, high = math.log10(self.low), math.log10(self.high)
-                at = (np.log10(values) - low) / (high - low)
-            else:
-                # halves first: the span of two huge losses is not finite
-                span = self.high / 2 - self.low / 2
-                at = (values / 2 - self.low / 2) / span if span > 0 else np.where(np.isfinite(values), 0.5, values)
-        return np.clip(at, 0.0, 1.0)
-
-
-def scale_of(losses: Any) -> Scale | None:
-    """The scale of the finite losses; None where there is none."""
-    finite = losses[np.isfinite(losses)]
-    if not finite.size:
-        return None
-    low, high = float(finite.min()), float(finite.max())
-    return Scale(low, high, low > 0 and math.log10(high) - math.log10(low) >= DECADES)
-
-
-def buckets(losses: Any, count: int) -> list[tuple[float, float, bool]]:
-    """The losses in at most `count` columns: smallest and largest finite one of each, whether any was not finite."""
-    size = len(losses)
-    count = max(1, min(count, size))
-    edges = np.linspace(0, size, count + 1).astype(int)
-    out = []
-    for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        part = losses[a:b]
-        finite = part[np.isfinite(part)]
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (math.nan, math.nan)
-        out.append((low, high, finite.size < part.size))
-    return out
 
 
 def title(scene: Scene) -> tuple[Line, Line]:
     """At the right: how many training steps, and the kind of scale."""
     losses = _losses(scene.session)
-    made = scale_of(losses)
+    made = plot.scale_of(losses)
     kind = ", log scale" if made is not None and made.log else ""
     count = len(losses)
     return (), (Span(f"{count:,} training step{'' if count == 1 else 's'}{kind}", "dim"),)
@@ -92,7 +44,7 @@ def lines(scene: Scene) -> list[Line]:
     if width < 1 or height < 1:
         return []
     rows = _drawn(_losses(session).tobytes(), session.cursor.step, width, height, look)
-    rows = [crop(row, 0, width) for row in rows[:height]]
+    rows = [clip(row, width) for row in rows[:height]]
     return rows if look.unicode else [to_ascii(row) for row in rows]
 
 
@@ -162,92 +114,26 @@ def _numbers(losses: Any, at: int, width: int) -> list[Line]:
 
 
 def _curve(losses: Any, at: int, width: int, tall: int, look: RenderOptions) -> list[Line]:
-    """Braille (or `*` in ASCII): each column of dots from the smallest to the largest loss of its steps."""
-    made = scale_of(losses)
-    wide = width - LABEL - 2
-    per = 2 if look.unicode else 1
-    columns = buckets(losses, wide * per)
-    step = 4 if look.unicode else 1
-    dots = tall * step
-    grid = [[0] * wide for _ in range(tall)]
-    broken: set[int] = set()
-    # few steps are spread over the whole width, and joined
-    spread = (wide * per - 1) / (len(columns) - 1) if len(columns) > 1 else 0.0
-    before: tuple[int, int] | None = None
-    for n, (low, high, bad) in enumerate(columns):
-        x = round(n * spread)
-        if bad:
-            broken.add(x // per)
-        if made is None or math.isnan(low):
-            before = None
-            continue
-        bottom, top = (round(float(made.part(np.float64(v))) * (dots - 1)) for v in (low, high))
-        for y in range(bottom, top + 1):
-            _dot(grid, x, dots - 1 - y, per, step)
-        middle = (bottom + top) // 2
-        if before is not None:
-            steps = max(x - before[0], abs(middle - before[1]))
-            for k in range(1, steps):
-                y = round(before[1] + (middle - before[1]) * k / steps)
-                _dot(grid, before[0] + round((x - before[0]) * k / steps), dots - 1 - y, per, step)
-        before = (x, middle)
-    here = round(at * (len(columns) / len(losses)) * spread) // per if len(columns) > 1 else 0
-    here = min(wide - 1, here)
-    high_text = low_text = ""
-    if made is not None:
-        decimals = numbers.decimals_for([made.low, made.high])
-        high_text, low_text = (numbers.field(v, 8, decimals) for v in (made.high, made.low))
-    rows: list[Line] = []
-    for y, cells in enumerate(grid):
-        label = high_text if y == 0 else low_text if y == tall - 1 and low_text != high_text else ""
-        row: list[Span] = [Span(label.rjust(LABEL), "dim"), Span("│", "rule")]
-        text = [_glyph(bits, look) for bits in cells]
-        for x, glyph in enumerate(text):
-            style = "value bold" if x == here else "value" if x < here else "dim"
-            if y == 0 and x in broken:
-                glyph, style = "✗", "fail"
-            elif x == here and glyph == " ":
-                glyph, style = "│", "rule"
-            if row[-1].style == style and x:
-                row[-1] = Span(row[-1].text + glyph, style)
-            else:
-                row.append(Span(glyph, style))
-        rows.append(tuple(row))
-    mark = "▲" if look.unicode else "^"
-    axis = (
-        Span(" " * LABEL),
-        Span("└" + "─" * here, "rule"),
-        Span(mark, "text bold"),
-        Span("─" * (wide - here - 1), "rule"),
-    )
-    return [*rows, axis, _steps(len(losses), at, here, wide)]
-
-
-def _steps(count: int, at: int, here: int, wide: int) -> Line:
-    """`0`, the current step under its mark, and the last step."""
-    texts = [(0, "0", "dim"), (wide - len(f"{count - 1:,}"), f"{count - 1:,}", "dim")]
-    text = f"{at:,}"
-    start = max(0, min(here - len(text) // 2, wide - len(text)))
-    kept = [t for t in texts if t[0] + len(t[1]) < start or t[0] > start + len(text)]
-    out: list[Span] = [Span(" " * (LABEL + 1))]
-    x = 0
-    for begin, word, style in sorted([*kept, (start, text, "text bold")]):
-        if begin < x:
-            continue
-        out += [Span(" " * (begin - x)), Span(word, style)]
-        x = begin + len(word)
-    return tuple(out)
-
-
-def _dot(grid: list[list[int]], x: int, y: int, per: int, step: int) -> None:
-    bit = DOTS[y % 4][x % 2] if step == 4 else 1
-    grid[y // step][x // per] |= bit
-
-
-def _glyph(bits: int, look: RenderOptions) -> str:
-    if not bits:
-        return " "
-    return chr(0x2800 + bits) if look.unicode else "*"
+    """The curve over its axes: bold the current step, dim what lies after it, `✗` over what is not finite."""
+    scale = plot.scale_of(losses)
+    page = plot.Plot(width - plot.LABEL - 2, tall, look.unicode)
+    columns = plot.buckets(losses, page.wide)
+    apart, per = plot.spacing(len(columns), page.wide), page.wide // page.width
+    here = min(page.width - 1, round(at * (len(columns) / len(losses)) * apart) // per)
+    for y in range(tall):
+        page.put(0, y, " " * here, "value")
+        page.put(here, y, " ", "value bold")
+        page.put(here + 1, y, " " * (page.width - here - 1), "dim")
+    if scale is not None:
+        plot.curve(page, columns, scale)
+    for y in range(tall):
+        if page.blank(here, y):
+            page.put(here, y, "│", "rule")
+    for n, column in enumerate(columns):
+        if column.broken:
+            page.put(round(n * apart) // per, 0, "✗", "fail")
+    below = plot.axis(page.width, here, f"{at:,}", ("0", f"{len(losses) - 1:,}"), look.unicode)
+    return [*plot.framed(page, scale), *below]
 
 
 def strip(losses: Any, at: int, width: int, look: RenderOptions) -> Line:
@@ -255,8 +141,8 @@ def strip(losses: Any, at: int, width: int, look: RenderOptions) -> Line:
     losses = np.asarray(losses, dtype=np.float64)
     if width < 1 or not losses.size:
         return ()
-    made = scale_of(losses)
-    columns = buckets(losses, width)
+    made = plot.scale_of(losses)
+    columns = plot.buckets(losses, width)
     here = min(len(columns) - 1, at * len(columns) // len(losses))
     bars = BARS if look.unicode else ASCII_BARS
     out: list[Span] = []

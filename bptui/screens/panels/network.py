@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 from bptui.model.base.spans import Line, Span
 from bptui.screens.panels import move_element, move_node, neurons, standing
 from bptui.screens.panels import rows as table
-from bptui.screens.panels.listing import index_of, open_at, top_of
-from bptui.screens.panels.rows import CELL, Columns, sizes_at
-from bptui.screens.render import crop, fit, length
+from bptui.screens.panels.listing import brief, index_of, name_of, open_at, top_of
+from bptui.screens.panels.rows import CELL, GRADIENT, Columns, sizes_at
+from bptui.screens.render import clip, fit
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.model.engine.graph import Graph
     from bptui.screens.scene import Scene
+
+RULE = len("─ 1 Network  ") + 4
+"""Cells of the rule beside the title."""
 
 
 def wide(session: Session) -> bool:
@@ -29,11 +32,18 @@ def wide(session: Session) -> bool:
 
 
 def title(scene: Scene) -> tuple[Line, Line]:
-    """After the name: the view, unless it is the usual one."""
-    if wide(scene.session):
+    """After the name: the view, unless it is the usual one; of the selected tensor, where its row has no room for its
+    name, that name."""
+    session = scene.session
+    if wide(session):
         return neurons.title(scene)
-    mode = scene.session.view.mode
-    return (Span(mode, "dim"),) if mode != "operations" else (), ()
+    mode, node = session.view.mode, session.node
+    if mode != "operations":
+        return (Span(mode, "dim"),), ()
+    label = name_of(session.graph, node)
+    short = brief(label, Columns.of(scene.width).room) == label
+    forms = () if short else (node.name, label)
+    return next(((Span(form, "dim"),) for form in forms if len(form) + RULE <= scene.width), ()), ()
 
 
 def lines(scene: Scene) -> list[Line]:
@@ -42,12 +52,14 @@ def lines(scene: Scene) -> list[Line]:
     if wide(session):
         return neurons.lines(scene)
     columns = Columns.of(width)
+    folded = in_layers(session)
+    if folded:
+        columns = columns.folded(width)
     pair = 1 if session.graph.once(_scalars) else columns.pair
     roomy = height > 20
     room = height - 1 - roomy
     if room < 1:
         return [_header(columns, width, False, pair)][:height]
-    folded = session.view.mode == "layers"
     open_ = open_at(session)
     index = index_of(session.graph, room, roomy, folded, open_)
     here = session.here
@@ -63,7 +75,7 @@ def lines(scene: Scene) -> list[Line]:
             break
         made = [*table.rows_of(session, entry, columns, width, look, folded, open_), *[()] * entry.rows][: entry.rows]
         rows += made[max(0, top - start) : max(0, top + room - start)]
-    return [row if length(row) <= width else crop(row, 0, width) for row in rows[:height]]
+    return [clip(row, width) for row in rows[:height]]
 
 
 def move(scene: Scene, down: int, right: int) -> str:
@@ -80,17 +92,23 @@ def enter(scene: Scene) -> str:
 
 def rows_of(session: Session, height: int) -> list[int]:
     """Ids of the nodes in the list, from top to bottom: what the arrows go through."""
-    index = index_of(session.graph, max(1, height - 2), height > 20, session.view.mode == "layers", open_at(session))
+    index = index_of(session.graph, max(1, height - 2), height > 20, in_layers(session), open_at(session))
     return [entry.node.id for entry in index.entries if entry.node is not None]
+
+
+def in_layers(session: Session) -> bool:
+    """Is a layer one row? A formula has no layers."""
+    return session.view.mode == "layers" and bool(session.graph.layers)
 
 
 def _header(columns: Columns, width: int, folded: bool, pair: int, seen: str = "") -> Line:
     """What the columns are, over their last number; at the left which rows of how many are in sight, where not all
     are. `pair` is how many numbers stand side by side."""
-    value, gradient = "value", "∂L/∂value" if columns.pair > 1 else "∂L/∂"
+    value, gradient = "value", GRADIENT if columns.pair > 1 else "∂L/∂"
     ends = (columns.value + pair * CELL, columns.gradient + pair * CELL)
     if folded:
         first, second = sizes_at(width)
+        gradient = GRADIENT
         ends = (first + CELL - 1, second + len(gradient))
     left = (seen or (" root mean square" if folded else "")).ljust(ends[0] - len(value)) + value
     return fit((Span(left, "dim"), Span(gradient.rjust(ends[1] - len(left)), "dim")), width)

@@ -12,8 +12,9 @@ from bptui.model.base import arithmetic, numbers
 from bptui.model.base.spans import Line, Span
 from bptui.screens.panels.figures import figure, kind_of, shown, symbol_of
 from bptui.screens.panels.text import wrap
-from bptui.screens.panels.wiring import Column, Paper, Place, Row, columns, number_of, places
-from bptui.screens.render import RenderOptions, crop, length, to_ascii
+from bptui.screens.panels.wiring import Column, Place, Row, columns, number_of, places
+from bptui.screens.plot import Plot
+from bptui.screens.render import RenderOptions, clip, length, to_ascii
 from bptui.symbolic.facts import Card
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def lines(scene: Scene) -> list[Line]:
         found = columns(session.graph)
         assert not isinstance(found, str)
         rows = [*_View(session, found, width, height - 2, look).lines(), _equation(session, card, width), ()]
-    rows = [crop(row, 0, width) for row in rows[:height]]
+    rows = [clip(row, width) for row in rows[:height]]
     return rows if look.unicode else [to_ascii(row) for row in rows]
 
 
@@ -93,7 +94,8 @@ class _View:
         self, session: Session, found: tuple[Column, ...], width: int, height: int, look: RenderOptions
     ) -> None:
         self.session, self.found, self.look = session, found, look
-        self.paper = Paper(width, height)
+        self.paper = Plot(width, height, look.unicode)
+        self.wires: list[tuple[bool, tuple[int, int, int, int]]] = []
         self.body = height - 1
         self.at, self.neuron = selected(session, found)
         self.sample = sample_of(session)
@@ -158,6 +160,8 @@ class _View:
                 self.ports(k)
         if self.last == len(self.found):
             self.loss()
+        for bright, ends in sorted(self.wires):  # where two cross, the bright one is seen
+            self.paper.join(*ends, "text" if bright else "dim")
         self.paper.put(0, 0, before, "dim")
         self.paper.put(self.paper.width - len(after), 0, after, "dim")
         return self.paper.lines()
@@ -282,7 +286,7 @@ class _View:
             if gradient is not None and step > 1:
                 self.paper.spans(right, y + 2, figure(_at(gradient, at), FIELD, 4, f"gradient {weight}".strip()))
             if self.look.unicode:
-                self.paper.join(left, self.row_of(k - 1, source) + 1, right - 1, y + 1, bright)
+                self.wires.append((bright, (left, self.row_of(k - 1, source) + 1, right - 1, y + 1)))
             else:
                 name = f"{symbol_of(self.found[k - 1].out)}[{source.neuron}]"
                 self.paper.put(right - len(name), y + 1, name, "dim")
@@ -356,7 +360,7 @@ def _equation(session: Session, card: Card | None, width: int) -> Line:
         if length(left) + 3 + length(right) <= room:
             column = max(length(left) + 3, min(27, room - length(right)))
             return (Span("  "), *left, *((Span(" " * (column - length(left))), *right) if right else ()))
-    kept = next((line for line in (*rights, left) if line and length(line) <= room), crop(left, 0, room))
+    kept = next((line for line in (*rights, left) if line and length(line) <= room), clip(left, room))
     return (Span("  "), *kept)
 
 

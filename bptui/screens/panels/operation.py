@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bptui.screens.scene import Scene
 
 CHIPS = {"forward": ("forward ▶", "value"), "backward": ("◀ backward", "gradient"), "update": ("update ◆", "parameter")}
-NAME = 18
+NAME = 19
 """What a panel's own name and the ends of its rule take."""
 
 

@@ -19,7 +19,7 @@ from bptui.screens.panels.figures import symbol_of
 from bptui.screens.panels.question import Asked, asked
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS, COLOURS
-from bptui.screens.render import RenderOptions, crop, fit, length
+from bptui.screens.render import RenderOptions, fit, length
 from bptui.symbolic.facts import Card, equal
 from bptui.symbolic.formula.printing import number
 from bptui.symbolic.formula.worked import sum_texts
@@ -62,7 +62,7 @@ def lines(session: Session, width: int, height: int, look: RenderOptions, card: 
     if height >= 8 and timeline > question + 1:
         _put(rows, question + 1, [_middle(row, width) for row in wrap(reply, width)[:1]])
     rows[timeline] = _middle(strip(session, width), width)
-    return [fit(crop(row, 0, width), width) for row in rows]
+    return [fit(row, width) for row in rows]
 
 
 def _put(rows: list[Line], y: int, block: Sequence[Line]) -> None:
@@ -80,7 +80,7 @@ def status(session: Session, width: int, failed: int, hidden: bool) -> Line:
     moment, count = session.cursor, session.timeline.count(session.cursor.phase)
     known = session.state.value(session.graph.loss) is not None
     asked_now = hidden and moment.phase == "forward" and session.here.id == session.graph.loss
-    text = field(float(session.recording.loss)).strip() if known and not asked_now else HIDDEN if asked_now else "·"
+    text = field(session.state.shown_loss).strip() if known and not asked_now else HIDDEN if asked_now else "·"
     left = [
         Span(f"   {session.network.name}   step ", "dim"), Span(str(moment.step), "text bold"), Span("   ", "dim"),
         Span(f"{moment.phase} {moment.index + 1}", f"{COLOURS[moment.phase]} bold"), Span(f"/{count}", "dim"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 CELL = 8  # columns of a number
 PAIR = 2  # numbers side by side in the value and in the gradient column
 KEPT = 256  # numbers of a tensor up to which its rows are kept, whatever recording they are of
+LETTERS = 4  # of a word, below which it is not begun
+GRADIENT = "∂L/∂value"
 DRAWN = 4_000  # entries of which the rows are kept, of one recording
 
 
@@ -43,6 +46,16 @@ class Columns(NamedTuple):
         if width >= 50:
             return WIDE
         return NARROW if width >= 41 else cls(2, 2, 0, 8, 24) if width == 40 else cls(2, 2, 0, 8, 16, 1)
+
+    @property
+    def room(self) -> int:
+        """Cells of a name."""
+        return self.value - self.name
+
+    def folded(self, width: int) -> Columns:
+        """Those of a tensor among layers in one row each: its numbers stand under theirs, point under point."""
+        value, gradient = sizes_at(width)
+        return self._replace(value=value - 1, gradient=gradient - 1, pair=1)
 
 
 WIDE = Columns(3, 3, 10, 17, 34)
@@ -109,7 +122,7 @@ def _rows(
     here, state, kind = seen.here, session.state, kind_of(node)
     style, end = f"{kind} bold" if here else kind, columns.what or columns.value
     label = (seen.closed.label if seen.closed is not None else "") or name_of(session.graph, node)
-    room = columns.value - columns.name
+    room = columns.room
     label = brief(label, room)
     closed = seen.closed.kind if seen.closed is not None else ""
     said = said_in(session.graph, node, closed, room - len(label) - 1) if columns.what else ""
@@ -249,19 +262,28 @@ def _heading(session: Session, scope: str, columns: Columns, width: int, folded:
     summary = next((layer.summary for layer in session.graph.layers if layer.name == scope), "")
     here = session.here.scope == scope
     if not folded:
-        return (Span(f" {scope}", "text bold"), Span(shorten(f"  {summary}", width - 1 - len(scope)), "dim"))
+        return (Span(f" {scope}", "text bold"), Span(f"  {summarized(summary, width - 3 - len(scope))}", "dim"))
     last = session.graph.once(_last)[scope]
     chip = _gutter(session, session.here if here else last, columns, here)
     value, gradient = session.state.value(last), session.state.gradient(last)
     start, across = sizes_at(width)
-    room = start - columns.gutter - len(scope)
-    said = f" {summary}" if len(summary) + 1 == room else f"  {summary}"
-    left: Line = (*chip, Span(scope, "text bold"), Span(shorten(said, room), "dim"))
+    said = summarized(summary, start - columns.gutter - len(scope) - 2)
+    left: Line = (*chip, Span(scope, "text bold"), Span(f"  {said}", "dim"))
     left = fit((*fit(left, start), *_rms(value, "value", CELL - 1, 4)), across)  # never a minus: no column for it
     row = left
     if session.cursor.phase != "forward":  # gradients may fade from layer to layer: two more digits tell them apart
-        row = (*left, *_rms(gradient.array, "gradient", len("∂L/∂value"), 6))
+        row = (*left, *_rms(gradient.array, "gradient", len(GRADIENT), 6))
     return under(fit(row, width), "on-cursor") if here else row
+
+
+def summarized(summary: str, room: int) -> str:
+    """A layer's summary; without the last of its parts, down to its kind alone, where all have no room. A few letters
+    of that say nothing."""
+    parts = summary.split(", ")
+    kind = re.split(r"[ (]", summary, maxsplit=1)[0]
+    forms = [*(", ".join(parts[:n]) for n in range(len(parts), 0, -1)), kind]
+    said = [form for form in forms if len(form) <= room and form.count("(") == form.count(")")]
+    return said[0] if said else shorten(kind, room) if room > LETTERS else ""
 
 
 def _last(graph: Graph) -> dict[str, Node]:
@@ -271,8 +293,8 @@ def _last(graph: Graph) -> dict[str, Node]:
 
 def sizes_at(width: int) -> tuple[int, int]:
     """Where the two columns of the folded view stand: at the right, the second as wide as its head."""
-    second = max(width - len("∂L/∂value") - (width >= 50), 3 * CELL)
-    return second - CELL - (width >= 50), second
+    second = max(width - len(GRADIENT) - 1, 3 * CELL)
+    return second - CELL, second
 
 
 def _rms(array: Any, kind: str, wide: int, decimals: int) -> Line:

@@ -7,6 +7,7 @@ selected element is in sight, with its number above. More than two axes: the sli
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,8 @@ WIDE, FIELD = 10, 8
 COMPACT = 50
 LEGEND = (38, 24)
 """Columns of a legend beside its map, with and without room to spare."""
+LEAST = 4
+"""Cells of a map that are worth more than the word which part of it they are."""
 
 
 class Quantity(NamedTuple):
@@ -77,11 +80,11 @@ def draw(
     width: int,
     height: int,
     look: RenderOptions,
-    warning: Line = (),
+    warning: Sequence[Line] = (),
 ) -> list[Line]:
     """The arrays of one node, all of one shape; those that are not there yet are None.
 
-    warning  a line that is said where there is room
+    warning  a line that is said where there is room, in ever fewer words
     """
     known = next((q.array for q in made if q.array is not None), None)
     margin = 1 if width < COMPACT else 2
@@ -118,7 +121,7 @@ def _strip(made: list[Quantity], page: Page, width: int, height: int, look: Rend
     rest = page.columns - (last - first)
     rows: list[Line] = [tuple(heads)] if page.axes else []
     for quantity in made:
-        row: list[Span] = [Span(" " * margin), Span(quantity.label.ljust(label)[:label], quantity.kind)]
+        row: list[Span] = [Span(" " * margin), Span(shorten(quantity.label, label).ljust(label), quantity.kind)]
         array = None if quantity.array is None else page.of(quantity.array)[0]
         decimals = numbers.decimals_for(array, wide, 6)
         for x in range(first, last):
@@ -170,7 +173,9 @@ def _seen(size: int, room: int, least: int) -> bool:
     return size <= room or (room >= least and size <= 2 * room)
 
 
-def _table(made: list[Quantity], page: Page, width: int, height: int, look: RenderOptions, warning: Line) -> list[Line]:
+def _table(
+    made: list[Quantity], page: Page, width: int, height: int, look: RenderOptions, warning: Sequence[Line]
+) -> list[Line]:
     """Numbers with heads; both quantities where they fit, else the main one and its map. Of a table up to twice as
     large as the room the part around the selected element; empty where it is larger still."""
     start = 1 + len(f"[{page.rows - 1}]")
@@ -264,7 +269,9 @@ def _told(quantity: Quantity, page: Page) -> Line:
     return (Span(f"{quantity.note} ", "kink bold"), label, shown_number(text, number, f"{quantity.kind} bold"))
 
 
-def _map(made: list[Quantity], page: Page, width: int, height: int, look: RenderOptions, warning: Line) -> list[Line]:
+def _map(
+    made: list[Quantity], page: Page, width: int, height: int, look: RenderOptions, warning: Sequence[Line]
+) -> list[Line]:
     """Too many for numbers: the selected element's, then cells."""
     main = _main(made)
     shown = [q for q in made if q.array is not None]
@@ -289,24 +296,33 @@ def _mapped(
     width: int,
     height: int,
     look: RenderOptions,
-    warning: Line,
+    warning: Sequence[Line],
     start: int | None = None,
 ) -> list[Line]:
     """Heat cells around the selected element, with their legend at the right (or below, where there is no room)."""
     if height < 1 or quantity.array is None:
         return []
     table = page.of(quantity.array)
-    start = 1 + len(f"[{page.rows - 1}]") if start is None else start
+    labels = 2 + len(f"[{page.rows - 1}]")  # a blank after them: `[]` may be the first cell
+    start = labels if start is None or page.rows > height else start
     found = heat.statistics(quantity.array)
     full, some = LEGEND
     beside = full if width - start - full - 3 >= 2 * page.columns else some if width - start - some - 3 >= 16 else 0
     if not beside and width - start - some - 3 >= 2 * page.columns:
         beside = some
+    noted = bool(beside)
+    if not noted:  # at least which part it is
+        free = (width - start - 1) // heat.CELL
+        cue = max(
+            (length(words) for words in _part(page, (0, min(page.rows, height)), (0, min(page.columns, free)))),
+            default=0,
+        )
+        beside = cue if width - start - cue - 3 >= LEAST * heat.CELL else 0
     room = (width - start - (beside + 3 if beside else 1)) // heat.CELL
     if room < 1:
         return []
-    notes = heat.legend(quantity.array, quantity.kind, look, beside or width - 2, found)
-    below = [] if beside or height < 3 else notes[: max(0, height - min(page.rows, height - 2))][:2]
+    notes = heat.legend(quantity.array, quantity.kind, look, beside if noted else width - 2, found)
+    below = [] if noted or height < 3 else notes[: max(0, height - min(page.rows, height - 2))][:2]
     y0, y1 = window(page.rows, height - len(below), page.at[0])
     x0, x1 = window(page.columns, room, page.at[1])
     y, x = page.at
@@ -316,9 +332,11 @@ def _mapped(
     across = (x1 - x0) * heat.CELL
     if page.lead and not part:
         cells, across, part = _tiles(quantity, page, (y0, y1), room * heat.CELL, look, top)
-    said = [*notes, *heat.flow(part, beside or width, 2)]
-    if warning:
-        said = [*said, *([()] if len(said) < height - 1 else []), warning]
+    column = start + across + (4 if width - beside - start - across >= 4 else 2)
+    said = [*(notes if noted else ()), *heat.flow(part, width - column, 2)]
+    told = [words for words in warning if length(words) <= width - column]
+    if told and noted:
+        said = [*said, *([()] if len(said) < height - 1 else []), told[0]]
     said = said[:height] if beside else []
     tall = max(len(cells), len(said))
     rows: list[Line] = []
@@ -328,7 +346,6 @@ def _mapped(
         style = "text bold" if y0 + n == y else "dim"
         row: list[Span] = [Span(head.ljust(start), style), *(cells[n] if n < len(cells) else ())]
         if n < len(said):
-            column = start + across + (4 if width - beside - start - across >= 4 else 2)
             row += [Span(" " * (column - length(row))), *said[n]]
         rows.append(tuple(row))
     return [*rows, *((Span(" "), *note) for note in below)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from bptui.model.engine.graph import Node
 from bptui.screens.panels import standing
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.sheet import Quantity, draw, page_of
-from bptui.screens.render import crop, to_ascii
+from bptui.screens.render import clip, length, to_ascii
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 RULE = len("─ 3 Tensor  ") + 3
 """Cells of the rule beside the title."""
+SIDES = 3
+"""Further ones where something stands at its right end."""
 
 
 def title(scene: Scene) -> tuple[Line, Line]:
@@ -38,11 +41,14 @@ def title(scene: Scene) -> tuple[Line, Line]:
     ]
     forms += [f"{label}  {shape}", label]
     left = [Span(next((form for form in forms if len(form) + RULE <= width), forms[-1]), "dim")]
-    right: list[Span] = [Span(_how(session, node, width), "dim")]
+    how: Line = (Span(_how(session, node, width), "dim"),)
+    rights = [how]
     gradient = session.state.gradient(node)
     if gradient.array is not None and not gradient.final:
-        right.insert(0, Span(f"gradient {gradient.arrived} of {gradient.total} in  ", "kink bold"))
-    return tuple(left), tuple(right)
+        note = f"{gradient.arrived} of {gradient.total} in"
+        rights = [(Span(f"gradient {note}  ", "kink bold"), *how), (Span(f"gradient {note}", "kink bold"),)]
+    room = width - RULE - SIDES - length(left)
+    return tuple(left), next((right for right in rights if length(right) <= room), ())
 
 
 def _how(session: Session, node: Node, width: int) -> str:
@@ -105,14 +111,14 @@ def lines(scene: Scene) -> list[Line]:
         return []
     made, element = quantities(session)
     if session.state.missing(session.node):
-        return [crop((Span("  not recorded", "dim"),), 0, width)]
+        return [clip((Span("  not recorded", "dim"),), width)]
     rows = draw(made, element, width, height, look, dead(session))
-    rows = [crop(row, 0, width) for row in rows[:height]]
+    rows = [clip(row, width) for row in rows[:height]]
     return rows if look.unicode else [to_ascii(row) for row in rows]
 
 
-def dead(session: Session) -> Line:
-    """`! column [3] is never above 0`: units whose relu lets no sample of the batch through."""
+def dead(session: Session) -> Sequence[Line]:
+    """`! column [3] is never above 0`: units whose relu lets no sample of the batch through; in ever fewer words."""
     node, value = session.node, session.state.value(session.node)
     after = [session.graph.nodes[i].op for i, _ in session.graph.consumers[node.id]]
     if value is None or value.ndim != 2 or not value.size or batch(session, node) < 2 or session.view.sample != "all":
@@ -124,5 +130,9 @@ def dead(session: Session) -> Line:
     if not columns:
         return ()
     some = ", ".join(f"[{c}]" for c in columns[:3]) + (f" and {len(columns) - 3} more" if len(columns) > 3 else "")
-    words = f" column {some} is never above 0" if len(columns) == 1 else f" columns {some} are never above 0"
-    return (Span("!", "kink"), Span(words, "text"))
+    count = len(columns)
+    if count == 1:
+        forms = [f"column {some} is never above 0", f"column {some} is dead"]
+    else:
+        forms = [f"columns {some} are never above 0", f"{count} columns are never above 0", f"{count} dead columns"]
+    return [(Span("!", "kink"), Span(f" {words}", "text")) for words in forms]

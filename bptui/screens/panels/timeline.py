@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.spans import Line, Span, line
 from bptui.screens.panels import move_node
-from bptui.screens.render import crop, fit, length, under
+from bptui.screens.render import clip, fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -90,7 +90,7 @@ def lines(scene: Scene) -> list[Line]:
         rows.append((label, *fit(track, plan.update - LABEL - 1), *(marks if phase == "forward" else below)))
     if height >= 6:
         rows += [(), *_moments(session, width, height - 4)]
-    return [crop(row, 0, width) for row in rows]
+    return [clip(row, width) for row in rows]
 
 
 def _moments(session: Session, width: int, room: int) -> list[Line]:

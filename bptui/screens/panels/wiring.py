@@ -1,16 +1,13 @@
-"""What the neurons view draws: a chain of dense layers as columns, and a page of characters with lines of dots."""
+"""What the neurons view draws: a chain of dense layers as columns, and where their neurons stand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from bptui.model.base.spans import Line, Span
 from bptui.model.engine.graph import Graph, Node
 
 Part = Literal["value", "gradient"]
-DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-"""The bits of a braille cell: four rows of two columns, from U+2800."""
 
 
 class Row(NamedTuple):
@@ -110,57 +107,6 @@ def places(column: Column, chosen: int, height: int) -> tuple[list[Place], int, 
         found.append(Place(n, y, n == chosen))
         y += tall if n == chosen else 1
     return found, first, count - last
-
-
-class Paper:
-    """A page of characters, each in a style, and dots between them."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self.width, self.height = width, height
-        self._cells: list[list[tuple[str, str]]] = [[(" ", "text")] * width for _ in range(height)]
-        self._dots: dict[tuple[int, int], int] = {}
-        self._bright: set[tuple[int, int]] = set()
-
-    def put(self, x: int, y: int, text: str, style: str = "text") -> None:
-        """Text from (x, y) on; what lies outside is not drawn."""
-        if not 0 <= y < self.height:
-            return
-        for k, glyph in enumerate(text, x):
-            if 0 <= k < self.width:
-                self._cells[y][k] = (glyph, style)
-
-    def spans(self, x: int, y: int, line: Line) -> None:
-        """A line from (x, y) on."""
-        for span in line:
-            self.put(x, y, span.text, span.style)
-            x += len(span.text)
-
-    def join(self, x0: int, y0: int, x1: int, y1: int, bright: bool) -> None:
-        """A line of dots from the middle of cell (x0, y0) to that of (x1, y1)."""
-        across, down = 2 * (x1 - x0) + 1, 4 * (y1 - y0)
-        steps = max(abs(across), abs(down), 1)
-        for k in range(steps + 1):
-            x, y = 2 * x0 + round(across * k / steps), 4 * y0 + 1 + round(down * k / steps)
-            cell = (x // 2, y // 4)
-            self._dots[cell] = self._dots.get(cell, 0) | DOTS[y % 4][x % 2]
-            if bright:
-                self._bright.add(cell)
-
-    def lines(self) -> list[Line]:
-        """The page; the dots lie under the characters."""
-        for (x, y), bits in self._dots.items():
-            if 0 <= y < self.height and 0 <= x < self.width and self._cells[y][x][0] == " ":
-                self._cells[y][x] = (chr(0x2800 + bits), "text" if (x, y) in self._bright else "dim")
-        out: list[Line] = []
-        for row in self._cells:
-            spans: list[Span] = []
-            for glyph, style in row:
-                if spans and spans[-1].style == style:
-                    spans[-1] = Span(spans[-1].text + glyph, style)
-                else:
-                    spans.append(Span(glyph, style))
-            out.append(tuple(spans))
-        return out
 
 
 def number_of(array: Any, sample: int, neuron: int) -> float | None:

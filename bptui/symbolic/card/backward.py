@@ -17,7 +17,7 @@ from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.base.types import Array
 from bptui.model.debugger.locations import fit
-from bptui.model.engine.composites import Whole, passing
+from bptui.model.engine.composites import CompositeRow, passing
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.rounding import settled
@@ -291,11 +291,11 @@ def progress(state: State, source: Node, node: Node) -> Contributions:
     """Contributions that are in, and how many there will be, as `node` counts them: where it is a composite, what all
     parts of one add is one contribution."""
     found = state.gradient(source)
-    if not isinstance(node.op, Whole):
+    if not isinstance(node.op, CompositeRow):
         return Contributions(found.arrived, found.total)
     nodes, last = state.recording.graph.nodes, {}
     for n, arrival in enumerate(state.timeline.arrivals(source.id)):
-        last[nodes[arrival.consumer].fold or arrival.consumer] = n
+        last[nodes[arrival.consumer].composite or arrival.consumer] = n
     return Contributions(sum(n < found.arrived for n in last.values()), len(last))
 
 

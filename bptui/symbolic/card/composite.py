@@ -38,7 +38,7 @@ ROWS = 8
 
 def whole(
     state: State,
-    fold: CompositeUse,
+    composite: CompositeUse,
     element: Index,
     wrt: int | None = None,
     q: Index = (),
@@ -56,7 +56,7 @@ def whole(
     parts   a row per part: its name, its formula, its number at the element (at a backward Moment ∂L/∂part)
     inside  the numbers that go in and come out; which of the parts this Moment is about
     """
-    graph, result, node = state.recording.graph, fold.result, fold.node
+    graph, result, node = state.recording.graph, composite.result, composite.node
     back = state.moment.phase != "forward"
     if back and wrt is not None:
         made = backward(state, node, wrt, q, rule, raw, unicode, rows, checks)
@@ -69,21 +69,21 @@ def whole(
     where = [Formula("where", s.target, definition_at(reading, s.value), names) for s in reading.statements[:-1]]
     short = (f for f in made.formulas[1:] if f.label == "gradient" or len(list(t.walk(f.right))) <= SHORT)
     formulas = [*made.formulas[:1], *where, *short]
-    for part in fold.parts if opened else ():
+    for part in composite.parts if opened else ():
         reading = BoundDefinition(state.recording, part)
         names = names_of(graph, reading, unicode)
         said = definition_fact(reading, names, unicode).text
-        parts.append(PartRow(_label(part, fold), said, _short(state, part, element, back)))
+        parts.append(PartRow(_label(part, composite), said, _short(state, part, element, back)))
         formulas += [
             Formula(part.label, s.target, definition_at(reading, s.value), names) for s in reading.statements[-1:]
         ]
     here = state.node.id
-    at = next((n for n, part in enumerate(fold.parts) if part.id == here), None)
-    ends = _backward(state, fold, element, wrt, q, unicode) if back else _forward(state, fold, element)
+    at = next((n for n, part in enumerate(composite.parts) if part.id == here), None)
+    ends = _backward(state, composite, element, wrt, q, unicode) if back else _forward(state, composite, element)
     inside = Inside(tuple(parts), tuple(ends), state.value(result) is not None, at)
     return replace(
         made,
-        title=_title(state, fold),
+        title=_title(state, composite),
         rules=(*defined, *_rules(made, rule)),
         formulas=tuple(formulas),
         inside=inside,
@@ -111,22 +111,22 @@ def _definition(reading: BoundDefinition, names: Names, unicode: bool) -> tuple[
     return Fact("definition", "definition", *own), *where
 
 
-def reads(state: State, fold: CompositeUse, wrt: int, element: Index, rule: Rule | Failure | None) -> Index:
+def reads(state: State, composite: CompositeUse, wrt: int, element: Index, rule: Rule | Failure | None) -> Index:
     """The element of an input that a composite's card tells of: the same as that of its result where the two have one
     shape, else the first that this one reads."""
-    source = state.recording.graph.nodes[fold.node.inputs[wrt]]
-    if source.shape == fold.result.shape:
+    source = state.recording.graph.nodes[composite.node.inputs[wrt]]
+    if source.shape == composite.result.shape:
         return element
-    return read_by(state, fold.node, wrt, element, rule, source.shape)
+    return read_by(state, composite.node, wrt, element, rule, source.shape)
 
 
-def _title(state: State, fold: CompositeUse) -> Line:
+def _title(state: State, composite: CompositeUse) -> Line:
     """`h = layer_norm(x, g, b, eps=1e-05)`: with the settings that are not the usual ones, and those that the
     definition names."""
-    row, asked = fold.composed.row, fold.node.attributes
-    reading = BoundDefinition(state.recording, fold.node)
+    row, asked = composite.call.row, composite.node.attributes
+    reading = BoundDefinition(state.recording, composite.node)
     named = set(re.findall(r"\w+", reading.op.define(reading.signature)))
-    plain_ = title(state.recording.graph, replace(fold.node, attributes={}))
+    plain_ = title(state.recording.graph, replace(composite.node, attributes={}))
     said = [
         Span(f", {name}={_setting(asked[name])}")
         for name, attribute in row.attributes.items()
@@ -142,9 +142,9 @@ def _setting(value: object) -> str:
     return setting(value)
 
 
-def _label(part: Node, fold: CompositeUse) -> str:
+def _label(part: Node, composite: CompositeUse) -> str:
     """A part's name inside of its composite; the last one's is the composite's own."""
-    name, own = part.name, f"{fold.result.name}."
+    name, own = part.name, f"{composite.result.name}."
     return name[len(own) :] if name.startswith(own) else part.label.rpartition(".")[2]
 
 
@@ -178,69 +178,67 @@ def _end(label: str, shown: Span, at: Index, value: float | None, missing: Contr
     return Fact("ends", label, left, result=(Span(text, shown.style),), note=note)
 
 
-def _forward(state: State, fold: CompositeUse, element: Index) -> Iterable[Fact]:
+def _forward(state: State, composite: CompositeUse, element: Index) -> Iterable[Fact]:
     graph = state.recording.graph
-    for n, i in enumerate(dict.fromkeys(fold.node.inputs)):
+    for n, i in enumerate(dict.fromkeys(composite.node.inputs)):
         source = graph.nodes[i]
         at = fit(element, source.shape)
         value = state.shown(source)
         told = None if value is None or not value.size else float(value[at])
         yield _end("in" if n == 0 else "", Span(source.name, kind(source)), at, told)
-    result = fold.result
+    result = composite.result
     value = state.shown(result)
     told = None if value is None or not value.size else float(value[element])
     yield _end("out", Span(result.name, "value bold"), element, told)
 
 
 def _backward(
-    state: State, fold: CompositeUse, element: Index, wrt: int | None, q: Index, unicode: bool
+    state: State, composite: CompositeUse, element: Index, wrt: int | None, q: Index, unicode: bool
 ) -> Iterable[Fact]:
     """∂L/∂result, then for each input what the parts add to its gradient: of that at `wrt` at its element `q`."""
-    graph, result = state.recording.graph, fold.result
+    graph, result = state.recording.graph, composite.result
     value, missing = _number(state, result, element, True)
     yield _end("upstream", gradient(result.name, unicode), element, value, missing)
     first = True
-    for position, i in enumerate(fold.node.inputs):
+    for position, i in enumerate(composite.node.inputs):
         source = graph.nodes[i]
-        total = passing(state.timeline.arrivals(i), fold.node, position)
+        total = passing(state.timeline.arrivals(i), composite.node, position)
         if not total:
             continue
         at = q if position == wrt else fit(element, source.shape)
-        came = [part for part in passing(state.arrived(source), fold.node, position) if part.array is not None]
+        came = [part for part in passing(state.arrived(source), composite.node, position) if part.array is not None]
         told = float(np.sum([part.array[at] for part in came])) if came and came[0].array.size else None
         missing = Contributions(len(came), len(total)) if 0 < len(came) < len(total) else None
         yield _end("downstream" if first else "", gradient(source.name, unicode), at, told, missing)
         first = False
 
 
-def part_of(fold: CompositeUse | None, node: Node) -> str:
+def part_of(composite: CompositeUse | None, node: Node) -> str:
     """`part 3 of 9 of layer_norm`; nothing for what stands for itself."""
-    return "" if fold is None else f"part {fold.place(node) + 1} of {len(fold.parts)} of {fold.kind}"
+    return (
+        "" if composite is None else f"part {composite.place(node) + 1} of {len(composite.parts)} of {composite.kind}"
+    )
 
 
-def summed(rows: Mapping[str, Sequence[CheckRow]], fold: CompositeUse, wrt: int | None) -> tuple[CheckRow, ...]:
+def summed(rows: Mapping[str, Sequence[CheckRow]], composite: CompositeUse, wrt: int | None) -> tuple[CheckRow, ...]:
     """The checks of a composite (rows by the part's name): its own, of the value or of the input at `wrt`; and one for
     those of all of its parts, forward or backward: the worst verdict, how many agree, and in which part the worst is.
     """
-    shown = "" if wrt is None else fold.node.op.input_names[wrt] if fold.node.op else ""
-    every = rows.get(fold.result.name, ())
-    made = [row for row in every if row.op == fold.kind and (row.input == shown or row.verdict == "FAIL")]
+    shown = "" if wrt is None else composite.node.op.input_names[wrt] if composite.node.op else ""
+    every = rows.get(composite.result.name, ())
+    made = [row for row in every if row.op == composite.kind and (row.input == shown or row.verdict == "FAIL")]
     found = [
         row
-        for part in fold.parts
+        for part in composite.parts
         for row in rows.get(part.name, ())
-        if row.op != fold.kind and bool(row.input) == (wrt is not None)
+        if row.op != composite.kind and bool(row.input) == (wrt is not None)
     ]
     if not found:
         return tuple(made)
     worst = min(found, key=lambda row: WORST.index(row.verdict))
     agree = sum(row.verdict == "ok" for row in found)
-    missing = len(fold.parts) - sum(part.name in rows for part in fold.parts)
+    missing = len(composite.parts) - sum(part.name in rows for part in composite.parts)
     note = f"{agree} of {len(found)} agree" + (f", {missing} parts to come" if missing else "")
     if worst.verdict in BAD:
         note += f"; {worst.node}, {worst.row}" + (f": {worst.note}" if worst.note else "")
-    parts = CheckRow(
-        fold.result.name, fold.kind, worst.input, "parts", worst.verdict, worst.error, worst.tolerance, worst.at,
-        worst.got, worst.expected, note,
-    )  # fmt: skip
-    return (*made, parts)
+    return (*made, replace(worst, node=composite.result.name, op=composite.kind, row="parts", note=note))

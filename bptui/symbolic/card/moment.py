@@ -67,14 +67,14 @@ def card(
     except NotRecorded as why:
         made = unexplained(state, node, wrt, tuple(element), str(why), unicode)
     graph = state.recording.graph
-    fold = composite_of(graph, node)
-    facts = (*made.facts, *_axes(fold, node, made, unicode))
-    return replace(made, part=part_of(fold, node), brief=brief(graph, node), facts=facts)
+    composite = composite_of(graph, node)
+    facts = (*made.facts, *_axes(composite, node, made, unicode))
+    return replace(made, part=part_of(composite, node), brief=brief(graph, node), facts=facts)
 
 
-def _axes(fold: CompositeUse | None, node: Node, made: Card, unicode: bool) -> tuple[Fact, ...]:
+def _axes(composite: CompositeUse | None, node: Node, made: Card, unicode: bool) -> tuple[Fact, ...]:
     """What the rows and columns of a part run over: `row i: queries, column j: keys`."""
-    words = None if fold is None else fold.composed.row.axes.get(node.name.rpartition(".")[2])
+    words = None if composite is None else composite.call.row.axes.get(node.name.rpartition(".")[2])
     left = next((f.left for f in made.formulas if f.label == "definition"), None)
     if words is None or not isinstance(left, Element) or len(left.index) < 2:
         return ()
@@ -151,18 +151,18 @@ def card_for(
 ) -> Card:
     """The card of what a Session has selected at its Moment: of a composite, where that is shown as one operation."""
     node, element, wrt = subject(session, rules)
-    fold = session.composite
-    if fold is not None:
+    composite = session.composite
+    if composite is not None:
         rule = rules.rule(session.graph, node, wrt) if rules is not None and wrt is not None else None
-        at = session.element_of(fold.result)
+        at = session.element_of(composite.result)
         try:
             made = whole(
-                session.state, fold, at, wrt, element, rule, raw=session.view.raw, unicode=unicode, checks=checks
+                session.state, composite, at, wrt, element, rule, raw=session.view.raw, unicode=unicode, checks=checks
             )
         except NotRecorded as why:
-            made = unexplained(session.state, fold.node, wrt, at if wrt is None else element, str(why), unicode)
+            made = unexplained(session.state, composite.node, wrt, at if wrt is None else element, str(why), unicode)
         inside = None if made.inside is None else replace(made.inside, came=session.view.composite)
-        return replace(made, inside=inside, brief=brief(session.graph, fold.node))
+        return replace(made, inside=inside, brief=brief(session.graph, composite.node))
     return opening(
         session, card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)
     )

@@ -42,23 +42,23 @@ SAFETY = 64.0
 
 
 def check_whole(
-    recording: Recording, fold: CompositeUse, wrt: int | None = None, element: Index | None = None, seed: int = 0
+    recording: Recording, composite: CompositeUse, wrt: int | None = None, element: Index | None = None, seed: int = 0
 ) -> tuple[CheckRow, ...]:
     """The rows of a composite: of its value, and of each of its inputs, or only of that at position `wrt` (none where
     that is -1); `element`: of that input, to look at more closely. They name the composite as their operation."""
-    return tuple(_Whole(recording, fold, seed).rows(wrt, element))
+    return tuple(_Whole(recording, composite, seed).rows(wrt, element))
 
 
 class _Whole(NodeCheck):
-    def __init__(self, recording: Recording, fold: CompositeUse, seed: int) -> None:
-        super().__init__(recording, fold.node, seed)
-        self.fold = fold
+    def __init__(self, recording: Recording, composite: CompositeUse, seed: int) -> None:
+        super().__init__(recording, composite.node, seed)
+        self.composite = composite
         self.drawn = self.random.normal(size=self.node.shape)
 
     @cached_property
     def parts(self) -> Parts:
         """The same parts by themselves, in float64."""
-        return Parts(self.recording, self.fold)
+        return Parts(self.recording, self.composite)
 
     @property
     def gone(self) -> str:
@@ -70,7 +70,7 @@ class _Whole(NodeCheck):
         """Has a value or a gradient on the way overflowed, or lost its digits below the least number? The whole goes
         another way, on which it may not have."""
         recording, number = self.recording, np.finfo(self.out.dtype)
-        for part in self.fold.parts:
+        for part in self.composite.parts:
             for array in (recording.value(part), recording.grad(part)):
                 if array is None or array.dtype.kind != "f":
                     continue
@@ -113,7 +113,7 @@ class _Whole(NodeCheck):
     def contribution(self, position: int) -> Array | None:
         """What all parts together pass to an input; 0 where none of them reads it."""
         source = self.node.inputs[position]
-        found = self.fold.passed(self.recording.contributions(source), position)
+        found = self.composite.passed(self.recording.contributions(source), position)
         passed = [part.array for part in found if part.array is not None]
         if not passed:
             return np.zeros(self.values[position].shape)
@@ -160,8 +160,8 @@ class _Whole(NodeCheck):
 class Parts:
     """The parts of one composite planned by themselves, at the recorded inputs: for any ∂L/∂result."""
 
-    def __init__(self, recording: Recording, fold: CompositeUse) -> None:
-        self.recording, self.fold = recording, fold
+    def __init__(self, recording: Recording, composite: CompositeUse) -> None:
+        self.recording, self.composite = recording, composite
         self._runs: dict[Any, tuple[Array, Mapping[int, Array]]] = {}
 
     def vjp(self, position: int, upstream: Array) -> Array:
@@ -189,15 +189,15 @@ class Parts:
 
     def _run(self, upstream: Array, draw: int | None) -> tuple[Array, Mapping[int, Array]]:
         made = _Copy(None if draw is None else np.random.default_rng(draw))
-        asked, graph = self.fold.composed, self.recording.graph
-        row, own = self.fold.node.op, {part.id: part for part in self.fold.parts}
+        asked, graph = self.composite.call, self.recording.graph
+        row, own = self.composite.node.op, {part.id: part for part in self.composite.parts}
         assert row is not None
         given = {
             position: made.leaf(graph.nodes[i], self.recording.required(i), row.differentiable(position))
             for position, i in enumerate(asked.inputs)
         }
         found: dict[int, Node] = {}
-        for part in self.fold.parts:
+        for part in self.composite.parts:
             inputs = []
             for place, source in enumerate(part.inputs):
                 position = asked.reads.get((part.id, place))
@@ -209,8 +209,8 @@ class Parts:
                     inputs.append(made.leaf(graph.nodes[source], self.recording.required(source), False))
             assert part.op is not None
             found[part.id] = made.use(part.op, inputs, part.attributes, part.shape)
-        result = found[self.fold.result.id]
-        weights = made.leaf(self.fold.result, upstream, False)
+        result = found[self.composite.result.id]
+        weights = made.leaf(self.composite.result, upstream, False)
         product = made.use(OPS["mul"], [result, weights], {}, result.shape)
         loss = made.use(OPS["sum"], [product], {n: a.default for n, a in OPS["sum"].attributes.items()}, ())
         recording = Program(Graph(tuple(made.nodes), loss.id), Optimizer("sgd"), dtype="float64").record()

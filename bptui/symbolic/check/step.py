@@ -69,8 +69,8 @@ def check_node(
 
 def _rows(recording: Recording, node: Node, wrt: int | None, element: Index | None, seed: int) -> Iterable[CheckRow]:
     rows = (*NodeCheck(recording, node, seed).rows(wrt, element), *check_flow(recording, node, wrt))
-    fold = made_by(recording.graph, node) if wrt is None else None
-    return rows if fold is None else (*rows, *check_whole(recording, fold, seed=seed))
+    composite = made_by(recording.graph, node) if wrt is None else None
+    return rows if composite is None else (*rows, *check_whole(recording, composite, seed=seed))
 
 
 def row_json(row: CheckRow) -> dict[str, Any]:

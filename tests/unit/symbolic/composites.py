@@ -129,6 +129,6 @@ def uses():
 
 
 def whole_of(use, seed=0):
-    """(recording, the fold) of a training step around one use."""
+    """(recording, the composite) of a training step around one use."""
     recording = record(graph_of(use.row, use.inputs(), use.attributes, seed))
     return recording, next(iter(composites(recording.graph).values()))

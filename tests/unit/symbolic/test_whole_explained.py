@@ -45,11 +45,11 @@ def recording_of(use):
 
 @pytest.mark.parametrize("use", first_of_each(), ids=lambda use: use.op)
 def test_every_composite_is_explained(use):
-    recording, fold = recording_of(use)
+    recording, composite = recording_of(use)
     said = explained(recording, use.op, "made")
     assert "no derivation" not in said
-    assert said.lower().count("passed on to") == len(fold.node.inputs)
-    assert all(part.label in said for part in fold.parts)
+    assert said.lower().count("passed on to") == len(composite.node.inputs)
+    assert all(part.label in said for part in composite.parts)
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")

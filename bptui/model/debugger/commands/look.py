@@ -98,7 +98,7 @@ def view(session: Session, text: str) -> Reply:
     if not text and session.view.composite:  # what `next` came to is one operation: open it first
         session.view.composite = False
         return say(f"view: operations, {session.node.name} by itself")
-    has = {"operations": True, "layers": bool(graph.layers or graph.composed), "neurons": dense}
+    has = {"operations": True, "layers": bool(graph.layers or graph.composite_calls), "neurons": dense}
     after = VIEWS.index(session.view.mode) + 1
     mode = choice(text, VIEWS, "view") if text else next(v for v in (*VIEWS[after:], *VIEWS) if has[v])
     only = "" if text or mode != session.view.mode else ", the only one: it has no layers"

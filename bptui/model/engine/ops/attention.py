@@ -80,26 +80,27 @@ def _masked_definition(signature: Signature) -> str:
 def _masked(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array:
     """Returns where it is 0 because nobody looks there."""
     x, *masks = inputs
-    hidden = emit.temp(out.shape, np.bool_)
+    hidden = np.array(_hidden(out)) if attributes["causal"] else np.zeros(out.shape, np.bool_)
     if masks:
+        later, hidden = hidden, emit.temp(out.shape, np.bool_)
         emit(np.equal, masks[0], emit.const(0.0), hidden)
-    else:
-        emit(np.copyto, hidden, False)
-    if attributes["causal"]:
-        emit(np.logical_or, hidden, _hidden(out), hidden)
+        if attributes["causal"]:
+            emit(np.logical_or, hidden, later, hidden)
     if not out.size:
         return hidden
     sums = emit.temp((*out.shape[:-1], 1))
-    none = emit.temp(sums.shape, np.bool_)
     emit(np.copyto, out, x)
     emit(np.copyto, out, emit.const(-np.inf), where=hidden)
     emit(np.maximum.reduce, out, -1, None, sums, True)
-    emit(np.logical_and.reduce, hidden, -1, None, none, True)
-    emit(np.copyto, sums, emit.const(0.0), where=none)
+    if masks:  # a query that looks at nothing
+        none = emit.temp(sums.shape, np.bool_)
+        emit(np.logical_and.reduce, hidden, -1, None, none, True)
+        emit(np.copyto, sums, emit.const(0.0), where=none)
     emit(np.subtract, out, sums, out)
     emit(np.exp, out, out)
     emit(np.add.reduce, out, -1, None, sums, True)
-    emit(np.copyto, sums, emit.const(1.0), where=none)
+    if masks:
+        emit(np.copyto, sums, emit.const(1.0), where=none)
     emit(np.divide, out, sums, out)
     emit(np.copyto, out, emit.const(0.0), where=hidden)  # beside a NaN that is seen, too
     return hidden

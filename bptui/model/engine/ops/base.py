@@ -189,7 +189,7 @@ class Composite(Inputs):
 
     `build(use, inputs, attributes)` makes the parts with `use(op name, *inputs, name=..., **attributes)` and returns
     the last one; inputs are handles as the caller of `use` gave them, with at least `.shape` (a Node has it); a number
-    may stand for an input. The parts share a scope: they fold to one card. Raises ValueError as `Op.shape` does.
+    may stand for an input. The parts share a scope: they composite to one card. Raises ValueError as `Op.shape` does.
 
     definition  what all of it computes, in one go, as `Op.definition`: from it SymPy derives the backward rule of the
                 whole, and the check proves that the parts do the same. Written apart from `build`, on purpose

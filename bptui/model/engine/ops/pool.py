@@ -13,6 +13,7 @@ from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, contiguous, each_axis, flag, letters, of_one, optional
 from bptui.model.engine.ops.conv import SPATIAL, TAPS, reach, steps, windows
+from bptui.model.engine.writing import kept_where
 
 POOLED = {1: "length", 2: "height, width", 3: "depth, height, width"}
 
@@ -151,27 +152,31 @@ def _max_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attr
     apart = all(s >= span for s, span in zip(_stride(attributes), spans, strict=True))
     share = None if apart else emit.temp(out.shape)
     emit(np.copyto, given, False)
-    for tap, to, real in zip(taps, _taps(room, out, attributes), _taps(inside, out, attributes), strict=True):
-        emit(_is_largest, tap, out, wins)
-        if not real.all():
-            emit(np.logical_and, wins, real, wins)
-        emit(np.greater, wins, given, wins)  # and none before it was
+    places, real = _taps(room, out, attributes), _taps(inside, out, attributes)
+    for tap, to, within_x in zip(taps, places, real, strict=True):
+        emit(np.equal, tap, out, wins)
+        if not within_x.all():
+            emit(np.logical_and, wins, within_x, wins)
+        emit(np.greater, wins, given, wins)  # the largest, and none before it was
         emit(np.logical_or, given, wins, given)
         if share is None:  # no element is in two windows
-            emit(np.copyto, to, upstream, where=wins)
+            kept_where(emit, (wins, upstream), to)
         else:
-            emit(np.copyto, share, emit.const(0.0))
-            emit(np.copyto, share, upstream, where=wins)
+            kept_where(emit, (wins, upstream), share)
             emit(np.add, to, share, to)
+    emit(_to_nan, taps, places, real, given, upstream)
     if room is not d:
         emit(np.copyto, d, inner)
 
 
-def _is_largest(tap: Array, largest: Array, wins: Array) -> None:
-    """Where a tap is what its window gives: NaN where that is NaN."""
-    np.equal(tap, largest, wins)
-    if np.isnan(np.min(largest, initial=0.0)):
-        np.logical_or(wins, np.isnan(tap), wins)
+def _to_nan(taps: Sequence[Array], places: Sequence[Array], real: Sequence[Array], given: Array, g: Array) -> None:
+    """What the windows pass on in which nothing equals the largest: to their first NaN. There is hardly ever one."""
+    if given.all():
+        return
+    for tap, to, within_x in zip(taps, places, real, strict=True):
+        wins = np.isnan(tap) & within_x & ~given
+        np.logical_or(given, wins, given)
+        to[...] = np.where(wins, to + g, to)
 
 
 def _counts(emit: Emit, x: Array, out: Array, attributes: Attributes) -> Array:

@@ -20,9 +20,6 @@ from bptui.model.source.layers.context import GIVEN, Kind, LayerContext, Making,
 
 __all__ = ["KINDS", "activations", "build", "loss_kinds"]
 
-MAX_DEPTH = 8
-"""Layers in layers."""
-
 RESERVED = ("x", "y", "loss", "prediction")
 
 
@@ -32,7 +29,7 @@ KINDS: Mapping[str, Kind] = {**dense.KINDS, **convolution.KINDS, **norm.KINDS, *
 
 def build(builder: Builder, tables: Sequence[Table], x: Node, seed: int) -> tuple[Node, list[Layer]]:
     """All layers, one after the other: the prediction, and a summary of each."""
-    making = Making(builder, seed)
+    making = Making(builder, seed, stack)
     return stack(making, tables, x, ""), making.layers
 
 

@@ -21,10 +21,14 @@ LINEAR = ("linear", "none", "identity")
 
 @dataclass
 class Making:
-    """A network that is being made: the Builder, the seed, and the layers so far. Layers in layers count on."""
+    """A network that is being made: the Builder, the seed, and the layers so far. Layers in layers count on.
+
+    stack  makes layers one after the other: (this, their tables, what they read, the prefix of their names) → result
+    """
 
     builder: Builder
     seed: int
+    stack: Callable[[Making, Sequence[Table], Node, str], Node]
     layers: list[Layer] = field(default_factory=list)
     number: int = 0
 

@@ -18,6 +18,9 @@ HEADS = Key(integer(1), 1, "how many, each with its share of the features")
 DROPOUT = Key(real(0, 1, open_high=True), 0.0, "how much is dropped, anew at each training step")
 CAUSAL = Key(flag, False, "true: a position sees only itself and earlier ones")
 
+MAX_DEPTH = 8
+"""Layers in layers."""
+
 
 def embedding(context: LayerContext, x: Node) -> tuple[Node, str]:
     """A row of a table for each whole number."""
@@ -80,13 +83,11 @@ def attention(context: LayerContext, x: Node) -> tuple[Node, str]:
 
 def inner(context: LayerContext, tables: Sequence[Mapping[str, object]], x: Node, prefix: str = "") -> Node:
     """Layers inside this one."""
-    from bptui.model.source.layers import MAX_DEPTH, stack
-
     if context.name.count(".") >= MAX_DEPTH:
         raise context.fail("layers", f"layers are nested deeper than {MAX_DEPTH}")
     path = f"{context.table.path}.{prefix}"
     made = [Table(table, context.table.where, f"{path}layer{n}") for n, table in enumerate(tables, 1)]
-    return stack(context.making, made, x, f"{context.name}.{prefix}")
+    return context.making.stack(context.making, made, x, f"{context.name}.{prefix}")
 
 
 def residual(context: LayerContext, x: Node) -> tuple[Node, str]:

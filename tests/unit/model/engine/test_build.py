@@ -56,7 +56,7 @@ def test_a_composite_becomes_parts_that_share_a_fold_and_a_scope():
     y = builder.use("linear", x, w, b, name="h")
     z = builder.use("linear", y, builder.leaf("v", "param", np.ones((1, 4))), scope="layer2")
     graph = builder.finish(builder.use("sum", z, name="L"))
-    told = [(node.name, node.op.name, node.fold, node.scope) for node in graph.ops]
+    told = [(node.name, node.op.name, node.composite, node.scope) for node in graph.ops]
     assert told == [
         ("h.weight_t", "transpose", "linear as h", "h"),
         ("h", "affine", "linear as h", "h"),

@@ -20,12 +20,12 @@ def made():
 
 def test_the_parts_of_a_composite_are_one_fold():
     graph = made().graph
-    fold = composite_of(graph, graph.by_name["h"])
-    assert fold is not None
-    assert fold.kind == "layer_norm"
-    assert fold.result is graph.by_name["h"]
-    assert [node.name for node in fold.inputs] == ["x", "g", "b"]
-    assert [fold.place(part) for part in fold.parts] == list(range(9))
+    composite = composite_of(graph, graph.by_name["h"])
+    assert composite is not None
+    assert composite.kind == "layer_norm"
+    assert composite.result is graph.by_name["h"]
+    assert [node.name for node in composite.inputs] == ["x", "g", "b"]
+    assert [composite.place(part) for part in composite.parts] == list(range(9))
     assert composite_of(graph, graph.by_name["L"]) is None
     assert composite_of(graph, graph.by_name["x"]) is None
     assert composites(graph) is composites(graph)
@@ -39,11 +39,11 @@ def test_what_became_one_operation_is_no_fold():
 @pytest.mark.parametrize("name", ["transformer", "lstm", "lenet", "resnet-block"])
 def test_parts_follow_each_other_and_belong_to_one_fold(name):
     graph = network.load(name).graph
-    for fold in set(map(id, composites(graph).values())):
-        parts = next(f for f in composites(graph).values() if id(f) == fold).parts
+    for composite in set(map(id, composites(graph).values())):
+        parts = next(f for f in composites(graph).values() if id(f) == composite).parts
         ids = [node.id for node in graph.ops if node in parts]
         assert ids == [part.id for part in parts]
-        assert len({part.fold for part in parts}) == 1
+        assert len({part.composite for part in parts}) == 1
 
 
 def test_where_layers_are_looked_at_a_composite_is_one_operation():
@@ -60,8 +60,8 @@ def visited(session, move):
     """What is shown at each stop of a move through training step 0: phase, node, and the composite if one is."""
     seen = []
     while session.cursor.step == 0 and (not seen or move().moved):
-        fold = session.composite
-        seen.append((session.cursor.phase, session.here.name, fold and fold.kind))
+        composite = session.composite
+        seen.append((session.cursor.phase, session.here.name, composite and composite.kind))
     return seen[:-1] if session.cursor.step else seen
 
 

@@ -13,6 +13,7 @@ import pytest
 from bptui.model.base.errors import UserError
 from bptui.model.engine.optimizers import OPTIMIZERS, Optimizer
 from bptui.model.engine.program import Program
+from tests.faults import steps
 from tests.unit.model.engine.small import branching
 
 VARIANTS = [
@@ -138,3 +139,9 @@ def test_a_rule_says_what_it_is() -> None:
     for kind, rule in OPTIMIZERS.items():
         assert rule.doc
         assert Optimizer(kind).definition.rpartition("; ")[2].startswith("p_new = p")
+
+
+def test_no_kind_is_forgotten() -> None:
+    """Here, and among the rules that are planted wrong."""
+    assert {optimizer.kind for optimizer in VARIANTS} == set(OPTIMIZERS)
+    assert {rule.kind for rule in steps.RULES} == set(OPTIMIZERS)

@@ -22,7 +22,7 @@ def test_a_difference_of_equal_numbers_and_what_follows_from_it():
     t3 = next(node for node in session.graph.nodes if node.name == "t3")
     assert abs(state.value(t3)) < 1e-15
     assert state.shown(t3) == 0
-    assert state.shown(session.graph.loss) == 0
+    assert state.shown(session.graph.loss) == state.shown_loss == 0
     assert state.shown_gradient(t3).array == 0
 
 

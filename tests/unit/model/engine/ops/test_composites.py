@@ -201,7 +201,7 @@ def test_made_of_primitives_that_fold(row):
     loss = build.use("sum", build.use(row.name, *leaves, name="out", **given), name="loss")
     parts = [node for node in build.finish(loss).ops if node.name != "loss"]
     assert all(node.op.name in ops.OPS for node in parts)
-    assert {node.fold for node in parts} == {f"{row.name} as out"}
+    assert {node.composite for node in parts} == {f"{row.name} as out"}
     assert parts[-1].name == "out"
 
 

@@ -1,0 +1,191 @@
+"""The plotter: a page of characters with finer dots between them; scales and axes of curves. No Textual in here.
+
+Two units. A cell is one character; cells count from the left and from the top, as text does. A dot is what curves are
+drawn with; dots count from the left and from the bottom, as a graph does. In Unicode a cell holds 2 x 4 dots of
+braille; in ASCII it is one dot, drawn as `*`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span
+
+BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""The bits of a braille character: four rows of two columns, from U+2800."""
+DECADES = 2.0
+"""From so many powers of ten on a scale is logarithmic."""
+LABEL = 9
+"""Cells of a label at the left of an axis."""
+
+
+class Plot:
+    """A page of `width` x `height` cells, which are `wide` x `tall` dots. What lies outside of it is not drawn."""
+
+    def __init__(self, width: int, height: int, unicode: bool = True) -> None:
+        self.width, self.height = width, height
+        self._cell = (2, 4) if unicode else (1, 1)
+        self.wide, self.tall = width * self._cell[0], height * self._cell[1]
+        self._cells: list[list[tuple[str, str]]] = [[(" ", "text")] * width for _ in range(height)]
+        self._dots: dict[tuple[int, int], tuple[int, str]] = {}
+
+    def put(self, x: int, y: int, text: str, style: str = "text") -> None:
+        """Text from cell (x, y) on. Blanks give their style to the dots that have none of their own."""
+        if 0 <= y < self.height:
+            for k, glyph in enumerate(text, x):
+                if 0 <= k < self.width:
+                    self._cells[y][k] = (glyph, style)
+
+    def spans(self, x: int, y: int, line: Line) -> None:
+        """A line of text from cell (x, y) on."""
+        for span in line:
+            self.put(x, y, span.text, span.style)
+            x += len(span.text)
+
+    def dot(self, x: int, y: int, style: str = "") -> None:
+        """One dot. All dots of a cell have one style: that of the last."""
+        if 0 <= x < self.wide and 0 <= y < self.tall:
+            across, down = self._cell
+            row = self.tall - 1 - y
+            cell = (x // across, row // down)
+            bits, _ = self._dots.get(cell, (0, ""))
+            self._dots[cell] = (bits | BRAILLE[row % down][x % across], style)
+
+    def line(self, x0: int, y0: int, x1: int, y1: int, style: str = "") -> None:
+        """A line from dot (x0, y0) to dot (x1, y1)."""
+        steps = max(abs(x1 - x0), abs(y1 - y0), 1)
+        for k in range(steps + 1):
+            self.dot(x0 + round((x1 - x0) * k / steps), round(y0 + (y1 - y0) * k / steps), style)
+
+    def join(self, x0: int, y0: int, x1: int, y1: int, style: str = "") -> None:
+        """A line from the left edge of cell (x0, y0) to the right edge of cell (x1, y1), at half their height."""
+        across, down = self._cell
+        low, high = (self.tall - 1 - down * y - down // 4 for y in (y0, y1))
+        self.line(across * x0, low, across * x1 + across - 1, high, style)
+
+    def blank(self, x: int, y: int) -> bool:
+        """Is there nothing in cell (x, y), neither a character nor a dot?"""
+        return (x, y) not in self._dots and self._cells[y][x][0] == " "
+
+    def lines(self) -> list[Line]:
+        """The page, row by row; dots lie under characters."""
+        out: list[Line] = []
+        for y, row in enumerate(self._cells):
+            spans: list[Span] = []
+            for x, (glyph, style) in enumerate(row):
+                if glyph == " " and (x, y) in self._dots:
+                    bits, own = self._dots[x, y]
+                    glyph, style = "*" if self._cell == (1, 1) else chr(0x2800 + bits), own or style
+                if spans and spans[-1].style == style:
+                    spans[-1] = Span(spans[-1].text + glyph, style)
+                else:
+                    spans.append(Span(glyph, style))
+            out.append(tuple(spans))
+        return out
+
+
+class Scale(NamedTuple):
+    """Numbers from `low` to `high` (both finite), logarithmic or not."""
+
+    low: float
+    high: float
+    log: bool
+
+    def part(self, values: Any) -> Any:
+        """0 for `low` to 1 for `high`; NaN stays NaN."""
+        with np.errstate(all="ignore"):
+            if self.log:
+                low, high = math.log10(self.low), math.log10(self.high)
+                at = (np.log10(values) - low) / (high - low)
+            else:
+                # halves first: the span of two huge numbers is not finite
+                span = self.high / 2 - self.low / 2
+                at = (values / 2 - self.low / 2) / span if span > 0 else np.where(np.isfinite(values), 0.5, values)
+        return np.clip(at, 0.0, 1.0)
+
+
+def scale_of(values: Any) -> Scale | None:
+    """The scale of the finite numbers of an array, logarithmic where they are positive and span DECADES; None where
+    none is finite."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return None
+    low, high = float(finite.min()), float(finite.max())
+    return Scale(low, high, low > 0 and math.log10(high) - math.log10(low) >= DECADES)
+
+
+class Bucket(NamedTuple):
+    """What one column of a curve stands for: smallest and largest finite number (NaN: none), was any not finite."""
+
+    low: float
+    high: float
+    broken: bool
+
+
+def buckets(values: Any, count: int) -> list[Bucket]:
+    """A row of numbers, (n,), in at most `count` columns."""
+    count = max(1, min(count, len(values)))
+    edges = np.linspace(0, len(values), count + 1).astype(int)
+    out = []
+    for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        part = values[a:b]
+        finite = part[np.isfinite(part)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (math.nan, math.nan)
+        out.append(Bucket(low, high, finite.size < part.size))
+    return out
+
+
+def spacing(count: int, wide: int) -> float:
+    """Dots from one of `count` columns to the next, spread over `wide` dots."""
+    return (wide - 1) / (count - 1) if count > 1 else 0.0
+
+
+def curve(plot: Plot, columns: Sequence[Bucket], scale: Scale) -> None:
+    """Columns over the whole width, each from its smallest to its largest number, neighbours joined at their middle."""
+    apart = spacing(len(columns), plot.wide)
+    before: tuple[int, int] | None = None
+    for n, (low, high, _) in enumerate(columns):
+        if math.isnan(low):
+            before = None
+            continue
+        x = round(n * apart)
+        bottom, top = (round(float(scale.part(np.float64(v))) * (plot.tall - 1)) for v in (low, high))
+        plot.line(x, bottom, x, top)
+        here = (x, (bottom + top) // 2)
+        plot.line(*(before or here), *here)
+        before = here
+
+
+def framed(plot: Plot, scale: Scale | None) -> list[Line]:
+    """The page with an upright axis at its left, labelled at both ends: LABEL + 1 cells more."""
+    top = bottom = ""
+    if scale is not None:
+        decimals = numbers.decimals_for([scale.low, scale.high])
+        top, bottom = (numbers.field(v, 8, decimals) for v in (scale.high, scale.low))
+    labels = {plot.height - 1: bottom if bottom != top else "", 0: top}
+    return [
+        (Span(labels.get(y, "").rjust(LABEL), "dim"), Span("│", "rule"), *row) for y, row in enumerate(plot.lines())
+    ]
+
+
+def axis(width: int, at: int, text: str, ends: tuple[str, str], unicode: bool) -> list[Line]:
+    """The axis under a framed page of `width` cells, a mark under cell `at`, and below it `text`, and the labels of
+    both ends where they have room."""
+    mark = Span("▲" if unicode else "^", "text bold")
+    line = (Span(" " * LABEL), Span("└" + "─" * at, "rule"), mark, Span("─" * (width - at - 1), "rule"))
+    start = max(0, min(at - len(text) // 2, width - len(text)))
+    labels = [(start, text, "text bold")]
+    for x, label in ((0, ends[0]), (width - len(ends[1]), ends[1])):
+        if x + len(label) < start or x > start + len(text):
+            labels.append((x, label, "dim"))
+    below, x = [Span(" " * (LABEL + 1))], 0
+    for begin, label, style in sorted(labels):
+        if begin >= x:
+            below += [Span(" " * (begin - x)), Span(label, style)]
+            x = begin + len(label)
+    return [line, tuple(below)]
