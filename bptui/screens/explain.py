@@ -62,12 +62,14 @@ class Explainer:
         session = self.session
         node, element, wrt = subject(session, self.service)
         if session.composite is not None:
-            rows, waits = self._summed(session.composite, wrt), False
+            rows = self._summed(session.composite, wrt)
+            waits = any(self.service.peek_checks(self._key(part)) is None for part in session.composite.parts)
+            due: tuple[str, ...] = ("forward" if wrt is None else "symbolic", "parts")
         else:
             rows = self._precise(self._checks(node, wrt), self._place(node, element, wrt))
             waits = node.op is not None and self.service.peek_checks(self._key(node)) is None
+            due = ("forward",) if wrt is None else ("forward", "symbolic", "difference")
         made = card_for(session, self.service, unicode, rows)
-        due = ("forward",) if wrt is None else ("forward", "symbolic", "difference")
         return replace(made, due=due) if waits and not made.seed else made
 
     def _place(self, node: Node, element: tuple[int, ...], wrt: int | None) -> Place:

@@ -12,7 +12,7 @@ from bptui.screens.panels import network, operation, status, tensor, timeline
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
 from bptui.symbolic.card import card_for
-from tests.screens.panel_rig import formula
+from tests.screens.panel_rig import at, formula
 
 LOOK = RenderOptions()
 
@@ -61,8 +61,16 @@ def test_and_in_an_equation_that_is_written_out(text, values, wanted):
 
 def test_the_status_line_counts_them():
     row = status.row(second_birth(), 100, (9, 0))
-    assert row[-2].text == "✗2"
-    assert row[-2].style == "fail reverse bold"
+    assert [span.text for span in row if span.style == "fail reverse bold"] == ["✗2"]
+
+
+def test_the_status_line_keeps_its_places_whatever_is_counted():
+    """It shifted where counts grew, and by the chip of what does not agree."""
+    session = at("xor", 3)
+    for width in (60, 80, 120):
+        rows = [plain(status.row(session, width, counts)) for counts in ((5, 0), (32, 1), (408, 12), (12345, 345))]
+        assert len({(row.index("loss"), row.index("✓"), row.index("✗")) for row in rows}) == 1
+        assert plain(status.row(session, width)).index("loss") == rows[0].index("loss")
 
 
 def test_a_loss_that_is_not_a_number_is_reversed():

@@ -18,14 +18,17 @@ from bptui.model.base.spans import Line, Span, plain
 from bptui.model.debugger.session import Session
 from bptui.model.source.examples import examples
 from bptui.screens import frame, layout, render
+from bptui.screens.card import draw
+from bptui.screens.explain import Explainer
 from bptui.screens.panels import PANELS
 from tests.screens.panel_rig import at, derived, network, texts
 from tests.screens.rig import debug
 
 SIZES = ((80, 24), (120, 36), (60, 20), (200, 50))
 NAMES = [name for name, _ in examples()]
-WINDOWS = ("bptui.screens.render", "bptui.screens.layout", "bptui.screens.panels.text", "bptui.screens.command_line")
-"""Where a line is taken apart and nothing of it lost, or scrolled."""
+WINDOWS = ("bptui.screens.render", "bptui.screens.layout", "bptui.screens.panels.text", "bptui.screens.card.block",
+           "bptui.screens.command_line")  # fmt: skip
+"""Where a line is taken apart and nothing of it lost, or its sign is set, or it is scrolled."""
 
 
 @given(st.lists(st.text("ab █", max_size=6), max_size=5), st.integers(0, 20))
@@ -90,7 +93,7 @@ def test_no_panel_cuts_in_silence(name: str, lost: list[str]) -> None:
     assert not lost
 
 
-@pytest.mark.parametrize("name", ["darts", "xor", "two-paths"])
+@pytest.mark.parametrize("name", ["darts", "xor", "two-paths", "lenet", "transformer"])
 def test_no_card_cuts_in_silence(name: str, lost: list[str]) -> None:
     for session in moments(name):
         ui = frame.Ui(card=derived(session, checked=session.node.op is not None))
@@ -99,6 +102,33 @@ def test_no_card_cuts_in_silence(name: str, lost: list[str]) -> None:
                 session.view.focus = focus
                 frame.paint(session, ui, width, height)
     assert not lost
+
+
+@pytest.mark.parametrize("size", [(37, 13), (58, 16)], ids=str)
+def test_the_heads_of_a_sum_stand_over_their_columns(size: tuple[int, int]) -> None:
+    """`padded[0,c,a+4,u+4]` has no room over its numbers: its symbol has."""
+    rows = texts(draw(derived(at("lenet", 1)), *size))
+    head = next(row for row in rows if row.endswith(("product", "sum")))
+    assert "padded " in head
+    assert "W" in head.split("padded ")[1]
+
+
+def test_a_card_of_a_composite_keeps_its_rows_when_its_checks_arrive() -> None:
+    session = at("transformer", 0)
+    while session.composite is None:
+        session.next()
+    explainer = Explainer(session, lambda: None)
+    try:
+        before = explainer.card(True)
+        explainer.check()
+        assert explainer.service.wait(60.0)
+        after = explainer.card(True)
+        assert [row.row for row in after.checks] == list(before.due) == ["forward", "parts"]
+    finally:
+        explainer.close()
+    for width, height in ((37, 13), (58, 16), (118, 30)):
+        rows = [len(draw(card, width, height)) for card in (before, after)]
+        assert rows[0] == rows[1]
 
 
 def test_the_title_of_operation_says_the_direction_at_every_width() -> None:

@@ -1,12 +1,14 @@
 """A sum of products on the band, term by term: index, factors, product, running sum; then the rule and the result.
 
-Where the columns have no room for their heads, the heads stand above each other, each ending over its column; then
-the running sum goes, then the index. Terms are left out in the middle, and how many is said.
+Where the columns have no room for their heads, these are symbols without indices; where there are rows for everything
+they stand whole above each other, each ending over its column. Then the running sum goes, then the index. Terms are
+left out in the middle, and how many is said.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -16,7 +18,7 @@ from bptui.model.base.spans import Line, Span, plain
 from bptui.screens.card.band import bolder, kind_of_symbol
 from bptui.screens.panels.figures import figure, shown
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import clip, crop, length
+from bptui.screens.render import clip, length
 from bptui.symbolic.facts import Step, Table, Term
 from bptui.symbolic.formula.printing import number
 from bptui.symbolic.formula.worked import sum_texts
@@ -31,6 +33,8 @@ def table(made: Table, width: int, most: int) -> list[Line]:
     """The sum in at most `most` rows, of which the result is the last."""
     grid = _Grid(made, width)
     above, below = grid.header(), grid.foot()
+    if len(above) + len(made.head) + bool(made.elided) + len(made.tail) + len(below) > most:
+        above = grid.header(brief=True)
     head, gone, tail = elide(made, most - len(above) - len(below))
     rows = [*above, *(grid.term(term) for term in head)]
     if gone:
@@ -44,7 +48,8 @@ def sizes(made: Table, width: int) -> tuple[int, int, int, int]:
     """Rows of what it comes to; of that with its heads and one row between; with its first and last term; of all."""
     grid = _Grid(made, width)
     head, foot, terms = len(grid.header()), len(grid.foot()), len(made.head) + bool(made.elided) + len(made.tail)
-    return foot, head + min(1, terms) + foot, head + min(3, terms) + foot, head + terms + foot
+    least = min(head, len(grid.header(brief=True)))
+    return foot, least + min(1, terms) + foot, least + min(3, terms) + foot, head + terms + foot
 
 
 def whole(made: Table, width: int) -> bool:
@@ -171,23 +176,32 @@ class _Grid:
             x = at + length(cell)
         return clip(out, self.width)
 
-    def header(self) -> list[Line]:
+    def header(self, brief: bool = False) -> list[Line]:
         """The heads in one row. Where they have no room in it, those before the last above, a row for each: every one
-        ends over its column, or begins at the left."""
+        ends over its column, or begins at the left with its symbol over the column. brief: what has no room is its
+        symbol alone."""
         names: dict[str, Line] = {"product": (Span("product", "dim"),), "sum": (Span("sum", "dim"),)}
         left = 0
         if "index" in self.at:
             names["index"] = (Span(self.made.heads.index, "dim"),)
             left = self.end("index") + 1
         heads = self.heads[: self.factors]
-        if all(length(head) <= self.at[f"f{k}"][1] for k, head in enumerate(heads)):
+        sizes = [self.at[f"f{k}"][1] for k in range(len(heads))]
+        bare = [(_unindexed(head), head) for head in heads]
+        short = [b if length(b) <= n else head for (b, head), n in zip(bare, sizes, strict=True)]
+        if brief:
+            heads = [head if length(head) <= n else s for head, s, n in zip(heads, short, sizes, strict=True)]
+        if all(length(head) <= n for head, n in zip(heads, sizes, strict=True)):
             return [self.place({**names, **{f"f{k}": head for k, head in enumerate(heads)}})]
         above = list(enumerate(heads))
         if heads and length(heads[-1]) <= self.end(self.last) - left:
             names[self.last] = above.pop()[1]
+        last = self.end(self.last) - length(names.get(self.last, ()))  # before it the other columns have their room
         rows: list[Line] = []
         for k, head in above:
             free = max(0, min(self.end(f"f{k}"), self.width) - length(head))
+            if length(head) > self.end(f"f{k}") < last and short[k] is not head:  # its symbol over its column
+                names[f"f{k}"] = short[k]
             rows += [(Span(" " * free), *head)] if length(head) <= self.width else wrap(head, self.width, 2)
         return [*rows, self.place(names)]
 
@@ -253,7 +267,8 @@ class _Grid:
     def gap(self, made: Table) -> Line:
         """In the place of the terms that `made` leaves out."""
         start = self.at.get("index", self.at["f0"])[0]
-        return crop((Span(" " * start), Span(f"⋯ {made.rest}", "dim")), 0, self.width)
+        said = made.rest if start + 2 + len(made.rest) <= self.width else made.rest.split(",")[0]
+        return clip((Span(" " * start), Span(f"⋯ {said}", "dim")), self.width)
 
     def result(self) -> list[Line]:
         """The name and what the sum comes to."""
@@ -277,6 +292,11 @@ class _Grid:
         if length(symbol) <= self.end(self.last):
             return [self.place({**cells, self.last: symbol})]
         return [*wrap(symbol, self.width, 2), self.place(cells)]
+
+
+def _unindexed(symbol: Line) -> Line:
+    """`∂a[0,4,k]/∂z[0,4,4]` as `∂a/∂z`."""
+    return (Span(re.sub(r"\[[^\]]*\]", "", plain(symbol)), kind_of_symbol(symbol)),)
 
 
 def _least(slots: Sequence[Slot]) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 DIGITS = 3
-"""Of the count of checks: so many have their room from the start."""
+"""Of a count of checks: so many have their room from the start; of a thousand and more the thousands are said."""
 
 
 def row(session: Session | None, width: int, checks: tuple[int, int] | None = None, name: str = "") -> Line:
@@ -75,17 +75,23 @@ def _fitted(lead: Line, where: Sequence[Span], right: Sequence[Span], width: int
 
 
 def _checks(good: int | None, bad: int, wide: bool) -> list[Span]:
-    """How many agree (None: none was made yet, but their room is kept, so that nothing shifts) and how many do not."""
-    blank = " " if wide else ""
+    """How many agree (None: none was made yet) and how many do not, in the same room whatever they are: nothing beside
+    them shifts, nor do their marks."""
+    blank, before, after = (" ", "   ", " ") if wide else ("", " ", "")
+    room = len(f"{before}✓{blank}{after}{after}✗{blank}{after} ") + 2 * DIGITS
     if good is None and not bad:
-        return [Span(" " * (DIGITS + (9 if wide else 5)), "dim")]
-    good = good or 0
+        return [Span(" " * room, "dim")]
+    agree, differ = _count(good or 0), f"{after}✗{blank}{_count(bad)}{after}"
     out = [
-        Span(("   " if wide else " ") + " " * (DIGITS - len(str(good))), "dim"),
+        Span(before, "dim"),
         Span("✓", "ok"),
-        Span(f"{blank}{good}", "text"),
-        Span("  " if wide else " ", "dim"),
+        Span(f"{blank}{agree}", "text"),
+        Span(" " * (DIGITS - len(agree) + 1) + after, "dim"),
+        Span(differ, "fail reverse bold" if bad else "dim"),
     ]
-    if bad:
-        return [*out, Span(f" ✗ {bad} " if wide else f"✗{bad}", "fail reverse bold")]
-    return [*out, Span(f"✗{blank}0", "dim")]
+    return [*out, Span(" " * (room - length(out)), "dim")]
+
+
+def _count(number: int) -> str:
+    """The number in `DIGITS` cells, up to 99,999."""
+    return str(number) if number < 10**DIGITS else f"{number // 1000}k"
