@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import Line, Span, merge
 
 BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a braille character: four rows of two columns, from U+2800."""
@@ -74,19 +74,12 @@ class Plot:
 
     def lines(self) -> list[Line]:
         """The page, row by row; dots lie under characters."""
-        out: list[Line] = []
-        for y, row in enumerate(self._cells):
-            spans: list[Span] = []
-            for x, (glyph, style) in enumerate(row):
-                if glyph == " " and (x, y) in self._dots:
-                    bits, own = self._dots[x, y]
-                    glyph, style = "*" if self._cell == (1, 1) else chr(0x2800 + bits), own or style
-                if spans and spans[-1].style == style:
-                    spans[-1] = Span(spans[-1].text + glyph, style)
-                else:
-                    spans.append(Span(glyph, style))
-            out.append(tuple(spans))
-        return out
+        for (x, y), (bits, style) in self._dots.items():
+            glyph, own = self._cells[y][x]
+            if glyph == " ":
+                drawn = "*" if self._cell == (1, 1) else chr(0x2800 + bits)
+                self._cells[y][x] = (drawn, style or own)
+        return [merge(Span(*cell) for cell in row) for row in self._cells]
 
 
 class Scale(NamedTuple):

@@ -33,3 +33,14 @@ def line(*parts: Span | str | tuple[str, str]) -> Line:
 def plain(spans: Iterable[Span]) -> str:
     """The text alone."""
     return "".join(span.text for span in spans)
+
+
+def merge(spans: Iterable[Span]) -> Line:
+    """Neighbours of one style as one span, empty ones left out."""
+    out: list[Span] = []
+    for span in spans:
+        if out and out[-1].style == span.style:
+            out[-1] = Span(out[-1].text + span.text, span.style)
+        elif span.text:
+            out.append(span)
+    return tuple(out)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bptui.model.base.numbers import decimals_for, field
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import Line, Span, merge
 from bptui.screens.render import RenderOptions, length
 
 CELL = 2
@@ -82,14 +82,9 @@ def cells(
         level = np.minimum(np.nan_to_num(part, nan=0.0, posinf=0.0) * steps, steps - 1).astype(int)
     rows = []
     for y, (values, levels) in enumerate(zip(table.tolist(), level.tolist(), strict=True)):
-        spans: list[Span] = []
-        for x, (value, step) in enumerate(zip(values, levels, strict=True)):
-            text, style = _cell(value, step, kind if kind in RAMPS else "value", look, selected == (y, x))
-            if spans and spans[-1].style == style:
-                spans[-1] = Span(spans[-1].text + text, style)
-            else:
-                spans.append(Span(text, style))
-        rows.append(tuple(spans))
+        kept = kind if kind in RAMPS else "value"
+        cells = enumerate(zip(values, levels, strict=True))
+        rows.append(merge(Span(*_cell(v, step, kept, look, selected == (y, x))) for x, (v, step) in cells))
     return rows
 
 

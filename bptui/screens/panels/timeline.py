@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from bptui.model.base.spans import Line, Span, line
+from bptui.model.base.spans import Line, Span, line, merge
 from bptui.screens.panels import move_node
 from bptui.screens.render import clip, fit, length, under
 
@@ -283,14 +283,7 @@ def _track(session: Session, plan: Plan, phase: Phase, turn: bool = True) -> Lin
         cells[plan.columns[0] - 1] = ("<", "dim")
     if active and seed:
         cells |= _chip(plan.turn if turn else plan.columns[-1], phase, False)
-    spans: list[Span] = []
-    for x in range(LABEL, max(cells, default=LABEL) + 1):
-        glyph, style = cells.get(x, (" ", "dim"))
-        if spans and spans[-1].style == style:
-            spans[-1] = Span(spans[-1].text + glyph, style)
-        else:
-            spans.append(Span(glyph, style))
-    return tuple(spans)
+    return merge(Span(*cells.get(x, (" ", "dim"))) for x in range(LABEL, max(cells, default=LABEL) + 1))
 
 
 def _chip(column: int, phase: str, bad: bool) -> dict[int, tuple[str, str]]:

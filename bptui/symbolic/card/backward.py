@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.base.spans import Line, Span, line
+from bptui.model.base.spans import Line, Span, line, merge
 from bptui.model.base.types import Array
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.composites import CompositeRow, passing
@@ -44,7 +44,7 @@ from bptui.symbolic.facts import (
 )  # fmt: skip
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
-from bptui.symbolic.formula.printing import Names, merge, number, to_spans
+from bptui.symbolic.formula.printing import Names, number, to_spans
 from bptui.symbolic.formula.tree import Tree
 from bptui.symbolic.types import CheckRow, Failure, Rule
 

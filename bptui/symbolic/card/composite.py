@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import Line, Span, merge
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.composites import CompositeUse, passing
 from bptui.model.engine.graph import Node
@@ -27,7 +27,7 @@ from bptui.symbolic.card.sparsity import read_by
 from bptui.symbolic.card.specialize import definition_at
 from bptui.symbolic.facts import NO_NOTE, Card, Contributions, Fact, Formula, Inside, Note, PartRow
 from bptui.symbolic.formula import tree as t
-from bptui.symbolic.formula.printing import Names, merge, number, sides
+from bptui.symbolic.formula.printing import Names, number, sides
 from bptui.symbolic.types import BAD, WORST, CheckRow, Failure, Rule
 
 SHORT = 80

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bptui.model.base.spans import Span
+from bptui.model.base.spans import Span, merge
 from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.names import gradient, local
 from bptui.symbolic.card.specialize import rule_at
 from bptui.symbolic.facts import Fact, Formula, Note
 from bptui.symbolic.formula import tree as t
-from bptui.symbolic.formula.printing import Names, merge, to_spans
+from bptui.symbolic.formula.printing import Names, to_spans
 from bptui.symbolic.formula.tree import Tree
 from bptui.symbolic.types import ArgMax, Failure, Rule
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.base.spans import Line, Span, line, plain
+from bptui.model.base.spans import Line, Span, line, merge, plain
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
@@ -21,7 +21,7 @@ from bptui.symbolic.card.table import expand, table
 from bptui.symbolic.facts import Card, Fact, Formula, Heads, Table, sentence
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
-from bptui.symbolic.formula.printing import Names, Setting, merge, number, sides, to_spans
+from bptui.symbolic.formula.printing import Names, Setting, number, sides, to_spans
 from bptui.symbolic.formula.tree import Tree
 from bptui.symbolic.formula.worked import Worked, worked
 from bptui.symbolic.types import CheckRow, Failure, Rule

@@ -8,11 +8,10 @@ from string import Formatter
 from typing import Any
 
 from bptui.model.base.numbers import significant
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import Line, Span, merge
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.ops.base import Attribute, Op
 from bptui.symbolic.formula import tree as t
-from bptui.symbolic.formula.printing import merge
 
 UPSTREAM = "G"
 """The name of ∂L/∂y in a rule (the same as `bptui.symbolic.calculus.notation.UPSTREAM`, which needs SymPy)."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.base.spans import Span
+from bptui.model.base.spans import Span, merge
 from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Recording, required
@@ -19,7 +19,7 @@ from bptui.symbolic.card.names import gradient, symbol, title
 from bptui.symbolic.facts import Card, Fact, Formula, sentence
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
-from bptui.symbolic.formula.printing import Names, Setting, merge, number, to_spans
+from bptui.symbolic.formula.printing import Names, Setting, number, to_spans
 from bptui.symbolic.formula.read import from_text
 from bptui.symbolic.formula.tree import Statement
 from bptui.symbolic.formula.worked import worked

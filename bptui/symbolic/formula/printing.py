@@ -6,12 +6,12 @@ put in while printing, never before: nothing is evaluated or reordered, so `a·(
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bptui.model.base.numbers import field as number_field
 from bptui.model.base.numbers import significant
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import Line, Span, merge
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.tree import Statement, Tree
 
@@ -104,17 +104,6 @@ def _same(a: t.Compare, b: t.Compare) -> bool:
     low, high = (a, b) if a.sign == ">=" else (b, a)
     whole = isinstance(high.left, t.Div) and high.left.floor and high.left.top == low.left
     return whole and low.sign == ">=" and low.right == t.integer(0)
-
-
-def merge(spans: Iterable[Span]) -> Line:
-    """Neighbours of one style as one span, empty ones left out."""
-    out: list[Span] = []
-    for span in spans:
-        if out and out[-1].style == span.style:
-            out[-1] = Span(out[-1].text + span.text, span.style)
-        elif span.text:
-            out.append(span)
-    return tuple(out)
 
 
 class _Printer:
