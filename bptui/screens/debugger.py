@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 REST = 0.45  # seconds that a Moment is looked at before it is checked: who steps on does not wait for checks
 
 
-INDENT = 4
+INDENT = 6
 """Cells by which a line of a longer answer goes on, where it has no room in one row."""
 
 

@@ -27,6 +27,8 @@ FOUND = (
     "y[i,j] = max(x[j]*x[k] for k in range(j + 1)) + x[i]",
     "y[i,j] = max(x[j]*x[i] if x[k] < -1 else 0 for k in range(j + 1))",
     "y[i] = x[i] + sum(x[i-k]*w[k] for k in range(i + 1))",
+    "y[i,j] = sqrt(sin((x[j] if j + 1 == j + 1 else x[i])))",
+    "y[i,j] = x[i,i]*x[i + i,j] if 2*i == i else (tanh(x[i//2,i]) if 2*i != i else x[j,j]*x[2*i,i])",
 )
 """What once was wrong."""
 

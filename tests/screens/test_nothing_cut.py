@@ -21,6 +21,7 @@ from bptui.screens import frame, layout, render
 from bptui.screens.card import draw
 from bptui.screens.explain import Explainer
 from bptui.screens.panels import PANELS
+from bptui.screens.panels.text import wrap
 from tests.screens.panel_rig import at, derived, network, texts
 from tests.screens.rig import debug
 
@@ -129,6 +130,16 @@ def test_a_card_of_a_composite_keeps_its_rows_when_its_checks_arrive() -> None:
     for width, height in ((37, 13), (58, 16), (118, 30)):
         rows = [len(draw(card, width, height)) for card in (before, after)]
         assert rows[0] == rows[1]
+
+
+@given(st.text("abcdefgh_", min_size=1, max_size=14), st.integers(12, 60))
+def test_no_row_ends_with_an_opened_index(name: str, width: int) -> None:
+    """The index of a long name was folded right after its bracket."""
+    said = (Span(f"∂{name}_heads[i,j,k,l]/∂{name}_parts[p,q,r,s] = δ[i,p]·δ[j,r]·δ[k,q]·δ[l,s]"),)
+    rows = texts(wrap(said, width, 2))
+    assert "".join("".join(rows).split()) == "".join(plain(said).split())
+    if len(f"/∂{name}_parts[p,") <= width - 2:
+        assert not any(row.endswith("[") for row in rows), rows
 
 
 def test_the_title_of_operation_says_the_direction_at_every_width() -> None:

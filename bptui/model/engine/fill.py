@@ -78,6 +78,7 @@ class _Filling:
                 self.uses[root] += 1
                 mine = root.kind != "view" and root not in self.targets and root.dtype == out.dtype
                 alone = root.kind == "elementwise" and self.uses[root] == 1 and not root.selects
+                alone = alone and root not in self.keep  # what is read again is read in its own shape
                 if mine and (root.shape == out.shape or alone):  # alone, its call broadcasts to a larger `out`
                     self.targets[root] = out
         for at, item in enumerate(self.order):
@@ -86,6 +87,10 @@ class _Filling:
                 while isinstance(source, Standin):
                     self.last[source] = at
                     source = source.inputs[0] if source.kind == "view" else None
+        for root, out in self.roots:
+            while isinstance(root, Standin) and self.targets.get(root) is not out:  # copied after all calls
+                self.last[root] = len(self.order)
+                root = root.inputs[0] if root.kind == "view" else None
         for root, out in self.targets.items():
             self._lead(root, out)
         self.free += self.targets.values()

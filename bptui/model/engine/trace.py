@@ -18,14 +18,15 @@ What a stand-in knows:
     views: x.reshape, x.T, x.real, np.reshape, np.transpose, np.swapaxes, np.expand_dims,
         np.moveaxis, np.broadcast_to, x[basic index]
     x[whole numbers]: the entries of axis 0 that an array (or a stand-in) of whole numbers names; a tuple of such
-    a @ b (two axes or more), np.matmul, np.dot of vectors, np.einsum(text, …), np.tensordot
+    a @ b (two axes or more), np.matmul, np.dot of vectors and matrices, np.einsum(text, …), np.tensordot
     noted(fill, shape, *inputs): any other function, that fills its last argument
 Anything else raises TypeError, when the plan is made. A number stands for a 0-d array of the program's dtype.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from math import prod
 from typing import Any
@@ -153,6 +154,13 @@ class Trace:
     def awaited(self, shape: Shape, dtype: Any = None) -> Standin:
         """A stand-in for an array that will be named later: its `array` is set before `fill`."""
         return Standin(self, shape, np.dtype(self.emit.dtype if dtype is None else dtype), "given", None, ())
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """What is noted inside is not found again outside: it is computed where it is read, and not kept."""
+        known = dict(self._known)
+        yield
+        self._known = known
 
     def operand(self, item: Any) -> Any:
         """What a call reads: a stand-in (one is made for an array), or a number."""
@@ -292,9 +300,9 @@ def _take_along(trace: Trace, x: Any, index: Any, axis: int) -> Any:
 
 
 def _dot(trace: Trace, a: Any, b: Any) -> Any:
-    if a.ndim != 1 or b.ndim != 1:
-        raise TypeError("np.dot is for vectors; a @ b multiplies matrices")
-    return trace.note("whole", dotted, (a, b), (), (), np.result_type(a.dtype, b.dtype))
+    if not (1 <= a.ndim <= 2 and 1 <= b.ndim <= 2) or a.shape[-1] != b.shape[0]:
+        raise TypeError(f"np.dot is for vectors and matrices that fit, not the shapes {a.shape} and {b.shape}")
+    return trace.note("whole", dotted, (a, b), (), (*a.shape[:-1], *b.shape[1:]), np.result_type(a.dtype, b.dtype))
 
 
 def _einsum(trace: Trace, text: str, *operands: Any) -> Any:

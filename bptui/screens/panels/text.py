@@ -40,8 +40,8 @@ def _wrapped(rest: Line, width: int, indent: int) -> tuple[Line, ...]:
 
 def _place(text: str, room: int) -> int:
     """Where to break: inside as few brackets as possible, before a word that begins a part of the formula (`where`,
-    `else`), else before an operator, a product last, as far right as it goes; else after a comma or a blank, else
-    anywhere. In the second half of the row if there is a place."""
+    `else`), else before an operator, a product last, as far right as it goes; else after a comma or a blank; else
+    before a `/∂`, after a comma of an index, anywhere. In the second half of the row if there is a place."""
     depths, depth, inside = [], 0, [False]
     for glyph in text[: room + 1]:
         depth -= glyph in ")]"
@@ -62,7 +62,8 @@ def _place(text: str, room: int) -> int:
         blank = text.rfind(" ", least, room)
         if blank > 0 and not (whole and inside[blank]):
             return blank + 1
-    return room
+    quotients = [at for mark in WHOLE[2:] for at in _found(text, mark, room) if not inside[at]]
+    return max(quotients, default=0) or text.rfind(",", 1, room) + 1 or room
 
 
 def _marks(text: str, mark: str, least: int, most: int) -> list[int]:
@@ -73,6 +74,11 @@ def _marks(text: str, mark: str, least: int, most: int) -> list[int]:
             found.append(at)
         at = text.find(mark, at + 1)
     return found
+
+
+def _found(text: str, mark: str, room: int) -> list[int]:
+    """Where a mark stands up to the end of the row, but for its beginning."""
+    return [at for at in range(1, min(room, len(text) - 1) + 1) if text.startswith(mark, at)]
 
 
 def _long(before: str) -> bool:

@@ -1,11 +1,10 @@
-"""Operations of one's own: a definition becomes an ordinary row, derived by SymPy and run as planned NumPy calls.
+"""Operations of one's own: a definition becomes an ordinary row, derived by SymPy and run as a rule over stand-ins.
 
-operation  the row: reads the text, derives, plans forward and vjp
+operation  the row: reads the text, derives, and has both formulas evaluated as a rule's functions
 scan       names, ranks and settings of a definition
 extent     output shape, and that nothing is read outside of a tensor
-compile    expressions to calls, once per plan
-fold, contract, gather  sums and maxima, products of tensors, elements by index
-stable, workspace       forms that do not overflow, scratch memory
+evaluate   a formula over stand-ins, which note the calls
+values, contract, stable  arrays by index symbols, sums of products, forms that do not overflow
 """
 
 from bptui.symbolic.custom.operation import make

@@ -1,4 +1,4 @@
-"""An operation of one's own: a definition → an Op like any other. SymPy derives the backward rule; `compile` runs."""
+"""An operation of one's own: a definition → an Op like any other. SymPy derives the backward rule; `evaluate` runs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import broadcast, full, integer, real
+from bptui.model.engine.rule import Rule
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import Definition
 from bptui.symbolic.calculus.derive import derive, input_indices
-from bptui.symbolic.calculus.notation import NO_NUMBER, UNREAL, UPSTREAM, Expr, element, index
-from bptui.symbolic.custom.compile import Compiler
+from bptui.symbolic.calculus.notation import NO_NUMBER, UNREAL, UPSTREAM, Expr
+from bptui.symbolic.custom.evaluate import Evaluator
 from bptui.symbolic.custom.extent import Extents
 from bptui.symbolic.custom.scan import NAME, Scan
-from bptui.symbolic.custom.workspace import Value
+from bptui.symbolic.custom.values import Value
 from bptui.symbolic.formula.parse import Names, parse
 from bptui.symbolic.formula.text import placed, read
 from bptui.symbolic.limit import TIME_LIMIT, Limit, TooLong
@@ -206,23 +207,37 @@ class _Own:
         """What the inputs that stand in an index may be."""
         return Extents(self.definition(attributes), shapes).labels()
 
-    def forward(self, emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Compiler:
+    def forward(self, emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
         """The calls that fill `out`."""
-        definition = self.definition(attributes)
+        definition, rules = self.definition(attributes), self.rules(attributes)
         numbers = {key: float(value) for key, value in attributes.items()}
-        named = dict(zip(self.names, inputs, strict=True))
-        if self.scan.elementwise:
-            axes, values = _aligned(named, out)
-            compiler = Compiler(emit, definition, {}, numbers, {}, values, self.name)
-            shown, symbols = out.reshape([n for _, n in axes]), [s for s, _ in axes]
-        else:
+
+        def forward(*given: Any, **settings: Any) -> Any:
+            evaluator = Evaluator(given[0].trace, definition, numbers, self.name)
+            kept.append(evaluator)
+            if self.scan.elementwise:
+                evaluator.over(dict(zip(self.names, given, strict=True)), out.shape)
+                return evaluator.fills(definition.body, tuple(evaluator.elements), out.shape)
+            evaluator.parts = {name: Value(x) for name, x in zip(self.names, given, strict=True)}
             sizes = Extents(definition, [array.shape for array in inputs]).sizes
-            compiler = Compiler(emit, definition, named, numbers, sizes, where=self.name)
-            shown, symbols = out, list(definition.out)
-        body = compiler.settled(definition.body)
-        compiler.count([body, *(compiler.settled(rule) for rule in self.rules(attributes).values())])
-        compiler.fill(body, shown, symbols)
-        return compiler
+            evaluator.sizes = {symbol: sp.Integer(n) for symbol, n in sizes.items()}
+            return evaluator.fills(definition.body, definition.out, out.shape)
+
+        def vjp(name: str) -> Any:
+            def contribution(upstream: Any, y: Any, /, *given: Any, **settings: Any) -> Any:
+                (evaluator,) = kept
+                if self.scan.elementwise:
+                    evaluator.over({UPSTREAM: upstream}, out.shape)
+                    return evaluator.fills(rules[name], tuple(evaluator.elements), out.shape)
+                evaluator.parts[UPSTREAM] = Value(upstream)
+                shape = inputs[self.names.index(name)].shape
+                return evaluator.fills(rules[name], input_indices(definition, name), shape)
+
+            return contribution
+
+        kept: list[Evaluator] = []
+        rule = Rule(forward, *(vjp(name) if name in rules else None for name in self.names))
+        return rule, rule.forward(emit, inputs, out, attributes)
 
     def vjp(
         self,
@@ -232,48 +247,9 @@ class _Own:
         out: Array,
         attributes: Attributes,
         into: Sequence[Array | None],
-        saved: Compiler,
+        saved: Any,
     ) -> list[Array | None]:
         """The calls that fill the contributions, with what forward computed; ∂L/∂output itself where it is one."""
-        definition, rules = self.definition(attributes), self.rules(attributes)
-        compiler = saved.child()
-        axes: list[tuple[Expr, int]] = []
-        if self.scan.elementwise:
-            axes, values = _aligned(dict(zip(self.names, inputs, strict=True)) | {UPSTREAM: upstream}, out)
-            if [s for s, _ in axes] != saved.symbols:  # upstream does not lie as forward's arrays do
-                compiler = Compiler(emit, definition, {}, saved.numbers, {}, values, self.name)
-            compiler.values[UPSTREAM] = values[UPSTREAM]
-        else:
-            compiler.tensors[UPSTREAM] = upstream
-        ready: list[Array | None] = [None] * len(into)
-        for at, (name, array) in enumerate(zip(self.names, into, strict=True)):
-            if array is None:
-                continue
-            q = () if self.scan.elementwise else input_indices(definition, name)
-            if rules[name] == element(UPSTREAM, q) and upstream.shape == array.shape:
-                ready[at] = upstream
-            elif self.scan.elementwise:
-                rule = compiler.settled(rules[name])
-                compiler.fill(rule, array.reshape([n for _, n in axes]), [s for s, _ in axes])
-            else:
-                compiler.fill(compiler.settled(rules[name]), array, q)
+        rule, noted = saved
+        ready: list[Array | None] = rule.vjp(emit, upstream, inputs, out, attributes, into, noted)
         return ready
-
-
-def _aligned(arrays: Mapping[str, Array], out: Array) -> tuple[list[tuple[Expr, int]], dict[str, Value]]:
-    """The axes that an elementwise operation runs over, and its inputs over them: one axis where all lie alike."""
-    whole = [array for array in (*arrays.values(), out) if array.ndim]
-    if all(array.shape == out.shape and array.flags.c_contiguous for array in whole):
-        axes = [(index("e0"), out.size)] if out.ndim else []
-        symbols = tuple(s for s, _ in axes)
-        return axes, {
-            name: Value(array.reshape(-1), symbols) if array.ndim else Value(array) for name, array in arrays.items()
-        }
-    axes = [(index(f"e{at}"), size) for at, size in enumerate(out.shape)]
-    values = {}
-    for name, array in arrays.items():
-        own = axes[len(axes) - array.ndim :]
-        kept = [s for (s, size), n in zip(own, array.shape, strict=True) if n == size]
-        shape = [n for (_, size), n in zip(own, array.shape, strict=True) if n == size]
-        values[name] = Value(array.reshape(shape), tuple(kept))
-    return axes, values

@@ -21,7 +21,7 @@ from bptui.model.engine.program import Program
 from bptui.model.source.formula import parse
 from bptui.model.source.network import from_mapping, load
 from bptui.symbolic.check import check_step
-from bptui.symbolic.custom import fold, make
+from bptui.symbolic.custom import evaluate, make
 
 RANDOM = np.random.default_rng(5)
 
@@ -185,12 +185,12 @@ def test_a_sum_in_blocks_is_the_same_sum(monkeypatch):
     own = make("own", "y[i,j] = sum(exp(a[i,k] - b[j,k])*c[k] for k in K)")
     inputs = [numbers(5, 13), numbers(4, 13), numbers(13)]
     expected, contributions = step(own, inputs)
-    monkeypatch.setattr(fold, "BLOCK", 50)
+    monkeypatch.setattr(evaluate, "BLOCK", 50)
     value, found = step(own, inputs)
     np.testing.assert_allclose(value, expected, rtol=1e-12)
     for got, wanted in zip(found, contributions, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-12)
-    monkeypatch.setattr(fold, "BLOCKS", 2)
+    monkeypatch.setattr(evaluate, "BLOCKS", 2)
     with pytest.raises(UserError, match="terms at once"):
         step(own, inputs)
 
