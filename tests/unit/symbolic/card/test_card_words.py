@@ -106,7 +106,7 @@ def test_many_terms_leave_out_those_that_are_0(service):
 
 @pytest.mark.parametrize("most", range(4, 15))
 def test_what_is_left_out_of_a_sum_is_counted(service, most):
-    """Shown and left out are all of the terms, and of those that are 0, in any room; where none is shown, none is more."""
+    """Shown and left out are all of the terms, and of those that are 0, in any room; "more" only beside a term."""
     x = [[0.0], [1.0], [0.0], [2.0], [3.0], [0.0], [4.0]]
     table = backward(service, "y = x @ w; L = sum(y)", {"x": x, "w": [[1.0]]}, "y", "w", (0, 0)).table
     rows = [plain(row) for row in sums.table(table, 60, most)]
