@@ -92,15 +92,9 @@ class Palette:
     def found(self) -> list[Command]:
         """Commands in the order of their match: at the start of a word, then anywhere, in word or summary."""
         wanted = self.editor.text.lower().split()
-
-        def rank(command: Command) -> tuple[int, int]:
-            text = f"{command.word} {command.summary}".lower()
-            if not all(part in text for part in wanted):
-                return (9, 0)
-            first = wanted[0] if wanted else ""
-            return (0 if command.word.startswith(first) else 1 if first in command.word else 2, COMMANDS.index(command))
-
-        return [command for command in sorted(COMMANDS, key=rank) if rank(command)[0] < 9]
+        found = [c for c in COMMANDS if all(part in f"{c.word} {c.summary}".lower() for part in wanted)]
+        first = wanted[0] if wanted else ""
+        return sorted(found, key=lambda command: (not command.word.startswith(first), first not in command.word))
 
     def press(self, key: str, character: str | None) -> str:
         """One key. Returns "run", "close" or ""."""
@@ -124,17 +118,16 @@ class Palette:
         out: list[Line] = []
         seen = height
         for i, command in enumerate(self.found):
-            weight = "text bold reverse" if i == self.chosen else "text bold on-band"
-            keys = f" {keys_text(command):<12} "
-            head = line((" ", "text on-band"), (f" {command.word:<18}", weight), (keys, "text on-band"))
-            if i != self.chosen:
-                out.append((*head, Span(command.summary, "dim on-band")))
-                continue
-            first, inset = (head, length(head)) if length(head) + SUMMARY < width else ((), 2)
-            out += [] if first else [head]
-            for row in wrap((Span(command.summary, "text on-band"),), width - 1 - inset):
-                out.append((*(first or (Span(" " * inset, "text on-band"),)), *row))
-                first = ()
-            seen = max(height, len(out))
+            here = i == self.chosen
+            head = line(
+                (" ", "text on-band"), (f" {command.word:<18}", "text bold reverse" if here else "text bold on-band"),
+                (f" {keys_text(command):<12} ", "text on-band"),
+            )  # fmt: skip
+            summary = Span(command.summary, "text on-band" if here else "dim on-band")
+            if not here or length(head) + len(command.summary) < width:
+                out.append((*head, summary))
+            else:
+                out += [head, *(line(("    ", "text on-band"), *row) for row in wrap((summary,), width - 5))]
+            seen = max(height, len(out)) if here else seen
         rows = out[seen - height : seen] or [line(("  nothing matches", "dim on-band"))]
         return tuple(fit(row, width, "text on-band") for row in rows)

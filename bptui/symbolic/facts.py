@@ -215,9 +215,10 @@ class Table:
 
     @property
     def rest(self) -> str:
-        """What is left out: `716 more, 300 of them 0`."""
+        """What is left out: `716 more, 300 of them 0`; where no term is told, `9 terms`."""
         zeros = "all" if self.zeros == self.elided else f"{self.zeros:,}"
-        return f"{self.elided:,} more" + (f", {zeros} of them 0" if self.zeros else "")
+        what = "more" if self.head or self.tail else "terms"
+        return f"{self.elided:,} {what}" + (f", {zeros} of them 0" if self.zeros else "")
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bptui.model.base.spans import plain
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
 from bptui.screens.keys import footer_keys
-from bptui.screens.panels import network, status, tensor, timeline
+from bptui.screens.panels import network, operation, status, tensor, timeline
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
+from bptui.symbolic.card import card_for
 from tests.screens.panel_rig import at, formula
 
 LOOK = RenderOptions()
@@ -40,6 +43,20 @@ def test_numbers_that_are_not_finite_are_reversed_everywhere():
         span for row in tensor.lines(Scene(session, 60, 4, LOOK)) for span in row if span.style == "fail reverse"
     ]
     assert "inf" in [span.text.strip() for span in numbers]
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "wanted"),
+    [
+        ("a = log(x); L = sum(a)", {"x": [0.0]}, ["-inf"]),
+        ("a = exp(log(x)); L = sum(a)", {"x": [-1.0]}, ["NaN", "NaN"]),
+    ],
+)
+def test_and_in_an_equation_that_is_written_out(text, values, wanted):
+    session = formula(text, values)
+    run(session, "step 1" if len(wanted) > 1 else "info")
+    row = next(row for row in operation.lines(Scene(session, 60, 12, LOOK, card_for(session))) if "] = " in plain(row))
+    assert [span.text for span in row if span.style == "fail reverse on-band"] == wanted
 
 
 def test_the_status_line_counts_them():

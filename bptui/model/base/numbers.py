@@ -100,6 +100,13 @@ def significant(x: float | None, n: int = 6) -> str:
     return _scientific(x, n - 1)
 
 
+def apart(x: float, y: float) -> tuple[str, str]:
+    """Two numbers with 6 significant digits; where those are the same, with all that tell them apart: `0.1 + 0.2` and
+    `0.3` are `0.30000000000000004` and `0.3`."""
+    first, second = significant(x), significant(y)
+    return (first, second) if float(first) != float(second) else (repr(float(x)), repr(float(y)))
+
+
 def together(numbers: Iterable[float | None], n: int = 6, most: int = 8) -> list[str]:
     """Numbers that stand in one equation, in one count of decimals: the one that gives the smallest of them `n`
     significant digits, `most` decimals at most, fewer where the largest needs the room. What that many would round to

@@ -260,7 +260,7 @@ def _same(a: Array, b: Array) -> bool:
 def _change(before: Array, now: Array) -> str:
     """`was 0.25, is 0.75`, where it is a number."""
     if before.size == now.size == 1:
-        return f"was {numbers.significant(before.item())}, is {numbers.significant(now.item())}"
+        return "was {}, is {}".format(*numbers.apart(before.item(), now.item()))
     return "changed"
 
 

@@ -9,7 +9,7 @@ from bptui.model.base.arithmetic import product
 from bptui.model.base.numbers import together
 from bptui.model.base.spans import KINDS, Line, Span
 from bptui.screens.card.block import Shown
-from bptui.screens.panels.figures import shown
+from bptui.screens.panels.figures import marked, shown
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import clip, length, under
 from bptui.symbolic.facts import Equation, Fact, Note, equal, shown_at
@@ -171,7 +171,7 @@ def written(facts: Sequence[Fact], width: int) -> list[Line]:
     wide = max((length(text) for text in told), default=0)
     left = max(0, (width - wide) // 2)
     rows = [row for text in told for row in wrap(text, max(1, width - left), 2)]
-    return [(Span(" " * left), *row) for row in rows]
+    return [(Span(" " * left), *marked(row)) for row in rows]
 
 
 def _members(fact: Fact, width: int) -> list[Line]:

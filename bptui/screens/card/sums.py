@@ -38,10 +38,16 @@ def table(made: Table, width: int, most: int) -> list[Line]:
     head, gone, tail = elide(made, most - len(above) - len(below))
     rows = [*above, *(grid.term(term) for term in head)]
     if gone:
-        rows.append(grid.gap(replace(made, elided=gone)))
+        zeros = made.zeros + _zeros((*made.head, *made.tail)) - _zeros((*head, *tail))
+        rows.append(grid.gap(replace(made, head=head, elided=gone, tail=tail, zeros=zeros)))
     rows += [grid.term(term) for term in tail]
     rows += below
     return rows if most >= len(rows) else rows[-max(1, most) :]
+
+
+def _zeros(terms: Sequence[Term]) -> int:
+    """How many of the terms are 0."""
+    return sum(term.product == 0 for term in terms)
 
 
 def sizes(made: Table, width: int) -> tuple[int, int, int, int]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from bptui.model.base.numbers import field
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import Line, Span, plain
 from bptui.model.engine.graph import Node
 
 DOTS = "…"
+_NOT_FINITE = re.compile(r"(?<!\w)(-?inf|NaN)(?!\w)")
 
 
 def kind_of(node: Node) -> str:
@@ -39,6 +41,14 @@ def shown(text: str, x: float | None, style: str, pad: int = 0) -> Span:
     if x is not None and not math.isfinite(x):
         return Span(f" {text} ", "fail reverse")
     return Span(text.rjust(pad), style)
+
+
+def marked(row: Line) -> Line:
+    """An equation in which the numbers that are not finite are reversed."""
+    if not _NOT_FINITE.search(plain(row)):
+        return row
+    parts = ((word, span.style) for span in row for word in _NOT_FINITE.split(span.text) if word)
+    return tuple(Span(word, "fail reverse" if _NOT_FINITE.fullmatch(word) else style) for word, style in parts)
 
 
 def without_weights(style: str) -> str:

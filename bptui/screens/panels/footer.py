@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from bptui.model.base.spans import Line, Span
+from bptui.screens.keys import PRESENT, footer_keys
 from bptui.screens.render import fit, length
 
 
@@ -26,8 +27,6 @@ def hints(pairs: tuple[tuple[str, str], ...], width: int, ends: tuple[tuple[str,
 
 def presenting(width: int, hidden: bool) -> Line:
     """The keys of present mode: the same ones, of which `s` first shows what is hidden."""
-    from bptui.screens.keys import PRESENT, footer_keys
-
     middle, ends = footer_keys(width)
     named = {word: keys for keys, word in middle}
     pairs = ((named["step"], "show" if hidden else "step"), (named["layer"], "layer"), *PRESENT.footer())
@@ -36,7 +35,5 @@ def presenting(width: int, hidden: bool) -> Line:
 
 def usual(width: int) -> Line:
     """The keys of the debugger, from `bptui.model.debugger.commands.COMMANDS`."""
-    from bptui.screens.keys import footer_keys
-
     middle, ends = footer_keys(width)
     return fit(hints(middle, width, ends), width, "dim")

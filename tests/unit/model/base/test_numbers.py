@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bptui.model.base import numbers as n
@@ -112,6 +112,14 @@ def test_significant_reads_back_within_its_digits(x, digits):
     assert text.isascii()
     assert float(text) == pytest.approx(x, rel=0.5001 * 10.0 ** (1 - digits))
     assert len(text) <= digits + 12
+
+
+@given(st.floats(allow_nan=False), st.floats(allow_nan=False))
+@example(0.1 + 0.2, 0.3)
+@example(0.0, -0.0)
+def test_two_numbers_that_differ_are_told_apart(x, y):
+    first, second = n.apart(x, y)
+    assert (first == second) == (repr(x) == repr(y))
 
 
 def test_an_equation_has_one_count_of_decimals():

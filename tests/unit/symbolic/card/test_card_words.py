@@ -1,5 +1,7 @@
 """What a card says of an element: which outputs read it, over which window, under which letters."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -100,6 +102,22 @@ def test_many_terms_leave_out_those_that_are_0(service):
     assert [term.product for term in table.head] == [1.0] * 4
     assert (table.elided, table.zeros) == (12, 12)
     assert any("12 more, all of them 0" in plain(row) for row in sums.table(table, 60, 12))
+
+
+@pytest.mark.parametrize("most", range(4, 15))
+def test_what_is_left_out_of_a_sum_is_counted(service, most):
+    """Shown and left out are all of the terms, and of those that are 0, in any room; "more" only beside a term."""
+    x = [[0.0], [1.0], [0.0], [2.0], [3.0], [0.0], [4.0]]
+    table = backward(service, "y = x @ w; L = sum(y)", {"x": x, "w": [[1.0]]}, "y", "w", (0, 0)).table
+    rows = [plain(row) for row in sums.table(table, 60, most)]
+    seen = [float(row.split("=")[1].split()[0]) for row in rows if "×" in row]
+    gap = next((row for row in rows if "⋯" in row), "⋯ 0 more")
+    gone, zeros = (
+        int(n) for n in re.fullmatch(r"(\d+) (?:more|terms)(?:, (\d+) of them 0)?", gap.strip("⋯ ")).groups("0")
+    )
+    assert len(seen) + gone == 7
+    assert seen.count(0.0) + zeros == 3
+    assert ("terms" in gap) == (not seen)
 
 
 @pytest.mark.parametrize("width", range(30, 80, 3))
