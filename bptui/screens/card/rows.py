@@ -266,7 +266,8 @@ def checks(card: Card, at: Columns) -> list[Block]:
 
     if at.width < 64:
         return [fixed(Worth.CHECKS, short, full)]
-    long = Shown(_detailed(found, at))
+    rows, told = _detailed(found, at)
+    long = Shown(rows, told)
 
     def within(room: int) -> Shown:
         return long if room >= len(long.rows) else short if room >= len(flowing) else NOTHING
@@ -274,10 +275,13 @@ def checks(card: Card, at: Columns) -> list[Block]:
     return [Block(((Worth.CHECKS, len(flowing)), (Worth.DETAILS, len(long.rows))), within, full)]
 
 
-def _detailed(found: Sequence[verdicts.Said], at: Columns) -> list[Line]:
+def _detailed(found: Sequence[verdicts.Said], at: Columns) -> tuple[list[Line], bool]:
+    """A row for each check, and whether all is said: of one that agrees as many parts of its detail as its row has room
+    for, so that nothing moves when details arrive."""
+    told = True
     start = at.margin + at.label
     out: list[Line] = []
-    for n, (mark, word, detail, _) in enumerate(found):
+    for n, (mark, word, detail, verdict) in enumerate(found):
         name = (
             Span("" if n else "check", "dim"),
             Span(" " * (at.label - (0 if n else 5))),
@@ -286,10 +290,15 @@ def _detailed(found: Sequence[verdicts.Said], at: Columns) -> list[Line]:
         )
         left = at.place(name)
         column = max(start + DETAIL, length(left) + 2)
-        first, *rest = wrap((Span(detail, "dim"),), max(8, at.width - at.margin - column)) if detail else [()]
+        room = max(8, at.width - at.margin - column)
+        parts = detail.split("; ")
+        forms = ["; ".join(parts[:k]) for k in range(len(parts), 0, -1)] if verdict not in BAD else [detail]
+        said = next((form for form in forms if len(form) <= room), forms[-1])
+        told = told and said == detail
+        first, *rest = wrap((Span(said, "dim"),), room) if said else [()]
         out.append((*left, Span(" " * (column - length(left))), *first))
         out += [at.place(row, column) for row in rest]
-    return out
+    return out, told
 
 
 def _flowing(found: Sequence[verdicts.Said], at: Columns) -> tuple[list[Line], list[bool]]:
