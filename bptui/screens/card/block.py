@@ -24,8 +24,8 @@ class Worth(IntEnum):
     NUMBERS = 2
     CHECKS = 3
     PARTS = 4
-    WHOLE_DEFINITION = 5
-    SUM = 6
+    SUM = 5
+    WHOLE_DEFINITION = 6
     RULE = 7
     SYMBOLS = 8
     RULES = 9
