@@ -83,5 +83,7 @@ async def debug(
     async with app.run_test(size=(width, height)) as pilot:
         screen = Screen(app, pilot)
         await screen.settle()
+        while app.debugger.session is None:  # what was loaded is handed over in a call of its own
+            await pilot.pause()
         await screen.settle()
         yield screen
