@@ -23,6 +23,7 @@ from bptui.model.engine.ops.labels import (
     column,
     label_bounds,
     labels_shape,
+    leave_out,
     reduce_terms,
     reduction_scale,
     samples_of,
@@ -146,6 +147,7 @@ def _cross_entropy_vjp(
         line, flat_p = (d.reshape(-1), p.reshape(-1)) if not weight.ndim else (d, p)
         emit(np.multiply, flat_p, column(weight), line)
         emit(subtract_at, d, found.places, weight)
+    leave_out(emit, d, found)
     if copy is not None:
         emit(np.copyto, copy, d.reshape(copy.shape))
 

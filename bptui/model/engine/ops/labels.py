@@ -148,22 +148,25 @@ class Samples:
     places   the flat place of each label in (samples, classes); of one that is left out, that of class 0
     weights  (samples,) what each weighs: its class's weight, 0 where it is left out; None where all weigh 1
     kept     (samples,) 0 where it is left out, else 1; None where all are kept
+    left     (samples,) is it left out? None where all are kept
     share    0-d, one over the weights' sum, for a mean over weights; else None
     """
 
     places: Array
     weights: Array | None = None
     kept: Array | None = None
+    left: Array | None = None
     share: Array | None = None
 
 
 def samples_of(emit: Emit, labels: Array, weight: Array | None, classes: int, attributes: Attributes) -> Samples:
     """Emit what finds the places and the weights of the samples."""
     ignored = attributes.get("ignore_index")
-    line, kept = labels.reshape(-1), None
+    line, kept, left = labels.reshape(-1), None, None
     if ignored is not None:
         there, safe = emit.temp(line.shape, np.bool_), emit.temp(line.shape, np.intp)
-        kept = emit.temp(line.shape)
+        kept, left = emit.temp(line.shape), emit.temp(line.shape, np.bool_)
+        emit(np.equal, line, np.array(ignored), left)
         emit(np.not_equal, line, np.array(ignored), there)
         emit(np.multiply, line, there, safe)
         emit(np.copyto, kept, there)
@@ -181,7 +184,13 @@ def samples_of(emit: Emit, labels: Array, weight: Array | None, classes: int, at
         share = emit.temp(())
         emit(np.add.reduce, weights, 0, None, share)
         emit(np.reciprocal, share, share)
-    return Samples(places, weights, kept, share)
+    return Samples(places, weights, kept, left, share)
+
+
+def leave_out(emit: Emit, array: Array, samples: Samples | None) -> None:
+    """0 for what is left out, be it NaN: (samples,) or (samples, classes)."""
+    if samples is not None and samples.left is not None:
+        emit(np.copyto, array, emit.const(0.0), where=samples.left if array.ndim == 1 else samples.left[:, None])
 
 
 def terms_for(emit: Emit, out: Array, attributes: Attributes, samples: int) -> Array:
@@ -193,6 +202,7 @@ def reduce_terms(
     emit: Emit, terms: Array, out: Array, attributes: Attributes, samples: Samples | None = None, weighed: bool = False
 ) -> None:
     """Emit the loss from its terms, times the weights unless they are `weighed` already."""
+    leave_out(emit, terms, samples)
     if samples is not None and samples.weights is not None and not weighed:
         emit(np.multiply, terms, samples.weights, terms)
     if attributes["reduction"] != "none":
@@ -233,6 +243,7 @@ def term_weights(
         return weight
     each = emit.temp((count,))
     emit(np.multiply, samples.weights, weight, each)
+    leave_out(emit, each, samples)
     return each
 
 
