@@ -10,8 +10,8 @@ from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
 from bptui.model.debugger.view import Answer
 from bptui.model.source.network import from_formula
-from bptui.screens.keys import PANEL
 from bptui.screens import panels
+from bptui.screens.keys import PANEL
 from bptui.screens.panels import ANSWERS, PANELS, Panel
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene

@@ -7,7 +7,7 @@ A panel is a module of this package with functions of a Scene (`bptui.screens.sc
     move(scene, down, right) -> str      optional: what the arrows do in it; why nothing, if nothing
     enter(scene) -> str                  optional: the command line that enter runs, "" for none
     wide(session) -> bool                optional: it needs the whole width now, and has it while it has the focus
-    footer(session) -> tuple             optional: (keys, word) pairs that stand first in the footer while it has the focus
+    footer(session) -> tuple             optional: (keys, word) pairs that stand first in its footer
 
 A panel of ANSWERS stands in the place of the Operation panel, down to the timeline, while `session.view.answer` names
 its module: a command opens it (`session.view.answer = Answer("why")`), escape closes it, and what is chosen in it is
