@@ -49,6 +49,7 @@ from bptui.model.engine.writing import (
     multiplied,
     reduced,
     selected,
+    sign_set,
     taken,
     written,
 )
@@ -227,6 +228,11 @@ def each(fill: Callable[..., None], *inputs: Any) -> Any:
     operands = [trace.operand(item) for item in inputs]
     shape = np.broadcast_shapes(*(item.shape for item in operands if isinstance(item, Standin)))
     return trace.note("elementwise", filled_by, operands, (fill, ()), shape, operands[0].dtype)
+
+
+def minus_size(x: Any) -> Any:
+    """-|x| of real numbers, in one call: the sign's bit is set."""
+    return x.trace.note("elementwise", sign_set, (x,), (), x.shape, x.dtype)
 
 
 # --------------------------------------------------------------------------------------------------- NumPy's functions
