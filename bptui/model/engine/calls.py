@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from bptui.model.base.types import Array, Shape
+from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.arena import bounded
 
 Call = Callable[[], Any]
@@ -30,6 +30,30 @@ class Emit(Protocol):
 
     def const(self, value: float) -> Array:
         """A 0-d array of the program's dtype (a 0-d operand is the fastest factor for a ufunc on 1-d views)."""
+
+
+class Backward(NamedTuple):
+    """What the backward rule of one use of an operation (`Op.vjp`) reads, and what it fills.
+
+    upstream    ∂L/∂out, in the shape of `out`
+    inputs, out, attributes  as the forward rule had them; saved  what it returned
+    into        by the input's position: the array for its contribution, None where no gradient is wanted. At least one
+                is wanted. It has the shape of the input, or, where the operation broadcasts, the shape before that is
+                undone (`Op.contribution`): the engine sums over the stretched axes and adds up the contributions
+    """
+
+    upstream: Array
+    inputs: Sequence[Array]
+    out: Array
+    attributes: Attributes
+    into: Sequence[Array | None]
+    saved: Any = None
+
+    @property
+    def d(self) -> Array:
+        """The array to fill, where only the first input has a gradient."""
+        assert self.into[0] is not None
+        return self.into[0]
 
 
 class Calls:

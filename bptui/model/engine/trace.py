@@ -191,8 +191,8 @@ class Trace:
             dtype = np.result_type(*(self._kind(item) for item in (a, b)))
             if _none(a) and isinstance(b, Standin):
                 condition, a, b = self.elementwise(np.logical_not, condition), b, a
-            whole = isinstance(a, Standin) and a.shape == shape and a.dtype.kind == "f" and condition.dtype == np.bool_
-            if whole and _none(b):
+            whole = isinstance(a, Standin) and a.shape == shape and a.dtype.kind == "f" and a.dtype == dtype
+            if whole and _none(b) and condition.dtype == np.bool_:
                 return self.note("elementwise", kept_where, (condition, a), (), shape, dtype)
             return self.note("elementwise", selected, (condition, a, b), (), shape, dtype)
         kinds = [self._kind(item) for item in operands]
