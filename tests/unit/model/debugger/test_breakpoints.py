@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.debugger import expressions
 from bptui.model.debugger.breakpoints import change
@@ -267,7 +268,7 @@ def test_last_follows_the_selected_number_to_who_wrote_it():
     assert session.cursor[:2] == (2, "update")
     assert session.here.name == "layer2.weight"
     assert (session.node.name, session.element) == ("layer2.weight", (0, 0))
-    assert reply.text.endswith(f"layer2.weight[0,0] was {before:.6g}, is {now:.6g}")
+    assert reply.text.endswith("layer2.weight[0,0] was {}, is {}".format(*numbers.apart(before, now)))
     for step in (1, 0):
         run(session, "last")
         assert session.cursor[:2] == (step, "update")
