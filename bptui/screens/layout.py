@@ -40,11 +40,12 @@ class Grid(NamedTuple):
     single: bool
 
 
-def grid(width: int, height: int, focus: Panel, zoom: bool = False) -> Grid | None:
+def grid(width: int, height: int, focus: Panel, zoom: bool = False, tall: bool = False) -> Grid | None:
     """The grid of a terminal; None where it is too small for anything.
 
     focus   the focused panel (which one is shown where there is room for one)
     zoom    the focused panel over the whole width, above the timeline
+    tall    the main panel has the room of the one under it, too, where that has not the focus
     """
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return None
@@ -65,11 +66,12 @@ def grid(width: int, height: int, focus: Panel, zoom: bool = False) -> Grid | No
     operation = 13 if body < 19 else min(18, 13 + (body - 17) // 2)
     operation = max(3, min(operation, body - 3)) if body < 17 else operation
     tensor = body - operation - 1
-    boxes = [
-        Box(standing("left").number, 0, 2, left, body, 1),
-        Box(standing("main").number, left + 1, 2, middle, operation, 1),
-        Box(standing("under").number, left + 1, 3 + operation, middle, tensor, 2 + operation),
-    ]
+    boxes = [Box(standing("left").number, 0, 2, left, body, 1)]
+    if tall and focus.place != "under":
+        boxes.append(Box(standing("main").number, left + 1, 2, middle, body, 1))
+    else:
+        boxes.append(Box(standing("main").number, left + 1, 2, middle, operation, 1))
+        boxes.append(Box(standing("under").number, left + 1, 3 + operation, middle, tensor, 2 + operation))
     dividers = [(left, 1, bottom)]
     if extra:
         third = focus if focus in columns else columns[0]
