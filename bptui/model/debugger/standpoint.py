@@ -58,13 +58,13 @@ class Standpoint:
 
     @property
     def network(self) -> Network:
-        """The network of the branch."""
-        return self.branch.network
+        """The network that trained this training step."""
+        return self.branch.at(self._cursor.step).network
 
     @property
     def graph(self) -> Graph:
-        """The graph of the branch."""
-        return self.branch.graph
+        """The graph of this training step."""
+        return self.branch.at(self._cursor.step).graph
 
     @property
     def timeline(self) -> Timeline:
