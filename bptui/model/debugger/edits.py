@@ -31,8 +31,8 @@ from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.optimizers import OPTIONS, Optimizer
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment
+from bptui.model.source.document import DRAWN, Document
 from bptui.model.source.network import Network, from_mapping, read_optimizer
-from bptui.model.source.recipe import DRAWN, Recipe
 
 if TYPE_CHECKING:
     from bptui.model.debugger.branch import Branch
@@ -90,7 +90,7 @@ def parse(text: str, branch: Branch, moment: Moment) -> Edit:
 
         return numbers(found, name, at, value, branch, moment)
     key = _key(name)
-    tables = branch.network.recipe.tables() if branch.network.recipe is not None else {}
+    tables = branch.network.document.tables() if branch.network.document is not None else {}
     if key in ("optimizer", *tables) and _WORD.fullmatch(value):
         key = f"{key}.kind"
     said = f"{name} = {value}"
@@ -115,9 +115,9 @@ def now(name: str, branch: Branch) -> str:
         known |= {option: getattr(optimizer, option) for option in CLIPS}
         shown = known if not key else {key: known[key]} if key in known else {}
     else:
-        recipe = branch.network.recipe
-        path = recipe.path(name) if recipe is not None else None
-        found = recipe.value(path) if recipe is not None and path is not None else None
+        document = branch.network.document
+        path = document.path(name) if document is not None else None
+        found = document.value(path) if document is not None and path is not None else None
         shown = {} if path is None else dict(found) if isinstance(found, Mapping) else {name: found}
     if not shown:
         raise unknown(name, branch)
@@ -140,7 +140,7 @@ def names(branch: Branch) -> tuple[str, ...]:
     network = branch.network
     options = ("learning_rate", *network.optimizer.rule.options) if branch.graph.params else ()
     given = tuple(node.name for node in branch.graph.nodes if node.op is None and node.role not in ("const", "random"))
-    keys = tuple(network.recipe.names) if network.recipe is not None else ()
+    keys = tuple(network.document.names) if network.document is not None else ()
     return (*given, *(("lr", "optimizer") if options else ()), *options, *keys)
 
 
@@ -193,7 +193,9 @@ def _optimizer(key: str, text: str, said: str, branch: Branch, moment: Moment) -
     made = replace(made, first=old.first if made.kind == old.kind else step)
     if made == old:
         raise same(said)
-    return Edit(step, said, replace(branch.network, optimizer=made))
+    document = branch.network.document
+    file = document.changed(("optimizer",), content) if document is not None else None
+    return Edit(step, said, replace(branch.network, optimizer=made, document=file))
 
 
 def _setting_or_number(text: str, where: str, branch: Branch, moment: Moment) -> Any:
@@ -219,8 +221,8 @@ def _options(optimizer: Optimizer) -> dict[str, Any]:
 
 def _redefined(node: Node, text: str, said: str, branch: Branch, step: int) -> Edit:
     """A name of a formula, defined as something else."""
-    recipe = branch.network.recipe
-    made = recipe.redefined(node.name, text) if recipe is not None else None
+    document = branch.network.document
+    made = document.redefined(node.name, text) if document is not None else None
     if made is None:
         raise computed(node, branch.graph)
     return _remade(_network(made), said, branch, step)
@@ -228,18 +230,18 @@ def _redefined(node: Node, text: str, said: str, branch: Branch, step: int) -> E
 
 def _setting(key: str, text: str, said: str, branch: Branch, step: int) -> Edit:
     """Another value of a key of the network file."""
-    old, recipe = branch.network, branch.network.recipe
-    path = recipe.path(key) if recipe is not None else None
-    if recipe is None or path is None:
+    old, document = branch.network, branch.network.document
+    path = document.path(key) if document is not None else None
+    if document is None or path is None:
         raise unknown(key, branch)
     value = _value(text, f"set {key}")
-    if recipe.value(path) == value:
+    if document.value(path) == value:
         raise same(said)
-    made, note = recipe.changed(path, value), ""
+    made, note = document.changed(path, value), ""
     try:
         network = _network(made)
     except UserError:
-        given = [place for place in recipe.given() if place[: len(path)] != path]
+        given = [place for place in document.given() if place[: len(path)] != path]
         if not given:
             raise
         for place in given:
@@ -258,8 +260,8 @@ def _remade(network: Network, said: str, branch: Branch, step: int, note: str = 
     return Edit(step, said, network, note=note)
 
 
-def _network(recipe: Recipe) -> Network:
-    return from_mapping(recipe.content, recipe.where, recipe.folder)
+def _network(document: Document) -> Network:
+    return from_mapping(document.content, document.where, document.folder)
 
 
 def computed(node: Node, graph: Graph) -> UserError:

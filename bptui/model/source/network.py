@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ from bptui.model.engine.optimizers import OPTIMIZERS, OPTIONS, Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.source import custom_ops, formula, layers
 from bptui.model.source.datasets import read_text
+from bptui.model.source.document import Document
 from bptui.model.source.examples import FOLDER, examples, text_of
 from bptui.model.source.initializers import Source, drawn, fans
-from bptui.model.source.recipe import Recipe
 from bptui.model.source.tables import DATA
 from bptui.model.source.tables import read as read_data
 
@@ -40,7 +40,7 @@ class Network:
     """What a Session debugs. `steps` is how many training steps make sense; `about` says in its first line what it is,
     in those after it what to look at; `source` says where its numbers come from; `samples` is the length of a batch (of
     the first axis of what is computed from it), 0 where the numbers are no samples: a formula with its own values;
-    `recipe` is what it was made from, None for one that a program built."""
+    `document` is what it was made from, None for one that a program built."""
 
     name: str
     graph: Graph
@@ -52,7 +52,7 @@ class Network:
     about: str = ""
     source: str = ""
     samples: int = 0
-    recipe: Recipe | None = None
+    document: Document | None = field(default=None, repr=False, compare=False)
 
     @property
     def story(self) -> tuple[str, ...]:
@@ -128,8 +128,11 @@ def from_formula(
     """A formula with its given values, trained by plain SGD."""
     trained = tuple(train or ())
     graph = formula.parse(source, values, trained, dtype)
-    content = {"formula": source, "values": values, "train": trained, "name": name, "dtype": dtype, "seed": seed}
-    return Network(name, graph, Optimizer("sgd", learning_rate), dtype, seed, recipe=Recipe(content, name))
+    content = {
+        "formula": source, "values": values, "train": trained, "name": name, "dtype": dtype, "seed": seed,
+        "optimizer": {"kind": "sgd", "learning_rate": learning_rate},
+    }  # fmt: skip
+    return Network(name, graph, Optimizer("sgd", learning_rate), dtype, seed, document=Document(content, name))
 
 
 # ------------------------------------------------------------------------------------------------- network files
@@ -168,7 +171,7 @@ def from_mapping(content: Mapping[str, Any], where: str, folder: Path | None = N
     optimizer = read_optimizer(Table(found["optimizer"], where, "optimizer"))
     return Network(
         name, graph, optimizer, found["dtype"], found["seed"], batches, found["steps"], found["about"], found["source"],
-        samples, Recipe(content, where, folder),
+        samples, Document(content, where, folder),
     )  # fmt: skip
 
 

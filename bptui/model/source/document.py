@@ -22,8 +22,8 @@ Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """The table of a network file, or what would be the table of a formula.
+class Document:
+    """The table of a network file, or what would be the table of a formula: a changed copy makes a changed network.
 
     content  by key · where  the file, for messages · folder  where its data files lie
     """
@@ -63,11 +63,11 @@ class Recipe:
             found = found[part]
         return found
 
-    def changed(self, path: Place, value: Any) -> Recipe:
+    def changed(self, path: Place, value: Any) -> Document:
         """The same with another value there; with None, without one. This one stays as it is."""
         return replace(self, content=_with(self.content, path, value))
 
-    def redefined(self, name: str, text: str) -> Recipe | None:
+    def redefined(self, name: str, text: str) -> Document | None:
         """A formula in which a name is defined as something else: `set a = tanh(z)`; the loss is what stands last. None
         where no statement defines it. UserError for a text that is no formula."""
         from bptui.model.source import formula
