@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from bptui.model.debugger.default_element import default_element
-from bptui.model.debugger.edits import Edit
+from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.view import Index
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.graph import Graph, Node

@@ -4,73 +4,61 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from bptui.model.base import documents
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import shape
-from bptui.model.base.types import Array
-from bptui.model.debugger import expressions, locations
+from bptui.model.base.types import Array, Shape
+from bptui.model.debugger import locations
+from bptui.model.debugger.asked import Asked
 from bptui.model.debugger.branch import Branch
-from bptui.model.debugger.edits import Edit, computed, same, unknown
+from bptui.model.debugger.edit import Edit, computed, same
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.graph import Node
-from bptui.model.engine.state import State
-from bptui.model.engine.timeline import Moment
 from bptui.model.source.network import Network, labels_inside
 
 Selected = tuple[int | slice, ...]
 _PART = re.compile(r"-?\d{1,9}|(?:-?\d{1,9})?\s*:\s*(?:-?\d{1,9})?", re.ASCII)
 
 
-def numbers(node: Node | None, name: str, at: str, text: str, branch: Branch, moment: Moment) -> Edit:
+def numbers(asked: Asked) -> Edit:
     """`NAME = VALUE` or `NAME[i,j] = VALUE`: one number for all that is meant, or as many as there are."""
-    if node is None:
-        raise unknown(name, branch)
+    branch, moment = asked.branch, asked.moment
+    node = locations.node(branch.graph, asked.name, "set")
     if node.op is not None:
         raise computed(node, branch.graph)
     if node.role == "random":
         raise UserError("set", f"{node.name} is drawn anew at each training step", f"set {node.scope}.p = 0.2")
-    state = State(branch.history.recording(moment.step), moment)
+    state = asked.state
     updated = state.updated(node)
     before = state.parameter(node) if updated else state.recording.value(node)
     if before is None:
         raise UserError("set", f"{node.name} was not recorded", "a number that was")
-    index = _index(branch, node, at)
-    after = np.array(before)
-    after[index] = _fitting(_given(text, node, state, branch), after[index], node, f"{name}{at}", branch.network)
-    said = f"{name}{at} = {text}"
+    index, after = _index(branch, node, asked.at), np.array(before)
+    after[index] = _fitting(asked, node, after[index].shape)
     if after.tobytes() == np.asarray(before).tobytes():
-        raise same(said)
+        raise same(asked.said)
     after.setflags(write=False)
     labels_inside(branch.graph, {node.name: after}, "set")
     if node.role in ("param", "state"):
-        return Edit(moment.step + updated, said, branch.network, {node.name: after}, numbers=True)
+        return Edit(moment.step + updated, asked.said, branch.network, {node.name: after}, numbers=True)
     network, which = _with_leaf(branch.network, node, after, moment.step)
-    return Edit(moment.step, said, network, numbers=True, note=which)
+    return Edit(moment.step, asked.said, network, numbers=True, note=which)
 
 
-def _given(text: str, node: Node, state: State, branch: Branch) -> Any:
-    """The value as it was written: a list of numbers, or an expression."""
-    where = f"set {node.name}"
+def _fitting(asked: Asked, node: Node, shape: Shape) -> Array:
+    """The value that was asked for, in the leaf's kind of numbers: a list of numbers, or an expression."""
+    text, where = asked.value, asked.where
     if text.startswith("["):
-        return array(documents.from_json(text, where), where, whole=node.whole)
-    if text.lower() in ("nan", "inf", "-inf"):
-        return float(text)
-    try:
-        return expressions.parse(text, branch.graph).evaluate(state, node)
-    except expressions.NotYet as missing:
-        raise UserError(where, f"{missing} is not computed yet", "a number, or what is there at this moment") from None
-
-
-def _fitting(given: Any, old: Array, node: Node, name: str, network: Network) -> Array:
-    """Numbers of the leaf's kind, in the shape of what they replace."""
-    made = array(given, f"set {name}", dtype=network.dtype, whole=node.whole)
-    if made.shape not in ((), old.shape):
-        right = "one number" if old.shape == () else f"one number for all, or shape {shape_text(old.shape)}"
-        raise UserError(f"set {name}", f"found shape {shape_text(made.shape)}", f"expected {right}")
+        given = documents.from_json(text, where)
+    else:
+        given = float(text) if text.lower() in ("nan", "inf", "-inf") else asked.evaluated(node)
+    made = array(given, where, dtype=asked.branch.network.dtype, whole=node.whole)
+    if made.shape not in ((), shape):
+        right = "one number" if shape == () else f"one number for all, or shape {shape_text(shape)}"
+        raise UserError(where, f"found shape {shape_text(made.shape)}", f"expected {right}")
     return made
 
 

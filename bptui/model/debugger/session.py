@@ -13,7 +13,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Span, line
 from bptui.model.debugger import locations
 from bptui.model.debugger.branch import Branch
-from bptui.model.debugger.edits import Edit
+from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.standpoint import Mark, Standpoint

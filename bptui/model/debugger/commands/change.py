@@ -19,13 +19,13 @@ family = Family("Change")
 )  # fmt: skip
 def set_(session: Session, text: str) -> Reply:
     """`NAME = VALUE`; NAME alone says what it is now."""
-    from bptui.model.debugger import edits, expressions
+    from bptui.model.debugger import edits, expressions, settings
     from bptui.model.debugger.lines import evaluated
 
     if "=" not in text:
         given = session.graph.by_name.get(text.partition("[")[0])
         if given is None:
-            return say(edits.now(text, session.branch))
+            return say(settings.now(text, session.branch))
         return say(*evaluated(session, expressions.parse(text, session.graph)))
     return session.edit(edits.parse(text, session.branch, session.cursor))
 

@@ -64,9 +64,9 @@ def _inputs(session: Session) -> tuple[str, ...]:
 
 
 def _settings(session: Session) -> tuple[str, ...]:
-    from bptui.model.debugger import edits
+    from bptui.model.debugger import settings
 
-    return edits.names(session.branch)
+    return settings.names(session.branch)
 
 
 _WORDS: Mapping[str, Callable[[Session], tuple[str, ...]]] = {

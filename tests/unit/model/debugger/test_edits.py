@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
 from bptui.model.debugger import edits
+from bptui.model.debugger import settings as settable
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import from_formula, from_mapping, load
@@ -248,7 +249,7 @@ def test_a_hostile_value_is_never_executed(hostile, tmp_path):
 
 def test_what_can_be_set_is_completed():
     session = small()
-    known = edits.names(session.branch)
+    known = settable.names(session.branch)
     assert {"layer1.weight", "x", "y", "lr", "momentum", "layer1.activation", "layer2.p", "loss.kind", "seed"} <= {
         *known
     }
