@@ -10,6 +10,7 @@ from bptui.model.debugger import locations
 from bptui.model.debugger.branch import Branch, Unwanted
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.script import Scripts
 from bptui.model.debugger.stops import UserStops
 from bptui.model.debugger.view import Index, Selection, View
 from bptui.model.debugger.walk import Walk
@@ -50,6 +51,7 @@ class Standpoint:
         self.marks: dict[str, Mark] = {}
         self.message: Reply = Reply()
         self.progress = Progress()
+        self.scripts = Scripts()
         self.told: int | None = None
         self._cursor = self.walk.moment(0)
         self._state: State | None = None
