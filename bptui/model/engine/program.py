@@ -102,6 +102,17 @@ class Program:
         self._quiet.run(self._once)
         return self.recording()
 
+    def evaluate(self, state: Array, step: int) -> float:
+        """The loss that training step `step` would have, on its batch and with its masks, from `state`: a forward pass,
+        nothing is updated. `load` before the next `run` or `record`."""
+        self.load(state, step)
+        self._quiet.run(self._ahead)
+        return self.loss
+
+    def _ahead(self) -> None:
+        for call in self.calls[: self.parts["begin"] + self.parts["forward"]]:
+            call()
+
     def recording(self) -> ArenaRecording:
         """The step that was run last, as it lies in the arena; meaningless after `load` until the next `run`."""
         whole = {i: buffer.tobytes() for i, buffer in self._whole.items()} if self._whole else _NOTHING

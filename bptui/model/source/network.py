@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,21 @@ MAX_LAYERS = 1_000
 
 
 @dataclass(frozen=True)
+class Document:
+    """The table of a network file as it was read, with the file's name for messages and the folder that data files are
+    relative to: a changed copy of it makes a changed network."""
+
+    content: Mapping[str, Any]
+    where: str
+    folder: Path | None
+
+
+@dataclass(frozen=True)
 class Network:
     """What a Session debugs. `steps` is how many training steps make sense; `about` says in its first line what it is,
     in those after it what to look at; `source` says where its numbers come from; `samples` is the length of a batch (of
-    the first axis of what is computed from it), 0 where the numbers are no samples: a formula with its own values."""
+    the first axis of what is computed from it), 0 where the numbers are no samples: a formula with its own values;
+    `document` is the file that it was made from, None for a formula or a network made in Python."""
 
     name: str
     graph: Graph
@@ -50,6 +61,7 @@ class Network:
     about: str = ""
     source: str = ""
     samples: int = 0
+    document: Document | None = field(default=None, repr=False, compare=False)
 
     @property
     def story(self) -> tuple[str, ...]:
@@ -163,7 +175,7 @@ def from_mapping(content: Mapping[str, Any], where: str, folder: Path | None = N
     optimizer = _optimizer(Table(found["optimizer"], where, "optimizer"))
     return Network(
         name, graph, optimizer, found["dtype"], found["seed"], batches, found["steps"], found["about"], found["source"],
-        samples,
+        samples, Document(content, where, folder),
     )  # fmt: skip
 
 
