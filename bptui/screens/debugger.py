@@ -207,7 +207,7 @@ class Debugger(Own, Screen[None]):
         where it went is on the screen."""
         ui = self.ui
         lines = reply.lines
-        if reply.moved and reply.ok and len(lines) <= 1 and not _news(lines):
+        if reply.moved and reply.ok and self.session is not None and lines == (self.session.where(),):
             lines = ()
         if len(lines) == 1:
             lines = self._short(lines[0], reply.moved or not reply.ok)
@@ -362,9 +362,3 @@ class Debugger(Own, Screen[None]):
             return None
         box = next((box for box in grid.boxes if box.panel == session.view.focus), grid.boxes[0])
         return scene_of(session, self.ui, box.width, box.height, True)
-
-
-def _news(lines: tuple[Line, ...]) -> bool:
-    """Does a move's line say more than where it went?"""
-    return any(span.style.split()[0] in ("kink", "fail") or span.text.startswith(("breakpoint", "watch"))
-               for line in lines for span in line if span.style)  # fmt: skip

@@ -6,7 +6,7 @@ training step or node is kept here, or under the branch's number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from bptui.model.debugger.default_element import default_element
@@ -77,6 +77,37 @@ class Branch:
     def checked(self, step: int, node: int, failed: bool) -> None:
         """What a check of a node with the numbers of a training step has found. From any thread."""
         (self.failed.add if failed else self.failed.discard)((step, node))
+
+    @cached_property
+    def varying(self) -> frozenset[int]:
+        """Ids of the nodes whose value is not the same at every Moment at which it is there: what is trained, drawn or
+        carried on, what the batches bring, and what follows from any of it. After an edit, all: it may be of any."""
+        if self.edits:
+            return frozenset(range(len(self.graph.nodes)))
+        batches = self.network.batches
+        fed = frozenset() if batches is None else frozenset(batches.arrays)
+        found: set[int] = set()
+        for node in self.graph.nodes:
+            if (
+                node.role in ("state", "random")
+                or self.timeline.places("update", node.id)
+                or (node.name in fed)
+                or any(i in found for i in node.inputs)
+            ):
+                found.add(node.id)
+        return frozenset(found)
+
+    def changes(self, reads: Iterable[tuple[str, str]]) -> bool:
+        """Can what an expression reads (`Expression.reads`) ever be other than it was?"""
+        return any(self._changes(what, name) for what, name in reads)
+
+    def _changes(self, what: str, name: str) -> bool:
+        if not name:
+            return True  # another node at each Moment
+        node = self.graph.by_name[name].id
+        if what == "value":
+            return node in self.varying
+        return bool(self.varying) or len(self.timeline.arrivals(node)) > 1
 
     def failures(self, step: int) -> dict[int, Node]:
         """The nodes of a training step whose check failed, by the place of the Moment that it is about."""

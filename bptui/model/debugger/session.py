@@ -15,7 +15,7 @@ from bptui.model.debugger import locations
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edits import Edit
 from bptui.model.debugger.progress import Cancelled
-from bptui.model.debugger.reply import Reply
+from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.standpoint import Mark, Standpoint
 from bptui.model.engine.composites import composite_of
 from bptui.model.engine.timeline import Moment
@@ -31,7 +31,7 @@ class Session(Standpoint):
         reached = self._reach(self.walk.moment(target))
         moved = reached != self._cursor
         self.view.composite, self.view.page = False, 0
-        self.told, self.selection.at_finding = None, True
+        self.told, self.asked_last, self.selection.at_finding = None, "", True
         if moved:
             self._cursor, self._state = reached, None
             self.view.hidden = self.view.present
@@ -131,6 +131,18 @@ class Session(Standpoint):
             self.selection.pinned = None
         reply = self.move(nearest)
         return reply if reply.moved else Reply((line(f"already at {node.name}"),), ok=False)
+
+    def mirror(self) -> Reply:
+        """From an operation's forward Moment to its backward one, and back; from the seed to the loss."""
+        node, phase = self.here, self._cursor.phase
+        if phase == "update":
+            return say(f"the update of {node.name} has no other side; t goes to where {node.name} is used", ok=False)
+        places = self.timeline.places("backward" if phase == "forward" else "forward", node.id)
+        if not places:
+            return say(
+                f"{node.name} has no {'backward: no gradient passes it' if phase == 'forward' else 'forward'}", ok=False
+            )
+        return self.move(self._cursor.step * self.walk.length + places[-1])
 
     def _repeat(self, once: Callable[[int], int], count: int) -> int:
         stop = self.stop

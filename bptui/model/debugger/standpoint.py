@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import locations
 from bptui.model.debugger.branch import Branch, Unwanted
+from bptui.model.debugger.breakpoints import UserStops
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import Scripts
-from bptui.model.debugger.stops import UserStops
 from bptui.model.debugger.view import Index, Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
@@ -38,6 +38,7 @@ class Standpoint:
 
     branch    what is looked at: network, history, timeline; one of `branches`, of which 0 is what was opened
     told      the stop at which the search for one ended last, until the next move; None for none
+    asked_last  the expression of which that was the last change, "" for the selected number and for other searches
     progress  how far what is long has come, and whether it is to go on
     """
 
@@ -53,6 +54,7 @@ class Standpoint:
         self.progress = Progress()
         self.scripts = Scripts()
         self.told: int | None = None
+        self.asked_last = ""
         self._cursor = self.walk.moment(0)
         self._state: State | None = None
 

@@ -26,6 +26,11 @@ ARGUMENT = {
     "break": "layer2.z if max(abs(grad)) > 10",
     "tbreak": "relu",
     "watch": "sum(layer1.weight)",
+    "last": "layer1.bias[0]",
+    "ignore": "1 2",
+    "condition": "1 loss < 1",
+    "enable": "1",
+    "disable": "1",
     "print": "loss",
     "display": "grad(layer1.z)",
     "search": "layer2",
@@ -101,7 +106,7 @@ def test_every_command_of_the_session_runs(command, session, tmp_path):
         argument = str(tmp_path / "a.bp")
     if command.word == "end":
         run(session, "define twice")
-    if command.word == "delete":
+    if command.word in ("delete", "enable", "disable", "ignore", "condition"):
         run(session, "break layer1.z")
     if command.word == "undisplay":
         run(session, "display loss")
