@@ -11,6 +11,7 @@ from bptui.model.debugger.branch import Branch, Unwanted
 from bptui.model.debugger.breakpoints import UserStops
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.script import Scripts
 from bptui.model.debugger.view import Index, Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
@@ -51,6 +52,7 @@ class Standpoint:
         self.marks: dict[str, Mark] = {}
         self.message: Reply = Reply()
         self.progress = Progress()
+        self.scripts = Scripts()
         self.told: int | None = None
         self.asked_last = ""
         self._cursor = self.walk.moment(0)
