@@ -13,6 +13,7 @@ from bptui.model.debugger.branch import Branch, Unwanted
 from bptui.model.debugger.breakpoints import UserStops
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.script import Scripts
 from bptui.model.debugger.view import Index, Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
@@ -53,6 +54,7 @@ class Standpoint:
         self.marks: dict[str, Mark] = {}
         self.message: Reply = Reply()
         self.progress = Progress()
+        self.scripts = Scripts()
         self.told: int | None = None
         self.asked_last = ""
         self._cursor = self.walk.moment(0)
@@ -63,13 +65,13 @@ class Standpoint:
 
     @property
     def network(self) -> Network:
-        """The network of the branch."""
-        return self.branch.network
+        """The network that trained this training step."""
+        return self.branch.at(self._cursor.step).network
 
     @property
     def graph(self) -> Graph:
-        """The graph of the branch."""
-        return self.branch.graph
+        """The graph of this training step."""
+        return self.branch.at(self._cursor.step).graph
 
     @property
     def timeline(self) -> Timeline:
