@@ -237,7 +237,7 @@ def network(
     """What leads to `loss` as a Network. options: those of the optimizer (momentum, clip_norm, …)."""
     if not isinstance(loss, Tensor):
         raise UserError(
-            "bptui", f"the loss is a {type(loss).__name__}", "a Tensor such as bptui.mse(prediction, target)"
+            "bptui", f"the loss is {_a(type(loss).__name__)}", "a Tensor such as bptui.mse(prediction, target)"
         )
     if dtype not in DTYPES:
         raise UserError("bptui", f"there is no dtype {str(dtype)[:40]!r}", " or ".join(DTYPES))
@@ -271,6 +271,11 @@ def network(
             nodes[tensor.serial] = builder.use(tensor.op, *inputs, name=called_or_not, **tensor.attributes)
     graph = builder.finish(nodes[loss.serial], aliases={} if loss.name == "loss" else {"loss": nodes[loss.serial]})
     return Network(name, graph, Optimizer(optimizer, learning_rate, **options), dtype, seed)
+
+
+def _a(word: str) -> str:
+    """`an int`, `a float`."""
+    return f"{'an' if word[:1].lower() in 'aeiou' else 'a'} {word}"
 
 
 def _ancestors(loss: Tensor) -> list[Tensor]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
 from bptui.screens.keys import PAGES, RUNNING
-from bptui.screens.panels import PANELS, Panel, footer, panel, standing, status
+from bptui.screens.panels import Panel, footer, panel, panels, standing, status, strip
 from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
 from bptui.screens.scene import Scene
 
@@ -51,14 +51,18 @@ TITLED = 12
 
 def focused(session: Session | None) -> Panel:
     """The panel with the focus; while there is no session, the one that has it at first."""
-    found = panel(session.view.focus) if session is not None else None
+    found = panel(session.view.focus, session) if session is not None else None
     return found or standing("main")
 
 
 def grid_of(session: Session | None, width: int, height: int) -> layout.Grid | None:
     """Where the panels stand now."""
     focus = focused(session)
-    return layout.grid(width, height, focus, session is not None and (session.view.zoom or focus.wide(session)))
+    if session is None:
+        return layout.grid(width, height, focus)
+    zoom = session.view.zoom or focus.wide(session)
+    displays = strip.count(session, width, height)
+    return layout.grid(width, height, focus, zoom, tall=session.view.answer is not None, strip=displays)
 
 
 def scene_of(session: Session, ui: Ui, width: int, height: int, focus: bool = False) -> Scene:
@@ -72,13 +76,16 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
     grid = grid_of(session, width, height)
     if grid is None:
         return layout.too_small(width, height)
+    shown = _displays(session, width, height)
+    below = height
+    height -= len(shown)
     if session is not None and session.view.present:
-        return _finish(_presented(session, ui, width, height), ui, session, width, height)
+        return _finish([*_presented(session, ui, width, height)[:-1], *shown, ()], ui, session, width, below)
     focus = focused(session)
     contents: dict[int, list[Line]] = {}
     rules: dict[int, Line] = {}
     for box in grid.boxes:
-        row = focus if box.panel == focus.number else panel(box.panel)
+        row = panel(box.panel, session)
         assert row is not None
         left: Line = ()
         right: Line = ()
@@ -95,10 +102,21 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
     rows = layout.assemble(grid, width, height, contents, rules)
     rows[0] = under(status.row(session, width, ui.checks, ui.name), "on-band")
     if grid.single:
-        rows[1] = layout.tabs([(each.number, each.name) for each in PANELS], focus.number, width)
+        rows[1] = layout.tabs([(each.number, each.name) for each in panels(session)], focus.number, width)
         if session is not None and height >= 10:
             rows[height - 2] = _drawn(standing("bottom"), scene_of(session, ui, width, 1))[0][0]
-    return _finish(rows, ui, session, width, height)
+    return _finish([*rows[:-1], *shown, ()], ui, session, width, below)
+
+
+def _displays(session: Session | None, width: int, height: int) -> list[Line]:
+    """The rows of what is displayed. What goes wrong in them is shown in them."""
+    if session is None or not session.displays:
+        return []
+    try:
+        return strip.lines(session, width, height)
+    except Exception as defect:
+        rows = strip.count(session, width, height)
+        return [fit(row, width) for row in [*_failed(defect, width), *[()] * rows][:rows]]
 
 
 def _finish(rows: list[Line], ui: Ui, session: Session | None, width: int, height: int) -> list[Line]:
@@ -147,7 +165,8 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
         return under(footer.hints(PAGES.footer(), width), "on-band")
     if session is not None and session.view.present:
         return under(footer.presenting(width, session.view.hidden), "on-band")
-    return under(footer.usual(width), "on-band")
+    first = focused(session).footer(session) if session is not None else ()
+    return under(footer.usual(width, first), "on-band")
 
 
 def progress(part: float, what: str, width: int) -> Line:

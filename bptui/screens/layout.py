@@ -40,15 +40,19 @@ class Grid(NamedTuple):
     single: bool
 
 
-def grid(width: int, height: int, focus: Panel, zoom: bool = False) -> Grid | None:
+def grid(width: int, height: int, focus: Panel, zoom: bool = False, tall: bool = False, strip: int = 0) -> Grid | None:
     """The grid of a terminal; None where it is too small for anything.
 
     focus   the focused panel (which one is shown where there is room for one)
     zoom    the focused panel over the whole width, above the timeline
+    strip   so many rows above the last one belong to no panel
+    tall    the main panel has the room of the one under it, too, where that has not the focus
     """
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return None
-    if width < 76 or height < 22:
+    one = width < 76 or height < 22
+    height -= strip
+    if one:
         rows = height - 4 if height >= 10 else height - 3
         return Grid((Box(focus.number, 0, 2, width, rows, -1),), (), True)
     bottom = height - 5  # the timeline's rule
@@ -65,11 +69,12 @@ def grid(width: int, height: int, focus: Panel, zoom: bool = False) -> Grid | No
     operation = 13 if body < 19 else min(18, 13 + (body - 17) // 2)
     operation = max(3, min(operation, body - 3)) if body < 17 else operation
     tensor = body - operation - 1
-    boxes = [
-        Box(standing("left").number, 0, 2, left, body, 1),
-        Box(standing("main").number, left + 1, 2, middle, operation, 1),
-        Box(standing("under").number, left + 1, 3 + operation, middle, tensor, 2 + operation),
-    ]
+    boxes = [Box(standing("left").number, 0, 2, left, body, 1)]
+    if tall and focus.place != "under":
+        boxes.append(Box(standing("main").number, left + 1, 2, middle, body, 1))
+    else:
+        boxes.append(Box(standing("main").number, left + 1, 2, middle, operation, 1))
+        boxes.append(Box(standing("under").number, left + 1, 3 + operation, middle, tensor, 2 + operation))
     dividers = [(left, 1, bottom)]
     if extra:
         third = focus if focus in columns else columns[0]

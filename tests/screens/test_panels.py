@@ -8,16 +8,18 @@ import pytest
 
 from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
+from bptui.model.debugger.view import Answer
 from bptui.model.source.network import from_formula
+from bptui.screens import panels
 from bptui.screens.keys import PANEL
-from bptui.screens.panels import PANELS, Panel
+from bptui.screens.panels import ANSWERS, PANELS, Panel
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
 from tests.screens.panel_rig import at, formula, within
 from tests.screens.rig import debug
 
 SIZES = [(80, 24), (60, 20), (40, 17), (24, 6), (37, 3), (80, 1)]
-rows = pytest.mark.parametrize("row", PANELS, ids=lambda row: row.name)
+rows = pytest.mark.parametrize("row", [*PANELS, *ANSWERS], ids=lambda row: row.name)
 
 
 def sessions() -> list[Session]:
@@ -38,6 +40,7 @@ def test_each_digit_and_each_place_is_taken_once() -> None:
     assert len(PANELS) <= 9
     alone = [row.place for row in PANELS if row.place != "column"]
     assert sorted(alone) == ["bottom", "left", "main", "under"]
+    assert all(row.place == "main" for row in ANSWERS)
     assert len({row.name for row in PANELS}) == len({row.module for row in PANELS}) == len(PANELS)
 
 
@@ -52,6 +55,7 @@ def test_a_row_has_its_functions(row: Panel) -> None:
 @pytest.mark.parametrize("focused", [True, False])
 def test_a_panel_fits_its_room_and_says_something(row: Panel, focused: bool) -> None:
     for session in sessions():
+        session.view.answer = Answer(row.module) if row in ANSWERS else None
         for width, height in SIZES:
             for unicode in (True, False):
                 scene = Scene(session, width, height, RenderOptions(unicode, not unicode, focused))
@@ -72,9 +76,35 @@ async def test_every_key_does_something_or_says_why_not(row: Panel, zoom: bool, 
         if zoom:
             await screen.press("z")
         await screen.press("s", "s")
+        screen.session.view.answer = Answer(row.module) if row in ANSWERS else None
         await screen.derived()
         for key in (key for row in PANEL.rows for key in row.keys):
             await screen.press(str(row.number))
             before = screen.app.debugger.canvas.rows
             await screen.press(key)
             assert screen.app.debugger.canvas.rows != before, key
+
+
+async def test_an_answer_stands_in_the_place_of_the_operation_until_escape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(panels, "ANSWERS", (Panel(2, "Answer", "main", "loss"),))
+    async with debug("xor", 80, 24) as screen:
+        before = screen.text
+        screen.session.view.answer = Answer("loss")
+        screen.app.debugger.changed()
+        shown = screen.text
+        assert "2 Answer" in shown
+        assert "3 Tensor" not in shown
+        await screen.press("3")
+        assert "2 Answer" in screen.text
+        assert "3 Tensor" in screen.text
+        await screen.press("2", "escape")
+        assert screen.text == before
+
+
+async def test_escape_leaves_the_zoom() -> None:
+    async with debug("xor", 80, 24) as screen:
+        before = screen.text
+        await screen.press("z")
+        assert screen.text != before
+        await screen.press("escape")
+        assert screen.text == before

@@ -25,9 +25,9 @@ def test_the_smallest_size_is_the_one_that_the_shell_checks() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [*SIZES, (24, 6), (77, 22), (300, 100)])
 @pytest.mark.parametrize("row", PANELS, ids=lambda row: row.name)
-@pytest.mark.parametrize("zoom", [False, True])
-def test_boxes_fill_the_screen_without_overlap(width: int, height: int, row: Panel, zoom: bool) -> None:
-    grid = layout.grid(width, height, row, zoom)
+@pytest.mark.parametrize(("zoom", "tall"), [(False, False), (True, False), (False, True), (True, True)])
+def test_boxes_fill_the_screen_without_overlap(width: int, height: int, row: Panel, zoom: bool, tall: bool) -> None:
+    grid = layout.grid(width, height, row, zoom, tall)
     assert grid is not None
     cells: set[tuple[int, int]] = set()
     for box in grid.boxes:

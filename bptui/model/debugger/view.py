@@ -14,6 +14,21 @@ VIEWS: tuple[ViewMode, ...] = ("operations", "layers", "neurons")
 
 
 @dataclass
+class Answer:
+    """The answer to a question (why, paths, what if …): it stands in the place of the Operation panel until escape.
+
+    panel   the module of `bptui.screens.panels` that draws it
+    text    what was asked about, as it was said; "" for what is selected
+    row, column  what is chosen in it
+    """
+
+    panel: str
+    text: str = ""
+    row: int = 0
+    column: int = 0
+
+
+@dataclass
 class View:
     """How it is looked at. Plain settings; no panel keeps any of its own.
 
@@ -23,6 +38,7 @@ class View:
     search  what was last searched for
     present one operation fills the screen, and asks before it tells: hidden says that it has not told yet
     composite  one is shown as one operation, because `next` came to it: until the next move, or `view`
+    answer  what is answered in the place of the Operation panel; None for that panel itself
     page    of a card that has no room for all of it: how many pages on from its first
     """
 
@@ -36,6 +52,7 @@ class View:
     hidden: bool = False
     composite: bool = False
     page: int = 0
+    answer: Answer | None = None
 
 
 @dataclass

@@ -60,6 +60,11 @@ class ArenaRecording(Recording):
         self.graph, self.timeline, self.optimizer = layout.graph, layout.timeline, layout.optimizer
 
     @property
+    def layout(self) -> ArenaLayout:
+        """Where everything lies in `memory`."""
+        return self._layout
+
+    @property
     def nbytes(self) -> int:
         return len(self.memory) + sum(map(len, self._whole.values()))
 

@@ -7,6 +7,11 @@ A panel is a module of this package with functions of a Scene (`bptui.screens.sc
     move(scene, down, right) -> str      optional: what the arrows do in it; why nothing, if nothing
     enter(scene) -> str                  optional: the command line that enter runs, "" for none
     wide(session) -> bool                optional: it needs the whole width now, and has it while it has the focus
+    footer(session) -> tuple             optional: (keys, word) pairs that stand first in its footer
+
+A panel of ANSWERS stands in the place of the Operation panel, down to the timeline, while `session.view.answer` names
+its module: a command opens it (`session.view.answer = Answer("why")`), escape closes it, and what is chosen in it is
+kept there.
 """
 
 from __future__ import annotations
@@ -62,6 +67,11 @@ class Panel(NamedTuple):
         function = self._function("enter")
         return str(function(scene)) if function is not None else ""
 
+    def footer(self, session: Session) -> tuple[tuple[str, str], ...]:
+        """(keys, word) pairs that stand first in the footer."""
+        function = self._function("footer")
+        return tuple(function(session)) if function is not None else ()
+
     def wide(self, session: Session) -> bool:
         """Does it need the whole width?"""
         function = self._function("wide")
@@ -77,9 +87,19 @@ PANELS = (
 )
 
 
-def panel(number: int) -> Panel | None:
+ANSWERS: tuple[Panel, ...] = ()
+
+
+def panels(session: Session | None) -> tuple[Panel, ...]:
+    """All panels now: an answer in the place of the Operation panel."""
+    asked = session.view.answer if session is not None else None
+    answers = [each for each in ANSWERS if asked is not None and each.module == asked.panel]
+    return tuple(answers[0] if answers and each.place == "main" else each for each in PANELS)
+
+
+def panel(number: int, session: Session | None = None) -> Panel | None:
     """The panel of a digit."""
-    return next((each for each in PANELS if each.number == number), None)
+    return next((each for each in panels(session) if each.number == number), None)
 
 
 def standing(place: Place) -> Panel:

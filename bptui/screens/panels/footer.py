@@ -33,7 +33,9 @@ def presenting(width: int, hidden: bool) -> Line:
     return hints(pairs, width, ends)
 
 
-def usual(width: int) -> Line:
-    """The keys of the debugger, from `bptui.model.debugger.commands.COMMANDS`."""
+def usual(width: int, first: tuple[tuple[str, str], ...] = ()) -> Line:
+    """The keys of the debugger, from `bptui.model.debugger.commands.COMMANDS`; before them those of a panel."""
     middle, ends = footer_keys(width)
-    return fit(hints(middle, width, ends), width, "dim")
+    taken = {key for keys, _ in first for key in keys.split("/")}
+    rest = tuple(pair for pair in middle if taken.isdisjoint(pair[0].split("/")))
+    return fit(hints((*first, *rest), width, ends), width, "dim")

@@ -65,7 +65,7 @@ def undisplay(session: Session, text: str) -> Reply:
 
 
 @family.text(
-    "select", "Select a node or element; alone: follow the moment again", keys=("escape",), aliases=("follow",),
+    "select", "Select a node or element; alone: follow the moment again", aliases=("follow",),
     usage="[NODE[i,j]]", complete="node",
 )  # fmt: skip
 def select(session: Session, text: str) -> Reply:

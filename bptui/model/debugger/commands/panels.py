@@ -43,6 +43,21 @@ def zoom(session: Session) -> Reply:
     return Reply()
 
 
+@family.nothing(
+    "close", "Close the answer, then the zoom; else follow the moment again", keys=("escape",),
+)  # fmt: skip
+def close(session: Session) -> Reply:
+    """One thing at a time, the one that was opened last first."""
+    view = session.view
+    if view.answer is not None:
+        view.answer = None
+        return Reply()
+    if view.zoom:
+        view.zoom = False
+        return Reply()
+    return session.select("")
+
+
 @family.front_end(
     "present", "One operation for a whole room; s shows the number it hides; esc leaves", keys=("P",), short="present",
     usage="[on|off]", complete="on|off",
