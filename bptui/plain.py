@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import TextIO
 
 from bptui.model.base import numbers
@@ -23,6 +24,7 @@ from bptui.model.debugger.commands.completion import complete
 from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.help import help_text
 from bptui.model.debugger.expectation import expect
+from bptui.model.debugger.progress import interruptible
 from bptui.model.debugger.reply import Reply
 from bptui.model.debugger.script import MAX_LENGTH, ScriptLine
 from bptui.model.debugger.session import Session
@@ -43,7 +45,8 @@ FEW = 16
 
 
 class Plain(FrontEnd):
-    """One session on two streams. `read` gives command lines, `write` prints a line, `complain` prints a message."""
+    """One session on two streams: `write` prints a line, `complain` a message. Where it is `watched`, somebody is at
+    the terminal: ctrl+c ends what runs, and no more."""
 
     def __init__(
         self, session: Session, write: Callable[[str], None], complain: Callable[[str], None], unicode: bool = True
@@ -53,6 +56,7 @@ class Plain(FrontEnd):
         self.done = False
         self.last = ""
         self._write, self._said = write, list[str]()
+        self.watched = False
 
     def write(self, text: str) -> None:
         """Print a line."""
@@ -75,7 +79,9 @@ class Plain(FrontEnd):
     def _one(self, line: ScriptLine) -> Reply:
         try:
             command, _ = registry.lookup(self.session, line.text)
-            reply = registry.run(self.session, line)
+            with interruptible(self.session.progress) if self.watched else nullcontext():
+                reply = registry.run(self.session, line)
+                self.session.recording  # noqa: B018  # run here, for what is said of it
             word = "" if command is None else command.word
             if word not in ("", "expect"):
                 self._said.clear()
@@ -129,6 +135,7 @@ def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -
         raise UserError("stdin", "there is nothing to read commands from", "a terminal, a pipe, or --batch with -ex")
     watched = not batch and stdin.isatty()
     front = Plain(Session(network), _writer(sys.stdout, unicode), _writer(sys.stderr, unicode), unicode)
+    front.watched = watched
     if not batch or not lines:
         front.announce()
     for text in (*lines,) if batch else _lines(lines, stdin, watched, front):
