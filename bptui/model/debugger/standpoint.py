@@ -12,6 +12,7 @@ from bptui.model.debugger.breakpoints import UserStops
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import Scripts
+from bptui.model.debugger.trail import Place, Trail
 from bptui.model.debugger.view import Index, Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
@@ -53,6 +54,7 @@ class Standpoint:
         self.message: Reply = Reply()
         self.progress = Progress()
         self.scripts = Scripts()
+        self.trail = Trail()
         self.told: int | None = None
         self.asked_last = ""
         self._cursor = self.walk.moment(0)
@@ -99,6 +101,11 @@ class Standpoint:
     def stop(self) -> int:
         """The current Moment's number on the line of all stops."""
         return self.walk.stop(self._cursor)
+
+    @property
+    def place(self) -> Place:
+        """Where one is now, for the way back."""
+        return Place(self.branch, self._cursor, self.selection.pinned, self.selection.element)
 
     @property
     def recording(self) -> Recording:
