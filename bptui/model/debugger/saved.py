@@ -19,7 +19,7 @@ from bptui.model.base.printable import one_line
 from bptui.model.base.schema import Key, Table, kind_of, text
 from bptui.model.base.spans import plain
 from bptui.model.debugger import edits, expressions
-from bptui.model.debugger.breakpoints import parse_break, parse_watch
+from bptui.model.debugger.breakpoints import Breakpoint, UserStop, parse_break, parse_watch
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.standpoint import Mark
@@ -48,7 +48,7 @@ class Saved:
         counts = [(len(self.content[f"{name}s"]), name) for name in ("breakpoint", "display", "mark", "edit")]
         parts = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count]
         changed = "" if self.same else " (the network has changed since)"
-        return f"last time: {', '.join([one_line(self.content['where'], 60), *parts])}{changed}  :restore goes on there"
+        return f":restore goes on at {', '.join([one_line(self.content['where'], 60), *parts])}{changed}"
 
 
 def fingerprint(network: Network) -> str:
@@ -194,14 +194,14 @@ class _Restorer:
     def stop(self, command: str, enabled: bool, ignored: int) -> None:
         session = self.session
         kind, _, said = command.partition(" ")
-        if kind == "watch":
-            session.breakpoints.add(row := parse_watch(said, session.branch, session.node))
-        elif kind in ("break", "tbreak"):
-            session.breakpoints.add(row := parse_break(said, session.branch, session.node))
-            row.temporary = kind == "tbreak"
-        else:
+        if kind not in ("break", "tbreak", "watch"):
             raise UserError("restore", "it sets no breakpoint")
+        parse = parse_watch if kind == "watch" else parse_break
+        row: UserStop = parse(said, session.branch, session.node)
+        if isinstance(row, Breakpoint):
+            row.temporary = kind == "tbreak"
         row.enabled, row.ignored = enabled, max(0, ignored)
+        session.breakpoints.add(row)
 
     def display(self, said: str) -> None:
         found = expressions.parse(said, self.session.graph).text

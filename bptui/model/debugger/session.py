@@ -203,6 +203,7 @@ class Session(Standpoint):
         if len(self.branches) >= MAX_BRANCHES:
             raise UserError("set", f"there are {MAX_BRANCHES} branches already", "start again: bptui run")
         made = self.branch.edited(edit, len(self.branches))
+        made.made_at = self._cursor
         self.branches.append(made)
         return self.switch(made, edit.text, edit.step)
 

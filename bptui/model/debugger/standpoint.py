@@ -26,6 +26,7 @@ from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment, Phase, Timeline
 
 if TYPE_CHECKING:
+    from bptui.model.debugger.saved import Saved
     from bptui.model.source.network import Network
 
 
@@ -57,6 +58,7 @@ class Standpoint:
         self.progress = Progress()
         self.scripts = Scripts()
         self.trail = Trail()
+        self.saved: Saved | None = None
         self.told: int | None = None
         self.asked_last = ""
         self._cursor = self.walk.moment(0)

@@ -38,6 +38,16 @@ def jump(session: Session, text: str) -> Reply:
     return session.jump(name)
 
 
+@family.nothing("restore", "Go on where this was left the last time, with all that was set then")
+def restore(session: Session) -> Reply:
+    if session.saved is None:
+        return say("nothing is kept of an earlier session", ok=False)
+    from bptui.model.debugger import saved
+
+    offered, session.saved = session.saved, None
+    return saved.restore(session, offered)
+
+
 @family.front_end(
     "copy", "Copy the selected number or tensor", keys=("y",), short="copy", usage="[text|latex|numpy|json]",
     complete="text|latex|numpy|json",
