@@ -30,7 +30,7 @@ class Keeper:
         self._of = ""
 
     def begin(self, session: Session) -> str:
-        """Offer a session what was kept: what is said of it, "" for nothing. A file that cannot be read is set aside."""
+        """Offer a session what was kept; what is said of it, "" for nothing. A file that is no session is set aside."""
         from bptui.model.debugger import saved
 
         self._of = saved.fingerprint(session.network)

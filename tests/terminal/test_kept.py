@@ -62,8 +62,8 @@ def test_nothing_is_kept_where_nobody_wants_it(tmp_path: Path) -> None:
         terminal.press("f")
         terminal.write("q")
         assert terminal.wait() == 0
-    done = subprocess.run([*RUN, "--batch", "-ex", "step"], env={**os.environ, "BPTUI_STATE": str(tmp_path)}, check=True,
-                          capture_output=True)  # fmt: skip
+    environment = {**os.environ, "BPTUI_STATE": str(tmp_path)}
+    done = subprocess.run([*RUN, "--batch", "-ex", "step"], env=environment, check=True, capture_output=True)
     assert done.stderr == b""
     assert not list(tmp_path.iterdir())
 

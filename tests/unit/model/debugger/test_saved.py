@@ -1,4 +1,4 @@
-"""A session that is saved and restored is the session that it was; a file can set what a user sets, and nothing else."""
+"""A session that is saved and restored is the one that it was; a file can set what a user sets, and nothing else."""
 
 import json
 
