@@ -9,7 +9,7 @@ from bptui.model.debugger.session import Session
 from bptui.model.source.network import load
 
 XOR = load("xor")
-JUMPS = ("goto backward", "goto step 3 update", "next", "finish", "train 2", "set lr = 0.5", "undo", "step 3")
+JUMPS = ("goto backward", "goto step 3 update", "next", "finish", "train 2", "set lr = lr*2", "undo", "step 3")
 
 
 @pytest.fixture
