@@ -6,6 +6,7 @@ Nothing that goes wrong here keeps anyone from debugging: it is told in one line
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,10 +38,11 @@ class Keeper:
         if not self.path.is_file():
             return ""
         try:
-            session.saved = saved.read(self.path, self._of)
+            found = saved.read(self.path, self._of)
         except UserError as error:
             return f"{error}; it is set aside as {files.set_aside(self.path)}"
-        return session.saved.offer()
+        session.saved = partial(saved.restore, session, found)
+        return found.offer()
 
     def end(self, session: Session) -> str:
         """Keep a session, unless nothing was done in it; what went wrong, if anything."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bptui.model.base.errors import UserError
@@ -26,7 +26,6 @@ from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment, Phase, Timeline
 
 if TYPE_CHECKING:
-    from bptui.model.debugger.saved import Saved
     from bptui.model.source.network import Network
 
 
@@ -43,6 +42,7 @@ class Standpoint:
     branch    what is looked at: network, history, timeline; one of `branches`, of which 0 is what was opened
     told      the stop at which the search for one ended last, until the next move; None for none
     asked_last  the expression of which that was the last change, "" for the selected number and for other searches
+    saved     takes up what is kept of an earlier session; None for nothing
     progress  how far what is long has come, and whether it is to go on
     """
 
@@ -58,7 +58,7 @@ class Standpoint:
         self.progress = Progress()
         self.scripts = Scripts()
         self.trail = Trail()
-        self.saved: Saved | None = None
+        self.saved: Callable[[], Reply] | None = None
         self.told: int | None = None
         self.asked_last = ""
         self._cursor = self.walk.moment(0)

@@ -42,10 +42,8 @@ def jump(session: Session, text: str) -> Reply:
 def restore(session: Session) -> Reply:
     if session.saved is None:
         return say("nothing is kept of an earlier session", ok=False)
-    from bptui.model.debugger import saved
-
-    offered, session.saved = session.saved, None
-    return saved.restore(session, offered)
+    take_up, session.saved = session.saved, None
+    return take_up()
 
 
 @family.front_end(
