@@ -143,6 +143,14 @@ class Own(FrontEnd):
         self.session.present(wanted)
         self.changed()
 
+    def do_findings(self, chosen: bool) -> None:
+        session = self.session
+        if session is None:
+            self.say(say(LOADING, ok=False))
+            return
+        session.view.focus = next(each.number for each in PANELS if each.module == "findings")
+        self.changed()
+
     def do_focus(self, by: int) -> None:
         session = self.session
         grid = grid_of(session, *self.size)
