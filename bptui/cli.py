@@ -301,7 +301,8 @@ def _check(options: Namespace) -> int:
     _, load = _network(options, options.rest)
     from bptui import headless
 
-    return headless.check(load(), options.json, _writer(options), options.torch, options.at)
+    asked = headless.Asked(options.torch, options.against)
+    return headless.check(load(), options.json, _writer(options), asked, options.at)
 
 
 def _step(at: int) -> None:
