@@ -1,4 +1,4 @@
-"""Remedies are run in a thread of their own, one after the other, while the debugger is used: each is a network by itself."""
+"""Remedies are run in a thread of their own, while the debugger is used: each is a network by itself."""
 
 from __future__ import annotations
 

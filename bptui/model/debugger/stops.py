@@ -20,7 +20,7 @@ from bptui.model.engine.nonfinite import NonFinite
 
 @dataclass(frozen=True)
 class Hit:
-    """A stop, found: the index of its Moment, what is said there, the number that it is about where it is one, and which
+    """A stop, found: the index of its Moment, what is said there, the number that it is about where it is one, which
     finding of the diagnosis it is."""
 
     index: int

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, plain
+from bptui.model.debugger.findings import text
 from bptui.model.debugger.findings.finding import Diagnosis, Finding, LookedFor, Remedy
 from bptui.screens.layout import title_rule
 from bptui.screens.panels import standing, tensor
@@ -25,7 +26,8 @@ LEFT = 41
 BESIDE = 76
 """Cells from which on there is room for both."""
 CHIPS = {"forward": "▶", "backward": "◀", "update": "◆"}
-MARKS = {"error": ("✗", "fail"), "warning": ("!", "kink"), "note": ("·", "dim")}
+FACT, DIGITS = 8, 3
+"""Cells of the name of a fact, and significant digits of a loss."""
 TENSOR = 4
 """The fewest rows of the tensor under the list."""
 
@@ -103,12 +105,9 @@ def lines(scene: Scene) -> list[Line]:
 
 
 def _before(width: int) -> list[Line]:
-    text = (
-        Span("enter", "text bold"),
-        Span(" looks for what is wrong with this training: NaN, dead units, vanishing gradients, a rate too high or too "
-             "low, outputs that do not suit the loss …, and tries what helps", "dim"),
-    )  # fmt: skip
-    return [(), *((Span(" "), *row) for row in wrap(text, width - 2))]
+    what = " looks for what is wrong with this training: NaN, dead units, vanishing gradients, a rate too high or too"
+    rest = " low, outputs that do not suit the loss …, and tries what helps"
+    return [(), *((Span(" "), *row) for row in wrap((Span("enter", "text bold"), Span(what + rest, "dim")), width - 2))]
 
 
 def _chosen(session: Session, diagnosis: Diagnosis) -> int:
@@ -123,7 +122,8 @@ def _beside(scene: Scene, diagnosis: Diagnosis) -> list[Line]:
     if room >= TENSOR:
         under_it, below = standing("under"), scene._replace(width=LEFT, height=room)
         said, right = tensor.title(below)
-        left += [(), title_rule(f"{under_it.number} {under_it.name}  {plain(said)}", plain(right), LEFT, heavy=False), *tensor.lines(below)]
+        name = f"{under_it.number} {under_it.name}  {plain(said)}"
+        left += [(), title_rule(name, plain(right), LEFT, heavy=False), *tensor.lines(below)]
     chosen = session.chosen_finding
     rest = width - LEFT - 2
     right_rows = [(), *(_finding(chosen, diagnosis, rest, height - 1) if chosen else _nothing(diagnosis, rest))]
@@ -140,10 +140,10 @@ def _list(session: Session, diagnosis: Diagnosis, width: int) -> list[Line]:
     here = _chosen(session, diagnosis)
     rows: list[Line] = []
     for n, finding in enumerate(diagnosis.findings):
-        glyph, style = MARKS[finding.severity]
+        glyph, style = text.MARKS[finding.severity]
         chip = Span(f" {CHIPS[finding.phase]} ", f"chip-{finding.phase}") if n == here else Span("   ")
-        name = Span(f" {finding.type.replace('-', ' ')}", "text bold" if n == here else "text")
-        place = Span(f" {finding.node or ', '.join(finding.places)}", "dim")
+        name = Span(f" {text.title(finding)}", "text bold" if n == here else "text")
+        place = Span(f" {text.where(finding)}", "dim")
         row = between((chip, Span(glyph, style), name), (place, Span(" ")), width)
         rows.append(under(row, "on-cursor") if n == here else row)
     return rows or [(Span(" "), Span("✓", "ok"), Span(" nothing found", "text bold"))]
@@ -171,31 +171,20 @@ def _said(rule: LookedFor) -> str:
 
 
 def _nothing(diagnosis: Diagnosis, width: int) -> list[Line]:
-    steps = "1 training step" if diagnosis.steps == 1 else f"{diagnosis.steps:,} training steps"
-    return wrap((Span(f"Nothing was found in {steps}.", "text"),), width)
+    return wrap((Span(f"Nothing was found in {text.training_steps(diagnosis)}.", "text"),), width)
 
 
 def _finding(finding: Finding, diagnosis: Diagnosis, width: int, height: int) -> list[Line]:
-    """The chosen finding: what, by which number and rule, since when, the evidence, what follows; the remedies."""
+    """The chosen finding: what, by which number, what follows, since when, by which rule; the remedies."""
     remedies = _remedies(finding, diagnosis, width)
-    rows = list(wrap((Span(finding.text, "text bold"),), width - 1))
-    facts: list[tuple[str, str]] = []
-    if finding.number is not None:
-        limit = "" if finding.threshold is None else f"   limit {numbers.significant(finding.threshold, 3)}"
-        facts.append(("number", f"{numbers.significant(finding.number, 4)}{limit}"))
-    facts.append(("rule", finding.rule))
-    if finding.source:
-        facts.append(("source", finding.source))
-    facts.append(("since", f"training step {finding.training_step}"))
-    facts += [("" if n else "seen", line) for n, line in enumerate(finding.evidence)]
-    facts += [("" if n else "so", other.text) for n, other in enumerate(finding.therefore)]
-    rows.append(())
-    for name, text in facts:
-        for n, row in enumerate(wrap((Span(text, "text"),), width - 9)):
-            rows.append((Span(f"{'' if n else name:<7} ", "dim"), *row))
+    rows = [*wrap((Span(finding.text, "text bold"),), width - 1), ()]
+    for name, said in text.facts(finding):
+        for n, row in enumerate(wrap((Span(said, "text"),), width - FACT - 1)):
+            rows.append((Span(f"{'' if n else name:<{FACT}}", "dim"), *row))
     room = height - len(remedies) - (1 if remedies else 0)
     if len(rows) > max(3, room):
-        rows = [*rows[: max(2, room - 1)], (Span("… ", "dim"), Span("findings N says all of it", "dim"))]
+        more = f"findings {diagnosis.findings.index(finding) + 1}"
+        rows = [*rows[: max(2, room - 1)], (Span("… :", "dim"), Span(more, "text bold"), Span(" says all of it", "dim"))]
     return [*rows, (), *remedies] if remedies else rows
 
 
@@ -205,32 +194,18 @@ def _remedies(finding: Finding, diagnosis: Diagnosis, width: int) -> list[Line]:
         return []
     before = next((each.loss_before for each in finding.remedies if each.loss_before is not None), None)
     rows = [title_rule("remedies, tried", f"loss after {diagnosis.steps:,}", width - 1, heavy=False)]
-    for n, each in enumerate(finding.remedies, 1):
-        rows.append(_remedy(n, each, width))
+    rows += [_remedy(n, each, width) for n, each in enumerate(finding.remedies, 1)]
     if before is not None:
-        rows.append(between((Span("    as it is", "dim"),), (Span(f"{_loss(before)} ", "value"),), width))
+        right = Span(f"{numbers.significant(before, DIGITS)} ", "value")
+        rows.append(between((Span("    as it is", "dim"),), (right,), width))
     return rows
 
 
 def _remedy(number: int, remedy: Remedy, width: int) -> Line:
     """`✓ 1 tanh has no dead side   0.0047`."""
-    mark, after = Span(" "), Span("not tried yet", "dim")
-    if remedy.loss_after is not None and remedy.loss_before is not None:
-        helped = remedy.loss_after < remedy.loss_before * HELPS or remedy.loss_before != remedy.loss_before
-        mark = Span("✓", "ok") if helped and remedy.loss_after == remedy.loss_after else Span("✗", "fail")
-        if remedy.note:
-            mark = Span("·", "dim")
-        after = Span(_loss(remedy.loss_after), "value")
-    elif remedy.note:
-        after = Span("not tried", "dim")
-    right: Line = (after, Span(" "))
-    head: Line = (mark, Span(f" {number} ", "text bold"))
-    return between((*head, *clip((Span(remedy.text, "text"),), width - length(right) - 5)), right, width)
-
-
-HELPS = 0.95
-"""A remedy has helped where the loss that it reached is below so much of the other."""
-
-
-def _loss(value: float) -> str:
-    return numbers.significant(value, 4)
+    mark, style = text.verdict(remedy)
+    after = Span("not tried" if remedy.note else "is tried", "dim")
+    if remedy.loss_after is not None:
+        after = Span(numbers.significant(remedy.loss_after, DIGITS), "value")
+    said = clip((Span(remedy.text, "text"),), width - length((after,)) - 7)
+    return between((Span(mark, style), Span(f" {number} ", "text bold"), *said), (after, Span(" ")), width)

@@ -49,7 +49,7 @@ def diagnosed(session: Session) -> Diagnosis:
     return branch.diagnosis
 
 
-@family.text("findings", "What is wrong with this training, and what would help; of one of them all", usage="[N]")
+@family.text("findings", "What is wrong with this training, and what would help; with a number all of one", usage="[N]")
 def findings(session: Session, text: str) -> Reply:
     """A panel where there is a screen, else the list."""
     found = diagnosed(session).findings

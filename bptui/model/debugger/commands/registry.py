@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
 FAMILIES = (
-    move.family, stops.family, findings.family, look.family, change.family, panels.family, keep.family, scripts.family, other.family,
+    move.family, stops.family, findings.family, look.family, change.family, panels.family, keep.family,
+    scripts.family, other.family,
 )  # fmt: skip
 COMMANDS: tuple[Command, ...] = tuple(row for family in FAMILIES for row in family.rows)
 
