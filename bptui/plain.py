@@ -112,10 +112,9 @@ class Plain(FrontEnd):
         assert branch.diagnosis is not None
         for diagnosis in trials(branch.diagnosis, self.session.progress):
             branch.diagnosis = diagnosis
-        finding = self.session.chosen_finding
-        one = chosen and finding is not None
-        rows = about(finding, branch.diagnosis, self.session.view.finding + 1) if one and finding else report(branch.diagnosis)
-        for row in rows:
+        finding = self.session.chosen_finding if chosen else None
+        number = self.session.view.finding + 1
+        for row in report(branch.diagnosis) if finding is None else about(finding, branch.diagnosis, number):
             self.write(text_of(row).rstrip())
 
     def do_help(self, word: str) -> None:

@@ -55,7 +55,7 @@ class NonFiniteNumbers(Stop):
 
 
 class Diagnosed(Stop):
-    """What the diagnosis of the branch has found, once it was made: at the Moments where it is to be seen. NaN and inf
+    """What the diagnosis of the branch warns of, once it was made: at the Moments where it is to be seen. NaN and inf
     are found where they arise, without it."""
 
     def find(self, step: Step, span: range) -> Hit | None:
@@ -64,7 +64,7 @@ class Diagnosed(Stop):
             return None
         found: dict[int, list[int]] = {}
         for number, finding in enumerate(diagnosis.findings):
-            if finding.training_step == step.number and finding.rule != "numeric":
+            if finding.training_step == step.number and finding.severity != "note" and finding.rule != "numeric":
                 found.setdefault(step.branch.place_of(finding), []).append(number)
         index = first_of(sorted(found), span)
         if index is None:

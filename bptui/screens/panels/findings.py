@@ -100,6 +100,8 @@ def lines(scene: Scene) -> list[Line]:
             rows += [(), *_absent(diagnosis, width)]
     else:
         rows = _beside(scene, diagnosis)
+    if len(rows) > height and not rows[0]:
+        rows = rows[1:]
     rows = [clip(row, width) for row in rows[:height]]
     return rows if look.unicode else [to_ascii(row) for row in rows]
 
@@ -184,7 +186,10 @@ def _finding(finding: Finding, diagnosis: Diagnosis, width: int, height: int) ->
     room = height - len(remedies) - (1 if remedies else 0)
     if len(rows) > max(3, room):
         more = f"findings {diagnosis.findings.index(finding) + 1}"
-        rows = [*rows[: max(2, room - 1)], (Span("… :", "dim"), Span(more, "text bold"), Span(" says all of it", "dim"))]
+        rows = [
+            *rows[: max(2, room - 1)],
+            (Span("… :", "dim"), Span(more, "text bold"), Span(" says all of it", "dim")),
+        ]
     return [*rows, (), *remedies] if remedies else rows
 
 

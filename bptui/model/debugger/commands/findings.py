@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.errors import UserError
 from bptui.model.debugger.commands.row import Family
 from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.view import View
 
 if TYPE_CHECKING:
     from bptui.model.debugger.findings.finding import Diagnosis
@@ -61,14 +62,15 @@ def findings(session: Session, text: str) -> Reply:
 @family.text("remedy", "Go on in a branch in which a remedy of the chosen finding is made", usage="N", needed=True)
 def remedy(session: Session, text: str) -> Reply:
     """From training step 0 on, at this Moment; `undo` goes back."""
-    from bptui.model.debugger.edits import Edit
+    from bptui.model.debugger.edit import Edit
 
     finding = session.chosen_finding
     if finding is None:
         return say("no finding is chosen; findings lists them", ok=False)
     chosen = finding.remedies[_number(text, len(finding.remedies), "remedy") - 1]
     changed = chosen.make(session.network)
-    return session.edit(Edit(0, chosen.change, changed, anew="kept", note=chosen.text))
+    session.view.focus = View.focus
+    return session.edit(Edit(0, chosen.change, changed, anew="drawn"))
 
 
 def _number(text: str, count: int, where: str) -> int:
