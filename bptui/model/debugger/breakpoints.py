@@ -24,6 +24,8 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.timeline import PHASES, Phase
 
 MAX_STOPS = 1_000
+FEW = 8
+"""Moments of a training step up to which a condition is asked at each, without a look at all numbers first."""
 _IF = re.compile(r"(?:(.*?)\s+)?if(?:\s+(.*))?", re.DOTALL)
 
 
@@ -145,7 +147,7 @@ class Breakpoint(UserStop):
         at = {place: timeline.events[place].node for place in indexes}
         known = conditions.fitting(condition.expression, branch, [graph.nodes[i] for i in dict.fromkeys(at.values())])
         needed = conditions.needs(condition.expression)
-        begins = {i: conditions.there_from(needed, timeline, graph.nodes[i]) for i in known}
+        begins = {i: conditions.there_from(needed, timeline, i) for i in known}
         found = [place for place, i in at.items() if i in known and place >= begins[i]]
         if at and not found:
             missing = " and ".join(sorted(f"{what}{f' of {name}' if name else ''}" for what, name in needed))
@@ -157,6 +159,8 @@ class Breakpoint(UserStop):
         if self.step is not None and step.number != self.step:
             return None
         _, indexes, condition = self.resolved(step.branch)
+        if condition is not None and len(indexes) > FEW and not condition.possible(step):
+            return None
         while (index := first_of(indexes, span)) is not None:
             value = None if condition is None else condition.at(step, index)
             if condition is None or (value is not None and np.any(value)):
@@ -294,6 +298,7 @@ def parse_break(text: str, branch: Branch, selected: Node) -> Breakpoint:
     found = made.resolve(branch)
     if not found.indexes:
         raise _nowhere(made, found.nodes, branch)
+    made._resolved[branch.number] = found
     return made
 
 
