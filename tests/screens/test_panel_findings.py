@@ -11,7 +11,6 @@ from bptui.model.debugger.session import Session
 from bptui.model.source.network import from_mapping, load
 from tests.screens.rig import Screen, debug
 
-
 MISPAIRED = {
     "data": {"inputs": [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]], "targets": [[1.0], [1.0], [0.0], [0.0]]},
     "layers": [{"kind": "dense", "units": 4, "activation": "tanh"}, {"kind": "dense", "units": 1}],
@@ -75,7 +74,7 @@ async def test_escape_leaves_the_findings() -> None:
 
 
 def test_x_goes_to_what_the_diagnosis_has_found_and_back() -> None:
-    session = Session(from_mapping(MISPAIRED, "here", "."))
+    session = Session(from_mapping(MISPAIRED, "here"))
     forward: list[int] = []
     while run(session, "next-finding").ok:
         forward.append(session.stop)
