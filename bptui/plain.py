@@ -110,6 +110,20 @@ class Plain(FrontEnd):
         """End it."""
         self.done = True
 
+    def do_findings(self, chosen: bool) -> None:
+        """Print all findings, or the chosen one; the remedies are tried before."""
+        from bptui.model.debugger.findings.diagnose import trials
+        from bptui.model.debugger.findings.text import about, report
+
+        branch = self.session.branch
+        assert branch.diagnosis is not None
+        for diagnosis in trials(branch.diagnosis, self.session.progress):
+            branch.diagnosis = diagnosis
+        finding = self.session.chosen_finding if chosen else None
+        number = self.session.view.finding + 1
+        for row in report(branch.diagnosis) if finding is None else about(finding, branch.diagnosis, number):
+            self.write(text_of(row).rstrip())
+
     def do_help(self, word: str) -> None:
         """Print the table of commands, or what one of them does."""
         for row in help_text(word):
