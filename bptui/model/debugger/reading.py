@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -53,6 +54,12 @@ class Reading:
         self.expression, self.branch = expression, branch
         self._kept: OrderedDict[tuple[int, int], Array | None] = OrderedDict()
 
+    @property
+    def varies(self) -> bool:
+        """Can its number ever be another one than before?"""
+        trained = self.branch.walk.last is None and re.search(r"\bstep\b", self.expression.text) is not None
+        return trained or self.branch.changes(self.expression.reads)
+
     @cached_property
     def changes(self) -> Sequence[int]:
         """The indexes, ascending, from each of which on its number stays as it is up to the next; the first is 0."""
@@ -63,7 +70,7 @@ class Reading:
             node = self.branch.graph.by_name[name].id
             if what == "value":
                 found |= {timeline.written_at(node), *timeline.places("update", node)}
-            else:
+            elif what != "shape":
                 found |= {timeline.seed_at, *(arrival.place for arrival in timeline.arrivals(node))}
         return sorted(place for place in found if place < timeline.length)
 

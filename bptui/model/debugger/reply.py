@@ -10,6 +10,7 @@ from bptui.model.base.spans import Line, Span, plain
 
 if TYPE_CHECKING:
     from bptui.model.debugger.commands.front_end import FrontEnd
+    from bptui.model.debugger.script import ScriptLine
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,14 @@ class Reply:
     ok      False where it could not do what was asked (an end was reached, nothing was found); not an error
     moved   the cursor stands at another Moment than before
     asks    what only the front end can do: called with it
+    then    the command lines that it stands for, which are to be run next
     """
 
     lines: tuple[Line, ...] = ()
     ok: bool = True
     moved: bool = False
     asks: Callable[[FrontEnd], None] | None = None
+    then: tuple[ScriptLine, ...] = ()
 
     @property
     def text(self) -> str:
