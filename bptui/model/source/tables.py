@@ -103,8 +103,6 @@ def read(
             path if folder is None else folder / path, table.at("file"), found["target_columns"]
         )
         inputs = array(inputs, f"{table.at('file')} inputs")
-        if labels and targets.ndim == 2 and targets.shape[1] == 1:
-            targets = targets[:, 0]
     if found["scale"] != 1:
         with np.errstate(over="ignore"):
             inputs = array(inputs * found["scale"], table.at("scale"))
@@ -125,6 +123,8 @@ def read(
         )
     if targets is not None:
         given = array(targets, table.at("targets"))
+        if labels and given.ndim == 2 and given.shape[1] == 1:
+            given = targets = given[:, 0]
         if given.ndim == 0 or len(given) != len(inputs):
             told = f"{len(given) if given.ndim else 'one number'} for {len(inputs)} inputs"
             raise UserError(table.at("targets"), told, "one target per input")

@@ -8,7 +8,7 @@ from math import sqrt
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.debugger.findings.change import LEAVE, Change, remedy
+from bptui.model.debugger.findings.change import DEFAULT, Change, remedy
 from bptui.model.debugger.findings.finding import Finding, Remedy
 from bptui.model.debugger.findings.structure import ACTIVATIONS, LINEAR_BETWEEN, NORMS, Layer
 from bptui.model.debugger.findings.subject import Subject, rms
@@ -95,7 +95,8 @@ def initial(subject: Subject) -> Iterator[Finding]:
             "init",
             "warning",
             tuple(wrong),
-            f"weights start too {word}: std({layer.weight.name})·√{layer.fans[0]} = {numbers.significant(wrong[worst], 3)}",
+            f"weights start too {word}: std({layer.weight.name})·√{layer.fans[0]} "
+            f"= {numbers.significant(wrong[worst], 3)}",
             node=layer.weight.name,
             number=wrong[worst],
             threshold=limit,
@@ -136,9 +137,9 @@ def _drawn_anew(subject: Subject, layers: Sequence[Layer], tables: Sequence[obje
     changes: list[Change] = []
     for layer in layers:
         part = layer.weight.name.rpartition(".")[2]
-        changes += [Change(f"{layer.place}.{part}", LEAVE), Change(f"{layer.place}.init", suits(layer))]
+        changes += [Change(f"{layer.place}.{part}", DEFAULT), Change(f"{layer.place}.init", suits(layer))]
         if layer.bias is not None and np.any(layer.bias.value):
-            changes += [Change(f"{layer.place}.bias", LEAVE), Change(f"{layer.place}.bias_init", "zeros")]
+            changes += [Change(f"{layer.place}.bias", DEFAULT), Change(f"{layer.place}.bias_init", "zeros")]
     for node in tables:
         changes.append(Change(f"{getattr(node, 'scope', '')}.init", "normal"))
     return remedy("weights drawn for the activation, biases 0", *changes)

@@ -88,7 +88,8 @@ def _high(subject: Subject, ratios: dict[int, float], at: int) -> Finding:
     remedies: list[Remedy] = []
     if suits is not None:
         better = float(f"{suits * rate:.2g}")
-        remedies.append(remedy(f"{suits:.2g} × the rate: there ρ is ½ or more", Change("optimizer.learning_rate", better)))
+        change = Change("optimizer.learning_rate", better)
+        remedies.append(remedy(f"{suits:.2g} × the rate: there ρ is ½ or more", change))
     if subject.network.optimizer.clip_norm is None:
         remedies.append(remedy("no step longer than its gradient of length 1", Change("optimizer.clip_norm", 1.0)))
     rho = ratios[at]

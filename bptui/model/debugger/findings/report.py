@@ -61,7 +61,8 @@ def tried(number: int, remedy: Remedy) -> Line:
         return line(INDENT, ("· ", "dim"), (f"{number}  ", "bold"), remedy.text, (f"  {remedy.change}", "dim"))
     mark = ("✓ ", "ok") if better(remedy) else ("✗ ", "fail")
     losses = f"{numbers.significant(remedy.loss_before, 4)} → {numbers.significant(remedy.loss_after, 4)}"
-    return line(INDENT, mark, (f"{number}  ", "bold"), (losses, "value"), f"  {remedy.text}", (f"  {remedy.change}", "dim"))
+    what = (f"  {remedy.text}", (f"  {remedy.change}", "dim"))
+    return line(INDENT, mark, (f"{number}  ", "bold"), (losses, "value"), *what)
 
 
 LESS = 0.9

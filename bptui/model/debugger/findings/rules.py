@@ -6,6 +6,7 @@ The numbers are those of docs/diagnosis.md.
 from __future__ import annotations
 
 from bptui.model.debugger.findings import (
+    dependence,
     initial,
     numeric,
     output,
@@ -41,6 +42,6 @@ RULES: tuple[Rule, ...] = (
     Rule("reduction", "sum or mean", "graph", settings.reduction),  # 13
     Rule("constant column", "constant columns", "graph", scale.constant),  # 5
     Rule("first loss", "first loss", "steps", symptoms.first_loss),  # 11
-    Rule("dependence", "targets depend on inputs", "steps", symptoms.dependence),  # 18
+    Rule("dependence", "targets depend on inputs", "steps", dependence.dependence),  # 18
     Rule("not falling", "loss falls", "steps", symptoms.not_falling),  # 17
 )

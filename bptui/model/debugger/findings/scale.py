@@ -31,11 +31,10 @@ def scale(subject: Subject) -> Iterator[Finding]:
         if SMALLEST <= size <= LARGEST and apart <= APART:
             continue
         wide = SMALLEST <= size <= LARGEST
-        text = (
-            f"columns of {data.node.name} differ in size {apart:.3g} times"
-            if wide
-            else f"the inputs are {'large' if size > LARGEST else 'small'}: rms({data.node.name}) = {numbers.significant(size, 3)}"
-        )
+        large = "large" if size > LARGEST else "small"
+        text = f"the inputs are {large}: rms({data.node.name}) = {numbers.significant(size, 3)}"
+        if wide:
+            text = f"columns of {data.node.name} differ in size {apart:.3g} times"
         yield Finding(
             "scale",
             "input-scale",
@@ -103,10 +102,8 @@ def _columns(values: Array, most: int = 3) -> tuple[str, ...]:
         means, spreads = flat.mean(0), flat.std(0)
         order = np.argsort(-np.sqrt(np.square(means) + np.square(spreads)))[:most]
     name = "column {}: " if values.ndim == 2 and values.shape[1] > 1 else "all: "
-    return tuple(
-        name.format(i) + f"mean {numbers.significant(float(means[i]), 3)}, std {numbers.significant(float(spreads[i]), 3)}"
-        for i in order
-    )
+    told = [(i, *(numbers.significant(float(x[i]), 3) for x in (means, spreads))) for i in order]
+    return tuple(f"{name.format(i)}mean {mean}, std {std}" for i, mean, std in told)
 
 
 def _made(subject: Subject) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from bptui.model.debugger.findings.subject import FEWEST, LONG, Subject, rms
 from bptui.model.engine.optimizers import Optimizer
 
 DROPPED, EPS, MOMENTUM, CLIPPED, OFF = 0.5, 1e-2, 0.99, 0.05, 3.0
-"""Dropout, eps and momentum above which a value is unusual; clip over the gradient's length, below which little is left;
-standard deviations that running statistics may be off."""
+"""Dropout, eps and momentum above which a value is unusual; clip over the gradient's length, below
+which little is left; standard deviations that running statistics may be off."""
 EARLY, OUTWEIGHS = 20, 2.0
 """The decay counts from the first so manieth part of the training on, and where it pulls so many times as hard."""
 ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad")
@@ -46,7 +46,7 @@ def dropout(subject: Subject) -> Iterator[Finding]:
             "regularisation",
             "warning",
             (place,),
-            f"dropout of {p:g} on the outputs: they are 0 at random" if outputs else f"dropout of {p:g}: more is dropped than kept",
+            f"dropout of {p:g} " + ("on the outputs: they are 0 at random" if outputs else "drops more than it keeps"),
             node=node.name,
             number=p,
             threshold=0.0 if outputs else DROPPED,
@@ -145,7 +145,8 @@ def _clipped(subject: Subject, optimizer: Optimizer) -> Iterator[Finding]:
     gradients = [g for node in subject.graph.params if (g := recording.grad(node)) is not None]
     length = sqrt(sum(_square(g) for g in gradients))
     largest = max((float(np.max(np.abs(g), initial=0.0)) for g in gradients), default=0.0)
-    for name, limit, size in (("clip_norm", optimizer.clip_norm, length), ("clip_value", optimizer.clip_value, largest)):
+    clips = (("clip_norm", optimizer.clip_norm, length), ("clip_value", optimizer.clip_value, largest))
+    for name, limit, size in clips:
         if limit is None or not size or not np.isfinite(size) or limit / size >= CLIPPED:
             continue
         step = subject.step(0)
@@ -197,8 +198,8 @@ def batch_norm(subject: Subject) -> Iterator[Finding]:
             off = float(np.max(np.maximum(shifted, np.maximum(wider, 1 / wider))))
         node = next(n for n in subject.graph.nodes if n.composite == name)
         if off > OFF:
-            told = f"mean {numbers.significant(rms(now), 3)} of the batch, {numbers.significant(rms(mean), 3)} kept; std "
-            told += f"{numbers.significant(rms(spread), 3)} and {numbers.significant(rms(kept), 3)}"
+            sizes = [numbers.significant(rms(each), 3) for each in (now, mean, spread, kept)]
+            told = "mean {} of the batch, {} kept; std {} of the batch, {} kept".format(*sizes)
             found.append((node.scope or node.name, node.name, off, told))
     if not found:
         return

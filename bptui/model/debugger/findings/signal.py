@@ -4,12 +4,13 @@ their activation, parameters without a gradient. (Rules 7, 8 and 12.)"""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import prod
 
 import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
-from bptui.model.debugger.findings.change import LEAVE, Change, remedy, setting
+from bptui.model.debugger.findings.change import DEFAULT, Change, remedy, setting
 from bptui.model.debugger.findings.finding import Finding, Remedy
 from bptui.model.debugger.findings.initial import suits
 from bptui.model.debugger.findings.structure import Layer
@@ -98,7 +99,7 @@ def _outputs(subject: Subject, lines: Sequence[str]) -> Iterator[Finding]:
         "vanishing",
         "warning",
         tuple(dict.fromkeys((*(layer.place for layer in hidden), last.place))),
-        f"{output.z.name} is nearly the same for all samples: it spreads by {numbers.significant(found, 3)} of its size",
+        f"{output.z.name} hardly differs between samples: its spread is {numbers.significant(found, 3)} of its size",
         node=output.z.name,
         number=found,
         threshold=SAME,
@@ -162,11 +163,13 @@ def saturated(subject: Subject) -> Iterator[Finding]:
         number=found[worst],
         threshold=HALF,
         source="DeepDiagnosis, TheDeepChecker, SageMaker Debugger (50 %)",
-        evidence=tuple(f"{layer.a.name}: {100 * share:.3g} % with under 4 % of the largest slope" for layer, share in found.items()),
+        evidence=tuple(
+            f"{layer.a.name}: {100 * share:.3g} % with under 4 % of the largest slope" for layer, share in found.items()
+        ),
         remedies=(
             remedy("weights drawn for the activation", *(
                 change for layer in found
-                for change in (Change(f"{layer.place}.weight", LEAVE), Change(f"{layer.place}.init", suits(layer)))
+                for change in (Change(f"{layer.place}.weight", DEFAULT), Change(f"{layer.place}.init", suits(layer)))
             )),
             remedy("ReLU has no upper end", *(Change(f"{layer.a.scope}.activation", "relu") for layer in found)),
         ),
@@ -257,7 +260,7 @@ def _frozen(subject: Subject) -> Iterator[Finding]:
     if not weights:
         return
     places = tuple(dict.fromkeys(node.scope or node.name for node in weights))
-    changes = [Change(f"{node.scope}.train", LEAVE) for node in frozen if node.scope]
+    changes = [Change(f"{node.scope}.train", DEFAULT) for node in frozen if node.scope]
     yield Finding(
         "frozen",
         "frozen",
@@ -266,7 +269,7 @@ def _frozen(subject: Subject) -> Iterator[Finding]:
         f"{', '.join(places)}: not trained, and at random initial values",
         node=weights[0].name,
         phase="update",
-        number=float(sum(np.size(node.value) for node in nodes)),
+        number=float(sum(prod(node.shape) for node in nodes)),
         threshold=0.0,
         source="TrainCheck; deepmufl's frozen backbones",
         evidence=tuple(f"{node.name} {numbers.shape(node.shape)} stays as it was drawn" for node in nodes[:4]),
@@ -282,7 +285,8 @@ def _given(subject: Subject, node: Node) -> bool:
 
 def _drawn_untrained(subject: Subject) -> list[Node]:
     """Values of a formula that are drawn at random and not trained."""
-    values = setting(subject.network, "values", {})
+    document = subject.network.document
+    values = document.content.get("values") or {} if document is not None else {}
     return [
         node
         for node in subject.graph.nodes

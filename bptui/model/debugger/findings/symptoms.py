@@ -1,21 +1,17 @@
-"""What tells that something is wrong without telling what: the first loss, a loss that does not fall, targets that do not
-depend on the inputs. (Rules 11, 17 and 18.)"""
+"""What tells that something is wrong without telling what: the first loss, and a loss that does
+not fall. (Rules 11 and 17.)"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from math import log
 
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.base.types import Array
 from bptui.model.debugger.findings.finding import Finding
 from bptui.model.debugger.findings.structure import LABELS
 from bptui.model.debugger.findings.subject import LONG, Subject, tenths
-from bptui.model.engine.batches import Batches, draw
-from bptui.model.source.network import Network
 
 GUESS, MORE = 4.0, 2.0
 """A first loss above 4 times that of guessing and 2 more is far from guessing."""
@@ -115,61 +111,3 @@ def not_falling(subject: Subject) -> Iterator[Finding]:
         source="TheDeepChecker",
         evidence=(*told, "can it learn one batch by heart? if not it is the network, else the data"),
     )
-
-
-# ------------------------------------------------------------------------------------------------ dependence (18)
-SHUFFLES = 3
-"""How often the targets are dealt out anew, for how far chance alone goes."""
-SHUFFLE = 11
-"""The purpose of these draws (see `bptui.model.engine.batches.draw`)."""
-LEARNT = 0.98
-
-
-def dependence(subject: Subject) -> Iterator[Finding]:
-    """Does it learn the targets any better than targets that were dealt out at random?"""
-    if subject.explained:
-        return
-    loss, targets, network = subject.structure.loss, subject.targets, subject.network
-    constant = constant_answer(subject)
-    if loss is None or targets is None or constant is None or not np.isfinite(subject.losses).all():
-        return
-    steps = subject.steps
-    last = tenths(subject.losses)[1]
-    if not 0.5 * constant < last < LEARNT * constant or len(targets.values) < 30 or steps < LONG:
-        return
-    dealt = []
-    for shuffle in range(SHUFFLES):
-        history = _dealt(network, targets.node.name, targets.values, shuffle).history()
-        history.advance(steps, lambda done, total: subject.progress.tick())
-        dealt.append(tenths(np.asarray(history.losses[:steps]))[1])
-    noise = max(float(np.std(dealt)), 0.01 * constant)
-    if last < min(dealt) - 3 * noise:
-        return
-    told = ", ".join(numbers.significant(x, 4) for x in dealt)
-    yield Finding(
-        "dependence",
-        "data-dependence",
-        "warning",
-        tuple(dict.fromkeys((*subject.structure.places(targets.node), "data.inputs", "loss"))),
-        "targets dealt out at random are learnt as well as these: they do not depend on the inputs",
-        node=targets.node.name,
-        training_step=steps - 1,
-        number=last,
-        threshold=min(dealt) - 3 * noise,
-        source="TheDeepChecker (fits zeroed inputs as well as real ones)",
-        evidence=(
-            f"loss after {steps} steps {numbers.significant(last, 4)}; of targets dealt out at random {told}",
-            f"the best constant answer costs {numbers.significant(constant, 4)}",
-        ),
-    )
-
-
-def _dealt(network: Network, name: str, values: Array, shuffle: int) -> Network:
-    """The same network with the targets in another order."""
-    order = np.argsort(draw(network.seed, SHUFFLE, shuffle, len(values)), kind="stable")
-    mixed = values[order]
-    if network.batches is not None and name in network.batches.arrays:
-        arrays = {**network.batches.arrays, name: mixed}
-        return replace(network, batches=Batches(arrays, network.batches.size, network.batches.shuffle))
-    nodes = tuple(replace(node, value=mixed) if node.name == name else node for node in network.graph.nodes)
-    return replace(network, graph=replace(network.graph, nodes=nodes))

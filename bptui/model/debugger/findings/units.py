@@ -9,7 +9,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
-from bptui.model.debugger.findings.change import LEAVE, Change, remedy
+from bptui.model.debugger.findings.change import DEFAULT, Change, remedy
 from bptui.model.debugger.findings.finding import Finding, Remedy
 from bptui.model.debugger.findings.structure import Layer
 from bptui.model.debugger.findings.subject import Subject
@@ -117,7 +117,7 @@ def _alive(bad: list[Dead]) -> tuple[Remedy, ...]:
     made = []
     if biased:
         zeros = [
-            (Change(f"{layer.place}.bias", LEAVE), Change(f"{layer.place}.bias_init", "zeros")) for layer in biased
+            (Change(f"{layer.place}.bias", DEFAULT), Change(f"{layer.place}.bias_init", "zeros")) for layer in biased
         ]
         made.append(remedy("biases that start at 0", *(change for pair in zeros for change in pair)))
     for word, why in (("leaky_relu", "has a slope below 0, too"), ("tanh", "has no dead side")):
