@@ -20,12 +20,14 @@ class Reply:
     ok      False where it could not do what was asked (an end was reached, nothing was found); not an error
     moved   the cursor stands at another Moment than before
     asks    what only the front end can do: called with it
+    seen    a panel of the screen shows it: there it is not said again
     """
 
     lines: tuple[Line, ...] = ()
     ok: bool = True
     moved: bool = False
     asks: Callable[[FrontEnd], None] | None = None
+    seen: bool = False
 
     @property
     def text(self) -> str:
