@@ -10,10 +10,12 @@ Every operation is a function under its name. Importing bptui imports neither Nu
 looked up when they are first used (see `bptui.python`).
 """
 
-from typing import Any
+TYPE_CHECKING = False  # that of typing, whose import takes longer than all else before SIGINT has its handler
+if TYPE_CHECKING:
+    from typing import Any
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name == "__version__":
         from importlib.metadata import version
 

@@ -1,21 +1,20 @@
-"""The program `bptui`, also as `python -m bptui`."""
+"""The program `bptui`, also as `python -m bptui`.
 
-from __future__ import annotations
+Only what Python has loaded anyway is imported before SIGINT has its handler: until then it would be a traceback.
+"""
 
 import os
 import signal
 import sys
-from contextlib import suppress
-from typing import NoReturn
 
 
-def run() -> NoReturn:
-    """`cli.main`, and the exit code that it gives.
+def run() -> None:
+    """`cli.main`, and an exit with the code that it gives.
 
     SIGINT is 130, also while this starts, and where it arrives inside of an `exec` (that of a dataclass, for example):
     Python ends by the signal then, whatever has been made of it.
     """
-    signal.signal(signal.SIGINT, lambda *_: _interrupted())
+    signal.signal(signal.SIGINT, _interrupted)
     from bptui.cli import INTERRUPTED, main
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -27,10 +26,11 @@ def run() -> NoReturn:
     raise SystemExit(code)
 
 
-def _interrupted() -> NoReturn:
-    with suppress(OSError):
+def _interrupted(*_: object) -> None:
+    try:
         os.write(2, b"bptui: error: interrupted\n")
-    os._exit(130)
+    finally:
+        os._exit(130)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from typing import Any, NoReturn
 
 from bptui.model.base.documents import from_json
 from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.files import read_text
+from bptui.model.debugger import script
 
 PARTS: Mapping[str, str] = {
     "run": "debug an example or a network file",
@@ -45,12 +47,15 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         '"p = softmax(x @ W); L = -log(p[0])" --values v.npz',
     ),
     "trace": ("xor --steps 100 --at 99 --json", '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5'),
-    "check": ("network.toml --json", '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5'),
+    "check": (
+        "network.toml --json",
+        '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5',
+        "xor --against mine.json",
+    ),
     "explain": ("xor 'layer1.z[1,3]'", "xor 'layer1.weight[0,0]' --at 100 --format latex"),
 }
 """What one may type, for `--help`."""
 
-MAX_SCRIPT, MAX_LINES = 2**20, 10_000
 MAX_STEPS = 10_000_000
 MAX_VALUE = 2**24
 EXAMPLE = ("L = (y - w*x)**2", "x=2 y=2 w=0.5")
@@ -121,6 +126,8 @@ def parser(command: str) -> Parser:
         made.add_argument("--json", action="store_true", help="as JSON")
     if command == "check":
         made.add_argument("--torch", action="store_true", help="beside PyTorch too, where it is installed")
+        made.add_argument("--against", metavar="FILE", help="your own gradients (or values) in a .json, .npz or "
+                          ".safetensors file: equal, or where not, and why; exit 1 where one differs")  # fmt: skip
     if command == "explain":
         made.add_argument("--format", choices=("text", "markdown", "latex"), default="text",
                           help="of what is printed, default text")  # fmt: skip
@@ -175,35 +182,13 @@ def _is_file(text: str) -> bool:
 
 
 def commands(given: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """The command lines of -x and -ex, in the order in which they were given."""
+    """The command lines of -x and -ex, in the order in which they were given; a file that is no script is refused."""
     lines: list[str] = []
     for kind, text in given:
-        if kind == "-ex":
-            lines.append(text)
-            continue
-        lines += [line for line in read(text, "-x", MAX_SCRIPT).splitlines() if line.strip()]
-    if len(lines) > MAX_LINES:
-        raise UserError("-x", f"{len(lines)} commands", f"at most {MAX_LINES}")
+        if kind == "-x":
+            script.read(text, "-x")
+        lines.append(f"source {text}" if kind == "-x" else text)
     return tuple(lines)
-
-
-def read(name: str, where: str, most: int) -> str:
-    """A text file of at most `most` bytes."""
-    path = Path(name)
-    try:
-        if not path.is_file():
-            missing = "is a folder" if path.is_dir() else "there is no such file"
-            raise UserError(where, f"{name[:100]}: {missing}")
-        with path.open("rb") as file:
-            content = file.read(most + 1)
-        if len(content) > most:
-            right = "an .npz file takes more" if where == "--values" else ""
-            raise UserError(where, f"{name[:100]} is larger than {most:,} bytes", right)
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        raise UserError(where, f"{name[:100]} is not text", "a file in UTF-8") from None
-    except (OSError, ValueError) as error:
-        raise UserError(where, f"{name[:100]}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def values(words: Sequence[str]) -> dict[str, Any]:
@@ -239,7 +224,8 @@ def values_file(name: str) -> dict[str, Any]:
         return dict(read_npz(Path(name), "--values"))
     if not name.lower().endswith(".json"):
         raise UserError("--values", f"'{name[:100]}' is neither .json nor .npz")
-    found = _json(read(name, "--values", MAX_VALUE), f"--values {name[:100]}")
+    text = read_text(name, "--values", MAX_VALUE, "an .npz file takes more")
+    found = _json(text, f"--values {name[:100]}")
     if not isinstance(found, dict):
         raise UserError("--values", f"{name[:100]} is not a table of names", '{"x": 2, "w": [1, 2]}')
     return found

@@ -22,6 +22,7 @@ from bptui.arguments import PARTS
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.printable import printable
+from bptui.model.debugger.script import ScriptError
 
 if TYPE_CHECKING:
     from bptui.model.source.network import Network
@@ -45,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
+    except ScriptError as error:
+        return _fail(str(error), 1)
     except UserError as error:
         return _fail(str(error))
     except MemoryError:
@@ -298,7 +301,8 @@ def _check(options: Namespace) -> int:
     _, load = _network(options, options.rest)
     from bptui import headless
 
-    return headless.check(load(), options.json, _writer(options), options.torch, options.at)
+    asked = headless.Asked(options.torch, options.against)
+    return headless.check(load(), options.json, _writer(options), asked, options.at)
 
 
 def _step(at: int) -> None:

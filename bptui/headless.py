@@ -9,9 +9,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from bptui.model.base import numbers
 from bptui.model.base.printable import json_text
@@ -115,9 +115,17 @@ class _Meter:
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def check(network: Network, as_json: bool, write: Write, torch: bool = False, at: int = 0) -> int:
-    """Check every derivative and every update of training step `at`, beside PyTorch where that is asked for; 0, or 1
-    where one FAILs."""
+@dataclass(frozen=True)
+class Asked:
+    """What else the step is held against: PyTorch, a file of somebody's own numbers."""
+
+    torch: bool = False
+    against: str | None = None
+
+
+def check(network: Network, as_json: bool, write: Write, asked: Asked = Asked(), at: int = 0) -> int:
+    """Check every derivative and every update of training step `at`, beside what else is asked for; 0, or 1 where one
+    FAILs or differs. Own numbers are looked at first: what is wrong with their names is told before the rest runs."""
     from bptui.symbolic.check import check_step, report_json
 
     meter = _Meter("operation")
@@ -127,19 +135,41 @@ def check(network: Network, as_json: bool, write: Write, torch: bool = False, at
         return True
 
     recording = reached(network, at)
+    own = _own(recording, asked)
     beside: tuple[CheckRow, ...] = ()
-    if torch:
+    if asked.torch:
         from bptui.torch.reference import check_torch
 
         beside = tuple(check_torch(recording))
     found = check_step(recording, progress)
     found = replace(found, rows=(*found.rows, *beside))
+    told = replace(found, rows=(*found.rows, *(row for each in own for row in each.rows)))
     if as_json:
-        write(json_text(report_json(found)))
+        write(json_text({**report_json(told), **{each.key: each.as_json for each in own}}))
     else:
-        for row in checked(network, recording, found):
+        for row in (*checked(network, recording, found, bool(own)), *(row for each in own for row in each.lines)):
             write(plain(row))
-    return 0 if found.ok else 1
+    return 0 if told.ok else 1
+
+
+class Own(NamedTuple):
+    """What somebody brought, held against the step: its key in the JSON, as rows, as JSON, as lines."""
+
+    key: str
+    rows: tuple[CheckRow, ...]
+    as_json: list[dict[str, Any]]
+    lines: list[Line]
+
+
+def _own(recording: Recording, asked: Asked) -> list[Own]:
+    found: list[Own] = []
+    if asked.against is not None:
+        from bptui.model.source import own_numbers
+        from bptui.symbolic import against
+
+        held = against.against(recording, own_numbers.read(asked.against), asked.against[:100])
+        found.append(Own("against", held.rows, against.as_json(held), against.lines(held)))
+    return found
 
 
 def reached(network: Network, at: int) -> Recording:
@@ -150,9 +180,10 @@ def reached(network: Network, at: int) -> Recording:
     return history.recording(at)
 
 
-def checked(network: Network, recording: Recording, found: Report) -> list[Line]:
-    """What `check` prints for a reader: a line per node and input, all that is wrong in full, why rows were
-    skipped, then the counts. Derivatives may be right where numbers are not: a loss that is not finite is told."""
+def checked(network: Network, recording: Recording, found: Report, brief: bool = False) -> list[Line]:
+    """What `check` prints for a reader: a line per node and input (where `brief` only of those with something wrong),
+    all that is wrong in full, why rows were skipped, then the counts. Derivatives may be right where numbers are not: a
+    loss that is not finite is told."""
     rows: list[Line] = []
     groups: dict[tuple[str, str, str], list[CheckRow]] = {}
     for row in found.rows:
@@ -160,10 +191,12 @@ def checked(network: Network, recording: Recording, found: Report) -> list[Line]
     width = max((len(name_of(*group)) for group in groups), default=0)
     ops = max((len(op) for _, op, _ in groups), default=0)
     for group, members in groups.items():
+        if brief and not any(row.verdict in BAD for row in members):
+            continue
         marks = "  ".join(f"{card_text.MARKS.get(row.verdict, (row.verdict + ' ',))[0]}{row.row}" for row in members)
         rows.append(line(f"{name_of(*group):<{width}}  ", (f"{group[1]:<{ops}}", "dim"), f"  {marks}"))
         rows += [card_text.trouble(row) for row in members if row.verdict in BAD]
-    for verdict in ("skipped", "n/a"):
+    for verdict in () if brief else ("skipped", "n/a"):
         notes = Counter(row.note for row in found.rows if row.verdict == verdict)
         rows += [line((f"{verdict}: {note} ({count})", "dim")) for note, count in notes.items() if note]
     if not isfinite(recording.loss):

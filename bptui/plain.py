@@ -22,6 +22,9 @@ from bptui.model.debugger.commands import registry
 from bptui.model.debugger.commands.completion import complete
 from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.help import help_text
+from bptui.model.debugger.expectation import expect
+from bptui.model.debugger.reply import Reply
+from bptui.model.debugger.script import MAX_LENGTH, ScriptLine
 from bptui.model.debugger.session import Session
 from bptui.model.engine.graph import Node
 from bptui.model.source.network import Network
@@ -45,10 +48,16 @@ class Plain(FrontEnd):
     def __init__(
         self, session: Session, write: Callable[[str], None], complain: Callable[[str], None], unicode: bool = True
     ) -> None:
-        self.session, self.write, self.complain, self.unicode = session, write, complain, unicode
+        self.session, self.complain, self.unicode = session, complain, unicode
         self.service = Service()
         self.done = False
         self.last = ""
+        self._write, self._said = write, list[str]()
+
+    def write(self, text: str) -> None:
+        """Print a line."""
+        self._said.append(text)
+        self._write(text)
 
     def announce(self) -> None:
         """Say where we are and what happens here."""
@@ -56,25 +65,39 @@ class Plain(FrontEnd):
             self.write(text_of(row).rstrip())
 
     def command(self, text: str) -> None:
-        """Carry out one command line; UserError where that cannot be. An empty one repeats the last move, as in gdb."""
-        text = text.strip() or self.last
-        reply = registry.run(self.session, text)
-        self.last = text if reply.moved else ""
+        """Carry out one command line, and the lines that it stands for; UserError where that cannot be. An empty one
+        repeats the last move, as in gdb."""
+        waiting = [ScriptLine(text.strip() or self.last)]
+        while waiting and not self.done:
+            reply = self._one(waiting.pop())
+            waiting += reversed(reply.then)
+
+    def _one(self, line: ScriptLine) -> Reply:
+        try:
+            command, _ = registry.lookup(self.session, line.text)
+            reply = registry.run(self.session, line)
+            word = "" if command is None else command.word
+            if word not in ("", "expect"):
+                self._said.clear()
+            if reply.asks is not None:
+                reply.asks(self)
+        except UserError as error:
+            raise registry.located(line, error) from None
+        self.last = line.text if reply.moved else ""
         if reply.asks is not None:
-            reply.asks(self)
-            return
+            return reply
         if reply.moved:
             for row in reply.lines[:1]:
                 note = text_of(row).removeprefix(text_of(self.session.where())).strip()
                 if note:
                     self.write(note)
             self.announce()
-            return
-        for row in reply.lines:
-            self.write(text_of(row).rstrip())
-        command, _ = registry.split(text)
-        if command is not None and command.word in CHANGES and reply.ok:
-            self.announce()
+        else:
+            for row in reply.lines:
+                self.write(text_of(row).rstrip())
+            if word in CHANGES and reply.ok:
+                self.announce()
+        return reply
 
     def do_quit(self) -> None:
         """End it."""
@@ -85,6 +108,10 @@ class Plain(FrontEnd):
         for row in help_text(word):
             self.write(row.rstrip())
 
+    def do_expect(self, text: str) -> None:
+        """Hold what was said since the last command to it."""
+        expect(self.session, text, "\n".join(self._said))
+
     def do_copy(self, form: str) -> None:
         """Print what a screen would copy."""
         self.write(export.copied(self.session, form or "text").rstrip())
@@ -94,7 +121,7 @@ def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -
     """Debug on stdin and stdout, `lines` first; returns the exit code.
 
     It says first where we are, unless a batch has commands of its own. Without a reader at the terminal (a pipe, a
-    script, `--batch`) the first command that fails ends it, with 2.
+    script, `--batch`) the first command that fails ends it, with 2; with 1 where it stands in a script.
     """
     _leave_on_signals()
     stdin = sys.stdin
@@ -150,7 +177,7 @@ def _reader(stdin: TextIO) -> Callable[[str], str]:
     def ask(prompt: str) -> str:
         if prompt:
             print(prompt, end="", flush=True)
-        return stdin.readline(registry.MAX_LENGTH + 2)
+        return stdin.readline(MAX_LENGTH + 2)
 
     return ask
 

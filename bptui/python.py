@@ -7,7 +7,9 @@ is written. `network(loss)` turns what leads to a loss into a Network, by the sa
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +29,12 @@ from bptui.model.source import custom_ops
 from bptui.model.source.network import Network
 
 if TYPE_CHECKING:
-    from bptui.symbolic.types import Report
+    from bptui.symbolic.types import CheckRow, Report
 
 DTYPES = ("float64", "float32")
 SETTINGS = ("name", "optimizer", "learning_rate", "dtype", "seed", *OPTIONS, "clip_norm", "clip_value")
 """What `network`, and with it `debug` and `check`, may be told."""
-NO_NUMBER = "it has no number until the step is run: bptui.debug(loss) runs and shows it, bptui.check(loss) proves it"
+NO_NUMBER = "it has no number until the step is run: bptui.debug(loss) shows it, bptui.grads(loss) has all gradients"
 _serial: Iterator[int] = itertools.count(1)
 
 
@@ -235,7 +237,7 @@ def network(
     """What leads to `loss` as a Network. options: those of the optimizer (momentum, clip_norm, …)."""
     if not isinstance(loss, Tensor):
         raise UserError(
-            "bptui", f"the loss is a {type(loss).__name__}", "a Tensor such as bptui.mse(prediction, target)"
+            "bptui", f"the loss is {_a(type(loss).__name__)}", "a Tensor such as bptui.mse(prediction, target)"
         )
     if dtype not in DTYPES:
         raise UserError("bptui", f"there is no dtype {str(dtype)[:40]!r}", " or ".join(DTYPES))
@@ -271,6 +273,11 @@ def network(
     return Network(name, graph, Optimizer(optimizer, learning_rate, **options), dtype, seed)
 
 
+def _a(word: str) -> str:
+    """`an int`, `a float`."""
+    return f"{'an' if word[:1].lower() in 'aeiou' else 'a'} {word}"
+
+
 def _ancestors(loss: Tensor) -> list[Tensor]:
     """All tensors that lead to the loss, in the order in which they were made."""
     found = {loss.serial: loss}
@@ -291,15 +298,41 @@ def debug(loss: Tensor, **options: Any) -> None:
     cli.debug(made.name, lambda: made)
 
 
-def check(loss: Tensor, **options: Any) -> Report:
-    """Check every derivative of the training step of `loss`; `.ok`, and the rows with their reasons."""
+def check(loss: Tensor, *, against: Mapping[str, Any] | None = None, **options: Any) -> Report:
+    """Check every derivative of the training step of `loss`; `.ok`, and the rows with their reasons.
+
+    against  your own gradients by name, {"w": numbers}, or {"values": {…}, "grads": {…}}: arrays, lists, PyTorch's
+             tensors. Rows "against" say whether they are equal, and what was forgotten where they are not
+    """
     from bptui.symbolic.check import check_step
 
-    return check_step(network(loss, **options).program())
+    made = network(loss, **options)
+    recording = made.program().record()
+    rows: list[CheckRow] = []
+    if against is not None:
+        from bptui.model.source.own_numbers import from_mapping
+        from bptui.symbolic import against as own
+
+        rows += own.against(recording, from_mapping(against, "against"), "against").rows
+    found = check_step(recording)
+    return replace(found, rows=(*found.rows, *rows))
+
+
+def grads(loss: Tensor, **options: Any) -> dict[str, Array]:
+    """The gradients of `loss` by name, each an array of its own in the shape of its tensor: of all parameters and given
+    numbers that have one, and of what has a name. Without a name they are called param1, data1, …, as `check` does."""
+    made = network(loss, **options)
+    recording = made.program().record()
+    found: dict[str, Array] = {}
+    for name, node in made.graph.by_name.items():
+        grad = recording.grad(node)
+        if grad is not None and (node.op is None or not re.fullmatch(r"t\d+", name)) and node.role != "const":
+            found[name] = np.array(grad)
+    return found
 
 
 PUBLIC: dict[str, Callable[..., Any] | type] = {
-    "param": param, "data": data, "network": network, "debug": debug, "check": check, "op": op,
+    "param": param, "data": data, "network": network, "debug": debug, "check": check, "grads": grads, "op": op,
     "Tensor": Tensor, "UserError": UserError,
 }  # fmt: skip
 

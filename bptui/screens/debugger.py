@@ -21,6 +21,7 @@ from bptui.model.debugger.commands import registry
 from bptui.model.debugger.commands.completion import complete
 from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.script import ScriptLine
 from bptui.screens import help as manual
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
@@ -146,7 +147,7 @@ class Debugger(Own, Screen[None]):
         if self.runner.job is None:
             self._mode, self._focused = self.session.view.mode, self.session.view.focus
         self.runner.run(self.session, text)
-        if self.runner.job is not None and self._timer is None:
+        if self.runner.busy and self._timer is None:
             self._timer = self.set_interval(0.1, self.canvas.repaint)
 
     def _early(self, text: str) -> None:
@@ -166,14 +167,15 @@ class Debugger(Own, Screen[None]):
         if self.is_running and self.app.is_running:
             self.app.call_later(what)
 
-    def _done(self, job: Future[Reply]) -> None:
-        if self._timer is not None:
+    def _done(self, line: ScriptLine, job: Future[Reply]) -> None:
+        if self._timer is not None and not self.runner.busy:
             self._timer.stop()
             self._timer = None
         try:
             reply = job.result()
         except UserError as error:
             reply = refused(error)
+            self.runner.drop_scripts()
         except Exception as defect:
             reply = Reply(((Span(f"a defect of bptui: {type(defect).__name__}: {defect}", "fail reverse"),),), ok=False)
         session = self.session
@@ -185,8 +187,12 @@ class Debugger(Own, Screen[None]):
         if view is not None and panel(view.focus) is None:
             wanted, view.focus = view.focus, self._focused
             reply = refused(UserError("focus", f"there is no panel {wanted}", f"1 to {PANELS[-1].number}"))
+        if view is not None:
+            self._mode, self._focused = view.mode, view.focus
+        if session is not None and reply.then:
+            self.runner.insert(session, reply.then)
         if reply.asks is not None:
-            self.ask(reply.asks)
+            self.ask(reply.asks, line)
         else:
             self.say(reply)
 
@@ -201,7 +207,7 @@ class Debugger(Own, Screen[None]):
         where it went is on the screen."""
         ui = self.ui
         lines = reply.lines
-        if reply.moved and reply.ok and len(lines) <= 1 and not _news(lines):
+        if reply.moved and reply.ok and self.session is not None and lines == (self.session.where(),):
             lines = ()
         if len(lines) == 1:
             lines = self._short(lines[0], reply.moved or not reply.ok)
@@ -227,7 +233,7 @@ class Debugger(Own, Screen[None]):
         event.stop()
         event.prevent_default()
         key = name_of(event.key, event.character)
-        if self.runner.job is not None:
+        if self.runner.busy:
             word, _ = RUNNING.find(key)
             if word == "cancel":
                 self.runner.cancel()
@@ -356,9 +362,3 @@ class Debugger(Own, Screen[None]):
             return None
         box = next((box for box in grid.boxes if box.panel == session.view.focus), grid.boxes[0])
         return scene_of(session, self.ui, box.width, box.height, True)
-
-
-def _news(lines: tuple[Line, ...]) -> bool:
-    """Does a move's line say more than where it went?"""
-    return any(span.style.split()[0] in ("kink", "fail") or span.text.startswith(("breakpoint", "watch"))
-               for line in lines for span in line if span.style)  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
 from bptui.screens.keys import PAGES, RUNNING
-from bptui.screens.panels import Panel, footer, panel, panels, standing, status
+from bptui.screens.panels import Panel, footer, panel, panels, standing, status, strip
 from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
 from bptui.screens.scene import Scene
 
@@ -61,7 +61,8 @@ def grid_of(session: Session | None, width: int, height: int) -> layout.Grid | N
     if session is None:
         return layout.grid(width, height, focus)
     zoom = session.view.zoom or focus.wide(session)
-    return layout.grid(width, height, focus, zoom, tall=session.view.answer is not None)
+    displays = strip.count(session, width, height)
+    return layout.grid(width, height, focus, zoom, tall=session.view.answer is not None, strip=displays)
 
 
 def scene_of(session: Session, ui: Ui, width: int, height: int, focus: bool = False) -> Scene:
@@ -75,8 +76,11 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
     grid = grid_of(session, width, height)
     if grid is None:
         return layout.too_small(width, height)
+    shown = _displays(session, width, height)
+    below = height
+    height -= len(shown)
     if session is not None and session.view.present:
-        return _finish(_presented(session, ui, width, height), ui, session, width, height)
+        return _finish([*_presented(session, ui, width, height)[:-1], *shown, ()], ui, session, width, below)
     focus = focused(session)
     contents: dict[int, list[Line]] = {}
     rules: dict[int, Line] = {}
@@ -101,7 +105,18 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
         rows[1] = layout.tabs([(each.number, each.name) for each in panels(session)], focus.number, width)
         if session is not None and height >= 10:
             rows[height - 2] = _drawn(standing("bottom"), scene_of(session, ui, width, 1))[0][0]
-    return _finish(rows, ui, session, width, height)
+    return _finish([*rows[:-1], *shown, ()], ui, session, width, below)
+
+
+def _displays(session: Session | None, width: int, height: int) -> list[Line]:
+    """The rows of what is displayed. What goes wrong in them is shown in them."""
+    if session is None or not session.displays:
+        return []
+    try:
+        return strip.lines(session, width, height)
+    except Exception as defect:
+        rows = strip.count(session, width, height)
+        return [fit(row, width) for row in [*_failed(defect, width), *[()] * rows][:rows]]
 
 
 def _finish(rows: list[Line], ui: Ui, session: Session | None, width: int, height: int) -> list[Line]:

@@ -40,16 +40,19 @@ class Grid(NamedTuple):
     single: bool
 
 
-def grid(width: int, height: int, focus: Panel, zoom: bool = False, tall: bool = False) -> Grid | None:
+def grid(width: int, height: int, focus: Panel, zoom: bool = False, tall: bool = False, strip: int = 0) -> Grid | None:
     """The grid of a terminal; None where it is too small for anything.
 
     focus   the focused panel (which one is shown where there is room for one)
     zoom    the focused panel over the whole width, above the timeline
+    strip   so many rows above the last one belong to no panel
     tall    the main panel has the room of the one under it, too, where that has not the focus
     """
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return None
-    if width < 76 or height < 22:
+    one = width < 76 or height < 22
+    height -= strip
+    if one:
         rows = height - 4 if height >= 10 else height - 3
         return Grid((Box(focus.number, 0, 2, width, rows, -1),), (), True)
     bottom = height - 5  # the timeline's rule

@@ -7,50 +7,89 @@ key and its answer. History and Session are not for two threads at once: while a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.reply import Reply
+from bptui.model.debugger.script import ScriptLine
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
-AT_ONCE = 0.05  # seconds that a command may take before the screen goes on without it
+AT_ONCE = 0.05  # seconds that a command may take before the screen goes on without it; and lines of a script, together
 SHOW_PROGRESS = 0.5  # from here on there is a bar
 
 
 class Runner:
     """One command at a time.
 
-    done   called in the screen's thread when a command has ended, with its Future
+    done   called in the screen's thread when a command has ended, with its line and its Future
     home   runs a function in the screen's thread, from any thread
     job    the command that is still running, None while there is none
     """
 
-    def __init__(self, done: Callable[[Future[Reply]], None], home: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(
+        self, done: Callable[[ScriptLine, Future[Reply]], None], home: Callable[[Callable[[], None]], None]
+    ) -> None:
         self._done, self._home = done, home
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="bptui-command")
-        self._waiting: deque[tuple[Session, str]] = deque()
-        self._cancelled = False
+        self._waiting: deque[tuple[Session, ScriptLine]] = deque()
+        self._line = ScriptLine("")
+        self._going = self._cancelled = False
         self._part: tuple[float, str] = (0.0, "")
         self._started = 0.0
         self.job: Future[Reply] | None = None
         self.closed = False
 
+    @property
+    def busy(self) -> bool:
+        """Is a command running, or do some wait?"""
+        return self.job is not None or bool(self._waiting)
+
     def run(self, session: Session, text: str) -> None:
         """Start a command line; returns when it is done, or when it takes longer than a blink. While one is running,
         the next ones wait in line. What is closed runs nothing: keys that were pressed after `q` come here still."""
-        if self.closed:
+        if not self.closed:
+            self._waiting.append((session, ScriptLine(text)))
+            self._go_on()
+
+    def insert(self, session: Session, lines: Sequence[ScriptLine]) -> None:
+        """Lines that are run before all that wait."""
+        self._waiting.extendleft((session, line) for line in reversed(lines))
+
+    def drop_scripts(self) -> None:
+        """Forget the lines that stand in a script: one of them could not be carried out."""
+        self._waiting = deque(each for each in self._waiting if each[1].origin is None)
+
+    def hold(self, session: Session, line: ScriptLine, work: Callable[[], Reply]) -> None:
+        """Do something else in the thread of the commands, as if `line` were it: what waits goes on waiting."""
+        self._start(session, line, work)
+
+    def _go_on(self) -> None:
+        """Run what waits, one after the other, for the time of a blink; then the screen looks elsewhere before the
+        next."""
+        if self._going:
             return
-        if self.job is not None:
-            self._waiting.append((session, text))
-            return
+        self._going, begun = True, monotonic()
+        try:
+            while self._waiting and self.job is None and not self.closed:
+                if monotonic() - begun > AT_ONCE:
+                    self._home(self._go_on)
+                    break
+                session, line = self._waiting.popleft()
+                self._start(session, line, partial(registry.run, session, line))
+        finally:
+            self._going = False
+
+    def _start(self, session: Session, line: ScriptLine, work: Callable[[], Reply]) -> None:
         self._cancelled, self._part, self._started = False, (0.0, ""), monotonic()
         session.progress.ask = self._progress
-        job = self._worker.submit(registry.run, session, text)
+        job = self._worker.submit(work)
+        self._line = line
         try:
             job.exception(AT_ONCE)
         except TimeoutError:
@@ -63,13 +102,11 @@ class Runner:
         if self.job is not None and self.job.done():
             job, self.job = self.job, None
             self._end(job)
+            self._go_on()
 
     def _end(self, job: Future[Reply]) -> None:
-        if job.cancelled():
-            return
-        self._done(job)
-        if self._waiting and self.job is None:
-            self.run(*self._waiting.popleft())
+        if not job.cancelled():
+            self._done(self._line, job)
 
     def _progress(self, part: float, what: str) -> bool:
         """Called from the command's thread, now and then; False ends it."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.spans import Span, plain
 from bptui.model.debugger.commands.front_end import FrontEnd
+from bptui.model.debugger.commands.registry import located
 from bptui.model.debugger.commands.row import choice
+from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.script import ScriptLine
 from bptui.screens import copying
 from bptui.screens import help as manual
 from bptui.screens.frame import Ui, grid_of, paint
@@ -22,9 +26,13 @@ if TYPE_CHECKING:
 
     from bptui.model.debugger.session import Session
     from bptui.screens.canvas import Canvas
+    from bptui.screens.explain import Explainer
     from bptui.screens.runner import Runner
 
 LOADING = "still loading"
+SETTLE = 30.0
+"""Seconds that `expect` waits at most for what is still derived."""
+TYPED = ScriptLine("")
 
 
 def refused(error: UserError) -> Reply:
@@ -35,8 +43,11 @@ def refused(error: UserError) -> Reply:
 class Own(FrontEnd):
     """All that the registry leaves to a front end."""
 
+    _line = TYPED
+
     if TYPE_CHECKING:
         session: Session | None
+        explainer: Explainer | None
         ui: Ui
         canvas: Canvas
         palette: manual.Palette | None
@@ -47,14 +58,49 @@ class Own(FrontEnd):
         def say(self, reply: Reply) -> None: ...
         def changed(self) -> None: ...
         def stop(self) -> None: ...
+        def check(self) -> None: ...
         def open(self, prefix: str, text: str) -> None: ...
 
-    def ask(self, what: Callable[[FrontEnd], None]) -> None:
-        """Carry out what the registry leaves to a front end; what cannot be done is said."""
+    def ask(self, what: Callable[[FrontEnd], None], line: ScriptLine = TYPED) -> None:
+        """Carry out what the registry leaves to a front end; what cannot be done is said, and ends the script that it
+        stands in."""
+        self._line = line
         try:
             what(self)
         except UserError as error:
-            self.say(refused(error))
+            self.runner.drop_scripts()
+            self.say(refused(located(line, error)))
+
+    def do_expect(self, text: str) -> None:
+        """Hold what stands on the screen to it; what is still derived and checked has its time first."""
+        from bptui.model.debugger.expectation import expect
+
+        explainer = self.explainer
+        if self.session is None or explainer is None:
+            raise UserError("expect", LOADING)
+        session = self.session
+        self.check()
+
+        def settled() -> Reply:
+            until = monotonic() + SETTLE
+            try:
+                while not explainer.service.wait(0.1) and monotonic() < until:
+                    session.progress.report(1 - (until - monotonic()) / SETTLE, "waiting for what is derived")
+            except Cancelled:
+                return say("interrupted", ok=False)
+            return Reply(asks=judge)
+
+        def judge(_: FrontEnd) -> None:
+            self.changed()
+            expect(session, text, self._shown())
+
+        try:
+            expect(session, text, self._shown())
+        except UserError:
+            self.runner.hold(session, self._line, settled)
+
+    def _shown(self) -> str:
+        return "\n".join(plain(row) for row in self.canvas.rows)
 
     def do_quit(self) -> None:
         self.leave()

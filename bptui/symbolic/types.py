@@ -21,6 +21,8 @@ RowName = Literal[
     "parts",
     "finite",
     "opaque",
+    "against",
+    "claim",
 ]
 Method = Literal["identical", "cancel", "expand", "50 digits", "none"]
 Verdict = Literal["ok", "FAIL", "NONFINITE", "KINK", "n/a", "skipped"]

@@ -408,6 +408,17 @@ def process(*argv: str, stdin: str | None = "", **environment: str) -> subproces
     )  # fmt: skip
 
 
+def test_a_wrong_line_of_a_script_is_a_1_with_its_place(tmp_path):
+    path = tmp_path / "a.bp"
+    path.write_text("step\nexpect layer1.a\nexpect print step == 1\nprint 7\n")
+    for words in (["-x", str(path)], ["-ex", f"source {path}"]):
+        done = process("run", "xor", "--batch", *words)
+        assert done.returncode == 1
+        assert re.search(r"a.bp line 3: expect: step is not 1 \(step = 0\)\n$", done.stderr)
+        assert "forward 2/4" in done.stdout
+        assert "7 = 7" not in done.stdout
+
+
 def test_a_pipe_chooses_plain_by_itself():
     done = process("run", "xor", stdin="s\nq\nprint 1\n")
     assert done.returncode == 0

@@ -78,7 +78,7 @@ def test_what_is_wrong_is_told_where_it_is_written():
         (lambda: bptui.param("a"), "expected numbers"),
         (lambda: bptui.param(1.0, name="a b"), "is not a name"),
         (lambda: bptui.network(w), "has shape"),
-        (lambda: bptui.network(3), "the loss is a int"),
+        (lambda: bptui.network(3), "the loss is an int"),
         (lambda: w.shape and bptui.network(bptui.sum(bptui.data([1.0], name="w") * w)), "the name 'w' is taken"),
     ):
         with pytest.raises(bptui.UserError, match=message):

@@ -1,4 +1,4 @@
-"""Files that are written: whole or not at all, and never over one that is there."""
+"""Files: read up to a bound, written whole or not at all; a user's own never over one that is there."""
 
 from __future__ import annotations
 
@@ -32,8 +32,28 @@ def write_new(name: str, fill: Callable[[IO[bytes]], Any], where: str) -> Path:
         raise UserError(where, f"{name}: there is no such home", "a place one can write to") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise UserError(where, f"{name}: {why}", "a place one can write to") from None
+        missing = [folder for folder in path.parents if isinstance(error, FileNotFoundError) and not folder.exists()]
+        right = f"there is no folder {missing[-1]}" if missing else "a place one can write to"
+        raise UserError(where, f"{name}: {why}", right) from None
     return path
+
+
+def read_text(name: str, where: str, most: int, more: str = "") -> str:
+    """A text file in UTF-8 of at most `most` bytes; `more` says what takes a larger one."""
+    path = Path(name)
+    try:
+        if not path.is_file():
+            missing = "is a folder" if path.is_dir() else "there is no such file"
+            raise UserError(where, f"{name[:100]}: {missing}")
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+        if len(content) > most:
+            raise UserError(where, f"{name[:100]} is larger than {most:,} bytes", more)
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(where, f"{name[:100]} is not text", "a file in UTF-8") from None
+    except (OSError, ValueError) as error:
+        raise UserError(where, f"{name[:100]}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _name(beside: str, path: Path) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from bptui.model.base.errors import UserError
 
 NOT_YET = "is not part of this version"
-CHANGED = "numbers are changed in the network file, or where the formula is opened"
 CAPTURE = (
     "write the step as a network file or with bptui.param and bptui.data; bptui check --torch compares with PyTorch"
 )
@@ -22,7 +21,6 @@ SHELL: Mapping[str, str] = {
 """Commands of the shell."""
 
 WORDS: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "edit": (("e",), CHANGED),
     "nudge": (("+", "-"), "print grad(NAME) says how the loss answers to a change"),
     "findings": ((), "x and X go to the next and the previous NaN, inf or failed check"),
 }

@@ -6,18 +6,18 @@ training step or node is kept here, or under the branch's number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from bptui.model.debugger.default_element import default_element
-from bptui.model.debugger.edits import Edit
+from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.view import Index
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.history import History
 from bptui.model.engine.nonfinite import NonFinite, Origins, nonfinite
 from bptui.model.engine.recording import Recording
-from bptui.model.engine.timeline import Phase
+from bptui.model.engine.timeline import Moment, Phase
 from bptui.model.source.network import Network
 
 Known = tuple[int, str, str]
@@ -26,7 +26,8 @@ Known = tuple[int, str, str]
 
 class Branch:
     """number  of the branch in its session: 0 is what was opened
-    parent  the branch that it was edited from, None for that one;  edits  all that differs from it
+    parent  the branch that it was edited from, None for that one;  edits  all that differs from what was opened
+    first   the training step from which on it is not as its parent
     failed  (training step, node id) of the checks that failed
     wanted  the findings that are meant, as the user has said: a mask's -inf
     """
@@ -35,6 +36,7 @@ class Branch:
         self.number = 0
         self.parent: Branch | None = None
         self.edits: tuple[Edit, ...] = ()
+        self.first = 0
         self.network = network
         self.graph: Graph = network.graph
         self.history: History = history if history is not None else network.history()
@@ -48,11 +50,29 @@ class Branch:
 
     def edited(self, edit: Edit, number: int) -> Branch:
         """The branch in which `edit` is made: what comes before it is this branch's, and is not computed again."""
-        network = edit.applied(self.network)
-        made = Branch(network, self.history.fork(network, edit.step))
-        made.number, made.parent, made.edits = number, self, (*self.edits, edit)
+        network = edit.network
+        drawn = edit.anew == "drawn"
+        history = network.history() if drawn else self.history.fork(network, edit.step, edit.values)
+        made = Branch(network, history)
+        lost = [each for each in self.edits if edit.anew and each.numbers and (drawn or (each.values and each.step))]
+        made.edits = (*(each for each in self.edits if each not in lost), edit)
+        made.number, made.parent, made.first = number, self, edit.step
         made.wanted = set(self.wanted)
         return made
+
+    def same_moment(self, moment: Moment, node: Node) -> Moment:
+        """The Moment of the node of that name in the same phase; where there is none, the one at the same place."""
+        nodes = self.timeline.nodes(moment.phase)
+        if moment.index < len(nodes) and nodes[moment.index].name == node.name:
+            return moment
+        places = [index for index, each in enumerate(nodes) if each.name == node.name]
+        if nodes:
+            return moment._replace(index=places[-1] if places else min(moment.index, len(nodes) - 1))
+        return self.walk.moment(self.walk.within((moment.step + 1) * self.walk.length - 1))
+
+    def at(self, step: int) -> Branch:
+        """The branch that trained a training step: this one, or the one that it has the step from."""
+        return self if step >= self.first or self.parent is None else self.parent.at(step)
 
     @cached_property
     def planned(self) -> int:
@@ -77,6 +97,37 @@ class Branch:
     def checked(self, step: int, node: int, failed: bool) -> None:
         """What a check of a node with the numbers of a training step has found. From any thread."""
         (self.failed.add if failed else self.failed.discard)((step, node))
+
+    @cached_property
+    def varying(self) -> frozenset[int]:
+        """Ids of the nodes whose value is not the same at every Moment at which it is there: what is trained, drawn or
+        carried on, what the batches bring, and what follows from any of it. After an edit, all: it may be of any."""
+        if self.edits:
+            return frozenset(range(len(self.graph.nodes)))
+        batches = self.network.batches
+        fed = frozenset() if batches is None else frozenset(batches.arrays)
+        found: set[int] = set()
+        for node in self.graph.nodes:
+            if (
+                node.role in ("state", "random")
+                or self.timeline.places("update", node.id)
+                or (node.name in fed)
+                or any(i in found for i in node.inputs)
+            ):
+                found.add(node.id)
+        return frozenset(found)
+
+    def changes(self, reads: Iterable[tuple[str, str]]) -> bool:
+        """Can what an expression reads (`Expression.reads`) ever be other than it was?"""
+        return any(self._changes(what, name) for what, name in reads)
+
+    def _changes(self, what: str, name: str) -> bool:
+        if not name:
+            return True  # another node at each Moment
+        node = self.graph.by_name[name].id
+        if what == "value":
+            return node in self.varying
+        return bool(self.varying) or len(self.timeline.arrivals(node)) > 1
 
     def failures(self, step: int) -> dict[int, Node]:
         """The nodes of a training step whose check failed, by the place of the Moment that it is about."""

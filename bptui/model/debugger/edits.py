@@ -1,67 +1,47 @@
-"""What can be changed in a course of training. An edit is a value: a branch is its network and its edits, replayed.
+"""What can be changed in a course of training: `NAME = VALUE` becomes an Edit.
 
-An edit holds from a training step on, the one in which it was made: its update is the first that follows it. All
-earlier steps are as they were.
+From when an edit holds:
+
+    numbers of parameters, inputs, targets; the optimizer   from the training step in which it is made; a parameter that
+                                                            this step has updated already, from the next one on
+    an operation that takes the place of another            the same, with the parameters as they are then
+    (relu → tanh, the p of a dropout, mse → mae)
+    other operations or shapes (units, a layer that had     the network is trained anew from training step 0, from the
+    no activation)                                          initial values that it had, where the shapes are the same
+    seed, data, dtype, init                                 trained anew from training step 0, all drawn anew
+
+The training steps before are as they were, and shared.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from math import isfinite
-from typing import Protocol
 
 from bptui.model.base.errors import UserError
-from bptui.model.source.network import Network
+from bptui.model.debugger import given, settings
+from bptui.model.debugger.asked import Asked
+from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.edit import Edit
+from bptui.model.engine.timeline import Moment
+
+_EDIT = re.compile(r"(?P<name>[^=\[\]]+?)\s*(?P<at>\[[^=\[\]]*\])?\s*=(?!=)\s*(?P<value>\S.*)")
 
 
-class Edit(Protocol):
-    """step  the first training step that it changes"""
+def parse(text: str, branch: Branch, moment: Moment) -> Edit:
+    """`NAME = VALUE`, said at a Moment of a branch. NAME is a given number or tensor (`layer1.weight[0,1]`, `x[2]`),
+    `lr` or another setting of the optimizer, a key of the network file (`layer1.activation`, `loss.kind`, `seed`), or a
+    name that a formula defines.
 
-    @property
-    def step(self) -> int: ...
-
-    @property
-    def text(self) -> str:
-        """As it is said: `lr = 0.5 from training step 3 on`."""
-
-    def applied(self, network: Network) -> Network:
-        """The network that trains from `step` on, with the state that was reached until then."""
-
-
-@dataclass(frozen=True)
-class LearningRate:
-    """Another learning rate of the optimizer."""
-
-    step: int
-    value: float
-
-    @property
-    def text(self) -> str:
-        return f"lr = {self.value:g} from training step {self.step} on"
-
-    def applied(self, network: Network) -> Network:
-        return replace(network, optimizer=replace(network.optimizer, learning_rate=self.value))
-
-
-def parse(text: str, network: Network, step: int) -> Edit:
-    """`lr = 0.5`, made in a training step."""
-    matched = re.fullmatch(r"(?P<name>[^=]+?)\s*=\s*(?P<value>[^=]+)", text)
+    Nothing is executed. UserError for what is not there, is computed, is of another type or shape, or is so already.
+    """
+    matched = _EDIT.fullmatch(text.strip())
     if matched is None:
-        raise UserError("set", f"'{text[:40]}' is not NAME = VALUE", "set lr = 0.05")
-    if matched["name"] not in ("lr", "learning_rate"):
-        raise UserError(
-            "set", f"{matched['name'][:40]} cannot be changed in this version",
-            "set lr = 0.05; other numbers in the network file, or where the formula is opened",
-        )  # fmt: skip
-    if not network.graph.params:
-        raise UserError("set", "nothing is trained, so that there is no learning rate", "bptui eval … --train NAMES")
-    try:
-        value = float(matched["value"])
-    except ValueError:
-        value = -1.0
-    if not isfinite(value) or value < 0:
-        raise UserError(
-            "set", f"'{matched['value'][:40]}' is not a learning rate", "a number, 0 or more: set lr = 0.05"
-        )
-    return LearningRate(step, value)
+        raise UserError("set", f"'{text[:40]}' is not NAME = VALUE", "set lr = 0.05, set layer1.weight[0,1] = 0.3")
+    asked = Asked(matched["name"], matched["at"] or "", matched["value"].strip(), branch, moment)
+    found = branch.graph.by_name.get(asked.name)
+    if asked.at or (found is not None and found.op is None):
+        return given.numbers(asked)
+    document = branch.network.document
+    if found is not None and (document is None or asked.name not in document.tables()):
+        return settings.redefined(asked, found)
+    return settings.setting(asked)

@@ -4,8 +4,9 @@ For conditions of breakpoints, `print`, `display` and `watch`. The text is parse
 and never executed; everything is float64 arithmetic on arrays, so nothing can grow without bound.
 
     value, grad         of the node that the breakpoint is at (of the selected one otherwise)
+    upstream, shape     of that node, too: its gradient once all of it is in, its sizes
     NAME, grad(NAME)    of any node; layer1.weight, loss, …          NAME[i,j], NAME[1:], NAME[-1]
-    step, lr            the training step, the learning rate
+    step, lr, loss      the training step, the learning rate, the loss of the step
     abs exp log sqrt max min mean sum norm argmax std nan finite any all len
     + - * / // % ** @ < <= == != >= > and or not
 """
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bptui.model.base import syntax
+from bptui.model.base import numbers, syntax
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.hints import EXAMPLE
 from bptui.model.engine.graph import Graph, Node
@@ -67,7 +68,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "all": np.all,
     "len": lambda x: np.float64(len(x)),
 }
-SPECIAL = ("value", "grad", "step", "lr")
+SPECIAL = ("value", "grad", "upstream", "shape", "step", "lr", "loss")
 
 
 REFUSED: Mapping[type[Exception], str] = {
@@ -94,7 +95,8 @@ class Expression:
 
     @cached_property
     def reads(self) -> frozenset[tuple[str, str]]:
-        """What it reads: ("value", node), ("grad", node), with "" for the node that it is asked about."""
+        """What it reads: ("value", node), ("grad", node), with "" for the node that it is asked about; of that one
+        ("upstream", ""), ("shape", "") as well."""
         found: set[tuple[str, str]] = set()
         called = {id(part.func) for part in ast.walk(self.tree) if isinstance(part, ast.Call)}
         for part in ast.walk(self.tree):
@@ -105,7 +107,9 @@ class Expression:
             elif isinstance(part, ast.Name | ast.Attribute) and (name := dotted(part)) is not None:
                 if name in self.graph.by_name:
                     found.add(("value", name))
-                elif name in ("value", "grad"):
+                elif name == "loss":
+                    found.add(("value", self.graph.nodes[self.graph.loss].name))
+                elif name in ("value", "grad", "upstream", "shape"):
                     found.add((name, ""))
         return frozenset(found)
 
@@ -140,6 +144,14 @@ def parse(text: str, graph: Graph) -> Expression:
     tree = statements[0].value
     _check(tree, graph, where)
     return Expression(text, tree, graph)
+
+
+def of_element(graph: Graph, node: Node, element: tuple[int, ...]) -> Expression:
+    """The expression of one number of a node: `layer1.weight[0,1]`, whatever the node is called."""
+    tree: ast.expr = ast.Name(node.name)
+    if element:
+        tree = ast.Subscript(tree, ast.Tuple([ast.Constant(i) for i in element]))
+    return Expression(node.name + numbers.index(element), tree, graph)
 
 
 def dotted(tree: ast.AST) -> str | None:
@@ -210,7 +222,7 @@ class _Evaluator(ast.NodeVisitor):
 
     def visit(self, tree: ast.AST) -> Any:
         self.tick()
-        return super().visit(tree)
+        return _VISIT[type(tree)](self, tree)
 
     def value_of(self, node: Node) -> Any:
         found = self.state.value(node)
@@ -224,6 +236,11 @@ class _Evaluator(ast.NodeVisitor):
             raise NotYet(f"grad({node.name})")
         return np.asarray(found, dtype=np.float64)
 
+    def upstream_of(self, node: Node) -> Any:
+        if not self.state.gradient(node).final:
+            raise NotYet(f"all of grad({node.name})")
+        return self.grad_of(node)
+
     def visit_Constant(self, tree: ast.Constant) -> Any:
         return np.float64(tree.value)  # type: ignore[arg-type]  # _check: a number
 
@@ -232,10 +249,17 @@ class _Evaluator(ast.NodeVisitor):
         assert name is not None
         if name in self.graph.by_name:
             return self.value_of(self.graph.by_name[name])
-        if name == "value":
-            return self.value_of(self.node)
-        if name == "grad":
-            return self.grad_of(self.node)
+        match name:
+            case "value":
+                return self.value_of(self.node)
+            case "grad":
+                return self.grad_of(self.node)
+            case "upstream":
+                return self.upstream_of(self.node)
+            case "shape":
+                return np.array(self.node.shape, dtype=np.float64)
+            case "loss":
+                return self.value_of(self.graph.nodes[self.graph.loss])
         recording = self.state.recording
         return np.float64(recording.step if name == "step" else recording.optimizer.learning_rate)
 
@@ -284,6 +308,12 @@ class _Evaluator(ast.NodeVisitor):
             assert name is not None
             return self.grad_of(self.graph.by_name[name])
         return FUNCTIONS[tree.func.id](*(self.visit(value) for value in tree.args))
+
+
+_VISIT: Mapping[type[ast.AST], Callable[[_Evaluator, Any], Any]] = {
+    getattr(ast, name.removeprefix("visit_")): visit for name, visit in vars(_Evaluator).items() if "visit_" in name
+}
+"""The method of each kind of part: found once, for a search evaluates the same few parts 100,000 times."""
 
 
 def _quoted(text: str) -> str:

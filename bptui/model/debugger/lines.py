@@ -9,7 +9,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
-from bptui.model.base.spans import Line, line
+from bptui.model.base.spans import Line, line, plain
 from bptui.model.base.types import Array
 from bptui.model.debugger import expressions
 from bptui.model.engine.graph import Node
@@ -75,8 +75,38 @@ def evaluated(session: Session, expression: expressions.Expression) -> list[Line
         return [line(*title, f" = {numbers.NOT_YET}  ", (f"{missing} is not computed yet", "dim"))]
     if value.dtype == bool and not value.ndim:
         return [line(*title, f" = {'true' if value else 'false'}")]
-    style = "gradient" if "grad" in expression.text else "value"
-    return _titled(title, tensor(value, style))
+    return _titled(title, tensor(value, _style(expression.text)))
+
+
+def _style(text: str) -> str:
+    """The colour of an expression's numbers: that of gradients, where it speaks of one."""
+    return "gradient" if "grad" in text or "upstream" in text else "value"
+
+
+def compact(session: Session, text: str, room: int) -> Line:
+    """A displayed expression in one row of at most `room` cells, its value whole: numbers, where they have room, else
+    their range."""
+    try:
+        value = session.evaluated(text)
+    except UserError as error:
+        return _named(text, line((error.what, "kink")), ": ", room)
+    if value is None:
+        return _named(text, line((numbers.NOT_YET, "dim")), " = ", room)
+    style = _style(text)
+    if value.dtype == bool and not value.ndim:
+        return _named(text, line("true" if value else "false"), " = ", room)
+    if value.ndim < 2 and value.size <= room // 3:
+        digits = line((" ".join(numbers.significant(float(x), 6) for x in value.reshape(-1)), style))
+        if len(plain(digits)) + len(text) + len(" = ") <= room or not value.ndim:
+            return _named(text, digits, " = ", room)
+    return _named(text, line(*extent(value, style), (f"  {numbers.shape(value.shape)}", "dim")), " = ", room)
+
+
+def _named(text: str, value: Line, between: str, room: int) -> Line:
+    """The expression before its value, shortened where both have no room."""
+    left = room - len(plain(value)) - len(between)
+    name = text if len(text) <= left else text[: max(1, left - 1)] + "…"
+    return line((name, "bold"), between, *value)
 
 
 def extent(value: Array, style: str) -> Line:

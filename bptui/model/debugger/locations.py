@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ MAX_STEP = 10_000_000
 """The furthest training step one can ask for."""
 
 index, shape = numbers.index, numbers.shape
+_GLOB = re.compile(r"[*?\[]")
 _ELEMENT = re.compile(r"(?P<name>[^\[\]]+?)\s*(?:\[(?P<at>[^\[\]]*)\])?", re.ASCII)
 _RIGHT = "a moment's number, a percent, a node, a layer, a phase, `step N`, start or end"
 
@@ -69,14 +71,31 @@ def element(graph: Graph, text: str, where: str) -> tuple[Node, Index | None]:
 
 def stops_of(found: Node, walk: Walk, step: int, phase: Phase | None = None) -> list[int]:
     """The stops of a training step at which a node is computed, differentiated or updated. The seed is the loss's."""
-    base = step * walk.length
-    wanted = PHASES if phase is None else (phase,)
-    return [
-        base + walk.timeline.index(Moment(step, p, i))
-        for p in wanted
-        for i, each in enumerate(walk.timeline.nodes(p))
-        if each.id == found.id
-    ]
+    base, timeline = step * walk.length, walk.timeline
+    return [base + at for at in timeline.all_places(found.id) if phase in (None, timeline.events[at].phase)]
+
+
+def matching(graph: Graph, text: str) -> frozenset[int]:
+    """Ids of the nodes of a name or alias, a layer, an operation, or a glob over any of these; a UserError for none."""
+    if text in graph.by_name:
+        return frozenset({graph.by_name[text].id})
+    named = graph.once(_by_word)
+    words = fnmatch.filter(named, text) if _GLOB.search(text) else [text]
+    found = frozenset(i for word in words for i in named.get(word, ()))
+    if not found:
+        right = did_you_mean(text, (*names(graph), *named, *PHASES), "a node, layer, operation or phase")
+        raise UserError("break", f"'{_short(text)}' is no place", right)
+    return found
+
+
+def _by_word(graph: Graph) -> dict[str, list[int]]:
+    """The nodes of each name, layer and operation."""
+    found: dict[str, list[int]] = {}
+    for node in graph.nodes:
+        for word in dict.fromkeys((node.name, node.scope, node.op.name if node.op is not None else "")):
+            if word:
+                found.setdefault(word, []).append(node.id)
+    return found
 
 
 def first_use(graph: Graph, found: Node) -> str:
@@ -101,7 +120,7 @@ def parse(text: str, walk: Walk, cursor: Moment, planned: int) -> int:
     if words[0] == "step":
         if len(words) == 1:
             raise UserError("goto step", "which training step?", f"a number from 0, or a percent of {planned}")
-        step = _step(words[1], walk, planned)
+        step = training_step(words[1], walk, planned, "goto step")
         cursor = cursor._replace(step=step)
         return parse(" ".join(words[2:]), walk, cursor, planned) if words[2:] else walk.stop(cursor)
     base, length = cursor.step * walk.length, walk.length
@@ -139,30 +158,32 @@ def _named(name: str, walk: Walk, cursor: Moment, phase: Phase | None) -> int:
             stops_of(found, walk, cursor.step, wanted)
             if found is not None
             else [
-                cursor.step * walk.length + walk.timeline.index(Moment(cursor.step, wanted, i))
-                for i, each in enumerate(walk.timeline.nodes(wanted))
-                if each.scope == name
+                stop
+                for i in graph.once(_by_word).get(name, ())
+                if graph.nodes[i].scope == name
+                for stop in stops_of(graph.nodes[i], walk, cursor.step, wanted)
             ]
         )
         if stops:
             # the loss has two backward stops, the seed and its own; a name means the operation
-            return stops[-1] if found is not None else stops[0]
+            return stops[-1] if found is not None else min(stops)
     if found is not None:
         what = f"no moment computes {name}" if phase is None else f"{name} has no {phase} moment"
         raise UserError("goto", what, first_use(graph, found))
     raise UserError("goto", f"'{_short(name)}' is not a place", did_you_mean(name, (*names(graph), *PHASES), _RIGHT))
 
 
-def _step(word: str, walk: Walk, planned: int) -> int:
+def training_step(word: str, walk: Walk, planned: int, where: str) -> int:
+    """The training step that a number or a percent of those planned says; a UserError where there can be none."""
     if word.endswith("%"):
-        return round(_percent(word, "goto step") * (planned - 1))
+        return round(_percent(word, where) * (planned - 1))
     if not re.fullmatch(r"\d{1,12}", word):
-        raise UserError("goto step", f"'{_short(word)}' is not a training step", "a number from 0, or a percent")
+        raise UserError(where, f"'{_short(word)}' is not a training step", "a number from 0, or a percent")
     step = int(word)
     last = MAX_STEP if walk.last is None else walk.last
     if step > last:
         why = "nothing is trained" if walk.last is not None else ""
-        raise UserError("goto step", f"there is no training step {step}", f"0 to {last}{', ' + why if why else ''}")
+        raise UserError(where, f"there is no training step {step}", f"0 to {last}{', ' + why if why else ''}")
     return step
 
 

@@ -10,6 +10,7 @@ from bptui.model.base.spans import Line, Span, plain
 
 if TYPE_CHECKING:
     from bptui.model.debugger.commands.front_end import FrontEnd
+    from bptui.model.debugger.script import ScriptLine
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Reply:
     moved   the cursor stands at another Moment than before
     asks    what only the front end can do: called with it
     seen    a panel of the screen shows it: there it is not said again
+    then    the command lines that it stands for, which are to be run next
     """
 
     lines: tuple[Line, ...] = ()
@@ -28,6 +30,7 @@ class Reply:
     moved: bool = False
     asks: Callable[[FrontEnd], None] | None = None
     seen: bool = False
+    then: tuple[ScriptLine, ...] = ()
 
     @property
     def text(self) -> str:

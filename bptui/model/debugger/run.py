@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bptui.model.base.spans import line
+from bptui.model.debugger import expressions
+from bptui.model.debugger.breakpoints import Breakpoint, UserStop, Watch, parse_watch
 from bptui.model.debugger.progress import Cancelled
-from bptui.model.debugger.reading import Step
+from bptui.model.debugger.reading import Reading, Step
 from bptui.model.debugger.reply import Reply, say
-from bptui.model.debugger.stops import FINDINGS, Breakpoint, End, Hit, Stop, UserStop
+from bptui.model.debugger.stops import FINDINGS, Hit, Stop
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+
+Found = Sequence[tuple[Stop, Hit]]
+"""The stops of one Moment, each with what it says there; the first of them comes first."""
 
 
 def resume(session: Session, direction: int, count: int = 1) -> Reply:
     """continue: on (direction 1) or back (-1) to the next breakpoint, watch or finding, `count` times; else to the end.
 
-    The end forward is that of the training steps that were planned; beyond them, that of the next training step.
+    The end forward is that of the training steps that were planned; beyond them, that of as many once more.
     """
     reply, progress = Reply(), session.progress
     try:
@@ -28,7 +34,7 @@ def resume(session: Session, direction: int, count: int = 1) -> Reply:
             progress.begin, progress.width = n / count, 1 / count
             if n:
                 progress.report(0.0, f"stop {n} of {count}, training step {session.cursor.step}")
-            reply = _go(session, direction, (*FINDINGS, *session.breakpoints.rows.values()))
+            reply = search(session, direction, (*FINDINGS, *session.breakpoints.enabled))
             if not reply.ok:
                 break
     except Cancelled:
@@ -40,82 +46,134 @@ def resume(session: Session, direction: int, count: int = 1) -> Reply:
 
 def next_finding(session: Session, direction: int) -> Reply:
     """next-finding: to the next NaN, inf or failed check; where there is none, nothing moves."""
-    return _go(session, direction, FINDINGS, stay=True)
+    return search(session, direction, FINDINGS, _nothing_found(direction))
 
 
-def _go(session: Session, direction: int, stops: Sequence[Stop], stay: bool = False) -> Reply:
-    """To the first of `stops`; where there is none to the end, or nowhere (`stay`)."""
-    length, end = session.walk.length, _end(session, direction)
+def last(session: Session, text: str) -> Reply:
+    """last: back to where an expression last changed, the selected number where none is said; then further back."""
+    text = text or (session.asked_last if session.told == session.stop else "")
+    node, element = session.node, session.element
+    if text:
+        watch = parse_watch(text, session.branch, node)
+        reading = watch.reading(session.branch)
+    else:
+        expression = expressions.of_element(session.graph, node, element)
+        reading = Reading(expression, session.branch)
+        watch = Watch.of(reading)
+    if reading is None or not reading.varies:
+        return say(f"{watch.target} never changes", ok=False)
+    reply = search(
+        session, -1, (watch,), f"{watch.target} has not changed before, back to the start of training step 0"
+    )
+    if reply.ok:
+        session.asked_last = text
+        if not text:
+            session.select(node, element)
+    return reply
+
+
+def search(session: Session, direction: int, stops: Sequence[Stop], nothing: str = "") -> Reply:
+    """To the first of `stops`; where there is none to the end, or nowhere, saying `nothing` of the training step there.
+
+    Where it is cancelled, it ends at the last Moment that was searched: from there, it goes on as if it had not been.
+    """
+    length, (last, end) = session.walk.length, _end(session, direction)
     step, index = divmod(session.stop, length)
     if direction < 0 or session.stop or session.told == 0:  # nothing lies before Moment 0 that could lead to it
         index += direction
     span = range(index, length if direction > 0 else -1, direction)
     first = step
     while True:
-        here = Step(session.branch, step, session.progress)
         try:
             if step != first:
-                session.progress.report(abs(step - first) / abs(end.step - first), f"training step {step}")
-            stop, hit = _nearest(here, span, stops, end)
+                session.progress.report(abs(step - first) / abs(last - first), f"training step {step}")
+            found = _due(Step(session.branch, step, session.progress), span, stops)
         except Cancelled:
-            reached = session.stop if step == first else length * (step if direction > 0 else step + 1)
+            reached = session.stop if step == first else length * step - 1 if direction > 0 else length * (step + 1)
             return session.move(reached, note="interrupted", style="kink", ok=False)
-        if hit is not None:
+        if found or step == last:
             break
         step += direction
         span = range(length) if direction > 0 else range(length - 1, -1, -1)
-    if stop is not end:
-        return _arrive(session, step * length + hit.index, stop, hit)
-    if stay:
-        return _nothing_found(session, direction, step)
-    reply = session.move(step * length + hit.index)
+    if found:
+        return _arrive(session, step, found)
+    if nothing:
+        back = "" if direction < 0 or np.isfinite(session.recording.loss) else "; X goes back to where this one arose"
+        return say(nothing.format(step=step) + back, ok=False)
+    reply = session.move(step * length + end)
     why = session.end(session.stop) if direction < 0 or session.walk.last == 0 else _planned_end(session)
     return Reply((line(*session.where(), "  ", (why, "kink")),), ok=False, moved=reply.moved)
 
 
-def _nearest(step: Step, span: range, stops: Sequence[Stop], end: End) -> tuple[Stop, Hit | None]:
-    """The first stop in a training step; of several at one Moment, the first of `stops`; the end after all of them."""
-    found: tuple[Stop, Hit | None] = end, None
+def _due(step: Step, span: range, stops: Sequence[Stop]) -> Found:
+    """The stops of the first Moment of `span` at which one does not let it pass. How often the others were passed over
+    is counted once the training step has been searched: where that is cancelled, it is as if it had not begun."""
+    passed: Counter[int] = Counter()
+    found = _nearest(step, span, stops)
+    while found and all(isinstance(stop, UserStop) and stop.ignored > passed[stop.number] for stop, _ in found):
+        passed.update(stop.number for stop, _ in found if isinstance(stop, UserStop))
+        span = range(found[0][1].index + span.step, span.stop, span.step)
+        found = _nearest(step, span, stops)
     for stop in stops:
-        hit = stop.find(step, span)
-        if hit is not None:
-            found, span = (stop, hit), range(span.start, hit.index, span.step)
-    if found[1] is None:
-        found = end, end.find(step, span)
+        if isinstance(stop, UserStop):
+            stop.ignored -= passed[stop.number]
+            stop.hits += passed[stop.number]
     return found
 
 
-def _arrive(session: Session, at: int, stop: Stop, hit: Hit) -> Reply:
-    """Go to a stop, say why there, and select the number that it is about."""
-    if isinstance(stop, UserStop):
-        stop.hits += 1
-        if isinstance(stop, Breakpoint) and stop.temporary:
-            del session.breakpoints.rows[stop.number]
-    reply = session.move(at, note=hit.note, style=hit.style)
+def _nearest(step: Step, span: range, stops: Sequence[Stop]) -> Found:
+    """The stops of the first Moment at which there is any."""
+    found: list[tuple[Stop, Hit]] = []
+    for stop in stops:
+        hit = stop.find(step, span)
+        if hit is not None:
+            if found and found[0][1].index != hit.index:
+                found = []
+            found.append((stop, hit))
+            span = range(span.start, hit.index + span.step, span.step)
+    return found
+
+
+def _arrive(session: Session, step: int, found: Found) -> Reply:
+    """Go to a Moment, say why there, and select the number that it is about."""
+    said: list[Hit] = []
+    for stop, hit in found:
+        if isinstance(stop, UserStop):
+            stop.hits += 1
+            if stop.ignored:
+                stop.ignored -= 1
+                continue
+            if isinstance(stop, Breakpoint) and stop.temporary:
+                del session.breakpoints.rows[stop.number]
+        said.append(hit)
+    at = step * session.walk.length + said[0].index
+    reply = session.move(at, note="; ".join(hit.note for hit in said), style=said[0].style)
     session.told = at
-    if hit.finding is not None:
-        session.show(hit.finding)
+    for hit in said:
+        if hit.finding is not None:
+            session.show(hit.finding)
     return Reply(reply.lines, reply.ok, moved=True)
 
 
-def _nothing_found(session: Session, direction: int, last: int) -> Reply:
-    """What was looked for, how far, and where to look instead."""
+def _nothing_found(direction: int) -> str:
+    """What was looked for, and how far."""
     if direction < 0:
-        return say("no earlier NaN, inf or failed check, back to training step 0", ok=False)
-    back = "" if np.isfinite(session.recording.loss) else "; X goes back to where this one arose"
-    return say(f"no further NaN, inf or failed check up to training step {last}{back}", ok=False)
+        return "no earlier NaN, inf or failed check, back to training step 0"
+    return "no further NaN, inf or failed check up to training step {step}"
 
 
-def _end(session: Session, direction: int) -> End:
-    """Where the search ends: the start, the end of what is planned, or beyond that of the next training step."""
-    length = session.walk.length
+def _end(session: Session, direction: int) -> tuple[int, int]:
+    """(training step, index) at which the search ends: the start; forward the end of what is planned, or beyond that of
+    as many training steps more."""
+    length, planned = session.walk.length, session.planned
     if direction < 0:
-        return End(0, 0)
-    planned = session.planned * length - 1
-    stop = planned if session.stop < planned else session.walk.within((session.stop // length + 2) * length - 1)
-    return End(*divmod(stop, length))
+        return 0, 0
+    plans = 1 + (session.stop + 1) // (planned * length)
+    return divmod(session.walk.within(plans * planned * length - 1), length)
 
 
 def _planned_end(session: Session) -> str:
     step = session.cursor.step
-    return f"at the end of the {session.planned} training steps planned" if step == session.planned - 1 else "no stop"
+    if step == session.planned - 1:
+        return f"at the end of the {session.planned} training steps planned"
+    return f"no stop up to the end of training step {step}, beyond the {session.planned} planned"

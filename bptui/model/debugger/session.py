@@ -13,12 +13,15 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Span, line
 from bptui.model.debugger import locations
 from bptui.model.debugger.branch import Branch
-from bptui.model.debugger.edits import Edit
+from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.progress import Cancelled
-from bptui.model.debugger.reply import Reply
+from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.standpoint import Mark, Standpoint
 from bptui.model.engine.composites import composite_of
 from bptui.model.engine.timeline import Moment
+
+MAX_BRANCHES = 1_000
+"""Each keeps the training steps that were looked at last."""
 
 
 class Session(Standpoint):
@@ -31,7 +34,7 @@ class Session(Standpoint):
         reached = self._reach(self.walk.moment(target))
         moved = reached != self._cursor
         self.view.composite, self.view.page = False, 0
-        self.told, self.selection.at_finding = None, True
+        self.told, self.asked_last, self.selection.at_finding = None, "", True
         if moved:
             self._cursor, self._state = reached, None
             self.view.hidden = self.view.present
@@ -132,6 +135,18 @@ class Session(Standpoint):
         reply = self.move(nearest)
         return reply if reply.moved else Reply((line(f"already at {node.name}"),), ok=False)
 
+    def mirror(self) -> Reply:
+        """From an operation's forward Moment to its backward one, and back; from the seed to the loss."""
+        node, phase = self.here, self._cursor.phase
+        if phase == "update":
+            return say(f"the update of {node.name} has no other side; t goes to where {node.name} is used", ok=False)
+        places = self.timeline.places("backward" if phase == "forward" else "forward", node.id)
+        if not places:
+            return say(
+                f"{node.name} has no {'backward: no gradient passes it' if phase == 'forward' else 'forward'}", ok=False
+            )
+        return self.move(self._cursor.step * self.walk.length + places[-1])
+
     def _repeat(self, once: Callable[[int], int], count: int) -> int:
         stop = self.stop
         for _ in range(min(count, self.walk.length)):
@@ -166,15 +181,21 @@ class Session(Standpoint):
 
     def edit(self, edit: Edit) -> Reply:
         """Go on in a new branch, in which something was changed; this one stays as it is."""
+        if len(self.branches) >= MAX_BRANCHES:
+            raise UserError("set", f"there are {MAX_BRANCHES} branches already", "start again: bptui run")
         made = self.branch.edited(edit, len(self.branches))
         self.branches.append(made)
-        return self.switch(made, edit.text)
+        return self.switch(made, edit.text, edit.step)
 
-    def switch(self, branch: Branch, note: str) -> Reply:
+    def switch(self, branch: Branch, note: str, least: int = 0) -> Reply:
         """To the same Moment of another branch, or of its last training step until where it was trained, where that
-        was interrupted."""
+        was interrupted; where it comes before training step `least`, to the start of that."""
+        node, pinned, moment = self.here, self.selection.pinned, self._cursor
+        name = "" if pinned is None else self.graph.nodes[pinned].name
+        moment = branch.same_moment(moment, node) if moment.step >= least else Moment(least, "forward", 0)
         self.branch, self._state, self.told = branch, None, None
-        moment = self.walk.moment(self.walk.within(self.walk.stop(self._cursor)))
         self._cursor = moment._replace(step=min(moment.step, self.history.steps))
         self._cursor = self._reach(moment)
+        named = self.graph.by_name.get(name)
+        self.selection.pinned = None if named is None else named.id
         return Reply((line(*self.where(), "  ", (note, "kink")),), moved=True)

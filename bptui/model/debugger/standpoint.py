@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
-from bptui.model.debugger import locations
+from bptui.model.base.types import Array
+from bptui.model.debugger import expressions, locations
 from bptui.model.debugger.branch import Branch, Unwanted
+from bptui.model.debugger.breakpoints import UserStops
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply, say
-from bptui.model.debugger.stops import UserStops
+from bptui.model.debugger.script import Scripts
 from bptui.model.debugger.view import Index, Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
@@ -37,6 +40,7 @@ class Standpoint:
 
     branch    what is looked at: network, history, timeline; one of `branches`, of which 0 is what was opened
     told      the stop at which the search for one ended last, until the next move; None for none
+    asked_last  the expression of which that was the last change, "" for the selected number and for other searches
     progress  how far what is long has come, and whether it is to go on
     """
 
@@ -50,21 +54,24 @@ class Standpoint:
         self.marks: dict[str, Mark] = {}
         self.message: Reply = Reply()
         self.progress = Progress()
+        self.scripts = Scripts()
         self.told: int | None = None
+        self.asked_last = ""
         self._cursor = self.walk.moment(0)
         self._state: State | None = None
+        self._displayed: tuple[Any, dict[str, Array | UserError | None]] = (None, {})
 
     # where we are
 
     @property
     def network(self) -> Network:
-        """The network of the branch."""
-        return self.branch.network
+        """The network that trained this training step."""
+        return self.branch.at(self._cursor.step).network
 
     @property
     def graph(self) -> Graph:
-        """The graph of the branch."""
-        return self.branch.graph
+        """The graph of this training step."""
+        return self.branch.at(self._cursor.step).graph
 
     @property
     def timeline(self) -> Timeline:
@@ -203,6 +210,25 @@ class Standpoint:
             Span(self.here.name, "bold"),
             *([Span("  seed 1", "dim")] if self.timeline.is_seed(self._cursor) else []),
         )
+
+    def evaluated(self, text: str) -> Array | None:
+        """The number(s) of a displayed expression here, None where it needs one that is not there yet; evaluated once,
+        however often this Moment is drawn. A UserError where it cannot be."""
+        here = self.branch.number, self._cursor, self.node.id
+        if self._displayed[0] != here:
+            self._displayed = here, {}
+        known = self._displayed[1]
+        if text not in known:
+            try:
+                known[text] = expressions.parse(text, self.graph).evaluate(self.state, self.node, self.progress.tick)
+            except expressions.NotYet:
+                known[text] = None
+            except UserError as error:
+                known[text] = error
+        found = known[text]
+        if isinstance(found, UserError):
+            raise found
+        return found
 
     # selecting
 

@@ -11,8 +11,9 @@ is given up. A second, finer row of states around the last place that was looked
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -31,6 +32,8 @@ FIRST_INTERVAL = 4
 
 CHUNK_SECONDS = 0.02
 """How long training runs between two looks at `cancelled`: one frame of the screen or so."""
+
+NOTHING: Mapping[str, Array] = MappingProxyType({})
 
 Progress = Callable[[int, int], None]
 """`progress(done, total)` in training steps."""
@@ -148,9 +151,10 @@ class History(Protocol):
     def advance(self, to: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> int:
         """Train until `to` steps are there; returns how many are (UserError where they cannot be trained)."""
 
-    def fork(self, source: Programmed, step: int) -> History:
-        """A history with all training steps before `step` in common, which goes on with another program (UserError
-        where none can be trained)."""
+    def fork(self, source: Programmed, step: int, changed: Mapping[str, Array] = NOTHING) -> History:
+        """A history with all training steps before `step` in common, which goes on with another program: from the
+        numbers that were reached (`Program.adopted`), but for those in `changed`, by the names of parameters. UserError
+        where none can be trained."""
 
 
 class RecordedStep:
@@ -188,7 +192,7 @@ class RecordedStep:
             raise UserError("train", f"{to:,} training steps", self.ends)
         return 1
 
-    def fork(self, source: Programmed, step: int) -> History:
+    def fork(self, source: Programmed, step: int, changed: Mapping[str, Array] = NOTHING) -> History:
         """There is nothing to train: UserError."""
         raise UserError("set", "there is nothing to change", self.ends)
 
@@ -221,16 +225,16 @@ class Training:
         self._first = 0
         self._before: Training | None = None  # whose steps those before `_first` are
 
-    def fork(self, source: Programmed, step: int) -> Training:
+    def fork(self, source: Programmed, step: int, changed: Mapping[str, Array] = NOTHING) -> Training:
         """Another history, which has all training steps before `step` in common with this one and goes on from there
-        with a program of its own, whose state is laid out as this one's."""
+        with a program of its own."""
         if self._before is not None and step < self._first:
-            return self._before.fork(source, step)
+            return self._before.fork(source, step, changed)
         made = Training(source)
         self._go(step)
         made._grow(step)
         made._before, made._first, made._steps = self, step, step
-        made._program.load(self._program.save(), step)
+        made._program.load(made._program.adopted(self._program, changed), step)
         made._checkpoints.clear(step, FIRST_INTERVAL)
         made._losses[:step] = self._losses[:step]
         return made
@@ -353,6 +357,9 @@ class Training:
             self._to_head()
             return reached == step
         program, window = self._program, self._window
+        if program.step == step and window.nearest(step) is not None:
+            window.keep(program)
+            return True
         if program.step == self._steps and self._head is None:
             self._head = program.save()
         starts = [(at, rows) for rows in (self._checkpoints, window) if (at := rows.nearest(step)) is not None]

@@ -30,7 +30,8 @@ class Flat:
     """One vector per thing, over all parameters in order; `p_new` and `new` are where the update writes.
 
     `p_new` is also where the change is worked out: on a large network every vector less is time.
-    states and new are rows of one (states, parameters) block each. `t` is one more than the clock's step.
+    states and new are rows of one (states, parameters) block each. `t` counts the updates of the optimizer, from 1: one
+    more than the clock's step for the one that trains from the start.
     """
 
     p: Array
@@ -65,6 +66,7 @@ class Optimizer:
     Defaults are PyTorch's, except `learning_rate`, which has none there that suits every kind.
     clip_norm   scale all gradients by min(1, clip_norm/(norm + 1e-6)), norm over all parameters
     clip_value  keep each element within ±clip_value; where both are given, this comes first
+    first       the training step of its first update, where another optimizer trained before: its `t` counts from there
     """
 
     kind: str = "sgd"
@@ -78,6 +80,7 @@ class Optimizer:
     eps: float | None = None
     clip_norm: float | None = None
     clip_value: float | None = None
+    first: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in OPTIMIZERS:
@@ -123,7 +126,7 @@ class Optimizer:
     def symbols(self, step: int) -> dict[str, float]:
         """The numbers of the definition's parameters at a training step (from 0): `lr`, `t`, options."""
         named = {name: float(getattr(self, name)) for name in self.rule.options if name != "nesterov"}
-        return {"lr": float(self.learning_rate), "t": float(step + 1), **named}
+        return {"lr": float(self.learning_rate), "t": float(step + 1 - self.first), **named}
 
     def emit(self, emit: Emit, flat: Flat) -> None:
         """The calls of the update."""
@@ -248,7 +251,7 @@ def _adam(emit: Emit, o: Optimizer, f: Flat) -> None:
     rate, floor, clock = emit.temp(()), emit.temp(()), f.clock
 
     def correct() -> None:
-        t = clock.step + 1
+        t = clock.step + 1 - o.first
         root = sqrt(1 - beta2**t)
         rate[()] = lr * root / (1 - beta1**t)
         floor[()] = eps * root

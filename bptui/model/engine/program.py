@@ -102,6 +102,17 @@ class Program:
         self._quiet.run(self._once)
         return self.recording()
 
+    def evaluate(self, state: Array, step: int) -> float:
+        """The loss that training step `step` would have, on its batch and with its masks, from `state`: a forward pass,
+        nothing is updated. `load` before the next `run` or `record`."""
+        self.load(state, step)
+        self._quiet.run(self._ahead)
+        return self.loss
+
+    def _ahead(self) -> None:
+        for call in self.calls[: self.parts["begin"] + self.parts["forward"]]:
+            call()
+
     def recording(self) -> ArenaRecording:
         """The step that was run last, as it lies in the arena; meaningless after `load` until the next `run`."""
         whole = {i: buffer.tobytes() for i, buffer in self._whole.items()} if self._whole else _NOTHING
@@ -114,6 +125,33 @@ class Program:
     def save_into(self, row: Array) -> None:
         """The same into an array of the caller."""
         row[:] = self._next
+
+    def adopted(self, other: Program, changed: Mapping[str, Array]) -> Array:
+        """The state from which `other` would start its next step, as one of this program, for `load`.
+
+        A parameter or running state is what it is there under its name, or in `changed` (in its shape); what `other`
+        does not have in that shape is as at first. What an optimizer carries is kept within a kind of optimizer:
+        another kind begins with 0.
+        """
+        mine, theirs = self.save(), other.save()
+        kept, carried = {node.name: node for node in other.graph.kept}, self.optimizer.kind == other.optimizer.kind
+        places: list[tuple[Slot | Array | None, Slot | Array | None]] = []
+        for node in self.graph.kept:
+            source = kept.get(node.name)
+            if source is None or source.shape != node.shape:
+                continue
+            places.append((self.layout.values[node.id], other.layout.values[source.id]))
+            for name in self.optimizer.states if carried else ():
+                moments = self.layout.moments.get((node.id, name)), other.layout.moments.get((source.id, name))
+                places.append(moments)
+        for place, found in places:
+            if isinstance(place, Slot) and isinstance(found, Slot):
+                place.within(mine)[...] = found.within(theirs)
+        for name, array in changed.items():
+            place = self.layout.values[self.graph.by_name[name].id]
+            assert isinstance(place, Slot), "parameters and running states lie in the arena"
+            place.within(mine)[...] = array
+        return mine
 
     def load(self, state: Array, step: int) -> None:
         """Go to the start of a training step, given the state that `save` returned there."""

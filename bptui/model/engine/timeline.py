@@ -134,6 +134,15 @@ class Timeline:
             return ()
         return several.get((phase, node)) or (first[phase][node],)
 
+    def all_places(self, node: int) -> tuple[int, ...]:
+        """Where a node has Moments at all, ascending; the seed is one of the loss's."""
+        found = [place for phase in PHASES for place in self.places(phase, node)]
+        return tuple(sorted((*found, *self._seeds) if node == self.graph.loss else found))
+
+    @cached_property
+    def _seeds(self) -> tuple[int, ...]:
+        return tuple(place for place, event in enumerate(self.events) if event.seed)
+
     def written_at(self, node: int) -> int:
         """The place from which a node's value is there: 0 for what is given."""
         return self._happens[0]["forward"].get(node, 0)
@@ -141,7 +150,7 @@ class Timeline:
     @cached_property
     def seed_at(self) -> int:
         """The place of the first seed; past the end where nothing is sent back."""
-        return next((place for place, event in enumerate(self.events) if event.seed), self.length)
+        return self._seeds[0] if self._seeds else self.length
 
     def arrivals(self, node: int) -> tuple[Arrival, ...]:
         """The contributions to a node's gradient, in the order of their arrival. What passes back through a consumer

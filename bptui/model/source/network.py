@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from bptui.model.engine.optimizers import OPTIMIZERS, OPTIONS, Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.source import custom_ops, formula, layers
 from bptui.model.source.datasets import read_text
+from bptui.model.source.document import Document
 from bptui.model.source.examples import FOLDER, examples, text_of
 from bptui.model.source.initializers import Source, drawn, fans
 from bptui.model.source.tables import DATA
@@ -38,7 +39,8 @@ MAX_LAYERS = 1_000
 class Network:
     """What a Session debugs. `steps` is how many training steps make sense; `about` says in its first line what it is,
     in those after it what to look at; `source` says where its numbers come from; `samples` is the length of a batch (of
-    the first axis of what is computed from it), 0 where the numbers are no samples: a formula with its own values."""
+    the first axis of what is computed from it), 0 where the numbers are no samples: a formula with its own values;
+    `document` is what it was made from, None for one that a program built."""
 
     name: str
     graph: Graph
@@ -50,6 +52,7 @@ class Network:
     about: str = ""
     source: str = ""
     samples: int = 0
+    document: Document | None = field(default=None, repr=False, compare=False)
 
     @property
     def story(self) -> tuple[str, ...]:
@@ -123,8 +126,13 @@ def from_formula(
     name: str = "formula",
 ) -> Network:
     """A formula with its given values, trained by plain SGD."""
-    graph = formula.parse(source, values, train, dtype)
-    return Network(name, graph, Optimizer("sgd", learning_rate), dtype, seed)
+    trained = tuple(train or ())
+    graph = formula.parse(source, values, trained, dtype)
+    content = {
+        "formula": source, "values": values, "train": trained, "name": name, "dtype": dtype, "seed": seed,
+        "optimizer": {"kind": "sgd", "learning_rate": learning_rate},
+    }  # fmt: skip
+    return Network(name, graph, Optimizer("sgd", learning_rate), dtype, seed, document=Document(content, name))
 
 
 # ------------------------------------------------------------------------------------------------- network files
@@ -160,14 +168,15 @@ def from_mapping(content: Mapping[str, Any], where: str, folder: Path | None = N
     make = _from_formula if found["formula"] is not None else _from_layers
     graph, batches, samples = make(top, found, folder)
     name = found["name"] or Path(where).stem
-    optimizer = _optimizer(Table(found["optimizer"], where, "optimizer"))
+    optimizer = read_optimizer(Table(found["optimizer"], where, "optimizer"))
     return Network(
         name, graph, optimizer, found["dtype"], found["seed"], batches, found["steps"], found["about"], found["source"],
-        samples,
+        samples, Document(content, where, folder),
     )  # fmt: skip
 
 
-def _optimizer(table: Table) -> Optimizer:
+def read_optimizer(table: Table) -> Optimizer:
+    """The optimizer of an [optimizer] table."""
     keys = {name: Key(flag if name == "nesterov" else real()) for name in (*OPTIONS, "clip_norm", "clip_value")}
     kind = Key(one_of(*OPTIMIZERS), "sgd", "one of " + ", ".join(OPTIMIZERS))
     found = table.read({"kind": kind, "learning_rate": Key(real(0), 0.01), **keys})
@@ -232,7 +241,7 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> t
     last = Layer("loss", f"{row.name}({prediction.symbol or prediction.label}, y)")
     graph = builder.finish(end, [*summaries, last], {"prediction": prediction})
     arrays = {"x": x_all, "y": y_all}
-    _labels_inside(graph, arrays, top.where)
+    labels_inside(graph, arrays, top.where)
     return graph, None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"])), batch
 
 
@@ -275,7 +284,7 @@ def _tables(top: Table, found: Any) -> list[Table]:
     return [Table(item, top.where, f"layer{number}") for number, item in enumerate(found, 1)]
 
 
-def _labels_inside(graph: Graph, arrays: Mapping[str, Array], where: str) -> None:
+def labels_inside(graph: Graph, arrays: Mapping[str, Array], where: str) -> None:
     """Class numbers and positions of all samples, not only of the first batch, are in range."""
     for node in graph.ops:
         assert node.op is not None
@@ -324,7 +333,7 @@ def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> 
     used = {
         name: _like(graph.by_name[name], item, found["dtype"]) for name, item in arrays.items() if name in graph.by_name
     }
-    _labels_inside(graph, used, top.where)
+    labels_inside(graph, used, top.where)
     samples = size if any(name in graph.by_name for name in arrays) else 0
     return graph, Batches(used, size, shuffle) if used and size < count else None, samples
 

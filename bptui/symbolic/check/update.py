@@ -68,7 +68,7 @@ def _drawn(node: Node, optimizer: Optimizer, step: int) -> Iterator[CheckRow]:
     """The rows for numbers of its own: averages that are not 0, two steps later, a gradient that is clipped and one
     that is not. Their places are those in a list of `DRAWN` numbers."""
     random, emit, clock = np.random.default_rng(step), Calls(np.dtype(np.float64)), Clock()
-    clock.step = step + 2
+    clock.step = max(step, optimizer.first) + 2
     p, g = random.normal(size=(2, DRAWN))
     states = random.uniform(0.1, 2.0, (len(optimizer.states), DRAWN))
     p_new, new, used, norm = np.zeros(DRAWN), np.zeros_like(states), np.zeros(DRAWN), np.zeros(())

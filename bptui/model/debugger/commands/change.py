@@ -13,11 +13,21 @@ if TYPE_CHECKING:
 family = Family("Change")
 
 
-@family.text("set", "Another learning rate, from this training step on", usage="lr = NUMBER", needed=True)
+@family.text(
+    "set", "Change a number, the optimizer or the network: a branch, in which it is trained from here on or anew",
+    keys=("e",), line="set ", aliases=("edit",), usage="NAME[i,j] [= VALUE]", complete="setting", needed=True,
+)  # fmt: skip
 def set_(session: Session, text: str) -> Reply:
-    from bptui.model.debugger import edits
+    """`NAME = VALUE`; NAME alone says what it is now."""
+    from bptui.model.debugger import edits, expressions, settings
+    from bptui.model.debugger.lines import evaluated
 
-    return session.edit(edits.parse(text, session.network, session.cursor.step))
+    if "=" not in text:
+        given = session.graph.by_name.get(text.partition("[")[0])
+        if given is None:
+            return say(settings.now(text, session.branch))
+        return say(*evaluated(session, expressions.parse(text, session.graph)))
+    return session.edit(edits.parse(text, session.branch, session.cursor))
 
 
 @family.nothing("undo", "Back to before the last change; what it led to is kept", keys=("u",), twin="redo")

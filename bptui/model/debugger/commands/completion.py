@@ -63,12 +63,19 @@ def _inputs(session: Session) -> tuple[str, ...]:
     return tuple(session.graph.nodes[session.about.inputs[i]].name for i in session.inputs)
 
 
+def _settings(session: Session) -> tuple[str, ...]:
+    from bptui.model.debugger import settings
+
+    return settings.names(session.branch)
+
+
 _WORDS: Mapping[str, Callable[[Session], tuple[str, ...]]] = {
     "node": lambda session: tuple(session.graph.by_name),
     "place": _places,
     "stop": _stops,
     "expression": _expressions,
     "input": _inputs,
+    "setting": _settings,
     "mark": lambda session: tuple(session.marks),
     "command": lambda _: tuple(each.word for each in COMMANDS),
 }

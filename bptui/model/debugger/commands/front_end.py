@@ -43,6 +43,10 @@ class FrontEnd:
         """Copy the selected number or tensor: as text, latex, numpy or json."""
         raise _needs_a_screen("copy")
 
+    def do_expect(self, text: str) -> None:
+        """Fail where a text is not shown, or an expression has another value."""
+        raise _needs_a_screen("expect")
+
     def do_copy_panel(self) -> None:
         """Copy the text of the panel."""
         raise _needs_a_screen("copy-panel")

@@ -102,6 +102,11 @@ def until(session: Session, text: str) -> Reply:
     return session.until(text)
 
 
+@family.nothing("mirror", "From an operation to its backward, and back", keys=("percent_sign",))
+def mirror(session: Session) -> Reply:
+    return session.mirror()
+
+
 @family.text(
     "goto", "Go to a node, layer, phase, moment, percent or training step", keys=("g",), line="goto ", aliases=("g",),
     short="goto", usage="NODE | PHASE | 42 | 50% | start | end | step N", complete="place", needed=True,

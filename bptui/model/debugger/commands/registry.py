@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
-from bptui.model.debugger.commands import change, keep, look, move, other, panels, stops
+from bptui.model.debugger.commands import change, keep, look, move, other, panels, scripts, stops
 from bptui.model.debugger.commands.row import Command
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.script import MAX_LENGTH, ScriptError, ScriptLine
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
-FAMILIES = (move.family, stops.family, look.family, change.family, panels.family, keep.family, other.family)
+FAMILIES = (
+    move.family, stops.family, look.family, change.family, panels.family, keep.family, scripts.family, other.family,
+)  # fmt: skip
 COMMANDS: tuple[Command, ...] = tuple(row for family in FAMILIES for row in family.rows)
-MAX_LENGTH = 4_000
-"""Characters that a command line may have."""
 
 
 @cache
@@ -72,11 +73,45 @@ def split(text: str) -> tuple[Command | None, str]:
     return command, argument
 
 
-def run(session: Session, text: str) -> Reply:
-    """Carry out one command line. Raises UserError for what cannot be understood or done.
+def run(session: Session, line: str | ScriptLine) -> Reply:
+    """Carry out one command line. Raises UserError for what cannot be understood or done; for a line of a script it
+    says where that stands.
 
-    What only the front end can do, the Reply asks of it: `reply.asks(front_end)`.
+    What only the front end can do, the Reply asks of it: `reply.asks(front_end)`; what a line stands for, it is to run
+    next: `reply.then`.
     """
+    line = ScriptLine(line) if isinstance(line, str) else line
+    session.scripts.begin(line, table())
+    try:
+        return _run(session, line.text)
+    except UserError as error:
+        raise located(line, error) from None
+
+
+def located(line: ScriptLine, error: UserError) -> UserError:
+    """What is wrong with a line, with the place where it stands."""
+    if line.origin is None or isinstance(error, ScriptError):
+        return error
+    return ScriptError(line.origin, error)
+
+
+def lookup(session: Session, text: str) -> tuple[Command | None, str]:
+    """As `split`; (None, "") too for a word of one's own, and for a line while one is defined."""
+    return (None, "") if session.scripts.defining is not None or _own(session, text) else split(text)
+
+
+def _own(session: Session, text: str) -> tuple[str, str] | None:
+    word, _, argument = text.strip().removeprefix(":").strip().partition(" ")
+    return (word, argument) if word in session.scripts.words else None
+
+
+def _run(session: Session, text: str) -> Reply:
+    scripts = session.scripts
+    if scripts.defining is not None:
+        said = scripts.collect(text)
+        return say(said) if said else Reply()
+    if own := _own(session, text):
+        return Reply(then=scripts.call(*own))
     command, argument = split(text)
     if command is None:
         return Reply()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError, did_you_mean
@@ -11,20 +12,20 @@ from bptui.model.debugger.commands.row import Family
 from bptui.model.debugger.reply import Reply, say
 
 if TYPE_CHECKING:
+    from bptui.model.debugger.breakpoints import Breakpoint, UserStop
     from bptui.model.debugger.session import Session
-    from bptui.model.debugger.stops import Breakpoint
 
 family = Family("Stops")
 TOPICS = "breakpoints|display|marks|network"
 
 
 @family.text(
-    "break", "Stop at a node, where a condition holds; alone: toggle one here", keys=("b",), short="break",
-    usage="[NODE] [if EXPR]", complete="stop",
+    "break", "Stop at a node, layer, operation, phase or training step, where EXPR holds; alone: toggle one here",
+    keys=("b",), short="break", usage="[step N] [PHASE] [NODE] [if EXPR]", complete="stop",
 )  # fmt: skip
 def break_(session: Session, text: str) -> Reply:
     """Add one; without a place, take away the plain one of the selected node or add it."""
-    from bptui.model.debugger.stops import Breakpoint, parse_break
+    from bptui.model.debugger.breakpoints import Breakpoint, parse_break
 
     rows = session.breakpoints.rows
     if not text:
@@ -36,9 +37,12 @@ def break_(session: Session, text: str) -> Reply:
     return _set(session, parse_break(text, session.branch, session.node))
 
 
-@family.text("tbreak", "A breakpoint that is gone once it has stopped", usage="[NODE] [if EXPR]", complete="stop")
+@family.text(
+    "tbreak", "A breakpoint that is gone once it has stopped", usage="[step N] [PHASE] [NODE] [if EXPR]",
+    complete="stop",
+)  # fmt: skip
 def tbreak(session: Session, text: str) -> Reply:
-    from bptui.model.debugger.stops import parse_break
+    from bptui.model.debugger.breakpoints import parse_break
 
     row = parse_break(text, session.branch, session.node)
     row.temporary = True
@@ -47,12 +51,13 @@ def tbreak(session: Session, text: str) -> Reply:
 
 def _set(session: Session, row: Breakpoint) -> Reply:
     """What was set, and where it stops, so that nobody waits for the one and gets the other."""
-    from bptui.model.debugger.stops import phases
+    from bptui.model.debugger.breakpoints import phases
 
     session.breakpoints.add(row)
     where = "" if row.phase else " and ".join(phases(row, session.branch))
     once = "  once" if row.temporary else ""
-    return say(line(*row.title(), (f"  in {where}" if where else "", "dim"), (once, "dim")))
+    beyond = f"  beyond the {session.planned} planned" if (row.step or 0) >= session.planned else ""
+    return say(line(*row.title(), (f"  in {where}" if where else "", "dim"), (once, "dim"), (beyond, "kink")))
 
 
 @family.text(
@@ -60,31 +65,86 @@ def _set(session: Session, row: Breakpoint) -> Reply:
     needed=True,
 )  # fmt: skip
 def watch(session: Session, text: str) -> Reply:
-    from bptui.model.debugger import expressions
-    from bptui.model.debugger.stops import Watch
+    from bptui.model.debugger.breakpoints import parse_watch
 
-    row = Watch(text=expressions.parse(text, session.graph).text)
+    row = parse_watch(text, session.branch, session.node)
     session.breakpoints.add(row)
-    return say(row.title())
+    return say(line(*row.title(), ("" if row.reading(session.branch) else "  it never changes here", "kink")))
 
 
-@family.text("delete", "Delete a breakpoint or watch by number; alone: all of them", aliases=("d",), usage="[N]")
+@family.text(
+    "last", "Back to where the selected number, or an expression, last changed; again: further back", keys=("L",),
+    usage="[EXPR]", complete="expression",
+)  # fmt: skip
+def last(session: Session, text: str) -> Reply:
+    from bptui.model.debugger.run import last as go
+
+    return go(session, text)
+
+
+@family.text("delete", "Delete breakpoints or watches by number; alone: all of them", aliases=("d",), usage="[N …]")
 def delete(session: Session, text: str) -> Reply:
     rows = session.breakpoints.rows
     if not text:
         count = len(rows)
         rows.clear()
         return say(f"{count} deleted" if count else "there is no breakpoint", ok=bool(count))
-    row = rows.pop(_number(text, rows, "delete"))
-    return say(f"{row.kind} {row.number} at {row.target} deleted")
+    gone = _rows(session, text, "delete")
+    for row in gone:
+        rows.pop(row.number)
+    return say(*(f"{row.kind} {row.number} at {row.target} deleted" for row in gone))
 
 
-def _number(text: str, known: Iterable[int], where: str) -> int:
-    numbers = list(known)
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) not in numbers:
-        right = f"there are {', '.join(map(str, numbers))}" if numbers else "there is none"
-        raise UserError(where, f"there is no number {text[:40]}", right)
-    return int(text)
+@family.text("disable", "Keep breakpoints or watches by number, but do not stop; alone: all of them", usage="[N …]")
+def disable(session: Session, text: str) -> Reply:
+    return _enable(session, text, False)
+
+
+@family.text("enable", "Stop again at what was disabled; alone: all of them", usage="[N …]")
+def enable(session: Session, text: str) -> Reply:
+    return _enable(session, text, True)
+
+
+def _enable(session: Session, text: str, on: bool) -> Reply:
+    rows = _rows(session, text, "enable" if on else "disable")
+    for row in rows:
+        row.enabled = on
+    return say(*(row.line() for row in rows)) if rows else say("there is no breakpoint", ok=False)
+
+
+@family.text("ignore", "Pass over a breakpoint or watch the next COUNT times", usage="N COUNT", needed=True)
+def ignore(session: Session, text: str) -> Reply:
+    number, _, count = text.partition(" ")
+    (row,) = _rows(session, number, "ignore")
+    if not re.fullmatch(r"[0-9]{1,9}", count.strip()):
+        raise UserError("ignore", f"'{count[:40]}' is not a count", "ignore N COUNT, with COUNT from 0")
+    row.ignored = int(count)
+    return say(row.line())
+
+
+@family.text(
+    "condition", "Give breakpoint N another condition; without one, none", usage="N [EXPR]", needed=True,
+    complete="expression",
+)  # fmt: skip
+def condition(session: Session, text: str) -> Reply:
+    from bptui.model.debugger.breakpoints import recondition
+
+    number, _, expression = text.partition(" ")
+    (row,) = _rows(session, number, "condition")
+    recondition(row, expression, session.branch)
+    return say(row.line())
+
+
+def _rows(session: Session, text: str, where: str) -> list[UserStop]:
+    """The breakpoints and watches of some numbers; all where none is said."""
+    rows = session.breakpoints.rows
+    wrong = next(
+        (word for word in text.split() if not re.fullmatch(r"[0-9]{1,9}", word) or int(word) not in rows), None
+    )
+    if wrong is not None:
+        right = f"there are {', '.join(map(str, rows))}" if rows else "there is none"
+        raise UserError(where, f"there is no number {wrong[:40]}", right)
+    return [rows[int(word)] for word in dict.fromkeys(text.split())] if text else list(rows.values())
 
 
 @family.text(

@@ -26,6 +26,11 @@ ARGUMENT = {
     "break": "layer2.z if max(abs(grad)) > 10",
     "tbreak": "relu",
     "watch": "sum(layer1.weight)",
+    "last": "layer1.bias[0]",
+    "ignore": "1 2",
+    "condition": "1 loss < 1",
+    "enable": "1",
+    "disable": "1",
     "print": "loss",
     "display": "grad(layer1.z)",
     "search": "layer2",
@@ -37,6 +42,7 @@ ARGUMENT = {
     "why": "layer1.a[0,1]",
     "info": "network",
     "set": "lr = 0.5",
+    "define": "twice",
 }
 """An argument for each command that takes text and can run on a new session of xor."""
 
@@ -95,7 +101,12 @@ def test_every_command_of_the_session_runs(command, session, tmp_path):
     argument = ARGUMENT.get(command.word, "")
     if command.word == "write":
         argument = str(tmp_path / "a.json")
-    if command.word == "delete":
+    if command.word == "source":
+        (tmp_path / "a.bp").write_text("step")
+        argument = str(tmp_path / "a.bp")
+    if command.word == "end":
+        run(session, "define twice")
+    if command.word in ("delete", "enable", "disable", "ignore", "condition"):
         run(session, "break layer1.z")
     if command.word == "undisplay":
         run(session, "display loss")
@@ -107,8 +118,8 @@ def test_every_command_of_the_session_runs(command, session, tmp_path):
     for text in sorted(lines):
         reply = run(session, text)
         assert reply.asks is None
-        assert session.message is reply
-        assert reply.text or command.word in ("focus", "zoom")
+        assert session.message is reply or command.word == "end"
+        assert reply.text or reply.then or command.word in ("focus", "zoom")
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.run is None], ids=lambda command: command.word)
@@ -213,7 +224,7 @@ def test_a_beginning_is_enough_where_only_one_command_has_it(typed, word):
         ("why x[a,b]", "whole numbers"),
         ("select nope", "there are x,"),
         ("write a.exe", ".json, .npy or .txt"),
-        ("write /nonexistent/dir/a.json", "No such file"),
+        ("write /nonexistent/dir/a.json", "there is no folder /nonexistent)"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_and_changes_nothing(text, said, session):

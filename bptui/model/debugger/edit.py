@@ -1,0 +1,52 @@
+"""An edit is a value: a branch is its network and its edits, replayed (`bptui.model.debugger.edits` says which)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.types import Array
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.source.network import Network
+
+
+@dataclass(frozen=True)
+class Edit:
+    """step     the first training step that it changes
+    said     what was changed, as `set` takes it: `layer1.weight[0,1] = 0.3`
+    network  what trains from that step on
+    values   the numbers of parameters and running states with which that step starts, where they are given
+    numbers  it changed numbers, not settings
+    anew     the network is trained anew from step 0: from the initial values that it had ("kept"), or others ("drawn")
+    note     what else there is to say
+    """
+
+    step: int
+    said: str
+    network: Network
+    values: Mapping[str, Array] = field(default_factory=lambda: MappingProxyType({}))
+    numbers: bool = False
+    anew: str = ""
+    note: str = ""
+
+    @property
+    def text(self) -> str:
+        """What was changed and from when it holds."""
+        note = f", {self.note}" if self.note else ""
+        if self.anew:
+            return f"{self.said}, trained anew from step 0{', all drawn anew' * (self.anew == 'drawn')}{note}"
+        return f"{self.said} from training step {self.step} on{note}"
+
+
+def same(name: str) -> UserError:
+    """What is set is so already."""
+    return UserError("set", f"{name} is so already", "another value")
+
+
+def computed(node: Node, graph: Graph) -> UserError:
+    """What is computed cannot be set."""
+    assert node.op is not None
+    sources = ", ".join(dict.fromkeys(graph.nodes[i].name for i in node.inputs))
+    return UserError("set", f"{node.name} is computed", f"set what it is computed from: {sources}")

@@ -1,0 +1,93 @@
+"""A diagnosis: every rule is asked, what they found is ranked, and each remedy can be run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from bptui.model.base.errors import UserError
+from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.findings.finding import Diagnosis, Finding, LookedFor, Remedy
+from bptui.model.debugger.findings.ranking import ranked
+from bptui.model.debugger.findings.rules import RULES
+from bptui.model.debugger.findings.subject import Subject
+from bptui.model.debugger.progress import Progress
+from bptui.model.engine.recording import NotRecorded
+from bptui.model.source.network import Network
+
+MOST_STEPS = 200
+"""Training steps that are looked at where nobody says how many."""
+LAST = 5
+"""The loss that a training reached is the mean of so many last ones, or of the last tenth where that is fewer."""
+
+
+def diagnose(source: Network | Branch, steps: int | None = None, progress: Progress | None = None) -> Diagnosis:
+    """What is wrong with the training of a network, or of a branch of a session, in its first `steps` training steps
+    (default: as many as are planned, at most MOST_STEPS). Remedies are proposed, not run: `trials` does that.
+
+    Raises Cancelled where `progress` ends it. Not beside anything else that uses the branch's history.
+    """
+    branch = source if isinstance(source, Branch) else Branch(source)
+    asked = min(branch.planned, MOST_STEPS) if steps is None else steps
+    last = branch.walk.last
+    subject = Subject(branch, asked if last is None else min(asked, last + 1), progress)
+    found: list[Finding] = []
+    looked: list[LookedFor] = []
+    for count, rule in enumerate(RULES):
+        subject.progress.report(count / len(RULES), f"looking for: {rule.about}")
+        skipped, findings = "", []
+        try:
+            findings = list(rule.find(subject))
+        except NotRecorded as lacking:
+            skipped = str(lacking)
+        found += findings
+        looked.append(LookedFor(rule.name, rule.about, bool(findings), skipped))
+    losses = tuple(float(loss) for loss in subject.losses)
+    return Diagnosis(branch.network, subject.steps, losses, ranked(found), tuple(looked))
+
+
+def trials(diagnosis: Diagnosis, progress: Progress | None = None) -> Iterator[Diagnosis]:
+    """Runs the remedies one by one, those of the most important finding first, and gives the diagnosis anew after each
+    of them. Raises Cancelled where `progress` ends it."""
+    progress = progress or Progress()
+    wanted = [(i, j) for i, finding in enumerate(diagnosis.findings) for j in range(len(finding.remedies))]
+    for count, (i, j) in enumerate(wanted):
+        progress.begin, progress.width = count / len(wanted), 1 / len(wanted)
+        finding = diagnosis.findings[i]
+        changed = finding.with_remedy(j, tried(finding.remedies[j], diagnosis, progress))
+        diagnosis = replace(diagnosis, findings=(*diagnosis.findings[:i], changed, *diagnosis.findings[i + 1 :]))
+        yield diagnosis
+    progress.begin, progress.width = 0.0, 1.0
+
+
+def tried(remedy: Remedy, diagnosis: Diagnosis, progress: Progress) -> Remedy:
+    """The remedy with the losses that were reached without it and with it."""
+    try:
+        network = remedy.make(diagnosis.network)
+        history = network.history()
+    except UserError as problem:
+        return replace(remedy, note=f"not tried: {problem}")
+    steps = diagnosis.steps
+    history.advance(steps, lambda done, total: progress.report(done / total, f"trying: {remedy.text}"))
+    before, after = reached(diagnosis.losses), reached(tuple(float(loss) for loss in history.losses[:steps]))
+    note = remedy.note or _incomparable(diagnosis.network, network)
+    return replace(remedy, loss_before=before, loss_after=after, note=note)
+
+
+def reached(losses: tuple[float, ...]) -> float:
+    """The loss that a training reached: the mean of its last few; what is not finite as it is."""
+    last = np.asarray(losses[-max(1, min(LAST, len(losses) // 10)) :])
+    with np.errstate(all="ignore"):
+        return float(last.mean()) if len(last) else float("nan")
+
+
+def _incomparable(before: Network, after: Network) -> str:
+    """Why the losses of two networks cannot be compared, "" where they can."""
+    from bptui.model.debugger.findings.structure import Structure
+
+    first, second = Structure(before.graph).loss, Structure(after.graph).loss
+    if first is not None and second is not None and first.kind != second.kind:
+        return f"another loss, {second.kind} in the place of {first.kind}: the two numbers cannot be compared"
+    return ""

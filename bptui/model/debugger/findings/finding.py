@@ -1,0 +1,168 @@
+"""A Finding: what a rule found, where, by which number; and a Remedy: what would help, with what it reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Literal
+
+from bptui.model.engine.timeline import Phase
+from bptui.model.source.network import Network
+
+Severity = Literal["error", "warning", "note"]
+"""error: exact, or it cannot be meant · warning: beyond what healthy networks show · note: worth knowing."""
+
+TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "architecture": "too few or too many units, layers or outputs",
+        "batch-norm": "batch norm in the wrong mode",
+        "clipping": "gradients are clipped to nothing",
+        "constant-feature": "an input column that never changes",
+        "constant-output": "the same prediction for every sample",
+        "data-dependence": "the outputs do not depend on the inputs, or the targets do not",
+        "dead-units": "ReLUs that are 0 for all samples",
+        "exploding": "values or gradients grow from layer to layer or step to step",
+        "frozen": "parameters that should be trained are not",
+        "hidden-activation": "an activation that is unsuited inside a deep network",
+        "init": "initial weights or biases constant, too large or too small",
+        "initial-loss": "the first loss is far from that of guessing",
+        "input-scale": "inputs not brought to a common scale, or shrunk to nothing",
+        "labels": "targets constant, shuffled, or class numbers where there should be shares",
+        "learning-rate-high": "steps too large",
+        "learning-rate-low": "steps too small",
+        "loss-pairing": "the loss does not suit the outputs",
+        "missing-activation": "linear layers one after the other",
+        "no-gradient": "a gradient that is exactly 0",
+        "no-update": "the optimizer changes nothing",
+        "not-learning": "the loss does not fall (a symptom, no cause)",
+        "numeric": "nan or inf, and where it is born",
+        "optimizer": "a setting of the optimizer",
+        "output-activation": "the activation of the last layer does not suit the loss or the targets",
+        "output-range": "targets lie outside of what the last activation can give",
+        "reduction": "sum where mean was meant",
+        "regularisation": "too much dropout or weight decay, or at the wrong place",
+        "saturated-units": "sigmoid or tanh units at their ends",
+        "symmetry": "units of a layer are equal and stay so",
+        "target-scale": "targets of a regression not scaled",
+        "unbounded-loss": "a loss that falls below what its kind can be",
+        "vanishing": "the signal or its gradient fades on its way",
+    }
+)
+"""The words for what a finding is of, and what they mean."""
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What would help, tried or not yet. It is an edit made before training step 0.
+
+    change  as it would be typed: `set optimizer.learning_rate = 0.001`; several with `; `
+    text    what that is good for
+    make    the network with the change made (UserError where it cannot be)
+    loss_before, loss_after  of the network as it is and of the changed one, after the same training steps on the same
+            seed: the mean of the last few. None where it was not tried, NaN and inf where training ended there
+    note    why the two cannot be compared, or why it was not tried; "" for neither
+    """
+
+    change: str
+    text: str
+    make: Callable[[Network], Network] = field(repr=False, compare=False)
+    loss_before: float | None = None
+    loss_after: float | None = None
+    note: str = ""
+
+    @property
+    def tried(self) -> bool:
+        """Has it been run?"""
+        return self.loss_after is not None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found.
+
+    rule, type     the rule's name and the word of TYPES
+    places         what it is about: layers, `loss`, `optimizer.learning_rate`, `data.inputs`; nodes of a formula
+    node, phase, training_step, element   where to look at it: the Moment, and the number in it
+    number, threshold, source   what was measured, what it was held against, and where that is from
+    text           one line that says it
+    evidence       lines with the numbers behind it
+    therefore      what follows from it, folded in
+    """
+
+    rule: str
+    type: str
+    severity: Severity
+    places: tuple[str, ...]
+    text: str
+    node: str = ""
+    phase: Phase = "forward"
+    training_step: int = 0
+    element: tuple[int, ...] | None = None
+    number: float | None = None
+    threshold: float | None = None
+    source: str = ""
+    evidence: tuple[str, ...] = ()
+    therefore: tuple[Finding, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
+
+    def with_remedy(self, at: int, remedy: Remedy) -> Finding:
+        """This finding with the remedy at a place replaced, once it has been tried."""
+        return replace(self, remedies=(*self.remedies[:at], remedy, *self.remedies[at + 1 :]))
+
+    def as_json(self) -> dict[str, Any]:
+        """What `bptui diagnose --json` prints of it."""
+        return {
+            "rule": self.rule,
+            "type": self.type,
+            "severity": self.severity,
+            "places": list(self.places),
+            "node": self.node,
+            "phase": self.phase,
+            "training_step": self.training_step,
+            "element": None if self.element is None else list(self.element),
+            "number": self.number,
+            "threshold": self.threshold,
+            "source": self.source,
+            "text": self.text,
+            "evidence": list(self.evidence),
+            "therefore": [finding.as_json() for finding in self.therefore],
+            "remedies": [
+                {
+                    "change": remedy.change,
+                    "text": remedy.text,
+                    "loss_before": remedy.loss_before,
+                    "loss_after": remedy.loss_after,
+                    "note": remedy.note,
+                }
+                for remedy in self.remedies
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class LookedFor:
+    """A rule that was asked: its name, what it looks for, and whether it found anything, or why it could not look."""
+
+    rule: str
+    about: str
+    found: bool
+    skipped: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """findings  most important first · looked_for  every rule, in the same order
+    network  what was diagnosed · steps  how many training steps were looked at · losses  of each of them
+    """
+
+    network: Network = field(repr=False)
+    steps: int
+    losses: tuple[float, ...] = field(repr=False)
+    findings: tuple[Finding, ...] = ()
+    looked_for: tuple[LookedFor, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Is there neither error nor warning?"""
+        return all(finding.severity == "note" for finding in self.findings)

@@ -1,0 +1,158 @@
+"""NaN and inf with their life: born, spread, masked, reborn in the backward pass, harmless or not. (Rule 1.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.types import Array
+from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.subject import Subject
+from bptui.model.engine.graph import Node
+from bptui.model.engine.nonfinite import NonFinite
+from bptui.model.engine.recording import Recording
+
+BACK = 3
+"""Training steps before the first loss that is not finite in which its origin is looked for."""
+
+
+def numeric(subject: Subject) -> Iterator[Finding]:
+    """The first number of the training that is not finite, and what became of it."""
+    for step in _steps(subject):
+        recording = subject.recording(step)
+        if recording.finite is True:
+            continue
+        origins = subject.branch.nonfinite(recording)
+        first = next(iter(origins.items()), None)
+        if first is not None:
+            yield _life(subject, recording, *first, list(origins.items()))
+            return
+
+
+def _steps(subject: Subject) -> list[int]:
+    """The training steps in which it may have begun."""
+    wrong = np.flatnonzero(~np.isfinite(subject.losses))
+    last = subject.steps - 1
+    if not len(wrong):
+        return sorted({0, last})
+    return sorted({0, *range(max(0, int(wrong[0]) - BACK), int(wrong[0]) + 1)})
+
+
+def _life(
+    subject: Subject, recording: Recording, place: int, born: NonFinite, all_of: list[tuple[int, NonFinite]]
+) -> Finding:
+    """The finding of one birth."""
+    graph, structure = subject.graph, subject.structure
+    event = recording.timeline.events[place]
+    node = graph.nodes[event.node]
+    touched = [n for n in graph.nodes if _bad(recording.value(n))]
+    gradients = [n for n in graph.nodes if n.wants_grad and _bad(recording.grad(n))]
+    updated = [n for n in graph.params if _bad(recording.after(n))]
+    harmless = not updated and np.isfinite(recording.loss)
+    evidence = [f"{born.text}: {_why(recording, node, born, event.phase)}"]
+    source = _infinity(born, all_of)
+    if source is not None:
+        evidence.append(f"the inf that made it: {source.text}")
+    if touched:
+        evidence.append(f"spread to {len(touched)} values: {_names(touched)}")
+    if masked := _masked(recording, touched):
+        evidence.append(f"masked by {_names(masked)}: finite again")
+    reborn = [found for at, found in all_of if recording.timeline.events[at].phase == "backward"]
+    if reborn and event.phase == "forward":
+        evidence.append(f"born again in the backward pass: {reborn[0].text}")
+    if gradients:
+        evidence.append(f"in the gradients of {_names(gradients)}")
+    evidence.append(
+        "it reaches neither the loss nor an update: harmless here"
+        if harmless
+        else f"it reaches the update of {_names(updated)}" if updated else "it reaches the loss"
+    )  # fmt: skip
+    return Finding(
+        "numeric",
+        "numeric",
+        "note" if harmless else "error",
+        structure.places(node),
+        f"{born.text}, born at {node.name} in training step {recording.step}",
+        node=node.name,
+        phase=event.phase,
+        training_step=recording.step,
+        element=born.at,
+        number=born.number,
+        source="exact: the first operation that makes one of finite numbers",
+        evidence=tuple(evidence),
+    )
+
+
+def _bad(array: Array | None) -> bool:
+    return array is not None and array.dtype.kind == "f" and not bool(np.isfinite(array).all())
+
+
+def _names(nodes: list[Node], most: int = 4) -> str:
+    shown = ", ".join(node.name for node in nodes[:most])
+    return f"{shown} and {len(nodes) - most} more" if len(nodes) > most else shown
+
+
+def _infinity(born: NonFinite, all_of: list[tuple[int, NonFinite]]) -> NonFinite | None:
+    """The inf before a NaN, where both are there."""
+    nan = born if np.isnan(born.number) else next((f for _, f in all_of if np.isnan(f.number)), None)
+    before = next((f for _, f in all_of if np.isinf(f.number)), None)
+    return before if nan is not None and before is not None and before is not born else None
+
+
+def _masked(recording: Recording, touched: list[Node]) -> list[Node]:
+    """The operations that read what is not finite and give only finite numbers."""
+    bad = {node.id for node in touched}
+    return [n for n in recording.graph.ops if n.id not in bad and any(i in bad for i in n.inputs)]
+
+
+def _limit(name: str, x: float) -> str:
+    """What an operation of one input meets at the end of where it is defined."""
+    too_large = f"exp of {numbers.significant(x, 3)} is beyond the largest number" if x > 80 else ""
+    root = "root of a negative number" if x < 0 else "root of 0, whose derivative is 1/0" if x == 0 else ""
+    return {
+        "log": "log of 0" if x == 0 else "log of a negative number" if x < 0 else "",
+        "log1p": "log of 0 or less" if x <= -1 else "",
+        "sqrt": root,
+        "rsqrt": "1 over the root of 0 or less" if x <= 0 else "",
+        "reciprocal": "1/0" if x == 0 else "",
+        "exp": too_large,
+        "expm1": too_large,
+    }.get(name, "")
+
+
+def _why(recording: Recording, node: Node, born: NonFinite, phase: str) -> str:
+    """Which limit was hit, in the numbers that went in."""
+    if node.op is None:
+        return "the update made it out of finite numbers"
+    given: list[tuple[str, float | None]] = []
+    for i in node.inputs:
+        source, value = recording.graph.nodes[i], recording.value(i)
+        given.append((source.name, _at(value, node.shape, born.at) if phase == "forward" else None))
+    read = ", ".join(f"{name} = {numbers.significant(x, 4)}" for name, x in given if x is not None)
+    said = ""
+    first = given[0][1] if given else None
+    if len(given) == 1 and first is not None:
+        said = _limit(node.op.name, first)
+    elif node.op.name == "div" and len(given) == 2 and given[1][1] == 0:
+        said = "0/0" if first == 0 else "division by 0"
+    elif (
+        node.op.name == "mul" and any(x == 0 for _, x in given) and any(x is not None and np.isinf(x) for _, x in given)
+    ):
+        said = "0 times inf"
+    elif phase == "backward":
+        said = f"the derivative of {node.op.name} has no finite value there"
+    return (
+        "; ".join(part for part in (said, read) if part) or f"{node.op.name} of finite numbers goes beyond the largest"
+    )
+
+
+def _at(value: Array | None, shape: tuple[int, ...], at: tuple[int, ...]) -> float | None:
+    """The number of an input that an element of the output is made of, for elementwise operations."""
+    if value is None or value.dtype.kind != "f" or len(value.shape) > len(shape):
+        return None
+    index = at[len(at) - value.ndim :] if value.ndim else ()
+    if any(length not in (1, shape[len(shape) - value.ndim + axis]) for axis, length in enumerate(value.shape)):
+        return None
+    return float(value[tuple(0 if n == 1 else i for n, i in zip(value.shape, index, strict=True))])

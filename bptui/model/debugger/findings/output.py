@@ -1,0 +1,288 @@
+"""Does the output suit the loss, and can it reach the targets? (Rules 2 and 3 of docs/diagnosis.md.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf, log
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.types import Array
+from bptui.model.debugger.findings.change import LEAVE, Change, remedy, setting
+from bptui.model.debugger.findings.finding import Finding, Remedy, Severity
+from bptui.model.debugger.findings.structure import REGRESSION, WEIGHTED, Loss, Output
+from bptui.model.debugger.findings.subject import Subject
+from bptui.model.engine.graph import Node
+
+SELU = -1.0507009873554805 * 1.6732632423543772
+"""The least value of selu: -scale·alpha (Klambauer et al. 2017)."""
+RANGES = {
+    "sigmoid": (0.0, 1.0), "hardsigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "masked_softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0), "hardtanh": (-1.0, 1.0), "relu": (0.0, inf), "relu6": (0.0, 6.0),
+    "softplus": (0.0, inf), "exp": (0.0, inf), "elu": (-1.0, inf), "celu": (-1.0, inf), "selu": (SELU, inf),
+    "log_softmax": (-inf, 0.0), "log_sigmoid": (-inf, 0.0), "gelu": (-0.17, inf), "silu": (-0.2785, inf),
+    "mish": (-0.309, inf), "hardswish": (-0.375, inf),
+}  # fmt: skip
+"""Between what an activation's values lie."""
+PROBABILITIES = ("sigmoid", "hardsigmoid", "softmax", "masked_softmax")
+OUTSIDE, MANY, MOST = 0.01, 0.02, 0.5
+"""Part of the range by which a target has to lie outside; share of the targets that is a warning, and an error."""
+FLOOR = 0.05
+"""Share of the loss of guessing that the best output still costs, from which on scores are too narrow."""
+
+
+# ------------------------------------------------------------------------------------------------------- targets
+def binary(targets: Array | None) -> bool:
+    """Are all targets 0 or 1?"""
+    return targets is not None and bool(np.isin(targets, (0, 1)).all())
+
+
+def one_hot(targets: Array | None) -> bool:
+    """Is each row a distribution: one 1, or shares that sum to 1?"""
+    if targets is None or targets.ndim < 2 or targets.shape[-1] < 2 or targets.dtype.kind != "f":
+        return False
+    return bool((targets >= 0).all() and np.allclose(targets.sum(-1), 1, atol=1e-3))
+
+
+def whole(targets: Array | None) -> bool:
+    """Are the targets whole numbers from 0 on, few of them: class numbers?"""
+    if targets is None or not targets.size or targets.min() < 0 or targets.max() > 1000:
+        return False
+    return bool((targets == np.round(targets)).all()) and len(np.unique(targets)) <= max(2, targets.size // 4)
+
+
+# ------------------------------------------------------------------------------------------------- pairing (2)
+def pairing(subject: Subject) -> Iterator[Finding]:
+    """The table of pairings: which last activation goes with which loss."""
+    structure = subject.structure
+    output, loss = structure.output, structure.loss
+    if output is None or loss is None:
+        return
+    targets = None if subject.targets is None else subject.targets.values
+    units = output.node.shape[-1] if len(output.node.shape) > 1 else 1
+    found = _pair(subject, output, loss, targets, units)
+    if found is None:
+        return
+    severity, text, evidence, remedies = found
+    wrong = output.activation if output.activation != "linear" else "no activation"
+    gradient = subject.recording(0).grad(output.z)
+    size = None if gradient is None else float(np.max(np.abs(gradient), initial=0.0))
+    if size is not None:
+        evidence.append(f"largest |∂L/∂{output.z.name}| = {numbers.significant(size, 3)}")
+    yield Finding(
+        "pairing",
+        "output-activation",
+        severity,
+        _places(subject, output, loss),
+        text,
+        node=output.made.name,
+        number=size,
+        threshold=0.0 if size == 0 else None,
+        source="NeuraLint, Theia, UMLAUT; the definitions of both",
+        evidence=(f"{wrong}, then {loss.kind}", *evidence),
+        remedies=tuple(remedies),
+    )
+
+
+def _places(subject: Subject, output: Output, loss: Loss) -> tuple[str, ...]:
+    place = subject.structure.place
+    made = [place(output.made), *((place(output.z),) if output.z.op is not None else ())]
+    names = [node.name for node in (output.made, loss.node) if not node.scope]
+    return tuple(dict.fromkeys((*made, "loss", *names)))
+
+
+_Found = tuple[Severity, str, list[str], list[Remedy]]
+
+
+def _pair(subject: Subject, output: Output, loss: Loss, targets: Array | None, units: int) -> _Found | None:
+    """(severity, text, evidence, remedies) of what does not go together, None where all does."""
+    kind, last = loss.kind, output.activation
+    soft = last in ("softmax", "masked_softmax", "log_softmax")
+    if soft and _alone(output.made):
+        constant = "1" if last != "log_softmax" else "0"
+        return "error", f"{last} over one unit is {constant} for every sample: it learns nothing", [], _single(subject)
+    if kind in ("cross_entropy", "soft_cross_entropy", "nll") and units == 1 and len(output.node.shape) == 2:
+        text = f"{kind} over one column is 0, whatever it holds: it learns nothing"
+        return "error", text, [], _single(subject)
+    if kind in ("cross_entropy", "soft_cross_entropy"):
+        return _scores(subject, output, kind, units)
+    if kind == "bce_with_logits" and last in RANGES and last not in ("exp",):
+        return _logits(subject, output)
+    if kind == "bce":
+        return _probabilities(subject, output, loss, targets)
+    if kind == "nll" and last != "log_softmax":
+        text = f"nll takes logarithms of probabilities, and {_named(last)} gives none: it falls without end"
+        end = [_drop(subject, "cross_entropy makes its own logarithms", Change("loss.kind", "cross_entropy"))]
+        return "error", text, ["L = -mean(p[n, y[n]]), without a lower end"], end
+    if kind in REGRESSION and soft and units > 1:
+        severity: Severity = "note" if one_hot(targets) else "warning"
+        text = f"{kind} on a softmax: its outputs are positive and sum to 1"
+        if severity == "warning":
+            return severity, f"{text}, the targets do not", [], [_linear(subject)]
+        return severity, f"{text}; cross_entropy learns faster where it is most wrong", [], []
+    if kind in REGRESSION and last in ("sigmoid", "hardsigmoid") and binary(targets):
+        text = f"{kind} on a {last}: ∂L/∂z = (p-y)·p(1-p) fades where it is most wrong"
+        return "note", text, [], [remedy("bce has ∂L/∂z = p-y", Change("loss.kind", "bce"))]
+    if kind in ("hinge", "soft_margin") and targets is not None and binary(targets) and (targets == 0).any():
+        return "warning", f"{kind} takes targets -1 and 1, found 0 and 1: at y = 0 it has no gradient", [], []
+    if kind in ("hinge", "soft_margin") and last in ("sigmoid", "softmax", "relu"):
+        return "warning", f"{kind} takes scores of both signs, and {last} gives none below 0", [], [_linear(subject)]
+    if kind == "kl_div" and last in PROBABILITIES:
+        return "warning", f"kl_div takes logarithms of probabilities, and {last} gives the probabilities", [], [
+            _activation(subject, "log_softmax", "log_softmax gives the logarithms")
+        ]  # fmt: skip
+    return None
+
+
+def _alone(made: Node) -> bool:
+    axis = made.attributes.get("axis", -1)
+    return isinstance(axis, int) and bool(made.shape) and made.shape[axis] == 1
+
+
+def _named(last: str) -> str:
+    return "a linear output" if last == "linear" else last
+
+
+def _scores(subject: Subject, output: Output, kind: str, units: int) -> _Found | None:
+    last = output.activation
+    if last == "log_softmax":  # of its own result it is that result again
+        return None
+    plain = [_drop(subject, f"plain outputs: {kind} has a softmax of its own")]
+    if last in RANGES and RANGES[last] == (0.0, inf):
+        return "warning", f"{kind} on {last}: scores cannot be negative, so no class can be ruled out", [], plain
+    low, high = RANGES.get(last, (-inf, inf))
+    floor = log(1 + (units - 1) * np.exp(low - high)) if np.isfinite(high - low) else 0.0
+    if floor < FLOOR * log(max(units, 2)):
+        return None
+    twice = f"the softmax twice: {kind} has one" if "softmax" in last else f"{kind} on {last}: a softmax is its own"
+    evidence = [f"scores from {low:g} to {high:g}: the loss of {units} classes cannot fall below {floor:.3g}"]
+    return "warning", f"{twice}; the loss cannot fall below {floor:.3g}", evidence, plain
+
+
+def _logits(subject: Subject, output: Output) -> _Found | None:
+    last = output.activation
+    if last in PROBABILITIES:
+        text = f"the sigmoid twice: bce_with_logits has one, and {last} gives 0 to 1, that is 0.5 to 0.73"
+    elif RANGES[last][0] == 0:
+        text = f"bce_with_logits on {last}: what is not negative is never under a probability of ½"
+    else:
+        return None
+    return "warning", text, [], [_drop(subject, "plain outputs: bce_with_logits has a sigmoid of its own")]
+
+
+def _probabilities(subject: Subject, output: Output, loss: Loss, targets: Array | None) -> _Found | None:
+    last = output.activation
+    if last in PROBABILITIES:
+        several = one_hot(targets) or targets is None or targets.ndim < 2 or not (targets.sum(-1) > 1).any()
+        if "softmax" not in last or several:
+            return None
+        return "warning", "bce on a softmax: rows with several ones compete, the outputs sum to 1", [], [
+            _activation(subject, "sigmoid", "a sigmoid for each label")
+        ]  # fmt: skip
+    values = subject.recording(0).value(output.node)
+    out = None if values is None else float(np.mean((values < 0) | (values > 1) | np.isnan(values)))
+    weighted = output.z.op is not None and (output.z.op.name in WEIGHTED or output.z.op.name == "add")
+    if not out and not (weighted or last in RANGES):
+        return None
+    evidence = [] if out is None else [f"{100 * out:.3g} % of the outputs lie outside 0 to 1 at training step 0"]
+    text = f"bce takes probabilities, and {_named(last)} leaves 0 to 1: the logarithm has no value there"
+    return "error", text, evidence, [_activation(subject, "sigmoid", "a sigmoid gives probabilities")]
+
+
+# ------------------------------------------------------------------------------------------------ reach (3)
+def reach(subject: Subject) -> Iterator[Finding]:
+    """Targets that the last activation cannot give."""
+    output, loss, targets = subject.structure.output, subject.structure.loss, subject.targets
+    if output is None or loss is None or targets is None or targets.node.whole or not targets.values.size:
+        return
+    if loss.kind == "bce" or loss.kind == "bce_with_logits":
+        low, high, whose = 0.0, 1.0, loss.kind
+    elif loss.kind in REGRESSION and output.activation in RANGES:
+        (low, high), whose = RANGES[output.activation], output.activation
+    else:
+        return
+    values = np.asarray(targets.values, np.float64)
+    least, most = float(values.min()), float(values.max())
+    size = high - low if np.isfinite(high - low) else most - least
+    outside = (values < low - OUTSIDE * size) | (values > high + OUTSIDE * size)
+    share = float(outside.mean())
+    if share <= MANY:
+        return
+    first = tuple(int(i) for i in np.argwhere(outside)[0])
+    labels = loss.kind in ("bce", "bce_with_logits")
+    remedies = _classes(subject, values) if labels else [_linear(subject)]
+    yield Finding(
+        "reach",
+        "output-range",
+        "error" if share > MOST else "warning",
+        tuple(
+            dict.fromkeys((subject.structure.place(targets.node), *_places(subject, output, loss), targets.node.name))
+        ),
+        f"{100 * share:.3g} % of the targets lie outside of what {whose} can give",
+        node=output.made.name,
+        number=share,
+        threshold=MANY,
+        source="DeepDiagnosis (targets outside of the last activation)",
+        evidence=(
+            f"targets {numbers.significant(least, 4)} to {numbers.significant(most, 4)}, {whose} {low:g} to {high:g}",
+            f"the first: y[{', '.join(map(str, first))}] = {numbers.significant(float(values[first]), 4)}",
+        ),
+        remedies=tuple(remedies),
+    )
+
+
+# ------------------------------------------------------------------------------------------------------ remedies
+def _path(subject: Subject) -> str:
+    output = subject.structure.output
+    return "" if output is None else output.made.scope
+
+
+def _activation(subject: Subject, name: str, text: str, *more: Change) -> Remedy:
+    return remedy(text, Change(f"{_path(subject)}.activation", name), *more)
+
+
+def _drop(subject: Subject, text: str, *more: Change) -> Remedy:
+    """Without the last activation: out of its layer, or the layer that is nothing else."""
+    path = _path(subject)
+    alone = setting(subject.network, f"{path}.kind") == "activation"
+    change = Change(path, LEAVE) if alone else Change(f"{path}.activation", "linear")
+    return remedy(text, change, *more)
+
+
+def _linear(subject: Subject) -> Remedy:
+    return _drop(subject, "a linear output reaches every target")
+
+
+def _single(subject: Subject) -> list[Remedy]:
+    """One output column: a probability where the targets are 0 or 1, else a number."""
+    targets = None if subject.targets is None else subject.targets.values
+    loss = subject.structure.loss
+    if targets is not None and whole(targets) and targets.max() <= 1:
+        given = [] if loss is not None and loss.kind in ("bce", *REGRESSION) else [Change("loss.kind", "bce")]
+        made = [_activation(subject, "sigmoid", "one unit: a sigmoid", *given)]
+        if loss is not None and loss.kind in REGRESSION:
+            made.append(_activation(subject, "sigmoid", "one unit: sigmoid and bce", Change("loss.kind", "bce")))
+        return made
+    return [_drop(subject, "a regression: a linear output")]
+
+
+def _classes(subject: Subject, targets: Array) -> list[Remedy]:
+    """Class numbers beyond 1: as many outputs as there are classes, and the loss that takes class numbers."""
+    last = subject.structure.last
+    if last is None or not whole(targets):
+        return [remedy("mse takes any target", Change("loss.kind", "mse"))]
+    classes, path = int(targets.max()) + 1, last.weight.scope
+
+    def as_numbers(content: dict[str, object], network: object) -> None:
+        content["data"] = {
+            **{k: v for k, v in dict(content["data"]).items() if k in ("batch_size", "shuffle")},  # type: ignore[call-overload]
+            "inputs": subject.inputs[0].values,
+            "targets": targets.reshape(len(targets), -1)[:, 0],
+        }
+
+    units = [Change(f"{path}.units", classes), Change("loss.kind", "cross_entropy")]
+    return [
+        remedy(f"{classes} classes: an output for each, and cross_entropy", *units,
+               Change(f"{_path(subject)}.activation", "linear"), then=as_numbers)
+    ]  # fmt: skip

@@ -1,0 +1,27 @@
+"""A rule: one row that says what it is called, what it looks for, what it needs, and the function that looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from bptui.model.debugger.findings.finding import Finding
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.findings.subject import Subject
+
+Needs = Literal["graph", "step", "probe", "steps"]
+"""graph: the network and its data alone · step: the numbers of a training step · probe: the loss at other parameters
+· steps: that several were run."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """name  one word or two, in `--json` and in lists · about  what it looks for, in the words of a list of checks
+    find  what it finds in a Subject; it may raise NotRecorded where a captured step lacks a number."""
+
+    name: str
+    about: str
+    needs: Needs
+    find: Callable[[Subject], Iterable[Finding]]

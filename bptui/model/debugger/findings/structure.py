@@ -1,0 +1,289 @@
+"""What a graph is as a network: its weighted layers in order, their activations, its output, its loss.
+
+Read from the operations alone, so that a formula, a network made in Python and a network file are read alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bptui.model.engine.graph import Graph, Node
+
+WEIGHTED = ("affine", "matmul", *(f"correlate{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3)))
+"""Operations that multiply by a weight."""
+MOVES = ("reshape", "transpose", "slice", "take", "broadcast_to", "concat", "stack", "pad")
+"""Operations that only move numbers."""
+LINEAR_BETWEEN = (*MOVES, "dropout", "mean", "sum", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
+                  "adaptive_avg_pool2d", "adaptive_avg_pool3d", "neg")  # fmt: skip
+"""Operations that keep what is linear linear."""
+ACTIVATIONS = (
+    "sigmoid", "tanh", "relu", "leaky_relu", "leaky", "elu", "selu", "gelu", "silu", "softplus", "log_sigmoid", "mish",
+    "softsign", "hardtanh", "relu6", "hardsigmoid", "hardswish", "hardshrink", "softshrink", "tanhshrink", "celu",
+    "softmax", "log_softmax", "masked_softmax", "exp", "prelu",
+)  # fmt: skip
+RECURRENT = ("rnn_cell", "lstm_cell", "gru_cell")
+NORMS = ("batch_norm", "layer_norm", "rms_norm", "instance_norm", "group_norm")
+LOSSES = (
+    "mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1", "hinge", "soft_margin", "bce", "bce_with_logits",
+    "kl_div", "cross_entropy", "soft_cross_entropy", "nll", "multi_margin",
+)  # fmt: skip
+REGRESSION = ("mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1")
+LABELS = ("cross_entropy", "nll", "multi_margin")
+"""Losses that take class numbers."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One weighted operation with what belongs to it.
+
+    weight, bias  its parameters, or what stands in their place; bias None where it has none
+    z   what it computes, the bias added · a  what its activation makes of z, z itself where it has none
+    activation  the operation that made a, "linear" where there is none
+    x   what it multiplies
+    """
+
+    weight: Node
+    bias: Node | None
+    x: Node
+    z: Node
+    a: Node
+    activation: str
+    recurrent: bool
+
+    @property
+    def place(self) -> str:
+        """Its layer; in a formula the weight's own name."""
+        return self.weight.scope or self.weight.name
+
+    @property
+    def fans(self) -> tuple[int, int]:
+        """(fan_in, fan_out): how many numbers a unit sums, and how many units read one."""
+        shape = self.weight.shape
+        if len(shape) < 2:
+            return (shape[0] if shape else 1), 1
+        size = 1
+        for length in shape[2:]:
+            size *= length
+        if len(shape) == 2 and not self.recurrent:
+            return shape[0], shape[1]
+        return shape[1] * size, shape[0] * size
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the loss compares: `node` the prediction, `z` what its last activation is made of, `activation` that one
+    (or "linear"), `made` the node of the activation."""
+
+    node: Node
+    z: Node
+    activation: str
+    made: Node
+
+
+@dataclass(frozen=True)
+class Loss:
+    """kind  a row of LOSSES; "mse" or "bce" also where it is written by hand · node  where · by_hand
+    prediction, target  what it compares, None where that is not to be seen · reduction  mean or sum."""
+
+    kind: str
+    node: Node
+    prediction: Node | None
+    target: Node | None
+    reduction: str
+    by_hand: bool = False
+
+
+class Structure:
+    """A graph read as a network."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    # ------------------------------------------------------------------------------------------------- walking
+    def inputs(self, node: Node) -> tuple[Node, ...]:
+        """What an operation reads."""
+        return tuple(self.graph.nodes[i] for i in node.inputs)
+
+    @cached_property
+    def _readers(self) -> tuple[tuple[Node, ...], ...]:
+        found: list[list[Node]] = [[] for _ in self.graph.nodes]
+        for node in self.graph.ops:
+            for i in dict.fromkeys(node.inputs):
+                found[i].append(node)
+        return tuple(map(tuple, found))
+
+    def readers(self, node: Node) -> tuple[Node, ...]:
+        """The operations that read a node."""
+        return self._readers[node.id]
+
+    def before(self, node: Node) -> Iterator[Node]:
+        """A node and all that it is computed from, last first."""
+        wanted = {node.id}
+        for i in range(node.id, -1, -1):
+            if i in wanted:
+                found = self.graph.nodes[i]
+                wanted.update(found.inputs)
+                yield found
+
+    def kind(self, node: Node) -> str:
+        """The composite that a node is a part of, else its operation, "" for a leaf."""
+        if node.composite:
+            return node.composite.partition(" as ")[0]
+        return "" if node.op is None else node.op.name
+
+    def through(self, node: Node, names: tuple[str, ...]) -> Node:
+        """Back over operations of these names with one input that is computed."""
+        while node.op is not None and node.op.name in names and node.inputs:
+            node = self.graph.nodes[node.inputs[0]]
+        return node
+
+    # -------------------------------------------------------------------------------------------------- layers
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The weighted operations in execution order, each weight once."""
+        found: dict[int, Layer] = {}
+        for node in self.graph.ops:
+            layer = self._layer(node)
+            if layer is not None and layer.weight.id not in found:
+                found[layer.weight.id] = layer
+        return tuple(found.values())
+
+    def _layer(self, node: Node) -> Layer | None:
+        assert node.op is not None
+        if node.op.name not in WEIGHTED:
+            return None
+        inputs = self.inputs(node)
+        weight = self.through(inputs[1], MOVES)
+        x = inputs[0]
+        if not self._is_parameter(weight) or len(weight.shape) < 2:
+            other = self.through(x, MOVES)
+            if not self._is_parameter(other) or len(other.shape) < 2:
+                return None
+            weight, x = other, inputs[1]
+        bias = self.through(inputs[2], MOVES) if len(inputs) > 2 else None
+        z = node
+        if bias is None:
+            z, bias = self._biased(node)
+        activation, a = self.activated(z)
+        return Layer(weight, bias, x, z, a, activation, self.kind(node) in RECURRENT)
+
+    def _biased(self, node: Node) -> tuple[Node, Node | None]:
+        """The sum with a bias, where that is what follows."""
+        readers = self.readers(node)
+        if len(readers) == 1 and readers[0].op is not None and readers[0].op.name == "add":
+            for other in self.inputs(readers[0]):
+                if other.id != node.id and self._is_parameter(other) and len(other.shape) <= 1:
+                    return readers[0], other
+        return node, None
+
+    def _is_parameter(self, node: Node) -> bool:
+        """Is it trained, or would be if it were not frozen?"""
+        return node.op is None and (node.role == "param" or (node.role == "input" and bool(node.scope)))
+
+    def activated(self, z: Node) -> tuple[str, Node]:
+        """The activation that follows, over normalisations and dropout; ("linear", z) where none does."""
+        node = z
+        for _ in range(64):
+            readers = [reader for reader in self.readers(node) if reader.wants_grad or reader.op is not None]
+            chosen = next((r for r in readers if r.op is not None and r.op.name in ACTIVATIONS), None)
+            if chosen is not None and self.kind(chosen) not in RECURRENT:
+                return (chosen.op.name if chosen.op else "linear"), chosen
+            norm = [reader for reader in readers if self.kind(reader) in NORMS]
+            if norm:
+                last = [n for n in self.graph.nodes if n.composite == norm[0].composite][-1]
+                if last.id == node.id:
+                    return "linear", z
+                node = last
+                continue
+            follows = [r for r in readers if r.op is not None and r.op.name in ("dropout", "reshape")]
+            if len(follows) != 1:
+                return "linear", z
+            node = follows[0]
+        return "linear", z
+
+    # ------------------------------------------------------------------------------------------- loss and output
+    @cached_property
+    def loss(self) -> Loss | None:
+        """What is compared with what, where the graph says so."""
+        last = self.graph.nodes[self.graph.loss]
+        for node in self.before(last):
+            if node.op is not None and node.op.name in LOSSES:
+                prediction, target = self.inputs(node)[:2]
+                return Loss(node.op.name, node, prediction, target, str(node.attributes.get("reduction", "mean")))
+        return self._by_hand(last)
+
+    def _by_hand(self, last: Node) -> Loss | None:
+        """A loss that is written out: a mean or sum of squared differences, or of logarithms times targets."""
+        reduction = next(
+            (n.op.name for n in self.before(last) if n.op is not None and n.op.name in ("mean", "sum")), "mean"
+        )
+        for node in self.before(last):
+            if node.op is None:
+                continue
+            square = node.op.name == "square" or (node.op.name == "power" and node.attributes.get("exponent") == 2)
+            if square:
+                inner = self.graph.nodes[node.inputs[0]]
+                if inner.op is not None and inner.op.name == "sub":
+                    first, second = self.inputs(inner)
+                    if self.is_data(second):
+                        return Loss("mse", last, first, second, reduction, by_hand=True)
+                    if self.is_data(first):
+                        return Loss("mse", last, second, first, reduction, by_hand=True)
+            if node.op.name == "log":
+                source = self.graph.nodes[node.inputs[0]]
+                if source.op is not None and source.op.name in ("sub", "add"):  # 1 - p, p + eps
+                    source = next((n for n in self.inputs(source) if n.op is not None), source)
+                for reader in self.readers(node):
+                    if reader.op is None or reader.op.name != "mul":
+                        continue
+                    target = next((n for n in self.inputs(reader) if n.id != node.id), None)
+                    if target is not None and any(self.is_data(n) for n in self.before(target)):
+                        target = next(n for n in self.before(target) if self.is_data(n))
+                        return Loss("bce", last, source, target, reduction, by_hand=True)
+        return None
+
+    def is_data(self, node: Node) -> bool:
+        """Is it a given number that is no parameter?"""
+        return node.op is None and node.role in ("input", "target") and not node.scope
+
+    @cached_property
+    def output(self) -> Output | None:
+        """The prediction with its last activation."""
+        loss = self.loss
+        if loss is None or loss.prediction is None:
+            return None
+        node = self.through(loss.prediction, (*MOVES, "dropout"))
+        if node.op is not None and node.op.name in ACTIVATIONS and self.kind(node) not in RECURRENT:
+            return Output(loss.prediction, self.graph.nodes[node.inputs[0]], node.op.name, node)
+        return Output(loss.prediction, node, "linear", node)
+
+    @cached_property
+    def last(self) -> Layer | None:
+        """The weighted layer that makes the output."""
+        if self.output is None:
+            return None
+        made = {node.id for node in self.before(self.output.z)}
+        found = [layer for layer in self.layers if layer.z.id in made]
+        return found[-1] if found else None
+
+    @cached_property
+    def hidden(self) -> tuple[Layer, ...]:
+        """The weighted layers before the last."""
+        return tuple(layer for layer in self.layers if self.last is None or layer.z.id < self.last.z.id)
+
+    def place(self, node: Node) -> str:
+        """How findings name where a node is: its layer, the key of the file, or its own name in a formula."""
+        if node.scope:
+            return node.scope
+        return node.column if isinstance(node.column, str) and node.column else node.name
+
+    def places(self, node: Node) -> tuple[str, ...]:
+        """The same with the node's own name, where that says more."""
+        return tuple(dict.fromkeys((self.place(node), node.name)))
+
+    def attribute(self, node: Node, name: str, default: Any = None) -> Any:
+        """A setting of an operation."""
+        return node.attributes.get(name, default)

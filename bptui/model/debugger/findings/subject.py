@@ -1,0 +1,125 @@
+"""The Subject of a diagnosis: a network, the training steps that were run of it, and what rules ask of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bptui.model.base.types import Array
+from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.findings.probe import Prober, Step
+from bptui.model.debugger.findings.structure import Structure
+from bptui.model.debugger.progress import Progress
+from bptui.model.engine.arena_recording import ArenaRecording
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.recording import Recording
+from bptui.model.source.network import Network
+
+FEWEST = 8
+"""Samples under which a share of them says nothing, unless they are all that there are."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """A leaf that is given by the data, with all its samples."""
+
+    node: Node
+    values: Array
+
+
+class Subject:
+    """What a rule may look at. Nothing of it is computed before it is asked for.
+
+    steps  how many training steps there are; `recording(k)` for k below that
+    """
+
+    def __init__(self, branch: Branch, steps: int, progress: Progress | None = None) -> None:
+        self.branch, self.steps = branch, steps
+        self.progress = progress or Progress()
+        self.structure = Structure(branch.graph)
+
+    @property
+    def network(self) -> Network:
+        """What is diagnosed."""
+        return self.branch.network
+
+    @property
+    def graph(self) -> Graph:
+        """Its graph."""
+        return self.branch.graph
+
+    # ------------------------------------------------------------------------------------------------ numbers
+    def recording(self, step: int = 0) -> Recording:
+        """All numbers of a training step."""
+        self.progress.tick()
+        return self.branch.history.recording(step)
+
+    @cached_property
+    def losses(self) -> Array:
+        """The loss of each training step."""
+        self.branch.history.advance(self.steps, lambda done, total: self.progress.tick())
+        return np.asarray(self.branch.history.losses[: self.steps], np.float64)
+
+    @cached_property
+    def sampled(self) -> tuple[int, ...]:
+        """Some of the training steps: the first ones, then ever fewer, and the last."""
+        steps, at = [0], 1
+        while at < self.steps - 1:
+            steps.append(at)
+            at *= 2
+        return tuple(dict.fromkeys((*steps, self.steps - 1)))
+
+    @cached_property
+    def _prober(self) -> Prober:
+        return Prober(self.network.program())
+
+    def step(self, step: int) -> Step | None:
+        """The step that the optimizer took in a training step, to be probed; None of a captured one."""
+        recording = self.recording(step)
+        if not isinstance(recording, ArenaRecording) or not self.graph.params:
+            return None
+        return self._prober.step(recording)
+
+    # --------------------------------------------------------------------------------------------------- data
+    @cached_property
+    def inputs(self) -> tuple[Data, ...]:
+        """The inputs: what is given, is no parameter and no target, and has samples."""
+        target = self.structure.loss.target if self.structure.loss else None
+        found = [n for n in self.graph.nodes if self.structure.is_data(n) and n.role == "input" and n is not target]
+        samples = self.network.samples
+        return tuple(
+            Data(node, values)
+            for node in found
+            if (values := self._all(node)) is not None and samples and len(node.shape) and node.shape[0] == samples
+        )
+
+    @cached_property
+    def targets(self) -> Data | None:
+        """What the loss compares the prediction with."""
+        loss = self.structure.loss
+        if loss is None or loss.target is None:
+            return None
+        values = self._all(loss.target)
+        return None if values is None else Data(loss.target, values)
+
+    def _all(self, node: Node) -> Array | None:
+        """All samples of a leaf, not only those of a batch."""
+        batches = self.network.batches
+        if batches is not None and node.name in batches.arrays:
+            return batches.arrays[node.name]
+        return self.recording(0).value(node)
+
+    @cached_property
+    def enough(self) -> bool:
+        """Are there samples enough in a batch to speak of shares of them? All that there are always are."""
+        return self.network.samples >= FEWEST or (self.network.batches is None and self.network.samples > 0)
+
+
+def rms(array: Array | None) -> float:
+    """The root of the mean square, 0 of nothing."""
+    if array is None or not array.size:
+        return 0.0
+    with np.errstate(all="ignore"):
+        return float(np.sqrt(np.mean(np.square(array.astype(np.float64)))))

@@ -1,0 +1,119 @@
+"""Units that are 0 for every sample, and units at the ends of their activation. (Rule 8.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.types import Array
+from bptui.model.debugger.findings.change import LEAVE, Change, remedy
+from bptui.model.debugger.findings.finding import Finding, Remedy
+from bptui.model.debugger.findings.structure import Layer
+from bptui.model.debugger.findings.subject import Subject
+
+DEAD, SOME = 0.7, 0.25
+"""Share of a layer's units that are 0 on all samples: a warning, a note."""
+SHOWN = 8
+"""Units that a line names."""
+
+
+@dataclass(frozen=True)
+class Dead:
+    """The units of a layer that are 0 for all samples of a training step: which of all."""
+
+    layer: Layer
+    step: int
+    which: Array
+
+    @property
+    def share(self) -> float:
+        """Of the layer's units."""
+        return float(self.which.mean()) if self.which.size else 0.0
+
+    @property
+    def text(self) -> str:
+        """`4 of 8 units of layer1.a`."""
+        return f"{int(self.which.sum())} of {len(self.which)} units of {self.layer.a.name}"
+
+
+def unit_axis(layer: Layer, values: Array) -> int:
+    """The axis along which a layer's units lie: channels of a convolution, else the last."""
+    assert layer.z.op is not None
+    return 1 if layer.z.op.name.startswith("correlate") else values.ndim - 1
+
+
+def dead_units(subject: Subject, layer: Layer, step: int) -> Dead:
+    """Those of one layer in one training step."""
+    values = subject.recording(step).value(layer.a)
+    if values is None or values.ndim < 2 or not values.size:
+        return Dead(layer, step, np.zeros(0, bool))
+    axis = unit_axis(layer, values)
+    return Dead(layer, step, np.all(values == 0, axis=tuple(i for i in range(values.ndim) if i != axis)))
+
+
+def dead(subject: Subject) -> Iterator[Finding]:
+    """ReLUs that no sample of the batch reaches: one finding for all layers."""
+    if not subject.enough:
+        return
+    relus = [layer for layer in subject.structure.layers if layer.activation in ("relu", "relu6")]
+    found = [_worst(subject, layer) for layer in relus]
+    bad = [each for each in found if each.share >= DEAD] or [each for each in found if each.share >= SOME]
+    if not bad:
+        return
+    worst = max(bad, key=lambda each: each.share)
+    first = min(each.step for each in bad)
+    units = np.flatnonzero(worst.which)
+    recording = subject.recording(worst.step)
+    yield Finding(
+        "dead units",
+        "dead-units",
+        "warning" if worst.share >= DEAD else "note",
+        tuple(dict.fromkeys(subject.structure.place(each.layer.a) for each in bad)),
+        f"{worst.text} are 0 on all {worst.layer.a.shape[0]} samples",
+        node=worst.layer.a.name,
+        training_step=first,
+        element=(0, int(units[0])) if len(worst.layer.a.shape) == 2 else None,
+        number=worst.share,
+        threshold=DEAD,
+        source="DeepDiagnosis (70 % of a layer)",
+        evidence=tuple(line for each in bad for line in _evidence(each, recording.value(each.layer.z))),
+        remedies=_alive(bad),
+    )
+
+
+def _evidence(each: Dead, z: Array | None) -> Iterator[str]:
+    units = np.flatnonzero(each.which)
+    shown = " ".join(f"[{i}]" for i in units[:SHOWN]) + (" …" if len(units) > SHOWN else "")
+    yield f"{each.text}: {shown}"
+    if z is not None:
+        least, most = (numbers.significant(float(x), 4) for x in (z.min(), z.max()))
+        yield f"{each.layer.z.name} from {least} to {most}"
+
+
+def _worst(subject: Subject, layer: Layer) -> Dead:
+    """The first of the sampled training steps with DEAD units; else the one with the most."""
+    best = dead_units(subject, layer, 0)
+    for step in subject.sampled[1:]:
+        if best.share >= DEAD:
+            break
+        now = dead_units(subject, layer, step)
+        if now.share > best.share:
+            best = now
+    return best
+
+
+def _alive(bad: list[Dead]) -> tuple[Remedy, ...]:
+    layers = [each.layer for each in bad]
+    biased = [layer for layer in layers if layer.bias is not None and np.any(layer.bias.value)]
+    made = []
+    if biased:
+        zeros = [
+            (Change(f"{layer.place}.bias", LEAVE), Change(f"{layer.place}.bias_init", "zeros")) for layer in biased
+        ]
+        made.append(remedy("biases that start at 0", *(change for pair in zeros for change in pair)))
+    for word, why in (("leaky_relu", "has a slope below 0, too"), ("tanh", "has no dead side")):
+        made.append(remedy(f"{word} {why}", *(Change(f"{layer.a.scope}.activation", word) for layer in layers)))
+    return tuple(made)

@@ -1,0 +1,218 @@
+"""Edits of settings: the optimizer, the keys of the network file, the names that a formula defines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from bptui.model.base import documents
+from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.schema import Table
+from bptui.model.debugger.asked import Asked
+from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.edit import Edit, computed, same
+from bptui.model.engine.arrays import shape_text
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.optimizers import OPTIONS, Optimizer
+from bptui.model.source.document import DRAWN, Document
+from bptui.model.source.network import Network, from_mapping, read_optimizer
+
+WORD = re.compile(r"[^\W\d][\w-]*", re.ASCII)
+_SAID: Mapping[str, Any] = {"true": True, "false": False, "default": None, "none": None}
+CLIPS = ("clip_norm", "clip_value")
+OPTIMIZER: tuple[str, ...] = ("learning_rate", *OPTIONS, *CLIPS, "betas")
+"""Settings of an optimizer, which need not be called `optimizer.momentum`."""
+
+
+def setting(asked: Asked) -> Edit:
+    """Another value of a setting of the optimizer, or of a key of the network file."""
+    document, key = asked.branch.network.document, _key(asked.name)
+    if key in ("optimizer", *(document.tables() if document is not None else ())) and WORD.fullmatch(asked.value):
+        key = f"{key}.kind"
+    table, _, option = key.partition(".")
+    return _optimizer(asked, option) if table == "optimizer" else _key_of_file(asked, key)
+
+
+def _key(name: str) -> str:
+    """Where a setting stands in a network file: `optimizer.momentum` for `momentum`."""
+    return f"optimizer.{name}" if name in OPTIMIZER else "optimizer.learning_rate" if name == "lr" else name
+
+
+def now(name: str, branch: Branch) -> str:
+    """What a setting is: `lr = 0.05`; UserError where there is none of that name."""
+    table, _, key = _key(name).partition(".")
+    if table == "optimizer" and branch.graph.params:
+        optimizer = branch.network.optimizer
+        known = {"kind": optimizer.kind, "learning_rate": optimizer.learning_rate, **_options(optimizer)}
+        known |= {option: getattr(optimizer, option) for option in CLIPS}
+        shown = known if not key else {key: known[key]} if key in known else {}
+    else:
+        document = branch.network.document
+        path = document.path(name) if document is not None else None
+        found = document.value(path) if document is not None and path is not None else None
+        shown = {} if path is None else dict(found) if isinstance(found, Mapping) else {name: found}
+    if not shown:
+        raise _unknown(name, branch)
+    if len(shown) == 1:
+        return f"{name} = {_written(*shown.values())}"
+    return f"{name}: {', '.join(f'{word} = {_written(item)}' for word, item in shown.items())}"
+
+
+def _written(value: Any) -> str:
+    """A value of a file in a few words."""
+    if value is None:
+        return "by default"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)[:60]
+
+
+def names(branch: Branch) -> tuple[str, ...]:
+    """What can be set: given numbers, the settings of the optimizer, the keys of the network file."""
+    network = branch.network
+    options = ("learning_rate", *network.optimizer.rule.options) if branch.graph.params else ()
+    given = tuple(node.name for node in branch.graph.nodes if node.op is None and node.role not in ("const", "random"))
+    keys = tuple(network.document.names) if network.document is not None else ()
+    return (*given, *(("lr", "optimizer") if options else ()), *options, *keys)
+
+
+def _unknown(name: str, branch: Branch) -> UserError:
+    """Nothing that can be set is called so."""
+    right = did_you_mean(name, names(branch), "a parameter, an input, lr, or a key such as layer1.activation")
+    return UserError("set", f"nothing is called '{name[:40]}'", right)
+
+
+def _value(asked: Asked) -> Any:
+    """A word, or a value of a network file; None for `default`, which takes the key away."""
+    text, where = asked.value, asked.where
+    if WORD.fullmatch(text):
+        return _SAID.get(text, text)
+    right = 'a number, a word, [a list], or {kind = "elu", alpha = 0.5}'
+    try:
+        found = documents.toml(f"value = {text}", where)
+    except UserError:
+        raise UserError(where, f"'{text[:40]}' is no value", right) from None
+    if set(found) != {"value"}:
+        raise UserError(where, f"'{text[:40]}' is more than a value", right)
+    return found["value"]
+
+
+def _optimizer(asked: Asked, option: str) -> Edit:
+    """Another optimizer from this training step on ("" for all of it), or one with another setting."""
+    branch, step = asked.branch, asked.moment.step
+    old = branch.network.optimizer
+    if not branch.graph.params:
+        raise UserError("set", "nothing is trained, so that there is no optimizer", "bptui eval … --train NAMES")
+    value = _value_or_number(asked)
+    kept: dict[str, Any] = {"kind": old.kind, "learning_rate": old.learning_rate}
+    kept |= {name: clip for name in CLIPS if (clip := getattr(old, name)) is not None}
+    if not option:
+        content = value
+    elif option == "kind":
+        content = {**kept, "kind": value}
+    elif option == "betas":
+        if not isinstance(value, list) or len(value) != 2:
+            raise UserError("set betas", f"found {asked.value[:40]}", "two numbers: [0.9, 0.999]")
+        content = {**kept, **_options(old), "beta1": value[0], "beta2": value[1]}
+    else:
+        content = {**kept, **_options(old), option: value}
+    if isinstance(content, dict):
+        content = {name: item for name, item in content.items() if item is not None}
+    made = read_optimizer(Table(content, "set", "optimizer"))
+    made = replace(made, first=old.first if made.kind == old.kind else step)
+    if made == old:
+        raise same(asked.said)
+    document = branch.network.document
+    file = document.changed(("optimizer",), content) if document is not None else None
+    return Edit(step, asked.said, replace(branch.network, optimizer=made, document=file))
+
+
+def _value_or_number(asked: Asked) -> Any:
+    """A value of a network file, or the number of an expression: `lr/10`."""
+    try:
+        return _value(asked)
+    except UserError:
+        if asked.value.startswith(("[", "{")):
+            raise
+    found = asked.evaluated(asked.state.node)
+    if found.ndim:
+        raise UserError(asked.where, f"found shape {shape_text(found.shape)}", "expected one number")
+    return found.item()
+
+
+def _options(optimizer: Optimizer) -> dict[str, Any]:
+    return {name: getattr(optimizer, name) for name in optimizer.rule.options}
+
+
+def redefined(asked: Asked, node: Node) -> Edit:
+    """A name of a formula, defined as something else."""
+    document = asked.branch.network.document
+    made = document.redefined(node.name, asked.value) if document is not None else None
+    if made is None:
+        raise computed(node, asked.branch.graph)
+    return _remade(asked, _network(made))
+
+
+def _key_of_file(asked: Asked, key: str) -> Edit:
+    """Another value of a key of the network file."""
+    old, document = asked.branch.network, asked.branch.network.document
+    path = document.path(key) if document is not None else None
+    if document is None or path is None:
+        raise _unknown(key, asked.branch)
+    value = _value(asked)
+    if document.value(path) == value:
+        raise same(asked.said)
+    made, note = document.changed(path, value), ""
+    try:
+        network = _network(made)
+    except UserError:
+        given = [place for place in document.given() if place[: len(path)] != path]
+        if not given:
+            raise
+        for place in given:
+            made = made.changed(place, None)
+        network, note = _network(made), "without the numbers that are given in the file"
+    if path[0] in DRAWN or path[-1] in DRAWN:
+        network = replace(network, optimizer=replace(old.optimizer, first=0))
+        return Edit(0, asked.said, network, anew="drawn", note=note)
+    return _remade(asked, network, note)
+
+
+def _remade(asked: Asked, network: Network, note: str = "") -> Edit:
+    """The edit to a network that was made anew, with the numbers that the old one has."""
+    network = _with_numbers_of(network, asked.branch.network)
+    if _alike(network.graph, asked.branch.graph):
+        return Edit(asked.moment.step, asked.said, network, note=note)
+    network = replace(network, optimizer=replace(network.optimizer, first=0))
+    return Edit(0, asked.said, network, anew="kept", note=note)
+
+
+def _network(document: Document) -> Network:
+    return from_mapping(document.content, document.where, document.folder)
+
+
+def _alike(a: Graph, b: Graph) -> bool:
+    """Have both the same operations' places: names, shapes, inputs, one after the other?"""
+    sketch = ((n.name, n.role, n.shape, n.inputs, n.wants_grad, n.whole, n.op is None) for n in a.nodes)
+    other = ((n.name, n.role, n.shape, n.inputs, n.wants_grad, n.whole, n.op is None) for n in b.nodes)
+    return a.loss == b.loss and len(a.nodes) == len(b.nodes) and all(x == y for x, y in zip(sketch, other, strict=True))
+
+
+def _with_numbers_of(made: Network, old: Network) -> Network:
+    """A network with the optimizer of another, and with the inputs and targets that it has, where the shapes agree."""
+    before = {node.name: node for node in old.graph.nodes if node.role in ("input", "target")}
+
+    def leaf(node: Node) -> Node:
+        source = before.get(node.name)
+        fits = source is not None and (source.role, source.shape, source.whole) == (node.role, node.shape, node.whole)
+        return replace(node, value=source.value) if fits and source is not None else node
+
+    graph = replace(made.graph, nodes=tuple(leaf(node) for node in made.graph.nodes))
+    batches = old.batches if made.batches is not None and made.batches.size == _size(old) else made.batches
+    return replace(made, graph=graph, optimizer=old.optimizer, batches=batches)
+
+
+def _size(network: Network) -> int:
+    return network.batches.size if network.batches is not None else 0

@@ -1,0 +1,233 @@
+"""Why somebody else's gradient is another: every slip is computed in this network and held against their numbers.
+
+A factor that is the same in all elements is said as a number; what it means is what was computed with the same result.
+Where several slips give the same numbers, all are said: the numbers cannot tell them apart.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from math import isfinite, prod
+from typing import TypeVar
+
+import numpy as np
+
+from bptui.model.base.types import Array
+from bptui.model.engine.recording import Recording
+from bptui.symbolic.against.backward import Backward, Slip
+from bptui.symbolic.against.compare import Compared
+from bptui.symbolic.against.slips import EVERYWHERE, merged, slips
+
+T = TypeVar("T")
+SECONDS = 10.0
+"""For all slips of a step together; the usual ones are looked at first."""
+MOST = 3
+"""Explanations that are told of one tensor."""
+PAIRED = 40
+"""Slips of which two at once are tried, where none explains it alone."""
+DISTINCT = 2
+"""Numbers that an unusual combination has to explain: with one number nearly any of them fits."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """An explanation that gives exactly their numbers: what kind of slip, in words, and of which tensors (names)."""
+
+    kind: str
+    text: str
+    explains: tuple[str, ...] = ()
+
+
+@dataclass
+class Why:
+    """What was found out about a tensor that differs.
+
+    factor   theirs is so many times ours in every element, None where it is not
+    causes   slips that give exactly these numbers, the likeliest first; `others` so many more
+    follows  theirs is right for other numbers of theirs, which differ: the slip is there and not here
+    """
+
+    factor: float | None = None
+    causes: list[Cause] = field(default_factory=list)
+    others: int = 0
+    follows: str = ""
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A slip and what it explains, by position among the wrong ones; `factor` where theirs is a multiple of it."""
+
+    kind: str
+    text: str
+    hits: frozenset[int]
+    plain: bool
+
+
+class Search:
+    """The slips of one step, held against gradients that differ. `complete`: there was time for all of them."""
+
+    def __init__(self, recording: Recording, compared: Sequence[Compared], seconds: float = SECONDS) -> None:
+        grads = [c for c in compared if c.of == "grad"]
+        self.recording, self.backward = recording, Backward(recording)
+        self.wrong, self.right = [c for c in grads if not c.equal], [c for c in grads if c.equal]
+        self.end, self.complete = time.monotonic() + seconds, True
+        self.meanings = list(_meanings(recording))
+
+    def run(self) -> list[Why]:
+        """What explains each of the wrong ones, in their order."""
+        found = [Why(factor=ratio(c.theirs, c.ours, c)) for c in self.wrong]
+        if not self.wrong:
+            return found
+        tried = [t for slip in self._in_time(slips(self.backward.graph)) for t in self._held(slip)]
+        self._take(found, [t for t in tried if t.plain])
+        for at, why in enumerate(found):
+            why.causes += [] if why.causes else list(self._by_itself(self.wrong[at], why.factor))
+        if any(not why.causes for why in found):
+            singles = [s for s, _ in zip(slips(self.backward.graph), range(PAIRED), strict=False)]
+            pairs = (_both(*pair) for pair in combinations(singles, 2))
+            held = (t for pair in self._in_time(pairs) for t in self._held(pair))
+            self._take(found, [t for t in held if t.plain and self._distinct(t.hits) >= DISTINCT])
+        self._take(found, [t for t in tried if not t.plain])
+        return found
+
+    def _in_time(self, items: Iterator[T]) -> Iterator[T]:
+        for item in items:
+            if time.monotonic() > self.end:
+                self.complete = False
+                return
+            yield item
+
+    def _distinct(self, hits: frozenset[int]) -> int:
+        return sum(int(np.count_nonzero(self.wrong[at].theirs)) for at in hits)
+
+    def _held(self, slip: Slip) -> Iterator[_Tried]:
+        """What a slip explains, as it is and times a number that means something; nothing where it would change what is
+        right."""
+        changed = self.backward.gradients(slip)
+        if any(c.node.id in changed and not c.agrees(changed[c.node.id]) for c in self.right):
+            return
+        plain: set[int] = set()
+        times: dict[float, set[int]] = {}
+        for at, c in enumerate(self.wrong):
+            made = changed.get(c.node.id)
+            if made is None:
+                continue
+            if c.agrees(made):
+                plain.add(at)
+            elif (factor := ratio(c.theirs, made, c)) is not None and self._meaning(factor):
+                times.setdefault(factor, set()).add(at)
+        if plain:
+            yield _Tried(slip.kind, slip.text, frozenset(plain), True)
+        for factor, hits in times.items():
+            if self._distinct(frozenset(hits)) >= DISTINCT:
+                text = f"{slip.text}; and times {said(factor)} ({self._meaning(factor)})"
+                yield _Tried(slip.kind, text, frozenset(hits), False)
+
+    def _take(self, found: list[Why], tried: Sequence[_Tried]) -> None:
+        """Give each of the wrong ones the slips that explain it: those that explain most, without a factor first."""
+        for at, why in enumerate(found):
+            mine = [t for t in tried if at in t.hits]
+            if why.causes or not mine:
+                continue
+            best = max((t.plain, len(t.hits)) for t in mine)
+            names = {t: tuple(self.wrong[i].node.name for i in sorted(t.hits)) for t in mine}
+            causes = [Cause(t.kind, t.text, names[t]) for t in mine if (t.plain, len(t.hits)) == best]
+            causes = list({cause.text: cause for cause in causes}.values())
+            once = {cause.kind for cause in causes if not cause.text.startswith(EVERYWHERE)}
+            causes = [cause for cause in causes if not (cause.kind in once and cause.text.startswith(EVERYWHERE))]
+            why.causes, why.others = causes[:MOST], len(causes) - len(causes[:MOST])
+
+    def _by_itself(self, c: Compared, factor: float | None) -> Iterator[Cause]:
+        """What these numbers are in truth, and what a factor means, where no slip of the backward pass gives them."""
+        recording, node = self.recording, c.node
+        if not c.theirs.any():
+            yield Cause("zero", "all of them are 0: nothing was written there, or the path to the loss was cut")
+        if node.role == "param":
+            before, after = recording.before(node), recording.after(node)
+            used = recording.update_grad(node)
+            if used is not None and c.agrees(used):
+                yield Cause("clipped", "that is the gradient after clipping")
+            if before is not None and after is not None and factor is None:
+                step = np.asarray(after, np.float64) - np.asarray(before, np.float64)
+                if c.agrees(step) or c.agrees(-step):
+                    yield Cause("the update", "that is the change of the update, not the gradient")
+            decay = getattr(recording.optimizer, "weight_decay", None) or 0.0
+            if decay and before is not None and c.agrees(c.ours + decay * np.asarray(before, np.float64)):
+                yield Cause("weight decay", f"weight_decay*{node.name} was added: it is no part of the loss")
+        if c.ours.ndim >= 3 and c.agrees(np.flip(c.ours, tuple(range(2, c.ours.ndim)))):
+            yield Cause("turned", "the same numbers, the kernel turned by 180°")
+        for other in recording.graph.nodes:
+            if other.id == node.id or other.shape != node.shape or factor is not None:
+                continue
+            for word, array in (("gradient", recording.grad(other)), ("value", recording.value(other))):
+                if array is not None and np.asarray(array).any() and c.agrees(np.asarray(array, np.float64)):
+                    yield Cause("another tensor", f"that is the {word} of {other.name}")
+        if factor is not None and (meaning := self._meaning(factor)):
+            yield Cause("factor", meaning)
+
+    def _meaning(self, factor: float) -> str:
+        """What a factor usually means, "" where none is known."""
+        return " or ".join(text for number, text in self.meanings if abs(number - factor) <= 1e-4 * abs(number))
+
+
+def _both(a: Slip, b: Slip) -> Slip:
+    return Slip("two slips", f"{a.text}; and {b.text}", merged([a, b]))
+
+
+def ratio(theirs: Array, ours: Array, c: Compared) -> float | None:
+    """The number that all of ours have to be multiplied with to be theirs; None where there is none but 0 or 1."""
+    finite = np.isfinite(ours) & np.isfinite(theirs) & (ours != 0)
+    if not finite.any():
+        return None
+    at = np.unravel_index(int(np.argmax(np.where(finite, np.abs(ours), -1.0))), ours.shape)
+    with np.errstate(all="ignore"):
+        found = float(theirs[at] / ours[at])
+    if not isfinite(found) or found in (0.0, 1.0):
+        return None
+    near = round(found) if abs(found) >= 1 else 1 / round(1 / found) if abs(found) > 1e-6 else found
+    for candidate in (float(near), found):
+        if candidate not in (0.0, 1.0) and c.agrees(candidate * ours):
+            return candidate
+    return None
+
+
+def said(factor: float) -> str:
+    """`½`, `-1`, `1/40`, `3.7`."""
+    if factor == 0.5:
+        return "½"
+    if abs(factor) < 1 and abs(1 / factor - round(1 / factor)) < 1e-9 * abs(1 / factor):
+        return f"{'-' if factor < 0 else ''}1/{abs(round(1 / factor))}"
+    return f"{factor:.6g}"
+
+
+def _meanings(recording: Recording) -> Iterator[tuple[float, str]]:
+    """Numbers of this network that gradients are wrong by."""
+    graph, rate = recording.graph, float(recording.optimizer.learning_rate)
+    yield -1.0, "the sign: target - prediction for prediction - target, or the direction of the step"
+    yield 2.0, "a 2 too much: the ½ before the square is forgotten, or a path counts twice"
+    yield 0.5, "a 2 is missing: the derivative of the square, or a ½ too much"
+    yield -2.0, "the sign, and a 2 too much"
+    yield -0.5, "the sign, and a 2 that is missing"
+    counts: dict[int, str] = {}
+    for node in graph.nodes:
+        if graph.loss in (c for c, _ in graph.consumers[node.id]) and node.shape:
+            counts.setdefault(node.shape[0], f"{node.shape[0]}, the length of axis 0 of {node.name}: its samples")
+            counts.setdefault(prod(node.shape), f"{prod(node.shape)}, all elements of {node.name}")
+            for size in node.shape[1:]:
+                counts.setdefault(size, f"{size}, an axis of {node.name}")
+    for count, text in counts.items():
+        if count > 1:
+            yield from (
+                (sign * count, f"{word}sum for mean: {text}") for sign, word in ((1, ""), (-1, "the sign, and "))
+            )
+            yield from (
+                (sign / count, f"{word}divided once more by {text}") for sign, word in ((1, ""), (-1, "the sign, and "))
+            )
+            yield 2.0 * count, f"sum for mean and a 2 too much: {text}"
+            yield count / 2, f"sum for mean and a ½ too much: {text}"
+            yield 0.5 / count, f"divided by 2 and once more by {text}"
+    yield rate, f"the learning rate {rate:g}: that is the change of the update"
+    yield -rate, f"minus the learning rate {rate:g}: that is the change of the update"
