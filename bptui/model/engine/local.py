@@ -131,14 +131,33 @@ class Local:
         if self.op.elementwise:
             at = self.aligned(position)[element : element + 1]
             return Entries(at, self.diagonal[position][element : element + 1])
-        values = self._row(self.probe, position, element)
+        values = self._finite(position, element)
         depends = (values != 0) & ~np.isnan(values)
         if self.linear(position) or np.isnan(values).any():
-            for probe in self._others:
-                there = self._row(probe, position, element) != 0
-                depends |= there if self.linear(position) else there & np.isnan(values)
+            there = self._depends(position, element)
+            depends |= there if self.linear(position) else there & np.isnan(values)
         at = np.flatnonzero(depends)
         return Entries(at, values[at])
+
+    def _depends(self, position: int, element: int) -> Array:
+        """Which elements of an input one of the output depends on, at other numbers than the recorded ones."""
+        return np.any([self._row(probe, position, element) != 0 for probe in self._others], axis=0)
+
+    def _finite(self, position: int, element: int) -> Array:
+        """A row of the Jacobian, without NaN that comes from numbers which that element of the output does not read:
+        0 times NaN is NaN, too."""
+        values = self._row(self.probe, position, element)
+        if not np.isnan(values).any():
+            return values
+        kept = [array.copy() for array in self.probe.inputs]
+        for at in self.positions:
+            buffer = self.probe.inputs[at].reshape(-1)
+            if buffer.dtype.kind == "f":
+                buffer[~self._depends(at, element)] = 0.5
+        values = self._row(self.probe, position, element)
+        for buffer, array in zip(self.probe.inputs, kept, strict=True):
+            buffer[...] = array
+        return values
 
     def _row(self, probe: Probe, position: int, element: int) -> Array:
         upstream = np.zeros(self.node.shape)
@@ -149,7 +168,7 @@ class Local:
         """The local derivatives of some elements of the output by one of an input."""
         if self.op.elementwise:
             return self.diagonal[position][outputs]
-        return np.array([self._row(self.probe, position, int(f))[element] for f in outputs])
+        return np.array([self._finite(position, int(f))[element] for f in outputs])
 
     def elsewhere(self, position: int, element: int, output: int, changed: tuple[int, int], by: float) -> float:
         """A local derivative as it would be with `by` added to one number: (input position, element) of it."""
