@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
 from bptui.model.base import numbers
@@ -28,6 +28,7 @@ from bptui.model.debugger.script import MAX_LENGTH, ScriptLine
 from bptui.model.debugger.session import Session
 from bptui.model.engine.graph import Node
 from bptui.model.source.network import Network
+from bptui.surroundings import ALONE, Surroundings
 from bptui.symbolic.card import card_for
 from bptui.symbolic.card import text as card_text
 from bptui.symbolic.card.composite import summed
@@ -117,7 +118,7 @@ class Plain(FrontEnd):
         self.write(export.copied(self.session, form or "text").rstrip())
 
 
-def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -> int:
+def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool, around: Surroundings = ALONE) -> int:
     """Debug on stdin and stdout, `lines` first; returns the exit code.
 
     It says first where we are, unless a batch has commands of its own. Without a reader at the terminal (a pipe, a
@@ -131,7 +132,22 @@ def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -
     front = Plain(Session(network), _writer(sys.stdout, unicode), _writer(sys.stderr, unicode), unicode)
     if not batch or not lines:
         front.announce()
-    for text in (*lines,) if batch else _lines(lines, stdin, watched, front):
+    keeper = around.keeper if watched else None
+    for notice in (*around.notices, keeper.begin(front.session) if keeper is not None else ""):
+        if notice:
+            front.complain(notice)
+    try:
+        _carry_out(front, (*lines,) if batch else _lines(lines, stdin, watched, front), watched)
+    finally:
+        if keeper is not None and (lost := keeper.end(front.session)):
+            front.complain(lost)
+    front.service.close()
+    return 0
+
+
+def _carry_out(front: Plain, lines: Iterable[str], watched: bool) -> None:
+    """Command lines up to their end or `quit`. What goes wrong is said where someone is watching, else it ends them."""
+    for text in lines:
         try:
             front.command(text)
         except UserError as error:
@@ -144,8 +160,6 @@ def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -
             front.complain("interrupted")
         if front.done:
             break
-    front.service.close()
-    return 0
 
 
 def _lines(first: Sequence[str], stdin: TextIO, prompt: bool, front: Plain) -> Iterator[str]:

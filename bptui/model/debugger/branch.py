@@ -37,6 +37,7 @@ class Branch:
         self.parent: Branch | None = None
         self.edits: tuple[Edit, ...] = ()
         self.first = 0
+        self.made_at: Moment | None = None
         self.network = network
         self.graph: Graph = network.graph
         self.history: History = history if history is not None else network.history()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bptui.model.base.errors import UserError
@@ -14,6 +14,7 @@ from bptui.model.debugger.breakpoints import UserStops
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import Scripts
+from bptui.model.debugger.trail import Place, Trail
 from bptui.model.debugger.view import Index, Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
@@ -41,6 +42,7 @@ class Standpoint:
     branch    what is looked at: network, history, timeline; one of `branches`, of which 0 is what was opened
     told      the stop at which the search for one ended last, until the next move; None for none
     asked_last  the expression of which that was the last change, "" for the selected number and for other searches
+    saved     takes up what is kept of an earlier session; None for nothing
     progress  how far what is long has come, and whether it is to go on
     """
 
@@ -55,6 +57,8 @@ class Standpoint:
         self.message: Reply = Reply()
         self.progress = Progress()
         self.scripts = Scripts()
+        self.trail = Trail()
+        self.saved: Callable[[], Reply] | None = None
         self.told: int | None = None
         self.asked_last = ""
         self._cursor = self.walk.moment(0)
@@ -102,6 +106,11 @@ class Standpoint:
     def stop(self) -> int:
         """The current Moment's number on the line of all stops."""
         return self.walk.stop(self._cursor)
+
+    @property
+    def place(self) -> Place:
+        """Where one is now, for the way back."""
+        return Place(self.branch, self._cursor, self.selection.pinned, self.selection.element)
 
     @property
     def recording(self) -> Recording:

@@ -117,8 +117,11 @@ def _run(session: Session, text: str) -> Reply:
         return Reply()
     if command.run is None:
         return Reply(asks=command.asked(argument))
+    before = session.place
     try:
         session.message = command.run(session, argument)
     except Cancelled:
         session.message = say("interrupted", ok=False)
+    if command.word not in ("back", "forward"):
+        session.trail.moved(before, session.place)
     return session.message

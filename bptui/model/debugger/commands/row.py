@@ -181,7 +181,7 @@ def choice(text: str, known: Sequence[_Name], where: str) -> _Name:
 _SHOWN = {
     "greater_than_sign": ">", "less_than_sign": "<", "slash": "/", "full_stop": ".", "comma": ",", "apostrophe": "'",
     "colon": ":", "question_mark": "?", "plus": "+", "minus": "-", "asterisk": "*",
-    "equals_sign": "=", "percent_sign": "%",
+    "equals_sign": "=", "percent_sign": "%", "left_parenthesis": "(", "right_parenthesis": ")",
 }  # fmt: skip
 
 
