@@ -46,6 +46,7 @@ def reverse_next(session: Session, count: int) -> Reply:
     "finish",
     "To the end of this layer, of the phase, then over the turn",
     keys=("f",),
+    aliases=("fin",),
     short="phase",
     twin="reverse-finish",
 )
