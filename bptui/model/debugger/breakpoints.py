@@ -24,6 +24,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.timeline import PHASES, Phase
 
 MAX_STOPS = 1_000
+ANYWHERE = "anywhere"
 FEW = 8
 """Moments of a training step up to which a condition is asked at each, without a look at all numbers first."""
 _IF = re.compile(r"(?:(.*?)\s+)?if(?:\s+(.*))?", re.DOTALL)
@@ -56,6 +57,12 @@ class UserStop(Stop):
     def when(self) -> str:
         """Its condition, as it was written: ` if loss < 0.3`."""
         return ""
+
+    @property
+    def command(self) -> str:
+        """The command line that sets it."""
+        target = "" if self.target == ANYWHERE else self.target
+        return " ".join(f"{self.kind} {target}{self.when}".split())
 
     def title(self) -> Line:
         """`breakpoint 1: loss if loss < 0.3`."""
@@ -102,7 +109,7 @@ class Breakpoint(UserStop):
     @property
     def target(self) -> str:
         step = "" if self.step is None else f"step {self.step}"
-        return " ".join(filter(None, (step, self.phase, self.name))) or "anywhere"
+        return " ".join(filter(None, (step, self.phase, self.name))) or ANYWHERE
 
     @property
     def when(self) -> str:
