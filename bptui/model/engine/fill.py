@@ -25,10 +25,12 @@ MANY_BLOCKS = 4
 """From so many blocks on they pay: smaller arrays lie in the cache as they are."""
 
 
-def fill(trace: Trace, roots: Iterable[tuple[Any, Array]], keep: Iterable[Standin] = ()) -> None:
+def fill(trace: Trace, roots: Iterable[tuple[Any, Array]], keep: Iterable[Standin] = ()) -> dict[Standin, Array | None]:
     """Emit what fills each array with its stand-in (or number), which broadcasts to it. What is in `keep` stays for a
-    later `fill` (of the vjp, after that of the forward rule); everything else would be computed again."""
-    _Filling(trace, list(roots), set(keep)).emit()
+    later `fill` (of the vjp, after that of the forward rule), and is told; all else would be computed again."""
+    filling = _Filling(trace, list(roots), set(keep))
+    filling.emit()
+    return {item: item.array for item in filling.keep}
 
 
 @dataclass
