@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import TextIO
 
 from bptui.model.base import numbers
@@ -23,6 +24,7 @@ from bptui.model.debugger.commands.completion import complete
 from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.help import help_text
 from bptui.model.debugger.expectation import expect
+from bptui.model.debugger.progress import interruptible
 from bptui.model.debugger.reply import Reply
 from bptui.model.debugger.script import MAX_LENGTH, ScriptLine
 from bptui.model.debugger.session import Session
@@ -45,7 +47,8 @@ FEW = 16
 
 
 class Plain(FrontEnd):
-    """One session on two streams. `read` gives command lines, `write` prints a line, `complain` prints a message."""
+    """One session on two streams: `write` prints a line, `complain` a message. Where it is `watched`, somebody is at
+    the terminal: ctrl+c ends what runs, and no more."""
 
     def __init__(
         self, session: Session, write: Callable[[str], None], complain: Callable[[str], None], unicode: bool = True
@@ -56,6 +59,7 @@ class Plain(FrontEnd):
         self.done = False
         self.last = ""
         self._write, self._said = write, list[str]()
+        self.watched = False
 
     def write(self, text: str) -> None:
         """Print a line."""
@@ -90,7 +94,9 @@ class Plain(FrontEnd):
     def _one(self, line: ScriptLine) -> Reply:
         try:
             command, _ = registry.lookup(self.session, line.text)
-            reply = registry.run(self.session, line)
+            with interruptible(self.session.progress) if self.watched else nullcontext():
+                reply = registry.run(self.session, line)
+                self.session.recording  # noqa: B018  # run here, for what is said of it
             word = "" if command is None else command.word
             if word not in ("", "expect"):
                 self._said.clear()
@@ -118,6 +124,20 @@ class Plain(FrontEnd):
         """End it."""
         self.done = True
 
+    def do_findings(self, chosen: bool) -> None:
+        """Print all findings, or the chosen one; the remedies are tried before."""
+        from bptui.model.debugger.findings.diagnose import trials
+        from bptui.model.debugger.findings.text import about, report
+
+        branch = self.session.branch
+        assert branch.diagnosis is not None
+        for diagnosis in trials(branch.diagnosis, self.session.progress):
+            branch.diagnosis = diagnosis
+        finding = self.session.chosen_finding if chosen else None
+        number = self.session.view.finding + 1
+        for row in report(branch.diagnosis) if finding is None else about(finding, branch.diagnosis, number):
+            self.write(text_of(row).rstrip())
+
     def do_help(self, word: str) -> None:
         """Print the table of commands, or what one of them does."""
         for row in help_text(word):
@@ -144,6 +164,7 @@ def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool, a
         raise UserError("stdin", "there is nothing to read commands from", "a terminal, a pipe, or --batch with -ex")
     watched = not batch and stdin.isatty()
     front = Plain(Session(network), _writer(sys.stdout, unicode), _writer(sys.stderr, unicode), unicode)
+    front.watched = watched
     if not batch or not lines:
         front.announce()
     front.recorder, keeper = around.recorder, around.keeper if watched else None

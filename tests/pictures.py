@@ -1,4 +1,4 @@
-"""The pictures of the docs, from the real app in a real terminal: `python -m tests.pictures` plays docs/demos and writes
+"""The pictures of the docs, from the real app in a real terminal: `python -m tests.pictures` plays docs/demos and makes
 docs/pictures."""
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment, Phase, Timeline
 
 if TYPE_CHECKING:
+    from bptui.model.debugger.findings.finding import Finding
     from bptui.model.source.network import Network
 
 
@@ -240,6 +241,19 @@ class Standpoint:
         return found
 
     # selecting
+
+    @property
+    def chosen_finding(self) -> Finding | None:
+        """The finding of the diagnosis that is looked at, None where there is none."""
+        found = self.branch.diagnosis.findings if self.branch.diagnosis is not None else ()
+        return found[min(self.view.finding, len(found) - 1)] if found else None
+
+    def choose_finding(self, number: int) -> None:
+        """Look at a finding of the diagnosis; its element is selected where its node is shown."""
+        self.view.finding = number
+        finding = self.chosen_finding
+        if finding is not None and finding.element is not None and finding.node == self.here.name:
+            self.select_element(finding.element)
 
     def show(self, finding: NonFinite) -> None:
         """Select the number of a finding at this Moment."""

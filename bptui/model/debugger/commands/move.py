@@ -20,9 +20,7 @@ def step(session: Session, count: int) -> Reply:
     return session.step(count)
 
 
-@family.count(
-    "reverse-step", "One operation back", keys=("S", "backspace"), aliases=("rs", "back"), short="step", twin="step"
-)
+@family.count("reverse-step", "One operation back", keys=("S", "backspace"), aliases=("rs",), short="step", twin="step")
 def reverse_step(session: Session, count: int) -> Reply:
     return session.reverse_step(count)
 
@@ -46,6 +44,7 @@ def reverse_next(session: Session, count: int) -> Reply:
     "finish",
     "To the end of this layer, of the phase, then over the turn",
     keys=("f",),
+    aliases=("fin",),
     short="phase",
     twin="reverse-finish",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
-from bptui.model.debugger.commands import change, keep, look, move, other, panels, scripts, stops
+from bptui.model.debugger.commands import change, findings, keep, look, move, other, panels, scripts, stops
 from bptui.model.debugger.commands.row import Command
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
 FAMILIES = (
-    move.family, stops.family, look.family, change.family, panels.family, keep.family, scripts.family, other.family,
+    move.family, stops.family, findings.family, look.family, change.family, panels.family, keep.family,
+    scripts.family, other.family,
 )  # fmt: skip
 COMMANDS: tuple[Command, ...] = tuple(row for family in FAMILIES for row in family.rows)
 

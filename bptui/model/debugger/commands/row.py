@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
 Takes = Literal["nothing", "count", "text"]
-Group = Literal["Move", "Stops", "Look", "Change", "Panels", "Copy and keep", "Scripts", "Other"]
+Group = Literal["Move", "Stops", "Findings", "Look", "Change", "Panels", "Copy and keep", "Scripts", "Other"]
 MAX_COUNT = 10**9
 _Name = TypeVar("_Name", bound=str)
 
