@@ -30,7 +30,7 @@ from bptui.symbolic.check.probe import Probe, wide
 from bptui.symbolic.formula import numeric
 from bptui.symbolic.formula import parse as definitions
 from bptui.symbolic.formula import tree as t
-from bptui.symbolic.formula.parse import INDEX, Names
+from bptui.symbolic.formula.parse import INDEX, SIZE, Names
 
 EXAMPLE = 'write w = -2*x*(y - w*x), or "w[i,j] = sum(x[n,i]*d[n,j] for n in N)"'
 LIMITS = syntax.Limits(characters=2_000, parts=400, digits=300)
@@ -41,6 +41,8 @@ _LEFT = (
     re.compile(r"(?P<name>[\w.]+(?:\s*\[.*\])?)"),
 )
 """How the left side may be written: grad(w), dL/dw, w.grad, w."""
+_EQUALS = re.compile(r"^[^()]*?(?:\([^()]*\))?[^()]*?(?<![=<>!])=(?!=)")
+"""The = between both sides: none inside of brackets, where keywords stand."""
 SAMPLES = ("N", "n", "m", "B", "batch", "batch_size")
 
 
@@ -68,20 +70,34 @@ class Source:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim about the gradient of `node`: of one `element`, or of all (None). `text` as it was written."""
+    """A claim about the gradient of `node`: of one `element`, or of all (None). `text` as it was written; `turned`: a
+    square one is (out, in)."""
 
     text: str
     node: Node
     element: tuple[int, ...] | None
     right: ByArrays | ByIndex
     said: str = ""
+    turned: bool = False
 
     def numbers(self, recording: Recording) -> Array:
         """What it says the gradient is at a step, in the shape of the gradient; a UserError where that is another."""
+        return fitted(self._numbers(recording), () if self.element is not None else self.node.shape, self)
+
+    @property
+    def square(self) -> bool:
+        """Does its shape leave open whether it is (in, out) or (out, in)?"""
+        shape = self.node.shape
+        return self.element is None and len(shape) == 2 and shape[0] == shape[1] > 1
+
+    def single(self, recording: Recording) -> bool:
+        """Does its right side give one number?"""
+        return np.ndim(self._numbers(recording)) == 0
+
+    def _numbers(self, recording: Recording) -> Array:
         arrays = {name: number_of(recording, source) for name, source in self.right.names.items()}
         with np.errstate(all="ignore"):
-            found = np.asarray(self.right.numbers(arrays), np.float64)
-        return fitted(found, () if self.element is not None else self.node.shape, self)
+            return np.asarray(self.right.numbers(arrays), np.float64)
 
     def of(self, gradient: Array) -> Array:
         """The part of the gradient that it speaks of."""
@@ -99,7 +115,7 @@ def number_of(recording: Recording, source: Source) -> Array:
 def fitted(found: Array, shape: tuple[int, ...], claim: Claim) -> Array:
     """The array in a shape: a single number everywhere, (out, in) turned, axes of 1 left out."""
     if found.shape == shape or found.shape == ():
-        return np.broadcast_to(found, shape)
+        return np.broadcast_to(found, shape).T if claim.turned else np.broadcast_to(found, shape)
     if found.ndim == 2 and found.shape[::-1] == shape:
         return found.T
     if [n for n in found.shape if n != 1] == [n for n in shape if n != 1]:
@@ -188,13 +204,18 @@ def parse(text: str, graph: Graph, recording: Recording) -> Claim:
         raise renamed.as_written(problem) from None
 
 
+def named(text: str) -> bool:
+    """Does the text say what it is a claim about?"""
+    return _EQUALS.search(text) is not None
+
+
 def _sides(text: str, where: str) -> tuple[str, str]:
-    found = re.search(r"(?<![=<>!])=(?!=)", text)
-    if found is None or not text[: found.start()].strip() or not text[found.end() :].strip():
+    found = _EQUALS.search(text)
+    if found is None or not found[0][:-1].strip() or not text[found.end() :].strip():
         raise UserError(where, "is not NAME = FORMULA", EXAMPLE)
     if len(text) > LIMITS.characters:
         raise UserError("claim", f"{len(text):,} characters", f"at most {LIMITS.characters:,}")
-    return text[: found.start()].strip(), text[found.end() :].strip()
+    return found[0][:-1].strip(), text[found.end() :].strip()
 
 
 def _target(left: str, graph: Graph, where: str) -> tuple[Node, tuple[str, ...], tuple[int, ...] | None]:
@@ -277,7 +298,11 @@ class _Names(ast.NodeTransformer):
         if node.id in SAMPLES and not self.bound and (count := self._samples()):
             self.said.append(f"{node.id} read as the {count} samples")
             return self.name(Source(number=float(count)))
-        return node
+        if node.id == "pi" or (self.bound and SIZE.match(node.id)):
+            return node
+        known = [each.name for each in self.graph.nodes if each.role != "const"]
+        there = f"a value of the step: {', '.join(known[:8])}"
+        raise UserError(self.where, f"nothing is called '{node.id[:40]}'", did_you_mean(node.id, known, there))
 
     def _samples(self) -> int:
         """The length of axis 0 of what the loss compares."""
@@ -318,6 +343,10 @@ class _Names(ast.NodeTransformer):
         return node
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        if not self.bound:
+            return ast.Call(
+                ast.Name("where", ast.Load()), [self.visit(x) for x in (node.test, node.body, node.orelse)], []
+            )
         return ast.IfExp(self._plainly(node.test), self.visit(node.body), self.visit(node.orelse))
 
     def _plainly(self, test: ast.expr) -> Any:

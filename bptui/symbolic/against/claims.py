@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,14 +15,17 @@ from bptui.model.base.spans import Line, line
 from bptui.model.base.types import Array
 from bptui.model.engine.arena_recording import ArenaRecording
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.recording import Recording
+from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.rounding import rerun
 from bptui.model.source.own_numbers import Own
 from bptui.symbolic.against.causes import Cause, Search
-from bptui.symbolic.against.claim import Claim, parse
+from bptui.symbolic.against.claim import Claim, named, parse
 from bptui.symbolic.against.compare import Compared, Layout, different, same
 from bptui.symbolic.against.names import Match
 from bptui.symbolic.types import CheckRow, Verdict
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
 
 POINTS = 8
 """Drawn points at which a claim is compared before algebra is asked, as for a form of the cards (calculus/prove.py)."""
@@ -30,6 +33,8 @@ NEEDED = 4
 """So many of them must have finite numbers."""
 SECONDS = 5.0
 """For the algebra of one claim: it is a question that somebody asked and waits for."""
+SHORT = 1.5
+"""For the difference of one that is wrong: the number that shows it is there already."""
 TOLERANCE = 1e-8
 SHOWN = 6
 """Given numbers that are told of a drawn point."""
@@ -108,7 +113,7 @@ class Verdicts:
         name = self.claim.node.name
         for point, where in ((self.here, ""), (self.drawn, "drawn")):
             if point is not None:
-                yield _pointed(point, name, where), ""
+                yield _pointed(point, name, self.claim.element, where), ""
         if self.here is None and self.drawn is not None:
             yield "at the numbers of this step they agree by accident", ""
         if self.times:
@@ -121,8 +126,8 @@ class Verdicts:
             yield f"the same numbers: {cause.text}", ""
 
 
-def _pointed(point: Point, name: str, where: str) -> str:
-    index = numbers.index(point.at)
+def _pointed(point: Point, name: str, element: tuple[int, ...] | None, where: str) -> str:
+    index = numbers.index(element or point.at)
     both = f"claim {numbers.significant(point.claimed, 9)}, gradient {numbers.significant(point.gradient, 9)}"
     given = ", ".join(f"{n} = {numbers.significant(x)}" for n, x in point.given.items())
     at = f"where {given}: " if given else "at drawn numbers: " if where else ""
@@ -131,23 +136,24 @@ def _pointed(point: Point, name: str, where: str) -> str:
 
 def claim(recording: Recording, text: str, seconds: float = SECONDS) -> Verdicts:
     """Judge a claim about a gradient of a step; a UserError where it is no claim."""
-    read = parse(text, recording.graph, recording)
-    base = _wide(recording)
+    read, base = parse(text, recording.graph, recording), _wide(recording)
     here = _compared(read, base, {})
-    points, drawn = 0, None
-    if isinstance(base, ArenaRecording):
-        for point in range(POINTS):
-            other = _drawn(base, point)
-            found = _compared(read, other, _few(other))
-            points += _finite(read, other)
-            if found is not None:
-                drawn = drawn or found
+    if here is not None and read.square and _compared(_turned(read), base, {}) is None:
+        read, here = _turned(read), None
+    rows: tuple[int, ...] = ()
+    drawn, points = _elsewhere(read, base, rows)
+    if here is None and drawn is not None and (classes := _classes(base)):
+        other, seen = _elsewhere(read, base, classes)
+        if other is None and seen >= NEEDED:  # it holds for classes, which is what these numbers are
+            drawn, points, rows = None, seen, classes
+            names = ", ".join(base.graph.nodes[i].name for i in rows)
+            read = replace(read, said="; ".join(filter(None, (read.said, f"where the rows of {names} sum to 1"))))
     started = time.perf_counter()
-    proof = _proof(read, base, here or drawn, seconds)
+    proof = _proof(read, base, rows, here or drawn, seconds)
     ms = (time.perf_counter() - started) * 1e3
     if here is not None or drawn is not None:
-        shown = drawn if here is None else None
         causes = _causes(read, base) if here is not None else ()
+        shown = drawn if here is None else None
         return Verdicts(read, "refuted", here=here, drawn=shown, points=points, ms=ms, difference=proof.difference,
                         zero=proof.zero, times=proof.times, causes=causes)  # fmt: skip
     if proof.method:
@@ -156,15 +162,41 @@ def claim(recording: Recording, text: str, seconds: float = SECONDS) -> Verdicts
     return Verdicts(read, "compared", ms=ms, points=points, why=why)
 
 
-def _proof(read: Claim, base: Recording, point: Point | None, seconds: float) -> Any:
+def _turned(read: Claim) -> Claim:
+    """The claim read as (out, in)."""
+    return replace(read, turned=True, said="; ".join(filter(None, (read.said, "transposed"))))
+
+
+def _elsewhere(read: Claim, base: Recording, rows: tuple[int, ...]) -> tuple[Point | None, int]:
+    """Where they are other numbers at drawn points, and how many points had any; none of a step that cannot be run."""
+    found, points = None, 0
+    for point in range(POINTS) if isinstance(base, ArenaRecording) else ():
+        other = _drawn(base, point, rows)
+        if _finite(read, other):
+            points += 1
+            found = found or _compared(read, other, _few(other))
+    return found, points
+
+
+def answer(session: Session, text: str) -> list[Line]:
+    """What a front end says to a claim: about the selected number where it names none."""
+    recording, node = session.recording, session.node
+    if not named(text):
+        whole = f"{node.name} = {text}"
+        single = node.shape and parse(whole, recording.graph, recording).single(recording)
+        text = f"{node.name}{numbers.index(session.element)} = {text}" if single else whole
+    return lines(claim(recording, text))
+
+
+def _proof(read: Claim, base: Recording, rows: tuple[int, ...], point: Point | None, seconds: float) -> Any:
     """What algebra says: SymPy is imported here."""
     from bptui.symbolic.against import proof
 
     def work() -> proof.Proof:
-        prover = proof.Prover(base, read, _kept(base), _simplex(base))
+        prover = proof.Prover(base, read, _kept(base), rows)
         return prover.equal() if point is None else prover.differ(point.at)
 
-    return proof.within(seconds, work)
+    return proof.within(seconds if point is None else min(seconds, SHORT), work)
 
 
 def _wide(recording: Recording) -> Recording:
@@ -178,11 +210,9 @@ def _wide(recording: Recording) -> Recording:
 
 
 def _compared(read: Claim, recording: Recording, given: Mapping[str, float]) -> Point | None:
-    """Where they differ most; None where they agree, or where either is not finite although the other would not be."""
+    """Where they differ most; None where they agree."""
     gradient = np.asarray(read.of(np.asarray(recording.grad(read.node), np.float64)))
     claimed = read.numbers(recording)
-    if given and not (np.isfinite(gradient).all() and np.isfinite(claimed).all()):
-        return None
     largest = float(np.max(np.abs(gradient), where=np.isfinite(gradient), initial=0.0))
     with np.errstate(all="ignore"):
         allowed = TOLERANCE * np.maximum(np.abs(claimed), np.abs(gradient)) + 1e-12 * largest
@@ -196,29 +226,32 @@ def _compared(read: Claim, recording: Recording, given: Mapping[str, float]) -> 
 
 
 def _finite(read: Claim, recording: Recording) -> bool:
-    return bool(np.isfinite(recording.grad(read.node)).all() and np.isfinite(read.numbers(recording)).all())
+    return bool(
+        np.isfinite(required(recording.grad(read.node), read.node.name)).all()
+        and np.isfinite(read.numbers(recording)).all()
+    )
 
 
 def _few(recording: Recording) -> dict[str, float]:
     """The given numbers of a point, where they are few single ones."""
     leaves = [node for node in recording.graph.nodes if node.op is None and node.role != "const"]
     if len(leaves) > SHOWN or any(node.shape for node in leaves):
-        return {"": float("nan")} if not leaves else {}
+        return {}
     return {node.name: float(recording.required(node)) for node in leaves}
 
 
-def _drawn(base: ArenaRecording, point: int) -> Recording:
+def _drawn(base: Recording, point: int, rows: tuple[int, ...]) -> Recording:
     """The step from other numbers: decimals that can be typed, every other point near what data are (0 to 1)."""
     random = np.random.default_rng(point)
-    kept, simplex = set(_kept(base)), set(_simplex(base))
+    kept = set(_kept(base))
 
     def change(node: Node, array: Array) -> Array:
         if node.id in kept:
             return array
         drawn = np.round(random.uniform(0.1, 0.9, array.shape) if point % 2 else random.uniform(-2, 2, array.shape), 2)
-        if node.id in simplex:
+        if node.id in rows:
             drawn = np.abs(drawn) + 0.01
-            return drawn / drawn.sum(axis=-1, keepdims=True)
+            return np.asarray(drawn / drawn.sum(axis=-1, keepdims=True))
         return np.where(drawn == 0, 0.5, drawn)
 
     return rerun(base, "float64", change)
@@ -239,16 +272,19 @@ def _chooses(graph: Graph, node: Node) -> bool:
     return bool(uses) and all(each.op is not None and each.op.input_names[i] in each.op.fixed for each, i in uses)
 
 
-def _simplex(recording: Recording) -> list[int]:
-    """Given rows that sum to 1 (classes as 0 and 1, probabilities): drawn ones do so, too, for rules rely on it."""
+def _classes(recording: Recording) -> tuple[int, ...]:
+    """Given rows of classes: a single 1 in each, else 0; or probabilities that a network file has as targets. Rules
+    such as p - t rely on their sum."""
     found = []
     for node in recording.graph.nodes:
-        if node.op is not None or node.whole or node.role not in ("input", "target") or not node.shape:
+        if node.op is not None or node.whole or node.role not in ("input", "target") or node.shape[-1:] in ((), (1,)):
             continue
         array = recording.required(node)
-        if node.shape[-1] > 1 and (array >= 0).all() and np.allclose(array.sum(axis=-1), 1.0, rtol=0, atol=1e-9):
+        one_hot = bool(np.isin(array, (0.0, 1.0)).all())
+        sums = (array >= 0).all() and np.allclose(array.sum(axis=-1), 1.0, rtol=0, atol=1e-9)
+        if sums and (one_hot or node.role == "target"):
             found.append(node.id)
-    return found
+    return tuple(found)
 
 
 def _causes(read: Claim, recording: Recording) -> tuple[Cause, ...]:

@@ -8,6 +8,7 @@ be. Sums are written out, so this is for small steps; the shapes are those of th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -168,10 +169,11 @@ def _plain(node: Node) -> dict[str, Any]:
 
 
 def number(x: float) -> Expr:
-    """A number as it is written in decimals."""
+    """A number as it is written: in decimals, or as a quotient of small whole numbers."""
     if not np.isfinite(x):
         raise Beyond("a number that is not finite")
-    return sp.Rational(repr(x))
+    short = Fraction(x).limit_denominator(MOST)  # 2/3, which was worked out before it came here
+    return sp.Rational(short.numerator, short.denominator) if float(short) == x else sp.Rational(repr(x))
 
 
 def outputs(node: Node, inputs: Sequence[Array]) -> Array:

@@ -37,8 +37,9 @@ _UNNAMED = re.compile(r"t\d+")
 @dataclass(frozen=True)
 class Proof:
     """What algebra has to say. method: how they were proved equal, "" where they were not; `difference`: claim minus
-    gradient of one element, "" where it is too long to read; `zero`: where that is 0; `times`: the gradient is the claim
-    times this; `why` nothing could be said."""
+    gradient of one element, "" where it is too long to read; `zero`: where that is 0; `times`: the gradient is the
+    claim times this; `why` nothing could be said.
+    """
 
     method: str = ""
     difference: str = ""
@@ -121,6 +122,8 @@ class Prover:
                 else:
                     known[node.id] = np.asarray(number(float(np.asarray(node.value))), object)
             found = known[right.last(graph)]
+        if self.claim.turned:
+            return found.T
         if found.shape == () and shape != ():
             return np.broadcast_to(found, shape)
         return (
