@@ -29,14 +29,14 @@ def why(session: Session, text: str) -> Reply:
     return tell(session, text)
 
 
-<<<<<<< HEAD
 @family.front_end(
     "claim", "Is this the gradient of the selected number? Proved, or refuted with a number that shows it",
     usage="[NAME =] FORMULA", complete="expression", needed=True,
 )  # fmt: skip
 def claim(front: FrontEnd, argument: str) -> None:
     front.do_claim(argument)
-=======
+
+
 @family.text(
     "paths", "All ways of a number to the loss, their products and their sum", keys=("p",), short="paths",
     usage="[NODE[i,j]]", complete="node",
@@ -45,7 +45,6 @@ def paths(session: Session, text: str) -> Reply:
     from bptui.model.debugger.path_lines import tell
 
     return tell(session, text)
->>>>>>> main
 
 
 @family.text("print", "The number(s) of an expression", usage="EXPR", complete="expression", needed=True)
