@@ -23,10 +23,10 @@ from bptui.model.engine.arrays import shape_text
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.ops.maps import binary
+from bptui.model.engine.probe import Probe, wide
 from bptui.model.engine.recording import Recording
 from bptui.model.source import formula
 from bptui.model.source.formula import read
-from bptui.symbolic.check.probe import Probe, wide
 from bptui.symbolic.formula import numeric
 from bptui.symbolic.formula import parse as definitions
 from bptui.symbolic.formula import tree as t
