@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bptui.model.base import numbers
+from bptui.model.base.arithmetic import compared
 from bptui.model.engine.ops.base import Signature
 from bptui.symbolic.formula.tree import Range, Tree
 
@@ -145,7 +146,10 @@ class CheckRow:
         if self.row == "finite":
             return self.note
         name = f"{self.node}{f' by {self.input}' if self.input else ''}{numbers.index(self.at or ())}"
-        pair = f"got {numbers.significant(self.got, 9)}, expected {numbers.significant(self.expected, 9)}"
+        got, expected = (numbers.significant(x, 9) for x in (self.got, self.expected))
+        if self.got is not None and self.expected is not None:
+            got, expected = compared((self.got, self.expected), (got, expected))
+        pair = f"got {got}, expected {expected}"
         error = f"error {numbers.significant(self.error, 3)}, allowed {numbers.significant(self.tolerance, 3)}"
         return f"{self.row} of {name}: {pair}; {error}{f'; {self.note}' if self.note else ''}"
 
