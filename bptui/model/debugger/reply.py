@@ -21,6 +21,7 @@ class Reply:
     ok      False where it could not do what was asked (an end was reached, nothing was found); not an error
     moved   the cursor stands at another Moment than before
     asks    what only the front end can do: called with it
+    seen    a panel of the screen shows it: there it is not said again
     then    the command lines that it stands for, which are to be run next
     """
 
@@ -28,6 +29,7 @@ class Reply:
     ok: bool = True
     moved: bool = False
     asks: Callable[[FrontEnd], None] | None = None
+    seen: bool = False
     then: tuple[ScriptLine, ...] = ()
 
     @property

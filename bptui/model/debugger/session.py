@@ -8,6 +8,7 @@ history, where it stops and says so.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Span, line
@@ -17,6 +18,7 @@ from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.standpoint import Mark, Standpoint
+from bptui.model.debugger.trail import Place
 from bptui.model.engine.composites import composite_of
 from bptui.model.engine.timeline import Moment
 
@@ -166,6 +168,23 @@ class Session(Standpoint):
         self.view.composite = shown
         return reply
 
+    def back(self, count: int = 1) -> Reply:
+        """To where the last jump came from; `count` jumps."""
+        return self._return(self.trail.back(self.place, count), "nowhere to go back to: no jump led here")
+
+    def forward(self, count: int = 1) -> Reply:
+        """To where `back` came from."""
+        return self._return(self.trail.forward(self.place, count), "nothing was gone back from")
+
+    def _return(self, place: Place | None, none: str) -> Reply:
+        if place is None:
+            return Reply((line(none),), ok=False)
+        if place.branch is not self.branch:
+            self.switch(place.branch, "")
+        reply = self.move(place.stop)
+        self.selection.pinned, self.selection.element = place.pinned, place.element
+        return replace(reply, moved=True)
+
     # branches
 
     def mark(self, name: str) -> None:
@@ -184,6 +203,7 @@ class Session(Standpoint):
         if len(self.branches) >= MAX_BRANCHES:
             raise UserError("set", f"there are {MAX_BRANCHES} branches already", "start again: bptui run")
         made = self.branch.edited(edit, len(self.branches))
+        made.made_at = self._cursor
         self.branches.append(made)
         return self.switch(made, edit.text, edit.step)
 

@@ -38,6 +38,7 @@ class View:
     search  what was last searched for
     present one operation fills the screen, and asks before it tells: hidden says that it has not told yet
     composite  one is shown as one operation, because `next` came to it: until the next move, or `view`
+    finding which one of the diagnosis is looked at
     answer  what is answered in the place of the Operation panel; None for that panel itself
     page    of a card that has no room for all of it: how many pages on from its first
     """
@@ -52,6 +53,7 @@ class View:
     hidden: bool = False
     composite: bool = False
     page: int = 0
+    finding: int = 0
     answer: Answer | None = None
 
 

@@ -52,7 +52,7 @@ def prove_equal(a: Expr, b: Expr) -> Proof:
         parts = list(by_deltas(a - b).values())
     except ValueError:
         parts = [a - b]
-    methods = ["identical"]
+    methods = ["expand"]  # the difference, by deltas and conditions
     work = 0
     for part in (_opaque(branch) for p in parts for branch in _branches(rebind(p))):
         work += part.count_ops()
@@ -68,17 +68,16 @@ def prove_equal(a: Expr, b: Expr) -> Proof:
 
 
 def _branches(e: Expr) -> Iterator[Expr]:
-    """The expression for each combination of its conditions (also for impossible ones: that only asks for more)."""
-    if not e.has(sp.Piecewise):
-        yield e
-        return
+    """The expression for each combination of its conditions (also for impossible ones: that only asks for more). Those
+    of a sum, on the index that it binds, stay in it."""
     conditions: list[Expr] = []
     for piece in e.atoms(sp.Piecewise):
         for _, condition in piece.args:
             for relation in condition.atoms(Relational):
-                if relation not in conditions and sp.Not(relation) not in conditions:
+                known = relation in conditions or sp.Not(relation) in conditions
+                if not known and not relation.atoms(sp.Dummy):
                     conditions.append(relation)
-    if len(conditions) > MAX_CONDITIONS or any(c.atoms(sp.Dummy) for c in conditions):
+    if len(conditions) > MAX_CONDITIONS:
         yield e
         return
     for values in product((sp.true, sp.false), repeat=len(conditions)):

@@ -55,6 +55,11 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
         exact, seen = state.recording.value(node), np.asarray(reading.arrays[reading.output])
         if exact is not None and exact.size and exact[element] and not seen[element]:
             facts.append(rounding(Span(number(float(exact[element])), "value")))
+        elif exact is not None and not exact[element] and _underflows(reading, element):
+            least = numbers.significant(float(np.finfo(exact.dtype).smallest_subnormal), 2)
+            facts.append(
+                sentence("rounding", "underflow", f"above 0, but below {least}, the least that {exact.dtype} has")
+            )
         facts += convention(reading, element)
         facts += _next(state, graph, node, element, unicode)
     elif not shown:
@@ -75,6 +80,33 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
 def rounding(number: Span) -> Fact:
     """What is said of a number that has no correct digit, and is shown as 0."""
     return sentence("rounding", "rounding", number, (" is nothing but rounding: 0", "dim"))
+
+
+def _underflows(reading: BoundDefinition, element: Index) -> bool:
+    """Is the element above 0 by its definition, whatever its number is: an exponential, say?"""
+    bare = reading.op.elementwise and not reading.letters
+    known, index = (reading.at(element), {}) if bare else (reading.helped, reading.index(element))
+    helpers = {s.target.name: s.value for s in reading.statements[:-1] if isinstance(s.target, t.Name)}
+
+    def positive(tree: Tree) -> bool:
+        match tree:
+            case t.Number(value):
+                return value > 0
+            case t.Call("exp", (exponent,)):
+                return bool(np.isfinite(evaluate(exponent, known, {}, reading.size)))
+            case t.Add(parts, minus):
+                return not any(minus) and all(map(positive, parts))
+            case t.Div(top, bottom, False):
+                return positive(top) and positive(bottom)
+            case t.Reduction("sum", t.Call("exp", _)):
+                return True
+            case t.Mul(parts):
+                return all(map(positive, parts))
+            case t.Name(name):
+                return name in helpers and positive(helpers[name])
+        return False
+
+    return positive(reading.resolve(reading.statements[-1].value, index, known))
 
 
 def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree | None) -> Formula:

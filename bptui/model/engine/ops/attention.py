@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
-from bptui.model.engine.ops.common import at, flag, full, letters, literal, of_one, optional, real
+from bptui.model.engine.ops.common import at, flag, full, letters, literal, optional, real
+from bptui.model.engine.rule import Rule
 
 MASKED = -1e9
 """What `causal_mask` writes by default: exp(-1e9) is exactly 0, so softmax gives it 0 beside scores not as low."""
@@ -28,29 +29,22 @@ def _causal_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {at('x', out)} if {out[-1]} <= {out[-2]} else value"
 
 
-def _hidden(x: Array) -> Array:
+def _hidden(x: Any) -> Array:
     """True where key j comes after query i."""
     return np.broadcast_to(np.tri(*x.shape[-2:]) == 0, x.shape)
 
 
-def _causal(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    emit(np.copyto, out, inputs[0])
-    emit(np.copyto, out, emit.const(attributes["value"]), where=_hidden(out))
-
-
-@of_one
-def _causal_vjp(
-    emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any
-) -> None:
-    emit(np.copyto, d, upstream)
-    emit(np.copyto, d, emit.const(0.0), where=_hidden(out))
+_CAUSAL = Rule(
+    lambda x, value: np.where(_hidden(x), value, x),
+    lambda g, y, x, value: np.where(~_hidden(x), g, 0),
+)
 
 
 def _seen(signature: Signature, query: str, key: str) -> str:
     """` if …`: the condition under which a query looks at a key, "" where it looks at all; the batch axes of the output
     in front."""
     rank = signature.out_rank
-    batch = letters(rank - 2, start="bhlnortuw") if rank > 2 else []
+    batch = letters(max(0, rank - 2), start="bhlnortuw")
     seen = [f"{key} <= {query}"] if signature["causal"] else []
     for rank in signature.ranks[1:]:
         seen.append(f"{at('mask', [*batch, query, key][-rank:] if rank else [])} != 0")
@@ -65,16 +59,29 @@ def _masked_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
 
 
 def _masked_definition(signature: Signature) -> str:
-    rank = signature.out_rank
-    batch = letters(rank - 2, start="bhlnortuw") if rank > 2 else []
-    query = ["i"] if rank > 1 else []
+    row = _row(signature)
 
     def x(key: str) -> str:
-        return at("x", [*batch, *query, key][-signature.ranks[0] :])
+        return at("x", [*row, key][-signature.ranks[0] :])
 
     here, there = _seen(signature, "i", "j"), _seen(signature, "i", "k")
     share = f"exp({x('j')})/sum(exp({x('k')}) for k in K{there})"
-    return f"{at('y', [*batch, *query, 'j'])} = {share}{f'{here} else 0' if here else ''}"
+    return f"{at('y', [*row, 'j'])} = {share}{f'{here} else 0' if here else ''}"
+
+
+def _row(signature: Signature) -> list[str]:
+    """The indices of an output but for its last: batches and the query."""
+    rank = signature.out_rank
+    return [*letters(max(0, rank - 2), start="bhlnortuw"), *(["i"] if rank > 1 else [])]
+
+
+def _masked_hint(signature: Signature) -> dict[str, str]:
+    """As softmax's, by the weights; where x is not stretched."""
+    row, last = _row(signature), signature.out_rank - 1
+    if signature.ranks[0] <= last or signature.stretched[0]:
+        return {}
+    beside = "".join(f"delta({index},q{axis})*" for axis, index in enumerate(row))
+    return {"x": f"{beside}{at('y', [*row, 'j'])}*(delta(j,q{last}) - {at('y', [*row, f'q{last}'])})"}
 
 
 def _masked(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array:
@@ -106,25 +113,17 @@ def _masked(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribu
     return hidden
 
 
-def _masked_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    hidden: Array,
-) -> None:
-    d = into[0]
-    if d is None or not d.size:
+def _masked_vjp(emit: Emit, ctx: Backward) -> None:
+    d = ctx.d
+    if not d.size:
         return
-    sums = emit.temp((*out.shape[:-1], 1))
-    emit(np.multiply, upstream, out, d)  # (g - Σ g·y)·y, over what is seen
-    emit(np.copyto, d, emit.const(0.0), where=hidden)
+    sums = emit.temp((*ctx.out.shape[:-1], 1))
+    emit(np.multiply, ctx.upstream, ctx.out, d)  # (g - Σ g·y)·y, over what is seen
+    emit(np.copyto, d, emit.const(0.0), where=ctx.saved)
     emit(np.add.reduce, d, -1, None, sums, True)
-    emit(np.subtract, upstream, sums, d)
-    emit(np.multiply, d, out, d)
-    emit(np.copyto, d, emit.const(0.0), where=hidden)
+    emit(np.subtract, ctx.upstream, sums, d)
+    emit(np.multiply, d, ctx.out, d)
+    emit(np.copyto, d, emit.const(0.0), where=ctx.saved)
 
 
 def _attention(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:
@@ -216,8 +215,8 @@ OPS = (
         ("x",),
         _causal_definition,
         _causal_shape,
-        _causal,
-        _causal_vjp,
+        _CAUSAL.forward,
+        _CAUSAL.vjp,
         "Scores of queries and keys (the last two axes), with keys that come after the query masked.",
         {"value": Attribute(MASKED, real(), static=False)},
         convention="masked scores are -1e9, whose exponential is 0",
@@ -231,6 +230,7 @@ OPS = (
         _masked_vjp,
         "softmax over the keys (the last axis) that a query looks at: where the mask is not 0, if causal up to itself.",
         {"causal": Attribute(False, flag)},
+        _masked_hint,
         broadcasts=True,
         shape_before_unbroadcast=full,
         fixed=("mask",),

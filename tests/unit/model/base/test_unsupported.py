@@ -27,9 +27,8 @@ def test_what_is_advised_is_there():
         [*unsupported.SHELL.values(), *(text for _, text in unsupported.WORDS.values()), *unsupported.PYTHON.values()]
     )
     assert "lesson-2-2-1" in dict(examples())
-    for word in ("why", "print"):
-        assert word in said
-        registry.find(word)
+    assert "print" in said
+    registry.find("print")
 
 
 @pytest.mark.parametrize("suffix", unsupported.FILES)
