@@ -51,7 +51,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "trace": ("xor --steps 100 --at 99 --json", '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5'),
     "check": (
         "network.toml --json",
-        '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5',
+        '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5 --claim "w = -2*x*(y - w*x)"',
         "xor --against mine.json",
     ),
     "diagnose": ("xor-stuck", "network.toml --steps 500 --json"),
@@ -134,6 +134,8 @@ def parser(command: str) -> Parser:
         made.add_argument("--torch", action="store_true", help="beside PyTorch too, where it is installed")
         made.add_argument("--against", metavar="FILE", help="your own gradients (or values) in a .json, .npz or "
                           ".safetensors file: equal, or where not, and why; exit 1 where one differs")  # fmt: skip
+        made.add_argument("--claim", action="append", default=[], metavar="NAME=FORMULA", help="a gradient as you "
+                          "think it is: proved, or refuted by a number that shows it; again for more")  # fmt: skip
     if command == "explain":
         made.add_argument("--format", choices=("text", "markdown", "latex"), default="text",
                           help="of what is printed, default text")  # fmt: skip

@@ -322,7 +322,7 @@ def _check(options: Namespace) -> int:
     _, load = _network(options, options.rest)
     from bptui import headless
 
-    asked = headless.Asked(options.torch, options.against)
+    asked = headless.Asked(options.torch, options.against, tuple(options.claim))
     return headless.check(load(), options.json, _writer(options), asked, options.at)
 
 

@@ -129,6 +129,13 @@ class Plain(FrontEnd):
         for row in help_text(word):
             self.write(row.rstrip())
 
+    def do_claim(self, text: str) -> None:
+        """Say what becomes of a claim; its algebra has an end."""
+        from bptui.symbolic.against import claims
+
+        for row in claims.answer(self.session, text):
+            self.write(text_of(row).rstrip())
+
     def do_expect(self, text: str) -> None:
         """Hold what was said since the last command to it."""
         expect(self.session, text, "\n".join(self._said))

@@ -71,6 +71,20 @@ class Own(FrontEnd):
             self.runner.drop_scripts()
             self.say(refused(located(line, error)))
 
+    def do_claim(self, text: str) -> None:
+        """Judge a claim in the thread of the commands: SymPy works on it for some seconds."""
+        session = self.session
+        if session is None:
+            raise UserError("claim", LOADING)
+
+        def work() -> Reply:
+            from bptui.symbolic.against import claims
+
+            session.progress.report(0.0, "looking for a proof")
+            return say(*claims.answer(session, text))
+
+        self.runner.hold(session, self._line, work)
+
     def do_expect(self, text: str) -> None:
         """Hold what stands on the screen to it; what is still derived and checked has its time first."""
         from bptui.model.debugger.expectation import expect
