@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bptui import replay
 from bptui.model.base.errors import UserError
@@ -12,11 +12,29 @@ from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptError
 
 if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
     from bptui.replay import Entry, Replay
-    from bptui.screens.debugger import Debugger
+    from bptui.screens.canvas import Canvas
+    from bptui.screens.frame import Ui
+    from bptui.screens.runner import Runner
 
 LOOK = 0.01
 """Seconds between two looks whether a command is done."""
+
+
+class Played(Protocol):
+    """The debugger's screen, as a replay drives it; `error` is why the last command was refused."""
+
+    session: Session | None
+    error: UserError | None
+    ui: Ui
+    canvas: Canvas
+    runner: Runner
+
+    def take(self, key: str) -> None: ...
+    def run(self, text: str) -> None: ...
+    def say(self, reply: Reply) -> None: ...
+    def leave(self) -> None: ...
 
 
 class Player:
@@ -34,7 +52,7 @@ class Player:
         self.failed: UserError | None = None
         self.playing = True
 
-    async def play(self, debugger: Debugger) -> None:
+    async def play(self, debugger: Played) -> None:
         """All lines, up to the first that fails, or to `end`."""
         for entry, pause in zip(self._replay.entries, self._pauses, strict=True):
             if pause:
@@ -50,7 +68,7 @@ class Player:
         if self._hidden and not debugger.runner.closed:
             debugger.leave()
 
-    async def _carry_out(self, debugger: Debugger, entry: Entry) -> None:
+    async def _carry_out(self, debugger: Played, entry: Entry) -> None:
         assert debugger.session is not None
         debugger.error = None
         word = entry.do.lstrip(": ").partition(" ")[0]
@@ -66,7 +84,7 @@ class Player:
         if not debugger.runner.closed and (wrong := replay.judge(debugger.session, entry, debugger.error)):
             self.failed = wrong if isinstance(wrong, ScriptError) else ScriptError(self._replay.origin(entry), wrong)
 
-    def _announce(self, debugger: Debugger, entry: Entry) -> None:
+    def _announce(self, debugger: Played, entry: Entry) -> None:
         """What comes next, in the place of the footer."""
         shown = f":{entry.do}" if entry.do else entry.key
         debugger.ui.message = (Span(" ▶ ", "reverse"), Span(f" {shown}", "text bold"))
