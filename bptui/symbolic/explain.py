@@ -32,7 +32,6 @@ from bptui.symbolic.service import Service
 from bptui.symbolic.types import CheckRow
 
 Format = Literal["text", "markdown", "latex"]
-FORMATS: tuple[Format, ...] = ("text", "markdown", "latex")
 
 
 @dataclass(frozen=True)
