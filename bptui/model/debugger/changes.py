@@ -13,7 +13,7 @@ Index = tuple[int, ...]
 class Change:
     """From `before` to `now`: two numbers or tensors that have not the same bits.
 
-    text  `was 0.25, is 0.75`; of a tensor how many of its numbers changed, and the one that changed most
+    text  `was 0.25, is 0.75`; of a tensor at how many of its numbers, and the one that changed most
     at    where that one lies
     """
 
@@ -28,7 +28,7 @@ class Change:
         self.text = "was {}, is {}".format(*_said(before.reshape(-1)[first], now.reshape(-1)[first]))
         if now.size > 1:
             which = f"{most} " if len(where) > 1 else ""
-            self.text = f"changed at {len(where)} of {now.size}, {which}{numbers.index(self.at)}: {self.text}"
+            self.text = f"at {len(where)} of {now.size}, {which}{numbers.index(self.at)}: {self.text}"
 
 
 def same(a: Array, b: Array) -> bool:
