@@ -85,6 +85,14 @@ def test_the_upstream_gradient_is_the_complete_one():
         expressions.parse("upstream", session.graph).evaluate(session.state, session.graph.by_name["a"])
 
 
+def test_a_composite_stops_where_all_of_it_is_done():
+    values = {"x": [[1.0, 2.0, 4.0]], "g": [1.0, 1.1, 0.9], "b": [0.1, 0.2, 0.3]}
+    session = Session(from_formula("h = layer_norm(x, g, b); L = mean(h*h)", values, ["g", "b"]))
+    assert "in forward and backward" in run(session, "break layer_norm").text
+    run(session, "c")
+    assert session.here.name == "h"
+
+
 # what never stops is refused
 
 
