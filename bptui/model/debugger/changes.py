@@ -22,13 +22,12 @@ class Change:
         if before.shape != now.shape:
             self.text = f"was of shape {numbers.shape(before.shape)}, is of {numbers.shape(now.shape)}"
             return
-        where, most = _largest_first(before.reshape(-1), now.reshape(-1))
+        where = _largest_first(before.reshape(-1), now.reshape(-1))
         first = int(where[0])
         self.at = tuple(int(i) for i in np.unravel_index(first, now.shape))
         self.text = "was {}, is {}".format(*_said(before.reshape(-1)[first], now.reshape(-1)[first]))
         if now.size > 1:
-            which = f"{most} " if len(where) > 1 else ""
-            self.text = f"at {len(where)} of {now.size}, {which}{numbers.index(self.at)}: {self.text}"
+            self.text = f"changed at {len(where)} of {now.size}: {numbers.index(self.at)} {self.text}"
 
 
 def same(a: Array, b: Array) -> bool:
@@ -36,15 +35,16 @@ def same(a: Array, b: Array) -> bool:
     return a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
-def _largest_first(before: Array, now: Array) -> tuple[Array, str]:
-    """Where they differ; what the first of these places is among them."""
+def _largest_first(before: Array, now: Array) -> Array:
+    """Where they differ, the largest difference first."""
     if before.dtype == now.dtype == bool:
-        return np.flatnonzero(before != now), "first"
+        return np.flatnonzero(before != now)
     old, new = np.asarray(before, np.float64), np.asarray(now, np.float64)
     where = np.flatnonzero(old.view(np.int64) != new.view(np.int64))
     with np.errstate(all="ignore"):
         size = np.abs(new[where] - old[where])
-    return where[np.argsort(-np.where(np.isnan(size), np.inf, size), kind="stable")], "most"
+    found: Array = where[np.argsort(-np.where(np.isnan(size), np.inf, size), kind="stable")]
+    return found
 
 
 def _said(before: Array, now: Array) -> tuple[str, str]:

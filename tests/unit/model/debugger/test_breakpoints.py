@@ -288,11 +288,11 @@ def test_last_follows_the_selected_number_to_who_wrote_it():
 
 def test_a_change_of_a_tensor_says_how_many_and_which_most():
     a, b = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 2.5], [0.0, 4.0]])
-    assert Change(a, b).text == "at 2 of 4, most [1,0]: was 3, is 0"
-    assert Change(a[0], b[0]).text == "at 1 of 2, [1]: was 2, is 2.5"
-    assert Change(a > 2, b > 2).text == "at 2 of 4, first [0,1]: was false, is true"
+    assert Change(a, b).text == "changed at 2 of 4: [1,0] was 3, is 0"
+    assert Change(a[0], b[0]).text == "changed at 1 of 2: [1] was 2, is 2.5"
+    assert Change(a > 2, b > 2).text == "changed at 2 of 4: [0,1] was false, is true"
     assert Change(np.array(True), np.array(False)).text == "was true, is false"
-    assert Change(np.array([np.nan, 1.0]), np.array([1.0, 3.0])).text == "at 2 of 2, most [0]: was NaN, is 1"
+    assert Change(np.array([np.nan, 1.0]), np.array([1.0, 3.0])).text == "changed at 2 of 2: [0] was NaN, is 1"
     assert Change(np.array(0.0), np.array(-0.0)).text == "was 0.0, is -0.0"
 
 
