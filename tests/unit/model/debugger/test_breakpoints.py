@@ -108,7 +108,7 @@ def test_the_upstream_gradient_is_the_complete_one():
         ("break step x", "not a training step"),
         ("break if __import__('os').system('true')", "not allowed"),
         ("watch x @ x @ x", "do not fit"),
-        ("watch [1]", "not allowed"),
+        ("watch [loss]", "stands in a list"),
         ("ignore 1 2", "there is none"),
         ("ignore 1", "there is no number"),
         ("condition 1 loss < 1", "there is none"),
