@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.arithmetic import compared
 from bptui.model.base.spans import Line, Span, line, merge, plain
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.state import State
@@ -229,12 +230,10 @@ def since(reading: BoundDefinition, names: Names, tree: Tree, scalars: Mapping[s
         taken = bool(evaluate(part.condition, scalars, {}, reading.size))
         for condition in _deciding(reading, part.condition, scalars, taken):
             sign = stands(reading, condition, scalars)
-            sides = [
-                _side(reading, names, side, scalars, sign == "=", unicode) for side in (condition.left, condition.right)
-            ]
             if sign:
+                left, right = _sides(reading, names, condition, scalars, sign == "=", unicode)
                 shown = sign if unicode or sign != "≠" else "!="
-                said.setdefault(frozenset(map(plain, sides)), [*sides[0], Span(f" {shown} "), *sides[1]])
+                said.setdefault(frozenset((plain(left), plain(right))), [*left, Span(f" {shown} "), *right])
         part = part.yes if taken else part.no
     return merge(s for n, told in enumerate(said.values()) for s in [*_AND[: n and 1], *told])
 
@@ -251,6 +250,18 @@ def _deciding(reading: BoundDefinition, condition: Tree, scalars: Mapping[str, A
     return [part for part in parts if bool(evaluate(part, scalars, {}, reading.size)) == taken][:1]
 
 
+def _sides(
+    reading: BoundDefinition, names: Names, of: t.Compare, scalars: Mapping[str, Any], symbolic: bool, unicode: bool
+) -> tuple[Line, Line]:
+    """Both sides of a comparison; numbers with digits enough to tell them apart."""
+    sides = [_side(reading, names, side, scalars, symbolic, unicode) for side in (of.left, of.right)]
+    if not symbolic:
+        pair = [float(evaluate(side, scalars, {}, reading.size)) for side in (of.left, of.right)]
+        texts = compared(pair, [plain(side) for side in sides])
+        sides = [(Span(text, side[0].style),) for text, side in zip(texts, sides, strict=True)]
+    return sides[0], sides[1]
+
+
 def _side(
     reading: BoundDefinition, names: Names, side: Tree, scalars: Mapping[str, Any], symbolic: bool, unicode: bool
 ) -> tuple[Span, ...]:
@@ -259,7 +270,7 @@ def _side(
     if symbolic or isinstance(side, t.Number):
         return said
     filled = to_spans(side, with_numbers(names, scalars, reading), unicode)
-    if len(filled) == 1:
+    if len(filled) == 1 and filled[0].text[-1:].isdigit():
         return filled
     number = numbers.field(float(evaluate(side, scalars, {}, reading.size)))
     return (Span(number.strip(), said[0].style if len(said) == 1 else "text"),)
