@@ -18,8 +18,8 @@ What `print`, `display`, `watch`, `last` and the conditions of `break … if …
     break relu* if max(abs(grad)) > 10 and step > 100
     watch sum(layer1.a > 0, axis=0)
 
-An expression is read and never executed. It is arithmetic in float64 over numbers of the step; a number that no moment up
-to here has computed gives `·`. A condition of many numbers holds where one of them does.
+An expression is read and never executed. It is arithmetic in float64 over numbers of the step; a number that no moment
+up to here has computed gives `·`. A condition of many numbers holds where one of them does.
 """
 
 
