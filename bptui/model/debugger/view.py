@@ -13,6 +13,10 @@ ViewMode = Literal["operations", "layers", "neurons"]
 VIEWS: tuple[ViewMode, ...] = ("operations", "layers", "neurons")
 
 
+OPERATION = 2
+"""The panel in whose place an answer stands: it has the focus then."""
+
+
 @dataclass
 class Answer:
     """The answer to a question (why, paths, what if …): it stands in the place of the Operation panel until escape.
@@ -55,6 +59,10 @@ class View:
     page: int = 0
     finding: int = 0
     answer: Answer | None = None
+
+    def show(self, answer: Answer) -> None:
+        """Answer a question."""
+        self.answer, self.focus = answer, OPERATION
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base import arithmetic, numbers
@@ -11,12 +12,24 @@ from bptui.model.base.crosstab import Crosstab, crosstab
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import locations
 from bptui.model.debugger.contributions import total
-from bptui.model.debugger.explained import Explained, Head, Of, Row, gradient_of, heading, label, percent, value_of
+from bptui.model.debugger.explained import (
+    Explained,
+    Head,
+    Of,
+    Row,
+    gradient_of,
+    heading,
+    kept,
+    label,
+    percent,
+    value_of,
+)
 from bptui.model.debugger.lines import extent, kind
-from bptui.model.debugger.reply import Reply
-from bptui.model.debugger.view import Index
+from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.view import Answer, Index
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import NotRecorded
+from bptui.model.engine.timeline import Phase
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -70,20 +83,49 @@ def chosen(session: Session, text: str) -> Asked:
     return about._replace(of="gradient" if arrived and reaches else "value")
 
 
-def explained(session: Session, about: Asked) -> Explained | None:
-    """The table of one number; None where there is none (not computed yet, absent, the seed). Raises NotRecorded."""
+def explained(session: Session, about: Asked, now: bool = True) -> Explained | None:
+    """The table of one number; None where there is none (not computed yet, absent, the seed). Raises NotRecorded, and
+    Later where it takes long and is not wanted `now`."""
     node, element, of = about
+    recording, graph, work = session.recording, session.graph, math.prod(node.shape)
     if 0 in node.shape:
         return None
     if of == "value":
-        return value_of(session.recording, node.id, element) if session.state.value(node) is not None else None
+        if session.state.value(node) is None:
+            return None
+        work += sum(math.prod(graph.nodes[i].shape) for i in node.inputs)
+        key: Hashable = ("value", node.id, element)
+        return kept(recording, key, lambda: value_of(recording, node.id, element), now, work)
     gradient = session.state.gradient(node)
-    if not gradient.arrived or node.id == session.graph.loss:
+    if not gradient.arrived or node.id == graph.loss:
         return None
-    waiting = frozenset(
-        (a.consumer, a.position) for a in session.timeline.arrivals(node.id)[gradient.arrived :]
-    )  # fmt: skip
-    return gradient_of(session.recording, node.id, element, waiting, session.network.samples)
+    waiting = frozenset((a.consumer, a.position) for a in session.timeline.arrivals(node.id)[gradient.arrived :])
+    for i, _ in graph.consumers[node.id]:
+        work += math.prod(graph.nodes[i].shape) + sum(math.prod(graph.nodes[k].shape) for k in graph.nodes[i].inputs)
+    key, samples = ("gradient", node.id, element, waiting), session.network.samples
+    return kept(recording, key, lambda: gradient_of(recording, node.id, element, waiting, samples), now, work)
+
+
+def producer(session: Session) -> Reply:
+    """Go to where the chosen number of the answer was made: the Moment, and the element there; the answer stays open
+    and explains that one."""
+    answer = session.view.answer
+    if answer is None or answer.panel != "why":
+        return say("nothing is asked yet: why does", ok=False)
+    found = explained(session, chosen(session, answer.text))
+    maker = found.producer(answer.row, answer.column) if found is not None else None
+    if found is None or maker is None:
+        return say("nothing made it: it is given", ok=False)
+    node = session.graph.nodes[maker.node]
+    phase: Phase = "forward" if maker.of == "value" else "backward"
+    stops = locations.stops_of(node, session.walk, session.cursor.step, phase)
+    if not stops:
+        session.view.show(Answer("why"))
+        return session.select(node, maker.element)
+    reply = session.move(stops[-1])
+    session.select(node, maker.element)
+    session.view.show(Answer("why", f"grad({node.name}{numbers.index(maker.element)})" if phase == "backward" else ""))
+    return reply
 
 
 def why(session: Session, text: str) -> Reply:
@@ -92,6 +134,7 @@ def why(session: Session, text: str) -> Reply:
     finding = session.finding if not text else None
     value = [_value(session, node, at), *_origin(session, node), *_terms(session, about._replace(of="value"))]
     gradient = _gradient(session, about._replace(of="gradient"))
+    session.view.show(Answer("why", text))
     if finding is not None:
         title = line((finding.text, "fail"))
         both = (*gradient, *value) if of == "gradient" else (*value, *gradient)
@@ -157,7 +200,7 @@ def term_lines(found: Explained, most: int) -> list[Line]:
         head, share = f"{label(row):>{width}}  ", f"  {percent(found.share(row.sum))}"
         if found.relation == "product":
             head = share = ""
-        made.append(line((head, "dim"), *_product(row, factors, product), (share, "dim")))
+        made.append(line((head, "dim"), *product_of(row, factors, product), (share, "dim")))
     count = found.rest[0] + len(found.rows) - len(rows)
     if count:
         made.append(line((f"{'':{width}}  and {count:,} more  ", "dim"), (texts.rows[-1][1], "value")))
@@ -167,7 +210,7 @@ def term_lines(found: Explained, most: int) -> list[Line]:
     return made
 
 
-def printed_terms(found: Explained, rows: tuple[Row, ...]) -> arithmetic.PrintedSum:
+def printed_terms(found: Explained, rows: tuple[Row, ...], room: int | None = None) -> arithmetic.PrintedSum:
     """The texts of the terms, of the rest as one more, and of what they come to."""
     head, running = [], 0.0
     for row in rows:
@@ -179,10 +222,10 @@ def printed_terms(found: Explained, rows: tuple[Row, ...]) -> arithmetic.Printed
     if found.rest[0] + len(found.rows) > len(rows):
         head.append(arithmetic.Row((rest,), rest, running + rest))
     number = found.number if found.number is not None else running + rest
-    return arithmetic.printed_sum(arithmetic.Sum(head, (), (), number), numbers.significant)
+    return arithmetic.printed_sum(arithmetic.Sum(head, (), (), number), numbers.significant, room)
 
 
-def _product(row: Row, factors: tuple[str, ...], product: str) -> Line:
+def product_of(row: Row, factors: tuple[str, ...], product: str) -> Line:
     """`x[1,1] × W[1,3] = 1 × 0.5607 = 0.5607`."""
     cells = [cell for cell in row.cells if cell is not None]
     names: list[Span] = []
@@ -315,12 +358,12 @@ def reasons(found: Explained) -> list[Line]:
 
 
 def skips(found: Explained) -> list[Line]:
-    """`through t2 (transpose), which only moves it`."""
+    """`t2 (transpose) only moves it`."""
     if not found.skipped:
         return []
     names = ", ".join(f"{node.name} ({node.op.name})" for node in found.skipped if node.op is not None)
     verb = "moves" if len(found.skipped) == 1 else "move"
-    return [line("    ", (f"through {names}, which only {verb} it", "dim"))]
+    return [line("    ", (f"{names} only {verb} it", "dim"))]
 
 
 # ------------------------------------------------------------------------------------------------------------- absent

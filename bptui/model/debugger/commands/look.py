@@ -28,6 +28,13 @@ def why(session: Session, text: str) -> Reply:
     return tell(session, text)
 
 
+@family.nothing("producer", "To where the chosen number of why was made")
+def producer(session: Session) -> Reply:
+    from bptui.model.debugger.why import producer as go
+
+    return go(session)
+
+
 @family.text(
     "paths", "All ways of a number to the loss, their products and their sum", keys=("p",), short="paths",
     usage="[NODE[i,j]]", complete="node",
