@@ -117,6 +117,7 @@ class Debugger(Own, Screen[None]):
 
             assert self.session is not None
             self.explainer = Explainer(self.session, self._more)
+            self.ui.rules = self.explainer.service
         try:
             self.ui.card, self.ui.defect = self.explainer.card(self.ui.look.unicode), ""
             self.ui.checks = self.explainer.counts()

@@ -7,7 +7,6 @@ place of the debugger that asks `bptui.symbolic.card.addends` for it, by name.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
@@ -119,32 +118,6 @@ class Explained:
             known = [cell.number for cell in cells if cell is not None]
             found.append(None if n in self.waiting else total(known))
         return tuple(found)
-
-
-class Later(Exception):
-    """It takes longer than a key press may: a command works it out, not the screen while it draws."""
-
-
-KEPT = 8
-"""Numbers that stay explained."""
-QUICK = 200_000
-"""Numbers that the operations beside may read and make for a table to be made at once."""
-_known: dict[Hashable, tuple[Recording, Explained]] = {}
-
-
-def kept(recording: Recording, key: Hashable, make: Callable[[], Explained], now: bool, work: int) -> Explained:
-    """What `make` makes, made once for a recording and a key. Raises Later where it is not there, is more than a little
-    work, and is not wanted now."""
-    found = _known.get((id(recording), key))
-    if found is not None and found[0] is recording:
-        return found[1]
-    if not now and work > QUICK:
-        raise Later
-    while len(_known) >= KEPT:
-        _known.pop(next(iter(_known)), None)
-    made = make()
-    _known[id(recording), key] = recording, made
-    return made
 
 
 def value_of(recording: Recording, node: int, element: Index) -> Explained:

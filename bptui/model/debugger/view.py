@@ -24,12 +24,14 @@ class Answer:
     panel   the module of `bptui.screens.panels` that draws it
     text    what was asked about, as it was said; "" for what is selected
     row, column  what is chosen in it
+    order   how it is sorted, counted on by the key that does
     """
 
     panel: str
     text: str = ""
     row: int = 0
     column: int = 0
+    order: int = 0
 
 
 @dataclass

@@ -19,11 +19,11 @@ from bptui.model.debugger.explained import (
     Row,
     gradient_of,
     heading,
-    kept,
     label,
     percent,
     value_of,
 )
+from bptui.model.debugger.known import kept
 from bptui.model.debugger.lines import extent, kind
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.view import Answer, Index
@@ -43,7 +43,7 @@ GIVEN = {
 ROWS = 8
 """Terms that are told one by one in text."""
 _GRADIENT = re.compile(
-    r"(?:grad|∂L/∂)\s*\(?\s*(?P<inside>[^()]+?)\s*\)?"
+    r"(?P<of>grad|value|∂L/∂)\s*\(?\s*(?P<inside>[^()]+?)\s*\)?"
     r"|(?P<name>[^\[\]()]+)(?P<at>\[[^\]]*\])?\.grad(?P<then>\[[^\]]*\])?"
 )
 
@@ -57,16 +57,17 @@ class Asked(NamedTuple):
 
 
 def asked(session: Session, text: str, where: str = "why") -> Asked:
-    """What `why` is asked about: `a[0,1]`, `grad(a[0,1])`; without a name the number that stopped being finite at this
-    Moment, where there is one and nothing else was selected, else the selected one. UserError, of the command `where`,
-    for what is not there."""
+    """What `why` is asked about: `a[0,1]`, `grad(a[0,1])`, `value(a[0,1])`; of no name the number that stopped being
+    finite at this Moment, where there is one and nothing else was selected, else the selected one. UserError, of the
+    command `where`, for what is not there."""
     finding = session.finding
     if text:
         matched = _GRADIENT.fullmatch(text.strip())
         if matched is not None:
             text = matched["inside"] or f"{matched['name']}{matched['at'] or matched['then'] or ''}"
         node, found = locations.element(session.graph, text, where)
-        return Asked(node, session.element_of(node) if found is None else found, "gradient" if matched else None)
+        at = session.element_of(node) if found is None else found
+        return Asked(node, at, None if matched is None else "value" if matched["of"] == "value" else "gradient")
     if finding is not None:
         of: Of = "value" if finding.position is None else "gradient"
         return Asked(session.source(finding), finding.at, of)
@@ -106,12 +107,9 @@ def explained(session: Session, about: Asked, now: bool = True) -> Explained | N
     return kept(recording, key, lambda: gradient_of(recording, node.id, element, waiting, samples), now, work)
 
 
-def producer(session: Session) -> Reply:
+def producer(session: Session, answer: Answer) -> Reply:
     """Go to where the chosen number of the answer was made: the Moment, and the element there; the answer stays open
     and explains that one."""
-    answer = session.view.answer
-    if answer is None or answer.panel != "why":
-        return say("nothing is asked yet: why does", ok=False)
     found = explained(session, chosen(session, answer.text))
     maker = found.producer(answer.row, answer.column) if found is not None else None
     if found is None or maker is None:
@@ -119,13 +117,11 @@ def producer(session: Session) -> Reply:
     node = session.graph.nodes[maker.node]
     phase: Phase = "forward" if maker.of == "value" else "backward"
     stops = locations.stops_of(node, session.walk, session.cursor.step, phase)
-    if not stops:
-        session.view.show(Answer("why"))
-        return session.select(node, maker.element)
-    reply = session.move(stops[-1])
-    session.select(node, maker.element)
-    session.view.show(Answer("why", f"grad({node.name}{numbers.index(maker.element)})" if phase == "backward" else ""))
-    return reply
+    reply = session.move(stops[-1]) if stops else Reply()
+    selected = session.select(node, maker.element)
+    word = "value" if maker.of == "value" else "grad"
+    session.view.show(Answer("why", f"{word}({node.name}{numbers.index(maker.element)})"))
+    return reply if stops else selected
 
 
 def why(session: Session, text: str) -> Reply:
@@ -134,12 +130,21 @@ def why(session: Session, text: str) -> Reply:
     finding = session.finding if not text else None
     value = [_value(session, node, at), *_origin(session, node), *_terms(session, about._replace(of="value"))]
     gradient = _gradient(session, about._replace(of="gradient"))
-    session.view.show(Answer("why", text))
+    session.view.show(Answer("why", text or _other(session)))
     if finding is not None:
         title = line((finding.text, "fail"))
         both = (*gradient, *value) if of == "gradient" else (*value, *gradient)
         return _seen(title, *both)
     return _seen(*gradient) if of == "gradient" else _seen(*value, *gradient)
+
+
+def _other(session: Session) -> str:
+    """Asked once more about the selected number: its other number, the value for the gradient."""
+    answer = session.view.answer
+    if answer is None or answer.panel != "why" or answer.text:
+        return ""
+    node, at, of = chosen(session, "")
+    return f"{'value' if of == 'gradient' else 'grad'}({node.name}{numbers.index(at)})"
 
 
 def _seen(*lines: Line) -> Reply:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import why
-from bptui.model.debugger.explained import Explained, Later, name_of
+from bptui.model.debugger.explained import Explained, name_of
+from bptui.model.debugger.known import Later
 from bptui.model.engine.recording import NotRecorded
 from bptui.screens.panels import why_table
 from bptui.screens.panels.figures import kind_of, shown
@@ -59,7 +60,8 @@ def lines(scene: Scene) -> list[Line]:
         said = [row for text in _about(session, found) for row in wrap((Span(" "), *text), width, 1)]
         rows = why_table.rows(found, said, scene, _chosen(scene, found))
     else:
-        rows = [row for text in _absent(session, about, found) for row in wrap((Span(" "), *text), width, 1)]
+        said = _absent(session, about, found)
+        rows = [(), *(row for text in said for row in wrap((Span(" "), *text), width, 1))]
     if height < 8:
         rows = [row for row in rows if row]
     made = [clip(row, width) for row in rows[:height]]
@@ -144,16 +146,16 @@ def _absent(session: Session, about: Asked, said: str | None) -> list[Line]:
     """Why there is no table."""
     node = about.node
     if said is not None:
-        return [(), line(said)]
+        return [line(said)]
     if about.of == "value":
         state = "it is not computed yet" if session.state.value(node) is None else ""
-        return [(), line(state or ("it has no elements" if 0 in node.shape else why.given(session.graph, node)))]
+        return [line(state or ("it has no elements" if 0 in node.shape else why.given(session.graph, node)))]
     if node.id == session.graph.loss:
-        return [(), line("the seed: ∂L/∂L = 1, where the backward pass starts")]
+        return [line("the seed: ∂L/∂L = 1, where the backward pass starts")]
     gone = why.absent(session, node)
     if gone:
-        return [(), line(gone)]
-    rows: list[Line] = [(), line("not computed yet: it comes from")]
+        return [line(gone)]
+    rows: list[Line] = [line("not computed yet: it comes from")]
     for i, _ in session.graph.consumers[node.id]:
         rows.append(line("  ", (session.graph.nodes[i].name, kind_of(session.graph.nodes[i]))))
     return rows

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 GUTTER, LABEL, CELL, SHARE = 2, 5, 10, 5
 """Cells of the cursor, of a row's label, of a number, of its share."""
+NAME = 10
+"""Cells of the name of a term."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -99,7 +101,7 @@ class _Down:
         start, end = window(count, room if count + (found.rest[0] > 0) <= room else max(1, room - 1), self.chosen[0])
         kept = found.rows[start:end]
         texts = of(_only(found, kept), self.scene.width, len(kept))
-        names = [label(row) for row in kept]
+        names = [_name(row) for row in kept]
         made = self._listed(list(texts.sums[: len(kept)]), [row.sum for row in kept], names, room, start)
         others = count - len(kept) + found.rest[0]
         if others:
@@ -136,7 +138,7 @@ class _Down:
             return self._names()
         found = self.found
         others = [f"{found.rest[0] + len(found.rows):,} more"] if len(found.rows) > 4 else []
-        return [*(label(row) for row in found.rows), *others] or [""]
+        return [*(_name(row) for row in found.rows), *others] or [""]
 
     def _ends(self, texts: Texts) -> list[Line]:
         if self.count < 2 and not self.found.rest[0]:
@@ -145,15 +147,11 @@ class _Down:
         unit = f" ×1e{texts.power}" if texts.power else ""
         sign = "≈ " if texts.sign != "=" else ""
         total = shown(sign + texts.total, self.found.number, f"{self.style} bold", CELL)
-        check = self._check(texts)
+        check = equal(self.found)
         return [
             line(" " * at, (("─" * (CELL - 1)).rjust(CELL), "rule")),
-            line(" " * GUTTER, (f"{'sum':<{at - GUTTER}}", "dim"), total, (unit, "dim"), *check),
+            line(" " * GUTTER, (f"{'sum':<{at - GUTTER}}", "dim"), total, (f"{unit} ", "dim"), *check),
         ]
-
-    def _check(self, texts: Texts) -> Line:
-        """`✓ equal`: what the rows add up to is the recorded number."""
-        return equal(self.found)
 
     def _operands(self) -> list[Line]:
         """The numbers that a formula is made of, and what comes out."""
@@ -284,6 +282,12 @@ class _Across(_Down):
         zero = row if row.zero else next((each for each in found.rows if each.zero), None)
         said = _zeros(found, zero) if zero is not None else []
         return [*said, *(_trim(text) for text in why.skips(found))]
+
+
+def _name(row: Row) -> str:
+    """The label of a row; of a term outside of a sum how it is written, where that is short."""
+    written = "".join(span.text for cell in row.cells if cell is not None for span in cell.shown)
+    return label(row) or (written if len(written) <= NAME else "")
 
 
 def _only(found: Explained, kept: tuple[Row, ...]) -> Explained:
