@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bptui.screens.scene import Scene
 
 GUTTER, NUMBER, FACTOR, PRODUCT = 3, 2, 11, 12
-"""Cells of the cursor, of a path's number, of a factor with its sign, of the product."""
+"""Cells of the cursor, of a path's number, of a factor with its sign (one more where there is room), of the product."""
 GRAPH = 3
 """The fewest rows of the graph."""
 
@@ -128,7 +128,10 @@ class _Drawn:
         answer = scene.session.view.answer
         self.paths = path_lines.sorted_paths(made, answer.order if answer is not None else 0)
         self.row, self.column = _chosen(scene, made)
-        self.columns = max(2, (self.width - GUTTER - NUMBER - PRODUCT) // FACTOR)
+        room = self.width - GUTTER - NUMBER - PRODUCT
+        longest = max((len(path.factors) for path in self.paths), default=1)
+        self.cell = FACTOR + ((FACTOR + 1) * min(longest, room // FACTOR) <= room)
+        self.columns = max(2, room // self.cell)
         self.path = self.paths[self.row] if self.paths else Path((), 1.0)
 
     def rows(self) -> list[Line]:
@@ -140,7 +143,7 @@ class _Drawn:
         texts = path_lines.printed(
             self.made,
             [(tuple(f.local for f in factors), path.product) for path, factors in zip(kept, folded, strict=True)],
-            FACTOR - 2,
+            self.cell - 2,
         )
         table = [*self._heads(), *self._table(kept, folded, texts, first), *self._sums(texts, len(kept))]
         below = self._below(texts)
@@ -197,9 +200,9 @@ class _Drawn:
         for factor in folded:
             head, name = self._head(factor)
             for spans, text in ((above, head), (under_, name)):
-                cut = clip(text, FACTOR - 1)
-                spans += [Span(" " * (FACTOR - 2 - length(cut)) if length(cut) < FACTOR - 1 else ""), *cut]
-                spans.append(Span(" " * (2 if length(cut) < FACTOR - 1 else 1)))
+                cut = clip(text, self.cell - 1)
+                spans += [Span(" " * (self.cell - 2 - length(cut)) if length(cut) < self.cell - 1 else ""), *cut]
+                spans.append(Span(" " * (2 if length(cut) < self.cell - 1 else 1)))
         room = self.width - length(above) - PRODUCT - 2
         above += [Span(f"{'product':>{PRODUCT}}" if room >= -2 else "", "dim")]
         return [tuple(above), tuple(under_)]
@@ -209,7 +212,7 @@ class _Drawn:
             return line((f"{len(factor.edges)} more", "dim")), ()
         edge = factor.edges[0]
         unicode = self.scene.options.unicode
-        name = path_names.of(self.scene, edge, FACTOR - 1)
+        name = path_names.of(self.scene, edge, self.cell - 1)
         return path_names.head(self.graph, edge, unicode), name
 
     def _table(self, kept: tuple[Path, ...], folded: list[list[Factor]], texts: PrintedSum, first: int) -> list[Line]:
@@ -222,7 +225,7 @@ class _Drawn:
                 picked = here and factor.at <= self.column < factor.at + len(factor.edges)
                 last = len(factor.edges) == 1 and factor.edges[0].target == (self.graph.loss, 0)
                 style = ("gradient" if last else "text") + (" bold" if here else "") + (" underline" if picked else "")
-                blank = Span(" " * max(0, FACTOR - 2 - len(text)))
+                blank = Span(" " * max(0, self.cell - 2 - len(text)))
                 sign = "=" if k + 1 == len(factors) else "×"
                 spans += [blank, shown(text, factor.local, style), Span(f" {sign}", "dim")]
             spans.append(Span(" " * max(0, self._edge() - PRODUCT - length(spans))))
@@ -233,7 +236,7 @@ class _Drawn:
     def _edge(self) -> int:
         """The column after the products."""
         widest = max((len(self._folded(path)) for path in self.paths), default=1)
-        return min(self.width - 4, GUTTER + NUMBER + FACTOR * widest + PRODUCT)
+        return min(self.width - 4, GUTTER + NUMBER + self.cell * widest + PRODUCT)
 
     def _sums(self, texts: PrintedSum, shown_: int) -> list[Line]:
         """The others, the sum, and the gradient beside it."""
