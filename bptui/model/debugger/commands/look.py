@@ -11,6 +11,7 @@ from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.view import VIEWS
 
 if TYPE_CHECKING:
+    from bptui.model.debugger.commands.front_end import FrontEnd
     from bptui.model.debugger.session import Session
     from bptui.model.engine.graph import Node
 
@@ -39,6 +40,14 @@ def producer(session: Session) -> Reply:
     if answer is not None and answer.panel == "why":
         return reasons.producer(session, answer)
     return say("nothing is asked yet: why and paths do", ok=False)
+
+
+@family.front_end(
+    "claim", "Is this the gradient of the selected number? Proved, or refuted with a number that shows it",
+    usage="[NAME =] FORMULA", complete="expression", needed=True,
+)  # fmt: skip
+def claim(front: FrontEnd, argument: str) -> None:
+    front.do_claim(argument)
 
 
 @family.text(
