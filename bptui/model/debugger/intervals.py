@@ -73,6 +73,8 @@ def _called(name: str, given: list[Interval]) -> Interval:
         case "max" | "min":
             pick = max if name == "max" else min
             return Interval(pick(x.low for x in given), pick(x.high for x in given), any(x.nan for x in given))
+        case "transpose":
+            return given[0]
         case "any" | "all":
             return _truth(given[0])
         case "nan" | "finite" if not nan and math.isfinite(low) and math.isfinite(high):

@@ -116,7 +116,7 @@ def test_a_composite_stops_where_all_of_it_is_done():
         ("break step x", "not a training step"),
         ("break if __import__('os').system('true')", "not allowed"),
         ("watch x @ x @ x", "do not fit"),
-        ("watch [1]", "not allowed"),
+        ("watch [loss]", "stands in a list"),
         ("ignore 1 2", "there is none"),
         ("ignore 1", "there is no number"),
         ("condition 1 loss < 1", "there is none"),
