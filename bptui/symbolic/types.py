@@ -24,6 +24,7 @@ RowName = Literal[
     "opaque",
     "against",
     "claim",
+    "paths",
 ]
 Method = Literal["identical", "cancel", "expand", "50 digits", "none"]
 Verdict = Literal["ok", "FAIL", "NONFINITE", "KINK", "n/a", "skipped"]
