@@ -39,7 +39,8 @@ class Texts(NamedTuple):
 def extent(found: Explained) -> tuple[int, int]:
     """Rows and columns that can be chosen."""
     if found.of == "value":
-        return max(1, len(found.rows)), 1 if found.relation == "sum" else max(1, len(found.rows[0].cells))
+        cells = len(found.rows[0].cells) if found.rows and found.relation != "sum" else 1
+        return max(1, len(found.rows)), max(1, cells)
     if len(found.rows) == 1:
         return max(1, len(found.heads)), 1
     return max(1, len(found.rows)), max(1, len(found.heads))
