@@ -207,6 +207,8 @@ class Debugger(Own, Screen[None]):
         where it went is on the screen."""
         ui = self.ui
         lines = reply.lines
+        if reply.seen and self.session is not None and not self.session.view.present:
+            lines = ()
         if reply.moved and reply.ok and self.session is not None and lines == (self.session.where(),):
             lines = ()
         if len(lines) == 1:
@@ -266,7 +268,8 @@ class Debugger(Own, Screen[None]):
         if found is not None:
             command, text = found
             if command.opens:
-                self.open(":", text) if command.word != "search" else self.open("/", "")
+                selected = self.session.selected_name if self.session is not None else ""
+                self.open(":", text.format(selected=selected)) if command.word != "search" else self.open("/", "")
             elif key == "escape" and said:
                 self.canvas.repaint()
             elif presenting and PRESENT.find(key)[0] == "leave":

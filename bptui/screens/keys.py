@@ -161,6 +161,14 @@ def footer_keys(width: int) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[st
     return tuple(middle), tuple(ends)
 
 
+def keys_named(word: str) -> tuple[str, str]:
+    """(keys, word of the footer) of a command, with the key of its twin: `u/U`, `undo`."""
+    rows = {command.word: command for command in COMMANDS}
+    command = rows[word]
+    twin = rows[command.twin].key if command.twin and rows[command.twin].keys else ""
+    return f"{command.key}/{twin}" if twin else command.key, command.short or command.word
+
+
 def keys_text(row: Command | Key) -> str:
     """All keys of a row as one reads them: `s space`."""
     if row.keys and row.keys[0].isdigit():

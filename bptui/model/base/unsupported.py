@@ -21,7 +21,6 @@ SHELL: Mapping[str, str] = {
 """Commands of the shell."""
 
 WORDS: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "nudge": (("+", "-"), "print grad(NAME) says how the loss answers to a change"),
     "paths": (("p",), "why NODE[i,j] tells what adds to a gradient; print EXPR prints a number"),
     "findings": ((), "x and X go to the next and the previous NaN, inf or failed check"),
 }

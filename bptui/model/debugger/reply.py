@@ -22,6 +22,7 @@ class Reply:
     moved   the cursor stands at another Moment than before
     asks    what only the front end can do: called with it
     then    the command lines that it stands for, which are to be run next
+    seen    a panel of the screen shows it: there it is not said again
     """
 
     lines: tuple[Line, ...] = ()
@@ -29,6 +30,7 @@ class Reply:
     moved: bool = False
     asks: Callable[[FrontEnd], None] | None = None
     then: tuple[ScriptLine, ...] = ()
+    seen: bool = False
 
     @property
     def text(self) -> str:

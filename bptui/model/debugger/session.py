@@ -8,10 +8,11 @@ history, where it stops and says so.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Span, line
-from bptui.model.debugger import locations
+from bptui.model.debugger import locations, whatif
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.progress import Cancelled
@@ -54,14 +55,16 @@ class Session(Standpoint):
         return f"at the end of training step {self._cursor.step}, the last{why}"
 
     def _reach(self, moment: Moment) -> Moment:
-        """Train up to a Moment's training step; the same index of an earlier step where that was interrupted."""
-        if moment.step == self._cursor.step:
-            return moment
+        """Train up to a Moment's training step; the same index of an earlier step where that was interrupted. Where the
+        branch is held against another, that is trained, too."""
         report = self.progress.report
         try:
-            self.history.seek(
-                moment.step, lambda done, total: report(done / max(total, 1), f"training step {done} of {total}")
-            )
+            if moment.step != self._cursor.step or moment.step > self.history.steps:
+                self.history.seek(
+                    moment.step, lambda done, total: report(done / max(total, 1), f"training step {done} of {total}")
+                )
+            if self.comparison is not None:
+                self.comparison.reach(moment.step, self.progress)
         except Cancelled:
             trained = moment.step >= self.history.steps
             return moment._replace(step=self.history.steps) if trained else self._cursor
@@ -185,7 +188,8 @@ class Session(Standpoint):
             raise UserError("set", f"there are {MAX_BRANCHES} branches already", "start again: bptui run")
         made = self.branch.edited(edit, len(self.branches))
         self.branches.append(made)
-        return self.switch(made, edit.text, edit.step)
+        reply = self.switch(made, edit.text, edit.step)
+        return replace(reply, lines=(*reply.lines, *whatif.told(self)), seen=True)
 
     def switch(self, branch: Branch, note: str, least: int = 0) -> Reply:
         """To the same Moment of another branch, or of its last training step until where it was trained, where that

@@ -28,6 +28,10 @@ class Answer:
     column: int = 0
 
 
+OPERATION = 2
+"""The panel in whose place an answer stands: it has the focus then."""
+
+
 @dataclass
 class View:
     """How it is looked at. Plain settings; no panel keeps any of its own.
@@ -38,6 +42,7 @@ class View:
     search  what was last searched for
     present one operation fills the screen, and asks before it tells: hidden says that it has not told yet
     composite  one is shown as one operation, because `next` came to it: until the next move, or `view`
+    change  of a branch, what it differs by from another one is shown in the place of gradients
     answer  what is answered in the place of the Operation panel; None for that panel itself
     page    of a card that has no room for all of it: how many pages on from its first
     """
@@ -52,7 +57,12 @@ class View:
     hidden: bool = False
     composite: bool = False
     page: int = 0
+    change: bool = True
     answer: Answer | None = None
+
+    def show(self, answer: Answer) -> None:
+        """Answer a question."""
+        self.answer, self.focus = answer, OPERATION
 
 
 @dataclass

@@ -87,7 +87,7 @@ PANELS = (
 )
 
 
-ANSWERS: tuple[Panel, ...] = ()
+ANSWERS: tuple[Panel, ...] = (Panel(2, "What if", "main", "whatif"),)
 
 
 def panels(session: Session | None) -> tuple[Panel, ...]:
