@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bptui.model.engine import ops
-from bptui.model.engine.calls import Calls
+from bptui.model.engine.calls import Backward, Calls
 
 NAMES = (
     "tanh", "relu", "silu", "sigmoid", "gelu", "softplus", "hardshrink", "leaky_relu", "hardtanh", "elu", "exp", "abs",
@@ -20,7 +20,7 @@ def _ours(name: str, x: np.ndarray, g: np.ndarray) -> Callable[[], None]:
     row, emit, d = ops.OPS[name], Calls(np.dtype(np.float64)), np.zeros(SIZE)
     attributes = {key: attribute.default for key, attribute in row.attributes.items()}
     out = np.zeros(SIZE)
-    row.vjp(emit, g, [x], out, attributes, [d], row.forward(emit, [x], out, attributes))
+    row.vjp(emit, Backward(g, [x], out, attributes, [d], row.forward(emit, [x], out, attributes)))
 
     def run() -> None:
         for call in emit.calls:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bptui.model.engine import ops
-from bptui.model.engine.calls import Calls
+from bptui.model.engine.calls import Backward, Calls
 from bptui.model.engine.ops.base import Op
 from bptui.symbolic.custom import make
 
@@ -41,7 +41,7 @@ def _planned(op: Op, inputs: list[np.ndarray]) -> Callable[[], None]:
     out = np.zeros(op.shape(shapes, attributes))
     saved = op.forward(emit, inputs, out, attributes)
     into = [np.zeros(op.contribution(at, shapes, out.shape)) for at, shape in enumerate(shapes)]
-    op.vjp(emit, np.ones(out.shape), inputs, out, attributes, into, saved)
+    op.vjp(emit, Backward(np.ones(out.shape), inputs, out, attributes, into, saved))
     calls = emit.calls
 
     def run() -> None:

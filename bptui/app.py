@@ -11,6 +11,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from textual.app import App
 from textual.binding import Binding
 
 from bptui.model.base.errors import UserError
+from bptui.model.debugger.reply import say
 from bptui.model.source.examples import catalogue
 from bptui.screens.canvas import Canvas
 from bptui.screens.copying import osc52
@@ -28,10 +30,12 @@ from bptui.screens.driver import DiffMixin
 from bptui.screens.home import Home
 from bptui.screens.signals import Signals
 from bptui.screens.theme import Theme, choose
+from bptui.surroundings import ALONE, Surroundings
 
 if TYPE_CHECKING:
     from textual.driver import Driver
 
+    from bptui.keeper import Keeper
     from bptui.model.debugger.session import Session
     from bptui.model.source.network import Network
 
@@ -53,7 +57,7 @@ class BptuiApp(DiffMixin, App[None]):
 
     def __init__(
         self, name: str, load: Callable[[], Network], *, theme: str | None = None, unicode: bool = True,
-        no_color: bool = False, start: Sequence[str] = (),
+        no_color: bool = False, start: Sequence[str] = (), around: Surroundings = ALONE,
     ) -> None:  # fmt: skip
         super().__init__(ansi_color=True)  # colours are the theme's: nothing between may change them
         self.animation_level = "none"
@@ -66,6 +70,7 @@ class BptuiApp(DiffMixin, App[None]):
         self.leaving = self.signalled = False
         self.signals = Signals(self.end, self.abandon)
         self._load, self._start = load, tuple(start)
+        self._keeper, self._notices = around.keeper, list(around.notices)
 
     def get_default_screen(self) -> Debugger:
         """The one screen."""
@@ -109,6 +114,8 @@ class BptuiApp(DiffMixin, App[None]):
 
             session = Session(self._load())
             session.recording  # noqa: B018  # the first step is run here, not in the screen's thread
+            if self._keeper is not None:
+                self._notices.append(self._keeper.begin(session))
         except UserError as error:
             self.call_from_thread(self._fail, error)
         except Exception as defect:
@@ -123,6 +130,9 @@ class BptuiApp(DiffMixin, App[None]):
     def _loaded(self, session: Session) -> None:
         self.session = session
         self.debugger.begin(session)
+        notices, self._notices = [text for text in self._notices if text], []
+        if notices:
+            self.debugger.say(say(*notices))
         for line in self._start:
             self.debugger.run(line)
 
@@ -153,8 +163,15 @@ class BptuiApp(DiffMixin, App[None]):
             raise SystemExit(code)
         loop.call_soon_threadsafe(self.exit, None, code)
 
+    def keep(self) -> str:
+        """Keep the session for the next start, once; what went wrong, if anything."""
+        session, self.session = self.session, None
+        return self._keeper.end(session) if self._keeper is not None and session is not None else ""
+
     def abandon(self) -> None:
         """Put the terminal back from another thread, where the screen's own does not answer."""
+        with suppress(Exception):  # whatever the screen's thread is in the midst of
+            self.keep()
         abandon = getattr(self._driver, "abandon", None)
         if abandon is not None:
             abandon()
@@ -173,9 +190,11 @@ class HomeApp(BptuiApp):
 
     def __init__(
         self, opener: Callable[[str], tuple[str, Callable[[], Network]]], *, theme: str | None = None,
-        unicode: bool = True, no_color: bool = False,
+        unicode: bool = True, no_color: bool = False, around: Surroundings = ALONE,
+        keeper_of: Callable[[str], Keeper | None] = lambda _: None,
     ) -> None:  # fmt: skip
-        super().__init__("", self._open, theme=theme, unicode=unicode, no_color=no_color)
+        super().__init__("", self._open, theme=theme, unicode=unicode, no_color=no_color, around=around)
+        self._keeper_of = keeper_of
         self.home = Home(catalogue(), self._ask, self.colours, unicode)
         self._opener, self._asked, self._title = opener, "", ""
         self._unicode = unicode
@@ -196,7 +215,9 @@ class HomeApp(BptuiApp):
 
     def _open(self) -> Network:
         self._title, load = self._opener(self._asked)
-        return load()
+        network = load()
+        self._keeper = self._keeper_of(self._asked)
+        return network
 
     def _fail(self, error: UserError) -> None:
         self.home.refuse(error)
@@ -209,31 +230,42 @@ class HomeApp(BptuiApp):
 
     def leave(self) -> None:
         """Back to the list."""
-        self.session = None
+        lost = self.keep()
         self.pop_screen()
+        if lost:
+            self.home.refuse(UserError("bptui", lost))
         self.home.retheme(self.colours)
 
 
 def run(
     name: str, load: Callable[[], Network], *, theme: str | None = None, unicode: bool = True, no_color: bool = False,
-    start: Sequence[str] = (),
+    start: Sequence[str] = (), around: Surroundings = ALONE,
 ) -> int:  # fmt: skip
     """Debug what `load` returns on the screen; returns the exit code (2 after a UserError, told in one line)."""
-    return _on_screen(BptuiApp(name, load, theme=theme, unicode=unicode, no_color=no_color, start=start))
+    return _on_screen(BptuiApp(name, load, theme=theme, unicode=unicode, no_color=no_color, start=start,
+                               around=around))  # fmt: skip
 
 
-def home(opener: Callable[[str], tuple[str, Callable[[], Network]]], *, unicode: bool = True) -> int:
+def home(
+    opener: Callable[[str], tuple[str, Callable[[], Network]]], keeper_of: Callable[[str], Keeper | None], *,
+    unicode: bool = True, around: Surroundings = ALONE,
+) -> int:  # fmt: skip
     """Home on the screen; returns the exit code."""
-    return _on_screen(HomeApp(opener, unicode=unicode))
+    return _on_screen(HomeApp(opener, unicode=unicode, around=around, keeper_of=keeper_of))
 
 
 def _on_screen(app: BptuiApp) -> int:
     sys.setswitchinterval(SWITCH)
     gc.set_threshold(*COLLECT)
     with app.signals:
-        app.run(mouse=False)
+        try:
+            app.run(mouse=False)
+        finally:
+            lost = app.keep()
     if app.signalled:
         raise SystemExit(app.return_code)
+    if lost:
+        print(f"bptui: {lost}", file=sys.stderr)
     if app.error is not None:
         print(f"bptui: error: {app.error}", file=sys.stderr)
     return app.return_code or 0

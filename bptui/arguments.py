@@ -145,6 +145,7 @@ def _screen_options(made: Parser) -> None:
                       help="run the commands of a file")  # fmt: skip
     made.add_argument("-ex", dest="script", action="append", metavar="COMMAND", type=lambda text: ("-ex", text),
                       help="run a command; again for more")  # fmt: skip
+    made.add_argument("--no-save", action="store_true", help="keep nothing of the session, and offer none")
     made.add_argument("--batch", action="store_true", help="no screen: run the commands, print, exit")
 
 

@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING
 
 from bptui import arguments
 from bptui.arguments import PARTS
+from bptui.keeper import Keeper, keeper
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.printable import printable
 from bptui.model.debugger.script import ScriptError
+from bptui.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from bptui.model.source.network import Network
@@ -143,7 +145,21 @@ def _home() -> int:
     _fits()
     from bptui import app
 
-    return app.home(_opened, unicode=_utf8(sys.stderr))
+    return app.home(_opened, _keeper, unicode=_utf8(sys.stderr))
+
+
+def _keeper(text: str) -> Keeper | None:
+    """Who keeps the session of what was chosen or typed at home."""
+    command, target, *_ = arguments.opened(text)
+    return keeper(*_identity(command, target))
+
+
+def _identity(command: str, target: str) -> tuple[str, str]:
+    """The name of a target, and what makes it this one: an example, a file wherever one stands, a formula."""
+    if command == "eval":
+        return "formula", f"formula {target}"
+    example = Path(__file__).parent / "networks" / f"{target}.toml"
+    return target, f"example {target}" if example.is_file() else f"file {Path(target).resolve()}"
 
 
 def _opened(text: str) -> tuple[str, Callable[[], Network]]:
@@ -223,14 +239,14 @@ def _run(options: Namespace) -> int:
     name, load = _network(options, options.rest)
     if not _is_there(name):
         load()  # says what is wrong with the name, before a screen is painted for nothing
-    return _debug(options, name, load)
+    return _debug(options, name, load, _identity("run", name))
 
 
 def _eval(options: Namespace) -> int:
     if not options.rest:
         raise UserError("FORMULA", "is missing", 'bptui eval "L = (y - w*x)**2" x=2 y=2 w=0.5')
     options.formula, *words = options.rest
-    return _debug(options, *_network(options, words))
+    return _debug(options, *_network(options, words), _identity("eval", options.formula))
 
 
 def debug(name: str, load: Callable[[], Network]) -> int:
@@ -238,20 +254,25 @@ def debug(name: str, load: Callable[[], Network]) -> int:
     return _debug(arguments.parser("run").parse_intermixed_args([name]), name, load)
 
 
-def _debug(options: Namespace, name: str, load: Callable[[], Network]) -> int:
+def _debug(options: Namespace, name: str, load: Callable[[], Network], identity: tuple[str, str] | None = None) -> int:
+    """On the screen or line by line. With an `identity` the session is kept and offered again, unless it is a batch."""
     lines = arguments.commands(options.script or [])
     if options.theme is not None:
         _check_theme(options.theme)
+    keep = identity is not None and not (options.batch or options.no_save)
+    around = Surroundings(keeper=keeper(*identity) if keep and identity is not None else None)
     if options.batch or options.plain or not _has_screen():
         from bptui import plain
 
         unicode = not options.ascii and _utf8(sys.stdout)
-        return plain.run(load(), lines, batch=options.batch, unicode=unicode)
+        return plain.run(load(), lines, batch=options.batch, unicode=unicode, around=around)
     _fits()
     from bptui import app
 
     unicode = not options.ascii and _utf8(sys.stderr)
-    return app.run(name, load, theme=options.theme, unicode=unicode, no_color=options.no_color, start=lines)
+    return app.run(
+        name, load, theme=options.theme, unicode=unicode, no_color=options.no_color, start=lines, around=around
+    )
 
 
 def _fits() -> None:

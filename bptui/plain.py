@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import TextIO
 
 from bptui.model.base import numbers
@@ -23,11 +24,13 @@ from bptui.model.debugger.commands.completion import complete
 from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.help import help_text
 from bptui.model.debugger.expectation import expect
+from bptui.model.debugger.progress import interruptible
 from bptui.model.debugger.reply import Reply
 from bptui.model.debugger.script import MAX_LENGTH, ScriptLine
 from bptui.model.debugger.session import Session
 from bptui.model.engine.graph import Node
 from bptui.model.source.network import Network
+from bptui.surroundings import ALONE, Surroundings
 from bptui.symbolic.card import card_for
 from bptui.symbolic.card import text as card_text
 from bptui.symbolic.card.composite import summed
@@ -43,7 +46,8 @@ FEW = 16
 
 
 class Plain(FrontEnd):
-    """One session on two streams. `read` gives command lines, `write` prints a line, `complain` prints a message."""
+    """One session on two streams: `write` prints a line, `complain` a message. Where it is `watched`, somebody is at
+    the terminal: ctrl+c ends what runs, and no more."""
 
     def __init__(
         self, session: Session, write: Callable[[str], None], complain: Callable[[str], None], unicode: bool = True
@@ -53,6 +57,7 @@ class Plain(FrontEnd):
         self.done = False
         self.last = ""
         self._write, self._said = write, list[str]()
+        self.watched = False
 
     def write(self, text: str) -> None:
         """Print a line."""
@@ -75,7 +80,9 @@ class Plain(FrontEnd):
     def _one(self, line: ScriptLine) -> Reply:
         try:
             command, _ = registry.lookup(self.session, line.text)
-            reply = registry.run(self.session, line)
+            with interruptible(self.session.progress) if self.watched else nullcontext():
+                reply = registry.run(self.session, line)
+                self.session.recording  # noqa: B018  # run here, for what is said of it
             word = "" if command is None else command.word
             if word not in ("", "expect"):
                 self._said.clear()
@@ -103,6 +110,20 @@ class Plain(FrontEnd):
         """End it."""
         self.done = True
 
+    def do_findings(self, chosen: bool) -> None:
+        """Print all findings, or the chosen one; the remedies are tried before."""
+        from bptui.model.debugger.findings.diagnose import trials
+        from bptui.model.debugger.findings.text import about, report
+
+        branch = self.session.branch
+        assert branch.diagnosis is not None
+        for diagnosis in trials(branch.diagnosis, self.session.progress):
+            branch.diagnosis = diagnosis
+        finding = self.session.chosen_finding if chosen else None
+        number = self.session.view.finding + 1
+        for row in report(branch.diagnosis) if finding is None else about(finding, branch.diagnosis, number):
+            self.write(text_of(row).rstrip())
+
     def do_help(self, word: str) -> None:
         """Print the table of commands, or what one of them does."""
         for row in help_text(word):
@@ -117,7 +138,7 @@ class Plain(FrontEnd):
         self.write(export.copied(self.session, form or "text").rstrip())
 
 
-def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -> int:
+def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool, around: Surroundings = ALONE) -> int:
     """Debug on stdin and stdout, `lines` first; returns the exit code.
 
     It says first where we are, unless a batch has commands of its own. Without a reader at the terminal (a pipe, a
@@ -129,9 +150,25 @@ def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -
         raise UserError("stdin", "there is nothing to read commands from", "a terminal, a pipe, or --batch with -ex")
     watched = not batch and stdin.isatty()
     front = Plain(Session(network), _writer(sys.stdout, unicode), _writer(sys.stderr, unicode), unicode)
+    front.watched = watched
     if not batch or not lines:
         front.announce()
-    for text in (*lines,) if batch else _lines(lines, stdin, watched, front):
+    keeper = around.keeper if watched else None
+    for notice in (*around.notices, keeper.begin(front.session) if keeper is not None else ""):
+        if notice:
+            front.complain(notice)
+    try:
+        _carry_out(front, (*lines,) if batch else _lines(lines, stdin, watched, front), watched)
+    finally:
+        if keeper is not None and (lost := keeper.end(front.session)):
+            front.complain(lost)
+    front.service.close()
+    return 0
+
+
+def _carry_out(front: Plain, lines: Iterable[str], watched: bool) -> None:
+    """Command lines up to their end or `quit`. What goes wrong is said where someone is watching, else it ends them."""
+    for text in lines:
         try:
             front.command(text)
         except UserError as error:
@@ -144,8 +181,6 @@ def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool) -
             front.complain("interrupted")
         if front.done:
             break
-    front.service.close()
-    return 0
 
 
 def _lines(first: Sequence[str], stdin: TextIO, prompt: bool, front: Plain) -> Iterator[str]:

@@ -20,7 +20,7 @@ settings.load_profile("bptui")
 
 OURS = (
     "NO_COLOR", "FORCE_COLOR", "TEXTUAL_THEME", "TEXTUAL_COLOR_SYSTEM", "TMUX", "BPTUI_DIFF", "COLUMNS", "LINES",
-    "PYTHONWARNINGS", "PYTHONIOENCODING",
+    "PYTHONWARNINGS", "PYTHONIOENCODING", "BPTUI_CONFIG", "BPTUI_STATE",
 )  # fmt: skip
 """Variables that change what bptui, Textual or Python print; tests that want one set it."""
 

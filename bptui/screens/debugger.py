@@ -34,6 +34,7 @@ from bptui.screens.runner import Runner
 from bptui.screens.scene import Scene
 from bptui.screens.screen_commands import Own, refused
 from bptui.screens.theme import Theme
+from bptui.screens.trials import Trials
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -64,6 +65,7 @@ class Debugger(Own, Screen[None]):
         self._timer: Timer | None = None
         self._loading: list[str] = []
         self.explainer: Explainer | None = None
+        self.trials = Trials(self._more)
         self._news = False
         self._resting: Timer | None = None
         self._drawn: tuple[tuple[int, int], list[Line]] = ((0, 0), [])
@@ -104,6 +106,7 @@ class Debugger(Own, Screen[None]):
     def changed(self) -> None:
         """Draw what is different now."""
         if self.session is not None and self.runner.job is None:
+            self.trials.ask(self.session.branch)
             self.explain()
         self.canvas.repaint()
 
@@ -200,6 +203,7 @@ class Debugger(Own, Screen[None]):
         """End what is running, and wait for nothing more."""
         if self.explainer is not None:
             self.explainer.close()
+        self.trials.close()
         self.runner.close()
 
     def say(self, reply: Reply) -> None:
@@ -267,6 +271,7 @@ class Debugger(Own, Screen[None]):
         presenting = self.session is not None and self.session.view.present
         if found is not None:
             command, text = found
+            text = self._instead(key) or text
             if command.opens:
                 selected = self.session.selected_name if self.session is not None else ""
                 self.open(":", text.format(selected=selected)) if command.word != "search" else self.open("/", "")
@@ -288,6 +293,18 @@ class Debugger(Own, Screen[None]):
             self.say(refused(not_yet))
         elif said:
             self.canvas.repaint()
+
+    def _instead(self, key: str) -> str:
+        """The command line that a key runs because of where the focus is, "" for its own: a digit in a panel that has
+        other uses for it; escape leaves a panel that stands over the others."""
+        session, grid = self.session, grid_of(self.session, *self.size)
+        if session is None or grid is None or session.view.present:
+            return ""
+        row = focused(session)
+        if key.isdigit():
+            return row.digit(session, int(key))
+        over = not grid.single and not session.view.zoom and row.place == "column" and len(grid.boxes) == 2
+        return f"focus {standing('main').number}" if key == "escape" and over else ""
 
     def _type(self, key: str, character: str | None) -> None:
         line = self.typing

@@ -143,6 +143,19 @@ class Own(FrontEnd):
         self.session.present(wanted)
         self.changed()
 
+    def do_findings(self, chosen: bool) -> None:
+        session = self.session
+        if session is None:
+            self.say(say(LOADING, ok=False))
+            return
+        session.view.focus = next(each.number for each in PANELS if each.module == "findings")
+        diagnosis, finding = session.branch.diagnosis, session.chosen_finding
+        if chosen and diagnosis is not None and finding is not None:
+            from bptui.model.debugger.findings.text import about
+
+            self.say(say(*about(finding, diagnosis, session.view.finding + 1)))
+        self.changed()
+
     def do_focus(self, by: int) -> None:
         session = self.session
         grid = grid_of(session, *self.size)

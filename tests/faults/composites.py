@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.engine import ops
+from bptui.model.engine.calls import Backward
 from bptui.model.engine.ops.base import Composite as Row
 from bptui.model.engine.recording import Recording
 
@@ -91,8 +92,8 @@ def times(factor: float) -> Change:
 def detached(use: Any, kind: Any, given: Any, settings: Any) -> Any:
     """The same value, but nothing goes back through it."""
 
-    def vjp(emit: Any, upstream: Any, inputs: Any, out: Any, attributes: Any, into: Any, saved: Any) -> None:
-        for array in into:
+    def vjp(emit: Any, ctx: Backward) -> None:
+        for array in ctx.into:
             if array is not None:
                 emit(np.copyto, array, emit.const(0.0))
 

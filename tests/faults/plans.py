@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.engine import ops
+from bptui.model.engine.calls import Backward
 
 from .plant import Planned as P
 
@@ -38,53 +39,54 @@ def _elu(emit: Any, inputs: Any, out: Any, attributes: Any) -> Any:
     return saved
 
 
-def _rounded(emit: Any, inputs: Any, out: Any, attributes: Any) -> None:
+def _rounded(emit: Any, inputs: Any, out: Any, attributes: Any) -> Any:
     """Four decimals: next to the -1e9 of what is masked, that is little."""
-    OPS["causal_mask"].forward(emit, inputs, out, attributes)
+    saved = OPS["causal_mask"].forward(emit, inputs, out, attributes)
     emit(np.round, out, 4, out)
+    return saved
 
 
-def _relu_masked(emit: Any, upstream: Any, inputs: Any, out: Any, attributes: Any, into: Any, saved: Any) -> Any:
+def _relu_masked(emit: Any, ctx: Backward) -> Any:
     """The mask into ∂L/∂y itself: a second time, it changes nothing."""
-    mask = emit.temp(out.shape)
-    emit(np.sign, out, mask)
-    emit(np.multiply, upstream, mask, upstream)
-    return [upstream]
+    mask = emit.temp(ctx.out.shape)
+    emit(np.sign, ctx.out, mask)
+    emit(np.multiply, ctx.upstream, mask, ctx.upstream)
+    return [ctx.upstream]
 
 
-def _sigmoid_scratch(emit: Any, upstream: Any, inputs: Any, out: Any, attributes: Any, into: Any, saved: Any) -> Any:
+def _sigmoid_scratch(emit: Any, ctx: Backward) -> Any:
     """The output as the scratch array."""
-    OPS["sigmoid"].vjp(emit, upstream, inputs, out, attributes, into, saved)
-    emit(np.multiply, out, out, out)
+    OPS["sigmoid"].vjp(emit, ctx)
+    emit(np.multiply, ctx.out, ctx.out, ctx.out)
 
 
-def _first_only(emit: Any, upstream: Any, inputs: Any, out: Any, attributes: Any, into: Any, saved: Any) -> Any:
+def _first_only(emit: Any, ctx: Backward) -> Any:
     """The condition the wrong way round: only an input of which no gradient is wanted gets its share."""
-    return [None for _ in into]
+    return [None for _ in ctx.into]
 
 
-def _both(emit: Any, upstream: Any, inputs: Any, out: Any, attributes: Any, into: Any, saved: Any) -> Any:
+def _both(emit: Any, ctx: Backward) -> Any:
     """Right where all gradients are wanted, and only there."""
-    for array, other in zip(into, reversed(inputs), strict=True):
-        made = emit.temp(out.shape)
-        emit(np.multiply, upstream, other, made)
+    for array, other in zip(ctx.into, reversed(ctx.inputs), strict=True):
+        made = emit.temp(ctx.out.shape)
+        emit(np.multiply, ctx.upstream, other, made)
         emit(np.copyto, array, made)
 
 
-def _something(emit: Any, upstream: Any, inputs: Any, out: Any, attributes: Any, into: Any, saved: Any) -> Any:
+def _something(emit: Any, ctx: Backward) -> Any:
     """1 for each, where there is nothing to pass on."""
-    for array in into:
+    for array in ctx.into:
         if array is not None:
             emit(np.copyto, array, 1.0)
 
 
-def _kept(emit: Any, upstream: Any, inputs: Any, out: Any, attributes: Any, into: Any, saved: Any) -> Any:
+def _kept(emit: Any, ctx: Backward) -> Any:
     """+= into a scratch array that nobody clears: right the first time."""
-    sums = emit.temp(out.shape)
-    made = emit.temp(out.shape)
-    OPS["sigmoid"].vjp(emit, upstream, inputs, out, attributes, [made], saved)
+    sums = emit.temp(ctx.out.shape)
+    made = emit.temp(ctx.out.shape)
+    OPS["sigmoid"].vjp(emit, ctx._replace(into=[made]))
     emit(np.add, sums, made, sums)
-    emit(np.copyto, into[0], sums)
+    emit(np.copyto, ctx.into[0], sums)
 
 
 FAULTS = [

@@ -93,20 +93,26 @@ def backward(fault: Backward) -> Op:
     names = list(inspect.signature(fault.wrong).parameters)
     position = row.input_names.index(fault.input)
 
-    def vjp(emit: Any, upstream: Any, inputs: Any, out: Any, attributes: Any, into: Any, saved: Any) -> Any:
-        ready = row.vjp(emit, upstream, inputs, out, attributes, into, saved)
-        if into[position] is None:
+    def vjp(emit: Any, ctx: Any) -> Any:
+        ready = row.vjp(emit, ctx)
+        if ctx.into[position] is None:
             return ready
-        right = into[position] if ready is None or ready[position] is None else ready[position]
+        right = ctx.into[position] if ready is None or ready[position] is None else ready[position]
         made = emit.temp(right.shape)
-        known = {**attributes, **dict(zip(row.input_names, inputs, strict=False)), "y": out, "g": upstream, "d": right}
+        known = {
+            **ctx.attributes,
+            **dict(zip(row.input_names, ctx.inputs, strict=False)),
+            "y": ctx.out,
+            "g": ctx.upstream,
+            "d": right,
+        }
 
         def run() -> None:
             found = np.asarray(fault.wrong(*(known[name] for name in names)))
             made[...] = found.reshape(made.shape)
 
         emit(run)
-        return [made if n == position else None if ready is None else ready[n] for n in range(len(into))]
+        return [made if n == position else None if ready is None else ready[n] for n in range(len(ctx.into))]
 
     return dataclasses.replace(row, vjp=vjp)
 

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import signal
 import sys
 
 import pytest
@@ -215,3 +216,54 @@ def test_a_tensor_without_elements_is_stepped_and_told(formula: str, empty: list
             front.command(text)
     front.service.close()
     assert told
+
+
+# ctrl+c
+
+
+def interrupting(front: Told, step: int, times: int = 1) -> None:
+    """Have ctrl+c pressed in the midst of a training step: between two calls of it."""
+    program = front.session.history.program
+    middle, pressed = len(program.calls) // 2, []
+
+    def press() -> None:
+        if program.step == step and not pressed:
+            pressed.append(step)
+            for _ in range(times):
+                signal.raise_signal(signal.SIGINT)
+
+    program.calls = [*program.calls[:middle], press, *program.calls[middle:]]
+
+
+@pytest.mark.parametrize("command", ["train 5000", "c", "goto step 5000", "tbreak step 4000\nc"])
+def test_ctrl_c_in_the_midst_of_a_training_step_leaves_no_half_of_it(command):
+    front, plain_run = Told(XOR), XOR.history()
+    front.watched = True
+    interrupting(front, 40)
+    before = signal.getsignal(signal.SIGINT)
+    for line in command.split("\n"):
+        said = front(line)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert "interrupted" in said
+    reached = front.session.cursor.step
+    assert 40 <= reached < 4000
+    for step in (reached, reached + 1, 39, 40, 41):
+        assert front.session.history.recording(step).memory == plain_run.recording(step).memory
+    front("train 2")
+    assert front.session.cursor.step == reached + 2
+
+
+def test_a_second_ctrl_c_before_anything_has_ended_leaves():
+    front = Told(XOR)
+    front.watched = True
+    interrupting(front, 40, times=2)
+    with pytest.raises(SystemExit) as left:
+        front("train 5000")
+    assert left.value.code == 130
+
+
+def test_without_a_terminal_ctrl_c_ends_the_program():
+    front = Told(XOR)
+    interrupting(front, 40)
+    with pytest.raises(KeyboardInterrupt):
+        front("train 5000")

@@ -56,6 +56,29 @@ def read_text(name: str, where: str, most: int, more: str = "") -> str:
         raise UserError(where, f"{name[:100]}: {getattr(error, 'strerror', None) or error}") from None
 
 
+def replace(path: Path, text: str) -> None:
+    """Make `text` the content of a file of bptui's own, and its folder where that is not there: all of it or nothing.
+    OSError where that cannot be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, beside = tempfile.mkstemp(prefix=".bptui-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(beside, path)
+    finally:
+        Path(beside).unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Give a file of bptui's own that cannot be read another name, so that the next is written in its place."""
+    aside = path.with_name(f"{path.name}.bad")
+    try:
+        os.replace(path, aside)
+    except OSError:
+        return path
+    return aside
+
+
 def _name(beside: str, path: Path) -> None:
     """Give a file its name; FileExistsError where another has it by now."""
     try:

@@ -22,7 +22,6 @@ SHELL: Mapping[str, str] = {
 
 WORDS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "paths": (("p",), "why NODE[i,j] tells what adds to a gradient; print EXPR prints a number"),
-    "findings": ((), "x and X go to the next and the previous NaN, inf or failed check"),
 }
 """Commands of the debugger, with their keys. Without this, `e` would be the only beginning of `exit`."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from bptui.model.debugger.default_element import default_element
 from bptui.model.debugger.edit import Edit
@@ -21,6 +22,9 @@ from bptui.model.engine.recording import Recording
 from bptui.model.engine.timeline import Moment, Phase
 from bptui.model.source.network import Network
 
+if TYPE_CHECKING:
+    from bptui.model.debugger.findings.finding import Diagnosis, Finding
+
 Known = tuple[int, str, str]
 """A finding apart from its training step and element: (place of its Moment, of which number, what: NaN, inf, -inf)."""
 
@@ -30,6 +34,7 @@ class Branch:
     parent  the branch that it was edited from, None for that one;  edits  all that differs from what was opened
     first   the training step from which on it is not as its parent
     failed  (training step, node id) of the checks that failed
+    diagnosis  of its training, None until one asks for it
     wanted  the findings that are meant, as the user has said: a mask's -inf
     """
 
@@ -38,12 +43,14 @@ class Branch:
         self.parent: Branch | None = None
         self.edits: tuple[Edit, ...] = ()
         self.first = 0
+        self.made_at: Moment | None = None
         self.network = network
         self.graph: Graph = network.graph
         self.history: History = history if history is not None else network.history()
         self.timeline = self.history.timeline
         self.walk = Walk(self.timeline, self.history.last)
         self.failed: set[tuple[int, int]] = set()
+        self.diagnosis: Diagnosis | None = None
         self.wanted: set[Known] = set()
         self._nonfinite: tuple[Recording, Origins] | None = None
         self._finite = bytearray()
@@ -143,6 +150,12 @@ class Branch:
         places = self.timeline.places
         found = ((places(phase_of(node), node.id) or places("forward", node.id), node) for node in nodes)
         return {at[-1]: node for at, node in found if at}
+
+    def place_of(self, finding: Finding) -> int:
+        """The place of the Moment at which a finding is to be seen: that of its node, else the loss."""
+        node = self.graph.by_name.get(finding.node, self.graph.nodes[self.graph.loss])
+        found = self.timeline.places(finding.phase, node.id) or self.timeline.places("forward", node.id)
+        return found[-1] if found else self.timeline.places("forward", self.graph.loss)[-1]
 
     def default_element(self, recording: Recording, node: Node) -> Index:
         """The element of a node that is explained as long as none was chosen: the same at every training step."""

@@ -24,6 +24,9 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.timeline import PHASES, Phase
 
 MAX_STOPS = 1_000
+ANYWHERE = "anywhere"
+FEW = 8
+"""Moments of a training step up to which a condition is asked at each, without a look at all numbers first."""
 _IF = re.compile(r"(?:(.*?)\s+)?if(?:\s+(.*))?", re.DOTALL)
 
 
@@ -54,6 +57,12 @@ class UserStop(Stop):
     def when(self) -> str:
         """Its condition, as it was written: ` if loss < 0.3`."""
         return ""
+
+    @property
+    def command(self) -> str:
+        """The command line that sets it."""
+        target = "" if self.target == ANYWHERE else self.target
+        return " ".join(f"{self.kind} {target}{self.when}".split())
 
     def title(self) -> Line:
         """`breakpoint 1: loss if loss < 0.3`."""
@@ -100,7 +109,7 @@ class Breakpoint(UserStop):
     @property
     def target(self) -> str:
         step = "" if self.step is None else f"step {self.step}"
-        return " ".join(filter(None, (step, self.phase, self.name))) or "anywhere"
+        return " ".join(filter(None, (step, self.phase, self.name))) or ANYWHERE
 
     @property
     def when(self) -> str:
@@ -145,7 +154,7 @@ class Breakpoint(UserStop):
         at = {place: timeline.events[place].node for place in indexes}
         known = conditions.fitting(condition.expression, branch, [graph.nodes[i] for i in dict.fromkeys(at.values())])
         needed = conditions.needs(condition.expression)
-        begins = {i: conditions.there_from(needed, timeline, graph.nodes[i]) for i in known}
+        begins = {i: conditions.there_from(needed, timeline, i) for i in known}
         found = [place for place, i in at.items() if i in known and place >= begins[i]]
         if at and not found:
             missing = " and ".join(sorted(f"{what}{f' of {name}' if name else ''}" for what, name in needed))
@@ -157,6 +166,8 @@ class Breakpoint(UserStop):
         if self.step is not None and step.number != self.step:
             return None
         _, indexes, condition = self.resolved(step.branch)
+        if condition is not None and len(indexes) > FEW and not condition.possible(step):
+            return None
         while (index := first_of(indexes, span)) is not None:
             value = None if condition is None else condition.at(step, index)
             if condition is None or (value is not None and np.any(value)):
@@ -294,6 +305,7 @@ def parse_break(text: str, branch: Branch, selected: Node) -> Breakpoint:
     found = made.resolve(branch)
     if not found.indexes:
         raise _nowhere(made, found.nodes, branch)
+    made._resolved[branch.number] = found
     return made
 
 

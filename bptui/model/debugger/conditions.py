@@ -79,14 +79,11 @@ def needs(expression: Expression) -> frozenset[tuple[str, str]]:
     return Expression(expression.text, tree, expression.graph).reads
 
 
-def there_from(needed: Iterable[tuple[str, str]], timeline: Timeline, node: Node) -> int:
+def there_from(needed: Iterable[tuple[str, str]], timeline: Timeline, node: int = -1) -> int:
     """The first place of a training step at which all that is needed is there, for an expression that is asked about
-    `node`; the length of the training step where something of it never is."""
-    places = [0]
-    for what, name in needed:
-        of = timeline.graph.by_name[name].id if name else node.id
-        places.append(_first(what, of, timeline))
-    return max(places)
+    `node`, by its id; the length of the training step where something of it never is."""
+    named = timeline.graph.by_name
+    return max((_first(what, named[name].id if name else node, timeline) for what, name in needed), default=0)
 
 
 def _first(what: str, node: int, timeline: Timeline) -> int:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
+from types import FrameType
 
 ASK_SECONDS = 0.02
 """How long anything runs without asking: one frame of the screen or so."""
@@ -36,3 +40,30 @@ class Progress:
         """To be called in every loop: repeats the last report where that was ASK_SECONDS ago."""
         if self.ask is not None and monotonic() - self._asked >= ASK_SECONDS:
             self.report(*self._last)
+
+
+@contextmanager
+def interruptible(progress: Progress) -> Iterator[None]:
+    """While it is entered, ctrl+c ends what runs at its next report, and in the midst of nothing: a training step that
+    was half run would be no step of the history. A second ctrl+c, before that, leaves the program.
+
+    For the main thread, which has the signals; in another one it changes nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise SystemExit(128 + number)
+        asked = True
+
+    before, ask = signal.signal(signal.SIGINT, note), progress.ask
+    progress.ask = lambda part, what: not asked and (ask is None or ask(part, what))
+    try:
+        yield
+    finally:
+        progress.ask = ask
+        signal.signal(signal.SIGINT, before)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import re
+import ast
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import SimpleNamespace
+from typing import Literal, cast
 
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.model.debugger import expressions
+from bptui.model.debugger import conditions, expressions, intervals
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.progress import Progress
+from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment
@@ -37,6 +40,14 @@ class Step:
         self.branch.history.seek(self.number, lambda done, total: self.progress.tick())
         return self.branch.history.recording(self.number)
 
+    @property
+    def loss(self) -> float:
+        """Its loss, which is kept where it was trained: nothing of it has to be run again. Raises Cancelled."""
+        history = self.branch.history
+        if history.steps <= self.number:
+            history.advance(self.number + 1, lambda done, total: self.progress.tick())
+        return float(history.losses[self.number])
+
     def moment(self, index: int) -> Moment:
         """The Moment of that index."""
         return self.branch.timeline.at(self.number, index)
@@ -47,18 +58,40 @@ class Step:
         return Step(self.branch, self.number - 1, self.progress) if self.number else None
 
 
+class LossAlone:
+    """Stands in the place of a State, for an expression that reads no other number than the loss."""
+
+    def __init__(self, step: Step, moment: Moment) -> None:
+        self._step, self._place = step, step.branch.timeline.index(moment)
+        self.recording = SimpleNamespace(step=step.number)
+
+    def value(self, node: Node) -> Array | None:
+        """The loss, from its Moment on."""
+        written = self._step.branch.timeline.written_at(node.id)
+        return np.asarray(self._step.loss) if self._place >= written else None
+
+
 class Reading:
     """An expression in one branch: its numbers, and at which Moments of a training step they can change."""
 
     def __init__(self, expression: expressions.Expression, branch: Branch) -> None:
         self.expression, self.branch = expression, branch
         self._kept: OrderedDict[tuple[int, int], Array | None] = OrderedDict()
+        names = {
+            part.id for part in ast.walk(expression.tree) if isinstance(part, ast.Name)
+        } - branch.graph.by_name.keys()
+        self._settings = names & {"step", "lr"}
+        loss = ("value", branch.graph.nodes[branch.graph.loss].name)
+        aliases = {("value", name) for name, node in branch.graph.by_name.items() if node.id == branch.graph.loss}
+        self._loss_alone = "lr" not in names and bool(expression.reads) and expression.reads <= {loss, *aliases}
+        self._loss_names = {name for _, name in aliases} | ({"loss"} - branch.graph.by_name.keys())
 
     @property
     def varies(self) -> bool:
         """Can its number ever be another one than before?"""
-        trained = self.branch.walk.last is None and re.search(r"\bstep\b", self.expression.text) is not None
-        return trained or self.branch.changes(self.expression.reads)
+        trained = self.branch.walk.last is None and "step" in self._settings
+        edited = bool(self.branch.edits) and "lr" in self._settings
+        return trained or edited or self.branch.changes(self.expression.reads)
 
     @cached_property
     def changes(self) -> Sequence[int]:
@@ -74,10 +107,50 @@ class Reading:
                 found |= {timeline.seed_at, *(arrival.place for arrival in timeline.arrivals(node))}
         return sorted(place for place in found if place < timeline.length)
 
+    def possible(self, step: Step) -> bool:
+        """Can it be true at any Moment of a training step? No means no; yes, that it has to be asked at each."""
+        known = self._known(step) if self._bounded else None
+        return known is None or intervals.possible(self.expression.tree, known)
+
+    @cached_property
+    def _bounded(self) -> bool:
+        """It is asked about the node of each Moment, of which none is empty."""
+        graph = self.branch.graph
+        return any(not name for _, name in self.expression.reads) and all(0 not in node.shape for node in graph.nodes)
+
+    def _known(self, step: Step) -> dict[str, intervals.Interval] | None:
+        """Where what it may read lies in a training step; None where that would be as much work as to ask."""
+        recording, graph = step.recording, self.branch.graph
+        if recording.finite is not True:
+            return None
+        reads = {what for what, name in self.expression.reads if not name}
+        rate = recording.optimizer.learning_rate
+        known = {"step": (float(step.number),) * 2, "lr": (rate, rate)}
+        kinds: tuple[tuple[Literal["value", "grad"], tuple[str, ...]], ...] = (
+            ("value", ("value",)),
+            ("grad", ("grad", "upstream")),
+        )
+        for what, names in kinds:
+            if reads.intersection(names):
+                found = recording.extremes(what)
+                if found is None:
+                    return None
+                known |= dict.fromkeys(names, found)
+        known = {name: interval for name, interval in known.items() if name not in graph.by_name}
+        return known | dict.fromkeys(self._loss_names, (recording.loss,) * 2)
+
+    @cached_property
+    def _begins(self) -> int:
+        """Before this index it has no number."""
+        needed = [each for each in conditions.needs(self.expression) if each[1]]
+        return conditions.there_from(needed, self.branch.timeline)
+
     def at(self, step: Step, index: int) -> Array | None:
         """Its number at a Moment, None where it needs one that is not there yet."""
         since = self.changes[bisect_right(self.changes, index) - 1]
         key = step.number, since
+        if since < self._begins:
+            return None
         if key not in self._kept:
             self._kept[key] = self._evaluate(step, step.moment(since))
             if len(self._kept) > KEPT:
@@ -87,8 +160,9 @@ class Reading:
     def _evaluate(self, step: Step, moment: Moment) -> Array | None:
         step.progress.tick()
         node = self.branch.timeline.node(moment)
+        state = cast(State, LossAlone(step, moment)) if self._loss_alone else State(step.recording, moment)
         try:
-            value = self.expression.evaluate(State(step.recording, moment), node, step.progress.tick)
+            value = self.expression.evaluate(state, node, step.progress.tick)
         except expressions.NotYet:
             return None
         return np.array(value)

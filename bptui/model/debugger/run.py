@@ -14,7 +14,7 @@ from bptui.model.debugger.breakpoints import Breakpoint, UserStop, Watch, parse_
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reading import Reading, Step
 from bptui.model.debugger.reply import Reply, say
-from bptui.model.debugger.stops import FINDINGS, Hit, Stop
+from bptui.model.debugger.stops import FINDINGS, Diagnosed, Hit, Stop
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -45,8 +45,9 @@ def resume(session: Session, direction: int, count: int = 1) -> Reply:
 
 
 def next_finding(session: Session, direction: int) -> Reply:
-    """next-finding: to the next NaN, inf or failed check; where there is none, nothing moves."""
-    return search(session, direction, FINDINGS, _nothing_found(direction))
+    """next-finding: to the next NaN, inf, failed check or finding of the diagnosis; where there is none, nothing
+    moves."""
+    return search(session, direction, (*FINDINGS, Diagnosed()), _nothing_found(direction))
 
 
 def last(session: Session, text: str) -> Reply:
@@ -152,14 +153,16 @@ def _arrive(session: Session, step: int, found: Found) -> Reply:
     for hit in said:
         if hit.finding is not None:
             session.show(hit.finding)
+        if hit.chosen is not None:
+            session.choose_finding(hit.chosen)
     return Reply(reply.lines, reply.ok, moved=True)
 
 
 def _nothing_found(direction: int) -> str:
     """What was looked for, and how far."""
     if direction < 0:
-        return "no earlier NaN, inf or failed check, back to training step 0"
-    return "no further NaN, inf or failed check up to training step {step}"
+        return "no earlier finding, back to training step 0"
+    return "no further finding up to training step {step}"
 
 
 def _end(session: Session, direction: int) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.standpoint import Mark, Standpoint
+from bptui.model.debugger.trail import Place
 from bptui.model.engine.composites import composite_of
 from bptui.model.engine.timeline import Moment
 
@@ -169,6 +170,23 @@ class Session(Standpoint):
         self.view.composite = shown
         return reply
 
+    def back(self, count: int = 1) -> Reply:
+        """To where the last jump came from; `count` jumps."""
+        return self._return(self.trail.back(self.place, count), "nowhere to go back to: no jump led here")
+
+    def forward(self, count: int = 1) -> Reply:
+        """To where `back` came from."""
+        return self._return(self.trail.forward(self.place, count), "nothing was gone back from")
+
+    def _return(self, place: Place | None, none: str) -> Reply:
+        if place is None:
+            return Reply((line(none),), ok=False)
+        if place.branch is not self.branch:
+            self.switch(place.branch, "")
+        reply = self.move(place.stop)
+        self.selection.pinned, self.selection.element = place.pinned, place.element
+        return replace(reply, moved=True)
+
     # branches
 
     def mark(self, name: str) -> None:
@@ -187,6 +205,7 @@ class Session(Standpoint):
         if len(self.branches) >= MAX_BRANCHES:
             raise UserError("set", f"there are {MAX_BRANCHES} branches already", "start again: bptui run")
         made = self.branch.edited(edit, len(self.branches))
+        made.made_at = self._cursor
         self.branches.append(made)
         reply = self.switch(made, edit.text, edit.step)
         return replace(reply, lines=(*reply.lines, *whatif.told(self)), seen=True)

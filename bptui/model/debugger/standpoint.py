@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bptui.model.base.errors import UserError
@@ -15,6 +15,7 @@ from bptui.model.debugger.difference import Comparison
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import Scripts
+from bptui.model.debugger.trail import Place, Trail
 from bptui.model.debugger.view import Index, Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
@@ -26,6 +27,7 @@ from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment, Phase, Timeline
 
 if TYPE_CHECKING:
+    from bptui.model.debugger.findings.finding import Finding
     from bptui.model.source.network import Network
 
 
@@ -44,6 +46,7 @@ class Standpoint:
     asked_last  the expression of which that was the last change, "" for the selected number and for other searches
     nudge     how much a number is moved by where nothing else is said
     against   what the branch is held against where that is not what was opened
+    saved     takes up what is kept of an earlier session; None for nothing
     progress  how far what is long has come, and whether it is to go on
     """
 
@@ -60,6 +63,8 @@ class Standpoint:
         self.message: Reply = Reply()
         self.progress = Progress()
         self.scripts = Scripts()
+        self.trail = Trail()
+        self.saved: Callable[[], Reply] | None = None
         self.told: int | None = None
         self.asked_last = ""
         self._compared: dict[tuple[int, int], Comparison] = {}
@@ -108,6 +113,11 @@ class Standpoint:
     def stop(self) -> int:
         """The current Moment's number on the line of all stops."""
         return self.walk.stop(self._cursor)
+
+    @property
+    def place(self) -> Place:
+        """Where one is now, for the way back."""
+        return Place(self.branch, self._cursor, self.selection.pinned, self.selection.element)
 
     @property
     def recording(self) -> Recording:
@@ -260,6 +270,19 @@ class Standpoint:
         return self._compared[key]
 
     # selecting
+
+    @property
+    def chosen_finding(self) -> Finding | None:
+        """The finding of the diagnosis that is looked at, None where there is none."""
+        found = self.branch.diagnosis.findings if self.branch.diagnosis is not None else ()
+        return found[min(self.view.finding, len(found) - 1)] if found else None
+
+    def choose_finding(self, number: int) -> None:
+        """Look at a finding of the diagnosis; its element is selected where its node is shown."""
+        self.view.finding = number
+        finding = self.chosen_finding
+        if finding is not None and finding.element is not None and finding.node == self.here.name:
+            self.select_element(finding.element)
 
     def show(self, finding: NonFinite) -> None:
         """Select the number of a finding at this Moment."""

@@ -20,12 +20,14 @@ from bptui.model.engine.nonfinite import NonFinite
 
 @dataclass(frozen=True)
 class Hit:
-    """A stop, found: the index of its Moment, what is said there, and the number that it is about where it is one."""
+    """A stop, found: the index of its Moment, what is said there, the number that it is about where it is one, which
+    finding of the diagnosis it is."""
 
     index: int
     note: str
     style: str = "text"
     finding: NonFinite | None = None
+    chosen: int | None = None
 
 
 class Stop(ABC):
@@ -52,6 +54,25 @@ class NonFiniteNumbers(Stop):
         return None
 
 
+class Diagnosed(Stop):
+    """What the diagnosis of the branch warns of, once it was made: at the Moments where it is to be seen. NaN and inf
+    are found where they arise, without it."""
+
+    def find(self, step: Step, span: range) -> Hit | None:
+        diagnosis = step.branch.diagnosis
+        if diagnosis is None:
+            return None
+        found: dict[int, list[int]] = {}
+        for number, finding in enumerate(diagnosis.findings):
+            if finding.training_step == step.number and finding.severity != "note" and finding.rule != "numeric":
+                found.setdefault(step.branch.place_of(finding), []).append(number)
+        index = first_of(sorted(found), span)
+        if index is None:
+            return None
+        note = "; ".join(diagnosis.findings[number].text for number in found[index])
+        return Hit(index, note, "kink", chosen=found[index][0])
+
+
 class FailedChecks(Stop):
     """Derivatives and updates whose check failed, as whoever checks has said."""
 
@@ -67,6 +88,7 @@ class FailedChecks(Stop):
 
 
 FINDINGS: tuple[Stop, ...] = (NonFiniteNumbers(), FailedChecks())
+"""Where `continue` stops by itself."""
 
 
 def first_of(indexes: Sequence[int], span: range) -> int | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -45,6 +45,14 @@ class ArenaLayout:
     clipped: Mapping[int, Slot]
     norm: Slot | None
 
+    @cached_property
+    def stretches(self) -> Mapping[str, tuple[tuple[int, int], ...] | None]:
+        """Where all that is computed (the values, those after the update, too; the gradients) lies: as few stretches of
+        the arena as cover it. None where some of it lies elsewhere."""
+        computed = [place for place, node in zip(self.values, self.graph.nodes, strict=True) if node.op is not None]
+        values = _stretches(computed, 2 * self.state) if all(isinstance(at, Slot) for at in computed) else None
+        return {"value": values, "grad": _stretches(self.gradients, 0)}
+
 
 class ArenaRecording(Recording):
     """A training step that this engine ran: nothing of it is absent, each parameter is updated once.
@@ -71,6 +79,14 @@ class ArenaRecording(Recording):
     @cached_property
     def finite(self) -> bool | None:
         return bool(np.isfinite(np.frombuffer(self.memory, self._layout.dtype)).all())
+
+    def extremes(self, what: Literal["value", "grad"]) -> tuple[float, float] | None:
+        stretches = self._layout.stretches[what]
+        if not stretches:
+            return None
+        memory = np.frombuffer(self.memory, self._layout.dtype)
+        parts = [memory[start:stop] for start, stop in stretches]
+        return min(float(part.min()) for part in parts), max(float(part.max()) for part in parts)
 
     def value(self, node: Key) -> Array:
         i = self.id(node)
@@ -116,3 +132,19 @@ class ArenaRecording(Recording):
         if not isinstance(slot, Slot) or slot.offset + slot.size > self._layout.state:
             raise KeyError("not a parameter or a state")
         return slot.moved(self._layout.state)
+
+
+GAP = 64
+"""Elements of the arena between two stretches, up to which they are looked at as one."""
+
+
+def _stretches(places: Sequence[Slot | Array | None], state: int) -> tuple[tuple[int, int], ...]:
+    """The first `state` elements, and what covers the places."""
+    found: list[list[int]] = []
+    slots = [(at.offset, at.offset + at.size) for at in places if isinstance(at, Slot)]
+    for start, stop in sorted([(0, state), *slots]):
+        if found and start <= found[-1][1] + GAP:
+            found[-1][1] = max(found[-1][1], stop)
+        else:
+            found.append([start, stop])
+    return tuple((start, stop) for start, stop in found if stop > start)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from bptui.model.base.types import Array, Shape
+from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.arena import bounded
 
 Call = Callable[[], Any]
+LINE = 64
+"""Bytes of a cache line."""
 
 
 class Emit(Protocol):
@@ -28,6 +30,30 @@ class Emit(Protocol):
 
     def const(self, value: float) -> Array:
         """A 0-d array of the program's dtype (a 0-d operand is the fastest factor for a ufunc on 1-d views)."""
+
+
+class Backward(NamedTuple):
+    """What the backward rule of one use of an operation (`Op.vjp`) reads, and what it fills.
+
+    upstream    ∂L/∂out, in the shape of `out`
+    inputs, out, attributes  as the forward rule had them; saved  what it returned
+    into        by the input's position: the array for its contribution, None where no gradient is wanted. At least one
+                is wanted. It has the shape of the input, or, where the operation broadcasts, the shape before that is
+                undone (`Op.contribution`): the engine sums over the stretched axes and adds up the contributions
+    """
+
+    upstream: Array
+    inputs: Sequence[Array]
+    out: Array
+    attributes: Attributes
+    into: Sequence[Array | None]
+    saved: Any = None
+
+    @property
+    def d(self) -> Array:
+        """The array to fill, where only the first input has a gradient."""
+        assert self.into[0] is not None
+        return self.into[0]
 
 
 class Calls:
@@ -47,11 +73,19 @@ class Calls:
         kind = np.dtype(self.dtype if dtype is None else dtype)
         self._scratch += prod(shape) * kind.itemsize
         bounded(self._scratch, 1, "network")
-        return np.zeros(shape, kind)
+        return aligned(shape, kind)
 
     def const(self, value: float) -> Array:
         """A 0-d array of the program's dtype."""
         return np.array(value, self.dtype)
+
+
+def aligned(shape: Shape, kind: np.dtype[Any]) -> Array:
+    """An array of zeros that starts at a cache line: vectorised loops are up to a third faster there."""
+    size = prod(shape) * kind.itemsize
+    block = np.zeros(size + LINE, np.uint8)
+    first = -block.ctypes.data % LINE
+    return block[first : first + size].view(kind).reshape(shape)
 
 
 def emit_sum_to(emit: Emit, full: Array, out: Array) -> None:

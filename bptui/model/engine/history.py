@@ -357,6 +357,9 @@ class Training:
             self._to_head()
             return reached == step
         program, window = self._program, self._window
+        if program.step == step and window.nearest(step) is not None:
+            window.keep(program)
+            return True
         if program.step == self._steps and self._head is None:
             self._head = program.save()
         starts = [(at, rows) for rows in (self._checkpoints, window) if (at := rows.nearest(step)) is not None]

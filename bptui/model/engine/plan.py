@@ -24,7 +24,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.arena import Arena, Clock, Slot, bounded, padded
 from bptui.model.engine.arena_recording import ArenaLayout
 from bptui.model.engine.batches import Batches, feeder, masker
-from bptui.model.engine.calls import Call, Calls, emit_sum_to
+from bptui.model.engine.calls import Backward, Call, Calls, emit_sum_to
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.optimizers import Flat, Optimizer, emit_clip
 from bptui.model.engine.timeline import Timeline
@@ -234,10 +234,10 @@ class Plan:
             into[position] = arena.view(place) if shape == shapes[position] else self._emit.temp(shape)
         upstream = self._grads[node.id]
         returned = None
-        if live and upstream is not None:
+        if live and upstream is not None and any(place is not None for place in places):
             inputs = [self._arrays[i] for i in node.inputs]
             out, saved = self._arrays[node.id], self._saved[node.id]
-            returned = op.vjp(self._emit, arena.view(upstream), inputs, out, node.attributes, into, saved)
+            returned = op.vjp(self._emit, Backward(arena.view(upstream), inputs, out, node.attributes, into, saved))
         for position in reversed(range(len(shapes))):  # from the last: only the end of the arena can be given back
             asked, array = places[position], into[position]
             if asked is not None and array is not None and live:

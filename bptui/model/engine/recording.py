@@ -7,7 +7,7 @@ else ran, from a file, when a number is looked at. When things happened is told 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -89,6 +89,12 @@ class Recording(ABC):
     @abstractmethod
     def finite(self) -> bool | None:
         """Are all its numbers finite? None where only a look at each array would tell."""
+
+    def extremes(self, what: Literal["value", "grad"]) -> tuple[float, float] | None:
+        """A number that is not above the least, and one that is not below the largest, of all values that are
+        computed or trained, or of all complete gradients of this step; None where only a look at each array would
+        tell."""
+        return None
 
     @property
     @abstractmethod

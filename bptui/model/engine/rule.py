@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.fill import fill
 from bptui.model.engine.trace import Standin, Trace
 
@@ -47,19 +47,11 @@ class Rule:
         fill(trace, [(y, out)], _read_again(y, parts))
         return _Saved(trace, upstream, parts)
 
-    def vjp(
-        self,
-        emit: Emit,
-        upstream: Array,
-        inputs: Sequence[Array],
-        out: Array,
-        attributes: Attributes,
-        into: Sequence[Array | None],
-        saved: Any,
-    ) -> list[Array | None]:
+    def vjp(self, emit: Emit, ctx: Backward) -> list[Array | None]:
         """The calls that fill the contributions; an array that is one already is handed back."""
+        saved, into = ctx.saved, ctx.into
         trace = saved.trace
-        trace.emit, saved.upstream.array = emit, upstream
+        trace.emit, saved.upstream.array = emit, ctx.upstream
         ready: list[Array | None] = [None] * len(into)
         roots = []
         for at, (part, array) in enumerate(zip(saved.parts, into, strict=False)):

@@ -49,6 +49,7 @@ from bptui.model.engine.writing import (
     multiplied,
     reduced,
     selected,
+    sign_set,
     taken,
     written,
 )
@@ -190,8 +191,8 @@ class Trace:
             dtype = np.result_type(*(self._kind(item) for item in (a, b)))
             if _none(a) and isinstance(b, Standin):
                 condition, a, b = self.elementwise(np.logical_not, condition), b, a
-            whole = isinstance(a, Standin) and a.shape == shape and a.dtype.kind == "f" and condition.dtype == np.bool_
-            if whole and _none(b):
+            whole = isinstance(a, Standin) and a.shape == shape and a.dtype.kind == "f" and a.dtype == dtype
+            if whole and _none(b) and condition.dtype == np.bool_:
                 return self.note("elementwise", kept_where, (condition, a), (), shape, dtype)
             return self.note("elementwise", selected, (condition, a, b), (), shape, dtype)
         kinds = [self._kind(item) for item in operands]
@@ -227,6 +228,11 @@ def each(fill: Callable[..., None], *inputs: Any) -> Any:
     operands = [trace.operand(item) for item in inputs]
     shape = np.broadcast_shapes(*(item.shape for item in operands if isinstance(item, Standin)))
     return trace.note("elementwise", filled_by, operands, (fill, ()), shape, operands[0].dtype)
+
+
+def minus_size(x: Any) -> Any:
+    """-|x| of real numbers, in one call: the sign's bit is set."""
+    return x.trace.note("elementwise", sign_set, (x,), (), x.shape, x.dtype)
 
 
 # --------------------------------------------------------------------------------------------------- NumPy's functions

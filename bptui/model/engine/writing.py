@@ -69,6 +69,12 @@ def kept_where(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
     emit(np.multiply, a.view(bits(out)), condition, out.view(bits(out)))
 
 
+def sign_set(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
+    """-|x|."""
+    kind = bits(out)
+    emit(np.bitwise_or, arrays[0].view(kind), np.array(np.iinfo(kind).min, kind), out.view(kind))
+
+
 def mask(emit: Emit, shape: Shape) -> Array:
     """A scratch array of bools. Each lies in a whole number as long as the program's, which is then 1 or 0: of a few
     elements the product above takes half the time without a cast, which more than makes up for the gaps."""

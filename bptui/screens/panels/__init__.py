@@ -8,6 +8,7 @@ A panel is a module of this package with functions of a Scene (`bptui.screens.sc
     enter(scene) -> str                  optional: the command line that enter runs, "" for none
     wide(session) -> bool                optional: it needs the whole width now, and has it while it has the focus
     footer(session) -> tuple             optional: (keys, word) pairs that stand first in its footer
+    digit(session, n) -> str             optional: the command line that a digit runs in it, "" for the panel's number
 
 A panel of ANSWERS stands in the place of the Operation panel, down to the timeline, while `session.view.answer` names
 its module: a command opens it (`session.view.answer = Answer("why")`), escape closes it, and what is chosen in it is
@@ -72,6 +73,11 @@ class Panel(NamedTuple):
         function = self._function("footer")
         return tuple(function(session)) if function is not None else ()
 
+    def digit(self, session: Session, number: int) -> str:
+        """The command line that a digit runs while it has the focus, "" to go to the panel of that number."""
+        function = self._function("digit")
+        return str(function(session, number)) if function is not None else ""
+
     def wide(self, session: Session) -> bool:
         """Does it need the whole width?"""
         function = self._function("wide")
@@ -84,6 +90,7 @@ PANELS = (
     Panel(3, "Tensor", "under", "tensor", titled=True),
     Panel(4, "Timeline", "bottom", "timeline"),
     Panel(5, "Loss", "column", "loss"),
+    Panel(6, "Findings", "column", "findings"),
 )
 
 

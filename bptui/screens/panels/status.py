@@ -47,6 +47,10 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
     right = [Span("loss ", "dim"), Span(text.strip(), "text bold" if isfinite(loss) else "fail reverse")]
     found = len(session.nonfinite.known)
     good, failed = checks or (None, 0)
+    diagnosis = session.branch.diagnosis
+    warned = 0 if diagnosis is None else sum(each.severity != "note" for each in diagnosis.findings)
+    if warned:
+        right += [Span("   " if wide else " ", "dim"), Span(f"!{warned}", "kink bold")]
     right += _checks(good, failed + found, wide)
     right.append(Span(" ", "dim"))
     names = head if middle else head[:1]

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array
+from bptui.model.engine.calls import Backward
 from bptui.model.engine.composites import CompositeUse
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.ops import OPS
@@ -258,9 +259,9 @@ class _Copy:
             emit(np.multiply, out, self.factor(out.shape), out)
             return saved
 
-        def vjp(emit: Any, upstream: Any, inputs: Any, out: Any, attributes: Any, into: Any, saved: Any) -> Any:
-            ready = op.vjp(emit, upstream, inputs, out, attributes, into, saved)
-            for n, array in enumerate(into):
+        def vjp(emit: Any, ctx: Backward) -> Any:
+            ready = op.vjp(emit, ctx)
+            for n, array in enumerate(ctx.into):
                 if array is not None and (ready is None or ready[n] is None):
                     emit(np.multiply, array, self.factor(array.shape), array)
             return ready

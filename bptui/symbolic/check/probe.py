@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.model.engine.calls import Calls, emit_sum_to
+from bptui.model.engine.calls import Backward, Calls, emit_sum_to
 from bptui.model.engine.graph import Node
 
 
@@ -106,7 +106,8 @@ class Probe:
         upstream = np.zeros(self.node.shape, self.dtype)
         into: list[Array | None] = [None] * len(shapes)
         made = into[position] = np.zeros(shape, self.dtype)
-        ready = self.op.vjp(self._emit, upstream, self.inputs, self.out, self.node.attributes, into, self._saved)
+        ctx = Backward(upstream, self.inputs, self.out, self.node.attributes, into, self._saved)
+        ready = self.op.vjp(self._emit, ctx)
         if ready is not None and ready[position] is not None:
             made = np.asarray(ready[position])
         result = np.zeros(shapes[position], self.dtype)

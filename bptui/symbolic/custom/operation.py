@@ -11,7 +11,7 @@ import sympy as sp
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import broadcast, full, integer, real
 from bptui.model.engine.rule import Rule
@@ -239,17 +239,8 @@ class _Own:
         rule = Rule(forward, *(vjp(name) if name in rules else None for name in self.names))
         return rule, rule.forward(emit, inputs, out, attributes)
 
-    def vjp(
-        self,
-        emit: Emit,
-        upstream: Array,
-        inputs: Sequence[Array],
-        out: Array,
-        attributes: Attributes,
-        into: Sequence[Array | None],
-        saved: Any,
-    ) -> list[Array | None]:
+    def vjp(self, emit: Emit, ctx: Backward) -> list[Array | None]:
         """The calls that fill the contributions, with what forward computed; ∂L/∂output itself where it is one."""
-        rule, noted = saved
-        ready: list[Array | None] = rule.vjp(emit, upstream, inputs, out, attributes, into, noted)
+        rule, noted = ctx.saved
+        ready: list[Array | None] = rule.vjp(emit, ctx._replace(saved=noted))
         return ready

@@ -35,6 +35,10 @@ class FrontEnd:
         """Present mode: on, off, or the other of the two."""
         raise _needs_a_screen("present")
 
+    def do_findings(self, chosen: bool) -> None:
+        """Show what the diagnosis has found: all of it, or the chosen finding."""
+        raise _needs_a_screen("findings")
+
     def do_theme(self, name: str) -> None:
         """Take a theme, the next one where none is named."""
         raise _needs_a_screen("theme")

@@ -38,6 +38,14 @@ def jump(session: Session, text: str) -> Reply:
     return session.jump(name)
 
 
+@family.nothing("restore", "Go on where this was left the last time, with all that was set then")
+def restore(session: Session) -> Reply:
+    if session.saved is None:
+        return say("nothing is kept of an earlier session", ok=False)
+    take_up, session.saved = session.saved, None
+    return take_up()
+
+
 @family.front_end(
     "copy", "Copy the selected number or tensor", keys=("y",), short="copy", usage="[text|latex|numpy|json]",
     complete="text|latex|numpy|json",

@@ -46,6 +46,7 @@ def reverse_next(session: Session, count: int) -> Reply:
     "finish",
     "To the end of this layer, of the phase, then over the turn",
     keys=("f",),
+    aliases=("fin",),
     short="phase",
     twin="reverse-finish",
 )
@@ -100,6 +101,16 @@ def untrain(session: Session, count: int) -> Reply:
 )  # fmt: skip
 def until(session: Session, text: str) -> Reply:
     return session.until(text)
+
+
+@family.count("back", "Back to where the last jump came from", keys=("left_parenthesis",), twin="forward")
+def back(session: Session, count: int) -> Reply:
+    return session.back(count)
+
+
+@family.count("forward", "Forward again to where back came from", keys=("right_parenthesis",), twin="back")
+def forward(session: Session, count: int) -> Reply:
+    return session.forward(count)
 
 
 @family.nothing("mirror", "From an operation to its backward, and back", keys=("percent_sign",))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
-from bptui.model.debugger.commands import change, keep, look, move, other, panels, scripts, stops
+from bptui.model.debugger.commands import change, findings, keep, look, move, other, panels, scripts, stops
 from bptui.model.debugger.commands.row import Command
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
 FAMILIES = (
-    move.family, stops.family, look.family, change.family, panels.family, keep.family, scripts.family, other.family,
+    move.family, stops.family, findings.family, look.family, change.family, panels.family, keep.family,
+    scripts.family, other.family,
 )  # fmt: skip
 COMMANDS: tuple[Command, ...] = tuple(row for family in FAMILIES for row in family.rows)
 
@@ -117,8 +118,11 @@ def _run(session: Session, text: str) -> Reply:
         return Reply()
     if command.run is None:
         return Reply(asks=command.asked(argument))
+    before = session.place
     try:
         session.message = command.run(session, argument)
     except Cancelled:
         session.message = say("interrupted", ok=False)
+    if command.word not in ("back", "forward"):
+        session.trail.moved(before, session.place)
     return session.message

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
 Takes = Literal["nothing", "count", "text"]
-Group = Literal["Move", "Stops", "Look", "Change", "Panels", "Copy and keep", "Scripts", "Other"]
+Group = Literal["Move", "Stops", "Findings", "Look", "Change", "Panels", "Copy and keep", "Scripts", "Other"]
 MAX_COUNT = 10**9
 _Name = TypeVar("_Name", bound=str)
 
@@ -182,7 +182,7 @@ def choice(text: str, known: Sequence[_Name], where: str) -> _Name:
 _SHOWN = {
     "greater_than_sign": ">", "less_than_sign": "<", "slash": "/", "full_stop": ".", "comma": ",", "apostrophe": "'",
     "colon": ":", "question_mark": "?", "plus": "+", "minus": "-", "asterisk": "*",
-    "equals_sign": "=", "percent_sign": "%",
+    "equals_sign": "=", "percent_sign": "%", "left_parenthesis": "(", "right_parenthesis": ")",
 }  # fmt: skip
 
 

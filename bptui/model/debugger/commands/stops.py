@@ -191,38 +191,3 @@ def _network(session: Session) -> list[Line]:
 
 def _list(rows: Sequence[Line], none: str) -> Reply:
     return say(*rows) if rows else say(none)
-
-
-@family.nothing(
-    "next-finding", "To the next NaN, inf or failed check", keys=("x",), short="finding", twin="previous-finding"
-)
-def next_finding_(session: Session) -> Reply:
-    from bptui.model.debugger.run import next_finding
-
-    return next_finding(session, 1)
-
-
-@family.nothing(
-    "previous-finding", "To the previous NaN, inf or failed check", keys=("X",), short="finding", twin="next-finding"
-)
-def previous_finding(session: Session) -> Reply:
-    from bptui.model.debugger.run import next_finding
-
-    return next_finding(session, -1)
-
-
-@family.nothing("wanted", "This NaN or inf is meant (a mask's -inf): x and c pass over it; again: they do not")
-def wanted(session: Session) -> Reply:
-    """Kept in the branch, for all training steps."""
-    from bptui.model.debugger.branch import known
-
-    branch, index = session.branch, session.timeline.index(session.cursor)
-    taken = {each for each in branch.wanted if each[0] == index}
-    if taken:
-        branch.wanted -= taken
-        return say(f"{session.here.name}: x and c stop here again")
-    found = session.nonfinite.get(index)
-    if found is None:
-        return say("no NaN or inf arises at this moment; x goes to the next one", ok=False)
-    branch.wanted.add(known(index, found))
-    return say(f"{found.text}: wanted, x and c pass over it from now on")

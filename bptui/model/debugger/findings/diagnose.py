@@ -49,10 +49,15 @@ def diagnose(source: Network | Branch, steps: int | None = None, progress: Progr
 
 
 def trials(diagnosis: Diagnosis, progress: Progress | None = None) -> Iterator[Diagnosis]:
-    """Runs the remedies one by one, those of the most important finding first, and gives the diagnosis anew after each
-    of them. Raises Cancelled where `progress` ends it."""
+    """Runs the remedies that were not run yet, one by one, those of the most important finding first, and gives the
+    diagnosis anew after each of them. Raises Cancelled where `progress` ends it."""
     progress = progress or Progress()
-    wanted = [(i, j) for i, finding in enumerate(diagnosis.findings) for j in range(len(finding.remedies))]
+    wanted = [
+        (i, j)
+        for i, finding in enumerate(diagnosis.findings)
+        for j, remedy in enumerate(finding.remedies)
+        if not remedy.tried
+    ]
     for count, (i, j) in enumerate(wanted):
         progress.begin, progress.width = count / len(wanted), 1 / len(wanted)
         finding = diagnosis.findings[i]

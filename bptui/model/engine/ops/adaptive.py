@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, each_axis, letters, of_one, whole
+from bptui.model.engine.ops.common import at, each_axis, letters, whole
 from bptui.model.engine.ops.conv import SPATIAL, TAPS
 from bptui.model.engine.ops.pool import POOLED
 
@@ -92,11 +92,10 @@ def _forward(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attrib
     return sizes
 
 
-@of_one
-def _vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, sizes: Any) -> None:
-    shares = emit.temp(out.shape)
-    emit(np.divide, upstream, _counts([_reads(n, m) for n, m in sizes], emit.dtype), shares)
-    _sums(emit, shares, d, [_read_by(n, m) for n, m in sizes])
+def _vjp(emit: Emit, ctx: Backward) -> None:
+    shares = emit.temp(ctx.out.shape)
+    emit(np.divide, ctx.upstream, _counts([_reads(n, m) for n, m in ctx.saved], emit.dtype), shares)
+    _sums(emit, shares, ctx.d, [_read_by(n, m) for n, m in ctx.saved])
 
 
 def _output_size(count: int) -> Callable[[Any], tuple[int | None, ...]]:

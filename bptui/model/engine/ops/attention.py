@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
-from bptui.model.engine.ops.common import at, flag, full, letters, literal, of_one, optional, real
+from bptui.model.engine.ops.common import at, flag, full, letters, literal, optional, real
+from bptui.model.engine.rule import Rule
 
 MASKED = -1e9
 """What `causal_mask` writes by default: exp(-1e9) is exactly 0, so softmax gives it 0 beside scores not as low."""
@@ -28,22 +29,15 @@ def _causal_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {at('x', out)} if {out[-1]} <= {out[-2]} else value"
 
 
-def _hidden(x: Array) -> Array:
+def _hidden(x: Any) -> Array:
     """True where key j comes after query i."""
     return np.broadcast_to(np.tri(*x.shape[-2:]) == 0, x.shape)
 
 
-def _causal(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    emit(np.copyto, out, inputs[0])
-    emit(np.copyto, out, emit.const(attributes["value"]), where=_hidden(out))
-
-
-@of_one
-def _causal_vjp(
-    emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any
-) -> None:
-    emit(np.copyto, d, upstream)
-    emit(np.copyto, d, emit.const(0.0), where=_hidden(out))
+_CAUSAL = Rule(
+    lambda x, value: np.where(_hidden(x), value, x),
+    lambda g, y, x, value: np.where(~_hidden(x), g, 0),
+)
 
 
 def _seen(signature: Signature, query: str, key: str) -> str:
@@ -106,25 +100,17 @@ def _masked(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribu
     return hidden
 
 
-def _masked_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    hidden: Array,
-) -> None:
-    d = into[0]
-    if d is None or not d.size:
+def _masked_vjp(emit: Emit, ctx: Backward) -> None:
+    d = ctx.d
+    if not d.size:
         return
-    sums = emit.temp((*out.shape[:-1], 1))
-    emit(np.multiply, upstream, out, d)  # (g - Σ g·y)·y, over what is seen
-    emit(np.copyto, d, emit.const(0.0), where=hidden)
+    sums = emit.temp((*ctx.out.shape[:-1], 1))
+    emit(np.multiply, ctx.upstream, ctx.out, d)  # (g - Σ g·y)·y, over what is seen
+    emit(np.copyto, d, emit.const(0.0), where=ctx.saved)
     emit(np.add.reduce, d, -1, None, sums, True)
-    emit(np.subtract, upstream, sums, d)
-    emit(np.multiply, d, out, d)
-    emit(np.copyto, d, emit.const(0.0), where=hidden)
+    emit(np.subtract, ctx.upstream, sums, d)
+    emit(np.multiply, d, ctx.out, d)
+    emit(np.copyto, d, emit.const(0.0), where=ctx.saved)
 
 
 def _attention(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:
@@ -216,8 +202,8 @@ OPS = (
         ("x",),
         _causal_definition,
         _causal_shape,
-        _causal,
-        _causal_vjp,
+        _CAUSAL.forward,
+        _CAUSAL.vjp,
         "Scores of queries and keys (the last two axes), with keys that come after the query masked.",
         {"value": Attribute(MASKED, real(), static=False)},
         convention="masked scores are -1e9, whose exponential is 0",

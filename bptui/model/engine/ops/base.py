@@ -15,20 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 
 Forward = Callable[[Emit, Sequence[Array], Array, Attributes], Any]
 """`forward(emit, inputs, out, attributes)`: emit the calls that fill `out`. What it returns is `vjp`'s `saved`."""
 
-Vjp = Callable[
-    [Emit, Array, Sequence[Array], Array, Attributes, Sequence[Array | None], Any], Sequence[Array | None] | None
-]
-"""`vjp(emit, upstream, inputs, out, attributes, into, saved)`: emit calls that fill `into[i]` with the contribution to
-input i, or leave it where `into[i]` is None (no gradient is wanted). `upstream` is ∂L/∂out, in the shape of `out`.
-It may return, per input, an array that already IS the contribution (a view of `upstream`, say), and then leaves
-`into[i]` unwritten: None in its place, or None for all, means that `into` was filled.
-`into[i]` has the shape of input i, or, where the op broadcasts, that input's shape before broadcasting was undone
-(`Op.contribution`): the engine sums over the stretched axes and adds up the contributions; a vjp never does."""
+Vjp = Callable[[Emit, Backward], Sequence[Array | None] | None]
+"""`vjp(emit, ctx)`: emit calls that fill `ctx.into[i]` with the contribution to input i, wherever it is wanted.
+It may return, per input, an array that already is the contribution (a view of `ctx.upstream`, say), and then leaves
+`ctx.into[i]` unwritten: None in its place, or None for all, means that it was filled."""
 
 
 @dataclass(frozen=True)

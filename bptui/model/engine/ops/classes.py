@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, over, real
 from bptui.model.engine.ops.labels import (
@@ -49,23 +49,11 @@ def _nll(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes
     return samples
 
 
-def _nll_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    samples: Any,
-) -> None:
-    if into[0] is None:
-        return
-    d, copy = target_last(emit, into[0], class_axis(attributes, into[0].shape, "log_probs"))
-    weight = term_weights(emit, upstream, attributes, len(d), samples)
-    emit(np.copyto, d, emit.const(0.0))
-    emit(subtract_at, d, samples.places, weight)
-    if copy is not None:
-        emit(np.copyto, copy, d.reshape(copy.shape))
+def _nll_vjp(emit: Emit, ctx: Backward) -> None:
+    with target_last(emit, ctx.d, class_axis(ctx.attributes, ctx.d.shape, "log_probs")) as d:
+        weight = term_weights(emit, ctx, len(d), ctx.saved)
+        emit(np.copyto, d, emit.const(0.0))
+        emit(subtract_at, d, ctx.saved.places, weight)
 
 
 def _margin_definition(signature: Signature) -> str:
@@ -95,23 +83,10 @@ def _fill_margin(z: Array, places: Array, margin: float, gaps: Array, terms: Arr
     terms[...] = gaps.sum(1) / z.shape[1]
 
 
-def _margin_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    if into[0] is None:
-        return
-    gaps, places = saved
-    d, copy = target_last(emit, into[0], class_axis(attributes, into[0].shape, "scores"))
-    weight = term_weights(emit, upstream, attributes, len(gaps))
-    emit(_give_margin, gaps, places, weight, d)
-    if copy is not None:
-        emit(np.copyto, copy, d.reshape(copy.shape))
+def _margin_vjp(emit: Emit, ctx: Backward) -> None:
+    gaps, places = ctx.saved
+    with target_last(emit, ctx.d, class_axis(ctx.attributes, ctx.d.shape, "scores")) as d:
+        emit(_give_margin, gaps, places, term_weights(emit, ctx, len(gaps)), d)
 
 
 def _give_margin(gaps: Array, places: Array, weight: Array, d: Array) -> None:

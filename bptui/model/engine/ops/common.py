@@ -11,7 +11,7 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Emit
-from bptui.model.engine.ops.base import Attribute, Vjp
+from bptui.model.engine.ops.base import Attribute
 
 Fill = Callable[..., Any]
 LARGEST = 2**63 - 1
@@ -211,25 +211,6 @@ def literal(value: float) -> str:
     """A number as it stands in a definition: 3, 0.5, (-0.5)."""
     text = repr(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
     return f"({text})" if value < 0 else text
-
-
-# ----------------------------------------------------------------------------------------------------------- rules
-def of_one(give: Callable[..., None]) -> Vjp:
-    """The vjp of an operation of one input: `give(emit, upstream, x, out, attributes, d, saved)` fills d."""
-
-    def vjp(
-        emit: Emit,
-        upstream: Array,
-        inputs: Sequence[Array],
-        out: Array,
-        attributes: Attributes,
-        into: Sequence[Array | None],
-        saved: Any,
-    ) -> None:
-        if into[0] is not None:
-            give(emit, upstream, inputs[0], out, attributes, into[0], saved)
-
-    return vjp
 
 
 # --------------------------------------------------------------------------------------------------------- arrays

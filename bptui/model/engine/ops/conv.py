@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
 from bptui.model.engine.ops.common import at, choice, contiguous, each_axis, integer, total
 
@@ -130,32 +130,24 @@ def _matrices(columns: Array, weight: Array, out: Array, count: int) -> tuple[Ar
     )
 
 
-def _correlate_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    columns: Any,
-) -> None:
-    weight = inputs[1]
-    count = len(attributes["stride"])
-    g = contiguous(emit, upstream)
-    flat_columns, flat_weight, flat_g = _matrices(columns, weight, g, count)
-    if into[1] is not None:
+def _correlate_vjp(emit: Emit, ctx: Backward) -> None:
+    weight, (stride, dilation) = ctx.inputs[1], (ctx.attributes[name] for name in ("stride", "dilation"))
+    count = len(stride)
+    g = contiguous(emit, ctx.upstream)
+    flat_columns, flat_weight, flat_g = _matrices(ctx.saved, weight, g, count)
+    if ctx.into[1] is not None:
         each = emit.temp((g.shape[0], *flat_weight.shape))
         emit(np.matmul, flat_g, flat_columns.swapaxes(-1, -2), each)
-        emit(np.add.reduce, each, 0, None, into[1].reshape(flat_weight.shape))
-    if len(inputs) > 2 and into[2] is not None:
+        emit(np.add.reduce, each, 0, None, ctx.into[1].reshape(flat_weight.shape))
+    if len(ctx.inputs) > 2 and ctx.into[2] is not None:
         sums = emit.temp(flat_g.shape[:-1])
         emit(np.add.reduce, flat_g, -1, None, sums)
-        emit(np.add.reduce, sums, 0, None, into[2])
-    if into[0] is not None:
+        emit(np.add.reduce, sums, 0, None, ctx.into[2])
+    if ctx.into[0] is not None:
         # with the batch as the last axis, the sums below run over `batch` times as many numbers in a row
         turned = emit.temp((*g.shape[1:], g.shape[0]))
-        spread = emit.temp((*columns.shape[1:], g.shape[0]))
-        total = emit.temp((*into[0].shape[1:], g.shape[0]))
+        spread = emit.temp((*ctx.saved.shape[1:], g.shape[0]))
+        total = emit.temp((*ctx.into[0].shape[1:], g.shape[0]))
         emit(np.copyto, turned, np.moveaxis(g, 0, -1))
         places = prod((*g.shape[-count:], g.shape[0]))
         flat_turned = turned.reshape(*flat_weight.shape[:-1], places)
@@ -163,11 +155,11 @@ def _correlate_vjp(
         emit(np.matmul, flat_weight.swapaxes(-1, -2), flat_turned, flat_spread)
         emit(np.copyto, total, emit.const(0.0))
         spread, total = np.moveaxis(spread, -1, 0), np.moveaxis(total, -1, 0)
-        seen = windows(total, weight.shape[-count:], attributes["stride"], attributes["dilation"], g.shape[-count:])
+        seen = windows(total, weight.shape[-count:], stride, dilation, g.shape[-count:])
         for tap in np.ndindex(*weight.shape[-count:]):  # one tap at a time: its places do not overlap
             here = (..., *tap, *(slice(None),) * count)
             emit(np.add, seen[here], spread[here], seen[here])
-        emit(np.copyto, into[0], total)
+        emit(np.copyto, ctx.into[0], total)
 
 
 # ------------------------------------------------------------------------------------------------------ composites

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
 from bptui.model.engine.ops.common import at, contiguous, each_axis, integer
 from bptui.model.engine.ops.conv import INPUTS, SPATIAL, TAPS, grouped, joined, reach, spaced, step_attributes, windows
@@ -140,32 +140,24 @@ def _transposed(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Att
         emit(np.copyto, out, part)
 
 
-def _transposed_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    x, weight = contiguous(emit, inputs[0]), inputs[1]
-    canvas, seen, part = _canvas(emit, x, weight, out, attributes)
+def _transposed_vjp(emit: Emit, ctx: Backward) -> None:
+    x, weight = contiguous(emit, ctx.inputs[0]), ctx.inputs[1]
+    canvas, seen, part = _canvas(emit, x, weight, ctx.out, ctx.attributes)
     emit(np.copyto, canvas, emit.const(0.0))
-    emit(np.copyto, part, upstream)
-    count = _count(attributes)
+    emit(np.copyto, part, ctx.upstream)
+    count = _count(ctx.attributes)
     columns = emit.temp(seen.shape)
     emit(np.copyto, columns, seen)
     flat_x, flat_weight = _flat(x, count), _flat(weight, count + 1)
     flat_columns = columns.reshape(*flat_x.shape[:-2], flat_weight.shape[-1], flat_x.shape[-1])
-    if into[0] is not None:
-        emit(np.matmul, flat_weight, flat_columns, into[0].reshape(flat_x.shape))
-    if into[1] is not None:
+    if ctx.into[0] is not None:
+        emit(np.matmul, flat_weight, flat_columns, ctx.into[0].reshape(flat_x.shape))
+    if ctx.into[1] is not None:
         each = emit.temp((x.shape[0], *flat_weight.shape))
         emit(np.matmul, flat_x, flat_columns.swapaxes(-1, -2), each)
-        emit(np.add.reduce, each, 0, None, into[1].reshape(flat_weight.shape))
-    if len(inputs) > 2 and into[2] is not None:
-        emit(np.add.reduce, upstream, (0, *range(-count, 0)), None, into[2])
+        emit(np.add.reduce, each, 0, None, ctx.into[1].reshape(flat_weight.shape))
+    if len(ctx.inputs) > 2 and ctx.into[2] is not None:
+        emit(np.add.reduce, ctx.upstream, (0, *range(-count, 0)), None, ctx.into[2])
 
 
 def _conv_transpose(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:

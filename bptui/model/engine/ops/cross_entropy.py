@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import largest_of, literal, over, real, require_equal
 from bptui.model.engine.ops.labels import (
@@ -118,48 +118,36 @@ def _smooth_by_class(
     emit(np.add, terms, others, terms)
 
 
-def _cross_entropy_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    if into[0] is None or saved is None:
+def _cross_entropy_vjp(emit: Emit, ctx: Backward) -> None:
+    if ctx.saved is None:
+        emit(np.copyto, ctx.d, emit.const(0.0))
         return
-    p, found, class_weight = saved
-    axis = class_axis(attributes, into[0].shape)
-    d, copy = target_last(emit, into[0], axis)
-    weight = term_weights(emit, upstream, attributes, len(p), found)
-    smoothing = attributes["label_smoothing"]
-    if smoothing:
-        less = emit.temp(weight.shape)
-        emit(np.multiply, weight, emit.const(1 - smoothing), less)
-        if class_weight is None:
-            emit(np.subtract, p, emit.const(smoothing / p.shape[1]), d)
-            emit(np.multiply, d, column(weight), d)
+    p, found, class_weight = ctx.saved
+    weight = term_weights(emit, ctx, len(p), found)
+    smoothing = ctx.attributes["label_smoothing"]
+    with target_last(emit, ctx.d, class_axis(ctx.attributes, ctx.d.shape)) as d:
+        if smoothing:
+            less = emit.temp(weight.shape)
+            emit(np.multiply, weight, emit.const(1 - smoothing), less)
+            if class_weight is None:
+                emit(np.subtract, p, emit.const(smoothing / p.shape[1]), d)
+                emit(np.multiply, d, column(weight), d)
+            else:
+                _smooth_by_class_vjp(emit, ctx, less, d)
+            emit(subtract_at, d, found.places, less)
         else:
-            _smooth_by_class_vjp(emit, upstream, attributes, saved, less, d)
-        emit(subtract_at, d, found.places, less)
-    else:
-        line, flat_p = (d.reshape(-1), p.reshape(-1)) if not weight.ndim else (d, p)
-        emit(np.multiply, flat_p, column(weight), line)
-        emit(subtract_at, d, found.places, weight)
-    leave_out(emit, d, found)
-    if copy is not None:
-        emit(np.copyto, copy, d.reshape(copy.shape))
+            line, flat_p = (d.reshape(-1), p.reshape(-1)) if not weight.ndim else (d, p)
+            emit(np.multiply, flat_p, column(weight), line)
+            emit(subtract_at, d, found.places, weight)
+        leave_out(emit, d, found)
 
 
-def _smooth_by_class_vjp(
-    emit: Emit, upstream: Array, attributes: Attributes, saved: Any, label: Array, d: Array
-) -> None:
+def _smooth_by_class_vjp(emit: Emit, ctx: Backward, label: Array, d: Array) -> None:
     """d = p·(label + c·Σw) - c·w, where `label` weighs the label's term and c the sum over classes."""
-    p, found, class_weight = saved
+    p, found, class_weight = ctx.saved
     spread, whole, sums = emit.temp(label.shape), emit.temp(label.shape), emit.temp(())
-    base = upstream_weights(emit, upstream, attributes, len(p), found)
-    emit(np.multiply, base, emit.const(attributes["label_smoothing"] / p.shape[1]), spread)
+    base = upstream_weights(emit, ctx, len(p), found)
+    emit(np.multiply, base, emit.const(ctx.attributes["label_smoothing"] / p.shape[1]), spread)
     if found.kept is not None:
         emit(np.multiply, spread, found.kept, spread)
     emit(np.add.reduce, class_weight, 0, None, sums)
@@ -218,37 +206,25 @@ def _soft(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribute
     return t, p, shifted
 
 
-def _soft_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    if saved is None:
+def _soft_vjp(emit: Emit, ctx: Backward) -> None:
+    if ctx.saved is None:
         return
-    t, p, surprise = saved
-    axis = class_axis(attributes, inputs[0].shape)
-    weight = term_weights(emit, upstream, attributes, len(p))
-    if into[0] is not None:
-        d, copy = target_last(emit, into[0], axis)
-        sums = emit.temp((len(p), 1))
-        emit(np.add.reduce, t, 1, None, sums, True)  # 1 for probabilities, but nobody has to give those
-        emit(np.multiply, p, sums, d)
-        emit(np.subtract, d, t, d)
-        emit(np.multiply, d, column(weight), d)
-        if copy is not None:
-            emit(np.copyto, copy, d.reshape(copy.shape))
-    if into[1] is not None:
-        d, copy = target_last(emit, into[1], axis)
-        emit(np.multiply, surprise, column(weight), d)
-        emit(np.multiply, d, emit.const(1 - attributes["label_smoothing"]), d)
-        if len(inputs) > 2:
-            emit(np.multiply, d, inputs[2], d)
-        if copy is not None:
-            emit(np.copyto, copy, d.reshape(copy.shape))
+    t, p, surprise = ctx.saved
+    axis = class_axis(ctx.attributes, ctx.inputs[0].shape)
+    weight = term_weights(emit, ctx, len(p))
+    if ctx.into[0] is not None:
+        with target_last(emit, ctx.into[0], axis) as d:
+            sums = emit.temp((len(p), 1))
+            emit(np.add.reduce, t, 1, None, sums, True)  # 1 for probabilities, but nobody has to give those
+            emit(np.multiply, p, sums, d)
+            emit(np.subtract, d, t, d)
+            emit(np.multiply, d, column(weight), d)
+    if ctx.into[1] is not None:
+        with target_last(emit, ctx.into[1], axis) as d:
+            emit(np.multiply, surprise, column(weight), d)
+            emit(np.multiply, d, emit.const(1 - ctx.attributes["label_smoothing"]), d)
+            if len(ctx.inputs) > 2:
+                emit(np.multiply, d, ctx.inputs[2], d)
 
 
 OPS = (

@@ -11,7 +11,7 @@ from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import choice, real, same
 from bptui.model.engine.ops.maps import unary
-from bptui.model.engine.ops.special import erf, sigmoid, softplus
+from bptui.model.engine.ops.special import erf, log_sigmoid, sigmoid, softplus
 from bptui.model.engine.rule import Rule
 
 SELU_ALPHA = 1.6732632423543772848170429916717
@@ -34,13 +34,23 @@ def _mish_vjp(g: Any, y: Any, x: Any) -> Any:
 
 
 def _elu(x: Any, alpha: float, scale: float = 1.0) -> Any:
-    y = np.where(x > 0, x, np.expm1(np.minimum(x, 0)) * alpha)
-    return y if scale == 1 else y * scale
+    y = np.maximum(x, 0) + _times(np.expm1(np.minimum(x, 0)), alpha)  # one of the two is 0
+    return _times(y, scale)
 
 
 def _elu_vjp(g: Any, y: Any, x: Any, alpha: float, scale: float = 1.0) -> Any:
-    slope = np.where(x > 0, 1, np.exp(np.minimum(x, 0)) * alpha)
-    return (slope if scale == 1 else slope * scale) * g
+    slope = np.exp(np.minimum(x, 0))  # 1 where x is positive
+    return _times(slope if alpha == 1 else np.where(x > 0, 1, slope * alpha), scale) * g
+
+
+def _times(x: Any, factor: float) -> Any:
+    return x if factor == 1 else x * factor
+
+
+def _leaky(x: Any, negative_slope: float) -> Any:
+    if not negative_slope:
+        return np.where(x > 0, x, x * negative_slope)  # inf·0 is not to win
+    return (np.maximum if negative_slope <= 1 else np.minimum)(x, x * negative_slope)
 
 
 def _bounded_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -135,7 +145,7 @@ OPS = (
     unary(
         "leaky_relu",
         "y = x if x > 0 else negative_slope*x",
-        lambda x, negative_slope: np.where(x > 0, x, x * negative_slope),
+        _leaky,
         lambda g, y, x, negative_slope: np.where(x > 0, g, g * negative_slope),
         "x where it is positive, else a small multiple of it.",
         attributes={"negative_slope": _number(0.01)},
@@ -183,7 +193,7 @@ OPS = (
         "softplus",
         "y = log(1 + exp(x))",
         softplus,
-        lambda g, y, x: sigmoid(x) * g,
+        lambda g, y, x: g / (np.exp(-x) + 1),
         "A smooth relu.",
         hint="1/(1 + exp(-x))",
         convention="no straight line far out: PyTorch's, above 20, is off by 2e-9",
@@ -191,7 +201,7 @@ OPS = (
     unary(
         "log_sigmoid",
         "y = -log(1 + exp(-x))",
-        lambda x: -softplus(-x),
+        log_sigmoid,
         lambda g, y, x: g / (np.exp(x) + 1),
         "The logarithm of the sigmoid.",
         hint="1/(1 + exp(x))",

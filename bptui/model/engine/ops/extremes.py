@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Op
-from bptui.model.engine.ops.common import of_one, total
+from bptui.model.engine.ops.common import many_axes, total
 from bptui.model.engine.ops.reduce import BOTH, axes_of, definition_of, filled_shape, reduced_shape
+from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import noted
 
 
 def _extreme(pick: Any) -> Any:
@@ -40,11 +42,8 @@ def _blocks(x: Array, axes: tuple[int, ...]) -> Array:
     return x.transpose([*kept, *axes]).reshape(-1 if size else int(np.prod([x.shape[a] for a in kept])), size)
 
 
-@of_one
-def _extreme_vjp(
-    emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, places: Any
-) -> None:
-    emit(_give_extreme, upstream, places, axes_of(x, attributes), d)
+def _extreme_vjp(emit: Emit, ctx: Backward) -> None:
+    emit(_give_extreme, ctx.upstream, ctx.saved, axes_of(ctx.inputs[0], ctx.attributes), ctx.d)
 
 
 def _give_extreme(upstream: Array, places: Array, axes: tuple[int, ...], into: Array) -> None:
@@ -56,16 +55,6 @@ def _give_extreme(upstream: Array, places: Array, axes: tuple[int, ...], into: A
     moved[...] = blocks.reshape(moved.shape)
 
 
-def _prod(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    (x,) = inputs
-    emit(np.multiply.reduce, x, axes_of(x, attributes), None, out, attributes["keepdims"])
-
-
-@of_one
-def _prod_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
-    emit(_give_prod, upstream, x, axes_of(x, attributes), d)
-
-
 def _give_prod(upstream: Array, x: Array, axes: tuple[int, ...], into: Array) -> None:
     """The product of all the others, from the left times from the right: right where an element is 0, too."""
     kept = [axis for axis in range(x.ndim) if axis not in axes]
@@ -75,6 +64,12 @@ def _give_prod(upstream: Array, x: Array, axes: tuple[int, ...], into: Array) ->
     right[:, :-1] = np.multiply.accumulate(blocks[:, :0:-1], 1)[:, ::-1]
     moved = into.transpose([*kept, *axes])
     moved[...] = (left * right * upstream.reshape(-1, 1)).reshape(moved.shape)
+
+
+_PROD = Rule(
+    lambda x, axis, keepdims: np.prod(x, axis, keepdims=keepdims),
+    lambda g, y, x, axis, keepdims: noted(_give_prod, x.shape, g, x, options=(many_axes(axis, x.shape),)),
+)
 
 
 def _row(kind: str, pick: Any, which: str) -> Op:
@@ -100,8 +95,8 @@ OPS = (
         ("x",),
         definition_of(lambda use: f"{use.y} = {total(use.element, use.reduced, function='prod')}"),
         reduced_shape,
-        _prod,
-        _prod_vjp,
+        _PROD.forward,
+        _PROD.vjp,
         "The product over axes, or of all elements.",
         BOTH,
     ),

@@ -30,7 +30,7 @@ def _hardswish_vjp(g: Any, y: Any, x: Any) -> Any:
 
 
 def _hardshrink(x: Any, lambd: float) -> Any:
-    return np.where(np.absolute(x) > lambd, x, x * 0)  # 0, but nan where x is nan
+    return np.where(np.absolute(x) <= lambd, 0, x)
 
 
 def _softshrink(x: Any, lambd: float) -> Any:

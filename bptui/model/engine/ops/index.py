@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Bounds, Op, Signature
 from bptui.model.engine.ops.common import at, contiguous, integer, letters, one_axis, optional
 
@@ -34,25 +33,20 @@ def _take_bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds:
 def _take(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
     x, i = inputs
     if out.size:  # "clip" only chooses the path without a copy: positions were checked against the bounds before
-        emit(x.take, i, one_axis(attributes["axis"], x.shape), out, "clip")
+        emit(x.take, i, _axis(attributes, x), out, "clip")
 
 
-def _take_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    if into[0] is None:
-        return
-    x, i = inputs
-    axis = one_axis(attributes["axis"], x.shape)
-    emit(np.copyto, into[0], emit.const(0.0))
-    g = contiguous(emit, upstream).reshape((*x.shape[:axis], i.size, *x.shape[axis + 1 :]))
-    emit(np.add.at, np.moveaxis(into[0], axis, 0), i.reshape(-1), np.moveaxis(g, axis, 0))
+def _take_vjp(emit: Emit, ctx: Backward) -> None:
+    x, i = ctx.inputs
+    axis = _axis(ctx.attributes, x)
+    emit(np.copyto, ctx.d, emit.const(0.0))
+    g = contiguous(emit, ctx.upstream).reshape((*x.shape[:axis], i.size, *x.shape[axis + 1 :]))
+    emit(np.add.at, np.moveaxis(ctx.d, axis, 0), i.reshape(-1), np.moveaxis(g, axis, 0))
+
+
+def _axis(attributes: Attributes, x: Array) -> int:
+    """The axis of take; an embedding reads the first one."""
+    return one_axis(attributes.get("axis", 0), x.shape)
 
 
 def _embedding_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
@@ -75,12 +69,9 @@ def _embedding_bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds
     return {"i": (0, shapes[0][0])}
 
 
-_FIRST: Mapping[str, Any] = {"axis": 0}
-
-
 def _embedding(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array | None:
     """Saves where a position is no padding."""
-    _take(emit, inputs, out, _FIRST)
+    _take(emit, inputs, out, attributes)
     if attributes["padding_idx"] is None:
         return None
     kept = emit.temp(inputs[1].shape, np.bool_)
@@ -89,20 +80,12 @@ def _embedding(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attr
     return kept
 
 
-def _embedding_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    if saved is not None and into[0] is not None:
-        rest = emit.temp(out.shape)
-        emit(np.multiply, upstream, saved[..., None], rest)
-        upstream = rest
-    _take_vjp(emit, upstream, inputs, out, _FIRST, into, None)
+def _embedding_vjp(emit: Emit, ctx: Backward) -> None:
+    if ctx.saved is not None:
+        rest = emit.temp(ctx.out.shape)
+        emit(np.multiply, ctx.upstream, ctx.saved[..., None], rest)
+        ctx = ctx._replace(upstream=rest)
+    _take_vjp(emit, ctx)
 
 
 OPS = (

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, integer, letters, of_one, one_axis, same, whole, wholes
+from bptui.model.engine.ops.common import at, integer, letters, one_axis, same, whole, wholes
 
 SEVERAL = ("a", "b", "c?", "d?", "e?", "f?", "g?", "h?")
 """The inputs of concat and stack: up to eight."""
@@ -58,16 +58,9 @@ def _concat(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribu
         emit(np.copyto, part, x)
 
 
-def _concat_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    for part, d in zip(_parts(inputs, upstream, one_axis(attributes["axis"], out.shape)), into, strict=True):
+def _concat_vjp(emit: Emit, ctx: Backward) -> None:
+    parts = _parts(ctx.inputs, ctx.upstream, one_axis(ctx.attributes["axis"], ctx.out.shape))
+    for part, d in zip(parts, ctx.into, strict=True):
         if d is not None:
             emit(np.copyto, d, part)
 
@@ -102,17 +95,9 @@ def _stack(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribut
         emit(np.copyto, moved[n, ...], x)
 
 
-def _stack_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    moved = np.moveaxis(upstream, _stack_axis(attributes, upstream.ndim), 0)
-    for n, d in enumerate(into):
+def _stack_vjp(emit: Emit, ctx: Backward) -> None:
+    moved = np.moveaxis(ctx.upstream, _stack_axis(ctx.attributes, ctx.upstream.ndim), 0)
+    for n, d in enumerate(ctx.into):
         if d is not None:
             emit(np.copyto, d, moved[n, ...])
 
@@ -167,9 +152,8 @@ def _pad(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes
     emit(np.copyto, _inner(out, attributes), inputs[0])
 
 
-@of_one
-def _pad_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
-    emit(np.copyto, d, _inner(upstream, attributes))
+def _pad_vjp(emit: Emit, ctx: Backward) -> None:
+    emit(np.copyto, ctx.d, _inner(ctx.upstream, ctx.attributes))
 
 
 def _number(value: Any) -> float:

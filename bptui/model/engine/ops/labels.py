@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Bounds, Signature
 from bptui.model.engine.ops.common import (
     at,
@@ -121,7 +122,7 @@ class ClassIndices:
 def classes_last(emit: Emit, x: Array, axis: int) -> Array:
     """x as a matrix (samples, classes): a view where the classes are last, else a copy that is made here each step."""
     classes = x.shape[axis]
-    samples = x.size // classes if classes else int(np.prod(x.shape[:axis] + x.shape[axis + 1 :], dtype=int))
+    samples = int(np.prod(x.shape[:axis] + x.shape[axis + 1 :], dtype=int))
     if axis == x.ndim - 1 and x.flags.c_contiguous:
         return x.reshape(samples, classes)
     moved = np.moveaxis(x, axis, -1)
@@ -130,14 +131,17 @@ def classes_last(emit: Emit, x: Array, axis: int) -> Array:
     return copy.reshape(samples, classes)
 
 
-def target_last(emit: Emit, into: Array, axis: int) -> tuple[Array, Array | None]:
-    """Where to write a contribution as (samples, classes), and the view it then has to be copied to, if any."""
-    classes = into.shape[axis]
+@contextmanager
+def target_last(emit: Emit, into: Array, axis: int) -> Iterator[Array]:
+    """Where to write a contribution as (samples, classes); it is copied from there where the classes are not last."""
+    classes, samples = into.shape[axis], int(np.prod(into.shape[:axis] + into.shape[axis + 1 :], dtype=int))
     if axis == into.ndim - 1 and into.flags.c_contiguous:
-        return into.reshape(-1 if into.size else int(np.prod(into.shape[:-1])), classes), None
+        yield into.reshape(samples, classes)
+        return
     moved = np.moveaxis(into, axis, -1)
     copy = emit.temp(moved.shape)
-    return copy.reshape(-1 if into.size else int(np.prod(moved.shape[:-1])), classes), moved
+    yield copy.reshape(samples, classes)
+    emit(np.copyto, moved, copy)
 
 
 # ------------------------------------------------------------------------------------------------------------- samples
@@ -223,22 +227,18 @@ def reduction_scale(attributes: Attributes, samples: int) -> float:
     return 1 / samples if samples else float("nan")
 
 
-def upstream_weights(
-    emit: Emit, upstream: Array, attributes: Attributes, count: int, samples: Samples | None = None
-) -> Array:
+def upstream_weights(emit: Emit, ctx: Backward, count: int, samples: Samples | None = None) -> Array:
     """Upstream times the reduction's factor: 0-d, or (samples,) without reduction."""
-    if attributes["reduction"] == "none":
-        return contiguous(emit, upstream).reshape(-1)
+    if ctx.attributes["reduction"] == "none":
+        return contiguous(emit, ctx.upstream).reshape(-1)
     weight = emit.temp(())
-    emit(np.multiply, upstream, _scale(emit, attributes, count, samples), weight)
+    emit(np.multiply, ctx.upstream, _scale(emit, ctx.attributes, count, samples), weight)
     return weight
 
 
-def term_weights(
-    emit: Emit, upstream: Array, attributes: Attributes, count: int, samples: Samples | None = None
-) -> Array:
+def term_weights(emit: Emit, ctx: Backward, count: int, samples: Samples | None = None) -> Array:
     """What each sample's term weighs in the loss, times upstream: 0-d where all weigh the same, else (samples,)."""
-    weight = upstream_weights(emit, upstream, attributes, count, samples)
+    weight = upstream_weights(emit, ctx, count, samples)
     if samples is None or samples.weights is None:
         return weight
     each = emit.temp((count,))

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array, Attributes
-from bptui.model.engine.calls import Emit
+from bptui.model.base.types import Array
 from bptui.model.engine.ops.base import Op
-from bptui.model.engine.ops.common import contiguous, of_one
-from bptui.model.engine.ops.reduce import BOTH, axes_of, definition_of, hint_of, kept, reduced_shape
+from bptui.model.engine.ops.common import many_axes
+from bptui.model.engine.ops.reduce import BOTH, definition_of, hint_of, kept_shape, reduced_shape, spread
+from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import noted
 
 
-def _norm(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    (x,) = inputs
-    square, axes = emit.temp(x.shape), axes_of(x, attributes)
-    emit(np.multiply, x, x, square)
-    emit(np.add.reduce, square, axes, None, out, attributes["keepdims"])
-    emit(np.sqrt, out, out)
+def _norm(x: Array, axes: tuple[int, ...], out: Array) -> None:
+    np.add.reduce(x * x, axes, out=out.reshape(kept_shape(x, axes)), keepdims=True)
+    np.sqrt(out, out)
     if x.size:
-        emit(_rescue_norm, x, axes, out)
+        _rescue_norm(x, axes, out)
 
 
 def _rescue_norm(x: Array, axes: tuple[int, ...], out: Array) -> None:
@@ -37,43 +34,36 @@ def _rescue_norm(x: Array, axes: tuple[int, ...], out: Array) -> None:
     out[...] = again.reshape(out.shape)
 
 
-@of_one
-def _norm_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
-    emit(_give_norm, upstream, out, x, axes_of(x, attributes), d)
-
-
-def _give_norm(upstream: Array, y: Array, x: Array, axes: tuple[int, ...], into: Array) -> None:
-    """g·x/y, and 0 where the norm is 0 (PyTorch's rule)."""
-    below = np.where(y == 0, 1, y)
-    np.multiply(x, kept(np.where(y == 0, 0, upstream / below), x, axes), into)
-
-
-def _logsumexp(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array:
-    x, axes = inputs[0], axes_of(inputs[0], attributes)
-    parts = emit.temp(x.shape, x.dtype)
-    emit(_fill_logsumexp, x, axes, out, parts)
-    return parts
-
-
-def _fill_logsumexp(x: Array, axes: tuple[int, ...], out: Array, parts: Array) -> None:
-    """`parts` become what each element has of the sum, exp(x - y); taken so, it has no digits left where y is large."""
-    if x.size == 0:
-        out[...] = -np.inf
-        return
-    top = np.max(x.real, axes, keepdims=True)  # a complex step is taken in the real part's scale
+def _powers(x: Any, axis: Any) -> tuple[Any, Any, Any]:
+    """exp(x - top), the sum of it over the axes, and top, which is the largest x, so that nothing overflows."""
+    top = np.max(x.real, axis, keepdims=True)  # a complex step is taken in the real part's scale
     top = np.where(np.isfinite(top), top, 0)
-    np.exp(np.subtract(x, top, parts), parts)
-    whole = np.sum(parts, axes, keepdims=True)
-    out[...] = (np.log(whole) + top).reshape(out.shape)
-    np.divide(parts, whole, parts)
+    powers = np.exp(x - top)
+    return powers, np.sum(powers, axis, keepdims=True), top
 
 
-@of_one
-def _logsumexp_vjp(
-    emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any
-) -> None:
-    axes = axes_of(x, attributes)
-    emit(np.multiply, saved, kept(contiguous(emit, upstream), x, axes), d)
+def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
+    if x.size == 0:
+        return -np.inf
+    _, whole, top = _powers(x, axis)
+    return (np.log(whole) + top).reshape(reduced_shape([x.shape], {"axis": axis, "keepdims": keepdims}))
+
+
+def _logsumexp_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """By what each element has of the sum; exp(x - y) has no digits left where y is large."""
+    if x.size == 0:
+        return 0
+    powers, whole, _ = _powers(x, axis)
+    return powers / whole * spread(g, x, axis)
+
+
+_NORM = Rule(
+    lambda x, axis, keepdims: noted(
+        _norm, reduced_shape([x.shape], {"axis": axis, "keepdims": keepdims}), x, options=(many_axes(axis, x.shape),)
+    ),
+    lambda g, y, x, axis, keepdims: x * spread(np.where(y != 0, g / y, 0), x, axis),  # 0 at 0 is PyTorch's rule
+)
+_LOGSUMEXP = Rule(_logsumexp, _logsumexp_vjp)
 
 
 OPS = (
@@ -82,8 +72,8 @@ OPS = (
         ("x",),
         definition_of(lambda use: f"{use.y} = sqrt({use.sum(use.element + '**2')})"),
         reduced_shape,
-        _norm,
-        _norm_vjp,
+        _NORM.forward,
+        _NORM.vjp,
         "The Euclidean length over axes, or of all elements.",
         BOTH,
         hint_of(lambda use: f"{use.row}{use.other}/{use.y}"),
@@ -94,8 +84,8 @@ OPS = (
         ("x",),
         definition_of(lambda use: f"{use.y} = log({use.sum(f'exp({use.element})')})"),
         reduced_shape,
-        _logsumexp,
-        _logsumexp_vjp,
+        _LOGSUMEXP.forward,
+        _LOGSUMEXP.vjp,
         "The logarithm of the sum of exponentials over axes: a smooth max.",
         BOTH,
         hint_of(lambda use: f"{use.row}exp({use.other} - {use.y})"),

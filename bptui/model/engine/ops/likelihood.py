@@ -9,7 +9,7 @@ import numpy as np
 from bptui.model.engine.ops.base import Attribute, Signature
 from bptui.model.engine.ops.common import flag
 from bptui.model.engine.ops.pointwise import Term, Texts, loss
-from bptui.model.engine.ops.special import sigmoid, softplus
+from bptui.model.engine.ops.special import log_sum, sigmoid, softplus
 
 
 # ----------------------------------------------------------------------------------------------------------------- bce
@@ -46,20 +46,15 @@ def _logits_hint(signature: Signature, words: Texts) -> str:
     return f"1/(1 + exp(-{p})) - {t}"
 
 
-def _log_sum(x: Any) -> Any:
-    """log(1 + exp(-|x|))."""
-    return np.log1p(np.exp(-np.absolute(x)))
-
-
 def _miss(p: Any, pos_weight: Any) -> Any:
     """q·softplus(-x)."""
-    return (np.maximum(p, 0) - p + _log_sum(p)) * pos_weight
+    return (np.maximum(p, 0) - p + log_sum(p)) * pos_weight
 
 
 def _logits(p: Any, t: Any, pos_weight: Any = None) -> Any:
     """max(x, 0) - t·x + log(1 + exp(-|x|)), or q·t·softplus(-x) + (1 - t)·softplus(x): no overflow, all digits."""
     if pos_weight is None:
-        return _log_sum(p) + (np.maximum(p, 0) - t * p)
+        return log_sum(p) + (np.maximum(p, 0) - t * p)
     return _miss(p, pos_weight) * t + softplus(p) * (1 - t)
 
 

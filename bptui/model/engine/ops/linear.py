@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Composite, Op, Signature
 from bptui.model.engine.ops.common import at, contiguous, letters, rows
 
@@ -67,19 +67,11 @@ def _matmul(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribu
         emit(np.matmul, a, b, out)
 
 
-def _matmul_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> None:
-    a, b = inputs
-    da, db = into
+def _matmul_vjp(emit: Emit, ctx: Backward) -> None:
+    a, b = ctx.inputs
+    da, db = ctx.into
     # Vectors are seen as matrices of one row or one column, as NumPy defines them.
-    g = upstream
+    g = ctx.upstream
     if b.ndim == 1:
         b, g = b[:, None], g[..., None]
         db = None if db is None else db[..., None]
@@ -146,24 +138,16 @@ def _affine(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribu
     emit(np.add, y, bias, y)
 
 
-def _affine_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> Sequence[Array | None]:
-    x, weight, _ = inputs
-    dx, dweight, dbias = into
-    g = contiguous(emit, upstream)
+def _affine_vjp(emit: Emit, ctx: Backward) -> Sequence[Array | None]:
+    x, weight, _ = ctx.inputs
+    dx, dweight, dbias = ctx.into
+    g = contiguous(emit, ctx.upstream)
     g = g.reshape(_count(g), weight.shape[1])
     if dx is not None:
         emit(g.dot, weight.T, dx.reshape(g.shape[0], weight.shape[0]))
     if dweight is not None:
         emit(rows(contiguous(emit, x)).T.dot, g, dweight)
-    return (None, None, upstream if dbias is not None else None)
+    return (None, None, ctx.upstream if dbias is not None else None)
 
 
 # -------------------------------------------------------------------------------------------------------- linear

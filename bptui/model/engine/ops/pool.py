@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, contiguous, each_axis, flag, letters, of_one, optional
+from bptui.model.engine.ops.common import at, contiguous, each_axis, flag, letters, optional
 from bptui.model.engine.ops.conv import SPATIAL, TAPS, reach, steps, windows
 from bptui.model.engine.writing import kept_where
 
@@ -138,33 +138,33 @@ def _max(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes
     return taps
 
 
-@of_one
-def _max_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, taps: Any) -> None:
+def _max_vjp(emit: Emit, ctx: Backward) -> None:
     """To the first that is the largest, or the first NaN; never to the padding, however small x is."""
-    size, within = _room(x, out, attributes)
+    d, out, attributes = ctx.d, ctx.out, ctx.attributes
+    size, within = _room(ctx.inputs[0], out, attributes)
     inside = np.zeros(size, np.bool_)
     inside[within] = True
     room, inner = _padded(emit, d, out, attributes, 0.0)
     if room is d:
         emit(np.copyto, d, emit.const(0.0))
     given, wins = emit.temp(out.shape, np.bool_), emit.temp(out.shape, np.bool_)
-    spans = (reach(k, d) for k, d in zip(attributes["kernel_size"], _dilation(attributes), strict=True))
+    spans = (reach(k, step) for k, step in zip(attributes["kernel_size"], _dilation(attributes), strict=True))
     apart = all(s >= span for s, span in zip(_stride(attributes), spans, strict=True))
     share = None if apart else emit.temp(out.shape)
     emit(np.copyto, given, False)
     places, real = _taps(room, out, attributes), _taps(inside, out, attributes)
-    for tap, to, within_x in zip(taps, places, real, strict=True):
+    for tap, to, within_x in zip(ctx.saved, places, real, strict=True):
         emit(np.equal, tap, out, wins)
         if not within_x.all():
             emit(np.logical_and, wins, within_x, wins)
         emit(np.greater, wins, given, wins)  # the largest, and none before it was
         emit(np.logical_or, given, wins, given)
         if share is None:  # no element is in two windows
-            kept_where(emit, (wins, upstream), to)
+            kept_where(emit, (wins, ctx.upstream), to)
         else:
-            kept_where(emit, (wins, upstream), share)
+            kept_where(emit, (wins, ctx.upstream), share)
             emit(np.add, to, share, to)
-    emit(_to_nan, taps, places, real, given, upstream)
+    emit(_to_nan, ctx.saved, places, real, given, ctx.upstream)
     if room is not d:
         emit(np.copyto, d, inner)
 
@@ -208,13 +208,13 @@ def _mean(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribute
     emit(np.multiply, out, _counts(emit, x, out, attributes), out)
 
 
-@of_one
-def _mean_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
+def _mean_vjp(emit: Emit, ctx: Backward) -> None:
+    d, out, attributes = ctx.d, ctx.out, ctx.attributes
     room, inner = _padded(emit, d, out, attributes, 0.0)
     if room is d:
         emit(np.copyto, d, emit.const(0.0))
     share = emit.temp(out.shape)
-    emit(np.multiply, upstream, _counts(emit, d, out, attributes), share)
+    emit(np.multiply, ctx.upstream, _counts(emit, d, out, attributes), share)
     for to in _taps(room, out, attributes):
         emit(np.add, to, share, to)
     if room is not d:

@@ -47,9 +47,14 @@ def axes_of(x: Any, attributes: Attributes) -> tuple[int, ...]:
     return many_axes(attributes["axis"], x.shape)
 
 
-def kept(array: Any, x: Any, axes: Sequence[int]) -> Any:
-    """A reduced array with the reduced axes kept as size 1, so that it broadcasts against x."""
-    return array.reshape(tuple(1 if axis in axes else size for axis, size in enumerate(x.shape)))
+def kept_shape(x: Any, axes: Sequence[int]) -> Shape:
+    """The shape of x with the reduced axes as 1."""
+    return tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
+
+
+def spread(g: Any, x: Any, axis: Any) -> Any:
+    """A reduced array with the reduced axes as 1, so that it broadcasts against x."""
+    return g.reshape(kept_shape(x, many_axes(axis, x.shape)))
 
 
 class Letters:
@@ -121,18 +126,13 @@ def _count(x: Any, axis: Any) -> int:
     return prod(x.shape[n] for n in many_axes(axis, x.shape))
 
 
-def _spread(g: Any, x: Any, axis: Any) -> Any:
-    """The gradient of a reduced array against x."""
-    return kept(g, x, many_axes(axis, x.shape))
-
-
 _SUM = Rule(
     lambda x, axis, keepdims: np.sum(x, axis, keepdims=keepdims),
-    lambda g, y, x, axis, keepdims: _spread(g, x, axis),
+    lambda g, y, x, axis, keepdims: spread(g, x, axis),
 )
 _MEAN = Rule(
     lambda x, axis, keepdims: np.sum(x, axis, keepdims=keepdims) * _over(_count(x, axis)),
-    lambda g, y, x, axis, keepdims: _spread(g, x, axis) * _over(_count(x, axis)),
+    lambda g, y, x, axis, keepdims: spread(g, x, axis) * _over(_count(x, axis)),
 )
 
 
@@ -154,13 +154,13 @@ def _var(x: Any, axis: Any, keepdims: bool, correction: int) -> Any:
 
 
 def _var_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, correction: int) -> Any:
-    return _away(x, axis) * _spread(g, x, axis) * (2 * _share(x, axis, correction))
+    return _away(x, axis) * spread(g, x, axis) * (2 * _share(x, axis, correction))
 
 
 def _std_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, correction: int) -> Any:
     """g·(x - mean)/((N - correction)·y), and 0 where all are equal (PyTorch's rule)."""
     slope = np.where(y != 0, g / y, 0)
-    return _away(x, axis) * _spread(slope, x, axis) * _share(x, axis, correction)
+    return _away(x, axis) * spread(slope, x, axis) * _share(x, axis, correction)
 
 
 _VAR = Rule(_var, _var_vjp)

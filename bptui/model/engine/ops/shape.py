@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, contiguous, letters, of_one, one_axis, optional, wholes
+from bptui.model.engine.ops.common import at, full, letters, one_axis, optional, wholes
+from bptui.model.engine.rule import Rule
 
 
 # -------------------------------------------------------------------------------------------------------------- reshape
@@ -50,21 +49,7 @@ def _reshape_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {at('x', found)}"
 
 
-def _reshape(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    (x,) = inputs
-    emit(np.copyto, out, contiguous(emit, x).reshape(out.shape))
-
-
-def _reshape_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> Sequence[Array | None]:
-    return (None if into[0] is None else contiguous(emit, upstream).reshape(into[0].shape),)
+_RESHAPE = Rule(lambda x, shape: np.reshape(x, shape), lambda g, y, x, shape: np.reshape(g, x.shape))
 
 
 # ------------------------------------------------------------------------------------------------------------ transpose
@@ -88,15 +73,10 @@ def _transpose_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {at('x', [out[order.index(axis)] for axis in range(len(order))])}"
 
 
-def _transpose(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    emit(np.copyto, out, inputs[0].transpose(_order(attributes["axes"], inputs[0].shape)))
-
-
-@of_one
-def _transpose_vjp(
-    emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any
-) -> None:
-    emit(np.copyto, d.transpose(_order(attributes["axes"], d.shape)), upstream)
+_TRANSPOSE = Rule(
+    lambda x, axes: np.transpose(x, _order(axes, x.shape)),
+    lambda g, y, x, axes: np.transpose(g, np.argsort(_order(axes, x.shape))),
+)
 
 
 # --------------------------------------------------------------------------------------------------------- broadcast_to
@@ -117,24 +97,7 @@ def _broadcast_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {at('x', ['0' if n in signature.stretched[0] else i for n, i in enumerate(own)])}"
 
 
-def _broadcast_unreduced(position: int, shapes: Sequence[Shape], out: Shape) -> Shape:
-    return out
-
-
-def _broadcast(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    emit(np.copyto, out, inputs[0])
-
-
-def _broadcast_vjp(
-    emit: Emit,
-    upstream: Array,
-    inputs: Sequence[Array],
-    out: Array,
-    attributes: Attributes,
-    into: Sequence[Array | None],
-    saved: Any,
-) -> Sequence[Array | None]:
-    return (None if into[0] is None else upstream,)
+_BROADCAST = Rule(lambda x, shape: np.broadcast_to(x, shape), lambda g, y, x, shape: g)
 
 
 OPS = (
@@ -143,8 +106,8 @@ OPS = (
         ("x",),
         _reshape_definition,
         _reshape_shape,
-        _reshape,
-        _reshape_vjp,
+        _RESHAPE.forward,
+        _RESHAPE.vjp,
         "The same numbers in row-major order under another shape; one size may be -1.",
         {"shape": Attribute(None, lambda value: wholes(value, -1), static=False, required=True)},
     ),
@@ -153,8 +116,8 @@ OPS = (
         ("x",),
         _transpose_definition,
         _transpose_shape,
-        _transpose,
-        _transpose_vjp,
+        _TRANSPOSE.forward,
+        _TRANSPOSE.vjp,
         "The axes in another order, by default reversed: `x.T` in a formula.",
         {"axes": Attribute(None, optional(wholes))},
     ),
@@ -163,11 +126,11 @@ OPS = (
         ("x",),
         _broadcast_definition,
         _broadcast_shape,
-        _broadcast,
-        _broadcast_vjp,
+        _BROADCAST.forward,
+        _BROADCAST.vjp,
         "x repeated along axes of size 1 and along new leading axes.",
         {"shape": Attribute(None, lambda value: wholes(value, 0), static=False, required=True)},
         broadcasts=True,
-        shape_before_unbroadcast=_broadcast_unreduced,
+        shape_before_unbroadcast=full,
     ),
 )

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
-from bptui.model.engine.calls import Emit
+from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import at, letters, of_one, whole
+from bptui.model.engine.ops.common import at, letters, whole
 
 Index = tuple[int | slice, ...]
 _LARGEST = 2**31
@@ -122,10 +122,9 @@ def _slice(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attribut
     emit(np.copyto, out, x[(*_index(attributes["index"], x.ndim), ...)])
 
 
-@of_one
-def _slice_vjp(emit: Emit, upstream: Array, x: Array, out: Array, attributes: Attributes, d: Array, saved: Any) -> None:
-    emit(np.copyto, d, emit.const(0.0))
-    emit(np.copyto, d[(*_index(attributes["index"], d.ndim), ...)], upstream)
+def _slice_vjp(emit: Emit, ctx: Backward) -> None:
+    emit(np.copyto, ctx.d, emit.const(0.0))
+    emit(np.copyto, ctx.d[(*_index(ctx.attributes["index"], ctx.d.ndim), ...)], ctx.upstream)
 
 
 OPS = (

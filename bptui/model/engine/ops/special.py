@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.model.engine.trace import Standin, each
+from bptui.model.engine.trace import Standin, each, minus_size
 
 # erf by rational functions on four intervals, after W. J. Cody (1969) in the form of FreeBSD's s_erf.c
 # (Sun Microsystems 1993: "Permission to use, copy, modify, and distribute this software is freely granted, provided
@@ -100,96 +100,101 @@ _TAIL = (
 
 def sigmoid(x: Any) -> Any:
     """1/(1 + exp(-x)): exact to the last digits for both signs; exp overflows to inf only where this is 0."""
-    return np.reciprocal(np.exp(-x) + 1)
+    return 1 / (np.exp(-x) + 1)  # NumPy's reciprocal takes twice as long
 
 
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)) without overflow."""
     if x.dtype.kind != "c":
-        return np.maximum(x, 0) + np.log1p(np.exp(-np.absolute(x)))
+        return np.maximum(x, 0) + log_sum(x)
     sign = np.where(x.real > 0, -1, 1)  # the same, by the sign of the real part
     return np.where(x.real > 0, x, 0) + np.log1p(np.exp(x * sign))
 
 
+def log_sigmoid(x: Any) -> Any:
+    """-log(1 + exp(-x)) without overflow."""
+    return -softplus(-x) if x.dtype.kind == "c" else np.minimum(x, 0) - log_sum(x)
+
+
+def log_sum(x: Any) -> Any:
+    """log(1 + exp(-|x|)) of real numbers."""
+    return np.log1p(np.exp(minus_size(x)))
+
+
 def erf(x: Any) -> Any:
     """The error function, to the last digit."""
-    return each(_fill_erf, x) if isinstance(x, Standin) else _erf(x)
+    if not isinstance(x, Standin):
+        return _erf(np.asarray(x, np.float64).reshape(-1)).reshape(np.shape(x))
+    return each(_fill_beyond, x, _near(x)) if x.dtype == np.float64 else each(_fill_erf, x)
 
 
 _PART = 15_360
 """Elements at a time: the C library's malloc gives parts below 128 KB back without the operating system."""
 
 
-def _erf(x: Array) -> Array:
-    """The error function of real float64 numbers of any shape."""
-    line = np.asarray(x, np.float64).reshape(-1)
+def _fill_erf(x: Array, y: Array) -> None:
+    if x.dtype.kind == "c":  # a complex step h·i: erf(x + ih) = erf(x) + ih·2/√π·exp(-x²), but for h²
+        y[...] = erf(x.real) + 1j * x.imag * (2 / math.sqrt(math.pi)) * np.exp(-x.real * x.real)
+    else:
+        y[...] = erf(x)
+
+
+def _erf(line: Array) -> Array:
     out = np.empty_like(line)
     for start in range(0, line.size, _PART):
-        out[start : start + _PART] = _erf_part(line[start : start + _PART])
-    return out.reshape(np.shape(x))
+        part = line[start : start + _PART]
+        _fill_beyond(part, _near(part), out[start : start + _PART])
+    return out
 
 
-def _erf_part(line: Array) -> Array:
-    size = np.abs(line)
-    out = _near(np.minimum(size, 1))  # of all: most are near, and to sort them out takes as long
-    rest = np.flatnonzero(~(size < _INTERVALS[0][0]))
-    if rest.size:
-        far = size[rest]
-        found = np.where(np.isnan(far), far, 1.0)  # from 6 on it is 1 to the last digit
-        for low, high, part in _INTERVALS:
-            inside = np.flatnonzero((far >= low) & (far < high))
-            if inside.size:
-                found[inside] = part(far[inside])
-        out[rest] = found
-    return np.copysign(out, line)
+def _near(x: Any) -> Any:
+    """erf where |x| < 0.84375."""
+    return x * _ratio(x * x, _NEAR) + x
 
 
-def _ratio(z: Array, parts: tuple[Sequence[float], Sequence[float]]) -> Array:
+def _fill_beyond(x: Array, near: Array, out: Array) -> None:
+    """`near`, and what is farther out put right. `out` may lie over either."""
+    bound = _INTERVALS[0][0]
+    rest = np.flatnonzero(~((x < bound) & (x > -bound)))  # nan, too
+    far = x.reshape(-1)[rest]
+    np.copyto(out, near)
+    if not rest.size:
+        return
+    size = np.abs(far)
+    found = np.minimum(size, 1)  # from 6 on it is 1 to the last digit, and nan stays
+    for low, high, part in _INTERVALS:
+        inside = np.flatnonzero((size >= low) & (size < high))
+        if inside.size:
+            found[inside] = part(size[inside])
+    out.reshape(-1)[rest] = np.copysign(found, far)
+
+
+def _ratio(z: Any, parts: tuple[Sequence[float], Sequence[float]]) -> Any:
     above, below = (_horner(z, coefficients) for coefficients in parts)
-    above /= below
-    return above
+    return above / below
 
 
-def _horner(z: Array, coefficients: Sequence[float]) -> Array:
+def _horner(z: Any, coefficients: Sequence[float]) -> Any:
     found = z * coefficients[-1]
     for coefficient in coefficients[-2:0:-1]:
-        found += coefficient
-        found *= z
-    found += coefficients[0]
-    return found
-
-
-def _near(x: Array) -> Array:
-    found: Array = x + x * _ratio(x * x, _NEAR)
-    return found
+        found = (found + coefficient) * z
+    return found + coefficients[0]
 
 
 def _middle(x: Array) -> Array:
-    return _ERX + _ratio(x - 1, _MIDDLE)
-
-
-def _far(x: Array) -> Array:
-    return _outer(x, _FAR)
-
-
-def _tail(x: Array) -> Array:
-    return _outer(x, _TAIL)
-
-
-def _outer(x: Array, parts: tuple[Sequence[float], Sequence[float]]) -> Array:
-    # x*x is split, so that exp(-x*x) keeps all digits: z is x with the lower half of its bits cut off
-    z: Array = (x.view(np.int64) & np.int64(-(1 << 32))).view(np.float64)
-    tail: Array = np.exp(-z * z - 0.5625) * np.exp((z - x) * (z + x) + _ratio(1 / (x * x), parts))
-    found: Array = 1 - tail / x
+    found: Array = _ERX + _ratio(x - 1, _MIDDLE)
     return found
 
 
-_INTERVALS = ((0.84375, 1.25, _middle), (1.25, 1 / 0.35, _far), (1 / 0.35, 6, _tail))
+def _outer(parts: tuple[Sequence[float], Sequence[float]]) -> Callable[[Array], Array]:
+    def erf_far_out(x: Array) -> Array:
+        # x*x is split, so that exp(-x*x) keeps all digits: z is x with the lower half of its bits cut off
+        z: Array = (x.view(np.int64) & np.int64(-(1 << 32))).view(np.float64)
+        tail: Array = np.exp(-z * z - 0.5625) * np.exp((z - x) * (z + x) + _ratio(1 / (x * x), parts))
+        found: Array = 1 - tail / x
+        return found
+
+    return erf_far_out
 
 
-def _fill_erf(x: Array, y: Array) -> None:
-    if x.dtype.kind == "c":  # a complex step h·i: erf(x + ih) = erf(x) + ih·2/√π·exp(-x²), but for h²
-        real = np.ascontiguousarray(x.real)
-        y[...] = _erf(real) + 1j * x.imag * (2 / math.sqrt(math.pi)) * np.exp(-real * real)
-    else:
-        y[...] = _erf(x)
+_INTERVALS = ((0.84375, 1.25, _middle), (1.25, 1 / 0.35, _outer(_FAR)), (1 / 0.35, 6, _outer(_TAIL)))

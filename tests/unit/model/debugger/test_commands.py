@@ -15,12 +15,14 @@ from bptui.model.debugger.commands import registry
 from bptui.model.debugger.commands.completion import complete
 from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.registry import COMMANDS, find, run
+from bptui.model.debugger.findings.diagnose import diagnose
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import from_formula, load
 
 XOR = load("xor")
 
 ARGUMENT = {
+    "remedy": "1",
     "until": "layer2.z",
     "goto": "backward",
     "break": "layer2.z if max(abs(grad)) > 10",
@@ -110,6 +112,8 @@ def test_every_command_of_the_session_runs(command, session, tmp_path):
         run(session, "break layer1.z")
     if command.word == "undisplay":
         run(session, "display loss")
+    if command.word == "remedy":
+        session.branch.diagnosis = diagnose(load("xor-stuck"), 20)
     lines = {f"{command.word} {argument}".strip()}
     if not command.needed:
         lines.add(command.word)
@@ -117,9 +121,9 @@ def test_every_command_of_the_session_runs(command, session, tmp_path):
         lines.add(f"{command.word} 3")
     for text in sorted(lines):
         reply = run(session, text)
-        assert reply.asks is None
+        assert reply.asks is None or command.word == "findings"
         assert session.message is reply or command.word == "end"
-        assert reply.text or reply.then or command.word in ("focus", "zoom")
+        assert reply.text or reply.then or reply.asks or command.word in ("focus", "zoom")
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.run is None], ids=lambda command: command.word)

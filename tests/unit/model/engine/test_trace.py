@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bptui.model.engine.calls import Calls
+from bptui.model.engine.calls import Backward, Calls
 from bptui.model.engine.fill import BLOCK, MANY_BLOCKS, fill
 from bptui.model.engine.rule import Rule
 from bptui.model.engine.trace import Trace
@@ -94,7 +94,7 @@ def test_what_a_vjp_reads_again_is_kept_and_nothing_else():
     x, y, g, d = X, np.zeros(X.shape), RNG.normal(size=X.shape), np.zeros(X.shape)
     emit = Calls(np.dtype(float))
     saved = rule.forward(emit, [x], y, {})
-    rule.vjp(emit, g, [x], y, {}, [d], saved)
+    rule.vjp(emit, Backward(g, [x], y, {}, [d], saved))
     assert [call.func for call in emit.calls] == [np.exp, np.add, np.sin, np.cos, np.multiply, np.multiply]
     for call in emit.calls:
         call()
@@ -118,7 +118,7 @@ def after(rule, inputs, shapes):
     """Output and contributions, these of their own shapes, after a forward and a vjp."""
     emit, (y, *into) = Calls(np.dtype(float)), [np.zeros(shape) for shape in shapes]
     saved = rule.forward(emit, inputs, y, {})
-    rule.vjp(emit, np.ones(y.shape), inputs, y, {}, into, saved)
+    rule.vjp(emit, Backward(np.ones(y.shape), inputs, y, {}, into, saved))
     for call in emit.calls:
         call()
     return y, into
@@ -143,7 +143,7 @@ def test_a_value_that_stretches_to_the_output_is_read_again_in_its_own_shape():
 def test_a_contribution_that_is_there_is_handed_back():
     rule = Rule(np.add, lambda g, y, a, b: g, lambda g, y, a, b: -g)
     emit, g, y, into = Calls(np.dtype(float)), np.ones(3), np.zeros(3), [np.zeros(3), np.zeros(3)]
-    ready = rule.vjp(emit, g, [V[:3], V[:3]], y, {}, into, rule.forward(emit, [V[:3], V[:3]], y, {}))
+    ready = rule.vjp(emit, Backward(g, [V[:3], V[:3]], y, {}, into, rule.forward(emit, [V[:3], V[:3]], y, {})))
     assert ready[0] is g
     assert ready[1] is None
 
@@ -157,7 +157,7 @@ def test_vjps_asked_one_by_one_do_not_read_each_other():
     for position in (0, 1):
         g, into = np.full(4, 2.0 + position), [None, None]
         into[position] = np.zeros(4)
-        rule.vjp(emit, g, [a, b], y, {}, into, saved)
+        rule.vjp(emit, Backward(g, [a, b], y, {}, into, saved))
         results.append(into[position])
     for call in emit.calls:
         call()
@@ -214,7 +214,7 @@ def test_a_forward_and_two_vjps_share_without_harm(forward, backward, shape):
         lambda g, y, x, v: g - forward(x, v) * backward(x, v),
     )
     emit, y, into = Calls(np.dtype(float)), np.zeros(shape), [np.full(shape, 66.0), np.full(shape, 66.0)]
-    rule.vjp(emit, g, [x, v], y, {}, into, rule.forward(emit, [x, v], y, {}))
+    rule.vjp(emit, Backward(g, [x, v], y, {}, into, rule.forward(emit, [x, v], y, {})))
     with np.errstate(all="ignore"):
         for _ in range(2):
             for call in emit.calls:

@@ -245,9 +245,9 @@ def test_nan_where_the_rule_has_a_number_is_wrong_whatever_other_outputs_are(nam
     """An output beside it that has overflowed, or is a pole, is no excuse."""
     row = ops.OPS[name]
 
-    def vjp(emit, upstream, inputs, out, attributes, into, saved):
-        row.vjp(emit, upstream, inputs, out, attributes, into, saved)
-        emit(np.copyto, into[0], np.nan, where=np.asarray(x) == at)
+    def vjp(emit, ctx):
+        row.vjp(emit, ctx)
+        emit(np.copyto, ctx.into[0], np.nan, where=np.asarray(x) == at)
 
     rows = check_node(*step_of(dataclasses.replace(row, vjp=vjp), [x]))
     assert [r.verdict for r in rows if r.row == "symbolic"] == ["FAIL"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import bptui
 from bptui.model.base.errors import UserError
 from bptui.model.engine import ops
-from bptui.model.engine.calls import Calls, emit_sum_to
+from bptui.model.engine.calls import Backward, Calls, emit_sum_to
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
@@ -41,7 +41,7 @@ def step(op: Op, inputs, attributes=(), upstream=None, dtype="float64"):
     g = np.random.default_rng(3).normal(size=out.shape).astype(dtype) if upstream is None else upstream
     spread = [op.contribution(at, shapes, out.shape) for at, shape in enumerate(shapes)]
     into = [np.zeros(shape, dtype) if op.differentiable(at) else None for at, shape in enumerate(spread)]
-    ready = op.vjp(emit, g, given, out, settled, into, saved) or [None] * len(into)
+    ready = op.vjp(emit, Backward(g, given, out, settled, into, saved)) or [None] * len(into)
     found = []
     for made, own, shape in zip(ready, into, shapes, strict=True):
         made = own if made is None else made

@@ -8,6 +8,7 @@ import numpy as np
 
 from bptui.model.engine import ops
 from bptui.model.engine.build import Builder
+from bptui.model.engine.calls import Backward
 
 
 class Calls:
@@ -85,12 +86,14 @@ def run(row, inputs, given=None, upstream=None, wanted=None):
             continue
         into.append(np.full(row.contribution(n, shapes, out.shape), 66.0))
     back = Calls()
-    given_arrays = row.vjp(back, g, arrays, out, attributes, into, saved) or [None] * len(into)
+    given_arrays = None
+    if any(array is not None for array in into):
+        given_arrays = row.vjp(back, Backward(g, arrays, out, attributes, into, saved))
     for _ in range(2):  # twice: a step must not depend on what the step before left in a scratch array
         emit.run()
         back.run()
     gradients = []
-    for n, (mine, other) in enumerate(zip(into, given_arrays, strict=True)):
+    for n, (mine, other) in enumerate(zip(into, given_arrays or [None] * len(into), strict=True)):
         found = mine if other is None else other
         gradients.append(None if mine is None else unbroadcast(found, arrays[n].shape))
     return out, gradients
@@ -120,7 +123,7 @@ def run_graph(graph, output):
         ]
         emit = Calls()
         upstream = total[node.id]
-        given = node.op.vjp(emit, upstream, arrays, values[node.id], node.attributes, into, plans[node.id])
+        given = node.op.vjp(emit, Backward(upstream, arrays, values[node.id], node.attributes, into, plans[node.id]))
         emit.run()
         for i, mine, other in zip(node.inputs, into, given or [None] * len(into), strict=True):
             if mine is not None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bptui.model.engine import ops
-from bptui.model.engine.calls import Calls
+from bptui.model.engine.calls import Backward, Calls
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
@@ -79,7 +79,7 @@ def ours(op: str, inputs: list[Any], g: Any, attributes: dict[str, Any]) -> list
     out = np.zeros(row.shape([x.shape for x in inputs], given), g.dtype)
     saved = row.forward(emit, inputs, out, given)
     into = [np.zeros(x.shape, g.dtype) if row.differentiable(n) else None for n, x in enumerate(inputs)]
-    ready = row.vjp(emit, g.reshape(out.shape), inputs, out, given, into, saved) or [None] * len(into)
+    ready = row.vjp(emit, Backward(g.reshape(out.shape), inputs, out, given, into, saved)) or [None] * len(into)
     with np.errstate(all="ignore"):
         for call in emit.calls:
             call()

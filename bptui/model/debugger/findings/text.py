@@ -1,0 +1,93 @@
+"""A diagnosis as lines of text: what `bptui diagnose` and the command `findings` print, and what its panel says."""
+
+from __future__ import annotations
+
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span, line
+from bptui.model.debugger.findings.finding import Diagnosis, Finding, Remedy
+
+MARKS = {"error": ("✗", "fail"), "warning": ("!", "kink"), "note": ("·", "dim")}
+"""Glyph and style of each severity."""
+HELPS = 0.95
+"""A remedy has helped where the loss that it reached is below so much of the other."""
+NAME = 8
+"""Columns of the names of facts."""
+
+
+def report(diagnosis: Diagnosis) -> list[Line]:
+    """All findings with their evidence and remedies, then what was looked for and not found."""
+    count = len(diagnosis.findings)
+    found = f"{count} finding{'s' * (count != 1)}" if count else "nothing found"
+    rows = [line((f"{diagnosis.network.name}: {found} in {training_steps(diagnosis)}", "bold"))]
+    for number, finding in enumerate(diagnosis.findings, 1):
+        rows += [line(""), *about(finding, diagnosis, number)]
+    absent = [rule.about for rule in diagnosis.looked_for if not rule.found and not rule.skipped]
+    if absent:
+        rows += [line(""), line(("looked for, and not found: ", "dim"), ", ".join(absent))]
+    skipped = [f"{rule.about} ({rule.skipped})" for rule in diagnosis.looked_for if rule.skipped]
+    if skipped:
+        rows.append(line(("could not be looked for: ", "dim"), "; ".join(skipped)))
+    return rows
+
+
+def about(finding: Finding, diagnosis: Diagnosis, number: int) -> list[Line]:
+    """One finding, whole."""
+    glyph, style = MARKS[finding.severity]
+    rows = [line((glyph, style), (f" {number} {title(finding)}", "bold"), (f"  {where(finding)}", "dim"))]
+    rows.append(line("    ", finding.text))
+    rows += [line((f"    {name:<{NAME}}", "dim"), text) for name, text in facts(finding)]
+    if finding.remedies:
+        rows.append(line((f"    remedies, tried: the loss after {training_steps(diagnosis)}", "dim")))
+    for n, remedy in enumerate(finding.remedies, 1):
+        mark, tone = verdict(remedy)
+        rows.append(line("    ", (mark, tone), (f" {n} ", "bold"), f"{remedy.text}: {remedy.change}"))
+        rows.append(line("        ", reached(remedy), (f"  {remedy.note}" if remedy.note else "", "dim")))
+    return rows
+
+
+def training_steps(diagnosis: Diagnosis) -> str:
+    """How many were looked at."""
+    return "1 training step" if diagnosis.steps == 1 else f"{diagnosis.steps:,} training steps"
+
+
+def title(finding: Finding) -> str:
+    """What kind of finding it is: `dead units`."""
+    return finding.type.replace("-", " ")
+
+
+def where(finding: Finding) -> str:
+    """`layer1.a`, else what it is about."""
+    return finding.node or ", ".join(finding.places)
+
+
+def facts(finding: Finding) -> list[tuple[str, str]]:
+    """(name, text) of what there is to say of it: a name once, "" for the further lines under it."""
+    rows: list[tuple[str, str]] = []
+    if finding.number is not None:
+        limit = "" if finding.threshold is None else f", limit {numbers.significant(finding.threshold, 3)}"
+        rows.append(("number", f"{numbers.significant(finding.number, 4)}{limit}"))
+    rows += [("" if n else "seen", text) for n, text in enumerate(finding.evidence)]
+    rows += [("" if n else "so", other.text) for n, other in enumerate(finding.therefore)]
+    rows.append(("since", f"training step {finding.training_step}"))
+    rows.append(("rule", f"{finding.rule}: {finding.source}" if finding.source else finding.rule))
+    return rows
+
+
+def verdict(remedy: Remedy) -> tuple[str, str]:
+    """Glyph and style of what trying it has shown: blank before it was tried."""
+    before, after = remedy.loss_before, remedy.loss_after
+    if before is None or after is None:
+        return " ", "dim"
+    if remedy.note:
+        return "·", "dim"
+    if after != after:
+        return "✗", "fail"
+    return ("✓", "ok") if before != before or after < before * HELPS else ("✗", "fail")
+
+
+def reached(remedy: Remedy) -> Span:
+    """`loss 0.2500 → 0.0047`."""
+    before, after = remedy.loss_before, remedy.loss_after
+    if before is None or after is None:
+        return Span("not tried", "dim")
+    return Span(f"loss {numbers.significant(before, 4)} → {numbers.significant(after, 4)}", "value")

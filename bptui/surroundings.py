@@ -1,0 +1,23 @@
+"""What a front end has around it besides the network: what is wished for, and what outlives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bptui.keeper import Keeper
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """keeper   of the session of this target; None where none is kept or offered
+    notices  what is to be said at the start, a line each
+    """
+
+    keeper: Keeper | None = None
+    notices: tuple[str, ...] = ()
+
+
+ALONE = Surroundings()
+"""Nothing is kept, nothing is read: a test, a batch."""
