@@ -58,9 +58,9 @@ def column(session: Session) -> Reply:
         return say("nothing has been changed; + nudges the selected number, e edits it", ok=False)
     view.change = not view.change
     if session.comparison is None:
-        return say("gradients" if not view.change else f"this is {name_of(session.branch)} itself")
+        return say("gradients" if not view.change else f"this is {name_of(session.branch)} itself", seen=True)
     session.comparison.reach(session.cursor.step, session.progress)
-    return say(f"{name_of(session.branch)} minus {name_of(session.comparison.base)}; = gradients instead")
+    return say(f"{name_of(session.branch)} minus {name_of(session.comparison.base)}; = gradients instead", seen=True)
 
 
 def diff(session: Session, text: str) -> Reply:

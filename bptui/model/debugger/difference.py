@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,9 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment
+
+LISTED = 200
+"""Differences of two training steps that can be listed, the largest."""
 
 
 class Pair(NamedTuple):
@@ -92,6 +96,7 @@ class Difference:
     def __init__(self, before: Recording, after: Recording) -> None:
         self.before, self.after = before, after
         self._pairs: dict[tuple[int, str], Pair | None] = {}
+        self._largest: dict[tuple[int, bool, int], tuple[int, Sequence[tuple[float, Row]]]] = {}
 
     @cached_property
     def _others(self) -> dict[int, Node]:
@@ -129,35 +134,55 @@ class Difference:
         return self.value(node, state.updated(node)) if state.value(node) is not None else None
 
     def at(self, state: State, most: int) -> Differing:
-        """What differs at a Moment of `after`, `most` numbers of it."""
-        count = total = order = 0
-        top: list[tuple[float, int, Row]] = []
+        """What differs at a Moment of `after`, `most` numbers of it (LISTED at most)."""
+        count = total = 0
+        parts: list[Sequence[tuple[float, Row]]] = []
         for node in state.recording.graph.nodes:
-            for gradient in (False, True) if node.role not in ("const",) else ():
+            for gradient in (False, True) if node.role != "const" else ():
                 pair = self.seen(node, state, gradient)
                 if pair is None:
                     continue
-                differs = 0 if self._one else pair.differs
+                differs, largest = self._found(node, gradient, pair)
                 total, count = total + pair.after.size, count + differs
-                for size, row in _largest(node, gradient, pair, most) if differs and pair.before is not None else ():
-                    order -= 1
-                    item = (size, order, row)
-                    heapq.heappush(top, item) if len(top) < most else heapq.heappushpop(top, item)
-        rows = tuple(row for _, _, row in sorted(top, reverse=True, key=lambda item: item[:2]))
-        return Differing(count, total, rows, self._alone)
+                parts.append(largest)
+        top = islice(heapq.merge(*parts, key=lambda item: -item[0]), min(most, LISTED))
+        return Differing(count, total, tuple(row for _, row in top), self._alone)
+
+    def prepare(self, progress: Progress) -> None:
+        """Find out what differs in every tensor, so that `at` is quick."""
+        for node in self.after.graph.nodes if not self._one else ():
+            progress.tick()
+            updated = (True,) if node.role in ("param", "state") else ()
+            pairs = [(False, self.value(node)), *((False, self.value(node, True)) for _ in updated)]
+            if node.wants_grad:
+                pairs.append((True, self.gradient(node)))
+            for gradient, pair in pairs:
+                if pair is not None:
+                    self._found(node, gradient, pair)
+
+    def _found(self, node: Node, gradient: bool, pair: Pair) -> tuple[int, Sequence[tuple[float, Row]]]:
+        """How many numbers of a tensor differ, and those that do most, the largest change first."""
+        if self._one:
+            return 0, ()
+        key = node.id, gradient, id(pair)
+        if key not in self._largest:
+            differs = pair.differs
+            known = differs and pair.before is not None
+            self._largest[key] = differs, tuple(_largest(node, gradient, pair)) if known else ()
+        return self._largest[key]
 
     @cached_property
     def _alone(self) -> tuple[str, ...]:
         mine, other = ({node.name: node.shape for node in each.graph.nodes} for each in (self.after, self.before))
         return tuple(name for name in {**other, **mine} if mine.get(name) != other.get(name))
 
-    def first(self, tick: Progress) -> int | None:
+    def first(self, progress: Progress) -> int | None:
         """The place of the first Moment of `after` that computes another number; None where all are the same."""
         if self._one:
             return None
         others = {(event.phase, self.before.graph.nodes[event.node].name) for event in self.before.timeline.events}
         for place, event in enumerate(self.after.timeline.events):
-            tick.tick()
+            progress.tick()
             node = self.after.graph.nodes[event.node]
             if (event.phase, node.name) not in others or any(
                 pair.differs for pair in self._computed(node, event.phase)
@@ -182,12 +207,12 @@ class Difference:
         yield from (pair for pair in found if pair is not None)
 
 
-def _largest(node: Node, gradient: bool, pair: Pair, most: int) -> Iterator[tuple[float, Row]]:
+def _largest(node: Node, gradient: bool, pair: Pair) -> Iterator[tuple[float, Row]]:
     """The numbers of a tensor that differ most, each with how much it does; NaN and infinity most of all."""
     before, after, change = pair.before, pair.after, np.abs(pair.change.reshape(-1))
     assert before is not None
     change[~np.isfinite(change)] = np.inf
-    few = np.argpartition(-change, most - 1)[:most] if change.size > most else np.arange(change.size)
+    few = np.argpartition(-change, LISTED - 1)[:LISTED] if change.size > LISTED else np.arange(change.size)
     for i in few[np.argsort(-change[few], kind="stable")].tolist():
         if change[i]:
             at = tuple(int(k) for k in np.unravel_index(i, after.shape)) if after.shape else ()
@@ -217,6 +242,7 @@ class Comparison:
                 moment = self.branch.timeline.at(self._scanned, place)
                 self.first = First(moment, self.branch.timeline.node(moment))
             self._scanned += 1
+        self._at(step).prepare(progress)
 
     def difference(self, step: int) -> Difference | None:
         """The two recordings of a training step; None where the other has none, or has not been trained so far."""

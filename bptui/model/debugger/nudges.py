@@ -37,6 +37,7 @@ def parse(text: str, session: Session, sign: int) -> Edit:
     if node.op is not None:
         raise computed(node, session.graph, "nudge")
     at = session.element_of(node) if at is None else at
+    session.select(node, at)
     value = session.state.parameter(node)
     if value is None:
         raise UserError("nudge", f"{node.name} was not recorded", "a number that was")

@@ -38,6 +38,6 @@ class Reply:
         return "\n".join(plain(spans) for spans in self.lines)
 
 
-def say(*lines: str | Line, ok: bool = True, moved: bool = False) -> Reply:
+def say(*lines: str | Line, ok: bool = True, moved: bool = False, seen: bool = False) -> Reply:
     """A Reply of plain strings or ready lines."""
-    return Reply(tuple((Span(item),) if isinstance(item, str) else item for item in lines), ok, moved)
+    return Reply(tuple((Span(item),) if isinstance(item, str) else item for item in lines), ok, moved, seen=seen)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from bptui.model.debugger.branch import Branch
     from bptui.model.debugger.session import Session
 
-_MOST_DECIMALS = 7
-"""Of a number and its change in a table."""
+DECIMALS = 5
+"""Of a promise, a loss and what it changed by, where those tell enough."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,17 @@ class Texts:
     ratio: str
 
     @classmethod
-    def of(cls, made: Promise, wide: bool = True) -> Texts:
-        """`wide`: with six digits where there is room, else with fewer decimals."""
-        digits, most = (6, 8) if wide else (5, 5)
+    def of(cls, made: Promise) -> Texts:
+        """Five decimals where those tell enough."""
         if made.factors is not None:
             a, b = made.factors
             three = (a, b, made.promised)
-            (first, second, promised), sign = arithmetic.product(three, numbers.together(three, most=most))
+            (first, second, promised), sign = arithmetic.product(three, numbers.together(three, most=DECIMALS))
             factors = first, second
         else:
-            factors, sign, promised = None, "=", numbers.significant(made.promised, digits)
-        losses, result = (made.after, made.before), made.really
-        usual = tuple(numbers.significant(x, digits) for x in losses)
-        told = arithmetic.equation(losses, result, _minus, (usual, numbers.significant(result, digits)))
-        after, before = told.operands
-        return cls(factors, sign, promised, after, before, told.sign, told.result, _ratio(made, told.result, promised))
+            factors, sign, promised = None, "=", numbers.significant(made.promised, DECIMALS)
+        after, before, really, minus = difference(made.after, made.before, DECIMALS, digits=3)
+        return cls(factors, sign, promised, after, before, minus, really, _ratio(made, really, promised))
 
 
 def _ratio(made: Promise, really: str, promised: str) -> str:
@@ -152,17 +148,31 @@ def name_of(branch: Branch) -> str:
 
 def row_texts(row: Row, room: int = 10) -> tuple[str, str, str]:
     """What a number is in the one course and in the other, and the change: the other minus the one, as printed."""
-    change = row.after - row.before
-    for decimals in range(numbers.DECIMALS, _MOST_DECIMALS + 1):  # one count of decimals, where that is true
-        texts = [numbers.field(x, room, decimals).strip() for x in (row.after, row.before, change)]
-        if not any("e" in text or "n" in text.lower() for text in texts):
-            after, before, told = map(Decimal, texts)
-            if after - before == told:
-                return texts[1], texts[0], f"+{texts[2]}" if change > 0 else texts[2]
-    usual = (numbers.field(row.after).strip(), numbers.field(row.before).strip())
-    made = arithmetic.equation((row.after, row.before), change, _minus, (usual, numbers.field(change).strip()), room)
-    second, first = made.operands
-    return first, second, f"+{made.result}" if change > 0 and made.result[0].isdigit() else made.result
+    after, before, change, _ = difference(row.after, row.before, numbers.DECIMALS, room=room)
+    return before, after, f"+{change}" if row.after > row.before and change[0].isdigit() else change
+
+
+def difference(
+    after: float, before: float, decimals: int, digits: int = 1, room: int | None = None
+) -> tuple[str, str, str, str]:
+    """The texts of `after - before = change`, and its sign: in one count of decimals, from `decimals` on, in which that is
+    true and the change has so many digits (the two may have one more); else each as it needs."""
+    change = after - before
+    for places in range(decimals, decimals + 3) if math.isfinite(change) else ():
+        for more in (0, 1):  # decimals that the two have and their difference has not
+            texts = [
+                numbers.field(x, 24, n).strip()
+                for x, n in ((after, places + more), (before, places + more), (change, places))
+            ]
+            fits = not any("e" in text for text in texts) and (room is None or max(map(len, texts)) <= room)
+            enough = not change or arithmetic.digits(texts[2]) >= digits
+            if fits and enough and arithmetic.gives(float(Decimal(texts[0]) - Decimal(texts[1])), texts[2], tie=False):
+                return texts[0], texts[1], texts[2], "="
+    usual = tuple(numbers.significant(x, max(digits, 5)) for x in (after, before))
+    made = arithmetic.equation(
+        (after, before), change, _minus, (usual, numbers.significant(change, max(digits, 2))), room
+    )
+    return *made.operands, made.result, made.sign  # type: ignore[return-value]  # two operands
 
 
 def _minus(operands: Sequence[float]) -> float:

@@ -84,7 +84,7 @@ def rows_of(
         session.cursor.phase == "forward",
         bool(columns.what) and _next(session) == node.id,
         closed_in(session.graph, node, open_),
-        session.element if look.focused and session.node.id == node.id else None,
+        session.element if _pointed(session, node, look) else None,
         session.view.sample,
         base,
     )
@@ -95,6 +95,12 @@ def rows_of(
             kept.clear()
         found = kept[key] = tuple(_rows(session, node, entry.rows, columns, width, look, seen))
     return found
+
+
+def _pointed(session: Session, node: Node, look: RenderOptions) -> bool:
+    """Is its selected number marked? In the panel that has the focus, and while it is nudged."""
+    answer = session.view.answer
+    return session.node.id == node.id and (look.focused or (answer is not None and answer.panel == "whatif"))
 
 
 class Seen(NamedTuple):
