@@ -148,15 +148,15 @@ def name_of(branch: Branch) -> str:
 
 def row_texts(row: Row, room: int = 10) -> tuple[str, str, str]:
     """What a number is in the one course and in the other, and the change: the other minus the one, as printed."""
-    after, before, change, _ = difference(row.after, row.before, numbers.DECIMALS, room=room)
+    after, before, change, _ = difference(row.after, row.before, numbers.DECIMALS, digits=2, room=room)
     return before, after, f"+{change}" if row.after > row.before and change[0].isdigit() else change
 
 
 def difference(
     after: float, before: float, decimals: int, digits: int = 1, room: int | None = None
 ) -> tuple[str, str, str, str]:
-    """The texts of `after - before = change`, and its sign: in one count of decimals, from `decimals` on, in which that is
-    true and the change has so many digits (the two may have one more); else each as it needs."""
+    """The texts of `after - before = change`, and its sign: in one count of decimals, from `decimals` on, in which that
+    is true and the change has so many digits (the two may have one more); else each as it needs."""
     change = after - before
     for places in range(decimals, decimals + 3) if math.isfinite(change) else ():
         for more in (0, 1):  # decimals that the two have and their difference has not
