@@ -23,6 +23,7 @@ PARTS: Mapping[str, str] = {
     "eval": "debug a formula",
     "trace": "print every value and gradient of a training step",
     "check": "check every derivative; exit 1 where one fails",
+    "diagnose": "say what is wrong with a training, and try what would help; exit 1 where there is a warning",
     "explain": "print the derivation of one number",
     "examples": "list the examples",
     "info": "terminal, versions and limits",
@@ -35,6 +36,7 @@ WORDS: Mapping[str, str] = {
     "eval": "a formula, in quotes, and the values of its names, as JSON",
     "trace": TARGET,
     "check": TARGET,
+    "diagnose": TARGET,
     "examples": "an example, to read what it is about",
     "explain": f"{TARGET}, and the node or the element that is explained",
 }
@@ -52,6 +54,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5',
         "xor --against mine.json",
     ),
+    "diagnose": ("xor-stuck", "network.toml --steps 500 --json"),
     "explain": ("xor 'layer1.z[1,3]'", "xor 'layer1.weight[0,0]' --at 100 --format latex"),
 }
 """What one may type, for `--help`."""
@@ -111,9 +114,9 @@ def parser(command: str) -> Parser:
         _screen_options(made)
     if command in WORDS:
         made.add_argument("rest", nargs="*", metavar=words, help=WORDS[command])
-    if command in ("trace", "check", "explain"):
+    if command in ("trace", "check", "diagnose", "explain"):
         made.add_argument("--formula", metavar="TEXT", help="a formula in the place of TARGET; then NAME=VALUE")
-    if command in ("eval", "trace", "check", "explain"):
+    if command in ("eval", "trace", "check", "diagnose", "explain"):
         made.add_argument("--values", metavar="FILE", help="a .json or .npz file with the values of names")
         made.add_argument("--train", metavar="NAMES", help="the names to train, as w,b")
         made.add_argument("--lr", type=float, metavar="RATE", help="their learning rate, default 0.1")
@@ -122,7 +125,10 @@ def parser(command: str) -> Parser:
     if command in ("trace", "check", "explain"):
         verb = {"trace": "print"}.get(command, command)
         made.add_argument("--at", type=int, default=0, metavar="K", help=f"the training step to {verb}, default 0")
-    if command in ("trace", "check"):
+    if command == "diagnose":
+        made.add_argument("--steps", type=int, metavar="N",
+                          help="training steps to look at (default: the network's own, at most 200)")  # fmt: skip
+    if command in ("trace", "check", "diagnose"):
         made.add_argument("--json", action="store_true", help="as JSON")
     if command == "check":
         made.add_argument("--torch", action="store_true", help="beside PyTorch too, where it is installed")

@@ -332,6 +332,15 @@ def _step(at: int) -> None:
         raise UserError("--at", f"there is no training step {at}", f"0 to {arguments.MAX_STEPS - 1:,}")
 
 
+def _diagnose(options: Namespace) -> int:
+    if options.steps is not None and not 1 <= options.steps <= arguments.MAX_STEPS:
+        raise UserError("--steps", f"found {options.steps}", f"1 to {arguments.MAX_STEPS:,}")
+    name, load = _network(options, options.rest)
+    from bptui import headless
+
+    return headless.diagnose(name, load(), options.steps, options.json, _writer(options))
+
+
 def _explain(options: Namespace) -> int:
     _step(options.at)
     words = list(options.rest)
@@ -380,6 +389,7 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "eval": _eval,
     "trace": _trace,
     "check": _check,
+    "diagnose": _diagnose,
     "explain": _explain,
     "examples": _examples,
     "info": _info,

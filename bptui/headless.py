@@ -13,11 +13,14 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from bptui.model.base import numbers
 from bptui.model.base.printable import json_text
 from bptui.model.base.spans import Line, line, plain
 from bptui.model.debugger.export import jsonable
 from bptui.model.debugger.lines import kind, tensor
+from bptui.model.debugger.progress import Progress
 from bptui.model.engine import history as training
 from bptui.model.engine.graph import Node
 from bptui.model.engine.history import History, Training
@@ -170,6 +173,46 @@ def _own(recording: Recording, asked: Asked) -> list[Own]:
         held = against.against(recording, own_numbers.read(asked.against), asked.against[:100])
         found.append(Own("against", held.rows, against.as_json(held), against.lines(held)))
     return found
+
+
+def diagnose(name: str, network: Network, steps: int | None, as_json: bool, write: Write) -> int:
+    """What is wrong with the training of a network in its first steps, each remedy tried; 1 where there is a warning
+    or an error."""
+    from bptui.model.debugger.findings.diagnose import diagnose as diagnosed
+    from bptui.model.debugger.findings.diagnose import trials
+    from bptui.model.debugger.findings.report import report
+
+    meter = _Meter("diagnose")
+
+    def ask(part: float, what: str) -> bool:
+        meter.what = what
+        meter(int(100 * part), 100)
+        return True
+
+    progress = Progress(ask)
+    found = diagnosed(network, steps, progress)
+    for tried in trials(found, progress):
+        found = tried
+    meter(100, 100)
+    if as_json:
+        findings = [finding.as_json() for finding in found.findings]
+        looked = [{"rule": each.rule, "about": each.about, "found": each.found, "skipped": each.skipped}
+                  for each in found.looked_for]  # fmt: skip
+        content = {"format": FORMAT, "target": name, "steps": found.steps, "findings": findings, "looked_for": looked}
+        write(json_text(_finite(content)))
+    else:
+        for row in report(name, found):
+            write(plain(row))
+    return 0 if found.ok else 1
+
+
+def _finite(content: Any) -> Any:
+    """The same with words in the place of numbers that JSON does not have."""
+    if isinstance(content, dict):
+        return {key: _finite(item) for key, item in content.items()}
+    if isinstance(content, list):
+        return [_finite(item) for item in content]
+    return jsonable(np.float64(content)) if isinstance(content, float) else content
 
 
 def reached(network: Network, at: int) -> Recording:

@@ -19,8 +19,8 @@ from bptui.model.base.types import Array
 from bptui.model.engine.composites import composites, passing
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.slices import read_index
+from bptui.model.engine.probe import wide
 from bptui.model.engine.recording import Recording
-from bptui.symbolic.check.probe import wide
 from bptui.symbolic.check.tolerance import EXACT, SINGLE
 from bptui.symbolic.types import CheckRow, Verdict
 from bptui.torch.composites import COMPOSITES, Call, Settings

@@ -98,9 +98,11 @@ class Expression:
         """What it reads: ("value", node), ("grad", node), with "" for the node that it is asked about; of that one
         ("upstream", ""), ("shape", "") as well."""
         found: set[tuple[str, str]] = set()
-        called = {id(part.func) for part in ast.walk(self.tree) if isinstance(part, ast.Call)}
+        calls = [part for part in ast.walk(self.tree) if isinstance(part, ast.Call)]
+        named = {id(call.func) for call in calls}  # of a function, and of what `grad` is of: no value is read there
+        named |= {id(part) for call in calls if dotted(call.func) == "grad" for part in ast.walk(call.args[0])}
         for part in ast.walk(self.tree):
-            if id(part) in called:
+            if id(part) in named:
                 continue
             if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == "grad":
                 found.add(("grad", dotted(part.args[0]) or ""))

@@ -91,7 +91,10 @@ def search(session: Session, direction: int, stops: Sequence[Stop], nothing: str
             found = _due(Step(session.branch, step, session.progress), span, stops)
         except Cancelled:
             reached = session.stop if step == first else length * step - 1 if direction > 0 else length * (step + 1)
-            return session.move(reached, note="interrupted", style="kink", ok=False)
+            told = session.told if reached == session.stop else None
+            reply = session.move(reached, note="interrupted", style="kink", ok=False)
+            session.told = told
+            return reply
         if found or step == last:
             break
         step += direction

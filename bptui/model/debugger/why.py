@@ -1,16 +1,22 @@
-"""Where a number comes from: what computes it, and what its gradient is the sum of."""
+"""why: where a number comes from, what computes it, and what its gradient is the sum of; why that is zero or absent."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base import arithmetic, numbers
-from bptui.model.base.spans import Line, line
+from bptui.model.base.crosstab import Crosstab, crosstab
+from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import locations
+from bptui.model.debugger.contributions import total
+from bptui.model.debugger.explained import Explained, Head, Of, Row, gradient_of, heading, label, percent, value_of
 from bptui.model.debugger.lines import extent, kind
-from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.reply import Reply
+from bptui.model.debugger.view import Index
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.recording import NotRecorded
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -21,28 +27,84 @@ GIVEN = {
     "random": "drawn anew at each training step",
     "state": "carried from training step to training step, not trained",
 }
+ROWS = 8
+"""Terms that are told one by one in text."""
+_GRADIENT = re.compile(
+    r"(?:grad|∂L/∂)\s*\(?\s*(?P<inside>[^()]+?)\s*\)?"
+    r"|(?P<name>[^\[\]()]+)(?P<at>\[[^\]]*\])?\.grad(?P<then>\[[^\]]*\])?"
+)
+
+
+class Asked(NamedTuple):
+    """An element, and which of its numbers is asked about; both where neither was said."""
+
+    node: Node
+    element: Index
+    of: Of | None
+
+
+def asked(session: Session, text: str, where: str = "why") -> Asked:
+    """What `why` is asked about: `a[0,1]`, `grad(a[0,1])`; without a name the number that stopped being finite at this
+    Moment, where there is one and nothing else was selected, else the selected one. UserError, of the command `where`,
+    for what is not there."""
+    finding = session.finding
+    if text:
+        matched = _GRADIENT.fullmatch(text.strip())
+        if matched is not None:
+            text = matched["inside"] or f"{matched['name']}{matched['at'] or matched['then'] or ''}"
+        node, found = locations.element(session.graph, text, where)
+        return Asked(node, session.element_of(node) if found is None else found, "gradient" if matched else None)
+    if finding is not None:
+        of: Of = "value" if finding.position is None else "gradient"
+        return Asked(session.source(finding), finding.at, of)
+    return Asked(session.node, session.element, None)
+
+
+def chosen(session: Session, text: str) -> Asked:
+    """The same with one of the two numbers: the gradient from the backward pass on, where any of it is there."""
+    about = asked(session, text)
+    if about.of is not None:
+        return about
+    arrived = session.state.gradient(about.node).arrived > 0 or session.cursor.phase != "forward"
+    reaches = about.node.wants_grad and not unreached(session.graph, about.node)
+    return about._replace(of="gradient" if arrived and reaches else "value")
+
+
+def explained(session: Session, about: Asked) -> Explained | None:
+    """The table of one number; None where there is none (not computed yet, absent, the seed). Raises NotRecorded."""
+    node, element, of = about
+    if 0 in node.shape:
+        return None
+    if of == "value":
+        return value_of(session.recording, node.id, element) if session.state.value(node) is not None else None
+    gradient = session.state.gradient(node)
+    if not gradient.arrived or node.id == session.graph.loss:
+        return None
+    waiting = frozenset(
+        (a.consumer, a.position) for a in session.timeline.arrivals(node.id)[gradient.arrived :]
+    )  # fmt: skip
+    return gradient_of(session.recording, node.id, element, waiting, session.network.samples)
 
 
 def why(session: Session, text: str) -> Reply:
-    """What computes a number, and what its gradient is the sum of. Without a name: of the number that stopped being
-    finite at this Moment, where there is one and nothing else was selected, else of the selected number."""
-    finding = session.finding
-    if text:
-        node, found = locations.element(session.graph, text, "why")
-        at = session.element_of(node) if found is None else found
-    elif finding is not None:
-        node, at = session.source(finding), finding.at
-    else:
-        node, at = session.node, session.element
-    value = [_value(session, node, at), *_origin(session, node)]
-    gradient = _gradient(session, node, at)
-    if not text and finding is not None:
+    """What computes a number, and what its gradient is the sum of."""
+    node, at, of = about = asked(session, text)
+    finding = session.finding if not text else None
+    value = [_value(session, node, at), *_origin(session, node), *_terms(session, about._replace(of="value"))]
+    gradient = _gradient(session, about._replace(of="gradient"))
+    if finding is not None:
         title = line((finding.text, "fail"))
-        return say(title, *gradient, *value) if finding.position is not None else say(title, *value, *gradient)
-    return say(*value, *gradient)
+        both = (*gradient, *value) if of == "gradient" else (*value, *gradient)
+        return _seen(title, *both)
+    return _seen(*gradient) if of == "gradient" else _seen(*value, *gradient)
 
 
-def _value(session: Session, node: Node, at: tuple[int, ...]) -> Line:
+def _seen(*lines: Line) -> Reply:
+    return Reply(tuple(lines), seen=True)
+
+
+# ------------------------------------------------------------------------------------------------------------- values
+def _value(session: Session, node: Node, at: Index) -> Line:
     value = session.state.value(node)
     shown = numbers.significant(None if value is None or not value.size else float(value[at]))
     note = "  not computed yet" if value is None else ""
@@ -51,8 +113,7 @@ def _value(session: Session, node: Node, at: tuple[int, ...]) -> Line:
 
 def _origin(session: Session, node: Node) -> list[Line]:
     if node.op is None:
-        lost = unreached(session.graph, node) if node.role == "param" else ""
-        return [line("  ", f"a parameter that {lost}" if lost else GIVEN.get(node.role, "given with the data"))]
+        return [line("  ", given(session.graph, node))]
     names = ", ".join(session.graph.nodes[i].name for i in node.inputs)
     moment = locations.stops_of(node, session.walk, 0, "forward")[0] + 1
     rows = [line("  computed by ", (node.op.name, "bold"), f" from {names}  ", (f"moment {moment}", "dim"))]
@@ -64,42 +125,220 @@ def _origin(session: Session, node: Node) -> list[Line]:
     return rows
 
 
-def _sum(parts: dict[int, float], total: float | None) -> tuple[dict[int, str], str, str]:
-    """The texts of the parts of a gradient, of their sum, and the sign before it: with digits enough to add up."""
-    usual = [numbers.significant(x) for x in parts.values()]
-    if total is None or not parts:
-        return dict(zip(parts, usual, strict=True)), numbers.significant(total), "="
-    made = arithmetic.equation(tuple(parts.values()), total, math.fsum, (usual, numbers.significant(total)))
-    return dict(zip(parts, made.operands, strict=True)), made.result, made.sign
+def given(graph: Graph, node: Node) -> str:
+    """What a leaf is: `a parameter: the update changes it`."""
+    lost = unreached(graph, node) if node.role == "param" else ""
+    return f"a parameter that {lost}" if lost else GIVEN.get(node.role, "given with the data")
 
 
-def _gradient(session: Session, node: Node, at: tuple[int, ...]) -> list[Line]:
+def _terms(session: Session, about: Asked) -> list[Line]:
+    """The terms of a value, largest first, as equations that add up."""
+    try:
+        found = explained(session, about)
+    except NotRecorded as missing:
+        return [line("  ", (str(missing), "dim"))]
+    if found is None or found.relation == "none" or not found.rows:
+        return []
+    return [*(line("  ", *row) for row in term_lines(found, ROWS)), *skips(found)]
+
+
+def term_lines(found: Explained, most: int) -> list[Line]:
+    """A line for each of the largest terms of a value: `[1]  x[1,1] × W[1,3] = 1 × 0.5607 = 0.5607  65%`."""
+    if found.relation in ("formula", "choice"):
+        more = found.rest[0]
+        what = "the first of the largest" if found.relation == "choice" and more else "made of"
+        cells = [cell for cell in found.rows[0].cells if cell is not None]
+        told = [line("  ", *cell.shown, " = ", (numbers.significant(cell.number), "value")) for cell in cells]
+        return [line((f"{what} ", "dim"), *(span for row in told for span in row[1:]))] if len(told) == 1 else told
+    rows = found.rows[:most]
+    texts, width = printed_terms(found, rows), max([4, *(len(label(row)) for row in rows)])
+    made = []
+    for row, (factors, product, _) in zip(rows, texts.rows, strict=False):
+        head, share = f"{label(row):>{width}}  ", f"  {percent(found.share(row.sum))}"
+        if found.relation == "product":
+            head = share = ""
+        made.append(line((head, "dim"), *_product(row, factors, product), (share, "dim")))
+    count = found.rest[0] + len(found.rows) - len(rows)
+    if count:
+        made.append(line((f"{'':{width}}  and {count:,} more  ", "dim"), (texts.rows[-1][1], "value")))
+    if len(made) > 1:
+        sign = "" if texts.sign == "=" else f"{texts.sign} "
+        made.append(line((f"{'':{width}}  together  ", "dim"), (f"{sign}{texts.total}", "value")))
+    return made
+
+
+def printed_terms(found: Explained, rows: tuple[Row, ...]) -> arithmetic.PrintedSum:
+    """The texts of the terms, of the rest as one more, and of what they come to."""
+    head, running = [], 0.0
+    for row in rows:
+        running += row.sum
+        factors = tuple(cell.number for cell in row.cells if cell is not None)
+        sign = -1.0 if math.prod(factors) * row.sum < 0 else 1.0
+        head.append(arithmetic.Row((sign * factors[0], *factors[1:]) if factors else (row.sum,), row.sum, running))
+    rest = found.rest[1] + math.fsum(row.sum for row in found.rows[len(rows) :])
+    if found.rest[0] + len(found.rows) > len(rows):
+        head.append(arithmetic.Row((rest,), rest, running + rest))
+    number = found.number if found.number is not None else running + rest
+    return arithmetic.printed_sum(arithmetic.Sum(head, (), (), number), numbers.significant)
+
+
+def _product(row: Row, factors: tuple[str, ...], product: str) -> Line:
+    """`x[1,1] × W[1,3] = 1 × 0.5607 = 0.5607`."""
+    cells = [cell for cell in row.cells if cell is not None]
+    names: list[Span] = []
+    for n, cell in enumerate(cells):
+        names += [*([Span(" × ")] if n else []), *cell.shown]
+    if len(cells) == 1:
+        minus = [Span("-")] if cells[0].number * row.sum < 0 else []
+        return line(*minus, *names, " = ", (product, "value"))
+    return line(*names, " = ", " × ".join(factors), " = ", (product, "value"))
+
+
+# ---------------------------------------------------------------------------------------------------------- gradients
+def _gradient(session: Session, about: Asked) -> list[Line]:
+    node, at, _ = about
+    gone = absent(session, node)
+    if gone:
+        return [line("  ", (gone, "dim"))] if node.role != "param" or not unreached(session.graph, node) else []
     gradient = session.state.gradient(node)
-    lost = unreached(session.graph, node)
-    if lost and node.role != "param":
-        return [line("  ", (f"it {lost}", "dim"))]
-    if 0 in node.shape:
-        return [line("  ", ("it has no elements", "dim"))]
-    if not gradient.total:
-        return [line("  ", ("it has no gradient", "dim"))] if not node.wants_grad else []
-    total = None if gradient.array is None or not gradient.array.size else float(gradient.array[at])
+    title = f"  ∂L/∂{node.name}{numbers.index(at)} "
+    waiting = [
+        line(f"    {numbers.NOT_YET}  from {session.graph.nodes[i].name}, not yet")
+        for i, position in session.graph.consumers[node.id]
+        if (i, position) not in {(part.consumer, part.position) for part in session.state.arrived(node)}
+    ]
+    if not gradient.arrived or node.id == session.graph.loss:
+        shown = "" if gradient.array is None else numbers.significant(float(gradient.array[at]))
+        rows = [line(title, "= ", (shown or numbers.NOT_YET, "gradient"))]
+        if node.id == session.graph.loss:
+            return [*rows, line("    the seed: ∂L/∂L = 1")] if gradient.arrived else [*rows, line("    not yet")]
+        return [*rows, *waiting]
+    try:
+        found = explained(session, about)
+    except NotRecorded as missing:
+        return [*_recorded(session, node, at, title), line("    ", (str(missing), "dim"))]
+    assert found is not None
     partial = "" if gradient.final else f"  {gradient.arrived} of {gradient.total} in"
-    arrived = session.state.arrived(node) if gradient.arrived and node.id != session.graph.loss else ()
-    parts = {n: float(part.array[at]) for n, part in enumerate(arrived) if part.array is not None and part.array.size}
-    texts, shown, sign = _sum(parts, total)
-    shown += "…" if gradient.arrived and not gradient.final else ""
-    rows = [line(f"  ∂L/∂{node.name}{numbers.index(at)} {sign} ", (shown, "gradient"), (partial, "kink"))]
-    if node.id == session.graph.loss:
-        return [*rows, line("    the seed: ∂L/∂L = 1")] if gradient.arrived else rows
-    for n, part in enumerate(arrived):
-        consumer = session.graph.nodes[part.consumer]
-        rows.append(line("    ", (texts.get(n, "not recorded"), "gradient"), f"  from {consumer.name}"))
-    if not gradient.final:
-        seen = {(part.consumer, part.position) for part in session.state.arrived(node)}
-        for consumer_id, position in session.graph.consumers[node.id]:
-            if (consumer_id, position) not in seen:
-                rows.append(line(f"    {numbers.NOT_YET}  from {session.graph.nodes[consumer_id].name}, not yet"))
+    texts = table_texts(found, found.rows[:ROWS])
+    shown = texts.total + ("" if gradient.final else "…")
+    unit = f"  in units of 1e{texts.power}" if texts.power else ""
+    rows = [line(title, f"{texts.sign} ", (shown, "gradient"), (unit, "dim"), (partial, "kink"))]
+    return [*rows, *(line("    ", *row) for row in table_lines(found, texts)), *waiting, *reasons(found), *skips(found)]
+
+
+def _recorded(session: Session, node: Node, at: Index, title: str) -> list[Line]:
+    """A gradient and its contributions as they were recorded, of what cannot be taken apart."""
+    gradient = session.state.gradient(node)
+    total = None if gradient.array is None else float(gradient.array[at])
+    partial = "" if gradient.final else f"  {gradient.arrived} of {gradient.total} in"
+    shown = numbers.significant(total) + ("" if gradient.final else "…")
+    rows = [line(title, "= ", (shown, "gradient"), (partial, "kink"))]
+    for part in session.state.arrived(node):
+        text = "not recorded" if part.array is None else numbers.significant(float(part.array[at]))
+        rows.append(line("    ", (text, "gradient"), f"  from {session.graph.nodes[part.consumer].name}"))
     return rows
+
+
+def table_texts(found: Explained, rows: tuple[Row, ...], room: int = 12) -> Crosstab:
+    """The numbers of a gradient's table: of the rows that are told, and of the others as one row."""
+    cells = [[None if cell is None else cell.number for cell in row.cells] for row in rows]
+    others = found.rows[len(rows) :]
+    if others:
+        columns = range(len(found.heads))
+        known = [[row.cells[n] for row in others] for n in columns]
+        cells.append([total([cell.number for cell in column if cell is not None]) for column in known])
+    return crosstab(cells, found.number, room)
+
+
+def table_lines(found: Explained, texts: Crosstab) -> list[Line]:
+    """A gradient's table: samples down, consumers across, sums on both sides; of one row, a line for each consumer."""
+    if len(found.rows) == 1:
+        names = [_from(head) for head in found.heads]
+        return [
+            line((f"{text:>9}", "gradient"), f"  from {name}")
+            for text, name, n in zip(texts.cells[0], names, range(len(names)), strict=True)
+            if n not in found.waiting
+        ]
+    several = len(found.heads) > 1
+    heads = [
+        found.index,
+        *("".join(s.text for s in heading(head)) for head in found.heads),
+        *["sum"] * several,
+        "share",
+    ]
+    count = len(found.rows) - (len(texts.rows) - 1)
+    labels = [label(row) for row in found.rows[: len(texts.rows)]]
+    if len(found.rows) > len(texts.rows):
+        labels[-1] = f"{count:,} more"
+    made = [heads]
+    for n, (name, cells, whole) in enumerate(zip(labels, texts.cells, texts.rows, strict=True)):
+        told = [_cell(found, n, k, text) for k, text in enumerate(cells)]
+        rest = n == len(labels) - 1 and len(found.rows) > len(texts.rows)
+        share = "" if rest else percent(found.share(found.rows[n].sum))
+        made.append([name, *told, *[whole] * several, share])
+    made.append(["sum", *texts.columns, *[texts.total] * several, ""])
+    widths = [max(len(row[n]) for row in made) for n in range(len(heads))]
+    lines = []
+    for n, row in enumerate(made):
+        style = "dim" if n == 0 else "gradient bold" if n == len(made) - 1 else "gradient"
+        first = Span(f"{row[0]:<{widths[0]}}", "dim")
+        lines.append(line(first, *((f"  {text:>{widths[k + 1]}}", style) for k, text in enumerate(row[1:]))))
+    return lines
+
+
+def _cell(found: Explained, row: int, column: int, text: str) -> str:
+    """A number of the table; nothing where a consumer has nothing in that row."""
+    waits = column in found.waiting or row >= len(found.rows) or found.rows[row].cells[column] is not None
+    return text if waits else ""
+
+
+def _from(head: Head) -> str:
+    """`p (through t2)`."""
+    through = ", ".join(node.name for node in head.through)
+    return f"{head.consumer.name} (through {through})" if through else head.consumer.name
+
+
+def reasons(found: Explained) -> list[Line]:
+    """Why rows are 0, those of one reason together; why all of it is."""
+    groups: dict[str, list[str]] = {}
+    for row in found.rows:
+        if row.zero:
+            groups.setdefault(row.zero, []).append(label(row))
+    said = []
+    for reason, labels in groups.items():
+        shown = ", ".join(labels[:4]) + (f" and {len(labels) - 4} more" if len(labels) > 4 else "")
+        verb = "adds" if len(labels) == 1 else "add"
+        said.append(line("    ", (f"{shown} {verb} 0: " if shown else "0: ", "dim"), reason))
+    if found.number == 0 and any(cell is not None and cell.number != 0 for row in found.rows for cell in row.cells):
+        said.append(line("    ", ("what they add cancels", "dim")))
+    return said
+
+
+def skips(found: Explained) -> list[Line]:
+    """`through t2 (transpose), which only moves it`."""
+    if not found.skipped:
+        return []
+    names = ", ".join(f"{node.name} ({node.op.name})" for node in found.skipped if node.op is not None)
+    verb = "moves" if len(found.skipped) == 1 else "move"
+    return [line("    ", (f"through {names}, which only {verb} it", "dim"))]
+
+
+# ------------------------------------------------------------------------------------------------------------- absent
+def absent(session: Session, node: Node) -> str:
+    """Why a gradient is not there at all, "" where it is, or will be."""
+    lost = unreached(session.graph, node)
+    if lost:
+        return f"it {lost}"
+    if 0 in node.shape:
+        return "it has no elements"
+    if not session.state.gradient(node).total and node.id != session.graph.loss:
+        what = "it is given, and nobody asked for its gradient"
+        if node.whole:
+            what = "it has whole numbers, which have no gradient"
+        elif node.role in ("const", "random", "state"):
+            what = f"it is {GIVEN[node.role]}: it has no gradient"
+        return what if node.op is None else "it has no gradient"
+    return ""
 
 
 def unreached(graph: Graph, node: Node) -> str:

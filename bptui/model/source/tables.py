@@ -11,6 +11,7 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.schema import Key, Table, any_value, names, one_of, text
+from bptui.model.base.types import Array
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.ops.common import flag, integer, optional, real, whole, wholes
 from bptui.model.source.datasets import DATASETS, MAX_SAMPLES, from_file, windows
@@ -33,6 +34,10 @@ DATA: Mapping[str, Key] = {
     "text": Key(text, None, "characters: the inputs are windows of it, the targets the characters that follow"),
     "positions": Key(integer(1), 8, "how many characters a window has"),
     "scale": Key(real(), 1.0, "what each input is multiplied by: 0.0625 brings 0 to 16 into 0 to 1"),
+    "standardize": Key(
+        flag, False, "true: each input column minus its mean, over its standard deviation; images as one column"
+    ),
+    "standardize_targets": Key(flag, False, "true: the same of the targets of a regression"),
     "shape": Key(lambda value: wholes(value, 1), None, "of one input, where it comes as a flat row: [1, 8, 8]"),
     "batch_size": Key(optional(integer(1)), None, "samples of one training step (default: all)"),
     "shuffle": Key(flag, True, "draw the batches of each epoch in a new order"),
@@ -46,6 +51,17 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "text": ("positions",),
 }
 """What data come from, of which a table has exactly one, and the keys that go with that one only."""
+
+
+def standardized(values: Array, by_column: bool) -> Array:
+    """Numbers minus their mean, over their standard deviation: each column, or all of them as one. What never changes
+    becomes 0."""
+    values = np.asarray(values, np.float64)
+    axis = 0 if by_column else None
+    with np.errstate(all="ignore"):
+        mean = np.mean(values, axis=axis, keepdims=True)
+        spread = np.std(values, axis=axis, keepdims=True)
+    return np.asarray((values - mean) / np.where(spread > 0, spread, 1))
 
 
 def read(
@@ -87,11 +103,15 @@ def read(
             path if folder is None else folder / path, table.at("file"), found["target_columns"]
         )
         inputs = array(inputs, f"{table.at('file')} inputs")
-        if labels and targets.ndim == 2 and targets.shape[1] == 1:
-            targets = targets[:, 0]
     if found["scale"] != 1:
         with np.errstate(over="ignore"):
             inputs = array(inputs * found["scale"], table.at("scale"))
+    if found["standardize"]:
+        inputs = standardized(inputs, by_column=inputs.ndim == 2 and found["shape"] is None)
+    if found["standardize_targets"] and targets is not None:
+        if labels:
+            raise UserError(table.at("standardize_targets"), "the loss takes class numbers", "for a regression")
+        targets = standardized(array(targets, table.at("targets")), by_column=True)
     if found["shape"] is not None and inputs.ndim:
         if prod(found["shape"]) != prod(inputs.shape[1:]):
             told = f"{prod(inputs.shape[1:])} numbers per input"
@@ -103,6 +123,8 @@ def read(
         )
     if targets is not None:
         given = array(targets, table.at("targets"))
+        if labels and given.ndim == 2 and given.shape[1] == 1:
+            given = targets = given[:, 0]
         if given.ndim == 0 or len(given) != len(inputs):
             told = f"{len(given) if given.ndim else 'one number'} for {len(inputs)} inputs"
             raise UserError(table.at("targets"), told, "one target per input")

@@ -9,8 +9,8 @@ import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.probe import Probe, wide
 from bptui.model.engine.recording import Recording
-from bptui.symbolic.check.probe import Probe, wide
 
 Rule = Callable[["Backward", Node, int, Array], "Array | None"]
 """(the pass, node, position of its input, ∂L/∂node) → what is added to the gradient of that input instead; None: what

@@ -18,10 +18,10 @@ import numpy as np
 from bptui.model.base.types import Array
 from bptui.model.engine import ops
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.probe import Probe
 from bptui.symbolic.against.backward import Backward, Rule, Slip, positions
 from bptui.symbolic.card.update import follow, statements
 from bptui.symbolic.card.update import inputs as inputs_of_update
-from bptui.symbolic.check.probe import Probe
 from bptui.symbolic.formula.numeric import evaluate
 from bptui.symbolic.formula.read import from_hint
 from bptui.symbolic.formula.tree import bare

@@ -12,11 +12,11 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine import ops
 from bptui.model.engine.graph import Node
+from bptui.model.engine.probe import Probe, wide
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.against.causes import MOST, Cause, Why, ratio, said
 from bptui.symbolic.against.compare import Compared
 from bptui.symbolic.against.slips import SQUARES
-from bptui.symbolic.check.probe import Probe, wide
 
 
 def explained(recording: Recording, c: Compared, theirs: Mapping[int, Array]) -> Why:

@@ -28,11 +28,11 @@ from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.ops import OPS
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.probe import wide
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.evaluate import Binding
 from bptui.symbolic.check.node import Comparison, Index, NodeCheck
-from bptui.symbolic.check.probe import wide
 from bptui.symbolic.types import CheckRow, Derived
 
 ERROR = 2.0**-36

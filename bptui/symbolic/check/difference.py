@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.symbolic.check.probe import Probe
+from bptui.model.engine.probe import Probe
 
 _STEPS = 7
 _SHRINK = 4.0

@@ -12,9 +12,9 @@ import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
+from bptui.model.engine.probe import wide
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.check.causes import likely
-from bptui.symbolic.check.probe import wide
 from bptui.symbolic.check.tolerance import coarsest
 from bptui.symbolic.types import CheckRow
 

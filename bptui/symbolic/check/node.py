@@ -18,13 +18,13 @@ import numpy as np
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
+from bptui.model.engine.probe import Probe, wide
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.evaluate import Binding, bind_arrays, estimate_cells
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.difference import EPS
 from bptui.symbolic.check.expected import Expected
-from bptui.symbolic.check.probe import Probe, wide
 from bptui.symbolic.check.slopes import Slopes
 from bptui.symbolic.check.tolerance import EXACT, Tolerance, coarsest
 from bptui.symbolic.types import CheckRow, Derived, RowName, Verdict

@@ -27,6 +27,7 @@ import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.probe import Probe, wide
 from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.rounding import rerun
 from bptui.symbolic.calculus.derive import derive
@@ -36,7 +37,6 @@ from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.error_budget import ErrorBudget
 from bptui.symbolic.card.names import UPSTREAM
 from bptui.symbolic.card.sparsity import support
-from bptui.symbolic.check.probe import Probe, wide
 from bptui.symbolic.types import Failure, Rule
 
 Index = tuple[int, ...]

@@ -16,9 +16,9 @@ import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
+from bptui.model.engine.probe import Probe
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.difference import EPS, Slope, along, clear, complex_slope, kinked, reachable
-from bptui.symbolic.check.probe import Probe
 from bptui.symbolic.check.tolerance import COMPLEX, DIFFERENCE
 from bptui.symbolic.types import CheckRow, RowName, Verdict
 

@@ -21,10 +21,10 @@ from bptui.model.engine.arena import Clock
 from bptui.model.engine.calls import Calls
 from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import CLIP_EPS, Flat, Optimizer, emit_clip
+from bptui.model.engine.probe import wide
 from bptui.model.engine.recording import NotRecorded, Recording, required
 from bptui.symbolic.card.update import follow, inputs, results, statements
 from bptui.symbolic.check.causes import likely
-from bptui.symbolic.check.probe import wide
 from bptui.symbolic.check.tolerance import EXACT, Tolerance, coarsest
 from bptui.symbolic.types import CheckRow, Verdict
 

@@ -28,6 +28,16 @@ def why(session: Session, text: str) -> Reply:
     return tell(session, text)
 
 
+@family.text(
+    "paths", "All ways of a number to the loss, their products and their sum", keys=("p",), short="paths",
+    usage="[NODE[i,j]]", complete="node",
+)  # fmt: skip
+def paths(session: Session, text: str) -> Reply:
+    from bptui.model.debugger.path_lines import tell
+
+    return tell(session, text)
+
+
 @family.text("print", "The number(s) of an expression", usage="EXPR", complete="expression", needed=True)
 def print_(session: Session, text: str) -> Reply:
     from bptui.model.debugger import expressions

@@ -20,9 +20,7 @@ def step(session: Session, count: int) -> Reply:
     return session.step(count)
 
 
-@family.count(
-    "reverse-step", "One operation back", keys=("S", "backspace"), aliases=("rs", "back"), short="step", twin="step"
-)
+@family.count("reverse-step", "One operation back", keys=("S", "backspace"), aliases=("rs",), short="step", twin="step")
 def reverse_step(session: Session, count: int) -> Reply:
     return session.reverse_step(count)
 

@@ -1,119 +1,115 @@
-"""Changes of a network's file, as a remedy makes them: a path and a value, and how both are written as `set` lines.
-
-A path is the place as findings name it: `optimizer.learning_rate`, `layer3.activation`, `layer2.layer1.init`,
-`loss.kind`, `data.standardize`. The document itself is never written to: what lies on the path is copied.
-"""
+"""Changes of a network's file, as a remedy makes them: the place of a key, as `set` takes it, and its new value."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.schema import Table
 from bptui.model.debugger.findings.finding import Remedy
-from bptui.model.source.network import Network, from_mapping
+from bptui.model.source.document import Document
+from bptui.model.source.network import Network, from_mapping, read_optimizer
 
-
-class Leave:
-    """The value of a key that is left out: the network then has the default."""
-
-
-LEAVE = Leave()
+DEFAULT = None
+"""The value of a key that is taken out of the file."""
+OPTIMIZER = "optimizer"
 
 
 @dataclass(frozen=True)
 class Change:
-    """A key of the network's file, and what it becomes; LEAVE takes it out."""
+    """A key of the network's file (`layer3.activation`, `optimizer.learning_rate`, `data.standardize`) and its value;
+    DEFAULT takes it out, and where the place is a layer that one."""
 
-    path: str
+    place: str
     value: Any
 
     @property
     def text(self) -> str:
-        """`set layer3.activation = "sigmoid"`, as in the file."""
-        if self.value is LEAVE:
-            return f"drop {self.path}"
-        return f"set {self.path} = {written(self.value)}"
+        """`set layer3.activation = sigmoid`, as the debugger takes it."""
+        if self.value is DEFAULT and "." not in self.place:
+            return f"without {self.place}"
+        return f"set {self.place} = {written(self.value)}"
+
+    def made(self, document: Document) -> Document:
+        """The document with it (UserError where the file has no such place)."""
+        table, _, key = self.place.partition(".")
+        if table == OPTIMIZER:
+            options = {**(document.content.get(OPTIMIZER) or {}), key: self.value}
+            return document.changed((OPTIMIZER,), {name: item for name, item in options.items() if item is not None})
+        path = document.path(self.place)
+        if path is None:
+            raise UserError(self.place[:60], "the file has no such place")
+        if self.value is DEFAULT and isinstance(path[-1], int):
+            tables = document.value(path[:-1])
+            return document.changed(path[:-1], [*tables[: path[-1]], *tables[path[-1] + 1 :]])
+        return document.changed(path, self.value)
+
+
+@dataclass(frozen=True)
+class Redefined:
+    """A name of a formula, defined as something else."""
+
+    name: str
+    formula: str
+
+    @property
+    def text(self) -> str:
+        """`set L = bce_with_logits(z, y)`."""
+        return f"set {self.name} = {self.formula}"
+
+    def made(self, document: Document) -> Document:
+        """The document with it (UserError where no statement defines the name)."""
+        made = document.redefined(self.name, self.formula)
+        if made is None:
+            raise UserError(self.name[:60], "no line of the formula defines it")
+        return made
 
 
 def written(value: Any) -> str:
-    """A value as TOML writes it, in one line."""
+    """A value as `set` takes it, in one line: a word as it is, everything else as in the file."""
+    if value is DEFAULT:
+        return "default"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {written(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return json.dumps(value)
+        return "{" + ", ".join(f"{key} = {_quoted(item)}" for key, item in value.items()) + "}"
+    return value if isinstance(value, str) else _quoted(value)
 
 
-def remedy(text: str, *changes: Change, then: Callable[[dict[str, Any], Network], None] | None = None) -> Remedy:
-    """A remedy that makes these changes in the network's file; `then` may do in the copy what is no single key."""
+def _quoted(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else json.dumps(value)
+
+
+def remedy(text: str, *changes: Change | Redefined) -> Remedy:
+    """A remedy that makes these changes."""
 
     def make(network: Network) -> Network:
+        if network.document is None:
+            return _optimized(network, changes)
         document = network.document
-        if document is None:
-            return _without_file(network, changes)
-        content: dict[str, Any] = dict(document.content)
         for change in changes:
-            _put(content, change)
-        if then is not None:
-            then(content, network)
-        made = from_mapping(content, document.where, document.folder)
+            document = change.made(document)
+        made = from_mapping(document.content, document.where, document.folder)
         return replace(made, name=network.name)
 
     return Remedy("; ".join(change.text for change in changes), text, make)
 
 
-def _without_file(network: Network, changes: Sequence[Change]) -> Network:
-    """A formula or a network made in Python has no file: of it the optimizer can be changed."""
-    settings: dict[str, Any] = {}
+def _optimized(network: Network, changes: Sequence[Change | Redefined]) -> Network:
+    """Of a network that has no file the optimizer can be changed."""
+    old = network.optimizer
+    names = ("kind", "learning_rate", *old.rule.options, "clip_norm", "clip_value")
+    settings = {name: value for name in names if (value := getattr(old, name)) is not None}
     for change in changes:
-        group, _, key = change.path.partition(".")
-        if group != "optimizer":
-            raise UserError(change.path, "cannot be changed", "it has no network file; only optimizer.… can be")
-        settings[key] = None if change.value is LEAVE else change.value
-    return replace(network, optimizer=replace(network.optimizer, **settings))
+        if isinstance(change, Redefined) or not change.place.startswith(f"{OPTIMIZER}."):
+            raise UserError("network", "it has no file", "only its optimizer can be changed")
+        settings[change.place.partition(".")[2]] = change.value
+    return replace(network, optimizer=read_optimizer(Table(settings, "set", OPTIMIZER)))
 
 
-def _put(content: dict[str, Any], change: Change) -> None:
-    """Set a key at a path, copying every table and list on the way to it."""
-    *way, key = change.path.split(".")
-    table = content
-    while way:
-        name = way.pop(0)
-        at = _layer(table.get("layers"), name)
-        if at is not None:
-            tables = table["layers"] = list(table["layers"])
-            tables[at] = inner = dict(tables[at])
-        else:
-            inner = dict(table.get(name) or {})
-            table[name] = inner
-        table = inner
-    if (at := _layer(table.get("layers"), key)) is not None and change.value is LEAVE:
-        table["layers"] = [*table["layers"][:at], *table["layers"][at + 1 :]]
-    elif change.value is LEAVE:
-        table.pop(key, None)
-    else:
-        table[key] = change.value
-
-
-def _layer(tables: Any, name: str) -> int | None:
-    """Which of some layers has a name, by its key `name` or by its number."""
-    if not isinstance(tables, list):
-        return None
-    for at, table in enumerate(tables):
-        if isinstance(table, Mapping) and table.get("name", f"layer{at + 1}") == name:
-            return at
-    return None
-
-
-def setting(network: Network, path: str, default: Any = None) -> Any:
-    """What stands at a path in the network's file; `default` where nothing does or there is no file."""
-    table: Any = network.document.content if network.document is not None else {}
-    for name in path.split("."):
-        if not isinstance(table, Mapping):
-            return default
-        at = _layer(table.get("layers"), name)
-        table = table["layers"][at] if at is not None else table.get(name)
-    return default if table is None else table
+def setting(network: Network, place: str) -> Any:
+    """What stands at a place of the network's file, None where nothing does or there is no file."""
+    document = network.document
+    path = document.path(place) if document is not None else None
+    return document.value(path) if document is not None and path is not None else None

@@ -33,19 +33,19 @@ def diagnose(source: Network | Branch, steps: int | None = None, progress: Progr
     asked = min(branch.planned, MOST_STEPS) if steps is None else steps
     last = branch.walk.last
     subject = Subject(branch, asked if last is None else min(asked, last + 1), progress)
-    found: list[Finding] = []
     looked: list[LookedFor] = []
     for count, rule in enumerate(RULES):
         subject.progress.report(count / len(RULES), f"looking for: {rule.about}")
-        skipped, findings = "", []
+        skipped = ""
+        findings: list[Finding] = []
         try:
             findings = list(rule.find(subject))
         except NotRecorded as lacking:
             skipped = str(lacking)
-        found += findings
+        subject.found += findings
         looked.append(LookedFor(rule.name, rule.about, bool(findings), skipped))
     losses = tuple(float(loss) for loss in subject.losses)
-    return Diagnosis(branch.network, subject.steps, losses, ranked(found), tuple(looked))
+    return Diagnosis(branch.network, subject.steps, losses, ranked(subject.found), tuple(looked))
 
 
 def trials(diagnosis: Diagnosis, progress: Progress | None = None) -> Iterator[Diagnosis]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
+from bptui.model.debugger.edit import Edit
 from bptui.model.engine.timeline import Phase
 from bptui.model.source.network import Network
 
@@ -56,7 +57,8 @@ TYPES: Mapping[str, str] = MappingProxyType(
 class Remedy:
     """What would help, tried or not yet. It is an edit made before training step 0.
 
-    change  as it would be typed: `set optimizer.learning_rate = 0.001`; several with `; `
+    change  as it would be typed: `set optimizer.learning_rate = 0.001`; several with `; `; `without layer5` for a layer
+            that is left out, which no command does
     text    what that is good for
     make    the network with the change made (UserError where it cannot be)
     loss_before, loss_after  of the network as it is and of the changed one, after the same training steps on the same
@@ -75,6 +77,10 @@ class Remedy:
     def tried(self) -> bool:
         """Has it been run?"""
         return self.loss_after is not None
+
+    def edit(self, network: Network) -> Edit:
+        """The change as an edit of a branch that has this network, trained anew from training step 0."""
+        return Edit(0, self.change, self.make(network), anew="drawn")
 
 
 @dataclass(frozen=True)

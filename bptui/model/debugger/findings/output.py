@@ -9,7 +9,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
-from bptui.model.debugger.findings.change import LEAVE, Change, remedy, setting
+from bptui.model.debugger.findings.change import DEFAULT, Change, remedy, setting
 from bptui.model.debugger.findings.finding import Finding, Remedy, Severity
 from bptui.model.debugger.findings.structure import REGRESSION, WEIGHTED, Loss, Output
 from bptui.model.debugger.findings.subject import Subject
@@ -246,7 +246,7 @@ def _drop(subject: Subject, text: str, *more: Change) -> Remedy:
     """Without the last activation: out of its layer, or the layer that is nothing else."""
     path = _path(subject)
     alone = setting(subject.network, f"{path}.kind") == "activation"
-    change = Change(path, LEAVE) if alone else Change(f"{path}.activation", "linear")
+    change = Change(path, DEFAULT) if alone else Change(f"{path}.activation", "linear")
     return remedy(text, change, *more)
 
 
@@ -274,15 +274,8 @@ def _classes(subject: Subject, targets: Array) -> list[Remedy]:
         return [remedy("mse takes any target", Change("loss.kind", "mse"))]
     classes, path = int(targets.max()) + 1, last.weight.scope
 
-    def as_numbers(content: dict[str, object], network: object) -> None:
-        content["data"] = {
-            **{k: v for k, v in dict(content["data"]).items() if k in ("batch_size", "shuffle")},  # type: ignore[call-overload]
-            "inputs": subject.inputs[0].values,
-            "targets": targets.reshape(len(targets), -1)[:, 0],
-        }
-
     units = [Change(f"{path}.units", classes), Change("loss.kind", "cross_entropy")]
     return [
         remedy(f"{classes} classes: an output for each, and cross_entropy", *units,
-               Change(f"{_path(subject)}.activation", "linear"), then=as_numbers)
+               Change(f"{_path(subject)}.activation", "linear"))
     ]  # fmt: skip

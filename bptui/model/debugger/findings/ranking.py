@@ -2,11 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bptui.model.debugger.findings.finding import Finding
 
+CAUSES: Mapping[str, tuple[str, ...]] = {
+    "reach": ("pairing",),
+    "target scale": ("reach",),
+    "numeric": (
+        "pairing", "axes", "reach", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction",
+        "rate high", "no activation",
+    ),
+    "saturated units": ("equal weights", "batch norm", "scale", "initial values"),
+    "dead units": (
+        "equal weights", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction", "rate high",
+    ),
+    "signal": ("pairing", "equal weights", "batch norm", "scale", "initial values", "saturated units", "dead units"),
+    "no gradient": (
+        "pairing", "axes", "equal weights", "numeric", "scale", "initial values", "saturated units", "dead units",
+    ),
+    "rate high": ("batch norm", "scale", "target scale", "initial values", "optimizer", "reduction"),
+    "first loss": ("pairing", "axes", "reach", "batch norm", "scale", "target scale", "initial values"),
+}  # fmt: skip
+"""What follows from what, by rule: of the causes that were found the first is the one that is told."""
+
 
 def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Most important first: as the rules are, errors and warnings before notes."""
-    return tuple(sorted(findings, key=lambda finding: finding.severity == "note"))
+    """Findings as the rules found them, most important first: errors and warnings before notes, what follows from
+    another one under it. One that has no remedy of its own has those of what follows from it."""
+    told = [finding for finding in findings if finding.severity != "note"]
+    notes = [finding for finding in findings if finding.severity == "note"]
+    above = {id(finding): cause(finding, told) for finding in told}
+
+    def folded(finding: Finding) -> Finding:
+        under = tuple(folded(other) for other in told if above[id(other)] is finding)
+        remedies = next((each.remedies for each in (finding, *under) if each.remedies), ())
+        return replace(finding, therefore=under, remedies=remedies) if under else finding
+
+    return (*(folded(finding) for finding in told if above[id(finding)] is None), *notes)
+
+
+def cause(finding: Finding, others: Sequence[Finding]) -> Finding | None:
+    """The finding that explains another, None where none does. What was before an overshoot does not follow from it."""
+    for rule in CAUSES.get(finding.rule, ()):
+        for other in others:
+            late = rule not in ("rate high", "no activation") or finding.training_step > other.training_step
+            if other.rule == rule and late and other is not finding:
+                return other
+    return None

@@ -1,13 +1,47 @@
-"""All rules, most important first: what is exact, then scale and initial values, signal, rates, settings, symptoms."""
+"""All rules, most important first: what is exact, then scale and initial values, signal, settings, rates, symptoms.
+
+The numbers are those of docs/diagnosis.md.
+"""
 
 from __future__ import annotations
 
-from bptui.model.debugger.findings import numeric, output, units
+from bptui.model.debugger.findings import (
+    dependence,
+    initial,
+    numeric,
+    output,
+    rates,
+    scale,
+    settings,
+    signal,
+    symptoms,
+    units,
+)
 from bptui.model.debugger.findings.rule import Rule
 
 RULES: tuple[Rule, ...] = (
-    Rule("pairing", "output and loss", "graph", output.pairing),
-    Rule("reach", "targets in reach", "graph", output.reach),
-    Rule("numeric", "NaN, inf", "steps", numeric.numeric),
-    Rule("dead units", "dead units", "step", units.dead),
+    Rule("pairing", "output and loss", "step", output.pairing),  # 2
+    Rule("axes", "axes of the loss", "graph", settings.axes),  # 14
+    Rule("reach", "targets in reach", "graph", output.reach),  # 3
+    Rule("equal weights", "equal weights", "graph", initial.equal),  # 6
+    Rule("numeric", "NaN, inf", "steps", numeric.numeric),  # 1
+    Rule("no activation", "activations", "graph", initial.linear),  # 10
+    Rule("batch norm", "batch norm", "step", settings.batch_norm),  # 15
+    Rule("scale", "scale of the data", "graph", scale.scale),  # 5
+    Rule("initial values", "initial values", "graph", initial.initial),  # 6
+    Rule("labels", "labels", "graph", scale.labels),  # 16
+    Rule("saturated units", "saturated units", "step", signal.saturated),  # 8
+    Rule("dead units", "dead units", "step", units.dead),  # 8
+    Rule("signal", "vanishing, exploding", "step", signal.signal),  # 7
+    Rule("updates", "frozen, no gradient", "steps", signal.updates),  # 12
+    Rule("dropout", "dropout", "graph", settings.dropout),  # 13
+    Rule("weight decay", "weight decay", "step", settings.decay),  # 13
+    Rule("optimizer", "optimizer's settings", "probe", settings.unusual),  # 13
+    Rule("rate high", "rate too high", "probe", rates.high),  # 4
+    Rule("rate low", "rate too low", "probe", rates.low),  # 9
+    Rule("reduction", "sum or mean", "graph", settings.reduction),  # 13
+    Rule("constant column", "constant columns", "graph", scale.constant),  # 5
+    Rule("first loss", "first loss", "steps", symptoms.first_loss),  # 11
+    Rule("dependence", "targets depend on inputs", "steps", dependence.dependence),  # 18
+    Rule("not falling", "loss falls", "steps", symptoms.not_falling),  # 17
 )

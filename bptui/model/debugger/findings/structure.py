@@ -35,7 +35,7 @@ LABELS = ("cross_entropy", "nll", "multi_margin")
 """Losses that take class numbers."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layer:
     """One weighted operation with what belongs to it.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.findings.finding import Finding
 from bptui.model.debugger.findings.probe import Prober, Step
 from bptui.model.debugger.findings.structure import Structure
 from bptui.model.debugger.progress import Progress
@@ -19,6 +20,9 @@ from bptui.model.source.network import Network
 
 FEWEST = 8
 """Samples under which a share of them says nothing, unless they are all that there are."""
+
+LONG = 20
+"""Training steps under which nothing is said about how the loss goes."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,19 @@ class Subject:
     """What a rule may look at. Nothing of it is computed before it is asked for.
 
     steps  how many training steps there are; `recording(k)` for k below that
+    found  what earlier rules have found: symptoms are told only where nothing else is
     """
 
     def __init__(self, branch: Branch, steps: int, progress: Progress | None = None) -> None:
         self.branch, self.steps = branch, steps
         self.progress = progress or Progress()
         self.structure = Structure(branch.graph)
+        self.found: list[Finding] = []
+
+    @property
+    def explained(self) -> bool:
+        """Has a rule found an error, or what is a warning?"""
+        return any(finding.severity != "note" for finding in self.found)
 
     @property
     def network(self) -> Network:
@@ -123,3 +134,9 @@ def rms(array: Array | None) -> float:
         return 0.0
     with np.errstate(all="ignore"):
         return float(np.sqrt(np.mean(np.square(array.astype(np.float64)))))
+
+
+def tenths(losses: Array) -> tuple[float, float]:
+    """The means of the first and of the last tenth."""
+    size = max(1, len(losses) // 10)
+    return float(losses[:size].mean()), float(losses[-size:].mean())

@@ -9,10 +9,11 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
-from bptui.model.debugger.findings.change import LEAVE, Change, remedy
+from bptui.model.debugger.findings.change import DEFAULT, Change, remedy
 from bptui.model.debugger.findings.finding import Finding, Remedy
 from bptui.model.debugger.findings.structure import Layer
 from bptui.model.debugger.findings.subject import Subject
+from bptui.model.debugger.findings.symptoms import stands
 
 DEAD, SOME = 0.7, 0.25
 """Share of a layer's units that are 0 on all samples: a warning, a note."""
@@ -70,7 +71,7 @@ def dead(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         "dead units",
         "dead-units",
-        "warning" if worst.share >= DEAD else "note",
+        "warning" if worst.share >= DEAD or (subject.network.batches is None and stands(subject)) else "note",
         tuple(dict.fromkeys(subject.structure.place(each.layer.a) for each in bad)),
         f"{worst.text} are 0 on all {worst.layer.a.shape[0]} samples",
         node=worst.layer.a.name,
@@ -94,15 +95,20 @@ def _evidence(each: Dead, z: Array | None) -> Iterator[str]:
 
 
 def _worst(subject: Subject, layer: Layer) -> Dead:
-    """The first of the sampled training steps with DEAD units; else the one with the most."""
-    best = dead_units(subject, layer, 0)
-    for step in subject.sampled[1:]:
-        if best.share >= DEAD:
+    """The units that are dead at the first training step, where those are DEAD; else those that are dead from some
+    later one on to the last that is looked at, since the first with so many."""
+    now = dead_units(subject, layer, 0)
+    if now.share >= DEAD:
+        return now
+    lasting = now
+    which = None
+    for step in reversed(subject.sampled):
+        here = dead_units(subject, layer, step)
+        which = here.which if which is None else which & here.which
+        if not which.size or (which.mean() < DEAD and lasting.share >= DEAD):
             break
-        now = dead_units(subject, layer, step)
-        if now.share > best.share:
-            best = now
-    return best
+        lasting = Dead(layer, step, which)
+    return lasting
 
 
 def _alive(bad: list[Dead]) -> tuple[Remedy, ...]:
@@ -111,7 +117,7 @@ def _alive(bad: list[Dead]) -> tuple[Remedy, ...]:
     made = []
     if biased:
         zeros = [
-            (Change(f"{layer.place}.bias", LEAVE), Change(f"{layer.place}.bias_init", "zeros")) for layer in biased
+            (Change(f"{layer.place}.bias", DEFAULT), Change(f"{layer.place}.bias_init", "zeros")) for layer in biased
         ]
         made.append(remedy("biases that start at 0", *(change for pair in zeros for change in pair)))
     for word, why in (("leaky_relu", "has a slope below 0, too"), ("tanh", "has no dead side")):

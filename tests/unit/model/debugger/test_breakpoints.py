@@ -288,6 +288,12 @@ def test_a_change_of_a_tensor_says_how_many_and_which_most():
     assert change(np.array(0.0), np.array(-0.0)) == "was 0.0, is -0.0"
 
 
+def test_a_gradient_reads_no_value():
+    graph = trained().graph
+    assert expressions.parse("max(grad(h)) + w", graph).reads == {("grad", "h"), ("value", "w")}
+    assert expressions.parse("upstream > lr", graph).reads == {("upstream", "")}
+
+
 # from an operation to its backward
 
 

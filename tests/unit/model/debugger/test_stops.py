@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
+from itertools import count
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bptui.model.base.errors import UserError
 from bptui.model.debugger import expressions, progress
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.commands.registry import run
@@ -56,6 +60,50 @@ def test_going_back_visits_the_same_moments_in_reverse(lines):
     back = visited(session, "reverse-continue")
     assert session.stop == 0
     assert back[::-1] == [stop for stop in there if stop != end]
+
+
+DIVERGING = "m = log(k)\nL = sum(w * exp(m + 400*w))"
+NETWORKS = {
+    "minibatches and dropout": lambda: load("classifier"),
+    "NaN, inf": lambda: from_formula(DIVERGING, {"k": [1.0, 0.0], "w": [0.5, 1.5]}, ["w"]),
+    "one step": lambda: from_formula("a = w*w\nL = a*a + a", {"w": 2.0}),
+    "repeated use": lambda: from_formula("a = w*w\nL = a*a + a + log(a)", {"w": 0.6}, ["w"]),
+}
+ANYWHERE = st.lists(
+    st.sampled_from([
+        "break backward", "break update", "break forward", "break step 1", "break step 50% backward", "break *a*",
+        "break if step > 0 and len(shape) == 1", "break forward if any(value > 1)", "break if max(upstream) > 0.1",
+        "break if loss > 0.5", "break mul", "break backward m* if any(grad != 0)", "tbreak update",
+        "watch loss", "watch value", "watch norm(grad)", "watch step", "watch loss > 0.5", "watch w", "watch grad(a)",
+        "watch max(abs(value)) > 0.9", "watch shape",
+    ]), min_size=1, max_size=4, unique=True,
+)  # fmt: skip
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(list(NETWORKS)), ANYWHERE, st.integers(1, 60))
+def test_the_law_holds_in_every_network_and_when_searches_are_interrupted(name, lines, patience):
+    """Findings are stops, too. A search that is ended and taken up again visits what one that is not visits."""
+    session = Session(replace(NETWORKS[name](), steps=2))
+    for text in lines:
+        with suppress(UserError):
+            run(session, text.replace("tbreak", "break"))
+    there = visited(session, "continue")
+    end = session.planned * session.walk.length - 1
+    assert session.stop == end
+    back = visited(session, "reverse-continue")
+    assert session.stop == 0
+    assert back[::-1] == [stop for stop in there if stop != end]
+    session.goto("start")
+    again = []
+    with mock.patch.object(progress, "ASK_SECONDS", 0.0):  # it asks wherever it can be ended
+        for attempt in count():
+            if session.stop == end:
+                break
+            session.progress.ask = Impatient(patience + attempt)
+            if run(session, "continue").ok:
+                again.append(session.stop)
+    assert [stop for stop in again if stop != end] == [stop for stop in there if stop != end]
 
 
 @settings(max_examples=40, deadline=None)
@@ -192,7 +240,7 @@ class Impatient:
 )
 def test_every_search_can_be_ended(lines):
     session = Session(replace(load("xor-stuck"), steps=10_000_000))
-    session.progress.ask = asked = Impatient(30)
+    session.progress.ask = asked = Impatient(12)
     *before, last = lines
     for text in before:
         run(session, text)
@@ -200,7 +248,7 @@ def test_every_search_can_be_ended(lines):
         run(session, "train 200")
         asked.asked = 0
     reply = run(session, last)
-    assert asked.asked >= 30 or "start" in reply.text
+    assert asked.asked >= 12 or "start" in reply.text
     assert "interrupted" in reply.text or "start" in reply.text
     assert not reply.ok
 

@@ -88,7 +88,7 @@ def test_a_remedy_is_run_on_the_same_steps() -> None:
     )
     *_, last = trials(diagnosis)
     remedy = next(f for f in last.findings if f.rule == "reach").remedies[0]
-    assert remedy.change == 'set layer1.activation = "linear"'
+    assert remedy.change == "set layer1.activation = linear"
     assert remedy.make(diagnosis.network).graph.by_name["prediction"].name == "layer1.z"
     assert remedy.loss_before is not None
     assert remedy.loss_after is not None

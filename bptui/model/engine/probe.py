@@ -2,6 +2,7 @@
 recorded ones.
 
 The finite differences of a check come from here and never from the definition: the two stay independent of each other.
+So do the local derivatives between elements that `why` and `paths` are made of (`bptui.model.engine.local`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,16 @@ class Overwritten(NamedTuple):
     expected: float
 
 
+class _Vjp(NamedTuple):
+    """The vjp for one input: its calls, the buffers of ∂L/∂output, of the contribution as the rule makes it, and of the
+    contribution in the shape of the input."""
+
+    calls: list[Any]
+    upstream: Array
+    made: Array
+    result: Array
+
+
 class Probe:
     """`node`'s forward and vjp over buffers of its own, in float64 (or complex, for a complex step)."""
 
@@ -37,7 +48,7 @@ class Probe:
         self.out = np.zeros(node.shape, self.dtype)
         self._saved = self.op.forward(self._emit, self.inputs, self.out, node.attributes)
         self._forward = list(self._emit.calls)
-        self._vjps: dict[int, tuple[list[Any], Array, Array]] = {}
+        self._vjps: dict[int, _Vjp] = {}
 
     def _buffer(self, array: Array) -> Array:
         array = np.asarray(array)
@@ -56,12 +67,19 @@ class Probe:
 
     def vjp(self, position: int, upstream: Array) -> Array:
         """The contribution to one input for any ∂L/∂output."""
-        calls, buffer, result = self._planned(position)
-        buffer[...] = upstream
+        return self._run(position, upstream).result.copy()
+
+    def spread(self, position: int, upstream: Array) -> Array:
+        """The same before a broadcast is undone: of an elementwise operation in the shape of its output."""
+        return self._run(position, upstream).made.copy()
+
+    def _run(self, position: int, upstream: Array) -> _Vjp:
+        planned = self._planned(position)
+        planned.upstream[...] = upstream
         with np.errstate(all="ignore"):
-            for call in (*self._forward, *calls):
+            for call in (*self._forward, *planned.calls):
                 call()
-        return result.copy()
+        return planned
 
     def overwritten(self, position: int | None = None) -> Overwritten | None:
         """What the forward (or the vjp for one input) writes over: an input, for a vjp also the output and ∂L/∂output.
@@ -80,7 +98,8 @@ class Probe:
             calls = self._forward
             with np.errstate(all="ignore"):
                 if position is not None:
-                    calls, upstream, _ = self._planned(position)
+                    planned = self._planned(position)
+                    calls, upstream = planned.calls, planned.upstream
                     upstream[...] = random.normal(size=self.node.shape)
                     for call in self._forward:
                         call()
@@ -93,13 +112,13 @@ class Probe:
             buffer[...] = array
         return found
 
-    def _planned(self, position: int) -> tuple[list[Any], Array, Array]:
-        """(calls, the buffer of ∂L/∂output, the result) of the vjp for one input, planned once."""
+    def _planned(self, position: int) -> _Vjp:
+        """The vjp for one input, planned once."""
         if position not in self._vjps:
             self._vjps[position] = self._plan(position)
         return self._vjps[position]
 
-    def _plan(self, position: int) -> tuple[list[Any], Array, Array]:
+    def _plan(self, position: int) -> _Vjp:
         start = len(self._emit.calls)
         shapes = [array.shape for array in self.inputs]
         shape = self.op.contribution(position, shapes, self.node.shape)
@@ -115,7 +134,7 @@ class Probe:
             self._emit(np.copyto, result, made)
         else:
             emit_sum_to(self._emit, made, result)
-        return self._emit.calls[start:], upstream, result
+        return _Vjp(self._emit.calls[start:], upstream, made, result)
 
 
 def _changed(before: dict[str, Array], after: dict[str, Array]) -> Overwritten | None:

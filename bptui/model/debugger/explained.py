@@ -1,0 +1,257 @@
+"""Where one number comes from, as a table: the terms of a value, or what each sample and consumer adds to a gradient.
+
+What a value is made of is said by the definition of its operation. The numbers never import the proof: this is the one
+place of the debugger that asks `bptui.symbolic.card.addends` for it, by name.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span
+from bptui.model.debugger.contributions import Contributed, Group, contributed, locals_of, shown_grad, size_of, total
+from bptui.model.debugger.lines import kind
+from bptui.model.debugger.view import Index
+from bptui.model.debugger.zeros import unravel
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.recording import Recording
+from bptui.model.engine.rounding import settled
+
+TERMS = "bptui.symbolic.card.addends"
+Of = Literal["value", "gradient"]
+
+
+class Producer(NamedTuple):
+    """Where a number was made: the value of an element, or the gradient that came to it."""
+
+    node: int
+    element: Index
+    of: Of
+
+
+class Cell(NamedTuple):
+    """A number of the table, how a formula writes it (a value's factors), and who made it."""
+
+    number: float
+    shown: Line = ()
+    producer: Producer | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A term of a value, or what one sample adds to a gradient. `zero` says why it is 0."""
+
+    label: str
+    cells: tuple[Cell | None, ...]
+    sum: float
+    zero: str = ""
+
+    @property
+    def producer(self) -> Producer | None:
+        """Who made most of it: of the largest of its numbers, of a computed one first."""
+        known = [cell for cell in self.cells if cell is not None and cell.producer is not None]
+        return max(known, key=lambda cell: size_of(cell.number)).producer if known else None
+
+
+class Head(NamedTuple):
+    """Of a column: the consumer, and the operations between that only move the number."""
+
+    consumer: Node
+    through: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One number, taken apart.
+
+    relation  of the cells of a row: they add up to it (a gradient's contributions), are its factors (sum, product),
+              stand in its formula (formula), or it is one of several (choice)
+    index     what the labels of the rows are: `sample`, or the letters of a sum
+    heads     of the columns of a gradient
+    rows      largest first;  rest  how many are not told, and what they come to
+    waiting   columns that are not in yet
+    number    what all of it comes to, None where that is not there
+    skipped   operations that only move the number, on the way from its producers
+    """
+
+    node: Node
+    element: Index
+    of: Of
+    relation: Literal["add", "sum", "product", "formula", "choice", "none"]
+    number: float | None
+    index: str = ""
+    heads: tuple[Head, ...] = ()
+    rows: tuple[Row, ...] = ()
+    rest: tuple[int, float] = (0, 0.0)
+    waiting: frozenset[int] = frozenset()
+    skipped: tuple[Node, ...] = ()
+
+    def share(self, x: float) -> float | None:
+        """What part of all that the rows add or take away a number is."""
+        whole = math.fsum(abs(row.sum) for row in self.rows if math.isfinite(row.sum)) + abs(self.rest[1])
+        return abs(x) / whole if whole and math.isfinite(whole) and math.isfinite(x) else None
+
+    def columns(self) -> tuple[float | None, ...]:
+        """What each column adds up to."""
+        found: list[float | None] = []
+        for n in range(len(self.heads)):
+            cells = [row.cells[n] for row in self.rows]
+            known = [cell.number for cell in cells if cell is not None]
+            found.append(None if n in self.waiting else total(known))
+        return tuple(found)
+
+
+@lru_cache(8)
+def value_of(recording: Recording, node: int, element: Index) -> Explained:
+    """What the value of an element is made of. Raises NotRecorded."""
+    graph = recording.graph
+    about = graph.nodes[node]
+    array = settled(recording, recording.required(node), lambda other: other.value(node))
+    assert array is not None
+    number = float(array[element])
+    made: Any = None
+    if about.op is not None and not about.op.opaque:
+        made = import_module(TERMS).addends(recording, about, element)
+    if made is None:
+        return Explained(about, element, "value", "none", number)
+    skipped: dict[int, Node] = {}
+    rows = []
+    for term in made.terms:
+        cells = [Cell(f.value, f.shown, _behind(recording, f.source, skipped)) for f in term.factors]
+        rows.append(Row(term.label, tuple(cells), term.value, _zero(cells, term.value, made.relation)))
+    relation = made.relation
+    return Explained(
+        about, element, "value", relation, number, made.letters, (), tuple(rows), made.rest, frozenset(),
+        tuple(skipped.values()),
+    )  # fmt: skip
+
+
+def _zero(cells: list[Cell], value: float, relation: str) -> str:
+    """Which factor makes a product 0."""
+    if value != 0 or relation not in ("sum", "product"):
+        return ""
+    names = ["".join(span.text for span in cell.shown) for cell in cells if cell.number == 0]
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} 0" if names else ""
+
+
+def _behind(recording: Recording, source: tuple[int, Index] | None, skipped: dict[int, Node]) -> Producer | None:
+    """Who made an element, operations that only move numbers looked through."""
+    if source is None:
+        return None
+    graph, (node, element) = recording.graph, source
+    while graph.nodes[node].op is not None and not graph.nodes[node].op.opaque:  # type: ignore[union-attr]
+        moved = locals_of(recording).of(node).moved
+        if moved is None:
+            break
+        shape = graph.nodes[node].shape
+        flat = int(np.ravel_multi_index(element, shape)) if shape else 0
+        position, place = int(moved[0][flat]), int(moved[1][flat])
+        if position < 0:
+            break
+        skipped[node] = graph.nodes[node]
+        node = graph.nodes[node].inputs[position]
+        element = unravel(place, graph.nodes[node].shape)
+    return Producer(node, element, "value")
+
+
+@lru_cache(8)
+def gradient_of(
+    recording: Recording, node: int, element: Index, waiting: frozenset[tuple[int, int]], samples: int
+) -> Explained:
+    """What ∂L/∂node[element] is the sum of; `waiting`: (consumer, position) of the contributions that are not in yet,
+    `samples`: the length of the batch, 0 where there is none. Raises NotRecorded."""
+    graph = recording.graph
+    about = graph.nodes[node]
+    made = contributed(recording, about, element, waiting)
+    heads = tuple(Head(graph.nodes[use.consumer], tuple(graph.nodes[i] for i in use.through)) for use in made.uses)
+    rows = tuple(_row(made, n) for n in range(len(made.keys)))
+    number: float | None = None
+    if not waiting:
+        array = shown_grad(recording, node)
+        number = None if array is None else float(array[element])
+    elif rows:
+        number = total([row.sum for row in rows])
+    skipped = dict.fromkeys(node.id for head in heads for node in head.through)
+    return Explained(
+        about, element, "gradient", "add", number, _index(graph, made, samples), heads, rows, (0, 0.0), made.waiting,
+        tuple(graph.nodes[i] for i in skipped),
+    )  # fmt: skip
+
+
+def _row(made: Contributed, n: int) -> Row:
+    cells = []
+    for use, group in zip(made.uses, made.groups[n], strict=True):
+        cells.append(
+            None if group is None else Cell(group.sum, (), Producer(use.consumer, group.largest.at, "gradient"))
+        )
+    key = made.keys[n]
+    return Row("" if key is None else str(key), tuple(cells), made.row(n), _why(made.groups[n]))
+
+
+def _why(groups: tuple[Group | None, ...]) -> str:
+    """Why all of a row is 0: the reasons of its columns, each once."""
+    known = [group for group in groups if group is not None]
+    if not known or any(group.sum != 0 for group in known):
+        return ""
+    found = dict.fromkeys(term.zero for group in known for term in group.terms if term.zero)
+    reasons = list(found)
+    if len(reasons) > 2:
+        return f"{reasons[0]}, and {len(reasons) - 1} reasons more"
+    return ", ".join(reasons) or "its terms cancel"
+
+
+def _index(graph: Graph, made: Contributed, samples: int) -> str:
+    """What the rows are: samples, where the first axis of what is computed from the given data is told apart."""
+    if made.axis is None:
+        return ""
+    for use in made.uses:
+        shape = graph.nodes[use.consumer].shape
+        if made.axis == 0 and shape and (shape[0] == samples or _is_data(graph, use.consumer, shape[0])):
+            return "sample"
+    ranks = {len(graph.nodes[use.consumer].shape) for use in made.uses}
+    marks = ["·"] * max(ranks)
+    marks[made.axis] = "i"
+    return "row" if made.axis == 0 and len(marks) > 1 else f"[{','.join(marks)}]"
+
+
+def _is_data(graph: Graph, node: int, size: int) -> bool:
+    """Is it computed from something given whose first axis has that size?"""
+    behind, waiting = set(), [node]
+    while waiting:
+        each = graph.nodes[waiting.pop()]
+        if each.role in ("input", "target") and each.shape[:1] == (size,):
+            return True
+        fresh = [i for i in each.inputs if i not in behind]
+        behind.update(fresh)
+        waiting += fresh
+    return False
+
+
+def heading(head: Head) -> Line:
+    """`t1`; the name in the kind's colour."""
+    return (Span(head.consumer.label if head.consumer.scope else head.consumer.name, kind(head.consumer)),)
+
+
+def label(row: Row) -> str:
+    """`[3]`."""
+    return f"[{row.label}]" if row.label else ""
+
+
+def percent(part: float | None) -> str:
+    """`63%`; nothing where there is no whole."""
+    if part is None:
+        return ""
+    return f"{part:.0%}" if part == 0 or part >= 0.005 else "<1%"
+
+
+def name_of(explained: Explained) -> str:
+    """`∂L/∂W[0,0]`, `a[0,1]`."""
+    name = f"{explained.node.name}{numbers.index(explained.element)}"
+    return name if explained.of == "value" else f"∂L/∂{name}"

@@ -1,0 +1,114 @@
+"""Do the targets depend on the inputs at all? Labels that were shuffled apart, inputs of other samples. (Rule 18.)
+
+Two looks that have to agree. The network learns the targets no better than targets that were dealt out at random; and
+the data say so, too: samples that are near each other have targets no nearer than chance (the Hilbert-Schmidt
+independence criterion of Gretton et al. 2005, against the same data dealt out at random).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.types import Array
+from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.subject import LONG, Data, Subject, tenths
+from bptui.model.debugger.findings.symptoms import constant_answer
+from bptui.model.engine.batches import Batches, draw
+from bptui.model.source.network import Network
+
+FEWEST, MOST = 30, 300
+"""Samples under which nothing is said, and how many of them are compared with each other."""
+SHUFFLES, DEALS = 3, 99
+"""How often the network learns targets that were dealt out anew, and how often the data alone are."""
+CHANCE = 2.5
+"""Standard deviations beyond which it is no chance that near samples have near targets."""
+SHUFFLE = 11
+"""The purpose of these draws (see `bptui.model.engine.batches.draw`)."""
+LEARNT, WELL = 0.98, 0.5
+"""Of the loss of the best constant answer: above the first nothing was learnt yet, below the second it was learnt."""
+
+
+def dependence(subject: Subject) -> Iterator[Finding]:
+    """Targets that are learnt no better than random ones; asked where no other rule found anything."""
+    targets, network, steps = subject.targets, subject.network, subject.steps
+    if subject.explained or targets is None or not subject.inputs or steps < LONG:
+        return
+    constant = constant_answer(subject)
+    if constant is None or len(targets.values) < FEWEST or not np.isfinite(subject.losses).all():
+        return
+    last = tenths(subject.losses)[1]
+    if not WELL * constant < last < LEARNT * constant:
+        return
+    near = nearness(subject.inputs[0], targets, network.seed)
+    if abs(near) > CHANCE:
+        return
+    random = []
+    for shuffle in range(SHUFFLES):
+        history = _dealt(network, targets.node.name, targets.values, shuffle).history()
+        history.advance(steps, lambda done, total: subject.progress.tick())
+        random.append(tenths(np.asarray(history.losses[:steps]))[1])
+    limit = min(random) - 3 * float(np.std(random))
+    if not last >= limit:
+        return
+    told = ", ".join(numbers.significant(x, 4) for x in random)
+    yield Finding(
+        "dependence",
+        "data-dependence",
+        "warning",
+        tuple(dict.fromkeys((*subject.structure.places(targets.node), "data.inputs", "loss"))),
+        "targets dealt out at random are learnt as well as these: they do not depend on the inputs",
+        node=targets.node.name,
+        training_step=steps - 1,
+        number=last,
+        threshold=limit,
+        source="TheDeepChecker (fits zeroed inputs as well as real ones); Gretton et al. 2005",
+        evidence=(
+            f"loss after {steps} steps {numbers.significant(last, 4)}; of targets dealt out at random {told}",
+            f"the best constant answer costs {numbers.significant(constant, 4)}",
+            f"near samples have targets {numbers.significant(near, 2)} standard deviations nearer than chance",
+        ),
+    )
+
+
+def nearness(inputs: Data, targets: Data, seed: int) -> float:
+    """How much nearer the targets of near samples are than when they are dealt out at random, in standard deviations of
+    DEALS such deals."""
+    count = len(targets.values)
+    rows = np.sort(_order(seed, DEALS, count)[:MOST])
+    x, y = (_kernel(data.values[rows], data.node.whole) for data in (inputs, targets))
+    x = x - x.mean(0) - x.mean(1)[:, None] + x.mean()
+    orders = (_order(seed, deal, len(rows)) for deal in range(DEALS))
+    dealt = np.array([float((x * y[np.ix_(order, order)]).sum()) for order in orders])
+    spread = float(dealt.std())
+    return (float((x * y).sum()) - float(dealt.mean())) / spread if spread else 0.0
+
+
+def _kernel(values: Array, whole: bool) -> Array:
+    """How near each sample is to each: a Gaussian of their distance, as wide as the middle one of all distances."""
+    flat = values.reshape(len(values), -1)
+    if whole:
+        return np.asarray(sum(column[:, None] == column for column in flat.T) / flat.shape[1], np.float64)
+    flat = flat.astype(np.float64)
+    spread = flat.std(0)
+    flat = flat / np.where(spread > 0, spread, 1)
+    squares = (flat * flat).sum(1)
+    apart = np.maximum(squares[:, None] + squares - 2 * flat @ flat.T, 0)
+    return np.asarray(np.exp(-apart / (2 * max(float(np.median(apart)), 1e-12))))
+
+
+def _order(seed: int, stream: int, count: int) -> Array:
+    return np.argsort(draw(seed, SHUFFLE, stream, count), kind="stable")
+
+
+def _dealt(network: Network, name: str, values: Array, shuffle: int) -> Network:
+    """The same network with the targets in another order."""
+    mixed = values[_order(network.seed, shuffle, len(values))]
+    if network.batches is not None and name in network.batches.arrays:
+        arrays = {**network.batches.arrays, name: mixed}
+        return replace(network, batches=Batches(arrays, network.batches.size, network.batches.shuffle))
+    nodes = tuple(replace(node, value=mixed) if node.name == name else node for node in network.graph.nodes)
+    return replace(network, graph=replace(network.graph, nodes=nodes))

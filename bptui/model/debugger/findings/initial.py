@@ -1,0 +1,188 @@
+"""Initial values: all equal, too large, too small; and layers without an activation between them. (Rules 6 and 10.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import sqrt
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.debugger.findings.change import DEFAULT, Change, remedy
+from bptui.model.debugger.findings.finding import Finding, Remedy
+from bptui.model.debugger.findings.structure import ACTIVATIONS, LINEAR_BETWEEN, NORMS, Layer
+from bptui.model.debugger.findings.subject import Subject, rms
+
+LARGE, SMALL, FAN = 4.0, 0.25, 8
+"""Standard deviation of a weight times √fan_in: the most and the least, from how many inputs of a unit on."""
+RELU = ("relu", "relu6", "leaky_relu", "leaky", "elu", "gelu", "silu", "mish", "prelu", "celu", "hardswish")
+
+
+def equal(subject: Subject) -> Iterator[Finding]:
+    """Hidden layers whose weights are all one number: every unit is the same, and gets the same gradient."""
+    layers = subject.structure.layers
+    found = [layer for layer in _before_last(subject) if _constant(layer)]
+    tables = [node for node in subject.graph.params if _table(subject, node)]
+    if not found and not tables:
+        return
+    last = layers[-1] if layers else None
+    symmetric = last is not None and _constant(last)
+    places = [*(layer.place for layer in found), *(node.scope or node.name for node in tables)]
+    if symmetric and last is not None:
+        places.append(last.place)
+    weight = found[0].weight if found else tables[0]
+    value = numbers.significant(float(np.asarray(weight.value).reshape(-1)[0]), 4)
+    yield Finding(
+        "equal weights",
+        "init",
+        "error",
+        tuple(dict.fromkeys(places)),
+        f"all numbers of {weight.name} are {value}: "
+        + ("its units are one unit, and stay so" if found else "all that it is asked for looks the same"),
+        node=weight.name,
+        number=0.0,
+        threshold=0.0,
+        source="TheDeepChecker, NeuraLint",
+        evidence=(f"std({weight.name}) = 0", *(("the weights behind it are equal, too",) if symmetric else ())),
+        remedies=(_drawn_anew(subject, [*found, *([last] if symmetric and last else [])], tables),),
+    )
+
+
+def _before_last(subject: Subject) -> list[Layer]:
+    """The layers whose units another weighted layer reads."""
+    return [layer for layer in subject.structure.hidden if layer.weight.role == "param"]
+
+
+def _constant(layer: Layer) -> bool:
+    """Is it one number, for several units?"""
+    value = layer.weight.value
+    return value is not None and layer.fans[1] > 1 and value.size > 1 and bool(np.ptp(value) == 0)
+
+
+def _table(subject: Subject, node: object) -> bool:
+    """Is it an embedding whose rows are all equal?"""
+    value = getattr(node, "value", None)
+    readers = subject.structure.readers(node)  # type: ignore[arg-type]
+    embeds = any(reader.op is not None and reader.op.name == "embedding" for reader in readers)
+    return embeds and value is not None and len(value) > 1 and bool((value == value[:1]).all())
+
+
+# ------------------------------------------------------------------------------------------------ size of weights
+def factor(layer: Layer) -> float | None:
+    """std·√fan_in of a layer's initial weights; None where that says nothing."""
+    value = layer.weight.value
+    if value is None or layer.weight.role != "param" or layer.fans[0] < FAN or np.ptp(value) == 0:
+        return None
+    return float(np.std(value) * sqrt(layer.fans[0]))
+
+
+def initial(subject: Subject) -> Iterator[Finding]:
+    """Weights that are drawn too large, or too small for the signal to arrive."""
+    sizes = {layer.place: size for layer in subject.structure.layers if (size := _judged(subject, layer)) is not None}
+    hidden = {layer.place for layer in subject.structure.hidden}
+    large = {place: size for place, size in sizes.items() if size > LARGE}
+    small = {place: size for place, size in sizes.items() if size < SMALL}
+    if not set(small) & hidden:  # the last layer may start near 0
+        small = {}
+    for wrong, limit, word in ((large, LARGE, "large"), (small, SMALL, "small")):
+        if not wrong:
+            continue
+        worst = max(wrong, key=lambda place: wrong[place] if word == "large" else -wrong[place])
+        layers = [layer for layer in subject.structure.layers if layer.place in wrong]
+        layer = next(layer for layer in layers if layer.place == worst)
+        yield Finding(
+            "initial values",
+            "init",
+            "warning",
+            tuple(wrong),
+            f"weights start too {word}: std({layer.weight.name})·√{layer.fans[0]} "
+            f"= {numbers.significant(wrong[worst], 3)}",
+            node=layer.weight.name,
+            number=wrong[worst],
+            threshold=limit,
+            source="He, Glorot, LeCun (1 to 1.4); TheDeepChecker; limits from healthy networks",
+            evidence=tuple(_flow(subject)),
+            remedies=(_drawn_anew(subject, layers, []),),
+        )
+
+
+def _judged(subject: Subject, layer: Layer) -> float | None:
+    """The factor of a layer that a normalisation behind it, or a way around it, does not make up for."""
+    size = factor(layer)
+    if size is None or _normalised_after(subject, layer):
+        return None
+    return None if size < 1 and "." in layer.place else size
+
+
+def _normalised_after(subject: Subject, layer: Layer) -> bool:
+    return any(subject.structure.kind(reader) in NORMS for reader in subject.structure.readers(layer.z))
+
+
+def _flow(subject: Subject) -> Iterator[str]:
+    """The size of what each layer makes, at training step 0."""
+    for layer in subject.structure.layers:
+        size = rms(subject.recording(0).value(layer.z))
+        weight = factor(layer)
+        told = "" if weight is None else f", std·√fan_in {numbers.significant(weight, 3)}"
+        yield f"rms({layer.z.name}) = {numbers.significant(size, 3)}{told}"
+
+
+def suits(layer: Layer) -> str:
+    """The initialisation that goes with an activation."""
+    return "he_uniform" if layer.activation in RELU else "xavier_uniform"
+
+
+def _drawn_anew(subject: Subject, layers: Sequence[Layer], tables: Sequence[object]) -> Remedy:
+    """Weights drawn as their activation wants it, biases 0."""
+    changes: list[Change] = []
+    for layer in layers:
+        part = layer.weight.name.rpartition(".")[2]
+        changes += [Change(f"{layer.place}.{part}", DEFAULT), Change(f"{layer.place}.init", suits(layer))]
+        if layer.bias is not None and np.any(layer.bias.value):
+            changes += [Change(f"{layer.place}.bias", DEFAULT), Change(f"{layer.place}.bias_init", "zeros")]
+    for node in tables:
+        changes.append(Change(f"{getattr(node, 'scope', '')}.init", "normal"))
+    return remedy("weights drawn for the activation, biases 0", *changes)
+
+
+# ------------------------------------------------------------------------------------------- no activation (10)
+def linear(subject: Subject) -> Iterator[Finding]:
+    """Hidden layers of which none bends: together they are one layer."""
+    structure, hidden = subject.structure, subject.structure.hidden
+    if not hidden or structure.last is None or any(layer.recurrent for layer in structure.layers):
+        return
+    made = {node.id for node in structure.before(structure.last.z)}
+    first = min(layer.z.id for layer in hidden)
+    layers = {layer.z.id for layer in structure.layers}
+    for node in subject.graph.ops:
+        if node.id not in made or node.id <= first:
+            continue
+        assert node.op is not None
+        sums = node.op.name == "add" and node.id in layers
+        if not (node.id in layers or sums or node.op.name in LINEAR_BETWEEN or node.op.name in _AFFINE_PARTS):
+            return
+    whole = " · ".join(str(layer.fans[0]) for layer in (*hidden, structure.last)) + f" · {structure.last.fans[1]}"
+    yield Finding(
+        "no activation",
+        "missing-activation",
+        "warning",
+        tuple(dict.fromkeys((*(layer.place for layer in hidden), structure.last.place))),
+        f"no activation between {len(hidden) + 1} layers: together they are one linear layer",
+        node=hidden[0].z.name,
+        number=float(len(hidden)),
+        threshold=0.0,
+        source="UMLAUT, NeuraLint",
+        evidence=(f"widths {whole}: the product of the weights has rank {_rank(hidden, structure.last)} at most",),
+        remedies=(
+            remedy("ReLU after each hidden layer", *(Change(f"{layer.place}.activation", "relu") for layer in hidden)),
+            remedy("tanh after each hidden layer", *(Change(f"{layer.place}.activation", "tanh") for layer in hidden)),
+        ),
+    )
+
+
+_AFFINE_PARTS = ("matmul", "affine", "add", "sub")
+assert not set(_AFFINE_PARTS) & set(ACTIVATIONS)
+
+
+def _rank(hidden: Sequence[Layer], last: Layer) -> int:
+    return min(size for layer in (*hidden, last) for size in layer.fans)

@@ -1,0 +1,154 @@
+"""The learning rate, by what a step of the optimizer did against what its gradient promised. (Rules 4 and 9.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.debugger.findings.change import Change, remedy
+from bptui.model.debugger.findings.finding import Finding, Remedy
+from bptui.model.debugger.findings.probe import Step
+from bptui.model.debugger.findings.settings import ADAPTIVE
+from bptui.model.debugger.findings.subject import LONG, Subject, tenths
+from bptui.model.debugger.findings.symptoms import STILL, constant_answer
+
+FAR, STEPS = -10.0, 3
+"""ρ below which one step is enough to say that it overshot; else two of so many that follow each other."""
+PROMISE = 1e-6
+"""Least part of the loss that a step has to promise for ρ to be a number about the rate, and not about rounding."""
+STRAIGHT, TENFOLD = 0.85, 10.0
+"""ρ of a step that many times as long, from which on it could have been longer."""
+HALF = 0.5
+"""ρ at the lowest point along the step of a parabola: of a step that suits."""
+SHORTER = tuple(2.0**-n for n in range(1, 31))
+LONGER = (1000.0, 100.0, 10.0)
+GREW = 2.0
+"""A loss so many times the first is looked at for an overshoot, too."""
+SOURCE = "real over promised change of the loss (the ratio of trust regions); limits from healthy networks"
+
+
+def overshot(step: Step) -> float | None:
+    """ρ of a step where it says something about its length; -inf where the loss ended there; None where it does not."""
+    promised, loss = step.promised, step.loss
+    if not np.isfinite(loss):
+        return None
+    if not np.isfinite(promised):
+        return -np.inf
+    if promised >= 0 or abs(promised) <= PROMISE * abs(loss):
+        return None
+    rho = step.rho()
+    return rho if np.isfinite(rho) else -np.inf
+
+
+def high(subject: Subject) -> Iterator[Finding]:
+    """Steps past the lowest point along them, so far that the loss rose."""
+    for first in _starts(subject):
+        ratios: dict[int, float] = {}
+        for k in range(first, min(first + STEPS, subject.steps)):
+            step = subject.step(k)
+            rho = None if step is None else overshot(step)
+            if rho is not None:
+                ratios[k] = rho
+        past = [k for k, rho in ratios.items() if rho < 0]
+        far = [k for k in past if ratios[k] < FAR]
+        if far or (past and harmed(subject, len(past))):
+            yield _high(subject, ratios, (far or past)[0])
+            return
+
+
+def harmed(subject: Subject, times: int) -> bool:
+    """Did the training suffer from steps that went too far at its beginning? (First steps of Adam often do.) After one
+    of them: the loss is no lower than it was, or than that of a constant answer; after several: not half of it."""
+    losses = subject.losses
+    if len(losses) < LONG:
+        return times > 1 and subject.network.optimizer.kind not in ADAPTIVE
+    if not np.isfinite(losses).all():
+        return True
+    last, first = tenths(losses)[1], float(losses[0])
+    constant = constant_answer(subject)
+    return last > HALF * first if times > 1 else last > STILL * min(first, first if constant is None else constant)
+
+
+def _starts(subject: Subject) -> list[int]:
+    """Where three steps are looked at: at the first, and where the loss has grown."""
+    losses = subject.losses
+    with np.errstate(all="ignore"):
+        grown = np.flatnonzero(losses[1:] > GREW * np.abs(losses[0]))
+    return [0, *([max(1, int(grown[0]) - 1)] if len(grown) else [])]
+
+
+def _high(subject: Subject, ratios: dict[int, float], at: int) -> Finding:
+    step = subject.step(at)
+    assert step is not None
+    rate = subject.network.optimizer.learning_rate
+    suits = step.largest(SHORTER, HALF)
+    promised, actual = step.promised, step.actual()
+    remedies: list[Remedy] = []
+    if suits is not None:
+        better = float(f"{suits * rate:.2g}")
+        change = Change("optimizer.learning_rate", better)
+        remedies.append(remedy(f"{suits:.2g} × the rate: there ρ is ½ or more", change))
+    if subject.network.optimizer.clip_norm is None:
+        remedies.append(remedy("no step longer than its gradient of length 1", Change("optimizer.clip_norm", 1.0)))
+    rho = ratios[at]
+    return Finding(
+        "rate high",
+        "learning-rate-high",
+        "warning",
+        ("optimizer.learning_rate", "optimizer"),
+        f"the step overshot: ΔL = {numbers.significant(promised, 3)} promised, {numbers.significant(actual, 3)} came",
+        node=subject.graph.params[0].name,
+        phase="update",
+        training_step=at,
+        number=rho,
+        threshold=FAR if rho < FAR else 0.0,
+        source=SOURCE,
+        evidence=(
+            "ρ at training step " + ", ".join(f"{k}: {numbers.significant(value, 3)}" for k, value in ratios.items()),
+            "" if suits is None else f"at {suits:.2g} × the step ρ would be {numbers.significant(step.rho(suits), 3)}",
+        ),
+        remedies=tuple(remedies),
+    )
+
+
+def low(subject: Subject) -> Iterator[Finding]:
+    """Steps that could be ten times as long and still follow their gradient, and do not get there in the steps planned;
+    told where there is no other cause."""
+    if subject.explained:
+        return
+    planned = max(subject.branch.planned, subject.steps)
+    looked = sorted({0, min(10, subject.steps - 1)})
+    seen: list[tuple[int, Step, float]] = []
+    for k in looked:
+        step = subject.step(k)
+        if step is None or not np.isfinite(step.loss) or not step.loss > 0 or not step.promised < 0:
+            return
+        promise = planned * abs(step.promised) / step.loss
+        if promise >= 1 or not step.rho(TENFOLD) >= STRAIGHT:
+            return
+        seen.append((k, step, promise))
+    at, step, promise = seen[0]
+    rate = subject.network.optimizer.learning_rate
+    longer = step.largest(LONGER, HALF) or TENFOLD
+    yield Finding(
+        "rate low",
+        "learning-rate-low",
+        "warning",
+        ("optimizer.learning_rate", "optimizer"),
+        f"at this pace {planned} steps gain {100 * promise:.3g} % of the loss, and a tenfold step would still be right",
+        node=subject.graph.params[0].name,
+        phase="update",
+        training_step=at,
+        number=step.rho(TENFOLD),
+        threshold=STRAIGHT,
+        source=SOURCE,
+        evidence=(
+            f"ΔL = {numbers.significant(step.promised, 3)} promised, {numbers.significant(step.actual(), 3)} came",
+            f"ρ at {longer:g} times the step: {numbers.significant(step.rho(longer), 3)}",
+        ),
+        remedies=(
+            remedy(f"{longer:g} × the rate: there ρ is ½ or more", Change("optimizer.learning_rate", longer * rate)),
+        ),
+    )

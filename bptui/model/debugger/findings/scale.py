@@ -1,0 +1,168 @@
+"""The scale of what goes in and of what is to come out, constant columns, labels. (Rules 5 and 16.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.types import Array
+from bptui.model.debugger.findings.change import Change, remedy
+from bptui.model.debugger.findings.finding import Finding, Remedy
+from bptui.model.debugger.findings.structure import MOVES, NORMS, REGRESSION
+from bptui.model.debugger.findings.subject import Data, Subject, rms
+from bptui.model.engine.graph import Node
+
+LARGEST, SMALLEST, APART, TARGETS = 5.0, 0.02, 100.0, 20.0
+"""rms of the inputs: the most, the least; of one column over that of the middle one; of the targets of a regression."""
+RARE, FEW = 0.1, 30
+"""Share of the samples under which a class is rare, and from how many samples on that is said."""
+SOURCE = "UMLAUT and DeepDiagnosis (±1), TheDeepChecker (by column); limits from healthy networks"
+
+
+def scale(subject: Subject) -> Iterator[Finding]:
+    """Inputs of another size than weights are drawn for, then targets."""
+    far = _targets_far(subject)
+    for data in subject.inputs:
+        if data.node.whole or _normalised(subject, data.node):
+            continue
+        size, apart = rms(data.values), _apart(data.values)
+        if SMALLEST <= size <= LARGEST and apart <= APART:
+            continue
+        wide = SMALLEST <= size <= LARGEST
+        large = "large" if size > LARGEST else "small"
+        text = f"the inputs are {large}: rms({data.node.name}) = {numbers.significant(size, 3)}"
+        if wide:
+            text = f"columns of {data.node.name} differ in size {apart:.3g} times"
+        yield Finding(
+            "scale",
+            "input-scale",
+            "warning",
+            subject.structure.places(data.node),
+            text,
+            node=data.node.name,
+            number=apart if wide else size,
+            threshold=APART if wide else LARGEST if size > LARGEST else SMALLEST,
+            source=SOURCE,
+            evidence=(*_columns(data.values), *_made(subject)),
+            remedies=tuple(_rescaled(data, size, far)),
+        )
+    if far is not None:
+        size = rms(far.values)
+        yield Finding(
+            "target scale",
+            "target-scale",
+            "warning",
+            tuple(dict.fromkeys((*subject.structure.places(far.node), "loss"))),
+            f"the targets are large: rms({far.node.name}) = {numbers.significant(size, 3)}",
+            node=far.node.name,
+            number=size,
+            threshold=TARGETS,
+            source="limits from healthy networks",
+            evidence=_columns(far.values),
+            remedies=(remedy("targets of mean 0, std 1", Change("data.standardize_targets", True)),),
+        )
+
+
+def _targets_far(subject: Subject) -> Data | None:
+    """The targets of a regression that are too large."""
+    loss, targets = subject.structure.loss, subject.targets
+    if loss is None or targets is None or loss.kind not in REGRESSION or not subject.network.samples:
+        return None
+    return targets if rms(targets.values) > TARGETS else None
+
+
+def _normalised(subject: Subject, node: Node) -> bool:
+    """Does what reads it bring it to a scale, be it by hand?"""
+    structure = subject.structure
+    for reader in structure.readers(node):
+        kind = structure.kind(reader)
+        if kind in NORMS or kind in ("mean", "var", "std", "norm", "max"):
+            return True
+        if kind in MOVES and _normalised(subject, reader):
+            return True
+    return False
+
+
+def _apart(values: Array) -> float:
+    """How many times larger the largest column is than the middle one; 1 where there are no columns."""
+    if values.ndim != 2 or values.shape[1] < 2:
+        return 1.0
+    with np.errstate(all="ignore"):
+        sizes = np.sqrt(np.mean(np.square(values.astype(np.float64)), axis=0))
+    sizes = sizes[sizes > 0]
+    return float(sizes.max() / np.median(sizes)) if len(sizes) else 1.0
+
+
+def _columns(values: Array, most: int = 3) -> tuple[str, ...]:
+    """The largest columns with mean and standard deviation."""
+    flat = values.reshape(len(values), -1).astype(np.float64) if values.ndim == 2 else values.reshape(-1, 1)
+    with np.errstate(all="ignore"):
+        means, spreads = flat.mean(0), flat.std(0)
+        order = np.argsort(-np.sqrt(np.square(means) + np.square(spreads)))[:most]
+    name = "column {}: " if values.ndim == 2 and values.shape[1] > 1 else "all: "
+    told = [(i, *(numbers.significant(float(x[i]), 3) for x in (means, spreads))) for i in order]
+    return tuple(f"{name.format(i)}mean {mean}, std {std}" for i, mean, std in told)
+
+
+def _made(subject: Subject) -> tuple[str, ...]:
+    """What the inputs make of the first layer."""
+    if not subject.structure.layers:
+        return ()
+    first = subject.structure.layers[0]
+    z = subject.recording(0).value(first.z)
+    return (f"rms({first.z.name}) = {numbers.significant(rms(z), 3)} at training step 0",)
+
+
+def _rescaled(data: Data, size: float, far: Data | None) -> Iterator[Remedy]:
+    standard = Change("data.standardize", True)
+    if far is not None:
+        both = Change("data.standardize_targets", True)
+        yield remedy("inputs and targets of mean 0, std 1", standard, both)
+    yield remedy("inputs of mean 0, std 1", standard)
+    if data.values.ndim > 2 and size > 0:
+        yield remedy("inputs of rms 1", Change("data.scale", float(f"{1 / size:.3g}")))
+
+
+def constant(subject: Subject) -> Iterator[Finding]:
+    """Columns that are the same for every sample."""
+    for data in subject.inputs:
+        if data.values.ndim != 2 or len(data.values) < 2:
+            continue
+        same = np.flatnonzero(np.all(data.values == data.values[:1], axis=0))
+        if len(same) and len(same) < data.values.shape[1]:
+            shown = ", ".join(map(str, same[:8])) + (" …" if len(same) > 8 else "")
+            yield Finding(
+                "constant column",
+                "constant-feature",
+                "note",
+                subject.structure.places(data.node),
+                f"{len(same)} of {data.values.shape[1]} columns of {data.node.name} never change: {shown}",
+                node=data.node.name,
+                number=float(len(same)),
+                threshold=0.0,
+                source="TheDeepChecker",
+            )
+
+
+def labels(subject: Subject) -> Iterator[Finding]:
+    """Targets that are all equal; classes that are rare."""
+    targets = subject.targets
+    if targets is None or not subject.network.samples or len(targets.values) < 2:
+        return
+    place = subject.structure.places(targets.node)
+    if np.all(targets.values == targets.values[:1]):
+        value = numbers.significant(float(targets.values.reshape(-1)[0]), 4)
+        text = f"all targets are equal, {value}: there is nothing to tell apart"
+        yield Finding("labels", "labels", "warning", place, text, node=targets.node.name, source="TheDeepChecker")
+    elif targets.node.whole and len(targets.values) >= FEW:
+        classes, counts = np.unique(targets.values, return_counts=True)
+        rare = counts < RARE * targets.values.size
+        if rare.any() and len(classes) * RARE < 1:
+            told = ", ".join(f"{c}: {n}" for c, n in zip(classes[rare], counts[rare], strict=True))
+            yield Finding(
+                "labels", "labels", "note", place, f"classes with few samples: {told} of {targets.values.size}",
+                node=targets.node.name, number=float(counts.min() / targets.values.size), threshold=RARE,
+                source="TheDeepChecker",
+            )  # fmt: skip

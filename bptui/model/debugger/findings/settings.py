@@ -1,0 +1,277 @@
+"""Settings that are out of range: dropout, weight decay, eps, momentum, clipping, a sum for a mean, batch norm in
+evaluation mode; and axes of the loss. (Rules 13, 14 and 15.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import sqrt
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.debugger.findings.change import Change, remedy, setting
+from bptui.model.debugger.findings.finding import Finding, Severity
+from bptui.model.debugger.findings.structure import MOVES
+from bptui.model.debugger.findings.subject import FEWEST, LONG, Subject, rms
+from bptui.model.engine.optimizers import Optimizer
+
+DROPPED, EPS, MOMENTUM, CLIPPED, OFF = 0.5, 1e-2, 0.99, 0.05, 3.0
+"""Dropout, eps and momentum above which a value is unusual; clip over the gradient's length, below
+which little is left; standard deviations that running statistics may be off."""
+EARLY, OUTWEIGHS = 20, 2.0
+"""The decay counts from the first so manieth part of the training on, and where it pulls so many times as hard."""
+ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad")
+"""Optimizers that divide by the gradient's own size, so that a clipped one moves as far as before."""
+
+
+def dropout(subject: Subject) -> Iterator[Finding]:
+    """Too much of it, or on the outputs."""
+    structure = subject.structure
+    output, last = structure.output, structure.last
+    behind = set()
+    if output is not None and last is not None:
+        behind = {n.id for n in structure.before(output.node) if n.id >= last.z.id}
+    for node in subject.graph.ops:
+        assert node.op is not None
+        if node.op.name != "dropout":
+            continue
+        p = float(node.attributes.get("p", 0.0))
+        outputs = node.id in behind
+        if p <= DROPPED and not outputs:
+            continue
+        place = structure.place(node)
+        less = Change(f"{place}.p", 0.0 if outputs else 0.2)
+        yield Finding(
+            "dropout",
+            "regularisation",
+            "warning",
+            (place,),
+            f"dropout of {p:g} " + ("on the outputs: they are 0 at random" if outputs else "drops more than it keeps"),
+            node=node.name,
+            number=p,
+            threshold=0.0 if outputs else DROPPED,
+            source="UMLAUT",
+            remedies=(remedy("none on the outputs" if outputs else "a fifth", less),),
+        )
+
+
+def decay(subject: Subject) -> Iterator[Finding]:
+    """Weight decay that outweighs the loss."""
+    rate = subject.network.optimizer.weight_decay
+    if not rate:
+        return
+    first = _pulls(subject, 0)
+    later = [_pulls(subject, step) for step in subject.sampled if step >= subject.steps // EARLY]
+    outweighs = first[0] > first[1] > 0
+    lasting = subject.steps >= LONG and all(pull > OUTWEIGHS * push > 0 for pull, push in later)
+    if not (outweighs or lasting):
+        return
+    pull, push = first if outweighs else later[0]
+    node = next(iter(subject.graph.params))
+    yield Finding(
+        "weight decay",
+        "regularisation",
+        "warning",
+        ("optimizer.weight_decay", "optimizer"),
+        f"the weight decay outweighs the loss {numbers.significant(pull / push, 3)} times: the weights go to 0",
+        node=node.name,
+        phase="update",
+        training_step=0 if outweighs else next(s for s in subject.sampled if s >= subject.steps // EARLY),
+        number=pull / push,
+        threshold=1.0 if outweighs else OUTWEIGHS,
+        source="TheDeepChecker (‖∇penalty‖/‖∇loss‖)",
+        evidence=(f"from the decay {numbers.significant(pull, 3)}, from the loss {numbers.significant(push, 3)}",),
+        remedies=(remedy("a usual decay", Change("optimizer.weight_decay", 1e-4)),),
+    )
+
+
+def _pulls(subject: Subject, step: int) -> tuple[float, float]:
+    """(how hard the decay pulls at the weights, how hard the loss), in a training step. Where the loss is at its lowest
+    beside the decay the two are equal."""
+    optimizer, recording = subject.network.optimizer, subject.recording(step)
+    rate = optimizer.weight_decay or 0.0
+    weights = [node for node in subject.graph.params if len(node.shape) > 1] or list(subject.graph.params)
+    size = sqrt(sum(_square(recording.before(node)) for node in weights))
+    if optimizer.kind == "adamw":  # on the parameter itself: beside the rest of the step
+        part = optimizer.learning_rate * rate
+        rest = sum(_square(_rest(recording.before(n), recording.after(n), part)) for n in weights)
+        return part * size, sqrt(rest)
+    return rate * size, sqrt(sum(_square(recording.grad(node)) for node in weights))
+
+
+def _square(array: np.ndarray | None) -> float:
+    return 0.0 if array is None else float(np.vdot(array.astype(np.float64), array))
+
+
+def _rest(before: np.ndarray | None, after: np.ndarray | None, decayed: float) -> np.ndarray | None:
+    return None if before is None or after is None else after - before * (1 - decayed)
+
+
+def unusual(subject: Subject) -> Iterator[Finding]:
+    """Momentum, eps and clipping beyond what leaves a step as it should be."""
+    optimizer = subject.network.optimizer
+    for name, usual in (("momentum", 0.9), ("beta1", 0.9)):
+        value = getattr(optimizer, name)
+        if value is not None and value > MOMENTUM:
+            text = f"{name} {value:g}: a step is the sum of some {1 / max(1 - value, 1e-12):.3g} gradients"
+            yield _setting(name, "warning", "optimizer", text, value, MOMENTUM, usual)
+    if optimizer.eps is not None and optimizer.eps > EPS:
+        text = f"eps {optimizer.eps:g} outweighs small gradients: their steps shrink"
+        yield _setting("eps", "warning", "optimizer", text, optimizer.eps, EPS, 1e-8)
+    yield from _clipped(subject, optimizer)
+
+
+def _setting(
+    name: str, severity: Severity, kind: str, text: str, value: float, limit: float, usual: float, *evidence: str
+) -> Finding:
+    return Finding(
+        "optimizer" if kind == "optimizer" else kind,
+        kind,
+        severity,
+        (f"optimizer.{name}", "optimizer"),
+        text,
+        phase="update",
+        number=value,
+        threshold=limit,
+        source="the usual values of PyTorch's optimizers" if kind == "optimizer" else "measured on healthy networks",
+        evidence=evidence,
+        remedies=(remedy("the usual value", Change(f"optimizer.{name}", usual)),),
+    )
+
+
+def _clipped(subject: Subject, optimizer: Optimizer) -> Iterator[Finding]:
+    """A gradient of which the clipping leaves next to nothing, so that a step promises little."""
+    recording = subject.recording(0)
+    gradients = [g for node in subject.graph.params if (g := recording.grad(node)) is not None]
+    length = sqrt(sum(_square(g) for g in gradients))
+    largest = max((float(np.max(np.abs(g), initial=0.0)) for g in gradients), default=0.0)
+    clips = (("clip_norm", optimizer.clip_norm, length), ("clip_value", optimizer.clip_value, largest))
+    for name, limit, size in clips:
+        if limit is None or not size or not np.isfinite(size) or limit / size >= CLIPPED:
+            continue
+        step = subject.step(0)
+        planned = max(subject.branch.planned, subject.steps)
+        tiny = step is not None and planned * abs(step.promised) < abs(step.loss)
+        severity: Severity = "warning" if tiny and optimizer.kind not in ADAPTIVE else "note"
+        text = f"{name} {limit:g} leaves {100 * limit / size:.3g} % of the gradient"
+        told = f"the gradient's size is {numbers.significant(size, 3)}"
+        yield _setting(name, severity, "clipping", text, limit / size, CLIPPED, float(f"{2 * size:.2g}"), told)
+
+
+def reduction(subject: Subject) -> Iterator[Finding]:
+    """A sum over the batch where the rate would suit a mean."""
+    loss, samples = subject.structure.loss, subject.network.samples
+    if loss is None or loss.reduction != "sum" or samples < 2 or loss.kind == "half_sse":
+        return
+    fix = () if loss.by_hand else (remedy("the mean", Change("loss.reduction", "mean")),)
+    yield Finding(
+        "reduction",
+        "reduction",
+        "warning" if any(finding.rule == "rate high" for finding in subject.found) else "note",
+        tuple(dict.fromkeys(("loss", loss.node.name))),
+        f"the loss is a sum over {samples} samples: the learning rate acts {samples}-fold",
+        node=loss.node.name,
+        number=float(samples),
+        threshold=1.0,
+        source="TheDeepChecker (the loss doubles with the batch)",
+        remedies=fix,
+    )
+
+
+# ------------------------------------------------------------------------------------------- batch norm (15)
+def batch_norm(subject: Subject) -> Iterator[Finding]:
+    """Evaluation mode in training, with running statistics that are not those of the batch."""
+    found: list[tuple[str, str, float, str]] = []
+    recording = subject.recording(0)
+    for name, call in subject.graph.composite_calls.items():
+        if call.row.name != "batch_norm" or call.attributes.get("training", True) or len(call.inputs) < 5:
+            continue
+        x, mean, variance = (recording.value(call.inputs[i]) for i in (0, 3, 4))
+        if x is None or mean is None or variance is None or len(x) < FEWEST:
+            continue
+        axes = tuple(axis for axis in range(x.ndim) if axis != 1)
+        now, spread = x.mean(axes, dtype=np.float64), x.std(axes, dtype=np.float64)
+        kept = np.sqrt(np.maximum(variance, 0.0))
+        with np.errstate(all="ignore"):
+            shifted = np.abs(now - mean) / np.where(spread > 0, spread, 1)
+            wider = np.maximum(spread, 1e-12) / np.maximum(kept, 1e-12)
+            off = float(np.max(np.maximum(shifted, np.maximum(wider, 1 / wider))))
+        node = next(n for n in subject.graph.nodes if n.composite == name)
+        if off > OFF:
+            sizes = [numbers.significant(rms(each), 3) for each in (now, mean, spread, kept)]
+            told = "mean {} of the batch, {} kept; std {} of the batch, {} kept".format(*sizes)
+            found.append((node.scope or node.name, node.name, off, told))
+    if not found:
+        return
+    worst = max(found, key=lambda each: each[2])
+    places = tuple(dict.fromkeys(place for place, *_ in found))
+    yield Finding(
+        "batch norm",
+        "batch-norm",
+        "warning",
+        places,
+        f"batch norm in evaluation mode: what it keeps is {numbers.significant(worst[2], 3)} times off the batch",
+        node=worst[1],
+        number=worst[2],
+        threshold=OFF,
+        source="TheDeepChecker (switch of mode)",
+        evidence=tuple(f"{place}: {told}" for place, _, _, told in found),
+        remedies=(remedy("the statistics of the batch", *(Change(f"{place}.training", True) for place in places)),),
+    )
+
+
+# -------------------------------------------------------------------------------------------- axes of the loss (14)
+def axes(subject: Subject) -> Iterator[Finding]:
+    """Two inputs of the loss that were both stretched; a softmax over the samples."""
+    structure = subject.structure
+    output = structure.output
+    ancestors = {node.id for node in structure.before(subject.graph.nodes[subject.graph.loss])}
+    targets = subject.targets
+    for node in subject.graph.ops:
+        if node.id not in ancestors or targets is None or len(node.inputs) < 2 or node.op is None:
+            continue
+        first, second = structure.inputs(node)[:2]
+        sides = [structure.through(side, MOVES).id for side in (first, second)]
+        if targets.node.id not in sides or not (node.op.elementwise or node.op.broadcasts):
+            continue
+        shapes = [(1,) * (len(node.shape) - len(side.shape)) + side.shape for side in (first, second)]
+        stretched = [any(a != b for a, b in zip(shape, node.shape, strict=True)) for shape in shapes]
+        if all(stretched) and node.op.name not in ("matmul", "affine"):
+            told = " and ".join(f"{side.name} {numbers.shape(side.shape)}" for side in (first, second))
+            yield Finding(
+                "axes",
+                "output-range",
+                "error",
+                tuple(dict.fromkeys(("loss", structure.place(targets.node), node.name))),
+                f"{told} are stretched to {numbers.shape(node.shape)}: every prediction is compared with every target",
+                node=node.name,
+                number=float(np.prod(node.shape)),
+                threshold=float(max(np.prod(first.shape), np.prod(second.shape))),
+                source="PyTorch's warning (pytorch #16045)",
+                evidence=("a reshape makes both shapes the same",),
+            )
+            return
+    if output is None or output.activation not in ("softmax", "log_softmax") or len(output.made.shape) < 2:
+        return
+    axis = output.made.attributes.get("axis", -1)
+    if axis in (0, -len(output.made.shape)) and output.made.shape[0] > 1:
+        yield Finding(
+            "axes",
+            "output-activation",
+            "error",
+            tuple(dict.fromkeys((structure.place(output.made), "loss", output.made.name))),
+            f"{output.activation} over axis 0: the probabilities of the samples sum to 1, not those of the classes",
+            node=output.made.name,
+            number=0.0,
+            source="TheDeepChecker (pitfalls)",
+            evidence=(f"axis = {axis} of {numbers.shape(output.made.shape)}; axis = 1 is the classes'",),
+            remedies=(remedy("over the classes", Change(f"{output.made.scope}.activation", _axis(subject))),)
+            if output.made.scope and setting(subject.network, f"{output.made.scope}.activation")
+            else (),
+        )
+
+
+def _axis(subject: Subject) -> dict[str, object]:
+    output = subject.structure.output
+    assert output is not None
+    return {"kind": output.activation, "axis": 1}

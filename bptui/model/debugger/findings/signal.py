@@ -1,0 +1,294 @@
+"""Does the signal arrive? The gradient on its way back, the spread of the outputs over the batch, units at the ends of
+their activation, parameters without a gradient. (Rules 7, 8 and 12.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.types import Array
+from bptui.model.debugger.findings.change import DEFAULT, Change, remedy, setting
+from bptui.model.debugger.findings.finding import Finding, Remedy
+from bptui.model.debugger.findings.initial import suits
+from bptui.model.debugger.findings.structure import Layer
+from bptui.model.debugger.findings.subject import FEWEST, Subject
+from bptui.model.debugger.findings.symptoms import stands
+from bptui.model.engine.graph import Node
+
+FADES, GROWS, SAME = 2e-3, 1e3, 1e-3
+"""Size of ∂L/∂z at the first layer over that at the last; spread of the outputs over the batch, over their size."""
+STANDING = 10.0
+"""So many times as much is too little where the loss has come to stand at that of a constant answer."""
+FLAT, HALF = 0.04, 0.5
+"""A local derivative of so little of its largest is saturated; share of a layer's elements that is a warning."""
+BENT = ("sigmoid", "tanh", "hardsigmoid", "hardtanh", "softsign")
+
+
+def gradient_size(layer: Layer, gradient: Array | None) -> float | None:
+    """The rms of ∂L/∂z over units and samples; what a filter gets at all places of an image or sequence is added up, so
+    that a mean over many places is no loss."""
+    if gradient is None or not gradient.size:
+        return None
+    assert layer.z.op is not None
+    squares = np.square(gradient.astype(np.float64))
+    if gradient.ndim > 2:
+        unit = 1 if layer.z.op.name.startswith("correlate") else gradient.ndim - 1
+        squares = squares.sum(axis=tuple(axis for axis in range(1, gradient.ndim) if axis != unit))
+    return float(np.sqrt(squares.mean()))
+
+
+def signal(subject: Subject) -> Iterator[Finding]:
+    """A gradient that fades or grows on its way to the input; outputs that are the same for all samples."""
+    layers = _straight(subject)
+    recording = subject.recording(0)
+    sizes = [(layer, gradient_size(layer, recording.grad(layer.z))) for layer in layers]
+    known = [(layer, size) for layer, size in sizes if size is not None]
+    lines = tuple(f"∂L/∂{layer.z.name}  {numbers.significant(size, 3)}" for layer, size in known)
+    if len(known) > 1 and np.isfinite(known[0][1]) and known[-1][1] > 0:
+        ratio = known[0][1] / known[-1][1]
+        limit = FADES * (STANDING if ratio < FADES * STANDING and stands(subject) else 1)
+        if ratio < limit or ratio > GROWS:
+            fades = ratio < limit
+            yield Finding(
+                "signal",
+                "vanishing" if fades else "exploding",
+                "warning",
+                tuple(dict.fromkeys(layer.place for layer, _ in known[:-1])),
+                f"the gradient {'fades' if fades else 'grows'} on its way to the input: "
+                f"of ∂L/∂{known[-1][0].z.name} {numbers.significant(ratio, 3)} arrives at {known[0][0].z.name}",
+                node=known[0][0].z.name,
+                phase="backward",
+                number=ratio,
+                threshold=limit if fades else GROWS,
+                source="AutoTrainer (on ∂L/∂W); on ∂L/∂z and its limits: measured on healthy networks",
+                evidence=lines,
+                remedies=tuple(_arrive(subject, [layer for layer, _ in known[:-1]])),
+            )
+            return
+    yield from _outputs(subject, lines)
+
+
+def _straight(subject: Subject) -> list[Layer]:
+    """The weighted layers behind the last recurrent one."""
+    layers = [layer for layer in subject.structure.layers if layer.z.wants_grad]
+    last = max((at for at, layer in enumerate(layers) if layer.recurrent), default=-1)
+    return layers[last + 1 :]
+
+
+def spread(z: Array | None) -> float | None:
+    """The standard deviation over the samples, over the mean size; None where that says nothing."""
+    if z is None or z.ndim < 2 or len(z) < FEWEST or not np.isfinite(z).all():
+        return None
+    size = float(np.mean(np.abs(z)))
+    return float(np.sqrt(np.mean(np.var(z.astype(np.float64), axis=0)))) / size if size else None
+
+
+def _outputs(subject: Subject, lines: Sequence[str]) -> Iterator[Finding]:
+    output, last = subject.structure.output, subject.structure.last
+    if output is None or last is None or not subject.structure.hidden or np.ptp(np.asarray(last.weight.value)) == 0:
+        return
+    found = spread(subject.recording(0).value(output.z))
+    if found is None or found >= SAME:
+        return
+    hidden = subject.structure.hidden
+    yield Finding(
+        "signal",
+        "vanishing",
+        "warning",
+        tuple(dict.fromkeys((*(layer.place for layer in hidden), last.place))),
+        f"{output.z.name} hardly differs between samples: its spread is {numbers.significant(found, 3)} of its size",
+        node=output.z.name,
+        number=found,
+        threshold=SAME,
+        source="measured on healthy networks",
+        evidence=tuple(lines),
+        remedies=tuple(_arrive(subject, list(hidden))),
+    )
+
+
+def _arrive(subject: Subject, layers: Sequence[Layer]) -> Iterator[Remedy]:
+    """By what shrinks it: the activation, or the initial weights."""
+    bent = [layer for layer in layers if layer.activation in BENT]
+    if bent:
+        relu = [Change(f"{layer.a.scope}.activation", "relu") for layer in bent]
+        yield remedy("ReLU: its derivative is 0 or 1", *relu)
+    given = [layer for layer in subject.structure.layers if setting(subject.network, f"{layer.place}.init")]
+    if given:
+        drawn = [Change(f"{layer.place}.init", "he_uniform" if layer in bent else suits(layer)) for layer in given]
+        relu = [Change(f"{layer.a.scope}.activation", "relu") for layer in bent]
+        yield remedy("weights drawn for the activation", *drawn, *relu)
+
+
+# ------------------------------------------------------------------------------------------------ saturated (8)
+def flat(layer: Layer, a: Array) -> float:
+    """The share of a layer's elements whose local derivative is less than FLAT of its largest."""
+    values = a.astype(np.float64)
+    if layer.activation == "sigmoid":
+        slope = 4 * values * (1 - values)
+    elif layer.activation == "softsign":
+        slope = np.square(1 - np.abs(values))
+    elif layer.activation == "hardsigmoid":
+        slope = ((values > 0) & (values < 1)).astype(np.float64)
+    elif layer.activation == "hardtanh":
+        slope = (np.abs(values) < 1).astype(np.float64)
+    else:
+        slope = 1 - np.square(values)
+    return float(np.mean(slope < FLAT))
+
+
+def saturated(subject: Subject) -> Iterator[Finding]:
+    """Hidden sigmoid and tanh layers at the ends of their range, from the first training step on."""
+    if not subject.enough:
+        return
+    found: dict[Layer, float] = {}
+    for layer in subject.structure.hidden:
+        a = subject.recording(0).value(layer.a)
+        if layer.activation in BENT and not layer.recurrent and a is not None and a.size:
+            share = flat(layer, a)
+            if share >= HALF:
+                found[layer] = share
+    if not found:
+        return
+    worst = max(found, key=lambda layer: found[layer])
+    yield Finding(
+        "saturated units",
+        "saturated-units",
+        "warning",
+        tuple(dict.fromkeys(subject.structure.place(layer.a) for layer in found)),
+        f"{100 * found[worst]:.3g} % of {worst.a.name} are at the ends of {worst.activation}, where it is flat",
+        node=worst.a.name,
+        number=found[worst],
+        threshold=HALF,
+        source="DeepDiagnosis, TheDeepChecker, SageMaker Debugger (50 %)",
+        evidence=tuple(
+            f"{layer.a.name}: {100 * share:.3g} % with under 4 % of the largest slope" for layer, share in found.items()
+        ),
+        remedies=(
+            remedy("weights drawn for the activation", *(
+                change for layer in found
+                for change in (Change(f"{layer.place}.weight", DEFAULT), Change(f"{layer.place}.init", suits(layer)))
+            )),
+            remedy("ReLU has no upper end", *(Change(f"{layer.a.scope}.activation", "relu") for layer in found)),
+        ),
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------- nothing changes (12)
+def updates(subject: Subject) -> Iterator[Finding]:
+    """Parameters that are frozen at what they were drawn as, get no gradient, or do not move."""
+    yield from _frozen(subject)
+    steps = range(min(3, subject.steps))
+    still = [node for node in subject.graph.params if all(_zero(subject.recording(k).grad(node)) for k in steps)]
+    if still:
+        every = len(still) == len(subject.graph.params)
+        places = tuple(dict.fromkeys(node.scope or node.name for node in still))
+        yield Finding(
+            "no gradient",
+            "no-gradient",
+            "error" if every else "warning",
+            places,
+            f"∂L/∂{still[0].name} is exactly 0" + (f", and {len(still) - 1} more" if len(still) > 1 else ""),
+            node=still[0].name,
+            phase="backward",
+            number=0.0,
+            threshold=0.0,
+            source="exact",
+            evidence=tuple(f"{node.name}: {_reason(subject, node)}" for node in still[:4]),
+        )
+    yield from _unmoved(subject)
+
+
+def _zero(gradient: Array | None) -> bool:
+    return gradient is None or not np.any(gradient)
+
+
+def _reason(subject: Subject, node: Node) -> str:
+    """Why a gradient is 0, in words."""
+    if node.id not in {other.id for other in subject.structure.before(subject.graph.nodes[subject.graph.loss])}:
+        return "it is not on a path to the loss"
+    gone = [
+        reader.name
+        for reader in subject.structure.readers(node)
+        if _zero(subject.recording(0).grad(reader))
+    ]  # fmt: skip
+    return f"nothing comes back to {gone[0]}" if gone else "what comes back is cut off"
+
+
+def _unmoved(subject: Subject) -> Iterator[Finding]:
+    recording = subject.recording(0)
+    unmoved = []
+    for node in subject.graph.params:
+        before, after = recording.before(node), recording.after(node)
+        moved = before is None or after is None or not np.array_equal(before, after, equal_nan=True)
+        if not moved and not _zero(recording.grad(node)):
+            unmoved.append(node)
+    if not unmoved:
+        return
+    rate = subject.network.optimizer.learning_rate
+    yield Finding(
+        "no update",
+        "no-update",
+        "error" if len(unmoved) == len(subject.graph.params) else "warning",
+        ("optimizer", "optimizer.learning_rate", *dict.fromkeys(node.scope or node.name for node in unmoved)),
+        f"{unmoved[0].name} has a gradient and does not move",
+        node=unmoved[0].name,
+        phase="update",
+        number=0.0,
+        threshold=0.0,
+        source="exact; TrainCheck",
+        evidence=(f"learning rate {rate:g}: the step is less than the last digit of the numbers",),
+    )
+
+
+def _frozen(subject: Subject) -> Iterator[Finding]:
+    """Layers that are not trained although nobody gave their numbers."""
+    frozen = [
+        node
+        for node in subject.graph.nodes
+        if node.op is None and node.role == "input" and node.scope and not _given(subject, node)
+    ]
+    drawn = _drawn_untrained(subject)
+    if not frozen and not drawn:
+        return
+    if not subject.graph.params:
+        return
+    nodes = [*frozen, *drawn]
+    weights = [node for node in nodes if len(node.shape) > 1]
+    if not weights:
+        return
+    places = tuple(dict.fromkeys(node.scope or node.name for node in weights))
+    changes = [Change(f"{node.scope}.train", DEFAULT) for node in frozen if node.scope]
+    yield Finding(
+        "frozen",
+        "frozen",
+        "warning",
+        places,
+        f"{', '.join(places)}: not trained, and at random initial values",
+        node=weights[0].name,
+        phase="update",
+        number=float(sum(prod(node.shape) for node in nodes)),
+        threshold=0.0,
+        source="TrainCheck; deepmufl's frozen backbones",
+        evidence=tuple(f"{node.name} {numbers.shape(node.shape)} stays as it was drawn" for node in nodes[:4]),
+        remedies=(remedy("all layers trained", *dict.fromkeys(changes)),) if changes else (),
+    )
+
+
+def _given(subject: Subject, node: Node) -> bool:
+    """Did somebody give its numbers?"""
+    part = node.name.rpartition(".")[2]
+    return subject.network.document is None or setting(subject.network, f"{node.scope}.{part}") is not None
+
+
+def _drawn_untrained(subject: Subject) -> list[Node]:
+    """Values of a formula that are drawn at random and not trained."""
+    document = subject.network.document
+    values = document.content.get("values") or {} if document is not None else {}
+    return [
+        node
+        for node in subject.graph.nodes
+        if node.role == "input" and not node.scope and isinstance(values.get(node.name), dict)
+    ]

@@ -1,0 +1,113 @@
+"""What tells that something is wrong without telling what: the first loss, and a loss that does
+not fall. (Rules 11 and 17.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import log
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.structure import LABELS
+from bptui.model.debugger.findings.subject import LONG, Subject, tenths
+
+GUESS, MORE = 4.0, 2.0
+"""A first loss above 4 times that of guessing and 2 more is far from guessing."""
+STILL = 0.98
+"""Last tenth over first tenth of the losses from which on it did not fall."""
+NEVER_NEGATIVE = ("mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1", "bce", "bce_with_logits", "cross_entropy",
+                  "soft_cross_entropy", "hinge", "soft_margin")  # fmt: skip
+
+
+def guessing(subject: Subject) -> float | None:
+    """The loss of guessing: ln C, ln 2."""
+    loss = subject.structure.loss
+    if loss is None or loss.prediction is None or loss.reduction != "mean" or loss.by_hand:
+        return None
+    if loss.kind in ("cross_entropy", "soft_cross_entropy", "nll") and len(loss.prediction.shape) > 1:
+        return log(max(loss.prediction.shape[1], 2))
+    return log(2) if loss.kind in ("bce", "bce_with_logits") else None
+
+
+def first_loss(subject: Subject) -> Iterator[Finding]:
+    """A first loss far from guessing, exactly 0, or below what its kind can be."""
+    loss = subject.structure.loss
+    if loss is None:
+        return
+    first, guess = float(subject.losses[0]), guessing(subject)
+    place = tuple(dict.fromkeys(("loss", loss.node.name)))
+    if guess is not None and np.isfinite(first) and first > GUESS * guess + MORE:
+        yield Finding(
+            "first loss", "initial-loss", "warning", place,
+            f"the first loss is {numbers.significant(first, 3)}, guessing costs {numbers.significant(guess, 3)}",
+            node=loss.node.name, number=first, threshold=GUESS * guess + MORE,
+            source="TheDeepChecker; Karpathy's recipe",
+        )  # fmt: skip
+    with np.errstate(all="ignore"):
+        below = np.flatnonzero(subject.losses < 0)
+    if loss.kind in NEVER_NEGATIVE and not loss.by_hand and len(below):
+        yield Finding(
+            "first loss", "unbounded-loss", "error", place,
+            f"{loss.kind} is {numbers.significant(float(subject.losses[below[0]]), 3)}: it cannot be below 0",
+            node=loss.node.name, training_step=int(below[0]), number=float(subject.losses[below[0]]), threshold=0.0,
+            source="exact",
+        )  # fmt: skip
+
+
+def constant_answer(subject: Subject) -> float | None:
+    """The loss of the best answer that is the same for every sample: the variance, the entropy of the targets."""
+    loss, targets = subject.structure.loss, subject.targets
+    if loss is None or targets is None or loss.reduction != "mean" or not targets.values.ndim:
+        return None
+    values = np.asarray(targets.values, np.float64)
+    if loss.kind in ("mse", "half_mse"):
+        return float(np.mean(np.var(values, axis=0))) * (1.0 if loss.kind == "mse" else 0.5)
+    if loss.kind in LABELS[:2]:
+        shares = np.unique(targets.values, return_counts=True)[1] / targets.values.size
+        return float(-(shares * np.log(shares)).sum())
+    if loss.kind in ("bce", "bce_with_logits") and (values.min() >= 0 and values.max() <= 1):
+        mean = np.clip(values.mean(0), 1e-12, 1 - 1e-12)
+        return float(np.mean(-mean * np.log(mean) - (1 - mean) * np.log(1 - mean)))
+    if loss.kind == "mae":
+        return float(np.mean(np.abs(values - np.median(values, axis=0))))
+    return None
+
+
+def stands(subject: Subject) -> bool:
+    """Has the loss come to stand at that of the best constant answer?"""
+    constant, losses = constant_answer(subject), subject.losses
+    if constant is None or len(losses) < LONG or not np.isfinite(losses).all():
+        return False
+    first, last = tenths(losses[len(losses) // 2 :])
+    return abs(last - constant) < (1 - STILL) * constant and last > STILL * first
+
+
+def not_falling(subject: Subject) -> Iterator[Finding]:
+    """A loss that ends where it began, above that of a constant answer; or that stands at it."""
+    loss = subject.structure.loss
+    if subject.explained or loss is None or subject.steps < LONG or not np.isfinite(subject.losses).all():
+        return
+    first, last = tenths(subject.losses)
+    constant = constant_answer(subject)
+    if last < STILL * first:
+        return
+    above = constant is None or last > (2 - STILL) * constant
+    if constant is not None and last < STILL * constant:
+        return
+    told = () if constant is None else (f"the best constant answer costs {numbers.significant(constant, 4)}",)
+    yield Finding(
+        "not falling",
+        "not-learning",
+        "warning" if above else "note",
+        tuple(dict.fromkeys(("loss", loss.node.name))),
+        f"the loss does not fall: {numbers.significant(first, 4)} in the first tenth of {subject.steps} steps, "
+        f"{numbers.significant(last, 4)} in the last",
+        node=loss.node.name,
+        training_step=subject.steps - 1,
+        number=last / first if first else None,
+        threshold=STILL,
+        source="TheDeepChecker",
+        evidence=(*told, "can it learn one batch by heart? if not it is the network, else the data"),
+    )

@@ -1,0 +1,270 @@
+"""All ways of one number to the loss: a path goes from element to element, its product is that of the local derivatives
+on it, and the gradient is the sum of the products. Backward is this sum with what paths share multiplied once.
+
+How many there are, and what they come to, is counted from the loss back, vertex by vertex, so that 10^30 of them are as
+quick as ten; so are the largest of them. Only the numbers between the element and the loss cost anything.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.types import Array
+from bptui.model.debugger.contributions import locals_of, total
+from bptui.model.debugger.view import Index
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.local import Locals
+from bptui.model.engine.recording import Recording
+
+SHOWN = 8
+"""Paths that are told one by one."""
+LISTED = 4_096
+"""Paths that are added up one by one; of more the sum is taken vertex by vertex."""
+MAX_VERTICES = 20_000
+MAX_EDGES = 400_000
+MAX_WORK = 1_000_000_000
+"""Between the element and the loss: numbers, local derivatives, and numbers that the vjps for them go over."""
+
+Vertex = tuple[int, int]
+"""A node and a flat position in it."""
+
+
+class Edge(NamedTuple):
+    """From an element to one of the elements that an operation makes of it; `moves`: it only moves numbers."""
+
+    source: Vertex
+    target: Vertex
+    position: int
+    local: float
+    moves: bool
+
+
+@dataclass(frozen=True)
+class Path:
+    """One way to the loss, and its product."""
+
+    edges: tuple[Edge, ...]
+    product: float
+
+    @property
+    def factors(self) -> tuple[Edge, ...]:
+        """Its edges without those that only move numbers: their local derivative is 1."""
+        return tuple(edge for edge in self.edges if not edge.moves)
+
+
+@dataclass(frozen=True)
+class Paths:
+    """All paths from node[element] to the loss.
+
+    count, zeros  how many there are, how many of them come to 0
+    best    the largest by size, at most SHOWN
+    sum     of all products;  rest  of those that are not among the best
+    gradient  what the backward pass recorded, None where it did not
+    shared  the edges that all paths have in common
+    eps     the distance from 1 to the next number of the recording's precision
+    """
+
+    node: Node
+    element: Index
+    count: int
+    zeros: int
+    best: tuple[Path, ...]
+    sum: float
+    rest: float
+    gradient: float | None
+    shared: tuple[Edge, ...]
+    eps: float
+    size: float
+
+    @property
+    def equal(self) -> bool | None:
+        """Is the sum the gradient, as far as rounding lets it be? None where there is none to compare with."""
+        if self.gradient is None:
+            return None
+        if not math.isfinite(self.gradient) or not math.isfinite(self.sum):
+            return math.isnan(self.gradient) == math.isnan(self.sum) and (
+                math.isnan(self.sum) or self.sum == self.gradient
+            )
+        return abs(self.sum - self.gradient) <= 256 * self.eps * max(self.size, abs(self.gradient))
+
+
+def paths(recording: Recording, node: Node, element: Index, tick: Callable[[], None] = lambda: None) -> Paths:
+    """The paths of an element. Raises NotRecorded, and UserError where too many numbers lie between it and the loss;
+    `tick` is called now and then, and may raise to end it."""
+    flat = int(np.ravel_multi_index(element, node.shape)) if node.shape else 0
+    start, local = (node.id, flat), locals_of(recording)
+    found = _Found(_edges(local, start, tick), (recording.graph.loss, 0))
+    count = found.count[start]
+    best = tuple(found.best(start))
+    everything = found.sum[start]
+    if count <= LISTED:
+        products = [path.product for path in found.all(start)]
+        everything = total(products)
+    shown = total([path.product for path in best])
+    recorded = recording.grad(node)
+    dtype = np.dtype(np.float64) if recorded is None else recorded.dtype
+    return Paths(
+        node,
+        element,
+        count,
+        count - found.nonzero[start],
+        best,
+        everything,
+        0.0 if count <= len(best) else everything - shown,
+        None if recorded is None else float(recorded[element]),
+        found.shared(start),
+        float(np.finfo(dtype).eps) if dtype.kind == "f" else 2.0**-52,
+        found.size[start],
+    )
+
+
+def between(graph: Graph, node: int) -> list[Node]:
+    """The operations that lie between a node and the loss, in execution order."""
+    after = {node}
+    for each in graph.ops:
+        if any(source in after and (each.id, at) in graph.consumers[source] for at, source in enumerate(each.inputs)):
+            after.add(each.id)
+    before = {graph.loss}
+    for each in reversed(graph.ops):
+        if each.id in before:
+            before.update(s for at, s in enumerate(each.inputs) if (each.id, at) in graph.consumers[s])
+    return [each for each in graph.ops if each.id in after and each.id in before and each.id != node]
+
+
+def _edges(local: Locals, start: Vertex, tick: Callable[[], None]) -> dict[Vertex, list[Edge]]:
+    """The edges out of every element that the start reaches, by element, in execution order."""
+    uses, active = _reached(local, start, tick)
+    found: dict[Vertex, list[Edge]] = {(i, int(e)): [] for i, elements in active.items() for e in elements}
+    edges = 0
+    for use in uses:
+        operation = local.of(use.node)
+        moves = operation.moved is not None and use.node != local.graph.loss
+        wanted = np.zeros(operation.in_size(use.position), bool)
+        wanted[active[use.source]] = True
+        for output in map(int, use.outputs):
+            tick()
+            for e, value in zip(*operation.row(use.position, output), strict=True):
+                if wanted[e]:
+                    source, target = (use.source, int(e)), (use.node, output)
+                    found[source].append(Edge(source, target, use.position, float(value), moves and value == 1))
+                    edges += 1
+        if edges > MAX_EDGES:
+            raise _too_many(local.graph, start, f"{MAX_EDGES:,} local derivatives")
+    return found
+
+
+class _Use(NamedTuple):
+    """What one operation makes of what is reached of one of its inputs."""
+
+    node: int
+    position: int
+    source: int
+    outputs: Array
+
+
+def _reached(local: Locals, start: Vertex, tick: Callable[[], None]) -> tuple[list[_Use], dict[int, Array]]:
+    """The operations between, and the elements of every node that the start reaches."""
+    graph = local.graph
+    active: dict[int, Array] = {start[0]: np.array([start[1]])}
+    uses, vertices, work = [], 1, 0
+    for node in between(graph, start[0]):
+        operation, reached = local.of(node.id), np.zeros(0, int)
+        for position, source in enumerate(node.inputs):
+            if source not in active or (node.id, position) not in graph.consumers[source]:
+                continue
+            tick()
+            outputs = operation.reached(position, active[source])
+            reached = np.union1d(reached, outputs).astype(int)
+            uses.append(_Use(node.id, position, source, outputs))
+            if not operation.op.elementwise:
+                work += len(outputs) * (operation.out_size + operation.in_size(position))
+        vertices += len(reached)
+        if vertices > MAX_VERTICES or work > MAX_WORK:
+            raise _too_many(graph, start, f"{vertices:,} numbers")
+        active[node.id] = reached
+    return uses, active
+
+
+def _too_many(graph: Graph, start: Vertex, count: str) -> UserError:
+    return UserError(
+        "paths",
+        f"more than {count} lie between {graph.nodes[start[0]].name} and the loss",
+        "a number nearer to the loss; why adds its gradient up consumer by consumer",
+    )
+
+
+class _Found:
+    """What the edges come to, from the loss back: how many paths lead on from each element, and what they add up to."""
+
+    def __init__(self, edges: dict[Vertex, list[Edge]], loss: Vertex) -> None:
+        self.edges, self.loss = edges, loss
+        self.count, self.nonzero = {loss: 1}, {loss: 1}
+        self.sum, self.size = {loss: 1.0}, {loss: 1.0}
+        self._best: dict[Vertex, list[tuple[float, int, Edge | None, int]]] = {loss: [(0.0, 0, None, 0)]}
+        with np.errstate(all="ignore"):
+            for vertex in reversed(edges):
+                if vertex != loss:
+                    self._add(vertex, edges[vertex])
+
+    def _add(self, vertex: Vertex, edges: list[Edge]) -> None:
+        known = [edge for edge in edges if self.count.get(edge.target)]
+        self.count[vertex] = sum(self.count[edge.target] for edge in known)
+        self.nonzero[vertex] = sum(self.nonzero[edge.target] for edge in known if edge.local != 0)
+        self.sum[vertex] = total([edge.local * self.sum[edge.target] for edge in known])
+        self.size[vertex] = total([abs(edge.local) * self.size[edge.target] for edge in known])
+        ways = (
+            (_log(edge.local) + score, -n, edge, rank)
+            for n, edge in enumerate(known)
+            for rank, (score, *_) in enumerate(self._best[edge.target])
+        )
+        self._best[vertex] = heapq.nlargest(SHOWN, ways, key=lambda way: way[:2])
+
+    def best(self, start: Vertex) -> Iterator[Path]:
+        """The largest paths by the size of their products."""
+        for rank in range(len(self._best[start])):
+            edges, vertex = [], start
+            while vertex != self.loss:
+                _, _, edge, rank = self._best[vertex][rank]
+                assert edge is not None
+                edges.append(edge)
+                vertex = edge.target
+            yield _path(edges)
+
+    def all(self, start: Vertex) -> Iterator[Path]:
+        """All of them, one by one."""
+        waiting: list[tuple[Vertex, tuple[Edge, ...]]] = [(start, ())]
+        while waiting:
+            vertex, before = waiting.pop()
+            if vertex == self.loss:
+                yield _path(before)
+                continue
+            waiting += [(edge.target, (*before, edge)) for edge in self.edges[vertex] if self.count.get(edge.target)]
+
+    def shared(self, start: Vertex) -> tuple[Edge, ...]:
+        """The edges that every path goes over."""
+        whole, into, found = self.count[start], {start: 1}, []
+        for vertex, edges in self.edges.items():
+            for edge in edges:
+                if self.count.get(edge.target) and into.get(vertex):
+                    into[edge.target] = into.get(edge.target, 0) + into[vertex]
+                    if into[vertex] * self.count[edge.target] == whole:
+                        found.append(edge)
+        return tuple(found)
+
+
+def _path(edges: list[Edge] | tuple[Edge, ...]) -> Path:
+    return Path(tuple(edges), math.prod(edge.local for edge in edges))
+
+
+def _log(x: float) -> float:
+    """The logarithm of a size: NaN and inf first of all, 0 last."""
+    if not math.isfinite(x):
+        return math.inf
+    return math.log(abs(x)) if x else -math.inf

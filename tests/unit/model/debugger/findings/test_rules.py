@@ -1,0 +1,231 @@
+"""Each rule finds the fault that is planted, says where and by which number, and is quiet without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bptui.model.debugger.findings.diagnose import diagnose
+from bptui.model.debugger.findings.finding import Diagnosis, Finding
+from bptui.model.source.network import Network, from_mapping
+
+DRAW = np.random.default_rng(3)
+X = DRAW.normal(size=(60, 10))
+CLASSES = (X[:, 0] + X[:, 1] > 0).astype(int) + (X[:, 2] > 0.5)
+NUMBERS = np.tanh(X[:, :1]) + 0.3 * X[:, 1:2]
+
+
+def dense(units: int, activation: str = "linear", **more: Any) -> dict[str, Any]:
+    return {"kind": "dense", "units": units, "activation": activation, **more}
+
+
+def network(
+    layers: list[dict[str, Any]],
+    targets: Any = CLASSES,
+    loss: str = "cross_entropy",
+    inputs: Any = X,
+    data: Mapping[str, Any] | None = None,
+    **optimizer: Any,
+) -> Network:
+    """Sixty samples of ten numbers, through these layers."""
+    settings = {"kind": "sgd", "learning_rate": 0.1, **optimizer}
+    content = {
+        "seed": 1,
+        "steps": 60,
+        "data": {"inputs": inputs, "targets": targets, **(data or {})},
+        "layers": layers,
+        "loss": {"kind": loss},
+        "optimizer": settings,
+    }
+    return from_mapping(content, "here")
+
+
+HEALTHY = [dense(16, "relu"), dense(12, "relu"), dense(3)]
+
+
+def all_of(findings: tuple[Finding, ...]) -> Iterator[Finding]:
+    """Findings with those that are folded into them."""
+    for finding in findings:
+        yield finding
+        yield from all_of(finding.therefore)
+
+
+def of(diagnosis: Diagnosis, rule: str) -> Finding:
+    """The finding of a rule."""
+    return next(finding for finding in all_of(diagnosis.findings) if finding.rule == rule)
+
+
+def worrying(diagnosis: Diagnosis) -> list[str]:
+    """The rules that found an error or a warning."""
+    return [finding.rule for finding in all_of(diagnosis.findings) if finding.severity != "note"]
+
+
+@pytest.mark.parametrize(
+    "healthy",
+    [
+        network(HEALTHY),
+        network([dense(16, "tanh"), dense(3)], kind="adam", learning_rate=0.01),
+        network([dense(8, "sigmoid"), dense(3)], learning_rate=1.0),
+        network([dense(1)], NUMBERS, "mse"),
+        network([dense(12, "gelu"), dense(1)], NUMBERS, "huber", kind="adamw", learning_rate=0.01),
+        network([dense(12, "relu"), {"kind": "dropout", "p": 0.5}, dense(3)]),
+        network([dense(4, "tanh"), dense(2), dense(8, "tanh"), dense(3)]),
+        network([dense(3, init="zeros")]),
+        network(HEALTHY, data={"batch_size": 2}, learning_rate=0.02),
+    ],
+)
+def test_healthy_networks_are_quiet(healthy: Network) -> None:
+    assert worrying(diagnose(healthy)) == []
+
+
+def test_inputs_that_are_not_scaled() -> None:
+    found = of(diagnose(network(HEALTHY, inputs=100 * X)), "scale")
+    assert found.places == ("data.inputs", "x")
+    assert found.number == pytest.approx(np.sqrt(np.mean((100 * X) ** 2)))
+    assert of(diagnose(network(HEALTHY, inputs=X / 1000)), "scale").type == "input-scale"
+    norm = [{"kind": "batch_norm"}, *HEALTHY]
+    assert "scale" not in worrying(diagnose(network(norm, inputs=100 * X)))
+
+
+def test_one_column_that_is_far_larger() -> None:
+    odd = X * np.r_[np.full(9, 1e-3), 1.0]
+    assert of(diagnose(network(HEALTHY, inputs=odd)), "scale").number == pytest.approx(1000, rel=0.5)
+
+
+def test_targets_that_are_not_scaled() -> None:
+    found = of(
+        diagnose(network([dense(8, "tanh"), dense(1)], 1000 * NUMBERS, "mse", learning_rate=1e-6)), "target scale"
+    )
+    assert found.places == ("data.targets", "y", "loss")
+    assert found.remedies[0].change == "set data.standardize_targets = true"
+
+
+@pytest.mark.parametrize(("std", "word"), [(2.0, "large"), (0.01, "small")])
+def test_initial_values_of_another_size(std: float, word: str) -> None:
+    init = {"kind": "normal", "std": std}
+    layers = [dense(16, "relu", init=init), dense(16, "relu", init=init), dense(3, init=init)]
+    found = of(diagnose(network(layers)), "initial values")
+    assert word in found.text
+    assert found.places == ("layer1", "layer2", "layer3")
+    assert found.number is not None
+    assert found.number > 4 if word == "large" else found.number < 0.25
+
+
+def test_weights_that_are_all_equal() -> None:
+    init = {"kind": "constant", "value": 0.1}
+    found = of(diagnose(network([dense(8, "tanh", init=init), dense(3, init=init)])), "equal weights")
+    assert (found.severity, found.places) == ("error", ("layer1", "layer2"))
+
+
+def test_layers_without_an_activation() -> None:
+    found = of(diagnose(network([dense(16), dense(8), dense(3)])), "no activation")
+    assert found.places == ("layer1", "layer2", "layer3")
+    assert "no activation" not in worrying(diagnose(network([dense(16), dense(8, "relu"), dense(3)])))
+
+
+def test_a_gradient_that_fades() -> None:
+    small = {"kind": "normal", "std": 0.4}
+    deep = [dense(12, "sigmoid", init=small) for _ in range(6)]
+    found = of(diagnose(network([*deep, dense(3)])), "signal")
+    assert (found.type, found.phase) == ("vanishing", "backward")
+    assert found.places[:2] == ("layer1", "layer2")
+
+
+def test_units_at_the_ends_of_their_activation() -> None:
+    layers = [dense(12, "tanh", init={"kind": "normal", "std": 1.2}), dense(3)]
+    found = of(diagnose(network(layers, inputs=3 * X)), "saturated units")
+    assert found.places == ("layer1",)
+    assert found.number is not None
+    assert found.number >= 0.5
+
+
+def test_units_that_are_dead() -> None:
+    bias = {"kind": "constant", "value": -6.0}
+    found = of(diagnose(network([dense(12, "relu", bias_init=bias), dense(3)])), "dead units")
+    assert found.places == ("layer1",)
+    assert found.number == 1.0
+    assert found.remedies[0].text == "biases that start at 0"
+
+
+def test_layers_that_are_frozen() -> None:
+    found = of(diagnose(network([dense(12, "relu", train=[]), dense(3)])), "frozen")
+    assert found.places == ("layer1",)
+    given = dense(2, "relu", train=[], weight=[[0.1, 0.2]] * 10, bias=[0.0, 0.0])
+    assert "frozen" not in worrying(diagnose(network([given, dense(3)])))
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam", "rmsprop"])
+def test_a_rate_that_is_too_high(kind: str) -> None:
+    rate = {"sgd": 200.0, "adam": 5.0, "rmsprop": 5.0}[kind]
+    found = of(diagnose(network(HEALTHY, kind=kind, learning_rate=rate)), "rate high")
+    assert found.places[0] == "optimizer.learning_rate"
+    assert found.number is not None
+    assert found.number < 0
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+def test_a_rate_that_is_too_low(kind: str) -> None:
+    found = of(diagnose(network(HEALTHY, kind=kind, learning_rate=1e-6)), "rate low")
+    assert found.places[0] == "optimizer.learning_rate"
+    assert found.remedies[0].change.startswith("set optimizer.learning_rate = ")
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "place"),
+    [
+        ({"momentum": 0.999}, "optimizer.momentum"),
+        ({"kind": "adam", "learning_rate": 0.01, "eps": 1.0}, "optimizer.eps"),
+        ({"clip_norm": 1e-5}, "optimizer.clip_norm"),
+        ({"weight_decay": 5.0, "learning_rate": 0.01}, "optimizer.weight_decay"),
+    ],
+)
+def test_settings_that_are_out_of_range(optimizer: Mapping[str, Any], place: str) -> None:
+    diagnosis = diagnose(network(HEALTHY, **optimizer))
+    assert place in [p for finding in all_of(diagnosis.findings) for p in finding.places if finding.severity != "note"]
+
+
+def test_dropout_on_the_outputs_and_too_much_of_it() -> None:
+    outputs = diagnose(network([dense(12, "relu"), dense(3), {"kind": "dropout", "p": 0.3}]))
+    assert of(outputs, "dropout").places == ("layer3",)
+    much = diagnose(network([dense(12, "relu"), {"kind": "dropout", "p": 0.9}, dense(3)]))
+    assert of(much, "dropout").number == 0.9
+
+
+def test_batch_norm_in_evaluation_mode() -> None:
+    layers = [{"kind": "batch_norm", "training": False}, *HEALTHY]
+    found = of(diagnose(network(layers, inputs=X * 8 + 40)), "batch norm")
+    assert found.places == ("layer1",)
+    assert "batch norm" not in worrying(diagnose(network(layers)))
+
+
+def test_a_softmax_over_the_samples() -> None:
+    layers = [dense(12, "relu"), dense(3, activation={"kind": "softmax", "axis": 0})]
+    assert of(diagnose(network(layers, loss="mse", targets=np.eye(3)[CLASSES])), "axes").severity == "error"
+
+
+def test_targets_that_are_all_equal() -> None:
+    assert of(diagnose(network(HEALTHY, CLASSES * 0)), "labels").type == "labels"
+
+
+def test_targets_that_do_not_depend_on_the_inputs() -> None:
+    generator = np.random.default_rng(5)
+    inputs, targets = generator.normal(size=(200, 20)), generator.integers(0, 4, 200)
+    layers = [dense(12, "relu"), dense(4)]
+    diagnosis = diagnose(network(layers, targets, inputs=inputs, kind="adam", learning_rate=0.005), 100)
+    assert of(diagnosis, "dependence").type == "data-dependence"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_found_in_float32_is_found_in_float64(seed: int) -> None:
+    for dtype in ("float32", "float64"):
+        content = {
+            "seed": seed,
+            "dtype": dtype,
+            "data": {"inputs": 50 * X, "targets": CLASSES},
+            "layers": HEALTHY,
+            "loss": {"kind": "cross_entropy"},
+        }
+        assert diagnose(from_mapping(content, "here"), 30).findings[0].rule == "scale"

@@ -1,0 +1,220 @@
+"""Why: the terms of a number add up to it, as recorded and as printed; what is 0 or absent says why."""
+
+import math
+import re
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bptui.model.base.crosstab import crosstab
+from bptui.model.debugger import why
+from bptui.model.debugger.commands.registry import run
+from bptui.model.debugger.contributions import shown_grad
+from bptui.model.debugger.explained import Explained, gradient_of, value_of
+from bptui.model.debugger.session import Session
+from bptui.model.source.examples import catalogue
+from bptui.model.source.network import from_formula, load
+from tests.unit.model.debugger.formulas import networks
+
+TWICE = "h = tanh(x@W)\np = h@W.T\nL = mse(p, x)"
+TWICE_VALUES = {"x": [[1, 0.5], [0.5, -1], [-1, 0.8], [0.2, 0.3]], "W": [[0.6, -0.4], [0.3, 0.8]]}
+NONE = frozenset()
+
+
+def twice() -> Session:
+    return Session(from_formula(TWICE, TWICE_VALUES, ["W"]))
+
+
+def close(got, expected, size):
+    return math.isclose(got, expected, rel_tol=1e-9, abs_tol=1e-12 * max(1.0, size))
+
+
+def gradient_holds(recording, node, element) -> Explained:
+    """Rows, columns and both sums of a gradient's table."""
+    made = gradient_of(recording, node.id, element, NONE, 0)
+    exact = float(recording.grad(node)[element])
+    size = math.fsum(abs(row.sum) for row in made.rows)
+    assert close(math.fsum(row.sum for row in made.rows), exact, size)
+    sizes = [abs(row.sum) for row in made.rows]
+    assert sizes == sorted(sizes, reverse=True)
+    columns = [column for column in made.columns() if column is not None]
+    assert close(math.fsum(columns), exact, size)
+    for row in made.rows:
+        cells = [cell.number for cell in row.cells if cell is not None]
+        assert close(math.fsum(cells), row.sum, size)
+        if row.sum == 0 and all(cell == 0 for cell in cells):
+            assert row.zero
+    direct = {use: head for use, head in enumerate(made.heads) if not head.through}
+    recorded = [part for part in recording.contributions(node) if part.array is not None]
+    for n, head in direct.items():
+        parts = [float(p.array[element]) for p in recorded if p.consumer == head.consumer.id]
+        if len([h for h in direct.values() if h.consumer.id == head.consumer.id]) == len(parts) == 1:
+            assert close(made.columns()[n], parts[0], size)
+    return made
+
+
+def value_holds(recording, node, element) -> Explained:
+    made = value_of(recording, node.id, element)
+    exact = float(recording.value(node)[element])
+    assert made.number == exact or exact == pytest.approx(made.number, abs=1e-12)
+    if made.relation in ("sum", "product"):
+        size = math.fsum(abs(row.sum) for row in made.rows)
+        assert close(math.fsum(row.sum for row in made.rows) + made.rest[1], exact, size)
+        for row in made.rows:
+            factors = math.prod(cell.number for cell in row.cells if cell is not None)
+            assert close(abs(factors), abs(row.sum), abs(row.sum))
+    for row in made.rows:
+        for cell in row.cells:
+            if cell is not None and cell.producer is not None and len(row.cells) == 1 == len(cell.shown):
+                maker = recording.value(cell.producer.node)[cell.producer.element]
+                assert cell.number == pytest.approx(float(maker))
+    return made
+
+
+def drawn(data, node):
+    return tuple(data.draw(st.integers(0, n - 1)) for n in node.shape)
+
+
+@settings(max_examples=40, deadline=None)
+@given(networks(), st.data())
+def test_the_terms_of_any_number_add_up_to_it(network, data):
+    recording = network.history().recording(0)
+    graph = network.graph
+    node = data.draw(st.sampled_from([each for each in graph.nodes if each.wants_grad and each.id != graph.loss]))
+    if graph.consumers[node.id]:
+        gradient_holds(recording, node, drawn(data, node))
+    node = data.draw(st.sampled_from(graph.ops))
+    value_holds(recording, node, drawn(data, node))
+
+
+@pytest.mark.parametrize("name", [row.name for row in catalogue()])
+def test_in_every_example_they_do(name):
+    network = load(name)
+    recording = network.history().recording(0)
+    random = np.random.default_rng(0)
+    nodes = network.graph.nodes
+    for i in random.choice(len(nodes), min(12, len(nodes)), replace=False):
+        node = nodes[i]
+        element = tuple(int(random.integers(n)) for n in node.shape)
+        if node.wants_grad and network.graph.consumers[i] and i != network.graph.loss:
+            gradient_holds(recording, node, element)
+        if node.op is not None:
+            value_holds(recording, node, element)
+
+
+@given(
+    st.integers(1, 8).flatmap(
+        lambda rows: st.integers(1, 3).flatmap(
+            lambda columns: st.lists(
+                st.lists(st.one_of(st.just(0.0), st.floats(-1e4, 1e4)), min_size=columns, max_size=columns),
+                min_size=rows, max_size=rows,
+            )
+        )
+    )
+)  # fmt: skip
+def test_a_table_adds_up_on_both_sides_from_what_is_printed(cells):
+    total = math.fsum(x for row in cells for x in row)
+    made = crosstab(cells, total, 9)
+    assert all(len(text) <= 9 for row in made.cells for text in row)
+    if made.sign != "=":
+        return
+    largest = max((abs(float(text)) for text in (*made.rows, *made.columns, made.total)), default=0.0)
+    pairs = [*zip(made.cells, made.rows, strict=True), *zip(zip(*made.cells, strict=True), made.columns, strict=True)]
+    for parts, text in [*pairs, (made.rows, made.total), (made.columns, made.total)]:
+        place = Decimal(1).scaleb(Decimal(text).as_tuple().exponent)
+        away = abs(sum(map(Decimal, parts)) - Decimal(text))
+        assert away <= place / 2 or float(away) <= 1e-12 * max(1.0, largest)
+
+
+def test_a_usual_table_is_true_and_short():
+    made = gradient_of(twice().recording, twice().graph.by_name["W"].id, (0, 0), NONE, 0)
+    texts = why.table_texts(made, made.rows)
+    assert texts.sign == "="
+    assert len(texts.total) <= 8
+
+
+def test_a_weight_that_is_used_twice_by_four_samples():
+    session = twice()
+    run(session, "goto end")
+    told = run(session, "why grad(W[0,0])").text
+    assert re.search(r"sample +p +t1 +sum +share", told)
+    assert re.search(r"\[0\] +-0\.0983? *-?", told)
+    assert "[1] adds 0: h[1,0] is 0, ∂L/∂t1[1,0] is 0" in told
+    assert "through t2 (transpose), which only moves it" in told
+    made = gradient_holds(session.recording, session.graph.by_name["W"], (0, 0))
+    assert made.index == "sample"
+    assert [round(row.sum, 4) for row in made.rows] == [-0.1675, -0.0866, -0.0128, 0]
+    assert [round(x, 4) for x in made.columns()] == [-0.1471, -0.1199]
+
+
+def test_what_only_moves_is_skipped_and_its_number_is_the_producers():
+    session = twice()
+    recording, graph = session.recording, session.graph
+    made = value_of(recording, graph.by_name["p"].id, (0, 1))
+    assert [node.name for node in made.skipped] == ["t2"]
+    sources = {cell.producer for row in made.rows for cell in row.cells}
+    assert {graph.nodes[producer.node].name for producer in sources} == {"h", "W"}
+    for row in made.rows:
+        for cell in row.cells:
+            assert cell.number == float(recording.value(cell.producer.node)[cell.producer.element])
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "name", "said"),
+    [
+        ("L = sum(relu(x))", {"x": [-1.0, 2.0]}, "x[0]", "dead: relu is flat at x[0] = -1"),
+        ("L = sum(sigmoid(x))", {"x": [800.0, 2.0]}, "x[0]", "saturated: sigmoid is 1 at x[0] = 800"),
+        ("y = x*w\nL = sum(y)", {"x": [0.0, 0.0], "w": 2.0}, "w", "x[0] is 0"),
+        ("y = where(m, x, 0.5)\nL = sum(y)", {"m": [0.0, 1.0], "x": [1.0, 2.0]}, "x[0]", "0"),
+        ("L = max(x)", {"x": [1.0, 2.0]}, "x[0]", "takes another number than x[0]"),
+        ("y = x - x\nL = sum(y)", {"x": [1.0]}, "x[0]", "what they add cancels"),
+    ],
+)
+def test_why_a_gradient_is_zero(text, values, name, said):
+    session = Session(from_formula(text, values))
+    run(session, "goto end")
+    told = run(session, f"why grad({name})").text
+    assert " 0" in told
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("why x[0,0]", "nobody asked for its gradient"),
+        ("why layer1.weight[0,0]", "not yet"),
+        ("why loss", "not computed yet"),
+    ],
+)
+def test_why_a_number_is_absent(command, said):
+    assert said in run(Session(load("xor")), command).text
+
+
+def test_the_whole_sum_over_the_batch_is_told_of_a_weight():
+    session = Session(load("xor"))
+    run(session, "goto end")
+    told = run(session, "why layer1.weight[1,7]").text
+    for sample in range(4):
+        assert f"[{sample}]" in told
+    assert "[0] adds 0: x[0,1] is 0" in told
+
+
+def test_the_terms_of_a_loss_are_those_of_its_samples():
+    session = Session(load("xor"))
+    made = value_holds(session.recording, session.graph.by_name["loss"], ())
+    assert len(made.rows) == 4
+    error = session.recording.value("layer2.z") - session.recording.value("y")
+    assert [row.sum for row in made.rows] == pytest.approx(sorted((error**2).reshape(-1) / 4, reverse=True))
+
+
+def test_nothing_but_rounding_is_a_zero_in_the_table_too():
+    session = twice()
+    recording = session.recording
+    t1 = session.graph.by_name["t1"]
+    assert recording.grad(t1)[1, 0] != 0
+    assert shown_grad(recording, t1.id)[1, 0] == 0
+    made = gradient_of(recording, session.graph.by_name["W"].id, (0, 0), NONE, 0)
+    assert made.rows[-1].sum == 0
