@@ -209,7 +209,8 @@ class Debugger(Own, Screen[None]):
         where it went is on the screen."""
         ui = self.ui
         lines = reply.lines
-        if reply.seen and self.session is not None and not self.session.view.present:
+        view = self.session.view if self.session is not None else None
+        if reply.seen and view is not None and view.answer is not None and not view.present:
             lines = ()
         if reply.moved and reply.ok and self.session is not None and lines == (self.session.where(),):
             lines = ()

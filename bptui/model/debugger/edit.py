@@ -19,7 +19,7 @@ Kind = Literal["numbers", "optimizer", "network"]
 class Edit:
     """step     the first training step that it changes
     said     what was changed, as `set` takes it: `layer1.weight[0,1] = 0.3`
-    network  what trains from that step on
+    network  what trains from that step on; two edits are the same where the same was said
     values   the numbers of parameters and running states with which that step starts, where they are given
     kind     what it changed: numbers that are given, the optimizer, or the network itself
     name     the node whose numbers it changed, "" for none
@@ -30,8 +30,8 @@ class Edit:
 
     step: int
     said: str
-    network: Network
-    values: Mapping[str, Array] = field(default_factory=lambda: MappingProxyType({}))
+    network: Network = field(compare=False)
+    values: Mapping[str, Array] = field(default_factory=lambda: MappingProxyType({}), compare=False)
     kind: Kind = "network"
     name: str = ""
     was: str = ""

@@ -43,7 +43,7 @@ def numbers(asked: Asked) -> Edit:
     after.setflags(write=False)
     labels_inside(branch.graph, {node.name: after}, "set")
     old = np.asarray(before)[index]
-    was = significant(float(old)) if old.size == 1 else ""
+    was = significant(old.item()) if old.size == 1 else ""
     if node.role in ("param", "state"):
         return Edit(moment.step + updated, asked.said, branch.network, {node.name: after}, "numbers", node.name, was)
     network, which = _with_leaf(branch.network, node, after, moment.step)

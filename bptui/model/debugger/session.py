@@ -12,13 +12,14 @@ from dataclasses import replace
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Span, line
-from bptui.model.debugger import locations, whatif
+from bptui.model.debugger import locations
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.standpoint import Mark, Standpoint
 from bptui.model.debugger.trail import Place
+from bptui.model.debugger.view import WHAT_IF
 from bptui.model.engine.composites import composite_of
 from bptui.model.engine.timeline import Moment
 
@@ -207,8 +208,7 @@ class Session(Standpoint):
         made = self.branch.edited(edit, len(self.branches))
         made.made_at = self._cursor
         self.branches.append(made)
-        reply = self.switch(made, edit.text, edit.step)
-        return replace(reply, lines=(*reply.lines, *whatif.told(self)), seen=True)
+        return self.switch(made, edit.text, edit.step)
 
     def switch(self, branch: Branch, note: str, least: int = 0) -> Reply:
         """To the same Moment of another branch, or of its last training step until where it was trained, where that
@@ -217,6 +217,8 @@ class Session(Standpoint):
         name = "" if pinned is None else self.graph.nodes[pinned].name
         moment = branch.same_moment(moment, node) if moment.step >= least else Moment(least, "forward", 0)
         self.branch, self._state, self.told = branch, None, None
+        if branch.parent is None and self.view.answer is not None and self.view.answer.panel == WHAT_IF:
+            self.view.answer = None  # in the original nothing was changed
         self._cursor = moment._replace(step=min(moment.step, self.history.steps))
         self._cursor = self._reach(moment)
         named = self.graph.by_name.get(name)

@@ -69,13 +69,17 @@ def written(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)[:60]
 
 
+def given(branch: Branch) -> tuple[str, ...]:
+    """The names of the numbers that are given, not computed."""
+    return tuple(node.name for node in branch.graph.nodes if node.op is None and node.role not in ("const", "random"))
+
+
 def names(branch: Branch) -> tuple[str, ...]:
     """What can be set: given numbers, the settings of the optimizer, the keys of the network file."""
     network = branch.network
     options = ("learning_rate", *network.optimizer.rule.options) if branch.graph.params else ()
-    given = tuple(node.name for node in branch.graph.nodes if node.op is None and node.role not in ("const", "random"))
     keys = tuple(network.document.names) if network.document is not None else ()
-    return (*given, *(("lr", "optimizer") if options else ()), *options, *keys)
+    return (*given(branch), *(("lr", "optimizer") if options else ()), *options, *keys)
 
 
 def _unknown(name: str, branch: Branch) -> UserError:
@@ -170,10 +174,10 @@ def _key_of_file(asked: Asked, key: str) -> Edit:
     try:
         network = _network(made)
     except UserError:
-        given = [place for place in document.given() if place[: len(path)] != path]
-        if not given:
+        fixed = [place for place in document.given() if place[: len(path)] != path]
+        if not fixed:
             raise
-        for place in given:
+        for place in fixed:
             made = made.changed(place, None)
         network, note = _network(made), "without the numbers that are given in the file"
     if path[0] in DRAWN or path[-1] in DRAWN:

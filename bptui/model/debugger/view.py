@@ -28,6 +28,8 @@ class Answer:
     column: int = 0
 
 
+WHAT_IF = "whatif"
+"""The answer about the last edit of a branch."""
 OPERATION = 2
 """The panel in whose place an answer stands: it has the focus then."""
 
