@@ -120,15 +120,16 @@ class _Meter:
 
 @dataclass(frozen=True)
 class Asked:
-    """What else the step is held against: PyTorch, a file of somebody's own numbers."""
+    """What else the step is held against: PyTorch, a file of somebody's own numbers, claims about gradients."""
 
     torch: bool = False
     against: str | None = None
+    claims: tuple[str, ...] = ()
 
 
 def check(network: Network, as_json: bool, write: Write, asked: Asked = Asked(), at: int = 0) -> int:
     """Check every derivative and every update of training step `at`, beside what else is asked for; 0, or 1 where one
-    FAILs or differs. Own numbers are looked at first: what is wrong with their names is told before the rest runs."""
+    FAILs or differs. Own numbers and claims come first: what is wrong with them is told before the rest runs."""
     from bptui.symbolic.check import check_step, report_json
 
     meter = _Meter("operation")
@@ -172,6 +173,12 @@ def _own(recording: Recording, asked: Asked) -> list[Own]:
 
         held = against.against(recording, own_numbers.read(asked.against), asked.against[:100])
         found.append(Own("against", held.rows, against.as_json(held), against.lines(held)))
+    if asked.claims:
+        from bptui.symbolic.against import claims
+
+        judged = [claims.claim(recording, text) for text in asked.claims]
+        told = [row for each in judged for row in claims.lines(each)]
+        found.append(Own("claims", tuple(each.row for each in judged), [claims.as_json(each) for each in judged], told))
     return found
 
 

@@ -298,12 +298,16 @@ def debug(loss: Tensor, **options: Any) -> None:
     cli.debug(made.name, lambda: made)
 
 
-def check(loss: Tensor, *, against: Mapping[str, Any] | None = None, **options: Any) -> Report:
+def check(
+    loss: Tensor, *, against: Mapping[str, Any] | None = None, claims: Sequence[str] = (), **options: Any
+) -> Report:
     """Check every derivative of the training step of `loss`; `.ok`, and the rows with their reasons.
 
     against  your own gradients by name, {"w": numbers}, or {"values": {…}, "grads": {…}}: arrays, lists, PyTorch's
              tensors. Rows "against" say whether they are equal, and what was forgotten where they are not
+    claims   gradients as formulas, "w = -2*x*(y - w*x)": rows "claim" say whether SymPy proves them
     """
+    from bptui.symbolic.against.claims import claim
     from bptui.symbolic.check import check_step
 
     made = network(loss, **options)
@@ -314,6 +318,7 @@ def check(loss: Tensor, *, against: Mapping[str, Any] | None = None, **options: 
         from bptui.symbolic import against as own
 
         rows += own.against(recording, from_mapping(against, "against"), "against").rows
+    rows += [claim(recording, text).row for text in ([claims] if isinstance(claims, str) else claims)]
     found = check_step(recording)
     return replace(found, rows=(*found.rows, *rows))
 

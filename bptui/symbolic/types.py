@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bptui.model.base import numbers
+from bptui.model.base.arithmetic import compared
 from bptui.model.engine.ops.base import Signature
 from bptui.symbolic.formula.tree import Range, Tree
 
@@ -139,15 +140,21 @@ class CheckRow:
     expected: float | None = None
     note: str = ""
 
+    def pair(self, digits: int) -> str:
+        """`got 0.1, expected 0.2`, with as many significant digits, more where it takes more to tell them apart."""
+        usual = [numbers.significant(x, digits) for x in (self.got, self.expected)]
+        known = [x for x in (self.got, self.expected) if x is not None]
+        got, expected = compared(known, usual) if len(known) == 2 else usual
+        return f"got {got}, expected {expected}"
+
     @property
     def reason(self) -> str:
         """In a sentence: where, both numbers, how far apart, and the likely cause."""
         if self.row == "finite":
             return self.note
         name = f"{self.node}{f' by {self.input}' if self.input else ''}{numbers.index(self.at or ())}"
-        pair = f"got {numbers.significant(self.got, 9)}, expected {numbers.significant(self.expected, 9)}"
         error = f"error {numbers.significant(self.error, 3)}, allowed {numbers.significant(self.tolerance, 3)}"
-        return f"{self.row} of {name}: {pair}; {error}{f'; {self.note}' if self.note else ''}"
+        return f"{self.row} of {name}: {self.pair(9)}; {error}{f'; {self.note}' if self.note else ''}"
 
 
 @dataclass(frozen=True)

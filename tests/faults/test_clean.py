@@ -56,23 +56,11 @@ def test_what_was_a_false_alarm_once(op, kind, seed):
     assert wrong == []
 
 
-ENDLESS = (
-    "bce",
-    "correlate_transpose",
-    "conv_transpose",
-    "cross_entropy",
-    "kl_div",
-    "logsumexp",
-    "nll",
-    "pow",
-    "std",
-    "var",
-)
-"""What differs there from its definition, and is PyTorch's or next to it: 0 of a padding or of a label that is ignored
-times ∞, a logarithm with a floor, the variance of one number."""
+ENDLESS = ("bce", "correlate_transpose", "conv_transpose")
+"""What differs there from its definition, and is PyTorch's or next to it: a logarithm with a floor, padding times ∞."""
 
 
 def test_nan_and_inf_are_no_wrong_derivatives():
-    some = [use for use in (*uses(), *composites.uses()) if not use.op.startswith(ENDLESS)][::12]
+    some = [use for use in (*uses(), *composites.uses()) if use.op.rstrip("123d") not in ENDLESS][::12]
     wrong = [(str(use), row) for use in some for row in clean.alarms(clean.recording(use, "odd", 100))]
     assert wrong == []

@@ -76,6 +76,17 @@ def product(
     return (made.operands[0], made.operands[1], made.result), made.sign
 
 
+def compared(pair: Sequence[float], usual: Sequence[str]) -> tuple[str, ...]:
+    """The texts of two numbers that are compared: with as many digits as it takes for them to stand to each other as
+    the numbers do. `0.5000 > 0.5000` is never printed."""
+    every = [tuple(usual), *_levels(pair, usual, None)]
+    return next((texts for texts in every if _order(*map(float, texts)) == _order(*pair)), every[-1])
+
+
+def _order(x: float, y: float) -> int:
+    return (x > y) - (x < y)
+
+
 def more_digits(
     operands: Sequence[float], texts: Sequence[str], work: Work, final: str, room: int | None = None
 ) -> tuple[str, ...] | None:

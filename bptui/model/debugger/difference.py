@@ -235,6 +235,7 @@ class Comparison:
             return
         for branch in (self.base, self.branch):
             branch.history.seek(step, lambda done, total: progress.tick())
+            branch.history.recording(step, lambda done, total: progress.tick())
         while self.first is None and self._scanned <= step and self.branch is not self.base:
             progress.tick()
             place = self._at(self._scanned).first(progress)

@@ -61,6 +61,8 @@ def _called(name: str, given: list[Interval]) -> Interval:
             return max(lows), max(highs)
         case "min":
             return min(lows), min(highs)
+        case "transpose":
+            return given[0]
         case "any" | "all":
             return _truth(given[0])
         case "nan" | "finite" if math.isfinite(low) and math.isfinite(high):

@@ -43,9 +43,12 @@ def parse(text: str, session: Session, sign: int) -> Edit:
         raise UserError("nudge", f"{node.name} was not recorded", "a number that was")
     old = float(value[at])
     moved = old + sign * session.nudge
-    if np.asarray(value).dtype.kind == "f":  # 0.4 + 0.1 is 0.5, and -0.06 + 0.1 is 0.04
-        moved = float(f"{moved:.{np.finfo(value.dtype).precision}g}")
+    short = float(f"{moved:.{np.finfo(value.dtype).precision if value.dtype.kind == 'f' else 15}g}")
+    if abs(short - moved) < 1e-6 * abs(session.nudge):
+        moved = short  # -0.06 + 0.1 is 0.04
     place = numbers.index(at)
+    if moved == old:
+        raise UserError("nudge", f"{abs(session.nudge):g} is too little to move {old:.6g}", "a larger DELTA")
     asked = Asked(node.name, place, repr(moved), session.branch, session.cursor)
     edit = given.numbers(asked)
     return replace(edit, brief=f"{node.name}{place} = {numbers.significant(moved)}")

@@ -37,8 +37,7 @@ class Step:
     @cached_property
     def recording(self) -> Recording:
         """All its numbers; raises Cancelled on the way there."""
-        self.branch.history.seek(self.number, lambda done, total: self.progress.tick())
-        return self.branch.history.recording(self.number)
+        return self.branch.history.recording(self.number, lambda done, total: self.progress.tick())
 
     @property
     def loss(self) -> float:
@@ -59,7 +58,7 @@ class Step:
 
 
 class LossAlone:
-    """Stands in the place of a State, for an expression that reads no other number than the loss."""
+    """Stands in the place of a State, for an expression that reads no other number than the loss, or none."""
 
     def __init__(self, step: Step, moment: Moment) -> None:
         self._step, self._place = step, step.branch.timeline.index(moment)
@@ -83,7 +82,7 @@ class Reading:
         self._settings = names & {"step", "lr"}
         loss = ("value", branch.graph.nodes[branch.graph.loss].name)
         aliases = {("value", name) for name, node in branch.graph.by_name.items() if node.id == branch.graph.loss}
-        self._loss_alone = "lr" not in names and bool(expression.reads) and expression.reads <= {loss, *aliases}
+        self._loss_alone = "lr" not in names and expression.reads <= {loss, *aliases, ("shape", "")}
         self._loss_names = {name for _, name in aliases} | ({"loss"} - branch.graph.by_name.keys())
 
     @property
@@ -109,7 +108,7 @@ class Reading:
 
     def possible(self, step: Step) -> bool:
         """Can it be true at any Moment of a training step? No means no; yes, that it has to be asked at each."""
-        known = self._known(step) if self._bounded else None
+        known = self._known(step) if self._bounded and not self._loss_alone else None
         return known is None or intervals.possible(self.expression.tree, known)
 
     @cached_property

@@ -59,14 +59,15 @@ class Session(Standpoint):
     def _reach(self, moment: Moment) -> Moment:
         """Train up to a Moment's training step; the same index of an earlier step where that was interrupted. Where the
         branch is held against another, that is trained, too."""
-        report = self.progress.report
+        report, comparison = self.progress.report, self.comparison
         try:
-            if moment.step != self._cursor.step or moment.step > self.history.steps:
+            if moment.step != self._cursor.step:
                 self.history.seek(
                     moment.step, lambda done, total: report(done / max(total, 1), f"training step {done} of {total}")
                 )
-            if self.comparison is not None:
-                self.comparison.reach(moment.step, self.progress)
+                self.history.recording(moment.step, lambda done, total: self.progress.tick())
+            if comparison is not None:
+                comparison.reach(moment.step, self.progress)
         except Cancelled:
             trained = moment.step >= self.history.steps
             return moment._replace(step=self.history.steps) if trained else self._cursor

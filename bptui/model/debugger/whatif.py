@@ -176,7 +176,8 @@ def difference(
 
 
 def _minus(operands: Sequence[float]) -> float:
-    return operands[0] - operands[1]
+    """The exact difference of two numbers as they are printed."""
+    return float(Decimal(repr(operands[0])) - Decimal(repr(operands[1])))
 
 
 def table(comparison: Comparison, found: Differing) -> list[Line]:

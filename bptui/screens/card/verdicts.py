@@ -52,7 +52,7 @@ def _rank(row: CheckRow) -> tuple[int, float]:
 def _detail(row: CheckRow) -> str:
     if row.verdict == "FAIL" and row.got is not None and row.expected is not None:
         place = f"{row.input}{numbers.index(row.at or ())}: " if row.input else ""
-        told = f"{place}got {numbers.significant(row.got)}, expected {numbers.significant(row.expected)}"
+        told = f"{place}{row.pair(6)}"
         return f"{told}; {row.note}" if row.note else told
     if row.note:
         return row.note

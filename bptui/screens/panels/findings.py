@@ -14,6 +14,7 @@ from bptui.model.debugger.findings import text
 from bptui.model.debugger.findings.finding import Diagnosis, Finding, LookedFor, Remedy
 from bptui.screens.layout import title_rule
 from bptui.screens.panels import standing, tensor
+from bptui.screens.panels.heat import flow
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import between, clip, fit, length, to_ascii, under
 
@@ -28,7 +29,7 @@ BESIDE = 76
 CHIPS = {"forward": "▶", "backward": "◀", "update": "◆"}
 FACT, DIGITS = 8, 3
 """Cells of the name of a fact, and significant digits of a loss."""
-TENSOR = 4
+TENSOR = 7
 """The fewest rows of the tensor under the list."""
 
 
@@ -96,8 +97,7 @@ def lines(scene: Scene) -> list[Line]:
         listed = _list(session, diagnosis, width)
         chosen = session.chosen_finding
         rows = [*listed, (), *(_finding(chosen, diagnosis, width, height - len(listed) - 1) if chosen else ())]
-        if chosen is None or len(rows) + 2 <= height:
-            rows += [(), *_absent(diagnosis, width)]
+        rows += [(), *_absent(diagnosis, width, height - len(rows) - 1)]
     else:
         rows = _beside(scene, diagnosis)
     if len(rows) > height and not rows[0]:
@@ -119,7 +119,8 @@ def _chosen(session: Session, diagnosis: Diagnosis) -> int:
 def _beside(scene: Scene, diagnosis: Diagnosis) -> list[Line]:
     """Both columns."""
     session, width, height = scene.session, scene.width, scene.height
-    left = [(), *_list(session, diagnosis, LEFT), (), *_absent(diagnosis, LEFT)]
+    left = [(), *_list(session, diagnosis, LEFT), ()]
+    left += _absent(diagnosis, LEFT, height - len(left) - TENSOR - 2)
     room = height - len(left) - 2
     if room >= TENSOR:
         under_it, below = standing("under"), scene._replace(width=LEFT, height=room)
@@ -151,21 +152,22 @@ def _list(session: Session, diagnosis: Diagnosis, width: int) -> list[Line]:
     return rows or [(Span(" "), Span("✓", "ok"), Span(" nothing found", "text bold"))]
 
 
-def _absent(diagnosis: Diagnosis, width: int) -> list[Line]:
-    """What was looked for and not found, in as many columns as there is room for."""
+def _absent(diagnosis: Diagnosis, width: int, height: int) -> list[Line]:
+    """What was looked for and not found, one after the other; of more than `height` rows how many more."""
     absent = [rule for rule in diagnosis.looked_for if not rule.found]
-    if not absent:
+    if not absent or height < 2:
         return []
-    wide = max(len(_said(rule)) for rule in absent) + 4
-    count = max(1, (width - 1) // wide)
-    rows: list[Line] = [(Span(" "), Span("looked for, and not found", "dim"))]
-    for at in range(0, len(absent), count):
-        row: list[Span] = [Span(" ")]
-        for rule in absent[at : at + count]:
-            mark = Span("·", "dim") if rule.skipped else Span("✓", "ok")
-            row += [mark, Span(f" {_said(rule)}".ljust(wide - 1), "dim")]
-        rows.append(clip(tuple(row), width))
-    return rows
+    for count in range(len(absent), -1, -1):
+        parts: list[Line] = [
+            (Span("·" if rule.skipped else "✓", "dim" if rule.skipped else "ok"), Span(f" {_said(rule)}", "dim"))
+            for rule in absent[:count]
+        ]
+        if count < len(absent):
+            parts.append((Span(f"and {len(absent) - count} more", "dim"),))
+        rows = flow(parts, width - 2, 2)
+        if len(rows) < height:
+            break
+    return [(Span(" "), Span("looked for, and not found", "dim")), *((Span(" "), *row) for row in rows)]
 
 
 def _said(rule: LookedFor) -> str:

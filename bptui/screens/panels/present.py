@@ -10,13 +10,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bptui.model.base.arithmetic import product
-from bptui.model.base.numbers import HIDDEN, field
+from bptui.model.base.numbers import DECIMALS, HIDDEN, field
 from bptui.model.base.spans import Line, Span
 from bptui.screens.card.band import OPERATORS, bolder, kind_of_symbol
 from bptui.screens.panels.digits import SIZES, large
 from bptui.screens.panels.figures import symbol_of
-from bptui.screens.panels.question import Asked, asked
+from bptui.screens.panels.question import Asked, asked, three, worked_out
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS, COLOURS
 from bptui.screens.render import RenderOptions, fit, length
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 ROWS = 2
 """Rows of a formula."""
-
-DECIMALS = 4
 
 
 def lines(session: Session, width: int, height: int, look: RenderOptions, card: Card, failed: int = 0) -> list[Line]:
@@ -120,14 +117,14 @@ def _body(card: Card, ask: Asked, hidden: bool, width: int, room: int, look: Ren
         return _equation(card, hidden, width, room, look)
     written = _written(card)
     kind = kind_of_symbol(ask.symbol)
-    text = field(ask.number, 8, DECIMALS).strip()
+    text = ask.result.text
     shown = HIDDEN if hidden else text
     beside = sum(len(wrap(forms[0], width, 2)) for forms in written)
     size = _size([text], width, room - 2 - (beside + 1 if beside else 0), 0, look)
     digits = large(text, look.unicode, size)
     symbol = tuple(Span(s.text, f"{kind} bold") for s in ask.symbol)
     if digits is None or len(digits[0]) > width or room < 5:
-        result = (*symbol, Span(" = ", "text"), Span(shown, _style(ask.number, kind, hidden)))
+        result = (*symbol, Span(f" {ask.result.sign} ", "text"), Span(shown, _style(ask.number, kind, hidden)))
         return [*_fitting(written, width, room - 1), _middle(result, width)]
     big = large(shown, look.unicode, size) or digits
     wide = len(digits[0])
@@ -185,7 +182,7 @@ def _written(card: Card) -> list[tuple[Line, ...]]:
             shown = f"{step.number:.0f}" if step.counts else shown.lstrip("-") if minus else shown
             out += [Span(mark), Span(shown, kind_of_symbol(step.symbol))]
         return [(tuple(out),)]
-    facts = [fact for fact in card.numbers if fact.result]
+    facts = worked_out(card)
     rows: list[tuple[Line, ...]] = [(fact.text,) for fact in facts[:-1]]
     for fact in facts[-1:]:
         rows += [(equal(fact.members[:-1]), *fact.sides[1:])] if fact.sides else []  # without what comes out
@@ -195,7 +192,7 @@ def _written(card: Card) -> list[tuple[Line, ...]]:
 def _equation(card: Card, hidden: bool, width: int, room: int, look: RenderOptions) -> list[Line]:
     made = card.equation
     assert made is not None
-    texts, sign = _texts(made.numbers)
+    texts, sign = three(made.numbers)
     kinds = [kind_of_symbol(operand.symbol) for operand in made]
     symbols = [bolder(operand.symbol) for operand in made]
     heads: list[Line] = [(Span(operand.head, "dim"),) for operand in made]
@@ -241,13 +238,6 @@ def _equation(card: Card, hidden: bool, width: int, room: int, look: RenderOptio
     if made.contributions.total > 1 and len(rows) + 2 <= room:
         rows += [(), row([(), (), (made.contributions.span,)])]
     return rows
-
-
-def _texts(numbers: tuple[float, float | None, float]) -> tuple[tuple[str, str, str], str]:
-    """The three numbers and the sign before the last: as short as they are true with four decimals, else with fewer."""
-    usual = [field(x, 8, DECIMALS).strip() for x in numbers]
-    found = [product(numbers, usual, room) for room in (8, 9, 10)]
-    return next((made for made in found if made[0][2] == usual[2] and made[1] == "="), found[0])
 
 
 def _stacked(

@@ -30,6 +30,8 @@ MAX_WORK = 500
 MAX_CONDITIONS = 5
 POINTS, NEEDED = 8, 4
 """Random points at 50 digits, and how many of them must have a value (a logarithm has none for negative numbers)."""
+_ORDER: list[Method] = ["identical", "expand", "cancel", "50 digits", "none"]
+"""The weakest last."""
 _EPSILON = mpmath.mpf(10) ** -40
 
 
@@ -52,7 +54,7 @@ def prove_equal(a: Expr, b: Expr) -> Proof:
         parts = list(by_deltas(a - b).values())
     except ValueError:
         parts = [a - b]
-    methods = ["identical"]
+    methods = ["expand"]  # the difference, by deltas and conditions
     work = 0
     for part in (_opaque(branch) for p in parts for branch in _branches(rebind(p))):
         work += part.count_ops()
@@ -63,22 +65,32 @@ def prove_equal(a: Expr, b: Expr) -> Proof:
         methods.append(method)
     if methods == ["none"]:
         methods = ["50 digits" if _digits(a, b) else "none"]
-    order = ["identical", "expand", "cancel", "50 digits", "none"]
-    return Proof(max(methods, key=order.index), spent())  # type: ignore[arg-type]
+    return Proof(max(methods, key=_ORDER.index), spent())  # type: ignore[arg-type]
+
+
+def prove_zero(e: Expr, most: int) -> Method | None:
+    """How algebra shows that e, which has no sums, is 0 on each of its branches, None where it does not. `most`:
+    operations beyond which none is tried; the caller has a clock (`bptui.symbolic.limit`)."""
+    methods: list[Method] = ["identical"]
+    for branch in _branches(e):
+        method = _algebra(_opaque(branch), most)
+        if method is None:
+            return None
+        methods.append(method)
+    return max(methods, key=_ORDER.index)
 
 
 def _branches(e: Expr) -> Iterator[Expr]:
-    """The expression for each combination of its conditions (also for impossible ones: that only asks for more)."""
-    if not e.has(sp.Piecewise):
-        yield e
-        return
+    """The expression for each combination of its conditions (also for impossible ones: that only asks for more). Those
+    of a sum, on the index that it binds, stay in it."""
     conditions: list[Expr] = []
     for piece in e.atoms(sp.Piecewise):
         for _, condition in piece.args:
             for relation in condition.atoms(Relational):
-                if relation not in conditions and sp.Not(relation) not in conditions:
+                known = relation in conditions or sp.Not(relation) in conditions
+                if not known and not relation.atoms(sp.Dummy):
                     conditions.append(relation)
-    if len(conditions) > MAX_CONDITIONS or any(c.atoms(sp.Dummy) for c in conditions):
+    if len(conditions) > MAX_CONDITIONS:
         yield e
         return
     for values in product((sp.true, sp.false), repeat=len(conditions)):
@@ -87,16 +99,16 @@ def _branches(e: Expr) -> Iterator[Expr]:
         yield rename(e, given)
 
 
-def _algebra(e: Expr) -> Method | None:
+def _algebra(e: Expr, most: int = MAX_OPERATIONS) -> Method | None:
     """The method that shows e = 0, None where none does."""
     if e == 0:
         return "identical"
-    if e.count_ops() > MAX_OPERATIONS:
+    if e.count_ops() > most:
         return None
     expanded = sp.expand(e)
     if expanded == 0:
         return "expand"
-    if expanded.count_ops() > MAX_WORK:
+    if expanded.count_ops() > most * (MAX_WORK // MAX_OPERATIONS):
         return None
     return "cancel" if sp.cancel(sp.together(expanded)) == 0 else None
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.arithmetic import compared
 from bptui.model.base.spans import Line, Span, line, merge, plain
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.state import State
@@ -54,6 +55,11 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
         exact, seen = state.recording.value(node), np.asarray(reading.arrays[reading.output])
         if exact is not None and exact.size and exact[element] and not seen[element]:
             facts.append(rounding(Span(number(float(exact[element])), "value")))
+        elif exact is not None and not exact[element] and _underflows(reading, element):
+            least = numbers.significant(float(np.finfo(exact.dtype).smallest_subnormal), 2)
+            facts.append(
+                sentence("rounding", "underflow", f"above 0, but below {least}, the least that {exact.dtype} has")
+            )
         facts += convention(reading, element)
         facts += _next(state, graph, node, element, unicode)
     elif not shown:
@@ -74,6 +80,33 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
 def rounding(number: Span) -> Fact:
     """What is said of a number that has no correct digit, and is shown as 0."""
     return sentence("rounding", "rounding", number, (" is nothing but rounding: 0", "dim"))
+
+
+def _underflows(reading: BoundDefinition, element: Index) -> bool:
+    """Is the element above 0 by its definition, whatever its number is: an exponential, say?"""
+    bare = reading.op.elementwise and not reading.letters
+    known, index = (reading.at(element), {}) if bare else (reading.helped, reading.index(element))
+    helpers = {s.target.name: s.value for s in reading.statements[:-1] if isinstance(s.target, t.Name)}
+
+    def positive(tree: Tree) -> bool:
+        match tree:
+            case t.Number(value):
+                return value > 0
+            case t.Call("exp", (exponent,)):
+                return bool(np.isfinite(evaluate(exponent, known, {}, reading.size)))
+            case t.Add(parts, minus):
+                return not any(minus) and all(map(positive, parts))
+            case t.Div(top, bottom, False):
+                return positive(top) and positive(bottom)
+            case t.Reduction("sum", t.Call("exp", _)):
+                return True
+            case t.Mul(parts):
+                return all(map(positive, parts))
+            case t.Name(name):
+                return name in helpers and positive(helpers[name])
+        return False
+
+    return positive(reading.resolve(reading.statements[-1].value, index, known))
 
 
 def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree | None) -> Formula:
@@ -197,12 +230,10 @@ def since(reading: BoundDefinition, names: Names, tree: Tree, scalars: Mapping[s
         taken = bool(evaluate(part.condition, scalars, {}, reading.size))
         for condition in _deciding(reading, part.condition, scalars, taken):
             sign = stands(reading, condition, scalars)
-            sides = [
-                _side(reading, names, side, scalars, sign == "=", unicode) for side in (condition.left, condition.right)
-            ]
             if sign:
+                left, right = _sides(reading, names, condition, scalars, sign == "=", unicode)
                 shown = sign if unicode or sign != "≠" else "!="
-                said.setdefault(frozenset(map(plain, sides)), [*sides[0], Span(f" {shown} "), *sides[1]])
+                said.setdefault(frozenset((plain(left), plain(right))), [*left, Span(f" {shown} "), *right])
         part = part.yes if taken else part.no
     return merge(s for n, told in enumerate(said.values()) for s in [*_AND[: n and 1], *told])
 
@@ -219,6 +250,18 @@ def _deciding(reading: BoundDefinition, condition: Tree, scalars: Mapping[str, A
     return [part for part in parts if bool(evaluate(part, scalars, {}, reading.size)) == taken][:1]
 
 
+def _sides(
+    reading: BoundDefinition, names: Names, of: t.Compare, scalars: Mapping[str, Any], symbolic: bool, unicode: bool
+) -> tuple[Line, Line]:
+    """Both sides of a comparison; numbers with digits enough to tell them apart."""
+    sides = [_side(reading, names, side, scalars, symbolic, unicode) for side in (of.left, of.right)]
+    if not symbolic:
+        pair = [float(evaluate(side, scalars, {}, reading.size)) for side in (of.left, of.right)]
+        texts = compared(pair, [plain(side) for side in sides])
+        sides = [(Span(text, side[0].style),) for text, side in zip(texts, sides, strict=True)]
+    return sides[0], sides[1]
+
+
 def _side(
     reading: BoundDefinition, names: Names, side: Tree, scalars: Mapping[str, Any], symbolic: bool, unicode: bool
 ) -> tuple[Span, ...]:
@@ -227,7 +270,7 @@ def _side(
     if symbolic or isinstance(side, t.Number):
         return said
     filled = to_spans(side, with_numbers(names, scalars, reading), unicode)
-    if len(filled) == 1:
+    if len(filled) == 1 and filled[0].text[-1:].isdigit():
         return filled
     number = numbers.field(float(evaluate(side, scalars, {}, reading.size)))
     return (Span(number.strip(), said[0].style if len(said) == 1 else "text"),)

@@ -129,7 +129,7 @@ class _Writer:
             case t.Logic(word, parts):
                 level = _AND if word == "and" else _OR
                 sign = r" \wedge " if word == "and" else r" \vee "
-                return sign.join(self.write(p, level + 1) for p in parts), level
+                return sign.join(dict.fromkeys(self.write(p, level + 1) for p in parts)), level
             case t.Delta(left, right):
                 return rf"\delta_{{{self.write(left, _ADD)},{self.write(right, _ADD)}}}", _ATOM
             case t.Partial(top, bottom):

@@ -159,6 +159,7 @@ class _Printer:
             case t.Logic(word, parts):
                 level = _AND if word == "and" else _OR
                 said = self.between(parts) if word == "and" else [self.print(part, level + 1) for part in parts]
+                said = [part for n, part in enumerate(said) if part not in said[:n]]  # of x**x both are of x
                 out: list[Span] = []
                 for n, part_of_it in enumerate(said):
                     out += [*([Span(f" {word} ")] if n else []), *part_of_it]

@@ -7,6 +7,7 @@ their last place.
 from __future__ import annotations
 
 import math
+import operator
 import re
 from dataclasses import dataclass, field
 
@@ -22,12 +23,20 @@ FORMULA = re.compile(rf"(?:{NUMBER}|[-+*/(),% ]|\*\*|(?:{'|'.join(FUNCTIONS)})\b
 RESULT = re.compile(rf"\s*({NUMBER})(?=$|\s|;|,|…)")
 ROW = re.compile(rf"({ALONE}(?:\s+×\s+\S*?\s?{ALONE})+)\s+([=≈~])\s+({ALONE})(?:\s+(?:sum )?({ALONE}))?")
 AFTER = re.compile(rf"(?:^|\s)([-+/÷])\s+(?:\S.*?\s)??({ALONE})\s+(?:= )?({ALONE})\s*$")
+COMPARED = re.compile(rf"(?<![-+*/·÷×^] )({ALONE}) (<|>|≤|≥|<=|>=|≠|!=|==) ({ALONE})(?! [-+*/·÷×^])")
+COMPARE = {
+    "<": operator.lt, ">": operator.gt, "≤": operator.le, "<=": operator.le, "≥": operator.ge, ">=": operator.ge,
+    "≠": operator.ne, "!=": operator.ne, "==": operator.eq,
+}  # fmt: skip
+GOES_ON = re.compile(r"[-+×=≈~<>≤≥≠] |[·*/)]|(?:if|else|since|for|and|or|where) ")
+"""How a row begins that goes on with the one above, and that is none of a table."""
 TOTAL = re.compile(rf"\]?\s+([=≈~])\s+({ALONE})(?:\s\s.*)?$")
 
 
 @dataclass
 class Calculator:
-    """What was worked out: how many equations, how many of them are told to be roundings, and those that are wrong."""
+    """What was worked out: how many equations, how many of them are only about true (`≈` before what is
+    not 0), and those that are wrong."""
 
     count: int = 0
     about: int = 0
@@ -38,7 +47,7 @@ class Calculator:
         if value is None or not math.isfinite(value):
             return
         self.count += 1
-        self.about += sign != "="
+        self.about += sign != "=" and float(result) != 0
         unit = 10.0 ** exponent(result)
         if float(result) == 0:
             good = abs(value) <= 1e-9 * scale
@@ -67,6 +76,23 @@ class Calculator:
             if rest[:1] in ("·", "+", "-", "/", "*", "%"):
                 continue  # the right side goes on
             self.hold(evaluated(formula), sign, found[1], text, largest(formula))
+
+    def compare(self, text: str) -> None:
+        """`since 0.2795 > 0`: the printed numbers stand to each other as is said of them."""
+        for left, sign, right in COMPARED.findall(text):
+            self.count += 1
+            if not COMPARE[sign](float(left), float(right)):
+                self.wrong.append(text.strip())
+
+    def page(self, rows: list[str]) -> None:
+        """All that a panel shows: tables, equations in one row, those that go on in the next ones, comparisons."""
+        self.rows(rows)
+        alone = {row.strip() for row in rows}
+        for row in joined(rows):
+            self.line(row)
+            self.compare(row)
+            if row not in alone and " × " in row:
+                self.rows([row])
 
     def rows(self, rows: list[str]) -> None:
         """Rows of a sum: `1  1.0000 × 0.5607 = 0.5607  0.2527`, then what is done with it."""
@@ -110,6 +136,20 @@ class Calculator:
                     told = number[1] + (f"e{number[2]}" if number[2] else "")
                     self.hold(evaluated(formula), "=" if sign == "=" else "≈", told, f"{left}{sign}{right}",
                               largest(formula))  # fmt: skip
+
+
+def joined(rows: list[str]) -> list[str]:
+    """Rows that go on, below and further in, as one."""
+    found: list[tuple[int, str]] = []
+    for row in rows:
+        text, at = row.strip(), len(row) - len(row.lstrip())
+        if text and found and found[-1][1] and at > found[-1][0] and " × " not in found[-1][1]:
+            begin, before = found[-1]
+            if GOES_ON.match(text) or re.search(r"( [-+×=≈~<>]|[·*/(,])$", before):
+                found[-1] = begin, f"{before} {text}"
+                continue
+        found.append((at, text))
+    return [text for _, text in found]
 
 
 def exponent(text: str) -> int:

@@ -19,6 +19,10 @@ class FrontEnd:
         """Show the table of commands, or what one of them does."""
         raise _needs_a_screen("help")
 
+    def do_claim(self, text: str) -> None:
+        """Judge a claim about the gradient of the selected number, or of the one that it names."""
+        raise _needs_a_screen("claim")
+
     def do_palette(self) -> None:
         """Open the palette."""
         raise _needs_a_screen("palette")

@@ -11,6 +11,7 @@ from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.view import VIEWS
 
 if TYPE_CHECKING:
+    from bptui.model.debugger.commands.front_end import FrontEnd
     from bptui.model.debugger.session import Session
     from bptui.model.engine.graph import Node
 
@@ -26,6 +27,14 @@ def why(session: Session, text: str) -> Reply:
     from bptui.model.debugger.why import why as tell
 
     return tell(session, text)
+
+
+@family.front_end(
+    "claim", "Is this the gradient of the selected number? Proved, or refuted with a number that shows it",
+    usage="[NAME =] FORMULA", complete="expression", needed=True,
+)  # fmt: skip
+def claim(front: FrontEnd, argument: str) -> None:
+    front.do_claim(argument)
 
 
 @family.text(

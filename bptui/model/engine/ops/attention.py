@@ -44,7 +44,7 @@ def _seen(signature: Signature, query: str, key: str) -> str:
     """` if …`: the condition under which a query looks at a key, "" where it looks at all; the batch axes of the output
     in front."""
     rank = signature.out_rank
-    batch = letters(rank - 2, start="bhlnortuw") if rank > 2 else []
+    batch = letters(max(0, rank - 2), start="bhlnortuw")
     seen = [f"{key} <= {query}"] if signature["causal"] else []
     for rank in signature.ranks[1:]:
         seen.append(f"{at('mask', [*batch, query, key][-rank:] if rank else [])} != 0")
@@ -59,16 +59,29 @@ def _masked_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
 
 
 def _masked_definition(signature: Signature) -> str:
-    rank = signature.out_rank
-    batch = letters(rank - 2, start="bhlnortuw") if rank > 2 else []
-    query = ["i"] if rank > 1 else []
+    row = _row(signature)
 
     def x(key: str) -> str:
-        return at("x", [*batch, *query, key][-signature.ranks[0] :])
+        return at("x", [*row, key][-signature.ranks[0] :])
 
     here, there = _seen(signature, "i", "j"), _seen(signature, "i", "k")
     share = f"exp({x('j')})/sum(exp({x('k')}) for k in K{there})"
-    return f"{at('y', [*batch, *query, 'j'])} = {share}{f'{here} else 0' if here else ''}"
+    return f"{at('y', [*row, 'j'])} = {share}{f'{here} else 0' if here else ''}"
+
+
+def _row(signature: Signature) -> list[str]:
+    """The indices of an output but for its last: batches and the query."""
+    rank = signature.out_rank
+    return [*letters(max(0, rank - 2), start="bhlnortuw"), *(["i"] if rank > 1 else [])]
+
+
+def _masked_hint(signature: Signature) -> dict[str, str]:
+    """As softmax's, by the weights; where x is not stretched."""
+    row, last = _row(signature), signature.out_rank - 1
+    if signature.ranks[0] <= last or signature.stretched[0]:
+        return {}
+    beside = "".join(f"delta({index},q{axis})*" for axis, index in enumerate(row))
+    return {"x": f"{beside}{at('y', [*row, 'j'])}*(delta(j,q{last}) - {at('y', [*row, f'q{last}'])})"}
 
 
 def _masked(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array:
@@ -217,6 +230,7 @@ OPS = (
         _masked_vjp,
         "softmax over the keys (the last axis) that a query looks at: where the mask is not 0, if causal up to itself.",
         {"causal": Attribute(False, flag)},
+        _masked_hint,
         broadcasts=True,
         shape_before_unbroadcast=full,
         fixed=("mask",),

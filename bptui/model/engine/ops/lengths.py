@@ -43,16 +43,16 @@ def _powers(x: Any, axis: Any) -> tuple[Any, Any, Any]:
 
 
 def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
-    if x.size == 0:
-        return -np.inf
+    if x.size == 0 or axis == ():
+        return x if x.size else -np.inf
     _, whole, top = _powers(x, axis)
     return (np.log(whole) + top).reshape(reduced_shape([x.shape], {"axis": axis, "keepdims": keepdims}))
 
 
 def _logsumexp_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """By what each element has of the sum; exp(x - y) has no digits left where y is large."""
-    if x.size == 0:
-        return 0
+    if x.size == 0 or axis == ():
+        return g if x.size else 0
     powers, whole, _ = _powers(x, axis)
     return powers / whole * spread(g, x, axis)
 

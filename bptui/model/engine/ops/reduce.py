@@ -154,11 +154,13 @@ def _var(x: Any, axis: Any, keepdims: bool, correction: int) -> Any:
 
 
 def _var_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, correction: int) -> Any:
-    return _away(x, axis) * spread(g, x, axis) * (2 * _share(x, axis, correction))
+    return 0 if axis == () else _away(x, axis) * spread(g, x, axis) * (2 * _share(x, axis, correction))
 
 
 def _std_vjp(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, correction: int) -> Any:
     """g·(x - mean)/((N - correction)·y), and 0 where all are equal (PyTorch's rule)."""
+    if axis == ():
+        return 0
     slope = np.where(y != 0, g / y, 0)
     return _away(x, axis) * spread(slope, x, axis) * _share(x, axis, correction)
 

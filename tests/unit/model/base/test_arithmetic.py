@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bptui.model.base.arithmetic import Row, Sum, equation, last_place, printed_sum, product
+from bptui.model.base.arithmetic import Row, Sum, compared, equation, last_place, printed_sum, product
 from bptui.model.base.numbers import significant, together
 from bptui.symbolic.formula.printing import number
 
@@ -96,3 +96,15 @@ def test_each_running_sum_follows_from_the_printed_one_before(factors, bias, roo
     assert count == "3.0000"
     assert comes_out(WIDE.divide(Decimal(after), Decimal(3)), mean)
     assert comes_out(Decimal(mean), made.total)
+
+
+@given(ORDINARY, st.one_of(ORDINARY, st.floats(-1e-6, 1e-6)), st.booleans())
+def test_what_is_compared_stands_to_each_other_as_its_numbers_do(x, y, near):
+    y = x + y if near else y
+    left, right = map(float, compared((x, y), (number(x), number(y))))
+    assert (left > right, left < right) == (x > y, x < y)
+
+
+def test_what_is_compared_has_no_more_digits_than_it_needs():
+    assert compared((0.2795, 0.0), ("0.2795", "0")) == ("0.2795", "0")
+    assert compared((0.50001, 0.5), ("0.5000", "0.5")) == ("0.50001", "0.5")

@@ -252,3 +252,11 @@ def test_nan_where_the_rule_has_a_number_is_wrong_whatever_other_outputs_are(nam
     rows = check_node(*step_of(dataclasses.replace(row, vjp=vjp), [x]))
     assert [r.verdict for r in rows if r.row == "symbolic"] == ["FAIL"]
     assert all(r.verdict != "FAIL" for r in check_node(*step_of(row, [x])))
+
+
+def test_two_numbers_that_differ_are_told_apart():
+    row = CheckRow("n", "op", "", "forward", "FAIL", 1e-13, 0.0, (), 1 / 3, 1 / 3 + 1e-13)
+    got, expected = row.reason.partition(": got ")[2].partition(";")[0].split(", expected ")
+    assert float(got) < float(expected)
+    assert row.pair(6) == row.pair(3)
+    assert CheckRow("n", "op", "", "forward", "FAIL", got=0.5, expected=0.25).pair(6) == "got 0.5, expected 0.25"
