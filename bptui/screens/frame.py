@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
+from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.screens.keys import PAGES, RUNNING
 from bptui.screens.panels import Panel, footer, panel, panels, standing, status, strip
 from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
@@ -29,6 +30,7 @@ class Ui:
     progress  (part done, what is done) of a long command
     checks    how many checks agree, how many do not
     card      what the symbolic side says of this Moment;  defect  why it says nothing
+    bindings  the keys
     """
 
     name: str = ""
@@ -43,6 +45,7 @@ class Ui:
     checks: tuple[int, int] | None = None
     card: Card | None = None
     defect: str = ""
+    bindings: Bindings = DEFAULT
 
 
 TITLED = 12
@@ -164,9 +167,9 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.pages:
         return under(footer.hints(PAGES.footer(), width), "on-band")
     if session is not None and session.view.present:
-        return under(footer.presenting(width, session.view.hidden), "on-band")
+        return under(footer.presenting(width, session.view.hidden, ui.bindings), "on-band")
     first = focused(session).footer(session) if session is not None else ()
-    return under(footer.usual(width, first), "on-band")
+    return under(footer.usual(width, first, ui.bindings), "on-band")
 
 
 def progress(part: float, what: str, width: int) -> Line:

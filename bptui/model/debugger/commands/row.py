@@ -179,7 +179,7 @@ def choice(text: str, known: Sequence[_Name], where: str) -> _Name:
     return found[0]
 
 
-_SHOWN = {
+SHOWN = {
     "greater_than_sign": ">", "less_than_sign": "<", "slash": "/", "full_stop": ".", "comma": ",", "apostrophe": "'",
     "colon": ":", "question_mark": "?", "plus": "+", "minus": "-", "asterisk": "*",
     "equals_sign": "=", "percent_sign": "%", "left_parenthesis": "(", "right_parenthesis": ")",
@@ -188,4 +188,4 @@ _SHOWN = {
 
 def shown(key: str) -> str:
     """A key as one reads it on a keyboard: `>` for Textual's `greater_than_sign`."""
-    return _SHOWN.get(key, key)
+    return SHOWN.get(key, key)
