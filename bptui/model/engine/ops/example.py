@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
+from bptui.model.base import syntax
 from bptui.model.base.types import Shape
 from bptui.model.engine.ops.base import Composite, Op, Signature
 
@@ -30,8 +30,8 @@ def defined(row: Op | Composite) -> str:
     for signature in _signatures(row):
         try:
             text = "\n".join(part.strip() for part in row.definition(signature).replace(";", "\n").split("\n"))
-            ast.parse(text)
-        except (*UNFIT, SyntaxError):  # a sum over no axes
+            syntax.parse(text)
+        except (*UNFIT, syntax.Unreadable):  # a sum over no axes
             continue
         return text
     return ""
