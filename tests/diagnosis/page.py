@@ -21,23 +21,23 @@ HEAD = """\
 
     bptui diagnose TARGET [--steps N] [--json]
 
-trains a network for its own number of steps (at most 200, or `--steps N`), asks the rules below what is wrong, and tries
-what would help. Most important first; what follows from a finding stands under it (`therefore`), not beside it. Exit 1
-where there is a warning or an error. In the debugger `findings` lists them, `x` and `X` walk them.
+trains a network for its own number of steps (at most 200, or `--steps N`), asks the rules below what is wrong, and
+tries what would help. Most important first; what follows from a finding stands under it (`therefore`), not beside it.
+Exit 1 where there is a warning or an error.
 
 - **Error**: exact, or it cannot be meant. **Warning**: beyond what healthy networks show, by a factor of two or more.
   **Note**: worth knowing; no alarm.
 - **Remedies are tried, not advised.** Each is a change as `set` takes it, of the network's file or of a line of its
   formula, trained for the same steps on the same seed; `✓` where the loss that it reached (the mean of the last steps)
   is a tenth less. Where the change is of the loss itself, it says that the two numbers cannot be compared.
-- **ρ, the real over the promised change of the loss.** At the Moment after an update the loss is evaluated once more, on
-  the same batch with the same dropout masks, at w + Δw; running statistics, optimizer and parameters stay as they are.
+- **ρ, the real over the promised change of the loss.** At the Moment after an update the loss is evaluated once more,
+  on the same batch with the same dropout masks, at w + Δw; running statistics, optimizer, parameters stay as they are.
   ρ = ΔL/(g·Δw): 1 where the loss is straight that far, ½ at the lowest point along the step, below 0 past it. It is of
   the step that was taken (momentum, Adam, clipping included), and costs a forward pass. Too high: ρ < 0, and the
-  training suffered. Too low: ρ ≥ 0.85 at ten times the step, and at this pace the planned steps do not lead anywhere.
+  training suffered. Too low: ρ ≥ 0.85 at ten times the step, and at this pace the planned steps lead nowhere.
 - **NaN and inf have a life**: the operation and the element at which the first was born, of which numbers, and which
   limit was hit (log 0, 0/0, exp of 710, …); what it spread to, what masked it, where the backward pass makes one anew,
-  whether it reaches an update or is harmless; the NaN that an inf becomes. `wanted` in the debugger ends the talk of one.
+  whether it reaches an update or is harmless; the NaN that an inf becomes. `wanted` in the debugger silences one.
 
 JSON: `{"format": 1, "target", "steps", "findings": [{"rule", "type", "severity", "places", "node", "phase",
 "training_step", "element", "number", "threshold", "source", "text", "evidence": […], "therefore": [findings],
@@ -48,10 +48,14 @@ TAIL = """\
 ## How to read these figures
 
 The limits of the rules come from published tools and from what healthy networks show (a factor of two beyond it), and
-were then looked at on the pairs below: they are no blind test. The networks of `tests/diagnosis/own.py` were made
-afterwards, with other widths, data, losses, optimizers and layers, but by the same hands. Two kinds of fault are told by
-nothing here: too few units where nothing else is wrong, and labels that were shuffled and are learnt by heart all the
-same. A rate that is too high and does no harm is no finding.
+were looked at on the pairs above: they are no blind test. The networks of `tests/diagnosis/own.py` have other widths,
+data, losses, optimizers and layers. On their first run the rules found 95 % of 590 planted faults and raised no alarm;
+most of what was missed was no fault (a rate a hundred times as high that learns to 0 all the same) and is left out
+now, and four rules were widened after it (dead units in batches of two, an output behind a mean, steps too far whose
+harm a trial shows, parity). So these figures, too, are those of cases that were seen.
+
+Not told: too few units where nothing else is wrong; labels that were shuffled and are learnt by heart all the same (a
+tenth better than random ones, or to less than half the loss of a constant answer); a rate too high that does no harm.
 
 The best published tool of rules detects 46 of 53 such programs and locates 34 (DeepDiagnosis, ICSE 2022, its Table 6),
 and calls 68 of 188 normal models faulty.
@@ -66,8 +70,8 @@ def rules() -> Iterator[str]:
     for rule in RULES:
         told = " ".join((rule.find.__doc__ or "").split())
         yield f"| {rule.name} | {rule.needs} | {told} |"
-    yield "\nneeds: graph, the network and its data alone · step, the numbers of a training step · probe, the loss at other"
-    yield "parameters · steps, several training steps.\n"
+    yield "\nneeds: graph, the network and its data alone · step, the numbers of a training step · probe, the loss at"
+    yield "other parameters · steps, several training steps.\n"
 
 
 def share(count: int, of: int) -> str:
