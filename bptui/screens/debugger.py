@@ -122,6 +122,7 @@ class Debugger(Own, Screen[None]):
 
             assert self.session is not None
             self.explainer = Explainer(self.session, self._more)
+            self.ui.rules = self.explainer.service
         try:
             self.ui.card, self.ui.defect = self.explainer.card(self.ui.look.unicode), ""
             self.ui.checks = self.explainer.counts()
@@ -191,7 +192,7 @@ class Debugger(Own, Screen[None]):
         view = session.view if session is not None else None
         if session is not None and session.view.mode != self._mode:  # what needs the whole width has it with the focus
             session.view.focus = next((each.number for each in PANELS if each.wide(session)), session.view.focus)
-        if view is not None and view.mode != self._mode and reply.ok:
+        if view is not None and ((view.mode != self._mode and reply.ok) or (reply.seen and not view.present)):
             reply = Reply()  # it is seen
         if view is not None and panel(view.focus) is None:
             wanted, view.focus = view.focus, self._focused

@@ -15,6 +15,7 @@ from bptui.screens.scene import Scene
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.symbolic.card.moment import Rules
     from bptui.symbolic.facts import Card
 
 
@@ -29,7 +30,7 @@ class Ui:
     bottom    the line that is typed in, in the place of the footer; `choices` above it
     progress  (part done, what is done) of a long command
     checks    how many checks agree, how many do not
-    card      what the symbolic side says of this Moment;  defect  why it says nothing
+    card      what the symbolic side says of this Moment;  defect  why it says nothing;  rules  who has derivations
     bindings  the keys
     """
 
@@ -45,6 +46,7 @@ class Ui:
     checks: tuple[int, int] | None = None
     card: Card | None = None
     defect: str = ""
+    rules: Rules | None = None
     bindings: Bindings = DEFAULT
 
 
@@ -71,7 +73,7 @@ def grid_of(session: Session | None, width: int, height: int) -> layout.Grid | N
 def scene_of(session: Session, ui: Ui, width: int, height: int, focus: bool = False) -> Scene:
     """What a panel of that size is drawn from."""
     failed = ui.checks[1] if ui.checks is not None else 0
-    return Scene(session, width, height, ui.look._replace(focused=focus), ui.card, ui.defect, failed)
+    return Scene(session, width, height, ui.look._replace(focused=focus), ui.card, ui.defect, failed, ui.rules)
 
 
 def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line]:

@@ -132,7 +132,7 @@ ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""
 
 FIRST = ("step", "layer", "stop", "break", "why", "view")
-WIDE = ("step", "layer", "phase", "stop", "train", "goto", "break", "why", "view", "zoom", "present")
+WIDE = ("step", "layer", "phase", "stop", "train", "goto", "break", "why", "paths", "view", "zoom", "present")
 """The words that stand first in a narrow and in a wide footer, where there is no room for all (look/STYLE)."""
 
 

@@ -120,11 +120,9 @@ class Reading:
     def _known(self, step: Step) -> dict[str, intervals.Interval] | None:
         """Where what it may read lies in a training step; None where that would be as much work as to ask."""
         recording, graph = step.recording, self.branch.graph
-        if recording.finite is not True:
-            return None
         reads = {what for what, name in self.expression.reads if not name}
-        rate = recording.optimizer.learning_rate
-        known = {"step": (float(step.number),) * 2, "lr": (rate, rate)}
+        rate, nan = recording.optimizer.learning_rate, recording.finite is not True
+        known = {"step": intervals.exactly(step.number), "lr": intervals.exactly(rate)}
         kinds: tuple[tuple[Literal["value", "grad"], tuple[str, ...]], ...] = (
             ("value", ("value",)),
             ("grad", ("grad", "upstream")),
@@ -134,9 +132,9 @@ class Reading:
                 found = recording.extremes(what)
                 if found is None:
                     return None
-                known |= dict.fromkeys(names, found)
+                known |= dict.fromkeys(names, intervals.Interval(*found, nan))
         known = {name: interval for name, interval in known.items() if name not in graph.by_name}
-        return known | dict.fromkeys(self._loss_names, (recording.loss,) * 2)
+        return known | dict.fromkeys(self._loss_names, intervals.exactly(recording.loss))
 
     @cached_property
     def _begins(self) -> int:

@@ -104,7 +104,7 @@ PANELS = (
 )
 
 
-ANSWERS: tuple[Panel, ...] = ()
+ANSWERS: tuple[Panel, ...] = (Panel(2, "Why", "main", "why"), Panel(2, "Paths", "main", "paths"))
 
 
 def panels(session: Session | None) -> tuple[Panel, ...]:

@@ -30,7 +30,7 @@ from bptui.symbolic.card.forward import definition_fact, element_span, names_of,
 from bptui.symbolic.card.names import UPSTREAM, gradient, local, title
 from bptui.symbolic.card.sparsity import held, settle, support
 from bptui.symbolic.card.specialize import definition_at, rule_at
-from bptui.symbolic.card.table import expand, table
+from bptui.symbolic.card.table import Terms, expand
 from bptui.symbolic.facts import (
     Card,
     Contributions,
@@ -213,12 +213,12 @@ class Backward:
             return self.columns(marks, (float(upstream[0]), float(values[0]), down), note), products.term(0)
         heads, contributions = products.heads(), progress(self.state, self.source, self.node)
         shown_factors = len(heads.factors)
-        made = table(
+        made = Terms(
             result, down, [upstream, values][:shown_factors], products.label,
-            lambda n: products.symbols(n)[:shown_factors], heads, self.form.rows,
+            lambda n: products.symbols(n)[:shown_factors], heads,
             contributions=contributions if contributions.total > 1 else None,
         )  # fmt: skip
-        return made, expand(products.term, len(values), self.form.rows)
+        return made.table(self.form.rows), expand(products.term, len(values), self.form.rows)
 
 
 def _output_of(reading: BoundDefinition, name: str, element: Index) -> Index:

@@ -19,7 +19,7 @@ from bptui.symbolic.card.conventions import choices, convention, spans_of
 from bptui.symbolic.card.form import Form
 from bptui.symbolic.card.names import kind, letters, symbols, title
 from bptui.symbolic.card.specialize import definition_at
-from bptui.symbolic.card.table import expand, table
+from bptui.symbolic.card.table import Terms, expand
 from bptui.symbolic.facts import Card, Fact, Formula, Heads, Table, sentence
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
@@ -351,8 +351,10 @@ def _sum(reading: BoundDefinition, names: Names, element: Index, form: Form) -> 
         to_spans(reduction.body, names, unicode),
     )
     result = (element_span(names, reading.output, element),)
-    made = table(result, total, [v[places] for v in values], label, symbolic, heads, form.rows, steps)
-    return made, expand(lambda n: reading.resolve(reduction.body, place(n)), len(places), form.rows, after)
+    made = Terms(result, total, [v[places] for v in values], label, symbolic, heads, steps)
+    return made.table(form.rows), expand(
+        lambda n: reading.resolve(reduction.body, place(n)), len(places), form.rows, after
+    )
 
 
 def _brief(tree: Tree, names: Names, unicode: bool) -> Line:
