@@ -42,18 +42,18 @@ learning_rate = 0.01
 
 SCRIPT = """\
 z1 = x @ W1 + b1
-a1 = 1/(1 + np.exp(-z1))
-p  = a1 @ W2 + b2
-d2 = 2*(p - y)/len(y)
+a1 = 1 / (1 + np.exp(-z1))
+p = a1 @ W2 + b2
+d2 = 2 * (p - y) / len(y)
 dW2, db2 = a1.T @ d2, d2.sum(0)
-d1 = d2 @ W2.T                      # what is missing here?
+d1 = d2 @ W2.T  # what is missing here?
 dW1, db1 = x.T @ d1, d1.sum(0)
 """
 
 ADAM = """\
-m = 0.9*m + 0.1*g
-v = 0.999*v + 0.001*g**2
-w = w - 0.01*m/(np.sqrt(v) + 1e-8)
+m = 0.9 * m + 0.1 * g
+v = 0.999 * v + 0.001 * g**2
+w = w - 0.01 * m / (np.sqrt(v) + 1e-8)
 """
 
 
