@@ -121,8 +121,8 @@ RUNNING = Place("While a command runs", (
 
 REPLAY = Place("While a recording is replayed", (
     Key("next", ("enter", "right", "s"), "The next line at once"),
-    Key("pause", ("space",), "Pause; go on"),
-    Key("end", ("escape", "ctrl+c"), "End it: from there on it is yours"),
+    Key("pause", ("space",), "Pause; go on", "pause"),
+    Key("end", ("escape", "ctrl+c"), "End it: from there on it is yours", "end"),
     Key("leave", ("q", "ctrl+q"), "Leave the debugger"),
 ))  # fmt: skip
 
@@ -164,6 +164,14 @@ def footer_keys(
     first = FIRST if width < 100 else WIDE
     middle.sort(key=lambda pair: first.index(pair[1]) if pair[1] in first else len(first))
     return tuple(middle), tuple(ends)
+
+
+def keys_named(word: str, bindings: Bindings = DEFAULT) -> tuple[str, str]:
+    """(keys, word of the footer) of a command, with the key of its twin: `u/U`, `undo`."""
+    rows = {command.word: command for command in COMMANDS}
+    command = rows[word]
+    keys = [shown(bindings.keys(rows[each])[0]) for each in (word, command.twin) if each and bindings.keys(rows[each])]
+    return "/".join(keys), command.short or command.word
 
 
 def keys_text(row: Command | Key, bindings: Bindings = DEFAULT) -> str:

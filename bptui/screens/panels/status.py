@@ -55,13 +55,17 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
     right.append(Span(" ", "dim"))
     names = head if middle else head[:1]
     lead = (*names, Span("   " if middle else "  ", "dim"))
-    return _fitted(lead, where, right, width)
+    number = session.branch.number
+    chip = (Span(f" branch {number} ", "chip-update"), Span(gap if middle else " ", "dim")) if number else ()
+    return _fitted(lead, chip, where, right, width)
 
 
-def _fitted(lead: Line, where: Sequence[Span], right: Sequence[Span], width: int) -> Line:
-    """As much as there is room for. `where`: the training step, the phase and its count, each after a gap; the node."""
+def _fitted(lead: Line, chip: Line, where: Sequence[Span], right: Sequence[Span], width: int) -> Line:
+    """As much as there is room for. `chip`: the branch; `where`: the training step, the phase and its count, each after
+    a gap; the node."""
     scopes = where[-1].text.split(".")
-    for start in (lead, (Span(" "),)):  # the loss is worth more than the first of many scopes
+    lead, least = (*lead, *chip), (Span(" "), *chip)
+    for start in (lead, least):  # the loss is worth more than the first of many scopes
         for n in range(len(scopes)):
             left = (
                 *start,
@@ -70,12 +74,12 @@ def _fitted(lead: Line, where: Sequence[Span], right: Sequence[Span], width: int
             )
             if n < max(1, len(scopes) - 1) and length(left) + length(right) + 1 <= width:
                 return (*fit(left, width - length(right), "dim"), *right)
-    for left in ((*lead, *where), (Span(" "), *where)):
+    for left in ((*lead, *where), (*least, *where)):
         for tail in (right, right[:2], []):
             if length(left) + length(tail) + 1 <= width:
                 return (*fit(left, width - length(tail), "dim"), *tail)
     short = (Span(f"{where[1].text} "), *where[3:5], Span(" "), where[-1])
-    return fit(short, width)
+    return fit((*chip, *short) if length(chip) + length(short) <= width else short, width)
 
 
 def _checks(good: int | None, bad: int, wide: bool) -> list[Span]:
