@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bptui.keeper import Keeper
     from bptui.model.debugger.session import Session
     from bptui.model.source.network import Network
+    from bptui.screens.player import Player
 
 SWITCH = 0.001
 """Seconds that a thread may keep the interpreter: with Python's 5 ms a key would wait for what is derived."""
@@ -70,7 +71,7 @@ class BptuiApp(DiffMixin, App[None]):
         self.leaving = self.signalled = False
         self.signals = Signals(self.end, self.abandon)
         self._load, self._start = load, tuple(start)
-        self._keeper, self._notices = around.keeper, list(around.notices)
+        self._around, self._keeper, self._notices = around, around.keeper, list(around.notices)
 
     def get_default_screen(self) -> Debugger:
         """The one screen."""
@@ -129,12 +130,15 @@ class BptuiApp(DiffMixin, App[None]):
 
     def _loaded(self, session: Session) -> None:
         self.session = session
+        self.debugger.recorder, self.debugger.player = self._around.recorder, self._around.player
         self.debugger.begin(session)
         notices, self._notices = [text for text in self._notices if text], []
         if notices:
             self.debugger.say(say(*notices))
         for line in self._start:
             self.debugger.run(line)
+        if self.debugger.player is not None:
+            self.run_worker(self.debugger.player.play(self.debugger), name="replay")
 
     def to_clipboard(self, text: str) -> None:
         """To the clipboard of the terminal that this is seen in."""
@@ -164,8 +168,10 @@ class BptuiApp(DiffMixin, App[None]):
         loop.call_soon_threadsafe(self.exit, None, code)
 
     def keep(self) -> str:
-        """Keep the session for the next start, once; what went wrong, if anything."""
+        """Keep the session for the next start, once; what went wrong, if anything, here or in recording."""
         session, self.session = self.session, None
+        if self._around.recorder is not None and (lost := self._around.recorder.close()):
+            return lost
         return self._keeper.end(session) if self._keeper is not None and session is not None else ""
 
     def abandon(self) -> None:
@@ -254,12 +260,24 @@ def home(
     return _on_screen(HomeApp(opener, unicode=unicode, around=around, keeper_of=keeper_of))
 
 
-def _on_screen(app: BptuiApp) -> int:
+def replay(
+    name: str, load: Callable[[], Network], player: Player, size: tuple[int, int] | None, *, unicode: bool = True
+) -> int:
+    """Play a replay on the screen, or, where it has a `size` of its own, where nobody sees it; 1 where a line fails."""
+    app = BptuiApp(name, load, theme="dark", unicode=unicode, around=Surroundings(player=player))
+    code = _on_screen(app, size)
+    if player.failed is not None:
+        print(f"bptui: error: {player.failed}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _on_screen(app: BptuiApp, size: tuple[int, int] | None = None) -> int:
     sys.setswitchinterval(SWITCH)
     gc.set_threshold(*COLLECT)
     with app.signals:
         try:
-            app.run(mouse=False)
+            app.run(mouse=False, headless=size is not None, size=size)
         finally:
             lost = app.keep()
     if app.signalled:

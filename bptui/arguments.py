@@ -25,6 +25,7 @@ PARTS: Mapping[str, str] = {
     "check": "check every derivative; exit 1 where one fails",
     "diagnose": "say what is wrong with a training, and try what would help; exit 1 where there is a warning",
     "explain": "print the derivation of one number",
+    "replay": "play a recorded run; without a terminal, or with --batch, hold it to what was recorded",
     "examples": "list the examples",
     "info": "terminal, versions and limits",
 }
@@ -38,9 +39,15 @@ WORDS: Mapping[str, str] = {
     "check": TARGET,
     "diagnose": TARGET,
     "examples": "an example, to read what it is about",
+    "replay": "what --record has written, or a script with a first line that says of what",
     "explain": f"{TARGET}, and the node or the element that is explained",
 }
 """What stands in the place of the words of a command, for those that take words."""
+
+WORDS_OF: Mapping[str, str] = {
+    "eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "examples": "[NAME]", "replay": "FILE",
+}  # fmt: skip
+"""How usage names them, where they are no TARGET."""
 
 EXAMPLES: Mapping[str, Sequence[str]] = {
     "run": ("xor", "network.toml --theme light", "xor --batch -ex 'break loss if loss < 0.1' -ex continue"),
@@ -54,6 +61,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5 --claim "w = -2*x*(y - w*x)"',
         "xor --against mine.json",
     ),
+    "replay": ("lesson.replay --pace 2", "lesson.replay --batch"),
     "diagnose": ("xor-stuck", "network.toml --steps 500 --json"),
     "explain": ("xor 'layer1.z[1,3]'", "xor 'layer1.weight[0,0]' --at 100 --format latex"),
 }
@@ -98,9 +106,7 @@ def _said(message: str, parser: Parser, where: str) -> tuple[str, str]:
 
 def parser(command: str) -> Parser:
     """The parser of one command."""
-    words = {"eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "examples": "[NAME]"}.get(
-        command, "TARGET"
-    )
+    words = WORDS_OF.get(command, "TARGET")
     examples = "".join(f"\n  bptui {command} {line}" for line in EXAMPLES.get(command, ()))
     made = Parser(
         prog=f"bptui {command}",
@@ -139,6 +145,9 @@ def parser(command: str) -> Parser:
     if command == "explain":
         made.add_argument("--format", choices=("text", "markdown", "latex"), default="text",
                           help="of what is printed, default text")  # fmt: skip
+    if command == "replay":
+        made.add_argument("--pace", type=float, metavar="SECONDS", help="between two lines, not as recorded")
+        made.add_argument("--batch", action="store_true", help="no screen: exit 1 where something else comes of a line")
     if command not in ("run", "eval"):
         made.add_argument("--ascii", action="store_true", help="ASCII only")
     return made
@@ -153,6 +162,7 @@ def _screen_options(made: Parser) -> None:
                       help="run the commands of a file")  # fmt: skip
     made.add_argument("-ex", dest="script", action="append", metavar="COMMAND", type=lambda text: ("-ex", text),
                       help="run a command; again for more")  # fmt: skip
+    made.add_argument("--record", metavar="FILE", help="write down what is done, for bptui replay; a new file")
     made.add_argument("--no-save", action="store_true", help="keep nothing of the session, and offer none")
     made.add_argument("--batch", action="store_true", help="no screen: run the commands, print, exit")
 

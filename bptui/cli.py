@@ -24,6 +24,7 @@ from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.printable import printable
 from bptui.model.debugger.script import ScriptError
+from bptui.recorder import Recorder
 from bptui.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -259,8 +260,7 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network], identity:
     lines = arguments.commands(options.script or [])
     if options.theme is not None:
         _check_theme(options.theme)
-    keep = identity is not None and not (options.batch or options.no_save)
-    around = Surroundings(keeper=keeper(*identity) if keep and identity is not None else None)
+    around = _around(options, identity)
     if options.batch or options.plain or not _has_screen():
         from bptui import plain
 
@@ -273,6 +273,50 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network], identity:
     return app.run(
         name, load, theme=options.theme, unicode=unicode, no_color=options.no_color, start=lines, around=around
     )
+
+
+def _around(options: Namespace, identity: tuple[str, str] | None) -> Surroundings:
+    """Who keeps and who records the session, if anyone. What is recorded begins anew: nothing is offered."""
+    if options.record is not None:
+        size = shutil.get_terminal_size()
+        return Surroundings(recorder=Recorder(options.record, _words(options), (size.columns, size.lines)))
+    keep = not (options.batch or options.no_save)
+    return Surroundings(keeper=keeper(*identity) if keep and identity is not None else None)
+
+
+def _words(options: Namespace) -> list[str]:
+    """The words of the shell that open the same network again."""
+    if getattr(options, "formula", None) is None:
+        return ["run", *options.rest]
+    given = {"--values": options.values, "--train": options.train, "--lr": options.lr}
+    more = [word for key, value in given.items() if value is not None for word in (key, str(value))]
+    return ["eval", *options.rest, *more]
+
+
+def _replay(options: Namespace) -> int:
+    if len(options.rest) != 1:
+        raise UserError("FILE", "is missing" if not options.rest else "one is replayed at a time", "bptui replay FILE")
+    if options.pace is not None and not 0 <= options.pace <= 3600:
+        raise UserError("--pace", f"found {options.pace}", "0 to 3600 seconds")
+    from bptui import replay
+
+    made = replay.read(options.rest[0])
+    command, *words = made.target
+    given = arguments.parser(command).parse_intermixed_args(words)
+    if command == "eval":
+        given.formula, *given.rest = given.rest
+    name, load = _network(given, given.rest)
+    hidden = options.batch or not _has_screen()
+    if not hidden:
+        _fits()
+    from bptui import app
+    from bptui.screens.player import Player
+
+    player, unicode = Player(made, options.pace, hidden), hidden or (not options.ascii and _utf8(sys.stderr))
+    code = app.replay(name, load, player, made.size if hidden else None, unicode=unicode)
+    if hidden and code == 0:
+        _writer(options)(f"{made.name}: {len(made.entries)} lines, each as it was")
+    return code
 
 
 def _fits() -> None:
@@ -391,6 +435,7 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "check": _check,
     "diagnose": _diagnose,
     "explain": _explain,
+    "replay": _replay,
     "examples": _examples,
     "info": _info,
 }

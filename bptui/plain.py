@@ -30,6 +30,7 @@ from bptui.model.debugger.script import MAX_LENGTH, ScriptLine
 from bptui.model.debugger.session import Session
 from bptui.model.engine.graph import Node
 from bptui.model.source.network import Network
+from bptui.recorder import Recorder
 from bptui.surroundings import ALONE, Surroundings
 from bptui.symbolic.card import card_for
 from bptui.symbolic.card import text as card_text
@@ -54,6 +55,7 @@ class Plain(FrontEnd):
     ) -> None:
         self.session, self.complain, self.unicode = session, complain, unicode
         self.service = Service()
+        self.recorder: Recorder | None = None
         self.done = False
         self.last = ""
         self._write, self._said = write, list[str]()
@@ -74,8 +76,20 @@ class Plain(FrontEnd):
         repeats the last move, as in gdb."""
         waiting = [ScriptLine(text.strip() or self.last)]
         while waiting and not self.done:
-            reply = self._one(waiting.pop())
+            line = waiting.pop()
+            try:
+                reply = self._one(line)
+            except UserError as error:
+                self._record(line, error)
+                raise
+            if not reply.then:
+                self._record(line, None)
             waiting += reversed(reply.then)
+
+    def _record(self, line: ScriptLine, error: UserError | None) -> None:
+        """Into the recording; but what is expected of this text is not what would be expected of a screen."""
+        if self.recorder is not None and not line.text.startswith("expect"):
+            self.recorder.command(self.session, line.text, error)
 
     def _one(self, line: ScriptLine) -> Reply:
         try:
@@ -160,14 +174,18 @@ def run(network: Network, lines: Sequence[str], *, batch: bool, unicode: bool, a
     front.watched = watched
     if not batch or not lines:
         front.announce()
-    keeper = around.keeper if watched else None
+    front.recorder, keeper = around.recorder, around.keeper if watched else None
     for notice in (*around.notices, keeper.begin(front.session) if keeper is not None else ""):
         if notice:
             front.complain(notice)
     try:
         _carry_out(front, (*lines,) if batch else _lines(lines, stdin, watched, front), watched)
     finally:
-        if keeper is not None and (lost := keeper.end(front.session)):
+        ends = (
+            keeper.end(front.session) if keeper is not None else "",
+            front.recorder.close() if front.recorder is not None else "",
+        )
+        for lost in filter(None, ends):
             front.complain(lost)
     front.service.close()
     return 0

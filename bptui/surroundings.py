@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bptui.keeper import Keeper
+    from bptui.recorder import Recorder
+    from bptui.screens.player import Player
 
 
 @dataclass(frozen=True)
 class Surroundings:
     """keeper   of the session of this target; None where none is kept or offered
+    recorder writes down what is done;  player  plays what was written down
     notices  what is to be said at the start, a line each
     """
 
     keeper: Keeper | None = None
+    recorder: Recorder | None = None
+    player: Player | None = None
     notices: tuple[str, ...] = ()
 
 

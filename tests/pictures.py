@@ -1,13 +1,16 @@
-"""The pictures of the README, from the real app in a real terminal: `python -m tests.pictures` writes docs/pictures."""
+"""The pictures of the docs, from the real app in a real terminal: `python -m tests.pictures` plays docs/demos and makes
+docs/pictures."""
 
 from __future__ import annotations
 
 import itertools
+import re
 import sys
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 from pyte.screens import Char
 
+from bptui import replay
 from tests.paths import DOCS
 
 from .terminal.rig import Grid, Terminal
@@ -16,14 +19,9 @@ FOLDER = DOCS / "pictures"
 WIDTH, HEIGHT, EDGE = 9, 19, 12
 TEXT, GROUND = "d3d9df", "12161b"  # of the dark theme, for cells that name no colour
 FONT = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
-PICTURES = {
-    # name: target, columns, rows, keys, what must stand on the screen before the picture
-    "debugger": ("lesson-2-2-1", 120, 36, "sssssss", "✓ difference"),
-    "sum": ("xor", 120, 36, ["3", "\x1b[B", *["\x1b[C"] * 3], "✓ forward"),
-    "neurons": ("lesson-2-2-1", 80, 24, "sssssssvv", "neurons"),
-    "attention": ("transformer", 120, 36, [*":goto block.attend.layer2.attention", "\r"], "✓ forward"),
-    "present": ("lesson-2-2-1", 120, 36, ["s"] * 7 + ["P", "s"], "What arrives at"),
-}
+DEMOS = {path.stem: path for path in sorted((DOCS / "demos").glob("*.replay"))}
+"""What leads to each picture; `tests/unit/test_demos.py` holds the screens to what these files expect, and the
+pictures to the screens."""
 
 
 def colours(cell: Char) -> tuple[str, str]:
@@ -62,16 +60,27 @@ def svg(grid: Grid) -> str:
     return "\n".join([*out, "</g>", "</svg>", ""])
 
 
+def text_of(picture: str) -> list[str]:
+    """The rows of text that a picture shows."""
+    rows: dict[int, list[str]] = {}
+    for x, y, word in re.findall(r'<text x="(\d+)" y="(\d+)"[^>]*>([^<]*)</text>', picture):
+        row = rows.setdefault((int(y) - 14 - EDGE) // HEIGHT, [])
+        start = (int(x) - EDGE) // WIDTH
+        row += [" "] * (start + len(unescape(word)) - len(row))
+        row[start : start + len(unescape(word))] = unescape(word)
+    return ["".join(rows.get(y, [])).rstrip() for y in range(max(rows) + 1)]
+
+
 def main() -> None:
-    """All of them."""
+    """All of them, or those that are named."""
     FOLDER.mkdir(exist_ok=True)
-    for name, (target, columns, rows, keys, mark) in PICTURES.items():
-        with Terminal([sys.executable, "-m", "bptui", "run", target], columns, rows) as terminal:
-            terminal.until("forward 1/")
-            for key in keys:
-                terminal.press(key)
-            terminal.until(mark)
-            terminal.quiet(1.0)
+    for name in sys.argv[1:] or DEMOS:
+        made = replay.read(str(DEMOS[name]))
+        last = next(entry.do for entry in reversed(made.entries) if entry.do.startswith("expect "))
+        words = [sys.executable, "-m", "bptui", "replay", str(DEMOS[name]), "--pace", "0"]
+        with Terminal(words, *made.size) as terminal:
+            terminal.until("" if " print " in last else last.removeprefix("expect "))
+            terminal.quiet(2.0)
             (FOLDER / f"{name}.svg").write_text(svg(terminal.grid()), encoding="utf-8")
 
 

@@ -26,7 +26,7 @@ from bptui.screens import help as manual
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import Ui, focused, grid_of, paint, scene_of
-from bptui.screens.keys import PAGES, PANEL, PRESENT, RUNNING, command_of, name_of
+from bptui.screens.keys import PAGES, PANEL, PRESENT, REPLAY, RUNNING, command_of, name_of
 from bptui.screens.panels import PANELS, move_element, panel, standing
 from bptui.screens.panels.text import strip, wrap
 from bptui.screens.render import RenderOptions, length
@@ -38,7 +38,9 @@ from bptui.screens.trials import Trials
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.recorder import Recorder
     from bptui.screens.explain import Explainer
+    from bptui.screens.player import Player
 
 REST = 0.45  # seconds that a Moment is looked at before it is checked: who steps on does not wait for checks
 
@@ -65,6 +67,9 @@ class Debugger(Own, Screen[None]):
         self._timer: Timer | None = None
         self._loading: list[str] = []
         self.explainer: Explainer | None = None
+        self.recorder: Recorder | None = None
+        self.player: Player | None = None
+        self.error: UserError | None = None
         self.trials = Trials(self._more)
         self._news = False
         self._resting: Timer | None = None
@@ -161,7 +166,7 @@ class Debugger(Own, Screen[None]):
             self.say(refused(error))
             return
         if command is not None and (asks := command.asked(argument)):
-            self.ask(asks)
+            self.ask(asks, ScriptLine(text))
         elif command is not None:
             self._loading.append(text)
 
@@ -174,10 +179,11 @@ class Debugger(Own, Screen[None]):
         if self._timer is not None and not self.runner.busy:
             self._timer.stop()
             self._timer = None
+        error: UserError | None = None
         try:
             reply = job.result()
-        except UserError as error:
-            reply = refused(error)
+        except UserError as problem:
+            reply, error = refused(problem), problem
             self.runner.drop_scripts()
         except Exception as defect:
             reply = Reply(((Span(f"a defect of bptui: {type(defect).__name__}: {defect}", "fail reverse"),),), ok=False)
@@ -198,6 +204,14 @@ class Debugger(Own, Screen[None]):
             self.ask(reply.asks, line)
         else:
             self.say(reply)
+            if not reply.then:
+                self.carried_out(line, error)
+
+    def carried_out(self, line: ScriptLine, error: UserError | None) -> None:
+        """A command line has come to its end; `error` is why it was refused."""
+        self.error = error
+        if self.recorder is not None and self.session is not None:
+            self.recorder.command(self.session, line.text, error)
 
     def stop(self) -> None:
         """End what is running, and wait for nothing more."""
@@ -241,16 +255,34 @@ class Debugger(Own, Screen[None]):
             word, _ = RUNNING.find(key)
             if word == "cancel":
                 self.runner.cancel()
+                if self.player is not None:
+                    self.player.press("end")
             elif word == "leave":
                 self.leave()
+        elif self.player is not None and self.player.playing:
+            word, _ = REPLAY.find(key)
+            if word == "leave":
+                self.leave()
+            elif word:
+                self.player.press(word)
         elif self.typing is not None:
             self._type(key, event.character)
         elif self.palette is not None:
             self._choose(key, event.character)
-        elif self.ui.pages and self._turn(key):
+        else:
+            self.take(key)
+
+    def take(self, key: str) -> None:
+        """A key while nothing is typed in and nothing runs."""
+        if self.ui.pages and self._turn(key):
             self.canvas.repaint()
+            self._record_key(key)
         else:
             self.press(key)
+
+    def _record_key(self, key: str) -> None:
+        if self.recorder is not None and self.session is not None:
+            self.recorder.key(self.session, key)
 
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text belongs to the line; without one it is dropped, so that it never runs as keys."""
@@ -275,13 +307,14 @@ class Debugger(Own, Screen[None]):
             elif key == "escape" and said:
                 self.canvas.repaint()
             elif presenting and PRESENT.find(key)[0] == "leave":
-                self.do_present("off")
+                self.run("present off")
             elif asks := command.asked(""):
-                self.ask(asks)
+                self.ask(asks, ScriptLine(text))
             else:
                 self.run(text)
         elif word == "move":
             self._arrow(*by)
+            self._record_key(key)
         elif word == "enter":
             self._enter()
         elif word == "interrupt":
@@ -333,7 +366,7 @@ class Debugger(Own, Screen[None]):
             if command.needed:
                 self.open(":", command.word + " ")
             elif asks := command.asked(""):
-                self.ask(asks)
+                self.ask(asks, ScriptLine(command.word))
             else:
                 self.run(command.line.strip() or command.word)
 

@@ -117,7 +117,14 @@ RUNNING = Place("While a command runs", (
     Key("leave", ("q", "ctrl+q"), "Leave the debugger"),
 ))  # fmt: skip
 
-PLACES = (HOME, PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING)
+REPLAY = Place("While a recording is replayed", (
+    Key("next", ("enter", "right", "s"), "The next line at once"),
+    Key("pause", ("space",), "Pause; go on"),
+    Key("end", ("escape", "ctrl+c"), "End it: from there on it is yours"),
+    Key("leave", ("q", "ctrl+q"), "Leave the debugger"),
+))  # fmt: skip
+
+PLACES = (HOME, PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
 
 ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""

@@ -40,6 +40,10 @@ def refused(error: UserError) -> Reply:
     return Reply(((Span(str(error), "fail"),),), ok=False)
 
 
+class _Later(Exception):
+    """It goes on in the thread of the commands, and comes here again."""
+
+
 class Own(FrontEnd):
     """All that the registry leaves to a front end."""
 
@@ -59,17 +63,22 @@ class Own(FrontEnd):
         def changed(self) -> None: ...
         def stop(self) -> None: ...
         def check(self) -> None: ...
+        def carried_out(self, line: ScriptLine, error: UserError | None) -> None: ...
         def open(self, prefix: str, text: str) -> None: ...
 
     def ask(self, what: Callable[[FrontEnd], None], line: ScriptLine = TYPED) -> None:
         """Carry out what the registry leaves to a front end; what cannot be done is said, and ends the script that it
         stands in."""
-        self._line = line
+        self._line, error = line, None
         try:
             what(self)
-        except UserError as error:
+        except _Later:
+            return
+        except UserError as problem:
+            error = located(line, problem)
             self.runner.drop_scripts()
-            self.say(refused(located(line, error)))
+            self.say(refused(error))
+        self.carried_out(line, error)
 
     def do_claim(self, text: str) -> None:
         """Judge a claim in the thread of the commands: SymPy works on it for some seconds."""
@@ -112,6 +121,7 @@ class Own(FrontEnd):
             expect(session, text, self._shown())
         except UserError:
             self.runner.hold(session, self._line, settled)
+            raise _Later from None
 
     def _shown(self) -> str:
         return "\n".join(plain(row) for row in self.canvas.rows)

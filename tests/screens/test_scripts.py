@@ -18,7 +18,7 @@ async def test_a_script_does_what_it_does_elsewhere(tmp_path: Path) -> None:
         there = Session(load("xor"))
         run(there, f"source {path}")
         assert screen.session.snapshot() == there.snapshot()
-        assert screen.session.branch.edits == there.branch.edits
+        assert screen.session.branch.edits[-1].text == there.branch.edits[-1].text
         await screen.run("far 3")
         assert screen.session.stop == there.stop + 3
 

@@ -286,7 +286,7 @@ BAD = [
     (["run", "xor", "xor-stuck"], "one argument too many"),
     (["explain", "xor", "loss", "more"], "bptui explain xor"),
     (["trace", "xor", "--at", "7"], "(--steps 8 --at 7)"),
-    (["run", "xor", "--batch", "-ex", "e"], "edit: is not part of this version"),
+    (["run", "xor", "--batch", "-ex", "e"], "e: could be several commands"),
     (["run", "xor", "--plian"], "did you mean '--plain'"),
     (["run", "xor", "--theme", "drak"], "did you mean 'dark'"),
     (["run", "xor", "--theme"], "expected one argument"),

@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, line, plain
-from bptui.model.base.types import Array
 from bptui.model.debugger import conditions, expressions, locations
 from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.changes import Change, same
 from bptui.model.debugger.reading import Reading, Step
 from bptui.model.debugger.stops import Hit, Stop, first_of
 from bptui.model.engine.graph import Node
@@ -215,41 +214,23 @@ class Watch(UserStop):
             now = reading.at(step, index)
             before = None if now is None else reading.before(step, index)
             if now is not None and before is not None and not same(before, now):
-                return Hit(index, f"{self.said} {change(before, now)}")
+                change = Change(before, now)
+                return Hit(index, f"{self.said} {change.text}", element=self._element(step.branch, change.at))
             span = range(index + span.step, span.stop, span.step)
         return None
+
+    def _element(self, branch: Branch, changed: tuple[int, ...]) -> tuple[int, tuple[int, ...]] | None:
+        """Which number it is about, where it is of one node: the one that was said, else the one that changed most."""
+        try:
+            node, at = locations.element(branch.graph, self.text, "watch")
+        except UserError:
+            return None
+        return node.id, changed if at is None else at
 
     @property
     def said(self) -> str:
         """What its note begins with: `watch 2: layer1.bias`."""
         return plain(self.title()) if self.number else self.target
-
-
-def same(a: Array, b: Array) -> bool:
-    """Have they the same bits?"""
-    return a.shape == b.shape and a.tobytes() == b.tobytes()
-
-
-def change(before: Array, now: Array) -> str:
-    """`was 0.25, is 0.75`; of a tensor how many numbers changed, and the one that changed most."""
-    if before.shape != now.shape:
-        return f"was of shape {numbers.shape(before.shape)}, is of {numbers.shape(now.shape)}"
-    if now.dtype == bool and before.dtype == bool:
-        where = np.flatnonzero(before != now)
-        was, now_ = (("true" if x.reshape(-1)[where[0]] else "false") for x in (before, now))
-    else:
-        old, new = (np.asarray(x, np.float64).reshape(-1) for x in (before, now))
-        with np.errstate(all="ignore"):
-            size = np.abs(new - old)
-        differs = old.view(np.int64) != new.view(np.int64)
-        size = np.where(differs, np.where(np.isnan(size), np.inf, size), -1)
-        where = np.flatnonzero(differs)[np.argsort(-size[differs], kind="stable")]
-        was, now_ = numbers.apart(old[where[0]], new[where[0]])
-    if now.size == 1:
-        return f"was {was}, is {now_}"
-    at = numbers.index([int(i) for i in np.unravel_index(int(where[0]), now.shape)])
-    most = "most " if len(where) > 1 and now.dtype != bool else "first " if len(where) > 1 else ""
-    return f"changed at {len(where)} of {now.size}, {most}{at}: was {was}, is {now_}"
 
 
 @dataclass

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.debugger.walk import Walk
+from bptui.model.engine.composites import composites
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.timeline import PHASES, Moment, Phase
 
@@ -89,12 +90,14 @@ def matching(graph: Graph, text: str) -> frozenset[int]:
 
 
 def _by_word(graph: Graph) -> dict[str, list[int]]:
-    """The nodes of each name, layer and operation."""
+    """The nodes of each name, layer and operation; of a composite, the one that is its result."""
     found: dict[str, list[int]] = {}
     for node in graph.nodes:
         for word in dict.fromkeys((node.name, node.scope, node.op.name if node.op is not None else "")):
             if word:
                 found.setdefault(word, []).append(node.id)
+    for use in {use.result.id: use for use in composites(graph).values()}.values():
+        found.setdefault(use.kind, []).append(use.result.id)
     return found
 
 

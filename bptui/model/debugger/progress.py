@@ -22,10 +22,11 @@ class Cancelled(Exception):
 
 class Progress:
     """`ask` is the front end's, None where nobody watches. What is reported is one part of something longer: `width` of
-    it, from `begin` on."""
+    it, from `begin` on. `cancelled`: the command that is carried out was told to end."""
 
     def __init__(self, ask: Ask | None = None) -> None:
         self.ask = ask
+        self.cancelled = False
         self._last = (0.0, "")
         self.begin, self.width = 0.0, 1.0
         self._asked = 0.0
@@ -34,6 +35,7 @@ class Progress:
         """Say how far it has come; raises Cancelled where it is to end."""
         self._last, self._asked = (part, what), monotonic()
         if self.ask is not None and not self.ask(self.begin + self.width * part, what):
+            self.cancelled = True
             raise Cancelled
 
     def tick(self) -> None:

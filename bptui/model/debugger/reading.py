@@ -37,8 +37,7 @@ class Step:
     @cached_property
     def recording(self) -> Recording:
         """All its numbers; raises Cancelled on the way there."""
-        self.branch.history.seek(self.number, lambda done, total: self.progress.tick())
-        return self.branch.history.recording(self.number)
+        return self.branch.history.recording(self.number, lambda done, total: self.progress.tick())
 
     @property
     def loss(self) -> float:

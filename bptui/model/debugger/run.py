@@ -158,6 +158,8 @@ def _arrive(session: Session, step: int, found: Found) -> Reply:
             session.show(hit.finding)
         if hit.chosen is not None:
             session.choose_finding(hit.chosen)
+        if hit.element is not None and hit.element[0] == session.here.id:
+            session.select(*hit.element)
     return Reply(reply.lines, reply.ok, moved=True)
 
 

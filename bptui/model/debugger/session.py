@@ -64,6 +64,7 @@ class Session(Standpoint):
             self.history.seek(
                 moment.step, lambda done, total: report(done / max(total, 1), f"training step {done} of {total}")
             )
+            self.history.recording(moment.step, lambda done, total: self.progress.tick())
         except Cancelled:
             trained = moment.step >= self.history.steps
             return moment._replace(step=self.history.steps) if trained else self._cursor

@@ -21,13 +21,14 @@ from bptui.model.engine.nonfinite import NonFinite
 @dataclass(frozen=True)
 class Hit:
     """A stop, found: the index of its Moment, what is said there, the number that it is about where it is one, which
-    finding of the diagnosis it is."""
+    finding of the diagnosis it is; (node, element) of the number that changed."""
 
     index: int
     note: str
     style: str = "text"
     finding: NonFinite | None = None
     chosen: int | None = None
+    element: tuple[int, tuple[int, ...]] | None = None
 
 
 class Stop(ABC):

@@ -65,7 +65,10 @@ class ArenaRecording(Recording):
 
     def __init__(self, layout: ArenaLayout, memory: bytes, whole: Mapping[int, bytes], step: int) -> None:
         self._layout, self.memory, self._whole, self.step = layout, memory, whole, step
-        self.graph, self.timeline, self.optimizer = layout.graph, layout.timeline, layout.optimizer
+
+    graph = property(lambda self: self._layout.graph)  # not kept: a step is recorded in 10 µs
+    timeline = property(lambda self: self._layout.timeline)
+    optimizer = property(lambda self: self._layout.optimizer)
 
     @property
     def layout(self) -> ArenaLayout:

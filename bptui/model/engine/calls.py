@@ -21,6 +21,8 @@ class Emit(Protocol):
     """The plan that is being written: what `forward` and `vjp` say their calls to."""
 
     dtype: np.dtype[Any]
+    noted: dict[Any, Any]
+    """What rules have noted for this plan, by what it depends on."""
 
     def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         """Run `function(*args, **kwargs)` here at each training step. Its result is dropped: it fills an argument."""
@@ -62,6 +64,7 @@ class Calls:
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.dtype = dtype
         self.calls: list[Call] = []
+        self.noted: dict[Any, Any] = {}
         self._scratch = 0
 
     def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:

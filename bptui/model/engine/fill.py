@@ -6,8 +6,9 @@ arrays runs block by block, so that what one call writes is still in the cache w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -24,10 +25,12 @@ MANY_BLOCKS = 4
 """From so many blocks on they pay: smaller arrays lie in the cache as they are."""
 
 
-def fill(trace: Trace, roots: Iterable[tuple[Any, Array]], keep: Iterable[Standin] = ()) -> None:
+def fill(trace: Trace, roots: Iterable[tuple[Any, Array]], keep: Iterable[Standin] = ()) -> dict[Standin, Array | None]:
     """Emit what fills each array with its stand-in (or number), which broadcasts to it. What is in `keep` stays for a
-    later `fill` (of the vjp, after that of the forward rule); everything else would be computed again."""
-    _Filling(trace, list(roots), set(keep)).emit()
+    later `fill` (of the vjp, after that of the forward rule), and is told; all else would be computed again."""
+    filling = _Filling(trace, list(roots), set(keep))
+    filling.emit()
+    return {item: item.array for item in filling.keep}
 
 
 @dataclass
@@ -222,25 +225,33 @@ class _Filling:
             short = item not in self.targets and item not in self.keep and inside[item] == self.uses[item]
             arrays = [self._array(source) for source in item.inputs]
             item.array = self._place(item, (BLOCK,) if short and not self._leads(item) else item.shape)
-            steps.append((item.write, [_flat(array) for array in arrays], item.array.reshape(-1)))
+            steps.append((item.write, arrays, item.array))
         calls = Collected(self.trace.emit)
         size = prod(chain[0].shape)
         for start in range(0, size, BLOCK):
-            stop = min(start + BLOCK, size)
+            block = _once(partial(_block, start, min(start + BLOCK, size)))
             for write, arrays, out in steps:
-                write(calls, [_block(array, start, stop) for array in arrays], _block(out, start, stop))
+                write(calls, [block(array) for array in arrays], block(out))
         self.trace.emit(run_all, tuple(calls.calls))
 
 
-def _flat(array: Any) -> Any:
-    return array.reshape(-1) if isinstance(array, np.ndarray) and array.ndim else array
+def _once(view: Callable[[Array], Array]) -> Callable[[Any], Any]:
+    """One view of each array; a 0-d array and a number stay. Two views of the same memory in one call are looked at for
+    an overlap, which takes as long as the call."""
+    made: dict[int, Array] = {}
+
+    def of(array: Any) -> Any:
+        if not isinstance(array, np.ndarray) or not array.ndim:
+            return array
+        return made[id(array)] if id(array) in made else made.setdefault(id(array), view(array))
+
+    return of
 
 
-def _block(array: Any, start: int, stop: int) -> Any:
-    """A block of a line; scratch has the size of one block; a 0-d array and a number stay."""
-    if not isinstance(array, np.ndarray) or not array.ndim:
-        return array
-    return array[: stop - start] if array.size == BLOCK else array[start:stop]
+def _block(start: int, stop: int, array: Array) -> Array:
+    """A block of an array as a line; scratch has the size of one block."""
+    line = array.reshape(-1)
+    return line[: stop - start] if line.size == BLOCK else line[start:stop]
 
 
 def _lies(item: Any, shape: Shape, chain: Sequence[Standin]) -> bool:
@@ -267,5 +278,6 @@ def _lines(arrays: Sequence[Any], out: Array) -> tuple[list[Any], Array]:
     """1-D views where all lie alike: a ufunc is fastest on those, a broadcasting one takes three times as long."""
     lying = [array for array in (*arrays, out) if isinstance(array, np.ndarray) and array.ndim]
     if out.ndim > 1 and all(array.shape == out.shape and _is_line(array) for array in lying):
-        return [_flat(array) for array in arrays], out.reshape(-1)
+        line = _once(lambda array: array.reshape(-1))
+        return [line(array) for array in arrays], line(out)
     return list(arrays), out

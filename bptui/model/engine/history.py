@@ -35,6 +35,9 @@ CHUNK_SECONDS = 0.02
 
 NOTHING: Mapping[str, Array] = MappingProxyType({})
 
+LARGE = 2 * 2**20
+"""Bytes of a recording from which on a training step may take longer than CHUNK_SECONDS: it is ended within, too."""
+
 Progress = Callable[[int, int], None]
 """`progress(done, total)` in training steps."""
 Cancelled = Callable[[], bool]
@@ -142,7 +145,7 @@ class History(Protocol):
     @property
     def losses(self) -> Array: ...
 
-    def recording(self, step: int) -> Recording:
+    def recording(self, step: int, progress: Progress | None = None) -> Recording:
         """Everything of one training step (IndexError where there can be none)."""
 
     def seek(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
@@ -175,7 +178,7 @@ class RecordedStep:
         losses.setflags(write=False)
         return losses
 
-    def recording(self, step: int) -> Recording:
+    def recording(self, step: int, progress: Progress | None = None) -> Recording:
         """The step itself; IndexError for any other."""
         if step:
             raise IndexError(step)
@@ -292,23 +295,32 @@ class Training:
         start, pace = self._steps, Pace()
         while self._steps < to:
             stop = min(to, self._steps + pace.chunk)
+            ask = self._asking(progress, self._steps - start, to - start)
             with pace:
                 while self._steps < stop:
-                    self._run_head(stop)
+                    self._run_head(stop, ask)
             if progress is not None:
                 progress(self._steps - start, to - start)
             if self._steps < to and cancelled is not None and cancelled():
                 break
         return self._steps
 
-    def _run_head(self, to: int) -> None:
+    def _asking(self, progress: Progress | None, done: int, total: int) -> Callable[[], None] | None:
+        """What is asked within a training step: nothing, where a step takes less than one would wait for it."""
+        if progress is None or self._program.nbytes < LARGE:
+            return None
+        return lambda: progress(done, total)
+
+    def _run_head(self, to: int, ask: Callable[[], None] | None = None) -> None:
         """Run to the next checkpoint, at most to `to`."""
         program = self._program
         self._checkpoints.keep(program)
         count = min(to, program.step + self._checkpoints.until(program.step)) - program.step
         self._grow(self._steps + count)
-        program.run(count, self._losses[self._steps : self._steps + count])
-        self._steps = program.step
+        try:
+            program.run(count, self._losses[self._steps : self._steps + count], ask)
+        finally:
+            self._steps = program.step
 
     def _grow(self, count: int) -> None:
         if count > len(self._losses):
@@ -324,19 +336,21 @@ class Training:
         self._head = None
 
     # ------------------------------------------------------------------------------------------------- back
-    def recording(self, step: int) -> Recording:
-        """Everything of one training step, trained up to it first where it has not been run yet."""
+    def recording(self, step: int, progress: Progress | None = None) -> Recording:
+        """Everything of one training step, trained up to it first where it has not been run yet. Where `progress`
+        raises, nothing has happened but what was trained until then."""
         if self._before is not None and step < self._first:
-            return self._before.recording(step)
+            return self._before.recording(step, progress)
         found = self._cache.get(step)
         if found is not None:
             self._cache.move_to_end(step)
             return found
-        self.seek(step)
+        self.seek(step, progress)
+        ask = self._asking(progress, 0, 1)
         if step == self._steps:
-            self._run_head(step + 1)
+            self._run_head(step + 1, ask)
         else:
-            self._program.run()
+            self._program.run(ask=ask)
         found = self._cache[step] = self._program.recording()
         while len(self._cache) > self._cached:
             self._cache.popitem(last=False)
@@ -377,10 +391,11 @@ class Training:
         start, pace = program.step, Pace()
         while program.step < step:
             stop = min(step, program.step + pace.chunk)
+            ask = self._asking(progress, program.step - start, step - start)
             with pace:
                 while program.step < stop:
                     window.keep(program)
-                    program.run(min(max(window.until(program.step), 1), stop - program.step))
+                    program.run(min(max(window.until(program.step), 1), stop - program.step), ask=ask)
             if progress is not None:
                 progress(program.step - start, step - start)
             if program.step < step and cancelled is not None and cancelled():

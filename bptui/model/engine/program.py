@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from types import MappingProxyType
 from typing import Any
@@ -79,9 +79,16 @@ class Program:
         """Bytes of a saved state."""
         return self._next.nbytes
 
-    def run(self, count: int = 1, losses: Array | None = None) -> None:
-        """Execute `count` training steps, the last of which stays in the arena; `losses` receives one number each."""
-        self._quiet.run(self._loop, count, losses)
+    def run(self, count: int = 1, losses: Array | None = None, ask: Callable[[], None] | None = None) -> None:
+        """Execute `count` training steps, the last of which stays in the arena; `losses` receives one number each.
+
+        `ask` is called between any two calls of a step. What it raises ends the step there; the program stands where
+        that step begins, then.
+        """
+        if ask is None:
+            self._quiet.run(self._loop, count, losses)
+        else:
+            self._quiet.run(self._patient, count, losses, ask)
 
     def _loop(self, count: int, losses: Array | None) -> None:
         calls, clock, loss = self.calls, self._clock, self._loss
@@ -91,6 +98,20 @@ class Program:
             clock.step += 1
             if losses is not None:
                 losses[i] = loss[0]
+
+    def _patient(self, count: int, losses: Array | None, ask: Callable[[], None]) -> None:
+        for i in range(count):
+            for n, call in enumerate(self.calls):
+                try:
+                    ask()
+                except BaseException:
+                    if n:  # the first call keeps the state that the step begins with, the last ones write the next
+                        self._next[:] = self._now
+                    raise
+                call()
+            self._clock.step += 1
+            if losses is not None:
+                losses[i] = self._loss[0]
 
     def _once(self) -> None:
         for call in self.calls:

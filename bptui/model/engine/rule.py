@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,24 @@ from bptui.model.engine.trace import Standin, Trace
 
 
 @dataclass
-class _Saved:
-    """What a vjp gets from forward: the same trace, ∂L/∂out in it, and each input's contribution, already noted."""
+class _Noted:
+    """A rule as it is noted for some shapes, once in a plan: its inputs, y, ∂L/∂y, each input's contribution, and what
+    of the forward rule the contributions read again."""
 
     trace: Trace
+    inputs: list[Standin]
+    y: Any
     upstream: Standin
     parts: tuple[Any, ...]
+    again: set[Standin]
+
+
+@dataclass
+class _Saved:
+    """What a vjp gets from forward: what is noted, and where the numbers lie that it reads again."""
+
+    noted: _Noted
+    arrays: dict[Standin, Array | None]
 
 
 class Rule:
@@ -36,25 +48,35 @@ class Rule:
 
     def forward(self, emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
         """The calls that fill `out`; the vjps are noted, too, so that what they read again is kept."""
+        key = self, *((array.shape, array.dtype) for array in inputs), out.shape, *attributes.items()
+        noted = emit.noted.get(key)
+        if noted is None:
+            noted = emit.noted[key] = self._note(emit, inputs, out, attributes)
+        arrays: dict[Standin, Array | None] = dict(zip(noted.inputs, inputs, strict=True))
+        _place(arrays)
+        arrays |= fill(noted.trace, [(noted.y, out)], noted.again)
+        _place(dict.fromkeys(arrays))
+        return _Saved(noted, arrays)
+
+    def _note(self, emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> _Noted:
         trace = Trace(emit)
-        standins = [trace.given(array) for array in inputs]
+        standins = [trace.awaited(array.shape, array.dtype) for array in inputs]
         y = self._forward(*standins, **attributes)
         upstream = trace.awaited(out.shape)
         parts: tuple[Any, ...] = ()
         if emit.dtype.kind != "c":  # a complex step asks for the value alone
             rules = self._vjps[: len(inputs)]
             parts = tuple(rule and rule(upstream, y, *standins, **attributes) for rule in rules)
-        fill(trace, [(y, out)], _read_again(y, parts))
-        return _Saved(trace, upstream, parts)
+        return _Noted(trace, standins, y, upstream, parts, _read_again(y, parts))
 
     def vjp(self, emit: Emit, ctx: Backward) -> list[Array | None]:
         """The calls that fill the contributions; an array that is one already is handed back."""
-        saved, into = ctx.saved, ctx.into
-        trace = saved.trace
-        trace.emit, saved.upstream.array = emit, ctx.upstream
+        noted, into = ctx.saved.noted, ctx.into
+        noted.trace.emit, noted.upstream.array = emit, ctx.upstream
+        _place(ctx.saved.arrays)
         ready: list[Array | None] = [None] * len(into)
         roots = []
-        for at, (part, array) in enumerate(zip(saved.parts, into, strict=False)):
+        for at, (part, array) in enumerate(zip(noted.parts, into, strict=False)):
             if array is None:
                 continue
             there = _there(part)
@@ -62,8 +84,15 @@ class Rule:
                 ready[at] = there
             else:
                 roots.append((part, array))
-        fill(trace, roots)
+        fill(noted.trace, roots)
+        _place(dict.fromkeys(ctx.saved.arrays))
         return ready
+
+
+def _place(arrays: Mapping[Standin, Array | None]) -> None:
+    """Say where the numbers of stand-ins lie; None: the same expression stands for other numbers next."""
+    for standin, array in arrays.items():
+        standin.array = array
 
 
 def _read_again(y: Any, parts: Sequence[Any]) -> set[Standin]:

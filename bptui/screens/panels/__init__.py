@@ -127,12 +127,9 @@ def move_element(scene: Scene, down: int, right: int) -> str:
     return "" if session.element != before else "the end"
 
 
-def move_node(scene: Scene, nodes: list[int], by: int) -> str:
-    """Select the node that lies so many further in a list of nodes."""
-    session = scene.session
-    at = nodes.index(session.node.id) if session.node.id in nodes else 0
-    to = max(0, min(len(nodes) - 1, at + by))
-    if not nodes or nodes[to] == session.node.id:
+def select_node(session: Session, node: int) -> str:
+    """Select another node; where it is the selected one already, there was no further one."""
+    if node == session.node.id:
         return "the end"
-    session.select(nodes[to])
+    session.select(node)
     return ""

@@ -11,9 +11,9 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span
-from bptui.screens.panels import move_element, move_node, neurons, standing
+from bptui.screens.panels import move_element, neurons, select_node, standing
 from bptui.screens.panels import rows as table
-from bptui.screens.panels.listing import brief, index_of, name_of, open_at, top_of
+from bptui.screens.panels.listing import Index, brief, index_of, name_of, open_at, top_of
 from bptui.screens.panels.rows import CELL, GRADIENT, Columns, sizes_at
 from bptui.screens.render import clip, fit
 
@@ -82,7 +82,8 @@ def move(scene: Scene, down: int, right: int) -> str:
     """Up and down go from tensor to tensor, left and right inside of one."""
     if wide(scene.session) or not down:
         return move_element(scene, down, right)
-    return move_node(scene, rows_of(scene.session, scene.height), down)
+    session = scene.session
+    return select_node(session, _further(shown(session, scene.height), session.node.id, down))
 
 
 def enter(scene: Scene) -> str:
@@ -90,10 +91,23 @@ def enter(scene: Scene) -> str:
     return f"focus {standing('under').number}"
 
 
-def rows_of(session: Session, height: int) -> list[int]:
-    """Ids of the nodes in the list, from top to bottom: what the arrows go through."""
-    index = index_of(session.graph, max(1, height - 2), height > 20, in_layers(session), open_at(session))
-    return [entry.node.id for entry in index.entries if entry.node is not None]
+def shown(session: Session, height: int) -> Index:
+    """The list, as a panel of that height has it: what the arrows go through."""
+    return index_of(session.graph, max(1, height - 2), height > 20, in_layers(session), open_at(session))
+
+
+def _further(index: Index, node: int, by: int) -> int:
+    """The node of the row that lies so many rows with a node below that of `node`, or above; the last one there is."""
+    at, found, step = index.of_node.get(node, 0), node, 1 if by > 0 else -1
+    for _ in range(abs(by)):
+        at += step
+        while 0 <= at < len(index.entries) and index.entries[at].node is None:
+            at += step
+        if not 0 <= at < len(index.entries):
+            break
+        entry = index.entries[at].node
+        found = found if entry is None else entry.id
+    return found
 
 
 def in_layers(session: Session) -> bool:

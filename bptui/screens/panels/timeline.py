@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.spans import Line, Span, line, merge
-from bptui.screens.panels import move_node
+from bptui.screens.panels import select_node
 from bptui.screens.render import clip, fit, length, under
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def title(scene: Scene) -> tuple[Line, Line]:
 
 def move(scene: Scene, down: int, right: int) -> str:
     """Right and down to the next node, as the forward pass runs."""
-    return move_node(scene, [node.id for node in scene.session.timeline.forward], right or down)
+    session, timeline = scene.session, scene.session.timeline
+    at = timeline.computed_at.get(session.node.id, 0) + (right or down)
+    return select_node(session, timeline.forward[max(0, min(len(timeline.forward) - 1, at))].id)
 
 
 def enter(scene: Scene) -> str:

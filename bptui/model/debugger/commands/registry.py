@@ -83,6 +83,7 @@ def run(session: Session, line: str | ScriptLine) -> Reply:
     """
     line = ScriptLine(line) if isinstance(line, str) else line
     session.scripts.begin(line, table())
+    session.progress.cancelled = False
     try:
         return _run(session, line.text)
     except UserError as error:

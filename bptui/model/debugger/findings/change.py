@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Any
 from bptui.model.base.errors import UserError
 from bptui.model.base.schema import Table
 from bptui.model.debugger.findings.finding import Remedy
+from bptui.model.source import formula
 from bptui.model.source.document import Document
 from bptui.model.source.network import Network, from_mapping, read_optimizer
 
@@ -53,19 +55,30 @@ class Redefined:
     """A name of a formula, defined as something else."""
 
     name: str
-    formula: str
+    definition: str
 
     @property
     def text(self) -> str:
         """`set L = bce_with_logits(z, y)`."""
-        return f"set {self.name} = {self.formula}"
+        return f"set {self.name} = {self.definition}"
 
     def made(self, document: Document) -> Document:
         """The document with it (UserError where no statement defines the name)."""
-        made = document.redefined(self.name, self.formula)
+        made = document.redefined(self.name, self.definition)
         if made is None:
             raise UserError(self.name[:60], "no line of the formula defines it")
         return made
+
+
+def spelled(network: Network, name: str) -> ast.expr | None:
+    """What a line of the network's formula defines a name as, None where none does."""
+    text = network.document.content.get("formula") if network.document is not None else None
+    if not isinstance(text, str):
+        return None
+    for statement in formula.read(text, "formula").body:
+        if isinstance(statement, ast.Assign) and any(ast.unparse(target) == name for target in statement.targets):
+            return statement.value
+    return None
 
 
 def written(value: Any) -> str:

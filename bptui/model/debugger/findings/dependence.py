@@ -24,8 +24,12 @@ FEWEST, MOST = 30, 300
 """Samples under which nothing is said, and how many of them are compared with each other."""
 SHUFFLES, DEALS = 3, 99
 """How often the network learns targets that were dealt out anew, and how often the data alone are."""
-CHANCE = 2.5
-"""Standard deviations beyond which it is no chance that near samples have near targets."""
+CHANCE = 3.0
+"""Standard deviations beyond which it is no chance that near samples have near targets, or far ones."""
+WIDTHS = (1.0, 0.5, 0.25)
+"""How near is near, in the middle one of all distances: what holds among neighbours alone (parity) needs the last."""
+BETTER = 0.1
+"""Part of the constant answer's loss by which real targets have to be learnt better than random ones."""
 SHUFFLE = 11
 """The purpose of these draws (see `bptui.model.engine.batches.draw`)."""
 LEARNT, WELL = 0.98, 0.5
@@ -51,7 +55,7 @@ def dependence(subject: Subject) -> Iterator[Finding]:
         history = _dealt(network, targets.node.name, targets.values, shuffle).history()
         history.advance(steps, lambda done, total: subject.progress.tick())
         random.append(tenths(np.asarray(history.losses[:steps]))[1])
-    limit = min(random) - 3 * float(np.std(random))
+    limit = min(random) - max(3 * float(np.std(random)), BETTER * constant)
     if not last >= limit:
         return
     told = ", ".join(numbers.significant(x, 4) for x in random)
@@ -79,25 +83,37 @@ def nearness(inputs: Data, targets: Data, seed: int) -> float:
     DEALS such deals."""
     count = len(targets.values)
     rows = np.sort(_order(seed, DEALS, count)[:MOST])
-    x, y = (_kernel(data.values[rows], data.node.whole) for data in (inputs, targets))
-    x = x - x.mean(0) - x.mean(1)[:, None] + x.mean()
-    orders = (_order(seed, deal, len(rows)) for deal in range(DEALS))
-    dealt = np.array([float((x * y[np.ix_(order, order)]).sum()) for order in orders])
-    spread = float(dealt.std())
-    return (float((x * y).sum()) - float(dealt.mean())) / spread if spread else 0.0
+    y = _kernel(_apart(targets.values[rows], targets.node.whole), 1.0)
+    apart = _apart(inputs.values[rows], inputs.node.whole)
+    orders = [_order(seed, deal, len(rows)) for deal in range(DEALS)]
+    found = 0.0
+    for width in WIDTHS:
+        x = _kernel(apart, width)
+        x = x - x.mean(0) - x.mean(1)[:, None] + x.mean()
+        dealt = np.array([float((x * y[np.ix_(order, order)]).sum()) for order in orders])
+        spread = float(dealt.std())
+        nearer = (float((x * y).sum()) - float(dealt.mean())) / spread if spread else 0.0
+        found = nearer if abs(nearer) > abs(found) else found
+    return found
 
 
-def _kernel(values: Array, whole: bool) -> Array:
-    """How near each sample is to each: a Gaussian of their distance, as wide as the middle one of all distances."""
+def _apart(values: Array, whole: bool) -> Array:
+    """The squared distance of each sample to each, each column in its standard deviation; of whole numbers the share
+    that differs."""
     flat = values.reshape(len(values), -1)
     if whole:
-        return np.asarray(sum(column[:, None] == column for column in flat.T) / flat.shape[1], np.float64)
+        return np.asarray(sum(column[:, None] != column for column in flat.T) / flat.shape[1], np.float64)
     flat = flat.astype(np.float64)
     spread = flat.std(0)
     flat = flat / np.where(spread > 0, spread, 1)
     squares = (flat * flat).sum(1)
-    apart = np.maximum(squares[:, None] + squares - 2 * flat @ flat.T, 0)
-    return np.asarray(np.exp(-apart / (2 * max(float(np.median(apart)), 1e-12))))
+    return np.asarray(np.maximum(squares[:, None] + squares - 2 * flat @ flat.T, 0))
+
+
+def _kernel(apart: Array, width: float) -> Array:
+    """How near each sample is to each: a Gaussian, so many times as wide as the middle one of the distances."""
+    middle = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
+    return np.asarray(np.exp(-apart / (2 * middle * width * width)))
 
 
 def _order(seed: int, stream: int, count: int) -> Array:

@@ -39,7 +39,8 @@ def diagnose(source: Network | Branch, steps: int | None = None, progress: Progr
         skipped = ""
         findings: list[Finding] = []
         try:
-            findings = list(rule.find(subject))
+            with np.errstate(all="ignore"):
+                findings = list(rule.find(subject))
         except NotRecorded as lacking:
             skipped = str(lacking)
         subject.found += findings

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from math import sqrt
 
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.debugger.findings.change import DEFAULT, Change, remedy
+from bptui.model.debugger.findings.change import DEFAULT, Change, Redefined, remedy, spelled
 from bptui.model.debugger.findings.finding import Finding, Remedy
 from bptui.model.debugger.findings.structure import ACTIVATIONS, LINEAR_BETWEEN, NORMS, Layer
 from bptui.model.debugger.findings.subject import Subject, rms
@@ -173,11 +174,22 @@ def linear(subject: Subject) -> Iterator[Finding]:
         threshold=0.0,
         source="UMLAUT, NeuraLint",
         evidence=(f"widths {whole}: the product of the weights has rank {_rank(hidden, structure.last)} at most",),
-        remedies=(
-            remedy("ReLU after each hidden layer", *(Change(f"{layer.place}.activation", "relu") for layer in hidden)),
-            remedy("tanh after each hidden layer", *(Change(f"{layer.place}.activation", "tanh") for layer in hidden)),
-        ),
+        remedies=tuple(_bent(subject, hidden)),
     )
+
+
+def _bent(subject: Subject, hidden: Sequence[Layer]) -> Iterator[Remedy]:
+    """An activation after each hidden layer; in a formula after those that have a name."""
+    for word, called in (("relu", "ReLU"), ("tanh", "tanh")):
+        changes: list[Change | Redefined] = []
+        for layer in hidden:
+            written = spelled(subject.network, layer.z.name)
+            if layer.z.scope:
+                changes.append(Change(f"{layer.z.scope}.activation", word))
+            elif written is not None:
+                changes.append(Redefined(layer.z.name, f"{word}({ast.unparse(written)})"))
+        if changes:
+            yield remedy(f"{called} after each hidden layer", *changes)
 
 
 _AFFINE_PARTS = ("matmul", "affine", "add", "sub")

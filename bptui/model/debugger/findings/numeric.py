@@ -9,6 +9,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.guard import guarded
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.engine.graph import Node
 from bptui.model.engine.nonfinite import NonFinite
@@ -52,9 +53,7 @@ def _life(
     updated = [n for n in graph.params if _bad(recording.after(n))]
     harmless = not updated and np.isfinite(recording.loss)
     evidence = [f"{born.text}: {_why(recording, node, born, event.phase)}"]
-    source = _infinity(born, all_of)
-    if source is not None:
-        evidence.append(f"the inf that made it: {source.text}")
+    evidence += _infinity(subject, recording, node, born, all_of)
     if touched:
         evidence.append(f"spread to {len(touched)} values: {_names(touched)}")
     if masked := _masked(recording, touched):
@@ -82,6 +81,7 @@ def _life(
         number=born.number,
         source="exact: the first operation that makes one of finite numbers",
         evidence=tuple(evidence),
+        remedies=() if harmless else guarded(subject.network, node),
     )
 
 
@@ -94,11 +94,20 @@ def _names(nodes: list[Node], most: int = 4) -> str:
     return f"{shown} and {len(nodes) - most} more" if len(nodes) > most else shown
 
 
-def _infinity(born: NonFinite, all_of: list[tuple[int, NonFinite]]) -> NonFinite | None:
-    """The inf before a NaN, where both are there."""
-    nan = born if np.isnan(born.number) else next((f for _, f in all_of if np.isnan(f.number)), None)
-    before = next((f for _, f in all_of if np.isinf(f.number)), None)
-    return before if nan is not None and before is not None and before is not born else None
+def _infinity(
+    subject: Subject, recording: Recording, node: Node, born: NonFinite, all_of: list[tuple[int, NonFinite]]
+) -> Iterator[str]:
+    """How inf and NaN belong together: the given inf that a NaN was made of, or the NaN that an inf makes."""
+    if np.isnan(born.number):
+        sources = [source for source in subject.structure.before(node) if source is not node]
+        first = next((source for source in reversed(sources) if _bad(recording.value(source))), None)
+        if first is not None:
+            yield f"the inf that made it: {first.name}, which is wanted or given"
+        return
+    place, made = next(((at, f) for at, f in all_of if np.isnan(f.number)), (0, born))
+    event = recording.timeline.events[place]
+    if made is not born:
+        yield f"it makes NaN: {made.text}: {_why(recording, recording.graph.nodes[event.node], made, event.phase)}"
 
 
 def _masked(recording: Recording, touched: list[Node]) -> list[Node]:

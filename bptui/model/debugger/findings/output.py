@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from math import inf, log
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
-from bptui.model.debugger.findings.change import DEFAULT, Change, remedy, setting
+from bptui.model.debugger.findings.change import DEFAULT, Change, Redefined, remedy, setting, spelled
 from bptui.model.debugger.findings.finding import Finding, Remedy, Severity
 from bptui.model.debugger.findings.structure import REGRESSION, WEIGHTED, Loss, Output
 from bptui.model.debugger.findings.subject import Subject
@@ -113,25 +114,28 @@ def _pair(subject: Subject, output: Output, loss: Loss, targets: Array | None, u
         return _probabilities(subject, output, loss, targets)
     if kind == "nll" and last != "log_softmax":
         text = f"nll takes logarithms of probabilities, and {_named(last)} gives none: it falls without end"
-        end = [_drop(subject, "cross_entropy makes its own logarithms", Change("loss.kind", "cross_entropy"))]
+        end = _ends(subject, "linear", "cross_entropy makes its own logarithms", "cross_entropy")
         return "error", text, ["L = -mean(p[n, y[n]]), without a lower end"], end
     if kind in REGRESSION and soft and units > 1:
         severity: Severity = "note" if one_hot(targets) else "warning"
         text = f"{kind} on a softmax: its outputs are positive and sum to 1"
         if severity == "warning":
-            return severity, f"{text}, the targets do not", [], [_linear(subject)]
+            return severity, f"{text}, the targets do not", [], _linear(subject)
         return severity, f"{text}; cross_entropy learns faster where it is most wrong", [], []
     if kind in REGRESSION and last in ("sigmoid", "hardsigmoid") and binary(targets):
         text = f"{kind} on a {last}: ∂L/∂z = (p-y)·p(1-p) fades where it is most wrong"
-        return "note", text, [], [remedy("bce has ∂L/∂z = p-y", Change("loss.kind", "bce"))]
+        return "note", text, [], _ends(subject, last, "bce has ∂L/∂z = p-y", "bce")
     if kind in ("hinge", "soft_margin") and targets is not None and binary(targets) and (targets == 0).any():
         return "warning", f"{kind} takes targets -1 and 1, found 0 and 1: at y = 0 it has no gradient", [], []
     if kind in ("hinge", "soft_margin") and last in ("sigmoid", "softmax", "relu"):
-        return "warning", f"{kind} takes scores of both signs, and {last} gives none below 0", [], [_linear(subject)]
+        return "warning", f"{kind} takes scores of both signs, and {last} gives none below 0", [], _linear(subject)
     if kind == "kl_div" and last in PROBABILITIES:
-        return "warning", f"kl_div takes logarithms of probabilities, and {last} gives the probabilities", [], [
-            _activation(subject, "log_softmax", "log_softmax gives the logarithms")
-        ]  # fmt: skip
+        return (
+            "warning",
+            f"kl_div takes logarithms of probabilities, and {last} gives the probabilities",
+            [],
+            _ends(subject, "log_softmax", "log_softmax gives the logarithms"),
+        )
     return None
 
 
@@ -148,7 +152,7 @@ def _scores(subject: Subject, output: Output, kind: str, units: int) -> _Found |
     last = output.activation
     if last == "log_softmax":  # of its own result it is that result again
         return None
-    plain = [_drop(subject, f"plain outputs: {kind} has a softmax of its own")]
+    plain = _ends(subject, "linear", f"plain outputs: {kind} has a softmax of its own")
     if last in RANGES and RANGES[last] == (0.0, inf):
         return "warning", f"{kind} on {last}: scores cannot be negative, so no class can be ruled out", [], plain
     low, high = RANGES.get(last, (-inf, inf))
@@ -168,7 +172,7 @@ def _logits(subject: Subject, output: Output) -> _Found | None:
         text = f"bce_with_logits on {last}: what is not negative is never under a probability of ½"
     else:
         return None
-    return "warning", text, [], [_drop(subject, "plain outputs: bce_with_logits has a sigmoid of its own")]
+    return "warning", text, [], _ends(subject, "linear", "plain outputs: bce_with_logits has a sigmoid of its own")
 
 
 def _probabilities(subject: Subject, output: Output, loss: Loss, targets: Array | None) -> _Found | None:
@@ -177,9 +181,12 @@ def _probabilities(subject: Subject, output: Output, loss: Loss, targets: Array 
         several = one_hot(targets) or targets is None or targets.ndim < 2 or not (targets.sum(-1) > 1).any()
         if "softmax" not in last or several:
             return None
-        return "warning", "bce on a softmax: rows with several ones compete, the outputs sum to 1", [], [
-            _activation(subject, "sigmoid", "a sigmoid for each label")
-        ]  # fmt: skip
+        return (
+            "warning",
+            "bce on a softmax: rows with several ones compete, the outputs sum to 1",
+            [],
+            _ends(subject, "sigmoid", "a sigmoid for each label"),
+        )
     values = subject.recording(0).value(output.node)
     out = None if values is None else float(np.mean((values < 0) | (values > 1) | np.isnan(values)))
     weighted = output.z.op is not None and (output.z.op.name in WEIGHTED or output.z.op.name == "add")
@@ -187,7 +194,7 @@ def _probabilities(subject: Subject, output: Output, loss: Loss, targets: Array 
         return None
     evidence = [] if out is None else [f"{100 * out:.3g} % of the outputs lie outside 0 to 1 at training step 0"]
     text = f"bce takes probabilities, and {_named(last)} leaves 0 to 1: the logarithm has no value there"
-    return "error", text, evidence, [_activation(subject, "sigmoid", "a sigmoid gives probabilities")]
+    return "error", text, evidence, _ends(subject, "sigmoid", "a sigmoid gives probabilities")
 
 
 # ------------------------------------------------------------------------------------------------ reach (3)
@@ -211,7 +218,7 @@ def reach(subject: Subject) -> Iterator[Finding]:
         return
     first = tuple(int(i) for i in np.argwhere(outside)[0])
     labels = loss.kind in ("bce", "bce_with_logits")
-    remedies = _classes(subject, values) if labels else [_linear(subject)]
+    remedies = _classes(subject, values) if labels else _linear(subject)
     yield Finding(
         "reach",
         "output-range",
@@ -233,49 +240,58 @@ def reach(subject: Subject) -> Iterator[Finding]:
 
 
 # ------------------------------------------------------------------------------------------------------ remedies
-def _path(subject: Subject) -> str:
-    output = subject.structure.output
-    return "" if output is None else output.made.scope
+def _ends(subject: Subject, name: str, text: str, loss: str = "") -> list[Remedy]:
+    """The last activation is `name` ("linear" for none), and the loss another one where that is said."""
+    output, compared = subject.structure.output, subject.structure.loss
+    assert output is not None
+    assert compared is not None
+    changes: list[Change | Redefined] = []
+    if output.made.scope:
+        alone = setting(subject.network, f"{output.made.scope}.kind") == "activation"
+        drop = Change(output.made.scope, DEFAULT)
+        changes.append(drop if alone and name == "linear" else Change(f"{output.made.scope}.activation", name))
+        changes += [Change("loss.kind", loss)] if loss else []
+        return [remedy(text, *changes)]
+    written = spelled(subject.network, output.made.name)
+    inner = written.args[0] if isinstance(written, ast.Call) and output.activation != "linear" else written
+    if inner is None:
+        return []
+    plain = ast.unparse(inner)
+    changes.append(Redefined(output.made.name, plain if name == "linear" else f"{name}({plain})"))
+    if loss and compared.target is not None:
+        of = f"{loss}({output.node.name}, {compared.target.name})"
+        changes.append(Redefined(subject.graph.nodes[subject.graph.loss].name, of))
+    return [remedy(text, *changes)]
 
 
-def _activation(subject: Subject, name: str, text: str, *more: Change) -> Remedy:
-    return remedy(text, Change(f"{_path(subject)}.activation", name), *more)
-
-
-def _drop(subject: Subject, text: str, *more: Change) -> Remedy:
-    """Without the last activation: out of its layer, or the layer that is nothing else."""
-    path = _path(subject)
-    alone = setting(subject.network, f"{path}.kind") == "activation"
-    change = Change(path, DEFAULT) if alone else Change(f"{path}.activation", "linear")
-    return remedy(text, change, *more)
-
-
-def _linear(subject: Subject) -> Remedy:
-    return _drop(subject, "a linear output reaches every target")
+def _linear(subject: Subject) -> list[Remedy]:
+    return _ends(subject, "linear", "a linear output reaches every target")
 
 
 def _single(subject: Subject) -> list[Remedy]:
     """One output column: a probability where the targets are 0 or 1, else a number."""
     targets = None if subject.targets is None else subject.targets.values
     loss = subject.structure.loss
-    if targets is not None and whole(targets) and targets.max() <= 1:
-        given = [] if loss is not None and loss.kind in ("bce", *REGRESSION) else [Change("loss.kind", "bce")]
-        made = [_activation(subject, "sigmoid", "one unit: a sigmoid", *given)]
-        if loss is not None and loss.kind in REGRESSION:
-            made.append(_activation(subject, "sigmoid", "one unit: sigmoid and bce", Change("loss.kind", "bce")))
-        return made
-    return [_drop(subject, "a regression: a linear output")]
+    if loss is None or targets is None or not (whole(targets) and targets.max() <= 1):
+        regression = "" if loss is None or loss.kind in REGRESSION else "mse"
+        return _ends(subject, "linear", "a regression: a linear output", regression)
+    if loss.kind == "bce":
+        return _ends(subject, "sigmoid", "one unit: a sigmoid")
+    both = _ends(subject, "sigmoid", "one unit: sigmoid and bce", "bce")
+    return [*(_ends(subject, "sigmoid", "one unit: a sigmoid") if loss.kind in REGRESSION else ()), *both]
 
 
 def _classes(subject: Subject, targets: Array) -> list[Remedy]:
     """Class numbers beyond 1: as many outputs as there are classes, and the loss that takes class numbers."""
-    last = subject.structure.last
-    if last is None or not whole(targets):
-        return [remedy("mse takes any target", Change("loss.kind", "mse"))]
-    classes, path = int(targets.max()) + 1, last.weight.scope
-
-    units = [Change(f"{path}.units", classes), Change("loss.kind", "cross_entropy")]
-    return [
-        remedy(f"{classes} classes: an output for each, and cross_entropy", *units,
-               Change(f"{_path(subject)}.activation", "linear"))
-    ]  # fmt: skip
+    last, output = subject.structure.last, subject.structure.output
+    if last is None or output is None or not output.made.scope:
+        return []
+    if not whole(targets):
+        return _ends(subject, "linear", "mse and a linear output take any target", "mse")
+    classes = int(targets.max()) + 1
+    changes = (
+        Change(f"{last.weight.scope}.units", classes),
+        Change(f"{output.made.scope}.activation", "linear"),
+        Change("loss.kind", "cross_entropy"),
+    )
+    return [remedy(f"{classes} classes: an output for each, and cross_entropy", *changes)]

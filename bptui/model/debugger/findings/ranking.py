@@ -11,12 +11,13 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
     "reach": ("pairing",),
     "target scale": ("reach",),
     "numeric": (
-        "pairing", "axes", "reach", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction",
+        "pairing", "axes", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction",
         "rate high", "no activation",
     ),
     "saturated units": ("equal weights", "batch norm", "scale", "initial values"),
     "dead units": (
         "equal weights", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction", "rate high",
+        "weight decay",
     ),
     "signal": ("pairing", "equal weights", "batch norm", "scale", "initial values", "saturated units", "dead units"),
     "no gradient": (
@@ -26,6 +27,9 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
     "first loss": ("pairing", "axes", "reach", "batch norm", "scale", "target scale", "initial values"),
 }  # fmt: skip
 """What follows from what, by rule: of the causes that were found the first is the one that is told."""
+
+LATE = ("rate high", "weight decay", "no activation")
+"""Causes of which only what came later can be a consequence."""
 
 
 def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -47,7 +51,7 @@ def cause(finding: Finding, others: Sequence[Finding]) -> Finding | None:
     """The finding that explains another, None where none does. What was before an overshoot does not follow from it."""
     for rule in CAUSES.get(finding.rule, ()):
         for other in others:
-            late = rule not in ("rate high", "no activation") or finding.training_step > other.training_step
+            late = rule not in LATE or finding.training_step > other.training_step
             if other.rule == rule and late and other is not finding:
                 return other
     return None

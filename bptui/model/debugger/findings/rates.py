@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from bptui.model.debugger.findings.finding import Finding, Remedy
 from bptui.model.debugger.findings.probe import Step
 from bptui.model.debugger.findings.settings import ADAPTIVE
 from bptui.model.debugger.findings.subject import LONG, Subject, tenths
-from bptui.model.debugger.findings.symptoms import STILL, constant_answer
+from bptui.model.debugger.findings.symptoms import STILL, constant_answer, solved
 
 FAR, STEPS = -10.0, 3
 """ρ below which one step is enough to say that it overshot; else two of so many that follow each other."""
@@ -34,9 +35,7 @@ def overshot(step: Step) -> float | None:
     promised, loss = step.promised, step.loss
     if not np.isfinite(loss):
         return None
-    if not np.isfinite(promised):
-        return -np.inf
-    if promised >= 0 or abs(promised) <= PROMISE * abs(loss):
+    if not np.isfinite(promised) or promised >= 0 or abs(promised) <= PROMISE * abs(loss):
         return None
     rho = step.rho()
     return rho if np.isfinite(rho) else -np.inf
@@ -59,8 +58,9 @@ def high(subject: Subject) -> Iterator[Finding]:
 
 
 def harmed(subject: Subject, times: int) -> bool:
-    """Did the training suffer from steps that went too far at its beginning? (First steps of Adam often do.) After one
-    of them: the loss is no lower than it was, or than that of a constant answer; after several: not half of it."""
+    """Did the training suffer from steps that went too far at its beginning? (First steps of Adam often do.) The loss
+    is that of a constant answer; or no lower than it was after one of them, or not half of it after several; or
+    shorter steps would have reached less than half of it, as a trial says."""
     losses = subject.losses
     if len(losses) < LONG:
         return times > 1 and subject.network.optimizer.kind not in ADAPTIVE
@@ -68,7 +68,22 @@ def harmed(subject: Subject, times: int) -> bool:
         return True
     last, first = tenths(losses)[1], float(losses[0])
     constant = constant_answer(subject)
-    return last > HALF * first if times > 1 else last > STILL * min(first, first if constant is None else constant)
+    if last > (HALF if times > 1 else STILL) * first or (constant is not None and last >= STILL * constant):
+        return True
+    return not solved(subject) and _shorter(subject) < HALF * last
+
+
+def _shorter(subject: Subject) -> float:
+    """The loss that is reached with the largest of the shorter rates at which the first step does not overshoot."""
+    step = subject.step(0)
+    factor = None if step is None else step.largest(SHORTER, HALF)
+    if factor is None:
+        return np.inf
+    optimizer = subject.network.optimizer
+    slower = replace(optimizer, learning_rate=factor * optimizer.learning_rate)
+    history = replace(subject.network, optimizer=slower).history()
+    history.advance(subject.steps, lambda done, total: subject.progress.tick())
+    return tenths(np.asarray(history.losses[: subject.steps]))[1]
 
 
 def _starts(subject: Subject) -> list[int]:

@@ -30,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     Rule("scale", "scale of the data", "graph", scale.scale),  # 5
     Rule("initial values", "initial values", "graph", initial.initial),  # 6
     Rule("labels", "labels", "graph", scale.labels),  # 16
+    Rule("hidden softmax", "softmax inside", "graph", signal.hidden_softmax),  # 7
     Rule("saturated units", "saturated units", "step", signal.saturated),  # 8
     Rule("dead units", "dead units", "step", units.dead),  # 8
     Rule("signal", "vanishing, exploding", "step", signal.signal),  # 7

@@ -3,13 +3,14 @@ evaluation mode; and axes of the loss. (Rules 13, 14 and 15.)"""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from math import sqrt
 
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.debugger.findings.change import Change, remedy, setting
+from bptui.model.debugger.findings.change import Change, Redefined, remedy, setting, spelled
 from bptui.model.debugger.findings.finding import Finding, Severity
 from bptui.model.debugger.findings.structure import MOVES
 from bptui.model.debugger.findings.subject import FEWEST, LONG, Subject, rms
@@ -163,7 +164,11 @@ def reduction(subject: Subject) -> Iterator[Finding]:
     loss, samples = subject.structure.loss, subject.network.samples
     if loss is None or loss.reduction != "sum" or samples < 2 or loss.kind == "half_sse":
         return
-    fix = () if loss.by_hand else (remedy("the mean", Change("loss.reduction", "mean")),)
+    fix = () if loss.by_hand or not loss.node.scope else (remedy("the mean", Change("loss.reduction", "mean")),)
+    written = spelled(subject.network, subject.graph.nodes[subject.graph.loss].name)
+    if isinstance(written, ast.Call) and isinstance(written.func, ast.Name) and written.func.id == "sum":
+        mean = Redefined(subject.graph.nodes[subject.graph.loss].name, f"mean({ast.unparse(written.args[0])})")
+        fix = (remedy("the mean", mean),)
     yield Finding(
         "reduction",
         "reduction",

@@ -122,6 +122,31 @@ def _arrive(subject: Subject, layers: Sequence[Layer]) -> Iterator[Remedy]:
         yield remedy("weights drawn for the activation", *drawn, *relu)
 
 
+def hidden_softmax(subject: Subject) -> Iterator[Finding]:
+    """A softmax between layers: what it passes on sums to 1, however large what came in."""
+    read = {layer.x.id for layer in subject.structure.layers}
+    found = [
+        layer
+        for layer in subject.structure.hidden
+        if layer.activation == "softmax" and layer.a.id in read and layer.fans[1] > 1
+    ]
+    if not found:
+        return
+    units = found[0].fans[1]
+    yield Finding(
+        "hidden softmax",
+        "hidden-activation",
+        "warning",
+        tuple(dict.fromkeys(subject.structure.place(layer.a) for layer in found)),
+        f"softmax inside the network: the {units} numbers of {found[0].a.name} sum to 1, {1 / units:.3g} each",
+        node=found[0].a.name,
+        number=1 / units,
+        source="the definition of softmax",
+        evidence=("it makes units compete that the next layer wants side by side, and shrinks what they say",),
+        remedies=(remedy("ReLU inside", *(Change(f"{layer.a.scope}.activation", "relu") for layer in found)),),
+    )
+
+
 # ------------------------------------------------------------------------------------------------ saturated (8)
 def flat(layer: Layer, a: Array) -> float:
     """The share of a layer's elements whose local derivative is less than FLAT of its largest."""
@@ -261,6 +286,8 @@ def _frozen(subject: Subject) -> Iterator[Finding]:
         return
     places = tuple(dict.fromkeys(node.scope or node.name for node in weights))
     changes = [Change(f"{node.scope}.train", DEFAULT) for node in frozen if node.scope]
+    if drawn:
+        changes.append(Change("train", [node.name for node in (*subject.graph.params, *drawn)]))
     yield Finding(
         "frozen",
         "frozen",
@@ -273,7 +300,7 @@ def _frozen(subject: Subject) -> Iterator[Finding]:
         threshold=0.0,
         source="TrainCheck; deepmufl's frozen backbones",
         evidence=tuple(f"{node.name} {numbers.shape(node.shape)} stays as it was drawn" for node in nodes[:4]),
-        remedies=(remedy("all layers trained", *dict.fromkeys(changes)),) if changes else (),
+        remedies=(remedy("all of it trained", *{change.text: change for change in changes}.values()),),
     )
 
 

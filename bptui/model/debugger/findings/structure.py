@@ -16,8 +16,9 @@ WEIGHTED = ("affine", "matmul", *(f"correlate{t}{n}d" for t in ("", "_transpose"
 """Operations that multiply by a weight."""
 MOVES = ("reshape", "transpose", "slice", "take", "broadcast_to", "concat", "stack", "pad")
 """Operations that only move numbers."""
-LINEAR_BETWEEN = (*MOVES, "dropout", "mean", "sum", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
-                  "adaptive_avg_pool2d", "adaptive_avg_pool3d", "neg")  # fmt: skip
+POOLS = ("mean", *(f"{kind}avg_pool{n}d" for kind in ("", "adaptive_") for n in (1, 2, 3)))
+"""Means over windows or axes: what lies between two numbers stays between them."""
+LINEAR_BETWEEN = (*MOVES, *POOLS, "dropout", "sum", "neg")
 """Operations that keep what is linear linear."""
 ACTIVATIONS = (
     "sigmoid", "tanh", "relu", "leaky_relu", "leaky", "elu", "selu", "gelu", "silu", "softplus", "log_sigmoid", "mish",
@@ -217,9 +218,7 @@ class Structure:
 
     def _by_hand(self, last: Node) -> Loss | None:
         """A loss that is written out: a mean or sum of squared differences, or of logarithms times targets."""
-        reduction = next(
-            (n.op.name for n in self.before(last) if n.op is not None and n.op.name in ("mean", "sum")), "mean"
-        )
+        reduction = self._reduction(last)
         for node in self.before(last):
             if node.op is None:
                 continue
@@ -245,6 +244,15 @@ class Structure:
                         return Loss("bce", last, source, target, reduction, by_hand=True)
         return None
 
+    def _reduction(self, node: Node) -> str:
+        """mean or sum, of a loss that is written out; a sum over a number is a mean."""
+        while node.op is not None and node.op.name in ("mul", "neg", "add", "div"):
+            computed = [source for source in self.inputs(node) if source.op is not None]
+            if node.op.name == "div" or not computed:
+                return "mean"
+            node = computed[0]
+        return "sum" if node.op is not None and node.op.name == "sum" else "mean"
+
     def is_data(self, node: Node) -> bool:
         """Is it a given number that is no parameter?"""
         return node.op is None and node.role in ("input", "target") and not node.scope
@@ -255,7 +263,7 @@ class Structure:
         loss = self.loss
         if loss is None or loss.prediction is None:
             return None
-        node = self.through(loss.prediction, (*MOVES, "dropout"))
+        node = self.through(loss.prediction, (*MOVES, *POOLS, "dropout"))
         if node.op is not None and node.op.name in ACTIVATIONS and self.kind(node) not in RECURRENT:
             return Output(loss.prediction, self.graph.nodes[node.inputs[0]], node.op.name, node)
         return Output(loss.prediction, node, "linear", node)

@@ -122,10 +122,15 @@ class Subject:
             return batches.arrays[node.name]
         return self.recording(0).value(node)
 
-    @cached_property
+    @property
+    def fewest(self) -> int:
+        """How many samples it takes to speak of shares of them; all that there are always do."""
+        return FEWEST if self.network.batches is not None else 1
+
+    @property
     def enough(self) -> bool:
-        """Are there samples enough in a batch to speak of shares of them? All that there are always are."""
-        return self.network.samples >= FEWEST or (self.network.batches is None and self.network.samples > 0)
+        """Are there so many in a batch?"""
+        return self.network.samples >= self.fewest
 
 
 def rms(array: Array | None) -> float:

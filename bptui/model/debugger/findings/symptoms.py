@@ -15,8 +15,8 @@ from bptui.model.debugger.findings.subject import LONG, Subject, tenths
 
 GUESS, MORE = 4.0, 2.0
 """A first loss above 4 times that of guessing and 2 more is far from guessing."""
-STILL = 0.98
-"""Last tenth over first tenth of the losses from which on it did not fall."""
+STILL, SOLVED = 0.98, 0.02
+"""Last tenth over first tenth of the losses from which on it did not fall; over the loss of a constant answer."""
 NEVER_NEGATIVE = ("mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1", "bce", "bce_with_logits", "cross_entropy",
                   "soft_cross_entropy", "hinge", "soft_margin")  # fmt: skip
 
@@ -73,6 +73,12 @@ def constant_answer(subject: Subject) -> float | None:
     if loss.kind == "mae":
         return float(np.mean(np.abs(values - np.median(values, axis=0))))
     return None
+
+
+def solved(subject: Subject) -> bool:
+    """Has nearly nothing remained of the loss of the best constant answer?"""
+    constant = constant_answer(subject)
+    return constant is not None and bool(tenths(subject.losses)[1] < SOLVED * constant)
 
 
 def stands(subject: Subject) -> bool:

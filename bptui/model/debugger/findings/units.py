@@ -12,11 +12,12 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import DEFAULT, Change, remedy
 from bptui.model.debugger.findings.finding import Finding, Remedy
 from bptui.model.debugger.findings.structure import Layer
-from bptui.model.debugger.findings.subject import Subject
+from bptui.model.debugger.findings.subject import FEWEST, Subject
 from bptui.model.debugger.findings.symptoms import stands
 
 DEAD, SOME = 0.7, 0.25
-"""Share of a layer's units that are 0 on all samples: a warning, a note."""
+"""Share of a layer's units that are 0 on all samples: a warning; a note, and a warning where the loss has come to stand
+at that of a constant answer."""
 SHOWN = 8
 """Units that a line names."""
 
@@ -47,17 +48,23 @@ def unit_axis(layer: Layer, values: Array) -> int:
 
 
 def dead_units(subject: Subject, layer: Layer, step: int) -> Dead:
-    """Those of one layer in one training step."""
-    values = subject.recording(step).value(layer.a)
-    if values is None or values.ndim < 2 or not values.size:
-        return Dead(layer, step, np.zeros(0, bool))
-    axis = unit_axis(layer, values)
-    return Dead(layer, step, np.all(values == 0, axis=tuple(i for i in range(values.ndim) if i != axis)))
+    """Those of one layer in one training step; in so many that follow each other as make FEWEST samples."""
+    size = max(1, subject.network.samples)
+    steps = 1 if subject.network.batches is None else -(-FEWEST // size)
+    which = np.ones(0, bool)
+    for at in range(step, max(step + 1, min(step + steps, subject.steps))):
+        values = subject.recording(at).value(layer.a)
+        if values is None or values.ndim < 2 or not values.size:
+            return Dead(layer, step, np.zeros(0, bool))
+        axis = unit_axis(layer, values)
+        here = np.all(values == 0, axis=tuple(i for i in range(values.ndim) if i != axis))
+        which = here if at == step else which & here
+    return Dead(layer, step, which)
 
 
 def dead(subject: Subject) -> Iterator[Finding]:
     """ReLUs that no sample of the batch reaches: one finding for all layers."""
-    if not subject.enough:
+    if not subject.network.samples or subject.steps * subject.network.samples < subject.fewest:
         return
     relus = [layer for layer in subject.structure.layers if layer.activation in ("relu", "relu6")]
     found = [_worst(subject, layer) for layer in relus]
@@ -67,21 +74,22 @@ def dead(subject: Subject) -> Iterator[Finding]:
     worst = max(bad, key=lambda each: each.share)
     first = min(each.step for each in bad)
     units = np.flatnonzero(worst.which)
+    limit = SOME if worst.share < DEAD and subject.network.batches is None and stands(subject) else DEAD
     recording = subject.recording(worst.step)
     yield Finding(
         "dead units",
         "dead-units",
-        "warning" if worst.share >= DEAD or (subject.network.batches is None and stands(subject)) else "note",
+        "note" if worst.share < limit else "warning",
         tuple(dict.fromkeys(subject.structure.place(each.layer.a) for each in bad)),
         f"{worst.text} are 0 on all {worst.layer.a.shape[0]} samples",
         node=worst.layer.a.name,
         training_step=first,
         element=(0, int(units[0])) if len(worst.layer.a.shape) == 2 else None,
         number=worst.share,
-        threshold=DEAD,
-        source="DeepDiagnosis (70 % of a layer)",
+        threshold=limit,
+        source="DeepDiagnosis (70 % of a layer)" if limit == DEAD else "a quarter, where the loss stands still",
         evidence=tuple(line for each in bad for line in _evidence(each, recording.value(each.layer.z))),
-        remedies=_alive(bad),
+        remedies=_alive(subject, bad),
     )
 
 
@@ -111,7 +119,7 @@ def _worst(subject: Subject, layer: Layer) -> Dead:
     return lasting
 
 
-def _alive(bad: list[Dead]) -> tuple[Remedy, ...]:
+def _alive(subject: Subject, bad: list[Dead]) -> tuple[Remedy, ...]:
     layers = [each.layer for each in bad]
     biased = [layer for layer in layers if layer.bias is not None and np.any(layer.bias.value)]
     made = []
@@ -120,6 +128,11 @@ def _alive(bad: list[Dead]) -> tuple[Remedy, ...]:
             (Change(f"{layer.place}.bias", DEFAULT), Change(f"{layer.place}.bias_init", "zeros")) for layer in biased
         ]
         made.append(remedy("biases that start at 0", *(change for pair in zeros for change in pair)))
-    for word, why in (("leaky_relu", "has a slope below 0, too"), ("tanh", "has no dead side")):
+    for word, why in (("tanh", "has no dead side"), ("leaky_relu", "has a slope below 0, too")):
         made.append(remedy(f"{word} {why}", *(Change(f"{layer.a.scope}.activation", word) for layer in layers)))
+    rate = subject.network.optimizer.learning_rate
+    other, word = (
+        (rate / 10, "a tenth of the rate") if min(each.step for each in bad) else (rate * 10, "ten times the rate")
+    )
+    made.append(remedy(word, Change("optimizer.learning_rate", other)))
     return tuple(made)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.debugger import expressions
-from bptui.model.debugger.breakpoints import change
+from bptui.model.debugger.changes import Change
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import Network, from_formula, load
@@ -83,6 +83,14 @@ def test_the_upstream_gradient_is_the_complete_one():
     assert number(session, "grad(a)") is not None
     with pytest.raises(expressions.NotYet, match="all of"):
         expressions.parse("upstream", session.graph).evaluate(session.state, session.graph.by_name["a"])
+
+
+def test_a_composite_stops_where_all_of_it_is_done():
+    values = {"x": [[1.0, 2.0, 4.0]], "g": [1.0, 1.1, 0.9], "b": [0.1, 0.2, 0.3]}
+    session = Session(from_formula("h = layer_norm(x, g, b); L = mean(h*h)", values, ["g", "b"]))
+    assert "in forward and backward" in run(session, "break layer_norm").text
+    run(session, "c")
+    assert session.here.name == "h"
 
 
 # what never stops is refused
@@ -241,7 +249,7 @@ def test_a_watch_says_the_numbers_before_and_after(text, back):
             continue
     session.move(stop)
     assert before is not None
-    assert reply.text.endswith(f"watch 1: {text} {change(before, now)}")
+    assert reply.text.endswith(f"watch 1: {text} {Change(before, now).text}")
 
 
 @settings(max_examples=15, deadline=None)
@@ -280,18 +288,30 @@ def test_last_follows_the_selected_number_to_who_wrote_it():
 
 def test_a_change_of_a_tensor_says_how_many_and_which_most():
     a, b = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 2.5], [0.0, 4.0]])
-    assert change(a, b) == "changed at 2 of 4, most [1,0]: was 3, is 0"
-    assert change(a[0], b[0]) == "changed at 1 of 2, [1]: was 2, is 2.5"
-    assert change(a > 2, b > 2) == "changed at 2 of 4, first [0,1]: was false, is true"
-    assert change(np.array(True), np.array(False)) == "was true, is false"
-    assert change(np.array([np.nan, 1.0]), np.array([1.0, 3.0])) == "changed at 2 of 2, most [0]: was NaN, is 1"
-    assert change(np.array(0.0), np.array(-0.0)) == "was 0.0, is -0.0"
+    assert Change(a, b).text == "changed at 2 of 4: [1,0] was 3, is 0"
+    assert Change(a[0], b[0]).text == "changed at 1 of 2: [1] was 2, is 2.5"
+    assert Change(a > 2, b > 2).text == "changed at 2 of 4: [0,1] was false, is true"
+    assert Change(np.array(True), np.array(False)).text == "was true, is false"
+    assert Change(np.array([np.nan, 1.0]), np.array([1.0, 3.0])).text == "changed at 2 of 2: [0] was NaN, is 1"
+    assert Change(np.array(0.0), np.array(-0.0)).text == "was 0.0, is -0.0"
 
 
 def test_a_gradient_reads_no_value():
     graph = trained().graph
     assert expressions.parse("max(grad(h)) + w", graph).reads == {("grad", "h"), ("value", "w")}
     assert expressions.parse("upstream > lr", graph).reads == {("upstream", "")}
+
+
+def test_the_number_that_changed_is_selected():
+    session = Session(load("xor"))
+    run(session, "goto step 5 end")
+    run(session, "last layer1.bias[3]")
+    assert (session.here.name, session.element) == ("layer1.bias", (3,))
+    run(session, "watch layer1.weight")
+    run(session, "c")
+    at = session.element
+    change = session.state.value("layer1.weight") - session.recording.before("layer1.weight")
+    assert abs(change[at]) == abs(change).max()
 
 
 # from an operation to its backward

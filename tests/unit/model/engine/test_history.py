@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
 from bptui.model.base.errors import UserError
+from bptui.model.engine import history as histories
 from bptui.model.engine.history import MAX_STEPS, Rows, Training
 from bptui.model.engine.program import Program
+from bptui.model.source.network import load
 from tests.unit.model.engine.small import branching, minibatches, xor
 
 
@@ -55,10 +60,10 @@ def test_walking_back_replays_little(monkeypatch: pytest.MonkeyPatch) -> None:
     ran = 0
     run = Program.run
 
-    def counted(self: Program, count: int = 1, losses: np.ndarray | None = None) -> None:
+    def counted(self: Program, count: int = 1, losses: np.ndarray | None = None, ask: None = None) -> None:
         nonlocal ran
         ran += count
-        run(self, count, losses)
+        run(self, count, losses, ask)
 
     monkeypatch.setattr(Program, "run", counted)
     start = history._checkpoints.nearest(900)
@@ -130,3 +135,56 @@ def test_limits() -> None:
         history.seek(-1)
     assert history.steps == 0
     assert not history.losses.flags.writeable
+
+
+# ending within a training step
+
+
+class Ended(Exception):
+    """What `progress` raises to end something."""
+
+
+@pytest.mark.parametrize("name", ["xor", "classifier"])
+def test_a_training_step_that_is_ended_anywhere_has_not_begun(name: str) -> None:
+    """Between any two of its calls; then it is run, to the same bits."""
+    network = load(name)
+    plain, ended = network.program(), network.program()
+    for _ in range(3):
+        expected = plain.record()
+        for place in range(0, len(ended.calls), max(1, len(ended.calls) // 12)):
+            left = place
+
+            def ask() -> None:
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    raise Ended
+
+            with pytest.raises(Ended):
+                ended.run(ask=ask)
+            assert ended.step == expected.step
+        ended.run(ask=lambda: None)
+        assert ended.recording().memory == expected.memory
+
+
+def test_a_long_training_step_is_ended_within_and_the_history_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(histories, "LARGE", 0)
+    network = load("xor")
+    plain, ended = network.history(), network.history()
+
+    def patient(count: int) -> Callable[[int, int], None]:
+        def progress(done: int, total: int) -> None:
+            nonlocal count
+            count -= 1
+            if count < 0:
+                raise Ended
+
+        return progress
+
+    calls = len(ended.program.calls)
+    for step in (7, 3, 20, 12, 0, 21):
+        for count in (0, calls // 2, calls + 3, 3 * calls):
+            with suppress(Ended):
+                ended.recording(step, patient(count))
+        assert ended.recording(step).memory == plain.recording(step).memory
+    assert ended.losses.tobytes() == plain.losses.tobytes()

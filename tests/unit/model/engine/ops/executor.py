@@ -16,7 +16,7 @@ class Calls:
 
     def __init__(self, dtype="float64"):
         self.dtype = np.dtype(dtype)
-        self.calls = []
+        self.calls, self.noted = [], {}
 
     def __call__(self, function, /, *args, **kwargs):
         self.calls.append((function, args, kwargs))

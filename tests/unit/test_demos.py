@@ -1,0 +1,38 @@
+"""The demos of the docs do what they expect, and the pictures beside them show what stands on the screen then."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bptui import replay
+from bptui.screens.player import Player
+from bptui.surroundings import Surroundings
+from tests.paths import DOCS, ROOT
+from tests.pictures import DEMOS, FOLDER, text_of
+from tests.screens.rig import debug
+
+
+def said(rows: list[str]) -> list[str]:
+    """Rows of text without what differs from run to run: how long SymPy took."""
+    return [" ".join(re.sub(r"\d+ ms", "· ms", row).split()) for row in rows]
+
+
+@pytest.mark.parametrize("name", DEMOS)
+async def test_a_demo_does_what_it_expects_and_its_picture_shows_it(name: str) -> None:
+    made = replay.read(str(DEMOS[name]))
+    player = Player(made, 0.0)
+    async with debug(made.target[1], *made.size, around=Surroundings(player=player)) as screen:
+        while player.playing:
+            await screen.settle()
+        await screen.derived()
+        assert player.failed is None
+        rows = said(screen.rows)
+    assert said(text_of((FOLDER / f"{name}.svg").read_text(encoding="utf-8"))) == rows, "python -m tests.pictures"
+
+
+def test_every_picture_has_a_demo_and_a_page() -> None:
+    pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *DOCS.glob("*.md")))
+    assert {path.stem for path in FOLDER.glob("*.svg")} == set(DEMOS)
+    assert all(f"pictures/{name}.svg" in pages for name in DEMOS)
