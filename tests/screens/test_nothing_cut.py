@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from itertools import zip_longest
 
 import pytest
 from hypothesis import given
@@ -192,24 +191,3 @@ async def test_an_answer_is_whole_at_60_columns() -> None:
         assert "computed by affine from" in screen.text
         assert "layer2.bias" in screen.text.split("computed by", 1)[1].split("layer1.a (4,8)")[0]
         assert "…" not in screen.text.split("answer")[1]
-
-
-@pytest.mark.parametrize("name", ["darts", "xor", "mazur"])
-def test_no_row_moves_when_the_details_of_checks_arrive(name: str) -> None:
-    """A second after the step: only the rows of the checks, and the word that there is more, change."""
-    for stop in range(1, Session(network(name)).timeline.length, 3):
-        session = at(name, stop)
-        explainer = Explainer(session, lambda: None)
-        try:
-            explainer.card(True)
-            assert explainer.service.wait(60.0)
-            before = explainer.card(True)
-            explainer.check()
-            assert explainer.service.wait(60.0)
-            after = explainer.card(True)
-        finally:
-            explainer.close()
-        for size in ((37, 13), (58, 16), (68, 17), (118, 30)):
-            rows = zip_longest(*(texts(draw(card, *size)) for card in (before, after)), fillvalue="")
-            moved = [new for old, new in rows if old != new]
-            assert all("✓" in row or "⋯" in row for row in moved), (stop, size, moved)

@@ -113,7 +113,6 @@ def test_all_significant_digits_give_the_number_back(x):
     assert math.isclose(float(n.significant(x, 15)), x, rel_tol=1e-14)
 
 
-
 @given(finite, st.integers(2, 12))
 def test_significant_reads_back_within_its_digits(x, digits):
     text = n.significant(x, digits)
