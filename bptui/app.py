@@ -131,6 +131,9 @@ class BptuiApp(DiffMixin, App[None]):
     def _loaded(self, session: Session) -> None:
         self.session = session
         self.debugger.recorder, self.debugger.player = self._around.recorder, self._around.player
+        self.debugger.ui.bindings = self._around.bindings
+        if self._around.typed is not None:
+            self.debugger.command_line.history = list(self._around.typed.lines)
         self.debugger.begin(session)
         notices, self._notices = [text for text in self._notices if text], []
         if notices:
@@ -170,6 +173,8 @@ class BptuiApp(DiffMixin, App[None]):
     def keep(self) -> str:
         """Keep the session for the next start, once; what went wrong, if anything, here or in recording."""
         session, self.session = self.session, None
+        if self._around.typed is not None and session is not None:
+            self._around.typed.keep(self.debugger.command_line.history)
         if self._around.recorder is not None and (lost := self._around.recorder.close()):
             return lost
         return self._keeper.end(session) if self._keeper is not None and session is not None else ""
@@ -254,10 +259,12 @@ def run(
 
 def home(
     opener: Callable[[str], tuple[str, Callable[[], Network]]], keeper_of: Callable[[str], Keeper | None], *,
-    unicode: bool = True, around: Surroundings = ALONE,
+    theme: str | None = None, unicode: bool = True, no_color: bool = False, around: Surroundings = ALONE,
 ) -> int:  # fmt: skip
     """Home on the screen; returns the exit code."""
-    return _on_screen(HomeApp(opener, unicode=unicode, around=around, keeper_of=keeper_of))
+    return _on_screen(
+        HomeApp(opener, theme=theme, unicode=unicode, no_color=no_color, around=around, keeper_of=keeper_of)
+    )
 
 
 def replay(

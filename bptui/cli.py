@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from bptui import arguments
 from bptui.arguments import PARTS
-from bptui.keeper import Keeper, keeper
+from bptui.config import Config, load
+from bptui.keeper import Keeper, keeper, typed
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.printable import printable
@@ -146,13 +147,18 @@ def _home() -> int:
     _fits()
     from bptui import app
 
-    return app.home(_opened, _keeper, unicode=_utf8(sys.stderr))
+    options = arguments.parser("run").parse_intermixed_args(["home"])
+    config = _configured(options)
 
+    def keeper_of(text: str) -> Keeper | None:
+        """Who keeps the session of what was chosen or typed at home."""
+        command, target, *_ = arguments.opened(text)
+        return None if options.no_save else keeper(*_identity(command, target))
 
-def _keeper(text: str) -> Keeper | None:
-    """Who keeps the session of what was chosen or typed at home."""
-    command, target, *_ = arguments.opened(text)
-    return keeper(*_identity(command, target))
+    return app.home(
+        _opened, keeper_of, theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr),
+        no_color=options.no_color, around=_around(options, config, None),
+    )  # fmt: skip
 
 
 def _identity(command: str, target: str) -> tuple[str, str]:
@@ -257,10 +263,10 @@ def debug(name: str, load: Callable[[], Network]) -> int:
 
 def _debug(options: Namespace, name: str, load: Callable[[], Network], identity: tuple[str, str] | None = None) -> int:
     """On the screen or line by line. With an `identity` the session is kept and offered again, unless it is a batch."""
-    lines = arguments.commands(options.script or [])
+    lines, config = arguments.commands(options.script or []), _configured(options)
     if options.theme is not None:
         _check_theme(options.theme)
-    around = _around(options, identity)
+    around = _around(options, config, identity)
     if options.batch or options.plain or not _has_screen():
         from bptui import plain
 
@@ -275,13 +281,28 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network], identity:
     )
 
 
-def _around(options: Namespace, identity: tuple[str, str] | None) -> Surroundings:
-    """Who keeps and who records the session, if anyone. What is recorded begins anew: nothing is offered."""
+def _configured(options: Namespace) -> Config:
+    """The configuration, which the command line goes before. A batch has none."""
+    config = Config() if options.batch else load()
+    options.theme = options.theme or config.theme
+    options.ascii, options.no_color = options.ascii or config.ascii, options.no_color or not config.color
+    options.no_save = options.no_save or options.batch or not config.save
+    return config
+
+
+def _around(options: Namespace, config: Config, identity: tuple[str, str] | None) -> Surroundings:
+    """Keys, notices, and who keeps and who records the session, if anyone. What is recorded begins anew: no offer."""
+    recorder = None
     if options.record is not None:
         size = shutil.get_terminal_size()
-        return Surroundings(recorder=Recorder(options.record, _words(options), (size.columns, size.lines)))
-    keep = not (options.batch or options.no_save)
-    return Surroundings(keeper=keeper(*identity) if keep and identity is not None else None)
+        recorder = Recorder(options.record, _words(options), (size.columns, size.lines))
+    return Surroundings(
+        keeper=keeper(*identity) if identity is not None and recorder is None and not options.no_save else None,
+        recorder=recorder,
+        bindings=config.bindings,
+        typed=None if options.no_save else typed(),
+        notices=config.notice,
+    )
 
 
 def _words(options: Namespace) -> list[str]:

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bptui.model.base import numbers
+from bptui import config
+from bptui.model.base import folders, numbers
 from bptui.model.base.printable import json_text
 from bptui.model.base.spans import Line, line, plain
 from bptui.model.debugger.export import jsonable
@@ -281,6 +282,8 @@ def info(version: str, write: Write) -> int:
         "encoding": getattr(sys.stdout, "encoding", None) or "unknown",
         "threads": f"{environment.get('OPENBLAS_NUM_THREADS')} for BLAS, of {os.cpu_count()} processors",
         "limits": f"{training.MAX_STEPS:,} training steps",
+        "configuration": config.described(),
+        "state": str(folders.state_folder() or "nothing is kept"),
     }
     width = max(map(len, facts))
     for name, fact in facts.items():

@@ -5,6 +5,7 @@ Nothing that goes wrong here keeps anyone from debugging: it is told in one line
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
@@ -13,10 +14,13 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base import files, folders
 from bptui.model.base.errors import UserError
+from bptui.model.debugger.script import MAX_LENGTH
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
+LINES, MOST_TYPED = 200, 2**20
+"""Lines of what was typed, and bytes of their file."""
 MOST = 200
 """Sessions that are kept; the oldest ones leave."""
 
@@ -57,6 +61,36 @@ class Keeper:
         except OSError as error:
             return f"the session could not be kept: {self.path}: {(error.strerror or str(error)).lower()}"
         return ""
+
+
+class Typed:
+    """What was typed in the `:` line, from one session to the next. Where it cannot be kept, it is not."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "typed"
+        self.lines = self._read()
+
+    def _read(self) -> list[str]:
+        with suppress(UserError):
+            lines = files.read_text(str(self._path), "typed", MOST_TYPED).splitlines()
+            return [text for text in lines if text.isprintable() and 0 < len(text) <= MAX_LENGTH][-LINES:]
+        return []
+
+    def keep(self, lines: Sequence[str]) -> None:
+        """Add what was typed since it was read to what others have added meanwhile."""
+        new = list(lines[len(self.lines) :]) if list(lines[: len(self.lines)]) == self.lines else list(lines)
+        if new:
+            with suppress(OSError):
+                files.replace(self._path, "".join(f"{text}\n" for text in [*self._read(), *new][-LINES:]))
+            self.lines = list(lines)
+
+
+def typed() -> Typed | None:
+    """What was typed earlier; None where nothing is kept."""
+    folder = None
+    with suppress(RuntimeError, OSError):
+        folder = folders.state_folder()
+    return None if folder is None else Typed(folder)
 
 
 def keeper(name: str, identity: str) -> Keeper | None:

@@ -64,6 +64,8 @@ class CommandLine:
             self._complete(complete, down)
         elif word == "recall":
             self._recall(down)
+        elif word == "find":
+            self._find()
         elif word == "move":
             self.at = to
         elif word == "cut":
@@ -88,6 +90,14 @@ class CommandLine:
         self.text = self._typed if self._place == len(self.history) else self.history[self._place]
         self.at = len(self.text)
         self._edited()
+
+    def _find(self) -> None:
+        """The line before that has what was typed, and from there further back."""
+        wanted = self.text if self._place == len(self.history) else self._typed
+        found = [i for i, text in enumerate(self.history[: self._place]) if wanted in text]
+        if found:
+            self._recall(found[-1] - self._place)
+        self.at = len(self.text)
 
     def _complete(self, complete: Complete, by: int) -> None:
         """As in a shell: first what all have in common, then one after the other."""

@@ -26,7 +26,7 @@ from bptui.screens import help as manual
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import Ui, focused, grid_of, paint, scene_of
-from bptui.screens.keys import PAGES, PANEL, PRESENT, REPLAY, RUNNING, command_of, name_of
+from bptui.screens.keys import PAGES, PANEL, PRESENT, REPLAY, RUNNING, name_of
 from bptui.screens.panels import PANELS, move_element, panel, standing
 from bptui.screens.panels.text import strip, wrap
 from bptui.screens.render import RenderOptions, length
@@ -62,7 +62,7 @@ class Debugger(Own, Screen[None]):
         self.canvas = Canvas(self._paint, theme)
         self.typing: CommandLine | None = None
         self.palette: manual.Palette | None = None
-        self._command_line = CommandLine()
+        self.command_line = CommandLine()
         self.runner = Runner(self._done, self._call_home)
         self._timer: Timer | None = None
         self._loading: list[str] = []
@@ -122,6 +122,7 @@ class Debugger(Own, Screen[None]):
 
             assert self.session is not None
             self.explainer = Explainer(self.session, self._more)
+            self.ui.rules = self.explainer.service
         try:
             self.ui.card, self.ui.defect = self.explainer.card(self.ui.look.unicode), ""
             self.ui.checks = self.explainer.counts()
@@ -191,7 +192,7 @@ class Debugger(Own, Screen[None]):
         view = session.view if session is not None else None
         if session is not None and session.view.mode != self._mode:  # what needs the whole width has it with the focus
             session.view.focus = next((each.number for each in PANELS if each.wide(session)), session.view.focus)
-        if view is not None and view.mode != self._mode and reply.ok:
+        if view is not None and ((view.mode != self._mode and reply.ok) or (reply.seen and not view.present)):
             reply = Reply()  # it is seen
         if view is not None and panel(view.focus) is None:
             wanted, view.focus = view.focus, self._focused
@@ -297,18 +298,19 @@ class Debugger(Own, Screen[None]):
         """A key, by the registry's name, while nothing is typed in."""
         said = bool(self.ui.message or self.ui.pages)
         self.ui.message, self.ui.pages = (), ()
-        found, (word, by) = command_of(key), PANEL.find(key)
+        found, (word, by) = self.ui.bindings.find(key), PANEL.find(key)
         presenting = self.session is not None and self.session.view.present
         if found is not None:
             command, text = found
             text = self._instead(key) or text
-            if command.opens:
+            argument = text.partition(" ")[2].strip()
+            if text.endswith(" "):
                 self.open(":", text) if command.word != "search" else self.open("/", "")
             elif key == "escape" and said:
                 self.canvas.repaint()
             elif presenting and PRESENT.find(key)[0] == "leave":
                 self.run("present off")
-            elif asks := command.asked(""):
+            elif asks := command.asked(argument):
                 self.ask(asks, ScriptLine(text))
             else:
                 self.run(text)
@@ -382,7 +384,7 @@ class Debugger(Own, Screen[None]):
         return bool(word)
 
     def open(self, prefix: str, text: str) -> None:
-        self.typing = self._command_line
+        self.typing = self.command_line
         self.typing.open(prefix, text)
         self.canvas.repaint()
 

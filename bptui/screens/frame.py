@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
+from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.screens.keys import PAGES, RUNNING
 from bptui.screens.panels import Panel, footer, panel, panels, standing, status, strip
 from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
@@ -14,6 +15,7 @@ from bptui.screens.scene import Scene
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.symbolic.card.moment import Rules
     from bptui.symbolic.facts import Card
 
 
@@ -28,7 +30,8 @@ class Ui:
     bottom    the line that is typed in, in the place of the footer; `choices` above it
     progress  (part done, what is done) of a long command
     checks    how many checks agree, how many do not
-    card      what the symbolic side says of this Moment;  defect  why it says nothing
+    card      what the symbolic side says of this Moment;  defect  why it says nothing;  rules  who has derivations
+    bindings  the keys
     """
 
     name: str = ""
@@ -43,6 +46,8 @@ class Ui:
     checks: tuple[int, int] | None = None
     card: Card | None = None
     defect: str = ""
+    rules: Rules | None = None
+    bindings: Bindings = DEFAULT
 
 
 TITLED = 12
@@ -68,7 +73,7 @@ def grid_of(session: Session | None, width: int, height: int) -> layout.Grid | N
 def scene_of(session: Session, ui: Ui, width: int, height: int, focus: bool = False) -> Scene:
     """What a panel of that size is drawn from."""
     failed = ui.checks[1] if ui.checks is not None else 0
-    return Scene(session, width, height, ui.look._replace(focused=focus), ui.card, ui.defect, failed)
+    return Scene(session, width, height, ui.look._replace(focused=focus), ui.card, ui.defect, failed, ui.rules)
 
 
 def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line]:
@@ -164,9 +169,9 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.pages:
         return under(footer.hints(PAGES.footer(), width), "on-band")
     if session is not None and session.view.present:
-        return under(footer.presenting(width, session.view.hidden), "on-band")
+        return under(footer.presenting(width, session.view.hidden, ui.bindings), "on-band")
     first = focused(session).footer(session) if session is not None else ()
-    return under(footer.usual(width, first), "on-band")
+    return under(footer.usual(width, first, ui.bindings), "on-band")
 
 
 def progress(part: float, what: str, width: int) -> Line:

@@ -9,6 +9,7 @@ from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.commands.help import help_text
 from bptui.model.debugger.commands.registry import COMMANDS, FAMILIES
 from bptui.model.debugger.commands.row import Command, Family
+from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.screens.command_line import CommandLine
 from bptui.screens.keys import HOME, PALETTE, PLACES, Place, keys_text
 from bptui.screens.panels import PANELS, Panel
@@ -21,22 +22,24 @@ DOUBLE, GAP = 160, 4
 """From this width on two groups stand side by side, with a gap between."""
 
 
-def pages(width: int) -> tuple[Line, ...]:
-    """The table of all keys and commands, group by group, in `width` columns; first how the keys are meant. Where three
-    columns have no room, what a command does stands under it; on a wide screen half of the groups stand beside the
-    others."""
+def pages(width: int, bindings: Bindings = DEFAULT, here: Panel | None = None) -> tuple[Line, ...]:
+    """The table of all keys and commands, group by group, in `width` columns; first what they do in the panel `here`,
+    which has the focus. Where three columns have no room, what a command does stands under it; on a wide screen half of
+    the groups stand beside the others."""
     forward, backward = Span("lowercase", "text bold"), Span("UPPERCASE", "text bold")
     out: list[Line] = [
         *wrap(line(forward, (" goes forward, ", "dim"), backward, (" the same backward", "dim")), width),
         *wrap(tuple(span for each in PANELS for span in named(each)), width),
     ]
+    if here is not None:
+        out += [(), *_here(here, width)]
     wide = width if width < DOUBLE else (width - GAP) // 2
     places = [
         [(), *wrap(line((place.name, "text bold")), wide), *place_keys(place, wide)]
         for place in PLACES
         if place is not HOME
     ]
-    blocks = [places[0], *(_family(family, wide) for family in FAMILIES), *places[1:]]
+    blocks = [places[0], *(_family(family, wide, bindings) for family in FAMILIES), *places[1:]]
     if width < DOUBLE:
         return (*out, *chain(*blocks))
     heights = list(map(len, blocks))
@@ -50,6 +53,13 @@ def named(row: Panel) -> Line:
     return line((f"{row.number} ", "text bold"), (f"{row.name}  ", "dim"))
 
 
+def _here(row: Panel, width: int) -> list[Line]:
+    """What the keys do in the panel that has the focus, as its functions say."""
+    title = line((f"In {row.name}, which has the focus", "text bold"))
+    rows = [line((f"{keys:<8}", "text bold"), (said, "dim")) for keys, said in row.keys]
+    return [title, *(part for each in rows for part in wrap(each, width, 8))]
+
+
 def place_keys(place: Place, width: int) -> list[Line]:
     """What the keys of a place do, in `width` columns; where two columns have no room, further rows are set in by 2."""
     first = max(len(keys_text(row)) for row in place.rows) + 2
@@ -57,14 +67,14 @@ def place_keys(place: Place, width: int) -> list[Line]:
     return [part for row in rows for part in wrap(row, width, first if first + SUMMARY <= width else 2)]
 
 
-def _family(family: Family, width: int) -> list[Line]:
+def _family(family: Family, width: int, bindings: Bindings) -> list[Line]:
     """The commands of a family, with an empty row and its name above."""
     first, second = (14, 22) if width >= 100 else (12, 19)
     under = width < first + second + SUMMARY
     out: list[Line] = [(), line((family.group, "text bold"))]
     for command in family.rows:
         word = command.help if len(command.help) < second else command.word
-        head = line((f"{keys_text(command):<{first}}", "text bold"), (f"{word:<{second}}", "text"))
+        head = line((f"{keys_text(command, bindings):<{first}}", "text bold"), (f"{word:<{second}}", "text"))
         if under:
             said = wrap((Span(f"  {command.summary}", "dim"),), width, 2)
             out += [*wrap(head, width, 2), *said]
@@ -85,6 +95,7 @@ def about(word: str, width: int) -> tuple[Line, ...]:
 class Palette:
     """The commands that match what is typed; enter runs the chosen one."""
 
+    bindings: Bindings = DEFAULT
     editor: CommandLine = field(default_factory=lambda: CommandLine("> "))
     chosen: int = 0
 
@@ -121,7 +132,7 @@ class Palette:
             here = i == self.chosen
             head = line(
                 (" ", "text on-band"), (f" {command.word:<18}", "text bold reverse" if here else "text bold on-band"),
-                (f" {keys_text(command):<12} ", "text on-band"),
+                (f" {keys_text(command, self.bindings):<12} ", "text on-band"),
             )  # fmt: skip
             summary = Span(command.summary, "text on-band" if here else "dim on-band")
             if not here or length(head) + len(command.summary) < width:

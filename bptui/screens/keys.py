@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from bptui.model.debugger.commands.registry import COMMANDS, by_key, key_line
+from bptui.model.debugger.commands.registry import COMMANDS
 from bptui.model.debugger.commands.row import Command, shown
+from bptui.screens.bindings import DEFAULT, Bindings
 
 PAGE, FAR = 10, 10**6
 """Rows of pageup and pagedown in a panel; rows or columns that reach any end."""
@@ -96,6 +97,7 @@ LINE = Place("In the command line", (
     Key("close", ("escape", "ctrl+c"), "Leave it; so does backspace in an empty one"),
     Key("complete", ("shift+tab", "tab"), "Complete; the completion before, the next", by=VERTICAL),
     Key("recall", ("up", "down", "ctrl+p", "ctrl+n"), "The line before, the line after", by=VERTICAL * 2),
+    Key("find", ("ctrl+r",), "The line before in which what was typed stands; again: further back", by=VERTICAL[:1]),
     Key("move", ("left", "right", "ctrl+b", "ctrl+f"), "Move the cursor", by=HORIZONTAL * 2),
     Key("move", ("home", "end", "ctrl+a", "ctrl+e"), "To its start or its end", by=SIDES * 2),
     Key("cut", ("backspace", "delete", "ctrl+h", "ctrl+d"), "Delete before, under the cursor", by=HORIZONTAL * 2),
@@ -130,7 +132,7 @@ ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""
 
 FIRST = ("step", "layer", "stop", "break", "why", "view")
-WIDE = ("step", "layer", "phase", "stop", "train", "goto", "break", "why", "view", "zoom", "present")
+WIDE = ("step", "layer", "phase", "stop", "train", "goto", "break", "why", "paths", "view", "zoom", "present")
 """The words that stand first in a narrow and in a wide footer, where there is no room for all (look/STYLE)."""
 
 
@@ -141,25 +143,21 @@ def name_of(key: str, character: str | None) -> str:
     return key
 
 
-def command_of(key: str) -> tuple[Command, str] | None:
-    """The command of a key, and the line that it runs (with a blank at its end: opens)."""
-    command = by_key(key)
-    return None if command is None else (command, key_line(command, key))
-
-
 @cache
-def footer_keys(width: int) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+def footer_keys(
+    width: int, bindings: Bindings = DEFAULT
+) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
     """(keys, word) pairs for the middle and for the right end of the footer, twins as one: `s/S step`."""
     middle: list[tuple[str, str]] = []
     ends: list[tuple[str, str]] = []
     twins = {command.word: command for command in COMMANDS}
     done: set[str] = set()
     for command in COMMANDS:
-        if not command.short or not command.keys or command.word in done:
+        if not command.short or not bindings.keys(command) or command.word in done:
             continue
-        keys = command.key
-        if command.twin and command.twin in twins and twins[command.twin].keys:
-            keys += "/" + twins[command.twin].key
+        keys = shown(bindings.keys(command)[0])
+        if command.twin and command.twin in twins and (other := bindings.keys(twins[command.twin])):
+            keys += "/" + shown(other[0])
             done.add(command.twin)
         word = "cmd" if command.word == "command" and width < 100 else command.short
         (ends if command.word in ENDS else middle).append((keys, word))
@@ -168,8 +166,9 @@ def footer_keys(width: int) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[st
     return tuple(middle), tuple(ends)
 
 
-def keys_text(row: Command | Key) -> str:
+def keys_text(row: Command | Key, bindings: Bindings = DEFAULT) -> str:
     """All keys of a row as one reads them: `s space`."""
-    if row.keys and row.keys[0].isdigit():
-        return f"{row.keys[0]}…{row.keys[-1]}"
-    return " ".join(map(shown, row.keys))
+    keys = bindings.keys(row) if isinstance(row, Command) else row.keys
+    if keys and keys[0].isdigit():
+        return f"{keys[0]}…{keys[-1]}"
+    return " ".join(map(shown, keys))

@@ -8,6 +8,7 @@ from bptui.screens.render import RenderOptions
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.symbolic.card.moment import Rules
     from bptui.symbolic.facts import Card
 
 
@@ -17,6 +18,7 @@ class Scene(NamedTuple):
     card    what the symbolic side says of this Moment; None while it says nothing yet
     defect  why it cannot say anything, "" where it can
     failed  how many checks of this training step do not agree
+    rules   who has derivations, None while there is nobody
     """
 
     session: Session
@@ -26,3 +28,4 @@ class Scene(NamedTuple):
     card: Card | None = None
     defect: str = ""
     failed: int = 0
+    rules: Rules | None = None

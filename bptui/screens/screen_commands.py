@@ -16,7 +16,7 @@ from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
 from bptui.screens import copying
 from bptui.screens import help as manual
-from bptui.screens.frame import Ui, grid_of, paint
+from bptui.screens.frame import Ui, focused, grid_of, paint
 from bptui.screens.panels import PANELS
 from bptui.screens.theme import CHOICES
 
@@ -140,11 +140,13 @@ class Own(FrontEnd):
         self.open(":", "")
 
     def do_palette(self) -> None:
-        self.palette = manual.Palette()
+        self.palette = manual.Palette(self.ui.bindings)
         self.canvas.repaint()
 
     def do_help(self, word: str) -> None:
-        self.ui.pages = manual.about(word, self.size.width - 2) if word else manual.pages(self.size.width - 2)
+        width, ui = self.size.width - 2, self.ui
+        here = None if self.session is None else focused(self.session)
+        ui.pages = manual.about(word, width) if word else manual.pages(width, ui.bindings, here)
         self.ui.page_title, self.ui.top, self.ui.message = word or "Keys and commands", 0, ()
         self.canvas.repaint()
 

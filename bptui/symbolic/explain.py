@@ -19,8 +19,8 @@ from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment
 from bptui.model.source.network import Network
-from bptui.symbolic.card import card, text
-from bptui.symbolic.card.composite import reads, whole
+from bptui.symbolic.card import Form, card, text
+from bptui.symbolic.card.composite import Derivation, reads, whole
 from bptui.symbolic.card.error_budget import ErrorBudget
 from bptui.symbolic.card.leaf import gathered
 from bptui.symbolic.check import check_node, check_update, precision
@@ -69,7 +69,7 @@ def sections(
     recording: Recording, node: Node, element: tuple[int, ...], service: Service, unicode: bool = True
 ) -> Iterator[Section]:
     """Value, each contribution to the gradient, their sum, update. Waits for the derivations."""
-    graph, timeline = recording.graph, recording.timeline
+    graph, timeline, form = recording.graph, recording.timeline, Form(unicode=unicode)
     consumers = graph.consumers[node.id]
     for consumer, position in consumers:
         service.rule(graph, graph.nodes[consumer], position)
@@ -77,25 +77,25 @@ def sections(
     against = precision.reference(recording)
     composite = made_by(graph, node)
     if composite is not None:
-        yield _whole(recording, composite, element, unicode)
+        yield _whole(recording, composite, element, form)
     elif node.op is not None:
         state = State(recording, Moment(recording.step, "forward", timeline.computed_at[node.id]))
         rows = tuple(row for row in check_node(recording, node, wrt=-1))
         lost = precision.of_value(recording, node, element, against)
-        yield Section("value", card(state, node, element, unicode=unicode), rows, budget=lost)
+        yield Section("value", card(state, node, element, form=form), rows, budget=lost)
     else:
         state = State(recording, timeline.at(recording.step, 0))
-        yield Section("value", card(state, node, element, unicode=unicode))
+        yield Section("value", card(state, node, element, form=form))
     ends = State(recording, Moment(recording.step, "backward", timeline.count("backward") - 1))
     if node.id == graph.loss:
-        yield Section("gradient", card(State(recording, Moment(recording.step, "backward", 0)), node, unicode=unicode))
+        yield Section("gradient", card(State(recording, Moment(recording.step, "backward", 0)), node, form=form))
     for consumer, position, _ in timeline.arrivals(node.id):
         reader = graph.nodes[consumer]
         rows = check_node(recording, reader, position, element)
         rows = rows[1:] if len(rows) > 1 else rows
         rule = service.rule(graph, reader, position)
         lost = precision.of_contribution(recording, reader, position, element, rule, against)
-        made = card(ends, reader, element, position, service, unicode=unicode)
+        made = card(ends, reader, element, position, service, form=form)
         places = [p for c, p in consumers if c == consumer]
         which = f", as input {places.index(position) + 1} of {len(places)}" if len(places) > 1 else ""
         yield Section(f"gradient, by {reader.name}{which}", made, rows, budget=lost)
@@ -103,26 +103,26 @@ def sections(
         lost = precision.of_sum(recording, node, element, against)
         yield Section("gradient, together", None, (), tuple(gathered(ends, node, element, unicode)), lost)
     if composite is not None:
-        yield from _passed_on(recording, composite, element, service, unicode)
+        yield from _passed_on(recording, composite, element, service, form)
     if timeline.places("update", node.id):
         state = State(recording, Moment(recording.step, "update", timeline.update.index(node)))
-        yield Section("update", card(state, node, element, unicode=unicode), check_update(recording, node))
+        yield Section("update", card(state, node, element, form=form), check_update(recording, node))
 
 
-def _whole(recording: Recording, composite: CompositeUse, element: tuple[int, ...], unicode: bool) -> Section:
+def _whole(recording: Recording, composite: CompositeUse, element: tuple[int, ...], form: Form) -> Section:
     """The value of a composite, all in one go, and its parts."""
     place = recording.timeline.computed_at[composite.result.id]
     state = State(recording, Moment(recording.step, "forward", place))
     checks = check_whole(recording, composite, -1)
     return Section(
         f"value, by {composite.kind} of {len(composite.parts)} parts",
-        whole(state, composite, element, unicode=unicode),
+        whole(state, composite, element, form=form),
         checks,
     )
 
 
 def _passed_on(
-    recording: Recording, composite: CompositeUse, element: tuple[int, ...], service: Service, unicode: bool
+    recording: Recording, composite: CompositeUse, element: tuple[int, ...], service: Service, form: Form
 ) -> Iterator[Section]:
     """What a composite passes on to each of its inputs, by the rule that is derived from its definition."""
     graph, node = recording.graph, composite.node
@@ -136,7 +136,7 @@ def _passed_on(
         source = graph.nodes[node.inputs[position]]
         rule = service.rule(graph, node, position)
         at = reads(state, composite, position, element, rule)
-        made = whole(state, composite, element, position, at, rule, unicode=unicode, opened=False)
+        made = whole(state, composite, element, Derivation(position, at, rule), form, opened=False)
         name = node.op.input_names[position]
         checks = tuple(row for row in check_whole(recording, composite, position, at) if row.input == name)
         yield Section(f"passed on to {source.name}", made, checks)

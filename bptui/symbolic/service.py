@@ -116,27 +116,6 @@ class Service:
             self.request_checks(key, _checker(recording, node))
         return found
 
-    def check_all(self, recording: Recording, branch: Hashable = 0) -> None:
-        """Ask for the checks of a whole training step, behind everything else; those of other steps are dropped."""
-        here = (branch, recording.step)
-        with self._lock:
-            stale = [k for k in self._jobs if isinstance(k, tuple) and k[0] == "check" and k[1][:2] != here]
-            for key in stale:
-                del self._jobs[key]
-        for node in (*recording.graph.ops, *recording.graph.kept):
-            self.request_checks((*here, node.id), _checker(recording, node), LATER)
-
-    def tally(self, recording: Recording, branch: Hashable = 0) -> tuple[int, int, int]:
-        """(rows that agree, rows that FAIL, nodes that are not checked yet) of a training step so far."""
-        agree = fail = left = 0
-        for node in (*recording.graph.ops, *recording.graph.kept):
-            found = self.peek_checks((branch, recording.step, node.id))
-            left += found is None
-            for row in found if isinstance(found, tuple) else ():
-                agree += row.verdict == "ok"
-                fail += row.verdict == "FAIL"
-        return agree, fail, left
-
     # -------------------------------------------------------------------------------------------------- precision
     def peek_budget(self, place: Place) -> ErrorBudget | Failure | None:
         """What was asked for by `request_budget`, None while it is not there."""

@@ -187,7 +187,10 @@ def test_numbers_of_layers_end_under_their_heads(width: int) -> None:
 async def test_an_answer_is_whole_at_60_columns() -> None:
     """`i`: where `layer2.z` comes from was cut before its last input."""
     async with debug("xor", 60, 20) as screen:
-        await screen.press(*"ssssssi")
-        assert "computed by affine from" in screen.text
-        assert "layer2.bias" in screen.text.split("computed by", 1)[1].split("layer1.a (4,8)")[0]
-        assert "…" not in screen.text.split("answer")[1]
+        await screen.press(*"ssssss")
+        await screen.run("why value(layer2.z)")
+        told = screen.text.split("2 Why")[1]
+        assert "z = a @ W + b" in told
+        assert "b[0]" in told
+        assert "✓ equal" in told
+        assert "…" not in told

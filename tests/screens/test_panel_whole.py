@@ -15,7 +15,7 @@ from bptui.screens.render import length
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.rules import to_rule
-from bptui.symbolic.card.composite import whole
+from bptui.symbolic.card.composite import Derivation, whole
 
 from ..unit.symbolic.composites import uses, whole_of
 
@@ -36,9 +36,8 @@ def cards(name):
     for phase, index in stops:
         state = State(recording, Moment(recording.step, phase, index))
         back = phase == "backward"
-        made = whole(
-            state, composite, element, 0 if back else None, tuple(0 for _ in shapes[0]), rule if back else None
-        )
+        derivation = Derivation(0, tuple(0 for _ in shapes[0]), rule) if back else None
+        made = whole(state, composite, element, derivation)
         found.append(replace(made, inside=replace(made.inside, came=True)))
     return tuple(found)
 

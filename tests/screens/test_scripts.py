@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bptui.keeper import Typed
+from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import load
+from bptui.screens.bindings import MAPS, Bindings
+from bptui.screens.panels import PANELS
+from bptui.surroundings import Surroundings
 from tests.screens.rig import debug
 from tests.unit.model.debugger.test_script import run
 
@@ -55,3 +60,51 @@ async def test_a_long_script_can_be_ended(tmp_path: Path) -> None:
         assert not screen.app.debugger.runner.busy
         await screen.press("s")
         assert screen.session.stop in (1, 2)
+
+
+async def test_another_key_map_is_that_of_keys_footer_help_and_palette() -> None:
+    around = Surroundings(bindings=Bindings({**MAPS["vim"], "f5": "theme light", "T": "goto step "}))
+    async with debug("xor", 120, 36, around=around) as screen:
+        assert "w/b layer" in screen.rows[-1]
+        await screen.press("w")
+        assert screen.session.here.name == "layer2.z"
+        await screen.press("b")
+        assert screen.session.stop == 0
+        await screen.press("f5")
+        assert "theme light" in screen.rows[-1]
+        await screen.press("T")
+        assert ":goto step" in screen.rows[-1]
+        await screen.press("escape", "question_mark")
+        shown = [plain(row).split()[:2] for row in screen.app.debugger.ui.pages]
+        assert ["w", "next"] in shown
+        assert ["n", "search-next"] in [[row[0], row[-1]] for row in shown if row] or [".", "n"] in shown
+        await screen.press("escape")
+        await screen.run("n")  # words stay: n is next
+        assert screen.session.here.name == "layer2.z"
+
+
+async def test_help_says_first_what_keys_do_in_the_panel_with_the_focus() -> None:
+    async with debug("xor", 80, 24) as screen:
+        for each in PANELS:
+            await screen.press(str(each.number), "question_mark")
+            assert f"In {each.name}, which has the focus" in screen.text
+            assert all(said and said.split(".")[0][:30] in screen.text for _, said in each.keys)
+            await screen.press("escape")
+
+
+async def test_what_was_typed_is_found_again(tmp_path: Path) -> None:
+    async with debug("xor", around=Surroundings(typed=Typed(tmp_path))) as screen:
+        for text in ("goto end", "print loss", "goto start"):
+            await screen.run(text)
+        screen.app.keep()
+    async with debug("xor", around=Surroundings(typed=Typed(tmp_path))) as screen:
+        await screen.press("colon", "up")
+        assert ":goto start" in screen.rows[-1]
+        await screen.press("escape", "colon")
+        await screen.type("print")
+        await screen.press("ctrl+r")
+        assert ":print loss" in screen.rows[-1]
+        await screen.press("escape", "colon")
+        await screen.type("goto")
+        await screen.press("ctrl+r", "ctrl+r", "enter")
+        assert screen.session.stop == 12

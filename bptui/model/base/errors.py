@@ -44,6 +44,9 @@ ELSEWHERE = {
     "mm": "matmul", "bmm": "matmul", "elementwise_max": "maximum", "max_pool": "max_pool2d", "maxpool": "max_pool2d",
     "conv": "conv2d", "batchnorm": "batch_norm", "layernorm": "layer_norm", "nll": "cross_entropy",
     "softmax_cross_entropy": "cross_entropy", "categorical_crossentropy": "cross_entropy",
+    "binary_crossentropy": "bce", "sparse_categorical_crossentropy": "cross_entropy", "mseloss": "mse", "l1loss": "mae",
+    "bceloss": "bce", "bcewithlogitsloss": "bce_with_logits", "crossentropyloss": "cross_entropy", "nllloss": "nll",
+    "huberloss": "huber", "smoothl1loss": "smooth_l1", "kldivloss": "kl_div", "mean_squared_error": "mse",
 }  # fmt: skip
 """What PyTorch, Keras or a textbook call it → what it is called here, where the letters do not tell."""
 
@@ -56,6 +59,6 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """`did you mean 'sigmoid'?` where a known word is near, or means the same elsewhere, else `otherwise`."""
     words = [word for _, word in zip(range(MAX_WORDS), known, strict=False)]
     word = word[:MAX_WORD]
-    same = ELSEWHERE.get(word.casefold(), "")
+    same = ELSEWHERE.get(word.casefold(), word.casefold())
     near = [same] if same in words else difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else otherwise

@@ -6,7 +6,7 @@ training step or node is kept here, or under the branch's number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -157,10 +157,14 @@ class Branch:
 
 
 class Unwanted(Mapping[int, NonFinite]):
-    """The findings that nobody wanted; `complete` and `known` as of Origins."""
+    """The findings that nobody wanted; `suspects`, `complete` and `known` as of Origins."""
 
     def __init__(self, origins: Origins, wanted: set[Known]) -> None:
         self._origins, self._wanted = origins, wanted
+
+    @property
+    def suspects(self) -> Sequence[int]:
+        return self._origins.suspects
 
     @property
     def complete(self) -> bool:

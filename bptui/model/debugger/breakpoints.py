@@ -68,14 +68,20 @@ class UserStop(Stop):
         kind = {"break": "breakpoint", "tbreak": "breakpoint"}.get(self.kind, self.kind)
         return line(f"{kind} {self.number}: ", (self.target, "bold"), self.when)
 
-    def line(self) -> Line:
+    @abstractmethod
+    def idle(self, branch: Branch) -> str:
+        """Why it can never stop in a branch, "" where it can: an edit took away what it is about."""
+
+    def line(self, branch: Branch) -> Line:
         """One row of `info breakpoints`."""
+        idle = self.idle(branch)
         notes = "" if self.enabled else "  disabled"
         notes += f"  hit {self.hits} time{'s' if self.hits != 1 else ''}" if self.hits else ""
         notes += f"  ignored the next {self.ignored} times" if self.ignored > 1 else ""
         notes += "  ignored the next time" if self.ignored == 1 else ""
         number, kind = (f"{self.number:>3} ", "dim"), (f"{self.kind} ", "dim")
-        return line(number, kind, (self.target, "bold" if self.enabled else "dim"), self.when, (notes, "dim"))
+        target = (self.target, "bold" if self.enabled and not idle else "dim")
+        return line(number, kind, target, self.when, (notes, "dim"), (f"  {idle}" if idle else "", "kink"))
 
 
 class Resolved(NamedTuple):
@@ -127,6 +133,9 @@ class Breakpoint(UserStop):
             except UserError:
                 self._resolved[branch.number] = NOWHERE
         return self._resolved[branch.number]
+
+    def idle(self, branch: Branch) -> str:
+        return "" if self.resolved(branch).indexes else "nowhere in this branch"
 
     def resolve(self, branch: Branch) -> Resolved:
         """Where it may stop in a branch, or a UserError for what is not there, or can never be."""
@@ -207,6 +216,9 @@ class Watch(UserStop):
                 made = None
             self._readings[branch.number] = made if made is not None and made.varies else None
         return self._readings[branch.number]
+
+    def idle(self, branch: Branch) -> str:
+        return "" if self.reading(branch) else "it never changes here"
 
     def find(self, step: Step, span: range) -> Hit | None:
         reading = self.reading(step.branch)

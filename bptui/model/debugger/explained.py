@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
+from bptui.model.base.types import Array
 from bptui.model.debugger.contributions import Contributed, Group, contributed, locals_of, shown_grad, size_of, total
 from bptui.model.debugger.lines import kind
 from bptui.model.debugger.view import Index
@@ -78,6 +78,7 @@ class Explained:
     rows      largest first;  rest  how many are not told, and what they come to
     waiting   columns that are not in yet
     number    what all of it comes to, None where that is not there
+    eps       the distance from 1 to the next number of its precision
     skipped   operations that only move the number, on the way from its producers
     """
 
@@ -86,6 +87,7 @@ class Explained:
     of: Of
     relation: Literal["add", "sum", "product", "formula", "choice", "none"]
     number: float | None
+    eps: float = 2.0**-52
     index: str = ""
     heads: tuple[Head, ...] = ()
     rows: tuple[Row, ...] = ()
@@ -98,6 +100,16 @@ class Explained:
         whole = math.fsum(abs(row.sum) for row in self.rows if math.isfinite(row.sum)) + abs(self.rest[1])
         return abs(x) / whole if whole and math.isfinite(whole) and math.isfinite(x) else None
 
+    def producer(self, row: int, column: int) -> Producer | None:
+        """Who made a number of the table; of a table of one row the consumers stand down."""
+        if not self.rows:
+            return None
+        if self.of == "gradient" and len(self.rows) == 1:
+            row, column = 0, row
+        chosen = self.rows[max(0, min(row, len(self.rows) - 1))]
+        cell = chosen.cells[column] if column < len(chosen.cells) else None
+        return cell.producer if cell is not None and cell.producer is not None else chosen.producer
+
     def columns(self) -> tuple[float | None, ...]:
         """What each column adds up to."""
         found: list[float | None] = []
@@ -108,7 +120,6 @@ class Explained:
         return tuple(found)
 
 
-@lru_cache(8)
 def value_of(recording: Recording, node: int, element: Index) -> Explained:
     """What the value of an element is made of. Raises NotRecorded."""
     graph = recording.graph
@@ -120,17 +131,24 @@ def value_of(recording: Recording, node: int, element: Index) -> Explained:
     if about.op is not None and not about.op.opaque:
         made = import_module(TERMS).addends(recording, about, element)
     if made is None:
-        return Explained(about, element, "value", "none", number)
+        return Explained(about, element, "value", "none", number, eps=_eps(array))
     skipped: dict[int, Node] = {}
     rows = []
     for term in made.terms:
         cells = [Cell(f.value, f.shown, _behind(recording, f.source, skipped)) for f in term.factors]
         rows.append(Row(term.label, tuple(cells), term.value, _zero(cells, term.value, made.relation)))
-    relation = made.relation
     return Explained(
-        about, element, "value", relation, number, made.letters, (), tuple(rows), made.rest, frozenset(),
-        tuple(skipped.values()),
-    )  # fmt: skip
+        about,
+        element,
+        "value",
+        made.relation,
+        number,
+        _eps(array),
+        made.letters,
+        rows=tuple(rows),
+        rest=made.rest,
+        skipped=tuple(skipped.values()),
+    )
 
 
 def _zero(cells: list[Cell], value: float, relation: str) -> str:
@@ -161,7 +179,6 @@ def _behind(recording: Recording, source: tuple[int, Index] | None, skipped: dic
     return Producer(node, element, "value")
 
 
-@lru_cache(8)
 def gradient_of(
     recording: Recording, node: int, element: Index, waiting: frozenset[tuple[int, int]], samples: int
 ) -> Explained:
@@ -173,16 +190,30 @@ def gradient_of(
     heads = tuple(Head(graph.nodes[use.consumer], tuple(graph.nodes[i] for i in use.through)) for use in made.uses)
     rows = tuple(_row(made, n) for n in range(len(made.keys)))
     number: float | None = None
+    array = shown_grad(recording, node)
     if not waiting:
-        array = shown_grad(recording, node)
         number = None if array is None else float(array[element])
     elif rows:
         number = total([row.sum for row in rows])
     skipped = dict.fromkeys(node.id for head in heads for node in head.through)
     return Explained(
-        about, element, "gradient", "add", number, _index(graph, made, samples), heads, rows, (0, 0.0), made.waiting,
-        tuple(graph.nodes[i] for i in skipped),
-    )  # fmt: skip
+        about,
+        element,
+        "gradient",
+        "add",
+        number,
+        _eps(array),
+        _index(graph, made, samples),
+        heads,
+        rows,
+        waiting=made.waiting,
+        skipped=tuple(graph.nodes[i] for i in skipped),
+    )
+
+
+def _eps(array: Array | None) -> float:
+    """The distance from 1 to the next number of an array's precision."""
+    return float(np.finfo(array.dtype).eps) if array is not None and array.dtype.kind == "f" else 2.0**-52
 
 
 def _row(made: Contributed, n: int) -> Row:
@@ -204,6 +235,8 @@ def _why(groups: tuple[Group | None, ...]) -> str:
     reasons = list(found)
     if len(reasons) > 2:
         return f"{reasons[0]}, and {len(reasons) - 1} reasons more"
+    if len(reasons) == 2 and all(reason.endswith(" is 0") for reason in reasons):
+        return f"{reasons[0]}, {reasons[1].removesuffix(' is 0')} too"
     return ", ".join(reasons) or "its terms cancel"
 
 
@@ -251,7 +284,7 @@ def percent(part: float | None) -> str:
     return f"{part:.0%}" if part == 0 or part >= 0.005 else "<1%"
 
 
-def name_of(explained: Explained) -> str:
+def name_of(node: Node, element: Index, of: Of | None) -> str:
     """`∂L/∂W[0,0]`, `a[0,1]`."""
-    name = f"{explained.node.name}{numbers.index(explained.element)}"
-    return name if explained.of == "value" else f"∂L/∂{name}"
+    name = f"{node.name}{numbers.index(element)}"
+    return f"∂L/∂{name}" if of == "gradient" else name

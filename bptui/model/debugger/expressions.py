@@ -3,12 +3,8 @@
 For conditions of breakpoints, `print`, `display` and `watch`. The text is parsed through `ast`, walked over a whitelist
 and never executed; everything is float64 arithmetic on arrays, so nothing can grow without bound.
 
-    value, grad         of the node that the breakpoint is at (of the selected one otherwise)
-    upstream, shape     of that node, too: its gradient once all of it is in, its sizes
-    NAME, grad(NAME)    of any node; layer1.weight, loss, …          NAME[i,j], NAME[1:], NAME[-1]
-    step, lr, loss      the training step, the learning rate, the loss of the step
-    abs exp log sqrt max min mean sum norm argmax std nan finite any all len
-    + - * / // % ** @ < <= == != >= > and or not
+What may stand in one: `bptui.model.debugger.functions`, and docs/expressions.md, which is made from it. `x.grad`, `x.T`
+and `x.sum()` are read as grad(x), transpose(x) and sum(x): after that there are calls, and no attributes.
 """
 
 from __future__ import annotations
@@ -25,6 +21,7 @@ import numpy as np
 from bptui.model.base import numbers, syntax
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.hints import EXAMPLE
+from bptui.model.debugger.functions import FUNCTIONS, NAMES
 from bptui.model.engine.graph import Graph, Node
 
 if TYPE_CHECKING:
@@ -50,25 +47,10 @@ COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
-FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "abs": np.abs,
-    "exp": np.exp,
-    "log": np.log,
-    "sqrt": np.sqrt,
-    "max": lambda *xs: np.max(xs[0]) if len(xs) == 1 else np.maximum.reduce(np.broadcast_arrays(*xs)),
-    "min": lambda *xs: np.min(xs[0]) if len(xs) == 1 else np.minimum.reduce(np.broadcast_arrays(*xs)),
-    "mean": np.mean,
-    "sum": np.sum,
-    "std": np.std,
-    "norm": lambda x: np.sqrt(np.sum(np.square(x))),
-    "argmax": np.argmax,
-    "nan": lambda x: np.any(~np.isfinite(x)),
-    "finite": lambda x: np.all(np.isfinite(x)),
-    "any": np.any,
-    "all": np.all,
-    "len": lambda x: np.float64(len(x)),
-}
-SPECIAL = ("value", "grad", "upstream", "shape", "step", "lr", "loss")
+SPECIAL = tuple(NAMES)
+DOTTED: Mapping[str, str] = {"grad": "grad", "T": "transpose", "mT": "transpose", "shape": "shape"}
+"""Attributes, and the functions that they are."""
+TRUTH = {"true": True, "false": False}
 
 
 REFUSED: Mapping[type[Exception], str] = {
@@ -144,6 +126,7 @@ def parse(text: str, graph: Graph) -> Expression:
     if len(statements) != 1 or not isinstance(statements[0], ast.Expr):
         raise UserError(where, "it is no expression", "one formula without =, for example max(abs(grad)) > 10")
     tree = statements[0].value
+    tree = _Plain(graph).visit(tree)
     _check(tree, graph, where)
     return Expression(text, tree, graph)
 
@@ -166,13 +149,34 @@ def dotted(tree: ast.AST) -> str | None:
     return None
 
 
+class _Plain(ast.NodeTransformer):
+    """What PyTorch and NumPy write with a dot, as calls of functions: `w.grad`, `x.T`, `x.shape`, `x.abs().max()`."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def visit_Attribute(self, tree: ast.Attribute) -> ast.expr:
+        name = dotted(tree)
+        if name in self.graph.by_name or tree.attr not in DOTTED:
+            return tree
+        if tree.attr == "grad" and dotted(tree.value) == "value":
+            return ast.Name("grad")
+        return ast.Call(ast.Name(DOTTED[tree.attr]), [self.visit(tree.value)], [])
+
+    def visit_Call(self, tree: ast.Call) -> ast.expr:
+        args = [self.visit(part) for part in tree.args]
+        if isinstance(tree.func, ast.Attribute) and tree.func.attr in FUNCTIONS and not args:
+            return ast.Call(ast.Name(tree.func.attr), [self.visit(tree.func.value)], tree.keywords)
+        return ast.Call(tree.func, args, tree.keywords)
+
+
 def _check(tree: ast.expr, graph: Graph, where: str) -> None:
     match tree:
         case ast.Constant(value=bool() | int() | float()):
             return
         case ast.Name() | ast.Attribute():
             name = dotted(tree)
-            if name is None or (name not in graph.by_name and name not in SPECIAL):
+            if name is None or (name not in graph.by_name and name not in SPECIAL and name not in TRUTH):
                 known = (*graph.by_name, *SPECIAL, *FUNCTIONS)
                 wrong = "nothing is" if name is None else f"nothing is called '{name[:40]}'"
                 raise UserError(where, wrong, did_you_mean(name or "", known, "a node, value, grad, step or lr"))
@@ -190,18 +194,46 @@ def _check(tree: ast.expr, graph: Graph, where: str) -> None:
         case ast.Subscript(slice=at):
             _check(tree.value, graph, where)
             _check_slice(at, graph, where)
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
+        case ast.List(elts=items) | ast.Tuple(elts=items) if items:
+            for item in items:
+                _check_literal(item, where)
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
             if name == "grad" and len(args) == 1 and dotted(args[0]) in graph.by_name:
                 return
             if name not in FUNCTIONS:
                 right = "grad takes the name of a node" if name == "grad" else did_you_mean(name, FUNCTIONS)
                 raise UserError(where, f"there is no function '{name[:40]}' for it", right or ", ".join(FUNCTIONS))
-            if not args or (len(args) > 1 and name not in ("max", "min")):
-                raise UserError(where, f"{name} takes one argument, not {len(args)}")
+            row = FUNCTIONS[name]
+            if not row.least <= len(args) <= row.most:
+                takes = "one argument" if row.most == 1 else f"{row.least} to {row.most} arguments"
+                raise UserError(where, f"{name} takes {takes}, not {len(args)}", row.about)
             for value in args:
                 _check(value, graph, where)
+            _check_axis(name, keywords, len(args), where)
         case _:
             raise UserError(where, f"'{ast.unparse(tree)[:40]}' is not allowed", "numbers, nodes, operators, functions")
+
+
+def _check_literal(tree: ast.expr, where: str) -> None:
+    """Numbers in lists of equal length, as they are written."""
+    if isinstance(tree, ast.List | ast.Tuple) and tree.elts:
+        for item in tree.elts:
+            _check_literal(item, where)
+        return
+    inner = tree.operand if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub) else tree
+    if not (isinstance(inner, ast.Constant) and isinstance(inner.value, int | float)):
+        raise UserError(
+            where, f"'{ast.unparse(tree)[:40]}' stands in a list", "numbers, as in [[0.1, 0.2], [0.3, 0.4]]"
+        )
+
+
+def _check_axis(name: str, keywords: list[ast.keyword], given: int, where: str) -> None:
+    for keyword in keywords:
+        if keyword.arg != "axis" or not FUNCTIONS[name].axis or given > 1 or not _is_integer(keyword.value):
+            right = f"{name}(x, axis=0)" if FUNCTIONS[name].axis else f"{name}(x)"
+            raise UserError(where, f"{name} has no setting '{keyword.arg or '**'}' of that kind", right)
+    if len(keywords) > 1:
+        raise UserError(where, "axis is given twice")
 
 
 def _check_slice(at: ast.expr, graph: Graph, where: str) -> None:
@@ -246,11 +278,19 @@ class _Evaluator(ast.NodeVisitor):
     def visit_Constant(self, tree: ast.Constant) -> Any:
         return np.float64(tree.value)  # type: ignore[arg-type]  # _check: a number
 
+    def visit_List(self, tree: ast.List | ast.Tuple) -> Any:
+        return np.array([self.visit(item) for item in tree.elts], dtype=np.float64)
+
+    def visit_Tuple(self, tree: ast.Tuple) -> Any:
+        return self.visit_List(tree)
+
     def visit_Name(self, tree: ast.Name | ast.Attribute) -> Any:
         name = dotted(tree)
         assert name is not None
         if name in self.graph.by_name:
             return self.value_of(self.graph.by_name[name])
+        if name in TRUTH:
+            return np.bool_(TRUTH[name])
         match name:
             case "value":
                 return self.value_of(self.node)
@@ -309,7 +349,9 @@ class _Evaluator(ast.NodeVisitor):
             name = dotted(tree.args[0])
             assert name is not None
             return self.grad_of(self.graph.by_name[name])
-        return FUNCTIONS[tree.func.id](*(self.visit(value) for value in tree.args))
+        if tree.keywords:
+            return FUNCTIONS[tree.func.id].call(self.visit(tree.args[0]), axis=int(self.visit(tree.keywords[0].value)))
+        return FUNCTIONS[tree.func.id].call(*(self.visit(value) for value in tree.args))
 
 
 _VISIT: Mapping[type[ast.AST], Callable[[_Evaluator, Any], Any]] = {

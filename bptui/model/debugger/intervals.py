@@ -1,112 +1,127 @@
 """Can a condition hold anywhere in a training step? Interval arithmetic over the least and the largest numbers of the
 step answers with one look at all of them, where asking each of 10,000 nodes would take a second.
 
-A number is an interval (low, high); what is true or false is one of 0 and 1. Where it is not known, it is (-inf, inf):
-the answer may be yes too often, never too rarely. Only for steps whose numbers are all finite, and for tensors that are
-not empty.
+A number lies in an interval; what is true or false is 0 or 1. What is not known is ANYTHING: the answer may be yes too
+often, never too rarely. For tensors that are not empty: all of nothing is true, whatever its numbers.
 """
 
 from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import product
+from typing import NamedTuple
 
-Interval = tuple[float, float]
 
-ANY: Interval = (-math.inf, math.inf)
+class Interval(NamedTuple):
+    """Numbers from `low` to `high`; `nan` says that NaN may be among them, of which no comparison but != is true."""
+
+    low: float
+    high: float
+    nan: bool = False
+
+
+ANYTHING = Interval(-math.inf, math.inf, True)
 SLACK = 1e-9
 """By which part of its size a bound is widened, where rounding may pass it: a mean of equal numbers."""
 
 
+def exactly(number: float) -> Interval:
+    """One number."""
+    return ANYTHING if math.isnan(number) else Interval(float(number), float(number))
+
+
 def possible(tree: ast.expr, known: Mapping[str, Interval]) -> bool:
     """Can the expression be true, where its names lie in the intervals that are known?"""
-    return bounds(tree, known)[1] != 0
+    return _truth(bounds(tree, known)).high != 0
 
 
 def bounds(tree: ast.expr, known: Mapping[str, Interval]) -> Interval:
     """Where every number of the expression lies."""
     match tree:
         case ast.Constant(value=bool() | int() | float() as value):
-            return float(value), float(value)
+            return Interval(float(value), float(value))
         case ast.Name(id=name):
-            return known.get(name, ANY)
+            return known.get(name, ANYTHING)
         case ast.UnaryOp(op=ast.Not()):
-            low, high = _truth(bounds(tree.operand, known))
-            return 1 - high, 1 - low
+            truth = _truth(bounds(tree.operand, known))
+            return Interval(1 - truth.high, 1 - truth.low)
         case ast.UnaryOp(op=ast.USub()):
-            low, high = bounds(tree.operand, known)
-            return -high, -low
+            of = bounds(tree.operand, known)
+            return Interval(-of.high, -of.low, of.nan)
         case ast.BinOp(left=left, op=op, right=right):
             return _combined(op, bounds(left, known), bounds(right, known))
         case ast.BoolOp(op=op, values=values):
-            lows, highs = zip(*(_truth(bounds(value, known)) for value in values), strict=True)
-            return (min(lows), min(highs)) if isinstance(op, ast.And) else (max(lows), max(highs))
+            truths = [_truth(bounds(value, known)) for value in values]
+            pick = min if isinstance(op, ast.And) else max
+            return Interval(pick(each.low for each in truths), pick(each.high for each in truths))
         case ast.Compare(ops=ops):
             sides = [bounds(value, known) for value in (tree.left, *tree.comparators)]
             pairs = [_compared(op, a, b) for op, a, b in zip(ops, sides, sides[1:], strict=False)]
-            return min(low for low, _ in pairs), min(high for _, high in pairs)
+            return Interval(min(each.low for each in pairs), min(each.high for each in pairs))
         case ast.Subscript(value=value, slice=at) if not any(isinstance(part, ast.Slice) for part in ast.walk(at)):
-            return bounds(value, known)  # a slice may be empty, and all of nothing is true
+            return bounds(value, known)  # a slice may be empty
         case ast.Call(func=ast.Name(id=name), args=args):
             return _called(name, [bounds(value, known) for value in args])
-    return ANY
+    return ANYTHING
 
 
 def _called(name: str, given: list[Interval]) -> Interval:
-    lows, highs = [low for low, _ in given], [high for _, high in given]
-    low, high = given[0]
+    low, high, nan = given[0]
     match name:
-        case "max":
-            return max(lows), max(highs)
-        case "min":
-            return min(lows), min(highs)
+        case "max" | "min":
+            pick = max if name == "max" else min
+            return Interval(pick(x.low for x in given), pick(x.high for x in given), any(x.nan for x in given))
+        case "transpose":
+            return given[0]
         case "any" | "all":
             return _truth(given[0])
-        case "nan" | "finite" if math.isfinite(low) and math.isfinite(high):
-            return (0.0, 0.0) if name == "nan" else (1.0, 1.0)
+        case "nan" | "finite" if not nan and math.isfinite(low) and math.isfinite(high):
+            return Interval(0, 0) if name == "nan" else Interval(1, 1)
         case "abs":
-            return (0.0 if low <= 0 <= high else min(abs(low), abs(high))), max(abs(low), abs(high))
-        case "mean":
+            least = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+            return Interval(least, max(abs(low), abs(high)), nan)
+        case "mean" if math.isfinite(low) and math.isfinite(high):
             slack = SLACK * max(abs(low), abs(high))
-            return low - slack, high + slack
-    return ANY
+            return Interval(low - slack, high + slack, nan)
+    return ANYTHING
+
+
+_ENDS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: lambda x, y: x + y,
+    ast.Sub: lambda x, y: x - y,
+    ast.Mult: lambda x, y: x * y,
+    ast.Div: lambda x, y: x / y,
+}
 
 
 def _combined(op: ast.operator, a: Interval, b: Interval) -> Interval:
-    """Rounding keeps the order of numbers, so that the ends are the ends of what is rounded, too."""
-    match op:
-        case ast.Add():
-            return _kept(a[0] + b[0], a[1] + b[1])
-        case ast.Sub():
-            return _kept(a[0] - b[1], a[1] - b[0])
-        case ast.Mult():
-            ends = [x * y for x in a for y in b]
-            return ANY if any(map(math.isnan, ends)) else (min(ends), max(ends))
-        case ast.Div() if b[0] > 0 or b[1] < 0:
-            ends = [x / y for x in a for y in b]
-            return ANY if any(map(math.isnan, ends)) else (min(ends), max(ends))
-    return ANY
-
-
-def _kept(low: float, high: float) -> Interval:
-    return ANY if math.isnan(low) or math.isnan(high) else (low, high)
+    """Rounding keeps the order of numbers, so that the ends are the ends of what is rounded, too. Where an end is not
+    finite, NaN may come of it (inf - inf, 0 × inf)."""
+    if type(op) not in _ENDS or (isinstance(op, ast.Div) and b.low <= 0 <= b.high):
+        return ANYTHING
+    ends = [_ENDS[type(op)](x, y) for x, y in product(a[:2], b[:2])]
+    if not all(map(math.isfinite, (*a[:2], *b[:2]))):
+        return ANYTHING
+    return Interval(min(ends), max(ends), a.nan or b.nan)
 
 
 def _compared(op: ast.cmpop, a: Interval, b: Interval) -> Interval:
-    """(is it certain, is it possible) as 0 and 1."""
-    match op:
-        case ast.Lt():
-            return float(a[1] < b[0]), float(a[0] < b[1])
-        case ast.LtE():
-            return float(a[1] <= b[0]), float(a[0] <= b[1])
-        case ast.Gt() | ast.GtE():
-            return _compared(ast.Lt() if isinstance(op, ast.Gt) else ast.LtE(), b, a)
-    apart, one = a[1] < b[0] or b[1] < a[0], a[0] == a[1] == b[0] == b[1]
-    return (float(one), float(not apart)) if isinstance(op, ast.Eq) else (float(apart), float(not one))
+    """From "it is certain" to "it is possible", as 0 and 1."""
+    if isinstance(op, ast.Gt | ast.GtE):
+        return _compared(ast.Lt() if isinstance(op, ast.Gt) else ast.LtE(), b, a)
+    nan, apart, one = a.nan or b.nan, a.high < b.low or b.high < a.low, a.low == a.high == b.low == b.high
+    certain, could = {
+        ast.Lt: (a.high < b.low, a.low < b.high),
+        ast.LtE: (a.high <= b.low, a.low <= b.high),
+        ast.Eq: (one, not apart),
+        ast.NotEq: (apart, nan or not one),
+    }[type(op)]
+    return Interval(float(certain and (not nan or isinstance(op, ast.NotEq))), float(could))
 
 
 def _truth(of: Interval) -> Interval:
-    """Of a number: is it certainly not 0, can it be other than 0?"""
-    low, high = of
-    return float(low > 0 or high < 0), float(not (low == high == 0))
+    """Of numbers: are they certainly not 0, can they be other than 0? NaN is."""
+    low, high, nan = of
+    return Interval(float(low > 0 or high < 0), float(nan or not (low == high == 0)))

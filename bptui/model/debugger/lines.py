@@ -75,6 +75,8 @@ def evaluated(session: Session, expression: expressions.Expression) -> list[Line
         return [line(*title, f" = {numbers.NOT_YET}  ", (f"{missing} is not computed yet", "dim"))]
     if value.dtype == bool and not value.ndim:
         return [line(*title, f" = {'true' if value else 'false'}")]
+    if value.dtype.kind == "i":
+        return [line(*title, f" = {numbers.index(value.tolist()) or '[]'}")]
     return _titled(title, tensor(value, _style(expression.text)))
 
 
@@ -95,6 +97,8 @@ def compact(session: Session, text: str, room: int) -> Line:
     style = _style(text)
     if value.dtype == bool and not value.ndim:
         return _named(text, line("true" if value else "false"), " = ", room)
+    if value.dtype.kind == "i":
+        return _named(text, line(numbers.index(value.tolist()) or "[]"), " = ", room)
     if value.ndim < 2 and value.size <= room // 3:
         digits = line((" ".join(numbers.significant(float(x), 6) for x in value.reshape(-1)), style))
         if len(plain(digits)) + len(text) + len(" = ") <= room or not value.ndim:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bptui.model.base import arithmetic, numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
-from bptui.model.debugger import why
+from bptui.model.debugger import locations, why
+from bptui.model.debugger.known import kept
 from bptui.model.debugger.lines import kind
-from bptui.model.debugger.paths import Edge, Path, Paths, Vertex, paths
+from bptui.model.debugger.paths import Edge, Path, Paths, Vertex, between, paths
 from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.view import Answer
 from bptui.model.debugger.zeros import unravel
 from bptui.model.engine.graph import Graph
 from bptui.model.engine.recording import NotRecorded
@@ -19,21 +23,47 @@ from bptui.model.engine.recording import NotRecorded
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
+EACH = 200
+"""How much work a number between an element and the loss is, in numbers that one goes over."""
 MANY = 10**6
 """From here on a count is told as a power of ten."""
 
 
-def found(session: Session, text: str) -> Paths | str:
+def found(session: Session, text: str, now: bool = True) -> Paths | str:
     """The paths that are asked for: of `w[0,1]`, or of the selected element; or why there are none. UserError where
-    something of them was not recorded, or they are too many."""
+    something of them was not recorded, or they are too many; Later where it takes long and is not wanted `now`."""
     node, element, _ = why.asked(session, text, "paths")
     gone = why.absent(session, node) if node.id != session.graph.loss else ""
     if gone:
         return f"{node.name} has no path to the loss: {gone}"
+    recording, tick = session.recording, session.progress.tick
+    work = EACH * sum(math.prod(each.shape) for each in between(session.graph, node.id))
     try:
-        return paths(session.recording, node, element, session.progress.tick)
+        return kept(recording, ("paths", node.id, element), lambda: paths(recording, node, element, tick), now, work)
     except NotRecorded as missing:
         raise UserError("paths", str(missing)) from None
+
+
+def sorted_paths(made: Paths, order: int) -> tuple[Path, ...]:
+    """The best paths: the largest first, or those that add most before those that take most away."""
+    return made.best if order % 2 == 0 else tuple(sorted(made.best, key=lambda path: -path.product))
+
+
+def producer(session: Session, answer: Answer) -> Reply:
+    """Go to the element that the chosen factor of the chosen path leads to, where the backward pass comes to it."""
+    made = found(session, answer.text)
+    if isinstance(made, str):
+        return say(made, ok=False)
+    rows = sorted_paths(made, answer.order)
+    edges = rows[max(0, min(answer.row, len(rows) - 1))].factors
+    if not edges:
+        return say(f"{made.node.name} is the loss", ok=False)
+    at = edges[max(0, min(answer.column, len(edges) - 1))].target
+    node = session.graph.nodes[at[0]]
+    reply = session.move(locations.stops_of(node, session.walk, session.cursor.step, "backward")[-1])
+    session.select(node, unravel(at[1], node.shape))
+    session.view.show(replace(answer, text=answer.text or f"{made.node.name}{numbers.index(made.element)}"))
+    return reply
 
 
 def tell(session: Session, text: str) -> Reply:
@@ -41,6 +71,7 @@ def tell(session: Session, text: str) -> Reply:
     made = found(session, text)
     if isinstance(made, str):
         return say(made, ok=False)
+    session.view.show(Answer("paths", text))
     return Reply(tuple(told(session.graph, made)), seen=True)
 
 
@@ -82,16 +113,23 @@ def shared(made: Paths, texts: arithmetic.PrintedSum) -> Line:
     return line(f"They share {product}{more}: the backward pass multiplies that once.")
 
 
-def printed(made: Paths) -> arithmetic.PrintedSum:
-    """The texts of the factors and products of the best paths, of the rest as one more, and of the sum."""
+def printed(
+    made: Paths, rows: Sequence[tuple[tuple[float, ...], float]] | None = None, room: int | None = None
+) -> arithmetic.PrintedSum:
+    """The texts of the factors and products of some paths (`rows`; of the best ones), of the others as one more row,
+    and of the sum: four digits of the largest product."""
+    if rows is None:
+        rows = [(tuple(edge.local for edge in path.factors), path.product) for path in made.best]
     head, running = [], 0.0
-    for path in made.best:
-        running += path.product
-        factors = tuple(edge.local for edge in path.factors) or (1.0,)
-        head.append(arithmetic.Row(factors, path.product, running))
-    if made.count > len(made.best):
-        head.append(arithmetic.Row((made.rest,), made.rest, running + made.rest))
-    return arithmetic.printed_sum(arithmetic.Sum(head, (), (), made.sum), usual, decimals=None)
+    for factors, product in rows:
+        running += product
+        head.append(arithmetic.Row(factors or (1.0,), product, running))
+    if made.count > len(rows):
+        rest = made.sum - running if len(rows) < len(made.best) else made.rest
+        head.append(arithmetic.Row((rest,), rest, running + rest))
+    largest = max((abs(row.product) for row in head if math.isfinite(row.product)), default=0.0)
+    decimals = max(0, 3 - math.floor(math.log10(largest))) if largest else numbers.DECIMALS
+    return arithmetic.printed_sum(arithmetic.Sum(head, (), (), made.sum), usual, room, decimals=decimals)
 
 
 def usual(x: float) -> str:

@@ -58,7 +58,7 @@ class Step:
 
 
 class LossAlone:
-    """Stands in the place of a State, for an expression that reads no other number than the loss."""
+    """Stands in the place of a State, for an expression that reads no other number than the loss, or none."""
 
     def __init__(self, step: Step, moment: Moment) -> None:
         self._step, self._place = step, step.branch.timeline.index(moment)
@@ -82,7 +82,7 @@ class Reading:
         self._settings = names & {"step", "lr"}
         loss = ("value", branch.graph.nodes[branch.graph.loss].name)
         aliases = {("value", name) for name, node in branch.graph.by_name.items() if node.id == branch.graph.loss}
-        self._loss_alone = "lr" not in names and bool(expression.reads) and expression.reads <= {loss, *aliases}
+        self._loss_alone = "lr" not in names and expression.reads <= {loss, *aliases, ("shape", "")}
         self._loss_names = {name for _, name in aliases} | ({"loss"} - branch.graph.by_name.keys())
 
     @property
@@ -108,7 +108,7 @@ class Reading:
 
     def possible(self, step: Step) -> bool:
         """Can it be true at any Moment of a training step? No means no; yes, that it has to be asked at each."""
-        known = self._known(step) if self._bounded else None
+        known = self._known(step) if self._bounded and not self._loss_alone else None
         return known is None or intervals.possible(self.expression.tree, known)
 
     @cached_property
@@ -120,11 +120,9 @@ class Reading:
     def _known(self, step: Step) -> dict[str, intervals.Interval] | None:
         """Where what it may read lies in a training step; None where that would be as much work as to ask."""
         recording, graph = step.recording, self.branch.graph
-        if recording.finite is not True:
-            return None
         reads = {what for what, name in self.expression.reads if not name}
-        rate = recording.optimizer.learning_rate
-        known = {"step": (float(step.number),) * 2, "lr": (rate, rate)}
+        rate, nan = recording.optimizer.learning_rate, recording.finite is not True
+        known = {"step": intervals.exactly(step.number), "lr": intervals.exactly(rate)}
         kinds: tuple[tuple[Literal["value", "grad"], tuple[str, ...]], ...] = (
             ("value", ("value",)),
             ("grad", ("grad", "upstream")),
@@ -134,9 +132,9 @@ class Reading:
                 found = recording.extremes(what)
                 if found is None:
                     return None
-                known |= dict.fromkeys(names, found)
+                known |= dict.fromkeys(names, intervals.Interval(*found, nan))
         known = {name: interval for name, interval in known.items() if name not in graph.by_name}
-        return known | dict.fromkeys(self._loss_names, (recording.loss,) * 2)
+        return known | dict.fromkeys(self._loss_names, intervals.exactly(recording.loss))
 
     @cached_property
     def _begins(self) -> int:

@@ -46,12 +46,13 @@ class NonFiniteNumbers(Stop):
         if step.branch.finite(step.number):
             return None
         found = step.branch.nonfinite(step.recording)
-        for place in span if step.recording.finite is not True else ():
+        while (place := first_of(found.suspects, span)) is not None:
             step.progress.tick()
             origin = found.get(place)
             if origin is not None:
                 meant = "" if np.isnan(origin.number) else "; where that is meant: wanted"
                 return Hit(place, origin.text + meant, "fail", origin)
+            span = range(place + span.step, span.stop, span.step)
         return None
 
 

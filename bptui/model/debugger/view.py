@@ -13,6 +13,10 @@ ViewMode = Literal["operations", "layers", "neurons"]
 VIEWS: tuple[ViewMode, ...] = ("operations", "layers", "neurons")
 
 
+OPERATION = 2
+"""The panel in whose place an answer stands: it has the focus then."""
+
+
 @dataclass
 class Answer:
     """The answer to a question (why, paths, what if …): it stands in the place of the Operation panel until escape.
@@ -20,12 +24,14 @@ class Answer:
     panel   the module of `bptui.screens.panels` that draws it
     text    what was asked about, as it was said; "" for what is selected
     row, column  what is chosen in it
+    order   how it is sorted, counted on by the key that does
     """
 
     panel: str
     text: str = ""
     row: int = 0
     column: int = 0
+    order: int = 0
 
 
 @dataclass
@@ -55,6 +61,10 @@ class View:
     page: int = 0
     finding: int = 0
     answer: Answer | None = None
+
+    def show(self, answer: Answer) -> None:
+        """Answer a question."""
+        self.answer, self.focus = answer, OPERATION
 
 
 @dataclass

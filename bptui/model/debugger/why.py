@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base import arithmetic, numbers
@@ -11,12 +12,24 @@ from bptui.model.base.crosstab import Crosstab, crosstab
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import locations
 from bptui.model.debugger.contributions import total
-from bptui.model.debugger.explained import Explained, Head, Of, Row, gradient_of, heading, label, percent, value_of
+from bptui.model.debugger.explained import (
+    Explained,
+    Head,
+    Of,
+    Row,
+    gradient_of,
+    heading,
+    label,
+    percent,
+    value_of,
+)
+from bptui.model.debugger.known import kept
 from bptui.model.debugger.lines import extent, kind
-from bptui.model.debugger.reply import Reply
-from bptui.model.debugger.view import Index
+from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.view import Answer, Index
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import NotRecorded
+from bptui.model.engine.timeline import Phase
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -30,7 +43,7 @@ GIVEN = {
 ROWS = 8
 """Terms that are told one by one in text."""
 _GRADIENT = re.compile(
-    r"(?:grad|∂L/∂)\s*\(?\s*(?P<inside>[^()]+?)\s*\)?"
+    r"(?P<of>grad|value|∂L/∂)\s*\(?\s*(?P<inside>[^()]+?)\s*\)?"
     r"|(?P<name>[^\[\]()]+)(?P<at>\[[^\]]*\])?\.grad(?P<then>\[[^\]]*\])?"
 )
 
@@ -44,16 +57,17 @@ class Asked(NamedTuple):
 
 
 def asked(session: Session, text: str, where: str = "why") -> Asked:
-    """What `why` is asked about: `a[0,1]`, `grad(a[0,1])`; without a name the number that stopped being finite at this
-    Moment, where there is one and nothing else was selected, else the selected one. UserError, of the command `where`,
-    for what is not there."""
+    """What `why` is asked about: `a[0,1]`, `grad(a[0,1])`, `value(a[0,1])`; of no name the number that stopped being
+    finite at this Moment, where there is one and nothing else was selected, else the selected one. UserError, of the
+    command `where`, for what is not there."""
     finding = session.finding
     if text:
         matched = _GRADIENT.fullmatch(text.strip())
         if matched is not None:
             text = matched["inside"] or f"{matched['name']}{matched['at'] or matched['then'] or ''}"
         node, found = locations.element(session.graph, text, where)
-        return Asked(node, session.element_of(node) if found is None else found, "gradient" if matched else None)
+        at = session.element_of(node) if found is None else found
+        return Asked(node, at, None if matched is None else "value" if matched["of"] == "value" else "gradient")
     if finding is not None:
         of: Of = "value" if finding.position is None else "gradient"
         return Asked(session.source(finding), finding.at, of)
@@ -70,20 +84,44 @@ def chosen(session: Session, text: str) -> Asked:
     return about._replace(of="gradient" if arrived and reaches else "value")
 
 
-def explained(session: Session, about: Asked) -> Explained | None:
-    """The table of one number; None where there is none (not computed yet, absent, the seed). Raises NotRecorded."""
+def explained(session: Session, about: Asked, now: bool = True) -> Explained | None:
+    """The table of one number; None where there is none (not computed yet, absent, the seed). Raises NotRecorded, and
+    Later where it takes long and is not wanted `now`."""
     node, element, of = about
+    recording, graph, work = session.recording, session.graph, math.prod(node.shape)
     if 0 in node.shape:
         return None
     if of == "value":
-        return value_of(session.recording, node.id, element) if session.state.value(node) is not None else None
+        if session.state.value(node) is None:
+            return None
+        work += sum(math.prod(graph.nodes[i].shape) for i in node.inputs)
+        key: Hashable = ("value", node.id, element)
+        return kept(recording, key, lambda: value_of(recording, node.id, element), now, work)
     gradient = session.state.gradient(node)
-    if not gradient.arrived or node.id == session.graph.loss:
+    if not gradient.arrived or node.id == graph.loss:
         return None
-    waiting = frozenset(
-        (a.consumer, a.position) for a in session.timeline.arrivals(node.id)[gradient.arrived :]
-    )  # fmt: skip
-    return gradient_of(session.recording, node.id, element, waiting, session.network.samples)
+    waiting = frozenset((a.consumer, a.position) for a in session.timeline.arrivals(node.id)[gradient.arrived :])
+    for i, _ in graph.consumers[node.id]:
+        work += math.prod(graph.nodes[i].shape) + sum(math.prod(graph.nodes[k].shape) for k in graph.nodes[i].inputs)
+    key, samples = ("gradient", node.id, element, waiting), session.network.samples
+    return kept(recording, key, lambda: gradient_of(recording, node.id, element, waiting, samples), now, work)
+
+
+def producer(session: Session, answer: Answer) -> Reply:
+    """Go to where the chosen number of the answer was made: the Moment, and the element there; the answer stays open
+    and explains that one."""
+    found = explained(session, chosen(session, answer.text))
+    maker = found.producer(answer.row, answer.column) if found is not None else None
+    if found is None or maker is None:
+        return say("nothing made it: it is given", ok=False)
+    node = session.graph.nodes[maker.node]
+    phase: Phase = "forward" if maker.of == "value" else "backward"
+    stops = locations.stops_of(node, session.walk, session.cursor.step, phase)
+    reply = session.move(stops[-1]) if stops else Reply()
+    selected = session.select(node, maker.element)
+    word = "value" if maker.of == "value" else "grad"
+    session.view.show(Answer("why", f"{word}({node.name}{numbers.index(maker.element)})"))
+    return reply if stops else selected
 
 
 def why(session: Session, text: str) -> Reply:
@@ -92,11 +130,21 @@ def why(session: Session, text: str) -> Reply:
     finding = session.finding if not text else None
     value = [_value(session, node, at), *_origin(session, node), *_terms(session, about._replace(of="value"))]
     gradient = _gradient(session, about._replace(of="gradient"))
+    session.view.show(Answer("why", text or _other(session)))
     if finding is not None:
         title = line((finding.text, "fail"))
         both = (*gradient, *value) if of == "gradient" else (*value, *gradient)
         return _seen(title, *both)
     return _seen(*gradient) if of == "gradient" else _seen(*value, *gradient)
+
+
+def _other(session: Session) -> str:
+    """Asked once more about the selected number: its other number, the value for the gradient."""
+    answer = session.view.answer
+    if answer is None or answer.panel != "why" or answer.text:
+        return ""
+    node, at, of = chosen(session, "")
+    return f"{'value' if of == 'gradient' else 'grad'}({node.name}{numbers.index(at)})"
 
 
 def _seen(*lines: Line) -> Reply:
@@ -157,7 +205,7 @@ def term_lines(found: Explained, most: int) -> list[Line]:
         head, share = f"{label(row):>{width}}  ", f"  {percent(found.share(row.sum))}"
         if found.relation == "product":
             head = share = ""
-        made.append(line((head, "dim"), *_product(row, factors, product), (share, "dim")))
+        made.append(line((head, "dim"), *product_of(row, factors, product), (share, "dim")))
     count = found.rest[0] + len(found.rows) - len(rows)
     if count:
         made.append(line((f"{'':{width}}  and {count:,} more  ", "dim"), (texts.rows[-1][1], "value")))
@@ -167,7 +215,7 @@ def term_lines(found: Explained, most: int) -> list[Line]:
     return made
 
 
-def printed_terms(found: Explained, rows: tuple[Row, ...]) -> arithmetic.PrintedSum:
+def printed_terms(found: Explained, rows: tuple[Row, ...], room: int | None = None) -> arithmetic.PrintedSum:
     """The texts of the terms, of the rest as one more, and of what they come to."""
     head, running = [], 0.0
     for row in rows:
@@ -179,10 +227,10 @@ def printed_terms(found: Explained, rows: tuple[Row, ...]) -> arithmetic.Printed
     if found.rest[0] + len(found.rows) > len(rows):
         head.append(arithmetic.Row((rest,), rest, running + rest))
     number = found.number if found.number is not None else running + rest
-    return arithmetic.printed_sum(arithmetic.Sum(head, (), (), number), numbers.significant)
+    return arithmetic.printed_sum(arithmetic.Sum(head, (), (), number), numbers.significant, room)
 
 
-def _product(row: Row, factors: tuple[str, ...], product: str) -> Line:
+def product_of(row: Row, factors: tuple[str, ...], product: str) -> Line:
     """`x[1,1] × W[1,3] = 1 × 0.5607 = 0.5607`."""
     cells = [cell for cell in row.cells if cell is not None]
     names: list[Span] = []
@@ -315,12 +363,12 @@ def reasons(found: Explained) -> list[Line]:
 
 
 def skips(found: Explained) -> list[Line]:
-    """`through t2 (transpose), which only moves it`."""
+    """`t2 (transpose) only moves it`."""
     if not found.skipped:
         return []
     names = ", ".join(f"{node.name} ({node.op.name})" for node in found.skipped if node.op is not None)
     verb = "moves" if len(found.skipped) == 1 else "move"
-    return [line("    ", (f"through {names}, which only {verb} it", "dim"))]
+    return [line("    ", (f"{names} only {verb} it", "dim"))]
 
 
 # ------------------------------------------------------------------------------------------------------------- absent

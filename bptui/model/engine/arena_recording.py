@@ -53,6 +53,22 @@ class ArenaLayout:
         values = _stretches(computed, 2 * self.state) if all(isinstance(at, Slot) for at in computed) else None
         return {"value": values, "grad": _stretches(self.gradients, 0)}
 
+    @cached_property
+    def written(self) -> tuple[Array, Array, Array]:
+        """Of everything that a Moment writes: the place of the Moment, where it begins in the arena, where it ends."""
+        nodes, places = self.graph.nodes, self.timeline.places
+        slots: list[tuple[int, Slot | Array | None]] = []
+        for node in nodes:
+            slots += [(place, self.values[node.id]) for place in places("forward", node.id)]
+            for place in places("update", node.id):
+                slot = self.values[node.id]
+                slots.append((place, slot.moved(self.state) if isinstance(slot, Slot) else slot))
+        for (consumer, _), slot in self.contributions.items():
+            slots += [(place, slot) for place in places("backward", consumer)]
+        found = [(place, slot.offset, slot.offset + slot.size) for place, slot in slots if isinstance(slot, Slot)]
+        where, starts, stops = np.array(found, np.int64).reshape(-1, 3).T
+        return where, starts, stops
+
 
 class ArenaRecording(Recording):
     """A training step that this engine ran: nothing of it is absent, each parameter is updated once.
@@ -89,7 +105,16 @@ class ArenaRecording(Recording):
             return None
         memory = np.frombuffer(self.memory, self._layout.dtype)
         parts = [memory[start:stop] for start, stop in stretches]
-        return min(float(part.min()) for part in parts), max(float(part.max()) for part in parts)
+        least, most = (np.array([of.reduce(part) for part in parts]) for of in (np.fmin, np.fmax))
+        return None if np.isnan(least).all() else (float(np.fmin.reduce(least)), float(np.fmax.reduce(most)))
+
+    @cached_property
+    def suspects(self) -> Sequence[int] | None:
+        bad = np.flatnonzero(~np.isfinite(np.frombuffer(self.memory, self._layout.dtype)))
+        places, starts, stops = self._layout.written
+        has = np.searchsorted(bad, starts) < np.searchsorted(bad, stops)
+        found: list[int] = np.unique(places[has]).tolist()
+        return found
 
     def value(self, node: Key) -> Array:
         i = self.id(node)

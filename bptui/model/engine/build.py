@@ -3,9 +3,9 @@ that shapes, attributes, names and gradients are settled, and mistakes told, in 
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -101,6 +101,18 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "…"
 
 
+@dataclass(frozen=True)
+class _Called:
+    """What one use of an operation is called, and where it stands: inside of a composite behind its `prefix`."""
+
+    name: str | None
+    scope: str
+    symbol: str
+    column: Column
+    prefix: str = ""
+    composite: str = ""
+
+
 class Builder:
     """Makes nodes one after the other, in execution order.
 
@@ -193,7 +205,7 @@ class Builder:
     def carry(self, state: Node, following: Node) -> None:
         """After each training step, `state` (a leaf of that role) becomes what `following` was in it."""
         attributes = MappingProxyType({**state.attributes, "next": following.id})
-        self._nodes[state.id] = dataclasses.replace(self._nodes[state.id], attributes=attributes)
+        self._nodes[state.id] = replace(self._nodes[state.id], attributes=attributes)
 
     def number(self, value: float, column: Column = None) -> Node:
         """A number in a formula: one 0-d constant for all places where it stands, named as it is written."""
@@ -215,7 +227,7 @@ class Builder:
     ) -> Node:
         """One use of an operation; a composite becomes its parts, which share name and scope. The result's name is
         `name`, or t1, t2, … in execution order."""
-        return self._use(op, inputs, name, scope, symbol, column, attributes, prefix="", composite="")
+        return self._use(op, inputs, attributes, _Called(name, scope, symbol, column))
 
     def finish(
         self, loss: Node, layers: Sequence[Layer] = (), aliases: Mapping[str, Node | int] | None = None
@@ -242,9 +254,7 @@ class Builder:
                     if node.id in live:
                         live.add(source)
         nodes = [
-            dataclasses.replace(
-                n, wants_grad=n.wants_grad and (n.id in live if n.op else n.id in moved or n.id not in used)
-            )
+            replace(n, wants_grad=n.wants_grad and (n.id in live if n.op else n.id in moved or n.id not in used))
             for n in self._nodes
         ]
         ids = {alias: node if isinstance(node, int) else node.id for alias, node in (aliases or {}).items()}
@@ -273,14 +283,10 @@ class Builder:
         self,
         op: str | Op | Composite,
         inputs: Sequence[Node | float],
-        name: str | None,
-        scope: str,
-        symbol: str,
-        column: Column,
         attributes: Mapping[str, Any],
-        prefix: str,
-        composite: str,
+        called: _Called,
     ) -> Node:
+        column, composite = called.column, called.composite
         where = self.place(column)
         if isinstance(op, str):
             op = self.find(op, where)
@@ -291,9 +297,9 @@ class Builder:
             row = dispatched(op, [node.shape for node in nodes], settled)
             op, settled = (op, settled) if row is op else (row, settle(row, attributes, where))
         self._whole(op, nodes, where)
-        full = f"{prefix}{name}" if name else self._next(prefix)
+        full = f"{called.prefix}{called.name}" if called.name else self._next(called.prefix)
         if isinstance(op, Composite):
-            return self._expand(op, nodes, full, scope, symbol, column, settled, composite)
+            return self._expand(op, nodes, settled, replace(called, name=full))
         labels = [node.name for node in nodes]
         shape = output_shape(op, labels, [node.shape for node in nodes], settled, where)
         if op.bounds is not None:
@@ -311,34 +317,25 @@ class Builder:
             }
         return self._add(
             Node(
-                len(self._nodes), full, "op", shape, op, tuple(node.id for node in nodes), settled, scope,
-                symbol or full.rpartition(".")[2], wants_grad, column=column, composite=composite,
+                len(self._nodes), full, "op", shape, op, tuple(node.id for node in nodes), settled, called.scope,
+                called.symbol or full.rpartition(".")[2], wants_grad, column=column, composite=composite,
             ),
             where,
         )  # fmt: skip
 
-    def _expand(
-        self,
-        op: Composite,
-        inputs: Sequence[Node],
-        full: str,
-        scope: str,
-        symbol: str,
-        column: Column,
-        attributes: Attributes,
-        composite: str,
-    ) -> Node:
-        first = len(self._nodes)
-        scope = scope or full
+    def _expand(self, op: Composite, inputs: Sequence[Node], attributes: Attributes, called: _Called) -> Node:
+        first, full, column, composite = len(self._nodes), str(called.name), called.column, called.composite
+        inside = replace(called, scope=called.scope or full, prefix=f"{full}.")
         if not composite:
-            composite, inputs = f"{op.name} as {full}", [dataclasses.replace(node) for node in inputs]
+            composite, inputs = f"{op.name} as {full}", [replace(node) for node in inputs]
+            inside = replace(inside, composite=composite)
             self._handles = {id(node): position for position, node in enumerate(inputs)}
             self._composite_calls[composite] = CompositeCall(op, tuple(node.id for node in inputs), attributes, {})
 
         def part(
             kind: str | Op | Composite, *given: Node | float, name: str | None = None, symbol: str = "", **settings: Any
         ) -> Node:
-            return self._use(kind, given, name, scope, symbol, column, settings, prefix=f"{full}.", composite=composite)
+            return self._use(kind, given, settings, replace(inside, name=name, symbol=symbol))
 
         try:
             result: Node = op.build(part, inputs, attributes)
@@ -354,7 +351,7 @@ class Builder:
             raise UserError(self.place(column), f"the name '{full}' is taken", "give every value a name of its own")
         self._names.discard(result.name)
         self._names.add(full)
-        named = dataclasses.replace(self._nodes[result.id], name=full, symbol=symbol or full.rpartition(".")[2])
+        named = replace(self._nodes[result.id], name=full, symbol=called.symbol or full.rpartition(".")[2])
         self._nodes[result.id] = named
         return named
 

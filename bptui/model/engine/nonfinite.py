@@ -6,6 +6,7 @@ Where they merely went on is nothing new. What was not recorded counts as finite
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -50,9 +51,17 @@ class Origins(Mapping[int, NonFinite]):
         self._worst: dict[tuple[str, int, int], int] = {}
 
     @property
+    def suspects(self) -> Sequence[int]:
+        """The places, ascending, at which anything may arise: all, where the recording does not know."""
+        if self._recording.finite is True:
+            return ()
+        found = self._recording.suspects
+        return range(self._recording.timeline.length) if found is None else found
+
+    @property
     def complete(self) -> bool:
         """Has every place been looked at, or need none be?"""
-        return self._recording.finite is True or len(self._looked) == self._recording.timeline.length
+        return len(self._looked) >= len(self.suspects)
 
     @property
     def known(self) -> Mapping[int, NonFinite]:
@@ -71,14 +80,15 @@ class Origins(Mapping[int, NonFinite]):
         return found
 
     def __iter__(self) -> Iterator[int]:
-        if self._recording.finite is not True:
-            yield from (place for place in range(self._recording.timeline.length) if self._at(place) is not None)
+        yield from (place for place in self.suspects if self._at(place) is not None)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def _at(self, place: int) -> NonFinite | None:
-        if self._recording.finite is True:
+        suspects = self.suspects
+        k = bisect_left(suspects, place)
+        if k == len(suspects) or suspects[k] != place:
             return None
         if place not in self._looked:
             self._looked[place] = self._look(place)

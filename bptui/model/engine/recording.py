@@ -7,6 +7,7 @@ else ran, from a file, when a number is looked at. When things happened is told 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -92,8 +93,14 @@ class Recording(ABC):
 
     def extremes(self, what: Literal["value", "grad"]) -> tuple[float, float] | None:
         """A number that is not above the least, and one that is not below the largest, of all values that are
-        computed or trained, or of all complete gradients of this step; None where only a look at each array would
-        tell."""
+        computed or trained, or of all complete gradients of this step, NaN left out; None where only a look at each
+        array would tell."""
+        return None
+
+    @property
+    def suspects(self) -> Sequence[int] | None:
+        """The places, ascending, of the Moments that wrote any number that is not finite; None where only a look at
+        each array would tell."""
         return None
 
     @property

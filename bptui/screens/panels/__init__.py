@@ -78,6 +78,16 @@ class Panel(NamedTuple):
         function = self._function("digit")
         return str(function(session, number)) if function is not None else ""
 
+    @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """(keys, what they do) while it has the focus: what its functions say of themselves in their first line."""
+        parts = (
+            ("arrows", self._function("move") or move_element),
+            ("enter", self._function("enter")),
+            ("1…9", self._function("digit")),
+        )
+        return tuple((keys, (part.__doc__ or "").partition("\n")[0]) for keys, part in parts if part is not None)
+
     def wide(self, session: Session) -> bool:
         """Does it need the whole width?"""
         function = self._function("wide")
@@ -94,7 +104,7 @@ PANELS = (
 )
 
 
-ANSWERS: tuple[Panel, ...] = ()
+ANSWERS: tuple[Panel, ...] = (Panel(2, "Why", "main", "why"), Panel(2, "Paths", "main", "paths"))
 
 
 def panels(session: Session | None) -> tuple[Panel, ...]:
@@ -115,7 +125,7 @@ def standing(place: Place) -> Panel:
 
 
 def move_element(scene: Scene, down: int, right: int) -> str:
-    """What arrows do where a panel says nothing else: select another element of the tensor."""
+    """Select another element of the tensor. What arrows do where a panel says nothing else."""
     session = scene.session
     axis, by = (-1, right) if right else (-2, down)
     if not session.node.shape:

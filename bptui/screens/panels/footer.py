@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from bptui.model.base.spans import Line, Span
+from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.screens.keys import PRESENT, footer_keys
 from bptui.screens.render import fit, length
 
@@ -25,17 +26,21 @@ def hints(pairs: tuple[tuple[str, str], ...], width: int, ends: tuple[tuple[str,
     return (*fit(left, max(0, width - length(right)), "dim"), *right)
 
 
-def presenting(width: int, hidden: bool) -> Line:
+def presenting(width: int, hidden: bool, bindings: Bindings = DEFAULT) -> Line:
     """The keys of present mode: the same ones, of which `s` first shows what is hidden."""
-    middle, ends = footer_keys(width)
-    named = {word: keys for keys, word in middle}
-    pairs = ((named["step"], "show" if hidden else "step"), (named["layer"], "layer"), *PRESENT.footer())
-    return hints(pairs, width, ends)
+    middle, ends = footer_keys(width, bindings)
+    pairs = [
+        (keys, "show" if hidden and word == "step" else word)
+        for wanted in ("step", "layer")
+        for keys, word in middle
+        if word == wanted
+    ]
+    return hints((*pairs, *PRESENT.footer()), width, ends)
 
 
-def usual(width: int, first: tuple[tuple[str, str], ...] = ()) -> Line:
+def usual(width: int, first: tuple[tuple[str, str], ...] = (), bindings: Bindings = DEFAULT) -> Line:
     """The keys of the debugger, from `bptui.model.debugger.commands.COMMANDS`; before them those of a panel."""
-    middle, ends = footer_keys(width)
+    middle, ends = footer_keys(width, bindings)
     taken = {key for keys, _ in first for key in keys.split("/")}
     rest = tuple(pair for pair in middle if taken.isdisjoint(pair[0].split("/")))
     return fit(hints((*first, *rest), width, ends), width, "dim")

@@ -11,23 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine import ops
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.probe import Probe
+from bptui.symbolic.against import rules
 from bptui.symbolic.against.backward import Backward, Rule, Slip, positions
-from bptui.symbolic.card.update import follow, statements
-from bptui.symbolic.card.update import inputs as inputs_of_update
-from bptui.symbolic.formula.numeric import evaluate
-from bptui.symbolic.formula.read import from_hint
-from bptui.symbolic.formula.tree import bare
 
 EVERYWHERE = "everywhere"
 SQUARES = ("mse", "half_mse", "half_sse")
+DISTANCES = (*SQUARES, "mae", "bce")
+"""Losses of a prediction and a target of one shape."""
 MAX_DIAGONAL = 512
 """Elements of a tensor whose own derivatives are taken one by one."""
 BENDS = ("relu", "leaky_relu", "relu6", "abs", "hardtanh", "prelu")
@@ -54,7 +50,8 @@ def _family(slip: Slip) -> str:
 
 
 TOGETHER = (
-    "missing σ′", "σ′ at the wrong number", "updated too early", "not transposed", "one sample", "mean for sum"
+    "missing σ′", "σ′ twice", "σ′ at the wrong number", "updated too early", "not transposed", "one sample",
+    "mean for sum",
 )  # fmt: skip
 """Kinds that one does in every layer alike: their texts say the node, `: `, and what is done there."""
 
@@ -91,10 +88,6 @@ def _alone(graph: Graph, node: Node) -> int | None:
     return wanted[0] if len(wanted) == 1 and graph.nodes[node.inputs[wanted[0]]].shape == node.shape else None
 
 
-def _passed(b: Backward, node: Node, position: int, upstream: Array) -> Array:
-    return upstream
-
-
 def _no_slope(graph: Graph) -> Iterator[Slip]:
     """∂y/∂x of an activation taken as 1."""
     for node in graph.ops:
@@ -103,7 +96,9 @@ def _no_slope(graph: Graph) -> Iterator[Slip]:
         if position is None or op is None or not op.elementwise or len(op.inputs) > 1 or op.name in ("neg",):
             continue
         text = f"{node.name}: the derivative of {op.name} was left out"
-        yield Slip("missing σ′", text, _at(node, position, _passed))
+        yield Slip("missing σ′", text, _at(node, position, rules.passed))
+        text = f"{node.name}: the derivative of {op.name} was taken twice"
+        yield Slip("σ′ twice", text, _at(node, position, rules.twice))
 
 
 def _no_factor(graph: Graph) -> Iterator[Slip]:
@@ -123,20 +118,18 @@ def _no_factor(graph: Graph) -> Iterator[Slip]:
                 said = f"1/{what}" if name == "div" and position == 0 else what
                 if name == "mul" or position == 0:
                     yield Slip(
-                        "missing factor", f"the factor {said} of {node.name} was left out", _at(node, position, _passed)
+                        "missing factor",
+                        f"the factor {said} of {node.name} was left out",
+                        _at(node, position, rules.passed),
                     )
             if name in ("power", "square"):
                 exponent = float(node.attributes.get("exponent", 2.0))
                 if exponent not in (0.0, 1.0):
-                    less = _scaled(1 / exponent)
+                    less = rules.scaled(1 / exponent)
                     text = f"the exponent {exponent:g} of {node.name} was not brought down: d(x**n) is n*x**(n-1)"
                     yield Slip("missing 2" if exponent == 2 else "missing exponent", text, _at(node, position, less))
             if name == "dropout":
-                yield Slip("missing mask", f"the mask of {node.name} was left out", _at(node, position, _passed))
-
-
-def _scaled(factor: float) -> Rule:
-    return lambda b, node, position, upstream: b.right(node, position, upstream) * factor
+                yield Slip("missing mask", f"the mask of {node.name} was left out", _at(node, position, rules.passed))
 
 
 def _sign(graph: Graph) -> Iterator[Slip]:
@@ -147,7 +140,9 @@ def _sign(graph: Graph) -> Iterator[Slip]:
             if (node.op.name == "sub" and position == 1) or node.op.name == "neg":
                 source = graph.nodes[node.inputs[position]].name
                 yield Slip(
-                    "sign", f"the minus before {source} in {node.name} was left out", _at(node, position, _scaled(-1))
+                    "sign",
+                    f"the minus before {source} in {node.name} was left out",
+                    _at(node, position, rules.scaled(-1)),
                 )
 
 
@@ -158,7 +153,7 @@ def _other_loss(graph: Graph) -> Iterator[Slip]:
         assert node.op is not None
         if "reduction" not in node.attributes or (node.id != graph.loss and node.shape != ()):
             continue
-        names = SQUARES if node.op.name in SQUARES else (node.op.name,)
+        names = DISTANCES if node.op.name in DISTANCES else (node.op.name,)
         for name in names:
             for reduction in ("mean", "sum"):
                 other = replace(node, op=ops.OPS[name], attributes={**node.attributes, "reduction": reduction})
@@ -168,7 +163,7 @@ def _other_loss(graph: Graph) -> Iterator[Slip]:
                     continue
                 ours = f"{node.op.name}, a {node.attributes['reduction']}"
                 text = f"that is the gradient of {_loss(name, reduction)}; {loss.name} here is {ours}"
-                yield Slip("another loss", text, {node.id: _of(other)})
+                yield Slip("another loss", text, {node.id: rules.of(other)})
 
 
 def _loss(name: str, reduction: str) -> str:
@@ -176,18 +171,6 @@ def _loss(name: str, reduction: str) -> str:
         half = "half " if name.startswith("half") else ""
         return f"{half}the {reduction} of the squares"
     return f"the {reduction} of {name}"
-
-
-def _of(other: Node) -> Rule:
-    """The rule of another node with the same inputs."""
-    probes: list[Probe] = []
-
-    def rule(b: Backward, node: Node, position: int, upstream: Array) -> Array:
-        if not probes:
-            probes.append(Probe(other, [b.value(i) for i in other.inputs]))
-        return probes[0].vjp(position, upstream)
-
-    return rule
 
 
 def _one_path(graph: Graph) -> Iterator[Slip]:
@@ -224,7 +207,7 @@ def _one_sample(graph: Graph) -> Iterator[Slip]:
             for at, word in ((size - 1, "last"), (0, "first")) if size > 1 else ():
                 source = graph.nodes[node.inputs[position]].name
                 text = f"{source}: only the {word} of the {size} along axis {axis} of what it adds to counts"
-                yield Slip("one sample", text, _at(node, position, _masked(axis, at)))
+                yield Slip("one sample", text, _at(node, position, rules.masked(axis, at)))
 
 
 def _summing(graph: Graph) -> Iterator[tuple[Node, int]]:
@@ -236,17 +219,6 @@ def _summing(graph: Graph) -> Iterator[tuple[Node, int]]:
                 yield node, position
 
 
-def _masked(axis: int, at: int) -> Rule:
-    where: tuple[Any, ...] = (*[slice(None)] * axis, at)
-
-    def rule(b: Backward, node: Node, position: int, upstream: Array) -> Array:
-        kept = np.zeros_like(upstream)
-        kept[where] = upstream[where]
-        return b.right(node, position, kept)
-
-    return rule
-
-
 def _reduced(graph: Graph) -> Iterator[Slip]:
     """The mean where the sum over a batch belongs, sum for mean and mean for sum in the formula."""
     for node, position in _summing(graph):
@@ -254,7 +226,7 @@ def _reduced(graph: Graph) -> Iterator[Slip]:
         for axis, size in enumerate(node.shape):
             if size > 1:
                 text = f"{source.name}: the mean over the {size} along axis {axis} of what it adds to for the sum"
-                yield Slip("mean for sum", text, _at(node, position, _scaled(1 / size)))
+                yield Slip("mean for sum", text, _at(node, position, rules.scaled(1 / size)))
     for node in graph.ops:
         if node.op is not None and node.op.name in ("mean", "sum"):
             for position in positions(graph, node):
@@ -262,7 +234,7 @@ def _reduced(graph: Graph) -> Iterator[Slip]:
                 if count > 1:
                     other, factor = ("sum", count) if node.op.name == "mean" else ("mean", 1 / count)
                     text = f"the {other} of {count:g} numbers in the place of their {node.op.name} ({node.name})"
-                    yield Slip(f"{other} for {node.op.name}", text, _at(node, position, _scaled(factor)))
+                    yield Slip(f"{other} for {node.op.name}", text, _at(node, position, rules.scaled(factor)))
 
 
 def _wrong_point(graph: Graph) -> Iterator[Slip]:
@@ -272,28 +244,11 @@ def _wrong_point(graph: Graph) -> Iterator[Slip]:
         if position is None or op is None or not op.elementwise or len(op.inputs) > 1:
             continue
         text = f"{node.name}: the derivative of {op.name} was taken at its output, not at its input"
-        yield Slip("σ′ at the wrong number", text, _at(node, position, _at_output))
+        yield Slip("σ′ at the wrong number", text, _at(node, position, rules.at_output))
         hint = op.hint if isinstance(op.hint, str) else None
         if hint and "y" in hint:
             text = f"{node.name}: {hint}, the derivative of {op.name}, was taken with its input for y, its output"
-            yield Slip("σ′ at the wrong number", text, _at(node, position, _hint(hint)))
-
-
-def _at_output(b: Backward, node: Node, position: int, upstream: Array) -> Array:
-    return Probe(node, [b.value(node)]).vjp(position, upstream)
-
-
-def _hint(hint: str) -> Rule:
-    tree = bare(from_hint(hint))
-
-    def rule(b: Backward, node: Node, position: int, upstream: Array) -> Array | None:
-        x = b.value(node.inputs[position])
-        try:
-            return np.asarray(upstream * evaluate(tree, {**node.attributes, "x": x, "y": x}, {}))
-        except KeyError:  # a part of the definition by name
-            return None
-
-    return rule
+            yield Slip("σ′ at the wrong number", text, _at(node, position, rules.by_hint(hint)))
 
 
 def _early(graph: Graph) -> Iterator[Slip]:
@@ -303,26 +258,7 @@ def _early(graph: Graph) -> Iterator[Slip]:
         others = [i for i in positions(graph, node) if i not in weights]
         if weights and others:
             text = f"{node.name}: the gradient went back through weights that were updated before"
-            yield Slip("updated too early", text, {node.id: _after(tuple(weights), tuple(others))})
-
-
-def _after(weights: tuple[int, ...], others: tuple[int, ...]) -> Rule:
-    def rule(b: Backward, node: Node, position: int, upstream: Array) -> Array | None:
-        if position not in others:
-            return None
-        inputs = [b.value(source) for source in node.inputs]
-        for i in weights:
-            inputs[i] = _updated(b, b.graph.nodes[node.inputs[i]], b.right(node, i, upstream))
-        return Probe(node, inputs).vjp(position, upstream)
-
-    return rule
-
-
-def _updated(b: Backward, weight: Node, gradient: Array) -> Array:
-    """The weight after its update by the gradient that this pass has for it."""
-    known = {**inputs_of_update(b.recording, weight), "g": gradient}
-    with np.errstate(all="ignore"):
-        return np.asarray(follow(statements(b.recording.optimizer), known)["p_new"], np.float64)
+            yield Slip("updated too early", text, {node.id: rules.after_update(tuple(weights), tuple(others))})
 
 
 def _not_transposed(graph: Graph) -> Iterator[Slip]:
@@ -334,13 +270,7 @@ def _not_transposed(graph: Graph) -> Iterator[Slip]:
             other = graph.nodes[node.inputs[1 - position]] if position < 2 else None
             if other is not None and len(other.shape) == 2 and other.shape[0] == other.shape[1] > 1:
                 text = f"{node.name}: a weight was not transposed on the way back"
-                yield Slip("not transposed", text, _at(node, position, _turned))
-
-
-def _turned(b: Backward, node: Node, position: int, upstream: Array) -> Array:
-    inputs = [b.value(source) for source in node.inputs]
-    inputs[1 - position] = np.ascontiguousarray(inputs[1 - position].T)
-    return Probe(node, inputs).vjp(position, upstream)
+                yield Slip("not transposed", text, _at(node, position, rules.turned))
 
 
 def _diagonal(graph: Graph) -> Iterator[Slip]:
@@ -350,16 +280,7 @@ def _diagonal(graph: Graph) -> Iterator[Slip]:
         if position is None or node.op is None or node.op.elementwise or not 1 < prod(node.shape) <= MAX_DIAGONAL:
             continue
         text = f"{node.name}: {node.op.name} was taken element by element, without what one element does to the others"
-        yield Slip("elements apart", text, _at(node, position, _own))
-
-
-def _own(b: Backward, node: Node, position: int, upstream: Array) -> Array:
-    slope = np.zeros(node.shape)
-    for at in np.ndindex(node.shape):
-        one = np.zeros(node.shape)
-        one[at] = 1.0
-        slope[at] = b.right(node, position, one)[at]
-    return upstream * slope
+        yield Slip("elements apart", text, _at(node, position, rules.diagonal))
 
 
 def _constant_statistics(graph: Graph) -> Iterator[Slip]:
@@ -378,13 +299,7 @@ def _last_index(graph: Graph) -> Iterator[Slip]:
     for node in graph.ops:
         if node.op is not None and node.op.name in ("take", "embedding") and node.attributes.get("axis", 0) == 0:
             text = f"{node.name}: of a row that is taken several times only the last time counts (= in the place of +=)"
-            yield Slip("repeated index", text, _at(node, 0, _assigned))
-
-
-def _assigned(b: Backward, node: Node, position: int, upstream: Array) -> Array:
-    found = np.zeros(b.graph.nodes[node.inputs[0]].shape)
-    found[b.value(node.inputs[1]).astype(np.intp)] = upstream
-    return found
+            yield Slip("repeated index", text, _at(node, 0, rules.assigned))
 
 
 def _at_the_corner(graph: Graph) -> Iterator[Slip]:
@@ -393,8 +308,4 @@ def _at_the_corner(graph: Graph) -> Iterator[Slip]:
         position = _alone(graph, node)
         if position is not None and node.op is not None and node.op.name in BENDS:
             text = f"{node.name}: the derivative of {node.op.name} at exactly 0 is taken as 1"
-            yield Slip("convention at 0", text, _at(node, position, _one_at_zero))
-
-
-def _one_at_zero(b: Backward, node: Node, position: int, upstream: Array) -> Array:
-    return np.where(b.value(node.inputs[position]) == 0, upstream, b.right(node, position, upstream))
+            yield Slip("convention at 0", text, _at(node, position, rules.one_at_zero))

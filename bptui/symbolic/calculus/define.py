@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -101,27 +102,23 @@ def hint(definition: Definition, op: Op, wrt: str, q: Sequence[Expr]) -> Expr | 
     return form
 
 
+@dataclass
 class _Builder:
     """Formula trees → SymPy, statement by statement."""
 
-    def __init__(
-        self,
-        signature: Signature,
-        text: str,
-        statements: tuple[t.Statement, ...],
-        lifted: tuple[t.Statement, ...],
-        names: Names,
-        static: Mapping[str, float],
-        stretched: Mapping[str, tuple[int, ...]],
-        sizes: Sizes | Known,
-        where: str,
-    ) -> None:
-        self.signature, self.text, self.statements, self.lifted = signature, text, statements, lifted
-        self.names, self.static, self.stretched, self.sizes, self.where = names, static, stretched, sizes, where
-        self.helpers: list[Helper] = []
-        self.argmaxes: list[ArgMax] = []
-        self.scope: dict[str, tuple[Expr, Expr | None]] = {}
-        """Indices where the walk is: letter → (symbol, size of its range, None where that is not one number)."""
+    signature: Signature
+    text: str
+    statements: tuple[t.Statement, ...]
+    lifted: tuple[t.Statement, ...]
+    names: Names
+    static: Mapping[str, float]
+    stretched: Mapping[str, tuple[int, ...]]
+    sizes: Sizes | Known
+    where: str
+    helpers: list[Helper] = field(default_factory=list)
+    argmaxes: list[ArgMax] = field(default_factory=list)
+    scope: dict[str, tuple[Expr, Expr | None]] = field(default_factory=dict)
+    """Indices where the walk is: letter → (symbol, size of its range, None where that is not one number)."""
 
     def definition(self) -> Definition:
         for statement in self.lifted[:-1]:

@@ -15,7 +15,6 @@ import numpy as np
 import sympy as sp
 
 from bptui.model.base.types import Array, Shape
-from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.ops.base import Op
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import ArgMax, Definition
@@ -69,13 +68,6 @@ class Binding:
     def knows(self, name: str) -> bool:
         """Is there a number under this name?"""
         return name in self.tensors or name in self.parameters
-
-
-def bind(node: Node, graph: Graph, values: Callable[[int], Array]) -> Binding:
-    """The numbers of a node: its inputs and its output by `values(node id)`, its attributes, its sizes."""
-    assert node.op is not None, f"{node.name} is a leaf"
-    arrays = [np.asarray(values(source)) for source in node.inputs]
-    return bind_arrays(node.op, arrays, node.attributes, np.asarray(values(node.id)))
 
 
 def bind_arrays(op: Op, inputs: Sequence[Array], attributes: Mapping[str, Any], out: Array | None = None) -> Binding:

@@ -25,11 +25,12 @@ from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.card.conventions import convention
 from bptui.symbolic.card.derived import derived, winners
+from bptui.symbolic.card.form import Form
 from bptui.symbolic.card.forward import definition_fact, element_span, names_of, rounding, since, with_numbers
 from bptui.symbolic.card.names import UPSTREAM, gradient, local, title
 from bptui.symbolic.card.sparsity import held, settle, support
 from bptui.symbolic.card.specialize import definition_at, rule_at
-from bptui.symbolic.card.table import expand, table
+from bptui.symbolic.card.table import Terms, expand
 from bptui.symbolic.facts import (
     Card,
     Contributions,
@@ -46,111 +47,178 @@ from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
 from bptui.symbolic.formula.printing import Names, number, to_spans
 from bptui.symbolic.formula.tree import Tree
-from bptui.symbolic.types import CheckRow, Failure, Rule
+from bptui.symbolic.types import Failure, Rule
 
 _SHORT = 30
 """Cells that a local derivative may take in a column of a table; a longer one is written `∂y[0,2]/∂x[0,1]`."""
 
 
-def backward(
-    state: State,
-    node: Node,
-    wrt: int,
-    element: Index,
-    rule: Rule | Failure | None,
-    raw: bool,
-    unicode: bool,
-    rows: int,
-    checks: tuple[CheckRow, ...],
-) -> Card:
-    """The contribution of `node` to element `element` of its input at position `wrt`."""
-    recording = state.recording
-    graph, reading = recording.graph, BoundDefinition(recording, node)
-    source = graph.nodes[node.inputs[wrt]]
-    names = names_of(graph, reading, unicode, rule)
-    name = reading.op.input_names[wrt]
-    known = rule if isinstance(rule, Rule) else None
-    down, upstream = _contribution(state, node, wrt), recording.grad(node)
-    single = reading.op.elementwise and not reading.letters and source.shape == node.shape
-    single_row: Equation | None = None
-    terms: Tree | None = None
-    products: Table | None = None
-    facts: list[Fact] = []
-    visible = upstream is not None and state.gradient(node).final and _written(state, node, wrt)
-    if 0 in source.shape:
-        down = None
-        facts.append(sentence("absent", "gradient", ("no elements", "dim")))
-    elif visible and upstream is not None:
-        down = required(down, f"what {node.name} contributes")
-        if single:
-            single_row = _equation(state, reading, names, wrt, element, known, float(down[element]), unicode)
-            terms = t.Mul((t.Element(UPSTREAM, ()), known.local)) if known is not None else None
-        elif known is not None:
-            made, terms = _table(state, reading, names, wrt, element, known, float(down[element]), unicode, rows)
-            single_row, products = (made, None) if isinstance(made, Equation) else (None, made)
-        if single_row is None and products is None:
-            here = gradient(names.symbol(name).text + numbers.index(element), unicode)
-            result = (Span(number(float(down[element])), "gradient"),)
-            facts.append(Fact("element", "gradient", (here,), result=result))
-            if known is not None and (found := support(reading, known, element)) is not None and not len(found[1]):
-                facts.append(sentence("unread", "", *_unread(names, reading, known)))
-        exact = _passed(recording, node, wrt)
-        facts += _is_rounding(0.0 if exact is None else float(exact[element]), float(down[element]))
-        facts += convention(reading, element if single else _output_of(reading, name, element))
-    else:
-        facts.append(sentence("absent", "gradient", ("not yet", "dim")))
-    wanted = tuple(p for p, i in enumerate(node.inputs) if reading.op.differentiable(p) and graph.nodes[i].wants_grad)
-    return Card(
-        title=title(graph, node),
-        shape=numbers.shape(node.shape) if single else f"{names.symbol(name).text} {numbers.shape(source.shape)}",
-        element=numbers.index(element),
-        rules=(definition_fact(reading, names, unicode), *derived(reading, names, name, rule, raw, unicode)),
-        equation=single_row,
-        table=products,
-        facts=tuple(facts),
-        checks=checks,
-        pending=rule is None,
-        formulas=_formulas(reading, names, name, element, known, raw, terms, down, unicode),
-        phase="backward",
-        node=node.name,
-        input=source.name,
-        position=wrt,
-        inputs=wanted,
-    )
+class Backward:
+    """The contribution of `node` to element `element` of its input at position `wrt`: how it is written."""
 
+    def __init__(
+        self, state: State, node: Node, wrt: int, element: Index, rule: Rule | Failure | None, form: Form
+    ) -> None:
+        self.state, self.recording, self.node, self.wrt, self.element = state, state.recording, node, wrt, element
+        self.derivation, self.rule = rule, rule if isinstance(rule, Rule) else None
+        self.form, self.unicode = form, form.unicode
+        self.reading = BoundDefinition(self.recording, node)
+        self.source = self.recording.graph.nodes[node.inputs[wrt]]
+        self.names = names_of(self.recording.graph, self.reading, self.unicode, rule)
+        self.name = self.reading.op.input_names[wrt]
+        self.out, self.symbol = self.names.symbol(self.reading.output), self.names.symbol(self.name)
+        self.bare = self.reading.op.elementwise and not self.reading.letters
+        self.single = self.bare and self.source.shape == node.shape
 
-def _formulas(
-    reading: BoundDefinition,
-    names: Names,
-    name: str,
-    element: Index,
-    rule: Rule | None,
-    raw: bool,
-    terms: Tree | None,
-    down: Array | None,
-    unicode: bool,
-) -> tuple[Formula, ...]:
-    """What the card says, as formulas: definition, local derivative, VJP, and the element with its numbers."""
-    result = [Formula("definition", s.target, definition_at(reading, s.value), names) for s in reading.statements[-1:]]
-    if rule is None:
-        return tuple(result)
-    whole, out = f"{UPSTREAM}_{name}", names.symbol(reading.output)
-    shown = {**names.symbols, UPSTREAM: gradient(out.text, unicode), whole: gradient(names.symbol(name).text, unicode)}
-    bare = reading.op.elementwise and not reading.letters
-    own = Names(shown, names.letters, names.bare | ({UPSTREAM, whole} if bare else frozenset()))
-    q, at = tuple(t.Name(i) for i in rule.q), tuple(t.integer(i) for i in element)
-    partial = t.Partial(t.Element(reading.output, tuple(t.Name(i) for i in rule.out)), t.Element(name, q))
-    result.append(Formula("local", partial, rule.raw if raw else rule_at(reading, rule, rule.local), own))
-    result += winners(own, rule)
-    if not bare:
-        result.append(
-            Formula("gradient", t.Element(whole, q), rule.vjp if raw else rule_at(reading, rule, rule.vjp), own)
+    def card(self) -> Card:
+        """All that is to be said of it."""
+        state, node, reading, element = self.state, self.node, self.reading, self.element
+        down, upstream = _contribution(state, node, self.wrt), self.recording.grad(node)
+        equation: Equation | None = None
+        products: Table | None = None
+        terms: Tree | None = None
+        facts: list[Fact] = []
+        if 0 in self.source.shape:
+            down = None
+            facts.append(sentence("absent", "gradient", ("no elements", "dim")))
+        elif upstream is not None and state.gradient(node).final and _written(state, node, self.wrt):
+            down = required(down, f"what {node.name} contributes")
+            here = float(down[element])
+            if self.single:
+                equation = self.equation(here)
+                terms = t.Mul((t.Element(UPSTREAM, ()), self.rule.local)) if self.rule is not None else None
+            elif self.rule is not None:
+                made, terms = self.table(self.rule, here)
+                equation, products = (made, None) if isinstance(made, Equation) else (None, made)
+            if equation is None and products is None:
+                left = gradient(self.symbol.text + numbers.index(element), self.unicode)
+                facts.append(Fact("element", "gradient", (left,), result=(Span(number(here), "gradient"),)))
+                if self.rule is not None:
+                    found = support(reading, self.rule, element)
+                    if found is not None and not len(found[1]):
+                        facts.append(sentence("unread", "", *_unread(self.names, reading, self.rule)))
+            exact = _passed(self.recording, node, self.wrt)
+            facts += _is_rounding(0.0 if exact is None else float(exact[element]), here)
+            facts += convention(reading, element if self.single else _output_of(reading, self.name, element))
+        else:
+            facts.append(sentence("absent", "gradient", ("not yet", "dim")))
+        nodes = self.recording.graph.nodes
+        wanted = (p for p, i in enumerate(node.inputs) if reading.op.differentiable(p) and nodes[i].wants_grad)
+        rules = derived(reading, self.names, self.name, self.derivation, self.form.raw, self.unicode)
+        return Card(
+            title=title(self.recording.graph, node),
+            shape=numbers.shape(node.shape)
+            if self.single
+            else f"{self.symbol.text} {numbers.shape(self.source.shape)}",
+            element=numbers.index(element),
+            rules=(definition_fact(reading, self.names, self.unicode), *rules),
+            equation=equation,
+            table=products,
+            facts=tuple(facts),
+            checks=self.form.checks,
+            pending=self.derivation is None,
+            formulas=self.formulas(terms, down),
+            phase="backward",
+            node=node.name,
+            input=self.source.name,
+            position=self.wrt,
+            inputs=tuple(wanted),
         )
-    if terms is not None and down is not None:
-        scalars = reading.at(element) if bare and np.shape(reading.arrays[name]) == reading.node.shape else None
-        filled = with_numbers(own, scalars, reading)
-        result.append(Formula("chain rule", t.Element(whole, at), terms, own, filled, float(down[element])))
-    return tuple(result)
+
+    def formulas(self, terms: Tree | None, down: Array | None) -> tuple[Formula, ...]:
+        """What the card says, as formulas: definition, local derivative, VJP, and the element with its numbers."""
+        reading, rule = self.reading, self.rule
+        last = reading.statements[-1:]
+        result = [Formula("definition", s.target, definition_at(reading, s.value), self.names) for s in last]
+        if rule is None:
+            return tuple(result)
+        whole = f"{UPSTREAM}_{self.name}"
+        arriving, leaving = (gradient(symbol.text, self.unicode) for symbol in (self.out, self.symbol))
+        shown = {**self.names.symbols, UPSTREAM: arriving, whole: leaving}
+        own = Names(shown, self.names.letters, self.names.bare | (frozenset((UPSTREAM, whole) if self.bare else ())))
+        q, at = tuple(t.Name(i) for i in rule.q), tuple(t.integer(i) for i in self.element)
+        partial = t.Partial(t.Element(reading.output, tuple(t.Name(i) for i in rule.out)), t.Element(self.name, q))
+        local_, vjp = self.rules(rule)
+        result += [Formula("local", partial, local_, own), *winners(own, rule)]
+        if not self.bare:
+            result.append(Formula("gradient", t.Element(whole, q), vjp, own))
+        if terms is not None and down is not None:
+            filled = with_numbers(own, reading.at(self.element) if self.single else None, reading)
+            value = float(down[self.element])
+            result.append(Formula("chain rule", t.Element(whole, at), terms, own, filled, value))
+        return tuple(result)
+
+    def rules(self, rule: Rule) -> tuple[Tree, Tree]:
+        """The local derivative and the VJP, as SymPy gave them where that is asked for."""
+        if self.form.raw:
+            return rule.raw, rule.vjp
+        return rule_at(self.reading, rule, rule.local), rule_at(self.reading, rule, rule.vjp)
+
+    def equation(self, down: float) -> Equation:
+        """upstream × local = downstream, of one output element."""
+        reading, names, rule = self.reading, self.names, self.rule
+        scalars = reading.at(self.element)
+        value: float | None = None
+        note = Note()
+        at_values: tuple[tuple[Span, float], ...] = ()
+        if rule is not None:
+            value = float(evaluate(rule.local, scalars, {}, reading.size))
+            chosen = reading.resolve(rule.local, {}, scalars)
+            at_values = _made_of(names, rule.local, scalars)
+            if isinstance(chosen, t.Number | t.Name):
+                note = _since(since(reading, names, rule.local, scalars, self.unicode))
+            else:
+                note = _filled(to_spans(chosen, with_numbers(names, scalars, reading), self.unicode))
+        left, right = ((gradient(symbol.text, self.unicode),) for symbol in (self.out, self.symbol))
+        up = float(np.asarray(reading.arrays[UPSTREAM])[self.element])
+        marks = left, local(self.out, self.symbol, self.unicode), right
+        return replace(self.columns(marks, (up, value, down), note), at=at_values)
+
+    def columns(
+        self, symbols: tuple[Line, Line, Line], values: tuple[float, float | None, float], note: Note
+    ) -> Equation:
+        """upstream × local = downstream, with where it comes from and goes to."""
+        up, value, down = values
+        value, note = _taken(self.reading, up, value, down, note)
+        contributions = progress(self.state, self.source, self.node)
+        left, middle, right = symbols
+        end = "contribution to" if contributions.total > 1 else "downstream"
+        return Equation(
+            Operand("upstream", tuple(_bold(s) for s in left), up, _origin(self.state, self.node)),
+            Operand("local", tuple(Span(s.text, "text bold") for s in middle), value, note),
+            Operand(end, tuple(_bold(s) for s in right), down, _towards("to ", self.source.name)),
+            contributions,
+        )
+
+    def table(self, rule: Rule, down: float) -> tuple[Table | Equation | None, Tree | None]:
+        """Σ over the outputs that read the element, of ∂L/∂output × ∂output/∂element; an Equation where it is only one.
+        And the same written out as a formula."""
+        reading, names = self.reading, self.names
+        found = support(reading, rule, self.element)
+        if found is None or not len(found[1]):
+            return None, None
+        places, values = found
+        arrived = np.asarray(reading.arrays[UPSTREAM], float)
+        upstream = arrived[places] if self.node.shape else arrived.reshape(1)
+        products = _Products(self, rule, places)
+        result = (element_span(Names({self.name: gradient(self.symbol.text, self.unicode)}), self.name, self.element),)
+        if len(values) == 1:
+            tree = products.derivative(0)
+            arrays, size = reading.rule_numbers(rule)
+            plain_name = isinstance(tree, t.Name | t.Element)  # its number stands above already
+            shown = names if plain_name else with_numbers(names, reading=reading)
+            filled = to_spans(tree if plain_name else reading.folded(tree, {}, {**arrays, **size}), shown, self.unicode)
+            note = Note() if isinstance(tree, t.Number) else _filled(filled)
+            marks = products.upstream(products.place(0)), local(self.out, self.symbol, self.unicode), result
+            return self.columns(marks, (float(upstream[0]), float(values[0]), down), note), products.term(0)
+        heads, contributions = products.heads(), progress(self.state, self.source, self.node)
+        shown_factors = len(heads.factors)
+        made = Terms(
+            result, down, [upstream, values][:shown_factors], products.label,
+            lambda n: products.symbols(n)[:shown_factors], heads,
+            contributions=contributions if contributions.total > 1 else None,
+        )  # fmt: skip
+        return made.table(self.form.rows), expand(products.term, len(values), self.form.rows)
 
 
 def _output_of(reading: BoundDefinition, name: str, element: Index) -> Index:
@@ -200,38 +268,6 @@ def _is_rounding(down: float, shown: float) -> list[Fact]:
 
 
 # ------------------------------------------------------------------------------------------------------- equation
-def _equation(
-    state: State,
-    reading: BoundDefinition,
-    names: Names,
-    wrt: int,
-    at: Index,
-    rule: Rule | None,
-    down: float,
-    unicode: bool,
-) -> Equation:
-    graph, node = state.recording.graph, reading.node
-    source = graph.nodes[node.inputs[wrt]]
-    out, name = names.symbol(reading.output), reading.op.input_names[wrt]
-    scalars = reading.at(at)
-    value: float | None = None
-    note = Note()
-    at_values: tuple[tuple[Span, float], ...] = ()
-    if rule is not None:
-        value = float(evaluate(rule.local, scalars, {}, reading.size))
-        chosen = reading.resolve(rule.local, {}, scalars)
-        at_values = _made_of(names, rule.local, scalars)
-        if isinstance(chosen, t.Number | t.Name):
-            note = _since(since(reading, names, rule.local, scalars, unicode))
-        else:
-            note = _filled(to_spans(chosen, with_numbers(names, scalars, reading), unicode))
-    out_symbol, in_symbol = gradient(out.text, unicode), gradient(names.symbol(name).text, unicode)
-    marks = ((out_symbol,), local(out, names.symbol(name), unicode), (in_symbol,))
-    up = float(np.asarray(reading.arrays[UPSTREAM])[at])
-    value, note = _taken(reading, up, value, down, note)
-    return replace(equation(state, reading, marks, (up, value, down), note, source), at=at_values)
-
-
 def _since(reason: Line) -> Note:
     """`  since 0.2795 > 0`, or the reason alone."""
     return Note(((Span("  since "), *reason), reason)) if reason else Note()
@@ -259,27 +295,6 @@ def _made_of(names: Names, tree: Tree, scalars: Mapping[str, Any]) -> tuple[tupl
     """Symbol and number of everything that a derivative is made of."""
     leaves = dict.fromkeys(part.name for part in t.walk(tree) if isinstance(part, t.Name) and part.name in scalars)
     return tuple((names.symbol(name), float(scalars[name])) for name in leaves)
-
-
-def equation(
-    state: State,
-    reading: BoundDefinition,
-    symbols: tuple[Line, Line, Line],
-    values: tuple[float, float | None, float],
-    note: Note,
-    source: Node,
-) -> Equation:
-    """upstream × local = downstream, with where it comes from and goes to."""
-    contributions = progress(state, source, reading.node)
-    left, middle, right = symbols
-    up, value, down = values
-    end = "contribution to" if contributions.total > 1 else "downstream"
-    return Equation(
-        Operand("upstream", tuple(_bold(s) for s in left), up, _origin(state, reading.node)),
-        Operand("local", tuple(Span(s.text, "text bold") for s in middle), value, note),
-        Operand(end, tuple(_bold(s) for s in right), down, _towards("to ", source.name)),
-        contributions,
-    )
 
 
 def _bold(span: Span) -> Span:
@@ -331,20 +346,10 @@ def _placed(tree: Tree, reading: BoundDefinition, out: tuple[str, ...]) -> Tree:
 class _Products:
     """∂L/∂output × ∂output/∂element for each output that reads the element `q` of an input: how each is written."""
 
-    def __init__(
-        self,
-        reading: BoundDefinition,
-        names: Names,
-        wrt: int,
-        q: Index,
-        rule: Rule,
-        places: tuple[Array, ...],
-        unicode: bool,
-    ) -> None:
-        self.reading, self.names, self.q, self.rule, self.unicode = reading, names, q, rule, unicode
-        self.places, self.at_q = places, dict(zip(rule.q, q, strict=True))
-        self.out, self.symbol = names.symbol(reading.output), names.symbol(reading.op.input_names[wrt])
-        self.bare = reading.op.elementwise and not reading.letters
+    def __init__(self, of: Backward, rule: Rule, places: tuple[Array, ...]) -> None:
+        self.reading, self.names, self.q, self.rule, self.unicode = of.reading, of.names, of.element, rule, of.unicode
+        self.places, self.at_q = places, dict(zip(rule.q, of.element, strict=True))
+        self.out, self.symbol, self.bare = of.out, of.symbol, of.bare
         self.local = rule.local if self.bare else held(rule.local)  # every row is one where its conditions hold
         found = zip(rule.out, places, strict=True)
         self.fixed = {letter: int(axis[0]) for letter, axis in found if axis.size and (axis == axis[0]).all()}
@@ -405,46 +410,3 @@ class _Products:
         arriving = t.Element(UPSTREAM, tuple(t.integer(place[i]) for i in self.rule.out))
         factor = self.local if self.bare else self.derivative(n)
         return arriving if factor == t.integer(1) else t.Mul((arriving, factor))
-
-
-def _table(
-    state: State,
-    reading: BoundDefinition,
-    names: Names,
-    wrt: int,
-    q: Index,
-    rule: Rule,
-    down: float,
-    unicode: bool,
-    rows: int,
-) -> tuple[Table | Equation | None, Tree | None]:
-    """Σ over the outputs that read the element, of ∂L/∂output × ∂output/∂element; an Equation where it is only one.
-    And the same written out as a formula."""
-    node, source = reading.node, reading.inputs[wrt]
-    found = support(reading, rule, q)
-    if found is None or not len(found[1]):
-        return None, None
-    places, values = found
-    arrived = np.asarray(reading.arrays[UPSTREAM], float)
-    upstream = arrived[places] if node.shape else arrived.reshape(1)
-    products, name = _Products(reading, names, wrt, q, rule, places, unicode), reading.op.input_names[wrt]
-    result = (element_span(Names({name: gradient(names.symbol(name).text, unicode)}), name, q),)
-    if len(values) == 1:
-        tree = products.derivative(0)
-        arrays, size = reading.rule_numbers(rule)
-        plain_name = isinstance(tree, t.Name | t.Element)  # its number stands above already
-        shown = names if plain_name else with_numbers(names, reading=reading)
-        written = to_spans(tree if plain_name else reading.folded(tree, {}, {**arrays, **size}), shown, unicode)
-        note = Note() if isinstance(tree, t.Number) else _filled(written)
-        up = float(upstream[0])
-        value, note = _taken(reading, up, float(values[0]), down, note)
-        marks = (products.upstream(products.place(0)), local(products.out, products.symbol, unicode), result)
-        return equation(state, reading, marks, (up, value, down), note, source), products.term(0)
-    heads, contributions = products.heads(), progress(state, source, node)
-    shown_factors = len(heads.factors)
-    made = table(
-        result, down, [upstream, values][:shown_factors], products.label,
-        lambda n: products.symbols(n)[:shown_factors], heads, rows,
-        contributions=contributions if contributions.total > 1 else None,
-    )  # fmt: skip
-    return made, expand(products.term, len(values), rows)

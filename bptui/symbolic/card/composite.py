@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +20,9 @@ from bptui.model.debugger.locations import fit
 from bptui.model.engine.composites import CompositeUse, passing
 from bptui.model.engine.graph import Node
 from bptui.model.engine.state import State
-from bptui.symbolic.card.backward import backward
+from bptui.symbolic.card.backward import Backward
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
+from bptui.symbolic.card.form import Form
 from bptui.symbolic.card.forward import at_sizes, definition_fact, forward, names_of
 from bptui.symbolic.card.names import gradient, kind, setting, title
 from bptui.symbolic.card.sparsity import read_by
@@ -32,36 +34,40 @@ from bptui.symbolic.types import BAD, WORST, CheckRow, Failure, Rule
 
 SHORT = 80
 """Parts of a formula up to which one element of a whole is written out; of a longer one the numbers are told."""
-ROWS = 8
-"""Terms of a sum that a table holds; of longer sums the first and the last ones."""
+FORM = Form()
+
+
+class Derivation(NamedTuple):
+    """What a backward card of a composite is about: the position of an input, an element of it, and its rule, where it
+    has been derived."""
+
+    wrt: int
+    q: Index
+    rule: Rule | Failure | None
 
 
 def whole(
     state: State,
     composite: CompositeUse,
     element: Index,
-    wrt: int | None = None,
-    q: Index = (),
-    rule: Rule | Failure | None = None,
+    derivation: Derivation | None = None,
+    form: Form = FORM,
     *,
-    raw: bool = False,
-    unicode: bool = True,
-    rows: int = ROWS,
-    checks: tuple[CheckRow, ...] = (),
     opened: bool = True,
 ) -> Card:
-    """The card of a composite at the state's Moment. `element` is one of its result; backward, `q` is one of its input
-    at position `wrt`, whose `rule` has been derived or not yet. `opened`: with its parts.
+    """The card of a composite at the state's Moment. `element` is one of its result; backward, `derivation` says of
+    which input the card is. `opened`: with its parts.
 
     parts   a row per part: its name, its formula, its number at the element (at a backward Moment ∂L/∂part)
     inside  the numbers that go in and come out; which of the parts this Moment is about
     """
     graph, result, node = state.recording.graph, composite.result, composite.node
-    back = state.moment.phase != "forward"
-    if back and wrt is not None:
-        made = backward(state, node, wrt, q, rule, raw, unicode, rows, checks)
+    back, unicode = state.moment.phase != "forward", form.unicode
+    if back and derivation is not None:
+        made = Backward(state, node, *derivation, form).card()
     else:
-        made = forward(state, node, element, unicode, rows, checks)
+        made = forward(state, node, element, form)
+    wrt, q, rule = derivation or (None, (), None)
     parts: list[PartRow] = []
     reading = BoundDefinition(state.recording, node)
     names = names_of(graph, reading, unicode, rule)

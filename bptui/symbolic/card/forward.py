@@ -16,16 +16,17 @@ from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
 from bptui.symbolic.card.conventions import choices, convention, spans_of
+from bptui.symbolic.card.form import Form
 from bptui.symbolic.card.names import kind, letters, symbols, title
 from bptui.symbolic.card.specialize import definition_at
-from bptui.symbolic.card.table import expand, table
+from bptui.symbolic.card.table import Terms, expand
 from bptui.symbolic.facts import Card, Fact, Formula, Heads, Table, sentence
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.numeric import evaluate
 from bptui.symbolic.formula.printing import Names, Setting, number, sides, to_spans
 from bptui.symbolic.formula.tree import Tree
 from bptui.symbolic.formula.worked import Worked, worked
-from bptui.symbolic.types import CheckRow, Failure, Rule
+from bptui.symbolic.types import Failure, Rule
 
 MAX_FACTORS = 8
 """Factors of a product that are written out."""
@@ -35,8 +36,9 @@ _WINDOW = 9
 _SIGNS = {">": np.greater, "<": np.less, "=": np.equal}
 
 
-def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, checks: tuple[CheckRow, ...]) -> Card:
+def forward(state: State, node: Node, element: Index, form: Form) -> Card:
     """`node` has an op; where its value has not been computed yet, the card has no numbers."""
+    unicode = form.unicode
     graph, reading = state.recording.graph, BoundDefinition(state.recording, node)
     names = names_of(graph, reading, unicode)
     shown = state.value(node) is not None
@@ -48,7 +50,7 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
     if shown and 0 in node.shape:
         facts.append(sentence("absent", "value", ("no elements", "dim")))
     elif reading.statements and shown:
-        sum_table, terms = _sum(reading, names, element, rows, unicode)
+        sum_table, terms = _sum(reading, names, element, form)
         formulas.append(_formula(reading, names, element, terms))
         if sum_table is None:
             facts.append(_element(reading, names, element, unicode))
@@ -71,7 +73,7 @@ def forward(state: State, node: Node, element: Index, unicode: bool, rows: int, 
         rules=(definition_fact(reading, names, unicode),),
         table=sum_table,
         facts=tuple(facts),
-        checks=checks,
+        checks=form.checks,
         formulas=tuple(formulas),
         node=node.name,
     )
@@ -310,12 +312,10 @@ def _winner(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> t
 
 
 # ----------------------------------------------------------------------------------------------------------- sums
-def _sum(
-    reading: BoundDefinition, names: Names, element: Index, rows: int, unicode: bool
-) -> tuple[Table | None, Tree | None]:
+def _sum(reading: BoundDefinition, names: Names, element: Index, form: Form) -> tuple[Table | None, Tree | None]:
     """The table of a definition that is a sum, perhaps with something added (a bias) or divided (a mean); and the same
     written out as a formula."""
-    index = reading.index(element)
+    index, unicode = reading.index(element), form.unicode
     body = t.substitute(reading.statements[-1].value, index)
     reduction, after = _split(body)
     if reduction is None or (reading.op.elementwise and not reading.letters):
@@ -351,8 +351,10 @@ def _sum(
         to_spans(reduction.body, names, unicode),
     )
     result = (element_span(names, reading.output, element),)
-    made = table(result, total, [v[places] for v in values], label, symbolic, heads, rows, steps)
-    return made, expand(lambda n: reading.resolve(reduction.body, place(n)), len(places), rows, after)
+    made = Terms(result, total, [v[places] for v in values], label, symbolic, heads, steps)
+    return made.table(form.rows), expand(
+        lambda n: reading.resolve(reduction.body, place(n)), len(places), form.rows, after
+    )
 
 
 def _brief(tree: Tree, names: Names, unicode: bool) -> Line:

@@ -18,8 +18,9 @@ from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.opaque import SAID
 from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.state import State
-from bptui.symbolic.card.backward import backward
-from bptui.symbolic.card.composite import ROWS, part_of, reads, whole
+from bptui.symbolic.card.backward import Backward
+from bptui.symbolic.card.composite import FORM, Derivation, part_of, reads, whole
+from bptui.symbolic.card.form import Form
 from bptui.symbolic.card.forward import forward
 from bptui.symbolic.card.leaf import leaf, seed
 from bptui.symbolic.card.names import brief
@@ -31,7 +32,7 @@ from bptui.symbolic.formula.printing import to_spans
 from bptui.symbolic.formula.tree import Element
 from bptui.symbolic.types import CheckRow, Failure, Rule
 
-__all__ = ["ROWS", "card", "card_for", "opening", "subject"]
+__all__ = ["card", "card_for", "opening", "subject"]
 
 
 class Rules(Protocol):
@@ -47,11 +48,7 @@ def card(
     element: Sequence[int] = (),
     wrt: int | None = None,
     rules: Rules | None = None,
-    *,
-    raw: bool = False,
-    unicode: bool = True,
-    rows: int = ROWS,
-    checks: tuple[CheckRow, ...] = (),
+    form: Form = FORM,
 ) -> Card:
     """The card of `node` at the state's Moment.
 
@@ -63,12 +60,12 @@ def card(
     try:
         if node.op is not None and node.op.opaque and state.moment.phase != "update":
             raise NotRecorded(SAID)
-        made = _card(state, node, element, wrt, rules, raw, unicode, rows, checks)
+        made = _card(state, node, element, wrt, rules, form)
     except NotRecorded as why:
-        made = unexplained(state, node, wrt, tuple(element), str(why), unicode)
+        made = unexplained(state, node, wrt, tuple(element), str(why), form.unicode)
     graph = state.recording.graph
     composite = composite_of(graph, node)
-    facts = (*made.facts, *_axes(composite, node, made, unicode))
+    facts = (*made.facts, *_axes(composite, node, made, form.unicode))
     return replace(made, part=part_of(composite, node), brief=brief(graph, node), facts=facts)
 
 
@@ -83,35 +80,25 @@ def _axes(composite: CompositeUse | None, node: Node, made: Card, unicode: bool)
     return (sentence("axes", "axes", f"rows ({row}) are {words[0]}, columns ({column}) {words[1]}"),)
 
 
-def _card(
-    state: State,
-    node: Node,
-    element: Sequence[int],
-    wrt: int | None,
-    rules: Rules | None,
-    raw: bool,
-    unicode: bool,
-    rows: int,
-    checks: tuple[CheckRow, ...],
-) -> Card:
+def _card(state: State, node: Node, element: Sequence[int], wrt: int | None, rules: Rules | None, form: Form) -> Card:
     phase, upstream = state.moment.phase, state.gradient(node)
     if state.missing(node):
         raise NotRecorded(f"the value of {node.name} was not recorded")
     if wrt is not None and upstream.array is None and upstream.arrived == upstream.total > 0:
         raise NotRecorded(f"the gradient of {node.name} was not recorded")
     if phase == "update" and node.role == "param":
-        return update(state, node, fit(tuple(element), node.shape), unicode)
+        return update(state, node, fit(tuple(element), node.shape), form.unicode)
     if phase == "forward" or (node.op is not None and wrt is None):
         if node.op is None:
-            return leaf(state, node, fit(tuple(element), node.shape), unicode)
+            return leaf(state, node, fit(tuple(element), node.shape), form.unicode)
         if phase != "forward" and node.id == state.recording.graph.loss:
-            return seed(state, node, unicode)
-        return forward(state, node, fit(tuple(element), node.shape), unicode, rows, checks)
+            return seed(state, node, form.unicode)
+        return forward(state, node, fit(tuple(element), node.shape), form)
     if node.op is None or wrt is None:
-        return leaf(state, node, fit(tuple(element), node.shape), unicode)
+        return leaf(state, node, fit(tuple(element), node.shape), form.unicode)
     source = state.recording.graph.nodes[node.inputs[wrt]]
     rule = rules.rule(state.recording.graph, node, wrt) if rules is not None else None
-    return backward(state, node, wrt, fit(tuple(element), source.shape), rule, raw, unicode, rows, checks)
+    return Backward(state, node, wrt, fit(tuple(element), source.shape), rule, form).card()
 
 
 def subject(session: Session, rules: Rules | None = None) -> tuple[Node, tuple[int, ...], int | None]:
@@ -151,21 +138,18 @@ def card_for(
 ) -> Card:
     """The card of what a Session has selected at its Moment: of a composite, where that is shown as one operation."""
     node, element, wrt = subject(session, rules)
-    composite = session.composite
+    composite, form = session.composite, Form(session.view.raw, unicode, checks=checks)
     if composite is not None:
         rule = rules.rule(session.graph, node, wrt) if rules is not None and wrt is not None else None
         at = session.element_of(composite.result)
         try:
-            made = whole(
-                session.state, composite, at, wrt, element, rule, raw=session.view.raw, unicode=unicode, checks=checks
-            )
+            derivation = None if wrt is None else Derivation(wrt, element, rule)
+            made = whole(session.state, composite, at, derivation, form)
         except NotRecorded as why:
             made = unexplained(session.state, composite.node, wrt, at if wrt is None else element, str(why), unicode)
         inside = None if made.inside is None else replace(made.inside, came=session.view.composite)
         return replace(made, inside=inside, brief=brief(session.graph, composite.node))
-    return opening(
-        session, card(session.state, node, element, wrt, rules, raw=session.view.raw, unicode=unicode, checks=checks)
-    )
+    return opening(session, card(session.state, node, element, wrt, rules, form))
 
 
 def opening(session: Session, made: Card) -> Card:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,57 +22,58 @@ LONG = 1000
 """Terms that are written out where one asks for all of them: nobody reads on through more."""
 
 
-def table(
-    result: Line,
-    total: float,
-    values: Sequence[Array],
-    label: Callable[[int], str],
-    symbols: Callable[[int], tuple[Line, ...]],
-    heads: Heads,
-    rows: int,
-    after: Sequence[tuple[str, Line, float]] = (),
-    contributions: Contributions | None = None,
-) -> Table:
-    """Of a sum with more than `rows` terms the ends are written out, and up to `LONG` terms by the table's `full`.
+@dataclass(frozen=True)
+class Terms:
+    """A sum, and how it is written.
 
     values  per factor its numbers, term by term;  label, symbols  write out one term
     after   what is added to the sum, or what it is divided by
     """
-    count = len(values[0])
-    with np.errstate(all="ignore"):
-        products = np.prod(values, axis=0) if len(values) > 1 else np.asarray(values[0])
-        running = np.cumsum(products)
 
-    def term(n: int) -> Term:
-        factors = tuple(zip(symbols(n), (float(v[n]) for v in values), strict=True))
-        return Term(label(n), factors, float(products[n]), float(running[n]))
+    result: Line
+    total: float
+    values: Sequence[Array]
+    label: Callable[[int], str]
+    symbols: Callable[[int], tuple[Line, ...]]
+    heads: Heads
+    after: Sequence[tuple[str, Line, float]] = ()
+    contributions: Contributions | None = None
 
-    listed = range(count) if count <= rows else np.flatnonzero(products).tolist()  # of many terms not those that are 0
-    if count > FEW and rows < LONG and not products.any():  # two of them say as much as all
-        listed = range(2)
-    listed = listed if len(listed) > 1 else range(count)
-    shown = listed if len(listed) <= rows else listed[: rows - _TAIL]
-    tail = listed[-_TAIL:] if len(listed) > rows else []
-    steps, value = [], float(running[-1]) if count else 0.0
-    with np.errstate(all="ignore"):
-        for sign, symbol, number in after:
-            value = float(np.divide(value, number)) if sign == "/" else value + (number if sign == "+" else -number)
-            steps.append(Step(sign, symbol, number, value))
-    longer = functools.cache(  # pages are turned one by one
-        functools.partial(table, result, total, values, label, symbols, heads, LONG, after, contributions)
-    )
-    return Table(
-        result,
-        total,
-        heads,
-        tuple(term(n) for n in shown),
-        count - len(shown) - len(tail),
-        tuple(term(n) for n in tail),
-        tuple(steps),
-        contributions,
-        count - len(listed),
-        longer if count > len(shown) + len(tail) and rows < LONG else None,
-    )
+    def table(self, rows: int) -> Table:
+        """With more than `rows` terms the ends are written out, and up to `LONG` terms by the table's `full`."""
+        count, values = len(self.values[0]), self.values
+        with np.errstate(all="ignore"):
+            products = np.prod(values, axis=0) if len(values) > 1 else np.asarray(values[0])
+            running = np.cumsum(products)
+
+        def term(n: int) -> Term:
+            factors = tuple(zip(self.symbols(n), (float(v[n]) for v in values), strict=True))
+            return Term(self.label(n), factors, float(products[n]), float(running[n]))
+
+        listed = range(count) if count <= rows else np.flatnonzero(products).tolist()  # of many not those that are 0
+        if count > FEW and rows < LONG and not products.any():  # two of them say as much as all
+            listed = range(2)
+        listed = listed if len(listed) > 1 else range(count)
+        shown = listed if len(listed) <= rows else listed[: rows - _TAIL]
+        tail = listed[-_TAIL:] if len(listed) > rows else []
+        steps, value = [], float(running[-1]) if count else 0.0
+        with np.errstate(all="ignore"):
+            for sign, symbol, number in self.after:
+                value = float(np.divide(value, number)) if sign == "/" else value + (number if sign == "+" else -number)
+                steps.append(Step(sign, symbol, number, value))
+        elided = count - len(shown) - len(tail)
+        return Table(
+            self.result,
+            self.total,
+            self.heads,
+            tuple(term(n) for n in shown),
+            elided,
+            tuple(term(n) for n in tail),
+            tuple(steps),
+            self.contributions,
+            count - len(listed),
+            functools.cache(lambda: self.table(LONG)) if elided > 0 and rows < LONG else None,  # for page after page
+        )
 
 
 def expand(term: Callable[[int], Tree], count: int, rows: int, after: Sequence[tuple[str, Tree]] = ()) -> Tree:

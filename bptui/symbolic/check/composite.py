@@ -32,8 +32,8 @@ from bptui.model.engine.probe import wide
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.evaluate import Binding
-from bptui.symbolic.check.node import Comparison, Index, NodeCheck
-from bptui.symbolic.types import CheckRow, Derived
+from bptui.symbolic.check.node import Comparison, Index, NodeCheck, Passed
+from bptui.symbolic.types import CheckRow
 
 ERROR = 2.0**-36
 """The relative error that is put into each value: far above rounding, far below what would bend a curve."""
@@ -132,23 +132,14 @@ class _Whole(NodeCheck):
         spread = spread if c.places is None else spread[c.places]
         return super().compare(dataclasses.replace(c, tolerance=dataclasses.replace(c.tolerance, more=spread)))
 
-    def closely(
-        self,
-        row: CheckRow,
-        derived: Derived,
-        binding: Binding,
-        got: Array,
-        upstream: Array,
-        element: Index | None,
-        size: float,
-    ) -> CheckRow:
+    def closely(self, row: CheckRow, passed: Passed, element: Index | None) -> CheckRow:
         """As of a node, with the rounding of the parts."""
-        made = super().closely(row, derived, binding, got, upstream, element, size)
+        made = super().closely(row, passed, element)
         if made.verdict != "FAIL" or made.at is None or made.error is None or made.tolerance is None:
             return made
         if self.left:
             return self.row("symbolic", "skipped", row.input, note=self.gone)
-        allowed = made.tolerance + float(self.rounding(made.input, upstream)[made.at])
+        allowed = made.tolerance + float(self.rounding(made.input, passed.upstream)[made.at])
         return made if made.error > allowed else row
 
     def rounding(self, wrt: str, upstream: Array | None) -> Array:

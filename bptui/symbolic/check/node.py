@@ -8,10 +8,10 @@ billion times larger cannot be better than they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,12 +22,13 @@ from bptui.model.engine.probe import Probe, wide
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.evaluate import Binding, bind_arrays, estimate_cells
+from bptui.symbolic.calculus.notation import Expr
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.difference import EPS
 from bptui.symbolic.check.expected import Expected
 from bptui.symbolic.check.slopes import Slopes
 from bptui.symbolic.check.tolerance import EXACT, Tolerance, coarsest
-from bptui.symbolic.types import CheckRow, Derived, RowName, Verdict
+from bptui.symbolic.types import CheckRow, RowName, Verdict
 
 CELLS = 30_000_000
 """Up to here a whole tensor is compared; beyond, `SAMPLES` elements of it."""
@@ -64,6 +65,18 @@ class Comparison:
     def places(self) -> tuple[Array, ...] | None:
         """Index arrays of the elements that are compared, None for all of them."""
         return None if self.source is None else self.source.places
+
+
+class Passed(NamedTuple):
+    """What was passed to an input, and the rule that is derived for it over the `symbols` of its axes; `size` as in
+    `Comparison`."""
+
+    rule: Expr
+    symbols: Sequence[Expr]
+    binding: Binding
+    got: Array
+    upstream: Array
+    size: float
 
 
 class NodeCheck:
@@ -323,7 +336,8 @@ class NodeCheck:
             )
         first = next((row for row in rows if row.verdict == "FAIL"), rows[0])
         if first.verdict != "FAIL":
-            return self.closely(first, derived, binding, got, upstream, element, size)
+            passed = Passed(derived.vjp, derived.q, binding.upstream(upstream), got, upstream, size)
+            return self.closely(first, passed, element)
         if places is None and not self.uses_upstream(position, drawn):
             return replace(first, note="∂L/∂output is not used")
         return first
@@ -332,27 +346,19 @@ class NodeCheck:
         """Does what is passed on depend on ∂L/∂output?"""
         return not np.allclose(self.vjp(position, upstream), self.vjp(position, 2 * upstream))
 
-    def closely(
-        self,
-        row: CheckRow,
-        derived: Derived,
-        binding: Binding,
-        got: Array,
-        upstream: Array,
-        element: Index | None,
-        size: float,
-    ) -> CheckRow:
+    def closely(self, row: CheckRow, passed: Passed, element: Index | None) -> CheckRow:
         """The selected element, or the largest, once more at 50 digits, in ulps of the largest of the tensor."""
+        rule, symbols, binding, got, upstream, size = passed
         flat = np.abs(wide(got))
         at = element
         if at is None or len(at) != flat.ndim:
             if not flat.size or not np.isfinite(flat).all():
                 return row
-            if estimate_cells(derived.vjp, binding.upstream(upstream), ()) > TERMS:
+            if estimate_cells(rule, binding, ()) > TERMS:
                 return row
             at = tuple(int(i) for i in np.unravel_index(int(np.argmax(flat)), flat.shape)) if flat.ndim else ()
         largest = float(np.max(flat[np.isfinite(flat)], initial=0.0))
-        reference = Expected(derived.vjp, binding.upstream(upstream), derived.q, flat.shape).exact(at)
+        reference = Expected(rule, binding, symbols, flat.shape).exact(at)
         mine = float(np.asarray(got)[at])
         if any(np.isnan(value).any() for value in self.values if value.dtype.kind == "f"):
             return row
@@ -364,13 +370,8 @@ class NodeCheck:
         # p - 1 of a class that is certain: what cancels inside of an element leaves the rounding of ∂L/∂output
         rounding = max(EPS, float(np.finfo(np.asarray(got).dtype).eps))
         allowed += 8 * rounding * float(np.max(np.abs(upstream), where=np.isfinite(upstream), initial=0.0))
-        found: dict[str, Any] = {
-            "error": error,
-            "tolerance": allowed,
-            "at": at,
-            "got": mine,
-            "expected": float(reference),
-        }
+        found: dict[str, Any] = {"error": error, "tolerance": allowed, "at": at, "got": mine}
+        found["expected"] = float(reference)
         if error > allowed:
             return self.row("symbolic", "FAIL", row.input, note="only at 50 digits", **found)
         said = f"{error / ulp:.1f} ulp from 50 digits" if ulp else "exactly 0"

@@ -45,25 +45,7 @@ TERMS = 15_000
 
 
 # ------------------------------------------------------------------------------------------------------- references
-class Reference:
-    """Values and contributions of one training step with more digits than the engine has. None: not affordable."""
-
-    name = ""
-
-    def value(self, node: Node) -> Any:
-        """The node's value, an array of numbers with more digits."""
-        raise NotImplementedError
-
-    def grad(self, node: Node) -> Any:
-        """∂L/∂node."""
-        raise NotImplementedError
-
-    def contribution(self, consumer: Node, position: int) -> Any:
-        """What `consumer` adds to the gradient of its input at `position`."""
-        raise NotImplementedError
-
-
-class Shadow(Reference):
+class Shadow:
     """The same graph in float64, from exactly the float32 numbers that this training step was given."""
 
     name = "the float64 shadow"
@@ -84,7 +66,7 @@ class Shadow(Reference):
         return _contribution(self.recording, consumer, position)
 
 
-class Fifty(Reference):
+class Fifty:
     """The whole step at 50 digits: node after node, only of what is asked for."""
 
     name = "50 digits"
@@ -171,6 +153,10 @@ class Fifty(Reference):
         if key not in self._derived:
             self._derived[key] = derive(signature, key[2], node.op)
         return self._derived[key]
+
+
+Reference = Shadow | Fifty
+"""Values and contributions of one training step with more digits than the engine has."""
 
 
 def reference(recording: Recording) -> Reference | None:

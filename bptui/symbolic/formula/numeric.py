@@ -13,27 +13,8 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.types import Array
-from bptui.symbolic.formula.tree import (
-    Add,
-    Call,
-    Compare,
-    Delta,
-    Div,
-    Element,
-    IfElse,
-    Logic,
-    Mod,
-    Mul,
-    Name,
-    Neg,
-    Number,
-    Power,
-    Range,
-    Reduction,
-    Size,
-    Tree,
-    walk,
-)
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.tree import Tree, walk
 
 Arrays = Mapping[str, Any]
 Index = Mapping[str, Any]
@@ -57,9 +38,9 @@ def sizes(trees: tuple[Tree, ...], arrays: Arrays, out: Mapping[str, int] | None
     found = {name.upper(): size for name, size in (out or {}).items()}
     for tree in trees:
         for part in walk(tree):
-            if isinstance(part, Element) and part.base in arrays:
+            if isinstance(part, t.Element) and part.base in arrays:
                 for index, size in zip(part.index, np.shape(arrays[part.base]), strict=False):
-                    if isinstance(index, Name):
+                    if isinstance(index, t.Name):
                         found.setdefault(index.name.upper(), size)
     return found
 
@@ -83,52 +64,52 @@ class _Walk:
 
     def __call__(self, tree: Tree, env: Index) -> Any:
         match tree:
-            case Number(value):
+            case t.Number(value):
                 return value
-            case Name(name):
+            case t.Name(name):
                 return self.name(name, env)
-            case Element(base, index):
+            case t.Element(base, index):
                 return self.element(base, [self(i, env) for i in index])
-            case Size(base, axis):
+            case t.Size(base, axis):
                 return np.shape(self.arrays[base])[axis]
-            case Add(terms, minus):
+            case t.Add(terms, minus):
                 total = self(terms[0], env) * (-1 if minus[0] else 1)
                 for term, taken in zip(terms[1:], minus[1:], strict=True):
                     total = total - self(term, env) if taken else total + self(term, env)
                 return total
-            case Mul(factors):
+            case t.Mul(factors):
                 product = self(factors[0], env)
                 for factor in factors[1:]:
                     product = product * self(factor, env)
                 return product
-            case Div(top, bottom, floor):
+            case t.Div(top, bottom, floor):
                 a, b = self(top, env), self(bottom, env)
                 return np.floor_divide(a, b) if floor else np.true_divide(a, b)
-            case Mod(top, bottom):
+            case t.Mod(top, bottom):
                 return np.mod(self(top, env), self(bottom, env))
-            case Power(base_, exponent):
+            case t.Power(base_, exponent):
                 power = self(exponent, env)
                 return np.power(np.asarray(self(base_, env), float), power)
-            case Neg(of):
+            case t.Neg(of):
                 return -self(of, env)
-            case Call("pi", ()):
+            case t.Call("pi", ()):
                 return math.pi
-            case Call(function, arguments):
+            case t.Call(function, arguments):
                 values = [self(a, env) for a in arguments]
                 result = _FUNCTIONS[function](*values[:2]) if len(values) > 1 else _FUNCTIONS[function](values[0])
                 for value in values[2:]:
                     result = _FUNCTIONS[function](result, value)
                 return result
-            case Reduction():
+            case t.Reduction():
                 return self.reduction(tree, env)
-            case IfElse(condition, yes, no):
+            case t.IfElse(condition, yes, no):
                 test = self(condition, env)
                 if np.ndim(test) == 0:
                     return self(yes if test else no, env)
                 return np.where(test, self(yes, env), self(no, env))
-            case Compare(sign, left, right):
+            case t.Compare(sign, left, right):
                 return _COMPARE[sign](self(left, env), self(right, env))
-            case Logic(word, parts):
+            case t.Logic(word, parts):
                 tests = [self(part, env) for part in parts]
                 if word == "not":
                     return np.logical_not(tests[0])
@@ -137,7 +118,7 @@ class _Walk:
                 for other in tests[1:]:
                     result = combine(result, other)
                 return result
-            case Delta(left, right):
+            case t.Delta(left, right):
                 return np.equal(self(left, env), self(right, env)).astype(float)
         raise TypeError(type(tree).__name__)
 
@@ -159,12 +140,12 @@ class _Walk:
         )
         return array[place]
 
-    def bounds(self, r: Range, env: Index) -> tuple[int, int]:
+    def bounds(self, r: t.Range, env: Index) -> tuple[int, int]:
         low = 0 if r.low is None else int(self(r.low, env))
         high = self.size[r.index.upper()] if r.high is None else int(self(r.high, env))
         return low, high
 
-    def reduction(self, tree: Reduction, env: Index) -> Any:
+    def reduction(self, tree: t.Reduction, env: Index) -> Any:
         """Every bound index gets a leading axis of its own; these axes are then folded away."""
         inner, depth = dict(env), self.base
         for r in tree.ranges:
@@ -176,7 +157,7 @@ class _Walk:
         tests = [self(c, inner) for c in tree.conditions]
         self.base = outer
         axes = [inner[r.index] for r in tree.ranges]
-        shape = np.broadcast_shapes(np.shape(body), *(a.shape for a in axes), *(np.shape(t) for t in tests))
+        shape = np.broadcast_shapes(np.shape(body), *(a.shape for a in axes), *map(np.shape, tests))
         shape = (1,) * (depth - len(shape)) + tuple(shape)
         values = np.broadcast_to(body, shape)
         lead = tuple(range(depth - outer))

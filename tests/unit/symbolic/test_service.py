@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from bptui.model.engine import ops
-from bptui.model.source import network
 from bptui.symbolic import service as module
 from bptui.symbolic.service import LATER, SOON, Service
 from bptui.symbolic.types import Failure, Rule
@@ -128,21 +127,6 @@ def test_a_listener_that_is_gone_does_not_end_it(service):
     service.request_checks("two", lambda: ())
     assert service.wait(20)
     assert heard[0] == ("check", "one")
-
-
-def test_checks_of_a_step_are_counted_and_stale_ones_dropped():
-    service = Service()
-    program = network.load("xor").program()
-    first, second = program.record(), program.record()
-    service.check_all(first)
-    service.check_all(second)
-    assert service.wait(60)
-    agree, fail, left = service.tally(second)
-    assert (fail, left) == (0, 0)
-    assert agree > 20
-    node = second.graph.ops[0]
-    assert all(row.verdict == "ok" for row in service.checks(second, node))
-    service.close()
 
 
 def test_only_so_many_checks_are_kept(monkeypatch):

@@ -54,9 +54,9 @@ def _stops(session: Session) -> tuple[str, ...]:
 
 
 def _expressions(session: Session) -> tuple[str, ...]:
-    from bptui.model.debugger import expressions
+    from bptui.model.debugger.functions import FUNCTIONS, NAMES
 
-    return (*session.graph.by_name, *expressions.SPECIAL, *(f"{name}(" for name in expressions.FUNCTIONS))
+    return (*session.graph.by_name, *NAMES, *(f"{name}(" for name in FUNCTIONS))
 
 
 def _inputs(session: Session) -> tuple[str, ...]:
@@ -69,6 +69,13 @@ def _settings(session: Session) -> tuple[str, ...]:
     return settings.names(session.branch)
 
 
+def _helped(_: Session) -> tuple[str, ...]:
+    """What has help: commands, the words of the screen, functions, operations and optimizers."""
+    from bptui.model.debugger.commands.help import known
+
+    return tuple(dict.fromkeys((*(each.word for each in COMMANDS), *known())))
+
+
 _WORDS: Mapping[str, Callable[[Session], tuple[str, ...]]] = {
     "node": lambda session: tuple(session.graph.by_name),
     "place": _places,
@@ -77,6 +84,6 @@ _WORDS: Mapping[str, Callable[[Session], tuple[str, ...]]] = {
     "input": _inputs,
     "setting": _settings,
     "mark": lambda session: tuple(session.marks),
-    "command": lambda _: tuple(each.word for each in COMMANDS),
+    "help": _helped,
 }
 """What `complete` of a row may name, and the words that it offers."""

@@ -1,25 +1,139 @@
-"""What `help` says in plain text: all from the rows."""
+"""What `help` says in plain text: all from the rows of commands, functions, operations and optimizers, and from the
+glossary of what has no row."""
 
 from __future__ import annotations
 
-from bptui.model.debugger.commands.registry import FAMILIES, find
+import re
+from collections.abc import Callable, Iterator
+
+from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.debugger.commands.habits import called_here
+from bptui.model.debugger.commands.registry import FAMILIES, find, table
 from bptui.model.debugger.commands.row import Command, shown
+from bptui.model.debugger.glossary import MARKS, WORDS
 
 
 def help_text(word: str = "") -> list[str]:
-    """Help on one command, or the table of all: plain lines, from the rows."""
+    """Help on a word, or the table of all commands: plain lines. A word that means several things has all of them; a
+    UserError says what is near one that means nothing, or what a word of another program is called here."""
     if word:
-        command = find(word)
-        keys = ", ".join(shown(key) for key in command.keys)
-        facts = [f"key {keys}"] if keys else []
-        facts += [f"also {', '.join(command.aliases)}"] if command.aliases else []
-        facts += [f"the other way: {command.twin}"] if command.twin else []
-        return [f"{command.help}", f"  {command.summary}.", *([f"  {'; '.join(facts)}"] if facts else [])]
+        return _about(word)
     lines: list[str] = []
     for family in FAMILIES:
         lines.append(family.group)
         lines += [f"  {_keys(command):<9} {command.word:<17} {command.summary}" for command in family.rows]
     return lines
+
+
+def _about(word: str) -> list[str]:
+    sections = [list(explain(word)) for explain in EXPLAIN]
+    found = [section for section in sections if section]
+    if not found:
+        found = [list(_command(_nearest(word)))]
+    return [row for n, section in enumerate(found) for row in (*([""] if n else []), *section)]
+
+
+def _nearest(word: str) -> str:
+    """The command that begins so; a UserError where there is none."""
+    try:
+        return find(word).word
+    except UserError as problem:
+        if not problem.what.startswith("there is no"):
+            raise
+        right = called_here(word) or did_you_mean(word.casefold(), known(), "help lists the commands")
+        raise UserError(word[:40], "nothing is called so", right) from None
+
+
+def known() -> Iterator[str]:
+    """Every word that has help."""
+    from bptui.model.debugger.functions import FUNCTIONS, NAMES
+    from bptui.model.engine import ops
+    from bptui.model.engine.optimizers import OPTIMIZERS
+
+    yield from (name for name in table() if len(name) > 1)
+    for names in (WORDS, FUNCTIONS, NAMES, ops.OPS, ops.COMPOSITES, OPTIMIZERS):
+        yield from names
+
+
+def _command(word: str) -> Iterator[str]:
+    command = table().get(word)
+    if command is None:
+        return
+    keys = ", ".join(shown(key) for key in command.keys)
+    facts = [f"key {keys}"] if keys else []
+    facts += [f"also {', '.join(command.aliases)}"] if command.aliases else []
+    facts += [f"the other way: {command.twin}"] if command.twin else []
+    yield command.help
+    yield f"  {command.summary}."
+    if facts:
+        yield f"  {'; '.join(facts)}"
+    if command.word == "print":
+        yield from _expressions()
+    elif "EXPR" in command.usage:
+        yield "  help print lists what may stand in an expression"
+
+
+def _expressions() -> Iterator[str]:
+    """What may stand in an expression."""
+    from bptui.model.debugger.functions import FORMS, FUNCTIONS, NAMES
+
+    for title, rows in (("names", NAMES), ("forms", FORMS), ("functions", {n: f.about for n, f in FUNCTIONS.items()})):
+        yield f"  {title}"
+        width = max(map(len, rows))
+        yield from (f"    {name:<{width}}  {about}" for name, about in rows.items())
+
+
+def _mark(word: str) -> Iterator[str]:
+    letter = word.rstrip("0123456789") if word[:1] in MARKS else word  # β1, ●━
+    shade = {"▒": "░", "▓": "░", "█": "░", **dict.fromkeys("▂▃▄▅▆▇", "▁")}.get(letter[:1], letter)
+    if shade in MARKS:
+        yield f"{word}  {MARKS[shade]}"
+
+
+def _word(word: str) -> Iterator[str]:
+    plain = "in" if re.fullmatch(r"\d+ of \d+ in", word) else word.casefold()
+    if plain in WORDS:
+        yield f"{plain}: {WORDS[plain]}"
+
+
+def _function(word: str) -> Iterator[str]:
+    """A function or a name of expressions."""
+    from bptui.model.debugger.functions import FUNCTIONS, NAMES
+
+    if row := FUNCTIONS.get(word):
+        several = ", …" if row.most > 1 else ""
+        yield f"{word}(x{several}{', axis=N' if row.axis else ''})  in expressions (help print): {row.about}"
+    elif word in NAMES:
+        yield f"{word}  in expressions (help print): {NAMES[word]}"
+
+
+def _operation(word: str) -> Iterator[str]:
+    """An operation: how it is called, what it computes, what it does where there is a choice."""
+    from bptui.model.engine import ops
+    from bptui.model.engine.build import signature
+    from bptui.model.engine.ops.example import defined
+
+    row = ops.OPS.get(word) or ops.COMPOSITES.get(word)
+    if row is not None:
+        yield f"{signature(row)}  an operation: {row.doc}"
+        yield from (f"  {line}" for line in defined(row).split("\n") if line)
+        if row.convention:
+            yield f"  convention: {row.convention}"
+
+
+def _optimizer(word: str) -> Iterator[str]:
+    """An optimizer: its update, and its options with their defaults."""
+    from bptui.model.engine.optimizers import OPTIMIZERS, Optimizer
+
+    if row := OPTIMIZERS.get(word):
+        yield f"{word}  an optimizer: {row.doc}"
+        shown_with = Optimizer(word, momentum=0.9) if "momentum" in row.options else Optimizer(word)
+        yield from (f"  {line}" for line in shown_with.definition.split("; "))
+        defaults = ", ".join(f"{name} {str(value).lower()}" for name, value in row.options.items())
+        yield f"  lr is the learning rate, g the gradient, t the update from 1; {defaults}"
+
+
+EXPLAIN: tuple[Callable[[str], Iterator[str]], ...] = (_command, _mark, _word, _function, _operation, _optimizer)
 
 
 def _keys(command: Command) -> str:

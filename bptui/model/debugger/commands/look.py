@@ -29,6 +29,19 @@ def why(session: Session, text: str) -> Reply:
     return tell(session, text)
 
 
+@family.nothing("producer", "To where the chosen number of the answer was made: in why and in paths enter does it")
+def producer(session: Session) -> Reply:
+    from bptui.model.debugger import path_lines
+    from bptui.model.debugger import why as reasons
+
+    answer = session.view.answer
+    if answer is not None and answer.panel == "paths":
+        return path_lines.producer(session, answer)
+    if answer is not None and answer.panel == "why":
+        return reasons.producer(session, answer)
+    return say("nothing is asked yet: why and paths do", ok=False)
+
+
 @family.front_end(
     "claim", "Is this the gradient of the selected number? Proved, or refuted with a number that shows it",
     usage="[NAME =] FORMULA", complete="expression", needed=True,
@@ -96,6 +109,10 @@ def select(session: Session, text: str) -> Reply:
     usage="[INPUT]", complete="input",
 )  # fmt: skip
 def by(session: Session, text: str) -> Reply:
+    answer = session.view.answer
+    if not text and answer is not None and answer.panel == "paths":
+        answer.order += 1
+        return Reply()
     if not text:
         known = session.inputs
         return session.select_input((known.index(session.input) + 1) % len(known) if session.input is not None else 0)

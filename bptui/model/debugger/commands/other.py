@@ -18,8 +18,8 @@ def command(front: FrontEnd, argument: str) -> None:
 
 
 @family.front_end(
-    "help", "Keys and commands; what one command does", keys=("question_mark", "f1"), short="help", usage="[COMMAND]",
-    complete="command",
+    "help", "Keys and commands; what a command, an operation, a word or a mark means", keys=("question_mark", "f1"),
+    short="help", usage="[WORD]", complete="help",
 )  # fmt: skip
 def help_(front: FrontEnd, argument: str) -> None:
     front.do_help(argument)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.debugger.commands import change, findings, keep, look, move, other, panels, scripts, stops
+from bptui.model.debugger.commands.habits import called_here
 from bptui.model.debugger.commands.row import Command
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
@@ -49,10 +50,11 @@ def find(word: str) -> Command:
     matching = {command.word: command for name, command in known.items() if len(name) > 1 and name.startswith(word)}
     if len(matching) == 1:
         return next(iter(matching.values()))
-    if matching:
+    if matching and not called_here(word):
         raise UserError(word, "could be several commands", ", ".join(matching))
     words = [name for name in known if len(name) > 1]
-    raise UserError(word[:40], "there is no such command", did_you_mean(word, words, "help lists them"))
+    right = called_here(word) or did_you_mean(word, words, "help lists them")
+    raise UserError(word[:40], "there is no such command", right)
 
 
 def split(text: str) -> tuple[Command | None, str]:

@@ -57,7 +57,7 @@ class Command:
     short    the word of the footer, "" to stay out of it
     twin     the word of the command that does the same in the other direction
     aliases  other words for it; every single-letter key is one, too
-    complete what completion offers: node, place, stop, expression, input, mark, command, or the words
+    complete what completion offers: node, place, stop, expression, input, mark, help, or the words
              themselves separated by |
     needed   its text may not be left out
     """
@@ -178,7 +178,7 @@ def choice(text: str, known: Sequence[_Name], where: str) -> _Name:
     return found[0]
 
 
-_SHOWN = {
+SHOWN = {
     "greater_than_sign": ">", "less_than_sign": "<", "slash": "/", "full_stop": ".", "comma": ",", "apostrophe": "'",
     "colon": ":", "question_mark": "?", "plus": "+", "minus": "-", "asterisk": "*",
     "equals_sign": "=", "percent_sign": "%", "left_parenthesis": "(", "right_parenthesis": ")",
@@ -187,4 +187,4 @@ _SHOWN = {
 
 def shown(key: str) -> str:
     """A key as one reads it on a keyboard: `>` for Textual's `greater_than_sign`."""
-    return _SHOWN.get(key, key)
+    return SHOWN.get(key, key)

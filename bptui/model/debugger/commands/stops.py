@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
 family = Family("Stops")
-TOPICS = "breakpoints|display|marks|network"
+TOPICS = "breakpoints|watchpoints|display|marks|network"
 
 
 @family.text(
@@ -69,7 +69,8 @@ def watch(session: Session, text: str) -> Reply:
 
     row = parse_watch(text, session.branch, session.node)
     session.breakpoints.add(row)
-    return say(line(*row.title(), ("" if row.reading(session.branch) else "  it never changes here", "kink")))
+    idle = row.idle(session.branch)
+    return say(line(*row.title(), (f"  {idle}" if idle else "", "kink")))
 
 
 @family.text(
@@ -109,7 +110,7 @@ def _enable(session: Session, text: str, on: bool) -> Reply:
     rows = _rows(session, text, "enable" if on else "disable")
     for row in rows:
         row.enabled = on
-    return say(*(row.line() for row in rows)) if rows else say("there is no breakpoint", ok=False)
+    return say(*(row.line(session.branch) for row in rows)) if rows else say("there is no breakpoint", ok=False)
 
 
 @family.text("ignore", "Pass over a breakpoint or watch the next COUNT times", usage="N COUNT", needed=True)
@@ -119,7 +120,7 @@ def ignore(session: Session, text: str) -> Reply:
     if not re.fullmatch(r"[0-9]{1,9}", count.strip()):
         raise UserError("ignore", f"'{count[:40]}' is not a count", "ignore N COUNT, with COUNT from 0")
     row.ignored = int(count)
-    return say(row.line())
+    return say(row.line(session.branch))
 
 
 @family.text(
@@ -132,7 +133,7 @@ def condition(session: Session, text: str) -> Reply:
     number, _, expression = text.partition(" ")
     (row,) = _rows(session, number, "condition")
     recondition(row, expression, session.branch)
-    return say(row.line())
+    return say(row.line(session.branch))
 
 
 def _rows(session: Session, text: str, where: str) -> list[UserStop]:
@@ -158,9 +159,9 @@ def info(session: Session, text: str) -> Reply:
     if text and not topic:
         raise UserError("info", f"nothing is known of '{text[:40]}'", did_you_mean(text, topics, ", ".join(topics)))
     if topic == "breakpoints":
-        return _list(
-            [row.line() for row in session.breakpoints.rows.values()], "there is no breakpoint; b sets one here"
-        )
+        return _list(_stops(session), "there is no breakpoint; b sets one here")
+    if topic == "watchpoints":
+        return _list(_stops(session, "watch"), "there is no watch; W sets one")
     if topic == "display":
         return _list(
             [line((f"{i:>3} ", "dim"), text) for i, text in enumerate(session.displays, 1)], "nothing is displayed"
@@ -172,6 +173,11 @@ def info(session: Session, text: str) -> Reply:
     here = line(*session.where(), f"  moment {session.timeline.index(session.cursor) + 1} of {session.timeline.length}")
     changed = [line("  ", edit.text) for edit in session.branch.edits]
     return say(*_network(session)) if topic else say(here, *changed)
+
+
+def _stops(session: Session, kind: str = "") -> list[Line]:
+    """A row for each breakpoint and watch, or for those of one kind."""
+    return [row.line(session.branch) for row in session.breakpoints.rows.values() if kind in ("", row.kind)]
 
 
 def _network(session: Session) -> list[Line]:

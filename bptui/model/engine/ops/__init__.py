@@ -7,72 +7,25 @@ family's file; nothing else has to know it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from types import MappingProxyType
 
 from bptui.model.base.errors import UserError
-from bptui.model.engine.ops import (
-    adaptive,
-    arithmetic,
-    attention,
-    classes,
-    conv,
-    conv_transpose,
-    cross_entropy,
-    elementwise,
-    extremes,
-    functions,
-    hard,
-    index,
-    join,
-    lengths,
-    likelihood,
-    linear,
-    losses,
-    norm,
-    pool,
-    recurrent,
-    reduce,
-    shape,
-    similarity,
-    slices,
-    softmax,
-)
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest
 
-_FAMILIES = (
-    arithmetic,
-    functions,
-    elementwise,
-    hard,
-    linear,
-    reduce,
-    extremes,
-    lengths,
-    shape,
-    slices,
-    join,
-    index,
-    softmax,
-    losses,
-    likelihood,
-    cross_entropy,
-    classes,
-    conv,
-    conv_transpose,
-    pool,
-    adaptive,
-    norm,
-    similarity,
-    attention,
-    recurrent,
-)
+FAMILIES = (
+    "arithmetic", "functions", "elementwise", "hard", "linear", "reduce", "extremes", "lengths", "shape", "slices",
+    "join", "index", "softmax", "losses", "likelihood", "cross_entropy", "classes", "conv", "conv_transpose", "pool",
+    "adaptive", "norm", "similarity", "attention", "recurrent",
+)  # fmt: skip
+"""The files of the rows, in the order in which they are listed."""
 
 
 def _collect(kind: str) -> Mapping[str, Op | Composite]:
     found: dict[str, Op | Composite] = {}
-    for family in _FAMILIES:
-        for row in getattr(family, kind, ()):
+    for family in FAMILIES:
+        for row in getattr(import_module(f"{__name__}.{family}"), kind, ()):
             assert row.name not in found, row.name
             found[row.name] = row
     return found

@@ -13,7 +13,6 @@ from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Emit
 from bptui.model.engine.ops.base import Attribute
 
-Fill = Callable[..., Any]
 LARGEST = 2**63 - 1
 """Of whole numbers: those of NumPy."""
 

@@ -47,8 +47,10 @@ OPERATIONS: Mapping[str, str] = {
     "amin": "min",
     "binary_cross_entropy": "bce",
     "binary_cross_entropy_with_logits": "bce_with_logits",
+    "binary_crossentropy": "bce",
     "bmm": "matmul",
     "cat": "concat",
+    "categorical_crossentropy": "cross_entropy",
     "clamp": "clip",
     "concatenate": "concat",
     "dot": "matmul",
@@ -76,6 +78,7 @@ OPERATIONS: Mapping[str, str] = {
     "sdpa": "scaled_dot_product_attention",
     "smooth_l1_loss": "smooth_l1",
     "soft_margin_loss": "soft_margin",
+    "sparse_categorical_crossentropy": "cross_entropy",
     "squeeze": "reshape",
     "subtract": "sub",
     "swish": "silu",
@@ -83,6 +86,17 @@ OPERATIONS: Mapping[str, str] = {
     "view": "reshape",
 }
 """Other libraries' names of operations → the names here."""
+
+_INVERSE = "there is no inverse of sin, cos or tan"
+_STOPS = "nothing stops a gradient here: give the numbers that have none as a value of their own"
+ABSENT: Mapping[str, str] = {
+    **dict.fromkeys(("acos", "arccos", "asin", "arcsin", "atan", "arctan", "atan2", "arctan2"), _INVERSE),
+    **dict.fromkeys(("detach", "stop_gradient", "no_grad"), _STOPS),
+    **dict.fromkeys(
+        ("LSTM", "GRU", "RNN", "lstm", "gru", "rnn"), "a layer of network files; here there is lstm_cell, …"
+    ),
+}
+"""What there is not, although a word of other mathematics looks like it."""
 
 
 def spelled(word: str, known: Collection[str]) -> str:
@@ -95,4 +109,6 @@ def spelled(word: str, known: Collection[str]) -> str:
 def nearest(word: str, known: Collection[str], otherwise: str = "") -> str:
     """What is said of an operation that is not there."""
     here = OPERATIONS.get(word)
+    if word in ABSENT:
+        return ABSENT[word]
     return f"it is {here} here" if here in known else did_you_mean(word, known, otherwise)

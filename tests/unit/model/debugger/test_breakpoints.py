@@ -116,7 +116,7 @@ def test_a_composite_stops_where_all_of_it_is_done():
         ("break step x", "not a training step"),
         ("break if __import__('os').system('true')", "not allowed"),
         ("watch x @ x @ x", "do not fit"),
-        ("watch [1]", "not allowed"),
+        ("watch [loss]", "stands in a list"),
         ("ignore 1 2", "there is none"),
         ("ignore 1", "there is no number"),
         ("condition 1 loss < 1", "there is none"),
@@ -149,6 +149,38 @@ def test_what_never_changes_is_said(session):
 
 def test_a_step_beyond_the_plan_is_said(session):
     assert "beyond the 4 planned" in run(session, "break step 4").text
+
+
+def test_what_an_edit_took_away_is_said(session):
+    run(session, "break update w")
+    run(session, "watch h[0]")
+    assert len(run(session, "info watchpoints").lines) == 1
+    assert "nowhere" not in run(session, "info breakpoints").text
+    session.breakpoints.rows[1].name = "gone"  # as in a branch of another graph
+    session.breakpoints.rows[1]._resolved.clear()
+    told = run(session, "info breakpoints").text
+    assert "nowhere in this branch" in told
+    assert run(session, "c").text.endswith("watch 2: h[0] was {}, is {}".format(*numbers.apart(
+        *(float(session.history.recording(k).value("h")[0]) for k in (0, 1)))))  # fmt: skip
+
+
+def test_a_training_step_is_no_reason_to_run_the_others_again(session, monkeypatch):
+    session.history.advance(4)
+    run(session, "x")
+    run(session, "goto step 0 start")
+    ran = []
+    recording = type(session.history).recording
+    monkeypatch.setattr(
+        type(session.history), "recording", lambda self, step, *rest: ran.append(step) or recording(self, step, *rest)
+    )
+    for text in ("if step == 3", "if step == 3 and shape[0] == 2", "if loss < 0 or step == 3", "step 3"):
+        ran.clear()
+        run(session, f"break {text}")
+        assert run(session, "c").ok
+        assert session.cursor.step == 3
+        assert set(ran) <= {3}
+        run(session, "goto step 0 start")
+        run(session, "delete")
 
 
 # passing over

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bptui.model.base.errors import UserError
 from bptui.model.debugger import expressions
 from bptui.model.debugger.branch import Branch
-from bptui.model.debugger.intervals import bounds, possible
+from bptui.model.debugger.intervals import Interval, bounds, possible
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reading import Reading, Step
 from bptui.model.engine.state import State
@@ -40,25 +40,34 @@ CONDITIONS = st.recursive(
     ),
     max_leaves=3,
 )
-BRANCH = Branch(
+FINITE = Branch(
     replace(from_formula("h = tanh(w*x + b)\nL = sum((h - y)**2)", {
         "x": [0.5, -1.0], "y": [1.0, 0.0], "w": [0.3, 2.0], "b": [0.0, -1.0],
     }, ["w", "b"]), steps=3)
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
-@given(CONDITIONS)
-def test_where_a_condition_holds_it_was_possible(text):
-    reading = Reading(expressions.parse(text, BRANCH.graph), BRANCH)
+NOT_FINITE = Branch(
+    replace(from_formula("m = log(k)\nh = exp(m + w)\nL = sum(h*v)", {
+        "k": [1.0, 0.0], "w": [0.3, 800.0], "v": [1.0, 0.0],
+    }, ["w"]), steps=3)
+)  # fmt: skip
+"""A -inf that is meant, an inf, NaN from the first training step on."""
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from([FINITE, NOT_FINITE]), CONDITIONS)
+def test_where_a_condition_holds_it_was_possible(branch, text):
+    text = text.replace("loss", "L")
+    reading = Reading(expressions.parse(text, branch.graph), branch)
     for number in range(2):
-        step = Step(BRANCH, number, Progress())
+        step = Step(branch, number, Progress())
         if reading.possible(step):
             continue
-        for place in range(BRANCH.walk.length):
+        for place in range(branch.walk.length):
             moment = step.moment(place)
             try:
-                held = reading.expression.evaluate(State(step.recording, moment), BRANCH.timeline.node(moment))
+                held = reading.expression.evaluate(State(step.recording, moment), branch.timeline.node(moment))
             except (expressions.NotYet, UserError):
                 continue
             assert not np.any(held), (text, number, place)
@@ -82,14 +91,35 @@ def test_where_a_condition_holds_it_was_possible(text):
     ],
 )
 def test_what_is_possible(text, answer):
-    known = {"value": (-1.5, 2.0), "grad": (0.0, 0.25)}
+    known = {"value": Interval(-1.5, 2.0), "grad": Interval(0.0, 0.25)}
+    assert possible(ast.parse(text, mode="eval").body, known) is answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("max(abs(value)) > 10", False),
+        ("value != value", True),
+        ("not value < 3", True),
+        ("not value != 7", False),
+        ("value == 7", False),
+        ("value", True),
+        ("not min(value, 1) < 3", True),
+        ("nan(value)", True),
+        ("nan(grad)", False),
+        ("value - value > 9", False),
+        ("value > 1 and grad > 1", False),
+    ],
+)
+def test_what_is_possible_where_there_is_nan(text, answer):
+    known = {"value": Interval(-1.5, 2.0, True), "grad": Interval(0.0, 0.25)}
     assert possible(ast.parse(text, mode="eval").body, known) is answer
 
 
 @given(st.floats(-100, 100), st.floats(-100, 100), st.floats(-100, 100), st.sampled_from("+-*/"))
 def test_the_ends_of_what_is_rounded_are_ends(a, b, c, op):
     low, high = sorted((a, b))
-    x, y = bounds(ast.parse(f"value {op} {c!r}", mode="eval").body, {"value": (low, high)})
+    x, y, _ = bounds(ast.parse(f"value {op} {c!r}", mode="eval").body, {"value": Interval(low, high)})
     for end in (low, high, (low + high) / 2):
         with np.errstate(all="ignore"):
             found = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}[op](np.float64(end), c)
@@ -111,7 +141,7 @@ def test_the_extremes_of_a_recording_hold_every_number_that_a_condition_can_read
 
 @pytest.mark.parametrize("text", ["loss > 0.5", "L * 2 - step", "max(L)", "loss + 0 * step"])
 def test_the_loss_is_known_without_running_a_step_again(text, monkeypatch):
-    branch = Branch(BRANCH.network)
+    branch = Branch(FINITE.network)
     branch.history.advance(3)
     expression = expressions.parse(text, branch.graph)
     expected = []

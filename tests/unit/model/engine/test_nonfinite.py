@@ -6,7 +6,9 @@ import pytest
 
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
+from bptui.model.engine.nonfinite import nonfinite
 from bptui.model.source.network import from_formula, load
+from tests.recorded import stored
 from tests.unit.model.engine.small import poisonings
 
 DISTANCE = "diff = u - v; s = diff**2; d = sqrt(s); L = mean(d)"
@@ -56,3 +58,37 @@ def test_a_failed_check_is_a_finding_of_the_backward_pass(distance):
     assert distance.is_finding(node, "backward")
     distance.branch.checked(distance.cursor.step, node, False)
     assert not distance.is_finding(node, "backward")
+
+
+FORMULAS = [
+    (DISTANCE, VALUES, []),
+    ("a = log(x)\nb = exp(a)\nL = sum(b*w)", {"x": [1.0, 0.0, 2.0], "w": [1.0, 2.0, 3.0]}, ["w"]),
+    (
+        "a = w*x\nb = exp(a)\nc = b - b\nL = sum(c) + sum(reshape(a, shape=(2, 1)))",
+        {"x": [1.0, 3.0], "w": 400.0},
+        ["w"],
+    ),
+    (
+        "m = log(k)\nh = softmax(m + s)\nL = sum(h*v) + sum(abs(s))",
+        {"k": [1.0, 0.0], "s": [0.5, 1.0], "v": [2.0, 3.0]},
+        ["s"],
+    ),
+    ("L = sum(w**2 * 1e300)", {"w": [1e200, 1.0]}, ["w"]),
+]
+
+
+@pytest.mark.parametrize(("text", "values", "train"), FORMULAS)
+def test_what_a_recording_does_not_suspect_need_not_be_looked_at(text, values, train, tmp_path):
+    """A recording that has no suspects to name has each of its places looked at: the same are found."""
+    history = from_formula(text, values, train).history()
+    for step in range(3):
+        recording = history.recording(step)
+        slow = stored(recording, tmp_path / str(step), counted=False)
+        assert slow.suspects is None
+        expected, found = nonfinite(slow), nonfinite(recording)
+        assert {place: each.text for place, each in found.items()} == {p: each.text for p, each in expected.items()}
+        assert all((place in found) == (place in expected) for place in range(recording.timeline.length))
+        assert set(found) <= set(recording.suspects)
+        assert found.complete
+        written = {recording.timeline.index(moment) for moment, _, part in poisonings(recording)}
+        assert {place for place in written if not recording.timeline.events[place].seed} <= set(recording.suspects)

@@ -17,7 +17,7 @@ from bptui.model.engine.program import Program
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment
 from bptui.model.source import formula, network
-from bptui.symbolic.card import card, card_for, subject
+from bptui.symbolic.card import Form, card, card_for, subject
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import Failure
 from tests.unit.model.engine.ops.samples import uses
@@ -44,7 +44,7 @@ def ready(service, state, name, element=(), wrt=None, **options):
     if wrt is not None:
         service.rule(state.recording.graph, node, wrt)
         assert service.wait(20)
-    return card(state, node, element, wrt, service, **options)
+    return card(state, node, element, wrt, service, Form(**options))
 
 
 def labelled(made, label):
@@ -148,7 +148,7 @@ def test_every_operation_has_cards_whose_numbers_add_up(use, service):
             assert end == pytest.approx(float(down), rel=1e-7, abs=1e-12)
         text = "".join(plain((*rule.text, *rule.note.full)) for rule in made.rules)
         assert "<class" not in text
-        for ascii_ in (card(state, node, element, position, service, unicode=False),):
+        for ascii_ in (card(state, node, element, position, service, Form(unicode=False)),):
             for rule in ascii_.rules:
                 assert plain(rule.text).isascii()
 

@@ -13,7 +13,7 @@ from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.derive import derive
 from bptui.symbolic.calculus.rules import to_rule
 from bptui.symbolic.card import card
-from bptui.symbolic.card.composite import part_of, summed, whole
+from bptui.symbolic.card.composite import Derivation, part_of, summed, whole
 from bptui.symbolic.check import check_node
 from bptui.symbolic.types import CheckRow, Failure
 
@@ -29,7 +29,7 @@ def recording():
 def of(recording, phase, index, element=(1, 2), wrt=None, rule=None):
     composite = composite_of(recording.graph, recording.graph.by_name["h"])
     state = State(recording, Moment(recording.step, phase, index))
-    return composite, whole(state, composite, element, wrt, element, rule)
+    return composite, whole(state, composite, element, None if wrt is None else Derivation(wrt, element, rule))
 
 
 def test_forward_shows_each_part_with_its_formula_and_its_number_once_it_is_there(recording):

@@ -1,0 +1,213 @@
+"""Paths as a graph of their elements: one column for each step, the chosen path in orange, the others quiet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from bptui.model.base.spans import Line, Span, merge
+from bptui.model.debugger.paths import Path, Vertex
+
+LIGHT = " ??─?╯╰┴?╮╭┬│┤├┼"
+HEAVY = " ??━?┛┗┻?┓┏┳┃┫┣╋"
+"""A glyph for each set of ways out of a cell: 1 left, 2 right, 4 up, 8 down."""
+LEFT, RIGHT, UP, DOWN = 1, 2, 4, 8
+BETWEEN = 5
+"""Cells from a label to the next, at the least: room for a line that turns."""
+MOST = 16
+"""Cells from one column to the next, at the most."""
+
+
+class Label(NamedTuple):
+    """How a vertex is written, and the layer that it belongs to."""
+
+    span: Span
+    scope: str
+
+
+class Point(NamedTuple):
+    """Something in a column: a vertex, or (no vertex) where the edge of two others passes."""
+
+    vertex: Vertex | None
+    edge: tuple[Vertex, Vertex] | None = None
+
+
+def columns_of(paths: Sequence[Path], start: Vertex) -> list[list[Point]]:
+    """What stands in each column: a vertex as far right as its longest way from the start, and the edges that pass."""
+    rank: dict[Vertex, int] = {start: 0}
+    ways = [[start, *(edge.target for edge in path.factors)] for path in paths]
+    for _ in ways:  # an edge may lengthen what lies behind it: as often as there are paths is enough
+        for way in ways:
+            for before, after in pairwise(way):
+                rank[after] = max(rank.get(after, 0), rank[before] + 1)
+    columns: list[list[Point]] = [[] for _ in range(max(rank.values()) + 1)]
+    for way in ways:
+        for before, after in pairwise(way):
+            for column in range(rank[before] + 1, rank[after]):
+                _add(columns[column], Point(None, (before, after)))
+        for vertex in way:
+            _add(columns[rank[vertex]], Point(vertex))
+    return columns
+
+
+def _add(column: list[Point], point: Point) -> None:
+    if point not in column:
+        column.append(point)
+
+
+def lines(
+    paths: Sequence[Path], chosen: int, at: int, start: Vertex, labels: dict[Vertex, Label], width: int, height: int
+) -> list[Line]:
+    """`height` lines of `width` cells. As many of the paths as have room in them, the chosen one first; `at`: the
+    factor of it that is chosen, for a graph that is wider than its room."""
+    kept = [paths[chosen]]
+    for path in paths:
+        if path is not paths[chosen] and max(map(len, columns_of([*kept, path], start))) <= max(1, (height - 1) // 2):
+            kept.append(path)
+    columns = columns_of(kept, start)
+    longest = max(len(labels[point.vertex].span.text) for column in columns for point in column if point.vertex)
+    least = longest + BETWEEN
+    room = max(2, (width - 4 - longest) // least + 1)
+    first = max(0, min(at - room // 2 + 1, len(columns) - room))
+    shown = columns[first : first + room]
+    step = max(least, min(MOST, (width - 4 - longest) // max(1, len(shown) - 1)))
+    canvas = _Canvas(width, height)
+    marked = {(a, b) for a, b in _edges(paths[chosen], start)}
+    rows = [_rows(len(column), height) for column in shown]
+    for n, column in enumerate(shown):
+        x = 2 + n * step
+        for point, y in zip(column, rows[n], strict=True):
+            if n + 1 < len(shown):
+                _join(canvas, point, column, shown[n + 1], (x, y, step), rows[n + 1], kept, start, marked, labels)
+        for point, y in zip(column, rows[n], strict=True):
+            if point.vertex is not None:
+                canvas.write(x, y, labels[point.vertex].span)
+    _scopes(canvas, shown, rows, step, labels)
+    if first:
+        canvas.write(0, height // 2, Span("<", "dim"))
+    if first + room < len(columns):
+        canvas.write(width - 1, height // 2, Span(">", "dim"))
+    return canvas.lines()
+
+
+def _edges(path: Path, start: Vertex) -> list[tuple[Vertex, Vertex]]:
+    way = [start, *(edge.target for edge in path.factors)]
+    return list(pairwise(way))
+
+
+def _rows(count: int, height: int) -> list[int]:
+    """Where so many points stand in a column, around its middle."""
+    apart = max(1, min(4, (height - 1) // max(1, count - 1))) if count > 1 else 0
+    middle = height // 2
+    return [max(0, min(height - 1, middle + round((2 * n - count + 1) * apart / 2))) for n in range(count)]
+
+
+def _join(
+    canvas: _Canvas,
+    point: Point,
+    column: list[Point],
+    after: list[Point],
+    place: tuple[int, int, int],
+    rows: list[int],
+    paths: Sequence[Path],
+    start: Vertex,
+    marked: set[tuple[Vertex, Vertex]],
+    labels: dict[Vertex, Label],
+) -> None:
+    """The lines from one point to those of the next column that it leads to."""
+    x, y, step = place
+    edges = {pair for path in paths for pair in _edges(path, start)}
+    begin = x + (len(labels[point.vertex].span.text) + 1 if point.vertex is not None else 0)
+    middle, end = x + step - 4, x + step - 2
+    for other, to in zip(after, rows, strict=True):
+        pair = _pair(point, other, edges)
+        if pair is None:
+            continue
+        heavy = pair in marked
+        stop = end if other.vertex is not None else x + step
+        canvas.horizontal(begin, middle, y, heavy)
+        canvas.vertical(middle, y, to, heavy)
+        canvas.horizontal(middle, stop, to, heavy)
+
+
+def _pair(point: Point, other: Point, edges: set[tuple[Vertex, Vertex]]) -> tuple[Vertex, Vertex] | None:
+    """The edge that goes from one point to another, if any."""
+    if point.vertex is not None and other.vertex is not None:
+        return (point.vertex, other.vertex) if (point.vertex, other.vertex) in edges else None
+    if point.vertex is not None:
+        return other.edge if other.edge is not None and other.edge[0] == point.vertex else None
+    if other.vertex is not None:
+        return point.edge if point.edge is not None and point.edge[1] == other.vertex else None
+    return point.edge if point.edge == other.edge else None
+
+
+def _scopes(
+    canvas: _Canvas, shown: list[list[Point]], rows: list[list[int]], step: int, labels: dict[Vertex, Label]
+) -> None:
+    """The name of each layer above the first of its vertices that stands highest."""
+    told: set[str] = set()
+    for n, column in enumerate(shown):
+        for point, y in zip(column, rows[n], strict=True):
+            scope = labels[point.vertex].scope if point.vertex is not None else ""
+            if scope and scope not in told and y > 0 and canvas.free(2 + n * step, y - 1, len(scope)):
+                told.add(scope)
+                canvas.write(2 + n * step, y - 1, Span(scope, "dim"))
+
+
+class _Canvas:
+    """Cells with lines in them, and texts over these."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self._ways = [[[0, 0] for _ in range(width)] for _ in range(height)]
+        self._texts: list[dict[int, Span]] = [{} for _ in range(height)]
+
+    def _add(self, x: int, y: int, way: int, heavy: bool) -> None:
+        if 0 <= x < self.width and 0 <= y < self.height:
+            self._ways[y][x][heavy] |= way
+
+    def horizontal(self, start: int, end: int, y: int, heavy: bool) -> None:
+        """A line along a row, both ends included."""
+        for x in range(start, end):
+            self._add(x, y, RIGHT, heavy)
+            self._add(x + 1, y, LEFT, heavy)
+
+    def vertical(self, x: int, start: int, end: int, heavy: bool) -> None:
+        """A line along a column."""
+        for y in range(min(start, end), max(start, end)):
+            self._add(x, y, DOWN, heavy)
+            self._add(x, y + 1, UP, heavy)
+
+    def write(self, x: int, y: int, span: Span) -> None:
+        """A text over the lines."""
+        for n, glyph in enumerate(span.text):
+            if 0 <= x + n < self.width and 0 <= y < self.height:
+                self._texts[y][x + n] = Span(glyph, span.style)
+
+    def free(self, x: int, y: int, count: int) -> bool:
+        """Is nothing drawn in so many cells?"""
+        cells = range(x, min(x + count, self.width))
+        return all(self._ways[y][i] == [0, 0] and i not in self._texts[y] for i in cells)
+
+    def lines(self) -> list[Line]:
+        """The rows."""
+        made = []
+        for y in range(self.height):
+            spans = []
+            for x in range(self.width):
+                light, heavy = self._ways[y][x]
+                text = self._texts[y].get(x)
+                if text is not None:
+                    spans.append(text)
+                elif heavy:
+                    spans.append(Span(_glyph(HEAVY, heavy), "gradient"))
+                else:
+                    spans.append(Span(_glyph(LIGHT, light), "rule" if light else "text"))
+            made.append(merge(spans))
+        return made
+
+
+def _glyph(glyphs: str, ways: int) -> str:
+    """The glyph of a set of ways; an end that leads on nowhere is a piece of line."""
+    return glyphs[ways] if glyphs[ways] != "?" else glyphs[3] if ways & (LEFT | RIGHT) else glyphs[12]

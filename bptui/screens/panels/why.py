@@ -1,0 +1,161 @@
+"""The answer to why: where one number comes from (look/LEARN 7, picture 19a). What it is made of stands down, largest
+first, with its share; of a gradient consumers stand across, and the sums on both sides. Enter goes to the producer of
+the chosen number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.spans import Line, Span, line
+from bptui.model.debugger import why
+from bptui.model.debugger.explained import Explained, name_of
+from bptui.model.debugger.known import Later
+from bptui.model.engine.recording import NotRecorded
+from bptui.screens.panels import why_table
+from bptui.screens.panels.figures import kind_of, shown
+from bptui.screens.panels.text import wrap
+from bptui.screens.render import clip, to_ascii
+from bptui.symbolic.card.names import brief
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
+    from bptui.model.debugger.why import Asked
+    from bptui.screens.scene import Scene
+
+_TIMES = {1: "once", 2: "twice"}
+
+
+def footer(session: Session) -> tuple[tuple[str, str], ...]:
+    """What its keys do."""
+    return (("enter", "go there"), ("arrows", "cell"), ("p", "paths"), ("s/S", "step"), ("escape", "close"))
+
+
+def title(scene: Scene) -> tuple[Line, Line]:
+    """Which number, and what it is."""
+    try:
+        about = why.chosen(scene.session, _text(scene))
+    except UserError:
+        return (), ()
+    style = "gradient bold" if about.of == "gradient" else f"{kind_of(about.node)} bold"
+    name = (Span(name_of(*about), style),)
+    found = _found(scene, about)
+    if not isinstance(found, Explained) or found.number is None:
+        return name, ()
+    text = why_table.of(found, scene.width).total
+    partial = "…" if found.waiting else ""
+    return name, (shown(text + partial, found.number, style),)
+
+
+def lines(scene: Scene) -> list[Line]:
+    """The table, what is said above it, and why something in it is 0."""
+    session, width, height = scene[:3]
+    try:
+        about = why.chosen(session, _text(scene))
+    except UserError as error:
+        return wrap((Span(str(error), "fail"),), width)[:height]
+    found = _found(scene, about)
+    if isinstance(found, Explained):
+        said = [row for text in _about(session, found) for row in wrap((Span(" "), *text), width, 1)]
+        rows = why_table.rows(found, said, scene, _chosen(scene, found))
+    else:
+        said = _absent(session, about, found)
+        rows = [(), *(row for text in said for row in wrap((Span(" "), *text), width, 1))]
+    if height < 8:
+        rows = [row for row in rows if row]
+    made = [clip(row, width) for row in rows[:height]]
+    return made if scene.options.unicode else [to_ascii(row) for row in made]
+
+
+def move(scene: Scene, down: int, right: int) -> str:
+    """Choose another row or column."""
+    found, answer = _current(scene), scene.session.view.answer
+    if not isinstance(found, Explained) or answer is None or not found.rows:
+        return "there is nothing to choose"
+    rows, columns = why_table.extent(found)
+    row, column = _chosen(scene, found)
+    to = max(0, min(rows - 1, row + down)), max(0, min(columns - 1, column + right))
+    if to == (row, column):
+        return "the end" if rows > 1 or columns > 1 else "there is one number"
+    answer.row, answer.column = to
+    return ""
+
+
+def enter(scene: Scene) -> str:
+    """To the producer of the chosen number."""
+    found = _current(scene)
+    return "producer" if isinstance(found, Explained) and found.rows else ""
+
+
+def _text(scene: Scene) -> str:
+    answer = scene.session.view.answer
+    return answer.text if answer is not None else ""
+
+
+def _current(scene: Scene) -> Explained | str | None:
+    try:
+        return _found(scene, why.chosen(scene.session, _text(scene)))
+    except UserError:
+        return None
+
+
+def _found(scene: Scene, about: Asked) -> Explained | str | None:
+    """The table; a sentence where it cannot be made, None where there is nothing to make it of."""
+    try:
+        return why.explained(scene.session, about, now=False)
+    except NotRecorded as missing:
+        return str(missing)
+    except Later:
+        return "i works it out: it takes a moment"
+
+
+def _chosen(scene: Scene, found: Explained) -> tuple[int, int]:
+    """The row and the column that are chosen."""
+    answer = scene.session.view.answer
+    rows, columns = why_table.extent(found)
+    if answer is None:
+        return 0, 0
+    return max(0, min(answer.row, rows - 1)), max(0, min(answer.column, columns - 1))
+
+
+def _about(session: Session, found: Explained) -> list[Line]:
+    """What is said of a number before its table."""
+    if found.of == "value":
+        written = brief(session.graph, found.node)
+        return [written] if written else [line((why.given(session.graph, found.node), "dim"))]
+    name = Span(found.node.name, kind_of(found.node))
+    used, samples = len(found.heads), len(found.rows)
+    if found.index == "sample":
+        each = " each" if used > 1 else ""
+        return [line(name, f" is used {_TIMES.get(used, f'{used} times')}, by {samples} samples{each}.")]
+    if samples > 1:
+        where = ", ".join(dict.fromkeys(head.consumer.name for head in found.heads))
+        return [line(name, f" goes into {samples} numbers of {where}.")]
+    return [line(name, " goes into ", *_listed(found), ".")]
+
+
+def _listed(found: Explained) -> list[Span]:
+    spans: list[Span] = []
+    for head in found.heads[:3]:
+        spans += [*([Span(", ")] if spans else []), Span(head.consumer.name, kind_of(head.consumer))]
+    return [*spans, *([Span(f" and {len(found.heads) - 3} more")] if len(found.heads) > 3 else [])]
+
+
+def _absent(session: Session, about: Asked, said: str | None) -> list[Line]:
+    """Why there is no table."""
+    node = about.node
+    if said is not None:
+        return [line(said)]
+    if about.of == "value":
+        state = "it is not computed yet" if session.state.value(node) is None else ""
+        return [line(state or ("it has no elements" if 0 in node.shape else why.given(session.graph, node)))]
+    if node.id == session.graph.loss:
+        return [line("the seed: ∂L/∂L = 1, where the backward pass starts")]
+    gone = why.absent(session, node)
+    if gone:
+        return [line(gone)]
+    rows: list[Line] = [line("not computed yet: it comes from")]
+    for i, _ in session.graph.consumers[node.id]:
+        rows.append(line("  ", (session.graph.nodes[i].name, kind_of(session.graph.nodes[i]))))
+    return rows

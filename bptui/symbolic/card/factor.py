@@ -1,0 +1,82 @@
+"""How a local derivative between two elements is written: `x[0]`, `W[0,3]`, `a·(1 - a)`, from the derived rule."""
+
+from __future__ import annotations
+
+from bptui.model.base.spans import Line, Span
+from bptui.model.engine.recording import Recording
+from bptui.symbolic.card.bound_definition import BoundDefinition, Index
+from bptui.symbolic.card.forward import names_of
+from bptui.symbolic.card.sparsity import held, settle
+from bptui.symbolic.card.specialize import rule_at
+from bptui.symbolic.formula import tree as t
+from bptui.symbolic.formula.printing import Names, to_spans
+from bptui.symbolic.formula.tree import Tree
+from bptui.symbolic.types import Rule
+
+
+def written(
+    recording: Recording,
+    node: int,
+    places: tuple[Index, Index],
+    rule: Rule,
+    room: int,
+    unicode: bool = True,
+    bare: bool = False,
+) -> Line:
+    """∂node[output]/∂input[element] as a formula, `places` the element and the output, `rule` the derivation by that
+    input: with its indices, without them where there is no room or they are not wanted (`bare`); nothing where it has
+    no room either way."""
+    element, output = places
+    reading = BoundDefinition(recording, recording.graph.nodes[node])
+    names = names_of(recording.graph, reading, unicode, rule)
+    if reading.op.elementwise and not reading.letters:
+        forms = [(reading.resolve(rule.local, {}, reading.at(output)), names)]
+    else:
+        index = {**dict(zip(rule.q, element, strict=True)), **dict(zip(rule.out, output, strict=True))}
+        arrays, size = reading.rule_numbers(rule)
+        tree = settle(t.substitute(held(rule_at(reading, rule, rule.local)), {**size, **index}))
+        full = t.rebuild(reading.resolve(tree, {}, arrays), _divided)
+        short = Names(names.symbols, names.letters, names.bare | frozenset(names.symbols))
+        forms = [(t.bare(full), short)] if bare else [(full, names), (t.bare(full), short)]
+    lines = [to_spans(form, known, unicode) for form, known in forms]
+    return next((spans for spans in lines if sum(len(span.text) for span in spans) <= room), ())
+
+
+def _divided(tree: Tree) -> Tree | None:
+    """`2·(z - y)/(4·1)` as `(z - y)/2`."""
+    if not isinstance(tree, t.Div) or tree.floor or not (below := t.constant(tree.bottom)):
+        return None
+    factors = tree.top.factors if isinstance(tree.top, t.Mul) else (tree.top,)
+    above = 1.0
+    rest: list[Tree] = []
+    for factor in factors:
+        number = t.constant(factor)
+        above, rest = (above, [*rest, factor]) if number is None else (above * number, rest)
+    if not rest:
+        return None
+    body = rest[0] if len(rest) == 1 else t.Mul(tuple(rest))
+    if (below / above).is_integer():
+        return body if below == above else t.Div(body, t.integer(int(below / above)))
+    return t.Div(t.Mul((t.Number(above, f"{above:g}"), *rest)), t.Number(below, f"{below:g}"))
+
+
+def product(factors: list[Line], unicode: bool = True) -> Line:
+    """Factors in one line, sums among them in brackets: `(z - y) · W · a·(1 - a) · x`."""
+    spans: list[Span] = []
+    for factor in factors:
+        text = "".join(span.text for span in factor)
+        loose = text.startswith("-") or any(sign in _outside(text) for sign in (" + ", " - "))
+        spans += [Span(" · " if unicode else " * ", "dim")] if spans else []
+        spans += [Span("("), *factor, Span(")")] if loose else factor
+    return tuple(spans)
+
+
+def _outside(text: str) -> str:
+    """The text without what stands in brackets."""
+    kept, depth = [], 0
+    for glyph in text:
+        depth += glyph in "(["
+        if not depth:
+            kept.append(glyph)
+        depth -= glyph in ")]"
+    return "".join(kept)
