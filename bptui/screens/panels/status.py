@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base.numbers import field
 from bptui.model.base.spans import Line, Span
-from bptui.model.engine.timeline import PHASES
 from bptui.screens.panels.timeline import COLOURS
 from bptui.screens.render import fit, length
 
@@ -57,7 +56,7 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
     right.append(Span(" ", "dim"))
     apart = Span("   " if middle else "  ", "dim")
     leads: list[Line] = [(*head, apart), (Span(" "), head[-1], apart)] if middle else [(head[0], apart)]
-    longest = session.graph.once(_longest, tuple(timeline.count(phase) for phase in PHASES))
+    longest = session.graph.once(_longest, tuple(timeline.count(phase) for phase in COLOURS))
     room = width - 1 - length(right) - length(where[:3]) - length(where[5:6]) - longest
     lead = next((each for each in leads if length(each) <= room), (Span(" "),))  # the same at every Moment
     return _fitted(lead, where, right, width)
@@ -66,7 +65,7 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
 def _longest(graph: Graph, counts: Sequence[int]) -> int:
     """Cells of the longest phase with its count and the name of a node, the first of many scopes left out."""
     names = [max((_short(node.name) for node in nodes), default=0) for nodes in (graph.ops, graph.ops, graph.params)]
-    return max(len(f"{phase} {n}/{n}") + most for phase, n, most in zip(PHASES, counts, names, strict=True) if n)
+    return max(len(f"{phase} {n}/{n}") + most for phase, n, most in zip(COLOURS, counts, names, strict=True) if n)
 
 
 def _short(name: str) -> int:
