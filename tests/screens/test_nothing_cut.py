@@ -194,3 +194,21 @@ async def test_an_answer_is_whole_at_60_columns() -> None:
         assert "b[0]" in told
         assert "✓ equal" in told
         assert "…" not in told
+
+
+@pytest.mark.parametrize("width", [60, 68, 76, 80, 100, 120, 200])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_folded_view_says_all_of_a_layer_or_that_there_is_more(name: str, width: int) -> None:
+    session = at(name, 1)
+    session.view.mode, session.view.focus = "layers", 1
+    grid = frame.grid_of(session, width, 30)
+    assert grid is not None
+    left = grid.boxes[0].width
+    rows = [row[:left] for row in texts(frame.paint(session, frame.Ui(), width, 30))]
+    for layer in session.graph.layers:
+        found = [n for n, row in enumerate(rows) if f" {layer.name}  " in row[: len(layer.name) + 5]]
+        if found:
+            said = f"{rows[found[0]]} {rows[found[0] + 1]}"
+            assert layer.summary in said or "…" in said
+            if "…" in said and len(session.graph.layers) < 12:  # there are empty rows for the rest
+                assert all(word in said for word in layer.summary.split("(")[0].split(", ")[1:])
