@@ -14,12 +14,10 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.timer import Timer
 
-from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.commands.completion import complete
-from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
 from bptui.screens import help as manual
@@ -305,7 +303,8 @@ class Debugger(Own, Screen[None]):
             text = self._instead(key) or text
             argument = text.partition(" ")[2].strip()
             if text.endswith(" "):
-                self.open(":", text) if command.word != "search" else self.open("/", "")
+                selected = self.session.selected_name if self.session is not None else ""
+                self.open(":", text.format(selected=selected)) if command.word != "search" else self.open("/", "")
             elif key == "escape" and said:
                 self.canvas.repaint()
             elif presenting and PRESENT.find(key)[0] == "leave":
@@ -321,8 +320,6 @@ class Debugger(Own, Screen[None]):
             self._enter()
         elif word == "interrupt":
             self.say(say("q quits"))
-        elif not_yet := unsupported.command(shown(key)):
-            self.say(refused(not_yet))
         elif said:
             self.canvas.repaint()
 

@@ -166,6 +166,14 @@ def footer_keys(
     return tuple(middle), tuple(ends)
 
 
+def keys_named(word: str, bindings: Bindings = DEFAULT) -> tuple[str, str]:
+    """(keys, word of the footer) of a command, with the key of its twin: `u/U`, `undo`."""
+    rows = {command.word: command for command in COMMANDS}
+    command = rows[word]
+    keys = [shown(bindings.keys(rows[each])[0]) for each in (word, command.twin) if each and bindings.keys(rows[each])]
+    return "/".join(keys), command.short or command.word
+
+
 def keys_text(row: Command | Key, bindings: Bindings = DEFAULT) -> str:
     """All keys of a row as one reads them: `s space`."""
     keys = bindings.keys(row) if isinstance(row, Command) else row.keys

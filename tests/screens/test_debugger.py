@@ -188,12 +188,3 @@ async def test_an_answer_is_never_cut() -> None:
         await screen.run("print nosuchname + 1")
         answer = screen.rows[screen.rows.index(next(row for row in screen.rows if "━ answer" in row)) + 1 : -1]
         assert " ".join(" ".join(answer).split()).endswith(")")
-
-
-@pytest.mark.parametrize("key", ["e", "p", "plus", "minus"])
-async def test_a_key_of_a_later_version_says_so(key: str) -> None:
-    async with debug("darts", 80, 24) as screen:
-        before = screen.session.cursor
-        await screen.press(key)
-        assert "is not part of this version" in screen.text
-        assert screen.session.cursor == before

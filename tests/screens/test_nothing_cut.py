@@ -175,7 +175,7 @@ def test_numbers_of_layers_end_under_their_heads(width: int) -> None:
     grid = frame.grid_of(session, width, 36)
     assert grid is not None
     left = grid.boxes[0].width
-    rows = [row[:left].rstrip(" │") for row in texts(frame.paint(session, frame.Ui(), width, 36))[2:20]]
+    rows = [row[:left].rstrip(" │") for row in texts(frame.paint(session, frame.Ui(), width, 36))[2:30]]
     head = next(row for row in rows if row.endswith("∂L/∂value"))
     end = head.index("value") + len("value")
     layers = [row for row in rows if "characters" in row or "norm  layer_norm" in row or "cross_entropy" in row]

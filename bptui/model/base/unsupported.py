@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bptui.model.base.errors import UserError
-
 NOT_YET = "is not part of this version"
 CAPTURE = (
     "write the step as a network file or with bptui.param and bptui.data; bptui check --torch compares with PyTorch"
@@ -19,11 +17,6 @@ SHELL: Mapping[str, str] = {
     "serve": "over SSH, bptui run works as it is",
 }
 """Commands of the shell."""
-
-WORDS: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "nudge": (("+", "-"), "print grad(NAME) says how the loss answers to a change"),
-}
-"""Commands of the debugger, with their keys. Without this, `e` would be the only beginning of `exit`."""
 
 PYTHON: Mapping[str, str] = {
     "torch": CAPTURE,
@@ -41,11 +34,3 @@ FILES: Mapping[str, str] = {
     **dict.fromkeys((".csv", ".npz"), 'data goes into a network file: [data] file = "…" (docs/network-file.md)'),
 }
 """Files that one may want to open, by their suffix."""
-
-
-def command(word: str) -> UserError | None:
-    """What is said to a word or key (as one reads it) of the debugger; None where it is none of a later version."""
-    for name, (keys, instead) in WORDS.items():
-        if word == name or word in keys:
-            return UserError(name, NOT_YET, instead)
-    return None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.debugger.default_element import default_element
 from bptui.model.debugger.edit import Edit
+from bptui.model.debugger.promise import Promise, of_edit
 from bptui.model.debugger.view import Index
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.graph import Graph, Node
@@ -61,7 +62,7 @@ class Branch:
         drawn = edit.anew == "drawn"
         history = network.history() if drawn else self.history.fork(network, edit.step, edit.values)
         made = Branch(network, history)
-        lost = [each for each in self.edits if edit.anew and each.numbers and (drawn or (each.values and each.step))]
+        lost = [each for each in self.edits if edit.anew and each.name and (drawn or (each.values and each.step))]
         made.edits = (*(each for each in self.edits if each not in lost), edit)
         made.number, made.parent, made.first = number, self, edit.step
         made.wanted = set(self.wanted)
@@ -80,6 +81,13 @@ class Branch:
     def at(self, step: int) -> Branch:
         """The branch that trained a training step: this one, or the one that it has the step from."""
         return self if step >= self.first or self.parent is None else self.parent.at(step)
+
+    @cached_property
+    def promise(self) -> Promise | None:
+        """What its last edit promised of the loss, and what came of it; None where it promises nothing."""
+        if self.parent is None:
+            return None
+        return of_edit(self.edits[-1], self.parent.network, self.parent.history, self.history)
 
     @cached_property
     def planned(self) -> int:

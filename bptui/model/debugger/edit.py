@@ -5,39 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.source.network import Network
 
+Kind = Literal["numbers", "optimizer", "network"]
+
 
 @dataclass(frozen=True)
 class Edit:
     """step     the first training step that it changes
     said     what was changed, as `set` takes it: `layer1.weight[0,1] = 0.3`
-    network  what trains from that step on
+    network  what trains from that step on; two edits are the same where the same was said
     values   the numbers of parameters and running states with which that step starts, where they are given
-    numbers  it changed numbers, not settings
+    kind     what it changed: numbers that are given, the optimizer, or the network itself
+    name     the node whose numbers it changed, "" for none
+    was      what the number or the setting was, "" where it is not one
     anew     the network is trained anew from step 0: from the initial values that it had ("kept"), or others ("drawn")
-    note     what else there is to say
+    note     what else there is to say;  brief  `said` with fewer digits, where those are many
     """
 
     step: int
     said: str
-    network: Network
-    values: Mapping[str, Array] = field(default_factory=lambda: MappingProxyType({}))
-    numbers: bool = False
+    network: Network = field(compare=False)
+    values: Mapping[str, Array] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+    kind: Kind = "network"
+    name: str = ""
+    was: str = ""
     anew: str = ""
     note: str = ""
+    brief: str = ""
 
     @property
     def text(self) -> str:
         """What was changed and from when it holds."""
-        note = f", {self.note}" if self.note else ""
+        said, note = self.brief or self.said, f", {self.note}" if self.note else ""
         if self.anew:
-            return f"{self.said}, trained anew from step 0{', all drawn anew' * (self.anew == 'drawn')}{note}"
-        return f"{self.said} from training step {self.step} on{note}"
+            return f"{said}, trained anew from step 0{', all drawn anew' * (self.anew == 'drawn')}{note}"
+        return f"{said} from training step {self.step} on{note}"
 
 
 def same(name: str) -> UserError:
@@ -45,8 +53,8 @@ def same(name: str) -> UserError:
     return UserError("set", f"{name} is so already", "another value")
 
 
-def computed(node: Node, graph: Graph) -> UserError:
+def computed(node: Node, graph: Graph, where: str = "set") -> UserError:
     """What is computed cannot be set."""
     assert node.op is not None
     sources = ", ".join(dict.fromkeys(graph.nodes[i].name for i in node.inputs))
-    return UserError("set", f"{node.name} is computed", f"set what it is computed from: {sources}")
+    return UserError(where, f"{node.name} is computed", f"{where} what it is computed from: {sources}")

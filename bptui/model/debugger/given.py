@@ -9,7 +9,7 @@ import numpy as np
 
 from bptui.model.base import documents
 from bptui.model.base.errors import UserError
-from bptui.model.base.numbers import shape
+from bptui.model.base.numbers import shape, significant
 from bptui.model.base.types import Array, Shape
 from bptui.model.debugger import locations
 from bptui.model.debugger.asked import Asked
@@ -42,10 +42,12 @@ def numbers(asked: Asked) -> Edit:
         raise same(asked.said)
     after.setflags(write=False)
     labels_inside(branch.graph, {node.name: after}, "set")
+    old = np.asarray(before)[index]
+    was = significant(old.item()) if old.size == 1 else ""
     if node.role in ("param", "state"):
-        return Edit(moment.step + updated, asked.said, branch.network, {node.name: after}, numbers=True)
+        return Edit(moment.step + updated, asked.said, branch.network, {node.name: after}, "numbers", node.name, was)
     network, which = _with_leaf(branch.network, node, after, moment.step)
-    return Edit(moment.step, asked.said, network, numbers=True, note=which)
+    return Edit(moment.step, asked.said, network, kind="numbers", name=node.name, was=was, note=which)
 
 
 def _fitting(asked: Asked, node: Node, shape: Shape) -> Array:

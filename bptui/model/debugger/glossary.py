@@ -20,6 +20,7 @@ MARKS: Mapping[str, str] = {
     "✓": "a check agrees, or a display form was proved equal to what SymPy derived",
     "✗": "a check FAILs, or NaN or inf arises here: x goes there",
     "≠": "two numbers differ that should be equal: yours and bptui's, a branch and the original",
+    "┈": "dots of a curve: the course that the branch is held against",
     "≈": "equal but for the digits that are shown, or compared at points and not proved",
     "!": "a warning: something to look at; before a count, so many findings (findings lists them)",
     "?": "a number that present mode hides until you ask for it",

@@ -21,16 +21,16 @@ class Reply:
     ok      False where it could not do what was asked (an end was reached, nothing was found); not an error
     moved   the cursor stands at another Moment than before
     asks    what only the front end can do: called with it
-    seen    a panel of the screen shows it: there it is not said again
     then    the command lines that it stands for, which are to be run next
+    seen    a panel of the screen shows it: there it is not said again
     """
 
     lines: tuple[Line, ...] = ()
     ok: bool = True
     moved: bool = False
     asks: Callable[[FrontEnd], None] | None = None
-    seen: bool = False
     then: tuple[ScriptLine, ...] = ()
+    seen: bool = False
 
     @property
     def text(self) -> str:
@@ -38,6 +38,6 @@ class Reply:
         return "\n".join(plain(spans) for spans in self.lines)
 
 
-def say(*lines: str | Line, ok: bool = True, moved: bool = False) -> Reply:
+def say(*lines: str | Line, ok: bool = True, moved: bool = False, seen: bool = False) -> Reply:
     """A Reply of plain strings or ready lines."""
-    return Reply(tuple((Span(item),) if isinstance(item, str) else item for item in lines), ok, moved)
+    return Reply(tuple((Span(item),) if isinstance(item, str) else item for item in lines), ok, moved, seen=seen)

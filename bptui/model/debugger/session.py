@@ -19,6 +19,7 @@ from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.standpoint import Mark, Standpoint
 from bptui.model.debugger.trail import Place
+from bptui.model.debugger.view import WHAT_IF
 from bptui.model.engine.composites import composite_of
 from bptui.model.engine.timeline import Moment
 
@@ -56,15 +57,17 @@ class Session(Standpoint):
         return f"at the end of training step {self._cursor.step}, the last{why}"
 
     def _reach(self, moment: Moment) -> Moment:
-        """Train up to a Moment's training step; the same index of an earlier step where that was interrupted."""
-        if moment.step == self._cursor.step:
-            return moment
-        report = self.progress.report
+        """Train up to a Moment's training step; the same index of an earlier step where that was interrupted. Where the
+        branch is held against another, that is trained, too."""
+        report, comparison = self.progress.report, self.comparison
         try:
-            self.history.seek(
-                moment.step, lambda done, total: report(done / max(total, 1), f"training step {done} of {total}")
-            )
-            self.history.recording(moment.step, lambda done, total: self.progress.tick())
+            if moment.step != self._cursor.step:
+                self.history.seek(
+                    moment.step, lambda done, total: report(done / max(total, 1), f"training step {done} of {total}")
+                )
+                self.history.recording(moment.step, lambda done, total: self.progress.tick())
+            if comparison is not None:
+                comparison.reach(moment.step, self.progress)
         except Cancelled:
             trained = moment.step >= self.history.steps
             return moment._replace(step=self.history.steps) if trained else self._cursor
@@ -215,6 +218,8 @@ class Session(Standpoint):
         name = "" if pinned is None else self.graph.nodes[pinned].name
         moment = branch.same_moment(moment, node) if moment.step >= least else Moment(least, "forward", 0)
         self.branch, self._state, self.told = branch, None, None
+        if branch.parent is None and self.view.answer is not None and self.view.answer.panel == WHAT_IF:
+            self.view.answer = None  # in the original nothing was changed
         self._cursor = moment._replace(step=min(moment.step, self.history.steps))
         self._cursor = self._reach(moment)
         named = self.graph.by_name.get(name)

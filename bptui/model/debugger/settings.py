@@ -56,11 +56,11 @@ def now(name: str, branch: Branch) -> str:
     if not shown:
         raise _unknown(name, branch)
     if len(shown) == 1:
-        return f"{name} = {_written(*shown.values())}"
-    return f"{name}: {', '.join(f'{word} = {_written(item)}' for word, item in shown.items())}"
+        return f"{name} = {written(*shown.values())}"
+    return f"{name}: {', '.join(f'{word} = {written(item)}' for word, item in shown.items())}"
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """A value of a file in a few words."""
     if value is None:
         return "by default"
@@ -69,13 +69,17 @@ def _written(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)[:60]
 
 
+def given(branch: Branch) -> tuple[str, ...]:
+    """The names of the numbers that are given, not computed."""
+    return tuple(node.name for node in branch.graph.nodes if node.op is None and node.role not in ("const", "random"))
+
+
 def names(branch: Branch) -> tuple[str, ...]:
     """What can be set: given numbers, the settings of the optimizer, the keys of the network file."""
     network = branch.network
     options = ("learning_rate", *network.optimizer.rule.options) if branch.graph.params else ()
-    given = tuple(node.name for node in branch.graph.nodes if node.op is None and node.role not in ("const", "random"))
     keys = tuple(network.document.names) if network.document is not None else ()
-    return (*given, *(("lr", "optimizer") if options else ()), *options, *keys)
+    return (*given(branch), *(("lr", "optimizer") if options else ()), *options, *keys)
 
 
 def _unknown(name: str, branch: Branch) -> UserError:
@@ -126,7 +130,9 @@ def _optimizer(asked: Asked, option: str) -> Edit:
         raise same(asked.said)
     document = branch.network.document
     file = document.changed(("optimizer",), content) if document is not None else None
-    return Edit(step, asked.said, replace(branch.network, optimizer=made, document=file))
+    was = written({"kind": old.kind, "": old.kind}.get(option, getattr(old, option, None)))
+    network = replace(branch.network, optimizer=made, document=file)
+    return Edit(step, asked.said, network, kind="optimizer", was=was)
 
 
 def _value_or_number(asked: Asked) -> Any:
@@ -164,29 +170,29 @@ def _key_of_file(asked: Asked, key: str) -> Edit:
     value = _value(asked)
     if document.value(path) == value:
         raise same(asked.said)
-    made, note = document.changed(path, value), ""
+    made, note, was = document.changed(path, value), "", written(document.value(path))
     try:
         network = _network(made)
     except UserError:
-        given = [place for place in document.given() if place[: len(path)] != path]
-        if not given:
+        fixed = [place for place in document.given() if place[: len(path)] != path]
+        if not fixed:
             raise
-        for place in given:
+        for place in fixed:
             made = made.changed(place, None)
         network, note = _network(made), "without the numbers that are given in the file"
     if path[0] in DRAWN or path[-1] in DRAWN:
         network = replace(network, optimizer=replace(old.optimizer, first=0))
-        return Edit(0, asked.said, network, anew="drawn", note=note)
-    return _remade(asked, network, note)
+        return Edit(0, asked.said, network, anew="drawn", note=note, was=was)
+    return replace(_remade(asked, network), note=note, was=was)
 
 
-def _remade(asked: Asked, network: Network, note: str = "") -> Edit:
+def _remade(asked: Asked, network: Network) -> Edit:
     """The edit to a network that was made anew, with the numbers that the old one has."""
     network = _with_numbers_of(network, asked.branch.network)
     if _alike(network.graph, asked.branch.graph):
-        return Edit(asked.moment.step, asked.said, network, note=note)
+        return Edit(asked.moment.step, asked.said, network)
     network = replace(network, optimizer=replace(network.optimizer, first=0))
-    return Edit(0, asked.said, network, anew="kept", note=note)
+    return Edit(0, asked.said, network, anew="kept")
 
 
 def _network(document: Document) -> Network:

@@ -11,6 +11,7 @@ from bptui.model.base.types import Array
 from bptui.model.debugger import expressions, locations
 from bptui.model.debugger.branch import Branch, Unwanted
 from bptui.model.debugger.breakpoints import UserStops
+from bptui.model.debugger.difference import Comparison
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import Scripts
@@ -43,6 +44,8 @@ class Standpoint:
     branch    what is looked at: network, history, timeline; one of `branches`, of which 0 is what was opened
     told      the stop at which the search for one ended last, until the next move; None for none
     asked_last  the expression of which that was the last change, "" for the selected number and for other searches
+    nudge     how much a number is moved by where nothing else is said
+    against   what the branch is held against where that is not what was opened
     saved     takes up what is kept of an earlier session; None for nothing
     progress  how far what is long has come, and whether it is to go on
     """
@@ -50,6 +53,8 @@ class Standpoint:
     def __init__(self, network: Network, history: History | None = None) -> None:
         self.branch = Branch(network, history)
         self.branches = [self.branch]
+        self.against: Branch | None = None
+        self.nudge = 0.1
         self.view = View()
         self.selection = Selection()
         self.breakpoints = UserStops()
@@ -62,6 +67,7 @@ class Standpoint:
         self.saved: Callable[[], Reply] | None = None
         self.told: int | None = None
         self.asked_last = ""
+        self._compared: dict[tuple[int, int], Comparison] = {}
         self._cursor = self.walk.moment(0)
         self._state: State | None = None
         self._displayed: tuple[Any, dict[str, Array | UserError | None]] = (None, {})
@@ -177,6 +183,11 @@ class Standpoint:
         """The selected element of the selected node, where the asked one fits; else the nearest that does."""
         return self.element_of(self.node)
 
+    @property
+    def selected_name(self) -> str:
+        """`layer1.weight[0,1]`."""
+        return f"{self.node.name}{locations.index(self.element)}"
+
     def element_of(self, node: Node) -> Index:
         """Where the selected element lies in another node; as long as none was chosen, one that is worth explaining."""
         asked = self.selection.element or self.branch.default_element(self.recording, node)
@@ -239,6 +250,24 @@ class Standpoint:
         if isinstance(found, UserError):
             raise found
         return found
+
+    @property
+    def base(self) -> Branch:
+        """What the branch is held against: what was opened, or what was asked for."""
+        return self.branches[0] if self.against is None else self.against
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The branch held against another one, None where there is no other, or nobody wants to see it."""
+        base = self.base
+        return self.compare(self.branch, base) if self.view.change and base is not self.branch else None
+
+    def compare(self, branch: Branch, base: Branch) -> Comparison:
+        """One branch held against another."""
+        key = branch.number, base.number
+        if key not in self._compared:
+            self._compared[key] = Comparison(branch, base)
+        return self._compared[key]
 
     # selecting
 

@@ -34,6 +34,10 @@ class Answer:
     order: int = 0
 
 
+WHAT_IF = "whatif"
+"""The answer about the last edit of a branch."""
+
+
 @dataclass
 class View:
     """How it is looked at. Plain settings; no panel keeps any of its own.
@@ -44,6 +48,7 @@ class View:
     search  what was last searched for
     present one operation fills the screen, and asks before it tells: hidden says that it has not told yet
     composite  one is shown as one operation, because `next` came to it: until the next move, or `view`
+    change  of a branch, what it differs by from another one is shown in the place of gradients
     finding which one of the diagnosis is looked at
     answer  what is answered in the place of the Operation panel; None for that panel itself
     page    of a card that has no room for all of it: how many pages on from its first
@@ -59,6 +64,7 @@ class View:
     hidden: bool = False
     composite: bool = False
     page: int = 0
+    change: bool = True
     finding: int = 0
     answer: Answer | None = None
 

@@ -104,7 +104,11 @@ PANELS = (
 )
 
 
-ANSWERS: tuple[Panel, ...] = (Panel(2, "Why", "main", "why"), Panel(2, "Paths", "main", "paths"))
+ANSWERS: tuple[Panel, ...] = (
+    Panel(2, "Why", "main", "why"),
+    Panel(2, "Paths", "main", "paths"),
+    Panel(2, "What if", "main", "whatif"),
+)
 
 
 def panels(session: Session | None) -> tuple[Panel, ...]:

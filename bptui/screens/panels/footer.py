@@ -41,6 +41,8 @@ def presenting(width: int, hidden: bool, bindings: Bindings = DEFAULT) -> Line:
 def usual(width: int, first: tuple[tuple[str, str], ...] = (), bindings: Bindings = DEFAULT) -> Line:
     """The keys of the debugger, from `bptui.model.debugger.commands.COMMANDS`; before them those of a panel."""
     middle, ends = footer_keys(width, bindings)
+    bound = {word: keys for keys, word in middle}
+    first = tuple((bound.get(word, keys), word) for keys, word in first)
     taken = {key for keys, _ in first for key in keys.split("/")}
     rest = tuple(pair for pair in middle if taken.isdisjoint(pair[0].split("/")))
     return fit(hints((*first, *rest), width, ends), width, "dim")

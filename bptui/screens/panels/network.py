@@ -11,11 +11,12 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span
+from bptui.model.debugger import whatif
 from bptui.screens.panels import move_element, neurons, select_node, standing
 from bptui.screens.panels import rows as table
 from bptui.screens.panels.listing import Index, brief, index_of, name_of, open_at, top_of
 from bptui.screens.panels.rows import CELL, GRADIENT, Columns, sizes_at
-from bptui.screens.render import clip, fit
+from bptui.screens.render import clip, fit, length
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -37,13 +38,26 @@ def title(scene: Scene) -> tuple[Line, Line]:
     session = scene.session
     if wide(session):
         return neurons.title(scene)
+    left = _named(scene)
+    base = session.comparison.base if session.comparison is not None else None
+    if base is None or table.held_against(session) is None:
+        return left, ()
+    minus = f"minus {whatif.name_of(base)}"
+    full = f"{whatif.name_of(session.branch)} {minus}"
+    room = scene.width - RULE - length(left) - 4
+    return left, (Span(full if len(full) <= room else minus, "dim"),)
+
+
+def _named(scene: Scene) -> Line:
+    """What stands after the panel's name."""
+    session = scene.session
     mode, node = session.view.mode, session.node
     if mode != "operations":
-        return (Span(mode, "dim"),), ()
+        return (Span(mode, "dim"),)
     label = name_of(session.graph, node)
     short = brief(label, Columns.of(scene.width).room) == label
     forms = () if short else (node.name, label)
-    return next(((Span(form, "dim"),) for form in forms if len(form) + RULE <= scene.width), ()), ()
+    return next(((Span(form, "dim"),) for form in forms if len(form) + RULE <= scene.width), ())
 
 
 def lines(scene: Scene) -> list[Line]:
@@ -58,8 +72,9 @@ def lines(scene: Scene) -> list[Line]:
     pair = 1 if session.graph.once(_scalars) else columns.pair
     roomy = height > 20
     room = height - 1 - roomy
+    change = table.held_against(session) is not None
     if room < 1:
-        return [_header(columns, width, False, pair)][:height]
+        return [_header(columns, width, False, pair, change=change)][:height]
     open_ = open_at(session)
     index = index_of(session.graph, room, roomy, folded, open_)
     here = session.here
@@ -72,7 +87,7 @@ def lines(scene: Scene) -> list[Line]:
     told = {entry.scope for entry in index.entries if entry.node is None} & more.keys()
     if index.total + sum(len(more[scope]) for scope in told) > room:
         more = {}
-    rows: list[Line] = [()] * roomy + [_header(columns, width, folded, pair, seen)]
+    rows: list[Line] = [()] * roomy + [_header(columns, width, folded, pair, seen, change)]
     for i in range(first, len(index.entries)):
         entry, start = index.entries[i], index.starts[i]
         if start >= top + room:
@@ -120,15 +135,15 @@ def in_layers(session: Session) -> bool:
     return session.view.mode == "layers" and bool(session.graph.layers)
 
 
-def _header(columns: Columns, width: int, folded: bool, pair: int, seen: str = "") -> Line:
+def _header(columns: Columns, width: int, folded: bool, pair: int, seen: str = "", change: bool = False) -> Line:
     """What the columns are, over their last number; at the left which rows of how many are in sight, where not all
-    are. `pair` is how many numbers stand side by side."""
-    value, gradient = "value", GRADIENT if columns.pair > 1 else "∂L/∂"
+    are. `pair` is how many numbers stand side by side; `change`: the right column has changes, not gradients."""
+    value, gradient = "value", "change" if change else GRADIENT if columns.pair > 1 else "∂L/∂"
     ends = (columns.value + pair * CELL, columns.gradient + pair * CELL)
     if folded:
         first, second = sizes_at(width)
-        gradient = GRADIENT
-        ends = (first + CELL - 1, second + len(gradient))
+        gradient = "change" if change else GRADIENT
+        ends = (first + CELL - 1, second + len(GRADIENT))
     left = (seen or (" root mean square" if folded else "")).ljust(ends[0] - len(value)) + value
     return fit((Span(left, "dim"), Span(gradient.rjust(ends[1] - len(left)), "dim")), width)
 

@@ -76,7 +76,7 @@ def rows_of(
     node = entry.node
     if node is None:
         return [_heading(session, entry.scope, columns, width, folded)] if entry.scope else [()]
-    here, state = node.id == session.here.id, session.state
+    here, state, base = node.id == session.here.id, session.state, held_against(session)
     seen = Seen(
         here,
         _gutter(session, node, columns, here),
@@ -85,8 +85,9 @@ def rows_of(
         session.cursor.phase == "forward",
         bool(columns.what) and _next(session) == node.id,
         closed_in(session.graph, node, open_),
-        session.element if look.focused and session.node.id == node.id else None,
+        session.element if _pointed(session, node, look) else None,
         session.view.sample,
+        base,
     )
     kept, key = _drawn(session.recording), (node.id, entry.rows, columns, width, look.unicode, look.ansi, seen)
     found = kept.get(key)
@@ -97,12 +98,19 @@ def rows_of(
     return found
 
 
+def _pointed(session: Session, node: Node, look: RenderOptions) -> bool:
+    """Is its selected number marked? In the panel that has the focus, and while it is nudged."""
+    answer = session.view.answer
+    return session.node.id == node.id and (look.focused or (answer is not None and answer.panel == "whatif"))
+
+
 class Seen(NamedTuple):
     """All that the rows of a tensor depend on, besides the recording and the room.
 
     stage   how much of it is there at this Moment (`State.stage`);  written  what this very Moment wrote
     waits   the next step computes it
     closed  what it stands for, with all of its parts
+    base    the number of the branch whose numbers are taken away in the right column; None: that has gradients
     """
 
     here: bool
@@ -114,6 +122,7 @@ class Seen(NamedTuple):
     closed: Closed | None
     selected: tuple[int, ...] | None
     sample: int | str = "all"
+    base: int | None = None
 
 
 def _rows(
@@ -154,7 +163,10 @@ def _rows(
         left = [wholes(value, width - columns.value)]
     else:
         left = _numbers(value, node, kind, "value" in seen.written, rows, look, columns.pair, seen.selected)
-    right = [] if seen.forward else _gradient(state, node, "gradient" in seen.written, rows, look, columns, width)
+    if seen.base is not None:
+        right = _change(session, node, rows, look, columns)
+    else:
+        right = [] if seen.forward else _gradient(state, node, "gradient" in seen.written, rows, look, columns, width)
     out: list[Line] = []
     for i in range(rows):
         value_row = left[i] if i < len(left) else ()
@@ -175,6 +187,8 @@ def _gutter(session: Session, node: Node, columns: Columns, here: bool) -> Line:
         bad = session.is_finding(node.id, phase) and not session.timeline.is_seed(session.cursor)
         chip = f" {CHIPS[phase]} " if columns.gutter == 3 else f"{CHIPS[phase]} "
         return (Span(chip, "chip-fail" if bad else f"chip-{phase}"),)
+    if diverges(session, node):
+        return (Span(" ≠ " if columns.gutter == 3 else "≠ ", "kink"),)
     if node.id in session.marked:
         return (Span(" ■ " if columns.gutter == 3 else "■ ", "fail"),)
     return (Span(" " * columns.gutter),)
@@ -258,6 +272,60 @@ def _gradient(
     return [(*row, Span("…", style)) for row in made]
 
 
+def held_against(session: Session) -> int | None:
+    """The number of the branch whose numbers are taken away in the right column; None where that has gradients."""
+    comparison = session.comparison
+    if comparison is None or comparison.difference(session.cursor.step) is None:
+        return None
+    return comparison.base.number
+
+
+def diverges(session: Session, node: Node) -> bool:
+    """Is it at this node that the first number is computed which differs, and has that been?"""
+    comparison = session.comparison
+    first = comparison.first if comparison is not None else None
+    if first is None or first.node.name != node.name or session.cursor.step < first.moment.step:
+        return False
+    later = session.cursor.step > first.moment.step
+    return later or session.timeline.index(session.cursor) >= session.timeline.index(first.moment)
+
+
+def _change(session: Session, node: Node, rows: int, look: RenderOptions, columns: Columns) -> list[Line]:
+    """What a value differs by: `·` where it does not, bold where it does."""
+    comparison, state = session.comparison, session.state
+    difference = comparison.difference(session.cursor.step) if comparison is not None else None
+    pair = difference.seen(node, state, gradient=False) if difference is not None else None
+    if pair is None:
+        return []
+    across, kind = table_width(node), kind_of(node)
+    if pair.before is None:
+        return [(Span("  new", "kink"),)]
+    if not pair.differs:
+        same = Span(field(None) * min(columns.pair, across), "dim")
+        return [(same,)] * (rows if across <= columns.pair else 1)
+    if node.role in ("input", "target") and len(node.shape) > 1 and batch(session, node) > 1:
+        return [(Span(f" {pair.differs} of {pair.after.size}", f"{kind} bold"),)]
+    table = as_table(pair.change)
+    if table.shape[1] > columns.pair or table.shape[0] > rows:
+        return _numbers(pair.change, node, kind, True, rows, look, columns.pair)
+    decimals = decimals_for(table)
+    made = [tuple(_signed(x, decimals, kind) for x in row) for row in table.tolist()]
+    if table.shape[1] == 1 and columns.pair > 1 and diverges(session, node):
+        made[0] = (*made[0], Span(" first", "kink"))
+    return made
+
+
+def _signed(x: float, decimals: int, kind: str) -> Span:
+    """A change in its field: `+0.1000`, `·` for none."""
+    if x == 0:
+        return Span(field(None), "dim")
+    text = field(x, CELL, decimals)
+    if x > 0 and text.startswith(" "):
+        bare = text.lstrip()
+        text = f"+{bare}".rjust(CELL)
+    return Span(text, f"{kind} bold" if np.isfinite(x) else "fail reverse")
+
+
 def _heading(session: Session, scope: str, columns: Columns, width: int, folded: bool) -> Line:
     """`layer1  dense 8, relu`; in the folded view with the sizes of what leaves it and of that gradient."""
     summary = next((layer.summary for layer in session.graph.layers if layer.name == scope), "")
@@ -272,13 +340,19 @@ def _heading(session: Session, scope: str, columns: Columns, width: int, folded:
     left: Line = (*chip, Span(scope, "text bold"), Span(f"  {said}", "dim"))
     left = fit((*fit(left, start), *_rms(value, "value", CELL - 1, 4)), across)  # never a minus: no column for it
     row = left
-    if session.cursor.phase != "forward":  # gradients may fade from layer to layer: two more digits tell them apart
+    base = held_against(session)
+    if base is not None and session.comparison is not None:
+        found = session.comparison.difference(session.cursor.step)
+        pair = found.seen(last, session.state, gradient=False) if found is not None else None
+        change = None if pair is None else pair.change if pair.differs else np.zeros(1)
+        row = (*left, *_rms(change, "value", len(GRADIENT), 6))
+    elif session.cursor.phase != "forward":  # gradients may fade from layer to layer: two more digits tell them apart
         row = (*left, *_rms(gradient.array, "gradient", len(GRADIENT), 6))
     return under(fit(row, width), "on-cursor") if here else row
 
 
 def _beside(summary: str, scope: str, columns: Columns, width: int) -> tuple[str, str]:
-    """What of a layer's summary stands beside its name in the folded view, with a sign where that is not all; the rest."""
+    """What of a layer's summary stands beside its name in the folded view, a sign where it is not all; and the rest."""
     room = sizes_at(width)[0] - columns.gutter - len(scope) - 2
     if len(summary) <= room:
         return summary, ""

@@ -57,9 +57,11 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
     apart = Span("   " if middle else "  ", "dim")
     leads: list[Line] = [(*head, apart), (Span(" "), head[-1], apart)] if middle else [(head[0], apart)]
     longest = session.graph.once(_longest, tuple(timeline.count(phase) for phase in COLOURS))
-    room = width - 1 - length(right) - length(where[:3]) - length(where[5:6]) - longest
+    number = session.branch.number
+    chip = (Span(f" branch {number} ", "chip-update"), Span(gap if middle else " ", "dim")) if number else ()
+    room = width - 1 - length(chip) - length(right) - length(where[:3]) - length(where[5:6]) - longest
     lead = next((each for each in leads if length(each) <= room), (Span(" "),))  # the same at every Moment
-    return _fitted(lead, where, right, width)
+    return _fitted(lead, chip, where, right, width)
 
 
 def _longest(graph: Graph, counts: Sequence[int]) -> int:
@@ -73,20 +75,22 @@ def _short(name: str) -> int:
     return len(name if len(scopes) < 3 else ".".join(["…", *scopes[-2:]]))
 
 
-def _fitted(lead: Line, where: Sequence[Span], right: Sequence[Span], width: int) -> Line:
-    """As much as there is room for. `where`: the training step, the phase and its count, each after a gap; the node."""
+def _fitted(lead: Line, chip: Line, where: Sequence[Span], right: Sequence[Span], width: int) -> Line:
+    """As much as there is room for. `lead`: names; `chip`: the branch; `where`: the training step, the phase and its
+    count, each after a gap; the node."""
     scopes = where[-1].text.split(".")
+    lead, least = (*lead, *chip), (Span(" "), *chip)
     for n in range(max(1, len(scopes) - 1)):  # the loss is worth more than the first of many scopes
         name = Span("….".join(["", ".".join(scopes[n:])]) if n else where[-1].text, "text bold")
         left = (*lead, *where[:-1], name)
         if length(left) + length(right) + 1 <= width:
             return (*fit(left, width - length(right), "dim"), *right)
-    for left in ((*lead, *where), (Span(" "), *where)):
+    for left in ((*lead, *where), (*least, *where)):
         for tail in (right, right[:2], []):
             if length(left) + length(tail) + 1 <= width:
                 return (*fit(left, width - length(tail), "dim"), *tail)
     short = (Span(f"{where[1].text} "), *where[3:5], Span(" "), where[-1])
-    return fit(short, width)
+    return fit((*chip, *short) if length(chip) + length(short) <= width else short, width)
 
 
 def _checks(good: int | None, bad: int, wide: bool) -> list[Span]:

@@ -113,6 +113,8 @@ def _moments(session: Session, width: int, room: int) -> list[Line]:
             mark = Span(f" {CHIPS[phase]} ", "chip-fail" if bad else f"chip-{phase}")
         elif bad:
             mark = Span(" ✗ ", "fail")
+        elif divergence(session) == (phase, node.name) and not timeline.is_seed(moment):
+            mark = Span(" ≠ ", "kink")
         elif node.id in session.marked and phase != "update":
             mark = Span(" ■ ", "fail")
         what = "seed" if timeline.is_seed(moment) else _operation(session, node)
@@ -129,6 +131,14 @@ def _moments(session: Session, width: int, room: int) -> list[Line]:
             row = (*fit(row, width - left + max(longest, len(name))), Span(f"  {what}", "dim"))
         rows.append(under(fit(row, width), "on-cursor") if here else row)
     return rows
+
+
+def divergence(session: Session) -> tuple[Phase, str] | None:
+    """Phase and node of the first Moment that computes another number than in the course that the branch is held
+    against, where it lies in this training step."""
+    comparison = session.comparison
+    first = comparison.first if comparison is not None else None
+    return (first.moment.phase, first.node.name) if first and first.moment.step == session.cursor.step else None
 
 
 def _longest(graph: Graph) -> int:
@@ -258,7 +268,7 @@ def _track(session: Session, plan: Plan, phase: Phase, turn: bool = True) -> Lin
     here, seed = _node_index(session), timeline.is_seed(moment)
     forward, kind = phase == "forward", COLOURS[phase]
     active, done = moment.phase == phase, ORDER.index(moment.phase) > ORDER.index(phase)
-    places = timeline.computed_at
+    places, parts = timeline.computed_at, divergence(session)
     cells: dict[int, tuple[str, str]] = {}
     ends = (*plan.columns[1:], plan.turn if turn else plan.columns[-1])
     for node, column, end in zip(plan.nodes, plan.columns, ends, strict=True):
@@ -274,6 +284,8 @@ def _track(session: Session, plan: Plan, phase: Phase, turn: bool = True) -> Lin
             cells[column] = ("·", "dim")
         else:
             cells[column] = ("●", kind) if been else ("○", "dim")
+        if parts == (phase, node.name):
+            cells[column] = ("≠", "kink")
         if active and not seed and place == here:
             cells |= _chip(column, phase, bad)
     if turn and plan.after:
@@ -296,7 +308,7 @@ def _chip(column: int, phase: str, bad: bool) -> dict[int, tuple[str, str]]:
 def _update_marks(session: Session, plan: Plan, width: int) -> list[Span]:
     """`○   ○   ◆   ○`: one mark per parameter; the cursor's is a chip. As many as there is room for. The first cell
     lies before the first mark."""
-    moment, params = session.cursor, session.timeline.update
+    moment, params, parts = session.cursor, session.timeline.update, divergence(session)
     room = max(1, (width - plan.update) // plan.step)
     here = moment.index if moment.phase == "update" else -1
     first = 0
@@ -307,6 +319,8 @@ def _update_marks(session: Session, plan: Plan, width: int) -> list[Span]:
         x = (i - first) * plan.step
         found = i < here and session.is_finding(params[i].id, "update")
         cells[x] = ("○", "dim") if i >= here else ("✗", "fail") if found else ("●", "parameter")
+        if parts == ("update", params[i].name):
+            cells[x] = ("≠", "kink")
         for gap in range(1, plan.step):
             cells[x + gap] = (" ", "dim")
     if here >= 0:

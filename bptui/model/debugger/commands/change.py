@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 from bptui.model.debugger.commands.row import Family
 from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.view import WHAT_IF, Answer
 
 if TYPE_CHECKING:
+    from bptui.model.debugger.edit import Edit
     from bptui.model.debugger.session import Session
 
 family = Family("Change")
 
 
 @family.text(
-    "set", "Change a number, the optimizer or the network: a branch, in which it is trained from here on or anew",
-    keys=("e",), line="set ", aliases=("edit",), usage="NAME[i,j] [= VALUE]", complete="setting", needed=True,
+    "set", "Change a number, the optimizer or a key of the network file, in a branch",
+    keys=("e",), line="set {selected} = ", short="edit", aliases=("edit",), usage="NAME[i,j] [= VALUE]",
+    complete="setting", needed=True,
 )  # fmt: skip
 def set_(session: Session, text: str) -> Reply:
     """`NAME = VALUE`; NAME alone says what it is now."""
@@ -27,10 +30,48 @@ def set_(session: Session, text: str) -> Reply:
         if given is None:
             return say(settings.now(text, session.branch))
         return say(*evaluated(session, expressions.parse(text, session.graph)))
-    return session.edit(edits.parse(text, session.branch, session.cursor))
+    return _edited(session, edits.parse(text, session.branch, session.cursor))
 
 
-@family.nothing("undo", "Back to before the last change; what it led to is kept", keys=("u",), twin="redo")
+def _edited(session: Session, edit: Edit) -> Reply:
+    """Go on with an edit: what it promised of the loss, what it did, and what differs."""
+    from dataclasses import replace
+
+    from bptui.model.debugger.whatif import told
+
+    session.view.show(Answer(WHAT_IF))
+    reply = session.edit(edit)
+    return replace(reply, lines=(*reply.lines, *told(session)), seen=True)
+
+
+@family.text(
+    "nudge", "Add 0.1, or what was said last, to a number: what the loss does, and what was promised",
+    keys=("plus",), line="nudge", twin="nudge-back", short="nudge",
+    usage="[NAME[i,j]] [DELTA]", complete="given",
+)  # fmt: skip
+def nudge(session: Session, text: str) -> Reply:
+    return _nudged(session, text, 1)
+
+
+@family.text(
+    "nudge-back", "Take away what nudge adds", keys=("minus",), line="nudge-back", short="nudge", twin="nudge",
+    usage="[NAME[i,j]] [DELTA]", complete="given",
+)  # fmt: skip
+def nudge_back(session: Session, text: str) -> Reply:
+    return _nudged(session, text, -1)
+
+
+def _nudged(session: Session, text: str, sign: int) -> Reply:
+    from bptui.model.debugger import nudges
+
+    if not text and session.node.op is not None:
+        return say(f"{session.node.name} is computed: select a parameter or an input to nudge it", ok=False)
+    return _edited(session, nudges.parse(text, session, sign))
+
+
+@family.nothing(
+    "undo", "Back to before the last change; what it led to is kept", keys=("u",), short="undo", twin="redo"
+)  # fmt: skip
 def undo(session: Session) -> Reply:
     branch = session.branch
     if branch.parent is None:
@@ -38,9 +79,40 @@ def undo(session: Session) -> Reply:
     return session.switch(branch.parent, f"undone: {branch.edits[-1].text}")
 
 
-@family.nothing("redo", "The last change that was made here, again", keys=("U",), twin="undo")
+@family.nothing(
+    "redo", "The last change that was made here, again", keys=("U",), short="undo", twin="undo"
+)  # fmt: skip
 def redo(session: Session) -> Reply:
     after = [branch for branch in session.branches if branch.parent is session.branch]
     if not after:
         return say("nothing was undone here", ok=False)
     return session.switch(after[-1], after[-1].edits[-1].text)
+
+
+@family.text("branch", "To a branch by its number, 0 for the original; alone: which one this is", usage="[N]")
+def branch(session: Session, text: str) -> Reply:
+    from bptui.model.debugger import branches
+
+    if not text:
+        return say(branches.row(session, session.branch))
+    to = branches.find(session, text, "branch")
+    session.view.show(Answer(WHAT_IF))
+    return session.switch(to, branches.name_of(to))
+
+
+@family.nothing("branches", "All branches: what was changed in each, and its loss at this training step")
+def branches_(session: Session) -> Reply:
+    from bptui.model.debugger import branches
+
+    return say(*(branches.row(session, each) for each in session.branches))
+
+
+@family.text(
+    "diff", "What differs from the original, or between branches; =: in the Network panel, and back",
+    keys=("equals_sign",), line="diff column", short="diff",
+    usage="[A [B]|column]",
+)  # fmt: skip
+def diff(session: Session, text: str) -> Reply:
+    from bptui.model.debugger import branches
+
+    return branches.column(session) if text == "column" else branches.diff(session, text)

@@ -63,6 +63,12 @@ def _inputs(session: Session) -> tuple[str, ...]:
     return tuple(session.graph.nodes[session.about.inputs[i]].name for i in session.inputs)
 
 
+def _given(session: Session) -> tuple[str, ...]:
+    from bptui.model.debugger import settings
+
+    return settings.given(session.branch)
+
+
 def _settings(session: Session) -> tuple[str, ...]:
     from bptui.model.debugger import settings
 
@@ -83,6 +89,7 @@ _WORDS: Mapping[str, Callable[[Session], tuple[str, ...]]] = {
     "expression": _expressions,
     "input": _inputs,
     "setting": _settings,
+    "given": _given,
     "mark": lambda session: tuple(session.marks),
     "help": _helped,
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.debugger.commands import change, findings, keep, look, move, other, panels, scripts, stops
 from bptui.model.debugger.commands.habits import called_here
@@ -45,8 +44,6 @@ def find(word: str) -> Command:
     known = table()
     if word in known:
         return known[word]
-    if not_yet := unsupported.command(word):
-        raise not_yet
     matching = {command.word: command for name, command in known.items() if len(name) > 1 and name.startswith(word)}
     if len(matching) == 1:
         return next(iter(matching.values()))

@@ -53,7 +53,8 @@ class Command:
     run      carries it out in a session, with its argument as it was typed
     ask      asks it of the front end instead, which alone can do it: one of the two is None
     keys     Textual's names of its keys, the first of which is shown
-    line     what its key runs, where that is not the bare word; a blank at the end opens the `:` line with it instead
+    line     what its key runs, where that is not the bare word; a blank at the end opens the `:` line with it instead,
+             `{selected}` in it being the selected number
     short    the word of the footer, "" to stay out of it
     twin     the word of the command that does the same in the other direction
     aliases  other words for it; every single-letter key is one, too

@@ -20,19 +20,22 @@ def session():
 @given(st.lists(st.sampled_from(JUMPS), max_size=6))
 def test_back_visits_the_places_in_reverse_and_forward_again(lines):
     session, places = Session(XOR), []
+
+    def here():  # the place, whatever answer is open
+        return session.snapshot()[:5]
+
     for text in lines:
-        before = session.snapshot()
+        before = here()
         run(session, text)
-        if session.snapshot() != before and len(session.trail.past) > len(places):
+        if here() != before and len(session.trail.past) > len(places):
             places.append(before)
-    end = session.snapshot()
-    visited = []
+    end, visited = here(), []
     while run(session, "back").ok:
-        visited.append(session.snapshot())
+        visited.append(here())
     assert visited == places[::-1]
     while run(session, "forward").ok:
         pass
-    assert session.snapshot() == end
+    assert here() == end
 
 
 def test_a_step_is_no_jump(session):

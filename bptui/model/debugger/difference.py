@@ -1,0 +1,276 @@
+"""Where two courses of training differ: every number that does, by how much, and the first place of divergence."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.types import Array
+from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.progress import Progress
+from bptui.model.debugger.view import Index
+from bptui.model.engine.graph import Node
+from bptui.model.engine.recording import Recording
+from bptui.model.engine.state import State
+from bptui.model.engine.timeline import Moment
+
+LISTED = 200
+"""Differences of two training steps that can be listed, the largest."""
+
+
+class Pair(NamedTuple):
+    """A tensor of two recordings: `before` in the one (None where that has none of the shape), `after` in the other."""
+
+    before: Array | None
+    after: Array
+
+    @property
+    def change(self) -> Array:
+        """after - before, in float64, element by element; 0 where both are the same NaN or infinity."""
+        if self.before is None:
+            return np.full(self.after.shape, np.nan)
+        with np.errstate(all="ignore"):
+            made = np.subtract(self.after, self.before, dtype=np.float64)
+        same = self.before == self.after
+        if not np.isfinite(made).all():
+            same = same | ((self.before != self.before) & (self.after != self.after))
+        return np.where(same, 0.0, made)
+
+    @property
+    def differs(self) -> int:
+        """How many numbers do."""
+        if self.before is self.after:
+            return 0
+        return int(np.count_nonzero(self.change))  # NaN is none
+
+
+class Row(NamedTuple):
+    """One number that differs: of which node, its gradient or its value, and what it is in either course."""
+
+    node: Node
+    at: Index
+    gradient: bool
+    before: float
+    after: float
+
+    @property
+    def name(self) -> str:
+        """`layer2.z[0,0]`, `∂L/∂layer2.z[0,0]`."""
+        return f"{'∂L/∂' if self.gradient else ''}{self.node.name}{numbers.index(self.at)}"
+
+
+@dataclass(frozen=True)
+class Differing:
+    """What differs of all that is there at a Moment: `count` of `total` numbers, `rows` the largest of them in order,
+    `alone` the names of what only one of the two courses has, or has in this shape."""
+
+    count: int
+    total: int
+    rows: tuple[Row, ...]
+    alone: tuple[str, ...]
+
+
+class First(NamedTuple):
+    """The first Moment that computes another number: an operation, its contributions, a parameter's new value."""
+
+    moment: Moment
+    node: Node
+
+    @property
+    def text(self) -> str:
+        """`layer2.z, forward 3 of step 0`."""
+        step, phase, index = self.moment
+        return f"{self.node.name}, {phase} {index + 1} of step {step}"
+
+
+class Difference:
+    """Two recordings of a training step, `after` minus `before`. Nodes are the same where their names are."""
+
+    def __init__(self, before: Recording, after: Recording) -> None:
+        self.before, self.after = before, after
+        self._pairs: dict[tuple[int, str], Pair | None] = {}
+        self._largest: dict[tuple[int, bool, int], tuple[int, Sequence[tuple[float, Row]]]] = {}
+
+    @cached_property
+    def _others(self) -> dict[int, Node]:
+        """Nodes of `after` by id → those of `before`."""
+        known = {node.name: node for node in self.before.graph.nodes}
+        pairs = ((node, known.get(node.name)) for node in self.after.graph.nodes)
+        return {node.id: other for node, other in pairs if other is not None and other.shape == node.shape}
+
+    def value(self, node: Node, updated: bool = False) -> Pair | None:
+        """The value of a node, of a parameter before or after its update."""
+        return self._pair(node, "after" if updated else "value")
+
+    def gradient(self, node: Node) -> Pair | None:
+        """The gradient of a node, with all of its contributions."""
+        return self._pair(node, "grad")
+
+    def _pair(self, node: Node, what: str) -> Pair | None:
+        key = node.id, what
+        if key not in self._pairs:
+            after = getattr(self.after, what)(node.id)
+            other = self._others.get(node.id)
+            before = None if other is None else after if self._one else getattr(self.before, what)(other.id)
+            self._pairs[key] = None if after is None else Pair(before, after)
+        return self._pairs[key]
+
+    @property
+    def _one(self) -> bool:
+        return self.before is self.after
+
+    def seen(self, node: Node, state: State, gradient: bool) -> Pair | None:
+        """A node's value (or its gradient) as far as it is there at a Moment of `after`."""
+        if gradient:
+            found = state.gradient(node)
+            return self.gradient(node) if found.final and found.array is not None else None
+        return self.value(node, state.updated(node)) if state.value(node) is not None else None
+
+    def at(self, state: State, most: int) -> Differing:
+        """What differs at a Moment of `after`, `most` numbers of it (LISTED at most)."""
+        count = total = 0
+        parts: list[Sequence[tuple[float, Row]]] = []
+        for node in state.recording.graph.nodes:
+            for gradient in (False, True) if node.role != "const" else ():
+                pair = self.seen(node, state, gradient)
+                if pair is None:
+                    continue
+                differs, largest = self._found(node, gradient, pair)
+                total, count = total + pair.after.size, count + differs
+                parts.append(largest)
+        top = islice(heapq.merge(*parts, key=lambda item: -item[0]), min(most, LISTED))
+        return Differing(count, total, tuple(row for _, row in top), self._alone)
+
+    def prepare(self, progress: Progress) -> None:
+        """Find out what differs in every tensor, so that `at` is quick."""
+        for node in self.after.graph.nodes if not self._one else ():
+            progress.tick()
+            updated = (True,) if node.role in ("param", "state") else ()
+            pairs = [(False, self.value(node)), *((False, self.value(node, True)) for _ in updated)]
+            if node.wants_grad:
+                pairs.append((True, self.gradient(node)))
+            for gradient, pair in pairs:
+                if pair is not None:
+                    self._found(node, gradient, pair)
+
+    def _found(self, node: Node, gradient: bool, pair: Pair) -> tuple[int, Sequence[tuple[float, Row]]]:
+        """How many numbers of a tensor differ, and those that do most, the largest change first."""
+        if self._one:
+            return 0, ()
+        key = node.id, gradient, id(pair)
+        if key not in self._largest:
+            differs = pair.differs
+            known = differs and pair.before is not None
+            self._largest[key] = differs, tuple(_largest(node, gradient, pair)) if known else ()
+        return self._largest[key]
+
+    @cached_property
+    def _alone(self) -> tuple[str, ...]:
+        mine, other = ({node.name: node.shape for node in each.graph.nodes} for each in (self.after, self.before))
+        return tuple(name for name in {**other, **mine} if mine.get(name) != other.get(name))
+
+    def first(self, progress: Progress) -> int | None:
+        """The place of the first Moment of `after` that computes another number; None where all are the same."""
+        if self._one:
+            return None
+        others = {(event.phase, self.before.graph.nodes[event.node].name) for event in self.before.timeline.events}
+        for place, event in enumerate(self.after.timeline.events):
+            progress.tick()
+            node = self.after.graph.nodes[event.node]
+            if (event.phase, node.name) not in others or any(
+                pair.differs for pair in self._computed(node, event.phase)
+            ):
+                return place
+        return None
+
+    def _computed(self, node: Node, phase: str) -> Iterator[Pair]:
+        """The numbers that the Moment of a node computes."""
+        if phase == "update":
+            found = [self.value(node, updated=True)]
+        elif phase == "forward":
+            found = [self.value(node)]
+        else:
+            other = self._others.get(node.id)
+            found = []
+            for position in range(len(node.inputs)):
+                after = self.after.contribution(node.id, position)
+                before = None if other is None else self.before.contribution(other.id, position)
+                fits = before is not None and after is not None and before.shape == after.shape
+                found.append(None if after is None else Pair(before if fits else None, after))
+        yield from (pair for pair in found if pair is not None)
+
+
+def _largest(node: Node, gradient: bool, pair: Pair) -> Iterator[tuple[float, Row]]:
+    """The numbers of a tensor that differ most, each with how much it does; NaN and infinity most of all."""
+    before, after, change = pair.before, pair.after, np.abs(pair.change.reshape(-1))
+    assert before is not None
+    change[~np.isfinite(change)] = np.inf
+    few = np.argpartition(-change, LISTED - 1)[:LISTED] if change.size > LISTED else np.arange(change.size)
+    for i in few[np.argsort(-change[few], kind="stable")].tolist():
+        if change[i]:
+            at = tuple(int(k) for k in np.unravel_index(i, after.shape)) if after.shape else ()
+            yield float(change[i]), Row(node, at, gradient, float(before[at]), float(after[at]))
+
+
+class Comparison:
+    """A branch held against another one, training step by training step."""
+
+    def __init__(self, branch: Branch, base: Branch) -> None:
+        self.branch, self.base = branch, base
+        self.parted = _parted(branch, base)
+        self.first: First | None = None
+        self._scanned = self.parted
+        self._last: tuple[int, Difference] | None = None
+
+    def reach(self, step: int, progress: Progress) -> None:
+        """Train the other up to a training step, and look for the first place of divergence up to there."""
+        if not self._has(step):
+            return
+        for branch in (self.base, self.branch):
+            branch.history.seek(step, lambda done, total: progress.tick())
+            branch.history.recording(step, lambda done, total: progress.tick())
+        while self.first is None and self._scanned <= step and self.branch is not self.base:
+            progress.tick()
+            place = self._at(self._scanned).first(progress)
+            if place is not None:
+                moment = self.branch.timeline.at(self._scanned, place)
+                self.first = First(moment, self.branch.timeline.node(moment))
+            self._scanned += 1
+        self._at(step).prepare(progress)
+
+    def difference(self, step: int) -> Difference | None:
+        """The two recordings of a training step; None where the other has none, or has not been trained so far."""
+        if not self._has(step) or step > self.base.history.steps or step > self.branch.history.steps:
+            return None
+        return self._at(step)
+
+    def _at(self, step: int) -> Difference:
+        after = self.branch.history.recording(step)
+        before = self.base.history.recording(step)
+        if self._last is None or self._last[0] != step or self._last[1].after is not after:
+            self._last = step, Difference(before, after)
+        return self._last[1]
+
+    def _has(self, step: int) -> bool:
+        return self.base.walk.last is None or step <= self.base.walk.last
+
+
+def _parted(a: Branch, b: Branch) -> int:
+    """The first training step that two branches do not share."""
+    line, other = list(_line(a)), list(_line(b))
+    common = sum(1 for x, y in zip(line, other, strict=False) if x is y)
+    return min((each.first for each in (*line[common:], *other[common:])), default=0)
+
+
+def _line(branch: Branch) -> Iterator[Branch]:
+    """What was opened, and from there the branches that lead to one."""
+    if branch.parent is not None:
+        yield from _line(branch.parent)
+    yield branch

@@ -1,0 +1,54 @@
+"""A nudge: a number is moved by a little, to see what the loss does."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.errors import UserError
+from bptui.model.debugger import given, locations
+from bptui.model.debugger.asked import Asked
+from bptui.model.debugger.edit import Edit, computed
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
+
+
+def parse(text: str, session: Session, sign: int) -> Edit:
+    """`[NAME[i,j]] [DELTA]`: the selected number and the last DELTA where they are not said. UserError where the number
+    is computed, or nothing moves."""
+    words = text.split()
+    if words and _NUMBER.fullmatch(words[-1]):
+        delta = float(words.pop())
+        if not math.isfinite(delta) or not delta:
+            raise UserError("nudge", f"'{text[-40:]}' moves nothing", "nudge layer1.weight[0,1] 0.1")
+        session.nudge = delta
+    name = " ".join(words)
+    if re.search(r"\]\s*\S+$", name):
+        raise UserError("nudge", f"'{name.rpartition(']')[2].strip()[:40]}' is not a number", "nudge NAME[i,j] 0.1")
+    node, at = locations.element(session.graph, name, "nudge") if name else (session.node, None)
+    if node.op is not None:
+        raise computed(node, session.graph, "nudge")
+    at = session.element_of(node) if at is None else at
+    session.select(node, at)
+    value = session.state.parameter(node)
+    if value is None:
+        raise UserError("nudge", f"{node.name} was not recorded", "a number that was")
+    old = float(value[at])
+    moved = old + sign * session.nudge
+    short = float(f"{moved:.{np.finfo(value.dtype).precision if value.dtype.kind == 'f' else 15}g}")
+    if abs(short - moved) < 1e-6 * abs(session.nudge):
+        moved = short  # -0.06 + 0.1 is 0.04
+    place = numbers.index(at)
+    if moved == old:
+        raise UserError("nudge", f"{abs(session.nudge):g} is too little to move {old:.6g}", "a larger DELTA")
+    asked = Asked(node.name, place, repr(moved), session.branch, session.cursor)
+    edit = given.numbers(asked)
+    return replace(edit, brief=f"{node.name}{place} = {numbers.significant(moved)}")
