@@ -422,3 +422,34 @@ def test_any_json_is_compared_or_refused_in_one_line(content):
     else:
         return
     assert str(error).isprintable()
+
+
+def named(own_names, of=NETWORK):
+    """Which nodes names of other programs mean, all gradients being right."""
+    network = from_mapping(of, "n") if isinstance(of, dict) else load(of)
+    recording = network.program().record()
+    numbers = {name: np.asarray(recording.grad(node)).tolist() for name, node in own_names.items()}
+    held = against(recording, own(numbers, "mine"), "mine")
+    assert held.ok, [each.note for each in held.held]
+    return {each.compared.match.own.name: each.compared.node.name for each in held.held}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"0.weight": "layer1.weight", "2.weight": "layer2.weight", "4.weight": "layer3.weight"},
+        {"fc1.weight": "layer1.weight", "fc2.weight": "layer2.weight", "fc3.weight": "layer3.weight"},
+        {"dense/kernel:0": "layer1.weight", "dense_1/kernel:0": "layer2.weight", "dense_2/kernel:0": "layer3.weight"},
+        {"W3": "layer3.weight", "W1": "layer1.weight", "W2": "layer2.weight"},
+        {"grad_W2": "layer2.weight", "db3": "layer3.bias", "dL/dW1": "layer1.weight"},
+        {"head.weight": "layer3.weight", "body.weight": "layer2.weight", "input.weight": "layer1.weight"},
+        {"layer1_weight": "layer1.weight", "Layer2.Bias": "layer2.bias"},
+    ],
+)
+def test_names_of_other_programs_are_understood(names):
+    assert named(names) == names
+
+
+def test_names_of_a_recurrent_layer():
+    names = {"rnn.weight_ih_l0": "layer1.w_ih", "rnn.bias_hh_l0": "layer1.b_hh", "out.weight": "layer2.weight"}
+    assert named(names, "lstm") == names
