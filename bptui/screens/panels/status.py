@@ -64,8 +64,9 @@ def _fitted(lead: Line, chip: Line, where: Sequence[Span], right: Sequence[Span]
     """As much as there is room for. `chip`: the branch; `where`: the training step, the phase and its count, each after
     a gap; the node."""
     scopes = where[-1].text.split(".")
+    named = (Span(" "), *lead[2:], *chip) if chip and len(lead) > 3 else lead
     lead, least = (*lead, *chip), (Span(" "), *chip)
-    for start in (lead, least):  # the loss is worth more than the first of many scopes
+    for start in (lead, named, least):  # the loss is worth more than the first of many scopes
         for n in range(len(scopes)):
             left = (
                 *start,
