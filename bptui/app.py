@@ -112,9 +112,11 @@ class BptuiApp(DiffMixin, App[None]):
         """In a thread: NumPy, the network, its first training step."""
         try:
             from bptui.model.debugger.session import Session
+            from bptui.screens.frame import Ui, paint
 
             session = Session(self._load())
             session.recording  # noqa: B018  # the first step is run here, not in the screen's thread
+            paint(session, Ui(), *self.size)  # and what a frame finds out once for a graph is found
             if self._keeper is not None:
                 self._notices.append(self._keeper.begin(session))
         except UserError as error:

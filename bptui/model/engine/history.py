@@ -351,10 +351,7 @@ class Training:
             self._run_head(step + 1, ask)
         else:
             self._program.run(ask=ask)
-        found = self._cache[step] = self._program.recording()
-        while len(self._cache) > self._cached:
-            self._cache.popitem(last=False)
-        return found
+        return self._keep()
 
     def seek(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
         """Go to the start of a training step: `recording(step)` is then one step away. False where it was cancelled."""
@@ -385,17 +382,29 @@ class Training:
             window.clear(program.step, every=-(-(distance + 1) // window.limit))
         return self._replay(step, progress, cancelled)
 
+    def _keep(self) -> Recording:
+        """The recording of the step that was run last; as many are kept as have room."""
+        found = self._program.recording()
+        self._cache[found.step] = found
+        while len(self._cache) > self._cached:
+            self._cache.popitem(last=False)
+        return found
+
     def _replay(self, step: int, progress: Progress | None, cancelled: Cancelled | None) -> bool:
-        """Run up to `step`, keeping states in the window on the way. False where it was cancelled."""
+        """Run up to `step`, keeping states in the window on the way, or where it is a short way the steps themselves:
+        who goes back goes on back. False where it was cancelled."""
         program, window = self._program, self._window
         start, pace = program.step, Pace()
+        short = step - start < self._cached
         while program.step < step:
             stop = min(step, program.step + pace.chunk)
             ask = self._asking(progress, program.step - start, step - start)
             with pace:
                 while program.step < stop:
                     window.keep(program)
-                    program.run(min(max(window.until(program.step), 1), stop - program.step), ask=ask)
+                    program.run(1 if short else min(max(window.until(program.step), 1), stop - program.step), ask=ask)
+                    if short:
+                        self._keep()
             if progress is not None:
                 progress(program.step - start, step - start)
             if program.step < step and cancelled is not None and cancelled():

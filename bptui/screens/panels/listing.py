@@ -25,6 +25,34 @@ class Entry(NamedTuple):
     rows: int
 
 
+class Entries(Sequence[Entry]):
+    """The items of a list, kept in three columns: 10,000 tuples would wake the garbage collector before the first
+    frame, and few of them are in sight."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node | None] = []
+        self.scopes: list[str] = []
+        self.rows: list[int] = []
+
+    def add(self, node: Node | None, scope: str, rows: int) -> None:
+        """One more."""
+        self.nodes.append(node)
+        self.scopes.append(scope)
+        self.rows.append(rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return [self[n] for n in range(*i.indices(len(self)))]
+        return Entry(self.nodes[i], self.scopes[i], self.rows[i])
+
+    def starts(self, row: int = 0) -> list[int]:
+        """The first row of each, where the first of them begins at `row`."""
+        return list(accumulate(self.rows[:-1], initial=row)) if self.rows else []
+
+
 class Index(NamedTuple):
     """The whole list for one size of panel: entries, the first row of each, entry by node id."""
 
@@ -121,7 +149,7 @@ class Listing:
         self._before: list[int] = []
         """Per node: how many entries there are before it."""
         entries, of_node = self._made(0, len(self._nodes), 0, -1, self._before)
-        self.closed = Index(entries, _starts(entries), of_node, sum(entry.rows for entry in entries))
+        self.closed = Index(entries, entries.starts(), of_node, sum(entries.rows))
         self._open = -1, self.closed
 
     def opened(self, result: int) -> Index:
@@ -136,47 +164,44 @@ class Listing:
         start = self._before[first]
         stop = self._before[end] if end < len(self._before) else len(closed.entries)
         entries, of_node = self._made(first, end, start, result, [])
-        rows = sum(entry.rows for entry in entries) - sum(entry.rows for entry in closed.entries[start:stop])
+        rows = sum(entries.rows) - sum(entry.rows for entry in closed.entries[start:stop])
         return Index(
             Spliced(closed.entries, start, stop, entries),
-            Spliced(closed.starts, start, stop, _starts(entries, _row(closed, start)), rows),
+            Spliced(closed.starts, start, stop, entries.starts(_row(closed, start)), rows),
             Moved(closed.of_node, of_node, stop, len(entries) - (stop - start)),
             closed.total + rows,
         )
 
-    def _made(
-        self, first: int, end: int, start: int, open_: int, before: list[int]
-    ) -> tuple[list[Entry], dict[int, int]]:
+    def _made(self, first: int, end: int, start: int, open_: int, before: list[int]) -> tuple[Entries, dict[int, int]]:
         """The entries of the nodes from place `first` up to `end`, the first of which is number `start`."""
-        entries: list[Entry] = []
+        entries = Entries()
         of_node: dict[int, int] = {}
         hidden: list[tuple[int, int]] = []
         stands_for = together(self.graph)
         scope = self._groups[first - 1] if first else ""
+        number = start
         for node, own in zip(self._nodes[first:end], self._groups[first:end], strict=True):
-            before.append(start + len(entries))
+            before.append(number)
             closed = stands_for.get(node.id)
             if closed is not None and open_ != closed.result != node.id and not (self.folded and own):
                 hidden.append((node.id, closed.result))
                 continue
             if own != scope:
                 scope = own
-                if self.gaps and start + len(entries):
-                    entries.append(Entry(None, "", 1))
+                if self.gaps and number:
+                    entries.add(None, "", 1)
+                    number += 1
                 if scope:
-                    entries.append(Entry(None, scope, 1))
+                    entries.add(None, scope, 1)
+                    number += 1
             if not (self.folded and scope):
-                of_node[node.id] = start + len(entries)
-                entries.append(Entry(node, scope, height_of(node, self.most)))
+                of_node[node.id] = number
+                entries.add(node, scope, height_of(node, self.most))
+                number += 1
             else:
-                of_node[node.id] = start + len(entries) - 1
+                of_node[node.id] = number - 1
         of_node.update({part: of_node[result] for part, result in hidden if result in of_node})
         return entries, of_node
-
-
-def _starts(entries: Sequence[Entry], row: int = 0) -> list[int]:
-    """The first row of each entry, where the first of them begins at `row`."""
-    return list(accumulate((entry.rows for entry in entries[:-1]), initial=row)) if entries else []
 
 
 def _row(index: Index, entry: int) -> int:
@@ -227,7 +252,7 @@ class Moved(Mapping[int, int]):
 
 def group(graph: Graph, node: Node) -> str:
     """Under which heading a node stands: its layer; a target under that of the loss. A formula has none."""
-    if node.composite.endswith(f" as {node.scope}"):
+    if node.composite and node.composite.endswith(f" as {node.scope}"):
         return ""
     return graph.nodes[graph.loss].scope if node.role == "target" and not node.scope else node.scope
 

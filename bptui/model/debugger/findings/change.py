@@ -106,7 +106,19 @@ def remedy(text: str, *changes: Change | Redefined) -> Remedy:
         made = from_mapping(document.content, document.where, document.folder)
         return replace(made, name=network.name)
 
-    return Remedy("; ".join(change.text for change in changes), text, make)
+    return Remedy("; ".join(change.text for change in changes), text, make, changes)
+
+
+def together(remedies: Sequence[Remedy]) -> Remedy | None:
+    """What several remedies change, at once; None where that is no more than one of them. Of two values for one place
+    the first counts."""
+    parts: dict[str, Change | Redefined] = {}
+    for each in remedies:
+        for part in each.parts:
+            parts.setdefault(part.place if isinstance(part, Change) else part.name, part)
+    if not remedies or any(len(each.parts) >= len(parts) for each in remedies):
+        return None
+    return remedy("all findings at once, by the first remedy of each", *parts.values())
 
 
 def _optimized(network: Network, changes: Sequence[Change | Redefined]) -> Network:

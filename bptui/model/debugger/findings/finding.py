@@ -61,6 +61,7 @@ class Remedy:
             that is left out, which no command does
     text    what that is good for
     make    the network with the change made (UserError where it cannot be)
+    parts   the changes that it is made of
     loss_before, loss_after  of the network as it is and of the changed one, after the same training steps on the same
             seed: the mean of the last few. None where it was not tried, NaN and inf where training ended there
     note    why the two cannot be compared, or why it was not tried; "" for neither
@@ -69,6 +70,7 @@ class Remedy:
     change: str
     text: str
     make: Callable[[Network], Network] = field(repr=False, compare=False)
+    parts: tuple[Any, ...] = field(default=(), repr=False)
     loss_before: float | None = None
     loss_after: float | None = None
     note: str = ""

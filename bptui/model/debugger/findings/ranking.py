@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bptui.model.debugger.findings.change import together
 from bptui.model.debugger.findings.finding import Finding
 
 CAUSES: Mapping[str, tuple[str, ...]] = {
@@ -19,7 +20,7 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
         "equal weights", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction", "rate high",
         "weight decay",
     ),
-    "signal": ("pairing", "equal weights", "batch norm", "scale", "initial values", "saturated units", "dead units"),
+    "signal": ("equal weights", "batch norm", "scale", "initial values", "saturated units", "dead units"),
     "no gradient": (
         "pairing", "axes", "equal weights", "numeric", "scale", "initial values", "saturated units", "dead units",
     ),
@@ -34,7 +35,8 @@ LATE = ("rate high", "weight decay", "no activation")
 
 def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Findings as the rules found them, most important first: errors and warnings before notes, what follows from
-    another one under it. One that has no remedy of its own has those of what follows from it."""
+    another one under it. One that has no remedy of its own has those of what follows from it; the first has one more
+    where there are several: all of them at once."""
     told = [finding for finding in findings if finding.severity != "note"]
     notes = [finding for finding in findings if finding.severity == "note"]
     above = {id(finding): cause(finding, told) for finding in told}
@@ -44,7 +46,11 @@ def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         remedies = next((each.remedies for each in (finding, *under) if each.remedies), ())
         return replace(finding, therefore=under, remedies=remedies) if under else finding
 
-    return (*(folded(finding) for finding in told if above[id(finding)] is None), *notes)
+    roots = [folded(finding) for finding in told if above[id(finding)] is None]
+    both = together([finding.remedies[0] for finding in roots if finding.remedies])
+    if both is not None:
+        roots[0] = replace(roots[0], remedies=(*roots[0].remedies, both))
+    return (*roots, *notes)
 
 
 def cause(finding: Finding, others: Sequence[Finding]) -> Finding | None:

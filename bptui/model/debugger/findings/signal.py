@@ -49,7 +49,7 @@ def signal(subject: Subject) -> Iterator[Finding]:
     lines = tuple(f"∂L/∂{layer.z.name}  {numbers.significant(size, 3)}" for layer, size in known)
     if len(known) > 1 and np.isfinite(known[0][1]) and known[-1][1] > 0:
         ratio = known[0][1] / known[-1][1]
-        limit = FADES * (STANDING if ratio < FADES * STANDING and stands(subject) else 1)
+        limit = FADES * (STANDING if FADES <= ratio < FADES * STANDING and stands(subject) else 1)
         if ratio < limit or ratio > GROWS:
             fades = ratio < limit
             yield Finding(
@@ -110,16 +110,20 @@ def _outputs(subject: Subject, lines: Sequence[str]) -> Iterator[Finding]:
 
 
 def _arrive(subject: Subject, layers: Sequence[Layer]) -> Iterator[Remedy]:
-    """By what shrinks it: the activation, or the initial weights."""
+    """By what shrinks it: the activation, or the initial weights; and with an optimizer that a small gradient does not
+    slow down."""
     bent = [layer for layer in layers if layer.activation in BENT]
+    relu = [Change(f"{layer.a.scope}.activation", "relu") for layer in bent]
     if bent:
-        relu = [Change(f"{layer.a.scope}.activation", "relu") for layer in bent]
         yield remedy("ReLU: its derivative is 0 or 1", *relu)
     given = [layer for layer in subject.structure.layers if setting(subject.network, f"{layer.place}.init")]
+    drawn = [Change(f"{layer.place}.init", "he_uniform" if layer in bent else suits(layer)) for layer in given]
     if given:
-        drawn = [Change(f"{layer.place}.init", "he_uniform" if layer in bent else suits(layer)) for layer in given]
-        relu = [Change(f"{layer.a.scope}.activation", "relu") for layer in bent]
         yield remedy("weights drawn for the activation", *drawn, *relu)
+    if subject.network.optimizer.kind == "sgd" and (drawn or relu):
+        plain = [Change(f"optimizer.{name}", DEFAULT) for name in ("momentum", "nesterov")]
+        adam = (Change("optimizer.kind", "adam"), Change("optimizer.learning_rate", 0.01), *plain)
+        yield remedy("the same with Adam, whose steps do not shrink with the gradient", *drawn, *relu, *adam)
 
 
 def hidden_softmax(subject: Subject) -> Iterator[Finding]:

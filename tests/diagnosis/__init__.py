@@ -1,0 +1,1 @@
+"""Networks with a known fault, and healthy ones, on which the diagnosis is judged."""
