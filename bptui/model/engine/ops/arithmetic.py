@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import broadcast, full, literal, optional, real
 from bptui.model.engine.ops.maps import binary, unary
@@ -27,10 +25,6 @@ def _winner(wins: Any) -> Any:
 # ------------------------------------------------------------------------------------------------------- where
 
 
-def _where_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
-    return broadcast(("c", "a", "b"))(shapes, attributes)
-
-
 _WHERE = Rule(
     lambda c, a, b: np.where(c != 0, a, b),
     None,
@@ -40,10 +34,6 @@ _WHERE = Rule(
 
 
 # --------------------------------------------------------------------------------------------------- one input
-def _power_definition(signature: Signature) -> str:
-    return f"y = x**{literal(signature['exponent'])}"
-
-
 def _power(x: Any, exponent: float) -> Any:
     return x * x if exponent == 2 else np.power(x, exponent)  # exact and ten times as fast
 
@@ -150,7 +140,7 @@ OPS = (
         "where",
         ("c", "a", "b"),
         "y = a if c != 0 else b",
-        _where_shape,
+        broadcast(("c", "a", "b")),
         _WHERE.forward,
         _WHERE.vjp,
         "a where the condition c is not 0, else b, element by element.",
@@ -196,7 +186,7 @@ OPS = (
     unary("cos", "y = cos(x)", np.cos, lambda g, y, x: -(np.sin(x) * g), "The cosine."),
     unary(
         "power",
-        _power_definition,
+        lambda signature: f"y = x**{literal(signature['exponent'])}",
         _power,
         _power_vjp,
         "x to a fixed power: `x ** 2` in a formula.",
