@@ -10,6 +10,7 @@ from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import broadcast, full, literal, optional, real
 from bptui.model.engine.ops.maps import binary, unary
 from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import with_sign
 
 
 def _winner(wins: Any) -> Any:
@@ -176,7 +177,7 @@ OPS = (
         "abs",
         "y = abs(x)",
         np.absolute,
-        lambda g, y, x: np.where(x == x, np.sign(x) * g, 0),
+        lambda g, y, x: np.where(y > 0, with_sign(g, x), 0),
         "The absolute value.",
         hint="sign(x)",
         analytic=False,

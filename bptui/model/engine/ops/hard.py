@@ -25,10 +25,6 @@ def _between(x: Any) -> Any:
     return np.logical_and(x > -3, x < 3)
 
 
-def _shrink_vjp(g: Any, y: Any, x: Any, lambd: float) -> Any:
-    return np.where(np.absolute(x) > lambd, g, 0)
-
-
 def _prelu(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:
     x, weight = inputs
     channels = x.shape[1] if len(x.shape) > 1 else 1
@@ -120,7 +116,7 @@ OPS = (
         "hardshrink",
         "y = x if abs(x) > lambd else 0",
         lambda x, lambd: np.where(np.absolute(x) <= lambd, 0, x),
-        _shrink_vjp,
+        lambda g, y, x, lambd: np.where(np.absolute(x) > lambd, g, 0),
         "x, and 0 where it is at most lambd away from 0.",
         attributes=_LAMBD,
         analytic=False,
@@ -130,7 +126,7 @@ OPS = (
         "softshrink",
         "y = x - lambd if x > lambd else (x + lambd if x < -lambd else 0)",
         lambda x, lambd: x - np.minimum(np.maximum(x, -lambd), lambd),
-        _shrink_vjp,
+        lambda g, y, x, lambd: np.where(np.absolute(x) > lambd, g, 0),
         "x moved towards 0 by lambd, and 0 where it is nearer.",
         attributes=_LAMBD,
         analytic=False,
