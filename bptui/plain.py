@@ -18,7 +18,7 @@ from bptui.model.base.printable import printable
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.base.spans import plain as text_of
 from bptui.model.base.types import Array
-from bptui.model.debugger import export, lines
+from bptui.model.debugger import export, lines, path_lines
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.commands.completion import complete
 from bptui.model.debugger.commands.front_end import FrontEnd
@@ -35,6 +35,7 @@ from bptui.surroundings import ALONE, Surroundings
 from bptui.symbolic.card import card_for
 from bptui.symbolic.card import text as card_text
 from bptui.symbolic.card.composite import summed
+from bptui.symbolic.card.factor import chain
 from bptui.symbolic.facts import Card
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import CheckRow
@@ -66,9 +67,11 @@ class Plain(FrontEnd):
         self._said.append(text)
         self._write(text)
 
-    def announce(self) -> None:
-        """Say where we are and what happens here."""
-        for row in moment(self.session, self.service, self.unicode):
+    def announce(self, answer: Sequence[Line] = ()) -> None:
+        """Say where we are, and what happens here; or, in its place, an answer."""
+        session = self.session
+        here = [session.where(), *answer, *lines.displayed(session)]
+        for row in here if answer else moment(session, self.service, self.unicode):
             self.write(text_of(row).rstrip())
 
     def command(self, text: str) -> None:
@@ -104,7 +107,7 @@ class Plain(FrontEnd):
                 reply.asks(self)
         except UserError as error:
             raise registry.located(line, error) from None
-        self.last = line.text if reply.moved else ""
+        self.last = line.text if reply.moved and not reply.seen else ""
         if reply.asks is not None:
             return reply
         if reply.moved:
@@ -112,13 +115,30 @@ class Plain(FrontEnd):
                 note = text_of(row).removeprefix(text_of(self.session.where())).strip()
                 if note:
                     self.write(note)
-            self.announce()
+            self.announce(reply.lines[1:] if reply.seen else ())
         else:
             for row in reply.lines:
                 self.write(text_of(row).rstrip())
             if word in CHANGES and reply.ok:
                 self.announce()
+            if word == "paths" and reply.ok:
+                self._chain()
         return reply
+
+    def _chain(self) -> None:
+        """The largest path as one line, in the names of its derivations, which are waited for; and in numbers."""
+        answer = self.session.view.answer
+        made = path_lines.found(self.session, answer.text if answer is not None else "")
+        if isinstance(made, str) or not made.best:
+            return
+        path, recording = made.best[0], self.session.recording
+        if not chain(recording, self.service, made, path, self.unicode):
+            self.service.wait()
+        written = chain(recording, self.service, made, path, self.unicode)
+        if written:
+            factors, product, _ = path_lines.printed(made).rows[0]
+            self.write(f"  {text_of(written)}")
+            self.write(f"  in numbers {text_of(path_lines.in_numbers(factors, product))}")
 
     def do_quit(self) -> None:
         """End it."""
