@@ -275,7 +275,7 @@ class Debugger(Own, Screen[None]):
             argument = text.partition(" ")[2].strip()
             if text.endswith(" "):
                 selected = self.session.selected_name if self.session is not None else ""
-                self.open(":", text.format(selected=selected)) if command.word != "search" else self.open("/", "")
+                self.open(":", text.replace("{selected}", selected)) if command.word != "search" else self.open("/", "")
             elif key == "escape" and said:
                 self.canvas.repaint()
             elif presenting and PRESENT.find(key)[0] == "leave":
@@ -314,7 +314,17 @@ class Debugger(Own, Screen[None]):
             self.typing = None
         if end == "done" and line.text.strip():
             self.run(f"search {line.text}" if line.prefix == "/" else line.text)
+        if end:
+            self._go_on_defining(end)
         self.canvas.repaint()
+
+    def _go_on_defining(self, end: str) -> None:
+        """While a command of one's own is defined, its next line is typed; who leaves the line gives it up."""
+        scripts = None if self.session is None else self.session.scripts
+        if scripts is not None and scripts.defining is not None and end == "done":
+            self.open(f"{scripts.defining}> ", "")
+        elif scripts is not None and scripts.defining is not None:
+            self.say(say(scripts.give_up()))
 
     def _complete(self, text: str) -> list[str]:
         line = self.typing
