@@ -24,10 +24,6 @@ def _silu(g: Any, y: Any, x: Any) -> Any:
     return ((1 - s) * y + s) * g
 
 
-def _mish(x: Any) -> Any:
-    return x * np.tanh(softplus(x))
-
-
 def _mish_vjp(g: Any, y: Any, x: Any) -> Any:
     t = np.tanh(softplus(x))
     return ((1 - t * t) * sigmoid(x) * x + t) * g
@@ -209,7 +205,7 @@ OPS = (
     unary(
         "mish",
         "t = tanh(log(1 + exp(x))); y = x*t",
-        _mish,
+        lambda x: x * np.tanh(softplus(x)),
         _mish_vjp,
         "x times the tanh of its softplus.",
         hint="t + x*(1 - t**2)/(1 + exp(-x))",

@@ -63,10 +63,6 @@ def _order(axes: tuple[int, ...] | None, shape: Sequence[int] | int) -> tuple[in
     return order
 
 
-def _transpose_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
-    return tuple(shapes[0][axis] for axis in _order(attributes["axes"], shapes[0]))
-
-
 def _transpose_definition(signature: Signature) -> str:
     order = _order(signature["axes"], signature.ranks[0])
     out = letters(len(order))
@@ -115,7 +111,7 @@ OPS = (
         "transpose",
         ("x",),
         _transpose_definition,
-        _transpose_shape,
+        lambda shapes, attributes: tuple(shapes[0][axis] for axis in _order(attributes["axes"], shapes[0])),
         _TRANSPOSE.forward,
         _TRANSPOSE.vjp,
         "The axes in another order, by default reversed: `x.T` in a formula.",
