@@ -36,7 +36,7 @@ def find(session: Session, text: str, where: str) -> Branch:
 def row(session: Session, branch: Branch) -> Line:
     """`* 1  layer2.weight[0,0] = 0.6 from training step 0 on   of the original   loss 0.0107 at step 0`."""
     here = branch is session.branch
-    losses, step = branch.history.losses, session.cursor.step
+    losses, step = branch.losses, session.cursor.step
     if here:
         at, loss = step, float(session.recording.loss)
     else:

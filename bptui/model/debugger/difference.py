@@ -245,6 +245,10 @@ class Comparison:
             self._scanned += 1
         self._at(step).prepare(progress)
 
+    def rest(self) -> None:
+        """Forget the numbers; what was found of the first place of divergence stays."""
+        self._last = None
+
     def difference(self, step: int) -> Difference | None:
         """The two recordings of a training step; None where the other has none, or has not been trained so far."""
         if not self._has(step) or step > self.base.history.steps or step > self.branch.history.steps:

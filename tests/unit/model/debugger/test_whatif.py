@@ -325,3 +325,21 @@ def test_what_moved_the_loss_adds_up_to_what_the_step_promised(name):
 def test_where_nothing_is_trained_nothing_moved():
     with pytest.raises(UserError, match="no parameter is updated"):
         run(Session(from_formula("L = (y - w*x)**2", {"x": 2.0, "y": 2.0, "w": 0.5})), "moved")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.sampled_from([*EDITS, "undo", "branch 0", "train 2", "untrain"]), max_size=6))
+def test_a_branch_that_was_forgotten_is_trained_again_bit_for_bit(lines):
+    session = small()
+    for text in lines:
+        try:
+            run(session, f"set {text}" if "=" in text else text)
+        except UserError:
+            continue
+    courses = [[branch.history.recording(step).memory for step in range(4)] for branch in session.branches]
+    for branch in session.branches:
+        branch.rest(forget=True)
+    assert [branch.nbytes > 0 for branch in session.branches] == [True] + [False] * (len(courses) - 1)
+    assert all(len(branch.losses) >= 4 for branch in session.branches)
+    for branch, course_of in reversed([*zip(session.branches, courses, strict=True)]):
+        assert [branch.history.recording(step).memory for step in range(4)] == course_of
