@@ -57,8 +57,10 @@ def column(session: Session) -> Reply:
     if session.branch.parent is None and session.against is None:
         return say("nothing has been changed; + nudges the selected number, e edits it", ok=False)
     view.change = not view.change
+    if not view.change:
+        return say("gradients; = changes instead", seen=True)
     if session.comparison is None:
-        return say("gradients" if not view.change else f"this is {name_of(session.branch)} itself", seen=True)
+        return say(f"this is {name_of(session.branch)} itself", ok=False)
     session.comparison.reach(session.cursor.step, session.progress)
     return say(f"{name_of(session.branch)} minus {name_of(session.comparison.base)}; = gradients instead", seen=True)
 
