@@ -11,6 +11,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.findings.finding import Diagnosis, Finding, LookedFor, Remedy
 from bptui.model.debugger.findings.ranking import ranked
+from bptui.model.debugger.findings.rule import Rule
 from bptui.model.debugger.findings.rules import RULES
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.debugger.progress import Progress
@@ -36,17 +37,25 @@ def diagnose(source: Network | Branch, steps: int | None = None, progress: Progr
     looked: list[LookedFor] = []
     for count, rule in enumerate(RULES):
         subject.progress.report(count / len(RULES), f"looking for: {rule.about}")
-        skipped = ""
-        findings: list[Finding] = []
-        try:
-            with np.errstate(all="ignore"):
-                findings = list(rule.find(subject))
-        except NotRecorded as lacking:
-            skipped = str(lacking)
+        findings, skipped = asked_of(rule, subject)
         subject.found += findings
         looked.append(LookedFor(rule.name, rule.about, bool(findings), skipped))
     losses = tuple(float(loss) for loss in subject.losses)
     return Diagnosis(branch.network, subject.steps, losses, ranked(subject.found), tuple(looked))
+
+
+def asked_of(rule: Rule, subject: Subject) -> tuple[list[Finding], str]:
+    """(what a rule finds, why it could not look or looked in part, "" where it did)."""
+    if skipped := rule.skipped(subject):
+        return [], skipped
+    subject.absent.clear()
+    try:
+        with np.errstate(all="ignore"):
+            findings = list(rule.find(subject))
+    except NotRecorded as lacking:
+        return [], str(lacking)
+    absent = sorted(subject.absent)
+    return findings, "" if findings or not absent else f"{absent[0]} was not recorded"
 
 
 def trials(diagnosis: Diagnosis, progress: Progress | None = None) -> Iterator[Diagnosis]:
