@@ -18,7 +18,7 @@ from bptui.model.base.printable import printable
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.base.spans import plain as text_of
 from bptui.model.base.types import Array
-from bptui.model.debugger import export, lines
+from bptui.model.debugger import export, lines, path_lines
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.commands.completion import complete
 from bptui.model.debugger.commands.front_end import FrontEnd
@@ -35,6 +35,7 @@ from bptui.surroundings import ALONE, Surroundings
 from bptui.symbolic.card import card_for
 from bptui.symbolic.card import text as card_text
 from bptui.symbolic.card.composite import summed
+from bptui.symbolic.card.factor import chain
 from bptui.symbolic.facts import Card
 from bptui.symbolic.service import Service
 from bptui.symbolic.types import CheckRow
@@ -118,7 +119,24 @@ class Plain(FrontEnd):
                 self.write(text_of(row).rstrip())
             if word in CHANGES and reply.ok:
                 self.announce()
+            if word == "paths" and reply.ok:
+                self._chain()
         return reply
+
+    def _chain(self) -> None:
+        """The largest path as one line, in the names of its derivations, which are waited for; and in numbers."""
+        answer = self.session.view.answer
+        made = path_lines.found(self.session, answer.text if answer is not None else "")
+        if isinstance(made, str) or not made.best:
+            return
+        path, recording = made.best[0], self.session.recording
+        if not chain(recording, self.service, made, path, self.unicode):
+            self.service.wait()
+        written = chain(recording, self.service, made, path, self.unicode)
+        if written:
+            factors, product, _ = path_lines.printed(made).rows[0]
+            self.write(f"  {text_of(written)}")
+            self.write(f"  in numbers {text_of(path_lines.in_numbers(factors, product))}")
 
     def do_quit(self) -> None:
         """End it."""

@@ -7,13 +7,14 @@ recorded of a line is held to what comes of it: where it led, the loss, what was
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isclose, isnan
 from typing import TYPE_CHECKING, Any
 
 from bptui.model.base.documents import from_json
 from bptui.model.base.errors import UserError
 from bptui.model.base.files import read_text
+from bptui.model.base.printable import one_line
 from bptui.model.base.schema import Key, Table, kind_of, text
 from bptui.model.debugger.script import MAX_LENGTH, Origin
 from bptui.recorder import FORMAT, place
@@ -32,8 +33,8 @@ NOT_AGAIN = ("write", "copy", "copy-panel")
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the file, `line` from 1: a command line or a key; seconds before it, None for none said; what was
-    recorded of it."""
+    """A line of the file, `line` from 1: a command line or a key; its seconds from the start, None where none are said;
+    what was recorded of it; `caption` is the comment above it."""
 
     line: int
     do: str = ""
@@ -42,6 +43,12 @@ class Entry:
     at: str = ""
     loss: float | None = None
     error: str = ""
+    caption: str = ""
+
+    @property
+    def expects(self) -> bool:
+        """Does it only look?"""
+        return self.do.startswith("expect")
 
 
 @dataclass(frozen=True)
@@ -60,12 +67,12 @@ class Replay:
     def pauses(self, pace: float | None) -> Sequence[float]:
         """Seconds before each entry: those that were recorded, the longest ones cut; `pace` where that is said."""
         if pace is not None:
-            return [pace] * len(self.entries)
+            return [0.0 if entry.expects else pace for entry in self.entries]
         times = [entry.t for entry in self.entries]
         before = [0.0, *times[:-1]]
         return [
-            PACE if now is None or then is None else min(LONGEST, max(0.0, now - then))
-            for then, now in zip(before, times, strict=True)
+            0.0 if entry.expects else PACE if now is None or then is None else min(LONGEST, max(0.0, now - then))
+            for entry, then, now in zip(self.entries, before, times, strict=True)
         ]
 
 
@@ -96,8 +103,15 @@ def read(name: str) -> Replay:
         right = 'a first line such as {"format": 1, "target": ["run", "xor"]}'
         raise UserError(f"{name} line 1", "it does not say what is replayed", right)
     head = _table(lines[0], f"{name} line 1").read(HEAD)
-    entries = [_entry(row, number, name) for number, row in enumerate(lines[1:], 2)]
-    return Replay(name, head["target"], head["size"], [e for e in entries if e.key or (e.do and e.do[0] != "#")])
+    entries, captions = [], list[str]()
+    for number, row in enumerate(lines[1:], 2):
+        entry = _entry(row, number, name)
+        if entry.do.startswith("#"):
+            captions.append(entry.do.lstrip("# "))
+        elif entry.do or entry.key:
+            entries.append(replace(entry, caption=one_line(" ".join(captions))))
+            captions.clear()
+    return Replay(name, head["target"], head["size"], entries)
 
 
 def _entry(row: str, number: int, name: str) -> Entry:

@@ -190,7 +190,9 @@ class Debugger(Own, Screen[None]):
         view = session.view if session is not None else None
         if session is not None and session.view.mode != self._mode:  # what needs the whole width has it with the focus
             session.view.focus = next((each.number for each in PANELS if each.wide(session)), session.view.focus)
-        if view is not None and ((view.mode != self._mode and reply.ok) or (reply.seen and not view.present)):
+        if view is not None and (
+            (view.mode != self._mode and reply.ok) or (reply.seen and (not view.present or self._presents_paths()))
+        ):
             reply = Reply()  # it is seen
         if view is not None and panel(view.focus) is None:
             wanted, view.focus = view.focus, self._focused
@@ -307,7 +309,7 @@ class Debugger(Own, Screen[None]):
                 self.open(":", text.format(selected=selected)) if command.word != "search" else self.open("/", "")
             elif key == "escape" and said:
                 self.canvas.repaint()
-            elif presenting and PRESENT.find(key)[0] == "leave":
+            elif presenting and PRESENT.find(key)[0] == "leave" and not self._presents_paths():
                 self.run("present off")
             elif asks := command.asked(argument):
                 self.ask(asks, ScriptLine(text))
@@ -322,6 +324,11 @@ class Debugger(Own, Screen[None]):
             self.say(say("q quits"))
         elif said:
             self.canvas.repaint()
+
+    def _presents_paths(self) -> bool:
+        """Does a path stand on the screen of a whole room?"""
+        view = self.session.view if self.session is not None else None
+        return view is not None and view.present and view.answer is not None and view.answer.panel == "paths"
 
     def _instead(self, key: str) -> str:
         """The command line that a key runs because of where the focus is, "" for its own: a digit in a panel that has
@@ -390,7 +397,8 @@ class Debugger(Own, Screen[None]):
         scene = self._scene()
         if scene is not None:
             before = self.canvas.rows
-            move = move_element if scene.session.view.present else focused(scene.session).move
+            present = scene.session.view.present and not self._presents_paths()
+            move = move_element if present else focused(scene.session).move
             why = move(scene, down, right)
             self.changed()
             if self.canvas.rows == before:

@@ -36,6 +36,19 @@ def _check(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
     return check_node(recording, node)
 
 
+def _due(recording: Recording, node: Node, wrt: int | None) -> tuple[str, ...]:
+    """The kinds of checks that a node will have: of its value, or of what it passes to an input. A sum is checked where
+    its last contribution arrives, the seed at the loss."""
+    kinds: tuple[str, ...] = ("forward",)
+    summed = node.id == recording.graph.loss
+    if wrt is not None:
+        arrivals = recording.timeline.arrivals(node.inputs[wrt])
+        completes = len(arrivals) > 1 and arrivals[-1].consumer == node.id
+        summed |= completes and node.inputs.index(node.inputs[wrt]) == wrt
+        kinds = ("forward", "symbolic", "difference")
+    return (*kinds, "sum") if summed else kinds
+
+
 WARM = 2_000
 """Operations up to which all derivations are made ahead; of more, those that are looked at."""
 
@@ -68,7 +81,7 @@ class Explainer:
         else:
             rows = self._precise(self._checks(node, wrt), self._place(node, element, wrt))
             waits = node.op is not None and self.service.peek_checks(self._key(node)) is None
-            due = ("forward",) if wrt is None else ("forward", "symbolic", "difference")
+            due = _due(session.recording, node, wrt)
         made = card_for(session, self.service, unicode, rows)
         return replace(made, due=due) if waits and not made.seed else made
 

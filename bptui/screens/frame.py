@@ -133,11 +133,13 @@ def _finish(rows: list[Line], ui: Ui, session: Session | None, width: int, heigh
 
 def _presented(session: Session, ui: Ui, width: int, height: int) -> list[Line]:
     """One operation on the whole screen. What goes wrong in it is shown in it."""
-    from bptui.screens.panels import operation, present
+    from bptui.screens.panels import operation, present, present_paths
 
     try:
         if ui.defect:
             raise RuntimeError(ui.defect)
+        if session.view.answer is not None and session.view.answer.panel == "paths":
+            return [*present_paths.lines(scene_of(session, ui, width, height - 1)), ()]
         card = ui.card if ui.card is not None else operation.outline(session)
         failed = ui.checks[1] if ui.checks is not None else 0
         return [*present.lines(session, width, height - 1, ui.look, card, failed), ()]

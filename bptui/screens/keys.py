@@ -121,8 +121,8 @@ RUNNING = Place("While a command runs", (
 
 REPLAY = Place("While a recording is replayed", (
     Key("next", ("enter", "right", "s"), "The next line at once"),
-    Key("pause", ("space",), "Pause; go on"),
-    Key("end", ("escape", "ctrl+c"), "End it: from there on it is yours"),
+    Key("pause", ("space",), "Pause; go on", "pause"),
+    Key("end", ("escape", "ctrl+c"), "End it: from there on it is yours", "end"),
     Key("leave", ("q", "ctrl+q"), "Leave the debugger"),
 ))  # fmt: skip
 

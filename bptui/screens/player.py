@@ -10,8 +10,12 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Span
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptError
+from bptui.screens.keys import REPLAY
+from bptui.screens.render import fit, length
 
 if TYPE_CHECKING:
+    from textual.geometry import Size
+
     from bptui.model.debugger.session import Session
     from bptui.replay import Entry, Replay
     from bptui.screens.canvas import Canvas
@@ -30,6 +34,9 @@ class Played(Protocol):
     ui: Ui
     canvas: Canvas
     runner: Runner
+
+    @property
+    def size(self) -> Size: ...
 
     def take(self, key: str) -> None: ...
     def run(self, text: str) -> None: ...
@@ -65,8 +72,12 @@ class Player:
                 debugger.say(Reply(((Span(str(self.failed), "fail"),),), ok=False))
                 break
         self.playing = False
-        if self._hidden and not debugger.runner.closed:
+        if debugger.runner.closed:
+            return
+        if self._hidden:
             debugger.leave()
+        elif self.failed is None and any(self._pauses):
+            debugger.say(say("the replay is over"))
 
     async def _carry_out(self, debugger: Played, entry: Entry) -> None:
         assert debugger.session is not None
@@ -87,7 +98,12 @@ class Player:
     def _announce(self, debugger: Played, entry: Entry) -> None:
         """What comes next, in the place of the footer."""
         shown = f":{entry.do}" if entry.do else entry.key
-        debugger.ui.message = (Span(" ▶ ", "reverse"), Span(f" {shown}", "text bold"))
+        said = (Span(" ▶ ", "reverse"), Span(f" {shown}  ", "text bold"), Span(entry.caption))
+        keys = [
+            span for key, word in REPLAY.footer() for span in (Span(f"  {key}", "text bold"), Span(f" {word}", "dim"))
+        ]
+        room = debugger.size.width - 2 - length(keys)
+        debugger.ui.message = (*fit(said, room), *keys) if room >= length(said[:2]) else said
         debugger.canvas.repaint()
 
     async def _wait(self, seconds: float) -> None:

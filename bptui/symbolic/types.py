@@ -11,20 +11,9 @@ from bptui.model.engine.ops.base import Signature
 from bptui.symbolic.formula.tree import Range, Tree
 
 RowName = Literal[
-    "forward",
-    "symbolic",
-    "difference",
-    "complex step",
-    "direction",
-    "torch",
-    "sum",
-    "update",
-    "parts",
-    "finite",
-    "opaque",
-    "against",
-    "claim",
-]
+    "forward", "symbolic", "difference", "complex step", "direction", "torch", "sum", "update", "parts", "finite",
+    "opaque", "against", "claim", "paths",
+]  # fmt: skip
 Method = Literal["identical", "cancel", "expand", "50 digits", "none"]
 Verdict = Literal["ok", "FAIL", "NONFINITE", "KINK", "n/a", "skipped"]
 WORST: tuple[Verdict, ...] = ("FAIL", "NONFINITE", "KINK", "ok", "n/a", "skipped")

@@ -80,7 +80,10 @@ async def test_a_display_is_seen_after_each_key_and_in_present_mode() -> None:
         await screen.press("S")
         assert "1 loss = " in screen.rows[-2]
         await screen.press("P")
+        assert "1 loss = ? " in screen.rows[-2]  # what is asked is not told beside it
+        await screen.press("s")
         assert "1 loss = " in screen.rows[-2]
+        assert "?" not in screen.rows[-2]
         await screen.press("escape")
         await screen.run("undisplay")
         assert "1 loss = " not in "".join(screen.rows)

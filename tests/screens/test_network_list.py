@@ -201,7 +201,8 @@ async def test_a_layer_says_what_it_is_and_the_list_where_it_is() -> None:
         assert " loss  cross_entropy(z, y) " in screen.text
         assert " 1-16 of 18 " in screen.rows[2]
         await screen.press("v")
-        assert "layer3  dense 2 " in screen.text
+        assert "layer3  dense 2… " in screen.text
+        assert "    linear " in screen.text
         assert screen.rows[-1].startswith(" s/S step"), "what is seen is not said in the footer's place"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from itertools import zip_longest
 
 import pytest
 from hypothesis import given
@@ -176,7 +175,7 @@ def test_numbers_of_layers_end_under_their_heads(width: int) -> None:
     grid = frame.grid_of(session, width, 36)
     assert grid is not None
     left = grid.boxes[0].width
-    rows = [row[:left].rstrip(" │") for row in texts(frame.paint(session, frame.Ui(), width, 36))[2:20]]
+    rows = [row[:left].rstrip(" │") for row in texts(frame.paint(session, frame.Ui(), width, 36))[2:30]]
     head = next(row for row in rows if row.endswith("∂L/∂value"))
     end = head.index("value") + len("value")
     layers = [row for row in rows if "characters" in row or "norm  layer_norm" in row or "cross_entropy" in row]
@@ -197,22 +196,19 @@ async def test_an_answer_is_whole_at_60_columns() -> None:
         assert "…" not in told
 
 
-@pytest.mark.parametrize("name", ["darts", "xor", "mazur"])
-def test_no_row_moves_when_the_details_of_checks_arrive(name: str) -> None:
-    """A second after the step: only the rows of the checks, and the word that there is more, change."""
-    for stop in range(1, Session(network(name)).timeline.length, 3):
-        session = at(name, stop)
-        explainer = Explainer(session, lambda: None)
-        try:
-            explainer.card(True)
-            assert explainer.service.wait(60.0)
-            before = explainer.card(True)
-            explainer.check()
-            assert explainer.service.wait(60.0)
-            after = explainer.card(True)
-        finally:
-            explainer.close()
-        for size in ((37, 13), (58, 16), (68, 17), (118, 30)):
-            rows = zip_longest(*(texts(draw(card, *size)) for card in (before, after)), fillvalue="")
-            moved = [new for old, new in rows if old != new]
-            assert all("✓" in row or "⋯" in row for row in moved), (stop, size, moved)
+@pytest.mark.parametrize("width", [60, 68, 76, 80, 100, 120, 200])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_folded_view_says_all_of_a_layer_or_that_there_is_more(name: str, width: int) -> None:
+    session = at(name, 1)
+    session.view.mode, session.view.focus = "layers", 1
+    grid = frame.grid_of(session, width, 30)
+    assert grid is not None
+    left = grid.boxes[0].width
+    rows = [row[:left] for row in texts(frame.paint(session, frame.Ui(), width, 30))]
+    for layer in session.graph.layers:
+        found = [n for n, row in enumerate(rows) if f" {layer.name}  " in row[: len(layer.name) + 5]]
+        if found:
+            said = f"{rows[found[0]]} {rows[found[0] + 1]}"
+            assert layer.summary in said or "…" in said
+            if "…" in said and len(session.graph.layers) < 12:  # there are empty rows for the rest
+                assert all(word in said for word in layer.summary.split("(")[0].split(", ")[1:])

@@ -133,9 +133,15 @@ async def test_i_again_tells_the_other_number() -> None:
         assert screen.text == first
 
 
-async def test_in_present_mode_the_answer_is_said() -> None:
-    async with debug("mazur", 80, 24) as screen:
+async def test_a_path_for_a_whole_room() -> None:
+    async with debug("lesson-2-2-1", 80, 24) as screen:
         await screen.run("goto backward layer1.z")
         await screen.press("P")
         await screen.run("paths layer1.weight[0,0]")
-        assert "both paths add" in screen.text
+        await screen.derived()
+        assert "∂L/∂W[0,0] = (z - y) · W · a·(1 - a) · x" in screen.text
+        assert "(-0.1975) · 0.5000 · 0.2499 · 0.5000 = -0.01234" in screen.text
+        assert "┏━┓" in screen.text
+        await screen.press("escape")
+        assert screen.session.view.present
+        assert "(z - y) · W" not in screen.text

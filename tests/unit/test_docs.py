@@ -11,7 +11,11 @@ from bptui.model.engine.ops import COMPOSITES, OPS
 from bptui.model.source.examples import examples
 from tests.paths import DOCS, ROOT
 
-PAGES = ["README.md", "DEVELOPERS.md", "docs/architecture.md", "docs/definitions.md", "docs/shell.md"]
+PAGES = [
+    "README.md",
+    "DEVELOPERS.md",
+    *(f"docs/{name}.md" for name in ("architecture", "definitions", "shell", "scripts")),
+]
 
 
 def test_the_page_of_operations_is_what_the_rows_and_sympy_say() -> None:

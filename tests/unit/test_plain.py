@@ -267,3 +267,13 @@ def test_without_a_terminal_ctrl_c_ends_the_program():
     interrupting(front, 40)
     with pytest.raises(KeyboardInterrupt):
         front("train 5000")
+
+
+def test_a_path_is_told_as_one_line_too():
+    told: list[str] = []
+    front = plain.Plain(Session(load("lesson-2-2-1")), told.append, told.append)
+    for text in ("goto end", "paths layer1.weight[0,0]"):
+        front.command(text)
+    front.service.close()
+    assert "  ∂L/∂W[0,0] = (z - y) · W · a·(1 - a) · x" in told
+    assert "  in numbers (-0.1975) · 0.5000 · 0.2499 · 0.5000 = -0.01234" in told

@@ -21,6 +21,10 @@ WIDTH = 8
 """A sign column and seven more: `-0.0988`, `-1.2e-7`, `123.457`."""
 
 DECIMALS = 4
+ALL = 16
+"""From so many significant digits on a number is written to its last bit."""
+_ROUNDED = 2.0**-50
+"""Relative: what a few operations round a float64 by."""
 NOT_YET = "·"
 HIDDEN = "?"
 _FEWEST = 2
@@ -82,7 +86,9 @@ def touching(rows: Iterable[Iterable[float]], decimals: int, width: int = WIDTH)
 def significant(x: float | None, n: int = 6) -> str:
     """`x` with `n` significant digits: `-0.0987503`, `12.5000`, `-1.23457e-7`.
 
-    A number that has fewer digits is written with those: `0.5`, `3`; so `0.500000` says that there was more to round.
+    A number that has fewer digits, but for the rounding of a sum or product, is written with those: `0.5`, `3`, and
+    `0.18` for 0.18000000000000002; so `0.500000` says that there was more to round. With `ALL` digits nothing is left
+    out.
     """
     if x is None:
         return NOT_YET
@@ -92,7 +98,7 @@ def significant(x: float | None, n: int = 6) -> str:
     if x == 0:
         return "0"
     short = f"{x:.{n}g}"
-    if float(short) == x:
+    if abs(float(short) - x) <= (_ROUNDED * abs(x) if n < ALL else 0.0):
         return _unpadded(short)
     exponent = int(f"{x:.{n - 1}e}".partition("e")[2])
     if -5 < exponent < n:

@@ -24,6 +24,8 @@ from bptui.model.engine.timeline import PHASES, Phase
 
 MAX_STOPS = 1_000
 ANYWHERE = "anywhere"
+SAID = {"grad": "a gradient", "upstream": "a whole gradient", "value": "a value", "shape": "a shape"}
+"""What a condition may need, as a message says it."""
 FEW = 8
 """Moments of a training step up to which a condition is asked at each, without a look at all numbers first."""
 _IF = re.compile(r"(?:(.*?)\s+)?if(?:\s+(.*))?", re.DOTALL)
@@ -165,9 +167,9 @@ class Breakpoint(UserStop):
         begins = {i: conditions.there_from(needed, timeline, i) for i in known}
         found = [place for place, i in at.items() if i in known and place >= begins[i]]
         if at and not found:
-            missing = " and ".join(sorted(f"{what}{f' of {name}' if name else ''}" for what, name in needed))
+            missing = " and ".join(sorted(f"{SAID[what]}{f' of {name}' if name else ''}" for what, name in needed))
             where = f"'{self.target}{self.when}'"
-            raise UserError(where[:80], f"at none of these moments there is a {missing}", "another phase or node")
+            raise UserError(where[:80], f"at none of these moments there is {missing} yet", "another phase or node")
         return Resolved(nodes, found, condition)
 
     def find(self, step: Step, span: range) -> Hit | None:

@@ -29,19 +29,22 @@ Of = Literal["value", "gradient"]
 
 
 class Producer(NamedTuple):
-    """Where a number was made: the value of an element, or the gradient that came to it."""
+    """Where a number was made: the value of an element, or the gradient that came to it; `given`: nothing made it."""
 
     node: int
     element: Index
     of: Of
+    given: bool = False
 
 
 class Cell(NamedTuple):
-    """A number of the table, how a formula writes it (a value's factors), and who made it."""
+    """A number of the table, how a formula writes it (a value's factors), and who made it; of a gradient's cell that is
+    one term, upstream and local derivative."""
 
     number: float
     shown: Line = ()
     producer: Producer | None = None
+    product: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,12 @@ class Row:
     def producer(self) -> Producer | None:
         """Who made most of it: of the largest of its numbers, of a computed one first."""
         known = [cell for cell in self.cells if cell is not None and cell.producer is not None]
-        return max(known, key=lambda cell: size_of(cell.number)).producer if known else None
+
+        def worth(cell: Cell) -> tuple[bool, float]:
+            assert cell.producer is not None
+            return not cell.producer.given, size_of(cell.number)
+
+        return max(known, key=worth).producer if known else None
 
 
 class Head(NamedTuple):
@@ -107,7 +115,7 @@ class Explained:
         if self.of == "gradient" and len(self.rows) == 1:
             row, column = 0, row
         chosen = self.rows[max(0, min(row, len(self.rows) - 1))]
-        cell = chosen.cells[column] if column < len(chosen.cells) else None
+        cell = chosen.cells[column] if self.relation != "sum" and column < len(chosen.cells) else None
         return cell.producer if cell is not None and cell.producer is not None else chosen.producer
 
     def columns(self) -> tuple[float | None, ...]:
@@ -176,7 +184,7 @@ def _behind(recording: Recording, source: tuple[int, Index] | None, skipped: dic
         skipped[node] = graph.nodes[node]
         node = graph.nodes[node].inputs[position]
         element = unravel(place, graph.nodes[node].shape)
-    return Producer(node, element, "value")
+    return Producer(node, element, "value", graph.nodes[node].op is None)
 
 
 def gradient_of(
@@ -217,11 +225,14 @@ def _eps(array: Array | None) -> float:
 
 
 def _row(made: Contributed, n: int) -> Row:
-    cells = []
+    cells: list[Cell | None] = []
     for use, group in zip(made.uses, made.groups[n], strict=True):
-        cells.append(
-            None if group is None else Cell(group.sum, (), Producer(use.consumer, group.largest.at, "gradient"))
-        )
+        if group is None:
+            cells.append(None)
+            continue
+        term = group.largest
+        product = None if len(group.terms) > 1 or term.local is None else (term.upstream, term.local)
+        cells.append(Cell(group.sum, (), Producer(use.consumer, term.at, "gradient"), product))
     key = made.keys[n]
     return Row("" if key is None else str(key), tuple(cells), made.row(n), _why(made.groups[n]))
 

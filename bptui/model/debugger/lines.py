@@ -87,7 +87,9 @@ def _style(text: str) -> str:
 
 def compact(session: Session, text: str, room: int) -> Line:
     """A displayed expression in one row of at most `room` cells, its value whole: numbers, where they have room, else
-    their range."""
+    their range. As long as the number of this Moment is asked for, none is told."""
+    if session.view.hidden:
+        return _named(text, line((numbers.HIDDEN, "bold")), " = ", room)
     try:
         value = session.evaluated(text)
     except UserError as error:

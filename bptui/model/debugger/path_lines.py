@@ -95,7 +95,8 @@ def summary(made: Paths, texts: arithmetic.PrintedSum) -> list[Line]:
         rows.append(line((f"and {left} more  ", "dim"), (texts.rows[-1][1], "gradient")))
     if made.count > 1:
         rows.append(line(f"{adds(made)}  ", (_sign(texts) + texts.total, "gradient bold")))
-    gradient = numbers.NOT_YET if made.gradient is None else beside(made, texts.total)
+    total = texts.total if made.count > 1 else texts.rows[0][1]
+    gradient = numbers.NOT_YET if made.gradient is None else beside(made, total)
     mark = {True: Span("  ✓", "ok"), False: Span("  FAIL", "fail reverse"), None: Span("")}[made.equal]
     name = f"∂L/∂{made.node.name}{numbers.index(made.element)}"
     rows.append(line("the gradient ", (name, "gradient"), f"  {gradient}", mark))
@@ -130,6 +131,15 @@ def printed(
     largest = max((abs(row.product) for row in head if math.isfinite(row.product)), default=0.0)
     decimals = max(0, 3 - math.floor(math.log10(largest))) if largest else numbers.DECIMALS
     return arithmetic.printed_sum(arithmetic.Sum(head, (), (), made.sum), usual, room, decimals=decimals)
+
+
+def in_numbers(factors: Sequence[str], product: str) -> Line:
+    """`0.7414 · 0.1868 · 0.4000 = 0.0554`: a path as one line with its numbers, from the loss back, as `printed`."""
+    told = [text for text in reversed(factors) if float(text) != 1] or ["1"]
+    spans: list[Span] = []
+    for text in told:
+        spans += [*([Span(" · ", "dim")] if spans else []), Span(f"({text})" if text.startswith("-") else text)]
+    return (*spans, Span(" = "), Span(product, "gradient"))
 
 
 def usual(x: float) -> str:

@@ -68,7 +68,7 @@ class Paths:
     sum     of all products;  rest  of those that are not among the best
     gradient  what the backward pass recorded, None where it did not
     shared  the edges that all paths have in common
-    eps     the distance from 1 to the next number of the recording's precision
+    eps     the distance from 1 to the next number of the recording's precision;  size  the sum of all sizes
     """
 
     node: Node
@@ -84,15 +84,20 @@ class Paths:
     size: float
 
     @property
+    def allowed(self) -> float:
+        """How far the sum may be from the gradient: the rounding of all that is added."""
+        return 256 * self.eps * self.size
+
+    @property
     def equal(self) -> bool | None:
-        """Is the sum the gradient, as far as rounding lets it be? None where there is none to compare with."""
+        """Is the sum the gradient, as far as rounding lets it be? None where there is none to compare with, or NaN and
+        inf on the way say nothing of it."""
         if self.gradient is None:
             return None
-        if not math.isfinite(self.gradient) or not math.isfinite(self.sum):
-            return math.isnan(self.gradient) == math.isnan(self.sum) and (
-                math.isnan(self.sum) or self.sum == self.gradient
-            )
-        return abs(self.sum - self.gradient) <= 256 * self.eps * max(self.size, abs(self.gradient))
+        if not math.isfinite(self.size) or not math.isfinite(self.gradient):
+            same = self.sum == self.gradient or (math.isnan(self.sum) and math.isnan(self.gradient))
+            return True if same else None
+        return abs(self.sum - self.gradient) <= self.allowed
 
 
 def paths(recording: Recording, node: Node, element: Index, tick: Callable[[], None] = lambda: None) -> Paths:

@@ -17,7 +17,7 @@ from bptui.model.base import documents, files
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
 from bptui.model.base.schema import Key, Table, kind_of, text
-from bptui.model.base.spans import plain
+from bptui.model.base.spans import line, plain
 from bptui.model.debugger import edits, expressions
 from bptui.model.debugger.breakpoints import Breakpoint, UserStop, parse_break, parse_watch
 from bptui.model.debugger.progress import Cancelled
@@ -226,4 +226,5 @@ def restore(session: Session, saved: Saved) -> Reply:
     except Cancelled:
         made.lost.append("interrupted: the rest is not there")
     changed = () if saved.same else ("the network has changed since",)
-    return say(session.where(), *changed, *made.lost, ok=not made.lost, moved=True)
+    there = line(*session.where(), "  ", ("restored", "kink" if made.lost else "dim"))
+    return say(there, *changed, *made.lost, ok=not made.lost, moved=True)

@@ -241,7 +241,7 @@ class Standpoint:
         known = self._displayed[1]
         if text not in known:
             try:
-                known[text] = expressions.parse(text, self.graph).evaluate(self.state, self.node, self.progress.tick)
+                known[text] = expressions.parse(text, self.graph).evaluate(self.state, self.node)
             except expressions.NotYet:
                 known[text] = None
             except UserError as error:

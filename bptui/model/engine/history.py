@@ -20,6 +20,7 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
+from bptui.model.engine.checkpoints import Rows
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.timeline import Timeline
@@ -63,62 +64,6 @@ class Pace:
     def __exit__(self, *error: object) -> None:
         spent = perf_counter() - self._begun
         self.chunk = max(1, min(2 * self.chunk, int(self.chunk * CHUNK_SECONDS / max(spent, 1e-9))))
-
-
-class Rows:
-    """States of the steps first, first + every, first + 2·every, … in one block that never grows beyond `limit` rows.
-
-    Pages of the block are touched only when they are used. When it is full, every second row is given up.
-    """
-
-    def __init__(self, limit: int, length: int, dtype: np.dtype[np.generic]) -> None:
-        self._block = np.empty((max(limit, 2), length), dtype)
-        self.clear(0, 1)
-
-    def clear(self, first: int, every: int) -> None:
-        """Forget all; the next row is of step `first`."""
-        self.first, self.every, self.count = first, every, 0
-
-    def wants(self, step: int) -> bool:
-        """Is `step` the next one to keep?"""
-        return step == self.first + self.count * self.every
-
-    def until(self, step: int) -> int:
-        """How many steps from `step` to the next one to keep."""
-        return self.first + self.count * self.every - step
-
-    def keep(self, program: Program) -> None:
-        """Keep the state from which the program's next step starts, if it is wanted."""
-        if not self.wants(program.step):
-            return
-        if self.count == len(self._block):
-            kept = self._block[::2]
-            self._block[: len(kept)] = kept
-            self.count, self.every = len(kept), self.every * 2
-            if not self.wants(program.step):
-                return
-        program.save_into(self._block[self.count])
-        self.count += 1
-
-    def nearest(self, step: int) -> int | None:
-        """The last kept step that is not after `step`."""
-        if not self.count or step < self.first:
-            return None
-        return self.first + min((step - self.first) // self.every, self.count - 1) * self.every
-
-    def __getitem__(self, step: int) -> Array:
-        row: Array = self._block[(step - self.first) // self.every]
-        return row
-
-    @property
-    def limit(self) -> int:
-        """How many rows there are at most."""
-        return len(self._block)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in use."""
-        return self.count * self._block.strides[0]
 
 
 class History(Protocol):
@@ -351,10 +296,7 @@ class Training:
             self._run_head(step + 1, ask)
         else:
             self._program.run(ask=ask)
-        found = self._cache[step] = self._program.recording()
-        while len(self._cache) > self._cached:
-            self._cache.popitem(last=False)
-        return found
+        return self._keep()
 
     def seek(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
         """Go to the start of a training step: `recording(step)` is then one step away. False where it was cancelled."""
@@ -385,17 +327,29 @@ class Training:
             window.clear(program.step, every=-(-(distance + 1) // window.limit))
         return self._replay(step, progress, cancelled)
 
+    def _keep(self) -> Recording:
+        """The recording of the step that was run last; as many are kept as have room."""
+        found = self._program.recording()
+        self._cache[found.step] = found
+        while len(self._cache) > self._cached:
+            self._cache.popitem(last=False)
+        return found
+
     def _replay(self, step: int, progress: Progress | None, cancelled: Cancelled | None) -> bool:
-        """Run up to `step`, keeping states in the window on the way. False where it was cancelled."""
+        """Run up to `step`, keeping states in the window on the way, or where it is a short way the steps themselves:
+        who goes back goes on back. False where it was cancelled."""
         program, window = self._program, self._window
         start, pace = program.step, Pace()
+        short = step - start < self._cached
         while program.step < step:
             stop = min(step, program.step + pace.chunk)
             ask = self._asking(progress, program.step - start, step - start)
             with pace:
                 while program.step < stop:
                     window.keep(program)
-                    program.run(min(max(window.until(program.step), 1), stop - program.step), ask=ask)
+                    program.run(1 if short else min(max(window.until(program.step), 1), stop - program.step), ask=ask)
+                    if short:
+                        self._keep()
             if progress is not None:
                 progress(program.step - start, step - start)
             if program.step < step and cancelled is not None and cancelled():

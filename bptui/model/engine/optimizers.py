@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite, sqrt
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.types import Array
 from bptui.model.engine.arena import Clock
 from bptui.model.engine.calls import Emit
+from bptui.model.engine.fill import fill
+from bptui.model.engine.trace import Trace
 
 CLIP_EPS = 1e-6
 """torch.nn.utils.clip_grad_norm_ divides by the norm plus this."""
@@ -150,14 +153,20 @@ def emit_clip(emit: Emit, optimizer: Optimizer, g: Array, clipped: Array, norm: 
         emit(np.multiply, g, scale, clipped)
 
 
-def _decayed(emit: Emit, o: Optimizer, f: Flat) -> Array:
+def _written(update: Callable[..., tuple[Any, ...]]) -> Callable[[Emit, Optimizer, Flat], None]:
+    """The calls of an update that reads like mathematics: (optimizer, p, g, *states) → what p and each state become."""
+
+    def emit(emit: Emit, o: Optimizer, f: Flat) -> None:
+        trace = Trace(emit)
+        made = update(o, *(trace.given(array) for array in (f.p, f.g, *f.states)))
+        fill(trace, zip(made, (f.p_new, *f.new), strict=True))
+
+    return emit
+
+
+def _decayed(o: Optimizer, p: Any, g: Any) -> Any:
     """The gradient with coupled weight decay: d = g + weight_decay*p."""
-    if not o.weight_decay:
-        return f.g
-    d = emit.temp(f.p.shape)
-    emit(np.multiply, f.p, emit.const(o.weight_decay), d)
-    emit(np.add, f.g, d, d)
-    return d
+    return g + p * o.weight_decay if o.weight_decay else g
 
 
 def _text(o: Optimizer, *statements: str) -> str:
@@ -174,57 +183,34 @@ def _sgd_text(o: Optimizer) -> str:
     return _text(o, "m_new = momentum*m + {d}", f"p_new = p - lr*{step}")
 
 
-def _sgd(emit: Emit, o: Optimizer, f: Flat) -> None:
-    d, change = _decayed(emit, o, f), f.p_new
-    if o.momentum:
-        # PyTorch's buffer starts as the first gradient: the same as starting at 0, since its dampening is 0
-        m_new = f.new[0]
-        emit(np.multiply, f.states[0], emit.const(o.momentum), m_new)
-        emit(np.add, m_new, d, m_new)
-        if o.nesterov:
-            emit(np.multiply, m_new, emit.const(o.momentum), change)
-            emit(np.add, d, change, change)
-            d = change
-        else:
-            d = m_new
-    emit(np.multiply, d, emit.const(o.learning_rate), change)
-    emit(np.subtract, f.p, change, f.p_new)
+def _sgd(o: Optimizer, p: Any, g: Any, m: Any = None) -> tuple[Any, ...]:
+    d = _decayed(o, p, g)
+    if m is None:
+        return (p - d * o.learning_rate,)
+    # PyTorch's buffer starts as the first gradient: the same as starting at 0, since its dampening is 0
+    m_new = m * o.momentum + d
+    return p - (d + m_new * o.momentum if o.nesterov else m_new) * o.learning_rate, m_new
 
 
 def _rmsprop_text(o: Optimizer) -> str:
     return _text(o, "v_new = alpha*v + (1 - alpha)*{d}**2", "p_new = p - lr*{d}/(sqrt(v_new) + eps)")
 
 
-def _rmsprop(emit: Emit, o: Optimizer, f: Flat) -> None:
+def _rmsprop(o: Optimizer, p: Any, g: Any, v: Any) -> tuple[Any, ...]:
     assert o.alpha is not None
-    d, square, v_new = _decayed(emit, o, f), f.p_new, f.new[0]
-    emit(np.multiply, d, d, square)
-    emit(np.multiply, square, emit.const(1 - o.alpha), square)
-    emit(np.multiply, f.states[0], emit.const(o.alpha), v_new)
-    emit(np.add, v_new, square, v_new)
-    _by_root(emit, o, f, d, v_new)
+    d = _decayed(o, p, g)
+    v_new = v * o.alpha + d * d * (1 - o.alpha)
+    return p - d / (np.sqrt(v_new) + o.eps) * o.learning_rate, v_new
 
 
 def _adagrad_text(o: Optimizer) -> str:
     return _text(o, "v_new = v + {d}**2", "p_new = p - lr*{d}/(sqrt(v_new) + eps)")
 
 
-def _adagrad(emit: Emit, o: Optimizer, f: Flat) -> None:
-    d, square, v_new = _decayed(emit, o, f), f.p_new, f.new[0]
-    emit(np.multiply, d, d, square)
-    emit(np.add, f.states[0], square, v_new)
-    _by_root(emit, o, f, d, v_new)
-
-
-def _by_root(emit: Emit, o: Optimizer, f: Flat, d: Array, v: Array) -> None:
-    """p_new = p - lr*d/(sqrt(v) + eps)."""
-    assert o.eps is not None
-    change = f.p_new
-    emit(np.sqrt, v, change)
-    emit(np.add, change, emit.const(o.eps), change)
-    emit(np.divide, d, change, change)
-    emit(np.multiply, change, emit.const(o.learning_rate), change)
-    emit(np.subtract, f.p, change, f.p_new)
+def _adagrad(o: Optimizer, p: Any, g: Any, v: Any) -> tuple[Any, ...]:
+    d = _decayed(o, p, g)
+    v_new = v + d * d
+    return p - d / (np.sqrt(v_new) + o.eps) * o.learning_rate, v_new
 
 
 def _adam_text(o: Optimizer) -> str:
@@ -247,7 +233,11 @@ def _adam(emit: Emit, o: Optimizer, f: Flat) -> None:
     assert o.eps is not None
     beta1, beta2, eps, lr = o.beta1, o.beta2, o.eps, o.learning_rate
     decoupled = o.kind == "adamw"
-    d = f.g if decoupled else _decayed(emit, o, f)
+    d = f.g
+    if o.weight_decay and not decoupled:
+        d = emit.temp(f.p.shape)
+        emit(np.multiply, f.p, emit.const(o.weight_decay), d)
+        emit(np.add, f.g, d, d)
     rate, floor, clock = emit.temp(()), emit.temp(()), f.clock
 
     def correct() -> None:
@@ -289,21 +279,21 @@ OPTIMIZERS: Mapping[str, Rule] = MappingProxyType(
             {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0},
             lambda o: ("m",) if o.momentum else (),
             _sgd_text,
-            _sgd,
+            _written(_sgd),
         ),
         "rmsprop": Rule(
             "divided by a running average of the gradient's size (torch.optim.RMSprop)",
             {"alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0},
             _states("v"),
             _rmsprop_text,
-            _rmsprop,
+            _written(_rmsprop),
         ),
         "adagrad": Rule(
             "divided by the size of all gradients so far (torch.optim.Adagrad)",
             {"eps": 1e-10, "weight_decay": 0.0},
             _states("v"),
             _adagrad_text,
-            _adagrad,
+            _written(_adagrad),
         ),
         "adam": Rule(
             "running averages of gradient and square, corrected for their start at 0 (torch.optim.Adam)",

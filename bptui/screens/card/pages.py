@@ -17,6 +17,12 @@ from bptui.screens.render import clip, length
 MORE = "⋯ more (pgdn)"
 BRIEF = "⋯ (pgdn)"
 """Where all is there, but some of it in fewer words: how it was proved, the numbers of a check."""
+FEW = "⋯ more"
+"""The same where there is no room to say the key."""
+SHORT = len(FEW) + 3
+"""Cells at the end of the last row in which it has room."""
+NEAR = 3
+"""Rows at the end of a page, the checks mostly: where one of them has room for the word, none is taken for it."""
 LEAST = 6
 """Rows of a panel from which on a row of it may be taken for the word that there is more."""
 HEADED = 5
@@ -51,8 +57,8 @@ def turned(first: Callable[[int], First], width: int, height: int, page: int = 0
 
 
 def _noted(first: Callable[[int], First], width: int, height: int) -> tuple[First, list[Line]]:
-    """The first page with the word that there is more, where there is: in its last row if that has room for it, else in
-    one of its own."""
+    """The first page with the word that there is more, where there is: in its last row if that has room for it, or in
+    one near to it, else in one of its own."""
     made = first(height)
     rows = list(made.rows)
     if not made.left:
@@ -60,10 +66,13 @@ def _noted(first: Callable[[int], First], width: int, height: int) -> tuple[Firs
     quiet = all(shown.brief for _, shown in made.left)
     words = BRIEF if quiet else MORE
     bottom = [*rows, *[()] * (height - len(rows))]
-    for text in (words, *(() if height >= LEAST and not quiet else ("⋯",))):
+    for text in (words, "⋯" if height < LEAST or quiet else FEW):
         if length(bottom[-1]) + 2 + len(text) <= width - 1:
             return made, [*bottom[:-1], _ended(bottom[-1], text, width)]
     if height >= LEAST and not quiet:
+        for n in range(height - 2, height - 1 - NEAR, -1):
+            if length(bottom[n]) and length(bottom[n]) + 2 + len(FEW) <= width - 1:
+                return made, [*bottom[:n], _ended(bottom[n], FEW, width), *bottom[n + 1 :]]
         made = first(height - 1)
         rows = [*made.rows, *[()] * (height - 1 - len(made.rows))]
         return made, [*rows, _ended((), words, width)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bptui.model.base.spans import Line, Span
-from bptui.screens.card import band, sums, verdicts
+from bptui.screens.card import band, pages, sums, verdicts
 from bptui.screens.card.block import NOTHING, Block, Full, Shown, Worth, cut, fixed
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import clip, length
@@ -277,7 +277,7 @@ def checks(card: Card, at: Columns) -> list[Block]:
 
 def _detailed(found: Sequence[verdicts.Said], at: Columns) -> tuple[list[Line], bool]:
     """A row for each check, and whether all is said: of one that agrees as many parts of its detail as its row has room
-    for, so that nothing moves when details arrive."""
+    for, so that nothing moves when details arrive: in the last row beside the word that there is more."""
     told = True
     start = at.margin + at.label
     out: list[Line] = []
@@ -291,9 +291,10 @@ def _detailed(found: Sequence[verdicts.Said], at: Columns) -> tuple[list[Line], 
         left = at.place(name)
         column = max(start + DETAIL, length(left) + 2)
         room = max(8, at.width - at.margin - column)
-        parts = detail.split("; ")
-        forms = ["; ".join(parts[:k]) for k in range(len(parts), 0, -1)] if verdict not in BAD else [detail]
-        said = next((form for form in forms if len(form) <= room), forms[-1])
+        parts, few = detail.split("; "), room - (pages.SHORT if n == len(found) - 1 else 0)
+        forms = ["; ".join(parts[:k]) for k in range(len(parts) - 1, -1, -1)]
+        whole = verdict in BAD or len(detail) <= room
+        said = detail if whole else next(form for form in forms if len(form) <= few)
         told = told and said == detail
         first, *rest = wrap((Span(said, "dim"),), room) if said else [()]
         out.append((*left, Span(" " * (column - length(left))), *first))

@@ -83,6 +83,10 @@ def lines(scene: Scene) -> list[Line]:
     top = top_of(index, at, room)
     first = bisect_right(index.starts, top) - 1
     seen = f" {top + 1}-{min(top + room, index.total)} of {index.total}" if index.total > room else ""
+    more = table.further(session.graph, columns, width) if folded and index.total <= room else {}
+    told = {entry.scope for entry in index.entries if entry.node is None} & more.keys()
+    if index.total + sum(len(more[scope]) for scope in told) > room:
+        more = {}
     rows: list[Line] = [()] * roomy + [_header(columns, width, folded, pair, seen, change)]
     for i in range(first, len(index.entries)):
         entry, start = index.entries[i], index.starts[i]
@@ -90,6 +94,7 @@ def lines(scene: Scene) -> list[Line]:
             break
         made = [*table.rows_of(session, entry, columns, width, look, folded, open_), *[()] * entry.rows][: entry.rows]
         rows += made[max(0, top - start) : max(0, top + room - start)]
+        rows += more.get(entry.scope, ()) if entry.node is None else ()
     return [clip(row, width) for row in rows[:height]]
 
 

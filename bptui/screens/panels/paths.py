@@ -13,16 +13,18 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.arithmetic import PrintedSum
 from bptui.model.base.errors import UserError
-from bptui.model.base.spans import Line, Span, line
+from bptui.model.base.spans import Line, Span, line, plain
 from bptui.model.debugger import path_lines
 from bptui.model.debugger.known import Later
 from bptui.model.debugger.paths import Edge, Path, Paths, Vertex
 from bptui.model.debugger.zeros import unravel
-from bptui.screens.panels import path_graph, path_names
+from bptui.screens.panels import path_graph
 from bptui.screens.panels.figures import kind_of, shown, symbol_of
 from bptui.screens.panels.path_graph import Label
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import between, clip, fit, length, to_ascii, under
+from bptui.symbolic.card.factor import chain, of_edge
+from bptui.symbolic.card.names import gradient, local
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -56,24 +58,24 @@ def footer(session: Session) -> tuple[tuple[str, str], ...]:
         ("i", "why"),
         ("s/S", "step"),
         ("o", "sort"),
-        ("escape", "close"),
+        ("esc", "close"),
     )
 
 
 def title(scene: Scene) -> tuple[Line, Line]:
     """Whose paths, and which of how many is chosen."""
-    made = _found(scene)
+    made = found(scene)
     if isinstance(made, str):
         return (), ()
     name = Span(f"{made.node.name}{numbers.index(made.element)}", f"{kind_of(made.node)} bold")
     of = Span(f" of {path_lines.count(made.count)}", "dim")
-    return (name, Span(" to the loss", "text bold")), (Span(str(_chosen(scene, made)[0] + 1), "text bold"), of)
+    return (name, Span(" to the loss", "text bold")), (Span(str(chosen(scene, made)[0] + 1), "text bold"), of)
 
 
 def lines(scene: Scene) -> list[Line]:
     """All of it, as much as there is room for: of many paths fewer rows, and the graph last of all."""
     width, height = scene.width, scene.height
-    made = _found(scene)
+    made = found(scene)
     rows = wrap((Span(" "), Span(made)), width, 1) if isinstance(made, str) else _Drawn(scene, made).rows()
     cut = [clip(row, width) for row in rows[:height]]
     return cut if scene.options.unicode else [to_ascii(row) for row in cut]
@@ -81,10 +83,10 @@ def lines(scene: Scene) -> list[Line]:
 
 def move(scene: Scene, down: int, right: int) -> str:
     """Choose another path, or another factor of it."""
-    made, answer = _found(scene), scene.session.view.answer
+    made, answer = found(scene), scene.session.view.answer
     if isinstance(made, str) or answer is None:
         return "there is nothing to choose"
-    row, column = _chosen(scene, made)
+    row, column = chosen(scene, made)
     paths = path_lines.sorted_paths(made, answer.order)
     to = max(0, min(len(paths) - 1, row + down))
     across = max(0, min(len(paths[to].factors) - 1, column + right))
@@ -96,10 +98,10 @@ def move(scene: Scene, down: int, right: int) -> str:
 
 def enter(scene: Scene) -> str:
     """To the node that the chosen factor leads to."""
-    return "" if isinstance(_found(scene), str) else "producer"
+    return "" if isinstance(found(scene), str) else "producer"
 
 
-def _found(scene: Scene) -> Paths | str:
+def found(scene: Scene) -> Paths | str:
     answer = scene.session.view.answer
     try:
         return path_lines.found(scene.session, answer.text if answer is not None else "", now=False)
@@ -109,7 +111,7 @@ def _found(scene: Scene) -> Paths | str:
         return "p works them out: it takes a moment"
 
 
-def _chosen(scene: Scene, made: Paths) -> tuple[int, int]:
+def chosen(scene: Scene, made: Paths) -> tuple[int, int]:
     """The path and the factor that are chosen."""
     answer = scene.session.view.answer
     if answer is None or not made.best:
@@ -127,7 +129,7 @@ class _Drawn:
         self.graph: Graph = scene.session.graph
         answer = scene.session.view.answer
         self.paths = path_lines.sorted_paths(made, answer.order if answer is not None else 0)
-        self.row, self.column = _chosen(scene, made)
+        self.row, self.column = chosen(scene, made)
         room = self.width - GUTTER - NUMBER - PRODUCT
         longest = max((len(path.factors) for path in self.paths), default=1)
         self.cell = FACTOR + ((FACTOR + 1) * min(longest, room // FACTOR) <= room)
@@ -210,10 +212,15 @@ class _Drawn:
     def _head(self, factor: Factor) -> tuple[Line, Line]:
         if len(factor.edges) > 1:
             return line((f"{len(factor.edges)} more", "dim")), ()
-        edge = factor.edges[0]
-        unicode = self.scene.options.unicode
-        name = path_names.of(self.scene, edge, self.cell - 1)
-        return path_names.head(self.graph, edge, unicode), name
+        edge, unicode, rules = factor.edges[0], self.scene.options.unicode, self.scene.rules
+        source, target = (self.graph.nodes[at[0]] for at in (edge.source, edge.target))
+        wrt, out = (Span(symbol_of(node), kind_of(node)) for node in (source, target))
+        if target.id == self.graph.loss:
+            head: Line = (gradient(wrt.text, unicode),)
+        else:
+            head = local(out, wrt, unicode)
+        name = of_edge(self.scene.session.recording, rules, edge, self.cell - 1, unicode) if rules is not None else ()
+        return head, () if _is_number(plain(name)) else name
 
     def _table(self, kept: tuple[Path, ...], folded: list[list[Factor]], texts: PrintedSum, first: int) -> list[Line]:
         made = []
@@ -252,7 +259,8 @@ class _Drawn:
             rows.append(self._sum_row(line((path_lines.adds(made), "dim")), total))
         name = Span(f"∂L/∂{made.node.name}{numbers.index(made.element)}", "gradient")
         mark = {True: Span("  ✓", "ok"), False: Span(" FAIL", "fail reverse"), None: Span("")}[made.equal]
-        text = numbers.NOT_YET if made.gradient is None else path_lines.beside(made, texts.total)
+        total_text = texts.total if made.count > 1 else texts.rows[0][1]
+        text = numbers.NOT_YET if made.gradient is None else path_lines.beside(made, total_text)
         rows.append(
             (*self._sum_row(line(("the gradient ", "dim"), name), shown(text, made.gradient, "gradient")), mark)
         )
@@ -266,12 +274,24 @@ class _Drawn:
     def _below(self, texts: PrintedSum) -> list[Line]:
         """What all of them share, and the chosen path as one line for a room."""
         rows: list[Line] = []
+        said: list[Line] = []
         common = path_lines.shared(self.made, texts)
         moved = path_lines.through(self.graph, self.path.edges)
-        said = [common] if common else []
-        chain = path_names.chain(self.scene, self.made, self.path)
-        said += [chain] if chain else []
-        said += [line((f"{', '.join(moved)} only moves it", "dim"))] if moved else []
+        said += [common] if common else []
+        if (rules := self.scene.rules) is not None:
+            written = chain(self.scene.session.recording, rules, self.made, self.path, self.scene.options.unicode)
+            said += [written] if written else []
+        verb = "moves" if len(moved) == 1 else "move"
+        said += [line((f"{', '.join(moved)} only {verb} it", "dim"))] if moved else []
         for text in said:
             rows += wrap((Span(" " * GUTTER), *text), self.width, GUTTER)
         return rows
+
+
+def _is_number(text: str) -> bool:
+    """Is a factor's form a number, which stands below it anyway?"""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

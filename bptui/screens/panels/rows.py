@@ -16,6 +16,7 @@ from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, kind_of, wholes
 from bptui.screens.panels.listing import Closed, Entry, brief, closed_in, name_of, said_in, shorten
 from bptui.screens.panels.tensor import batch
+from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS
 from bptui.screens.render import RenderOptions, fit, length, under
 
@@ -335,7 +336,7 @@ def _heading(session: Session, scope: str, columns: Columns, width: int, folded:
     chip = _gutter(session, session.here if here else last, columns, here)
     value, gradient = session.state.value(last), session.state.gradient(last)
     start, across = sizes_at(width)
-    said = summarized(summary, start - columns.gutter - len(scope) - 2)
+    said, _ = _beside(summary, scope, columns, width)
     left: Line = (*chip, Span(scope, "text bold"), Span(f"  {said}", "dim"))
     left = fit((*fit(left, start), *_rms(value, "value", CELL - 1, 4)), across)  # never a minus: no column for it
     row = left
@@ -348,6 +349,28 @@ def _heading(session: Session, scope: str, columns: Columns, width: int, folded:
     elif session.cursor.phase != "forward":  # gradients may fade from layer to layer: two more digits tell them apart
         row = (*left, *_rms(gradient.array, "gradient", len(GRADIENT), 6))
     return under(fit(row, width), "on-cursor") if here else row
+
+
+def _beside(summary: str, scope: str, columns: Columns, width: int) -> tuple[str, str]:
+    """What of a layer's summary stands beside its name in the folded view, a sign where it is not all; and the rest."""
+    room = sizes_at(width)[0] - columns.gutter - len(scope) - 2
+    if len(summary) <= room:
+        return summary, ""
+    said = summarized(summary, room - 1)
+    if said.endswith("…"):  # not even one word has room
+        return said, summary
+    return f"{said}…", summary.removeprefix(said).lstrip(", ")
+
+
+def further(graph: Graph, columns: Columns, width: int) -> dict[str, list[Line]]:
+    """By the layer's name, rows with what its row of the folded view has no room to say."""
+    inset = columns.gutter + 2
+    rests = {each.name: _beside(each.summary, each.name, columns, width)[1] for each in graph.layers}
+    return {
+        name: [(Span(" " * inset), *row) for row in wrap((Span(rest, "dim"),), width - inset - 1)]
+        for name, rest in rests.items()
+        if rest
+    }
 
 
 def summarized(summary: str, room: int) -> str:

@@ -13,6 +13,7 @@ from bptui.screens.render import fit, length
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.model.engine.graph import Graph
 
 
 DIGITS = 3
@@ -53,27 +54,37 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
         right += [Span("   " if wide else " ", "dim"), Span(f"!{warned}", "kink bold")]
     right += _checks(good, failed + found, wide)
     right.append(Span(" ", "dim"))
-    names = head if middle else head[:1]
-    lead = (*names, Span("   " if middle else "  ", "dim"))
+    apart = Span("   " if middle else "  ", "dim")
+    leads: list[Line] = [(*head, apart), (Span(" "), head[-1], apart)] if middle else [(head[0], apart)]
+    longest = session.graph.once(_longest, tuple(timeline.count(phase) for phase in COLOURS))
     number = session.branch.number
     chip = (Span(f" branch {number} ", "chip-update"), Span(gap if middle else " ", "dim")) if number else ()
+    room = width - 1 - length(chip) - length(right) - length(where[:3]) - length(where[5:6]) - longest
+    lead = next((each for each in leads if length(each) <= room), (Span(" "),))  # the same at every Moment
     return _fitted(lead, chip, where, right, width)
 
 
+def _longest(graph: Graph, counts: Sequence[int]) -> int:
+    """Cells of the longest phase with its count and the name of a node, the first of many scopes left out."""
+    names = [max((_short(node.name) for node in nodes), default=0) for nodes in (graph.ops, graph.ops, graph.params)]
+    return max(len(f"{phase} {n}/{n}") + most for phase, n, most in zip(COLOURS, counts, names, strict=True) if n)
+
+
+def _short(name: str) -> int:
+    scopes = name.split(".")
+    return len(name if len(scopes) < 3 else ".".join(["…", *scopes[-2:]]))
+
+
 def _fitted(lead: Line, chip: Line, where: Sequence[Span], right: Sequence[Span], width: int) -> Line:
-    """As much as there is room for. `chip`: the branch; `where`: the training step, the phase and its count, each after
-    a gap; the node."""
+    """As much as there is room for. `lead`: names; `chip`: the branch; `where`: the training step, the phase and its
+    count, each after a gap; the node."""
     scopes = where[-1].text.split(".")
     lead, least = (*lead, *chip), (Span(" "), *chip)
-    for start in (lead, least):  # the loss is worth more than the first of many scopes
-        for n in range(len(scopes)):
-            left = (
-                *start,
-                *where[:-1],
-                Span("….".join(["", ".".join(scopes[n:])]) if n else where[-1].text, "text bold"),
-            )
-            if n < max(1, len(scopes) - 1) and length(left) + length(right) + 1 <= width:
-                return (*fit(left, width - length(right), "dim"), *right)
+    for n in range(max(1, len(scopes) - 1)):  # the loss is worth more than the first of many scopes
+        name = Span("….".join(["", ".".join(scopes[n:])]) if n else where[-1].text, "text bold")
+        left = (*lead, *where[:-1], name)
+        if length(left) + length(right) + 1 <= width:
+            return (*fit(left, width - length(right), "dim"), *right)
     for left in ((*lead, *where), (*least, *where)):
         for tail in (right, right[:2], []):
             if length(left) + length(tail) + 1 <= width:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bptui.model.engine.timeline import Phase
     from bptui.screens.scene import Scene
 
-COLOURS = {"forward": "value", "backward": "gradient", "update": "parameter"}
+COLOURS: dict[Phase, str] = {"forward": "value", "backward": "gradient", "update": "parameter"}
 CHIPS = {"forward": "▶", "backward": "◀", "update": "◆"}
 ORDER = ("forward", "backward", "update")  # model.timeline.PHASES, without its NumPy
 LABEL = 10  # columns for the words forward and backward

@@ -29,7 +29,7 @@ _TIMES = {1: "once", 2: "twice"}
 
 def footer(session: Session) -> tuple[tuple[str, str], ...]:
     """What its keys do."""
-    return (("enter", "go there"), ("arrows", "cell"), ("p", "paths"), ("s/S", "step"), ("escape", "close"))
+    return (("enter", "go there"), ("arrows", "cell"), ("p", "paths"), ("s/S", "step"), ("esc", "close"))
 
 
 def title(scene: Scene) -> tuple[Line, Line]:

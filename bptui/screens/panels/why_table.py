@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from bptui.model.base import numbers
+from bptui.model.base import arithmetic, numbers
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import why
 from bptui.model.debugger.explained import Explained, Row, label, percent
-from bptui.screens.panels.figures import kind_of, shown, window
+from bptui.screens.panels.figures import kind_of, shown, symbol_of, window
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import clip, fit, length, under
 from bptui.symbolic.card.names import brief
@@ -39,7 +39,8 @@ class Texts(NamedTuple):
 def extent(found: Explained) -> tuple[int, int]:
     """Rows and columns that can be chosen."""
     if found.of == "value":
-        return max(1, len(found.rows)), max(1, max((len(row.cells) for row in found.rows), default=1))
+        cells = len(found.rows[0].cells) if found.rows and found.relation != "sum" else 1
+        return max(1, len(found.rows)), max(1, cells)
     if len(found.rows) == 1:
         return max(1, len(found.heads)), 1
     return max(1, len(found.rows)), max(1, len(found.heads))
@@ -172,14 +173,32 @@ class _Down:
         found = self.found
         if self.single or not found.rows:
             return [_trim(row) for row in why.skips(found)]
-        row = found.rows[0 if self.turned else min(self.chosen[0], len(found.rows) - 1)]
+        at = min(self.chosen[0], (len(found.heads) if self.turned else len(found.rows)) - 1)
+        row, column = (found.rows[0], at) if self.turned else (found.rows[at], 0)
         said: list[Line] = []
         if found.of == "value" and row.cells:
             texts = why.printed_terms(_only(found, (row,)), (row,), room=CELL - 1)
             factors, product, _ = texts.rows[0]
             said.append(line((label(row) + " " if row.label else "", "dim"), *why.product_of(row, factors, product)))
-        said += _zeros(found, row)
-        return [*said, *(_trim(text) for text in why.skips(found))]
+        said += self._product(row, column)
+        zero = row if row.zero else next((each for each in found.rows if each.zero), row)
+        return [*said, *_zeros(found, zero), *(_trim(text) for text in why.skips(found))]
+
+    def _product(self, row: Row, column: int) -> list[Line]:
+        """`[1] ∂L/∂z[1,7] × ∂z/∂W = -0.2014 × 1.0000`: what the chosen number is the product of."""
+        cell = row.cells[column] if column < len(row.cells) else None
+        if cell is None or cell.product is None or cell.producer is None or not all(map(math.isfinite, cell.product)):
+            return []
+        consumer, source = self.found.heads[column].consumer, self.found.node
+        (up, by, result), sign = arithmetic.product(
+            (*cell.product, cell.number), [numbers.significant(x, 4) for x in (*cell.product, cell.number)]
+        )
+        d = "∂" if self.scene.options.unicode else "d"
+        name = f"{d}L/{d}{symbol_of(consumer)}{numbers.index(cell.producer.element)}"
+        local = (Span(f"{d}{symbol_of(consumer)}/{d}{symbol_of(source)}", "text bold"),)
+        head = label(row) + " " if row.label else ""
+        equation = (Span(f" = {up} × {by} {sign} "), Span(result, "gradient"))
+        return [line((head, "dim"), (name, "gradient"), " × ", *local, *equation)]
 
 
 class _Across(_Down):
@@ -276,12 +295,14 @@ class _Across(_Down):
         return made
 
     def remarks(self) -> list[Line]:
-        """Why the chosen row, or the first that is, is 0; what lies between and only moves the number."""
+        """What the chosen number is the product of; why the chosen row, or the first that is, is 0; what lies between
+        and only moves the number."""
         found = self.found
         row = found.rows[min(self.chosen[0], len(found.rows) - 1)]
         zero = row if row.zero else next((each for each in found.rows if each.zero), None)
         said = _zeros(found, zero) if zero is not None else []
-        return [*said, *(_trim(text) for text in why.skips(found))]
+        made = self._product(row, self.chosen[1]) if self.scene.height >= 20 and not row.zero else []
+        return [*made, *said, *(_trim(text) for text in why.skips(found))]
 
 
 def _name(row: Row) -> str:

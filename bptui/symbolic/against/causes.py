@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import isfinite, prod
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -58,12 +58,14 @@ class Why:
 
 @dataclass(frozen=True)
 class _Tried:
-    """A slip and what it explains, by position among the wrong ones; `factor` where theirs is a multiple of it."""
+    """A slip and what it explains, by position among the wrong ones: exactly; times a number that means something; or
+    `alone`, where it would have changed others, too, which are right: it was made at the end of a path, and not on it.
+    """
 
     kind: str
     text: str
     hits: frozenset[int]
-    plain: bool
+    how: Literal["exactly", "times", "alone"] = "exactly"
 
 
 class Search:
@@ -82,15 +84,16 @@ class Search:
         if not self.wrong:
             return found
         tried = [t for slip in self._in_time(slips(self.backward.graph)) for t in self._held(slip)]
-        self._take(found, [t for t in tried if t.plain])
+        self._take(found, [t for t in tried if t.how == "exactly"])
         for at, why in enumerate(found):
             why.causes += [] if why.causes else list(self._by_itself(self.wrong[at], why.factor))
+        self._take(found, [t for t in tried if t.how == "alone"])
         if any(not why.causes for why in found):
             singles = [s for s, _ in zip(slips(self.backward.graph), range(PAIRED), strict=False)]
             pairs = (_both(*pair) for pair in combinations(singles, 2))
             held = (t for pair in self._in_time(pairs) for t in self._held(pair))
-            self._take(found, [t for t in held if t.plain and self._distinct(t.hits) >= DISTINCT])
-        self._take(found, [t for t in tried if not t.plain])
+            self._take(found, [t for t in held if t.how == "exactly" and self._distinct(t.hits) >= DISTINCT])
+        self._take(found, [t for t in tried if t.how == "times"])
         return found
 
     def _in_time(self, items: Iterator[T]) -> Iterator[T]:
@@ -104,11 +107,9 @@ class Search:
         return sum(int(np.count_nonzero(self.wrong[at].theirs)) for at in hits)
 
     def _held(self, slip: Slip) -> Iterator[_Tried]:
-        """What a slip explains, as it is and times a number that means something; nothing where it would change what is
-        right."""
+        """What a slip explains, and how."""
         changed = self.backward.gradients(slip)
-        if any(c.node.id in changed and not c.agrees(changed[c.node.id]) for c in self.right):
-            return
+        alone = any(c.node.id in changed and not c.agrees(changed[c.node.id]) for c in self.right)
         plain: set[int] = set()
         times: dict[float, set[int]] = {}
         for at, c in enumerate(self.wrong):
@@ -117,24 +118,26 @@ class Search:
                 continue
             if c.agrees(made):
                 plain.add(at)
-            elif (factor := ratio(c.theirs, made, c)) is not None and self._meaning(factor):
+            elif not alone and (factor := ratio(c.theirs, made, c)) is not None and self._meaning(factor):
                 times.setdefault(factor, set()).add(at)
-        if plain:
-            yield _Tried(slip.kind, slip.text, frozenset(plain), True)
+        if plain and alone and slip.kind != "another loss":  # which is one for all gradients
+            yield _Tried(slip.kind, f"{slip.text}, in this gradient alone", frozenset(plain), "alone")
+        elif plain and not alone:
+            yield _Tried(slip.kind, slip.text, frozenset(plain))
         for factor, hits in times.items():
             if self._distinct(frozenset(hits)) >= DISTINCT:
                 text = f"{slip.text}; and times {said(factor)} ({self._meaning(factor)})"
-                yield _Tried(slip.kind, text, frozenset(hits), False)
+                yield _Tried(slip.kind, text, frozenset(hits), "times")
 
     def _take(self, found: list[Why], tried: Sequence[_Tried]) -> None:
-        """Give each of the wrong ones the slips that explain it: those that explain most, without a factor first."""
+        """Give each of the wrong ones that has no explanation the slips that explain it: those that explain most."""
         for at, why in enumerate(found):
             mine = [t for t in tried if at in t.hits]
             if why.causes or not mine:
                 continue
-            best = max((t.plain, len(t.hits)) for t in mine)
+            best = max(len(t.hits) for t in mine)
             names = {t: tuple(self.wrong[i].node.name for i in sorted(t.hits)) for t in mine}
-            causes = [Cause(t.kind, t.text, names[t]) for t in mine if (t.plain, len(t.hits)) == best]
+            causes = [Cause(t.kind, t.text, names[t]) for t in mine if len(t.hits) == best]
             causes = list({cause.text: cause for cause in causes}.values())
             once = {cause.kind for cause in causes if not cause.text.startswith(EVERYWHERE)}
             causes = [cause for cause in causes if not (cause.kind in once and cause.text.startswith(EVERYWHERE))]

@@ -123,7 +123,7 @@ class Verdicts:
         if self.zero:
             yield f"that is 0 {self.zero}" if self.zero == "nowhere" else f"that is 0 only where {self.zero}", "dim"
         for cause in self.causes:
-            yield f"the same numbers: {cause.text}", ""
+            yield f"that is what comes of it: {cause.text}", ""
 
 
 def _pointed(point: Point, name: str, element: tuple[int, ...] | None, where: str) -> str:
@@ -152,7 +152,7 @@ def claim(recording: Recording, text: str, seconds: float = SECONDS) -> Verdicts
     proof = _proof(read, base, rows, here or drawn, seconds)
     ms = (time.perf_counter() - started) * 1e3
     if here is not None or drawn is not None:
-        causes = _causes(read, base) if here is not None else ()
+        causes = _causes(read, _drawn(base, 0, _classes(base)) if isinstance(base, ArenaRecording) else base)
         shown = drawn if here is None else None
         return Verdicts(read, "refuted", here=here, drawn=shown, points=points, ms=ms, difference=proof.difference,
                         zero=proof.zero, times=proof.times, causes=causes)  # fmt: skip
@@ -288,7 +288,7 @@ def _classes(recording: Recording) -> tuple[int, ...]:
 
 
 def _causes(read: Claim, recording: Recording) -> tuple[Cause, ...]:
-    """Slips of the backward pass that give the claim's numbers."""
+    """Slips of the backward pass that give the claim's numbers, at drawn ones, where few agree by accident."""
     if read.element is not None:
         return ()
     claimed, gradient = read.numbers(recording), np.asarray(recording.grad(read.node), np.float64)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -58,15 +59,7 @@ class Prover:
     def equal(self) -> Proof:
         """Are they equal as they stand, or with what the values are put in?"""
         claimed, gradient = self._sides()
-        target = self.claim.node.id
-        stages: tuple[Keep, ...] = (
-            lambda place: True,
-            lambda place: not place.grad or place.node > target,
-            self._mentioned,
-            lambda place: not place.grad,
-            lambda place: False,
-        )
-        for keep in stages:
+        for keep in self._stages():
             methods: set[Method] = set()
             for a, b in zip(claimed.flat, gradient.flat, strict=True):
                 method = prove_zero(_corners(self.elements.inline(a - b, keep)), MOST)
@@ -76,6 +69,17 @@ class Prover:
             else:
                 return Proof(max(methods, key=METHODS.index, default="identical"))
         return Proof(why="algebra did not show it")
+
+    def _stages(self) -> Iterator[Keep]:
+        """Which symbols stay, from all of them to none: first those of gradients go, then those of values, from the
+        loss on."""
+        target = self.claim.node.id
+        yield lambda place: True
+        yield lambda place: not place.grad or place.node > target
+        yield self._mentioned
+        yield lambda place: not place.grad
+        for node in reversed(self.elements.graph.ops):
+            yield partial(_before, node.id)
 
     def _mentioned(self, place: Place) -> bool:
         """Does the claim speak of it?"""
@@ -136,6 +140,10 @@ class Prover:
         if source.grad:
             return self.elements.upstream(self.elements.graph.nodes[source.node])
         return self.elements.symbols(self.elements.graph.nodes[source.node])
+
+
+def _before(node: int, place: Place) -> bool:
+    return not place.grad and place.node < node
 
 
 def _zeros(elements: Elements, source: Source) -> Array:

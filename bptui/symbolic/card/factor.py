@@ -1,17 +1,28 @@
-"""How a local derivative between two elements is written: `x[0]`, `W[0,3]`, `a·(1 - a)`, from the derived rule."""
+"""How a local derivative between two elements is written: `x[0]`, `W[0,3]`, `a·(1 - a)`, from the derived rule; and a
+whole path of them as one line."""
 
 from __future__ import annotations
 
-from bptui.model.base.spans import Line, Span
-from bptui.model.engine.recording import Recording
+from functools import lru_cache
+
+from bptui.model.base.numbers import index
+from bptui.model.base.spans import Line, Span, plain
+from bptui.model.debugger.paths import Edge, Path, Paths
+from bptui.model.debugger.zeros import unravel
+from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.card.forward import names_of
+from bptui.symbolic.card.moment import Rules
+from bptui.symbolic.card.names import gradient, symbol
 from bptui.symbolic.card.sparsity import held, settle
 from bptui.symbolic.card.specialize import rule_at
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.printing import Names, to_spans
 from bptui.symbolic.formula.tree import Tree
 from bptui.symbolic.types import Rule
+
+LONG = 30
+"""Cells of a factor in the line of a whole path."""
 
 
 def written(
@@ -32,9 +43,9 @@ def written(
     if reading.op.elementwise and not reading.letters:
         forms = [(reading.resolve(rule.local, {}, reading.at(output)), names)]
     else:
-        index = {**dict(zip(rule.q, element, strict=True)), **dict(zip(rule.out, output, strict=True))}
+        at = {**dict(zip(rule.q, element, strict=True)), **dict(zip(rule.out, output, strict=True))}
         arrays, size = reading.rule_numbers(rule)
-        tree = settle(t.substitute(held(rule_at(reading, rule, rule.local)), {**size, **index}))
+        tree = settle(t.substitute(held(rule_at(reading, rule, rule.local)), {**size, **at}))
         full = t.rebuild(reading.resolve(tree, {}, arrays), _divided)
         short = Names(names.symbols, names.letters, names.bare | frozenset(names.symbols))
         forms = [(t.bare(full), short)] if bare else [(full, names), (t.bare(full), short)]
@@ -58,6 +69,42 @@ def _divided(tree: Tree) -> Tree | None:
     if (below / above).is_integer():
         return body if below == above else t.Div(body, t.integer(int(below / above)))
     return t.Div(t.Mul((t.Number(above, f"{above:g}"), *rest)), t.Number(below, f"{below:g}"))
+
+
+def of_edge(
+    recording: Recording, rules: Rules, edge: Edge, room: int, unicode: bool = True, bare: bool = False
+) -> Line:
+    """An edge of a path as its derivation writes it; nothing where it has no room, or is being derived."""
+    node = recording.graph.nodes[edge.target[0]]
+    rule = rules.rule(recording.graph, node, edge.position)
+    if not isinstance(rule, Rule):
+        return ()
+    try:
+        return _of_edge(recording, edge, rule, room, unicode, bare)
+    except (NotRecorded, KeyError, TypeError, ValueError):  # the formula cannot be taken at one element
+        return ()
+
+
+@lru_cache(256)
+def _of_edge(recording: Recording, edge: Edge, rule: Rule, room: int, unicode: bool, bare: bool) -> Line:
+    nodes = recording.graph.nodes
+    source, target = nodes[edge.source[0]], nodes[edge.target[0]]
+    places = unravel(edge.source[1], source.shape), unravel(edge.target[1], target.shape)
+    return written(recording, target.id, places, rule, room, unicode, bare)
+
+
+def chain(recording: Recording, rules: Rules, made: Paths, path: Path, unicode: bool = True) -> Line:
+    """`∂L/∂W[0,0] = (a - y) · W · a·(1 - a) · x`: a path as one line, from the loss back, factors of 1 left out; where
+    it is one of several, `∂L/∂W[0,0] gets …`. Nothing while a factor is being derived, or has no short form."""
+    forms = [
+        of_edge(recording, rules, edge, LONG, unicode, bare=True) for edge in reversed(path.factors)
+    ]  # ask for all
+    if not all(forms):
+        return ()
+    parts = [form for form in forms if plain(form) != "1"]
+    name = symbol(made.node).text + index(made.element)
+    sign = Span(" = " if made.count == 1 else " gets ")
+    return (gradient(name, unicode), sign, *product(parts or [(Span("1"),)], unicode))
 
 
 def product(factors: list[Line], unicode: bool = True) -> Line:

@@ -7,6 +7,7 @@ difference    the engine's contribution at one element against differences of th
 direction     the same along a random direction through the whole input
 complex step  the same by a step into the imaginary, where the operation is analytic: exact to rounding
 sum           a gradient against the sum of its contributions, where the last of them arrives; ∂L/∂L = 1
+paths         the gradient of one element of each parameter against the sum over all its paths, where they are few
 finite        where NaN or inf arises, and what it reaches
 update        the optimizer's definition against what the engine made of a parameter
 """
@@ -27,6 +28,7 @@ from bptui.symbolic.check.composite import check_whole
 from bptui.symbolic.check.finite import check_finite
 from bptui.symbolic.check.flow import check_flow
 from bptui.symbolic.check.node import Index, NodeCheck
+from bptui.symbolic.check.paths import check_paths
 from bptui.symbolic.check.update import check_update
 from bptui.symbolic.types import CheckRow, Report
 
@@ -49,7 +51,7 @@ def check_step(
         rows += check_node(recording, node, seed=seed) if node.op is not None else check_update(recording, node)
         if progress is not None and not progress(n + 1, len(todo)):
             break
-    return Report((*rows, *check_finite(recording)))
+    return Report((*rows, *check_paths(recording), *check_finite(recording)))
 
 
 def check_node(

@@ -34,17 +34,9 @@ FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     FloorDiv: np.floor_divide, Remainder: np.mod, Inverse: np.reciprocal, sp.Max: np.maximum, sp.Min: np.minimum,
 }  # fmt: skip
 WHOLE: set[Any] = {
-    np.add,
-    np.subtract,
-    np.multiply,
-    np.floor_divide,
-    np.mod,
-    np.maximum,
-    np.minimum,
-    np.absolute,
-    np.negative,
-}
-WHOLE.update(TESTS.values())
+    np.add, np.subtract, np.multiply, np.floor_divide, np.mod, np.maximum, np.minimum, np.absolute, np.negative,
+    *TESTS.values(),
+}  # fmt: skip
 """Calls that keep whole numbers whole; all others are of floats."""
 
 

@@ -169,24 +169,9 @@ class Partial:
 
 
 Tree = (
-    Number
-    | Name
-    | Element
-    | Size
-    | Delta
-    | Add
-    | Mul
-    | Div
-    | Mod
-    | Power
-    | Neg
-    | Call
-    | Reduction
-    | IfElse
-    | Compare
-    | Logic
-    | Partial
-)
+    Number | Name | Element | Size | Delta | Add | Mul | Div | Mod | Power | Neg
+    | Call | Reduction | IfElse | Compare | Logic | Partial
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

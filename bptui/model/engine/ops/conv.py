@@ -196,13 +196,7 @@ def _convolve(core: str, count: int) -> Callable[..., Any]:
         if any(map(any, sides)):
             x = use("pad", x, name="padded", pad_width=((0, 0), (0, 0), *sides))
         steps_ = {name: attributes[name] for name in ("stride", "dilation")}
-        if groups == 1:
-            return use(core, x, weight, *bias, name="y", **steps_)
-        x = use("reshape", x, name="x_groups", shape=grouped(x.shape, 1, groups, "x"))
-        weight = use("reshape", weight, name="weight_groups", shape=grouped(weight.shape, 0, groups, "weight"))
-        bias = [use("reshape", b, name="bias_groups", shape=grouped(b.shape, 0, groups, "bias")) for b in bias]
-        y = use(core, x, weight, *bias, name="y_groups", **steps_)
-        return joined(use, y)
+        return in_groups(use, core, (x, weight, *bias), groups, steps_)
 
     return build
 
@@ -250,8 +244,15 @@ def _convolve_definition(count: int) -> Callable[[Signature], str]:
     return definition
 
 
-def joined(use: Callable[..., Any], y: Any) -> Any:
-    """A result whose channels are two axes (1 and 2), with them as one again."""
+def in_groups(use: Callable[..., Any], core: str, given: Sequence[Any], groups: int, settings: Attributes) -> Any:
+    """The primitive of x, weight and perhaps a bias; groups of channels are an axis of their own in it."""
+    if groups == 1:
+        return use(core, *given, name="y", **settings)
+    apart = [
+        use("reshape", tensor, name=f"{name}_groups", shape=grouped(tensor.shape, axis, groups, name))
+        for tensor, (name, axis) in zip(given, (("x", 1), ("weight", 0), ("bias", 0)), strict=False)
+    ]
+    y = use(core, *apart, name="y_groups", **settings)
     return use("reshape", y, name="y", shape=(y.shape[0], y.shape[1] * y.shape[2], *y.shape[3:]))
 
 

@@ -16,7 +16,7 @@ from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
 from bptui.model.engine.ops.common import at, contiguous, each_axis, integer
-from bptui.model.engine.ops.conv import INPUTS, SPATIAL, TAPS, grouped, joined, reach, spaced, step_attributes, windows
+from bptui.model.engine.ops.conv import INPUTS, SPATIAL, TAPS, in_groups, reach, spaced, step_attributes, windows
 
 _SOURCE = ("i", "j", "k")
 """Indices of the places of x."""
@@ -176,12 +176,7 @@ def _conv_transpose(use: Callable[..., Any], inputs: Sequence[Any], attributes: 
     _places_transposed(x.shape, weight.shape, attributes)
     core = f"correlate_transpose{count}d"
     steps_ = {name: attributes[name] for name in ("stride", "padding", "output_padding", "dilation")}
-    if groups == 1:
-        return use(core, x, weight, *bias, name="y", **steps_)
-    x = use("reshape", x, name="x_groups", shape=grouped(x.shape, 1, groups, "x"))
-    weight = use("reshape", weight, name="weight_groups", shape=grouped(weight.shape, 0, groups, "weight"))
-    bias = [use("reshape", b, name="bias_groups", shape=grouped(b.shape, 0, groups, "bias")) for b in bias]
-    return joined(use, use(core, x, weight, *bias, name="y_groups", **steps_))
+    return in_groups(use, core, (x, weight, *bias), groups, steps_)
 
 
 def _sides(count: int) -> dict[str, Attribute]:

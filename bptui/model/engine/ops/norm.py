@@ -123,73 +123,72 @@ def _scaled(ranks: Sequence[int], own: Sequence[str]) -> str:
     return (f"*{at('weight', own)}" if len(ranks) > 1 else "") + (f" + {at('bias', own)}" if len(ranks) > 2 else "")
 
 
-def _moments(element: str, bound: Sequence[str], m: str, v: str) -> str:
-    """The statements of the mean m and the variance v of an element over some indices."""
-    size = product(bound)
-    return f"{m} = {total(element, bound)}/{size}; {v} = {total(f'({element} - {m})**2', bound)}/{size}; "
+def _normal(signature: Signature, lead: Sequence[str], x: str, bound: Sequence[str], own: Sequence[str]) -> str:
+    """The statements of a normalisation: over the indices `bound` of the element `x`, by sample or channel `lead`; m is
+    the mean, v the variance, `own` the indices of weight and bias."""
+    return _divided(signature, at("m", lead), at("v", lead), own, (x, bound, "", product(bound)))
+
+
+def _divided(
+    signature: Signature, m: str, v: str, own: Sequence[str], moments: tuple[str, Sequence[str], str, str]
+) -> str:
+    """`y = (x - m)/sqrt(v + eps)`, after what m and v are: (element, indices, condition, how many they are)."""
+    (x, bound, same, size), out = moments, letters(signature.out_rank, avoid="mv")
+    made = f"{m} = {total(x, bound, same)}/{size}; {v} = {total(f'({x} - {m})**2', bound, same)}/{size}; "
+    return f"{made}{at('y', out)} = ({at('x', out)} - {m})/sqrt({v} + eps){_scaled(signature.ranks, own)}"
+
+
+def _samples(signature: Signature) -> tuple[list[str], list[str], list[str]]:
+    """Of a norm over the last axes: the indices of a sample, those of weight and bias, and others for the sums."""
+    ranks, out = signature.ranks, letters(signature.out_rank, avoid="mv")
+    count = ranks[1] if len(ranks) > 1 else 1
+    return out[: len(out) - count], out[len(out) - count :], letters(len(out) + count, avoid="mv")[len(out) :]
 
 
 def _layer_definition(signature: Signature) -> str:
     """m: the mean, v: the variance of a sample."""
-    ranks, out = signature.ranks, letters(signature.out_rank, avoid="mv")
-    count = ranks[1] if len(ranks) > 1 else 1
-    lead, own = out[: len(out) - count], out[len(out) - count :]
-    bound = letters(len(out) + count, avoid="mv")[len(out) :]
-    m, v = at("m", lead), at("v", lead)
-    moments = _moments(at("x", [*lead, *bound]), bound, m, v)
-    return f"{moments}{at('y', out)} = ({at('x', out)} - {m})/sqrt({v} + eps){_scaled(ranks, own)}"
+    lead, own, bound = _samples(signature)
+    return _normal(signature, lead, at("x", [*lead, *bound]), bound, own)
 
 
 def _rms_definition(signature: Signature) -> str:
     """v: the mean square of a sample."""
-    ranks, out = signature.ranks, letters(signature.out_rank, avoid="mv")
-    count = ranks[1] if len(ranks) > 1 else 1
-    lead, own = out[: len(out) - count], out[len(out) - count :]
-    bound = letters(len(out) + count, avoid="mv")[len(out) :]
-    v = at("v", lead)
+    lead, own, bound = _samples(signature)
+    out, v = [*lead, *own], at("v", lead)
     return (
         f"{v} = {total(at('x', [*lead, *bound]) + '**2', bound)}/{product(bound)}; "
-        f"{at('y', out)} = {at('x', out)}/sqrt({v} + eps){_scaled(ranks, own)}"
+        f"{at('y', out)} = {at('x', out)}/sqrt({v} + eps){_scaled(signature.ranks, own)}"
     )
 
 
 def _batch_definition(signature: Signature) -> str:
     """m: the mean, v: the variance of a channel over the batch; not in training, the running ones."""
-    ranks, out = signature.ranks, letters(signature.out_rank, avoid="mv")
+    out = letters(signature.out_rank, avoid="mv")
     channel = out[1]
-    left = f"{at('y', out)} = ({at('x', out)} - "
     if not signature["training"]:
-        return f"{left}running_mean[{channel}])/sqrt(running_var[{channel}] + eps){_scaled(ranks, [channel])}"
-    bound = letters(2 * len(out), avoid="mv")[len(out) :]
-    inner = at("x", [bound[0], channel, *bound[2:]])
-    m, v = f"m[{channel}]", f"v[{channel}]"
-    moments = _moments(inner, [bound[0], *bound[2:]], m, v)
-    return f"{moments}{left}{m})/sqrt({v} + eps){_scaled(ranks, [channel])}"
+        above = f"{at('y', out)} = ({at('x', out)} - running_mean[{channel}])"
+        return f"{above}/sqrt(running_var[{channel}] + eps){_scaled(signature.ranks, [channel])}"
+    first, _, *rest = letters(2 * len(out), avoid="mv")[len(out) :]
+    return _normal(signature, [channel], at("x", [first, channel, *rest]), [first, *rest], [channel])
 
 
 def _instance_definition(signature: Signature) -> str:
     """m: the mean, v: the variance of a channel of a sample."""
-    ranks, out = signature.ranks, letters(signature.out_rank, avoid="mv")
-    lead, bound = out[:2], letters(2 * len(out), avoid="mv")[len(out) + 2 :]
-    m, v = at("m", lead), at("v", lead)
-    moments = _moments(at("x", [*lead, *bound]), bound, m, v)
-    return f"{moments}{at('y', out)} = ({at('x', out)} - {m})/sqrt({v} + eps){_scaled(ranks, [out[1]])}"
+    out = letters(signature.out_rank, avoid="mv")
+    bound = letters(2 * len(out), avoid="mv")[len(out) + 2 :]
+    return _normal(signature, out[:2], at("x", [*out[:2], *bound]), bound, [out[1]])
 
 
 def _group_definition(signature: Signature) -> str:
     """m: the mean, v: the variance of the group of channels that a channel is in."""
-    ranks, out = signature.ranks, letters(signature.out_rank, avoid="mv")
+    out = letters(signature.out_rank, avoid="mv")
     sample, channel = out[:2]
     other, *bound = letters(2 * len(out), avoid="mv")[len(out) + 1 :]
     size = f"({other.upper()}//groups)"
     same = f"{other}//{size} == {channel}//{size}" if signature["groups"] > 1 else ""
-    inner, m, v = at("x", [sample, other, *bound]), f"m[{sample},{channel}]", f"v[{sample},{channel}]"
-    count = "*".join([f"({other.upper()}//groups)" if same else other.upper(), *(i.upper() for i in bound)])
-    return (
-        f"{m} = {total(inner, [other, *bound], same)}/({count}); "
-        f"{v} = {total(f'({inner} - {m})**2', [other, *bound], same)}/({count}); "
-        f"{at('y', out)} = ({at('x', out)} - {m})/sqrt({v} + eps){_scaled(ranks, [channel])}"
-    )
+    count = "*".join([size if same else other.upper(), *(i.upper() for i in bound)])
+    moments = at("x", [sample, other, *bound]), [other, *bound], same, f"({count})"
+    return _divided(signature, at("m", out[:2]), at("v", out[:2]), [channel], moments)
 
 
 COMPOSITES = (

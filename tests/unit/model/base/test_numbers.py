@@ -90,7 +90,8 @@ def test_decimals_shrink_to_the_largest_number_and_ignore_what_cannot_fit():
     [
         (-0.09875026, "-0.0987503"),
         (0.5, "0.5"),
-        (-3.6000000000000005, "-3.60000"),
+        (-3.6000000000000005, "-3.6"),
+        (-3.6000000001, "-3.60000"),
         (3.0, "3"),
         (0.0, "0"),
         (1234567.0, "1.23457e6"),
@@ -104,6 +105,12 @@ def test_decimals_shrink_to_the_largest_number_and_ignore_what_cannot_fit():
 )
 def test_significant_digits(x, text):
     assert n.significant(x) == text
+
+
+@given(st.floats(-1e300, 1e300, allow_subnormal=False))
+def test_all_significant_digits_give_the_number_back(x):
+    assert float(n.significant(x, 17)) == x
+    assert math.isclose(float(n.significant(x, 15)), x, rel_tol=1e-14)
 
 
 @given(finite, st.integers(2, 12))

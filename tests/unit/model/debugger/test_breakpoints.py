@@ -109,7 +109,7 @@ def test_a_composite_stops_where_all_of_it_is_done():
         ("break if 1 > 2", "never true"),
         ("break h if value[5] > 0", "no such element"),
         ("break h if x @ x @ x > 0", "do not fit"),
-        ("break forward if max(grad) > 0", "at none of these moments there is a grad"),
+        ("break forward if max(grad) > 0", "at none of these moments there is a gradient yet"),
         ("break forward if w > 0 and grad(h)[0] > 0", None),
         ("break forward if w > 9 or grad(h)[0] > 0", None),
         ("break step 99999999", "there is no training step"),

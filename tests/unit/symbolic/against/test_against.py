@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bptui
@@ -23,6 +23,8 @@ from bptui.model.source.network import from_formula, from_mapping, load
 from bptui.model.source.own_numbers import from_mapping as own
 from bptui.model.source.own_numbers import read
 from bptui.symbolic.against import against, as_json, lines
+from bptui.symbolic.against.backward import Backward
+from bptui.symbolic.against.slips import slips
 
 RANDOM = np.random.default_rng(7)
 
@@ -379,3 +381,44 @@ def test_every_slip_is_finite_in_every_example():
         held = against(recording, own({node.name: wrong.tolist()}, "mine"), "mine", seconds=0.5)
         assert not held.ok
         assert as_json(held)[0]["causes"] == []
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(("lesson-2-2-1", "mazur", "xor", "swoosh", "two-paths")), st.data())
+def test_what_a_slip_makes_of_the_gradients_is_named(name, data):
+    """Of every slip that bptui knows: its numbers lead back to it, or to others that give the same."""
+    recording = RECORDINGS.setdefault(name, load(name).program().record())
+    backward = Backward(recording)
+    slip = data.draw(st.sampled_from(list(slips(recording.graph))), label="slip")
+    made = backward.gradients(slip)
+    leaves = [n for n in recording.graph.nodes if n.op is None and recording.grad(n) is not None]
+    numbers = {n.name: made.get(n.id, np.asarray(recording.grad(n))) for n in leaves}
+    for each in against(recording, own(numbers, "mine"), "mine").held:
+        if each.why is not None:
+            texts = [cause.text for cause in each.why.causes]
+            assert texts
+            same = slip.text.partition(": ")[2] or slip.text
+            assert same in " ".join(texts) or each.why.others
+
+
+RECORDINGS = {}
+
+WORDS = ("w", "x", "L", "values", "grads", "updates", "after", "step", "index", "dw", "w.grad")
+NUMBERS = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.floats(), st.text(max_size=3)),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.sampled_from(WORDS), inner, max_size=4)),
+    max_leaves=8,
+)
+
+
+@given(NUMBERS)
+def test_any_json_is_compared_or_refused_in_one_line(content):
+    network = from_formula("L = sum(w*x)", {"w": [1.0, 2], "x": [3.0, 4]}, ["w"])
+    recording = RECORDINGS.setdefault("formula", network.program().record())
+    try:
+        against(recording, own(content, "mine"), "mine")
+    except UserError as problem:
+        error = problem
+    else:
+        return
+    assert str(error).isprintable()

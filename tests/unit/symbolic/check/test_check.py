@@ -17,6 +17,7 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.source import network
 from bptui.symbolic.check import check_node, check_step, check_update, report_json
 from bptui.symbolic.check.causes import likely
+from bptui.symbolic.check.paths import check_paths
 from bptui.symbolic.types import CheckRow, Report
 from tests.faults.plant import Backward, backward
 from tests.faults.wrong import put
@@ -260,3 +261,15 @@ def test_two_numbers_that_differ_are_told_apart():
     assert float(got) < float(expected)
     assert row.pair(6) == row.pair(3)
     assert CheckRow("n", "op", "", "forward", "FAIL", got=0.5, expected=0.25).pair(6) == "got 0.5, expected 0.25"
+
+
+def test_a_gradient_that_is_not_the_sum_over_its_paths_fails():
+    recording = network.load("mazur").history().recording(0)
+    rows = {row.node: row for row in check_step(recording).rows if row.row == "paths"}
+    assert {name: row.verdict for name, row in rows.items()} == {"layer1.weight": "ok", "layer2.weight": "ok"}
+    assert "2 paths" in rows["layer1.weight"].note
+    right = recording.grad
+    recording.grad = lambda node: right(node) if recording.id(node) != 1 else right(node) * 1.001
+    wrong = [row for row in check_paths(recording) if row.verdict == "FAIL"]
+    assert [row.node for row in wrong] == [recording.graph.nodes[1].name]
+    assert "paths of " in wrong[0].reason
