@@ -14,6 +14,7 @@ from bptui.model.debugger.findings.probe import Step
 from bptui.model.debugger.findings.settings import ADAPTIVE
 from bptui.model.debugger.findings.subject import LONG, Subject, tenths
 from bptui.model.debugger.findings.symptoms import STILL, constant_answer, solved
+from bptui.model.debugger.findings.trial import trained
 
 FAR, STEPS = -10.0, 3
 """ρ below which one step is enough to say that it overshot; else two of so many that follow each other."""
@@ -54,7 +55,7 @@ def high(subject: Subject) -> Iterator[Finding]:
                 ratios[k] = rho
         past = [k for k, rho in ratios.items() if rho < 0]
         far = [k for k in past if ratios[k] < FAR]
-        if far or (past and harmed(subject, len(past))):
+        if (far and not solved(subject)) or (past and harmed(subject, len(past))):
             yield _high(subject, ratios, (far or past)[0])
             return
 
@@ -85,11 +86,12 @@ def _shorter(subject: Subject) -> float:
 
 
 def with_rate(subject: Subject, factor: float) -> float:
-    """The loss that the same steps reach with so many times the rate."""
+    """The loss that the same steps reach with so many times the rate; inf where that takes too long to be tried."""
     optimizer = subject.network.optimizer
     other = replace(optimizer, learning_rate=factor * optimizer.learning_rate)
     history = replace(subject.network, optimizer=other).history()
-    history.advance(subject.steps, lambda done, total: subject.progress.tick())
+    if trained(history, subject.steps, lambda done, total: subject.progress.tick()) < subject.steps:
+        return np.inf
     return tenths(np.asarray(history.losses[: subject.steps]))[1]
 
 
