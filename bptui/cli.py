@@ -19,14 +19,12 @@ from typing import TYPE_CHECKING
 
 from bptui import arguments
 from bptui.arguments import PARTS
-from bptui.config import Config, load
-from bptui.keeper import Keeper, keeper, typed
+from bptui.keeper import Keeper, keeper
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.printable import printable
 from bptui.model.debugger.script import ScriptError
-from bptui.recorder import Recorder
-from bptui.surroundings import Surroundings
+from bptui.surroundings import around_of, configured, identity_of
 
 if TYPE_CHECKING:
     from bptui.model.source.network import Network
@@ -148,25 +146,17 @@ def _home() -> int:
     from bptui import app
 
     options = arguments.parser("run").parse_intermixed_args(["home"])
-    config = _configured(options)
+    config = configured(options)
 
     def keeper_of(text: str) -> Keeper | None:
         """Who keeps the session of what was chosen or typed at home."""
         command, target, *_ = arguments.opened(text)
-        return None if options.no_save else keeper(*_identity(command, target))
+        return None if options.no_save else keeper(*identity_of(command, target))
 
     return app.home(
         _opened, keeper_of, theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr),
-        no_color=options.no_color, around=_around(options, config, None),
+        no_color=options.no_color, around=around_of(options, config, None),
     )  # fmt: skip
-
-
-def _identity(command: str, target: str) -> tuple[str, str]:
-    """The name of a target, and what makes it this one: an example, a file wherever one stands, a formula."""
-    if command == "eval":
-        return "formula", f"formula {target}"
-    example = Path(__file__).parent / "networks" / f"{target}.toml"
-    return target, f"example {target}" if example.is_file() else f"file {Path(target).resolve()}"
 
 
 def _opened(text: str) -> tuple[str, Callable[[], Network]]:
@@ -246,14 +236,14 @@ def _run(options: Namespace) -> int:
     name, load = _network(options, options.rest)
     if not _is_there(name):
         load()  # says what is wrong with the name, before a screen is painted for nothing
-    return _debug(options, name, load, _identity("run", name))
+    return _debug(options, name, load, identity_of("run", name))
 
 
 def _eval(options: Namespace) -> int:
     if not options.rest:
         raise UserError("FORMULA", "is missing", 'bptui eval "L = (y - w*x)**2" x=2 y=2 w=0.5')
     options.formula, *words = options.rest
-    return _debug(options, *_network(options, words), _identity("eval", options.formula))
+    return _debug(options, *_network(options, words), identity_of("eval", options.formula))
 
 
 def debug(name: str, load: Callable[[], Network]) -> int:
@@ -263,10 +253,10 @@ def debug(name: str, load: Callable[[], Network]) -> int:
 
 def _debug(options: Namespace, name: str, load: Callable[[], Network], identity: tuple[str, str] | None = None) -> int:
     """On the screen or line by line. With an `identity` the session is kept and offered again, unless it is a batch."""
-    lines, config = arguments.commands(options.script or []), _configured(options)
+    lines, config = arguments.commands(options.script or []), configured(options)
     if options.theme is not None:
         _check_theme(options.theme)
-    around = _around(options, config, identity)
+    around = around_of(options, config, identity)
     if options.batch or options.plain or not _has_screen():
         from bptui import plain
 
@@ -279,39 +269,6 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network], identity:
     return app.run(
         name, load, theme=options.theme, unicode=unicode, no_color=options.no_color, start=lines, around=around
     )
-
-
-def _configured(options: Namespace) -> Config:
-    """The configuration, which the command line goes before. A batch has none."""
-    config = Config() if options.batch else load()
-    options.theme = options.theme or config.theme
-    options.ascii, options.no_color = options.ascii or config.ascii, options.no_color or not config.color
-    options.no_save = options.no_save or options.batch or not config.save
-    return config
-
-
-def _around(options: Namespace, config: Config, identity: tuple[str, str] | None) -> Surroundings:
-    """Keys, notices, and who keeps and who records the session, if anyone. What is recorded begins anew: no offer."""
-    recorder = None
-    if options.record is not None:
-        size = shutil.get_terminal_size()
-        recorder = Recorder(options.record, _words(options), (size.columns, size.lines))
-    return Surroundings(
-        keeper=keeper(*identity) if identity is not None and recorder is None and not options.no_save else None,
-        recorder=recorder,
-        bindings=config.bindings,
-        typed=None if options.no_save else typed(),
-        notices=config.notice,
-    )
-
-
-def _words(options: Namespace) -> list[str]:
-    """The words of the shell that open the same network again."""
-    if getattr(options, "formula", None) is None:
-        return ["run", *options.rest]
-    given = {"--values": options.values, "--train": options.train, "--lr": options.lr}
-    more = [word for key, value in given.items() if value is not None for word in (key, str(value))]
-    return ["eval", *options.rest, *more]
 
 
 def _replay(options: Namespace) -> int:

@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, NamedTuple
@@ -139,8 +139,9 @@ def check(network: Network, as_json: bool, write: Write, asked: Asked = Asked(),
         meter(done, total)
         return True
 
-    recording = reached(network, at)
-    own = _own(recording, asked)
+    history = Training(network)
+    recording = _reached(history, at)
+    own = _own(history, recording, asked)
     beside: tuple[CheckRow, ...] = ()
     if asked.torch:
         from bptui.torch.reference import check_torch
@@ -166,13 +167,21 @@ class Own(NamedTuple):
     lines: list[Line]
 
 
-def _own(recording: Recording, asked: Asked) -> list[Own]:
+STEPS_BEFORE = 20
+"""Training steps before one that are looked at, where gradients may have been added up."""
+
+
+def _own(history: History, recording: Recording, asked: Asked) -> list[Own]:
+    def earlier() -> Iterator[Recording]:
+        first = max(0, recording.step - STEPS_BEFORE)
+        return (history.recording(step) for step in range(recording.step - 1, first - 1, -1))
+
     found: list[Own] = []
     if asked.against is not None:
         from bptui.model.source import own_numbers
         from bptui.symbolic import against
 
-        held = against.against(recording, own_numbers.read(asked.against), asked.against[:100])
+        held = against.against(recording, own_numbers.read(asked.against), asked.against[:100], earlier=earlier)
         found.append(Own("against", held.rows, against.as_json(held), against.lines(held)))
     if asked.claims:
         from bptui.symbolic.against import claims
@@ -225,7 +234,10 @@ def _finite(content: Any) -> Any:
 
 def reached(network: Network, at: int) -> Recording:
     """The recording of training step `at`: the steps before it are run."""
-    history = Training(network)
+    return _reached(Training(network), at)
+
+
+def _reached(history: History, at: int) -> Recording:
     if at:
         history.advance(at, progress=_Meter("training step"))
     return history.recording(at)

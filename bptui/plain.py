@@ -67,9 +67,11 @@ class Plain(FrontEnd):
         self._said.append(text)
         self._write(text)
 
-    def announce(self) -> None:
-        """Say where we are and what happens here."""
-        for row in moment(self.session, self.service, self.unicode):
+    def announce(self, answer: Sequence[Line] = ()) -> None:
+        """Say where we are, and what happens here; or, in its place, an answer."""
+        session = self.session
+        here = [session.where(), *answer, *lines.displayed(session)]
+        for row in here if answer else moment(session, self.service, self.unicode):
             self.write(text_of(row).rstrip())
 
     def command(self, text: str) -> None:
@@ -105,7 +107,7 @@ class Plain(FrontEnd):
                 reply.asks(self)
         except UserError as error:
             raise registry.located(line, error) from None
-        self.last = line.text if reply.moved else ""
+        self.last = line.text if reply.moved and not reply.seen else ""
         if reply.asks is not None:
             return reply
         if reply.moved:
@@ -113,7 +115,7 @@ class Plain(FrontEnd):
                 note = text_of(row).removeprefix(text_of(self.session.where())).strip()
                 if note:
                     self.write(note)
-            self.announce()
+            self.announce(reply.lines[1:] if reply.seen else ())
         else:
             for row in reply.lines:
                 self.write(text_of(row).rstrip())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from argparse import Namespace
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bptui import config, keeper
+from bptui.keeper import Keeper, Typed
+from bptui.recorder import Recorder
 from bptui.screens.bindings import DEFAULT, Bindings
 
 if TYPE_CHECKING:
-    from bptui.keeper import Keeper, Typed
-    from bptui.recorder import Recorder
     from bptui.screens.player import Player
 
 
@@ -31,3 +35,44 @@ class Surroundings:
 
 ALONE = Surroundings()
 """Nothing is kept, nothing is read: a test, a batch."""
+
+
+def identity_of(command: str, target: str) -> tuple[str, str]:
+    """The name of a target, and what makes it this one: an example, a file wherever one stands, a formula."""
+    if command == "eval":
+        return "formula", f"formula {target}"
+    example = Path(__file__).parent / "networks" / f"{target}.toml"
+    return target, f"example {target}" if example.is_file() else f"file {Path(target).resolve()}"
+
+
+def configured(options: Namespace) -> config.Config:
+    """The configuration, which the command line goes before. A batch has none."""
+    found = config.Config() if options.batch else config.load()
+    options.theme = options.theme or found.theme
+    options.ascii, options.no_color = options.ascii or found.ascii, options.no_color or not found.color
+    options.no_save = options.no_save or options.batch or not found.save
+    return found
+
+
+def around_of(options: Namespace, wished: config.Config, identity: tuple[str, str] | None) -> Surroundings:
+    """Keys, notices, and who keeps and who records the session, if anyone. What is recorded begins anew: no offer."""
+    recorder = None
+    if options.record is not None:
+        size = shutil.get_terminal_size()
+        recorder = Recorder(options.record, words_of(options), (size.columns, size.lines))
+    return Surroundings(
+        keeper=keeper.keeper(*identity) if identity is not None and recorder is None and not options.no_save else None,
+        recorder=recorder,
+        bindings=wished.bindings,
+        typed=None if options.no_save else keeper.typed(),
+        notices=wished.notice,
+    )
+
+
+def words_of(options: Namespace) -> list[str]:
+    """The words of the shell that open the same network again."""
+    if getattr(options, "formula", None) is None:
+        return ["run", *options.rest]
+    given = {"--values": options.values, "--train": options.train, "--lr": options.lr}
+    more = [word for key, value in given.items() if value is not None for word in (key, str(value))]
+    return ["eval", *options.rest, *more]

@@ -90,7 +90,7 @@ def shown(command: str, *argv: str) -> str:
     with redirect_stdout(out), redirect_stderr(out):
         main(list(argv))
     out.flush()
-    text = re.sub(r"\d+ ms", "… ms", out.buffer.getvalue().decode())  # type: ignore[attr-defined]
+    text = re.sub(r"\d+ (ms|ok)\b", r"… \1", out.buffer.getvalue().decode())  # type: ignore[attr-defined]
     lines = "\n".join(f"    {row}".rstrip() for row in text.splitlines())
     return f"    $ {command}\n{lines}"
 

@@ -26,8 +26,7 @@ from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import Ui, focused, grid_of, paint, scene_of
 from bptui.screens.keys import PAGES, PANEL, PRESENT, REPLAY, RUNNING, name_of
 from bptui.screens.panels import PANELS, move_element, panel, standing
-from bptui.screens.panels.text import strip, wrap
-from bptui.screens.render import RenderOptions, length
+from bptui.screens.render import RenderOptions
 from bptui.screens.runner import Runner
 from bptui.screens.scene import Scene
 from bptui.screens.screen_commands import Own, refused
@@ -41,10 +40,6 @@ if TYPE_CHECKING:
     from bptui.screens.player import Player
 
 REST = 0.45  # seconds that a Moment is looked at before it is checked: who steps on does not wait for checks
-
-
-INDENT = 6
-"""Cells by which a line of a longer answer goes on, where it has no room in one row."""
 
 
 class Debugger(Own, Screen[None]):
@@ -221,30 +216,6 @@ class Debugger(Own, Screen[None]):
         self.trials.close()
         self.runner.close()
 
-    def say(self, reply: Reply) -> None:
-        """Show an answer: one line in the place of the footer, more of them over the panels. A plain move says nothing:
-        where it went is on the screen."""
-        ui = self.ui
-        lines = reply.lines
-        if reply.moved and reply.ok and self.session is not None and lines == (self.session.where(),):
-            lines = ()
-        if len(lines) == 1:
-            lines = self._short(lines[0], reply.moved or not reply.ok)
-        ui.message = lines[0] if len(lines) == 1 else ()
-        pages = lines if len(lines) > 1 else ()
-        ui.pages, ui.top = tuple(part for row in pages for part in wrap(row, self.size.width - 2, INDENT)), 0
-        ui.page_title = "answer"
-        self.changed()
-
-    def _short(self, row: Line, move: bool) -> tuple[Line, ...]:
-        """A line of answer as it fits the last row: of a move without the place, which stands in the first row; else in
-        rows of its own, so that nothing is cut."""
-        where = self.session.where() if self.session is not None and move else ()
-        if len(row) > len(where) > 0 and row[: len(where)] == where:
-            row = strip(row[len(where) :], right=False)
-        room = self.size.width - 2
-        return (row,) if length(row) <= room else tuple(wrap(row, room))
-
     # ------------------------------------------------------------------------------------------------ keys
 
     def on_key(self, event: events.Key) -> None:
@@ -306,7 +277,7 @@ class Debugger(Own, Screen[None]):
             argument = text.partition(" ")[2].strip()
             if text.endswith(" "):
                 selected = self.session.selected_name if self.session is not None else ""
-                self.open(":", text.format(selected=selected)) if command.word != "search" else self.open("/", "")
+                self.open(":", text.replace("{selected}", selected)) if command.word != "search" else self.open("/", "")
             elif key == "escape" and said:
                 self.canvas.repaint()
             elif presenting and PRESENT.find(key)[0] == "leave" and not self._presents_paths():
@@ -350,7 +321,17 @@ class Debugger(Own, Screen[None]):
             self.typing = None
         if end == "done" and line.text.strip():
             self.run(f"search {line.text}" if line.prefix == "/" else line.text)
+        if end:
+            self._go_on_defining(end)
         self.canvas.repaint()
+
+    def _go_on_defining(self, end: str) -> None:
+        """While a command of one's own is defined, its next line is typed; who leaves the line gives it up."""
+        scripts = None if self.session is None else self.session.scripts
+        if scripts is not None and scripts.defining is not None and end == "done":
+            self.open(f"{scripts.defining}> ", "")
+        elif scripts is not None and scripts.defining is not None:
+            self.say(say(scripts.give_up()))
 
     def _complete(self, text: str) -> list[str]:
         line = self.typing

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from bptui.model.base.errors import UserError, did_you_mean
-from bptui.model.base.spans import Span, plain
+from bptui.model.base.spans import Line, Span, plain
 from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.registry import located
 from bptui.model.debugger.commands.row import choice
@@ -18,6 +18,8 @@ from bptui.screens import copying
 from bptui.screens import help as manual
 from bptui.screens.frame import Ui, focused, grid_of, paint
 from bptui.screens.panels import PANELS
+from bptui.screens.panels.text import strip, wrap
+from bptui.screens.render import length
 from bptui.screens.theme import CHOICES
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from bptui.screens.runner import Runner
 
 LOADING = "still loading"
+INDENT = 6
+"""Cells by which a line of a longer answer goes on, where it has no room in one row."""
 SETTLE = 30.0
 """Seconds that `expect` waits at most for what is still derived."""
 TYPED = ScriptLine("")
@@ -59,7 +63,6 @@ class Own(FrontEnd):
         app: App[Any]
         size: Size
 
-        def say(self, reply: Reply) -> None: ...
         def changed(self) -> None: ...
         def stop(self) -> None: ...
         def check(self) -> None: ...
@@ -125,6 +128,30 @@ class Own(FrontEnd):
 
     def _shown(self) -> str:
         return "\n".join(plain(row) for row in self.canvas.rows)
+
+    def say(self, reply: Reply) -> None:
+        """Show an answer: one line in the place of the footer, more of them over the panels. A plain move says nothing:
+        where it went is on the screen."""
+        ui = self.ui
+        lines = reply.lines
+        if reply.moved and reply.ok and self.session is not None and lines == (self.session.where(),):
+            lines = ()
+        if len(lines) == 1:
+            lines = self._short(lines[0], reply.moved or not reply.ok)
+        ui.message = lines[0] if len(lines) == 1 else ()
+        pages = lines if len(lines) > 1 else ()
+        ui.pages, ui.top = tuple(part for row in pages for part in wrap(row, self.size.width - 2, INDENT)), 0
+        ui.page_title = "answer"
+        self.changed()
+
+    def _short(self, row: Line, move: bool) -> tuple[Line, ...]:
+        """A line of answer as it fits the last row: of a move without the place, which stands in the first row; else in
+        rows of its own, so that nothing is cut."""
+        where = self.session.where() if self.session is not None and move else ()
+        if len(row) > len(where) > 0 and row[: len(where)] == where:
+            row = strip(row[len(where) :], right=False)
+        room = self.size.width - 2
+        return (row,) if length(row) <= room else tuple(wrap(row, room))
 
     def do_quit(self) -> None:
         self.leave()

@@ -108,3 +108,26 @@ async def test_what_was_typed_is_found_again(tmp_path: Path) -> None:
         await screen.type("goto")
         await screen.press("ctrl+r", "ctrl+r", "enter")
         assert screen.session.stop == 12
+
+
+async def test_a_command_of_ones_own_is_typed_line_by_line() -> None:
+    async with debug("xor") as screen:
+        await screen.run("define twice")
+        assert "twice>" in screen.rows[-1]
+        for text in ("step $arg0", "step $arg0", "end"):
+            await screen.type(text)
+            await screen.press("enter")
+        assert screen.rows[-1].strip() == "twice is a command of 2 lines now"
+        assert screen.session.stop == 0
+        await screen.press("colon")
+        await screen.type("tw")
+        await screen.press("tab")
+        assert ":twice" in screen.rows[-1]
+        await screen.type("3")
+        await screen.press("enter")
+        assert screen.session.stop == 6
+        await screen.run("define more")
+        await screen.press("escape")
+        assert "more is not defined" in screen.rows[-1]
+        await screen.press("s")
+        assert screen.session.stop == 7

@@ -9,6 +9,7 @@ from typing import Literal
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
+from bptui.model.debugger.view import Index
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.source.network import Network
 
@@ -22,7 +23,7 @@ class Edit:
     network  what trains from that step on; two edits are the same where the same was said
     values   the numbers of parameters and running states with which that step starts, where they are given
     kind     what it changed: numbers that are given, the optimizer, or the network itself
-    name     the node whose numbers it changed, "" for none
+    name     the node whose numbers it changed, "" for none;  at  the element, () for several
     was      what the number or the setting was, "" where it is not one
     anew     the network is trained anew from step 0: from the initial values that it had ("kept"), or others ("drawn")
     note     what else there is to say;  brief  `said` with fewer digits, where those are many
@@ -38,6 +39,7 @@ class Edit:
     anew: str = ""
     note: str = ""
     brief: str = ""
+    at: Index = ()
 
     @property
     def text(self) -> str:

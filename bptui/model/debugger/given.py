@@ -44,10 +44,14 @@ def numbers(asked: Asked) -> Edit:
     labels_inside(branch.graph, {node.name: after}, "set")
     old = np.asarray(before)[index]
     was = significant(old.item()) if old.size == 1 else ""
+    at = tuple(i for i in index if isinstance(i, int))
+    made = Edit(moment.step, asked.said, branch.network, kind="numbers", name=node.name, was=was)
+    if len(at) == len(node.shape):
+        made = replace(made, at=at, brief=f"{node.name}{asked.at} = {significant(after[at].item())}")
     if node.role in ("param", "state"):
-        return Edit(moment.step + updated, asked.said, branch.network, {node.name: after}, "numbers", node.name, was)
+        return replace(made, step=moment.step + updated, values={node.name: after})
     network, which = _with_leaf(branch.network, node, after, moment.step)
-    return Edit(moment.step, asked.said, network, kind="numbers", name=node.name, was=was, note=which)
+    return replace(made, network=network, note=which)
 
 
 def _fitting(asked: Asked, node: Node, shape: Shape) -> Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,9 +45,7 @@ def parse(text: str, session: Session, sign: int) -> Edit:
     short = float(f"{moved:.{np.finfo(value.dtype).precision if value.dtype.kind == 'f' else 15}g}")
     if abs(short - moved) < 1e-6 * abs(session.nudge):
         moved = short  # -0.06 + 0.1 is 0.04
-    place = numbers.index(at)
     if moved == old:
         raise UserError("nudge", f"{abs(session.nudge):g} is too little to move {old:.6g}", "a larger DELTA")
-    asked = Asked(node.name, place, repr(moved), session.branch, session.cursor)
-    edit = given.numbers(asked)
-    return replace(edit, brief=f"{node.name}{place} = {numbers.significant(moved)}")
+    asked = Asked(node.name, numbers.index(at), repr(moved), session.branch, session.cursor)
+    return given.numbers(asked)

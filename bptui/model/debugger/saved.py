@@ -19,16 +19,17 @@ from bptui.model.base.printable import one_line
 from bptui.model.base.schema import Key, Table, kind_of, text
 from bptui.model.base.spans import line, plain
 from bptui.model.debugger import edits, expressions
+from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.breakpoints import Breakpoint, UserStop, parse_break, parse_watch
+from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.standpoint import Mark
+from bptui.model.source.network import Network, from_mapping
 
 if TYPE_CHECKING:
-    from bptui.model.debugger.branch import Branch
     from bptui.model.debugger.session import Session
     from bptui.model.engine.timeline import Moment
-    from bptui.model.source.network import Network
 
 FORMAT = 2
 MAX_FILE = 2**20
@@ -183,8 +184,21 @@ class _Restorer:
     def edit(self, said: str, place: list[int]) -> None:
         self.branches.append(None)
         self.go(place)
-        self.session.edit(edits.parse(said, self.session.branch, self.session.cursor))
+        branch = self.session.branch
+        made = self.remedy(said, branch) if said.startswith("set ") else edits.parse(said, branch, self.session.cursor)
+        self.session.edit(made)
         self.branches[-1] = self.session.branch
+
+    def remedy(self, said: str, branch: Branch) -> Edit:
+        """A remedy of a finding, which is said as it would be typed, and made before training step 0."""
+        network = branch.network
+        for part in said.split("; "):
+            before = Branch(network)
+            network = edits.parse(part.removeprefix("set "), before, before.walk.moment(0)).network
+        document = network.document
+        if document is None:
+            raise UserError("restore", "there is no network file to change")
+        return Edit(0, said, from_mapping(document.content, document.where, document.folder), anew="drawn")
 
     def mark(self, name: str, place: list[int]) -> None:
         walk = self.branch(place[0]).walk
@@ -215,7 +229,7 @@ def restore(session: Session, saved: Saved) -> Reply:
     made, content = _Restorer(session), saved.content
     try:
         for said, place in content["edits"]:
-            made.attempt(f"set {said}", made.edit, said, place)
+            made.attempt(f"set {said.removeprefix('set ')}", made.edit, said, place)
         for name, place in content["marks"]:
             made.attempt(f"mark {name}", made.mark, name, place)
         made.attempt("the place", made.go, content["place"])

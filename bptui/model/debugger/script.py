@@ -135,6 +135,11 @@ class Scripts:
         self.words[name], self.defining = tuple(self._lines), None
         return f"{name} is a command of {len(self._lines)} lines now"
 
+    def give_up(self) -> str:
+        """Define nothing after all; what to say."""
+        name, self.defining = self.defining, None
+        return f"{name} is not defined"
+
     def call(self, name: str, argument: str) -> tuple[ScriptLine, ...]:
         """The lines of a command of one's own, with its arguments in their places: `$arg0`, `$arg1` …, `$argc`."""
         given = argument.split()

@@ -132,7 +132,8 @@ def _optimizer(asked: Asked, option: str) -> Edit:
     file = document.changed(("optimizer",), content) if document is not None else None
     was = written({"kind": old.kind, "": old.kind}.get(option, getattr(old, option, None)))
     network = replace(branch.network, optimizer=made, document=file)
-    return Edit(step, asked.said, network, kind="optimizer", was=was)
+    brief = f"{asked.name} = {written(value)}" if isinstance(value, float) else ""
+    return Edit(step, asked.said, network, kind="optimizer", was=was, brief=brief)
 
 
 def _value_or_number(asked: Asked) -> Any:

@@ -112,7 +112,7 @@ def remedy(made: Promise) -> str:
     """What helps where a step rose, though a fall was promised."""
     if not made.broken or not made.step:
         return ""
-    kept = f": the step of before kept {made.other:.2f} of its promise" if math.isfinite(made.other) else ""
+    kept = f": the step of before kept {made.other:.2f} of its promise" if made.other > 0 else ""
     return f"a smaller rate{kept}; undo goes back"
 
 

@@ -66,7 +66,7 @@ class Origins(Mapping[int, NonFinite]):
     @property
     def known(self) -> Mapping[int, NonFinite]:
         """Those that have been found so far; all, where that is a short look at numbers that are in memory."""
-        if not self.complete and self._recording.complete and self._recording.timeline.length <= SHORT:
+        if not self.complete and self._recording.complete and len(self.suspects) <= SHORT:
             return self
         return {place: found for place, found in sorted(self._looked.copy().items()) if found is not None}
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ROWS = 2
 """Rows of a formula."""
+MARGIN = 2
+"""Cells left blank at both sides of the three numbers, where there is room."""
 
 
 def lines(session: Session, width: int, height: int, look: RenderOptions, card: Card, failed: int = 0) -> list[Line]:
@@ -211,7 +213,7 @@ def _equation(card: Card, hidden: bool, width: int, room: int, look: RenderOptio
         wide = [max(len(text), length(h), length(s)) for text, h, s in zip(texts, heads, symbols, strict=True)]
         if sum(wide) + 2 * least > width:
             return _stacked(symbols, texts, sign, kinds, made.numbers, hidden, width)
-    gap = max(least, min(9, (width - sum(wide)) // 2))
+    gap = max(least, min(9, (width - sum(wide) - 2 * MARGIN) // 2))
 
     def row(parts: Sequence[Line], marks: bool = False) -> Line:
         out: list[Span] = []

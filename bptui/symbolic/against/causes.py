@@ -7,7 +7,7 @@ Where several slips give the same numbers, all are said: the numbers cannot tell
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import isfinite, prod
@@ -19,9 +19,12 @@ from bptui.model.base.types import Array
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.against.backward import Backward, Slip
 from bptui.symbolic.against.compare import Compared
+from bptui.symbolic.against.numeric import by_differences
 from bptui.symbolic.against.slips import EVERYWHERE, merged, slips
 
 T = TypeVar("T")
+Earlier = Callable[[], Iterable[Recording]]
+"""The training steps before, the latest first."""
 SECONDS = 10.0
 """For all slips of a step together; the usual ones are looked at first."""
 MOST = 3
@@ -71,11 +74,14 @@ class _Tried:
 class Search:
     """The slips of one step, held against gradients that differ. `complete`: there was time for all of them."""
 
-    def __init__(self, recording: Recording, compared: Sequence[Compared], seconds: float = SECONDS) -> None:
+    def __init__(
+        self, recording: Recording, compared: Sequence[Compared], seconds: float = SECONDS, earlier: Earlier = tuple
+    ) -> None:
         grads = [c for c in compared if c.of == "grad"]
         self.recording, self.backward = recording, Backward(recording)
         self.wrong, self.right = [c for c in grads if not c.equal], [c for c in grads if c.equal]
         self.end, self.complete = time.monotonic() + seconds, True
+        self.earlier = earlier
         self.meanings = list(_meanings(recording))
 
     def run(self) -> list[Why]:
@@ -162,6 +168,9 @@ class Search:
                 yield Cause("weight decay", f"weight_decay*{node.name} was added: it is no part of the loss")
         if c.ours.ndim >= 3 and c.agrees(np.flip(c.ours, tuple(range(2, c.ours.ndim)))):
             yield Cause("turned", "the same numbers, the kernel turned by 180°")
+        yield from self._added_up(c)
+        if taken := by_differences(recording, c):
+            yield Cause("differences", taken)
         for other in recording.graph.nodes:
             if other.id == node.id or other.shape != node.shape or factor is not None:
                 continue
@@ -170,6 +179,18 @@ class Search:
                     yield Cause("another tensor", f"that is the {word} of {other.name}")
         if factor is not None and (meaning := self._meaning(factor)):
             yield Cause("factor", meaning)
+
+    def _added_up(self, c: Compared) -> Iterator[Cause]:
+        """The gradients of the training steps before added: zero_grad is missing."""
+        total, count = c.ours, 1
+        for before in self.earlier():
+            grad = before.grad(c.node)
+            if grad is None:
+                return
+            total, count = total + np.asarray(grad, np.float64), count + 1
+            if c.agrees(total):
+                yield Cause("added up", f"the gradients of {count} training steps added up: zero_grad() was left out")
+                return
 
     def _meaning(self, factor: float) -> str:
         """What a factor usually means, "" where none is known."""

@@ -16,12 +16,13 @@ from bptui.model.source.own_numbers import Own
 
 PARTS: Mapping[str, str] = {
     "weight": "weight", "weights": "weight", "w": "weight", "kernel": "weight", "theta": "weight",
-    "bias": "bias", "biases": "bias", "b": "bias", "gamma": "gamma", "beta": "beta",
+    "bias": "bias", "biases": "bias", "b": "bias", "gamma": "weight", "beta": "bias",
+    "weight_ih": "w_ih", "weight_hh": "w_hh", "bias_ih": "b_ih", "bias_hh": "b_hh",
     "z": "z", "a": "a", "h": "a", "net": "z", "out": "a",
 }  # fmt: skip
 """The last part of other notations' names, lower case → the label of a node inside of its layer."""
 _GRADIENT = re.compile(
-    r"(?:grad|gradient|dL/d|dL_d|dloss/d|dloss_d|dE/d|dE_d|dJ/d|dC/d|∂L/∂|∂loss/∂|∂E/∂|grad_|g_|d_|d)"
+    r"(?:gradient_?|grad_?|dL/d|dL_d|dloss/d|dloss_d|dE/d|dE_d|dJ/d|dC/d|∂L/∂|∂loss/∂|∂E/∂|g_|d_?)"
     r"[\[(]?(?P<name>.+?)[\])]?"
     r"|(?P<before>.+?)(?:\.grad|_grad|_gradient|\.gradient)",
     re.IGNORECASE,
@@ -82,37 +83,67 @@ def _bare(graph: Graph, own: Own) -> str:
     return inner if _exact(graph, inner) is not None or _part(inner) is not None else name
 
 
-def _part(name: str) -> tuple[str, str, int | None] | None:
-    """(prefix, label, number) of `fc1.weight`, `W1`, `net.0.bias`, `b`."""
-    prefix, _, last = re.sub(r"[/:]", ".", name).rpartition(".")
+@dataclass(frozen=True)
+class _Part:
+    """`net.2.weight` taken apart: the module (`net.2`), the label of a node (`weight`), and the number at the module's
+    end, or at the name's (`W1`), with what stands before it."""
+
+    module: str
+    label: str
+    stem: str
+    number: int | None
+
+
+def _part(name: str) -> _Part | None:
+    plain = re.sub(r"_l(\d+)$", r"", re.sub(r"[/:]", ".", re.sub(r":\d+$", "", name)))
+    module, _, last = plain.rpartition(".")
     label = PARTS.get(last.casefold())
     if label is not None:
-        digits = re.search(r"(\d+)$", prefix)
-        return prefix, label, int(digits[1]) if digits else None
-    if not prefix and (found := _NUMBERED.fullmatch(last)) and (label := PARTS.get(found["part"].casefold())):
-        return found["number"], label, int(found["number"])
+        digits = re.search(r"^(.*?)(\d+)$", module)
+        return _Part(module, label, digits[1] if digits else module, int(digits[2]) if digits else None)
+    if not module and (found := _NUMBERED.fullmatch(last)) and (label := PARTS.get(found["part"].casefold())):
+        return _Part(found["number"], label, "", int(found["number"]))
     return None
 
 
 def _by_order(graph: Graph, names: Sequence[tuple[Own, str]]) -> dict[Own, Node]:
-    """The n-th prefix that has a `weight` is the n-th scope that has one, where both are as many; likewise `bias`."""
-    prefixes: dict[str, dict[str, list[tuple[str, int | None, Own]]]] = {}
+    """The n-th module that has a `weight` is the n-th scope that has one, where both are as many; likewise `bias`.
+    Where the shapes alone tell which is which, they do."""
+    groups: dict[tuple[str, str], list[tuple[_Part, Own]]] = {}
     for own, name in names:
         if _exact(graph, name) is None and (part := _part(name)) is not None:
-            prefixes.setdefault(own.of, {}).setdefault(part[1], []).append((part[0], part[2], own))
+            groups.setdefault((own.of, part.label), []).append((part, own))
     found: dict[Own, Node] = {}
-    for labels in prefixes.values():
-        for label, theirs in labels.items():
-            ours = [node for node in graph.nodes if node.scope and node.label == label]
-            numbers = [number for _, number, _ in theirs]
-            if len(theirs) == len(ours):
-                ordered = sorted(theirs, key=_order) if None not in numbers else theirs
-                found |= {own: node for (_, _, own), node in zip(ordered, ours, strict=True)}
-            elif None not in numbers and len(set(numbers)) == len(numbers):
-                by_number = {int(re.sub(r"\D", "", node.scope) or 0): node for node in ours}
-                found |= {own: by_number[n] for _, n, own in theirs if n in by_number}
+    for (_, label), theirs in groups.items():
+        ours = [node for node in graph.nodes if node.scope and node.label == label]
+        by_shape = _by_shape(ours, [own for _, own in theirs])
+        if by_shape is not None:
+            found |= by_shape
+        elif len(theirs) == len(ours):
+            found |= {own: node for (_, own), node in zip(_ordered(theirs), ours, strict=True)}
+        else:
+            by_number = {int(re.sub(r"\D", "", node.scope) or 0): node for node in ours}
+            found |= {own: by_number[part.number] for part, own in theirs if part.number in by_number}
     return found
 
 
-def _order(part: tuple[str, int | None, Own]) -> tuple[int, str]:
-    return part[1] or 0, part[0]
+def _ordered(theirs: list[tuple[_Part, Own]]) -> list[tuple[_Part, Own]]:
+    """By their numbers, where nothing else tells them apart; else as the file has them."""
+    if len({part.stem for part, _ in theirs}) > 1 or any(part.number is None for part, _ in theirs):
+        return theirs
+    return sorted(theirs, key=lambda each: each[0].number or 0)
+
+
+def _by_shape(ours: Sequence[Node], theirs: Sequence[Own]) -> dict[Own, Node] | None:
+    """Each by its shape, (in, out) or (out, in), where no two of ours have one; None where that tells nothing."""
+    shapes: dict[tuple[int, ...], list[Node]] = {}
+    for node in ours:
+        shapes.setdefault(_sorted(node.shape), []).append(node)
+    found = {own: shapes.get(_sorted(own.numbers.shape), []) for own in theirs}
+    if any(len(nodes) != 1 for nodes in found.values()) or len({n[0].id for n in found.values()}) < len(theirs):
+        return None
+    return {own: nodes[0] for own, nodes in found.items()}
+
+
+def _sorted(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(n for n in shape if n != 1))

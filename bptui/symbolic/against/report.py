@@ -16,11 +16,13 @@ from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.model.source.own_numbers import Own
 from bptui.symbolic.against import updates, values
 from bptui.symbolic.against.backward import Backward
-from bptui.symbolic.against.causes import SECONDS, Cause, Search, Why, ratio, said
+from bptui.symbolic.against.causes import SECONDS, Cause, Earlier, Search, Why, ratio, said
 from bptui.symbolic.against.compare import Compared, compare
 from bptui.symbolic.against.names import matched
 from bptui.symbolic.types import CheckRow, Verdict
 
+NEAR = 1e-2
+"""Numbers that are off by less, as a part of the largest, are said to be near."""
 WORDS = {"value": "value", "grad": "gradient", "update": "after the update"}
 
 
@@ -91,8 +93,11 @@ class Against:
         return all(each.compared.equal for each in self.held)
 
 
-def against(recording: Recording, given: Sequence[Own], where: str, seconds: float = SECONDS) -> Against:
-    """Hold numbers against a step. A UserError for names and shapes that are not there."""
+def against(
+    recording: Recording, given: Sequence[Own], where: str, seconds: float = SECONDS, earlier: Earlier = tuple
+) -> Against:
+    """Hold numbers against a step; `earlier`: the training steps before it. A UserError for names and shapes that are
+    not there."""
     matches = matched(recording.graph, given, where)
     for match in matches:
         if match.own.of == "grad" and recording.grad(match.node) is None:
@@ -104,7 +109,7 @@ def against(recording: Recording, given: Sequence[Own], where: str, seconds: flo
         compared = compare(recording, matches, where)
     except NotRecorded as why:
         raise UserError(where, str(why)) from None
-    search = Search(recording, compared, seconds)
+    search = Search(recording, compared, seconds, earlier)
     found = {id(c): why for c, why in zip(search.wrong, search.run(), strict=True)}
     theirs = {of: {c.node.id: c.theirs for c in compared if c.of == of} for of in ("value", "grad")}
     for c in compared:
@@ -166,6 +171,9 @@ def _differs(each: Held, width: int) -> Iterator[Line]:
         times = f"  {numbers.significant(float(c.theirs[at] / c.ours[at]))} times" if one is not None else ""
         where = numbers.index(at)
         yield line(f"    {word} {where}".ljust(width + 4), f"  yours {yours}  bptui {ours}", (times, "dim"))
+    largest = float(np.max(np.abs(c.ours), where=np.isfinite(c.ours), initial=0.0))
+    if largest and (off := float(np.max(c.error)) / largest) <= NEAR:
+        yield line((f"    near: off by at most {numbers.significant(off, 2)} of the largest number", "dim"))
     why = each.why
     if why is not None and why.factor is not None and c.ours.size > 1:
         yield line(f"    {said(why.factor)} × ours in every element")

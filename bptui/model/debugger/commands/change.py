@@ -41,6 +41,8 @@ def _edited(session: Session, edit: Edit) -> Reply:
 
     session.view.show(Answer(WHAT_IF))
     reply = session.edit(edit)
+    if edit.name:
+        session.select(edit.name, edit.at or None)
     return replace(reply, lines=(*reply.lines, *told(session)), seen=True)
 
 
@@ -116,3 +118,10 @@ def diff(session: Session, text: str) -> Reply:
     from bptui.model.debugger import branches
 
     return branches.column(session) if text == "column" else branches.diff(session, text)
+
+
+@family.nothing("moved", "Which numbers of the parameters moved the loss most in this training step")
+def moved(session: Session) -> Reply:
+    from bptui.model.debugger.moved import moved as tell
+
+    return tell(session)

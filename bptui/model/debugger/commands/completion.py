@@ -18,7 +18,8 @@ def complete(session: Session, text: str) -> list[str]:
     """What the line could go on as: whole lines, best first. Offers nothing where anything may follow."""
     word, blank, argument = text.lstrip(": ").partition(" ")
     if not blank:
-        return sorted(c.word for c in COMMANDS if c.word.startswith(word))
+        words = (*(command.word for command in COMMANDS), *session.scripts.words)
+        return sorted(each for each in words if each.startswith(word))
     try:
         command = find(word)
     except UserError:

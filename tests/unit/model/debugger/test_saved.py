@@ -10,8 +10,9 @@ from bptui.keeper import Keeper
 from bptui.model.base.errors import UserError
 from bptui.model.debugger import saved
 from bptui.model.debugger.commands.registry import run
+from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.session import Session
-from bptui.model.source.network import from_formula, load
+from bptui.model.source.network import from_formula, from_mapping, load
 
 XOR = load("xor")
 OF = saved.fingerprint(XOR)
@@ -71,6 +72,30 @@ def test_a_changed_network_is_said_and_what_fits_is_there(tmp_path):
     assert "the network has changed since" in reply.text
     assert "break h: 'h' is no place" in reply.text
     assert other.branch.edits[-1].said == "lr = 0.5"
+
+
+def test_a_remedy_is_tried_again_and_one_that_no_command_makes_is_said(tmp_path):
+    session = Session(load("xor-stuck"))
+    of = saved.fingerprint(session.network)
+    for said in ("set layer1.activation = tanh", "set layer1.activation = elu; set seed = 3", "without layer1"):
+        network = session.branches[0].network
+        document = network.document
+        if said.startswith("set "):
+            for part in said.split("; "):
+                key, _, value = part.removeprefix("set ").partition(" = ")
+                document = document.changed(document.path(key), {"3": 3}.get(value, value))
+            network = from_mapping(document.content, document.where, document.folder)
+        session.switch(session.branches[0], "")
+        session.edit(Edit(0, said, network, anew="drawn"))
+    session.switch(session.branches[2], "")
+    saved.write(session, tmp_path / "a.json", of)
+    other = Session(session.branches[0].network)
+    reply = saved.restore(other, saved.read(tmp_path / "a.json", of))
+    assert "set without layer1: 'without layer1' is not NAME = VALUE" in reply.text
+    assert other.branch.edits[-1].text == session.branch.edits[-1].text
+    for old, new in zip(session.branches[:3], other.branches, strict=True):
+        for param in old.graph.params:
+            assert old.history.recording(2).after(param).tobytes() == new.history.recording(2).after(param).tobytes()
 
 
 def test_the_offer_says_where_and_what(tmp_path):

@@ -299,3 +299,29 @@ def test_the_original_is_held_against_nothing():
     assert session.comparison.base is session.branches[0]
     run(session, "diff column")
     assert session.comparison is None
+
+
+@pytest.mark.parametrize("name", ["lesson-2-2-1", "xor", "classifier"])
+def test_what_moved_the_loss_adds_up_to_what_the_step_promised(name):
+    session = Session(load(name))
+    run(session, "goto step 3")
+    rows = run(session, "moved").text.splitlines()
+    terms = [re.fullmatch(r"(\S+)\s+(\S+) ×\s+(\S+) =\s+(\S+)", row) for row in rows[2:10]]
+    for matched in terms:
+        gradient, change, product = map(float, matched.groups()[1:])
+        assert arithmetic.gives(gradient * change, matched[4]), matched[0]
+        node, at = matched[1].rstrip("]").split("[")
+        at = tuple(map(int, at.split(",")))
+        recording = session.recording
+        true = recording.grad(node)[at] * (recording.after(node)[at] - recording.before(node)[at])
+        assert product == pytest.approx(true, rel=1e-2)
+    assert [abs(float(each[4])) for each in terms] == sorted((abs(float(each[4])) for each in terms), reverse=True)
+    rest, promised = float(rows[10].split()[-1]), float(rows[11].split()[-1])
+    assert rows[10].startswith("and ")
+    assert rows[11].startswith("promised")
+    assert sum(float(each[4]) for each in terms) + rest == pytest.approx(promised, rel=1e-3)
+
+
+def test_where_nothing_is_trained_nothing_moved():
+    with pytest.raises(UserError, match="no parameter is updated"):
+        run(Session(from_formula("L = (y - w*x)**2", {"x": 2.0, "y": 2.0, "w": 0.5})), "moved")

@@ -422,3 +422,60 @@ def test_any_json_is_compared_or_refused_in_one_line(content):
     else:
         return
     assert str(error).isprintable()
+
+
+def named(own_names, of=NETWORK):
+    """Which nodes names of other programs mean, all gradients being right."""
+    network = from_mapping(of, "n") if isinstance(of, dict) else load(of)
+    recording = network.program().record()
+    numbers = {name: np.asarray(recording.grad(node)).tolist() for name, node in own_names.items()}
+    held = against(recording, own(numbers, "mine"), "mine")
+    assert held.ok, [each.note for each in held.held]
+    return {each.compared.match.own.name: each.compared.node.name for each in held.held}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"0.weight": "layer1.weight", "2.weight": "layer2.weight", "4.weight": "layer3.weight"},
+        {"fc1.weight": "layer1.weight", "fc2.weight": "layer2.weight", "fc3.weight": "layer3.weight"},
+        {"dense/kernel:0": "layer1.weight", "dense_1/kernel:0": "layer2.weight", "dense_2/kernel:0": "layer3.weight"},
+        {"W3": "layer3.weight", "W1": "layer1.weight", "W2": "layer2.weight"},
+        {"grad_W2": "layer2.weight", "db3": "layer3.bias", "dL/dW1": "layer1.weight"},
+        {"head.weight": "layer3.weight", "body.weight": "layer2.weight", "input.weight": "layer1.weight"},
+        {"layer1_weight": "layer1.weight", "Layer2.Bias": "layer2.bias"},
+    ],
+)
+def test_names_of_other_programs_are_understood(names):
+    assert named(names) == names
+
+
+def test_names_of_a_recurrent_layer():
+    names = {"rnn.weight_ih_l0": "layer1.w_ih", "rnn.bias_hh_l0": "layer1.b_hh", "out.weight": "layer2.weight"}
+    assert named(names, "lstm") == names
+
+
+def test_gradients_that_were_not_set_to_0(capsys, tmp_path):
+    """Three training steps of PyTorch's without zero_grad; the first is right."""
+    network = tmp_path / "mlp.json"
+    network.write_text(json.dumps(NETWORK))
+    program = from_mapping(NETWORK, "mlp").program()
+    steps = [program.record() for _ in range(2)]
+    total = sum(np.asarray(step.grad("layer1.weight")) for step in steps)
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({"layer1.weight": total.tolist()}))
+    assert main(["check", str(network), "--at", "1", "--against", str(file)]) == 1
+    assert "the gradients of 2 training steps added up: zero_grad() was left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("step", "back", "word"), [(1e-2, False, "one-sided"), (1e-1, True, "central")])
+def test_gradients_by_differences(step, back, word):
+    def loss(b):
+        return np.mean((sigmoid(np.tanh(sigmoid(X @ W1 + b) @ W2 + B2) @ W3 + B3) - Y) ** 2)
+
+    moves = np.eye(4) * step
+    numbers = [(loss(B1 + m) - loss(B1 - m if back else B1)) / (step * (1 + back)) for m in moves]
+    held = hold(NETWORK, {"layer1.bias": [float(x) for x in numbers]})
+    (cause,) = held.held[0].why.causes
+    assert cause.text.startswith(f"those are {word} differences with a step of {step:g}")
+    assert any("near: off by" in plain(line) for line in lines(held))

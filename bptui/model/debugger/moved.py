@@ -1,0 +1,94 @@
+"""moved: which numbers of the parameters moved the loss most in a training step, by gradient × change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from bptui.model.base import arithmetic, numbers
+from bptui.model.base.errors import UserError
+from bptui.model.base.spans import Line, line
+from bptui.model.debugger.findings.probe import Prober
+from bptui.model.debugger.promise import Promise
+from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.whatif import DECIMALS, Texts, verdict
+from bptui.model.engine.arena_recording import ArenaRecording
+from bptui.model.engine.recording import Recording
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
+
+MOST = 8
+"""Numbers that are told one by one."""
+
+
+class Moved(NamedTuple):
+    """A number of a parameter, its gradient, what the update changed it by, and the product: what that promises."""
+
+    name: str
+    gradient: float
+    change: float
+    product: float
+
+
+def moved(session: Session, most: int = MOST) -> Reply:
+    """The numbers that this training step's update moved, those that promise the most change of the loss first; the sum
+    of all, and what the loss really did on the same batch. UserError where nothing is trained."""
+    recording = session.recording
+    if not recording.graph.params or not isinstance(recording, ArenaRecording):
+        raise UserError("moved", "no parameter is updated", "a network that is trained: bptui eval … --train NAMES")
+    network = session.network
+    step = Prober(network.program()).step(recording)
+    made = Promise(None, step.promised, step.loss, step.at(1.0), 0, step=True)
+    every = [each for node in recording.graph.params for each in _largest(recording, node.name, most)]
+    rows = sorted(every, key=lambda each: -abs(each.product) if each.product == each.product else -math.inf)[:most]
+    count = sum(math.prod(node.shape) for node in recording.graph.params)
+    texts = Texts.of(made)
+    said = (f"{texts.after} - {texts.before} {texts.difference} {texts.really}", "value")
+    return say(
+        line(("training step ", "dim"), str(recording.step), (f"  {count:,} numbers of parameters moved", "dim")),
+        *_table(rows, made, count - len(rows)),
+        line(("really    ", "dim"), said, (f"   {verdict(made, texts.ratio)}", "kink" if made.broken else "text")),
+    )
+
+
+def _largest(recording: Recording, name: str, most: int) -> Iterator[Moved]:
+    """Those of one parameter that promise the most."""
+    gradient, before, after = recording.grad(name), recording.before(name), recording.after(name)
+    if gradient is None or before is None or after is None:
+        return
+    with np.errstate(all="ignore"):
+        change = np.subtract(after, before, dtype=np.float64)
+        product = np.multiply(gradient, change, dtype=np.float64).reshape(-1)
+    size = np.where(np.isfinite(product), np.abs(product), np.inf)
+    few = np.argpartition(-size, most - 1)[:most] if size.size > most else np.arange(size.size)
+    for i in few.tolist():
+        at = tuple(int(k) for k in np.unravel_index(i, change.shape)) if change.shape else ()
+        yield Moved(f"{name}{numbers.index(at)}", float(gradient[at]), float(change[at]), float(product[i]))
+
+
+def _table(rows: list[Moved], made: Promise, more: int) -> list[Line]:
+    """gradient × change = product, a row each, what the others come to, and the sum."""
+    running, terms = 0.0, []
+    for row in rows:
+        running += row.product
+        terms.append(arithmetic.Row((row.gradient, row.change), row.product, running))
+    after = (("+", made.promised - running),) if more else ()
+    total = arithmetic.Sum(terms, (), after, made.promised)
+    printed = arithmetic.printed_sum(total, lambda x: numbers.significant(x, DECIMALS))
+    cells = [(row.name, *factors, product) for row, (factors, product, _) in zip(rows, printed.rows, strict=True)]
+    heads = ("", "gradient", "change", "ΔL")
+    rest = (f"and {more:,} more", "", "", printed.after[0][0]) if printed.after else ()
+    last = (("promised", "", "", printed.total),)
+    every = [heads, *cells, *((rest,) if rest else ()), *last]
+    wide = [max(len(row[k]) for row in every) for k in range(4)]
+    out: list[Line] = []
+    for row in every:
+        name, a, b, c = row[0].ljust(wide[0]), row[1].rjust(wide[1]), row[2].rjust(wide[2]), row[3].rjust(wide[3])
+        style = "dim" if row in (heads, rest) else "text"
+        times, equal = ("×", "=") if row in cells else (" ", printed.sign if row in last else " ")
+        out.append(line((name, "parameter" if row in cells else style), f"  {a} {times} {b} {equal} ", (c, "gradient")))
+    return out
