@@ -6,6 +6,7 @@ import copy
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import bptui
 from bptui.model.engine import ops
 from bptui.model.engine.program import Program
 from bptui.model.source.formula import parse
+from tests.stub import stub
 
 
 def test_a_step_is_the_formula_s_step():
@@ -200,3 +202,7 @@ def test_a_report_as_text_is_the_counts_and_what_does_not_agree():
     assert len(rest) == report.counts["KINK"] >= 1
     assert all(line.startswith("KINK ") and "of size by x" in line and "left -" in line for line in rest)
     assert str(replace(report, rows=(replace(report.rows[0], verdict="FAIL"),))).startswith("FAIL: 1 FAIL\nFAIL ")
+
+
+def test_the_stub_is_made_from_the_rows():
+    assert (Path(bptui.__file__).parent / "__init__.pyi").read_text(encoding="utf-8") == stub()

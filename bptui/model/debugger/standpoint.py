@@ -345,5 +345,6 @@ class Standpoint:
     def snapshot(self) -> tuple[Any, ...]:
         """Everything that decides what is on the screen, as one comparable value."""
         return (
-            self.branch.number, self._cursor, self.node.id, self.element, self.input, tuple(vars(self.view).values())
+            self.branch.number, self._cursor, self.node.id, self.element, self.input, self.selection.read,
+            tuple(vars(self.view).values()),
         )  # fmt: skip

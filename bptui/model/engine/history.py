@@ -23,6 +23,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.checkpoints import Rows
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
+from bptui.model.engine.summary import MANY, Summaries, Summary
 from bptui.model.engine.timeline import Timeline
 
 MAX_STEPS = 10_000_000
@@ -93,6 +94,9 @@ class History(Protocol):
     def recording(self, step: int, progress: Progress | None = None) -> Recording:
         """Everything of one training step (IndexError where there can be none)."""
 
+    def summary(self, step: int) -> Summary | None:
+        """What is known of a training step without running it again; None where nothing is."""
+
     def seek(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
         """Make `recording(step)` quick to give. False where it was cancelled."""
 
@@ -128,6 +132,10 @@ class RecordedStep:
         if step:
             raise IndexError(step)
         return self._recording
+
+    def summary(self, step: int) -> Summary | None:
+        """Nothing: it need not be run."""
+        return None
 
     def seek(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
         """The step is there; IndexError for any other."""
@@ -166,6 +174,7 @@ class Training:
         self._checkpoints.clear(0, FIRST_INTERVAL)
         self._window = Rows(min(max(window_bytes // size, 16), 4096), length, program.dtype)
         self._losses = np.empty(1024, program.dtype)
+        self._summaries = Summaries() if len(program.calls) >= MANY else None
         self._steps = 0
         self._head: Array | None = None  # the state after the last step, while the program is elsewhere
         self._cache: OrderedDict[int, Recording] = OrderedDict()
@@ -262,10 +271,14 @@ class Training:
         self._checkpoints.keep(program)
         count = min(to, program.step + self._checkpoints.until(program.step)) - program.step
         self._grow(self._steps + count)
-        try:
-            program.run(count, self._losses[self._steps : self._steps + count], ask)
-        finally:
-            self._steps = program.step
+        each = 1 if self._summaries is not None else count
+        for _ in range(0, count, each):
+            try:
+                program.run(each, self._losses[self._steps : self._steps + each], ask)
+            finally:
+                self._steps = program.step
+            if self._summaries is not None:
+                self._summaries.keep(program.recording())
 
     def _grow(self, count: int) -> None:
         if count > len(self._losses):
@@ -281,6 +294,12 @@ class Training:
         self._head = None
 
     # ------------------------------------------------------------------------------------------------- back
+    def summary(self, step: int) -> Summary | None:
+        """What was kept of a training step when it was run; None for a small program: to run it again is as quick."""
+        if self._before is not None and step < self._first:
+            return self._before.summary(step)
+        return None if self._summaries is None else self._summaries.of(step)
+
     def recording(self, step: int, progress: Progress | None = None) -> Recording:
         """Everything of one training step, trained up to it first where it has not been run yet. Where `progress`
         raises, nothing has happened but what was trained until then."""

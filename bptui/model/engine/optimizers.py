@@ -192,19 +192,11 @@ def _sgd(o: Optimizer, p: Any, g: Any, m: Any = None) -> tuple[Any, ...]:
     return p - (d + m_new * o.momentum if o.nesterov else m_new) * o.learning_rate, m_new
 
 
-def _rmsprop_text(o: Optimizer) -> str:
-    return _text(o, "v_new = alpha*v + (1 - alpha)*{d}**2", "p_new = p - lr*{d}/(sqrt(v_new) + eps)")
-
-
 def _rmsprop(o: Optimizer, p: Any, g: Any, v: Any) -> tuple[Any, ...]:
     assert o.alpha is not None
     d = _decayed(o, p, g)
     v_new = v * o.alpha + d * d * (1 - o.alpha)
     return p - d / (np.sqrt(v_new) + o.eps) * o.learning_rate, v_new
-
-
-def _adagrad_text(o: Optimizer) -> str:
-    return _text(o, "v_new = v + {d}**2", "p_new = p - lr*{d}/(sqrt(v_new) + eps)")
 
 
 def _adagrad(o: Optimizer, p: Any, g: Any, v: Any) -> tuple[Any, ...]:
@@ -285,14 +277,14 @@ OPTIMIZERS: Mapping[str, Rule] = MappingProxyType(
             "divided by a running average of the gradient's size (torch.optim.RMSprop)",
             {"alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0},
             _states("v"),
-            _rmsprop_text,
+            lambda o: _text(o, "v_new = alpha*v + (1 - alpha)*{d}**2", "p_new = p - lr*{d}/(sqrt(v_new) + eps)"),
             _written(_rmsprop),
         ),
         "adagrad": Rule(
             "divided by the size of all gradients so far (torch.optim.Adagrad)",
             {"eps": 1e-10, "weight_decay": 0.0},
             _states("v"),
-            _adagrad_text,
+            lambda o: _text(o, "v_new = v + {d}**2", "p_new = p - lr*{d}/(sqrt(v_new) + eps)"),
             _written(_adagrad),
         ),
         "adam": Rule(

@@ -50,6 +50,7 @@ from bptui.model.engine.writing import (
     reduced,
     selected,
     sign_set,
+    sign_turned,
     taken,
     written,
 )
@@ -233,6 +234,11 @@ def each(fill: Callable[..., None], *inputs: Any) -> Any:
 def minus_size(x: Any) -> Any:
     """-|x| of real numbers, in one call: the sign's bit is set."""
     return x.trace.note("elementwise", sign_set, (x,), (), x.shape, x.dtype)
+
+
+def with_sign(g: Any, x: Any) -> Any:
+    """g, its sign turned where that bit of x is set: g·sign(x) of real numbers, but for x = 0 and for NaN."""
+    return x.trace.note("elementwise", sign_turned, (g, x), (), x.shape, x.dtype)
 
 
 # --------------------------------------------------------------------------------------------------- NumPy's functions

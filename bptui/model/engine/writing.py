@@ -75,6 +75,19 @@ def sign_set(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
     emit(np.bitwise_or, arrays[0].view(kind), np.array(np.iinfo(kind).min, kind), out.view(kind))
 
 
+def sign_turned(emit: Emit, arrays: Sequence[Any], out: Array) -> None:
+    """g, its sign turned where x has one; of few numbers g·sign(x)."""
+    (g, x), kind = arrays, bits(out)
+    if out.size < MANY:
+        sign = emit.temp(out.shape)
+        emit(np.sign, x, sign)
+        emit(np.multiply, sign, g, out)
+        return
+    sign = emit.temp(out.shape, kind)
+    emit(np.bitwise_and, x.view(kind), np.array(np.iinfo(kind).min, kind), sign)
+    emit(np.bitwise_xor, g.view(kind), sign, out.view(kind))
+
+
 def mask(emit: Emit, shape: Shape) -> Array:
     """A scratch array of bools. Each lies in a whole number as long as the program's, which is then 1 or 0: of a few
     elements the product above takes half the time without a cast, which more than makes up for the gaps."""

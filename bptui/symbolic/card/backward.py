@@ -98,7 +98,8 @@ class Backward:
                     if found is not None and not len(found[1]):
                         facts.append(sentence("unread", "", *_unread(self.names, reading, self.rule)))
             exact = _passed(self.recording, node, self.wrt)
-            facts += _is_rounding(0.0 if exact is None else float(exact[element]), here)
+            if exact is not None and exact[element] and not here:
+                facts.append(rounding(Span(number(float(exact[element])), "gradient")))
             facts += convention(reading, element if self.single else _output_of(reading, self.name, element))
         else:
             facts.append(sentence("absent", "gradient", ("not yet", "dim")))
@@ -260,11 +261,6 @@ def _passed(recording: Recording, node: Node, wrt: int) -> Array | None:
     parts = passing(recording.contributions(node.inputs[wrt]), node, wrt)
     found = [part.array for part in parts if part.array is not None]
     return found[0] if len(found) == 1 else np.sum(found, axis=0) if found else None
-
-
-def _is_rounding(down: float, shown: float) -> list[Fact]:
-    """What is said of a gradient that is nothing but rounding."""
-    return [rounding(Span(number(down), "gradient"))] if down and not shown else []
 
 
 # ------------------------------------------------------------------------------------------------------- equation

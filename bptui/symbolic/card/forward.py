@@ -402,13 +402,8 @@ def _next(state: State, graph: Graph, node: Node, element: Index, unicode: bool)
         return []
     names = names_of(graph, reading, unicode)
     at = numbers.index(element)
-    own, made = names.symbol(node_name(reading)).text, names.symbol(reading.output).text
+    own, made = names.symbol(reading.op.input_names[0]).text, names.symbol(reading.output).text
     said = [Span(f"{reading.op.name} clamps it: "), Span(own, kind(node)), Span(f"{at} {sign} ")]
     said += [*to_spans(right, names, unicode), Span(", so "), Span(made, "value"), Span(f"{at} will be ")]
     said += to_spans(chosen, names, unicode)
     return [sentence("next", "next", *merge(said))]
-
-
-def node_name(reading: BoundDefinition) -> str:
-    """The definition's name of the only input."""
-    return reading.op.input_names[0]

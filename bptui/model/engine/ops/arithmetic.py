@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import broadcast, full, literal, optional, real
 from bptui.model.engine.ops.maps import binary, unary
 from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import with_sign
 
 
 def _winner(wins: Any) -> Any:
@@ -27,10 +26,6 @@ def _winner(wins: Any) -> Any:
 # ------------------------------------------------------------------------------------------------------- where
 
 
-def _where_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
-    return broadcast(("c", "a", "b"))(shapes, attributes)
-
-
 _WHERE = Rule(
     lambda c, a, b: np.where(c != 0, a, b),
     None,
@@ -40,10 +35,6 @@ _WHERE = Rule(
 
 
 # --------------------------------------------------------------------------------------------------- one input
-def _power_definition(signature: Signature) -> str:
-    return f"y = x**{literal(signature['exponent'])}"
-
-
 def _power(x: Any, exponent: float) -> Any:
     return x * x if exponent == 2 else np.power(x, exponent)  # exact and ten times as fast
 
@@ -150,9 +141,8 @@ OPS = (
         "where",
         ("c", "a", "b"),
         "y = a if c != 0 else b",
-        _where_shape,
-        _WHERE.forward,
-        _WHERE.vjp,
+        broadcast(("c", "a", "b")),
+        *_WHERE.pair,
         "a where the condition c is not 0, else b, element by element.",
         elementwise=True,
         broadcasts=True,
@@ -186,7 +176,7 @@ OPS = (
         "abs",
         "y = abs(x)",
         np.absolute,
-        lambda g, y, x: np.where(x == x, np.sign(x) * g, 0),
+        lambda g, y, x: np.where(y > 0, with_sign(g, x), 0),
         "The absolute value.",
         hint="sign(x)",
         analytic=False,
@@ -196,7 +186,7 @@ OPS = (
     unary("cos", "y = cos(x)", np.cos, lambda g, y, x: -(np.sin(x) * g), "The cosine."),
     unary(
         "power",
-        _power_definition,
+        lambda signature: f"y = x**{literal(signature['exponent'])}",
         _power,
         _power_vjp,
         "x to a fixed power: `x ** 2` in a formula.",

@@ -237,14 +237,9 @@ def rows(array: Array) -> Array:
     return array.reshape(-1, array.shape[-1]) if array.shape[-1] else array.reshape(int(np.prod(array.shape[:-1])), 0)
 
 
-def complex_step(emit: Emit) -> bool:
-    """Is the plan made on complex numbers (a complex step of the check)? Then the plain analytic form is needed."""
-    return emit.dtype.kind == "c"
-
-
 def largest_of(emit: Emit, x: Array, axis: int, top: Array) -> None:
     """Emit the largest element along an axis into `top`, which keeps that axis: of complex numbers by the real part."""
-    if complex_step(emit):
+    if emit.dtype.kind == "c":  # a complex step of the check
         emit(lambda: np.copyto(top, x.real.max(axis, keepdims=True)))
     else:
         emit(np.maximum.reduce, x, axis, None, top, True)

@@ -24,10 +24,6 @@ def _silu(g: Any, y: Any, x: Any) -> Any:
     return ((1 - s) * y + s) * g
 
 
-def _mish(x: Any) -> Any:
-    return x * np.tanh(softplus(x))
-
-
 def _mish_vjp(g: Any, y: Any, x: Any) -> Any:
     t = np.tanh(softplus(x))
     return ((1 - t * t) * sigmoid(x) * x + t) * g
@@ -209,7 +205,7 @@ OPS = (
     unary(
         "mish",
         "t = tanh(log(1 + exp(x))); y = x*t",
-        _mish,
+        lambda x: x * np.tanh(softplus(x)),
         _mish_vjp,
         "x times the tanh of its softplus.",
         hint="t + x*(1 - t**2)/(1 + exp(-x))",
@@ -248,8 +244,7 @@ OPS = (
         ("x", "mask"),
         "y = x*mask/(1 - p)",
         same(("x", "mask")),
-        _DROPOUT.forward,
-        _DROPOUT.vjp,
+        *_DROPOUT.pair,
         "x where the mask is 1, else 0; kept values are divided by 1 - p.",
         {"p": Attribute(0.5, real(0, 1, open_high=True), static=False)},
         elementwise=True,

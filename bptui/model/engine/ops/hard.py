@@ -25,30 +25,6 @@ def _between(x: Any) -> Any:
     return np.logical_and(x > -3, x < 3)
 
 
-def _hardswish_vjp(g: Any, y: Any, x: Any) -> Any:
-    return np.where(x <= -3, 0, np.where(x < 3, (x / 3 + 0.5) * g, g))
-
-
-def _hardshrink(x: Any, lambd: float) -> Any:
-    return np.where(np.absolute(x) <= lambd, 0, x)
-
-
-def _softshrink(x: Any, lambd: float) -> Any:
-    return x - np.minimum(np.maximum(x, -lambd), lambd)
-
-
-def _shrink_vjp(g: Any, y: Any, x: Any, lambd: float) -> Any:
-    return np.where(np.absolute(x) > lambd, g, 0)
-
-
-def _celu(x: Any, alpha: float) -> Any:
-    return np.where(x > 0, x, np.expm1(np.minimum(x, 0) / alpha) * alpha)
-
-
-def _celu_vjp(g: Any, y: Any, x: Any, alpha: float) -> Any:
-    return np.where(x > 0, 1, np.exp(np.minimum(x, 0) / alpha)) * g
-
-
 def _prelu(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:
     x, weight = inputs
     channels = x.shape[1] if len(x.shape) > 1 else 1
@@ -62,10 +38,6 @@ def _prelu(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attribute
         shape = (*weight.shape, *(1,) * trailing) if weight.shape != (1,) else ()
         weight = use("reshape", weight, name="slope", shape=shape)
     return use("leaky", x, weight, name="y")
-
-
-def _prelu_stretched(shapes: Sequence[Shape]) -> tuple[tuple[int, ...], ...]:
-    return ((), (0,) if shapes[1] == (1,) else ())
 
 
 def _prelu_definition(signature: Signature) -> str:
@@ -135,7 +107,7 @@ OPS = (
         "hardswish",
         "y = 0 if x <= -3 else (x if x >= 3 else x*(x + 3)/6)",
         lambda x: _part_of_six(x) * x,
-        _hardswish_vjp,
+        lambda g, y, x: np.where(x <= -3, 0, np.where(x < 3, (x / 3 + 0.5) * g, g)),
         "x times its hardsigmoid.",
         analytic=False,
         convention="the derivative at -3 is 0, at 3 it is 1",
@@ -143,8 +115,8 @@ OPS = (
     unary(
         "hardshrink",
         "y = x if abs(x) > lambd else 0",
-        _hardshrink,
-        _shrink_vjp,
+        lambda x, lambd: np.where(np.absolute(x) <= lambd, 0, x),
+        lambda g, y, x, lambd: np.where(np.absolute(x) > lambd, g, 0),
         "x, and 0 where it is at most lambd away from 0.",
         attributes=_LAMBD,
         analytic=False,
@@ -153,8 +125,8 @@ OPS = (
     unary(
         "softshrink",
         "y = x - lambd if x > lambd else (x + lambd if x < -lambd else 0)",
-        _softshrink,
-        _shrink_vjp,
+        lambda x, lambd: x - np.minimum(np.maximum(x, -lambd), lambd),
+        lambda g, y, x, lambd: np.where(np.absolute(x) > lambd, g, 0),
         "x moved towards 0 by lambd, and 0 where it is nearer.",
         attributes=_LAMBD,
         analytic=False,
@@ -171,8 +143,8 @@ OPS = (
     unary(
         "celu",
         "y = x if x > 0 else alpha*(exp(x/alpha) - 1)",
-        _celu,
-        _celu_vjp,
+        lambda x, alpha: np.maximum(x, 0) + np.expm1(np.minimum(x, 0) / alpha) * alpha,  # one of the two is 0
+        lambda g, y, x, alpha: np.exp(np.minimum(x, 0) / alpha) * g,  # times 1 where x is positive
         "An elu whose slope at 0 is 1 for every alpha.",
         attributes={"alpha": Attribute(1.0, _not_zero, static=False)},
         analytic=False,
@@ -195,8 +167,7 @@ OPS = (
         ("x",),
         _glu_definition,
         _glu_shape,
-        _GLU.forward,
-        _GLU.vjp,
+        *_GLU.pair,
         "The first half of x along an axis times the sigmoid of the second half.",
         {"axis": Attribute(-1, integer())},
     ),
@@ -210,6 +181,6 @@ COMPOSITES = (
         _prelu_definition,
         "x where it is positive, else a trained multiple of it: one for all, or one for each channel (axis 1).",
         convention="the derivative at 0 is the weight",
-        stretched=_prelu_stretched,
+        stretched=lambda shapes: ((), (0,) if shapes[1] == (1,) else ()),
     ),
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
-from bptui.model.engine.ops.base import Attribute, Bounds, Op, Signature
+from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import at, contiguous, integer, letters, one_axis, optional
 
 
@@ -24,10 +24,6 @@ def _take_definition(signature: Signature) -> str:
     out = letters(rank - 1 + positions, avoid="i")
     where = at("i", out[axis : axis + positions])
     return f"{at('y', out)} = {at('x', [*out[:axis], where, *out[axis + positions :]])}"
-
-
-def _take_bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds:
-    return {"i": (0, shapes[0][one_axis(attributes["axis"], shapes[0])])}
 
 
 def _take(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
@@ -65,10 +61,6 @@ def _embedding_definition(signature: Signature) -> str:
     return f"{at('y', [*where, last])} = table[{at('i', where)},{last}]{nothing}"
 
 
-def _embedding_bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds:
-    return {"i": (0, shapes[0][0])}
-
-
 def _embedding(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Array | None:
     """Saves where a position is no padding."""
     _take(emit, inputs, out, attributes)
@@ -100,7 +92,7 @@ OPS = (
         {"axis": Attribute(0, integer())},
         indices=("i",),
         convention="positions count from 0; the gradients of a position that is read twice add up",
-        bounds=_take_bounds,
+        bounds=lambda shapes, attributes: {"i": (0, shapes[0][one_axis(attributes["axis"], shapes[0])])},
     ),
     Op(
         "embedding",
@@ -113,6 +105,6 @@ OPS = (
         {"padding_idx": Attribute(None, optional(integer(0)))},
         indices=("i",),
         convention="positions count from 0; the gradients of a row that is read twice add up",
-        bounds=_embedding_bounds,
+        bounds=lambda shapes, attributes: {"i": (0, shapes[0][0])},
     ),
 )

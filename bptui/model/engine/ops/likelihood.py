@@ -13,22 +13,14 @@ from bptui.model.engine.ops.special import log_sum, sigmoid, softplus
 
 
 # ----------------------------------------------------------------------------------------------------------------- bce
-def _log(p: Any) -> Any:
+def _floored(log: Any) -> Any:
     """Logarithms below -100 are -100, as in PyTorch: 0·log(0) is then 0."""
-    return np.maximum(np.log(p), -100)
-
-
-def _log_rest(p: Any) -> Any:
-    return np.maximum(np.log1p(-p), -100)
+    return np.maximum(log, -100)
 
 
 def _bce(p: Any, t: Any) -> Any:
     """Each part by itself: where one is 0, the other has all its digits."""
-    return (t - 1) * _log_rest(p) - t * _log(p)
-
-
-def _bce_slope(p: Any, t: Any) -> Any:
-    return (p - t) / np.maximum((1 - p) * p, 1e-12)  # PyTorch's floor
+    return (t - 1) * _floored(np.log1p(-p)) - t * _floored(np.log(p))
 
 
 # ------------------------------------------------------------------------------------------------------ bce_with_logits
@@ -100,7 +92,10 @@ OPS = (
         Term(
             "-({t}*log({p}) + (1 - {t})*log(1 - {p}))",
             _bce,
-            (_bce_slope, lambda p, t: np.log1p(-p) - np.log(p)),
+            (
+                lambda p, t: (p - t) / np.maximum((1 - p) * p, 1e-12),  # PyTorch's floor
+                lambda p, t: np.log1p(-p) - np.log(p),
+            ),
             hint="({p} - {t})/({p}*(1 - {p}))",
         ),
         "The binary cross-entropy of probabilities; a weight multiplies each term.",

@@ -63,10 +63,6 @@ def _order(axes: tuple[int, ...] | None, shape: Sequence[int] | int) -> tuple[in
     return order
 
 
-def _transpose_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
-    return tuple(shapes[0][axis] for axis in _order(attributes["axes"], shapes[0]))
-
-
 def _transpose_definition(signature: Signature) -> str:
     order = _order(signature["axes"], signature.ranks[0])
     out = letters(len(order))
@@ -106,8 +102,7 @@ OPS = (
         ("x",),
         _reshape_definition,
         _reshape_shape,
-        _RESHAPE.forward,
-        _RESHAPE.vjp,
+        *_RESHAPE.pair,
         "The same numbers in row-major order under another shape; one size may be -1.",
         {"shape": Attribute(None, lambda value: wholes(value, -1), static=False, required=True)},
     ),
@@ -115,9 +110,8 @@ OPS = (
         "transpose",
         ("x",),
         _transpose_definition,
-        _transpose_shape,
-        _TRANSPOSE.forward,
-        _TRANSPOSE.vjp,
+        lambda shapes, attributes: tuple(shapes[0][axis] for axis in _order(attributes["axes"], shapes[0])),
+        *_TRANSPOSE.pair,
         "The axes in another order, by default reversed: `x.T` in a formula.",
         {"axes": Attribute(None, optional(wholes))},
     ),
@@ -126,8 +120,7 @@ OPS = (
         ("x",),
         _broadcast_definition,
         _broadcast_shape,
-        _BROADCAST.forward,
-        _BROADCAST.vjp,
+        *_BROADCAST.pair,
         "x repeated along axes of size 1 and along new leading axes.",
         {"shape": Attribute(None, lambda value: wholes(value, 0), static=False, required=True)},
         broadcasts=True,
