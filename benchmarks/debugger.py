@@ -1,7 +1,7 @@
 """A large network: what a frame and a step cost with 10,000 operations against 100; the search for the next stop in
 1,000 training steps of it, all of them trained before.
 
-"replay" is what no search can be without: to run each training step again and look at all of its numbers once.
+"replay" is what a search took that knew nothing of the steps: to run each again and look at all of its numbers once.
 """
 
 from __future__ import annotations

@@ -197,7 +197,7 @@ def diagnose(name: str, network: Network, steps: int | None, as_json: bool, writ
     or an error."""
     from bptui.model.debugger.findings.diagnose import diagnose as diagnosed
     from bptui.model.debugger.findings.diagnose import trials
-    from bptui.model.debugger.findings.report import report
+    from bptui.model.debugger.findings.text import report
 
     meter = _Meter("diagnose")
 
@@ -218,7 +218,7 @@ def diagnose(name: str, network: Network, steps: int | None, as_json: bool, writ
         content = {"format": FORMAT, "target": name, "steps": found.steps, "findings": findings, "looked_for": looked}
         write(json_text(_finite(content)))
     else:
-        for row in report(name, found):
+        for row in report(found):
             write(plain(row))
     return 0 if found.ok else 1
 

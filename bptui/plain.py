@@ -160,7 +160,7 @@ class Plain(FrontEnd):
 
     def do_help(self, word: str) -> None:
         """Print the table of commands, or what one of them does."""
-        for row in help_text(word):
+        for row in self.session.scripts.words.get(word) or help_text(word):
             self.write(row.rstrip())
 
     def do_claim(self, text: str) -> None:

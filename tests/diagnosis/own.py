@@ -228,6 +228,7 @@ def _steps(content: Content) -> Iterator[Fault]:
         return lambda made: made["optimizer"].update(keys)
 
     yield "a rate far too low", steps(learning_rate=rate / 3000), ("learning-rate-low",)
+    yield "a hundredth of the rate", steps(learning_rate=rate / 100), ("learning-rate-low",)
     yield "a rate that ends training", steps(learning_rate=1e4 * rate), SWOLLEN
     if plain:
         yield "clipped to nothing", steps(clip_norm=1e-5), ("clipping", "learning-rate-low")
@@ -255,6 +256,8 @@ def _layers(content: Content) -> Iterator[Fault]:
         yield "weights of 3", setting(places, init={"kind": "normal", "std": 3.0}), ("init",)
         small = {"kind": "normal", "std": 0.003}
         yield "weights of thousandths", setting(places, init=small), ("init", "vanishing", "constant-output")
+        high = {"kind": "constant", "value": 8.0}
+        yield "biases of 8", setting(hidden, bias_init=high), ("init", "saturated-units")
         relus = [place for place in hidden if layers[place].get("activation") == "relu"]
         if relus:
             low = {"kind": "constant", "value": -8.0}

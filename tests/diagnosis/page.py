@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from bptui.model.debugger.findings.diagnose import diagnose, trials
 from bptui.model.debugger.findings.finding import Diagnosis
-from bptui.model.debugger.findings.report import better
 from bptui.model.debugger.findings.rules import RULES
+from bptui.model.debugger.findings.text import verdict as shown
 from tests.diagnosis import own, published
 from tests.diagnosis.judge import Verdict, alarms, verdict, worrying
 
@@ -29,7 +29,8 @@ Exit 1 where there is a warning or an error.
   **Note**: worth knowing; no alarm.
 - **Remedies are tried, not advised.** Each is a change as `set` takes it, of the network's file or of a line of its
   formula, trained for the same steps on the same seed; `✓` where the loss that it reached (the mean of the last steps)
-  is a tenth less. Where the change is of the loss itself, it says that the two numbers cannot be compared.
+  is less. Where the loss itself or its targets change, what was reached is said in terms of the first loss; where that
+  cannot be, so.
 - **ρ, the real over the promised change of the loss.** At the Moment after an update the loss is evaluated once more,
   on the same batch with the same dropout masks, at w + Δw; running statistics, optimizer, parameters stay as they are.
   ρ = ΔL/(g·Δw): 1 where the loss is straight that far, ½ at the lowest point along the step, below 0 past it. It is of
@@ -91,7 +92,7 @@ def figures(name: str, verdicts: Sequence[Verdict], alarmed: int, healthy: int) 
 def helped(diagnosis: Diagnosis) -> str:
     """The first remedy that helped, of the most important finding that has one."""
     remedies = [remedy for finding in diagnosis.findings for remedy in finding.remedies]
-    return next((remedy.text for remedy in remedies if better(remedy)), "–")
+    return next((remedy.text for remedy in remedies if shown(remedy)[0] == "✓"), "–")
 
 
 def cases() -> Iterator[str]:

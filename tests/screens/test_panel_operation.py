@@ -29,6 +29,7 @@ from bptui.symbolic.facts import (
 )  # fmt: skip
 from bptui.symbolic.types import CheckRow
 from tests.screens.panel_rig import at, derived, formula, texts, within
+from tests.screens.rig import debug
 
 BACKWARD_A = 7
 """lesson-2-2-1: backward 4/5, layer1.a."""
@@ -319,3 +320,21 @@ def test_a_sum_among_factors_that_share_a_column_has_its_brackets() -> None:
     )
     shown = "".join(" ".join(texts(draw(derived(session), 37, 16))).split())
     assert "target[0,k]·(log(sum(exp(logits[0,u])foru))-logits[0,k])" in shown
+
+
+async def test_the_arrows_reach_every_row_of_a_weight() -> None:
+    """The card of a weight's gradient stayed in its row 0: up and down moved in rows of the output, which it sums."""
+    async with debug("xor", 80, 24) as screen:
+        await screen.run("goto backward layer1.z")
+        await screen.run("select layer1.z[1,5]")
+        await screen.derived()
+        assert "[0,5]" in screen.rows[2] + screen.rows[3]
+        await screen.press("down")
+        assert "[1,5]" in screen.rows[2] + screen.rows[3]
+        assert "x[i,1]" in screen.text
+        await screen.press("right")
+        assert "[1,6]" in screen.rows[2] + screen.rows[3]
+        await screen.press("down", "up")
+        assert "[0,6]" in screen.rows[2] + screen.rows[3]
+        await screen.press("s")
+        assert screen.session.node is screen.session.here

@@ -11,7 +11,7 @@ from bptui.model.debugger.session import Session
 from bptui.model.source.network import load
 from tests.paths import ROOT
 
-PAGES = ("when-did-it-die", "what-if")
+PAGES = ("when-did-it-die", "what-if", "where-a-number-comes-from")
 PROMPT = plain.PROMPT
 
 

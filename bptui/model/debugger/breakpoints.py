@@ -176,7 +176,8 @@ class Breakpoint(UserStop):
         if self.step is not None and step.number != self.step:
             return None
         _, indexes, condition = self.resolved(step.branch)
-        if condition is not None and len(indexes) > FEW and not condition.possible(step):
+        few = len(indexes) <= FEW and step.summary is None
+        if condition is not None and not few and not condition.possible(step):
             return None
         while (index := first_of(indexes, span)) is not None:
             value = None if condition is None else condition.at(step, index)
@@ -224,6 +225,8 @@ class Watch(UserStop):
 
     def find(self, step: Step, span: range) -> Hit | None:
         reading = self.reading(step.branch)
+        if reading is not None and _settled(reading, step):
+            return None
         while reading is not None and (index := first_of(reading.changes, span)) is not None:
             now = reading.at(step, index)
             before = None if now is None else reading.before(step, index)
@@ -245,6 +248,13 @@ class Watch(UserStop):
     def said(self) -> str:
         """What its note begins with: `watch 2: layer1.bias`."""
         return plain(self.title()) if self.number else self.target
+
+
+def _settled(reading: Reading, step: Step) -> bool:
+    """Is it certain that an expression has the same number all through a training step as in the one before?"""
+    number = reading.settled(step)
+    before = step.before
+    return number is not None and (before is None or reading.settled(before) == number)
 
 
 @dataclass

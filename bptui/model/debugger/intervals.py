@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from itertools import product
 from typing import NamedTuple
 
+from bptui.model.debugger.expressions import dotted
+
 
 class Interval(NamedTuple):
     """Numbers from `low` to `high`; `nan` says that NaN may be among them, of which no comparison but != is true."""
@@ -37,13 +39,30 @@ def possible(tree: ast.expr, known: Mapping[str, Interval]) -> bool:
     return _truth(bounds(tree, known)).high != 0
 
 
+def settled(tree: ast.expr, known: Mapping[str, Interval]) -> float | None:
+    """The one number that the expression has, wherever it has one; None where it may have several."""
+    found = bounds(tree, known)
+    one = found.low == found.high and not found.nan
+    return found.low if one and (found.low != 0 or _is_truth(tree)) else None  # 0 may be -0
+
+
+def _is_truth(tree: ast.expr) -> bool:
+    """Is it true or false, and no number?"""
+    match tree:
+        case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+            return True
+        case ast.Call(func=ast.Name(id="any" | "all" | "nan" | "finite")):
+            return True
+    return False
+
+
 def bounds(tree: ast.expr, known: Mapping[str, Interval]) -> Interval:
     """Where every number of the expression lies."""
     match tree:
         case ast.Constant(value=bool() | int() | float() as value):
             return Interval(float(value), float(value))
-        case ast.Name(id=name):
-            return known.get(name, ANYTHING)
+        case ast.Name() | ast.Attribute():
+            return known.get(dotted(tree) or "", ANYTHING)
         case ast.UnaryOp(op=ast.Not()):
             truth = _truth(bounds(tree.operand, known))
             return Interval(1 - truth.high, 1 - truth.low)
@@ -62,6 +81,8 @@ def bounds(tree: ast.expr, known: Mapping[str, Interval]) -> Interval:
             return Interval(min(each.low for each in pairs), min(each.high for each in pairs))
         case ast.Subscript(value=value, slice=at) if not any(isinstance(part, ast.Slice) for part in ast.walk(at)):
             return bounds(value, known)  # a slice may be empty
+        case ast.Call(func=ast.Name(id="grad"), args=[of]):
+            return known.get(f"grad({dotted(of)})", ANYTHING)
         case ast.Call(func=ast.Name(id=name), args=args):
             return _called(name, [bounds(value, known) for value in args])
     return ANYTHING

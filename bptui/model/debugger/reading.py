@@ -20,6 +20,7 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
+from bptui.model.engine.summary import Summary
 from bptui.model.engine.timeline import Moment
 
 KEPT = 8
@@ -38,6 +39,27 @@ class Step:
     def recording(self) -> Recording:
         """All its numbers; raises Cancelled on the way there."""
         return self.branch.history.recording(self.number, lambda done, total: self.progress.tick())
+
+    @cached_property
+    def summary(self) -> Summary | None:
+        """What is known of it without running it again."""
+        return self.branch.history.summary(self.number)
+
+    @property
+    def finite(self) -> bool:
+        """Are all its numbers finite, for certain?"""
+        if self.branch.finite(self.number):
+            return True
+        if self.summary is not None:
+            return self.summary.finite
+        self.branch.nonfinite(self.recording)  # which keeps that it is
+        return self.recording.finite is True
+
+    def extremes(self, what: Literal["value", "grad"]) -> tuple[float, float] | None:
+        """As `Recording.extremes`."""
+        if self.summary is None:
+            return self.recording.extremes(what)
+        return self.summary.value if what == "value" else self.summary.grad
 
     @property
     def loss(self) -> float:
@@ -108,33 +130,47 @@ class Reading:
 
     def possible(self, step: Step) -> bool:
         """Can it be true at any Moment of a training step? No means no; yes, that it has to be asked at each."""
-        known = self._known(step) if self._bounded and not self._loss_alone else None
+        known = self._known(step)
         return known is None or intervals.possible(self.expression.tree, known)
+
+    def settled(self, step: Step) -> float | None:
+        """The one number that it has at all Moments of a training step at which it has any; None where that is not
+        certain, or would be as much work as to ask."""
+        known = self._known(step) if step.summary is not None else None
+        return None if known is None else intervals.settled(self.expression.tree, known)
 
     @cached_property
     def _bounded(self) -> bool:
-        """It is asked about the node of each Moment, of which none is empty."""
-        graph = self.branch.graph
-        return any(not name for _, name in self.expression.reads) and all(0 not in node.shape for node in graph.nodes)
+        """Are there intervals for it? Not where a tensor is empty; for the loss alone its number is as near."""
+        return not self._loss_alone and all(0 not in node.shape for node in self.branch.graph.nodes)
 
     def _known(self, step: Step) -> dict[str, intervals.Interval] | None:
-        """Where what it may read lies in a training step; None where that would be as much work as to ask."""
-        recording, graph = step.recording, self.branch.graph
-        reads = {what for what, name in self.expression.reads if not name}
-        rate, nan = recording.optimizer.learning_rate, recording.finite is not True
-        known = {"step": intervals.exactly(step.number), "lr": intervals.exactly(rate)}
-        kinds: tuple[tuple[Literal["value", "grad"], tuple[str, ...]], ...] = (
-            ("value", ("value",)),
-            ("grad", ("grad", "upstream")),
-        )
-        for what, names in kinds:
-            if reads.intersection(names):
-                found = recording.extremes(what)
-                if found is None:
-                    return None
-                known |= dict.fromkeys(names, intervals.Interval(*found, nan))
-        known = {name: interval for name, interval in known.items() if name not in graph.by_name}
-        return known | dict.fromkeys(self._loss_names, intervals.exactly(recording.loss))
+        """Where what it reads lies in a training step; None where that is not known."""
+        if not self._bounded:
+            return None
+        known = {"step": intervals.exactly(step.number)} if "step" in self._settings else {}
+        if "lr" in self._settings:
+            known["lr"] = intervals.exactly(step.recording.optimizer.learning_rate)
+        for what, names in self._ranges.items():
+            found = step.extremes(what)
+            if found is None:
+                return None
+            known |= dict.fromkeys(names, intervals.Interval(*found, not step.finite))
+        return known | dict.fromkeys(self._loss_names, intervals.exactly(step.loss))
+
+    @cached_property
+    def _ranges(self) -> dict[Literal["value", "grad"], list[str]]:
+        """The names that it reads, by where their numbers lie: among all values, among all gradients. Of what is given
+        nothing is known, nor of a gradient before all of it is in."""
+        graph, timeline = self.branch.graph, self.branch.timeline
+        found: dict[Literal["value", "grad"], list[str]] = {}
+        for what, name in self.expression.reads:
+            node = graph.by_name[name] if name else None
+            if what == "value" and (node is None or node.op is not None or node.role == "param"):
+                found.setdefault("value", []).append(name or what)
+            elif what in ("grad", "upstream") and (node is None or len(timeline.arrivals(node.id)) == 1):
+                found.setdefault("grad", []).append(f"grad({name})" if name else what)
+        return found
 
     @cached_property
     def _begins(self) -> int:

@@ -16,7 +16,7 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import Scripts
 from bptui.model.debugger.trail import Place, Trail
-from bptui.model.debugger.view import Index, Selection, View
+from bptui.model.debugger.view import WHAT_IF, Index, Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
 from bptui.model.engine.graph import Graph, Node
@@ -259,8 +259,9 @@ class Standpoint:
     @property
     def comparison(self) -> Comparison | None:
         """The branch held against another one, None where there is no other, or nobody wants to see it."""
-        base = self.base
-        return self.compare(self.branch, base) if self.view.change and base is not self.branch else None
+        base, answer = self.base, self.view.answer
+        seen = self.view.change or (answer is not None and answer.panel == WHAT_IF)
+        return self.compare(self.branch, base) if seen and base is not self.branch else None
 
     def compare(self, branch: Branch, base: Branch) -> Comparison:
         """One branch held against another."""
@@ -345,5 +346,6 @@ class Standpoint:
     def snapshot(self) -> tuple[Any, ...]:
         """Everything that decides what is on the screen, as one comparable value."""
         return (
-            self.branch.number, self._cursor, self.node.id, self.element, self.input, tuple(vars(self.view).values())
+            self.branch.number, self._cursor, self.node.id, self.element, self.input, self.selection.read,
+            tuple(vars(self.view).values()),
         )  # fmt: skip

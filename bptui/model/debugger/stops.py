@@ -43,7 +43,7 @@ class NonFiniteNumbers(Stop):
     """NaN and inf, where they arise and nobody said that they are wanted."""
 
     def find(self, step: Step, span: range) -> Hit | None:
-        if step.branch.finite(step.number):
+        if step.finite:
             return None
         found = step.branch.nonfinite(step.recording)
         while (place := first_of(found.suspects, span)) is not None:

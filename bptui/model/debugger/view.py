@@ -80,10 +80,12 @@ class Selection:
     pinned   a node that stays selected while time moves; None follows the Moment
     element  the element last selected, kept as it was said, so that it is there again where it fits; () for none yet
     input    the position of the input whose derivative is shown, among those that have one
+    read     of the elements of that input that the output's element reads, which one is shown, counted from 0
     at_finding  nothing was selected since the last move: a number that is not finite at this Moment comes first
     """
 
     pinned: int | None = None
     element: Index = ()
     input: int = 0
+    read: int = 0
     at_finding: bool = True

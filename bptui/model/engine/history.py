@@ -23,6 +23,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.checkpoints import Rows
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
+from bptui.model.engine.summary import MANY, Summaries, Summary
 from bptui.model.engine.timeline import Timeline
 
 MAX_STEPS = 10_000_000
@@ -90,8 +91,18 @@ class History(Protocol):
     @property
     def losses(self) -> Array: ...
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it keeps."""
+
+    def rest(self) -> None:
+        """Nobody looks at it for now: keep no more than it takes to give any step again."""
+
     def recording(self, step: int, progress: Progress | None = None) -> Recording:
         """Everything of one training step (IndexError where there can be none)."""
+
+    def summary(self, step: int) -> Summary | None:
+        """What is known of a training step without running it again; None where nothing is."""
 
     def seek(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
         """Make `recording(step)` quick to give. False where it was cancelled."""
@@ -123,11 +134,23 @@ class RecordedStep:
         losses.setflags(write=False)
         return losses
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the recording."""
+        return self._recording.nbytes
+
+    def rest(self) -> None:
+        """There is nothing to forget."""
+
     def recording(self, step: int, progress: Progress | None = None) -> Recording:
         """The step itself; IndexError for any other."""
         if step:
             raise IndexError(step)
         return self._recording
+
+    def summary(self, step: int) -> Summary | None:
+        """Nothing: it need not be run."""
+        return None
 
     def seek(self, step: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> bool:
         """The step is there; IndexError for any other."""
@@ -166,6 +189,7 @@ class Training:
         self._checkpoints.clear(0, FIRST_INTERVAL)
         self._window = Rows(min(max(window_bytes // size, 16), 4096), length, program.dtype)
         self._losses = np.empty(1024, program.dtype)
+        self._summaries = Summaries() if len(program.calls) >= MANY else None
         self._steps = 0
         self._head: Array | None = None  # the state after the last step, while the program is elsewhere
         self._cache: OrderedDict[int, Recording] = OrderedDict()
@@ -181,7 +205,9 @@ class Training:
         made = Training(source)
         self._go(step)
         made._grow(step)
-        made._before, made._first, made._steps = self, step, step
+        if step:
+            made._before = self if step > self._first or self._before is None else self._before
+        made._first = made._steps = step
         made._program.load(made._program.adopted(self._program, changed), step)
         made._checkpoints.clear(step, FIRST_INTERVAL)
         made._losses[:step] = self._losses[:step]
@@ -221,10 +247,17 @@ class Training:
 
     @property
     def nbytes(self) -> int:
-        """Bytes kept: checkpoints, window, losses, recordings."""
+        """Bytes kept: the program's arena, checkpoints, window, losses, recordings."""
         recordings = sum(recording.nbytes for recording in self._cache.values())
         head = 0 if self._head is None else self._head.nbytes
-        return self._checkpoints.nbytes + self._window.nbytes + self._losses.nbytes + recordings + head
+        kept = self._checkpoints.nbytes + self._window.nbytes + self._losses.nbytes
+        return self._program.nbytes + kept + recordings + head
+
+    def rest(self) -> None:
+        """Keep no more than it takes to go on; what was forgotten is computed again, bit for bit, when it is asked
+        for."""
+        self._cache.clear()
+        self._window.clear(self._program.step, 1)
 
     # ---------------------------------------------------------------------------------------------- forward
     def advance(self, to: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> int:
@@ -262,10 +295,14 @@ class Training:
         self._checkpoints.keep(program)
         count = min(to, program.step + self._checkpoints.until(program.step)) - program.step
         self._grow(self._steps + count)
-        try:
-            program.run(count, self._losses[self._steps : self._steps + count], ask)
-        finally:
-            self._steps = program.step
+        each = 1 if self._summaries is not None else count
+        for _ in range(0, count, each):
+            try:
+                program.run(each, self._losses[self._steps : self._steps + each], ask)
+            finally:
+                self._steps = program.step
+            if self._summaries is not None:
+                self._summaries.keep(program.recording())
 
     def _grow(self, count: int) -> None:
         if count > len(self._losses):
@@ -281,6 +318,12 @@ class Training:
         self._head = None
 
     # ------------------------------------------------------------------------------------------------- back
+    def summary(self, step: int) -> Summary | None:
+        """What was kept of a training step when it was run; None for a small program: to run it again is as quick."""
+        if self._before is not None and step < self._first:
+            return self._before.summary(step)
+        return None if self._summaries is None else self._summaries.of(step)
+
     def recording(self, step: int, progress: Progress | None = None) -> Recording:
         """Everything of one training step, trained up to it first where it has not been run yet. Where `progress`
         raises, nothing has happened but what was trained until then."""

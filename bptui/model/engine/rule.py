@@ -46,6 +46,11 @@ class Rule:
     def __init__(self, forward: Callable[..., Any], *vjps: Callable[..., Any] | None) -> None:
         self._forward, self._vjps = forward, vjps
 
+    @property
+    def pair(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """forward and vjp, as they stand in a row: `Op(name, inputs, definition, shape, *rule.pair, …)`."""
+        return self.forward, self.vjp
+
     def forward(self, emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> Any:
         """The calls that fill `out`; the vjps are noted, too, so that what they read again is kept."""
         key = self, *((array.shape, array.dtype) for array in inputs), out.shape, *attributes.items()

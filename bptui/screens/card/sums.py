@@ -231,8 +231,8 @@ class _Grid:
         """A text in the cells of a number; a lone 0 in the units place of so many decimals, by default the sum's."""
         if not math.isfinite(x):
             return figure(x, self.field, DECIMALS, style)
-        after = " " * ((self.texts.decimals if decimals is None else decimals) + 1) if text == "0" else ""
-        return (Span(f"{text}{after}".rjust(self.field), style),)
+        after = min((self.texts.decimals if decimals is None else decimals) + 1, self.field - 2)
+        return (Span(f"{text}{' ' * after if text == '0' else ''}".rjust(self.field), style),)
 
     def written(self, term: Term) -> list[Line]:
         """`0,1  a[0] 0.5000 × b[1] 2.0000 × c[2] 3.0000 = 3.0000`."""

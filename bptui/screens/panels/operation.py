@@ -14,6 +14,7 @@ from bptui.screens.keys import PAGE
 from bptui.screens.panels import move_element
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.render import length, to_ascii
+from bptui.symbolic.card import subject
 from bptui.symbolic.facts import Card, Fact
 
 if TYPE_CHECKING:
@@ -47,9 +48,34 @@ def title(scene: Scene) -> tuple[Line, Line]:
 def move(scene: Scene, down: int, right: int) -> str:
     """A page down turns the card to its next page, the arrows select another element."""
     if abs(down) != PAGE:
-        return move_element(scene, down, right)
+        return _move_read(scene, down) if down and _of_parameter(scene) else move_element(scene, down, right)
     scene.session.view.page += down // PAGE
     return ""
+
+
+def _of_parameter(scene: Scene) -> bool:
+    """Is the card about the gradient of a weight, whose rows are not those of the output? Then up and down move in the
+    weight: each of its gradients is a sum over the output's rows."""
+    session = scene.session
+    at = session.input
+    if session.cursor.phase != "backward" or at is None or session.composite is not None:
+        return False
+    if session.selection.pinned is not None or session.timeline.is_seed(session.cursor):
+        return False
+    source = session.graph.nodes[session.node.inputs[at]]
+    return source.role == "param" and len(source.shape) > 1 and source.shape != session.node.shape
+
+
+def _move_read(scene: Scene, down: int) -> str:
+    """To the next of the weight's elements that the output's element reads."""
+    session = scene.session
+    before, first = subject(session, scene.rules), session.selection.read
+    for read in range(first + 1, first + 2) if down > 0 else range(first - 1, -1, -1):
+        session.selection.read = read  # of another weight there may have been more
+        if subject(session, scene.rules) != before:
+            return ""
+    session.selection.read = first
+    return "the end"
 
 
 def lines(scene: Scene) -> list[Line]:

@@ -274,7 +274,7 @@ def _gradient(
 
 def held_against(session: Session) -> int | None:
     """The number of the branch whose numbers are taken away in the right column; None where that has gradients."""
-    comparison = session.comparison
+    comparison = session.comparison if session.view.change else None
     if comparison is None or comparison.difference(session.cursor.step) is None:
         return None
     return comparison.base.number

@@ -130,7 +130,8 @@ def subject(session: Session, rules: Rules | None = None) -> tuple[Node, tuple[i
     rule = rules.rule(graph, selected, wrt) if rules is not None else None
     if session.composite is not None:
         return selected, reads(state, session.composite, wrt, element, rule), wrt
-    return selected, read_by(state, selected, wrt, element, rule, source.shape), wrt
+    which = session.selection.read if source.role == "param" else 0
+    return selected, read_by(state, selected, wrt, element, rule, source.shape, which), wrt
 
 
 def card_for(

@@ -152,8 +152,8 @@ def settle(tree: Tree) -> Tree:
     return t.rebuild(tree, change)
 
 
-def read_by(state: State, node: Node, wrt: int, element: Index, rule: Any, shape: Index) -> Index:
-    """The first element of an input that `element` of the output reads."""
+def read_by(state: State, node: Node, wrt: int, element: Index, rule: Any, shape: Index, which: int = 0) -> Index:
+    """An element of an input that `element` of the output reads: the first, or the `which`-th on; the last of fewer."""
     reading = BoundDefinition(state.recording, node)
     nearest = fit(element, shape)
     if reading.op.elementwise or not isinstance(rule, Rule) or not shape or 0 in (*shape, *node.shape):
@@ -169,4 +169,4 @@ def read_by(state: State, node: Node, wrt: int, element: Index, rule: Any, shape
     values = np.broadcast_to(np.asarray(evaluate(rule.local, arrays, index, size), float), shape)
     mask = np.broadcast_to(_reads(rule.local, arrays, index, size, values), shape)
     found = np.argwhere(mask)
-    return tuple(int(i) for i in found[0]) if len(found) else nearest
+    return tuple(int(i) for i in found[min(which, len(found) - 1)]) if len(found) else nearest

@@ -81,7 +81,7 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
     arrays = inputs(recording, node, turn) | (results(recording, node, turn) if done else {})
     at = {name: _at(array, element) for name, array in arrays.items()}
     arrived = state.shown_gradient(node).array
-    if not optimizer.clips and arrived is not None:  # 0 where it is nothing but rounding
+    if not done and not optimizer.clips and arrived is not None:  # 0 where it is nothing but rounding
         at["g"] = _at(arrived, element)
     known = {**follow(rule, at), **at}
     settings = {name: Setting(value) for name, value in optimizer.symbols(recording.step).items()}

@@ -105,6 +105,17 @@ def test_every_card_of_an_example(name, step, full):
     held(calculator)
 
 
+def test_a_lone_0_among_tiny_numbers_touches_none() -> None:
+    """`= -1.05e-50` was the product -1.05e-5 and the running sum 0."""
+    session, calculator = Session(network("lstm")), Calculator()
+    for step, n in ((0, 173), (100, 152)):
+        session.train(step) if step else None
+        session.move(step * session.timeline.length + n)
+        session.select_element((15, 15))
+        work_out(derived(session), calculator)
+    held(calculator)
+
+
 @pytest.mark.parametrize("name", ORDER)
 def test_every_explanation_of_an_example(name, full):
     recording, calculator = network(name).program().record(), Calculator()

@@ -15,7 +15,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.finding import Finding
-from bptui.model.debugger.findings.subject import LONG, Data, Subject, tenths
+from bptui.model.debugger.findings.subject import Data, Subject, tenths
 from bptui.model.debugger.findings.symptoms import constant_answer
 from bptui.model.engine.batches import Batches, draw
 from bptui.model.source.network import Network
@@ -37,9 +37,9 @@ LEARNT, WELL = 0.98, 0.5
 
 
 def dependence(subject: Subject) -> Iterator[Finding]:
-    """Targets that are learnt no better than random ones; asked where no other rule found anything."""
+    """Targets that are learnt no better than random ones."""
     targets, network, steps = subject.targets, subject.network, subject.steps
-    if subject.explained or targets is None or not subject.inputs or steps < LONG:
+    if targets is None or not subject.inputs:
         return
     constant = constant_answer(subject)
     if constant is None or len(targets.values) < FEWEST or not np.isfinite(subject.losses).all():

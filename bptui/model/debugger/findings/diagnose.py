@@ -7,20 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from bptui.model.base.errors import UserError
 from bptui.model.debugger.branch import Branch
-from bptui.model.debugger.findings.finding import Diagnosis, Finding, LookedFor, Remedy
+from bptui.model.debugger.findings.finding import Diagnosis, Finding, LookedFor
 from bptui.model.debugger.findings.ranking import ranked
+from bptui.model.debugger.findings.rule import Rule
 from bptui.model.debugger.findings.rules import RULES
 from bptui.model.debugger.findings.subject import Subject
+from bptui.model.debugger.findings.trial import tried
 from bptui.model.debugger.progress import Progress
 from bptui.model.engine.recording import NotRecorded
 from bptui.model.source.network import Network
 
 MOST_STEPS = 200
 """Training steps that are looked at where nobody says how many."""
-LAST = 5
-"""The loss that a training reached is the mean of so many last ones, or of the last tenth where that is fewer."""
 
 
 def diagnose(source: Network | Branch, steps: int | None = None, progress: Progress | None = None) -> Diagnosis:
@@ -36,17 +35,25 @@ def diagnose(source: Network | Branch, steps: int | None = None, progress: Progr
     looked: list[LookedFor] = []
     for count, rule in enumerate(RULES):
         subject.progress.report(count / len(RULES), f"looking for: {rule.about}")
-        skipped = ""
-        findings: list[Finding] = []
-        try:
-            with np.errstate(all="ignore"):
-                findings = list(rule.find(subject))
-        except NotRecorded as lacking:
-            skipped = str(lacking)
+        findings, skipped = asked_of(rule, subject)
         subject.found += findings
         looked.append(LookedFor(rule.name, rule.about, bool(findings), skipped))
     losses = tuple(float(loss) for loss in subject.losses)
     return Diagnosis(branch.network, subject.steps, losses, ranked(subject.found), tuple(looked))
+
+
+def asked_of(rule: Rule, subject: Subject) -> tuple[list[Finding], str]:
+    """(what a rule finds, why it could not look or looked in part, "" where it did)."""
+    if skipped := rule.skipped(subject):
+        return [], skipped
+    subject.absent.clear()
+    try:
+        with np.errstate(all="ignore"):
+            findings = list(rule.find(subject))
+    except NotRecorded as lacking:
+        return [], str(lacking)
+    absent = sorted(subject.absent)
+    return findings, "" if findings or not absent else f"{absent[0]} was not recorded"
 
 
 def trials(diagnosis: Diagnosis, progress: Progress | None = None) -> Iterator[Diagnosis]:
@@ -66,34 +73,3 @@ def trials(diagnosis: Diagnosis, progress: Progress | None = None) -> Iterator[D
         diagnosis = replace(diagnosis, findings=(*diagnosis.findings[:i], changed, *diagnosis.findings[i + 1 :]))
         yield diagnosis
     progress.begin, progress.width = 0.0, 1.0
-
-
-def tried(remedy: Remedy, diagnosis: Diagnosis, progress: Progress) -> Remedy:
-    """The remedy with the losses that were reached without it and with it."""
-    try:
-        network = remedy.make(diagnosis.network)
-        history = network.history()
-    except UserError as problem:
-        return replace(remedy, note=f"not tried: {problem}")
-    steps = diagnosis.steps
-    history.advance(steps, lambda done, total: progress.report(done / total, f"trying: {remedy.text}"))
-    before, after = reached(diagnosis.losses), reached(tuple(float(loss) for loss in history.losses[:steps]))
-    note = remedy.note or _incomparable(diagnosis.network, network)
-    return replace(remedy, loss_before=before, loss_after=after, note=note)
-
-
-def reached(losses: tuple[float, ...]) -> float:
-    """The loss that a training reached: the mean of its last few; what is not finite as it is."""
-    last = np.asarray(losses[-max(1, min(LAST, len(losses) // 10)) :])
-    with np.errstate(all="ignore"):
-        return float(last.mean()) if len(last) else float("nan")
-
-
-def _incomparable(before: Network, after: Network) -> str:
-    """Why the losses of two networks cannot be compared, "" where they can."""
-    from bptui.model.debugger.findings.structure import Structure
-
-    first, second = Structure(before.graph).loss, Structure(after.graph).loss
-    if first is not None and second is not None and first.kind != second.kind:
-        return f"another loss, {second.kind} in the place of {first.kind}: the two numbers cannot be compared"
-    return ""

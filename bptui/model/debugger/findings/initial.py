@@ -11,9 +11,11 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.debugger.findings.change import DEFAULT, Change, Redefined, remedy, spelled
 from bptui.model.debugger.findings.finding import Finding, Remedy
-from bptui.model.debugger.findings.structure import ACTIVATIONS, LINEAR_BETWEEN, NORMS, Layer
-from bptui.model.debugger.findings.subject import Subject, rms
+from bptui.model.debugger.findings.structure import ACTIVATIONS, LINEAR_BETWEEN, NORMS, Layer, unit_axis
+from bptui.model.debugger.findings.subject import FEWEST, Subject, rms
 
+DROWNS = 4.0
+"""rms of the biases over the spread of what they are added to."""
 LARGE, SMALL, FAN = 4.0, 0.25, 8
 """Standard deviation of a weight times √fan_in: the most and the least, from how many inputs of a unit on."""
 RELU = ("relu", "relu6", "leaky_relu", "leaky", "elu", "gelu", "silu", "mish", "prelu", "celu", "hardswish")
@@ -105,6 +107,41 @@ def initial(subject: Subject) -> Iterator[Finding]:
             evidence=tuple(_flow(subject)),
             remedies=(_drawn_anew(subject, layers, []),),
         )
+
+
+def biases(subject: Subject) -> Iterator[Finding]:
+    """Biases beside which what a layer is told does not count."""
+    found: dict[str, float] = {}
+    for layer in subject.structure.hidden:
+        z = subject.recording(0).value(layer.z)
+        if layer.bias is None or layer.bias.value is None or layer.recurrent or z is None or len(z) < FEWEST:
+            continue
+        if layer.bias.role != "param" or _normalised_after(subject, layer):
+            continue
+        axes = tuple(axis for axis in range(z.ndim) if axis != unit_axis(layer, z))
+        signal = float(np.sqrt(np.mean(np.var(z, axis=axes))))
+        size = rms(layer.bias.value)
+        if size > DROWNS * signal and size > 0:
+            found.setdefault(layer.place, size / signal if signal else np.inf)
+    if not found:
+        return
+    layers = [layer for layer in subject.structure.hidden if layer.place in found]
+    yield Finding(
+        "biases",
+        "init",
+        "warning",
+        tuple(found),
+        f"the biases of {', '.join(found)} drown what they are added to, {max(found.values()):.3g} times its spread",
+        node=layers[0].z.name,
+        number=max(found.values()),
+        threshold=DROWNS,
+        source="TheDeepChecker, NeuraLint (biases at 0); limit from healthy networks",
+        evidence=tuple(_flow(subject)),
+        remedies=(remedy("biases that start at 0", *(
+            change for layer in layers
+            for change in (Change(f"{layer.place}.bias", DEFAULT), Change(f"{layer.place}.bias_init", "zeros"))
+        )),),
+    )  # fmt: skip
 
 
 def _judged(subject: Subject, layer: Layer) -> float | None:

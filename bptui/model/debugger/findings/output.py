@@ -11,9 +11,12 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import DEFAULT, Change, Redefined, remedy, setting, spelled
-from bptui.model.debugger.findings.finding import Finding, Remedy, Severity
+from bptui.model.debugger.findings.finding import Diagnosis, Finding, Remedy, Severity
 from bptui.model.debugger.findings.structure import REGRESSION, WEIGHTED, Loss, Output
-from bptui.model.debugger.findings.subject import Subject
+from bptui.model.debugger.findings.subject import LONG, Subject
+from bptui.model.debugger.findings.symptoms import solved
+from bptui.model.debugger.findings.trial import tried
+from bptui.model.debugger.progress import Progress
 from bptui.model.engine.graph import Node
 
 SELU = -1.0507009873554805 * 1.6732632423543772
@@ -29,6 +32,8 @@ RANGES = {
 PROBABILITIES = ("sigmoid", "hardsigmoid", "softmax", "masked_softmax")
 OUTSIDE, MANY, MOST = 0.01, 0.02, 0.5
 """Part of the range by which a target has to lie outside; share of the targets that is a warning, and an error."""
+HALF = 0.5
+"""Part of the loss that a better pair of output and loss has to reach less of, for this one to be warned of."""
 FLOOR = 0.05
 """Share of the loss of guessing that the best output still costs, from which on scores are too narrow."""
 
@@ -121,7 +126,8 @@ def _pair(subject: Subject, output: Output, loss: Loss, targets: Array | None, u
         text = f"{kind} on a softmax: its outputs are positive and sum to 1"
         if severity == "warning":
             return severity, f"{text}, the targets do not", [], _linear(subject)
-        return severity, f"{text}; cross_entropy learns faster where it is most wrong", [], []
+        ends = _ends(subject, "linear", "plain outputs and cross_entropy", "cross_entropy")
+        return _slower(subject, f"{text}; cross_entropy learns faster where it is most wrong", ends)
     if kind in REGRESSION and last in ("sigmoid", "hardsigmoid") and binary(targets):
         text = f"{kind} on a {last}: ∂L/∂z = (p-y)·p(1-p) fades where it is most wrong"
         return "note", text, [], _ends(subject, last, "bce has ∂L/∂z = p-y", "bce")
@@ -137,6 +143,20 @@ def _pair(subject: Subject, output: Output, loss: Loss, targets: Array | None, u
             _ends(subject, "log_softmax", "log_softmax gives the logarithms"),
         )
     return None
+
+
+def _slower(subject: Subject, text: str, ends: list[Remedy]) -> _Found:
+    """What a better pair reaches has to say whether this one is worth a warning: less than half of the same loss."""
+    told, evidence = ends, []
+    severity: Severity = "note"
+    if ends and subject.steps >= LONG and not solved(subject):
+        so_far = Diagnosis(subject.network, subject.steps, tuple(float(loss) for loss in subject.losses))
+        told = [tried(ends[0], so_far, Progress())]
+        before, after = told[0].loss_before, told[0].loss_after
+        if before is not None and after is not None and after < HALF * before and not told[0].note:
+            severity = "warning"
+            evidence = [f"trained by the other, the same loss is {numbers.significant(after, 3)}"]
+    return severity, text, evidence, told
 
 
 def _alone(made: Node) -> bool:

@@ -15,10 +15,10 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
         "pairing", "axes", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction",
         "rate high", "no activation",
     ),
-    "saturated units": ("equal weights", "batch norm", "scale", "initial values"),
+    "saturated units": ("equal weights", "batch norm", "scale", "initial values", "biases"),
     "dead units": (
         "equal weights", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction", "rate high",
-        "weight decay",
+        "weight decay", "biases",
     ),
     "signal": ("equal weights", "batch norm", "scale", "initial values", "saturated units", "dead units"),
     "no gradient": (

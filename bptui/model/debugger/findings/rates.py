@@ -14,6 +14,7 @@ from bptui.model.debugger.findings.probe import Step
 from bptui.model.debugger.findings.settings import ADAPTIVE
 from bptui.model.debugger.findings.subject import LONG, Subject, tenths
 from bptui.model.debugger.findings.symptoms import STILL, constant_answer, solved
+from bptui.model.debugger.findings.trial import trained
 
 FAR, STEPS = -10.0, 3
 """ρ below which one step is enough to say that it overshot; else two of so many that follow each other."""
@@ -25,6 +26,8 @@ HALF = 0.5
 """ρ at the lowest point along the step of a parabola: of a step that suits."""
 SHORTER = tuple(2.0**-n for n in range(1, 31))
 LONGER = (1000.0, 100.0, 10.0)
+SOON = 4.0
+"""So many times the loss promised in the steps planned: more than healthy trainings need."""
 GREW = 2.0
 """A loss so many times the first is looked at for an overshoot, too."""
 SOURCE = "real over promised change of the loss (the ratio of trust regions); limits from healthy networks"
@@ -52,7 +55,7 @@ def high(subject: Subject) -> Iterator[Finding]:
                 ratios[k] = rho
         past = [k for k, rho in ratios.items() if rho < 0]
         far = [k for k in past if ratios[k] < FAR]
-        if far or (past and harmed(subject, len(past))):
+        if (far and not solved(subject)) or (past and harmed(subject, len(past))):
             yield _high(subject, ratios, (far or past)[0])
             return
 
@@ -79,10 +82,16 @@ def _shorter(subject: Subject) -> float:
     factor = None if step is None else step.largest(SHORTER, HALF)
     if factor is None:
         return np.inf
+    return with_rate(subject, factor)
+
+
+def with_rate(subject: Subject, factor: float) -> float:
+    """The loss that the same steps reach with so many times the rate; inf where that takes too long to be tried."""
     optimizer = subject.network.optimizer
-    slower = replace(optimizer, learning_rate=factor * optimizer.learning_rate)
-    history = replace(subject.network, optimizer=slower).history()
-    history.advance(subject.steps, lambda done, total: subject.progress.tick())
+    other = replace(optimizer, learning_rate=factor * optimizer.learning_rate)
+    history = replace(subject.network, optimizer=other).history()
+    if trained(history, subject.steps, lambda done, total: subject.progress.tick()) < subject.steps:
+        return np.inf
     return tenths(np.asarray(history.losses[: subject.steps]))[1]
 
 
@@ -129,25 +138,37 @@ def _high(subject: Subject, ratios: dict[int, float], at: int) -> Finding:
 
 
 def low(subject: Subject) -> Iterator[Finding]:
-    """Steps that could be ten times as long and still follow their gradient, and do not get there in the steps planned;
-    told where there is no other cause."""
-    if subject.explained:
-        return
+    """Steps that could be ten times as long and still follow their gradient, and do not get there in the steps
+    planned; where that is less clear, a trial of ten times the rate has to reach less than half of the loss."""
     planned = max(subject.branch.planned, subject.steps)
-    looked = sorted({0, min(10, subject.steps - 1)})
-    seen: list[tuple[int, Step, float]] = []
-    for k in looked:
+    promises, ratios = [], []
+    for k in sorted({0, min(10, subject.steps - 1)}):
         step = subject.step(k)
         if step is None or not np.isfinite(step.loss) or not step.loss > 0 or not step.promised < 0:
             return
-        promise = planned * abs(step.promised) / step.loss
-        if promise >= 1 or not step.rho(TENFOLD) >= STRAIGHT:
+        promises.append(planned * abs(step.promised) / step.loss)
+        ratios.append(step.rho(TENFOLD))
+    promise, rho = max(promises), min(ratios)
+    if not (promise < SOON and rho >= HALF):
+        return
+    told: tuple[str, ...] = ()
+    if promise >= 1 or rho < STRAIGHT:
+        if (promise >= 1 and rho < STRAIGHT) or subject.steps < LONG or solved(subject):
             return
-        seen.append((k, step, promise))
-    at, step, promise = seen[0]
-    rate = subject.network.optimizer.learning_rate
+        last, reached = tenths(subject.losses)[1], with_rate(subject, TENFOLD)
+        if not reached < HALF * last:
+            return
+        told = (f"at ten times the rate {numbers.significant(reached, 3)}, not {numbers.significant(last, 3)}",)
+    yield _low(subject, promises[0], rho, told)
+
+
+def _low(subject: Subject, promise: float, rho: float, told: tuple[str, ...]) -> Finding:
+    step = subject.step(0)
+    assert step is not None
+    planned = max(subject.branch.planned, subject.steps)
     longer = step.largest(LONGER, HALF) or TENFOLD
-    yield Finding(
+    rate = longer * subject.network.optimizer.learning_rate
+    return Finding(
         "rate low",
         "learning-rate-low",
         "warning",
@@ -155,15 +176,13 @@ def low(subject: Subject) -> Iterator[Finding]:
         f"at this pace {planned} steps gain {100 * promise:.3g} % of the loss, and a tenfold step would still be right",
         node=subject.graph.params[0].name,
         phase="update",
-        training_step=at,
-        number=step.rho(TENFOLD),
-        threshold=STRAIGHT,
+        number=rho,
+        threshold=HALF if told else STRAIGHT,
         source=SOURCE,
         evidence=(
             f"ΔL = {numbers.significant(step.promised, 3)} promised, {numbers.significant(step.actual(), 3)} came",
             f"ρ at {longer:g} times the step: {numbers.significant(step.rho(longer), 3)}",
+            *told,
         ),
-        remedies=(
-            remedy(f"{longer:g} × the rate: there ρ is ½ or more", Change("optimizer.learning_rate", longer * rate)),
-        ),
+        remedies=(remedy(f"{longer:g} × the rate: there ρ is ½ or more", Change("optimizer.learning_rate", rate)),),
     )

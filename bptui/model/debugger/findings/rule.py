@@ -19,9 +19,24 @@ Needs = Literal["graph", "step", "probe", "steps"]
 @dataclass(frozen=True)
 class Rule:
     """name  one word or two, in `--json` and in lists · about  what it looks for, in the words of a list of checks
-    find  what it finds in a Subject; it may raise NotRecorded where a captured step lacks a number."""
+    find     what it finds in a Subject; it may raise NotRecorded where a captured step lacks a number
+    fewest   training steps under which it says nothing
+    alone    it is of a symptom: asked where no other rule has found an error or what is a warning
+    """
 
     name: str
     about: str
     needs: Needs
     find: Callable[[Subject], Iterable[Finding]]
+    fewest: int = 1
+    alone: bool = False
+
+    def skipped(self, subject: Subject) -> str:
+        """Why it cannot be asked, "" where it can."""
+        if self.alone and subject.explained:
+            return "something else was found"
+        if subject.steps < self.fewest:
+            return f"needs {self.fewest} training steps"
+        if self.needs == "probe" and subject.graph.params and subject.step(0) is None:
+            return "needs the loss at other parameters"
+        return ""

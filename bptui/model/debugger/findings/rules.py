@@ -18,6 +18,7 @@ from bptui.model.debugger.findings import (
     units,
 )
 from bptui.model.debugger.findings.rule import Rule
+from bptui.model.debugger.findings.subject import LONG
 
 RULES: tuple[Rule, ...] = (
     Rule("pairing", "output and loss", "step", output.pairing),  # 2
@@ -29,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     Rule("batch norm", "batch norm", "step", settings.batch_norm),  # 15
     Rule("scale", "scale of the data", "graph", scale.scale),  # 5
     Rule("initial values", "initial values", "graph", initial.initial),  # 6
+    Rule("biases", "biases", "step", initial.biases),  # 6
     Rule("labels", "labels", "graph", scale.labels),  # 16
     Rule("hidden softmax", "softmax inside", "graph", signal.hidden_softmax),  # 7
     Rule("saturated units", "saturated units", "step", signal.saturated),  # 8
@@ -37,12 +39,12 @@ RULES: tuple[Rule, ...] = (
     Rule("updates", "frozen, no gradient", "steps", signal.updates),  # 12
     Rule("dropout", "dropout", "graph", settings.dropout),  # 13
     Rule("weight decay", "weight decay", "step", settings.decay),  # 13
-    Rule("optimizer", "optimizer's settings", "probe", settings.unusual),  # 13
+    Rule("optimizer", "optimizer's settings", "step", settings.unusual),  # 13
     Rule("rate high", "rate too high", "probe", rates.high),  # 4
-    Rule("rate low", "rate too low", "probe", rates.low),  # 9
+    Rule("rate low", "rate too low", "probe", rates.low, alone=True),  # 9
     Rule("reduction", "sum or mean", "graph", settings.reduction),  # 13
     Rule("constant column", "constant columns", "graph", scale.constant),  # 5
     Rule("first loss", "first loss", "steps", symptoms.first_loss),  # 11
-    Rule("dependence", "targets depend on inputs", "steps", dependence.dependence),  # 18
-    Rule("not falling", "loss falls", "steps", symptoms.not_falling),  # 17
+    Rule("dependence", "targets depend on inputs", "steps", dependence.dependence, LONG, alone=True),  # 18
+    Rule("not falling", "loss falls", "steps", symptoms.not_falling, LONG, alone=True),  # 17
 )

@@ -55,10 +55,11 @@ def scale(subject: Subject) -> Iterator[Finding]:
             "target-scale",
             "warning",
             tuple(dict.fromkeys((*subject.structure.places(far.node), "loss"))),
-            f"the targets are large: rms({far.node.name}) = {numbers.significant(size, 3)}",
+            f"the targets are {'large' if size > TARGETS else 'small'}: rms({far.node.name}) = "
+            + numbers.significant(size, 3),
             node=far.node.name,
             number=size,
-            threshold=TARGETS,
+            threshold=TARGETS if size > TARGETS else SMALLEST,
             source="limits from healthy networks",
             evidence=_columns(far.values),
             remedies=(remedy("targets of mean 0, std 1", Change("data.standardize_targets", True)),),
@@ -66,11 +67,12 @@ def scale(subject: Subject) -> Iterator[Finding]:
 
 
 def _targets_far(subject: Subject) -> Data | None:
-    """The targets of a regression that are too large."""
+    """The targets of a regression that are too large, or too small."""
     loss, targets = subject.structure.loss, subject.targets
     if loss is None or targets is None or loss.kind not in REGRESSION or not subject.network.samples:
         return None
-    return targets if rms(targets.values) > TARGETS else None
+    size = rms(targets.values)
+    return targets if size > TARGETS or 0 < size < SMALLEST else None
 
 
 def _normalised(subject: Subject, node: Node) -> bool:
@@ -128,6 +130,12 @@ def _rescaled(data: Data, size: float, far: Data | None) -> Iterator[Remedy]:
 def constant(subject: Subject) -> Iterator[Finding]:
     """Columns that are the same for every sample."""
     for data in subject.inputs:
+        if len(data.values) > 1 and bool((data.values == data.values[:1]).all()):
+            text = f"{data.node.name} is the same for every sample: nothing can depend on it"
+            place = subject.structure.places(data.node)
+            yield Finding(
+                "constant column", "data-dependence", "warning", place, text, node=data.node.name, source="exact"
+            )
         if data.values.ndim != 2 or len(data.values) < 2:
             continue
         same = np.flatnonzero(np.all(data.values == data.values[:1], axis=0))

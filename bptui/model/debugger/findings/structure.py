@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph, Node
 
 WEIGHTED = ("affine", "matmul", *(f"correlate{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3)))
@@ -71,6 +72,12 @@ class Layer:
         if len(shape) == 2 and not self.recurrent:
             return shape[0], shape[1]
         return shape[1] * size, shape[0] * size
+
+
+def unit_axis(layer: Layer, values: Array) -> int:
+    """The axis along which a layer's units lie: channels of a convolution, else the last."""
+    assert layer.z.op is not None
+    return 1 if layer.z.op.name.startswith("correlate") else values.ndim - 1
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from bptui.model.debugger.findings.structure import Structure
 from bptui.model.debugger.progress import Progress
 from bptui.model.engine.arena_recording import ArenaRecording
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.recording import Recording
+from bptui.model.engine.recording import Key, Recording
 from bptui.model.source.network import Network
 
 FEWEST = 8
@@ -37,7 +37,8 @@ class Subject:
     """What a rule may look at. Nothing of it is computed before it is asked for.
 
     steps  how many training steps there are; `recording(k)` for k below that
-    found  what earlier rules have found: symptoms are told only where nothing else is
+    found   what earlier rules have found: symptoms are told only where nothing else is
+    absent  what was asked of a recording and is not in it: `the gradient of layer1.z`
     """
 
     def __init__(self, branch: Branch, steps: int, progress: Progress | None = None) -> None:
@@ -45,6 +46,7 @@ class Subject:
         self.progress = progress or Progress()
         self.structure = Structure(branch.graph)
         self.found: list[Finding] = []
+        self.absent: set[str] = set()
 
     @property
     def explained(self) -> bool:
@@ -65,7 +67,8 @@ class Subject:
     def recording(self, step: int = 0) -> Recording:
         """All numbers of a training step."""
         self.progress.tick()
-        return self.branch.history.recording(step)
+        found = self.branch.history.recording(step)
+        return found if found.complete else Noted(found, self.absent)
 
     @cached_property
     def losses(self) -> Array:
@@ -131,6 +134,53 @@ class Subject:
     def enough(self) -> bool:
         """Are there so many in a batch?"""
         return self.network.samples >= self.fewest
+
+
+class Noted(Recording):
+    """A recording that may lack arrays, and notes which of them were asked for."""
+
+    def __init__(self, of: Recording, absent: set[str]) -> None:
+        self._of, self._absent = of, absent
+        self.step, self.graph, self.timeline, self.optimizer = of.step, of.graph, of.timeline, of.optimizer
+
+    def _noted(self, array: Array | None, what: str, node: Key) -> Array | None:
+        if array is None:
+            self._absent.add(f"{what} of {self.graph.nodes[self.id(node)].name}")
+        return array
+
+    def value(self, node: Key) -> Array | None:
+        return self._noted(self._of.value(node), "the value", node)
+
+    def grad(self, node: Key) -> Array | None:
+        found = self._of.grad(node)
+        return self._noted(found, "the gradient", node) if self.graph.nodes[self.id(node)].wants_grad else found
+
+    def contribution(self, consumer: int, position: int) -> Array | None:
+        return self._of.contribution(consumer, position)
+
+    def before(self, node: Key, turn: int = 0) -> Array | None:
+        return self._noted(self._of.before(node, turn), "the value before the update", node)
+
+    def after(self, node: Key, turn: int = 0) -> Array | None:
+        return self._noted(self._of.after(node, turn), "the value after the update", node)
+
+    def state(self, node: Key, name: str, after: bool = False, turn: int = 0) -> Array | None:
+        return self._of.state(node, name, after, turn)
+
+    def update_grad(self, node: Key, turn: int = 0) -> Array | None:
+        return self._of.update_grad(node, turn)
+
+    @property
+    def grad_norm(self) -> float | None:
+        return self._of.grad_norm
+
+    @property
+    def finite(self) -> bool | None:
+        return self._of.finite
+
+    @property
+    def nbytes(self) -> int:
+        return self._of.nbytes
 
 
 def rms(array: Array | None) -> float:

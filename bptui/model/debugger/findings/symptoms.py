@@ -93,7 +93,7 @@ def stands(subject: Subject) -> bool:
 def not_falling(subject: Subject) -> Iterator[Finding]:
     """A loss that ends where it began, above that of a constant answer; or that stands at it."""
     loss = subject.structure.loss
-    if subject.explained or loss is None or subject.steps < LONG or not np.isfinite(subject.losses).all():
+    if loss is None or not np.isfinite(subject.losses).all():
         return
     first, last = tenths(subject.losses)
     constant = constant_answer(subject)

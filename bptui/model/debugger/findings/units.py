@@ -11,7 +11,7 @@ from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import DEFAULT, Change, remedy
 from bptui.model.debugger.findings.finding import Finding, Remedy
-from bptui.model.debugger.findings.structure import Layer
+from bptui.model.debugger.findings.structure import Layer, unit_axis
 from bptui.model.debugger.findings.subject import FEWEST, Subject
 from bptui.model.debugger.findings.symptoms import stands
 
@@ -39,12 +39,6 @@ class Dead:
     def text(self) -> str:
         """`4 of 8 units of layer1.a`."""
         return f"{int(self.which.sum())} of {len(self.which)} units of {self.layer.a.name}"
-
-
-def unit_axis(layer: Layer, values: Array) -> int:
-    """The axis along which a layer's units lie: channels of a convolution, else the last."""
-    assert layer.z.op is not None
-    return 1 if layer.z.op.name.startswith("correlate") else values.ndim - 1
 
 
 def dead_units(subject: Subject, layer: Layer, step: int) -> Dead:

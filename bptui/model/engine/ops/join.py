@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
-from bptui.model.engine.ops.base import Attribute, Op, Signature
+from bptui.model.engine.ops.base import Attribute, Forward, Op, Signature, Vjp
 from bptui.model.engine.ops.common import at, integer, letters, one_axis, same, whole, wholes
 
 SEVERAL = ("a", "b", "c?", "d?", "e?", "f?", "g?", "h?")
@@ -45,24 +45,27 @@ def _concat_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {text}"
 
 
-def _parts(inputs: Sequence[Any], out: Array, axis: int) -> list[Array]:
-    """The views of `out` that belong to the inputs."""
+def _side_by_side(inputs: Sequence[Array], out: Array, attributes: Attributes) -> list[Array]:
+    """The views of `out` that belong to the inputs of concat."""
+    axis = one_axis(attributes["axis"], out.shape)
     ends = list(accumulate(array.shape[axis] for array in inputs))
-    starts = [0, *ends[:-1]]
     before = (slice(None),) * axis
-    return [out[(*before, slice(start, end))] for start, end in zip(starts, ends, strict=True)]
+    return [out[(*before, slice(start, end))] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
-def _concat(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
-    for part, x in zip(_parts(inputs, out, one_axis(attributes["axis"], out.shape)), inputs, strict=True):
-        emit(np.copyto, part, x)
+def _joining(views: Callable[..., Sequence[Array]]) -> tuple[Forward, Vjp]:
+    """The rules of an operation that puts each input into a view of the output."""
 
+    def forward(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
+        for part, x in zip(views(inputs, out, attributes), inputs, strict=True):
+            emit(np.copyto, part, x)
 
-def _concat_vjp(emit: Emit, ctx: Backward) -> None:
-    parts = _parts(ctx.inputs, ctx.upstream, one_axis(ctx.attributes["axis"], ctx.out.shape))
-    for part, d in zip(parts, ctx.into, strict=True):
-        if d is not None:
-            emit(np.copyto, d, part)
+    def vjp(emit: Emit, ctx: Backward) -> None:
+        for part, d in zip(views(ctx.inputs, ctx.upstream, ctx.attributes), ctx.into, strict=True):
+            if d is not None:
+                emit(np.copyto, d, part)
+
+    return forward, vjp
 
 
 def _stack_axis(attributes: Attributes, rank: int) -> int:
@@ -89,17 +92,10 @@ def _stack_definition(signature: Signature) -> str:
     return f"{at('y', out)} = {text}"
 
 
-def _stack(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
+def _above(inputs: Sequence[Array], out: Array, attributes: Attributes) -> list[Array]:
+    """The views of `out` that belong to the inputs of stack."""
     moved = np.moveaxis(out, _stack_axis(attributes, out.ndim), 0)
-    for n, x in enumerate(inputs):
-        emit(np.copyto, moved[n, ...], x)
-
-
-def _stack_vjp(emit: Emit, ctx: Backward) -> None:
-    moved = np.moveaxis(ctx.upstream, _stack_axis(ctx.attributes, ctx.upstream.ndim), 0)
-    for n, d in enumerate(ctx.into):
-        if d is not None:
-            emit(np.copyto, d, moved[n, ...])
+    return [moved[n, ...] for n in range(len(inputs))]
 
 
 # ------------------------------------------------------------------------------------------------------------------ pad
@@ -166,8 +162,7 @@ OPS = (
         SEVERAL,
         _concat_definition,
         _concat_shape,
-        _concat,
-        _concat_vjp,
+        *_joining(_side_by_side),
         "Tensors one after the other along an axis; two to eight.",
         {"axis": Attribute(0, integer())},
     ),
@@ -176,8 +171,7 @@ OPS = (
         SEVERAL,
         _stack_definition,
         _stack_shape,
-        _stack,
-        _stack_vjp,
+        *_joining(_above),
         "Tensors of one shape side by side along a new axis; two to eight.",
         {"axis": Attribute(0, integer())},
     ),

@@ -26,7 +26,7 @@ def unary(
     """An elementwise operation of one input: y = forward(x, **attributes), g · ∂y/∂x = vjp(g, y, x, **attributes)."""
     rule = Rule(forward, vjp)
     return Op(
-        name, ("x",), definition, shape or same(("x",)), rule.forward, rule.vjp, doc, attributes or {}, hint,
+        name, ("x",), definition, shape or same(("x",)), *rule.pair, doc, attributes or {}, hint,
         elementwise=True, **more,
     )  # fmt: skip
 
@@ -44,6 +44,6 @@ def binary(
     """An elementwise operation of two inputs, which broadcast: y = forward(a, b), and vjps of (g, y, a, b)."""
     rule = Rule(forward, *vjps)
     return Op(
-        name, ("a", "b"), definition, broadcast(("a", "b")), rule.forward, rule.vjp, doc, {}, hint, elementwise=True,
+        name, ("a", "b"), definition, broadcast(("a", "b")), *rule.pair, doc, {}, hint, elementwise=True,
         broadcasts=True, shape_before_unbroadcast=full, **more,
     )  # fmt: skip

@@ -175,7 +175,7 @@ def loss(
     rule = Rule(made.value, made.slope(0), made.slope(1))
     attributes = {"reduction": reduction(default, *reductions), **more.pop("attributes", {})}
     return Op(
-        name, inputs, made.definition, made.shape, rule.forward, rule.vjp, doc, attributes, made.hint, fixed=names[2:],
+        name, inputs, made.definition, made.shape, *rule.pair, doc, attributes, made.hint, fixed=names[2:],
         **more,
     )  # fmt: skip
 

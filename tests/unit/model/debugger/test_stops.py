@@ -20,6 +20,7 @@ from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reading import Reading, Step
 from bptui.model.debugger.session import Session
+from bptui.model.engine import history as histories
 from bptui.model.source.network import Network, from_formula, load
 
 TRAINED = "u = w*x\nh = tanh(u)\nL = sum((h - y)**2) + 0.01*w**2"
@@ -104,6 +105,53 @@ def test_the_law_holds_in_every_network_and_when_searches_are_interrupted(name, 
             if run(session, "continue").ok:
                 again.append(session.stop)
     assert [stop for stop in again if stop != end] == [stop for stop in there if stop != end]
+
+
+KNOWN = st.lists(
+    st.sampled_from([
+        "break if max(abs(value)) > 1.2", "break if w > 99", "break if w > 0.3", "break tanh if max(abs(grad)) > 0.1",
+        "break backward if grad(u)[0] > 0.05", "break if nan(value)", "break h if value[0] < 0.2 or step == 2",
+        "watch w > 0.31", "watch w > 99", "watch max(h) > 0.15", "watch grad(u)[0] > 9", "watch L * 0",
+        "watch h[0] - 1", "watch loss < 0.8", "watch lr", "watch value > 0.3", "watch not finite(grad(w))",
+        "watch x[0] > 2",
+        "watch step > 1",
+    ]), min_size=1, max_size=4, unique=True,
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(KNOWN, st.sampled_from([TRAINED, TRAINED.replace("tanh(u)", "tanh(u) + log(0*w)*0 + w")]), st.booleans())
+def test_what_was_kept_of_a_step_finds_the_same_stops_as_running_it_again(lines, text, trained_before):
+    """Of a large program; here of a small one that is taken for a large one."""
+    network = replace(from_formula(text, {"x": [0.5, -1.0], "y": [1.0, 0.0], "w": 0.3}, ["w"]), steps=4)
+    plain = Session(network)
+    with mock.patch.object(histories, "MANY", 0):
+        knowing = Session(network)
+    if trained_before:
+        knowing.history.advance(4)
+    for session in (plain, knowing):
+        for line in lines:
+            run(session, line)
+    for command in ("continue", "reverse-continue"):
+        assert visited(knowing, command) == visited(plain, command)
+        assert [row.hits for row in knowing.breakpoints.rows.values()] == [
+            row.hits for row in plain.breakpoints.rows.values()
+        ]
+    assert knowing.history.summary(2) is not None
+    assert plain.history.summary(2) is None
+
+
+def test_a_step_in_which_nothing_can_stop_is_not_run_again(monkeypatch):
+    with mock.patch.object(histories, "MANY", 0):
+        session = Session(trained(50))
+    session.history.advance(50)
+    for line in ("break tanh if max(abs(grad)) > 1e9", "watch w > 99", "break if nan(value)", "watch max(h) < 5"):
+        run(session, line)
+    last = session.history.recording(49)
+    monkeypatch.setattr(
+        type(session.history), "recording", lambda _, step, *__: last if step == 49 else pytest.fail("run again")
+    )
+    assert "planned" in run(session, "c").text
 
 
 @settings(max_examples=40, deadline=None)

@@ -223,3 +223,41 @@ def test_a_forward_and_two_vjps_share_without_harm(forward, backward, shape):
         np.testing.assert_allclose(y, f, rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(into[0], g * b * f, rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(into[1], g - forward(x, v) * b + 0 * x, rtol=1e-9, atol=1e-9)
+
+
+def test_two_uses_of_one_rule_in_a_plan_do_not_meet():
+    """Both are noted once; the second runs forward before the first runs back, and has numbers of its own to keep."""
+    rule = Rule(lambda x: np.sin(np.exp(x) + 1), lambda g, y, x: g * np.cos(np.exp(x) + 1) * np.exp(x))
+    emit = Calls(np.dtype(float))
+    xs, gs = RNG.normal(size=(2, 3, 4)), RNG.normal(size=(2, 3, 4))
+    ys, ds = np.zeros(xs.shape), np.zeros(xs.shape)
+    saved = [rule.forward(emit, [x], y, {}) for x, y in zip(xs, ys, strict=True)]
+    assert len(emit.noted) == 1
+    for n in (1, 0):
+        rule.vjp(emit, Backward(gs[n], [xs[n]], ys[n], {}, [ds[n]], saved[n]))
+    for call in emit.calls:
+        call()
+    np.testing.assert_allclose(ys, np.sin(np.exp(xs) + 1), rtol=1e-15)
+    np.testing.assert_allclose(ds, gs * np.cos(np.exp(xs) + 1) * np.exp(xs), rtol=1e-15)
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (MANY_BLOCKS, BLOCK)])
+def test_a_call_has_one_view_of_an_array(shape):
+    """NumPy looks at each call whether two views overlap, which takes as long as a call on few numbers."""
+    x, y = np.ones(shape), np.zeros(shape)
+    emit, rule = Calls(np.dtype(float)), Rule(lambda x: 1 / (np.exp(-x) + 1))
+    rule.forward(emit, [x], y, {})
+    calls = [c for call in emit.calls for c in (call.args[0] if call.func.__name__ == "run_all" else [call])]
+    for call in calls:
+        arrays = [a for a in call.args if isinstance(a, np.ndarray) and a.ndim]
+        places = {(a.ctypes.data, a.size) for a in arrays}
+        assert len({id(a) for a in arrays}) == len(places)
+
+
+def test_scratch_of_a_page_starts_at_a_cache_line():
+    emit = Calls(np.dtype(float))
+    for shape in ((512,), (3, 1000), (70_000,)):
+        array = emit.temp(shape)
+        assert array.shape == shape
+        assert not array.any()
+        assert array.ctypes.data % 64 == 0

@@ -316,3 +316,15 @@ def test_derivation_is_deterministic():
     first, again = of(row, axis=-1), of(row, axis=-1)
     assert str(first.vjp_shown) == str(again.vjp_shown)
     assert element("x", q(0)) == X[q(0)]
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("shapes", [[(3, 4), (3, 4)], [(2, 3, 4), (4,)], [(3, 4)]])
+def test_masked_softmax_has_the_form_of_softmax(shapes, causal):
+    """Proved for each case of the conditions: what nobody looks at has weight 0, so that it drops out by itself."""
+    row = ops.OPS["masked_softmax"]
+    found = derive(row.signature(shapes, {"causal": causal}), "x", row)
+    assert found.proof.proved
+    assert not found.shown.has(sp.Piecewise)
+    assert not found.vjp_shown.has(sp.Piecewise)
+    assert found.raw.has(sp.Piecewise) or (len(shapes) == 1 and not causal)

@@ -330,3 +330,27 @@ def test_cards_need_no_sympy():
         "assert 'sympy' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "element", "said"),
+    [
+        ("y = softmax(x)", (0,), True),
+        ("y = softmax(x)", (1,), False),
+        ("y = sigmoid(x)", (0,), True),
+        ("y = exp(x)", (0,), True),
+        ("y = relu(x)", (0,), False),  # 0 by its definition
+        ("y = x*0", (0,), False),
+    ],
+)
+def test_a_number_that_is_0_by_underflow_says_so(text, element, said):
+    recording = network.from_formula(f"{text}\nL = sum(y)", {"x": [-800.0, 0.0]}, []).program().record()
+    made = card(at(recording, "forward", "y"), recording.graph.by_name["y"], element)
+    told = labelled(made, "underflow")
+    assert told == (["above 0, but below 4.9e-324, the least that float64 has"] if said else [])
+
+
+def test_a_condition_is_said_once():
+    recording = network.from_formula("y = x**x\nL = sum(y)", {"x": [0.5, 2.0]}, []).program().record()
+    made = card(at(recording, "forward", "y"), recording.graph.by_name["y"], (0,))
+    assert plain(made.rules[0].text).count("==") == 1
