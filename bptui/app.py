@@ -143,7 +143,13 @@ class BptuiApp(DiffMixin, App[None]):
         for line in self._start:
             self.debugger.run(line)
         if self.debugger.player is not None:
-            self.run_worker(self.debugger.player.play(self.debugger), name="replay")
+            self.run_worker(self._play(self.debugger.player), name="replay")
+
+    async def _play(self, player: Player) -> None:
+        """A replay; where nobody sees it, that is all."""
+        await player.play(self.debugger)
+        if player.hidden and not self.leaving:
+            self.leave()
 
     def to_clipboard(self, text: str) -> None:
         """To the clipboard of the terminal that this is seen in."""

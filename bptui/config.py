@@ -3,8 +3,8 @@ said in one line, the rest of it holds, and the start goes on."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,10 +63,8 @@ KEYS: Mapping[str, Key] = {
 
 def load() -> Config:
     """The configuration of whoever runs this, as far as it is right."""
-    path: Path | None = None
-    with suppress(RuntimeError, OSError):  # a user without a home
-        path = folders.config_file()
-    return Config() if path is None or not path.exists() else read(path)
+    path = folders.config_file()
+    return Config() if path is None or not os.path.lexists(path) else read(path)
 
 
 def described() -> str:

@@ -85,17 +85,13 @@ class Typed:
             self.lines = list(lines)
 
 
-def typed() -> Typed | None:
-    """What was typed earlier; None where nothing is kept."""
-    folder = None
-    with suppress(RuntimeError, OSError):
-        folder = folders.state_folder()
-    return None if folder is None else Typed(folder)
-
-
 def keeper(name: str, identity: str) -> Keeper | None:
     """The keeper of a target; None where nothing is kept."""
-    folder = None
-    with suppress(RuntimeError, OSError):  # a user without a home
-        folder = folders.state_folder()
+    folder = folders.state_folder()
     return None if folder is None else Keeper(name, identity, folder)
+
+
+def typed() -> Typed | None:
+    """What was typed earlier; None where nothing is kept."""
+    folder = folders.state_folder()
+    return None if folder is None else Typed(folder)

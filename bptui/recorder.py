@@ -6,6 +6,7 @@ The first line says of what: `{"format": 1, "target": ["run", "xor"], "size": [8
 
 t      seconds since the start                  do   a command line;  key  one that moves in a panel or a long answer
 at     the Moment that it led to, and the selected element; the branch where it is not the first;  loss  of its step
+size   of the screen, where another one than before: keys in a panel depend on it
 error  why it was refused;  for  what was interrupted: `do` is where that led
 
 A line is on the disk before the next command runs. What lines stand in a script or in a command of one's own are
@@ -50,7 +51,7 @@ class Recorder:
             raise UserError("--record", f"{path} is there already", "another name; nothing is overwritten") from None
         except (OSError, ValueError) as error:
             raise UserError("--record", f"{path}: {getattr(error, 'strerror', None) or error}") from None
-        self.lost = ""
+        self.lost, self._size = "", size
         self._write({"format": FORMAT, "target": list(target), "size": list(size)})
 
     def command(self, session: Session, text: str, error: UserError | None = None) -> None:
@@ -62,8 +63,11 @@ class Recorder:
         if text.split() and text.split()[0] not in UNSAID:
             self._entry(session, entry if error is None else {**entry, "error": str(error)})
 
-    def key(self, session: Session, key: str) -> None:
-        """A key was pressed that is no command."""
+    def key(self, session: Session, key: str, size: tuple[int, int]) -> None:
+        """A key was pressed that is no command, on a screen of this size."""
+        if size != self._size:
+            self._write({"size": list(size)})
+            self._size = size
         self._entry(session, {"key": key})
 
     def _entry(self, session: Session, what: dict[str, str]) -> None:

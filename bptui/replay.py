@@ -44,6 +44,7 @@ class Entry:
     loss: float | None = None
     error: str = ""
     caption: str = ""
+    size: tuple[int, int] | None = None
 
     @property
     def expects(self) -> bool:
@@ -67,11 +68,15 @@ class Replay:
     def pauses(self, pace: float | None) -> Sequence[float]:
         """Seconds before each entry: those that were recorded, the longest ones cut; `pace` where that is said."""
         if pace is not None:
-            return [0.0 if entry.expects else pace for entry in self.entries]
+            return [0.0 if entry.expects or entry.size else pace for entry in self.entries]
         times = [entry.t for entry in self.entries]
         before = [0.0, *times[:-1]]
         return [
-            0.0 if entry.expects else PACE if now is None or then is None else min(LONGEST, max(0.0, now - then))
+            0.0
+            if entry.expects or entry.size
+            else PACE
+            if now is None or then is None
+            else min(LONGEST, max(0.0, now - then))
             for entry, then, now in zip(self.entries, before, times, strict=True)
         ]
 
@@ -108,7 +113,7 @@ def read(name: str) -> Replay:
         entry = _entry(row, number, name)
         if entry.do.startswith("#"):
             captions.append(entry.do.lstrip("# "))
-        elif entry.do or entry.key:
+        elif entry.do or entry.key or entry.size:
             entries.append(replace(entry, caption=one_line(" ".join(captions))))
             captions.clear()
     return Replay(name, head["target"], head["size"], entries)
@@ -121,8 +126,8 @@ def _entry(row: str, number: int, name: str) -> Entry:
     if not row.startswith("{"):
         return Entry(number, do=row.strip())
     read = _table(row, where).read(ENTRY)
-    if bool(read["do"]) == bool(read["key"]):
-        raise UserError(where, "it has to say one of do and key", '{"do": "step"}')
+    if sum(map(bool, (read["do"], read["key"], read["size"]))) != 1:
+        raise UserError(where, "it has to say one of do, key and size", '{"do": "step"}')
     del read["for"]
     return Entry(number, **read)
 
@@ -170,6 +175,7 @@ HEAD: Mapping[str, Key] = {
     "format": Key(_format, required=True), "target": Key(_words, required=True), "size": Key(_size, (80, 24)),
 }  # fmt: skip
 ENTRY: Mapping[str, Key] = {
-    "t": Key(_number), "do": Key(_line, ""), "key": Key(text, ""), "at": Key(text, ""), "loss": Key(_number),
+    "size": Key(_size), "t": Key(_number), "do": Key(_line, ""), "key": Key(text, ""), "at": Key(text, ""),
+    "loss": Key(_number),
     "error": Key(text, ""), "for": Key(text, ""),
 }  # fmt: skip

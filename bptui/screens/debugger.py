@@ -254,7 +254,7 @@ class Debugger(Own, Screen[None]):
 
     def _record_key(self, key: str) -> None:
         if self.recorder is not None and self.session is not None:
-            self.recorder.key(self.session, key)
+            self.recorder.key(self.session, key, (self.size.width, self.size.height))
 
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text belongs to the line; without one it is dropped, so that it never runs as keys."""

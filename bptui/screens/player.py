@@ -5,6 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+from textual.app import App
+from textual.drivers.headless_driver import HeadlessDriver
+from textual.events import Resize
+from textual.geometry import Size
+
 from bptui import replay
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Span
@@ -14,8 +19,6 @@ from bptui.screens.keys import REPLAY
 from bptui.screens.render import fit, length
 
 if TYPE_CHECKING:
-    from textual.geometry import Size
-
     from bptui.model.debugger.session import Session
     from bptui.replay import Entry, Replay
     from bptui.screens.canvas import Canvas
@@ -24,6 +27,15 @@ if TYPE_CHECKING:
 
 LOOK = 0.01
 """Seconds between two looks whether a command is done."""
+
+
+async def _resize(app: App[object], size: Size) -> None:
+    """Give the screen that nobody sees another size, and wait until it has it."""
+    if isinstance(app._driver, HeadlessDriver):
+        app._driver._size = size
+        app.post_message(Resize(size, size))
+        while app.screen.size != size:
+            await asyncio.sleep(LOOK)
 
 
 class Played(Protocol):
@@ -36,12 +48,13 @@ class Played(Protocol):
     runner: Runner
 
     @property
+    def app(self) -> App[object]: ...
+    @property
     def size(self) -> Size: ...
 
     def take(self, key: str) -> None: ...
     def run(self, text: str) -> None: ...
     def say(self, reply: Reply) -> None: ...
-    def leave(self) -> None: ...
 
 
 class Player:
@@ -52,7 +65,7 @@ class Player:
     """
 
     def __init__(self, made: Replay, pace: float | None = None, hidden: bool = False) -> None:
-        self._replay, self._hidden = made, hidden
+        self._replay, self.hidden = made, hidden
         self._pauses = made.pauses(0.0 if hidden else pace)
         self._next, self._resumed = asyncio.Event(), asyncio.Event()
         self._resumed.set()
@@ -72,15 +85,15 @@ class Player:
                 debugger.say(Reply(((Span(str(self.failed), "fail"),),), ok=False))
                 break
         self.playing = False
-        if debugger.runner.closed:
-            return
-        if self._hidden:
-            debugger.leave()
-        elif self.failed is None and any(self._pauses):
+        if self.failed is None and any(self._pauses) and not debugger.runner.closed:
             debugger.say(say("the replay is over"))
 
     async def _carry_out(self, debugger: Played, entry: Entry) -> None:
         assert debugger.session is not None
+        if entry.size is not None:
+            if self.hidden:
+                await _resize(debugger.app, Size(*entry.size))
+            return
         debugger.error = None
         word = entry.do.lstrip(": ").partition(" ")[0]
         if entry.key:

@@ -173,7 +173,11 @@ class Own(FrontEnd):
     def do_help(self, word: str) -> None:
         width, ui = self.size.width - 2, self.ui
         here = None if self.session is None else focused(self.session)
-        ui.pages = manual.about(word, width) if word else manual.pages(width, ui.bindings, here)
+        own = None if self.session is None else self.session.scripts.words.get(word)
+        if own is not None:
+            ui.pages = tuple((Span(text),) for text in own)
+        else:
+            ui.pages = manual.about(word, width) if word else manual.pages(width, ui.bindings, here)
         self.ui.page_title, self.ui.top, self.ui.message = word or "Keys and commands", 0, ()
         self.canvas.repaint()
 

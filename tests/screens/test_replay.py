@@ -32,7 +32,10 @@ LINES = (
     "focus 1", "focus 2", "focus 3", "focus 4", "no such command", "set lr = -1", "print loss",
     "info breakpoints", "help step", "present on",
     "present off", "define twice", "step $arg0", "end", "twice 2", "until loss", "L = 3", "theme light", "focus-next",
+    "nudge layer1.weight[0,1] 0.1", "nudge", "branch 0", "diff", "diff column", "paths", "why", "last",
+    "close", "findings",
 )  # fmt: skip
+SIZES = {"wide": (140, 40), "small": (50, 14)}
 Captured = pytest.CaptureFixture[str]
 KEYS = tuple(key for place in (PANEL, PAGES) for row in place.rows for key in row.keys if key not in ("ctrl+c", "q"))
 
@@ -52,7 +55,9 @@ async def recorded(
     recorder = Recorder(str(path), ["run", target], size)
     async with debug(target, *size, around=Surroundings(recorder=recorder)) as screen:
         for text in done:
-            if text in KEYS:
+            if text in SIZES:
+                await screen.pilot.resize_terminal(*SIZES[text])
+            elif text in KEYS:
                 screen.app.debugger.take(text)
             else:
                 screen.app.debugger.run(text)
@@ -65,15 +70,14 @@ async def recorded(
 async def replayed(path: Path) -> tuple[object, list[str], UserError | None]:
     """The state in which a replay ends, its screen, and what failed."""
     made = replay.read(str(path))
-    player = Player(made, 0.0)
-    async with debug(made.target[1], *made.size, around=Surroundings(player=player)) as screen:
-        while player.playing:
-            await screen.pilot.pause()
+    player = Player(made, 0.0, hidden=True)
+    async with debug(made.target[1], *made.size) as screen:
+        await player.play(screen.app.debugger)
         return state(screen.session), screen.rows[:-1], player.failed
 
 
 @settings(max_examples=12)
-@given(st.sampled_from(SMALL), st.lists(st.sampled_from((*LINES, *KEYS)), max_size=12))
+@given(st.sampled_from(SMALL), st.lists(st.sampled_from((*LINES, *KEYS, *SIZES)), max_size=12))
 def test_a_replay_ends_where_the_run_ended(
     tmp_path_factory: pytest.TempPathFactory, target: str, done: list[str]
 ) -> None:
@@ -102,6 +106,14 @@ async def test_what_was_interrupted_ends_where_it_was_interrupted(tmp_path: Path
     now, _, failed = await replayed(path)
     assert failed is None
     assert now == was
+
+
+async def test_a_screen_of_another_size_is_recorded_where_a_key_depends_on_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    was, _ = await recorded(path, "transformer", ["focus 1", "small", "step", "pagedown", "wide", "pagedown"])
+    sizes = [entry["size"] for entry in map(json.loads, path.read_text().splitlines()) if "size" in entry]
+    assert sizes == [[80, 24], [50, 14], [140, 40]]
+    assert (await replayed(path))[::2] == (was, None)
 
 
 async def test_a_script_is_recorded_line_by_line(tmp_path: Path) -> None:

@@ -43,7 +43,10 @@ class Terminal:
         environment = {
             k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES", "TEXTUAL_THEME")
         }
-        environment |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"} | dict(env or {})
+        alone = {"BPTUI_CONFIG": "", "BPTUI_STATE": ""}  # nothing is read or kept
+        environment |= (
+            {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"} | alone | dict(env or {})
+        )
         self.started = self.last_byte = time.perf_counter()
         begun, beginning = os.pipe()  # closed when the program begins: a signal before that is not its own
         self.pid, self.fd = pty.fork()

@@ -74,5 +74,5 @@ def test_plain_mode_in_a_terminal_keeps_and_offers_it_too(tmp_path: Path) -> Non
             terminal.until(said)
             terminal.until("(bptui)")
             terminal.press("step 2\r")
-            terminal.write("q\r")
-            assert terminal.wait() == 0
+            os.kill(terminal.pid, signal.SIGHUP)
+            assert terminal.wait() == 128 + signal.SIGHUP

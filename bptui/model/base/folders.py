@@ -8,6 +8,7 @@ user, and the next test is not to find what the one before left.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -18,7 +19,9 @@ def config_file() -> Path | None:
         return Path(given) if given else None
     from platformdirs import user_config_path
 
-    return user_config_path("bptui") / "config.toml"
+    with suppress(RuntimeError, OSError):  # a user without a home
+        return user_config_path("bptui") / "config.toml"
+    return None
 
 
 def state_folder() -> Path | None:
@@ -28,7 +31,9 @@ def state_folder() -> Path | None:
         return Path(given) if given else None
     from platformdirs import user_state_path
 
-    return user_state_path("bptui")
+    with suppress(RuntimeError, OSError):
+        return user_state_path("bptui")
+    return None
 
 
 def _given(name: str) -> str | None:

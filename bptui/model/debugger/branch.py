@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bptui.model.base.types import Array
 from bptui.model.debugger.default_element import default_element
 from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.promise import Promise, of_edit
@@ -46,9 +47,10 @@ class Branch:
         self.made_at: Moment | None = None
         self.network = network
         self.graph: Graph = network.graph
-        self.history: History = history if history is not None else network.history()
-        self.timeline = self.history.timeline
-        self.walk = Walk(self.timeline, self.history.last)
+        self._history: History | None = history if history is not None else network.history()
+        self._losses: Array | None = None
+        self.timeline = self._history.timeline
+        self.walk = Walk(self.timeline, self._history.last)
         self.failed: set[tuple[int, int]] = set()
         self.diagnosis: Diagnosis | None = None
         self.wanted: set[Known] = set()
@@ -58,15 +60,45 @@ class Branch:
 
     def edited(self, edit: Edit, number: int) -> Branch:
         """The branch in which `edit` is made: what comes before it is this branch's, and is not computed again."""
-        network = edit.network
+        made = Branch(edit.network, self._fork(edit))
         drawn = edit.anew == "drawn"
-        history = network.history() if drawn else self.history.fork(network, edit.step, edit.values)
-        made = Branch(network, history)
         lost = [each for each in self.edits if edit.anew and each.name and (drawn or (each.values and each.step))]
         made.edits = (*(each for each in self.edits if each not in lost), edit)
         made.number, made.parent, made.first = number, self, edit.step
         made.wanted = set(self.wanted)
         return made
+
+    def _fork(self, edit: Edit) -> History:
+        """What follows from an edit of this course."""
+        drawn = edit.anew == "drawn"
+        return edit.network.history() if drawn else self.history.fork(edit.network, edit.step, edit.values)
+
+    @property
+    def history(self) -> History:
+        """Its training steps; those of a branch that was forgotten are trained again, bit for bit."""
+        if self._history is None:
+            assert self.parent is not None, "what was opened is never forgotten"
+            self._history = self.parent._fork(self.edits[-1])
+        return self._history
+
+    @property
+    def losses(self) -> Array:
+        """The losses as far as it was trained."""
+        return self._losses if self._history is None and self._losses is not None else self.history.losses
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it keeps."""
+        return 0 if self._history is None else self._history.nbytes
+
+    def rest(self, forget: bool = False) -> None:
+        """Nobody looks at it for now: keep little, or nothing but its edits and losses."""
+        if self._history is None:
+            return
+        self._history.rest()
+        self._nonfinite = None
+        if forget and self.parent is not None:
+            self._losses, self._history = self._history.losses.copy(), None
 
     def same_moment(self, moment: Moment, node: Node) -> Moment:
         """The Moment of the node of that name in the same phase; where there is none, the one at the same place."""

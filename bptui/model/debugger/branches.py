@@ -36,7 +36,7 @@ def find(session: Session, text: str, where: str) -> Branch:
 def row(session: Session, branch: Branch) -> Line:
     """`* 1  layer2.weight[0,0] = 0.6 from training step 0 on   of the original   loss 0.0107 at step 0`."""
     here = branch is session.branch
-    losses, step = branch.history.losses, session.cursor.step
+    losses, step = branch.losses, session.cursor.step
     if here:
         at, loss = step, float(session.recording.loss)
     else:
@@ -57,8 +57,10 @@ def column(session: Session) -> Reply:
     if session.branch.parent is None and session.against is None:
         return say("nothing has been changed; + nudges the selected number, e edits it", ok=False)
     view.change = not view.change
+    if not view.change:
+        return say("gradients; = changes instead", seen=True)
     if session.comparison is None:
-        return say("gradients" if not view.change else f"this is {name_of(session.branch)} itself", seen=True)
+        return say(f"this is {name_of(session.branch)} itself", ok=False)
     session.comparison.reach(session.cursor.step, session.progress)
     return say(f"{name_of(session.branch)} minus {name_of(session.comparison.base)}; = gradients instead", seen=True)
 

@@ -66,6 +66,17 @@ class Row(NamedTuple):
         return f"{'∂L/∂' if self.gradient else ''}{self.node.name}{numbers.index(self.at)}"
 
 
+class Part(NamedTuple):
+    """A tensor of a training step: from which place on, and until which, it is there; how many of its numbers differ,
+    of how many; those that differ most, each with how much, the largest first."""
+
+    since: int
+    until: int
+    differs: int
+    size: int
+    rows: Sequence[tuple[float, Row]]
+
+
 @dataclass(frozen=True)
 class Differing:
     """What differs of all that is there at a Moment: `count` of `total` numbers, `rows` the largest of them in order,
@@ -96,7 +107,7 @@ class Difference:
     def __init__(self, before: Recording, after: Recording) -> None:
         self.before, self.after = before, after
         self._pairs: dict[tuple[int, str], Pair | None] = {}
-        self._largest: dict[tuple[int, bool, int], tuple[int, Sequence[tuple[float, Row]]]] = {}
+        self._found: list[Part] | None = None
 
     @cached_property
     def _others(self) -> dict[int, Node]:
@@ -135,41 +146,57 @@ class Difference:
 
     def at(self, state: State, most: int) -> Differing:
         """What differs at a Moment of `after`, `most` numbers of it (LISTED at most)."""
-        count = total = 0
-        parts: list[Sequence[tuple[float, Row]]] = []
-        for node in state.recording.graph.nodes:
-            for gradient in (False, True) if node.role != "const" else ():
-                pair = self.seen(node, state, gradient)
-                if pair is None:
-                    continue
-                differs, largest = self._found(node, gradient, pair)
-                total, count = total + pair.after.size, count + differs
-                parts.append(largest)
-        top = islice(heapq.merge(*parts, key=lambda item: -item[0]), min(most, LISTED))
-        return Differing(count, total, tuple(row for _, row in top), self._alone)
+        place, most = state.timeline.index(state.moment), min(most, LISTED)
+        parts, since, until, count, total = self._parts
+        there = (since <= place) & (place < until)
+        top: list[tuple[float, Row]] = []
+        for part in (parts[i] for i in self._order.tolist() if there[i]):
+            if len(top) >= most and part.rows[0][0] <= top[most - 1][0]:
+                break  # the largest of each part come first
+            top = list(islice(heapq.merge(top, part.rows, key=lambda item: -item[0]), most))
+        rows = tuple(row for _, row in top)
+        return Differing(int(count[there].sum()), int(total[there].sum()), rows, self._alone)
 
     def prepare(self, progress: Progress) -> None:
         """Find out what differs in every tensor, so that `at` is quick."""
-        for node in self.after.graph.nodes if not self._one else ():
-            progress.tick()
-            updated = (True,) if node.role in ("param", "state") else ()
-            pairs = [(False, self.value(node)), *((False, self.value(node, True)) for _ in updated)]
-            if node.wants_grad:
-                pairs.append((True, self.gradient(node)))
-            for gradient, pair in pairs:
-                if pair is not None:
-                    self._found(node, gradient, pair)
+        if self._found is None:
+            self._found = [part for node in self.after.graph.nodes for part in self._of(node, progress)]
 
-    def _found(self, node: Node, gradient: bool, pair: Pair) -> tuple[int, Sequence[tuple[float, Row]]]:
-        """How many numbers of a tensor differ, and those that do most, the largest change first."""
-        if self._one:
-            return 0, ()
-        key = node.id, gradient, id(pair)
-        if key not in self._largest:
-            differs = pair.differs
-            known = differs and pair.before is not None
-            self._largest[key] = differs, tuple(_largest(node, gradient, pair)) if known else ()
-        return self._largest[key]
+    def _of(self, node: Node, progress: Progress) -> Iterator[Part]:
+        """The value of a node, what a parameter is after its update, its gradient: from where on each is there."""
+        progress.tick()
+        timeline, never = self.after.timeline, self.after.timeline.length
+        if node.role == "const":
+            return
+        updates = timeline.places("update", node.id)
+        update = updates[-1] if updates else never
+        pairs = [(self.value(node), timeline.written_at(node.id), update, False)]
+        pairs += [(self.value(node, True), update, never, False)] if updates else []
+        if node.wants_grad:
+            arrivals = timeline.arrivals(node.id) if node.id != self.after.graph.loss else ()
+            complete = arrivals[-1].place if arrivals else timeline.seed_at
+            pairs.append((self.gradient(node), complete, never, True))
+        for pair, since, until, gradient in pairs:
+            if pair is not None:
+                differs = 0 if self._one else pair.differs
+                rows = tuple(_largest(node, gradient, pair)) if differs and pair.before is not None else ()
+                yield Part(since, until, differs, pair.after.size, rows)
+
+    @cached_property
+    def _parts(self) -> tuple[Sequence[Part], Array, Array, Array, Array]:
+        """All parts, and of each since when and until when it is there, how many numbers differ, and of how many."""
+        if self._found is None:
+            self.prepare(Progress())
+        found = self._found or []
+        columns = np.array([part[:4] for part in found], np.int64).reshape(-1, 4).T
+        return found, columns[0], columns[1], columns[2], columns[3]
+
+    @cached_property
+    def _order(self) -> Array:
+        """The parts in which something differs that can be told, the largest change first."""
+        largest = np.array([part.rows[0][0] if part.rows else -1.0 for part in self._parts[0]])
+        order = np.argsort(-largest, kind="stable")
+        return order[: int(np.count_nonzero(largest >= 0))]
 
     @cached_property
     def _alone(self) -> tuple[str, ...]:
@@ -233,6 +260,8 @@ class Comparison:
         """Train the other up to a training step, and look for the first place of divergence up to there."""
         if not self._has(step):
             return
+        if self._last is not None and self._last[0] == step and (self.first is not None or self._scanned > step):
+            return
         for branch in (self.base, self.branch):
             branch.history.seek(step, lambda done, total: progress.tick())
             branch.history.recording(step, lambda done, total: progress.tick())
@@ -244,6 +273,10 @@ class Comparison:
                 self.first = First(moment, self.branch.timeline.node(moment))
             self._scanned += 1
         self._at(step).prepare(progress)
+
+    def rest(self) -> None:
+        """Forget the numbers; what was found of the first place of divergence stays."""
+        self._last = None
 
     def difference(self, step: int) -> Difference | None:
         """The two recordings of a training step; None where the other has none, or has not been trained so far."""

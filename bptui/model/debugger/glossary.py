@@ -98,6 +98,11 @@ WORDS: Mapping[str, str] = {
     "scope": "the layer or block that a node belongs to",
     "opaque": "an operation of which only the numbers are known: it is never ✓ and never ✗",
     "branch": "a course of training with its edits; the original stays",
+    "original": "the course of training as it was opened, without an edit: branch 0",
+    "change": "of a number, what it is in the branch minus what it is in the original (or in what diff was asked for)",
+    "differ": "how many of the numbers that are there at this moment are others than in the original",
+    "really": "by how much the loss did change, on the same batch, beside what was promised",
+    "ratio": "really / promised: 1 where the loss is straight that far, below 0 where it went the other way",
     "story": "what the example's author says one should look at",
     # the card
     "definition": "what the operation computes, for one element; everything else is derived from it",
@@ -151,6 +156,8 @@ WORDS: Mapping[str, str] = {
     "promised": "gradient × change: by how much the loss would change if it were straight",
     "epoch": "one pass over all samples; bptui counts training steps",
     # the screen
+    "colours": "blue: a value, forward; orange: a gradient, backward; violet: a parameter, update; green agrees, red "
+    "fails, yellow warns; each is said in words or marks, too",
     "network": "panel 1: every value and its gradient, layer by layer",
     "operation": "panel 2: what happens at this moment",
     "tensor": "panel 3: all numbers of the selected value",

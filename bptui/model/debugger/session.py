@@ -23,8 +23,8 @@ from bptui.model.debugger.view import WHAT_IF
 from bptui.model.engine.composites import composite_of
 from bptui.model.engine.timeline import Moment
 
-MAX_BRANCHES = 1_000
-"""Each keeps the training steps that were looked at last."""
+MAX_BRANCHES, MAX_BYTES = 1_000, 2 * 2**30
+"""Branches of a session; bytes that all of them together may keep, before some are forgotten and trained again."""
 
 
 class Session(Standpoint):
@@ -59,12 +59,15 @@ class Session(Standpoint):
     def _reach(self, moment: Moment) -> Moment:
         """Train up to a Moment's training step; the same index of an earlier step where that was interrupted. Where the
         branch is held against another, that is trained, too."""
-        report, comparison = self.progress.report, self.comparison
+        comparison = self.comparison
+
+        def progress(done: int, total: int) -> None:
+            at = moment.step - total + done
+            self.progress.report(done / max(total, 1), f"training step {at} of {moment.step}")
+
         try:
             if moment.step != self._cursor.step:
-                self.history.seek(
-                    moment.step, lambda done, total: report(done / max(total, 1), f"training step {done} of {total}")
-                )
+                self.history.seek(moment.step, progress)
                 self.history.recording(moment.step, lambda done, total: self.progress.tick())
             if comparison is not None:
                 comparison.reach(moment.step, self.progress)
@@ -211,12 +214,25 @@ class Session(Standpoint):
         self.branches.append(made)
         return self.switch(made, edit.text, edit.step)
 
+    def _leave(self, branch: Branch) -> None:
+        """Another branch is looked at from now on: those that are far from it keep little, and of what is too much for
+        the memory nothing but their edits."""
+        away = [each for each in self.branches if each not in (branch, branch.parent, self.base)]
+        kept = sum(each.nbytes for each in self.branches)
+        for each in away:
+            kept -= each.nbytes
+            each.rest(forget=kept + each.nbytes > MAX_BYTES)
+            kept += each.nbytes
+        for comparison in self._compared.values():
+            comparison.rest()
+
     def switch(self, branch: Branch, note: str, least: int = 0) -> Reply:
         """To the same Moment of another branch, or of its last training step until where it was trained, where that
         was interrupted; where it comes before training step `least`, to the start of that."""
         node, pinned, moment = self.here, self.selection.pinned, self._cursor
         name = "" if pinned is None else self.graph.nodes[pinned].name
         moment = branch.same_moment(moment, node) if moment.step >= least else Moment(least, "forward", 0)
+        self._leave(branch)
         self.branch, self._state, self.told = branch, None, None
         if branch.parent is None and self.view.answer is not None and self.view.answer.panel == WHAT_IF:
             self.view.answer = None  # in the original nothing was changed

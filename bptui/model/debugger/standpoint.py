@@ -16,7 +16,7 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import Scripts
 from bptui.model.debugger.trail import Place, Trail
-from bptui.model.debugger.view import Index, Selection, View
+from bptui.model.debugger.view import WHAT_IF, Index, Selection, View
 from bptui.model.debugger.walk import Walk
 from bptui.model.engine.composites import CompositeUse, composite_of
 from bptui.model.engine.graph import Graph, Node
@@ -253,14 +253,15 @@ class Standpoint:
 
     @property
     def base(self) -> Branch:
-        """What the branch is held against: what was opened, or what was asked for."""
-        return self.branches[0] if self.against is None else self.against
+        """What the branch is held against: what was opened, or what was asked for, where that is another."""
+        return self.branches[0] if self.against in (None, self.branch) else self.against
 
     @property
     def comparison(self) -> Comparison | None:
         """The branch held against another one, None where there is no other, or nobody wants to see it."""
-        base = self.base
-        return self.compare(self.branch, base) if self.view.change and base is not self.branch else None
+        base, answer = self.base, self.view.answer
+        seen = self.view.change or (answer is not None and answer.panel == WHAT_IF)
+        return self.compare(self.branch, base) if seen and base is not self.branch else None
 
     def compare(self, branch: Branch, base: Branch) -> Comparison:
         """One branch held against another."""

@@ -91,6 +91,13 @@ class History(Protocol):
     @property
     def losses(self) -> Array: ...
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it keeps."""
+
+    def rest(self) -> None:
+        """Nobody looks at it for now: keep no more than it takes to give any step again."""
+
     def recording(self, step: int, progress: Progress | None = None) -> Recording:
         """Everything of one training step (IndexError where there can be none)."""
 
@@ -126,6 +133,14 @@ class RecordedStep:
         losses = np.array([self._recording.loss])
         losses.setflags(write=False)
         return losses
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the recording."""
+        return self._recording.nbytes
+
+    def rest(self) -> None:
+        """There is nothing to forget."""
 
     def recording(self, step: int, progress: Progress | None = None) -> Recording:
         """The step itself; IndexError for any other."""
@@ -190,7 +205,9 @@ class Training:
         made = Training(source)
         self._go(step)
         made._grow(step)
-        made._before, made._first, made._steps = self, step, step
+        if step:
+            made._before = self if step > self._first or self._before is None else self._before
+        made._first = made._steps = step
         made._program.load(made._program.adopted(self._program, changed), step)
         made._checkpoints.clear(step, FIRST_INTERVAL)
         made._losses[:step] = self._losses[:step]
@@ -230,10 +247,17 @@ class Training:
 
     @property
     def nbytes(self) -> int:
-        """Bytes kept: checkpoints, window, losses, recordings."""
+        """Bytes kept: the program's arena, checkpoints, window, losses, recordings."""
         recordings = sum(recording.nbytes for recording in self._cache.values())
         head = 0 if self._head is None else self._head.nbytes
-        return self._checkpoints.nbytes + self._window.nbytes + self._losses.nbytes + recordings + head
+        kept = self._checkpoints.nbytes + self._window.nbytes + self._losses.nbytes
+        return self._program.nbytes + kept + recordings + head
+
+    def rest(self) -> None:
+        """Keep no more than it takes to go on; what was forgotten is computed again, bit for bit, when it is asked
+        for."""
+        self._cache.clear()
+        self._window.clear(self._program.step, 1)
 
     # ---------------------------------------------------------------------------------------------- forward
     def advance(self, to: int, progress: Progress | None = None, cancelled: Cancelled | None = None) -> int:

@@ -84,6 +84,10 @@ def status(session: Session, width: int, failed: int, hidden: bool) -> Line:
         Span(f"   {session.network.name}   step ", "dim"), Span(str(moment.step), "text bold"), Span("   ", "dim"),
         Span(f"{moment.phase} {moment.index + 1}", f"{COLOURS[moment.phase]} bold"), Span(f"/{count}", "dim"),
     ]  # fmt: skip
+    if session.branch.number:
+        left[1:1] = [Span(f" branch {session.branch.number} ", "chip-update"), Span("   ", "dim")]
+        left[0] = Span(f"   {session.network.name}   ", "dim")
+        left[3:3] = [Span("step ", "dim")]
     right = [Span("loss ", "dim"), Span(text, "text bold"), Span("   ", "dim")]
     if failed:
         right = [Span(f" ✗ {failed} ", "fail reverse"), Span("   ", "dim"), *right]

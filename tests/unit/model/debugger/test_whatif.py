@@ -16,6 +16,7 @@ from bptui.model.debugger import whatif
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.difference import Row
 from bptui.model.debugger.session import Session
+from bptui.model.engine.state import State
 from bptui.model.source.network import from_formula, from_mapping, load
 from tests.unit.model.debugger.test_edits import EDITS, content, course, small
 
@@ -174,25 +175,33 @@ def test_the_rows_of_a_diff_are_every_number_that_differs_the_largest_change_fir
     run(session, "set layer1.weight[0,1] = 0.25")
     run(session, "goto step 3 backward layer1.z")
     comparison = session.compare(session.branch, session.branches[0])
-    found = whatif.differs(session, comparison, 200)
-    old, new = (branch.history.recording(3) for branch in session.branches[:2])
-    state, expected = session.state, {}
+    for place in range(session.timeline.length):
+        run(session, f"goto {place + 1}")
+        found = whatif.differs(session, comparison, 200)
+        expected, total = brute(session)
+        assert {(row.node.name, row.at, row.gradient) for row in found.rows} == set(expected)
+        assert (found.count, found.total) == (len(expected), total)
+        sizes = [abs(row.after - row.before) for row in found.rows]
+        assert sizes == sorted(sizes, reverse=True) == sorted(expected.values(), reverse=True)
+        few = whatif.differs(session, comparison, 3).rows
+        assert [abs(row.after - row.before) for row in few] == sizes[:3]
+
+
+def brute(session: Session) -> tuple[dict[tuple[str, tuple[int, ...], bool], float], int]:
+    """Every number that differs at the Moment, by how much, and of how many: number by number."""
+    state, other = session.state, State(session.branches[0].history.recording(session.cursor.step), session.cursor)
+    expected, total = {}, 0
     for node in session.graph.nodes:
-        for gradient in (False, True):
-            if gradient:
-                if not state.gradient(node).final:
-                    continue
-                a, b = old.grad(node), new.grad(node)
-            elif state.value(node) is None:
-                continue
-            else:
-                a, b = old.value(node), new.value(node)
-            for at in zip(*np.nonzero(a != b), strict=True) if a.shape else [()] if a != b else []:
-                expected[node.name, tuple(map(int, at)), gradient] = abs(float(b[at]) - float(a[at]))
-    assert {(row.node.name, row.at, row.gradient) for row in found.rows} == set(expected)
-    assert found.count == len(expected)
-    sizes = [abs(row.after - row.before) for row in found.rows]
-    assert sizes == sorted(sizes, reverse=True)
+        pairs = [(other.value(node), state.value(node), False)]
+        if state.gradient(node).final:
+            pairs.append((other.gradient(node).array, state.gradient(node).array, True))
+        for a, b, gradient in pairs:
+            if a is not None:
+                total += a.size
+                for at in np.ndindex(a.shape):
+                    if a[at] != b[at]:
+                        expected[node.name, at, gradient] = abs(float(b[at]) - float(a[at]))
+    return expected, total
 
 
 def test_the_first_place_of_divergence_is_the_first_moment_that_computes_another_number():
@@ -298,6 +307,8 @@ def test_the_original_is_held_against_nothing():
     run(session, "set lr = 0.5")
     assert session.comparison.base is session.branches[0]
     run(session, "diff column")
+    assert session.comparison.base is session.branches[0]  # the answer says how many numbers differ
+    run(session, "close")
     assert session.comparison is None
 
 
@@ -325,3 +336,21 @@ def test_what_moved_the_loss_adds_up_to_what_the_step_promised(name):
 def test_where_nothing_is_trained_nothing_moved():
     with pytest.raises(UserError, match="no parameter is updated"):
         run(Session(from_formula("L = (y - w*x)**2", {"x": 2.0, "y": 2.0, "w": 0.5})), "moved")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.sampled_from([*EDITS, "undo", "branch 0", "train 2", "untrain"]), max_size=6))
+def test_a_branch_that_was_forgotten_is_trained_again_bit_for_bit(lines):
+    session = small()
+    for text in lines:
+        try:
+            run(session, f"set {text}" if "=" in text else text)
+        except UserError:
+            continue
+    courses = [[branch.history.recording(step).memory for step in range(4)] for branch in session.branches]
+    for branch in session.branches:
+        branch.rest(forget=True)
+    assert [branch.nbytes > 0 for branch in session.branches] == [True] + [False] * (len(courses) - 1)
+    assert all(len(branch.losses) >= 4 for branch in session.branches)
+    for branch, course_of in reversed([*zip(session.branches, courses, strict=True)]):
+        assert [branch.history.recording(step).memory for step in range(4)] == course_of
