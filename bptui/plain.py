@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from time import monotonic
 from typing import TextIO
 
 from bptui.model.base import numbers
@@ -43,6 +44,8 @@ from bptui.symbolic.types import CheckRow
 PROMPT = "(bptui) "
 CHANGES = ("select", "by", "raw")
 """Commands that change what is to be told of the same Moment: it is told again."""
+PATIENCE = (1.0, 5.0)
+"""Seconds until something long is said to be running, and from then on between two words about it."""
 FEW = 16
 """Numbers of a tensor that are read out one by one; of more only the range."""
 
@@ -60,7 +63,8 @@ class Plain(FrontEnd):
         self.done = False
         self.last = ""
         self._write, self._said = write, list[str]()
-        self.watched = False
+        self.watched, self._next_word = False, 0.0
+        session.progress.ask = self._progress
 
     def write(self, text: str) -> None:
         """Print a line."""
@@ -94,9 +98,17 @@ class Plain(FrontEnd):
         if self.recorder is not None and not line.text.startswith("expect"):
             self.recorder.command(self.session, line.text, error)
 
+    def _progress(self, part: float, what: str) -> bool:
+        """Say from time to time how far something long has come; it goes on."""
+        if self.watched and monotonic() >= self._next_word:
+            self._next_word = monotonic() + PATIENCE[1]
+            self.complain(f"{what or 'working'}: {part:.0%}, ctrl+c ends it")
+        return True
+
     def _one(self, line: ScriptLine) -> Reply:
         try:
             command, _ = registry.lookup(self.session, line.text)
+            self._next_word = monotonic() + PATIENCE[0]
             with interruptible(self.session.progress) if self.watched else nullcontext():
                 reply = registry.run(self.session, line)
                 self.session.recording  # noqa: B018  # run here, for what is said of it

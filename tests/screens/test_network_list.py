@@ -273,3 +273,26 @@ def test_a_timeline_with_a_panel_of_its_own_lists_the_moments() -> None:
     long = texts(timeline.lines(Scene(session, 30, 12, RenderOptions())))[4:]
     assert all(len(row) <= 30 for row in long)
     assert any("…" in row for row in long)
+
+
+def test_of_a_long_list_only_the_rows_in_sight_are_looked_at(monkeypatch) -> None:
+    """At a step, and for an arrow: what is found out once for a graph is found."""
+    text = "a0 = x\n" + "\n".join(f"a{i + 1} = tanh(a{i})" for i in range(1_000)) + "\nL = sum(a1000)"
+    session = Session(from_formula(text, {"x": [1.0, 2.0]}))
+    looked = 0
+    entry = listing.Entries.__getitem__
+
+    def counted(self, i):
+        nonlocal looked
+        looked += 1
+        return entry(self, i)
+
+    scene = Scene(session, 50, 30, RenderOptions(focused=True))
+    network.lines(scene)
+    monkeypatch.setattr(listing.Entries, "__getitem__", counted)
+    for _ in range(5):
+        session.step()
+        network.lines(scene)
+        network.move(scene, 1, 0)
+        network.lines(scene)
+    assert looked < 5 * 2 * 2 * 30

@@ -270,3 +270,14 @@ def test_osc_52_reaches_the_terminal() -> None:
         terminal.write("y")
         terminal.until("copied")
         assert b"\x1b]52;c;" in terminal.sent
+
+
+def test_ctrl_c_in_plain_mode_ends_what_runs_and_no_more() -> None:
+    with Terminal([*RUN, "run", "xor", "--plain"]) as terminal:
+        terminal.until("(bptui)")
+        terminal.write("train 9000000\n")
+        terminal.until("ctrl+c ends it")
+        terminal.write("\x03")
+        terminal.until("interrupted at training step")
+        terminal.write("q\n")
+        assert terminal.wait() == 0

@@ -277,3 +277,14 @@ def test_a_path_is_told_as_one_line_too():
     front.service.close()
     assert "  ∂L/∂W[0,0] = (z - y) · W · a·(1 - a) · x" in told
     assert "  in numbers (-0.1975) · 0.5000 · 0.2499 · 0.5000 = -0.01234" in told
+
+
+def test_something_long_says_how_far_it_has_come_where_someone_watches(monkeypatch):
+    monkeypatch.setattr(plain, "PATIENCE", (0.0, 0.0))
+    front = Told(XOR)
+    front("train 300")
+    assert not any("ctrl+c ends it" in row for row in front.said)
+    front.watched = True
+    front("train 300")
+    said = [row for row in front.said if "ctrl+c ends it" in row]
+    assert re.fullmatch(r"training step \d+ of 600: \d+%, ctrl\+c ends it", said[0])

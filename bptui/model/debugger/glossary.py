@@ -156,6 +156,8 @@ WORDS: Mapping[str, str] = {
     "promised": "gradient × change: by how much the loss would change if it were straight",
     "epoch": "one pass over all samples; bptui counts training steps",
     # the screen
+    "colours": "blue: a value, forward; orange: a gradient, backward; violet: a parameter, update; green agrees, red "
+    "fails, yellow warns; each is said in words or marks, too",
     "network": "panel 1: every value and its gradient, layer by layer",
     "operation": "panel 2: what happens at this moment",
     "tensor": "panel 3: all numbers of the selected value",

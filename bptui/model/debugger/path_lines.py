@@ -36,7 +36,11 @@ def found(session: Session, text: str, now: bool = True) -> Paths | str:
     gone = why.absent(session, node) if node.id != session.graph.loss else ""
     if gone:
         return f"{node.name} has no path to the loss: {gone}"
-    recording, tick = session.recording, session.progress.tick
+    recording = session.recording
+
+    def tick(part: float) -> None:
+        session.progress.report(part, f"the paths of {node.name}")
+
     work = EACH * sum(math.prod(each.shape) for each in between(session.graph, node.id))
     try:
         return kept(recording, ("paths", node.id, element), lambda: paths(recording, node, element, tick), now, work)

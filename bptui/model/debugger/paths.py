@@ -8,6 +8,7 @@ quick as ten; so are the largest of them. Only the numbers between the element a
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
-from bptui.model.debugger.contributions import locals_of, total
+from bptui.model.debugger.contributions import locals_of, size_of, total
 from bptui.model.debugger.view import Index
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.local import Locals
@@ -27,11 +28,14 @@ SHOWN = 8
 """Paths that are told one by one."""
 LISTED = 4_096
 """Paths that are added up one by one; of more the sum is taken vertex by vertex."""
-MAX_VERTICES = 20_000
-MAX_EDGES = 400_000
+TICK = 1_000
+"""Numbers that are gone over before anybody is asked whether to go on."""
+MAX_VERTICES = 120_000
+MAX_EDGES = 1_000_000
 MAX_WORK = 1_000_000_000
 """Between the element and the loss: numbers, local derivatives, and numbers that the vjps for them go over."""
 
+Tick = Callable[[float], None]
 Vertex = tuple[int, int]
 """A node and a flat position in it."""
 
@@ -100,16 +104,16 @@ class Paths:
         return abs(self.sum - self.gradient) <= self.allowed
 
 
-def paths(recording: Recording, node: Node, element: Index, tick: Callable[[], None] = lambda: None) -> Paths:
+def paths(recording: Recording, node: Node, element: Index, tick: Tick = lambda part: None) -> Paths:
     """The paths of an element. Raises NotRecorded, and UserError where too many numbers lie between it and the loss;
-    `tick` is called now and then, and may raise to end it."""
+    `tick` is called now and then with the part that is done, and may raise to end it."""
     flat = int(np.ravel_multi_index(element, node.shape)) if node.shape else 0
     start, local = (node.id, flat), locals_of(recording)
-    found = _Found(_edges(local, start, tick), (recording.graph.loss, 0))
-    count = found.count[start]
-    best = tuple(found.best(start))
-    everything = found.sum[start]
-    if count <= LISTED:
+    found = _Found(_edges(local, start, tick), (recording.graph.loss, 0), tick)
+    count = found.count.get(start, 0)
+    best = tuple(found.best(start)) if count else ()
+    everything = found.sum.get(start, 0.0)
+    if count <= LISTED and count:
         products = [path.product for path in found.all(start)]
         everything = total(products)
     shown = total([path.product for path in best])
@@ -119,14 +123,14 @@ def paths(recording: Recording, node: Node, element: Index, tick: Callable[[], N
         node,
         element,
         count,
-        count - found.nonzero[start],
+        count - found.nonzero.get(start, 0),
         best,
         everything,
         0.0 if count <= len(best) else everything - shown,
         None if recorded is None else float(recorded[element]),
-        found.shared(start),
+        found.shared(start) if count else (),
         float(np.finfo(dtype).eps) if dtype.kind == "f" else 2.0**-52,
-        found.size[start],
+        found.size.get(start, 0.0),
     )
 
 
@@ -143,19 +147,19 @@ def between(graph: Graph, node: int) -> list[Node]:
     return [each for each in graph.ops if each.id in after and each.id in before and each.id != node]
 
 
-def _edges(local: Locals, start: Vertex, tick: Callable[[], None]) -> dict[Vertex, list[Edge]]:
+def _edges(local: Locals, start: Vertex, tick: Tick) -> dict[Vertex, list[Edge]]:
     """The edges out of every element that the start reaches, by element, in execution order."""
     uses, active = _reached(local, start, tick)
     found: dict[Vertex, list[Edge]] = {(i, int(e)): [] for i, elements in active.items() for e in elements}
     edges = 0
-    for use in uses:
+    for n, use in enumerate(uses):
         operation = local.of(use.node)
         moves = operation.moved is not None and use.node != local.graph.loss
         wanted = np.zeros(operation.in_size(use.position), bool)
         wanted[active[use.source]] = True
-        for output in map(int, use.outputs):
-            tick()
-            for e, value in zip(*operation.row(use.position, output), strict=True):
+        for output, entries in operation.rows(use.position, use.outputs):
+            tick(n / len(uses) / 2)
+            for e, value in zip(*entries, strict=True):
                 if wanted[e]:
                     source, target = (use.source, int(e)), (use.node, output)
                     found[source].append(Edge(source, target, use.position, float(value), moves and value == 1))
@@ -174,7 +178,7 @@ class _Use(NamedTuple):
     outputs: Array
 
 
-def _reached(local: Locals, start: Vertex, tick: Callable[[], None]) -> tuple[list[_Use], dict[int, Array]]:
+def _reached(local: Locals, start: Vertex, tick: Tick) -> tuple[list[_Use], dict[int, Array]]:
     """The operations between, and the elements of every node that the start reaches."""
     graph = local.graph
     active: dict[int, Array] = {start[0]: np.array([start[1]])}
@@ -184,7 +188,7 @@ def _reached(local: Locals, start: Vertex, tick: Callable[[], None]) -> tuple[li
         for position, source in enumerate(node.inputs):
             if source not in active or (node.id, position) not in graph.consumers[source]:
                 continue
-            tick()
+            tick(0.0)
             outputs = operation.reached(position, active[source])
             reached = np.union1d(reached, outputs).astype(int)
             uses.append(_Use(node.id, position, source, outputs))
@@ -206,41 +210,47 @@ def _too_many(graph: Graph, start: Vertex, count: str) -> UserError:
 
 
 class _Found:
-    """What the edges come to, from the loss back: how many paths lead on from each element, and what they add up to."""
+    """What the edges come to, from the loss back: how many paths lead on from each element, what they add up to, and
+    how large the largest is. `edges` of an element: those that lead to the loss."""
 
-    def __init__(self, edges: dict[Vertex, list[Edge]], loss: Vertex) -> None:
-        self.edges, self.loss = edges, loss
+    def __init__(self, edges: dict[Vertex, list[Edge]], loss: Vertex, tick: Tick) -> None:
+        self.loss, self.edges = loss, dict[Vertex, list[Edge]]()
         self.count, self.nonzero = {loss: 1}, {loss: 1}
-        self.sum, self.size = {loss: 1.0}, {loss: 1.0}
-        self._best: dict[Vertex, list[tuple[float, int, Edge | None, int]]] = {loss: [(0.0, 0, None, 0)]}
+        self.sum, self.size, self._most = {loss: 1.0}, {loss: 1.0}, {loss: 0.0}
         with np.errstate(all="ignore"):
-            for vertex in reversed(edges):
+            for n, vertex in enumerate(reversed(edges)):
+                if n % TICK == 0:
+                    tick(0.5 + n / len(edges) / 2)
                 if vertex != loss:
-                    self._add(vertex, edges[vertex])
+                    self._add(vertex, [edge for edge in edges[vertex] if edge.target in self.count])
 
     def _add(self, vertex: Vertex, edges: list[Edge]) -> None:
-        known = [edge for edge in edges if self.count.get(edge.target)]
-        self.count[vertex] = sum(self.count[edge.target] for edge in known)
-        self.nonzero[vertex] = sum(self.nonzero[edge.target] for edge in known if edge.local != 0)
-        self.sum[vertex] = total([edge.local * self.sum[edge.target] for edge in known])
-        self.size[vertex] = total([abs(edge.local) * self.size[edge.target] for edge in known])
-        ways = (
-            (_log(edge.local) + score, -n, edge, rank)
-            for n, edge in enumerate(known)
-            for rank, (score, *_) in enumerate(self._best[edge.target])
-        )
-        self._best[vertex] = heapq.nlargest(SHOWN, ways, key=lambda way: way[:2])
+        if not edges:
+            return
+        self.edges[vertex] = edges
+        self.count[vertex] = sum([self.count[edge.target] for edge in edges])
+        self.nonzero[vertex] = sum([self.nonzero[edge.target] for edge in edges if edge.local != 0])
+        self.sum[vertex] = total([edge.local * self.sum[edge.target] for edge in edges])
+        self.size[vertex] = total([abs(edge.local) * self.size[edge.target] for edge in edges])
+        self._most[vertex] = max([_log(edge.local) + self._most[edge.target] for edge in edges])
 
-    def best(self, start: Vertex) -> Iterator[Path]:
-        """The largest paths by the size of their products."""
-        for rank in range(len(self._best[start])):
-            edges, vertex = [], start
-            while vertex != self.loss:
-                _, _, edge, rank = self._best[vertex][rank]
-                assert edge is not None
-                edges.append(edge)
-                vertex = edge.target
-            yield _path(edges)
+    def best(self, start: Vertex) -> list[Path]:
+        """The largest paths by the size of their products. What is behind each element is known, so that the search
+        follows none but them."""
+        found: list[Path] = []
+        count = itertools.count()
+        waiting: list[tuple[float, int, Vertex, float, tuple[Edge, ...]]] = [(0.0, 0, start, 0.0, ())]
+        while waiting and len(found) < SHOWN:
+            _, _, vertex, before, edges = heapq.heappop(waiting)
+            if vertex == self.loss:
+                found.append(_path(edges))
+                continue
+            for edge in self.edges[vertex]:
+                size = before + _log(edge.local)
+                # of equals the last one first: what has begun is followed to its end
+                item = -(size + self._most[edge.target]), -next(count), edge.target, size, (*edges, edge)
+                heapq.heappush(waiting, item)
+        return sorted(found, key=lambda path: -size_of(path.product))
 
     def all(self, start: Vertex) -> Iterator[Path]:
         """All of them, one by one."""
@@ -249,18 +259,18 @@ class _Found:
             vertex, before = waiting.pop()
             if vertex == self.loss:
                 yield _path(before)
-                continue
-            waiting += [(edge.target, (*before, edge)) for edge in self.edges[vertex] if self.count.get(edge.target)]
+            else:
+                waiting += [(edge.target, (*before, edge)) for edge in self.edges[vertex]]
 
     def shared(self, start: Vertex) -> tuple[Edge, ...]:
         """The edges that every path goes over."""
         whole, into, found = self.count[start], {start: 1}, []
-        for vertex, edges in self.edges.items():
-            for edge in edges:
-                if self.count.get(edge.target) and into.get(vertex):
-                    into[edge.target] = into.get(edge.target, 0) + into[vertex]
-                    if into[vertex] * self.count[edge.target] == whole:
-                        found.append(edge)
+        for vertex in reversed(self.edges):
+            here = into.get(vertex, 0)
+            for edge in self.edges[vertex] if here else ():
+                into[edge.target] = into.get(edge.target, 0) + here
+                if here * self.count[edge.target] == whole:
+                    found.append(edge)
         return tuple(found)
 
 
@@ -268,8 +278,12 @@ def _path(edges: list[Edge] | tuple[Edge, ...]) -> Path:
     return Path(tuple(edges), math.prod(edge.local for edge in edges))
 
 
+_FAR = 1e9
+"""Larger than the logarithm of any product."""
+
+
 def _log(x: float) -> float:
-    """The logarithm of a size: NaN and inf first of all, 0 last."""
+    """The logarithm of a size: of NaN and inf before all others, of 0 behind them."""
     if not math.isfinite(x):
-        return math.inf
-    return math.log(abs(x)) if x else -math.inf
+        return _FAR
+    return math.log(abs(x)) if x else -_FAR

@@ -59,12 +59,15 @@ class Session(Standpoint):
     def _reach(self, moment: Moment) -> Moment:
         """Train up to a Moment's training step; the same index of an earlier step where that was interrupted. Where the
         branch is held against another, that is trained, too."""
-        report, comparison = self.progress.report, self.comparison
+        comparison = self.comparison
+
+        def progress(done: int, total: int) -> None:
+            at = moment.step - total + done
+            self.progress.report(done / max(total, 1), f"training step {at} of {moment.step}")
+
         try:
             if moment.step != self._cursor.step:
-                self.history.seek(
-                    moment.step, lambda done, total: report(done / max(total, 1), f"training step {done} of {total}")
-                )
+                self.history.seek(moment.step, progress)
                 self.history.recording(moment.step, lambda done, total: self.progress.tick())
             if comparison is not None:
                 comparison.reach(moment.step, self.progress)

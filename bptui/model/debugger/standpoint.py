@@ -253,8 +253,8 @@ class Standpoint:
 
     @property
     def base(self) -> Branch:
-        """What the branch is held against: what was opened, or what was asked for."""
-        return self.branches[0] if self.against is None else self.against
+        """What the branch is held against: what was opened, or what was asked for, where that is another."""
+        return self.branches[0] if self.against in (None, self.branch) else self.against
 
     @property
     def comparison(self) -> Comparison | None:

@@ -8,6 +8,7 @@ is still a term, and NaN times 0 elsewhere is none.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -44,6 +45,7 @@ class Local:
         kinds = {array.dtype for array in self._given if array.dtype.kind == "f"}
         self._dtype: Any = np.float32 if kinds == {np.dtype(np.float32)} else np.float64
         self._linear: dict[int, bool] = {}
+        self._batch: dict[int, bool] = {}
 
     @cached_property
     def probe(self) -> Probe:
@@ -139,6 +141,49 @@ class Local:
         at = np.flatnonzero(depends)
         return Entries(at, values[at])
 
+    def rows(self, position: int, outputs: Array) -> Iterator[tuple[int, Entries]]:
+        """`row` of several elements of the output; of samples that do not depend on each other those that lie alike in
+        theirs at once."""
+        if self.op.elementwise or not self._apart(position):
+            for output in map(int, outputs):
+                yield output, self.row(position, output)
+            return
+        inner, inside = self.out_size // self.node.shape[0], self.in_size(position) // self.node.shape[0]
+        for place in np.unique(outputs % inner):
+            samples = outputs[outputs % inner == place] // inner
+            values = self._at_once(self.probe, position, place + samples * inner)
+            depends = values != 0
+            if np.isnan(values).any():
+                for output in map(int, place + samples * inner):
+                    yield output, self.row(position, output)
+                continue
+            if self.linear(position):
+                for probe in self._others:
+                    depends = depends | (self._at_once(probe, position, place + samples * inner) != 0)
+            for sample in map(int, samples):
+                at = np.flatnonzero(depends[sample * inside : (sample + 1) * inside]) + sample * inside
+                yield int(place) + sample * inner, Entries(at, values[at])
+
+    def _apart(self, position: int) -> bool:
+        """Does each sample (index of the first axis) of the output depend on the same sample of an input alone?"""
+        if position not in self._batch:
+            shape, own, count = self.node.shape, self._given[position].shape, 0
+            self._batch[position] = bool(shape and own and shape[0] == own[0] > 1)
+            for sample in {0, shape[0] // 2, shape[0] - 1} if self._batch[position] else ():
+                for probe in self._others:
+                    upstream = np.zeros(shape)
+                    upstream[sample] = np.random.default_rng(count).normal(size=shape[1:])
+                    passed = probe.vjp(position, upstream).reshape(own[0], -1)
+                    passed[sample] = 0
+                    self._batch[position] &= not passed.any()
+                    count += 1
+        return self._batch[position]
+
+    def _at_once(self, probe: Probe, position: int, outputs: Array) -> Array:
+        upstream = np.zeros(self.node.shape)
+        upstream.reshape(-1)[outputs] = 1.0
+        return np.asarray(probe.vjp(position, upstream), float).reshape(-1)
+
     def _depends(self, position: int, element: int) -> Array:
         """Which elements of an input one of the output depends on, at other numbers than the recorded ones."""
         first, second = (self._row(probe, position, element) for probe in self._others)
@@ -161,9 +206,7 @@ class Local:
         return values
 
     def _row(self, probe: Probe, position: int, element: int) -> Array:
-        upstream = np.zeros(self.node.shape)
-        upstream.reshape(-1)[element] = 1.0
-        return np.asarray(probe.vjp(position, upstream), float).reshape(-1)
+        return self._at_once(probe, position, np.array([element]))
 
     def column(self, position: int, element: int, outputs: Array) -> Array:
         """The local derivatives of some elements of the output by one of an input."""

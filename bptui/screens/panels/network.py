@@ -84,9 +84,10 @@ def lines(scene: Scene) -> list[Line]:
     first = bisect_right(index.starts, top) - 1
     seen = f" {top + 1}-{min(top + room, index.total)} of {index.total}" if index.total > room else ""
     more = table.further(session.graph, columns, width) if folded and index.total <= room else {}
-    told = {entry.scope for entry in index.entries if entry.node is None} & more.keys()
-    if index.total + sum(len(more[scope]) for scope in told) > room:
-        more = {}
+    if more:  # a list that is in sight as a whole: it is short
+        told = {entry.scope for entry in index.entries if entry.node is None} & more.keys()
+        if index.total + sum(len(more[scope]) for scope in told) > room:
+            more = {}
     rows: list[Line] = [()] * roomy + [_header(columns, width, folded, pair, seen, change)]
     for i in range(first, len(index.entries)):
         entry, start = index.entries[i], index.starts[i]

@@ -11,6 +11,7 @@ import numpy as np
 
 from bptui.model.base.numbers import decimals_for, field, touching
 from bptui.model.base.spans import Line, Span
+from bptui.model.debugger.view import WHAT_IF
 from bptui.model.engine.graph import Graph, Node
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, kind_of, wholes
@@ -99,9 +100,10 @@ def rows_of(
 
 
 def _pointed(session: Session, node: Node, look: RenderOptions) -> bool:
-    """Is its selected number marked? In the panel that has the focus, and while it is nudged."""
+    """Is its selected number marked? In the panel that has the focus, and where it can be nudged."""
     answer = session.view.answer
-    return session.node.id == node.id and (look.focused or (answer is not None and answer.panel == "whatif"))
+    nudged = node.op is None and answer is not None and answer.panel == WHAT_IF
+    return session.node.id == node.id and (look.focused or nudged)
 
 
 class Seen(NamedTuple):

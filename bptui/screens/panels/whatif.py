@@ -299,7 +299,8 @@ def _losses(scene: Scene) -> list[Line]:
     count = max(len(own), len(other))
     if count < 2:
         train = keys_named("train")[0].partition("/")[0]
-        return [rule, (Span(f" one training step so far: {train} trains one more, :train 100 a hundred", "dim"),)]
+        more = f": {train} trains one more, :train 100 a hundred" if session.walk.last is None else ""
+        return [rule, (Span(f" one training step{more}", "dim"),)]
     page = plot.Plot(width - plot.LABEL - 2, CURVE - 2, look.unicode)
     scale = plot.scale_of(np.concatenate((own, other)))
     if scale is not None:

@@ -31,7 +31,7 @@ POINTS = 8
 """Drawn points at which a claim is compared before algebra is asked, as for a form of the cards (calculus/prove.py)."""
 NEEDED = 4
 """So many of them must have finite numbers."""
-SECONDS = 5.0
+SECONDS = 10.0
 """For the algebra of one claim: it is a question that somebody asked and waits for."""
 SHORT = 1.5
 """For the difference of one that is wrong: the number that shows it is there already."""
@@ -123,7 +123,7 @@ class Verdicts:
         if self.zero:
             yield f"that is 0 {self.zero}" if self.zero == "nowhere" else f"that is 0 only where {self.zero}", "dim"
         for cause in self.causes:
-            yield f"that is what comes of it: {cause.text}", ""
+            yield f"the slip that gives it: {cause.text}", ""
 
 
 def _pointed(point: Point, name: str, element: tuple[int, ...] | None, where: str) -> str:

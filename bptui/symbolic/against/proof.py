@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,10 +60,10 @@ class Prover:
     def equal(self) -> Proof:
         """Are they equal as they stand, or with what the values are put in?"""
         claimed, gradient = self._sides()
-        for keep in self._stages():
+        for thorough, keep in product((False, True), self._stages()):
             methods: set[Method] = set()
             for a, b in zip(claimed.flat, gradient.flat, strict=True):
-                method = prove_zero(_corners(self.elements.inline(a - b, keep)), MOST)
+                method = prove_zero(_corners(self.elements.inline(a - b, keep)), MOST, thorough)
                 if method is None:
                     break
                 methods.add(method)

@@ -162,7 +162,7 @@ def _other_loss(graph: Graph) -> Iterator[Slip]:
                 ] == "none":
                     continue
                 ours = f"{node.op.name}, a {node.attributes['reduction']}"
-                text = f"that is the gradient of {_loss(name, reduction)}; {loss.name} here is {ours}"
+                text = f"the gradient of {_loss(name, reduction)}; {loss.name} here is {ours}"
                 yield Slip("another loss", text, {node.id: rules.of(other)})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from unicodedata import name
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.debugger.commands.habits import called_here
@@ -51,6 +52,7 @@ def known() -> Iterator[str]:
     from bptui.model.engine.optimizers import OPTIMIZERS
 
     yield from (name for name in table() if len(name) > 1)
+    yield from (*ALL_MARKS[:1], *GREEK)
     for names in (WORDS, FUNCTIONS, NAMES, ops.OPS, ops.COMPOSITES, OPTIMIZERS):
         yield from names
 
@@ -83,11 +85,23 @@ def _expressions() -> Iterator[str]:
         yield from (f"    {name:<{width}}  {about}" for name, about in rows.items())
 
 
+GREEK: dict[str, list[str]] = {}
+"""Marks by the names of their letters."""
+for each in MARKS:
+    if len(each) == 1 and name(each).startswith("GREEK"):
+        GREEK.setdefault(name(each).split()[-1].lower(), []).append(each)
+ALL_MARKS = ("marks", "signs", "symbols", "legend")
+
+
 def _mark(word: str) -> Iterator[str]:
-    letter = word.rstrip("0123456789") if word[:1] in MARKS else word  # β1, ●━
+    """A mark, or all of them; a Greek letter by its name, too: one cannot type it everywhere."""
+    if word.casefold() in ALL_MARKS:
+        yield from (f"  {mark:<2} {about}" for mark, about in MARKS.items())
+    letter = word.rstrip("0123456789") if word[:1] in MARKS else word  # β1
     shade = {"▒": "░", "▓": "░", "█": "░", **dict.fromkeys("▂▃▄▅▆▇", "▁")}.get(letter[:1], letter)
-    if shade in MARKS:
-        yield f"{word}  {MARKS[shade]}"
+    for mark in GREEK.get(word.casefold(), (shade,)):
+        if mark in MARKS:
+            yield f"{mark if mark != shade else word}  {MARKS[mark]}"
 
 
 def _word(word: str) -> Iterator[str]:
@@ -133,7 +147,7 @@ def _optimizer(word: str) -> Iterator[str]:
         yield f"  lr is the learning rate, g the gradient, t the update from 1; {defaults}"
 
 
-EXPLAIN: tuple[Callable[[str], Iterator[str]], ...] = (_command, _mark, _word, _function, _operation, _optimizer)
+EXPLAIN: tuple[Callable[[str], Iterator[str]], ...] = (_command, _word, _mark, _function, _operation, _optimizer)
 
 
 def _keys(command: Command) -> str:

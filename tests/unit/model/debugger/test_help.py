@@ -89,6 +89,17 @@ def test_every_command_function_and_name_has_help():
         assert help_text(word), word
 
 
+@pytest.mark.parametrize(("typed", "mark"), [("eta", "η"), ("beta", "β"), ("rho", "ρ"), ("Sigma", "σ")])
+def test_a_greek_letter_has_help_by_its_name(typed, mark):
+    assert any(row.startswith(mark) for row in help_text(typed))
+
+
+def test_all_marks_are_listed():
+    told = "\n".join(help_text("marks"))
+    assert all(about in told for about in MARKS.values())
+    assert "orange" in help_text("colours")[0]
+
+
 def test_a_word_with_several_meanings_has_all_of_them():
     told = "\n".join(help_text("step"))
     assert "One operation forward" in told

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.debugger import path_lines
+from bptui.model.debugger import paths as paths_of
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.paths import SHOWN, paths
 from bptui.model.debugger.session import Session
@@ -48,7 +49,26 @@ def holds(recording, node, element):
         assert math.prod(edge.local for edge in path.factors) == pytest.approx(path.product, rel=1e-12)
     for edge in made.shared:
         assert all(edge in path.edges for path in made.best)
+    if made.count <= 500:
+        every = _every(recording, node, element)
+        assert len(every) == made.count
+        assert sum(product == 0 for product in every) == made.zeros
+        assert sizes == pytest.approx(sorted(map(abs, every), reverse=True)[:SHOWN], rel=1e-12)
     return made
+
+
+def _every(recording, node, element):
+    """The products of all paths, followed one by one."""
+    start = (node.id, int(np.ravel_multi_index(element, node.shape)) if node.shape else 0)
+    edges = paths_of._edges(paths_of.locals_of(recording), start, lambda part: None)
+    found, waiting = [], [(start, 1.0)]
+    while waiting:
+        vertex, product = waiting.pop()
+        if vertex == (recording.graph.loss, 0):
+            found.append(product)
+        else:
+            waiting += [(edge.target, product * edge.local) for edge in edges[vertex]]
+    return found
 
 
 @settings(max_examples=40, deadline=None)
@@ -178,8 +198,24 @@ def test_where_none_leads_on_it_is_said_why():
     assert "does not reach the loss: it ends in V" in run(session, "paths U").text
 
 
-def test_what_is_too_much_is_refused_at_once():
+def test_what_is_too_much_is_refused_at_once(monkeypatch):
+    monkeypatch.setattr(paths_of, "MAX_VERTICES", 1_000)
     session = Session(load("transformer"))
     node = session.graph.params[0]
     with pytest.raises(UserError, match="lie between"):
         run(session, f"paths {node.name}{numbers.index((0,) * len(node.shape))}")
+
+
+def test_it_can_be_ended():
+    session = Session(load("lenet"))
+    asked = []
+
+    def ask(part, what):
+        asked.append((part, what))
+        return len(asked) < 5
+
+    session.progress.ask = ask
+    reply = run(session, "paths layer1.weight[0,0,0,0]")
+    assert not reply.ok
+    assert len(asked) == 5
+    assert "the paths of layer1.weight" in asked[0][1]

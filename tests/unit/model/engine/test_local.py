@@ -50,9 +50,13 @@ def test_rows_columns_and_what_is_reached_are_one_jacobian(part):
             random = np.random.default_rng(0)
             upstream = random.normal(size=operation.node.shape)
             whole, named = np.zeros((count, size)), np.zeros((count, size), bool)
+            together = dict(operation.rows(position, np.arange(count)))
+            assert sorted(together) == list(range(count)), str(use)
             for output in range(count):
                 at, values = operation.row(position, output)
                 whole[output, at], named[output, at] = values, True
+                assert together[output].at.tolist() == at.tolist(), str(use)
+                assert np.allclose(together[output].values, values, atol=1e-12, equal_nan=True), str(use)
             expected = operation.probe.vjp(position, upstream).reshape(-1)
             assert np.allclose(upstream.reshape(-1) @ whole, expected, atol=1e-12, equal_nan=True), str(use)
             for element in random.integers(0, size, 2):

@@ -26,7 +26,7 @@ RELU = ("z = w*x; L = sum(relu(z)*c)", {"w": 0.5, "x": [1.0, -2.0, 3.0], "c": [1
 
 def judged(of, text):
     network = load(of) if isinstance(of, str) else from_formula(*of)
-    return claim(network.program().record(), text)
+    return claim(network.program().record(), text, seconds=120)
 
 
 @pytest.mark.parametrize(

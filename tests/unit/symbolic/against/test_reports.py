@@ -72,8 +72,8 @@ def test_softmax_of_a_sigmoid_as_a_claim():
     values = {"x": [[0.5, -1.0]], "W": [[0.1, 0.4], [-0.3, 0.2]], "t": [[1.0, 0.0]]}
     network = from_formula("z = sigmoid(x @ W); y = softmax(z); E = -sum(t*log(y))", values, ["W"])
     recording = network.program().record()
-    assert claim(recording, "W = x.T @ ((y - t)*z*(1 - z))").judged == "proved"
-    wrong = claim(recording, "W = x.T @ (y - t)")
+    assert claim(recording, "W = x.T @ ((y - t)*z*(1 - z))", seconds=120).judged == "proved"
+    wrong = claim(recording, "W = x.T @ (y - t)", seconds=120)
     assert wrong.judged == "refuted"
     assert any("the derivative of sigmoid was left out" in cause.text for cause in wrong.causes)
 
@@ -95,8 +95,14 @@ def test_samples_as_columns_and_a_mean_for_a_sum():
     mine = np.asarray(recording.grad("Z1")).mean(axis=1, keepdims=True)
     (text,) = causes(network, {"db1": np.round(mine, 4).tolist()})["b1"]
     assert "the mean over the 5 along axis 1" in text
-    assert claim(recording, "b1 = sum((W2.T @ (A2 - Y)/5)*(1 - A1**2), axis=1, keepdims=True)").judged == "proved"
-    assert claim(recording, "b1 = mean((W2.T @ (A2 - Y)/5)*(1 - A1**2), axis=1, keepdims=True)").judged == "refuted"
+    assert (
+        claim(recording, "b1 = sum((W2.T @ (A2 - Y)/5)*(1 - A1**2), axis=1, keepdims=True)", seconds=120).judged
+        == "proved"
+    )
+    assert (
+        claim(recording, "b1 = mean((W2.T @ (A2 - Y)/5)*(1 - A1**2), axis=1, keepdims=True)", seconds=120).judged
+        == "refuted"
+    )
     session = Session(network)
     run(session, "goto end")
     run(session, "goto backward")
