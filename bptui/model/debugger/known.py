@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from bptui.model.engine.recording import Recording
 
-KEPT = 8
-"""Answers that stay."""
+KEPT, RECORDINGS = 8, 2
+"""Answers that stay, and training steps that are kept for them."""
 QUICK = 200_000
 """Numbers that may be gone over while the screen draws: some milliseconds."""
 _known: dict[Hashable, tuple[Recording, Any]] = {}
@@ -28,7 +28,10 @@ def kept(recording: Recording, key: Hashable, make: Callable[[], T], now: bool, 
     if not now and work > QUICK:
         raise Later
     made = make()
-    while len(_known) >= KEPT:
-        _known.pop(next(iter(_known)), None)
     _known[id(recording), key] = recording, made
+    steps = list(dict.fromkeys(id(known) for known, _ in reversed(_known.values())))[:RECORDINGS]
+    for old in [place for place, (known, _) in _known.items() if id(known) not in steps]:
+        _known.pop(old, None)
+    while len(_known) > KEPT:
+        _known.pop(next(iter(_known)), None)
     return made

@@ -60,7 +60,6 @@ def asked(session: Session, text: str, where: str = "why") -> Asked:
     """What `why` is asked about: `a[0,1]`, `grad(a[0,1])`, `value(a[0,1])`; of no name the number that stopped being
     finite at this Moment, where there is one and nothing else was selected, else the selected one. UserError, of the
     command `where`, for what is not there."""
-    finding = session.finding
     if text:
         matched = _GRADIENT.fullmatch(text.strip())
         if matched is not None:
@@ -68,10 +67,27 @@ def asked(session: Session, text: str, where: str = "why") -> Asked:
         node, found = locations.element(session.graph, text, where)
         at = session.element_of(node) if found is None else found
         return Asked(node, at, None if matched is None else "value" if matched["of"] == "value" else "gradient")
+    finding = found_here(session)
+    return Asked(session.node, session.element, None) if finding is None else finding[1]
+
+
+def found_here(session: Session) -> tuple[str, Asked] | None:
+    """What is wrong at this Moment, as long as nothing else was selected at it, and the number that it is about: NaN or
+    inf that arises here, or the chosen finding of the diagnosis, where one has gone to it."""
+    finding, chosen = session.finding, session.chosen_finding
     if finding is not None:
         of: Of = "value" if finding.position is None else "gradient"
-        return Asked(session.source(finding), finding.at, of)
-    return Asked(session.node, session.element, None)
+        return finding.text, Asked(session.source(finding), finding.at, of)
+    if chosen is None or not session.selection.at_finding or session.selection.pinned is not None:
+        return None
+    node = session.graph.by_name.get(chosen.node)
+    place = chosen.training_step * session.walk.length + session.branch.place_of(chosen)
+    if node is None or session.stop != place:
+        return None
+    at = chosen.element if chosen.element is not None else session.element_of(node)
+    return chosen.text, Asked(
+        node, locations.fit(at, node.shape), "gradient" if chosen.phase == "backward" else "value"
+    )
 
 
 def chosen(session: Session, text: str) -> Asked:
@@ -127,12 +143,12 @@ def producer(session: Session, answer: Answer) -> Reply:
 def why(session: Session, text: str) -> Reply:
     """What computes a number, and what its gradient is the sum of."""
     node, at, of = about = asked(session, text)
-    finding = session.finding if not text else None
+    finding = None if text else found_here(session)
     value = [_value(session, node, at), *_origin(session, node), *_terms(session, about._replace(of="value"))]
     gradient = _gradient(session, about._replace(of="gradient"))
     session.view.show(Answer("why", text or _other(session)))
     if finding is not None:
-        title = line((finding.text, "fail"))
+        title = line((finding[0], "fail"))
         both = (*gradient, *value) if of == "gradient" else (*value, *gradient)
         return _seen(title, *both)
     return _seen(*gradient) if of == "gradient" else _seen(*value, *gradient)

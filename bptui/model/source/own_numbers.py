@@ -203,6 +203,12 @@ def _float32(numbers: Array, known: bool) -> tuple[Array, str]:
     drawn = np.frexp(full)[0] * 2**12  # more than 12 binary digits: no small whole number or short fraction
     if not known and not (full.size and bool(single[np.isfinite(numbers)].all()) and bool((drawn % 1 != 0).all())):
         return np.zeros(()), ""
-    largest = float(np.max(np.abs(full), initial=0.0))
+    return float32_rounding(numbers), "as float32 has them"
+
+
+def float32_rounding(numbers: Array) -> Array:
+    """How far each may be off that was computed in float32: some hundred roundings of itself, and some of the largest
+    where it is what others left over."""
+    size = np.where(np.isfinite(numbers), np.abs(numbers), 0.0)
     eps = float(np.finfo(np.float32).eps)
-    return 200 * eps * np.abs(np.nan_to_num(numbers)) + 20 * eps * largest, "as float32 has them"
+    return np.asarray(200 * eps * size + 20 * eps * float(np.max(size, initial=0.0)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -13,7 +13,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.arrays import shape_text
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import NotRecorded, Recording
-from bptui.model.source.own_numbers import Of, Own
+from bptui.model.source.own_numbers import Of, Own, float32_rounding
 from bptui.symbolic.against.names import Match
 
 RELATIVE, OF_LARGEST = 1e-6, 1e-9
@@ -124,7 +124,10 @@ def compare(recording: Recording, matches: Sequence[Match], where: str) -> tuple
 
 
 def _chosen(recording: Recording, match: Match, options: Sequence[Layout], turned: bool) -> Compared:
-    ours = np.asarray(number(recording, match.node, match.own.of), dtype=np.float64)
+    found = number(recording, match.node, match.own.of)
+    ours = np.asarray(found, dtype=np.float64)
+    if found.dtype.kind == "f" and found.dtype.itemsize < 8:
+        options = [replace(each, slack=each.slack + float32_rounding(ours)) for each in options]
     made = [Compared(match, layout, ours, allowance(layout.slack, ours)) for layout in options]
     equal = [one for one in made if one.equal]
     ordered = made[::-1] if turned and len(made) > 1 else made

@@ -70,7 +70,7 @@ class Held:
         told = [f"{said(why.factor)} × ours in every element"] if why.factor is not None else []
         if why.follows:
             return (*told, f"right for your {why.follows}, which differs")
-        told += [" · or · ".join(cause.text for cause in why.causes)] if why.causes else []
+        told += [" · or · ".join(f"{cause.kind}: {cause.text}" for cause in why.causes)] if why.causes else []
         told += [f"{why.others} more slips give the same numbers"] if why.others else []
         return tuple(told)
 

@@ -20,8 +20,8 @@ MAX_DISPLAYS = 50
 
 
 @family.text(
-    "why", "Where a number comes from: what computes it, what adds to its gradient", keys=("i",), short="why",
-    usage="[NODE[i,j]]", complete="node",
+    "why", "Where a number comes from: the terms of its value, what adds to its gradient, why it is 0 or absent",
+    keys=("i",), short="why", usage="[NODE[i,j]|grad(NODE[i,j])]", complete="node",
 )  # fmt: skip
 def why(session: Session, text: str) -> Reply:
     from bptui.model.debugger.why import why as tell

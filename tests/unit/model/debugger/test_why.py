@@ -14,9 +14,10 @@ from bptui.model.debugger import why
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.contributions import shown_grad
 from bptui.model.debugger.explained import Explained, gradient_of, value_of
+from bptui.model.debugger.findings.finding import Finding
 from bptui.model.debugger.session import Session
 from bptui.model.source.examples import catalogue
-from bptui.model.source.network import from_formula, load
+from bptui.model.source.network import from_formula, from_mapping, load
 from tests.unit.model.debugger.formulas import networks
 
 TWICE = "h = tanh(x@W)\np = h@W.T\nL = mse(p, x)"
@@ -218,3 +219,40 @@ def test_nothing_but_rounding_is_a_zero_in_the_table_too():
     assert shown_grad(recording, t1.id)[1, 0] == 0
     made = gradient_of(recording, session.graph.by_name["W"].id, (0, 0), NONE, 0)
     assert made.rows[-1].sum == 0
+
+
+def test_why_at_a_finding_of_the_diagnosis_explains_its_number(monkeypatch):
+    finding = Finding(
+        "dead", "dead-units", "warning", ("layer1",), "4 of 8 units are 0", "layer1.a", "backward", 0, (1, 3)
+    )
+    monkeypatch.setattr(Session, "chosen_finding", finding)
+    session = Session(load("xor-stuck"))
+    assert "4 of 8" not in run(session, "why").text
+    run(session, "goto backward layer1.a")
+    told = run(session, "why").text
+    assert told.startswith("4 of 8 units are 0")
+    assert "∂L/∂layer1.a[1,3]" in told
+    run(session, "select layer1.z[0,0]")
+    assert "4 of 8" not in run(session, "why").text
+
+
+def test_what_a_mask_holds_back_is_said():
+    network = from_mapping(
+        {
+            "data": {"inputs": [[1.0, 2.0], [3.0, 4.0]], "targets": [[1.0], [0.0]]},
+            "layers": [
+                {"kind": "dense", "units": 6, "activation": "tanh"},
+                {"kind": "dropout", "p": 0.5},
+                {"kind": "dense", "units": 1},
+            ],
+            "loss": {"kind": "mse"},
+        },
+        "test",
+    )
+    session = Session(network)
+    run(session, "goto end")
+    mask = next(node for node in session.graph.nodes if node.role == "random")
+    at = tuple(int(i) for i in np.argwhere(session.recording.value(mask) == 0)[0])
+    told = run(session, f"why grad(layer1.a[{at[0]},{at[1]}])").text
+    assert "masked: " in told
+    assert mask.name in told

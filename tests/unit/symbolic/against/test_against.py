@@ -479,3 +479,21 @@ def test_gradients_by_differences(step, back, word):
     (cause,) = held.held[0].why.causes
     assert cause.text.startswith(f"those are {word} differences with a step of {step:g}")
     assert any("near: off by" in plain(line) for line in lines(held))
+
+
+def test_a_float32_network_is_compared_as_float32():
+    single = from_mapping({**NETWORK, "dtype": "float32"}, "mlp")
+    assert hold(single, listed(mlp())).ok
+    assert not hold(single, listed(mlp("half"))).ok
+    assert "another loss" in hold(single, listed(mlp("half"))).rows[0].note
+
+
+def test_a_formula_of_the_shell(capsys, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text('{"w": -2.0, "x": -1}')
+    command = ["check", "--formula", "L = (y - w*x)**2", "x=2", "y=2", "w=0.5", "--against", str(file), "--json"]
+    assert main(command) == 1
+    rows = {row["node"]: row for row in json.loads(capsys.readouterr().out)["checks"] if row["row"] == "against"}
+    assert rows["x"]["verdict"] == "ok"
+    assert "½ × ours" in rows["w"]["note"]
+    assert "missing factor: the factor x" in rows["w"]["note"]  # a missing 2 would have changed x, too

@@ -13,7 +13,7 @@ from bptui.model.engine.build import Builder
 from bptui.symbolic.calculus import evaluate
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.derive import derive
-from bptui.symbolic.calculus.evaluate import bind, estimate_cells, exact, grid, value
+from bptui.symbolic.calculus.evaluate import bind_arrays, estimate_cells, exact, grid, value
 from tests.unit.symbolic.own import bound, forward_all, gradient, op, run, vjp_all
 
 RNG = np.random.default_rng(3)
@@ -152,7 +152,8 @@ def test_a_node_of_a_graph_is_bound_by_its_names():
     z = build.use("matmul", x, w, name="z")
     graph = build.finish(build.use("sum", z, name="loss"))
     values = {x.id: x.value, w.id: w.value, z.id: np.array([[11.0]])}
-    binding = bind(graph.by_name["z"], graph, values.__getitem__)
+    z = graph.by_name["z"]
+    binding = bind_arrays(z.op, [values[i] for i in z.inputs], z.attributes, values[z.id])
     assert set(binding.tensors) == {"a", "b", "y"}
     assert forward_all(binding.definition, binding).tolist() == [[11.0]]
     assert define(binding.definition.signature) == binding.definition
