@@ -142,17 +142,16 @@ class Parts(NamedTuple):
 
 def _head(edit: Edit, width: int) -> list[Line]:
     """`layer2.weight[0,0]   0.5 → 0.6`, and from when it holds."""
-    name, _, now = (edit.brief or edit.said).partition(" = ")
+    name, _, now = edit.shown.removeprefix("set ").partition(" = ")
     name = {"lr": "learning rate", "learning_rate": "learning rate"}.get(name, name)
     start: Line = (Span(" "), Span(name, "parameter bold"))
     change: Line = (Span(f"   {edit.was} → ", "parameter"), Span(now, "parameter bold"))
     if not edit.was:
         change = (Span(" = ", "text"), Span(now, "parameter bold"))
-    since = edit.text.removeprefix(edit.brief or edit.said).lstrip(" ,")
     row = (*start, *change)
-    if length(row) + len(since) + 3 <= width:
-        return [(*row, Span(f"   {since}", "dim"))]
-    return [*wrap(row, width, 3), *(wrap((Span(f" {since}", "dim"),), width, 1) if width >= WIDE else [])]
+    if length(row) + len(edit.since) + 3 <= width:
+        return [(*row, Span(f"   {edit.since}", "dim"))]
+    return [*wrap(row, width, 3), *(wrap((Span(f" {edit.since}", "dim"),), width, 1) if width >= WIDE else [])]
 
 
 def _band(session: Session, made: Promise, edit: Edit, width: int, padded: bool) -> list[Line]:

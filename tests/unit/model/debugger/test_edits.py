@@ -266,3 +266,19 @@ def test_a_name_alone_says_what_it_is_now():
     ):  # fmt: skip
         assert said in run(session, f"set {name}").text
     assert session.branches == [session.branch]
+
+
+NAMES = ("layer1.weight[0,1]", "x", "lr", "optimizer", "layer1.activation", "layer1", "loss", "seed", "a")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(NAMES), st.text(max_size=30) | st.text("0123456789.[]{}(),:-+*/= abcxyz_\"'", max_size=30))
+def test_any_text_makes_an_edit_or_one_line(name, text):
+    session = small()
+    try:
+        made = edits.parse(f"{name} = {text}", session.branch, session.cursor)
+    except UserError:
+        return  # in one line, as every UserError is
+    session.edit(made)
+    assert "\n" not in made.text
+    assert len(made.text) < 300
