@@ -32,6 +32,8 @@ LINES = (
     "focus 1", "focus 2", "focus 3", "focus 4", "no such command", "set lr = -1", "print loss",
     "info breakpoints", "help step", "present on",
     "present off", "define twice", "step $arg0", "end", "twice 2", "until loss", "L = 3", "theme light", "focus-next",
+    "nudge layer1.weight[0,1] 0.1", "nudge", "branch 0", "diff", "diff column", "paths", "why", "last",
+    "close", "findings",
 )  # fmt: skip
 SIZES = {"wide": (140, 40), "small": (50, 14)}
 Captured = pytest.CaptureFixture[str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +47,7 @@ def resume(session: Session, direction: int, count: int = 1) -> Reply:
 def next_finding(session: Session, direction: int) -> Reply:
     """next-finding: to the next NaN, inf, failed check or finding of the diagnosis; where there is none, nothing
     moves."""
-    return search(session, direction, (*FINDINGS, Diagnosed()), _nothing_found(direction))
+    return search(session, direction, (*FINDINGS, Diagnosed()), lambda step: _nothing_found(session, direction, step))
 
 
 def last(session: Session, text: str) -> Reply:
@@ -63,9 +63,8 @@ def last(session: Session, text: str) -> Reply:
         watch = Watch.of(reading)
     if reading is None or not reading.varies:
         return say(f"{watch.target} never changes", ok=False)
-    reply = search(
-        session, -1, (watch,), f"{watch.target} has not changed before, back to the start of training step 0"
-    )
+    nothing = f"{watch.target} has not changed before, back to the start of training step 0"
+    reply = search(session, -1, (watch,), lambda _: nothing)
     if reply.ok:
         session.asked_last = text
         if not text:
@@ -73,12 +72,14 @@ def last(session: Session, text: str) -> Reply:
     return reply
 
 
-def search(session: Session, direction: int, stops: Sequence[Stop], nothing: str = "") -> Reply:
-    """To the first of `stops`; where there is none to the end, or nowhere, saying `nothing` of the training step there.
+def search(
+    session: Session, direction: int, stops: Sequence[Stop], nothing: Callable[[int], str] | None = None
+) -> Reply:
+    """To the first of `stops`; where there is none to the end, or nowhere, saying `nothing` up to that training step.
 
     Where it is cancelled, it ends at the last Moment that was searched: from there, it goes on as if it had not been.
     """
-    length, (last, end) = session.walk.length, _end(session, direction)
+    length, (final, end) = session.walk.length, _end(session, direction)
     step, index = divmod(session.stop, length)
     if direction < 0 or session.stop or session.told == 0:  # nothing lies before Moment 0 that could lead to it
         index += direction
@@ -87,7 +88,7 @@ def search(session: Session, direction: int, stops: Sequence[Stop], nothing: str
     while True:
         try:
             if step != first:
-                session.progress.report(abs(step - first) / abs(last - first), f"training step {step}")
+                session.progress.report(abs(step - first) / abs(final - first), f"training step {step}")
             found = _due(Step(session.branch, step, session.progress), span, stops)
         except Cancelled:
             reached = session.stop if step == first else length * step - 1 if direction > 0 else length * (step + 1)
@@ -95,15 +96,14 @@ def search(session: Session, direction: int, stops: Sequence[Stop], nothing: str
             reply = session.move(reached, note="interrupted", style="kink", ok=False)
             session.told = told
             return reply
-        if found or step == last:
+        if found or step == final:
             break
         step += direction
         span = range(length) if direction > 0 else range(length - 1, -1, -1)
     if found:
         return _arrive(session, step, found)
-    if nothing:
-        back = "" if direction < 0 or np.isfinite(session.recording.loss) else "; X goes back to where this one arose"
-        return say(nothing.format(step=step) + back, ok=False)
+    if nothing is not None:
+        return say(nothing(step), ok=False)
     reply = session.move(step * length + end)
     why = session.end(session.stop) if direction < 0 or session.walk.last == 0 else _planned_end(session)
     return Reply((line(*session.where(), "  ", (why, "kink")),), ok=False, moved=reply.moved)
@@ -163,11 +163,12 @@ def _arrive(session: Session, step: int, found: Found) -> Reply:
     return Reply(reply.lines, reply.ok, moved=True)
 
 
-def _nothing_found(direction: int) -> str:
-    """What was looked for, and how far."""
+def _nothing_found(session: Session, direction: int, step: int) -> str:
+    """What was looked for, how far, and where to look instead."""
     if direction < 0:
         return "no earlier finding, back to training step 0"
-    return "no further finding up to training step {step}"
+    back = "" if np.isfinite(session.recording.loss) else "; X goes back to where this one arose"
+    return f"no further finding up to training step {step}{back}"
 
 
 def _end(session: Session, direction: int) -> tuple[int, int]:

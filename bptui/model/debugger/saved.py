@@ -205,20 +205,31 @@ class _Restorer:
         stop = walk.within(place[1] * walk.length + min(place[2], walk.length - 1))
         self.session.marks[name[:40]] = Mark(self.branch(place[0]), walk.moment(stop))
 
+    def somewhere(self, parse: Callable[[Branch], Any]) -> Any:
+        """What is set may fit another branch than this one: it is kept for that."""
+        wrong: UserError | None = None
+        for branch in (self.session.branch, *self.session.branches):
+            try:
+                return parse(branch)
+            except UserError as error:
+                wrong = wrong or error
+        assert wrong is not None
+        raise wrong
+
     def stop(self, command: str, enabled: bool, ignored: int) -> None:
         session = self.session
         kind, _, said = command.partition(" ")
         if kind not in ("break", "tbreak", "watch"):
             raise UserError("restore", "it sets no breakpoint")
         parse = parse_watch if kind == "watch" else parse_break
-        row: UserStop = parse(said, session.branch, session.node)
+        row: UserStop = self.somewhere(lambda branch: parse(said, branch, branch.graph.nodes[branch.graph.loss]))
         if isinstance(row, Breakpoint):
             row.temporary = kind == "tbreak"
         row.enabled, row.ignored = enabled, max(0, ignored)
         session.breakpoints.add(row)
 
     def display(self, said: str) -> None:
-        found = expressions.parse(said, self.session.graph).text
+        found = self.somewhere(lambda branch: expressions.parse(said, branch.graph)).text
         if found not in self.session.displays:
             self.session.displays.append(found)
 

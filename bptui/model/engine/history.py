@@ -287,7 +287,16 @@ class Training:
         """What is asked within a training step: nothing, where a step takes less than one would wait for it."""
         if progress is None or self._program.nbytes < LARGE:
             return None
-        return lambda: progress(done, total)
+        asked = perf_counter()
+
+        def ask() -> None:
+            nonlocal asked
+            now = perf_counter()
+            if now - asked >= CHUNK_SECONDS:
+                asked = now
+                progress(done, total)
+
+        return ask
 
     def _run_head(self, to: int, ask: Callable[[], None] | None = None) -> None:
         """Run to the next checkpoint, at most to `to`."""

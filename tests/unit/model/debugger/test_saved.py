@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bptui.keeper import Keeper
@@ -21,6 +21,7 @@ LINES = (
     "break step 3 backward layer1.z", "disable 1", "ignore 1 2", "display loss", "display grad(layer1.z)", "mark",
     "mark here", "goto backward", "goto step 4 layer2.z", "train 2", "set lr = 0.5", "set layer1.weight[0,1] = 0.25",
     "set layer2.weight = layer2.weight * 2", "undo", "redo", "set layer1.activation = tanh", "jump here", "delete 1",
+    "nudge layer1.weight[0,1] 0.1", "nudge-back", "select layer2.bias", "branch 0", "branch 1", "set seed = 5", "step",
 )  # fmt: skip
 
 
@@ -40,6 +41,7 @@ def again(session: Session, path) -> Session:
 
 
 @settings(max_examples=30)
+@example(["tbreak relu", "display layer1.z", "set layer1.activation = tanh"])  # it fits the other branch
 @given(st.lists(st.sampled_from(LINES), max_size=8))
 def test_what_is_restored_is_what_was_saved(tmp_path_factory, lines):
     session = Session(XOR)

@@ -169,6 +169,7 @@ def test_a_training_step_that_is_ended_anywhere_has_not_begun(name: str) -> None
 
 def test_a_long_training_step_is_ended_within_and_the_history_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(histories, "LARGE", 0)
+    monkeypatch.setattr(histories, "CHUNK_SECONDS", 0.0)
     network = load("xor")
     plain, ended = network.history(), network.history()
 
