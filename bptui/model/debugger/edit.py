@@ -8,11 +8,14 @@ from types import MappingProxyType
 from typing import Literal
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.printable import one_line
 from bptui.model.base.types import Array
 from bptui.model.debugger.view import Index
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.source.network import Network
 
+MOST = 100
+"""Characters of what was said, where it is told."""
 Kind = Literal["numbers", "optimizer", "network"]
 
 
@@ -42,12 +45,22 @@ class Edit:
     at: Index = ()
 
     @property
-    def text(self) -> str:
-        """What was changed and from when it holds."""
-        said, note = self.brief or self.said, f", {self.note}" if self.note else ""
+    def shown(self) -> str:
+        """What was changed, in one line."""
+        return one_line(self.brief or self.said, MOST)
+
+    @property
+    def since(self) -> str:
+        """From when it holds."""
+        note = f", {self.note}" if self.note else ""
         if self.anew:
-            return f"{said}, trained anew from step 0{', all drawn anew' * (self.anew == 'drawn')}{note}"
-        return f"{said} from training step {self.step} on{note}"
+            return f"trained anew from step 0{', all drawn anew' * (self.anew == 'drawn')}{note}"
+        return f"from training step {self.step} on{note}"
+
+    @property
+    def text(self) -> str:
+        """What was changed, and from when it holds."""
+        return f"{self.shown}{',' if self.anew else ''} {self.since}"
 
 
 def same(name: str) -> UserError:
@@ -58,5 +71,15 @@ def same(name: str) -> UserError:
 def computed(node: Node, graph: Graph, where: str = "set") -> UserError:
     """What is computed cannot be set."""
     assert node.op is not None
-    sources = ", ".join(dict.fromkeys(graph.nodes[i].name for i in node.inputs))
-    return UserError(where, f"{node.name} is computed", f"{where} what it is computed from: {sources}")
+    return UserError(where, f"{node.name} is computed", f"{where} what it is computed from: {_given(node, graph)}")
+
+
+def _given(node: Node, graph: Graph, most: int = 4) -> str:
+    """The names of the given numbers that a node is computed from, the nearest first."""
+    names, seen, row = [], {node.id}, [node]
+    while row:
+        sources = [graph.nodes[i] for i in dict.fromkeys(i for each in row for i in each.inputs) if i not in seen]
+        names += [source.name for source in sources if source.op is None]
+        seen.update(source.id for source in sources)
+        row = sources
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")

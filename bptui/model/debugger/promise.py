@@ -59,6 +59,8 @@ class Promise:
 def of_edit(edit: Edit, network: Network, old: History, new: History) -> Promise | None:
     """The promise of an edit to the course `old` of a network, which makes the course `new` of it; None where it makes
     none: another network, or a number that the loss has no gradient by."""
+    if edit.kind == "network":
+        return None
     before, after = old.recording(edit.step), new.recording(edit.step)
     if not isinstance(before, ArenaRecording) or not isinstance(after, ArenaRecording):
         return None
@@ -67,9 +69,7 @@ def of_edit(edit: Edit, network: Network, old: History, new: History) -> Promise
         step = Prober(edit.network.program()).step(after)
         count = sum(prod(node.shape) for node in after.graph.params)
         return Promise(_descent(after), step.promised, step.loss, step.at(1.0), count, True, other)
-    if edit.kind == "numbers":
-        return _of_numbers(edit.name, before, after)
-    return None
+    return _of_numbers(edit.name, before, after)
 
 
 def _of_numbers(name: str, before: Recording, after: Recording) -> Promise | None:

@@ -39,8 +39,8 @@ def _edited(session: Session, edit: Edit) -> Reply:
 
     from bptui.model.debugger.whatif import told
 
-    session.view.show(Answer(WHAT_IF))
     reply = session.edit(edit)
+    session.view.show(Answer(WHAT_IF))
     if edit.name:
         session.select(edit.name, edit.at or None)
     return replace(reply, lines=(*reply.lines, *told(session)), seen=True)
@@ -94,12 +94,16 @@ def redo(session: Session) -> Reply:
 @family.text("branch", "To a branch by its number, 0 for the original; alone: which one this is", usage="[N]")
 def branch(session: Session, text: str) -> Reply:
     from bptui.model.debugger import branches
+    from bptui.model.debugger.whatif import told
 
     if not text:
         return say(branches.row(session, session.branch))
     to = branches.find(session, text, "branch")
-    session.view.show(Answer(WHAT_IF))
-    return session.switch(to, branches.name_of(to))
+    reply = session.switch(to, branches.name_of(to))
+    if to.parent is not None:
+        session.view.show(Answer(WHAT_IF))
+        told(session)  # finds out what the panel shows
+    return reply
 
 
 @family.nothing("branches", "All branches: what was changed in each, and its loss at this training step")

@@ -201,7 +201,8 @@ def test_a_formula_is_edited_by_its_names():
         ("layer1.activation = rellu", "did you mean 'relu'?"), ("loss = hubber", "did you mean 'huber'?"),
         ("optimizer = addam", "did you mean 'adam'?"), ("beta1 = 0.5", "sgd has no beta1"),
         ("betas = 3", "two numbers"),
-        ("layer1.z = 3", "computed .*x, layer1.weight, layer1.bias"), ("prediction[0,0] = 1", "is computed"),
+        ("layer1.z = 3", "computed .*x, layer1.weight, layer1.bias"),
+        ("layer1.a[0,0] = 3", "computed .*from: x, layer1.weight, layer1.bias"), ("prediction[0,0] = 1", "is computed"),
         ("layer2.mask = 1", "drawn anew at each training step"), ("layer1.weight = [[1, 2], [3, 4]]", r"\(2, 3\)"),
         ("layer1.weight[0,9] = 1", "outside axis 1"), ("layer1.weight[0,0,0] = 1", "2 axes"),
         ("layer1.weight[a] = 1", "not an index"), ("layer1.weight[5] = 1", "outside axis 0"),
@@ -265,3 +266,19 @@ def test_a_name_alone_says_what_it_is_now():
     ):  # fmt: skip
         assert said in run(session, f"set {name}").text
     assert session.branches == [session.branch]
+
+
+NAMES = ("layer1.weight[0,1]", "x", "lr", "optimizer", "layer1.activation", "layer1", "loss", "seed", "a")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(NAMES), st.text(max_size=30) | st.text("0123456789.[]{}(),:-+*/= abcxyz_\"'", max_size=30))
+def test_any_text_makes_an_edit_or_one_line(name, text):
+    session = small()
+    try:
+        made = edits.parse(f"{name} = {text}", session.branch, session.cursor)
+    except UserError:
+        return  # in one line, as every UserError is
+    session.edit(made)
+    assert "\n" not in made.text
+    assert len(made.text) < 300
