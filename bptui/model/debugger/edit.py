@@ -71,5 +71,15 @@ def same(name: str) -> UserError:
 def computed(node: Node, graph: Graph, where: str = "set") -> UserError:
     """What is computed cannot be set."""
     assert node.op is not None
-    sources = ", ".join(dict.fromkeys(graph.nodes[i].name for i in node.inputs))
-    return UserError(where, f"{node.name} is computed", f"{where} what it is computed from: {sources}")
+    return UserError(where, f"{node.name} is computed", f"{where} what it is computed from: {_given(node, graph)}")
+
+
+def _given(node: Node, graph: Graph, most: int = 4) -> str:
+    """The names of the given numbers that a node is computed from, the nearest first."""
+    names, seen, row = [], {node.id}, [node]
+    while row:
+        sources = [graph.nodes[i] for i in dict.fromkeys(i for each in row for i in each.inputs) if i not in seen]
+        names += [source.name for source in sources if source.op is None]
+        seen.update(source.id for source in sources)
+        row = sources
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")

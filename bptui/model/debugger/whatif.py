@@ -59,7 +59,7 @@ def _ratio(made: Promise, really: str, promised: str) -> str:
         return ""
     quotient = float(really) / float(promised)
     two = f"{made.ratio:.2f}"
-    texts = (two if float(two) else numbers.significant(made.ratio, 2), numbers.significant(made.ratio, 1))
+    texts = (*((two,) if float(two) else ()), *(numbers.significant(made.ratio, n) for n in (2, 1)))
     return next((text for text in texts if arithmetic.gives(quotient, text)), f"{quotient:.2g}")
 
 
@@ -86,9 +86,15 @@ def product_of(made: Promise) -> str:
 
 def promises(branch: Branch) -> list[Line]:
     """What the last edit of a branch promised, and what came of it."""
-    made = branch.promise
+    made, edit = branch.promise, branch.edits[-1]
     if made is None:
-        return [line(("promised  ", "dim"), nothing(branch.edits[-1]))]
+        rows = [line(("promised  ", "dim"), nothing(edit))]
+        own, other = (None if each is None else each.history.losses for each in (branch, branch.parent))
+        if own is not None and other is not None and min(len(own), len(other)) > edit.step:
+            losses = float(own[edit.step]), float(other[edit.step])
+            after, before, change, sign = difference(*losses, DECIMALS, digits=3)
+            rows.append(line(("really    ", "dim"), (f"{after} - {before} {sign} {change}", "value")))
+        return rows
     texts = Texts.of(made)
     left = f"{texts.factors[0]} × {texts.factors[1]} {texts.sign} " if texts.factors is not None else ""
     rows = [

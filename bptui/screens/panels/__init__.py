@@ -132,9 +132,12 @@ def move_element(scene: Scene, down: int, right: int) -> str:
     """Select another element of the tensor. What arrows do where a panel says nothing else."""
     session = scene.session
     axis, by = (-1, right) if right else (-2, down)
-    if not session.node.shape:
+    shape = session.node.shape
+    if not shape:
         return f"{session.node.name} is one number"
-    if axis == -2 and len(session.node.shape) == 1:
+    if right and shape[-1] == 1 and len(shape) > 1:  # a column is shown as a row
+        axis = -2
+    if axis == -2 and len(shape) == 1:
         return f"{session.node.name} is one row: left and right"
     before = session.element
     session.move_element(axis, by)

@@ -229,13 +229,14 @@ def _verdict(made: Promise, edit: Edit, width: int, gap: list[Line]) -> list[Lin
 
 
 def _losses_now(session: Session, comparison: Comparison) -> Line:
-    """`0.01950 → 0.01073` at this training step."""
+    """`0.01950 → 0.01073` at this training step; of an edit of an edited network by both."""
     difference = comparison.difference(session.cursor.step)
     if difference is None:
         return ()
     before, after = difference.before.loss, difference.after.loss
     new, old, _, _ = whatif.difference(after, before, whatif.DECIMALS, digits=3)
-    row = (Span(" loss".ljust(LABEL), "dim"), Span(f"{old} → ", "value"), shown(new, after, "value bold"))
+    label = " loss" if comparison.base is session.branch.parent else " in all"
+    row = (Span(label.ljust(LABEL), "dim"), Span(f"{old} → ", "value"), shown(new, after, "value bold"))
     return (*row, Span(f"  step {session.cursor.step}", "dim"))
 
 
@@ -266,19 +267,19 @@ def _list(comparison: Comparison, found: Differing, width: int) -> tuple[list[Li
     rule = title_rule("what differs, largest first", f"{found.count:,} of {found.total:,} numbers", width, heavy=False)
     if width < WIDE:
         rule = title_rule("what differs", f"{found.count:,} of {found.total:,}", width, heavy=False)
-    columns = 3 if width >= WIDE - 8 else 2
-    room = min(width, 80) - 1 - columns * (FIELD + 1)
-    base, own = whatif.name_of(comparison.base), whatif.name_of(comparison.branch)
-    heads = (base, own, "change")[-columns:]
-    head: list[Line] = [rule, (Span(" " * (room + 1)), *(Span(f"{head:>{FIELD + 1}}", "dim") for head in heads))]
+    columns = slice(0 if width >= WIDE - 8 else 1, None)
+    heads = (whatif.name_of(comparison.base), whatif.name_of(comparison.branch), "change")[columns]
+    texts = [whatif.row_texts(row, FIELD)[columns] for row in found.rows]
+    fields = [1 + (max(map(len, each)) if columns.start else FIELD) for each in zip(heads, *texts, strict=True)]
+    room = min(width, 80) - 1 - sum(fields)
+    title = (Span(f"{head:>{field}}", "dim") for head, field in zip(heads, fields, strict=True))
+    head: list[Line] = [rule, (Span(" " * (room + 1)), *title)]
     rows: list[Line] = []
-    for row in found.rows:
+    for row, cells in zip(found.rows, texts, strict=True):
         style = "gradient" if row.gradient else kind_of(row.node)
-        before, after, change = whatif.row_texts(row, FIELD)
-        cells = (Span(before.rjust(FIELD + 1)), Span(after.rjust(FIELD + 1), f"{style} bold"))
-        last = Span(change.rjust(FIELD + 1), f"{style} bold")
-        name = fit((Span(row.name, style),), room)
-        rows.append((Span(" "), *name, *(*cells, last)[-columns:]))
+        styles = ("", f"{style} bold", f"{style} bold")[columns]
+        numbers = (Span(f"{text:>{n}}", s) for text, n, s in zip(cells, fields, styles, strict=True))
+        rows.append((Span(" "), *fit((Span(row.name, style),), room), *numbers))
     more = found.count - len(found.rows)
     return head, [*rows, (Span(f" and {more:,} more", "dim"),)] if more > 0 else rows
 

@@ -99,7 +99,9 @@ def test_a_step_is_judged_on_its_own_batch_and_with_its_own_mask():
 
 def test_what_promises_nothing_says_why():
     session = small()
-    assert "no gradient by x is computed" in run(session, "set x[0,0] = 3").text
+    said = run(session, "set x[0,0] = 3").text
+    assert "no gradient by x is computed" in said
+    assert "\nreally    " in said
     assert "it is another network" in run(session, "set layer1.activation = tanh").text
     run(session, "set layer3.weight = 0")
     assert "gradient is 0" in run(session, "nudge layer1.weight[0,0] 0.5").text
