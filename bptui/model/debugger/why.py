@@ -288,9 +288,13 @@ def _gradient(session: Session, about: Asked) -> list[Line]:
         return [line(title, "= ", ("0", "gradient")), line("    ", (UNUSED, "dim"))]
     partial = "" if gradient.final else f"  {gradient.arrived} of {gradient.total} in"
     texts = table_texts(found, found.rows[:ROWS])
-    shown = texts.total + ("" if gradient.final else "…")
-    unit = f"  in units of 1e{texts.power}" if texts.power else ""
-    rows = [line(title, f"{texts.sign} ", (shown, "gradient"), (unit, "dim"), (partial, "kink"))]
+    alone = len(found.rows) == len(found.heads) == 1
+    shown = numbers.significant(found.number, 5) if texts.power else texts.total
+    unit = f"  below in units of 1e{texts.power}" if texts.power and not alone else ""
+    rows = [
+        line(title, f"{texts.sign} ", (shown + ("" if gradient.final else "…"), "gradient"), (unit, "dim"),
+             (partial, "kink"))
+    ]  # fmt: skip
     return [*rows, *(line("    ", *row) for row in table_lines(found, texts)), *waiting, *reasons(found), *skips(found)]
 
 
@@ -321,10 +325,12 @@ def table_texts(found: Explained, rows: tuple[Row, ...], room: int = 12) -> Cros
 def table_lines(found: Explained, texts: Crosstab) -> list[Line]:
     """A gradient's table: samples down, consumers across, sums on both sides; of one row, a line for each consumer."""
     if len(found.rows) == 1:
-        names = [_from(head) for head in found.heads]
+        names, cells = [_from(head) for head in found.heads], list(texts.cells[0])
+        if len(cells) == 1 and texts.power:
+            cells = [numbers.significant(found.rows[0].sum, 5)]
         return [
             line((f"{text:>9}", "gradient"), f"  from {name}")
-            for text, name, n in zip(texts.cells[0], names, range(len(names)), strict=True)
+            for text, name, n in zip(cells, names, range(len(names)), strict=True)
             if n not in found.waiting
         ]
     several = len(found.heads) > 1
