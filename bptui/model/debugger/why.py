@@ -325,12 +325,12 @@ def table_texts(found: Explained, rows: tuple[Row, ...], room: int = 12) -> Cros
 def table_lines(found: Explained, texts: Crosstab) -> list[Line]:
     """A gradient's table: samples down, consumers across, sums on both sides; of one row, a line for each consumer."""
     if len(found.rows) == 1:
-        names, cells = [_from(head) for head in found.heads], list(texts.cells[0])
-        if len(cells) == 1 and texts.power:
-            cells = [numbers.significant(found.rows[0].sum, 5)]
+        names, single = [_from(head) for head in found.heads], list(texts.cells[0])
+        if len(single) == 1 and texts.power:
+            single = [numbers.significant(found.rows[0].sum, 5)]
         return [
             line((f"{text:>9}", "gradient"), f"  from {name}")
-            for text, name, n in zip(cells, names, range(len(names)), strict=True)
+            for text, name, n in zip(single, names, range(len(names)), strict=True)
             if n not in found.waiting
         ]
     several = len(found.heads) > 1
