@@ -19,6 +19,11 @@ Content = dict[str, Any]
 Layers = list[dict[str, Any]]
 
 OUTPUT = ("output-activation", "loss-pairing", "output-range")
+HARD = {
+    "a hundredth of the rate": "with momentum it learns all the same",
+    "biases of 8": "batches of two samples do not tell how far a layer spreads",
+}
+"""Planted faults that may be missed, and why."""
 SWOLLEN = ("learning-rate-high", "exploding", "numeric", "dead-units")
 
 

@@ -157,7 +157,7 @@ def constant(subject: Subject) -> Iterator[Finding]:
 def labels(subject: Subject) -> Iterator[Finding]:
     """Targets that are all equal; classes that are rare."""
     targets = subject.targets
-    if targets is None or not subject.network.samples or len(targets.values) < 2:
+    if targets is None or not subject.network.samples or targets.values.ndim == 0 or len(targets.values) < 2:
         return
     place = subject.structure.places(targets.node)
     if np.all(targets.values == targets.values[:1]):

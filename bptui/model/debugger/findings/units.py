@@ -12,12 +12,14 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import DEFAULT, Change, remedy
 from bptui.model.debugger.findings.finding import Finding, Remedy
 from bptui.model.debugger.findings.structure import Layer, unit_axis
-from bptui.model.debugger.findings.subject import FEWEST, Subject
+from bptui.model.debugger.findings.subject import Subject
 from bptui.model.debugger.findings.symptoms import stands
 
 DEAD, SOME = 0.7, 0.25
 """Share of a layer's units that are 0 on all samples: a warning; a note, and a warning where the loss has come to stand
 at that of a constant answer."""
+SAMPLES = 32
+"""So many samples say that a unit is dead, be it over several batches; all that there are always do."""
 SHOWN = 8
 """Units that a line names."""
 
@@ -42,9 +44,9 @@ class Dead:
 
 
 def dead_units(subject: Subject, layer: Layer, step: int) -> Dead:
-    """Those of one layer in one training step; in so many that follow each other as make FEWEST samples."""
+    """Those of one layer in one training step; where its batch is small, in as many steps as make SAMPLES."""
     size = max(1, subject.network.samples)
-    steps = 1 if subject.network.batches is None else -(-FEWEST // size)
+    steps = 1 if subject.network.batches is None else -(-SAMPLES // size)
     which = np.ones(0, bool)
     for at in range(step, max(step + 1, min(step + steps, subject.steps))):
         values = subject.recording(at).value(layer.a)
@@ -102,15 +104,30 @@ def _worst(subject: Subject, layer: Layer) -> Dead:
     now = dead_units(subject, layer, 0)
     if now.share >= DEAD:
         return now
-    lasting = now
-    which = None
-    for step in reversed(subject.sampled):
-        here = dead_units(subject, layer, step)
-        which = here.which if which is None else which & here.which
-        if not which.size or (which.mean() < DEAD and lasting.share >= DEAD):
+    sampled = subject.sampled
+    lasting = which = dead_units(subject, layer, sampled[-1])
+    before = 0
+    for place in range(len(sampled) - 2, -1, -1):
+        here = dead_units(subject, layer, sampled[place])
+        which = Dead(layer, sampled[place], which.which & here.which)
+        if not which.which.size or (which.share < DEAD and lasting.share >= DEAD):
+            before = sampled[place]
             break
-        lasting = Dead(layer, step, which)
-    return lasting
+        lasting = which
+    return _since(subject, lasting, before) if lasting.share >= DEAD else lasting
+
+
+def _since(subject: Subject, lasting: Dead, before: int) -> Dead:
+    """The first training step after `before` from which on so many of the same units are dead, by halving."""
+    low, high = before, lasting
+    while high.step - low > 1:
+        middle = (low + high.step) // 2
+        here = Dead(lasting.layer, middle, lasting.which & dead_units(subject, lasting.layer, middle).which)
+        if here.share >= DEAD:
+            high = here
+        else:
+            low = middle
+    return high
 
 
 def _alive(subject: Subject, bad: list[Dead]) -> tuple[Remedy, ...]:

@@ -266,3 +266,19 @@ def test_a_gradient_that_is_not_finite_says_of_which_factors():
     said = run(session, "why grad(keep)[0,1]").text
     assert said == run(session, "why keep[0,1].grad").text
     assert re.search(r"NaN  from t\d  upstream 0 × local inf", said)
+
+
+def test_nan_comes_first_and_stays_in_the_row_that_it_is_in():
+    values = {"u": [[1.0, -1.0], [2.0, 3.0]], "W": [[1.0], [1.0]]}
+    session = Session(from_formula("x = log(u)\ny = x @ W\nL = sum(y)", values))
+    made = gradient_of(session.recording, session.graph.by_name["W"].id, (1, 0), NONE, 0)
+    assert [row.label for row in made.rows] == ["0", "1"]
+    assert math.isnan(made.rows[0].sum)
+    assert made.rows[1].sum == pytest.approx(math.log(3))
+    assert "NaN" in run(session, "why value(y[0,0])").text or session.state.value("y") is None
+
+
+def test_a_mean_is_told_with_its_count():
+    session = Session(from_formula("L = mean(x**2)", {"x": [1.0, 2.0, 3.0, 4.0]}))
+    run(session, "goto end")
+    assert "[3]  t1[3] × 1/4 = 16 × 0.25 = 4  53%" in run(session, "why value(L)").text.replace("0000", "")

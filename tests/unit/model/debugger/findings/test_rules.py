@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.findings.diagnose import diagnose
 from bptui.model.debugger.findings.finding import Diagnosis, Finding
+from bptui.model.debugger.findings.subject import Subject
+from bptui.model.debugger.findings.units import DEAD, dead_units
 from bptui.model.source.network import Network, from_mapping
 
 DRAW = np.random.default_rng(3)
@@ -229,3 +232,16 @@ def test_what_is_found_in_float32_is_found_in_float64(seed: int) -> None:
             "loss": {"kind": "cross_entropy"},
         }
         assert diagnose(from_mapping(content, "here"), 30).findings[0].rule == "scale"
+
+
+def test_since_when_units_are_dead() -> None:
+    """The first training step with so many of the units that stay dead, not the first that is looked at."""
+    made = network([dense(24, "relu"), dense(12, "relu"), dense(3)], learning_rate=30.0)
+    found = of(diagnose(made), "dead units")
+    subject = Subject(Branch(made), 60)
+    layer = next(layer for layer in subject.structure.layers if layer.a.name == found.node)
+    masks = [dead_units(subject, layer, step).which for step in range(60)]
+    stay = np.logical_and.reduce([masks[step] for step in subject.sampled if step >= found.training_step])
+    assert found.training_step > 0
+    assert np.mean(masks[found.training_step] & stay) >= DEAD
+    assert np.mean(masks[found.training_step - 1] & stay) < DEAD
