@@ -92,7 +92,6 @@ class Own(FrontEnd):
         def work() -> Reply:
             from bptui.symbolic.against import claims
 
-            session.progress.report(0.0, "looking for a proof")
             return say(*claims.answer(session, text))
 
         self._later(session, work)

@@ -93,6 +93,24 @@ def test_a_composite_stops_where_all_of_it_is_done():
     assert session.here.name == "h"
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("tanh", {"h"}),
+        ("if loss < 1 and max(abs(grad(u))) > 0", {"L", "u"}),
+        ("backward", {"L"}),
+        ("if max(abs(grad)) > 1", set()),
+        ("step 2", {"u"}),
+        ("update w if step > 1", {"w"}),
+    ],
+)
+def test_the_nodes_that_a_breakpoint_is_about_are_marked(session, text, names):
+    run(session, f"break {text}")
+    assert {session.graph.nodes[i].name for i in session.marked} == names
+    run(session, "disable 1")
+    assert not session.marked
+
+
 # what never stops is refused
 
 
