@@ -202,3 +202,19 @@ def test_from_python():
 def test_lines_are_short_enough_to_read():
     assert all(len(plain(line)) < 400 for line in lines(judged(MATRIX, "W = x.T @ (grad(z)*h)")))
     assert np.isfinite(judged(MATRIX, "W = x.T @ (grad(z)*h)").row.got)
+
+
+def test_algebra_that_is_told_to_end_ends_and_says_so():
+    """σ′ written out in exponentials, in a deep network: more than algebra does in a moment."""
+    slope = "exp(-layer1.z)/(1 + exp(-layer1.z))**2"
+    text = f"layer1.weight = x.T @ (grad(layer2.z) @ layer2.weight.T * {slope})"
+    asked = []
+
+    def going(part):
+        asked.append(part)
+        return False
+
+    found = claim(load("deep-sigmoid").program().record(), text, seconds=600, going=going)
+    assert found.judged == "compared"
+    assert "it was interrupted" in found.note
+    assert len(asked) == 1
