@@ -15,7 +15,7 @@ from bptui.model.source.network import Network
 
 
 class Asked:
-    """`NAME[i,j] = VALUE`, said at a Moment of a branch; `at` is `[i,j]` or "". The training steps before its own edit a
+    """`NAME[i,j] = VALUE`, said at a Moment of a branch; `at` is `[i,j]` or "". The training steps before its edit a
     branch has from another one, which is what is changed there: `branch` is the one that trained the Moment's step."""
 
     def __init__(self, name: str, at: str, value: str, branch: Branch, moment: Moment) -> None:
