@@ -151,13 +151,16 @@ class Branch:
         carried on, what the batches bring, and what follows from any of it. After an edit, all: it may be of any."""
         if self.edits:
             return frozenset(range(len(self.graph.nodes)))
+        updated = frozenset(node.id for node in self.graph.nodes if self.timeline.places("update", node.id))
+        if self.walk.last == 0:  # nothing is computed a second time
+            return updated
         batches = self.network.batches
         fed = frozenset() if batches is None else frozenset(batches.arrays)
         found: set[int] = set()
         for node in self.graph.nodes:
             if (
                 node.role in ("state", "random")
-                or self.timeline.places("update", node.id)
+                or node.id in updated
                 or (node.name in fed)
                 or any(i in found for i in node.inputs)
             ):
@@ -174,7 +177,7 @@ class Branch:
         node = self.graph.by_name[name].id
         if what == "value":
             return node in self.varying
-        return bool(self.varying) or len(self.timeline.arrivals(node)) > 1
+        return (self.walk.last is None and bool(self.varying)) or len(self.timeline.arrivals(node)) > 1
 
     def failures(self, step: int) -> dict[int, Node]:
         """The nodes of a training step whose check failed, by the place of the Moment that it is about."""

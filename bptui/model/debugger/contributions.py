@@ -25,7 +25,7 @@ MAX_TERMS = 2_000
 """Terms of one consumer that are computed one by one."""
 DEPTH = 64
 """Numbers that are looked at on the way to the reason of a 0."""
-MAX_WORK = 20_000_000
+MAX_WORK = 2_000_000
 """Numbers that the vjps for them may go over."""
 
 

@@ -40,6 +40,8 @@ GIVEN = {
     "random": "drawn anew at each training step",
     "state": "carried from training step to training step, not trained",
 }
+UNUSED = "what reads the tensor does not use this number"
+"""Why a gradient of an element is 0 that no consumer depends on: a slice leaves it out, a loss ignores its label."""
 ROWS = 8
 """Terms that are told one by one in text."""
 _GRADIENT = re.compile(
@@ -282,6 +284,8 @@ def _gradient(session: Session, about: Asked) -> list[Line]:
     except NotRecorded as missing:
         return [*_recorded(session, node, at, title), line("    ", (str(missing), "dim"))]
     assert found is not None
+    if not found.rows:
+        return [line(title, "= ", ("0", "gradient")), line("    ", (UNUSED, "dim"))]
     partial = "" if gradient.final else f"  {gradient.arrived} of {gradient.total} in"
     texts = table_texts(found, found.rows[:ROWS])
     shown = texts.total + ("" if gradient.final else "…")

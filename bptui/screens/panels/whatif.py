@@ -125,7 +125,7 @@ class Parts(NamedTuple):
         if made is None:
             start += [*wrap((Span(f" promised  {whatif.nothing(edit)}", "dim"),), width, 1), *gap]
         else:
-            start += [*_band(session, made, edit, width, bool(gap)), *gap, *_verdict(made, width, gap)]
+            start += [*_band(session, made, edit, width, bool(gap)), *gap, *_verdict(made, edit, width, gap)]
         comparison = session.compare(branch, session.base)
         found = whatif.differs(session, comparison, LISTED)
         if found is None:
@@ -213,7 +213,7 @@ def _words(
     return ("gradient", "nudge"), symbols, ("gradient", kind), (before, "by hand")
 
 
-def _verdict(made: Promise, width: int, gap: list[Line]) -> list[Line]:
+def _verdict(made: Promise, edit: Edit, width: int, gap: list[Line]) -> list[Line]:
     """The ratio; of what went the other way, that it did, and what helps."""
     texts = whatif.Texts.of(made)
     if not _against(made) and texts.ratio and width < WIDE:  # it stands in the band
@@ -223,7 +223,7 @@ def _verdict(made: Promise, width: int, gap: list[Line]) -> list[Line]:
         chip = (Span(" rate too high " if made.step else " too far ", "chip-fail"), Span(" "))
     style = "text bold" if made.broken else "text"
     said = wrap((Span(" "), *chip, Span(whatif.verdict(made, texts.ratio), style)), width, 1)
-    helps = whatif.remedy(made)
+    helps = whatif.remedy(made, edit)
     more = wrap((Span(" remedy  ", "dim"), Span(helps)), width, 1) if helps else []
     return [*said, *more, *gap]
 

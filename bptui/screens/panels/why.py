@@ -124,6 +124,8 @@ def _about(session: Session, found: Explained) -> list[Line]:
     if found.of == "value":
         written = brief(session.graph, found.node)
         return [written] if written else [line((why.given(session.graph, found.node), "dim"))]
+    if not found.rows:
+        return [line(why.UNUSED)]
     name = Span(found.node.name, kind_of(found.node))
     used, samples = len(found.heads), len(found.rows)
     if found.index == "sample":

@@ -225,7 +225,8 @@ class _Across(_Down):
         made.append(line(" " * (GUTTER + LABEL), *((f" {'─' * (wide - 2)}".rjust(wide), "rule"),) * (last - first + 1)))
         sums = [(f"{text:>{wide}}", "gradient bold") for text in texts.below[first:last]]
         total = Span(f"{texts.total:>{wide - 1}}", "gradient bold reverse")
-        made.append(line(" " * GUTTER, (f"{'sum':<{LABEL}}", "dim"), *sums, " ", total))
+        said = "sum" if texts.sign == "=" else "sum ≈"
+        made.append(line(" " * GUTTER, (f"{said:<{LABEL}}", "dim"), *sums, " ", total))
         made.append(self._shares(first, last, wide, texts))
         bars = self._bars(room - len(kept) - (len(kept) < count) - 1)
         return [*made, *([()] if bars else []), *bars]

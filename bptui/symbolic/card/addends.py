@@ -24,7 +24,7 @@ from bptui.symbolic.formula.numeric import evaluate
 from bptui.symbolic.formula.printing import Names, to_spans
 from bptui.symbolic.formula.tree import Tree
 
-KEPT = 1_000
+KEPT = 40
 """Terms that are told; the others are added up."""
 _NUMBERS = 6
 """Numbers that are told of a formula that is neither a sum nor a product."""

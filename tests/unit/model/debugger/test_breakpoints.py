@@ -165,6 +165,13 @@ def test_what_never_changes_is_said(session):
     assert not run(session, "last x[0]").ok
 
 
+def test_in_one_step_only_what_is_updated_or_added_up_changes():
+    session = Session(from_formula("a = w*w\nL = a*a + a", {"w": 2.0}))
+    assert "it never changes here" in run(session, "watch a").text
+    assert "it never changes here" in run(session, "watch step").text
+    assert "never changes" not in run(session, "watch grad(a)").text
+
+
 def test_a_step_beyond_the_plan_is_said(session):
     assert "beyond the 4 planned" in run(session, "break step 4").text
 

@@ -272,3 +272,11 @@ def test_a_mean_is_told_with_its_count():
     session = Session(from_formula("L = mean(x**2)", {"x": [1.0, 2.0, 3.0, 4.0]}))
     run(session, "goto end")
     assert "[3]  t1[3] × 1/4 = 16 × 0.25 = 4  53%" in run(session, "why value(L)").text.replace("0000", "")
+
+
+def test_what_nothing_depends_on_is_said_of_its_element():
+    session = Session(from_formula("y = 2*x\nL = sum(y[1:])", {"x": [1.0, 2.0]}))
+    run(session, "goto end")
+    assert "does not use this number" in run(session, "why grad(y[0])").text
+    assert "no path to the loss" in run(session, "paths y[0]").text
+    assert "1.0000  from L" in run(session, "why grad(y[1])").text
