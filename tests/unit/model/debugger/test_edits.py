@@ -248,6 +248,27 @@ def test_a_hostile_value_is_never_executed(hostile, tmp_path):
     assert not trap.exists()
 
 
+def test_what_is_set_before_an_edit_does_not_have_that_edit():
+    """Training step 3 was trained with the rate of the original: what is changed there goes on from that."""
+    session, other = small(), small()
+    run(session, "goto step 10 loss")
+    run(session, "set lr = 5")
+    run(session, "set layer1.activation = tanh")
+    run(session, "goto step 3 loss")
+    run(session, "set momentum = 0.5")
+    assert session.network.optimizer.learning_rate == 0.1
+    assert [edit.said for edit in session.branch.edits] == ["momentum = 0.5"]
+    run(other, "goto step 3 loss")
+    run(other, "set momentum = 0.5")
+    assert course(session, 14) == course(other, 14)
+    run(session, "undo")
+    assert session.branch is session.branches[2]
+    run(session, "goto step 9 end")
+    run(session, "set layer3.bias = 1")  # holds from training step 10 on, as those two do
+    assert [edit.said for edit in session.branch.edits] == ["lr = 5", "layer1.activation = tanh", "layer3.bias = 1"]
+    assert session.history.recording(10).optimizer.learning_rate == 5
+
+
 def test_what_can_be_set_is_completed():
     session = small()
     known = settable.names(session.branch)
