@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from bptui.model.base import arithmetic, numbers
+from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import why
 from bptui.model.debugger.explained import Explained, Row, label, percent
@@ -187,12 +187,10 @@ class _Down:
     def _product(self, row: Row, column: int) -> list[Line]:
         """`[1] ∂L/∂z[1,7] × ∂z/∂W = -0.2014 × 1.0000`: what the chosen number is the product of."""
         cell = row.cells[column] if column < len(row.cells) else None
-        if cell is None or cell.product is None or cell.producer is None or not all(map(math.isfinite, cell.product)):
+        if cell is None or cell.product is None or cell.producer is None:
             return []
         consumer, source = self.found.heads[column].consumer, self.found.node
-        (up, by, result), sign = arithmetic.product(
-            (*cell.product, cell.number), [numbers.significant(x, 4) for x in (*cell.product, cell.number)]
-        )
+        (up, by, result), sign = why.factors_of(*cell.product, cell.number)
         d = "∂" if self.scene.options.unicode else "d"
         name = f"{d}L/{d}{symbol_of(consumer)}{numbers.index(cell.producer.element)}"
         local = (Span(f"{d}{symbol_of(consumer)}/{d}{symbol_of(source)}", "text bold"),)
