@@ -290,9 +290,13 @@ def _gradient(session: Session, about: Asked) -> list[Line]:
         return [line(title, "= ", ("0", "gradient")), line("    ", (UNUSED, "dim"))]
     partial = "" if gradient.final else f"  {gradient.arrived} of {gradient.total} in"
     texts = table_texts(found, found.rows[:ROWS])
-    shown = texts.total + ("" if gradient.final else "…")
-    unit = f"  in units of 1e{texts.power}" if texts.power else ""
-    rows = [line(title, f"{texts.sign} ", (shown, "gradient"), (unit, "dim"), (partial, "kink"))]
+    alone = len(found.rows) == len(found.heads) == 1
+    shown = numbers.significant(found.number, 5) if texts.power else texts.total
+    unit = f"  below in units of 1e{texts.power}" if texts.power and not alone else ""
+    rows = [
+        line(title, f"{texts.sign} ", (shown + ("" if gradient.final else "…"), "gradient"), (unit, "dim"),
+             (partial, "kink"))
+    ]  # fmt: skip
     return [*rows, *(line("    ", *row) for row in table_lines(found, texts)), *waiting, *reasons(found), *skips(found)]
 
 
@@ -338,7 +342,10 @@ def _not_finite(cell: Cell | None) -> Line:
 def table_lines(found: Explained, texts: Crosstab) -> list[Line]:
     """A gradient's table: samples down, consumers across, sums on both sides; of one row, a line for each consumer."""
     if len(found.rows) == 1:
-        each = zip(texts.cells[0], found.heads, found.rows[0].cells, strict=True)
+        single = list(texts.cells[0])
+        if len(single) == 1 and texts.power:
+            single = [numbers.significant(found.rows[0].sum, 5)]
+        each = zip(single, found.heads, found.rows[0].cells, strict=True)
         return [
             line((f"{text:>9}", "gradient"), f"  from {_from(head)}", *_not_finite(cell))
             for n, (text, head, cell) in enumerate(each)

@@ -97,6 +97,8 @@ class _Down:
         if self.turned:
             texts = of(found, self.scene.width)
             values = [cell.number if cell is not None else None for cell in found.rows[0].cells]
+            if len(values) == 1:  # no sum below it, which would tell its unit
+                return self._listed([numbers.significant(values[0], 5)], values, self._names(), room)
             return [*self._listed(list(texts.cells[0]), values, self._names(), room), *self._ends(texts)]
         count = len(found.rows)
         start, end = window(count, room if count + (found.rest[0] > 0) <= room else max(1, room - 1), self.chosen[0])
