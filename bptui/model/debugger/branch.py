@@ -62,8 +62,9 @@ class Branch:
         """The branch in which `edit` is made: what comes before it is this branch's, and is not computed again."""
         made = Branch(edit.network, self._fork(edit))
         drawn = edit.anew == "drawn"
-        lost = [each for each in self.edits if edit.anew and each.name and (drawn or (each.values and each.step))]
-        made.edits = (*(each for each in self.edits if each not in lost), edit)
+        held = self.edits if edit.made is None else self.at(edit.made).edits
+        lost = [each for each in held if edit.anew and each.name and (drawn or (each.values and each.step))]
+        made.edits = (*(each for each in held if each not in lost), edit)
         made.number, made.parent, made.first = number, self, edit.step
         made.wanted = set(self.wanted)
         return made
@@ -119,7 +120,8 @@ class Branch:
         """What its last edit promised of the loss, and what came of it; None where it promises nothing."""
         if self.parent is None:
             return None
-        return of_edit(self.edits[-1], self.parent.network, self.parent.history, self.history)
+        edit = self.edits[-1]
+        return of_edit(edit, self.parent.at(edit.step).network, self.parent.history, self.history)
 
     @cached_property
     def planned(self) -> int:

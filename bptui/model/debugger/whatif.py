@@ -58,8 +58,8 @@ def _ratio(made: Promise, really: str, promised: str) -> str:
     if not made.promised or not math.isfinite(made.ratio) or not float(promised):
         return ""
     quotient = float(really) / float(promised)
-    two = f"{made.ratio:.2f}"
-    texts = (*((two,) if float(two) else ()), *(numbers.significant(made.ratio, n) for n in (2, 1)))
+    decimals = (f"{made.ratio:.{n}f}" for n in (2, 1, 0))
+    texts = (*filter(float, decimals), *(numbers.significant(made.ratio, n) for n in (2, 1)))
     return next((text for text in texts if arithmetic.gives(quotient, text)), f"{quotient:.2g}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base import arithmetic, numbers
@@ -13,6 +13,7 @@ from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import locations
 from bptui.model.debugger.contributions import total
 from bptui.model.debugger.explained import (
+    Cell,
     Explained,
     Head,
     Of,
@@ -45,7 +46,7 @@ UNUSED = "what reads the tensor does not use this number"
 ROWS = 8
 """Terms that are told one by one in text."""
 _GRADIENT = re.compile(
-    r"(?P<of>grad|value|∂L/∂)\s*\(?\s*(?P<inside>[^()]+?)\s*\)?"
+    r"(?P<of>grad|value|∂L/∂)\s*\(?\s*(?P<inside>[^()]+?)\s*\)?(?P<after>\[[^\]]*\])?"
     r"|(?P<name>[^\[\]()]+)(?P<at>\[[^\]]*\])?\.grad(?P<then>\[[^\]]*\])?"
 )
 
@@ -65,7 +66,8 @@ def asked(session: Session, text: str, where: str = "why") -> Asked:
     if text:
         matched = _GRADIENT.fullmatch(text.strip())
         if matched is not None:
-            text = matched["inside"] or f"{matched['name']}{matched['at'] or matched['then'] or ''}"
+            name, at = (matched["inside"] or matched["name"]), matched["after"] or matched["at"] or matched["then"]
+            text = name + (at or "")
         node, found = locations.element(session.graph, text, where)
         at = session.element_of(node) if found is None else found
         return Asked(node, at, None if matched is None else "value" if matched["of"] == "value" else "gradient")
@@ -288,9 +290,13 @@ def _gradient(session: Session, about: Asked) -> list[Line]:
         return [line(title, "= ", ("0", "gradient")), line("    ", (UNUSED, "dim"))]
     partial = "" if gradient.final else f"  {gradient.arrived} of {gradient.total} in"
     texts = table_texts(found, found.rows[:ROWS])
-    shown = texts.total + ("" if gradient.final else "…")
-    unit = f"  in units of 1e{texts.power}" if texts.power else ""
-    rows = [line(title, f"{texts.sign} ", (shown, "gradient"), (unit, "dim"), (partial, "kink"))]
+    alone = len(found.rows) == len(found.heads) == 1
+    shown = numbers.significant(found.number, 5) if texts.power else texts.total
+    unit = f"  below in units of 1e{texts.power}" if texts.power and not alone else ""
+    rows = [
+        line(title, f"{texts.sign} ", (shown + ("" if gradient.final else "…"), "gradient"), (unit, "dim"),
+             (partial, "kink"))
+    ]  # fmt: skip
     return [*rows, *(line("    ", *row) for row in table_lines(found, texts)), *waiting, *reasons(found), *skips(found)]
 
 
@@ -318,13 +324,31 @@ def table_texts(found: Explained, rows: tuple[Row, ...], room: int = 12) -> Cros
     return crosstab(cells, found.number, room)
 
 
+def factors_of(upstream: float, local: float, product: float) -> tuple[Sequence[str], str]:
+    """The texts of upstream × local derivative = product, and the sign between; NaN and inf as they are."""
+    three = upstream, local, product
+    texts = [numbers.significant(x, 4) for x in three]
+    return arithmetic.product(three, texts) if all(map(math.isfinite, three)) else (texts, "=")
+
+
+def _not_finite(cell: Cell | None) -> Line:
+    """`  -0.5000 × inf`: the factors of a contribution that is NaN or inf, upstream first."""
+    if cell is None or cell.product is None or math.isfinite(cell.number):
+        return ()
+    (up, by, _), _ = factors_of(*cell.product, cell.number)
+    return line((f"  upstream {up} × local {by}", "dim"))
+
+
 def table_lines(found: Explained, texts: Crosstab) -> list[Line]:
     """A gradient's table: samples down, consumers across, sums on both sides; of one row, a line for each consumer."""
     if len(found.rows) == 1:
-        names = [_from(head) for head in found.heads]
+        single = list(texts.cells[0])
+        if len(single) == 1 and texts.power:
+            single = [numbers.significant(found.rows[0].sum, 5)]
+        each = zip(single, found.heads, found.rows[0].cells, strict=True)
         return [
-            line((f"{text:>9}", "gradient"), f"  from {name}")
-            for text, name, n in zip(texts.cells[0], names, range(len(names)), strict=True)
+            line((f"{text:>9}", "gradient"), f"  from {_from(head)}", *_not_finite(cell))
+            for n, (text, head, cell) in enumerate(each)
             if n not in found.waiting
         ]
     several = len(found.heads) > 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import why
@@ -43,7 +44,8 @@ def title(scene: Scene) -> tuple[Line, Line]:
     found = _found(scene, about)
     if not isinstance(found, Explained) or found.number is None:
         return name, ()
-    text = why_table.of(found, scene.width).total
+    texts = why_table.of(found, scene.width)
+    text = numbers.significant(found.number, 5) if texts.power else texts.total
     partial = "…" if found.waiting else ""
     return name, (shown(text + partial, found.number, style),)
 

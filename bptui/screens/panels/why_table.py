@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from bptui.model.base import arithmetic, numbers
+from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import why
 from bptui.model.debugger.explained import Explained, Row, label, percent
@@ -97,6 +97,8 @@ class _Down:
         if self.turned:
             texts = of(found, self.scene.width)
             values = [cell.number if cell is not None else None for cell in found.rows[0].cells]
+            if len(values) == 1:  # no sum below it, which would tell its unit
+                return self._listed([numbers.significant(values[0], 5)], values, self._names(), room)
             return [*self._listed(list(texts.cells[0]), values, self._names(), room), *self._ends(texts)]
         count = len(found.rows)
         start, end = window(count, room if count + (found.rest[0] > 0) <= room else max(1, room - 1), self.chosen[0])
@@ -187,12 +189,10 @@ class _Down:
     def _product(self, row: Row, column: int) -> list[Line]:
         """`[1] ∂L/∂z[1,7] × ∂z/∂W = -0.2014 × 1.0000`: what the chosen number is the product of."""
         cell = row.cells[column] if column < len(row.cells) else None
-        if cell is None or cell.product is None or cell.producer is None or not all(map(math.isfinite, cell.product)):
+        if cell is None or cell.product is None or cell.producer is None:
             return []
         consumer, source = self.found.heads[column].consumer, self.found.node
-        (up, by, result), sign = arithmetic.product(
-            (*cell.product, cell.number), [numbers.significant(x, 4) for x in (*cell.product, cell.number)]
-        )
+        (up, by, result), sign = why.factors_of(*cell.product, cell.number)
         d = "∂" if self.scene.options.unicode else "d"
         name = f"{d}L/{d}{symbol_of(consumer)}{numbers.index(cell.producer.element)}"
         local = (Span(f"{d}{symbol_of(consumer)}/{d}{symbol_of(source)}", "text bold"),)

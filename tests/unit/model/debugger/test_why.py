@@ -258,6 +258,16 @@ def test_what_a_mask_holds_back_is_said():
     assert mask.name in told
 
 
+def test_a_gradient_that_is_not_finite_says_of_which_factors():
+    """0 × inf, where a logarithm's 0 was masked: the question of every NaN."""
+    values = {"x": [[1.0, 2.0]], "keep": [[1.0, 0.0]], "w": [[0.5, 0.5], [0.25, 0.5]]}
+    session = Session(from_formula("m = x@w + log(keep)\na = softmax(m)\nL = sum(a**2)", values, ["w"]))
+    run(session, "goto end")
+    said = run(session, "why grad(keep)[0,1]").text
+    assert said == run(session, "why keep[0,1].grad").text
+    assert re.search(r"NaN  from t\d  upstream 0 × local inf", said)
+
+
 def test_nan_comes_first_and_stays_in_the_row_that_it_is_in():
     values = {"u": [[1.0, -1.0], [2.0, 3.0]], "W": [[1.0], [1.0]]}
     session = Session(from_formula("x = log(u)\ny = x @ W\nL = sum(y)", values))
