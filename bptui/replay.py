@@ -16,6 +16,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.files import read_text
 from bptui.model.base.printable import one_line
 from bptui.model.base.schema import Key, Table, kind_of, text
+from bptui.model.debugger.commands import registry
 from bptui.model.debugger.script import MAX_LENGTH, Origin
 from bptui.recorder import FORMAT, place
 
@@ -27,8 +28,6 @@ LONGEST, PACE = 3.0, 1.0
 """Seconds of the longest pause of a recording that is kept to; those between two lines of which nothing is recorded."""
 CLOSE = 1e-6
 """How near a loss has to be: another kernel of the BLAS sums in another order."""
-NOT_AGAIN = ("write", "copy", "copy-panel")
-"""Commands that are not carried out again: they are about what lies outside of a session."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def judge(session: Session, entry: Entry, error: UserError | None) -> UserError 
     """What is wrong with what came of an entry; None where it is as it was recorded."""
     if error is not None and not entry.error:
         return error
-    if entry.error and error is None:
+    if entry.error and error is None and not _left_out(session, entry):
         return UserError("replay", "this was refused when it was recorded", entry.error)
     if entry.at and place(session) != entry.at:
         return UserError("replay", f"this leads to {place(session)}", f"recorded: {entry.at}")
@@ -94,6 +93,11 @@ def judge(session: Session, entry: Entry, error: UserError | None) -> UserError 
         if not (isclose(loss, entry.loss, rel_tol=CLOSE) or (isnan(loss) and isnan(entry.loss))):
             return UserError("replay", f"the loss is {loss!r} here", f"recorded: {entry.loss!r}")
     return None
+
+
+def _left_out(session: Session, entry: Entry) -> bool:
+    command, _ = registry.lookup(session, entry.do)
+    return command is not None and command.word in registry.OUTSIDE
 
 
 # ------------------------------------------------------------------------------------------------------------ reading

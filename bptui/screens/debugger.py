@@ -276,8 +276,10 @@ class Debugger(Own, Screen[None]):
             text = self._instead(key) or text
             argument = text.partition(" ")[2].strip()
             if text.endswith(" "):
-                selected = self.session.selected_name if self.session is not None else ""
-                self.open(":", text.replace("{selected}", selected)) if command.word != "search" else self.open("/", "")
+                selected = self.session.settable if self.session is not None else ""
+                start, place, end = text.partition("{selected}")
+                line = f"{start}{selected}{end}" if place and selected else start
+                self.open(":", line) if command.word != "search" else self.open("/", "")
             elif key == "escape" and said:
                 self.canvas.repaint()
             elif presenting and PRESENT.find(key)[0] == "leave" and not self._presents_paths():

@@ -74,6 +74,8 @@ class Player:
 
     async def play(self, debugger: Played) -> None:
         """All lines, up to the first that fails, or to `end`."""
+        assert debugger.session is not None
+        debugger.session.scripts.replayed = True
         for entry, pause in zip(self._replay.entries, self._pauses, strict=True):
             if pause:
                 self._announce(debugger, entry)
@@ -84,7 +86,7 @@ class Player:
             if self.failed is not None:
                 debugger.say(Reply(((Span(str(self.failed), "fail"),),), ok=False))
                 break
-        self.playing = False
+        self.playing = debugger.session.scripts.replayed = False
         if self.failed is None and any(self._pauses) and not debugger.runner.closed:
             debugger.say(say("the replay is over"))
 
@@ -95,12 +97,8 @@ class Player:
                 await _resize(debugger.app, Size(*entry.size))
             return
         debugger.error = None
-        word = entry.do.lstrip(": ").partition(" ")[0]
         if entry.key:
             debugger.take(entry.key)
-        elif word in replay.NOT_AGAIN:
-            debugger.say(say(f"{word} is left out in a replay"))
-            return
         else:
             debugger.run(entry.do)
         while debugger.runner.busy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.spans import Line, Span, plain
@@ -92,10 +92,14 @@ class Own(FrontEnd):
         def work() -> Reply:
             from bptui.symbolic.against import claims
 
-            session.progress.report(0.0, "looking for a proof")
             return say(*claims.answer(session, text))
 
+        self._later(session, work)
+
+    def _later(self, session: Session, work: Callable[[], Reply]) -> NoReturn:
+        """Go on with a command in the thread of the commands; its answer is that of the line."""
         self.runner.hold(session, self._line, work)
+        raise _Later
 
     def do_expect(self, text: str) -> None:
         """Hold what stands on the screen to it; what is still derived and checked has its time first."""
@@ -123,8 +127,7 @@ class Own(FrontEnd):
         try:
             expect(session, text, self._shown())
         except UserError:
-            self.runner.hold(session, self._line, settled)
-            raise _Later from None
+            self._later(session, settled)
 
     def _shown(self) -> str:
         return "\n".join(plain(row) for row in self.canvas.rows)

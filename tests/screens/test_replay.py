@@ -210,9 +210,11 @@ def test_what_cannot_be_replayed_is_a_2(tmp_path: Path, capsys: Captured, conten
 def test_hostile_lines_do_nothing_outside(tmp_path: Path, capsys: Captured) -> None:
     path, there = tmp_path / "a.replay", tmp_path / "there.json"
     head = json.dumps({"format": 1, "target": ["run", "xor", "--record", str(there), "-ex", f"write {there}"]})
-    path.write_text(f'{head}\nwrite {there}\ncopy\n{{"key": "\\u001b[2J"}}\nstep\nexpect print step == 0\nquit\nstep\n')
+    lines = [head, f"write {there}", f"wri {there}", "define mine", f"write {there}", "end", "mine", "copy",
+             '{"key": "\\u001b[2J"}', "step", "expect print step == 0", "quit", "step"]  # fmt: skip
+    path.write_text("\n".join(lines))
     code, text = run(capsys, "replay", str(path), "--batch")
-    assert (code, text) == (0, f"{path}: 7 lines, each as it was\n")
+    assert (code, text) == (0, f"{path}: 12 lines, each as it was\n")
     assert not there.exists()
 
 

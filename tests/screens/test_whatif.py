@@ -88,7 +88,7 @@ async def test_a_rate_too_high_is_look_18a() -> None:
         for said in (
             "learning rate   0.5 → 5   from training step 0 on", "-5.00000       ×       0.06052       =      -0.30260",
             "really 0.92639", "rate too high  a fall was promised, the loss rose: ratio -3.06",
-            "the step of before kept 0.61", "15 of 18 numbers", "layer2.z[0,0]                          0.6561    ",
+            "0.5 kept 0.61", "15 of 18 numbers", "layer2.z[0,0]                          0.6561    ",
             "≠ layer1.weight, update 1 of step 0", "━ branch 1   ┈ original", " ≠ weight (2,2)    0.0817",
         ):  # fmt: skip
             assert said in screen.text
@@ -122,6 +122,9 @@ async def test_e_edits_the_selected_number_and_plus_and_minus_nudge_it() -> None
 
 async def test_what_is_computed_is_not_nudged() -> None:
     async with debug("lesson-2-2-1", 80, 24) as screen:
+        await screen.press("e")
+        assert screen.rows[-1].rstrip() == " :set"
+        await screen.press("escape")
         await screen.press("plus")
         assert "layer1.z is computed: select a parameter or an input to nudge it" in screen.rows[-1]
 

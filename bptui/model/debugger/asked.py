@@ -11,19 +11,25 @@ from bptui.model.debugger.branch import Branch
 from bptui.model.engine.graph import Node
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment
+from bptui.model.source.network import Network
 
 
 class Asked:
-    """`NAME[i,j] = VALUE`, said at a Moment of a branch; `at` is `[i,j]` or ""."""
+    """`NAME[i,j] = VALUE`, said at a Moment of a branch; `at` is `[i,j]` or "". The training steps before its edit a
+    branch has from another one, which is what is changed there: `branch` is the one that trained the Moment's step."""
 
     def __init__(self, name: str, at: str, value: str, branch: Branch, moment: Moment) -> None:
         self.name, self.at, self.value = name, at, value
-        self.branch, self.moment = branch, moment
+        self._said_in, self.branch, self.moment = branch, branch.at(moment.step), moment
 
     @property
     def said(self) -> str:
         """As `set` takes it again."""
         return f"{self.name}{self.at} = {self.value}"
+
+    def network(self, step: int) -> Network:
+        """What trained a training step."""
+        return self._said_in.at(step).network
 
     @property
     def where(self) -> str:

@@ -62,8 +62,9 @@ class Branch:
         """The branch in which `edit` is made: what comes before it is this branch's, and is not computed again."""
         made = Branch(edit.network, self._fork(edit))
         drawn = edit.anew == "drawn"
-        lost = [each for each in self.edits if edit.anew and each.name and (drawn or (each.values and each.step))]
-        made.edits = (*(each for each in self.edits if each not in lost), edit)
+        held = self.edits if edit.made is None else self.at(edit.made).edits
+        lost = [each for each in held if edit.anew and each.name and (drawn or (each.values and each.step))]
+        made.edits = (*(each for each in held if each not in lost), edit)
         made.number, made.parent, made.first = number, self, edit.step
         made.wanted = set(self.wanted)
         return made
@@ -119,7 +120,8 @@ class Branch:
         """What its last edit promised of the loss, and what came of it; None where it promises nothing."""
         if self.parent is None:
             return None
-        return of_edit(self.edits[-1], self.parent.network, self.parent.history, self.history)
+        edit = self.edits[-1]
+        return of_edit(edit, self.parent.at(edit.step).network, self.parent.history, self.history)
 
     @cached_property
     def planned(self) -> int:
@@ -151,13 +153,16 @@ class Branch:
         carried on, what the batches bring, and what follows from any of it. After an edit, all: it may be of any."""
         if self.edits:
             return frozenset(range(len(self.graph.nodes)))
+        updated = frozenset(node.id for node in self.graph.nodes if self.timeline.places("update", node.id))
+        if self.walk.last == 0:  # nothing is computed a second time
+            return updated
         batches = self.network.batches
         fed = frozenset() if batches is None else frozenset(batches.arrays)
         found: set[int] = set()
         for node in self.graph.nodes:
             if (
                 node.role in ("state", "random")
-                or self.timeline.places("update", node.id)
+                or node.id in updated
                 or (node.name in fed)
                 or any(i in found for i in node.inputs)
             ):
@@ -174,7 +179,7 @@ class Branch:
         node = self.graph.by_name[name].id
         if what == "value":
             return node in self.varying
-        return bool(self.varying) or len(self.timeline.arrivals(node)) > 1
+        return (self.walk.last is None and bool(self.varying)) or len(self.timeline.arrivals(node)) > 1
 
     def failures(self, step: int) -> dict[int, Node]:
         """The nodes of a training step whose check failed, by the place of the Moment that it is about."""

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -139,6 +139,16 @@ class Breakpoint(UserStop):
     def idle(self, branch: Branch) -> str:
         return "" if self.resolved(branch).indexes else "nowhere in this branch"
 
+    def marks(self, branch: Branch) -> frozenset[int]:
+        """Ids of the nodes that it is about: those that it names; where it names none, those that its condition reads,
+        or the one at which it stops."""
+        nodes, indexes, condition = self.resolved(branch)
+        if self.name:
+            return nodes
+        if condition is not None:
+            return frozenset(branch.graph.by_name[name].id for _, name in condition.expression.reads if name)
+        return frozenset(branch.timeline.events[place].node for place in indexes[:1])
+
     def resolve(self, branch: Branch) -> Resolved:
         """Where it may stop in a branch, or a UserError for what is not there, or can never be."""
         graph, timeline = branch.graph, branch.timeline
@@ -263,7 +273,7 @@ class UserStops:
 
     rows: dict[int, UserStop] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
-    _marked: tuple[tuple[int, ...], frozenset[int]] = field(default=((), frozenset()), repr=False)
+    _marked: tuple[tuple[Any, ...], frozenset[int]] = field(default=((), frozenset()), repr=False)
 
     def add(self, stop: UserStop) -> None:
         """Keep one, under the next number; UserError where there are too many."""
@@ -280,9 +290,9 @@ class UserStops:
     def marked(self, branch: Branch) -> frozenset[int]:
         """Ids of the nodes with a breakpoint: the `■` of the gutter. Found once, until other ones are set."""
         rows = [row for row in self.enabled if isinstance(row, Breakpoint)]
-        key = branch.number, *(row.number for row in rows)
+        key = branch.number, *((row.number, row.condition) for row in rows)
         if self._marked[0] != key:
-            self._marked = key, frozenset().union(*(row.resolved(branch).nodes for row in rows))
+            self._marked = key, frozenset().union(*(row.marks(branch) for row in rows))
         return self._marked[1]
 
 

@@ -18,14 +18,14 @@ from bptui.model.debugger.view import Index
 from bptui.model.debugger.zeros import Edge, unravel, why_zero
 from bptui.model.engine.graph import Node
 from bptui.model.engine.local import Local, Locals
-from bptui.model.engine.recording import Recording
+from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.rounding import settled
 
 MAX_TERMS = 2_000
 """Terms of one consumer that are computed one by one."""
 DEPTH = 64
 """Numbers that are looked at on the way to the reason of a 0."""
-MAX_WORK = 20_000_000
+MAX_WORK = 2_000_000
 """Numbers that the vjps for them may go over."""
 
 
@@ -183,7 +183,7 @@ def _terms_of(local: Locals, use: Use) -> tuple[tuple[Array, ...], Array, Array 
     shape = operation.node.shape
     outputs = operation.reached(use.position, np.array(use.elements))
     upstream = shown_grad(local.recording, use.consumer)
-    given = np.zeros(shape) if upstream is None else np.asarray(upstream, float)
+    given = np.asarray(required(upstream, f"the gradient of {operation.node.name}"), float)
     places = np.unravel_index(outputs, shape) if shape else ()
     work = len(outputs) * len(use.elements) * given.size
     few = operation.op.elementwise or (len(outputs) <= MAX_TERMS and work <= MAX_WORK)

@@ -28,6 +28,7 @@ class Edit:
     kind     what it changed: numbers that are given, the optimizer, or the network itself
     name     the node whose numbers it changed, "" for none;  at  the element, () for several
     was      what the number or the setting was, "" where it is not one
+    made     the training step whose network was changed: edits that hold from later on are not in it; None: all are
     anew     the network is trained anew from step 0: from the initial values that it had ("kept"), or others ("drawn")
     note     what else there is to say;  brief  `said` with fewer digits, where those are many
     """
@@ -43,6 +44,7 @@ class Edit:
     note: str = ""
     brief: str = ""
     at: Index = ()
+    made: int | None = None
 
     @property
     def shown(self) -> str:

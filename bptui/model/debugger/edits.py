@@ -38,6 +38,7 @@ def parse(text: str, branch: Branch, moment: Moment) -> Edit:
     if matched is None:
         raise UserError("set", f"'{text[:40]}' is not NAME = VALUE", "set lr = 0.05, set layer1.weight[0,1] = 0.3")
     asked = Asked(matched["name"], matched["at"] or "", matched["value"].strip(), branch, moment)
+    branch = asked.branch
     found = branch.graph.by_name.get(asked.name)
     if asked.at or (found is not None and found.op is None):
         return given.numbers(asked)

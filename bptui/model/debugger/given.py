@@ -45,12 +45,13 @@ def numbers(asked: Asked) -> Edit:
     old = np.asarray(before)[index]
     was = significant(old.item()) if old.size == 1 else ""
     at = tuple(i for i in index if isinstance(i, int))
-    made = Edit(moment.step, asked.said, branch.network, kind="numbers", name=node.name, was=was)
+    step = moment.step + (updated and node.role in ("param", "state"))
+    made = Edit(step, asked.said, asked.network(step), kind="numbers", name=node.name, was=was, made=step)
     if len(at) == len(node.shape):
         made = replace(made, at=at, brief=f"{node.name}{asked.at} = {significant(after[at].item())}")
     if node.role in ("param", "state"):
-        return replace(made, step=moment.step + updated, values={node.name: after})
-    network, which = _with_leaf(branch.network, node, after, moment.step)
+        return replace(made, values={node.name: after})
+    network, which = _with_leaf(made.network, node, after, moment.step)
     return replace(made, network=network, note=which)
 
 

@@ -11,6 +11,7 @@ from bptui.model.base import arithmetic, numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import locations, why
+from bptui.model.debugger.absent import absent
 from bptui.model.debugger.known import kept
 from bptui.model.debugger.lines import kind
 from bptui.model.debugger.paths import Edge, Path, Paths, Vertex, between, paths
@@ -33,7 +34,7 @@ def found(session: Session, text: str, now: bool = True) -> Paths | str:
     """The paths that are asked for: of `w[0,1]`, or of the selected element; or why there are none. UserError where
     something of them was not recorded, or they are too many; Later where it takes long and is not wanted `now`."""
     node, element, _ = why.asked(session, text, "paths")
-    gone = why.absent(session, node) if node.id != session.graph.loss else ""
+    gone = absent(session, node) if node.id != session.graph.loss else ""
     if gone:
         return f"{node.name} has no path to the loss: {gone}"
     recording = session.recording
@@ -43,9 +44,12 @@ def found(session: Session, text: str, now: bool = True) -> Paths | str:
 
     work = EACH * sum(math.prod(each.shape) for each in between(session.graph, node.id))
     try:
-        return kept(recording, ("paths", node.id, element), lambda: paths(recording, node, element, tick), now, work)
+        made = kept(recording, ("paths", node.id, element), lambda: paths(recording, node, element, tick), now, work)
     except NotRecorded as missing:
         raise UserError("paths", str(missing)) from None
+    if not made.count:
+        return f"{node.name}{numbers.index(element)} has no path to the loss: nothing that leads there depends on it"
+    return made
 
 
 def sorted_paths(made: Paths, order: int) -> tuple[Path, ...]:
@@ -87,8 +91,14 @@ def told(graph: Graph, made: Paths) -> list[Line]:
     for n, (path, (factors, product, _)) in enumerate(zip(made.best, texts.rows, strict=False), 1):
         rows.append(line((f"  {n}  ", "dim"), " × ".join(factors) or "1", " = ", (product, "gradient")))
         rows.append(line("     ", *way(graph, path)))
+    moved = list(dict.fromkeys(name for path in made.best for name in through(graph, path.edges)))
     rows += [line("  ", *row) for row in summary(made, texts)]
-    return rows
+    return [*rows, *([line(("  " + moves(moved), "dim"))] if moved else [])]
+
+
+def moves(names: Sequence[str]) -> str:
+    """`t2 only moves it`."""
+    return f"{', '.join(names)} only {'moves' if len(names) == 1 else 'move'} it"
 
 
 def summary(made: Paths, texts: arithmetic.PrintedSum) -> list[Line]:

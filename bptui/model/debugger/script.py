@@ -91,11 +91,13 @@ class Scripts:
     words    the commands of one's own: their lines as they were written
     defining the name whose lines are being read, None for none; every line is one of its own until `end`
     at       where the line that is being run stands
+    replayed these are the lines of a replay: nothing outside of the session comes of them
     """
 
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     defining: str | None = None
     at: Origin | None = None
+    replayed: bool = False
     _lines: list[str] = field(default_factory=list)
     _known: Collection[str] = ()
     _run: int = 0

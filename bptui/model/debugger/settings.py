@@ -133,7 +133,7 @@ def _optimizer(asked: Asked, option: str) -> Edit:
     was = written({"kind": old.kind, "": old.kind}.get(option, getattr(old, option, None)))
     network = replace(branch.network, optimizer=made, document=file)
     brief = f"{asked.name} = {written(value)}" if isinstance(value, float) else ""
-    return Edit(step, asked.said, network, kind="optimizer", was=was, brief=brief)
+    return Edit(step, asked.said, network, kind="optimizer", was=was, brief=brief, made=step)
 
 
 def _value_or_number(asked: Asked) -> Any:
@@ -183,7 +183,7 @@ def _key_of_file(asked: Asked, key: str) -> Edit:
         network, note = _network(made), "without the numbers that are given in the file"
     if path[0] in DRAWN or path[-1] in DRAWN:
         network = replace(network, optimizer=replace(old.optimizer, first=0))
-        return Edit(0, asked.said, network, anew="drawn", note=note, was=was)
+        return Edit(0, asked.said, network, anew="drawn", note=note, was=was, made=asked.moment.step)
     return replace(_remade(asked, network), note=note, was=was)
 
 
@@ -191,9 +191,9 @@ def _remade(asked: Asked, network: Network) -> Edit:
     """The edit to a network that was made anew, with the numbers that the old one has."""
     network = _with_numbers_of(network, asked.branch.network)
     if _alike(network.graph, asked.branch.graph):
-        return Edit(asked.moment.step, asked.said, network)
+        return Edit(asked.moment.step, asked.said, network, made=asked.moment.step)
     network = replace(network, optimizer=replace(network.optimizer, first=0))
-    return Edit(0, asked.said, network, anew="kept")
+    return Edit(0, asked.said, network, anew="kept", made=asked.moment.step)
 
 
 def _network(document: Document) -> Network:
@@ -201,10 +201,14 @@ def _network(document: Document) -> Network:
 
 
 def _alike(a: Graph, b: Graph) -> bool:
-    """Have both the same operations' places: names, shapes, inputs, one after the other?"""
-    sketch = ((n.name, n.role, n.shape, n.inputs, n.wants_grad, n.whole, n.op is None) for n in a.nodes)
-    other = ((n.name, n.role, n.shape, n.inputs, n.wants_grad, n.whole, n.op is None) for n in b.nodes)
-    return a.loss == b.loss and len(a.nodes) == len(b.nodes) and all(x == y for x, y in zip(sketch, other, strict=True))
+    """Have both the same operations' places: names, shapes, inputs, one after the other? (A constant is called by its
+    number.)"""
+    return a.loss == b.loss and [*map(_sketch, a.nodes)] == [*map(_sketch, b.nodes)]
+
+
+def _sketch(node: Node) -> tuple[object, ...]:
+    name = "" if node.role == "const" else node.name
+    return name, node.role, node.shape, node.inputs, node.wants_grad, node.whole, node.op is None
 
 
 def _with_numbers_of(made: Network, old: Network) -> Network:

@@ -188,6 +188,14 @@ class Standpoint:
         """`layer1.weight[0,1]`."""
         return f"{self.node.name}{locations.index(self.element)}"
 
+    @property
+    def settable(self) -> str:
+        """The selected number, as `set` takes it; of what a formula computes, the name; "" where it is not set."""
+        if self.node.op is None:
+            return self.selected_name
+        document = self.network.document
+        return self.node.name if document is not None and document.value(("formula",)) is not None else ""
+
     def element_of(self, node: Node) -> Index:
         """Where the selected element lies in another node; as long as none was chosen, one that is worth explaining."""
         asked = self.selection.element or self.branch.default_element(self.recording, node)

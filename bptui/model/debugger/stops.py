@@ -50,7 +50,7 @@ class NonFiniteNumbers(Stop):
             step.progress.tick()
             origin = found.get(place)
             if origin is not None:
-                meant = "" if np.isnan(origin.number) else "; where that is meant: wanted"
+                meant = "" if np.isnan(origin.number) else "; if it is meant, :wanted passes over it"
                 return Hit(place, origin.text + meant, "fail", origin)
             span = range(place + span.step, span.stop, span.step)
         return None

@@ -58,8 +58,8 @@ def _ratio(made: Promise, really: str, promised: str) -> str:
     if not made.promised or not math.isfinite(made.ratio) or not float(promised):
         return ""
     quotient = float(really) / float(promised)
-    two = f"{made.ratio:.2f}"
-    texts = (*((two,) if float(two) else ()), *(numbers.significant(made.ratio, n) for n in (2, 1)))
+    decimals = (f"{made.ratio:.{n}f}" for n in (2, 1, 0))
+    texts = (*filter(float, decimals), *(numbers.significant(made.ratio, n) for n in (2, 1)))
     return next((text for text in texts if arithmetic.gives(quotient, text)), f"{quotient:.2g}")
 
 
@@ -104,7 +104,8 @@ def promises(branch: Branch) -> list[Line]:
             (f"   {verdict(made, texts.ratio)}", "kink" if made.broken else "text"),
         ),
     ]  # fmt: skip
-    return [*rows, line(("remedy    ", "dim"), remedy(made))] if remedy(made) else rows
+    helps = remedy(made, branch.edits[-1])
+    return [*rows, line(("remedy    ", "dim"), helps)] if helps else rows
 
 
 def nothing(edit: Edit) -> str:
@@ -114,11 +115,15 @@ def nothing(edit: Edit) -> str:
     return "nothing: it is another network"
 
 
-def remedy(made: Promise) -> str:
+def remedy(made: Promise, edit: Edit) -> str:
     """What helps where a step rose, though a fall was promised."""
     if not made.broken or not made.step:
         return ""
-    kept = f": the step of before kept {made.other:.2f} of its promise" if made.other > 0 else ""
+    name = edit.said.partition(" = ")[0]
+    before = (
+        edit.was if name in ("lr", "optimizer") or name.endswith(("kind", "learning_rate")) else f"{name} = {edit.was}"
+    )
+    kept = f": {before} kept {made.other:.2f} of its promise" if made.other > 0 else ""
     return f"a smaller rate{kept}; undo goes back"
 
 

@@ -219,8 +219,9 @@ class Local:
         at, flat = changed
         buffer = self.probe.inputs[at].reshape(-1)
         before = buffer[flat]
-        buffer[flat] = before + by
         try:
+            with np.errstate(all="ignore"):
+                buffer[flat] = before + by
             return float(self._row(self.probe, position, output)[element])
         finally:
             buffer[flat] = before

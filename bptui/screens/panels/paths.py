@@ -281,8 +281,7 @@ class _Drawn:
         if (rules := self.scene.rules) is not None:
             written = chain(self.scene.session.recording, rules, self.made, self.path, self.scene.options.unicode)
             said += [written] if written else []
-        verb = "moves" if len(moved) == 1 else "move"
-        said += [line((f"{', '.join(moved)} only {verb} it", "dim"))] if moved else []
+        said += [line((path_lines.moves(moved), "dim"))] if moved else []
         for text in said:
             rows += wrap((Span(" " * GUTTER), *text), self.width, GUTTER)
         return rows

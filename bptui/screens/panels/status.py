@@ -66,13 +66,14 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
 
 def _longest(graph: Graph, counts: Sequence[int]) -> int:
     """Cells of the longest phase with its count and the name of a node, the first of many scopes left out."""
-    names = [max((_short(node.name) for node in nodes), default=0) for nodes in (graph.ops, graph.ops, graph.params)]
-    return max(len(f"{phase} {n}/{n}") + most for phase, n, most in zip(COLOURS, counts, names, strict=True) if n)
+    ops, params = (max((_short(node.name) for node in nodes), default=0) for nodes in (graph.ops, graph.params))
+    phases = zip(COLOURS, counts, (ops, ops, params), strict=True)
+    return max(len(f"{phase} {n}/{n}") + most for phase, n, most in phases if n)
 
 
 def _short(name: str) -> int:
-    scopes = name.split(".")
-    return len(name if len(scopes) < 3 else ".".join(["…", *scopes[-2:]]))
+    scopes = name.split(".") if name.count(".") > 1 else ()
+    return len(".".join(["…", *scopes[-2:]]) if scopes else name)
 
 
 def _fitted(lead: Line, chip: Line, where: Sequence[Span], right: Sequence[Span], width: int) -> Line:

@@ -125,7 +125,7 @@ class Parts(NamedTuple):
         if made is None:
             start += [*wrap((Span(f" promised  {whatif.nothing(edit)}", "dim"),), width, 1), *gap]
         else:
-            start += [*_band(session, made, edit, width, bool(gap)), *gap, *_verdict(made, width, gap)]
+            start += [*_band(session, made, edit, width, bool(gap)), *gap, *_verdict(made, edit, width, gap)]
         comparison = session.compare(branch, session.base)
         found = whatif.differs(session, comparison, LISTED)
         if found is None:
@@ -162,19 +162,19 @@ def _band(session: Session, made: Promise, edit: Edit, width: int, padded: bool)
     texts, columns = whatif.Texts.of(made), Columns(inner, round(0.35 * min(inner, 92)))
     promised: Line = (shown(texts.promised, made.promised, "gradient bold"),)
     really: Line = (shown(texts.really, made.really, "value bold"),)
-    heads, symbols, kinds, notes = _words(session, made, edit)
+    factors = _factors(session, made, edit)
     if made.factors is not None and texts.factors is not None:
-        each = zip(texts.factors, made.factors, kinds, strict=True)
-        factors = [(shown(text, x, f"{kind} bold"),) for text, x, kind in each]
+        each = zip(texts.factors, made.factors, factors, strict=True)
+        multiplied = [(shown(text, x, factor.symbol.style),) for text, x, factor in each]
         last: Line = (Span("really ", "value"), *really) if wide else (Span("small moves", "dim"),)
         rows = [
-            columns.row([(Span(head, "dim"),) for head in (*heads, "promised")]),
-            columns.row([*symbols, (Span("ΔL", "gradient bold"),)], OPERATORS),
-            columns.row([*factors, promised], (OPERATORS[0], texts.sign)),
-            columns.row([*((Span(note, "dim"),) for note in notes), last]),
+            columns.row([*((Span(factor.head, "dim"),) for factor in factors), (Span("promised", "dim"),)]),
+            columns.row([*((factor.symbol,) for factor in factors), (Span("ΔL", "gradient bold"),)], OPERATORS),
+            columns.row([*multiplied, promised], (OPERATORS[0], texts.sign)),
+            columns.row([*((Span(factor.note, "dim"),) for factor in factors), last]),
         ]
     else:
-        summed = (Span(" Σ ", "text"), *symbols[0], Span(" × "), *symbols[1])
+        summed = (Span(" Σ ", "text"), factors[0].symbol, Span(" × "), factors[1].symbol)
         rows = [
             between((Span(f" summed over {made.count:,} numbers", "dim"),), (Span("promised ", "dim"),), inner),
             between(summed, (Span("ΔL = ", "gradient bold"), *promised, Span(" ")), inner),
@@ -195,25 +195,33 @@ def _against(made: Promise) -> bool:
     return math.isfinite(made.really) and made.promised * made.really < 0
 
 
-def _words(
-    session: Session, made: Promise, edit: Edit
-) -> tuple[tuple[str, str], tuple[Line, Line], tuple[str, str], tuple[str, ...]]:
-    """Heads, symbols, kinds and notes of the two factors."""
+class Factor(NamedTuple):
+    """What is multiplied: what it is, its symbol, and what is to be said of it."""
+
+    head: str
+    symbol: Span
+    note: str
+
+
+def _factors(session: Session, made: Promise, edit: Edit) -> tuple[Factor, Factor]:
+    """The two factors of a promise."""
+    if made.step and made.factors is not None:
+        rate, squares = Span("-η", "parameter bold"), Span("Σ ∂L²", "gradient bold")
+        return Factor("rate", rate, "of the step"), Factor("gradients", squares, "squares")
     if made.step:
-        if made.factors is not None:
-            symbols = ((Span("-η", "parameter bold"),), (Span("Σ ∂L²", "gradient bold"),))
-            return ("rate", "gradients"), symbols, ("parameter", "gradient"), ("of the step", "squares")
-        steps = ((Span("∂L/∂p", "gradient bold"),), (Span("Δp", "parameter bold"),))
-        return ("gradient", "step"), steps, ("gradient", "parameter"), ()
+        gradient, change = Span("∂L/∂p", "gradient bold"), Span("Δp", "parameter bold")
+        return Factor("gradient", gradient, ""), Factor("step", change, "")
     parent = session.branch.parent
-    node = parent.graph.by_name[edit.name] if parent is not None else session.node
-    kind, symbol = kind_of(node), symbol_of(node)
-    symbols = ((Span(f"∂L/∂{symbol}", "gradient bold"),), (Span(f"Δ{symbol}", f"{kind} bold"),))
-    before = whatif.name_of(parent) if parent is not None else ""
-    return ("gradient", "nudge"), symbols, ("gradient", kind), (before, "by hand")
+    assert parent is not None, "an edit was made somewhere"
+    node = parent.graph.by_name[edit.name]
+    gradient, change = (
+        Span(f"∂L/∂{symbol_of(node)}", "gradient bold"),
+        Span(f"Δ{symbol_of(node)}", f"{kind_of(node)} bold"),
+    )
+    return Factor("gradient", gradient, whatif.name_of(parent)), Factor("nudge", change, "by hand")
 
 
-def _verdict(made: Promise, width: int, gap: list[Line]) -> list[Line]:
+def _verdict(made: Promise, edit: Edit, width: int, gap: list[Line]) -> list[Line]:
     """The ratio; of what went the other way, that it did, and what helps."""
     texts = whatif.Texts.of(made)
     if not _against(made) and texts.ratio and width < WIDE:  # it stands in the band
@@ -223,7 +231,7 @@ def _verdict(made: Promise, width: int, gap: list[Line]) -> list[Line]:
         chip = (Span(" rate too high " if made.step else " too far ", "chip-fail"), Span(" "))
     style = "text bold" if made.broken else "text"
     said = wrap((Span(" "), *chip, Span(whatif.verdict(made, texts.ratio), style)), width, 1)
-    helps = whatif.remedy(made)
+    helps = whatif.remedy(made, edit)
     more = wrap((Span(" remedy  ", "dim"), Span(helps)), width, 1) if helps else []
     return [*said, *more, *gap]
 

@@ -6,21 +6,24 @@ Where several slips give the same numbers, all are said: the numbers cannot tell
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import isfinite, prod
 from typing import Literal, TypeVar
 
 import numpy as np
 
+from bptui.model.base.spans import plain
 from bptui.model.base.types import Array
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.against.backward import Backward, Slip
 from bptui.symbolic.against.compare import Compared
 from bptui.symbolic.against.numeric import by_differences
 from bptui.symbolic.against.slips import EVERYWHERE, merged, slips
+from bptui.symbolic.card.names import title
 
 T = TypeVar("T")
 Earlier = Callable[[], Iterable[Recording]]
@@ -116,20 +119,20 @@ class Search:
         """What a slip explains, and how."""
         changed = self.backward.gradients(slip)
         alone = any(c.node.id in changed and not c.agrees(changed[c.node.id]) for c in self.right)
-        plain: set[int] = set()
+        exactly: set[int] = set()
         times: dict[float, set[int]] = {}
         for at, c in enumerate(self.wrong):
             made = changed.get(c.node.id)
             if made is None:
                 continue
             if c.agrees(made):
-                plain.add(at)
+                exactly.add(at)
             elif not alone and (factor := ratio(c.theirs, made, c)) is not None and self._meaning(factor):
                 times.setdefault(factor, set()).add(at)
-        if plain and alone and slip.kind != "another loss":  # which is one for all gradients
-            yield _Tried(slip.kind, f"{slip.text}, in this gradient alone", frozenset(plain), "alone")
-        elif plain and not alone:
-            yield _Tried(slip.kind, slip.text, frozenset(plain))
+        if exactly and alone and slip.kind != "another loss":  # which is one for all gradients
+            yield _Tried(slip.kind, f"{slip.text}, in this gradient alone", frozenset(exactly), "alone")
+        elif exactly and not alone:
+            yield _Tried(slip.kind, slip.text, frozenset(exactly))
         for factor, hits in times.items():
             if self._distinct(frozenset(hits)) >= DISTINCT:
                 text = f"{slip.text}; and times {said(factor)} ({self._meaning(factor)})"
@@ -147,7 +150,15 @@ class Search:
             causes = list({cause.text: cause for cause in causes}.values())
             once = {cause.kind for cause in causes if not cause.text.startswith(EVERYWHERE)}
             causes = [cause for cause in causes if not (cause.kind in once and cause.text.startswith(EVERYWHERE))]
-            why.causes, why.others = causes[:MOST], len(causes) - len(causes[:MOST])
+            told = [replace(cause, text=self._explained(cause.text)) for cause in causes[:MOST]]
+            why.causes, why.others = told, len(causes) - len(told)
+
+    def _explained(self, text: str) -> str:
+        """The text with what the unnamed parts of a formula are: `the factor x of t1 …, where t1 = w * x`."""
+        graph = self.recording.graph
+        names = [name for name in dict.fromkeys(re.findall(r"\bt\d+\b", text)) if name in graph.by_name]
+        parts = [plain(title(graph, graph.by_name[name])) for name in names]
+        return f"{text}, where {', '.join(parts)}" if parts else text
 
     def _by_itself(self, c: Compared, factor: float | None) -> Iterator[Cause]:
         """What these numbers are in truth, and what a factor means, where no slip of the backward pass gives them."""

@@ -295,11 +295,11 @@ class _Names(ast.NodeTransformer):
             return self.name(Source(self.graph.by_name[node.id].id))
         if node.id in ("lr", "eta"):
             return self.name(Source(number=float(self.recording.optimizer.learning_rate)))
-        if node.id in SAMPLES and not self.bound and (count := self._samples()):
+        if node.id == "pi" or (SIZE.match(node.id) and node.id.lower() in self.bound):
+            return node
+        if node.id in SAMPLES and (count := self._samples()):
             self.said.append(f"{node.id} read as the {count} samples")
             return self.name(Source(number=float(count)))
-        if node.id == "pi" or (self.bound and SIZE.match(node.id)):
-            return node
         known = [each.name for each in self.graph.nodes if each.role != "const"]
         there = f"a value of the step: {', '.join(known[:8])}"
         raise UserError(self.where, f"nothing is called '{node.id[:40]}'", did_you_mean(node.id, known, there))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +18,7 @@ from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.rounding import rerun
 from bptui.model.source.own_numbers import Own
-from bptui.symbolic.against.causes import Cause, Search
+from bptui.symbolic.against.causes import Cause, Search, ratio, said
 from bptui.symbolic.against.claim import Claim, named, parse
 from bptui.symbolic.against.compare import Compared, Layout, different, same
 from bptui.symbolic.against.names import Match
@@ -38,6 +38,7 @@ SHORT = 1.5
 TOLERANCE = 1e-8
 SHOWN = 6
 """Given numbers that are told of a drawn point."""
+Going = Callable[[float], bool]
 Judged = Literal["proved", "compared", "refuted"]
 
 
@@ -134,8 +135,9 @@ def _pointed(point: Point, name: str, element: tuple[int, ...] | None, where: st
     return f"{at}{name}{index}: {both}"
 
 
-def claim(recording: Recording, text: str, seconds: float = SECONDS) -> Verdicts:
-    """Judge a claim about a gradient of a step; a UserError where it is no claim."""
+def claim(recording: Recording, text: str, seconds: float = SECONDS, going: Going | None = None) -> Verdicts:
+    """Judge a claim about a gradient of a step; a UserError where it is no claim. `going` is asked now and then, with
+    the part of the time that is over: where it says False, the algebra ends."""
     read, base = parse(text, recording.graph, recording), _wide(recording)
     here = _compared(read, base, {})
     if here is not None and read.square and _compared(_turned(read), base, {}) is None:
@@ -149,17 +151,31 @@ def claim(recording: Recording, text: str, seconds: float = SECONDS) -> Verdicts
             names = ", ".join(base.graph.nodes[i].name for i in rows)
             read = replace(read, said="; ".join(filter(None, (read.said, f"where the rows of {names} sum to 1"))))
     started = time.perf_counter()
-    proof = _proof(read, base, rows, here or drawn, seconds)
+    proof = _proof(read, base, rows, here or drawn, (seconds, going))
     ms = (time.perf_counter() - started) * 1e3
     if here is not None or drawn is not None:
         causes = _causes(read, _drawn(base, 0, _classes(base)) if isinstance(base, ArenaRecording) else base)
         shown = drawn if here is None else None
+        times = proof.times or _factor(read, base, rows)
         return Verdicts(read, "refuted", here=here, drawn=shown, points=points, ms=ms, difference=proof.difference,
-                        zero=proof.zero, times=proof.times, causes=causes)  # fmt: skip
+                        zero=proof.zero, times=times, causes=causes)  # fmt: skip
     if proof.method:
         return Verdicts(read, "proved", proof.method, ms, points)
     why = proof.why if points >= NEEDED else f"{proof.why}; only {points} drawn points had numbers"
     return Verdicts(read, "compared", ms=ms, points=points, why=why)
+
+
+def _factor(read: Claim, base: Recording, rows: tuple[int, ...]) -> str:
+    """The number that the claim has to be multiplied with, where it is one at the step and at a drawn point alike."""
+    found = set()
+    for step in (base, _drawn(base, 0, rows)) if isinstance(base, ArenaRecording) else ():
+        gradient = read.of(np.asarray(required(step.grad(read.node), read.node.name), np.float64))
+        claimed = read.numbers(step)
+        own = Own(read.node.name, "grad", gradient, np.zeros(()))
+        compared = Compared(Match(own, read.node), Layout(gradient, np.zeros(gradient.shape)), claimed, np.zeros(()))
+        found.add(ratio(gradient, claimed, compared))
+    (factor, *others) = found or {None}
+    return "" if others or factor is None else said(factor)
 
 
 def _turned(read: Claim) -> Claim:
@@ -185,10 +201,17 @@ def answer(session: Session, text: str) -> list[Line]:
         whole = f"{node.name} = {text}"
         single = node.shape and parse(whole, recording.graph, recording).single(recording)
         text = f"{node.name}{numbers.index(session.element)} = {text}" if single else whole
-    return lines(claim(recording, text))
+
+    def going(part: float) -> bool:
+        ask = session.progress.ask
+        return ask is None or ask(part, "looking for a proof")
+
+    return lines(claim(recording, text, going=going))
 
 
-def _proof(read: Claim, base: Recording, rows: tuple[int, ...], point: Point | None, seconds: float) -> Any:
+def _proof(
+    read: Claim, base: Recording, rows: tuple[int, ...], point: Point | None, time_limit: tuple[float, Going | None]
+) -> Any:
     """What algebra says: SymPy is imported here."""
     from bptui.symbolic.against import proof
 
@@ -196,7 +219,8 @@ def _proof(read: Claim, base: Recording, rows: tuple[int, ...], point: Point | N
         prover = proof.Prover(base, read, _kept(base), rows)
         return prover.equal() if point is None else prover.differ(point.at)
 
-    return proof.within(seconds if point is None else min(seconds, SHORT), work)
+    seconds, going = time_limit
+    return proof.within(seconds if point is None else min(seconds, SHORT), work, going)
 
 
 def _wide(recording: Recording) -> Recording:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from threading import Event, Thread
+from time import monotonic
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,6 +28,9 @@ from bptui.symbolic.types import Method
 T = TypeVar("T")
 Expr = Any
 Keep = Callable[[Place], bool]
+Going = Callable[[float], bool]
+ASK_SECONDS = 0.05
+"""How long algebra runs without asking whether it is to go on."""
 MOST = 4_000
 """Operations of a difference on which algebra is tried; the clock ends what takes too long."""
 READABLE, FACTOR = 40, 12
@@ -188,11 +193,27 @@ def _times(claimed: Expr, gradient: Expr) -> str:
     return shown(factor) if factor.count_ops() <= 6 else ""
 
 
-def within(seconds: float, work: Callable[[], Proof]) -> Proof:
-    """The proof, or why there is none after so many seconds."""
+def within(seconds: float, work: Callable[[], Proof], going: Going | None = None) -> Proof:
+    """The proof, or why there is none after so many seconds. `going(part of the time)` is asked now and then, in a
+    thread of its own: False ends it."""
+    limit, done, stopped = Limit(), Event(), Event()
+
+    def watch() -> None:
+        begun = monotonic()
+        while going is not None and not done.wait(ASK_SECONDS):
+            if not going(min(1.0, (monotonic() - begun) / seconds)):
+                stopped.set()
+                limit.stop()
+                return
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
     try:
-        return Limit().run(work, seconds)
+        return limit.run(work, seconds)
     except TooLong:
-        return Proof(why=f"algebra took longer than {seconds:g} s")
+        return Proof(why="it was interrupted" if stopped.is_set() else f"algebra took longer than {seconds:g} s")
     except (Beyond, RecursionError, ZeroDivisionError, sp.PolynomialError, NotImplementedError) as problem:
         return Proof(why=str(problem) if isinstance(problem, Beyond) else "it cannot be written as one expression")
+    finally:
+        done.set()
+        watcher.join()

@@ -24,7 +24,7 @@ from bptui.symbolic.formula.numeric import evaluate
 from bptui.symbolic.formula.printing import Names, to_spans
 from bptui.symbolic.formula.tree import Tree
 
-KEPT = 1_000
+KEPT = 40
 """Terms that are told; the others are added up."""
 _NUMBERS = 6
 """Numbers that are told of a formula that is neither a sum nor a product."""
@@ -110,7 +110,7 @@ class _Terms:
 
     def _factors(self, part: _Part, index: Mapping[str, int]) -> tuple[Factor, ...]:
         """The factors of a term; what it is divided by as one of them."""
-        found, factors = [], _factors_of(part)
+        found, factors = [], _factors_of(part._replace(over=tuple(map(self._counted, part.over))))
         for factor in factors:
             resolved = self.reading.resolve(factor, index, self.known)
             shown = to_spans(resolved, self.names, self.unicode)
@@ -118,6 +118,11 @@ class _Terms:
                 shown = (Span("("), *shown, Span(")"))
             found.append(Factor(shown, float(self._number(resolved, {})), self._source(resolved)))
         return tuple(found)
+
+    def _counted(self, tree: Tree) -> Tree:
+        """What a sum is divided by, as a number where it is made of sizes: `4` for `I·J`."""
+        value = t.constant(t.substitute(tree, self.reading.size))
+        return tree if value is None or not value.is_integer() else t.integer(int(value))
 
     def _summed(self, part: _Part) -> tuple[list[tuple[str, tuple[Factor, ...], float]], tuple[int, float]] | None:
         """The largest terms of a sum, and how many are left over with what they add."""

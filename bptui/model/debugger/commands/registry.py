@@ -22,6 +22,9 @@ FAMILIES = (
 )  # fmt: skip
 COMMANDS: tuple[Command, ...] = tuple(row for family in FAMILIES for row in family.rows)
 
+OUTSIDE = ("write", "copy", "copy-panel")
+"""Commands that are about what lies outside of a session: a replay does not carry them out."""
+
 
 @cache
 def table() -> dict[str, Command]:
@@ -116,6 +119,8 @@ def _run(session: Session, text: str) -> Reply:
     command, argument = split(text)
     if command is None:
         return Reply()
+    if scripts.replayed and command.word in OUTSIDE:
+        return say(f"{command.word} is left out in a replay")
     if command.run is None:
         return Reply(asks=command.asked(argument))
     before = session.place

@@ -93,6 +93,24 @@ def test_a_composite_stops_where_all_of_it_is_done():
     assert session.here.name == "h"
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("tanh", {"h"}),
+        ("if loss < 1 and max(abs(grad(u))) > 0", {"L", "u"}),
+        ("backward", {"L"}),
+        ("if max(abs(grad)) > 1", set()),
+        ("step 2", {"u"}),
+        ("update w if step > 1", {"w"}),
+    ],
+)
+def test_the_nodes_that_a_breakpoint_is_about_are_marked(session, text, names):
+    run(session, f"break {text}")
+    assert {session.graph.nodes[i].name for i in session.marked} == names
+    run(session, "disable 1")
+    assert not session.marked
+
+
 # what never stops is refused
 
 
@@ -145,6 +163,13 @@ def test_what_never_changes_is_said(session):
     assert "never changes" not in run(session, "watch h[0] * 2").text
     assert "never changes" not in run(session, "watch step").text
     assert not run(session, "last x[0]").ok
+
+
+def test_in_one_step_only_what_is_updated_or_added_up_changes():
+    session = Session(from_formula("a = w*w\nL = a*a + a", {"w": 2.0}))
+    assert "it never changes here" in run(session, "watch a").text
+    assert "it never changes here" in run(session, "watch step").text
+    assert "never changes" not in run(session, "watch grad(a)").text
 
 
 def test_a_step_beyond_the_plan_is_said(session):

@@ -118,6 +118,15 @@ def test_another_operation_goes_on_with_the_parameters_as_they_are():
     assert session.recording is session.branches[0].history.recording(3)
 
 
+def test_another_constant_is_another_operation_in_the_same_place():
+    """The momentum of a batch_norm is a number in the graph, which is called by its value."""
+    session = small(layers=[content()["layers"][0], {"kind": "batch_norm"}, content()["layers"][2]])
+    run(session, "goto step 3 loss")
+    run(session, "set layer2.momentum = 0.3")
+    assert session.branch.edits[-1].step == 3
+    assert "one of them only" not in run(session, "diff").text
+
+
 def test_other_shapes_are_trained_anew_from_the_same_initial_values():
     session = small()
     run(session, "goto step 4 loss")
@@ -246,6 +255,27 @@ def test_a_hostile_value_is_never_executed(hostile, tmp_path):
         with pytest.raises(UserError):
             run(formula, f"set {name} = {text}"[:3999])
     assert not trap.exists()
+
+
+def test_what_is_set_before_an_edit_does_not_have_that_edit():
+    """Training step 3 was trained with the rate of the original: what is changed there goes on from that."""
+    session, other = small(), small()
+    run(session, "goto step 10 loss")
+    run(session, "set lr = 5")
+    run(session, "set layer1.activation = tanh")
+    run(session, "goto step 3 loss")
+    run(session, "set momentum = 0.5")
+    assert session.network.optimizer.learning_rate == 0.1
+    assert [edit.said for edit in session.branch.edits] == ["momentum = 0.5"]
+    run(other, "goto step 3 loss")
+    run(other, "set momentum = 0.5")
+    assert course(session, 14) == course(other, 14)
+    run(session, "undo")
+    assert session.branch is session.branches[2]
+    run(session, "goto step 9 end")
+    run(session, "set layer3.bias = 1")  # holds from training step 10 on, as those two do
+    assert [edit.said for edit in session.branch.edits] == ["lr = 5", "layer1.activation = tanh", "layer3.bias = 1"]
+    assert session.history.recording(10).optimizer.learning_rate == 5
 
 
 def test_what_can_be_set_is_completed():

@@ -73,7 +73,7 @@ def test_ten_times_the_rate_rises_though_a_fall_was_promised():
     said = run(session, "set lr = 10*lr").text
     assert "-5.00000 × 0.06052 = -0.30260" in said
     assert "0.94589 - 0.01950 = 0.92639   a fall was promised, the loss rose: ratio -3.06" in said
-    assert "a smaller rate: the step of before kept 0.61 of its promise; undo goes back" in said
+    assert "a smaller rate: 0.5 kept 0.61 of its promise; undo goes back" in said
     assert "first ≠ layer1.weight, update 1 of step 0" in said
     run(session, "train")
     assert session.recording.loss == pytest.approx(session.branch.promise.after)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bptui.model.base.crosstab import crosstab
-from bptui.model.debugger import why
+from bptui.model.debugger import why_lines
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.contributions import shown_grad
 from bptui.model.debugger.explained import Explained, gradient_of, value_of
@@ -132,7 +132,7 @@ def test_a_table_adds_up_on_both_sides_from_what_is_printed(cells):
 
 def test_a_usual_table_is_true_and_short():
     made = gradient_of(twice().recording, twice().graph.by_name["W"].id, (0, 0), NONE, 0)
-    texts = why.table_texts(made, made.rows)
+    texts = why_lines.table_texts(made, made.rows)
     assert texts.sign == "="
     assert len(texts.total) <= 8
 
@@ -256,3 +256,50 @@ def test_what_a_mask_holds_back_is_said():
     told = run(session, f"why grad(layer1.a[{at[0]},{at[1]}])").text
     assert "masked: " in told
     assert mask.name in told
+
+
+def test_a_gradient_that_is_not_finite_says_of_which_factors():
+    """0 × inf, where a logarithm's 0 was masked: the question of every NaN."""
+    values = {"x": [[1.0, 2.0]], "keep": [[1.0, 0.0]], "w": [[0.5, 0.5], [0.25, 0.5]]}
+    session = Session(from_formula("m = x@w + log(keep)\na = softmax(m)\nL = sum(a**2)", values, ["w"]))
+    run(session, "goto end")
+    said = run(session, "why grad(keep)[0,1]").text
+    assert said == run(session, "why keep[0,1].grad").text
+    assert re.search(r"NaN  from t\d  upstream 0 × local inf", said)
+
+
+def test_nan_comes_first_and_stays_in_the_row_that_it_is_in():
+    values = {"u": [[1.0, -1.0], [2.0, 3.0]], "W": [[1.0], [1.0]]}
+    session = Session(from_formula("x = log(u)\ny = x @ W\nL = sum(y)", values))
+    made = gradient_of(session.recording, session.graph.by_name["W"].id, (1, 0), NONE, 0)
+    assert [row.label for row in made.rows] == ["0", "1"]
+    assert math.isnan(made.rows[0].sum)
+    assert made.rows[1].sum == pytest.approx(math.log(3))
+    assert "NaN" in run(session, "why value(y[0,0])").text or session.state.value("y") is None
+
+
+def test_a_mean_is_told_with_its_count():
+    session = Session(from_formula("L = mean(x**2)", {"x": [1.0, 2.0, 3.0, 4.0]}))
+    run(session, "goto end")
+    assert "[3]  t1[3] × 1/4 = 16 × 0.25 = 4  53%" in run(session, "why value(L)").text.replace("0000", "")
+
+
+def test_what_nothing_depends_on_is_said_of_its_element():
+    session = Session(from_formula("y = 2*x\nL = sum(y[1:])", {"x": [1.0, 2.0]}))
+    run(session, "goto end")
+    assert "does not use this number" in run(session, "why grad(y[0])").text
+    assert "no path to the loss" in run(session, "paths y[0]").text
+    assert "1.0000  from L" in run(session, "why grad(y[1])").text
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["grad(values[1])", "grad( values [1] )", "grad(values)[1]", "values.grad[1]", "values[1].grad", "∂L/∂values[1]"],
+)
+def test_a_gradient_is_asked_for_as_one_writes_it(asked):
+    session = Session(from_formula("gradual = 2*values\nL = sum(gradual**2)", {"values": [1.0, 2.0]}))
+    run(session, "goto end")
+    assert run(session, f"why {asked}").text.startswith("  ∂L/∂values[1] = 16")
+    assert run(session, "why values[0]").text.startswith("values[0] = 1")
+    assert run(session, "why gradual[0]").text.startswith("gradual[0] = 2")
+    assert "∂L" not in run(session, "why value(gradual[0])").lines[0][0].text

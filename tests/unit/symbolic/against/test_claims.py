@@ -6,6 +6,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import bptui
 from bptui.cli import main
@@ -45,6 +47,7 @@ def judged(of, text):
         (MATRIX, "v = tanh(x @ W + b).T @ (p - y)*2/N"),
         (MATRIX, "W = x.T @ ((2/3*(p - y)) @ v.T * (1 - h**2))"),
         (MATRIX, "W[i,j] = sum(x[n,i]*2/3*(p[n,0] - y[n,0])*v[j,0]*(1 - h[n,j]**2) for n in N)"),
+        (MATRIX, "W[i,j] = sum(x[n,i]*grad(z)[n,j] for n in range(0, 3))*N/3"),
         (MATRIX, "W[1,0] = sum(x[n,1]*grad(z)[n,0] for n in N)"),
         (MATRIX, "b = sum(grad(z), axis=0)"),
         (MATRIX, "W = (grad(z).T @ x)"),
@@ -159,6 +162,7 @@ def test_a_hostile_claim_is_one_line_and_nothing_runs(text, capsys):
         ("w = -2*xx*(y - w*x)", "nothing is called 'xx' (did you mean 'x'?)"),
         ("w[3] = 1", "is no element of w"),
         ("w = [1, 2]", ""),
+        ("w = sum(x for k in K) + M", "nothing is called 'M'"),
         ("w = grad(q)", "grad takes the name of a value"),
     ],
 )
@@ -202,3 +206,43 @@ def test_from_python():
 def test_lines_are_short_enough_to_read():
     assert all(len(plain(line)) < 400 for line in lines(judged(MATRIX, "W = x.T @ (grad(z)*h)")))
     assert np.isfinite(judged(MATRIX, "W = x.T @ (grad(z)*h)").row.got)
+
+
+def test_algebra_that_is_told_to_end_ends_and_says_so():
+    """σ′ written out in exponentials, in a deep network: more than algebra does in a moment."""
+    slope = "exp(-layer1.z)/(1 + exp(-layer1.z))**2"
+    text = f"layer1.weight = x.T @ (grad(layer2.z) @ layer2.weight.T * {slope})"
+    asked = []
+
+    def going(part):
+        asked.append(part)
+        return False
+
+    found = claim(load("deep-sigmoid").program().record(), text, seconds=600, going=going)
+    assert found.judged == "compared"
+    assert "it was interrupted" in found.note
+    assert len(asked) == 1
+
+
+PARTS = st.sampled_from(
+    ["W", "x", "y", "z", "h", "p", "(", ")", "[", "]", "+", "-", "*", "/", "@", "**", ".T", ".grad", "grad(", ",", "0",
+     "2", "0.5", "i", "j", "n", "N", "sum(", " for n in N", "exp(", "relu(", ">", " if ", " else ", "axis=0", "=", "'",
+     "lambda "]
+)  # fmt: skip
+HEADS = st.sampled_from(["W = ", "b = ", "W[i,j] = ", "v[0,0] = ", ""])
+
+
+@settings(max_examples=60)
+@given(HEADS, st.lists(PARTS, max_size=7))
+def test_any_claim_is_judged_or_refused_in_one_line(head, parts):
+    try:
+        found = claim(MATRIX_STEP, head + "".join(parts), seconds=0.2)
+    except UserError as problem:
+        error = problem
+    else:
+        assert found.row.verdict in ("ok", "FAIL")
+        return
+    assert str(error).isprintable()
+
+
+MATRIX_STEP = from_formula(*MATRIX, ["W", "b", "v"]).program().record()
