@@ -11,6 +11,7 @@ from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import why
+from bptui.model.debugger.absent import UNUSED, absent, given
 from bptui.model.debugger.explained import Explained, name_of
 from bptui.model.debugger.known import Later
 from bptui.model.engine.recording import NotRecorded
@@ -125,9 +126,9 @@ def _about(session: Session, found: Explained) -> list[Line]:
     """What is said of a number before its table."""
     if found.of == "value":
         written = brief(session.graph, found.node)
-        return [written] if written else [line((why.given(session.graph, found.node), "dim"))]
+        return [written] if written else [line((given(session.graph, found.node), "dim"))]
     if not found.rows:
-        return [line(why.UNUSED)]
+        return [line(UNUSED)]
     name = Span(found.node.name, kind_of(found.node))
     used, samples = len(found.heads), len(found.rows)
     if found.index == "sample":
@@ -153,10 +154,10 @@ def _absent(session: Session, about: Asked, said: str | None) -> list[Line]:
         return [line(said)]
     if about.of == "value":
         state = "it is not computed yet" if session.state.value(node) is None else ""
-        return [line(state or ("it has no elements" if 0 in node.shape else why.given(session.graph, node)))]
+        return [line(state or ("it has no elements" if 0 in node.shape else given(session.graph, node)))]
     if node.id == session.graph.loss:
         return [line("the seed: ∂L/∂L = 1, where the backward pass starts")]
-    gone = why.absent(session, node)
+    gone = absent(session, node)
     if gone:
         return [line(gone)]
     rows: list[Line] = [line("not computed yet: it comes from")]
