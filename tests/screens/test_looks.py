@@ -26,6 +26,9 @@ LOOKS = {
     "two-paths-80x24": ("two-paths", 80, 24, "s" * 9, {}),
     "xor-sum-120x36": ("xor", 120, 36, ["3", "down", "right", "right", "right"], {}),
     "xor-update-120x36": ("xor", 120, 36, "s" * 9, {}),
+    "why-80x24": ("xor", 80, 24, "s" * 8 + "i", {}),
+    "why-120x36": ("xor", 120, 36, "ssi", {}),
+    "paths-80x24": ("mazur", 80, 24, "s" * 8 + "p", {}),
     "layers-100x30": ("transformer", 100, 30, "vnn", {}),
 }
 MASKS = ((r"\d+ ms", "# ms"), (r"\d+(\.\d+)? ulp.*?(?=  |$)", "# ulp"), (r"\d+(\.\d+)?e-\d+, tol.*?(?=  |$)", "#, tol"))

@@ -200,7 +200,8 @@ class Difference:
 
     @cached_property
     def _alone(self) -> tuple[str, ...]:
-        mine, other = ({node.name: node.shape for node in each.graph.nodes} for each in (self.after, self.before))
+        graphs = self.after.graph, self.before.graph
+        mine, other = ({node.name: node.shape for node in each.nodes if node.role != "const"} for each in graphs)
         return tuple(name for name in {**other, **mine} if mine.get(name) != other.get(name))
 
     def first(self, progress: Progress) -> int | None:

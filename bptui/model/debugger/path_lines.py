@@ -11,6 +11,7 @@ from bptui.model.base import arithmetic, numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import locations, why
+from bptui.model.debugger.absent import absent
 from bptui.model.debugger.known import kept
 from bptui.model.debugger.lines import kind
 from bptui.model.debugger.paths import Edge, Path, Paths, Vertex, between, paths
@@ -33,7 +34,7 @@ def found(session: Session, text: str, now: bool = True) -> Paths | str:
     """The paths that are asked for: of `w[0,1]`, or of the selected element; or why there are none. UserError where
     something of them was not recorded, or they are too many; Later where it takes long and is not wanted `now`."""
     node, element, _ = why.asked(session, text, "paths")
-    gone = why.absent(session, node) if node.id != session.graph.loss else ""
+    gone = absent(session, node) if node.id != session.graph.loss else ""
     if gone:
         return f"{node.name} has no path to the loss: {gone}"
     recording = session.recording

@@ -201,10 +201,14 @@ def _network(document: Document) -> Network:
 
 
 def _alike(a: Graph, b: Graph) -> bool:
-    """Have both the same operations' places: names, shapes, inputs, one after the other?"""
-    sketch = ((n.name, n.role, n.shape, n.inputs, n.wants_grad, n.whole, n.op is None) for n in a.nodes)
-    other = ((n.name, n.role, n.shape, n.inputs, n.wants_grad, n.whole, n.op is None) for n in b.nodes)
-    return a.loss == b.loss and len(a.nodes) == len(b.nodes) and all(x == y for x, y in zip(sketch, other, strict=True))
+    """Have both the same operations' places: names, shapes, inputs, one after the other? (A constant is called by its
+    number.)"""
+    return a.loss == b.loss and [*map(_sketch, a.nodes)] == [*map(_sketch, b.nodes)]
+
+
+def _sketch(node: Node) -> tuple[object, ...]:
+    name = "" if node.role == "const" else node.name
+    return name, node.role, node.shape, node.inputs, node.wants_grad, node.whole, node.op is None
 
 
 def _with_numbers_of(made: Network, old: Network) -> Network:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import why
+from bptui.model.debugger.absent import UNUSED, absent, given
 from bptui.model.debugger.explained import Explained, name_of
 from bptui.model.debugger.known import Later
 from bptui.model.engine.recording import NotRecorded
@@ -43,7 +45,8 @@ def title(scene: Scene) -> tuple[Line, Line]:
     found = _found(scene, about)
     if not isinstance(found, Explained) or found.number is None:
         return name, ()
-    text = why_table.of(found, scene.width).total
+    texts = why_table.of(found, scene.width)
+    text = numbers.significant(found.number, 5) if texts.power else texts.total
     partial = "…" if found.waiting else ""
     return name, (shown(text + partial, found.number, style),)
 
@@ -123,9 +126,9 @@ def _about(session: Session, found: Explained) -> list[Line]:
     """What is said of a number before its table."""
     if found.of == "value":
         written = brief(session.graph, found.node)
-        return [written] if written else [line((why.given(session.graph, found.node), "dim"))]
+        return [written] if written else [line((given(session.graph, found.node), "dim"))]
     if not found.rows:
-        return [line(why.UNUSED)]
+        return [line(UNUSED)]
     name = Span(found.node.name, kind_of(found.node))
     used, samples = len(found.heads), len(found.rows)
     if found.index == "sample":
@@ -151,10 +154,10 @@ def _absent(session: Session, about: Asked, said: str | None) -> list[Line]:
         return [line(said)]
     if about.of == "value":
         state = "it is not computed yet" if session.state.value(node) is None else ""
-        return [line(state or ("it has no elements" if 0 in node.shape else why.given(session.graph, node)))]
+        return [line(state or ("it has no elements" if 0 in node.shape else given(session.graph, node)))]
     if node.id == session.graph.loss:
         return [line("the seed: ∂L/∂L = 1, where the backward pass starts")]
-    gone = why.absent(session, node)
+    gone = absent(session, node)
     if gone:
         return [line(gone)]
     rows: list[Line] = [line("not computed yet: it comes from")]

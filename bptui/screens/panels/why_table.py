@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, line
-from bptui.model.debugger import why
+from bptui.model.debugger import why_lines
 from bptui.model.debugger.explained import Explained, Row, label, percent
 from bptui.screens.panels.figures import kind_of, shown, symbol_of, window
 from bptui.screens.panels.text import wrap
@@ -53,11 +53,11 @@ def of(found: Explained, width: int, rows: int = 0) -> Texts:
         text = numbers.significant(found.number)
         return Texts((), (text,), (), text, "=")
     if found.of == "value":
-        terms = why.printed_terms(found, told, room=CELL - 1)
+        terms = why_lines.printed_terms(found, told, room=CELL - 1)
         factors, products = tuple(f for f, _, _ in terms.rows), tuple(p for _, p, _ in terms.rows)
         return Texts(factors, products, (), terms.total, terms.sign)
     wide = CELL if width < 60 else CELL + 2
-    made = why.table_texts(found, told, wide - 1)
+    made = why_lines.table_texts(found, told, wide - 1)
     return Texts(made.cells, made.rows, made.columns, made.total, made.sign, made.power)
 
 
@@ -97,6 +97,8 @@ class _Down:
         if self.turned:
             texts = of(found, self.scene.width)
             values = [cell.number if cell is not None else None for cell in found.rows[0].cells]
+            if len(values) == 1:  # no sum below it, which would tell its unit
+                return self._listed([numbers.significant(values[0], 5)], values, self._names(), room)
             return [*self._listed(list(texts.cells[0]), values, self._names(), room), *self._ends(texts)]
         count = len(found.rows)
         start, end = window(count, room if count + (found.rest[0] > 0) <= room else max(1, room - 1), self.chosen[0])
@@ -172,17 +174,19 @@ class _Down:
         """The chosen term written out, or why it is 0."""
         found = self.found
         if self.single or not found.rows:
-            return [_trim(row) for row in why.skips(found)]
+            return [_trim(row) for row in why_lines.skips(found)]
         at = min(self.chosen[0], (len(found.heads) if self.turned else len(found.rows)) - 1)
         row, column = (found.rows[0], at) if self.turned else (found.rows[at], 0)
         said: list[Line] = []
         if found.of == "value" and row.cells:
-            texts = why.printed_terms(_only(found, (row,)), (row,), room=CELL - 1)
+            texts = why_lines.printed_terms(_only(found, (row,)), (row,), room=CELL - 1)
             factors, product, _ = texts.rows[0]
-            said.append(line((label(row) + " " if row.label else "", "dim"), *why.product_of(row, factors, product)))
+            said.append(
+                line((label(row) + " " if row.label else "", "dim"), *why_lines.product_of(row, factors, product))
+            )
         said += self._product(row, column)
         zero = row if row.zero else next((each for each in found.rows if each.zero), row)
-        return [*said, *_zeros(found, zero), *(_trim(text) for text in why.skips(found))]
+        return [*said, *_zeros(found, zero), *(_trim(text) for text in why_lines.skips(found))]
 
     def _product(self, row: Row, column: int) -> list[Line]:
         """`[1] ∂L/∂z[1,7] × ∂z/∂W = -0.2014 × 1.0000`: what the chosen number is the product of."""
@@ -190,7 +194,7 @@ class _Down:
         if cell is None or cell.product is None or cell.producer is None:
             return []
         consumer, source = self.found.heads[column].consumer, self.found.node
-        (up, by, result), sign = why.factors_of(*cell.product, cell.number)
+        (up, by, result), sign = why_lines.factors_of(*cell.product, cell.number)
         d = "∂" if self.scene.options.unicode else "d"
         name = f"{d}L/{d}{symbol_of(consumer)}{numbers.index(cell.producer.element)}"
         local = (Span(f"{d}{symbol_of(consumer)}/{d}{symbol_of(source)}", "text bold"),)
@@ -301,7 +305,7 @@ class _Across(_Down):
         zero = row if row.zero else next((each for each in found.rows if each.zero), None)
         said = _zeros(found, zero) if zero is not None else []
         made = self._product(row, self.chosen[1]) if self.scene.height >= 20 and not row.zero else []
-        return [*made, *said, *(_trim(text) for text in why.skips(found))]
+        return [*made, *said, *(_trim(text) for text in why_lines.skips(found))]
 
 
 def _name(row: Row) -> str:

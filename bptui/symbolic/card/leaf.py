@@ -6,7 +6,7 @@ import math
 
 from bptui.model.base import arithmetic, numbers
 from bptui.model.base.spans import Span, line
-from bptui.model.debugger.why import GIVEN
+from bptui.model.debugger.absent import GIVEN
 from bptui.model.engine.graph import Node
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index

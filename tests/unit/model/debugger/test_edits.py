@@ -118,6 +118,15 @@ def test_another_operation_goes_on_with_the_parameters_as_they_are():
     assert session.recording is session.branches[0].history.recording(3)
 
 
+def test_another_constant_is_another_operation_in_the_same_place():
+    """The momentum of a batch_norm is a number in the graph, which is called by its value."""
+    session = small(layers=[content()["layers"][0], {"kind": "batch_norm"}, content()["layers"][2]])
+    run(session, "goto step 3 loss")
+    run(session, "set layer2.momentum = 0.3")
+    assert session.branch.edits[-1].step == 3
+    assert "one of them only" not in run(session, "diff").text
+
+
 def test_other_shapes_are_trained_anew_from_the_same_initial_values():
     session = small()
     run(session, "goto step 4 loss")

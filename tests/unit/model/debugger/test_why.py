@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bptui.model.base.crosstab import crosstab
-from bptui.model.debugger import why
+from bptui.model.debugger import why_lines
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.contributions import shown_grad
 from bptui.model.debugger.explained import Explained, gradient_of, value_of
@@ -132,7 +132,7 @@ def test_a_table_adds_up_on_both_sides_from_what_is_printed(cells):
 
 def test_a_usual_table_is_true_and_short():
     made = gradient_of(twice().recording, twice().graph.by_name["W"].id, (0, 0), NONE, 0)
-    texts = why.table_texts(made, made.rows)
+    texts = why_lines.table_texts(made, made.rows)
     assert texts.sign == "="
     assert len(texts.total) <= 8
 
