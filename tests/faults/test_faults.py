@@ -32,7 +32,7 @@ def right(op: str, arena: str):
 @pytest.mark.corpus(every=2)
 @pytest.mark.parametrize("fault", backward.FAULTS, ids=told)
 def test_a_wrong_backward_rule(fault):
-    rows = bad(fault)
+    rows = [row for row in bad(fault) if row.row != "paths"]  # those are of the parameters before it
     assert rows
     assert {(r.node, r.op, r.input) for r in rows} == {("made", fault.op, fault.input)}
     symbolic = next(r for r in rows if r.row == "symbolic")

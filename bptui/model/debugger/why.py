@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 ROWS = 8
 """Terms that are told one by one in text."""
 _GRADIENT = re.compile(
-    r"(?P<of>grad|value|∂L/∂)\s*\(?\s*(?P<inside>[^()]+?)\s*\)?(?P<after>\[[^\]]*\])?"
+    r"(?P<of>grad|value)\s*\(\s*(?P<inside>[^()]+?)\s*\)\s*(?P<after>\[[^\]]*\])?"
+    r"|∂L/∂(?P<by>[^()]+)"
     r"|(?P<name>[^\[\]()]+)(?P<at>\[[^\]]*\])?\.grad(?P<then>\[[^\]]*\])?"
 )
 
@@ -52,7 +53,10 @@ def asked(session: Session, text: str, where: str = "why") -> Asked:
     if text:
         matched = _GRADIENT.fullmatch(text.strip())
         if matched is not None:
-            name, at = (matched["inside"] or matched["name"]), matched["after"] or matched["at"] or matched["then"]
+            name, at = (
+                matched["inside"] or matched["by"] or matched["name"],
+                matched["after"] or matched["at"] or matched["then"],
+            )
             text = name + (at or "")
         node, found = locations.element(session.graph, text, where)
         at = session.element_of(node) if found is None else found

@@ -14,6 +14,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.debugger.default_element import default_element
 from bptui.model.debugger.paths import between, paths
 from bptui.model.engine.recording import NotRecorded, Recording
+from bptui.symbolic.check.node import FAULTS
 from bptui.symbolic.types import CheckRow, Verdict
 
 MOST = 1_000
@@ -30,7 +31,7 @@ def check_paths(recording: Recording) -> Iterator[CheckRow]:
         at = default_element(recording, node)
         try:
             made = paths(recording, node, at)
-        except (NotRecorded, UserError):
+        except (NotRecorded, UserError, *FAULTS):  # a rule that raises has a row of its own
             continue
         if made.gradient is None or made.equal is None:
             continue

@@ -290,3 +290,16 @@ def test_what_nothing_depends_on_is_said_of_its_element():
     assert "does not use this number" in run(session, "why grad(y[0])").text
     assert "no path to the loss" in run(session, "paths y[0]").text
     assert "1.0000  from L" in run(session, "why grad(y[1])").text
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["grad(values[1])", "grad( values [1] )", "grad(values)[1]", "values.grad[1]", "values[1].grad", "∂L/∂values[1]"],
+)
+def test_a_gradient_is_asked_for_as_one_writes_it(asked):
+    session = Session(from_formula("gradual = 2*values\nL = sum(gradual**2)", {"values": [1.0, 2.0]}))
+    run(session, "goto end")
+    assert run(session, f"why {asked}").text.startswith("  ∂L/∂values[1] = 16")
+    assert run(session, "why values[0]").text.startswith("values[0] = 1")
+    assert run(session, "why gradual[0]").text.startswith("gradual[0] = 2")
+    assert "∂L" not in run(session, "why value(gradual[0])").lines[0][0].text

@@ -96,7 +96,7 @@ SLIPS = {
     "early": ("updated too early", "everywhere: the gradient went back through weights"),
     "not transposed": ("not transposed", "layer2.z: a weight was not transposed"),
     "mean": ("mean for sum", "layer2.bias: the mean over the 5"),
-    "last": ("one sample", "everywhere: of the 5 of axis 0 only the last"),
+    "last": ("one sample", "everywhere: only the last of the 5"),
 }  # fmt: skip
 
 

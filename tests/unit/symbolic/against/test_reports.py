@@ -94,7 +94,7 @@ def test_samples_as_columns_and_a_mean_for_a_sum():
     recording = network.program().record()
     mine = np.asarray(recording.grad("Z1")).mean(axis=1, keepdims=True)
     (text,) = causes(network, {"db1": np.round(mine, 4).tolist()})["b1"]
-    assert "the mean over the 5 of axis 1" in text
+    assert "the mean over the 5 along axis 1" in text
     assert (
         claim(recording, "b1 = sum((W2.T @ (A2 - Y)/5)*(1 - A1**2), axis=1, keepdims=True)", seconds=120).judged
         == "proved"
