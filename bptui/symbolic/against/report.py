@@ -195,7 +195,7 @@ def _causes(held: Iterable[Held]) -> Iterator[Line]:
     for texts, names in told.items():
         head = ", ".join(names)
         if len(texts) == 1:
-            yield line(("▸ ", "kink"), (head, "bold"), f": {texts[0]}")
+            yield line(("▸ ", "kink"), (head, "bold"), f": {texts[0].removeprefix(f'{head}: ')}")
             continue
         yield line(("▸ ", "kink"), (head, "bold"), ": one of these, which the numbers do not tell apart")
         yield from (line(f"    {text}") for text in texts)
