@@ -52,8 +52,8 @@ The limits of the rules come from published tools and from what healthy networks
 were looked at on the pairs above: they are no blind test. The networks of `tests/diagnosis/own.py` have other widths,
 data, losses, optimizers and layers. On their first run the rules found 95 % of 590 planted faults and raised no alarm;
 most of what was missed was no fault (a rate a hundred times as high that learns to 0 all the same) and is left out
-now, and four rules were widened after it (dead units in batches of two, an output behind a mean, steps too far whose
-harm a trial shows, parity). So these figures, too, are those of cases that were seen.
+now, and rules were changed after it (dead units in batches of two, an output behind a mean, rates whose harm a trial
+shows, parity). So these figures, too, are those of cases that were seen.
 
 Not told: too few units where nothing else is wrong; labels that were shuffled and are learnt by heart all the same (a
 tenth better than random ones, or to less than half the loss of a constant answer); a rate too high that does no harm.

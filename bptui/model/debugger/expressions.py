@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -107,6 +108,8 @@ class Expression:
                 return np.asarray(_Evaluator(self.graph, state, node, tick).visit(self.tree))
             except tuple(REFUSED) as error:
                 what = next(words for kind, words in REFUSED.items() if isinstance(error, kind))
+                shapes = re.findall(r"\(\d+,[\d,]*\)", str(error))  # NumPy's: … together with shapes (1,8) (1,2)
+                what += f": {' and '.join(shapes)}" if isinstance(error, ValueError) and shapes else ""
                 raise UserError(_quoted(self.text), what, "print its parts, one by one") from None
 
 

@@ -157,6 +157,17 @@ WORDS: Mapping[str, str] = {
     "vanishing": "gradients that become smaller from layer to layer on the way back",
     "exploding": "gradients that become larger from layer to layer on the way back",
     "promised": "gradient × change: by how much the loss would change if it were straight",
+    "what if": "the panel of an edit: what it promised, what the loss really did, and which numbers differ",
+    "numeric": "the finding of the first number that is NaN or inf",
+    # settings of an optimizer: set NAME = VALUE changes them
+    "learning_rate": "η, lr: how far along its gradient a parameter goes in an update",
+    "momentum": "of sgd: how much of its last step an update takes again, m' = momentum·m + gradient",
+    "nesterov": "of sgd with momentum: the gradient counts once more, as if the next step were taken already",
+    "weight_decay": "each update pulls a parameter towards 0: so much of it is added to the gradient, of adamw apart",
+    "beta1": "of adam: how much of the average of gradients an update keeps",
+    "beta2": "of adam: how much of the average of squared gradients an update keeps",
+    "clip_norm": "the largest length that all gradients together may have; longer ones are made shorter, in proportion",
+    "clip_value": "the largest number that a gradient may have, of either sign",
     "epoch": "one pass over all samples; bptui counts training steps",
     # the screen
     "colours": "blue: a value, forward; orange: a gradient, backward; violet: a parameter, update; green agrees, red "

@@ -46,7 +46,7 @@ def title(scene: Scene) -> tuple[Line, Line]:
 
 
 def move(scene: Scene, down: int, right: int) -> str:
-    """A page down turns the card to its next page, the arrows select another element."""
+    """They select another element; a page down turns the card to its next page."""
     if abs(down) != PAGE:
         return _move_read(scene, down) if down and _of_parameter(scene) else move_element(scene, down, right)
     scene.session.view.page += down // PAGE

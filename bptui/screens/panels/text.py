@@ -70,7 +70,8 @@ def _marks(text: str, mark: str, least: int, most: int) -> list[int]:
     """Where a mark stands, and may be broken at."""
     found, at = [], text.find(mark, least)
     while 0 <= at <= min(most, len(text) - 1):
-        if text[at : at + 2] not in WHOLE[2:] and text[at - 1 : at + 1] not in WHOLE:
+        whole = mark == "/" and text[at - 1].isdigit() and text[at + 1 : at + 2].isdigit()  # forward 4/4, 1/2
+        if not whole and text[at : at + 2] not in WHOLE[2:] and text[at - 1 : at + 1] not in WHOLE:
             found.append(at)
         at = text.find(mark, at + 1)
     return found

@@ -302,7 +302,8 @@ class _Names(ast.NodeTransformer):
             return self.name(Source(number=float(count)))
         known = [each.name for each in self.graph.nodes if each.role != "const"]
         there = f"a value of the step: {', '.join(known[:8])}"
-        raise UserError(self.where, f"nothing is called '{node.id[:40]}'", did_you_mean(node.id, known, there))
+        right = did_you_mean(node.id, self.graph.by_name, there)
+        raise UserError(self.where, f"nothing is called '{node.id[:40]}'", right)
 
     def _samples(self) -> int:
         """The length of axis 0 of what the loss compares."""

@@ -18,7 +18,7 @@ from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import Recording, required
 from bptui.model.engine.rounding import rerun
 from bptui.model.source.own_numbers import Own
-from bptui.symbolic.against.causes import Cause, Search
+from bptui.symbolic.against.causes import Cause, Search, ratio, said
 from bptui.symbolic.against.claim import Claim, named, parse
 from bptui.symbolic.against.compare import Compared, Layout, different, same
 from bptui.symbolic.against.names import Match
@@ -156,12 +156,26 @@ def claim(recording: Recording, text: str, seconds: float = SECONDS, going: Goin
     if here is not None or drawn is not None:
         causes = _causes(read, _drawn(base, 0, _classes(base)) if isinstance(base, ArenaRecording) else base)
         shown = drawn if here is None else None
+        times = proof.times or _factor(read, base, rows)
         return Verdicts(read, "refuted", here=here, drawn=shown, points=points, ms=ms, difference=proof.difference,
-                        zero=proof.zero, times=proof.times, causes=causes)  # fmt: skip
+                        zero=proof.zero, times=times, causes=causes)  # fmt: skip
     if proof.method:
         return Verdicts(read, "proved", proof.method, ms, points)
     why = proof.why if points >= NEEDED else f"{proof.why}; only {points} drawn points had numbers"
     return Verdicts(read, "compared", ms=ms, points=points, why=why)
+
+
+def _factor(read: Claim, base: Recording, rows: tuple[int, ...]) -> str:
+    """The number that the claim has to be multiplied with, where it is one at the step and at a drawn point alike."""
+    found = set()
+    for step in (base, _drawn(base, 0, rows)) if isinstance(base, ArenaRecording) else ():
+        gradient = read.of(np.asarray(required(step.grad(read.node), read.node.name), np.float64))
+        claimed = read.numbers(step)
+        own = Own(read.node.name, "grad", gradient, np.zeros(()))
+        compared = Compared(Match(own, read.node), Layout(gradient, np.zeros(gradient.shape)), claimed, np.zeros(()))
+        found.add(ratio(gradient, claimed, compared))
+    (factor, *others) = found or {None}
+    return "" if others or factor is None else said(factor)
 
 
 def _turned(read: Claim) -> Claim:

@@ -67,7 +67,7 @@ class Held:
         why = self.why
         if why is None:
             return ()
-        told = [f"{said(why.factor)} × ours in every element"] if why.factor is not None else []
+        told = [f"{said(why.factor)} × bptui's in every element"] if why.factor is not None else []
         if why.follows:
             return (*told, f"right for your {why.follows}, which differs")
         told += [" · or · ".join(f"{cause.kind}: {cause.text}" for cause in why.causes)] if why.causes else []
@@ -176,7 +176,7 @@ def _differs(each: Held, width: int) -> Iterator[Line]:
         yield line((f"    near: off by at most {numbers.significant(off, 2)} of the largest number", "dim"))
     why = each.why
     if why is not None and why.factor is not None and c.ours.size > 1:
-        yield line(f"    {said(why.factor)} × ours in every element")
+        yield line(f"    {said(why.factor)} × bptui's in every element")
     if why is not None and why.follows:
         yield line(f"    right for your {why.follows}, which differs: the slip is there")
     elif why is not None and not why.causes:
@@ -195,7 +195,7 @@ def _causes(held: Iterable[Held]) -> Iterator[Line]:
     for texts, names in told.items():
         head = ", ".join(names)
         if len(texts) == 1:
-            yield line(("▸ ", "kink"), (head, "bold"), f": {texts[0]}")
+            yield line(("▸ ", "kink"), (head, "bold"), f": {texts[0].removeprefix(f'{head}: ')}")
             continue
         yield line(("▸ ", "kink"), (head, "bold"), ": one of these, which the numbers do not tell apart")
         yield from (line(f"    {text}") for text in texts)

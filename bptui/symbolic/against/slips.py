@@ -206,7 +206,7 @@ def _one_sample(graph: Graph) -> Iterator[Slip]:
         for axis, size in enumerate(node.shape):
             for at, word in ((size - 1, "last"), (0, "first")) if size > 1 else ():
                 source = graph.nodes[node.inputs[position]].name
-                text = f"{source}: only the {word} of the {size} along axis {axis} of what it adds to counts"
+                text = f"{source}: only the {word} of the {size} along axis {axis} counts"
                 yield Slip("one sample", text, _at(node, position, rules.masked(axis, at)))
 
 
@@ -225,7 +225,7 @@ def _reduced(graph: Graph) -> Iterator[Slip]:
         source = graph.nodes[node.inputs[position]]
         for axis, size in enumerate(node.shape):
             if size > 1:
-                text = f"{source.name}: the mean over the {size} along axis {axis} of what it adds to for the sum"
+                text = f"{source.name}: the mean over the {size} along axis {axis} was taken for the sum"
                 yield Slip("mean for sum", text, _at(node, position, rules.scaled(1 / size)))
     for node in graph.ops:
         if node.op is not None and node.op.name in ("mean", "sum"):

@@ -106,8 +106,11 @@ def _mark(word: str) -> Iterator[str]:
 
 def _word(word: str) -> Iterator[str]:
     plain = "in" if re.fullmatch(r"\d+ of \d+ in", word) else word.casefold()
-    if plain in WORDS:
-        yield f"{plain}: {WORDS[plain]}"
+    if re.fullmatch(r"(∂l/∂|dl/d)\w+", plain):
+        plain = "gradient"
+    for each in dict.fromkeys((plain, plain.replace(" ", "_"), plain.replace("_", " "))):
+        if each in WORDS:
+            yield f"{each}: {WORDS[each]}"
 
 
 def _function(word: str) -> Iterator[str]:

@@ -11,8 +11,10 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.debugger.findings.change import DEFAULT, Change, Redefined, remedy, spelled
 from bptui.model.debugger.findings.finding import Finding, Remedy
+from bptui.model.debugger.findings.scale import LARGEST
 from bptui.model.debugger.findings.structure import ACTIVATIONS, LINEAR_BETWEEN, NORMS, Layer, unit_axis
 from bptui.model.debugger.findings.subject import FEWEST, Subject, rms
+from bptui.model.engine.graph import Node
 
 DROWNS = 4.0
 """rms of the biases over the spread of what they are added to."""
@@ -22,7 +24,8 @@ RELU = ("relu", "relu6", "leaky_relu", "leaky", "elu", "gelu", "silu", "mish", "
 
 
 def equal(subject: Subject) -> Iterator[Finding]:
-    """Hidden layers whose weights are all one number: every unit is the same, and gets the same gradient."""
+    """Hidden layers whose weights are all one number: every unit is the same; where the weights behind it are equal,
+    too, each gets the same gradient and they stay so."""
     layers = subject.structure.layers
     found = [layer for layer in _before_last(subject) if _constant(layer)]
     tables = [node for node in subject.graph.params if _table(subject, node)]
@@ -33,15 +36,16 @@ def equal(subject: Subject) -> Iterator[Finding]:
     places = [*(layer.place for layer in found), *(node.scope or node.name for node in tables)]
     if symmetric and last is not None:
         places.append(last.place)
+    behind = [layers[layers.index(layer) + 1] for layer in found]
+    stay = all(np.ptp(np.asarray(layer.weight.value)) == 0 for layer in behind)
     weight = found[0].weight if found else tables[0]
     value = numbers.significant(float(np.asarray(weight.value).reshape(-1)[0]), 4)
     yield Finding(
         "equal weights",
         "init",
-        "error",
+        "error" if stay else "warning",
         tuple(dict.fromkeys(places)),
-        f"all numbers of {weight.name} are {value}: "
-        + ("its units are one unit, and stay so" if found else "all that it is asked for looks the same"),
+        f"all numbers of {weight.name} are {value}: {_alike(bool(found), stay)}",
         node=weight.name,
         number=0.0,
         threshold=0.0,
@@ -49,6 +53,12 @@ def equal(subject: Subject) -> Iterator[Finding]:
         evidence=(f"std({weight.name}) = 0", *(("the weights behind it are equal, too",) if symmetric else ())),
         remedies=(_drawn_anew(subject, [*found, *([last] if symmetric and last else [])], tables),),
     )
+
+
+def _alike(units: bool, stay: bool) -> str:
+    if not units:
+        return "all that it is asked for looks the same"
+    return "its units are one unit, and stay so" if stay else "its units start as one unit"
 
 
 def _before_last(subject: Subject) -> list[Layer]:
@@ -62,10 +72,9 @@ def _constant(layer: Layer) -> bool:
     return value is not None and layer.fans[1] > 1 and value.size > 1 and bool(np.ptp(value) == 0)
 
 
-def _table(subject: Subject, node: object) -> bool:
+def _table(subject: Subject, node: Node) -> bool:
     """Is it an embedding whose rows are all equal?"""
-    value = getattr(node, "value", None)
-    readers = subject.structure.readers(node)  # type: ignore[arg-type]
+    value, readers = node.value, subject.structure.readers(node)
     embeds = any(reader.op is not None and reader.op.name == "embedding" for reader in readers)
     return embeds and value is not None and len(value) > 1 and bool((value == value[:1]).all())
 
@@ -109,6 +118,29 @@ def initial(subject: Subject) -> Iterator[Finding]:
         )
 
 
+def embeddings(subject: Subject) -> Iterator[Finding]:
+    """Rows of an embedding that are as large as inputs must not be."""
+    for node in subject.graph.params:
+        readers = subject.structure.readers(node)
+        embeds = any(reader.op is not None and reader.op.name == "embedding" for reader in readers)
+        size = rms(node.value)
+        normed = any(_normalised_after(subject, reader) for reader in readers)
+        if embeds and size > LARGEST and not normed:
+            yield Finding(
+                "embedding",
+                "init",
+                "warning",
+                (node.scope or node.name,),
+                f"the rows of {node.name} start too large: rms {numbers.significant(size, 3)}",
+                node=node.name,
+                number=size,
+                threshold=LARGEST,
+                source="as inputs; PyTorch draws rows of standard deviation 1",
+                remedies=(remedy("rows drawn anew", Change(f"{node.scope}.weight", DEFAULT),
+                                 Change(f"{node.scope}.init", {"kind": "normal", "std": 1.0})),),
+            )  # fmt: skip
+
+
 def biases(subject: Subject) -> Iterator[Finding]:
     """Biases beside which what a layer is told does not count."""
     found: dict[str, float] = {}
@@ -116,7 +148,7 @@ def biases(subject: Subject) -> Iterator[Finding]:
         z = subject.recording(0).value(layer.z)
         if layer.bias is None or layer.bias.value is None or layer.recurrent or z is None or len(z) < FEWEST:
             continue
-        if layer.bias.role != "param" or _normalised_after(subject, layer):
+        if layer.bias.role != "param" or _normalised_after(subject, layer.z):
             continue
         axes = tuple(axis for axis in range(z.ndim) if axis != unit_axis(layer, z))
         signal = float(np.sqrt(np.mean(np.var(z, axis=axes))))
@@ -147,13 +179,13 @@ def biases(subject: Subject) -> Iterator[Finding]:
 def _judged(subject: Subject, layer: Layer) -> float | None:
     """The factor of a layer that a normalisation behind it, or a way around it, does not make up for."""
     size = factor(layer)
-    if size is None or _normalised_after(subject, layer):
+    if size is None or _normalised_after(subject, layer.z):
         return None
     return None if size < 1 and "." in layer.place else size
 
 
-def _normalised_after(subject: Subject, layer: Layer) -> bool:
-    return any(subject.structure.kind(reader) in NORMS for reader in subject.structure.readers(layer.z))
+def _normalised_after(subject: Subject, made: Node) -> bool:
+    return any(subject.structure.kind(reader) in NORMS for reader in subject.structure.readers(made))
 
 
 def _flow(subject: Subject) -> Iterator[str]:
@@ -170,7 +202,7 @@ def suits(layer: Layer) -> str:
     return "he_uniform" if layer.activation in RELU else "xavier_uniform"
 
 
-def _drawn_anew(subject: Subject, layers: Sequence[Layer], tables: Sequence[object]) -> Remedy:
+def _drawn_anew(subject: Subject, layers: Sequence[Layer], tables: Sequence[Node]) -> Remedy:
     """Weights drawn as their activation wants it, biases 0."""
     changes: list[Change] = []
     for layer in layers:
@@ -179,7 +211,7 @@ def _drawn_anew(subject: Subject, layers: Sequence[Layer], tables: Sequence[obje
         if layer.bias is not None and np.any(layer.bias.value):
             changes += [Change(f"{layer.place}.bias", DEFAULT), Change(f"{layer.place}.bias_init", "zeros")]
     for node in tables:
-        changes.append(Change(f"{getattr(node, 'scope', '')}.init", "normal"))
+        changes += [Change(f"{node.scope}.weight", DEFAULT), Change(f"{node.scope}.init", "normal")]
     return remedy("weights drawn for the activation, biases 0", *changes)
 
 

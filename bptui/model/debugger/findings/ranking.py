@@ -15,7 +15,7 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
         "pairing", "axes", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction",
         "rate high", "no activation",
     ),
-    "saturated units": ("equal weights", "batch norm", "scale", "initial values", "biases"),
+    "saturated units": ("equal weights", "batch norm", "scale", "initial values", "embedding", "biases"),
     "dead units": (
         "equal weights", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction", "rate high",
         "weight decay", "biases",

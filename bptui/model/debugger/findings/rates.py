@@ -26,6 +26,8 @@ HALF = 0.5
 """ρ at the lowest point along the step of a parabola: of a step that suits."""
 SHORTER = tuple(2.0**-n for n in range(1, 31))
 LONGER = (1000.0, 100.0, 10.0)
+EARLIER, LATER, SETTLING = (0, 10), (10, 20), ("rmsprop", "adagrad")
+"""Training steps whose pace is looked at; of optimizers whose first steps are many times as long as those to come."""
 SOON = 4.0
 """So many times the loss promised in the steps planned: more than healthy trainings need."""
 GREW = 2.0
@@ -140,26 +142,33 @@ def _high(subject: Subject, ratios: dict[int, float], at: int) -> Finding:
 def low(subject: Subject) -> Iterator[Finding]:
     """Steps that could be ten times as long and still follow their gradient, and do not get there in the steps
     planned; where that is less clear, a trial of ten times the rate has to reach less than half of the loss."""
+    if subject.steps >= LONG and halved(subject):
+        return
     planned = max(subject.branch.planned, subject.steps)
+    looked = LATER if subject.network.optimizer.kind in SETTLING else EARLIER
     promises, ratios = [], []
-    for k in sorted({0, min(10, subject.steps - 1)}):
+    for k in sorted({min(step, subject.steps - 1) for step in looked}):
         step = subject.step(k)
         if step is None or not np.isfinite(step.loss) or not step.loss > 0 or not step.promised < 0:
             return
         promises.append(planned * abs(step.promised) / step.loss)
         ratios.append(step.rho(TENFOLD))
-    promise, rho = max(promises), min(ratios)
-    if not (promise < SOON and rho >= HALF):
-        return
     told: tuple[str, ...] = ()
-    if promise >= 1 or rho < STRAIGHT:
-        if (promise >= 1 and rho < STRAIGHT) or subject.steps < LONG or solved(subject):
+    if not (max(promises) < 1 and min(ratios) >= STRAIGHT):
+        near = max(promises) < SOON and min(ratios) >= (STRAIGHT if max(promises) >= 1 else HALF)
+        if not near or subject.steps < LONG:
             return
         last, reached = tenths(subject.losses)[1], with_rate(subject, TENFOLD)
         if not reached < HALF * last:
             return
         told = (f"at ten times the rate {numbers.significant(reached, 3)}, not {numbers.significant(last, 3)}",)
-    yield _low(subject, promises[0], rho, told)
+    yield _low(subject, promises[0], min(ratios), told)
+
+
+def halved(subject: Subject) -> bool:
+    """Was half of what there was to learn learnt: of the first loss, or of that of a constant answer?"""
+    first, constant = float(subject.losses[0]), constant_answer(subject)
+    return bool(tenths(subject.losses)[1] <= HALF * min(first, first if constant is None else constant))
 
 
 def _low(subject: Subject, promise: float, rho: float, told: tuple[str, ...]) -> Finding:

@@ -30,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     Rule("batch norm", "batch norm", "step", settings.batch_norm),  # 15
     Rule("scale", "scale of the data", "graph", scale.scale),  # 5
     Rule("initial values", "initial values", "graph", initial.initial),  # 6
+    Rule("embedding", "embeddings", "graph", initial.embeddings),  # 6
     Rule("biases", "biases", "step", initial.biases),  # 6
     Rule("labels", "labels", "graph", scale.labels),  # 16
     Rule("hidden softmax", "softmax inside", "graph", signal.hidden_softmax),  # 7

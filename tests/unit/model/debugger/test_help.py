@@ -151,3 +151,10 @@ def test_hostile_words_are_one_line():
         with pytest.raises(UserError) as told:
             help_text(word)
         assert str(told.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "word", ["momentum", "weight decay", "weight_decay", "beta1", "learning_rate", "∂L/∂z", "what if"]
+)
+def test_settings_of_an_optimizer_and_words_with_blanks_have_help(word):
+    assert len(help_text(word)[0]) > len(word) + 20

@@ -250,7 +250,7 @@ def test_the_shell_says_where_by_what_factor_and_why(capsys, tmp_path):
     file.write_text(json.dumps(listed(mlp("half"))))
     assert main(["check", str(network), "--against", str(file)]) == 1
     told = capsys.readouterr().out
-    assert "½ × ours in every element" in told
+    assert "½ × bptui's in every element" in told
     assert "half the mean of the squares" in told
     assert main(["check", str(network), "--against", str(file), "--json"]) == 1
     row = json.loads(capsys.readouterr().out)["against"][0]
@@ -495,5 +495,5 @@ def test_a_formula_of_the_shell(capsys, tmp_path):
     assert main(command) == 1
     rows = {row["node"]: row for row in json.loads(capsys.readouterr().out)["checks"] if row["row"] == "against"}
     assert rows["x"]["verdict"] == "ok"
-    assert "½ × ours" in rows["w"]["note"]
+    assert "½ × bptui's" in rows["w"]["note"]
     assert "missing factor: the factor x" in rows["w"]["note"]  # a missing 2 would have changed x, too

@@ -123,6 +123,26 @@ def test_weights_that_are_all_equal() -> None:
     assert (found.severity, found.places) == ("error", ("layer1", "layer2"))
 
 
+def test_an_embedding_of_large_rows() -> None:
+    words = DRAW.integers(0, 9, (60, 4))
+    for std, quiet in ((1.0, True), (20.0, False)):
+        rows = {"kind": "embedding", "size": 9, "units": 6, "init": {"kind": "normal", "std": std}}
+        layers = [rows, {"kind": "mean_positions"}, dense(8, "tanh"), dense(3)]
+        told = worrying(diagnose(network(layers, inputs=words, learning_rate=0.5)))
+        assert ("embedding" not in told) == quiet
+
+
+def test_biases_that_drown_a_layer() -> None:
+    loud = dense(12, "tanh", bias_init={"kind": "constant", "value": 9.0})
+    assert of(diagnose(network([loud, dense(3)])), "biases").places == ("layer1",)
+
+
+def test_inputs_that_are_all_the_same_and_targets_that_are_tiny() -> None:
+    assert of(diagnose(network(HEALTHY, inputs=0 * X + 1)), "constant column").type == "data-dependence"
+    tiny = diagnose(network([dense(8, "tanh"), dense(1)], 1e-4 * NUMBERS, "mse"))
+    assert of(tiny, "target scale").threshold == 0.02
+
+
 def test_layers_without_an_activation() -> None:
     found = of(diagnose(network([dense(16), dense(8), dense(3)])), "no activation")
     assert found.places == ("layer1", "layer2", "layer3")
