@@ -255,5 +255,10 @@ def _grouped(operation: Local, use: Use, places: tuple[Array, ...], upstream: Ar
     where = tuple(a[picked] for a in places)
     masked[where] = upstream[picked]
     passed = total([operation.passed(use.position, e, masked) for e in use.elements])
+    if math.isnan(passed) and len(picked) <= MAX_TERMS // 8:  # perhaps of numbers of other groups: 0 times NaN is NaN
+        flat = np.ravel_multi_index(where, operation.node.shape)
+        with np.errstate(all="ignore"):
+            columns = [operation.column(use.position, e, flat) * upstream[picked] for e in use.elements]
+        passed = total([total(column.tolist()) for column in columns])
     top = int(picked[np.argmax(np.abs(upstream[picked]))])
     return Term(tuple(int(a[top]) for a in places), float(upstream[top]), None, passed)
