@@ -302,7 +302,8 @@ def _replay(options: Namespace) -> int:
     if player.failed is not None:
         return _fail(str(player.failed), 1)
     if hidden and code == 0:
-        _writer(options)(f"{made.name}: {len(made.entries)} lines, each as it was")
+        count = len(made.entries)
+        _writer(options)(f"{made.name}: {count} lines, each as it was" if count > 1 else f"{made.name}: as it was")
     return code
 
 
