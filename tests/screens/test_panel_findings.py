@@ -103,10 +103,9 @@ def test_a_remedy_is_asked_for_by_its_number() -> None:
 def test_a_remedy_that_was_opened_says_what_it_reached() -> None:
     session = Session(load("xor-stuck"))
     run(session, "findings")
-    branch = session.branch
-    for branch.diagnosis in trials(branch.diagnosis):
-        pass
-    reached = branch.diagnosis.findings[0].remedies[0].loss_after
+    *_, tried_out = trials(session.branch.diagnosis)
+    session.branch.diagnosis = tried_out
+    reached = tried_out.findings[0].remedies[0].loss_after
     said = run(session, "remedy 1").text
     assert f"after 200 training steps its loss was {numbers.significant(reached, 3)}: train 200" in said
     assert session.branch.number == 1
