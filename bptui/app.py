@@ -258,11 +258,12 @@ class HomeApp(BptuiApp):
 
 def run(
     name: str, load: Callable[[], Network], *, theme: str | None = None, unicode: bool = True, no_color: bool = False,
-    start: Sequence[str] = (), around: Surroundings = ALONE,
+    start: Sequence[str] = (), around: Surroundings = ALONE, size: tuple[int, int] | None = None,
 ) -> int:  # fmt: skip
-    """Debug what `load` returns on the screen; returns the exit code (2 after a UserError, told in one line)."""
-    return _on_screen(BptuiApp(name, load, theme=theme, unicode=unicode, no_color=no_color, start=start,
-                               around=around))  # fmt: skip
+    """Debug what `load` returns on the screen, or, where it has a `size` of its own, where nobody sees it; returns the
+    exit code (2 after a UserError, told in one line)."""
+    app = BptuiApp(name, load, theme=theme, unicode=unicode, no_color=no_color, start=start, around=around)
+    return _on_screen(app, size)
 
 
 def home(
@@ -273,18 +274,6 @@ def home(
     return _on_screen(
         HomeApp(opener, theme=theme, unicode=unicode, no_color=no_color, around=around, keeper_of=keeper_of)
     )
-
-
-def replay(
-    name: str, load: Callable[[], Network], player: Player, size: tuple[int, int] | None, *, unicode: bool = True
-) -> int:
-    """Play a replay on the screen, or, where it has a `size` of its own, where nobody sees it; 1 where a line fails."""
-    app = BptuiApp(name, load, theme="dark", unicode=unicode, around=Surroundings(player=player))
-    code = _on_screen(app, size)
-    if player.failed is not None:
-        print(f"bptui: error: {player.failed}", file=sys.stderr)
-        return 1
-    return code
 
 
 def _on_screen(app: BptuiApp, size: tuple[int, int] | None = None) -> int:

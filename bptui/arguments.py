@@ -67,6 +67,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 }
 """What one may type, for `--help`."""
 
+THEME = "dark, light, high-contrast, ansi-dark or ansi-light"
 MAX_STEPS = 10_000_000
 MAX_VALUE = 2**24
 EXAMPLE = ("L = (y - w*x)**2", "x=2 y=2 w=0.5")
@@ -148,6 +149,8 @@ def parser(command: str) -> Parser:
     if command == "replay":
         made.add_argument("--pace", type=float, metavar="SECONDS", help="between two lines, not as recorded")
         made.add_argument("--batch", action="store_true", help="no screen: exit 1 where something else comes of a line")
+        made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
+        made.add_argument("--theme", metavar="NAME", help=THEME)
     if command not in ("run", "eval"):
         made.add_argument("--ascii", action="store_true", help="ASCII only")
     return made
@@ -157,7 +160,7 @@ def _screen_options(made: Parser) -> None:
     made.add_argument("--plain", action="store_true", help="line by line, without a screen")
     made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
     made.add_argument("--ascii", action="store_true", help="ASCII only")
-    made.add_argument("--theme", metavar="NAME", help="dark, light, high-contrast, ansi-dark or ansi-light")
+    made.add_argument("--theme", metavar="NAME", help=THEME)
     made.add_argument("-x", dest="script", action="append", metavar="SCRIPT", type=lambda path: ("-x", path),
                       help="run the commands of a file")  # fmt: skip
     made.add_argument("-ex", dest="script", action="append", metavar="COMMAND", type=lambda text: ("-ex", text),

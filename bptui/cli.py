@@ -24,7 +24,7 @@ from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.printable import printable
 from bptui.model.debugger.script import ScriptError
-from bptui.surroundings import around_of, configured, identity_of
+from bptui.surroundings import Surroundings, around_of, configured, identity_of
 
 if TYPE_CHECKING:
     from bptui.model.source.network import Network
@@ -284,16 +284,26 @@ def _replay(options: Namespace) -> int:
     if command == "eval":
         given.formula, *given.rest = given.rest
     name, load = _network(given, given.rest)
-    hidden = options.batch or not _has_screen()
+    options.batch = hidden = options.batch or not _has_screen()
+    options.no_save = True
+    configured(options)
+    if options.theme is not None:
+        _check_theme(options.theme)
     if not hidden:
         _fits()
     from bptui import app
     from bptui.screens.player import Player
 
-    player, unicode = Player(made, options.pace, hidden), hidden or (not options.ascii and _utf8(sys.stderr))
-    code = app.replay(name, load, player, made.size if hidden else None, unicode=unicode)
+    player = Player(made, options.pace, hidden)
+    code = app.run(
+        name, load, theme=options.theme, unicode=hidden or (not options.ascii and _utf8(sys.stderr)),
+        no_color=options.no_color, around=Surroundings(player=player), size=made.size if hidden else None,
+    )  # fmt: skip
+    if player.failed is not None:
+        return _fail(str(player.failed), 1)
     if hidden and code == 0:
-        _writer(options)(f"{made.name}: {len(made.entries)} lines, each as it was")
+        count = len(made.entries)
+        _writer(options)(f"{made.name}: {count} lines, each as it was" if count > 1 else f"{made.name}: as it was")
     return code
 
 

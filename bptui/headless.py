@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -154,7 +156,7 @@ def check(network: Network, as_json: bool, write: Write, asked: Asked = Asked(),
         write(json_text({**report_json(told), **{each.key: each.as_json for each in own}}))
     else:
         for row in (*checked(network, recording, found, bool(own)), *(row for each in own for row in each.lines)):
-            write(plain(row))
+            write(_wrapped(plain(row)))
     return 0 if told.ok else 1
 
 
@@ -219,8 +221,18 @@ def diagnose(name: str, network: Network, steps: int | None, as_json: bool, writ
         write(json_text(_finite(content)))
     else:
         for row in report(found):
-            write(plain(row))
+            write(_wrapped(plain(row)))
     return 0 if found.ok else 1
+
+
+def _wrapped(text: str) -> str:
+    """A line of prose in rows of the terminal, where there is one: further ones under its second column, or set in."""
+    columns = shutil.get_terminal_size().columns
+    if len(text) <= columns or sys.stdout is None or not sys.stdout.isatty():
+        return text
+    start = re.match(r"\s*(\S+\s{2,})?", text)
+    inset = start.end() + (0 if start[1] else 2) if start else 2
+    return textwrap.fill(text, columns, subsequent_indent=" " * min(inset, columns // 2), break_on_hyphens=False)
 
 
 def _finite(content: Any) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 
-from bptui.model.base.spans import Line, Span, line
+from bptui.model.base.spans import Line, Span, line, plain
 from bptui.model.debugger.commands.help import help_text
 from bptui.model.debugger.commands.registry import COMMANDS, FAMILIES
 from bptui.model.debugger.commands.row import Command, Family
@@ -88,7 +89,13 @@ def about(word: str, width: int) -> tuple[Line, ...]:
     """One command, in `width` columns."""
     first, *rest = help_text(word)
     rows = (line((first, "text bold")), *(line((text, "text")) for text in rest))
-    return tuple(part for row in rows for part in wrap(row, width, 2))
+    return tuple(part for row in rows for part in wrap(row, width, _indent(row, width)))
+
+
+def _indent(row: Line, width: int) -> int:
+    """Where a row goes on that has no room: under its second column, where it has two and that leaves room."""
+    second = re.match(r"\s+\S.*?\s{2,}(?=\S)", plain(row))
+    return second.end() if second and second.end() <= width // 2 else 2
 
 
 @dataclass

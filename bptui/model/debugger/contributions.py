@@ -209,6 +209,8 @@ def _split(
     groups: dict[int | None, Group] = {}
     for key in [None] if keys is None else map(int, np.unique(keys)):
         picked = np.arange(len(upstream)) if keys is None else np.flatnonzero(keys == key)
+        if not len(picked):
+            continue
         if values is None:
             groups[key] = Group((_grouped(operation, use, places, upstream, picked),))
             continue
@@ -255,5 +257,10 @@ def _grouped(operation: Local, use: Use, places: tuple[Array, ...], upstream: Ar
     where = tuple(a[picked] for a in places)
     masked[where] = upstream[picked]
     passed = total([operation.passed(use.position, e, masked) for e in use.elements])
+    if math.isnan(passed) and len(picked) <= MAX_TERMS // 8:  # perhaps of numbers of other groups: 0 times NaN is NaN
+        flat = np.ravel_multi_index(where, operation.node.shape)
+        with np.errstate(all="ignore"):
+            columns = [operation.column(use.position, e, flat) * upstream[picked] for e in use.elements]
+        passed = total([total(column.tolist()) for column in columns])
     top = int(picked[np.argmax(np.abs(upstream[picked]))])
     return Term(tuple(int(a[top]) for a in places), float(upstream[top]), None, passed)

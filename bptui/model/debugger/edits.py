@@ -30,7 +30,7 @@ _EDIT = re.compile(r"(?P<name>[^=\[\]]+?)\s*(?P<at>\[[^=\[\]]*\])?\s*=(?!=)\s*(?
 def parse(text: str, branch: Branch, moment: Moment) -> Edit:
     """`NAME = VALUE`, said at a Moment of a branch. NAME is a given number or tensor (`layer1.weight[0,1]`, `x[2]`),
     `lr` or another setting of the optimizer, a key of the network file (`layer1.activation`, `loss.kind`, `seed`), or a
-    name that a formula defines.
+    name that a formula defines. `default` takes numbers that a network file gives out of it.
 
     Nothing is executed. UserError for what is not there, is computed, is of another type or shape, or is so already.
     """
@@ -40,9 +40,11 @@ def parse(text: str, branch: Branch, moment: Moment) -> Edit:
     asked = Asked(matched["name"], matched["at"] or "", matched["value"].strip(), branch, moment)
     branch = asked.branch
     found = branch.graph.by_name.get(asked.name)
+    document = branch.network.document
+    if asked.value == "default" and not asked.at and document is not None and document.gives(asked.name):
+        return settings.setting(asked)
     if asked.at or (found is not None and found.op is None):
         return given.numbers(asked)
-    document = branch.network.document
     if found is not None and (document is None or asked.name not in document.tables()):
         return settings.redefined(asked, found)
     return settings.setting(asked)

@@ -181,7 +181,7 @@ def _key_of_file(asked: Asked, key: str) -> Edit:
         for place in fixed:
             made = made.changed(place, None)
         network, note = _network(made), "without the numbers that are given in the file"
-    if path[0] in DRAWN or path[-1] in DRAWN:
+    if path[0] in DRAWN or path[-1] in DRAWN or path in document.given():
         network = replace(network, optimizer=replace(old.optimizer, first=0))
         return Edit(0, asked.said, network, anew="drawn", note=note, was=was, made=asked.moment.step)
     return replace(_remade(asked, network), note=note, was=was)

@@ -63,6 +63,10 @@ class Document:
             found = found[part]
         return found
 
+    def gives(self, name: str) -> bool:
+        """Are there numbers of a layer under this name?"""
+        return self.path(name) in self.given()
+
     def changed(self, path: Place, value: Any) -> Document:
         """The same with another value there; with None, without one. This one stays as it is."""
         return replace(self, content=_with(self.content, path, value))

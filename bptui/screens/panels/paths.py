@@ -261,9 +261,10 @@ class _Drawn:
         mark = {True: Span("  ✓", "ok"), False: Span(" FAIL", "fail reverse"), None: Span("")}[made.equal]
         total_text = texts.total if made.count > 1 else texts.rows[0][1]
         text = numbers.NOT_YET if made.gradient is None else path_lines.beside(made, total_text)
-        rows.append(
-            (*self._sum_row(line(("the gradient ", "dim"), name), shown(text, made.gradient, "gradient")), mark)
-        )
+        said = line(("the gradient ", "dim"), name)
+        if length(said) + 1 + length((Span(text),)) > edge - GUTTER:  # of few factors, in a narrow table
+            said = (name,)
+        rows.append((*self._sum_row(said, shown(text, made.gradient, "gradient")), mark))
         return rows
 
     def _sum_row(self, said: Line, number: Span) -> Line:

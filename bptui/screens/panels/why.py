@@ -30,19 +30,21 @@ _TIMES = {1: "once", 2: "twice"}
 
 
 def footer(session: Session) -> tuple[tuple[str, str], ...]:
-    """What its keys do."""
-    return (("enter", "go there"), ("arrows", "cell"), ("p", "paths"), ("s/S", "step"), ("esc", "close"))
+    """What its keys do; enter and the arrows where there is something to choose."""
+    found = _current(session)
+    chosen = (("enter", "go there"), ("arrows", "cell")) if isinstance(found, Explained) and found.rows else ()
+    return (*chosen, ("p", "paths"), ("s/S", "step"), ("esc", "close"))
 
 
 def title(scene: Scene) -> tuple[Line, Line]:
     """Which number, and what it is."""
     try:
-        about = why.chosen(scene.session, _text(scene))
+        about = why.chosen(scene.session, _text(scene.session))
     except UserError:
         return (), ()
     style = "gradient bold" if about.of == "gradient" else f"{kind_of(about.node)} bold"
     name = (Span(name_of(*about), style),)
-    found = _found(scene, about)
+    found = _found(scene.session, about)
     if not isinstance(found, Explained) or found.number is None:
         return name, ()
     texts = why_table.of(found, scene.width)
@@ -55,10 +57,10 @@ def lines(scene: Scene) -> list[Line]:
     """The table, what is said above it, and why something in it is 0."""
     session, width, height = scene[:3]
     try:
-        about = why.chosen(session, _text(scene))
+        about = why.chosen(session, _text(session))
     except UserError as error:
         return wrap((Span(str(error), "fail"),), width)[:height]
-    found = _found(scene, about)
+    found = _found(scene.session, about)
     if isinstance(found, Explained):
         said = [row for text in _about(session, found) for row in wrap((Span(" "), *text), width, 1)]
         rows = why_table.rows(found, said, scene, _chosen(scene, found))
@@ -73,7 +75,7 @@ def lines(scene: Scene) -> list[Line]:
 
 def move(scene: Scene, down: int, right: int) -> str:
     """Choose another row or column."""
-    found, answer = _current(scene), scene.session.view.answer
+    found, answer = _current(scene.session), scene.session.view.answer
     if not isinstance(found, Explained) or answer is None or not found.rows:
         return "there is nothing to choose"
     rows, columns = why_table.extent(found)
@@ -87,26 +89,26 @@ def move(scene: Scene, down: int, right: int) -> str:
 
 def enter(scene: Scene) -> str:
     """To the producer of the chosen number."""
-    found = _current(scene)
+    found = _current(scene.session)
     return "producer" if isinstance(found, Explained) and found.rows else ""
 
 
-def _text(scene: Scene) -> str:
-    answer = scene.session.view.answer
+def _text(session: Session) -> str:
+    answer = session.view.answer
     return answer.text if answer is not None else ""
 
 
-def _current(scene: Scene) -> Explained | str | None:
+def _current(session: Session) -> Explained | str | None:
     try:
-        return _found(scene, why.chosen(scene.session, _text(scene)))
+        return _found(session, why.chosen(session, _text(session)))
     except UserError:
         return None
 
 
-def _found(scene: Scene, about: Asked) -> Explained | str | None:
+def _found(session: Session, about: Asked) -> Explained | str | None:
     """The table; a sentence where it cannot be made, None where there is nothing to make it of."""
     try:
-        return why.explained(scene.session, about, now=False)
+        return why.explained(session, about, now=False)
     except NotRecorded as missing:
         return str(missing)
     except Later:

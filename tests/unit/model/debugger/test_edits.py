@@ -11,6 +11,8 @@ from bptui.model.base.errors import UserError
 from bptui.model.debugger import edits
 from bptui.model.debugger import settings as settable
 from bptui.model.debugger.commands.registry import run
+from bptui.model.debugger.findings.diagnose import diagnose, trials
+from bptui.model.debugger.findings.trial import reached
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import from_formula, from_mapping, load
 
@@ -312,3 +314,18 @@ def test_any_text_makes_an_edit_or_one_line(name, text):
     session.edit(made)
     assert "\n" not in made.text
     assert len(made.text) < 300
+
+
+def test_a_remedy_typed_line_by_line_reaches_what_its_trial_reached():
+    name = "xor-stuck"  # its weights are given: those of another activation are not drawn otherwise
+    diagnosis = diagnose(load(name), 50)
+    for diagnosis in trials(diagnosis):  # noqa: B007, B020  the last one has them all
+        pass
+    remedies = [each for finding in diagnosis.findings for each in finding.remedies if each.tried]
+    assert remedies
+    for remedy in remedies:
+        session = Session(load(name))
+        for line in remedy.change.split("; "):
+            assert run(session, line).ok, line
+        session.history.advance(50)
+        assert reached(tuple(session.history.losses[:50].tolist())) == pytest.approx(remedy.loss_after, nan_ok=True)

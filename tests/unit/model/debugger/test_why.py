@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bptui.model.base.crosstab import crosstab
-from bptui.model.debugger import why_lines
+from bptui.model.debugger import contributions, why_lines
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.contributions import shown_grad
 from bptui.model.debugger.explained import Explained, gradient_of, value_of
@@ -303,3 +303,27 @@ def test_a_gradient_is_asked_for_as_one_writes_it(asked):
     assert run(session, "why values[0]").text.startswith("values[0] = 1")
     assert run(session, "why gradual[0]").text.startswith("gradual[0] = 2")
     assert "∂L" not in run(session, "why value(gradual[0])").lines[0][0].text
+
+
+def test_of_very_many_terms_the_sums_of_samples_are_the_same(monkeypatch):
+    values = {"u": [[1.0, -1.0], [2.0, 3.0], [4.0, 0.5]], "W": [[1.0, 2.0], [1.0, 0.5]]}
+    session = Session(from_formula("x = log(u)\ny = x @ W\nL = sum(tanh(y))", values))
+    node = session.graph.by_name["W"]
+    one_by_one = gradient_of(session.recording, node.id, (1, 0), NONE, 0)
+    monkeypatch.setattr(contributions, "MAX_WORK", 0)
+    grouped = gradient_of(session.recording, node.id, (1, 0), NONE, 0)
+    assert [row.label for row in grouped.rows] == [row.label for row in one_by_one.rows]
+    sums = [row.sum for row in one_by_one.rows]
+    assert [row.sum for row in grouped.rows] == pytest.approx(sums, nan_ok=True)
+    assert sum(map(math.isnan, sums)) == 1
+
+
+def test_a_consumer_that_leaves_a_number_out_adds_nothing_to_its_table():
+    text = "y = 2*x\nL = mean(max(y[1:], axis=0) + 0*sum(x)) + sum(softmax(y)[1:])"
+    session = Session(from_formula(text, {"x": [1.0, 2.0, 3.0]}))
+    run(session, "goto end")
+    for name in ("y", "x", "t1", "t2"):
+        if name in session.graph.by_name and session.graph.by_name[name].shape:
+            for n in range(session.graph.by_name[name].shape[0]):
+                run(session, f"why grad({name}[{n}])")
+                run(session, f"paths {name}[{n}]")
