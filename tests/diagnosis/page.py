@@ -130,7 +130,10 @@ def cases() -> Iterator[str]:
     yield figures("faults planted in networks of our own, without them", planted, cried_own, len(drawn))
     yield f"| healthy networks beside the pairs | | | | {quiet} of {len(published.HEALTHY)} |\n"
     yield "Missed, or not told first, of the planted faults:\n"
-    yield from (f"- {fault}, in {', '.join(sorted(set(where)))}: {own.HARD[fault]}" for fault, where in missed.items())
+    yield from (
+        f"- {fault}, in {', '.join(sorted(set(where)))}: {own.HARD.get(fault, 'not known why')}"
+        for fault, where in missed.items()
+    )
     yield ""
     yield "| fault | pairs | detected | located | first |"
     yield "|---|---|---|---|---|"

@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
+from bptui.model.base import numbers
 from bptui.model.debugger.commands.registry import run
+from bptui.model.debugger.findings.diagnose import trials
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import from_mapping, load
 from tests.screens.rig import Screen, debug
@@ -96,3 +98,14 @@ def test_a_remedy_is_asked_for_by_its_number() -> None:
     run(session, "findings")
     with pytest.raises(Exception, match="there is no number 99"):
         run(session, "remedy 99")
+
+
+def test_a_remedy_that_was_opened_says_what_it_reached() -> None:
+    session = Session(load("xor-stuck"))
+    run(session, "findings")
+    *_, tried_out = trials(session.branch.diagnosis)
+    session.branch.diagnosis = tried_out
+    reached = tried_out.findings[0].remedies[0].loss_after
+    said = run(session, "remedy 1").text
+    assert f"after 200 training steps its loss was {numbers.significant(reached, 3)}: train 200" in said
+    assert session.branch.number == 1

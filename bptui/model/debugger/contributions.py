@@ -209,6 +209,8 @@ def _split(
     groups: dict[int | None, Group] = {}
     for key in [None] if keys is None else map(int, np.unique(keys)):
         picked = np.arange(len(upstream)) if keys is None else np.flatnonzero(keys == key)
+        if not len(picked):
+            continue
         if values is None:
             groups[key] = Group((_grouped(operation, use, places, upstream, picked),))
             continue

@@ -171,7 +171,7 @@ def _absent(diagnosis: Diagnosis, width: int, height: int) -> list[Line]:
 
 
 def _said(rule: LookedFor) -> str:
-    return f"{rule.about}: not recorded" if rule.skipped else rule.about
+    return f"{rule.about} ({rule.skipped})" if rule.skipped else rule.about
 
 
 def _nothing(diagnosis: Diagnosis, width: int) -> list[Line]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
+from bptui.model.base.spans import line
 from bptui.model.debugger.commands.row import Family
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.view import View
@@ -61,16 +64,19 @@ def findings(session: Session, text: str) -> Reply:
 
 @family.text("remedy", "Go on in a branch in which a remedy of the chosen finding is made", usage="N", needed=True)
 def remedy(session: Session, text: str) -> Reply:
-    """From training step 0 on, at this Moment; `undo` goes back."""
-    from bptui.model.debugger.edit import Edit
-
-    finding = session.chosen_finding
-    if finding is None:
+    """From training step 0 on, at this Moment; `undo` goes back. Says what loss it reached when it was tried."""
+    finding, diagnosis = session.chosen_finding, session.branch.diagnosis
+    if finding is None or diagnosis is None:
         return say("no finding is chosen; findings lists them", ok=False)
     chosen = finding.remedies[_number(text, len(finding.remedies), "remedy") - 1]
-    changed = chosen.make(session.network)
+    edit = chosen.edit(session.network)
     session.view.focus = View.focus
-    return session.edit(Edit(0, chosen.change, changed, anew="drawn"))
+    reply = session.edit(edit)
+    if chosen.loss_after is None:
+        return reply
+    loss = numbers.significant(chosen.loss_after, 3)
+    tried = f"; after {diagnosis.steps:,} training steps its loss was {loss}: train {diagnosis.steps} goes there"
+    return replace(reply, lines=(*reply.lines[:-1], line(*reply.lines[-1], tried)))
 
 
 def _number(text: str, count: int, where: str) -> int:

@@ -316,3 +316,14 @@ def test_of_very_many_terms_the_sums_of_samples_are_the_same(monkeypatch):
     sums = [row.sum for row in one_by_one.rows]
     assert [row.sum for row in grouped.rows] == pytest.approx(sums, nan_ok=True)
     assert sum(map(math.isnan, sums)) == 1
+
+
+def test_a_consumer_that_leaves_a_number_out_adds_nothing_to_its_table():
+    text = "y = 2*x\nL = mean(max(y[1:], axis=0) + 0*sum(x)) + sum(softmax(y)[1:])"
+    session = Session(from_formula(text, {"x": [1.0, 2.0, 3.0]}))
+    run(session, "goto end")
+    for name in ("y", "x", "t1", "t2"):
+        if name in session.graph.by_name and session.graph.by_name[name].shape:
+            for n in range(session.graph.by_name[name].shape[0]):
+                run(session, f"why grad({name}[{n}])")
+                run(session, f"paths {name}[{n}]")
