@@ -21,6 +21,7 @@ Layers = list[dict[str, Any]]
 OUTPUT = ("output-activation", "loss-pairing", "output-range")
 HARD = {
     "a hundredth of the rate": "with momentum it learns all the same",
+    "ten thousand times the rate": "one giant step tells the classes apart, and the loss is 0 from then on",
     "biases of 8": "batches of two samples do not tell how far a layer spreads",
 }
 """Planted faults that may be missed, and why."""
@@ -234,7 +235,7 @@ def _steps(content: Content) -> Iterator[Fault]:
 
     yield "a rate far too low", steps(learning_rate=rate / 3000), ("learning-rate-low",)
     yield "a hundredth of the rate", steps(learning_rate=rate / 100), ("learning-rate-low",)
-    yield "a rate that ends training", steps(learning_rate=1e4 * rate), SWOLLEN
+    yield "ten thousand times the rate", steps(learning_rate=1e4 * rate), SWOLLEN
     if plain:
         yield "clipped to nothing", steps(clip_norm=1e-5), ("clipping", "learning-rate-low")
         yield "momentum 0.999", steps(momentum=0.999), ("optimizer", "learning-rate-high")

@@ -1,8 +1,9 @@
 """Do the targets depend on the inputs at all? Labels that were shuffled apart, inputs of other samples. (Rule 18.)
 
 Two looks that have to agree. The network learns the targets no better than targets that were dealt out at random; and
-the data say so, too: samples that are near each other have targets no nearer than chance (the Hilbert-Schmidt
-independence criterion of Gretton et al. 2005, against the same data dealt out at random).
+the data say so, too: at no distance of two samples are their targets nearer, or further, than chance. (Of the parity of
+bits neighbours tell: one bit apart the targets always differ.) Held against the same data dealt out at random, as for
+the criterion of Gretton et al. 2005.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ FEWEST, MOST = 30, 300
 SHUFFLES, DEALS = 3, 99
 """How often the network learns targets that were dealt out anew, and how often the data alone are."""
 CHANCE = 3.0
-"""Standard deviations beyond which it is no chance that near samples have near targets, or far ones."""
-WIDTHS = (1.0, 0.5, 0.25)
-"""How near is near, in the middle one of all distances: what holds among neighbours alone (parity) needs the last."""
+"""Standard deviations beyond which it is no chance."""
+BINS = (12, 32)
+"""Distances that are told apart: classes of equal size, or all where there are no more than the second."""
 BETTER = 0.1
 """Part of the constant answer's loss by which real targets have to be learnt better than random ones."""
 SHUFFLE = 11
@@ -73,28 +74,37 @@ def dependence(subject: Subject) -> Iterator[Finding]:
         evidence=(
             f"loss after {steps} steps {numbers.significant(last, 4)}; of targets dealt out at random {told}",
             f"the best constant answer costs {numbers.significant(constant, 4)}",
-            f"near samples have targets {numbers.significant(near, 2)} standard deviations nearer than chance",
+            f"at no distance of two samples are their targets more than {abs(near):.2g} standard deviations off chance",
         ),
     )
 
 
 def nearness(inputs: Data, targets: Data, seed: int) -> float:
-    """How much nearer the targets of near samples are than when they are dealt out at random, in standard deviations of
-    DEALS such deals."""
+    """How far from chance the targets are of samples that are near each other, or lie so far from each other, at the
+    distance at which that is most: in standard deviations of DEALS random deals of the targets, below 0 where they are
+    further than chance."""
     count = len(targets.values)
     rows = np.sort(_order(seed, DEALS, count)[:MOST])
-    y = _kernel(_apart(targets.values[rows], targets.node.whole), 1.0)
-    apart = _apart(inputs.values[rows], inputs.node.whole)
-    orders = [_order(seed, deal, len(rows)) for deal in range(DEALS)]
-    found = 0.0
-    for width in WIDTHS:
-        x = _kernel(apart, width)
-        x = x - x.mean(0) - x.mean(1)[:, None] + x.mean()
-        dealt = np.array([float((x * y[np.ix_(order, order)]).sum()) for order in orders])
-        spread = float(dealt.std())
-        nearer = (float((x * y).sum()) - float(dealt.mean())) / spread if spread else 0.0
-        found = nearer if abs(nearer) > abs(found) else found
-    return found
+    y = _kernel(_apart(targets.values[rows], targets.node.whole))
+    pairs = np.triu_indices(len(rows), 1)
+    square = _apart(inputs.values[rows], inputs.node.whole)
+    near = _kernel(square)
+    near = (near - near.mean(0) - near.mean(1)[:, None])[pairs]
+    apart = np.round(square[pairs], 9)
+    distances = np.unique(apart)
+    if len(distances) > BINS[1]:
+        distances = np.unique(np.quantile(apart, np.linspace(0, 1, BINS[0], endpoint=False)))
+    places = np.searchsorted(distances, apart, side="right") - 1
+
+    def profile(order: Array) -> Array:
+        dealt = y[np.ix_(order, order)][pairs]
+        return np.append(np.bincount(places, dealt, len(distances)), near @ dealt)
+
+    found = profile(np.arange(len(rows)))
+    dealt = np.array([profile(_order(seed, deal, len(rows))) for deal in range(DEALS)])
+    spread = dealt.std(0)
+    away = np.where(spread > 0, (found - dealt.mean(0)) / np.where(spread > 0, spread, 1), 0.0)
+    return float(away[np.argmax(np.abs(away))])
 
 
 def _apart(values: Array, whole: bool) -> Array:
@@ -110,10 +120,10 @@ def _apart(values: Array, whole: bool) -> Array:
     return np.asarray(np.maximum(squares[:, None] + squares - 2 * flat @ flat.T, 0))
 
 
-def _kernel(apart: Array, width: float) -> Array:
-    """How near each sample is to each: a Gaussian, so many times as wide as the middle one of the distances."""
+def _kernel(apart: Array) -> Array:
+    """How near each sample is to each: a Gaussian as wide as the middle one of the distances."""
     middle = float(np.median(apart[apart > 0])) if (apart > 0).any() else 1.0
-    return np.asarray(np.exp(-apart / (2 * middle * width * width)))
+    return np.asarray(np.exp(-apart / (2 * middle)))
 
 
 def _order(seed: int, stream: int, count: int) -> Array:

@@ -36,7 +36,7 @@ def equal(subject: Subject) -> Iterator[Finding]:
     places = [*(layer.place for layer in found), *(node.scope or node.name for node in tables)]
     if symmetric and last is not None:
         places.append(last.place)
-    behind = [layers[layers.index(layer) + 1] for layer in found]
+    behind = [other for layer in found for other in layers[layers.index(layer) + 1 :][:1]]
     stay = all(np.ptp(np.asarray(layer.weight.value)) == 0 for layer in behind)
     weight = found[0].weight if found else tables[0]
     value = numbers.significant(float(np.asarray(weight.value).reshape(-1)[0]), 4)

@@ -119,6 +119,9 @@ def _high(subject: Subject, ratios: dict[int, float], at: int) -> Finding:
     if subject.network.optimizer.clip_norm is None:
         remedies.append(remedy("no step longer than its gradient of length 1", Change("optimizer.clip_norm", 1.0)))
     rho = ratios[at]
+    seen = ["ρ at training step " + ", ".join(f"{k}: {numbers.significant(ratio, 3)}" for k, ratio in ratios.items())]
+    if suits is not None:
+        seen.append(f"at {suits:.2g} × the step ρ would be {numbers.significant(step.rho(suits), 3)}")
     return Finding(
         "rate high",
         "learning-rate-high",
@@ -131,10 +134,7 @@ def _high(subject: Subject, ratios: dict[int, float], at: int) -> Finding:
         number=rho,
         threshold=FAR if rho < FAR else 0.0,
         source=SOURCE,
-        evidence=(
-            "ρ at training step " + ", ".join(f"{k}: {numbers.significant(value, 3)}" for k, value in ratios.items()),
-            "" if suits is None else f"at {suits:.2g} × the step ρ would be {numbers.significant(step.rho(suits), 3)}",
-        ),
+        evidence=tuple(seen),
         remedies=tuple(remedies),
     )
 

@@ -120,8 +120,10 @@ def _arrive(subject: Subject, layers: Sequence[Layer]) -> Iterator[Remedy]:
     drawn = [Change(f"{layer.place}.init", "he_uniform" if layer in bent else suits(layer)) for layer in given]
     if given:
         yield remedy("weights drawn for the activation", *drawn, *relu)
-    if subject.network.optimizer.kind == "sgd" and (drawn or relu):
-        plain = [Change(f"optimizer.{name}", DEFAULT) for name in ("momentum", "nesterov")]
+    optimizer = subject.network.optimizer
+    if optimizer.kind == "sgd" and (drawn or relu):
+        own = [name for name in ("momentum", "nesterov") if getattr(optimizer, name)]
+        plain = [Change(f"optimizer.{name}", DEFAULT) for name in own]
         adam = (Change("optimizer.kind", "adam"), Change("optimizer.learning_rate", 0.01), *plain)
         yield remedy("the same with Adam, whose steps do not shrink with the gradient", *drawn, *relu, *adam)
 

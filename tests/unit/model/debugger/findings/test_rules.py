@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.findings.dependence import CHANCE, nearness
 from bptui.model.debugger.findings.diagnose import diagnose
 from bptui.model.debugger.findings.finding import Diagnosis, Finding
 from bptui.model.debugger.findings.subject import Subject
@@ -265,3 +266,12 @@ def test_since_when_units_are_dead() -> None:
     assert found.training_step > 0
     assert np.mean(masks[found.training_step] & stay) >= DEAD
     assert np.mean(masks[found.training_step - 1] & stay) < DEAD
+
+
+def test_parity_depends_on_its_bits_although_no_near_sample_is_alike() -> None:
+    bits = np.random.default_rng(2).integers(0, 2, (128, 8)).astype(float)
+    parity = bits.sum(1, keepdims=True) % 2
+    for targets, depends in ((parity, True), (parity[np.random.default_rng(3).permutation(128)], False)):
+        subject = Subject(Branch(network([dense(8, "tanh"), dense(1)], targets, "bce_with_logits", bits)), 1)
+        assert subject.targets is not None
+        assert (abs(nearness(subject.inputs[0], subject.targets, 0)) > CHANCE) == depends
