@@ -29,8 +29,9 @@ Exit 1 where there is a warning or an error.
   **Note**: worth knowing; no alarm.
 - **Remedies are tried, not advised.** Each is a change as `set` takes it, of the network's file or of a line of its
   formula, trained for the same steps on the same seed; `✓` where the loss that it reached (the mean of the last steps)
-  is less. Where the loss itself or its targets change, what was reached is said in terms of the first loss; where that
-  cannot be, so.
+  is less. Its initial values are those that the changed file draws; `set` typed in a session keeps those it has.
+  Where the loss itself or its targets change, what was reached is said in terms of the first loss; where that cannot
+  be, so.
 - **ρ, the real over the promised change of the loss.** At the Moment after an update the loss is evaluated once more,
   on the same batch with the same dropout masks, at w + Δw; running statistics, optimizer, parameters stay as they are.
   ρ = ΔL/(g·Δw): 1 where the loss is straight that far, ½ at the lowest point along the step, below 0 past it. It is of

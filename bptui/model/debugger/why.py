@@ -29,6 +29,8 @@ from bptui.model.engine.timeline import Phase
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
+VJPS = 64
+"""Terms that a consumer which is not elementwise is guessed to have, each a vjp over all of its output."""
 ROWS = 8
 """Terms that are told one by one in text."""
 _GRADIENT = re.compile(
@@ -112,7 +114,9 @@ def explained(session: Session, about: Asked, now: bool = True) -> Explained | N
         return None
     waiting = frozenset((a.consumer, a.position) for a in session.timeline.arrivals(node.id)[gradient.arrived :])
     for i, _ in graph.consumers[node.id]:
-        work += math.prod(graph.nodes[i].shape) + sum(math.prod(graph.nodes[k].shape) for k in graph.nodes[i].inputs)
+        consumer = graph.nodes[i]
+        size, by = math.prod(consumer.shape), consumer.op is not None and consumer.op.elementwise
+        work += size * (1 if by else min(size, VJPS)) + sum(math.prod(graph.nodes[k].shape) for k in consumer.inputs)
     key, samples = ("gradient", node.id, element, waiting), session.network.samples
     return kept(recording, key, lambda: gradient_of(recording, node.id, element, waiting, samples), now, work)
 
