@@ -20,7 +20,7 @@ Layers = list[dict[str, Any]]
 
 OUTPUT = ("output-activation", "loss-pairing", "output-range")
 HARD = {
-    "a hundredth of the rate": "with momentum it learns all the same",
+    "a hundredth of the rate": "with momentum, or many units, half is learnt all the same",
     "ten thousand times the rate": "one giant step tells the classes apart, and the loss is 0 from then on",
     "biases of 8": "batches of two samples do not tell how far a layer spreads",
 }

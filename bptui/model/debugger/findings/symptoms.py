@@ -45,8 +45,12 @@ def first_loss(subject: Subject) -> Iterator[Finding]:
             node=loss.node.name, number=first, threshold=GUESS * guess + MORE,
             source="TheDeepChecker; Karpathy's recipe",
         )  # fmt: skip
-    with np.errstate(all="ignore"):
-        below = np.flatnonzero(subject.losses < 0)
+    if first == 0:
+        text = "the first loss is exactly 0: there is nothing to learn"
+        yield Finding(
+            "first loss", "initial-loss", "note", place, text, node=loss.node.name, number=0.0, source="exact"
+        )
+    below = np.flatnonzero(subject.losses < 0)
     if loss.kind in NEVER_NEGATIVE and not loss.by_hand and len(below):
         yield Finding(
             "first loss", "unbounded-loss", "error", place,
