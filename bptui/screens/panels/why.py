@@ -18,7 +18,7 @@ from bptui.model.engine.recording import NotRecorded
 from bptui.screens.panels import why_table
 from bptui.screens.panels.figures import kind_of, shown
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import clip, length, to_ascii
+from bptui.screens.render import clip, to_ascii
 from bptui.symbolic.card.names import brief
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def title(scene: Scene) -> tuple[Line, Line]:
         text = numbers.significant(found.number, 5) if texts.power else texts.total
         number = (shown(text + ("…" if found.waiting else ""), found.number, style),)
     name = name_of(*about)
-    if len(name) + length(number) + RULE > scene.width:  # without its layer
+    if len(name) + RULE > scene.width:  # without its layer
         name = name.replace(about.node.name, about.node.label, 1)
     return (Span(name, style),), number
 
