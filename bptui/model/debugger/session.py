@@ -235,7 +235,7 @@ class Session(Standpoint):
         self._leave(branch)
         self.branch, self._state, self.told = branch, None, None
         if branch.parent is None and self.view.answer is not None and self.view.answer.panel == WHAT_IF:
-            self.view.answer = None  # in the original nothing was changed
+            self.view.close()  # in the original nothing was changed
         self._cursor = moment._replace(step=min(moment.step, self.history.steps))
         self._cursor = self._reach(moment)
         named = self.graph.by_name.get(name)

@@ -25,6 +25,7 @@ class Answer:
     text    what was asked about, as it was said; "" for what is selected
     row, column  what is chosen in it
     order   how it is sorted, counted on by the key that does
+    back    the panel that had the focus before, and has it again afterwards
     """
 
     panel: str
@@ -32,6 +33,7 @@ class Answer:
     row: int = 0
     column: int = 0
     order: int = 0
+    back: int = OPERATION
 
 
 WHAT_IF = "whatif"
@@ -70,7 +72,15 @@ class View:
 
     def show(self, answer: Answer) -> None:
         """Answer a question."""
+        before = self.answer if self.focus == OPERATION else None
+        answer.back = self.focus if before is None else before.back
         self.answer, self.focus = answer, OPERATION
+
+    def close(self) -> None:
+        """Close the answer; arrows move again where they did before it."""
+        if self.answer is not None and self.focus == OPERATION:
+            self.focus = self.answer.back
+        self.answer = None
 
 
 @dataclass

@@ -50,7 +50,7 @@ def close(session: Session) -> Reply:
     """One thing at a time, the one that was opened last first."""
     view = session.view
     if view.answer is not None:
-        view.answer = None
+        view.close()
         return Reply()
     if view.zoom:
         view.zoom = False

@@ -379,3 +379,15 @@ def test_numbers_that_are_not_finite_are_numbers_like_any_other():
         pass
     assert math.isinf(float(session.state.value(session.graph.loss)))
     assert np.isinf(session.state.gradient("x").array[0])
+
+
+def test_an_answer_gives_the_focus_back():
+    session = Session(load("lesson-2-2-1"))
+    for line in ("focus 1", "select layer1.weight[0,0]", "nudge", "why"):
+        run(session, line)
+    assert session.view.focus == 2
+    run(session, "close")
+    assert (session.view.focus, session.view.answer) == (1, None)
+    for line in ("why", "focus 3", "close"):
+        run(session, line)
+    assert session.view.focus == 3
