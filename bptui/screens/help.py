@@ -71,6 +71,7 @@ def place_keys(place: Place, width: int) -> list[Line]:
 def _family(family: Family, width: int, bindings: Bindings) -> list[Line]:
     """The commands of a family, with an empty row and its name above."""
     first, second = (14, 22) if width >= 100 else (12, 19)
+    first = max(first, *(1 + len(keys_text(command, bindings)) for command in family.rows))
     under = width < first + second + SUMMARY
     out: list[Line] = [(), line((family.group, "text bold"))]
     for command in family.rows:

@@ -136,7 +136,7 @@ class Parts(NamedTuple):
         if large:
             return cls(start, head, rows, [*first, *(_losses(scene) if height >= TALL else [])], True)
         count = (Span(f"{found.count:,}", "text bold"), Span(f" of {found.total:,} numbers so far", "dim"))
-        start += [_losses_now(session, comparison), (Span(" differ".ljust(LABEL), "dim"), *count), *first]
+        start += [_losses_now(session, comparison, width), (Span(" differ".ljust(LABEL), "dim"), *count), *first]
         return cls([*start, *gap, _keys(session)], [*gap, *head] if rows else [], rows, [], False)
 
 
@@ -236,7 +236,7 @@ def _verdict(made: Promise, edit: Edit, width: int, gap: list[Line]) -> list[Lin
     return [*said, *more, *gap]
 
 
-def _losses_now(session: Session, comparison: Comparison) -> Line:
+def _losses_now(session: Session, comparison: Comparison, width: int) -> Line:
     """`0.01950 → 0.01073` at this training step; of an edit of an edited network by both."""
     difference = comparison.difference(session.cursor.step)
     if difference is None:
@@ -245,7 +245,8 @@ def _losses_now(session: Session, comparison: Comparison) -> Line:
     new, old, _, _ = whatif.difference(after, before, whatif.DECIMALS, digits=3)
     label = " loss" if comparison.base is session.branch.parent else " in all"
     row = (Span(label.ljust(LABEL), "dim"), Span(f"{old} → ", "value"), shown(new, after, "value bold"))
-    return (*row, Span(f"  step {session.cursor.step}", "dim"))
+    step = Span(f"  step {session.cursor.step}", "dim")  # the first row of the screen has it, too
+    return (*row, step) if length((*row, step)) <= width else row
 
 
 def _first(session: Session, comparison: Comparison, width: int) -> list[Line]:

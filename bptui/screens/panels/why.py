@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from bptui.model.debugger.why import Asked
     from bptui.screens.scene import Scene
 
+RULE = len("━ 2 Why    ━ ")
+"""Cells of the panel's rule beside its title."""
 _TIMES = {1: "once", 2: "twice"}
 
 
@@ -43,14 +45,16 @@ def title(scene: Scene) -> tuple[Line, Line]:
     except UserError:
         return (), ()
     style = "gradient bold" if about.of == "gradient" else f"{kind_of(about.node)} bold"
-    name = (Span(name_of(*about), style),)
     found = _found(scene.session, about)
-    if not isinstance(found, Explained) or found.number is None:
-        return name, ()
-    texts = why_table.of(found, scene.width)
-    text = numbers.significant(found.number, 5) if texts.power else texts.total
-    partial = "…" if found.waiting else ""
-    return name, (shown(text + partial, found.number, style),)
+    number: Line = ()
+    if isinstance(found, Explained) and found.number is not None:
+        texts = why_table.of(found, scene.width)
+        text = numbers.significant(found.number, 5) if texts.power else texts.total
+        number = (shown(text + ("…" if found.waiting else ""), found.number, style),)
+    name = name_of(*about)
+    if len(name) + RULE > scene.width:  # without its layer
+        name = name.replace(about.node.name, about.node.label, 1)
+    return (Span(name, style),), number
 
 
 def lines(scene: Scene) -> list[Line]:
