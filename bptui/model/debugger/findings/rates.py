@@ -47,7 +47,8 @@ def overshot(step: Step) -> float | None:
 
 
 def high(subject: Subject) -> Iterator[Finding]:
-    """Steps past the lowest point along them, so far that the loss rose."""
+    """Steps past the lowest point along them, so far that the loss rose; or nothing learnt, and half of it at a tenth
+    of the rate, as a trial says (momentum overshoots later)."""
     for first in _starts(subject):
         ratios: dict[int, float] = {}
         for k in range(first, min(first + STEPS, subject.steps)):
@@ -60,6 +61,35 @@ def high(subject: Subject) -> Iterator[Finding]:
         if (far and not solved(subject)) or (past and harmed(subject, len(past))):
             yield _high(subject, ratios, (far or past)[0])
             return
+    yield from _slower(subject)
+
+
+def _slower(subject: Subject) -> Iterator[Finding]:
+    """Where nothing is learnt: would it be at a tenth of the rate?"""
+    if not subject.graph.params or subject.steps < LONG or not np.isfinite(subject.losses).all() or subject.explained:
+        return
+    last, first, constant = tenths(subject.losses)[1], float(subject.losses[0]), constant_answer(subject)
+    if last < STILL * min(first, first if constant is None else constant):
+        return
+    reached = with_rate(subject, 1 / TENFOLD)
+    if not reached < HALF * last:
+        return
+    rate = subject.network.optimizer.learning_rate / TENFOLD
+    yield Finding(
+        "rate high",
+        "learning-rate-high",
+        "warning",
+        ("optimizer.learning_rate", "optimizer"),
+        f"at a tenth of the rate the same steps reach {numbers.significant(reached, 3)}, "
+        f"not {numbers.significant(last, 3)}",
+        node=subject.graph.params[0].name,
+        phase="update",
+        number=reached / last,
+        threshold=HALF,
+        source="a trial on the same seed",
+        evidence=(f"the first loss is {numbers.significant(first, 3)}",),
+        remedies=(remedy("a tenth of the rate", Change("optimizer.learning_rate", float(f"{rate:.2g}"))),),
+    )
 
 
 def harmed(subject: Subject, times: int) -> bool:

@@ -15,6 +15,7 @@ from bptui.model.debugger.findings.finding import Diagnosis, Finding
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.debugger.findings.units import DEAD, dead_units
 from bptui.model.source.network import Network, from_mapping
+from tests.diagnosis.own import healthy
 
 DRAW = np.random.default_rng(3)
 X = DRAW.normal(size=(60, 10))
@@ -275,3 +276,11 @@ def test_parity_depends_on_its_bits_although_no_near_sample_is_alike() -> None:
         subject = Subject(Branch(network([dense(8, "tanh"), dense(1)], targets, "bce_with_logits", bits)), 1)
         assert subject.targets is not None
         assert (abs(nearness(subject.inputs[0], subject.targets, 0)) > CHANCE) == depends
+
+
+def test_momentum_that_overshoots_after_its_first_steps() -> None:
+    """Of three steps ρ says nothing yet; that a tenth of the rate learns says it."""
+    content = dict(healthy(3))["nesterov"]
+    content["optimizer"]["learning_rate"] *= 60
+    diagnosis = diagnose(from_mapping(content, "here"), 150)
+    assert of(diagnosis, "rate high").places[0] == "optimizer.learning_rate"
