@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.findings.finding import Diagnosis, Finding, Remedy
@@ -10,8 +12,8 @@ MARKS = {"error": ("✗", "fail"), "warning": ("!", "kink"), "note": ("·", "dim
 """Glyph and style of each severity."""
 HELPS = 0.95
 """A remedy has helped where the loss that it reached is below so much of the other."""
-NAME = 8
-"""Columns of the names of facts."""
+NAME, WIDTH = 8, 100
+"""Columns of the names of facts, and of a long list."""
 
 
 def report(diagnosis: Diagnosis) -> list[Line]:
@@ -23,11 +25,16 @@ def report(diagnosis: Diagnosis) -> list[Line]:
         rows += [line(""), *about(finding, diagnosis, number)]
     absent = [rule.about for rule in diagnosis.looked_for if not rule.found and not rule.skipped]
     if absent:
-        rows += [line(""), line(("looked for, and not found: ", "dim"), ", ".join(absent))]
+        rows += [line(""), *_listed("looked for, and not found: ", ", ".join(absent))]
     skipped = [f"{rule.about} ({rule.skipped})" for rule in diagnosis.looked_for if rule.skipped]
     if skipped:
-        rows.append(line(("could not be looked for: ", "dim"), "; ".join(skipped)))
+        rows += _listed("could not be looked for: ", "; ".join(skipped))
     return rows
+
+
+def _listed(name: str, text: str) -> list[Line]:
+    """A long list in rows."""
+    return [line((row, "dim")) for row in wrap(name + text, WIDTH, subsequent_indent="    ", break_on_hyphens=False)]
 
 
 def about(finding: Finding, diagnosis: Diagnosis, number: int) -> list[Line]:
@@ -40,8 +47,8 @@ def about(finding: Finding, diagnosis: Diagnosis, number: int) -> list[Line]:
         rows.append(line((f"    remedies, tried: the loss after {training_steps(diagnosis)}", "dim")))
     for n, remedy in enumerate(finding.remedies, 1):
         mark, tone = verdict(remedy)
-        rows.append(line("    ", (mark, tone), (f" {n} ", "bold"), f"{remedy.text}: {remedy.change}"))
-        rows.append(line("        ", reached(remedy), (f"  {remedy.note}" if remedy.note else "", "dim")))
+        rows.append(line("    ", (mark, tone), (f" {n} ", "bold"), f"{remedy.text}  ", reached(remedy)))
+        rows += [line(("        " + text, "dim")) for text in (*remedy.change.split("; "), remedy.note) if text]
     return rows
 
 
