@@ -302,7 +302,7 @@ class _Evaluator(ast.NodeVisitor):
             case "upstream":
                 return self.upstream_of(self.node)
             case "shape":
-                return np.array(self.node.shape, dtype=np.float64)
+                return np.array(self.node.shape, dtype=np.int64)
             case "loss":
                 return self.value_of(self.graph.nodes[self.graph.loss])
         recording = self.state.recording

@@ -76,7 +76,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "nan": Function("is one of them NaN or inf?", lambda x: np.any(~np.isfinite(x))),
     "finite": Function("is none of them NaN or inf?", lambda x: np.all(np.isfinite(x))),
     "len": Function("the length of axis 0", lambda x: np.float64(len(x))),
-    "shape": Function("the length of each axis; also x.shape", lambda x: np.array(np.shape(x), dtype=np.float64)),
+    "shape": Function("the length of each axis; also x.shape", lambda x: np.array(np.shape(x), dtype=np.int64)),
     "transpose": Function("all axes in reverse order; also x.T", np.transpose),
 }  # fmt: skip
 
