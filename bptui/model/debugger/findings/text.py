@@ -12,7 +12,7 @@ MARKS = {"error": ("✗", "fail"), "warning": ("!", "kink"), "note": ("·", "dim
 """Glyph and style of each severity."""
 HELPS = 0.95
 """A remedy has helped where the loss that it reached is below so much of the other."""
-NAME, WIDTH = 8, 100
+NAME, WIDTH = 8, 79
 """Columns of the names of facts, and of a long list."""
 
 
