@@ -72,6 +72,8 @@ class Diagnosed(Stop):
         if index is None:
             return None
         note = "; ".join(diagnosis.findings[number].text for number in found[index])
+        if any(diagnosis.findings[number].remedies for number in found[index]):
+            note += "; findings says what helps"
         return Hit(index, note, "kink", chosen=found[index][0])
 
 

@@ -72,6 +72,10 @@ def remedy(session: Session, text: str) -> Reply:
     edit = chosen.edit(session.network)
     session.view.focus = View.focus
     reply = session.edit(edit)
+    report = session.progress.report
+    session.history.advance(
+        diagnosis.steps, lambda done, total: report(done / total, f"training step {done} of {total}")
+    )
     if chosen.loss_after is None:
         return reply
     loss = numbers.significant(chosen.loss_after, 3)

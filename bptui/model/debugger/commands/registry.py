@@ -67,8 +67,8 @@ def split(text: str) -> tuple[Command | None, str]:
     if text[0] in "/":
         return find("search"), text[1:].strip()
     word, _, argument = text.partition(" ")
-    command = find(word)
     argument = argument.strip()
+    command = find("print" if word == "p" and argument else word)  # as gdb and pdb have it; the key is that of paths
     if argument and command.takes == "nothing":
         raise UserError(command.word, f"'{argument[:40]}' is too much", f"{command.word} takes no argument")
     if command.needed and not argument:

@@ -63,8 +63,9 @@ def title(finding: Finding) -> str:
 
 
 def where(finding: Finding) -> str:
-    """`layer1.a`, else what it is about."""
-    return finding.node or ", ".join(finding.places)
+    """`layer1.a`, where it is about an operation, else what it is about: `optimizer.learning_rate`."""
+    about = ", ".join(finding.places)
+    return about if about.startswith(("optimizer", "data", "loss")) or not finding.node else finding.node
 
 
 def facts(finding: Finding) -> list[tuple[str, str]]:
