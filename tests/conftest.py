@@ -8,6 +8,7 @@ The large corpora (`@pytest.mark.corpus`: a test for each use of each operation,
 from __future__ import annotations
 
 import re
+import signal
 import zlib
 from collections import defaultdict
 
@@ -31,7 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The one marker."""
+    """The one marker; and ctrl+c as at a terminal, which a shell takes from what it runs in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "corpus(every=8): a large corpus, of which `--full` runs all")
 
 
