@@ -73,13 +73,14 @@ def lines(
     shown = columns[first : first + room]
     step = max(least, min(MOST, (width - 4 - longest) // max(1, len(shown) - 1)))
     canvas = _Canvas(width, height)
-    marked = {(a, b) for a, b in _edges(paths[chosen], start)}
+    marked = set(_edges(paths[chosen], start))
+    edges = {pair for path in kept for pair in _edges(path, start)}
     rows = [_rows(len(column), height) for column in shown]
     for n, column in enumerate(shown):
         x = 2 + n * step
+        after = list(zip(shown[n + 1], rows[n + 1], strict=True)) if n + 1 < len(shown) else []
         for point, y in zip(column, rows[n], strict=True):
-            if n + 1 < len(shown):
-                _join(canvas, point, column, shown[n + 1], (x, y, step), rows[n + 1], kept, start, marked, labels)
+            _join(canvas, point, after, (x, y, step), edges, marked, labels)
         for point, y in zip(column, rows[n], strict=True):
             if point.vertex is not None:
                 canvas.write(x, y, labels[point.vertex].span)
@@ -106,21 +107,18 @@ def _rows(count: int, height: int) -> list[int]:
 def _join(
     canvas: _Canvas,
     point: Point,
-    column: list[Point],
-    after: list[Point],
+    after: list[tuple[Point, int]],
     place: tuple[int, int, int],
-    rows: list[int],
-    paths: Sequence[Path],
-    start: Vertex,
+    edges: set[tuple[Vertex, Vertex]],
     marked: set[tuple[Vertex, Vertex]],
     labels: dict[Vertex, Label],
 ) -> None:
-    """The lines from one point to those of the next column that it leads to."""
+    """The lines from one point, at column and row of a `place`, to those of the next column, `step` cells on, that it
+    leads to: each with its row."""
     x, y, step = place
-    edges = {pair for path in paths for pair in _edges(path, start)}
     begin = x + (len(labels[point.vertex].span.text) + 1 if point.vertex is not None else 0)
     middle, end = x + step - 4, x + step - 2
-    for other, to in zip(after, rows, strict=True):
+    for other, to in after:
         pair = _pair(point, other, edges)
         if pair is None:
             continue
