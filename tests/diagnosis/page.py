@@ -29,7 +29,8 @@ Exit 1 where there is a warning or an error.
   **Note**: worth knowing; no alarm.
 - **Remedies are tried, not advised.** Each is a change as `set` takes it, of the network's file or of a line of its
   formula, trained for the same steps on the same seed; `✓` where the loss that it reached (the mean of the last steps)
-  is less. Its initial values are those that the changed file draws; `set` typed in a session keeps those it has.
+  is at least a twentieth less (any, where it ended in NaN before). Its initial values are those that the changed file
+  draws; `set` typed in a session keeps those it has.
   Where the loss itself or its targets change, what was reached is said in terms of the first loss; where that cannot
   be, so.
 - **ρ, the real over the promised change of the loss.** At the Moment after an update the loss is evaluated once more,
