@@ -35,10 +35,7 @@ def pages(width: int, bindings: Bindings = DEFAULT, here: Panel | None = None) -
     if here is not None:
         out += [(), *_here(here, width)]
     wide = width if width < DOUBLE else (width - GAP) // 2
-    places = [
-        [(), *wrap(line((place.name, "text bold")), wide), *place_keys(place, wide)]
-        for place in DEBUGGING
-    ]
+    places = [[(), *wrap(line((place.name, "text bold")), wide), *place_keys(place, wide)] for place in DEBUGGING]
     blocks = [places[0], *(_family(family, wide, bindings) for family in FAMILIES), *places[1:]]
     if width < DOUBLE:
         return (*out, *chain(*blocks))
