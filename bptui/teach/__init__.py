@@ -1,1 +1,1 @@
-"""Lessons: read, judged, kept. What a lesson says of numbers comes from the engine; nothing here knows a screen."""
+"""Lessons, questions and their judging, progress; what explorers and the playground compute. No Textual."""
