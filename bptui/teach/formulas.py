@@ -61,7 +61,7 @@ class Target(NamedTuple):
 
 class Ahead(State):
     """A training step as it stands at a Moment; what is not there yet as it will be, so that a page may ask for a
-    number before the Moment that computes it. A parameter is what it was before this step's update at all of its Moments:
+    number before the Moment that computes it. A parameter is what it was before this step's update, at all Moments:
     `new(NAME)` is what it becomes."""
 
     __slots__ = ()

@@ -71,7 +71,7 @@ class NotYet(Exception):
 
 @dataclass(frozen=True)
 class Expression:
-    """A checked expression; `text` as the user wrote it. `more`: names beside those of the graph, with their numbers."""
+    """A checked expression; `text` as the user wrote it. `more`: names beside those of the graph, and their numbers."""
 
     text: str
     tree: ast.expr
@@ -118,7 +118,7 @@ class Expression:
 def parse(text: str, graph: Graph, more: Mapping[str, Array] | None = None) -> Expression:
     """Check an expression against the whitelist and the names of a graph; UserError says what is wrong and where.
 
-    `more`: what else may be named, with its numbers. A call of one name there is such a name, too: `new(layer1.weight)`.
+    `more`: what else may be named, with its numbers. A call in it is such a name, too: `new(layer1.weight)`.
     """
     more = {} if more is None else more
     text = " ".join(text.split())
