@@ -63,7 +63,7 @@ def recent() -> tuple[Recent, ...]:
     path = _path()
     if path is None or not path.is_file():
         return ()
-    with suppress(UserError, ValueError, TypeError, KeyError):
+    with suppress(UserError, ValueError, TypeError, KeyError, OverflowError, OSError):
         content = from_json(files.read_text(str(path), "recent", MAX_FILE), "recent")
         if content["format"] == FORMAT:
             return tuple(_row(item) for item in content["recent"][:MOST])
