@@ -25,6 +25,7 @@ PARTS: Mapping[str, str] = {
     "check": "check every derivative; exit 1 where one fails",
     "diagnose": "say what is wrong with a training, and try what would help; exit 1 where there is a warning",
     "explain": "print the derivation of one number",
+    "explore": "chain, rate, flow or activations: one idea, live, on its own example or on yours",
     "replay": "play a recorded run; without a terminal, or with --batch, hold it to what was recorded",
     "examples": "list the examples",
     "info": "terminal, versions and limits",
@@ -38,6 +39,7 @@ WORDS: Mapping[str, str] = {
     "trace": TARGET,
     "check": TARGET,
     "diagnose": TARGET,
+    "explore": "which explorer; then, if you like, an example, a network file, or a formula and its values",
     "examples": "an example, to read what it is about",
     "replay": "what --record has written, or a script with a first line that says of what",
     "explain": f"{TARGET}, and the node or the element that is explained",
@@ -46,6 +48,7 @@ WORDS: Mapping[str, str] = {
 
 WORDS_OF: Mapping[str, str] = {
     "eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "examples": "[NAME]", "replay": "FILE",
+    "explore": "NAME [TARGET | FORMULA NAME=VALUE ...]",
 }  # fmt: skip
 """How usage names them, where they are no TARGET."""
 
@@ -61,6 +64,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5 --claim "w = -2*x*(y - w*x)"',
         "xor --against mine.json",
     ),
+    "explore": ("chain", 'chain "L = (y - w*x)**2" x=2 y=2 w=0.5 --by w', "rate xor", "flow deep-sigmoid"),
     "replay": ("lesson.replay --pace 2", "lesson.replay --batch"),
     "diagnose": ("xor-stuck", "network.toml --steps 500 --json"),
     "explain": ("xor 'layer1.z[1,3]'", "xor 'layer1.weight[0,0]' --at 100 --format latex"),
@@ -123,7 +127,7 @@ def parser(command: str) -> Parser:
         made.add_argument("rest", nargs="*", metavar=words, help=WORDS[command])
     if command in ("trace", "check", "diagnose", "explain"):
         made.add_argument("--formula", metavar="TEXT", help="a formula in the place of TARGET; then NAME=VALUE")
-    if command in ("eval", "trace", "check", "diagnose", "explain"):
+    if command in ("eval", "trace", "check", "diagnose", "explain", "explore"):
         made.add_argument("--values", metavar="FILE", help="a .json or .npz file with the values of names")
         made.add_argument("--train", metavar="NAMES", help="the names to train, as w,b")
         made.add_argument("--lr", type=float, metavar="RATE", help="their learning rate, default 0.1")
@@ -146,6 +150,10 @@ def parser(command: str) -> Parser:
     if command == "explain":
         made.add_argument("--format", choices=("text", "markdown", "latex"), default="text",
                           help="of what is printed, default text")  # fmt: skip
+    if command == "explore":
+        made.add_argument("--by", metavar="NAME", default="", help="the number that is moved: w, layer1.weight[0,1]")
+        made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
+        made.add_argument("--theme", metavar="NAME", help=THEME)
     if command == "replay":
         made.add_argument("--pace", type=float, metavar="SECONDS", help="between two lines, not as recorded")
         made.add_argument("--batch", action="store_true", help="no screen: exit 1 where something else comes of a line")

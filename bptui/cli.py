@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from bptui.model.source.network import Network
+    from bptui.screens.board import Board
     from bptui.screens.theme import Theme
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -428,7 +429,54 @@ def _writer(options: Namespace) -> Callable[[str], None]:
     return write
 
 
-SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {}
+def _explorer(options: Namespace) -> tuple[str, Callable[[], Board]]:
+    """The explorer that is wanted, and how to make its board: until that is called nothing needs NumPy."""
+    from bptui.screens import explore
+
+    name, *words = options.rest or [""]
+    if not name:
+        raise UserError("NAME", "is missing", "bptui explore " + ", ".join(explore.EXPLORERS))
+    explore.known(name)
+    load: Callable[[], Network] | None = None
+    if words:
+        if "=" in words[0] and not _is_there(words[0]):
+            options.formula, *words = words
+        _, load = _network(options, words)
+    return name, lambda: explore.board(name, load() if load is not None else None, options.by)
+
+
+def _explore_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
+    name, make = _explorer(options)
+
+    def screen(theme: Theme, unicode: bool) -> Screen[None]:
+        from bptui.screens.stage import Stage
+
+        return Stage(name, make, theme, unicode)
+
+    return screen
+
+
+def _explore(options: Namespace) -> int:
+    """On the screen; where there is none, its page as text."""
+    name, make = _explorer(options)
+    options.batch, options.record, options.no_save = not _has_screen(), None, True
+    config = configured(options)
+    if options.theme is not None:
+        _check_theme(options.theme)
+    if not _has_screen():
+        from bptui import headless
+
+        return headless.page(make(), _writer(options), not options.ascii and _utf8(sys.stdout))
+    _fits()
+    from bptui import app
+
+    return app.stage(
+        name, make, theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr), no_color=options.no_color,
+        around=around_of(options, config, None),
+    )  # fmt: skip
+
+
+SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {"explore": _explore_screen}
 """The commands that have a screen of their own."""
 
 HANDLERS: dict[str, Callable[[Namespace], int]] = {
@@ -438,6 +486,7 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "check": _check,
     "diagnose": _diagnose,
     "explain": _explain,
+    "explore": _explore,
     "replay": _replay,
     "examples": _examples,
     "info": _info,
