@@ -17,6 +17,7 @@ from bptui.model.base.spans import plain
 from bptui.model.source.examples import catalogue
 from bptui.screens import home
 from bptui.screens.keys import HOME, keys_text
+from tests.screens.rig import piloted
 
 LINE = "L = (y - w*x)**2 x=2 y=2 w=0.5"
 
@@ -42,15 +43,14 @@ class At:
         """Press keys and wait for what they started."""
         for key in keys:
             await self.pilot.press({" ": "space"}.get(key, key))
-        await self.app.workers.wait_for_complete()
-        await self.pilot.pause()
+            await self.app.workers.wait_for_complete()
+            await self.pilot.pause()
 
 
 @asynccontextmanager
 async def at_home(width: int = 80, height: int = 24) -> AsyncIterator[At]:
     app = HomeApp(cli._opened)
-    async with app.run_test(size=(width, height)) as pilot:
-        await pilot.pause()
+    async with piloted(app, width, height) as pilot:
         yield At(app, pilot)
 
 
