@@ -72,7 +72,7 @@ class Runner:
 
     def _go_on(self) -> None:
         """Run what waits, one after the other, for the time of a blink; then the screen looks elsewhere before the
-        next: a turn of the loop later, since the App takes the messages of its queue one after the other without one."""
+        next, a turn of the loop later: from its own queue the App takes one message after the other without any."""
         if self._going:
             return
         self._going, begun = True, monotonic()
