@@ -97,7 +97,7 @@ def test_the_screen_that_nobody_sees(folder, front):
     ],
 )
 def test_what_is_wrong_is_one_line_and_writes_nothing(folder, front, line, said):
-    with pytest.raises(UserError, match=".") as caught:
+    with pytest.raises(UserError, match=r".") as caught:
         front.command(line)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
