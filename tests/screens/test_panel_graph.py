@@ -13,6 +13,7 @@ from bptui.model.debugger.commands import registry
 from bptui.model.debugger.session import Session
 from bptui.screens.panels import graph_view
 from bptui.screens.panels.circuit import Circuit, circuit
+from bptui.screens.panels.circuit_frame import frame
 from bptui.screens.panels.figures import scalar
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
@@ -46,7 +47,7 @@ def page(session: Session, width: int, height: int, focused: bool = True) -> tup
     scene = Scene(session, width, height, look)
     made = circuit(session.graph, height - 1)
     body = height - 1 - (made.rows < height - 1)
-    where = graph_view.frame(session, made, graph_view.key_item(session, made, focused), width, body)
+    where = frame(session.graph, made, graph_view.key_item(session, made, focused), width, body)
     found = graph_view.Page(scene, made, where, body)
     return found, found.lines()
 

@@ -13,7 +13,7 @@ from bptui.screens.plot import DOWN, LEFT, LIGHT, RIGHT, UP
 if TYPE_CHECKING:
     from bptui.model.engine.graph import Graph
     from bptui.screens.panels.circuit import Circuit, Item
-    from bptui.screens.panels.graph_view import Frame
+    from bptui.screens.panels.circuit_frame import Frame
     from bptui.screens.plot import Plot
 
 QUIET, BRIGHT = "rule", "text"
