@@ -1,7 +1,4 @@
-"""Every lesson that bptui brings, walked without a screen: right, wrong in each way that it names, and skipped.
-
-Then what the interactive texts show, whose numbers the lessons took over: each stands on a page, or is one of its network.
-"""
+"""Every lesson that bptui brings, walked without a screen: right, wrong in each way that it names, and skipped."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ from functools import cache
 import pytest
 
 from bptui.model.base.spans import plain
-from bptui.model.debugger.expressions import parse
 from bptui.teach import names
 from bptui.teach.catalogue import find, lessons
 from bptui.teach.course import Course
