@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -405,6 +406,26 @@ def _explain(options: Namespace) -> int:
     return 0
 
 
+def _export(options: Namespace) -> int:
+    _step(options.at)
+    if options.theme is not None:
+        _check_theme(options.theme)
+    size = re.fullmatch(r"(\d{1,3})x(\d{1,3})", options.size)
+    if size is None or int(size[1]) < SMALLEST[0] or int(size[2]) < SMALLEST[1]:
+        raise UserError("--size", f"found {options.size[:40]}", f"from {SMALLEST[0]}x{SMALLEST[1]} on: 120x36")
+    words = list(options.rest)
+    given = words[:1] if options.formula is None else [word for word in words if "=" in word]
+    what = words[1:] if options.formula is None else [word for word in words if "=" not in word]
+    if not what:
+        raise UserError("WHAT", "is missing", "bptui export xor 'grad(layer1.weight[0,1])' --to w.tex; or moment, step")
+    _, load = _network(options, given)
+    from bptui import headless
+
+    picture = headless.Picture((int(size[1]), int(size[2])), options.theme or "dark")
+    headless.export(load(), options.at, what, options.to, picture, _writer(options))
+    return 0
+
+
 def _info(options: Namespace) -> int:
     from bptui import headless
 
@@ -487,6 +508,7 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "diagnose": _diagnose,
     "explain": _explain,
     "explore": _explore,
+    "export": _export,
     "replay": _replay,
     "examples": _examples,
     "info": _info,
