@@ -10,11 +10,11 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import App
@@ -29,6 +29,7 @@ from bptui.screens.debugger import Debugger
 from bptui.screens.driver import DiffMixin
 from bptui.screens.home import Home
 from bptui.screens.signals import Signals
+from bptui.screens.stage import Stage
 from bptui.screens.theme import Theme, choose
 from bptui.surroundings import ALONE, Surroundings
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from bptui.keeper import Keeper
     from bptui.model.debugger.session import Session
     from bptui.model.source.network import Network
+    from bptui.screens.board import Board
     from bptui.screens.player import Player
 
 SWITCH = 0.001
@@ -64,7 +66,7 @@ class BptuiApp(DiffMixin, App[None]):
         self.animation_level = "none"
         self.no_colours = no_color or self.no_color
         self.diff = os.environ.get("BPTUI_DIFF", "1") != "0"
-        self.colours = self._choose(theme)
+        self.colours, self.unicode = self._choose(theme), unicode
         self.debugger = Debugger(name, self.colours, unicode)
         self.session: Session | None = None
         self.error: UserError | None = None
@@ -124,7 +126,12 @@ class BptuiApp(DiffMixin, App[None]):
         except Exception as defect:
             self.call_from_thread(self._fail, UserError("defect", f"{type(defect).__name__}: {defect}"))
         else:
-            self.call_from_thread(self._loaded, session)
+            self.call_from_thread(self._opened, session)
+
+    def _opened(self, session: Session) -> Awaitable[None] | None:
+        """The network is loaded."""
+        self._loaded(session)
+        return None
 
     def _fail(self, error: UserError) -> None:
         self.error = error
@@ -162,7 +169,7 @@ class BptuiApp(DiffMixin, App[None]):
         """Leave, with the first of the exit codes that are given."""
         if not self.leaving:
             self.leaving = True
-            self.debugger.stop()
+            self._stop()
             super().exit(return_code=return_code)
 
     async def on_event(self, event: events.Event) -> None:
@@ -197,11 +204,57 @@ class BptuiApp(DiffMixin, App[None]):
 
     def on_unmount(self) -> None:
         """Nothing goes on behind."""
-        self.debugger.stop()
+        self._stop()
+
+    def _stop(self) -> None:
+        """End what any screen computes."""
+        for screen in (self.debugger, *self.screen_stack):
+            if isinstance(screen, Debugger | Stage):
+                screen.stop()
+
+    async def open_debugger(self, name: str, session: Session) -> None:
+        """The debugger over this screen, on a session that is there already; `leave` comes back."""
+        self.debugger = Debugger(name, self.colours, self.unicode)
+        await self.push_screen(self.debugger)
+        self._loaded(session)
+
+    def refuse(self, error: UserError) -> None:
+        """What was to stand on the screen cannot be made."""
+        self._fail(error)
 
     def leave(self) -> None:
-        """The debugger is left."""
-        self.exit()
+        """A screen is left: to the one under it, or out of the program."""
+        if len(self.screen_stack) < 2:
+            self.exit()
+            return
+        lost = self.keep()
+        self.pop_screen()
+        under: Any = self.screen
+        under.retheme(self.colours)
+        if lost:
+            under.refuse(UserError("bptui", lost))
+
+
+class StageApp(BptuiApp):
+    """A board (an explorer, the playground) first, the debugger over it when it is asked for."""
+
+    def __init__(
+        self, title: str, make: Callable[[], Board], *, theme: str | None = None, unicode: bool = True,
+        no_color: bool = False, around: Surroundings = ALONE,
+    ) -> None:  # fmt: skip
+        super().__init__("", _nothing, theme=theme, unicode=unicode, no_color=no_color, around=around)
+        self.stage = Stage(title, make, self.colours, unicode)
+
+    def get_default_screen(self) -> Stage:  # type: ignore[override]  # the debugger comes later, over it
+        """The screen under the debugger."""
+        return self.stage
+
+    def _begin(self) -> None:
+        """The stage makes its board itself."""
+
+
+def _nothing() -> Network:
+    raise UserError("bptui", "there is no network yet")
 
 
 class HomeApp(BptuiApp):
@@ -216,7 +269,6 @@ class HomeApp(BptuiApp):
         self._keeper_of = keeper_of
         self.home = Home(catalogue(), self._ask, self.colours, unicode)
         self._opener, self._asked, self._title = opener, "", ""
-        self._unicode = unicode
 
     def get_default_screen(self) -> Home:  # type: ignore[override]  # the debugger comes later, over it
         """The screen under the debugger."""
@@ -241,19 +293,9 @@ class HomeApp(BptuiApp):
     def _fail(self, error: UserError) -> None:
         self.home.refuse(error)
 
-    async def _loaded(self, session: Session) -> None:  # type: ignore[override]  # the screen has to be there first
-        self.debugger = Debugger(self._title, self.colours, self._unicode)
-        await self.push_screen(self.debugger)
+    def _opened(self, session: Session) -> Awaitable[None]:
         self.home.opened()
-        super()._loaded(session)
-
-    def leave(self) -> None:
-        """Back to the list."""
-        lost = self.keep()
-        self.pop_screen()
-        if lost:
-            self.home.refuse(UserError("bptui", lost))
-        self.home.retheme(self.colours)
+        return self.open_debugger(self._title, session)
 
 
 def run(
@@ -274,6 +316,14 @@ def home(
     return _on_screen(
         HomeApp(opener, theme=theme, unicode=unicode, no_color=no_color, around=around, keeper_of=keeper_of)
     )
+
+
+def stage(
+    title: str, make: Callable[[], Board], *, theme: str | None = None, unicode: bool = True, no_color: bool = False,
+    around: Surroundings = ALONE,
+) -> int:  # fmt: skip
+    """A board on the screen; returns the exit code."""
+    return _on_screen(StageApp(title, make, theme=theme, unicode=unicode, no_color=no_color, around=around))
 
 
 def _on_screen(app: BptuiApp, size: tuple[int, int] | None = None) -> int:

@@ -216,6 +216,15 @@ class Debugger(Own, Screen[None]):
         self.trials.close()
         self.runner.close()
 
+    def retheme(self, theme: Theme) -> None:
+        """The colours that were chosen on another screen."""
+        self.ui.look = self.ui.look._replace(ansi=theme.ansi)
+        self.canvas.retheme(theme)
+
+    def refuse(self, error: UserError) -> None:
+        """What cannot be had, in one line."""
+        self.say(refused(error))
+
     # ------------------------------------------------------------------------------------------------ keys
 
     def on_key(self, event: events.Key) -> None:

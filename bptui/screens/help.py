@@ -12,7 +12,7 @@ from bptui.model.debugger.commands.registry import COMMANDS, FAMILIES
 from bptui.model.debugger.commands.row import Command, Family
 from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.screens.command_line import CommandLine
-from bptui.screens.keys import HOME, PALETTE, PLACES, Place, keys_text
+from bptui.screens.keys import DEBUGGING, PALETTE, Place, keys_text
 from bptui.screens.panels import PANELS, Panel
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import fit, length
@@ -35,11 +35,7 @@ def pages(width: int, bindings: Bindings = DEFAULT, here: Panel | None = None) -
     if here is not None:
         out += [(), *_here(here, width)]
     wide = width if width < DOUBLE else (width - GAP) // 2
-    places = [
-        [(), *wrap(line((place.name, "text bold")), wide), *place_keys(place, wide)]
-        for place in PLACES
-        if place is not HOME
-    ]
+    places = [[(), *wrap(line((place.name, "text bold")), wide), *place_keys(place, wide)] for place in DEBUGGING]
     blocks = [places[0], *(_family(family, wide, bindings) for family in FAMILIES), *places[1:]]
     if width < DOUBLE:
         return (*out, *chain(*blocks))

@@ -126,7 +126,17 @@ REPLAY = Place("While a recording is replayed", (
     Key("leave", ("q", "ctrl+q"), "Leave the debugger"),
 ))  # fmt: skip
 
-PLACES = (HOME, PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
+STAGE = Place("In every explorer and the playground", (
+    Key("debug", ("enter",), "The debugger at this very point; q there comes back here", "debug"),
+    Key("leave", ("q", "ctrl+q"), "Leave, to where it was opened", "back"),
+    INTERRUPT,
+    Key("line", ("colon",), "A line of what can be set here, theme, quit", "cmd"),
+    Key("help", ("question_mark", "f1"), "These keys", "help"),
+))  # fmt: skip
+
+DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
+"""The places of the debugger, which its help shows."""
+PLACES = (HOME, *DEBUGGING, STAGE)
 
 ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""

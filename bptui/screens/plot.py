@@ -1,4 +1,5 @@
-"""The plotter: a page of characters with finer dots between them; scales and axes of curves. No Textual in here.
+"""The plotter: a page of characters with finer dots and lines between them; scales and axes of curves. The one place
+that draws braille, and lines that turn and meet. No Textual in here.
 
 Two units. A cell is one character; cells count from the left and from the top, as text does. A dot is what curves are
 drawn with; dots count from the left and from the bottom, as a graph does. In Unicode a cell holds 2 x 4 dots of
@@ -18,6 +19,9 @@ from bptui.model.base.spans import Line, Span, merge
 
 BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a braille character: four rows of two columns, from U+2800."""
+LEFT, RIGHT, UP, DOWN = 1, 2, 4, 8
+LIGHT, HEAVY = " ??─?╯╰┴?╮╭┬│┤├┼", " ??━?┛┗┻?┓┏┳┃┫┣╋"
+"""A glyph for each set of ways out of a cell; an end that leads on nowhere (?) is a piece of line."""
 DECADES = 2.0
 """From so many powers of ten on a scale is logarithmic."""
 LABEL = 9
@@ -25,7 +29,8 @@ LABEL = 9
 
 
 class Plot:
-    """A page of `width` x `height` cells, which are `wide` x `tall` dots. What lies outside of it is not drawn."""
+    """A page of `width` x `height` cells, which are `wide` x `tall` dots. What lies outside of it is not drawn. Over
+    dots lie lines, over lines characters."""
 
     def __init__(self, width: int, height: int, unicode: bool = True) -> None:
         self.width, self.height = width, height
@@ -33,6 +38,7 @@ class Plot:
         self.wide, self.tall = width * self._cell[0], height * self._cell[1]
         self._cells: list[list[tuple[str, str]]] = [[(" ", "text")] * width for _ in range(height)]
         self._dots: dict[tuple[int, int], tuple[int, str]] = {}
+        self._ways: dict[tuple[int, int], tuple[int, bool, str]] = {}
 
     def put(self, x: int, y: int, text: str, style: str = "text") -> None:
         """Text from cell (x, y) on. Blanks give their style to the dots that have none of their own."""
@@ -68,12 +74,36 @@ class Plot:
         low, high = (self.tall - 1 - down * y - down // 4 for y in (y0, y1))
         self.line(across * x0, low, across * x1 + across - 1, high, style)
 
+    def across(self, x0: int, x1: int, y: int, style: str = "rule", heavy: bool = False) -> None:
+        """A line along a row of cells, both ends included. Lines that meet join; a heavy one hides light ones."""
+        for x in range(x0, x1):
+            self._way(x, y, RIGHT, style, heavy)
+            self._way(x + 1, y, LEFT, style, heavy)
+
+    def upright(self, x: int, y0: int, y1: int, style: str = "rule", heavy: bool = False) -> None:
+        """A line along a column of cells, both ends included."""
+        for y in range(min(y0, y1), max(y0, y1)):
+            self._way(x, y, DOWN, style, heavy)
+            self._way(x, y + 1, UP, style, heavy)
+
+    def _way(self, x: int, y: int, way: int, style: str, heavy: bool) -> None:
+        ways, before, _ = self._ways.get((x, y), (0, heavy, style))
+        if before == heavy:
+            self._ways[x, y] = (ways | way, heavy, style)
+        elif heavy:
+            self._ways[x, y] = (way, heavy, style)
+
     def blank(self, x: int, y: int) -> bool:
-        """Is there nothing in cell (x, y), neither a character nor a dot?"""
-        return (x, y) not in self._dots and self._cells[y][x][0] == " "
+        """Is there nothing in cell (x, y): neither a character nor a dot nor a line?"""
+        return not ((x, y) in self._dots or (x, y) in self._ways or self._cells[y][x][0] != " ")
 
     def lines(self) -> list[Line]:
-        """The page, row by row; dots lie under characters."""
+        """The page, row by row."""
+        for (x, y), (ways, heavy, style) in self._ways.items():
+            if 0 <= x < self.width and 0 <= y < self.height and self._cells[y][x][0] == " ":
+                glyphs = HEAVY if heavy else LIGHT
+                at = ways if glyphs[ways] != "?" else LEFT | RIGHT if ways & (LEFT | RIGHT) else UP | DOWN
+                self._cells[y][x] = (glyphs[at], style)
         for (x, y), (bits, style) in self._dots.items():
             glyph, own = self._cells[y][x]
             if glyph == " ":

@@ -20,7 +20,7 @@ from bptui.screens.frame import Ui, focused, grid_of, paint
 from bptui.screens.panels import PANELS
 from bptui.screens.panels.text import strip, wrap
 from bptui.screens.render import length
-from bptui.screens.theme import CHOICES
+from bptui.screens.theme import CHOICES, Theme
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -64,6 +64,7 @@ class Own(FrontEnd):
         size: Size
 
         def changed(self) -> None: ...
+        def retheme(self, theme: Theme) -> None: ...
         def stop(self) -> None: ...
         def check(self) -> None: ...
         def carried_out(self, line: ScriptLine, error: UserError | None) -> None: ...
@@ -191,8 +192,7 @@ class Own(FrontEnd):
             raise UserError("theme", f"unknown theme '{name[:40]}'", right)
         after = CHOICES[(CHOICES.index(app.colours.name) + 1) % len(CHOICES)] if app.colours.name in CHOICES else "dark"
         theme = app.take_theme(name or after)
-        self.ui.look = self.ui.look._replace(ansi=theme.ansi)
-        self.canvas.retheme(theme)
+        self.retheme(theme)
         self.say(say(f"theme {theme.name}"))
 
     def do_present(self, text: str) -> None:

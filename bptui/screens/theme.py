@@ -3,6 +3,7 @@
 A style is words as in `bptui.model.base.spans` ("gradient bold"), and one background of
     on-band (status, footer, equation), on-cursor (the row of this Moment), heat-KIND-0 … heat-KIND-4,
     chip-forward, chip-backward, chip-update, chip-fail (the cursor)
+or a foreground out of the same ramps, for half blocks: ink-KIND-0 … ink-KIND-4 (in 16 colours the kind's own).
 A theme is a table of colours; a style that it lacks cannot be made by a panel.
 """
 
@@ -51,7 +52,7 @@ class Theme:
 
     def _make(self, words: str) -> Style:
         kind, back, weights = "text", self.background, set()
-        level = -1
+        level, ink = -1, ""
         for word in words.split():
             if word in self.kinds:
                 kind = word
@@ -65,6 +66,9 @@ class Theme:
                     back, level = self.heat[heat_kind][int(number)], int(number)
                 else:
                     kind = heat_kind
+            elif word.startswith("ink-"):
+                kind, _, number = word[4:].rpartition("-")
+                ink = self.heat[kind][int(number)] if self.heat else ""
             elif word in CHIPS:
                 kind = CHIPS[word]
                 weights |= {"reverse"}
@@ -72,7 +76,9 @@ class Theme:
                 weights.add(word)
         bold = "bold" in weights or "chip" in words
         fore = self.kinds[kind]
-        if level >= 0:
+        if ink:
+            fore = ink
+        elif level >= 0:
             fore = max((self.strong or fore, self.background), key=lambda c: contrast(c, back))
         elif "bold" in weights and kind == "text":
             fore = self.strong or fore

@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from bptui.model.base.spans import Line, Span, merge
+from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.paths import Path, Vertex
+from bptui.screens.plot import Plot
 
-LIGHT = " ??─?╯╰┴?╮╭┬│┤├┼"
-HEAVY = " ??━?┛┗┻?┓┏┳┃┫┣╋"
-"""A glyph for each set of ways out of a cell: 1 left, 2 right, 4 up, 8 down."""
-LEFT, RIGHT, UP, DOWN = 1, 2, 4, 8
 BETWEEN = 5
 """Cells from a label to the next, at the least: room for a line that turns."""
 MOST = 16
@@ -72,7 +69,7 @@ def lines(
     first = max(0, min(at - room // 2 + 1, len(columns) - room))
     shown = columns[first : first + room]
     step = max(least, min(MOST, (width - 4 - longest) // max(1, len(shown) - 1)))
-    canvas = _Canvas(width, height)
+    page = Plot(width, height)
     marked = set(_edges(paths[chosen], start))
     edges = {pair for path in kept for pair in _edges(path, start)}
     rows = [_rows(len(column), height) for column in shown]
@@ -80,16 +77,16 @@ def lines(
         x = 2 + n * step
         after = list(zip(shown[n + 1], rows[n + 1], strict=True)) if n + 1 < len(shown) else []
         for point, y in zip(column, rows[n], strict=True):
-            _join(canvas, point, after, (x, y, step), edges, marked, labels)
+            _join(page, point, after, (x, y, step), edges, marked, labels)
         for point, y in zip(column, rows[n], strict=True):
             if point.vertex is not None:
-                canvas.write(x, y, labels[point.vertex].span)
-    _scopes(canvas, shown, rows, step, labels)
+                page.spans(x, y, (labels[point.vertex].span,))
+    _scopes(page, shown, rows, step, labels)
     if first:
-        canvas.write(0, height // 2, Span("<", "dim"))
+        page.put(0, height // 2, "<", "dim")
     if first + room < len(columns):
-        canvas.write(width - 1, height // 2, Span(">", "dim"))
-    return canvas.lines()
+        page.put(width - 1, height // 2, ">", "dim")
+    return page.lines()
 
 
 def _edges(path: Path, start: Vertex) -> list[tuple[Vertex, Vertex]]:
@@ -105,7 +102,7 @@ def _rows(count: int, height: int) -> list[int]:
 
 
 def _join(
-    canvas: _Canvas,
+    page: Plot,
     point: Point,
     after: list[tuple[Point, int]],
     place: tuple[int, int, int],
@@ -123,10 +120,11 @@ def _join(
         if pair is None:
             continue
         heavy = pair in marked
+        style = "gradient" if heavy else "rule"
         stop = end if other.vertex is not None else x + step
-        canvas.horizontal(begin, middle, y, heavy)
-        canvas.vertical(middle, y, to, heavy)
-        canvas.horizontal(middle, stop, to, heavy)
+        page.across(begin, middle, y, style, heavy)
+        page.upright(middle, y, to, style, heavy)
+        page.across(middle, stop, to, style, heavy)
 
 
 def _pair(point: Point, other: Point, edges: set[tuple[Vertex, Vertex]]) -> tuple[Vertex, Vertex] | None:
@@ -141,71 +139,18 @@ def _pair(point: Point, other: Point, edges: set[tuple[Vertex, Vertex]]) -> tupl
 
 
 def _scopes(
-    canvas: _Canvas, shown: list[list[Point]], rows: list[list[int]], step: int, labels: dict[Vertex, Label]
+    page: Plot, shown: list[list[Point]], rows: list[list[int]], step: int, labels: dict[Vertex, Label]
 ) -> None:
     """The name of each layer above the first of its vertices that stands highest."""
     told: set[str] = set()
     for n, column in enumerate(shown):
         for point, y in zip(column, rows[n], strict=True):
             scope = labels[point.vertex].scope if point.vertex is not None else ""
-            if scope and scope not in told and y > 0 and canvas.free(2 + n * step, y - 1, len(scope)):
+            if scope and scope not in told and y > 0 and _free(page, 2 + n * step, y - 1, len(scope)):
                 told.add(scope)
-                canvas.write(2 + n * step, y - 1, Span(scope, "dim"))
+                page.put(2 + n * step, y - 1, scope, "dim")
 
 
-class _Canvas:
-    """Cells with lines in them, and texts over these."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self.width, self.height = width, height
-        self._ways = [[[0, 0] for _ in range(width)] for _ in range(height)]
-        self._texts: list[dict[int, Span]] = [{} for _ in range(height)]
-
-    def _add(self, x: int, y: int, way: int, heavy: bool) -> None:
-        if 0 <= x < self.width and 0 <= y < self.height:
-            self._ways[y][x][heavy] |= way
-
-    def horizontal(self, start: int, end: int, y: int, heavy: bool) -> None:
-        """A line along a row, both ends included."""
-        for x in range(start, end):
-            self._add(x, y, RIGHT, heavy)
-            self._add(x + 1, y, LEFT, heavy)
-
-    def vertical(self, x: int, start: int, end: int, heavy: bool) -> None:
-        """A line along a column."""
-        for y in range(min(start, end), max(start, end)):
-            self._add(x, y, DOWN, heavy)
-            self._add(x, y + 1, UP, heavy)
-
-    def write(self, x: int, y: int, span: Span) -> None:
-        """A text over the lines."""
-        for n, glyph in enumerate(span.text):
-            if 0 <= x + n < self.width and 0 <= y < self.height:
-                self._texts[y][x + n] = Span(glyph, span.style)
-
-    def free(self, x: int, y: int, count: int) -> bool:
-        """Is nothing drawn in so many cells?"""
-        cells = range(x, min(x + count, self.width))
-        return all(self._ways[y][i] == [0, 0] and i not in self._texts[y] for i in cells)
-
-    def lines(self) -> list[Line]:
-        """The rows."""
-        made = []
-        for y in range(self.height):
-            spans = []
-            for x in range(self.width):
-                light, heavy = self._ways[y][x]
-                text = self._texts[y].get(x)
-                if text is not None:
-                    spans.append(text)
-                elif heavy:
-                    spans.append(Span(_glyph(HEAVY, heavy), "gradient"))
-                else:
-                    spans.append(Span(_glyph(LIGHT, light), "rule" if light else "text"))
-            made.append(merge(spans))
-        return made
-
-
-def _glyph(glyphs: str, ways: int) -> str:
-    """The glyph of a set of ways; an end that leads on nowhere is a piece of line."""
-    return glyphs[ways] if glyphs[ways] != "?" else glyphs[3] if ways & (LEFT | RIGHT) else glyphs[12]
+def _free(page: Plot, x: int, y: int, count: int) -> bool:
+    """Is nothing drawn in so many cells?"""
+    return all(page.blank(i, y) for i in range(x, min(x + count, page.width)))

@@ -1,0 +1,68 @@
+"""What a stage shows that is not the debugger: an explorer, the playground. All it knows is in itself; what it draws is
+a function of that and of the room."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.spans import Line
+from bptui.model.debugger.progress import Progress
+from bptui.model.debugger.reply import Reply
+from bptui.screens.keys import Place
+from bptui.screens.render import RenderOptions
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
+
+Work = Callable[[Progress], None]
+
+
+class Board(ABC):
+    """name   what it is called, as the shell and `:explore` call it
+    place  its keys: the footer, `?` and the documentation are made from them. The words `debug` and `leave` are the
+           stage's: enter opens the debugger where the board stands
+    hide   names of numbers that stand as ` ? `: a lesson asks for them
+    """
+
+    name: str
+    place: Place
+    hide: frozenset[str] = frozenset()
+
+    @abstractmethod
+    def status(self) -> tuple[Line, Line]:
+        """What stands in row 0 after the program's name, and at the right end."""
+
+    @abstractmethod
+    def lines(self, width: int, height: int, look: RenderOptions) -> list[Line]:
+        """The rows between status and footer, from the rule with the title on."""
+
+    @abstractmethod
+    def press(self, word: str, by: tuple[int, int], key: str) -> str:
+        """A key of `place`, by its word and what it moves by; one line to say, "" where it is seen."""
+
+    def run(self, text: str) -> Reply:
+        """A `:` line of its own (`x 1.5`). UserError for one that it does not know."""
+        word = text.split(maxsplit=1)[0] if text.split() else ""
+        raise UserError(word[:40] or ":", f"is no command of {self.name}", "? shows its keys")
+
+    def opening(self) -> Session:
+        """What enter debugs: a session at the very point where the board stands. UserError where there is none."""
+        raise UserError(self.name, "there is nothing to debug here")
+
+    def work(self) -> Work | None:
+        """What is to be computed in the worker's thread, None for nothing. Asked after each key, and after each work.
+
+        The screen draws meanwhile: what a work leaves behind has to be whole at any time. It ends with Cancelled where
+        its progress says so, and is asked for again after the key that ended it."""
+        return None
+
+    def urgent(self) -> bool:
+        """Does what was pressed last need the running work to end first?"""
+        return False
+
+    def close(self) -> None:
+        """It is left for ever."""
+        return None

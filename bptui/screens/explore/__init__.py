@@ -1,0 +1,1 @@
+"""The explorers on the screen: boards over what bptui.teach.explore computes."""

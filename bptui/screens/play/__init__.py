@@ -1,0 +1,1 @@
+"""The playground on the screen: a board over what bptui.teach.play computes."""

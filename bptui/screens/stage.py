@@ -1,0 +1,295 @@
+"""The screen of a board (an explorer, the playground): keys, `:` line, help, and the thread in which it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.timer import Timer
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.spans import Line, Span
+from bptui.model.debugger.progress import Cancelled, Progress
+from bptui.model.debugger.reply import Reply, say
+from bptui.screens import layout
+from bptui.screens.board import Board
+from bptui.screens.canvas import Canvas
+from bptui.screens.command_line import CommandLine
+from bptui.screens.help import place_keys
+from bptui.screens.keys import STAGE, Place, name_of
+from bptui.screens.panels import footer
+from bptui.screens.panels.text import wrap
+from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
+from bptui.screens.theme import CHOICES, Theme
+
+FRAMES = 20
+"""Frames a second at most while something is computed; a slow line draws fewer, for only what changed is sent."""
+
+
+class Worker:
+    """Runs a board's work in one thread, one piece after the other. `news` is called, from the thread, at its end."""
+
+    def __init__(self, news: Callable[[], None]) -> None:
+        self._news = news
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="bptui-board")
+        self._go_on = True
+        self.closed = False
+        self.job: Future[None] | None = None
+
+    def ask(self, board: Board) -> None:
+        """Start what there is to compute, if anything; end what runs where something else cannot wait for it."""
+        if self.closed:
+            return
+        if self.job is not None:
+            self._go_on = self._go_on and not board.urgent()
+            return
+        work = board.work()
+        if work is not None:
+            self._go_on = True
+            self.job = self._pool.submit(work, Progress(lambda part, what: self._go_on))
+            self.job.add_done_callback(lambda _: self._news())
+
+    def ended(self) -> UserError | None:
+        """The work has ended: another may begin. Why it failed, where it did."""
+        job, self.job = self.job, None
+        problem = None if job is None or job.cancelled() else job.exception()
+        if problem is None or isinstance(problem, Cancelled | UserError):
+            return problem if isinstance(problem, UserError) else None
+        return UserError("a defect of bptui", f"{type(problem).__name__}: {problem}")
+
+    def close(self) -> None:
+        """For ever."""
+        self._go_on, self.closed = False, True
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Stage(Screen[None]):
+    """`make` makes the board, in a thread, after the first frame. `title` is shown until then."""
+
+    CSS_PATH = "styles/debugger.tcss"
+    AUTO_FOCUS = "Canvas"
+
+    def __init__(self, title: str, make: Callable[[], Board], theme: Theme, unicode: bool = True) -> None:
+        super().__init__()
+        self._title, self._make = title, make
+        self.look = RenderOptions(unicode=unicode, ansi=theme.ansi)
+        self.canvas = Canvas(self._paint, theme)
+        self.board: Board | None = None
+        self.message: Line = ()
+        self.pages: tuple[Line, ...] = ()
+        self.top = 0
+        self.worker = Worker(lambda: self._home(self._ended))
+        self._line = CommandLine()
+        self._typing = False
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """One widget, as the debugger."""
+        yield self.canvas
+
+    def on_mount(self) -> None:
+        """Paint first, then make the board."""
+        self.call_after_refresh(self.set_timer, 0.02, partial(self.run_worker, self._load, thread=True, name="board"))
+
+    def _load(self) -> None:
+        try:
+            board = self._make()
+        except UserError as error:
+            self._home(partial(cast(Any, self.app).refuse, error))
+        except Exception as defect:
+            self._home(partial(cast(Any, self.app).refuse, UserError("defect", f"{type(defect).__name__}: {defect}")))
+        else:
+            self._home(partial(self._begin, board))
+
+    def _begin(self, board: Board) -> None:
+        self.board = board
+        self.changed()
+
+    def _home(self, what: Callable[[], None]) -> None:
+        """Run something in the screen's own thread, if there still is one."""
+        if self.is_running and self.app.is_running:
+            self.app.call_later(what)
+
+    # ------------------------------------------------------------------------------------------------ drawing
+
+    def _paint(self, width: int, height: int) -> list[Line]:
+        if width < layout.SMALLEST[0] or height < layout.SMALLEST[1]:
+            return layout.too_small(width, height)
+        rows: list[Line] = [_status(self.board, self._title, width)]
+        room = height - 2
+        if self.pages:
+            shown = self.pages[self.top : self.top + room - 1]
+            rows += [layout.title_rule("Keys", "", width), *((Span("  "), *row) for row in shown)]
+        elif self.board is not None:
+            try:
+                rows += self.board.lines(width, room, self.look)
+            except Exception as defect:
+                text = f" this failed: {type(defect).__name__}: {defect}"
+                rows += [(Span(part, "fail"),) for part in _cut(text, width)]
+        rows = [fit(row, width) for row in [*rows, *[()] * height][: height - 1]]
+        rows.append(self._last(width))
+        return rows if self.look.unicode else [to_ascii(row) for row in rows]
+
+    def _last(self, width: int) -> Line:
+        if self._typing:
+            return self._line.line(width)
+        if self.message:
+            return under(fit((Span(" "), *self.message), width), "on-band")
+        own = self.board.place.footer() if self.board is not None else ()
+        pairs = STAGE.footer()
+        return under(footer.hints((*own, *pairs[:-2]), width, pairs[-2:]), "on-band")
+
+    def changed(self) -> None:
+        """Draw what is different now, and compute what is wanted now."""
+        if self.board is not None and not self.worker.closed:
+            self.worker.ask(self.board)
+            running = self.worker.job is not None
+            if running and self._timer is None:
+                self._timer = self.set_interval(1 / FRAMES, self.canvas.repaint)
+            elif not running and self._timer is not None:
+                self._timer.stop()
+                self._timer = None
+        self.canvas.repaint()
+
+    def _ended(self) -> None:
+        error = self.worker.ended()
+        if error is not None:
+            self.refuse(error)
+        self.changed()
+
+    def say(self, reply: Reply) -> None:
+        """One line in the place of the footer, more over the board."""
+        lines = [part for row in reply.lines for part in wrap(row, max(1, self.size.width - 3))]
+        self.message = lines[0] if len(lines) == 1 else ()
+        self.pages, self.top = (tuple(lines), 0) if len(lines) > 1 else ((), 0)
+        self.canvas.repaint()
+
+    def refuse(self, error: UserError) -> None:
+        """What cannot be had, in one line."""
+        self.say(Reply(((Span(str(error), "fail"),),), ok=False))
+
+    def retheme(self, theme: Theme) -> None:
+        """Other colours."""
+        self.look = self.look._replace(ansi=theme.ansi)
+        self.canvas.retheme(theme)
+
+    # ------------------------------------------------------------------------------------------------ keys
+
+    def on_key(self, event: events.Key) -> None:
+        """Every key: of the line that is typed, of what lies over the board, of the board, of the stage."""
+        event.stop()
+        event.prevent_default()
+        key = name_of(event.key, event.character)
+        if self._typing:
+            end = self._line.press(key, event.character, lambda text: [])
+            self._typing = not end
+            if end == "done" and self._line.text.strip():
+                self.run(self._line.text.strip())
+        else:
+            self.press(key)
+        self.changed()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Pasted text belongs to the line; without one it is dropped, so that it never runs as keys."""
+        event.stop()
+        if self._typing:
+            self._line.insert(event.text)
+            self.canvas.repaint()
+
+    def press(self, key: str) -> None:
+        """A key, by the registry's name."""
+        said = bool(self.message or self.pages)
+        over, self.message, self.pages = bool(self.pages), (), ()
+        board = self.board
+        word, by = board.place.find(key) if board is not None else ("", (0, 0))
+        if over:
+            return
+        if board is not None and word:
+            text = board.press(word, by, key)
+            if text:
+                self.say(say(text))
+            return
+        word, _ = STAGE.find(key)
+        if word == "leave":
+            self.leave()
+        elif word == "line":
+            self._open("")
+        elif word == "help":
+            self._help()
+        elif word == "debug":
+            self.debug()
+        elif word == "interrupt" and not said:
+            self.say(say("q leaves"))
+
+    def _open(self, text: str) -> None:
+        self._line.open(":", text)
+        self._typing = True
+
+    def _help(self) -> None:
+        places: list[Place] = [STAGE] if self.board is None else [self.board.place, STAGE]
+        width = max(1, self.size.width - 3)
+        self.pages = tuple(row for place in places for row in (*place_keys(place, width), ()))
+
+    def run(self, text: str) -> None:
+        """A `:` line: the few of every screen, then the board's own."""
+        word, _, rest = text.partition(" ")
+        try:
+            if word in ("q", "quit", "exit"):
+                self.leave()
+            elif word == "help":
+                self._help()
+            elif word == "theme":
+                self._theme(rest.strip())
+            elif self.board is not None:
+                self.say(self.board.run(text))
+        except UserError as error:
+            self.refuse(error)
+
+    def _theme(self, name: str) -> None:
+        if name not in CHOICES:
+            raise UserError("theme", f"found '{name[:40]}'", ", ".join(CHOICES))
+        self.retheme(cast(Any, self.app).take_theme(name))
+
+    def debug(self) -> None:
+        """The debugger at the very point where the board stands; q there comes back."""
+        if self.board is None:
+            return
+        try:
+            session = self.board.opening()
+        except UserError as error:
+            self.refuse(error)
+        else:
+            self.run_worker(cast(Any, self.app).open_debugger(session.network.name, session), exclusive=True)
+
+    def stop(self) -> None:
+        """End what is computed, and wait for nothing."""
+        self.worker.close()
+        if self._timer is not None:
+            self._timer.stop()
+        if self.board is not None:
+            self.board.close()
+
+    def leave(self) -> None:
+        """Back to where it was opened."""
+        if not self.worker.closed:
+            self.stop()
+            cast(Any, self.app).leave()
+
+
+def _status(board: Board | None, title: str, width: int) -> Line:
+    head: Line = (Span(" bptui", "text bold"), Span("  "))
+    if board is None:
+        return under(fit((*head, Span(title, "dim")), width), "on-band")
+    left, right = board.status()
+    room = width - length(right) - 1
+    row = (*fit((*head, *left), room), *right, Span(" ")) if room > length(head) else fit((*head, *left), width)
+    return under(row, "on-band")
+
+
+def _cut(text: str, width: int) -> list[str]:
+    return [text[i : i + width - 1] for i in range(0, len(text), max(1, width - 1))]

@@ -1,0 +1,1 @@
+"""Lessons, questions and their judging, progress; what explorers and the playground compute. No Textual."""
