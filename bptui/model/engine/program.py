@@ -130,6 +130,11 @@ class Program:
         self._quiet.run(self._ahead)
         return self.loss
 
+    def value(self, node: Node) -> Array:
+        """What a node is in the arena now, as a copy: after `evaluate`, of that forward pass."""
+        place = self.layout.values[node.id]
+        return (place.within(self._memory) if isinstance(place, Slot) else np.asarray(place)).copy()
+
     def _ahead(self) -> None:
         for call in self.calls[: self.parts["begin"] + self.parts["forward"]]:
             call()

@@ -46,6 +46,8 @@ DATA: Mapping[str, Key] = {
 }
 
 
+SIGNED = ("hinge", "soft_margin")
+"""Losses whose classes are -1 and 1."""
 WAYS: Mapping[str, tuple[str, ...]] = {
     "inputs": ("targets",),
     "dataset": ("samples", "noise", "seed"),
@@ -96,7 +98,7 @@ def read(
             inputs, targets = make(samples, noise, seed if found["seed"] is None else found["seed"])
         inputs = array(inputs, table.at("noise"))
         if not labels:
-            signed = drawn_for == "hinge" and found["dataset"] not in SURFACES
+            signed = drawn_for in SIGNED and found["dataset"] not in SURFACES
             targets = (2.0 * targets - 1 if signed else targets.astype(np.float64))[:, None]
     elif found["text"] is not None:
         inputs, targets = windows(found["text"], found["positions"], table.at("text"))
