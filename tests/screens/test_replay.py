@@ -22,7 +22,7 @@ from bptui.recorder import Recorder
 from bptui.screens.keys import PAGES, PANEL, REPLAY
 from bptui.screens.player import Player
 from bptui.surroundings import Surroundings
-from tests.screens.rig import debug
+from tests.screens.rig import debug, piloted
 
 SMALL = ("xor", "lesson-2-2-1", "darts")
 LINES = (
@@ -248,7 +248,7 @@ async def test_each_key_of_a_replay_does_what_it_says(tmp_path: Path) -> None:
         for key in row.keys:
             player = Player(replay.read(str(path)), 3600.0)
             app = BptuiApp("lesson-2-2-1", lambda: load("lesson-2-2-1"), around=Surroundings(player=player))
-            async with app.run_test(size=(80, 24)) as pilot:
+            async with piloted(app) as pilot:
                 while "▶  :step" not in "".join(span.text for span in app.debugger.ui.message):
                     await pilot.pause()
                 app.debugger.on_key(Key(key, None))

@@ -188,11 +188,9 @@ class _Drawing:
             self.page.put(x - 2 - len(text), first + k * apart, text, f"parameter bold{' reverse' if marked else ''}")
 
 
-def _rows(
-    frame: Frame, made: list[Column], choice: Choice, width: int, height: int, look: RenderOptions
-) -> list[Line]:
+def _rows(frame: Frame, made: list[Column], choice: Choice, width: int, height: int, look: RenderOptions) -> list[Line]:
     """Layers as rows of cells, one for each neuron: how large its value is over the plane, on average."""
-    out: list[Line] = [(Span(" no room for a map of each neuron: a cell is its mean size over the plane", "dim"), ), ()]
+    out: list[Line] = [(Span(" no room for a map of each neuron: a cell is its mean size over the plane", "dim"),), ()]
     for number, column in enumerate(made):
         with np.errstate(all="ignore"):
             size = np.abs(np.nan_to_num(column.values, posinf=0.0, neginf=0.0)).mean(axis=0)

@@ -32,9 +32,7 @@ def moved(at: tuple[int, int], down: int) -> tuple[int, int]:
     return places[max(0, min(places.index(at) + down, len(places) - 1))]
 
 
-def lines(
-    setup: Setup, frame: Frame, choice: Choice, at: tuple[int, int], width: int, height: int
-) -> list[Line]:
+def lines(setup: Setup, frame: Frame, choice: Choice, at: tuple[int, int], width: int, height: int) -> list[Line]:
     """Rows of settings, as many as there is room for, around the chosen one; below them the formula."""
     if height < 1:
         return []
@@ -63,7 +61,12 @@ def lines(
         setting = row_of(at)
         after = "Training starts again" if setting.anew else "A change goes on from here, in a branch"
         own = setting.name in ("stride", "test")
-        rows.append(clip((Span(f" {setting.name}: {setting.about}", "dim"), *(() if own else (Span(f". {after}", "dim"),))), width))
+        rows.append(
+            clip(
+                (Span(f" {setting.name}: {setting.about}", "dim"), *(() if own else (Span(f". {after}", "dim"),))),
+                width,
+            )
+        )
     assert hidden <= most
     return [clip(row, width) for row in rows[:height]]
 

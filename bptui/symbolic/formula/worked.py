@@ -33,11 +33,13 @@ class Worked:
         return Span(f" {self.sign} " if unicode or self.sign == "=" else " ~ ")
 
 
-def worked(tree: Tree, names: Names, value: float, final: str | None = None, eps: float = arithmetic.EPS) -> Worked:
-    """The formula with the numbers of `names`, and `value`, whose usual text is `final` (4 decimals where none is
-    given). What is no formula of numbers (terms left out, a sum that is not written out) is written as usual."""
-    final = number(value) if final is None else final
-    leaves = _leaves(tree, names)
+def worked(
+    tree: Tree, names: Names, value: float, usual: Callable[[float], str] = number, eps: float = arithmetic.EPS
+) -> Worked:
+    """The formula with the numbers of `names`, and `value`; `usual` writes a number where nothing asks for more digits.
+    What is no formula of numbers (terms left out, a sum that is not written out) is written as usual."""
+    final = usual(value)
+    leaves = _leaves(tree, names, usual)
     if not leaves:
         return Worked(tree, names, final)
     keys, known = list(leaves), [x for x, _ in leaves.values()]
@@ -76,7 +78,7 @@ def sum_texts(
     return arithmetic.printed_sum(arithmetic.Sum(head, tail, after, made.total), usual, room, decimals=decimals)
 
 
-def _leaves(tree: Tree, names: Names) -> dict[Tree, tuple[float, str]] | None:
+def _leaves(tree: Tree, names: Names, usual: Callable[[float], str]) -> dict[Tree, tuple[float, str]] | None:
     """(number, usual text) by what it stands for; None where something in the formula has no number."""
     found: dict[Tree, tuple[float, str]] = {}
     for part in t.walk(tree):
@@ -91,7 +93,7 @@ def _leaves(tree: Tree, names: Names) -> dict[Tree, tuple[float, str]] | None:
                 value = _number(part, names)
                 if value is None:
                     return None
-                found[part] = float(value), value if isinstance(value, str) else number(value)
+                found[part] = float(value), value if isinstance(value, str) else usual(value)
     return found
 
 

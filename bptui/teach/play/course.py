@@ -266,7 +266,9 @@ class Course:
     def _undo(self) -> None:
         parent = self.session.branch.parent
         if parent is None:
-            raise UserError("undo", "nothing was changed on the way", "a setting that starts again is set back by its key")
+            raise UserError(
+                "undo", "nothing was changed on the way", "a setting that starts again is set back by its key"
+            )
         self.session.switch(parent, "")
 
     def _show(self) -> None:

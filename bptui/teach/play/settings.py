@@ -316,7 +316,9 @@ def _inputs(table: Any) -> int:
         tree = ast.parse(str(table.get("definition", "")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return 0
-    read = {node.value.id for node in ast.walk(tree) if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)}
+    read = {
+        node.value.id for node in ast.walk(tree) if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)
+    }
     return 2 if len(read) >= 2 else 1
 
 

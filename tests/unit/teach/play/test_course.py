@@ -113,7 +113,9 @@ def test_what_goes_on_keeps_the_weights(line):
     assert all((before.parameters[name] == after.parameters[name]).all() for name in before.parameters)
 
 
-@pytest.mark.parametrize("line", ["data spiral", "noise 0.5", "layers 3", "init he_normal", "seed 9", "features x1**2 x2"])
+@pytest.mark.parametrize(
+    "line", ["data spiral", "noise 0.5", "layers 3", "init he_normal", "seed 9", "features x1**2 x2"]
+)
 def test_what_starts_again_starts_at_the_first_step(line):
     made = course()
     at(made, 30)

@@ -81,7 +81,11 @@ def test_what_cannot_be_set_is_one_line(line, what):
 
 def test_a_problem_brings_its_loss_and_its_last_layer():
     plane = said("data plane")
-    assert (plane.loss, plane.layers[-1].get("activation"), BY_NAME["problem"].text(plane)) == ("mse", None, "regression")
+    assert (plane.loss, plane.layers[-1].get("activation"), BY_NAME["problem"].text(plane)) == (
+        "mse",
+        None,
+        "regression",
+    )
     back = said("problem classes", plane)
     assert (back.loss, back.layers[-1]["activation"]) == ("bce", "sigmoid")
     assert said("loss cross_entropy").layers[-1]["units"] == 2
@@ -110,7 +114,13 @@ def test_layers_keep_what_is_said_of_them():
 
 @pytest.mark.parametrize(
     ("name", "what"),
-    [("darts", "formula"), ("lenet", "conv2d"), ("boxes", "a formula"), ("transformer", "a formula|layer|inputs"), ("nothing.toml", "no such file")],
+    [
+        ("darts", "formula"),
+        ("lenet", "conv2d"),
+        ("boxes", "a formula"),
+        ("transformer", "a formula|layer|inputs"),
+        ("nothing.toml", "no such file"),
+    ],
 )
 def test_what_the_playground_cannot_show_is_one_line(name, what):
     with pytest.raises(UserError, match=what):
