@@ -14,7 +14,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.arena import Clock, Slot
 from bptui.model.engine.arena_recording import ArenaLayout, ArenaRecording
 from bptui.model.engine.batches import Batches
-from bptui.model.engine.graph import Graph
+from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.plan import Plan
 from bptui.model.engine.recording import Contribution, Recording

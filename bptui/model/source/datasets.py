@@ -1,4 +1,5 @@
-"""Data sets that are drawn (xor, circles, moons, spirals, blobs, and those of `plane`) and data files (CSV, NPZ). Bounded, never unpickled.
+"""Data sets that are drawn (xor, circles, moons, spirals, blobs, those of `plane`), data files (CSV, NPZ). Bounded,
+never unpickled.
 
 Each drawn set is a function (samples, noise, seed) → (inputs (samples, 2), class numbers, or numbers (samples,)).
 """

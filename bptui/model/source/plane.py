@@ -1,9 +1,9 @@
 """Data sets over the plane from -6 to 6, in both directions, and the features that can be made of its two coordinates.
 
-The five of the TensorFlow Playground (Smilkov and Carter 2016), from the descriptions on its page: points are drawn
+Four kinds and two regressions as in the TensorFlow Playground (Smilkov and Carter 2016): points are drawn
 anew from the seed, so that those of the next seed are others of the same kind. `noise` is the standard deviation of
-what is added to each point. A data set is a function (samples, noise, seed) → (points (samples, 2), targets (samples,));
-targets are class numbers, or, of the two regressions, numbers from -1 to 1.
+what is added to each point. A data set is a function (samples, noise, seed) → (points (samples, 2), targets
+(samples,)); targets are class numbers, or, of the two regressions, numbers from -1 to 1.
 """
 
 from __future__ import annotations

@@ -117,9 +117,10 @@ class _Drawing:
     def _y(self, number: int, unit: int) -> int:
         """The first row of a map; of what stands past the last column, the row of its line."""
         if number == len(self.made):
-            units = self.frame.seen.layers[-1].shape[1]
+            units: int = self.frame.seen.layers[-1].shape[1]
             return int((unit + 0.5) * self.height / units)
-        return round((unit + 0.5) * self.height / self.made[number].values.shape[1] - self.tall / 2 - 1e-9)
+        units = self.made[number].values.shape[1]
+        return int(np.ceil((unit + 0.5) * self.height / units - self.tall / 2 - 0.5))
 
     def _weights(self, number: int) -> None:
         """The lines from the neurons of a column to those of the next."""

@@ -1,4 +1,4 @@
-"""What a network over the plane says of a point: which losses there are, what its last layer has to be, what is right."""
+"""What a network over the plane says of a point: its losses, what its last layer has to be, what is right."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class Answer(NamedTuple):
     def scores(self, predictions: Array) -> Array:
         """One number of each row of predictions (samples, columns): what a map shows."""
         if self.kind != "classes":
-            return predictions.reshape(len(predictions), -1)[:, 0]
+            return np.asarray(predictions.reshape(len(predictions), -1)[:, 0])
         if predictions.shape[1] == 2:
             return np.asarray(predictions[:, 1] - predictions[:, 0])
-        return predictions.argmax(axis=1).astype(np.float64)
+        return np.asarray(predictions.argmax(axis=1), np.float64)
 
     def wrong(self, predictions: Array, targets: Array) -> Array:
         """Which samples lie on the wrong side; of a regression none."""

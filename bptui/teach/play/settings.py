@@ -1,4 +1,4 @@
-"""The settings of the playground: a row each. A setting reads a Setup and writes another one; every one is a key's and a
+"""The settings of the playground: a row each. A setting reads a Setup and writes another one; each is a key's and a
 line's: `rate 0.03`."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.engine.optimizers import OPTIMIZERS
 from bptui.model.source.initializers import INITIALIZERS
 from bptui.model.source.layers import activations
-from bptui.model.source.plane import CLASSES, FEATURES, SURFACES
+from bptui.model.source.plane import FEATURES, SURFACES
 from bptui.teach.play import setup as bounds
 from bptui.teach.play.output import DISTANCES, DISTRIBUTIONS, LOSSES, usual_loss
 from bptui.teach.play.setup import Setup
@@ -169,7 +169,7 @@ def _defined(words: Sequence[str]) -> str | tuple[str, str]:
     name, text = name.strip(), text.strip()
     if not name.isidentifier() or not text:
         raise ValueError("an own one is NAME = DEFINITION (swoosh = x/(1 + exp(-x)))")
-    return name, text if text.startswith("y =") or text.startswith("y=") else f"y = {text}"
+    return name, text if text.startswith(("y =", "y=")) else f"y = {text}"
 
 
 # ----------------------------------------------------------------------------------------- what is read and written

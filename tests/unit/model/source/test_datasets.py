@@ -81,7 +81,8 @@ def test_features_are_columns_of_the_inputs():
 @pytest.mark.parametrize(
     ("features", "inputs", "message"),
     [
-        (["x3"], ((1, 2), (3, 4)), "unknown 'x3'"), (["x1", "x1"], ((1, 2), (3, 4)), "twice"), ([], ((1, 2), (3, 4)), "empty"),
+        (["x3"], ((1, 2), (3, 4)), "unknown 'x3'"), (["x1", "x1"], ((1, 2), (3, 4)), "twice"),
+        ([], ((1, 2), (3, 4)), "empty"),
         ("x1", ((1, 2), (3, 4)), "list of names"), (["x1"], ((1, 2, 3), (3, 4, 5)), "an input has 3 numbers"),
     ],
 )  # fmt: skip
