@@ -139,7 +139,7 @@ class Playground(Board):
             last = self.choice._replace(source=10**6).within(self.frame).source
             self.choice = self.choice._replace(source=(self.choice.source + by[1]) % (last + 1))
         elif word == "nudge":
-            self._set_weight(self._weight() + NUDGE * by[1])
+            course.nudge(*self.choice.parameter(self.frame), NUDGE * by[1])
         elif word == "edit":
             return f":weight {self._weight():.6g}"
         elif word == "undo":

@@ -132,6 +132,18 @@ class Course:
         """`layer1.weight[0,1] = 0.3`, from this training step on, in a branch."""
         self._jobs.append(lambda: self._branch(edits.parse(text, self.session.branch, self.session.cursor)))
 
+    def nudge(self, name: str, index: tuple[int, ...], by: float) -> None:
+        """An element of a parameter by so much, whatever it is when it comes to that."""
+
+        def job() -> None:
+            value = self.session.recording.before(name)
+            assert value is not None, "of what is trained everything is recorded"
+            at = ",".join(map(str, index))
+            text = f"{name}[{at}] = {float(value[index]) + by!r}"
+            self._branch(edits.parse(text, self.session.branch, self.session.cursor))
+
+        self._jobs.append(job)
+
     def undo(self) -> None:
         """Back to the branch that this one was made from, at the same step."""
         self._jobs.append(self._undo)
