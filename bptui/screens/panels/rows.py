@@ -317,14 +317,14 @@ def _change(session: Session, node: Node, rows: int, look: RenderOptions, column
     return made
 
 
-def signed(x: float, decimals: int, kind: str) -> Span:
+def signed(x: float, decimals: int, kind: str, width: int = CELL) -> Span:
     """A change in its field: `+0.1000`, `·` for none."""
     if x == 0:
-        return Span(field(None), "dim")
-    text = field(x, CELL, decimals)
+        return Span(field(None, width), "dim")
+    text = field(x, width, decimals)
     if x > 0 and text.startswith(" "):
         bare = text.lstrip()
-        text = f"+{bare}".rjust(CELL)
+        text = f"+{bare}".rjust(width)
     return Span(text, f"{kind} bold" if np.isfinite(x) else "fail reverse")
 
 
