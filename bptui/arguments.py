@@ -26,6 +26,7 @@ PARTS: Mapping[str, str] = {
     "diagnose": "say what is wrong with a training, and try what would help; exit 1 where there is a warning",
     "explain": "print the derivation of one number",
     "explore": "chain, rate, flow or activations: one idea, live, on its own example or on yours",
+    "play": "train a network over the plane, seen while it learns; every setting by keys",
     "export": "write a derivation, a moment, a training step or the screen as Markdown, LaTeX or SVG",
     "replay": "play a recorded run; without a terminal, or with --batch, hold it to what was recorded",
     "examples": "list the examples",
@@ -42,6 +43,7 @@ WORDS: Mapping[str, str] = {
     "diagnose": TARGET,
     "explore": "which explorer; then, if you like, an example, a network file, or a formula and its values",
     "examples": "an example, to read what it is about",
+    "play": "an example or a network file with two inputs (default: a data set of its own)",
     "replay": "what --record has written, or a script with a first line that says of what",
     "explain": f"{TARGET}, and the node or the element that is explained",
     "export": f"{TARGET}, and what: grad(NODE[i,j]) [from NODE], moment [PLACE], step, or screen [PLACE]",
@@ -51,6 +53,7 @@ WORDS: Mapping[str, str] = {
 WORDS_OF: Mapping[str, str] = {
     "eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "export": "TARGET WHAT", "examples": "[NAME]",
     "replay": "FILE", "explore": "NAME [TARGET | FORMULA NAME=VALUE ...]",
+    "play": "[FILE]",
 }  # fmt: skip
 """How usage names them, where they are no TARGET."""
 
@@ -67,6 +70,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "xor --against mine.json",
     ),
     "explore": ("chain", 'chain "L = (y - w*x)**2" x=2 y=2 w=0.5 --by w', "rate xor", "flow deep-sigmoid"),
+    "play": ("", "classifier", "mine.toml --fps 2"),
     "replay": ("lesson.replay --pace 2", "lesson.replay --batch"),
     "diagnose": ("xor-stuck", "network.toml --steps 500 --json"),
     "export": (
@@ -158,7 +162,14 @@ def parser(command: str) -> Parser:
         made.add_argument("--format", choices=("text", "markdown", "latex"), default="text",
                           help="of what is printed, default text")  # fmt: skip
     if command == "explore":
+        made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
         made.add_argument("--by", metavar="NAME", default="", help="the number that is moved: w, layer1.weight[0,1]")
+        made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
+        made.add_argument("--theme", metavar="NAME", help=THEME)
+    if command == "play":
+        made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
+        made.add_argument("--fps", type=float, metavar="N", help="frames a second while it trains, 0.1 to 60 (default: "
+                          "20, fewer over a slow line); training steps are never left out")  # fmt: skip
         made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
         made.add_argument("--theme", metavar="NAME", help=THEME)
     if command == "export":
