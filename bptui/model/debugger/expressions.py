@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.hints import EXAMPLE
 from bptui.model.debugger.functions import FUNCTIONS, NAMES
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.masked import Masked, kept_back
 
 if TYPE_CHECKING:
     from bptui.model.engine.state import State
@@ -101,11 +102,17 @@ class Expression:
     def evaluate(self, state: State, node: Node, tick: Callable[[], None] = lambda: None) -> Any:
         """Its number(s) at a Moment, `value` and `grad` being those of `node`; `tick` is called between its parts.
 
-        Raises NotYet where a number is not there yet, UserError where shapes do not fit.
+        Raises NotYet where a number is not there yet, UserError where shapes do not fit. What is computed from a number
+        that is kept back is kept back: a comparison, too, would give it away.
         """
         with np.errstate(all="ignore"):
             try:
-                return np.asarray(_Evaluator(self.graph, state, node, tick).visit(self.tree))
+                evaluator = _Evaluator(self.graph, state, node, tick)
+                made = np.asarray(evaluator.visit(self.tree))
+                masked = isinstance(state.recording, Masked)
+                if masked and any(kept_back(evaluator.visit(part)).any() for part in _read(self.tree)):
+                    return made if _is_read(self.tree) else np.asarray(numbers.CONCEALED)
+                return made
             except tuple(REFUSED) as error:
                 what = next(words for kind, words in REFUSED.items() if isinstance(error, kind))
                 shapes = re.findall(r"\(\d+,[\d,]*\)", str(error))  # NumPy's: … together with shapes (1,8) (1,2)
@@ -132,6 +139,24 @@ def parse(text: str, graph: Graph) -> Expression:
     tree = _Plain(graph).visit(tree)
     _check(tree, graph, where)
     return Expression(text, tree, graph)
+
+
+def _is_read(tree: ast.AST) -> bool:
+    """Is it numbers of one node as they are: `z`, `grad(z)`, `z[0,1]`, `z.T`?"""
+    if isinstance(tree, ast.Subscript):
+        return _is_read(tree.value)
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        return tree.func.id == "grad" or (tree.func.id == "transpose" and _is_read(tree.args[0]))
+    return dotted(tree) is not None
+
+
+def _read(tree: ast.AST) -> Iterator[ast.expr]:
+    """What an expression reads of nodes, as they are; of their shapes alone it reads no number."""
+    if isinstance(tree, ast.expr) and _is_read(tree):
+        yield tree
+    elif not (isinstance(tree, ast.Call) and dotted(tree.func) in ("shape", "len")):
+        parts = tree.args if isinstance(tree, ast.Call) else ast.iter_child_nodes(tree)
+        yield from (found for part in parts for found in _read(part))
 
 
 def of_element(graph: Graph, node: Node, element: tuple[int, ...]) -> Expression:
@@ -170,6 +195,9 @@ class _Plain(ast.NodeTransformer):
         args = [self.visit(part) for part in tree.args]
         if isinstance(tree.func, ast.Attribute) and tree.func.attr in FUNCTIONS and not args:
             return ast.Call(ast.Name(tree.func.attr), [self.visit(tree.func.value)], tree.keywords)
+        if dotted(tree.func) == "grad" and len(args) == 1 and isinstance(args[0], ast.Subscript):
+            of, at = args[0].value, args[0].slice  # grad(z[0,1]) is grad(z)[0,1]
+            return ast.Subscript(ast.Call(ast.Name("grad"), [of], tree.keywords), at)
         return ast.Call(tree.func, args, tree.keywords)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bptui.model.base.numbers import decimals_for, field, touching
+from bptui.model.base.numbers import concealed, decimals_for, field, touching
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.view import WHAT_IF
 from bptui.model.engine.graph import Graph, Node
@@ -321,6 +321,8 @@ def _signed(x: float, decimals: int, kind: str) -> Span:
     """A change in its field: `+0.1000`, `·` for none."""
     if x == 0:
         return Span(field(None), "dim")
+    if concealed(x):
+        return Span(field(x, CELL, decimals), f"{kind} bold reverse")
     text = field(x, CELL, decimals)
     if x > 0 and text.startswith(" "):
         bare = text.lstrip()

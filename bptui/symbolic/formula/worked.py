@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bptui.model.base import arithmetic
+from bptui.model.base.numbers import HIDDEN, concealed
 from bptui.model.base.spans import Line, Span
 from bptui.symbolic.facts import Table
 from bptui.symbolic.formula import tree as t
@@ -35,9 +36,12 @@ class Worked:
 
 def worked(tree: Tree, names: Names, value: float, final: str | None = None, eps: float = arithmetic.EPS) -> Worked:
     """The formula with the numbers of `names`, and `value`, whose usual text is `final` (4 decimals where none is
-    given). What is no formula of numbers (terms left out, a sum that is not written out) is written as usual."""
-    final = number(value) if final is None else final
+    given). What is no formula of numbers (terms left out, a sum that is not written out) is written as usual. What
+    follows from a number that is kept back is kept back."""
     leaves = _leaves(tree, names)
+    if concealed(value) or any(concealed(x) for x, _ in (leaves or {}).values()):
+        return Worked(tree, names, HIDDEN)
+    final = number(value) if final is None else final
     if not leaves:
         return Worked(tree, names, final)
     keys, known = list(leaves), [x for x, _ in leaves.values()]
@@ -83,7 +87,7 @@ def _leaves(tree: Tree, names: Names) -> dict[Tree, tuple[float, str]] | None:
         match part:
             case t.Reduction() | t.Size() | t.Partial():
                 return None
-            case t.Number(x, text) if float(text) != x:  # a sum that was folded into its number
+            case t.Number(x, text) if text == HIDDEN or float(text) != x:  # a sum that was folded into its number
                 found[part] = x, text
             case t.Name("pi"):
                 pass
