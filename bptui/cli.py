@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -27,7 +28,10 @@ from bptui.model.debugger.script import ScriptError
 from bptui.surroundings import Surroundings, around_of, configured, identity_of
 
 if TYPE_CHECKING:
+    from textual.screen import Screen
+
     from bptui.model.source.network import Network
+    from bptui.screens.theme import Theme
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -154,9 +158,18 @@ def _home() -> int:
         return None if options.no_save else keeper(*identity_of(command, target))
 
     return app.home(
-        _opened, keeper_of, theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr),
+        _opened, keeper_of, screen_of=_screen_of, theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr),
         no_color=options.no_color, around=around_of(options, config, None),
     )  # fmt: skip
+
+
+def _screen_of(text: str) -> Callable[[Theme, bool], Screen[None]] | None:
+    """The screen that a line of home opens where that is not the debugger: `learn 4`, `play`, `explore chain`."""
+    command, *words = text.split() or [""]
+    if command not in SCREENS:
+        return None
+    options = arguments.parser(command).parse_intermixed_args(words)
+    return SCREENS[command](options)
 
 
 def _opened(text: str) -> tuple[str, Callable[[], Network]]:
@@ -392,6 +405,26 @@ def _explain(options: Namespace) -> int:
     return 0
 
 
+def _export(options: Namespace) -> int:
+    _step(options.at)
+    if options.theme is not None:
+        _check_theme(options.theme)
+    size = re.fullmatch(r"(\d{1,3})x(\d{1,3})", options.size)
+    if size is None or int(size[1]) < SMALLEST[0] or int(size[2]) < SMALLEST[1]:
+        raise UserError("--size", f"found {options.size[:40]}", f"from {SMALLEST[0]}x{SMALLEST[1]} on: 120x36")
+    words = list(options.rest)
+    given = words[:1] if options.formula is None else [word for word in words if "=" in word]
+    what = words[1:] if options.formula is None else [word for word in words if "=" not in word]
+    if not what:
+        raise UserError("WHAT", "is missing", "bptui export xor 'grad(layer1.weight[0,1])' --to w.tex; or moment, step")
+    _, load = _network(options, given)
+    from bptui import headless
+
+    picture = headless.Picture((int(size[1]), int(size[2])), options.theme or "dark")
+    headless.export(load(), options.at, what, options.to, picture, _writer(options))
+    return 0
+
+
 def _info(options: Namespace) -> int:
     from bptui import headless
 
@@ -416,6 +449,9 @@ def _writer(options: Namespace) -> Callable[[str], None]:
     return write
 
 
+SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {}
+"""The commands that have a screen of their own."""
+
 HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "run": _run,
     "eval": _eval,
@@ -423,6 +459,7 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "check": _check,
     "diagnose": _diagnose,
     "explain": _explain,
+    "export": _export,
     "replay": _replay,
     "examples": _examples,
     "info": _info,

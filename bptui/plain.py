@@ -182,6 +182,16 @@ class Plain(FrontEnd):
         for row in claims.answer(self.session, text):
             self.write(text_of(row).rstrip())
 
+    def do_export(self, text: str) -> None:
+        """Write a file, and say which; of the screen that there is none of, what would stand on it."""
+        from bptui.screens import export as exported
+        from bptui.screens.theme import THEMES
+
+        with interruptible(self.session.progress) if self.watched else nullcontext():
+            surface = exported.unseen(self.session, exported.SIZE, THEMES["dark"])
+            for row in exported.export(self.session, exported.asked(self.session, text), surface).lines:
+                self.write(text_of(row))
+
     def do_expect(self, text: str) -> None:
         """Hold what was said since the last command to it."""
         expect(self.session, text, "\n".join(self._said))

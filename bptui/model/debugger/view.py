@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from bptui.model.debugger.hidden import Hidden
 
 Index = tuple[int, ...]
-ViewMode = Literal["operations", "layers", "neurons"]
-VIEWS: tuple[ViewMode, ...] = ("operations", "layers", "neurons")
+ViewMode = Literal["operations", "layers", "neurons", "graph"]
+VIEWS: tuple[ViewMode, ...] = ("operations", "layers", "neurons", "graph")
+DRAWN = 48
+"""Operations of a graph that is drawn."""
 
 
 OPERATION = 2
@@ -47,7 +49,7 @@ WHAT_IF = "whatif"
 class View:
     """How it is looked at. Plain settings; no panel keeps any of its own.
 
-    mode    operations, layers (folded) or neurons     raw     show the derivative as SymPy gave it
+    mode    operations, layers (folded), neurons, graph     raw     show the derivative as SymPy gave it
     focus   the panel that arrows move in (its digit)  zoom    that panel has the whole screen
     sample  "all", "mean", or the number of one sample of the batch
     search  what was last searched for

@@ -311,22 +311,22 @@ def _change(session: Session, node: Node, rows: int, look: RenderOptions, column
     if table.shape[1] > columns.pair or table.shape[0] > rows:
         return _numbers(pair.change, node, kind, True, rows, look, columns.pair)
     decimals = decimals_for(table)
-    made = [tuple(_signed(x, decimals, kind) for x in row) for row in table.tolist()]
+    made = [tuple(signed(x, decimals, kind) for x in row) for row in table.tolist()]
     if table.shape[1] == 1 and columns.pair > 1 and diverges(session, node):
         made[0] = (*made[0], Span(" first", "kink"))
     return made
 
 
-def _signed(x: float, decimals: int, kind: str) -> Span:
+def signed(x: float, decimals: int, kind: str, width: int = CELL) -> Span:
     """A change in its field: `+0.1000`, `·` for none."""
     if x == 0:
-        return Span(field(None), "dim")
+        return Span(field(None, width), "dim")
+    text = field(x, width, decimals)
     if concealed(x):
-        return Span(field(x, CELL, decimals), f"{kind} bold reverse")
-    text = field(x, CELL, decimals)
+        return Span(text, f"{kind} bold reverse")
     if x > 0 and text.startswith(" "):
         bare = text.lstrip()
-        text = f"+{bare}".rjust(CELL)
+        text = f"+{bare}".rjust(width)
     return Span(text, f"{kind} bold" if np.isfinite(x) else "fail reverse")
 
 

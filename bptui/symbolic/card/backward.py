@@ -147,7 +147,7 @@ class Backward:
         if terms is not None and down is not None:
             filled = with_numbers(own, reading.at(self.element) if self.single else None, reading)
             value = float(down[self.element])
-            result.append(Formula("chain rule", t.Element(whole, at), terms, own, filled, value))
+            result.append(Formula("chain rule", t.Element(whole, at), terms, own, filled, value, reading.eps))
         return tuple(result)
 
     def rules(self, rule: Rule) -> tuple[Tree, Tree]:

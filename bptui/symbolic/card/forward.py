@@ -120,9 +120,11 @@ def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree
     if reading.op.elementwise and not reading.letters:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
-        return Formula("element", left, tree, names, with_numbers(names, scalars, reading), value)
-    tree = terms if terms is not None else reading.resolve(body, reading.index(element))
-    return Formula("element", left, tree, names, with_numbers(names, reading=reading), value)
+        return Formula("element", left, tree, names, with_numbers(names, scalars, reading), value, reading.eps)
+    index = reading.index(element)
+    filled = None if terms is not None else _factors(reading, body, index) or reading.folded(body, index)
+    tree = terms if terms is not None else reading.resolve(body, index)
+    return Formula("element", left, tree, names, with_numbers(names, reading=reading), value, reading.eps, filled)
 
 
 def names_of(graph: Graph, reading: BoundDefinition, unicode: bool, rule: Rule | Failure | None = None) -> Names:
