@@ -169,7 +169,7 @@ def spacing(count: int, wide: int) -> float:
     return (wide - 1) / (count - 1) if count > 1 else 0.0
 
 
-def curve(plot: Plot, columns: Sequence[Bucket], scale: Scale) -> None:
+def curve(plot: Plot, columns: Sequence[Bucket], scale: Scale, style: str = "") -> None:
     """Columns over the whole width, each from its smallest to its largest number, neighbours joined at their middle."""
     apart = spacing(len(columns), plot.wide)
     before: tuple[int, int] | None = None
@@ -179,9 +179,9 @@ def curve(plot: Plot, columns: Sequence[Bucket], scale: Scale) -> None:
             continue
         x = round(n * apart)
         bottom, top = (round(float(scale.part(np.float64(v))) * (plot.tall - 1)) for v in (low, high))
-        plot.line(x, bottom, x, top)
+        plot.line(x, bottom, x, top, style)
         here = (x, (bottom + top) // 2)
-        plot.line(*(before or here), *here)
+        plot.line(*(before or here), *here, style)
         before = here
 
 
