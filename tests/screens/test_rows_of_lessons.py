@@ -1,5 +1,5 @@
-"""What the five interactive texts show, row by row: its numbers stand on a page of a lesson, in the debugger beside it, or
-are what the page asks for.
+"""What the five interactive texts show, row by row: its numbers stand on a page of a lesson, in the debugger beside it,
+or are what the page asks for.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from bptui.teach.course import Course
 
 
 class Row(NamedTuple):
-    """One thing that the texts show: its number there, where it is shown here, and what is to be read: `said` on the page
-    (question and explanation among it), `beside` in the debugger, once the question is done."""
+    """One thing that the texts show: its number there, where it is shown here, and what is to be read once the question
+    is done: `said` on the page (question and explanation among it), `beside` in the debugger."""
 
     row: int
     lesson: int
@@ -26,6 +26,7 @@ class Row(NamedTuple):
     beside: tuple[str, ...] = ()
 
 
+# fmt: off
 ROWS = (
     Row(1, 1, "A throw", ("hit = 1.1000",), ("hit     1.1000", "w       0.5000", "x       2.0000", "b       0.1000")),
     Row(1, 1, "One number for a miss", ("L = 0.8100",), ("y       2.0000", "miss    0.9000", "L       0.8100")),
@@ -35,14 +36,18 @@ ROWS = (
     Row(3, 1, "And in between?", ("0.125 would hit and 0.25 swing", "falls, hits, overshoots, swings, flies away")),
     Row(4, 1, "Is 0.81 high?", ("high compared to what?", "8100", "a loss of 4")),
     Row(5, 1, "How far?", ("new w = w - η·∂L/∂w", "new w = 0.8600", "old - η × gradient")),
-    Row(5, 1, "The loop", ("forward", "loss", "backward", "update", "forward again"), ("forward", "backward", "update")),
-    Row(7, 3, "Four boxes", ("2 → 3 → 1 → 5 → 2",), ("x       2.0000", "h       3.0000", "g       1.0000", "f       5.0000", "L       2.0000")),
-    Row(7, 3, "And back", ("1, 2, 8, 16, 16", "∂L/∂g = 8.0000"), ("5.0000           2.0000", "1.0000           8.0000", "3.0000          16.0000")),
+    Row(5, 1, "The loop", ("forward", "loss", "backward", "update", "forward again"),
+        ("forward", "backward", "update")),
+    Row(7, 3, "Four boxes", ("2 → 3 → 1 → 5 → 2",),
+        ("x       2.0000", "h       3.0000", "g       1.0000", "f       5.0000", "L       2.0000")),
+    Row(7, 3, "And back", ("1, 2, 8, 16, 16", "∂L/∂g = 8.0000"),
+        ("5.0000           2.0000", "1.0000           8.0000", "3.0000          16.0000")),
     Row(8, 2, "The same road back", ("1, then 6, then 18", "turns the arrows")),
     Row(8, 3, "And back", ("Now back", "same road as forward, turned")),
     Row(9, 2, "Two boxes", ("y = 36.0000", "2, 6, 36"), ("x       2.0000", "u       6.0000", "y      36.0000")),
     Row(9, 2, "Count the cells", ("∂L/∂x = 36.0000", "3 × 12 = 36")),
-    Row(9, 2, "Slopes multiply", ("dy/dx = dy/du × du/dx",), ("u       6.0000          12.0000", "x       2.0000          36.0000")),
+    Row(9, 2, "Slopes multiply", ("dy/dx = dy/du × du/dx",),
+        ("u       6.0000          12.0000", "x       2.0000          36.0000")),
     Row(9, 2, "Not always 36", ("∂L/∂x = 18.0000", "y is 9 ")),
     Row(10, 2, "Not always 36", ("x has been moved to 1", "left and right move x")),
     Row(11, 2, "Your turn: dy/dx", ("dz/dx is 3", "dy/dz is 2", "∂L/∂x = 6.0000")),
@@ -53,7 +58,8 @@ ROWS = (
     Row(13, 3, "Half the square", ("½(z - y)²", "L = 0.0195"), ("0.0195",)),
     Row(13, 3, "Half or whole?", ("-0.1975", "-0.3950"), ("-0.3950",)),
     Row(13, 3, "The mean of four", ("2/N", "-1.3189", "-0.6594")),
-    Row(13, 3, "What you can do now", ("loss = 0.5*(z2 - y)**2", "a1 = sigmoid(z1)", "z2 = a1 @ W2 + b2"), ("0.5025", "0.0195")),
+    Row(13, 3, "What you can do now", ("loss = 0.5*(z2 - y)**2", "a1 = sigmoid(z1)", "z2 = a1 @ W2 + b2"),
+        ("0.5025", "0.0195")),
     Row(14, 3, "Where it is steepest", ("a·(1 - a)", "0.2500", "At most 0.25")),
     Row(25, 1, "Why not simply try?", ("random", "answer = 1000000")),
     Row(25, 2, "Your turn: dy/dx", ("What is dy/dx?", "∂L/∂x = 6.0000")),
@@ -61,7 +67,8 @@ ROWS = (
     Row(26, 5, "And the truth", ("0.97 of the promise",)),
     Row(26, 5, "From both sides", ("-0.197501", "finite difference")),
     Row(28, 5, "One walk back", ("34 forward passes", "about one or two forward passes", "µs", "twice as long")),
-)  # fmt: skip
+)
+# fmt: on
 
 
 def page_of(number: int, title: str) -> Course:
