@@ -25,6 +25,7 @@ PARTS: Mapping[str, str] = {
     "check": "check every derivative; exit 1 where one fails",
     "diagnose": "say what is wrong with a training, and try what would help; exit 1 where there is a warning",
     "explain": "print the derivation of one number",
+    "play": "train a network over the plane, seen while it learns; every setting by keys",
     "export": "write a derivation, a moment, a training step or the screen as Markdown, LaTeX or SVG",
     "replay": "play a recorded run; without a terminal, or with --batch, hold it to what was recorded",
     "examples": "list the examples",
@@ -40,6 +41,7 @@ WORDS: Mapping[str, str] = {
     "check": TARGET,
     "diagnose": TARGET,
     "examples": "an example, to read what it is about",
+    "play": "an example or a network file with two inputs (default: a data set of its own)",
     "replay": "what --record has written, or a script with a first line that says of what",
     "explain": f"{TARGET}, and the node or the element that is explained",
     "export": f"{TARGET}, and what: grad(NODE[i,j]) [from NODE], moment [PLACE], step, or screen [PLACE]",
@@ -48,7 +50,7 @@ WORDS: Mapping[str, str] = {
 
 WORDS_OF: Mapping[str, str] = {
     "eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "export": "TARGET WHAT", "examples": "[NAME]",
-    "replay": "FILE",
+    "replay": "FILE", "play": "[FILE]",
 }  # fmt: skip
 """How usage names them, where they are no TARGET."""
 
@@ -64,6 +66,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5 --claim "w = -2*x*(y - w*x)"',
         "xor --against mine.json",
     ),
+    "play": ("", "classifier", "mine.toml --fps 2"),
     "replay": ("lesson.replay --pace 2", "lesson.replay --batch"),
     "diagnose": ("xor-stuck", "network.toml --steps 500 --json"),
     "export": (
@@ -154,6 +157,12 @@ def parser(command: str) -> Parser:
     if command == "explain":
         made.add_argument("--format", choices=("text", "markdown", "latex"), default="text",
                           help="of what is printed, default text")  # fmt: skip
+    if command == "play":
+        made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
+        made.add_argument("--fps", type=float, metavar="N", help="frames a second while it trains, 0.1 to 60 (default: "
+                          "20, fewer over a slow line); training steps are never left out")  # fmt: skip
+        made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
+        made.add_argument("--theme", metavar="NAME", help=THEME)
     if command == "export":
         made.add_argument("--to", metavar="FILE", help="a new file that ends in .md, .tex or .svg; without it the "
                           "Markdown (of the screen the SVG) is printed")  # fmt: skip

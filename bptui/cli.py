@@ -284,6 +284,32 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network], identity:
     )
 
 
+def _play(options: Namespace) -> int:
+    """The playground, with a network of its own or a file's."""
+    if len(options.rest) > 1:
+        raise UserError(options.rest[1][:60], "is one argument too many", "bptui play [FILE]")
+    if options.fps is not None and not 0.1 <= options.fps <= 60:
+        raise UserError("--fps", f"found {options.fps:g}", "0.1 to 60 frames a second")
+    config = configured(options)
+    if options.theme is not None:
+        _check_theme(options.theme)
+    target = options.rest[0] if options.rest else None
+    if target is not None:
+        from bptui.teach.play.setup import opened
+
+        opened(target)  # says what is wrong with it, before a screen is painted for nothing
+    if not _has_screen():
+        raise UserError("play", "needs a terminal", "bptui trace and bptui diagnose train without one")
+    _fits()
+    from bptui import app
+    from bptui.screens.play.opening import playground
+
+    return app.stage(
+        "play", playground(target, options.fps), theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr),
+        no_color=options.no_color, around=around_of(options, config, None),
+    )  # fmt: skip
+
+
 def _replay(options: Namespace) -> int:
     if len(options.rest) != 1:
         raise UserError("FILE", "is missing" if not options.rest else "one is replayed at a time", "bptui replay FILE")
@@ -459,6 +485,7 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "check": _check,
     "diagnose": _diagnose,
     "explain": _explain,
+    "play": _play,
     "export": _export,
     "replay": _replay,
     "examples": _examples,
