@@ -16,6 +16,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, merge
+from bptui.model.engine.masked import kept_back
 
 BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a braille character: four rows of two columns, from U+2800."""
@@ -195,7 +196,7 @@ def buckets(values: Any, count: int) -> list[Bucket]:
         part = values[a:b]
         finite = part[np.isfinite(part)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (math.nan, math.nan)
-        out.append(Bucket(low, high, finite.size < part.size))
+        out.append(Bucket(low, high, bool((~np.isfinite(part) & ~kept_back(part)).any())))
     return out
 
 

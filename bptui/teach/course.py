@@ -163,7 +163,7 @@ class Course:
                 place = locations.parse(wait[3:], session.walk, session.cursor, session.planned)
                 return session.stop == place
             expression = formulas.check(wait, session.graph, Formulas(session, self._stage.kept).more)
-            return bool(expression.evaluate(session.state, session.node).all())
+            return bool(expression.evaluate(session.revealed().state, session.node).all())
         except (UserError, expressions.NotYet):
             return False
 
@@ -307,7 +307,9 @@ class Course:
         assert question is not None
         if question.is_choice:
             return self.text(next(each.prose for each in question.options if each.right))
-        return filling.filled((Piece(question.expression, "number"),), self._stage.asking)
+        asking = self._stage.asking
+        whole = asking is not None and self.asks is None and asking.number(question.expression).is_integer()
+        return filling.filled((Piece(question.expression, "number", decimals=0 if whole else None),), asking)
 
     def answer(self, text: str) -> Verdict:
         """Judge what was typed: a number or a formula; of a choice, the number of the option from 1. A right answer

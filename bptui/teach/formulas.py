@@ -119,7 +119,7 @@ class Formulas:
 
     def __init__(self, session: Session, kept: Mapping[str, Kept]) -> None:
         self.kept = kept
-        self.recording = session.recording
+        self.recording = session.recorded
         self._node, self._tick = session.node, session.progress.tick
         self.graph: Graph = session.graph
         self.more = More(session.network, self.recording, kept)
