@@ -192,7 +192,7 @@ PLAY = Place("In the playground", (
     Key("undo", ("u",), "Back to what was before the last change on the way", "undo"),
 ))  # fmt: skip
 
-PLACES = (HOME, *DEBUGGING, STAGE, PLAY, *EXPLORERS)
+PLACES = (HOME, *DEBUGGING, STAGE, *EXPLORERS)
 
 ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""
