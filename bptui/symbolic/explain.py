@@ -54,6 +54,11 @@ def explain(network: Network, place: str, form: Format = "text", unicode: bool =
 
 def explained(recording: Recording, name: str, place: str, form: Format = "text", unicode: bool = True) -> str:
     """The derivation of `NODE[i,j]` in a training step of the network of that name."""
+    return WRITERS[form](*derivation(recording, name, place, unicode))
+
+
+def derivation(recording: Recording, name: str, place: str, unicode: bool = True) -> tuple[str, tuple[Section, ...]]:
+    """The same before it is written: its heading and its sections."""
     node, at = locations.element(recording.graph, place, "NODE[i,j]")
     element = locations.fit(at if at is not None else (), node.shape)
     service = Service()
@@ -61,8 +66,7 @@ def explained(recording: Recording, name: str, place: str, form: Format = "text"
         parts = tuple(sections(recording, node, element, service, unicode))
     finally:
         service.close()
-    heading = f"{node.name}{numbers.index(element)} of {name}, training step {recording.step}"
-    return _WRITERS[form](heading, parts)
+    return f"{node.name}{numbers.index(element)} of {name}, training step {recording.step}", parts
 
 
 def sections(
@@ -224,6 +228,6 @@ def _aligned(f: Formula) -> list[str]:
     return out
 
 
-_WRITERS: Mapping[Format, Callable[[str, tuple[Section, ...]], str]] = {
+WRITERS: Mapping[Format, Callable[[str, tuple[Section, ...]], str]] = {
     "text": _text, "markdown": _markdown, "latex": _latex
 }  # fmt: skip
