@@ -28,8 +28,8 @@ SMALL = ("xor", "lesson-2-2-1", "darts")
 LINES = (
     "step 3", "goto backward", "next", "finish", "train 3", "untrain", "break layer1.z if loss < 0.8", "continue",
     "watch layer2.bias", "reverse-continue", "set lr = lr/2", "undo", "redo", "select layer1.weight[0,1]",
-    "display loss", "view neurons", "view layers", "view operations", "zoom", "mark a", "jump a", "back", "forward",
-    "focus 1", "focus 2", "focus 3", "focus 4", "no such command", "set lr = -1", "print loss",
+    "display loss", "view neurons", "view graph", "view layers", "view operations", "zoom", "mark a", "jump a", "back",
+    "forward", "focus 1", "focus 2", "focus 3", "focus 4", "no such command", "set lr = -1", "print loss",
     "info breakpoints", "help step", "present on",
     "present off", "define twice", "step $arg0", "end", "twice 2", "until loss", "L = 3", "theme light", "focus-next",
     "nudge layer1.weight[0,1] 0.1", "nudge", "branch 0", "diff", "diff column", "paths", "why", "last",

@@ -55,9 +55,9 @@ def seen_too(session: Session, made: Card, calculator: Calculator) -> None:
 
 def explain_too(recording, place: str, calculator: Calculator) -> None:
     """`bptui explain` in its three forms."""
-    derived = derivation(recording, "it", place)
+    document = derivation(recording, "it", place)
     for form, write in WRITERS.items():
-        said = write(*derived)
+        said = write(document)
         if form == "latex":
             calculator.latex(said)
             continue
