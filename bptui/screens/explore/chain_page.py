@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from bptui.model.base import arithmetic
 from bptui.model.base.numbers import field
@@ -16,10 +16,7 @@ from bptui.screens.bars import bar, scale
 from bptui.screens.explore.page import Row, at, blank, centred, mark, number, short
 from bptui.screens.plot import Plot
 from bptui.screens.render import RenderOptions, clip, fit, length, under
-from bptui.teach.explore.chain import Link, Reading, Station, through
-
-if TYPE_CHECKING:
-    from bptui.screens.explore.chain import ChainBoard
+from bptui.teach.explore.chain import Chain, Link, Reading, Station, through
 
 BOX, LEAST, GAP = 16, 12, 8
 """Cells of a box, at most and at least; of an arrow between two, at least."""
@@ -29,6 +26,29 @@ LABELS, NOTES = 21, 20
 """Cells before the bars, for name and number; cells after them, for what is said. With several ways 3 and 7 more."""
 WAYS = 4
 """Ways that have a row of their own."""
+
+
+class Shown(Protocol):
+    """Whose page it is: the chain, which way it is read, what is asked for, how things are called."""
+
+    chain: Chain
+    backward: bool
+    hide: frozenset[str]
+
+    def hidden(self, *names: str) -> bool:
+        """Is a number of any of these names asked for?"""
+
+    def slope_name(self, reading: Reading, link: Link | None = None) -> str:
+        """`dy/du`."""
+
+    def brief(self, station: Station) -> str:
+        """A station's symbol."""
+
+    def accident(self, reading: Reading) -> Line:
+        """What is equal here alone."""
+
+    def derived(self, link: Link) -> Line:
+        """SymPy's formula of a slope."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +67,7 @@ class Arrow:
 class ChainPage:
     """The parts of a page for one reading."""
 
-    board: ChainBoard
+    board: Shown
     reading: Reading
     width: int
     look: RenderOptions
