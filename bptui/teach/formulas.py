@@ -156,6 +156,18 @@ class Formulas:
         """The number of the network that an expression is, None for one that is computed from others."""
         return target_of(self.parse(text))
 
+    def all_numbers(self, most: int = 200) -> Iterator[tuple[str, float]]:
+        """The numbers of small tensors of this step by their expressions: values, gradients, new parameters."""
+        for name, node in self.graph.by_name.items():
+            kinds = [(name, self.state.value(node)), (f"grad({name})", self.state.gradient(node).array)]
+            if node.role == "param":
+                kinds.append((f"new({name})", self.recording.after(node)))
+            for text, array in kinds:
+                if array is not None and array.size <= most:
+                    for at in np.ndindex(array.shape):
+                        shown = f"{text.removesuffix(')')}{numbers.index(at)}{')' if text.endswith(')') else ''}"
+                        yield shown, float(array[at])
+
     def names(self, expression: expressions.Expression, asked: Target) -> bool:
         """Does an expression name (some of) a number of the network?"""
         stack: list[ast.AST] = [expression.tree]
@@ -194,7 +206,7 @@ def _named(text: str, graph: Graph, more: Mapping[str, Array]) -> expressions.Ex
         rest, _, last = name.rpartition(".")
         if name in known or name in more or (rest in known and last in (*FUNCTIONS, *expressions.DOTTED)):
             continue
-        near = difflib.get_close_matches(name[:64], [*graph.by_name, *more, *FUNCTIONS], n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name[:64], [*graph.by_name, *more], n=1, cutoff=0.5)
         raise UserError("", f"no node is called '{name[:40]}'", "".join(near))
     for part in ast.walk(tree):
         if isinstance(part, ast.Call) and expressions.dotted(part.func) == "new" and len(part.args) == 1:
