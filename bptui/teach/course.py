@@ -17,6 +17,7 @@ from bptui.model.base.spans import Line, line, plain
 from bptui.model.debugger import expressions, locations
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.commands import registry
+from bptui.model.debugger.hidden import Hidden
 from bptui.model.debugger.lines import kind as kind_of
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
@@ -164,7 +165,7 @@ class Course:
                 place = locations.parse(wait[3:], session.walk, session.cursor, session.planned)
                 return session.stop == place
             expression = formulas.check(wait, session.graph, Formulas(session, self._stage.kept).more)
-            return bool(expression.evaluate(session.state, session.node).all())
+            return bool(expression.evaluate(session.revealed().state, session.node).all())
         except (UserError, expressions.NotYet):
             return False
 
@@ -205,6 +206,11 @@ class Course:
         if session is not None:
             session.trail = Trail()
             self._moment = session.branch, session.cursor
+            session.view.hidden = self._kept_back()
+
+    def _kept_back(self) -> Hidden:
+        """What the panels do not show."""
+        return frozenset().union(*(each.hides for each in self.hidden))
 
     def _segments(self) -> list[list[Happens]]:
         """What happens up to here; each list begins with an `::open`, but for the first."""
@@ -358,6 +364,8 @@ class Course:
 
     def _end(self, how: Answered) -> None:
         self.asked.done = how
+        if self.session is not None:
+            self.session.view.hidden = self._kept_back()
         if self.page.after or self.away:
             self._set()
 

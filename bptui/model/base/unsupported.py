@@ -12,7 +12,6 @@ CAPTURE = (
 )
 
 SHELL: Mapping[str, str] = {
-    "play": "bptui examples lists what there is to run",
     "serve": "over SSH, bptui run works as it is",
 }
 """Commands of the shell."""
