@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.files import write_new
+from bptui.model.base.files import refuse_taken, write_new
 from bptui.model.base.printable import clipped
 from bptui.model.base.spans import Line, Span, line
+from bptui.model.debugger import locations
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
 from bptui.screens import svg
@@ -75,6 +76,7 @@ def export(session: Session, wanted: Asked, front: Surface) -> Reply:
         raise UserError("export", f"'{clipped(form, 20)}' is not a form", f"a name that ends in {', '.join(FORMS)}")
     if wanted.what == "screen" and form != ".svg":
         raise UserError("export", f"the screen is no text for '{form}'", "a name that ends in .svg")
+    refuse_taken(path, "export")
     try:
         content = written(session, wanted, form, front)
     except Cancelled:
@@ -101,7 +103,7 @@ def written(session: Session, wanted: Asked, form: str, front: Surface) -> str:
 
 def _document(session: Session, wanted: Asked, service: Service) -> Document:
     from bptui.model.debugger.why import asked as asked_number
-    from bptui.symbolic.derivation import moment, number, step
+    from bptui.symbolic.derivation import chain, moment, step
     from bptui.symbolic.derivation.document import Document
 
     if wanted.what == "step":
@@ -109,8 +111,15 @@ def _document(session: Session, wanted: Asked, service: Service) -> Document:
     heading = f"{session.network.name}, training step {session.cursor.step}"
     if wanted.what == "moment":
         return Document(heading, (moment.here(session, service),))
-    node, element, _ = asked_number(session, wanted.number, "export")
-    return Document(heading, tuple(number.sections(session.recording, node, element, service)))
+    node, element, of = asked_number(session, wanted.number, "export")
+    given = frozenset({locations.node(session.graph, wanted.given, "export").id} if wanted.given else ())
+
+    def tick(done: int, total: int) -> None:
+        session.progress.report(done / max(1, total), f"number {done + 1} of {total}")
+
+    follow = chain.Chain(session.recording, service, given, tick=tick)
+    made = follow.sections(chain.asked(session, node, element, of))
+    return Document(f"{wanted.number} of {heading}", made)
 
 
 def _called(session: Session, wanted: Asked) -> str:

@@ -325,7 +325,9 @@ class Course:
         assert question is not None
         if question.is_choice:
             return self.text(next(each.prose for each in question.options if each.right))
-        return filling.filled((Piece(question.expression, "number"),), self._stage.asking)
+        asking = self._stage.asking
+        whole = asking is not None and self.asks is None and asking.number(question.expression).is_integer()
+        return filling.filled((Piece(question.expression, "number", decimals=0 if whole else None),), asking)
 
     def answer(self, text: str) -> Verdict:
         """Judge what was typed: a number or a formula; of a choice, the number of the option from 1. A right answer

@@ -76,7 +76,7 @@ def _grid(grid: Grid) -> Iterator[str]:
     """A table that may go over pages; its last column has the room that is left."""
     columns = "l" * (len(grid.heads) - 1) + r">{\raggedright\arraybackslash}p{110mm}"
     yield rf"\begin{{longtable}}[l]{{@{{}}{columns}@{{}}}}"
-    yield " & ".join(rf"\textit{{{prose(head)}}}" for head in grid.heads) + r" \\"
+    yield "{}" + " & ".join(rf"\textit{{{prose(head)}}}" for head in grid.heads) + r" \\"
     for row in grid.rows:
-        yield " & ".join(prose(cell) for cell in row) + r" \\"
+        yield "{}" + " & ".join(prose(cell) for cell in row) + r" \\"  # a [ after \\ would be its argument
     yield r"\end{longtable}"
