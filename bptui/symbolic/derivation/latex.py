@@ -47,11 +47,10 @@ def _section(part: Section) -> Iterator[str]:
 def _card(card: Card, new: bool, later: bool) -> Iterator[str]:
     if new and later:
         yield rf"\medskip\textbf{{{prose(plain(card.title))}}}\par"
-    said = [card.shape if new else "", f"element {card.element}" if card.element else ""]
+    said = [card.shape if new and card.shape != "()" else "", f"element {card.element}" if card.element else ""]
     if any(said):
         yield prose(", ".join(filter(None, said))) + r"\par"
-    yield from _align(equations.rules(card) if new else ())
-    yield from _align(equations.worked_out(card))
+    yield from _align(equations.together(card) if new else equations.worked_out(card))
     if card.equation is not None:
         yield prose(plain(text.noted(card.equation))) + r"\par"
     yield from _items(equations.in_words(card, new))
