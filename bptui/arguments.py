@@ -25,6 +25,7 @@ PARTS: Mapping[str, str] = {
     "check": "check every derivative; exit 1 where one fails",
     "diagnose": "say what is wrong with a training, and try what would help; exit 1 where there is a warning",
     "explain": "print the derivation of one number",
+    "learn": "a lesson beside the debugger; alone: the lesson one is in",
     "play": "train a network over the plane, seen while it learns; every setting by keys",
     "export": "write a derivation, a moment, a training step or the screen as Markdown, LaTeX or SVG",
     "replay": "play a recorded run; without a terminal, or with --batch, hold it to what was recorded",
@@ -41,6 +42,7 @@ WORDS: Mapping[str, str] = {
     "check": TARGET,
     "diagnose": TARGET,
     "examples": "an example, to read what it is about",
+    "learn": "the number of a lesson, or a Markdown file in the format of lessons",
     "play": "an example or a network file with two inputs (default: a data set of its own)",
     "replay": "what --record has written, or a script with a first line that says of what",
     "explain": f"{TARGET}, and the node or the element that is explained",
@@ -50,7 +52,7 @@ WORDS: Mapping[str, str] = {
 
 WORDS_OF: Mapping[str, str] = {
     "eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "export": "TARGET WHAT", "examples": "[NAME]",
-    "replay": "FILE", "play": "[FILE]",
+    "replay": "FILE", "play": "[FILE]", "learn": "[N | FILE.md]",
 }  # fmt: skip
 """How usage names them, where they are no TARGET."""
 
@@ -69,6 +71,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "play": ("", "classifier", "mine.toml --fps 2"),
     "replay": ("lesson.replay --pace 2", "lesson.replay --batch"),
     "diagnose": ("xor-stuck", "network.toml --steps 500 --json"),
+    "learn": ("4", "mine.md --check", "4 --worksheet --seed 12 --answers", "--list"),
     "export": (
         "xor 'grad(layer1.weight[0,1])' --to w.tex",
         "xor moment backward layer1.z --to moment.svg",
@@ -175,9 +178,23 @@ def parser(command: str) -> Parser:
         made.add_argument("--batch", action="store_true", help="no screen: exit 1 where something else comes of a line")
         made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
         made.add_argument("--theme", metavar="NAME", help=THEME)
+    if command == "learn":
+        _lesson_options(made)
     if command not in ("run", "eval"):
         made.add_argument("--ascii", action="store_true", help="ASCII only")
     return made
+
+
+def _lesson_options(made: Parser) -> None:
+    made.add_argument("--list", action="store_true", help="the lessons, and how far one has come in each")
+    made.add_argument("--check", action="store_true", help="walk it without a screen; exit 1 with what is wrong in it")
+    made.add_argument("--export", action="store_true", help="print it as Markdown, its numbers filled in")
+    made.add_argument("--worksheet", action="store_true", help="print its questions as Markdown, with blanks")
+    made.add_argument("--answers", action="store_true", help="of --worksheet: with the answers in the blanks")
+    made.add_argument("--seed", type=int, metavar="N", help="of --worksheet: other numbers, the same for the same N")
+    made.add_argument("--present", action="store_true", help="for a class: one question fills the screen")
+    made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
+    made.add_argument("--theme", metavar="NAME", help=THEME)
 
 
 def _screen_options(made: Parser) -> None:

@@ -475,6 +475,33 @@ def _writer(options: Namespace) -> Callable[[str], None]:
     return write
 
 
+def _learn(options: Namespace) -> int:
+    if len(options.rest) > 1:
+        raise UserError(options.rest[1][:60], "is one argument too many", "bptui learn 4, or bptui learn FILE.md")
+    asked = [name for name in ("list", "check", "export", "worksheet") if getattr(options, name)]
+    if len(asked) > 1:
+        raise UserError(f"--{asked[1]}", f"stands beside --{asked[0]}", "one at a time")
+    for option in ("answers", "seed"):
+        if getattr(options, option) not in (None, False) and not options.worksheet:
+            raise UserError(f"--{option}", "belongs to --worksheet", "bptui learn 4 --worksheet")
+    from bptui import learning
+
+    if options.list:
+        return learning.listed(_writer(options))
+    if asked:
+        if not options.rest:
+            raise UserError("N or FILE.md", "is missing", f"bptui learn 4 --{asked[0]}")
+        return learning.printed(options.rest[0], asked[0], options.answers, options.seed, _writer(options))
+    if not _has_screen():
+        raise UserError("learn", "a lesson needs a terminal with a screen", "bptui learn --list, or N --export")
+    return _lesson(options)
+
+
+def _lesson(options: Namespace) -> int:
+    """On the screen."""
+    raise UserError("learn", unsupported.NOT_YET, "bptui learn 4 --export prints it")
+
+
 SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {}
 """The commands that have a screen of their own."""
 
@@ -485,6 +512,7 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "check": _check,
     "diagnose": _diagnose,
     "explain": _explain,
+    "learn": _learn,
     "play": _play,
     "export": _export,
     "replay": _replay,
