@@ -1,4 +1,4 @@
-"""`export` typed on the screen: what stands there, without the line that asks for it; derivations in the other thread."""
+"""`export` typed on the screen: what stands there, without the line that asks; derivations in the other thread."""
 
 from __future__ import annotations
 
