@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from bptui.model.source.network import Network
+    from bptui.screens.board import Board
     from bptui.screens.theme import Theme
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -475,6 +476,52 @@ def _writer(options: Namespace) -> Callable[[str], None]:
     return write
 
 
+def _explorer(options: Namespace) -> tuple[str, Callable[[], Board]]:
+    """The explorer that is wanted, and how to make its board: until that is called nothing needs NumPy."""
+    from bptui.screens import explore
+
+    name, *words = options.rest or [""]
+    if not name:
+        raise UserError("NAME", "is missing", "bptui explore " + ", ".join(explore.EXPLORERS))
+    explore.known(name)
+    load: Callable[[], Network] | None = None
+    if words:
+        if "=" in words[0] and not _is_there(words[0]):
+            options.formula, *words = words
+        _, load = _network(options, words)
+    return name, lambda: explore.board(name, load() if load is not None else None, options.by)
+
+
+def _explore_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
+    name, make = _explorer(options)
+
+    def screen(theme: Theme, unicode: bool) -> Screen[None]:
+        from bptui.screens.stage import Stage
+
+        return Stage(name, make, theme, unicode)
+
+    return screen
+
+
+def _explore(options: Namespace) -> int:
+    """On the screen; where there is none, its page as text."""
+    name, make = _explorer(options)
+    config = configured(options)
+    if options.theme is not None:
+        _check_theme(options.theme)
+    if not _has_screen():
+        from bptui import headless
+
+        return headless.page(make(), _writer(options), not options.ascii and _utf8(sys.stdout))
+    _fits()
+    from bptui import app
+
+    return app.stage(
+        name, make, theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr), no_color=options.no_color,
+        around=around_of(options, config, None),
+    )  # fmt: skip
+
+
 def _learn(options: Namespace) -> int:
     if len(options.rest) > 1:
         raise UserError(options.rest[1][:60], "is one argument too many", "bptui learn 4, or bptui learn FILE.md")
@@ -502,7 +549,7 @@ def _lesson(options: Namespace) -> int:
     raise UserError("learn", unsupported.NOT_YET, "bptui learn 4 --export prints it")
 
 
-SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {}
+SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {"explore": _explore_screen}
 """The commands that have a screen of their own."""
 
 HANDLERS: dict[str, Callable[[Namespace], int]] = {
@@ -512,6 +559,7 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "check": _check,
     "diagnose": _diagnose,
     "explain": _explain,
+    "explore": _explore,
     "learn": _learn,
     "play": _play,
     "export": _export,
