@@ -1,4 +1,4 @@
-"""An explorer over what is debugged shows the numbers that are there, trained or set by hand, and looks the same way."""
+"""An explorer over what is debugged shows the numbers that are there, trained or set by hand."""
 
 from __future__ import annotations
 
