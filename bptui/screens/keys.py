@@ -173,7 +173,17 @@ EXPLORE_ACTIVATIONS = Place("In explore activations", (
     Key("start", ("0",), "Everything as at first", "start"),
 ))  # fmt: skip
 
-EXPLORERS = (EXPLORE_CHAIN, EXPLORE_RATE, EXPLORE_FLOW, EXPLORE_ACTIVATIONS)
+EXPLORE_RACE = Place("In explore race", (
+    Key("step", ("greater_than_sign", "less_than_sign"), "A training step of all of them, on and back", "step",
+        VERTICAL[::-1]),
+    Key("run", ("space",), "Run to the end; stop", "run"),
+    Key("choose", ("up", "down", "k", "j"), "Choose an optimizer: its path is drawn", "choose", VERTICAL * 2),
+    Key("rate", ("left", "right", "h", "l"), "A smaller, a larger rate of the chosen one", "rate", HORIZONTAL * 2),
+    Key("problem", ("o", "O"), "The next, the previous problem", "problem", VERTICAL[::-1]),
+    Key("start", ("0",), "Everything as at first", "start"),
+))  # fmt: skip
+
+EXPLORERS = (EXPLORE_CHAIN, EXPLORE_RATE, EXPLORE_FLOW, EXPLORE_ACTIVATIONS, EXPLORE_RACE)
 DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
 """The places of the debugger, which its help shows."""
 PLAY = Place("In the playground", (
