@@ -154,8 +154,8 @@ def page() -> str:
     return (
         f"{HEAD}\n## Front\n\n| key | it is |\n|---|---|\n{front}{INLINE}"
         f"\n## Directives\n\n| directive | does |\n|---|---|\n{rows}\n"
-        f"And any command of the groups {groups} and {GROUPS[-1]} in [keys.md](keys.md) that the front end does not do\n"
-        f"itself, {' and '.join(f'`{word}`' for word in ALSO)}: `::goto backward layer2.z` `::select a[0,1]` "
+        f"And any command of the groups {groups} and {GROUPS[-1]} in [keys.md](keys.md) that the front end does not\n"
+        f"do itself, {' and '.join(f'`{word}`' for word in ALSO)}: `::goto backward layer2.z` `::select a[0,1]` "
         f"`::set lr = 0.5` `::nudge`\n`::train 10` `::undo` `::view neurons`, {MOST:,} steps far at most.\n{WHEN}"
         + "".join(f"- {about}\n" for about in ABOUT)
         + AFTER
