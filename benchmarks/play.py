@@ -1,6 +1,7 @@
 """What drawing costs the playground: training steps a second on the screen, against the same training without one.
 
-Both run in turn; the figure is the median of the pairwise ratios. The screen is a real pseudo-terminal that takes all that comes.
+Both run in turn; the figure is the median of the pairwise ratios. The screen is a real pseudo-terminal that takes all
+that comes.
 """
 
 from __future__ import annotations

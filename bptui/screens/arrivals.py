@@ -1,4 +1,4 @@
-"""Has what was drawn reached the terminal? Then the next frame may follow: so a slow line never holds a queue of frames.
+"""Has what was drawn reached the terminal? Then the next frame may follow: no slow line holds a queue of frames.
 
 What is written goes into buffers that nobody can look into (a pseudo terminal takes 64 KB, which is a minute at 9,600
 baud). So a frame ends with a question that every terminal answers, since the VT100: what are you? Its answer comes when

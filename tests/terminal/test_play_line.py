@@ -1,7 +1,7 @@
 """The playground over a slow line: keys are answered while it trains, frames are dropped, training goes on.
 
-What is bounded is bytes, not seconds: those that a key has to wait for. The terminal here draws so many bytes a second, and
-answers what it is asked when it has drawn what came before, as a real one does.
+What is bounded is bytes, not seconds: those that a key has to wait for. The terminal here draws so many bytes a second,
+and answers what it is asked when it has drawn what came before, as a real one does.
 """
 
 from __future__ import annotations
