@@ -60,7 +60,7 @@ def board(name: str, network: Network | None = None, by: str = "") -> Board:
 
 def on_session(name: str, session: Session) -> Board:
     """The board of an explorer on what is debugged: the network with its numbers at this training step, and of an
-    explorer that takes a number the selected one, where that is one."""
+    explorer that takes a number the selected one, where that is one. In a backward pass the chain's flow is turned."""
     from bptui.teach.explore.leaves import at_step, leaves
 
     network = at_step(session)
@@ -68,4 +68,7 @@ def on_session(name: str, session: Session) -> Board:
     by = session.selected_name if known(name).by == 1 and session.node.name in given else ""
     if name == "rate" and session.node.role != "param":
         by = ""
-    return board(name, network, by)
+    made = board(name, network, by)
+    if name == "chain" and session.cursor.phase == "backward":
+        made.press("flow", (0, 0), "f")
+    return made
