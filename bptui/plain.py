@@ -111,7 +111,7 @@ class Plain(FrontEnd):
             self._next_word = monotonic() + PATIENCE[0]
             with interruptible(self.session.progress) if self.watched else nullcontext():
                 reply = registry.run(self.session, line)
-                self.session.recording  # noqa: B018  # run here, for what is said of it
+                self.session.recorded  # noqa: B018  # run here, for what is said of it
             word = "" if command is None else command.word
             if word not in ("", "expect"):
                 self._said.clear()
@@ -353,7 +353,7 @@ def check_rows(session: Session, service: Service, made: Card, about: Node) -> l
 
 
 def _rows(session: Session, service: Service, about: Node) -> tuple[CheckRow, ...]:
-    recording = session.recording
+    recording = session.recorded
 
     def work() -> tuple[CheckRow, ...]:
         from bptui.symbolic.check import check_node, check_update

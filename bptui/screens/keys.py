@@ -52,11 +52,17 @@ class Place(NamedTuple):
 
     def footer(self) -> tuple[tuple[str, str], ...]:
         """(keys, word) of the rows that stand in a footer."""
-        return tuple(
-            ("/".join(shown(key) for key in row.keys[: 2 if row.by else 1]).replace("escape", "esc"), row.short)
-            for row in self.rows
-            if row.short
-        )
+        return tuple((_named(row), row.short) for row in self.rows if row.short)
+
+
+ARROWS = {"up", "down", "left", "right"}
+
+
+def _named(row: Key) -> str:
+    """The keys of a row in a footer: the first, the first two where they move, all of four arrows in one word."""
+    if set(row.keys) >= ARROWS:
+        return "arrows"
+    return "/".join(shown(key) for key in row.keys[: 2 if row.by else 1]).replace("escape", "esc")
 
 
 INTERRUPT = Key("interrupt", ("ctrl+c",), "Say how to leave")
@@ -136,9 +142,67 @@ STAGE = Place("In every explorer and the playground", (
     Key("help", ("question_mark", "f1"), "These keys", "help"),
 ))  # fmt: skip
 
+EXPLORE_CHAIN = Place("In explore chain", (
+    Key("move", ("left", "right", "h", "l"), "The start, down and up by 0.1", "x", HORIZONTAL * 2),
+    Key("nudge", ("plus", "minus", "equals_sign"), "A larger, a smaller nudge", "nudge", ((0, 1), (0, -1), (0, 1))),
+    Key("pair", ("n", "N"), "The next, the previous pair of functions", "pair", VERTICAL[::-1]),
+    Key("flow", ("f",), "The other direction: values forward, gradients backward", "flow"),
+    Key("start", ("0",), "Everything as at first"),
+))  # fmt: skip
+
+EXPLORE_RATE = Place("In explore rate", (
+    Key("rate", ("left", "right", "h", "l"), "A smaller, a larger rate", "rate", HORIZONTAL * 2),
+    Key("step", ("greater_than_sign", "less_than_sign"), "Take the step; take it back", "take the step",
+        VERTICAL[::-1]),
+    Key("slice", ("v", "V"), "Along the gradient, along one number alone", "slice", VERTICAL[::-1]),
+    Key("start", ("0",), "Everything as at first", "start"),
+))  # fmt: skip
+
+EXPLORE_FLOW = Place("In explore flow", (
+    Key("choose", ("up", "down", "k", "j"), "Choose a switch: its network stands at the right", "switch", VERTICAL * 2),
+    Key("train", ("greater_than_sign", "less_than_sign"), "A training step on, a step back", "train", VERTICAL[::-1]),
+    Key("preset", ("p", "P"), "What is healthy: relative to the last layer, a lesson's legend, its figure", "preset",
+        VERTICAL[::-1]),
+    Key("start", ("0",), "Everything as at first"),
+))  # fmt: skip
+
+EXPLORE_ACTIVATIONS = Place("In explore activations", (
+    Key("z", ("left", "right", "h", "l"), "z, down and up by 0.1", "z", HORIZONTAL * 2),
+    Key("choose", ("up", "down", "k", "j"), "Choose an activation", "choose", VERTICAL * 2),
+    Key("raw", ("r",), "The derivative as SymPy gave it", "raw"),
+    Key("start", ("0",), "Everything as at first", "start"),
+))  # fmt: skip
+
+EXPLORE_RACE = Place("In explore race", (
+    Key("step", ("greater_than_sign", "less_than_sign"), "A training step of all of them, on and back", "step",
+        VERTICAL[::-1]),
+    Key("run", ("space",), "Run to the end; stop", "run"),
+    Key("choose", ("up", "down", "k", "j"), "Choose an optimizer: its path is drawn", "choose", VERTICAL * 2),
+    Key("rate", ("left", "right", "h", "l"), "A smaller, a larger rate of the chosen one", "rate", HORIZONTAL * 2),
+    Key("problem", ("o", "O"), "The next, the previous problem", "problem", VERTICAL[::-1]),
+    Key("start", ("0",), "Everything as at first", "start"),
+))  # fmt: skip
+
+EXPLORERS = (EXPLORE_CHAIN, EXPLORE_RATE, EXPLORE_FLOW, EXPLORE_ACTIVATIONS, EXPLORE_RACE)
 DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
 """The places of the debugger, which its help shows."""
-PLACES = (HOME, *DEBUGGING, STAGE)
+PLAY = Place("In the playground", (
+    Key("run", ("space",), "Train until it is pressed again", "run"),
+    Key("steps", ("greater_than_sign", "less_than_sign"), "As many training steps on as the stride says; as many back: "
+        "all of them are kept", "steps", ((0, 1), (0, -1))),
+    Key("stride", ("t", "T"), "A stride of 1, 10, 100, 1,000; the one before", "stride", ((0, 1), (0, -1))),
+    Key("move", ("up", "down", "left", "right", "k", "j", "h", "l"), "In the panel with the heavy rule: a neuron, "
+        "a point of the plane, the loss curve's past, a setting and its value", "change", (*VERTICAL, *HORIZONTAL) * 2),
+    Key("panel", ("tab", "shift+tab"), "The next panel, the one before", "panel", ((0, 1), (0, -1))),
+    Key("focus", ("1", "2", "3", "4"), "That panel"),
+    Key("start", ("0",), "Back to training step 0", "start"),
+    Key("weight", ("w", "W"), "Another weight of the chosen neuron", "weight", ((0, 1), (0, -1))),
+    Key("edit", ("e",), "Type another number for the chosen weight: a branch", "edit"),
+    Key("nudge", ("plus", "minus"), "The chosen weight by 0.1: a branch", "nudge", ((0, 1), (0, -1))),
+    Key("undo", ("u",), "Back to what was before the last change on the way", "undo"),
+))  # fmt: skip
+
+PLACES = (HOME, *DEBUGGING, STAGE, *EXPLORERS)
 
 ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, merge
+from bptui.model.engine.masked import kept_back
 
 BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a braille character: four rows of two columns, from U+2800."""
@@ -93,6 +94,11 @@ class Plot:
         elif heavy:
             self._ways[x, y] = (way, heavy, style)
 
+    def erase(self, x: int, y: int, count: int) -> None:
+        """No line passes so many cells any more: a title stands in it."""
+        for k in range(x, x + count):
+            self._ways.pop((k, y), None)
+
     def blank(self, x: int, y: int) -> bool:
         """Is there nothing in cell (x, y): neither a character nor a dot nor a line?"""
         return not ((x, y) in self._dots or (x, y) in self._ways or self._cells[y][x][0] != " ")
@@ -132,6 +138,37 @@ class Scale(NamedTuple):
         return np.clip(at, 0.0, 1.0)
 
 
+class Axes(NamedTuple):
+    """A page with a scale each way: where a point lies on it, in dots and in cells."""
+
+    page: Plot
+    across: tuple[float, float]
+    up: tuple[float, float]
+
+    def dot(self, x: float, y: float) -> tuple[int, int]:
+        """The dot of a point, as far outside of the page as a page is large where it lies further off."""
+        found = []
+        for value, (low, high), dots in ((x, self.across, self.page.wide), (y, self.up, self.page.tall)):
+            part = (value - low) / (high - low) if high > low else 0.5
+            found.append(round(max(-1.0, min(2.0, part)) * (dots - 1)))
+        return found[0], found[1]
+
+    def cell(self, x: float, y: float) -> tuple[int, int]:
+        """The cell of a point, counted from the top."""
+        across, up = self.dot(x, y)
+        page = self.page
+        return across * page.width // page.wide, page.height - 1 - up * page.height // page.tall
+
+    def draw(self, xs: Any, ys: Any, style: str = "") -> None:
+        """A curve through its points, neighbours joined; it breaks where a number is not finite."""
+        before: tuple[int, int] | None = None
+        for x, y in zip(np.asarray(xs).tolist(), np.asarray(ys).tolist(), strict=True):
+            here = self.dot(x, y) if math.isfinite(y) else None
+            if here is not None:
+                self.page.line(*(before or here), *here, style)
+            before = here
+
+
 def scale_of(values: Any) -> Scale | None:
     """The scale of the finite numbers of an array, logarithmic where they are positive and span DECADES; None where
     none is finite."""
@@ -159,7 +196,7 @@ def buckets(values: Any, count: int) -> list[Bucket]:
         part = values[a:b]
         finite = part[np.isfinite(part)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (math.nan, math.nan)
-        out.append(Bucket(low, high, finite.size < part.size))
+        out.append(Bucket(low, high, bool((~np.isfinite(part) & ~kept_back(part)).any())))
     return out
 
 
@@ -168,7 +205,7 @@ def spacing(count: int, wide: int) -> float:
     return (wide - 1) / (count - 1) if count > 1 else 0.0
 
 
-def curve(plot: Plot, columns: Sequence[Bucket], scale: Scale) -> None:
+def curve(plot: Plot, columns: Sequence[Bucket], scale: Scale, style: str = "") -> None:
     """Columns over the whole width, each from its smallest to its largest number, neighbours joined at their middle."""
     apart = spacing(len(columns), plot.wide)
     before: tuple[int, int] | None = None
@@ -178,9 +215,9 @@ def curve(plot: Plot, columns: Sequence[Bucket], scale: Scale) -> None:
             continue
         x = round(n * apart)
         bottom, top = (round(float(scale.part(np.float64(v))) * (plot.tall - 1)) for v in (low, high))
-        plot.line(x, bottom, x, top)
+        plot.line(x, bottom, x, top, style)
         here = (x, (bottom + top) // 2)
-        plot.line(*(before or here), *here)
+        plot.line(*(before or here), *here, style)
         before = here
 
 

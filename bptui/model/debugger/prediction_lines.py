@@ -122,6 +122,8 @@ def _said(found: Predictions, row: Row, room: int) -> str:
     decision = found.decision
     if decision is None or decision.axis is None:
         return _of(row.prediction, False, room)
+    if row.hidden:
+        return numbers.HIDDEN
     classes = decision.said(row.prediction)
     if classes.size == 1 and room > NUMBER + 4:
         largest = float(row.prediction.reshape(-1).max())
@@ -133,7 +135,7 @@ def _wanted_of(found: Predictions, row: Row) -> Array | None:
     decision = found.decision
     if row.target is None or decision is None or decision.axis is None:
         return row.target
-    return decision.wanted(row.target)
+    return row.target if row.hidden else decision.wanted(row.target)
 
 
 def _inputs(found: Predictions, row: Row, room: int) -> str:
@@ -148,13 +150,17 @@ def _of(array: Array | None, whole: bool, room: int) -> str:
         return numbers.NOT_YET
     values = np.asarray(array).reshape(-1)
     wide = 2 if whole else NUMBER
-    texts = [str(int(x)).rjust(wide) if whole else numbers.field(float(x), NUMBER) for x in values[:64].tolist()]
+    texts = [_whole(x).rjust(wide) if whole else numbers.field(float(x), NUMBER) for x in values[:64].tolist()]
     if (whole or values.size <= FEW) and sum(map(len, texts)) + whole * len(texts) <= room - 1:
         return (" " if whole else "").join(texts)
     if array.ndim > 1 or not whole:
         return _word(array.shape) if len(_word(array.shape)) < room else "…"
     kept = max(1, (room - 3) // 3)
     return f"{' '.join(texts[:kept])} …"
+
+
+def _whole(x: float) -> str:
+    return str(int(x)) if math.isfinite(x) else numbers.special(x)
 
 
 def _word(shape: Shape) -> str:
@@ -214,8 +220,9 @@ def as_json(session: Session, worst: bool) -> dict[str, Any]:
 
 def _json(found: Predictions, row: Row) -> dict[str, Any]:
     decision = found.decision
-    said = None if decision is None or row.prediction is None else decision.said(row.prediction)
-    wanted = None if decision is None or row.target is None else decision.wanted(row.target)
+    judged = decision if not row.hidden else None
+    said = None if judged is None or row.prediction is None else judged.said(row.prediction)
+    wanted = None if judged is None or row.target is None else judged.wanted(row.target)
     return {
         "sample": row.sample,
         "inputs": [jsonable(array) for array in row.inputs],

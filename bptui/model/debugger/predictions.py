@@ -13,8 +13,10 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.structure import LABELS, REGRESSION, Loss, Structure
+from bptui.model.debugger.hidden import REASON, covers
 from bptui.model.debugger.shares import Shares, shares
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.masked import kept_back
 from bptui.model.engine.ops.labels import class_axis
 from bptui.model.engine.state import State
 
@@ -69,6 +71,7 @@ class Decision(NamedTuple):
 class Row(NamedTuple):
     """One sample. What is not there yet is None, and so is what cannot be said.
 
+    hidden  a number of it is kept back, and with it what would tell it: its loss, whether it is right
     loss   of this sample alone;  share  its part of the loss, 0 to 1
     right, of  so many of its outputs say what they should; of 0: nothing is decided
     """
@@ -81,6 +84,7 @@ class Row(NamedTuple):
     share: float | None
     right: int
     of: int
+    hidden: bool = False
 
     @property
     def is_right(self) -> bool | None:
@@ -130,9 +134,12 @@ def predictions(session: Session) -> Predictions | str:
     for sample in range(network.samples):
         said = None if prediction is None else prediction[sample]
         wanted = None if target is None else target[sample]
+        given = tuple(each[sample] for each in inputs if each is not None)
+        if any(array is not None and kept_back(array).any() for array in (said, wanted)):
+            rows.append(Row(sample, given, said, wanted, numbers.CONCEALED, None, 0, 0, True))
+            continue
         right, of = _judged(decision, said, wanted)
         loss = None if parts.losses is None else float(parts.losses[sample])
-        given = tuple(each[sample] for each in inputs if each is not None)
         rows.append(Row(sample, given, said, wanted, loss, _share(parts, loss), right, of))
     return Predictions(found, decision, tuple(rows), parts.mean, parts.why)
 
@@ -211,10 +218,12 @@ def _judged(decision: Decision | None, said: Array | None, wanted: Array | None)
 
 
 def _losses(session: Session, found: Compared) -> Shares:
-    """Once the loss is computed."""
+    """Once the loss is computed, and none where it is hidden: theirs would tell it."""
     if session.state.value(session.graph.loss) is None:
         return Shares(None, why="the loss is not computed yet")
-    return shares(session.recording, found.prediction.id, session.network.samples, found.loss.reduction != "sum")
+    if covers(session.hidden, session.graph.nodes[session.graph.loss], "value"):
+        return Shares(None, why=REASON)
+    return shares(session.recorded, found.prediction.id, session.network.samples, found.loss.reduction != "sum")
 
 
 def _share(parts: Shares, loss: float | None) -> float | None:

@@ -6,7 +6,10 @@ Importing this imports no NumPy.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.hidden import Hidden
 
 Index = tuple[int, ...]
 ViewMode = Literal["operations", "layers", "neurons", "graph"]
@@ -53,7 +56,8 @@ class View:
     sample  "all", "mean", or the number of one sample of the batch, which everything follows
     predicted  the sample that is chosen among the predictions;  worst  those with the largest loss come first
     search  what was last searched for
-    present one operation fills the screen, and asks before it tells: hidden says that it has not told yet
+    present one operation fills the screen, and asks before it tells: asks says that it has not told yet
+    hidden  numbers that are kept back until a question about them is answered
     composite  one is shown as one operation, because `next` came to it: until the next move, or `view`
     change  of a branch, what it differs by from another one is shown in the place of gradients
     finding which one of the diagnosis is looked at
@@ -70,7 +74,8 @@ class View:
     worst: bool = False
     search: str = ""
     present: bool = False
-    hidden: bool = False
+    asks: bool = False
+    hidden: Hidden = frozenset()
     composite: bool = False
     page: int = 0
     change: bool = True

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from bptui.model.base.numbers import field
+from bptui.model.base.numbers import concealed, field
 from bptui.model.base.spans import Line, Span
 from bptui.screens.panels.timeline import COLOURS
 from bptui.screens.render import fit, length
@@ -45,7 +45,7 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
     ]
     loss = session.state.shown_loss
     text = field(loss, 10, 6) if wide else field(loss)
-    right = [Span("loss ", "dim"), Span(text.strip(), "text bold" if isfinite(loss) else "fail reverse")]
+    right = [Span("loss ", "dim"), Span(text.strip(), _weight(loss))]
     found = len(session.nonfinite.known)
     good, failed = checks or (None, 0)
     diagnosis = session.branch.diagnosis
@@ -62,6 +62,13 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
     room = width - 1 - length(chip) - length(right) - length(where[:3]) - length(where[5:6]) - longest
     lead = next((each for each in leads if length(each) <= room), (Span(" "),))  # the same at every Moment
     return _fitted(lead, chip, where, right, width)
+
+
+def _weight(loss: float) -> str:
+    """The style of the loss."""
+    if concealed(loss):
+        return "text bold reverse"
+    return "text bold" if isfinite(loss) else "fail reverse"
 
 
 def _longest(graph: Graph, counts: Sequence[int]) -> int:

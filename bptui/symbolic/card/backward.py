@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.numbers import concealed
 from bptui.model.base.spans import Line, Span, line, merge
 from bptui.model.base.types import Array
 from bptui.model.debugger.locations import fit
@@ -136,7 +137,9 @@ class Backward:
         whole = f"{UPSTREAM}_{self.name}"
         arriving, leaving = (gradient(symbol.text, self.unicode) for symbol in (self.out, self.symbol))
         shown = {**self.names.symbols, UPSTREAM: arriving, whole: leaving}
-        own = Names(shown, self.names.letters, self.names.bare | (frozenset((UPSTREAM, whole) if self.bare else ())))
+        scalars = frozenset(name for name in shown if not np.shape(reading.arrays.get(name, 0.0)))
+        bare = self.names.bare | {UPSTREAM, whole} if self.bare else self.names.bare
+        own = Names(shown, self.names.letters, bare if self.single or not self.bare else scalars)
         q, at = tuple(t.Name(i) for i in rule.q), tuple(t.integer(i) for i in self.element)
         partial = t.Partial(t.Element(reading.output, tuple(t.Name(i) for i in rule.out)), t.Element(self.name, q))
         local_, vjp = self.rules(rule)
@@ -180,6 +183,8 @@ class Backward:
     ) -> Equation:
         """upstream × local = downstream, with where it comes from and goes to."""
         up, value, down = values
+        if concealed(up) or concealed(value):
+            down = numbers.CONCEALED  # it follows from these
         value, note = _taken(self.reading, up, value, down, note)
         contributions = progress(self.state, self.source, self.node)
         left, middle, right = symbols
@@ -280,7 +285,8 @@ def _taken(
     reading: BoundDefinition, up: float, value: float | None, down: float, note: Note
 ) -> tuple[float | None, Note]:
     """The local derivative and its note; where it is 0/0 and the operation has a convention, what is taken for it."""
-    known = value is None or not math.isnan(value) or not math.isfinite(up) or not math.isfinite(down)
+    known = value is None or not math.isnan(value) or concealed(value)
+    known |= not math.isfinite(up) or not math.isfinite(down)
     if known or not reading.op.convention:
         return value, note
     taken = down / up if up else 0.0
@@ -404,5 +410,5 @@ class _Products:
         """A row as a formula."""
         place = self.place(n)
         arriving = t.Element(UPSTREAM, tuple(t.integer(place[i]) for i in self.rule.out))
-        factor = self.local if self.bare else self.derivative(n)
+        factor = self.factor_tree(place) if self.bare else self.derivative(n)
         return arriving if factor == t.integer(1) else t.Mul((arriving, factor))

@@ -11,8 +11,10 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.arithmetic import compared
+from bptui.model.base.numbers import concealed
 from bptui.model.base.spans import Line, Span, line, merge, plain
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.masked import kept_back
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
 from bptui.symbolic.card.conventions import choices, convention, spans_of
@@ -177,6 +179,8 @@ def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bo
     left = element_span(names, reading.output, element)
     told = Fact("element", "element", (left,), result=(Span(number(value), left.style),))
     body = reading.statements[-1].value
+    if concealed(value) and any(isinstance(part, t.IfElse) for part in t.walk(body)):
+        return told  # the branch that was taken would tell what it is
     if reading.op.elementwise and not reading.letters:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
@@ -195,7 +199,8 @@ def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bo
         if 1 < len(among) <= _WINDOW:
             listed = [s for n, x in enumerate(among) for s in ([Span(", ")] if n else []) + [Span(number(x), style)]]
             symbolic = merge([Span(f"{kind}("), *listed, Span(")")])
-        return replace(told, sides=(symbolic, (element_span(names, base, place),)))
+        winner = () if concealed(value) else ((element_span(names, base, place),),)
+        return replace(told, sides=(symbolic, *winner))
     told = replace(told, sides=(symbolic,))
     tree = _factors(reading, body, index) or reading.folded(body, index)
     if isinstance(tree, t.Name | t.Number):
@@ -300,7 +305,7 @@ def _winner(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> t
     if not (isinstance(body, t.Reduction) and body.kind in ("max", "min") and isinstance(body.body, t.Element)):
         return None
     values = choices(reading, body, index)
-    if values is None:
+    if values is None or kept_back(values).any():
         return None
     reduction = t.substitute(body, index)
     assert isinstance(reduction, t.Reduction)
