@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from bptui.model.base import numbers
+from bptui.model.debugger import hidden
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.prediction_lines import as_json
 from bptui.model.debugger.predictions import Predictions, predictions
@@ -218,3 +220,21 @@ def test_nan_is_wrong() -> None:
     listed = found(session)
     assert any(np.isnan(row.prediction).any() and row.is_right is False for row in listed.rows)
     assert run(session, "predictions worst").ok
+
+
+@pytest.mark.parametrize("name", ["xor", "classifier", "transformer"])
+def test_what_is_hidden_is_not_told_by_what_is_made_of_it(name: str) -> None:
+    session = Session(load(name))
+    session.goto("backward")
+    made = found(session)
+    prediction = session.graph.by_name["prediction"]
+    at = (1,) + (0,) * (len(prediction.shape) - 1)
+    session.view.hidden = hidden.parse(f"{prediction.name}{numbers.index(at)}", session.graph)
+    text = run(session, "predictions").text.splitlines()[2]
+    assert text.count("?") >= 2
+    assert f"{made.rows[1].loss:.4f}" not in text
+    assert not {"right", "wrong"} & set(text.split())
+    content = as_json(session, False)["samples"][1]
+    assert (content["class"], content["right"], content["loss"]) == (None, None, "?")
+    session.view.hidden = hidden.parse("loss", session.graph)
+    assert all(row.loss is None for row in found(session).rows)
