@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.symbolic.card.moment import Rules
     from bptui.symbolic.facts import Card
+    from bptui.teach.course import Course
 
 
 class Scene(NamedTuple):
@@ -19,6 +20,7 @@ class Scene(NamedTuple):
     defect  why it cannot say anything, "" where it can
     failed  how many checks of this training step do not agree
     rules   who has derivations, None while there is nobody
+    lesson  what is read beside it
     """
 
     session: Session
@@ -29,3 +31,4 @@ class Scene(NamedTuple):
     defect: str = ""
     failed: int = 0
     rules: Rules | None = None
+    lesson: Course | None = None
