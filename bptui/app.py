@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -19,15 +20,18 @@ from typing import TYPE_CHECKING, Any
 from textual import events
 from textual.app import App
 from textual.binding import Binding
+from textual.screen import Screen
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.spans import plain
 from bptui.model.debugger.reply import say
-from bptui.model.source.examples import catalogue
+from bptui.recent import remember
 from bptui.screens.canvas import Canvas
 from bptui.screens.copying import osc52
 from bptui.screens.debugger import Debugger
 from bptui.screens.driver import DiffMixin
 from bptui.screens.home import Home
+from bptui.screens.home_items import items
 from bptui.screens.signals import Signals
 from bptui.screens.stage import Stage
 from bptui.screens.theme import Theme, choose
@@ -41,6 +45,10 @@ if TYPE_CHECKING:
     from bptui.model.source.network import Network
     from bptui.screens.board import Board
     from bptui.screens.player import Player
+
+Opens = Callable[[str], Callable[[Theme, bool], Screen[None]] | None]
+"""From a line to the screen that it opens, in some colours, with or without more than ASCII; None for a network, which
+the debugger opens."""
 
 SWITCH = 0.001
 """Seconds that a thread may keep the interpreter: with Python's 5 ms a key would wait for what is derived."""
@@ -188,6 +196,8 @@ class BptuiApp(DiffMixin, App[None]):
     def keep(self) -> str:
         """Keep the session for the next start, once; what went wrong, if anything, here or in recording."""
         session, self.session = self.session, None
+        if self._around.opens and session is not None:
+            remember(self._around.opens, plain(session.where()))
         if self._around.typed is not None and session is not None:
             self._around.typed.keep(self.debugger.command_line.history)
         if self._around.recorder is not None and (lost := self._around.recorder.close()):
@@ -219,8 +229,13 @@ class BptuiApp(DiffMixin, App[None]):
         self._loaded(session)
 
     def refuse(self, error: UserError) -> None:
-        """What was to stand on the screen cannot be made."""
-        self._fail(error)
+        """What was to stand on the screen cannot be made: what is under it says why."""
+        if len(self.screen_stack) > 1:
+            self.leave()
+            under: Any = self.screen
+            under.refuse(error)
+        else:
+            self._fail(error)
 
     def leave(self) -> None:
         """A screen is left: to the one under it, or out of the program."""
@@ -263,11 +278,11 @@ class HomeApp(BptuiApp):
     def __init__(
         self, opener: Callable[[str], tuple[str, Callable[[], Network]]], *, theme: str | None = None,
         unicode: bool = True, no_color: bool = False, around: Surroundings = ALONE,
-        keeper_of: Callable[[str], Keeper | None] = lambda _: None,
+        keeper_of: Callable[[str], Keeper | None] = lambda _: None, screen_of: Opens = lambda _: None,
     ) -> None:  # fmt: skip
         super().__init__("", self._open, theme=theme, unicode=unicode, no_color=no_color, around=around)
-        self._keeper_of = keeper_of
-        self.home = Home(catalogue(), self._ask, self.colours, unicode)
+        self._keeper_of, self._screen_of = keeper_of, screen_of
+        self.home = Home(items, self._ask, self.colours, unicode)
         self._opener, self._asked, self._title = opener, "", ""
 
     def get_default_screen(self) -> Home:  # type: ignore[override]  # the debugger comes later, over it
@@ -282,12 +297,21 @@ class HomeApp(BptuiApp):
 
     def _ask(self, text: str) -> None:
         self._asked = text
-        super()._begin()
+        try:
+            screen = self._screen_of(text)
+        except UserError as error:
+            self.home.refuse(error)
+            return
+        if screen is None:
+            super()._begin()
+            return
+        self.home.opened()
+        self.push_screen(screen(self.colours, self.unicode))
 
     def _open(self) -> Network:
         self._title, load = self._opener(self._asked)
         network = load()
-        self._keeper = self._keeper_of(self._asked)
+        self._keeper, self._around = self._keeper_of(self._asked), replace(self._around, opens=self._asked)
         return network
 
     def _fail(self, error: UserError) -> None:
@@ -310,12 +334,14 @@ def run(
 
 def home(
     opener: Callable[[str], tuple[str, Callable[[], Network]]], keeper_of: Callable[[str], Keeper | None], *,
-    theme: str | None = None, unicode: bool = True, no_color: bool = False, around: Surroundings = ALONE,
+    screen_of: Opens, theme: str | None = None, unicode: bool = True, no_color: bool = False,
+    around: Surroundings = ALONE,
 ) -> int:  # fmt: skip
     """Home on the screen; returns the exit code."""
-    return _on_screen(
-        HomeApp(opener, theme=theme, unicode=unicode, no_color=no_color, around=around, keeper_of=keeper_of)
-    )
+    return _on_screen(HomeApp(
+        opener, theme=theme, unicode=unicode, no_color=no_color, around=around, keeper_of=keeper_of,
+        screen_of=screen_of,
+    ))  # fmt: skip
 
 
 def stage(

@@ -27,7 +27,10 @@ from bptui.model.debugger.script import ScriptError
 from bptui.surroundings import Surroundings, around_of, configured, identity_of
 
 if TYPE_CHECKING:
+    from textual.screen import Screen
+
     from bptui.model.source.network import Network
+    from bptui.screens.theme import Theme
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -154,9 +157,18 @@ def _home() -> int:
         return None if options.no_save else keeper(*identity_of(command, target))
 
     return app.home(
-        _opened, keeper_of, theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr),
+        _opened, keeper_of, screen_of=_screen_of, theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr),
         no_color=options.no_color, around=around_of(options, config, None),
     )  # fmt: skip
+
+
+def _screen_of(text: str) -> Callable[[Theme, bool], Screen[None]] | None:
+    """The screen that a line of home opens where that is not the debugger: `learn 4`, `play`, `explore chain`."""
+    command, *words = text.split() or [""]
+    if command not in SCREENS:
+        return None
+    options = arguments.parser(command).parse_intermixed_args(words)
+    return SCREENS[command](options)
 
 
 def _opened(text: str) -> tuple[str, Callable[[], Network]]:
@@ -415,6 +427,9 @@ def _writer(options: Namespace) -> Callable[[str], None]:
 
     return write
 
+
+SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {}
+"""The commands that have a screen of their own."""
 
 HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "run": _run,

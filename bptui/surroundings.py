@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from argparse import Namespace
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ class Surroundings:
     recorder writes down what is done;  player  plays what was written down
     bindings which key does what;  typed  what was typed in the `:` line in earlier sessions
     notices  what is to be said at the start, a line each
+    opens    the line that opens it again at home, "" where it is not kept
     """
 
     keeper: Keeper | None = None
@@ -31,6 +33,7 @@ class Surroundings:
     bindings: Bindings = DEFAULT
     typed: Typed | None = None
     notices: tuple[str, ...] = ()
+    opens: str = ""
 
 
 ALONE = Surroundings()
@@ -66,7 +69,14 @@ def around_of(options: Namespace, wished: config.Config, identity: tuple[str, st
         bindings=wished.bindings,
         typed=None if options.no_save else keeper.typed(),
         notices=wished.notice,
+        opens="" if options.no_save or identity is None else _line_of(options),
     )
+
+
+def _line_of(options: Namespace) -> str:
+    """The line that opens the same network at home."""
+    command, target, *more = words_of(options)
+    return target if command == "run" else shlex.join([command, target, *more])
 
 
 def words_of(options: Namespace) -> list[str]:

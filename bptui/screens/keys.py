@@ -62,14 +62,16 @@ class Place(NamedTuple):
 INTERRUPT = Key("interrupt", ("ctrl+c",), "Say how to leave")
 
 HOME = Place("Home", (
-    Key("open", ("enter", "space"), "Debug the chosen example", "debug"),
-    Key("move", ("up", "down", "k", "j"), "Choose an example; so does its first letter", "choose", VERTICAL * 2),
+    Key("open", ("enter", "space"), "Open what is chosen: a lesson where it was left, an example", "debug"),
+    Key("move", ("up", "down", "k", "j"), "Choose; so does the first letter of an example", "choose", VERTICAL * 2),
+    Key("move", ("left", "right"), "Choose the one beside it", by=HORIZONTAL),
     Key("move", ("pageup", "pagedown"), "Choose one ten rows away", by=((-PAGE, 0), (PAGE, 0))),
     Key("move", ("home", "end"), "Choose the first or the last", by=TOP),
-    Key("line", ("o", "colon"), "A network file, or a formula and its values; an error gives the line back",
-        "open yours"),
-    Key("filter", ("slash",), "Show only the examples with a word", "filter"),
-    Key("all", ("escape",), "Show all examples again"),
+    Key("part", ("1", "2", "3", "4"), "To the lessons, the playground, the examples, what was opened last"),
+    Key("class", ("P",), "Open the chosen lesson for a class, in large digits", "class"),
+    Key("line", ("o", "colon"), "A network file, or a formula and its values; an error gives the line back", "open"),
+    Key("filter", ("slash",), "Show only what has a word", "find"),
+    Key("all", ("escape",), "Show all again"),
     INTERRUPT,
     Key("help", ("question_mark", "f1"), "These keys", "help"),
     Key("leave", ("q", "ctrl+q"), "Leave bptui; in the debugger q comes back here", "quit"),

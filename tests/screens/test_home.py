@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -13,10 +15,12 @@ from textual.pilot import Pilot
 from bptui import arguments, cli
 from bptui.app import HomeApp
 from bptui.model.base.errors import UserError
-from bptui.model.base.spans import plain
+from bptui.model.base.spans import Span, plain
 from bptui.model.source.examples import catalogue
-from bptui.screens import home
+from bptui.recent import Recent, recent, remember
+from bptui.screens.home_list import Item, State, lines
 from bptui.screens.keys import HOME, keys_text
+from bptui.screens.render import RenderOptions
 
 LINE = "L = (y - w*x)**2 x=2 y=2 w=0.5"
 
@@ -35,8 +39,8 @@ class At:
     @property
     def chosen(self) -> str:
         """The name of the chosen example."""
-        example = self.app.home.state.example
-        return "" if example is None else example.name
+        item = self.app.home.state.item
+        return "" if item is None else item.name
 
     async def press(self, *keys: str) -> None:
         """Press keys and wait for what they started."""
@@ -56,11 +60,12 @@ async def at_home(width: int = 80, height: int = 24) -> AsyncIterator[At]:
 
 async def test_the_list_and_the_way_to_the_debugger_and_back() -> None:
     async with at_home() as at:
+        await at.press("3")
         for example in catalogue():
-            assert f" {example.name} " in at.text
-            assert example.about in at.text
+            assert f"{example.name} " in at.text
         assert at.chosen == "darts"
-        await at.press("j", "down", "k", "x")
+        assert catalogue()[0].about in at.text
+        await at.press("j", "k", "x")
         assert at.chosen == "xor"
         await at.press("enter")
         assert at.app.screen is at.app.debugger
@@ -105,21 +110,90 @@ async def test_filter_help_and_escape() -> None:
 
 async def test_the_theme_of_the_debugger_is_homes_too() -> None:
     async with at_home() as at:
-        await at.press("enter", "colon", *"theme light", "enter", "q")
+        await at.press("3", "enter", "colon", *"theme light", "enter", "q")
         assert at.app.home.canvas._theme.name == "light"
+
+
+LESSONS = tuple(
+    Item(0, f"learn {n}", f"A lesson, number {n}", "about what it is", str(n), (Span(f"{n}/17"),), n < 4)
+    for n in range(1, 11)
+)
+ALL = (*LESSONS, Item(1, "play", "play", "choose"), *(Item(2, e.name, e.name, e.about) for e in catalogue()),
+       Item(3, "L = w*x w=1 x=2", "L = w*x w=1 x=2", "forward 1/1"))  # fmt: skip
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60), (60, 20), (40, 12), (24, 6), (10, 3)])
 @pytest.mark.parametrize("unicode", [True, False])
 def test_every_size_keeps_the_grid(size: tuple[int, int], unicode: bool) -> None:
-    """Rows are as wide and as many as the screen; the chosen example is always seen."""
-    state = home.State(catalogue(), home.RenderOptions(unicode=unicode))
-    for state.chosen in range(len(catalogue())):
-        rows = [plain(row) for row in home.lines(state, *size)]
+    """Rows are as wide and as many as the screen; what is chosen is always seen."""
+    state = State(ALL, RenderOptions(unicode=unicode))
+    for state.chosen in range(len(ALL)):
+        rows = [plain(row) for row in lines(state, *size)]
         assert len(rows) <= size[1]
         assert all(len(row) == size[0] for row in rows)
         assert unicode or "".join(rows).isascii()
-        assert size == (10, 3) or catalogue()[state.chosen].name in "".join(rows)
+        assert size == (10, 3) or ALL[state.chosen].name[: 14 if size[0] > 24 else 8] in "".join(rows)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_down_comes_to_the_last_and_up_to_the_first(width: int) -> None:
+    state = State(ALL)
+    seen = [state.item.part if state.item else -1]
+    for _ in range(len(ALL)):
+        state.move(1, 0, width)
+        assert state.item is not None
+        seen.append(state.item.part)
+    assert seen == sorted(seen)
+    assert set(seen) == {0, 1, 2, 3}
+    for _ in range(len(ALL)):
+        state.move(-1, 0, width)
+    assert state.chosen == 0
+
+
+def test_examples_side_by_side_are_gone_through_by_rows() -> None:
+    state = State(ALL)
+    assert state.go(2)
+    names = []
+    for down, right in ((0, 1), (1, 0), (1, 0), (0, -1), (-1, 0)):
+        state.move(down, right, 80)
+        names.append(state.item.name if state.item else "")
+    at = [e.name for e in catalogue()]
+    assert names == [at[1], at[6], at[11], at[10], at[5]]
+
+
+def test_what_was_opened_last_is_kept_and_told_by_its_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BPTUI_STATE", str(tmp_path))
+    file = tmp_path / "mine.toml"
+    file.write_text("x")
+    for opens in ("xor", str(file), "xor"):
+        remember(opens, "backward 4/5")
+    rows = recent()
+    assert [row.name for row in rows] == ["xor", "mine.toml"]
+    file.unlink()
+    assert [row.gone for row in recent()] == [False, True]
+    noon = time.mktime((2026, 11, 28, 12, 0, 0, 0, 0, -1))
+    days = [Recent("xor", "", noon - days * 86_400).day(noon) for days in (0, 1, 3, 30)]
+    assert days == ["today", "yesterday", "Wednesday", "2026-10-29"]
+    for bad in (
+        "[",
+        "{}",
+        '{"format": 1, "recent": [[1, 2, 3, 4]]}',
+        '{"format": 1, "recent": [["a", "b", 1e300, ""]]}',
+    ):
+        (tmp_path / "recent.json").write_text(bad)
+        assert recent() == ()
+
+
+async def test_a_file_that_has_gone_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BPTUI_STATE", str(tmp_path))
+    file = tmp_path / "mine.toml"
+    file.write_text("x")
+    remember(str(file), "forward 1/2")
+    file.unlink()
+    async with at_home() as at:
+        assert "gone" in at.text
+        await at.press("4", "enter")
+        assert "mine.toml: its file has gone" in at.text
 
 
 def test_no_example_is_hidden_behind_a_key() -> None:
@@ -131,7 +205,7 @@ async def test_every_key_of_home_does_something() -> None:
     for row in HOME.rows:
         for key in row.keys:
             async with at_home() as at:
-                await at.press("slash", "r", "enter", "down", "down")
+                await at.press("slash", "r", "enter", "3", "right", "right")
                 before = at.text
                 await at.press(key)
                 assert at.text != before or at.app.screen is not at.app.home or not at.app.is_running, key
@@ -164,8 +238,8 @@ def test_nonsense_is_refused_in_one_line(text: str) -> None:
 
 def test_the_first_frame_needs_no_numpy() -> None:
     code = (
-        "import sys, bptui.app; from bptui.screens import home; from bptui.model.source.examples import catalogue\n"
-        "assert len(home.lines(home.State(catalogue()), 80, 24)) == 24\n"
+        "import sys, bptui.app; from bptui.screens import home_items, home_list\n"
+        "assert len(home_list.lines(home_list.State(tuple(home_items.items()[0])), 80, 24)) == 24\n"
         "assert not {'numpy', 'sympy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

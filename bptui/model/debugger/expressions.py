@@ -13,7 +13,7 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ import numpy as np
 from bptui.model.base import numbers, syntax
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.hints import EXAMPLE
+from bptui.model.base.types import Array
 from bptui.model.debugger.functions import FUNCTIONS, NAMES
 from bptui.model.engine.graph import Graph, Node
 
@@ -70,11 +71,12 @@ class NotYet(Exception):
 
 @dataclass(frozen=True)
 class Expression:
-    """A checked expression; `text` as the user wrote it."""
+    """A checked expression; `text` as the user wrote it. `more`: names beside those of the graph, and their numbers."""
 
     text: str
     tree: ast.expr
     graph: Graph
+    more: Mapping[str, Array] = field(default_factory=dict)
 
     @cached_property
     def reads(self) -> frozenset[tuple[str, str]]:
@@ -105,7 +107,7 @@ class Expression:
         """
         with np.errstate(all="ignore"):
             try:
-                return np.asarray(_Evaluator(self.graph, state, node, tick).visit(self.tree))
+                return np.asarray(_Evaluator(self, state, node, tick).visit(self.tree))
             except tuple(REFUSED) as error:
                 what = next(words for kind, words in REFUSED.items() if isinstance(error, kind))
                 shapes = re.findall(r"\(\d+,[\d,]*\)", str(error))  # NumPy's: … together with shapes (1,8) (1,2)
@@ -113,8 +115,12 @@ class Expression:
                 raise UserError(_quoted(self.text), what, "print its parts, one by one") from None
 
 
-def parse(text: str, graph: Graph) -> Expression:
-    """Check an expression against the whitelist and the names of a graph; UserError says what is wrong and where."""
+def parse(text: str, graph: Graph, more: Mapping[str, Array] | None = None) -> Expression:
+    """Check an expression against the whitelist and the names of a graph; UserError says what is wrong and where.
+
+    `more`: what else may be named, with its numbers. A call in it is such a name, too: `new(layer1.weight)`.
+    """
+    more = {} if more is None else more
     text = " ".join(text.split())
     where = _quoted(text)
     if not text:
@@ -129,9 +135,9 @@ def parse(text: str, graph: Graph) -> Expression:
     if len(statements) != 1 or not isinstance(statements[0], ast.Expr):
         raise UserError(where, "it is no expression", "one formula without =, for example max(abs(grad)) > 10")
     tree = statements[0].value
-    tree = _Plain(graph).visit(tree)
-    _check(tree, graph, where)
-    return Expression(text, tree, graph)
+    tree = _Plain(graph, more).visit(tree)
+    _check(tree, graph, where, more)
+    return Expression(text, tree, graph, more)
 
 
 def of_element(graph: Graph, node: Node, element: tuple[int, ...]) -> Expression:
@@ -155,8 +161,8 @@ def dotted(tree: ast.AST) -> str | None:
 class _Plain(ast.NodeTransformer):
     """What PyTorch and NumPy write with a dot, as calls of functions: `w.grad`, `x.T`, `x.shape`, `x.abs().max()`."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, more: Mapping[str, Array]) -> None:
+        self.graph, self.more = graph, more
 
     def visit_Attribute(self, tree: ast.Attribute) -> ast.expr:
         name = dotted(tree)
@@ -167,35 +173,42 @@ class _Plain(ast.NodeTransformer):
         return ast.Call(ast.Name(DOTTED[tree.attr]), [self.visit(tree.value)], [])
 
     def visit_Call(self, tree: ast.Call) -> ast.expr:
+        if len(tree.args) == 1 and not tree.keywords and isinstance(tree.func, ast.Name):
+            of = tree.args[0]
+            if isinstance(of, ast.Subscript) and tree.func.id in ("grad", "new"):  # grad(w[0,1]) is grad(w)[0,1]
+                inner = ast.Call(tree.func, [of.value], [])
+                return ast.Subscript(self.visit(inner), of.slice)
+            if (name := f"{tree.func.id}({dotted(of)})") in self.more:
+                return ast.Name(name)
         args = [self.visit(part) for part in tree.args]
         if isinstance(tree.func, ast.Attribute) and tree.func.attr in FUNCTIONS and not args:
             return ast.Call(ast.Name(tree.func.attr), [self.visit(tree.func.value)], tree.keywords)
         return ast.Call(tree.func, args, tree.keywords)
 
 
-def _check(tree: ast.expr, graph: Graph, where: str) -> None:
+def _check(tree: ast.expr, graph: Graph, where: str, more: Mapping[str, Array]) -> None:
     match tree:
         case ast.Constant(value=bool() | int() | float()):
             return
         case ast.Name() | ast.Attribute():
             name = dotted(tree)
-            if name is None or (name not in graph.by_name and name not in SPECIAL and name not in TRUTH):
-                known = (*graph.by_name, *SPECIAL, *FUNCTIONS)
+            if name is None or not any(name in names for names in (graph.by_name, SPECIAL, TRUTH, more)):
+                known = (*graph.by_name, *more, *SPECIAL, *FUNCTIONS)
                 wrong = "nothing is" if name is None else f"nothing is called '{name[:40]}'"
                 raise UserError(where, wrong, did_you_mean(name or "", known, "a node, value, grad, step or lr"))
         case ast.BinOp(op=op) if type(op) in BINARY:
-            _check(tree.left, graph, where)
-            _check(tree.right, graph, where)
+            _check(tree.left, graph, where, more)
+            _check(tree.right, graph, where, more)
         case ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Not()):
-            _check(tree.operand, graph, where)
+            _check(tree.operand, graph, where, more)
         case ast.BoolOp(values=values):
             for value in values:
-                _check(value, graph, where)
+                _check(value, graph, where, more)
         case ast.Compare(ops=ops) if all(type(op) in COMPARE for op in ops):
             for value in (tree.left, *tree.comparators):
-                _check(value, graph, where)
+                _check(value, graph, where, more)
         case ast.Subscript(slice=at):
-            _check(tree.value, graph, where)
+            _check(tree.value, graph, where, more)
             _check_slice(at, graph, where)
         case ast.List(elts=items) | ast.Tuple(elts=items) if items:
             for item in items:
@@ -211,7 +224,7 @@ def _check(tree: ast.expr, graph: Graph, where: str) -> None:
                 takes = "one argument" if row.most == 1 else f"{row.least} to {row.most} arguments"
                 raise UserError(where, f"{name} takes {takes}, not {len(args)}", row.about)
             for value in args:
-                _check(value, graph, where)
+                _check(value, graph, where, more)
             _check_axis(name, keywords, len(args), where)
         case _:
             raise UserError(where, f"'{ast.unparse(tree)[:40]}' is not allowed", "numbers, nodes, operators, functions")
@@ -254,8 +267,9 @@ def _is_integer(tree: ast.expr) -> bool:
 class _Evaluator(ast.NodeVisitor):
     """Walks a checked tree; only ever sees what `_check` let through."""
 
-    def __init__(self, graph: Graph, state: State, node: Node, tick: Callable[[], None]) -> None:
-        self.graph, self.state, self.node, self.tick = graph, state, node, tick
+    def __init__(self, expression: Expression, state: State, node: Node, tick: Callable[[], None]) -> None:
+        self.graph, self.more = expression.graph, expression.more
+        self.state, self.node, self.tick = state, node, tick
 
     def visit(self, tree: ast.AST) -> Any:
         self.tick()
@@ -292,6 +306,8 @@ class _Evaluator(ast.NodeVisitor):
         assert name is not None
         if name in self.graph.by_name:
             return self.value_of(self.graph.by_name[name])
+        if name in self.more:
+            return self.more[name]
         if name in TRUTH:
             return np.bool_(TRUTH[name])
         match name:

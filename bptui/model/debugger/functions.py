@@ -93,7 +93,7 @@ NAMES: Mapping[str, str] = {
 
 FORMS: Mapping[str, str] = {
     "layer1.weight": "the value of a node, by its name",
-    "grad(layer1.z), layer1.z.grad": "the gradient of a node",
+    "grad(layer1.z), grad(layer1.z[0,1]), layer1.z.grad": "the gradient of a node, of an element",
     "x[0,1], x[1:], x[-1]": "an element, a part",
     "x.T, x.shape, x.sum()": "as PyTorch writes transpose(x), shape(x), sum(x)",
     "[[0.1, 0.2], [0.3, 0.4]]": "numbers of your own, to compare with",

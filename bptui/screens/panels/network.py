@@ -100,8 +100,10 @@ def lines(scene: Scene) -> list[Line]:
 
 
 def move(scene: Scene, down: int, right: int) -> str:
-    """Up and down go from tensor to tensor, left and right inside of one."""
-    if wide(scene.session) or not down:
+    """Up and down go from tensor to tensor, left and right inside of one; in a picture they go where they point."""
+    if wide(scene.session):
+        return neurons.move(scene, down, right)
+    if not down:
         return move_element(scene, down, right)
     session = scene.session
     return select_node(session, _further(shown(session, scene.height), session.node.id, down))

@@ -311,13 +311,13 @@ def _change(session: Session, node: Node, rows: int, look: RenderOptions, column
     if table.shape[1] > columns.pair or table.shape[0] > rows:
         return _numbers(pair.change, node, kind, True, rows, look, columns.pair)
     decimals = decimals_for(table)
-    made = [tuple(_signed(x, decimals, kind) for x in row) for row in table.tolist()]
+    made = [tuple(signed(x, decimals, kind) for x in row) for row in table.tolist()]
     if table.shape[1] == 1 and columns.pair > 1 and diverges(session, node):
         made[0] = (*made[0], Span(" first", "kink"))
     return made
 
 
-def _signed(x: float, decimals: int, kind: str) -> Span:
+def signed(x: float, decimals: int, kind: str) -> Span:
     """A change in its field: `+0.1000`, `·` for none."""
     if x == 0:
         return Span(field(None), "dim")

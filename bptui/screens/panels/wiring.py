@@ -24,6 +24,7 @@ class Column:
 
     out      the node that the next column reads
     weight   (sources, neurons); None for the inputs
+    bias     (neurons,), or one number for all of them; None for the inputs
     about    what stands beside the name: the activation
     """
 
@@ -33,12 +34,12 @@ class Column:
     rows: tuple[Row, ...]
     out: Node
     weight: Node | None = None
+    bias: Node | None = None
 
     def holds(self, node: Node) -> bool:
         """Is the node a part of this column?"""
-        return any(row.node.id == node.id for row in self.rows) or (
-            self.weight is not None and node.scope == self.name and node.op is None
-        )
+        parts = [row.node for row in self.rows] + [each for each in (self.weight, self.bias) if each is not None]
+        return any(part.id == node.id for part in parts)
 
 
 def columns(graph: Graph) -> tuple[Column, ...] | str:
@@ -50,7 +51,7 @@ def columns(graph: Graph) -> tuple[Column, ...] | str:
     if not layers:
         return "there is no dense layer in it"
     for z in layers:
-        source, weight = (graph.nodes[i] for i in z.inputs[:2])
+        source, weight, bias = (graph.nodes[i] for i in z.inputs)
         if not found:
             if source.op is not None or not source.shape:
                 return f"its first dense layer reads {source.name}, not the inputs"
@@ -68,7 +69,7 @@ def columns(graph: Graph) -> tuple[Column, ...] | str:
             seen.add(a.id)
             rows = (Row("z", z, "value"), Row("a", a, "value"), Row("∂a", a, "gradient"), Row("∂z", z, "gradient"))
             about, out = a.op.name, a
-        found.append(Column(z.scope or z.name, about, z.shape[-1], rows, out, weight))
+        found.append(Column(z.scope or z.name, about, z.shape[-1], rows, out, weight, bias))
     other = next((n for n in graph.ops if n.id not in seen), None)
     if other is not None and other.op is not None:
         return f"{other.name} is {other.op.name}, not a part of a dense layer"

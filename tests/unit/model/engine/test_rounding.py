@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bptui.model.debugger.session import Session
 from bptui.model.engine.state import State
-from bptui.model.source.network import from_formula, load
+from bptui.model.source.network import from_formula
 
 
 def at(text, values, place):
@@ -15,15 +14,13 @@ def at(text, values, place):
 
 
 def test_a_difference_of_equal_numbers_and_what_follows_from_it():
-    session = Session(load("darts"))
-    session.train(1)
-    session.move(session.stop + session.timeline.length - 1)
-    state = session.state
-    t3 = next(node for node in session.graph.nodes if node.name == "t3")
-    assert abs(state.value(t3)) < 1e-15
-    assert state.shown(t3) == 0
-    assert state.shown(session.graph.loss) == state.shown_loss == 0
-    assert state.shown_gradient(t3).array == 0
+    text, values = "L = (y - w*x - b)**2", {"y": 0.4, "x": 1.0, "w": 0.3, "b": 0.1}
+    recording = from_formula(text, values).program().record()
+    state = State(recording, recording.timeline.at(0, recording.timeline.length - 1))
+    assert 0 < abs(state.value("t3")) < 1e-15
+    assert state.shown("t3") == 0
+    assert state.shown(recording.graph.loss) == state.shown_loss == 0
+    assert state.shown_gradient("t3").array == 0
 
 
 def test_small_numbers_that_are_right_stay():

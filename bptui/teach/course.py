@@ -1,0 +1,439 @@
+"""A reader's way through a lesson: which page, in which session, what is asked and answered.
+
+What a page shows is a function of (lesson, page, is its question done): the directives since the last `::open`,
+replayed in a fresh session. So turning back and forth is exact, and nothing that the reader does can break a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.numbers import index
+from bptui.model.base.spans import Line, line, plain
+from bptui.model.debugger import expressions, locations
+from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.commands import registry
+from bptui.model.debugger.lines import kind as kind_of
+from bptui.model.debugger.progress import Progress
+from bptui.model.debugger.reply import Reply
+from bptui.model.debugger.session import Session
+from bptui.model.debugger.trail import Trail
+from bptui.model.debugger.view import Selection, View
+from bptui.model.engine.history import History
+from bptui.model.engine.timeline import Moment
+from bptui.model.source.network import Network
+from bptui.teach import directives, filling, formulas, judging, opening
+from bptui.teach.formulas import Formulas, Kept, Target
+from bptui.teach.judging import Verdict
+from bptui.teach.lesson import Block, Code, Directive, Items, Lesson, Page, Piece, Prose, Question
+
+Answered = Literal["once", "later", "shown"]
+"""How a question was done: at the first try and without a hint, after more, or not by the reader."""
+ANSWERED: tuple[Answered, ...] = ("once", "later", "shown")
+State = Literal["nothing", "asked", "not yet", "right", "shown"]
+NOTHING: Mapping[str, Kept] = MappingProxyType({})
+STAGE = ("network",)
+"""What stands beside the prose as long as no page has said anything."""
+
+
+class Try(NamedTuple):
+    """An answer as it was typed (of a choice, the number of the option, from 1), and how it was judged."""
+
+    text: str
+    verdict: Verdict
+
+
+@dataclass
+class Asked:
+    """How far the question of a page has come. `hints`: how many are shown."""
+
+    tries: list[Try] = field(default_factory=list)
+    hints: int = 0
+    done: Answered | None = None
+
+
+class Stage(NamedTuple):
+    """What the directives of a page come to.
+
+    asking, telling  what expressions are evaluated with: before the question, and after it
+    """
+
+    session: Session | None = None
+    words: tuple[str, ...] = STAGE
+    hidden: tuple[Target, ...] = ()
+    waits: tuple[str, ...] = ()
+    kept: Mapping[str, Kept] = NOTHING
+    failed: tuple[str, ...] = ()
+    asking: Formulas | None = None
+    telling: Formulas | None = None
+
+
+class Happens(NamedTuple):
+    """A directive of a page; None for the moment at which the page that is open has opened, before its question."""
+
+    page: int
+    directive: Directive | None
+
+
+class Course:
+    """One reader in one lesson, at a page (from 0). `answers` are those of earlier times, by the keys of pages;
+    `ask` is the front end's look at what takes long (`Progress`).
+
+    session  what the debugger beside the page drives, another one after each turn; None where nothing could be opened
+    failed   what of the page's directives could not be carried out, a line each
+    """
+
+    def __init__(
+        self, lesson: Lesson, page: int = 0, answers: Mapping[str, Answered] | None = None,
+        progress: Progress | None = None,
+    ) -> None:  # fmt: skip
+        self.lesson = lesson
+        self.progress = progress or Progress()
+        known = {each.key for each in lesson.pages}
+        self._asked = {key: Asked(done=how) for key, how in (answers or {}).items() if key in known}
+        self._opened: dict[str, tuple[Network, History] | UserError] = {}
+        self.finished = False
+        self.turn(page)
+
+    # ------------------------------------------------------------------------------------------------- where one is
+    @property
+    def page(self) -> Page:
+        """The page that is open."""
+        return self.lesson.pages[self.number]
+
+    @property
+    def answers(self) -> dict[str, Answered]:
+        """How each question that is done was done, by the key of its page."""
+        return {key: each.done for key, each in self._asked.items() if each.done is not None}
+
+    def done(self, page: int) -> bool:
+        """Is a page done: passed, or its question answered? For the dots."""
+        return page < self.number or self.lesson.pages[page].key in self.answers
+
+    def turn(self, page: int) -> None:
+        """Open a page (from 0; the nearest there is)."""
+        self.number = max(0, min(page, len(self.lesson.pages) - 1))
+        self._warned = self._came = False
+        self._set()
+
+    def next(self) -> str:
+        """To the next page; what it waits for, where the reader has not got there yet: the second time it turns.
+        After the last page `finished` is set."""
+        if (waits := self.waiting) and not self._warned:
+            self._warned = True
+            return waits
+        if self.number == len(self.lesson.pages) - 1:
+            self.finished = True
+        else:
+            self.turn(self.number + 1)
+        return ""
+
+    def back(self) -> None:
+        """To the page before; the first one stays."""
+        self.finished = False
+        self.turn(self.number - 1)
+
+    def home(self) -> None:
+        """Back to the page's moment."""
+        self._set()
+
+    @property
+    def away(self) -> bool:
+        """Has the reader moved from the page's moment?"""
+        return self.session is not None and (self.session.branch, self.session.cursor) != self._moment
+
+    @property
+    def waiting(self) -> str:
+        """What a `::wait` of this page waits for, "" for nothing, and where it once was so."""
+        open_ = (
+            [] if self._came or self.session is None else [each for each in self._stage.waits if not self._holds(each)]
+        )
+        self._came = not open_
+        return open_[0] if open_ else ""
+
+    def _holds(self, wait: str) -> bool:
+        session = self.session
+        assert session is not None
+        try:
+            if wait.startswith("at "):
+                place = locations.parse(wait[3:], session.walk, session.cursor, session.planned)
+                return session.stop == place
+            expression = formulas.check(wait, session.graph, Formulas(session, self._stage.kept).more)
+            return bool(expression.evaluate(session.state, session.node).all())
+        except (UserError, expressions.NotYet):
+            return False
+
+    # ------------------------------------------------------------------------------------------------- the session
+    @property
+    def session(self) -> Session | None:
+        return self._stage.session
+
+    @property
+    def stage(self) -> tuple[str, ...]:
+        """What stands beside the prose, the most important first."""
+        return self._stage.words
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        return self._stage.failed
+
+    @property
+    def hidden(self) -> tuple[Target, ...]:
+        """The numbers that are ` ? ` everywhere, as long as the page's question is not done."""
+        return self._stage.hidden if self.question is None or self.asked.done is None else ()
+
+    def _set(self) -> None:
+        """Make the page's state anew."""
+        self._stage = self._replayed()
+        session = self._stage.session
+        self._moment: tuple[Branch, Moment] | None = None
+        if session is not None:
+            session.trail = Trail()
+            self._moment = session.branch, session.cursor
+
+    def _segments(self) -> list[list[Happens]]:
+        """What happens up to here; each list begins with an `::open`, but for the first."""
+        found: list[list[Happens]] = [[]]
+        for number, page in enumerate(self.lesson.pages[: self.number + 1]):
+            here = number == self.number
+            run = [*page.before, *([None] if here else []), *(page.after if not here or self._is_done else ())]
+            for each in run:
+                if each is not None and each.word == "open":
+                    found.append([])
+                found[-1].append(Happens(number, each))
+        return found
+
+    @property
+    def _is_done(self) -> bool:
+        return self.question is None or self.asked.done is not None
+
+    def _replayed(self) -> Stage:
+        """Of earlier networks nothing is left but what was kept of them: they are opened only for that."""
+        *earlier, last = self._segments()
+        stage = Stage()
+        for segment in earlier:
+            if any(each is None or each.word == "let" for _, each in segment):
+                stage = _Replay(self, stage).run(segment)
+            elif words := [each for _, each in segment if each is not None and each.word == "stage"]:
+                stage = stage._replace(words=tuple(words[-1].argument.split()))
+        return _Replay(self, stage).run(last)
+
+    def opened(self, target: str) -> Session:
+        """A fresh session of a target; its training steps are run once, however often pages are turned."""
+        if target not in self._opened:
+            try:
+                network = opening.network(target, self.lesson.front.path.parent)
+                self._opened[target] = network, network.history()
+            except UserError as error:
+                self._opened[target] = error
+        found = self._opened[target]
+        if isinstance(found, UserError):
+            raise found
+        session = Session(*found)
+        session.progress = self.progress
+        return session
+
+    # ------------------------------------------------------------------------------------------------- what it says
+    def text(self, prose: Prose, after: bool = False) -> Line:
+        """Prose with its numbers, those that are hidden as `?`; `after` the question, or as the page opened."""
+        found = self._stage.telling if after else self._stage.asking
+        return filling.filled(prose, found, self.hidden)
+
+    def _block(self, block: Block, after: bool = False) -> list[Line]:
+        if isinstance(block, Code):
+            return [line(row) for row in block.lines]
+        if isinstance(block, Items):
+            return [line("- ", *self.text(item, after)) for item in block.items]
+        return [self.text(block.prose, after)]
+
+    def opens(self) -> list[list[Line]]:
+        """What stands before the question; each block as lines that have no width yet: a paragraph is one, a list and
+        code have several."""
+        return [self._block(block) for block in self.page.opens]
+
+    def explains(self) -> list[list[Line]]:
+        """What stands after the question, as soon as that is done."""
+        return [self._block(block, True) for block in self.page.explains] if self.state in ("right", "shown") else []
+
+    def notes(self) -> list[Line]:
+        """What is for the teacher."""
+        return [self.text(each) for each in self.page.notes]
+
+    # ------------------------------------------------------------------------------------------------- the question
+    @property
+    def question(self) -> Question | None:
+        """What this page asks, if anything."""
+        return self.page.question
+
+    @property
+    def asked(self) -> Asked:
+        """How far this page's question has come."""
+        return self._asked.setdefault(self.page.key, Asked())
+
+    @property
+    def state(self) -> State:
+        """Of this page's question."""
+        if self.question is None:
+            return "nothing"
+        if self.asked.done is not None:
+            return "shown" if self.asked.done == "shown" else "right"
+        return "not yet" if self.asked.tries else "asked"
+
+    @property
+    def asks(self) -> Target | None:
+        """The number of the network that is asked; None for a choice, and for what is computed from several."""
+        return None if self._stage.asking is None else _target(self.question, self._stage.asking)
+
+    @property
+    def label(self) -> Line:
+        """What the asked number is called in the answer line: `∂L/∂z[0,1]`."""
+        target = self.asks
+        if target is None:
+            return line("answer")
+        name = target.node.label if target.node.role == "param" else target.node.symbol or target.node.label
+        at = index(target.element or ())
+        if target.of == "gradient":
+            return line((f"∂L/∂{name}{at}", "gradient"))
+        return line("new " if target.of == "new" else "", (f"{name}{at}", kind_of(target.node)))
+
+    @property
+    def right(self) -> Line:
+        """The right answer: the number, or the text of the right option."""
+        question = self.question
+        assert question is not None
+        if question.is_choice:
+            return self.text(next(each.prose for each in question.options if each.right))
+        return filling.filled((Piece(question.expression, "number"),), self._stage.asking)
+
+    def answer(self, text: str) -> Verdict:
+        """Judge what was typed: a number or a formula; of a choice, the number of the option from 1. A right answer
+        ends the question; what comes after it happens."""
+        question, asked = self.question, self.asked
+        assert question is not None
+        if asked.done is not None:
+            return Verdict(True, (), False)
+        if question.is_choice:
+            found = judging.choice(question, text, self.text)
+        elif self._stage.asking is None:
+            return Verdict(False, line("nothing is open here: page on"), False)
+        else:
+            found = judging.Judge(self._stage.asking, question, self.text).judge(text)
+        if found.right:
+            self._end("later" if asked.tries or asked.hints else "once")
+        elif found.counts:
+            asked.tries.append(Try(text, found))
+        return found
+
+    def hint(self) -> Line:
+        """The next hint; after the last one the answer is shown, and nothing is returned."""
+        question, asked = self.question, self.asked
+        if question is None or asked.done is not None:
+            return ()
+        if asked.hints < len(question.hints):
+            asked.hints += 1
+            return self.text(question.hints[asked.hints - 1])
+        self.show()
+        return ()
+
+    def show(self) -> None:
+        """Show the answer."""
+        if self.question is not None and self.asked.done is None:
+            self._end("shown")
+
+    def _end(self, how: Answered) -> None:
+        self.asked.done = how
+        if self.page.after or self.away:
+            self._set()
+
+
+class _Replay:
+    """Carries out directives, one after the other, in a session that the first `::open` makes."""
+
+    def __init__(self, course: Course, before: Stage) -> None:
+        self.course = course
+        self.session: Session | None = None
+        self.words, self.kept = before.words, dict(before.kept)
+        self.hidden: list[Target] = []
+        self.waits: list[str] = []
+        self.failed: list[str] = []
+        self.asking = before.asking
+
+    def run(self, segment: list[Happens]) -> Stage:
+        """What happens comes to on the course's page."""
+        at = segment[0].page if segment else 0
+        for number, directive in segment:
+            self._turn(at, number)
+            at = number
+            if directive is None:
+                self.asking = self._formulas()
+            else:
+                self._failing(number, directive)
+        self._turn(at, self.course.number)
+        telling = self._formulas()
+        asking = self.asking or telling
+        own = None if asking is None else _target(self.course.question, asking)
+        hidden = (*self.hidden, *([] if own is None else [own]))
+        return Stage(
+            self.session, self.words, hidden, tuple(self.waits), self.kept, tuple(self.failed), asking, telling
+        )  # fmt: skip
+
+    def _formulas(self) -> Formulas | None:
+        return None if self.session is None else Formulas(self.session, dict(self.kept))
+
+    def _turn(self, before: int, page: int) -> None:
+        """Where another page begins, it follows the moment; nothing is selected, hidden or waited for."""
+        if before == page:
+            return
+        self.hidden, self.waits = [], []
+        if self.session is not None:
+            self.failed = []
+            self.session.view, self.session.selection = View(), Selection()
+
+    def _failing(self, page: int, directive: Directive) -> None:
+        try:
+            self._do(directive)
+        except UserError as error:
+            if page == self.course.number or directive.word == "open":
+                right = f" ({error.right})" if error.right else ""
+                self.failed.append(f"{directive.written}: {error.what}{right}")
+
+    def _do(self, directive: Directive) -> None:
+        word, argument = directive.word, directive.argument
+        if word == "open":
+            self.session = None
+            self.session = self.course.opened(argument)
+        elif word == "stage":
+            self.words = tuple(argument.split())
+        elif word == "wait":
+            self.waits.append(argument)
+        elif self.session is None:
+            if not self.failed:
+                raise UserError(directive.word, "nothing is open", "::open xor")
+        elif word == "hide":
+            more = Formulas(self.session, self.kept).more
+            self.hidden.append(formulas.hidden(argument, self.session.graph, more))
+        elif word == "let":
+            name, expression = directives.let(argument)
+            self.kept[name] = Formulas(self.session, self.kept).keep(expression)
+        else:
+            _done(registry.run(self.session, directive.text))
+
+
+def _done(reply: Reply) -> None:
+    """UserError where a command could not do what it was asked for."""
+    if not reply.ok:
+        raise UserError("", plain(reply.lines[0]) if reply.lines else "it could not be done")
+
+
+def _target(question: Question | None, asking: Formulas) -> Target | None:
+    """The number of the network that a question asks for."""
+    if question is None or question.is_choice:
+        return None
+    try:
+        return asking.target(question.expression)
+    except UserError:
+        return None

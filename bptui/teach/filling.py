@@ -1,0 +1,125 @@
+"""Prose with its numbers in it: pieces become spans in the colours of their kinds, and rows of a width."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from bptui.model.base import numbers
+from bptui.model.base.errors import UserError
+from bptui.model.base.spans import Line, Span, merge
+from bptui.model.debugger.lines import kind as kind_of
+from bptui.model.engine.graph import Graph, Node
+from bptui.teach.formulas import Formulas, Target
+from bptui.teach.lesson import Piece, Prose
+
+_SYMBOL = re.compile(
+    r"∂L/∂(?P<of>[^\W\d][\w.]*)(?P<at>\[[^\]]*\])?|grad\([^()]*\)|∂(?P<d>[^\W\d][\w.]*)|[^\W\d][\w.]*(?:\[[^\]]*\])?"
+)
+"""What has a colour of its own in a symbol: ∂L/∂a as one word, and names; the ∂ before a name has none."""
+
+
+def number(x: float, decimals: int | None = None) -> str:
+    """A number as prose has it: as a panel would write it, or with that many decimals; never a 0 that it is not."""
+    decimals = numbers.decimals_for(x) if decimals is None else decimals
+    return numbers.field(x, max(numbers.WIDTH, decimals + 14), decimals).strip()
+
+
+def filled(prose: Prose, formulas: Formulas | None, hidden: Sequence[Target] = ()) -> Line:
+    """Prose as spans, a number of `hidden` as ` ? `. One that cannot be had (no session, or the lesson errs) is `?`
+    with its expression."""
+    return merge(span for piece in prose for span in _spans(piece, formulas, hidden))
+
+
+def _spans(piece: Piece, formulas: Formulas | None, hidden: Sequence[Target]) -> Iterator[Span]:
+    weight = " bold" if piece.weight else ""
+    if piece.kind == "text":
+        yield Span(piece.text, f"text{weight}")
+    elif formulas is None:
+        yield Span(f"? ({piece.text})" if piece.kind == "number" else piece.text, f"text{weight}")
+    elif piece.kind == "symbol":
+        yield from symbol(piece.text, formulas.graph, weight)
+    else:
+        try:
+            style, target = formulas.style(piece.text), formulas.target(piece.text)
+            if target is not None and any(target.meets(each) for each in hidden):
+                shown, weight = f" {numbers.HIDDEN} ", " reverse"
+            else:
+                shown = number(formulas.number(piece.text), piece.decimals)
+        except UserError:
+            shown, style = f"? ({piece.text})", "kink"
+        yield Span(shown, f"{style}{weight}")
+
+
+def symbol(text: str, graph: Graph, weight: str = "") -> Iterator[Span]:
+    """`layer1.a`, `a[0]`, `∂L/∂z`, `a·(1 - a)`: each name in the colour of what it names in this graph."""
+    at = 0
+    for found in _SYMBOL.finditer(text):
+        yield Span(text[at : found.start()], f"text{weight}")
+        at = found.end()
+        if found["of"] or found[0].startswith("grad("):
+            yield Span(found[0], f"gradient{weight}")
+        elif found["d"]:
+            yield Span("∂", f"text{weight}")
+            yield Span(found["d"], _style_of(found["d"], graph) + weight)
+        else:
+            yield Span(found[0], _style_of(found[0].partition("[")[0], graph) + weight)
+    yield Span(text[at:], f"text{weight}")
+
+
+def _style_of(name: str, graph: Graph) -> str:
+    node = named(name, graph)
+    return "text" if node is None else kind_of(node)
+
+
+def named(name: str, graph: Graph) -> Node | None:
+    """What a name in a symbol is: a node by its name, else the first one that is written so in formulas (`a`, `W`)."""
+    if name in graph.by_name:
+        return graph.by_name[name]
+    return next((node for node in graph.nodes if name in (node.symbol, node.label)), None)
+
+
+def wrap(line: Line, width: int) -> list[Line]:
+    """The rows of running text: broken at blanks, a word longer than a row in the middle. At least one row."""
+    rows: list[list[Span]] = [[]]
+    used = 0
+    for word in _words(line):
+        length = sum(len(span.text) for span in word)
+        gap = 1 if used else 0
+        if used and used + gap + length > width:
+            rows.append([])
+            used = gap = 0
+        if gap:
+            rows[-1].append(Span(" ", word[0].style if word[0].style == rows[-1][-1].style else "text"))
+        while length > width:
+            head, word = _cut(word, width)
+            rows[-1] += head
+            rows.append([])
+            length -= width
+        rows[-1] += word
+        used += gap + length
+    return [merge(row) for row in rows]
+
+
+def _words(line: Iterable[Span]) -> Iterator[list[Span]]:
+    """What stands between blanks, in its styles."""
+    word: list[Span] = []
+    for span in line:
+        for n, part in enumerate(re.split(r" +", span.text)):
+            if n and word:
+                yield word
+                word = []
+            if part:
+                word.append(Span(part, span.style))
+    if word:
+        yield word
+
+
+def _cut(word: list[Span], width: int) -> tuple[list[Span], list[Span]]:
+    head: list[Span] = []
+    for n, span in enumerate(word):
+        room = width - sum(len(each.text) for each in head)
+        if len(span.text) >= room:
+            return [*head, Span(span.text[:room], span.style)], [Span(span.text[room:], span.style), *word[n + 1 :]]
+        head.append(span)
+    return head, []
