@@ -428,7 +428,18 @@ def _writer(options: Namespace) -> Callable[[str], None]:
     return write
 
 
-SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {}
+def _lesson_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
+    """The screen of a lesson, at the page where it was left."""
+    from bptui.screens.lesson import LessonScreen
+    from bptui.teach import catalogue, progress
+
+    kept = progress.progress()
+    front = catalogue.find(options.rest[0] if options.rest else kept.last or "1")
+    title = f"lesson {front.number}" if front.number else front.title
+    return lambda theme, unicode: LessonScreen(title, front, kept, theme, unicode)
+
+
+SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {"learn": _lesson_screen}
 """The commands that have a screen of their own."""
 
 HANDLERS: dict[str, Callable[[Namespace], int]] = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
 from bptui.screens.bindings import DEFAULT, Bindings
+from bptui.screens.keys import LESSON as LESSON_KEYS
 from bptui.screens.keys import PAGES, RUNNING
 from bptui.screens.panels import LESSON, Panel, footer, panel, panels, staged, standing, status, strip
 from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
@@ -16,9 +17,9 @@ from bptui.screens.scene import Scene
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.screens.board import Board
+    from bptui.screens.panels.lesson import Reading
     from bptui.symbolic.card.moment import Rules
     from bptui.symbolic.facts import Card
-    from bptui.teach.course import Course
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Ui:
     defect: str = ""
     rules: Rules | None = None
     bindings: Bindings = DEFAULT
-    lesson: Course | None = None
+    lesson: Reading | None = None
     board: Board | None = None
 
 
@@ -106,23 +107,32 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
         assert row is not None
         left: Line = ()
         right: Line = ()
-        contents[box.panel] = []
+        contents[box.panel], name = [], row.name
         if session is not None:
             titled = grid.single and row.titled and box.height >= TITLED
             scene = scene_of(session, ui, box.width, box.height - titled, row is focus)
             contents[box.panel], left, right = _drawn(row, scene)
+            name = row.named(scene)
             if titled:  # the row of tabs has no room to say which tensor, and which slice of it
                 head = fit((Span(" "), *left), max(0, box.width - length(right) - 1))
                 contents[box.panel].insert(0, (*head, *right))
         if box.rule >= 0:
-            rules[box.panel] = layout.rule(row.number, row.name, left, right, box.width, row is focus, box.x > 0)
+            rules[box.panel] = layout.rule(row.number, name, left, right, box.width, row is focus, box.x > 0)
     rows = layout.assemble(grid, width, height, contents, rules)
-    rows[0] = under(status.row(session, width, ui.checks, ui.name), "on-band")
+    rows[0] = _first(session, ui, width)
     if grid.single:
         rows[1] = layout.tabs(_tabs(session, ui), focus.number, width)
         if session is not None and height >= 10:
             rows[height - 2] = _drawn(standing("bottom"), scene_of(session, ui, width, 1))[0][0]
     return _finish([*rows[:-1], *shown, ()], ui, session, width, below)
+
+
+def _first(session: Session | None, ui: Ui, width: int) -> Line:
+    """The status: of the debugger, or of the board that stands in its place."""
+    if ui.board is None:
+        return under(status.row(session, width, ui.checks, ui.name), "on-band")
+    left, right = ui.board.status()
+    return status.of_board((Span(f"{ui.name}   ", "dim"), *left), right, width)
 
 
 def _tabs(session: Session | None, ui: Ui) -> list[tuple[int, str]]:
@@ -203,7 +213,20 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
     if session is not None and session.view.present:
         return under(footer.presenting(width, session.view.hidden, ui.bindings), "on-band")
     first = focused(session).footer(session) if session is not None else ()
+    if ui.board is not None and ui.lesson is not None:
+        own = lesson_keys(ui.lesson)
+        return under(footer.hints((own[0], *ui.board.place.footer(), *own[1:]), width, (("?", "help"),)), "on-band")
+    if ui.lesson is not None:
+        first = (*lesson_keys(ui.lesson), *first)
     return under(footer.usual(width, first, ui.bindings), "on-band")
+
+
+def lesson_keys(reading: Reading) -> tuple[tuple[str, str], ...]:
+    """The keys of a lesson: what enter does now, then the others."""
+    word = "answer" if reading.options or reading.typing else "hint" if reading.open else "next"
+    choose = (("up/down", "choose"),) if reading.options else ()
+    (enter, _), turn, *_, leave = LESSON_KEYS.footer()
+    return ((enter, word), *choose, turn, leave)
 
 
 def progress(part: float, what: str, width: int) -> Line:

@@ -52,11 +52,13 @@ class Place(NamedTuple):
 
     def footer(self) -> tuple[tuple[str, str], ...]:
         """(keys, word) of the rows that stand in a footer."""
-        return tuple(
-            ("/".join(shown(key) for key in row.keys[: 2 if row.by else 1]).replace("escape", "esc"), row.short)
-            for row in self.rows
-            if row.short
-        )
+        rows = [(row.keys[: 2 if row.by else 1], row.short) for row in self.rows if row.short]
+        return tuple(("/".join(map(_brief, keys)), short) for keys, short in rows)
+
+
+def _brief(key: str) -> str:
+    """A key as a footer has room for it."""
+    return {"escape": "esc", "pageup": "pgup", "pagedown": "pgdn"}.get(key) or shown(key)
 
 
 INTERRUPT = Key("interrupt", ("ctrl+c",), "Say how to leave")
@@ -136,9 +138,17 @@ STAGE = Place("In every explorer and the playground", (
     Key("help", ("question_mark", "f1"), "These keys", "help"),
 ))  # fmt: skip
 
+LESSON = Place("In a lesson, else as in the debugger", (
+    Key("enter", ("enter",), "Answer; with nothing typed a hint; then the next page", "answer"),
+    Key("turn", ("pageup", "pagedown"), "The page before, the page after", "page", VERTICAL),
+    Key("choose", ("up", "down"), "Choose an answer, as its number does", by=VERTICAL),
+    Key("home", ("escape",), "Back to the page's moment"),
+    Key("leave", ("q", "ctrl+q"), "Leave; what was reached is kept", "home"),
+))  # fmt: skip
+
 DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
 """The places of the debugger, which its help shows."""
-PLACES = (HOME, *DEBUGGING, STAGE)
+PLACES = (HOME, LESSON, *DEBUGGING, STAGE)
 
 ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""

@@ -171,6 +171,8 @@ def rule(number: int, name: str, left: Line, right: Line, width: int, focused: b
     tail = [Span(" ", style), *right, Span(f" {stroke}", style)] if right else []
     room = width - length(head) - length(tail)
     if room < 2 and tail:
+        tail, room = tail[:-1], room + 2
+    if room < 1 and tail:
         tail, room = [], width - length(head)
     if room < 0:
         return fit(head, width, style)

@@ -8,9 +8,9 @@ from bptui.screens.render import RenderOptions
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.screens.panels.lesson import Reading
     from bptui.symbolic.card.moment import Rules
     from bptui.symbolic.facts import Card
-    from bptui.teach.course import Course
 
 
 class Scene(NamedTuple):
@@ -31,4 +31,4 @@ class Scene(NamedTuple):
     defect: str = ""
     failed: int = 0
     rules: Rules | None = None
-    lesson: Course | None = None
+    lesson: Reading | None = None

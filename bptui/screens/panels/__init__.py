@@ -58,6 +58,11 @@ class Panel(NamedTuple):
         function = self._function("title")
         return function(scene) if function is not None else ((), ())
 
+    def named(self, scene: Scene) -> str:
+        """What its rule calls it: its name, where it does not say another."""
+        function = self._function("name")
+        return str(function(scene)) if function is not None else self.name
+
     def move(self, scene: Scene, down: int, right: int) -> str:
         """Move in it by so many rows and columns; why it cannot be, "" where it was done."""
         function = self._function("move")
@@ -129,7 +134,7 @@ def staged(session: Session) -> tuple[Panel, ...]:
     focus, numbers = session.view.focus, [STAGED[word] for word in session.view.stage if word in STAGED]
     if not numbers:
         return ()
-    if focus not in (*numbers, LESSON.number, 3 if numbers[0] == 2 else 0):
+    if focus not in (*numbers, 0, LESSON.number, standing("bottom").number, 3 if numbers[0] == 2 else 0):
         numbers = [focus]
     if numbers[0] == 2 and (len(numbers) == 1 or numbers[1] == ACTIVATION.number):
         numbers.insert(1, 3)

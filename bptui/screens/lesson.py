@@ -1,0 +1,302 @@
+"""The screen of a lesson: the debugger, with the page of a lesson beside it (look/LEARN 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from textual import events
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.spans import Span, line
+from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.script import ScriptLine
+from bptui.screens.debugger import Debugger
+from bptui.screens.keys import LESSON, name_of
+from bptui.screens.panels import LESSON as PANEL
+from bptui.screens.panels import STAGED
+from bptui.screens.panels.lesson import Reading
+from bptui.screens.stage import Worker
+from bptui.screens.theme import Theme
+from bptui.teach.lesson import Front
+from bptui.teach.progress import Progress, Reached
+
+if TYPE_CHECKING:
+    from bptui.teach.course import Course
+    from bptui.teach.formulas import Target
+
+BEGINS = frozenset("0123456789-.(=−+")
+"""What opens the line of an answer."""
+MODES = {"layers": "layers", "neurons": "neurons", "graph": "graph"}
+"""Words of a stage that are views of the Network panel."""
+ANSWERS = ("why", "paths")
+"""Words of a stage that are answers: commands of their name ask for them."""
+
+
+class LessonScreen(Debugger):
+    """`front` is the lesson, which is opened in a thread, after the first frame, at the page where it was left;
+    `progress` keeps how far one has come."""
+
+    def __init__(self, title: str, front: Front, progress: Progress, theme: Theme, unicode: bool = True) -> None:
+        super().__init__(title, theme, unicode)
+        self.worker = Worker(lambda: self._call_home(self._computed))
+        self._front, self._progress = front, progress
+        self.reading: Reading | None = None
+
+    def on_mount(self) -> None:
+        """Paint first, then open the lesson."""
+        self.call_after_refresh(self.set_timer, 0.02, partial(self.run_worker, self._load, thread=True, name="lesson"))
+
+    def _load(self) -> None:
+        try:
+            from bptui.teach.course import Course
+            from bptui.teach.names import opened
+
+            reached = self._progress.of(self._front.key) or Reached()
+            page = 0 if reached.done else reached.page - 1
+            course = Course(opened(self._front.path, self._front.key), page, cast(Any, reached.answers))
+        except UserError as error:
+            self._call_home(partial(cast(Any, self.app).refuse, error))
+        except Exception as defect:
+            problem = UserError("a defect of bptui", f"{type(defect).__name__}: {defect}")
+            self._call_home(partial(cast(Any, self.app).refuse, problem))
+        else:
+            self._call_home(partial(self._read, course))
+
+    def _read(self, course: Course) -> None:
+        self.reading = self.ui.lesson = Reading(course)
+        self._turned()
+
+    # ------------------------------------------------------------------------------------------------ pages
+
+    def _turned(self) -> None:
+        """A page is open, or opened anew: its session is the debugger's."""
+        reading = self.reading
+        assert reading is not None
+        course = reading.course
+        reading.turned()
+        self._take(course)
+        if course.failed:
+            reading.remark = line((course.failed[0], "fail"))
+        reached = Reached(course.number + 1, course.answers, course.finished or self._was_done(course))
+        told = self._progress.keep(course.lesson.front.key, reached)
+        if told:
+            self.say(say(told, ok=False))
+        if course.finished:
+            self._finished()
+        self.changed()
+
+    def _was_done(self, course: Course) -> bool:
+        before = self._progress.of(course.lesson.front.key)
+        return before is not None and before.done
+
+    def _take(self, course: Course) -> None:
+        """The session of a page, and what stands beside its prose."""
+        session = course.session
+        if session is not self.session and session is not None:
+            if self.explainer is not None:
+                self.explainer.close()
+                self.explainer = None
+            self.session = session
+        if session is None:
+            return
+        view = session.view
+        view.stage = course.stage
+        if "whatif" not in course.stage:
+            view.close()
+        view.focus = PANEL.number
+        first = course.stage[0] if course.stage else "network"
+        if first in MODES:
+            view.mode = cast(Any, MODES[first])
+        self._mode, self._focused = view.mode, PANEL.number
+        self._on_board(course)
+        if first in ANSWERS:
+            self.run(first)
+
+    def _on_board(self, course: Course) -> None:
+        """The board that stands in the debugger's place on this page, if any: on the page's session."""
+        word = next((word for word in course.stage if word not in STAGED), "")
+        if self.ui.board is not None:
+            self.ui.board.close()
+        self.ui.board = None
+        if not word or course.session is None:
+            return
+        from bptui.screens.explore import on_session
+
+        try:
+            self.ui.board = on_session(word, course.session)
+        except UserError as error:
+            self.refuse(error)
+            return
+        self.ui.board.hide = frozenset(name for target in course.hidden for name in names_of(target))
+
+    def _computed(self) -> None:
+        """The board's work has ended."""
+        error = self.worker.ended()
+        if error is not None:
+            self.refuse(error)
+        self.changed()
+
+    def changed(self) -> None:
+        """Draw what is different now, and compute what the board wants."""
+        if self.ui.board is not None:
+            self.worker.ask(self.ui.board)
+        super().changed()
+
+    def stop(self) -> None:
+        """End what is computed."""
+        self.worker.close()
+        super().stop()
+
+    def _then(self, work: Callable[[], object]) -> None:
+        """Turn a page in the thread of the commands: what it opens may have to be trained."""
+        session = self.session
+        if session is None:
+            work()
+            self._turned()
+            return
+
+        def job() -> Reply:
+            work()
+            return Reply(asks=lambda _: self._turned())
+
+        self.runner.hold(session, ScriptLine(""), job)
+
+    def _finished(self) -> None:
+        """The end of the lesson: what the reader worked out."""
+        course = cast(Reading, self.reading).course
+        counts = {how: sum(each == how for each in course.answers.values()) for how in ("once", "later", "shown")}
+        once, later, shown = counts.values()
+        self.say(say(f"lesson done: {once} at once, {later} after a hint or more, {shown} shown"))
+
+    # ------------------------------------------------------------------------------------------------ keys
+
+    def on_key(self, event: events.Key) -> None:
+        """An answer that is typed has all keys; the rest is the debugger's."""
+        reading = self.reading
+        if reading is None or not reading.typing or self.runner.busy:
+            super().on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+        end = reading.answer.press(name_of(event.key, event.character), event.character, lambda text: [])
+        reading.remark = ()
+        if end == "close":
+            reading.typing = False
+        elif end == "done":
+            self._answer(reading.answer.text.strip())
+        self.canvas.repaint()
+
+    def take(self, key: str) -> None:
+        """A key of the page, where it means something there now; else one of the debugger's."""
+        reading = self.reading
+        if reading is None or self.ui.pages or not self._of_page(reading, key):
+            super().take(key)
+        else:
+            self.changed()
+
+    def _of_page(self, reading: Reading, key: str) -> bool:
+        """Was it a key of the page?"""
+        word, (down, _) = LESSON.find(key)
+        course, session = reading.course, self.session
+        here = session is None or session.view.focus == PANEL.number
+        said = bool(self.ui.message)
+        if word == "turn":
+            self.ui.message = ()
+            self._then(course.back if down < 0 else lambda: course.turn(course.number + 1))
+        elif word == "home":
+            if said or (session is not None and (session.view.answer is not None or session.view.zoom)):
+                return False
+            if course.away:
+                self._then(course.home)
+            elif session is not None:
+                session.view.focus = PANEL.number
+        elif not here:
+            return self._of_board(key)
+        elif word == "enter":
+            self.ui.message = ()
+            self._enter_page(reading)
+        elif reading.options and word == "choose":
+            reading.chosen = max(0, min(reading.chosen + down, reading.options - 1))
+        elif reading.options and key.isdigit() and 1 <= int(key) <= reading.options:
+            reading.chosen = int(key) - 1
+        elif reading.open and not reading.options and (character := _typed(key)):
+            reading.typing, reading.remark = True, ()
+            reading.answer.open("", "" if character == "=" else character)
+        else:
+            return self._of_board(key)
+        return True
+
+    def _of_board(self, key: str) -> bool:
+        """Was it a key of the board that stands there?"""
+        board = self.ui.board
+        word, by = board.place.find(key) if board is not None else ("", (0, 0))
+        if board is None or not word:
+            return False
+        said = board.press(word, by, key)
+        self.ui.message = (Span(said),) if said else ()
+        return True
+
+    def _enter_page(self, reading: Reading) -> None:
+        """Answer, or a hint, or the next page."""
+        course = reading.course
+        if reading.options:
+            self._answer(str(reading.chosen + 1))
+        elif reading.open:
+            if not course.hint() and not reading.open:
+                self._done_with()
+        else:
+            self._next(course)
+
+    def _next(self, course: Course) -> None:
+        waits = course.waiting
+        if waits and not course.next():
+            return
+        if waits:
+            self.say(say(f"first: {waits}  (enter again goes on anyway)"))
+            return
+        self._then(course.next)
+
+    def _answer(self, text: str) -> None:
+        """Judge what was typed or chosen."""
+        reading = cast(Reading, self.reading)
+        verdict = reading.course.answer(text)
+        reading.typing, reading.remark = False, ()
+        if verdict.right:
+            self._done_with()
+        elif not verdict.counts:
+            reading.remark, reading.typing = line(*((s.text, "kink") for s in verdict.reason)), True
+        else:
+            reading.answer.open("", "")
+
+    def _done_with(self) -> None:
+        """The question is done: what comes after it has happened."""
+        reading = cast(Reading, self.reading)
+        self._take(reading.course)
+        course = reading.course
+        self._progress.keep(course.lesson.front.key, Reached(course.number + 1, course.answers, self._was_done(course)))
+
+    def run(self, text: str) -> None:
+        """A `:` line: the page's own words, then the debugger's."""
+        reading = self.reading
+        if reading is not None and text.strip() == "notes":
+            reading.notes = not reading.notes
+            self.changed()
+        else:
+            super().run(text)
+
+
+def names_of(target: Target) -> tuple[str, ...]:
+    """What boards call a number of the network: `loss`, `new(w)`, `∂L/∂w`, `dy/dx`."""
+    name = target.node.symbol or target.node.label
+    if target.of == "gradient":
+        return f"∂L/∂{name}", f"grad({name})", f"dy/d{name}", f"dz/d{name}"
+    return (f"new({name})",) if target.of == "new" else (name, target.node.name)
+
+
+def _typed(key: str) -> str:
+    """The character of a key that opens the answer line, "" for another key."""
+    names = {"minus": "-", "full_stop": ".", "left_parenthesis": "(", "equals_sign": "=", "plus": "+"}
+    character = names.get(key, key)
+    return character if character in BEGINS else ""
