@@ -25,6 +25,8 @@ PARTS: Mapping[str, str] = {
     "check": "check every derivative; exit 1 where one fails",
     "diagnose": "say what is wrong with a training, and try what would help; exit 1 where there is a warning",
     "explain": "print the derivation of one number",
+    "play": "train a network over the plane, seen while it learns; every setting by keys",
+    "export": "write a derivation, a moment, a training step or the screen as Markdown, LaTeX or SVG",
     "replay": "play a recorded run; without a terminal, or with --batch, hold it to what was recorded",
     "examples": "list the examples",
     "info": "terminal, versions and limits",
@@ -39,13 +41,16 @@ WORDS: Mapping[str, str] = {
     "check": TARGET,
     "diagnose": TARGET,
     "examples": "an example, to read what it is about",
+    "play": "an example or a network file with two inputs (default: a data set of its own)",
     "replay": "what --record has written, or a script with a first line that says of what",
     "explain": f"{TARGET}, and the node or the element that is explained",
+    "export": f"{TARGET}, and what: grad(NODE[i,j]) [from NODE], moment [PLACE], step, or screen [PLACE]",
 }
 """What stands in the place of the words of a command, for those that take words."""
 
 WORDS_OF: Mapping[str, str] = {
-    "eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "examples": "[NAME]", "replay": "FILE",
+    "eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "export": "TARGET WHAT", "examples": "[NAME]",
+    "replay": "FILE", "play": "[FILE]",
 }  # fmt: skip
 """How usage names them, where they are no TARGET."""
 
@@ -61,8 +66,14 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5 --claim "w = -2*x*(y - w*x)"',
         "xor --against mine.json",
     ),
+    "play": ("", "classifier", "mine.toml --fps 2"),
     "replay": ("lesson.replay --pace 2", "lesson.replay --batch"),
     "diagnose": ("xor-stuck", "network.toml --steps 500 --json"),
+    "export": (
+        "xor 'grad(layer1.weight[0,1])' --to w.tex",
+        "xor moment backward layer1.z --to moment.svg",
+        "xor step --at 100 --to step.md",
+    ),
     "explain": ("xor 'layer1.z[1,3]'", "xor 'layer1.weight[0,0]' --at 100 --format latex"),
 }
 """What one may type, for `--help`."""
@@ -121,15 +132,15 @@ def parser(command: str) -> Parser:
         _screen_options(made)
     if command in WORDS:
         made.add_argument("rest", nargs="*", metavar=words, help=WORDS[command])
-    if command in ("trace", "check", "diagnose", "explain"):
+    if command in ("trace", "check", "diagnose", "explain", "export"):
         made.add_argument("--formula", metavar="TEXT", help="a formula in the place of TARGET; then NAME=VALUE")
-    if command in ("eval", "trace", "check", "diagnose", "explain"):
+    if command in ("eval", "trace", "check", "diagnose", "explain", "export"):
         made.add_argument("--values", metavar="FILE", help="a .json or .npz file with the values of names")
         made.add_argument("--train", metavar="NAMES", help="the names to train, as w,b")
         made.add_argument("--lr", type=float, metavar="RATE", help="their learning rate, default 0.1")
     if command == "trace":
         made.add_argument("--steps", type=int, default=1, metavar="N", help="how many training steps to run, default 1")
-    if command in ("trace", "check", "explain"):
+    if command in ("trace", "check", "explain", "export"):
         verb = {"trace": "print"}.get(command, command)
         made.add_argument("--at", type=int, default=0, metavar="K", help=f"the training step to {verb}, default 0")
     if command == "diagnose":
@@ -146,6 +157,19 @@ def parser(command: str) -> Parser:
     if command == "explain":
         made.add_argument("--format", choices=("text", "markdown", "latex"), default="text",
                           help="of what is printed, default text")  # fmt: skip
+    if command == "play":
+        made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
+        made.add_argument("--fps", type=float, metavar="N", help="frames a second while it trains, 0.1 to 60 (default: "
+                          "20, fewer over a slow line); training steps are never left out")  # fmt: skip
+        made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
+        made.add_argument("--theme", metavar="NAME", help=THEME)
+    if command == "export":
+        made.add_argument("--to", metavar="FILE", help="a new file that ends in .md, .tex or .svg; without it the "
+                          "Markdown (of the screen the SVG) is printed")  # fmt: skip
+        made.add_argument(
+            "--size", metavar="WxH", default="120x36", help="columns and rows of a screen, default 120x36"
+        )
+        made.add_argument("--theme", metavar="NAME", help="the colours of an SVG: dark, light or high-contrast")
     if command == "replay":
         made.add_argument("--pace", type=float, metavar="SECONDS", help="between two lines, not as recorded")
         made.add_argument("--batch", action="store_true", help="no screen: exit 1 where something else comes of a line")

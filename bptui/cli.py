@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -283,6 +284,32 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network], identity:
     )
 
 
+def _play(options: Namespace) -> int:
+    """The playground, with a network of its own or a file's."""
+    if len(options.rest) > 1:
+        raise UserError(options.rest[1][:60], "is one argument too many", "bptui play [FILE]")
+    if options.fps is not None and not 0.1 <= options.fps <= 60:
+        raise UserError("--fps", f"found {options.fps:g}", "0.1 to 60 frames a second")
+    config = configured(options)
+    if options.theme is not None:
+        _check_theme(options.theme)
+    target = options.rest[0] if options.rest else None
+    if target is not None:
+        from bptui.teach.play.setup import opened
+
+        opened(target)  # says what is wrong with it, before a screen is painted for nothing
+    if not _has_screen():
+        raise UserError("play", "needs a terminal", "bptui trace and bptui diagnose train without one")
+    _fits()
+    from bptui import app
+    from bptui.screens.play.opening import playground
+
+    return app.stage(
+        "play", playground(target, options.fps), theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr),
+        no_color=options.no_color, around=around_of(options, config, None),
+    )  # fmt: skip
+
+
 def _replay(options: Namespace) -> int:
     if len(options.rest) != 1:
         raise UserError("FILE", "is missing" if not options.rest else "one is replayed at a time", "bptui replay FILE")
@@ -404,6 +431,26 @@ def _explain(options: Namespace) -> int:
     return 0
 
 
+def _export(options: Namespace) -> int:
+    _step(options.at)
+    if options.theme is not None:
+        _check_theme(options.theme)
+    size = re.fullmatch(r"(\d{1,3})x(\d{1,3})", options.size)
+    if size is None or int(size[1]) < SMALLEST[0] or int(size[2]) < SMALLEST[1]:
+        raise UserError("--size", f"found {options.size[:40]}", f"from {SMALLEST[0]}x{SMALLEST[1]} on: 120x36")
+    words = list(options.rest)
+    given = words[:1] if options.formula is None else [word for word in words if "=" in word]
+    what = words[1:] if options.formula is None else [word for word in words if "=" not in word]
+    if not what:
+        raise UserError("WHAT", "is missing", "bptui export xor 'grad(layer1.weight[0,1])' --to w.tex; or moment, step")
+    _, load = _network(options, given)
+    from bptui import headless
+
+    picture = headless.Picture((int(size[1]), int(size[2])), options.theme or "dark")
+    headless.export(load(), options.at, what, options.to, picture, _writer(options))
+    return 0
+
+
 def _info(options: Namespace) -> int:
     from bptui import headless
 
@@ -449,6 +496,8 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "check": _check,
     "diagnose": _diagnose,
     "explain": _explain,
+    "play": _play,
+    "export": _export,
     "replay": _replay,
     "examples": _examples,
     "info": _info,

@@ -10,7 +10,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, NamedTuple
@@ -242,6 +242,41 @@ def _finite(content: Any) -> Any:
     if isinstance(content, list):
         return [_finite(item) for item in content]
     return jsonable(np.float64(content)) if isinstance(content, float) else content
+
+
+class Picture(NamedTuple):
+    """What an SVG is like: columns and rows of a screen, the name of a theme."""
+
+    size: tuple[int, int]
+    theme: str
+
+
+def export(network: Network, at: int, what: Sequence[str], file: str | None, picture: Picture, write: Write) -> None:
+    """Write what is asked for of training step `at` to a file, and say so; without a file, print it. After `moment` and
+    `screen` may come a place, as `goto` reads it."""
+    from bptui.model.debugger.session import Session
+    from bptui.screens import export as exported
+    from bptui.screens.theme import THEMES
+
+    meter, session = _Meter("of 100"), Session(network)
+
+    def ask(part: float, _: str) -> bool:
+        meter(round(100 * part), 100)
+        return True
+
+    session.progress.ask = ask
+    if at:
+        session.goto(f"step {at}")
+    word, *place = what
+    if word in ("moment", "screen") and place:
+        session.goto(" ".join(place))
+    wanted = exported.asked(session, word if word in ("moment", "screen") else " ".join(what))
+    surface = exported.unseen(session, picture.size, THEMES[picture.theme])
+    if file is None:
+        form = ".svg" if wanted.what == "screen" else ".md"
+        write(exported.written(session, wanted, form, surface).rstrip("\n"))
+    else:
+        write(plain(exported.export(session, replace(wanted, file=file), surface).lines[0]))
 
 
 def reached(network: Network, at: int) -> Recording:

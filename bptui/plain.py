@@ -111,7 +111,7 @@ class Plain(FrontEnd):
             self._next_word = monotonic() + PATIENCE[0]
             with interruptible(self.session.progress) if self.watched else nullcontext():
                 reply = registry.run(self.session, line)
-                self.session.recording  # noqa: B018  # run here, for what is said of it
+                self.session.recorded  # noqa: B018  # run here, for what is said of it
             word = "" if command is None else command.word
             if word not in ("", "expect"):
                 self._said.clear()
@@ -181,6 +181,16 @@ class Plain(FrontEnd):
 
         for row in claims.answer(self.session, text):
             self.write(text_of(row).rstrip())
+
+    def do_export(self, text: str) -> None:
+        """Write a file, and say which; of the screen that there is none of, what would stand on it."""
+        from bptui.screens import export as exported
+        from bptui.screens.theme import THEMES
+
+        with interruptible(self.session.progress) if self.watched else nullcontext():
+            surface = exported.unseen(self.session, exported.SIZE, THEMES["dark"])
+            for row in exported.export(self.session, exported.asked(self.session, text), surface).lines:
+                self.write(text_of(row))
 
     def do_expect(self, text: str) -> None:
         """Hold what was said since the last command to it."""
@@ -343,7 +353,7 @@ def check_rows(session: Session, service: Service, made: Card, about: Node) -> l
 
 
 def _rows(session: Session, service: Service, about: Node) -> tuple[CheckRow, ...]:
-    recording = session.recording
+    recording = session.recorded
 
     def work() -> tuple[CheckRow, ...]:
         from bptui.symbolic.check import check_node, check_update

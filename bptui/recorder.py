@@ -71,7 +71,7 @@ class Recorder:
         self._entry(session, {"key": key})
 
     def _entry(self, session: Session, what: dict[str, str]) -> None:
-        loss = session.recording.loss
+        loss = session.recorded.loss
         self._write({"t": round(monotonic() - self._begun, 3), **what, "at": place(session),
                      "loss": loss if isfinite(loss) else str(loss)})  # fmt: skip
 

@@ -89,7 +89,7 @@ def judge(session: Session, entry: Entry, error: UserError | None) -> UserError 
     if entry.at and place(session) != entry.at:
         return UserError("replay", f"this leads to {place(session)}", f"recorded: {entry.at}")
     if entry.loss is not None:
-        loss = session.recording.loss
+        loss = session.recorded.loss
         if not (isclose(loss, entry.loss, rel_tol=CLOSE) or (isnan(loss) and isnan(entry.loss))):
             return UserError("replay", f"the loss is {loss!r} here", f"recorded: {entry.loss!r}")
     return None

@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("corpus") is not None:
             test, _, use = item.nodeid.partition("[")
-            rows[test, re.match(r"\w*", use)[0]].append(item)  # type: ignore[index]
+            rows[test, re.match(r"(?!\d)\w*|", use)[0]].append(item)  # type: ignore[index]
     left_out: set[pytest.Item] = set()
     for (test, row), members in rows.items():
         marker = members[0].get_closest_marker("corpus")

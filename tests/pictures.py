@@ -3,61 +3,35 @@ docs/pictures."""
 
 from __future__ import annotations
 
-import itertools
 import re
 import sys
-from xml.sax.saxutils import escape, unescape
+from xml.sax.saxutils import unescape
 
 from pyte.screens import Char
 
 from bptui import replay
+from bptui.screens.svg import EDGE, HEIGHT, WIDTH, Cells, drawn
 from tests.paths import DOCS
 
 from .terminal.rig import Grid, Terminal
 
 FOLDER = DOCS / "pictures"
-WIDTH, HEIGHT, EDGE = 9, 19, 12
-TEXT, GROUND = "d3d9df", "12161b"  # of the dark theme, for cells that name no colour
-FONT = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+TEXT, GROUND = "#d3d9df", "#12161b"  # of the dark theme, for cells that name no colour
 DEMOS = {path.stem: path for path in sorted((DOCS / "demos").glob("*.replay"))}
 """What leads to each picture; `tests/unit/test_demos.py` holds the screens to what these files expect, and the
 pictures to the screens."""
 
 
-def colours(cell: Char) -> tuple[str, str]:
-    """(text, ground) of a cell as it is seen."""
-    text = TEXT if cell.fg == "default" else cell.fg
-    ground = GROUND if cell.bg == "default" else cell.bg
-    return (ground, text) if cell.reverse else (text, ground)
-
-
 def svg(grid: Grid) -> str:
-    """The screen as an SVG: a rectangle per run of one ground, a text per run of one style, stretched to its cells."""
-    columns, rows = len(grid[0]), len(grid)
-    size = f"{columns * WIDTH + 2 * EDGE} {rows * HEIGHT + 2 * EDGE}"
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" font-family="{FONT}" font-size="15">',
-        f'<rect width="100%" height="100%" rx="6" fill="#{GROUND}"/>',
-        '<g shape-rendering="crispEdges">',  # else a seam shows between two cells of a heat map at most sizes
-    ]
-    for y, row in enumerate(grid):
-        top = EDGE + y * HEIGHT
-        for ground, run in itertools.groupby(enumerate(row), key=lambda cell: colours(cell[1])[1]):
-            cells = list(run)
-            if ground != GROUND:
-                place = f'x="{EDGE + cells[0][0] * WIDTH}" y="{top}" width="{len(cells) * WIDTH}" height="{HEIGHT}"'
-                out.append(f'<rect {place} fill="#{ground}"/>')
-        for (text, bold, blank), run in itertools.groupby(
-            enumerate(row), key=lambda cell: (colours(cell[1])[0], cell[1].bold, cell[1].data == " ")
-        ):
-            cells = list(run)
-            if blank:
-                continue
-            word = escape("".join(cell.data for _, cell in cells))
-            place = f'x="{EDGE + cells[0][0] * WIDTH}" y="{top + 14}" textLength="{len(cells) * WIDTH}"'
-            weight = ' font-weight="bold"' if bold else ""
-            out.append(f'<text {place} lengthAdjust="spacingAndGlyphs" fill="#{text}"{weight}>{word}</text>')
-    return "\n".join([*out, "</g>", "</svg>", ""])
+    """The screen of a terminal as an SVG."""
+    rows = [[_cells(cell) for cell in row] for row in grid]
+    return drawn(rows, (len(grid[0]), len(grid)), GROUND)
+
+
+def _cells(cell: Char) -> Cells:
+    text = TEXT if cell.fg == "default" else f"#{cell.fg}"
+    ground = GROUND if cell.bg == "default" else f"#{cell.bg}"
+    return Cells(cell.data, *((ground, text) if cell.reverse else (text, ground)), cell.bold)
 
 
 def text_of(picture: str) -> list[str]:

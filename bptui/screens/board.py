@@ -41,7 +41,8 @@ class Board(ABC):
 
     @abstractmethod
     def press(self, word: str, by: tuple[int, int], key: str) -> str:
-        """A key of `place`, by its word and what it moves by; one line to say, "" where it is seen."""
+        """A key of `place`, by its word and what it moves by; one line to say, "" where it is seen; with a colon
+        before it, a line that is opened to be completed."""
 
     def run(self, text: str) -> Reply:
         """A `:` line of its own (`x 1.5`). UserError for one that it does not know."""
@@ -52,12 +53,20 @@ class Board(ABC):
         """What enter debugs: a session at the very point where the board stands. UserError where there is none."""
         raise UserError(self.name, "there is nothing to debug here")
 
+    def returned(self) -> None:
+        """The debugger that `opening` gave the session to was left."""
+        return None
+
     def work(self) -> Work | None:
         """What is to be computed in the worker's thread, None for nothing. Asked after each key, and after each work.
 
         The screen draws meanwhile: what a work leaves behind has to be whole at any time. It ends with Cancelled where
         its progress says so, and is asked for again after the key that ended it."""
         return None
+
+    def news(self) -> str:
+        """What a work that has ended came upon, to be said in one line; "" for nothing."""
+        return ""
 
     def urgent(self) -> bool:
         """Does what was pressed last need the running work to end first?"""

@@ -65,7 +65,7 @@ class Explainer:
         self.session, self.service = session, Service()
         self._ready = ready
         self._counted: dict[tuple[int, int], list[int]] = {}
-        self._small = len(session.graph.ops) <= SMALL[0] and session.recording.nbytes <= SMALL[1]
+        self._small = len(session.graph.ops) <= SMALL[0] and session.recorded.nbytes <= SMALL[1]
         self.service.listen(self._heard)
         if len(session.graph.ops) <= WARM:
             self.service.warm(session.graph)
@@ -81,7 +81,7 @@ class Explainer:
         else:
             rows = self._precise(self._checks(node, wrt), self._place(node, element, wrt))
             waits = node.op is not None and self.service.peek_checks(self._key(node)) is None
-            due = _due(session.recording, node, wrt)
+            due = _due(session.recorded, node, wrt)
         made = card_for(session, self.service, unicode, rows)
         return replace(made, due=due) if waits and not made.seed else made
 
@@ -124,13 +124,13 @@ class Explainer:
         and at the end of a step those of the next, so that they are there when one comes to them."""
         session = self.session
         node, element, wrt = subject(session, self.service)
-        self._request(session.recording, [node] if session.composite is None else session.composite.parts, SOON)
+        self._request(session.recorded, [node] if session.composite is None else session.composite.parts, SOON)
         if session.composite is None and node.op is not None and session.cursor.phase != "update":
-            self.service.request_budget(session.recording, self._place(node, element, wrt))
+            self.service.request_budget(session.recorded, self._place(node, element, wrt))
         if not session.nonfinite.complete:
-            self.service.request_look(session.recording, session.nonfinite.__len__)
+            self.service.request_look(session.recorded, session.nonfinite.__len__)
         if self._small:
-            self._request(session.recording, session.graph.ops, LATER)
+            self._request(session.recorded, session.graph.ops, LATER)
             if session.cursor.phase == "update" and session.walk.last is None:
                 self._request(session.history.recording(session.cursor.step + 1), session.graph.ops, LATER)
 

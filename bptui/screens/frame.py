@@ -182,7 +182,7 @@ def _presented(session: Session, ui: Ui, width: int, height: int) -> list[Line]:
             return [*present_paths.lines(scene_of(session, ui, width, height - 1)), ()]
         card = ui.card if ui.card is not None else operation.outline(session)
         failed = ui.checks[1] if ui.checks is not None else 0
-        return [*present.lines(session, width, height - 1, ui.look, card, failed), ()]
+        return [*present.lines(session, width, height - 1, ui.look, card, failed, ui.rules), ()]
     except Exception as defect:
         return [*_failed(defect, width), *[()] * height][:height]
 
@@ -211,7 +211,7 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.pages:
         return under(footer.hints(PAGES.footer(), width), "on-band")
     if session is not None and session.view.present:
-        return under(footer.presenting(width, session.view.hidden, ui.bindings), "on-band")
+        return under(footer.presenting(width, session.view.asks, ui.bindings), "on-band")
     first = focused(session).footer(session) if session is not None else ()
     if ui.board is not None and ui.lesson is not None:
         own = lesson_keys(ui.lesson)

@@ -52,8 +52,17 @@ class Place(NamedTuple):
 
     def footer(self) -> tuple[tuple[str, str], ...]:
         """(keys, word) of the rows that stand in a footer."""
-        rows = [(row.keys[: 2 if row.by else 1], row.short) for row in self.rows if row.short]
-        return tuple(("/".join(map(_brief, keys)), short) for keys, short in rows)
+        return tuple((_named(row), row.short) for row in self.rows if row.short)
+
+
+ARROWS = {"up", "down", "left", "right"}
+
+
+def _named(row: Key) -> str:
+    """The keys of a row in a footer: the first, the first two where they move, all of four arrows in one word."""
+    if set(row.keys) >= ARROWS:
+        return "arrows"
+    return "/".join(_brief(key) for key in row.keys[: 2 if row.by else 1])
 
 
 def _brief(key: str) -> str:
@@ -148,6 +157,22 @@ LESSON = Place("In a lesson, else as in the debugger", (
 
 DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
 """The places of the debugger, which its help shows."""
+PLAY = Place("In the playground", (
+    Key("run", ("space",), "Train until it is pressed again", "run"),
+    Key("steps", ("greater_than_sign", "less_than_sign"), "As many training steps on as the stride says; as many back: "
+        "all of them are kept", "steps", ((0, 1), (0, -1))),
+    Key("stride", ("t", "T"), "A stride of 1, 10, 100, 1,000; the one before", "stride", ((0, 1), (0, -1))),
+    Key("move", ("up", "down", "left", "right", "k", "j", "h", "l"), "In the panel with the heavy rule: a neuron, "
+        "a point of the plane, the loss curve's past, a setting and its value", "change", (*VERTICAL, *HORIZONTAL) * 2),
+    Key("panel", ("tab", "shift+tab"), "The next panel, the one before", "panel", ((0, 1), (0, -1))),
+    Key("focus", ("1", "2", "3", "4"), "That panel"),
+    Key("start", ("0",), "Back to training step 0", "start"),
+    Key("weight", ("w", "W"), "Another weight of the chosen neuron", "weight", ((0, 1), (0, -1))),
+    Key("edit", ("e",), "Type another number for the chosen weight: a branch", "edit"),
+    Key("nudge", ("plus", "minus"), "The chosen weight by 0.1: a branch", "nudge", ((0, 1), (0, -1))),
+    Key("undo", ("u",), "Back to what was before the last change on the way", "undo"),
+))  # fmt: skip
+
 PLACES = (HOME, LESSON, *DEBUGGING, STAGE)
 
 ENDS = ("command", "help")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
@@ -12,6 +14,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Span, line
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
+from bptui.screens.board import Board
 from bptui.screens.debugger import Debugger
 from bptui.screens.keys import LESSON, name_of
 from bptui.screens.panels import LESSON as PANEL
@@ -23,6 +26,8 @@ from bptui.teach.lesson import Front
 from bptui.teach.progress import Progress, Reached
 
 if TYPE_CHECKING:
+    from bptui.model.debugger.hidden import Hidden
+    from bptui.model.engine.masked import Kind
     from bptui.teach.course import Course
     from bptui.teach.formulas import Target
 
@@ -105,7 +110,7 @@ class LessonScreen(Debugger):
         view.stage = course.stage
         if "whatif" not in course.stage:
             view.close()
-        view.focus = PANEL.number
+        view.focus, view.hidden = PANEL.number, hidden_of(course)
         first = course.stage[0] if course.stage else "network"
         if first in MODES:
             view.mode = cast(Any, MODES[first])
@@ -122,10 +127,9 @@ class LessonScreen(Debugger):
         self.ui.board = None
         if not word or course.session is None:
             return
-        from bptui.screens.explore import on_session
-
+        explore: Any = import_module("bptui.screens.explore")
         try:
-            self.ui.board = on_session(word, course.session)
+            self.ui.board = cast(Board, explore.on_session(word, course.session))
         except UserError as error:
             self.refuse(error)
             return
@@ -285,6 +289,21 @@ class LessonScreen(Debugger):
             self.changed()
         else:
             super().run(text)
+
+
+def hidden_of(course: Course) -> Hidden:
+    """The numbers that a page hides, as the session hides them."""
+    from bptui.model.debugger import hidden
+
+    found: set[hidden.Target] = set()
+    for target in course.hidden:
+        kind: Kind = "update" if target.of == "new" else target.of
+        at = [range(size) if i is None else (i,) for i, size in zip(target.at, target.node.shape, strict=False)]
+        elements: list[tuple[int, ...] | None] = (
+            [None] if not any(i is not None for i in target.at) else [*product(*at)]
+        )
+        found |= {hidden.Target(target.node.name, kind, element) for element in elements}
+    return frozenset(found)
 
 
 def names_of(target: Target) -> tuple[str, ...]:

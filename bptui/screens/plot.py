@@ -16,6 +16,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, merge
+from bptui.model.engine.masked import kept_back
 
 BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a braille character: four rows of two columns, from U+2800."""
@@ -159,7 +160,7 @@ def buckets(values: Any, count: int) -> list[Bucket]:
         part = values[a:b]
         finite = part[np.isfinite(part)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (math.nan, math.nan)
-        out.append(Bucket(low, high, finite.size < part.size))
+        out.append(Bucket(low, high, bool((~np.isfinite(part) & ~kept_back(part)).any())))
     return out
 
 
@@ -168,7 +169,7 @@ def spacing(count: int, wide: int) -> float:
     return (wide - 1) / (count - 1) if count > 1 else 0.0
 
 
-def curve(plot: Plot, columns: Sequence[Bucket], scale: Scale) -> None:
+def curve(plot: Plot, columns: Sequence[Bucket], scale: Scale, style: str = "") -> None:
     """Columns over the whole width, each from its smallest to its largest number, neighbours joined at their middle."""
     apart = spacing(len(columns), plot.wide)
     before: tuple[int, int] | None = None
@@ -178,9 +179,9 @@ def curve(plot: Plot, columns: Sequence[Bucket], scale: Scale) -> None:
             continue
         x = round(n * apart)
         bottom, top = (round(float(scale.part(np.float64(v))) * (plot.tall - 1)) for v in (low, high))
-        plot.line(x, bottom, x, top)
+        plot.line(x, bottom, x, top, style)
         here = (x, (bottom + top) // 2)
-        plot.line(*(before or here), *here)
+        plot.line(*(before or here), *here, style)
         before = here
 
 

@@ -6,6 +6,7 @@ key and its answer. History and Session are not for two threads at once: while a
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -71,14 +72,14 @@ class Runner:
 
     def _go_on(self) -> None:
         """Run what waits, one after the other, for the time of a blink; then the screen looks elsewhere before the
-        next."""
+        next, a turn of the loop later: from its own queue the App takes one message after the other without any."""
         if self._going:
             return
         self._going, begun = True, monotonic()
         try:
             while self._waiting and self.job is None and not self.closed:
                 if monotonic() - begun > AT_ONCE:
-                    self._home(self._go_on)
+                    asyncio.get_running_loop().call_soon(self._home, self._go_on)
                     break
                 session, line = self._waiting.popleft()
                 self._start(session, line, partial(registry.run, session, line))

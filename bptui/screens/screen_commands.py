@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -94,6 +95,24 @@ class Own(FrontEnd):
             from bptui.symbolic.against import claims
 
             return say(*claims.answer(session, text))
+
+        self._later(session, work)
+
+    def do_export(self, text: str) -> None:
+        """Write a file in the thread of the commands: derivations and checks take their time. The screen is as it
+        stands now, without the line that asks for it."""
+        app: Any = self.app
+        session = self.session
+        if session is None:
+            raise UserError("export", LOADING)
+        ui = replace(self.ui, bottom=(), choices=(), message=(), pages=(), progress=None)
+        rows, size = paint(session, ui, *self.size), (self.size.width, self.size.height)
+
+        def work() -> Reply:
+            from bptui.screens import export as exported
+
+            surface = exported.Surface(lambda: rows, size, app.colours)
+            return exported.export(session, exported.asked(session, text), surface)
 
         self._later(session, work)
 

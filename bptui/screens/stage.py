@@ -96,6 +96,12 @@ class Stage(Screen[None]):
         """Paint first, then make the board."""
         self.call_after_refresh(self.set_timer, 0.02, partial(self.run_worker, self._load, thread=True, name="board"))
 
+    def on_screen_resume(self) -> None:
+        """The debugger over it was left."""
+        if self.board is not None:
+            self.board.returned()
+            self.changed()
+
     def _load(self) -> None:
         try:
             board = self._make()
@@ -161,6 +167,8 @@ class Stage(Screen[None]):
         error = self.worker.ended()
         if error is not None:
             self.refuse(error)
+        elif self.board is not None and (news := self.board.news()):
+            self.say(say(news))
         self.changed()
 
     def say(self, reply: Reply) -> None:
@@ -212,7 +220,9 @@ class Stage(Screen[None]):
             return
         if board is not None and word:
             text = board.press(word, by, key)
-            if text:
+            if text.startswith(":"):
+                self._open(text[1:])
+            elif text:
                 self.say(say(text))
             return
         word, _ = STAGE.find(key)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-from bptui.model.base import numbers
+from bptui.model.base import arithmetic, numbers
 from bptui.model.base.spans import Line, Span, line, plain
 from bptui.model.engine.timeline import Phase
 from bptui.symbolic.formula.tree import Tree
@@ -224,7 +224,9 @@ class Table:
 @dataclass(frozen=True)
 class Formula:
     """`left = right` as trees, and `names` (`formula.printing.Names`) to print them with: for other forms than lines of
-    spans. `numbers`: the names with numbers in their place, `value` what comes out."""
+    spans. `numbers`: the names with numbers in their place, `value` what comes out, `eps` the distance from 1 to the
+    next number of its precision; `filled`: what the numbers are put into, where that is not `right` (a sum inside of it
+    stands there as its number)."""
 
     label: str
     left: Tree
@@ -232,6 +234,8 @@ class Formula:
     names: Any
     numbers: Any = None
     value: float | None = None
+    eps: float = arithmetic.EPS
+    filled: Tree | None = None
 
 
 class PartRow(NamedTuple):

@@ -163,7 +163,7 @@ class Course:
                 place = locations.parse(wait[3:], session.walk, session.cursor, session.planned)
                 return session.stop == place
             expression = formulas.check(wait, session.graph, Formulas(session, self._stage.kept).more)
-            return bool(expression.evaluate(session.state, session.node).all())
+            return bool(expression.evaluate(session.revealed().state, session.node).all())
         except (UserError, expressions.NotYet):
             return False
 

@@ -1,4 +1,5 @@
-"""Expressions of a lesson: the debugger's, and `new(NAME)`, and what `::let` keeps; asked of a whole training step."""
+"""Expressions of a lesson: the debugger's, and `new(NAME)`, `time(forward)`, `time(backward)`, and what `::let` keeps;
+asked of a whole training step."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import difflib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,6 +23,8 @@ from bptui.model.debugger.session import Session
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import Key, Recording
 from bptui.model.engine.state import Gradient, State
+from bptui.model.source.network import Network
+from bptui.teach import timing
 
 Of = Literal["value", "gradient", "new"]
 
@@ -79,28 +83,35 @@ class Ahead(State):
 
 
 class More(Mapping[str, Array]):
-    """The names that a lesson adds to the debugger's: `new(layer1.weight)` and what was kept."""
+    """The names that a lesson adds to the debugger's: `new(layer1.weight)`, `time(forward)` and what was kept."""
 
-    def __init__(self, recording: Recording, kept: Mapping[str, Kept]) -> None:
-        self._recording, self._kept = recording, kept
+    def __init__(self, network: Network, recording: Recording, kept: Mapping[str, Kept]) -> None:
+        self._network, self._recording, self._kept = network, recording, kept
         self._after = {f"new({node.name})": node for node in recording.graph.params}
 
     def __getitem__(self, name: str) -> Array:
         if name in self._kept:
             return self._kept[name].number
+        if name in timing.NAMES:
+            return self._times[name]
         found = self._recording.after(self._after[name])
         if found is None:
             raise expressions.NotYet(name)
         return np.asarray(found, dtype=np.float64)
 
+    @cached_property
+    def _times(self) -> Mapping[str, Array]:
+        """Timed once, so that a page that is drawn again says the same."""
+        return {f"time({part})": np.asarray(spent) for part, spent in timing.microseconds(self._network).items()}
+
     def __contains__(self, name: object) -> bool:
-        return name in self._kept or name in self._after
+        return name in self._kept or name in self._after or name in timing.NAMES
 
     def __iter__(self) -> Iterator[str]:
-        return iter((*self._kept, *self._after))
+        return iter((*self._kept, *self._after, *timing.NAMES))
 
     def __len__(self) -> int:
-        return len(self._kept) + len(self._after)
+        return len(self._kept) + len(self._after) + len(timing.NAMES)
 
 
 class Formulas:
@@ -108,10 +119,10 @@ class Formulas:
 
     def __init__(self, session: Session, kept: Mapping[str, Kept]) -> None:
         self.kept = kept
-        self.recording = session.recording
+        self.recording = session.recorded
         self._node, self._tick = session.node, session.progress.tick
         self.graph: Graph = session.graph
-        self.more = More(self.recording, kept)
+        self.more = More(session.network, self.recording, kept)
         self.state = Ahead(self.recording, session.cursor)
 
     def parse(self, text: str) -> expressions.Expression:
@@ -171,7 +182,8 @@ class Formulas:
 
 def known_names(graph: Graph) -> frozenset[str]:
     """Every name that an expression over a graph may hold, without what a lesson keeps."""
-    return frozenset((*graph.by_name, *expressions.SPECIAL, *expressions.TRUTH, *FUNCTIONS, "new"))
+    ours = ("new", "time", *timing.PASSES)
+    return frozenset((*graph.by_name, *expressions.SPECIAL, *expressions.TRUTH, *FUNCTIONS, *ours))
 
 
 def check(text: str, graph: Graph, more: Mapping[str, Array]) -> expressions.Expression:

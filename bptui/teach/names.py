@@ -14,7 +14,7 @@ import numpy as np
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph
-from bptui.teach import directives, formulas, opening, reading
+from bptui.teach import directives, formulas, opening, reading, timing
 from bptui.teach.lesson import Block, Code, Directive, Items, Lesson, Page, Prose
 from bptui.teach.markup import expressions
 
@@ -119,4 +119,5 @@ class _Names:
             self.errors.append(reading.located(self.file, line, UserError(where, error.what, error.right)))
 
     def _more(self, graph: Graph) -> Mapping[str, Array]:
-        return dict.fromkeys((*self.kept, *(f"new({node.name})" for node in graph.params)), _ZERO)
+        new = (f"new({node.name})" for node in graph.params)
+        return dict.fromkeys((*self.kept, *new, *timing.NAMES), _ZERO)

@@ -5,13 +5,49 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from unittest import mock
 
+import textual.app
+import textual.pilot
+from textual._context import active_app
+from textual.app import App
 from textual.pilot import Pilot
 
 from bptui.app import BptuiApp
 from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import Network, load
+
+
+async def processed(*_: float) -> None:
+    """Wait until the app and what is on its screen have no message left, nor one that these made.
+
+    It stands for Textual's `wait_for_idle`, which sleeps until the process has used little of the processor for 20 ms:
+    for seconds at each key while SymPy derives in its thread, and never for what a test waits for.
+    """
+    app, quiet = active_app.get(), 0
+    while quiet < 5:  # a key goes through the driver, the app and the screen to the widget
+        resizing = app._resize_event is not None  # Textual takes a size 8 ms after it was told
+        await asyncio.sleep(0.001 if resizing else 0)
+        pumps = [app] + [each for screen in app.screen_stack for each in screen.walk_children(with_self=True)]
+        quiet = 0 if resizing or any(not pump._message_queue.empty() for pump in pumps) else quiet + 1
+
+
+@asynccontextmanager
+async def piloted(app: App[None], width: int = 80, height: int = 24) -> AsyncIterator[Pilot[None]]:
+    """An app that runs without a terminal, and a Pilot who waits for messages, not for time."""
+    with (
+        mock.patch.object(textual.app, "wait_for_idle", processed),
+        mock.patch.object(textual.pilot, "wait_for_idle", processed),
+    ):
+        async with app.run_test(size=(width, height)) as pilot:
+            yield pilot
+
+
+async def loaded(app: BptuiApp) -> None:
+    """Wait until the network is read, and its session handed over."""
+    while app.debugger.session is None and app.return_code is None:
+        await asyncio.sleep(0.002)
 
 
 class Screen:
@@ -54,12 +90,16 @@ class Screen:
         await self.press("enter")
 
     async def settle(self) -> None:
-        """Wait for the loading, for a command that is still running, and for the symbolic worker."""
+        """Wait for the loading, for a command that is still running, and for what SymPy derives of itself."""
         await self.app.workers.wait_for_complete()
         job = self.app.debugger.runner.job
         if job is not None:
             await asyncio.wrap_future(job)
         await self.pilot.pause()
+        explainer = self.app.debugger.explainer
+        if explainer is not None:
+            await asyncio.to_thread(explainer.service.wait, 60.0)
+            await self.pilot.pause()
 
     async def derived(self) -> None:
         """Wait until everything that was asked for is derived and checked, and drawn."""
@@ -80,10 +120,8 @@ async def debug(
     else:
         name, make = "test", target
     app = BptuiApp(name, make, **options)  # type: ignore[arg-type]
-    async with app.run_test(size=(width, height)) as pilot:
+    async with piloted(app, width, height) as pilot:
         screen = Screen(app, pilot)
-        await screen.settle()
-        while app.debugger.session is None:  # what was loaded is handed over in a call of its own
-            await pilot.pause()
+        await loaded(app)
         await screen.settle()
         yield screen

@@ -10,7 +10,7 @@ from bptui.model.source.examples import examples
 from bptui.model.source.network import from_mapping, load
 from bptui.screens.frame import Ui, paint
 from bptui.symbolic.card import card_for
-from tests.screens.rig import Screen, debug
+from tests.screens.rig import Screen, debug, loaded, piloted
 
 BAD = ("panel failed", "a defect of bptui", "Traceback")
 
@@ -174,9 +174,8 @@ async def test_a_user_error_of_the_file_ends_with_2() -> None:
     from bptui.model.source.network import load
 
     app = BptuiApp("nowhere.toml", lambda: load("nowhere.toml"))
-    async with app.run_test() as pilot:
-        while app.return_code is None:  # the file is read after the first frame
-            await pilot.pause()
+    async with piloted(app):
+        await loaded(app)
     assert app.return_code == 2
     assert "nowhere.toml" in str(app.error)
 

@@ -79,6 +79,7 @@ async def test_a_display_is_seen_after_each_key_and_in_present_mode() -> None:
         assert "1 loss = " in screen.rows[-2]
         await screen.press("S")
         assert "1 loss = " in screen.rows[-2]
+        await screen.run("goto loss")
         await screen.press("P")
         assert "1 loss = ? " in screen.rows[-2]  # what is asked is not told beside it
         await screen.press("s")

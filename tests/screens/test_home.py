@@ -21,6 +21,7 @@ from bptui.recent import Recent, recent, remember
 from bptui.screens.home_list import Item, State, lines
 from bptui.screens.keys import HOME, keys_text
 from bptui.screens.render import RenderOptions
+from tests.screens.rig import piloted
 
 LINE = "L = (y - w*x)**2 x=2 y=2 w=0.5"
 
@@ -46,15 +47,14 @@ class At:
         """Press keys and wait for what they started."""
         for key in keys:
             await self.pilot.press({" ": "space"}.get(key, key))
-        await self.app.workers.wait_for_complete()
-        await self.pilot.pause()
+            await self.app.workers.wait_for_complete()
+            await self.pilot.pause()
 
 
 @asynccontextmanager
 async def at_home(width: int = 80, height: int = 24) -> AsyncIterator[At]:
     app = HomeApp(cli._opened)
-    async with app.run_test(size=(width, height)) as pilot:
-        await pilot.pause()
+    async with piloted(app, width, height) as pilot:
         yield At(app, pilot)
 
 

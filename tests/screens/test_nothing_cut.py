@@ -88,7 +88,7 @@ def test_no_panel_cuts_in_silence(name: str, lost: list[str]) -> None:
         for width, height in SIZES:
             for panel in PANELS:
                 session.view.focus = panel.number
-                for mode in ("operations", "layers", "neurons") if panel.number == 1 else ("operations",):
+                for mode in ("operations", "layers", "neurons", "graph") if panel.number == 1 else ("operations",):
                     session.view.mode = mode
                     frame.paint(session, frame.Ui(), width, height)
     assert not lost

@@ -38,12 +38,12 @@ async def test_a_question_then_its_number_then_the_next() -> None:
         assert screen.rows == hidden
         await screen.press("s", "s")
         assert screen.session.stop == 2
-        assert screen.session.view.hidden
+        assert screen.session.view.asks
         await screen.press("S")
-        assert (screen.session.stop, screen.session.view.hidden) == (1, False)
+        assert (screen.session.stop, screen.session.view.asks) == (1, False)
         await screen.press("n", "escape")
         assert not screen.session.view.present
-        assert not screen.session.view.hidden
+        assert not screen.session.view.asks
         assert screen.rows[1].startswith("─ 1 Network ")
 
 
@@ -64,11 +64,12 @@ def test_showing_a_number_moves_nothing_and_stepping_moves_no_frame(name: str) -
     session.present(not session.view.present)
     for _ in range(session.timeline.length):
         card = card_for(session, service)
-        asked = question.asked(session, card)
+        asked = question.asked(session.revealed(), card_for(session.revealed(), service))
         assert plain(asked.question).endswith("?")
-        hidden = [plain(row) for row in present.lines(session, 80, 23, RenderOptions(), card)]
+        hidden = [plain(row) for row in present.lines(session, 80, 23, RenderOptions(), card, rules=service)]
         registry.run(session, "step")
-        shown = [plain(row) for row in present.lines(session, 80, 23, RenderOptions(), card)]
+        card = card_for(session, service)
+        shown = [plain(row) for row in present.lines(session, 80, 23, RenderOptions(), card, rules=service)]
         changed = [y for y, (a, b) in enumerate(zip(hidden, shown, strict=True)) if a != b]
         assert changed
         assert all(len(row) == 80 for row in (*hidden, *shown))

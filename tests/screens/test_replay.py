@@ -22,14 +22,14 @@ from bptui.recorder import Recorder
 from bptui.screens.keys import PAGES, PANEL, REPLAY
 from bptui.screens.player import Player
 from bptui.surroundings import Surroundings
-from tests.screens.rig import debug
+from tests.screens.rig import debug, piloted
 
 SMALL = ("xor", "lesson-2-2-1", "darts")
 LINES = (
     "step 3", "goto backward", "next", "finish", "train 3", "untrain", "break layer1.z if loss < 0.8", "continue",
     "watch layer2.bias", "reverse-continue", "set lr = lr/2", "undo", "redo", "select layer1.weight[0,1]",
-    "display loss", "view neurons", "view layers", "view operations", "zoom", "mark a", "jump a", "back", "forward",
-    "focus 1", "focus 2", "focus 3", "focus 4", "no such command", "set lr = -1", "print loss",
+    "display loss", "view neurons", "view graph", "view layers", "view operations", "zoom", "mark a", "jump a", "back",
+    "forward", "focus 1", "focus 2", "focus 3", "focus 4", "no such command", "set lr = -1", "print loss",
     "info breakpoints", "help step", "present on",
     "present off", "define twice", "step $arg0", "end", "twice 2", "until loss", "L = 3", "theme light", "focus-next",
     "nudge layer1.weight[0,1] 0.1", "nudge", "branch 0", "diff", "diff column", "paths", "why", "last",
@@ -248,7 +248,7 @@ async def test_each_key_of_a_replay_does_what_it_says(tmp_path: Path) -> None:
         for key in row.keys:
             player = Player(replay.read(str(path)), 3600.0)
             app = BptuiApp("lesson-2-2-1", lambda: load("lesson-2-2-1"), around=Surroundings(player=player))
-            async with app.run_test(size=(80, 24)) as pilot:
+            async with piloted(app) as pilot:
                 while "▶  :step" not in "".join(span.text for span in app.debugger.ui.message):
                     await pilot.pause()
                 app.debugger.on_key(Key(key, None))

@@ -140,6 +140,8 @@ async def test_a_path_for_a_whole_room() -> None:
         await screen.run("paths layer1.weight[0,0]")
         await screen.derived()
         assert "∂L/∂W[0,0] = (z - y) · W · a·(1 - a) · x" in screen.text
+        assert "(-0.1975) · 0.5000 · 0.2499 · 0.5000 = ? " in screen.text  # it is what is asked
+        await screen.press("s")
         assert "(-0.1975) · 0.5000 · 0.2499 · 0.5000 = -0.01234" in screen.text
         assert "┏━┓" in screen.text
         await screen.press("escape")

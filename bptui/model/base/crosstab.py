@@ -41,6 +41,9 @@ def crosstab(cells: Cells, total: float | None, room: int = numbers.WIDTH) -> Cr
     is what the sums of either side add up to. No text is longer than `room`, its sign included."""
     rows = [_sum(row) for row in cells]
     columns = [_sum(column) for column in zip(*cells, strict=True)]
+    if total is not None and numbers.concealed(total):  # and so is what is the same number
+        rows = [total] if len(rows) == 1 else rows
+        columns = [total] if len(columns) == 1 else columns
     every = [x for row in cells for x in row if x is not None] + [x for x in (*rows, *columns, total) if x is not None]
     if not all(map(math.isfinite, every)):
         return _table(cells, rows, columns, total, (numbers.DECIMALS,) * 3, 0, room)

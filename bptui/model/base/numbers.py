@@ -11,6 +11,7 @@ Importing this module imports no NumPy: a screen may import it before its first 
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,11 @@ _ROUNDED = 2.0**-50
 """Relative: what a few operations round a float64 by."""
 NOT_YET = "·"
 HIDDEN = "?"
+PAYLOAD, PAYLOAD_AT = 0x2B97, 29
+"""What tells the NaN apart that stands for a number which is kept back, and its place in a float64's bits: among those
+that a float32 has, too."""
+CONCEALED: float = struct.unpack("<d", struct.pack("<Q", 0x7FF8 << 48 | PAYLOAD << PAYLOAD_AT))[0]
+"""Stands for a number that is kept back (`engine.masked`); written as `?`."""
 _FEWEST = 2
 """Fewer decimals than this and the number is written with an exponent instead: one outlier must not blur its tensor."""
 
@@ -41,7 +47,7 @@ def field(x: float | None, width: int = WIDTH, decimals: int = DECIMALS) -> str:
         return _units(NOT_YET, width, decimals)
     x = float(x)
     if not math.isfinite(x):
-        return _right(special(x), width)
+        return _units(HIDDEN, width, decimals) if concealed(x) else _right(special(x), width)
     if x == 0:
         return _units("0", width, decimals)
     text = f"{x:.{decimals}f}"
@@ -54,9 +60,12 @@ def field(x: float | None, width: int = WIDTH, decimals: int = DECIMALS) -> str:
     return _right(text, width)
 
 
-def hidden(width: int = WIDTH, decimals: int = DECIMALS) -> str:
-    """A number that is kept back (a question was asked): `?` in the units place."""
-    return _units(HIDDEN, width, decimals)
+def concealed(x: float | None) -> bool:
+    """Is this number kept back, or made of one that is?"""
+    if x is None or x == x:
+        return False
+    bits: int = struct.unpack("<Q", struct.pack("<d", x))[0]
+    return bits >> PAYLOAD_AT & 2**22 - 1 == PAYLOAD
 
 
 def decimals_for(tensor: Array | Sequence[float] | float | None, width: int = WIDTH, most: int = DECIMALS) -> int:
@@ -129,12 +138,16 @@ def together(numbers: Iterable[float | None], n: int = 6, most: int = 8) -> list
 
 def exact(x: Any) -> str:
     """The shortest text that gives the same number back, bit for bit, in its own precision: what is copied."""
+    if concealed(x):
+        return HIDDEN
     x = x.item() if getattr(getattr(x, "dtype", None), "itemsize", 8) == 8 else x
     return special(x) if isinstance(x, float) and not math.isfinite(x) else str(x)
 
 
 def special(x: float) -> str:
-    """`NaN`, `inf` or `-inf`."""
+    """`NaN`, `inf` or `-inf`; `?` for what is kept back."""
+    if concealed(x):
+        return HIDDEN
     return "NaN" if math.isnan(x) else "inf" if x > 0 else "-inf"
 
 

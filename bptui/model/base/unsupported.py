@@ -13,7 +13,6 @@ CAPTURE = (
 
 SHELL: Mapping[str, str] = {
     "learn": "bptui run lesson-2-2-1 steps through a first example",
-    "play": "bptui examples lists what there is to run",
     "serve": "over SSH, bptui run works as it is",
 }
 """Commands of the shell."""

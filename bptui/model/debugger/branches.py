@@ -10,7 +10,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, line
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.reply import Reply, say
-from bptui.model.debugger.whatif import name_of, table
+from bptui.model.debugger.whatif import name_of, seen, table
 from bptui.model.engine.state import State
 
 if TYPE_CHECKING:
@@ -89,4 +89,4 @@ def diff(session: Session, text: str) -> Reply:
         return say(line((title, "bold"), f"  no number differs so far, of {found.total:,}{ahead}"))
     head = line((title, "bold"), f"  {found.count:,} of {found.total:,} numbers differ so far")
     start = [line(("≠ ", "kink"), f"first {first.text}")] if first is not None else []
-    return say(head, *start, *table(comparison, found))
+    return say(head, *start, *table(comparison, seen(session, found)))

@@ -17,6 +17,7 @@ from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.view import Index
 from bptui.model.engine.graph import Node
+from bptui.model.engine.masked import Kind
 from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment
@@ -52,13 +53,20 @@ class Pair(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One number that differs: of which node, its gradient or its value, and what it is in either course."""
+    """One number that differs: of which node, its gradient or its value, and what it is in either course; `updated`: of
+    a parameter after its update."""
 
     node: Node
     at: Index
     gradient: bool
     before: float
     after: float
+    updated: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the node's numbers it is."""
+        return "gradient" if self.gradient else "update" if self.updated else "value"
 
     @property
     def name(self) -> str:
@@ -141,8 +149,12 @@ class Difference:
         """A node's value (or its gradient) as far as it is there at a Moment of `after`."""
         if gradient:
             found = state.gradient(node)
-            return self.gradient(node) if found.final and found.array is not None else None
-        return self.value(node, state.updated(node)) if state.value(node) is not None else None
+            seen, pair = found.array if found.final else None, self.gradient(node)
+        else:
+            seen, pair = state.value(node), self.value(node, state.updated(node))
+        if seen is None or pair is None:
+            return None
+        return pair if state.recording is self.after else pair._replace(after=seen)  # of which some is hidden
 
     def at(self, state: State, most: int) -> Differing:
         """What differs at a Moment of `after`, `most` numbers of it (LISTED at most)."""
@@ -179,7 +191,11 @@ class Difference:
         for pair, since, until, gradient in pairs:
             if pair is not None:
                 differs = 0 if self._one else pair.differs
-                rows = tuple(_largest(node, gradient, pair)) if differs and pair.before is not None else ()
+                rows = (
+                    tuple(_largest(node, gradient, pair, since == update))
+                    if differs and pair.before is not None
+                    else ()
+                )
                 yield Part(since, until, differs, pair.after.size, rows)
 
     @cached_property
@@ -235,7 +251,7 @@ class Difference:
         yield from (pair for pair in found if pair is not None)
 
 
-def _largest(node: Node, gradient: bool, pair: Pair) -> Iterator[tuple[float, Row]]:
+def _largest(node: Node, gradient: bool, pair: Pair, updated: bool) -> Iterator[tuple[float, Row]]:
     """The numbers of a tensor that differ most, each with how much it does; NaN and infinity most of all."""
     before, after, change = pair.before, pair.after, np.abs(pair.change.reshape(-1))
     assert before is not None
@@ -244,7 +260,7 @@ def _largest(node: Node, gradient: bool, pair: Pair) -> Iterator[tuple[float, Ro
     for i in few[np.argsort(-change[few], kind="stable")].tolist():
         if change[i]:
             at = tuple(int(k) for k in np.unravel_index(i, after.shape)) if after.shape else ()
-            yield float(change[i]), Row(node, at, gradient, float(before[at]), float(after[at]))
+            yield float(change[i]), Row(node, at, gradient, float(before[at]), float(after[at]), updated)
 
 
 class Comparison:

@@ -7,7 +7,7 @@ place of the debugger that asks `bptui.symbolic.card.addends` for it, by name.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
@@ -117,6 +117,16 @@ class Explained:
         chosen = self.rows[max(0, min(row, len(self.rows) - 1))]
         cell = chosen.cells[column] if self.relation != "sum" and column < len(chosen.cells) else None
         return cell.producer if cell is not None and cell.producer is not None else chosen.producer
+
+    def without_number(self) -> Explained:
+        """The same with its number kept back, and whatever of the table is nothing but that: of a table of one row what
+        that comes to, of one contribution itself, of a choice what is chosen from."""
+        if len(self.rows) != 1:
+            return replace(self, number=numbers.CONCEALED)
+        row = self.rows[0]
+        if self.relation == "choice" or (self.relation == "add" and len(row.cells) == 1):
+            row = replace(row, cells=tuple(cell and cell._replace(number=numbers.CONCEALED) for cell in row.cells))
+        return replace(self, number=numbers.CONCEALED, rows=(replace(row, sum=numbers.CONCEALED),))
 
     def columns(self) -> tuple[float | None, ...]:
         """What each column adds up to."""

@@ -12,7 +12,9 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.files import write_new
 from bptui.model.base.printable import json_text
 from bptui.model.base.types import Array
+from bptui.model.debugger.hidden import REASON
 from bptui.model.debugger.reply import Reply, say
+from bptui.model.engine.masked import kept_back
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -33,6 +35,8 @@ def copied(session: Session, form: str = "text") -> str:
     if value.size > MAX_WRITTEN:
         raise UserError("copy", f"{node.name} has {value.size:,} numbers", f"at most {MAX_WRITTEN:,}")
     if form == "numpy":
+        if kept_back(value).any():
+            raise UserError("copy", f"a number of {node.name} is {REASON}", "copy text, json or latex")
         with np.printoptions(threshold=value.size + 1, floatmode="unique"):
             return f"{node.name.replace('.', '_')} = np.{value!r}" if value.ndim else numbers.exact(value[()])
     if form == "json":

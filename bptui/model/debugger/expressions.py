@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from bptui.model.base.hints import EXAMPLE
 from bptui.model.base.types import Array
 from bptui.model.debugger.functions import FUNCTIONS, NAMES
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.masked import Masked, kept_back
 
 if TYPE_CHECKING:
     from bptui.model.engine.state import State
@@ -103,11 +104,17 @@ class Expression:
     def evaluate(self, state: State, node: Node, tick: Callable[[], None] = lambda: None) -> Any:
         """Its number(s) at a Moment, `value` and `grad` being those of `node`; `tick` is called between its parts.
 
-        Raises NotYet where a number is not there yet, UserError where shapes do not fit.
+        Raises NotYet where a number is not there yet, UserError where shapes do not fit. What is computed from a number
+        that is kept back is kept back: a comparison, too, would give it away.
         """
         with np.errstate(all="ignore"):
             try:
-                return np.asarray(_Evaluator(self, state, node, tick).visit(self.tree))
+                evaluator = _Evaluator(self, state, node, tick)
+                made = np.asarray(evaluator.visit(self.tree))
+                masked = isinstance(state.recording, Masked)
+                if masked and any(kept_back(evaluator.visit(part)).any() for part in _read(self.tree)):
+                    return made if _is_read(self.tree) else np.asarray(numbers.CONCEALED)
+                return made
             except tuple(REFUSED) as error:
                 what = next(words for kind, words in REFUSED.items() if isinstance(error, kind))
                 shapes = re.findall(r"\(\d+,[\d,]*\)", str(error))  # NumPy's: … together with shapes (1,8) (1,2)
@@ -138,6 +145,24 @@ def parse(text: str, graph: Graph, more: Mapping[str, Array] | None = None) -> E
     tree = _Plain(graph, more).visit(tree)
     _check(tree, graph, where, more)
     return Expression(text, tree, graph, more)
+
+
+def _is_read(tree: ast.AST) -> bool:
+    """Is it numbers of one node as they are: `z`, `grad(z)`, `z[0,1]`, `z.T`?"""
+    if isinstance(tree, ast.Subscript):
+        return _is_read(tree.value)
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        return tree.func.id == "grad" or (tree.func.id == "transpose" and _is_read(tree.args[0]))
+    return dotted(tree) is not None
+
+
+def _read(tree: ast.AST) -> Iterator[ast.expr]:
+    """What an expression reads of nodes, as they are; of their shapes alone it reads no number."""
+    if isinstance(tree, ast.expr) and _is_read(tree):
+        yield tree
+    elif not (isinstance(tree, ast.Call) and dotted(tree.func) in ("shape", "len")):
+        parts = tree.args if isinstance(tree, ast.Call) else ast.iter_child_nodes(tree)
+        yield from (found for part in parts for found in _read(part))
 
 
 def of_element(graph: Graph, node: Node, element: tuple[int, ...]) -> Expression:

@@ -178,6 +178,8 @@ WORDS: Mapping[str, str] = {
     "timeline": "panel 4: all moments of a training step",
     "findings": "panel 6: what is wrong with this training, and what was looked for and not found",
     "neurons": "a view of a small network: a box for each unit, its weights beside the lines",
+    "graph": "a view of a formula or a small network: a gate for each operation, its value over each wire, its "
+    "gradient under it",
     "layers": "a view with one row for each layer", "operations": "a view with one row for each operation",
     "heat": "a tensor too large for numbers: a cell for each, darker where it is larger",
     "pinned": "a node stays selected while time moves; escape follows the moment again",

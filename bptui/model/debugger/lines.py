@@ -11,8 +11,9 @@ from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, line, plain
 from bptui.model.base.types import Array
-from bptui.model.debugger import expressions
+from bptui.model.debugger import expressions, hidden
 from bptui.model.engine.graph import Node
+from bptui.model.engine.masked import kept_back
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -77,7 +78,10 @@ def evaluated(session: Session, expression: expressions.Expression) -> list[Line
         return [line(*title, f" = {'true' if value else 'false'}")]
     if value.dtype.kind == "i":
         return [line(*title, f" = {numbers.index(value.tolist()) or '[]'}")]
-    return _titled(title, tensor(value, _style(expression.text)))
+    rows = _titled(title, tensor(value, _style(expression.text)))
+    if session.hidden and kept_back(value).any():
+        rows[-1] = line(*rows[-1], (f"  {hidden.REASON}", "dim"))
+    return rows
 
 
 def _style(text: str) -> str:
@@ -87,9 +91,7 @@ def _style(text: str) -> str:
 
 def compact(session: Session, text: str, room: int) -> Line:
     """A displayed expression in one row of at most `room` cells, its value whole: numbers, where they have room, else
-    their range. As long as the number of this Moment is asked for, none is told."""
-    if session.view.hidden:
-        return _named(text, line((numbers.HIDDEN, "bold")), " = ", room)
+    their range."""
     try:
         value = session.evaluated(text)
     except UserError as error:
@@ -116,12 +118,16 @@ def _named(text: str, value: Line, between: str, room: int) -> Line:
 
 
 def extent(value: Array, style: str) -> Line:
-    """`-3.397 to 1.809`, and how many are not finite; a single number as itself."""
+    """`-3.397 to 1.809`, and how many are not finite, or hidden; a single number as itself."""
     if not value.size:
         return line(("empty", "dim"))
     if value.size == 1:
         return line((numbers.significant(float(value.reshape(-1)[0])), style))
     bad = int(np.size(value) - np.isfinite(value).sum())
+    if bad and (unseen := kept_back(value)).any():
+        count = int(unseen.sum())
+        rest = extent(value[~unseen], style) if count < value.size else line((numbers.HIDDEN, style))
+        return line(*rest, (f"  {count} hidden", "dim"))
     low, high = numbers.significant(float(np.min(value)), 4), numbers.significant(float(np.max(value)), 4)
     return line((f"{low} to {high}", style), (f"  {bad} not finite", "fail") if bad else "")
 

@@ -14,7 +14,7 @@ from bptui.model.base.spans import Line, line
 from bptui.model.debugger.findings.probe import Prober
 from bptui.model.debugger.promise import Promise
 from bptui.model.debugger.reply import Reply, say
-from bptui.model.debugger.whatif import DECIMALS, Texts, verdict
+from bptui.model.debugger.whatif import DECIMALS, Texts, hides_loss, verdict
 from bptui.model.engine.arena_recording import ArenaRecording
 from bptui.model.engine.recording import Recording
 
@@ -37,15 +37,16 @@ class Moved(NamedTuple):
 def moved(session: Session, most: int = MOST) -> Reply:
     """The numbers that this training step's update moved, those that promise the most change of the loss first; the sum
     of all, and what the loss really did on the same batch. UserError where nothing is trained."""
-    recording = session.recording
+    recording = session.recorded
     if not recording.graph.params or not isinstance(recording, ArenaRecording):
         raise UserError("moved", "no parameter is updated", "a network that is trained: bptui eval … --train NAMES")
     network = session.network
     step = Prober(network.program()).step(recording)
     made = Promise(None, step.promised, step.loss, step.at(1.0), 0, step=True)
-    every = [each for node in recording.graph.params for each in _largest(recording, node.name, most)]
+    every = [each for node in recording.graph.params for each in _largest(session.recording, node.name, most)]
     rows = sorted(every, key=lambda each: -abs(each.product) if each.product == each.product else -math.inf)[:most]
     count = sum(math.prod(node.shape) for node in recording.graph.params)
+    made = made.seen(False, hides_loss(session))
     texts = Texts.of(made)
     said = (f"{texts.after} - {texts.before} {texts.difference} {texts.really}", "value")
     return say(

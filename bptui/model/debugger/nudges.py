@@ -13,6 +13,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.debugger import given, locations
 from bptui.model.debugger.asked import Asked
 from bptui.model.debugger.edit import Edit, computed
+from bptui.model.debugger.hidden import REASON
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -41,6 +42,8 @@ def parse(text: str, session: Session, sign: int) -> Edit:
     if value is None:
         raise UserError("nudge", f"{node.name} was not recorded", "a number that was")
     old = float(value[at])
+    if numbers.concealed(old):
+        raise UserError("nudge", f"{session.selected_name} is {REASON}", "another number")
     moved = old + sign * session.nudge
     short = float(f"{moved:.{np.finfo(value.dtype).precision if value.dtype.kind == 'f' else 15}g}")
     if abs(short - moved) < 1e-6 * abs(session.nudge):

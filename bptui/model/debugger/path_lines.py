@@ -12,6 +12,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import locations, why
 from bptui.model.debugger.absent import absent
+from bptui.model.debugger.hidden import covers
 from bptui.model.debugger.known import kept
 from bptui.model.debugger.lines import kind
 from bptui.model.debugger.paths import Edge, Path, Paths, Vertex, between, paths
@@ -47,6 +48,8 @@ def found(session: Session, text: str, now: bool = True) -> Paths | str:
         made = kept(recording, ("paths", node.id, element), lambda: paths(recording, node, element, tick), now, work)
     except NotRecorded as missing:
         raise UserError("paths", str(missing)) from None
+    if covers(session.hidden, node, "gradient", element):
+        made = made.without_gradient()
     if not made.count:
         return f"{node.name}{numbers.index(element)} has no path to the loss: nothing that leads there depends on it"
     return made
@@ -149,7 +152,7 @@ def printed(
 
 def in_numbers(factors: Sequence[str], product: str) -> Line:
     """`0.7414 · 0.1868 · 0.4000 = 0.0554`: a path as one line with its numbers, from the loss back, as `printed`."""
-    told = [text for text in reversed(factors) if float(text) != 1] or ["1"]
+    told = [text for text in reversed(factors) if text == numbers.HIDDEN or float(text) != 1] or ["1"]
     spans: list[Span] = []
     for text in told:
         spans += [*([Span(" · ", "dim")] if spans else []), Span(f"({text})" if text.startswith("-") else text)]
@@ -164,7 +167,7 @@ def usual(x: float) -> str:
 def beside(made: Paths, total: str) -> str:
     """The gradient in the digits of the sum."""
     assert made.gradient is not None
-    if not math.isfinite(made.gradient) or total in ("0", "NaN", "inf", "-inf") or "e" in total:
+    if not math.isfinite(made.gradient) or total in ("0", "NaN", "inf", "-inf", numbers.HIDDEN) or "e" in total:
         return total if made.equal else numbers.significant(made.gradient)
     text = f"{made.gradient:.{max(0, -arithmetic.last_place(total))}f}"
     return text if made.equal or text != total else numbers.significant(made.gradient, 17)

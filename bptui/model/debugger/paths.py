@@ -11,12 +11,13 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.numbers import CONCEALED, concealed
 from bptui.model.base.types import Array
 from bptui.model.debugger.contributions import locals_of, size_of, total
 from bptui.model.debugger.view import Index
@@ -97,12 +98,17 @@ class Paths:
     def equal(self) -> bool | None:
         """Is the sum the gradient, as far as rounding lets it be? None where there is none to compare with, or NaN and
         inf on the way say nothing of it."""
-        if self.gradient is None:
+        if self.gradient is None or concealed(self.gradient) or concealed(self.sum):
             return None
         if not math.isfinite(self.size) or not math.isfinite(self.gradient):
             same = self.sum == self.gradient or (math.isnan(self.sum) and math.isnan(self.gradient))
             return True if same else None
         return abs(self.sum - self.gradient) <= self.allowed
+
+    def without_gradient(self) -> Paths:
+        """The same with its sum kept back; the product of an only path is that, too."""
+        best = tuple(replace(path, product=CONCEALED) for path in self.best) if self.count == 1 else self.best
+        return replace(self, best=best, sum=CONCEALED, gradient=None if self.gradient is None else CONCEALED)
 
 
 def paths(recording: Recording, node: Node, element: Index, tick: Tick = lambda part: None) -> Paths:

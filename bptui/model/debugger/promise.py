@@ -7,11 +7,12 @@ far, ½ at the lowest point of a parabola, and below 0 where the loss rose thoug
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, nan, prod
 
 import numpy as np
 
+from bptui.model.base.numbers import CONCEALED
 from bptui.model.base.types import Array
 from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.findings.probe import Prober
@@ -54,6 +55,14 @@ class Promise:
     def broken(self) -> bool:
         """Was a fall promised, and the loss rose?"""
         return self.promised < 0 and (self.really > 0 or not isfinite(self.after))
+
+    def seen(self, gradient: bool, loss: bool) -> Promise:
+        """The same as it may be seen where the gradient, or the loss, is hidden."""
+        made = self
+        if gradient:
+            factors = None if made.factors is None else (CONCEALED, made.factors[1])
+            made = replace(made, factors=factors, promised=CONCEALED)
+        return replace(made, before=CONCEALED, after=CONCEALED) if loss else made
 
 
 def of_edit(edit: Edit, network: Network, old: History, new: History) -> Promise | None:

@@ -11,6 +11,7 @@ import numpy as np
 from bptui.model.base.spans import line
 from bptui.model.debugger import expressions
 from bptui.model.debugger.breakpoints import Breakpoint, UserStop, Watch, parse_watch
+from bptui.model.debugger.hidden import REASON
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reading import Reading, Step
 from bptui.model.debugger.reply import Reply, say
@@ -140,7 +141,7 @@ def _nearest(step: Step, span: range, stops: Sequence[Stop]) -> Found:
 
 def _arrive(session: Session, step: int, found: Found) -> Reply:
     """Go to a Moment, say why there, and select the number that it is about."""
-    said: list[Hit] = []
+    said: list[tuple[Hit, str]] = []
     for stop, hit in found:
         if isinstance(stop, UserStop):
             stop.hits += 1
@@ -149,11 +150,11 @@ def _arrive(session: Session, step: int, found: Found) -> Reply:
                 continue
             if isinstance(stop, Breakpoint) and stop.temporary:
                 del session.breakpoints.rows[stop.number]
-        said.append(hit)
-    at = step * session.walk.length + said[0].index
-    reply = session.move(at, note="; ".join(hit.note for hit in said), style=said[0].style)
+        said.append((hit, _note(session, stop, hit)))
+    at = step * session.walk.length + said[0][0].index
+    reply = session.move(at, note="; ".join(note for _, note in said), style=said[0][0].style)
     session.told = at
-    for hit in said:
+    for hit, _ in said:
         if hit.finding is not None:
             session.show(hit.finding)
         if hit.chosen is not None:
@@ -163,11 +164,20 @@ def _arrive(session: Session, step: int, found: Found) -> Reply:
     return Reply(reply.lines, reply.ok, moved=True)
 
 
+def _note(session: Session, stop: Stop, hit: Hit) -> str:
+    """What is said at a stop: of a watch that reads something hidden only that it changed."""
+    if session.hidden and isinstance(stop, Watch) and (reading := stop.reading(session.branch)) is not None:
+        names = {name for _, name in reading.expression.reads}
+        if any(target.node in names or "" in names for target in session.hidden):
+            return f"{stop.said} changed, {REASON}"
+    return hit.note
+
+
 def _nothing_found(session: Session, direction: int, step: int) -> str:
     """What was looked for, how far, and where to look instead."""
     if direction < 0:
         return "no earlier finding, back to training step 0"
-    back = "" if np.isfinite(session.recording.loss) else "; X goes back to where this one arose"
+    back = "" if np.isfinite(session.recorded.loss) else "; X goes back to where this one arose"
     return f"no further finding up to training step {step}{back}"
 
 

@@ -40,7 +40,7 @@ class Session(Standpoint):
         self.told, self.asked_last, self.selection.at_finding = None, "", True
         if moved:
             self._cursor, self._state = reached, None
-            self.view.hidden = self.view.present
+            self.view.asks = self.view.present
         spans = [Span(note, style)] if note else []
         if target != stop:
             spans = [Span(self.end(target), "kink")]
@@ -77,23 +77,23 @@ class Session(Standpoint):
         return moment
 
     def step(self, count: int = 1) -> Reply:
-        """`count` Moments on. Where a number is hidden, the first of them shows it."""
-        if self.view.hidden:
-            self.view.hidden = False
+        """`count` Moments on. Where present mode asks for a number, the first of them shows it."""
+        if self.view.asks:
+            self.view.asks = False
             count -= 1
             if not count:
                 return Reply()
         return self.move(self.stop + count)
 
     def reverse_step(self, count: int = 1) -> Reply:
-        """`count` Moments back. In present mode the first of them hides the number again, as `step` showed it."""
-        if self.view.present and not self.view.hidden:
-            self.view.hidden = True
+        """`count` Moments back. In present mode the first of them asks for the number again that `step` showed."""
+        if self.view.present and not self.view.asks:
+            self.view.asks = True
             count -= 1
             if not count:
                 return Reply()
         reply = self.move(self.stop - count)
-        self.view.hidden = self.view.hidden and not reply.moved
+        self.view.asks = self.view.asks and not reply.moved
         return reply
 
     def next(self, count: int = 1) -> Reply:

@@ -12,7 +12,7 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.schema import Table
 from bptui.model.debugger.asked import Asked
 from bptui.model.debugger.branch import Branch
-from bptui.model.debugger.edit import Edit, computed, same
+from bptui.model.debugger.edit import Edit, Kind, computed, same
 from bptui.model.engine.arrays import shape_text
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.optimizers import OPTIONS, Optimizer
@@ -227,3 +227,21 @@ def _with_numbers_of(made: Network, old: Network) -> Network:
 
 def _size(network: Network) -> int:
     return network.batches.size if network.batches is not None else 0
+
+
+def of_document(branch: Branch, step: int, said: str, document: Document) -> Edit:
+    """The edit to another document of the network that trains training step `step`: from there on where its operations
+    have the places of the old ones, else anew from step 0, from the initial values that it had. UserError where the
+    document is no network. Numbers that were edited are those of the document again."""
+    old = branch.at(step).network
+    made = _network(document)
+    alike, same_kind = _alike(made.graph, old.graph), made.optimizer.kind == old.optimizer.kind
+    if not alike:
+        return Edit(0, said, made, anew="kept", made=step)
+    optimizer = replace(made.optimizer, first=old.optimizer.first if same_kind else step)
+    kind: Kind = "optimizer" if _without_optimizer(document) == _without_optimizer(old.document) else "network"
+    return Edit(step, said, replace(made, optimizer=optimizer), kind=kind, made=step)
+
+
+def _without_optimizer(document: Document | None) -> Mapping[str, Any]:
+    return {} if document is None else {key: item for key, item in document.content.items() if key != "optimizer"}

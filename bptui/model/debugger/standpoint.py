@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from bptui.model.base.errors import UserError
+from bptui.model.base.numbers import HIDDEN
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.base.types import Array
-from bptui.model.debugger import expressions, locations
+from bptui.model.debugger import expressions, hidden, locations
 from bptui.model.debugger.branch import Branch, Unwanted
 from bptui.model.debugger.breakpoints import UserStops
 from bptui.model.debugger.difference import Comparison
+from bptui.model.debugger.hidden import Hidden
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import Scripts
@@ -27,6 +33,8 @@ from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment, Phase, Timeline
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from bptui.model.debugger.findings.finding import Finding
     from bptui.model.source.network import Network
 
@@ -70,6 +78,8 @@ class Standpoint:
         self._compared: dict[tuple[int, int], Comparison] = {}
         self._cursor = self.walk.moment(0)
         self._state: State | None = None
+        self._hides: Hidden = hidden.NONE
+        self._seen: tuple[Hidden, Recording] | None = None
         self._displayed: tuple[Any, dict[str, Array | UserError | None]] = (None, {})
 
     # where we are
@@ -120,21 +130,59 @@ class Standpoint:
         return Place(self.branch, self._cursor, self.selection.pinned, self.selection.element)
 
     @property
-    def recording(self) -> Recording:
-        """The current training step."""
+    def recorded(self) -> Recording:
+        """The current training step, all of it: what is computed, checked and edited from."""
         return self.history.recording(self._cursor.step)
+
+    @property
+    def recording(self) -> Recording:
+        """The current training step as it may be seen: without what is hidden."""
+        recorded, kept_back = self.recorded, self.hidden
+        if not kept_back:
+            return recorded
+        if self._seen is None or self._seen[0] != kept_back or not hidden.is_of(self._seen[1], recorded):
+            self._seen = kept_back, hidden.without(recorded, kept_back)
+        return self._seen[1]
 
     @property
     def state(self) -> State:
         """What is visible at the current Moment."""
-        if self._state is None:
-            self._state = State(self.recording, self._cursor)
+        if self._state is None or self._hides != self.hidden:
+            self._hides, self._state = self.hidden, State(self.recording, self._cursor)
         return self._state
+
+    @property
+    def hidden(self) -> Hidden:
+        """Numbers that are kept back: those of the view, and in present mode what is asked about."""
+        view = self.view
+        return view.hidden | self.asked_for if view.asks and view.present else view.hidden
+
+    @property
+    def asked_for(self) -> Hidden:
+        """What this Moment writes, which present mode asks about before it shows it: of a composite that `next` came
+        to, what all of it does."""
+        composite = self.composite
+        if self._cursor.phase == "update":
+            return frozenset({hidden.Target(self.here.name, "update")})
+        if self._cursor.phase == "forward":
+            node = self.here if composite is None else composite.result
+            return frozenset({hidden.Target(node.name, "value")})
+        if self.timeline.is_seed(self._cursor):
+            return frozenset({hidden.Target(self.here.name, "gradient")})
+        nodes = self.graph.nodes
+        sources = (nodes[i] for i in (self.here if composite is None else composite.node).inputs)
+        return frozenset(hidden.Target(node.name, "gradient") for node in sources if node.wants_grad)
+
+    def revealed(self) -> Self:
+        """The same session with nothing hidden: what a question, its choices and its answer are made from."""
+        made = copy.copy(self)
+        made.view, made._state = replace(self.view, asks=False, hidden=hidden.NONE), None
+        return made
 
     @property
     def nonfinite(self) -> Origins | Unwanted:
         """Where in this training step NaN or inf arise that nobody wanted, by the index of the Moment in it."""
-        return self.branch.nonfinite(self.recording)
+        return self.branch.nonfinite(self.recorded)
 
     @property
     def finding(self) -> NonFinite | None:
@@ -198,7 +246,7 @@ class Standpoint:
 
     def element_of(self, node: Node) -> Index:
         """Where the selected element lies in another node; as long as none was chosen, one that is worth explaining."""
-        asked = self.selection.element or self.branch.default_element(self.recording, node)
+        asked = self.selection.element or self.branch.default_element(self.recorded, node)
         return locations.fit(asked, node.shape)
 
     @property
@@ -237,13 +285,29 @@ class Standpoint:
             Span(f"{phase} {index + 1}/{self.timeline.count(phase)}", "gradient" if phase == "backward" else "value"),
             "  ",
             Span(self.here.name, "bold"),
-            *([Span("  seed 1", "dim")] if self.timeline.is_seed(self._cursor) else []),
+            *([Span(f"  seed {self.seed}", "dim")] if self.timeline.is_seed(self._cursor) else []),
         )
+
+    @property
+    def seed(self) -> str:
+        """What the backward pass starts with, as it may be seen."""
+        return HIDDEN if hidden.covers(self.hidden, self.graph.nodes[self.graph.loss], "gradient") else "1"
+
+    @property
+    def losses(self) -> Array:
+        """The losses of all training steps that are known, (n,), that of the current one among them, as they may be
+        seen."""
+        losses = np.array(self.history.losses, np.float64)
+        if len(losses) <= self._cursor.step:
+            losses = np.append(losses, float(self.recorded.loss))
+        if self.hidden:
+            losses[self._cursor.step] = self.recording.loss
+        return losses
 
     def evaluated(self, text: str) -> Array | None:
         """The number(s) of a displayed expression here, None where it needs one that is not there yet; evaluated once,
         however often this Moment is drawn. A UserError where it cannot be."""
-        here = self.branch.number, self._cursor, self.node.id
+        here = self.branch.number, self._cursor, self.node.id, self.hidden
         if self._displayed[0] != here:
             self._displayed = here, {}
         known = self._displayed[1]
@@ -348,7 +412,7 @@ class Standpoint:
 
     def present(self, on: bool) -> None:
         """Present mode; it is always about the Moment, so nothing stays pinned."""
-        self.view.present = self.view.hidden = on
+        self.view.present = self.view.asks = on
         self.selection.pinned = None
 
     def snapshot(self) -> tuple[Any, ...]:

@@ -6,11 +6,16 @@ Importing this imports no NumPy.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.hidden import Hidden
 
 Index = tuple[int, ...]
-ViewMode = Literal["operations", "layers", "neurons"]
-VIEWS: tuple[ViewMode, ...] = ("operations", "layers", "neurons")
+ViewMode = Literal["operations", "layers", "neurons", "graph"]
+VIEWS: tuple[ViewMode, ...] = ("operations", "layers", "neurons", "graph")
+DRAWN = 48
+"""Operations of a graph that is drawn."""
 
 
 OPERATION = 2
@@ -44,11 +49,12 @@ WHAT_IF = "whatif"
 class View:
     """How it is looked at. Plain settings; no panel keeps any of its own.
 
-    mode    operations, layers (folded) or neurons     raw     show the derivative as SymPy gave it
+    mode    operations, layers (folded), neurons, graph     raw     show the derivative as SymPy gave it
     focus   the panel that arrows move in (its digit)  zoom    that panel has the whole screen
     sample  "all", "mean", or the number of one sample of the batch
     search  what was last searched for
-    present one operation fills the screen, and asks before it tells: hidden says that it has not told yet
+    present one operation fills the screen, and asks before it tells: asks says that it has not told yet
+    hidden  numbers that are kept back until a question about them is answered
     composite  one is shown as one operation, because `next` came to it: until the next move, or `view`
     change  of a branch, what it differs by from another one is shown in the place of gradients
     finding which one of the diagnosis is looked at
@@ -64,7 +70,8 @@ class View:
     sample: int | Literal["all", "mean"] = "all"
     search: str = ""
     present: bool = False
-    hidden: bool = False
+    asks: bool = False
+    hidden: Hidden = frozenset()
     composite: bool = False
     page: int = 0
     change: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from bptui.model.base import arithmetic, numbers
 from bptui.model.base.spans import Line, line
 from bptui.model.debugger.difference import Comparison, Differing, Row
 from bptui.model.debugger.edit import Edit
+from bptui.model.debugger.hidden import covers
 from bptui.model.debugger.lines import kind
 from bptui.model.debugger.promise import Promise
 
@@ -84,13 +85,28 @@ def product_of(made: Promise) -> str:
     return ("gradient × step of the optimizer" if made.step else "gradient × change") + count
 
 
-def promises(branch: Branch) -> list[Line]:
-    """What the last edit of a branch promised, and what came of it."""
-    made, edit = branch.promise, branch.edits[-1]
+def promise(session: Session) -> Promise | None:
+    """The promise of the branch's last edit, as it may be seen."""
+    made, edit = session.branch.promise, session.branch.edits[-1]
+    if made is None or not session.hidden:
+        return made
+    node = session.graph.by_name.get(edit.name)
+    gradient = node is not None and not made.step and covers(session.hidden, node, "gradient", edit.at or None)
+    return made.seen(gradient, hides_loss(session))
+
+
+def hides_loss(session: Session) -> bool:
+    """Is the loss hidden?"""
+    return covers(session.hidden, session.graph.nodes[session.graph.loss], "value")
+
+
+def promises(session: Session) -> list[Line]:
+    """What the last edit of the branch promised, and what came of it."""
+    branch, made, edit = session.branch, promise(session), session.branch.edits[-1]
     if made is None:
         rows = [line(("promised  ", "dim"), nothing(edit))]
         own, other = (None if each is None else each.history.losses for each in (branch, branch.parent))
-        if own is not None and other is not None and min(len(own), len(other)) > edit.step:
+        if own is not None and other is not None and min(len(own), len(other)) > edit.step and not hides_loss(session):
             losses = float(own[edit.step]), float(other[edit.step])
             after, before, change, sign = difference(*losses, DECIMALS, digits=3)
             rows.append(line(("really    ", "dim"), (f"{after} - {before} {sign} {change}", "value")))
@@ -130,7 +146,20 @@ def remedy(made: Promise, edit: Edit) -> str:
 def differs(session: Session, comparison: Comparison, most: int = 0) -> Differing | None:
     """What differs at this Moment from what the branch is held against; None where that has not this training step."""
     made = comparison.difference(session.cursor.step)
-    return None if made is None else made.at(session.state, max(1, most))
+    return None if made is None else seen(session, made.at(session.state, max(1, most)))
+
+
+def seen(session: Session, found: Differing) -> Differing:
+    """The differences as they may be seen."""
+    if not session.hidden:
+        return found
+    rows = [
+        row._replace(before=numbers.CONCEALED, after=numbers.CONCEALED)
+        if covers(session.hidden, row.node, row.kind, row.at)
+        else row
+        for row in found.rows
+    ]
+    return replace(found, rows=tuple(rows))
 
 
 def told(session: Session) -> list[Line]:
@@ -139,7 +168,7 @@ def told(session: Session) -> list[Line]:
     if branch.parent is None:
         return []
     comparison = session.compare(branch, session.base)
-    return [*promises(branch), *counted(session, comparison)]
+    return [*promises(session), *counted(session, comparison)]
 
 
 def counted(session: Session, comparison: Comparison) -> list[Line]:

@@ -17,12 +17,14 @@ from bptui.model.debugger.explained import (
     gradient_of,
     value_of,
 )
+from bptui.model.debugger.hidden import covers
 from bptui.model.debugger.known import kept
 from bptui.model.debugger.lines import extent, kind
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.view import Answer, Index
 from bptui.model.debugger.why_lines import reasons, skips, table_lines, table_texts, term_lines
 from bptui.model.engine.graph import Node
+from bptui.model.engine.masked import Kind
 from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.timeline import Phase
 
@@ -108,7 +110,8 @@ def explained(session: Session, about: Asked, now: bool = True) -> Explained | N
             return None
         work += sum(math.prod(graph.nodes[i].shape) for i in node.inputs)
         key: Hashable = ("value", node.id, element)
-        return kept(recording, key, lambda: value_of(recording, node.id, element), now, work)
+        made = kept(recording, key, lambda: value_of(recording, node.id, element), now, work)
+        return made.without_number() if hides(session, about) else made
     gradient = session.state.gradient(node)
     if not gradient.arrived or node.id == graph.loss:
         return None
@@ -118,7 +121,14 @@ def explained(session: Session, about: Asked, now: bool = True) -> Explained | N
         size, by = math.prod(consumer.shape), consumer.op is not None and consumer.op.elementwise
         work += size * (1 if by else min(size, VJPS)) + sum(math.prod(graph.nodes[k].shape) for k in consumer.inputs)
     key, samples = ("gradient", node.id, element, waiting), session.network.samples
-    return kept(recording, key, lambda: gradient_of(recording, node.id, element, waiting, samples), now, work)
+    made = kept(recording, key, lambda: gradient_of(recording, node.id, element, waiting, samples), now, work)
+    return made.without_number() if hides(session, about) else made
+
+
+def hides(session: Session, about: Asked) -> bool:
+    """Is the number hidden that is asked about? Of a parameter that has been updated, its new value."""
+    kind: Kind = "gradient" if about.of == "gradient" else "update" if session.state.updated(about.node) else "value"
+    return bool(session.hidden) and covers(session.hidden, about.node, kind, about.element)
 
 
 def producer(session: Session, answer: Answer) -> Reply:
@@ -215,7 +225,7 @@ def _gradient(session: Session, about: Asked) -> list[Line]:
         shown = "" if gradient.array is None else numbers.significant(float(gradient.array[at]))
         rows = [line(title, "= ", (shown or numbers.NOT_YET, "gradient"))]
         if node.id == session.graph.loss:
-            return [*rows, line("    the seed: ∂L/∂L = 1")] if gradient.arrived else [*rows, line("    not yet")]
+            return [*rows, line(f"    the seed: ∂L/∂L = {session.seed}" if gradient.arrived else "    not yet")]
         return [*rows, *waiting]
     try:
         found = explained(session, about)

@@ -14,7 +14,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.arena import Clock, Slot
 from bptui.model.engine.arena_recording import ArenaLayout, ArenaRecording
 from bptui.model.engine.batches import Batches
-from bptui.model.engine.graph import Graph
+from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.plan import Plan
 from bptui.model.engine.recording import Contribution, Recording
@@ -129,6 +129,11 @@ class Program:
         self.load(state, step)
         self._quiet.run(self._ahead)
         return self.loss
+
+    def value(self, node: Node) -> Array:
+        """What a node is in the arena now, as a copy: after `evaluate`, of that forward pass."""
+        place = self.layout.values[node.id]
+        return (place.within(self._memory) if isinstance(place, Slot) else np.asarray(place)).copy()
 
     def _ahead(self) -> None:
         for call in self.calls[: self.parts["begin"] + self.parts["forward"]]:

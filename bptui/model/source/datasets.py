@@ -1,6 +1,7 @@
-"""Data sets that are drawn (xor, circles, moons, spirals, blobs) and data files (CSV, NPZ). Bounded, never unpickled.
+"""Data sets that are drawn (xor, circles, moons, spirals, blobs, those of `plane`), data files (CSV, NPZ). Bounded,
+never unpickled.
 
-Each drawn set is a function (samples, noise, seed) → (inputs (samples, 2), class numbers (samples,)).
+Each drawn set is a function (samples, noise, seed) → (inputs (samples, 2), class numbers, or numbers (samples,)).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.types import Array
 from bptui.model.engine.arrays import MAX_ELEMENTS
 from bptui.model.engine.batches import draw
+from bptui.model.source import plane
 from bptui.model.source.initializers import Source, unit
 
 MAX_SAMPLES = 1_000_000
@@ -91,6 +93,7 @@ DATASETS: Mapping[str, tuple[Callable[[int, float, int], Pair], int, float]] = {
     "moons": (moons, 100, 0.1),
     "spirals": (spirals, 100, 0.0),
     "blobs": (blobs, 90, 0.5),
+    **{name: (make, plane.SAMPLES, plane.NOISE) for name, make in {**plane.CLASSES, **plane.SURFACES}.items()},
 }
 """name → (function, default samples, default noise)"""
 

@@ -15,6 +15,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.ops.common import flag, integer, optional, real, whole, wholes
 from bptui.model.source.datasets import DATASETS, MAX_SAMPLES, from_file, windows
+from bptui.model.source.plane import FEATURES, SURFACES, featured
 
 
 def _columns(value: Any) -> int | tuple[str, ...]:
@@ -38,12 +39,15 @@ DATA: Mapping[str, Key] = {
         flag, False, "true: each input column minus its mean, over its standard deviation; images as one column"
     ),
     "standardize_targets": Key(flag, False, "true: the same of the targets of a regression"),
+    "features": Key(names, None, "of two inputs, the columns that the network is shown: " + ", ".join(FEATURES)),
     "shape": Key(lambda value: wholes(value, 1), None, "of one input, where it comes as a flat row: [1, 8, 8]"),
     "batch_size": Key(optional(integer(1)), None, "samples of one training step (default: all)"),
     "shuffle": Key(flag, True, "draw the batches of each epoch in a new order"),
 }
 
 
+SIGNED = ("hinge", "soft_margin")
+"""Losses whose classes are -1 and 1."""
 WAYS: Mapping[str, tuple[str, ...]] = {
     "inputs": ("targets",),
     "dataset": ("samples", "noise", "seed"),
@@ -94,7 +98,8 @@ def read(
             inputs, targets = make(samples, noise, seed if found["seed"] is None else found["seed"])
         inputs = array(inputs, table.at("noise"))
         if not labels:
-            targets = (2.0 * targets - 1 if drawn_for == "hinge" else targets.astype(np.float64))[:, None]
+            signed = drawn_for in SIGNED and found["dataset"] not in SURFACES
+            targets = (2.0 * targets - 1 if signed else targets.astype(np.float64))[:, None]
     elif found["text"] is not None:
         inputs, targets = windows(found["text"], found["positions"], table.at("text"))
     else:
@@ -108,6 +113,8 @@ def read(
             inputs = array(inputs * found["scale"], table.at("scale"))
     if found["standardize"]:
         inputs = standardized(inputs, by_column=inputs.ndim == 2 and found["shape"] is None)
+    if found["features"] is not None:
+        inputs = featured(inputs, found["features"], table.at("features"))
     if found["standardize_targets"] and targets is not None:
         if labels:
             raise UserError(table.at("standardize_targets"), "the loss takes class numbers", "for a regression")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bptui.model.base.spans import Line
 from bptui.screens.card import pages, parts, rows
 from bptui.screens.card.block import Block, Worth, fitted, gap
+from bptui.screens.render import clip
 from bptui.symbolic.facts import Card
+
+TALL = 10_000
+"""Rows of a sheet of paper: more than any card has without the middle of its sums."""
 
 
 def draw(card: Card, width: int, height: int, page: int = 0) -> list[Line]:
@@ -43,3 +49,9 @@ def first(made: list[Block], height: int) -> pages.First:
     lines = [row for each in shown for row in each.rows]
     names = made[head].full().rows
     return pages.First(lines[:height], shown[head].rows, names, list(zip(made, shown, strict=True)))
+
+
+def sheet(card: Card, width: int) -> list[Line]:
+    """The card on paper, which has room for all of it: of a long sum its ends, as everywhere."""
+    short = card if card.table is None else replace(card, table=replace(card.table, longer=None))
+    return [clip(row, width) for row in first(blocks(short, width), TALL).rows]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from bptui.model.base.numbers import field
+from bptui.model.base.numbers import HIDDEN, concealed, field
 from bptui.model.base.spans import Line, Span, plain
 from bptui.model.engine.graph import Node
 
 DOTS = "…"
 _NOT_FINITE = re.compile(r"(?<!\w)(-?inf|NaN)(?!\w)")
+_HIDDEN = re.compile(r"(?<![^\s(\[=-])\?(?!\w)")
 
 
 def kind_of(node: Node) -> str:
@@ -25,30 +27,49 @@ def symbol_of(node: Node) -> str:
 
 
 def figure(x: float | None, width: int, decimals: int, style: str) -> Line:
-    """A number in `width` cells; NaN and inf reversed in the colour of failure, whatever the style says."""
+    """A number in `width` cells; NaN and inf reversed in the colour of failure, whatever the style says; one that is
+    hidden as ` ? ` reversed in its own."""
     text = field(x, width, decimals)
     if x is None:
         return (Span(text, "dim"),)
     if math.isfinite(x):
         return (Span(text, style),)
+    if concealed(x):
+        at = text.index(HIDDEN)
+        blank, start = without_weights(style), max(0, at - 1)
+        mark = Span(text[start : at + 2], f"{blank} bold reverse")
+        return (Span(text[:start], blank), mark, Span(text[at + 2 :], blank))
     word = text.strip()
     room = min(width, len(word) + 1)
     return (Span(" " * (width - room), without_weights(style)), Span(word.rjust(room), "fail reverse"))
 
 
 def shown(text: str, x: float | None, style: str, pad: int = 0) -> Span:
-    """A ready text of the number `x`, reversed where it is not finite."""
+    """A ready text of the number `x`, reversed where it is not finite, or hidden."""
+    if concealed(x) or text == HIDDEN:
+        return Span(f" {HIDDEN} ", f"{style} reverse")
     if x is not None and not math.isfinite(x):
         return Span(f" {text} ", "fail reverse")
     return Span(text.rjust(pad), style)
 
 
 def marked(row: Line) -> Line:
-    """An equation in which the numbers that are not finite are reversed."""
+    """An equation in which the numbers that are not finite, or hidden, are reversed."""
+    if HIDDEN in plain(row):
+        row = tuple(part for span in row for part in _unhidden(span))
     if not _NOT_FINITE.search(plain(row)):
         return row
     parts = ((word, span.style) for span in row for word in _NOT_FINITE.split(span.text) if word)
     return tuple(Span(word, "fail reverse" if _NOT_FINITE.fullmatch(word) else style) for word, style in parts)
+
+
+def _unhidden(span: Span) -> Iterator[Span]:
+    """A span with what is hidden in it as ` ? `, reversed."""
+    for n, part in enumerate(_HIDDEN.split(span.text)):
+        if n:
+            yield Span(f" {HIDDEN} ", f"{without_weights(span.style)} bold reverse")
+        if part:
+            yield Span(part, span.style)
 
 
 def without_weights(style: str) -> str:

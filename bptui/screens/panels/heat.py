@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bptui.model.base.numbers import decimals_for, field
+from bptui.model.base.numbers import HIDDEN, concealed, decimals_for, field
 from bptui.model.base.spans import Line, Span, merge
+from bptui.model.engine.masked import kept_back
 from bptui.screens.render import RenderOptions, length
 
 CELL = 2
@@ -50,9 +51,9 @@ def statistics(array: Any) -> Statistics:
     low, high = float(array.min()), float(array.max())  # NaN, if there is one, is both
     if np.isfinite(low) and np.isfinite(high):
         return Statistics(low, high, zeros, 0, 0, array.size)
-    nans = int(np.count_nonzero(np.isnan(array)))
+    nans = int(np.count_nonzero(np.isnan(array))) - int(np.count_nonzero(kept_back(array)))
     finite = array[np.isfinite(array)]
-    infs = array.size - finite.size - nans
+    infs = int(np.count_nonzero(np.isinf(array)))
     if not finite.size:
         return Statistics(None, None, zeros, nans, infs, array.size)
     return Statistics(float(finite.min()), float(finite.max()), zeros, nans, infs, array.size)
@@ -89,6 +90,8 @@ def cells(
 
 
 def _cell(value: float, step: int, kind: str, look: RenderOptions, selected: bool) -> tuple[str, str]:
+    if concealed(value):
+        return f" {HIDDEN}", f"{kind} bold reverse"
     if value != value or value in (float("inf"), float("-inf")):
         letter = "N" if value != value else "I"
         text = "[]" if selected else ("-" if value == float("-inf") else " ") + letter

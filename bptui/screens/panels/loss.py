@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.commands.registry import COMMANDS
+from bptui.model.engine.masked import kept_back
 from bptui.screens import plot
 from bptui.screens.keys import keys_text
 from bptui.screens.panels.figures import shown
@@ -50,10 +52,7 @@ def lines(scene: Scene) -> list[Line]:
 
 def _losses(session: Session) -> Any:
     """All losses that are known; that of the current step is, even before training has gone on from it."""
-    losses = np.asarray(session.history.losses, dtype=np.float64)
-    if len(losses) <= session.cursor.step:
-        losses = np.append(losses, float(session.recording.loss))
-    return losses
+    return session.losses
 
 
 @lru_cache(4)
@@ -105,11 +104,12 @@ def _numbers(losses: Any, at: int, width: int) -> list[Line]:
     last = float(losses[-1])
     if at < len(losses) - 1:  # else it is the one that stands first
         parts.append((Span("last ", "dim"), shown(numbers.significant(last, 4), last, "value")))
-    if finite.size < losses.size:
-        first = int(np.flatnonzero(~np.isfinite(losses))[0])
+    broken = np.flatnonzero(~np.isfinite(losses) & ~kept_back(losses))
+    if broken.size:
+        first = int(broken[0])
         parts.append((Span("✗ ", "fail"), Span(f"not finite from step {first:,} on", "text")))
         if finite.size and finite[-1] > first:
-            parts[-1] = (Span("✗ ", "fail"), Span(f"{losses.size - finite.size:,} not finite, first {first:,}", "text"))
+            parts[-1] = (Span("✗ ", "fail"), Span(f"{broken.size:,} not finite, first {first:,}", "text"))
     return [(Span(" "), *row) for row in flow(parts, width - 1, 3)]
 
 
@@ -148,7 +148,9 @@ def strip(losses: Any, at: int, width: int, look: RenderOptions) -> Line:
     out: list[Span] = []
     for x, (_, high, bad) in enumerate(columns):
         style = "value bold" if x == here else "value" if x < here else "dim"
-        if bad or made is None:
+        if math.isnan(high) and not bad:
+            glyph, style = numbers.HIDDEN, "value bold reverse"
+        elif bad or made is None:
             glyph, style = ("✗" if look.unicode else "x"), "fail"
         else:
             glyph = bars[min(len(bars) - 1, int(float(made.part(np.float64(high))) * len(bars)))]

@@ -8,11 +8,11 @@ while stepping.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger import whatif
-from bptui.screens.panels import move_element, neurons, select_node, standing
+from bptui.screens.panels import graph_view, move_element, neurons, select_node, standing
 from bptui.screens.panels import rows as table
 from bptui.screens.panels.listing import Index, brief, index_of, name_of, open_at, top_of
 from bptui.screens.panels.rows import CELL, GRADIENT, Columns, sizes_at
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
 RULE = len("─ 1 Network  ") + 4
 """Cells of the rule beside the title."""
+PICTURES: dict[str, Any] = {"neurons": neurons, "graph": graph_view}
+"""Views that are no list: their modules, with the functions of a panel."""
 
 
 def wide(session: Session) -> bool:
-    """Neurons need the whole width."""
-    return session.view.mode == "neurons"
+    """A picture needs the whole width."""
+    return session.view.mode in PICTURES
 
 
 def title(scene: Scene) -> tuple[Line, Line]:
@@ -37,7 +39,8 @@ def title(scene: Scene) -> tuple[Line, Line]:
     name, that name."""
     session = scene.session
     if wide(session):
-        return neurons.title(scene)
+        left, right = PICTURES[session.view.mode].title(scene)
+        return (left, right) if RULE + length(left) + length(right) + 3 <= scene.width else (left, right[-1:])
     left = _named(scene)
     base = session.comparison.base if session.comparison is not None else None
     if base is None or table.held_against(session) is None:
@@ -64,7 +67,7 @@ def lines(scene: Scene) -> list[Line]:
     """The rows in sight; the row of this Moment is always among them."""
     session, width, height, look = scene[:4]
     if wide(session):
-        return neurons.lines(scene)
+        return list(PICTURES[session.view.mode].lines(scene))
     columns = Columns.of(width)
     folded = in_layers(session)
     if folded:
@@ -102,7 +105,7 @@ def lines(scene: Scene) -> list[Line]:
 def move(scene: Scene, down: int, right: int) -> str:
     """Up and down go from tensor to tensor, left and right inside of one; in a picture they go where they point."""
     if wide(scene.session):
-        return neurons.move(scene, down, right)
+        return str(PICTURES[scene.session.view.mode].move(scene, down, right))
     if not down:
         return move_element(scene, down, right)
     session = scene.session

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bptui.model.base.spans import Line, Span
 from bptui.model.engine.graph import Node
+from bptui.screens.panels.below import Below, partly
 from bptui.screens.panels.figures import figure, kind_of, symbol_of
-from bptui.screens.panels.rows import held_against, signed
 from bptui.screens.panels.wiring import Column, Place, Row, number_of, places
 from bptui.screens.plot import Plot
 from bptui.screens.render import RenderOptions
@@ -59,8 +59,7 @@ class Picture:
         self.wires: list[tuple[bool, tuple[int, int, int, int]]] = []
         self.body = height - 1
         self.at, self.neuron, self.sample = standing
-        self.held = held_against(session) is not None
-        self.forward = session.cursor.phase == "forward"
+        self.below = Below.of(session)
         tight = width < 2 * BOX + GAP + 4
         self.margin, self.gap = (0, TIGHT) if tight else (4, GAP)
         self.first, self.last = self.window(width)
@@ -165,7 +164,7 @@ class Picture:
             x, y, wide, len(column.rows) + 2, Span(name, f"{kind} bold" if mine else kind), "text" if mine else "rule"
         )
         for n, row in enumerate(column.rows, 1):
-            self.paper.put(x + 2, y + n, row.label.replace("∂", "Δ") if self.held else row.label, "dim")
+            self.paper.put(x + 2, y + n, row.label.replace("∂", self.below.sign), "dim")
             self.paper.spans(x + wide - 2 - FIELD, y + n, self.number(row, place.neuron, mine))
             if self.is_partial(row):
                 self.paper.put(x + wide - 2, y + n, "…", "kink bold")
@@ -186,36 +185,13 @@ class Picture:
         if row.part == "value":
             kind = kind_of(node)
             return figure(number_of(state.shown(node), self.sample, neuron), FIELD, 4, f"{kind} bold" if told else kind)
-        array = self.below(node)
-        if array is None and not self.held and (self.forward or not state.gradient(node).total):
+        array = self.below.array(node)
+        if array is None and not self.below.awaited(node):
             return ()
-        return self.figure_below(node, number_of(array, self.sample, neuron), told)
-
-    def below(self, node: Node) -> Any:
-        """What stands below the numbers of a node: their gradient, or by how much the branch changed them; None where
-        that is not there (yet)."""
-        if not self.held:
-            return None if self.forward else self.session.state.shown_gradient(node).array
-        comparison, state = self.session.comparison, self.session.state
-        difference = comparison.difference(self.session.cursor.step) if comparison is not None else None
-        pair = difference.seen(node, state, gradient=False) if difference is not None else None
-        return None if pair is None or pair.before is None else pair.change
-
-    def figure_below(self, node: Node, x: float | None, bold: bool) -> Line:
-        """One of them."""
-        if self.held:
-            return figure(None, FIELD, 4, "") if x is None else (signed(x, 4, kind_of(node)),)
-        return figure(x, FIELD, 4, "gradient bold" if bold else "gradient")
+        return self.below.figure(node, number_of(array, self.sample, neuron), FIELD, 4, told)
 
     def is_partial(self, row: Row) -> bool:
-        return row.part == "gradient" and self.waits(row.node)
-
-    def waits(self, node: Node) -> bool:
-        """Are not all contributions to a gradient in that is shown?"""
-        if self.held or self.forward:
-            return False
-        found = self.session.state.gradient(node)
-        return found.array is not None and not found.final
+        return row.part == "gradient" and self.below.partial(row.node)
 
     def marked(self, column: Column, row: Row) -> bool:
         """Does the cursor stand before this row? Where this Moment wrote, else at the node that it is about."""
@@ -285,13 +261,13 @@ class Picture:
 
     def under(self, port: Port, bright: bool) -> Line:
         """Its gradient, or its change; nothing while there is none."""
-        array = self.below(port.node)
+        array = self.below.array(port.node)
         if array is None:
             return ()
-        if self.waits(port.node):
-            kept = figure(_at(array, port.at), FIELD - 1, 3, "gradient")
-            return (*kept, Span("…", "kink bold"))
-        return self.figure_below(port.node, _at(array, port.at), bright)
+        x = _at(array, port.at)
+        if self.below.partial(port.node):
+            return partly(self.below.figure(port.node, x, FIELD - 1, 3, False))
+        return self.below.figure(port.node, x, FIELD, 4, bright)
 
     def row_of(self, k: int, place: Place) -> int:
         """The row at which a neuron's output stands."""
@@ -318,10 +294,9 @@ class Picture:
         number = None if total is None else float(total.reshape(-1)[0])
         style = "value bold" if "value" in state.written(node) else "value"
         rows.append((symbol_of(node), figure(number, FIELD, 4, style)))
-        if self.held:
-            rows.append(
-                (f"Δ{symbol_of(node)}", self.figure_below(node, _at(self.below(node), (0,) * len(node.shape)), False))
-            )
+        if self.below.held:
+            change = _at(self.below.array(node), (0,) * len(node.shape))
+            rows.append((f"Δ{symbol_of(node)}", self.below.figure(node, change, FIELD, 4, False)))
         self.frame(x, y, BOX, len(rows) + 2, Span("loss", "text bold" if mine else "text"), "text" if mine else "rule")
         for n, (label, spans) in enumerate(rows, 1):
             self.paper.put(x + 2, y + n, label, "dim")

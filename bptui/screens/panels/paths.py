@@ -291,7 +291,7 @@ class _Drawn:
 def _is_number(text: str) -> bool:
     """Is a factor's form a number, which stands below it anyway?"""
     try:
-        float(text)
+        float(text.replace(numbers.HIDDEN, "0"))
     except ValueError:
         return False
     return True

@@ -19,12 +19,14 @@ from bptui.screens.panels.question import Asked, asked, three, worked_out
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS, COLOURS
 from bptui.screens.render import RenderOptions, fit, length
+from bptui.symbolic.card import card_for
 from bptui.symbolic.facts import Card, equal
 from bptui.symbolic.formula.printing import number
 from bptui.symbolic.formula.worked import sum_texts
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.symbolic.card.moment import Rules
 
 ROWS = 2
 """Rows of a formula."""
@@ -32,9 +34,21 @@ MARGIN = 2
 """Cells left blank at both sides of the three numbers, where there is room."""
 
 
-def lines(session: Session, width: int, height: int, look: RenderOptions, card: Card, failed: int = 0) -> list[Line]:
+def lines(
+    session: Session,
+    width: int,
+    height: int,
+    look: RenderOptions,
+    card: Card,
+    failed: int = 0,
+    rules: Rules | None = None,
+) -> list[Line]:
     """All rows but the footer's: the screen is one page."""
-    ask, hidden = asked(session, card), bool(session.view.hidden)
+    hidden = session.view.asks
+    if session.hidden:
+        session = session.revealed()
+        card = card_for(session, rules, look.unicode)
+    ask = asked(session, card)
     rows: list[Line] = [()] * height
     below = 1 + (height >= 12)  # rows under the timeline and between it and the answer
     timeline = height - below

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bptui.model.base.numbers import decimals_for, field, touching
+from bptui.model.base.numbers import concealed, decimals_for, field, touching
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.view import WHAT_IF
 from bptui.model.engine.graph import Graph, Node
@@ -317,14 +317,16 @@ def _change(session: Session, node: Node, rows: int, look: RenderOptions, column
     return made
 
 
-def signed(x: float, decimals: int, kind: str) -> Span:
+def signed(x: float, decimals: int, kind: str, width: int = CELL) -> Span:
     """A change in its field: `+0.1000`, `·` for none."""
     if x == 0:
-        return Span(field(None), "dim")
-    text = field(x, CELL, decimals)
+        return Span(field(None, width), "dim")
+    text = field(x, width, decimals)
+    if concealed(x):
+        return Span(text, f"{kind} bold reverse")
     if x > 0 and text.startswith(" "):
         bare = text.lstrip()
-        text = f"+{bare}".rjust(CELL)
+        text = f"+{bare}".rjust(width)
     return Span(text, f"{kind} bold" if np.isfinite(x) else "fail reverse")
 
 

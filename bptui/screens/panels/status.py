@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from bptui.model.base.numbers import field
+from bptui.model.base.numbers import concealed, field
 from bptui.model.base.spans import Line, Span
 from bptui.screens.panels.timeline import COLOURS
 from bptui.screens.render import fit, length, under
@@ -45,7 +45,7 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
     ]
     loss = session.state.shown_loss
     text = field(loss, 10, 6) if wide else field(loss)
-    right = [Span("loss ", "dim"), Span(text.strip(), "text bold" if isfinite(loss) else "fail reverse")]
+    right = [Span("loss ", "dim"), Span(text.strip(), _weight(loss))]
     found = len(session.nonfinite.known)
     good, failed = checks or (None, 0)
     diagnosis = session.branch.diagnosis
@@ -70,6 +70,13 @@ def of_board(left: Line, right: Line, width: int) -> Line:
     room = width - length(right) - 1
     row = (*fit(head, room), *right, Span(" ")) if room > 8 else fit(head, width)
     return under(row, "on-band")
+
+
+def _weight(loss: float) -> str:
+    """The style of the loss."""
+    if concealed(loss):
+        return "text bold reverse"
+    return "text bold" if isfinite(loss) else "fail reverse"
 
 
 def _longest(graph: Graph, counts: Sequence[int]) -> int:

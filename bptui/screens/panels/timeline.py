@@ -88,7 +88,7 @@ def lines(scene: Scene) -> list[Line]:
         seed = plan.update - plan.turn >= SEED - 1 and phase == "backward"
         if seed:
             reached = moment.phase != "forward"
-            track = (*track, Span(" seed 1", "gradient" if reached else "dim"))
+            track = (*track, Span(f" seed {session.seed}", "gradient" if reached else "dim"))
         rows.append((label, *fit(track, plan.update - LABEL - 1), *(marks if phase == "forward" else below)))
     if height >= 6:
         rows += [(), *_moments(session, width, height - 4)]

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger import whatif
 from bptui.model.debugger.difference import LISTED, Comparison, Differing
+from bptui.model.debugger.hidden import covers
 from bptui.model.debugger.promise import Promise
 from bptui.screens import plot
 from bptui.screens.card.band import OPERATORS, WIDE, Columns, banded
@@ -118,10 +120,10 @@ class Parts(NamedTuple):
         """For a panel of that size."""
         session, width, height = scene.session, scene.width, scene.height
         branch = session.branch
-        edit, made = branch.edits[-1], branch.promise
+        edit, made = branch.edits[-1], whatif.promise(session)
         large = width >= WIDE and height >= LARGE
         gap: list[Line] = [()] if height >= 16 else []
-        start: list[Line] = [*(gap if large else []), *_head(edit, width), *gap]
+        start: list[Line] = [*(gap if large else []), *_head(session, edit, width), *gap]
         if made is None:
             start += [*wrap((Span(f" promised  {whatif.nothing(edit)}", "dim"),), width, 1), *gap]
         else:
@@ -140,13 +142,14 @@ class Parts(NamedTuple):
         return cls([*start, *gap, _keys(session)], [*gap, *head] if rows else [], rows, [], False)
 
 
-def _head(edit: Edit, width: int) -> list[Line]:
+def _head(session: Session, edit: Edit, width: int) -> list[Line]:
     """`layer2.weight[0,0]   0.5 → 0.6`, and from when it holds."""
     name, _, now = edit.shown.removeprefix("set ").partition(" = ")
     name = {"lr": "learning rate", "learning_rate": "learning rate"}.get(name, name)
     start: Line = (Span(" "), Span(name, "parameter bold"))
     change: Line = (Span(f"   {edit.was} → ", "parameter"), Span(now, "parameter bold"))
-    if not edit.was:
+    node = session.graph.by_name.get(edit.name)
+    if not edit.was or (node is not None and covers(session.hidden, node, "value", edit.at or None)):
         change = (Span(" = ", "text"), Span(now, "parameter bold"))
     row = (*start, *change)
     if length(row) + len(edit.since) + 3 <= width:
@@ -242,6 +245,8 @@ def _losses_now(session: Session, comparison: Comparison, width: int) -> Line:
     if difference is None:
         return ()
     before, after = difference.before.loss, difference.after.loss
+    if whatif.hides_loss(session):
+        before = after = numbers.CONCEALED
     new, old, _, _ = whatif.difference(after, before, whatif.DECIMALS, digits=3)
     label = " loss" if comparison.base is session.branch.parent else " in all"
     row = (Span(label.ljust(LABEL), "dim"), Span(f"{old} → ", "value"), shown(new, after, "value bold"))
@@ -296,7 +301,7 @@ def _list(comparison: Comparison, found: Differing, width: int) -> tuple[list[Li
 def _losses(scene: Scene) -> list[Line]:
     """Both losses over the training steps: what is held against as dots, the branch as a line."""
     session, width, look = scene.session, scene.width, scene.options
-    own, other = (np.asarray(each.history.losses, np.float64) for each in (session.branch, session.base))
+    own, other = (session.losses, np.asarray(session.base.history.losses, np.float64))
     legend = (
         Span("━ ", "value bold"), Span(whatif.name_of(session.branch), "value"), Span("   ┈ ", "dim"),
         Span(whatif.name_of(session.base), "dim"),

@@ -162,7 +162,7 @@ def _absent(session: Session, about: Asked, said: str | None) -> list[Line]:
         state = "it is not computed yet" if session.state.value(node) is None else ""
         return [line(state or ("it has no elements" if 0 in node.shape else given(session.graph, node)))]
     if node.id == session.graph.loss:
-        return [line("the seed: ∂L/∂L = 1, where the backward pass starts")]
+        return [line(f"the seed: ∂L/∂L = {session.seed}, where the backward pass starts")]
     gone = absent(session, node)
     if gone:
         return [line(gone)]

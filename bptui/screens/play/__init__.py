@@ -1,1 +1,1 @@
-"""The playground on the screen: a board over what bptui.teach.play computes."""
+"""The playground on the screen: network, output, loss and settings, drawn from a Frame of `bptui.teach.play.course`."""

@@ -13,6 +13,7 @@ from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, line
 from bptui.model.base.types import Array
+from bptui.model.debugger.hidden import REASON, covers
 from bptui.model.engine.arena_recording import ArenaRecording
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import Recording, required
@@ -196,7 +197,7 @@ def _elsewhere(read: Claim, base: Recording, rows: tuple[int, ...]) -> tuple[Poi
 
 def answer(session: Session, text: str) -> list[Line]:
     """What a front end says to a claim: about the selected number where it names none."""
-    recording, node = session.recording, session.node
+    recording, node = session.recorded, session.node
     if not named(text):
         whole = f"{node.name} = {text}"
         single = node.shape and parse(whole, recording.graph, recording).single(recording)
@@ -206,6 +207,8 @@ def answer(session: Session, text: str) -> list[Line]:
         ask = session.progress.ask
         return ask is None or ask(part, "looking for a proof")
 
+    if covers(session.hidden, parse(text, recording.graph, recording).node, "gradient"):
+        return [line(numbers.HIDDEN, (f"  {REASON}", "dim"))]
     return lines(claim(recording, text, going=going))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base import numbers
+from bptui.model.base.numbers import concealed
 from bptui.model.base.spans import Line, Span, line, merge
 from bptui.model.base.types import Array
 from bptui.model.debugger.locations import fit
@@ -146,7 +147,7 @@ class Backward:
         if terms is not None and down is not None:
             filled = with_numbers(own, reading.at(self.element) if self.single else None, reading)
             value = float(down[self.element])
-            result.append(Formula("chain rule", t.Element(whole, at), terms, own, filled, value))
+            result.append(Formula("chain rule", t.Element(whole, at), terms, own, filled, value, reading.eps))
         return tuple(result)
 
     def rules(self, rule: Rule) -> tuple[Tree, Tree]:
@@ -180,6 +181,8 @@ class Backward:
     ) -> Equation:
         """upstream × local = downstream, with where it comes from and goes to."""
         up, value, down = values
+        if concealed(up) or concealed(value):
+            down = numbers.CONCEALED  # it follows from these
         value, note = _taken(self.reading, up, value, down, note)
         contributions = progress(self.state, self.source, self.node)
         left, middle, right = symbols
@@ -280,7 +283,8 @@ def _taken(
     reading: BoundDefinition, up: float, value: float | None, down: float, note: Note
 ) -> tuple[float | None, Note]:
     """The local derivative and its note; where it is 0/0 and the operation has a convention, what is taken for it."""
-    known = value is None or not math.isnan(value) or not math.isfinite(up) or not math.isfinite(down)
+    known = value is None or not math.isnan(value) or concealed(value)
+    known |= not math.isfinite(up) or not math.isfinite(down)
     if known or not reading.op.convention:
         return value, note
     taken = down / up if up else 0.0

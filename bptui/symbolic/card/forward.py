@@ -11,8 +11,10 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.arithmetic import compared
+from bptui.model.base.numbers import concealed
 from bptui.model.base.spans import Line, Span, line, merge, plain
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.masked import kept_back
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
 from bptui.symbolic.card.conventions import choices, convention, spans_of
@@ -118,9 +120,11 @@ def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree
     if reading.op.elementwise and not reading.letters:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
-        return Formula("element", left, tree, names, with_numbers(names, scalars, reading), value)
-    tree = terms if terms is not None else reading.resolve(body, reading.index(element))
-    return Formula("element", left, tree, names, with_numbers(names, reading=reading), value)
+        return Formula("element", left, tree, names, with_numbers(names, scalars, reading), value, reading.eps)
+    index = reading.index(element)
+    filled = None if terms is not None else _factors(reading, body, index) or reading.folded(body, index)
+    tree = terms if terms is not None else reading.resolve(body, index)
+    return Formula("element", left, tree, names, with_numbers(names, reading=reading), value, reading.eps, filled)
 
 
 def names_of(graph: Graph, reading: BoundDefinition, unicode: bool, rule: Rule | Failure | None = None) -> Names:
@@ -175,6 +179,8 @@ def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bo
     left = element_span(names, reading.output, element)
     told = Fact("element", "element", (left,), result=(Span(number(value), left.style),))
     body = reading.statements[-1].value
+    if concealed(value) and any(isinstance(part, t.IfElse) for part in t.walk(body)):
+        return told  # the branch that was taken would tell what it is
     if reading.op.elementwise and not reading.letters:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
@@ -193,7 +199,8 @@ def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bo
         if 1 < len(among) <= _WINDOW:
             listed = [s for n, x in enumerate(among) for s in ([Span(", ")] if n else []) + [Span(number(x), style)]]
             symbolic = merge([Span(f"{kind}("), *listed, Span(")")])
-        return replace(told, sides=(symbolic, (element_span(names, base, place),)))
+        winner = () if concealed(value) else ((element_span(names, base, place),),)
+        return replace(told, sides=(symbolic, *winner))
     told = replace(told, sides=(symbolic,))
     tree = _factors(reading, body, index) or reading.folded(body, index)
     if isinstance(tree, t.Name | t.Number):
@@ -298,7 +305,7 @@ def _winner(reading: BoundDefinition, body: Tree, index: Mapping[str, int]) -> t
     if not (isinstance(body, t.Reduction) and body.kind in ("max", "min") and isinstance(body.body, t.Element)):
         return None
     values = choices(reading, body, index)
-    if values is None:
+    if values is None or kept_back(values).any():
         return None
     reduction = t.substitute(body, index)
     assert isinstance(reduction, t.Reduction)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 from bptui.model.base import arithmetic, numbers
+from bptui.model.base.numbers import HIDDEN
 from bptui.model.base.spans import Span, line
 from bptui.model.debugger.absent import GIVEN
 from bptui.model.engine.graph import Node
+from bptui.model.engine.masked import kept_back
 from bptui.model.engine.state import State
 from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.card.forward import definition_fact, names_of
@@ -22,7 +24,9 @@ def seed(state: State, node: Node, unicode: bool) -> Card:
     """∂L/∂L = 1, where every backward pass starts."""
     graph, reading = state.recording.graph, BoundDefinition(state.recording, node)
     starts = Note((line(("the backward pass starts here", "dim")),))
-    one = Fact("seed", "seed", (gradient("L", unicode),), (line("1"),), note=starts)
+    seeded = state.gradient(node).array
+    hidden = seeded is not None and bool(kept_back(seeded).any())
+    one = Fact("seed", "seed", (gradient("L", unicode),), (line(HIDDEN if hidden else "1"),), note=starts)
     value = state.shown(node)
     shown = number(float("nan") if value is None else float(value.reshape(())))
     loss = Fact("loss", "loss", (symbol(node),), result=line((shown, kind(node))))

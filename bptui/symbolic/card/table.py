@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bptui.model.base.numbers import CONCEALED, concealed
 from bptui.model.base.spans import Line
 from bptui.model.base.types import Array
 from bptui.symbolic.facts import Contributions, Heads, Step, Table, Term
@@ -45,6 +46,9 @@ class Terms:
         with np.errstate(all="ignore"):
             products = np.prod(values, axis=0) if len(values) > 1 else np.asarray(values[0])
             running = np.cumsum(products)
+        if concealed(self.total):  # the last of the sums is that
+            running = np.full(count, CONCEALED)
+            products = running if count == 1 and not self.after else products
 
         def term(n: int) -> Term:
             factors = tuple(zip(self.symbols(n), (float(v[n]) for v in values), strict=True))
@@ -64,7 +68,7 @@ class Terms:
         elided = count - len(shown) - len(tail)
         return Table(
             self.result,
-            self.total,
+            CONCEALED if concealed(value) else self.total,
             self.heads,
             tuple(term(n) for n in shown),
             elided,

@@ -6,10 +6,12 @@ on colour, or on what stands above what.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from bptui.model.base import arithmetic, numbers
 from bptui.model.base.arithmetic import RowTexts
+from bptui.model.base.printable import printable
 from bptui.model.base.spans import Line, Span, line, plain
 from bptui.symbolic.facts import Card, Equation, Fact, Table, Term
 from bptui.symbolic.formula.worked import sum_texts
@@ -18,6 +20,7 @@ from bptui.symbolic.types import BAD, CheckRow
 Part = Span | str | tuple[str, str]
 
 LABEL = 12
+_SPECIAL = re.compile(r"([\\`*_<#|~$&]|\](?=[\[(]))")
 MARKS = {
     "ok": ("✓ ", "ok"), "FAIL": ("FAIL ", "fail reverse"), "NONFINITE": ("NONFINITE ", "fail reverse"),
     "KINK": ("KINK ", "kink bold"),
@@ -73,13 +76,17 @@ def _equation(made: Equation) -> list[Line]:
     styles = ("gradient", "text bold", "gradient")
     texts, sign = arithmetic.product(made.numbers, [numbers.significant(x) for x in made.numbers])
     filled = [line((text, style)) for text, style in zip(texts, styles, strict=True)]
-    said = [*(operand.note.full for operand in made if operand.note.words), (made.contributions.span,)]
-    noted = tuple(span for n, note in enumerate(said) for span in (*((Span("; "),) if n else ()), *_stripped(note)))
     return [
         _labelled("chain rule", _times([operand.symbol for operand in made])),
         _labelled("numbers", _times(filled, sign)),
-        _labelled("", noted),
+        _labelled("", noted(made)),
     ]
+
+
+def noted(made: Equation) -> Line:
+    """What is said of each number of an equation: `from layer1.a; since 0.2795 > 0; to x; 1 of 1 in`."""
+    said = [*(operand.note.full for operand in made if operand.note.words), (made.contributions.span,)]
+    return tuple(span for n, note in enumerate(said) for span in (*((Span("; "),) if n else ()), *_stripped(note)))
 
 
 def _stripped(spans: Line) -> Line:
@@ -159,18 +166,11 @@ def checked(row: CheckRow) -> Line:
 
 
 # ---------------------------------------------------------------------------------------------------------- Markdown
-def markdown(card: Card) -> list[str]:
-    """The same facts as a list, and their numbers as tables."""
-    out = [f"`{plain(card.title)}` {card.shape}" + (f", element `{card.element}`" if card.element else ""), ""]
-    out += bullets(_facts((*card.rules, *card.facts), card.part))
-    out += bullets(
-        (f"part {name}", formula, number) for name, formula, number in (card.inside.parts if card.inside else ())
-    )
+def numbers_markdown(card: Card) -> list[str]:
+    """The equation or the sum of a card as a table."""
     if card.equation is not None:
-        out += ["", *_columns(card.equation)]
-    if card.table is not None:
-        out += ["", *_terms(card.table)]
-    return out
+        return _columns(card.equation)
+    return [] if card.table is None else _terms(card.table)
 
 
 def _columns(made: Equation) -> list[str]:
@@ -186,8 +186,18 @@ def _columns(made: Equation) -> list[str]:
 def bullets(told: Iterable[tuple[str, Line, Line]]) -> list[str]:
     """`- definition: `a = 1/(1 + exp(-z))``, with its note."""
     return [
-        f"- {label or '='}: `{plain(spans)}`" + (f" ({plain(note)})" if note else "") for label, spans, note in told
+        f"- {code(label) if label.startswith('part ') else label or '='}: {code(plain(spans).strip())}"
+        + (f" ({code(plain(note).strip())})" if note else "")
+        for label, spans, note in told
     ]
+
+
+def code(words: str) -> str:
+    """Words of Markdown as they are, whatever they hold."""
+    words = printable(words)
+    fence = "`" * (1 + max([0, *(len(run) for run in re.findall("`+", words))]))
+    blank = " " if words.startswith("`") or words.endswith("`") else ""
+    return f"{fence}{blank}{words}{blank}{fence}"
 
 
 def facts_markdown(facts: Iterable[Fact]) -> list[str]:
@@ -208,14 +218,19 @@ def _terms(made: Table) -> list[str]:
     for step, (number, running) in zip(made.steps, texts.after, strict=True):
         said = f"{plain(step.symbol)} = {number}" if step.symbol else number
         rows.append([step.sign, said, *[""] * (len(heads) - 3), running])
-    total = f"`{plain(made.result)} {texts.sign} {texts.total}` {made.contributions or ''}".rstrip()
+    total = f"{code(f'{plain(made.result)} {texts.sign} {texts.total}')} {made.contributions or ''}".rstrip()
     return [*grid(heads, rows), "", total]
 
 
 def grid(heads: list[str], rows: list[list[str]]) -> list[str]:
-    """A table."""
+    """A table of plain words."""
 
     def cells(row: list[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+        return "| " + " | ".join(map(escaped, row)) + " |"
 
     return [cells(heads), "|" + "---|" * len(heads), *(cells(row) for row in rows)]
+
+
+def escaped(words: str) -> str:
+    """Words in which Markdown reads nothing."""
+    return _SPECIAL.sub(r"\\\1", printable(words))

@@ -97,7 +97,7 @@ def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
                      Fact("rule", _label(s.target.name), (target,), written))  # fmt: skip
         filled = with_numbers(names, {**known, **settings})
         value = float(known[s.target.name]) if done else None
-        formulas.append(Formula("update", s.target, s.value, names, filled if done else None, value))
+        formulas.append(Formula("update", s.target, s.value, names, filled if done else None, value, eps))
         if done:
             style = f"{target.style} bold" if last else target.style
             made = worked(s.value, filled, float(known[s.target.name]), eps=eps)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from unicodedata import normalize
 
+from bptui.model.base.printable import printable
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.printing import Names, number
 from bptui.symbolic.formula.tree import Statement, Tree
@@ -14,11 +17,22 @@ _GREEK = {
 }  # fmt: skip
 _UNICODE = {
     "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\epsilon", "η": r"\eta", "λ": r"\lambda",
-    "μ": r"\mu", "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau", "ŷ": r"\hat{y}", "Σ": r"\sum ", "∂": r"\partial ",
-    "·": r"\cdot ",
+    "μ": r"\mu", "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau", "θ": r"\theta", "π": r"\pi", "Δ": r"\Delta",
+    "Σ": r"\sum ", "Π": r"\prod ", "∂": r"\partial ", "∇": r"\nabla ", "√": r"\surd ", "∞": r"\infty",
+    "½": r"\frac{1}{2}", "²": "{}^{2}", "³": "{}^{3}", "ᵀ": "{}^{T}", "·": r"\cdot ", "×": r"\times ", "÷": r"\div ",
+    "±": r"\pm ", "−": "-", "≤": r"\leq ", "≥": r"\geq ", "≠": r"\neq ", "≈": r"\approx ", "∈": r"\in ",
+    "→": r"\to ", "←": r"\leftarrow ", "↑": r"\uparrow ", "↓": r"\downarrow ", "…": r"\ldots ", "✓": r"\surd ",
+    "✗": r"\times ", "▸": r"\triangleright ",
 }  # fmt: skip
+"""The letters and signs that bptui writes, in math mode."""
 _ESCAPES = {"_": r"\_", "#": r"\#", "$": r"\$", "%": r"\%", "&": r"\&", "{": r"\{", "}": r"\}", "~": r"\sim ",
-            "^": r"\wedge ", "\\": r"\backslash "}  # fmt: skip
+            "^": r"\wedge ", "\\": r"\backslash ", " ": r"\ "}  # fmt: skip
+_TEXT = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
+         "|": "$|$", '"': "''", **{c: rf"\{c}" for c in "_#$%&{}"}}  # fmt: skip
+_ACCENTS = {
+    "\u0300": "grave", "\u0301": "acute", "\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0306": "breve",
+    "\u0307": "dot", "\u0308": "ddot", "\u030a": "mathring", "\u030c": "check",
+}  # fmt: skip
 _KNOWN = {"exp": r"\exp", "log": r"\log", "sin": r"\sin", "cos": r"\cos", "tanh": r"\tanh", "sinh": r"\sinh", 
           "cosh": r"\cosh", "max": r"\max", "min": r"\min", "sum": r"\sum",
           "prod": r"\prod", "argmax": r"\operatorname{first\ argmax}",
@@ -54,8 +68,8 @@ def name(text: str, index: str = "") -> str:
         return r"\ldots"
     if text in _GREEK:
         return rf"\{text}"
-    if text in _UNICODE:
-        return _UNICODE[text].strip()
+    if text in _UNICODE or text == "ŷ":
+        return (_UNICODE.get(text) or _letter(text)).strip()
     if len(text) == 1 and text.isalnum() and text.isascii():
         return text
     head = text.rstrip("0123456789")
@@ -67,16 +81,35 @@ def name(text: str, index: str = "") -> str:
 
 
 def escape(text: str) -> str:
-    """Text with everything escaped that LaTeX would read; what it has no letter for is left out."""
+    """A name of others in math mode: everything is escaped that LaTeX would read, and no letter is left out."""
     out = []
-    for c in text:
+    for c in printable(text):
         known = _ESCAPES.get(c) or _UNICODE.get(c)
         if known:
             word = known.endswith(" ") or known[1:].isalpha()
             out.append(f"{{{known}}}" if word else known)
-        elif c.isascii():
-            out.append(c)
+        else:
+            out.append(c if c.isascii() else f"{{{_letter(c)}}}")
     return "".join(out)
+
+
+def prose(text: str) -> str:
+    """Text outside of formulas: what LaTeX would read is escaped, what text has no letter for stands in math mode."""
+    out = []
+    for c in re.sub(r"-(?=[\d.])", "−", printable(text)):  # a line may end after a hyphen, not after a minus
+        plain = _TEXT.get(c) or (c if c.isascii() else "")
+        out.append(plain or f"${_UNICODE.get(c) or _letter(c)}$")
+    return "".join(out)
+
+
+def _letter(c: str) -> str:
+    """A letter that LaTeX's own fonts have not: an accent over one that they have, else the number of the letter."""
+    if c == "ŷ":
+        return r"\hat{y}"
+    parts = normalize("NFD", c)
+    if len(parts) == 2 and parts[0].isascii() and parts[1] in _ACCENTS:
+        return rf"\{_ACCENTS[parts[1]]}{{\mathrm{{{parts[0]}}}}}"
+    return rf"\mathrm{{U{{+}}{ord(c):04X}}}"
 
 
 class _Writer:
@@ -89,8 +122,8 @@ class _Writer:
 
     def parts(self, tree: Tree, numbers: bool) -> tuple[str, int]:
         match tree:
-            case t.Number(value, text):
-                return scientific(text), _ATOM if value >= 0 else _ADD
+            case t.Number(_, text):
+                return scientific(text), _level(text)
             case t.Name(name):
                 return self.atom(name, None, numbers)
             case t.Element(base, index):
@@ -146,7 +179,7 @@ class _Writer:
             value = self.names.numbers(base, place) if place is None or -1 not in place else None
             if value is not None:
                 text = value if isinstance(value, str) else number(value)
-                return scientific(text), _ADD if text.startswith("-") else _ATOM
+                return scientific(text), _level(text)
         symbol = self.symbol(base)
         if not index or base in self.names.bare:
             return symbol, _MUL if symbol.startswith(r"\frac") else _ATOM
@@ -154,7 +187,7 @@ class _Writer:
         shown = self.names.symbol(base).text
         if shown.startswith("∂") and "/∂" in shown:
             return name(shown, rf"_{{{inside}}}"), _MUL
-        if "_" in symbol and symbol[-1] == "}" and not symbol.startswith("\\"):
+        if re.search(r"(?<!\\)_", symbol):
             symbol = f"{{{symbol}}}"
         return f"{symbol}_{{{inside}}}", _ATOM
 
@@ -191,11 +224,9 @@ class _Writer:
         return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
 
 
-def prose(text: str) -> str:
-    """Text outside of formulas: what LaTeX would read is escaped, what text has no letter for stands in math mode."""
-    return "".join(
-        f"${_UNICODE[c]}$" if c in _UNICODE else rf"\{c}" if c in "_#$%&{}" else c if c.isascii() else "" for c in text
-    )
+def _level(number: str) -> int:
+    """How tightly a written number binds: a negative one as a sum, one with a power of ten as a product."""
+    return _ADD if number.startswith("-") else _MUL if "e" in number else _ATOM
 
 
 def scientific(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bptui.model.base import arithmetic
+from bptui.model.base.numbers import HIDDEN, concealed
 from bptui.model.base.spans import Line, Span
 from bptui.symbolic.facts import Table
 from bptui.symbolic.formula import tree as t
@@ -33,11 +34,16 @@ class Worked:
         return Span(f" {self.sign} " if unicode or self.sign == "=" else " ~ ")
 
 
-def worked(tree: Tree, names: Names, value: float, final: str | None = None, eps: float = arithmetic.EPS) -> Worked:
-    """The formula with the numbers of `names`, and `value`, whose usual text is `final` (4 decimals where none is
-    given). What is no formula of numbers (terms left out, a sum that is not written out) is written as usual."""
-    final = number(value) if final is None else final
-    leaves = _leaves(tree, names)
+def worked(
+    tree: Tree, names: Names, value: float, usual: Callable[[float], str] = number, eps: float = arithmetic.EPS
+) -> Worked:
+    """The formula with the numbers of `names`, and `value`; `usual` writes a number where nothing asks for more digits.
+    What is no formula of numbers (terms left out, a sum that is not written out) is written as usual. What follows from
+    a number that is kept back is kept back."""
+    leaves = _leaves(tree, names, usual)
+    if concealed(value) or any(concealed(x) for x, _ in (leaves or {}).values()):
+        return Worked(tree, names, HIDDEN)
+    final = usual(value)
     if not leaves:
         return Worked(tree, names, final)
     keys, known = list(leaves), [x for x, _ in leaves.values()]
@@ -76,14 +82,14 @@ def sum_texts(
     return arithmetic.printed_sum(arithmetic.Sum(head, tail, after, made.total), usual, room, decimals=decimals)
 
 
-def _leaves(tree: Tree, names: Names) -> dict[Tree, tuple[float, str]] | None:
+def _leaves(tree: Tree, names: Names, usual: Callable[[float], str]) -> dict[Tree, tuple[float, str]] | None:
     """(number, usual text) by what it stands for; None where something in the formula has no number."""
     found: dict[Tree, tuple[float, str]] = {}
     for part in t.walk(tree):
         match part:
             case t.Reduction() | t.Size() | t.Partial():
                 return None
-            case t.Number(x, text) if float(text) != x:  # a sum that was folded into its number
+            case t.Number(x, text) if text == HIDDEN or float(text) != x:  # a sum that was folded into its number
                 found[part] = x, text
             case t.Name("pi"):
                 pass
@@ -91,7 +97,7 @@ def _leaves(tree: Tree, names: Names) -> dict[Tree, tuple[float, str]] | None:
                 value = _number(part, names)
                 if value is None:
                     return None
-                found[part] = float(value), value if isinstance(value, str) else number(value)
+                found[part] = float(value), value if isinstance(value, str) else usual(value)
     return found
 
 

@@ -77,4 +77,4 @@ def test_what_the_argmax_of_a_rule_is_stands_in_every_format():
     said = {form: explain(network.load("lenet"), "layer1.a[0,0,4,5]", form) for form in FORMATS}
     assert "argmax_a[n,c,h,w], argmax_b[n,c,h,w] = first a,b of the largest" in said["text"]
     assert "first a,b of the largest" in said["markdown"]
-    assert r"\mathrm{argmax\_a, argmax\_b}_{n,c,h,w} &= \operatorname{first\ argmax}_{a, b}" in said["latex"]
+    assert r"\mathrm{argmax\_a,{\ }argmax\_b}_{n,c,h,w} &= \operatorname{first\ argmax}_{a, b}" in said["latex"]

@@ -51,6 +51,10 @@ class FrontEnd:
         """Copy the selected number or tensor: as text, latex, numpy or json."""
         raise _needs_a_screen("copy")
 
+    def do_export(self, text: str) -> None:
+        """Write what is asked for to a file: as Markdown, LaTeX or SVG."""
+        raise _needs_a_screen("export")
+
     def do_expect(self, text: str) -> None:
         """Fail where a text is not shown, or an expression has another value."""
         raise _needs_a_screen("expect")

@@ -64,3 +64,11 @@ def write(session: Session, text: str) -> Reply:
     from bptui.model.debugger import export
 
     return export.write(session, text)
+
+
+@family.front_end(
+    "export", "Write a derivation, this moment, the training step or the screen as Markdown, LaTeX or SVG",
+    usage="[NUMBER|moment|step|screen] [FILE]", complete="expression",
+)  # fmt: skip
+def export_(front: FrontEnd, argument: str) -> None:
+    front.do_export(argument)

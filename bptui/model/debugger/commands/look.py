@@ -8,7 +8,7 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.spans import line
 from bptui.model.debugger.commands.row import Family, choice
 from bptui.model.debugger.reply import Reply, say
-from bptui.model.debugger.view import VIEWS
+from bptui.model.debugger.view import DRAWN, VIEWS
 
 if TYPE_CHECKING:
     from bptui.model.debugger.commands.front_end import FrontEnd
@@ -124,7 +124,7 @@ def by(session: Session, text: str) -> Reply:
 
 
 @family.text(
-    "view", "Operations, layers or neurons; alone: the next of them", keys=("v",), short="view",
+    "view", "Operations, layers, neurons or the graph; alone: the next of them", keys=("v",), short="view",
     usage=f"[{'|'.join(VIEWS)}]", complete="|".join(VIEWS),
 )  # fmt: skip
 def view(session: Session, text: str) -> Reply:
@@ -134,7 +134,8 @@ def view(session: Session, text: str) -> Reply:
     if not text and session.view.composite:  # what `next` came to is one operation: open it first
         session.view.composite = False
         return say(f"view: operations, {session.node.name} by itself")
-    has = {"operations": True, "layers": bool(graph.layers or graph.composite_calls), "neurons": dense}
+    layers, drawn = bool(graph.layers or graph.composite_calls), len(graph.ops) <= DRAWN
+    has = {"operations": True, "layers": layers, "neurons": dense, "graph": drawn}
     after = VIEWS.index(session.view.mode) + 1
     mode = choice(text, VIEWS, "view") if text else next(v for v in (*VIEWS[after:], *VIEWS) if has[v])
     only = "" if text or mode != session.view.mode else ", the only one: it has no layers"

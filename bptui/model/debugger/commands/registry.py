@@ -22,7 +22,7 @@ FAMILIES = (
 )  # fmt: skip
 COMMANDS: tuple[Command, ...] = tuple(row for family in FAMILIES for row in family.rows)
 
-OUTSIDE = ("write", "copy", "copy-panel")
+OUTSIDE = ("write", "export", "copy", "copy-panel")
 """Commands that are about what lies outside of a session: a replay does not carry them out."""
 
 

@@ -39,7 +39,7 @@ def test_a_field_as_the_style_has_it(x, text):
 
 
 def test_hidden_stands_where_the_units_do():
-    assert n.hidden() == "  ?     "
+    assert n.field(n.CONCEALED) == "  ?     "
 
 
 @given(finite, st.integers(7, 16), st.integers(0, 8))

@@ -10,17 +10,22 @@ import pytest
 
 from bptui.model.base.errors import UserError
 from bptui.model.source.datasets import DATASETS, MAX_ARRAYS, MAX_COLUMNS, MAX_CSV, from_file
+from bptui.model.source.network import from_mapping
+from bptui.model.source.plane import EDGE, FEATURES, RADIUS, SURFACES
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_every_drawn_set_has_two_inputs_and_class_numbers(name):
+def test_every_drawn_set_has_two_inputs_and_class_numbers_or_heights(name):
     make, samples, noise = DATASETS[name]
     for count in (1, 2, 7, samples):
         inputs, labels = make(count, noise, 3)
         assert inputs.shape == (count, 2)
         assert labels.shape == (count,)
         assert np.isfinite(inputs).all()
-        assert set(labels.tolist()) <= {0, 1, 2}
+        if name in SURFACES:
+            assert (np.abs(labels) <= 1).all()
+        else:
+            assert set(labels.tolist()) <= {0, 1, 2}
     again = make(samples, 0.1, 3)[0]
     assert (make(samples, 0.1, 3)[0] == again).all()
     assert (make(samples, 0.1, 4)[0] != again).any()
@@ -36,6 +41,54 @@ def test_without_noise_the_sets_are_what_they_are_called():
     centre = np.where(labels == 0, 0, 1), np.where(labels == 0, 0, 0.5)
     np.testing.assert_allclose(np.hypot(inputs[:, 0] - centre[0], inputs[:, 1] - centre[1]), 1)
     assert (inputs[labels == 0, 1] >= -1e-12).all()
+
+
+def test_the_sets_over_the_plane_are_what_they_are_called():
+    points, labels = DATASETS["circle"][0](500, 0, 1)
+    away = np.hypot(*points.T)
+    assert (away[labels == 1] <= RADIUS / 2).all()
+    assert (away[labels == 0] >= 0.7 * RADIUS).all()
+    points, labels = DATASETS["quadrants"][0](500, 0, 1)
+    assert ((points[:, 0] * points[:, 1] > 0) == labels).all()
+    assert (np.abs(points) >= EDGE).all()
+    points, labels = DATASETS["spiral"][0](500, 0, 1)
+    angle = np.arctan2(points[:, 0], points[:, 1]) - np.where(labels == 1, 0, np.pi)
+    turned = 1.75 * 2 * np.pi * np.hypot(*points.T) / RADIUS
+    np.testing.assert_allclose(np.cos(angle), np.cos(turned), atol=1e-9)
+    points, labels = DATASETS["gauss"][0](4000, 0, 1)
+    np.testing.assert_allclose(points[labels == 1].mean(axis=0), 2, atol=0.1)
+    np.testing.assert_allclose(points[labels == 1].std(axis=0), 0.7, atol=0.05)
+    points, heights = DATASETS["plane"][0](500, 0, 1)
+    np.testing.assert_allclose(heights, points.sum(axis=1) / 10)
+    points, heights = DATASETS["hills"][0](500, 0, 1)
+    assert (heights[np.hypot(points[:, 0] + 4, points[:, 1] - 2.5) < 0.5] > 0.7).all()
+    assert (heights < -0.5).any()
+
+
+def _shown(features: object, inputs: object = ((1.0, 2.0), (3.0, -4.0))) -> np.ndarray:
+    data = {"inputs": [list(row) for row in inputs], "targets": [[0.0]] * 2, "features": features}
+    layers = [{"kind": "dense", "units": 1}]
+    made = from_mapping({"data": data, "layers": layers, "loss": {"kind": "mse"}}, "f.toml")
+    return made.graph.by_name["x"].value
+
+
+def test_features_are_columns_of_the_inputs():
+    found = _shown(list(FEATURES))
+    np.testing.assert_allclose(found[1], [3, -4, 9, 16, -12, np.sin(3), np.sin(-4)])
+    assert _shown(["x1*x2"]).tolist() == [[2], [-12]]
+
+
+@pytest.mark.parametrize(
+    ("features", "inputs", "message"),
+    [
+        (["x3"], ((1, 2), (3, 4)), "unknown 'x3'"), (["x1", "x1"], ((1, 2), (3, 4)), "twice"),
+        ([], ((1, 2), (3, 4)), "empty"),
+        ("x1", ((1, 2), (3, 4)), "list of names"), (["x1"], ((1, 2, 3), (3, 4, 5)), "an input has 3 numbers"),
+    ],
+)  # fmt: skip
+def test_features_that_cannot_be_made(features, inputs, message):
+    with pytest.raises(UserError, match=message):
+        _shown(features, inputs)
 
 
 def test_csv_with_and_without_header_and_other_separators(tmp_path: Path):

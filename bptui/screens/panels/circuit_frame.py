@@ -1,0 +1,81 @@
+"""Where a circuit stands on the screen: the cells of its columns, and the window that is seen of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bptui.model.engine.graph import Graph
+from bptui.screens.panels.circuit import Circuit, Item, named
+from bptui.screens.panels.figures import window
+
+LEAST, USUAL, MOST = 6, 7, 14
+"""Cells of wire behind a gate: with the one before it, of a number; the fewest, in a window, the most."""
+LANE = 2
+"""Cells of a lane."""
+
+
+class Frame(NamedTuple):
+    """Where the columns `first` to `last` stand, and which row is the first in sight.
+
+    x      where the items of a column begin;  wide  cells that they take;  stub  cells of wire behind them
+    """
+
+    first: int
+    last: int
+    x: dict[int, int]
+    wide: dict[int, int]
+    stub: int
+    top: int
+
+    def item(self, item: Item) -> int:
+        """The first cell of an item: a gate in the middle of its column, a name before its wire."""
+        spare = self.wide[item.column] - item.wide
+        return self.x[item.column] + (spare // 2 if item.gate else spare)
+
+    def bus(self, item: Item) -> int:
+        """The cell in which the upright line of a gate stands."""
+        if item.lane:
+            return self.x[item.column] - 1 - LANE * (item.lane - 1)
+        return self.item(item) + (item.wide - 1) // 2
+
+    def wire(self, column: int) -> int:
+        """The first cell behind the items of a column."""
+        return self.x[column] + self.wide[column]
+
+
+def frame(graph: Graph, made: Circuit, at: Item, width: int, height: int) -> Frame:
+    """All columns, where they have room; else those around an item."""
+    wide = dict.fromkeys(range(made.columns), 1)
+    for item in made.items.values():
+        wide[item.column] = max(wide[item.column], item.wide)
+    lanes = {column: LANE * made.lanes(column) for column in wide}
+    sizes = {column: wide[column] + lanes[column] for column in wide}
+    least = graph.once(_longest)
+    room, first, last = width - 1, 0, made.columns
+    if sum(sizes.values()) + least * made.columns > room:
+        room, least = width - 2, max(least, USUAL)
+        first, last = at.column, at.column + 1
+        taken = sizes[first] + least
+        while True:  # one before it, one behind it, as long as there is room
+            before = sizes.get(first - 1, room) + least
+            after = sizes.get(last, room) + least
+            if taken + min(before, after) > room:
+                break
+            if taken + before <= room and (at.column - first <= last - 1 - at.column or taken + after > room):
+                first, taken = first - 1, taken + before
+            else:
+                last, taken = last + 1, taken + after
+    shown = range(first, last)
+    stub = min(max(MOST, least), (room - sum(sizes[column] for column in shown)) // len(shown))
+    x, places = 1, {}
+    for column in shown:
+        x += lanes[column]
+        places[column] = x
+        x += wide[column] + stub
+    return Frame(first, last, places, wide, stub, window(made.rows, height, at.row)[0])
+
+
+def _longest(graph: Graph) -> int:
+    """Cells of wire that the index of a computed tensor needs over it."""
+    tensors = [node for node in graph.ops if node.shape]
+    return max([LEAST, *(len(named(graph, node, [size - 1 for size in node.shape])) - 1 for node in tensors)])

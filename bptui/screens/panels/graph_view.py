@@ -1,0 +1,202 @@
+"""The graph view of panel 1: operations from left to right, each wire with its value above it and its gradient below.
+
+For formulas and small networks; `fits` says why another is not shown. Where the picture is larger than the panel, it is
+a window in which the cursor's node (with the focus: the selected one) is always in sight. Of a tensor the wire has one
+element, that of `Session.element_of`, and its index above it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bptui.model.base import numbers
+from bptui.model.base.spans import Line, Span
+from bptui.screens.panels import select_node
+from bptui.screens.panels.below import Below, partly
+from bptui.screens.panels.circuit import Circuit, Item, circuit, named, too_large
+from bptui.screens.panels.circuit_frame import Frame, frame
+from bptui.screens.panels.equation import equation
+from bptui.screens.panels.figures import figure, kind_of, scalar
+from bptui.screens.panels.rows import diverges
+from bptui.screens.panels.text import wrap
+from bptui.screens.panels.timeline import CHIPS
+from bptui.screens.panels.wires import draw
+from bptui.screens.plot import Plot
+from bptui.screens.render import clip, to_ascii
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
+    from bptui.screens.scene import Scene
+
+SMALLEST = (24, 5)
+NUMBER = 8
+"""Cells of a number, where they are there."""
+
+
+def fits(session: Session, width: int, height: int) -> str:
+    """Why the graph is not shown; "" where it is."""
+    if width < SMALLEST[0] or height < SMALLEST[1]:
+        return f"it needs {SMALLEST[0]}x{SMALLEST[1]}, here is {width}x{height}"
+    return too_large(session.graph)
+
+
+def title(scene: Scene) -> tuple[Line, Line]:
+    """At the right what is selected."""
+    session = scene.session
+    name = (Span("selected ", "dim"), Span(session.selected_name, "text bold"))
+    return (Span("graph", "dim"),), () if too_large(session.graph) else name
+
+
+def key_item(session: Session, made: Circuit, focused: bool) -> Item:
+    """What must be in sight: the cursor's, with the focus what is selected."""
+    found = made.item((session.node if focused else session.here).id) or made.item(session.here.id)
+    return found or made.items[session.graph.loss]
+
+
+def lines(scene: Scene) -> list[Line]:
+    """The circuit, and the equation of this Moment below."""
+    session, width, height, look, card = scene[:5]
+    if width < 1 or height < 1:
+        return []
+    why = fits(session, width, height)
+    if why:
+        text: Line = (Span("no graph view: ", "dim"), Span(why, "text"), Span("  v view", "dim"))
+        rows = [(Span(" "), *row) for row in wrap(text, max(1, width - 2))]
+    else:
+        made = circuit(session.graph, height - 1)
+        body = height - 1 - (made.rows < height - 1)
+        at = key_item(session, made, look.focused)
+        page = Page(scene, made, frame(session.graph, made, at, width, body), body)
+        rows = [*page.lines(), *[()] * (height - 1 - body), equation(session, card, width)]
+    rows = [clip(row, width) for row in rows[:height]]
+    return rows if look.unicode else [to_ascii(row) for row in rows]
+
+
+class Page:
+    """A circuit on so many rows."""
+
+    def __init__(self, scene: Scene, made: Circuit, where: Frame, height: int) -> None:
+        self.scene, self.session, self.made, self.where = scene, scene.session, made, where
+        self.paper = Plot(scene.width, height, scene.options.unicode)
+        self.below = Below.of(scene.session)
+        self.shown = [item for item in made.items.values() if where.first <= item.column < where.last]
+
+    def lines(self) -> list[Line]:
+        """Wires, gates on them, numbers beside them, last what has room only where nothing is."""
+        draw(self.paper, self.session.graph, self.made, self.where, self.session.node.id)
+        for item in self.shown:
+            self.item(item)
+            self.numbers(item)
+        for item in self.shown:
+            self.name(item)
+        self.edges()
+        return self.paper.lines()
+
+    def row(self, item: Item) -> int:
+        """The row of an item's wire on the page."""
+        return item.row - self.where.top
+
+    def item(self, item: Item) -> None:
+        """A gate, or the name of what is given; the cursor on it, a breakpoint at it."""
+        session, node = self.session, self.session.graph.nodes[item.node]
+        x, y = self.where.item(item), self.row(item)
+        here, chosen = item.node == session.here.id, item.node == session.node.id
+        style = "text bold" if chosen else "text" if item.gate else kind_of(node)
+        if not item.gate and chosen:
+            style = f"{kind_of(node)} bold"
+        text = item.text
+        if not item.gate:
+            text = named(session.graph, node, session.element_of(node)).rjust(len(text))
+            self.paper.put(x, y, text, style)
+        else:
+            self.paper.put(x, y, "(", "text" if chosen else "dim")
+            self.paper.put(x + 1, y, item.text, style)
+            self.paper.put(x + item.wide - 1, y, ")", "text" if chosen else "dim")
+        if here:
+            phase = session.cursor.phase
+            bad = session.is_finding(node.id, phase) and not session.timeline.is_seed(session.cursor)
+            text = f"{CHIPS[phase]}{text}" + " " * item.gate
+            self.paper.put(x - (not item.gate), y, text, "chip-fail" if bad else f"chip-{phase}")
+        elif diverges(session, node):
+            self.paper.put(x if item.gate else x - 1, y, "≠", "kink")
+        elif node.id in session.marked:
+            self.paper.put(x if item.gate else x - 1, y, "■", "fail")
+
+    def label(self, item: Item) -> tuple[int, int]:
+        """The first cell of an item's numbers, and how many they have."""
+        wide = min(NUMBER, self.where.stub + 1)
+        return self.where.wire(item.column) - 1 + (self.where.stub + 1 - wide + 1) // 2, wide
+
+    def numbers(self, item: Item) -> None:
+        """The value above a wire, which element that is, below it the gradient."""
+        session, state = self.session, self.session.state
+        node = session.graph.nodes[item.node]
+        at = session.element_of(node)
+        (x, wide), y = self.label(item), self.row(item)
+        kind, written = kind_of(node), state.written(node)
+        if state.missing(node):
+            self.paper.put(x, y - 1, "not recorded"[:wide], "dim")
+        else:
+            value = scalar(state.shown(node), at)
+            style = f"{kind} bold" if "value" in written else kind
+            if self.scene.options.focused and item.node == session.node.id:
+                style += " reverse"
+            self.paper.spans(x, y - 1, figure(value, wide, decimals(value, wide), style))
+        if node.shape and item.gate:
+            full, text = f"{node.name}{numbers.index(at)}", named(session.graph, node, at)
+            text = full if len(full) <= self.where.stub else text
+            self.paper.put(self.where.wire(item.column) + self.where.stub - len(text), y - 2, text, "dim")
+        array = self.below.array(node)
+        if (not node.wants_grad and not self.below.held) or (array is None and not self.below.awaited(node)):
+            return
+        number, bold = scalar(array, at), "gradient" in written
+        if self.below.partial(node):
+            kept = self.below.figure(node, number, wide - 1, min(3, decimals(number, wide - 1)), bold)
+            self.paper.spans(x, y + 1, partly(kept))
+        else:
+            self.paper.spans(x, y + 1, self.below.figure(node, number, wide, decimals(number, wide), bold))
+
+    def name(self, item: Item) -> None:
+        """What a computed number is called, over its value, where nothing else stands there."""
+        node = self.session.graph.nodes[item.node]
+        (x, wide), y = self.label(item), self.row(item) - 2
+        if node.shape or not item.gate or len(node.name) > wide or not 0 <= y < self.paper.height:
+            return
+        column = [other for other in self.shown if other.column == item.column]
+        if any(self.row(other) - other.above <= y <= self.row(other) + 1 for other in column):
+            return
+        start = x + wide - len(node.name)
+        if all(self.paper.blank(cell, y) for cell in range(start - 1, min(start + len(node.name), self.paper.width))):
+            self.paper.put(start, y, node.name, "dim")
+
+    def edges(self) -> None:
+        """`↑` and `↓` at the right where there is more above and below."""
+        if self.where.top > 0:
+            self.paper.put(self.paper.width - 1, 0, "↑", "text bold")
+        if self.where.top + self.paper.height < self.made.rows:
+            self.paper.put(self.paper.width - 1, self.paper.height - 1, "↓", "text bold")
+
+
+def decimals(x: float | None, width: int) -> int:
+    """As many as have room, four at most."""
+    return numbers.decimals_for([x] if x is not None else None, width)
+
+
+def move(scene: Scene, down: int, right: int) -> str:
+    """Right to who reads the selected number, left to what it is made of, up and down to the neighbour."""
+    session = scene.session
+    if too_large(session.graph):
+        return too_large(session.graph)
+    made = circuit(session.graph, scene.height - 1)
+    at = key_item(session, made, focused=True)
+    if right > 0:
+        found = [made.items[reader] for reader in made.readers[at.node]]
+    elif right < 0:
+        found = list(made.sources(session.graph, at.node))
+        latest = max((item.column for item in found), default=0)
+        found = [item for item in found if item.column == latest]
+    else:
+        found = [item for item in made.items.values() if item.column == at.column and (item.row - at.row) * down > 0]
+    if not found:
+        return "the end"
+    return select_node(session, min(found, key=lambda item: (abs(item.row - at.row), item.row)).node)

@@ -1,0 +1,239 @@
+"""The playground as a board: its keys, its lines, and what stands where."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter
+
+from bptui.model.base import numbers
+from bptui.model.base.errors import UserError
+from bptui.model.base.spans import Line, Span
+from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.session import Session
+from bptui.screens import layout
+from bptui.screens.board import Board, Work
+from bptui.screens.keys import PLAY, Place
+from bptui.screens.play import curve, network, output, sheet
+from bptui.screens.play.chosen import Choice
+from bptui.screens.play.grid import NAMES, Room, assemble, grid
+from bptui.screens.render import RenderOptions
+from bptui.teach.play import settings
+from bptui.teach.play.course import Course, Frame
+from bptui.teach.play.setup import STRIDES, Setup
+from bptui.teach.play.writing import write
+
+SETTINGS, NETWORK, OUTPUT, LOSS = 4, 1, 2, 3
+PARTS = 30
+"""Places of the plane, in each direction, that the arrows go through."""
+NUDGE = 0.1
+FIRST_LINES = ("write", "undo")
+
+
+class Playground(Board):
+    """course  the training · focus  the panel of the arrows · choice  the neuron · at  the setting, (column, row)
+    cross  the point of the plane, in parts of its width and height"""
+
+    name = "play"
+
+    def __init__(self, setup: Setup, fps: float) -> None:
+        self.course = Course(setup, fps)
+        self.focus, self.choice, self.at = SETTINGS, Choice(), (2, 1)
+        self.cross = (0.5, 0.5)
+        self._predicted: tuple[tuple[float, float], Frame, float] | None = None
+
+    @property
+    def place(self) -> Place:  # type: ignore[override]  # the footer says how far one step goes
+        """The keys, with the stride in the footer."""
+        stride = self.course.setup.stride
+        words = {"run": "pause" if self.course.running else "run", "steps": f"{stride:,} step{'s'[: stride != 1]}"}
+        return Place(PLAY.name, tuple(replace(row, short=words.get(row.word, row.short)) for row in PLAY.rows))
+
+    @property
+    def frame(self) -> Frame:
+        """What is seen."""
+        assert self.course.frame is not None, "the first frame is made with the course"
+        return self.course.frame
+
+    # ------------------------------------------------------------------------------------------------ drawing
+
+    def status(self) -> tuple[Line, Line]:
+        """Data, training step, running or paused; the losses and how many points are right, at the right."""
+        frame = self.frame
+        data = settings.BY_NAME["data"].text(frame.setup)
+        state = "running" if self.course.running else "paused"
+        left = [Span("play  ", "dim"), Span(data), Span("  step ", "dim"), Span(f"{frame.step:,}", "text bold"),
+                Span(f"  {state}  ", "dim")]  # fmt: skip
+        if frame.branch:
+            left += [Span(f" branch {frame.branch} ", "chip-update")]
+        right = [Span("loss ", "dim"), _loss(frame.loss)]
+        if frame.seen.test is not None:
+            right += [Span("  test ", "dim"), _loss(frame.seen.test)]
+        if frame.seen.right is not None:
+            count, of = frame.seen.right
+            right += [Span("  "), Span(f"{count:,}", "text bold"), Span(f"/{of:,}", "dim")]
+        return tuple(left), tuple(right)
+
+    def lines(self, width: int, height: int, look: RenderOptions) -> list[Line]:
+        """Four panels, or, where there is little room, the one that has the focus."""
+        begun, frame = perf_counter(), self.frame
+        self.choice = self.choice.within(frame)
+        found = grid(width, height, self.focus)
+        contents = {number: self._panel(number, frame, room, look) for number, room in found.rooms.items()}
+        rules = {number: self._rule(number, frame, room, look) for number, room in found.rooms.items()}
+        rows = assemble(found, contents, rules, width)
+        if not self.course.drawn:
+            self.course.cost += perf_counter() - begun
+            self.course.drawn = True
+        return rows
+
+    def _panel(self, number: int, frame: Frame, room: Room, look: RenderOptions) -> list[Line]:
+        if number == NETWORK:
+            return network.lines(frame, self.choice, room.width, room.height, look)
+        if number == OUTPUT:
+            cross = self._point(frame) if self.focus == OUTPUT else None
+            return output.lines(frame, room.width, room.height, look, cross)
+        if number == LOSS:
+            return curve.lines(frame, room.width, room.height, look)
+        choice = self.choice if self.focus == NETWORK else self.choice._replace(source=-1)
+        return sheet.lines(self.course.setup, frame, choice, self.at, room.width, room.height)
+
+    def _rule(self, number: int, frame: Frame, room: Room, look: RenderOptions) -> Line:
+        right: Line = ()
+        if number == NETWORK:
+            right = network.title(frame, self.choice, look)
+        elif number == OUTPUT:
+            here = self.focus == OUTPUT
+            point, predicted = (self._point(frame), self._prediction(frame)) if here else (None, 0.0)
+            right = output.title(frame, room.width, point, predicted)
+        elif number == LOSS and room.width > 40:
+            right = curve.title(frame, look)
+        return layout.rule(number, NAMES[number], (), right, room.width, number == self.focus, number in (2, 4))
+
+    def _point(self, frame: Frame) -> tuple[float, float]:
+        return output.point_of(frame, self.cross)
+
+    def _prediction(self, frame: Frame) -> float:
+        point = self._point(frame)
+        if self._predicted is None or self._predicted[0] != point or self._predicted[1] is not frame:
+            self._predicted = point, frame, frame.sight.predict(frame.parameters, point)
+        return self._predicted[2]
+
+    # ------------------------------------------------------------------------------------------------ keys and lines
+
+    def press(self, word: str, by: tuple[int, int], key: str) -> str:
+        """A key: what it asks for is done in the worker's thread."""
+        course = self.course
+        if word == "run":
+            course.toggle()
+        elif word == "steps":
+            course.go(by[1] * course.setup.stride)
+        elif word == "stride":
+            self._stride(by[1])
+        elif word == "panel":
+            self.focus = (self.focus - 1 + by[1]) % len(NAMES) + 1
+        elif word == "focus":
+            self.focus = int(key)
+        elif word == "start":
+            course.to(0)
+        elif word == "weight":
+            last = self.choice._replace(source=10**6).within(self.frame).source
+            self.choice = self.choice._replace(source=(self.choice.source + by[1]) % (last + 1))
+        elif word == "nudge":
+            course.nudge(*self.choice.parameter(self.frame), NUDGE * by[1])
+        elif word == "edit":
+            return f":weight {self._weight():.6g}"
+        elif word == "undo":
+            course.undo()
+        else:
+            return self._move(*by)
+        return ""
+
+    def _move(self, down: int, right: int) -> str:
+        if self.focus == NETWORK:
+            self.choice = self.choice.moved(self.frame, down, right)
+        elif self.focus == OUTPUT:
+            x, y = (max(0.5, min(PARTS - 0.5, int(part * PARTS) + by + 0.5)) / PARTS
+                    for part, by in zip(self.cross, (right, down), strict=True))  # fmt: skip
+            self.cross = (x, y)
+        elif self.focus == LOSS:
+            self._past(right - down)
+        elif down:
+            self.at = sheet.moved(self.at, down)
+        else:
+            row = sheet.row_of(self.at)
+            try:
+                self._settle(row, row.next(self.course.setup, right))
+            except UserError as end:
+                return str(end)
+        return ""
+
+    def _past(self, by: int) -> None:
+        """Along the curve: by a fiftieth of it."""
+        frame = self.frame
+        last = max(0, len(frame.losses) - 1)
+        self.course.to(max(0, min(last, frame.step + by * max(1, last // 50))))
+
+    def _stride(self, by: int) -> None:
+        setup = self.course.setup
+        above = [each for each in STRIDES if each > setup.stride]
+        under = [each for each in STRIDES if each < setup.stride]
+        to = (above or STRIDES[-1:])[0] if by > 0 else (under or STRIDES[:1])[-1]
+        self._settle(settings.BY_NAME["stride"], replace(setup, stride=to))
+
+    def _settle(self, row: settings.Setting, setup: Setup) -> None:
+        self.course.settle(setup, row.anew, f"{row.name} = {row.text(setup)}")
+
+    def _weight(self) -> float:
+        name, index = self.choice.parameter(self.frame)
+        return float(self.frame.parameters[name][index])
+
+    def _set_weight(self, value: float) -> None:
+        name, index = self.choice.parameter(self.frame)
+        self.course.edit(f"{name}[{','.join(map(str, index))}] = {value!r}")
+
+    def run(self, text: str) -> Reply:
+        """`write NAME.toml`, `undo`, `weight 0.5`, `step 240`, or a setting and its value."""
+        word, _, rest = text.strip().partition(" ")
+        if word == "write":
+            return say(write(self.frame.setup, self.frame.branch, rest.strip()))
+        if word == "undo":
+            self.course.undo()
+        elif word == "weight":
+            self._set_weight(settings.number(rest.split(), -1e6, 1e6, "weight"))
+        elif word in ("step", "goto"):
+            self.course.to(int(settings.number(rest.split(), 0, 1e7, word)))
+        else:
+            row, setup = settings.said(self.course.setup, text)
+            self._settle(row, setup)
+        return Reply()
+
+    # ------------------------------------------------------------------------------------------------ the worker
+
+    def work(self) -> Work | None:
+        """What is asked for, or the training that runs."""
+        return self.course.work()
+
+    def urgent(self) -> bool:
+        """A pause ends what runs."""
+        return self.course.urgent
+
+    def news(self) -> str:
+        """Why it stopped, or started again."""
+        return self.course.news()
+
+    def opening(self) -> Session:
+        """The debugger at this very training step, in this branch."""
+        return self.course.opening()
+
+    def returned(self) -> None:
+        """The debugger was left."""
+        self.course.returned()
+
+    def close(self) -> None:
+        """Nothing goes on behind."""
+        self.course.running = False
+
+
+def _loss(value: float) -> Span:
+    text = f"{value:.4f}" if 1e-4 <= abs(value) < 1e3 else numbers.significant(value, 2)
+    return Span(text, "text bold" if value - value == 0 else "fail reverse")

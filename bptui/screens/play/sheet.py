@@ -1,0 +1,83 @@
+"""Panel 4 of the playground: the settings in columns, the formula of the chosen neuron, and what the chosen one is."""
+
+from __future__ import annotations
+
+from bptui.model.base.spans import Line, Span
+from bptui.screens.play.chosen import Choice, formula
+from bptui.screens.render import clip, fit
+from bptui.teach.play.course import Frame
+from bptui.teach.play.settings import BY_NAME, Setting
+from bptui.teach.play.setup import Setup
+
+COLUMNS = (
+    ("data", "noise", "batch", "seed", "samples", "test", "problem"),
+    ("layers", "activation", "init", "loss", "depth", "features"),
+    ("optimizer", "rate", "decay", "stride", "clip", "momentum"),
+)
+"""What stands where; the first four of each are seen at 80 columns."""
+NARROW = 60
+"""Columns under which names are short."""
+ABOUT = 8
+"""Rows from which on one says what the chosen setting is."""
+
+
+def row_of(at: tuple[int, int]) -> Setting:
+    """The setting at (column, row)."""
+    return BY_NAME[COLUMNS[at[0]][at[1]]]
+
+
+def moved(at: tuple[int, int], down: int) -> tuple[int, int]:
+    """The one before or after, column by column."""
+    places = [(x, y) for x, column in enumerate(COLUMNS) for y in range(len(column))]
+    return places[max(0, min(places.index(at) + down, len(places) - 1))]
+
+
+def lines(setup: Setup, frame: Frame, choice: Choice, at: tuple[int, int], width: int, height: int) -> list[Line]:
+    """Rows of settings, as many as there is room for, around the chosen one; below them the formula."""
+    if height < 1:
+        return []
+    about = height >= ABOUT
+    room = max(1, height - 1 - 2 * about)
+    most = max(map(len, COLUMNS))
+    first = max(0, min(at[1] - room // 2, most - room)) if at[1] >= room else 0
+    if at[1] >= room:
+        first = at[1] - room + 1
+    narrow = width < NARROW
+    short = width < 44
+    columns = (at[0],) if short else range(len(COLUMNS))
+    wide = width if short else width // 3
+    rows: list[Line] = []
+    for y in range(first, min(first + room, most)):
+        row: list[Span] = []
+        for x in columns:
+            row += _cell(setup, (x, y), at, wide, narrow) if y < len(COLUMNS[x]) else (Span(" " * wide),)
+        rows.append(tuple(row))
+    hidden = most - room
+    rows += [()] * (room - len(rows))
+    if about:
+        rows.append(())
+    rows.append((Span(" "), *formula(frame, choice, width - 2)))
+    if about:
+        setting = row_of(at)
+        after = "Training starts again" if setting.anew else "A change goes on from here, in a branch"
+        own = setting.name in ("stride", "test")
+        rows.append(
+            clip(
+                (Span(f" {setting.name}: {setting.about}", "dim"), *(() if own else (Span(f". {after}", "dim"),))),
+                width,
+            )
+        )
+    assert hidden <= most
+    return [clip(row, width) for row in rows[:height]]
+
+
+def _cell(setup: Setup, place: tuple[int, int], at: tuple[int, int], wide: int, narrow: bool) -> Line:
+    setting = BY_NAME[COLUMNS[place[0]][place[1]]]
+    label = setting.short if narrow and setting.short else setting.name
+    room = 8 if narrow else 12 if place[0] else 9
+    label = label[: room - 1]
+    value = setting.text(setup)
+    value = value if len(value) <= wide - room - 3 else value[: max(1, wide - room - 4)] + "…"
+    chosen = place == at
+    shown = Span(f" {value} ", "text bold reverse") if chosen else Span(f" {value} ", "text")
+    return fit((Span(f" {label:<{room - 1}}", "dim"), shown), wide)

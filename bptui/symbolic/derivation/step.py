@@ -1,0 +1,106 @@
+"""A whole training step: the network as it starts, all of its Moments in their order, what the update made of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.spans import plain
+from bptui.model.base.types import Array
+from bptui.model.debugger.lines import extent
+from bptui.model.debugger.session import Session
+from bptui.model.engine.graph import Node
+from bptui.model.engine.state import State
+from bptui.model.engine.timeline import PHASES, Phase
+from bptui.symbolic.card.names import title
+from bptui.symbolic.derivation.document import Document, Grid, Section
+from bptui.symbolic.derivation.moment import Teller
+from bptui.symbolic.service import Service
+
+MOMENTS = 100
+"""Moments of a phase that are written out: more are a book that nobody reads, and minutes of checks."""
+FEW = 16
+"""Numbers of a tensor that are written out; of more only the range."""
+_NAMES = {"input": "given", "target": "given", "param": "trained", "const": "given", "state": "carried on"}
+
+
+def step(session: Session, service: Service, unicode: bool = True) -> Document:
+    """The training step in which a session stands."""
+    recording, timeline = session.recording, session.timeline
+    teller = Teller(session.element_of, service)
+    sections = [Section("the network at the start", grid=_network(session), note=_about(session))]
+    done, total = 0, sum(min(MOMENTS, timeline.count(phase)) for phase in PHASES)
+    for phase in PHASES:
+        count = timeline.count(phase)
+        for index in range(min(count, MOMENTS)):
+            session.progress.report(done / total, f"{phase} {index + 1} of {count}")
+            done += 1
+            sections.append(teller.section(State(recording, session.cursor._replace(phase=phase, index=index))))
+        if count > MOMENTS:
+            sections.append(_left_out(phase, count))
+    if recording.graph.params:
+        sections.append(Section("after the update", grid=_updated(session)))
+    return Document(f"{session.network.name}, training step {recording.step}", tuple(sections))
+
+
+def _about(session: Session) -> str:
+    recording = session.recording
+    loss = numbers.significant(recording.loss)
+    optimizer = recording.optimizer
+    trained = f"; trained by {optimizer.kind}, learning rate {numbers.significant(optimizer.learning_rate)}"
+    return f"loss {loss}, {session.network.dtype}{trained if recording.graph.params else ''}"
+
+
+def _left_out(phase: Phase, count: int) -> Section:
+    words = f"{count - MOMENTS:,} further Moments are left out: goto one, and export writes it down"
+    return Section(f"{phase} {MOMENTS + 1:,} to {count:,} of {count:,}", note=words)
+
+
+def _network(session: Session) -> Grid:
+    """What is given and trained with its numbers, then the operations."""
+    graph, recording = session.graph, session.recording
+    rows = []
+    for node in graph.nodes:
+        if node.op is None and node.role != "const":
+            value = recording.before(node) if node.role == "param" else recording.value(node)
+            rows.append((node.name, _NAMES.get(node.role, node.role), numbers.shape(node.shape), _told(value)))
+    for node in graph.ops[:MOMENTS]:
+        rows.append((node.name, _operation(session, node), numbers.shape(node.shape), ""))
+    if len(graph.ops) > MOMENTS:
+        rows.append(("…", f"{len(graph.ops) - MOMENTS:,} operations more", "", ""))
+    return Grid(("name", "what it is", "shape", "numbers"), tuple(rows))
+
+
+def _operation(session: Session, node: Node) -> str:
+    """`sigmoid(layer1.z)`."""
+    said = plain(title(session.graph, node))
+    return said.removeprefix(f"{node.name} = ")
+
+
+def _updated(session: Session) -> Grid:
+    """Of each parameter what it was, its gradient, and what it has become."""
+    recording = session.recording
+    rows = []
+    for node in recording.graph.params:
+        arrays = recording.before(node), recording.grad(node), recording.after(node)
+        rows += [
+            (node.name if n == 0 else "", word, _told(array))
+            for n, (word, array) in enumerate(zip(("before", "gradient", "after"), arrays, strict=True))
+        ]
+    return Grid(("parameter", "", "numbers"), tuple(rows))
+
+
+def _told(array: Array | None) -> str:
+    """`[0.5, -1]`; of many the range."""
+    if array is None:
+        return "not recorded"
+    values = np.asarray(array)
+    if values.size > FEW:
+        return plain(extent(values, "text"))
+    return _nested(values)
+
+
+def _nested(values: Array) -> str:
+    if not values.ndim:
+        return numbers.significant(float(values))
+    return f"[{', '.join(_nested(part) for part in values)}]"

@@ -1,0 +1,336 @@
+"""A training that is played with: a Session, the training step at which one stands, and what is seen from there.
+
+What the screen asks for is noted at once (`settle`, `go`, `toggle`), and carried out in the worker's thread (`work`),
+which leaves a whole Frame behind each time. So a key never waits for training, and a frame that nobody has drawn yet
+is never made: frames are dropped, training steps are not.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from threading import Lock
+from time import perf_counter, sleep
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.types import Array
+from bptui.model.debugger import edits, settings
+from bptui.model.debugger.branch import Branch
+from bptui.model.debugger.edit import Edit
+from bptui.model.debugger.progress import Cancelled, Progress
+from bptui.model.debugger.session import Session
+from bptui.model.source.network import Network
+from bptui.teach.play.setup import Setup
+from bptui.teach.play.sight import Seen, Sight, names_of
+
+SHARE = 3.0
+"""Training goes on for so many times as long as a frame took to make and to draw, at least, until the next is made."""
+FPS = 20.0
+"""Frames a second, at most, where the line is fast."""
+FAR = 1_000_000
+"""Training steps that are asked for at once while it runs; they are ended when a frame is due."""
+
+NAP = 0.002
+"""Seconds between two looks at whether a frame was drawn, where steps are walked over that have been run already."""
+
+Job = Callable[[], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What is seen at one training step; whole, and never changed.
+
+    step  the training step · loss  its loss, before its update, as the debugger shows it
+    losses  of every step so far · tests  (steps, losses over the test points) where one has looked, ascending
+    parameters  by name, before the update · branch  its number, 0 for the original
+    """
+
+    setup: Setup
+    sight: Sight
+    step: int
+    loss: float
+    losses: Array
+    tests: tuple[Array, Array]
+    parameters: Mapping[str, Array]
+    seen: Seen
+    branch: int
+    epochs: float
+
+    @property
+    def names(self) -> list[str]:
+        """Of the layers, the output's last."""
+        return names_of(self.setup)
+
+    def weight(self, layer: int) -> Array | None:
+        """(inputs, units) of a layer, from 0."""
+        return self.parameters.get(f"{self.names[layer]}.weight")
+
+    def bias(self, layer: int) -> Array | None:
+        """(units,) of a layer; None where it has none."""
+        return self.parameters.get(f"{self.names[layer]}.bias")
+
+
+class Course:
+    """setup  what was set last (the frame says what has come of it) · frame  what was seen last, None before the first
+    running  training goes on · said  what happened of itself, until `news` has told it
+    """
+
+    def __init__(self, setup: Setup, fps: float = FPS) -> None:
+        self.setup, self.fps = setup, fps
+        self.frame: Frame | None = None
+        self.running = False
+        self.said = ""
+        self.cost = 0.0  # seconds that the last frame took to be made and drawn
+        self.drawn = True
+        self._made = 0.0
+        self._jobs: deque[Job] = deque()
+        self._lock = Lock()
+        self._hold = False
+        self._away = False
+        self._stale = True
+        self._tests: dict[Branch, dict[int, float]] = {}
+        self._sights: tuple[tuple[Any, int], Sight] | None = None
+        self.session = Session(self._began(setup))
+        self._show()
+
+    # ------------------------------------------------------------------------- asked for, from the screen's thread
+
+    def news(self) -> str:
+        """What happened of itself since this was asked, "" for nothing."""
+        told, self.said = self.said, ""
+        return told
+
+    def toggle(self) -> None:
+        """Run, or pause."""
+        self.running = not self.running
+
+    def go(self, by: int) -> None:
+        """So many training steps on, or back."""
+        self.running = False
+        self._jobs.append(lambda: self._to(self.session.cursor.step + by))
+
+    def to(self, step: int) -> None:
+        """To a training step."""
+        self.running = False
+        self._jobs.append(lambda: self._to(step))
+
+    def settle(self, setup: Setup, anew: bool, said: str) -> None:
+        """Another Setup: training starts again, or goes on from here in a branch."""
+        before, self.setup = self.setup, setup
+        if setup.document is before.document:
+            self._stale = True
+            return
+        if anew:
+            self.running = False
+        self._jobs.append(lambda: self._settle(setup, before, anew, said))
+
+    def edit(self, text: str) -> None:
+        """`layer1.weight[0,1] = 0.3`, from this training step on, in a branch."""
+        self._jobs.append(lambda: self._branch(edits.parse(text, self.session.branch, self.session.cursor)))
+
+    def nudge(self, name: str, index: tuple[int, ...], by: float) -> None:
+        """An element of a parameter by so much, whatever it is when it comes to that."""
+
+        def job() -> None:
+            value = self.session.recording.before(name)
+            assert value is not None, "of what is trained everything is recorded"
+            at = ",".join(map(str, index))
+            text = f"{name}[{at}] = {float(value[index]) + by!r}"
+            self._branch(edits.parse(text, self.session.branch, self.session.cursor))
+
+        self._jobs.append(job)
+
+    def undo(self) -> None:
+        """Back to the branch that this one was made from, at the same step."""
+        self._jobs.append(self._undo)
+
+    def opening(self) -> Session:
+        """The session at this very training step. Until `returned` it is left alone."""
+        self.running, self._hold = False, True
+        with self._lock:
+            self._hold = False
+            while self._jobs:
+                self._jobs.popleft()()
+            self._away = True
+            self._show()
+        return self.session
+
+    def returned(self) -> None:
+        """The debugger was left: what it did to the session is seen."""
+        self._away, self._stale = False, True
+
+    @property
+    def urgent(self) -> bool:
+        """Is something asked for that what runs now should end for?"""
+        return not self.running
+
+    # ------------------------------------------------------------------------------------- done, in the worker's thread
+
+    def work(self) -> Callable[[Progress], None] | None:
+        """What there is to do, None for nothing."""
+        return self._work if not self._away and (self._jobs or self.running or self._stale) else None
+
+    def _work(self, progress: Progress) -> None:
+        with self._lock:
+            if self._away:
+                return
+            ask = progress.ask
+            self.session.progress.ask = lambda part, what: not self._hold and (ask is None or ask(part, what))
+            try:
+                while self._jobs and not self._hold:
+                    self._jobs.popleft()()
+                if self.running and not self._hold:
+                    self._run(self.session.progress)
+            finally:
+                self.session.progress.ask = None
+                self._show()
+
+    def _run(self, progress: Progress) -> None:
+        """Train until it is paused, or a loss is not finite."""
+        history = self.session.history
+        if history.last is not None:
+            self.running, self.said = False, history.ends
+            return
+        while self.running and not self._hold and not self._jobs:
+            at, known = self.session.cursor.step, history.steps
+            if at < known - 1:  # these steps have been run already: walk over them
+                self._move(min(known - 1, at + max(1, self.setup.stride)))
+            else:
+                ended = self._advance(progress)
+                self._move(self._finite(known, history.steps))
+                if ended:
+                    return
+            self._show()
+            while at < known - 1 and not self._due():
+                progress.tick()
+                sleep(NAP)
+
+    def _advance(self, progress: Progress) -> bool:
+        """Train from the last step that was run until something is to be done or seen; True where it was ended."""
+        history = self.session.history
+        try:
+            history.advance(history.steps + FAR, lambda done, total: progress.tick(), self._due)
+        except Cancelled:
+            self.session.progress.ask = None  # what was trained is looked at, all the same
+            return True
+        except UserError as end:  # there are as many steps as a history keeps
+            self.running, self.said = False, str(end)
+            return True
+        return False
+
+    def _due(self) -> bool:
+        """Is it time to look at what has been trained?"""
+        if not self.running or self._hold or self._jobs:
+            return True
+        return self.drawn and perf_counter() - self._made >= max(1 / self.fps, SHARE * self.cost)
+
+    def _finite(self, first: int, end: int) -> int:
+        """Where to stand after steps `first` to `end`: at the end, or at the first loss that is not finite."""
+        bad = np.flatnonzero(~np.isfinite(self.session.history.losses[first:end]))
+        if not bad.size:
+            return end
+        self.running = False
+        return first + int(bad[0])
+
+    def _to(self, step: int) -> None:
+        """Train up to a step, or go back to it; ended, it stands where it got to."""
+        before = self.session.history.steps
+        self._move(max(0, step))
+        if step > before:
+            reached = self.session.cursor.step
+            at = self._finite(before, reached + 1)
+            if at <= reached:
+                self._move(at)
+
+    def _move(self, step: int) -> None:
+        self.session.move(step * self.session.walk.length)
+
+    def _began(self, setup: Setup) -> Network:
+        return setup.network()
+
+    def _settle(self, setup: Setup, before: Setup, anew: bool, said: str) -> None:
+        try:
+            if anew:
+                session = Session(self._began(setup))
+                session.recording  # noqa: B018  # its first step is run, so that one that cannot be is refused here
+                self._tests, self.session = {}, session
+            else:
+                session = self.session
+                self._branch(settings.of_document(session.branch, session.cursor.step, said, setup.document))
+        except UserError:
+            self.setup = before
+            raise
+
+    def _branch(self, edit: Edit) -> None:
+        old, step = self.session.branch, self.session.cursor.step
+        if edit.anew:
+            self._move(0)
+            self.running = False
+            self.said = f"{edit.said}: other operations, so training starts again"
+        self.session.edit(edit)
+        first = 0 if edit.anew else step
+        self._tests[self.session.branch] = {at: x for at, x in self._tests.get(old, {}).items() if at < first}
+
+    def _undo(self) -> None:
+        parent = self.session.branch.parent
+        if parent is None:
+            raise UserError(
+                "undo", "nothing was changed on the way", "a setting that starts again is set back by its key"
+            )
+        self.session.switch(parent, "")
+
+    def _show(self) -> None:
+        """Make a frame of where the session stands."""
+        begun, before = perf_counter(), self.frame
+        session = self.session
+        if not self._jobs and session.network.document is not None:
+            self.setup = replace(self.setup, document=session.network.document)
+        setup = replace(self.setup, document=session.network.document or self.setup.document)
+        recording, step = session.recording, session.cursor.step
+        parameters = {node.name: recording.before(node) for node in session.graph.params}
+        known = {name: array for name, array in parameters.items() if array is not None}
+        sight = self._sight(setup, session.network)
+        seen = sight.look(known)
+        tests = self._tests.setdefault(session.branch, {})
+        if seen.test is not None:
+            tests[step] = seen.test
+        steps = np.array(sorted(tests), np.int64)
+        size = session.network.samples
+        self.frame = Frame(
+            setup, sight, step, float(recording.loss), session.history.losses,
+            (steps, np.array([tests[int(at)] for at in steps])), known, seen, session.branch.number,
+            step * size / max(1, len(sight.points)),
+        )  # fmt: skip
+        if not np.isfinite(self.frame.loss):
+            self.running = False
+            if before is None or (before.step, before.branch) != (step, self.frame.branch):
+                self.said = _finding(session)
+        self._made = perf_counter()
+        self.cost, self.drawn, self._stale = self._made - begun, False, False
+
+    def _sight(self, setup: Setup, network: Network) -> Sight:
+        key = (setup.document, setup.share)
+        if self._sights is None or self._sights[0][0] is not key[0] or self._sights[0][1] != key[1]:
+            self._sights, self._tests = (key, Sight(setup, network)), self._kept_tests(setup)
+        return self._sights[1]
+
+    def _kept_tests(self, setup: Setup) -> dict[Branch, dict[int, float]]:
+        """What is known of test losses: nothing, where other points are tested with."""
+        before = self._sights[1].setup if self._sights is not None else setup
+        same = before.share == setup.share and before.value("data") == setup.value("data")
+        return self._tests if same and before.loss == setup.loss else {}
+
+
+def _finding(session: Session) -> str:
+    """What the debugger finds where a loss is not finite: the first Moment at which a number stops being so."""
+    step = session.cursor.step
+    found = session.branch.nonfinite(session.recording)
+    place = min(found.suspects, default=None)
+    for place in sorted(found.suspects):
+        if place in found:
+            return f"step {step}: {found[place].text}: stopped (enter debugs it, < goes back)"
+    return f"step {step}: the loss is not finite: stopped (enter debugs it, < goes back)"

@@ -1,0 +1,73 @@
+"""What a network over the plane says of a point: its losses, what its last layer has to be, what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from bptui.model.base.types import Array
+from bptui.model.source.plane import SURFACES
+
+LOSSES: Mapping[str, tuple[int, str]] = {
+    "bce": (1, "sigmoid"), "bce_with_logits": (1, "linear"), "hinge": (1, "linear"), "soft_margin": (1, "linear"),
+    "cross_entropy": (2, "linear"), "multi_margin": (2, "linear"), "nll": (2, "log_softmax"),
+}  # fmt: skip
+"""Losses that tell classes apart → (units, activation) of the last layer."""
+DISTANCES = ("mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1")
+"""Losses that compare two numbers: for both kinds of problems."""
+DISTRIBUTIONS = ("kl_div", "soft_cross_entropy")
+"""Losses whose targets are distributions, which the points do not have."""
+
+
+def last_layer(loss: str, dataset: str | None) -> tuple[int, str]:
+    """(units, activation) that the last layer has to have: a sigmoid where classes are told apart by a distance."""
+    return LOSSES.get(loss, (1, "linear" if dataset in SURFACES else "sigmoid"))
+
+
+def usual_loss(dataset: str) -> str:
+    """What is trained with where the problem is another one than before."""
+    return "mse" if dataset in SURFACES else "bce"
+
+
+class Answer(NamedTuple):
+    """How predictions are read.
+
+    kind    "class" where there are two, at both sides of `middle`; "classes" where the largest of several columns
+            counts; "number" for a regression, from `low` to `high`
+    """
+
+    kind: str
+    middle: float = 0.0
+    low: float = -1.0
+    high: float = 1.0
+
+    def scores(self, predictions: Array) -> Array:
+        """One number of each row of predictions (samples, columns): what a map shows."""
+        if self.kind != "classes":
+            return np.asarray(predictions.reshape(len(predictions), -1)[:, 0])
+        if predictions.shape[1] == 2:
+            return np.asarray(predictions[:, 1] - predictions[:, 0])
+        return np.asarray(predictions.argmax(axis=1), np.float64)
+
+    def wrong(self, predictions: Array, targets: Array) -> Array:
+        """Which samples lie on the wrong side; of a regression none."""
+        if self.kind == "number":
+            return np.zeros(len(predictions), bool)
+        if self.kind == "classes":
+            return np.asarray(predictions.argmax(axis=1) != targets.reshape(-1))
+        is_one = targets.reshape(-1) > targets.min() / 2 + targets.max() / 2 if targets.size else targets.reshape(-1)
+        return np.asarray((self.scores(predictions) > self.middle) != is_one)
+
+
+def answer_of(loss: str, labels: bool, targets: Array, dataset: str | None) -> Answer:
+    """How the predictions of a network are read, by its loss and its targets."""
+    if labels:
+        return Answer("classes")
+    known = set(np.unique(targets).tolist()[:3])
+    if dataset in SURFACES or len(known) > 2 or not (known <= {0.0, 1.0} or known <= {-1.0, 1.0}):
+        low, high = float(targets.min()), float(targets.max())
+        return Answer("number", 0.0, low, high if high > low else low + 1)
+    signed = -1.0 in known or loss in ("bce_with_logits", "hinge", "soft_margin")
+    return Answer("class", 0.0) if signed else Answer("class", 0.5, 0.0, 1.0)

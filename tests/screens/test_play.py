@@ -1,0 +1,238 @@
+"""The playground on the screen: every size, every key, the debugger over it and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from bptui.app import StageApp
+from bptui.model.base.spans import plain
+from bptui.model.debugger.progress import Progress
+from bptui.model.source.network import load
+from bptui.screens.keys import PLAY
+from bptui.screens.play.board import LOSS, NETWORK, OUTPUT, SETTINGS, Playground
+from bptui.screens.play.opening import playground
+from bptui.screens.play.output import point_text
+from bptui.screens.render import RenderOptions, to_ascii
+from bptui.teach.play.setup import opened
+
+LOOKS = (RenderOptions(), RenderOptions(ansi=True), RenderOptions(unicode=False, ansi=True))
+SIZES = ((24, 6), (40, 12), (60, 20), (76, 22), (80, 24), (100, 30), (120, 36), (200, 50))
+LINES = (
+    (), ("data spiral", "features all", "layers 8 8"), ("data hills",), ("loss cross_entropy",), ("layers none",),
+    ("layers 17 3",), ("layers " + "3 " * 12,), ("layers 64 64",), ("activation relu",), ("activation sigmoid",),
+)  # fmt: skip
+
+
+def board(*lines: str, file: str | None = None) -> Playground:
+    made = Playground(opened(file), 20)
+    for line in lines:
+        made.run(line)
+        carry_out(made)
+    return made
+
+
+def carry_out(made: Playground) -> None:
+    while (work := made.work()) is not None:
+        work(Progress())
+
+
+def text(made: Playground, width: int = 80, height: int = 24) -> str:
+    return "\n".join(plain(row) for row in made.lines(width, height - 2, LOOKS[0]))
+
+
+@pytest.mark.parametrize("lines", LINES, ids=str)
+def test_every_size_and_look_is_filled_and_nothing_is_wider(lines: tuple[str, ...]) -> None:
+    made = board(*lines)
+    made.course.go(30)
+    carry_out(made)
+    for width, height in SIZES:
+        for look in LOOKS:
+            for focus in (NETWORK, OUTPUT, LOSS, SETTINGS):
+                made.focus = focus
+                rows = made.lines(width, height - 2, look)
+                assert len(rows) == height - 2
+                assert {len(plain(row)) for row in rows} == {width}
+                if not look.unicode:
+                    assert all(plain(to_ascii(row)).isascii() for row in rows)
+
+
+@pytest.mark.parametrize("name", ["classifier", "xor", "swoosh"])
+def test_examples_over_two_inputs_are_drawn(name: str) -> None:
+    made = board(file=name)
+    shown = text(made)
+    assert "Network" in shown
+    assert "●" in shown
+    assert {len(row) for row in shown.split("\n")} == {80}
+
+
+def test_the_chosen_neuron_has_brackets_and_its_formula() -> None:
+    made = board()
+    made.focus = NETWORK
+    shown = text(made)
+    assert shown.count("[") - shown.count("h1[") == 3
+    assert "h1[0] = tanh(" in shown
+    made.press("move", (1, 0), "down")
+    made.press("move", (0, 1), "right")
+    assert "h2[1] = tanh(" in text(made)
+    made.press("move", (0, 1), "right")
+    assert "out = sigmoid(" in text(made)
+    weight = made.frame.parameters["layer3.weight"][0, 0]
+    assert f"{abs(weight):.2f}·h2[0]" in text(made)
+
+
+def test_a_wrong_point_is_marked_and_wins_its_cell() -> None:
+    made = board()
+    right, of = made.frame.seen.right or (0, 0)
+    assert right < of
+    assert "✗" in text(made)
+    made.course.go(600)
+    carry_out(made)
+    assert made.frame.seen.right == (of, of)
+    assert "✗" not in text(made)
+
+
+def test_a_point_of_the_plane_says_its_prediction() -> None:
+    made = board("step 300")
+    made.focus = OUTPUT
+    for _ in range(40):
+        made.press("move", (0, 1), "right")
+    x, y = made._point(made.frame)
+    assert x > 0.9 * made.frame.sight.edge
+    assert point_text((x, y), 30) in text(made)
+    assert made._prediction(made.frame) < 0.5
+
+
+def test_a_nudge_of_a_weight_is_a_branch_and_undo_comes_back() -> None:
+    made = board("step 20")
+    made.focus = NETWORK
+    before = made.frame.parameters["layer1.weight"][1, 0]
+    made.press("weight", (0, 1), "w")
+    made.press("nudge", (0, 1), "plus")
+    carry_out(made)
+    assert made.frame.parameters["layer1.weight"][1, 0] == before + 0.1
+    made.press("nudge", (0, 1), "plus")
+    made.press("nudge", (0, -1), "minus")
+    made.press("undo", (0, 0), "u")
+    made.press("undo", (0, 0), "u")
+    carry_out(made)
+    assert "branch 1" in plain(made.status()[0])
+    made.press("undo", (0, 0), "u")
+    carry_out(made)
+    assert made.frame.parameters["layer1.weight"][1, 0] == before
+    assert made.press("edit", (0, 0), "e").startswith(":weight ")
+
+
+def test_the_loss_curves_past_is_walked_and_comes_back_exactly() -> None:
+    made = board("step 200")
+    made.focus = LOSS
+    loss = made.frame.loss
+    made.press("move", (0, -1), "left")
+    carry_out(made)
+    assert made.frame.step == 196
+    made.press("move", (0, 1), "right")
+    carry_out(made)
+    assert (made.frame.step, made.frame.loss) == (200, loss)
+
+
+def test_every_key_of_the_place_is_taken() -> None:
+    made = board()
+    for row in PLAY.rows:
+        for number, key in enumerate(row.keys):
+            answer = made.press(row.word, row.by[number] if row.by else (0, 0), key)
+            assert isinstance(answer, str)
+            made.course.running = False
+    carry_out(made)
+    assert made.frame.branch >= 1
+
+
+class At:
+    def __init__(self, app: StageApp, pilot: Pilot[None]) -> None:
+        self.app, self.pilot = app, pilot
+
+    @property
+    def text(self) -> str:
+        return "\n".join(plain(row) for row in self.app.stage.canvas.rows)
+
+    @property
+    def board(self) -> Playground:
+        assert isinstance(self.app.stage.board, Playground)
+        return self.app.stage.board
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def until(self, text: str) -> None:
+        while text not in self.text:
+            await self.pilot.pause(0.01)
+
+    async def resting(self) -> None:
+        while self.app.stage.worker.job is not None:
+            await self.pilot.pause(0.01)
+
+
+@asynccontextmanager
+async def playing(width: int = 80, height: int = 24) -> AsyncIterator[At]:
+    app = StageApp("play", playground(None, 20))
+    async with app.run_test(size=(width, height)) as pilot:
+        at = At(app, pilot)
+        await at.until("step 0")
+        yield at
+
+
+async def test_it_runs_pauses_goes_back_and_into_the_debugger_and_out() -> None:
+    async with playing() as at:
+        await at.press("space")
+        await at.until("running")
+        while at.board.frame.step < 100:
+            await at.pilot.pause(0.01)
+        await at.press("space")
+        await at.until("paused")
+        await at.resting()
+        step = at.board.frame.step
+        assert step == at.board.course.session.history.steps - 1
+        await at.press("less_than_sign")
+        await at.until(f"step {step - 10:,}")
+        await at.resting()
+        loss = at.board.frame.loss
+        await at.press("enter")
+        await at.app.workers.wait_for_complete()
+        await at.pilot.pause()
+        assert at.app.screen is at.app.debugger
+        assert at.app.session is at.board.course.session
+        assert float(at.app.session.recording.loss) == loss
+        await at.press("greater_than_sign")
+        await at.press("q")
+        await at.until(f"step {step - 9:,}")
+
+
+async def test_a_line_sets_writes_and_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with playing(120, 36) as at:
+        await at.press("colon", *"layers 3", "enter")
+        await at.until("h1[0]")
+        await at.resting()
+        assert at.board.frame.seen.layers[0].shape[1] == 3
+        await at.press("colon", *"write mine.toml", "enter")
+        await at.until("bptui run mine.toml")
+        assert load("mine.toml").graph.by_name["layer1.weight"].shape == (2, 3)
+        await at.press("colon", *"rate fast", "enter")
+        await at.until("is not a number")
+        await at.press("colon", *"activation own = log(x", "enter")
+        await at.until("ops.own")
+        assert at.board.course.setup.document == at.board.frame.setup.document
+
+
+async def test_what_is_not_finite_stops_and_is_told() -> None:
+    async with playing() as at:
+        for line in ("data plane", "activation linear", "optimizer sgd", "rate 100"):
+            await at.press("colon", *line, "enter")
+            await at.resting()
+        await at.press("space")
+        await at.until("stopped (enter debugs it")
+        assert not at.board.course.running

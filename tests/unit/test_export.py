@@ -1,0 +1,126 @@
+"""`export`: a derivation, a Moment, a step or the screen in a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from bptui import cli
+from bptui.model.base.errors import UserError
+from bptui.model.base.spans import plain
+from bptui.model.debugger.session import Session
+from bptui.model.source.network import load
+from bptui.plain import Plain
+from bptui.screens.export import SIZE, unseen
+from bptui.screens.theme import THEMES
+from bptui.symbolic.card import card_for
+from bptui.symbolic.card import text as card_text
+from tests.pictures import text_of
+from tests.unit.symbolic.calculator import Calculator
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def front():
+    said: list[str] = []
+    made = Plain(Session(load("xor")), said.append, said.append)
+    made.said = said
+    yield made
+    made.service.close()
+
+
+def test_without_a_word_it_is_this_moment_in_a_new_file_of_this_folder(folder, front):
+    front.command("goto backward layer1.a")
+    front.command("export")
+    front.command("export")
+    assert sorted(os.listdir(folder)) == ["xor-0-backward-4-2.md", "xor-0-backward-4.md"]
+    assert front.said[-1] == "layer1.a, backward 4/5 of training step 0, written to xor-0-backward-4-2.md"
+    assert "layer1.a = relu(layer1.z)" in (folder / "xor-0-backward-4.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("form", ["md", "tex", "svg"])
+def test_a_moment_says_what_is_printed_of_it(folder, front, form):
+    front.command("goto backward layer1.z")
+    front.command(f"export moment.{form}")
+    content = (folder / f"moment.{form}").read_text(encoding="utf-8")
+    made = card_for(front.session, front.service)
+    total = plain(card_text.text(made)[-1]).split(" = ")[1]
+    assert total == "0.0461244"
+    assert (total if form != "svg" else "0.0461") in content
+
+
+def test_a_step_has_all_its_moments_and_both_ends(folder, front):
+    front.command("export step s.md")
+    heads = [line[3:] for line in (folder / "s.md").read_text(encoding="utf-8").splitlines() if line.startswith("## ")]
+    timeline = front.session.timeline
+    assert len(heads) == timeline.length + 2
+    assert heads[0] == "the network at the start"
+    assert heads[1] == "forward 1 of 4, layer1.z"
+    assert heads[5] == "backward 1 of 5, loss, seed"
+    assert heads[-1] == "after the update"
+
+
+def test_every_equation_of_a_step_is_true_as_printed(folder, front):
+    calculator = Calculator()
+    front.command("export step s.tex")
+    calculator.latex((folder / "s.tex").read_text(encoding="utf-8"))
+    assert not calculator.wrong
+    assert calculator.count > 10
+
+
+def test_the_screen_that_nobody_sees(folder, front):
+    front.command("goto backward layer1.z")
+    front.command("export screen s.svg")
+    rows = text_of((folder / "s.svg").read_text(encoding="utf-8"))
+    seen = [plain(row).rstrip() for row in unseen(front.session, SIZE, THEMES["dark"]).screen()]
+    assert rows[1:-1] == seen[1:-1]
+    assert "2 Operation" in "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("export m.pdf", "m.pdf"),
+        ("export moment m.pdf", "'.pdf' is not a form (a name that ends in .md, .tex, .svg)"),
+        ("export screen m.md", "the screen is no text"),
+        ("export moment nowhere/m.md", "there is no folder nowhere"),
+        ("export layer9.z m.md", "layer9.z"),
+        ("export ][ m.md", "is nothing to export"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_writes_nothing(folder, front, line, said):
+    with pytest.raises(UserError, match=r".") as caught:
+        front.command(line)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not list(folder.iterdir())
+
+
+def test_nothing_is_overwritten(folder, front):
+    Path("m.md").write_text("mine")
+    with pytest.raises(UserError, match=r"m\.md is there already"):
+        front.command("export moment m.md")
+    assert Path("m.md").read_text() == "mine"
+    assert os.listdir(folder) == ["m.md"]
+
+
+def test_the_shell_prints_markdown_and_writes_files(folder, capsys):
+    assert cli.main(["export", "xor", "moment", "backward", "layer1.a"]) == 0
+    assert "## backward 4 of 5, layer1.a" in capsys.readouterr().out
+    assert cli.main(["export", "xor", "screen", "--size", "80x24", "--theme", "light", "--to", "s.svg"]) == 0
+    assert capsys.readouterr().out == "the screen at forward 1/4 of training step 0 written to s.svg\n"
+    root = ElementTree.parse("s.svg").getroot()
+    assert root.get("viewBox").split()[2:] == [str(80 * 9 + 24), str(24 * 19 + 24)]
+    assert cli.main(["export", "xor", "step", "--at", "3", "--to", "s.tex"]) == 0
+    assert "training step 3" in Path("s.tex").read_text(encoding="utf-8")
+    for words in (["export", "xor"], ["export", "xor", "moment", "--size", "1x1"], ["export", "--formula", "L = w*x"]):
+        assert cli.main(words) == 2
+        assert capsys.readouterr().err.count("\n") == 1
