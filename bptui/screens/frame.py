@@ -17,7 +17,7 @@ from bptui.screens.scene import Scene
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.screens.board import Board
-    from bptui.screens.panels.lesson import Reading
+    from bptui.screens.reading import Reading
     from bptui.symbolic.card.moment import Rules
     from bptui.symbolic.facts import Card
 
@@ -140,7 +140,9 @@ def _tabs(session: Session | None, ui: Ui) -> list[tuple[int, str]]:
     if session is None or not session.view.stage:
         return [(each.number, each.name) for each in panels(session)]
     board = [(0, ui.board.name)] if ui.board is not None else []
-    return [*board, *((each.number, each.name) for each in (*staged(session), LESSON))]
+    course = ui.lesson.course if ui.lesson is not None else None
+    page = LESSON.name if course is None else f"{course.page.title} {course.number + 1}/{len(course.lesson.pages)}"
+    return [*board, *((each.number, each.name) for each in staged(session)), (LESSON.number, page)]
 
 
 def _board(ui: Ui, box: layout.Box) -> list[Line]:

@@ -61,7 +61,7 @@ def _told(front: Front, reached: Reached | None) -> tuple[Line, ...]:
         before = ", ".join(map(str, front.after))
         needs: tuple[Line, ...] = ((Span(f"after lesson {before}", "dim"),),) if before else ()
         return ((Span(front.about),), (), (Span(f"{front.pages} pages", "dim"),), *needs)
-    dots = (
+    dots: Line = (
         Span("●" * (reached.page - 1), "ok"),
         Span("◉", "text bold"),
         Span("○" * (front.pages - reached.page), "dim"),

@@ -155,6 +155,15 @@ LESSON = Place("In a lesson, else as in the debugger", (
     Key("leave", ("q", "ctrl+q"), "Leave; what was reached is kept", "home"),
 ))  # fmt: skip
 
+CERTIFICATE = Place("At the end of a lesson", (
+    Key("next", ("enter",), "The next lesson", "next lesson"),
+    Key("name", ("e",), "Put your name on it", "your name"),
+    Key("copy", ("y",), "Copy it as text", "copy"),
+    Key("write", ("colon",), "write FILE.svg, or .txt: keep it in a file", ":write FILE.svg"),
+    Key("back", ("pageup", "escape"), "Back to the last page", "back"),
+    Key("leave", ("q", "ctrl+q"), "Leave", "home"),
+))  # fmt: skip
+
 DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
 """The places of the debugger, which its help shows."""
 PLAY = Place("In the playground", (
@@ -173,7 +182,7 @@ PLAY = Place("In the playground", (
     Key("undo", ("u",), "Back to what was before the last change on the way", "undo"),
 ))  # fmt: skip
 
-PLACES = (HOME, LESSON, *DEBUGGING, STAGE)
+PLACES = (HOME, LESSON, CERTIFICATE, *DEBUGGING, STAGE)
 
 ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from importlib import import_module
 from itertools import product
@@ -10,24 +11,32 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
 
+from bptui.model.base import files
 from bptui.model.base.errors import UserError
-from bptui.model.base.spans import Span, line
+from bptui.model.base.printable import one_line
+from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
+from bptui.screens import certificate
 from bptui.screens.board import Board
 from bptui.screens.debugger import Debugger
-from bptui.screens.keys import LESSON, name_of
+from bptui.screens.keys import CERTIFICATE, LESSON, name_of
+from bptui.screens.layout import SMALLEST
 from bptui.screens.panels import LESSON as PANEL
-from bptui.screens.panels import STAGED
-from bptui.screens.panels.lesson import Reading
+from bptui.screens.panels import STAGED, footer, status
+from bptui.screens.reading import Reading
+from bptui.screens.render import fit, to_ascii, under
 from bptui.screens.stage import Worker
+from bptui.screens.svg import picture
 from bptui.screens.theme import Theme
+from bptui.teach import catalogue
 from bptui.teach.lesson import Front
 from bptui.teach.progress import Progress, Reached
 
 if TYPE_CHECKING:
     from bptui.model.debugger.hidden import Hidden
     from bptui.model.engine.masked import Kind
+    from bptui.teach.certificate import Certificate
     from bptui.teach.course import Course
     from bptui.teach.formulas import Target
 
@@ -48,6 +57,8 @@ class LessonScreen(Debugger):
         self.worker = Worker(lambda: self._call_home(self._computed))
         self._front, self._progress = front, progress
         self.reading: Reading | None = None
+        self.certificate: Certificate | None = None
+        self.reader, self._warned = "", False
 
     def on_mount(self) -> None:
         """Paint first, then open the lesson."""
@@ -81,6 +92,7 @@ class LessonScreen(Debugger):
         assert reading is not None
         course = reading.course
         reading.turned()
+        self._warned = False
         self._take(course)
         if course.failed:
             reading.remark = line((course.failed[0], "fail"))
@@ -88,8 +100,6 @@ class LessonScreen(Debugger):
         told = self._progress.keep(course.lesson.front.key, reached)
         if told:
             self.say(say(told, ok=False))
-        if course.finished:
-            self._finished()
         self.changed()
 
     def _was_done(self, course: Course) -> bool:
@@ -167,14 +177,68 @@ class LessonScreen(Debugger):
 
         self.runner.hold(session, ScriptLine(""), job)
 
-    def _finished(self) -> None:
-        """The end of the lesson: what the reader worked out."""
-        course = cast(Reading, self.reading).course
-        counts = {how: sum(each == how for each in course.answers.values()) for how in ("once", "later", "shown")}
-        once, later, shown = counts.values()
-        self.say(say(f"lesson done: {once} at once, {later} after a hint or more, {shown} shown"))
-
     # ------------------------------------------------------------------------------------------------ keys
+
+    def _paint(self, width: int, height: int) -> list[Line]:
+        """At the end of a lesson its certificate; else as the debugger."""
+        found = self.certificate
+        if found is None or self.runner.busy or width < SMALLEST[0] or height < SMALLEST[1]:
+            return super()._paint(width, height)
+        day = date.today()
+        right = line((f"{day.day} {day:%B %Y}", "dim"))
+        rows = [
+            status.of_board(line((self.ui.name, "dim")), right, width),
+            *certificate.lines(found, self.reader, width, height - 2),
+        ]
+        rows = [fit(row, width) for row in [*rows, *[()] * height][: height - 1]]
+        if self.typing is not None:
+            rows.append(self.typing.line(width))
+        elif self.ui.message:
+            rows.append(under(fit((Span(" "), *self.ui.message), width), "on-band"))
+        else:
+            rows.append(under(footer.hints(CERTIFICATE.footer(), width), "on-band"))
+        return rows if self.ui.look.unicode else [to_ascii(row) for row in rows]
+
+    def _certified(self, key: str) -> None:
+        """A key while the certificate is shown."""
+        word, _ = CERTIFICATE.find(key)
+        self.ui.message = ()
+        if word == "next":
+            self._onwards()
+        elif word == "name":
+            self.open("your name: ", self.reader)
+        elif word == "write":
+            self.open(":", "write ")
+        elif word == "copy" and self.certificate is not None:
+            self.copy(certificate.text(self.certificate, self.reader))
+        elif word == "back" and self.reading is not None:
+            self.certificate = None
+            self.reading.course.finished = False
+        elif word == "leave":
+            self.leave()
+
+    def _onwards(self) -> None:
+        """The lesson after this one, in this screen."""
+        after = next((front for front in catalogue.lessons() if front.number == self._front.number + 1), None)
+        if after is None or not self._front.number:
+            self.say(say("that was the last one: q leaves"))
+            return
+        self._front, self.certificate = after, None
+        self.ui.name = f"lesson {after.number}"
+        self.run_worker(self._load, thread=True, name="lesson")
+
+    def _write(self, name: str) -> None:
+        """Keep the certificate in a file."""
+        assert self.certificate is not None
+        rows = certificate.lines(self.certificate, self.reader, 80, 22)
+        if name.endswith(".svg"):
+            text = picture(rows, cast(Any, self.app).colours, self._front.title)
+        elif name.endswith(".txt"):
+            text = certificate.text(self.certificate, self.reader)
+        else:
+            raise UserError("write", f"'{name[:40]}' is neither .svg nor .txt", "write certificate.svg")
+        path = files.write_new(name, lambda file: file.write(text.encode()), "write")
+        self.say(say(f"written: {path}"))
 
     def on_key(self, event: events.Key) -> None:
         """An answer that is typed has all keys; the rest is the debugger's."""
@@ -195,7 +259,10 @@ class LessonScreen(Debugger):
     def take(self, key: str) -> None:
         """A key of the page, where it means something there now; else one of the debugger's."""
         reading = self.reading
-        if reading is None or self.ui.pages or not self._of_page(reading, key):
+        if self.certificate is not None and not self.ui.pages:
+            self._certified(key)
+            self.changed()
+        elif reading is None or self.ui.pages or not self._of_page(reading, key):
             super().take(key)
         else:
             self.changed()
@@ -255,12 +322,19 @@ class LessonScreen(Debugger):
 
     def _next(self, course: Course) -> None:
         waits = course.waiting
-        if waits and not course.next():
-            return
-        if waits:
+        if waits and not self._warned:
+            self._warned = True
             self.say(say(f"first: {waits}  (enter again goes on anyway)"))
             return
-        self._then(course.next)
+
+        def turn() -> None:
+            course.next()
+            if course.finished:
+                from bptui.teach.certificate import certificate
+
+                self.certificate = certificate(course)
+
+        self._then(turn)
 
     def _answer(self, text: str) -> None:
         """Judge what was typed or chosen."""
@@ -284,7 +358,16 @@ class LessonScreen(Debugger):
     def run(self, text: str) -> None:
         """A `:` line: the page's own words, then the debugger's."""
         reading = self.reading
-        if reading is not None and text.strip() == "notes":
+        word, _, rest = text.strip().partition(" ")
+        if self.typing is None and self.certificate is not None and self.command_line.prefix.startswith("your"):
+            self.reader = one_line(text.strip(), 40)
+            self.changed()
+        elif self.certificate is not None and word == "write":
+            try:
+                self._write(rest.strip())
+            except UserError as error:
+                self.refuse(error)
+        elif reading is not None and text.strip() == "notes":
             reading.notes = not reading.notes
             self.changed()
         else:

@@ -8,7 +8,7 @@ from bptui.screens.render import RenderOptions
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
-    from bptui.screens.panels.lesson import Reading
+    from bptui.screens.reading import Reading
     from bptui.symbolic.card.moment import Rules
     from bptui.symbolic.facts import Card
 

@@ -136,6 +136,13 @@ async def test_a_lesson_from_start_to_end(front: Front, how: str, size: tuple[in
             else:
                 await at.press("pagedown")
         assert at.course.finished == (how != "skipped")
+        if at.course.finished:
+            assert front.title in at.text
+            assert "kept on this machine only" in at.text
+            await at.press("e", "A", "d", "a", "enter")
+            assert size[1] < 24 or "done by Ada" in at.text
+            await at.press("escape")
+            assert at.course.page.title in at.text
 
 
 async def test_away_and_back() -> None:

@@ -3,16 +3,15 @@ of it, the explanation; at the bottom a dot for each page (look/LEARN 3, picture
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span, line
-from bptui.screens.command_line import CommandLine
 from bptui.screens.render import clip, fit, to_ascii, under
 from bptui.teach.filling import wrap
 from bptui.teach.sheet import sheet
 
 if TYPE_CHECKING:
+    from bptui.screens.reading import Reading
     from bptui.screens.scene import Scene
     from bptui.teach.course import Course
 
@@ -21,41 +20,6 @@ STRIP = 60
 LOW = 12
 """Rows under which it is one."""
 AHEAD, HERE, PASSED = "○", "◉", "●"
-
-
-@dataclass
-class Reading:
-    """A lesson as it is read on a screen.
-
-    course  the reader's way through it
-    answer  the line in which an answer is typed;  typing  it is open
-    chosen  of a choice, the option with the cursor, counted from 0
-    remark  on what was typed and is no answer, until the next key
-    notes   what is for the teacher is shown
-    """
-
-    course: Course
-    answer: CommandLine = field(default_factory=lambda: CommandLine(""))
-    typing: bool = False
-    chosen: int = 0
-    remark: Line = ()
-    notes: bool = False
-
-    def turned(self) -> None:
-        """Another page is open."""
-        self.typing, self.chosen, self.remark = False, 0, ()
-        self.answer.open("", "")
-
-    @property
-    def open(self) -> bool:
-        """Is there a question that is not done?"""
-        return self.course.state in ("asked", "not yet")
-
-    @property
-    def options(self) -> int:
-        """Of an open choice, how many there are."""
-        question = self.course.question
-        return len(question.options) if question is not None and question.is_choice and self.open else 0
 
 
 def name(scene: Scene) -> str:
