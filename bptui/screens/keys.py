@@ -159,7 +159,7 @@ CERTIFICATE = Place("At the end of a lesson", (
     Key("next", ("enter",), "The next lesson", "next lesson"),
     Key("name", ("e",), "Put your name on it", "your name"),
     Key("copy", ("y",), "Copy it as text", "copy"),
-    Key("write", ("colon",), "write FILE.svg, or .txt: keep it in a file", ":write FILE.svg"),
+    Key("write", ("colon",), "write FILE.svg, or .txt: keep it in a file", "write FILE.svg"),
     Key("back", ("pageup", "escape"), "Back to the last page", "back"),
     Key("leave", ("q", "ctrl+q"), "Leave", "home"),
 ))  # fmt: skip
