@@ -362,14 +362,6 @@ def home(
     ))  # fmt: skip
 
 
-def stage(
-    title: str, make: Callable[[], Board], *, theme: str | None = None, unicode: bool = True, no_color: bool = False,
-    around: Surroundings = ALONE,
-) -> int:  # fmt: skip
-    """A board on the screen; returns the exit code."""
-    return _on_screen(StageApp(title, make, theme=theme, unicode=unicode, no_color=no_color, around=around))
-
-
 def screen(
     first: Callable[[Theme, bool], Screen[None]], *, theme: str | None = None, unicode: bool = True,
     no_color: bool = False, around: Surroundings = ALONE,

@@ -164,6 +164,38 @@ CERTIFICATE = Place("At the end of a lesson", (
     Key("leave", ("q", "ctrl+q"), "Leave", "home"),
 ))  # fmt: skip
 
+EXPLORE_CHAIN = Place("In explore chain", (
+    Key("move", ("left", "right", "h", "l"), "The start, down and up by 0.1", "x", HORIZONTAL * 2),
+    Key("nudge", ("plus", "minus", "equals_sign"), "A larger, a smaller nudge", "nudge", ((0, 1), (0, -1), (0, 1))),
+    Key("pair", ("n", "N"), "The next, the previous pair of functions", "pair", VERTICAL[::-1]),
+    Key("flow", ("f",), "The other direction: values forward, gradients backward", "flow"),
+    Key("start", ("0",), "Everything as at first"),
+))  # fmt: skip
+
+EXPLORE_RATE = Place("In explore rate", (
+    Key("rate", ("left", "right", "h", "l"), "A smaller, a larger rate", "rate", HORIZONTAL * 2),
+    Key("step", ("greater_than_sign", "less_than_sign"), "Take the step; take it back", "take the step",
+        VERTICAL[::-1]),
+    Key("slice", ("v", "V"), "Along the gradient, along one number alone", "slice", VERTICAL[::-1]),
+    Key("start", ("0",), "Everything as at first", "start"),
+))  # fmt: skip
+
+EXPLORE_FLOW = Place("In explore flow", (
+    Key("choose", ("up", "down", "k", "j"), "Choose a switch: its network stands at the right", "switch", VERTICAL * 2),
+    Key("train", ("greater_than_sign", "less_than_sign"), "A training step on, a step back", "train", VERTICAL[::-1]),
+    Key("preset", ("p", "P"), "What is healthy: relative to the last layer, a lesson's legend, its figure", "preset",
+        VERTICAL[::-1]),
+    Key("start", ("0",), "Everything as at first"),
+))  # fmt: skip
+
+EXPLORE_ACTIVATIONS = Place("In explore activations", (
+    Key("z", ("left", "right", "h", "l"), "z, down and up by 0.1", "z", HORIZONTAL * 2),
+    Key("choose", ("up", "down", "k", "j"), "Choose an activation", "choose", VERTICAL * 2),
+    Key("raw", ("r",), "The derivative as SymPy gave it", "raw"),
+    Key("start", ("0",), "Everything as at first", "start"),
+))  # fmt: skip
+
+EXPLORERS = (EXPLORE_CHAIN, EXPLORE_RATE, EXPLORE_FLOW, EXPLORE_ACTIVATIONS)
 DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
 """The places of the debugger, which its help shows."""
 PLAY = Place("In the playground", (
@@ -182,7 +214,7 @@ PLAY = Place("In the playground", (
     Key("undo", ("u",), "Back to what was before the last change on the way", "undo"),
 ))  # fmt: skip
 
-PLACES = (HOME, LESSON, CERTIFICATE, *DEBUGGING, STAGE)
+PLACES = (HOME, LESSON, CERTIFICATE, *DEBUGGING, STAGE, *EXPLORERS, PLAY)
 
 ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from functools import partial
-from importlib import import_module
 from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,7 +17,6 @@ from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
 from bptui.screens import certificate
-from bptui.screens.board import Board
 from bptui.screens.debugger import Debugger
 from bptui.screens.keys import CERTIFICATE, LESSON, name_of
 from bptui.screens.layout import SMALLEST
@@ -137,9 +135,10 @@ class LessonScreen(Debugger):
         self.ui.board = None
         if not word or course.session is None:
             return
-        explore: Any = import_module("bptui.screens.explore")
+        from bptui.screens.explore import on_session
+
         try:
-            self.ui.board = cast(Board, explore.on_session(word, course.session))
+            self.ui.board = on_session(word, course.session)
         except UserError as error:
             self.refuse(error)
             return

@@ -240,3 +240,15 @@ def test_the_stage_stays_until_another_is_set():
     assert walked.stage == ("loss", "network")
     walked.next()
     assert walked.stage == ("paths",)
+
+
+def test_what_is_asked_is_not_seen_anywhere_until_it_is_answered(fourth):
+    walked = Course(fourth, 9)
+    assert registry.run(walked.session, "print layer1.z.grad").text.count("?") == 1
+    walked.show()
+    assert "?" not in registry.run(walked.session, "print layer1.z.grad").text
+    walked.turn(8)
+    assert {str(each) for each in walked.session.view.hidden} == {"grad(layer1.z)"}
+    walked = course("::hide grad(layer1.z[1])\n::ask number new(layer1.weight[0,1])\nQ?\n")
+    kept_back = {str(each) for each in walked.session.view.hidden}
+    assert kept_back == {"grad(layer1.z[0,1])", "new(layer1.weight[0,1])"}
