@@ -200,11 +200,10 @@ DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
 """The places of the debugger, which its help shows."""
 PLAY = Place("In the playground", (
     Key("run", ("space",), "Train until it is pressed again", "run"),
-    Key("steps", ("greater_than_sign", "less_than_sign"), "As many training steps on as the stride says; as many back: "
-        "all of them are kept", "steps", ((0, 1), (0, -1))),
+    Key("steps", ("greater_than_sign", "less_than_sign"), "As many training steps on, or back, as the stride says", "steps", ((0, 1), (0, -1))),
     Key("stride", ("t", "T"), "A stride of 1, 10, 100, 1,000; the one before", "stride", ((0, 1), (0, -1))),
-    Key("move", ("up", "down", "left", "right", "k", "j", "h", "l"), "In the panel with the heavy rule: a neuron, "
-        "a point of the plane, the loss curve's past, a setting and its value", "change", (*VERTICAL, *HORIZONTAL) * 2),
+    Key("move", ("up", "down", "left", "right", "k", "j", "h", "l"), "A neuron, a point, the past, a setting: in the panel with the heavy rule",
+        "change", (*VERTICAL, *HORIZONTAL) * 2),
     Key("panel", ("tab", "shift+tab"), "The next panel, the one before", "panel", ((0, 1), (0, -1))),
     Key("focus", ("1", "2", "3", "4"), "That panel"),
     Key("start", ("0",), "Back to training step 0", "start"),
