@@ -25,7 +25,7 @@ PARTS: Mapping[str, str] = {
     "check": "check every derivative; exit 1 where one fails",
     "diagnose": "say what is wrong with a training, and try what would help; exit 1 where there is a warning",
     "explain": "print the derivation of one number",
-    "explore": "chain, rate, flow or activations: one idea, live, on its own example or on yours",
+    "explore": "chain, rate, flow, activations or race: one idea, live, on its own example or on yours",
     "learn": "a lesson beside the debugger; alone: the lesson one is in",
     "play": "train a network over the plane, seen while it learns; every setting by keys",
     "export": "write a derivation, a moment, a training step or the screen as Markdown, LaTeX or SVG",
@@ -166,12 +166,17 @@ def parser(command: str) -> Parser:
                           help="of what is printed, default text")  # fmt: skip
     if command == "explore":
         made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
-        made.add_argument("--by", metavar="NAME", default="", help="the number that is moved: w, layer1.weight[0,1]")
+        made.add_argument(
+            "--by",
+            metavar="NAME",
+            default="",
+            help="the number that is moved: w, layer1.weight[0,1]; of a race two weights: w,b",
+        )
         made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
         made.add_argument("--theme", metavar="NAME", help=THEME)
     if command == "play":
         made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
-        made.add_argument("--fps", type=float, metavar="N", help="frames a second while it trains, 0.1 to 60 (default: "
+        made.add_argument("--fps", type=float, metavar="N", help="frames a second while it trains, 0.1 to 20 (default: "
                           "20, fewer over a slow line); training steps are never left out")  # fmt: skip
         made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
         made.add_argument("--theme", metavar="NAME", help=THEME)

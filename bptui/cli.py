@@ -289,8 +289,8 @@ def _play_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
     """The playground, with a network of its own or a file's."""
     if len(options.rest) > 1:
         raise UserError(options.rest[1][:60], "is one argument too many", "bptui play [FILE]")
-    if options.fps is not None and not 0.1 <= options.fps <= 60:
-        raise UserError("--fps", f"found {options.fps:g}", "0.1 to 60 frames a second")
+    if options.fps is not None and not 0.1 <= options.fps <= 20:
+        raise UserError("--fps", f"found {options.fps:g}", "0.1 to 20 frames a second")
     target = options.rest[0] if options.rest else None
     if target is not None:
         from bptui.teach.play.setup import opened

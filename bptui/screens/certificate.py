@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span, line, plain
+from bptui.screens.panels.text import wrap
 from bptui.screens.render import clip, fit, length
 
 if TYPE_CHECKING:
@@ -17,16 +18,22 @@ MARKS = {"once": ("✓", "ok"), "later": ("✓", "dim"), "shown": ("·", "dim")}
 
 def lines(found: Certificate, name: str, width: int, height: int) -> list[Line]:
     """The certificate in the middle of its room; where that is low, the first numbers are left out with a word."""
+    from bptui.teach.filling import number as number_of
+
     wide = max(10, min(WIDTH, width - 2))
     inner = wide - 4
-    front = found.lesson.front
+    front = found.lesson
     number = f"lesson {front.number}, " if front.number else ""
     head = [
         _middle(line((front.title, "text bold")), inner),
         _middle(line((f"{number}done", "dim"), *((" by ", "dim"), (name, "text bold")) if name else ()), inner),
         (),
     ]
-    below: list[Line] = [(), *_counts(found, inner), (), line(("kept on this machine only", "dim"))]
+    below: list[Line] = [(), *wrap(found.summary, inner)]
+    if found.losses is not None:
+        before, after = map(number_of, found.losses)
+        below += [(), line(("and one step brought the loss  ", "dim"), (before, "value"), " → ", (after, "value bold"))]
+    below += [(), line(("kept on this machine only", "dim"))]
     room = max(0, height - 2 - len(head) - len(below) - 1)
     rows = _worked(found.worked, inner, room)
     body = [*head, *([line(("you worked out", "dim")), *rows] if rows else []), *below]
@@ -76,14 +83,3 @@ def _cell(one: Worked, width: int) -> Line:
         Span("  "),
         Span(*mark),
     )
-
-
-def _counts(found: Certificate, width: int) -> list[Line]:
-    if not found.questions:
-        return []
-    parts = [(found.once, "right at once"), (found.later, "after a hint or more"), (found.shown, "shown")]
-    told = [line((f"{count}", "text bold"), (f" {word}", "dim")) for count, word in parts if count]
-    row = line((f"{found.questions}", "text bold"), (" questions: ", "dim"))
-    for n, each in enumerate(told):
-        row = (*row, Span(", " if n else "", "dim"), *each)
-    return [row]

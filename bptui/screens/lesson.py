@@ -331,7 +331,7 @@ class LessonScreen(Debugger):
             if course.finished:
                 from bptui.teach.certificate import certificate
 
-                self.certificate = certificate(course)
+                self.certificate = certificate(course.lesson, course.answers)
 
         self._then(turn)
 

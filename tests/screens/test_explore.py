@@ -28,6 +28,7 @@ SEEN = RenderOptions()
 
 def worked(board: Board) -> Board:
     """The board with everything computed."""
+    board.lines(80, 22, SEEN)  # of a map: in so many cells
     while (work := board.work()) is not None:
         work(Progress())
     return board
@@ -185,11 +186,43 @@ def test_activations_in_numbers(make: Make) -> None:
     assert "derivative at 0 is 0" in page.replace("\n", " ") or "The derivative" in page
 
 
+def test_race_runs_all_from_one_start(make: Make) -> None:
+    board = make("race")
+    board.run("step 28")
+    page = text(worked(board))
+    for name, rate, loss in (
+        ("S  sgd", "0.05", "1.2413"), ("M  momentum", "0.05", "0.2108"), ("R  rmsprop", "0.05", "0.7654"),
+        ("A  adam", "0.1", "1.8853"),
+    ):  # fmt: skip
+        assert re.search(rf"{name} +rate {re.escape(rate)} +{re.escape(loss)}", page), name
+    assert "first now  1 M  2 R  3 S  4 A" in page
+    assert page.count("@") == 2
+    assert "o" in page
+    board.press("choose", (1, 0), "down")
+    board.press("rate", (0, 1), "right")
+    assert text(board).count("·") >= 1  # one of the curves is not there yet
+    assert "rate 0.06" in text(worked(board))
+    board.press("problem", (1, 0), "o")
+    assert "Loss over u and v" in text(worked(board))
+    board.press("run", (0, 0), "space")
+    assert "running" in plain(board.status()[0])
+    worked(board)
+    assert plain(board.status()[0]).endswith("step 40 of 40")
+
+
+def test_race_of_any_network(make: Make) -> None:
+    assert "two directions, a cut" in text(make("race", load("xor")))
+    board = make("race", load("darts"))
+    assert "Loss over w and b ─" in text(board)
+    with pytest.raises(UserError, match="only one number"):
+        explore.board("race", from_formula("L = (w - x)**2", {"w": 1.0, "x": 2.0}, ["w"]))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_hidden_numbers_stand_nowhere(name: str, make: Make) -> None:
     secrets = {
         "chain": ("dy/dx", "36.0000"), "rate": ("∂L/∂w", "-3.6000"), "flow": ("layer2", "0.0060"),
-        "activations": ("slope", "0.1491"),
+        "activations": ("slope", "0.1491"), "race": ("loss", "first now"),
     }  # fmt: skip
     if name not in secrets:
         pytest.skip("nothing of it is asked for")
@@ -239,6 +272,8 @@ def test_every_key_answers_and_a_wrong_line_is_refused(name: str, make: Make) ->
             assert text(worked(board))
     with pytest.raises(UserError, match="no line of this explorer"):
         board.run("nonsense 1")
+    if name == "race":
+        board.run("problem line")  # the start is that of the problem
     board.press("start", (0, 0), "0")
     assert text(worked(board)) == text(make(name))
 
@@ -262,6 +297,7 @@ async def on_screen(name: str, size: tuple[int, int] = (80, 24)) -> AsyncIterato
     [
         ("chain", ("n", "N", "left", "plus"), "x"), ("rate", ("right", "greater_than_sign"), "forward"),
         ("flow", ("down",), "backward"), ("activations", ("down", "left"), "tanh"),
+        ("race", ("greater_than_sign", "down", "right"), "step 1"),
     ],
 )  # fmt: skip
 async def test_in_the_app_keys_draw_and_enter_debugs(name: str, keys: tuple[str, ...], at: str) -> None:

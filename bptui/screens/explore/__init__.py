@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 class Explorer(NamedTuple):
     """about   what it shows, in a line;  maker  the class of its board, in the module of its name
     target  the example that it shows where nothing else is wanted, "" for examples of its own
-    by      does it take the name of a number?
+    by      how many names of numbers it takes
     """
 
     about: str
     maker: str
     target: str = ""
-    by: bool = False
+    by: int = 0
 
 
 EXPLORERS = {
-    "chain": Explorer("the chain rule: slopes multiply along a way, and ways add", "ChainBoard", by=True),
-    "rate": Explorer("the learning rate: what a step promises, and what it does", "RateBoard", "darts", by=True),
+    "chain": Explorer("the chain rule: slopes multiply along a way, and ways add", "ChainBoard", by=1),
+    "rate": Explorer("the learning rate: what a step promises, and what it does", "RateBoard", "darts", by=1),
     "flow": Explorer("gradient flow: how much of a gradient arrives, and what helps", "FlowBoard", "deep-sigmoid"),
     "activations": Explorer("activation functions and their slopes", "ActivationBoard"),
+    "race": Explorer("optimizers from one start, over two weights", "RaceBoard", by=2),
 }
 
 
@@ -59,12 +60,15 @@ def board(name: str, network: Network | None = None, by: str = "") -> Board:
 
 def on_session(name: str, session: Session) -> Board:
     """The board of an explorer on what is debugged: the network with its numbers at this training step, and of an
-    explorer that takes a number the selected one, where that is one."""
+    explorer that takes a number the selected one, where that is one. In a backward pass the chain's flow is turned."""
     from bptui.teach.explore.leaves import at_step, leaves
 
     network = at_step(session)
     given = {leaf.name for leaf in leaves(network)}
-    by = session.selected_name if known(name).by and session.node.name in given else ""
+    by = session.selected_name if known(name).by == 1 and session.node.name in given else ""
     if name == "rate" and session.node.role != "param":
         by = ""
-    return board(name, network, by)
+    made = board(name, network, by)
+    if name == "chain" and session.cursor.phase == "backward":
+        made.press("flow", (0, 0), "f")
+    return made

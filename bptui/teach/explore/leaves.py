@@ -56,8 +56,12 @@ def with_leaves(network: Network, arrays: dict[int, Array]) -> Network:
 
 
 def at_step(session: Session) -> Network:
-    """The network of a session with the parameters that its training step begins with."""
+    """The network of a session with the numbers that its training step begins with: what training has made of them, and
+    what was set by hand."""
     recording = session.recording
-    values = {node.id: recording.value(node) for node in session.graph.params}
-    found = {i: np.array(value) for i, value in values.items() if value is not None}
-    return with_leaves(session.network, found) if session.cursor.step else session.network
+    found = {}
+    for node in leaves(session.network):
+        value = recording.value(node)
+        if value is not None and not np.array_equal(value, np.asarray(node.value)):
+            found[node.id] = np.array(value)
+    return with_leaves(session.network, found) if found else session.network

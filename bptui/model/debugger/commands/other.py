@@ -26,8 +26,8 @@ def help_(front: FrontEnd, argument: str) -> None:
 
 
 @family.front_end(
-    "explore", "An explorer on what is debugged: chain, rate, flow, activations", usage="NAME", needed=True,
-    complete="chain|rate|flow|activations",
+    "explore", "An explorer on what is debugged: chain, rate, flow, activations, race", usage="NAME", needed=True,
+    complete="chain|rate|flow|activations|race",
 )  # fmt: skip
 def explore(front: FrontEnd, argument: str) -> None:
     front.do_explore(argument)
