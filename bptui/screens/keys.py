@@ -209,9 +209,11 @@ DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
 """The places of the debugger, which its help shows."""
 PLAY = Place("In the playground", (
     Key("run", ("space",), "Train until it is pressed again", "run"),
-    Key("steps", ("greater_than_sign", "less_than_sign"), "As many training steps on, or back, as the stride says", "steps", ((0, 1), (0, -1))),
+    Key("steps", ("greater_than_sign", "less_than_sign"), "As many training steps on, or back, as the stride says",
+        "steps", ((0, 1), (0, -1))),
     Key("stride", ("t", "T"), "A stride of 1, 10, 100, 1,000; the one before", "stride", ((0, 1), (0, -1))),
-    Key("move", ("up", "down", "left", "right", "k", "j", "h", "l"), "A neuron, a point, the past, a setting: in the panel with the heavy rule",
+    Key("move", ("up", "down", "left", "right", "k", "j", "h", "l"),
+        "A neuron, a point, the past, a setting: in the panel with the heavy rule",
         "change", (*VERTICAL, *HORIZONTAL) * 2),
     Key("panel", ("tab", "shift+tab"), "The next panel, the one before", "panel", ((0, 1), (0, -1))),
     Key("focus", ("1", "2", "3", "4"), "That panel"),
