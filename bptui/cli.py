@@ -289,8 +289,8 @@ def _play(options: Namespace) -> int:
     """The playground, with a network of its own or a file's."""
     if len(options.rest) > 1:
         raise UserError(options.rest[1][:60], "is one argument too many", "bptui play [FILE]")
-    if options.fps is not None and not 0.1 <= options.fps <= 60:
-        raise UserError("--fps", f"found {options.fps:g}", "0.1 to 60 frames a second")
+    if options.fps is not None and not 0.1 <= options.fps <= 20:
+        raise UserError("--fps", f"found {options.fps:g}", "0.1 to 20 frames a second")
     config = configured(options)
     if options.theme is not None:
         _check_theme(options.theme)

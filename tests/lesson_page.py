@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bptui.teach import reading, sheet
-from bptui.teach.directives import GROUPS, OWN, allowed
+from bptui.teach.directives import ALSO, GROUPS, MOST, OWN
 from bptui.teach.judging import DIGITS, NEAR
 
 OWN_LESSON = """\
@@ -150,24 +150,16 @@ def page() -> str:
         f"| `::{f'{word} {row.usage}'.strip().replace('|', chr(92) + '|')}` | {row.about} |\n"
         for word, row in OWN.items()
     )
-    groups = []
-    for group in (*GROUPS, "Copy and keep"):
-        words = [f"`{row.help}`" for row in dict.fromkeys(allowed().values()) if row.group == group]
-        groups.append(f"| {group.lower()} | {', '.join(words)} |\n")
+    groups = ", ".join(GROUPS[:-1])
     return (
         f"{HEAD}\n## Front\n\n| key | it is |\n|---|---|\n{front}{INLINE}"
         f"\n## Directives\n\n| directive | does |\n|---|---|\n{rows}\n"
-        "And any command of the debugger that moves, looks or edits:\n\n"
-        f"| | |\n|---|---|\n{''.join(_escaped(row) for row in groups)}{WHEN}"
+        f"And any command of the groups {groups} and {GROUPS[-1]} in [keys.md](keys.md) that the front end does not\n"
+        f"do itself, {' and '.join(f'`{word}`' for word in ALSO)}: `::goto backward layer2.z` `::select a[0,1]` "
+        f"`::set lr = 0.5` `::nudge`\n`::train 10` `::undo` `::view neurons`, {MOST:,} steps far at most.\n{WHEN}"
         + "".join(f"- {about}\n" for about in ABOUT)
         + AFTER
     )
-
-
-def _escaped(row: str) -> str:
-    """The bars inside of a cell."""
-    name, cell = row.removeprefix("| ").removesuffix(" |\n").split(" | ", 1)
-    return f"| {name} | {cell.replace('|', chr(92) + '|')} |\n"
 
 
 if __name__ == "__main__":

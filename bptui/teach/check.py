@@ -11,6 +11,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, plain
 from bptui.teach import filling, sheet
 from bptui.teach.course import Course, Try
+from bptui.teach.directives import WIDE
 from bptui.teach.judging import Judge, Typed, Verdict
 from bptui.teach.lesson import Block, Code, Items, Lesson, Prose, Question
 from bptui.teach.reading import located
@@ -21,6 +22,9 @@ _DECIMAL = re.compile(rf"(?<![\w.,])-?\d+\.\d{{{TYPED},}}(?:e-?\d+)?(?![\w.]*\w)
 _EQUATION = re.compile(
     r"(?<![\w.)\]])\(?-?\d[\d.]*(?:e-?\d+)?\)?(?:\s*[×·+\-/]\s*\(?-?\d[\d.]*(?:e-?\d+)?\)?)+\s*=\s*(-?\d[\d.]*(?:e-?\d+)?)(?![\w.]*\w)"
 )
+
+
+BEFORE, AFTER = "before the answer", "after the answer"
 
 
 class Shown(NamedTuple):
@@ -57,7 +61,7 @@ class _Page:
         course, page = self.course, self.page
         self._failed()
         opened = self._shown(page.opens, False)
-        self._height("before the answer")
+        self._height(BEFORE)
         if (question := page.question) is not None:
             opened += self._asked(question)
             self._judged(question)
@@ -66,7 +70,7 @@ class _Page:
             self._failed(before)
         shown = [*opened, *self._shown(page.explains, True)]
         if page.question is not None:
-            self._height("after the answer")
+            self._height(AFTER)
         shown += [Shown(page.line, text, note) for text, note in zip(course.notes(), page.notes, strict=True)]
         self._numbers(shown)
         self._typed(shown)
@@ -153,9 +157,25 @@ class _Page:
             )
 
     def _height(self, when: str) -> None:
+        if self.course.stage[0] in WIDE:
+            self._strip(when)
         rows = sheet.squeezed(sheet.whole(self.course), sheet.HEIGHT)
         if len(rows) > sheet.HEIGHT:
             self.note(self.page.line, "", f"{len(rows)} rows at 80x24, {sheet.HEIGHT} fit", when)
+
+    def _strip(self, when: str) -> None:
+        """Under a stage that takes all columns there are two rows of prose, one for the question, one for answers."""
+        course, question = self.course, self.page.question
+        blocks = course.explains() if when == AFTER else course.opens()
+        parts = [("prose", sheet.running(blocks, sheet.STRIP - 2), sheet.PROSE)]
+        if question is not None and when != AFTER:
+            parts.append(("question", filling.wrap(course.text(question.prose), sheet.STRIP - 2), 1))
+            if question.is_choice:
+                parts.append(("answers", filling.wrap(sheet.options(course, question), sheet.STRIP - 2), 1))
+        for what, rows, most in parts:
+            if len(rows) > most:
+                told = f"{len(rows)} rows of {what} under ::stage {course.stage[0]} at 80x24, {most} fit"
+                self.note(self.page.line, "", told, when)
 
     def _numbers(self, shown: list[Shown]) -> None:
         """Every expression has a number."""

@@ -51,10 +51,11 @@ class Try(NamedTuple):
 
 @dataclass
 class Asked:
-    """How far the question of a page has come. `hints`: how many are shown."""
+    """How far the question of a page has come. `hints`: how many are shown; `said`: the last reason or hint."""
 
     tries: list[Try] = field(default_factory=list)
     hints: int = 0
+    said: Line = ()
     done: Answered | None = None
 
 
@@ -309,10 +310,19 @@ class Course:
     @property
     def label(self) -> Line:
         """What the asked number is called in the answer line: `∂L/∂z[0,1]`."""
+        return self._called(False)
+
+    @property
+    def full_label(self) -> Line:
+        """The same away from its page: `∂L/∂layer1.z[0,1]`."""
+        return self._called(True)
+
+    def _called(self, full: bool) -> Line:
         target = self.asks
         if target is None:
             return line("answer")
-        name = target.node.label if target.node.role == "param" else target.node.symbol or target.node.label
+        short = target.node.label if target.node.role == "param" else target.node.symbol or target.node.label
+        name = target.node.name if full else short
         at = index(target.element or ())
         if target.of == "gradient":
             return line((f"∂L/∂{name}{at}", "gradient"))
@@ -346,6 +356,7 @@ class Course:
             self._end("later" if asked.tries or asked.hints else "once")
         elif found.counts:
             asked.tries.append(Try(text, found))
+            asked.said = found.reason
         return found
 
     def hint(self) -> Line:
@@ -355,7 +366,8 @@ class Course:
             return ()
         if asked.hints < len(question.hints):
             asked.hints += 1
-            return self.text(question.hints[asked.hints - 1])
+            asked.said = self.text(question.hints[asked.hints - 1])
+            return asked.said
         self.show()
         return ()
 

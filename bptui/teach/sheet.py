@@ -1,7 +1,8 @@
 """A page as rows of text, in the room that a screen has for it: prose, the question on its band, the explanation.
 
-Where there is too little room, empty rows go first; then, as long as the question is open, prose from the top: that has
-been read. What has no room even so is too long for the format (`--check` says so).
+Beside the debugger it is a `sheet`, under a stage that takes all columns a `strip`. Where there is too little room on a
+sheet, empty rows go first; then, as long as the question is open, prose from the top: that has been read. What has no
+room even so is too long for the format (`--check` says so).
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from bptui.teach.lesson import Question
 
 WIDTH, HEIGHT = 35, 16
 """Columns and rows of a page beside the debugger at 80x24."""
+STRIP = 80
+"""Columns of a strip: two rows of prose (after the answer, of the explanation), the question, the answer."""
+PROSE = 2
 FEWEST = 8
 """Columns below which nothing is set."""
 
@@ -47,6 +51,51 @@ def sheet(course: Course, width: int = WIDTH, height: int = HEIGHT, typed: str =
     if len(rows) <= height:
         return rows
     return rows[-height:] if course.state in ("asked", "not yet") else rows[:height]
+
+
+def strip(course: Course, width: int = STRIP, typed: str = "") -> list[Row]:
+    """The page in four rows of `width` columns, under a stage that takes all of them."""
+    question, width = course.question, max(FEWEST, width - 2)
+    told = running(course.explains() or course.opens(), width)
+    if question is None:
+        return [Row(row) for row in [*told, (), (), (), ()][: PROSE + 2]]
+    last = _last(course, question, typed)
+    if course.state in ("asked", "not yet") and course.asked.said and not typed:
+        said = line(*last, ": ", *course.asked.said) if not question.is_choice else ()
+        if said and _length(said) <= width:
+            last = said
+        else:
+            told = wrap(course.asked.said, width)
+    rows = [Row(row) for row in [*told, (), ()][:PROSE]]
+    asks = wrap(_bold(course.text(question.prose)), width)[0]
+    typing = not question.is_choice and course.state in ("asked", "not yet")
+    return [*rows, Row(asks, band=True), Row(last, band=True, typing=typing)]
+
+
+def running(blocks: Iterable[Sequence[Line]], width: int) -> list[Line]:
+    """Blocks as one running text."""
+    spans = [span for block in blocks for each in block for span in (Span(" "), *each)]
+    return wrap(tuple(spans[1:]), width) if spans else []
+
+
+def options(course: Course, question: Question) -> Line:
+    """The answers to choose from, in one row."""
+    rows = [line((f"{n}", "text bold"), " ", *course.text(each.prose)) for n, each in enumerate(question.options, 1)]
+    return line(*(span for n, row in enumerate(rows) for span in ((Span("  "), *row) if n else row)))
+
+
+def _last(course: Course, question: Question, typed: str) -> Line:
+    if course.state in ("right", "shown"):
+        return _answered(course)
+    if question.is_choice:
+        return options(course, question)
+    tried = course.asked.tries[-1:] if not typed else []
+    more = [Span("  "), Span("not yet", "kink")] if tried else []
+    return line(*course.label, " = ", (tried[0].text if tried else typed, "text bold"), *more)
+
+
+def _length(text: Line) -> int:
+    return sum(len(span.text) for span in text)
 
 
 def squeezed(rows: Sequence[Row], height: int) -> list[Row]:

@@ -146,3 +146,36 @@ def test_the_lesson_of_the_page_about_the_format_opens_and_is_right():
     walked.next()
     walked.answer("1")
     assert plain(walked.explains()[0][0]) == "It is 0.0400."
+
+
+def test_under_a_wide_stage_there_are_two_rows_of_prose():
+    long = "word " * 40
+    assert wrong(f"::stage chain\n{long}\n\n::ask choice\nWhich?\n- [x] a\n- [ ] b\n  > no\n\n{long}\n") == [
+        "own.md:5: 3 rows of prose under ::stage chain at 80x24, 2 fit (before the answer)",
+        "own.md:5: 3 rows of prose under ::stage chain at 80x24, 2 fit (after the answer)",
+    ]
+    body = f"::stage rate\nShort.\n\n::ask choice\n{'which ' * 15}?\n- [x] {'a' * 60}\n- [ ] {'b' * 30}\n  > no\n"
+    assert [each.split(" under ")[0] for each in wrong(body)] == [
+        "own.md:5: 2 rows of question",
+        "own.md:5: 2 rows of answers",
+    ]
+
+
+def test_a_strip_has_four_rows_and_says_what_was_said():
+    body = "::stage chain\nLong ago.\n\n::ask number grad(layer1.z[0,1])\nWhat?\n- = loss : no, the loss\n> a hint\n"
+    walked = Course(reading.parse(f"{HEAD}::goto backward layer1.a\n{body}\nSo.\n", Path("own.md")))
+
+    def rows(typed=""):
+        return [plain(row.line) for row in sheet.strip(walked, typed=typed)]
+
+    assert rows() == ["Long ago.", "", "What?", "∂L/∂z[0,1] = "]
+    walked.answer("0.0195")
+    assert rows() == ["Long ago.", "", "What?", "∂L/∂z[0,1] = 0.0195  not yet: no, the loss"]
+    assert rows("-0.1") == ["Long ago.", "", "What?", "∂L/∂z[0,1] = -0.1"]
+    walked.answer("-0.0978")
+    assert rows()[0].startswith("That is what came in. The sigmoid has a say")
+    assert rows()[3] == "∂L/∂z[0,1] = -0.0978  not yet"
+    walked.hint()
+    assert rows()[3] == "∂L/∂z[0,1] = -0.0978  not yet: a hint"
+    walked.answer("-0.0244")
+    assert rows() == ["So.", "", "What?", "∂L/∂z[0,1] = -0.0244  ✓ right"]

@@ -54,6 +54,8 @@ ERRORS = [
     ("::goto", "7: ::goto: something is missing (::goto NODE | PHASE | 42 | 50% | start | end | step N)"),
     ("::undo now", "7: ::undo: 'now' is too much (::undo takes no argument)"),
     ("::let before", "7: ::let: 'before' is not NAME = EXPR (::let before = loss)"),
+    ("::train 1000000", "7: ::train: 1000000 is far for a lesson (100,000 at most)"),
+    ("::goto step 9999999", "7: ::goto: 9999999 is far for a lesson (100,000 at most)"),
     ("::teacher", "7: ::teacher: no paragraph after it"),
     ("::ask", "7: ::ask: '' is not asked (::ask number EXPR, or ::ask choice)"),
     ("::ask number loss", "7: ::ask number: the question is missing (it stands in the next line)"),
