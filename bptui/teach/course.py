@@ -330,7 +330,7 @@ class Course:
 
     @property
     def _slope_of(self) -> str:
-        """How the name of a gradient begins: `∂L/∂`, as in the panels; beside the explorer of chains `dy/d`, as there."""
+        """How a gradient is called: `∂L/∂` as in the panels, beside the explorer of chains `dy/d` as there."""
         graph = None if self._stage.asking is None else self._stage.asking.graph
         end = "loss" if graph is None or "chain" not in self.stage else graph.nodes[graph.loss].name
         return "∂L/∂" if end == "loss" else f"d{end}/d"
