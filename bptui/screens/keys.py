@@ -152,17 +152,16 @@ EXPLORE_CHAIN = Place("In explore chain", (
 
 EXPLORE_RATE = Place("In explore rate", (
     Key("rate", ("left", "right", "h", "l"), "A smaller, a larger rate", "rate", HORIZONTAL * 2),
-    Key("step", ("greater_than_sign", "less_than_sign"), "Take the step; take it back", "take the step",
-        VERTICAL[::-1]),
-    Key("slice", ("v", "V"), "Along the gradient, along one number alone", "slice", VERTICAL[::-1]),
+    Key("step", ("greater_than_sign", "less_than_sign"), "Take the step; take it back", "step", VERTICAL[::-1]),
+    Key("slice", ("v",), "Along the gradient, along each number alone", "slice", ((1, 0),)),
     Key("start", ("0",), "Everything as at first", "start"),
 ))  # fmt: skip
 
 EXPLORE_FLOW = Place("In explore flow", (
     Key("choose", ("up", "down", "k", "j"), "Choose a switch: its network stands at the right", "switch", VERTICAL * 2),
     Key("train", ("greater_than_sign", "less_than_sign"), "A training step on, a step back", "train", VERTICAL[::-1]),
-    Key("preset", ("p", "P"), "What is healthy: relative to the last layer, a lesson's legend, its figure", "preset",
-        VERTICAL[::-1]),
+    Key("preset", ("p",), "What is healthy: relative to the last layer, a lesson's legend, its figure", "preset",
+        ((1, 0),)),
     Key("start", ("0",), "Everything as at first"),
 ))  # fmt: skip
 
@@ -179,8 +178,8 @@ EXPLORE_RACE = Place("In explore race", (
     Key("run", ("space",), "Run to the end; stop", "run"),
     Key("choose", ("up", "down", "k", "j"), "Choose an optimizer: its path is drawn", "choose", VERTICAL * 2),
     Key("rate", ("left", "right", "h", "l"), "A smaller, a larger rate of the chosen one", "rate", HORIZONTAL * 2),
-    Key("problem", ("o", "O"), "The next, the previous problem", "problem", VERTICAL[::-1]),
-    Key("start", ("0",), "Everything as at first", "start"),
+    Key("problem", ("o",), "The next problem", "problem", ((1, 0),)),
+    Key("start", ("0",), "To the start, with the rates as at first", "start"),
 ))  # fmt: skip
 
 EXPLORERS = (EXPLORE_CHAIN, EXPLORE_RATE, EXPLORE_FLOW, EXPLORE_ACTIVATIONS, EXPLORE_RACE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,6 @@ from bptui.screens import layout
 from bptui.screens.board import Board, Work
 from bptui.screens.explore.page import at, beside, centred, mark, right, short, window
 from bptui.screens.keys import EXPLORE_ACTIVATIONS
-from bptui.screens.panels.text import wrap
 from bptui.screens.plot import Axes, Plot
 from bptui.screens.render import RenderOptions, clip, fit, length, under
 from bptui.symbolic.service import Service
@@ -159,7 +159,7 @@ class ActivationBoard(Board):
         width = max(8, wide - AXIS - 2)
         if tall < 9:
             return self._one(curve.z, curve.value, point.value, "value", width, max(1, tall - 1), look, "a")[:tall]
-        rows: list[Line] = [(Span("a", "value"),)]
+        rows: list[Line] = [(Span(" a", "value"),)]
         rows += self._one(curve.z, curve.value, point.value, "value", width, first, look, "a")
         rows.append((Span(" " * (AXIS - 1)), Span("└" + self._ticks(width), "rule")))
         rows.append(self._slope(found, wide))
@@ -171,11 +171,11 @@ class ActivationBoard(Board):
     def _slope(self, found: Formulas | None, wide: int) -> Line:
         """`∂a/∂z = a·(1 - a)   ✓ proved`."""
         if "slope" in self.hide:
-            return (Span("∂a/∂z = "), *mark("text"))
+            return (Span(" ∂a/∂z = "), *mark("text"))
         if found is None:
-            return (Span("∂a/∂z = "), Span("deriving…", "dim"))
-        line: Line = (*found.left, Span(" = "), *found.slope)
-        line = tuple(Span(s.text, f"{s.style} bold" if n < len(found.left) else s.style) for n, s in enumerate(line))
+            return (Span(" ∂a/∂z = "), Span("deriving…", "dim"))
+        left = (Span(s.text, f"{s.style} bold") for s in found.left)
+        line: Line = (Span(" "), *left, Span(" = "), *found.slope)
         for words in found.how:
             if length(line) + 3 + length(words) <= wide:
                 return (*line, Span("   "), *words)
@@ -194,7 +194,7 @@ class ActivationBoard(Board):
         marks = [(here, (Span(short(self.z, 3), "value bold"),))] if LOW <= self.z <= HIGH else []
         for z in (LOW, 0.0, HIGH):
             x = self._column(width, z)
-            if all(abs(x - other) > 3 for other, _ in marks):
+            if all(abs(x - other) > 2 for other, _ in marks):
                 marks.append((x, (Span(short(z), "dim"),)))
         return at(*(centred(AXIS + x + 0.5, line) for x, line in sorted(marks)))
 
@@ -263,7 +263,7 @@ class ActivationBoard(Board):
             return []
         told: list[Line] = [()]
         text = f"slope^{IN_A_ROW}: what ten of them in a row leave of a gradient, all at this z."
-        told += [(Span(" "), *row) for row in wrap((Span(text, "dim"),), side - 2)]
+        told += _prose(text, side - 2)
         curve, name = self.curve(), self.here.name
         low, high = (float(x) for x in (curve.slope.min(), curve.slope.max()))
         where = float(curve.z[np.argmax(curve.slope)])
@@ -272,5 +272,10 @@ class ActivationBoard(Board):
         said = f"The slope of {name} is {most}, and {short(low, 3)} at least, for z from {LOW:g} to {HIGH:g}."
         if self.here.op.convention:
             said += f" {self.here.op.convention[0].upper()}{self.here.op.convention[1:]}, as in PyTorch."
-        told += [(), *((Span(" "), *row) for row in wrap((Span(said, "dim"),), side - 2))]
+        told += [(), *_prose(said, side - 2)]
         return told if len(told) <= room else told[-(len(told) // 2) :][:room] if room > 4 else []
+
+
+def _prose(text: str, width: int) -> list[Line]:
+    """Sentences in rows, with a blank before each."""
+    return [(Span(f" {row}", "dim"),) for row in textwrap.wrap(text, max(1, width))]

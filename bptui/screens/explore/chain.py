@@ -201,7 +201,7 @@ class ChainBoard(Board):
             return ()
         name, start = last.name, reading.stations[0].name
         both = f"{name} and {self.slope_name(reading)} are both {short(last.value)} only by accident."
-        return (Span(" ! ", "kink"), Span(both), Span(
+        return (Span("   ! ", "kink"), Span(both), Span(
             f" At {start} = {short(other)} they are {short(value)} and {short(slope)}.", "dim"))  # fmt: skip
 
     def derived(self, link: Link) -> Line:

@@ -15,7 +15,7 @@ from bptui.screens import layout
 from bptui.screens.bars import bar, scale
 from bptui.screens.explore.page import Row, at, blank, centred, mark, number, short
 from bptui.screens.plot import Plot
-from bptui.screens.render import RenderOptions, clip, fit, length, under
+from bptui.screens.render import RenderOptions, clip, crop, fit, length, under
 from bptui.teach.explore.chain import Chain, Link, Reading, Station, through
 
 BOX, LEAST, GAP = 16, 12, 8
@@ -232,11 +232,8 @@ class ChainPage:
             here = max(ends_at[n:] if not several and n >= 2 else [ends_at[n]])
             beside = before + room + 2 if several or here > before + room / 3 else math.ceil(here) + 2
             drawn = bar(zero + row.bar[0] / cell, zero + row.bar[1] / cell, room, row.style, self.look)
-            found.append(
-                Row(
-                    at((3, clip(row.name, before - 13)), (before - 10, row.number), (before, drawn), (beside, row.note))
-                )
-            )
+            told, figure = (3, clip(row.name, before - 13)), (before - 10 - several, row.number)
+            found.append(Row(at(told, figure, (before, crop(drawn, 0, beside - before - 1)), (beside, row.note))))
         return [*found, blank(2)]
 
     def _of_stations(self) -> list[_Bar]:

@@ -154,7 +154,7 @@ class FlowBoard(Board):
         names = [f"{name}, its figure" for name in FIGURE] if self.figure else [c.name for c in self.pair]
         count = max((len(flow.layers) for flow in flows if flow is not None), default=1)
         room = max(4, height - 1 - min(len(below), max(0, height - 8)))
-        tall = min(room, count + 6)
+        tall = min(room, count + 5)
         wide = width // 2 - 1
         left = self._side(flows[0], names[0], wide, tall, False)
         other = (
@@ -198,6 +198,9 @@ class FlowBoard(Board):
                 rows.append(self._row(each[0], each[1], track, inner))
         if ends:
             rows += [self._scale(track), self._bands(inner) if second else self._ends(flow)]
+            if flow.explodes and len(rows) < tall:
+                said = f" a step changes the weights by {short(100 * flow.update, 2)} %"
+                rows.append(clip((Span(said, "fail"),), inner))
         return rows
 
     def _verdict(self, flow: Flow) -> Line:
