@@ -522,6 +522,8 @@ def _learn(options: Namespace) -> int:
     for option in ("answers", "seed"):
         if getattr(options, option) not in (None, False) and not options.worksheet:
             raise UserError(f"--{option}", "belongs to --worksheet", "bptui learn 4 --worksheet")
+    if options.seed is not None and not 0 <= options.seed < 2**31:
+        raise UserError("--seed", f"found {options.seed}", "0 to 2147483647")
     from bptui import learning
 
     if options.list:
