@@ -62,7 +62,10 @@ def _named(row: Key) -> str:
     """The keys of a row in a footer: the first, the first two where they move, all of four arrows in one word."""
     if set(row.keys) >= ARROWS:
         return "arrows"
-    return "/".join(shown(key) for key in row.keys[: 2 if row.by else 1]).replace("escape", "esc")
+    if row.keys[0].isdigit():
+        return f"{row.keys[0]}-{row.keys[-1]}"
+    keys = "/".join(shown(key) for key in row.keys[: 2 if row.by else 1])
+    return keys.replace("escape", "esc").replace("pagedown", "pgdn").replace("pageup", "pgup")
 
 
 INTERRUPT = Key("interrupt", ("ctrl+c",), "Say how to leave")
@@ -119,6 +122,9 @@ PALETTE = Place("In the palette, else as in the command line", (
 ))  # fmt: skip
 
 PRESENT = Place("In present mode, else as everywhere", (
+    Key("next", ("pagedown", "enter"), "The answer, then what is asked next: a clicker does it", "the answer"),
+    Key("back", ("pageup",), "The question again, then the page before it", "back"),
+    Key("class", ("1", "2", "3", "4"), "What the class says, before the answer", "the class says"),
     Key("leave", ("escape",), "Leave present mode", "leave"),
 ))  # fmt: skip
 

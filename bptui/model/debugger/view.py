@@ -53,7 +53,8 @@ class View:
     focus   the panel that arrows move in (its digit)  zoom    that panel has the whole screen
     sample  "all", "mean", or the number of one sample of the batch
     search  what was last searched for
-    present one operation fills the screen, and asks before it tells: asks says that it has not told yet
+    present one operation fills the screen, or the loss (`topic`), and asks before it tells: asks says that it has not
+            told yet, says which answer the class says, counted from 1 (0: none)
     hidden  numbers that are kept back until a question about them is answered
     composite  one is shown as one operation, because `next` came to it: until the next move, or `view`
     change  of a branch, what it differs by from another one is shown in the place of gradients
@@ -69,7 +70,9 @@ class View:
     sample: int | Literal["all", "mean"] = "all"
     search: str = ""
     present: bool = False
+    topic: Literal["operation", "loss"] = "operation"
     asks: bool = False
+    says: int = 0
     hidden: Hidden = frozenset()
     composite: bool = False
     page: int = 0
