@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from bptui.model.source.network import Network
+    from bptui.screens.board import Board
     from bptui.screens.theme import Theme
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -288,8 +289,8 @@ def _play(options: Namespace) -> int:
     """The playground, with a network of its own or a file's."""
     if len(options.rest) > 1:
         raise UserError(options.rest[1][:60], "is one argument too many", "bptui play [FILE]")
-    if options.fps is not None and not 0.1 <= options.fps <= 60:
-        raise UserError("--fps", f"found {options.fps:g}", "0.1 to 60 frames a second")
+    if options.fps is not None and not 0.1 <= options.fps <= 20:
+        raise UserError("--fps", f"found {options.fps:g}", "0.1 to 20 frames a second")
     config = configured(options)
     if options.theme is not None:
         _check_theme(options.theme)
@@ -475,7 +476,80 @@ def _writer(options: Namespace) -> Callable[[str], None]:
     return write
 
 
-SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {}
+def _explorer(options: Namespace) -> tuple[str, Callable[[], Board]]:
+    """The explorer that is wanted, and how to make its board: until that is called nothing needs NumPy."""
+    from bptui.screens import explore
+
+    name, *words = options.rest or [""]
+    if not name:
+        raise UserError("NAME", "is missing", "bptui explore " + ", ".join(explore.EXPLORERS))
+    explore.known(name)
+    load: Callable[[], Network] | None = None
+    if words:
+        if "=" in words[0] and not _is_there(words[0]):
+            options.formula, *words = words
+        _, load = _network(options, words)
+    return name, lambda: explore.board(name, load() if load is not None else None, options.by)
+
+
+def _explore_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
+    name, make = _explorer(options)
+
+    def screen(theme: Theme, unicode: bool) -> Screen[None]:
+        from bptui.screens.stage import Stage
+
+        return Stage(name, make, theme, unicode)
+
+    return screen
+
+
+def _explore(options: Namespace) -> int:
+    """On the screen; where there is none, its page as text."""
+    name, make = _explorer(options)
+    config = configured(options)
+    if options.theme is not None:
+        _check_theme(options.theme)
+    if not _has_screen():
+        from bptui import headless
+
+        return headless.page(make(), _writer(options), not options.ascii and _utf8(sys.stdout))
+    _fits()
+    from bptui import app
+
+    return app.stage(
+        name, make, theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr), no_color=options.no_color,
+        around=around_of(options, config, None),
+    )  # fmt: skip
+
+
+def _learn(options: Namespace) -> int:
+    if len(options.rest) > 1:
+        raise UserError(options.rest[1][:60], "is one argument too many", "bptui learn 4, or bptui learn FILE.md")
+    asked = [name for name in ("list", "check", "export", "worksheet") if getattr(options, name)]
+    if len(asked) > 1:
+        raise UserError(f"--{asked[1]}", f"stands beside --{asked[0]}", "one at a time")
+    for option in ("answers", "seed"):
+        if getattr(options, option) not in (None, False) and not options.worksheet:
+            raise UserError(f"--{option}", "belongs to --worksheet", "bptui learn 4 --worksheet")
+    from bptui import learning
+
+    if options.list:
+        return learning.listed(_writer(options))
+    if asked:
+        if not options.rest:
+            raise UserError("N or FILE.md", "is missing", f"bptui learn 4 --{asked[0]}")
+        return learning.printed(options.rest[0], asked[0], options.answers, options.seed, _writer(options))
+    if not _has_screen():
+        raise UserError("learn", "a lesson needs a terminal with a screen", "bptui learn --list, or N --export")
+    return _lesson(options)
+
+
+def _lesson(options: Namespace) -> int:
+    """On the screen."""
+    raise UserError("learn", unsupported.NOT_YET, "bptui learn 4 --export prints it")
+
+
+SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {"explore": _explore_screen}
 """The commands that have a screen of their own."""
 
 HANDLERS: dict[str, Callable[[Namespace], int]] = {
@@ -485,6 +559,8 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "check": _check,
     "diagnose": _diagnose,
     "explain": _explain,
+    "explore": _explore,
+    "learn": _learn,
     "play": _play,
     "export": _export,
     "replay": _replay,

@@ -20,7 +20,7 @@ import numpy as np
 from bptui import config
 from bptui.model.base import folders, numbers
 from bptui.model.base.printable import json_text
-from bptui.model.base.spans import Line, line, plain
+from bptui.model.base.spans import Line, Span, line, plain
 from bptui.model.debugger.export import jsonable
 from bptui.model.debugger.lines import kind, tensor
 from bptui.model.debugger.progress import Progress
@@ -29,6 +29,8 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.history import History, Training
 from bptui.model.engine.recording import Recording, required
 from bptui.model.source.network import Network
+from bptui.screens.board import Board
+from bptui.screens.render import RenderOptions
 from bptui.symbolic.card import text as card_text
 from bptui.symbolic.card.names import title
 from bptui.symbolic.types import BAD, CheckRow, Report
@@ -49,6 +51,25 @@ def trace(name: str, network: Network, steps: int, at: int, as_json: bool, write
         return 0
     for row in report(name, network, history, recording, steps):
         write(plain(row))
+    return 0
+
+
+PAGE = (80, 22)
+"""Columns and rows of a board's page where there is no screen: what an 80x24 screen has between status and footer."""
+
+
+def page(board: Board, write: Write, unicode: bool) -> int:
+    """Print what a board shows, with everything computed."""
+    progress = Progress()
+    try:
+        while (work := board.work()) is not None:
+            work(progress)
+        left, right = board.status()
+        write(plain((*left, Span("   "), *right)))
+        for row in board.lines(*PAGE, RenderOptions(unicode, ansi=True)):
+            write(plain(row).rstrip())
+    finally:
+        board.close()
     return 0
 
 

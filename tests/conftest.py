@@ -7,6 +7,7 @@ The large corpora (`@pytest.mark.corpus`: a test for each use of each operation,
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import zlib
@@ -18,6 +19,9 @@ from hypothesis import settings
 # The same examples everywhere: a change is judged by what it changes, not by the draw of the day.
 settings.register_profile("bptui", derandomize=True, deadline=None, database=None)
 settings.load_profile("bptui")
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+"""The tests start two hundred programs: without it each would compile bptui anew."""
 
 OURS = (
     "NO_COLOR", "FORCE_COLOR", "TEXTUAL_THEME", "TEXTUAL_COLOR_SYSTEM", "TMUX", "BPTUI_DIFF", "COLUMNS", "LINES",

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.files import write_new
+from bptui.model.base.files import refuse_taken, write_new
 from bptui.model.base.printable import clipped
 from bptui.model.base.spans import Line, Span, line
+from bptui.model.debugger import locations
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
 from bptui.screens import svg
@@ -34,8 +35,8 @@ COLUMNS = 100
 """Columns of a card on paper."""
 SIZE = (120, 36)
 """Columns and rows of a screen that nobody sees."""
-MOST_COLUMNS = 60
-"""Columns of a cell of a table, from which on it goes on in the next row."""
+MOST_COLUMNS, LEAST_COLUMNS = 60, 20
+"""Columns of a cell of a table, from which on it goes on in the next row; what the last one has at least."""
 USAGE = "export grad(NODE[i,j]) FILE, export moment, export step, export screen; FILE ends in .md, .tex or .svg"
 _NUMBER = r"(?:(?:grad|value)\s*\([^()]*\)|[^\s\[\]()]+)(?:\s*\[[^\]]*\])?(?:\.grad)?"
 _WHAT = re.compile(rf"(?P<what>{_NUMBER})(?:\s+from\s+(?P<given>\S+))?(?:\s+(?P<file>.*))?", re.DOTALL)
@@ -75,6 +76,7 @@ def export(session: Session, wanted: Asked, front: Surface) -> Reply:
         raise UserError("export", f"'{clipped(form, 20)}' is not a form", f"a name that ends in {', '.join(FORMS)}")
     if wanted.what == "screen" and form != ".svg":
         raise UserError("export", f"the screen is no text for '{form}'", "a name that ends in .svg")
+    refuse_taken(path, "export")
     try:
         content = written(session, wanted, form, front)
     except Cancelled:
@@ -101,7 +103,7 @@ def written(session: Session, wanted: Asked, form: str, front: Surface) -> str:
 
 def _document(session: Session, wanted: Asked, service: Service) -> Document:
     from bptui.model.debugger.why import asked as asked_number
-    from bptui.symbolic.derivation import moment, number, step
+    from bptui.symbolic.derivation import chain, moment, step
     from bptui.symbolic.derivation.document import Document
 
     if wanted.what == "step":
@@ -109,8 +111,15 @@ def _document(session: Session, wanted: Asked, service: Service) -> Document:
     heading = f"{session.network.name}, training step {session.cursor.step}"
     if wanted.what == "moment":
         return Document(heading, (moment.here(session, service),))
-    node, element, _ = asked_number(session, wanted.number, "export")
-    return Document(heading, tuple(number.sections(session.recording, node, element, service)))
+    node, element, of = asked_number(session, wanted.number, "export")
+    given = frozenset({locations.node(session.graph, wanted.given, "export").id} if wanted.given else ())
+
+    def tick(done: int, total: int) -> None:
+        session.progress.report(done / max(1, total), f"number {done + 1} of {total}")
+
+    follow = chain.Chain(session.recording, service, given, tick=tick)
+    made = follow.sections(chain.asked(session, node, element, of))
+    return Document(f"{wanted.number} of {heading}", made)
 
 
 def _called(session: Session, wanted: Asked) -> str:
@@ -141,7 +150,7 @@ def rows(document: Document) -> Iterator[Line]:
     """A document as rows of the screen: its cards as the Operation panel shows them."""
     yield from ((), line("  ", (document.heading, "text bold")))
     for part in document.sections:
-        yield from ((), line("  ", (f"── {part.heading} ", "dim"), ("─" * (COLUMNS - 7 - len(part.heading)), "rule")))
+        yield from ((), line("  ", (f"── {part.heading} ", "dim"), ("─" * (COLUMNS - 8 - len(part.heading)), "rule")))
         yield from _section(part)
     yield ()
 
@@ -167,6 +176,7 @@ def _section(part: Section) -> Iterator[Line]:
 def _grid(grid: Grid) -> Iterator[Line]:
     """Columns as wide as they have to be; a cell that is too long goes on in the next rows."""
     widths = [min(MOST_COLUMNS, max(map(len, cells))) for cells in zip(grid.heads, *grid.rows, strict=True)]
+    widths[-1] = max(LEAST_COLUMNS, min(widths[-1], COLUMNS - 2 - sum(width + 2 for width in widths) + widths[-1]))
     for n, cells in enumerate((grid.heads, *grid.rows)):
         style = "dim" if n == 0 else "text"
         parts = [wrap((Span(cell, style),), width) or [()] for cell, width in zip(cells, widths, strict=True)]

@@ -148,6 +148,47 @@ STAGE = Place("In every explorer and the playground", (
     Key("help", ("question_mark", "f1"), "These keys", "help"),
 ))  # fmt: skip
 
+EXPLORE_CHAIN = Place("In explore chain", (
+    Key("move", ("left", "right", "h", "l"), "The start, down and up by 0.1", "x", HORIZONTAL * 2),
+    Key("nudge", ("plus", "minus", "equals_sign"), "A larger, a smaller nudge", "nudge", ((0, 1), (0, -1), (0, 1))),
+    Key("pair", ("n", "N"), "The next, the previous pair of functions", "pair", VERTICAL[::-1]),
+    Key("flow", ("f",), "The other direction: values forward, gradients backward", "flow"),
+    Key("start", ("0",), "Everything as at first"),
+))  # fmt: skip
+
+EXPLORE_RATE = Place("In explore rate", (
+    Key("rate", ("left", "right", "h", "l"), "A smaller, a larger rate", "rate", HORIZONTAL * 2),
+    Key("step", ("greater_than_sign", "less_than_sign"), "Take the step; take it back", "step", VERTICAL[::-1]),
+    Key("slice", ("v",), "Along the gradient, along each number alone", "slice", ((1, 0),)),
+    Key("start", ("0",), "Everything as at first", "start"),
+))  # fmt: skip
+
+EXPLORE_FLOW = Place("In explore flow", (
+    Key("choose", ("up", "down", "k", "j"), "Choose a switch: its network stands at the right", "switch", VERTICAL * 2),
+    Key("train", ("greater_than_sign", "less_than_sign"), "A training step on, a step back", "train", VERTICAL[::-1]),
+    Key("preset", ("p",), "What is healthy: relative to the last layer, a lesson's legend, its figure", "preset",
+        ((1, 0),)),
+    Key("start", ("0",), "Everything as at first"),
+))  # fmt: skip
+
+EXPLORE_ACTIVATIONS = Place("In explore activations", (
+    Key("z", ("left", "right", "h", "l"), "z, down and up by 0.1", "z", HORIZONTAL * 2),
+    Key("choose", ("up", "down", "k", "j"), "Choose an activation", "choose", VERTICAL * 2),
+    Key("raw", ("r",), "The derivative as SymPy gave it", "raw"),
+    Key("start", ("0",), "Everything as at first", "start"),
+))  # fmt: skip
+
+EXPLORE_RACE = Place("In explore race", (
+    Key("step", ("greater_than_sign", "less_than_sign"), "A training step of all of them, on and back", "step",
+        VERTICAL[::-1]),
+    Key("run", ("space",), "Run to the end; stop", "run"),
+    Key("choose", ("up", "down", "k", "j"), "Choose an optimizer: its path is drawn", "choose", VERTICAL * 2),
+    Key("rate", ("left", "right", "h", "l"), "A smaller, a larger rate of the chosen one", "rate", HORIZONTAL * 2),
+    Key("problem", ("o",), "The next problem", "problem", ((1, 0),)),
+    Key("start", ("0",), "To the start, with the rates as at first", "start"),
+))  # fmt: skip
+
+EXPLORERS = (EXPLORE_CHAIN, EXPLORE_RATE, EXPLORE_FLOW, EXPLORE_ACTIVATIONS, EXPLORE_RACE)
 DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
 """The places of the debugger, which its help shows."""
 PLAY = Place("In the playground", (
@@ -166,7 +207,7 @@ PLAY = Place("In the playground", (
     Key("undo", ("u",), "Back to what was before the last change on the way", "undo"),
 ))  # fmt: skip
 
-PLACES = (HOME, *DEBUGGING, STAGE)
+PLACES = (HOME, *DEBUGGING, STAGE, *EXPLORERS)
 
 ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""

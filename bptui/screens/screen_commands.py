@@ -191,6 +191,19 @@ class Own(FrontEnd):
     def do_command(self) -> None:
         self.open(":", "")
 
+    def do_explore(self, name: str) -> None:
+        session, app = self.session, self.app
+        if session is None:
+            self.say(say(LOADING, ok=False))
+            return
+        from bptui.screens import explore
+        from bptui.screens.stage import Stage
+
+        name = choice(name.strip(), tuple(explore.EXPLORERS), "explore")
+        shown: Any = app
+        made = Stage(name, lambda: explore.on_session(name, session), shown.colours, self.ui.look.unicode)
+        app.push_screen(made)
+
     def do_palette(self) -> None:
         self.palette = manual.Palette(self.ui.bindings)
         self.canvas.repaint()

@@ -154,13 +154,31 @@ class Stage(Screen[None]):
         """Draw what is different now, and compute what is wanted now."""
         if self.board is not None and not self.worker.closed:
             self.worker.ask(self.board)
-            running = self.worker.job is not None
-            if running and self._timer is None:
-                self._timer = self.set_interval(1 / FRAMES, self.canvas.repaint)
-            elif not running and self._timer is not None:
-                self._timer.stop()
-                self._timer = None
+            self._watch()
+            self.board.held = self.worker.job is not None
         self.canvas.repaint()
+        if self.board is not None:
+            self.board.held = False
+
+    def _watch(self) -> None:
+        """While something is computed, or a slow line has not been given all of it, look at it now and then."""
+        wanted = self.worker.job is not None or self.canvas.late
+        if wanted and self._timer is None:
+            self._timer = self.set_interval(1 / FRAMES, self._frame)
+        elif not wanted and self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def _frame(self) -> None:
+        """Draw how far it is, where what was drawn before has reached the terminal: first what of it is late."""
+        arrivals = cast(Any, self.app).arrivals
+        if arrivals.free():
+            arrivals.wanted = True
+            if self.canvas.late:
+                self.canvas.flush(arrivals.budget)
+            else:
+                self.canvas.repaint(arrivals.budget)
+        self._watch()
 
     def _ended(self) -> None:
         error = self.worker.ended()
@@ -168,7 +186,10 @@ class Stage(Screen[None]):
             self.refuse(error)
         elif self.board is not None and (news := self.board.news()):
             self.say(say(news))
-        self.changed()
+        if self.board is not None and not self.worker.closed:
+            self.worker.ask(self.board)
+        self.canvas.repaint(cast(Any, self.app).arrivals.budget)
+        self._watch()
 
     def say(self, reply: Reply) -> None:
         """One line in the place of the footer, more over the board."""

@@ -16,7 +16,7 @@ from bptui.symbolic.service import Service
 
 Format = Literal["text", "markdown", "latex"]
 FORMATS: tuple[Format, ...] = ("text", "markdown", "latex")
-_WRITERS: Mapping[Format, Callable[[Document], str]] = {
+WRITERS: Mapping[Format, Callable[[Document], str]] = {
     "text": text.written, "markdown": markdown.written, "latex": latex.written
 }  # fmt: skip
 
@@ -28,6 +28,11 @@ def explain(network: Network, place: str, form: Format = "text", unicode: bool =
 
 def explained(recording: Recording, name: str, place: str, form: Format = "text", unicode: bool = True) -> str:
     """The derivation of `NODE[i,j]` in a training step of the network of that name."""
+    return WRITERS[form](derivation(recording, name, place, unicode))
+
+
+def derivation(recording: Recording, name: str, place: str, unicode: bool = True) -> Document:
+    """The same before it is written."""
     node, at = locations.element(recording.graph, place, "NODE[i,j]")
     element = locations.fit(at if at is not None else (), node.shape)
     service = Service()
@@ -35,5 +40,4 @@ def explained(recording: Recording, name: str, place: str, form: Format = "text"
         parts = tuple(sections(recording, node, element, service, unicode))
     finally:
         service.close()
-    heading = f"{node.name}{numbers.index(element)} of {name}, training step {recording.step}"
-    return _WRITERS[form](Document(heading, parts))
+    return Document(f"{node.name}{numbers.index(element)} of {name}, training step {recording.step}", parts)

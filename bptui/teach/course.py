@@ -17,6 +17,7 @@ from bptui.model.base.spans import Line, line, plain
 from bptui.model.debugger import expressions, locations
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.commands import registry
+from bptui.model.debugger.hidden import Hidden
 from bptui.model.debugger.lines import kind as kind_of
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
@@ -30,6 +31,7 @@ from bptui.teach import directives, filling, formulas, judging, opening
 from bptui.teach.formulas import Formulas, Kept, Target
 from bptui.teach.judging import Verdict
 from bptui.teach.lesson import Block, Code, Directive, Items, Lesson, Page, Piece, Prose, Question
+from bptui.teach.variation import varied
 
 Answered = Literal["once", "later", "shown"]
 """How a question was done: at the first try and without a hint, after more, or not by the reader."""
@@ -49,10 +51,11 @@ class Try(NamedTuple):
 
 @dataclass
 class Asked:
-    """How far the question of a page has come. `hints`: how many are shown."""
+    """How far the question of a page has come. `hints`: how many are shown; `said`: the last reason or hint."""
 
     tries: list[Try] = field(default_factory=list)
     hints: int = 0
+    said: Line = ()
     done: Answered | None = None
 
 
@@ -81,7 +84,7 @@ class Happens(NamedTuple):
 
 class Course:
     """One reader in one lesson, at a page (from 0). `answers` are those of earlier times, by the keys of pages;
-    `ask` is the front end's look at what takes long (`Progress`).
+    `progress` is the front end's look at what takes long; with a `seed` the networks have other numbers.
 
     session  what the debugger beside the page drives, another one after each turn; None where nothing could be opened
     failed   what of the page's directives could not be carried out, a line each
@@ -89,10 +92,10 @@ class Course:
 
     def __init__(
         self, lesson: Lesson, page: int = 0, answers: Mapping[str, Answered] | None = None,
-        progress: Progress | None = None,
+        progress: Progress | None = None, seed: int | None = None,
     ) -> None:  # fmt: skip
         self.lesson = lesson
-        self.progress = progress or Progress()
+        self.progress, self._seed = progress or Progress(), seed
         known = {each.key for each in lesson.pages}
         self._asked = {key: Asked(done=how) for key, how in (answers or {}).items() if key in known}
         self._opened: dict[str, tuple[Network, History] | UserError] = {}
@@ -169,6 +172,16 @@ class Course:
 
     # ------------------------------------------------------------------------------------------------- the session
     @property
+    def asking(self) -> Formulas | None:
+        """What the page's expressions are evaluated with, before its question."""
+        return self._stage.asking
+
+    @property
+    def telling(self) -> Formulas | None:
+        """And after it."""
+        return self._stage.telling
+
+    @property
     def session(self) -> Session | None:
         return self._stage.session
 
@@ -194,6 +207,11 @@ class Course:
         if session is not None:
             session.trail = Trail()
             self._moment = session.branch, session.cursor
+            session.view.hidden = self._kept_back()
+
+    def _kept_back(self) -> Hidden:
+        """What the panels do not show."""
+        return frozenset().union(*(each.hides for each in self.hidden))
 
     def _segments(self) -> list[list[Happens]]:
         """What happens up to here; each list begins with an `::open`, but for the first."""
@@ -227,6 +245,7 @@ class Course:
         if target not in self._opened:
             try:
                 network = opening.network(target, self.lesson.front.path.parent)
+                network = network if self._seed is None else varied(network, self._seed)
                 self._opened[target] = network, network.history()
             except UserError as error:
                 self._opened[target] = error
@@ -291,10 +310,19 @@ class Course:
     @property
     def label(self) -> Line:
         """What the asked number is called in the answer line: `∂L/∂z[0,1]`."""
+        return self._called(False)
+
+    @property
+    def full_label(self) -> Line:
+        """The same away from its page: `∂L/∂layer1.z[0,1]`."""
+        return self._called(True)
+
+    def _called(self, full: bool) -> Line:
         target = self.asks
         if target is None:
             return line("answer")
-        name = target.node.label if target.node.role == "param" else target.node.symbol or target.node.label
+        short = target.node.label if target.node.role == "param" else target.node.symbol or target.node.label
+        name = target.node.name if full else short
         at = index(target.element or ())
         if target.of == "gradient":
             return line((f"∂L/∂{name}{at}", "gradient"))
@@ -307,7 +335,9 @@ class Course:
         assert question is not None
         if question.is_choice:
             return self.text(next(each.prose for each in question.options if each.right))
-        return filling.filled((Piece(question.expression, "number"),), self._stage.asking)
+        asking = self._stage.asking
+        whole = asking is not None and self.asks is None and asking.number(question.expression).is_integer()
+        return filling.filled((Piece(question.expression, "number", decimals=0 if whole else None),), asking)
 
     def answer(self, text: str) -> Verdict:
         """Judge what was typed: a number or a formula; of a choice, the number of the option from 1. A right answer
@@ -326,6 +356,7 @@ class Course:
             self._end("later" if asked.tries or asked.hints else "once")
         elif found.counts:
             asked.tries.append(Try(text, found))
+            asked.said = found.reason
         return found
 
     def hint(self) -> Line:
@@ -335,7 +366,8 @@ class Course:
             return ()
         if asked.hints < len(question.hints):
             asked.hints += 1
-            return self.text(question.hints[asked.hints - 1])
+            asked.said = self.text(question.hints[asked.hints - 1])
+            return asked.said
         self.show()
         return ()
 
@@ -346,6 +378,8 @@ class Course:
 
     def _end(self, how: Answered) -> None:
         self.asked.done = how
+        if self.session is not None:
+            self.session.view.hidden = self._kept_back()
         if self.page.after or self.away:
             self._set()
 

@@ -81,6 +81,8 @@ def named(name: str, graph: Graph) -> Node | None:
 
 def wrap(line: Line, width: int) -> list[Line]:
     """The rows of running text: broken at blanks, a word longer than a row in the middle. At least one row."""
+    if sum(len(span.text) for span in line) <= width:
+        return [merge(line)]
     rows: list[list[Span]] = [[]]
     used = 0
     for word in _words(line):

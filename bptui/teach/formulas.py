@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
+from itertools import product
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -18,15 +19,20 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.debugger import expressions
 from bptui.model.debugger.functions import FUNCTIONS
+from bptui.model.debugger.hidden import Hidden
+from bptui.model.debugger.hidden import Target as Masked
 from bptui.model.debugger.lines import kind as kind_of
 from bptui.model.debugger.session import Session
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.masked import Kind
 from bptui.model.engine.recording import Key, Recording
 from bptui.model.engine.state import Gradient, State
 from bptui.model.source.network import Network
 from bptui.teach import timing
 
 Of = Literal["value", "gradient", "new"]
+MOST_HIDDEN = 10_000
+"""Numbers that are hidden one by one; where it would be more, all of their tensor is."""
 
 
 class Kept(NamedTuple):
@@ -54,6 +60,15 @@ class Target(NamedTuple):
         if len(self.at) != len(self.node.shape) or any(i is None for i in self.at):
             return None
         return tuple(i for i in self.at if i is not None)
+
+    @property
+    def hides(self) -> Hidden:
+        """The numbers that are not to be seen, where it is hidden."""
+        kind: Kind = "update" if self.of == "new" else self.of
+        ranges = [range(n) if i is None else (i,) for i, n in zip(self.at, self.node.shape, strict=False)]
+        if all(i is None for i in self.at) or math.prod(map(len, ranges)) > MOST_HIDDEN:
+            return frozenset({Masked(self.node.name, kind)})
+        return frozenset(Masked(self.node.name, kind, element) for element in product(*ranges))
 
     def meets(self, other: Target) -> bool:
         """Do the two have a number in common?"""
@@ -167,6 +182,18 @@ class Formulas:
         """The number of the network that an expression is, None for one that is computed from others."""
         return target_of(self.parse(text))
 
+    def all_numbers(self, most: int = 200) -> Iterator[tuple[str, float]]:
+        """The numbers of small tensors of this step by their expressions: values, gradients, new parameters."""
+        for name, node in self.graph.by_name.items():
+            kinds = [(name, self.state.value(node)), (f"grad({name})", self.state.gradient(node).array)]
+            if node.role == "param":
+                kinds.append((f"new({name})", self.recording.after(node)))
+            for text, array in kinds:
+                if array is not None and array.size <= most:
+                    for at in np.ndindex(array.shape):
+                        shown = f"{text.removesuffix(')')}{numbers.index(at)}{')' if text.endswith(')') else ''}"
+                        yield shown, float(array[at])
+
     def names(self, expression: expressions.Expression, asked: Target) -> bool:
         """Does an expression name (some of) a number of the network?"""
         stack: list[ast.AST] = [expression.tree]
@@ -206,7 +233,7 @@ def _named(text: str, graph: Graph, more: Mapping[str, Array]) -> expressions.Ex
         rest, _, last = name.rpartition(".")
         if name in known or name in more or (rest in known and last in (*FUNCTIONS, *expressions.DOTTED)):
             continue
-        near = difflib.get_close_matches(name[:64], [*graph.by_name, *more, *FUNCTIONS], n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name[:64], [*graph.by_name, *more], n=1, cutoff=0.5)
         raise UserError("", f"no node is called '{name[:40]}'", "".join(near))
     for part in ast.walk(tree):
         if isinstance(part, ast.Call) and expressions.dotted(part.func) == "new" and len(part.args) == 1:

@@ -6,11 +6,14 @@ may come to (`bptui.teach.slips`). Where two of them are the same number here, n
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.numbers import special
+from bptui.model.base.printable import one_line
 from bptui.model.base.spans import Line, line
 from bptui.teach.formulas import Formulas
 from bptui.teach.lesson import Prose, Question
@@ -24,6 +27,7 @@ DIGITS = 2
 
 _NUMBER = re.compile(r"[+-]?(?P<digits>\d+\.?\d*|\.\d+)(?:e(?P<power>[+-]?\d{1,3}))?", re.IGNORECASE)
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?", re.IGNORECASE)
+_LIKE_A_NUMBER = re.compile(r"[+-]?(?:[\d.,]|[oOlI][\d.,])[\w.,]*")
 
 Text = Callable[[Prose], Line]
 
@@ -88,7 +92,7 @@ class Judge:
             typed = self.read(text)
         except UserError as error:
             said = f"{error.where}{': ' if error.where else ''}{error.what}{f' ({error.right})' if error.right else ''}"
-            return Verdict(False, line(said), False)
+            return Verdict(False, line(one_line(said)), False)
         known = self.wrong()
         if typed.exact(self.right):
             return Verdict(True)
@@ -117,13 +121,16 @@ class Judge:
         try:
             expression = self.formulas.parse(text)
         except UserError as error:
-            if re.match(r"[\w.,+-]*\d[\w.,+-]*$", text) or not re.search(r"[^\W\d]{2}|[-+*/(]", text):
+            if _LIKE_A_NUMBER.fullmatch(text):
                 raise UserError("", f"'{shown}' is not a number", "0.5, or a formula") from None
             raise UserError(f"'{shown}'", error.what, error.right) from None
         asked = self.formulas.target(self.question.expression)
         if asked is not None and self.formulas.names(expression, asked):
             raise UserError("", f"{self.question.expression} is what is asked", "a formula of other numbers")
-        return Typed(self.formulas.number(text))
+        number = self.formulas.number(text)
+        if not math.isfinite(number):
+            raise UserError("", f"it is {special(number)}", "a number")
+        return Typed(number)
 
     def wrong(self) -> Sequence[Wrong]:
         """The wrong answers that are known, in the order in which they are held against an answer: none that is right,
@@ -137,16 +144,15 @@ class Judge:
             except UserError:
                 continue  # told by --check
         general = [Wrong(slip.number, self.say(slip.reason)) for slip in slips.slips(self.formulas, self.question)]
-        return [*_apart(own, own, self.right), *_apart(general, [*own, *general], self.right)]
+        own = [each for each in own if not Typed(each.number).exact(self.right)]
+        general = [each for each in general if not _equal(each.number, self.right)]
+        return [*_apart(own, own), *_apart(general, [*own, *general])]
 
 
-def _apart(some: Sequence[Wrong], all_: Sequence[Wrong], right: float) -> list[Wrong]:
-    """Those that are neither right nor equal to another one."""
+def _apart(some: Sequence[Wrong], others: Sequence[Wrong]) -> list[Wrong]:
+    """Those that are not equal to another one."""
     return [
-        each
-        for each in some
-        if not _equal(each.number, right)
-        and not any(other is not each and _equal(each.number, other.number) for other in all_)
+        each for each in some if not any(other is not each and _equal(each.number, other.number) for other in others)
     ]
 
 

@@ -15,7 +15,7 @@ from bptui.model.engine import ops
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment
 from bptui.screens.card import draw, verdicts
-from bptui.screens.card.fit import blocks, first
+from bptui.screens.card.fit import blocks, every, first
 from bptui.screens.render import length
 from bptui.symbolic.card import card
 from bptui.symbolic.facts import Card
@@ -89,13 +89,7 @@ def test_nothing_is_lost(use):
 
 def pages(made: Card, width: int, height: int) -> tuple[str, str]:
     """The text of the first page, and that of all others without the head that they all begin with."""
-    opened = draw(made, width, height)
-    others = []
-    for page in range(1, 200):
-        rows = draw(made, width, height, page)
-        if rows == opened:
-            break
-        others.append(rows)
+    opened, *others = every(made, width, height)
     assert all(len(rows) <= height and all(length(row) <= width for row in rows) for rows in (opened, *others))
     assert bool(others) == any("⋯ more" in plain(row) or plain(row).rstrip()[-1:] in ("⋯", ")") for row in opened[-4:])
     head = first(blocks(made, width), height).head
@@ -153,7 +147,7 @@ def test_the_terms_of_a_long_sum_are_made_for_the_page_that_has_them():
     counted = replace(made, table=replace(made.table, longer=lambda: asked.append(1) or longer()))
     draw(counted, 60, 20)
     assert not asked
-    assert "297" in "".join(plain(row) for page in range(20) for row in draw(counted, 60, 20, page))
+    assert "297" in "".join(plain(row) for rows in every(counted, 60, 20) for row in rows)
     assert asked
 
 

@@ -11,6 +11,7 @@ from bptui.model.base.spans import plain
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import Moment
 from bptui.screens.card import draw
+from bptui.screens.card.fit import every
 from bptui.screens.render import length
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.derive import derive
@@ -52,7 +53,7 @@ def squeezed(rows):
 def test_nothing_is_cut_on_all_pages_together(name, size):
     width, height = size
     for card in cards(name):
-        pages = [draw(card, width, height, page) for page in range(80)]
+        pages = list(every(card, width, height))
         assert all(len(rows) <= height and all(length(row) <= width for row in rows) for rows in pages)
         said = {"".join(plain(row).split()) for rows in pages for row in rows}
         shown = squeezed(draw(card, width, 400))  # where there is room for all
@@ -69,6 +70,6 @@ def test_nothing_is_cut_on_all_pages_together(name, size):
 
 def test_the_pages_begin_again_after_the_last():
     card, _ = cards("lstm_cell")
-    first = draw(card, 78, 12)
-    turned = [draw(card, 78, 12, page) for page in range(1, 40)]
-    assert first in turned
+    pages = list(every(card, 78, 12))
+    assert len(pages) > 1
+    assert [draw(card, 78, 12, page) for page in range(2 * len(pages))] == pages * 2

@@ -5,10 +5,22 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from bptui.model.base.errors import UserError
+
+
+def refuse_taken(name: str, where: str) -> None:
+    """UserError where there is a file of that name already: before anybody works for what will not be written."""
+    with suppress(OSError, RuntimeError, ValueError):  # told when it is written
+        if os.path.lexists(Path(name).expanduser()):
+            raise _taken(name, where)
+
+
+def _taken(name: str, where: str) -> UserError:
+    return UserError(where, f"{name} is there already", "another name; nothing is ever overwritten")
 
 
 def write_new(name: str, fill: Callable[[IO[bytes]], Any], where: str) -> Path:
@@ -27,7 +39,7 @@ def write_new(name: str, fill: Callable[[IO[bytes]], Any], where: str) -> Path:
         finally:
             Path(beside).unlink(missing_ok=True)
     except FileExistsError:
-        raise UserError(where, f"{name} is there already", "another name; nothing is ever overwritten") from None
+        raise _taken(name, where) from None
     except RuntimeError:  # `~nobody`
         raise UserError(where, f"{name}: there is no such home", "a place one can write to") from None
     except (OSError, ValueError) as error:

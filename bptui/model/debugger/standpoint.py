@@ -255,9 +255,29 @@ class Standpoint:
         return self.node.name if document is not None and document.value(("formula",)) is not None else ""
 
     def element_of(self, node: Node) -> Index:
-        """Where the selected element lies in another node; as long as none was chosen, one that is worth explaining."""
+        """Where the selected element lies in another node; as long as none was chosen, one that is worth explaining.
+        Where a sample is followed, one of that sample."""
         asked = self.selection.element or self.branch.default_element(self.recorded, node)
-        return locations.fit(asked, node.shape)
+        at, followed = locations.fit(asked, node.shape), self.followed(node)
+        return at if followed is None else (followed, *at[1:])
+
+    def batch_of(self, node: Node) -> int:
+        """How many samples the node's first axis runs over; 0 where it is none of the batch."""
+        if node.role in ("param", "const", "state") or not node.shape:
+            return 0
+        samples = self.network.samples
+        return samples if node.shape[0] == samples else 0
+
+    def followed(self, node: Node) -> int | None:
+        """Which of its samples is followed; None where all are seen, or it has none."""
+        sample = self.view.sample
+        size = self.batch_of(node) if isinstance(sample, int) else 0
+        return min(int(sample), size - 1) if size else None
+
+    def _follow(self, node: Node, element: Sequence[int]) -> None:
+        """Whoever names an element of another sample looks at that one from now on, where one is followed."""
+        if self.followed(node) is not None and len(element) == len(node.shape):
+            self.view.sample = self.view.predicted = locations.fit(tuple(element), node.shape)[0]
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -388,6 +408,7 @@ class Standpoint:
         self.selection.at_finding = False
         self.view.page = 0
         if element is not None:
+            self._follow(self.node, element)
             self.selection.element = tuple(element)
         return say(self.selected())
 
@@ -399,6 +420,7 @@ class Standpoint:
 
     def select_element(self, element: Sequence[int]) -> Reply:
         """Select an element of the selected node; what lies outside is clipped to it."""
+        self._follow(self.node, element)
         self.selection.element = locations.fit(tuple(element), self.node.shape)
         self.selection.at_finding = False
         self.view.page = 0

@@ -20,6 +20,8 @@ DRAWN = 48
 
 OPERATION = 2
 """The panel in whose place an answer stands: it has the focus then."""
+PREDICTIONS = 8
+"""The panel that lists the samples."""
 
 
 @dataclass
@@ -51,7 +53,8 @@ class View:
 
     mode    operations, layers (folded), neurons, graph     raw     show the derivative as SymPy gave it
     focus   the panel that arrows move in (its digit)  zoom    that panel has the whole screen
-    sample  "all", "mean", or the number of one sample of the batch
+    sample  "all", "mean", or the number of one sample of the batch, which everything follows
+    predicted  the sample that is chosen among the predictions;  worst  those with the largest loss come first
     search  what was last searched for
     present one operation fills the screen, or the loss (`topic`), and asks before it tells: asks says that it has not
             told yet, says which answer the class says, counted from 1 (0: none)
@@ -68,6 +71,8 @@ class View:
     focus: int = 2
     zoom: bool = False
     sample: int | Literal["all", "mean"] = "all"
+    predicted: int = 0
+    worst: bool = False
     search: str = ""
     present: bool = False
     topic: Literal["operation", "loss"] = "operation"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from bptui.model.base.spans import Line
@@ -15,11 +16,21 @@ TALL = 10_000
 
 
 def draw(card: Card, width: int, height: int, page: int = 0) -> list[Line]:
-    """The card in at most `height` rows of at most `width` cells; what has no room on its first page, on the others."""
+    """The card in at most `height` rows of at most `width` cells; what has no room on its first page, on the others,
+    after the last of which comes the first."""
     if width < 1 or height < 1:
         return []
+    turned = every(card, width, height)
+    if not page:
+        return next(turned)
+    made = list(turned)
+    return made[page % len(made)]
+
+
+def every(card: Card, width: int, height: int) -> Iterator[list[Line]]:
+    """All pages of the card, one after the other."""
     made = blocks(card, width)
-    return pages.turned(lambda room: first(made, room), width, height, page)
+    return pages.every(lambda room: first(made, room), width, height)
 
 
 def blocks(card: Card, width: int) -> list[Block]:

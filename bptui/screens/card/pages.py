@@ -7,7 +7,7 @@ of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bptui.model.base.spans import Line, Span
@@ -44,16 +44,15 @@ class First(NamedTuple):
         return [(block, shown) for block, shown in self.blocks if not shown.whole]
 
 
-def turned(first: Callable[[int], First], width: int, height: int, page: int = 0) -> list[Line]:
-    """The card `page` pages on from its first one, which `first(rows)` lays out."""
+def every(first: Callable[[int], First], width: int, height: int) -> Iterator[list[Line]]:
+    """Page after page; `first(rows)` lays out the first one."""
     made, rows = _noted(first, width, height)
-    if page and made.left:
+    yield [clip(row, width) for row in rows[:height]]
+    if made.left:
         others = [block.full() for block, shown in made.left if shown.rows is not made.head]
         sheets = _sheets([Full(made.names), *others], made.head, height)
-        at = page % (len(sheets) + 1)
-        if at:
-            rows = _numbered(sheets[at - 1], at, len(sheets), width, height)
-    return [clip(row, width) for row in rows[:height]]
+        for at, sheet in enumerate(sheets, 1):
+            yield [clip(row, width) for row in _numbered(sheet, at, len(sheets), width, height)[:height]]
 
 
 def _noted(first: Callable[[int], First], width: int, height: int) -> tuple[First, list[Line]]:

@@ -101,6 +101,7 @@ PANELS = (
     Panel(4, "Timeline", "bottom", "timeline"),
     Panel(5, "Loss", "column", "loss"),
     Panel(6, "Findings", "column", "findings"),
+    Panel(8, "Predictions", "column", "predictions"),
 )
 
 

@@ -230,7 +230,8 @@ def _answer(slide: Slide, n: int, columns: int) -> Line:
     """`✓ 2   -0.0247`; the number of the one that the class says is reversed."""
     choice, said, blanks = slide.choices[n], slide.marked == n + 1, "   " if columns == 1 else " "
     right = not choice.mistake
-    mark = Span("✓ ", "ok") if slide.shown and right else Span("✗ ", "fail") if slide.shown and said else Span("  ")
+    told = Span("✓ ", "ok") if right else Span("✗ ", "fail") if said else Span("  ")
+    mark = told if slide.shown else Span("▸ ", "text bold") if said else Span("  ")
     style = "text bold" if not slide.shown or right else "dim"
     key = Span(f" {n + 1} ", "text bold reverse") if said else Span(f" {n + 1} ", "text bold")
     return (mark, key, Span(f"{blanks}{choice.text} ", style))
@@ -278,7 +279,8 @@ def _number(made: Number, width: int, look: RenderOptions, digits: int) -> list[
     """What is computed, and below it the number that comes out."""
     kind = kind_of_symbol(made.symbol)
     symbol = tuple(Span(s.text, f"{kind} bold") for s in made.symbol)
-    written = [middle(row, width) for forms in made.written for row in _brief(forms, width)]
+    steps = made.written if digits < 4 else made.written[-1:]
+    written = [middle(row, width) for forms in steps for row in _brief(forms, width)]
     style = "fail reverse" if made.text in ("NaN", "inf", "-inf") else f"{kind} bold"
     if digits >= 2:
         result = (*symbol, Span(f" {made.sign} ", "text"), Span(made.text, style))

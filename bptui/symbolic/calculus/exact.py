@@ -63,7 +63,7 @@ class Digits:
             return mpmath.mpf(float(e))
         if e is sp.pi or e is sp.E:
             return mpmath.mpf(mpmath.pi if e is sp.pi else mpmath.e)
-        if e.is_number and not e.args:
+        if not e.args and e.is_number:
             return mpmath.mpf(float(e)) if e.is_extended_real else mpmath.nan
         if isinstance(e, sp.Sum):
             return mpmath.fsum(self._of(e.function, inner) for inner in self._each(list(e.limits), env))

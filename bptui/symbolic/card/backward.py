@@ -137,7 +137,9 @@ class Backward:
         whole = f"{UPSTREAM}_{self.name}"
         arriving, leaving = (gradient(symbol.text, self.unicode) for symbol in (self.out, self.symbol))
         shown = {**self.names.symbols, UPSTREAM: arriving, whole: leaving}
-        own = Names(shown, self.names.letters, self.names.bare | (frozenset((UPSTREAM, whole) if self.bare else ())))
+        scalars = frozenset(name for name in shown if not np.shape(reading.arrays.get(name, 0.0)))
+        bare = self.names.bare | {UPSTREAM, whole} if self.bare else self.names.bare
+        own = Names(shown, self.names.letters, bare if self.single or not self.bare else scalars)
         q, at = tuple(t.Name(i) for i in rule.q), tuple(t.integer(i) for i in self.element)
         partial = t.Partial(t.Element(reading.output, tuple(t.Name(i) for i in rule.out)), t.Element(self.name, q))
         local_, vjp = self.rules(rule)
@@ -408,5 +410,5 @@ class _Products:
         """A row as a formula."""
         place = self.place(n)
         arriving = t.Element(UPSTREAM, tuple(t.integer(place[i]) for i in self.rule.out))
-        factor = self.local if self.bare else self.derivative(n)
+        factor = self.factor_tree(place) if self.bare else self.derivative(n)
         return arriving if factor == t.integer(1) else t.Mul((arriving, factor))

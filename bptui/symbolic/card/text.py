@@ -226,7 +226,7 @@ def grid(heads: list[str], rows: list[list[str]]) -> list[str]:
     """A table of plain words."""
 
     def cells(row: list[str]) -> str:
-        return "| " + " | ".join(map(escaped, row)) + " |"
+        return "| " + " | ".join(escaped(cell.strip()) for cell in row) + " |"
 
     return [cells(heads), "|" + "---|" * len(heads), *(cells(row) for row in rows)]
 

@@ -34,6 +34,12 @@ def worked_out(card: Card) -> list[str]:
     return [row for f in card.formulas if f.numbers is not None for row in [*_symbols(f), *_filled(f, exact)]]
 
 
+def together(card: Card) -> list[str]:
+    """Both; what an equation of the element only repeats of the definition is not said again."""
+    first, then = rules(card), worked_out(card)
+    return [*first, *(then[1:] if first and then and then[0] == first[-1] else then)]
+
+
 def _symbols(f: Formula) -> list[str]:
     left = _left(f)
     first, *more = typeset.rows(f.right, f.names, typeset.ROOM - typeset.measure(left))

@@ -12,8 +12,9 @@ from bptui.symbolic.facts import Card
 from bptui.symbolic.formula.latex import prose
 
 _HEAD = (
-    r"\documentclass{article}", r"\usepackage[landscape,margin=15mm]{geometry}", r"\usepackage{amsmath}",
+    r"\documentclass{article}", r"\usepackage[landscape,margin=15mm]{geometry}", r"\usepackage[fleqn]{amsmath}",
     r"\usepackage{array,longtable}", r"\allowdisplaybreaks", r"\emergencystretch=5em", r"\setlength{\parindent}{0pt}",
+    r"\setlength{\mathindent}{0pt}",
     r"\begin{document}", r"\small\raggedright",
 )  # fmt: skip
 
@@ -46,12 +47,11 @@ def _section(part: Section) -> Iterator[str]:
 
 def _card(card: Card, new: bool, later: bool) -> Iterator[str]:
     if new and later:
-        yield rf"\medskip\textbf{{{prose(plain(card.title))}}}\par"
-    said = [card.shape if new else "", f"element {card.element}" if card.element else ""]
+        yield rf"\medskip \textbf{{{prose(plain(card.title))}}}\par"
+    said = [card.shape if new and card.shape != "()" else "", f"element {card.element}" if card.element else ""]
     if any(said):
-        yield prose(", ".join(filter(None, said))) + r"\par"
-    yield from _align(equations.rules(card) if new else ())
-    yield from _align(equations.worked_out(card))
+        yield (r"\medskip " if later else "") + prose(", ".join(filter(None, said))) + r"\par"
+    yield from _align(equations.together(card) if new else equations.worked_out(card))
     if card.equation is not None:
         yield prose(plain(text.noted(card.equation))) + r"\par"
     yield from _items(equations.in_words(card, new))
@@ -76,7 +76,7 @@ def _grid(grid: Grid) -> Iterator[str]:
     """A table that may go over pages; its last column has the room that is left."""
     columns = "l" * (len(grid.heads) - 1) + r">{\raggedright\arraybackslash}p{110mm}"
     yield rf"\begin{{longtable}}[l]{{@{{}}{columns}@{{}}}}"
-    yield " & ".join(rf"\textit{{{prose(head)}}}" for head in grid.heads) + r" \\"
+    yield "{}" + " & ".join(rf"\textit{{{prose(head)}}}" for head in grid.heads) + r" \\"
     for row in grid.rows:
-        yield " & ".join(prose(cell) for cell in row) + r" \\"
+        yield "{}" + " & ".join(prose(cell) for cell in row) + r" \\"  # a [ after \\ would be its argument
     yield r"\end{longtable}"

@@ -12,12 +12,12 @@ import pytest
 from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
 from bptui.model.source.examples import ORDER
-from bptui.screens.card import draw
+from bptui.screens.card.fit import every
 from bptui.screens.panels import neurons, presented
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
 from bptui.symbolic.card import card_for, text
-from bptui.symbolic.explain import FORMATS, explained
+from bptui.symbolic.explain import WRITERS, derivation
 from bptui.symbolic.facts import Card
 from tests.screens.panel_rig import derived, formula, network, service
 from tests.screens.test_cards_whole import USES, cards
@@ -39,13 +39,8 @@ def work_out(made: Card, calculator: Calculator) -> None:
     told = [plain(row) for row in text.text(made)]
     calculator.page(told)
     for width, height in PANELS:
-        first = None
-        for page in range(20):
-            rows = [plain(each) for each in draw(made, width, height, page)]
-            if rows == first:
-                break
-            first = first or rows
-            calculator.page(rows)
+        for rows in every(made, width, height):
+            calculator.page([plain(each) for each in rows])
 
 
 def seen_too(session: Session, made: Card, calculator: Calculator) -> None:
@@ -60,8 +55,9 @@ def seen_too(session: Session, made: Card, calculator: Calculator) -> None:
 
 def explain_too(recording, place: str, calculator: Calculator) -> None:
     """`bptui explain` in its three forms."""
-    for form in FORMATS:
-        said = explained(recording, "it", place, form)
+    document = derivation(recording, "it", place)
+    for form, write in WRITERS.items():
+        said = write(document)
         if form == "latex":
             calculator.latex(said)
             continue

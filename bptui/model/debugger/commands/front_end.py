@@ -51,6 +51,10 @@ class FrontEnd:
         """Take a theme, the next one where none is named."""
         raise _needs_a_screen("theme")
 
+    def do_explore(self, name: str) -> None:
+        """Open an explorer on the session's network, as it is at this training step."""
+        raise _needs_a_screen("explore")
+
     def do_copy(self, form: str) -> None:
         """Copy the selected number or tensor: as text, latex, numpy or json."""
         raise _needs_a_screen("copy")

@@ -511,11 +511,14 @@ def test_a_written_tensor_reads_back_and_nothing_is_overwritten(session, tmp_pat
 def test_the_next_view_is_one_with_something_in_it() -> None:
     """A formula has neither layers nor neurons; asked for by name they say so themselves."""
     session = Session(load("two-paths"))
-    assert run(session, "view").text == "view: operations, the only one: it has no layers"
+    assert run(session, "view").text == "view: graph"
     assert run(session, "view neurons").text == "view: neurons"
-    assert run(session, "view").text == "view: operations"
+    assert [run(session, "view").text for _ in range(2)] == ["view: graph", "view: operations"]
     session = Session(load("xor"))
-    assert [run(session, "view").text for _ in range(3)] == ["view: layers", "view: neurons", "view: operations"]
+    views = ["view: layers", "view: neurons", "view: graph", "view: operations"]
+    assert [run(session, "view").text for _ in range(4)] == views
+    session = Session(from_formula("a = " + "+".join(["x"] * 60) + "; L = a*x", {"x": 2.0}))
+    assert run(session, "view").text == "view: operations, the only one: it has no layers"
 
 
 def test_a_stop_says_which_it_is_and_where_it_stops(session):

@@ -48,11 +48,11 @@ def drawn():
     return sorted(found - LINES - WRITTEN)
 
 
-@pytest.mark.parametrize("mark", drawn())
-def test_every_mark_that_is_drawn_has_help(mark):
-    (row, *_) = help_text(mark)
-    assert row.startswith(mark)
-    assert len(row) > len(mark) + 2
+def test_every_mark_that_is_drawn_has_help():
+    for mark in drawn():
+        (row, *_) = help_text(mark)
+        assert row.startswith(mark)
+        assert len(row) > len(mark) + 2
 
 
 VOCABULARY = sorted({
