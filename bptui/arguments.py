@@ -207,6 +207,7 @@ def _lesson_options(made: Parser) -> None:
     made.add_argument("--answers", action="store_true", help="of --worksheet: with the answers in the blanks")
     made.add_argument("--seed", type=int, metavar="N", help="of --worksheet: other numbers, the same for the same N")
     made.add_argument("--present", action="store_true", help="for a class: one question fills the screen")
+    made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
     made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
     made.add_argument("--theme", metavar="NAME", help=THEME)
 

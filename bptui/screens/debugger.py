@@ -191,7 +191,7 @@ class Debugger(Own, Screen[None]):
             (view.mode != self._mode and reply.ok) or (reply.seen and (not view.present or self._presents_paths()))
         ):
             reply = Reply()  # it is seen
-        if view is not None and panel(view.focus) is None:
+        if view is not None and panel(view.focus, session) is None:
             wanted, view.focus = view.focus, self._focused
             reply = refused(UserError("focus", f"there is no panel {wanted}", f"1 to {PANELS[-1].number}"))
         if view is not None:

@@ -19,7 +19,7 @@ from bptui.screens import copying
 from bptui.screens import help as manual
 from bptui.screens.autoplay import Autoplay, seconds
 from bptui.screens.frame import Ui, focused, grid_of, paint
-from bptui.screens.panels import PANELS
+from bptui.screens.panels import LESSON, PANELS, staged
 from bptui.screens.panels.text import strip, wrap
 from bptui.screens.render import length
 from bptui.screens.theme import CHOICES, Theme
@@ -278,6 +278,9 @@ class Own(FrontEnd):
         shown = (
             [each.number for each in PANELS] if grid.single or session.view.zoom else [box.panel for box in grid.boxes]
         )
+        if session.view.stage:
+            board = [0] if self.ui.board is not None else []
+            shown = [*board, *(each.number for each in (*staged(session), LESSON))]
         at = shown.index(session.view.focus) if session.view.focus in shown else 0
         session.view.focus = shown[(at + by) % len(shown)]
         self.changed()

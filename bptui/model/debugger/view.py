@@ -63,6 +63,7 @@ class View:
     change  of a branch, what it differs by from another one is shown in the place of gradients
     finding which one of the diagnosis is looked at
     answer  what is answered in the place of the Operation panel; None for that panel itself
+    stage   what stands beside a lesson, in the words of its page; () where there is no lesson
     page    of a card that has no room for all of it: how many pages on from its first
     """
 
@@ -84,6 +85,7 @@ class View:
     change: bool = True
     finding: int = 0
     answer: Answer | None = None
+    stage: tuple[str, ...] = ()
 
     def show(self, answer: Answer) -> None:
         """Answer a question."""
