@@ -409,6 +409,15 @@ def _diagnose(options: Namespace) -> int:
     return headless.diagnose(name, load(), options.steps, options.json, _writer(options))
 
 
+def _predictions(options: Namespace) -> int:
+    _step(options.at)
+    name, load = _network(options, options.rest)
+    from bptui import headless
+
+    headless.predictions(name, load(), options.at, options.worst, options.json, _writer(options))
+    return 0
+
+
 def _explain(options: Namespace) -> int:
     _step(options.at)
     words = list(options.rest)
@@ -522,6 +531,8 @@ def _learn(options: Namespace) -> int:
     for option in ("answers", "seed"):
         if getattr(options, option) not in (None, False) and not options.worksheet:
             raise UserError(f"--{option}", "belongs to --worksheet", "bptui learn 4 --worksheet")
+    if options.seed is not None and not 0 <= options.seed < 2**31:
+        raise UserError("--seed", f"found {options.seed}", "0 to 2147483647")
     from bptui import learning
 
     if options.list:
@@ -571,6 +582,7 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "trace": _trace,
     "check": _check,
     "diagnose": _diagnose,
+    "predictions": _predictions,
     "explain": _explain,
     "explore": _explore,
     "learn": _learn,

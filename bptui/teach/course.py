@@ -86,6 +86,7 @@ class Course:
     """One reader in one lesson, at a page (from 0). `answers` are those of earlier times, by the keys of pages;
     `progress` is the front end's look at what takes long; with a `seed` the networks have other numbers.
 
+    reached  the furthest page that was open
     session  what the debugger beside the page drives, another one after each turn; None where nothing could be opened
     failed   what of the page's directives could not be carried out, a line each
     """
@@ -99,7 +100,7 @@ class Course:
         known = {each.key for each in lesson.pages}
         self._asked = {key: Asked(done=how) for key, how in (answers or {}).items() if key in known}
         self._opened: dict[str, tuple[Network, History] | UserError] = {}
-        self.finished = False
+        self.finished, self.reached = False, 0
         self.turn(page)
 
     # ------------------------------------------------------------------------------------------------- where one is
@@ -115,11 +116,12 @@ class Course:
 
     def done(self, page: int) -> bool:
         """Is a page done: passed, or its question answered? For the dots."""
-        return page < self.number or self.lesson.pages[page].key in self.answers
+        return page < self.reached or self.lesson.pages[page].key in self.answers
 
     def turn(self, page: int) -> None:
         """Open a page (from 0; the nearest there is)."""
         self.number = max(0, min(page, len(self.lesson.pages) - 1))
+        self.reached = max(self.reached, self.number)
         self._warned = self._came = False
         self._set()
 
@@ -325,8 +327,15 @@ class Course:
         name = target.node.name if full else short
         at = index(target.element or ())
         if target.of == "gradient":
-            return line((f"∂L/∂{name}{at}", "gradient"))
+            return line((f"{self._slope_of}{name}{at}", "gradient"))
         return line("new " if target.of == "new" else "", (f"{name}{at}", kind_of(target.node)))
+
+    @property
+    def _slope_of(self) -> str:
+        """How a gradient is called: `∂L/∂` as in the panels, beside the explorer of chains `dy/d` as there."""
+        graph = None if self._stage.asking is None else self._stage.asking.graph
+        end = "loss" if graph is None or "chain" not in self.stage else graph.nodes[graph.loss].name
+        return "∂L/∂" if end == "loss" else f"d{end}/d"
 
     @property
     def right(self) -> Line:
@@ -351,7 +360,10 @@ class Course:
         elif self._stage.asking is None:
             return Verdict(False, line("nothing is open here: page on"), False)
         else:
-            found = judging.Judge(self._stage.asking, question, self.text).judge(text)
+            try:
+                found = judging.Judge(self._stage.asking, question, self.text).judge(text)
+            except UserError as error:
+                return Verdict(False, line(f"this cannot be asked: {error.what}"), False)
         if found.right:
             self._end("later" if asked.tries or asked.hints else "once")
         elif found.counts:

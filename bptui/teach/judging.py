@@ -20,8 +20,8 @@ from bptui.teach.lesson import Prose, Question
 
 NEAR = 0.002
 """Relative: what was worked out with rounded numbers is still right."""
-SAME = 1e-9
-"""Relative: what arithmetic on float64 may differ by."""
+SAME, NOTHING = 1e-6, 1e-16
+"""What is exact: the relative difference that float32 may leave, and what is nothing but rounding of a 0."""
 DIGITS = 2
 """Significant ones that an answer has at least, unless it is exact."""
 
@@ -60,7 +60,7 @@ class Typed(NamedTuple):
 
     def exact(self, other: float) -> bool:
         """Is it the other number, but for what arithmetic rounds?"""
-        return abs(self.number - other) <= SAME * max(abs(other), abs(self.number), 1e-3)
+        return abs(self.number - other) <= SAME * abs(other) + NOTHING
 
 
 class Wrong(NamedTuple):
@@ -117,7 +117,7 @@ class Judge:
         if _COMMA.fullmatch(text):
             raise UserError("", "a point, not a comma")
         if found := _NUMBER.fullmatch(text):
-            return _typed(text, found)
+            return self._finite(_typed(text, found))
         try:
             expression = self.formulas.parse(text)
         except UserError as error:
@@ -127,10 +127,12 @@ class Judge:
         asked = self.formulas.target(self.question.expression)
         if asked is not None and self.formulas.names(expression, asked):
             raise UserError("", f"{self.question.expression} is what is asked", "a formula of other numbers")
-        number = self.formulas.number(text)
-        if not math.isfinite(number):
-            raise UserError("", f"it is {special(number)}", "a number")
-        return Typed(number)
+        return self._finite(Typed(self.formulas.number(text)))
+
+    def _finite(self, typed: Typed) -> Typed:
+        if not math.isfinite(typed.number):
+            raise UserError("", f"it is {special(typed.number)}", "a number")
+        return typed
 
     def wrong(self) -> Sequence[Wrong]:
         """The wrong answers that are known, in the order in which they are held against an answer: none that is right,
@@ -157,7 +159,7 @@ def _apart(some: Sequence[Wrong], others: Sequence[Wrong]) -> list[Wrong]:
 
 
 def _equal(x: float, y: float) -> bool:
-    return abs(x - y) <= NEAR * max(abs(x), abs(y)) or abs(x - y) < 1e-12
+    return abs(x - y) <= NEAR * max(abs(x), abs(y)) + NOTHING
 
 
 def _typed(text: str, found: re.Match[str]) -> Typed:
