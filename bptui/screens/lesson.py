@@ -143,7 +143,8 @@ class LessonScreen(Debugger):
         except UserError as error:
             self.refuse(error)
             return
-        self.ui.board.hide = frozenset(name for target in course.hidden for name in names_of(target, course.session.graph))
+        graph = course.session.graph
+        self.ui.board.hide = frozenset(name for target in course.hidden for name in names_of(target, graph))
 
     def _computed(self) -> None:
         """The board's work has ended."""
