@@ -35,6 +35,7 @@ class Ui:
     checks    how many checks agree, how many do not
     card      what the symbolic side says of this Moment;  defect  why it says nothing;  rules  who has derivations
     bindings  the keys
+    turning   pages of present mode turn by themselves
     lesson    what is read beside the debugger;  board  what stands in the debugger's place on its page
     """
 
@@ -52,6 +53,7 @@ class Ui:
     defect: str = ""
     rules: Rules | None = None
     bindings: Bindings = DEFAULT
+    turning: bool = False
     lesson: Reading | None = None
     board: Board | None = None
 
@@ -175,16 +177,14 @@ def _finish(rows: list[Line], ui: Ui, session: Session | None, width: int, heigh
 
 def _presented(session: Session, ui: Ui, width: int, height: int) -> list[Line]:
     """One operation on the whole screen. What goes wrong in it is shown in it."""
-    from bptui.screens.panels import operation, present, present_paths
+    from bptui.screens.panels import present_paths, presented
 
     try:
         if ui.defect:
             raise RuntimeError(ui.defect)
         if session.view.answer is not None and session.view.answer.panel == "paths":
             return [*present_paths.lines(scene_of(session, ui, width, height - 1)), ()]
-        card = ui.card if ui.card is not None else operation.outline(session)
-        failed = ui.checks[1] if ui.checks is not None else 0
-        return [*present.lines(session, width, height - 1, ui.look, card, failed, ui.rules), ()]
+        return [*presented.lines(scene_of(session, ui, width, height - 1)), ()]
     except Exception as defect:
         return [*_failed(defect, width), *[()] * height][:height]
 
@@ -213,7 +213,7 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.pages:
         return under(footer.hints(PAGES.footer(), width), "on-band")
     if session is not None and session.view.present:
-        return under(footer.presenting(width, session.view.asks, ui.bindings), "on-band")
+        return under(footer.presenting(width, session.view.asks, ui.turning, ui.bindings), "on-band")
     first = focused(session).footer(session) if session is not None else ()
     if ui.board is not None and ui.lesson is not None:
         own = lesson_keys(ui.lesson)

@@ -62,6 +62,8 @@ def _named(row: Key) -> str:
     """The keys of a row in a footer: the first, the first two where they move, all of four arrows in one word."""
     if set(row.keys) >= ARROWS:
         return "arrows"
+    if row.keys[0].isdigit():
+        return f"{row.keys[0]}-{row.keys[-1]}"
     return "/".join(_brief(key) for key in row.keys[: 2 if row.by else 1])
 
 
@@ -124,6 +126,9 @@ PALETTE = Place("In the palette, else as in the command line", (
 ))  # fmt: skip
 
 PRESENT = Place("In present mode, else as everywhere", (
+    Key("next", ("pagedown", "enter"), "The answer, then what is asked next: a clicker does it", "the answer"),
+    Key("back", ("pageup",), "The question again, then the page before it", "back"),
+    Key("class", ("1", "2", "3", "4"), "What the class says, before the answer", "the class says"),
     Key("leave", ("escape",), "Leave present mode", "leave"),
 ))  # fmt: skip
 

@@ -328,8 +328,15 @@ class Course:
         name = target.node.name if full else short
         at = index(target.element or ())
         if target.of == "gradient":
-            return line((f"∂L/∂{name}{at}", "gradient"))
+            return line((f"{self._slope_of}{name}{at}", "gradient"))
         return line("new " if target.of == "new" else "", (f"{name}{at}", kind_of(target.node)))
+
+    @property
+    def _slope_of(self) -> str:
+        """How a gradient is called: `∂L/∂` as in the panels, beside the explorer of chains `dy/d` as there."""
+        graph = None if self._stage.asking is None else self._stage.asking.graph
+        end = "loss" if graph is None or "chain" not in self.stage else graph.nodes[graph.loss].name
+        return "∂L/∂" if end == "loss" else f"d{end}/d"
 
     @property
     def right(self) -> Line:
