@@ -44,6 +44,12 @@ def row(board: Board, start: str, **size: int) -> str:
     return next(line for line in text(board, **size).split("\n") if line.strip().startswith(start))
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs, runs as quickly as it can."""
+    monkeypatch.setattr("bptui.screens.explore.race.PACE", 0.0)
+
+
 @pytest.fixture
 def make() -> AsyncIterator[Callable[..., Board]]:
     """Boards that are closed in the end."""

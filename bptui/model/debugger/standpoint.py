@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -162,6 +162,8 @@ class Standpoint:
         """What this Moment writes, which present mode asks about before it shows it: of a composite that `next` came
         to, what all of it does."""
         composite = self.composite
+        if self.view.topic == "loss":
+            return frozenset({hidden.Target(self.graph.nodes[self.graph.loss].name, "value")})
         if self._cursor.phase == "update":
             return frozenset({hidden.Target(self.here.name, "update")})
         if self._cursor.phase == "forward":
@@ -175,8 +177,16 @@ class Standpoint:
 
     def revealed(self) -> Self:
         """The same session with nothing hidden: what a question, its choices and its answer are made from."""
+        return self._viewed(asks=False, hidden=hidden.NONE)
+
+    def asking(self) -> Self:
+        """The same session with the number of this Moment asked for: what stands on its page whether it is told or
+        not."""
+        return self if self.view.asks else self._viewed(asks=True)
+
+    def _viewed(self, **changes: Any) -> Self:
         made = copy.copy(self)
-        made.view, made._state = replace(self.view, asks=False, hidden=hidden.NONE), None
+        made.view, made._state, made._seen = replace(self.view, **changes), None, None
         return made
 
     @property
@@ -432,9 +442,10 @@ class Standpoint:
         self.view.page = 0
         return say(f"derivative by {self.graph.nodes[self.about.inputs[known[self.selection.input]]].name}")
 
-    def present(self, on: bool) -> None:
-        """Present mode; it is always about the Moment, so nothing stays pinned."""
+    def present(self, on: bool, topic: Literal["operation", "loss"] = "operation") -> None:
+        """Present mode; it is always about the Moment, or the loss of its training step, so nothing stays pinned."""
         self.view.present = self.view.asks = on
+        self.view.topic, self.view.says = topic, 0
         self.selection.pinned = None
 
     def snapshot(self) -> tuple[Any, ...]:

@@ -41,6 +41,7 @@ ARGUMENT = {
     "view": "layers",
     "sample": "2",
     "focus": "3",
+    "says": "2",
     "why": "layer1.a[0,1]",
     "info": "network",
     "set": "lr = 0.5",
@@ -112,6 +113,8 @@ def test_every_command_of_the_session_runs(command, session, tmp_path):
         run(session, "break layer1.z")
     if command.word == "undisplay":
         run(session, "display loss")
+    if command.word == "says":
+        session.present(True)
     if command.word == "remedy":
         session.branch.diagnosis = diagnose(load("xor-stuck"), 20)
     lines = {f"{command.word} {argument}".strip()}
@@ -123,7 +126,7 @@ def test_every_command_of_the_session_runs(command, session, tmp_path):
         reply = run(session, text)
         assert reply.asks is None or command.word == "findings"
         assert session.message is reply or command.word == "end"
-        assert reply.text or reply.then or reply.asks or command.word in ("focus", "zoom")
+        assert reply.text or reply.then or reply.asks or command.word in ("focus", "zoom", "says")
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.run is None], ids=lambda command: command.word)
