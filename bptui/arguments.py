@@ -24,7 +24,10 @@ PARTS: Mapping[str, str] = {
     "trace": "print every value and gradient of a training step",
     "check": "check every derivative; exit 1 where one fails",
     "diagnose": "say what is wrong with a training, and try what would help; exit 1 where there is a warning",
+    "predictions": "each sample of a training step with its prediction, its target and its loss",
     "explain": "print the derivation of one number",
+    "explore": "chain, rate, flow, activations or race: one idea, live, on its own example or on yours",
+    "learn": "a lesson beside the debugger; alone: the lesson one is in",
     "play": "train a network over the plane, seen while it learns; every setting by keys",
     "export": "write a derivation, a moment, a training step or the screen as Markdown, LaTeX or SVG",
     "replay": "play a recorded run; without a terminal, or with --batch, hold it to what was recorded",
@@ -40,7 +43,10 @@ WORDS: Mapping[str, str] = {
     "trace": TARGET,
     "check": TARGET,
     "diagnose": TARGET,
+    "predictions": TARGET,
+    "explore": "which explorer; then, if you like, an example, a network file, or a formula and its values",
     "examples": "an example, to read what it is about",
+    "learn": "the number of a lesson, or a Markdown file in the format of lessons",
     "play": "an example or a network file with two inputs (default: a data set of its own)",
     "replay": "what --record has written, or a script with a first line that says of what",
     "explain": f"{TARGET}, and the node or the element that is explained",
@@ -50,7 +56,8 @@ WORDS: Mapping[str, str] = {
 
 WORDS_OF: Mapping[str, str] = {
     "eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "export": "TARGET WHAT", "examples": "[NAME]",
-    "replay": "FILE", "play": "[FILE]",
+    "replay": "FILE", "play": "[FILE]", "learn": "[N | FILE.md]",
+    "explore": "NAME [TARGET | FORMULA NAME=VALUE ...]",
 }  # fmt: skip
 """How usage names them, where they are no TARGET."""
 
@@ -66,9 +73,12 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         '--formula "L = (y - w*x)**2" x=2 y=2 w=0.5 --claim "w = -2*x*(y - w*x)"',
         "xor --against mine.json",
     ),
+    "explore": ("chain", 'chain "L = (y - w*x)**2" x=2 y=2 w=0.5 --by w', "rate xor", "flow deep-sigmoid"),
     "play": ("", "classifier", "mine.toml --fps 2"),
     "replay": ("lesson.replay --pace 2", "lesson.replay --batch"),
     "diagnose": ("xor-stuck", "network.toml --steps 500 --json"),
+    "predictions": ("classifier --at 100 --worst", "network.toml --json"),
+    "learn": ("4", "mine.md --check", "4 --worksheet --seed 12 --answers", "--list"),
     "export": (
         "xor 'grad(layer1.weight[0,1])' --to w.tex",
         "xor moment backward layer1.z --to moment.svg",
@@ -134,19 +144,21 @@ def parser(command: str) -> Parser:
         made.add_argument("rest", nargs="*", metavar=words, help=WORDS[command])
     if command in ("trace", "check", "diagnose", "explain", "export"):
         made.add_argument("--formula", metavar="TEXT", help="a formula in the place of TARGET; then NAME=VALUE")
-    if command in ("eval", "trace", "check", "diagnose", "explain", "export"):
+    if command in ("eval", "trace", "check", "diagnose", "explain", "export", "explore"):
         made.add_argument("--values", metavar="FILE", help="a .json or .npz file with the values of names")
         made.add_argument("--train", metavar="NAMES", help="the names to train, as w,b")
         made.add_argument("--lr", type=float, metavar="RATE", help="their learning rate, default 0.1")
     if command == "trace":
         made.add_argument("--steps", type=int, default=1, metavar="N", help="how many training steps to run, default 1")
-    if command in ("trace", "check", "explain", "export"):
-        verb = {"trace": "print"}.get(command, command)
+    if command in ("trace", "check", "explain", "export", "predictions"):
+        verb = {"trace": "print", "predictions": "list"}.get(command, command)
         made.add_argument("--at", type=int, default=0, metavar="K", help=f"the training step to {verb}, default 0")
     if command == "diagnose":
         made.add_argument("--steps", type=int, metavar="N",
                           help="training steps to look at (default: the network's own, at most 200)")  # fmt: skip
-    if command in ("trace", "check", "diagnose"):
+    if command == "predictions":
+        made.add_argument("--worst", action="store_true", help="the largest loss first")
+    if command in ("trace", "check", "diagnose", "predictions"):
         made.add_argument("--json", action="store_true", help="as JSON")
     if command == "check":
         made.add_argument("--torch", action="store_true", help="beside PyTorch too, where it is installed")
@@ -157,9 +169,19 @@ def parser(command: str) -> Parser:
     if command == "explain":
         made.add_argument("--format", choices=("text", "markdown", "latex"), default="text",
                           help="of what is printed, default text")  # fmt: skip
+    if command == "explore":
+        made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
+        made.add_argument(
+            "--by",
+            metavar="NAME",
+            default="",
+            help="the number that is moved: w, layer1.weight[0,1]; of a race two weights: w,b",
+        )
+        made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
+        made.add_argument("--theme", metavar="NAME", help=THEME)
     if command == "play":
         made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
-        made.add_argument("--fps", type=float, metavar="N", help="frames a second while it trains, 0.1 to 60 (default: "
+        made.add_argument("--fps", type=float, metavar="N", help="frames a second while it trains, 0.1 to 20 (default: "
                           "20, fewer over a slow line); training steps are never left out")  # fmt: skip
         made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
         made.add_argument("--theme", metavar="NAME", help=THEME)
@@ -175,9 +197,24 @@ def parser(command: str) -> Parser:
         made.add_argument("--batch", action="store_true", help="no screen: exit 1 where something else comes of a line")
         made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
         made.add_argument("--theme", metavar="NAME", help=THEME)
+    if command == "learn":
+        _lesson_options(made)
     if command not in ("run", "eval"):
         made.add_argument("--ascii", action="store_true", help="ASCII only")
     return made
+
+
+def _lesson_options(made: Parser) -> None:
+    made.add_argument("--list", action="store_true", help="the lessons, and how far one has come in each")
+    made.add_argument("--check", action="store_true", help="walk it without a screen; exit 1 with what is wrong in it")
+    made.add_argument("--export", action="store_true", help="print it as Markdown, its numbers filled in")
+    made.add_argument("--worksheet", action="store_true", help="print its questions as Markdown, with blanks")
+    made.add_argument("--answers", action="store_true", help="of --worksheet: with the answers in the blanks")
+    made.add_argument("--seed", type=int, metavar="N", help="of --worksheet: other numbers, the same for the same N")
+    made.add_argument("--present", action="store_true", help="for a class: one question fills the screen")
+    made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
+    made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
+    made.add_argument("--theme", metavar="NAME", help=THEME)
 
 
 def _screen_options(made: Parser) -> None:

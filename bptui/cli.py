@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from bptui.model.source.network import Network
+    from bptui.screens.board import Board
     from bptui.screens.theme import Theme
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -284,30 +285,26 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network], identity:
     )
 
 
-def _play(options: Namespace) -> int:
+def _play_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
     """The playground, with a network of its own or a file's."""
     if len(options.rest) > 1:
         raise UserError(options.rest[1][:60], "is one argument too many", "bptui play [FILE]")
-    if options.fps is not None and not 0.1 <= options.fps <= 60:
-        raise UserError("--fps", f"found {options.fps:g}", "0.1 to 60 frames a second")
-    config = configured(options)
-    if options.theme is not None:
-        _check_theme(options.theme)
+    if options.fps is not None and not 0.1 <= options.fps <= 20:
+        raise UserError("--fps", f"found {options.fps:g}", "0.1 to 20 frames a second")
     target = options.rest[0] if options.rest else None
     if target is not None:
         from bptui.teach.play.setup import opened
 
         opened(target)  # says what is wrong with it, before a screen is painted for nothing
-    if not _has_screen():
-        raise UserError("play", "needs a terminal", "bptui trace and bptui diagnose train without one")
-    _fits()
-    from bptui import app
     from bptui.screens.play.opening import playground
 
-    return app.stage(
-        "play", playground(target, options.fps), theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr),
-        no_color=options.no_color, around=around_of(options, config, None),
-    )  # fmt: skip
+    return _on_stage("play", playground(target, options.fps))
+
+
+def _play(options: Namespace) -> int:
+    if not _has_screen():
+        raise UserError("play", "needs a terminal", "bptui trace and bptui diagnose train without one")
+    return _show(options, _play_screen(options))
 
 
 def _replay(options: Namespace) -> int:
@@ -412,6 +409,15 @@ def _diagnose(options: Namespace) -> int:
     return headless.diagnose(name, load(), options.steps, options.json, _writer(options))
 
 
+def _predictions(options: Namespace) -> int:
+    _step(options.at)
+    name, load = _network(options, options.rest)
+    from bptui import headless
+
+    headless.predictions(name, load(), options.at, options.worst, options.json, _writer(options))
+    return 0
+
+
 def _explain(options: Namespace) -> int:
     _step(options.at)
     words = list(options.rest)
@@ -475,7 +481,99 @@ def _writer(options: Namespace) -> Callable[[str], None]:
     return write
 
 
-SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {}
+def _explorer(options: Namespace) -> tuple[str, Callable[[], Board]]:
+    """The explorer that is wanted, and how to make its board: until that is called nothing needs NumPy."""
+    from bptui.screens import explore
+
+    name, *words = options.rest or [""]
+    if not name:
+        raise UserError("NAME", "is missing", "bptui explore " + ", ".join(explore.EXPLORERS))
+    explore.known(name)
+    load: Callable[[], Network] | None = None
+    if words:
+        if "=" in words[0] and not _is_there(words[0]):
+            options.formula, *words = words
+        _, load = _network(options, words)
+    return name, lambda: explore.board(name, load() if load is not None else None, options.by)
+
+
+def _explore_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
+    return _on_stage(*_explorer(options))
+
+
+def _explore(options: Namespace) -> int:
+    """On the screen; where there is none, its page as text."""
+    name, make = _explorer(options)
+    if not _has_screen():
+        from bptui import headless
+
+        return headless.page(make(), _writer(options), not options.ascii and _utf8(sys.stdout))
+    return _show(options, _on_stage(name, make))
+
+
+def _on_stage(title: str, make: Callable[[], Board]) -> Callable[[Theme, bool], Screen[None]]:
+    """The screen of a board."""
+
+    def screen(theme: Theme, unicode: bool) -> Screen[None]:
+        from bptui.screens.stage import Stage
+
+        return Stage(title, make, theme, unicode)
+
+    return screen
+
+
+def _learn(options: Namespace) -> int:
+    if len(options.rest) > 1:
+        raise UserError(options.rest[1][:60], "is one argument too many", "bptui learn 4, or bptui learn FILE.md")
+    asked = [name for name in ("list", "check", "export", "worksheet") if getattr(options, name)]
+    if len(asked) > 1:
+        raise UserError(f"--{asked[1]}", f"stands beside --{asked[0]}", "one at a time")
+    for option in ("answers", "seed"):
+        if getattr(options, option) not in (None, False) and not options.worksheet:
+            raise UserError(f"--{option}", "belongs to --worksheet", "bptui learn 4 --worksheet")
+    if options.seed is not None and not 0 <= options.seed < 2**31:
+        raise UserError("--seed", f"found {options.seed}", "0 to 2147483647")
+    from bptui import learning
+
+    if options.list:
+        return learning.listed(_writer(options))
+    if asked:
+        if not options.rest:
+            raise UserError("N or FILE.md", "is missing", f"bptui learn 4 --{asked[0]}")
+        return learning.printed(options.rest[0], asked[0], options.answers, options.seed, _writer(options))
+    if not _has_screen():
+        raise UserError("learn", "a lesson needs a terminal with a screen", "bptui learn --list, or N --export")
+    return _show(options, _lesson_screen(options))
+
+
+def _lesson_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
+    """The screen of a lesson, at the page where it was left."""
+    from bptui.screens.lesson import LessonScreen
+    from bptui.teach import catalogue, progress
+
+    kept = progress.progress()
+    front = catalogue.find(options.rest[0] if options.rest else kept.last or "1")
+    title = f"lesson {front.number}" if front.number else front.title
+    return lambda theme, unicode: LessonScreen(title, front, kept, theme, unicode)
+
+
+def _show(options: Namespace, screen: Callable[[Theme, bool], Screen[None]]) -> int:
+    """A screen of its own."""
+    config = configured(options)
+    if options.theme is not None:
+        _check_theme(options.theme)
+    _fits()
+    from bptui import app
+
+    return app.screen(
+        screen, theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr), no_color=options.no_color,
+        around=around_of(options, config, None),
+    )  # fmt: skip
+
+
+SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {
+    "learn": _lesson_screen, "explore": _explore_screen, "play": _play_screen,
+}  # fmt: skip
 """The commands that have a screen of their own."""
 
 HANDLERS: dict[str, Callable[[Namespace], int]] = {
@@ -484,7 +582,10 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "trace": _trace,
     "check": _check,
     "diagnose": _diagnose,
+    "predictions": _predictions,
     "explain": _explain,
+    "explore": _explore,
+    "learn": _learn,
     "play": _play,
     "export": _export,
     "replay": _replay,

@@ -20,7 +20,7 @@ import numpy as np
 from bptui import config
 from bptui.model.base import folders, numbers
 from bptui.model.base.printable import json_text
-from bptui.model.base.spans import Line, line, plain
+from bptui.model.base.spans import Line, Span, line, plain
 from bptui.model.debugger.export import jsonable
 from bptui.model.debugger.lines import kind, tensor
 from bptui.model.debugger.progress import Progress
@@ -29,6 +29,8 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.history import History, Training
 from bptui.model.engine.recording import Recording, required
 from bptui.model.source.network import Network
+from bptui.screens.board import Board
+from bptui.screens.render import RenderOptions
 from bptui.symbolic.card import text as card_text
 from bptui.symbolic.card.names import title
 from bptui.symbolic.types import BAD, CheckRow, Report
@@ -49,6 +51,25 @@ def trace(name: str, network: Network, steps: int, at: int, as_json: bool, write
         return 0
     for row in report(name, network, history, recording, steps):
         write(plain(row))
+    return 0
+
+
+PAGE = (80, 22)
+"""Columns and rows of a board's page where there is no screen: what an 80x24 screen has between status and footer."""
+
+
+def page(board: Board, write: Write, unicode: bool) -> int:
+    """Print what a board shows, with everything computed."""
+    progress = Progress()
+    try:
+        while (work := board.work()) is not None:
+            work(progress)
+        left, right = board.status()
+        write(plain((*left, Span("   "), *right)))
+        for row in board.lines(*PAGE, RenderOptions(unicode, ansi=True)):
+            write(plain(row).rstrip())
+    finally:
+        board.close()
     return 0
 
 
@@ -223,6 +244,24 @@ def diagnose(name: str, network: Network, steps: int | None, as_json: bool, writ
         for row in report(found):
             write(_wrapped(plain(row)))
     return 0 if found.ok else 1
+
+
+def predictions(name: str, network: Network, at: int, worst: bool, as_json: bool, write: Write) -> None:
+    """Each sample of training step `at` with what the network says of it, what it should say, and its loss."""
+    from bptui.model.debugger.prediction_lines import as_json as content
+    from bptui.model.debugger.prediction_lines import report as table
+    from bptui.model.debugger.session import Session
+
+    history = Training(network)
+    _reached(history, at)
+    session = Session(network, history)
+    session.move((at + 1) * session.walk.length - 1)
+    if as_json:
+        write(json_text({"target": name, "step": at, **content(session, worst)}))
+        return
+    write(f"{name}  training step {at}  loss {numbers.significant(session.recording.loss)}")
+    for row in table(session, worst):
+        write(plain(row).rstrip())
 
 
 def _wrapped(text: str) -> str:

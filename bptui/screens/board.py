@@ -24,12 +24,14 @@ class Board(ABC):
     """name   what it is called, as the shell and `:explore` call it
     place  its keys: the footer, `?` and the documentation are made from them. The words `debug` and `leave` are the
            stage's: enter opens the debugger where the board stands
+    held   a key is being answered while something is computed: draw what was drawn last, not what has come since
     hide   names of numbers that stand as ` ? `: a lesson asks for them
     """
 
     name: str
     place: Place
     hide: frozenset[str] = frozenset()
+    held: bool = False
 
     @abstractmethod
     def status(self) -> tuple[Line, Line]:

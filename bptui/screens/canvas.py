@@ -25,22 +25,40 @@ class Canvas(Widget, can_focus=True):
         super().__init__()
         self._paint, self._theme = paint, theme
         self._rows: list[Line] = []
+        self._late: list[int] = []
 
-    def repaint(self) -> None:
-        """Draw again; only rows that differ are given to the terminal."""
+    @property
+    def late(self) -> bool:
+        """Are there rows that a slow line has not been given yet?"""
+        return bool(self._late)
+
+    def flush(self, budget: int) -> None:
+        """Rows that are late, as many as the budget takes."""
+        late, self._late = self._late, []
+        if not self._send(late, budget):
+            self.refresh()
+
+    def repaint(self, budget: int | None = None) -> None:
+        """Draw again; only rows that differ are given to the terminal. With a budget of bytes, those that it does not
+        take are late."""
         width, height = self.size
         if not width or not height:
             return
         rows = list(self._paint(width, height))
         old, self._rows = self._rows, rows
         if len(old) != len(rows):
+            self._late = []
             self.refresh()
             return
         changed = [y for y, (a, b) in enumerate(zip(old, rows, strict=True)) if a != b]
-        if changed and not self._send(changed):
+        if budget is not None and self._late:
+            changed = [*self._late, *(y for y in changed if y not in self._late)]
+            self._late = []
+        if changed and not self._send(changed, budget):
+            self._late = []
             self.refresh(*[Region(0, y, width, 1) for y in changed])
 
-    def _send(self, changed: list[int]) -> bool:
+    def _send(self, changed: list[int], budget: int | None = None) -> bool:
         """The changed rows to the terminal at once, where this is all that stands on it; else False."""
         app: Any = self.app
         if not getattr(app, "direct", False) or self._repaint_regions:
@@ -49,7 +67,9 @@ class Canvas(Widget, can_focus=True):
             return False
         width = self.size.width
         self._styles_cache.set_dirty(*[Region(0, y, width, 1) for y in changed])
-        app.send_rows([(y, self._rows[y]) for y in changed], self._theme)
+        sent = app.send_rows([(y, self._rows[y]) for y in changed], self._theme, budget)
+        now = set(changed[:sent])
+        self._late = [*(y for y in self._late if y not in now), *changed[sent:]]
         return True
 
     @property

@@ -10,6 +10,7 @@ BPTUI_DIFF=0.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import compress, pairwise
 from operator import is_not
 from typing import Any
@@ -20,6 +21,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from bptui.model.base.spans import Line, Span
+from bptui.screens.arrivals import Arrivals
 from bptui.screens.theme import Theme
 
 GAP = 4  # an unchanged gap up to so many cells is rewritten when it needs no other style: `ESC [ n C` is 4 bytes
@@ -245,6 +247,11 @@ class DiffMixin:
     diff = True
     _cells: CellDiff | None = None
 
+    @cached_property
+    def arrivals(self) -> Arrivals:
+        """Whether what was drawn has reached the terminal."""
+        return Arrivals()
+
     def forget_screen(self) -> None:
         """What stands on the terminal is not known any more: the next update sends all of it."""
         self._cells = None
@@ -273,7 +280,8 @@ class DiffMixin:
         """In one piece, as one synchronized update: the thread that writes is woken once."""
         app: Any = self
         if data:
-            app._driver.write(f"{SYNC_START}{data}{SYNC_END}" if app._sync_available else data)
+            data = f"{SYNC_START}{data}{SYNC_END}" if app._sync_available else data
+            app._driver.write(data + self.arrivals.ends(data))
             app._driver.flush()
 
     @property
@@ -286,13 +294,25 @@ class DiffMixin:
             return False
         return (self._cells.width, self._cells.height) == tuple(app.size)
 
-    def send_rows(self, rows: Iterable[tuple[int, Line]], theme: Theme) -> None:
+    def send_rows(self, rows: Iterable[tuple[int, Line]], theme: Theme, budget: int | None = None) -> int:
         """(row, line) to the terminal, where `direct` allows it: without Textual's way from message to message to its
         timer, at each of which the screen's thread may have to wait for the one that derives; and without its
-        segments and strips, which take longer than all of the panels."""
+        segments and strips, which take longer than all of the panels. With a `budget`, no further row is begun once so
+        many bytes are there; how many rows were sent."""
         cells = self._cells
         assert cells is not None
-        self._send(cells.write((y, 0, cells.line(line, theme)) for y, line in rows))
+        if budget is None:
+            made = [(y, 0, cells.line(line, theme)) for y, line in rows]
+            self._send(cells.write(made))
+            return len(made)
+        data, count = "", 0
+        for y, line in rows:
+            if len(data) >= budget:
+                break
+            data += cells.write([(y, 0, cells.line(line, theme))])
+            count += 1
+        self._send(data)
+        return count
 
 
 def _parts(update: Any) -> Iterable[tuple[int, int, Sequence[Segment]]]:

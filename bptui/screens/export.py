@@ -35,8 +35,8 @@ COLUMNS = 100
 """Columns of a card on paper."""
 SIZE = (120, 36)
 """Columns and rows of a screen that nobody sees."""
-MOST_COLUMNS = 60
-"""Columns of a cell of a table, from which on it goes on in the next row."""
+MOST_COLUMNS, LEAST_COLUMNS = 60, 20
+"""Columns of a cell of a table, from which on it goes on in the next row; what the last one has at least."""
 USAGE = "export grad(NODE[i,j]) FILE, export moment, export step, export screen; FILE ends in .md, .tex or .svg"
 _NUMBER = r"(?:(?:grad|value)\s*\([^()]*\)|[^\s\[\]()]+)(?:\s*\[[^\]]*\])?(?:\.grad)?"
 _WHAT = re.compile(rf"(?P<what>{_NUMBER})(?:\s+from\s+(?P<given>\S+))?(?:\s+(?P<file>.*))?", re.DOTALL)
@@ -150,7 +150,7 @@ def rows(document: Document) -> Iterator[Line]:
     """A document as rows of the screen: its cards as the Operation panel shows them."""
     yield from ((), line("  ", (document.heading, "text bold")))
     for part in document.sections:
-        yield from ((), line("  ", (f"── {part.heading} ", "dim"), ("─" * (COLUMNS - 7 - len(part.heading)), "rule")))
+        yield from ((), line("  ", (f"── {part.heading} ", "dim"), ("─" * (COLUMNS - 8 - len(part.heading)), "rule")))
         yield from _section(part)
     yield ()
 
@@ -176,6 +176,7 @@ def _section(part: Section) -> Iterator[Line]:
 def _grid(grid: Grid) -> Iterator[Line]:
     """Columns as wide as they have to be; a cell that is too long goes on in the next rows."""
     widths = [min(MOST_COLUMNS, max(map(len, cells))) for cells in zip(grid.heads, *grid.rows, strict=True)]
+    widths[-1] = max(LEAST_COLUMNS, min(widths[-1], COLUMNS - 2 - sum(width + 2 for width in widths) + widths[-1]))
     for n, cells in enumerate((grid.heads, *grid.rows)):
         style = "dim" if n == 0 else "text"
         parts = [wrap((Span(cell, style),), width) or [()] for cell, width in zip(cells, widths, strict=True)]

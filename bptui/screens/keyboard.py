@@ -15,6 +15,7 @@ import selectors
 import signal
 import termios
 from codecs import getincrementaldecoder
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -23,10 +24,14 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.events import AppBlur, AppFocus, Key
 from textual.messages import TerminalSupportsSynchronizedOutput
 
+from bptui.screens.arrivals import ANSWER, Arrivals
+
 WAIT = 0.1
 """Seconds after which the rest of a sequence does not come any more: then it was typed."""
 LEFT = "\x1b[m\x1b[?2026l\x1b[?2004l\x1b[?7h\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l"
 """Every mode that Textual enters, left."""
+ANSWERED = 1.0
+"""Seconds that the end of the program waits for an answer of the terminal that is on its way."""
 MOST = 4096
 """Characters of a string that the terminal sends, at most."""
 LONGEST = 32
@@ -59,10 +64,11 @@ def known(sequence: str) -> bool:
 
 
 class Filter:
-    """Text from the terminal without the sequences that Textual does not know."""
+    """Text from the terminal without the sequences that Textual does not know. `arrived` is called for each answer that
+    what was drawn has arrived."""
 
-    def __init__(self) -> None:
-        self._held = ""
+    def __init__(self, arrived: Callable[[], None] = lambda: None) -> None:
+        self._held, self._arrived = "", arrived
 
     def __call__(self, text: str) -> str:
         """What there is to read now; the beginning of a sequence is held back until it is whole."""
@@ -72,7 +78,13 @@ class Filter:
         text = text[: len(text) - len(self._held)]
         if len(self._held) > MOST:
             self._held = self._held[:2]  # go on to drop it
-        return WHOLE.sub(lambda found: found.group() if known(found.group()) else "", text)
+        return WHOLE.sub(self._kept, text)
+
+    def _kept(self, found: re.Match[str]) -> str:
+        sequence = found.group()
+        if ANSWER.fullmatch(sequence):
+            self._arrived()
+        return sequence if known(sequence) else ""
 
     def rest(self) -> str:
         """What was held back, where nothing came after it."""
@@ -114,7 +126,7 @@ class KeyboardDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Read and give on what was pressed, until the driver is closed."""
-        parser, only_known = XTermParser(self._debug), Filter()
+        parser, only_known = XTermParser(self._debug), Filter(self._arrivals.answered)
         decode = getincrementaldecoder("utf-8")(errors="replace").decode
         with selectors.SelectSelector() as selector:  # the others do not take a terminal on every system
             selector.register(self.fileno, selectors.EVENT_READ)
@@ -132,6 +144,17 @@ class KeyboardDriver(LinuxDriver):
                         self.process_message(event)
                 for event in parser.tick():
                     self.process_message(event)
+
+    @property
+    def _arrivals(self) -> Arrivals:
+        app: Any = self._app
+        found: Arrivals = app.arrivals
+        return found
+
+    def disable_input(self) -> None:
+        """What the terminal was asked last, it has answered before nobody listens."""
+        self._arrivals.settle(ANSWERED)
+        super().disable_input()
 
     def _read(self) -> bytes:
         """What there is to read; nothing where the terminal is gone."""

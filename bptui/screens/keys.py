@@ -62,7 +62,14 @@ def _named(row: Key) -> str:
     """The keys of a row in a footer: the first, the first two where they move, all of four arrows in one word."""
     if set(row.keys) >= ARROWS:
         return "arrows"
-    return "/".join(shown(key) for key in row.keys[: 2 if row.by else 1]).replace("escape", "esc")
+    if row.keys[0].isdigit():
+        return f"{row.keys[0]}-{row.keys[-1]}"
+    return "/".join(_brief(key) for key in row.keys[: 2 if row.by else 1])
+
+
+def _brief(key: str) -> str:
+    """A key as a footer has room for it."""
+    return {"escape": "esc", "pageup": "pgup", "pagedown": "pgdn"}.get(key) or shown(key)
 
 
 INTERRUPT = Key("interrupt", ("ctrl+c",), "Say how to leave")
@@ -119,6 +126,9 @@ PALETTE = Place("In the palette, else as in the command line", (
 ))  # fmt: skip
 
 PRESENT = Place("In present mode, else as everywhere", (
+    Key("next", ("pagedown", "enter"), "The answer, then what is asked next: a clicker does it", "the answer"),
+    Key("back", ("pageup",), "The question again, then the page before it", "back"),
+    Key("class", ("1", "2", "3", "4"), "What the class says, before the answer", "the class says"),
     Key("leave", ("escape",), "Leave present mode", "leave"),
 ))  # fmt: skip
 
@@ -142,15 +152,74 @@ STAGE = Place("In every explorer and the playground", (
     Key("help", ("question_mark", "f1"), "These keys", "help"),
 ))  # fmt: skip
 
+LESSON = Place("In a lesson, else as in the debugger", (
+    Key("enter", ("enter",), "Answer; with nothing typed a hint; then the next page", "answer"),
+    Key("turn", ("pageup", "pagedown"), "The page before, the page after", "page", VERTICAL),
+    Key("choose", ("up", "down"), "Choose an answer, as its number does", by=VERTICAL),
+    Key("home", ("escape",), "Back to the page's moment"),
+    Key("leave", ("q", "ctrl+q"), "Leave; what was reached is kept", "home"),
+))  # fmt: skip
+
+CERTIFICATE = Place("At the end of a lesson", (
+    Key("next", ("enter",), "The next lesson", "next lesson"),
+    Key("name", ("e",), "Put your name on it", "your name"),
+    Key("copy", ("y",), "Copy it as text", "copy"),
+    Key("write", ("colon",), "write FILE.svg, or .txt: keep it in a file", "write FILE.svg"),
+    Key("back", ("pageup", "escape"), "Back to the last page", "back"),
+    Key("leave", ("q", "ctrl+q"), "Leave", "home"),
+))  # fmt: skip
+
+EXPLORE_CHAIN = Place("In explore chain", (
+    Key("move", ("left", "right", "h", "l"), "The start, down and up by 0.1", "x", HORIZONTAL * 2),
+    Key("nudge", ("plus", "minus", "equals_sign"), "A larger, a smaller nudge", "nudge", ((0, 1), (0, -1), (0, 1))),
+    Key("pair", ("n", "N"), "The next, the previous pair of functions", "pair", VERTICAL[::-1]),
+    Key("flow", ("f",), "The other direction: values forward, gradients backward", "flow"),
+    Key("start", ("0",), "Everything as at first"),
+))  # fmt: skip
+
+EXPLORE_RATE = Place("In explore rate", (
+    Key("rate", ("left", "right", "h", "l"), "A smaller, a larger rate", "rate", HORIZONTAL * 2),
+    Key("step", ("greater_than_sign", "less_than_sign"), "Take the step; take it back", "step", VERTICAL[::-1]),
+    Key("slice", ("v",), "Along the gradient, along each number alone", "slice", ((1, 0),)),
+    Key("start", ("0",), "Everything as at first", "start"),
+))  # fmt: skip
+
+EXPLORE_FLOW = Place("In explore flow", (
+    Key("choose", ("up", "down", "k", "j"), "Choose a switch: its network stands at the right", "switch", VERTICAL * 2),
+    Key("train", ("greater_than_sign", "less_than_sign"), "A training step on, a step back", "train", VERTICAL[::-1]),
+    Key("preset", ("p",), "What is healthy: relative to the last layer, a lesson's legend, its figure", "preset",
+        ((1, 0),)),
+    Key("start", ("0",), "Everything as at first"),
+))  # fmt: skip
+
+EXPLORE_ACTIVATIONS = Place("In explore activations", (
+    Key("z", ("left", "right", "h", "l"), "z, down and up by 0.1", "z", HORIZONTAL * 2),
+    Key("choose", ("up", "down", "k", "j"), "Choose an activation", "choose", VERTICAL * 2),
+    Key("raw", ("r",), "The derivative as SymPy gave it", "raw"),
+    Key("start", ("0",), "Everything as at first", "start"),
+))  # fmt: skip
+
+EXPLORE_RACE = Place("In explore race", (
+    Key("step", ("greater_than_sign", "less_than_sign"), "A training step of all of them, on and back", "step",
+        VERTICAL[::-1]),
+    Key("run", ("space",), "Run to the end; stop", "run"),
+    Key("choose", ("up", "down", "k", "j"), "Choose an optimizer: its path is drawn", "choose", VERTICAL * 2),
+    Key("rate", ("left", "right", "h", "l"), "A smaller, a larger rate of the chosen one", "rate", HORIZONTAL * 2),
+    Key("problem", ("o",), "The next problem", "problem", ((1, 0),)),
+    Key("start", ("0",), "To the start, with the rates as at first", "start"),
+))  # fmt: skip
+
+EXPLORERS = (EXPLORE_CHAIN, EXPLORE_RATE, EXPLORE_FLOW, EXPLORE_ACTIVATIONS, EXPLORE_RACE)
 DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
 """The places of the debugger, which its help shows."""
 PLAY = Place("In the playground", (
     Key("run", ("space",), "Train until it is pressed again", "run"),
-    Key("steps", ("greater_than_sign", "less_than_sign"), "As many training steps on as the stride says; as many back: "
-        "all of them are kept", "steps", ((0, 1), (0, -1))),
+    Key("steps", ("greater_than_sign", "less_than_sign"), "As many training steps on, or back, as the stride says",
+        "steps", ((0, 1), (0, -1))),
     Key("stride", ("t", "T"), "A stride of 1, 10, 100, 1,000; the one before", "stride", ((0, 1), (0, -1))),
-    Key("move", ("up", "down", "left", "right", "k", "j", "h", "l"), "In the panel with the heavy rule: a neuron, "
-        "a point of the plane, the loss curve's past, a setting and its value", "change", (*VERTICAL, *HORIZONTAL) * 2),
+    Key("move", ("up", "down", "left", "right", "k", "j", "h", "l"),
+        "A neuron, a point, the past, a setting: in the panel with the heavy rule",
+        "change", (*VERTICAL, *HORIZONTAL) * 2),
     Key("panel", ("tab", "shift+tab"), "The next panel, the one before", "panel", ((0, 1), (0, -1))),
     Key("focus", ("1", "2", "3", "4"), "That panel"),
     Key("start", ("0",), "Back to training step 0", "start"),
@@ -160,7 +229,7 @@ PLAY = Place("In the playground", (
     Key("undo", ("u",), "Back to what was before the last change on the way", "undo"),
 ))  # fmt: skip
 
-PLACES = (HOME, *DEBUGGING, STAGE)
+PLACES = (HOME, LESSON, CERTIFICATE, *DEBUGGING, STAGE, *EXPLORERS, PLAY)
 
 ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""

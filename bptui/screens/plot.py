@@ -94,6 +94,11 @@ class Plot:
         elif heavy:
             self._ways[x, y] = (way, heavy, style)
 
+    def erase(self, x: int, y: int, count: int) -> None:
+        """No line passes so many cells any more: a title stands in it."""
+        for k in range(x, x + count):
+            self._ways.pop((k, y), None)
+
     def blank(self, x: int, y: int) -> bool:
         """Is there nothing in cell (x, y): neither a character nor a dot nor a line?"""
         return not ((x, y) in self._dots or (x, y) in self._ways or self._cells[y][x][0] != " ")
@@ -131,6 +136,37 @@ class Scale(NamedTuple):
                 span = self.high / 2 - self.low / 2
                 at = (values / 2 - self.low / 2) / span if span > 0 else np.where(np.isfinite(values), 0.5, values)
         return np.clip(at, 0.0, 1.0)
+
+
+class Axes(NamedTuple):
+    """A page with a scale each way: where a point lies on it, in dots and in cells."""
+
+    page: Plot
+    across: tuple[float, float]
+    up: tuple[float, float]
+
+    def dot(self, x: float, y: float) -> tuple[int, int]:
+        """The dot of a point, as far outside of the page as a page is large where it lies further off."""
+        found = []
+        for value, (low, high), dots in ((x, self.across, self.page.wide), (y, self.up, self.page.tall)):
+            part = (value - low) / (high - low) if high > low else 0.5
+            found.append(round(max(-1.0, min(2.0, part)) * (dots - 1)))
+        return found[0], found[1]
+
+    def cell(self, x: float, y: float) -> tuple[int, int]:
+        """The cell of a point, counted from the top."""
+        across, up = self.dot(x, y)
+        page = self.page
+        return across * page.width // page.wide, page.height - 1 - up * page.height // page.tall
+
+    def draw(self, xs: Any, ys: Any, style: str = "") -> None:
+        """A curve through its points, neighbours joined; it breaks where a number is not finite."""
+        before: tuple[int, int] | None = None
+        for x, y in zip(np.asarray(xs).tolist(), np.asarray(ys).tolist(), strict=True):
+            here = self.dot(x, y) if math.isfinite(y) else None
+            if here is not None:
+                self.page.line(*(before or here), *here, style)
+            before = here
 
 
 def scale_of(values: Any) -> Scale | None:

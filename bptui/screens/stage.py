@@ -22,9 +22,9 @@ from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.help import place_keys
 from bptui.screens.keys import STAGE, Place, name_of
-from bptui.screens.panels import footer
+from bptui.screens.panels import footer, status
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
+from bptui.screens.render import RenderOptions, fit, to_ascii, under
 from bptui.screens.theme import CHOICES, Theme
 
 FRAMES = 20
@@ -126,7 +126,8 @@ class Stage(Screen[None]):
     def _paint(self, width: int, height: int) -> list[Line]:
         if width < layout.SMALLEST[0] or height < layout.SMALLEST[1]:
             return layout.too_small(width, height)
-        rows: list[Line] = [_status(self.board, self._title, width)]
+        left, right = self.board.status() if self.board is not None else ((Span(self._title, "dim"),), ())
+        rows: list[Line] = [status.of_board(left, right, width)]
         room = height - 2
         if self.pages:
             shown = self.pages[self.top : self.top + room - 1]
@@ -154,13 +155,31 @@ class Stage(Screen[None]):
         """Draw what is different now, and compute what is wanted now."""
         if self.board is not None and not self.worker.closed:
             self.worker.ask(self.board)
-            running = self.worker.job is not None
-            if running and self._timer is None:
-                self._timer = self.set_interval(1 / FRAMES, self.canvas.repaint)
-            elif not running and self._timer is not None:
-                self._timer.stop()
-                self._timer = None
+            self._watch()
+            self.board.held = self.worker.job is not None
         self.canvas.repaint()
+        if self.board is not None:
+            self.board.held = False
+
+    def _watch(self) -> None:
+        """While something is computed, or a slow line has not been given all of it, look at it now and then."""
+        wanted = self.worker.job is not None or self.canvas.late
+        if wanted and self._timer is None:
+            self._timer = self.set_interval(1 / FRAMES, self._frame)
+        elif not wanted and self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def _frame(self) -> None:
+        """Draw how far it is, where what was drawn before has reached the terminal: first what of it is late."""
+        arrivals = cast(Any, self.app).arrivals
+        if arrivals.free():
+            arrivals.wanted = True
+            if self.canvas.late:
+                self.canvas.flush(arrivals.budget)
+            else:
+                self.canvas.repaint(arrivals.budget)
+        self._watch()
 
     def _ended(self) -> None:
         error = self.worker.ended()
@@ -168,7 +187,10 @@ class Stage(Screen[None]):
             self.refuse(error)
         elif self.board is not None and (news := self.board.news()):
             self.say(say(news))
-        self.changed()
+        if self.board is not None and not self.worker.closed:
+            self.worker.ask(self.board)
+        self.canvas.repaint(cast(Any, self.app).arrivals.budget)
+        self._watch()
 
     def say(self, reply: Reply) -> None:
         """One line in the place of the footer, more over the board."""
@@ -289,16 +311,6 @@ class Stage(Screen[None]):
         if not self.worker.closed:
             self.stop()
             cast(Any, self.app).leave()
-
-
-def _status(board: Board | None, title: str, width: int) -> Line:
-    head: Line = (Span(" bptui", "text bold"), Span("  "))
-    if board is None:
-        return under(fit((*head, Span(title, "dim")), width), "on-band")
-    left, right = board.status()
-    room = width - length(right) - 1
-    row = (*fit((*head, *left), room), *right, Span(" ")) if room > length(head) else fit((*head, *left), width)
-    return under(row, "on-band")
 
 
 def _cut(text: str, width: int) -> list[str]:

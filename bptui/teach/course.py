@@ -17,6 +17,7 @@ from bptui.model.base.spans import Line, line, plain
 from bptui.model.debugger import expressions, locations
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.commands import registry
+from bptui.model.debugger.hidden import Hidden
 from bptui.model.debugger.lines import kind as kind_of
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
@@ -29,7 +30,8 @@ from bptui.model.source.network import Network
 from bptui.teach import directives, filling, formulas, judging, opening
 from bptui.teach.formulas import Formulas, Kept, Target
 from bptui.teach.judging import Verdict
-from bptui.teach.lesson import Block, Code, Directive, Items, Lesson, Page, Piece, Prose, Question
+from bptui.teach.lesson import Block, Code, Directive, Items, Lesson, Page, Prose, Question
+from bptui.teach.variation import varied
 
 Answered = Literal["once", "later", "shown"]
 """How a question was done: at the first try and without a hint, after more, or not by the reader."""
@@ -49,10 +51,11 @@ class Try(NamedTuple):
 
 @dataclass
 class Asked:
-    """How far the question of a page has come. `hints`: how many are shown."""
+    """How far the question of a page has come. `hints`: how many are shown; `said`: the last reason or hint."""
 
     tries: list[Try] = field(default_factory=list)
     hints: int = 0
+    said: Line = ()
     done: Answered | None = None
 
 
@@ -81,22 +84,24 @@ class Happens(NamedTuple):
 
 class Course:
     """One reader in one lesson, at a page (from 0). `answers` are those of earlier times, by the keys of pages;
-    `ask` is the front end's look at what takes long (`Progress`).
+    `progress` is the front end's look at what takes long; with a `seed` the networks have other numbers.
 
+    reached  the furthest page that was open
     session  what the debugger beside the page drives, another one after each turn; None where nothing could be opened
     failed   what of the page's directives could not be carried out, a line each
     """
 
     def __init__(
         self, lesson: Lesson, page: int = 0, answers: Mapping[str, Answered] | None = None,
-        progress: Progress | None = None,
+        progress: Progress | None = None, seed: int | None = None,
     ) -> None:  # fmt: skip
         self.lesson = lesson
-        self.progress = progress or Progress()
+        self.progress, self._seed = progress or Progress(), seed
         known = {each.key for each in lesson.pages}
         self._asked = {key: Asked(done=how) for key, how in (answers or {}).items() if key in known}
         self._opened: dict[str, tuple[Network, History] | UserError] = {}
-        self.finished = False
+        self._judging: judging.Judge | None = None
+        self.finished, self.reached = False, 0
         self.turn(page)
 
     # ------------------------------------------------------------------------------------------------- where one is
@@ -112,11 +117,12 @@ class Course:
 
     def done(self, page: int) -> bool:
         """Is a page done: passed, or its question answered? For the dots."""
-        return page < self.number or self.lesson.pages[page].key in self.answers
+        return page < self.reached or self.lesson.pages[page].key in self.answers
 
     def turn(self, page: int) -> None:
         """Open a page (from 0; the nearest there is)."""
         self.number = max(0, min(page, len(self.lesson.pages) - 1))
+        self.reached = max(self.reached, self.number)
         self._warned = self._came = False
         self._set()
 
@@ -169,6 +175,16 @@ class Course:
 
     # ------------------------------------------------------------------------------------------------- the session
     @property
+    def asking(self) -> Formulas | None:
+        """What the page's expressions are evaluated with, before its question."""
+        return self._stage.asking
+
+    @property
+    def telling(self) -> Formulas | None:
+        """And after it."""
+        return self._stage.telling
+
+    @property
     def session(self) -> Session | None:
         return self._stage.session
 
@@ -194,6 +210,11 @@ class Course:
         if session is not None:
             session.trail = Trail()
             self._moment = session.branch, session.cursor
+            session.view.hidden = self._kept_back()
+
+    def _kept_back(self) -> Hidden:
+        """What the panels do not show."""
+        return frozenset().union(*(each.hides for each in self.hidden))
 
     def _segments(self) -> list[list[Happens]]:
         """What happens up to here; each list begins with an `::open`, but for the first."""
@@ -227,6 +248,7 @@ class Course:
         if target not in self._opened:
             try:
                 network = opening.network(target, self.lesson.front.path.parent)
+                network = network if self._seed is None else varied(network, self._seed)
                 self._opened[target] = network, network.history()
             except UserError as error:
                 self._opened[target] = error
@@ -291,14 +313,30 @@ class Course:
     @property
     def label(self) -> Line:
         """What the asked number is called in the answer line: `∂L/∂z[0,1]`."""
+        return self._called(False)
+
+    @property
+    def full_label(self) -> Line:
+        """The same away from its page: `∂L/∂layer1.z[0,1]`."""
+        return self._called(True)
+
+    def _called(self, full: bool) -> Line:
         target = self.asks
         if target is None:
             return line("answer")
-        name = target.node.label if target.node.role == "param" else target.node.symbol or target.node.label
+        short = target.node.label if target.node.role == "param" else target.node.symbol or target.node.label
+        name = target.node.name if full else short
         at = index(target.element or ())
         if target.of == "gradient":
-            return line((f"∂L/∂{name}{at}", "gradient"))
+            return line((f"{self._slope_of}{name}{at}", "gradient"))
         return line("new " if target.of == "new" else "", (f"{name}{at}", kind_of(target.node)))
+
+    @property
+    def _slope_of(self) -> str:
+        """How a gradient is called: `∂L/∂` as in the panels, beside the explorer of chains `dy/d` as there."""
+        graph = None if self._stage.asking is None else self._stage.asking.graph
+        end = "loss" if graph is None or "chain" not in self.stage else graph.nodes[graph.loss].name
+        return "∂L/∂" if end == "loss" else f"d{end}/d"
 
     @property
     def right(self) -> Line:
@@ -308,8 +346,7 @@ class Course:
         if question.is_choice:
             return self.text(next(each.prose for each in question.options if each.right))
         asking = self._stage.asking
-        whole = asking is not None and self.asks is None and asking.number(question.expression).is_integer()
-        return filling.filled((Piece(question.expression, "number", decimals=0 if whole else None),), asking)
+        return filling.answer(question.expression, asking, counted=self.asks is None)
 
     def answer(self, text: str) -> Verdict:
         """Judge what was typed: a number or a formula; of a choice, the number of the option from 1. A right answer
@@ -323,12 +360,22 @@ class Course:
         elif self._stage.asking is None:
             return Verdict(False, line("nothing is open here: page on"), False)
         else:
-            found = judging.Judge(self._stage.asking, question, self.text).judge(text)
+            try:
+                found = self._judge(self._stage.asking, question).judge(text)
+            except UserError as error:
+                return Verdict(False, line(f"this cannot be asked: {error.what}"), False)
         if found.right:
             self._end("later" if asked.tries or asked.hints else "once")
         elif found.counts:
             asked.tries.append(Try(text, found))
+            asked.said = found.reason
         return found
+
+    def _judge(self, asking: Formulas, question: Question) -> judging.Judge:
+        """Who judges on this page: made once, for in a large network it takes a while to know what may be wrong."""
+        if self._judging is None or self._judging.formulas is not asking:
+            self._judging = judging.Judge(asking, question, self.text)
+        return self._judging
 
     def hint(self) -> Line:
         """The next hint; after the last one the answer is shown, and nothing is returned."""
@@ -337,7 +384,8 @@ class Course:
             return ()
         if asked.hints < len(question.hints):
             asked.hints += 1
-            return self.text(question.hints[asked.hints - 1])
+            asked.said = self.text(question.hints[asked.hints - 1])
+            return asked.said
         self.show()
         return ()
 
@@ -348,6 +396,8 @@ class Course:
 
     def _end(self, how: Answered) -> None:
         self.asked.done = how
+        if self.session is not None:
+            self.session.view.hidden = self._kept_back()
         if self.page.after or self.away:
             self._set()
 

@@ -5,6 +5,7 @@ One table, from which the reader, the check and docs/lesson-format.md are made. 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from bptui.model.debugger.commands import registry
 from bptui.model.debugger.commands.row import Command
 
 STAGES = (
-    "network", "operation", "tensor", "loss", "layers", "activation",
+    "network", "operation", "tensor", "loss", "layers", "activation", "whatif",
     "neurons", "paths", "chain", "rate", "flow", "race", "play",
 )  # fmt: skip
 """What may stand beside the prose; from `neurons` on it takes the whole width of a small screen."""
@@ -23,6 +24,8 @@ WIDE = STAGES[STAGES.index("neurons") :]
 GROUPS = ("Move", "Stops", "Findings", "Look", "Change")
 """The groups of commands that move, look or edit."""
 ALSO = ("mark", "jump")
+MOST = 100_000
+"""Training steps, or moments, that a directive may go: a page opens while somebody waits."""
 
 
 class Own(NamedTuple):
@@ -68,6 +71,9 @@ def check(word: str, argument: str) -> None:
             raise UserError(where, f"'{argument[:40]}' is too much", f"{where} takes no argument")
         if row.needed and not argument:
             raise UserError(where, "something is missing", f"::{row.help}")
+        far = next((number for number in re.findall(r"\d+", argument) if int(number[:12]) > MOST), None)
+        if far is not None and (row.takes == "count" or row.word == "goto"):
+            raise UserError(where, f"{far[:20]} is far for a lesson", f"{MOST:,} at most")
     elif word in registry.table():
         raise UserError(where, "a lesson may not", "it moves, looks and edits; no file is written, no program run")
     else:

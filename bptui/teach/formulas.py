@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
+from itertools import product
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -18,15 +19,20 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.debugger import expressions
 from bptui.model.debugger.functions import FUNCTIONS
+from bptui.model.debugger.hidden import Hidden
+from bptui.model.debugger.hidden import Target as Masked
 from bptui.model.debugger.lines import kind as kind_of
 from bptui.model.debugger.session import Session
 from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.masked import Kind
 from bptui.model.engine.recording import Key, Recording
 from bptui.model.engine.state import Gradient, State
 from bptui.model.source.network import Network
 from bptui.teach import timing
 
 Of = Literal["value", "gradient", "new"]
+MOST_HIDDEN = 10_000
+"""Numbers that are hidden one by one; where it would be more, all of their tensor is."""
 
 
 class Kept(NamedTuple):
@@ -54,6 +60,15 @@ class Target(NamedTuple):
         if len(self.at) != len(self.node.shape) or any(i is None for i in self.at):
             return None
         return tuple(i for i in self.at if i is not None)
+
+    @property
+    def hides(self) -> Hidden:
+        """The numbers that are not to be seen, where it is hidden."""
+        kind: Kind = "update" if self.of == "new" else self.of
+        ranges = [range(n) if i is None else (i,) for i, n in zip(self.at, self.node.shape, strict=False)]
+        if all(i is None for i in self.at) or math.prod(map(len, ranges)) > MOST_HIDDEN:
+            return frozenset({Masked(self.node.name, kind)})
+        return frozenset(Masked(self.node.name, kind, element) for element in product(*ranges))
 
     def meets(self, other: Target) -> bool:
         """Do the two have a number in common?"""
@@ -115,7 +130,8 @@ class More(Mapping[str, Array]):
 
 
 class Formulas:
-    """Evaluates in a session, at the Moment where that stands when it is made."""
+    """Evaluates in a session, at the Moment where that stands when it is made; each expression once, however often the
+    page is drawn."""
 
     def __init__(self, session: Session, kept: Mapping[str, Kept]) -> None:
         self.kept = kept
@@ -124,14 +140,22 @@ class Formulas:
         self.graph: Graph = session.graph
         self.more = More(session.network, self.recording, kept)
         self.state = Ahead(self.recording, session.cursor)
+        self._parsed: dict[str, expressions.Expression] = {}
+        self._values: dict[str, Array] = {}
 
     def parse(self, text: str) -> expressions.Expression:
         """The expression of a text, as `check` has it."""
-        return check(text, self.graph, self.more)
+        if text not in self._parsed:
+            self._parsed[text] = check(text, self.graph, self.more)
+        return self._parsed[text]
 
     def value(self, text: str) -> Array:
         """Its number or numbers. UserError where there are none."""
-        expression = self.parse(text)
+        if text not in self._values:
+            self._values[text] = self._evaluated(self.parse(text))
+        return self._values[text]
+
+    def _evaluated(self, expression: expressions.Expression) -> Array:
         try:
             found = expression.evaluate(self.state, self._node, self._tick)
         except expressions.NotYet as missing:
@@ -166,6 +190,18 @@ class Formulas:
     def target(self, text: str) -> Target | None:
         """The number of the network that an expression is, None for one that is computed from others."""
         return target_of(self.parse(text))
+
+    def all_numbers(self, most: int = 200) -> Iterator[tuple[str, float]]:
+        """The numbers of small tensors of this step by their expressions: values, gradients, new parameters."""
+        for name, node in self.graph.by_name.items():
+            kinds = [(name, self.state.value(node)), (f"grad({name})", self.state.gradient(node).array)]
+            if node.role == "param":
+                kinds.append((f"new({name})", self.recording.after(node)))
+            for text, array in kinds:
+                if array is not None and array.size <= most:
+                    for at in np.ndindex(array.shape):
+                        shown = f"{text.removesuffix(')')}{numbers.index(at)}{')' if text.endswith(')') else ''}"
+                        yield shown, float(array[at])
 
     def names(self, expression: expressions.Expression, asked: Target) -> bool:
         """Does an expression name (some of) a number of the network?"""
@@ -206,7 +242,7 @@ def _named(text: str, graph: Graph, more: Mapping[str, Array]) -> expressions.Ex
         rest, _, last = name.rpartition(".")
         if name in known or name in more or (rest in known and last in (*FUNCTIONS, *expressions.DOTTED)):
             continue
-        near = difflib.get_close_matches(name[:64], [*graph.by_name, *more, *FUNCTIONS], n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name[:64], [*graph.by_name, *more], n=1, cutoff=0.5)
         raise UserError("", f"no node is called '{name[:40]}'", "".join(near))
     for part in ast.walk(tree):
         if isinstance(part, ast.Call) and expressions.dotted(part.func) == "new" and len(part.args) == 1:

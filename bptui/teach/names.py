@@ -7,10 +7,12 @@ looked at: the page tells what fails when it opens, and `--check` walks all of i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from bptui.model.base import syntax
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph
@@ -23,8 +25,13 @@ _ZERO: Array = np.zeros(())
 
 def opened(path: Path, key: str = "") -> Lesson:
     """The lesson of a file, its names looked at. LessonErrors with everything that is wrong in it."""
-    lesson = reading.read(path, key)
-    if found := wrong(lesson):
+    return known(reading.content(path), path, key)
+
+
+def known(source: str, path: Path, key: str = "") -> Lesson:
+    """The same of a text that is printable already."""
+    lesson, errors = reading.form(source, path, key)
+    if found := [*errors, *wrong(lesson)]:
         raise reading.LessonErrors(found)
     return lesson
 
@@ -108,6 +115,11 @@ class _Names:
             self._look(piece.text, line, f"`= {piece.text}`")
 
     def _look(self, expression: str, line: int, where: str) -> None:
+        with suppress(syntax.Unreadable):  # that is told by who reads its form
+            syntax.parse(expression, reading.EXPRESSION)
+            self._looked(expression, line, where)
+
+    def _looked(self, expression: str, line: int, where: str) -> None:
         self._try(line, where, lambda graph: formulas.check(expression, graph, self._more(graph)))
 
     def _try(self, line: int, where: str, look: Callable[[Graph], object]) -> None:

@@ -64,7 +64,8 @@ class Progress:
             files.replace(self.path, json_text({"format": FORMAT, "lessons": rows}) + "\n")
         except OSError as error:
             self.told = f"progress is not kept: {self.path}: {(error.strerror or str(error)).lower()}"
-        return self.told
+            return self.told
+        return ""
 
     def _read(self) -> dict[str, Reached]:
         if self.path is None or not self.path.is_file():

@@ -119,11 +119,16 @@ def read(path: Path, key: str = "") -> Lesson:
 
 def parse(source: str, path: Path, key: str = "") -> Lesson:
     """The lesson of a text; `path` says its name in messages, and where files beside it are."""
-    reader = _Reader(path, printable(source, keep="\n"))
-    made = reader.lesson(key)
-    if reader.errors:
-        raise LessonErrors(reader.errors)
+    made, errors = form(printable(source, keep="\n"), path, key)
+    if errors:
+        raise LessonErrors(errors)
     return made
+
+
+def form(source: str, path: Path, key: str = "") -> tuple[Lesson, list[UserError]]:
+    """What is a lesson in a printable text, and what is not of the format."""
+    reader = _Reader(path, source)
+    return reader.lesson(key), reader.errors
 
 
 # ----------------------------------------------------------------------------------------------------------- the reader

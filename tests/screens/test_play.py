@@ -214,16 +214,17 @@ async def test_it_runs_pauses_goes_back_and_into_the_debugger_and_out() -> None:
 async def test_a_line_sets_writes_and_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     async with playing(120, 36) as at:
-        await at.press("colon", *"layers 3", "enter")
+        await at.press("colon", *"layers 3", "enter")  # typed; the others are run as typed lines are
         await at.until("h1[0]")
         await at.resting()
         assert at.board.frame.seen.layers[0].shape[1] == 3
-        await at.press("colon", *"write mine.toml", "enter")
+        at.app.stage.run("write mine.toml")
         await at.until("bptui run mine.toml")
         assert load("mine.toml").graph.by_name["layer1.weight"].shape == (2, 3)
-        await at.press("colon", *"rate fast", "enter")
+        at.app.stage.run("rate fast")
         await at.until("is not a number")
-        await at.press("colon", *"activation own = log(x", "enter")
+        at.app.stage.run("activation own = log(x")
+        at.app.stage.changed()
         await at.until("ops.own")
         assert at.board.course.setup.document == at.board.frame.setup.document
 
@@ -231,7 +232,8 @@ async def test_a_line_sets_writes_and_is_refused(tmp_path: Path, monkeypatch: py
 async def test_what_is_not_finite_stops_and_is_told() -> None:
     async with playing() as at:
         for line in ("data plane", "activation linear", "optimizer sgd", "rate 100"):
-            await at.press("colon", *line, "enter")
+            at.app.stage.run(line)
+            at.app.stage.changed()
             await at.resting()
         await at.press("space")
         await at.until("stopped (enter debugs it")

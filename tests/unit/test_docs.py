@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+import tests.lesson_page
 import tests.pages
 from bptui.model.engine.ops import COMPOSITES, OPS
 from bptui.model.source.examples import examples
@@ -14,7 +15,7 @@ from tests.paths import DOCS, ROOT
 PAGES = [
     "README.md",
     "DEVELOPERS.md",
-    *(f"docs/{name}.md" for name in ("architecture", "definitions", "shell", "scripts")),
+    *(f"docs/{name}.md" for name in ("architecture", "definitions", "shell", "scripts", "lesson-format")),
 ]
 
 
@@ -37,3 +38,7 @@ def test_what_the_changelog_counts() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"{len(OPS)} operations and {len(COMPOSITES)} composites" in text
     assert f"{len(list(examples()))} examples" in text
+
+
+def test_the_page_of_lessons_is_what_the_tables_say() -> None:
+    assert (DOCS / "lesson-format.md").read_text(encoding="utf-8") == tests.lesson_page.page()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,6 +19,8 @@ from bptui.screens.export import SIZE, unseen
 from bptui.screens.theme import THEMES
 from bptui.symbolic.card import card_for
 from bptui.symbolic.card import text as card_text
+from tests import export_page
+from tests.paths import DOCS
 from tests.pictures import text_of
 from tests.unit.symbolic.calculator import Calculator
 
@@ -124,3 +127,15 @@ def test_the_shell_prints_markdown_and_writes_files(folder, capsys):
     for words in (["export", "xor"], ["export", "xor", "moment", "--size", "1x1"], ["export", "--formula", "L = w*x"]):
         assert cli.main(words) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_page_of_the_docs_is_what_is_written(tmp_path):
+    assert (DOCS / "export.md").read_text(encoding="utf-8") == export_page.page(tmp_path), "python -m tests.export_page"
+    export_page.said(*export_page.MOMENT, str(tmp_path / "m.svg"))
+    made, kept = (timeless_rows(path) for path in (tmp_path / "m.svg", export_page.PICTURE))
+    assert made == kept
+
+
+def timeless_rows(path):
+    rows = text_of(path.read_text(encoding="utf-8"))
+    return [re.sub(r"[\d.]+e-\d+", "", export_page.timeless(" ".join(row.split()))) for row in rows]

@@ -119,7 +119,7 @@ def test_what_needs_a_screen_says_so(command):
         front(command.word)
     elif command.word not in ("expect", "claim", "export"):
         with pytest.raises(UserError, match="needs a screen"):
-            front(command.word)
+            front(f"{command.word} {command.complete.partition('|')[0] if command.needed else ''}")
 
 
 def test_a_failed_check_is_told_in_full(darts, monkeypatch):

@@ -12,7 +12,6 @@ CAPTURE = (
 )
 
 SHELL: Mapping[str, str] = {
-    "learn": "bptui run lesson-2-2-1 steps through a first example",
     "serve": "over SSH, bptui run works as it is",
 }
 """Commands of the shell."""

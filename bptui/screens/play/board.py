@@ -39,6 +39,8 @@ class Playground(Board):
         self.course = Course(setup, fps)
         self.focus, self.choice, self.at = SETTINGS, Choice(), (2, 1)
         self.cross = (0.5, 0.5)
+        self._shown: Frame | None = None
+        self._drawn: tuple[object, list[Line]] = (None, [])
         self._predicted: tuple[tuple[float, float], Frame, float] | None = None
 
     @property
@@ -58,7 +60,7 @@ class Playground(Board):
 
     def status(self) -> tuple[Line, Line]:
         """Data, training step, running or paused; the losses and how many points are right, at the right."""
-        frame = self.frame
+        frame = self._shown if self.held and self._shown is not None else self.frame
         data = settings.BY_NAME["data"].text(frame.setup)
         state = "running" if self.course.running else "paused"
         left = [Span("play  ", "dim"), Span(data), Span("  step ", "dim"), Span(f"{frame.step:,}", "text bold"),
@@ -75,16 +77,22 @@ class Playground(Board):
 
     def lines(self, width: int, height: int, look: RenderOptions) -> list[Line]:
         """Four panels, or, where there is little room, the one that has the focus."""
-        begun, frame = perf_counter(), self.frame
+        begun = perf_counter()
+        frame = self._shown = self._shown if self.held and self._shown is not None else self.frame
         self.choice = self.choice.within(frame)
+        wanted = (frame, self.course.setup, self.focus, self.choice, self.at, self.cross, width, height, look)
+        if wanted != self._drawn[0]:
+            self._drawn = wanted, self._draw(frame, width, height, look)
+        if not self.course.drawn and frame is self.course.frame:
+            self.course.cost += perf_counter() - begun
+            self.course.drawn = True
+        return list(self._drawn[1])
+
+    def _draw(self, frame: Frame, width: int, height: int, look: RenderOptions) -> list[Line]:
         found = grid(width, height, self.focus)
         contents = {number: self._panel(number, frame, room, look) for number, room in found.rooms.items()}
         rules = {number: self._rule(number, frame, room, look) for number, room in found.rooms.items()}
-        rows = assemble(found, contents, rules, width)
-        if not self.course.drawn:
-            self.course.cost += perf_counter() - begun
-            self.course.drawn = True
-        return rows
+        return assemble(found, contents, rules, width)
 
     def _panel(self, number: int, frame: Frame, room: Room, look: RenderOptions) -> list[Line]:
         if number == NETWORK:

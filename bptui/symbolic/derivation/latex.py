@@ -12,10 +12,14 @@ from bptui.symbolic.facts import Card
 from bptui.symbolic.formula.latex import prose
 
 _HEAD = (
-    r"\documentclass{article}", r"\usepackage[landscape,margin=15mm]{geometry}", r"\usepackage{amsmath}",
+    r"\documentclass{article}", r"\usepackage[landscape,margin=15mm]{geometry}", r"\usepackage[fleqn]{amsmath}",
     r"\usepackage{array,longtable}", r"\allowdisplaybreaks", r"\emergencystretch=5em", r"\setlength{\parindent}{0pt}",
+    r"\setlength{\mathindent}{0pt}",
     r"\begin{document}", r"\small\raggedright",
 )  # fmt: skip
+_PARAGRAPH = r">{\raggedright\arraybackslash}p{%dmm}"
+_LONG = 40
+"""Characters of a cell from which on its column breaks its lines."""
 
 
 def written(document: Document) -> str:
@@ -46,12 +50,11 @@ def _section(part: Section) -> Iterator[str]:
 
 def _card(card: Card, new: bool, later: bool) -> Iterator[str]:
     if new and later:
-        yield rf"\medskip\textbf{{{prose(plain(card.title))}}}\par"
-    said = [card.shape if new else "", f"element {card.element}" if card.element else ""]
+        yield rf"\medskip \textbf{{{prose(plain(card.title))}}}\par"
+    said = [card.shape if new and card.shape != "()" else "", f"element {card.element}" if card.element else ""]
     if any(said):
-        yield prose(", ".join(filter(None, said))) + r"\par"
-    yield from _align(equations.rules(card) if new else ())
-    yield from _align(equations.worked_out(card))
+        yield (r"\medskip " if later else "") + prose(", ".join(filter(None, said))) + r"\par"
+    yield from _align(equations.together(card) if new else equations.worked_out(card))
     if card.equation is not None:
         yield prose(plain(text.noted(card.equation))) + r"\par"
     yield from _items(equations.in_words(card, new))
@@ -74,7 +77,9 @@ def _items(told: Iterable[tuple[str, Line, Line]]) -> Iterator[str]:
 
 def _grid(grid: Grid) -> Iterator[str]:
     """A table that may go over pages; its last column has the room that is left."""
-    columns = "l" * (len(grid.heads) - 1) + r">{\raggedright\arraybackslash}p{110mm}"
+    longest = [max(map(len, cells)) for cells in zip(grid.heads, *grid.rows, strict=True)]
+    wide = [n > _LONG for n in longest[:-1]]
+    columns = "".join(_PARAGRAPH % 75 if each else "l" for each in wide) + _PARAGRAPH % (75 if any(wide) else 110)
     yield rf"\begin{{longtable}}[l]{{@{{}}{columns}@{{}}}}"
     yield "{}" + " & ".join(rf"\textit{{{prose(head)}}}" for head in grid.heads) + r" \\"
     for row in grid.rows:

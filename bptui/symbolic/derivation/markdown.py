@@ -39,10 +39,13 @@ def _section(part: Section) -> Iterator[str]:
 def _card(card: Card, new: bool) -> Iterator[str]:
     tabled = card.equation is not None or card.table is not None
     at = f"element {text.code(card.element)}" if card.element else ""
-    title = f"{text.code(plain(card.title))} {escaped(card.shape)}".rstrip() if new else ""
+    shape = "" if card.shape == "()" else escaped(card.shape)
+    title = f"{text.code(plain(card.title))} {shape}".rstrip() if new else ""
     yield ", ".join(filter(None, [title, at]))
-    rules = equations.rules(card) if new else []
-    yield from _math([*rules, *([] if tabled else equations.worked_out(card))])
+    if tabled:
+        yield from _math(equations.rules(card) if new else [])
+    else:
+        yield from _math(equations.together(card) if new else equations.worked_out(card))
     told = list(text.bullets(equations.in_words(card, new)))
     yield from ["", *told] if told else []
     if tabled:

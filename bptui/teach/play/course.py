@@ -29,8 +29,6 @@ from bptui.teach.play.sight import Seen, Sight, names_of
 
 SHARE = 3.0
 """Training goes on for so many times as long as a frame took to make and to draw, at least, until the next is made."""
-FPS = 20.0
-"""Frames a second, at most, where the line is fast."""
 FAR = 1_000_000
 """Training steps that are asked for at once while it runs; they are ended when a frame is due."""
 
@@ -79,7 +77,7 @@ class Course:
     running  training goes on · said  what happened of itself, until `news` has told it
     """
 
-    def __init__(self, setup: Setup, fps: float = FPS) -> None:
+    def __init__(self, setup: Setup, fps: float = 20.0) -> None:
         self.setup, self.fps = setup, fps
         self.frame: Frame | None = None
         self.running = False

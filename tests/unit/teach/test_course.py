@@ -17,6 +17,7 @@ from bptui.model.base.spans import plain
 from bptui.model.debugger.commands import registry
 from bptui.teach import names, reading
 from bptui.teach.catalogue import find
+from bptui.teach.certificate import certificate
 from bptui.teach.course import Course
 from bptui.teach.lesson import Lesson
 
@@ -240,3 +241,78 @@ def test_the_stage_stays_until_another_is_set():
     assert walked.stage == ("loss", "network")
     walked.next()
     assert walked.stage == ("paths",)
+
+
+def test_what_is_asked_is_not_seen_anywhere_until_it_is_answered(fourth):
+    walked = Course(fourth, 9)
+    assert registry.run(walked.session, "print layer1.z.grad").text.count("?") == 1
+    walked.show()
+    assert "?" not in registry.run(walked.session, "print layer1.z.grad").text
+    walked.turn(8)
+    assert {str(each) for each in walked.session.view.hidden} == {"grad(layer1.z)"}
+    walked = course("::hide grad(layer1.z[1])\n::ask number new(layer1.weight[0,1])\nQ?\n")
+    kept_back = {str(each) for each in walked.session.view.hidden}
+    assert kept_back == {"grad(layer1.z[0,1])", "new(layer1.weight[0,1])"}
+
+
+def test_a_certificate_has_the_numbers_and_how_they_were_found(fourth):
+    walked = Course(fourth)
+    while not walked.finished:
+        if walked.number == 9:
+            walked.answer("-0.0244")
+        elif walked.number == 2:
+            walked.answer("0.1975")
+            walked.answer("-0.1975")
+        elif walked.number == 13:
+            walked.show()
+        walked.next()
+    found = certificate(fourth, walked.answers)
+    assert [plain(row) for row in found.lines()] == [
+        "The backward pass",
+        "lesson 4",
+        "",
+        "you worked out",
+        "∂L/∂layer2.z[0,0]   -0.1975  ✓",
+        "∂L/∂layer1.z[0,1]   -0.0244  ✓",
+        "",
+        "14 questions: 1 right at once, 1 after a hint, 1 shown, 11 left open",
+        "",
+        "and one step brought the loss  0.0195 → 0.0010",
+        "",
+        "kept on this machine only",
+    ]
+
+
+def test_the_whole_lesson_skipped_then_come_back_to(fourth):
+    walked = Course(fourth)
+    while not walked.finished:
+        walked.next()
+    assert walked.answers == {}
+    assert all(walked.done(page) for page in range(16))
+    walked.turn(2)
+    assert walked.state == "asked"
+    assert walked.done(10)
+    assert walked.answer("-0.1975").right
+    assert walked.answers == {"the-prediction": "once"}
+
+
+def test_nothing_that_a_lesson_holds_is_executed(tmp_path):
+    trap = tmp_path / "trap"
+    evil = f"__import__('os').mkdir('{trap}')"
+    walked = course(
+        f'::open eval "L = {evil}"\n::let a = {evil}\n::set lr = {evil}\n::break loss if {evil}\n::print {evil}\n'
+        f"::wait {evil}\n`= {evil}`\n\n::ask number {evil}\n`= {evil}`\n- = {evil} : no\n"
+    )
+    walked.answer(evil)
+    walked.hint()
+    walked.next()
+    assert not trap.exists()
+
+
+def test_what_cannot_be_asked_is_told():
+    walked = course("::ask number x\nQ?\n")
+    found = walked.answer("0.5")
+    assert not found.counts
+    assert plain(found.reason) == "this cannot be asked: it is 2 numbers, (1,2)"
+    walked.hint()
+    assert walked.state == "shown"

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.printable import printable
 from bptui.teach import names, reading
 from bptui.teach.catalogue import FOLDER, lessons
 from bptui.teach.lesson import Code, Items, Lesson, Paragraph, Piece
@@ -26,9 +27,10 @@ def read(body: str, head: str = HEAD) -> Lesson:
 def errors(body: str, head: str = HEAD) -> list[str]:
     """All that is wrong with a lesson, form first, then names."""
     try:
-        return [str(error) for error in names.wrong(read(body, head))]
+        names.known(printable(head + textwrap.dedent(body), keep="\n"), Path("own.md"))
     except reading.LessonErrors as found:
         return [str(error) for error in found.errors]
+    return []
 
 
 MAY_NOT = "a lesson may not (it moves, looks and edits; no file is written, no program run)"
@@ -52,6 +54,8 @@ ERRORS = [
     ("::goto", "7: ::goto: something is missing (::goto NODE | PHASE | 42 | 50% | start | end | step N)"),
     ("::undo now", "7: ::undo: 'now' is too much (::undo takes no argument)"),
     ("::let before", "7: ::let: 'before' is not NAME = EXPR (::let before = loss)"),
+    ("::train 1000000", "7: ::train: 1000000 is far for a lesson (100,000 at most)"),
+    ("::goto step 9999999", "7: ::goto: 9999999 is far for a lesson (100,000 at most)"),
     ("::teacher", "7: ::teacher: no paragraph after it"),
     ("::ask", "7: ::ask: '' is not asked (::ask number EXPR, or ::ask choice)"),
     ("::ask number loss", "7: ::ask number: the question is missing (it stands in the next line)"),

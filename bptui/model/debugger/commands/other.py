@@ -25,6 +25,14 @@ def help_(front: FrontEnd, argument: str) -> None:
     front.do_help(argument)
 
 
+@family.front_end(
+    "explore", "An explorer on what is debugged: chain, rate, flow, activations, race", usage="NAME", needed=True,
+    complete="chain|rate|flow|activations|race",
+)  # fmt: skip
+def explore(front: FrontEnd, argument: str) -> None:
+    front.do_explore(argument)
+
+
 @family.front_end("palette", "Search the commands", keys=("ctrl+p",))
 def palette(front: FrontEnd, argument: str) -> None:
     front.do_palette()

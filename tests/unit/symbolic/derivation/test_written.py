@@ -30,7 +30,7 @@ HOSTILE = (
 LATEX = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 KNOWN = set(
     """
-    documentclass usepackage allowdisplaybreaks emergencystretch setlength parindent begin end small
+    documentclass usepackage allowdisplaybreaks emergencystretch setlength parindent mathindent begin end small
     raggedright section subsection par medskip textbf textit quad arraybackslash textbackslash
     textasciitilde textasciicircum frac partial sum prod max min exp log sin cos tanh sinh cosh sqrt
     left right bigl bigr cdot operatorname mathrm delta text leq geq neq wedge vee neg lfloor rfloor

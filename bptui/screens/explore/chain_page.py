@@ -1,0 +1,406 @@
+"""How a chain is drawn: its boxes and arrows, the bars of a nudge, the product of its slopes, what it says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from bptui.model.base import arithmetic
+from bptui.model.base.numbers import field
+from bptui.model.base.spans import Line, Span
+from bptui.screens import layout
+from bptui.screens.bars import bar, scale
+from bptui.screens.explore.page import Row, at, blank, centred, mark, number, short
+from bptui.screens.plot import Plot
+from bptui.screens.render import RenderOptions, clip, crop, fit, length, under
+from bptui.teach.explore.chain import Chain, Link, Reading, Station, through
+
+BOX, LEAST, GAP = 16, 12, 8
+"""Cells of a box, at most and at least; of an arrow between two, at least."""
+INSET = 3
+"""Cells before the first box and after the last."""
+LABELS, NOTES = 21, 20
+"""Cells before the bars, for name and number; cells after them, for what is said. With several ways 3 and 7 more."""
+WAYS = 4
+"""Ways that have a row of their own."""
+
+
+class Shown(Protocol):
+    """Whose page it is: the chain, which way it is read, what is asked for, how things are called."""
+
+    chain: Chain
+    backward: bool
+    hide: frozenset[str]
+
+    def hidden(self, *names: str) -> bool:
+        """Is a number of any of these names asked for?"""
+
+    def slope_name(self, reading: Reading, link: Link | None = None) -> str:
+        """`dy/du`."""
+
+    def brief(self, station: Station) -> str:
+        """A station's symbol."""
+
+    def accident(self, reading: Reading) -> Line:
+        """What is equal here alone."""
+
+    def derived(self, link: Link) -> Line:
+        """SymPy's formula of a slope."""
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """What stands between two boxes: one link, or several whose stations have no room: their slopes are multiplied."""
+
+    links: tuple[Link, ...]
+
+    @property
+    def slope(self) -> float:
+        """All of its slopes multiplied."""
+        return through(self.links)
+
+
+@dataclass
+class ChainPage:
+    """The parts of a page for one reading."""
+
+    board: Shown
+    reading: Reading
+    width: int
+    look: RenderOptions
+
+    @cached_property
+    def arrows(self) -> tuple[Arrow, ...]:
+        """The first way in as many arrows as there is room for: what has none is drawn together at its beginning."""
+        way = self.reading.ways[0]
+        room = max(2, (self.width - 2 * INSET + GAP) // (LEAST + GAP))
+        if len(self.reading.ways) > 1:
+            room = min(room, max(3, room - 1))
+        extra = max(0, len(way) - (room - 1))
+        return (Arrow(way[: extra + 1]), *(Arrow((link,)) for link in way[extra + 1 :]))
+
+    @cached_property
+    def shown(self) -> tuple[Station, ...]:
+        """The stations that have a box."""
+        stations = self.reading.stations
+        return (stations[0], *(stations[arrow.links[-1].target] for arrow in self.arrows))
+
+    @cached_property
+    def _places(self) -> tuple[int, list[int]]:
+        """Cells of a box, and where each begins."""
+        count = len(self.shown)
+        box = max(LEAST, min(BOX, (self.width - 2 * INSET - GAP * (count - 1)) // count))
+        step = (self.width - 2 * INSET - box) / max(1, count - 1)
+        return box, [INSET + int(n * step) for n in range(count)]
+
+    def slope(self, arrow: Arrow) -> Span:
+        """`× 12`, or `× ?` where that is asked for."""
+        if self.asked(arrow):
+            return Span("× ? ", "text bold reverse")
+        return Span(f"× {short(arrow.slope)}", "text bold")
+
+    def asked(self, arrow: Arrow) -> bool:
+        """Is a slope of it hidden?"""
+        return any(self.board.hidden(self.board.slope_name(self.reading, link)) for link in arrow.links)
+
+    @property
+    def whole(self) -> str:
+        """`dy/dx`."""
+        return self.board.slope_name(self.reading)
+
+    # ------------------------------------------------------------------------------------------------ boxes
+
+    def boxes(self) -> list[Row]:
+        """One way: a row of boxes, an arrow with its slope between any two."""
+        page = Plot(self.width, 3)
+        box, places = self._places
+        for x, station in zip(places, self.shown, strict=True):
+            self._box(page, x, 0, box, station)
+        for n, arrow in enumerate(self.arrows):
+            start, end = places[n] + box + 1, places[n + 1] - 2
+            self._arrow(page, start, end, 1)
+            label = self.slope(arrow)
+            page.put((start + end + 1 - len(label.text)) // 2, 0, label.text, label.style)
+            if len(arrow.links) > 1:
+                told = f"{len(arrow.links)} slopes"
+                page.put((start + end + 1 - len(told)) // 2, 2, told, "dim")
+        return [blank(6), *map(Row, page.lines()), blank(5)]
+
+    def _box(self, page: Plot, x: int, y: int, box: int, station: Station) -> None:
+        """A box of three rows: its name and what computes it, its value; backward, the slope of the end by it."""
+        first = station is self.reading.stations[0]
+        page.across(x, x + box - 1, y)
+        page.across(x, x + box - 1, y + 2)
+        for edge in (x, x + box - 1):
+            page.upright(edge, y, y + 2)
+        made = self.board.chain.made(station, self.look.unicode)
+        style = f"{station.kind} bold".replace("text bold", "text")
+        head: Line = (
+            Span(" "),
+            Span(station.name, station.kind),
+            *((Span(" = ", "dim"), *made) if made else ()),
+            Span(" "),
+        )
+        if length(head) > box - 4:
+            name = station.name if len(station.name) <= box - 6 else station.name.rpartition(".")[2][: box - 6]
+            head = (Span(" "), Span(name, station.kind), Span(" "))
+        page.erase(x + 2, y, length(head))
+        page.spans(x + 2, y, head)
+        name = f"d{self.board.brief(self.reading.stations[-1])}/d{self.board.brief(station)}"
+        if self.board.backward:
+            shown = number(station.gradient, "gradient", self.board.hidden(name, self.whole if first else name))
+        else:
+            kind = "text reverse" if first else style.replace(" bold", "")
+            shown = number(station.value, kind, self.board.hidden(station.name))
+        page.spans(x + box - 2 - 8, y + 1, shown)
+
+    def _arrow(self, page: Plot, start: int, end: int, y: int) -> None:
+        style = "gradient" if self.board.backward else "value"
+        page.put(start, y, "─" * (end - start), style)
+        page.put(*((start - 1 + 0, y, "◀") if self.board.backward else (end, y, "▶")), style)
+
+    def ways(self) -> list[Row]:
+        """Several ways: the first through its boxes above, all others as one line below, and where they meet."""
+        page = Plot(self.width, 6)
+        box, places = self._places
+        back, style = self.board.backward, "gradient" if self.board.backward else "value"
+        first, last = places[0], places[-1]
+        for n, station in enumerate(self.shown):
+            self._box(page, places[n], 0 if 0 < n < len(self.shown) - 1 else 2, box, station)
+        out, into = first + box + 4, last - 7
+        page.across(first + box + 1, out, 3, style)
+        page.upright(out, 1, 5, style)
+        page.across(out, into, 5, style)
+        page.upright(into, 1, 5, style)
+        page.across(into, last - 2, 3, style)
+        page.put(*((first + box + 1, 3, "◀") if back else (last - 2, 3, "▶")), style)
+        middle = [out, *places[1:-1], into]
+        for n, arrow in enumerate(self.arrows):
+            start = middle[n] if n == 0 else middle[n] + box + 1
+            end = middle[n + 1] - (2 if n < len(self.arrows) - 1 else 0)
+            page.across(start, end, 1, style)
+            if n < len(self.arrows) - 1 and not back:
+                page.put(end, 1, "▶", style)
+            elif n > 0 and back:
+                page.put(start, 1, "◀", style)
+            label = self.slope(arrow)
+            page.put(
+                max(start + (n == 0), (start + end + 1 - len(label.text)) // 2 if n else start + 2),
+                0,
+                label.text,
+                label.style,
+            )
+        page.spans(*self._below(out, into))
+        return [*map(Row, page.lines())]
+
+    def _below(self, out: int, into: int) -> tuple[int, int, Line]:
+        """What stands over the lower line: the other way's slope, or how many others there are."""
+        others = self.reading.ways[1:]
+        if len(others) == 1:
+            way = others[0]
+            name = [self.reading.stations[link.target].name for link in way[:-1]]
+            label = self.slope(Arrow(way))
+            line: Line = (label, *((Span(f"  through {', '.join(name)}", "dim"),) if name else ()))
+        else:
+            line = (Span(f"{len(others)} more ways", "text bold"),)
+        return max(out + 2, (out + into + 1 - length(line)) // 2 - 2), 4, line
+
+    # ------------------------------------------------------------------------------------------------ bars
+
+    def bars(self) -> list[Row]:
+        """The rule, then a bar for what each grows by, and for what the slope promises."""
+        several = len(self.reading.ways) > 1
+        rows = self._of_ways() if several else self._of_stations()
+        before, after = (LABELS + 3, NOTES + 7) if several else (LABELS, NOTES)
+        before = max(before, min(max(length(row.name) for row in rows) + 14, self.width // 3))
+        room = self.width - before - after - 2
+        ends = [0.0, *(x for row in rows for x in row.bar)]
+        low, high = min(x for x in ends if math.isfinite(x)) if any(map(math.isfinite, ends)) else 0.0, max(ends)
+        cell = scale([high - low], room - (low < 0))
+        zero = math.ceil(-low / cell - 1e-9) if low < 0 else 0
+        nudge = short(self.reading.nudge)
+        name = self.reading.stations[0].name
+        head = layout.rule(
+            2, f"Nudge {name} by {nudge}", (), (Span(f"one cell is {short(cell)}", "dim"),), self.width, False, False
+        )
+        found = [Row(head), blank(4)]
+        ends_at = [before + max(zero, *(zero + x / cell for x in row.bar)) for row in rows]
+        for n, row in enumerate(rows):
+            here = max(ends_at[n:] if not several and n >= 2 else [ends_at[n]])
+            beside = before + room + 2 if several or here > before + room / 3 else math.ceil(here) + 2
+            drawn = bar(zero + row.bar[0] / cell, zero + row.bar[1] / cell, room, row.style, self.look)
+            told, figure = (3, clip(row.name, before - 13)), (before - 10 - several, row.number)
+            found.append(Row(at(told, figure, (before, crop(drawn, 0, beside - before - 1)), (beside, row.note))))
+        return [*found, blank(2)]
+
+    def _of_stations(self) -> list[_Bar]:
+        rows = []
+        for n, station in enumerate(self.shown):
+            hidden = self.board.hidden(f"d{station.name}", station.name)
+            note = ""
+            if n and not self.asked(self.arrows[n - 1]) and self.shown[n - 1].grown:
+                slope, real = self.arrows[n - 1].slope, station.grown / self.shown[n - 1].grown
+                note = f"{'' if math.isclose(real, slope, rel_tol=1e-6) else '≈ '}{short(slope)} times that"
+            name: Line = (Span(station.name, station.kind), Span(" grows", "dim"))
+            rows.append(_bar(name, (0.0, station.grown), station.kind, note, hidden))
+        if not self.board.hidden(self.whole):
+            note = f"{short(self.reading.slope)} × {short(self.reading.nudge)}"
+            rows.append(_bar((Span("promise", "gradient"),), (0.0, self.reading.promised), "gradient", note))
+        return rows
+
+    def _of_ways(self) -> list[_Bar]:
+        reading, first, last = self.reading, self.reading.stations[0], self.reading.stations[-1]
+        rows = [_bar((Span(first.name, first.kind), Span(" grows", "dim")), (0.0, first.grown), "text")]
+        sofar = 0.0
+        listed = [*reading.ways] if len(reading.ways) <= WAYS else [*reading.ways[: WAYS - 1]]
+        for way in listed:
+            after = sofar + through(way) * reading.nudge
+            factors = f"{' × '.join(short(link.slope) for link in way)} = " if len(way) == 2 else ""
+            hidden = any(self.asked(Arrow((link,))) for link in way)
+            note = "" if hidden else f"{factors}{short(through(way))} times"
+            rows.append(_bar(self._through(way), (sofar, after), "gradient", note, hidden))
+            sofar = after
+        if not math.isclose(sofar, reading.promised, rel_tol=1e-9):
+            count = reading.count - len(listed)
+            rows.append(_bar((Span(f"{count:,} others", "dim"),), (sofar, reading.promised), "gradient"))
+        if not self.board.hidden(self.whole):
+            note = f"{short(reading.slope)} times"
+            rows.append(_bar((Span("together", "dim"),), (0.0, reading.promised), "gradient", note))
+        rows.append(_bar((Span(last.name, last.kind), Span(" really", "dim")), (0.0, last.grown), "value"))
+        return rows
+
+    def _through(self, way: Sequence[Link]) -> Line:
+        names = [self.reading.stations[link.target] for link in way[:-1]]
+        if not names:
+            return (Span("straight", "dim"),)
+        return (Span("through ", "dim"), Span(names[0].name, names[0].kind))
+
+    # ------------------------------------------------------------------------------------------------ band
+
+    def band(self) -> list[Row]:
+        """The equation of the slopes: how they multiply, and, of several ways, add."""
+        items, signs = self._sums() if len(self.reading.ways) > 1 else self._product()
+        edge = 12.5 if self.width >= 76 else 9.5
+        step = (self.width - 3 - 2 * edge) / max(1, len(items) - 1)
+        rows = []
+        for n in range(3):
+            parts = []
+            for k, item in enumerate(items):
+                middle = edge + k * step
+                parts.append(centred(middle - 2, item[n]))
+                if k < len(signs) and n:
+                    parts.append(centred(middle - 2 + step / 2, (Span(signs[k], "text"),)))
+            rows.append(Row(self._on_band(at(*parts)), 3 if n == 0 else 0))
+        return [Row(self._on_band(()), 3), *rows, Row(self._on_band(()), 3)]
+
+    def _on_band(self, line: Line) -> Line:
+        return (Span("  "), *under(fit(line, self.width - 4), "on-band"))
+
+    def _product(self) -> tuple[list[tuple[Line, Line, Line]], str]:
+        reading = self.reading
+        arrows = list(self.arrows)
+        usual = [field(x).strip() for x in (*(arrow.slope for arrow in arrows), reading.slope)]
+        shown = arithmetic.equation([a.slope for a in arrows], reading.slope, math.prod, (usual[:-1], usual[-1]), 10)
+        items: list[tuple[Line, Line, Line]] = []
+        room = (self.width - 28) // len(arrows) - 4
+        for n, (arrow, text) in enumerate(zip(arrows, shown.operands, strict=True)):
+            head = (
+                ("inner slope", "outer slope")[n]
+                if len(arrows) == 2
+                else f"slope {n + 1}"
+                if len(arrow.links) == 1
+                else f"{len(arrow.links)} slopes"
+            )
+            a, b = reading.stations[arrow.links[0].source], reading.stations[arrow.links[-1].target]
+            made = self.board.derived(arrow.links[0]) if len(arrow.links) == 1 and not self.asked(arrow) else ()
+            name: Line = (Span(f"d{self.board.brief(b)}/d{self.board.brief(a)}", "text bold"),)
+            if made and length(name) + length(made) + 3 <= room:
+                name = (*name, Span(" = ", "dim"), *made)
+            figure = mark("text") if self.asked(arrow) else (Span(text, "text bold"),)
+            items.append(((Span(head, "dim"),), name, figure))
+        if self.board.backward:
+            items.reverse()
+        figure = mark("gradient") if self.board.hidden(self.whole) else (Span(shown.result, "gradient bold"),)
+        items.append(((Span("slope of the whole", "dim"),), (Span(self.whole, "gradient bold"),), figure))
+        return items, "×" * (len(arrows) - 1) + shown.sign
+
+    def _sums(self) -> tuple[list[tuple[Line, Line, Line]], str]:
+        reading = self.reading
+        ways = sorted(reading.ways, key=len)[:3]
+        slopes = [[link.slope for link in reversed(way)] if len(way) < 3 else [through(way)] for way in ways]
+        flat = [x for way in slopes for x in way]
+        rest = reading.slope - math.fsum(math.prod(way) for way in slopes)
+        whole = abs(rest) <= 1e-9 * max(map(abs, [reading.slope, *flat]))
+
+        def work(xs: Sequence[float]) -> float:
+            found, k = 0.0, 0
+            for way in slopes:
+                found += math.prod(xs[k : k + len(way)])
+                k += len(way)
+            return found
+
+        usual = [field(x).strip() for x in (*flat, reading.slope)]
+        shown = arithmetic.equation(flat, reading.slope, work, (usual[:-1], usual[-1]), 10)
+        texts, sign = list(shown.operands), shown.sign if whole else "≈"
+        items: list[tuple[Line, Line, Line]] = []
+        for way in ways:
+            names: list[Span] = []
+            figures: list[Span] = []
+            for link in reversed(way) if len(way) < 3 else ():
+                dot = [Span(" · ")] if names else []
+                names += [*dot, Span(self.board.slope_name(reading, link), "text bold")]
+                text = texts.pop(0)
+                figures += [*dot, *(mark("text") if self.asked(Arrow((link,))) else (Span(text, "text bold"),))]
+            if len(way) > 2:
+                names = [Span(f"{len(way)} slopes", "text bold")]
+                figures = [Span(texts.pop(0), "text bold")]
+            items.append((self._through(way), tuple(names), tuple(figures)))
+        figure = mark("gradient") if self.board.hidden(self.whole) else (Span(shown.result, "gradient bold"),)
+        both = "both ways add" if len(reading.ways) == 2 else "all ways add"
+        items.append(((Span(both, "dim"),), (Span(self.whole, "gradient bold"),), figure))
+        return items, "+" * (len(ways) - 1) + sign
+
+    # ------------------------------------------------------------------------------------------------ notes
+
+    def notes(self) -> list[Row]:
+        """What one is to see, and an accident where one is."""
+        reading = self.reading
+        if self.board.hide:
+            return []
+        if len(reading.ways) > 1 or reading.count > 1:
+            if not reading.whole:
+                said = (
+                    f"The largest of {reading.count:,} paths. Along one way slopes multiply; all ways together add up."
+                )
+            else:
+                said = "Along one way slopes multiply. Where two ways meet, they add."
+            return [Row((Span(f"   {said}", "dim"),), 7)]
+        factors = [short(arrow.slope) for arrow in (self.arrows[::-1] if self.board.backward else self.arrows)]
+        told = f"{' × '.join(factors)} = {short(reading.slope)}. Slopes of a chain multiply."
+        whole = all(arrow.slope == round(arrow.slope) > 0 for arrow in self.arrows)
+        if len(factors) == 2 and whole and not self.board.backward:
+            told = f"{factors[0]} cells, then {factors[1]} for each of them: {told}"
+        exact = math.isclose(math.prod(map(float, factors)), float(short(reading.slope)), rel_tol=1e-4)
+        rows = [blank(8), Row((Span(f"   {told if exact else 'Slopes of a chain multiply.'}", "dim"),), 7)]
+        accident = self.board.accident(reading)
+        return [*rows, Row(accident, 6)] if accident else [*rows]
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """One bar: what it is of, its number, from where to where, its colour, what is said of it."""
+
+    name: Line
+    number: Line
+    bar: tuple[float, float]
+    style: str
+    note: Line
+
+
+def _bar(name: Line, ends: tuple[float, float], style: str, note: str = "", hidden: bool = False) -> _Bar:
+    """A bar with its length as its number; nothing of it where that is asked for."""
+    figure = number(ends[1] - ends[0], style, hidden)
+    return _Bar(name, figure, (0.0, 0.0) if hidden else ends, style, (Span(note, "dim"),) if note else ())

@@ -1,0 +1,106 @@
+"""What the explorers' pages have in common: rows that give way where there are too many, numbers that are hidden, texts
+in their places. No Textual in here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from bptui.model.base.numbers import field, significant
+from bptui.model.base.spans import Line, Span
+from bptui.screens.render import clip, fit, length
+
+HIDDEN = " ? "
+
+
+class Row(NamedTuple):
+    """A line of a page; where there is no room for all, those that give way first have the largest `rank`."""
+
+    line: Line
+    rank: int = 0
+
+
+def blank(rank: int) -> Row:
+    """An empty row."""
+    return Row((), rank)
+
+
+def fitted(rows: Sequence[Row], height: int) -> list[Line]:
+    """As many of the rows as there is room for."""
+    kept = list(rows)
+    while len(kept) > max(0, height):
+        worst = max(row.rank for row in kept)
+        del kept[max(n for n, row in enumerate(kept) if row.rank == worst)]
+    return [row.line for row in kept]
+
+
+def at(*parts: tuple[int, Line | Span | str]) -> Line:
+    """A line with parts at their columns, from left to right; one that would begin too early stands after a blank."""
+    spans: list[Span] = []
+    x = 0
+    for column, part in parts:
+        line: Line = (Span(part),) if isinstance(part, str) else (part,) if isinstance(part, Span) else part
+        if not line:
+            continue
+        gap = max(column - x, 1 if x else 0)
+        spans += [*([Span(" " * gap)] if gap else []), *line]
+        x += gap + length(line)
+    return tuple(spans)
+
+
+def centred(middle: float, line: Line) -> tuple[int, Line]:
+    """A part whose middle stands at a column, for `at`."""
+    return max(0, round(middle - length(line) / 2)), line
+
+
+def right(end: int, line: Line) -> tuple[int, Line]:
+    """A part that ends before a column, for `at`."""
+    return max(0, end - length(line)), line
+
+
+def number(x: float, style: str = "text", hidden: bool = False, width: int = 8, decimals: int = 4) -> Line:
+    """A number in its field, or ` ? ` in the middle of it."""
+    if hidden:
+        return mark(style, width)
+    return (Span(field(x, width, decimals), style),)
+
+
+def mark(style: str, width: int = len(HIDDEN)) -> Line:
+    """` ? ` reversed in the colour of what is hidden, in the middle of so many cells."""
+    before = (width - len(HIDDEN) + 1) // 2
+    kind = style.split()[0]
+    spans = (Span(" " * before), Span(HIDDEN, f"{kind} bold reverse"), Span(" " * (width - before - len(HIDDEN))))
+    return tuple(span for span in spans if span.text)
+
+
+def short(x: float, digits: int = 4) -> str:
+    """A number in running text: `3`, `0.25`, `12.3`."""
+    return significant(x, digits)
+
+
+def size(x: float) -> str:
+    """A size that may be small: `0.1962`, `2.0e-4`."""
+    if math.isfinite(x) and 0 < abs(x) < 1e-3:
+        mantissa, power = f"{x:.1e}".split("e")
+        return f"{mantissa}e{int(power)}"
+    return field(x).strip()
+
+
+def beside(left: Sequence[Line], right: Sequence[Line], wide: int, height: int, joint: str = "│") -> list[Line]:
+    """Two columns with an upright rule between them, at column `wide`."""
+    rows = []
+    for y in range(height):
+        a, b = (side[y] if y < len(side) else () for side in (left, right))
+        rows.append((*fit(a, wide), Span(joint, "rule"), *b))
+    return rows
+
+
+def panes(left: Line, right: Line, wide: int) -> Line:
+    """The rules with the titles of two columns."""
+    return (*fit(left, wide), Span("┬", "rule"), *right)
+
+
+def window(lines: Sequence[Line], width: int, height: int) -> list[Line]:
+    """No row more and no cell more than there is room for."""
+    return [clip(line, width) for line in lines[: max(0, height)]]

@@ -1,0 +1,96 @@
+"""What a reader has worked out in a lesson, at its end: each number, and how; what one step did to the loss."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from bptui.model.base.spans import Line, line
+from bptui.teach.course import ANSWERED, Answered, Course
+from bptui.teach.filling import number
+from bptui.teach.lesson import Front, Lesson
+
+WORDS: Mapping[Answered, str] = {"once": "right at once", "later": "after a hint", "shown": "shown"}
+
+
+class Worked(NamedTuple):
+    """A number that the reader found: what it is called, the number, how it was found."""
+
+    label: Line
+    number: Line
+    how: Answered
+
+
+class Certificate(NamedTuple):
+    """lesson   which one · questions  how many it asks
+    worked   the numbers that the reader found, in order; `counts` of all questions, by how they were answered
+    losses   of the network that the lesson began with: before its first training step, and after it; None where nothing
+             is trained
+    """
+
+    lesson: Front
+    questions: int
+    worked: tuple[Worked, ...]
+    counts: Mapping[Answered, int]
+    losses: tuple[float, float] | None
+
+    def lines(self) -> list[Line]:
+        """As text."""
+        rows = [line((self.lesson.title, "bold")), line((self._which(), "dim")), ()]
+        if self.worked:
+            label = max(_length(each.label) for each in self.worked)
+            digits = max(_length(each.number) for each in self.worked)
+            rows.append(line(("you worked out", "dim")))
+            for each in self.worked:
+                gaps = " " * (label - _length(each.label) + 3 + digits - _length(each.number))
+                rows.append(line(*each.label, gaps, *each.number, "  ", ("✓", "ok")))
+            rows.append(())
+        rows.append(self.summary)
+        if self.losses is not None:
+            before, after = map(number, self.losses)
+            rows += [(), line("and one step brought the loss  ", (before, "value"), " → ", (after, "value bold"))]
+        return [*rows, (), line(("kept on this machine only", "dim"))]
+
+    @property
+    def summary(self) -> Line:
+        """`14 questions: 11 right at once, 2 after a hint, 1 shown`."""
+        known = [f"{self.counts[how]} {WORDS[how]}" for how in ANSWERED if self.counts.get(how)]
+        open_ = self.questions - sum(self.counts.values())
+        known += [f"{open_} left open"] if open_ else []
+        return line(f"{self.questions} questions: {', '.join(known)}")
+
+    def _which(self) -> str:
+        return Lesson(self.lesson).name
+
+
+def certificate(lesson: Lesson, answers: Mapping[str, Answered]) -> Certificate:
+    """Of a reader's answers, by the keys of pages; the numbers are computed again."""
+    course = Course(lesson, answers=answers)
+    asked = [n for n, page in enumerate(lesson.pages) if page.question is not None]
+    worked: list[Worked] = []
+    for at in asked:
+        how = course.answers.get(lesson.pages[at].key, "shown")
+        if how != "shown" and not lesson.pages[at].question.is_choice:  # type: ignore[union-attr]  # asked
+            course.turn(at)
+            worked.append(Worked(course.full_label, course.right, how))
+    keys = {lesson.pages[n].key for n in asked}
+    counts = Counter(how for key, how in answers.items() if key in keys)
+    return Certificate(lesson.front, len(asked), tuple(worked), counts, _losses(course))
+
+
+def _losses(course: Course) -> tuple[float, float] | None:
+    """Before and after the first step of the first network that the lesson opens."""
+    opens = [each for page in course.lesson.pages for each in page.directives if each.word == "open"]
+    if not opens:
+        return None
+    course.turn(0)
+    session = course.session
+    if session is None or not session.branches[0].graph.params:
+        return None
+    history = session.branches[0].history
+    return float(history.recording(0).loss), float(history.recording(1).loss)
+
+
+def _length(text: Line) -> int:
+    return sum(len(span.text) for span in text)

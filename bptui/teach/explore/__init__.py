@@ -1,0 +1,1 @@
+"""What the explorers compute: numbers from the engine, derivatives from SymPy; how it looks is `screens/explore`."""
