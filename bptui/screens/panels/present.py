@@ -130,7 +130,7 @@ class _Page(NamedTuple):
         answers = _answers(slide, width, form.columns)
         if answers is None or (form.columns > 1 and len(slide.choices) < 2):
             return None
-        question = [middle(row, width) for row in wrap(slide.question, width)] if slide.question else []
+        question = [middle(row, width) for row in wrap(_bold(slide.question), width)] if slide.question else []
         kept = _told_rows(slide, width, form.columns)
         around = 1 + (not form.alone and bool(slide.timeline)) + len(formulas) + len(question) + len(answers) + kept
         gaps = 0 if form.tight else 2 + bool(formulas) + bool(question) + bool(answers) + (kept > 0)
@@ -160,7 +160,7 @@ class _Page(NamedTuple):
 def _least(slide: Slide, width: int, height: int, look: RenderOptions) -> list[Line]:
     """Where there is no room for a page: the question and its answers, else the numbers, from the top."""
     answers = next(a for n in (4, 2, 1) if (a := _answers(slide, width, n)) is not None)
-    rows = [*wrap(slide.question, width), *answers, *_told(slide, width, 4, 0)]
+    rows = [*wrap(_bold(slide.question), width), *answers, *_told(slide, width, 4, 0)]
     body = _body(slide, width, max(1, height - len(rows)), look, 4) or []
     return ([*body, *rows] + [()] * height)[:height]
 
@@ -174,6 +174,11 @@ def _head(slide: Slide, width: int) -> Line:
         if length(left) + length(right) + gap <= width:
             break
     return between(left, right, width)
+
+
+def _bold(spans: Line) -> Line:
+    """Plain text in bold; what has a kind keeps it."""
+    return tuple(Span(s.text, "text bold") if s.style == "text" else s for s in spans)
 
 
 def _formulas(slide: Slide, width: int) -> list[Line]:
@@ -234,7 +239,8 @@ def _answer(slide: Slide, n: int, columns: int) -> Line:
     mark = told if slide.shown else Span("▸ ", "text bold") if said else Span("  ")
     style = "text bold" if not slide.shown or right else "dim"
     key = Span(f" {n + 1} ", "text bold reverse") if said else Span(f" {n + 1} ", "text bold")
-    return (mark, key, Span(f"{blanks}{choice.text} ", style))
+    signed = any(each.text.startswith("-") for each in slide.choices) and choice.text[:1].isdigit()
+    return (mark, key, Span(f"{blanks}{' ' * signed}{choice.text} ", style))  # digits under digits
 
 
 def _background(slide: Slide, n: int) -> str:

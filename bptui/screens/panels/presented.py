@@ -45,7 +45,7 @@ def slide(scene: Scene) -> Slide:
         made = Slide(*head, _formulas(closed, scene.width), seen.equation, full.equation, number)
     return made._replace(
         question=about.question, choices=about.choices, reason=about.reason, shown=shown, marked=session.view.says,
-        timeline=strip(session, scene.width),
+        timeline=strip(session, scene.width) if session.view.topic == "operation" else (),
     )  # fmt: skip
 
 
