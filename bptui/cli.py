@@ -409,6 +409,15 @@ def _diagnose(options: Namespace) -> int:
     return headless.diagnose(name, load(), options.steps, options.json, _writer(options))
 
 
+def _predictions(options: Namespace) -> int:
+    _step(options.at)
+    name, load = _network(options, options.rest)
+    from bptui import headless
+
+    headless.predictions(name, load(), options.at, options.worst, options.json, _writer(options))
+    return 0
+
+
 def _explain(options: Namespace) -> int:
     _step(options.at)
     words = list(options.rest)
@@ -573,6 +582,7 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "trace": _trace,
     "check": _check,
     "diagnose": _diagnose,
+    "predictions": _predictions,
     "explain": _explain,
     "explore": _explore,
     "learn": _learn,

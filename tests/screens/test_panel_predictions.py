@@ -97,3 +97,18 @@ async def test_at_every_size_it_is_come_to_by_its_digit_and_left() -> None:
             assert "layer6.z" in screen.text
             await screen.press("2")
             assert "wrong" not in screen.text
+
+
+def test_the_chosen_image_and_its_outputs_stand_beside_the_table() -> None:
+    session = at("lenet", 0)
+    session.goto("backward")
+    session.view.predicted = 2
+    rows = texts(panel.lines(Scene(session, 120, 29, RenderOptions())))
+    assert "x  sample 2" in rows[0]
+    logits, target = session.recording.value("layer6.z")[2], int(session.recording.value("y")[2])
+    listed = [row[60:].split() for row in rows[10:20]]
+    assert [row[0] for row in listed] == [str(n) for n in range(10)]
+    assert [float(row[1]) for row in listed] == pytest.approx(logits.tolist(), abs=6e-5)
+    assert [n for n, row in enumerate(listed) if "y" in row] == [target]
+    small = texts(panel.lines(Scene(session, 60, 16, RenderOptions())))
+    assert "sample 2" not in small[0]

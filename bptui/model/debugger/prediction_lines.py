@@ -41,7 +41,9 @@ def widths(found: Predictions, width: int) -> Widths:
     one = found.compared
     classes = found.decision is not None and found.decision.axis is not None
     inputs = sum(_wanted(node.shape[1:], node.whole) for node in one.inputs)
-    prediction = _wanted(one.target.shape[1:], True) + NUMBER if classes else _wanted(one.prediction.shape[1:], False)
+    single = math.prod(one.target.shape[1:]) == 1
+    said = _wanted(one.target.shape[1:], True) + NUMBER * single
+    prediction = said if classes else _wanted(one.prediction.shape[1:], False)
     target = _wanted(one.target.shape[1:], one.target.whole or classes)
     sample = max(3, len(str(len(found.rows) - 1)) + 1)
     verdict = VERDICT if found.decision is not None else 0
@@ -49,13 +51,13 @@ def widths(found: Predictions, width: int) -> Widths:
     least = NUMBER + 1
     while sum(made) > width:
         over = sum(made) - width
-        if made.inputs > least:
+        if made.share:
+            made = made._replace(share=0)
+        elif made.inputs > least:
             made = made._replace(inputs=max(least, made.inputs - over))
         elif max(made.prediction, made.target) > 2 * NUMBER:
             wide = "prediction" if made.prediction >= made.target else "target"
             made = made._replace(**{wide: max(2 * NUMBER, getattr(made, wide) - over)})
-        elif made.share:
-            made = made._replace(share=0)
         elif made.inputs:
             made = made._replace(inputs=0)
         elif max(made.prediction, made.target) > least:
@@ -103,16 +105,16 @@ def row_line(found: Predictions, row: Row, room: Widths) -> Line:
         Span(_right(_of(_wanted_of(found, row), one.target.whole or classes, room.target), room.target), "text"),
         Span(_right(loss, room.loss), "value"),
         Span(_right(share, room.share), "dim"),
-        _verdict(row, room.verdict),
+        *_verdict(row, room.verdict),
     ]
     return tuple(span for span in spans if span.text)
 
 
-def _verdict(row: Row, wide: int) -> Span:
+def _verdict(row: Row, wide: int) -> Line:
     if not wide or row.is_right is None:
-        return Span(" " * wide, "text")
+        return ()
     text = ("right" if row.is_right else "wrong") if row.of == 1 else f"{row.right} of {row.of}"
-    return Span(f"  {text}".ljust(wide), "ok" if row.is_right else "fail")
+    return (Span("  ", "text"), Span(text, "ok" if row.is_right else "fail"))
 
 
 def _said(found: Predictions, row: Row, room: int) -> str:
@@ -153,10 +155,10 @@ def _of(array: Array | None, whole: bool, room: int) -> str:
     texts = [_whole(x).rjust(wide) if whole else numbers.field(float(x), NUMBER) for x in values[:64].tolist()]
     if (whole or values.size <= FEW) and sum(map(len, texts)) + whole * len(texts) <= room - 1:
         return (" " if whole else "").join(texts)
-    if array.ndim > 1 or not whole:
+    if array.ndim > 1 or (not whole and values.size > FEW):
         return _word(array.shape) if len(_word(array.shape)) < room else "…"
-    kept = max(1, (room - 3) // 3)
-    return f"{' '.join(texts[:kept])} …"
+    kept = max(1, (room - 3) // (3 if whole else NUMBER))
+    return f"{(' ' if whole else '').join(texts[:kept]).strip()}{' ' * whole}…"
 
 
 def _whole(x: float) -> str:
@@ -180,7 +182,8 @@ def summary(found: Predictions) -> list[Line]:
     right, of = found.right
     rows = []
     if found.decision is not None:
-        rows.append(line((found.decision.text, "dim"), *([f"   {right} of {of} right"] if of else [])))
+        count = f"{right} of {of} right" if of else "right"
+        rows.append(line(count, (f": {found.decision.text}", "dim")))
     if found.why:
         rows.append(line(("no loss of single samples: ", "dim"), (found.why, "dim")))
     else:
@@ -206,9 +209,11 @@ def as_json(session: Session, worst: bool) -> dict[str, Any]:
     right, of = found.right
     return {
         "format": 1,
-        "prediction": one.prediction.name,
-        "target": one.target.name,
-        "inputs": [node.name for node in one.inputs],
+        "nodes": {
+            "prediction": one.prediction.name,
+            "target": one.target.name,
+            "inputs": [node.name for node in one.inputs],
+        },
         "decision": None if decision is None else decision.text,
         "right": right if of else None,
         "of": of if of else None,

@@ -50,10 +50,10 @@ class Decision(NamedTuple):
 
     @property
     def text(self) -> str:
-        """`right: the largest output is the target's class`."""
+        """What is right."""
         if self.axis is not None:
-            return "right: the largest output is that of the target"
-        return f"right: {numbers.significant(self.threshold)} or more where the target is the upper class"
+            return "the largest output is that of the target"
+        return f"{numbers.significant(self.threshold)} or more where the target is the upper class"
 
     def said(self, prediction: Array) -> Array:
         """The classes that the outputs of a sample say."""
