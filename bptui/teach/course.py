@@ -348,6 +348,14 @@ class Course:
         whole = asking is not None and self.asks is None and asking.number(question.expression).is_integer()
         return filling.filled((Piece(question.expression, "number", decimals=0 if whole else None),), asking)
 
+    @property
+    def judge(self) -> judging.Judge | None:
+        """What judges answers to a number question; None for a choice, and where nothing is open."""
+        question, asking = self.question, self._stage.asking
+        if question is None or question.is_choice or asking is None:
+            return None
+        return judging.Judge(asking, question, self.text)
+
     def answer(self, text: str) -> Verdict:
         """Judge what was typed: a number or a formula; of a choice, the number of the option from 1. A right answer
         ends the question; what comes after it happens."""
@@ -357,11 +365,12 @@ class Course:
             return Verdict(True, (), False)
         if question.is_choice:
             found = judging.choice(question, text, self.text)
-        elif self._stage.asking is None:
-            return Verdict(False, line("nothing is open here: page on"), False)
         else:
             try:
-                found = judging.Judge(self._stage.asking, question, self.text).judge(text)
+                judge = self.judge
+                if judge is None:
+                    return Verdict(False, line("nothing is open here: page on"), False)
+                found = judge.judge(text)
             except UserError as error:
                 return Verdict(False, line(f"this cannot be asked: {error.what}"), False)
         if found.right:
@@ -382,6 +391,11 @@ class Course:
             return asked.said
         self.show()
         return ()
+
+    def ask_again(self) -> None:
+        """The question of this page is open again, and what came after it has not happened."""
+        self._asked.pop(self.page.key, None)
+        self.turn(self.number)
 
     def show(self) -> None:
         """Show the answer."""
