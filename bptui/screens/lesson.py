@@ -33,6 +33,7 @@ from bptui.teach.progress import Progress, Reached
 
 if TYPE_CHECKING:
     from bptui.model.debugger.hidden import Hidden
+    from bptui.model.engine.graph import Graph
     from bptui.model.engine.masked import Kind
     from bptui.teach.certificate import Certificate
     from bptui.teach.course import Course
@@ -142,7 +143,8 @@ class LessonScreen(Debugger):
         except UserError as error:
             self.refuse(error)
             return
-        self.ui.board.hide = frozenset(name for target in course.hidden for name in names_of(target))
+        graph = course.session.graph
+        self.ui.board.hide = frozenset(name for target in course.hidden for name in names_of(target, graph))
 
     def _computed(self) -> None:
         """The board's work has ended."""
@@ -353,6 +355,7 @@ class LessonScreen(Debugger):
         self._take(reading.course)
         course = reading.course
         self._progress.keep(course.lesson.front.key, Reached(course.number + 1, course.answers, self._was_done(course)))
+        self.changed()
 
     def run(self, text: str) -> None:
         """A `:` line: the page's own words, then the debugger's."""
@@ -388,11 +391,11 @@ def hidden_of(course: Course) -> Hidden:
     return frozenset(found)
 
 
-def names_of(target: Target) -> tuple[str, ...]:
-    """What boards call a number of the network: `loss`, `new(w)`, `∂L/∂w`, `dy/dx`."""
+def names_of(target: Target, graph: Graph) -> tuple[str, ...]:
+    """What boards call a number of the network: `loss`, `new(w)`, `∂L/∂w`, `dy/dx` where the end is y."""
     name = target.node.symbol or target.node.label
     if target.of == "gradient":
-        return f"∂L/∂{name}", f"grad({name})", f"dy/d{name}", f"dz/d{name}"
+        return f"∂L/∂{name}", f"grad({name})", f"d{graph.nodes[graph.loss].label}/d{name}"
     return (f"new({name})",) if target.of == "new" else (name, target.node.name)
 
 

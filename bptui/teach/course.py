@@ -30,7 +30,7 @@ from bptui.model.source.network import Network
 from bptui.teach import directives, filling, formulas, judging, opening
 from bptui.teach.formulas import Formulas, Kept, Target
 from bptui.teach.judging import Verdict
-from bptui.teach.lesson import Block, Code, Directive, Items, Lesson, Page, Piece, Prose, Question
+from bptui.teach.lesson import Block, Code, Directive, Items, Lesson, Page, Prose, Question
 from bptui.teach.variation import varied
 
 Answered = Literal["once", "later", "shown"]
@@ -100,6 +100,7 @@ class Course:
         known = {each.key for each in lesson.pages}
         self._asked = {key: Asked(done=how) for key, how in (answers or {}).items() if key in known}
         self._opened: dict[str, tuple[Network, History] | UserError] = {}
+        self._judging: judging.Judge | None = None
         self.finished, self.reached = False, 0
         self.turn(page)
 
@@ -345,16 +346,13 @@ class Course:
         if question.is_choice:
             return self.text(next(each.prose for each in question.options if each.right))
         asking = self._stage.asking
-        whole = asking is not None and self.asks is None and asking.number(question.expression).is_integer()
-        return filling.filled((Piece(question.expression, "number", decimals=0 if whole else None),), asking)
+        return filling.answer(question.expression, asking, counted=self.asks is None)
 
     @property
     def judge(self) -> judging.Judge | None:
         """What judges answers to a number question; None for a choice, and where nothing is open."""
         question, asking = self.question, self._stage.asking
-        if question is None or question.is_choice or asking is None:
-            return None
-        return judging.Judge(asking, question, self.text)
+        return None if question is None or question.is_choice or asking is None else self._judge(asking, question)
 
     def answer(self, text: str) -> Verdict:
         """Judge what was typed: a number or a formula; of a choice, the number of the option from 1. A right answer
@@ -365,12 +363,11 @@ class Course:
             return Verdict(True, (), False)
         if question.is_choice:
             found = judging.choice(question, text, self.text)
+        elif self._stage.asking is None:
+            return Verdict(False, line("nothing is open here: page on"), False)
         else:
             try:
-                judge = self.judge
-                if judge is None:
-                    return Verdict(False, line("nothing is open here: page on"), False)
-                found = judge.judge(text)
+                found = self._judge(self._stage.asking, question).judge(text)
             except UserError as error:
                 return Verdict(False, line(f"this cannot be asked: {error.what}"), False)
         if found.right:
@@ -379,6 +376,12 @@ class Course:
             asked.tries.append(Try(text, found))
             asked.said = found.reason
         return found
+
+    def _judge(self, asking: Formulas, question: Question) -> judging.Judge:
+        """Who judges on this page: made once, for in a large network it takes a while to know what may be wrong."""
+        if self._judging is None or self._judging.formulas is not asking:
+            self._judging = judging.Judge(asking, question, self.text)
+        return self._judging
 
     def hint(self) -> Line:
         """The next hint; after the last one the answer is shown, and nothing is returned."""

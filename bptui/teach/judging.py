@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cached_property
 from typing import NamedTuple
 
 from bptui.model.base.errors import UserError
@@ -68,7 +70,6 @@ class Wrong(NamedTuple):
 
     number: float
     reason: Line
-    own: bool = False
 
 
 def choice(question: Question, text: str, say: Text) -> Verdict:
@@ -93,15 +94,15 @@ class Judge:
         except UserError as error:
             said = f"{error.where}{': ' if error.where else ''}{error.what}{f' ({error.right})' if error.right else ''}"
             return Verdict(False, line(one_line(said)), False)
-        known = self.wrong()
         if typed.exact(self.right):
             return Verdict(True)
         few = typed.digits is not None and typed.digits < DIGITS
-        own = [each for each in known if each.own]
-        nearer = any(abs(typed.number - each.number) < abs(typed.number - self.right) for each in own)
+        nearer = any(abs(typed.number - each.number) < abs(typed.number - self.right) for each in self.own)
         if typed.is_(self.right) and not few and not nearer:
-            return Verdict(True)
-        fits = (each for each in known if (typed.exact if few else typed.is_)(each.number))
+            # two digits may be rounded, or be another number that one comes to: 2.0 for 2.02, from 2.0
+            slip = next((each for each in self._coarse(typed) if typed.exact(each.number)), None)
+            return Verdict(True) if slip is None else Verdict(False, slip.reason)
+        fits = (each for each in self.wrong() if (typed.exact if few else typed.is_)(each.number))
         if (found := next(fits, None)) is not None:
             return Verdict(False, found.reason)
         if few:
@@ -134,21 +135,36 @@ class Judge:
             raise UserError("", f"it is {special(typed.number)}", "a number")
         return typed
 
+    def _coarse(self, typed: Typed) -> Sequence[Wrong]:
+        """What else a number may be that is right only because it has few digits."""
+        return () if abs(typed.number - self.right) <= NEAR * abs(self.right) else self.general
+
     def wrong(self) -> Sequence[Wrong]:
-        """The wrong answers that are known, in the order in which they are held against an answer: none that is right,
-        and none that another is equal to (of the lesson's own and a general one the own stays)."""
+        """The wrong answers that are known, in the order in which they are held against an answer."""
+        return [*self.own, *self.general]
+
+    @cached_property
+    def _named(self) -> Sequence[Wrong]:
+        """Those of the lesson, all of them that are wrong."""
+        found = []
+        for each in self.question.own:
+            with suppress(UserError):  # told by --check
+                found.append(Wrong(self.formulas.number(each.expression), self.say(each.reason)))
+        return [each for each in found if not Typed(each.number).exact(self.right)]
+
+    @cached_property
+    def own(self) -> Sequence[Wrong]:
+        """Those that the lesson names: none that is right, and none that another one is equal to."""
+        return _apart(self._named, self._named)
+
+    @cached_property
+    def general(self) -> Sequence[Wrong]:
+        """Those that anyone may come to; where one is equal to one of the lesson's, the lesson's stays."""
         from bptui.teach import slips
 
-        own = []
-        for each in self.question.own:
-            try:
-                own.append(Wrong(self.formulas.number(each.expression), self.say(each.reason), True))
-            except UserError:
-                continue  # told by --check
-        general = [Wrong(slip.number, self.say(slip.reason)) for slip in slips.slips(self.formulas, self.question)]
-        own = [each for each in own if not Typed(each.number).exact(self.right)]
-        general = [each for each in general if not _equal(each.number, self.right)]
-        return [*_apart(own, own), *_apart(general, [*own, *general])]
+        found = [Wrong(slip.number, self.say(slip.reason)) for slip in slips.slips(self.formulas, self.question)]
+        found = [each for each in found if not _equal(each.number, self.right)]
+        return _apart(found, [*self._named, *found])
 
 
 def _apart(some: Sequence[Wrong], others: Sequence[Wrong]) -> list[Wrong]:

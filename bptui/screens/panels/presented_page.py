@@ -10,6 +10,7 @@ from bptui.model.base.spans import Line, line, plain
 from bptui.screens.board import Board
 from bptui.screens.panels.choices import Choice, Mistake, choices
 from bptui.screens.panels.present import Number, Slide, draw
+from bptui.screens.panels.presented import strip
 from bptui.screens.panels.timeline import COLOURS
 from bptui.screens.render import crop
 from bptui.screens.scene import Scene
@@ -64,7 +65,8 @@ def _numbers(made: Slide, scene: Scene, course: Course) -> Slide:
         if card.equation is not None:
             full = card_for(session.revealed(), scene.rules, unicode).equation
             rules = [fact.text for fact in card.rules if fact.kind in ("local", "gradient") and fact.sides]
-            return made._replace(formulas=(card.brief or card.title, *rules[:1]), equation=card.equation, full=full)
+            return made._replace(formulas=(card.brief or card.title, *rules[:1]), equation=card.equation, full=full,
+                                 timeline=strip(session, scene.width))  # fmt: skip
     if course.question is None or course.question.is_choice:
         return made
     text = plain(course.right)

@@ -122,9 +122,12 @@ def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree
         tree = reading.resolve(body, {}, scalars)
         return Formula("element", left, tree, names, with_numbers(names, scalars, reading), value, reading.eps)
     index = reading.index(element)
-    filled = None if terms is not None else _factors(reading, body, index) or reading.folded(body, index)
     tree = terms if terms is not None else reading.resolve(body, index)
-    return Formula("element", left, tree, names, with_numbers(names, reading=reading), value, reading.eps, filled)
+
+    def fill() -> Tree:
+        return reading.folded(terms, {}) if terms else _factors(reading, body, index) or reading.folded(body, index)
+
+    return Formula("element", left, tree, names, with_numbers(names, reading=reading), value, reading.eps, fill)
 
 
 def names_of(graph: Graph, reading: BoundDefinition, unicode: bool, rule: Rule | Failure | None = None) -> Names:

@@ -222,3 +222,19 @@ def test_lines_end_as_they_like():
     source = HEAD.format("lesson-2-2-1") + "::ask choice\nQ\n- [x] a\n- [ ] b\n  > no\n\nSo.\n"
     plainly, windows = (reading.parse(text, Path("own.md")) for text in (source, source.replace("\n", "\r\n")))
     assert plainly == windows
+
+
+def test_two_digits_that_are_another_number_are_that():
+    network = 'eval "L = w*w" w=2 --train w --lr 0.005'
+    assert asked("new(w)", "2.0", network).reason != ()
+    assert plain(asked("new(w)", "2.0", network).reason).startswith("That is what it was before.")
+    assert asked("new(w)", "1.98", network).right
+
+
+def test_a_right_answer_is_right_as_it_is_shown():
+    for network in ("mazur", "deep-sigmoid", "lesson-2-2-1", "chain", "xor"):
+        walked = Course(reading.parse(f"{HEAD.format(network)}::ask number loss\nQ\n", Path("own.md")))
+        assert walked.asking is not None
+        for text, _ in list(walked.asking.all_numbers(most=8))[:12]:
+            page = Course(reading.parse(f"{HEAD.format(network)}::ask number {text}\nQ\n", Path("own.md")))
+            assert page.answer(plain(page.right)).right, (network, text, plain(page.right))
