@@ -187,21 +187,21 @@ DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
 """The places of the debugger, which its help shows."""
 PLAY = Place("In the playground", (
     Key("run", ("space",), "Train until it is pressed again", "run"),
-    Key("steps", ("greater_than_sign", "less_than_sign"), "As many training steps on as the stride says; as many back: "
-        "all of them are kept", "steps", ((0, 1), (0, -1))),
-    Key("stride", ("t", "T"), "A stride of 1, 10, 100, 1,000; the one before", "stride", ((0, 1), (0, -1))),
-    Key("move", ("up", "down", "left", "right", "k", "j", "h", "l"), "In the panel with the heavy rule: a neuron, "
-        "a point of the plane, the loss curve's past, a setting and its value", "change", (*VERTICAL, *HORIZONTAL) * 2),
-    Key("panel", ("tab", "shift+tab"), "The next panel, the one before", "panel", ((0, 1), (0, -1))),
-    Key("focus", ("1", "2", "3", "4"), "That panel"),
+    Key("steps", ("greater_than_sign", "less_than_sign"), "So many training steps on as the stride says, so many back", "steps",
+         ((0, 1), (0, -1))),
+    Key("move", ("up", "down", "left", "right", "k", "j", "h", "l"), "A neuron, a point of the plane, the curve's past, "
+        "a setting and its value", "change", (*VERTICAL, *HORIZONTAL) * 2),
     Key("start", ("0",), "Back to training step 0", "start"),
+    Key("stride", ("t", "T"), "A stride of 1, 10, 100, 1,000; the one before", "stride", ((0, 1), (0, -1))),
+    Key("panel", ("tab", "shift+tab"), "The next panel, the one before", by=((0, 1), (0, -1))),
+    Key("focus", ("1", "2", "3", "4"), "That panel"),
     Key("weight", ("w", "W"), "Another weight of the chosen neuron", "weight", ((0, 1), (0, -1))),
     Key("edit", ("e",), "Type another number for the chosen weight: a branch", "edit"),
     Key("nudge", ("plus", "minus"), "The chosen weight by 0.1: a branch", "nudge", ((0, 1), (0, -1))),
     Key("undo", ("u",), "Back to what was before the last change on the way", "undo"),
 ))  # fmt: skip
 
-PLACES = (HOME, *DEBUGGING, STAGE, *EXPLORERS)
+PLACES = (HOME, *DEBUGGING, STAGE, *EXPLORERS, PLAY)
 
 ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""
