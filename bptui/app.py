@@ -250,22 +250,40 @@ class BptuiApp(DiffMixin, App[None]):
             under.refuse(UserError("bptui", lost))
 
 
-class StageApp(BptuiApp):
-    """A board (an explorer, the playground) first, the debugger over it when it is asked for."""
+class ScreenApp(BptuiApp):
+    """Another screen first (an explorer, the playground, a lesson), the debugger over it when it is asked for."""
+
+    def __init__(
+        self, screen: Callable[[Theme, bool], Screen[None]], *, theme: str | None = None, unicode: bool = True,
+        no_color: bool = False, around: Surroundings = ALONE,
+    ) -> None:  # fmt: skip
+        super().__init__("", _nothing, theme=theme, unicode=unicode, no_color=no_color, around=around)
+        self.first = screen(self.colours, unicode)
+        if isinstance(self.first, Debugger):
+            self.debugger = self.first
+
+    def get_default_screen(self) -> Screen[None]:  # type: ignore[override]  # not always a debugger
+        """The screen under all others."""
+        return self.first
+
+    def _begin(self) -> None:
+        """The screen loads what it shows itself."""
+
+
+class StageApp(ScreenApp):
+    """A board (an explorer, the playground) first."""
 
     def __init__(
         self, title: str, make: Callable[[], Board], *, theme: str | None = None, unicode: bool = True,
         no_color: bool = False, around: Surroundings = ALONE,
     ) -> None:  # fmt: skip
-        super().__init__("", _nothing, theme=theme, unicode=unicode, no_color=no_color, around=around)
-        self.stage = Stage(title, make, self.colours, unicode)
+        super().__init__(partial(Stage, title, make), theme=theme, unicode=unicode, no_color=no_color, around=around)
 
-    def get_default_screen(self) -> Stage:  # type: ignore[override]  # the debugger comes later, over it
-        """The screen under the debugger."""
-        return self.stage
-
-    def _begin(self) -> None:
-        """The stage makes its board itself."""
+    @property
+    def stage(self) -> Stage:
+        """The board's screen."""
+        assert isinstance(self.first, Stage)
+        return self.first
 
 
 def _nothing() -> Network:
@@ -344,12 +362,12 @@ def home(
     ))  # fmt: skip
 
 
-def stage(
-    title: str, make: Callable[[], Board], *, theme: str | None = None, unicode: bool = True, no_color: bool = False,
-    around: Surroundings = ALONE,
+def screen(
+    first: Callable[[Theme, bool], Screen[None]], *, theme: str | None = None, unicode: bool = True,
+    no_color: bool = False, around: Surroundings = ALONE,
 ) -> int:  # fmt: skip
-    """A board on the screen; returns the exit code."""
-    return _on_screen(StageApp(title, make, theme=theme, unicode=unicode, no_color=no_color, around=around))
+    """A screen of its own (a lesson); returns the exit code."""
+    return _on_screen(ScreenApp(first, theme=theme, unicode=unicode, no_color=no_color, around=around))
 
 
 def _on_screen(app: BptuiApp, size: tuple[int, int] | None = None) -> int:
@@ -364,6 +382,6 @@ def _on_screen(app: BptuiApp, size: tuple[int, int] | None = None) -> int:
         raise SystemExit(app.return_code)
     if lost:
         print(f"bptui: {lost}", file=sys.stderr)
-    if app.error is not None:
-        print(f"bptui: error: {app.error}", file=sys.stderr)
+    for error in getattr(app.error, "errors", [app.error] if app.error is not None else []):  # a lesson has several
+        print(f"bptui: error: {error}", file=sys.stderr)
     return app.return_code or 0

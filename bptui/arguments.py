@@ -24,6 +24,7 @@ PARTS: Mapping[str, str] = {
     "trace": "print every value and gradient of a training step",
     "check": "check every derivative; exit 1 where one fails",
     "diagnose": "say what is wrong with a training, and try what would help; exit 1 where there is a warning",
+    "predictions": "each sample of a training step with its prediction, its target and its loss",
     "explain": "print the derivation of one number",
     "explore": "chain, rate, flow, activations or race: one idea, live, on its own example or on yours",
     "learn": "a lesson beside the debugger; alone: the lesson one is in",
@@ -42,6 +43,7 @@ WORDS: Mapping[str, str] = {
     "trace": TARGET,
     "check": TARGET,
     "diagnose": TARGET,
+    "predictions": TARGET,
     "explore": "which explorer; then, if you like, an example, a network file, or a formula and its values",
     "examples": "an example, to read what it is about",
     "learn": "the number of a lesson, or a Markdown file in the format of lessons",
@@ -75,6 +77,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "play": ("", "classifier", "mine.toml --fps 2"),
     "replay": ("lesson.replay --pace 2", "lesson.replay --batch"),
     "diagnose": ("xor-stuck", "network.toml --steps 500 --json"),
+    "predictions": ("classifier --at 100 --worst", "network.toml --json"),
     "learn": ("4", "mine.md --check", "4 --worksheet --seed 12 --answers", "--list"),
     "export": (
         "xor 'grad(layer1.weight[0,1])' --to w.tex",
@@ -147,13 +150,15 @@ def parser(command: str) -> Parser:
         made.add_argument("--lr", type=float, metavar="RATE", help="their learning rate, default 0.1")
     if command == "trace":
         made.add_argument("--steps", type=int, default=1, metavar="N", help="how many training steps to run, default 1")
-    if command in ("trace", "check", "explain", "export"):
-        verb = {"trace": "print"}.get(command, command)
+    if command in ("trace", "check", "explain", "export", "predictions"):
+        verb = {"trace": "print", "predictions": "list"}.get(command, command)
         made.add_argument("--at", type=int, default=0, metavar="K", help=f"the training step to {verb}, default 0")
     if command == "diagnose":
         made.add_argument("--steps", type=int, metavar="N",
                           help="training steps to look at (default: the network's own, at most 200)")  # fmt: skip
-    if command in ("trace", "check", "diagnose"):
+    if command == "predictions":
+        made.add_argument("--worst", action="store_true", help="the largest loss first")
+    if command in ("trace", "check", "diagnose", "predictions"):
         made.add_argument("--json", action="store_true", help="as JSON")
     if command == "check":
         made.add_argument("--torch", action="store_true", help="beside PyTorch too, where it is installed")
@@ -207,6 +212,7 @@ def _lesson_options(made: Parser) -> None:
     made.add_argument("--answers", action="store_true", help="of --worksheet: with the answers in the blanks")
     made.add_argument("--seed", type=int, metavar="N", help="of --worksheet: other numbers, the same for the same N")
     made.add_argument("--present", action="store_true", help="for a class: one question fills the screen")
+    made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
     made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
     made.add_argument("--theme", metavar="NAME", help=THEME)
 

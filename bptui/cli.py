@@ -285,30 +285,26 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network], identity:
     )
 
 
-def _play(options: Namespace) -> int:
+def _play_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
     """The playground, with a network of its own or a file's."""
     if len(options.rest) > 1:
         raise UserError(options.rest[1][:60], "is one argument too many", "bptui play [FILE]")
     if options.fps is not None and not 0.1 <= options.fps <= 20:
         raise UserError("--fps", f"found {options.fps:g}", "0.1 to 20 frames a second")
-    config = configured(options)
-    if options.theme is not None:
-        _check_theme(options.theme)
     target = options.rest[0] if options.rest else None
     if target is not None:
         from bptui.teach.play.setup import opened
 
         opened(target)  # says what is wrong with it, before a screen is painted for nothing
-    if not _has_screen():
-        raise UserError("play", "needs a terminal", "bptui trace and bptui diagnose train without one")
-    _fits()
-    from bptui import app
     from bptui.screens.play.opening import playground
 
-    return app.stage(
-        "play", playground(target, options.fps), theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr),
-        no_color=options.no_color, around=around_of(options, config, None),
-    )  # fmt: skip
+    return _on_stage("play", playground(target, options.fps))
+
+
+def _play(options: Namespace) -> int:
+    if not _has_screen():
+        raise UserError("play", "needs a terminal", "bptui trace and bptui diagnose train without one")
+    return _show(options, _play_screen(options))
 
 
 def _replay(options: Namespace) -> int:
@@ -413,6 +409,15 @@ def _diagnose(options: Namespace) -> int:
     return headless.diagnose(name, load(), options.steps, options.json, _writer(options))
 
 
+def _predictions(options: Namespace) -> int:
+    _step(options.at)
+    name, load = _network(options, options.rest)
+    from bptui import headless
+
+    headless.predictions(name, load(), options.at, options.worst, options.json, _writer(options))
+    return 0
+
+
 def _explain(options: Namespace) -> int:
     _step(options.at)
     words = list(options.rest)
@@ -493,33 +498,28 @@ def _explorer(options: Namespace) -> tuple[str, Callable[[], Board]]:
 
 
 def _explore_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
-    name, make = _explorer(options)
-
-    def screen(theme: Theme, unicode: bool) -> Screen[None]:
-        from bptui.screens.stage import Stage
-
-        return Stage(name, make, theme, unicode)
-
-    return screen
+    return _on_stage(*_explorer(options))
 
 
 def _explore(options: Namespace) -> int:
     """On the screen; where there is none, its page as text."""
     name, make = _explorer(options)
-    config = configured(options)
-    if options.theme is not None:
-        _check_theme(options.theme)
     if not _has_screen():
         from bptui import headless
 
         return headless.page(make(), _writer(options), not options.ascii and _utf8(sys.stdout))
-    _fits()
-    from bptui import app
+    return _show(options, _on_stage(name, make))
 
-    return app.stage(
-        name, make, theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr), no_color=options.no_color,
-        around=around_of(options, config, None),
-    )  # fmt: skip
+
+def _on_stage(title: str, make: Callable[[], Board]) -> Callable[[Theme, bool], Screen[None]]:
+    """The screen of a board."""
+
+    def screen(theme: Theme, unicode: bool) -> Screen[None]:
+        from bptui.screens.stage import Stage
+
+        return Stage(title, make, theme, unicode)
+
+    return screen
 
 
 def _learn(options: Namespace) -> int:
@@ -531,6 +531,8 @@ def _learn(options: Namespace) -> int:
     for option in ("answers", "seed"):
         if getattr(options, option) not in (None, False) and not options.worksheet:
             raise UserError(f"--{option}", "belongs to --worksheet", "bptui learn 4 --worksheet")
+    if options.seed is not None and not 0 <= options.seed < 2**31:
+        raise UserError("--seed", f"found {options.seed}", "0 to 2147483647")
     from bptui import learning
 
     if options.list:
@@ -541,15 +543,37 @@ def _learn(options: Namespace) -> int:
         return learning.printed(options.rest[0], asked[0], options.answers, options.seed, _writer(options))
     if not _has_screen():
         raise UserError("learn", "a lesson needs a terminal with a screen", "bptui learn --list, or N --export")
-    return _lesson(options)
+    return _show(options, _lesson_screen(options))
 
 
-def _lesson(options: Namespace) -> int:
-    """On the screen."""
-    raise UserError("learn", unsupported.NOT_YET, "bptui learn 4 --export prints it")
+def _lesson_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
+    """The screen of a lesson, at the page where it was left."""
+    from bptui.screens.lesson import LessonScreen
+    from bptui.teach import catalogue, progress
+
+    kept = progress.progress()
+    front = catalogue.find(options.rest[0] if options.rest else kept.last or "1")
+    title = f"lesson {front.number}" if front.number else front.title
+    return lambda theme, unicode: LessonScreen(title, front, kept, theme, unicode)
 
 
-SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {"explore": _explore_screen}
+def _show(options: Namespace, screen: Callable[[Theme, bool], Screen[None]]) -> int:
+    """A screen of its own."""
+    config = configured(options)
+    if options.theme is not None:
+        _check_theme(options.theme)
+    _fits()
+    from bptui import app
+
+    return app.screen(
+        screen, theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr), no_color=options.no_color,
+        around=around_of(options, config, None),
+    )  # fmt: skip
+
+
+SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {
+    "learn": _lesson_screen, "explore": _explore_screen, "play": _play_screen,
+}  # fmt: skip
 """The commands that have a screen of their own."""
 
 HANDLERS: dict[str, Callable[[Namespace], int]] = {
@@ -558,6 +582,7 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "trace": _trace,
     "check": _check,
     "diagnose": _diagnose,
+    "predictions": _predictions,
     "explain": _explain,
     "explore": _explore,
     "learn": _learn,

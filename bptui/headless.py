@@ -246,6 +246,24 @@ def diagnose(name: str, network: Network, steps: int | None, as_json: bool, writ
     return 0 if found.ok else 1
 
 
+def predictions(name: str, network: Network, at: int, worst: bool, as_json: bool, write: Write) -> None:
+    """Each sample of training step `at` with what the network says of it, what it should say, and its loss."""
+    from bptui.model.debugger.prediction_lines import as_json as content
+    from bptui.model.debugger.prediction_lines import report as table
+    from bptui.model.debugger.session import Session
+
+    history = Training(network)
+    _reached(history, at)
+    session = Session(network, history)
+    session.move((at + 1) * session.walk.length - 1)
+    if as_json:
+        write(json_text({"target": name, "step": at, **content(session, worst)}))
+        return
+    write(f"{name}  training step {at}  loss {numbers.significant(session.recording.loss)}")
+    for row in table(session, worst):
+        write(plain(row).rstrip())
+
+
 def _wrapped(text: str) -> str:
     """A line of prose in rows of the terminal, where there is one: further ones under its second column, or set in."""
     columns = shutil.get_terminal_size().columns

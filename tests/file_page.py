@@ -10,7 +10,7 @@ from bptui.model.base.schema import Key
 from bptui.model.engine import arrays, build
 from bptui.model.engine.ops.base import Attribute
 from bptui.model.engine.optimizers import OPTIMIZERS
-from bptui.model.source import custom_ops, datasets, formula, network, tables
+from bptui.model.source import csv_table, custom_ops, datasets, formula, network, tables
 from bptui.model.source.initializers import INITIALIZERS
 from bptui.model.source.layers import KINDS, activations, loss_kinds
 
@@ -45,6 +45,19 @@ learning_rate = 0.05
 Names: inputs are `x`, targets `y`; layers are `layer1`, `layer2`, … or their key `name`; a layer's parts are
 `layer1.weight` (in, out), `layer1.bias`, `layer1.z` (x @ W + b, one operation), `layer1.a` (after the activation; none
 where it is linear). `prediction` is the last layer's result, `loss` the loss.
+"""
+
+CSV = """\
+A CSV file as people have it: a header or none, `,` `;` or tab between its columns, classes by name. As in
+
+    file = "iris.csv"
+    target_columns = ["species"]        # or [0], [-1]: counted from 0, from the end -1; or 2: the last two
+    skip_columns = ["id"]
+    missing = "skip"                    # rows in which a cell that is read is empty, ?, NA or nan; else told by line
+    classes = ["setosa", "versicolor", "virginica"]     # 0, 1, 2; without it, as they sort
+
+How a file was read is said by `info network`: its columns, the number of each class, rows that were left out. So is a
+given weight that is square, or was given as (out, in): `weight_layout = "out_in"` beside `name` takes PyTorch's.
 """
 
 FORMULA = """\
@@ -102,7 +115,7 @@ def with_settings(name: str, settings: Mapping[str, Key | Attribute]) -> str:
 
 def page() -> str:
     """docs/network-file.md."""
-    lines = [HEAD, "## Keys", "", *table(network.TOP), "", "## [data]", "", *table(tables.DATA), ""]
+    lines = [HEAD, "## Keys", "", *table(network.TOP), "", "## [data]", "", *table(tables.DATA), "", CSV]
     lines += ["## [[layers]]", "", "Each has a `kind`, and a `name` where it is given one. Kinds and their keys:", ""]
     lines += [
         "Where some numbers of a layer are given, the others are not drawn: a bias that is not given is 0, a weight is",
@@ -132,7 +145,7 @@ def page() -> str:
     lines += [
         f"- a network file: {network.MAX_FILE:,} bytes, {network.MAX_LAYERS:,} layers",
         f"- a data file: {datasets.MAX_FILE:,} bytes, a CSV file {datasets.MAX_CSV:,} bytes and"
-        f" {datasets.MAX_COLUMNS:,} columns; drawn: {datasets.MAX_SAMPLES:,} samples",
+        f" {csv_table.MAX_COLUMNS:,} columns; drawn: {datasets.MAX_SAMPLES:,} samples",
         f"- operations of your own: {custom_ops.MAX_OPERATIONS}, each {custom_ops.MAX_DEFINITION:,} characters",
         f"- a key: {documents.MAX_PARTS} parts with dots between them, {documents.MAX_WORD} characters, as a number;"
         f" lists and tables: {documents.MAX_DEPTH} in each other",

@@ -21,6 +21,7 @@ from bptui.model.debugger.commands.completion import complete
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
 from bptui.screens import help as manual
+from bptui.screens.autoplay import Autoplay
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.frame import Ui, focused, grid_of, paint, scene_of
@@ -64,6 +65,7 @@ class Debugger(Own, Screen[None]):
         self.player: Player | None = None
         self.error: UserError | None = None
         self.trials = Trials(self._more)
+        self.autoplay = Autoplay(self.set_interval, self._turn_page)
         self._news = False
         self._resting: Timer | None = None
         self._drawn: tuple[tuple[int, int], list[Line]] = ((0, 0), [])
@@ -84,7 +86,7 @@ class Debugger(Own, Screen[None]):
             ui.choices = self.palette.lines(width, max(1, min(16, height - 4)))
         else:
             ui.bottom, ui.choices = (), ()
-        ui.progress = self.runner.progress
+        ui.progress, ui.turning = self.runner.progress, self.autoplay.running
         if self.runner.job is None:
             self._drawn = (width, height), paint(self.session, ui, width, height)
             return self._drawn[1]
@@ -189,7 +191,7 @@ class Debugger(Own, Screen[None]):
             (view.mode != self._mode and reply.ok) or (reply.seen and (not view.present or self._presents_paths()))
         ):
             reply = Reply()  # it is seen
-        if view is not None and panel(view.focus) is None:
+        if view is not None and panel(view.focus, session) is None:
             wanted, view.focus = view.focus, self._focused
             reply = refused(UserError("focus", f"there is no panel {wanted}", f"1 to {PANELS[-1].number}"))
         if view is not None:
@@ -279,7 +281,8 @@ class Debugger(Own, Screen[None]):
         said = bool(self.ui.message or self.ui.pages)
         self.ui.message, self.ui.pages = (), ()
         found, (word, by) = self.ui.bindings.find(key), PANEL.find(key)
-        presenting = self.session is not None and self.session.view.present
+        if not (key == "escape" and said) and self._presenting(key):
+            return
         if found is not None:
             command, text = found
             text = self._instead(key) or text
@@ -291,8 +294,6 @@ class Debugger(Own, Screen[None]):
                 self.open(":", line) if command.word != "search" else self.open("/", "")
             elif key == "escape" and said:
                 self.canvas.repaint()
-            elif presenting and PRESENT.find(key)[0] == "leave" and not self._presents_paths():
-                self.run("present off")
             elif asks := command.asked(argument):
                 self.ask(asks, ScriptLine(text))
             else:
@@ -306,6 +307,33 @@ class Debugger(Own, Screen[None]):
             self.say(say("q quits"))
         elif said:
             self.canvas.repaint()
+
+    def _turn_page(self) -> None:
+        """Autoplay: the next page, unless something else is being done; at the last one it ends."""
+        session = self.session
+        if session is None or not session.view.present:
+            self.autoplay.stop()
+        elif not (self.runner.busy or self.typing is not None or self.palette is not None or self.ui.pages):
+            if not session.view.asks and session.walk.within(session.stop + 1) == session.stop:
+                self.autoplay.stop()
+            self.run("page")
+
+    def _presenting(self, key: str) -> bool:
+        """A key that present mode has for itself."""
+        session = self.session
+        if session is None or not session.view.present or self._presents_paths():
+            return False
+        if key == "space" and self.autoplay.running:
+            self.autoplay.stop()
+            self.say(say("the pages stand still; :autoplay turns them again"))
+            return True
+        word, _ = PRESENT.find(key)
+        lines = {"leave": "present off", "next": "page", "back": "page-back", "class": f"says {key}"}
+        if word == "class" and not session.view.asks:
+            self.say(say("the answer is told; pgup asks again"))
+        elif word:
+            self.run(lines[word])
+        return bool(word)
 
     def _presents_paths(self) -> bool:
         """Does a path stand on the screen of a whole room?"""

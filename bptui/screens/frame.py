@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
 from bptui.screens.bindings import DEFAULT, Bindings
+from bptui.screens.keys import LESSON as LESSON_KEYS
 from bptui.screens.keys import PAGES, RUNNING
-from bptui.screens.panels import Panel, footer, panel, panels, standing, status, strip
+from bptui.screens.panels import LESSON, Panel, footer, panel, panels, staged, standing, status, strip
 from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
 from bptui.screens.scene import Scene
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.screens.board import Board
+    from bptui.screens.reading import Reading
     from bptui.symbolic.card.moment import Rules
     from bptui.symbolic.facts import Card
 
@@ -32,6 +35,8 @@ class Ui:
     checks    how many checks agree, how many do not
     card      what the symbolic side says of this Moment;  defect  why it says nothing;  rules  who has derivations
     bindings  the keys
+    turning   pages of present mode turn by themselves
+    lesson    what is read beside the debugger;  board  what stands in the debugger's place on its page
     """
 
     name: str = ""
@@ -48,6 +53,9 @@ class Ui:
     defect: str = ""
     rules: Rules | None = None
     bindings: Bindings = DEFAULT
+    turning: bool = False
+    lesson: Reading | None = None
+    board: Board | None = None
 
 
 TITLED = 12
@@ -65,6 +73,9 @@ def grid_of(session: Session | None, width: int, height: int) -> layout.Grid | N
     focus = focused(session)
     if session is None:
         return layout.grid(width, height, focus)
+    if session.view.stage and not session.view.zoom:
+        shown = staged(session)
+        return layout.beside(width, height, shown, LESSON, focus, any(row.wide(session) for row in shown[:1]))
     zoom = session.view.zoom or focus.wide(session)
     displays = strip.count(session, width, height)
     return layout.grid(width, height, focus, zoom, tall=session.view.answer is not None, strip=displays)
@@ -73,7 +84,8 @@ def grid_of(session: Session | None, width: int, height: int) -> layout.Grid | N
 def scene_of(session: Session, ui: Ui, width: int, height: int, focus: bool = False) -> Scene:
     """What a panel of that size is drawn from."""
     failed = ui.checks[1] if ui.checks is not None else 0
-    return Scene(session, width, height, ui.look._replace(focused=focus), ui.card, ui.defect, failed, ui.rules)
+    look = ui.look._replace(focused=focus)
+    return Scene(session, width, height, look, ui.card, ui.defect, failed, ui.rules, ui.lesson)
 
 
 def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line]:
@@ -90,32 +102,64 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
     contents: dict[int, list[Line]] = {}
     rules: dict[int, Line] = {}
     for box in grid.boxes:
+        if not box.panel:
+            contents[0] = _board(ui, box)
+            continue
         row = panel(box.panel, session)
         assert row is not None
         left: Line = ()
         right: Line = ()
-        contents[box.panel] = []
+        contents[box.panel], name = [], row.name
         if session is not None:
             titled = grid.single and row.titled and box.height >= TITLED
             scene = scene_of(session, ui, box.width, box.height - titled, row is focus)
             contents[box.panel], left, right = _drawn(row, scene)
+            name = row.named(scene)
             if titled:  # the row of tabs has no room to say which tensor, and which slice of it
                 head = fit((Span(" "), *left), max(0, box.width - length(right) - 1))
                 contents[box.panel].insert(0, (*head, *right))
         if box.rule >= 0:
-            rules[box.panel] = layout.rule(row.number, row.name, left, right, box.width, row is focus, box.x > 0)
+            rules[box.panel] = layout.rule(row.number, name, left, right, box.width, row is focus, box.x > 0)
     rows = layout.assemble(grid, width, height, contents, rules)
-    rows[0] = under(status.row(session, width, ui.checks, ui.name), "on-band")
+    rows[0] = _first(session, ui, width)
     if grid.single:
-        rows[1] = layout.tabs([(each.number, each.name) for each in panels(session)], focus.number, width)
+        rows[1] = layout.tabs(_tabs(session, ui), focus.number, width)
         if session is not None and height >= 10:
             rows[height - 2] = _drawn(standing("bottom"), scene_of(session, ui, width, 1))[0][0]
     return _finish([*rows[:-1], *shown, ()], ui, session, width, below)
 
 
+def _first(session: Session | None, ui: Ui, width: int) -> Line:
+    """The status: of the debugger, or of the board that stands in its place."""
+    if ui.board is None:
+        return under(status.row(session, width, ui.checks, ui.name), "on-band")
+    left, right = ui.board.status()
+    return status.of_board((Span(f"{ui.name}   ", "dim"), *left), right, width)
+
+
+def _tabs(session: Session | None, ui: Ui) -> list[tuple[int, str]]:
+    """What can be gone to where there is room for one panel: beside a lesson, what its page shows."""
+    if session is None or not session.view.stage:
+        return [(each.number, each.name) for each in panels(session)]
+    board = [(0, ui.board.name)] if ui.board is not None else []
+    course = ui.lesson.course if ui.lesson is not None else None
+    page = LESSON.name if course is None else f"{course.page.title} {course.number + 1}/{len(course.lesson.pages)}"
+    return [*board, *((each.number, each.name) for each in staged(session)), (LESSON.number, page)]
+
+
+def _board(ui: Ui, box: layout.Box) -> list[Line]:
+    """The rows of a page's board. What goes wrong in it is shown in it."""
+    if ui.board is None:
+        return []
+    try:
+        return ui.board.lines(box.width, box.height, ui.look)
+    except Exception as defect:
+        return _failed(defect, box.width)
+
+
 def _displays(session: Session | None, width: int, height: int) -> list[Line]:
     """The rows of what is displayed. What goes wrong in them is shown in them."""
-    if session is None or not session.displays:
+    if session is None or not session.displays or session.view.stage:
         return []
     try:
         return strip.lines(session, width, height)
@@ -133,16 +177,14 @@ def _finish(rows: list[Line], ui: Ui, session: Session | None, width: int, heigh
 
 def _presented(session: Session, ui: Ui, width: int, height: int) -> list[Line]:
     """One operation on the whole screen. What goes wrong in it is shown in it."""
-    from bptui.screens.panels import operation, present, present_paths
+    from bptui.screens.panels import present_paths, presented
 
     try:
         if ui.defect:
             raise RuntimeError(ui.defect)
         if session.view.answer is not None and session.view.answer.panel == "paths":
             return [*present_paths.lines(scene_of(session, ui, width, height - 1)), ()]
-        card = ui.card if ui.card is not None else operation.outline(session)
-        failed = ui.checks[1] if ui.checks is not None else 0
-        return [*present.lines(session, width, height - 1, ui.look, card, failed, ui.rules), ()]
+        return [*presented.lines(scene_of(session, ui, width, height - 1)), ()]
     except Exception as defect:
         return [*_failed(defect, width), *[()] * height][:height]
 
@@ -171,9 +213,22 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.pages:
         return under(footer.hints(PAGES.footer(), width), "on-band")
     if session is not None and session.view.present:
-        return under(footer.presenting(width, session.view.asks, ui.bindings), "on-band")
+        return under(footer.presenting(width, session.view.asks, ui.turning, ui.bindings), "on-band")
     first = focused(session).footer(session) if session is not None else ()
+    if ui.board is not None and ui.lesson is not None:
+        own = lesson_keys(ui.lesson)
+        return under(footer.hints((own[0], *ui.board.place.footer(), *own[1:]), width, (("?", "help"),)), "on-band")
+    if ui.lesson is not None:
+        first = (*lesson_keys(ui.lesson), *first)
     return under(footer.usual(width, first, ui.bindings), "on-band")
+
+
+def lesson_keys(reading: Reading) -> tuple[tuple[str, str], ...]:
+    """The keys of a lesson: what enter does now, then the others."""
+    word = "answer" if reading.options or reading.typing else "hint" if reading.open else "next"
+    choose = (("up/down", "choose"),) if reading.options else ()
+    (enter, _), turn, *_, leave = LESSON_KEYS.footer()
+    return ((enter, word), *choose, turn, leave)
 
 
 def progress(part: float, what: str, width: int) -> Line:

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from bptui.model.base.spans import Line, Span
 from bptui.model.source.examples import catalogue
 from bptui.recent import recent
-from bptui.screens.home_list import EXAMPLES, PLAYGROUND, RECENT, Item
+from bptui.screens.home_list import EXAMPLES, LESSONS, PLAYGROUND, RECENT, Item
+from bptui.teach.catalogue import lessons
+from bptui.teach.lesson import Front
+from bptui.teach.progress import Reached, progress
 
 PLAY = "choose data, layers, activation, rate; watch it learn; step into it"
 
@@ -32,5 +35,40 @@ def items() -> tuple[Sequence[Item], int]:
 
 
 def _lessons() -> list[Item]:
-    """The lessons, as far as there are any."""
-    return []
+    """The lessons, with how far one has come in each."""
+    kept = progress()
+    out: list[Item] = []
+    for front in lessons():
+        reached = kept.of(front.key)
+        done = reached is not None and reached.done
+        right: Line = (Span(str(front.pages), "dim"),)
+        if done:
+            right = (Span("✓", "ok"), Span(" done", "dim"))
+        elif reached is not None:
+            right = (Span(str(reached.page), "text bold"), Span(f"/{front.pages}", "dim"))
+        elif not out and not kept.last:
+            right = (Span("start", "text bold"),)
+        out.append(Item(
+            LESSONS, f"learn {front.number}", front.title, front.about, str(front.number), right, done,
+            more=_told(front, reached), title=front.title, side=f"{front.minutes} minutes" if front.minutes else "",
+        ))  # fmt: skip
+    return out
+
+
+def _told(front: Front, reached: Reached | None) -> tuple[Line, ...]:
+    """What is said of a lesson where there is room: what it is about, and where one is in it."""
+    if reached is None:
+        before = ", ".join(map(str, front.after))
+        needs: tuple[Line, ...] = ((Span(f"after lesson {before}", "dim"),),) if before else ()
+        return ((Span(front.about),), (), (Span(f"{front.pages} pages", "dim"),), *needs)
+    dots: Line = (
+        Span("●" * (reached.page - 1), "ok"),
+        Span("◉", "text bold"),
+        Span("○" * (front.pages - reached.page), "dim"),
+    )
+    if reached.done:
+        dots = (Span("●" * front.pages, "ok"),)
+    once = sum(how == "once" for how in reached.answers.values())
+    counted = (Span(f"{once} of {len(reached.answers)} questions right at once", "dim"),)
+    where = (Span("you are at page  ", "dim"), Span(str(reached.page), "text bold"))
+    return ((Span(front.about),), (), where, dots, *((counted,) if reached.answers else ()))

@@ -62,7 +62,14 @@ def _named(row: Key) -> str:
     """The keys of a row in a footer: the first, the first two where they move, all of four arrows in one word."""
     if set(row.keys) >= ARROWS:
         return "arrows"
-    return "/".join(shown(key) for key in row.keys[: 2 if row.by else 1]).replace("escape", "esc")
+    if row.keys[0].isdigit():
+        return f"{row.keys[0]}-{row.keys[-1]}"
+    return "/".join(_brief(key) for key in row.keys[: 2 if row.by else 1])
+
+
+def _brief(key: str) -> str:
+    """A key as a footer has room for it."""
+    return {"escape": "esc", "pageup": "pgup", "pagedown": "pgdn"}.get(key) or shown(key)
 
 
 INTERRUPT = Key("interrupt", ("ctrl+c",), "Say how to leave")
@@ -119,6 +126,9 @@ PALETTE = Place("In the palette, else as in the command line", (
 ))  # fmt: skip
 
 PRESENT = Place("In present mode, else as everywhere", (
+    Key("next", ("pagedown", "enter"), "The answer, then what is asked next: a clicker does it", "the answer"),
+    Key("back", ("pageup",), "The question again, then the page before it", "back"),
+    Key("class", ("1", "2", "3", "4"), "What the class says, before the answer", "the class says"),
     Key("leave", ("escape",), "Leave present mode", "leave"),
 ))  # fmt: skip
 
@@ -140,6 +150,23 @@ STAGE = Place("In every explorer and the playground", (
     INTERRUPT,
     Key("line", ("colon",), "A line of what can be set here, theme, quit", "cmd"),
     Key("help", ("question_mark", "f1"), "These keys", "help"),
+))  # fmt: skip
+
+LESSON = Place("In a lesson, else as in the debugger", (
+    Key("enter", ("enter",), "Answer; with nothing typed a hint; then the next page", "answer"),
+    Key("turn", ("pageup", "pagedown"), "The page before, the page after", "page", VERTICAL),
+    Key("choose", ("up", "down"), "Choose an answer, as its number does", by=VERTICAL),
+    Key("home", ("escape",), "Back to the page's moment"),
+    Key("leave", ("q", "ctrl+q"), "Leave; what was reached is kept", "home"),
+))  # fmt: skip
+
+CERTIFICATE = Place("At the end of a lesson", (
+    Key("next", ("enter",), "The next lesson", "next lesson"),
+    Key("name", ("e",), "Put your name on it", "your name"),
+    Key("copy", ("y",), "Copy it as text", "copy"),
+    Key("write", ("colon",), "write FILE.svg, or .txt: keep it in a file", "write FILE.svg"),
+    Key("back", ("pageup", "escape"), "Back to the last page", "back"),
+    Key("leave", ("q", "ctrl+q"), "Leave", "home"),
 ))  # fmt: skip
 
 EXPLORE_CHAIN = Place("In explore chain", (
@@ -187,10 +214,11 @@ DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)
 """The places of the debugger, which its help shows."""
 PLAY = Place("In the playground", (
     Key("run", ("space",), "Train until it is pressed again", "run"),
-    Key("steps", ("greater_than_sign", "less_than_sign"), "So many training steps on as the stride says, so many back", "steps",
-         ((0, 1), (0, -1))),
-    Key("move", ("up", "down", "left", "right", "k", "j", "h", "l"), "A neuron, a point of the plane, the curve's past, "
-        "a setting and its value", "change", (*VERTICAL, *HORIZONTAL) * 2),
+    Key("steps", ("greater_than_sign", "less_than_sign"), "As many training steps on, or back, as the stride says",
+        "steps", ((0, 1), (0, -1))),
+    Key("move", ("up", "down", "left", "right", "k", "j", "h", "l"),
+        "A neuron, a point, the past, a setting: in the panel with the heavy rule",
+        "change", (*VERTICAL, *HORIZONTAL) * 2),
     Key("start", ("0",), "Back to training step 0", "start"),
     Key("stride", ("t", "T"), "A stride of 1, 10, 100, 1,000; the one before", "stride", ((0, 1), (0, -1))),
     Key("panel", ("tab", "shift+tab"), "The next panel, the one before", by=((0, 1), (0, -1))),
@@ -201,7 +229,7 @@ PLAY = Place("In the playground", (
     Key("undo", ("u",), "Back to what was before the last change on the way", "undo"),
 ))  # fmt: skip
 
-PLACES = (HOME, *DEBUGGING, STAGE, *EXPLORERS, PLAY)
+PLACES = (HOME, LESSON, CERTIFICATE, *DEBUGGING, STAGE, *EXPLORERS, PLAY)
 
 ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""

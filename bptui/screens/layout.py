@@ -8,7 +8,7 @@ at a time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -83,6 +83,79 @@ def grid(width: int, height: int, focus: Panel, zoom: bool = False, tall: bool =
     return Grid((*boxes, below), tuple(dividers), False)
 
 
+LESSON = 80, 24
+"""Columns and rows from which on a lesson stands beside the debugger; below, one of both at a time."""
+SIDE = 120
+"""Columns from which on the whole debugger stands beside it."""
+STRIP = 4
+"""Rows of a lesson under a stage that needs all columns, on a screen of 24 rows: prose, question, answer."""
+FIGURE = 12
+"""Rows of what stands under the prose on a wide screen, its rule included."""
+
+
+def beside(width: int, height: int, stage: Sequence[Panel], lesson: Panel, focus: Panel, wide: bool) -> Grid | None:
+    """The grid of a lesson with what it stands beside (look/LEARN 3); None where the terminal is too small.
+
+    stage  the panels that the page shows, the first one first; none for a board, which has the number 0
+    wide   the stage needs all columns
+    """
+    if width < SMALLEST[0] or height < SMALLEST[1]:
+        return None
+    if width < LESSON[0] or height < LESSON[1]:
+        alone = 0 if focus is not lesson and not stage else focus.number
+        rows = height - 4 if height >= 10 else height - 3
+        return Grid((Box(alone, 0, 2, width, rows, -1),), (), True)
+    if width >= SIDE:
+        return _side(width, height, stage, lesson, focus, wide)
+    if wide or not stage:
+        strip = STRIP + (height - LESSON[1]) // 2
+        under = height - 2 - strip
+        number, top = (stage[0].number, 2) if stage else (0, 1)
+        above = Box(number, 0, top, width, under - top, 1 if stage else -1)
+        return Grid((above, Box(lesson.number, 0, under + 1, width, strip, under)), (), False)
+    bottom, beside_ = height - 5, 37 if width < 100 else 39
+    left = width - beside_ - 1
+    boxes = [*_stacked(stage, left, bottom), Box(lesson.number, left + 1, 2, beside_, bottom - 2, 1)]
+    below = Box(standing("bottom").number, 0, bottom + 1, width, 3, bottom)
+    return Grid((*boxes, below), ((left, 1, bottom),), False)
+
+
+def _stacked(stage: Sequence[Panel], width: int, bottom: int) -> list[Box]:
+    """One or two panels over one another: the first one has the room it needs, the second what is left."""
+    body = bottom - 2
+    first, *others = stage
+    rest = next((each for each in others if each is not first), None)
+    if rest is None or body < 14:
+        return [Box(first.number, 0, 2, width, body, 1)]
+    tall = max(3, min(max(13, body * 2 // 3), body - 4)) if first.place == "main" else body // 2
+    return [
+        Box(first.number, 0, 2, width, tall, 1),
+        Box(rest.number, 0, 3 + tall, width, body - tall - 1, 2 + tall),
+    ]
+
+
+def _side(width: int, height: int, stage: Sequence[Panel], lesson: Panel, focus: Panel, wide: bool) -> Grid:
+    """The whole debugger at the left (or the board), the lesson at the right, and under its prose what the page shows
+    that has no place in the debugger."""
+    column = 39
+    left = width - column - 1
+    if not stage:
+        boxes = [Box(0, 0, 1, left, height - 2, -1)]
+        return Grid((*boxes, Box(lesson.number, left + 1, 2, column, height - 3, 1)), ((left, 1, height - 1),), False)
+    inner = grid(left, height, standing("main") if focus is lesson else focus, zoom=wide)
+    assert inner is not None
+    bottom = height - 5
+    shown = {box.panel for box in inner.boxes}
+    extra = [each for each in stage if each.number not in shown]
+    figure = FIGURE if extra and not wide and bottom - 2 >= 2 * FIGURE else 0
+    boxes = [box for box in inner.boxes if box.rule != bottom]
+    boxes.append(Box(lesson.number, left + 1, 2, column, bottom - 2 - figure, 1))
+    if figure:
+        boxes.append(Box(extra[0].number, left + 1, bottom - figure + 1, column, figure - 1, bottom - figure))
+    boxes += [replace(box, width=width) for box in inner.boxes if box.rule == bottom]
+    return Grid(tuple(boxes), (*inner.dividers, (left, 1, bottom)), False)
+
+
 def rule(number: int, name: str, left: Line, right: Line, width: int, focused: bool, edge: bool) -> Line:
     """`─ 1 Network ─────────── right ─` over a panel; heavy and bold where the panel has the focus.
 
@@ -98,6 +171,8 @@ def rule(number: int, name: str, left: Line, right: Line, width: int, focused: b
     tail = [Span(" ", style), *right, Span(f" {stroke}", style)] if right else []
     room = width - length(head) - length(tail)
     if room < 2 and tail:
+        tail, room = tail[:-1], room + 2
+    if room < 1 and tail:
         tail, room = [], width - length(head)
     if room < 0:
         return fit(head, width, style)

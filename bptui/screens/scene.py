@@ -8,6 +8,7 @@ from bptui.screens.render import RenderOptions
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.screens.reading import Reading
     from bptui.symbolic.card.moment import Rules
     from bptui.symbolic.facts import Card
 
@@ -19,6 +20,7 @@ class Scene(NamedTuple):
     defect  why it cannot say anything, "" where it can
     failed  how many checks of this training step do not agree
     rules   who has derivations, None while there is nobody
+    lesson  what is read beside it
     """
 
     session: Session
@@ -29,3 +31,4 @@ class Scene(NamedTuple):
     defect: str = ""
     failed: int = 0
     rules: Rules | None = None
+    lesson: Reading | None = None

@@ -17,8 +17,9 @@ from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
 from bptui.screens import copying
 from bptui.screens import help as manual
+from bptui.screens.autoplay import Autoplay, seconds
 from bptui.screens.frame import Ui, focused, grid_of, paint
-from bptui.screens.panels import PANELS
+from bptui.screens.panels import LESSON, PANELS, staged
 from bptui.screens.panels.text import strip, wrap
 from bptui.screens.render import length
 from bptui.screens.theme import CHOICES, Theme
@@ -60,6 +61,7 @@ class Own(FrontEnd):
         ui: Ui
         canvas: Canvas
         palette: manual.Palette | None
+        autoplay: Autoplay
         runner: Runner
         app: App[Any]
         size: Size
@@ -231,9 +233,29 @@ class Own(FrontEnd):
         if self.session is None:
             self.say(say(LOADING, ok=False))
             return
-        wanted = choice(text, ("on", "off"), "present") == "on" if text else not self.session.view.present
-        self.session.present(wanted)
+        session, words = self.session, ("on", "off", "loss")
+        word = choice(text, words, "present") if text else "off" if session.view.present else self._topic(session)
+        session.present(word != "off", "loss" if word == "loss" else "operation")
+        if word == "off":
+            self.autoplay.stop()
         self.changed()
+
+    def _topic(self, session: Session) -> str:
+        """What present mode shows where nothing is said: what the panel with the focus is about."""
+        return "loss" if focused(session).module == "loss" else "on"
+
+    def do_autoplay(self, text: str) -> None:
+        wanted, session = seconds(text), self.session
+        if session is None:
+            self.say(say(LOADING, ok=False))
+        elif wanted is None:
+            self.autoplay.stop()
+            self.changed()
+        else:
+            if not session.view.present:
+                session.present(True)
+            self.autoplay.start(wanted)
+            self.changed()
 
     def do_findings(self, chosen: bool) -> None:
         session = self.session
@@ -256,6 +278,9 @@ class Own(FrontEnd):
         shown = (
             [each.number for each in PANELS] if grid.single or session.view.zoom else [box.panel for box in grid.boxes]
         )
+        if session.view.stage:
+            board = [0] if self.ui.board is not None else []
+            shown = [*board, *(each.number for each in (*staged(session), LESSON))]
         at = shown.index(session.view.focus) if session.view.focus in shown else 0
         session.view.focus = shown[(at + by) % len(shown)]
         self.changed()

@@ -22,9 +22,9 @@ from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.help import place_keys
 from bptui.screens.keys import STAGE, Place, name_of
-from bptui.screens.panels import footer
+from bptui.screens.panels import footer, status
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
+from bptui.screens.render import RenderOptions, fit, to_ascii, under
 from bptui.screens.theme import CHOICES, Theme
 
 FIRST = 3
@@ -128,7 +128,8 @@ class Stage(Screen[None]):
     def _paint(self, width: int, height: int) -> list[Line]:
         if width < layout.SMALLEST[0] or height < layout.SMALLEST[1]:
             return layout.too_small(width, height)
-        rows: list[Line] = [_status(self.board, self._title, width)]
+        left, right = self.board.status() if self.board is not None else ((Span(self._title, "dim"),), ())
+        rows: list[Line] = [status.of_board(left, right, width)]
         room = height - 2
         if self.pages:
             shown = self.pages[self.top : self.top + room - 1]
@@ -313,16 +314,6 @@ class Stage(Screen[None]):
         if not self.worker.closed:
             self.stop()
             cast(Any, self.app).leave()
-
-
-def _status(board: Board | None, title: str, width: int) -> Line:
-    head: Line = (Span(" bptui", "text bold"), Span("  "))
-    if board is None:
-        return under(fit((*head, Span(title, "dim")), width), "on-band")
-    left, right = board.status()
-    room = width - length(right) - 1
-    row = (*fit((*head, *left), room), *right, Span(" ")) if room > length(head) else fit((*head, *left), width)
-    return under(row, "on-band")
 
 
 def _cut(text: str, width: int) -> list[str]:

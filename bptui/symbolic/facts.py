@@ -225,8 +225,8 @@ class Table:
 class Formula:
     """`left = right` as trees, and `names` (`formula.printing.Names`) to print them with: for other forms than lines of
     spans. `numbers`: the names with numbers in their place, `value` what comes out, `eps` the distance from 1 to the
-    next number of its precision; `filled`: what the numbers are put into, where that is not `right` (a sum inside of it
-    stands there as its number)."""
+    next number of its precision; `fill` makes what the numbers are put into, where that is not `right` (a sum inside of
+    it stands there as its number): a screen does not ask for it."""
 
     label: str
     left: Tree
@@ -235,7 +235,12 @@ class Formula:
     numbers: Any = None
     value: float | None = None
     eps: float = arithmetic.EPS
-    filled: Tree | None = None
+    fill: Callable[[], Tree] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def filled(self) -> Tree:
+        """What the numbers are put into."""
+        return self.right if self.fill is None else self.fill()
 
 
 class PartRow(NamedTuple):

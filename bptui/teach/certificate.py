@@ -61,7 +61,7 @@ class Certificate(NamedTuple):
         return line(f"{self.questions} questions: {', '.join(known)}")
 
     def _which(self) -> str:
-        return f"lesson {self.lesson.number}" if self.lesson.number else self.lesson.path.name
+        return Lesson(self.lesson).name
 
 
 def certificate(lesson: Lesson, answers: Mapping[str, Answered]) -> Certificate:

@@ -121,7 +121,7 @@ class _Page:
         else:
             try:
                 judge = Judge(asking, question, course.text)
-                told = {each.reason for each in judge.wrong() if each.own}
+                told = {each.reason for each in judge.own}
             except UserError as error:
                 self.note(question.line, f"::ask number {question.expression}", error.what, error.right)
                 return

@@ -30,7 +30,7 @@ from bptui.model.source.network import Network
 from bptui.teach import directives, filling, formulas, judging, opening
 from bptui.teach.formulas import Formulas, Kept, Target
 from bptui.teach.judging import Verdict
-from bptui.teach.lesson import Block, Code, Directive, Items, Lesson, Page, Piece, Prose, Question
+from bptui.teach.lesson import Block, Code, Directive, Items, Lesson, Page, Prose, Question
 from bptui.teach.variation import varied
 
 Answered = Literal["once", "later", "shown"]
@@ -86,6 +86,7 @@ class Course:
     """One reader in one lesson, at a page (from 0). `answers` are those of earlier times, by the keys of pages;
     `progress` is the front end's look at what takes long; with a `seed` the networks have other numbers.
 
+    reached  the furthest page that was open
     session  what the debugger beside the page drives, another one after each turn; None where nothing could be opened
     failed   what of the page's directives could not be carried out, a line each
     """
@@ -99,7 +100,8 @@ class Course:
         known = {each.key for each in lesson.pages}
         self._asked = {key: Asked(done=how) for key, how in (answers or {}).items() if key in known}
         self._opened: dict[str, tuple[Network, History] | UserError] = {}
-        self.finished = False
+        self._judging: judging.Judge | None = None
+        self.finished, self.reached = False, 0
         self.turn(page)
 
     # ------------------------------------------------------------------------------------------------- where one is
@@ -115,11 +117,12 @@ class Course:
 
     def done(self, page: int) -> bool:
         """Is a page done: passed, or its question answered? For the dots."""
-        return page < self.number or self.lesson.pages[page].key in self.answers
+        return page < self.reached or self.lesson.pages[page].key in self.answers
 
     def turn(self, page: int) -> None:
         """Open a page (from 0; the nearest there is)."""
         self.number = max(0, min(page, len(self.lesson.pages) - 1))
+        self.reached = max(self.reached, self.number)
         self._warned = self._came = False
         self._set()
 
@@ -325,8 +328,15 @@ class Course:
         name = target.node.name if full else short
         at = index(target.element or ())
         if target.of == "gradient":
-            return line((f"∂L/∂{name}{at}", "gradient"))
+            return line((f"{self._slope_of}{name}{at}", "gradient"))
         return line("new " if target.of == "new" else "", (f"{name}{at}", kind_of(target.node)))
+
+    @property
+    def _slope_of(self) -> str:
+        """How a gradient is called: `∂L/∂` as in the panels, beside the explorer of chains `dy/d` as there."""
+        graph = None if self._stage.asking is None else self._stage.asking.graph
+        end = "loss" if graph is None or "chain" not in self.stage else graph.nodes[graph.loss].name
+        return "∂L/∂" if end == "loss" else f"d{end}/d"
 
     @property
     def right(self) -> Line:
@@ -336,8 +346,7 @@ class Course:
         if question.is_choice:
             return self.text(next(each.prose for each in question.options if each.right))
         asking = self._stage.asking
-        whole = asking is not None and self.asks is None and asking.number(question.expression).is_integer()
-        return filling.filled((Piece(question.expression, "number", decimals=0 if whole else None),), asking)
+        return filling.answer(question.expression, asking, counted=self.asks is None)
 
     def answer(self, text: str) -> Verdict:
         """Judge what was typed: a number or a formula; of a choice, the number of the option from 1. A right answer
@@ -351,13 +360,22 @@ class Course:
         elif self._stage.asking is None:
             return Verdict(False, line("nothing is open here: page on"), False)
         else:
-            found = judging.Judge(self._stage.asking, question, self.text).judge(text)
+            try:
+                found = self._judge(self._stage.asking, question).judge(text)
+            except UserError as error:
+                return Verdict(False, line(f"this cannot be asked: {error.what}"), False)
         if found.right:
             self._end("later" if asked.tries or asked.hints else "once")
         elif found.counts:
             asked.tries.append(Try(text, found))
             asked.said = found.reason
         return found
+
+    def _judge(self, asking: Formulas, question: Question) -> judging.Judge:
+        """Who judges on this page: made once, for in a large network it takes a while to know what may be wrong."""
+        if self._judging is None or self._judging.formulas is not asking:
+            self._judging = judging.Judge(asking, question, self.text)
+        return self._judging
 
     def hint(self) -> Line:
         """The next hint; after the last one the answer is shown, and nothing is returned."""

@@ -18,7 +18,8 @@ def markdown(lesson: Lesson) -> str:
     for number, page in enumerate(lesson.pages):
         course.turn(number)
         course.show()
-        parts += [f"## {number + 1}. {page.title}", *blocks(course, page.opens)]
+        failed = [f"*{told}*" for told in course.failed]
+        parts += [f"## {number + 1}. {page.title}", *failed, *blocks(course, page.opens)]
         if page.question is not None:
             parts += [*asked(course, page.question), *blocks(course, page.explains, True)]
     return "\n\n".join(parts)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
@@ -23,6 +25,19 @@ def number(x: float, decimals: int | None = None) -> str:
     """A number as prose has it: as a panel would write it, or with that many decimals; never a 0 that it is not."""
     decimals = numbers.decimals_for(x) if decimals is None else decimals
     return numbers.field(x, max(numbers.WIDTH, decimals + 14), decimals).strip()
+
+
+def answer(expression: str, formulas: Formulas | None, counted: bool = False) -> Line:
+    """The number of an expression as an answer: with two significant digits at least, so that it is judged right as it
+    stands; without decimals where it is `counted`, no number of the network, and whole."""
+    number, decimals = 0.0, None
+    with suppress(UserError):
+        number = formulas.number(expression) if formulas is not None else 0.0
+    if counted and number.is_integer():
+        decimals = 0
+    elif 10.0**-numbers.WIDTH < abs(number) < 10.0 ** (1 - numbers.DECIMALS):
+        decimals = 1 - math.floor(math.log10(abs(number)))
+    return filled((Piece(expression, "number", "", decimals),), formulas)
 
 
 def filled(prose: Prose, formulas: Formulas | None, hidden: Sequence[Target] = ()) -> Line:

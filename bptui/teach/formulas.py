@@ -130,7 +130,8 @@ class More(Mapping[str, Array]):
 
 
 class Formulas:
-    """Evaluates in a session, at the Moment where that stands when it is made."""
+    """Evaluates in a session, at the Moment where that stands when it is made; each expression once, however often the
+    page is drawn."""
 
     def __init__(self, session: Session, kept: Mapping[str, Kept]) -> None:
         self.kept = kept
@@ -139,14 +140,22 @@ class Formulas:
         self.graph: Graph = session.graph
         self.more = More(session.network, self.recording, kept)
         self.state = Ahead(self.recording, session.cursor)
+        self._parsed: dict[str, expressions.Expression] = {}
+        self._values: dict[str, Array] = {}
 
     def parse(self, text: str) -> expressions.Expression:
         """The expression of a text, as `check` has it."""
-        return check(text, self.graph, self.more)
+        if text not in self._parsed:
+            self._parsed[text] = check(text, self.graph, self.more)
+        return self._parsed[text]
 
     def value(self, text: str) -> Array:
         """Its number or numbers. UserError where there are none."""
-        expression = self.parse(text)
+        if text not in self._values:
+            self._values[text] = self._evaluated(self.parse(text))
+        return self._values[text]
+
+    def _evaluated(self, expression: expressions.Expression) -> Array:
         try:
             found = expression.evaluate(self.state, self._node, self._tick)
         except expressions.NotYet as missing:

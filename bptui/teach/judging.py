@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cached_property
 from typing import NamedTuple
 
 from bptui.model.base.errors import UserError
@@ -20,8 +22,8 @@ from bptui.teach.lesson import Prose, Question
 
 NEAR = 0.002
 """Relative: what was worked out with rounded numbers is still right."""
-SAME = 1e-9
-"""Relative: what arithmetic on float64 may differ by."""
+SAME, NOTHING = 1e-6, 1e-16
+"""What is exact: the relative difference that float32 may leave, and what is nothing but rounding of a 0."""
 DIGITS = 2
 """Significant ones that an answer has at least, unless it is exact."""
 
@@ -60,7 +62,7 @@ class Typed(NamedTuple):
 
     def exact(self, other: float) -> bool:
         """Is it the other number, but for what arithmetic rounds?"""
-        return abs(self.number - other) <= SAME * max(abs(other), abs(self.number), 1e-3)
+        return abs(self.number - other) <= SAME * abs(other) + NOTHING
 
 
 class Wrong(NamedTuple):
@@ -68,7 +70,6 @@ class Wrong(NamedTuple):
 
     number: float
     reason: Line
-    own: bool = False
 
 
 def choice(question: Question, text: str, say: Text) -> Verdict:
@@ -93,15 +94,15 @@ class Judge:
         except UserError as error:
             said = f"{error.where}{': ' if error.where else ''}{error.what}{f' ({error.right})' if error.right else ''}"
             return Verdict(False, line(one_line(said)), False)
-        known = self.wrong()
         if typed.exact(self.right):
             return Verdict(True)
         few = typed.digits is not None and typed.digits < DIGITS
-        own = [each for each in known if each.own]
-        nearer = any(abs(typed.number - each.number) < abs(typed.number - self.right) for each in own)
+        nearer = any(abs(typed.number - each.number) < abs(typed.number - self.right) for each in self.own)
         if typed.is_(self.right) and not few and not nearer:
-            return Verdict(True)
-        fits = (each for each in known if (typed.exact if few else typed.is_)(each.number))
+            # two digits may be rounded, or be another number that one comes to: 2.0 for 2.02, from 2.0
+            slip = next((each for each in self._coarse(typed) if typed.exact(each.number)), None)
+            return Verdict(True) if slip is None else Verdict(False, slip.reason)
+        fits = (each for each in self.wrong() if (typed.exact if few else typed.is_)(each.number))
         if (found := next(fits, None)) is not None:
             return Verdict(False, found.reason)
         if few:
@@ -117,7 +118,7 @@ class Judge:
         if _COMMA.fullmatch(text):
             raise UserError("", "a point, not a comma")
         if found := _NUMBER.fullmatch(text):
-            return _typed(text, found)
+            return self._finite(_typed(text, found))
         try:
             expression = self.formulas.parse(text)
         except UserError as error:
@@ -127,26 +128,43 @@ class Judge:
         asked = self.formulas.target(self.question.expression)
         if asked is not None and self.formulas.names(expression, asked):
             raise UserError("", f"{self.question.expression} is what is asked", "a formula of other numbers")
-        number = self.formulas.number(text)
-        if not math.isfinite(number):
-            raise UserError("", f"it is {special(number)}", "a number")
-        return Typed(number)
+        return self._finite(Typed(self.formulas.number(text)))
+
+    def _finite(self, typed: Typed) -> Typed:
+        if not math.isfinite(typed.number):
+            raise UserError("", f"it is {special(typed.number)}", "a number")
+        return typed
+
+    def _coarse(self, typed: Typed) -> Sequence[Wrong]:
+        """What else a number may be that is right only because it has few digits."""
+        return () if abs(typed.number - self.right) <= NEAR * abs(self.right) else self.general
 
     def wrong(self) -> Sequence[Wrong]:
-        """The wrong answers that are known, in the order in which they are held against an answer: none that is right,
-        and none that another is equal to (of the lesson's own and a general one the own stays)."""
+        """The wrong answers that are known, in the order in which they are held against an answer."""
+        return [*self.own, *self.general]
+
+    @cached_property
+    def _named(self) -> Sequence[Wrong]:
+        """Those of the lesson, all of them that are wrong."""
+        found = []
+        for each in self.question.own:
+            with suppress(UserError):  # told by --check
+                found.append(Wrong(self.formulas.number(each.expression), self.say(each.reason)))
+        return [each for each in found if not Typed(each.number).exact(self.right)]
+
+    @cached_property
+    def own(self) -> Sequence[Wrong]:
+        """Those that the lesson names: none that is right, and none that another one is equal to."""
+        return _apart(self._named, self._named)
+
+    @cached_property
+    def general(self) -> Sequence[Wrong]:
+        """Those that anyone may come to; where one is equal to one of the lesson's, the lesson's stays."""
         from bptui.teach import slips
 
-        own = []
-        for each in self.question.own:
-            try:
-                own.append(Wrong(self.formulas.number(each.expression), self.say(each.reason), True))
-            except UserError:
-                continue  # told by --check
-        general = [Wrong(slip.number, self.say(slip.reason)) for slip in slips.slips(self.formulas, self.question)]
-        own = [each for each in own if not Typed(each.number).exact(self.right)]
-        general = [each for each in general if not _equal(each.number, self.right)]
-        return [*_apart(own, own), *_apart(general, [*own, *general])]
+        found = [Wrong(slip.number, self.say(slip.reason)) for slip in slips.slips(self.formulas, self.question)]
+        found = [each for each in found if not _equal(each.number, self.right)]
+        return _apart(found, [*self._named, *found])
 
 
 def _apart(some: Sequence[Wrong], others: Sequence[Wrong]) -> list[Wrong]:
@@ -157,7 +175,7 @@ def _apart(some: Sequence[Wrong], others: Sequence[Wrong]) -> list[Wrong]:
 
 
 def _equal(x: float, y: float) -> bool:
-    return abs(x - y) <= NEAR * max(abs(x), abs(y)) or abs(x - y) < 1e-12
+    return abs(x - y) <= NEAR * max(abs(x), abs(y)) + NOTHING
 
 
 def _typed(text: str, found: re.Match[str]) -> Typed:

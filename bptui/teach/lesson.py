@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from bptui.model.base.printable import printable
+
 Written = Literal["text", "symbol", "number"]
 
 
@@ -172,4 +174,4 @@ class Lesson:
     @property
     def name(self) -> str:
         """`lesson 4`, or the name of its file."""
-        return f"lesson {self.front.number}" if self.front.number else self.front.path.name
+        return f"lesson {self.front.number}" if self.front.number else printable(self.front.path.name)

@@ -31,7 +31,10 @@ def worksheet(lesson: Lesson, answers: bool = False, seed: int | None = None) ->
     asked, left, given = 0, 0, ""
     for number, page in enumerate(lesson.pages):
         course.turn(number)
-        if page.question is None or course.asking is None:
+        if page.question is None:
+            continue
+        if course.asking is None:
+            parts += [f"*{told}*" for told in course.failed if f"*{told}*" not in parts]
             continue
         if seed is not None and not _holds(course):
             left += 1

@@ -283,6 +283,7 @@ BAD = [
     (["learn"], "needs a terminal with a screen"),
     (["learn", "99", "--check"], "there is no lesson 99"),
     (["learn", "4", "--seed", "3"], "belongs to --worksheet"),
+    (["learn", "4", "--worksheet", "--seed", "-1"], "0 to 2147483647"),
     (["learn", "4", "5"], "one argument too many"),
     (["learn", "--check"], "is missing"),
     (["learn", "4", "--check", "--export"], "one at a time"),

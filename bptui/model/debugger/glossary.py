@@ -133,7 +133,8 @@ WORDS: Mapping[str, str] = {
     "torch": "the row that holds the engine against PyTorch (check --torch)",
     "sum": "the row that holds a gradient against the sum of its contributions",
     "path": "a way from a number to the loss, element by element; its product is that of the local derivatives on it",
-    "share": "how much of all that the terms of a number add or take away one of them is (why)",
+    "share": "how much of all that the terms of a number add or take away one of them is (why); of a "
+    "sample, its part of the losses of all samples (predictions)",
     "masked": "a derivative that is 0 because a mask beside the number is 0: dropout, a condition",
     "parts": "the row that holds a composite's parts against its own definition",
     "finite": "the row that tells where NaN or inf arises, and what it reaches",
@@ -178,6 +179,7 @@ WORDS: Mapping[str, str] = {
     "tensor": "panel 3: all numbers of the selected value",
     "timeline": "panel 4: all moments of a training step",
     "findings": "panel 6: what is wrong with this training, and what was looked for and not found",
+    "predictions": "panel 8: each sample with what the network says of it, what it should say, and its loss",
     "neurons": "a view of a small network: a box for each unit, its weights beside the lines",
     "graph": "a view of a formula or a small network: a gate for each operation, its value over each wire, its "
     "gradient under it",

@@ -40,7 +40,7 @@ class Session(Standpoint):
         self.told, self.asked_last, self.selection.at_finding = None, "", True
         if moved:
             self._cursor, self._state = reached, None
-            self.view.asks = self.view.present
+            self.view.asks, self.view.says = self.view.present, 0
         spans = [Span(note, style)] if note else []
         if target != stop:
             spans = [Span(self.end(target), "kink")]
@@ -94,6 +94,22 @@ class Session(Standpoint):
                 return Reply()
         reply = self.move(self.stop - count)
         self.view.asks = self.view.asks and not reply.moved
+        return reply
+
+    def turn(self, by: int) -> Reply:
+        """Of present mode the next page (`by` 1): the answer, then what is asked next; the one before it (-1). Of the
+        loss it goes on by training steps."""
+        view = self.view
+        if view.topic == "operation":
+            return self.step() if by > 0 else self.reverse_step()
+        if by > 0 and view.asks:
+            view.asks = False
+            return Reply()
+        if by < 0 and not view.asks:
+            view.asks = True
+            return Reply()
+        reply = self.train() if by > 0 else self.untrain()
+        view.asks = view.asks and (by > 0 or not reply.ok)
         return reply
 
     def next(self, count: int = 1) -> Reply:

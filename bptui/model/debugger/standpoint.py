@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -162,6 +162,8 @@ class Standpoint:
         """What this Moment writes, which present mode asks about before it shows it: of a composite that `next` came
         to, what all of it does."""
         composite = self.composite
+        if self.view.topic == "loss":
+            return frozenset({hidden.Target(self.graph.nodes[self.graph.loss].name, "value")})
         if self._cursor.phase == "update":
             return frozenset({hidden.Target(self.here.name, "update")})
         if self._cursor.phase == "forward":
@@ -175,8 +177,16 @@ class Standpoint:
 
     def revealed(self) -> Self:
         """The same session with nothing hidden: what a question, its choices and its answer are made from."""
+        return self._viewed(asks=False, hidden=hidden.NONE)
+
+    def asking(self) -> Self:
+        """The same session with the number of this Moment asked for: what stands on its page whether it is told or
+        not."""
+        return self if self.view.asks else self._viewed(asks=True)
+
+    def _viewed(self, **changes: Any) -> Self:
         made = copy.copy(self)
-        made.view, made._state = replace(self.view, asks=False, hidden=hidden.NONE), None
+        made.view, made._state, made._seen = replace(self.view, **changes), None, None
         return made
 
     @property
@@ -245,9 +255,29 @@ class Standpoint:
         return self.node.name if document is not None and document.value(("formula",)) is not None else ""
 
     def element_of(self, node: Node) -> Index:
-        """Where the selected element lies in another node; as long as none was chosen, one that is worth explaining."""
+        """Where the selected element lies in another node; as long as none was chosen, one that is worth explaining.
+        Where a sample is followed, one of that sample."""
         asked = self.selection.element or self.branch.default_element(self.recorded, node)
-        return locations.fit(asked, node.shape)
+        at, followed = locations.fit(asked, node.shape), self.followed(node)
+        return at if followed is None else (followed, *at[1:])
+
+    def batch_of(self, node: Node) -> int:
+        """How many samples the node's first axis runs over; 0 where it is none of the batch."""
+        if node.role in ("param", "const", "state") or not node.shape:
+            return 0
+        samples = self.network.samples
+        return samples if node.shape[0] == samples else 0
+
+    def followed(self, node: Node) -> int | None:
+        """Which of its samples is followed; None where all are seen, or it has none."""
+        sample = self.view.sample
+        size = self.batch_of(node) if isinstance(sample, int) else 0
+        return min(int(sample), size - 1) if size else None
+
+    def _follow(self, node: Node, element: Sequence[int]) -> None:
+        """Whoever names an element of another sample looks at that one from now on, where one is followed."""
+        if self.followed(node) is not None and len(element) == len(node.shape):
+            self.view.sample = self.view.predicted = locations.fit(tuple(element), node.shape)[0]
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -378,6 +408,7 @@ class Standpoint:
         self.selection.at_finding = False
         self.view.page = 0
         if element is not None:
+            self._follow(self.node, element)
             self.selection.element = tuple(element)
         return say(self.selected())
 
@@ -389,6 +420,7 @@ class Standpoint:
 
     def select_element(self, element: Sequence[int]) -> Reply:
         """Select an element of the selected node; what lies outside is clipped to it."""
+        self._follow(self.node, element)
         self.selection.element = locations.fit(tuple(element), self.node.shape)
         self.selection.at_finding = False
         self.view.page = 0
@@ -410,9 +442,10 @@ class Standpoint:
         self.view.page = 0
         return say(f"derivative by {self.graph.nodes[self.about.inputs[known[self.selection.input]]].name}")
 
-    def present(self, on: bool) -> None:
-        """Present mode; it is always about the Moment, so nothing stays pinned."""
+    def present(self, on: bool, topic: Literal["operation", "loss"] = "operation") -> None:
+        """Present mode; it is always about the Moment, or the loss of its training step, so nothing stays pinned."""
         self.view.present = self.view.asks = on
+        self.view.topic, self.view.says = topic, 0
         self.selection.pinned = None
 
     def snapshot(self) -> tuple[Any, ...]:

@@ -20,6 +20,8 @@ DRAWN = 48
 
 OPERATION = 2
 """The panel in whose place an answer stands: it has the focus then."""
+PREDICTIONS = 8
+"""The panel that lists the samples."""
 
 
 @dataclass
@@ -51,14 +53,17 @@ class View:
 
     mode    operations, layers (folded), neurons, graph     raw     show the derivative as SymPy gave it
     focus   the panel that arrows move in (its digit)  zoom    that panel has the whole screen
-    sample  "all", "mean", or the number of one sample of the batch
+    sample  "all", "mean", or the number of one sample of the batch, which everything follows
+    predicted  the sample that is chosen among the predictions;  worst  those with the largest loss come first
     search  what was last searched for
-    present one operation fills the screen, and asks before it tells: asks says that it has not told yet
+    present one operation fills the screen, or the loss (`topic`), and asks before it tells: asks says that it has not
+            told yet, says which answer the class says, counted from 1 (0: none)
     hidden  numbers that are kept back until a question about them is answered
     composite  one is shown as one operation, because `next` came to it: until the next move, or `view`
     change  of a branch, what it differs by from another one is shown in the place of gradients
     finding which one of the diagnosis is looked at
     answer  what is answered in the place of the Operation panel; None for that panel itself
+    stage   what stands beside a lesson, in the words of its page; () where there is no lesson
     page    of a card that has no room for all of it: how many pages on from its first
     """
 
@@ -67,15 +72,20 @@ class View:
     focus: int = 2
     zoom: bool = False
     sample: int | Literal["all", "mean"] = "all"
+    predicted: int = 0
+    worst: bool = False
     search: str = ""
     present: bool = False
+    topic: Literal["operation", "loss"] = "operation"
     asks: bool = False
+    says: int = 0
     hidden: Hidden = frozenset()
     composite: bool = False
     page: int = 0
     change: bool = True
     finding: int = 0
     answer: Answer | None = None
+    stage: tuple[str, ...] = ()
 
     def show(self, answer: Answer) -> None:
         """Answer a question."""

@@ -18,7 +18,7 @@ from bptui.model.debugger.explained import (
     value_of,
 )
 from bptui.model.debugger.hidden import covers
-from bptui.model.debugger.known import kept
+from bptui.model.debugger.known import Later, kept
 from bptui.model.debugger.lines import extent, kind
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.view import Answer, Index
@@ -155,11 +155,25 @@ def why(session: Session, text: str) -> Reply:
     value = [_value(session, node, at), *_origin(session, node), *_terms(session, about._replace(of="value"))]
     gradient = _gradient(session, about._replace(of="gradient"))
     session.view.show(Answer("why", text or _other(session)))
+    follow(session)
     if finding is not None:
         title = line((finding[0], "fail"))
         both = (*gradient, *value) if of == "gradient" else (*value, *gradient)
         return _seen(title, *both)
     return _seen(*gradient) if of == "gradient" else _seen(*value, *gradient)
+
+
+def follow(session: Session) -> None:
+    """In the table that is open choose the row of the sample that is followed."""
+    answer, sample = session.view.answer, session.view.sample
+    if answer is None or answer.panel != "why" or not isinstance(sample, int):
+        return
+    try:
+        found = explained(session, chosen(session, answer.text), now=False)
+    except (NotRecorded, Later):
+        return
+    rows = found.rows if found is not None and found.index == "sample" else ()
+    answer.row = next((n for n, row in enumerate(rows) if row.label == str(sample)), answer.row)
 
 
 def _other(session: Session) -> str:

@@ -93,6 +93,8 @@ def inside(values: Array, bounds: tuple[int, ...], where: str, name: str, op: Op
             right += f", or {bounds[2]} to leave it out"
         elif "ignore_index" in op.attributes and values[at] < 0:
             right += f"; ignore_index={values[at]} leaves such samples out"
+        if values[at] == bounds[1] and values.min() == 1:
+            right += ", counted from 0"
         raise UserError(where, found, right)
 
 

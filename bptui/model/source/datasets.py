@@ -6,22 +6,20 @@ Each drawn set is a function (samples, noise, seed) → (inputs (samples, 2), cl
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from bptui.model.base.errors import UserError, did_you_mean
+from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
-from bptui.model.engine.arrays import MAX_ELEMENTS
 from bptui.model.engine.batches import draw
 from bptui.model.source import plane
+from bptui.model.source.csv_table import PLAIN, Read, Wanted, read_csv
 from bptui.model.source.initializers import Source, unit
 
 MAX_SAMPLES = 1_000_000
@@ -31,7 +29,6 @@ MAX_FILE = 64 * 2**20
 """Bytes of an NPZ file, and of what it unpacks to."""
 MAX_CSV = 16 * 2**20
 """Bytes of a CSV file: a few seconds, where a line of it is wrong and has to be looked for."""
-MAX_COLUMNS = 100_000
 MAX_ARRAYS = 1_000
 """In one NPZ file."""
 DATA = 4
@@ -147,20 +144,21 @@ def read_text(path: Path, where: str, limit: int, more: str = "") -> str:
     return text
 
 
-def from_file(path: Path, where: str, target_columns: int | Sequence[str] = 1) -> Pair:
-    """(inputs, targets) of a .csv or .npz file; targets are (samples, columns), or what the NPZ holds."""
+def from_file(path: Path, where: str, wanted: Wanted = PLAIN) -> Read:
+    """Inputs and targets of a .csv or .npz file; targets are (samples, columns), or what the NPZ holds. `wanted` is
+    what is taken of a CSV."""
     if path.suffix.lower() == ".npz":
         arrays = read_npz(path, where)
         for inputs, targets in (("inputs", "targets"), ("x", "y"), ("X", "y")):
             if inputs in arrays and targets in arrays:
-                return arrays[inputs], arrays[targets]
+                return Read(arrays[inputs], arrays[targets])
         raise UserError(
             where,
             f"'{path.name}' holds {', '.join(arrays) or 'nothing'}",
             "arrays 'inputs' and 'targets', or 'x' and 'y'",
         )
     if path.suffix.lower() == ".csv":
-        return read_csv(path, where, target_columns)
+        return read_csv(read_text(path, where, MAX_CSV, "an .npz file may have more"), path.name, where, wanted)
     raise UserError(where, f"'{path.name}' is neither .csv nor .npz")
 
 
@@ -183,93 +181,3 @@ def read_npz(path: Path, where: str) -> dict[str, Array]:
         if "pickle" in str(problem):
             raise UserError(where, f"'{path.name}' holds Python objects", "arrays of numbers") from None
         raise UserError(where, f"'{path.name}' is not a readable NPZ file: {str(problem)[:80]}") from None
-
-
-def read_csv(path: Path, where: str, target_columns: int | Sequence[str] = 1) -> Pair:
-    """Inputs and targets of a table of numbers. A first row that is not numbers names the columns.
-
-    target_columns  how many of the last columns are targets, or the names of the columns
-    """
-    text = read_text(path, where, MAX_CSV, "an .npz file may have more").replace("\r\n", "\n").replace("\r", "\n")
-    delimiter = max(",;\t", key=text[:4096].count)
-    if (width := text.partition("\n")[0].count(delimiter) + 1) > MAX_COLUMNS:
-        raise UserError(where, f"'{path.name}' has {width:,} columns", f"at most {MAX_COLUMNS:,}")
-    header, table = _quickly(text, delimiter) or _row_by_row(text, delimiter, path, where)
-    chosen = _columns(target_columns, header, table.shape[1], where)
-    rest = sorted(set(range(table.shape[1])) - set(chosen))
-    if not rest:
-        raise UserError(
-            where, f"all {table.shape[1]} columns of '{path.name}' are targets", "at least one input column"
-        )
-    return table[:, rest], table[:, chosen]
-
-
-def _quickly(text: str, delimiter: str) -> tuple[list[str], Array] | None:
-    """(header, numbers) of a plain table, read by NumPy in C; None where there is anything to say of it."""
-    first, _, rest = text.partition("\n")
-    try:
-        cells = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter, strict=True), [])]
-        named = not any(_is_number(cell) for cell in cells)
-        body = io.StringIO(rest if named else text)
-        if not body.getvalue().strip():
-            return None
-        table = np.loadtxt(body, delimiter=delimiter, comments=None, ndmin=2, quotechar='"')
-    except (ValueError, csv.Error):
-        return None
-    return (cells if named else [], table) if table.shape[1] == len(cells) else None
-
-
-def _row_by_row(text: str, delimiter: str, path: Path, where: str) -> tuple[list[str], Array]:
-    """The same with a header below blank lines or of several lines, and a UserError with the line that is wrong."""
-    rows = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-    header: list[str] = []
-    numbers: list[list[float]] = []
-    try:
-        for line, row in enumerate(rows, 1):
-            if not any(cell.strip() for cell in row):
-                continue
-            try:
-                found = [float(cell) for cell in row]
-            except ValueError:
-                if numbers or header:
-                    bad = next(cell for cell in row if not _is_number(cell))
-                    raise UserError(
-                        f"{where}: {path.name} line {line}", f"{bad.strip()[:30]!r} is not a number"
-                    ) from None
-                header = [cell.strip() for cell in row]
-                continue
-            width = len(numbers[0]) if numbers else len(header) or len(found)
-            if len(found) != width:
-                raise UserError(
-                    f"{where}: {path.name} line {line}", f"{len(found)} columns", f"{width} as in the rows above"
-                )
-            numbers.append(found)
-            if len(numbers) * width > MAX_ELEMENTS:
-                raise UserError(where, f"'{path.name}' has more than {MAX_ELEMENTS:,} numbers")
-    except csv.Error as problem:
-        raise UserError(where, f"'{path.name}' is not a CSV file: {problem}") from None
-    if not numbers:
-        raise UserError(where, f"'{path.name}' has no rows of numbers")
-    return header, np.array(numbers)
-
-
-def _columns(wanted: int | Sequence[str], header: list[str], width: int, where: str) -> list[int]:
-    """Which columns are the targets."""
-    if isinstance(wanted, int):
-        return list(range(max(width - wanted, 0), width))
-    place = {name: number for number, name in reversed([*enumerate(header)])}
-    for name in wanted:
-        if name not in place:
-            known = ", ".join(header) if header else "the file has no header"
-            raise UserError(
-                f"{where}: target_columns", f"there is no column '{name}'", did_you_mean(name, header, known)
-            )
-    return [place[name] for name in wanted]
-
-
-def _is_number(cell: Any) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bptui.model.base import documents
 from bptui.model.base.errors import UserError, did_you_mean
@@ -27,6 +27,7 @@ from bptui.model.source.datasets import read_text
 from bptui.model.source.document import Document
 from bptui.model.source.examples import FOLDER, examples, text_of
 from bptui.model.source.initializers import Source, drawn, fans
+from bptui.model.source.layers.context import LAYOUTS
 from bptui.model.source.tables import DATA
 from bptui.model.source.tables import read as read_data
 
@@ -40,7 +41,8 @@ class Network:
     """What a Session debugs. `steps` is how many training steps make sense; `about` says in its first line what it is,
     in those after it what to look at; `source` says where its numbers come from; `samples` is the length of a batch (of
     the first axis of what is computed from it), 0 where the numbers are no samples: a formula with its own values;
-    `document` is what it was made from, None for one that a program built."""
+    `document` is what it was made from, None for one that a program built; `notes` say how its file was understood
+    where that could have been meant in another way."""
 
     name: str
     graph: Graph
@@ -53,6 +55,7 @@ class Network:
     source: str = ""
     samples: int = 0
     document: Document | None = field(default=None, repr=False, compare=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def story(self) -> tuple[str, ...]:
@@ -146,6 +149,12 @@ TOP: Mapping[str, Key] = {
     "steps": Key(integer(1), 1000, "how many training steps make sense"),
     "data": Key(any_value, None, "a table: inputs and targets"),
     "layers": Key(any_value, None, "a list of tables, one per layer"),
+    "weight_layout": Key(
+        choice(*LAYOUTS),
+        LAYOUTS[0],
+        'how the given weights of dense layers lie: "in_out", a row per input, or "out_in", a row per unit, as in '
+        "PyTorch; they are shown as (in, out)",
+    ),
     "loss": Key(any_value, None, "a table: kind, and the settings of that loss"),
     "optimizer": Key(any_value, {}, "a table: kind, learning_rate, and the settings of that kind"),
     "formula": Key(text, None, "in the place of layers and loss"),
@@ -166,12 +175,12 @@ def from_mapping(content: Mapping[str, Any], where: str, folder: Path | None = N
     if found["seed"] >= 2**63:
         raise UserError(top.at("seed"), "too large", "below 2**63")
     make = _from_formula if found["formula"] is not None else _from_layers
-    graph, batches, samples = make(top, found, folder)
+    made = make(top, found, folder)
     name = found["name"] or Path(where).stem
     optimizer = read_optimizer(Table(found["optimizer"], where, "optimizer"))
     return Network(
-        name, graph, optimizer, found["dtype"], found["seed"], batches, found["steps"], found["about"], found["source"],
-        samples, Document(content, where, folder),
+        name, made.graph, optimizer, found["dtype"], found["seed"], made.batches, found["steps"], found["about"],
+        found["source"], made.samples, Document(content, where, folder), made.notes,
     )  # fmt: skip
 
 
@@ -186,7 +195,16 @@ def read_optimizer(table: Table) -> Optimizer:
         raise UserError(f"{table.where}: {problem.where}", problem.what, problem.right) from None
 
 
-def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> tuple[Graph, Batches | None, int]:
+class _Made(NamedTuple):
+    """Of a Network what its file's tables make."""
+
+    graph: Graph
+    batches: Batches | None
+    samples: int
+    notes: tuple[str, ...] = ()
+
+
+def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> _Made:
     """layers + loss + data."""
     for key in ("values", "train"):
         if key in top:
@@ -205,7 +223,7 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> t
     settings = {key: value for key, value in loss.content.items() if key != "kind" and key not in weights}
     loss.only(["kind", *row.attributes, *weights])
     data = Table(found["data"], top.where, "data")
-    inputs, targets, size = read_data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
+    inputs, targets, size, notes = read_data(data, found["seed"], folder, drawn_for=row.name, labels=bool(row.indices))
     if targets is None:
         raise UserError(data.at(), "'targets' is missing", "one target per input")
     builder = Builder(found["dtype"], where=top.where, own=operations)
@@ -222,17 +240,16 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> t
         whole=whole,
         column="data.inputs",
     )
-    prediction, summaries = layers.build(builder, tables, x, found["seed"])
+    prediction, summaries, told = layers.build(builder, tables, x, found["seed"], found["weight_layout"])
     floats = array(targets, data.at("targets"), dtype=builder.dtype)
     row = dispatched(row, [prediction.shape, (batch, *floats.shape[1:])], {**row.attributes, **settings})
     labels = row.input_names[1] in row.indices
     y_all = array(targets, data.at("targets"), dtype=builder.dtype, whole=labels)
     y_shape = (batch, *y_all.shape[1:])
     if not labels and y_shape != prediction.shape:
-        told = f"found shape {shape_text(y_all.shape)}"
-        raise UserError(
-            data.at("targets"), told, f"expected {shape_text((len(x_all), *prediction.shape[1:]))}, as the prediction"
-        )
+        seen = f"found shape {shape_text(y_all.shape)}"
+        right = f"expected {shape_text((len(x_all), *prediction.shape[1:]))}, as the prediction"
+        raise UserError(data.at("targets"), seen, right)
     y = builder.leaf(
         "y", "target", y_all if full else None, shape=y_shape, wants_grad=False, whole=labels, column="data.targets"
     )
@@ -242,7 +259,8 @@ def _from_layers(top: Table, found: Mapping[str, Any], folder: Path | None) -> t
     graph = builder.finish(end, [*summaries, last], {"prediction": prediction})
     arrays = {"x": x_all, "y": y_all}
     labels_inside(graph, arrays, top.where)
-    return graph, None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"])), batch
+    batches = None if full else Batches(arrays, batch, data.get("shuffle", DATA["shuffle"]))
+    return _Made(graph, batches, batch, (*notes, *told))
 
 
 def _loss_weights(builder: Builder, loss: Table, names: Sequence[str]) -> list[Node]:
@@ -297,8 +315,10 @@ def labels_inside(graph: Graph, arrays: Mapping[str, Array], where: str) -> None
                 inside(arrays[item.name], bounds[role], f"{where}: {item.column}", item.name, node.op)
 
 
-def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> tuple[Graph, Batches | None, int]:
+def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> _Made:
     """formula + values + train, with or without data (whose inputs are `x` and targets `y`)."""
+    if "weight_layout" in top:
+        raise UserError(top.at("weight_layout"), "goes with layers", "a formula says x @ W or x @ W.T")
     for key in ("layers", "loss"):
         if found[key] is not None:
             raise UserError(top.at(key), "stands beside a formula", "a formula takes the place of layers and loss")
@@ -311,10 +331,11 @@ def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> 
         )
     arrays: dict[str, Array] = {}
     size = count = 0
+    notes: tuple[str, ...] = ()
     shuffle = True
     if found["data"] is not None:
         data = Table(found["data"], top.where, "data")
-        inputs, targets, asked = read_data(data, found["seed"], folder)
+        inputs, targets, asked, notes = read_data(data, found["seed"], folder)
         count, size = len(inputs), asked or len(inputs)
         shuffle = data.get("shuffle", DATA["shuffle"])
         arrays = {"x": inputs} | ({} if targets is None else {"y": array(targets, data.at("targets"))})
@@ -335,7 +356,7 @@ def _from_formula(top: Table, found: Mapping[str, Any], folder: Path | None) -> 
     }
     labels_inside(graph, used, top.where)
     samples = size if any(name in graph.by_name for name in arrays) else 0
-    return graph, Batches(used, size, shuffle) if used and size < count else None, samples
+    return _Made(graph, Batches(used, size, shuffle) if used and size < count else None, samples, notes)
 
 
 def _like(leaf: Node, samples: Array, dtype: str) -> Array:

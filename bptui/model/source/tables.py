@@ -5,22 +5,50 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.schema import Key, Table, any_value, names, one_of, text
+from bptui.model.base.schema import MAX_NAMES, Key, Table, any_value, kind_of, names, one_of, text
 from bptui.model.base.types import Array
 from bptui.model.engine.arrays import array, shape_text
-from bptui.model.engine.ops.common import flag, integer, optional, real, whole, wholes
+from bptui.model.engine.ops.common import choice, flag, integer, optional, real, whole, wholes
+from bptui.model.source.csv_table import Column, Read, Wanted, plain
 from bptui.model.source.datasets import DATASETS, MAX_SAMPLES, from_file, windows
 from bptui.model.source.plane import FEATURES, SURFACES, featured
 
 
-def _columns(value: Any) -> int | tuple[str, ...]:
-    """How many of the last columns, or their names."""
-    return names(value) if isinstance(value, list) else whole(value, 1)
+def _columns(value: Any) -> tuple[Column, ...]:
+    """Columns by their names, or by their numbers from 0."""
+    columns = [value] if isinstance(value, str) else value
+    expected = 'expected a list of columns such as ["age", "height"] or [0, -1]'
+    if not isinstance(columns, list | tuple) or len(columns) > MAX_NAMES:
+        raise ValueError(f"{expected}, found {kind_of(value)}")
+    for column in columns:
+        if isinstance(column, bool) or not isinstance(column, str | int):
+            raise ValueError(f"{expected}, found {kind_of(column)} in it")
+    return tuple(columns)
+
+
+def _targets(value: Any) -> int | tuple[Column, ...]:
+    """How many of the last columns, or which."""
+    return _columns(value) if isinstance(value, list | tuple | str) else whole(value, 1)
+
+
+def _classes(value: Any) -> str | tuple[Any, ...]:
+    """The names of classes in their order, or that they are sorted."""
+    if value == "sorted":
+        return "sorted"
+    expected = 'expected "sorted", or a list of classes such as ["cat", "dog"] or [1, 2, 3]'
+    if not isinstance(value, list | tuple) or not value or len(value) > MAX_NAMES:
+        raise ValueError(f"{expected}, found {kind_of(value) if value else 'nothing'}")
+    for name in value:
+        if isinstance(name, bool) or not isinstance(name, str | int | float):
+            raise ValueError(f"{expected}, found {kind_of(name)} in it")
+    if len(set(map(plain, value))) < len(value):
+        raise ValueError("a class stands twice in it")
+    return tuple(value)
 
 
 DATA: Mapping[str, Key] = {
@@ -31,7 +59,25 @@ DATA: Mapping[str, Key] = {
     "noise": Key(real(0), None, "standard deviation of what is added to each drawn point"),
     "seed": Key(integer(0), None, "of the drawn points (default: the network's)"),
     "file": Key(text, None, ".csv or .npz, relative to the network file"),
-    "target_columns": Key(_columns, 1, "how many of the last columns are targets, or their names"),
+    "target_columns": Key(
+        _targets, 1, "of a CSV, how many of the last columns are targets, or which: names, or numbers from 0"
+    ),
+    "input_columns": Key(_columns, None, "of a CSV, which columns are inputs (default: all others)"),
+    "skip_columns": Key(
+        _columns, (), "of a CSV, columns that are left out; a first one that has no name and counts the rows is anyway"
+    ),
+    "skip_rows": Key(integer(0), 0, "of a CSV, how many lines at the top are no table"),
+    "missing": Key(
+        choice("refuse", "skip"),
+        "refuse",
+        'of a CSV, rows with no value (empty, ?, NA, nan) in a column: "skip" leaves them out',
+    ),
+    "classes": Key(
+        _classes,
+        None,
+        'of a CSV, the classes in the order of their numbers: names, or [1, 2, 3], or "sorted" (default: '
+        "names as they sort, for a loss that takes labels; numbers as they are)",
+    ),
     "text": Key(text, None, "characters: the inputs are windows of it, the targets the characters that follow"),
     "positions": Key(integer(1), 8, "how many characters a window has"),
     "scale": Key(real(), 1.0, "what each input is multiplied by: 0.0625 brings 0 to 16 into 0 to 1"),
@@ -48,10 +94,12 @@ DATA: Mapping[str, Key] = {
 
 SIGNED = ("hinge", "soft_margin")
 """Losses whose classes are -1 and 1."""
+CSV = ("input_columns", "skip_columns", "skip_rows", "missing", "classes")
+"""What is said of a CSV file alone."""
 WAYS: Mapping[str, tuple[str, ...]] = {
     "inputs": ("targets",),
     "dataset": ("samples", "noise", "seed"),
-    "file": ("target_columns",),
+    "file": ("target_columns", *CSV),
     "text": ("positions",),
 }
 """What data come from, of which a table has exactly one, and the keys that go with that one only."""
@@ -68,10 +116,18 @@ def standardized(values: Array, by_column: bool) -> Array:
     return np.asarray((values - mean) / np.where(spread > 0, spread, 1))
 
 
-def read(
-    table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", labels: bool = False
-) -> tuple[Any, Any, int | None]:
-    """(inputs, targets or None, batch size or None) of a [data] table, of equal length.
+class Data(NamedTuple):
+    """Inputs and targets (None: there are none), of equal length; samples of a batch (None: all); what is to be said of
+    how they were read."""
+
+    inputs: Any
+    targets: Any
+    batch_size: int | None
+    notes: tuple[str, ...] = ()
+
+
+def read(table: Table, seed: int, folder: Path | None, *, drawn_for: str = "", labels: bool = False) -> Data:
+    """What a [data] table gives.
 
     seed  of what is drawn · folder  where files are looked for · drawn_for  the loss, `labels` whether it takes class
     numbers. Raises UserError for everything that does not fit.
@@ -85,6 +141,7 @@ def read(
         for key in keys:
             if key in table and way != ways[0]:
                 raise UserError(table.at(key), f"goes with {way}, not with {ways[0]}")
+    notes: tuple[str, ...] = ()
     if found["inputs"] is not None:
         inputs, targets = found["inputs"], found["targets"]
         inputs = array(inputs, table.at("inputs"))
@@ -103,10 +160,9 @@ def read(
     elif found["text"] is not None:
         inputs, targets = windows(found["text"], found["positions"], table.at("text"))
     else:
-        path = Path(found["file"])
-        inputs, targets = from_file(
-            path if folder is None else folder / path, table.at("file"), found["target_columns"]
-        )
+        inputs, targets, notes = _from_file(table, found, folder, labels)
+        if drawn_for in SIGNED and found["classes"] is not None:
+            targets = 2 * targets - 1
         inputs = array(inputs, f"{table.at('file')} inputs")
     if found["scale"] != 1:
         with np.errstate(over="ignore"):
@@ -138,4 +194,17 @@ def read(
     size = found["batch_size"]
     if size is not None and size > len(inputs):
         raise UserError(table.at("batch_size"), f"{size} of {len(inputs)} samples", f"1 to {len(inputs)}")
-    return inputs, targets, size
+    return Data(inputs, targets, size, notes)
+
+
+def _from_file(table: Table, found: Mapping[str, Any], folder: Path | None, labels: bool) -> Read:
+    path = Path(found["file"]) if folder is None else folder / found["file"]
+    if path.suffix.lower() != ".csv":
+        for key in CSV:
+            if key in table:
+                raise UserError(table.at(key), f"is for a .csv file, not for '{path.name}'", "leave it out")
+    wanted = Wanted(
+        found["target_columns"], found["input_columns"], found["skip_columns"], found["skip_rows"], found["missing"],
+        found["classes"], labels,
+    )  # fmt: skip
+    return from_file(path, table.at("file"), wanted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Board, Work
+from bptui.screens.explore.curve import AXIS, curve_at
 from bptui.screens.explore.page import at, beside, centred, mark, right, short, window
 from bptui.screens.keys import EXPLORE_ACTIVATIONS
 from bptui.screens.plot import Axes, Plot
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bptui.model.source.network import Network
 
 START, STEP = 1.5, 0.1
-SIDE, AXIS = 37, 8
+SIDE = 37
 """Cells of the right column; of the labels before a curve."""
 FADES, GROWS = 1e-3, 1e3
 """What ten slopes in a row leave below and above this is drawn as a fault."""
@@ -158,15 +158,21 @@ class ActivationBoard(Board):
         second = max(2, tall - 5 - first)
         width = max(8, wide - AXIS - 2)
         if tall < 9:
-            return self._one(curve.z, curve.value, point.value, "value", width, max(1, tall - 1), look, "a")[:tall]
+            return curve_at(curve.z, curve.value, self._at("a", point.value), "value", (width, max(1, tall - 1)), look)[
+                :tall
+            ]
         rows: list[Line] = [(Span(" a", "value"),)]
-        rows += self._one(curve.z, curve.value, point.value, "value", width, first, look, "a")
+        rows += curve_at(curve.z, curve.value, self._at("a", point.value), "value", (width, first), look)
         rows.append((Span(" " * (AXIS - 1)), Span("└" + self._ticks(width), "rule")))
         rows.append(self._slope(found, wide))
-        rows += self._one(curve.z, curve.slope, point.slope, "text", width, second, look, "slope")
+        rows += curve_at(curve.z, curve.slope, self._at("slope", point.slope), "text", (width, second), look)
         rows.append((Span(" " * (AXIS - 1)), Span("└" + self._ticks(width), "rule")))
         rows.append(self._labels(width))
         return rows
+
+    def _at(self, name: str, number: float) -> tuple[float, float] | None:
+        """The point of a curve; None for one that is hidden."""
+        return None if name in self.hide else (self.z, number)
 
     def _slope(self, found: Formulas | None, wide: int) -> Line:
         """`∂a/∂z = a·(1 - a)   ✓ proved`."""
@@ -197,37 +203,6 @@ class ActivationBoard(Board):
             if all(abs(x - other) > 2 for other, _ in marks):
                 marks.append((x, (Span(short(z), "dim"),)))
         return at(*(centred(AXIS + x + 0.5, line) for x, line in sorted(marks)))
-
-    def _one(
-        self,
-        zs: np.ndarray,
-        ys: np.ndarray,
-        here: float,
-        style: str,
-        width: int,
-        tall: int,
-        look: RenderOptions,
-        name: str,
-    ) -> list[Line]:
-        """One curve with its point, the axis at its left labelled at both ends."""
-        page = Plot(width, tall, look.unicode)
-        finite = ys[np.isfinite(ys)]
-        low, high = min(0.0, float(finite.min())), max(float(finite.max()), 1e-9)
-        axes = Axes(page, (LOW, HIGH), (low, high))
-        axes.draw(zs, ys, style)
-        if LOW <= self.z <= HIGH and math.isfinite(here) and name not in self.hide:
-            x, y = axes.cell(self.z, here)
-            for below in range(max(0, y) + 1, tall):
-                if page.blank(x, below):
-                    page.put(x, below, "┊" if look.unicode else ":", "rule")
-            page.put(x, y, "●", f"{style} bold")
-            text = field(here).strip()
-            page.put(x + 2 if x + 2 + len(text) <= width else x - 1 - len(text), y, text, f"{style} bold")
-        labels = {0: short(high, 3)[: AXIS - 2], tall - 1: short(low, 2)[: AXIS - 2]}
-        return [
-            (Span(labels.get(y, "").rjust(AXIS - 2)), Span(" "), Span("│", "rule"), *line)
-            for y, line in enumerate(page.lines())
-        ]
 
     def _table(self, side: int, tall: int) -> list[Line]:
         """Value, slope and slope^10 of all of them."""

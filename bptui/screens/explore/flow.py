@@ -198,6 +198,9 @@ class FlowBoard(Board):
                 rows.append(self._row(each[0], each[1], track, inner))
         if ends:
             rows += [self._scale(track), self._bands(inner) if second else self._ends(flow)]
+            if flow.explodes and len(rows) < tall:
+                said = f" a step changes the weights by {short(100 * flow.update, 2)} %"
+                rows.append(clip((Span(said, "fail"),), inner))
         return rows
 
     def _verdict(self, flow: Flow) -> Line:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.screens.scene import Scene
 
-Place = Literal["left", "main", "under", "bottom", "column"]
+Place = Literal["left", "main", "under", "bottom", "column", "beside"]
 """Where a panel may stand in the grid; one panel at each place but `column`, the third one of a wide terminal. What has
 no place there now stands over the others while it has the focus."""
 
@@ -57,6 +57,11 @@ class Panel(NamedTuple):
         """What its rule says after the name, and at the right."""
         function = self._function("title")
         return function(scene) if function is not None else ((), ())
+
+    def named(self, scene: Scene) -> str:
+        """What its rule calls it: its name, where it does not say another."""
+        function = self._function("name")
+        return str(function(scene)) if function is not None else self.name
 
     def move(self, scene: Scene, down: int, right: int) -> str:
         """Move in it by so many rows and columns; why it cannot be, "" where it was done."""
@@ -101,6 +106,7 @@ PANELS = (
     Panel(4, "Timeline", "bottom", "timeline"),
     Panel(5, "Loss", "column", "loss"),
     Panel(6, "Findings", "column", "findings"),
+    Panel(8, "Predictions", "column", "predictions"),
 )
 
 
@@ -111,8 +117,41 @@ ANSWERS: tuple[Panel, ...] = (
 )
 
 
+LESSON = Panel(7, "Lesson", "beside", "lesson")
+"""A lesson, where one is read: its page stands beside the panels that it shows."""
+ACTIVATION = Panel(9, "Activation", "beside", "activation")
+"""The curve of this Moment's operation and its slope, on a page of a lesson that shows it."""
+
+STAGED = {
+    "network": 1, "layers": 1, "neurons": 1, "graph": 1, "operation": 2, "why": 2, "paths": 2, "whatif": 2, "tensor": 3,
+    "loss": 5, "findings": 6, "predictions": 8, "activation": 9,
+}  # fmt: skip
+"""The panel of each word of a page's stage; other words are boards."""
+
+
+def staged(session: Session) -> tuple[Panel, ...]:
+    """The panels that the page of a lesson shows, in its order; the tensor stands under its operation. What the reader
+    has gone to stands there, too."""
+    focus, numbers = session.view.focus, [STAGED[word] for word in session.view.stage if word in STAGED]
+    if not numbers:
+        return ()
+    if focus not in (*numbers, 0, LESSON.number, standing("bottom").number, 3 if numbers[0] == 2 else 0):
+        numbers = [focus]
+    if numbers[0] == 2 and (len(numbers) == 1 or numbers[1] == ACTIVATION.number):
+        numbers.insert(1, 3)
+    rows = {each.number: each for each in (*panels_beside(session), ACTIVATION)}
+    return tuple(rows[number] for number in dict.fromkeys(numbers) if number in rows)
+
+
 def panels(session: Session | None) -> tuple[Panel, ...]:
-    """All panels now: an answer in the place of the Operation panel."""
+    """All panels now: beside a lesson those that its page shows, and it."""
+    if session is not None and session.view.stage:
+        return (*panels_beside(session), LESSON, ACTIVATION)
+    return panels_beside(session)
+
+
+def panels_beside(session: Session | None) -> tuple[Panel, ...]:
+    """The panels of the debugger now: an answer in the place of the Operation panel."""
     asked = session.view.answer if session is not None else None
     answers = [each for each in ANSWERS if asked is not None and each.module == asked.panel]
     return tuple(answers[0] if answers and each.place == "main" else each for each in PANELS)

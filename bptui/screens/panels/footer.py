@@ -9,6 +9,8 @@ from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.screens.keys import PRESENT, footer_keys
 from bptui.screens.render import fit, length
 
+NEXT, CLASS = (row.short for row in PRESENT.rows if row.word in ("next", "class"))
+
 
 @lru_cache(64)
 def hints(pairs: tuple[tuple[str, str], ...], width: int, ends: tuple[tuple[str, str], ...] = ()) -> Line:
@@ -26,16 +28,13 @@ def hints(pairs: tuple[tuple[str, str], ...], width: int, ends: tuple[tuple[str,
     return (*fit(left, max(0, width - length(right)), "dim"), *right)
 
 
-def presenting(width: int, hidden: bool, bindings: Bindings = DEFAULT) -> Line:
-    """The keys of present mode: the same ones, of which `s` first shows what is hidden."""
-    middle, ends = footer_keys(width, bindings)
+def presenting(width: int, asks: bool, turning: bool = False, bindings: Bindings = DEFAULT) -> Line:
+    """The keys of present mode: what turns the page first; `turning`: pages turn by themselves."""
+    _, ends = footer_keys(width, bindings)
     pairs = [
-        (keys, "show" if hidden and word == "step" else word)
-        for wanted in ("step", "layer")
-        for keys, word in middle
-        if word == wanted
+        (keys, word if asks or word != NEXT else "next") for keys, word in PRESENT.footer() if asks or word != CLASS
     ]
-    return hints((*pairs, *PRESENT.footer()), width, ends)
+    return hints((("space", "stop"), *pairs) if turning else tuple(pairs), width, ends)
 
 
 def usual(width: int, first: tuple[tuple[str, str], ...] = (), bindings: Bindings = DEFAULT) -> Line:

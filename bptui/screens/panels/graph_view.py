@@ -42,8 +42,9 @@ def fits(session: Session, width: int, height: int) -> str:
 
 def title(scene: Scene) -> tuple[Line, Line]:
     """At the right what is selected."""
-    session = scene.session
-    name = (Span("selected ", "dim"), Span(session.selected_name, "text bold"))
+    session, sample, size = scene.session, scene.session.view.sample, scene.session.network.samples
+    one = (Span(f"sample {min(sample, size - 1)} of {size}  ", "dim"),) if isinstance(sample, int) and size else ()
+    name = (*one, Span("selected ", "dim"), Span(session.selected_name, "text bold"))
     return (Span("graph", "dim"),), () if too_large(session.graph) else name
 
 

@@ -118,17 +118,18 @@ def _together(graph: Graph) -> dict[int, Closed]:
     return found
 
 
-def index_of(graph: Graph, room: int, roomy: bool, folded: bool, open_: int = -1) -> Index:
-    """The list for a panel of `room` rows: made once for a graph, not at each step."""
-    return graph.once(_listing, room, roomy, folded).opened(open_)
+def index_of(graph: Graph, room: int, roomy: bool, folded: bool, open_: int = -1, alone: int = 0) -> Index:
+    """The list for a panel of `room` rows: made once for a graph, not at each step. `alone`: the length of a batch of
+    which one sample is seen, 0 where all are."""
+    return graph.once(_listing, room, roomy, folded, alone).opened(open_)
 
 
-def _listing(graph: Graph, room: int, roomy: bool, folded: bool) -> Listing:
+def _listing(graph: Graph, room: int, roomy: bool, folded: bool, alone: int) -> Listing:
     """With as many rows for each tensor as there is room for."""
     most_parts = max((len(closed.parts) for closed in together(graph).values()), default=1)
     ways = ((MOST_ROWS, roomy), (3, roomy), (2, roomy), (1, roomy), (1, False))
     for most, gaps in ways if len(graph.nodes) <= 2 * room else ways[-1:]:
-        found = Listing(graph, most, gaps, folded)
+        found = Listing(graph, most, gaps, folded, alone)
         if found.closed.total + (most_parts - 1) * most <= room:  # the same for every Moment: rows keep their height
             break
     return found
@@ -138,11 +139,12 @@ class Listing:
     """The list with everything closed; and with one composite open, of which only the part that differs is made: of
     10,000 nodes a step makes no more rows than of 100.
 
-    most  rows of a tensor at most;  gaps  an empty row above a heading;  folded  a layer is one row
+    most  rows of a tensor at most;  gaps  an empty row above a heading;  folded  a layer is one row;  alone  one sample
+    of so many is seen
     """
 
-    def __init__(self, graph: Graph, most: int, gaps: bool, folded: bool) -> None:
-        self.graph, self.most, self.gaps, self.folded = graph, most, gaps, folded
+    def __init__(self, graph: Graph, most: int, gaps: bool, folded: bool, alone: int) -> None:
+        self.graph, self.most, self.gaps, self.folded, self.alone = graph, most, gaps, folded, alone
         self._nodes = sorted_nodes(graph)
         self._places = {node.id: place for place, node in enumerate(self._nodes)}
         self._groups = [group(graph, node) for node in self._nodes]
@@ -196,7 +198,7 @@ class Listing:
                     number += 1
             if not (self.folded and scope):
                 of_node[node.id] = number
-                entries.add(node, scope, height_of(node, self.most))
+                entries.add(node, scope, height_of(node, self.most, self.alone))
                 number += 1
             else:
                 of_node[node.id] = number - 1
@@ -270,12 +272,14 @@ def sorted_nodes(graph: Graph) -> list[Node]:
     return sorted(shown, key=lambda node: (places.get(group(graph, node), 0), node.role != "target"))
 
 
-def height_of(node: Node, most: int) -> int:
-    """Rows of a tensor: a vector one, a matrix its rows, `most` at most; one for what the batch gives."""
+def height_of(node: Node, most: int, alone: int = 0) -> int:
+    """Rows of a tensor: a vector one, a matrix its rows, `most` at most; one for what the batch gives, and for one
+    sample of it."""
     if len(node.shape) < 2 or node.role in ("input", "target") or node.shape[-1] == 1:
         return 1
+    one = alone > 0 and node.role != "param" and node.shape[0] == alone
     rows = 1
-    for size in node.shape[:-1]:
+    for size in node.shape[one:-1]:
         rows *= size
     return max(1, min(rows, most))
 

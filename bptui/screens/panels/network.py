@@ -44,11 +44,17 @@ def title(scene: Scene) -> tuple[Line, Line]:
     left = _named(scene)
     base = session.comparison.base if session.comparison is not None else None
     if base is None or table.held_against(session) is None:
-        return left, ()
+        return left, followed(session)
     minus = f"minus {whatif.name_of(base)}"
     full = f"{whatif.name_of(session.branch)} {minus}"
     room = scene.width - RULE - length(left) - 4
     return left, (Span(full if len(full) <= room else minus, "dim"),)
+
+
+def followed(session: Session) -> Line:
+    """`sample 2 of 4`, where one is."""
+    sample, size = session.view.sample, session.network.samples
+    return (Span(f"sample {min(sample, size - 1)} of {size}", "text bold"),) if isinstance(sample, int) and size else ()
 
 
 def _named(scene: Scene) -> Line:
@@ -79,7 +85,7 @@ def lines(scene: Scene) -> list[Line]:
     if room < 1:
         return [_header(columns, width, False, pair, change=change)][:height]
     open_ = open_at(session)
-    index = index_of(session.graph, room, roomy, folded, open_)
+    index = index_of(session.graph, room, roomy, folded, open_, _alone(session))
     here = session.here
     key = here if not look.focused else session.node
     at = index.of_node.get(key.id, 0)
@@ -119,7 +125,13 @@ def enter(scene: Scene) -> str:
 
 def shown(session: Session, height: int) -> Index:
     """The list, as a panel of that height has it: what the arrows go through."""
-    return index_of(session.graph, max(1, height - 2), height > 20, in_layers(session), open_at(session))
+    room, roomy = max(1, height - 2), height > 20
+    return index_of(session.graph, room, roomy, in_layers(session), open_at(session), _alone(session))
+
+
+def _alone(session: Session) -> int:
+    """The length of the batch, where one sample of it is followed."""
+    return session.network.samples if isinstance(session.view.sample, int) else 0
 
 
 def _further(index: Index, node: int, by: int) -> int:

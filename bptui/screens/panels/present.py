@@ -1,239 +1,330 @@
-"""Present mode: one operation for a whole room. No rules, no panels; large numbers, the next one a question.
+"""A page for a whole room: an equation in large digits, a question, the answers, a mini timeline. No rules, no panels.
 
-Nothing moves while stepping: the operation stands at the top, the question and the timeline at the bottom, and the
-number that is hidden has its place before it is shown.
+A `Slide` says what is on it, `draw` where. Nothing moves when the answer is shown: everything has its place before. In
+a small room the least needed goes first; the question, the numbers, the answers and the reason are never cut.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from itertools import product as every_pair
+from typing import NamedTuple
 
-from bptui.model.base.numbers import DECIMALS, HIDDEN, field
+from bptui.model.base.numbers import HIDDEN, concealed
 from bptui.model.base.spans import Line, Span
 from bptui.screens.card.band import OPERATORS, bolder, kind_of_symbol
+from bptui.screens.panels.choices import Choice
 from bptui.screens.panels.digits import SIZES, large
-from bptui.screens.panels.figures import symbol_of
-from bptui.screens.panels.question import Asked, asked, three, worked_out
+from bptui.screens.panels.question import three
 from bptui.screens.panels.text import wrap
-from bptui.screens.panels.timeline import CHIPS, COLOURS
-from bptui.screens.render import RenderOptions, fit, length
-from bptui.symbolic.card import card_for
-from bptui.symbolic.facts import Card, equal
-from bptui.symbolic.formula.printing import number
-from bptui.symbolic.formula.worked import sum_texts
+from bptui.screens.render import RenderOptions, between, fit, length, under
+from bptui.symbolic.facts import Equation
 
-if TYPE_CHECKING:
-    from bptui.model.debugger.session import Session
-    from bptui.symbolic.card.moment import Rules
-
-ROWS = 2
-"""Rows of a formula."""
 MARGIN = 2
 """Cells left blank at both sides of the three numbers, where there is room."""
+CURVE = 4
+"""Rows of a curve, at least."""
+PLACE = "-0.0000"
+"""The room of a number that nobody may know yet."""
+FORMULAS = 2
+"""Rows of formulas: of more than two nothing is read from the last row of a room."""
 
 
-def lines(
-    session: Session,
-    width: int,
-    height: int,
-    look: RenderOptions,
-    card: Card,
-    failed: int = 0,
-    rules: Rules | None = None,
-) -> list[Line]:
-    """All rows but the footer's: the screen is one page."""
-    hidden = session.view.asks
-    if session.hidden:
-        session = session.revealed()
-        card = card_for(session, rules, look.unicode)
-    ask = asked(session, card)
-    rows: list[Line] = [()] * height
-    below = 1 + (height >= 12)  # rows under the timeline and between it and the answer
-    timeline = height - below
-    question = timeline - (3 if height >= 16 else 2)
-    top = min(height // 6, 4) if height >= 14 else 1
-    rows[0 if height < 14 else 1] = status(session, width, failed, hidden)
-    title = card.brief if card.brief and length(card.title) > width else card.title
-    head = [_middle(row, width) for row in wrap(title, width)]
-    if height >= 10:
-        said = [row for rule in _rules(card, width) for row in _short(rule, width)]
-        head += [*([()] if height >= 18 and said else []), *(_middle(row, width) for row in said)]
-    room = question - top - 2 * (height >= 12)
-    body = _body(card, ask, hidden, width, max(1, room - len(head)), look)
-    if len(head) + len(body) > room:
-        head = head[:1]
-    body = body[: max(1, room - len(head))]
-    _put(rows, top, head)
-    start = top + len(head)
-    _put(rows, start + max(0, (question - start - len(body)) // 2), body)
-    said = wrap(ask.question, width)
-    reply = () if hidden else tuple(Span(s.text, "text bold" if s.style == "text" else s.style) for s in ask.answer)
-    if height >= 8:
-        _put(rows, question - (len(said) - 1), [_middle(row, width) for row in said])
-    if height >= 8 and timeline > question + 1:
-        _put(rows, question + 1, [_middle(row, width) for row in wrap(reply, width)[:1]])
-    rows[timeline] = _middle(strip(session, width), width)
+class Number(NamedTuple):
+    """A number under what it is computed from: lines in one form or several (the longest first), its symbol, the sign
+    before it, its text, which is `?` while it is asked for; `place`: the text that there is room for."""
+
+    written: Sequence[Sequence[Line]]
+    symbol: Line
+    sign: str
+    text: str
+    place: str = PLACE
+
+
+class Slide(NamedTuple):
+    """One page.
+
+    name, left, right  of the first row: what it is of (it goes first), how far that is, and where it stands
+    formulas  above the numbers, in as many rows as they take
+    equation  upstream × local = downstream, what is hidden in it concealed;  full  the same with all of its numbers,
+              where those are known: a place is kept for them
+    number    in its place, what is computed and the number that comes out of it
+    figure    in the place of both, a curve: (width, height) → rows
+    question  and its answers (`choices` or texts of a lesson's own); none of them where nothing is asked
+    marked    which of them the class says, counted from 1; 0 for none
+    shown     is the answer told?  reason  why it is that
+    timeline  where the Moment lies, in one row
+    """
+
+    name: Line
+    left: Line
+    right: Line = ()
+    formulas: tuple[Line, ...] = ()
+    equation: Equation | None = None
+    full: Equation | None = None
+    number: Number | None = None
+    figure: Callable[[int, int], list[Line]] | None = None
+    question: Line = ()
+    choices: tuple[Choice, ...] = ()
+    marked: int = 0
+    shown: bool = False
+    reason: Line = ()
+    timeline: Line = ()
+
+
+class Form(NamedTuple):
+    """How a page is drawn: each is the less the larger it is.
+
+    digits    0, 1 for large ones, 2 for a row with what each number is, 3 for that row alone, 4 for the numbers alone
+    columns   of the answers; in one they stand under each other, with the mistakes beside them
+    tight     no empty rows;  bare  without formulas;  alone  without the timeline
+    """
+
+    digits: int
+    columns: int
+    tight: bool
+    bare: bool
+    alone: bool
+
+    @property
+    def cost(self) -> int:
+        """How much is lost."""
+        numbers, answers = (0, 1, 6, 7, 9)[self.digits], {1: 0, 2: 3, 4: 4}[self.columns]
+        return numbers + answers + 4 * self.tight + 8 * self.bare + 5 * self.alone
+
+
+FORMS = sorted(
+    (Form(*form) for form in every_pair(range(5), (1, 2, 4), (False, True), (False, True), (False, True))),
+    key=lambda form: form.cost,
+)
+
+
+def draw(slide: Slide, width: int, height: int, look: RenderOptions) -> list[Line]:
+    """The page in exactly so many rows of exactly so many cells."""
+    if height < 1 or width < 1:
+        return []
+    made = next((page for form in FORMS if (page := _Page.of(slide, width, height, look, form)) is not None), None)
+    rows = made.rows(height) if made is not None else _least(slide, width, height, look)
     return [fit(row, width) for row in rows]
 
 
-def _put(rows: list[Line], y: int, block: Sequence[Line]) -> None:
-    for k, row in enumerate(block):
-        if 0 <= y + k < len(rows):
-            rows[y + k] = row
+class _Page(NamedTuple):
+    """The parts of a page in one form; `rest` are the rows that are left over."""
+
+    slide: Slide
+    form: Form
+    width: int
+    head: Line
+    formulas: list[Line]
+    body: list[Line]
+    question: list[Line]
+    answers: list[Line]
+    told: list[Line]
+    rest: int
+
+    @classmethod
+    def of(cls, slide: Slide, width: int, height: int, look: RenderOptions, form: Form) -> _Page | None:
+        """The page in a form; None where that has no room."""
+        formulas = [] if form.bare else _formulas(slide, width)
+        answers = _answers(slide, width, form.columns)
+        if answers is None or (form.columns > 1 and len(slide.choices) < 2):
+            return None
+        question = [middle(row, width) for row in wrap(slide.question, width)] if slide.question else []
+        kept = _told_rows(slide, width, form.columns)
+        around = 1 + (not form.alone and bool(slide.timeline)) + len(formulas) + len(question) + len(answers) + kept
+        gaps = 0 if form.tight else 2 + bool(formulas) + bool(question) + bool(answers) + (kept > 0)
+        room = height - around - gaps
+        body = _body(slide, width, room, look, form.digits) if room > 0 else None
+        if body is None or len(body) > room:
+            return None
+        return cls(slide, form, width, _head(slide, width), formulas, body, question, answers,
+                   _told(slide, width, form.columns, kept), room - len(body))  # fmt: skip
+
+    def rows(self, height: int) -> list[Line]:
+        """All rows: the operation above, the question below, what is left over between and around."""
+        blank: list[Line] = [] if self.form.tight else [()]
+        start = 1 if self.rest > 2 and not self.form.tight else 0
+        above = (self.rest - start) // 3
+        below = self.rest - start - above
+        rows: list[Line] = [()] * start
+        rows += [self.head, *blank, *[()] * (above // 2), *self.formulas, *(blank if self.formulas else [])]
+        rows += [()] * (above - above // 2) + self.body + [()] * (below // 2)
+        rows += [*(blank if self.question else []), *self.question, *(blank if self.answers else []), *self.answers]
+        rows += [*(blank if self.told else []), *self.told]
+        end = [] if self.form.alone or not self.slide.timeline else [middle(self.slide.timeline, self.width)]
+        rows += [()] * (height - len(rows) - len(end) - len(blank)) + end
+        return (rows + [()] * height)[:height]
 
 
-def _middle(row: Line, width: int) -> Line:
-    return (Span(" " * max(0, (width - length(row)) // 2)), *row)
+def _least(slide: Slide, width: int, height: int, look: RenderOptions) -> list[Line]:
+    """Where there is no room for a page: the question and its answers, else the numbers, from the top."""
+    answers = next(a for n in (4, 2, 1) if (a := _answers(slide, width, n)) is not None)
+    rows = [*wrap(slide.question, width), *answers, *_told(slide, width, 4, 0)]
+    body = _body(slide, width, max(1, height - len(rows)), look, 4) or []
+    return ([*body, *rows] + [()] * height)[:height]
 
 
-def status(session: Session, width: int, failed: int, hidden: bool) -> Line:
-    """Name, training step and Moment; the loss once it is computed and not the question; a check that fails."""
-    moment, count = session.cursor, session.timeline.count(session.cursor.phase)
-    known = session.state.value(session.graph.loss) is not None
-    asked_now = hidden and moment.phase == "forward" and session.here.id == session.graph.loss
-    text = field(session.state.shown_loss).strip() if known and not asked_now else HIDDEN if asked_now else "·"
-    left = [
-        Span(f"   {session.network.name}   step ", "dim"), Span(str(moment.step), "text bold"), Span("   ", "dim"),
-        Span(f"{moment.phase} {moment.index + 1}", f"{COLOURS[moment.phase]} bold"), Span(f"/{count}", "dim"),
-    ]  # fmt: skip
-    if session.branch.number:
-        left[1:1] = [Span(f" branch {session.branch.number} ", "chip-update"), Span("   ", "dim")]
-        left[0] = Span(f"   {session.network.name}   ", "dim")
-        left[3:3] = [Span("step ", "dim")]
-    right = [Span("loss ", "dim"), Span(text, "text bold"), Span("   ", "dim")]
-    if failed:
-        right = [Span(f" ✗ {failed} ", "fail reverse"), Span("   ", "dim"), *right]
-    if length(left) + length(right) > width:
-        left = [Span(" ", "dim"), *left[3:]]
-    return (*fit(left, max(0, width - length(right))), *right)
-
-
-def _rules(card: Card, width: int) -> list[Line]:
-    """The formulas that this Moment uses: forward the definition, at an update that and the rule of the optimizer;
-    backward what the numbers are of: a sum is the gradient's, else the shorter of local derivative and gradient, and
-    where that is long the definition."""
-    if card.phase == "update":
-        return [fact.text for fact in (*card.rules[1:], *card.rules[:1])]
-    told = {fact.kind: fact.text for fact in card.rules if fact.sides}
-    found = [told[kind] for kind in ("gradient", "local") if kind in told]
-    definition = card.rules[0].text if card.rules else ()
-    if not found or card.table is not None:
-        return found[:1] or [definition]
-    best = min(found, key=length)
-    return [best if length(best) <= width else definition]
-
-
-def _short(rule: Line, width: int) -> list[Line]:
-    """A formula in its rows; one of more than two is none for a whole room."""
-    rows = wrap(rule, width)
-    return rows if len(rows) <= ROWS else []
-
-
-def _body(card: Card, ask: Asked, hidden: bool, width: int, room: int, look: RenderOptions) -> list[Line]:
-    """The numbers: an equation of three columns, or what is computed and the number that comes out."""
-    if card.equation is not None:
-        return _equation(card, hidden, width, room, look)
-    written = _written(card)
-    kind = kind_of_symbol(ask.symbol)
-    text = ask.result.text
-    shown = HIDDEN if hidden else text
-    beside = sum(len(wrap(forms[0], width, 2)) for forms in written)
-    size = _size([text], width, room - 2 - (beside + 1 if beside else 0), 0, look)
-    digits = large(text, look.unicode, size)
-    symbol = tuple(Span(s.text, f"{kind} bold") for s in ask.symbol)
-    if digits is None or len(digits[0]) > width or room < 5:
-        result = (*symbol, Span(f" {ask.result.sign} ", "text"), Span(shown, _style(ask.number, kind, hidden)))
-        return [*_fitting(written, width, room - 1), _middle(result, width)]
-    big = large(shown, look.unicode, size) or digits
-    wide = len(digits[0])
-    left = max(0, (width - wide) // 2)
-    blank: list[Line] = [()] if room >= 6 + bool(written) else []
-    block = [_middle(symbol, width), *blank,
-             *((Span(" " * (left + (wide - len(row)) // 2)), Span(row, f"{kind} bold")) for row in big)]  # fmt: skip
-    gap: list[Line] = [()] if written and room - len(block) > 1 else []
-    return [*_fitting(written, width, room - len(block) - len(gap)), *gap, *block]
-
-
-def _fitting(written: Sequence[tuple[Line, ...]], width: int, room: int) -> list[Line]:
-    """The last of the lines, as many as have room as a whole: what is nearest to the number that comes out."""
-    rows: list[Line] = []
-    for n in reversed(range(len(written))):
-        forms = (wrap(form, width, 2) for form in written[n])
-        own = next((form for form in forms if len(form) + len(rows) <= room), None)
-        if own is None:
+def _head(slide: Slide, width: int) -> Line:
+    """The first row."""
+    for margin, gap, name in ((3, 3, slide.name), (1, 2, slide.name), (1, 1, ()), (0, 1, ())):
+        edge, apart = Span(" " * margin, "dim"), Span(" " * gap, "dim")
+        left: Line = (edge, *name, *((apart,) if name and slide.left else ()), *slide.left)
+        right: Line = (*slide.right, edge)
+        if length(left) + length(right) + gap <= width:
             break
-        rows = [*own, *rows]
-    return [_middle(row, width) for row in rows]
+    return between(left, right, width)
 
 
-def _size(texts: Sequence[str], width: int, room: int, between: int, look: RenderOptions) -> int:
-    """The largest digits in which the numbers stand side by side in this room, `between` cells apart in all."""
-    for size in SIZES[:-1]:
-        drawn = [large(text, look.unicode, size) or (text,) for text in texts]
-        if look.unicode and size <= room and sum(len(digits[0]) for digits in drawn) + between <= width:
-            return size
-    return SIZES[-1]
+def _formulas(slide: Slide, width: int) -> list[Line]:
+    """The formulas, in one row where they have room side by side; none that is longer than some rows."""
+    kept = [wrap(formula, width) for formula in slide.formulas]
+    rows = [row for formula in kept if len(formula) <= FORMULAS for row in formula]
+    if len(rows) == 2 and sum(map(length, rows)) + 10 <= width * 3 // 4:
+        return [middle((*rows[0], Span(" " * 10), *rows[1]), width)]
+    return [middle(row, width) for row in rows]
 
 
-def _style(x: float | None, kind: str, hidden: bool) -> str:
-    bad = x is not None and not math.isfinite(x) and not hidden
-    return "fail reverse" if bad else f"{kind} bold"
-
-
-def _written(card: Card) -> list[tuple[Line, ...]]:
-    """The equation of this Moment with its numbers, without what comes out of it; a sum as the sum of its products.
-    Each line in one form or several, the longest first."""
-    made = card.table
-    if made is not None:
-        out: list[Span] = []
-        texts = sum_texts(made, number, decimals=DECIMALS)
-        terms = [product for _, product, _ in texts.rows[: len(made.head)]][:4]
-        for term in terms:
-            out += [Span(" - " if term.startswith("-") else " + "), Span(term.lstrip("-"))] if out else [Span(term)]
-        gone = len(made.head) - len(terms) + made.elided + len(made.tail)
-        out += [Span(f" + ⋯ {gone:,} more", "dim")] if gone else []
-        for step, (shown, _) in zip(made.steps, texts.after, strict=True):
-            if step.sign == "/":
-                out = [Span("("), *out, Span(")")] if len(terms) > 1 else out
-            minus = step.sign == "+" and step.number < 0
-            mark = "/" if step.sign == "/" else " - " if minus else f" {step.sign} "
-            shown = f"{step.number:.0f}" if step.counts else shown.lstrip("-") if minus else shown
-            out += [Span(mark), Span(shown, kind_of_symbol(step.symbol))]
-        return [(tuple(out),)]
-    facts = worked_out(card)
-    rows: list[tuple[Line, ...]] = [(fact.text,) for fact in facts[:-1]]
-    for fact in facts[-1:]:
-        rows += [(equal(fact.members[:-1]), *fact.sides[1:])] if fact.sides else []  # without what comes out
+# -------------------------------------------------------------------------------------------------------- answers
+def _answers(slide: Slide, width: int, columns: int) -> list[Line] | None:
+    """The answers, under each other or in columns; None where they have no room so."""
+    if not slide.choices:
+        return []
+    texts = [_answer(slide, n, columns) for n in range(len(slide.choices))]
+    wide = max(map(length, texts))
+    if columns == 1:
+        if wide > width:
+            return [row for text in texts for row in wrap(text, width, 4)]
+        notes = _notes(slide, width, columns)
+        left = max(0, min((width - wide) // 2, width - wide - notes))
+        rows = []
+        for n, text in enumerate(texts):
+            note = slide.choices[n].mistake if notes and slide.shown else ""
+            row: Line = fit(text, wide)
+            style = _background(slide, n)
+            row = under(row, style) if style else row
+            rows.append((Span(" " * left), *row, *((Span(f"   {note}", "dim"),) if note else ())))
+        return rows
+    wide += 3
+    if wide * columns - 3 > width or len(texts) < columns:
+        return None
+    count = -(-len(texts) // columns)
+    rows = []
+    for y in range(count):
+        row = ()
+        for n in range(y * columns, min(len(texts), (y + 1) * columns)):
+            style, cell = _background(slide, n), fit(texts[n], wide - 3)
+            row = (*row, *([Span("   ")] if row else []), *(under(cell, style) if style else cell))
+        rows.append(middle(fit(row, wide * columns - 3), width))
     return rows
 
 
-def _equation(card: Card, hidden: bool, width: int, room: int, look: RenderOptions) -> list[Line]:
-    made = card.equation
-    assert made is not None
-    texts, sign = three(made.numbers)
+def _notes(slide: Slide, width: int, columns: int) -> int:
+    """Cells of the mistakes beside the answers; 0 where they have no room there."""
+    notes = 3 + max((len(each.mistake) for each in slide.choices), default=0)
+    wide = max((length(_answer(slide, n, 1)) for n in range(len(slide.choices))), default=0)
+    return notes if columns == 1 and notes > 3 and wide + notes <= width else 0
+
+
+def _answer(slide: Slide, n: int, columns: int) -> Line:
+    """`✓ 2   -0.0247`; the number of the one that the class says is reversed."""
+    choice, said, blanks = slide.choices[n], slide.marked == n + 1, "   " if columns == 1 else " "
+    right = not choice.mistake
+    told = Span("✓ ", "ok") if right else Span("✗ ", "fail") if said else Span("  ")
+    mark = told if slide.shown else Span("▸ ", "text bold") if said else Span("  ")
+    style = "text bold" if not slide.shown or right else "dim"
+    key = Span(f" {n + 1} ", "text bold reverse") if said else Span(f" {n + 1} ", "text bold")
+    return (mark, key, Span(f"{blanks}{choice.text} ", style))
+
+
+def _background(slide: Slide, n: int) -> str:
+    """What an answer stands on: the right one, once it is told, and until then the one that the class says."""
+    right = not slide.choices[n].mistake
+    return "on-cursor" if (right if slide.shown else slide.marked == n + 1) else ""
+
+
+def _replies(slide: Slide, width: int, columns: int, marked: int) -> list[Line]:
+    """What is said once the answer is told: the reason, and of a wrong one that was marked the mistake, where that does
+    not stand beside it."""
+    said = [slide.reason] if slide.reason else []
+    wrong = slide.choices[marked - 1] if 0 < marked <= len(slide.choices) else None
+    if wrong is not None and wrong.mistake and not _notes(slide, width, columns):
+        said.append((Span(f"{wrong.text}: ", "text"), Span(wrong.mistake, "text")))
+    return said
+
+
+def _told_rows(slide: Slide, width: int, columns: int) -> int:
+    """How many rows are kept for it, whatever the class says."""
+    marks = range(len(slide.choices) + 1)
+    return max(sum(len(wrap(row, width)) for row in _replies(slide, width, columns, marked)) for marked in marks)
+
+
+def _told(slide: Slide, width: int, columns: int, kept: int) -> list[Line]:
+    rows = [middle(row, width) for text in _replies(slide, width, columns, slide.marked) for row in wrap(text, width)]
+    rows = rows if slide.shown else []
+    return [*rows, *[()] * (kept - len(rows))]
+
+
+# -------------------------------------------------------------------------------------------------------- numbers
+def _body(slide: Slide, width: int, room: int, look: RenderOptions, digits: int) -> list[Line] | None:
+    """What stands in the middle; None where it has no room in digits of this size."""
+    if slide.figure is not None:
+        return slide.figure(width, room) if room >= CURVE or digits == 4 else None
+    if slide.equation is not None:
+        return _equation(slide.equation, slide.full or slide.equation, width, look, digits)
+    return _number(slide.number, width, look, digits) if slide.number is not None else []
+
+
+def _number(made: Number, width: int, look: RenderOptions, digits: int) -> list[Line] | None:
+    """What is computed, and below it the number that comes out."""
+    kind = kind_of_symbol(made.symbol)
+    symbol = tuple(Span(s.text, f"{kind} bold") for s in made.symbol)
+    steps = made.written if digits < 4 else made.written[-1:]
+    written = [middle(row, width) for forms in steps for row in _brief(forms, width)]
+    style = "fail reverse" if made.text in ("NaN", "inf", "-inf") else f"{kind} bold"
+    if digits >= 2:
+        result = (*symbol, Span(f" {made.sign} ", "text"), Span(made.text, style))
+        return [*written, *(middle(row, width) for row in wrap(result, width, 2))]
+    big, place = (large(text, look.unicode, SIZES[digits]) for text in (made.text, made.place))
+    if big is None or place is None or max(len(big[0]), len(place[0])) > width:
+        return None
+    gap: list[Line] = [()] if written else []
+    return [*written, *gap, middle(symbol, width), *(middle((Span(row, style),), width) for row in big)]
+
+
+def _brief(forms: Sequence[Line], width: int) -> list[Line]:
+    """The longest form of a line that takes few rows, else the shortest one, unless that is no line for a room."""
+    rows = [wrap(form, width, 2) for form in forms]
+    return next((each for each in rows if len(each) <= FORMULAS), rows[-1] if len(rows[-1]) <= 2 * FORMULAS else [])
+
+
+def _equation(made: Equation, full: Equation, width: int, look: RenderOptions, digits: int) -> list[Line] | None:
+    """upstream × local = downstream: what each is, its symbol, its number."""
+    texts, sign = three(full.numbers)
+    shown = [HIDDEN if concealed(x) else text for x, text in zip(made.numbers, texts, strict=True)]
+    places = [PLACE if concealed(x) else text for x, text in zip(full.numbers, texts, strict=True)]
     kinds = [kind_of_symbol(operand.symbol) for operand in made]
     symbols = [bolder(operand.symbol) for operand in made]
-    heads: list[Line] = [(Span(operand.head, "dim"),) for operand in made]
-    big = room >= 6
+    styles = [_style(x, kind) for x, kind in zip(made.numbers, kinds, strict=True)]
+    if digits == 4:
+        return _stacked(symbols, shown, sign, styles, width)
+    heads: list[Line] = [(Span(operand.head, "dim"),) for operand in made] if digits < 3 else [(), (), ()]
+    size = SIZES[digits] if digits < 2 else 1
+    drawn = [_digits(text, size, look) for text in shown]
+    kept = [_digits(text, size, look) for text in places]
+    if any(each is None for each in (*drawn, *kept)):
+        return None
+    cells = [each for each in drawn if each is not None]
+    wide = [
+        max(len(cell[0]), len(keep[0]) if keep else 0, length(head), length(symbol))
+        for cell, keep, head, symbol in zip(cells, kept, heads, symbols, strict=True)
+    ]
     least = 3  # an operator with a blank at each side
-    size = _size(texts, width, room - 5, 2 * least, look)
-
-    def digits_of(text: str) -> tuple[str, ...]:
-        beside = ("",) * (size // 2)
-        return large(text, look.unicode, size) or (*beside, text, *beside)
-
-    digits = [digits_of(text) for text in texts]
-    wide = [max(*map(len, d), length(h), length(s)) for d, h, s in zip(digits, heads, symbols, strict=True)]
-    if not big or sum(wide) + 2 * least > width:
-        big = False
-        wide = [max(len(text), length(h), length(s)) for text, h, s in zip(texts, heads, symbols, strict=True)]
-        if sum(wide) + 2 * least > width:
-            return _stacked(symbols, texts, sign, kinds, made.numbers, hidden, width)
     gap = max(least, min(9, (width - sum(wide) - 2 * MARGIN) // 2))
+    if sum(wide) + 2 * least > width:
+        return None
 
-    def row(parts: Sequence[Line], marks: bool = False) -> Line:
+    def row(parts: Sequence[Line], marks: bool) -> Line:
         out: list[Span] = []
         for k, part in enumerate(parts):
             left = (wide[k] - length(part)) // 2
@@ -242,63 +333,42 @@ def _equation(card: Card, hidden: bool, width: int, room: int, look: RenderOptio
                 side = (gap - 1) // 2
                 mark = (OPERATORS[0], sign)[k] if marks else " "
                 out += [Span(" " * side), Span(mark, "text bold"), Span(" " * (gap - 1 - side))]
-        return _middle(tuple(out), width)
+        return middle(tuple(out), width)
 
-    shown = [*texts[:2], HIDDEN if hidden else texts[2]]
-    styles = [_style(x, kind, hidden and k == 2) for k, (x, kind) in enumerate(zip(made.numbers, kinds, strict=True))]
-    rows = [row(heads)] if room >= 3 else []
-    rows.append(row(symbols))
-    if big:
-        cells = [digits_of(text) for text in shown]
-        rows.append(())
-        rows += [row([(Span(cell[y], style),) for cell, style in zip(cells, styles, strict=True)], y == size // 2)
-                 for y in range(size)]  # fmt: skip
-    else:
-        rows.append(row([(Span(text, style),) for text, style in zip(shown, styles, strict=True)], True))
-    if made.contributions.total > 1 and len(rows) + 2 <= room:
-        rows += [(), row([(), (), (made.contributions.span,)])]
+    rows = [row(heads, False)] if digits < 3 else []
+    rows.append(row(symbols, False))
+    rows += [row([(Span(cell[y], style),) for cell, style in zip(cells, styles, strict=True)], y == size // 2)
+             for y in range(size)]  # fmt: skip
+    if made.contributions.total > 1:
+        rows.append(row([(), (), (made.contributions.span,)], False))
     return rows
 
 
-def _stacked(
-    symbols: Sequence[Line], texts: Sequence[str], sign: str, kinds: Sequence[str], numbers: Sequence[float | None],
-    hidden: bool, width: int,
-) -> list[Line]:  # fmt: skip
+def _digits(text: str, size: int, look: RenderOptions) -> tuple[str, ...] | None:
+    """A number in so many rows; of what has letters the text in the middle one."""
+    if size == 1:
+        return (text,)
+    if not look.unicode and size != SIZES[-1]:
+        return None
+    beside = (" " * len(text),) * (size // 2)
+    return large(text, look.unicode, size) or (*beside, text, *beside)
+
+
+def _stacked(symbols: Sequence[Line], texts: Sequence[str], sign: str, styles: Sequence[str], width: int) -> list[Line]:
     """The three under each other, where they have no room side by side."""
     wide = max(map(length, symbols))
     out: list[Line] = []
-    for k, mark in enumerate((" ", OPERATORS[0], sign)):
-        asked_now = hidden and k == 2
-        text = HIDDEN if asked_now else texts[k]
-        blanks = Span(" " * (wide - length(symbols[k]) + 2))
-        out.append(
-            (Span(f"{mark} ", "text bold"), *symbols[k], blanks, Span(text, _style(numbers[k], kinds[k], asked_now)))
-        )
+    for symbol, text, style, mark in zip(symbols, texts, styles, (" ", OPERATORS[0], sign), strict=True):
+        out.append((Span(f"{mark} ", "text bold"), *symbol, Span(" " * (wide - length(symbol) + 2)), Span(text, style)))
     left = max(0, (width - max(map(length, out))) // 2)
     return [(Span(" " * left), *row) for row in out]
 
 
-def strip(session: Session, width: int) -> Line:
-    """`z ─── ◀ a ─── z ─── L`: this phase's nodes, those behind us in its colour; as many as there is room for."""
-    moment, timeline = session.cursor, session.timeline
-    phase, here = moment.phase, session.here
-    nodes = list(timeline.update if phase == "update" else timeline.forward)
-    at = next(k for k, node in enumerate(nodes) if node.id == here.id)
-    link = " ─── " if width >= 60 else " ─ "
-    names = [node.name if phase == "update" else symbol_of(node) for node in nodes]
-    names[at] = f" {CHIPS[phase]} {names[at]} "
-    first, last, used = at, at, len(names[at])
-    while True:  # from the chip outward, to both sides in turn
-        grown = False
-        for k in (first - 1, last + 1):
-            if 0 <= k < len(nodes) and used + len(names[k]) + len(link) <= width - 8:
-                used += len(names[k]) + len(link)
-                first, last, grown = min(first, k), max(last, k), True
-        if not grown:
-            break
-    out: list[Span] = [Span("< ", "dim")] if first else []
-    for k in range(first, last + 1):
-        out += [Span(link, "rule")] if k > first else []
-        behind = k > at if phase == "backward" else k < at
-        out.append(Span(names[k], f"chip-{phase}" if k == at else COLOURS[phase] if behind else "dim"))
-    return (*out, *([Span(" >", "dim")] if last < len(nodes) - 1 else []))
+def _style(x: float | None, kind: str) -> str:
+    bad = x is not None and not math.isfinite(x) and not concealed(x)
+    return "fail reverse" if bad else f"{kind} bold"
+
+
+def middle(row: Line, width: int) -> Line:
+    """The row with as many blanks before it as after it."""
+    return (Span(" " * max(0, (width - length(row)) // 2)), *row)

@@ -8,11 +8,11 @@ from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import path_lines
 from bptui.model.debugger.paths import Paths
-from bptui.screens.panels import paths, present
+from bptui.screens.panels import paths, presented
 from bptui.screens.panels.digits import SIZES, large
 from bptui.screens.panels.figures import kind_of
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import fit, length
+from bptui.screens.render import between, fit, length
 from bptui.screens.scene import Scene
 from bptui.symbolic.card.factor import chain
 
@@ -22,13 +22,14 @@ def lines(scene: Scene) -> list[Line]:
     session, width, height = scene[:3]
     made = paths.found(scene)
     rows: list[Line] = [()] * height
-    rows[0 if height < 14 else 1] = present.status(session, width, scene.failed, False)
+    _, left, right = presented.status(session, scene.failed)
+    rows[0 if height < 14 else 1] = between((Span("   "), *left), (*right, Span("   ")), width)
     block = [_middle(row, width) for row in wrap(line(made), width)] if isinstance(made, str) else _block(scene, made)
     top = max(2, (height - 2 - len(block)) // 2)
     for n, row in enumerate(block):
         if top + n < height - 2:
             rows[top + n] = row
-    rows[height - 2] = _middle(present.strip(session, width), width)
+    rows[height - 2] = _middle(presented.strip(session, width), width)
     return [fit(row, width) for row in rows]
 
 

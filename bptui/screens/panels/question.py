@@ -1,5 +1,5 @@
-"""What present mode asks about a Moment before it shows the number, and what the answer is. Both are read off the
-recording: nothing is asked that the numbers do not decide."""
+"""What present mode asks about a Moment before it shows the number, the answers to choose from, and why the right one
+is that. All is read off the recording: nothing is asked that the numbers do not decide."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.arithmetic import compared, more_digits, product
-from bptui.model.base.numbers import DECIMALS, WIDTH, field
+from bptui.model.base.numbers import DECIMALS
 from bptui.model.base.spans import Line, Span, line, plain
+from bptui.model.debugger.locations import fit
 from bptui.model.engine.graph import Node
 from bptui.screens.card.band import kind_of_symbol
+from bptui.screens.panels.choices import (
+    Choice,
+    Mistake,
+    choices,
+    of_equation,
+    of_inputs,
+    of_loss,
+    of_table,
+    of_update,
+    short,
+)
 from bptui.screens.panels.figures import kind_of, scalar, symbol_of
 from bptui.symbolic.facts import Card, Equation, Fact, Table
 from bptui.symbolic.formula.printing import number
@@ -31,17 +43,19 @@ class Result(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A question, its answer, the number that is hidden until then, its symbol, and the number as it is written."""
+    """A question, the answers, why the right one is that; the number that is hidden until then, its symbol, and the
+    number as it is written."""
 
     question: Line
-    answer: Line
+    choices: tuple[Choice, ...]
+    reason: Line
     number: float | None
     symbol: Line
     result: Result
 
 
 def asked(session: Session, card: Card) -> Asked:
-    """What is asked about the Moment of a session."""
+    """What is asked about the Moment of a session, of which nothing is hidden."""
     phase, node = session.cursor.phase, session.node
     if card.equation is not None:
         return _backward(session, card, card.equation)
@@ -50,14 +64,28 @@ def asked(session: Session, card: Card) -> Asked:
     if phase == "update" and node.role == "param":
         return _update(session, card, node)
     if session.timeline.is_seed(session.cursor):
-        return _seed(node)
+        return _seed(session, node)
     return _forward(session, card, node)
+
+
+def asked_of_loss(session: Session) -> Asked:
+    """What is asked about the curve of the loss."""
+    node, step = session.graph.nodes[session.graph.loss], session.cursor.step
+    now, losses = float(session.state.shown_loss), session.losses
+    before = float(losses[step - 1]) if step else None
+    name = _named(node, ())
+    question = line("What is ", *name, " before any training?")
+    if before is not None:
+        question = line(*name, f" was {short(before)}. What is it after one more training step?")
+    result = Result(short(now))
+    made = choices(now, result.text, of_loss(now, before))
+    return Asked(question, made, _learnt(before, now, result), now, name, result)
 
 
 def three(numbers: tuple[float, float | None, float]) -> tuple[tuple[str, str, str], str]:
     """Upstream, local and downstream, and the sign before the last: as short as they are true with four decimals, else
     with fewer."""
-    usual = [_short(x) for x in numbers]
+    usual = [short(x) for x in numbers]
     found = [product(numbers, usual, room) for room in (8, 9, 10)]
     return next((made for made in found if made[0][2] == usual[2] and made[1] == "="), found[0])
 
@@ -73,11 +101,7 @@ def _result(card: Card, x: float | None) -> Result:
         texts = sum_texts(card.table, number, decimals=DECIMALS)
         return Result(texts.total, texts.sign)
     facts = worked_out(card)
-    return Result(plain(facts[-1].result), facts[-1].sign) if facts else Result(_short(x))
-
-
-def _short(x: float | None) -> str:
-    return field(x, WIDTH, DECIMALS).strip()
+    return Result(plain(facts[-1].result), facts[-1].sign) if facts else Result(short(x))
 
 
 def _named(node: Node, element: tuple[int, ...]) -> Line:
@@ -86,28 +110,29 @@ def _named(node: Node, element: tuple[int, ...]) -> Line:
 
 
 def _backward(session: Session, card: Card, made: Equation) -> Asked:
-    up, local, down = made.numbers
-    texts, sign = three(made.numbers)
-    symbol, result = made.downstream.symbol, Result(texts[2], sign)
-    target = _target(session, card)
+    down, (texts, sign) = made.downstream.number, three(made.numbers)
     way = " on this way" if made.contributions.total > 1 else ""
+    question = line("What arrives at ", *_target(session, card), f"{way}?")
+    answers = choices(down, texts[2], of_equation(made))
+    return Asked(question, answers, _slope(made, texts[1]), down, made.downstream.symbol, Result(texts[2], sign))
+
+
+def _slope(made: Equation, text: str) -> Line:
+    """What the local derivative (as it is written) does with what came in."""
+    up, local, down = made.numbers
     if local is None or not math.isfinite(down) or not _same(up * local, down):
-        return Asked(line("What arrives at ", *target, f"{way}?"), (), down, symbol, result)
-    if up == 0:
-        question = line("Nothing came in. What arrives at ", *target, f"{way}?")
-        return Asked(question, line("nothing: 0 times any slope is 0"), down, symbol, result)
-    question = line("What arrives at ", *target, f"{way}: smaller or larger than what came in?")
+        return ()
     size, name = abs(local), made.local.symbol
     turned = ", and the sign turns" if local < 0 else ""
+    if up == 0:
+        return line("nothing came in: 0 times any slope is 0")
     if size == 0:
-        answer = line("nothing: ", *name, " is 0")
-    elif size == 1:
-        answer = line("as large as it came: ", *name, f" is {texts[1]}", turned)
-    else:
-        word, side = ("smaller", "below") if size < 1 else ("larger", "above")
-        told, _ = compared((local, math.copysign(1, local)), (texts[1], "1" if local > 0 else "-1"))
-        answer = line(f"{word}: ", *name, f" is {told}, in size {side} 1", turned)
-    return Asked(question, answer, down, symbol, result)
+        return line("nothing gets through: ", *name, " is 0")
+    if size == 1:
+        return line("as large as it came: ", *name, f" is {text}", turned)
+    word, side = ("smaller", "below") if size < 1 else ("larger", "above")
+    told, _ = compared((local, math.copysign(1, local)), (text, "1" if local > 0 else "-1"))
+    return line(f"{word}: ", *name, f" is {told}, in size {side} 1", turned)
 
 
 def _same(x: float, y: float) -> bool:
@@ -123,27 +148,30 @@ def _target(session: Session, card: Card) -> Line:
 def _sum(card: Card, made: Table) -> Asked:
     count = len(made.head) + made.elided + len(made.tail) + sum(step.sign in "+-" for step in made.steps)
     symbol: Line = tuple(Span(s.text, kind_of_symbol(made.result)) for s in made.result)
-    what = f"These {count:,} terms add up: is " if count > 1 else "Is "
+    question = line(f"What do these {count:,} terms add up to?") if count > 1 else line("What is ", *symbol, "?")
     result = _result(card, made.total)
-    return Asked(line(what, *symbol, " above or below 0?"), _sign(result), made.total, made.result, result)
+    terms = [term.product for term in (*made.head, *made.tail)]
+    largest = max(terms, key=abs, default=0.0)
+    reason = (
+        line(f"most of it is one term, {short(largest)}") if count > 1 and abs(largest) > abs(made.total) / 2 else ()
+    )
+    if made.total == 0 or result.text == "0":
+        reason = line("they cancel") if any(terms) else line("all of them are 0")
+    answers = choices(made.total, result.text, of_table(made))
+    return Asked(question, answers, reason, made.total, made.result, result)
 
 
-def _side(x: float, other: float, result: Result) -> Line:
+def _side(x: float, other: float, result: Result) -> str:
+    """How a number stands to another one."""
     if math.isnan(x - other):
-        return ()
-    return line("larger" if x > other else "smaller" if x < other else "neither: it is the same", _by(x, other, result))
+        return ""
+    return f"{'larger than' if x > other else 'smaller than' if x < other else 'the same as'}{_by(x, other, result)}"
 
 
 def _by(x: float, other: float, result: Result) -> str:
     """By how much two numbers differ, where what is printed of them does not tell."""
-    near = x != other and math.isfinite(x - other) and float(result.text) == float(_short(other))
-    return f", by {_short(abs(x - other))}" if near else ""
-
-
-def _sign(result: Result) -> Line:
-    """Of the number as it is written: one that is nothing but rounding is 0."""
-    x = float(result.text)
-    return () if math.isnan(x) else line("above" if x > 0 else "below" if x < 0 else "neither: it is 0")
+    near = x != other and math.isfinite(x - other) and float(result.text) == float(short(other))
+    return f", by {short(abs(x - other))}," if near else ""
 
 
 def _update(session: Session, card: Card, node: Node) -> Asked:
@@ -151,45 +179,55 @@ def _update(session: Session, card: Card, node: Node) -> Asked:
     before, after = scalar(recording.before(node.id), at), scalar(recording.after(node.id), at)
     name, result = _named(node, at), _result(card, after)
     primed: Line = (Span(f"{symbol_of(node)}'", kind_of(node)), *_named(node, at)[1:])
-    asks = line("Does ", *name, " grow or shrink")
     if before is None or after is None or not math.isfinite(after - before):
-        return Asked((*asks, Span("?")), (), after, primed, result)
-    pair = before, after - before
-    usual = _short(before), _short(after - before)
-    start, moved = more_digits(pair, usual, math.fsum, result.text) or usual
+        question = line("What does ", *name, " become?")
+        return Asked(question, choices(after, result.text, ()), (), after, primed, result)
+    usual = short(before), short(after - before)
+    start, moved = more_digits((before, after - before), usual, math.fsum, result.text) or usual
     word = "it grows by " if after > before else "it shrinks by "
-    answer = line(f"{word}{moved.lstrip('-')}") if after != before else line("it stays")
-    return Asked((*asks, Span(f" from {start}?")), answer, after, primed, result)
+    reason = line(f"{word}{moved.lstrip('-')}") if after != before else line("it stays: no gradient came")
+    answers = choices(after, result.text, of_update(before, after, scalar(recording.update_grad(node.id), at)))
+    return Asked(line(*name, f" is {start}. What does it become?"), answers, reason, after, primed, result)
 
 
-def _seed(node: Node) -> Asked:
+def _seed(session: Session, node: Node) -> Asked:
     name: Line = (Span(f"∂{symbol_of(node)}/∂{symbol_of(node)}", "gradient"),)
     loss = _named(node, ())
     question = line("When ", *loss, " changes a little, how much does ", *loss, " change?")
-    return Asked(question, line("as much: the backward pass starts with 1"), 1.0, name, Result(_short(1.0)))
+    wrong = (Mistake(0.0, "it would not change"), Mistake(float(session.state.shown_loss), "the loss itself"))
+    made = choices(1.0, short(1.0), (*wrong, Mistake(-1.0, "the other way")))
+    return Asked(question, made, line("as much: the backward pass starts with 1"), 1.0, name, Result(short(1.0)))
 
 
 def _forward(session: Session, card: Card, node: Node) -> Asked:
     graph, at = session.graph, session.element
     x, name = scalar(session.state.shown(node), at), _named(node, at)
     result = _result(card, x)
-    if node.id == graph.loss:
-        return _loss(session, name, x, result)
+    if node.id == graph.loss and x is not None:
+        before = float(session.losses[session.cursor.step - 1]) if session.cursor.step else None
+        made = choices(x, result.text, (*_of_inputs(session, node, at, x), *of_loss(x, before)))
+        return Asked(line("What is ", *name, "?"), made, _learnt(before, x, result), x, name, result)
     others = [graph.nodes[i] for i in node.inputs if graph.nodes[i].shape == node.shape]
-    if x is not None and len(node.inputs) == 1 and others:
-        other = scalar(session.state.shown(others[0]), at)
-        if other is not None:
-            question = line("Is ", *name, " larger or smaller than ", *_named(others[0], at), f", {_short(other)}?")
-            return Asked(question, _side(x, other, result), x, name, result)
-    return Asked(line("Is ", *name, " above or below 0?"), _sign(result) if x is not None else (), x, name, result)
+    other = scalar(session.state.shown(others[0]), at) if len(node.inputs) == 1 and others else None
+    reason: Line = ()
+    if x is not None and other is not None and (side := _side(x, other, result)):
+        reason = line(f"{side} ", *_named(others[0], at), f", {short(other)}")
+    made = choices(x, result.text, _of_inputs(session, node, at, x) if x is not None else ())
+    return Asked(line("What is ", *name, "?"), made, reason, x, name, result)
 
 
-def _loss(session: Session, name: Line, x: float | None, result: Result) -> Asked:
-    step = session.cursor.step
-    if step and x is not None:
-        before = float(session.history.recording(step - 1).loss)
-        word = "yes" if x < before else "no, larger" if x > before else "no, the same"
-        question = line("Is ", *name, f" smaller than one training step ago, {_short(before)}?")
-        return Asked(question, line(word, _by(x, before, result)), x, name, result)
-    answer = "yes" if x == 0 else "no: this is what training brings down"
-    return Asked(line("Is ", *name, " already 0?"), line(answer) if x is not None else (), x, name, result)
+def _of_inputs(session: Session, node: Node, at: tuple[int, ...], result: float) -> tuple[Mistake, ...]:
+    """Mistakes of an operation on one number of each of its inputs."""
+    nodes = [session.graph.nodes[i] for i in node.inputs]
+    if node.op is None or not (node.op.elementwise or all(each.shape == () for each in nodes)):
+        return ()
+    found = [scalar(session.state.shown(each), fit(at, each.shape)) for each in nodes]
+    return tuple(of_inputs(session.graph, node, found, result)) if None not in found else ()
+
+
+def _learnt(before: float | None, now: float, result: Result) -> Line:
+    """How the loss stands to that of the training step before."""
+    if before is None:
+        return line("nothing is lost" if now == 0 else "this is what training brings down")
+    side = _side(now, before, result)
+    return line(f"{side} one training step ago, {short(before)}") if side else ()

@@ -16,7 +16,6 @@ from bptui.model.engine.graph import Graph, Node
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, kind_of, wholes
 from bptui.screens.panels.listing import Closed, Entry, brief, closed_in, name_of, said_in, shorten
-from bptui.screens.panels.tensor import batch
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS
 from bptui.screens.render import RenderOptions, fit, length, under
@@ -87,7 +86,7 @@ def rows_of(
         bool(columns.what) and _next(session) == node.id,
         closed_in(session.graph, node, open_),
         session.element if _pointed(session, node, look) else None,
-        session.view.sample,
+        session.followed(node),
         base,
     )
     kept, key = _drawn(session.recording), (node.id, entry.rows, columns, width, look.unicode, look.ansi, seen)
@@ -112,6 +111,7 @@ class Seen(NamedTuple):
     stage   how much of it is there at this Moment (`State.stage`);  written  what this very Moment wrote
     waits   the next step computes it
     closed  what it stands for, with all of its parts
+    sample  which one is seen, None for all
     base    the number of the branch whose numbers are taken away in the right column; None: that has gradients
     """
 
@@ -123,7 +123,7 @@ class Seen(NamedTuple):
     waits: bool
     closed: Closed | None
     selected: tuple[int, ...] | None
-    sample: int | str = "all"
+    sample: int | None = None
     base: int | None = None
 
 
@@ -140,7 +140,9 @@ def _rows(
     said = said_in(session.graph, node, closed, room - len(label) - 1) if columns.what else ""
     start = max(len(label) + 1, min(end - columns.name, room - len(said)))
     name = (*fit((Span(label, style),), start), Span(said, "dim")) if said else (Span(label, style),)
-    value = state.shown(node)
+    value = _cut(state.shown(node), seen.sample)
+    selected = seen.selected if seen.sample is None or seen.selected is None else (0, *seen.selected[1:])
+    given = node.role in ("input", "target") and len(node.shape) > 1 and session.batch_of(node) > 1
     left: list[Line]
     if state.missing(node):
         left = [(Span(" not recorded", "dim"),)]
@@ -150,25 +152,17 @@ def _rows(
             if seen.waits
             else [(Span(field(None), kind),)]
         )
-    elif node.role in ("input", "target") and len(node.shape) > 1 and batch(session, node) > 1:
-        at = seen.sample
-        if isinstance(at, int):
-            value = value[min(at, node.shape[0] - 1)]
-            left = (
-                [wholes(value, width - columns.value)]
-                if node.whole
-                else _numbers(value, node, kind, False, rows, look, columns.pair)
-            )
-        else:
-            left = [(Span(f" {node.shape[0]} samples", "text"),)]
+    elif given and seen.sample is None:
+        left = [(Span(f" {node.shape[0]} samples", "text"),)]
     elif node.whole and not node.wants_grad:
         left = [wholes(value, width - columns.value)]
     else:
-        left = _numbers(value, node, kind, "value" in seen.written, rows, look, columns.pair, seen.selected)
+        bold = "value" in seen.written and not given
+        left = _numbers(value, kind, bold, rows, look, columns.pair, selected)
     if seen.base is not None:
         right = _change(session, node, rows, look, columns)
     else:
-        right = [] if seen.forward else _gradient(state, node, "gradient" in seen.written, rows, look, columns, width)
+        right = [] if seen.forward else _gradient(state, node, seen, rows, look, columns, width)
     out: list[Line] = []
     for i in range(rows):
         value_row = left[i] if i < len(left) else ()
@@ -205,13 +199,13 @@ def _next(session: Session) -> int | None:
 
 
 def _numbers(
-    array: Any, node: Node, kind: str, bold: bool, rows: int, look: RenderOptions, pair: int, selected: Any = None
+    array: Any, kind: str, bold: bool, rows: int, look: RenderOptions, pair: int, selected: Any = None
 ) -> list[Line]:
     """A tensor in `rows` rows: numbers up to two columns, else heat cells, of a large one a cell for many numbers."""
     table = as_table(array)
     if table.size <= KEPT:  # most of a screen is as it was a moment ago
-        return list(_kept(table.tobytes(), table.shape, node.shape, kind, bold, rows, look, pair, selected))
-    return _figures(table, node.shape, kind, bold, rows, look, pair, selected)
+        return list(_kept(table.tobytes(), table.shape, array.shape, kind, bold, rows, look, pair, selected))
+    return _figures(table, array.shape, kind, bold, rows, look, pair, selected)
 
 
 @lru_cache(1_000)
@@ -249,12 +243,12 @@ def _figures(
 
 
 def _gradient(
-    state: Any, node: Node, bold: bool, rows: int, look: RenderOptions, columns: Columns, width: int
+    state: Any, node: Node, seen: Seen, rows: int, look: RenderOptions, columns: Columns, width: int
 ) -> list[Line]:
     """∂L/∂value: `·` while it is awaited, `…` while not all contributions are in."""
     if not node.wants_grad:
         return []
-    gradient = state.shown_gradient(node)
+    gradient, bold = state.shown_gradient(node), "gradient" in seen.written
     style = "gradient bold" if bold else "gradient"
     if gradient.array is None:
         if not gradient.total:
@@ -263,7 +257,7 @@ def _gradient(
             return [(Span(" not recorded", "dim"),)]
         across = table_width(node)
         return [(Span(field(None) * min(columns.pair, across), "dim"),)] * (rows if across <= columns.pair else 1)
-    made = _numbers(gradient.array, node, "gradient", bold, rows, look, columns.pair)
+    made = _numbers(_cut(gradient.array, seen.sample), "gradient", bold, rows, look, columns.pair)
     if gradient.final:
         return made
     note = f"{gradient.arrived} of {gradient.total} in"
@@ -305,11 +299,13 @@ def _change(session: Session, node: Node, rows: int, look: RenderOptions, column
     if not pair.differs:
         same = Span(field(None) * min(columns.pair, across), "dim")
         return [(same,)] * (rows if across <= columns.pair else 1)
-    if node.role in ("input", "target") and len(node.shape) > 1 and batch(session, node) > 1:
+    sample = session.followed(node)
+    if node.role in ("input", "target") and len(node.shape) > 1 and session.batch_of(node) > 1 and sample is None:
         return [(Span(f" {pair.differs} of {pair.after.size}", f"{kind} bold"),)]
-    table = as_table(pair.change)
+    change = _cut(pair.change, sample)
+    table = as_table(change)
     if table.shape[1] > columns.pair or table.shape[0] > rows:
-        return _numbers(pair.change, node, kind, True, rows, look, columns.pair)
+        return _numbers(change, kind, True, rows, look, columns.pair)
     decimals = decimals_for(table)
     made = [tuple(signed(x, decimals, kind) for x in row) for row in table.tolist()]
     if table.shape[1] == 1 and columns.pair > 1 and diverges(session, node):
@@ -338,7 +334,8 @@ def _heading(session: Session, scope: str, columns: Columns, width: int, folded:
         return (Span(f" {scope}", "text bold"), Span(f"  {summarized(summary, width - 3 - len(scope))}", "dim"))
     last = session.graph.once(_last)[scope]
     chip = _gutter(session, session.here if here else last, columns, here)
-    value, gradient = session.state.value(last), session.state.gradient(last)
+    sample = session.followed(last)
+    value, gradient = _cut(session.state.value(last), sample), _cut(session.state.gradient(last).array, sample)
     start, across = sizes_at(width)
     said, _ = _beside(summary, scope, columns, width)
     left: Line = (*chip, Span(scope, "text bold"), Span(f"  {said}", "dim"))
@@ -348,10 +345,10 @@ def _heading(session: Session, scope: str, columns: Columns, width: int, folded:
     if base is not None and session.comparison is not None:
         found = session.comparison.difference(session.cursor.step)
         pair = found.seen(last, session.state, gradient=False) if found is not None else None
-        change = None if pair is None else pair.change if pair.differs else np.zeros(1)
+        change = None if pair is None else _cut(pair.change, sample) if pair.differs else np.zeros(1)
         row = (*left, *_rms(change, "value", len(GRADIENT), 6))
     elif session.cursor.phase != "forward":  # gradients may fade from layer to layer: two more digits tell them apart
-        row = (*left, *_rms(gradient.array, "gradient", len(GRADIENT), 6))
+        row = (*left, *_rms(gradient, "gradient", len(GRADIENT), 6))
     return under(fit(row, width), "on-cursor") if here else row
 
 
@@ -406,6 +403,11 @@ def _rms(array: Any, kind: str, wide: int, decimals: int) -> Line:
     with np.errstate(all="ignore"):
         size = float(np.sqrt(np.mean(table * table))) if table.size else 0.0
     return figure(size, wide, decimals_for(size, wide, decimals), kind)
+
+
+def _cut(array: Any, sample: int | None) -> Any:
+    """One sample, as a batch of one; all of them where none is followed."""
+    return array if array is None or sample is None else array[sample : sample + 1]
 
 
 def as_table(array: Any) -> Any:

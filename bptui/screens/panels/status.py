@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.numbers import concealed, field
 from bptui.model.base.spans import Line, Span
 from bptui.screens.panels.timeline import COLOURS
-from bptui.screens.render import fit, length
+from bptui.screens.render import fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -62,6 +62,14 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
     room = width - 1 - length(chip) - length(right) - length(where[:3]) - length(where[5:6]) - longest
     lead = next((each for each in leads if length(each) <= room), (Span(" "),))  # the same at every Moment
     return _fitted(lead, chip, where, right, width)
+
+
+def of_board(left: Line, right: Line, width: int) -> Line:
+    """Row 0 over a board: what it says of itself, and at the right end."""
+    head: Line = (Span(" bptui", "text bold"), Span("  "), *left)
+    room = width - length(right) - 1
+    row = (*fit(head, room), *right, Span(" ")) if room > 8 else fit(head, width)
+    return under(row, "on-band")
 
 
 def _weight(loss: float) -> str:

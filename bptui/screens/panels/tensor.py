@@ -52,7 +52,7 @@ def title(scene: Scene) -> tuple[Line, Line]:
 
 
 def _how(session: Session, node: Node, width: int) -> str:
-    size = batch(session, node)
+    size = session.batch_of(node)
     if size > 1 or (size == 1 and session.view.sample != "all"):
         sample = session.view.sample
         if sample == "mean":
@@ -62,17 +62,9 @@ def _how(session: Session, node: Node, width: int) -> str:
     return "numbers" if count <= 64 else f"{count:,} numbers"
 
 
-def batch(session: Session, node: Node) -> int:
-    """How many samples the node's first axis runs over; 0 where it is none of the batch."""
-    if node.role in ("param", "const", "state") or not node.shape:
-        return 0
-    size = session.network.samples
-    return size if node.shape[0] == size else 0
-
-
 def averaged(session: Session, node: Node) -> bool:
     """Is the mean over the batch shown in the place of the samples?"""
-    return session.view.sample == "mean" and batch(session, node) > 0
+    return session.view.sample == "mean" and session.batch_of(node) > 0
 
 
 def quantities(session: Session) -> tuple[list[Quantity], tuple[int, ...]]:
@@ -86,14 +78,13 @@ def quantities(session: Session) -> tuple[list[Quantity], tuple[int, ...]]:
         made.append(Quantity(f"∂L/∂{symbol}", gradient.array, "gradient", note))
     if session.cursor.phase == "update" and node.role == "param" and "value" in state.written(node):
         made.append(Quantity(f"{symbol} before", session.recording.before(node), kind_of(node)))
-    size = batch(session, node)
+    size = session.batch_of(node)
     sample = session.view.sample
     if size and sample == "mean":
         with np.errstate(all="ignore"):
             made = [q._replace(array=None if q.array is None else np.mean(q.array, axis=0)) for q in made]
         element = element[1:]
-    elif size and isinstance(sample, int):
-        at = max(0, min(sample, size - 1))
+    elif (at := session.followed(node)) is not None:
         made = [q._replace(array=None if q.array is None else q.array[at]) for q in made]
         element = element[1:]
     return made, element
@@ -121,7 +112,7 @@ def dead(session: Session) -> Sequence[Line]:
     """`! column [3] is never above 0`: units whose relu lets no sample of the batch through; in ever fewer words."""
     node, value = session.node, session.state.value(session.node)
     after = [session.graph.nodes[i].op for i, _ in session.graph.consumers[node.id]]
-    if value is None or value.ndim != 2 or not value.size or batch(session, node) < 2 or session.view.sample != "all":
+    if value is None or value.ndim != 2 or not value.size or session.batch_of(node) < 2 or session.view.sample != "all":
         return ()
     if not any(op is not None and op.name == "relu" for op in after):
         return ()

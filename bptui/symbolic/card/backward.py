@@ -149,7 +149,13 @@ class Backward:
         if terms is not None and down is not None:
             filled = with_numbers(own, reading.at(self.element) if self.single else None, reading)
             value = float(down[self.element])
-            result.append(Formula("chain rule", t.Element(whole, at), terms, own, filled, value, reading.eps))
+
+            def fill() -> Tree:
+                arrays, size = reading.rule_numbers(rule)
+                return reading.folded(terms, {}, {**arrays, **size})
+
+            made = None if self.single else fill
+            result.append(Formula("chain rule", t.Element(whole, at), terms, own, filled, value, reading.eps, made))
         return tuple(result)
 
     def rules(self, rule: Rule) -> tuple[Tree, Tree]:

@@ -122,9 +122,12 @@ def _formula(reading: BoundDefinition, names: Names, element: Index, terms: Tree
         tree = reading.resolve(body, {}, scalars)
         return Formula("element", left, tree, names, with_numbers(names, scalars, reading), value, reading.eps)
     index = reading.index(element)
-    filled = None if terms is not None else _factors(reading, body, index) or reading.folded(body, index)
     tree = terms if terms is not None else reading.resolve(body, index)
-    return Formula("element", left, tree, names, with_numbers(names, reading=reading), value, reading.eps, filled)
+
+    def fill() -> Tree:
+        return reading.folded(terms, {}) if terms else _factors(reading, body, index) or reading.folded(body, index)
+
+    return Formula("element", left, tree, names, with_numbers(names, reading=reading), value, reading.eps, fill)
 
 
 def names_of(graph: Graph, reading: BoundDefinition, unicode: bool, rule: Rule | Failure | None = None) -> Names:
@@ -179,11 +182,12 @@ def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bo
     left = element_span(names, reading.output, element)
     told = Fact("element", "element", (left,), result=(Span(number(value), left.style),))
     body = reading.statements[-1].value
-    if concealed(value) and any(isinstance(part, t.IfElse) for part in t.walk(body)):
-        return told  # the branch that was taken would tell what it is
     if reading.op.elementwise and not reading.letters:
         scalars = reading.at(element)
         tree = reading.resolve(body, {}, scalars)
+        if concealed(value) and isinstance(body, t.IfElse) and isinstance(tree, t.Number | t.Name):
+            choice = to_spans(body, with_numbers(names, scalars, reading), unicode)
+            return replace(told, sides=(choice,))  # the branch that was taken would tell what it is
         told = replace(told, since=since(reading, names, body, scalars, unicode))
         if isinstance(tree, t.Number) or (isinstance(tree, t.Name) and tree.name in reading.node.attributes):
             return told
@@ -191,7 +195,10 @@ def _element(reading: BoundDefinition, names: Names, element: Index, unicode: bo
             told, worked(tree, with_numbers(names, scalars, reading), value, eps=reading.eps), unicode
         )
     index = reading.index(element)
-    symbolic = to_spans(reading.resolve(body, index), names, unicode)
+    resolved = reading.resolve(body, index)
+    if concealed(value) and isinstance(body, t.IfElse) and isinstance(resolved, t.Number | t.Name):
+        return told
+    symbolic = to_spans(resolved, names, unicode)
     won = _winner(reading, body, index)
     if won is not None:
         base, place, among = won

@@ -57,7 +57,7 @@ def _filled(f: Formula, exact: bool) -> list[str]:
     """The rows under `left &=` with the numbers; the last one ends with the result."""
     assert f.value is not None
     room = typeset.ROOM - typeset.measure(_left(f))
-    tree, names = f.right if f.filled is None else f.filled, f.numbers
+    tree, names = f.filled, f.numbers
     if _DOTS in t.walk(tree):
         names = _with_rest(tree, f)
     made = worked(tree, names, f.value, numbers.significant if exact else number, f.eps)
@@ -124,7 +124,7 @@ def in_words(card: Card, new: bool = True) -> Iterator[tuple[str, Line, Line]]:
 
 
 def _words(card: Card, fact: Fact) -> Iterator[tuple[str, Line, Line]]:
-    if not card.formulas or fact.kind not in _AS_FORMULAS or _open(card, fact):
+    if not _written(card, fact):
         yield fact.label, fact.labelled, fact.note.full
         return
     said = (*fact.reason, *([Span("  ")] if fact.reason and fact.note.full else []), *fact.note.full)
@@ -132,9 +132,22 @@ def _words(card: Card, fact: Fact) -> Iterator[tuple[str, Line, Line]]:
         yield fact.label, said, ()
 
 
-def _open(card: Card, fact: Fact) -> bool:
-    """Is the equation of this element one whose formula cannot be worked out, as a maximum over many?"""
-    if fact.kind != "element":
+def _written(card: Card, fact: Fact) -> bool:
+    """Do the formulas say it? Not an equation of this element of which they have no numbers, or, as of a maximum over
+    many, nothing but the result."""
+    if fact.kind not in _AS_FORMULAS or not card.formulas:
         return False
-    trees = (f.right if f.filled is None else f.filled for f in card.formulas if f.numbers is not None)
-    return any(isinstance(part, t.Reduction) for tree in trees for part in t.walk(tree))
+    if fact.kind not in ("element", "update"):
+        return True
+    return any(f.numbers is not None for f in card.formulas) and not any(map(_open, card.formulas))
+
+
+def _open(f: Formula) -> bool:
+    if f.numbers is None or not _sums(f.right):
+        return False
+    tree = f.filled
+    return isinstance(tree, t.Number) or _sums(tree)
+
+
+def _sums(tree: Tree) -> bool:
+    return any(isinstance(part, t.Reduction) for part in t.walk(tree))

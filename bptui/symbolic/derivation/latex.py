@@ -17,6 +17,9 @@ _HEAD = (
     r"\setlength{\mathindent}{0pt}",
     r"\begin{document}", r"\small\raggedright",
 )  # fmt: skip
+_PARAGRAPH = r">{\raggedright\arraybackslash}p{%dmm}"
+_LONG = 40
+"""Characters of a cell from which on its column breaks its lines."""
 
 
 def written(document: Document) -> str:
@@ -74,7 +77,9 @@ def _items(told: Iterable[tuple[str, Line, Line]]) -> Iterator[str]:
 
 def _grid(grid: Grid) -> Iterator[str]:
     """A table that may go over pages; its last column has the room that is left."""
-    columns = "l" * (len(grid.heads) - 1) + r">{\raggedright\arraybackslash}p{110mm}"
+    longest = [max(map(len, cells)) for cells in zip(grid.heads, *grid.rows, strict=True)]
+    wide = [n > _LONG for n in longest[:-1]]
+    columns = "".join(_PARAGRAPH % 75 if each else "l" for each in wide) + _PARAGRAPH % (75 if any(wide) else 110)
     yield rf"\begin{{longtable}}[l]{{@{{}}{columns}@{{}}}}"
     yield "{}" + " & ".join(rf"\textit{{{prose(head)}}}" for head in grid.heads) + r" \\"
     for row in grid.rows:

@@ -20,10 +20,11 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import index
 from bptui.model.base.spans import Line, Span
 from bptui.model.base.syntax import Unreadable
+from bptui.model.base.types import Array
 from bptui.model.debugger.paths import Edge, Path, Paths, Vertex, paths
-from bptui.model.debugger.view import Index
 from bptui.model.debugger.zeros import unravel
-from bptui.model.engine.graph import Node
+from bptui.model.engine.arena import Slot
+from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 from bptui.model.source import formula
 from bptui.model.source.network import Network, from_formula
@@ -132,7 +133,7 @@ class Chain:
     @cached_property
     def small(self) -> bool:
         """Is a reading of it a matter of a few milliseconds?"""
-        return sum(math.prod(node.shape) for node in self.network.graph.nodes) < 2_000
+        return sum(math.prod(node.shape) for node in self.network.graph.nodes) < 400
 
     @property
     def known(self) -> Reading | None:
@@ -154,7 +155,21 @@ class Chain:
 
     def recorded(self, at: float) -> Recording:
         """One run with the start at a value."""
-        return self.moved(at).program().record()
+        if self.leaf.role != "param":
+            return self.moved(at).program().record()
+        program, first = self._program
+        state = first.copy()
+        place = program.layout.values[self.leaf.id]
+        assert isinstance(place, Slot), "parameters lie in the arena"
+        place.within(state)[self.element] = at
+        program.load(state, 0)
+        return program.record()
+
+    @cached_property
+    def _program(self) -> tuple[Program, Array]:
+        """Planned once, where the start is a number that lies in its memory; with the state that it begins with."""
+        program = self.network.program()
+        return program, program.save()
 
     def value_and_slope(self, at: float) -> tuple[float, float]:
         """The end and its slope by the start, somewhere else."""
@@ -260,6 +275,3 @@ def _link(a: Vertex, b: Vertex, found: Sequence[Path], start: Vertex, places: Ma
         ways[path.edges[way.index(a) : way.index(b)]] = None
     slope = math.fsum(math.prod(edge.local for edge in each) for each in ways)
     return Link(places[a], places[b], slope, tuple(ways))
-
-
-__all__ = ["PAIRS", "Chain", "Index", "Link", "Node", "Reading", "Station", "pair", "through"]

@@ -21,7 +21,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.source.network import Network, from_formula
-from bptui.teach.explore.leaves import leaf_of, with_leaves
+from bptui.teach.explore.leaves import leaf_of
 
 STEPS = 40
 EDGE = 0.35
@@ -324,8 +324,7 @@ class Race:
 
     def opened(self, number: int) -> Network:
         """The network with the optimizer of a racer."""
-        made = with_leaves(self.network, {})
-        return replace(made, optimizer=optimizer(number, self.rates[number]))
+        return replace(self.network, optimizer=optimizer(number, self.rates[number]))
 
 
 def thresholds(start: float, least: float) -> tuple[tuple[float, ...], float]:

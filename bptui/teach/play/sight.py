@@ -94,7 +94,7 @@ class Sight:
     def _read(self, data: Mapping[str, Any], seed: int, labels: bool) -> tuple[Array, Array]:
         setup = self.setup
         table = Table(data, setup.document.where, "data")
-        inputs, targets, _ = read(table, seed, setup.document.folder, drawn_for=setup.loss, labels=labels)
+        inputs, targets, *_ = read(table, seed, setup.document.folder, drawn_for=setup.loss, labels=labels)
         return np.asarray(inputs, np.float64), np.asarray(targets, np.int64 if labels else np.float64)
 
     def look(self, parameters: Mapping[str, Array]) -> Seen:

@@ -12,9 +12,9 @@ PICTURE = re.compile(r"[ _|.\-e×=≈~]*\|[ _|.\-e×=≈~]*$")
 """The middle row of large digits."""
 ALONE_IN_ROW = re.compile(rf"(?:\S+ ([=≈~]) )?({NUMBER})")
 """The number that comes out: large digits, or with its symbol."""
-SAME, ABOVE = re.compile(rf"larger or smaller than .*, ({NUMBER})\?"), re.compile(r"above or below 0\?")
-AGO = re.compile(rf"smaller than one training step ago, ({NUMBER})\?")
-GROWS = re.compile(rf"grow or shrink from ({NUMBER})\? it (grows|shrinks) by ({NUMBER})")
+THAN = re.compile(rf"(larger than|smaller than|the same as) [^?]*?, ({NUMBER})(?![^ ])")
+RIGHT = re.compile(rf"v  \d +({NUMBER})")
+GROWS = re.compile(rf" is ({NUMBER})\. What does it become\?.* it (grows|shrinks) by ({NUMBER})")
 ONE = re.compile(rf"is ({NUMBER}), in size (above|below) 1")
 
 
@@ -75,16 +75,14 @@ def hold(rows: list[str], calculator: Calculator) -> None:
 
 
 def answered(text: str, told: str, calculator: Calculator) -> None:
-    """The answer to the question of a page, as the number that is shown and those of the question have it; where these
-    do not tell, the answer says by how much they differ."""
-    x, answer = float(told), text.rpartition("?")[2]
-    words = set(re.findall(r"\w+", answer))
-    for other in SAME.findall(text) if "by" not in words else ():
-        compare(calculator, (x > float(other), x < float(other)), ("larger" in words, "smaller" in words), text)
-    for other in AGO.findall(text) if "by" not in words else ():
-        compare(calculator, (x < float(other), x > float(other)), ("yes" in words, "larger" in words), text)
-    if ABOVE.search(text):
-        compare(calculator, (x > 0, x < 0), ("above" in words, "below" in words), text)
+    """The answer to the question of a page: it is the number that is shown, and stands to others as is said; where what
+    is printed does not tell, it is said by how much they differ."""
+    x = float(told)
+    for right in RIGHT.findall(text):
+        compare(calculator, x, float(right), text)
+    for word, other in THAN.findall(text) if ", by " not in text else ():
+        said = (word == "larger than", word == "smaller than")
+        compare(calculator, (x > float(other), x < float(other)), said, text)
     for start, way, by in GROWS.findall(text):
         calculator.hold(float(start) + float(by) * (1 if way == "grows" else -1), "=", told, text)
 

@@ -13,7 +13,7 @@ from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
 from bptui.model.source.examples import ORDER
 from bptui.screens.card.fit import every
-from bptui.screens.panels import neurons, present
+from bptui.screens.panels import neurons, presented
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
 from bptui.symbolic.card import card_for, text
@@ -46,7 +46,7 @@ def work_out(made: Card, calculator: Calculator) -> None:
 def seen_too(session: Session, made: Card, calculator: Calculator) -> None:
     """Present mode with large digits and without, and the line below the neurons."""
     for width, height in ROOMS:
-        rows = present.lines(session, width, height, RenderOptions(unicode=False), made)
+        rows = presented.lines(Scene(session, width, height, RenderOptions(unicode=False), rules=service()))
         present_page.hold([plain(row) for row in rows], calculator)
     for width in NEURONS:
         row = plain(neurons.lines(Scene(session, width, 17, RenderOptions(), made))[-2:][0])

@@ -281,3 +281,38 @@ def test_a_certificate_has_the_numbers_and_how_they_were_found(fourth):
         "",
         "kept on this machine only",
     ]
+
+
+def test_the_whole_lesson_skipped_then_come_back_to(fourth):
+    walked = Course(fourth)
+    while not walked.finished:
+        walked.next()
+    assert walked.answers == {}
+    assert all(walked.done(page) for page in range(16))
+    walked.turn(2)
+    assert walked.state == "asked"
+    assert walked.done(10)
+    assert walked.answer("-0.1975").right
+    assert walked.answers == {"the-prediction": "once"}
+
+
+def test_nothing_that_a_lesson_holds_is_executed(tmp_path):
+    trap = tmp_path / "trap"
+    evil = f"__import__('os').mkdir('{trap}')"
+    walked = course(
+        f'::open eval "L = {evil}"\n::let a = {evil}\n::set lr = {evil}\n::break loss if {evil}\n::print {evil}\n'
+        f"::wait {evil}\n`= {evil}`\n\n::ask number {evil}\n`= {evil}`\n- = {evil} : no\n"
+    )
+    walked.answer(evil)
+    walked.hint()
+    walked.next()
+    assert not trap.exists()
+
+
+def test_what_cannot_be_asked_is_told():
+    walked = course("::ask number x\nQ?\n")
+    found = walked.answer("0.5")
+    assert not found.counts
+    assert plain(found.reason) == "this cannot be asked: it is 2 numbers, (1,2)"
+    walked.hint()
+    assert walked.state == "shown"

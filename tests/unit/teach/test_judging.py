@@ -101,6 +101,7 @@ AGAIN = [
     ("-0.02", "two digits at least"),
     ("", "a number, or a formula"),
     ("0.5.3", "'0.5.3' is not a number (0.5, or a formula)"),
+    ("1e400", "it is inf (a number)"),
     ("abc", "'abc': no node is called 'abc'"),
     ("12a", "'12a' is not a number (0.5, or a formula)"),
     ("grad(layer1.z[0,1])", "grad(layer1.z[0,1]) is what is asked (a formula of other numbers)"),
@@ -203,3 +204,37 @@ def judge() -> Judge:
 
 
 WALKED = Course(names.opened(find("4").path), 9)
+
+
+def test_a_very_small_gradient_is_not_0():
+    network = 'eval "L = 0.000001*0.000001*w" w=3 --train w'
+    assert not asked("grad(w)", "0", network).right
+    assert asked("grad(w)", "1.0e-12", network).right
+    assert asked("0.1 + 0.2 - 0.3", "0").right
+
+
+def test_a_digit_that_is_exact_is_enough_in_float32_too():
+    assert asked("x[0,0]", "0.5").right
+    assert asked("0.1 + 1e-9", "0.1").right
+
+
+def test_lines_end_as_they_like():
+    source = HEAD.format("lesson-2-2-1") + "::ask choice\nQ\n- [x] a\n- [ ] b\n  > no\n\nSo.\n"
+    plainly, windows = (reading.parse(text, Path("own.md")) for text in (source, source.replace("\n", "\r\n")))
+    assert plainly == windows
+
+
+def test_two_digits_that_are_another_number_are_that():
+    network = 'eval "L = w*w" w=2 --train w --lr 0.005'
+    assert asked("new(w)", "2.0", network).reason != ()
+    assert plain(asked("new(w)", "2.0", network).reason).startswith("That is what it was before.")
+    assert asked("new(w)", "1.98", network).right
+
+
+def test_a_right_answer_is_right_as_it_is_shown():
+    for network in ("mazur", "deep-sigmoid", "lesson-2-2-1", "chain", "xor"):
+        walked = Course(reading.parse(f"{HEAD.format(network)}::ask number loss\nQ\n", Path("own.md")))
+        assert walked.asking is not None
+        for text, _ in list(walked.asking.all_numbers(most=8))[:12]:
+            page = Course(reading.parse(f"{HEAD.format(network)}::ask number {text}\nQ\n", Path("own.md")))
+            assert page.answer(plain(page.right)).right, (network, text, plain(page.right))

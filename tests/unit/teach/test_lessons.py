@@ -37,7 +37,7 @@ def wrong(course: Course, question: Question) -> list[tuple[str, str]]:
     asking = course._stage.asking
     assert asking is not None
     judge = Judge(asking, question, course.text)
-    return [(repr(each.number), plain(each.reason)) for each in judge.wrong() if each.own]
+    return [(repr(each.number), plain(each.reason)) for each in judge.own]
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -36,8 +36,12 @@ class FrontEnd:
         raise _needs_a_screen("focus-next")
 
     def do_present(self, text: str) -> None:
-        """Present mode: on, off, or the other of the two."""
+        """Present mode: on, off, or the other of the two; of the loss."""
         raise _needs_a_screen("present")
+
+    def do_autoplay(self, text: str) -> None:
+        """Turn the pages of present mode every so many seconds, or stop it."""
+        raise _needs_a_screen("autoplay")
 
     def do_findings(self, chosen: bool) -> None:
         """Show what the diagnosis has found: all of it, or the chosen finding."""

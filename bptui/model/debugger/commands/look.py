@@ -8,7 +8,7 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.spans import line
 from bptui.model.debugger.commands.row import Family, choice
 from bptui.model.debugger.reply import Reply, say
-from bptui.model.debugger.view import DRAWN, VIEWS
+from bptui.model.debugger.view import DRAWN, PREDICTIONS, VIEWS
 
 if TYPE_CHECKING:
     from bptui.model.debugger.commands.front_end import FrontEnd
@@ -109,9 +109,14 @@ def select(session: Session, text: str) -> Reply:
     usage="[INPUT]", complete="input",
 )  # fmt: skip
 def by(session: Session, text: str) -> Reply:
-    answer = session.view.answer
+    view, answer = session.view, session.view.answer
     if not text and answer is not None and answer.panel == "paths":
         answer.order += 1
+        return Reply()
+    if not text and view.focus == PREDICTIONS:
+        from bptui.model.debugger.predictions import sort
+
+        sort(session, not view.worst)
         return Reply()
     if not text:
         known = session.inputs
@@ -149,8 +154,33 @@ def raw(session: Session) -> Reply:
     return say("the derivative as SymPy gave it" if session.view.raw else "the derivative in its short form")
 
 
-@family.text("sample", "All samples of the batch, their mean, or one", usage="[all|mean|N]", complete="all|mean")
+@family.text(
+    "predictions", "Each sample with its prediction, its target and its loss; the largest loss first",
+    usage="[worst|json]", complete="worst|json",
+)  # fmt: skip
+def predictions(session: Session, text: str) -> Reply:
+    """A panel where there is a screen, else the table."""
+    from bptui.model.base.printable import json_text
+    from bptui.model.debugger.prediction_lines import as_json, report
+    from bptui.model.debugger.predictions import sort
+
+    form = choice(text, ("worst", "json"), "predictions") if text else ""
+    if form == "json":
+        return say(json_text(as_json(session, session.view.worst)))
+    session.view.focus = PREDICTIONS
+    sort(session, form == "worst")
+    return say(*report(session, session.view.worst), seen=True)
+
+
+@family.text(
+    "sample",
+    "All samples of the batch, their mean, or one, which everything then follows",
+    usage="[all|mean|N]",
+    complete="all|mean",
+)
 def sample(session: Session, text: str) -> Reply:
+    from bptui.model.debugger.why import follow
+
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
     if number is None and text not in ("", "all", "mean"):
         raise UserError("sample", f"'{text[:40]}' is not a sample", "all, mean, or its number from 0")
@@ -161,9 +191,9 @@ def sample(session: Session, text: str) -> Reply:
     if number >= count:
         right = f"0 to {count - 1}" if count else "the first axis is of samples only where [data] brings a batch"
         raise UserError("sample", f"there is no sample {number}", right)
-    session.view.sample = number
-    session.selection.element = (number, *session.element[1:])  # what is explained is of the sample that is shown
-    return say(f"sample {number}")
+    session.view.sample = session.view.predicted = number
+    follow(session)
+    return say(f"everything follows sample {number}; sample all shows the batch again")
 
 
 @family.text(

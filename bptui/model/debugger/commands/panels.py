@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
 from bptui.model.debugger.commands.row import Family
-from bptui.model.debugger.reply import Reply
+from bptui.model.debugger.reply import Reply, say
 
 if TYPE_CHECKING:
     from bptui.model.debugger.commands.front_end import FrontEnd
@@ -59,11 +59,41 @@ def close(session: Session) -> Reply:
 
 
 @family.front_end(
-    "present", "One operation for a whole room; s shows the number it hides; esc leaves", keys=("P",), short="present",
-    usage="[on|off]", complete="on|off",
+    "present", "One operation for a whole room, or the loss: a question, then its answer; esc leaves", keys=("P",),
+    short="present", usage="[on|off|loss]", complete="on|off|loss",
 )  # fmt: skip
 def present(front: FrontEnd, argument: str) -> None:
     front.do_present(argument)
+
+
+@family.nothing("page", "In present mode the answer, then what is asked next", twin="page-back")
+def page(session: Session) -> Reply:
+    return session.turn(1) if session.view.present else say("no page is presented; P does", ok=False)
+
+
+@family.nothing("page-back", "In present mode the question again, then the page before it", twin="page")
+def page_back(session: Session) -> Reply:
+    return session.turn(-1) if session.view.present else say("no page is presented; P does", ok=False)
+
+
+@family.text(
+    "says", "In present mode which answer the class says, before it is told; 0 for none", usage="N", needed=True
+)
+def says(session: Session, text: str) -> Reply:
+    view = session.view
+    if not view.present or not view.asks:
+        right = "present, or a page back" if view.present else "present"
+        raise UserError("says", "no question is open", right)
+    if text not in ("0", "1", "2", "3", "4"):
+        raise UserError("says", f"'{text[:40]}' is no answer", "1 to 4; 0 for none")
+    view.says = int(text) if int(text) != view.says else 0
+    return Reply()
+
+
+@family.front_end("autoplay", "Turn the pages of present mode every 5 seconds, or so many; space stops it",
+                  usage="[SECONDS|off]", complete="off")  # fmt: skip
+def autoplay(front: FrontEnd, argument: str) -> None:
+    front.do_autoplay(argument)
 
 
 @family.front_end("theme", "Choose the colours; alone: the next theme", usage=f"[{THEMES}]", complete=THEMES)

@@ -189,6 +189,7 @@ def _network(session: Session) -> list[Line]:
         line((network.name, "bold"), f"  {network.about.partition(chr(10))[0]}"),
         *(line(text) for text in network.story),
         *(line((f"numbers: {text}", "dim")) for text in network.source.split("\n") if text),
+        *(line((f"taken: {text}", "kink")) for text in network.notes),
         line(f"{len(graph.ops)} operations, {len(graph.params)} parameters with {count} numbers, {network.dtype}, "
              f"seed {network.seed}, {session.planned} training steps planned"),
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Layer, Node
 from bptui.model.engine.ops.base import Op
 from bptui.model.source.layers import convolution, dense, norm, recurrent, sequence
-from bptui.model.source.layers.context import GIVEN, Kind, LayerContext, Making, activations
+from bptui.model.source.layers.context import GIVEN, LAYOUTS, Kind, LayerContext, Making, activations
 
 __all__ = ["KINDS", "activations", "build", "loss_kinds"]
 
@@ -27,10 +27,13 @@ KINDS: Mapping[str, Kind] = {**dense.KINDS, **convolution.KINDS, **norm.KINDS, *
 """The kinds of layers, by the word of the key `kind`."""
 
 
-def build(builder: Builder, tables: Sequence[Table], x: Node, seed: int) -> tuple[Node, list[Layer]]:
-    """All layers, one after the other: the prediction, and a summary of each."""
-    making = Making(builder, seed, stack)
-    return stack(making, tables, x, ""), making.layers
+def build(
+    builder: Builder, tables: Sequence[Table], x: Node, seed: int, layout: str = LAYOUTS[0]
+) -> tuple[Node, list[Layer], list[str]]:
+    """All layers, one after the other: the prediction, a summary of each, and what is to be said of how given weights
+    were taken (`layout`: one of LAYOUTS)."""
+    making = Making(builder, seed, stack, layout)
+    return stack(making, tables, x, ""), making.layers, making.notes
 
 
 def stack(making: Making, tables: Sequence[Table], x: Node, prefix: str) -> Node:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.schema import Key, Table, any_value, kind_of, names, one_of
 from bptui.model.base.types import Array, Shape
@@ -19,9 +21,14 @@ LINEAR = ("linear", "none", "identity")
 """Words for no activation."""
 
 
+LAYOUTS = ("in_out", "out_in")
+"""How the given weight of a dense layer may lie: a row per input, or a row per unit."""
+
+
 @dataclass
 class Making:
-    """A network that is being made: the Builder, the seed, and the layers so far. Layers in layers count on.
+    """A network that is being made: the Builder, the seed, and the layers so far. Layers in layers count on. `layout`
+    is that of given weights, `notes` what is to be said of them.
 
     stack  makes layers one after the other: (this, their tables, what they read, the prefix of their names) → result
     """
@@ -29,7 +36,9 @@ class Making:
     builder: Builder
     seed: int
     stack: Callable[[Making, Sequence[Table], Node, str], Node]
+    layout: str = LAYOUTS[0]
     layers: list[Layer] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     number: int = 0
 
 
@@ -79,11 +88,12 @@ class LayerContext:
         default: str | Mapping[str, Any],
         *,
         fan: tuple[int, int] | None = None,
+        turns: bool = False,
     ) -> Node:
         """`layer.weight` and the like: given under its own key, or drawn as `init` (of biases `bias_init`) says.
 
         Where others of the layer are given, nothing is drawn that was not asked for: a bias is 0, a weight is a
-        UserError."""
+        UserError. `turns`: it is (in, out), and may be given as (out, in)."""
         where = self.table.at(part)
         self.builder.afford(shape, where)
         given, trained = self.settings.get(part), self.settings.get("train")
@@ -91,6 +101,8 @@ class LayerContext:
         init = "bias_init" if bias else "init"
         if given is not None:
             value = array(given, where, dtype=self.builder.dtype)
+            if turns:
+                value = self._turned(part, value, shape)
             if value.shape != shape:
                 raise UserError(where, f"found shape {shape_text(value.shape)}", f"expected {shape_text(shape)}")
         else:
@@ -104,6 +116,27 @@ class LayerContext:
         role: Role = "param" if trained is None or part in trained else "input"
         column = where.partition(": ")[2]
         return self.builder.leaf(f"{self.name}.{part}", role, value, scope=self.name, symbol=symbol, column=column)
+
+    def _turned(self, part: str, value: Array, shape: Shape) -> Array:
+        """A given weight as (in, out), however its file has it. Where it would fit the other way, too, that is noted;
+        where it only fits the other way, it is a UserError that says so."""
+        making, name = self.making, f"{self.name}.{part}"
+        words = {"in_out": "(in, out), a row per input", "out_in": "(out, in), a row per unit"}
+        mine, other = sorted(LAYOUTS, key=lambda layout: layout != making.layout)
+        way = slice(None, None, -1 if mine == "out_in" else 1)
+        expected = shape[way]
+        if value.shape != expected and value.shape == expected[::-1]:
+            right = f'{shape_text(expected)}, as {words[mine]}; weight_layout = "{other}" takes {words[other]}'
+            raise self.fail(part, f"found shape {shape_text(value.shape)}", f"expected {right}")
+        if value.shape != expected:
+            raise self.fail(part, f"found shape {shape_text(value.shape)}", f"expected {shape_text(expected)}")
+        if mine == "out_in":
+            making.notes.append(f"{name} is given as {words[mine]}, and shown as (in, out)")
+            return np.ascontiguousarray(value.T)
+        if shape[0] == shape[1] and not np.array_equal(value, value.T):
+            told = f'{name} is square, and taken as {words[mine]}; weight_layout = "{other}" takes {words[other]}'
+            making.notes.append(told)
+        return value
 
     def initial(self, key: str, shape: Shape, default: str | Mapping[str, Any], fan: tuple[int, int]) -> Array:
         """Numbers drawn by an initializer, new ones for each parameter of the layer."""

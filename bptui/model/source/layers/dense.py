@@ -32,7 +32,7 @@ def dense(context: LayerContext, x: Node) -> tuple[Node, str]:
     if len(x.shape) < 2:
         raise context.fail("", f"its input has shape {shape_text(x.shape)}", "expected (samples, features)")
     word = context.settings["activation"][0]
-    weight = context.parameter("weight", (x.shape[-1], units), "W", default_init(word))
+    weight = context.parameter("weight", (x.shape[-1], units), "W", default_init(word), turns=True)
     if context.settings["use_bias"]:
         z = context.use("affine", x, weight, context.parameter("bias", (units,), "b", "zeros"), part="z")
     else:

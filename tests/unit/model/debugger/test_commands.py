@@ -41,6 +41,7 @@ ARGUMENT = {
     "view": "layers",
     "sample": "2",
     "focus": "3",
+    "says": "2",
     "why": "layer1.a[0,1]",
     "info": "network",
     "set": "lr = 0.5",
@@ -112,6 +113,8 @@ def test_every_command_of_the_session_runs(command, session, tmp_path):
         run(session, "break layer1.z")
     if command.word == "undisplay":
         run(session, "display loss")
+    if command.word == "says":
+        session.present(True)
     if command.word == "remedy":
         session.branch.diagnosis = diagnose(load("xor-stuck"), 20)
     lines = {f"{command.word} {argument}".strip()}
@@ -123,7 +126,7 @@ def test_every_command_of_the_session_runs(command, session, tmp_path):
         reply = run(session, text)
         assert reply.asks is None or command.word == "findings"
         assert session.message is reply or command.word == "end"
-        assert reply.text or reply.then or reply.asks or command.word in ("focus", "zoom")
+        assert reply.text or reply.then or reply.asks or command.word in ("focus", "zoom", "says")
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.run is None], ids=lambda command: command.word)
@@ -508,11 +511,14 @@ def test_a_written_tensor_reads_back_and_nothing_is_overwritten(session, tmp_pat
 def test_the_next_view_is_one_with_something_in_it() -> None:
     """A formula has neither layers nor neurons; asked for by name they say so themselves."""
     session = Session(load("two-paths"))
-    assert run(session, "view").text == "view: operations, the only one: it has no layers"
+    assert run(session, "view").text == "view: graph"
     assert run(session, "view neurons").text == "view: neurons"
-    assert run(session, "view").text == "view: operations"
+    assert [run(session, "view").text for _ in range(2)] == ["view: graph", "view: operations"]
     session = Session(load("xor"))
-    assert [run(session, "view").text for _ in range(3)] == ["view: layers", "view: neurons", "view: operations"]
+    views = ["view: layers", "view: neurons", "view: graph", "view: operations"]
+    assert [run(session, "view").text for _ in range(4)] == views
+    session = Session(from_formula("a = " + "+".join(["x"] * 60) + "; L = a*x", {"x": 2.0}))
+    assert run(session, "view").text == "view: operations, the only one: it has no layers"
 
 
 def test_a_stop_says_which_it_is_and_where_it_stops(session):

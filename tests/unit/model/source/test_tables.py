@@ -27,14 +27,14 @@ def test_each_target_is_the_character_after_its_input(positions):
 
 
 def test_text_in_a_file():
-    inputs, targets, size = found(text="abab", positions=2, batch_size=2)
+    inputs, targets, size, _ = found(text="abab", positions=2, batch_size=2)
     assert inputs.tolist() == [[0, 1], [1, 0]]
     assert targets.tolist() == [[1, 0], [0, 1]]
     assert size == 2
 
 
 def test_inputs_are_scaled_and_targets_are_not():
-    inputs, targets, _ = found(inputs=[[16, 8]], targets=[[4]], scale=0.0625)
+    inputs, targets, *_ = found(inputs=[[16, 8]], targets=[[4]], scale=0.0625)
     assert inputs.tolist() == [[1, 0.5]]
     assert targets == [[4]]
 

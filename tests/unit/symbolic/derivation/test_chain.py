@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from functools import cache
 
+import numpy as np
 import pytest
 
 from bptui.model.base.errors import UserError
 from bptui.model.debugger.session import Session
 from bptui.model.source.examples import ORDER
 from bptui.model.source.network import from_formula, load
+from bptui.screens import export
 from bptui.symbolic.derivation import latex, markdown
 from bptui.symbolic.derivation.chain import MOST, Chain, asked
 from bptui.symbolic.derivation.document import Document
 from bptui.symbolic.derivation.reads import Number
 from bptui.symbolic.service import Service
+from tests.unit.model.engine.ops.samples import uses
 from tests.unit.symbolic.calculator import Calculator
+from tests.unit.symbolic.derivation.test_written import sound
+from tests.unit.symbolic.steps import step_of
 
 
 @cache
@@ -120,6 +125,51 @@ def test_a_sum_with_terms_left_out_has_the_number_of_those():
     calculator.latex(made)
     assert calculator.count
     assert not calculator.wrong
+
+
+def test_a_sum_inside_of_an_equation_stands_there_as_its_number():
+    session = session_of("L = cross_entropy(x, y)", {"x": [[0.1, 0.2, 0.5], [0.3, -0.4, 1.0]], "y": [0, 2]})
+    for name, element, of in (("L", (), "value"), ("x", (0, 1), "gradient")):
+        calculator = Calculator()
+        calculator.latex(latex.written(Document("it", chain(session, name, element, of))))
+        assert calculator.count
+        assert not calculator.wrong
+
+
+def test_a_gradient_of_0_without_a_product_and_a_maximum_have_their_numbers():
+    session = session_of("L = max(x)", {"x": [0.5, 3.0, 2.0]})
+    for writer in (latex, markdown):
+        said = writer.written(Document("it", chain(session, "x", (0,), "gradient")))
+        assert "x[0]" in said.replace("$", "").replace("\\partial ", "∂")
+        assert "it is nowhere the first maximum" in said
+        assert "max(0.5000, 3.0000, 2.0000)" in writer.written(Document("it", chain(session, "L")))
+
+
+def widest():
+    """Of every operation the use with the most axes."""
+    found: dict = {}
+    for use in uses():
+        if all(np.prod(shape, dtype=int) for shape in use.shapes):
+            found.setdefault(use.row.name, []).append(use)
+    return [max(kept, key=lambda use: (sum(map(len, use.shapes)), len(use.attributes))) for kept in found.values()]
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("use", widest(), ids=str)
+def test_every_operation_is_followed_through_its_value_and_its_gradient(use):
+    recording, node = step_of(use.row, tuple(use.inputs()), use.attributes)
+    for of, told in (("value", node), ("gradient", recording.graph.nodes[node.inputs[0]])):
+        if of == "gradient" and not told.wants_grad:
+            continue
+        number = Number(of, told.id, tuple(size - 1 for size in told.shape))
+        made = Document(str(use), Chain(recording, service()).sections([number]))
+        said, calculator = latex.written(made), Calculator()
+        sound(said)
+        calculator.latex(said)
+        assert not calculator.wrong
+        assert not calculator.about
+        markdown.written(made)
+        list(export.rows(made))
 
 
 def test_a_broadcast_factor_has_its_index_and_number():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
-from bptui.model.source.network import from_formula, load
+from bptui.model.source.network import from_formula, from_mapping, load
 from bptui.teach.explore.flow import FIGURE, LESSON, RELATIVE, STEPS, Flow, Layer, Preset, courses, flow
 
 
@@ -65,7 +66,15 @@ def test_what_explodes_is_seen_by_its_update() -> None:
     alike = Flow(tuple(Layer(f"layer{n}", 300.0, 40.0) for n in range(1, 6)), 79.0)
     assert {RELATIVE.judge(size) for size in alike.sizes(RELATIVE)} == {"healthy"}
     assert alike.verdict(RELATIVE) == "exploding"
-    assert flow(load("deep-relu").history(), 0).verdict(RELATIVE) == "arrives"
+    relu = load("deep-relu")
+    assert relu.document is not None
+    content = copy.deepcopy(dict(relu.document.content))
+    for layer in content["layers"]:
+        layer["init"] = {"kind": "normal", "std": 2.0}
+    history = from_mapping(content, "deep-explode").history()
+    assert [flow(history, step).verdict(RELATIVE) for step in range(3)] == ["exploding"] * 3
+    assert history.losses[:3] == pytest.approx([79.17, 189.38, 290.25], abs=0.01)
+    assert flow(relu.history(), 0).verdict(RELATIVE) == "arrives"
     assert flow(load("deep-sigmoid").history(), 0).verdict(RELATIVE) == "vanishing"
 
 

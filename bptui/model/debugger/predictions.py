@@ -1,0 +1,234 @@
+"""What a network says of each sample, beside what it should have said: the facts that panel, plain mode and JSON show.
+
+All of it is a function of a Moment: a prediction is there once it is computed, a loss once the loss is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.types import Array
+from bptui.model.debugger.findings.structure import LABELS, REGRESSION, Loss, Structure
+from bptui.model.debugger.hidden import REASON, covers
+from bptui.model.debugger.shares import Shares, shares
+from bptui.model.engine.graph import Graph, Node
+from bptui.model.engine.masked import kept_back
+from bptui.model.engine.ops.labels import class_axis
+from bptui.model.engine.state import State
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
+    from bptui.model.source.network import Network
+
+THRESHOLDS = {"bce": (0.5, 0.5), "bce_with_logits": (0.0, 0.5), "hinge": (0.0, 0.0), "soft_margin": (0.0, 0.0)}
+"""What an output, and what its target, must reach to be of the upper of two classes."""
+
+
+class Compared(NamedTuple):
+    """The nodes of a network that stand side by side. `inputs`: what is given besides, sample by sample."""
+
+    inputs: tuple[Node, ...]
+    prediction: Node
+    target: Node
+    loss: Loss
+
+
+class Decision(NamedTuple):
+    """How an output is read as a class: the largest along an axis (`axis`, counted from the first of one sample), or
+    whether it reaches `threshold`, the target `level`. `one_hot`: the largest of the target is its class. `ignored`: a
+    class number that does not count, None for none."""
+
+    axis: int | None
+    threshold: float = 0.0
+    level: float = 0.0
+    one_hot: bool = False
+    ignored: int | None = None
+
+    @property
+    def text(self) -> str:
+        """What is right."""
+        if self.axis is not None:
+            return "the largest output is that of the target"
+        return f"{numbers.significant(self.threshold)} or more where the target is the upper class"
+
+    def said(self, prediction: Array) -> Array:
+        """The classes that the outputs of a sample say."""
+        if self.axis is not None:
+            return np.asarray(prediction.argmax(axis=self.axis))
+        return np.asarray(prediction >= self.threshold, np.int64)
+
+    def wanted(self, target: Array) -> Array:
+        """The classes that they should say."""
+        if self.axis is None:
+            return np.asarray(target >= self.level, np.int64)
+        return np.asarray(target.argmax(axis=self.axis) if self.one_hot else target)
+
+
+class Row(NamedTuple):
+    """One sample. What is not there yet is None, and so is what cannot be said.
+
+    hidden  a number of it is kept back, and with it what would tell it: its loss, whether it is right
+    loss   of this sample alone;  share  its part of the loss, 0 to 1
+    right, of  so many of its outputs say what they should; of 0: nothing is decided
+    """
+
+    sample: int
+    inputs: tuple[Array, ...]
+    prediction: Array | None
+    target: Array | None
+    loss: float | None
+    share: float | None
+    right: int
+    of: int
+    hidden: bool = False
+
+    @property
+    def is_right(self) -> bool | None:
+        """None where there is nothing to be right about, or not yet."""
+        return self.right == self.of if self.of else None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """All samples of a training step. `mean`: the loss is the mean of theirs, else their sum; `why` they have none, ""
+    where they have."""
+
+    compared: Compared
+    decision: Decision | None
+    rows: tuple[Row, ...]
+    mean: bool
+    why: str
+
+    @property
+    def right(self) -> tuple[int, int]:
+        """How many outputs say what they should, of how many."""
+        return sum(row.right for row in self.rows), sum(row.of for row in self.rows)
+
+    def ordered(self, worst: bool) -> tuple[Row, ...]:
+        """By number, or with the largest loss first; without losses what is wrong first."""
+        if not worst:
+            return self.rows
+
+        def key(row: Row) -> tuple[bool, float, int]:
+            loss = row.loss if row.loss is not None else 0.0
+            return row.is_right is not False and row.loss is None, -(np.inf if loss != loss else loss), row.sample
+
+        return tuple(sorted(self.rows, key=key))
+
+
+def predictions(session: Session) -> Predictions | str:
+    """Those of the Moment; a reason where the network has none."""
+    network, state = session.network, session.state
+    found = compared(network)
+    if isinstance(found, str):
+        return found
+    decision = decision_of(network, found, state)
+    prediction, target = state.shown(found.prediction), state.value(found.target)
+    inputs = [state.value(node) for node in found.inputs]
+    parts = _losses(session, found)
+    rows = []
+    for sample in range(network.samples):
+        said = None if prediction is None else prediction[sample]
+        wanted = None if target is None else target[sample]
+        given = tuple(each[sample] for each in inputs if each is not None)
+        if any(array is not None and kept_back(array).any() for array in (said, wanted)):
+            rows.append(Row(sample, given, said, wanted, numbers.CONCEALED, None, 0, 0, True))
+            continue
+        right, of = _judged(decision, said, wanted)
+        loss = None if parts.losses is None else float(parts.losses[sample])
+        rows.append(Row(sample, given, said, wanted, loss, _share(parts, loss), right, of))
+    return Predictions(found, decision, tuple(rows), parts.mean, parts.why)
+
+
+def sort(session: Session, worst: bool) -> None:
+    """By number, or with the largest loss first; then that sample is chosen."""
+    session.view.worst = worst
+    found = predictions(session)
+    if worst and isinstance(found, Predictions) and found.rows:
+        session.view.predicted = found.ordered(worst)[0].sample
+
+
+def compared(network: Network) -> Compared | str:
+    """What is compared with what, sample by sample; or why nothing is."""
+    graph, samples = network.graph, network.samples
+    loss = graph.once(_loss)
+    if loss is None or loss.prediction is None or loss.target is None:
+        return f"no targets: {graph.nodes[graph.loss].name} compares nothing with what is given"
+    prediction, target = loss.prediction, loss.target
+    if not samples:
+        return f"no samples: {prediction.name} and {target.name} are given by themselves, not by data with a batch"
+    for node in (prediction, target):
+        if node.shape[:1] != (samples,):
+            shape = numbers.shape(node.shape)
+            return f"no list: the first axis of {node.name} {shape} is not that of the {samples} samples"
+    given = [node for node in graph.nodes if node.role == "input" and not node.scope and node.id != target.id]
+    inputs = tuple(node for node in given if node.shape[:1] == (samples,))
+    return Compared(inputs, prediction, target, loss)
+
+
+def _loss(graph: Graph) -> Loss | None:
+    return Structure(graph).loss
+
+
+def decision_of(network: Network, found: Compared, state: State) -> Decision | None:
+    """How right and wrong are told; None where there is none: a regression."""
+    loss, shape = found.loss, found.prediction.shape
+    if loss.kind in LABELS:
+        ignored = loss.node.attributes.get("ignore_index")
+        axis = class_axis(loss.node.attributes, shape) % len(shape)
+        return Decision(axis - 1, ignored=ignored) if axis else None
+    if loss.kind == "soft_cross_entropy" and len(shape) > 1:
+        axis = class_axis(loss.node.attributes, shape) % len(shape)
+        return Decision(axis - 1, one_hot=True) if axis else None
+    if loss.kind in THRESHOLDS:
+        return Decision(None, *THRESHOLDS[loss.kind])
+    batches = network.batches
+    arrays = batches.arrays if batches is not None else {}
+    targets = arrays.get(found.target.name, state.recording.value(found.target.id))
+    if loss.kind not in REGRESSION or targets is None or found.target.shape != shape:
+        return None
+    return _read(np.asarray(targets))
+
+
+def _read(targets: Array) -> Decision | None:
+    """Of a loss for numbers: targets that are two classes, as 0 and 1 or -1 and 1, or of which one in each row is 1."""
+    values = np.unique(targets)
+    if values.tolist() == [-1, 1]:
+        return Decision(None)
+    if values.tolist() != [0, 1]:
+        return None
+    rows = targets.reshape(-1, targets.shape[-1])
+    hot = targets.ndim > 1 and rows.shape[1] > 1 and bool((rows.sum(axis=1) == 1).all())
+    return Decision(targets.ndim - 2, one_hot=True) if hot else Decision(None, 0.5, 0.5)
+
+
+def _judged(decision: Decision | None, said: Array | None, wanted: Array | None) -> tuple[int, int]:
+    """How many outputs of a sample say what they should, of how many; NaN says nothing, and is wrong."""
+    if decision is None or said is None or wanted is None or not said.size:
+        return 0, 0
+    target = decision.wanted(wanted)
+    counts = np.ones(target.shape, bool) if decision.ignored is None else target != decision.ignored
+    finite = ~np.isnan(said) if decision.axis is None else ~np.isnan(said).any(axis=decision.axis)
+    equal = (decision.said(said) == target) & finite & counts
+    return int(np.count_nonzero(equal)), int(np.count_nonzero(counts))
+
+
+def _losses(session: Session, found: Compared) -> Shares:
+    """Once the loss is computed, and none where it is hidden: theirs would tell it."""
+    if session.state.value(session.graph.loss) is None:
+        return Shares(None, why="the loss is not computed yet")
+    if covers(session.hidden, session.graph.nodes[session.graph.loss], "value"):
+        return Shares(None, why=REASON)
+    return shares(session.recorded, found.prediction.id, session.network.samples, found.loss.reduction != "sum")
+
+
+def _share(parts: Shares, loss: float | None) -> float | None:
+    """Of numbers that are not negative, the part of one."""
+    if parts.losses is None or loss is None or not np.isfinite(parts.losses).all() or (parts.losses < 0).any():
+        return None
+    total = float(parts.losses.sum())
+    return loss / total if total > 0 else None

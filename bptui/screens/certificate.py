@@ -1,0 +1,85 @@
+"""A certificate as rows (look/LEARN 9, picture 23b): what a reader worked out. Kept on this machine only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bptui.model.base.spans import Line, Span, line, plain
+from bptui.screens.panels.text import wrap
+from bptui.screens.render import clip, fit, length
+
+if TYPE_CHECKING:
+    from bptui.teach.certificate import Certificate, Worked
+
+WIDTH = 67
+"""Columns of its frame."""
+MARKS = {"once": ("✓", "ok"), "later": ("✓", "dim"), "shown": ("·", "dim")}
+
+
+def lines(found: Certificate, name: str, width: int, height: int) -> list[Line]:
+    """The certificate in the middle of its room; where that is low, the first numbers are left out with a word."""
+    from bptui.teach.filling import number as number_of
+
+    wide = max(10, min(WIDTH, width - 2))
+    inner = wide - 4
+    front = found.lesson
+    number = f"lesson {front.number}, " if front.number else ""
+    head = [
+        _middle(line((front.title, "text bold")), inner),
+        _middle(line((f"{number}done", "dim"), *((" by ", "dim"), (name, "text bold")) if name else ()), inner),
+        (),
+    ]
+    below: list[Line] = [(), *wrap(found.summary, inner)]
+    if found.losses is not None:
+        before, after = map(number_of, found.losses)
+        below += [(), line(("and one step brought the loss  ", "dim"), (before, "value"), " → ", (after, "value bold"))]
+    below += [(), line(("kept on this machine only", "dim"))]
+    room = max(0, height - 2 - len(head) - len(below) - 1)
+    rows = _worked(found.worked, inner, room)
+    body = [*head, *([line(("you worked out", "dim")), *rows] if rows else []), *below]
+    body = body[: max(0, height - 2)]
+    frame = [
+        line((f"╭{'─' * (wide - 2)}╮", "rule")),
+        *(line(("│ ", "rule"), *fit(row, inner), (" │", "rule")) for row in body),
+        line((f"╰{'─' * (wide - 2)}╯", "rule")),
+    ]
+    left, top = " " * max(0, (width - wide) // 2), max(0, (height - len(frame)) // 2)
+    return [*[()] * top, *(line(left, *row) for row in frame)][:height]
+
+
+def text(found: Certificate, name: str) -> str:
+    """The same as text."""
+    rows = [plain(row).rstrip() for row in lines(found, name, 80, 22)]
+    return "\n".join(rows).strip("\n") + "\n"
+
+
+def _middle(row: Line, width: int) -> Line:
+    return line(" " * max(0, (width - length(row)) // 2), *row)
+
+
+def _worked(found: tuple[Worked, ...], width: int, room: int) -> list[Line]:
+    """Two columns of numbers where they have room, else one."""
+    columns = 2 if width >= 56 else 1
+    cell = width // columns
+    rows = -(-len(found) // columns)
+    more = 0
+    if rows > room:
+        rows = max(0, room - 1)
+        more = len(found) - rows * columns
+    kept = found[len(found) - rows * columns :] if more else found
+    out = [
+        tuple(span for at in range(n, len(kept), max(1, rows)) for span in fit(_cell(kept[at], cell - 2), cell))
+        for n in range(rows)
+    ]
+    return [*([line((f"{more} more, and", "dim"))] if more else []), *out]
+
+
+def _cell(one: Worked, width: int) -> Line:
+    mark = MARKS[one.how]
+    number = tuple(Span(span.text, f"{span.style} bold") for span in one.number)
+    return (
+        *fit(clip(one.label, width - length(number) - 4), width - length(number) - 3),
+        *number,
+        Span("  "),
+        Span(*mark),
+    )

@@ -1,0 +1,406 @@
+"""The screen of a lesson: the debugger, with the page of a lesson beside it (look/LEARN 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING, Any, cast
+
+from textual import events
+
+from bptui.model.base import files
+from bptui.model.base.errors import UserError
+from bptui.model.base.printable import one_line
+from bptui.model.base.spans import Line, Span, line
+from bptui.model.debugger.reply import Reply, say
+from bptui.model.debugger.script import ScriptLine
+from bptui.screens import certificate
+from bptui.screens.debugger import Debugger
+from bptui.screens.keys import CERTIFICATE, LESSON, name_of
+from bptui.screens.layout import SMALLEST
+from bptui.screens.panels import LESSON as PANEL
+from bptui.screens.panels import STAGED, footer, status
+from bptui.screens.reading import Reading
+from bptui.screens.render import fit, to_ascii, under
+from bptui.screens.stage import Worker
+from bptui.screens.svg import picture
+from bptui.screens.theme import Theme
+from bptui.teach import catalogue
+from bptui.teach.lesson import Front
+from bptui.teach.progress import Progress, Reached
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.hidden import Hidden
+    from bptui.model.engine.graph import Graph
+    from bptui.model.engine.masked import Kind
+    from bptui.teach.certificate import Certificate
+    from bptui.teach.course import Course
+    from bptui.teach.formulas import Target
+
+BEGINS = frozenset("0123456789-.(=−+")
+"""What opens the line of an answer."""
+MODES = {"layers": "layers", "neurons": "neurons", "graph": "graph"}
+"""Words of a stage that are views of the Network panel."""
+ANSWERS = ("why", "paths")
+"""Words of a stage that are answers: commands of their name ask for them."""
+
+
+class LessonScreen(Debugger):
+    """`front` is the lesson, which is opened in a thread, after the first frame, at the page where it was left;
+    `progress` keeps how far one has come."""
+
+    def __init__(self, title: str, front: Front, progress: Progress, theme: Theme, unicode: bool = True) -> None:
+        super().__init__(title, theme, unicode)
+        self.worker = Worker(lambda: self._call_home(self._computed))
+        self._front, self._progress = front, progress
+        self.reading: Reading | None = None
+        self.certificate: Certificate | None = None
+        self.reader, self._warned = "", False
+
+    def on_mount(self) -> None:
+        """Paint first, then open the lesson."""
+        self.call_after_refresh(self.set_timer, 0.02, partial(self.run_worker, self._load, thread=True, name="lesson"))
+
+    def _load(self) -> None:
+        try:
+            from bptui.teach.course import Course
+            from bptui.teach.names import opened
+
+            reached = self._progress.of(self._front.key) or Reached()
+            page = 0 if reached.done else reached.page - 1
+            course = Course(opened(self._front.path, self._front.key), page, cast(Any, reached.answers))
+        except UserError as error:
+            self._call_home(partial(cast(Any, self.app).refuse, error))
+        except Exception as defect:
+            problem = UserError("a defect of bptui", f"{type(defect).__name__}: {defect}")
+            self._call_home(partial(cast(Any, self.app).refuse, problem))
+        else:
+            self._call_home(partial(self._read, course))
+
+    def _read(self, course: Course) -> None:
+        self.reading = self.ui.lesson = Reading(course)
+        self._turned()
+
+    # ------------------------------------------------------------------------------------------------ pages
+
+    def _turned(self) -> None:
+        """A page is open, or opened anew: its session is the debugger's."""
+        reading = self.reading
+        assert reading is not None
+        course = reading.course
+        reading.turned()
+        self._warned = False
+        self._take(course)
+        if course.failed:
+            reading.remark = line((course.failed[0], "fail"))
+        reached = Reached(course.number + 1, course.answers, course.finished or self._was_done(course))
+        told = self._progress.keep(course.lesson.front.key, reached)
+        if told:
+            self.say(say(told, ok=False))
+        self.changed()
+
+    def _was_done(self, course: Course) -> bool:
+        before = self._progress.of(course.lesson.front.key)
+        return before is not None and before.done
+
+    def _take(self, course: Course) -> None:
+        """The session of a page, and what stands beside its prose."""
+        session = course.session
+        if session is not self.session and session is not None:
+            if self.explainer is not None:
+                self.explainer.close()
+                self.explainer = None
+            self.session = session
+        if session is None:
+            return
+        view = session.view
+        view.stage = course.stage
+        if "whatif" not in course.stage:
+            view.close()
+        view.focus, view.hidden = PANEL.number, hidden_of(course)
+        first = course.stage[0] if course.stage else "network"
+        if first in MODES:
+            view.mode = cast(Any, MODES[first])
+        self._mode, self._focused = view.mode, PANEL.number
+        self._on_board(course)
+        if first in ANSWERS:
+            self.run(first)
+
+    def _on_board(self, course: Course) -> None:
+        """The board that stands in the debugger's place on this page, if any: on the page's session."""
+        word = next((word for word in course.stage if word not in STAGED), "")
+        if self.ui.board is not None:
+            self.ui.board.close()
+        self.ui.board = None
+        if not word or course.session is None:
+            return
+        from bptui.screens.explore import on_session
+
+        try:
+            self.ui.board = on_session(word, course.session)
+        except UserError as error:
+            self.refuse(error)
+            return
+        graph = course.session.graph
+        self.ui.board.hide = frozenset(name for target in course.hidden for name in names_of(target, graph))
+
+    def _computed(self) -> None:
+        """The board's work has ended."""
+        error = self.worker.ended()
+        if error is not None:
+            self.refuse(error)
+        self.changed()
+
+    def changed(self) -> None:
+        """Draw what is different now, and compute what the board wants."""
+        if self.ui.board is not None:
+            self.worker.ask(self.ui.board)
+        super().changed()
+
+    def stop(self) -> None:
+        """End what is computed."""
+        self.worker.close()
+        super().stop()
+
+    def _then(self, work: Callable[[], object]) -> None:
+        """Turn a page in the thread of the commands: what it opens may have to be trained."""
+        session = self.session
+        if session is None:
+            work()
+            self._turned()
+            return
+
+        def job() -> Reply:
+            work()
+            return Reply(asks=lambda _: self._turned())
+
+        self.runner.hold(session, ScriptLine(""), job)
+
+    # ------------------------------------------------------------------------------------------------ keys
+
+    def _paint(self, width: int, height: int) -> list[Line]:
+        """At the end of a lesson its certificate; else as the debugger."""
+        found = self.certificate
+        if found is None or self.runner.busy or width < SMALLEST[0] or height < SMALLEST[1]:
+            return super()._paint(width, height)
+        day = date.today()
+        right = line((f"{day.day} {day:%B %Y}", "dim"))
+        rows = [
+            status.of_board(line((self.ui.name, "dim")), right, width),
+            *certificate.lines(found, self.reader, width, height - 2),
+        ]
+        rows = [fit(row, width) for row in [*rows, *[()] * height][: height - 1]]
+        if self.typing is not None:
+            rows.append(self.typing.line(width))
+        elif self.ui.message:
+            rows.append(under(fit((Span(" "), *self.ui.message), width), "on-band"))
+        else:
+            rows.append(under(footer.hints(CERTIFICATE.footer(), width), "on-band"))
+        return rows if self.ui.look.unicode else [to_ascii(row) for row in rows]
+
+    def _certified(self, key: str) -> None:
+        """A key while the certificate is shown."""
+        word, _ = CERTIFICATE.find(key)
+        self.ui.message = ()
+        if word == "next":
+            self._onwards()
+        elif word == "name":
+            self.open("your name: ", self.reader)
+        elif word == "write":
+            self.open(":", "write ")
+        elif word == "copy" and self.certificate is not None:
+            self.copy(certificate.text(self.certificate, self.reader))
+        elif word == "back" and self.reading is not None:
+            self.certificate = None
+            self.reading.course.finished = False
+        elif word == "leave":
+            self.leave()
+
+    def _onwards(self) -> None:
+        """The lesson after this one, in this screen."""
+        after = next((front for front in catalogue.lessons() if front.number == self._front.number + 1), None)
+        if after is None or not self._front.number:
+            self.say(say("that was the last one: q leaves"))
+            return
+        self._front, self.certificate = after, None
+        self.ui.name = f"lesson {after.number}"
+        self.run_worker(self._load, thread=True, name="lesson")
+
+    def _write(self, name: str) -> None:
+        """Keep the certificate in a file."""
+        assert self.certificate is not None
+        rows = certificate.lines(self.certificate, self.reader, 80, 22)
+        if name.endswith(".svg"):
+            text = picture(rows, cast(Any, self.app).colours, self._front.title)
+        elif name.endswith(".txt"):
+            text = certificate.text(self.certificate, self.reader)
+        else:
+            raise UserError("write", f"'{name[:40]}' is neither .svg nor .txt", "write certificate.svg")
+        path = files.write_new(name, lambda file: file.write(text.encode()), "write")
+        self.say(say(f"written: {path}"))
+
+    def on_key(self, event: events.Key) -> None:
+        """An answer that is typed has all keys; the rest is the debugger's."""
+        reading = self.reading
+        if reading is None or not reading.typing or self.runner.busy:
+            super().on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+        end = reading.answer.press(name_of(event.key, event.character), event.character, lambda text: [])
+        reading.remark = ()
+        if end == "close":
+            reading.typing = False
+        elif end == "done":
+            self._answer(reading.answer.text.strip())
+        self.canvas.repaint()
+
+    def take(self, key: str) -> None:
+        """A key of the page, where it means something there now; else one of the debugger's."""
+        reading = self.reading
+        if self.certificate is not None and not self.ui.pages:
+            self._certified(key)
+            self.changed()
+        elif reading is None or self.ui.pages or not self._of_page(reading, key):
+            super().take(key)
+        else:
+            self.changed()
+
+    def _of_page(self, reading: Reading, key: str) -> bool:
+        """Was it a key of the page?"""
+        word, (down, _) = LESSON.find(key)
+        course, session = reading.course, self.session
+        here = session is None or session.view.focus == PANEL.number
+        said = bool(self.ui.message)
+        if word == "turn":
+            self.ui.message = ()
+            self._then(course.back if down < 0 else lambda: course.turn(course.number + 1))
+        elif word == "home":
+            if said or (session is not None and (session.view.answer is not None or session.view.zoom)):
+                return False
+            if course.away:
+                self._then(course.home)
+            elif session is not None:
+                session.view.focus = PANEL.number
+        elif not here:
+            return self._of_board(key)
+        elif word == "enter":
+            self.ui.message = ()
+            self._enter_page(reading)
+        elif reading.options and word == "choose":
+            reading.chosen = max(0, min(reading.chosen + down, reading.options - 1))
+        elif reading.options and key.isdigit() and 1 <= int(key) <= reading.options:
+            reading.chosen = int(key) - 1
+        elif reading.open and not reading.options and (character := _typed(key)):
+            reading.typing, reading.remark = True, ()
+            reading.answer.open("", "" if character == "=" else character)
+        else:
+            return self._of_board(key)
+        return True
+
+    def _of_board(self, key: str) -> bool:
+        """Was it a key of the board that stands there?"""
+        board = self.ui.board
+        word, by = board.place.find(key) if board is not None else ("", (0, 0))
+        if board is None or not word:
+            return False
+        said = board.press(word, by, key)
+        self.ui.message = (Span(said),) if said else ()
+        return True
+
+    def _enter_page(self, reading: Reading) -> None:
+        """Answer, or a hint, or the next page."""
+        course = reading.course
+        if reading.options:
+            self._answer(str(reading.chosen + 1))
+        elif reading.open:
+            if not course.hint() and not reading.open:
+                self._done_with()
+        else:
+            self._next(course)
+
+    def _next(self, course: Course) -> None:
+        waits = course.waiting
+        if waits and not self._warned:
+            self._warned = True
+            self.say(say(f"first: {waits}  (enter again goes on anyway)"))
+            return
+
+        def turn() -> None:
+            course.next()
+            if course.finished:
+                from bptui.teach.certificate import certificate
+
+                self.certificate = certificate(course.lesson, course.answers)
+
+        self._then(turn)
+
+    def _answer(self, text: str) -> None:
+        """Judge what was typed or chosen."""
+        reading = cast(Reading, self.reading)
+        verdict = reading.course.answer(text)
+        reading.typing, reading.remark = False, ()
+        if verdict.right:
+            self._done_with()
+        elif not verdict.counts:
+            reading.remark, reading.typing = line(*((s.text, "kink") for s in verdict.reason)), True
+        else:
+            reading.answer.open("", "")
+
+    def _done_with(self) -> None:
+        """The question is done: what comes after it has happened."""
+        reading = cast(Reading, self.reading)
+        self._take(reading.course)
+        course = reading.course
+        self._progress.keep(course.lesson.front.key, Reached(course.number + 1, course.answers, self._was_done(course)))
+        self.changed()
+
+    def run(self, text: str) -> None:
+        """A `:` line: the page's own words, then the debugger's."""
+        reading = self.reading
+        word, _, rest = text.strip().partition(" ")
+        if self.typing is None and self.certificate is not None and self.command_line.prefix.startswith("your"):
+            self.reader = one_line(text.strip(), 40)
+            self.changed()
+        elif self.certificate is not None and word == "write":
+            try:
+                self._write(rest.strip())
+            except UserError as error:
+                self.refuse(error)
+        elif reading is not None and text.strip() == "notes":
+            reading.notes = not reading.notes
+            self.changed()
+        else:
+            super().run(text)
+
+
+def hidden_of(course: Course) -> Hidden:
+    """The numbers that a page hides, as the session hides them."""
+    from bptui.model.debugger import hidden
+
+    found: set[hidden.Target] = set()
+    for target in course.hidden:
+        kind: Kind = "update" if target.of == "new" else target.of
+        at = [range(size) if i is None else (i,) for i, size in zip(target.at, target.node.shape, strict=False)]
+        elements: list[tuple[int, ...] | None] = (
+            [None] if not any(i is not None for i in target.at) else [*product(*at)]
+        )
+        found |= {hidden.Target(target.node.name, kind, element) for element in elements}
+    return frozenset(found)
+
+
+def names_of(target: Target, graph: Graph) -> tuple[str, ...]:
+    """What boards call a number of the network: `loss`, `new(w)`, `∂L/∂w`, `dy/dx` where the end is y."""
+    name = target.node.symbol or target.node.label
+    if target.of == "gradient":
+        return f"∂L/∂{name}", f"grad({name})", f"d{graph.nodes[graph.loss].label}/d{name}"
+    return (f"new({name})",) if target.of == "new" else (name, target.node.name)
+
+
+def _typed(key: str) -> str:
+    """The character of a key that opens the answer line, "" for another key."""
+    names = {"minus": "-", "full_stop": ".", "left_parenthesis": "(", "equals_sign": "=", "plus": "+"}
+    character = names.get(key, key)
+    return character if character in BEGINS else ""

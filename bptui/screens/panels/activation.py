@@ -1,0 +1,85 @@
+"""The curve of this Moment's activation and its slope, with the selected element on both: beside a page of a lesson
+(look/LEARN 12c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bptui.model.base.spans import Line, Span, line
+from bptui.model.debugger.hidden import covers
+from bptui.screens.explore.curve import AXIS, curve_at
+from bptui.screens.explore.page import short
+from bptui.screens.panels.figures import kind_of, scalar, symbol_of
+from bptui.screens.plot import Axes, Plot
+from bptui.screens.render import clip, to_ascii
+from bptui.teach.explore.activations import HIGH, LOW, Activation, usual
+
+if TYPE_CHECKING:
+    from bptui.model.engine.graph import Node
+    from bptui.screens.scene import Scene
+
+
+def _shown(scene: Scene) -> Node | None:
+    """The node whose curve it is: this Moment's, where that is an activation."""
+    node = scene.session.node
+    known = {each.op.name for each in usual()}
+    return node if node.op is not None and node.op.name in known and len(node.inputs) == 1 else None
+
+
+def name(scene: Scene) -> str:
+    """Of which operation."""
+    node = _shown(scene)
+    return "Activation" if node is None or node.op is None else f"{node.op.name} and its slope"
+
+
+def lines(scene: Scene) -> list[Line]:
+    """The two curves over one another, z under them."""
+    width, height = scene.width, scene.height
+    node = _shown(scene)
+    if node is None or node.op is None or height < 5 or width < 20:
+        return [line((" no activation at this moment", "dim"))][:height]
+    session = scene.session
+    source = session.graph.nodes[node.inputs[0]]
+    z = scalar(session.state.shown(source), session.element)
+    made = Activation(node.op, node.attributes)
+    curve = made.curve()
+    wide, tall = width - AXIS - 1, (height - 1) // 2
+    symbol = symbol_of(source)
+    rows: list[Line] = []
+    at = made.at(z) if z is not None else None
+    hides = covers(session.hidden, node, "value", session.element)
+    for title, numbers, y, style, hidden in (
+        (line((f" {symbol_of(node)}", kind_of(node))), curve.value, at and at.value, "value", hides),
+        (line((f" ∂{symbol_of(node)}/∂{symbol}", "text bold")), curve.slope, at and at.slope, "text", False),
+    ):
+        point = None if z is None or y is None or hidden else (z, y)
+        drawn = curve_at(curve.z, numbers, point, style, (wide, tall), scene.options)
+        rows += [(*title, *drawn[0][0:0], *_behind(drawn[0], sum(len(s.text) for s in title))), *drawn[1:]]
+    rows.append(_ticks(z, symbol, wide))
+    rows = [clip(row, width) for row in rows[:height]]
+    return rows if scene.options.unicode else [to_ascii(row) for row in rows]
+
+
+def _behind(row: Line, cells: int) -> Line:
+    """A row without its first cells, which are blank or a label that gives way."""
+    out: list[Span] = []
+    for span in row:
+        out.append(Span(span.text[cells:], span.style))
+        cells = max(0, cells - len(span.text))
+    return tuple(out)
+
+
+def _ticks(z: float | None, symbol: str, wide: int) -> Line:
+    """The ends of the axis, and z under its point."""
+    row = [" "] * wide
+    axes = Axes(Plot(wide, 1), (LOW, HIGH), (0, 1))
+    for at in (LOW, HIGH):
+        text = short(at)
+        x = min(axes.cell(at, 0)[0], wide - len(text))
+        row[x : x + len(text)] = text
+    out = "".join(row)
+    if z is None or not LOW <= z <= HIGH:
+        return line(" " * AXIS, (out, "dim"))
+    text = f"{symbol} = {short(z, 3)}"
+    x = max(len(short(LOW)) + 1, min(axes.cell(z, 0)[0] - len(text) // 2, wide - len(text) - 3))
+    return line(" " * AXIS, (out[:x], "dim"), (text, "value"), (out[x + len(text) :], "dim"))

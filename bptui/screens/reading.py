@@ -1,0 +1,47 @@
+"""What a screen knows of the lesson that is read on it, besides the lesson itself. Needs no NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bptui.model.base.spans import Line
+from bptui.screens.command_line import CommandLine
+
+if TYPE_CHECKING:
+    from bptui.teach.course import Course
+
+
+@dataclass
+class Reading:
+    """A lesson as it is read on a screen.
+
+    course  the reader's way through it
+    answer  the line in which an answer is typed;  typing  it is open
+    chosen  of a choice, the option with the cursor, counted from 0
+    remark  on what was typed and is no answer, until the next key
+    notes   what is for the teacher is shown
+    """
+
+    course: Course
+    answer: CommandLine = field(default_factory=lambda: CommandLine(""))
+    typing: bool = False
+    chosen: int = 0
+    remark: Line = ()
+    notes: bool = False
+
+    def turned(self) -> None:
+        """Another page is open."""
+        self.typing, self.chosen, self.remark = False, 0, ()
+        self.answer.open("", "")
+
+    @property
+    def open(self) -> bool:
+        """Is there a question that is not done?"""
+        return self.course.state in ("asked", "not yet")
+
+    @property
+    def options(self) -> int:
+        """Of an open choice, how many there are."""
+        question = self.course.question
+        return len(question.options) if question is not None and question.is_choice and self.open else 0

@@ -1,0 +1,198 @@
+"""Every lesson on the screen, from its first page to its end by its documented keys: answered right, wrong, skipped."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from bptui.app import ScreenApp
+from bptui.model.base.spans import plain
+from bptui.screens.lesson import LessonScreen
+from bptui.teach import catalogue
+from bptui.teach.course import Course
+from bptui.teach.lesson import Front
+from bptui.teach.progress import Progress
+from bptui.teach.sheet import sheet
+
+SIZES = [(80, 24), (60, 20)]
+LESSONS = [pytest.param(front, id=front.key) for front in catalogue.lessons()]
+FOUR = next(front for front in catalogue.lessons() if front.number == 4)
+
+
+class At:
+    """The app under test."""
+
+    def __init__(self, app: ScreenApp, pilot: Pilot[None]) -> None:
+        self.app, self.pilot = app, pilot
+
+    @property
+    def screen(self) -> LessonScreen:
+        """The lesson's screen."""
+        assert isinstance(self.app.first, LessonScreen)
+        return self.app.first
+
+    @property
+    def course(self) -> Course:
+        """The reader's way."""
+        assert self.screen.reading is not None
+        return self.screen.reading.course
+
+    @property
+    def text(self) -> str:
+        """What is seen."""
+        return "\n".join(plain(row) for row in self.screen.canvas.rows)
+
+    async def press(self, *keys: str) -> None:
+        """Press keys and wait for what they started."""
+        for key in keys:
+            await self.pilot.press(key)
+            while self.screen.runner.busy:
+                await self.pilot.pause()
+
+
+@asynccontextmanager
+async def reading(front: Front, folder: Path | None = None, size: tuple[int, int] = (80, 24)) -> AsyncIterator[At]:
+    app = ScreenApp(partial(LessonScreen, "lesson", front, Progress(folder)))
+    async with app.run_test(size=size) as pilot:
+        at = At(app, pilot)
+        while at.screen.reading is None:
+            await pilot.pause()
+        yield at
+
+
+def whole(at: At) -> None:
+    """Nothing failed, and the page is told as it is set."""
+    assert "failed" not in at.text
+    assert not at.course.failed, at.course.page.title
+    if at.screen.size.width == 80 and at.screen.ui.board is None and "lesson" in at.screen.ui.name:
+        box = [row.line for row in sheet(at.course)]
+        seen = " ".join(at.text.split())
+        for row in box[:3]:
+            assert " ".join(plain(row).split()) in seen
+
+
+async def answer_right(at: At) -> None:
+    """Answer the question of a page as it wants to be."""
+    question = at.course.question
+    if question is None or at.course.state in ("right", "shown"):
+        return
+    if question.is_choice:
+        right = next(n for n, option in enumerate(question.options, 1) if option.right)
+        await at.press(str(right), "enter")
+    else:
+        value = at.course._stage.asking.number(question.expression)  # type: ignore[union-attr]
+        await at.press(*_keys(f"{value:.10g}"), "enter")
+    assert at.course.state == "right", (at.course.page.title, at.text)
+
+
+async def answer_wrong(at: At) -> None:
+    """Answer wrong, take every hint, see the answer."""
+    question = at.course.question
+    if question is None or at.course.state in ("right", "shown"):
+        return
+    if question.is_choice:
+        for number, option in enumerate(question.options, 1):
+            if not option.right:
+                await at.press(str(number), "enter")
+                assert at.course.state == "not yet"
+        await answer_right(at)
+        assert at.course.answers[at.course.page.key] == "later"
+        return
+    await at.press(*_keys("77"), "enter")
+    assert at.course.state == "not yet"
+    assert "not yet" in at.text
+    for _ in range(len(question.hints) + 1):
+        await at.press("enter")
+    assert at.course.state == "shown"
+    assert "shown" in at.text
+
+
+def _keys(text: str) -> list[str]:
+    names = {"-": "minus", ".": "full_stop", "+": "plus"}
+    return [names.get(character, character) for character in text]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("front", LESSONS)
+@pytest.mark.parametrize("how", ["right", "wrong", "skipped"])
+async def test_a_lesson_from_start_to_end(front: Front, how: str, size: tuple[int, int]) -> None:
+    answer = {"right": answer_right, "wrong": answer_wrong}.get(how)
+    async with reading(front, size=size) as at:
+        for page in range(front.pages):
+            assert at.course.number == page
+            whole(at)
+            if answer is not None:
+                await answer(at)
+                whole(at)
+                await at.press("enter")
+                if at.course.number == page and not at.course.finished:  # what it waits for is said once
+                    assert "first:" in at.text
+                    await at.press("enter")
+            else:
+                await at.press("pagedown")
+        assert at.course.finished == (how != "skipped")
+        if at.course.finished:
+            assert front.title in at.text
+            assert "kept on this machine only" in at.text
+            await at.press("e", "A", "d", "a", "enter")
+            assert size[1] < 24 or "done by Ada" in at.text
+            await at.press("escape")
+            assert at.course.page.title in at.text
+
+
+async def test_away_and_back() -> None:
+    async with reading(FOUR) as at:
+        for _ in range(3):
+            await at.press("pagedown")
+        before = at.text
+        await at.press("s", "s")
+        assert "away" in at.text
+        await at.press("escape")
+        assert at.text == before
+        await at.press("escape")
+        assert at.text == before
+        await at.press("pagedown", "pageup")
+        assert at.text == before
+        await at.press("tab")
+        assert "━ 1 Network" in at.text
+
+
+async def test_the_line_of_an_answer() -> None:
+    async with reading(FOUR) as at:
+        for _ in range(9):
+            await at.press("pagedown")
+        await at.press(*_keys("-0.0978"))
+        assert "= -0.0978" in at.text
+        await at.press("escape")
+        assert "-0.0978 " not in at.text.split("╭")[0].split("What arrives")[1].splitlines()[2]
+        await at.press(*_keys("0"), "o", "enter")
+        assert "'0o' is not a number" in at.text
+        await at.press("escape", *_keys("5"), "enter")
+        assert "two digits at least" in at.text
+
+
+async def test_what_was_reached_is_kept(tmp_path: Path) -> None:
+    async with reading(FOUR, tmp_path) as at:
+        await answer_right(at)
+        await at.press("enter", "enter")
+    async with reading(FOUR, tmp_path) as at:
+        assert at.course.number == 1
+        await at.press("pageup")
+        assert at.course.state == "right"
+        await at.press("q")
+        assert not at.app.is_running
+
+
+async def test_a_lesson_that_errs_does_not_open(tmp_path: Path) -> None:
+    file = tmp_path / "mine.md"
+    file.write_text('+++\ntitle = "Mine"\n+++\n# Mine\n\n## One\n::gto x\n\nText.\n')
+    app = ScreenApp(partial(LessonScreen, "mine", Front("Mine", file, key="mine"), Progress(None)))
+    async with app.run_test() as pilot:
+        while app.is_running:
+            await pilot.pause()
+    assert "::gto: no such directive or command" in str(app.error)
