@@ -23,10 +23,13 @@ def scale(sizes: Iterable[float], room: int) -> float:
 
 
 def bar(start: float, end: float, room: int, style: str, look: RenderOptions) -> Line:
-    """A bar between two places, in cells from the left, in `room` cells; at least an eighth where they differ.
+    """A bar between two places, in cells from the left, in `room` cells; at least an eighth where they differ, nothing
+    where one of them is not finite.
 
     A cell that is filled from its right is one that is filled from its left, reversed. ASCII: whole cells of `#`.
     """
+    if not (math.isfinite(start) and math.isfinite(end)):
+        return (Span(" " * room),)
     low, high = sorted((start, end))
     first, last = (max(0, min(8 * room, round(8 * x))) for x in (low, high))
     if first == last and low != high:

@@ -6,7 +6,7 @@ replayed in a fresh session. So turning back and forth is exact, and nothing tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -260,10 +260,11 @@ class Course:
         return session
 
     # ------------------------------------------------------------------------------------------------- what it says
-    def text(self, prose: Prose, after: bool = False) -> Line:
-        """Prose with its numbers, those that are hidden as `?`; `after` the question, or as the page opened."""
+    def text(self, prose: Prose, after: bool = False, also: Sequence[Target] = ()) -> Line:
+        """Prose with its numbers, those that are hidden (and `also` others) as `?`; `after` the question, or as the
+        page opened."""
         found = self._stage.telling if after else self._stage.asking
-        return filling.filled(prose, found, self.hidden)
+        return filling.filled(prose, found, (*self.hidden, *also))
 
     def _block(self, block: Block, after: bool = False) -> list[Line]:
         if isinstance(block, Code):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from bptui.model.base.spans import Line, plain
 from bptui.teach.course import Course
-from bptui.teach.lesson import Block, Code, Items, Lesson, Question
+from bptui.teach.lesson import Block, Code, Items, Lesson, Prose, Question
 
 
 def markdown(lesson: Lesson) -> str:
@@ -19,9 +20,9 @@ def markdown(lesson: Lesson) -> str:
         course.turn(number)
         course.show()
         failed = [f"*{told}*" for told in course.failed]
-        parts += [f"## {number + 1}. {page.title}", *failed, *blocks(course, page.opens)]
+        parts += [f"## {number + 1}. {page.title}", *failed, *blocks(course.text, page.opens)]
         if page.question is not None:
-            parts += [*asked(course, page.question), *blocks(course, page.explains, True)]
+            parts += [*asked(course, page.question), *blocks(partial(course.text, after=True), page.explains)]
     return "\n\n".join(parts)
 
 
@@ -35,15 +36,15 @@ def marked(line: Line) -> str:
     return out.strip()
 
 
-def blocks(course: Course, given: tuple[Block, ...], after: bool = False) -> Iterator[str]:
-    """The blocks of a page, each a text."""
+def blocks(say: Callable[[Prose], Line], given: tuple[Block, ...]) -> Iterator[str]:
+    """Some blocks, each a text."""
     for block in given:
         if isinstance(block, Code):
             yield "\n".join(["```", *block.lines, "```"])
         elif isinstance(block, Items):
-            yield "\n".join(f"- {marked(course.text(item, after))}" for item in block.items)
+            yield "\n".join(f"- {marked(say(item))}" for item in block.items)
         else:
-            yield marked(course.text(block.prose, after))
+            yield marked(say(block.prose))
 
 
 def asked(course: Course, question: Question) -> Iterator[str]:

@@ -7,14 +7,16 @@ would not hold then is left out: choices, and what has decimal numbers typed in 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from bptui.model.base import numbers
 from bptui.model.base.arithmetic import gives
-from bptui.model.base.spans import plain
+from bptui.model.base.spans import Line, Span, plain
 from bptui.model.engine.graph import Node
 from bptui.teach.course import Course
 from bptui.teach.export import blocks, marked
+from bptui.teach.formulas import Target
 from bptui.teach.lesson import Code, Items, Lesson, Prose
 
 BLANK = "\\_" * 12
@@ -29,6 +31,7 @@ def worksheet(lesson: Lesson, answers: bool = False, seed: int | None = None) ->
     parts = [f"# {lesson.front.title}: work sheet{'' if seed is None else f' {seed}'}"]
     parts.append("**Answers**" if answers else f"Name: {BLANK}{BLANK}")
     asked, left, given = 0, 0, ""
+    told: list[Target] = []  # what was asked already: what the next pages say of it, the pupil fills in
     for number, page in enumerate(lesson.pages):
         course.turn(number)
         if page.question is None:
@@ -41,37 +44,48 @@ def worksheet(lesson: Lesson, answers: bool = False, seed: int | None = None) ->
             continue
         asked += 1
         if (now := _given(course)) != given:
-            given = now
+            given, told = now, []
             parts.append(now)
-        parts += [f"## {asked}. {page.title}", *(_blank(text) for text in blocks(course, page.opens))]
-        parts += _question(course, answers)
+        say = partial(_said, course, tuple(told))
+        parts += [f"## {asked}. {page.title}", *blocks(say, page.opens)]
+        parts += _question(course, answers, say)
+        if course.asks is not None and not answers:
+            told.append(course.asks)
     if left:
         parts.append(f"*{left} questions of the lesson hold for its own numbers only and are left out.*")
     return "\n\n".join(parts)
 
 
-def _question(course: Course, answers: bool) -> Iterator[str]:
+def _question(course: Course, answers: bool, say: Callable[[Prose], Line]) -> Iterator[str]:
     question = course.question
     assert question is not None
-    yield f"**{_blank(plain(course.text(question.prose)))}**"
+    yield f"**{plain(say(question.prose))}**"
     if question.is_choice:
         marks = ["x" if each.right and answers else " " for each in question.options]
-        texts = [marked(course.text(each.prose)) for each in question.options]
+        texts = [marked(say(each.prose)) for each in question.options]
         yield "\n".join(f"- [{mark}] {text}" for mark, text in zip(marks, texts, strict=True))
     else:
         yield f"{plain(course.label)} = {f'**{plain(course.right)}**' if answers else BLANK}"
 
 
-def _blank(text: str) -> str:
-    """What is hidden, as room to write."""
-    return text.replace(f" {numbers.HIDDEN} ", f" {BLANK} ")
+def _said(course: Course, told: tuple[Target, ...], prose: Prose) -> Line:
+    """Prose with room to write in the place of what is hidden."""
+    text = course.text(prose, also=told)
+    return tuple(Span(BLANK) if "reverse" in span.style else span for span in text)
 
 
 def _given(course: Course) -> str:
-    """What the network is given: inputs, targets, parameters."""
+    """What it takes to compute on paper: the operations, inputs, targets, parameters, the learning rate."""
     assert course.session is not None
     session = course.session
-    rows = [_tensor(course, node) for node in session.graph.nodes if node.op is None and node.role != "const"]
+    document, graph = session.network.document, session.graph
+    formula = None if document is None else document.content.get("formula")
+    rows = [f"- {layer.name}: {layer.summary}" for layer in graph.layers]
+    if isinstance(formula, str):
+        rows = [f"- `{row.strip()}`" for row in re.split(r"[\n;]", formula) if row.strip()]
+    rows += [_tensor(course, node) for node in graph.nodes if node.op is None and node.role != "const"]
+    if graph.params:
+        rows.append(f"- learning rate: {session.network.optimizer.learning_rate:g}")
     return "\n".join(["Given:", "", *rows])
 
 

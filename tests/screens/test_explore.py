@@ -44,6 +44,12 @@ def row(board: Board, start: str, **size: int) -> str:
     return next(line for line in text(board, **size).split("\n") if line.strip().startswith(start))
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs, runs as quickly as it can."""
+    monkeypatch.setattr("bptui.screens.explore.race.PACE", 0.0)
+
+
 @pytest.fixture
 def make() -> AsyncIterator[Callable[..., Board]]:
     """Boards that are closed in the end."""
@@ -261,6 +267,31 @@ def test_at_any_size_nothing_raises_or_overflows(name: str, target: str, make: M
         rows = board.lines(width, height, RenderOptions())
         assert len(rows) <= height
         assert all(length(line) <= width for line in rows)
+
+
+ODD = {
+    "NaN": ("L = sqrt(w)*v", {"w": -1.0, "v": 1.0}), "inf": ("L = 1/w + v", {"w": 0.0, "v": 1.0}),
+    "huge": ("L = 1e300*w**2 + v", {"w": 1e5, "v": 0.0}), "flat": ("L = w*0 + 1 + v*0", {"w": 1.0, "v": 1.0}),
+    "below 0": ("L = -w**2 - v", {"w": 1.0, "v": 2.0}), "kinks": ("L = abs(w) + abs(v)", {"w": 1.0, "v": -2.0}),
+    "long names": ("a_name_that_is_too_long = w*v; L = a_name_that_is_too_long**2", {"w": 1.0, "v": 3.0}),
+    "many ways": ("a = w*2; b = w*3; c = w*v; d = w*5; L = a*b*c*d", {"w": 1.0, "v": 2.0}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("name", ["chain", "rate", "race"])
+def test_numbers_that_are_none_and_odd_formulas(name: str, what: str, make: Make) -> None:
+    board = make(name, from_formula(*ODD[what], ["w", "v"]))
+    for size in ((80, 22), (60, 18), (24, 4)):
+        assert all(length(line) <= size[0] for line in worked(board).lines(*size, SEEN))
+    for each in board.place.rows:
+        board.press(each.word, each.by[0] if each.by else (0, 0), each.keys[0])
+        assert text(worked(board))
+
+
+def test_rate_says_what_cannot_be_judged(make: Make) -> None:
+    assert "not finite here" in text(make("rate", from_formula(*ODD["NaN"], ["w", "v"])))
+    assert "the gradient is 0 here" in text(make("rate", from_formula(*ODD["flat"], ["w", "v"])))
 
 
 @pytest.mark.parametrize("name", NAMES)

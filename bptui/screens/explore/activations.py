@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.numbers import field
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Board, Work
 from bptui.screens.explore.curve import AXIS, curve_at
-from bptui.screens.explore.page import at, beside, centred, mark, right, short, window
+from bptui.screens.explore.page import at, beside, centred, figure, mark, right, short, window
 from bptui.screens.keys import EXPLORE_ACTIVATIONS
 from bptui.screens.plot import Axes, Plot
 from bptui.screens.render import RenderOptions, clip, fit, length, under
@@ -72,7 +71,7 @@ class ActivationBoard(Board):
         left: Line = (Span("explorer", "dim"), Span("  activations"))
         if self._network is not None:
             left = (*left, Span(f"   {self._network.name}"))
-        return left, (Span("z", "value"), Span(f" {field(self.z).strip()}", "text bold"))
+        return left, (Span("z", "value"), Span(f" {figure(self.z)}", "text bold"))
 
     def press(self, word: str, by: tuple[int, int], key: str) -> str:
         """left and right move z, up and down choose, r shows the raw derivative."""
@@ -220,12 +219,12 @@ class ActivationBoard(Board):
             many = point.in_a_row
             kind = "fail" if not FADES <= abs(many) <= GROWS else "dim"
             hidden = "slope" in self.hide
-            slope = mark("text") if hidden else (Span(field(point.slope).strip(), "text bold"),)
-            left = mark("dim") if hidden else (Span(field(many).strip(), kind),)
+            slope = mark("text") if hidden else (Span(figure(point.slope), "text bold"),)
+            left = mark("dim") if hidden else (Span(figure(many), kind),)
             line = at(
                 (0, (Span("▶" if chosen else " ", "value reverse bold" if chosen else "text"),)),
                 (2, (Span(point.activation.name[: max(4, ends[0] - 9)], "text bold" if chosen else "text"),)),
-                right(ends[0], mark("value") if "a" in self.hide else (Span(field(point.value).strip(), "value"),)),
+                right(ends[0], mark("value") if "a" in self.hide else (Span(figure(point.value), "value"),)),
                 right(ends[1], slope),
                 right(ends[2], left),
             )  # fmt: skip

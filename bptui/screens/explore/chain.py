@@ -6,14 +6,13 @@ import math
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.numbers import field
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Board, Work
 from bptui.screens.explore.chain_page import ChainPage
-from bptui.screens.explore.page import Row, fitted, mark, short, window
+from bptui.screens.explore.page import Row, figure, fitted, mark, short, window
 from bptui.screens.keys import EXPLORE_CHAIN
 from bptui.screens.render import RenderOptions
 from bptui.symbolic.service import Service
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.model.source.network import Network
 
-STEP = 0.1
+STEP, LONG = 0.1, 8
+"""By what a key moves the start; cells of a name in a derivative."""
 NUDGES = tuple(m * 10.0**k for k in range(-6, 1) for m in (1, 2, 5))[:-2]
 """1e-6, 2e-6, 5e-6, … 1."""
 
@@ -60,7 +60,7 @@ class ChainBoard(Board):
             where = (Span(self._network.name),)
         left = (Span("explorer", "dim"), Span("  the chain rule   "), *where)
         hidden = self.symbol in self.hide
-        value = mark("text") if hidden else (Span(field(self.chain.at).strip(), "text bold"),)
+        value = mark("text") if hidden else (Span(figure(self.chain.at), "text bold"),)
         return left, (Span(f"{self.symbol} ", "dim"), *value)
 
     def press(self, word: str, by: tuple[int, int], key: str) -> str:
@@ -137,9 +137,12 @@ class ChainBoard(Board):
         links = [link for way in reading.ways for link in way]
         return self._derive if any(self._key(link) not in self._derived for link in links) else None
 
+    def urgent(self) -> bool:
+        """Another value does not wait for the one before."""
+        return self.chain.known is None
+
     def _compute(self, progress: Progress) -> None:
-        progress.report(0.0, "the chain")
-        self.chain.read()
+        self.chain.read(lambda part: progress.report(part, "the chain"))
 
     def _derive(self, progress: Progress) -> None:
         chain, reading = self.chain, self.chain.known
@@ -171,7 +174,7 @@ class ChainBoard(Board):
         if reading is None:
             return window([head, (), (Span("  ·", "dim"),)], width, height)
         page = ChainPage(self, reading, width, look)
-        rows = [Row(head), *(page.ways() if several else page.boxes()), *page.bars(), *page.band(), *page.notes()]
+        rows = [Row(head), *(page.ways() if several else page.boxes()), *page.bars(), *page.sums.band(), *page.notes()]
         return window(fitted(rows, height), width, height)
 
     def hidden(self, *names: str) -> bool:
@@ -188,7 +191,8 @@ class ChainBoard(Board):
     def brief(self, station: Station) -> str:
         """A station's symbol, as formulas write it: `W` for `layer1.weight[0,0]`."""
         node = self.chain.network.graph.nodes[station.vertex[0]]
-        return node.symbol or node.label
+        name = node.symbol or node.label
+        return name if len(name) <= LONG else f"{name[: LONG - 1]}…"
 
     def accident(self, reading: Reading) -> Line:
         """What is equal here and not one to the left: the value of the end, and its slope."""

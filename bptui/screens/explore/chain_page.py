@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple
 
-from bptui.model.base import arithmetic
-from bptui.model.base.numbers import field
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
 from bptui.screens.bars import bar, scale
-from bptui.screens.explore.page import Row, at, blank, centred, mark, number, short
+from bptui.screens.explore.chain_sums import Arrow, Shown, Sums
+from bptui.screens.explore.page import Row, at, blank, number, short
 from bptui.screens.plot import Plot
-from bptui.screens.render import RenderOptions, clip, crop, fit, length, under
-from bptui.teach.explore.chain import Chain, Link, Reading, Station, through
+from bptui.screens.render import RenderOptions, clip, crop, length
+from bptui.teach.explore.chain import Reading, Station, through
 
 BOX, LEAST, GAP = 16, 12, 8
 """Cells of a box, at most and at least; of an arrow between two, at least."""
@@ -26,41 +24,6 @@ LABELS, NOTES = 21, 20
 """Cells before the bars, for name and number; cells after them, for what is said. With several ways 3 and 7 more."""
 WAYS = 4
 """Ways that have a row of their own."""
-
-
-class Shown(Protocol):
-    """Whose page it is: the chain, which way it is read, what is asked for, how things are called."""
-
-    chain: Chain
-    backward: bool
-    hide: frozenset[str]
-
-    def hidden(self, *names: str) -> bool:
-        """Is a number of any of these names asked for?"""
-
-    def slope_name(self, reading: Reading, link: Link | None = None) -> str:
-        """`dy/du`."""
-
-    def brief(self, station: Station) -> str:
-        """A station's symbol."""
-
-    def accident(self, reading: Reading) -> Line:
-        """What is equal here alone."""
-
-    def derived(self, link: Link) -> Line:
-        """SymPy's formula of a slope."""
-
-
-@dataclass(frozen=True)
-class Arrow:
-    """What stands between two boxes: one link, or several whose stations have no room: their slopes are multiplied."""
-
-    links: tuple[Link, ...]
-
-    @property
-    def slope(self) -> float:
-        """All of its slopes multiplied."""
-        return through(self.links)
 
 
 @dataclass
@@ -83,6 +46,11 @@ class ChainPage:
         return (Arrow(way[: extra + 1]), *(Arrow((link,)) for link in way[extra + 1 :]))
 
     @cached_property
+    def sums(self) -> Sums:
+        """The equation of the slopes."""
+        return Sums(self.board, self.reading, self.arrows, self.width)
+
+    @cached_property
     def shown(self) -> tuple[Station, ...]:
         """The stations that have a box."""
         stations = self.reading.stations
@@ -98,18 +66,9 @@ class ChainPage:
 
     def slope(self, arrow: Arrow) -> Span:
         """`× 12`, or `× ?` where that is asked for."""
-        if self.asked(arrow):
+        if self.sums.asked(arrow):
             return Span("× ? ", "text bold reverse")
         return Span(f"× {short(arrow.slope)}", "text bold")
-
-    def asked(self, arrow: Arrow) -> bool:
-        """Is a slope of it hidden?"""
-        return any(self.board.hidden(self.board.slope_name(self.reading, link)) for link in arrow.links)
-
-    @property
-    def whole(self) -> str:
-        """`dy/dx`."""
-        return self.board.slope_name(self.reading)
 
     # ------------------------------------------------------------------------------------------------ boxes
 
@@ -151,7 +110,7 @@ class ChainPage:
         page.spans(x + 2, y, head)
         name = f"d{self.board.brief(self.reading.stations[-1])}/d{self.board.brief(station)}"
         if self.board.backward:
-            shown = number(station.gradient, "gradient", self.board.hidden(name, self.whole if first else name))
+            shown = number(station.gradient, "gradient", self.board.hidden(name, self.sums.whole if first else name))
         else:
             kind = "text reverse" if first else style.replace(" bold", "")
             shown = number(station.value, kind, self.board.hidden(station.name))
@@ -210,43 +169,51 @@ class ChainPage:
 
     # ------------------------------------------------------------------------------------------------ bars
 
+    @cached_property
+    def measure(self) -> Measure:
+        """The bars, and how long a cell of them is."""
+        several = len(self.reading.ways) > 1
+        bars = tuple(self._of_ways() if several else self._of_stations())
+        before, after = (LABELS + 3, NOTES + 7) if several else (LABELS, NOTES)
+        before = max(before, min(max(length(each.name) for each in bars) + 14, self.width // 3))
+        room = max(1, self.width - before - after - 2)
+        ends = [0.0, *(x for each in bars for x in each.ends if math.isfinite(x))]
+        cell = scale([max(ends) - min(ends)], room - (min(ends) < 0))
+        return Measure(bars, before, room, cell, math.ceil(-min(ends) / cell - 1e-9))
+
     def bars(self) -> list[Row]:
         """The rule, then a bar for what each grows by, and for what the slope promises."""
-        several = len(self.reading.ways) > 1
-        rows = self._of_ways() if several else self._of_stations()
-        before, after = (LABELS + 3, NOTES + 7) if several else (LABELS, NOTES)
-        before = max(before, min(max(length(row.name) for row in rows) + 14, self.width // 3))
-        room = self.width - before - after - 2
-        ends = [0.0, *(x for row in rows for x in row.bar)]
-        low, high = min(x for x in ends if math.isfinite(x)) if any(map(math.isfinite, ends)) else 0.0, max(ends)
-        cell = scale([high - low], room - (low < 0))
-        zero = math.ceil(-low / cell - 1e-9) if low < 0 else 0
-        nudge = short(self.reading.nudge)
-        name = self.reading.stations[0].name
-        head = layout.rule(
-            2, f"Nudge {name} by {nudge}", (), (Span(f"one cell is {short(cell)}", "dim"),), self.width, False, False
-        )
-        found = [Row(head), blank(4)]
-        ends_at = [before + max(zero, *(zero + x / cell for x in row.bar)) for row in rows]
-        for n, row in enumerate(rows):
-            here = max(ends_at[n:] if not several and n >= 2 else [ends_at[n]])
-            beside = before + room + 2 if several or here > before + room / 3 else math.ceil(here) + 2
-            drawn = bar(zero + row.bar[0] / cell, zero + row.bar[1] / cell, room, row.style, self.look)
-            told, figure = (3, clip(row.name, before - 13)), (before - 10 - several, row.number)
-            found.append(Row(at(told, figure, (before, crop(drawn, 0, beside - before - 1)), (beside, row.note))))
-        return [*found, blank(2)]
+        several, found = len(self.reading.ways) > 1, self.measure
+        title = f"Nudge {self.reading.stations[0].name} by {short(self.reading.nudge)}"
+        told = (Span(f"one cell is {short(found.cell)}", "dim"),)
+        rows = [Row(layout.rule(2, title, (), told, self.width, False, False)), blank(4)]
+        before, room = found.before, found.room
+        for n, each in enumerate(found.bars):
+            start, end = (found.zero + x / found.cell for x in each.ends)
+            # the notes of the last rows, which are compared, stand below each other
+            alike = found.bars[n:] if not several and n >= 2 else (each,)
+            here = max(
+                found.zero, *(found.zero + x / found.cell for one in alike for x in one.ends if math.isfinite(x))
+            )
+            far = several or here > room / 3
+            beside = before + room + 2 if far else before + math.ceil(here) + 2
+            drawn = crop(bar(start, end, room, each.style, self.look), 0, beside - before - 1)
+            name, figure = (3, clip(each.name, before - 13)), (before - 10 - several, each.number)
+            rows.append(Row(at(name, figure, (before, drawn), (beside, each.note))))
+        return [*rows, blank(2)]
 
     def _of_stations(self) -> list[_Bar]:
         rows = []
         for n, station in enumerate(self.shown):
             hidden = self.board.hidden(f"d{station.name}", station.name)
             note = ""
-            if n and not self.asked(self.arrows[n - 1]) and self.shown[n - 1].grown:
-                slope, real = self.arrows[n - 1].slope, station.grown / self.shown[n - 1].grown
+            before = self.shown[n - 1].grown if n else math.nan
+            if before and math.isfinite(station.grown / before) and not self.sums.asked(self.arrows[n - 1]):
+                slope, real = self.arrows[n - 1].slope, station.grown / before
                 note = f"{'' if math.isclose(real, slope, rel_tol=1e-6) else '≈ '}{short(slope)} times that"
             name: Line = (Span(station.name, station.kind), Span(" grows", "dim"))
             rows.append(_bar(name, (0.0, station.grown), station.kind, note, hidden))
-        if not self.board.hidden(self.whole):
+        if not self.board.hidden(self.sums.whole):
             note = f"{short(self.reading.slope)} × {short(self.reading.nudge)}"
             rows.append(_bar((Span("promise", "gradient"),), (0.0, self.reading.promised), "gradient", note))
         return rows
@@ -259,118 +226,27 @@ class ChainPage:
         for way in listed:
             after = sofar + through(way) * reading.nudge
             factors = f"{' × '.join(short(link.slope) for link in way)} = " if len(way) == 2 else ""
-            hidden = any(self.asked(Arrow((link,))) for link in way)
+            hidden = any(self.sums.asked(Arrow((link,))) for link in way)
             note = "" if hidden else f"{factors}{short(through(way))} times"
-            rows.append(_bar(self._through(way), (sofar, after), "gradient", note, hidden))
+            rows.append(_bar(self.sums.through(way), (sofar, after), "gradient", note, hidden))
             sofar = after
         if not math.isclose(sofar, reading.promised, rel_tol=1e-9):
             count = reading.count - len(listed)
             rows.append(_bar((Span(f"{count:,} others", "dim"),), (sofar, reading.promised), "gradient"))
-        if not self.board.hidden(self.whole):
+        if not self.board.hidden(self.sums.whole):
             note = f"{short(reading.slope)} times"
             rows.append(_bar((Span("together", "dim"),), (0.0, reading.promised), "gradient", note))
         rows.append(_bar((Span(last.name, last.kind), Span(" really", "dim")), (0.0, last.grown), "value"))
         return rows
-
-    def _through(self, way: Sequence[Link]) -> Line:
-        names = [self.reading.stations[link.target] for link in way[:-1]]
-        if not names:
-            return (Span("straight", "dim"),)
-        return (Span("through ", "dim"), Span(names[0].name, names[0].kind))
-
-    # ------------------------------------------------------------------------------------------------ band
-
-    def band(self) -> list[Row]:
-        """The equation of the slopes: how they multiply, and, of several ways, add."""
-        items, signs = self._sums() if len(self.reading.ways) > 1 else self._product()
-        edge = 12.5 if self.width >= 76 else 9.5
-        step = (self.width - 3 - 2 * edge) / max(1, len(items) - 1)
-        rows = []
-        for n in range(3):
-            parts = []
-            for k, item in enumerate(items):
-                middle = edge + k * step
-                parts.append(centred(middle - 2, item[n]))
-                if k < len(signs) and n:
-                    parts.append(centred(middle - 2 + step / 2, (Span(signs[k], "text"),)))
-            rows.append(Row(self._on_band(at(*parts)), 3 if n == 0 else 0))
-        return [Row(self._on_band(()), 3), *rows, Row(self._on_band(()), 3)]
-
-    def _on_band(self, line: Line) -> Line:
-        return (Span("  "), *under(fit(line, self.width - 4), "on-band"))
-
-    def _product(self) -> tuple[list[tuple[Line, Line, Line]], str]:
-        reading = self.reading
-        arrows = list(self.arrows)
-        usual = [field(x).strip() for x in (*(arrow.slope for arrow in arrows), reading.slope)]
-        shown = arithmetic.equation([a.slope for a in arrows], reading.slope, math.prod, (usual[:-1], usual[-1]), 10)
-        items: list[tuple[Line, Line, Line]] = []
-        room = (self.width - 28) // len(arrows) - 4
-        for n, (arrow, text) in enumerate(zip(arrows, shown.operands, strict=True)):
-            head = (
-                ("inner slope", "outer slope")[n]
-                if len(arrows) == 2
-                else f"slope {n + 1}"
-                if len(arrow.links) == 1
-                else f"{len(arrow.links)} slopes"
-            )
-            a, b = reading.stations[arrow.links[0].source], reading.stations[arrow.links[-1].target]
-            made = self.board.derived(arrow.links[0]) if len(arrow.links) == 1 and not self.asked(arrow) else ()
-            name: Line = (Span(f"d{self.board.brief(b)}/d{self.board.brief(a)}", "text bold"),)
-            if made and length(name) + length(made) + 3 <= room:
-                name = (*name, Span(" = ", "dim"), *made)
-            figure = mark("text") if self.asked(arrow) else (Span(text, "text bold"),)
-            items.append(((Span(head, "dim"),), name, figure))
-        if self.board.backward:
-            items.reverse()
-        figure = mark("gradient") if self.board.hidden(self.whole) else (Span(shown.result, "gradient bold"),)
-        items.append(((Span("slope of the whole", "dim"),), (Span(self.whole, "gradient bold"),), figure))
-        return items, "×" * (len(arrows) - 1) + shown.sign
-
-    def _sums(self) -> tuple[list[tuple[Line, Line, Line]], str]:
-        reading = self.reading
-        ways = sorted(reading.ways, key=len)[:3]
-        slopes = [[link.slope for link in reversed(way)] if len(way) < 3 else [through(way)] for way in ways]
-        flat = [x for way in slopes for x in way]
-        rest = reading.slope - math.fsum(math.prod(way) for way in slopes)
-        whole = abs(rest) <= 1e-9 * max(map(abs, [reading.slope, *flat]))
-
-        def work(xs: Sequence[float]) -> float:
-            found, k = 0.0, 0
-            for way in slopes:
-                found += math.prod(xs[k : k + len(way)])
-                k += len(way)
-            return found
-
-        usual = [field(x).strip() for x in (*flat, reading.slope)]
-        shown = arithmetic.equation(flat, reading.slope, work, (usual[:-1], usual[-1]), 10)
-        texts, sign = list(shown.operands), shown.sign if whole else "≈"
-        items: list[tuple[Line, Line, Line]] = []
-        for way in ways:
-            names: list[Span] = []
-            figures: list[Span] = []
-            for link in reversed(way) if len(way) < 3 else ():
-                dot = [Span(" · ")] if names else []
-                names += [*dot, Span(self.board.slope_name(reading, link), "text bold")]
-                text = texts.pop(0)
-                figures += [*dot, *(mark("text") if self.asked(Arrow((link,))) else (Span(text, "text bold"),))]
-            if len(way) > 2:
-                names = [Span(f"{len(way)} slopes", "text bold")]
-                figures = [Span(texts.pop(0), "text bold")]
-            items.append((self._through(way), tuple(names), tuple(figures)))
-        figure = mark("gradient") if self.board.hidden(self.whole) else (Span(shown.result, "gradient bold"),)
-        both = "both ways add" if len(reading.ways) == 2 else "all ways add"
-        items.append(((Span(both, "dim"),), (Span(self.whole, "gradient bold"),), figure))
-        return items, "+" * (len(ways) - 1) + sign
 
     # ------------------------------------------------------------------------------------------------ notes
 
     def notes(self) -> list[Row]:
         """What one is to see, and an accident where one is."""
         reading = self.reading
-        if self.board.hide:
+        if self.board.hide or not math.isfinite(reading.slope):
             return []
-        if len(reading.ways) > 1 or reading.count > 1:
+        if len(reading.ways) > 1 or not reading.whole:
             if not reading.whole:
                 said = (
                     f"The largest of {reading.count:,} paths. Along one way slopes multiply; all ways together add up."
@@ -380,8 +256,9 @@ class ChainPage:
             return [Row((Span(f"   {said}", "dim"),), 7)]
         factors = [short(arrow.slope) for arrow in (self.arrows[::-1] if self.board.backward else self.arrows)]
         told = f"{' × '.join(factors)} = {short(reading.slope)}. Slopes of a chain multiply."
-        whole = all(arrow.slope == round(arrow.slope) > 0 for arrow in self.arrows)
-        if len(factors) == 2 and whole and not self.board.backward:
+        whole = all(arrow.slope.is_integer() and arrow.slope > 0 for arrow in self.arrows)
+        cells = whole and math.isclose(self.measure.cell, reading.nudge)
+        if len(factors) == 2 and cells and not self.board.backward:
             told = f"{factors[0]} cells, then {factors[1]} for each of them: {told}"
         exact = math.isclose(math.prod(map(float, factors)), float(short(reading.slope)), rel_tol=1e-4)
         rows = [blank(8), Row((Span(f"   {told if exact else 'Slopes of a chain multiply.'}", "dim"),), 7)]
@@ -395,9 +272,19 @@ class _Bar:
 
     name: Line
     number: Line
-    bar: tuple[float, float]
+    ends: tuple[float, float]
     style: str
     note: Line
+
+
+class Measure(NamedTuple):
+    """The bars; cells before them, and for them; what a cell is; the cell in which 0 is."""
+
+    bars: tuple[_Bar, ...]
+    before: int
+    room: int
+    cell: float
+    zero: int
 
 
 def _bar(name: Line, ends: tuple[float, float], style: str, note: str = "", hidden: bool = False) -> _Bar:

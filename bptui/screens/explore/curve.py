@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bptui.model.base.numbers import field
 from bptui.model.base.spans import Line, Span
-from bptui.screens.explore.page import short
+from bptui.screens.explore.page import figure, short
 from bptui.screens.plot import Axes, Plot
 from bptui.screens.render import RenderOptions
 from bptui.teach.explore.activations import HIGH, LOW
@@ -25,7 +24,7 @@ def curve_at(
     with its number where it lies in sight; None for a point that is hidden."""
     width, tall = size
     page = Plot(width, tall, look.unicode)
-    finite = ys[np.isfinite(ys)]
+    finite = ys[np.isfinite(ys)] if np.isfinite(ys).any() else np.zeros(1)
     low, high = min(0.0, float(finite.min())), max(float(finite.max()), 1e-9)
     axes = Axes(page, (LOW, HIGH), (low, high))
     axes.draw(zs, ys, style)
@@ -35,7 +34,7 @@ def curve_at(
             if page.blank(x, below):
                 page.put(x, below, "┊" if look.unicode else ":", "rule")
         page.put(x, y, "●", f"{style} bold")
-        text = field(point[1]).strip()
+        text = figure(point[1])
         page.put(x + 2 if x + 2 + len(text) <= width else x - 1 - len(text), y, text, f"{style} bold")
     labels = {0: short(high, 3)[: AXIS - 2], tall - 1: short(low, 2)[: AXIS - 2]}
     return [

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.numbers import field
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
@@ -300,7 +299,7 @@ class FlowBoard(Board):
         loss: Line = (Span("·", "dim"),)
         told = course.outcome
         if course.reached is not None:
-            loss = (Span(field(course.reached).strip(), "value"),)
+            loss = (Span(small(course.reached), "value"),)
             if course.trained < STEPS:
                 told = f"after {course.trained} steps: {told}"
         if hidden:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bptui.model.base.numbers import field, significant
+from bptui.model.base.numbers import decimals_for, field, significant
 from bptui.model.base.spans import Line, Span
 from bptui.screens.render import clip, fit, length
 
@@ -59,11 +59,16 @@ def right(end: int, line: Line) -> tuple[int, Line]:
     return max(0, end - length(line)), line
 
 
-def number(x: float, style: str = "text", hidden: bool = False, width: int = 8, decimals: int = 4) -> Line:
-    """A number in its field, or ` ? ` in the middle of it."""
+def number(x: float, style: str = "text", hidden: bool = False, width: int = 8) -> Line:
+    """A number in its field, with four decimals or as many as have room, or ` ? ` in the middle of it."""
     if hidden:
         return mark(style, width)
-    return (Span(field(x, width, decimals), style),)
+    return (Span(field(x, width, decimals_for([x], width)), style),)
+
+
+def figure(x: float) -> str:
+    """A number by itself, as it stands in a field of 8."""
+    return field(x, 8, decimals_for([x])).strip()
 
 
 def mark(style: str, width: int = len(HIDDEN)) -> Line:
@@ -84,7 +89,7 @@ def size(x: float) -> str:
     if math.isfinite(x) and 0 < abs(x) < 1e-3:
         mantissa, power = f"{x:.1e}".split("e")
         return f"{mantissa}e{int(power)}"
-    return field(x).strip()
+    return figure(x)
 
 
 def beside(left: Sequence[Line], right: Sequence[Line], wide: int, height: int, joint: str = "│") -> list[Line]:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.numbers import field
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Board, Work
-from bptui.screens.explore.page import at, beside, mark, right, short, window
+from bptui.screens.explore.page import at, beside, figure, mark, right, short, window
 from bptui.screens.explore.rate import RATES, rate_of
 from bptui.screens.keys import EXPLORE_RACE
 from bptui.screens.pixels import legend, pixels
@@ -297,17 +296,17 @@ class RaceBoard(Board):
         chosen = n == self.chosen
         chip = Span(f" {LETTERS[n]} ", "parameter bold reverse" if chosen else "text bold")
         rate: Line = (Span("rate " if side >= SIDE else "", "dim"), Span(short(self.race.rates[n], 3), "text"))
-        figure: Line = (Span("·", "dim"),)
+        told: Line = (Span("·", "dim"),)
         if track is not None:
             loss = float(track.losses[min(self.step, len(track.losses) - 1)])
             kind = "value bold" if not ranks[n] else "value"
-            figure = (Span(field(loss).strip(), kind if math.isfinite(loss) else "fail reverse"),)
+            told = (Span(figure(loss), kind if math.isfinite(loss) else "fail reverse"),)
         if "loss" in self.hide:
-            figure = mark("value")
-        told = side > 40 and track is not None and "loss" not in self.hide
-        place: Line = (Span(ORDER[ranks[n]], "dim"),) if told else ()
+            told = mark("value")
+        ranked = side > 40 and track is not None and "loss" not in self.hide
+        place: Line = (Span(ORDER[ranks[n]], "dim"),) if ranked else ()
         line = at((1, chip), (5, (Span(NAMES[n], "text bold" if chosen else "text"),)), (15, rate), (28, place),
-                  right(side - 1, figure))  # fmt: skip
+                  right(side - 1, told))  # fmt: skip
         return under(fit(line, side), "on-cursor") if chosen else line
 
     def _curve(
@@ -334,8 +333,8 @@ def _decades(losses: list[np.ndarray]) -> tuple[float, float]:
     every = every[np.isfinite(every) & (every > 0)]
     if not every.size:
         return -1.0, 1.0
-    start = float(np.log10(max(float(each[0]) for each in losses if each[0] > 0) if losses else 1.0))
-    high = math.ceil(min(float(np.log10(every.max())), start + 2) - 1e-9)
+    start = max((float(each[0]) for each in losses if each[0] > 0 and np.isfinite(each[0])), default=float(every.max()))
+    high = math.ceil(float(np.log10(min(every.max(), 100 * start))) - 1e-9)
     low = max(math.floor(float(np.log10(every.min())) + 1e-9), high - 6)
     return float(min(low, high - 1)), float(high)
 

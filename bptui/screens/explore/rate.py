@@ -14,7 +14,20 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Board, Work
-from bptui.screens.explore.page import Row, at, beside, blank, centred, fitted, mark, number, right, short, window
+from bptui.screens.explore.page import (
+    Row,
+    at,
+    beside,
+    blank,
+    centred,
+    figure,
+    fitted,
+    mark,
+    number,
+    right,
+    short,
+    window,
+)
 from bptui.screens.keys import EXPLORE_RATE
 from bptui.screens.plot import Axes, Plot
 from bptui.screens.render import RenderOptions, length
@@ -59,7 +72,7 @@ class RateBoard(Board):
         left = (Span("explorer", "dim"), Span("  learning rate   "), Span(self._network.name), Span("   step ", "dim"),
                 Span(f"{step}", "text bold"))  # fmt: skip
         cut = self.slice.known
-        loss = Span("·") if cut is None else Span(field(cut.loss).strip(), "text bold")
+        loss = Span("·") if cut is None else Span(figure(cut.loss), "text bold")
         return left, (Span("loss ", "dim"), *(mark("value") if "loss" in self.hide else (loss,)))
 
     def press(self, word: str, by: tuple[int, int], key: str) -> str:
@@ -159,6 +172,10 @@ class RateBoard(Board):
         if "regimes" in self.hide:
             return (Span(" "), *mark("text"))
         a, b = short(found.least, 3), short(found.back, 3)
+        if not math.isfinite(cut.slope) or not math.isfinite(cut.loss):
+            return (Span(" the loss or its gradient is not finite here: no step can be judged", "fail"),)
+        if not cut.slope:
+            return (Span(" the gradient is 0 here: no step moves anything", "dim"),)
         if not math.isfinite(found.least):
             return (Span(" the loss falls as far as was searched, and has no least along this line", "dim"),)
         words: list[tuple[Regime, str, str]] = (
@@ -205,7 +222,7 @@ class RateBoard(Board):
         rows.append(Row(_pair("of it", number(cut.ratio, "text", "ratio" in self.hide)), 1))
         rows += [blank(5), blank(5)]
         regime = cut.regimes.of(cut.rate)
-        if "regimes" not in self.hide:
+        if "regimes" not in self.hide and cut.slope and math.isfinite(cut.slope):
             rows.append(Row((Span(" "), Span(f" {regime} ", f"{STYLES[regime]} reverse"))))
         return fitted(rows, tall)
 
@@ -287,7 +304,9 @@ class RateBoard(Board):
             rates.append(centred(AXIS + x + 0.5, (Span(short(rate, 3), style),)))
             if self.slice.numbers:
                 value = cut.before[0] - rate * cut.gradients[0]
-                numbers.append(centred(AXIS + x + 0.5, (Span(f"{value:.2f}", "parameter"),)))
+                numbers.append(
+                    centred(AXIS + x + 0.5, (Span(f"{value:.2f}" if math.isfinite(value) else "NaN", "parameter"),))
+                )
         rows: list[Line] = [(Span(" " * (AXIS - 1)), Span("└" + line, "rule")), at(*rates)]
         if numbers:
             name = self.slice.numbers[0]

@@ -21,7 +21,7 @@ from bptui.model.base.numbers import index
 from bptui.model.base.spans import Line, Span
 from bptui.model.base.syntax import Unreadable
 from bptui.model.base.types import Array
-from bptui.model.debugger.paths import Edge, Path, Paths, Vertex, paths
+from bptui.model.debugger.paths import Edge, Path, Paths, Tick, Vertex, paths
 from bptui.model.debugger.zeros import unravel
 from bptui.model.engine.arena import Slot
 from bptui.model.engine.program import Program
@@ -140,11 +140,11 @@ class Chain:
         """The reading here, None while it is not computed."""
         return self._known.get((self.at, self.nudge))
 
-    def read(self) -> Reading:
-        """The reading here; computed where it is not known."""
+    def read(self, tick: Tick = lambda part: None) -> Reading:
+        """The reading here; computed where it is not known. `tick` is told now and then, and may raise to end it."""
         found = self.known
         if found is None:
-            found = self._known[self.at, self.nudge] = self._read(self.at, self.nudge)
+            found = self._known[self.at, self.nudge] = self._read(self.at, self.nudge, tick)
             while len(self._known) > 64:
                 del self._known[next(iter(self._known))]
         return found
@@ -177,9 +177,9 @@ class Chain:
         gradient = recording.grad(self.leaf.id)
         return recording.loss, math.nan if gradient is None else float(gradient[self.element])
 
-    def _read(self, at: float, nudge: float) -> Reading:
+    def _read(self, at: float, nudge: float, tick: Tick) -> Reading:
         before, after = self.recorded(at), self.recorded(at + nudge)
-        made = paths(before, before.graph.nodes[self.leaf.id], self.element)
+        made = paths(before, before.graph.nodes[self.leaf.id], self.element, tick)
         if not made.best:
             raise UserError("chain", f"no way leads from {self.asked} to the end")
         # paths that are zero everywhere are ways too, where they are few; else the largest one is followed

@@ -123,6 +123,11 @@ def test_a_work_sheet_has_blanks_and_one_with_the_answers():
     assert "-0.0244" not in blank
     assert "= **-0.0244**" in solved
     assert blank.count("\\_" * 12) > 8
+    assert "- layer1: dense 2, sigmoid\n" in blank
+    assert "- `x` = [[0.5, 0.3]]\n" in blank
+    assert "- learning rate: 0.5\n" in blank
+    assert "The prediction still sends \\_" in blank
+    assert "The prediction still sends -0.1975." in solved
     assert "[x]" not in blank
     assert "[x] rise" in solved
 
