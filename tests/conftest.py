@@ -22,6 +22,8 @@ settings.load_profile("bptui")
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 """The tests start two hundred programs: without it each would compile bptui anew."""
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # there is a worker for each processor already
+    os.environ.setdefault(_name, "1")
 
 OURS = (
     "NO_COLOR", "FORCE_COLOR", "TEXTUAL_THEME", "TEXTUAL_COLOR_SYSTEM", "TMUX", "BPTUI_DIFF", "COLUMNS", "LINES",

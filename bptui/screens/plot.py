@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from bptui.model.base import numbers
-from bptui.model.base.spans import Line, Span, merge
+from bptui.model.base.spans import Line, Span
 from bptui.model.engine.masked import kept_back
 
 BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
@@ -27,6 +29,9 @@ DECADES = 2.0
 """From so many powers of ten on a scale is logarithmic."""
 LABEL = 9
 """Cells of a label at the left of an axis."""
+
+
+_STYLE = itemgetter(1)
 
 
 class Plot:
@@ -115,7 +120,10 @@ class Plot:
             if glyph == " ":
                 drawn = "*" if self._cell == (1, 1) else chr(0x2800 + bits)
                 self._cells[y][x] = (drawn, style or own)
-        return [merge(Span(*cell) for cell in row) for row in self._cells]
+        return [
+            tuple(Span("".join([glyph for glyph, _ in run]), style) for style, run in groupby(row, _STYLE))
+            for row in self._cells
+        ]
 
 
 class Scale(NamedTuple):

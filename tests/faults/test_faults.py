@@ -29,7 +29,7 @@ def right(op: str, arena: str):
     return plant.step(ops.OPS[op], ARENAS[arena])
 
 
-@pytest.mark.corpus(every=2)
+@pytest.mark.corpus
 @pytest.mark.parametrize("fault", backward.FAULTS, ids=told)
 def test_a_wrong_backward_rule(fault):
     rows = [row for row in bad(fault) if row.row != "paths"]  # those are of the parameters before it
@@ -77,7 +77,7 @@ def test_a_wrong_training_step(fault):
         assert {(r.row, r.op) for r in rows} == {("update", fault.kind)}
 
 
-@pytest.mark.corpus(every=2)
+@pytest.mark.corpus
 @pytest.mark.parametrize("fault", composites.FAULTS, ids=told)
 def test_a_wrong_composite(fault):
     """The row of the whole names it; rows of its parts say nothing where each of them is right."""

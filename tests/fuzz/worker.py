@@ -9,10 +9,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import resource
 import sys
+import tempfile
 import time
 import traceback
+from typing import Any
 
 from bptui import cli
 
@@ -53,15 +56,19 @@ def main() -> None:
     """Run until there is no more input."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR, PROCESSOR))
-    kinds = {"shell": shell, "debugger": debugger}
     answers, inputs = sys.stdout, sys.stdin
-    for line in inputs:
-        kind, arguments = json.loads(line)
-        out, err, begun = io.StringIO(), io.StringIO(), time.process_time()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = kinds[kind](arguments) if kind == "shell" else kinds[kind](*arguments)
-        seconds = time.process_time() - begun
-        print(json.dumps([code, seconds, out.getvalue()[-20_000:], err.getvalue()]), file=answers, flush=True)
+    with tempfile.TemporaryDirectory() as folder:  # some command lines write files where they run
+        os.chdir(folder)
+        for line in inputs:
+            print(json.dumps(answer(*json.loads(line))), file=answers, flush=True)
+
+
+def answer(kind: str, arguments: list[Any]) -> tuple[int, float, str, str]:
+    """What became of one input."""
+    out, err, begun = io.StringIO(), io.StringIO(), time.process_time()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = shell(arguments) if kind == "shell" else debugger(*arguments)
+    return code, time.process_time() - begun, out.getvalue()[-20_000:], err.getvalue()
 
 
 if __name__ == "__main__":

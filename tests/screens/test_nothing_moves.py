@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator
 from itertools import product, zip_longest
 
 import pytest
@@ -63,23 +64,25 @@ def operation(session: Session, size: tuple[int, int]) -> tuple[int, int]:
 @pytest.mark.parametrize("name", ORDER)
 def test_no_row_moves_when_the_details_of_checks_arrive(name: str, full: bool) -> None:
     """A second after the step: only the rows of the checks, and the word that there is more, change."""
-    for stop in moments(name, 3, full):
-        session, (before, after) = at(name, stop), checked(name, stop)
+    sessions = [at(name, stop) for stop in moments(name, 3, full)]
+    for session, before, after in zip(sessions, *checked(sessions), strict=True):
         for size in {operation(session, size) for size in sizes(name, 12, full)}:
             rows = zip_longest(*(texts(draw(card, *size)) for card in (before, after)), fillvalue="")
             moved = [new for old, new in rows if old != new]
-            assert all("✓" in row or "⋯" in row for row in moved), (stop, size, moved)
+            assert all("✓" in row or "⋯" in row for row in moved), (session.stop, size, moved)
 
 
-def checked(name: str, stop: int) -> tuple[Card, Card]:
-    """The card of a Moment before its checks, and with them."""
-    explainer = Explainer(at(name, stop), lambda: None)
+def checked(sessions: list[Session]) -> tuple[list[Card], list[Card]]:
+    """The cards of the first Moments of a network before their checks, and with them, each checked once."""
+    explainer = Explainer(sessions[0], lambda: None)
+
+    def cards(ask: Callable[[], object]) -> Iterator[Card]:
+        for explainer.session in sessions:
+            ask()
+            assert explainer.service.wait(60.0)
+            yield explainer.card(True)
+
     try:
-        explainer.card(True)
-        assert explainer.service.wait(60.0)
-        before = explainer.card(True)
-        explainer.check()
-        assert explainer.service.wait(60.0)
-        return before, explainer.card(True)
+        return list(cards(lambda: explainer.card(True))), list(cards(explainer.check))
     finally:
         explainer.close()

@@ -79,7 +79,7 @@ async def test_what_is_absent_never_breaks_a_panel(absent, tmp_path):
             await screen.press("s")
         assert absent < 1 or screen.text.count("not recorded") > 10
         assert "not computed yet" not in screen.text
-        for key in ("v", "v", "i", "P", "s", "S", "escape", "f"):
+        for key in ("v", "v", "v", "1", "right", "8", "o", "enter", "1", "v", "i", "P", "s", "S", "escape", "f"):
             await screen.press(key)
             assert "panel failed" not in screen.text
 
@@ -93,8 +93,12 @@ async def test_an_opaque_operation_says_so_in_every_view(tmp_path):
             await screen.press("s")
             await screen.derived()
             assert "panel failed" not in screen.text
-        for line in ("goto layer1.a", "view layers", "view neurons", "view operations", "why layer1.a[0,0]", "present"):
+        for line in (
+            "goto layer1.a", "view layers", "view neurons", "view graph", "view operations", "goto end", "predictions",
+            "sample 1", "goto layer1.a", "why layer1.a[0,0]", "present",
+        ):  # fmt: skip
             await screen.run(line)
+            assert line != "predictions" or "of loss only numbers were recorded" in " ".join(screen.text.split())
             assert "panel failed" not in screen.text
         hidden_id = screen.session.graph.by_name["layer1.a"].id
         assert all(node != hidden_id for _, node in screen.session.branch.failed)

@@ -6,7 +6,8 @@ All of it is a function of a Moment: a prediction is there once it is computed, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from bptui.model.debugger.shares import Shares, shares
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.masked import kept_back
 from bptui.model.engine.ops.labels import class_axis
+from bptui.model.engine.recording import Recording
 from bptui.model.engine.state import State
 
 if TYPE_CHECKING:
@@ -55,17 +57,17 @@ class Decision(NamedTuple):
             return "the largest output is that of the target"
         return f"{numbers.significant(self.threshold)} or more where the target is the upper class"
 
-    def said(self, prediction: Array) -> Array:
-        """The classes that the outputs of a sample say."""
+    def said(self, prediction: Array, lead: int = 0) -> Array:
+        """The classes that the outputs of a sample say; of `lead` 1, those of each sample of a batch."""
         if self.axis is not None:
-            return np.asarray(prediction.argmax(axis=self.axis))
+            return np.asarray(prediction.argmax(axis=self.axis + lead))
         return np.asarray(prediction >= self.threshold, np.int64)
 
-    def wanted(self, target: Array) -> Array:
+    def wanted(self, target: Array, lead: int = 0) -> Array:
         """The classes that they should say."""
         if self.axis is None:
             return np.asarray(target >= self.level, np.int64)
-        return np.asarray(target.argmax(axis=self.axis) if self.one_hot else target)
+        return np.asarray(target.argmax(axis=self.axis + lead) if self.one_hot else target)
 
 
 class Row(NamedTuple):
@@ -127,20 +129,46 @@ def predictions(session: Session) -> Predictions | str:
     if isinstance(found, str):
         return found
     decision = decision_of(network, found, state)
+    lost = state.value(session.graph.loss) is not None
+    key = decision, state.stage(found.prediction)[0], lost, session.hidden
+    kept = _kept(session.recording)
+    if key not in kept:
+        kept[key] = _made(session, found, decision)
+    return kept[key]
+
+
+@lru_cache(4)
+def _kept(recording: Recording) -> dict[Any, Predictions]:
+    """What was made of a recording: its numbers never change, and each frame asks more than once."""
+    return {}
+
+
+def _made(session: Session, found: Compared, decision: Decision | None) -> Predictions:
+    """The rows, from the numbers that are there."""
+    state, samples = session.state, session.network.samples
     prediction, target = state.shown(found.prediction), state.value(found.target)
-    inputs = [state.value(node) for node in found.inputs]
+    inputs = [value for node in found.inputs if (value := state.value(node)) is not None]
     parts = _losses(session, found)
-    rows = []
-    for sample in range(network.samples):
-        said = None if prediction is None else prediction[sample]
-        wanted = None if target is None else target[sample]
-        given = tuple(each[sample] for each in inputs if each is not None)
-        if any(array is not None and kept_back(array).any() for array in (said, wanted)):
-            rows.append(Row(sample, given, said, wanted, numbers.CONCEALED, None, 0, 0, True))
-            continue
-        right, of = _judged(decision, said, wanted)
-        loss = None if parts.losses is None else float(parts.losses[sample])
-        rows.append(Row(sample, given, said, wanted, loss, _share(parts, loss), right, of))
+    hidden = np.zeros(samples, bool)
+    for array in (prediction, target):
+        if array is not None:
+            hidden |= kept_back(array).reshape(samples, -1).any(axis=1)
+    right, of = _judged(decision, prediction, target, hidden)
+    losses = [None] * samples if parts.losses is None else parts.losses.tolist()
+    rows = [
+        Row(
+            sample,
+            tuple(value[sample] for value in inputs),
+            None if prediction is None else prediction[sample],
+            None if target is None else target[sample],
+            numbers.CONCEALED if hidden[sample] else losses[sample],
+            None if hidden[sample] else _share(parts, losses[sample]),
+            int(right[sample]),
+            int(of[sample]),
+            bool(hidden[sample]),
+        )
+        for sample in range(samples)
+    ]
     return Predictions(found, decision, tuple(rows), parts.mean, parts.why)
 
 
@@ -154,8 +182,11 @@ def sort(session: Session, worst: bool) -> None:
 
 def compared(network: Network) -> Compared | str:
     """What is compared with what, sample by sample; or why nothing is."""
-    graph, samples = network.graph, network.samples
-    loss = graph.once(_loss)
+    return network.graph.once(_compared, network.samples)
+
+
+def _compared(graph: Graph, samples: int) -> Compared | str:
+    loss = Structure(graph).loss
     if loss is None or loss.prediction is None or loss.target is None:
         return f"no targets: {graph.nodes[graph.loss].name} compares nothing with what is given"
     prediction, target = loss.prediction, loss.target
@@ -168,10 +199,6 @@ def compared(network: Network) -> Compared | str:
     given = [node for node in graph.nodes if node.role == "input" and not node.scope and node.id != target.id]
     inputs = tuple(node for node in given if node.shape[:1] == (samples,))
     return Compared(inputs, prediction, target, loss)
-
-
-def _loss(graph: Graph) -> Loss | None:
-    return Structure(graph).loss
 
 
 def decision_of(network: Network, found: Compared, state: State) -> Decision | None:
@@ -206,15 +233,18 @@ def _read(targets: Array) -> Decision | None:
     return Decision(targets.ndim - 2, one_hot=True) if hot else Decision(None, 0.5, 0.5)
 
 
-def _judged(decision: Decision | None, said: Array | None, wanted: Array | None) -> tuple[int, int]:
-    """How many outputs of a sample say what they should, of how many; NaN says nothing, and is wrong."""
+def _judged(decision: Decision | None, said: Array | None, wanted: Array | None, hidden: Array) -> tuple[Array, Array]:
+    """Of each sample how many outputs say what they should, and of how many, (samples,) both; NaN says nothing, and is
+    wrong; of what is hidden nothing is told."""
+    none = np.zeros(len(hidden), np.int64)
     if decision is None or said is None or wanted is None or not said.size:
-        return 0, 0
-    target = decision.wanted(wanted)
+        return none, none
+    target = decision.wanted(wanted, 1)
     counts = np.ones(target.shape, bool) if decision.ignored is None else target != decision.ignored
-    finite = ~np.isnan(said) if decision.axis is None else ~np.isnan(said).any(axis=decision.axis)
-    equal = (decision.said(said) == target) & finite & counts
-    return int(np.count_nonzero(equal)), int(np.count_nonzero(counts))
+    finite = ~np.isnan(said) if decision.axis is None else ~np.isnan(said).any(axis=decision.axis + 1)
+    equal = (decision.said(said, 1) == target) & finite & counts
+    right, of = (np.count_nonzero(each.reshape(len(hidden), -1), axis=1) for each in (equal, counts))
+    return np.where(hidden, 0, right), np.where(hidden, 0, of)
 
 
 def _losses(session: Session, found: Compared) -> Shares:
@@ -228,7 +258,4 @@ def _losses(session: Session, found: Compared) -> Shares:
 
 def _share(parts: Shares, loss: float | None) -> float | None:
     """Of numbers that are not negative, the part of one."""
-    if parts.losses is None or loss is None or not np.isfinite(parts.losses).all() or (parts.losses < 0).any():
-        return None
-    total = float(parts.losses.sum())
-    return loss / total if total > 0 else None
+    return loss / parts.total if loss is not None and parts.total > 0 else None

@@ -21,17 +21,19 @@ from bptui.model.engine.recording import NotRecorded, Recording
 
 MOST = 1_024
 """Samples of a batch of which each has its loss."""
-CLOSE = {8: 1e-9, 4: 1e-4}
+CLOSE = {8: 1e-9, 4: 1e-4, 2: 2e-2}
 """By bytes of a number: relative to the loss, how near the sum (or the mean) of the samples' must come to it."""
 
 
 class Shares(NamedTuple):
     """losses  (samples,), each as if the sample were alone; None where there are none, and `why`.
-    mean    their mean is the loss, not their sum."""
+    mean    their mean is the loss, not their sum
+    total   their sum, 0 where one of them is negative or not finite: then none is a part of it."""
 
     losses: Array | None
     mean: bool = True
     why: str = ""
+    total: float = 0.0
 
 
 @lru_cache(4)
@@ -53,7 +55,8 @@ def shares(recording: Recording, prediction: int, samples: int, mean: bool) -> S
         made = {True: losses.mean(), False: losses.sum()}
         for how in (mean, not mean):
             if np.isclose(made[how], total, rtol=near, atol=0, equal_nan=True):
-                return Shares(losses, how)
+                parts = np.isfinite(losses).all() and (losses >= 0).all()
+                return Shares(losses, how, total=float(losses.sum()) if parts else 0.0)
     return Shares(None, why="it is neither the sum nor the mean of the losses of single samples")
 
 
@@ -69,7 +72,8 @@ class _Alone:
         self.cut = {i for i in read if _of_batch(graph, graph.nodes[i], samples)}
         self.arrays = {i: array[:1] if i in self.cut else array for i, array in self.given.items()}
         self.probes: list[Probe] = []
-        dtype = np.asarray(recording.required(prediction.id)).dtype
+        single = {array.dtype for array in self.given.values() if array.dtype.kind == "f"} == {np.dtype(np.float32)}
+        dtype = np.float32 if single else np.float64
         for node in inner:
             assert node.op is not None
             if node.op.opaque:

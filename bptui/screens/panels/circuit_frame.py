@@ -44,7 +44,7 @@ class Frame(NamedTuple):
 
 
 def frame(graph: Graph, made: Circuit, at: Item, width: int, height: int) -> Frame:
-    """All columns, where they have room; else those around an item."""
+    """All columns, where they have room, in the middle of it; else those around an item."""
     wide = dict.fromkeys(range(made.columns), 1)
     for item in made.items.values():
         wide[item.column] = max(wide[item.column], item.wide)
@@ -67,12 +67,14 @@ def frame(graph: Graph, made: Circuit, at: Item, width: int, height: int) -> Fra
                 last, taken = last + 1, taken + after
     shown = range(first, last)
     stub = min(max(MOST, least), (room - sum(sizes[column] for column in shown)) // len(shown))
-    x, places = 1, {}
+    spare = room - sum(sizes[column] for column in shown) - stub * len(shown)
+    x, places = 1 + (spare // 2 if len(shown) == made.columns else 0), {}
     for column in shown:
         x += lanes[column]
         places[column] = x
         x += wide[column] + stub
-    return Frame(first, last, places, wide, stub, window(made.rows, height, at.row)[0])
+    top = window(made.rows, height, at.row)[0] if made.rows > height else (made.rows - height) // 2
+    return Frame(first, last, places, wide, stub, top)
 
 
 def _longest(graph: Graph) -> int:

@@ -37,18 +37,26 @@ def wide(session: Session) -> bool:
 def title(scene: Scene) -> tuple[Line, Line]:
     """After the name: the view, unless it is the usual one; of the selected tensor, where its row has no room for its
     name, that name."""
-    session = scene.session
+    session, minus = scene.session, _minus(scene.session)
     if wide(session):
         left, right = PICTURES[session.view.mode].title(scene)
-        return (left, right) if RULE + length(left) + length(right) + 3 <= scene.width else (left, right[-1:])
+        rights = [(Span(f"{form}  ", "dim"), *right) for form in minus] or [right]
+        room = scene.width - RULE - length(left) - 3
+        return left, next((form for form in (*rights, right, right[-1:]) if length(form) <= room), ())
     left = _named(scene)
+    room = scene.width - RULE - length(left) - 4
+    return left, next(
+        ((Span(form, "dim"),) for form in minus if len(form) <= room or form is minus[-1]), followed(session)
+    )
+
+
+def _minus(session: Session) -> tuple[str, ...]:
+    """What is taken away from what, where changes stand in the right column; shorter and shorter; nothing elsewhere."""
     base = session.comparison.base if session.comparison is not None else None
     if base is None or table.held_against(session) is None:
-        return left, followed(session)
+        return ()
     minus = f"minus {whatif.name_of(base)}"
-    full = f"{whatif.name_of(session.branch)} {minus}"
-    room = scene.width - RULE - length(left) - 4
-    return left, (Span(full if len(full) <= room else minus, "dim"),)
+    return f"{whatif.name_of(session.branch)} {minus}", minus
 
 
 def followed(session: Session) -> Line:

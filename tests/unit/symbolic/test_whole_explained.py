@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from bptui.model.source import network
-from bptui.symbolic.explain import explain, explained
+from bptui.symbolic.explain import WRITERS, derivation, explain
 from tests.unit.symbolic.formula.test_latex_compiles import HEAD, TAIL
 
 from .composites import uses, whole_of
@@ -43,10 +43,15 @@ def recording_of(use):
     return whole_of(use)
 
 
+@cache
+def document_of(use):
+    return derivation(recording_of(use)[0], use.op, "made")
+
+
 @pytest.mark.parametrize("use", first_of_each(), ids=lambda use: use.op)
 def test_every_composite_is_explained(use):
-    recording, composite = recording_of(use)
-    said = explained(recording, use.op, "made")
+    _, composite = recording_of(use)
+    said = WRITERS["text"](document_of(use))
     assert "no derivation" not in said
     assert said.lower().count("passed on to") == len(composite.node.inputs)
     assert all(part.label in said for part in composite.parts)
@@ -54,7 +59,7 @@ def test_every_composite_is_explained(use):
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_pdflatex_takes_the_explanation_of_every_composite(tmp_path):
-    pages = [explained(recording_of(use)[0], use.op, "made", "latex") for use in first_of_each()]
+    pages = [WRITERS["latex"](document_of(use)) for use in first_of_each()]
     bodies = [page.partition(HEAD)[2].partition(TAIL)[0] for page in pages]
     (tmp_path / "all.tex").write_text(pages[0].partition(HEAD)[0] + HEAD + "\n".join(bodies) + TAIL)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]

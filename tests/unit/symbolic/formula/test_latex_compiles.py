@@ -6,13 +6,12 @@ import re
 import shutil
 import subprocess
 
-import numpy as np
 import pytest
 
 from bptui.model.base import numbers
 from bptui.model.source import network
 from bptui.symbolic.explain import explain, explained
-from tests.unit.model.engine.ops.samples import uses
+from tests.screens.test_cards_whole import USES
 from tests.unit.symbolic.steps import step_of
 
 FORMULAS = [
@@ -41,19 +40,10 @@ def test_pdflatex_takes_every_kind_of_formula(tmp_path):
     assert ran.returncode == 0, ran.stdout.decode(errors="replace")[-2000:]
 
 
-def widest():
-    """Of every operation the use with the most axes: its sums are the longest."""
-    found: dict = {}
-    for use in uses():
-        if all(np.prod(shape, dtype=int) for shape in use.shapes):
-            found.setdefault(use.row.name, []).append(use)
-    return [max(kept, key=lambda use: (sum(map(len, use.shapes)), len(use.attributes))) for kept in found.values()]
-
-
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_no_formula_of_any_operation_runs_past_the_page(tmp_path):
     pages = []
-    for use in widest():
+    for use in USES:  # of each operation the one with the longest formulas
         recording, node = step_of(use.row, tuple(use.inputs()), use.attributes)
         for told in (node, recording.graph.nodes[node.inputs[0]]):
             place = f"{told.name}{numbers.index(tuple(n - 1 for n in told.shape))}" if told.shape else told.name
