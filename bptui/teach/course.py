@@ -299,6 +299,12 @@ class Course:
         asking = self._stage.asking
         return filling.answer(question.expression, asking, counted=self.asks is None)
 
+    @property
+    def judge(self) -> judging.Judge | None:
+        """What judges answers to a number question; None for a choice, and where nothing is open."""
+        question, asking = self.question, self._stage.asking
+        return None if question is None or question.is_choice or asking is None else self._judge(asking, question)
+
     def answer(self, text: str) -> Verdict:
         """Judge what was typed: a number or a formula; of a choice, the number of the option from 1. A right answer
         ends the question; what comes after it happens."""
@@ -339,6 +345,11 @@ class Course:
             return asked.said
         self.show()
         return ()
+
+    def ask_again(self) -> None:
+        """The question of this page is open again, and what came after it has not happened."""
+        self._asked.pop(self.page.key, None)
+        self.turn(self.number)
 
     def show(self) -> None:
         """Show the answer."""

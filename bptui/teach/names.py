@@ -16,7 +16,7 @@ from bptui.model.base import syntax
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph
-from bptui.teach import directives, formulas, opening, reading, rows, timing
+from bptui.teach import costs, directives, formulas, opening, reading, rows
 from bptui.teach.lesson import Block, Code, Directive, Items, Lesson, Page, Prose
 from bptui.teach.markup import expressions
 
@@ -132,4 +132,4 @@ class _Names:
 
     def _more(self, graph: Graph) -> Mapping[str, Array]:
         new = (f"new({node.name})" for node in graph.params)
-        return dict.fromkeys((*self.kept, *new, *timing.NAMES), _ZERO)
+        return dict.fromkeys((*self.kept, *new, *costs.NAMES), _ZERO)
