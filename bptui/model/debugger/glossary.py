@@ -60,6 +60,7 @@ MARKS: Mapping[str, str] = {
     "τ": "how fast a running average forgets",
     "ρ": "the change of the loss that a step made over the one that its gradient promised; 1 where the step is small",
     "π": "3.14159…",
+    "θ": "all parameters of the network together",
     "‖": "‖g‖ is the length of g: the root of the sum of squares",
 }  # fmt: skip
 """Each mark, and what it means. Lines, corners and the curves of a plot are not marks."""
