@@ -62,7 +62,7 @@ def _named(row: Key) -> str:
     """The keys of a row in a footer: the first, the first two where they move, all of four arrows in one word."""
     if set(row.keys) >= ARROWS:
         return "arrows"
-    if row.keys[0].isdigit():
+    if row.keys[0].isdigit() and len(row.keys) > 1:
         return f"{row.keys[0]}-{row.keys[-1]}"
     return "/".join(_brief(key) for key in row.keys[: 2 if row.by else 1])
 
@@ -216,13 +216,13 @@ PLAY = Place("In the playground", (
     Key("run", ("space",), "Train until it is pressed again", "run"),
     Key("steps", ("greater_than_sign", "less_than_sign"), "As many training steps on, or back, as the stride says",
         "steps", ((0, 1), (0, -1))),
-    Key("stride", ("t", "T"), "A stride of 1, 10, 100, 1,000; the one before", "stride", ((0, 1), (0, -1))),
     Key("move", ("up", "down", "left", "right", "k", "j", "h", "l"),
         "A neuron, a point, the past, a setting: in the panel with the heavy rule",
         "change", (*VERTICAL, *HORIZONTAL) * 2),
-    Key("panel", ("tab", "shift+tab"), "The next panel, the one before", "panel", ((0, 1), (0, -1))),
-    Key("focus", ("1", "2", "3", "4"), "That panel"),
     Key("start", ("0",), "Back to training step 0", "start"),
+    Key("stride", ("t", "T"), "A stride of 1, 10, 100, 1,000; the one before", "stride", ((0, 1), (0, -1))),
+    Key("panel", ("tab", "shift+tab"), "The next panel, the one before", by=((0, 1), (0, -1))),
+    Key("focus", ("1", "2", "3", "4"), "That panel"),
     Key("weight", ("w", "W"), "Another weight of the chosen neuron", "weight", ((0, 1), (0, -1))),
     Key("edit", ("e",), "Type another number for the chosen weight: a branch", "edit"),
     Key("nudge", ("plus", "minus"), "The chosen weight by 0.1: a branch", "nudge", ((0, 1), (0, -1))),
@@ -280,6 +280,6 @@ def keys_named(word: str, bindings: Bindings = DEFAULT) -> tuple[str, str]:
 def keys_text(row: Command | Key, bindings: Bindings = DEFAULT) -> str:
     """All keys of a row as one reads them: `s space`."""
     keys = bindings.keys(row) if isinstance(row, Command) else row.keys
-    if keys and keys[0].isdigit():
+    if keys and keys[0].isdigit() and len(keys) > 1:
         return f"{keys[0]}…{keys[-1]}"
     return " ".join(map(shown, keys))

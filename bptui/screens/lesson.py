@@ -56,6 +56,8 @@ class LessonScreen(Debugger):
         self.worker = Worker(lambda: self._call_home(self._computed))
         self._front, self._progress = front, progress
         self.reading: Reading | None = None
+        self._working: object = None
+        """The board whose work runs, or ran last."""
         self.certificate: Certificate | None = None
         self.reader, self._warned = "", False
 
@@ -149,13 +151,14 @@ class LessonScreen(Debugger):
     def _computed(self) -> None:
         """The board's work has ended."""
         error = self.worker.ended()
-        if error is not None:
+        if error is not None and self._working is self.ui.board:  # of one that is closed it is no news
             self.refuse(error)
         self.changed()
 
     def changed(self) -> None:
         """Draw what is different now, and compute what the board wants."""
         if self.ui.board is not None:
+            self._working = self._working if self.worker.job is not None else self.ui.board
             self.worker.ask(self.ui.board)
         super().changed()
 

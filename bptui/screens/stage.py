@@ -27,6 +27,8 @@ from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, fit, to_ascii, under
 from bptui.screens.theme import CHOICES, Theme
 
+FIRST = 3
+"""So many keys of a board stand in the footer before those of every stage."""
 FRAMES = 20
 """Frames a second at most while something is computed; a slow line draws fewer, for only what changed is sent."""
 
@@ -149,7 +151,8 @@ class Stage(Screen[None]):
             return under(fit((Span(" "), *self.message), width), "on-band")
         own = self.board.place.footer() if self.board is not None else ()
         pairs = STAGE.footer()
-        return under(footer.hints((*own, *pairs[:-2]), width, pairs[-2:]), "on-band")
+        middle = (*own[:FIRST], *pairs[:1], *own[FIRST:], *pairs[1:-2])
+        return under(footer.hints(middle, width, pairs[-2:]), "on-band")
 
     def changed(self) -> None:
         """Draw what is different now, and compute what is wanted now."""

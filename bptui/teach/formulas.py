@@ -1,5 +1,5 @@
-"""Expressions of a lesson: the debugger's, and `new(NAME)`, `time(forward)`, `time(backward)`, and what `::let` keeps;
-asked of a whole training step."""
+"""Expressions of a lesson: the debugger's, and `new(NAME)`, `time(forward)`, `count(values)`, `products(backward)`,
+and what `::let` keeps; asked of a whole training step."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from bptui.model.engine.masked import Kind
 from bptui.model.engine.recording import Key, Recording
 from bptui.model.engine.state import Gradient, State
 from bptui.model.source.network import Network
-from bptui.teach import timing
+from bptui.teach import costs
 
 Of = Literal["value", "gradient", "new"]
 MOST_HIDDEN = 10_000
@@ -107,7 +107,7 @@ class More(Mapping[str, Array]):
     def __getitem__(self, name: str) -> Array:
         if name in self._kept:
             return self._kept[name].number
-        if name in timing.NAMES:
+        if name in costs.NAMES:
             return self._times[name]
         found = self._recording.after(self._after[name])
         if found is None:
@@ -117,16 +117,16 @@ class More(Mapping[str, Array]):
     @cached_property
     def _times(self) -> Mapping[str, Array]:
         """Timed once, so that a page that is drawn again says the same."""
-        return {f"time({part})": np.asarray(spent) for part, spent in timing.microseconds(self._network).items()}
+        return {name: np.asarray(float(number)) for name, number in costs.costs(self._network).items()}
 
     def __contains__(self, name: object) -> bool:
-        return name in self._kept or name in self._after or name in timing.NAMES
+        return name in self._kept or name in self._after or name in costs.NAMES
 
     def __iter__(self) -> Iterator[str]:
-        return iter((*self._kept, *self._after, *timing.NAMES))
+        return iter((*self._kept, *self._after, *costs.NAMES))
 
     def __len__(self) -> int:
-        return len(self._kept) + len(self._after) + len(timing.NAMES)
+        return len(self._kept) + len(self._after) + len(costs.NAMES)
 
 
 class Formulas:
@@ -218,7 +218,7 @@ class Formulas:
 
 def known_names(graph: Graph) -> frozenset[str]:
     """Every name that an expression over a graph may hold, without what a lesson keeps."""
-    ours = ("new", "time", *timing.PASSES)
+    ours = ("new", *costs.FUNCTIONS, *costs.PASSES, *costs.THINGS)
     return frozenset((*graph.by_name, *expressions.SPECIAL, *expressions.TRUTH, *FUNCTIONS, *ours))
 
 

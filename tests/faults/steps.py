@@ -22,6 +22,8 @@ RULES = [
     Rule("sgd", "the learning rate is forgotten", {}, "lr*g", "g"),
     Rule("sgd", "decay of the wrong sign", DECAY, "g + weight_decay", "g - weight_decay"),
     Rule("sgd", "decay is left out", DECAY, "g + weight_decay*p", "g"),
+    Rule("sgd", "the pull of l1 grows with the parameter", {"l1": 0.1}, "l1*sign(p)", "l1*p"),
+    Rule("adam", "the pull of l1 has the wrong sign", {"l1": 0.1}, " + l1*sign(p)", " - l1*sign(p)"),
     Rule("sgd", "momentum is dropped", MOMENTUM, "momentum*m + g", "g"),
     Rule("sgd", "momentum is not applied to the average", MOMENTUM, "momentum*m", "m"),
     Rule("sgd", "dampening, as in an average", MOMENTUM, "+ g", "+ (1 - momentum)*g"),

@@ -165,6 +165,7 @@ WORDS: Mapping[str, str] = {
     "momentum": "of sgd: how much of its last step an update takes again, m' = momentum·m + gradient",
     "nesterov": "of sgd with momentum: the gradient counts once more, as if the next step were taken already",
     "weight_decay": "each update pulls a parameter towards 0: so much of it is added to the gradient, of adamw apart",
+    "l1": "each update pulls a parameter towards 0, whatever its size: l1·sign(p) is added to the gradient",
     "beta1": "of adam: how much of the average of gradients an update keeps",
     "beta2": "of adam: how much of the average of squared gradients an update keeps",
     "clip_norm": "the largest length that all gradients together may have; longer ones are made shorter, in proportion",

@@ -77,6 +77,7 @@ class Optimizer:
     momentum: float | None = None
     nesterov: bool | None = None
     weight_decay: float | None = None
+    l1: float | None = None
     alpha: float | None = None
     beta1: float | None = None
     beta2: float | None = None
@@ -165,14 +166,16 @@ def _written(update: Callable[..., tuple[Any, ...]]) -> Callable[[Emit, Optimize
 
 
 def _decayed(o: Optimizer, p: Any, g: Any) -> Any:
-    """The gradient with coupled weight decay: d = g + weight_decay*p."""
-    return g + p * o.weight_decay if o.weight_decay else g
+    """The gradient with what pulls to 0: d = g + weight_decay*p + l1*sign(p); adamw's decay is not in it."""
+    d = g + p * o.weight_decay if o.weight_decay and o.kind != "adamw" else g
+    return d + np.sign(p) * o.l1 if o.l1 else d
 
 
 def _text(o: Optimizer, *statements: str) -> str:
     """The statements, with `d` for the gradient where weight decay is coupled to it, else `g`."""
-    if o.weight_decay and o.kind != "adamw":
-        return "; ".join(("d = g + weight_decay*p", *statements)).replace("{d}", "d")
+    coupled = " + weight_decay*p" * bool(o.weight_decay and o.kind != "adamw") + " + l1*sign(p)" * bool(o.l1)
+    if coupled:
+        return "; ".join((f"d = g{coupled}", *statements)).replace("{d}", "d")
     return "; ".join(statements).replace("{d}", "g")
 
 
@@ -226,10 +229,10 @@ def _adam(emit: Emit, o: Optimizer, f: Flat) -> None:
     beta1, beta2, eps, lr = o.beta1, o.beta2, o.eps, o.learning_rate
     decoupled = o.kind == "adamw"
     d = f.g
-    if o.weight_decay and not decoupled:
+    if o.l1 or (o.weight_decay and not decoupled):
+        trace = Trace(emit)
         d = emit.temp(f.p.shape)
-        emit(np.multiply, f.p, emit.const(o.weight_decay), d)
-        emit(np.add, f.g, d, d)
+        fill(trace, [(_decayed(o, trace.given(f.p), trace.given(f.g)), d)])
     rate, floor, clock = emit.temp(()), emit.temp(()), f.clock
 
     def correct() -> None:
@@ -268,35 +271,35 @@ OPTIMIZERS: Mapping[str, Rule] = MappingProxyType(
     {
         "sgd": Rule(
             "gradient descent, with momentum where it is given (torch.optim.SGD, dampening 0)",
-            {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0},
+            {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0, "l1": 0.0},
             lambda o: ("m",) if o.momentum else (),
             _sgd_text,
             _written(_sgd),
         ),
         "rmsprop": Rule(
             "divided by a running average of the gradient's size (torch.optim.RMSprop)",
-            {"alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0},
+            {"alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0, "l1": 0.0},
             _states("v"),
             lambda o: _text(o, "v_new = alpha*v + (1 - alpha)*{d}**2", "p_new = p - lr*{d}/(sqrt(v_new) + eps)"),
             _written(_rmsprop),
         ),
         "adagrad": Rule(
             "divided by the size of all gradients so far (torch.optim.Adagrad)",
-            {"eps": 1e-10, "weight_decay": 0.0},
+            {"eps": 1e-10, "weight_decay": 0.0, "l1": 0.0},
             _states("v"),
             lambda o: _text(o, "v_new = v + {d}**2", "p_new = p - lr*{d}/(sqrt(v_new) + eps)"),
             _written(_adagrad),
         ),
         "adam": Rule(
             "running averages of gradient and square, corrected for their start at 0 (torch.optim.Adam)",
-            {**_ADAM, "weight_decay": 0.0},
+            {**_ADAM, "weight_decay": 0.0, "l1": 0.0},
             _states("m", "v"),
             _adam_text,
             _adam,
         ),
         "adamw": Rule(
             "Adam with weight decay on the parameter itself (torch.optim.AdamW)",
-            {**_ADAM, "weight_decay": 0.01},
+            {**_ADAM, "weight_decay": 0.01, "l1": 0.0},
             _states("m", "v"),
             _adam_text,
             _adam,

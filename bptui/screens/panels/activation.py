@@ -54,19 +54,20 @@ def lines(scene: Scene) -> list[Line]:
     ):
         point = None if z is None or y is None or hidden else (z, y)
         drawn = curve_at(curve.z, numbers, point, style, (wide, tall), scene.options)
-        rows += [(*title, *drawn[0][0:0], *_behind(drawn[0], sum(len(s.text) for s in title))), *drawn[1:]]
+        rows += [_headed(title, drawn[0]), *drawn[1:]]
     rows.append(_ticks(z, symbol, wide))
     rows = [clip(row, width) for row in rows[:height]]
     return rows if scene.options.unicode else [to_ascii(row) for row in rows]
 
 
-def _behind(row: Line, cells: int) -> Line:
-    """A row without its first cells, which are blank or a label that gives way."""
-    out: list[Span] = []
-    for span in row:
-        out.append(Span(span.text[cells:], span.style))
-        cells = max(0, cells - len(span.text))
-    return tuple(out)
+def _headed(title: Line, row: Line) -> Line:
+    """A row with a title over its first cells. A label that the title would touch has one digit, or none where that is
+    too long as well."""
+    cells = sum(len(span.text) for span in title)
+    label, *rest = row
+    texts = (label.text, short(float(label.text), 1).rjust(len(label.text)), " " * len(label.text))
+    text = next(each for each in texts if not each[: cells + 1].strip())
+    return (*title, Span(text[cells:], label.style), *rest)
 
 
 def _ticks(z: float | None, symbol: str, wide: int) -> Line:

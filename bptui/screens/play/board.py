@@ -16,7 +16,7 @@ from bptui.screens.keys import PLAY, Place
 from bptui.screens.play import curve, network, output, sheet
 from bptui.screens.play.chosen import Choice
 from bptui.screens.play.grid import NAMES, Room, assemble, grid
-from bptui.screens.render import RenderOptions
+from bptui.screens.render import RenderOptions, between
 from bptui.teach.play import settings
 from bptui.teach.play.course import Course, Frame
 from bptui.teach.play.setup import STRIDES, Setup
@@ -26,7 +26,10 @@ SETTINGS, NETWORK, OUTPUT, LOSS = 4, 1, 2, 3
 PARTS = 30
 """Places of the plane, in each direction, that the arrows go through."""
 NUDGE = 0.1
-FIRST_LINES = ("write", "undo")
+TITLED = 12
+"""Rows from which on a panel that is alone says in a row of its own what stands in its title else."""
+ROOMY = 76
+"""Columns from which on the status has room for the data and the test loss."""
 
 
 class Playground(Board):
@@ -40,6 +43,7 @@ class Playground(Board):
         self.focus, self.choice, self.at = SETTINGS, Choice(), (2, 1)
         self.cross = (0.5, 0.5)
         self._shown: Frame | None = None
+        self._width = ROOMY
         self._drawn: tuple[object, list[Line]] = (None, [])
         self._predicted: tuple[tuple[float, float], Frame, float] | None = None
 
@@ -65,10 +69,12 @@ class Playground(Board):
         state = "running" if self.course.running else "paused"
         left = [Span("play  ", "dim"), Span(data), Span("  step ", "dim"), Span(f"{frame.step:,}", "text bold"),
                 Span(f"  {state}  ", "dim")]  # fmt: skip
+        if self._width < ROOMY:
+            left = left[2:-1]
         if frame.branch:
             left += [Span(f" branch {frame.branch} ", "chip-update")]
         right = [Span("loss ", "dim"), _loss(frame.loss)]
-        if frame.seen.test is not None:
+        if frame.seen.test is not None and self._width >= ROOMY:
             right += [Span("  test ", "dim"), _loss(frame.seen.test)]
         if frame.seen.right is not None:
             count, of = frame.seen.right
@@ -77,7 +83,7 @@ class Playground(Board):
 
     def lines(self, width: int, height: int, look: RenderOptions) -> list[Line]:
         """Four panels, or, where there is little room, the one that has the focus."""
-        begun = perf_counter()
+        begun, self._width = perf_counter(), width
         frame = self._shown = self._shown if self.held and self._shown is not None else self.frame
         self.choice = self.choice.within(frame)
         wanted = (frame, self.course.setup, self.focus, self.choice, self.at, self.cross, width, height, look)
@@ -90,7 +96,13 @@ class Playground(Board):
 
     def _draw(self, frame: Frame, width: int, height: int, look: RenderOptions) -> list[Line]:
         found = grid(width, height, self.focus)
-        contents = {number: self._panel(number, frame, room, look) for number, room in found.rooms.items()}
+        titled = found.single and height >= TITLED
+        contents: dict[int, list[Line]] = {}
+        for number, room in found.rooms.items():
+            head = [between((), self._said(number, frame, room, look), room.width - 1)] if titled else []
+            contents[number] = [*head, *self._panel(number, frame, Room(room.width, room.height - titled), look)]
+        if found.single:
+            return assemble(found, contents, {}, width)
         rules = {number: self._rule(number, frame, room, look) for number, room in found.rooms.items()}
         return assemble(found, contents, rules, width)
 
@@ -106,6 +118,11 @@ class Playground(Board):
         return sheet.lines(self.course.setup, frame, choice, self.at, room.width, room.height)
 
     def _rule(self, number: int, frame: Frame, room: Room, look: RenderOptions) -> Line:
+        right = self._said(number, frame, room, look)
+        return layout.rule(number, NAMES[number], (), right, room.width, number == self.focus, number in (2, 4))
+
+    def _said(self, number: int, frame: Frame, room: Room, look: RenderOptions) -> Line:
+        """What a panel says at the right of its title."""
         right: Line = ()
         if number == NETWORK:
             right = network.title(frame, self.choice, look)
@@ -115,7 +132,7 @@ class Playground(Board):
             right = output.title(frame, room.width, point, predicted)
         elif number == LOSS and room.width > 40:
             right = curve.title(frame, look)
-        return layout.rule(number, NAMES[number], (), right, room.width, number == self.focus, number in (2, 4))
+        return right
 
     def _point(self, frame: Frame) -> tuple[float, float]:
         return output.point_of(frame, self.cross)

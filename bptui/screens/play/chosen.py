@@ -88,4 +88,4 @@ def _terms(frame: Frame, choice: Choice) -> list[list[Span]]:
 def _short(value: float) -> str:
     """Two decimals, or what tells it from 0."""
     text = f"{value:.2f}"
-    return text if value == 0 or (abs(float(text)) > 0 and len(text) < 8) else numbers.significant(value, 2)
+    return text if float(text) != 0 and len(text) < 8 else numbers.significant(value, 2)

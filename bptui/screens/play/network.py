@@ -14,7 +14,7 @@ from bptui.screens.render import RenderOptions, clip
 from bptui.teach.play.course import Frame
 from bptui.teach.play.sight import LATTICE
 
-SIZES = ((10, 5, 20), (8, 4, 18), (6, 3, 0), (4, 2, 0))
+SIZES = ((14, 7, 32), (10, 5, 20), (8, 4, 18), (6, 3, 0), (4, 2, 0))
 """Columns and rows of a map, and the rows of the panel from which on it may be so large."""
 LEFT = 2
 GAP = 5

@@ -12,11 +12,13 @@ from bptui.teach.play.setup import Setup
 COLUMNS = (
     ("data", "noise", "batch", "seed", "samples", "test", "problem"),
     ("layers", "activation", "init", "loss", "depth", "features"),
-    ("optimizer", "rate", "decay", "stride", "clip", "momentum"),
+    ("optimizer", "rate", "decay", "stride", "l1", "clip", "momentum"),
 )
 """What stands where; the first four of each are seen at 80 columns."""
-NARROW = 60
+NARROW = 66
 """Columns under which names are short."""
+PARTS = ((16, 21, 16), (19, 29, 24))
+"""How wide the columns are beside each other, where names are short and where they are not."""
 ABOUT = 8
 """Rows from which on one says what the chosen setting is."""
 
@@ -39,20 +41,17 @@ def lines(setup: Setup, frame: Frame, choice: Choice, at: tuple[int, int], width
     about = height >= ABOUT
     room = max(1, height - 1 - 2 * about)
     most = max(map(len, COLUMNS))
-    first = max(0, min(at[1] - room // 2, most - room)) if at[1] >= room else 0
-    if at[1] >= room:
-        first = at[1] - room + 1
+    first = max(0, at[1] - room + 1)
     narrow = width < NARROW
     short = width < 44
     columns = (at[0],) if short else range(len(COLUMNS))
-    wide = width if short else width // 3
+    wides = (width,) * 3 if short else tuple(part * width // sum(PARTS[not narrow]) for part in PARTS[not narrow])
     rows: list[Line] = []
     for y in range(first, min(first + room, most)):
         row: list[Span] = []
         for x in columns:
-            row += _cell(setup, (x, y), at, wide, narrow) if y < len(COLUMNS[x]) else (Span(" " * wide),)
+            row += _cell(setup, (x, y), at, wides[x], narrow) if y < len(COLUMNS[x]) else (Span(" " * wides[x]),)
         rows.append(tuple(row))
-    hidden = most - room
     rows += [()] * (room - len(rows))
     if about:
         rows.append(())
@@ -67,7 +66,6 @@ def lines(setup: Setup, frame: Frame, choice: Choice, at: tuple[int, int], width
                 width,
             )
         )
-    assert hidden <= most
     return [clip(row, width) for row in rows[:height]]
 
 

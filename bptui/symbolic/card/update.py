@@ -25,7 +25,7 @@ from bptui.symbolic.formula.tree import Statement
 from bptui.symbolic.formula.worked import worked
 
 WORDS = {
-    "lr": "learning rate", "t": "update", "momentum": "kept of m", "weight_decay": "pull to 0",
+    "lr": "learning rate", "t": "update", "momentum": "kept of m", "weight_decay": "pull to 0", "l1": "pull to 0",
     "alpha": "kept of v", "beta1": "kept of m", "beta2": "kept of v", "eps": "against /0",
 }  # fmt: skip
 """What the numbers of an optimizer's rule are."""

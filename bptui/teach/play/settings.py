@@ -385,6 +385,7 @@ SEED_END = 2**63 - 1
 _BATCH = _whole(1, bounds.MAX_SAMPLES, "all")
 _decay, _to_decay = _option("weight_decay")
 _momentum, _to_momentum = _option("momentum")
+_l1, _to_l1 = _option("l1")
 
 
 def _to_batch(setup: Setup, value: int | None) -> Setup:
@@ -430,6 +431,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("rate", "how far each step goes", False, _at("optimizer", "learning_rate", default=0.01),
             _put("optimizer", "learning_rate"), lambda setup: RATES, _number(0, 1000)),
     Setting("decay", "L2: each update pulls a weight towards 0 by so much of it", False, _decay, _to_decay,
+            lambda setup: DECAYS, _number(0, 100)),
+    Setting("l1", "L1: each update pulls a weight towards 0 by so much, whatever its size", False, _l1, _to_l1,
             lambda setup: DECAYS, _number(0, 100)),
     Setting("stride", "training steps of > and <", False, lambda setup: setup.stride,
             lambda setup, value: replace(setup, stride=value), lambda setup: bounds.STRIDES, _whole(1, 100_000)),

@@ -24,7 +24,7 @@ def complete(session: Session, text: str) -> list[str]:
         command = find(word)
     except UserError:
         return []
-    start = re.search(r"[^\s()\[\]+*/,<>=-]*$" if command.complete == "expression" else r"\S*$", argument)
+    start = re.search(r"[^\s()\[\]+*/,<>=-]*$" if command.complete in ("expression", "exported") else r"\S*$", argument)
     assert start is not None
     stem, typed = argument[: start.start()], start.group()
     offered = candidates(session, command, stem)
@@ -88,6 +88,7 @@ _WORDS: Mapping[str, Callable[[Session], tuple[str, ...]]] = {
     "place": _places,
     "stop": _stops,
     "expression": _expressions,
+    "exported": lambda session: ("moment", "step", "screen", "grad(", "value(", "from", *session.graph.by_name),
     "input": _inputs,
     "setting": _settings,
     "given": _given,

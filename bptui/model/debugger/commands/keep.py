@@ -68,7 +68,7 @@ def write(session: Session, text: str) -> Reply:
 
 @family.front_end(
     "export", "Write a derivation, this moment, the training step or the screen as Markdown, LaTeX or SVG",
-    usage="[NUMBER|moment|step|screen] [FILE]", complete="expression",
+    usage="[NUMBER [from NODE]|moment|step|screen] [FILE.md|.tex|.svg]", complete="exported",
 )  # fmt: skip
 def export_(front: FrontEnd, argument: str) -> None:
     front.do_export(argument)

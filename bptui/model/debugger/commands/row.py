@@ -58,7 +58,7 @@ class Command:
     short    the word of the footer, "" to stay out of it
     twin     the word of the command that does the same in the other direction
     aliases  other words for it; every single-letter key is one, too
-    complete what completion offers: node, place, stop, expression, input, mark, help, or the words
+    complete what completion offers: node, place, stop, expression, exported, input, mark, help, or the words
              themselves separated by |
     needed   its text may not be left out
     """

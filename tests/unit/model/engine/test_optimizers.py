@@ -23,6 +23,12 @@ VARIANTS = [
     Optimizer("sgd", 0.1, momentum=0.8, weight_decay=0.2),
     Optimizer("sgd", 0.1, momentum=0.8, nesterov=True),
     Optimizer("sgd", 0.1, momentum=0.8, nesterov=True, weight_decay=0.2),
+    Optimizer("sgd", 0.1, l1=0.2),
+    Optimizer("sgd", 0.1, momentum=0.8, weight_decay=0.2, l1=0.1),
+    Optimizer("adagrad", 0.1, l1=0.2),
+    Optimizer("adam", 0.1, weight_decay=0.2, l1=0.1),
+    Optimizer("adamw", 0.1, l1=0.1),
+    Optimizer("rmsprop", 0.1, l1=0.2),
     Optimizer("rmsprop", 0.1),
     Optimizer("rmsprop", 0.1, alpha=0.5, eps=0.01, weight_decay=0.2),
     Optimizer("adagrad", 0.1),
@@ -57,6 +63,8 @@ def number(node: ast.expr, names: dict[str, float]) -> float:
             return float(BINARY[type(op)](number(left, names), number(right, names)))
         case ast.Call(func=ast.Name(id="sqrt"), args=[argument]):
             return math.sqrt(number(argument, names))
+        case ast.Call(func=ast.Name(id="sign"), args=[argument]):
+            return float(np.sign(number(argument, names)))
     raise AssertionError(ast.dump(node))
 
 
