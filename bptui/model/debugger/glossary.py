@@ -51,7 +51,6 @@ MARKS: Mapping[str, str] = {
     "ᵀ": "transposed: rows and columns change places; .T in formulas",
     "ŷ": "the prediction",
     "η": "the learning rate: set lr = 0.05 changes it",
-    "θ": "all parameters together",
     "α": "RMSprop: how much of the running average of squares is kept",
     "β": "Adam: how much of a running average is kept, β1 of the gradient's, β2 of its square's; the shift "
          "of a normalisation",
