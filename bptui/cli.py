@@ -292,10 +292,8 @@ def _play_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
     if options.fps is not None and not 0.1 <= options.fps <= 20:
         raise UserError("--fps", f"found {options.fps:g}", "0.1 to 20 frames a second")
     target = options.rest[0] if options.rest else None
-    if target is not None:
-        from bptui.teach.play.setup import opened
-
-        opened(target)  # says what is wrong with it, before a screen is painted for nothing
+    if target is not None and not _is_there(target):
+        _load(target)  # says what is wrong with the name, before a screen is painted for nothing
     from bptui.screens.play.opening import playground
 
     return _on_stage("play", playground(target, options.fps))

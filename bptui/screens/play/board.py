@@ -7,6 +7,7 @@ from time import perf_counter
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
+from bptui.model.base.printable import printable
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.session import Session
@@ -65,9 +66,9 @@ class Playground(Board):
     def status(self) -> tuple[Line, Line]:
         """Data, training step, running or paused; the losses and how many points are right, at the right."""
         frame = self._shown if self.held and self._shown is not None else self.frame
-        data = settings.BY_NAME["data"].text(frame.setup)
+        named = settings.CALLED.get(frame.setup.title, frame.setup.title)
         state = "running" if self.course.running else "paused"
-        left = [Span("play  ", "dim"), Span(data), Span("  step ", "dim"), Span(f"{frame.step:,}", "text bold"),
+        left = [Span("play  ", "dim"), Span(printable(named)[:16]), Span("  step ", "dim"), Span(f"{frame.step:,}", "text bold"),
                 Span(f"  {state}  ", "dim")]  # fmt: skip
         if self._width < ROOMY:
             left = left[2:-1]
