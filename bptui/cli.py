@@ -547,11 +547,14 @@ def _learn(options: Namespace) -> int:
 def _lesson_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
     """The screen of a lesson, at the page where it was left."""
     from bptui.screens.lesson import LessonScreen
+    from bptui.screens.lesson_class import ClassLesson
     from bptui.teach import catalogue, progress
 
     kept = progress.progress()
     front = catalogue.find(options.rest[0] if options.rest else kept.last or "1")
     title = f"lesson {front.number}" if front.number else front.title
+    if options.present:
+        return lambda theme, unicode: ClassLesson(title, front, theme, unicode)
     return lambda theme, unicode: LessonScreen(title, front, kept, theme, unicode)
 
 

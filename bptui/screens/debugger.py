@@ -314,9 +314,13 @@ class Debugger(Own, Screen[None]):
         if session is None or not session.view.present:
             self.autoplay.stop()
         elif not (self.runner.busy or self.typing is not None or self.palette is not None or self.ui.pages):
-            if not session.view.asks and session.walk.within(session.stop + 1) == session.stop:
+            if not session.view.asks and self._last_page(session):
                 self.autoplay.stop()
-            self.run("page")
+            self._present("next", "")
+
+    def _last_page(self, session: Session) -> bool:
+        """Does nothing come after what is presented?"""
+        return session.walk.within(session.stop + 1) == session.stop
 
     def _presenting(self, key: str) -> bool:
         """A key that present mode has for itself."""
@@ -328,12 +332,16 @@ class Debugger(Own, Screen[None]):
             self.say(say("the pages stand still; :autoplay turns them again"))
             return True
         word, _ = PRESENT.find(key)
-        lines = {"leave": "present off", "next": "page", "back": "page-back", "class": f"says {key}"}
         if word == "class" and not session.view.asks:
             self.say(say("the answer is told; pgup asks again"))
         elif word:
-            self.run(lines[word])
+            self._present(word, key)
         return bool(word)
+
+    def _present(self, word: str, key: str) -> None:
+        """What a key of present mode does."""
+        lines = {"leave": "present off", "next": "page", "back": "page-back", "class": f"says {key}"}
+        self.run(lines[word])
 
     def _presents_paths(self) -> bool:
         """Does a path stand on the screen of a whole room?"""

@@ -177,14 +177,17 @@ def _finish(rows: list[Line], ui: Ui, session: Session | None, width: int, heigh
 
 def _presented(session: Session, ui: Ui, width: int, height: int) -> list[Line]:
     """One operation on the whole screen. What goes wrong in it is shown in it."""
-    from bptui.screens.panels import present_paths, presented
+    from bptui.screens.panels import present_paths, presented, presented_page
 
     try:
         if ui.defect:
             raise RuntimeError(ui.defect)
         if session.view.answer is not None and session.view.answer.panel == "paths":
             return [*present_paths.lines(scene_of(session, ui, width, height - 1)), ()]
-        return [*presented.lines(scene_of(session, ui, width, height - 1)), ()]
+        scene = scene_of(session, ui, width, height - 1)
+        if session.view.topic == "lesson":
+            return [*presented_page.lines(scene, ui.board), ()]
+        return [*presented.lines(scene), ()]
     except Exception as defect:
         return [*_failed(defect, width), *[()] * height][:height]
 

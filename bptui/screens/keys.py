@@ -62,7 +62,7 @@ def _named(row: Key) -> str:
     """The keys of a row in a footer: the first, the first two where they move, all of four arrows in one word."""
     if set(row.keys) >= ARROWS:
         return "arrows"
-    if row.keys[0].isdigit():
+    if row.keys[0].isdigit() and len(row.keys) > 1:
         return f"{row.keys[0]}-{row.keys[-1]}"
     return "/".join(_brief(key) for key in row.keys[: 2 if row.by else 1])
 
@@ -280,6 +280,6 @@ def keys_named(word: str, bindings: Bindings = DEFAULT) -> tuple[str, str]:
 def keys_text(row: Command | Key, bindings: Bindings = DEFAULT) -> str:
     """All keys of a row as one reads them: `s space`."""
     keys = bindings.keys(row) if isinstance(row, Command) else row.keys
-    if keys and keys[0].isdigit():
+    if keys and keys[0].isdigit() and len(keys) > 1:
         return f"{keys[0]}…{keys[-1]}"
     return " ".join(map(shown, keys))

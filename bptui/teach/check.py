@@ -14,7 +14,7 @@ from bptui.teach.course import Course, Try
 from bptui.teach.directives import WIDE
 from bptui.teach.judging import Judge, Typed, Verdict
 from bptui.teach.lesson import Block, Code, Items, Lesson, Prose, Question
-from bptui.teach.reading import located
+from bptui.teach.rows import located
 
 TYPED = 4
 """From so many decimals on a number in prose is one that should be computed."""

@@ -8,38 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import index
-from bptui.model.base.spans import Line, line, plain
+from bptui.model.base.spans import Line, line
 from bptui.model.debugger import expressions, locations
 from bptui.model.debugger.branch import Branch
-from bptui.model.debugger.commands import registry
 from bptui.model.debugger.hidden import Hidden
 from bptui.model.debugger.lines import kind as kind_of
 from bptui.model.debugger.progress import Progress
-from bptui.model.debugger.reply import Reply
 from bptui.model.debugger.session import Session
 from bptui.model.debugger.trail import Trail
-from bptui.model.debugger.view import Selection, View
-from bptui.model.engine.history import History
 from bptui.model.engine.timeline import Moment
 from bptui.model.source.network import Network
-from bptui.teach import directives, filling, formulas, judging, opening
-from bptui.teach.formulas import Formulas, Kept, Target
+from bptui.teach import filling, formulas, judging, opening, replay
+from bptui.teach.formulas import Formulas, Target
 from bptui.teach.judging import Verdict
-from bptui.teach.lesson import Block, Code, Directive, Items, Lesson, Page, Prose, Question
+from bptui.teach.lesson import Block, Code, Items, Lesson, Page, Prose, Question
+from bptui.teach.replay import Stage
 from bptui.teach.variation import varied
 
 Answered = Literal["once", "later", "shown"]
 """How a question was done: at the first try and without a hint, after more, or not by the reader."""
 ANSWERED: tuple[Answered, ...] = ("once", "later", "shown")
 State = Literal["nothing", "asked", "not yet", "right", "shown"]
-NOTHING: Mapping[str, Kept] = MappingProxyType({})
-STAGE = ("network",)
-"""What stands beside the prose as long as no page has said anything."""
 
 
 class Try(NamedTuple):
@@ -59,36 +52,12 @@ class Asked:
     done: Answered | None = None
 
 
-class Stage(NamedTuple):
-    """What the directives of a page come to.
-
-    asking, telling  what expressions are evaluated with: before the question, and after it
-    """
-
-    session: Session | None = None
-    words: tuple[str, ...] = STAGE
-    hidden: tuple[Target, ...] = ()
-    waits: tuple[str, ...] = ()
-    kept: Mapping[str, Kept] = NOTHING
-    failed: tuple[str, ...] = ()
-    asking: Formulas | None = None
-    telling: Formulas | None = None
-
-
-class Happens(NamedTuple):
-    """A directive of a page; None for the moment at which the page that is open has opened, before its question."""
-
-    page: int
-    directive: Directive | None
-
-
 class Course:
     """One reader in one lesson, at a page (from 0). `answers` are those of earlier times, by the keys of pages;
     `progress` is the front end's look at what takes long; with a `seed` the networks have other numbers.
 
-    reached  the furthest page that was open
-    session  what the debugger beside the page drives, another one after each turn; None where nothing could be opened
-    failed   what of the page's directives could not be carried out, a line each
+    number    the page that is open, from 0 · reached  the furthest one that was
+    finished  the reader has gone on from the last page
     """
 
     def __init__(
@@ -99,7 +68,7 @@ class Course:
         self.progress, self._seed = progress or Progress(), seed
         known = {each.key for each in lesson.pages}
         self._asked = {key: Asked(done=how) for key, how in (answers or {}).items() if key in known}
-        self._opened: dict[str, tuple[Network, History] | UserError] = {}
+        self._opened: dict[str, Network | UserError] = {}
         self._judging: judging.Judge | None = None
         self.finished, self.reached = False, 0
         self.turn(page)
@@ -155,11 +124,11 @@ class Course:
     @property
     def waiting(self) -> str:
         """What a `::wait` of this page waits for, "" for nothing, and where it once was so."""
-        open_ = (
-            [] if self._came or self.session is None else [each for each in self._stage.waits if not self._holds(each)]
-        )
-        self._came = not open_
-        return open_[0] if open_ else ""
+        if self._came or self.session is None:
+            return ""
+        left = next((each for each in self._stage.waits if not self._holds(each)), "")
+        self._came = not left
+        return left
 
     def _holds(self, wait: str) -> bool:
         session = self.session
@@ -186,6 +155,7 @@ class Course:
 
     @property
     def session(self) -> Session | None:
+        """What the debugger beside the page drives, another one after each turn; None where nothing could be opened."""
         return self._stage.session
 
     @property
@@ -195,6 +165,7 @@ class Course:
 
     @property
     def failed(self) -> tuple[str, ...]:
+        """What of the page's directives could not be carried out, a line each."""
         return self._stage.failed
 
     @property
@@ -216,46 +187,25 @@ class Course:
         """What the panels do not show."""
         return frozenset().union(*(each.hides for each in self.hidden))
 
-    def _segments(self) -> list[list[Happens]]:
-        """What happens up to here; each list begins with an `::open`, but for the first."""
-        found: list[list[Happens]] = [[]]
-        for number, page in enumerate(self.lesson.pages[: self.number + 1]):
-            here = number == self.number
-            run = [*page.before, *([None] if here else []), *(page.after if not here or self._is_done else ())]
-            for each in run:
-                if each is not None and each.word == "open":
-                    found.append([])
-                found[-1].append(Happens(number, each))
-        return found
-
     @property
     def _is_done(self) -> bool:
         return self.question is None or self.asked.done is not None
 
     def _replayed(self) -> Stage:
-        """Of earlier networks nothing is left but what was kept of them: they are opened only for that."""
-        *earlier, last = self._segments()
-        stage = Stage()
-        for segment in earlier:
-            if any(each is None or each.word == "let" for _, each in segment):
-                stage = _Replay(self, stage).run(segment)
-            elif words := [each for _, each in segment if each is not None and each.word == "stage"]:
-                stage = stage._replace(words=tuple(words[-1].argument.split()))
-        return _Replay(self, stage).run(last)
+        return replay.stage(self.lesson, self.number, self._is_done, self._session)
 
-    def opened(self, target: str) -> Session:
-        """A fresh session of a target; its training steps are run once, however often pages are turned."""
+    def _session(self, target: str) -> Session:
+        """A fresh session of a target, untrained: what was trained on another page is not to be seen on this one."""
         if target not in self._opened:
             try:
                 network = opening.network(target, self.lesson.front.path.parent)
-                network = network if self._seed is None else varied(network, self._seed)
-                self._opened[target] = network, network.history()
+                self._opened[target] = network if self._seed is None else varied(network, self._seed)
             except UserError as error:
                 self._opened[target] = error
         found = self._opened[target]
         if isinstance(found, UserError):
             raise found
-        session = Session(*found)
+        session = Session(found)
         session.progress = self.progress
         return session
 
@@ -309,7 +259,7 @@ class Course:
     @property
     def asks(self) -> Target | None:
         """The number of the network that is asked; None for a choice, and for what is computed from several."""
-        return None if self._stage.asking is None else _target(self.question, self._stage.asking)
+        return None if self._stage.asking is None else replay.target(self.question, self._stage.asking)
 
     @property
     def label(self) -> Line:
@@ -348,6 +298,12 @@ class Course:
             return self.text(next(each.prose for each in question.options if each.right))
         asking = self._stage.asking
         return filling.answer(question.expression, asking, counted=self.asks is None)
+
+    @property
+    def judge(self) -> judging.Judge | None:
+        """What judges answers to a number question; None for a choice, and where nothing is open."""
+        question, asking = self.question, self._stage.asking
+        return None if question is None or question.is_choice or asking is None else self._judge(asking, question)
 
     def answer(self, text: str) -> Verdict:
         """Judge what was typed: a number or a formula; of a choice, the number of the option from 1. A right answer
@@ -390,6 +346,11 @@ class Course:
         self.show()
         return ()
 
+    def ask_again(self) -> None:
+        """The question of this page is open again, and what came after it has not happened."""
+        self._asked.pop(self.page.key, None)
+        self.turn(self.number)
+
     def show(self) -> None:
         """Show the answer."""
         if self.question is not None and self.asked.done is None:
@@ -401,92 +362,3 @@ class Course:
             self.session.view.hidden = self._kept_back()
         if self.page.after or self.away:
             self._set()
-
-
-class _Replay:
-    """Carries out directives, one after the other, in a session that the first `::open` makes."""
-
-    def __init__(self, course: Course, before: Stage) -> None:
-        self.course = course
-        self.session: Session | None = None
-        self.words, self.kept = before.words, dict(before.kept)
-        self.hidden: list[Target] = []
-        self.waits: list[str] = []
-        self.failed: list[str] = []
-        self.asking = before.asking
-
-    def run(self, segment: list[Happens]) -> Stage:
-        """What happens comes to on the course's page."""
-        at = segment[0].page if segment else 0
-        for number, directive in segment:
-            self._turn(at, number)
-            at = number
-            if directive is None:
-                self.asking = self._formulas()
-            else:
-                self._failing(number, directive)
-        self._turn(at, self.course.number)
-        telling = self._formulas()
-        asking = self.asking or telling
-        own = None if asking is None else _target(self.course.question, asking)
-        hidden = (*self.hidden, *([] if own is None else [own]))
-        return Stage(
-            self.session, self.words, hidden, tuple(self.waits), self.kept, tuple(self.failed), asking, telling
-        )  # fmt: skip
-
-    def _formulas(self) -> Formulas | None:
-        return None if self.session is None else Formulas(self.session, dict(self.kept))
-
-    def _turn(self, before: int, page: int) -> None:
-        """Where another page begins, it follows the moment; nothing is selected, hidden or waited for."""
-        if before == page:
-            return
-        self.hidden, self.waits = [], []
-        if self.session is not None:
-            self.failed = []
-            self.session.view, self.session.selection = View(), Selection()
-
-    def _failing(self, page: int, directive: Directive) -> None:
-        try:
-            self._do(directive)
-        except UserError as error:
-            if page == self.course.number or directive.word == "open":
-                right = f" ({error.right})" if error.right else ""
-                self.failed.append(f"{directive.written}: {error.what}{right}")
-
-    def _do(self, directive: Directive) -> None:
-        word, argument = directive.word, directive.argument
-        if word == "open":
-            self.session = None
-            self.session = self.course.opened(argument)
-        elif word == "stage":
-            self.words = tuple(argument.split())
-        elif word == "wait":
-            self.waits.append(argument)
-        elif self.session is None:
-            if not self.failed:
-                raise UserError(directive.word, "nothing is open", "::open xor")
-        elif word == "hide":
-            more = Formulas(self.session, self.kept).more
-            self.hidden.append(formulas.hidden(argument, self.session.graph, more))
-        elif word == "let":
-            name, expression = directives.let(argument)
-            self.kept[name] = Formulas(self.session, self.kept).keep(expression)
-        else:
-            _done(registry.run(self.session, directive.text))
-
-
-def _done(reply: Reply) -> None:
-    """UserError where a command could not do what it was asked for."""
-    if not reply.ok:
-        raise UserError("", plain(reply.lines[0]) if reply.lines else "it could not be done")
-
-
-def _target(question: Question | None, asking: Formulas) -> Target | None:
-    """The number of the network that a question asks for."""
-    if question is None or question.is_choice:
-        return None
-    try:
-        return asking.target(question.expression)
-    except UserError:
-        return None

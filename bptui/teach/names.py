@@ -16,7 +16,7 @@ from bptui.model.base import syntax
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph
-from bptui.teach import costs, directives, formulas, opening, reading
+from bptui.teach import costs, directives, formulas, opening, reading, rows
 from bptui.teach.lesson import Block, Code, Directive, Items, Lesson, Page, Prose
 from bptui.teach.markup import expressions
 
@@ -41,7 +41,7 @@ def wrong(lesson: Lesson) -> list[UserError]:
     names = _Names(lesson)
     for page in lesson.pages:
         names.page(page)
-    return names.errors[: reading.MAX_ERRORS]
+    return names.errors[: rows.MAX_ERRORS]
 
 
 class _Names:
@@ -116,7 +116,7 @@ class _Names:
 
     def _look(self, expression: str, line: int, where: str) -> None:
         with suppress(syntax.Unreadable):  # that is told by who reads its form
-            syntax.parse(expression, reading.EXPRESSION)
+            syntax.parse(expression, rows.EXPRESSION)
             self._looked(expression, line, where)
 
     def _looked(self, expression: str, line: int, where: str) -> None:
@@ -128,7 +128,7 @@ class _Names:
         try:
             look(self.graph)
         except UserError as error:
-            self.errors.append(reading.located(self.file, line, UserError(where, error.what, error.right)))
+            self.errors.append(rows.located(self.file, line, UserError(where, error.what, error.right)))
 
     def _more(self, graph: Graph) -> Mapping[str, Array]:
         new = (f"new({node.name})" for node in graph.params)

@@ -90,9 +90,9 @@ async def test_what_the_class_says_is_marked_and_told_what_it_did() -> None:
         await screen.press("3", "pagedown")
         rows = {row.split()[1]: row for row in screen.rows if row.strip()[:1] in ("✓", "✗", "1", "4")}
         assert "✓  2    -0.0247" in screen.text
-        assert "✗  3    0.0247     the sign turned" in screen.text
-        assert "1    -0.0988    what came in, without the slope" in screen.text
-        assert "4    0.2499     the slope alone, without what came in" in screen.text
+        assert "✗  3     0.0247    the sign turned" in screen.text
+        assert "1    -0.0988    what came in alone" in screen.text
+        assert "4     0.2499    the slope alone" in screen.text
         assert "smaller: ∂a/∂z is 0.2499, in size below 1" in screen.text
         assert rows
         await screen.press("1")

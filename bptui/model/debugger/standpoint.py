@@ -155,7 +155,8 @@ class Standpoint:
     def hidden(self) -> Hidden:
         """Numbers that are kept back: those of the view, and in present mode what is asked about."""
         view = self.view
-        return view.hidden | self.asked_for if view.asks and view.present else view.hidden
+        asks = view.asks and view.present and view.topic != "lesson"  # that hides what it asks itself
+        return view.hidden | self.asked_for if asks else view.hidden
 
     @property
     def asked_for(self) -> Hidden:

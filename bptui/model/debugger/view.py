@@ -56,8 +56,8 @@ class View:
     sample  "all", "mean", or the number of one sample of the batch, which everything follows
     predicted  the sample that is chosen among the predictions;  worst  those with the largest loss come first
     search  what was last searched for
-    present one operation fills the screen, or the loss (`topic`), and asks before it tells: asks says that it has not
-            told yet, says which answer the class says, counted from 1 (0: none)
+    present one operation fills the screen, or the loss, or the page of a lesson (`topic`), and asks before it tells:
+            asks says that it has not told yet, says which answer the class says, counted from 1 (0: none)
     hidden  numbers that are kept back until a question about them is answered
     composite  one is shown as one operation, because `next` came to it: until the next move, or `view`
     change  of a branch, what it differs by from another one is shown in the place of gradients
@@ -76,7 +76,7 @@ class View:
     worst: bool = False
     search: str = ""
     present: bool = False
-    topic: Literal["operation", "loss"] = "operation"
+    topic: Literal["operation", "loss", "lesson"] = "operation"
     asks: bool = False
     says: int = 0
     hidden: Hidden = frozenset()

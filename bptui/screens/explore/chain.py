@@ -12,7 +12,7 @@ from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Board, Work
 from bptui.screens.explore.chain_page import ChainPage
-from bptui.screens.explore.page import Row, figure, fitted, mark, short, window
+from bptui.screens.explore.page import Row, figure, fitted, mark, short, window, without
 from bptui.screens.keys import EXPLORE_CHAIN
 from bptui.screens.render import RenderOptions
 from bptui.symbolic.service import Service
@@ -35,6 +35,8 @@ class ChainBoard(Board):
 
     def __init__(self, network: Network | None = None, by: str = "") -> None:
         self._network, self._by = network, by
+        if network is not None:  # there is nothing to choose from
+            self.place = without(EXPLORE_CHAIN, "pair")
         self._number, self.backward = 0, False
         self._service = Service()
         self._derived: dict[tuple[int, str, int, int], Line] = {}
@@ -72,8 +74,6 @@ class ChainBoard(Board):
             near = min(range(len(NUDGES)), key=lambda n: abs(math.log(NUDGES[n] / abs(self.chain.nudge))))
             self._nudge(math.copysign(NUDGES[max(0, min(near + across, len(NUDGES) - 1))], self.chain.nudge))
         elif word == "pair":
-            if self._network is not None:
-                return f"this is a chain of your own: {self._network.name}"
             self._number = (self._number + down) % len(PAIRS)
             nudge, self.chain = self.chain.nudge, self._chain()
             self._nudge(nudge)

@@ -22,6 +22,8 @@ INSET = 3
 """Cells before the first box and after the last."""
 LABELS, NOTES = 21, 20
 """Cells before the bars, for name and number; cells after them, for what is said. With several ways 3 and 7 more."""
+ENOUGH = 0.3
+"""Part of the room that bars take up at least where a cell is the nudge, and could be less."""
 WAYS = 4
 """Ways that have a row of their own."""
 
@@ -178,7 +180,10 @@ class ChainPage:
         before = max(before, min(max(length(each.name) for each in bars) + 14, self.width // 3))
         room = max(1, self.width - before - after - 2)
         ends = [0.0, *(x for each in bars for x in each.ends if math.isfinite(x))]
-        cell = scale([max(ends) - min(ends)], room - (min(ends) < 0))
+        span = max(ends) - min(ends)
+        cell, nudge = scale([span], room - (min(ends) < 0)), abs(self.reading.nudge)
+        if not several and cell < nudge and span > ENOUGH * room * nudge:
+            cell = nudge  # so that cells can be counted: 3, and 12 for each of them
         return Measure(bars, before, room, cell, math.ceil(-min(ends) / cell - 1e-9))
 
     def bars(self) -> list[Row]:

@@ -9,9 +9,15 @@ from typing import NamedTuple
 
 from bptui.model.base.numbers import decimals_for, field, significant
 from bptui.model.base.spans import Line, Span
+from bptui.screens.keys import Place
 from bptui.screens.render import clip, fit, length
 
 HIDDEN = " ? "
+
+
+def without(place: Place, word: str) -> Place:
+    """A place without the keys of a word."""
+    return place._replace(rows=tuple(row for row in place.rows if row.word != word))
 
 
 class Row(NamedTuple):

@@ -14,7 +14,7 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Board, Work
-from bptui.screens.explore.page import at, beside, figure, mark, right, short, window
+from bptui.screens.explore.page import at, beside, figure, mark, right, short, window, without
 from bptui.screens.explore.rate import RATES, rate_of
 from bptui.screens.keys import EXPLORE_RACE
 from bptui.screens.pixels import legend, pixels
@@ -43,6 +43,8 @@ class RaceBoard(Board):
 
     def __init__(self, network: Network | None = None, by: str = "") -> None:
         self._network, self._by = network, by
+        if network is not None:  # there is nothing to choose from
+            self.place = without(EXPLORE_RACE, "problem")
         self._number = 0
         self._pixels: tuple[int, int] | None = None
         self._begin()
@@ -82,8 +84,6 @@ class RaceBoard(Board):
         elif word == "rate":
             self._rate(_next(self.race.rates[self.chosen], across))
         elif word == "problem":
-            if self._network is not None:
-                return f"this is a network of your own: {self._network.name}"
             self._number = (self._number + down) % len(PROBLEMS)
             self._begin()
         elif word == "start":
@@ -195,7 +195,7 @@ class RaceBoard(Board):
             pick_x = np.arange(columns) * levels.shape[1] // columns
             levels = levels[np.ix_(pick_y, pick_x)]
         page = Axes(Plot(columns, cells, False), plane.across, plane.up)
-        lines = pixels(levels, look, "value", self._marks(found, page))
+        lines = pixels(levels, look, "value", self._marks(found, page, look))
         labels = {0: short(plane.up[1], 2), cells // 2: short(sum(plane.up) / 2, 2), cells - 1: short(plane.up[0], 2)}
         rows: list[Line] = []
         for y, line in enumerate(lines):
@@ -214,7 +214,12 @@ class RaceBoard(Board):
 
     def _legend(self, found: Map, wide: int, look: RenderOptions) -> Line:
         """`@ start  + least   loss below ██ 0.1 …`."""
-        head: Line = (Span(" @", "text bold"), Span(" start  ", "dim"), Span("+", "text bold"), Span(" least  ", "dim"))
+        head: Line = (
+            Span(" @", "text bold"),
+            Span(" start  ", "dim"),
+            Span(_least(look), "text bold"),
+            Span(" least  ", "dim"),
+        )
         above = f"{short(found.above, 3)} + " if found.above else ""
         tail: list[Span] = [Span("below ", "dim")]
         bounds = list(enumerate(found.bounds))
@@ -222,9 +227,9 @@ class RaceBoard(Board):
             tail += [legend(5 - n, look), Span(f" {above if not n else ''}{short(bound)} ", "dim")]
         return clip((*head, *tail), wide)
 
-    def _marks(self, found: Map, page: Axes) -> dict[tuple[int, int], Span]:
+    def _marks(self, found: Map, page: Axes, look: RenderOptions) -> dict[tuple[int, int], Span]:
         """The chosen one's path, the letters at the heads, the start, the least loss."""
-        marks: dict[tuple[int, int], Span] = {page.cell(*found.least): Span("+", "text bold")}
+        marks: dict[tuple[int, int], Span] = {page.cell(*found.least): Span(_least(look), "text bold")}
         tracks = [self.race.known(n) for n in range(len(LETTERS))]
         chosen = tracks[self.chosen]
         if "path" in self.hide:
@@ -325,6 +330,11 @@ class RaceBoard(Board):
                 page.put(axes.cell(float(broken[0]), ends[1])[0], 0, "✗", "fail")
         labels = {0: _power(ends[1]), tall - 1: _power(ends[0])} if tall > 1 else {0: ""}
         return [(Span(labels.get(y, "").rjust(5), "dim"), Span(" "), *line) for y, line in enumerate(page.lines())]
+
+
+def _least(look: RenderOptions) -> str:
+    """The mark of the least loss: in ASCII `+` is a shade."""
+    return "+" if look.unicode else "X"
 
 
 def _decades(losses: list[np.ndarray]) -> tuple[float, float]:

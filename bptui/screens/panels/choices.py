@@ -81,8 +81,8 @@ def of_equation(made: Equation) -> Iterator[Mistake]:
     """upstream × local = downstream."""
     up, local, down = made.numbers
     yield Mistake(-down, SIGN)
-    yield Mistake(up, "what came in, without the slope")
-    yield Mistake(local, "the slope alone, without what came in")
+    yield Mistake(up, "what came in alone")
+    yield Mistake(local, "the slope alone")
     if local is not None:
         yield Mistake(up + local, "added, not multiplied")
         yield Mistake(up / local if local else None, "divided, not multiplied")

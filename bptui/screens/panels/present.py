@@ -23,8 +23,6 @@ from bptui.symbolic.facts import Equation
 
 MARGIN = 2
 """Cells left blank at both sides of the three numbers, where there is room."""
-CURVE = 4
-"""Rows of a curve, at least."""
 PLACE = "-0.0000"
 """The room of a number that nobody may know yet."""
 FORMULAS = 2
@@ -50,7 +48,7 @@ class Slide(NamedTuple):
     equation  upstream × local = downstream, what is hidden in it concealed;  full  the same with all of its numbers,
               where those are known: a place is kept for them
     number    in its place, what is computed and the number that comes out of it
-    figure    in the place of both, a curve: (width, height) → rows
+    figure    in the place of both, a curve or an explorer: (width, height) → rows, None where it has too little room
     question  and its answers (`choices` or texts of a lesson's own); none of them where nothing is asked
     marked    which of them the class says, counted from 1; 0 for none
     shown     is the answer told?  reason  why it is that
@@ -64,7 +62,7 @@ class Slide(NamedTuple):
     equation: Equation | None = None
     full: Equation | None = None
     number: Number | None = None
-    figure: Callable[[int, int], list[Line]] | None = None
+    figure: Callable[[int, int], list[Line] | None] | None = None
     question: Line = ()
     choices: tuple[Choice, ...] = ()
     marked: int = 0
@@ -130,7 +128,7 @@ class _Page(NamedTuple):
         answers = _answers(slide, width, form.columns)
         if answers is None or (form.columns > 1 and len(slide.choices) < 2):
             return None
-        question = [middle(row, width) for row in wrap(slide.question, width)] if slide.question else []
+        question = [middle(row, width) for row in wrap(_bold(slide.question), width)] if slide.question else []
         kept = _told_rows(slide, width, form.columns)
         around = 1 + (not form.alone and bool(slide.timeline)) + len(formulas) + len(question) + len(answers) + kept
         gaps = 0 if form.tight else 2 + bool(formulas) + bool(question) + bool(answers) + (kept > 0)
@@ -145,7 +143,7 @@ class _Page(NamedTuple):
         """All rows: the operation above, the question below, what is left over between and around."""
         blank: list[Line] = [] if self.form.tight else [()]
         start = 1 if self.rest > 2 and not self.form.tight else 0
-        above = (self.rest - start) // 3
+        above = (self.rest - start) // (3 if self.body else 2)
         below = self.rest - start - above
         rows: list[Line] = [()] * start
         rows += [self.head, *blank, *[()] * (above // 2), *self.formulas, *(blank if self.formulas else [])]
@@ -158,10 +156,18 @@ class _Page(NamedTuple):
 
 
 def _least(slide: Slide, width: int, height: int, look: RenderOptions) -> list[Line]:
-    """Where there is no room for a page: the question and its answers, else the numbers, from the top."""
-    answers = next(a for n in (4, 2, 1) if (a := _answers(slide, width, n)) is not None)
-    rows = [*wrap(slide.question, width), *answers, *_told(slide, width, 4, 0)]
-    body = _body(slide, width, max(1, height - len(rows)), look, 4) or []
+    """Where there is no room for a page: the question and its answers, of which only the right one and the one that the
+    class said stay once it is told; the numbers, if there is any room left."""
+    kept = slide
+    if slide.shown and slide.choices:
+        picked = [n for n, each in enumerate(slide.choices) if not each.mistake or slide.marked == n + 1]
+        kept = slide._replace(choices=tuple(slide.choices[n] for n in picked))
+        marked = picked.index(slide.marked - 1) + 1 if slide.marked - 1 in picked else 0
+        kept = kept._replace(marked=marked)
+    answers = next((a for n in (2, 1) if (a := _answers(kept, width, n)) is not None), [])
+    rows = [*wrap(_bold(slide.question), width), *answers, *_told(kept, width, 2, 0)]
+    body = _body(slide, width, height - len(rows), look, 4) if height > len(rows) else None
+    body = body if body is not None and len(body) + len(rows) <= height else []
     return ([*body, *rows] + [()] * height)[:height]
 
 
@@ -174,6 +180,11 @@ def _head(slide: Slide, width: int) -> Line:
         if length(left) + length(right) + gap <= width:
             break
     return between(left, right, width)
+
+
+def _bold(spans: Line) -> Line:
+    """Plain text in bold; what has a kind keeps it."""
+    return tuple(Span(s.text, "text bold") if s.style == "text" else s for s in spans)
 
 
 def _formulas(slide: Slide, width: int) -> list[Line]:
@@ -234,7 +245,8 @@ def _answer(slide: Slide, n: int, columns: int) -> Line:
     mark = told if slide.shown else Span("▸ ", "text bold") if said else Span("  ")
     style = "text bold" if not slide.shown or right else "dim"
     key = Span(f" {n + 1} ", "text bold reverse") if said else Span(f" {n + 1} ", "text bold")
-    return (mark, key, Span(f"{blanks}{choice.text} ", style))
+    signed = any(each.text.startswith("-") for each in slide.choices) and choice.text[:1].isdigit()
+    return (mark, key, Span(f"{blanks}{' ' * signed}{choice.text} ", style))  # digits under digits
 
 
 def _background(slide: Slide, n: int) -> str:
@@ -269,7 +281,8 @@ def _told(slide: Slide, width: int, columns: int, kept: int) -> list[Line]:
 def _body(slide: Slide, width: int, room: int, look: RenderOptions, digits: int) -> list[Line] | None:
     """What stands in the middle; None where it has no room in digits of this size."""
     if slide.figure is not None:
-        return slide.figure(width, room) if room >= CURVE or digits == 4 else None
+        made = slide.figure(width, room)
+        return made if made is not None or digits < 4 else []
     if slide.equation is not None:
         return _equation(slide.equation, slide.full or slide.equation, width, look, digits)
     return _number(slide.number, width, look, digits) if slide.number is not None else []

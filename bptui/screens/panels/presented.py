@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
 
+CURVE = 4
+"""Rows of the curve of the loss, at least."""
+
+
 def lines(scene: Scene) -> list[Line]:
     """All rows but the footer's."""
     return draw(slide(scene), scene.width, scene.height, scene.options)
@@ -45,7 +49,7 @@ def slide(scene: Scene) -> Slide:
         made = Slide(*head, _formulas(closed, scene.width), seen.equation, full.equation, number)
     return made._replace(
         question=about.question, choices=about.choices, reason=about.reason, shown=shown, marked=session.view.says,
-        timeline=strip(session, scene.width),
+        timeline=strip(session, scene.width) if session.view.topic == "operation" else (),
     )  # fmt: skip
 
 
@@ -66,8 +70,10 @@ def status(session: Session, failed: int) -> tuple[Line, Line, Line]:
     return (Span(session.network.name, "dim"),), tuple(left), tuple(right)
 
 
-def _curve(session: Session, width: int, height: int, look: RenderOptions) -> list[Line]:
-    """The losses up to this training step; of later ones nothing is told."""
+def _curve(session: Session, width: int, height: int, look: RenderOptions) -> list[Line] | None:
+    """The losses up to this training step; of later ones nothing is told. None in less than four rows."""
+    if height < CURVE:
+        return None
     at = session.cursor.step
     margin = 3 if width >= 60 else 0
     rows = loss.draw(session.losses[: at + 1], at, width - 2 * margin, height, look)

@@ -45,7 +45,7 @@ def state(course: Course) -> tuple[object, ...]:
     seen: list[object] = []
     if session is not None:
         values = [session.state.value(node) for node in session.graph.nodes]
-        seen = [session.snapshot()[1:], [branch.edits for branch in session.branches]]
+        seen = [session.snapshot()[1:], [(branch.edits, branch.losses.tolist()) for branch in session.branches]]
         seen += [None if value is None else value.tobytes() for value in values]
     hidden = [(each.node.name, each.of, each.at) for each in course.hidden]
     shown = course.opens(), course.explains(), course.failed, course.state

@@ -1,0 +1,111 @@
+"""Lessons for a class: each page of each lesson is one question that a clicker answers; nothing of it is cut."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from bptui.app import ScreenApp
+from bptui.model.base.spans import plain
+from bptui.screens.lesson import hidden_of
+from bptui.screens.lesson_class import ClassLesson
+from bptui.screens.panels import presented_page
+from bptui.screens.reading import Reading
+from bptui.screens.render import RenderOptions
+from bptui.screens.scene import Scene
+from bptui.teach import catalogue
+from bptui.teach.course import Course
+from bptui.teach.names import opened
+from tests.screens.panel_rig import service
+from tests.screens.test_lesson import At
+
+LESSONS = [front.number for front in catalogue.lessons()]
+SIZES = [(80, 24), (120, 36), (60, 20)]
+
+
+def squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+def course_of(number: int) -> Course:
+    front = catalogue.find(str(number))
+    return Course(opened(front.path, front.key), 0, {})
+
+
+def page(course: Course, size: tuple[int, int], marked: int = 0) -> list[str]:
+    """The rows of the page that is open, without the footer."""
+    session = course.session
+    assert session is not None
+    session.view.hidden = hidden_of(course)
+    session.view.present, session.view.topic, session.view.says = True, "lesson", marked
+    session.view.asks = course.state in ("asked", "not yet")
+    scene = Scene(session, size[0], size[1] - 1, RenderOptions(), rules=service(), lesson=Reading(course))
+    return [plain(row) for row in presented_page.lines(scene, None)]
+
+
+@pytest.mark.corpus(every=3)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("number", LESSONS)
+def test_every_page_of_every_lesson_is_presented(number: int, size: tuple[int, int]) -> None:
+    course = course_of(number)
+    for at in range(len(course.lesson.pages)):
+        course.turn(at)
+        if course.session is None:
+            continue
+        before = page(course, size)
+        assert all(len(row) == size[0] for row in before)
+        assert len(before) == size[1] - 1
+        assert f"{at + 1}/{len(course.lesson.pages)}" in before[0] + before[1]
+        question = course.question
+        if question is None:
+            continue
+        text = squeezed(" ".join(before))
+        assert squeezed(plain(course.text(question.prose))) in text
+        assert not any(row.strip().startswith("✓") for row in before)
+        right = squeezed(plain(course.right))
+        assert question.is_choice or right in text
+        course.show()
+        told = squeezed(" ".join(page(course, size, marked=1)))
+        assert "✓" in told
+        assert squeezed(plain(course.text(question.prose))) in told
+        assert right in told
+
+
+def test_the_answers_of_a_number_question_are_what_it_is_mistaken_for() -> None:
+    """Lesson 4, your turn: the lesson's own wrong answers and those that anyone may come to, with their reasons."""
+    course = course_of(4)
+    at = next(n for n, each in enumerate(course.lesson.pages) if each.title == "Your turn: second unit")
+    course.turn(at)
+    rows = page(course, (80, 24))
+    assert any(row.split() == ["╺╸", "┃", "┃"] or "┏━┓" in row for row in rows)
+    assert "What arrives at z[1]?" in " ".join(rows)
+    assert "-0.0244" in " ".join(rows)
+    course.show()
+    told = " ".join(" ".join(page(course, (120, 36), marked=1)).split())
+    assert "✓ 2 -0.0244" in told or "-0.0244" in told
+
+
+async def test_a_class_is_walked_through_a_lesson_by_a_clicker() -> None:
+    app = ScreenApp(partial(ClassLesson, "lesson 4", catalogue.find("4")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        at = At(app, pilot)
+        while at.screen.reading is None:
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+        assert "lesson 4   The backward pass   1/17" in at.text
+        assert "pgdn the answer" in at.text
+        await at.press("2")
+        assert "▸  2" in at.text
+        await at.press("pagedown")
+        assert "✓" in at.text
+        assert "✗  2" in at.text
+        await at.press("pageup")
+        assert "✓" not in at.text
+        await at.press("pagedown", "pagedown")
+        assert "2/17" in at.text
+        await at.press("pageup")
+        assert "1/17" in at.text
+        await at.press(*["pagedown"] * 40)
+        assert "17/17" in at.text
+        assert "that was the last page; esc leaves" in at.text
