@@ -216,7 +216,11 @@ def _to_dataset(setup: Setup, name: str) -> Setup:
     """Another data set; where it is another kind of problem, or the file gave its points, another loss, too."""
     known = DATA.get(name, name)
     old = setup.value("data") or {}
-    table = {"dataset": known, "samples": setup.samples or 120, "noise": 0.2 if setup.noise is None else setup.noise}
+    table: dict[str, Any] = {
+        "dataset": known,
+        "samples": setup.samples or 120,
+        "noise": 0.2 if setup.noise is None else setup.noise,
+    }
     if known == "moons":
         table["noise"] = min(table["noise"], 0.2)
     table |= {key: old[key] for key in ("features", "batch_size") if key in old}
