@@ -34,9 +34,7 @@ class Typed(NamedTuple):
 
 BOARDS = {
     "play": Typed(("play",), (120, 36), ":step 240\r1j", "h1[1] = tanh("),
-    "play-branch": Typed(
-        ("play",), (80, 24), ":data gauss\r:noise 1\r:step 40\r:rate 0.3\r:step 60\r2k", "branch 1"
-    ),
+    "play-branch": Typed(("play",), (80, 24), ":data gauss\r:noise 1\r:step 40\r:rate 0.3\r:step 60\r2k", "branch 1"),
 }
 
 

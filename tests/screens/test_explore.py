@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bptui.app import StageApp
+from bptui.model.base.arithmetic import last_place
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, plain
 from bptui.model.debugger.progress import Progress
 from bptui.model.source.network import from_formula, load
 from bptui.screens import explore
+from bptui.screens.bars import EIGHTHS
 from bptui.screens.board import Board
 from bptui.screens.explore.rate import RateBoard
 from bptui.screens.render import RenderOptions, length, to_ascii
@@ -86,6 +88,39 @@ def test_chain_says_three_times_twelve(make: Make) -> None:
     board.press("flow", (0, 0), "f")
     assert re.search(r"6\.0000 +× +3\.0000 += +18\.0000", text(board))
     assert "flow ◀ backward" in text(board)
+
+
+@given(st.integers(0, 2), st.integers(-25, 25), st.sampled_from([0.02, 0.1, 0.5, 1.0]))
+@settings(max_examples=25, deadline=None)
+def test_the_bars_of_a_chain_are_as_long_as_their_numbers_say(pair: int, tenths: int, nudge: float) -> None:
+    board = explore.board("chain")
+    board.run(f"pair {pair + 1}")
+    board.run(f"x {tenths / 10}")
+    board.run(f"nudge {nudge}")
+    page = board.lines(80, 22, SEEN)
+    cell = float(re.search(r"one cell is (\S+)", "\n".join(map(plain, page)))[1])  # type: ignore[index]
+    for line in page:
+        found = re.match(r" +(\w grows|promise) +(\S+)", plain(line))
+        if found is None:
+            continue
+        eighths = 0
+        for span in line:
+            filled = [EIGHTHS.index(glyph) for glyph in span.text if glyph in EIGHTHS[1:]]
+            eighths += sum(8 - n if "reverse" in span.style else n for n in filled)
+        number = abs(float(found[2]))
+        assert abs(eighths - 8 * number / cell) <= 1.01 + 8 * 5e-5 / cell or (eighths == 1 and number < cell), page
+    board.close()
+
+
+@given(st.sampled_from(["darts", "xor", "lesson-2-2-1", "two-paths"]), st.sampled_from([0.01, 0.05, 0.1, 0.3, 1.0]))
+@settings(max_examples=12, deadline=None)
+def test_promised_times_its_part_is_what_really_happens(name: str, rate: float) -> None:
+    board = RateBoard(load(name), rate=rate)
+    rows = {found[1]: found[2] for line in board.lines(80, 22, SEEN)
+            if (found := re.search(r"│ (promised|really|of it) +(\S+) *$", plain(line)))}  # fmt: skip
+    promised, really, part = (float(rows[key]) for key in ("promised", "really", "of it"))
+    digits = max(10.0 ** last_place(rows[key]) for key in rows) / 2
+    assert abs(promised * part - really) <= digits * (1 + abs(promised) + abs(part)) + digits**2
 
 
 def test_chain_two_ways_and_other_formulas(make: Make) -> None:

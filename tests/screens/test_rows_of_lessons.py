@@ -32,7 +32,7 @@ ROWS = (
     Row(3, 1, "Twice as far", ("0.81 again",), ("rate η      0.2000", "0.8100    0.8100    0.8100", " swings ")),
     Row(3, 1, "A little further", ("faster and faster", "2.25 times"),
         ("rate η      0.2500", "0.8100    1.8225    4.1006    9.2264", " flies away ")),
-    Row(3, 1, "And in between?", ("0.125 would hit and 0.25 swing", "falls, hits, overshoots, swings, flies away"),
+    Row(3, 1, "And in between?", ("0.125 hits and 0.25 swings", "falls, hits, overshoots, swings, flies away"),
         ("rate η      0.1500", "0.8100    0.2025    0.0506", " overshoots ")),
     Row(4, 1, "Is 0.81 high?", ("high compared to what?", "8100", "a loss of 4")),
     Row(5, 1, "How far?", ("new w = w - η·∂L/∂w", "new w = 0.8600", "old - η × gradient")),

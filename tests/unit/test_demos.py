@@ -8,9 +8,11 @@ import pytest
 
 from bptui import replay
 from bptui.app import StageApp
+from bptui.model.base.spans import plain
 from bptui.screens.play.opening import playground
 from bptui.screens.player import Player
 from bptui.surroundings import Surroundings
+from tests import explorer_pictures
 from tests.paths import DOCS, ROOT
 from tests.pictures import BOARDS, DEMOS, FOLDER, text_of
 from tests.screens.rig import debug
@@ -57,5 +59,13 @@ async def test_the_picture_of_a_board_shows_what_is_typed(name: str) -> None:
 
 def test_every_picture_has_a_demo_and_a_page() -> None:
     pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *DOCS.glob("*.md")))
-    assert {path.stem for path in FOLDER.glob("*.svg")} == {*DEMOS, *BOARDS}
-    assert all(f"pictures/{name}.svg" in pages for name in (*DEMOS, *BOARDS))
+    names = {*DEMOS, *map(explorer_pictures.picture, explorer_pictures.SHOWN), *BOARDS}
+    assert {path.stem for path in FOLDER.glob("*.svg")} == names
+    assert all(f"pictures/{name}.svg" in pages for name in names)
+
+
+@pytest.mark.parametrize("name", explorer_pictures.SHOWN)
+def test_the_picture_of_an_explorer_shows_its_board(name: str) -> None:
+    picture = text_of((FOLDER / f"{explorer_pictures.picture(name)}.svg").read_text(encoding="utf-8"))
+    rows = [plain(row) for row in explorer_pictures.rows(name)]
+    assert said([*picture, ""]) == said([*rows, ""]), "python -m tests.explorer_pictures"

@@ -13,9 +13,9 @@ from bptui import cli
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
-from bptui.model.source.network import load
+from bptui.model.source.network import from_formula, load
 from bptui.plain import Plain
-from bptui.screens.export import SIZE, unseen
+from bptui.screens.export import SIZE, Asked, unseen, written
 from bptui.screens.theme import THEMES
 from bptui.symbolic.card import card_for
 from bptui.symbolic.card import text as card_text
@@ -113,6 +113,24 @@ def test_nothing_is_overwritten(folder, front):
         front.command("export moment m.md")
     assert Path("m.md").read_text() == "mine"
     assert os.listdir(folder) == ["m.md"]
+
+
+def test_what_is_ended_writes_nothing(folder, front):
+    front.session.progress.ask = lambda part, what: "backward" not in what
+    front.command("export step s.md")
+    assert front.said[-1] == "interrupted: nothing was written"
+    assert not list(folder.iterdir())
+
+
+def test_a_large_network_is_bounded_with_a_clear_word(folder, front):
+    deep = "; ".join(f"a{n + 1} = tanh(a{n}) + w{n}" for n in range(120))
+    values = {"a0": 0.1, **{f"w{n}": 0.01 for n in range(120)}}
+    session = Session(from_formula(f"{deep}; L = a120**2", values, [f"w{n}" for n in range(120)]))
+    said = written(session, Asked("step"), ".md", unseen(session, SIZE, THEMES["dark"]))
+    assert "## forward 101 to 241 of 241" in said
+    assert "141 further Moments are left out" in said
+    assert all(f"| … | {count} more |" in said for count in (21, 141, 20))  # leaves, operations, parameters
+    assert len(re.findall("^## forward ", said, re.MULTILINE)) == 101
 
 
 def test_the_shell_prints_markdown_and_writes_files(folder, capsys):

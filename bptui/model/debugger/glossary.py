@@ -12,6 +12,7 @@ MARKS: Mapping[str, str] = {
     "◆": "update: this parameter gets its new value at this moment",
     "■": "a breakpoint is set here (b); before a row of Network, and in the timeline",
     "●": "the timeline has been here in this training step",
+    "◉": "the page of the lesson on which one is; ● before it have been read, ○ are ahead",
     "○": "the timeline has not been here yet in this training step",
     "▸": "what follows from the lines above, or the part of a composite where we are",
     "·": "not computed yet; in a heat map: exactly 0",
@@ -60,6 +61,7 @@ MARKS: Mapping[str, str] = {
     "τ": "how fast a running average forgets",
     "ρ": "the change of the loss that a step made over the one that its gradient promised; 1 where the step is small",
     "π": "3.14159…",
+    "θ": "all parameters of the network together",
     "‖": "‖g‖ is the length of g: the root of the sum of squares",
 }  # fmt: skip
 """Each mark, and what it means. Lines, corners and the curves of a plot are not marks."""

@@ -273,15 +273,15 @@ class _Taking:
         if rows.numbers is not None:
             return rows.numbers[:, columns]
         found = np.empty((len(kept), len(columns)))
-        for n, row in enumerate(kept):
-            for k, column in enumerate(columns):
-                try:
-                    found[n, k] = float(rows.cells[row][column])
-                except ValueError:
-                    told = f"'{rows.cells[row][column][:30]}' is not a number"
-                    skip = f"skip_columns = [{_quoted(rows.name(column))}] leaves its column out"
-                    line = f"{self.where}: {self.name} line {rows.lines[row]}"
-                    raise UserError(line, told, right or skip) from None
+        for k, column in enumerate(columns):
+            cells = [rows.cells[row][column] for row in kept]
+            try:
+                found[:, k] = [float(cell) for cell in cells]
+            except ValueError:
+                bad = next(n for n, cell in enumerate(cells) if not _is_number(cell))
+                skip = f"skip_columns = [{_quoted(rows.name(column))}] leaves its column out"
+                line = f"{self.where}: {self.name} line {rows.lines[kept[bad]]}"
+                raise UserError(line, f"'{cells[bad][:30]}' is not a number", right or skip) from None
         return found
 
     def classes(self, columns: Sequence[int], kept: Sequence[int]) -> Array:

@@ -82,21 +82,13 @@ def too_large(graph: Graph) -> str:
     return f"{gates} operations are too many for a picture ({DRAWN} at most): view {other}"
 
 
-def circuit(graph: Graph, height: int) -> Circuit:
-    """The circuit for `height` rows: what is given stands at the left, or, where that has no room, before who reads
-    it."""
-    left = graph.once(_left)
-    if left.rows <= height:
-        return left
-    near = graph.once(_near)
-    return near if near.rows < left.rows else left
-
-
-def _left(graph: Graph) -> Circuit:
+def at_left(graph: Graph) -> Circuit:
+    """The circuit with all that is given at the left."""
     return _Arrangement(graph, near=False).made()
 
 
-def _near(graph: Graph) -> Circuit:
+def near(graph: Graph) -> Circuit:
+    """The circuit with what is given before its first reader: lower, and each name beside what reads it."""
     return _Arrangement(graph, near=True).made()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from bptui.model.base import numbers
 from bptui.model.engine.graph import Graph
-from bptui.screens.panels.circuit import Circuit, Item, named
+from bptui.screens.panels.circuit import Circuit, Item, at_left, near
 from bptui.screens.panels.figures import window
 
 LEAST, USUAL, MOST = 6, 7, 14
@@ -43,13 +44,30 @@ class Frame(NamedTuple):
         return self.x[column] + self.wide[column]
 
 
-def frame(graph: Graph, made: Circuit, at: Item, width: int, height: int) -> Frame:
-    """All columns, where they have room, in the middle of it; else those around an item."""
+def circuit(graph: Graph, width: int, height: int) -> Circuit:
+    """The circuit for so many cells: what is given stands at the left where all of it has room so."""
+    made = graph.once(at_left)
+    if made.rows <= height and sum(_sizes(made).values()) + graph.once(_longest) * made.columns < width:
+        return made
+    return graph.once(near)
+
+
+def _wide(made: Circuit) -> dict[int, int]:
+    """Cells of the items of each column."""
     wide = dict.fromkeys(range(made.columns), 1)
     for item in made.items.values():
         wide[item.column] = max(wide[item.column], item.wide)
-    lanes = {column: LANE * made.lanes(column) for column in wide}
-    sizes = {column: wide[column] + lanes[column] for column in wide}
+    return wide
+
+
+def _sizes(made: Circuit) -> dict[int, int]:
+    """The same with the lanes before them."""
+    return {column: wide + LANE * made.lanes(column) for column, wide in _wide(made).items()}
+
+
+def frame(graph: Graph, made: Circuit, at: Item, width: int, height: int) -> Frame:
+    """All columns, where they have room, in the middle of it; else those around an item."""
+    wide, sizes = _wide(made), _sizes(made)
     least = graph.once(_longest)
     room, first, last = width - 1, 0, made.columns
     if sum(sizes.values()) + least * made.columns > room:
@@ -70,7 +88,7 @@ def frame(graph: Graph, made: Circuit, at: Item, width: int, height: int) -> Fra
     spare = room - sum(sizes[column] for column in shown) - stub * len(shown)
     x, places = 1 + (spare // 2 if len(shown) == made.columns else 0), {}
     for column in shown:
-        x += lanes[column]
+        x += sizes[column] - wide[column]
         places[column] = x
         x += wide[column] + stub
     top = window(made.rows, height, at.row)[0] if made.rows > height else (made.rows - height) // 2
@@ -78,6 +96,6 @@ def frame(graph: Graph, made: Circuit, at: Item, width: int, height: int) -> Fra
 
 
 def _longest(graph: Graph) -> int:
-    """Cells of wire that the index of a computed tensor needs over it."""
+    """Cells of wire that the index of a computed tensor needs over it, without its name."""
     tensors = [node for node in graph.ops if node.shape]
-    return max([LEAST, *(len(named(graph, node, [size - 1 for size in node.shape])) - 1 for node in tensors)])
+    return max([LEAST, *(len(numbers.index([size - 1 for size in node.shape])) - 1 for node in tensors)])

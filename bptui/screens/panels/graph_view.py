@@ -13,8 +13,8 @@ from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
 from bptui.screens.panels import select_node
 from bptui.screens.panels.below import Below, partly
-from bptui.screens.panels.circuit import Circuit, Item, circuit, named, too_large
-from bptui.screens.panels.circuit_frame import Frame, frame
+from bptui.screens.panels.circuit import Circuit, Item, named, too_large
+from bptui.screens.panels.circuit_frame import Frame, circuit, frame
 from bptui.screens.panels.equation import equation
 from bptui.screens.panels.figures import figure, kind_of, scalar
 from bptui.screens.panels.rows import diverges
@@ -64,7 +64,7 @@ def lines(scene: Scene) -> list[Line]:
         text: Line = (Span("no graph view: ", "dim"), Span(why, "text"), Span("  v view", "dim"))
         rows = [(Span(" "), *row) for row in wrap(text, max(1, width - 2))]
     else:
-        made = circuit(session.graph, height - 1)
+        made = circuit(session.graph, width, height - 1)
         body = height - 1 - (made.rows < height - 1)
         at = key_item(session, made, look.focused)
         page = Page(scene, made, frame(session.graph, made, at, width, body), body)
@@ -108,6 +108,7 @@ class Page:
         text = item.text
         if not item.gate:
             text = named(session.graph, node, session.element_of(node)).rjust(len(text))
+            x += item.wide - 1 - len(text)
             self.paper.put(x, y, text, style)
         else:
             self.paper.put(x, y, "(", "text" if chosen else "dim")
@@ -144,8 +145,9 @@ class Page:
                 style += " reverse"
             self.paper.spans(x, y - 1, figure(value, wide, decimals(value, wide), style))
         if node.shape and item.gate:
-            full, text = f"{node.name}{numbers.index(at)}", named(session.graph, node, at)
-            text = full if len(full) <= self.where.stub else text
+            index, room = numbers.index(at), self.where.stub + 1
+            forms = (f"{node.name}{index}", named(session.graph, node, at), index)
+            text = next((form for form in forms if len(form) <= room), index)
             self.paper.put(self.where.wire(item.column) + self.where.stub - len(text), y - 2, text, "dim")
         array = self.below.array(node)
         if (not node.wants_grad and not self.below.held) or (array is None and not self.below.awaited(node)):
@@ -188,7 +190,7 @@ def move(scene: Scene, down: int, right: int) -> str:
     session = scene.session
     if too_large(session.graph):
         return too_large(session.graph)
-    made = circuit(session.graph, scene.height - 1)
+    made = circuit(session.graph, scene.width, scene.height - 1)
     at = key_item(session, made, focused=True)
     if right > 0:
         found = [made.items[reader] for reader in made.readers[at.node]]

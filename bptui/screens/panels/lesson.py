@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span, line
-from bptui.screens.render import clip, fit, to_ascii, under
+from bptui.screens.render import clip, fit, length, to_ascii, under
 from bptui.teach.filling import wrap
 from bptui.teach.sheet import sheet
 
@@ -109,7 +109,8 @@ def _dots(course: Course, width: int) -> Line:
 
 
 def _strip(reading: Reading, width: int, height: int) -> list[Line]:
-    """Under a stage that needs all columns: prose (afterwards the explanation), the question, the answer."""
+    """Under a stage that needs all columns: prose (afterwards the explanation), the question, the answer. What is said
+    to an answer stands behind it, or, where that is too long, in the place of the prose."""
     course = reading.course
     question = course.question
     inner = width - 3
@@ -119,7 +120,10 @@ def _strip(reading: Reading, width: int, height: int) -> list[Line]:
     if question is None:
         return [(Span(" "), *row) for row in _held(told, height)]
     asked = wrap(_bold(course.text(question.prose)), inner)[:2]
-    answer = _answer(reading)
+    said = _said(reading)
+    answer = _answer(reading, said)
+    if said and length(answer) > width - 2:
+        told, answer = wrap(said, inner), _answer(reading, ())
     room = max(0, height - len(asked) - 1)
     rows: list[Line] = [(Span(" "), *row) for row in _held(told, room)]
     rows += [()] * (room - len(rows))
@@ -137,7 +141,19 @@ def _held(rows: list[Line], room: int) -> list[Line]:
     return [*rows[: room - 1], (*rows[room - 1], Span(" …", "dim"))]
 
 
-def _answer(reading: Reading) -> Line:
+def _said(reading: Reading) -> Line:
+    """What is said to an open question: the last hint, else why the last answer was not the right one."""
+    course = reading.course
+    question, asked = course.question, course.asked
+    assert question is not None
+    if not reading.open or reading.typing:
+        return ()
+    if asked.hints:
+        return course.text(question.hints[asked.hints - 1])
+    return line(("not yet: ", "kink"), *asked.tries[-1].verdict.reason) if asked.tries else ()
+
+
+def _answer(reading: Reading, said: Line) -> Line:
     """The last row of the strip: the answer, or the line in which it is typed, or the options; what is said of it."""
     course = reading.course
     question, asked = course.question, course.asked
@@ -147,11 +163,6 @@ def _answer(reading: Reading) -> Line:
         shown = course.state == "shown"
         how = line(("  shown", "dim")) if shown else line("  ", ("✓", "ok"), (" right", "text bold"))
         return (*label, *course.right, *how)
-    said: Line = ()
-    if asked.hints:
-        said = course.text(question.hints[asked.hints - 1])
-    elif asked.tries:
-        said = line(("not yet: ", "kink"), *asked.tries[-1].verdict.reason)
     if question.is_choice:
         return (*_options(reading), *said)
     if reading.typing:

@@ -27,6 +27,8 @@ from bptui.symbolic.types import Rule
 
 MOST = 100
 """Numbers whose equations are written down; what those have in them beyond is named."""
+GIVEN = 500
+"""Given numbers that are listed."""
 NAMED = 6
 """Of what is not followed any more, how many are named."""
 ROLES = {"input": "given", "target": "given", "param": "trained", "const": "a constant", "state": "carried on"}
@@ -181,6 +183,8 @@ class Chain:
             of: Of = "gradient" if number.of == "gradient" else "value"
             why = ROLES.get(node.role, "") if node.op is None and of == "value" else "taken as it is"
             rows.append((name_of(node, number.element, of), text, why))
+        if len(rows) > GIVEN:
+            rows = [*rows[:GIVEN], ("…", f"{len(rows) - GIVEN:,} more", "")]
         if rows:
             yield Section("given", grid=Grid(("number", "", "what it is"), tuple(rows)))
 

@@ -4,7 +4,7 @@ and those that decide which of its branches is taken."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import product
+from itertools import islice, product
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -99,7 +99,7 @@ class _Reader:
             low = 0 if r.low is None else self.count(r.low, at)
             high = self.size.get(r.index.upper(), 0) if r.high is None else self.count(r.high, at)
             spans.append(range(low, high))
-        for place in product(*spans):
+        for place in islice(product(*spans), MOST):
             inner = {**at, **{r.index: i for r, i in zip(tree.ranges, place, strict=True)}}
             if all(self.value(condition, inner) in (None, True) for condition in tree.conditions):
                 yield from self.visit(tree.body, inner)

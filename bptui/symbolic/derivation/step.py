@@ -57,18 +57,22 @@ def _left_out(phase: Phase, count: int) -> Section:
 
 
 def _network(session: Session) -> Grid:
-    """What is given and trained with its numbers, then the operations."""
+    """What is given and trained with its numbers, then the operations; the first ones of each."""
     graph, recording = session.graph, session.recording
-    rows = []
-    for node in graph.nodes:
-        if node.op is None and node.role != "const":
-            value = recording.before(node) if node.role == "param" else recording.value(node)
-            rows.append((node.name, _NAMES.get(node.role, node.role), numbers.shape(node.shape), _told(value)))
-    for node in graph.ops[:MOMENTS]:
-        rows.append((node.name, _operation(session, node), numbers.shape(node.shape), ""))
-    if len(graph.ops) > MOMENTS:
-        rows.append(("…", f"{len(graph.ops) - MOMENTS:,} operations more", "", ""))
+    leaves = [node for node in graph.nodes if node.op is None and node.role != "const"]
+    rows: list[tuple[str, ...]] = []
+    for node in leaves[:MOMENTS]:
+        value = recording.before(node) if node.role == "param" else recording.value(node)
+        rows.append((node.name, _NAMES.get(node.role, node.role), numbers.shape(node.shape), _told(value)))
+    rows += _more(len(leaves), "", "")
+    rows += [(node.name, _operation(session, node), numbers.shape(node.shape), "") for node in graph.ops[:MOMENTS]]
+    rows += _more(len(graph.ops), "", "")
     return Grid(("name", "what it is", "shape", "numbers"), tuple(rows))
+
+
+def _more(count: int, *blank: str) -> list[tuple[str, ...]]:
+    """The row that says how many are not listed."""
+    return [("…", f"{count - MOMENTS:,} more", *blank)] if count > MOMENTS else []
 
 
 def _operation(session: Session, node: Node) -> str:
@@ -81,13 +85,14 @@ def _updated(session: Session) -> Grid:
     """Of each parameter what it was, its gradient, and what it has become."""
     recording = session.recording
     rows = []
-    for node in recording.graph.params:
+    params = recording.graph.params
+    for node in params[:MOMENTS]:
         arrays = recording.before(node), recording.grad(node), recording.after(node)
         rows += [
             (node.name if n == 0 else "", word, _told(array))
             for n, (word, array) in enumerate(zip(("before", "gradient", "after"), arrays, strict=True))
         ]
-    return Grid(("parameter", "", "numbers"), tuple(rows))
+    return Grid(("parameter", "", "numbers"), (*rows, *_more(len(params), "")))
 
 
 def _told(array: Array | None) -> str:

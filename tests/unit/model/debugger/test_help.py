@@ -27,7 +27,7 @@ from bptui.symbolic.types import Method, RowName, Verdict
 
 HERE = Path(bptui.__file__).parent
 DRAWING = ("screens", "symbolic/card", "symbolic/against", "model/debugger")
-LINES = frozenset("─━│┃┏┓└┗┛├┣┤┫┬┳┴┻┼╋╭╮╯╰╸╹╺╻▕▏▄▀▌▐▎▍▋▊▉")
+LINES = frozenset("─━│┊┃┏┓└┗┛├┣┤┫┬┳┴┻┼╋╭╮╯╰╸╹╺╻▕▏▄▀▌▐▎▍▋▊▉")
 """What lines, corners, large digits and bars are drawn with: no marks."""
 WRITTEN = frozenset("°²³′–‘’“”∑−∗⊙⊤⋅＝")
 """Of texts that are looked for or rewritten, not drawn."""
