@@ -24,7 +24,7 @@ pictures to the screens."""
 
 
 class Typed(NamedTuple):
-    """What leads to a picture of a board: the words of the shell, the size, what is typed, and what stands there then."""
+    """What leads to a picture of a board: words of the shell, the size, what is typed, and what stands there then."""
 
     words: tuple[str, ...]
     size: tuple[int, int]
