@@ -108,7 +108,7 @@ def _document(session: Session, wanted: Asked, service: Service) -> Document:
 
     if wanted.what == "step":
         return step.step(session, service)
-    heading = f"{session.network.name}, training step {session.cursor.step}"
+    heading = moment.heading(session)
     if wanted.what == "moment":
         return Document(heading, (moment.here(session, service),))
     node, element, of = asked_number(session, wanted.number, "export")
@@ -137,7 +137,7 @@ def _new_name(session: Session, wanted: Asked) -> str:
     """A name that says what it is, and that no file in this folder has."""
     step, phase, index = session.cursor
     place = "" if wanted.what == "step" else f"-{phase}-{index + 1}"
-    what = wanted.number if wanted.what == "number" else f"{step}{place}"
+    what = f"{step}-{wanted.number}" if wanted.what == "number" else f"{step}{place}"
     base = re.sub(r"[^\w.]+", "-", f"{session.network.name}-{what}").strip("-.")[:80]
     form = ".svg" if wanted.what == "screen" else ".md"
     return next(

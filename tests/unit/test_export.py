@@ -10,15 +10,22 @@ from xml.etree import ElementTree
 import pytest
 
 from bptui import cli
+from bptui.model.base import arithmetic, numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
+from bptui.model.source.examples import ORDER
 from bptui.model.source.network import from_formula, load
 from bptui.plain import Plain
 from bptui.screens.export import SIZE, Asked, unseen, written
 from bptui.screens.theme import THEMES
 from bptui.symbolic.card import card_for
 from bptui.symbolic.card import text as card_text
+from bptui.symbolic.derivation import latex, markdown, moment
+from bptui.symbolic.derivation.document import Document
+from bptui.symbolic.formula import latex as formulas
+from bptui.symbolic.formula.worked import sum_texts
+from bptui.symbolic.service import Service
 from tests import export_page
 from tests.paths import DOCS
 from tests.pictures import text_of
@@ -58,6 +65,38 @@ def test_a_moment_says_what_is_printed_of_it(folder, front, form):
     total = plain(card_text.text(made)[-1]).split(" = ")[1]
     assert total == "0.0461244"
     assert (total if form != "svg" else "0.0461") in content
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_every_result_that_is_printed_of_a_moment_is_exported(name):
+    """Of the first Moments of each phase, and the last one: in Markdown and in LaTeX, with the same digits."""
+    session, service = Session(load(name)), Service(60.0, 60.0)
+    length = session.timeline.length
+    for place in sorted({0, 1, length // 2, length // 2 + 1, length - 1}):
+        session.move(place)
+        section = moment.here(session, service)
+        document = Document(name, (section,))
+        said = [markdown.written(document), latex.written(document)]
+        for card in section.cards:
+            for result in results(card):
+                assert all(result in text or formulas.scientific(result) in text for text in said), (place, result)
+
+
+def results(card) -> list[str]:
+    """What comes out of the equations of a card, as plain mode has it."""
+    found = [plain(fact.result) for fact in card.facts if fact.kind in ("element", "update") and fact.result]
+    if card.table is not None:
+        found.append(sum_texts(card.table, numbers.significant).total)
+    if card.equation is not None:
+        texts, _ = arithmetic.product(card.equation.numbers, [numbers.significant(x) for x in card.equation.numbers])
+        found.append(texts[-1])
+    return found
+
+
+def test_edits_are_named(folder, front):
+    front.command("set lr = 0.5")
+    front.command("export step s.md")
+    assert (folder / "s.md").read_text(encoding="utf-8").startswith("# xor, training step 0, with lr = 0.5 from")
 
 
 def test_a_step_has_all_its_moments_and_both_ends(folder, front):
@@ -123,13 +162,13 @@ def test_what_is_ended_writes_nothing(folder, front):
 
 
 def test_a_large_network_is_bounded_with_a_clear_word(folder, front):
-    deep = "; ".join(f"a{n + 1} = tanh(a{n}) + w{n}" for n in range(120))
+    deep = "; ".join(f"a{n + 1} = a{n} + w{n}" for n in range(120))
     values = {"a0": 0.1, **{f"w{n}": 0.01 for n in range(120)}}
     session = Session(from_formula(f"{deep}; L = a120**2", values, [f"w{n}" for n in range(120)]))
     said = written(session, Asked("step"), ".md", unseen(session, SIZE, THEMES["dark"]))
-    assert "## forward 101 to 241 of 241" in said
-    assert "141 further Moments are left out" in said
-    assert all(f"| … | {count} more |" in said for count in (21, 141, 20))  # leaves, operations, parameters
+    assert "## forward 101 to 121 of 121" in said
+    assert "21 further Moments are left out" in said
+    assert all(f"| … | {count} more |" in said for count in (21, 21, 20))  # leaves, operations, parameters
     assert len(re.findall("^## forward ", said, re.MULTILINE)) == 101
 
 

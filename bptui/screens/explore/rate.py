@@ -61,7 +61,6 @@ class RateBoard(Board):
         made.choose(self._along)
         if made.small:
             made.cut()
-        self._curve: tuple[tuple[int, str, float, int], tuple[np.ndarray, np.ndarray]] | None = None
         return made
 
     # ------------------------------------------------------------------------------------------------------- keys
@@ -126,8 +125,7 @@ class RateBoard(Board):
 
     def _compute(self, progress: Progress) -> None:
         progress.report(0.0, "the loss along the gradient")
-        cut = self.slice.cut(progress.tick)
-        self._sampled(cut, 40)
+        self.slice.cut(progress.tick)
 
     def urgent(self) -> bool:
         """A key that changes what is cut needs what runs to end."""
@@ -228,20 +226,12 @@ class RateBoard(Board):
 
     # ---------------------------------------------------------------------------------------------------- the curve
 
-    def _sampled(self, cut: Cut, wide: int) -> tuple[np.ndarray, np.ndarray]:
-        """The curve over what is shown of the line, kept as long as nothing of it changes."""
-        low, high = _ends(cut)
-        key = len(self.slice.stands), self.slice.only.name if self.slice.only else "", high, wide
-        if self._curve is None or self._curve[0] != key:
-            self._curve = key, self.slice.curve(low, high, 2 * wide)
-        return self._curve[1]
-
     def _plot(self, cut: Cut, wide: int, tall: int, look: RenderOptions) -> list[Line]:
         """The curve, the tangent, the step, and the axis with rates, and numbers where one number moves."""
         under = 3 if self.slice.numbers else 2
         page = Plot(max(4, wide - AXIS - 1), max(3, tall - under - 1), look.unicode)
-        low, high = _ends(cut)
-        rates, losses = self._sampled(cut, page.wide // 2)
+        rates, losses = cut.curve
+        low, high = float(rates[0]), float(rates[-1])
         finite = losses[np.isfinite(losses)]
         bottom = min(0.0 if cut.loss >= 0 else cut.loss, float(finite.min()) if finite.size else 0.0, cut.loss)
         top = max(cut.loss, cut.after if math.isfinite(cut.after) else cut.loss)
@@ -314,13 +304,6 @@ class RateBoard(Board):
                 at((1, (Span((name.name if len(name.name) < 5 else name.node.symbol)[:5], "parameter"),)), *numbers)
             )
         return rows
-
-
-def _ends(cut: Cut) -> tuple[float, float]:
-    """From which rate to which the curve is drawn: a little back, and a little beyond what is shown."""
-    back = cut.regimes.back if math.isfinite(cut.regimes.back) else 0.0
-    far = max(cut.rate, back if back < 20 * cut.rate else cut.rate * 2)
-    return -0.13 * far, 1.08 * far
 
 
 def _pair(name: str, figure: Line, style: str = "dim") -> Line:

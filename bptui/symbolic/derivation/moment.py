@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bptui.model.base.printable import clipped
 from bptui.model.debugger.session import Session
 from bptui.model.engine.graph import Node
 from bptui.model.engine.state import State
@@ -65,6 +66,13 @@ class Teller:
 
 def _of_value(state: State, node: Node) -> tuple[CheckRow, ...]:
     return tuple(check_node(state.recording, node, wrt=-1))
+
+
+def heading(session: Session) -> str:
+    """`xor, training step 3, with lr = 0.5`: of which training step, and of what edits a branch has."""
+    edits = "; ".join(edit.text for edit in session.branch.edits)
+    with_them = f", with {clipped(edits, 200)}" if edits else ""
+    return f"{session.network.name}, training step {session.cursor.step}{with_them}"
 
 
 def here(session: Session, service: Service, unicode: bool = True) -> Section:

@@ -14,7 +14,7 @@ from bptui.model.engine.state import State
 from bptui.model.engine.timeline import PHASES, Phase
 from bptui.symbolic.card.names import title
 from bptui.symbolic.derivation.document import Document, Grid, Section
-from bptui.symbolic.derivation.moment import Teller
+from bptui.symbolic.derivation.moment import Teller, heading
 from bptui.symbolic.service import Service
 
 MOMENTS = 100
@@ -40,7 +40,7 @@ def step(session: Session, service: Service, unicode: bool = True) -> Document:
             sections.append(_left_out(phase, count))
     if recording.graph.params:
         sections.append(Section("after the update", grid=_updated(session)))
-    return Document(f"{session.network.name}, training step {recording.step}", tuple(sections))
+    return Document(heading(session), tuple(sections))
 
 
 def _about(session: Session) -> str:

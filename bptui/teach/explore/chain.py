@@ -81,6 +81,7 @@ class Reading:
     ways      the ways that are shown, the largest first, each as its links
     count     how many paths there are, of which the ways show all or the largest
     slope     of the end by the start, all paths together: the engine's gradient
+    recording the run that all of it is from
     """
 
     at: float
@@ -89,6 +90,7 @@ class Reading:
     ways: tuple[tuple[Link, ...], ...]
     count: int
     slope: float
+    recording: Recording = field(repr=False, compare=False)
 
     @property
     def whole(self) -> bool:
@@ -195,7 +197,7 @@ class Chain:
         linked = [tuple(_link(a, b, found, start, places) for a, b in pairwise(way)) for way, found in ways.items()]
         linked.sort(key=lambda way: (-len(way), -abs(through(way))))
         slope = made.sum if made.gradient is None else made.gradient
-        return Reading(at, nudge, stations, tuple(linked), made.count, slope)
+        return Reading(at, nudge, stations, tuple(linked), made.count, slope, before)
 
     def _stops(self, shown: Sequence[Path], start: Vertex) -> set[Vertex]:
         """The vertices that are stations: what the formula gives a name, where that is something between the ends;
@@ -248,7 +250,10 @@ class Chain:
 
     def formula(self, link: Link, rules: Rules, room: int = 30, unicode: bool = True) -> Line:
         """The slope of a link as SymPy derives it, `2·u`; nothing while it is derived, or without a short form."""
-        recording = self.recorded(self.at)
+        reading = self.known
+        if reading is None:
+            return ()
+        recording = reading.recording
         parts: list[Span] = []
         for way in link.ways:
             factors = [of_edge(recording, rules, edge, room, unicode, bare=True) for edge in reversed(way)]

@@ -266,6 +266,7 @@ class Course:
         """Train STEPS steps, as long as it takes at most; what was reached is the loss after the last of them."""
         done = trained(self.history, STEPS + 1, tick)
         self.trained = done - 1
+        _ = self.guess  # here, where the history is nobody else's
         self.reached = float(self.history.losses[done - 1])
 
     @property

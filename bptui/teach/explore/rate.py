@@ -31,6 +31,7 @@ AHEAD = 12
 SAMPLES = 160
 NOTHING = 1e-28
 """A loss that small beside the first one is rounding: the square of a residue of a few units in the last place."""
+Tick = Callable[[], None]
 Regime = Literal["falls", "hits", "overshoots", "swings", "flies away", "least", "falls less", "rises"]
 
 
@@ -76,6 +77,7 @@ class Cut:
     after     the loss after the step
     losses    here, and after each of some more steps of the same rate
     gradients, before, new   of each shown number: its gradient, its value, its value after the step
+    curve     rates from a little back to a little beyond the step and what divides the regimes, and the loss at each
     """
 
     rate: float
@@ -87,6 +89,7 @@ class Cut:
     gradients: tuple[float, ...]
     before: tuple[float, ...]
     new: tuple[float, ...]
+    curve: tuple[Array, Array] = field(repr=False, compare=False)
 
     @property
     def promised(self) -> float:
@@ -136,6 +139,7 @@ class Slice:
         self._cuts: dict[tuple[int, str, float], Cut] = {}
         self._lines: dict[tuple[int, str], tuple[float, dict[int, Array], float]] = {}
         self._regimes: dict[tuple[int, str], Regimes] = {}
+        self._sampled: tuple[tuple[int, str, float], tuple[Array, Array]] | None = None
 
     @cached_property
     def small(self) -> bool:
@@ -181,7 +185,7 @@ class Slice:
         """The cut here at this rate, None while it is not computed."""
         return self._cuts.get((len(self.stands), self._which, self.rate))
 
-    def cut(self, tick: Callable[[], None] = lambda: None) -> Cut:
+    def cut(self, tick: Tick = lambda: None) -> Cut:
         """The cut here at this rate. `tick` is called between any two runs, and may raise to end it."""
         found = self.known
         if found is None:
@@ -202,13 +206,22 @@ class Slice:
         left = self.stands.pop()
         for known in (self._cuts, self._lines, self._regimes):
             known.clear()  # what was known of a place that is now free for another
+        self._sampled = None
         self.rate = left.rate or self.rate
         return True
 
-    def curve(self, low: float, high: float, count: int = SAMPLES) -> tuple[Array, Array]:
-        """Rates between two, and the loss after a step of each."""
-        rates = np.linspace(low, high, count)
-        return rates, np.array([self.at(float(rate)) for rate in rates])
+    def _curve(self, regimes: Regimes, tick: Tick) -> tuple[Array, Array]:
+        """Rates, and the loss after a step of each; kept as long as nothing of it changes."""
+        back = regimes.back if math.isfinite(regimes.back) else 0.0
+        far = max(self.rate, back if back < 20 * self.rate else 2 * self.rate)
+        key = len(self.stands), self._which, far
+        if self._sampled is None or self._sampled[0] != key:
+            rates, losses = np.linspace(-0.13 * far, 1.08 * far, SAMPLES), []
+            for rate in rates.tolist():
+                losses.append(self.at(rate))
+                tick()
+            self._sampled = key, (rates, np.array(losses))
+        return self._sampled[1]
 
     def at(self, rate: float) -> float:
         """The loss after a step of a rate, on this training step's batch."""
@@ -265,7 +278,7 @@ class Slice:
             self._lines[key] = loss, gradients, squares
         return self._lines[key]
 
-    def _cut(self, tick: Callable[[], None]) -> Cut:
+    def _cut(self, tick: Tick) -> Cut:
         here, rate = self.here, self.rate
         loss, gradients, squares = self._line(here)
         tick()
@@ -284,9 +297,10 @@ class Slice:
         if regimes is None:
             regimes = self._regimes[len(self.stands), self._which] = self._divided(loss, squares, tick)
         settled = [0.0 if abs(x) <= NOTHING * abs(loss) else x for x in (after, *losses)]
-        return Cut(rate, loss, -squares, settled[0], tuple(settled[1:]), regimes, slopes, before, new)
+        curve = self._curve(regimes, tick)
+        return Cut(rate, loss, -squares, settled[0], tuple(settled[1:]), regimes, slopes, before, new, curve)
 
-    def _divided(self, loss: float, squares: float, tick: Callable[[], None]) -> Regimes:
+    def _divided(self, loss: float, squares: float, tick: Tick) -> Regimes:
         """The regimes of a stand."""
         if not squares or not math.isfinite(squares) or not math.isfinite(loss):
             return Regimes(math.inf, math.inf, "search", False)
@@ -322,9 +336,7 @@ def _round(x: float) -> float:
     return float(f"{x:.9g}")
 
 
-def _search(
-    loss_at: Callable[[float], float], now: float, first: float, tick: Callable[[], None]
-) -> tuple[float, float]:
+def _search(loss_at: Callable[[float], float], now: float, first: float, tick: Tick) -> tuple[float, float]:
     """(the rate at which the loss first is least along the line, the first one beyond at which it is back), both to
     about five digits; inf for what lies beyond a million times `first`."""
     rate = first * 1e-3

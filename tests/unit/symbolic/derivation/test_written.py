@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from bptui.model.base.printable import printable
 from bptui.model.base.spans import Span
@@ -39,6 +40,13 @@ KNOWN = set(
     phi chi psi omega Delta grave acute tilde bar breve dot ddot mathring check
     """.split()  # noqa: SIM905
 )
+
+
+READER = MarkdownIt("commonmark").enable("table")
+LISTS = {
+    f"{name}_{end}" for end in ("open", "close")
+    for name in ("bullet_list", "list_item", "table", "thead", "tbody", "tr", "th", "td")
+}  # fmt: skip
 
 
 def sound(made: str) -> None:
@@ -101,9 +109,15 @@ def test_latex_is_sound_and_markdown_has_the_blocks_of_ours_alone(words):
     document = of(words)
     sound(latex.written(document))
     made = markdown.written(document)
-    fences = [line for line in made.splitlines() if re.fullmatch("```+[^`]*", line)]
-    assert fences == ["```math", "```"] * (len(fences) // 2)
-    assert not re.search(r"(?<!\\)<(?![-=])", re.sub(r"`+.*?`+|```math.*?```", "", made, flags=re.DOTALL))
+    tokens = READER.parse(made)
+    blocks = {token.type for token in tokens}
+    assert blocks <= {"heading_open", "heading_close", "inline", "paragraph_open", "paragraph_close", "fence"} | LISTS
+    assert {token.info for token in tokens if token.type == "fence"} == {"math"}
+    inline = {child.type for token in tokens for child in token.children or ()}
+    assert inline <= {"text", "code_inline", "softbreak"}
+    assert printable(words).split() == "".join(child.content for child in tokens[1].children or ()).split(), (
+        "the heading is what it is called"
+    )
     assert "operatorname" not in made
 
 
