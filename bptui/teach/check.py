@@ -60,6 +60,7 @@ class _Page:
         """What is wrong with it."""
         course, page = self.course, self.page
         self._failed()
+        self._directives()
         opened = self._shown(page.opens, False)
         self._height(BEFORE)
         if (question := page.question) is not None:
@@ -85,6 +86,17 @@ class _Page:
             lines = [each.line for each in self.page.directives if told.startswith(f"{each.written}: ")]
             if told not in before:
                 self.note(lines[0] if lines else self.page.line, "", told)
+
+    def _directives(self) -> None:
+        """What a directive means that is carried out later, or never."""
+        for each in self.page.directives:
+            if each.word == "hide" and self.page.question is None:
+                self.note(each.line, each.written, "hidden for good: nothing is asked on this page", "::ask choice")
+            elif each.word == "wait" and each.argument in self.course.waits:
+                try:
+                    self.course.holds(each.argument)
+                except UserError as error:
+                    self.note(each.line, each.written, error.what, error.right)
 
     def _shown(self, blocks: tuple[Block, ...], after: bool) -> list[Shown]:
         """Every prose of some blocks."""

@@ -7,6 +7,7 @@ replayed in a fresh session. So turning back and forth is exact, and nothing tha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -126,21 +127,31 @@ class Course:
         """What a `::wait` of this page waits for, "" for nothing, and where it once was so."""
         if self._came or self.session is None:
             return ""
-        left = next((each for each in self._stage.waits if not self._holds(each)), "")
+        left = next((each for each in self.waits if not self._holds(each)), "")
         self._came = not left
         return left
 
-    def _holds(self, wait: str) -> bool:
+    @property
+    def waits(self) -> tuple[str, ...]:
+        """All that this page waits for."""
+        return self._stage.waits
+
+    def holds(self, wait: str) -> bool:
+        """Is it so now? UserError for what can never be."""
         session = self.session
         assert session is not None
+        if wait.startswith("at "):
+            return session.stop == locations.parse(wait[3:], session.walk, session.cursor, session.planned)
+        expression = formulas.check(wait, session.graph, Formulas(session, self._stage.kept).more)
         try:
-            if wait.startswith("at "):
-                place = locations.parse(wait[3:], session.walk, session.cursor, session.planned)
-                return session.stop == place
-            expression = formulas.check(wait, session.graph, Formulas(session, self._stage.kept).more)
             return bool(expression.evaluate(session.revealed().state, session.node).all())
-        except (UserError, expressions.NotYet):
+        except expressions.NotYet:
             return False
+
+    def _holds(self, wait: str) -> bool:
+        with suppress(UserError):
+            return self.holds(wait)
+        return False
 
     # ------------------------------------------------------------------------------------------------- the session
     @property

@@ -184,3 +184,12 @@ def test_a_strip_has_four_rows_and_says_what_was_said():
     assert rows()[3] == "∂L/∂z[0,1] = -0.0978  not yet: a hint"
     walked.answer("-0.0244")
     assert rows() == ["So.", "", "What?", "∂L/∂z[0,1] = -0.0244  ✓ right"]
+
+
+def test_what_is_hidden_for_good_and_what_is_waited_for_in_vain():
+    assert wrong("::hide loss\n") == [
+        "own.md:7: ::hide loss: hidden for good: nothing is asked on this page (::ask choice)"
+    ]
+    assert wrong("::wait at layer9\n")[0].startswith("own.md:7: ::wait at layer9: 'layer9' is not a place")
+    assert wrong("::wait at backward layer1.a\n::wait loss < 0.01\n") == []
+    assert wrong("::wait x @ x < 3\n")[0].startswith("own.md:7: ::wait x @ x < 3: the shapes do not fit")
