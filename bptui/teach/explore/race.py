@@ -194,7 +194,8 @@ class Race:
         )
 
     def _trained(self, key: tuple[int, float, int], visit: Callable[[Program, Array, float], None], tick: Tick) -> None:
-        """Train a racer at a rate for so many steps; `visit(program, parameters, loss)` at each step, before its update, and after the last."""
+        """Train a racer at a rate for so many steps; `visit(program, parameters, loss)` at each of them, before its
+        update, and after the last."""
         number, rate, steps = key
         program = replace(self.network, optimizer=optimizer(number, rate)).program()
         for _ in range(steps + 1):
