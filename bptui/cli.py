@@ -499,6 +499,10 @@ def _explorer(options: Namespace) -> tuple[str, Callable[[], Board]]:
         if "=" in words[0] and not _is_there(words[0]):
             options.formula, *words = words
         _, load = _network(options, words)
+    else:
+        for option in ("values", "train", "lr"):
+            if getattr(options, option) is not None:
+                raise UserError(f"--{option}", "belongs to a formula", f'bptui explore {name} "L = (y - w*x)**2" x=2 …')
     return name, lambda: explore.board(name, load() if load is not None else None, options.by)
 
 

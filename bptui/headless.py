@@ -63,6 +63,7 @@ def page(board: Board, write: Write, unicode: bool) -> int:
     """Print what a board shows, with everything computed."""
     progress = Progress()
     try:
+        board.lines(*PAGE, RenderOptions(unicode, ansi=True))  # says what it wants to be computed, of a map how fine
         while (work := board.work()) is not None:
             work(progress)
         left, right = board.status()
