@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import date
 from functools import partial
 from itertools import product
@@ -59,7 +60,7 @@ class LessonScreen(Debugger):
         self._working: object = None
         """The board whose work runs, or ran last."""
         self.certificate: Certificate | None = None
-        self.reader, self._warned = "", False
+        self.reader, self._warned, self._asked_by_page = "", False, ""
 
     def on_mount(self) -> None:
         """Paint first, then open the lesson."""
@@ -128,6 +129,7 @@ class LessonScreen(Debugger):
         self._mode, self._focused = view.mode, PANEL.number
         self._on_board(course)
         if first in ANSWERS:
+            self._asked_by_page = first
             self.run(first)
 
     def _on_board(self, course: Course) -> None:
@@ -220,6 +222,14 @@ class LessonScreen(Debugger):
             self.reading.course.finished = False
         elif word == "leave":
             self.leave()
+
+    def _done(self, line: ScriptLine, job: Future[Reply]) -> None:
+        """What the page itself asked for leaves the focus where it was."""
+        asked, self._asked_by_page = self._asked_by_page, ""
+        super()._done(line, job)
+        if asked and line.text == asked and self.session is not None:
+            self.session.view.focus = PANEL.number
+            self.changed()
 
     def _onwards(self) -> None:
         """The lesson after this one, in this screen."""

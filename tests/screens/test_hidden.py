@@ -32,6 +32,8 @@ from tests.screens.rig import debug
 
 SIZES = [(80, 24), (120, 36), (60, 20), (40, 12), (200, 50), (100, 30)]
 NAMES = [name for name, _ in examples()]
+FOCUS = [row.number for row in PANELS if row.module != "predictions"]
+"""Predictions says whether the loss is that of its samples: it is not where a number of the step is another."""
 OTHER = 3.7519
 """What is put in the place of a hidden number."""
 
@@ -102,8 +104,9 @@ def test_no_screen_depends_on_a_hidden_number(data: st.DataObject) -> None:
     pinned = data.draw(st.sampled_from([None, node.id, *node.inputs, *readers]))
     at = target.element or element(node, data)
     answer = data.draw(st.sampled_from([None, None, "why", "paths"]))
-    focus, mode = data.draw(st.sampled_from(PANELS)).number, data.draw(st.sampled_from(VIEWS))
+    focus, mode = data.draw(st.sampled_from(FOCUS)), data.draw(st.sampled_from(VIEWS))
     sample = data.draw(st.sampled_from(["all", "mean", 0]))
+    present, asks = data.draw(st.sampled_from([False, False, True])), data.draw(st.booleans())
     display = data.draw(st.sampled_from([f"{target}", f"sum({target}) + 1", f"max(abs({target.node})) > 1", "loss*2"]))
     size = data.draw(st.sampled_from(SIZES))
     look = RenderOptions(unicode=data.draw(st.booleans()), ansi=data.draw(st.booleans()))
@@ -114,6 +117,9 @@ def test_no_screen_depends_on_a_hidden_number(data: st.DataObject) -> None:
         session.view.mode, session.view.focus, session.view.sample = mode, focus, sample
         if target.kind != "update":
             session.displays.append(display)
+        if present:
+            session.present(True)
+            session.view.asks = asks
         session.view.answer = Answer(answer) if answer else None
         open_ = shown(session, size, look)
         session.view.hidden = frozenset({target})
@@ -122,7 +128,7 @@ def test_no_screen_depends_on_a_hidden_number(data: st.DataObject) -> None:
         screens.append((open_, closed))
     (before, closed), (other, same) = screens
     assert closed == same
-    if before != other:
+    if before != other and not present:
         assert any("?" in row for row in closed)
 
 

@@ -70,7 +70,8 @@ def whole(at: At) -> None:
     """Nothing failed, and the page is told as it is set."""
     assert "failed" not in at.text
     assert not at.course.failed, at.course.page.title
-    if at.screen.size.width == 80 and at.screen.ui.board is None and "lesson" in at.screen.ui.name:
+    wide = at.screen.ui.board is not None or at.course.stage[0] in ("paths", "neurons")
+    if at.screen.size.width == 80 and not wide:
         box = [row.line for row in sheet(at.course)]
         seen = " ".join(at.text.split())
         for row in box[:3]:

@@ -177,8 +177,13 @@ class Standpoint:
         return frozenset(hidden.Target(node.name, "gradient") for node in sources if node.wants_grad)
 
     def revealed(self) -> Self:
-        """The same session with nothing hidden: what a question, its choices and its answer are made from."""
+        """The same session with nothing hidden."""
         return self._viewed(asks=False, hidden=hidden.NONE)
+
+    def answering(self) -> Self:
+        """The same session with what its Moment asks for told: what the question, its choices and its answer are made
+        from. What the view hides stays so."""
+        return self if not self.view.asks else self._viewed(asks=False)
 
     def asking(self) -> Self:
         """The same session with the number of this Moment asked for: what stands on its page whether it is told or

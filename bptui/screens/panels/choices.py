@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from bptui.model.base.numbers import DECIMALS, WIDTH, field
+from bptui.model.base.numbers import DECIMALS, HIDDEN, WIDTH, concealed, field
 from bptui.model.engine.graph import Graph, Node
 from bptui.symbolic.facts import Equation, Table
 
@@ -45,8 +45,9 @@ def short(x: float | None) -> str:
 
 
 def choices(right: float | None, text: str, mistakes: Iterable[Mistake]) -> tuple[Choice, ...]:
-    """The right number (as `text`) among wrong ones, the smallest first; none where there is no number."""
-    if right is None:
+    """The right number (as `text`) among wrong ones, the smallest first; none where there is no number, or a hidden
+    one."""
+    if right is None or text == HIDDEN or concealed(right):
         return ()
     if not math.isfinite(right):
         return tuple(Choice(each, "" if each == text else name) for each, name in SPECIAL.items())

@@ -36,16 +36,14 @@ def slide(scene: Scene) -> Slide:
     """The page of where the session stands."""
     session, unicode = scene.session, scene.options.unicode
     head, shown = status(session, scene.failed), not session.view.asks
-    told, asking = session.revealed(), session.asking()
+    told, asking = session.answering(), session.asking()
     if session.view.topic == "loss":
         about = asked_of_loss(told)
         made = Slide(*head, figure=lambda width, height: _curve(session, width, height, scene.options))
     else:
         full, closed = (card_for(each, scene.rules, unicode) for each in (told, asking))
-        about = asked(told, full)
-        hidden = bool(session.view.hidden) and shown  # a lesson's own are so even now
-        seen = card_for(session, scene.rules, unicode) if hidden else full if shown else closed
-        number = None if seen.equation is not None else _number(closed, about, shown and not hidden)
+        about, seen = asked(told, full), full if shown else closed
+        number = None if seen.equation is not None else _number(closed, about, shown)
         made = Slide(*head, _formulas(closed, scene.width), seen.equation, full.equation, number)
     return made._replace(
         question=about.question, choices=about.choices, reason=about.reason, shown=shown, marked=session.view.says,

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.arithmetic import compared, more_digits, product
-from bptui.model.base.numbers import DECIMALS
+from bptui.model.base.numbers import DECIMALS, HIDDEN
 from bptui.model.base.spans import Line, Span, line, plain
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.graph import Node
@@ -163,7 +163,7 @@ def _sum(card: Card, made: Table) -> Asked:
 
 def _side(x: float, other: float, result: Result) -> str:
     """How a number stands to another one."""
-    if math.isnan(x - other):
+    if math.isnan(x - other) or result.text == HIDDEN:
         return ""
     return f"{'larger than' if x > other else 'smaller than' if x < other else 'the same as'}{_by(x, other, result)}"
 
@@ -179,7 +179,7 @@ def _update(session: Session, card: Card, node: Node) -> Asked:
     before, after = scalar(recording.before(node.id), at), scalar(recording.after(node.id), at)
     name, result = _named(node, at), _result(card, after)
     primed: Line = (Span(f"{symbol_of(node)}'", kind_of(node)), *_named(node, at)[1:])
-    if before is None or after is None or not math.isfinite(after - before):
+    if before is None or after is None or result.text == HIDDEN or not math.isfinite(after - before):
         question = line("What does ", *name, " become?")
         return Asked(question, choices(after, result.text, ()), (), after, primed, result)
     usual = short(before), short(after - before)
