@@ -21,7 +21,7 @@ from bptui.teach.sheet import sheet
 from tests.screens.rig import piloted
 
 SIZES = [(80, 24), (60, 20)]
-LESSONS = [pytest.param(front, id=front.key) for front in catalogue.lessons()]
+LESSONS = [pytest.param(front, id=f"lesson{front.key}") for front in catalogue.lessons()]
 FOUR = next(front for front in catalogue.lessons() if front.number == 4)
 
 
@@ -119,9 +119,10 @@ def _keys(text: str) -> list[str]:
     return [names.get(character, character) for character in text]
 
 
+@pytest.mark.corpus(every=3)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("front", LESSONS)
 @pytest.mark.parametrize("how", ["right", "wrong", "skipped"])
+@pytest.mark.parametrize("front", LESSONS)
 async def test_a_lesson_from_start_to_end(front: Front, how: str, size: tuple[int, int]) -> None:
     answer = {"right": answer_right, "wrong": answer_wrong}.get(how)
     async with reading(front, size=size) as at:
