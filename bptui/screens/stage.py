@@ -23,9 +23,8 @@ from bptui.screens.command_line import CommandLine
 from bptui.screens.help import place_keys
 from bptui.screens.keys import PRESENT, STAGE, Place, name_of
 from bptui.screens.panels import footer, status
-from bptui.screens.panels.present import middle
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, fit, to_ascii, under
+from bptui.screens.render import RenderOptions, fit, middle, to_ascii, under
 from bptui.screens.theme import CHOICES, Theme
 
 FIRST = 3
