@@ -212,8 +212,7 @@ class RateBoard(Board):
         """The step in numbers."""
         rows = [blank(3), Row(_pair("rate η", number(cut.rate, "text bold"))), blank(4)]
         if not self.slice.plain:
-            kind = self.slice.network.optimizer.kind
-            rows[2:] = [Row((Span(f" plain, not {kind}"[: SIDE - 1], "dim"),), 4), blank(4)]
+            rows[2:] = [Row((Span(" plain descent", "dim"),), 4), blank(4)]
         names = self.slice.numbers
         if names:
             for n, slope in zip(names, cut.gradients, strict=True):
