@@ -140,6 +140,16 @@ def test_the_loss_curves_past_is_walked_and_comes_back_exactly() -> None:
     assert (made.frame.step, made.frame.loss) == (200, loss)
 
 
+def test_lines_are_completed() -> None:
+    made = board()
+    assert "data spiral" in made.complete("data s")
+    assert made.complete("act") == ["activation"]
+    assert "activation gelu" in made.complete("activation ")
+    for line in made.complete("optimizer "):
+        made.run(line)
+        carry_out(made)
+
+
 def test_every_key_of_the_place_is_taken() -> None:
     made = board()
     for row in PLAY.rows:
