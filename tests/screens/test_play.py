@@ -19,7 +19,7 @@ from bptui.screens.play.opening import playground
 from bptui.screens.play.output import point_text
 from bptui.screens.render import RenderOptions, to_ascii
 from bptui.teach.play.setup import opened
-from tests.screens.rig import debug
+from tests.screens.rig import debug, piloted
 
 LOOKS = (RenderOptions(), RenderOptions(ansi=True), RenderOptions(unicode=False, ansi=True))
 SIZES = ((24, 6), (40, 12), (60, 20), (80, 17), (76, 22), (80, 24), (100, 30), (120, 36), (200, 50))
@@ -190,7 +190,7 @@ class At:
 @asynccontextmanager
 async def playing(width: int = 80, height: int = 24) -> AsyncIterator[At]:
     app = StageApp("play", playground(None, 20))
-    async with app.run_test(size=(width, height)) as pilot:
+    async with piloted(app, width, height) as pilot:
         at = At(app, pilot)
         await at.until("step 0")
         yield at
