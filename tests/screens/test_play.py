@@ -19,9 +19,10 @@ from bptui.screens.play.opening import playground
 from bptui.screens.play.output import point_text
 from bptui.screens.render import RenderOptions, to_ascii
 from bptui.teach.play.setup import opened
+from tests.screens.rig import piloted
 
 LOOKS = (RenderOptions(), RenderOptions(ansi=True), RenderOptions(unicode=False, ansi=True))
-SIZES = ((24, 6), (40, 12), (60, 20), (76, 22), (80, 24), (100, 30), (120, 36), (200, 50))
+SIZES = ((24, 6), (40, 12), (60, 20), (80, 17), (76, 22), (80, 24), (100, 30), (120, 36), (200, 50))
 LINES = (
     (), ("data spiral", "features all", "layers 8 8"), ("data hills",), ("loss cross_entropy",), ("layers none",),
     ("layers 17 3",), ("layers " + "3 " * 12,), ("layers 64 64",), ("activation relu",), ("activation sigmoid",),
@@ -179,7 +180,7 @@ class At:
 @asynccontextmanager
 async def playing(width: int = 80, height: int = 24) -> AsyncIterator[At]:
     app = StageApp("play", playground(None, 20))
-    async with app.run_test(size=(width, height)) as pilot:
+    async with piloted(app, width, height) as pilot:
         at = At(app, pilot)
         await at.until("step 0")
         yield at

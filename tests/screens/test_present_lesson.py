@@ -18,10 +18,11 @@ from bptui.teach import catalogue
 from bptui.teach.course import Course
 from bptui.teach.names import opened
 from tests.screens.panel_rig import service
+from tests.screens.rig import piloted
 from tests.screens.test_lesson import At
 
 LESSONS = [front.number for front in catalogue.lessons()]
-SIZES = [(80, 24), (120, 36), (60, 20)]
+SIZES = [(80, 24), (120, 36), (60, 20), (40, 12)]
 
 
 def squeezed(text: str) -> str:
@@ -40,8 +41,12 @@ def page(course: Course, size: tuple[int, int], marked: int = 0) -> list[str]:
     session.view.hidden = hidden_of(course)
     session.view.present, session.view.topic, session.view.says = True, "lesson", marked
     session.view.asks = course.state in ("asked", "not yet")
-    scene = Scene(session, size[0], size[1] - 1, RenderOptions(), rules=service(), lesson=Reading(course))
-    return [plain(row) for row in presented_page.lines(scene, None)]
+    return [plain(row) for row in presented_page.lines(scene(course, size), None)]
+
+
+def scene(course: Course, size: tuple[int, int]) -> Scene:
+    assert course.session is not None
+    return Scene(course.session, size[0], size[1] - 1, RenderOptions(), rules=service(), lesson=Reading(course))
 
 
 @pytest.mark.corpus(every=3)
@@ -65,8 +70,12 @@ def test_every_page_of_every_lesson_is_presented(number: int, size: tuple[int, i
         assert not any(row.strip().startswith("✓") for row in before)
         right = squeezed(plain(course.right))
         assert question.is_choice or right in text
+        made = presented_page.slide(scene(course, size))
+        assert all(squeezed(choice.text) in text for choice in made.choices)
         course.show()
         told = squeezed(" ".join(page(course, size, marked=1)))
+        assert squeezed(plain(presented_page.slide(scene(course, size)).reason)) in told
+        assert squeezed(made.choices[0].mistake) in told
         assert "✓" in told
         assert squeezed(plain(course.text(question.prose))) in told
         assert right in told
@@ -88,11 +97,11 @@ def test_the_answers_of_a_number_question_are_what_it_is_mistaken_for() -> None:
 
 async def test_a_class_is_walked_through_a_lesson_by_a_clicker() -> None:
     app = ScreenApp(partial(ClassLesson, "lesson 4", catalogue.find("4")))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with piloted(app) as pilot:
         at = At(app, pilot)
         while at.screen.reading is None:
             await app.workers.wait_for_complete()
-            await pilot.pause()
+            await pilot.pause(0.005)
         assert "lesson 4   The backward pass   1/17" in at.text
         assert "pgdn the answer" in at.text
         await at.press("2")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 THRESHOLDS = {"bce": (0.5, 0.5), "bce_with_logits": (0.0, 0.5), "hinge": (0.0, 0.0), "soft_margin": (0.0, 0.0)}
 """What an output, and what its target, must reach to be of the upper of two classes."""
+NOT_YET = "the loss is not computed yet"
 
 
 class Compared(NamedTuple):
@@ -73,6 +74,7 @@ class Decision(NamedTuple):
 class Row(NamedTuple):
     """One sample. What is not there yet is None, and so is what cannot be said.
 
+    data    which of all samples of the data it is, where a training step takes some of them
     hidden  a number of it is kept back, and with it what would tell it: its loss, whether it is right
     loss   of this sample alone;  share  its part of the loss, 0 to 1
     right, of  so many of its outputs say what they should; of 0: nothing is decided
@@ -87,6 +89,7 @@ class Row(NamedTuple):
     right: int
     of: int
     hidden: bool = False
+    data: int | None = None
 
     @property
     def is_right(self) -> bool | None:
@@ -154,6 +157,8 @@ def _made(session: Session, found: Compared, decision: Decision | None) -> Predi
         if array is not None:
             hidden |= kept_back(array).reshape(samples, -1).any(axis=1)
     right, of = _judged(decision, prediction, target, hidden)
+    batches, step = session.network.batches, session.cursor.step
+    taken = None if batches is None else batches.rows(session.network.seed, step)
     losses = [None] * samples if parts.losses is None else parts.losses.tolist()
     rows = [
         Row(
@@ -166,6 +171,7 @@ def _made(session: Session, found: Compared, decision: Decision | None) -> Predi
             int(right[sample]),
             int(of[sample]),
             bool(hidden[sample]),
+            None if taken is None else int(taken[sample]),
         )
         for sample in range(samples)
     ]
@@ -191,7 +197,7 @@ def _compared(graph: Graph, samples: int) -> Compared | str:
         return f"no targets: {graph.nodes[graph.loss].name} compares nothing with what is given"
     prediction, target = loss.prediction, loss.target
     if not samples:
-        return f"no samples: {prediction.name} and {target.name} are given by themselves, not by data with a batch"
+        return f"no samples: {prediction.name} is compared with {target.name}, but no data brings a batch of them"
     for node in (prediction, target):
         if node.shape[:1] != (samples,):
             shape = numbers.shape(node.shape)
@@ -250,7 +256,7 @@ def _judged(decision: Decision | None, said: Array | None, wanted: Array | None,
 def _losses(session: Session, found: Compared) -> Shares:
     """Once the loss is computed, and none where it is hidden: theirs would tell it."""
     if session.state.value(session.graph.loss) is None:
-        return Shares(None, why="the loss is not computed yet")
+        return Shares(None, why=NOT_YET)
     if covers(session.hidden, session.graph.nodes[session.graph.loss], "value"):
         return Shares(None, why=REASON)
     return shares(session.recorded, found.prediction.id, session.network.samples, found.loss.reduction != "sum")

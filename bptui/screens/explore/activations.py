@@ -141,7 +141,7 @@ class ActivationBoard(Board):
 
     def lines(self, width: int, height: int, look: RenderOptions) -> list[Line]:
         """Two curves one above the other, and the table."""
-        side = min(SIDE if width < 120 else 47, width // 2)
+        side = min(SIDE if width < 120 else 47, max(width // 2, width - 27))
         wide = width - side - 1
         found = self._formulas.get((self.here.name, self.raw))
         definition = clip(found.definition, max(0, wide - len(self.here.name) - 10)) if found is not None else ()

@@ -17,7 +17,7 @@ COLUMNS = (
 """What stands where; the first four of each are seen at 80 columns."""
 NARROW = 66
 """Columns under which names are short."""
-PARTS = ((16, 21, 16), (19, 29, 24))
+PARTS = ((17, 20, 16), (19, 29, 24))
 """How wide the columns are beside each other, where names are short and where they are not."""
 ABOUT = 8
 """Rows from which on one says what the chosen setting is."""
@@ -75,7 +75,7 @@ def _cell(setup: Setup, place: tuple[int, int], at: tuple[int, int], wide: int, 
     room = 8 if narrow else 12 if place[0] else 9
     label = label[: room - 1]
     value = setting.text(setup)
-    value = value if len(value) <= wide - room - 3 else value[: max(1, wide - room - 4)] + "…"
+    value = value if len(value) <= wide - room - 2 else value[: max(1, wide - room - 3)] + "…"
     chosen = place == at
     shown = Span(f" {value} ", "text bold reverse") if chosen else Span(f" {value} ", "text")
     return fit((Span(f" {label:<{room - 1}}", "dim"), shown), wide)
