@@ -12,7 +12,7 @@ from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
-from bptui.screens.board import Board, Work
+from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.curve import AXIS, curve_at
 from bptui.screens.explore.page import at, beside, centred, figure, mark, right, short, window
 from bptui.screens.keys import EXPLORE_ACTIVATIONS
@@ -65,6 +65,11 @@ class ActivationBoard(Board):
     def here(self) -> Activation:
         """The chosen one."""
         return self.listed[self.chosen]
+
+    @property
+    def asks(self) -> Ask:
+        """What a class is asked."""
+        return Ask("How steep is it here?", frozenset(("slope",)), "right")
 
     def status(self) -> tuple[Line, Line]:
         """`explorer  activations`, and z."""

@@ -13,7 +13,7 @@ from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
-from bptui.screens.board import Board, Work
+from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.page import (
     Row,
     at,
@@ -63,6 +63,12 @@ class RateBoard(Board):
         if made.small:
             made.cut()
         return made
+
+    @property
+    def asks(self) -> Ask:
+        """What a class is asked."""
+        hidden = frozenset({"really", "losses", "ratio", "regimes"})
+        return Ask("What does a step of this rate do to the loss?", hidden, "greater_than_sign")
 
     # ------------------------------------------------------------------------------------------------------- keys
 
