@@ -285,25 +285,30 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network], identity:
     )
 
 
-def _play_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
-    """The playground, with a network of its own or a file's."""
+def _playground(options: Namespace) -> Callable[[], Board]:
+    """What makes the playground, with a network of its own or a file's."""
     if len(options.rest) > 1:
         raise UserError(options.rest[1][:60], "is one argument too many", "bptui play [FILE]")
     if options.fps is not None and not 0.1 <= options.fps <= 20:
         raise UserError("--fps", f"found {options.fps:g}", "0.1 to 20 frames a second")
     target = options.rest[0] if options.rest else None
-    if target is not None:
-        from bptui.teach.play.setup import opened
-
-        opened(target)  # says what is wrong with it, before a screen is painted for nothing
+    if target is not None and not _is_there(target):
+        _load(target)  # says what is wrong with the name, before a screen is painted for nothing
     from bptui.screens.play.opening import playground
 
-    return _on_stage("play", playground(target, options.fps))
+    return playground(target, options.fps)
+
+
+def _play_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
+    return _on_stage("play", _playground(options))
 
 
 def _play(options: Namespace) -> int:
+    """On the screen; where there is none, how it begins, as text."""
     if not _has_screen():
-        raise UserError("play", "needs a terminal", "bptui trace and bptui diagnose train without one")
+        from bptui import headless
+
+        return headless.page(_playground(options)(), _writer(options), not options.ascii and _utf8(sys.stdout))
     return _show(options, _play_screen(options))
 
 
@@ -494,6 +499,10 @@ def _explorer(options: Namespace) -> tuple[str, Callable[[], Board]]:
         if "=" in words[0] and not _is_there(words[0]):
             options.formula, *words = words
         _, load = _network(options, words)
+    else:
+        for option in ("values", "train", "lr"):
+            if getattr(options, option) is not None:
+                raise UserError(f"--{option}", "belongs to a formula", f'bptui explore {name} "L = (y - w*x)**2" x=2 …')
     return name, lambda: explore.board(name, load() if load is not None else None, options.by)
 
 

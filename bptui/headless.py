@@ -19,7 +19,8 @@ import numpy as np
 
 from bptui import config
 from bptui.model.base import folders, numbers
-from bptui.model.base.printable import json_text
+from bptui.model.base.errors import UserError
+from bptui.model.base.printable import clipped, json_text
 from bptui.model.base.spans import Line, Span, line, plain
 from bptui.model.debugger.export import jsonable
 from bptui.model.debugger.lines import kind, tensor
@@ -62,6 +63,7 @@ def page(board: Board, write: Write, unicode: bool) -> int:
     """Print what a board shows, with everything computed."""
     progress = Progress()
     try:
+        board.lines(*PAGE, RenderOptions(unicode, ansi=True))  # says what it wants to be computed, of a map how fine
         while (work := board.work()) is not None:
             work(progress)
         left, right = board.status()
@@ -310,6 +312,10 @@ def export(network: Network, at: int, what: Sequence[str], file: str | None, pic
     if word in ("moment", "screen") and place:
         session.goto(" ".join(place))
     wanted = exported.asked(session, word if word in ("moment", "screen") else " ".join(what))
+    if wanted.file:
+        raise UserError(
+            clipped(wanted.file, 60), "is one argument too many", "--to FILE names the file, --at K the step"
+        )
     surface = exported.unseen(session, picture.size, THEMES[picture.theme])
     if file is None:
         form = ".svg" if wanted.what == "screen" else ".md"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bptui.teach import reading, sheet
-from bptui.teach.directives import ALSO, GROUPS, MOST, OWN
+from bptui.teach.costs import NAMES
+from bptui.teach.directives import ALSO, GROUPS, MOST, OWN, WIDE
 from bptui.teach.judging import DIGITS, NEAR
 
 OWN_LESSON = """\
@@ -86,13 +87,14 @@ question  = "::ask number" EXPR NL text  own*    hint*      own    = "- = " EXPR
 hint      = "> " text                 one line each, shown one after the other
 ```
 
-A page's title has at most {reading.TITLE} characters, a page {sheet.HEIGHT} rows of {sheet.WIDTH} columns (with
-its question, and again with what follows the answer), a lesson {reading.MAX_PAGES} pages and {
-    reading.MAX_BYTES // 2**20
-} MB. A wrong option needs its reason, a reason may go on in a second line like it.
+A page's title has at most {reading.TITLE} characters, a page {sheet.HEIGHT} rows of {sheet.WIDTH} columns (with its
+question, and again with what follows the answer). Under a stage that takes the whole width ({" ".join(WIDE)})
+it has {sheet.PROSE} rows of {sheet.STRIP - 2} columns, before the answer and after it, one row for the question and one
+for the answers. A lesson has at most {reading.MAX_PAGES} pages and {reading.MAX_BYTES // 2**20} MB. A wrong option
+needs its reason, which may go on in a second line like it.
 """
 
-INLINE = """
+INLINE = f"""
 ## In the text
 
 | write | it is |
@@ -103,7 +105,8 @@ INLINE = """
 | `*stress*`, `**term**` | stress; a term where it is explained |
 
 Expressions are the debugger's ([expressions.md](expressions.md)), and beside them `new(NAME)`, a parameter
-after this training step's update, and the names that `::let` has kept. A parameter's own name is what it was
+after this training step's update; {", ".join(f"`{name}`" for name in NAMES)}, what
+a step costs (in µs, or counted); and the names that `::let` has kept. A parameter's own name is what it was
 before the update, at every moment. What the moment has not computed yet is taken as it will be in this training
 step, so that a page may ask before it shows. Before the answer a number that is asked or hidden is ` ? ` in the
 text, too. Numbers before the question are those of the moment at which the page opened; numbers after it are

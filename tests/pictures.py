@@ -1,10 +1,11 @@
-"""The pictures of the docs, from the real app in a real terminal: `python -m tests.pictures` plays docs/demos and makes
-docs/pictures."""
+"""The pictures of the docs, from the real app in a real terminal: `python -m tests.pictures` plays docs/demos, and
+types what leads to the pictures of boards, and makes docs/pictures."""
 
 from __future__ import annotations
 
 import re
 import sys
+from typing import NamedTuple
 from xml.sax.saxutils import unescape
 
 from pyte.screens import Char
@@ -20,6 +21,21 @@ TEXT, GROUND = "#d3d9df", "#12161b"  # of the dark theme, for cells that name no
 DEMOS = {path.stem: path for path in sorted((DOCS / "demos").glob("*.replay"))}
 """What leads to each picture; `tests/unit/test_demos.py` holds the screens to what these files expect, and the
 pictures to the screens."""
+
+
+class Typed(NamedTuple):
+    """What leads to a picture of a board: words of the shell, the size, what is typed, and what stands there then."""
+
+    words: tuple[str, ...]
+    size: tuple[int, int]
+    keys: str
+    mark: str
+
+
+BOARDS = {
+    "play": Typed(("play",), (120, 36), ":step 240\r1j", "h1[1] = tanh("),
+    "play-branch": Typed(("play",), (80, 24), ":data gauss\r:noise 1\r:step 40\r:rate 0.3\r:step 60\r2k", "branch 1"),
+}
 
 
 def svg(grid: Grid) -> str:
@@ -45,10 +61,23 @@ def text_of(picture: str) -> list[str]:
     return ["".join(rows.get(y, [])).rstrip() for y in range(max(rows) + 1)]
 
 
+def _typed(wanted: Typed) -> Grid:
+    with Terminal([sys.executable, "-m", "bptui", *wanted.words], *wanted.size) as terminal:
+        terminal.until("paused")
+        for line in re.split(r"(?<=\r)", wanted.keys):
+            terminal.press(line, quiet=0.5)
+        terminal.until(wanted.mark)
+        terminal.quiet(1.0)
+        return terminal.grid()
+
+
 def main() -> None:
     """All of them, or those that are named."""
     FOLDER.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or DEMOS:
+    for name in sys.argv[1:] or (*DEMOS, *BOARDS):
+        if name in BOARDS:
+            (FOLDER / f"{name}.svg").write_text(svg(_typed(BOARDS[name])), encoding="utf-8")
+            continue
         made = replay.read(str(DEMOS[name]))
         last = next(entry.do for entry in reversed(made.entries) if entry.do.startswith("expect "))
         words = [sys.executable, "-m", "bptui", "replay", str(DEMOS[name]), "--pace", "0"]

@@ -192,6 +192,7 @@ def test_contributions_that_are_not_complete_are_shown_so() -> None:
     session.goto("backward z")
     rows = texts(graph_view.lines(Scene(session, 100, 20, RenderOptions())))
     assert any("…" in row for row in rows)
+    assert any("2 of 4 in" in row for row in rows)  # from L and z, and twice from y to come
 
 
 def test_what_is_too_large_says_what_to_do() -> None:

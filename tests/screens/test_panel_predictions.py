@@ -104,11 +104,12 @@ def test_the_chosen_image_and_its_outputs_stand_beside_the_table() -> None:
     session.goto("backward")
     session.view.predicted = 2
     rows = texts(panel.lines(Scene(session, 120, 29, RenderOptions())))
-    assert "x  sample 2" in rows[0]
+    column = rows[0].index("x  sample 2")
     logits, target = session.recording.value("layer6.z")[2], int(session.recording.value("y")[2])
-    listed = [row[60:].split() for row in rows[10:20]]
+    listed = [row[column:].split() for row in rows[10:20]]
     assert [row[0] for row in listed] == [str(n) for n in range(10)]
     assert [float(row[1]) for row in listed] == pytest.approx(logits.tolist(), abs=6e-5)
     assert [n for n, row in enumerate(listed) if "y" in row] == [target]
+    assert "sample 2" in texts(panel.lines(Scene(session, 80, 17, RenderOptions())))[0]
     small = texts(panel.lines(Scene(session, 60, 16, RenderOptions())))
     assert "sample 2" not in small[0]

@@ -546,3 +546,39 @@ def test_numbers_side_by_side_never_touch(capsys):
     assert "[1]     3.00 -4000.00" in out
     assert "[0] -90.000 -90.000" in out
     assert not re.search(r"\d-\d", out.replace("e-", ""))
+
+
+# explore
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "NAME: is missing (bptui explore chain, rate, flow, activations, race)"),
+        (["chian"], "explore: there is no explorer 'chian' (did you mean 'chain'?)"),
+        (["rate", "nope"], "nope: neither an example nor a file"),
+        (["rate", "xor", "more"], "more: is one argument too many"),
+        (["rate", "--lr", "0.1"], "--lr: belongs to a formula"),
+        (["rate", "xor", "--by", "layer1.z"], "rate: layer1.z is computed"),
+        (["rate", "L = x**2", "x=2"], "rate: nothing is trained in it"),
+        (["flow", "darts"], "flow: there are no layers with weights in it"),
+        (["flow", "xor", "--by", "y"], "--by: flow takes no number (chain, rate, race)"),
+        (["activations", "darts"], "activations: darts has no activation"),
+        (["race", "xor", "--by", "layer1.weight"], "race: 'layer1.weight' is not two weights"),
+        (["chain", "L = w*", "w=1"], "formula 1:7: this is not a formula"),
+    ],
+)
+def test_an_explorer_that_cannot_be_is_one_line(capsys, words, says):
+    code, out, err = run(capsys, "explore", *words)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"bptui: error: {says}")
+    assert err.count("\n") == 1
+
+
+def test_without_a_terminal_an_explorer_is_a_page(capsys):
+    code, out, err = run(capsys, "explore", "chain", "L = (y - w*x)**2", "x=2", "y=2", "w=0.5", "--by", "w")
+    assert (code, err) == (0, "")
+    assert re.search(r"2\.0000 +× +-1\.0000 +× +2\.0000 += +-4\.0000", out)
+    _, out, _ = run(capsys, "explore", "race", "--ascii")
+    assert out.isascii()
+    assert "below ##" in out

@@ -7,12 +7,14 @@ import re
 import pytest
 
 from bptui import replay
+from bptui.app import StageApp
 from bptui.model.base.spans import plain
+from bptui.screens.play.opening import playground
 from bptui.screens.player import Player
 from bptui.surroundings import Surroundings
 from tests import explorer_pictures
 from tests.paths import DOCS, ROOT
-from tests.pictures import DEMOS, FOLDER, text_of
+from tests.pictures import BOARDS, DEMOS, FOLDER, text_of
 from tests.screens.rig import debug
 
 
@@ -35,9 +37,29 @@ async def test_a_demo_does_what_it_expects_and_its_picture_shows_it(name: str) -
     assert said(text_of((FOLDER / f"{name}.svg").read_text(encoding="utf-8"))) == rows, "python -m tests.pictures"
 
 
+@pytest.mark.parametrize("name", BOARDS)
+async def test_the_picture_of_a_board_shows_what_is_typed(name: str) -> None:
+    wanted = BOARDS[name]
+    app = StageApp("play", playground(None))
+    async with app.run_test(size=wanted.size) as pilot:
+        while app.stage.board is None:
+            await pilot.pause(0.01)
+        for part in re.findall(r":[^\r]*\r|.", wanted.keys):
+            if part.startswith(":"):
+                app.stage.run(part[1:].strip())
+            else:
+                app.stage.press(part)
+            app.stage.changed()
+            while app.stage.worker.job is not None:
+                await pilot.pause(0.01)
+        app.stage.changed()
+        rows = said(["".join(span.text for span in row) for row in app.stage.canvas.rows])
+    assert said(text_of((FOLDER / f"{name}.svg").read_text(encoding="utf-8"))) == rows, "python -m tests.pictures"
+
+
 def test_every_picture_has_a_demo_and_a_page() -> None:
     pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *DOCS.glob("*.md")))
-    names = {*DEMOS, *map(explorer_pictures.picture, explorer_pictures.SHOWN)}
+    names = {*DEMOS, *map(explorer_pictures.picture, explorer_pictures.SHOWN), *BOARDS}
     assert {path.stem for path in FOLDER.glob("*.svg")} == names
     assert all(f"pictures/{name}.svg" in pages for name in names)
 

@@ -181,7 +181,8 @@ def test_the_shell_prints_markdown_and_writes_files(folder, capsys):
     assert root.get("viewBox").split()[2:] == [str(80 * 9 + 24), str(24 * 19 + 24)]
     assert cli.main(["export", "xor", "step", "--at", "3", "--to", "s.tex"]) == 0
     assert "training step 3" in Path("s.tex").read_text(encoding="utf-8")
-    for words in (["export", "xor"], ["export", "xor", "moment", "--size", "1x1"], ["export", "--formula", "L = w*x"]):
+    for words in (["export", "xor"], ["export", "xor", "moment", "--size", "1x1"], ["export", "--formula", "L = w*x"],
+                  ["export", "xor", "step", "3"]):  # fmt: skip
         assert cli.main(words) == 2
         assert capsys.readouterr().err.count("\n") == 1
 

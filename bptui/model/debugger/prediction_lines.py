@@ -16,8 +16,8 @@ from bptui.model.debugger.predictions import Predictions, Row, predictions
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
-NUMBER, LOSS, SHARE, VERDICT = 8, 9, 6, 8
-"""Cells of a number, of the loss of a sample, of its share, of `6 of 8`."""
+NUMBER, LOSS, SHARE, VERDICT, DATA = 8, 9, 6, 8, 7
+"""Cells of a number, of the loss of a sample, of its share, of `6 of 8`, of its number in the data."""
 FEW = 4
 """Numbers of a sample that are written out; of an image its shape."""
 PRINTED = 100
@@ -28,6 +28,7 @@ class Widths(NamedTuple):
     """Cells of each column, 0 for one that is left out."""
 
     sample: int
+    data: int
     inputs: int
     prediction: int
     target: int
@@ -47,11 +48,14 @@ def widths(found: Predictions, width: int) -> Widths:
     target = _wanted(one.target.shape[1:], one.target.whole or classes)
     sample = max(3, len(str(len(found.rows) - 1)) + 1)
     verdict = VERDICT if found.decision is not None else 0
-    made = Widths(sample, inputs, prediction, target, LOSS, SHARE, verdict)
+    data = DATA if any(row.data is not None for row in found.rows) else 0
+    made = Widths(sample, data, inputs, prediction, target, LOSS, SHARE, verdict)
     least = NUMBER + 1
     while sum(made) > width:
         over = sum(made) - width
-        if made.share:
+        if made.data:
+            made = made._replace(data=0)
+        elif made.share:
             made = made._replace(share=0)
         elif made.inputs > least:
             made = made._replace(inputs=max(least, made.inputs - over))
@@ -83,6 +87,7 @@ def head(found: Predictions, room: Widths) -> Line:
     names = ", ".join(node.name for node in one.inputs)
     cells = [
         "#".rjust(room.sample),
+        _right("data", room.data),
         _right(names, room.inputs),
         _right(one.prediction.name, room.prediction),
         _right(one.target.name, room.target),
@@ -100,6 +105,7 @@ def row_line(found: Predictions, row: Row, room: Widths) -> Line:
     share = "" if row.share is None else f"{row.share:.0%}"
     spans = [
         Span(str(row.sample).rjust(room.sample), "text"),
+        Span(_right("" if row.data is None else str(row.data), room.data), "dim"),
         Span(_right(_inputs(found, row, room.inputs), room.inputs), "text"),
         Span(_right(_said(found, row, room.prediction), room.prediction), "value"),
         Span(_right(_of(_wanted_of(found, row), one.target.whole or classes, room.target), room.target), "text"),
@@ -230,6 +236,7 @@ def _json(found: Predictions, row: Row) -> dict[str, Any]:
     wanted = None if judged is None or row.target is None else judged.wanted(row.target)
     return {
         "sample": row.sample,
+        "data": row.data,
         "inputs": [jsonable(array) for array in row.inputs],
         "prediction": None if row.prediction is None else jsonable(row.prediction),
         "target": None if row.target is None else jsonable(row.target),

@@ -73,6 +73,7 @@ class Decision(NamedTuple):
 class Row(NamedTuple):
     """One sample. What is not there yet is None, and so is what cannot be said.
 
+    data    which of all samples of the data it is, where a training step takes some of them
     hidden  a number of it is kept back, and with it what would tell it: its loss, whether it is right
     loss   of this sample alone;  share  its part of the loss, 0 to 1
     right, of  so many of its outputs say what they should; of 0: nothing is decided
@@ -87,6 +88,7 @@ class Row(NamedTuple):
     right: int
     of: int
     hidden: bool = False
+    data: int | None = None
 
     @property
     def is_right(self) -> bool | None:
@@ -154,6 +156,8 @@ def _made(session: Session, found: Compared, decision: Decision | None) -> Predi
         if array is not None:
             hidden |= kept_back(array).reshape(samples, -1).any(axis=1)
     right, of = _judged(decision, prediction, target, hidden)
+    batches, step = session.network.batches, session.cursor.step
+    taken = None if batches is None else batches.rows(session.network.seed, step)
     losses = [None] * samples if parts.losses is None else parts.losses.tolist()
     rows = [
         Row(
@@ -166,6 +170,7 @@ def _made(session: Session, found: Compared, decision: Decision | None) -> Predi
             int(right[sample]),
             int(of[sample]),
             bool(hidden[sample]),
+            None if taken is None else int(taken[sample]),
         )
         for sample in range(samples)
     ]

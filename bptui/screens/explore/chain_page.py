@@ -265,6 +265,8 @@ class ChainPage:
         cells = whole and math.isclose(self.measure.cell, reading.nudge)
         if len(factors) == 2 and cells and not self.board.backward:
             told = f"{factors[0]} cells, then {factors[1]} for each of them: {told}"
+        if len(factors) == 1:
+            told = "One operation: its slope is that of the whole."
         exact = math.isclose(math.prod(map(float, factors)), float(short(reading.slope)), rel_tol=1e-4)
         rows = [blank(8), Row((Span(f"   {told if exact else 'Slopes of a chain multiply.'}", "dim"),), 7)]
         accident = self.board.accident(reading)

@@ -148,7 +148,7 @@ class FlowBoard(Board):
         last = (self.pair[0].flow(0) or Flow((), math.nan)).layers
         what = f", mean size{f', against {last[-1].name}' if self.preset.relative and last else ''}"
         title = layout.rule(1, "Flow", (), (Span("∂L/∂weight", "gradient"), Span(what, "dim")), width, True, False)
-        below = [] if self.figure else self._switches(width)
+        below = _said() if self.figure else self._switches(width)
         flows = self._figure() if self.figure else [course.flow(self.step) or _unknown(course) for course in self.pair]
         names = [f"{name}, its figure" for name in FIGURE] if self.figure else [c.name for c in self.pair]
         count = max((len(flow.layers) for flow in flows if flow is not None), default=1)
@@ -160,7 +160,7 @@ class FlowBoard(Board):
             self._side(flows[1], names[1], width - wide - 1, tall, True) if len(self.courses) > 1 or self.figure else []
         )
         rows = beside(left, other, wide, tall) if other else left
-        if below:
+        if not self.figure:
             below[0] = layout.join(below[0], wide)
         return window([title, *rows, *below], width, height)
 
@@ -316,6 +316,15 @@ class FlowBoard(Board):
         figures = right(ends[0], gets), right(ends[1], loss), right(ends[2], verdict)
         line = at((0, chip), (3, name), (28, said), *figures)
         return under(fit(line, width), "on-cursor") if chosen else line
+
+
+def _said() -> list[Line]:
+    """What is to be said of the figure."""
+    return [
+        (),
+        (Span(" Layers are counted from the loss there: of sigmoids the gradient is largest beside it.", "dim"),),
+        (Span(" The second one stands there for exploding gradients. Nothing in it explodes.", "dim"),),
+    ]
 
 
 def _unknown(course: Course) -> Flow | None:

@@ -64,7 +64,7 @@ class RaceBoard(Board):
         left: Line = (Span("explorer", "dim"), Span("  optimizer race   "), Span("step ", "dim"),
                 Span(str(self.step), "text bold"), Span(f" of {self.race.steps}", "dim"))  # fmt: skip
         if self.running:
-            left = (*left, Span("   running", "value"))
+            left = (*left, Span("  ▶", "value bold"))
         about = self.race.problem.about if self.race.problem is not None else self.race.network.name
         return left, (Span(about),)
 

@@ -89,7 +89,7 @@ class Page:
             self.item(item)
             self.numbers(item)
         for item in self.shown:
-            self.name(item)
+            self.notes(item)
         self.edges()
         return self.paper.lines()
 
@@ -137,7 +137,7 @@ class Page:
         (x, wide), y = self.label(item), self.row(item)
         kind, written = kind_of(node), state.written(node)
         if state.missing(node):
-            self.paper.put(x, y - 1, "not recorded"[:wide], "dim")
+            self.paper.put(x, y - 1, "absent".rjust(wide), "dim")
         else:
             value = scalar(state.shown(node), at)
             style = f"{kind} bold" if "value" in written else kind
@@ -159,18 +159,27 @@ class Page:
         else:
             self.paper.spans(x, y + 1, self.below.figure(node, number, wide, decimals(number, wide), bold))
 
-    def name(self, item: Item) -> None:
-        """What a computed number is called, over its value, where nothing else stands there."""
+    def notes(self, item: Item) -> None:
+        """Where nothing else stands there: what a computed number is called, over its value; under a gradient that is
+        not complete, how many contributions are in."""
         node = self.session.graph.nodes[item.node]
-        (x, wide), y = self.label(item), self.row(item) - 2
-        if node.shape or not item.gate or len(node.name) > wide or not 0 <= y < self.paper.height:
-            return
+        if item.gate and not node.shape:
+            self.note(item, -2, (node.name,), "dim")
+        if self.below.partial(node):
+            gradient = self.session.state.gradient(node)
+            count = f"{gradient.arrived} of {gradient.total}"
+            self.note(item, 2, (f"{count} in", count), "kink bold")
+
+    def note(self, item: Item, below: int, forms: tuple[str, ...], style: str) -> None:
+        """One of these texts, so many rows below a wire, ending where its numbers do."""
+        (x, wide), y = self.label(item), self.row(item) + below
+        text = next((form for form in forms if len(form) <= wide + (below > 0)), "")
         column = [other for other in self.shown if other.column == item.column]
-        if any(self.row(other) - other.above <= y <= self.row(other) + 1 for other in column):
-            return
-        start = x + wide - len(node.name)
-        if all(self.paper.blank(cell, y) for cell in range(start - 1, min(start + len(node.name), self.paper.width))):
-            self.paper.put(start, y, node.name, "dim")
+        taken = any(self.row(other) - other.above <= y <= self.row(other) + 1 for other in column)
+        start = x + wide - len(text)
+        cells = range(start - 1, min(start + len(text), self.paper.width))
+        if text and not taken and 0 <= y < self.paper.height and all(self.paper.blank(cell, y) for cell in cells):
+            self.paper.put(start, y, text, style)
 
     def edges(self) -> None:
         """`↑` and `↓` at the right where there is more above and below."""

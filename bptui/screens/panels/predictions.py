@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bptui.model.base.spans import Line, Span, plain
-from bptui.model.debugger.prediction_lines import NUMBER, head, row_line, summary, widths
+from bptui.model.debugger.prediction_lines import NUMBER, Widths, head, row_line, summary, widths
 from bptui.model.debugger.predictions import Predictions, Row, predictions
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, window
@@ -87,7 +87,7 @@ def lines(scene: Scene) -> list[Line]:
 def _table(scene: Scene, found: Predictions) -> list[Line]:
     session, width, height = scene[:3]
     view = session.view
-    room = widths(found, width - GUTTER)
+    room = _room(found, width - GUTTER)
     notes = [(Span("  "), *row) for each in summary(found) for row in wrap(each, max(1, width - 3))]
     ordered = found.ordered(view.worst)
     at = next((n for n, row in enumerate(ordered) if row.sample == view.predicted), 0)
@@ -114,6 +114,24 @@ def _table(scene: Scene, found: Predictions) -> list[Line]:
     return _beside([*rows, *([(), *kept] if kept else [])], sum(room) + GUTTER + GAP, scene, found, ordered[at])
 
 
+def _room(found: Predictions, width: int) -> Widths:
+    """The columns of the table; without what says least in them, where that leaves room for a picture."""
+    usual = widths(found, width)
+    shape = _picture(found)
+    if not shape:
+        return usual
+    less = widths(found, width - GAP - heat.CELL * shape[1])
+    return less if less._replace(data=usual.data, share=usual.share) == usual else usual
+
+
+def _picture(found: Predictions) -> tuple[int, ...]:
+    """Rows and columns of the input, where it is a picture: all other axes have length 1."""
+    nodes = found.compared.inputs
+    shape = nodes[0].shape[1:] if len(nodes) == 1 and not nodes[0].whole else ()
+    flat = len(shape) < 2 or min(shape[-2:]) < 2 or any(size != 1 for size in shape[:-2])
+    return () if flat else shape[-2:]
+
+
 def _beside(rows: list[Line], x: int, scene: Scene, found: Predictions, row: Row) -> list[Line]:
     """The table, and from column x on, where that has room, the chosen sample as a picture."""
     width, height = scene.width - x, scene.height
@@ -132,16 +150,12 @@ def _beside(rows: list[Line], x: int, scene: Scene, found: Predictions, row: Row
 
 
 def _image(scene: Scene, found: Predictions, row: Row, width: int) -> list[Line]:
-    """The input of a sample that is a picture: one of its axes for rows, one for columns, all others of length 1."""
-    if len(row.inputs) != 1 or found.compared.inputs[0].whole:
-        return []
-    array = np.asarray(row.inputs[0])
-    if array.ndim < 2 or array.shape[-2] < 2 or array.size != array.shape[-2] * array.shape[-1]:
-        return []
-    if heat.CELL * array.shape[-1] > width or array.shape[-1] < 2:
+    """The input of a sample, where it is a picture."""
+    shape = _picture(found)
+    if not shape or not row.inputs or heat.CELL * shape[1] > width:
         return []
     name = f"{found.compared.inputs[0].name}  sample {row.sample}"
-    cells = heat.cells(array.reshape(array.shape[-2:]), "value", scene.options)
+    cells = heat.cells(np.reshape(row.inputs[0], shape), "value", scene.options)
     return [(Span(name if len(name) <= width else name[:width], "dim"),), *cells, ()]
 
 

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
+from bptui.model.base.printable import printable
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.session import Session
@@ -16,7 +17,7 @@ from bptui.screens.keys import PLAY, Place
 from bptui.screens.play import curve, network, output, sheet
 from bptui.screens.play.chosen import Choice
 from bptui.screens.play.grid import NAMES, Room, assemble, grid
-from bptui.screens.render import RenderOptions, between
+from bptui.screens.render import RenderOptions, between, length
 from bptui.teach.play import settings
 from bptui.teach.play.course import Course, Frame
 from bptui.teach.play.setup import STRIDES, Setup
@@ -28,8 +29,10 @@ PARTS = 30
 NUDGE = 0.1
 TITLED = 12
 """Rows from which on a panel that is alone says in a row of its own what stands in its title else."""
-ROOMY = 76
-"""Columns from which on the status has room for the data and the test loss."""
+FIRST_TO_GO = ("play", "data", "test", "state", "right", "branch")
+"""What of the status is left out, one after the other, where the row is short."""
+AROUND = 11
+"""Columns of the status that are the program's name, and gaps."""
 
 
 class Playground(Board):
@@ -43,7 +46,7 @@ class Playground(Board):
         self.focus, self.choice, self.at = SETTINGS, Choice(), (2, 1)
         self.cross = (0.5, 0.5)
         self._shown: Frame | None = None
-        self._width = ROOMY
+        self._width = 80
         self._drawn: tuple[object, list[Line]] = (None, [])
         self._predicted: tuple[tuple[float, float], Frame, float] | None = None
 
@@ -63,23 +66,33 @@ class Playground(Board):
     # ------------------------------------------------------------------------------------------------ drawing
 
     def status(self) -> tuple[Line, Line]:
-        """Data, training step, running or paused; the losses and how many points are right, at the right."""
+        """Data, training step, running or paused, branch; the losses and how many points are right, at the right. Where
+        the row is short the step and the loss stay."""
         frame = self._shown if self.held and self._shown is not None else self.frame
-        data = settings.BY_NAME["data"].text(frame.setup)
-        state = "running" if self.course.running else "paused"
-        left = [Span("play  ", "dim"), Span(data), Span("  step ", "dim"), Span(f"{frame.step:,}", "text bold"),
-                Span(f"  {state}  ", "dim")]  # fmt: skip
-        if self._width < ROOMY:
-            left = left[2:-1]
-        if frame.branch:
-            left += [Span(f" branch {frame.branch} ", "chip-update")]
-        right = [Span("loss ", "dim"), _loss(frame.loss)]
-        if frame.seen.test is not None and self._width >= ROOMY:
-            right += [Span("  test ", "dim"), _loss(frame.seen.test)]
-        if frame.seen.right is not None:
-            count, of = frame.seen.right
-            right += [Span("  "), Span(f"{count:,}", "text bold"), Span(f"/{of:,}", "dim")]
-        return tuple(left), tuple(right)
+        named = settings.CALLED.get(frame.setup.title, frame.setup.title)
+        test, right = frame.seen.test, frame.seen.right
+        words: dict[str, Line] = {
+            "play": (Span("play", "dim"),),
+            "data": (Span(printable(named)[:16]),),
+            "step": (Span("step ", "dim"), Span(f"{frame.step:,}", "text bold")),
+            "state": (Span(self._state(), "dim"),),
+            "branch": (Span(f" branch {frame.branch} ", "chip-update"),) if frame.branch else (),
+            "loss": (Span("loss ", "dim"), _loss(frame.loss)),
+            "test": (Span("test ", "dim"), _loss(test)) if test is not None else (),
+            "right": (Span(f"{right[0]:,}", "text bold"), Span(f"/{right[1]:,}", "dim")) if right is not None else (),
+        }
+        for name in ("", *FIRST_TO_GO):
+            words[name] = ()
+            left, end = (
+                _apart([words[each] for each in part if words[each]])
+                for part in (("play", "data", "step", "state", "branch"), ("loss", "test", "right"))
+            )
+            if length(left) + length(end) + AROUND <= self._width:
+                break
+        return left, end
+
+    def _state(self) -> str:
+        return "running" if self.course.running else "working" if self.course.busy else "paused"
 
     def lines(self, width: int, height: int, look: RenderOptions) -> list[Line]:
         """Four panels, or, where there is little room, the one that has the focus."""
@@ -257,6 +270,10 @@ class Playground(Board):
     def close(self) -> None:
         """Nothing goes on behind."""
         self.course.running = False
+
+
+def _apart(parts: list[Line]) -> Line:
+    return tuple(span for n, part in enumerate(parts) for span in ((Span("  "),) * (n > 0) + part))
 
 
 def _loss(value: float) -> Span:

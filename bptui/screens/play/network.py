@@ -14,8 +14,10 @@ from bptui.screens.render import RenderOptions, clip
 from bptui.teach.play.course import Frame
 from bptui.teach.play.sight import LATTICE
 
-SIZES = ((14, 7, 32), (10, 5, 20), (8, 4, 18), (6, 3, 0), (4, 2, 0))
-"""Columns and rows of a map, and the rows of the panel from which on it may be so large."""
+SIZES = (
+    (14, 7, 1, 32), (10, 5, 1, 20), (8, 4, 1, 18), (6, 3, 1, 0), (4, 2, 1, 0), (4, 2, 0, 0), (4, 1, 1, 0), (4, 1, 0, 0)
+)  # fmt: skip
+"""Columns and rows of a map, rows between two, and the rows of the panel from which on it may be so large."""
 LEFT = 2
 GAP = 5
 """Columns between two layers, at least: for the lines."""
@@ -66,12 +68,9 @@ def lines(frame: Frame, choice: Choice, width: int, height: int, look: RenderOpt
 def _size(made: list[Column], height: int, width: int) -> tuple[int, int] | None:
     """(columns, rows) of a map: the largest in which every layer has room, with a row between two if it can be."""
     most = max(column.values.shape[1] for column in made)
-    for between in (1, 0):
-        for wide, tall, least in SIZES:
-            if height < least or most * (tall + between) - between > height or (not between and tall > SIZES[-1][1]):
-                continue
-            if LEFT + wide + GAP <= width:
-                return wide, tall
+    for wide, tall, between, least in SIZES:
+        if height >= least and most * (tall + between) - between <= height and LEFT + wide + GAP <= width:
+            return wide, tall
     return None
 
 
@@ -191,7 +190,7 @@ class _Drawing:
 
 def _rows(frame: Frame, made: list[Column], choice: Choice, width: int, height: int, look: RenderOptions) -> list[Line]:
     """Layers as rows of cells, one for each neuron: how large its value is over the plane, on average."""
-    out: list[Line] = [(Span(" no room for a map of each neuron: a cell is its mean size over the plane", "dim"),), ()]
+    out: list[Line] = [(Span(" a cell is a neuron: its mean size on the plane", "dim"),), ()]
     for number, column in enumerate(made):
         with np.errstate(all="ignore"):
             size = np.abs(np.nan_to_num(column.values, posinf=0.0, neginf=0.0)).mean(axis=0)

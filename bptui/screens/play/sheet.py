@@ -75,7 +75,7 @@ def _cell(setup: Setup, place: tuple[int, int], at: tuple[int, int], wide: int, 
     room = 8 if narrow else 12 if place[0] else 9
     label = label[: room - 1]
     value = setting.text(setup)
-    value = value if len(value) <= wide - room - 3 else value[: max(1, wide - room - 4)] + "…"
+    value = value if len(value) <= wide - room - 2 else value[: max(1, wide - room - 3)] + "…"
     chosen = place == at
     shown = Span(f" {value} ", "text bold reverse") if chosen else Span(f" {value} ", "text")
     return fit((Span(f" {label:<{room - 1}}", "dim"), shown), wide)

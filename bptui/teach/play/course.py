@@ -32,6 +32,8 @@ SHARE = 3.0
 FAR = 1_000_000
 """Training steps that are asked for at once while it runs; they are ended when a frame is due."""
 
+NOTICED = 0.3
+"""Seconds after which it is said that it works."""
 NAP = 0.002
 """Seconds between two looks at whether a frame was drawn, where steps are walked over that have been run already."""
 
@@ -84,7 +86,7 @@ class Course:
         self.said = ""
         self.cost = 0.0  # seconds that the last frame took to be made and drawn
         self.drawn = True
-        self._made = 0.0
+        self._made = self._since = 0.0
         self._jobs: deque[Job] = deque()
         self._lock = Lock()
         self._hold = False
@@ -162,6 +164,11 @@ class Course:
         self._away, self._stale = False, True
 
     @property
+    def busy(self) -> bool:
+        """Has something that was asked for taken longer than one notices?"""
+        return bool(self._since) and perf_counter() - self._since > NOTICED
+
+    @property
     def urgent(self) -> bool:
         """Is something asked for that what runs now should end for?"""
         return not self.running
@@ -176,7 +183,7 @@ class Course:
         with self._lock:
             if self._away:
                 return
-            ask = progress.ask
+            ask, self._since = progress.ask, perf_counter()
             self.session.progress.ask = lambda part, what: not self._hold and (ask is None or ask(part, what))
             try:
                 while self._jobs and not self._hold:
@@ -186,6 +193,7 @@ class Course:
             finally:
                 self.session.progress.ask = None
                 self._show()
+                self._since = 0.0
 
     def _run(self, progress: Progress) -> None:
         """Train until it is paused, or a loss is not finite."""

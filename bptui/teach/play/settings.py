@@ -54,7 +54,8 @@ class Setting:
 
     def text(self, setup: Setup) -> str:
         """Its value in a few words."""
-        return written(self.read(setup))
+        value = self.read(setup)
+        return NOTHING.get(self.name, "·") if value is None else written(value)
 
     def next(self, setup: Setup, by: int) -> Setup:
         """With the value that stands `by` places after this one; UserError at the ends."""
@@ -74,17 +75,21 @@ class Setting:
     def said(self, setup: Setup, words: Sequence[str]) -> Setup:
         """With what a line says: `rate 0.03`."""
         if not words:
-            raise UserError(self.name, f"is {self.text(setup)}", f"{self.name} {written(self.steps(setup)[-1])}")
+            raise UserError(self.name, f"is {self.text(setup)}", f"{self.name} {written(self.steps(setup)[0])}")
         try:
             return self.write(setup, self.parse(words))
         except ValueError as problem:
             raise UserError(self.name, str(problem)) from None
 
 
+NOTHING = {"batch": "all", "clip": "off"}
+"""What no value means; elsewhere, that there is none."""
+
+
 def written(value: Any) -> str:
     """A value as a line takes it."""
     if value is None:
-        return "off"
+        return "·"
     if isinstance(value, tuple | list):
         return " ".join(map(str, value)) or "none"
     if isinstance(value, Mapping):
@@ -211,7 +216,11 @@ def _to_dataset(setup: Setup, name: str) -> Setup:
     """Another data set; where it is another kind of problem, or the file gave its points, another loss, too."""
     known = DATA.get(name, name)
     old = setup.value("data") or {}
-    table = {"dataset": known, "samples": old.get("samples") or 120, "noise": old.get("noise", 0.2)}
+    table: dict[str, Any] = {
+        "dataset": known,
+        "samples": setup.samples or 120,
+        "noise": 0.2 if setup.noise is None else setup.noise,
+    }
     if known == "moons":
         table["noise"] = min(table["noise"], 0.2)
     table |= {key: old[key] for key in ("features", "batch_size") if key in old}
@@ -323,7 +332,7 @@ def _inputs(table: Any) -> int:
 
 
 def _init(setup: Setup) -> Any:
-    found = [table.get("init", "default") for table in setup.layers]
+    found = ["given" if "weight" in table else table.get("init", "default") for table in setup.layers]
     return found[0] if all(each == found[0] for each in found) else "mixed"
 
 
@@ -389,26 +398,26 @@ _l1, _to_l1 = _option("l1")
 
 
 def _to_batch(setup: Setup, value: int | None) -> Setup:
-    samples = setup.value("data", "samples")
+    samples = setup.samples
     if value is not None and samples is not None and value > samples:
         raise UserError("batch", f"{value} of {samples} samples", f"1 to {samples}, or all")
     return setup.changed(("data", "batch_size"), value)
 
 
 def _batches(setup: Setup) -> Sequence[int | None]:
-    samples = setup.value("data", "samples") or len(setup.value("data", "inputs") or ()) or 10**6
+    samples = setup.samples or len(setup.value("data", "inputs") or ()) or 10**6
     return [*(each for each in BATCHES if each < samples), *([samples] if samples < 10**6 else [])]
 
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("data", "which points; plane and hills are regressions", True, _dataset, _to_dataset,
             lambda setup: SETS, _word(lambda: SETS)),
-    Setting("noise", "the standard deviation of what is added to each point", True, _at("data", "noise", default=0.0),
+    Setting("noise", "the standard deviation of what is added to each point", True, lambda setup: setup.noise,
             _drawn("noise"), lambda setup: NOISES, _number(0, 10)),
     Setting("batch", "samples of one training step", True, _at("data", "batch_size"), _to_batch, _batches, _BATCH),
     Setting("seed", "of points, first weights and batches", True, _at("seed", default=0), _put("seed"),
             lambda setup: range(_seed(setup), _seed(setup) + 1000), _whole(0, SEED_END)),
-    Setting("samples", "how many points are trained with", True, _at("data", "samples"), _drawn("samples"),
+    Setting("samples", "how many points are trained with", True, lambda setup: setup.samples, _drawn("samples"),
             lambda setup: SAMPLES, _whole(2, bounds.MAX_SAMPLES)),
     Setting("test", "test points, in percent of all points; they are drawn with the next seed", False,
             lambda setup: setup.share if setup.dataset else None, lambda setup, value: replace(setup, share=value),

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from bptui.model.base.errors import UserError
+from bptui.model.source.datasets import DATASETS
 from bptui.model.source.document import Document, Place
 from bptui.model.source.network import Network, from_mapping, load
 from bptui.teach.play.output import last_layer
@@ -70,10 +72,27 @@ class Setup:
         return str(self.value("loss", "kind"))
 
     @property
+    def title(self) -> str:
+        """What is played with, in a word: the data set, or the network of a file."""
+        own = self.document.where == NAME
+        return self.dataset or "file" if own else str(self.value("name") or Path(self.document.where).stem)
+
+    @property
+    def samples(self) -> int | None:
+        """How many points are drawn to train with; None where the file gives them."""
+        return None if self.dataset is None else self.value("data", "samples") or DATASETS[self.dataset][1]
+
+    @property
+    def noise(self) -> float | None:
+        """The standard deviation of what is added to each; None where the file gives them."""
+        found = self.value("data", "noise")
+        return None if self.dataset is None else DATASETS[self.dataset][2] if found is None else float(found)
+
+    @property
     def test_points(self) -> int:
         """How many points are drawn to test with; 0 where none can be drawn."""
-        samples = self.value("data", "samples")
-        return max(1, round(samples * self.share / (100 - self.share))) if self.dataset and samples else 0
+        samples = self.samples
+        return max(1, round(samples * self.share / (100 - self.share))) if samples else 0
 
     def network(self) -> Network:
         """What is trained; a UserError where the document is none."""

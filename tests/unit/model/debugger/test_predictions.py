@@ -238,3 +238,17 @@ def test_what_is_hidden_is_not_told_by_what_is_made_of_it(name: str) -> None:
     assert (content["class"], content["right"], content["loss"]) == (None, None, "?")
     session.view.hidden = hidden.parse("loss", session.graph)
     assert all(row.loss is None for row in found(session).rows)
+
+
+@pytest.mark.parametrize("step", [0, 5])
+def test_a_sample_of_a_batch_has_its_number_in_the_data(step: int) -> None:
+    session = Session(load("classifier"))
+    session.train(step)
+    session.goto("backward")
+    batches = session.network.batches
+    assert batches is not None
+    for row in found(session).rows:
+        assert row.data is not None
+        assert row.inputs[0].tolist() == batches.arrays["x"][row.data].tolist()
+        assert row.target == batches.arrays["y"][row.data]
+    assert all(row.data is None for row in found(Session(load("xor"))).rows)
