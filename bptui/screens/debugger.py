@@ -325,8 +325,10 @@ class Debugger(Own, Screen[None]):
     def _presenting(self, key: str) -> bool:
         """A key that present mode has for itself."""
         session = self.session
-        if session is None or not session.view.present or self._presents_paths():
+        if session is None or not session.view.present:
             return False
+        if self._presents_paths() and key not in ("pagedown", "pageup", "space"):
+            return False  # a path is chosen with the others, and closed
         if key == "space" and self.autoplay.running:
             self.autoplay.stop()
             self.say(say("the pages stand still; :autoplay turns them again"))

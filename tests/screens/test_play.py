@@ -21,7 +21,7 @@ from bptui.screens.render import RenderOptions, to_ascii
 from bptui.teach.play.setup import opened
 
 LOOKS = (RenderOptions(), RenderOptions(ansi=True), RenderOptions(unicode=False, ansi=True))
-SIZES = ((24, 6), (40, 12), (60, 20), (76, 22), (80, 24), (100, 30), (120, 36), (200, 50))
+SIZES = ((24, 6), (40, 12), (60, 20), (80, 17), (76, 22), (80, 24), (100, 30), (120, 36), (200, 50))
 LINES = (
     (), ("data spiral", "features all", "layers 8 8"), ("data hills",), ("loss cross_entropy",), ("layers none",),
     ("layers 17 3",), ("layers " + "3 " * 12,), ("layers 64 64",), ("activation relu",), ("activation sigmoid",),

@@ -21,7 +21,7 @@ from tests.screens.panel_rig import service
 from tests.screens.test_lesson import At
 
 LESSONS = [front.number for front in catalogue.lessons()]
-SIZES = [(80, 24), (120, 36), (60, 20)]
+SIZES = [(80, 24), (120, 36), (60, 20), (40, 12)]
 
 
 def squeezed(text: str) -> str:
@@ -40,8 +40,12 @@ def page(course: Course, size: tuple[int, int], marked: int = 0) -> list[str]:
     session.view.hidden = hidden_of(course)
     session.view.present, session.view.topic, session.view.says = True, "lesson", marked
     session.view.asks = course.state in ("asked", "not yet")
-    scene = Scene(session, size[0], size[1] - 1, RenderOptions(), rules=service(), lesson=Reading(course))
-    return [plain(row) for row in presented_page.lines(scene, None)]
+    return [plain(row) for row in presented_page.lines(scene(course, size), None)]
+
+
+def scene(course: Course, size: tuple[int, int]) -> Scene:
+    assert course.session is not None
+    return Scene(course.session, size[0], size[1] - 1, RenderOptions(), rules=service(), lesson=Reading(course))
 
 
 @pytest.mark.corpus(every=3)
@@ -65,8 +69,12 @@ def test_every_page_of_every_lesson_is_presented(number: int, size: tuple[int, i
         assert not any(row.strip().startswith("✓") for row in before)
         right = squeezed(plain(course.right))
         assert question.is_choice or right in text
+        made = presented_page.slide(scene(course, size))
+        assert all(squeezed(choice.text) in text for choice in made.choices)
         course.show()
         told = squeezed(" ".join(page(course, size, marked=1)))
+        assert squeezed(plain(presented_page.slide(scene(course, size)).reason)) in told
+        assert squeezed(made.choices[0].mistake) in told
         assert "✓" in told
         assert squeezed(plain(course.text(question.prose))) in told
         assert right in told

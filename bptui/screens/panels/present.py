@@ -136,7 +136,7 @@ class _Page(NamedTuple):
         body = _body(slide, width, room, look, form.digits) if room > 0 else None
         if body is None or len(body) > room:
             return None
-        return cls(slide, form, width, _head(slide, width), formulas, body, question, answers,
+        return cls(slide, form, width, head(slide, width), formulas, body, question, answers,
                    _told(slide, width, form.columns, kept), room - len(body))  # fmt: skip
 
     def rows(self, height: int) -> list[Line]:
@@ -171,8 +171,8 @@ def _least(slide: Slide, width: int, height: int, look: RenderOptions) -> list[L
     return ([*body, *rows] + [()] * height)[:height]
 
 
-def _head(slide: Slide, width: int) -> Line:
-    """The first row."""
+def head(slide: Slide, width: int) -> Line:
+    """The first row; the name goes first."""
     for margin, gap, name in ((3, 3, slide.name), (1, 2, slide.name), (1, 1, ()), (0, 1, ())):
         edge, apart = Span(" " * margin, "dim"), Span(" " * gap, "dim")
         left: Line = (edge, *name, *((apart,) if name and slide.left else ()), *slide.left)

@@ -11,8 +11,9 @@ from bptui.model.debugger.paths import Paths
 from bptui.screens.panels import paths, presented
 from bptui.screens.panels.digits import SIZES, large
 from bptui.screens.panels.figures import kind_of
+from bptui.screens.panels.present import Slide, head
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import between, fit, length
+from bptui.screens.render import fit, length
 from bptui.screens.scene import Scene
 from bptui.symbolic.card.factor import chain
 
@@ -22,8 +23,7 @@ def lines(scene: Scene) -> list[Line]:
     session, width, height = scene[:3]
     made = paths.found(scene)
     rows: list[Line] = [()] * height
-    _, left, right = presented.status(session, scene.failed)
-    rows[0 if height < 14 else 1] = between((Span("   "), *left), (*right, Span("   ")), width)
+    rows[0 if height < 14 else 1] = head(Slide(*presented.status(session, scene.failed)), width)
     block = [_middle(row, width) for row in wrap(line(made), width)] if isinstance(made, str) else _block(scene, made)
     top = max(2, (height - 2 - len(block)) // 2)
     for n, row in enumerate(block):

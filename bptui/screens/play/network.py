@@ -12,7 +12,6 @@ from bptui.screens.play import levels
 from bptui.screens.play.chosen import Choice
 from bptui.screens.render import RenderOptions, clip
 from bptui.teach.play.course import Frame
-from bptui.teach.play.sight import LATTICE
 
 SIZES = (
     (14, 7, 1, 32), (10, 5, 1, 20), (8, 4, 1, 18), (6, 3, 1, 0), (4, 2, 1, 0), (4, 2, 0, 0), (4, 1, 1, 0), (4, 1, 0, 0)
@@ -159,7 +158,9 @@ class _Drawing:
         column, x = self.made[number], self._x(number)
         for unit in range(column.values.shape[1]):
             y = self._y(number, unit)
-            grid = levels.sampled(column.values[:, unit].reshape(LATTICE, LATTICE), self.wide, 2 * self.tall)
+            grid = levels.sampled(
+                column.values[:, unit].reshape(self.frame.sight.size, self.frame.sight.size), self.wide, 2 * self.tall
+            )
             for k, row in enumerate(pixels.pixels(levels.levels(grid, column.ranges[unit]), self.look)):
                 self._map_row(x, y + k, row)
             if column.labels:

@@ -17,7 +17,7 @@ COLUMNS = (
 """What stands where; the first four of each are seen at 80 columns."""
 NARROW = 66
 """Columns under which names are short."""
-PARTS = ((16, 21, 16), (19, 29, 24))
+PARTS = ((17, 20, 16), (19, 29, 24))
 """How wide the columns are beside each other, where names are short and where they are not."""
 ABOUT = 8
 """Rows from which on one says what the chosen setting is."""

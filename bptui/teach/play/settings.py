@@ -448,7 +448,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("clip", "the gradient is made no longer than this", False, _at("optimizer", "clip_norm"),
             _put("optimizer", "clip_norm"), lambda setup: CLIPS, _number(1e-6, 1e6, off=True)),
     Setting("momentum", "of sgd: so much of the step before is kept", False, _momentum, _to_momentum,
-            lambda setup: (0.0, 0.5, 0.8, 0.9, 0.95, 0.99), _number(0, 1)),
+            lambda setup: (0.0, 0.5, 0.8, 0.9, 0.95, 0.99), _number(0, 1), "moment"),
 )  # fmt: skip
 BY_NAME: Mapping[str, Setting] = {row.name: row for row in SETTINGS}
 
