@@ -31,7 +31,8 @@ from bptui.screens.explore.page import (
 from bptui.screens.keys import EXPLORE_RATE
 from bptui.screens.plot import Axes, Plot
 from bptui.screens.render import RenderOptions, length
-from bptui.teach.explore.rate import Cut, Regime, Slice
+from bptui.teach.explore.descent import Cut, Regime
+from bptui.teach.explore.rate import Slice
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -82,7 +83,9 @@ class RateBoard(Board):
         if word == "rate":
             cut.rate = _next(cut.rate, across)
         elif word == "step" and down > 0:
-            if cut.known is not None and not math.isfinite(cut.known.after):
+            if cut.known is None:
+                return "this step is still being computed"
+            if not math.isfinite(cut.known.after):
                 return "the loss is not finite there: < goes back"
             cut.take()
         elif word == "step":
@@ -202,6 +205,9 @@ class RateBoard(Board):
     def _side(self, cut: Cut, tall: int, look: RenderOptions) -> list[Line]:
         """The step in numbers."""
         rows = [blank(3), Row(_pair("rate η", number(cut.rate, "text bold"))), blank(4)]
+        if not self.slice.plain:
+            kind = self.slice.network.optimizer.kind
+            rows[2:] = [Row((Span(f" plain, not {kind}"[: SIDE - 1], "dim"),), 4), blank(4)]
         names = self.slice.numbers
         if names:
             for n, slope in zip(names, cut.gradients, strict=True):
