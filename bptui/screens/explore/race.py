@@ -13,7 +13,7 @@ from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
-from bptui.screens.board import Board, Work
+from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.page import at, beside, figure, mark, right, short, window, without
 from bptui.screens.explore.rate import RATES, rate_of
 from bptui.screens.keys import EXPLORE_RACE
@@ -57,6 +57,11 @@ class RaceBoard(Board):
         else:
             problem = PROBLEMS[self._number]
             self.race = Race(network_of(problem), problem=problem)
+
+    @property
+    def asks(self) -> Ask:
+        """What a class is asked."""
+        return Ask("Who comes down first?", frozenset(("loss",)), "space")
 
     # ------------------------------------------------------------------------------------------------------- keys
 
