@@ -562,7 +562,7 @@ def _lesson_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
     from bptui.teach import catalogue, progress
 
     kept = progress.progress()
-    front = catalogue.find(options.rest[0] if options.rest else kept.last or "1")
+    front = catalogue.find(options.rest[0]) if options.rest else catalogue.resumed(kept.last)
     title = f"lesson {front.number}" if front.number else front.title
     if options.present:
         return lambda theme, unicode: ClassLesson(title, front, theme, unicode)
