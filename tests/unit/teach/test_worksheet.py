@@ -68,7 +68,7 @@ def test_what_a_page_points_at_stands_on_the_sheet() -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_another_pupil_has_another_sheet_that_says_what_it_takes(seed: int) -> None:
     darts = questions(sheet(1, seed=seed))["How far?"]
-    slope, w = re.search(r"∂L/∂w is (-?[\d.]+)", darts), re.search(r"`w` = ([\d.]+)", sheet(1, seed=seed))
+    slope, w = re.search(r"∂L/∂w is (-?\d+\.\d+)", darts), re.search(r"`w` = ([\d.]+)", sheet(1, seed=seed))
     assert slope is not None
     assert w is not None
     new = float(w[1]) - 0.1 * float(slope[1])
