@@ -13,7 +13,7 @@ from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
-from bptui.screens.board import Board, Work
+from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.page import (
     Row,
     at,
@@ -63,6 +63,12 @@ class RateBoard(Board):
         if made.small:
             made.cut()
         return made
+
+    @property
+    def asks(self) -> Ask:
+        """What a class is asked."""
+        hidden = frozenset({"really", "losses", "ratio", "regimes"})
+        return Ask("What does a step of this rate do to the loss?", hidden, "greater_than_sign")
 
     # ------------------------------------------------------------------------------------------------------- keys
 
@@ -206,8 +212,7 @@ class RateBoard(Board):
         """The step in numbers."""
         rows = [blank(3), Row(_pair("rate η", number(cut.rate, "text bold"))), blank(4)]
         if not self.slice.plain:
-            kind = self.slice.network.optimizer.kind
-            rows[2:] = [Row((Span(f" plain, not {kind}"[: SIDE - 1], "dim"),), 4), blank(4)]
+            rows[2:] = [Row((Span(" plain descent", "dim"),), 4), blank(4)]
         names = self.slice.numbers
         if names:
             for n, slope in zip(names, cut.gradients, strict=True):
