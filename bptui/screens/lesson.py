@@ -141,9 +141,10 @@ class LessonScreen(Debugger):
         if not word or course.session is None:
             return
         from bptui.screens.explore import on_session
+        from bptui.screens.play.opening import on_session as played
 
         try:
-            self.ui.board = on_session(word, course.session)
+            self.ui.board = played(course.session) if word == "play" else on_session(word, course.session)
         except UserError as error:
             self.refuse(error)
             return
