@@ -280,10 +280,6 @@ class Playground(Board):
         """What is asked for, or the training that runs."""
         return self.course.work()
 
-    def urgent(self) -> bool:
-        """A pause ends what runs."""
-        return self.course.urgent
-
     def complete(self, text: str) -> Sequence[str]:
         """The settings, and the values that the arrows go through."""
         lines = [
