@@ -4,7 +4,7 @@ a function of that and of the room."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.errors import UserError
@@ -64,6 +64,10 @@ class Board(ABC):
         """A `:` line of its own (`x 1.5`). UserError for one that it does not know."""
         word = text.split(maxsplit=1)[0] if text.split() else ""
         raise UserError(word[:40] or ":", f"is no command of {self.name}", "? shows its keys")
+
+    def complete(self, text: str) -> Sequence[str]:
+        """Whole `:` lines that the beginning of one can become."""
+        return ()
 
     def opening(self) -> Session:
         """What enter debugs: a session at the very point where the board stands. UserError where there is none."""

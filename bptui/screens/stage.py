@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, cast
@@ -226,13 +226,17 @@ class Stage(Screen[None]):
         event.prevent_default()
         key = name_of(event.key, event.character)
         if self._typing:
-            end = self._line.press(key, event.character, lambda text: [])
+            end = self._line.press(key, event.character, self._complete)
             self._typing = not end
             if end == "done" and self._line.text.strip():
                 self.run(self._line.text.strip())
         else:
             self.press(key)
         self.changed()
+
+    def _complete(self, text: str) -> Sequence[str]:
+        own = self.board.complete(text) if self.board is not None else ()
+        return [*own, *(f"theme {name}" for name in CHOICES if f"theme {name}".startswith(text))]
 
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text belongs to the line; without one it is dropped, so that it never runs as keys."""

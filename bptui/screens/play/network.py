@@ -166,7 +166,7 @@ class _Drawing:
             if column.labels:
                 label = column.labels[unit]
                 at = (0, y + self.tall // 2) if self.beside else (x, y - 1)
-                self.page.put(*at, label[: 7 if self.beside else self.wide + 2], "dim")
+                self.page.put(*at, label[: max(7, self.wide + 2)], "dim")
             if self.choice[:2] == (number - 1, unit):
                 self._brackets(number, x, y)
 

@@ -39,8 +39,8 @@ def lines(setup: Setup, frame: Frame, choice: Choice, at: tuple[int, int], width
     if height < 1:
         return []
     about = height >= ABOUT
-    room = max(1, height - 1 - 2 * about)
     most = max(map(len, COLUMNS))
+    room = max(1, height - 1 - about)
     first = max(0, at[1] - room + 1)
     narrow = width < NARROW
     short = width < 44
@@ -53,8 +53,6 @@ def lines(setup: Setup, frame: Frame, choice: Choice, at: tuple[int, int], width
             row += _cell(setup, (x, y), at, wides[x], narrow) if y < len(COLUMNS[x]) else (Span(" " * wides[x]),)
         rows.append(tuple(row))
     rows += [()] * (room - len(rows))
-    if about:
-        rows.append(())
     rows.append((Span(" "), *formula(frame, choice, width - 2)))
     if about:
         setting = row_of(at)

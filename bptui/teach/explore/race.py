@@ -74,6 +74,18 @@ USUAL = (0.1, 0.05, 0.01, 0.01)
 """Rates for a network of which nothing is known."""
 
 
+def problem_of(network: Network) -> int | None:
+    """Which of PROBLEMS a network is, where it is one, as it begins."""
+    for number, problem in enumerate(PROBLEMS):
+        if network.name == problem.name:
+            own = network_of(problem).graph
+            same = [(node.name, node.op) for node in own.nodes] == [
+                (node.name, node.op) for node in network.graph.nodes
+            ]
+            return number if same else None
+    return None
+
+
 def optimizer(number: int, rate: float) -> Optimizer:
     """One of the four."""
     kind = ("sgd", "sgd", "rmsprop", "adam")[number]
