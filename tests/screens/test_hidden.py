@@ -164,7 +164,7 @@ def test_no_command_says_a_hidden_number(data: st.DataObject) -> None:
     line = data.draw(st.sampled_from(_lines(target)))
     said = []
     for session in sessions(name, stop, target):
-        session.select(node, target.element or ())
+        session.select(node, target.element or (0,) * len(node.shape))
         session.view.hidden = frozenset({target})
         try:
             reply = registry.run(session, line)
@@ -184,6 +184,7 @@ def test_no_export_of_a_moment_has_a_hidden_number_and_its_checks_are_of_all_of_
     written = []
     for session in sessions(name, stop, target):
         session.view.hidden = frozenset({target})
+        session.select_element((0,) * len(session.node.shape))
         made = Document(moment.heading(session), (moment.here(session, service()),))
         written.append((markdown.written(made), latex.written(made)))
     assert written[0] == written[1]
