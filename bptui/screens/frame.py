@@ -136,6 +136,8 @@ def _first(session: Session | None, ui: Ui, width: int) -> Line:
     left, right = ui.board.status()
     if left and left[0].text in ("explorer", "play"):  # of a lesson, which says its own name
         left = left[1:]
+    elif left:
+        left = (Span("  "), *left)
     return status.of_board((Span(ui.name, "dim"), *left), right, width)
 
 
