@@ -207,6 +207,19 @@ async def test_what_is_said_of_a_line_leaves_the_line_there(size: tuple[int, int
                 await at.press("pagedown")
 
 
+async def test_the_loss_is_not_told_before_its_moment() -> None:
+    """Lesson 1 asks where the dart hits, then what the loss is: row 0 does not say it after the first answer."""
+    one = next(front for front in catalogue.lessons() if front.number == 1)
+    async with reading(one) as at:
+        await answer_right(at)
+        assert at.course.state == "right"
+        assert "loss ·" in at.text.splitlines()[0]
+        await at.press("pagedown")
+        assert "loss ?" in at.text.splitlines()[0]
+        await answer_right(at)
+        assert "loss 0.8100" in at.text.splitlines()[0]
+
+
 async def test_a_formula_begins_with_its_sign() -> None:
     """Letters are keys until the line is open: the empty line says what opens it."""
     async with reading(FOUR) as at:
