@@ -231,7 +231,8 @@ class FlowBoard(Board):
     def _row(self, layer: Layer, size: float, track: int, inner: int) -> Line:
         """`layer3    ······──●━━━━━───   0.0378  !`."""
         judged: Mark = self.preset.judge(size)
-        sign, kind = MARKS[judged]
+        told = layer.name not in self.hide and "verdict" not in self.hide
+        sign, kind = MARKS[judged] if told else ("", "text")
         cells: list[Span] = []
         place = self._place(size, track)
         for x in range(track):
@@ -244,7 +245,7 @@ class FlowBoard(Board):
                 (1, clip((Span(layer.name),), NAME - 2)), (NAME, tuple(cells)), (NAME + track + 7, (Span("·", "dim"),))
             )
         figure = mark("gradient", 8) if layer.name in self.hide else (Span(small(size).rjust(8), "gradient"),)
-        shown = () if layer.name in self.hide else (Span(sign, f"{kind} bold" if kind == "fail" else kind),)
+        shown = (Span(sign, f"{kind} bold" if kind == "fail" else kind),) if told else ()
         return at(
             (1, clip((Span(layer.name),), NAME - 2)), (NAME, tuple(cells)), (NAME + track, figure), right(inner, shown)
         )
