@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bptui.model.base.spans import Line, Span, line, plain
+from bptui.model.base.spans import Line, Span, bold, line, plain
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import clip, fit, length
+from bptui.screens.render import clip, fit, length, middle
 
 if TYPE_CHECKING:
     from bptui.teach.certificate import Certificate, Worked
@@ -25,8 +25,8 @@ def lines(found: Certificate, name: str, width: int, height: int) -> list[Line]:
     front = found.lesson
     number = f"lesson {front.number}, " if front.number else ""
     head = [
-        _middle(line((front.title, "text bold")), inner),
-        _middle(line((f"{number}done", "dim"), *((" by ", "dim"), (name, "text bold")) if name else ()), inner),
+        middle(line((front.title, "text bold")), inner),
+        middle(line((f"{number}done", "dim"), *((" by ", "dim"), (name, "text bold")) if name else ()), inner),
         (),
     ]
     below: list[Line] = [(), *wrap(found.summary, inner)]
@@ -53,10 +53,6 @@ def text(found: Certificate, name: str) -> str:
     return "\n".join(rows).strip("\n") + "\n"
 
 
-def _middle(row: Line, width: int) -> Line:
-    return line(" " * max(0, (width - length(row)) // 2), *row)
-
-
 def _worked(found: tuple[Worked, ...], width: int, room: int) -> list[Line]:
     """Two columns of numbers where they have room, else one."""
     columns = 2 if width >= 56 else 1
@@ -76,7 +72,7 @@ def _worked(found: tuple[Worked, ...], width: int, room: int) -> list[Line]:
 
 def _cell(one: Worked, width: int) -> Line:
     mark = MARKS[one.how]
-    number = tuple(Span(span.text, f"{span.style} bold") for span in one.number)
+    number = bold(one.number)
     return (
         *fit(clip(one.label, width - length(number) - 4), width - length(number) - 3),
         *number,

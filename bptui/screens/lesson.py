@@ -6,7 +6,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import date
 from functools import partial
-from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
@@ -33,9 +32,7 @@ from bptui.teach.lesson import Front
 from bptui.teach.progress import Progress, Reached
 
 if TYPE_CHECKING:
-    from bptui.model.debugger.hidden import Hidden
     from bptui.model.engine.graph import Graph
-    from bptui.model.engine.masked import Kind
     from bptui.teach.certificate import Certificate
     from bptui.teach.course import Course
     from bptui.teach.formulas import Target
@@ -122,7 +119,7 @@ class LessonScreen(Debugger):
         view.stage = course.stage
         if "whatif" not in course.stage:
             view.close()
-        view.focus, view.hidden = PANEL.number, hidden_of(course)
+        view.focus = PANEL.number
         first = course.stage[0] if course.stage else "network"
         if first in MODES:
             view.mode = cast(Any, MODES[first])
@@ -387,21 +384,6 @@ class LessonScreen(Debugger):
             self.changed()
         else:
             super().run(text)
-
-
-def hidden_of(course: Course) -> Hidden:
-    """The numbers that a page hides, as the session hides them."""
-    from bptui.model.debugger import hidden
-
-    found: set[hidden.Target] = set()
-    for target in course.hidden:
-        kind: Kind = "update" if target.of == "new" else target.of
-        at = [range(size) if i is None else (i,) for i, size in zip(target.at, target.node.shape, strict=False)]
-        elements: list[tuple[int, ...] | None] = (
-            [None] if not any(i is not None for i in target.at) else [*product(*at)]
-        )
-        found |= {hidden.Target(target.node.name, kind, element) for element in elements}
-    return frozenset(found)
 
 
 def names_of(target: Target, graph: Graph) -> tuple[str, ...]:

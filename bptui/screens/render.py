@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from bptui.model.base.spans import Line, Span, plain
+from bptui.model.base.spans import length as length  # for all who cut and fill lines, as here
 
 ASCII = str.maketrans(
     {
@@ -46,14 +47,6 @@ def to_ascii(spans: Sequence[Span]) -> Line:
                 text = "".join(c if c.isascii() else "?" for c in text)
         out.append(Span(text, span.style))
     return tuple(out)
-
-
-def length(spans: Sequence[Span]) -> int:
-    """Cells that a line takes: every glyph of bptui is one cell wide (no emoji, nothing from the wide set)."""
-    cells = 0
-    for text, _ in spans:
-        cells += len(text)
-    return cells
 
 
 def crop(spans: Sequence[Span], start: int, end: int) -> Line:

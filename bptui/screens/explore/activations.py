@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import Line, Span, bold
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
@@ -184,7 +184,7 @@ class ActivationBoard(Board):
             return (Span(" ∂a/∂z = "), *mark("text"))
         if found is None:
             return (Span(" ∂a/∂z = "), Span("deriving…", "dim"))
-        left = (Span(s.text, f"{s.style} bold") for s in found.left)
+        left = bold(found.left)
         line: Line = (Span(" "), *left, Span(" = "), *found.slope)
         for words in found.how:
             if length(line) + 3 + length(words) <= wide:

@@ -107,11 +107,6 @@ def beside(left: Sequence[Line], right: Sequence[Line], wide: int, height: int, 
     return rows
 
 
-def panes(left: Line, right: Line, wide: int) -> Line:
-    """The rules with the titles of two columns."""
-    return (*fit(left, wide), Span("┬", "rule"), *right)
-
-
 def window(lines: Sequence[Line], width: int, height: int) -> list[Line]:
     """No row more and no cell more than there is room for."""
     return [clip(line, width) for line in lines[: max(0, height)]]

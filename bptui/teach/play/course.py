@@ -60,7 +60,6 @@ class Frame:
     parameters: Mapping[str, Array]
     seen: Seen
     branch: int
-    epochs: float
 
     @property
     def names(self) -> list[str]:
@@ -317,11 +316,9 @@ class Course:
         if seen.test is not None:
             tests[step] = seen.test
         steps = np.array(sorted(tests), np.int64)
-        size = session.network.samples
         self.frame = Frame(
             setup, sight, step, float(recording.loss), session.history.losses,
             (steps, np.array([tests[int(at)] for at in steps])), known, seen, session.branch.number,
-            step * size / max(1, sight.all_points),
         )  # fmt: skip
         if not np.isfinite(self.frame.loss):
             self.running = False
