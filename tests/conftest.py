@@ -1,8 +1,9 @@
 """What all tests share: `--full`, and an environment in which nothing of the machine's own settings matters.
 
 The large corpora (`@pytest.mark.corpus`: a test for each use of each operation, network or fault) are sampled unless
-`--full` is given: of each row of the registry, which is the first word of a test's id, at least one use, and one in
-`every` (default 8). Which ones depends on the test's name, so that tests of the same uses take different ones.
+`--full` is given: of each row of the registry, which is the first word of a test's id (numbers are of one row), at
+least one use, and one in `every` (default 8). Which ones depends on the test's name, so that tests of the same uses
+take different ones.
 """
 
 from __future__ import annotations

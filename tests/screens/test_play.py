@@ -97,6 +97,19 @@ def test_a_wrong_point_is_marked_and_wins_its_cell() -> None:
     assert "✗" not in text(made)
 
 
+def test_for_a_class_the_wrong_points_are_neither_marked_nor_counted_until_they_are_shown() -> None:
+    made = board("step 20")
+    ask = made.asks
+    assert ask is not None
+    assert "120 points" in ask.question
+    made.hide = ask.hide
+    assert "✗" not in text(made)
+    assert " ? /120" in plain(made.status()[1])
+    made.hide = frozenset()
+    assert "✗" in text(made)
+    assert board("data plane").asks is None
+
+
 def test_a_point_of_the_plane_says_its_prediction() -> None:
     made = board("step 300")
     made.focus = OUTPUT
