@@ -23,7 +23,7 @@ from bptui.screens.layout import SMALLEST
 from bptui.screens.panels import LESSON as PANEL
 from bptui.screens.panels import STAGED, footer, status
 from bptui.screens.reading import Reading
-from bptui.screens.render import fit, to_ascii, under
+from bptui.screens.render import drawable, fit, under
 from bptui.screens.stage import Worker
 from bptui.screens.svg import picture
 from bptui.screens.theme import Theme
@@ -200,7 +200,7 @@ class LessonScreen(Debugger):
             rows.append(under(fit((Span(" "), *self.ui.message), width), "on-band"))
         else:
             rows.append(under(footer.hints(CERTIFICATE.footer(), width), "on-band"))
-        return rows if self.ui.look.unicode else [to_ascii(row) for row in rows]
+        return drawable(rows, self.ui.look)
 
     def _certified(self, key: str) -> None:
         """A key while the certificate is shown."""

@@ -108,3 +108,13 @@ def between(left: Sequence[Span], right: Sequence[Span], width: int, style: str 
     if room < 0:
         return clip(right, width)
     return (*fit(left, room, style), *right)
+
+
+def boxed(rows: Sequence[Line], width: int, height: int, look: RenderOptions) -> list[Line]:
+    """As many of the rows as there is room for, none longer than `width`; in ASCII where the terminal has no more."""
+    return drawable([clip(row, width) for row in rows[: max(0, height)]], look)
+
+
+def drawable(rows: list[Line], look: RenderOptions) -> list[Line]:
+    """The rows in glyphs that the terminal has."""
+    return rows if look.unicode else [to_ascii(row) for row in rows]

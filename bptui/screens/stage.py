@@ -24,7 +24,7 @@ from bptui.screens.help import place_keys
 from bptui.screens.keys import PRESENT, STAGE, Place, name_of
 from bptui.screens.panels import footer, status
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, fit, middle, to_ascii, under
+from bptui.screens.render import RenderOptions, drawable, fit, middle, under
 from bptui.screens.theme import CHOICES, Theme
 
 FIRST = 3
@@ -146,7 +146,7 @@ class Stage(Screen[None]):
         if asks is not None:
             rows[-1] = under(fit(middle((Span(asks.question, "text bold"),), width), width), "on-cursor")
         rows.append(self._last(width))
-        return rows if self.look.unicode else [to_ascii(row) for row in rows]
+        return drawable(rows, self.look)
 
     def _last(self, width: int) -> Line:
         if self._typing:

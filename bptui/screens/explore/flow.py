@@ -11,10 +11,10 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
-from bptui.screens.explore.page import at, beside, mark, right, short, window
+from bptui.screens.explore.page import at, beside, mark, right, short
 from bptui.screens.explore.page import size as small
 from bptui.screens.keys import EXPLORE_FLOW
-from bptui.screens.render import RenderOptions, clip, fit, length, under
+from bptui.screens.render import RenderOptions, boxed, clip, fit, length, under
 from bptui.teach.explore.flow import FIGURE, LESSON, RELATIVE, STEPS, Course, Flow, Layer, Mark, Preset, courses
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class FlowBoard(Board):
         rows = beside(left, other, wide, tall) if other else left
         if not self.figure:
             below[0] = layout.join(below[0], wide)
-        return window([title, *rows, *below], width, height)
+        return boxed([title, *rows, *below], width, height, look)
 
     def _figure(self) -> list[Flow | None]:
         """The figure's bars, as if they were layers: counted from the loss, as they can only be."""

@@ -14,12 +14,12 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
-from bptui.screens.explore.page import at, beside, figure, mark, right, short, window, without
+from bptui.screens.explore.page import at, beside, figure, mark, right, short, without
 from bptui.screens.explore.rate import RATES, rate_of
 from bptui.screens.keys import EXPLORE_RACE
 from bptui.screens.pixels import legend, pixels
 from bptui.screens.plot import Axes, Plot
-from bptui.screens.render import RenderOptions, clip, fit, under
+from bptui.screens.render import RenderOptions, boxed, clip, fit, under
 from bptui.teach.explore.race import LETTERS, NAMES, PROBLEMS, SAID, Map, Race, Track, network_of, problem_of
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class RaceBoard(Board):
         top = (*title, Span("┬", "rule"), *layout.rule(2, "Loss by step, log", (), (), side, True, True))
         tall = max(0, height - 1)
         rows = beside(self._map(wide, tall, look, names), self._curves(side, tall, look), wide, tall)
-        return window([top, *rows], width, height)
+        return boxed([top, *rows], width, height, look)
 
     def _map(self, wide: int, tall: int, look: RenderOptions, names: tuple[str, str]) -> list[Line]:
         columns, cells = max(4, wide - LABELS - 1), max(2, tall - 2)
