@@ -4,38 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
 
-from bptui.model.base import files
-from bptui.model.base.errors import UserError
+from bptui.model.base.errors import UserError, as_user_error
 from bptui.model.base.printable import one_line
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
 from bptui.screens import certificate
+from bptui.screens.board import names_of
 from bptui.screens.debugger import Debugger
 from bptui.screens.keys import CERTIFICATE, LESSON, name_of
 from bptui.screens.layout import SMALLEST
 from bptui.screens.panels import LESSON as PANEL
-from bptui.screens.panels import STAGED, footer, status
+from bptui.screens.panels import STAGED, footer
 from bptui.screens.reading import Reading
 from bptui.screens.render import drawable, fit, under
 from bptui.screens.stage import Worker
-from bptui.screens.svg import picture
 from bptui.screens.theme import Theme
 from bptui.teach import catalogue
 from bptui.teach.lesson import Front
 from bptui.teach.progress import Progress, Reached
 
 if TYPE_CHECKING:
-    from bptui.model.engine.graph import Graph
     from bptui.teach.certificate import Certificate
     from bptui.teach.course import Course
-    from bptui.teach.formulas import Target
 
 BEGINS = frozenset("0123456789-.(=−+")
 """What opens the line of an answer."""
@@ -71,11 +67,8 @@ class LessonScreen(Debugger):
             reached = self._progress.of(self._front.key) or Reached()
             page = 0 if reached.done else reached.page - 1
             course = Course(opened(self._front.path, self._front.key), page, cast(Any, reached.answers))
-        except UserError as error:
-            self._call_home(partial(cast(Any, self.app).refuse, error))
-        except Exception as defect:
-            problem = UserError("a defect of bptui", f"{type(defect).__name__}: {defect}")
-            self._call_home(partial(cast(Any, self.app).refuse, problem))
+        except Exception as problem:
+            self._call_home(partial(cast(Any, self.app).refuse, as_user_error(problem)))
         else:
             self._call_home(partial(self._read, course))
 
@@ -187,13 +180,7 @@ class LessonScreen(Debugger):
         found = self.certificate
         if found is None or self.runner.busy or width < SMALLEST[0] or height < SMALLEST[1]:
             return super()._paint(width, height)
-        day = date.today()
-        right = line((f"{day.day} {day:%B %Y}", "dim"))
-        rows = [
-            status.of_board(line((self.ui.name, "dim")), right, width),
-            *certificate.lines(found, self.reader, width, height - 2),
-        ]
-        rows = [fit(row, width) for row in [*rows, *[()] * height][: height - 1]]
+        rows = certificate.page(found, self.reader, self.ui.name, width, height)
         if self.typing is not None:
             rows.append(self.typing.line(width))
         elif self.ui.message:
@@ -241,14 +228,7 @@ class LessonScreen(Debugger):
     def _write(self, name: str) -> None:
         """Keep the certificate in a file."""
         assert self.certificate is not None
-        rows = certificate.lines(self.certificate, self.reader, 80, 22)
-        if name.endswith(".svg"):
-            text = picture(rows, cast(Any, self.app).colours, self._front.title)
-        elif name.endswith(".txt"):
-            text = certificate.text(self.certificate, self.reader)
-        else:
-            raise UserError("write", f"'{name[:40]}' is neither .svg nor .txt", "write certificate.svg")
-        path = files.write_new(name, lambda file: file.write(text.encode()), "write")
+        path = certificate.write(self.certificate, self.reader, name, cast(Any, self.app).colours)
         self.say(say(f"written: {path}"))
 
     def on_key(self, event: events.Key) -> None:
@@ -384,14 +364,6 @@ class LessonScreen(Debugger):
             self.changed()
         else:
             super().run(text)
-
-
-def names_of(target: Target, graph: Graph) -> tuple[str, ...]:
-    """What boards call a number of the network: `loss`, `new(w)`, `∂L/∂w`, `dy/dx` where the end is y."""
-    name = target.node.symbol or target.node.label
-    if target.of == "gradient":
-        return f"∂L/∂{name}", f"grad({name})", f"d{graph.nodes[graph.loss].label}/d{name}"
-    return (f"new({name})",) if target.of == "new" else (name, target.node.name)
 
 
 def _typed(key: str) -> str:

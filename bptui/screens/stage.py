@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.timer import Timer
 
-from bptui.model.base.errors import UserError
+from bptui.model.base.errors import UserError, as_user_error
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Cancelled, Progress
 from bptui.model.debugger.reply import Reply, say
@@ -60,9 +60,7 @@ class Worker:
         """The work has ended: another may begin. Why it failed, where it did."""
         job, self.job = self.job, None
         problem = None if job is None or job.cancelled() else job.exception()
-        if problem is None or isinstance(problem, Cancelled | UserError):
-            return problem if isinstance(problem, UserError) else None
-        return UserError("a defect of bptui", f"{type(problem).__name__}: {problem}")
+        return None if problem is None or isinstance(problem, Cancelled) else as_user_error(problem)
 
     def close(self) -> None:
         """For ever."""
@@ -108,10 +106,8 @@ class Stage(Screen[None]):
     def _load(self) -> None:
         try:
             board = self._make()
-        except UserError as error:
-            self._home(partial(cast(Any, self.app).refuse, error))
-        except Exception as defect:
-            self._home(partial(cast(Any, self.app).refuse, UserError("defect", f"{type(defect).__name__}: {defect}")))
+        except Exception as problem:
+            self._home(partial(cast(Any, self.app).refuse, as_user_error(problem)))
         else:
             self._home(partial(self._begin, board))
 

@@ -15,7 +15,7 @@ from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.page import at, beside, figure, mark, right, short, without
-from bptui.screens.explore.rate import RATES, rate_of
+from bptui.screens.explore.rate import next_rate, rate_of
 from bptui.screens.keys import EXPLORE_RACE
 from bptui.screens.pixels import legend, pixels
 from bptui.screens.plot import Axes, Plot
@@ -88,7 +88,7 @@ class RaceBoard(Board):
         elif word == "choose":
             self.chosen = max(0, min(self.chosen + down, len(LETTERS) - 1))
         elif word == "rate":
-            self._rate(_next(self.race.rates[self.chosen], across))
+            self._rate(next_rate(self.race.rates[self.chosen], across))
         elif word == "problem":
             self._number = (self._number + down) % len(PROBLEMS)
             self._begin()
@@ -363,12 +363,6 @@ def _between(a: tuple[int, int], b: tuple[int, int]) -> list[tuple[int, int]]:
     """The cells between two."""
     count = max(abs(b[0] - a[0]), abs(b[1] - a[1]))
     return [(a[0] + round((b[0] - a[0]) * k / count), a[1] + round((b[1] - a[1]) * k / count)) for k in range(1, count)]
-
-
-def _next(rate: float, by: int) -> float:
-    if by > 0:
-        return next((r for r in RATES if r > rate * (1 + 1e-9)), rate)
-    return next((r for r in reversed(RATES) if r < rate * (1 - 1e-9)), rate)
 
 
 def _whole(word: str, text: str, least: int, most: int) -> int:

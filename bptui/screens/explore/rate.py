@@ -86,7 +86,7 @@ class RateBoard(Board):
         cut = self.slice
         said = ""
         if word == "rate":
-            cut.rate = _next(cut.rate, across)
+            cut.rate = next_rate(cut.rate, across)
         elif word == "step" and down > 0:
             if cut.known is None:
                 return "this step is still being computed"
@@ -325,7 +325,7 @@ def _figure(x: float) -> str:
     return field(x, 8, decimals_for([x], 7)).strip()
 
 
-def _next(rate: float, by: int) -> float:
+def next_rate(rate: float, by: int) -> float:
     """The next rate of the ladder."""
     if by > 0:
         return next((r for r in RATES if r > rate * (1 + 1e-9)), rate)
