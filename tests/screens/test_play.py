@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from bptui.app import StageApp
+from bptui.model.base.numbers import significant
 from bptui.model.base.spans import plain
 from bptui.model.debugger.progress import Progress
 from bptui.model.source.network import load
@@ -119,6 +120,19 @@ def test_a_point_of_the_plane_says_its_prediction() -> None:
     assert x > 0.9 * made.frame.sight.edge
     assert point_text((x, y), 30) in text(made)
     assert made._prediction(made.frame) < 0.5
+
+
+def test_the_chosen_weight_says_its_gradient_and_what_the_update_makes_of_it() -> None:
+    made = board("step 20")
+    made.focus = NETWORK
+    made.press("weight", (0, 1), "w")
+    session = made.course.session
+    slope = float(session.recording.grad("layer1.weight")[1, 0])
+    after = float(session.recording.after("layer1.weight")[1, 0])
+    assert f"∂L/∂w {significant(slope, 3)}" in text(made)
+    wide = text(made, 120, 36)
+    assert f"layer1.weight[1,0] is {significant(made.frame.parameters['layer1.weight'][1, 0], 4)}" in wide
+    assert f"its gradient {significant(slope, 4)} makes it {significant(after, 4)}" in wide
 
 
 def test_a_nudge_of_a_weight_is_a_branch_and_undo_comes_back() -> None:
