@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from bptui.model.engine.graph import Node
-from bptui.model.engine.masked import Kind, Masked
+from bptui.model.engine.masked import Kind, Masked, unmasked
 from bptui.model.engine.recording import Recording
 
 Index = tuple[int, ...]
@@ -51,7 +51,7 @@ def without(recording: Recording, hidden: Iterable[Target]) -> Recording:
 
 def is_of(seen: Recording, recorded: Recording) -> bool:
     """Is it that recording, with or without some of its numbers?"""
-    return (seen.of if isinstance(seen, Masked) else seen) is recorded
+    return unmasked(seen) is recorded
 
 
 def _fits(element: Index, node: Node) -> bool:
