@@ -20,7 +20,9 @@ from bptui.screens.play.opening import playground
 from bptui.screens.play.output import point_text
 from bptui.screens.render import RenderOptions, to_ascii
 from bptui.teach.play.setup import opened
+from bptui.teach.reading import front
 from tests.screens.rig import debug, piloted
+from tests.screens.test_lesson import reading
 
 LOOKS = (RenderOptions(), RenderOptions(ansi=True), RenderOptions(unicode=False, ansi=True))
 SIZES = ((24, 6), (40, 12), (60, 20), (80, 17), (76, 22), (80, 24), (100, 30), (120, 36), (200, 50))
@@ -295,3 +297,35 @@ async def test_the_debugger_opens_it_with_its_network_at_its_step() -> None:
     async with debug("lenet") as screen:
         await screen.run("play")
         assert "draws dense ones" in screen.text
+
+
+PAGE = """+++
+title = "Playing"
++++
+# Playing
+
+## See it learn
+::open classifier
+::stage play
+
+Press > and see.
+"""
+
+
+async def test_a_page_of_a_lesson_has_it_beside_its_prose(tmp_path: Path) -> None:
+    path = tmp_path / "mine.md"
+    path.write_text(PAGE)
+    async with reading(front(path, "mine")) as at:
+        while "step 0" not in at.text:
+            await at.pilot.pause(0.01)
+        made = at.screen.ui.board
+        assert isinstance(made, Playground)
+        await at.press("greater_than_sign")
+        while made.frame.step != 10:
+            await at.pilot.pause(0.01)
+        await at.press("space")
+        while made.frame.step < 100:
+            await at.pilot.pause(0.01)
+        await at.press("space")
+        assert "Press > and see." in at.text
+        assert "this failed" not in at.text

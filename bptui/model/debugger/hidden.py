@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from bptui.model.base import numbers
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import Kind, Masked, unmasked
 from bptui.model.engine.recording import Recording
@@ -24,6 +25,11 @@ class Target(NamedTuple):
     node: str
     kind: Kind
     element: Index | None = None
+
+    def __str__(self) -> str:
+        """As an expression of the debugger, or of a lesson."""
+        name = self.node + numbers.index(self.element or ())
+        return {"value": name, "gradient": f"grad({name})", "update": f"new({name})"}[self.kind]
 
 
 Hidden = frozenset[Target]
