@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 from bptui import arguments
 from bptui.arguments import PARTS
 from bptui.keeper import Keeper, keeper
-from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.printable import printable
 from bptui.model.debugger.script import ScriptError
@@ -102,11 +101,11 @@ def _main(argv: list[str]) -> int:
         return 0
     if command == "--info":
         command = "info"
-    if command in unsupported.SHELL:
-        raise UserError(command, unsupported.NOT_YET, unsupported.SHELL[command])
     if command not in PARTS:
-        right = did_you_mean(command, (*PARTS, *unsupported.SHELL), f"{', '.join(PARTS)}; bptui --help")
+        right = did_you_mean(command, PARTS, f"{', '.join(PARTS)}; bptui --help")
         raise UserError(command[:60], "is not a command", _as_target(command) or right)
+    if command == "serve":
+        return _serve(rest)
     options = arguments.parser(command).parse_intermixed_args(rest)
     options.command = command
     return HANDLERS[command](options)
@@ -159,7 +158,7 @@ def _home() -> int:
         return None if options.no_save else keeper(*identity_of(command, target))
 
     return app.home(
-        _opened, keeper_of, screen_of=_screen_of, theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr),
+        _opened, keeper_of, screen_of=_screen_of, theme=options.theme, unicode=_unicode(options),
         no_color=options.no_color, around=around_of(options, config, None),
     )  # fmt: skip
 
@@ -279,7 +278,7 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network], identity:
     _fits()
     from bptui import app
 
-    unicode = not options.ascii and _utf8(sys.stderr)
+    unicode = _unicode(options)
     return app.run(
         name, load, theme=options.theme, unicode=unicode, no_color=options.no_color, start=lines, around=around
     )
@@ -337,7 +336,7 @@ def _replay(options: Namespace) -> int:
 
     player = Player(made, options.pace, hidden)
     code = app.run(
-        name, load, theme=options.theme, unicode=hidden or (not options.ascii and _utf8(sys.stderr)),
+        name, load, theme=options.theme, unicode=hidden or _unicode(options),
         no_color=options.no_color, around=Surroundings(player=player), size=made.size if hidden else None,
     )  # fmt: skip
     if player.failed is not None:
@@ -348,7 +347,14 @@ def _replay(options: Namespace) -> int:
     return code
 
 
+def _in_browser() -> bool:
+    """Was this started by `bptui serve`, for a page that was opened? textual-serve says so in the environment."""
+    return os.environ.get("TEXTUAL_DRIVER") == "textual.drivers.web_driver:WebDriver"
+
+
 def _fits() -> None:
+    if _in_browser():  # a window has any size, and changes it; what has no room is said there
+        return
     columns, rows = shutil.get_terminal_size()
     if columns < SMALLEST[0] or rows < SMALLEST[1]:
         raise UserError("terminal", f"it is {columns}x{rows}", f"at least {SMALLEST[0]}x{SMALLEST[1]}, or --plain")
@@ -366,11 +372,18 @@ def _check_theme(name: str) -> None:
 
 
 def _has_screen() -> bool:
-    """Is there a terminal that can move its cursor, at both ends?"""
+    """Is there a terminal that can move its cursor, at both ends, or a browser?"""
+    if _in_browser():
+        return True
     streams = (sys.stdin, sys.stdout, sys.stderr)
     return os.environ.get("TERM", "dumb" if os.name == "posix" else "") != "dumb" and all(
         stream is not None and stream.isatty() for stream in streams
     )
+
+
+def _unicode(options: Namespace) -> bool:
+    """May the screen have more than ASCII?"""
+    return not options.ascii and (_in_browser() or _utf8(sys.stderr))
 
 
 def _utf8(stream: object) -> bool:
@@ -578,9 +591,52 @@ def _show(options: Namespace, screen: Callable[[Theme, bool], Screen[None]]) -> 
     from bptui import app
 
     return app.screen(
-        screen, theme=options.theme, unicode=not options.ascii and _utf8(sys.stderr), no_color=options.no_color,
+        screen, theme=options.theme, unicode=_unicode(options), no_color=options.no_color,
         around=around_of(options, config, None),
     )  # fmt: skip
+
+
+def _serve(rest: Sequence[str]) -> int:
+    """A command that has a screen, in a browser; what is wrong with it is said here, before a page is opened."""
+    options, more = arguments.parser("serve").parse_known_args(rest)
+    words = [*options.rest, *more]
+    if not 0 <= options.port <= 65535:
+        raise UserError("--port", f"found {options.port}", "1 to 65535, or 0 for any that is free")
+    if words:
+        _servable(words[0], words[1:])
+    try:
+        from bptui import serving
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in ("textual_serve", "aiohttp"):
+            raise
+        what = "it needs textual-serve, which is not installed"
+        raise UserError("serve", what, "pip install 'bptui[serve]'; over SSH, bptui run works as it is") from None
+    return serving.serve(words, options.host, options.port, lambda text: print(text, flush=True))
+
+
+def _servable(command: str, words: Sequence[str]) -> None:
+    """UserError where a command has no screen, or where its words are wrong."""
+    if command not in (*SCREENS, "run", "eval"):
+        right = did_you_mean(
+            command, (*SCREENS, "run", "eval"), f"run, eval, {', '.join(SCREENS)}, or nothing for home"
+        )
+        raise UserError(
+            command[:60], "has no screen to serve", _as_target(command).replace("run", "serve run") or right
+        )
+    options = arguments.parser(command).parse_intermixed_args(words)
+    for option in ("batch", "plain", "record", "list", "check", "export", "worksheet"):
+        if getattr(options, option, None):
+            raise UserError(f"--{option}", "is nothing for a browser", f"bptui {command} with it in the terminal")
+    if options.theme is not None:
+        _check_theme(options.theme)
+    if command in SCREENS:
+        SCREENS[command](options)
+        return
+    if command == "eval" and options.rest:
+        options.formula, *options.rest = options.rest
+    name, load = _network(options, options.rest)
+    if not _is_there(name):
+        load()
 
 
 SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {
