@@ -115,10 +115,11 @@ those after the directives that follow it.
 
 WHEN = f"""
 Directives before a question run when the page opens, those after it when it is answered. A page opens following
-the moment: nothing is selected, the derivative's input is the first, the view that of operations; `::hide` and
-`::wait` hold for their page, the stage until another one is set. What a page shows depends on the lesson and
-the page alone: the directives since the last `::open` are carried out again in a fresh session, so that turning
-back is exact. A directive that fails is told on the page, and the prose goes on.
+the moment: nothing is selected, the derivative's input is the first, the view that of operations, with
+gradients also in a branch (`::diff column` has changes in their place); `::hide` and `::wait` hold for their
+page, the stage until another one is set. What a page shows depends on the lesson and the page alone: the
+directives since the last `::open` are carried out again in a fresh session, so that turning back is exact. A
+directive that fails is told on the page, and the prose goes on.
 
 No file is written and no program is run: `write`, `source`, `quit`, `copy` and the like are refused.
 

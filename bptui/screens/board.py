@@ -4,8 +4,8 @@ a function of that and of the room."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 Work = Callable[[Progress], None]
 
 
+class Ask(NamedTuple):
+    """What a class is asked: the question, the names of the numbers that stand as ` ? ` until it is answered, and the
+    key of the board that leads to what is asked next."""
+
+    question: str
+    hide: frozenset[str]
+    then: str
+
+
 class Board(ABC):
     """name   what it is called, as the shell and `:explore` call it
     place  its keys: the footer, `?` and the documentation are made from them. The words `debug` and `leave` are the
@@ -32,6 +41,11 @@ class Board(ABC):
     place: Place
     hide: frozenset[str] = frozenset()
     held: bool = False
+
+    @property
+    def asks(self) -> Ask | None:
+        """What a class is asked where the board stands now; None where nothing is."""
+        return None
 
     @abstractmethod
     def status(self) -> tuple[Line, Line]:
@@ -50,6 +64,10 @@ class Board(ABC):
         """A `:` line of its own (`x 1.5`). UserError for one that it does not know."""
         word = text.split(maxsplit=1)[0] if text.split() else ""
         raise UserError(word[:40] or ":", f"is no command of {self.name}", "? shows its keys")
+
+    def complete(self, text: str) -> Sequence[str]:
+        """Whole `:` lines that the beginning of one can become."""
+        return ()
 
     def opening(self) -> Session:
         """What enter debugs: a session at the very point where the board stands. UserError where there is none."""

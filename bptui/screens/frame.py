@@ -134,7 +134,9 @@ def _first(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.board is None:
         return under(status.row(session, width, ui.checks, ui.name), "on-band")
     left, right = ui.board.status()
-    return status.of_board((Span(f"{ui.name}   ", "dim"), *left), right, width)
+    if left and left[0].text == "explorer":  # of a lesson, which says its own name
+        left = left[1:]
+    return status.of_board((Span(ui.name, "dim"), *left), right, width)
 
 
 def _tabs(session: Session | None, ui: Ui) -> list[tuple[int, str]]:

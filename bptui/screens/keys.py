@@ -147,6 +147,7 @@ REPLAY = Place("While a recording is replayed", (
 STAGE = Place("In every explorer and the playground", (
     Key("debug", ("enter",), "The debugger at this very point; q there comes back here", "debug"),
     Key("leave", ("q", "ctrl+q"), "Leave, to where it was opened", "back"),
+    Key("present", ("P",), "For a class: what it is asked is hidden; pgdn shows it, then goes on, esc ends it"),
     INTERRUPT,
     Key("line", ("colon",), "A line of what can be set here, theme, quit", "cmd"),
     Key("help", ("question_mark", "f1"), "These keys", "help"),

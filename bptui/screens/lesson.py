@@ -337,7 +337,7 @@ class LessonScreen(Debugger):
     def _next(self, course: Course) -> None:
         waits = course.waiting
         if waits and not self._warned:
-            self._warned = True
+            self._warned = bool(course.next())  # it does not turn yet
             self.say(say(f"first: {waits}  (enter again goes on anyway)"))
             return
 

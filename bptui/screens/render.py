@@ -104,6 +104,11 @@ def _over(style: str, background: str) -> str:
     return style if any(word.startswith(("on-", "heat-", "chip-")) for word in words) else f"{style} {background}"
 
 
+def middle(row: Sequence[Span], width: int) -> Line:
+    """The row with as many blanks before it as after it."""
+    return (Span(" " * max(0, (width - length(row)) // 2)), *row)
+
+
 def between(left: Sequence[Span], right: Sequence[Span], width: int, style: str = "text") -> Line:
     """`left` at the left, `right` at the right, blanks between; where both do not fit, `left` is cut."""
     room = width - length(right)

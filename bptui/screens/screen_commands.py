@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from textual.geometry import Size
 
     from bptui.model.debugger.session import Session
+    from bptui.screens.board import Board
     from bptui.screens.canvas import Canvas
     from bptui.screens.explain import Explainer
     from bptui.screens.runner import Runner
@@ -192,17 +193,31 @@ class Own(FrontEnd):
         self.open(":", "")
 
     def do_explore(self, name: str) -> None:
-        session, app = self.session, self.app
+        session = self.session
         if session is None:
             self.say(say(LOADING, ok=False))
             return
         from bptui.screens import explore
-        from bptui.screens.stage import Stage
 
         name = choice(name.strip(), tuple(explore.EXPLORERS), "explore")
-        shown: Any = app
-        made = Stage(name, lambda: explore.on_session(name, session), shown.colours, self.ui.look.unicode)
-        app.push_screen(made)
+        self._on_stage(name, lambda: explore.on_session(name, session))
+
+    def do_play(self) -> None:
+        session = self.session
+        if session is None:
+            self.say(say(LOADING, ok=False))
+            return
+        from bptui.screens.play.opening import on_session
+        from bptui.teach.play.setup import shown
+
+        shown(session.network)  # what cannot be shown is refused here, where it was asked for
+        self._on_stage("play", lambda: on_session(session))
+
+    def _on_stage(self, name: str, make: Callable[[], Board]) -> None:
+        from bptui.screens.stage import Stage
+
+        app: Any = self.app
+        app.push_screen(Stage(name, make, app.colours, self.ui.look.unicode))
 
     def do_palette(self) -> None:
         self.palette = manual.Palette(self.ui.bindings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, cast
@@ -21,10 +21,10 @@ from bptui.screens.board import Board
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.help import place_keys
-from bptui.screens.keys import STAGE, Place, name_of
+from bptui.screens.keys import PRESENT, STAGE, Place, name_of
 from bptui.screens.panels import footer, status
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, fit, to_ascii, under
+from bptui.screens.render import RenderOptions, fit, middle, to_ascii, under
 from bptui.screens.theme import CHOICES, Theme
 
 FIRST = 3
@@ -88,6 +88,7 @@ class Stage(Screen[None]):
         self.worker = Worker(lambda: self._home(self._ended))
         self._line = CommandLine()
         self._typing = False
+        self.presents = False
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -130,7 +131,8 @@ class Stage(Screen[None]):
             return layout.too_small(width, height)
         left, right = self.board.status() if self.board is not None else ((Span(self._title, "dim"),), ())
         rows: list[Line] = [status.of_board(left, right, width)]
-        room = height - 2
+        asks = self.board.asks if self.board is not None and self.presents else None
+        room = height - (2 if asks is None else 3)
         if self.pages:
             shown = self.pages[self.top : self.top + room - 1]
             rows += [layout.title_rule("Keys", "", width), *((Span("  "), *row) for row in shown)]
@@ -141,6 +143,8 @@ class Stage(Screen[None]):
                 text = f" this failed: {type(defect).__name__}: {defect}"
                 rows += [(Span(part, "fail"),) for part in _cut(text, width)]
         rows = [fit(row, width) for row in [*rows, *[()] * height][: height - 1]]
+        if asks is not None:
+            rows[-1] = under(fit(middle((Span(asks.question, "text bold"),), width), width), "on-cursor")
         rows.append(self._last(width))
         return rows if self.look.unicode else [to_ascii(row) for row in rows]
 
@@ -151,6 +155,9 @@ class Stage(Screen[None]):
             return under(fit((Span(" "), *self.message), width), "on-band")
         own = self.board.place.footer() if self.board is not None else ()
         pairs = STAGE.footer()
+        if self.board is not None and self.presents:
+            keys = tuple(pair for pair in footer.turned(bool(self.board.hide)) if pair[1] != footer.CLASS)
+            return under(footer.hints((*keys, *own[:2]), width, pairs[-2:]), "on-band")
         middle = (*own[:FIRST], *pairs[:1], *own[FIRST:], *pairs[1:-2])
         return under(footer.hints(middle, width, pairs[-2:]), "on-band")
 
@@ -219,13 +226,17 @@ class Stage(Screen[None]):
         event.prevent_default()
         key = name_of(event.key, event.character)
         if self._typing:
-            end = self._line.press(key, event.character, lambda text: [])
+            end = self._line.press(key, event.character, self._complete)
             self._typing = not end
             if end == "done" and self._line.text.strip():
                 self.run(self._line.text.strip())
         else:
             self.press(key)
         self.changed()
+
+    def _complete(self, text: str) -> Sequence[str]:
+        own = self.board.complete(text) if self.board is not None else ()
+        return [*own, *(f"theme {name}" for name in CHOICES if f"theme {name}".startswith(text))]
 
     def on_paste(self, event: events.Paste) -> None:
         """Pasted text belongs to the line; without one it is dropped, so that it never runs as keys."""
@@ -240,7 +251,7 @@ class Stage(Screen[None]):
         over, self.message, self.pages = bool(self.pages), (), ()
         board = self.board
         word, by = board.place.find(key) if board is not None else ("", (0, 0))
-        if over:
+        if over or (self.presents and self._presented(key)):
             return
         if board is not None and word:
             text = board.press(word, by, key)
@@ -258,8 +269,37 @@ class Stage(Screen[None]):
             self._help()
         elif word == "debug":
             self.debug()
+        elif word == "present":
+            self._present(not self.presents)
         elif word == "interrupt" and not said:
             self.say(say("q leaves"))
+
+    def _present(self, on: bool) -> None:
+        """For a class: what it is asked is hidden."""
+        asks = self.board.asks if self.board is not None else None
+        if on and asks is None:
+            self.say(say("nothing is asked here"))
+            return
+        self.presents = on
+        if self.board is not None:
+            self.board.hide = asks.hide if on and asks is not None else frozenset()
+
+    def _presented(self, key: str) -> bool:
+        """Was it a key that turns the pages of a class?"""
+        board, (word, _) = self.board, PRESENT.find(key)
+        asks = board.asks if board is not None else None
+        if board is None or asks is None or word not in ("next", "back", "leave") or key == "enter":
+            return False
+        if word == "next" and not board.hide:
+            board.press(*board.place.find(asks.then), asks.then)
+            board.hide = asks.hide
+        elif word == "next":
+            board.hide = frozenset()
+        elif word == "back":
+            board.hide = asks.hide
+        else:
+            self._present(False)
+        return True
 
     def _open(self, text: str) -> None:
         self._line.open(":", text)

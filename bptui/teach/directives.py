@@ -15,7 +15,7 @@ from bptui.model.debugger.commands import registry
 from bptui.model.debugger.commands.row import Command
 
 STAGES = (
-    "network", "operation", "tensor", "loss", "layers", "activation", "whatif",
+    "network", "operation", "tensor", "loss", "layers", "activation", "predictions", "whatif",
     "neurons", "paths", "chain", "rate", "flow", "race", "play",
 )  # fmt: skip
 """What may stand beside the prose; from `neurons` on it takes the whole width of a small screen."""

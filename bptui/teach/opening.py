@@ -1,4 +1,4 @@
-"""`::open TARGET`: the network of an example, of a file beside the lesson, or of a formula."""
+"""`::open TARGET`: the network of an example, of a file beside the lesson, of a formula, or of the explorer race."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ def network(target: str, folder: Path) -> Network:
     word, _, rest = target.partition(" ")
     if word == "eval":
         return _formula(rest)
+    if word == "race":
+        return _raced(rest.strip())
     if target in (name for name, _ in examples()):
         return load(target)
     path = Path(target)
@@ -34,6 +36,17 @@ def network(target: str, folder: Path) -> Network:
         return load(target)  # says what is near
     except UserError as error:
         raise UserError("::open", f"{target[:40]}: {error.what}", error.right) from None
+
+
+def _raced(name: str) -> Network:
+    """A problem of the explorer race, the first one where none is named."""
+    from bptui.teach.explore.race import PROBLEMS, network_of
+
+    found = next((problem for problem in PROBLEMS if problem.name == (name or PROBLEMS[0].name)), None)
+    if found is None:
+        names = ", ".join(problem.name for problem in PROBLEMS)
+        raise UserError("::open race", f"there is no problem '{name[:40]}'", names)
+    return network_of(found)
 
 
 def _formula(text: str) -> Network:

@@ -114,7 +114,7 @@ class _Replay:
         self.hidden, self.waits = [], []
         if self.session is not None:
             self.failed = []
-            self.session.view, self.session.selection = View(), Selection()
+            self.session.view, self.session.selection = _view(), Selection()
 
     def _failing(self, page: int, directive: Directive) -> None:
         try:
@@ -129,6 +129,7 @@ class _Replay:
         if word == "open":
             self.session = None
             self.session = self.opens(argument)
+            self.session.view = _view()
         elif word == "stage":
             self.words = tuple(argument.split())
         elif word == "wait":
@@ -144,6 +145,11 @@ class _Replay:
             self.kept[name] = Formulas(self.session, self.kept).keep(expression)
         else:
             _done(registry.run(self.session, directive.text))
+
+
+def _view() -> View:
+    """As a page begins. Lessons speak of gradients: those are shown in a branch, too (`::diff column` has changes)."""
+    return View(change=False)
 
 
 def _done(reply: Reply) -> None:

@@ -22,7 +22,7 @@ from bptui.screens.board import Board
 from bptui.screens.explore.rate import RateBoard
 from bptui.screens.render import RenderOptions, length, to_ascii
 from bptui.screens.stage import Stage
-from tests.screens.rig import debug
+from tests.screens.rig import debug, piloted
 
 NAMES = list(explore.EXPLORERS)
 SEEN = RenderOptions()
@@ -351,10 +351,10 @@ async def on_screen(name: str, size: tuple[int, int] = (80, 24)) -> AsyncIterato
     def seen() -> str:
         return "\n".join(plain(line) for line in app.stage.canvas.rows)
 
-    async with app.run_test(size=size) as pilot:
+    async with piloted(app, *size) as pilot:
         app.pilot = pilot  # type: ignore[attr-defined]
         while app.stage.board is None or app.stage.worker.job is not None or app.stage.board.work() is not None:
-            await pilot.pause()
+            await pilot.pause(0.005)
         yield app, seen
 
 
@@ -376,7 +376,7 @@ async def test_in_the_app_keys_draw_and_enter_debugs(name: str, keys: tuple[str,
             assert seen() != before, key
         await pilot.press("enter")
         while app.session is None:
-            await pilot.pause()
+            await pilot.pause(0.005)
         assert app.screen is app.debugger
         await pilot.pause()
         assert at in "\n".join(plain(line) for line in app.debugger.canvas.rows)
@@ -389,7 +389,7 @@ async def test_from_the_debugger_on_its_network() -> None:
         screen.app.debugger.run("select b")
         screen.app.debugger.run("explore rate")
         while not isinstance(screen.app.screen, Stage) or screen.app.screen.board is None:
-            await screen.pilot.pause()
+            await screen.pilot.pause(0.005)
         stage = screen.app.screen
         assert "Loss along b" in "\n".join(plain(line) for line in stage.board.lines(80, 22, RenderOptions()))
         await screen.press("q")

@@ -18,9 +18,10 @@ from bptui.teach.course import Course
 from bptui.teach.lesson import Front
 from bptui.teach.progress import Progress
 from bptui.teach.sheet import sheet
+from tests.screens.rig import piloted
 
 SIZES = [(80, 24), (60, 20)]
-LESSONS = [pytest.param(front, id=front.key) for front in catalogue.lessons()]
+LESSONS = [pytest.param(front, id=f"lesson{front.key}") for front in catalogue.lessons()]
 FOUR = next(front for front in catalogue.lessons() if front.number == 4)
 
 
@@ -52,16 +53,16 @@ class At:
         for key in keys:
             await self.pilot.press(key)
             while self.screen.runner.busy:
-                await self.pilot.pause()
+                await self.pilot.pause(0.005)
 
 
 @asynccontextmanager
 async def reading(front: Front, folder: Path | None = None, size: tuple[int, int] = (80, 24)) -> AsyncIterator[At]:
     app = ScreenApp(partial(LessonScreen, "lesson", front, Progress(folder)))
-    async with app.run_test(size=size) as pilot:
+    async with piloted(app, *size) as pilot:
         at = At(app, pilot)
         while at.screen.reading is None:
-            await pilot.pause()
+            await pilot.pause(0.005)
         yield at
 
 
@@ -118,9 +119,10 @@ def _keys(text: str) -> list[str]:
     return [names.get(character, character) for character in text]
 
 
+@pytest.mark.corpus(every=3)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("front", LESSONS)
 @pytest.mark.parametrize("how", ["right", "wrong", "skipped"])
+@pytest.mark.parametrize("front", LESSONS)
 async def test_a_lesson_from_start_to_end(front: Front, how: str, size: tuple[int, int]) -> None:
     answer = {"right": answer_right, "wrong": answer_wrong}.get(how)
     async with reading(front, size=size) as at:
@@ -193,7 +195,7 @@ async def test_a_lesson_that_errs_does_not_open(tmp_path: Path) -> None:
     file = tmp_path / "mine.md"
     file.write_text('+++\ntitle = "Mine"\n+++\n# Mine\n\n## One\n::gto x\n\nText.\n')
     app = ScreenApp(partial(LessonScreen, "mine", Front("Mine", file, key="mine"), Progress(None)))
-    async with app.run_test() as pilot:
+    async with piloted(app) as pilot:
         while app.is_running:
-            await pilot.pause()
+            await pilot.pause(0.005)
     assert "::gto: no such directive or command" in str(app.error)

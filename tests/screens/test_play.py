@@ -19,9 +19,10 @@ from bptui.screens.play.opening import playground
 from bptui.screens.play.output import point_text
 from bptui.screens.render import RenderOptions, to_ascii
 from bptui.teach.play.setup import opened
+from tests.screens.rig import debug, piloted
 
 LOOKS = (RenderOptions(), RenderOptions(ansi=True), RenderOptions(unicode=False, ansi=True))
-SIZES = ((24, 6), (40, 12), (60, 20), (76, 22), (80, 24), (100, 30), (120, 36), (200, 50))
+SIZES = ((24, 6), (40, 12), (60, 20), (80, 17), (76, 22), (80, 24), (100, 30), (120, 36), (200, 50))
 LINES = (
     (), ("data spiral", "features all", "layers 8 8"), ("data hills",), ("loss cross_entropy",), ("layers none",),
     ("layers 17 3",), ("layers " + "3 " * 12,), ("layers 64 64",), ("activation relu",), ("activation sigmoid",),
@@ -139,6 +140,16 @@ def test_the_loss_curves_past_is_walked_and_comes_back_exactly() -> None:
     assert (made.frame.step, made.frame.loss) == (200, loss)
 
 
+def test_lines_are_completed() -> None:
+    made = board()
+    assert "data spiral" in made.complete("data s")
+    assert made.complete("act") == ["activation"]
+    assert "activation gelu" in made.complete("activation ")
+    for line in made.complete("optimizer "):
+        made.run(line)
+        carry_out(made)
+
+
 def test_every_key_of_the_place_is_taken() -> None:
     made = board()
     for row in PLAY.rows:
@@ -179,7 +190,7 @@ class At:
 @asynccontextmanager
 async def playing(width: int = 80, height: int = 24) -> AsyncIterator[At]:
     app = StageApp("play", playground(None, 20))
-    async with app.run_test(size=(width, height)) as pilot:
+    async with piloted(app, width, height) as pilot:
         at = At(app, pilot)
         await at.until("step 0")
         yield at
@@ -238,3 +249,22 @@ async def test_what_is_not_finite_stops_and_is_told() -> None:
         await at.press("space")
         await at.until("stopped (enter debugs it")
         assert not at.board.course.running
+
+
+async def test_the_debugger_opens_it_with_its_network_at_its_step() -> None:
+    async with debug("classifier") as screen:
+        await screen.run("train 3")
+        await screen.run("play")
+        app = screen.app
+        while not isinstance(getattr(app.screen, "board", None), Playground):
+            await screen.pilot.pause(0.01)
+        made = app.screen.board  # type: ignore[attr-defined]
+        while made.frame.step != 3:
+            await screen.pilot.pause(0.01)
+        assert made.frame.loss == float(screen.session.recording.loss)
+        await screen.pilot.press("q")
+        await screen.pilot.pause()
+        assert app.screen is app.debugger
+    async with debug("lenet") as screen:
+        await screen.run("play")
+        assert "draws dense ones" in screen.text

@@ -18,6 +18,7 @@ from bptui.teach import catalogue
 from bptui.teach.course import Course
 from bptui.teach.names import opened
 from tests.screens.panel_rig import service
+from tests.screens.rig import piloted
 from tests.screens.test_lesson import At
 
 LESSONS = [front.number for front in catalogue.lessons()]
@@ -96,11 +97,11 @@ def test_the_answers_of_a_number_question_are_what_it_is_mistaken_for() -> None:
 
 async def test_a_class_is_walked_through_a_lesson_by_a_clicker() -> None:
     app = ScreenApp(partial(ClassLesson, "lesson 4", catalogue.find("4")))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with piloted(app) as pilot:
         at = At(app, pilot)
         while at.screen.reading is None:
             await app.workers.wait_for_complete()
-            await pilot.pause()
+            await pilot.pause(0.005)
         assert "lesson 4   The backward pass   1/17" in at.text
         assert "pgdn the answer" in at.text
         await at.press("2")

@@ -19,6 +19,7 @@ from bptui.model.source.network import load
 from bptui.screens.board import Board, Work
 from bptui.screens.keys import HORIZONTAL, Key, Place
 from bptui.screens.render import RenderOptions
+from tests.screens.rig import piloted
 
 
 class Counter(Board):
@@ -114,14 +115,14 @@ class At:
     async def until(self, text: str) -> None:
         """Wait for the worker's news."""
         while text not in self.text:
-            await self.pilot.pause()
+            await self.pilot.pause(0.005)
 
 
 @asynccontextmanager
 async def on_stage(width: int = 80, height: int = 24) -> AsyncIterator[At]:
     board = Counter()
     app = StageApp("counter", lambda: board)
-    async with app.run_test(size=(width, height)) as pilot:
+    async with piloted(app, width, height) as pilot:
         at = At(app, pilot, board)
         await at.until("twice")
         yield at
@@ -176,9 +177,9 @@ async def test_an_urgent_key_ends_the_work_and_a_defect_is_one_line() -> None:
 async def test_every_size(size: tuple[int, int]) -> None:
     board = Counter()
     app = StageApp("counter", lambda: board)
-    async with app.run_test(size=size) as pilot:
-        await app.workers.wait_for_complete()
-        await pilot.pause()
+    async with piloted(app, *size) as pilot:
+        while app.stage.board is None:
+            await pilot.pause(0.005)
         assert all(len(plain(row)) <= size[0] for row in app.stage.canvas.rows)
         assert len(app.stage.canvas.rows) <= size[1]
 
@@ -188,9 +189,8 @@ async def test_a_board_that_cannot_be_made_says_why_and_leaves_2() -> None:
         raise UserError("explore", "there is no such network")
 
     app = StageApp("counter", refuse)
-    async with app.run_test() as pilot:
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-        await pilot.pause()
+    async with piloted(app) as pilot:
+        while app.is_running:
+            await pilot.pause(0.005)
     assert str(app.error) == "explore: there is no such network"
     assert app.return_code == 2

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bptui import cli
+from bptui import cli, terminal
 from bptui.arguments import EXAMPLES, PARTS, parser
 from bptui.model.engine import ops
 from bptui.model.source.examples import examples
@@ -476,15 +476,15 @@ def test_threads_are_set_before_numpy_is_there():
 
 
 def test_a_terminal_that_is_too_small_is_said(capsys, monkeypatch):
-    monkeypatch.setattr(cli, "_has_screen", lambda: True)
-    monkeypatch.setattr(cli.shutil, "get_terminal_size", lambda: os.terminal_size((10, 3)))
+    monkeypatch.setattr(cli, "has_screen", lambda: True)
+    monkeypatch.setattr(terminal.shutil, "get_terminal_size", lambda: os.terminal_size((10, 3)))
     code, out, err = run(capsys, "run", "xor")
     assert (code, out) == (2, "")
     assert err == "bptui: error: terminal: it is 10x3 (at least 24x6, or --plain)\n"
 
 
 def test_a_name_that_is_not_there_paints_no_screen(capsys, monkeypatch):
-    monkeypatch.setattr(cli, "_has_screen", lambda: True)
+    monkeypatch.setattr(cli, "has_screen", lambda: True)
     monkeypatch.setitem(sys.modules, "bptui.app", None)
     assert run(capsys, "run", "xorr")[0] == 2
 
@@ -512,8 +512,8 @@ def test_a_signal_ends_it_without_a_word():
 def test_the_smallest_terminal_and_the_themes_are_those_of_the_screen():
     from bptui.screens import layout, theme
 
-    assert cli.SMALLEST == layout.SMALLEST
-    assert set(cli.THEMES) == set(theme.CHOICES)
+    assert terminal.SMALLEST == layout.SMALLEST
+    assert set(terminal.THEMES) == set(theme.CHOICES)
 
 
 @pytest.mark.parametrize(

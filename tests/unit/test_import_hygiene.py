@@ -26,6 +26,7 @@ def loaded_by(statement: str) -> set[str]:
         ("import bptui.model.debugger.commands.registry, bptui.model.debugger.commands.help", set()),
         ("import bptui.model.base.errors, bptui.model.base.spans", set()),
         ("from bptui.teach import catalogue, progress; catalogue.lessons(); progress.progress()", set()),
+        ("import bptui.teach.course, bptui.teach.slips, bptui.teach.check, bptui.teach.worksheet", {"numpy"}),
         ("import bptui.app", {"textual", "rich"}),
         ("import bptui.model.source.network, bptui.model.debugger.session, bptui.model.engine.program", {"numpy"}),
         ("import bptui.symbolic.service, bptui.symbolic.types", {"numpy"}),

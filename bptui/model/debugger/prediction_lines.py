@@ -11,7 +11,7 @@ from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.base.types import Array, Shape
 from bptui.model.debugger.export import jsonable
-from bptui.model.debugger.predictions import Predictions, Row, predictions
+from bptui.model.debugger.predictions import NOT_YET, Predictions, Row, predictions
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -101,7 +101,8 @@ def row_line(found: Predictions, row: Row, room: Widths) -> Line:
     """One sample."""
     classes = found.decision is not None and found.decision.axis is not None
     one = found.compared
-    loss = numbers.field(row.loss, NUMBER) if found.why == "" or row.loss is not None else "-"
+    known = row.loss is not None or found.why == NOT_YET  # else there is a reason
+    loss = numbers.field(row.loss, NUMBER) if known else "-"
     share = "" if row.share is None else f"{row.share:.0%}"
     spans = [
         Span(str(row.sample).rjust(room.sample), "text"),
@@ -190,7 +191,9 @@ def summary(found: Predictions) -> list[Line]:
     if found.decision is not None:
         count = f"{right} of {of} right" if of else "right"
         rows.append(line(count, (f": {found.decision.text}", "dim")))
-    if found.why:
+    if found.why == NOT_YET:
+        rows.append(line((NOT_YET, "dim")))
+    elif found.why:
         rows.append(line(("no loss of single samples: ", "dim"), (found.why, "dim")))
     else:
         rows.append(line((f"the loss is the {'mean' if found.mean else 'sum'} of the samples' losses", "dim")))

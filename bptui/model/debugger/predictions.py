@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 THRESHOLDS = {"bce": (0.5, 0.5), "bce_with_logits": (0.0, 0.5), "hinge": (0.0, 0.0), "soft_margin": (0.0, 0.0)}
 """What an output, and what its target, must reach to be of the upper of two classes."""
+NOT_YET = "the loss is not computed yet"
 
 
 class Compared(NamedTuple):
@@ -196,7 +197,7 @@ def _compared(graph: Graph, samples: int) -> Compared | str:
         return f"no targets: {graph.nodes[graph.loss].name} compares nothing with what is given"
     prediction, target = loss.prediction, loss.target
     if not samples:
-        return f"no samples: {prediction.name} and {target.name} are given by themselves, not by data with a batch"
+        return f"no samples: {prediction.name} is compared with {target.name}, but no data brings a batch of them"
     for node in (prediction, target):
         if node.shape[:1] != (samples,):
             shape = numbers.shape(node.shape)
@@ -255,7 +256,7 @@ def _judged(decision: Decision | None, said: Array | None, wanted: Array | None,
 def _losses(session: Session, found: Compared) -> Shares:
     """Once the loss is computed, and none where it is hidden: theirs would tell it."""
     if session.state.value(session.graph.loss) is None:
-        return Shares(None, why="the loss is not computed yet")
+        return Shares(None, why=NOT_YET)
     if covers(session.hidden, session.graph.nodes[session.graph.loss], "value"):
         return Shares(None, why=REASON)
     return shares(session.recorded, found.prediction.id, session.network.samples, found.loss.reduction != "sum")

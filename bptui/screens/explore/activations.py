@@ -12,7 +12,7 @@ from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
-from bptui.screens.board import Board, Work
+from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.curve import AXIS, curve_at
 from bptui.screens.explore.page import at, beside, centred, figure, mark, right, short, window
 from bptui.screens.keys import EXPLORE_ACTIVATIONS
@@ -65,6 +65,11 @@ class ActivationBoard(Board):
     def here(self) -> Activation:
         """The chosen one."""
         return self.listed[self.chosen]
+
+    @property
+    def asks(self) -> Ask:
+        """What a class is asked."""
+        return Ask("How steep is it here?", frozenset(("slope",)), "right")
 
     def status(self) -> tuple[Line, Line]:
         """`explorer  activations`, and z."""
@@ -141,7 +146,7 @@ class ActivationBoard(Board):
 
     def lines(self, width: int, height: int, look: RenderOptions) -> list[Line]:
         """Two curves one above the other, and the table."""
-        side = min(SIDE if width < 120 else 47, width // 2)
+        side = min(SIDE if width < 120 else 47, max(width // 2, width - 27))
         wide = width - side - 1
         found = self._formulas.get((self.here.name, self.raw))
         definition = clip(found.definition, max(0, wide - len(self.here.name) - 10)) if found is not None else ()

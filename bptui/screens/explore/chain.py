@@ -10,7 +10,7 @@ from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
-from bptui.screens.board import Board, Work
+from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.chain_page import ChainPage
 from bptui.screens.explore.page import Row, figure, fitted, mark, short, window, without
 from bptui.screens.keys import EXPLORE_CHAIN
@@ -52,6 +52,14 @@ class ChainBoard(Board):
     def symbol(self) -> str:
         """What the start is called."""
         return self.chain.asked
+
+    @property
+    def asks(self) -> Ask | None:
+        """The slope of the whole, once for each start."""
+        if self.chain.known is None:
+            return None
+        name = self.slope_name(self.chain.known)
+        return Ask(f"What is {name}?", frozenset({name}), "right")
 
     # ------------------------------------------------------------------------------------------------------- keys
 

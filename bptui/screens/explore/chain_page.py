@@ -66,11 +66,12 @@ class ChainPage:
         step = (self.width - 2 * INSET - box) / max(1, count - 1)
         return box, [INSET + int(n * step) for n in range(count)]
 
-    def slope(self, arrow: Arrow) -> Span:
-        """`× 12`, or `× ?` where that is asked for."""
+    def slope(self, arrow: Arrow, room: int = 99) -> Span:
+        """`× 12`, or `× ?` where that is asked for; with fewer digits where there is no room for four."""
         if self.sums.asked(arrow):
             return Span("× ? ", "text bold reverse")
-        return Span(f"× {short(arrow.slope)}", "text bold")
+        texts = [f"× {short(arrow.slope, digits)}" for digits in (4, 3, 2, 1)]
+        return Span(next((text for text in texts if len(text) <= room), texts[-1]), "text bold")
 
     # ------------------------------------------------------------------------------------------------ boxes
 
@@ -83,7 +84,7 @@ class ChainPage:
         for n, arrow in enumerate(self.arrows):
             start, end = places[n] + box + 1, places[n + 1] - 2
             self._arrow(page, start, end, 1)
-            label = self.slope(arrow)
+            label = self.slope(arrow, end - start + 1)
             page.put((start + end + 1 - len(label.text)) // 2, 0, label.text, label.style)
             if len(arrow.links) > 1:
                 told = f"{len(arrow.links)} slopes"

@@ -10,7 +10,7 @@ from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
-from bptui.screens.board import Board, Work
+from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.page import at, beside, mark, right, short, window
 from bptui.screens.explore.page import size as small
 from bptui.screens.keys import EXPLORE_FLOW
@@ -57,6 +57,11 @@ class FlowBoard(Board):
     def pair(self) -> tuple[Course, Course]:
         """The two networks that are shown."""
         return self.courses[0], self.courses[self.chosen]
+
+    @property
+    def asks(self) -> Ask:
+        """What a class is asked."""
+        return Ask("Does the gradient arrive at the first layer, left and right?", frozenset(("verdict",)), "down")
 
     # ------------------------------------------------------------------------------------------------------- keys
 

@@ -13,14 +13,14 @@ from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
-from bptui.screens.board import Board, Work
+from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.page import at, beside, figure, mark, right, short, window, without
 from bptui.screens.explore.rate import RATES, rate_of
 from bptui.screens.keys import EXPLORE_RACE
 from bptui.screens.pixels import legend, pixels
 from bptui.screens.plot import Axes, Plot
 from bptui.screens.render import RenderOptions, clip, fit, under
-from bptui.teach.explore.race import LETTERS, NAMES, PROBLEMS, SAID, Map, Race, Track, network_of
+from bptui.teach.explore.race import LETTERS, NAMES, PROBLEMS, SAID, Map, Race, Track, network_of, problem_of
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -42,10 +42,11 @@ class RaceBoard(Board):
     name, place = "race", EXPLORE_RACE
 
     def __init__(self, network: Network | None = None, by: str = "") -> None:
-        self._network, self._by = network, by
-        if network is not None:  # there is nothing to choose from
+        own = None if network is None else problem_of(network)
+        self._network, self._by = network if own is None else None, by
+        if self._network is not None:  # there is nothing to choose from
             self.place = without(EXPLORE_RACE, "problem")
-        self._number = 0
+        self._number = own or 0
         self._pixels: tuple[int, int] | None = None
         self._begin()
 
@@ -56,6 +57,11 @@ class RaceBoard(Board):
         else:
             problem = PROBLEMS[self._number]
             self.race = Race(network_of(problem), problem=problem)
+
+    @property
+    def asks(self) -> Ask:
+        """What a class is asked."""
+        return Ask("Who comes down first?", frozenset(("loss",)), "space")
 
     # ------------------------------------------------------------------------------------------------------- keys
 

@@ -13,7 +13,7 @@ from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
-from bptui.screens.board import Board, Work
+from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.page import (
     Row,
     at,
@@ -31,7 +31,8 @@ from bptui.screens.explore.page import (
 from bptui.screens.keys import EXPLORE_RATE
 from bptui.screens.plot import Axes, Plot
 from bptui.screens.render import RenderOptions, length
-from bptui.teach.explore.rate import Cut, Regime, Slice
+from bptui.teach.explore.descent import Cut, Regime
+from bptui.teach.explore.rate import Slice
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -63,6 +64,12 @@ class RateBoard(Board):
             made.cut()
         return made
 
+    @property
+    def asks(self) -> Ask:
+        """What a class is asked."""
+        hidden = frozenset({"really", "losses", "ratio", "regimes"})
+        return Ask("What does a step of this rate do to the loss?", hidden, "greater_than_sign")
+
     # ------------------------------------------------------------------------------------------------------- keys
 
     def status(self) -> tuple[Line, Line]:
@@ -82,7 +89,9 @@ class RateBoard(Board):
         if word == "rate":
             cut.rate = _next(cut.rate, across)
         elif word == "step" and down > 0:
-            if cut.known is not None and not math.isfinite(cut.known.after):
+            if cut.known is None:
+                return "this step is still being computed"
+            if not math.isfinite(cut.known.after):
                 return "the loss is not finite there: < goes back"
             cut.take()
         elif word == "step":
@@ -202,6 +211,8 @@ class RateBoard(Board):
     def _side(self, cut: Cut, tall: int, look: RenderOptions) -> list[Line]:
         """The step in numbers."""
         rows = [blank(3), Row(_pair("rate η", number(cut.rate, "text bold"))), blank(4)]
+        if not self.slice.plain:
+            rows[2:] = [Row((Span(" plain descent", "dim"),), 4), blank(4)]
         names = self.slice.numbers
         if names:
             for n, slope in zip(names, cut.gradients, strict=True):

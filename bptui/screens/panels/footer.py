@@ -30,11 +30,14 @@ def hints(pairs: tuple[tuple[str, str], ...], width: int, ends: tuple[tuple[str,
 
 def presenting(width: int, asks: bool, turning: bool = False, bindings: Bindings = DEFAULT) -> Line:
     """The keys of present mode: what turns the page first; `turning`: pages turn by themselves."""
-    _, ends = footer_keys(width, bindings)
-    pairs = [
-        (keys, word if asks or word != NEXT else "next") for keys, word in PRESENT.footer() if asks or word != CLASS
-    ]
-    return hints((("space", "stop"), *pairs) if turning else tuple(pairs), width, ends)
+    pairs = turned(asks)
+    return hints((("space", "stop"), *pairs) if turning else pairs, width, footer_keys(width, bindings)[1])
+
+
+def turned(asks: bool) -> tuple[tuple[str, str], ...]:
+    """(keys, word) of present mode; once the answer is told nothing is said any more, and the next page comes."""
+    rows = PRESENT.footer()
+    return tuple((keys, word if asks or word != NEXT else "next") for keys, word in rows if asks or word != CLASS)
 
 
 def usual(width: int, first: tuple[tuple[str, str], ...] = (), bindings: Bindings = DEFAULT) -> Line:

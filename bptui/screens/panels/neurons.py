@@ -56,7 +56,7 @@ def title(scene: Scene) -> tuple[Line, Line]:
 def sample_of(session: Session) -> int:
     """Which sample of the batch is seen: the chosen one, else that of the selected element."""
     if isinstance(session.view.sample, int):
-        return int(session.view.sample)
+        return max(0, min(session.view.sample, session.network.samples - 1))
     node = session.node
     return int(session.element[0]) if node.role != "param" and len(session.element) == 2 else 0
 

@@ -18,7 +18,7 @@ from bptui.screens.panels.choices import Choice
 from bptui.screens.panels.digits import SIZES, large
 from bptui.screens.panels.question import three
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, between, fit, length, under
+from bptui.screens.render import RenderOptions, between, fit, length, middle, under
 from bptui.symbolic.facts import Equation
 
 MARGIN = 2
@@ -380,8 +380,3 @@ def _stacked(symbols: Sequence[Line], texts: Sequence[str], sign: str, styles: S
 def _style(x: float | None, kind: str) -> str:
     bad = x is not None and not math.isfinite(x) and not concealed(x)
     return "fail reverse" if bad else f"{kind} bold"
-
-
-def middle(row: Line, width: int) -> Line:
-    """The row with as many blanks before it as after it."""
-    return (Span(" " * max(0, (width - length(row)) // 2)), *row)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import path_lines
@@ -13,7 +11,7 @@ from bptui.screens.panels.digits import SIZES, large
 from bptui.screens.panels.figures import kind_of
 from bptui.screens.panels.present import Slide, head
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import fit, length
+from bptui.screens.render import fit, middle
 from bptui.screens.scene import Scene
 from bptui.symbolic.card.factor import chain
 
@@ -24,12 +22,12 @@ def lines(scene: Scene) -> list[Line]:
     made = paths.found(scene)
     rows: list[Line] = [()] * height
     rows[0 if height < 14 else 1] = head(Slide(*presented.status(session, scene.failed)), width)
-    block = [_middle(row, width) for row in wrap(line(made), width)] if isinstance(made, str) else _block(scene, made)
+    block = [middle(row, width) for row in wrap(line(made), width)] if isinstance(made, str) else _block(scene, made)
     top = max(2, (height - 2 - len(block)) // 2)
     for n, row in enumerate(block):
         if top + n < height - 2:
             rows[top + n] = row
-    rows[height - 2] = _middle(presented.strip(session, width), width)
+    rows[height - 2] = middle(presented.strip(session, width), width)
     return [fit(row, width) for row in rows]
 
 
@@ -47,16 +45,12 @@ def _block(scene: Scene, made: Paths) -> list[Line]:
     if scene.rules is not None:
         written = chain(scene.session.recording, scene.rules, made, path, scene.options.unicode)
     said: list[Line] = [*found, (), *([written] if written else []), path_lines.in_numbers(factors, product)]
-    rows = [_middle(part, width) for text in said for part in (wrap(text, width - 4) or [()])]
+    rows = [middle(part, width) for text in said for part in (wrap(text, width - 4) or [()])]
     digits = large(product, scene.options.unicode, SIZES[-1])
     if digits is not None and len(digits[0]) <= width and height >= 16:
-        rows += [(), *(_middle((Span(row, "gradient bold"),), width) for row in digits)]
+        rows += [(), *(middle((Span(row, "gradient bold"),), width) for row in digits)]
     if made.count > 1:
         mark = {True: Span("  ✓", "ok"), False: Span("  FAIL", "fail reverse"), None: Span("")}[made.equal]
         told = line((path_lines.adds(made), "dim"), "  ", (path_lines.printed(made).total, "gradient bold"), mark)
-        rows += [(), _middle(told, width)]
+        rows += [(), middle(told, width)]
     return rows
-
-
-def _middle(row: Sequence[Span], width: int) -> Line:
-    return (Span(" " * max(0, (width - length(row)) // 2)), *row)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
+from typing import Any
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
@@ -18,7 +20,7 @@ from bptui.screens.play import curve, network, output, sheet
 from bptui.screens.play.chosen import Choice
 from bptui.screens.play.grid import NAMES, Room, assemble, grid
 from bptui.screens.render import RenderOptions, between, length
-from bptui.teach.play import settings
+from bptui.teach.play import settings, views, words
 from bptui.teach.play.course import Course, Frame
 from bptui.teach.play.setup import STRIDES, Setup
 from bptui.teach.play.writing import write
@@ -27,6 +29,9 @@ SETTINGS, NETWORK, OUTPUT, LOSS = 4, 1, 2, 3
 PARTS = 30
 """Places of the plane, in each direction, that the arrows go through."""
 NUDGE = 0.1
+LINES = ("write", "step", "weight", "undo")
+"""The lines that set nothing."""
+MOST_COMPLETIONS = 100
 TITLED = 12
 """Rows from which on a panel that is alone says in a row of its own what stands in its title else."""
 FIRST_TO_GO = ("play", "data", "test", "state", "right", "branch")
@@ -54,8 +59,8 @@ class Playground(Board):
     def place(self) -> Place:  # type: ignore[override]  # the footer says how far one step goes
         """The keys, with the stride in the footer."""
         stride = self.course.setup.stride
-        words = {"run": "pause" if self.course.running else "run", "steps": f"{stride:,} step{'s'[: stride != 1]}"}
-        return Place(PLAY.name, tuple(replace(row, short=words.get(row.word, row.short)) for row in PLAY.rows))
+        shorts = {"run": "pause" if self.course.running else "run", "steps": f"{stride:,} step{'s'[: stride != 1]}"}
+        return Place(PLAY.name, tuple(replace(row, short=shorts.get(row.word, row.short)) for row in PLAY.rows))
 
     @property
     def frame(self) -> Frame:
@@ -69,9 +74,9 @@ class Playground(Board):
         """Data, training step, running or paused, branch; the losses and how many points are right, at the right. Where
         the row is short the step and the loss stay."""
         frame = self._shown if self.held and self._shown is not None else self.frame
-        named = settings.CALLED.get(frame.setup.title, frame.setup.title)
+        named = views.CALLED.get(frame.setup.title, frame.setup.title)
         test, right = frame.seen.test, frame.seen.right
-        words: dict[str, Line] = {
+        parts: dict[str, Line] = {
             "play": (Span("play", "dim"),),
             "data": (Span(printable(named)[:16]),),
             "step": (Span("step ", "dim"), Span(f"{frame.step:,}", "text bold")),
@@ -82,10 +87,10 @@ class Playground(Board):
             "right": (Span(f"{right[0]:,}", "text bold"), Span(f"/{right[1]:,}", "dim")) if right is not None else (),
         }
         for name in ("", *FIRST_TO_GO):
-            words[name] = ()
+            parts[name] = ()
             left, end = (
-                _apart([words[each] for each in part if words[each]])
-                for part in (("play", "data", "step", "state", "branch"), ("loss", "test", "right"))
+                _apart([parts[each] for each in group if parts[each]])
+                for group in (("play", "data", "step", "state", "branch"), ("loss", "test", "right"))
             )
             if length(left) + length(end) + AROUND <= self._width:
                 break
@@ -237,9 +242,9 @@ class Playground(Board):
         if word == "undo":
             self.course.undo()
         elif word == "weight":
-            self._set_weight(settings.number(rest.split(), -1e6, 1e6, "weight"))
+            self._set_weight(words.number(rest.split(), -1e6, 1e6, "weight"))
         elif word in ("step", "goto"):
-            self.course.to(int(settings.number(rest.split(), 0, 1e7, word)))
+            self.course.to(int(words.number(rest.split(), 0, 1e7, word)))
         else:
             row, setup = settings.said(self.course.setup, text)
             self._settle(row, setup)
@@ -254,6 +259,17 @@ class Playground(Board):
     def urgent(self) -> bool:
         """A pause ends what runs."""
         return self.course.urgent
+
+    def complete(self, text: str) -> Sequence[str]:
+        """The settings, and the values that the arrows go through."""
+        lines = [
+            f"{row.name} {settings.written(each)}" for row in settings.SETTINGS for each in self._values(row, text)
+        ]
+        return [line for line in [*(row.name for row in settings.SETTINGS), *LINES, *lines] if line.startswith(text)]
+
+    def _values(self, row: settings.Setting, text: str) -> Sequence[Any]:
+        found = row.steps(self.course.setup) if text.startswith(row.name + " ") else ()
+        return [each for each in found if each is not None][:MOST_COMPLETIONS]
 
     def news(self) -> str:
         """Why it stopped, or started again."""

@@ -12,7 +12,6 @@ from bptui.screens.play import levels
 from bptui.screens.play.chosen import Choice
 from bptui.screens.render import RenderOptions, clip
 from bptui.teach.play.course import Frame
-from bptui.teach.play.sight import LATTICE
 
 SIZES = (
     (14, 7, 1, 32), (10, 5, 1, 20), (8, 4, 1, 18), (6, 3, 1, 0), (4, 2, 1, 0), (4, 2, 0, 0), (4, 1, 1, 0), (4, 1, 0, 0)
@@ -159,13 +158,15 @@ class _Drawing:
         column, x = self.made[number], self._x(number)
         for unit in range(column.values.shape[1]):
             y = self._y(number, unit)
-            grid = levels.sampled(column.values[:, unit].reshape(LATTICE, LATTICE), self.wide, 2 * self.tall)
+            grid = levels.sampled(
+                column.values[:, unit].reshape(self.frame.sight.size, self.frame.sight.size), self.wide, 2 * self.tall
+            )
             for k, row in enumerate(pixels.pixels(levels.levels(grid, column.ranges[unit]), self.look)):
                 self._map_row(x, y + k, row)
             if column.labels:
                 label = column.labels[unit]
                 at = (0, y + self.tall // 2) if self.beside else (x, y - 1)
-                self.page.put(*at, label[: 7 if self.beside else self.wide + 2], "dim")
+                self.page.put(*at, label[: max(7, self.wide + 2)], "dim")
             if self.choice[:2] == (number - 1, unit):
                 self._brackets(number, x, y)
 

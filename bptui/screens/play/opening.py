@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
     from bptui.screens.board import Board
 
 FPS = 20.0
@@ -23,3 +24,14 @@ def playground(target: str | None, fps: float | None = None) -> Callable[[], Boa
         return Playground(opened(target), fps or FPS)
 
     return make
+
+
+def on_session(session: Session) -> Board:
+    """The playground with the network that is debugged, trained anew to the same step: what was changed on the way is
+    not in it. UserError where the playground cannot show it."""
+    from bptui.screens.play.board import Playground
+    from bptui.teach.play.setup import shown
+
+    made = Playground(shown(session.network), FPS)
+    made.course.to(session.cursor.step)
+    return made

@@ -39,6 +39,8 @@ def title(frame: Frame, width: int, cross: tuple[float, float] | None, predicted
     if cross is not None:
         told = f" {predicted:.2f}" if width < ROOMY else f"  {numbers.significant(predicted, 4)}"
         return (Span(point_text(cross, width), "dim"), Span(told, "value bold"))
+    if len(frame.sight.points) < frame.sight.all_points:
+        return (Span(f"{len(frame.sight.points):,} of {frame.sight.all_points:,} points", "dim"),)
     if frame.sight.answer.kind == "number":
         answer = frame.sight.answer
         return (Span(f"{answer.low:.2g} to {answer.high:.2g}", "dim"),)

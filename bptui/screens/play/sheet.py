@@ -17,7 +17,7 @@ COLUMNS = (
 """What stands where; the first four of each are seen at 80 columns."""
 NARROW = 66
 """Columns under which names are short."""
-PARTS = ((16, 21, 16), (19, 29, 24))
+PARTS = ((17, 20, 16), (19, 29, 24))
 """How wide the columns are beside each other, where names are short and where they are not."""
 ABOUT = 8
 """Rows from which on one says what the chosen setting is."""
@@ -39,8 +39,8 @@ def lines(setup: Setup, frame: Frame, choice: Choice, at: tuple[int, int], width
     if height < 1:
         return []
     about = height >= ABOUT
-    room = max(1, height - 1 - 2 * about)
     most = max(map(len, COLUMNS))
+    room = max(1, height - 1 - about)
     first = max(0, at[1] - room + 1)
     narrow = width < NARROW
     short = width < 44
@@ -53,8 +53,6 @@ def lines(setup: Setup, frame: Frame, choice: Choice, at: tuple[int, int], width
             row += _cell(setup, (x, y), at, wides[x], narrow) if y < len(COLUMNS[x]) else (Span(" " * wides[x]),)
         rows.append(tuple(row))
     rows += [()] * (room - len(rows))
-    if about:
-        rows.append(())
     rows.append((Span(" "), *formula(frame, choice, width - 2)))
     if about:
         setting = row_of(at)

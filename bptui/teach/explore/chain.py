@@ -144,9 +144,9 @@ class Chain:
 
     def read(self, tick: Tick = lambda part: None) -> Reading:
         """The reading here; computed where it is not known. `tick` is told now and then, and may raise to end it."""
-        found = self.known
+        found, key = self.known, (self.at, self.nudge)  # a key may change them while it is computed
         if found is None:
-            found = self._known[self.at, self.nudge] = self._read(self.at, self.nudge, tick)
+            found = self._known[key] = self._read(*key, tick)
             while len(self._known) > 64:
                 del self._known[next(iter(self._known))]
         return found

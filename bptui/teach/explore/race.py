@@ -74,6 +74,18 @@ USUAL = (0.1, 0.05, 0.01, 0.01)
 """Rates for a network of which nothing is known."""
 
 
+def problem_of(network: Network) -> int | None:
+    """Which of PROBLEMS a network is, where it is one, as it begins."""
+    for number, problem in enumerate(PROBLEMS):
+        if network.name == problem.name:
+            own = network_of(problem).graph
+            same = [(node.name, node.op) for node in own.nodes] == [
+                (node.name, node.op) for node in network.graph.nodes
+            ]
+            return number if same else None
+    return None
+
+
 def optimizer(number: int, rate: float) -> Optimizer:
     """One of the four."""
     kind = ("sgd", "sgd", "rmsprop", "adam")[number]
@@ -193,10 +205,12 @@ class Race:
             [np.asarray(_slot(program, n).within(state), np.float64).reshape(-1) for n in self.params]
         )
 
-    def _trained(self, number: int, visit: Callable[[Program, Array, float], None], tick: Tick) -> None:
-        """Train one racer; `visit(program, parameters, loss)` at each step, before its update, and after the last."""
-        program = replace(self.network, optimizer=optimizer(number, self.rates[number])).program()
-        for _ in range(self.steps + 1):
+    def _trained(self, key: tuple[int, float, int], visit: Callable[[Program, Array, float], None], tick: Tick) -> None:
+        """Train a racer at a rate for so many steps; `visit(program, parameters, loss)` at each of them, before its
+        update, and after the last."""
+        number, rate, steps = key
+        program = replace(self.network, optimizer=optimizer(number, rate)).program()
+        for _ in range(steps + 1):
             tick()
             before = self._flat(program, program.save())
             program.run(1)
@@ -243,7 +257,7 @@ class Race:
                 if np.isfinite(flat).all():
                     last[0] = flat
 
-            self._trained(number, visit, tick)
+            self._trained((number, self.rates[number], self.steps), visit, tick)
             ends.append(last[0] - origin)
         first = _unit(ends[0])
         rests = [end - (end @ first) * first for end in ends[1:]]
@@ -255,7 +269,9 @@ class Race:
 
     def _around(self, plane: Plane, tick: Tick) -> tuple[tuple[float, float], tuple[float, float]]:
         """What the paths take up of a plane, and EDGE of it on each side."""
-        places = np.concatenate([self._tracked(n, plane, tick).places for n in range(len(LETTERS))])
+        places = np.concatenate(
+            [self._tracked((n, self.rates[n], self.steps), plane, tick).places for n in range(len(LETTERS))]
+        )
         places = places[np.isfinite(places).all(axis=1)]
         found = []
         for low, high in zip(places.min(0).tolist(), places.max(0).tolist(), strict=True):
@@ -269,13 +285,12 @@ class Race:
 
     def track(self, number: int, tick: Tick) -> Track:
         """What a racer did at its rate."""
-        found = self.known(number)
-        if found is None:
-            found = self._tracked(number, self.prepare(tick), tick)
-            self._tracks[number, self.rates[number], self.steps] = found
-        return found
+        key = number, self.rates[number], self.steps  # a key may change them while it is computed
+        if key not in self._tracks:
+            self._tracks[key] = self._tracked(key, self.prepare(tick), tick)
+        return self._tracks[key]
 
-    def _tracked(self, number: int, plane: Plane, tick: Tick) -> Track:
+    def _tracked(self, key: tuple[int, float, int], plane: Plane, tick: Tick) -> Track:
         places: list[tuple[float, float]] = []
         losses: list[float] = []
 
@@ -284,7 +299,7 @@ class Race:
                 places.append(plane.place(flat))
             losses.append(loss)
 
-        self._trained(number, visit, tick)
+        self._trained(key, visit, tick)
         return Track(np.array(places), np.array(losses))
 
     def known_map(self, columns: int, rows: int) -> Map | None:

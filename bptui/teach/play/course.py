@@ -32,6 +32,8 @@ SHARE = 3.0
 FAR = 1_000_000
 """Training steps that are asked for at once while it runs; they are ended when a frame is due."""
 
+PATIENCE = 0.5
+"""Seconds that a key waits for what runs to end."""
 NOTICED = 0.3
 """Seconds after which it is said that it works."""
 NAP = 0.002
@@ -46,7 +48,7 @@ class Frame:
 
     step  the training step · loss  its loss, before its update, as the debugger shows it
     losses  of every step so far · tests  (steps, losses over the test points) where one has looked, ascending
-    parameters  by name, before the update · branch  its number, 0 for the original
+    parameters  by name, before the update, those that are not trained too · branch  its number, 0 for the original
     """
 
     setup: Setup
@@ -151,12 +153,17 @@ class Course:
     def opening(self) -> Session:
         """The session at this very training step. Until `returned` it is left alone."""
         self.running, self._hold = False, True
-        with self._lock:
-            self._hold = False
+        there = self._lock.acquire(timeout=PATIENCE)
+        self._hold = False
+        if not there:
+            raise UserError("debug", "something is still being computed", "enter again when it is done")
+        try:
             while self._jobs:
                 self._jobs.popleft()()
             self._away = True
             self._show()
+        finally:
+            self._lock.release()
         return self.session
 
     def returned(self) -> None:
@@ -230,7 +237,8 @@ class Course:
 
     def _due(self) -> bool:
         """Is it time to look at what has been trained?"""
-        if not self.running or self._hold or self._jobs:
+        losses = self.session.history.losses
+        if not self.running or self._hold or self._jobs or (len(losses) and not np.isfinite(losses[-1])):
             return True
         return self.drawn and perf_counter() - self._made >= max(1 / self.fps, SHARE * self.cost)
 
@@ -297,8 +305,12 @@ class Course:
             self.setup = replace(self.setup, document=session.network.document)
         setup = replace(self.setup, document=session.network.document or self.setup.document)
         recording, step = session.recording, session.cursor.step
-        parameters = {node.name: recording.before(node) for node in session.graph.params}
-        known = {name: array for name, array in parameters.items() if array is not None}
+        known = {
+            node.name: array
+            for node in session.graph.nodes
+            if node.role == "param" or (node.role == "input" and node.scope)
+            if (array := recording.before(node) if node.role == "param" else recording.value(node)) is not None
+        }
         sight = self._sight(setup, session.network)
         seen = sight.look(known)
         tests = self._tests.setdefault(session.branch, {})
@@ -309,7 +321,7 @@ class Course:
         self.frame = Frame(
             setup, sight, step, float(recording.loss), session.history.losses,
             (steps, np.array([tests[int(at)] for at in steps])), known, seen, session.branch.number,
-            step * size / max(1, len(sight.points)),
+            step * size / max(1, sight.all_points),
         )  # fmt: skip
         if not np.isfinite(self.frame.loss):
             self.running = False

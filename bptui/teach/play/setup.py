@@ -114,14 +114,19 @@ def opened(target: str | None) -> Setup:
     where it is no network of dense layers over two inputs with one answer."""
     if target is None:
         return Setup(Document(FIRST, NAME))
-    network = load(target)
+    return shown(load(target))
+
+
+def shown(network: Network) -> Setup:
+    """What is played with of a network that is there already; UserError as above, or where a program made it."""
     document = network.document
-    assert document is not None, "what was loaded was made from a document"
-    refuse(network, document)
+    if document is None:
+        raise UserError(network.name, "was made by a program, and the playground changes what a network file says")
+    _refuse(network, document)
     return Setup(document)
 
 
-def refuse(network: Network, document: Document) -> None:
+def _refuse(network: Network, document: Document) -> None:
     """A UserError where the playground cannot show a network; it says what can."""
     instead = f"bptui run {document.where[:60]} shows any network"
     if "layers" not in document.content:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bptui.model.base.errors import UserError
 from bptui.model.base.schema import Table
 from bptui.model.base.types import Array
 from bptui.model.engine.program import Program
@@ -18,8 +19,12 @@ from bptui.model.source.tables import read
 from bptui.teach.play.output import Answer, answer_of
 from bptui.teach.play.setup import Setup
 
-LATTICE = 60
-"""Points of the lattice along each axis; a map takes those that it has pixels for."""
+SIZES = (60, 30, 15)
+"""Points of the lattice along each axis: the most that a network has room for. A map takes those it has pixels for."""
+MOST_NUMBERS = 2**21
+"""Numbers that all neurons together have over the lattice: their gradients, too, are 64 MB in the engine's arena."""
+MOST_POINTS = 5_000
+"""Training points that are looked at; of more, as many, evenly spaced."""
 MARGIN = 0.05
 """Of the plane around the points, in parts of its width."""
 DRAWN_EDGE = 6.0
@@ -30,8 +35,8 @@ DRAWN_EDGE = 6.0
 class Seen:
     """What a network makes of the plane at one training step.
 
-    layers  of each layer its neurons over the lattice, (LATTICE², units), row after row from the top
-    output  the answer over the lattice, (LATTICE, LATTICE)
+    layers  of each layer its neurons over the lattice, (size², units), row after row from the top
+    output  the answer over the lattice, (size, size)
     wrong   which training points lie on the wrong side · right  how many do not, and of how many; None in a regression
     test    the loss over the test points, None where there are none
     """
@@ -56,8 +61,9 @@ class _Over:
         self.program: Program = network.program()
 
     def run(self, parameters: Mapping[str, Array]) -> float:
-        """The loss over all of the points; `value` says the rest then."""
-        return self.program.evaluate(self.program.adopted(self.program, parameters), 0)
+        """The loss over all of the points; `value` says the rest then. Those that are not trained it has by itself."""
+        trained = {node.name: parameters[node.name] for node in self.graph.params}
+        return self.program.evaluate(self.program.adopted(self.program, trained), 0)
 
     def value(self, name: str) -> Array:
         """A node by its name, after `run`."""
@@ -66,6 +72,7 @@ class _Over:
 
 class Sight:
     """points, targets  the training points in the plane, and what is wanted there; `test_points` and `test_targets`
+    all_points  how many there are, also where fewer are looked at · size  points of the lattice along each axis
     edge    the plane that is shown reaches from -edge to edge around `centre`, in both directions
     names   of each layer the node that leaves it · answer  how the predictions are read
     """
@@ -74,11 +81,16 @@ class Sight:
         self.setup = setup
         data = {key: value for key, value in (setup.value("data") or {}).items() if key != "features"}
         labels = network.graph.by_name["y"].whole
+        self.size = _size(network, setup)
         self.points, self.targets = self._read(data, network.seed, labels)
+        self.all_points = len(self.points)
         self.answer: Answer = answer_of(setup.loss, labels, self.targets, setup.dataset)
         self.centre, self.edge = _frame(self.points, setup.dataset is not None)
         self.names = tuple(_leaving(network, name) for name in names_of(setup))
-        self.lattice = _lattice(self.centre, self.edge)
+        self.lattice = _lattice(self.centre, self.edge, self.size)
+        if self.all_points > MOST_POINTS:
+            kept = np.linspace(0, self.all_points - 1, MOST_POINTS).astype(int)
+            self.points, self.targets = self.points[kept], self.targets[kept]
         any_target = np.repeat(self.targets[:1], len(self.lattice), axis=0)
         self._plane = _Over(setup, self.lattice, any_target)
         self._train = _Over(setup, self.points, self.targets)
@@ -102,7 +114,7 @@ class Sight:
         with np.errstate(all="ignore"):
             self._plane.run(parameters)
             layers = tuple(self._plane.value(name) for name in self.names)
-            output = self.answer.scores(self._plane.value("prediction")).reshape(LATTICE, LATTICE)
+            output = self.answer.scores(self._plane.value("prediction")).reshape(self.size, self.size)
             self._train.run(parameters)
             wrong = self.answer.wrong(self._train.value("prediction"), self.targets)
             count = len(self.points)
@@ -152,8 +164,18 @@ def _frame(points: Array, drawn: bool) -> tuple[tuple[float, float], float]:
     return (float(middle[0]), float(middle[1])), half if half > 0 else 1.0
 
 
-def _lattice(centre: tuple[float, float], edge: float) -> Array:
-    """The middles of LATTICE x LATTICE pixels, row after row from the top: (LATTICE², 2)."""
-    along = (2 * (np.arange(LATTICE) + 0.5) / LATTICE - 1) * edge
+def _size(network: Network, setup: Setup) -> int:
+    """How fine the lattice is; a UserError where the network is too wide for any."""
+    units = sum(network.graph.by_name[_leaving(network, name)].shape[-1] for name in names_of(setup))
+    fitting = [size for size in SIZES if size * size * units <= MOST_NUMBERS]
+    if not fitting:
+        where = setup.document.where
+        raise UserError(where, f"{units:,} neurons are too many for maps", f"bptui run {where[:60]} shows any network")
+    return fitting[0]
+
+
+def _lattice(centre: tuple[float, float], edge: float, size: int) -> Array:
+    """The middles of size x size pixels, row after row from the top: (size², 2)."""
+    along = (2 * (np.arange(size) + 0.5) / size - 1) * edge
     across, up = np.meshgrid(centre[0] + along, centre[1] - along)
     return np.stack((across.ravel(), up.ravel()), axis=1)

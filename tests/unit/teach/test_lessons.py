@@ -79,7 +79,8 @@ def test_skipped_to_the_end_and_back(number: int) -> None:
     while not course.finished:
         assert course.failed == (), course.page.title
         seen.append([plain(line) for block in course.opens() for line in block])
-        course.next()
+        if course.next():  # what the page waits for: it turns when asked again
+            course.next()
     assert course.answers == {}
     for opened in reversed(seen):
         assert [plain(line) for block in course.opens() for line in block] == opened

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from bptui.cli import main
+from bptui.teach.catalogue import lessons, resumed
 from bptui.teach.progress import Progress, Reached
 
 
@@ -58,6 +59,12 @@ def test_a_disk_that_takes_nothing_is_one_line(tmp_path):
     told = found.keep("4", Reached(2))
     assert told.startswith("progress is not kept: ")
     assert found.of("4") == Reached(2)
+
+
+def test_where_one_goes_on():
+    assert resumed("").number == lessons()[0].number
+    assert resumed("4").number == 4
+    assert resumed("/gone/mine.md").number == lessons()[0].number
 
 
 def test_nothing_is_kept_where_nothing_is_wanted():

@@ -55,6 +55,10 @@ class FrontEnd:
         """Open an explorer on the session's network, as it is at this training step."""
         raise _needs_a_screen("explore")
 
+    def do_play(self) -> None:
+        """Open the playground with the session's network, at this training step."""
+        raise _needs_a_screen("play")
+
     def do_copy(self, form: str) -> None:
         """Copy the selected number or tensor: as text, latex, numpy or json."""
         raise _needs_a_screen("copy")

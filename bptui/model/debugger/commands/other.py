@@ -33,6 +33,11 @@ def explore(front: FrontEnd, argument: str) -> None:
     front.do_explore(argument)
 
 
+@family.front_end("play", "The playground with what is debugged: a network over two inputs, at this training step")
+def play(front: FrontEnd, argument: str) -> None:
+    front.do_play()
+
+
 @family.front_end("palette", "Search the commands", keys=("ctrl+p",))
 def palette(front: FrontEnd, argument: str) -> None:
     front.do_palette()

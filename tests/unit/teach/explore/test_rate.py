@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
 from bptui.model.source.network import from_formula, load
-from bptui.teach.explore.rate import Cut, Slice
+from bptui.teach.explore.descent import Cut
+from bptui.teach.explore.rate import Slice
 
 
 def cut(name: str, rate: float, along: str = "") -> Cut:

@@ -145,7 +145,7 @@ def test_a_setting_that_makes_no_network_is_refused_and_nothing_is_lost():
 
 def test_a_loss_that_is_not_finite_stops_and_says_where_it_began():
     made = course("data plane", "activation linear", "optimizer sgd", "rate 100")
-    made.running = True
+    made.running = made.drawn = True  # a screen looks at it now and then
     frame = carry_out(made)
     assert not made.running
     assert not np.isfinite(frame.loss)
@@ -191,6 +191,33 @@ def test_test_points_are_those_of_the_next_seed_and_never_the_training_points():
     other = carry_out(course("seed 4"))
     assert (made.sight.test_points == other.sight.points).all()
     assert not (made.sight.test_points[0] == made.sight.points).all(axis=1).any()
+
+
+def layers(*units: int) -> str:
+    return "".join(f'[[layers]]\nkind = "dense"\nunits = {count}\nactivation = "relu"\n' for count in units)
+
+
+def test_what_is_not_trained_is_seen_too(tmp_path):
+    path = tmp_path / "frozen.toml"
+    rest = '[[layers]]\nkind = "dense"\nunits = 1\ntrain = []\n[loss]\nkind = "bce_with_logits"\n'
+    path.write_text('[data]\ndataset = "gauss"\n' + layers(3) + rest)
+    made = course(file=str(path))
+    frame = at(made, 5)
+    assert frame.weight(1) is not None
+    assert (frame.weight(1) == at(made, 0).weight(1)).all()
+    assert (frame.weight(0) != load(str(path)).graph.by_name["layer1.weight"].value).any()
+
+
+def test_a_large_file_is_looked_at_in_part_and_one_that_is_too_wide_is_refused(tmp_path):
+    head = '[data]\ndataset = "gauss"\nsamples = 6_000\nbatch_size = 10\n'
+    rest = '[[layers]]\nkind = "dense"\nunits = 1\n[loss]\nkind = "bce_with_logits"\n'
+    path = tmp_path / "many.toml"
+    path.write_text(head + layers(1_000) + rest)
+    frame = at(course(file=str(path)), 0)
+    assert (len(frame.sight.points), frame.sight.all_points, frame.sight.size) == (5_000, 6_000, 30)
+    path.write_text(head + layers(10_000) + rest)
+    with pytest.raises(UserError, match="10,001 neurons are too many"):
+        course(file=str(path))
 
 
 @pytest.mark.corpus
