@@ -1,8 +1,9 @@
 """What all tests share: `--full`, and an environment in which nothing of the machine's own settings matters.
 
 The large corpora (`@pytest.mark.corpus`: a test for each use of each operation, network or fault) are sampled unless
-`--full` is given: of each row of the registry, which is the first word of a test's id, at least one use, and one in
-`every` (default 8). Which ones depends on the test's name, so that tests of the same uses take different ones.
+`--full` is given: of each row of the registry, which is the first word of a test's id (numbers are of one row), at
+least one use, and one in `every` (default 8). Which ones depends on the test's name, so that tests of the same uses
+take different ones.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "corpus(every=8): a large corpus, of which `--full` runs all")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What draws its uses itself is a corpus, too: `--full -m corpus` runs all of it."""
+    if "full" in getattr(item, "fixturenames", ()) and item.get_closest_marker("corpus") is None:
+        item.add_marker(pytest.mark.corpus(every=1))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -67,8 +67,9 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
 def of_board(left: Line, right: Line, width: int) -> Line:
     """Row 0 over a board: what it says of itself, and at the right end."""
     head: Line = (Span(" bptui", "text bold"), Span("  "), *left)
-    room = width - length(right) - 1
-    row = (*fit(head, room), *right, Span(" ")) if room > 8 else fit(head, width)
+    apart = Span("  " if right else "")
+    room = width - length((apart, *right)) - 1
+    row = (*fit(head, room), apart, *right, Span(" ")) if room > 8 else fit(head, width)
     return under(row, "on-band")
 
 

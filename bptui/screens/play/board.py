@@ -14,10 +14,10 @@ from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.session import Session
 from bptui.screens import layout
-from bptui.screens.board import Board, Work
+from bptui.screens.board import Ask, Board, Work
 from bptui.screens.keys import PLAY, Place
 from bptui.screens.play import curve, network, output, sheet
-from bptui.screens.play.chosen import Choice
+from bptui.screens.play.chosen import Choice, slope
 from bptui.screens.play.grid import NAMES, Room, assemble, grid
 from bptui.screens.render import RenderOptions, between, length
 from bptui.teach.play import settings, views, words
@@ -32,6 +32,8 @@ NUDGE = 0.1
 LINES = ("write", "step", "weight", "undo")
 """The lines that set nothing."""
 MOST_COMPLETIONS = 100
+RIGHT = "right"
+"""The number that a class is asked for."""
 TITLED = 12
 """Rows from which on a panel that is alone says in a row of its own what stands in its title else."""
 FIRST_TO_GO = ("play", "data", "test", "state", "right", "branch")
@@ -63,6 +65,15 @@ class Playground(Board):
         return Place(PLAY.name, tuple(replace(row, short=shorts.get(row.word, row.short)) for row in PLAY.rows))
 
     @property
+    def asks(self) -> Ask | None:
+        """How many points are on the right side: to be told from the map, before they are marked and counted."""
+        right = self.frame.seen.right
+        if right is None:
+            return None
+        question = f"How many of the {right[1]:,} points are on the right side now?"
+        return Ask(question, frozenset({RIGHT}), "greater_than_sign")
+
+    @property
     def frame(self) -> Frame:
         """What is seen."""
         assert self.course.frame is not None, "the first frame is made with the course"
@@ -86,6 +97,8 @@ class Playground(Board):
             "test": (Span("test ", "dim"), _loss(test)) if test is not None else (),
             "right": (Span(f"{right[0]:,}", "text bold"), Span(f"/{right[1]:,}", "dim")) if right is not None else (),
         }
+        if right is not None and RIGHT in self.hide:
+            parts["right"] = (Span(" ? ", "value reverse"), Span(f"/{right[1]:,}", "dim"))
         for name in ("", *FIRST_TO_GO):
             parts[name] = ()
             left, end = (
@@ -104,7 +117,18 @@ class Playground(Board):
         begun, self._width = perf_counter(), width
         frame = self._shown = self._shown if self.held and self._shown is not None else self.frame
         self.choice = self.choice.within(frame)
-        wanted = (frame, self.course.setup, self.focus, self.choice, self.at, self.cross, width, height, look)
+        wanted = (
+            frame,
+            self.course.setup,
+            self.focus,
+            self.choice,
+            self.at,
+            self.cross,
+            self.hide,
+            width,
+            height,
+            look,
+        )
         if wanted != self._drawn[0]:
             self._drawn = wanted, self._draw(frame, width, height, look)
         if not self.course.drawn and frame is self.course.frame:
@@ -129,7 +153,7 @@ class Playground(Board):
             return network.lines(frame, self.choice, room.width, room.height, look)
         if number == OUTPUT:
             cross = self._point(frame) if self.focus == OUTPUT else None
-            return output.lines(frame, room.width, room.height, look, cross)
+            return output.lines(frame, room.width, room.height, look, cross, RIGHT not in self.hide)
         if number == LOSS:
             return curve.lines(frame, room.width, room.height, look)
         choice = self.choice if self.focus == NETWORK else self.choice._replace(source=-1)
@@ -137,7 +161,8 @@ class Playground(Board):
 
     def _rule(self, number: int, frame: Frame, room: Room, look: RenderOptions) -> Line:
         right = self._said(number, frame, room, look)
-        return layout.rule(number, NAMES[number], (), right, room.width, number == self.focus, number in (2, 4))
+        left = slope(frame, self.choice) if number == NETWORK == self.focus else ()
+        return layout.rule(number, NAMES[number], left, right, room.width, number == self.focus, number in (2, 4))
 
     def _said(self, number: int, frame: Frame, room: Room, look: RenderOptions) -> Line:
         """What a panel says at the right of its title."""
@@ -255,10 +280,6 @@ class Playground(Board):
     def work(self) -> Work | None:
         """What is asked for, or the training that runs."""
         return self.course.work()
-
-    def urgent(self) -> bool:
-        """A pause ends what runs."""
-        return self.course.urgent
 
     def complete(self, text: str) -> Sequence[str]:
         """The settings, and the values that the arrows go through."""

@@ -194,7 +194,7 @@ def _rows(frame: Frame, made: list[Column], choice: Choice, width: int, height: 
     out: list[Line] = [(Span(" a cell is a neuron: its mean size on the plane", "dim"),), ()]
     for number, column in enumerate(made):
         with np.errstate(all="ignore"):
-            size = np.abs(np.nan_to_num(column.values, posinf=0.0, neginf=0.0)).mean(axis=0)
+            size = np.nan_to_num(np.abs(column.values).mean(axis=0), posinf=0.0)
         top = float(size.max()) or 1.0
         count = len(size)
         word = "input" if number == 0 else "neuron"

@@ -75,19 +75,22 @@ def point_of(frame: Frame, part: tuple[float, float]) -> tuple[float, float]:
 
 
 def lines(
-    frame: Frame, width: int, height: int, look: RenderOptions, cross: tuple[float, float] | None = None
-) -> list[Line]:
-    """The map in half blocks, as large as there is room for a square; a cell holds one mark, a wrong point wins."""
+    frame: Frame, width: int, height: int, look: RenderOptions, cross: tuple[float, float] | None = None,
+    judged: bool = True,
+) -> list[Line]:  # fmt: skip
+    """The map in half blocks, as large as there is room for a square; a cell holds one mark, a wrong point wins, where
+    they are `judged`."""
     tall = min(height, max(1, width // 2))
     wide = min(width, 2 * tall)
     shown = levels.sampled(frame.seen.output, wide, 2 * tall)
     marks: dict[tuple[int, int], Span] = {}
-    order = np.argsort(frame.seen.wrong, kind="stable")
+    wrong = frame.seen.wrong if judged else np.zeros_like(frame.seen.wrong)
+    order = np.argsort(wrong, kind="stable")
     glyphs = _glyphs(frame)
     for k in order.tolist():
         cell = cell_of(frame, float(frame.sight.points[k, 0]), float(frame.sight.points[k, 1]), wide, tall)
         if cell is not None:
-            marks[cell] = Span("✗", "fail reverse") if frame.seen.wrong[k] else Span(glyphs[k], "text bold")
+            marks[cell] = Span("✗", "fail reverse") if wrong[k] else Span(glyphs[k], "text bold")
     if cross is not None and (cell := cell_of(frame, *cross, wide, tall)) is not None:
         marks[cell] = Span("+", "text bold reverse")
     rows = pixels.pixels(levels.levels(shown, range_of(frame)), look, marks=marks)

@@ -21,7 +21,7 @@ from bptui.model.base.types import Array
 from bptui.model.debugger import edits, settings
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit
-from bptui.model.debugger.progress import Cancelled, Progress
+from bptui.model.debugger.progress import Ask, Cancelled, Progress
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import Network
 from bptui.teach.play.setup import Setup
@@ -48,7 +48,9 @@ class Frame:
 
     step  the training step · loss  its loss, before its update, as the debugger shows it
     losses  of every step so far · tests  (steps, losses over the test points) where one has looked, ascending
-    parameters  by name, before the update, those that are not trained too · branch  its number, 0 for the original
+    parameters  by name, before the update, those that are not trained, too
+    gradients, after  of those that are trained: in this step, and what its update makes of them
+    branch  its number, 0 for the original · epochs  how often each sample has been met
     """
 
     setup: Setup
@@ -58,6 +60,8 @@ class Frame:
     losses: Array
     tests: tuple[Array, Array]
     parameters: Mapping[str, Array]
+    gradients: Mapping[str, Array]
+    after: Mapping[str, Array]
     seen: Seen
     branch: int
     epochs: float
@@ -91,8 +95,8 @@ class Course:
         self._made = self._since = 0.0
         self._jobs: deque[Job] = deque()
         self._lock = Lock()
-        self._hold = False
-        self._away = False
+        self._hold = self._halt = self._moving = self._away = self._closed = False
+        self._ask: Ask | None = None
         self._stale = True
         self._tests: dict[Branch, dict[int, float]] = {}
         self._sights: tuple[tuple[Any, int], Sight] | None = None
@@ -107,8 +111,11 @@ class Course:
         return told
 
     def toggle(self) -> None:
-        """Run, or pause."""
-        self.running = not self.running
+        """Run, or pause; while it is on its way to a step, stay where it has got to."""
+        if self._moving:
+            self._halt = True
+        else:
+            self.running = not self.running
 
     def go(self, by: int) -> None:
         """So many training steps on, or back."""
@@ -116,8 +123,8 @@ class Course:
         self._jobs.append(lambda: self._to(self.session.cursor.step + by))
 
     def to(self, step: int) -> None:
-        """To a training step."""
-        self.running = False
+        """To a training step, instead of where it is on its way to."""
+        self.running, self._halt = False, self._moving
         self._jobs.append(lambda: self._to(step))
 
     def settle(self, setup: Setup, anew: bool, said: str) -> None:
@@ -175,11 +182,6 @@ class Course:
         """Has something that was asked for taken longer than one notices?"""
         return bool(self._since) and perf_counter() - self._since > NOTICED
 
-    @property
-    def urgent(self) -> bool:
-        """Is something asked for that what runs now should end for?"""
-        return not self.running
-
     # ------------------------------------------------------------------------------------- done, in the worker's thread
 
     def work(self) -> Callable[[Progress], None] | None:
@@ -190,55 +192,69 @@ class Course:
         with self._lock:
             if self._away:
                 return
-            ask, self._since = progress.ask, perf_counter()
-            self.session.progress.ask = lambda part, what: not self._hold and (ask is None or ask(part, what))
+            self._since, self._ask = perf_counter(), progress.ask
+            self.session.progress.ask = self._goes_on
             try:
-                while self._jobs and not self._hold:
-                    self._jobs.popleft()()
-                if self.running and not self._hold:
-                    self._run(self.session.progress)
+                while not self._hold and not self._closed:
+                    if self._jobs:
+                        self._do(self._jobs.popleft())
+                    elif self.running:
+                        self._run()
+                    else:
+                        break
             finally:
                 self.session.progress.ask = None
                 self._show()
                 self._since = 0.0
 
-    def _run(self, progress: Progress) -> None:
+    def _do(self, job: Job) -> None:
+        session, self._halt, self._moving = self.session, False, True
+        try:
+            job()
+        finally:
+            self._moving = self._halt = False
+            session.progress.ask = None
+            self.session.progress.ask = self._goes_on
+
+    def _goes_on(self, part: float, what: str) -> bool:
+        """Asked from wherever time is spent; False ends that."""
+        self._closed = self._ask is not None and not self._ask(part, what)
+        paused = not self._moving and not self.running
+        return not (self._closed or self._hold or self._halt or paused)
+
+    def _run(self) -> None:
         """Train until it is paused, or a loss is not finite."""
         history = self.session.history
         if history.last is not None:
             self.running, self.said = False, history.ends
             return
-        while self.running and not self._hold and not self._jobs:
+        while self.running and not (self._hold or self._closed or self._jobs):
             at, known = self.session.cursor.step, history.steps
             if at < known - 1:  # these steps have been run already: walk over them
-                self._move(min(known - 1, at + max(1, self.setup.stride)))
+                self._look(min(known - 1, at + max(1, self.setup.stride)))
+                while not self._due():
+                    sleep(NAP)
+                    self._goes_on(0, "")
             else:
-                ended = self._advance(progress)
-                self._move(self._finite(known, history.steps))
-                if ended:
-                    return
-            self._show()
-            while at < known - 1 and not self._due():
-                progress.tick()
-                sleep(NAP)
+                try:
+                    history.advance(known + FAR, lambda done, total: self.session.progress.tick(), self._due)
+                except Cancelled:
+                    pass  # what was trained is looked at, all the same
+                except UserError as end:  # there are as many steps as a history keeps
+                    self.running, self.said = False, str(end)
+                self._look(self._finite(known, history.steps))
 
-    def _advance(self, progress: Progress) -> bool:
-        """Train from the last step that was run until something is to be done or seen; True where it was ended."""
-        history = self.session.history
-        try:
-            history.advance(history.steps + FAR, lambda done, total: progress.tick(), self._due)
-        except Cancelled:
-            self.session.progress.ask = None  # what was trained is looked at, all the same
-            return True
-        except UserError as end:  # there are as many steps as a history keeps
-            self.running, self.said = False, str(end)
-            return True
-        return False
+    def _look(self, step: int) -> None:
+        """Stand at a step that has been trained, and see it: nothing ends that."""
+        self.session.progress.ask = None
+        self._move(step)
+        self._show()
+        self.session.progress.ask = self._goes_on
 
     def _due(self) -> bool:
         """Is it time to look at what has been trained?"""
         losses = self.session.history.losses
-        if not self.running or self._hold or self._jobs or (len(losses) and not np.isfinite(losses[-1])):
+        if not self._goes_on(0, "") or self._jobs or (len(losses) and not np.isfinite(losses[-1])):
             return True
         return self.drawn and perf_counter() - self._made >= max(1 / self.fps, SHARE * self.cost)
 
@@ -311,6 +327,9 @@ class Course:
             if node.role == "param" or (node.role == "input" and node.scope)
             if (array := recording.before(node) if node.role == "param" else recording.value(node)) is not None
         }
+        trained = [node.name for node in session.graph.params]
+        gradients = {name: array for name in trained if (array := recording.grad(name)) is not None}
+        after = {name: array for name in trained if (array := recording.after(name)) is not None}
         sight = self._sight(setup, session.network)
         seen = sight.look(known)
         tests = self._tests.setdefault(session.branch, {})
@@ -320,7 +339,7 @@ class Course:
         size = session.network.samples
         self.frame = Frame(
             setup, sight, step, float(recording.loss), session.history.losses,
-            (steps, np.array([tests[int(at)] for at in steps])), known, seen, session.branch.number,
+            (steps, np.array([tests[int(at)] for at in steps])), known, gradients, after, seen, session.branch.number,
             step * size / max(1, sight.all_points),
         )  # fmt: skip
         if not np.isfinite(self.frame.loss):

@@ -141,10 +141,10 @@ def _seed(setup: Setup) -> int:
 
 def said(setup: Setup, text: str) -> tuple[Setting, Setup]:
     """A line that sets something: its row, and what is played with then. UserError for any other line."""
-    word, *rest = text.split()
+    word, *rest = text.split() or [""]
     aliases = {row.short: row.name for row in SETTINGS if row.short} | {"lr": "rate", "learning_rate": "rate"}
     row = BY_NAME.get(aliases.get(word, word))
     if row is None:
         known = ", ".join(BY_NAME)
-        raise UserError(word[:40], "is no setting", did_you_mean(word, BY_NAME, known))
+        raise UserError(word[:40] or ":", "is no setting", did_you_mean(word, BY_NAME, known))
     return row, row.said(setup, rest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -75,21 +76,23 @@ def _slower(subject: Subject) -> Iterator[Finding]:
     if not reached < HALF * last:
         return
     rate = subject.network.optimizer.learning_rate / TENFOLD
-    yield Finding(
-        "rate high",
-        "learning-rate-high",
-        "warning",
-        ("optimizer.learning_rate", "optimizer"),
+    yield _of_rate(
+        subject,
+        "high",
         f"at a tenth of the rate the same steps reach {numbers.significant(reached, 3)}, "
         f"not {numbers.significant(last, 3)}",
-        node=subject.graph.params[0].name,
-        phase="update",
         number=reached / last,
         threshold=HALF,
         source="a trial on the same seed",
         evidence=(f"the first loss is {numbers.significant(first, 3)}",),
         remedies=(remedy("a tenth of the rate", Change("optimizer.learning_rate", float(f"{rate:.2g}"))),),
     )
+
+
+def _of_rate(subject: Subject, kind: str, said: str, **rest: Any) -> Finding:
+    """A warning that the rate is `kind`; `rest` is what it was seen by, and what helps."""
+    place, first = ("optimizer.learning_rate", "optimizer"), subject.graph.params[0].name
+    return Finding(f"rate {kind}", f"learning-rate-{kind}", "warning", place, said, node=first, phase="update", **rest)
 
 
 def harmed(subject: Subject, times: int) -> bool:
@@ -152,14 +155,10 @@ def _high(subject: Subject, ratios: dict[int, float], at: int) -> Finding:
     seen = ["ρ at training step " + ", ".join(f"{k}: {numbers.significant(ratio, 3)}" for k, ratio in ratios.items())]
     if suits is not None:
         seen.append(f"at {suits:.2g} × the step ρ would be {numbers.significant(step.rho(suits), 3)}")
-    return Finding(
-        "rate high",
-        "learning-rate-high",
-        "warning",
-        ("optimizer.learning_rate", "optimizer"),
+    return _of_rate(
+        subject,
+        "high",
         f"the step overshot: ΔL = {numbers.significant(promised, 3)} promised, {numbers.significant(actual, 3)} came",
-        node=subject.graph.params[0].name,
-        phase="update",
         training_step=at,
         number=rho,
         threshold=FAR if rho < FAR else 0.0,
@@ -207,14 +206,10 @@ def _low(subject: Subject, promise: float, rho: float, told: tuple[str, ...]) ->
     planned = max(subject.branch.planned, subject.steps)
     longer = step.largest(LONGER, HALF) or TENFOLD
     rate = longer * subject.network.optimizer.learning_rate
-    return Finding(
-        "rate low",
-        "learning-rate-low",
-        "warning",
-        ("optimizer.learning_rate", "optimizer"),
+    return _of_rate(
+        subject,
+        "low",
         f"at this pace {planned} steps gain {100 * promise:.3g} % of the loss, and a tenfold step would still be right",
-        node=subject.graph.params[0].name,
-        phase="update",
         number=rho,
         threshold=HALF if told else STRAIGHT,
         source=SOURCE,

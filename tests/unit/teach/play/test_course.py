@@ -193,6 +193,27 @@ def test_test_points_are_those_of_the_next_seed_and_never_the_training_points():
     assert not (made.sight.test_points[0] == made.sight.points).all(axis=1).any()
 
 
+def test_what_takes_long_is_ended_by_a_pause_and_nothing_else_and_stays_where_it_got_to():
+    made, pauses = course(), []
+
+    def ask(part: float, what: str) -> bool:
+        if not pauses and made.session.history.steps > 100:
+            pauses.append(made.toggle())
+        return True
+
+    made.to(3_000_000)
+    work = made.work()
+    assert work is not None
+    work(Progress(ask))
+    frame = carry_out(made)
+    assert 100 < frame.step < 3_000_000
+    assert not made.running
+    same(frame, at(course(), frame.step))
+    for _ in range(5):
+        made.go(10)
+    assert carry_out(made).step == frame.step + 50
+
+
 def layers(*units: int) -> str:
     return "".join(f'[[layers]]\nkind = "dense"\nunits = {count}\nactivation = "relu"\n' for count in units)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from bptui.model.base.errors import UserError
 from bptui.model.debugger.session import Session
@@ -78,6 +81,22 @@ def test_what_cannot_be_set_is_one_line(line, what):
         said(line).network()
     assert what in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+WORDS = st.sampled_from(
+    ["0", "-1", "4", "1e400", "nan", "x1", "all", "none", "off", "tanh", "mse", "=", "y", "x*x", "\x1b[2J", "é" * 50]
+)
+
+
+@hypothesis_settings(max_examples=150, deadline=None)
+@given(st.sampled_from(SETTINGS), st.lists(WORDS | st.text(max_size=8), max_size=4))
+def test_any_line_is_a_network_or_one_line(row, words):
+    told = "a network"
+    try:
+        said(f"{row.name} {' '.join(words)}").network()
+    except UserError as error:
+        told = str(error)
+    assert told.isprintable()
 
 
 def test_a_problem_brings_its_loss_and_its_last_layer():
