@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import errno
 import ipaddress
 import logging
+import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,7 +31,8 @@ from bptui.model.base.errors import UserError
 
 ENDS = 3.0
 """Seconds that open pages have for a clean end."""
-NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+LOCAL = "127.0.0.1"
+NAMES = frozenset({"localhost", LOCAL, "::1"})
 """How a browser on this machine calls it."""
 POLICY = "default-src 'self' 'unsafe-inline' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'"
 """What the page may load: nothing from elsewhere."""
@@ -148,7 +152,7 @@ def serve(words: Sequence[str], host: str, port: int, say: Callable[[str], None]
     try:
         return asyncio.run(Pages(words, host, port).run(say))
     except OSError as error:
-        right = (
-            "another --port" if isinstance(error.errno, int) and "use" in str(error.strerror) else "--host 127.0.0.1"
-        )
-        raise UserError(f"{host}:{port}", str(error.strerror or "cannot be listened on").lower()[:200], right) from None
+        what = str(error.strerror) if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        taken = error.errno == errno.EADDRINUSE
+        right = "another --port; 0 takes one that is free" if taken else f"--host {LOCAL}, for this machine alone"
+        raise UserError(f"{host}:{port}", what.lower()[:200], right) from None

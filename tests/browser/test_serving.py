@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from contextlib import asynccontextmanager
 import pyte
 import pytest
 
+import bptui
 from bptui.cli import main
 
 from .rig import serving
@@ -128,7 +130,7 @@ async def test_two_pages_strangers_and_a_clean_end() -> None:
         ("learn 4 --list", "--list: is nothing for a browser"),
         ("explore nothing", "nothing"),
         ("--port 70000", "--port: found 70000 (1 to 65535"),
-        ("--host 192.0.2.1 --port 0", "192.0.2.1:0: "),
+        ("--host 192.0.2.1 --port 0", "192.0.2.1:0: cannot assign requested address (--host 127.0.0.1"),
     ],
 )
 def test_what_is_wrong_is_said_before_a_page_is_opened(
@@ -140,9 +142,18 @@ def test_what_is_wrong_is_said_before_a_page_is_opened(
     assert error.count("\n") == 1
 
 
+def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "--port", str(port)]) == 2
+    assert capsys.readouterr().err == (
+        f"bptui: error: 127.0.0.1:{port}: address already in use (another --port; 0 takes one that is free)\n"
+    )
+
+
 def test_without_the_extra_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.delitem(sys.modules, "bptui.serving", raising=False)
-    monkeypatch.delattr("bptui.serving", raising=False)
+    monkeypatch.delattr(bptui, "serving", raising=False)
     monkeypatch.setitem(sys.modules, "textual_serve", None)
     monkeypatch.setitem(sys.modules, "textual_serve.server", None)
     assert main(["serve"]) == 2
