@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 import pyte
 import pytest
 
-import bptui
 from bptui.cli import main
 
 from .rig import serving
@@ -152,8 +151,10 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_without_the_extra_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.delitem(sys.modules, "bptui.serving", raising=False)
-    monkeypatch.delattr(bptui, "serving", raising=False)
+    import bptui.serving  # so that there is something to forget, whatever ran before
+
+    monkeypatch.delattr(bptui, "serving")
+    monkeypatch.delitem(sys.modules, "bptui.serving")
     monkeypatch.setitem(sys.modules, "textual_serve", None)
     monkeypatch.setitem(sys.modules, "textual_serve.server", None)
     assert main(["serve"]) == 2
