@@ -11,7 +11,7 @@ from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.screens.keys import LESSON as LESSON_KEYS
 from bptui.screens.keys import PAGES, RUNNING
 from bptui.screens.panels import LESSON, Panel, footer, panel, panels, staged, standing, status, strip
-from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
+from bptui.screens.render import RenderOptions, drawable, fit, length, under
 from bptui.screens.scene import Scene
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
 def _first(session: Session | None, ui: Ui, width: int) -> Line:
     """The status: of the debugger, or of the board that stands in its place."""
     if ui.board is None:
-        return under(status.row(session, width, ui.checks, ui.name), "on-band")
+        return under(status.row(session, width, ui.checks, ui.name, ahead=ui.lesson is None), "on-band")
     left, right = ui.board.status()
     if left and left[0].text in ("explorer", "play"):  # of a lesson, which says its own name
         left = left[1:]
@@ -176,7 +176,7 @@ def _finish(rows: list[Line], ui: Ui, session: Session | None, width: int, heigh
     """The footer, and what lies over the panels."""
     rows[-1] = _last(session, ui, width)
     _over(rows, ui, width, height)
-    return rows if ui.look.unicode else [to_ascii(row) for row in rows]
+    return drawable(rows, ui.look)
 
 
 def _presented(session: Session, ui: Ui, width: int, height: int) -> list[Line]:
@@ -223,8 +223,10 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
         return under(footer.presenting(width, session.view.asks, ui.turning, ui.bindings), "on-band")
     first = focused(session).footer(session) if session is not None else ()
     if ui.board is not None and ui.lesson is not None:
-        own = lesson_keys(ui.lesson)
-        return under(footer.hints((own[0], *ui.board.place.footer(), *own[1:]), width, (("?", "help"),)), "on-band")
+        *own, turn, leave = lesson_keys(ui.lesson)
+        taken = {keys for keys, _ in own}  # with these one answers: of the board they are only once it has the focus
+        board = (pair for pair in ui.board.place.footer() if pair[0] not in taken)
+        return under(footer.hints((*own, *board, turn, leave), width, (("?", "help"),)), "on-band")
     if ui.lesson is not None:
         first = (*lesson_keys(ui.lesson), *first)
     return under(footer.usual(width, first, ui.bindings), "on-band")

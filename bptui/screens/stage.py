@@ -12,8 +12,9 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.timer import Timer
 
-from bptui.model.base.errors import UserError
+from bptui.model.base.errors import UserError, as_user_error
 from bptui.model.base.spans import Line, Span
+from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.progress import Cancelled, Progress
 from bptui.model.debugger.reply import Reply, say
 from bptui.screens import layout
@@ -21,10 +22,10 @@ from bptui.screens.board import Board
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.help import place_keys
-from bptui.screens.keys import PRESENT, STAGE, Place, name_of
+from bptui.screens.keys import PAGES, PRESENT, STAGE, Place, name_of
 from bptui.screens.panels import footer, status
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, fit, middle, to_ascii, under
+from bptui.screens.render import RenderOptions, drawable, fit, middle, under
 from bptui.screens.theme import CHOICES, Theme
 
 FIRST = 3
@@ -60,9 +61,7 @@ class Worker:
         """The work has ended: another may begin. Why it failed, where it did."""
         job, self.job = self.job, None
         problem = None if job is None or job.cancelled() else job.exception()
-        if problem is None or isinstance(problem, Cancelled | UserError):
-            return problem if isinstance(problem, UserError) else None
-        return UserError("a defect of bptui", f"{type(problem).__name__}: {problem}")
+        return None if problem is None or isinstance(problem, Cancelled) else as_user_error(problem)
 
     def close(self) -> None:
         """For ever."""
@@ -108,10 +107,8 @@ class Stage(Screen[None]):
     def _load(self) -> None:
         try:
             board = self._make()
-        except UserError as error:
-            self._home(partial(cast(Any, self.app).refuse, error))
-        except Exception as defect:
-            self._home(partial(cast(Any, self.app).refuse, UserError("defect", f"{type(defect).__name__}: {defect}")))
+        except Exception as problem:
+            self._home(partial(cast(Any, self.app).refuse, as_user_error(problem)))
         else:
             self._home(partial(self._begin, board))
 
@@ -134,8 +131,9 @@ class Stage(Screen[None]):
         asks = self.board.asks if self.board is not None and self.presents else None
         room = height - (2 if asks is None else 3)
         if self.pages:
-            shown = self.pages[self.top : self.top + room - 1]
-            rows += [layout.title_rule("Keys", "", width), *((Span("  "), *row) for row in shown)]
+            here, count = self.pages[self.top : self.top + room - 1], len(self.pages)
+            more = f"{self.top + 1}-{self.top + len(here)} of {count}" if len(here) < count else ""
+            rows += [layout.title_rule("Keys", more, width), *((Span("  "), *row) for row in here)]
         elif self.board is not None:
             try:
                 rows += self.board.lines(width, room, self.look)
@@ -146,13 +144,15 @@ class Stage(Screen[None]):
         if asks is not None:
             rows[-1] = under(fit(middle((Span(asks.question, "text bold"),), width), width), "on-cursor")
         rows.append(self._last(width))
-        return rows if self.look.unicode else [to_ascii(row) for row in rows]
+        return drawable(rows, self.look)
 
     def _last(self, width: int) -> Line:
         if self._typing:
             return self._line.line(width)
         if self.message:
             return under(fit((Span(" "), *self.message), width), "on-band")
+        if self.pages:
+            return under(footer.hints(PAGES.footer(), width), "on-band")
         own = self.board.place.footer() if self.board is not None else ()
         pairs = STAGE.footer()
         if self.board is not None and self.presents:
@@ -247,11 +247,13 @@ class Stage(Screen[None]):
 
     def press(self, key: str) -> None:
         """A key, by the registry's name."""
-        said = bool(self.message or self.pages)
-        over, self.message, self.pages = bool(self.pages), (), ()
+        if self.pages:
+            self._scroll(key)
+            return
+        said, self.message = bool(self.message), ()
         board = self.board
         word, by = board.place.find(key) if board is not None else ("", (0, 0))
-        if over or (self.presents and self._presented(key)):
+        if self.presents and self._presented(key):
             return
         if board is not None and word:
             text = board.press(word, by, key)
@@ -273,6 +275,18 @@ class Stage(Screen[None]):
             self._present(not self.presents)
         elif word == "interrupt" and not said:
             self.say(say("q leaves"))
+        elif len(shown(key)) == 1:
+            self.say(say(f"{shown(key)} is no key here: ? shows them"))
+
+    def _scroll(self, key: str) -> None:
+        """A key while something lies over the board: it moves in that, else closes it."""
+        word, (down, _) = PAGES.find(key)
+        room = max(1, self.size.height - 3 - self.presents)
+        if word in ("move", "page"):
+            by = down * (room if word == "page" else 1)
+            self.top = max(0, min(self.top + by, len(self.pages) - room))
+        else:
+            self.pages = ()
 
     def _present(self, on: bool) -> None:
         """For a class: what it is asked is hidden."""
@@ -308,7 +322,8 @@ class Stage(Screen[None]):
     def _help(self) -> None:
         places: list[Place] = [STAGE] if self.board is None else [self.board.place, STAGE]
         width = max(1, self.size.width - 3)
-        self.pages = tuple(row for place in places for row in (*place_keys(place, width), ()))
+        rows = [row for place in places for row in ((), *place_keys(place, width))]
+        self.pages, self.top = tuple(rows[1:]), 0
 
     def run(self, text: str) -> None:
         """A `:` line: the few of every screen, then the board's own."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bptui.model.base.spans import Line, Span, line
-from bptui.screens.render import clip, fit, length, to_ascii, under
+from bptui.model.base.spans import Line, Span, bold, line
+from bptui.screens.render import boxed, fit, length, under
 from bptui.teach.filling import wrap
-from bptui.teach.sheet import sheet
+from bptui.teach.sheet import INVITES, sheet
 
 if TYPE_CHECKING:
     from bptui.screens.reading import Reading
@@ -43,8 +43,7 @@ def lines(scene: Scene) -> list[Line]:
     if reading is None or width < 1 or height < 1:
         return []
     rows = _strip(reading, width, height) if width >= STRIP and height < LOW else _page(reading, width, height)
-    rows = [clip(row, width) for row in rows[:height]]
-    return rows if scene.options.unicode else [to_ascii(row) for row in rows]
+    return boxed(rows, width, height, scene.options)
 
 
 # ------------------------------------------------------------------------------------------------------------ a column
@@ -53,8 +52,13 @@ def lines(scene: Scene) -> list[Line]:
 def _page(reading: Reading, width: int, height: int) -> list[Line]:
     """The page as `teach.sheet` sets it, and the dots in the last row."""
     course = reading.course
+    below: list[Line] = [*wrap(reading.remark, width - 2)] if reading.remark else []
+    if reading.notes:
+        notes = [line(("for the teacher  ", "dim"), *note) for note in course.notes()]
+        below += [part for note in notes for part in wrap(note, width - 2)]
+    room = max(1, height - 1 - len(below) - bool(below))
     out: list[Line] = []
-    for row in sheet(course, width - 2, height - 1, reading.answer.text if reading.typing else ""):
+    for row in sheet(course, width - 2, room, reading.answer.text if reading.typing else ""):
         if not row.band:
             out.append((Span(" "), *row.line))
             continue
@@ -63,17 +67,8 @@ def _page(reading: Reading, width: int, height: int) -> list[Line]:
         text = _in_line(reading, row.line) if row.typing else row.line
         band = (Span("▶" if first else " ", "text bold"), Span(" "), *text)
         out.append(under(fit(band, width), "on-cursor" if here else "on-band"))
-    below: list[Line] = [*wrap(reading.remark, width - 2)] if reading.remark else []
-    if reading.notes:
-        notes = [line(("for the teacher  ", "dim"), *note) for note in course.notes()]
-        below += [part for note in notes for part in wrap(note, width - 2)]
     if below:
-        room = max(1, height - 1 - len(below) - 1)
-        out = [
-            *(out if len(out) <= room else [row for row in out if row][:room]),
-            (),
-            *((Span(" "), *row) for row in below),
-        ]
+        out += [(), *((Span(" "), *row) for row in below)]
     out += [()] * (height - 1 - len(out))
     return [*out[: height - 1], _dots(course, width)]
 
@@ -119,7 +114,7 @@ def _strip(reading: Reading, width: int, height: int) -> list[Line]:
     told = [part for block in blocks for row in block for part in wrap(row, inner)]
     if question is None:
         return [(Span(" "), *row) for row in _held(told, height)]
-    asked = wrap(_bold(course.text(question.prose)), inner)[:2]
+    asked = wrap(bold(course.text(question.prose)), inner)[:2]
     said = _said(reading)
     answer = _answer(reading, said)
     if said and length(answer) > width - 2:
@@ -128,10 +123,6 @@ def _strip(reading: Reading, width: int, height: int) -> list[Line]:
     rows: list[Line] = [(Span(" "), *row) for row in _held(told, room)]
     rows += [()] * (room - len(rows))
     return [*rows, *(under(fit((Span("  "), *row), width), "on-band") for row in (*asked, answer))]
-
-
-def _bold(text: Line) -> Line:
-    return tuple(Span(s.text, s.style if "bold" in s.style else f"{s.style} bold") for s in text)
 
 
 def _held(rows: list[Line], room: int) -> list[Line]:
@@ -169,7 +160,7 @@ def _answer(reading: Reading, said: Line) -> Line:
         typed = (*label, Span(reading.answer.text)) if reading.answer.text else label
         return (*_in_line(reading, typed), Span("  "), *reading.remark)
     tried = Span(asked.tries[-1].text[:20], "text bold") if asked.tries else Span(" ", "text reverse")
-    return (*label, tried, Span("  "), *(said or line(("a number, or a formula", "dim"))))
+    return (*label, tried, Span("  "), *(said or line((INVITES, "dim"))))
 
 
 def _options(reading: Reading) -> Line:
@@ -181,5 +172,5 @@ def _options(reading: Reading) -> Line:
         here = reading.chosen == number
         text = course.text(option.prose)
         out += [Span("▶" if here else " ", "text bold"), Span(f"{number + 1} ", "text bold")]
-        out += [*(_bold(text) if here else text), Span("  ")]
+        out += [*(bold(text) if here else text), Span("  ")]
     return tuple(out)
