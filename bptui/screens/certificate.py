@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 WIDTH = 67
 """Columns of its frame."""
+MARK = 4
+"""Columns that the mark of a number takes, and what keeps it apart."""
 MARKS = {"once": ("✓", "ok"), "later": ("✓", "dim"), "shown": ("·", "dim")}
 
 
@@ -59,7 +61,9 @@ def _middle(row: Line, width: int) -> Line:
 
 def _worked(found: tuple[Worked, ...], width: int, room: int) -> list[Line]:
     """Two columns of numbers where they have room, else one."""
-    columns = 2 if width >= 56 else 1
+    cell = width // 2
+    whole = all(length(one.label) + length(one.number) + MARK <= cell - 2 for one in found)
+    columns = 2 if width >= 56 and (whole or len(found) > room) else 1
     cell = width // columns
     rows = -(-len(found) // columns)
     more = 0
@@ -78,7 +82,7 @@ def _cell(one: Worked, width: int) -> Line:
     mark = MARKS[one.how]
     number = tuple(Span(span.text, f"{span.style} bold") for span in one.number)
     return (
-        *fit(clip(one.label, width - length(number) - 4), width - length(number) - 3),
+        *fit(clip(one.label, width - length(number) - MARK), width - length(number) - MARK + 1),
         *number,
         Span("  "),
         Span(*mark),

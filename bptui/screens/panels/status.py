@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.numbers import concealed, field
 from bptui.model.base.spans import Line, Span
 from bptui.screens.panels.timeline import COLOURS
-from bptui.screens.render import fit, length, under
+from bptui.screens.render import clip, fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -65,10 +65,14 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
 
 
 def of_board(left: Line, right: Line, width: int) -> Line:
-    """Row 0 over a board: what it says of itself, and at the right end."""
-    head: Line = (Span(" bptui", "text bold"), Span("  "), *left)
+    """Row 0 over a board: what it says of itself, and at the right end. `left` begins with what opened it, which goes
+    first where there is no room, then the program's name."""
     room = width - length(right) - 1
-    row = (*fit(head, room), *right, Span(" ")) if room > 8 else fit(head, width)
+    own: Line = (Span(" "), Span(left[1].text.lstrip(), left[1].style), *left[2:]) if len(left) > 1 else left
+    name: Line = (Span(" bptui", "text bold"), Span("  "))
+    heads: tuple[Line, ...] = ((*name, *left), (*name, *own), own)
+    head = next((each for each in heads if length(each) + 2 <= room), own)
+    row = (*fit(clip(head, room - 2), room), *right, Span(" ")) if room > 8 else fit(head, width)
     return under(row, "on-band")
 
 
