@@ -45,6 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "corpus(every=8): a large corpus, of which `--full` runs all")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What draws its uses itself is a corpus, too: `--full -m corpus` runs all of it."""
+    if "full" in getattr(item, "fixturenames", ()) and item.get_closest_marker("corpus") is None:
+        item.add_marker(pytest.mark.corpus(every=1))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave of each corpus what is to be run; a test that is asked for by its id always runs."""
     if config.getoption("--full") or any("::" in arg and "[" in arg for arg in config.args):

@@ -44,6 +44,9 @@ class Canvas(Widget, can_focus=True):
         width, height = self.size
         if not width or not height:
             return
+        if self.screen is not self.app.screen:  # another screen lies over it: all of it is drawn when that is left
+            self._rows, self._late = [], []
+            return
         rows = list(self._paint(width, height))
         old, self._rows = self._rows, rows
         if len(old) != len(rows):
@@ -63,7 +66,7 @@ class Canvas(Widget, can_focus=True):
         app: Any = self.app
         if not getattr(app, "direct", False) or self._repaint_regions:
             return False
-        if not self.screen.is_current or self.region != app.size.region:
+        if self.screen is not app.screen or self.region != app.size.region:  # is_current is also what lies under it
             return False
         width = self.size.width
         self._styles_cache.set_dirty(*[Region(0, y, width, 1) for y in changed])

@@ -134,8 +134,10 @@ def _first(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.board is None:
         return under(status.row(session, width, ui.checks, ui.name), "on-band")
     left, right = ui.board.status()
-    if left and left[0].text == "explorer":  # of a lesson, which says its own name
+    if left and left[0].text in ("explorer", "play"):  # of a lesson, which says its own name
         left = left[1:]
+    elif left:
+        left = (Span("  "), *left)
     return status.of_board((Span(ui.name, "dim"), *left), right, width)
 
 

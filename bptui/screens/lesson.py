@@ -10,6 +10,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
+from textual.timer import Timer
 
 from bptui.model.base import files
 from bptui.model.base.errors import UserError
@@ -25,7 +26,7 @@ from bptui.screens.panels import LESSON as PANEL
 from bptui.screens.panels import STAGED, footer, status
 from bptui.screens.reading import Reading
 from bptui.screens.render import fit, to_ascii, under
-from bptui.screens.stage import Worker
+from bptui.screens.stage import FRAMES, Worker
 from bptui.screens.svg import picture
 from bptui.screens.theme import Theme
 from bptui.teach import catalogue
@@ -56,6 +57,7 @@ class LessonScreen(Debugger):
         super().__init__(title, theme, unicode)
         self.worker = Worker(lambda: self._call_home(self._computed))
         self._front, self._progress = front, progress
+        self._frames: Timer | None = None
         self.reading: Reading | None = None
         self._working: object = None
         """The board whose work runs, or ran last."""
@@ -140,10 +142,12 @@ class LessonScreen(Debugger):
         self.ui.board = None
         if not word or course.session is None:
             return
-        from bptui.screens.explore import on_session
+        from bptui.screens import explore
+        from bptui.screens.play.opening import on_session
 
         try:
-            self.ui.board = on_session(word, course.session)
+            session = course.session
+            self.ui.board = on_session(session) if word == "play" else explore.on_session(word, session)
         except UserError as error:
             self.refuse(error)
             return
@@ -162,7 +166,19 @@ class LessonScreen(Debugger):
         if self.ui.board is not None:
             self._working = self._working if self.worker.job is not None else self.ui.board
             self.worker.ask(self.ui.board)
+            if self.worker.job is not None and self._frames is None:
+                self._frames = self.set_interval(1 / FRAMES, self._frame)
         super().changed()
+
+    def _frame(self) -> None:
+        """While the board computes: how far it is."""
+        if self.worker.job is None and self._frames is not None:
+            self._frames.stop()
+            self._frames = None
+        arrivals = cast(Any, self.app).arrivals
+        if arrivals.free():
+            arrivals.wanted = True
+            self.canvas.repaint()
 
     def stop(self) -> None:
         """End what is computed."""

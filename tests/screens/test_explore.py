@@ -249,6 +249,10 @@ def test_race_runs_all_from_one_start(make: Make) -> None:
     assert "▶" in plain(board.status()[0])
     worked(board)
     assert plain(board.status()[0]).endswith("step 40 of 40")
+    board.press("start", (0, 0), "0")
+    board.press("run", (0, 0), "space")
+    board.opening()
+    assert "▶" not in plain(board.status()[0])  # it waits for who comes back from the debugger
 
 
 def test_race_of_any_network(make: Make) -> None:

@@ -27,6 +27,8 @@ from bptui.screens.frame import Ui, paint
 from bptui.screens.panels import PANELS
 from bptui.screens.render import RenderOptions
 from bptui.symbolic.card import card_for
+from bptui.symbolic.derivation import latex, markdown, moment
+from bptui.symbolic.derivation.document import Document
 from tests.screens.panel_rig import network, service
 from tests.screens.rig import debug
 
@@ -162,7 +164,7 @@ def test_no_command_says_a_hidden_number(data: st.DataObject) -> None:
     line = data.draw(st.sampled_from(_lines(target)))
     said = []
     for session in sessions(name, stop, target):
-        session.select(node, target.element or ())
+        session.select(node, target.element or (0,) * len(node.shape))
         session.view.hidden = frozenset({target})
         try:
             reply = registry.run(session, line)
@@ -170,6 +172,23 @@ def test_no_command_says_a_hidden_number(data: st.DataObject) -> None:
         except UserError as error:
             said.append([str(error)])
     assert said[0] == said[1]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data())
+def test_no_export_of_a_moment_has_a_hidden_number_and_its_checks_are_of_all_of_it(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(NAMES))
+    recording = Session(network(name)).recorded
+    stop = data.draw(st.integers(0, recording.timeline.length - 1))
+    target = data.draw(st.sampled_from(list(targets(recording))))
+    written = []
+    for session in sessions(name, stop, target):
+        session.view.hidden = frozenset({target})
+        session.select_element((0,) * len(session.node.shape))
+        made = Document(moment.heading(session), (moment.here(session, service()),))
+        written.append((markdown.written(made), latex.written(made)))
+    assert written[0] == written[1]
+    assert "FAIL" not in written[0][0]
 
 
 TWO = "lesson-2-2-1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from threading import Event
+from unittest import mock
 
 import pytest
 from textual.pilot import Pilot
@@ -18,6 +19,7 @@ from bptui.model.debugger.session import Session
 from bptui.model.source.network import load
 from bptui.screens.board import Board, Work
 from bptui.screens.keys import HORIZONTAL, Key, Place
+from bptui.screens.panels import status
 from bptui.screens.render import RenderOptions
 from tests.screens.rig import piloted
 
@@ -158,6 +160,23 @@ async def test_the_debugger_at_this_point_and_back() -> None:
         assert not at.app.is_running
 
 
+async def test_what_is_computed_behind_the_debugger_is_not_drawn_over_it() -> None:
+    """A board that draws while its debugger is open sends nothing, and is whole again when that is left."""
+    async with on_stage() as at:
+        await at.press("enter")
+        sent: list[object] = []
+        with (
+            mock.patch.object(type(at.app), "direct", True, create=True),
+            mock.patch.object(at.app, "send_rows", lambda rows, *_: sent.extend(rows) or len(rows)),
+        ):
+            at.board.number = 9
+            at.app.stage.changed()
+            await at.pilot.pause()
+        assert not sent
+        await at.press("q")
+        await at.until("9 twice is 18")
+
+
 async def test_an_urgent_key_ends_the_work_and_a_defect_is_one_line() -> None:
     async with on_stage() as at:
         await at.press("n")
@@ -194,3 +213,12 @@ async def test_a_board_that_cannot_be_made_says_why_and_leaves_2() -> None:
             await pilot.pause(0.005)
     assert str(app.error) == "explore: there is no such network"
     assert app.return_code == 2
+
+
+def test_the_status_of_a_board_keeps_its_ends_apart() -> None:
+    """However little room there is, two blanks stand between what is said at the left and at the right."""
+    left, right = (Span("explorer  learning rate   darts   step 0"),), (Span("loss 0.8100"),)
+    for width in range(40, 90):
+        row = plain(status.of_board(left, right, width))
+        assert len(row) == width
+        assert row.rstrip().endswith("  loss 0.8100"), width

@@ -14,7 +14,7 @@ from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
 from bptui.model.debugger import locations
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.masked import Kind, Masked
+from bptui.model.engine.masked import Kind, Masked, unmasked
 from bptui.model.engine.recording import Recording
 
 Index = tuple[int, ...]
@@ -84,7 +84,7 @@ def without(recording: Recording, hidden: Iterable[Target]) -> Recording:
 
 def is_of(seen: Recording, recorded: Recording) -> bool:
     """Is it that recording, with or without some of its numbers?"""
-    return (seen.of if isinstance(seen, Masked) else seen) is recorded
+    return unmasked(seen) is recorded
 
 
 def _fits(element: Index, node: Node) -> bool:

@@ -131,6 +131,7 @@ class RaceBoard(Board):
         """The debugger on the chosen optimizer's training, at this step."""
         from bptui.model.debugger.session import Session
 
+        self.running = False  # the race waits here for who comes back
         session = Session(self.race.opened(self.chosen))
         if self.step:
             session.train(self.step)

@@ -68,11 +68,12 @@ def of_board(left: Line, right: Line, width: int) -> Line:
     """Row 0 over a board: what it says of itself, and at the right end. `left` begins with what opened it, which goes
     first where there is no room, then the program's name."""
     room = width - length(right) - 1
+    apart = 2 if right else 0
     own: Line = (Span(" "), Span(left[1].text.lstrip(), left[1].style), *left[2:]) if len(left) > 1 else left
     name: Line = (Span(" bptui", "text bold"), Span("  "))
     heads: tuple[Line, ...] = ((*name, *left), (*name, *own), own)
-    head = next((each for each in heads if length(each) + 2 <= room), own)
-    row = (*fit(clip(head, room - 2), room), *right, Span(" ")) if room > 8 else fit(head, width)
+    head = next((each for each in heads if length(each) + apart <= room), own)
+    row = (*fit(clip(head, room - apart), room), *right, Span(" ")) if room > 8 else fit(heads[0], width)
     return under(row, "on-band")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bptui.model.base.spans import Line, Span
-from bptui.screens.play.chosen import Choice, formula
+from bptui.screens.play.chosen import Choice, formula, moves
 from bptui.screens.render import clip, fit
 from bptui.teach.play.course import Frame
 from bptui.teach.play.settings import BY_NAME, Setting
@@ -56,7 +56,9 @@ def lines(setup: Setup, frame: Frame, choice: Choice, at: tuple[int, int], width
         rows.append(tuple(row))
     rows += [()] * (room - len(rows))
     rows.append((Span(" "), *formula(frame, choice, width - 2)))
-    if about:
+    if about and choice.source >= 0:
+        rows.append(clip((Span(" "), *moves(frame, choice)), width))
+    elif about:
         setting = row_of(at)
         after = "Training starts again" if setting.anew else "A change goes on from here, in a branch"
         own = setting.name in ("stride", "test")
