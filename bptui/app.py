@@ -88,8 +88,12 @@ class BptuiApp(DiffMixin, App[None]):
         return self.debugger
 
     def get_driver_class(self) -> type[Driver]:
-        """Textual's driver for this system; where that is the usual one, with a filter before its keys."""
+        """Textual's driver for this system or a browser; of the usual ones, those with a filter before their keys."""
         made = super().get_driver_class()
+        if made.__name__ == "WebDriver" and os.name == "posix":
+            from bptui.screens.browser import BrowserDriver
+
+            return BrowserDriver
         if made.__name__ != "LinuxDriver":
             return made
         from bptui.screens.keyboard import KeyboardDriver

@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING
 from bptui import arguments, showing
 from bptui.arguments import PARTS
 from bptui.keeper import Keeper, keeper
-from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.printable import printable
 from bptui.model.debugger.script import ScriptError
 from bptui.surroundings import Surroundings, around_of, configured, identity_of
 from bptui.targets import is_there, network_of
-from bptui.terminal import SMALLEST, check_theme, fits, has_screen, utf8, writer
+from bptui.terminal import SMALLEST, check_theme, fits, glyphs, has_screen, utf8, writer
 
 if TYPE_CHECKING:
     from bptui.model.source.network import Network
@@ -98,11 +97,11 @@ def _main(argv: list[str]) -> int:
         return 0
     if command == "--info":
         command = "info"
-    if command in unsupported.SHELL:
-        raise UserError(command, unsupported.NOT_YET, unsupported.SHELL[command])
     if command not in PARTS:
-        right = did_you_mean(command, (*PARTS, *unsupported.SHELL), f"{', '.join(PARTS)}; bptui --help")
+        right = did_you_mean(command, PARTS, f"{', '.join(PARTS)}; bptui --help")
         raise UserError(command[:60], "is not a command", _as_target(command) or right)
+    if command == "serve":
+        return showing.serve(*arguments.parser(command).parse_known_args(rest))
     options = arguments.parser(command).parse_intermixed_args(rest)
     options.command = command
     return HANDLERS[command](options)
@@ -155,8 +154,7 @@ def _home() -> int:
         return None if options.no_save else keeper(*identity_of(command, target))
 
     return app.home(
-        _opened, keeper_of, screen_of=showing.screen_of, theme=options.theme,
-        unicode=not options.ascii and utf8(sys.stderr),
+        _opened, keeper_of, screen_of=showing.screen_of, theme=options.theme, unicode=glyphs(options),
         no_color=options.no_color, around=around_of(options, config, None),
     )  # fmt: skip
 
@@ -224,7 +222,7 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network], identity:
     fits()
     from bptui import app
 
-    unicode = not options.ascii and utf8(sys.stderr)
+    unicode = glyphs(options)
     return app.run(
         name, load, theme=options.theme, unicode=unicode, no_color=options.no_color, start=lines, around=around
     )
@@ -255,7 +253,7 @@ def _replay(options: Namespace) -> int:
 
     player = Player(made, options.pace, hidden)
     code = app.run(
-        name, load, theme=options.theme, unicode=hidden or (not options.ascii and utf8(sys.stderr)),
+        name, load, theme=options.theme, unicode=hidden or glyphs(options),
         no_color=options.no_color, around=Surroundings(player=player), size=made.size if hidden else None,
     )  # fmt: skip
     if player.failed is not None:

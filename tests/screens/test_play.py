@@ -100,6 +100,14 @@ def test_a_wrong_point_is_marked_and_wins_its_cell() -> None:
     assert "✗" not in text(made)
 
 
+def test_test_points_are_drawn_and_judged_where_they_are_asked_for() -> None:
+    made = board("noise 1", "step 60", "points test")
+    assert "test points" in text(made)
+    assert made.frame.seen.test_wrong.shape == (len(made.frame.sight.test_points),)
+    assert ("✗" in text(made)) == bool(made.frame.seen.test_wrong.any())
+    assert "test points" not in text(board("points test", file="xor"))
+
+
 def test_for_a_class_the_wrong_points_are_neither_marked_nor_counted_until_they_are_shown() -> None:
     made = board("step 20")
     ask = made.asks

@@ -71,7 +71,7 @@ def of_board(left: Line, right: Line, width: int) -> Line:
     apart = 2 if right else 0
     own: Line = (Span(" "), Span(left[1].text.lstrip(), left[1].style), *left[2:]) if len(left) > 1 else left
     name: Line = (Span(" bptui", "text bold"), Span("  "))
-    heads: tuple[Line, ...] = ((*name, *left), (*name, *own), own)
+    heads: tuple[Line, ...] = ((*name, *left), (name[0], Span(" "), *own), own)
     head = next((each for each in heads if length(each) + apart <= room), own)
     row = (*fit(clip(head, room - apart), room), *right, Span(" ")) if room > 8 else fit(heads[0], width)
     return under(row, "on-band")

@@ -11,7 +11,7 @@ from bptui.teach.play.setup import Setup
 
 COLUMNS = (
     ("data", "noise", "batch", "seed", "samples", "test", "problem"),
-    ("layers", "activation", "init", "loss", "depth", "features"),
+    ("layers", "activation", "init", "loss", "depth", "features", "points"),
     ("optimizer", "rate", "decay", "stride", "l1", "clip", "momentum"),
 )
 """What stands where; the first four of each are seen at 80 columns."""
@@ -61,7 +61,7 @@ def lines(setup: Setup, frame: Frame, choice: Choice, at: tuple[int, int], width
     elif about:
         setting = row_of(at)
         after = "Training starts again" if setting.anew else "A change goes on from here, in a branch"
-        own = setting.name in ("stride", "test")
+        own = setting.name in ("stride", "test", "points")
         said = f" {setting.name}: {setting.about}"
         whole = said if own else f"{said}. {after}"
         rows.append((Span(whole if len(whole) <= width else said, "dim"),))

@@ -37,13 +37,15 @@ class Seen:
 
     layers  of each layer its neurons over the lattice, (size², units), row after row from the top
     output  the answer over the lattice, (size, size)
-    wrong   which training points lie on the wrong side · right  how many do not, and of how many; None in a regression
+    wrong, test_wrong  which training points, which test points lie on the wrong side
+    right   how many training points do not, and of how many; None in a regression
     test    the loss over the test points, None where there are none
     """
 
     layers: tuple[Array, ...]
     output: Array
     wrong: Array
+    test_wrong: Array
     right: tuple[int, int] | None
     test: float | None
 
@@ -119,8 +121,11 @@ class Sight:
             wrong = self.answer.wrong(self._train.value("prediction"), self.targets)
             count = len(self.points)
             right = None if self.answer.kind == "number" else (count - int(np.count_nonzero(wrong)), count)
-            test = self._test.run(parameters) if self._test is not None else None
-        return Seen(layers, output, wrong, right, test)
+            test, test_wrong = None, wrong[:0]
+            if self._test is not None:
+                test = self._test.run(parameters)
+                test_wrong = self.answer.wrong(self._test.value("prediction"), self.test_targets)
+        return Seen(layers, output, wrong, test_wrong, right, test)
 
     @property
     def inputs(self) -> tuple[str, ...]:
