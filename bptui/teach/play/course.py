@@ -64,7 +64,6 @@ class Frame:
     after: Mapping[str, Array]
     seen: Seen
     branch: int
-    epochs: float
 
     @property
     def names(self) -> list[str]:
@@ -336,11 +335,9 @@ class Course:
         if seen.test is not None:
             tests[step] = seen.test
         steps = np.array(sorted(tests), np.int64)
-        size = session.network.samples
         self.frame = Frame(
             setup, sight, step, float(recording.loss), session.history.losses,
             (steps, np.array([tests[int(at)] for at in steps])), known, gradients, after, seen, session.branch.number,
-            step * size / max(1, sight.all_points),
         )  # fmt: skip
         if not np.isfinite(self.frame.loss):
             self.running = False

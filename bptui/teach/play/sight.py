@@ -14,7 +14,7 @@ from bptui.model.base.schema import Table
 from bptui.model.base.types import Array
 from bptui.model.engine.program import Program
 from bptui.model.source.network import Network, from_mapping
-from bptui.model.source.plane import FEATURES, featured
+from bptui.model.source.plane import FEATURES
 from bptui.model.source.tables import read
 from bptui.teach.play.output import Answer, answer_of
 from bptui.teach.play.setup import Setup
@@ -141,12 +141,6 @@ class Sight:
         over = _Over(self.setup, np.array([point]), self.targets[:1])
         over.run(parameters)
         return float(self.answer.scores(over.value("prediction"))[0])
-
-
-def columns(setup: Setup, points: Array) -> Array:
-    """What the network is shown of points (samples, 2)."""
-    names = setup.value("data", "features")
-    return points if names is None else featured(points, names, "data.features")
 
 
 def names_of(setup: Setup) -> list[str]:
