@@ -132,7 +132,7 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
 def _first(session: Session | None, ui: Ui, width: int) -> Line:
     """The status: of the debugger, or of the board that stands in its place."""
     if ui.board is None:
-        return under(status.row(session, width, ui.checks, ui.name), "on-band")
+        return under(status.row(session, width, ui.checks, ui.name, ahead=ui.lesson is None), "on-band")
     left, right = ui.board.status()
     if left and left[0].text in ("explorer", "play"):  # of a lesson, which says its own name
         left = left[1:]
@@ -224,7 +224,7 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
     first = focused(session).footer(session) if session is not None else ()
     if ui.board is not None and ui.lesson is not None:
         own = lesson_keys(ui.lesson, width)
-        taken = {keys for keys, _ in own}
+        taken = {keys for keys, _ in own}  # with these one answers: of the board they are only once it has the focus
         board = [pair for pair in ui.board.place.footer() if pair[0] not in taken]
         keys = (*own[:2], *board[:1], *own[2:], *board[1:])
         return under(footer.hints(keys, width, footer_keys(width, ui.bindings)[1]), "on-band")

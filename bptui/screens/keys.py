@@ -83,6 +83,7 @@ HOME = Place("Home", (
     Key("move", ("pageup", "pagedown"), "Choose one ten rows away", by=((-PAGE, 0), (PAGE, 0))),
     Key("move", ("home", "end"), "Choose the first or the last", by=TOP),
     Key("part", ("1", "2", "3", "4"), "To the lessons, the playground, the examples, what was opened last", "part"),
+    Key("turn", ("shift+tab", "tab"), "To the part before, the next one", by=VERTICAL),
     Key("class", ("P",), "Open the chosen lesson for a class, in large digits", "class"),
     Key("line", ("o", "colon"), "A network file, or a formula and its values; an error gives the line back", "open"),
     Key("filter", ("slash",), "Show only what has a word", "find"),
@@ -156,7 +157,7 @@ STAGE = Place("In every explorer and the playground", (
 ))  # fmt: skip
 
 LESSON = Place("In a lesson, else as in the debugger", (
-    Key("enter", ("enter",), "Answer; with nothing typed a hint; then the next page", "answer"),
+    Key("enter", ("enter",), "Answer (= opens a formula); with nothing typed a hint; then the next page", "answer"),
     Key("turn", ("pageup", "pagedown"), "The page before, the page after", "page", VERTICAL),
     Key("choose", ("up", "down"), "Choose an answer, as its number does", by=VERTICAL),
     Key("home", ("escape",), "Back to the page's moment"),

@@ -234,7 +234,8 @@ class FlowBoard(Board):
     def _row(self, layer: Layer, size: float, track: int, inner: int) -> Line:
         """`layer3    ······──●━━━━━───   0.0378  !`."""
         judged: Mark = self.preset.judge(size)
-        kind = MARKS[judged][1]
+        told = layer.name not in self.hide and "verdict" not in self.hide
+        kind = MARKS[judged][1] if told else "text"
         cells: list[Span] = []
         place = self._place(size, track)
         for x in range(track):
@@ -247,7 +248,7 @@ class FlowBoard(Board):
                 (1, clip((Span(layer.name),), NAME - 2)), (NAME, tuple(cells)), (NAME + track + 7, (Span("·", "dim"),))
             )
         figure = mark("gradient", 8) if layer.name in self.hide else (Span(small(size).rjust(8), "gradient"),)
-        shown = () if layer.name in self.hide else (_sign(judged),)
+        shown = (_sign(judged),) if told else ()
         return at(
             (1, clip((Span(layer.name),), NAME - 2)), (NAME, tuple(cells)), (NAME + track, figure), right(inner, shown)
         )

@@ -20,11 +20,14 @@ DIGITS = 3
 """Of a count of checks: so many have their room from the start; of a thousand and more the thousands are said."""
 
 
-def row(session: Session | None, width: int, checks: tuple[int, int] | None = None, name: str = "") -> Line:
+def row(
+    session: Session | None, width: int, checks: tuple[int, int] | None = None, name: str = "", ahead: bool = True
+) -> Line:
     """Parts go from the least needed: the name, the program's name, the checks; never the Moment.
 
     checks  how many agree, how many do not; None before any was made. What arises of NaN and inf counts as the latter
     name    what is shown while there is no session yet
+    ahead   the loss is told before its Moment has come; a lesson, which asks for it, does not
     """
     wide, middle = width >= 116, width >= 76
     gap = "   " if wide else "  "
@@ -45,6 +48,8 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
     ]
     loss = session.state.shown_loss
     text = field(loss, 10, 6) if wide else field(loss)
+    if not ahead and session.state.value(session.graph.loss) is None:
+        loss, text = 0.0, "·"
     right = [Span("loss ", "dim"), Span(text.strip(), _weight(loss))]
     found = len(session.nonfinite.known)
     good, failed = checks or (None, 0)
