@@ -280,7 +280,7 @@ def values(words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         name, equals, text = word.partition("=")
         if not equals or not _NAME.fullmatch(name):
-            raise UserError(word[:60], "is not NAME=VALUE", "for example x=2 or w='[[1, 2], [3, 4]]'")
+            raise UserError(word[:60], "is not NAME=VALUE", "x=2 or w='[[1, 2], [3, 4]]'; of --train: w,b")
         if name in found:
             raise UserError(name, "has two values", "one value for each name")
         found[name] = _json(text, name)

@@ -52,7 +52,11 @@ def worksheet(lesson: Lesson, answers: bool = False, seed: int | None = None) ->
         if course.asks is not None and not answers:
             told.append(course.asks)
     if left:
-        parts.append(f"*{left} questions of the lesson hold for its own numbers only and are left out.*")
+        parts.append(
+            "*1 question of the lesson holds for its own numbers only and is left out.*"
+            if left == 1
+            else f"*{left} questions of the lesson hold for its own numbers only and are left out.*"
+        )
     return "\n\n".join(parts)
 
 
