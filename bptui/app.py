@@ -22,7 +22,7 @@ from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
 
-from bptui.model.base.errors import UserError
+from bptui.model.base.errors import UserError, as_user_error
 from bptui.model.base.spans import plain
 from bptui.model.debugger.reply import say
 from bptui.recent import remember
@@ -88,8 +88,12 @@ class BptuiApp(DiffMixin, App[None]):
         return self.debugger
 
     def get_driver_class(self) -> type[Driver]:
-        """Textual's driver for this system; where that is the usual one, with a filter before its keys."""
+        """Textual's driver for this system or a browser; of the usual ones, those with a filter before their keys."""
         made = super().get_driver_class()
+        if made.__name__ == "WebDriver" and os.name == "posix":
+            from bptui.screens.browser import BrowserDriver
+
+            return BrowserDriver
         if made.__name__ != "LinuxDriver":
             return made
         from bptui.screens.keyboard import KeyboardDriver
@@ -129,10 +133,8 @@ class BptuiApp(DiffMixin, App[None]):
             paint(session, Ui(), *self.size)  # and what a frame finds out once for a graph is found
             if self._keeper is not None:
                 self._notices.append(self._keeper.begin(session))
-        except UserError as error:
-            self.call_from_thread(self._fail, error)
-        except Exception as defect:
-            self.call_from_thread(self._fail, UserError("defect", f"{type(defect).__name__}: {defect}"))
+        except Exception as problem:
+            self.call_from_thread(self._fail, as_user_error(problem))
         else:
             self.call_from_thread(self._opened, session)
 

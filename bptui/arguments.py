@@ -31,6 +31,7 @@ PARTS: Mapping[str, str] = {
     "play": "train a network over the plane, seen while it learns; every setting by keys",
     "export": "write a derivation, a moment, a training step or the screen as Markdown, LaTeX or SVG",
     "replay": "play a recorded run; without a terminal, or with --batch, hold it to what was recorded",
+    "serve": "bptui in a browser, for this machine: home, or a command that has a screen",
     "examples": "list the examples",
     "info": "terminal, versions and limits",
 }
@@ -48,6 +49,7 @@ WORDS: Mapping[str, str] = {
     "examples": "an example, to read what it is about",
     "learn": "the number of a lesson, or a Markdown file in the format of lessons",
     "play": "an example or a network file with two inputs (default: a data set of its own)",
+    "serve": "run, eval, learn, explore or play, and its words (default: home)",
     "replay": "what --record has written, or a script with a first line that says of what",
     "explain": f"{TARGET}, and the node or the element that is explained",
     "export": f"{TARGET}, and what: grad(NODE[i,j]) [from NODE], moment [PLACE], step, or screen [PLACE]",
@@ -56,7 +58,7 @@ WORDS: Mapping[str, str] = {
 
 WORDS_OF: Mapping[str, str] = {
     "eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "export": "TARGET WHAT", "examples": "[NAME]",
-    "replay": "FILE", "play": "[FILE]", "learn": "[N | FILE.md]",
+    "replay": "FILE", "serve": "[COMMAND ...]", "play": "[FILE]", "learn": "[N | FILE.md]",
     "explore": "NAME [TARGET | FORMULA NAME=VALUE ...]",
 }  # fmt: skip
 """How usage names them, where they are no TARGET."""
@@ -75,6 +77,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "explore": ("chain", 'chain "L = (y - w*x)**2" x=2 y=2 w=0.5 --by w', "rate xor", "flow deep-sigmoid"),
     "play": ("", "classifier", "mine.toml --fps 2"),
+    "serve": ("", "learn 4", "run xor --port 8001"),
     "replay": ("lesson.replay --pace 2", "lesson.replay --batch"),
     "diagnose": ("xor-stuck", "network.toml --steps 500 --json"),
     "predictions": ("classifier --at 100 --worst", "network.toml --json"),
@@ -197,9 +200,13 @@ def parser(command: str) -> Parser:
         made.add_argument("--batch", action="store_true", help="no screen: exit 1 where something else comes of a line")
         made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
         made.add_argument("--theme", metavar="NAME", help=THEME)
+    if command == "serve":
+        made.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default 127.0.0.1: "
+                          "this machine alone); whoever reaches it uses bptui as you")  # fmt: skip
+        made.add_argument("--port", type=int, default=8000, metavar="N", help="default 8000; 0 takes one that is free")
     if command == "learn":
         _lesson_options(made)
-    if command not in ("run", "eval"):
+    if command not in ("run", "eval", "serve"):
         made.add_argument("--ascii", action="store_true", help="ASCII only")
     return made
 
@@ -215,6 +222,23 @@ def _lesson_options(made: Parser) -> None:
     made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
     made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
     made.add_argument("--theme", metavar="NAME", help=THEME)
+
+
+HOME = ("--no-color", "--ascii", "--theme")
+"""Options of `bptui` without a command, the last of which has a value."""
+
+
+def is_of_home(word: str) -> bool:
+    """Is this an option with which home is opened?"""
+    return word.partition("=")[0] in HOME
+
+
+def of_home(words: Sequence[str]) -> Sequence[str]:
+    """The options of home. UserError for anything else, which wants a command."""
+    for before, word in zip(("", *words), words, strict=False):
+        if not is_of_home(word) and before != HOME[-1]:
+            raise UserError(word[:60], "stands without a command", f"{', '.join(HOME)}; bptui run TARGET has more")
+    return words
 
 
 def _screen_options(made: Parser) -> None:

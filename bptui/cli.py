@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING
 from bptui import arguments, showing
 from bptui.arguments import PARTS
 from bptui.keeper import Keeper, keeper
-from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.printable import printable
 from bptui.model.debugger.script import ScriptError
 from bptui.surroundings import Surroundings, around_of, configured, identity_of
 from bptui.targets import is_there, network_of
-from bptui.terminal import SMALLEST, check_theme, fits, has_screen, utf8, writer
+from bptui.terminal import SMALLEST, check_theme, fits, glyphs, has_screen, utf8, writer
 
 if TYPE_CHECKING:
     from bptui.model.source.network import Network
@@ -87,8 +86,8 @@ def _fail(message: str, code: int = 2) -> int:
 
 
 def _main(argv: list[str]) -> int:
-    if not argv:
-        return _home()
+    if not argv or arguments.is_of_home(argv[0]):
+        return _home(argv)
     command, rest = argv[0], argv[1:]
     if command in ("-h", "--help", "help"):
         print(_usage())
@@ -98,11 +97,11 @@ def _main(argv: list[str]) -> int:
         return 0
     if command == "--info":
         command = "info"
-    if command in unsupported.SHELL:
-        raise UserError(command, unsupported.NOT_YET, unsupported.SHELL[command])
     if command not in PARTS:
-        right = did_you_mean(command, (*PARTS, *unsupported.SHELL), f"{', '.join(PARTS)}; bptui --help")
+        right = did_you_mean(command, PARTS, f"{', '.join(PARTS)}; bptui --help")
         raise UserError(command[:60], "is not a command", _as_target(command) or right)
+    if command == "serve":
+        return showing.serve(*arguments.parser(command).parse_known_args(rest))
     options = arguments.parser(command).parse_intermixed_args(rest)
     options.command = command
     return HANDLERS[command](options)
@@ -112,7 +111,7 @@ def _usage() -> str:
     width = max(map(len, PARTS))
     lines = ["bptui: step a neural network forward and backward in time, one operation at a time", ""]
     lines += [f"  bptui {name:<{width}}  {about}" for name, about in PARTS.items()]
-    lines += ["", "  bptui                         home: choose an example, or type a formula"]
+    lines += ["", "  bptui                         home: lessons, examples, a formula; --theme, --ascii, --no-color"]
     lines += ["  bptui run xor                 debug an example; ? shows the keys, q leaves"]
     lines += [f"  bptui eval {arguments.EXAMPLES['eval'][0]}"]
     lines += ["  bptui COMMAND --help          the options of a command"]
@@ -138,15 +137,17 @@ def _version() -> str:
         return "(not installed)"
 
 
-def _home() -> int:
-    """The list of examples on the screen; where there is none, as text."""
+def _home(argv: list[str]) -> int:
+    """The list of examples on the screen, as its options say; where there is none, as text."""
+    options = arguments.parser("run").parse_intermixed_args(["home", *arguments.of_home(argv)])
     if not has_screen():
         print(f"{_usage()}\n\nexamples")
-        return _examples(Namespace(ascii=False, rest=[]))
+        return _examples(Namespace(ascii=options.ascii, rest=[]))
     fits()
     from bptui import app
 
-    options = arguments.parser("run").parse_intermixed_args(["home"])
+    if options.theme is not None:
+        check_theme(options.theme)
     config = configured(options)
 
     def keeper_of(text: str) -> Keeper | None:
@@ -155,8 +156,7 @@ def _home() -> int:
         return None if options.no_save else keeper(*identity_of(command, target))
 
     return app.home(
-        _opened, keeper_of, screen_of=showing.screen_of, theme=options.theme,
-        unicode=not options.ascii and utf8(sys.stderr),
+        _opened, keeper_of, screen_of=showing.screen_of, theme=options.theme, unicode=glyphs(options),
         no_color=options.no_color, around=around_of(options, config, None),
     )  # fmt: skip
 
@@ -224,7 +224,7 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network], identity:
     fits()
     from bptui import app
 
-    unicode = not options.ascii and utf8(sys.stderr)
+    unicode = glyphs(options)
     return app.run(
         name, load, theme=options.theme, unicode=unicode, no_color=options.no_color, start=lines, around=around
     )
@@ -255,7 +255,7 @@ def _replay(options: Namespace) -> int:
 
     player = Player(made, options.pace, hidden)
     code = app.run(
-        name, load, theme=options.theme, unicode=hidden or (not options.ascii and utf8(sys.stderr)),
+        name, load, theme=options.theme, unicode=hidden or glyphs(options),
         no_color=options.no_color, around=Surroundings(player=player), size=made.size if hidden else None,
     )  # fmt: skip
     if player.failed is not None:

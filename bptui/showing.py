@@ -1,17 +1,17 @@
-"""The shell commands that have a screen of their own: learn, explore, play."""
+"""The shell commands that have a screen of their own: learn, explore, play; and serve, which shows one in a browser."""
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from bptui import arguments
-from bptui.model.base.errors import UserError
+from bptui.model.base.errors import UserError, did_you_mean
 from bptui.surroundings import around_of, configured
 from bptui.targets import is_there, load_named, network_of
-from bptui.terminal import check_theme, fits, has_screen, utf8, writer
+from bptui.terminal import check_theme, fits, glyphs, has_screen, utf8, writer
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -113,7 +113,7 @@ def show(options: Namespace, screen: Callable[[Theme, bool], Screen[None]]) -> i
     from bptui import app
 
     return app.screen(
-        screen, theme=options.theme, unicode=not options.ascii and utf8(sys.stderr), no_color=options.no_color,
+        screen, theme=options.theme, unicode=glyphs(options), no_color=options.no_color,
         around=around_of(options, config, None),
     )  # fmt: skip
 
@@ -157,3 +157,43 @@ def screen_of(text: str) -> Callable[[Theme, bool], Screen[None]] | None:
     if command not in SCREENS:
         return None
     return SCREENS[command](arguments.parser(command).parse_intermixed_args(words))
+
+
+def serve(options: Namespace, more: Sequence[str]) -> int:
+    """A command that has a screen (`more`: its own options), in a browser. What is wrong with it is said here, before a
+    page is opened."""
+    words = [*options.rest, *more]
+    if not 0 <= options.port <= 65535:
+        raise UserError("--port", f"found {options.port}", "1 to 65535, or 0 for any that is free")
+    if words:
+        _servable(words[0], words[1:])
+    try:
+        from bptui import serving
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in ("textual_serve", "aiohttp"):
+            raise
+        what = "it needs textual-serve, which is not installed"
+        raise UserError("serve", what, "pip install 'bptui[serve]'; over SSH, bptui run works as it is") from None
+    return serving.serve(words, options.host, options.port, lambda text: print(text, flush=True))
+
+
+def _servable(command: str, words: Sequence[str]) -> None:
+    """UserError where a command has no screen, or where its words are wrong."""
+    served = ("run", "eval", *SCREENS)
+    if command not in served:
+        right = f"bptui serve run {command}" if is_there(command) else did_you_mean(command, served, ", ".join(served))
+        raise UserError(command[:60], "has no screen to serve", right)
+    options = arguments.parser(command).parse_intermixed_args(words)
+    for option in ("batch", "plain", "record", "list", "check", "export", "worksheet"):
+        if getattr(options, option, None):
+            raise UserError(f"--{option}", "is nothing for a browser", f"bptui {command} with it in the terminal")
+    if options.theme is not None:
+        check_theme(options.theme)
+    if command in SCREENS:
+        SCREENS[command](options)
+        return
+    if command == "eval" and options.rest:
+        options.formula, *options.rest = options.rest
+    name, load = network_of(options, options.rest)
+    if not is_there(name):
+        load()

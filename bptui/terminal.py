@@ -12,7 +12,14 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.printable import printable
 
 
+def in_browser() -> bool:
+    """Was this started by `bptui serve`, for a page that was opened? textual-serve says so in the environment."""
+    return os.environ.get("TEXTUAL_DRIVER") == "textual.drivers.web_driver:WebDriver"
+
+
 def fits() -> None:
+    if in_browser():  # a window has any size, and changes it; what has no room is said there
+        return
     columns, rows = shutil.get_terminal_size()
     if columns < SMALLEST[0] or rows < SMALLEST[1]:
         raise UserError("terminal", f"it is {columns}x{rows}", f"at least {SMALLEST[0]}x{SMALLEST[1]}, or --plain")
@@ -30,7 +37,9 @@ def check_theme(name: str) -> None:
 
 
 def has_screen() -> bool:
-    """Is there a terminal that can move its cursor, at both ends?"""
+    """Is there a terminal that can move its cursor, at both ends, or a browser?"""
+    if in_browser():
+        return True
     streams = (sys.stdin, sys.stdout, sys.stderr)
     return os.environ.get("TERM", "dumb" if os.name == "posix" else "") != "dumb" and all(
         stream is not None and stream.isatty() for stream in streams
@@ -40,6 +49,11 @@ def has_screen() -> bool:
 def utf8(stream: object) -> bool:
     encoding = str(getattr(stream, "encoding", None) or "")
     return encoding.lower().replace("-", "").replace("_", "") in ("utf8", "utf8sig", "utf16", "cp65001")
+
+
+def glyphs(options: Namespace) -> bool:
+    """May the screen have more than ASCII?"""
+    return not options.ascii and (in_browser() or utf8(sys.stderr))
 
 
 WORDED = str.maketrans({"²": "^2", "³": "^3", "→": "->", "←": "<-"})

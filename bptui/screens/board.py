@@ -16,6 +16,8 @@ from bptui.screens.render import RenderOptions
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.model.engine.graph import Graph
+    from bptui.teach.formulas import Target
 
 Work = Callable[[Progress], None]
 
@@ -95,3 +97,11 @@ class Board(ABC):
     def close(self) -> None:
         """It is left for ever."""
         return None
+
+
+def names_of(target: Target, graph: Graph) -> tuple[str, ...]:
+    """What boards call a number of the network: `loss`, `new(w)`, `∂L/∂w`, `dy/dx` where the end is y."""
+    name = target.node.symbol or target.node.label
+    if target.of == "gradient":
+        return f"∂L/∂{name}", f"grad({name})", f"d{graph.nodes[graph.loss].label}/d{name}"
+    return (f"new({name})",) if target.of == "new" else (name, target.node.name)

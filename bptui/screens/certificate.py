@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bptui.model.base.spans import Line, Span, line, plain
+from bptui.model.base import files
+from bptui.model.base.errors import UserError
+from bptui.model.base.spans import Line, Span, bold, line, plain
+from bptui.screens.panels import status
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import clip, fit, length
+from bptui.screens.render import clip, fit, length, middle
+from bptui.screens.svg import picture
+from bptui.screens.theme import Theme
 
 if TYPE_CHECKING:
     from bptui.teach.certificate import Certificate, Worked
 
 WIDTH = 67
 """Columns of its frame."""
+PRINTED = (80, 22)
+"""Columns and rows of one that is written or copied."""
 MARKS = {"once": ("✓", "ok"), "later": ("✓", "dim"), "shown": ("·", "dim")}
 
 
@@ -25,8 +34,8 @@ def lines(found: Certificate, name: str, width: int, height: int) -> list[Line]:
     front = found.lesson
     number = f"lesson {front.number}, " if front.number else ""
     head = [
-        _middle(line((front.title, "text bold")), inner),
-        _middle(line((f"{number}done", "dim"), *((" by ", "dim"), (name, "text bold")) if name else ()), inner),
+        middle(line((front.title, "text bold")), inner),
+        middle(line((f"{number}done", "dim"), *((" by ", "dim"), (name, "text bold")) if name else ()), inner),
         (),
     ]
     below: list[Line] = [(), *wrap(found.summary, inner)]
@@ -47,14 +56,30 @@ def lines(found: Certificate, name: str, width: int, height: int) -> list[Line]:
     return [*[()] * top, *(line(left, *row) for row in frame)][:height]
 
 
+def page(found: Certificate, name: str, title: str, width: int, height: int) -> list[Line]:
+    """The screen without its last row: `title` and today's date, the certificate."""
+    day = date.today()
+    head = status.of_board(line((title, "dim")), line((f"{day.day} {day:%B %Y}", "dim")), width)
+    rows = [head, *lines(found, name, width, height - 2)]
+    return [fit(row, width) for row in [*rows, *[()] * height][: height - 1]]
+
+
 def text(found: Certificate, name: str) -> str:
     """The same as text."""
-    rows = [plain(row).rstrip() for row in lines(found, name, 80, 22)]
+    rows = [plain(row).rstrip() for row in lines(found, name, *PRINTED)]
     return "\n".join(rows).strip("\n") + "\n"
 
 
-def _middle(row: Line, width: int) -> Line:
-    return line(" " * max(0, (width - length(row)) // 2), *row)
+def write(found: Certificate, name: str, file: str, theme: Theme) -> Path:
+    """Keep it in a new file, as its name says as a picture or as text. UserError for another name, and where it cannot
+    be written."""
+    if file.endswith(".svg"):
+        content = picture(lines(found, name, *PRINTED), theme, found.lesson.title)
+    elif file.endswith(".txt"):
+        content = text(found, name)
+    else:
+        raise UserError("write", f"'{file[:40]}' is neither .svg nor .txt", "write certificate.svg")
+    return files.write_new(file, lambda out: out.write(content.encode()), "write")
 
 
 def _worked(found: tuple[Worked, ...], width: int, room: int) -> list[Line]:
@@ -76,7 +101,7 @@ def _worked(found: tuple[Worked, ...], width: int, room: int) -> list[Line]:
 
 def _cell(one: Worked, width: int) -> Line:
     mark = MARKS[one.how]
-    number = tuple(Span(span.text, f"{span.style} bold") for span in one.number)
+    number = bold(one.number)
     return (
         *fit(clip(one.label, width - length(number) - 4), width - length(number) - 3),
         *number,

@@ -11,7 +11,7 @@ from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.screens.keys import LESSON as LESSON_KEYS
 from bptui.screens.keys import PAGES, RUNNING
 from bptui.screens.panels import LESSON, Panel, footer, panel, panels, staged, standing, status, strip
-from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
+from bptui.screens.render import RenderOptions, drawable, fit, length, under
 from bptui.screens.scene import Scene
 
 if TYPE_CHECKING:
@@ -134,8 +134,10 @@ def _first(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.board is None:
         return under(status.row(session, width, ui.checks, ui.name, ahead=ui.lesson is None), "on-band")
     left, right = ui.board.status()
-    if left and left[0].text == "explorer":  # of a lesson, which says its own name
+    if left and left[0].text in ("explorer", "play"):  # of a lesson, which says its own name
         left = left[1:]
+    elif left:
+        left = (Span("  "), *left)
     return status.of_board((Span(ui.name, "dim"), *left), right, width)
 
 
@@ -174,7 +176,7 @@ def _finish(rows: list[Line], ui: Ui, session: Session | None, width: int, heigh
     """The footer, and what lies over the panels."""
     rows[-1] = _last(session, ui, width)
     _over(rows, ui, width, height)
-    return rows if ui.look.unicode else [to_ascii(row) for row in rows]
+    return drawable(rows, ui.look)
 
 
 def _presented(session: Session, ui: Ui, width: int, height: int) -> list[Line]:

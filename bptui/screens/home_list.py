@@ -12,7 +12,7 @@ from bptui.screens.help import place_keys
 from bptui.screens.keys import HOME, PAGES
 from bptui.screens.panels import footer
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, fit, length, to_ascii, under
+from bptui.screens.render import RenderOptions, drawable, fit, length, under
 
 ABOUT = "step a neural network through training, forward and back in time"
 FORMULA = "L = (y - w*x)**2 x=2 y=2 w=0.5 --train w"
@@ -158,7 +158,7 @@ def lines(state: State, width: int, height: int) -> list[Line]:
     out = [_head(width), *body[:room]]
     out += [()] * (height - len(last) - len(out))
     out = [fit(row, width) for row in [*out[: height - len(last)], *last][:height]]
-    return out if state.look.unicode else [to_ascii(row) for row in out]
+    return drawable(out, state.look)
 
 
 def _head(width: int) -> Line:

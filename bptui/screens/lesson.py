@@ -4,42 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import date
 from functools import partial
-from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
+from textual.timer import Timer
 
-from bptui.model.base import files
-from bptui.model.base.errors import UserError
+from bptui.model.base.errors import UserError, as_user_error
 from bptui.model.base.printable import one_line
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
 from bptui.screens import certificate
+from bptui.screens.board import names_of
 from bptui.screens.debugger import Debugger
 from bptui.screens.keys import CERTIFICATE, LESSON, name_of
 from bptui.screens.layout import SMALLEST
 from bptui.screens.panels import LESSON as PANEL
-from bptui.screens.panels import STAGED, footer, status
+from bptui.screens.panels import STAGED, footer
 from bptui.screens.reading import Reading
-from bptui.screens.render import fit, to_ascii, under
-from bptui.screens.stage import Worker
-from bptui.screens.svg import picture
+from bptui.screens.render import drawable, fit, under
+from bptui.screens.stage import FRAMES, Worker
 from bptui.screens.theme import Theme
 from bptui.teach import catalogue
 from bptui.teach.lesson import Front
 from bptui.teach.progress import Progress, Reached
 
 if TYPE_CHECKING:
-    from bptui.model.debugger.hidden import Hidden
-    from bptui.model.engine.graph import Graph
-    from bptui.model.engine.masked import Kind
     from bptui.teach.certificate import Certificate
     from bptui.teach.course import Course
-    from bptui.teach.formulas import Target
 
 BEGINS = frozenset("0123456789-.(=−+")
 """What opens the line of an answer."""
@@ -59,6 +53,7 @@ class LessonScreen(Debugger):
         super().__init__(title, theme, unicode)
         self.worker = Worker(lambda: self._call_home(self._computed))
         self._front, self._progress = front, progress
+        self._frames: Timer | None = None
         self.reading: Reading | None = None
         self._working: object = None
         """The board whose work runs, or ran last."""
@@ -77,11 +72,8 @@ class LessonScreen(Debugger):
             reached = self._progress.of(self._front.key) or Reached()
             page = 0 if reached.done else reached.page - 1
             course = Course(opened(self._front.path, self._front.key), page, cast(Any, reached.answers))
-        except UserError as error:
-            self._call_home(partial(cast(Any, self.app).refuse, error))
-        except Exception as defect:
-            problem = UserError("a defect of bptui", f"{type(defect).__name__}: {defect}")
-            self._call_home(partial(cast(Any, self.app).refuse, problem))
+        except Exception as problem:
+            self._call_home(partial(cast(Any, self.app).refuse, as_user_error(problem)))
         else:
             self._call_home(partial(self._read, course))
 
@@ -125,7 +117,7 @@ class LessonScreen(Debugger):
         view.stage = course.stage
         if "whatif" not in course.stage:
             view.close()
-        view.focus, view.hidden = PANEL.number, hidden_of(course)
+        view.focus = PANEL.number
         first = course.stage[0] if course.stage else "network"
         if first in MODES:
             view.mode = cast(Any, MODES[first])
@@ -143,10 +135,12 @@ class LessonScreen(Debugger):
         self.ui.board = None
         if not word or course.session is None:
             return
-        from bptui.screens.explore import on_session
+        from bptui.screens import explore
+        from bptui.screens.play.opening import on_session
 
         try:
-            self.ui.board = on_session(word, course.session)
+            session = course.session
+            self.ui.board = on_session(session) if word == "play" else explore.on_session(word, session)
         except UserError as error:
             self.refuse(error)
             return
@@ -165,7 +159,19 @@ class LessonScreen(Debugger):
         if self.ui.board is not None:
             self._working = self._working if self.worker.job is not None else self.ui.board
             self.worker.ask(self.ui.board)
+            if self.worker.job is not None and self._frames is None:
+                self._frames = self.set_interval(1 / FRAMES, self._frame)
         super().changed()
+
+    def _frame(self) -> None:
+        """While the board computes: how far it is."""
+        if self.worker.job is None and self._frames is not None:
+            self._frames.stop()
+            self._frames = None
+        arrivals = cast(Any, self.app).arrivals
+        if arrivals.free():
+            arrivals.wanted = True
+            self.canvas.repaint()
 
     def stop(self) -> None:
         """End what is computed."""
@@ -193,13 +199,7 @@ class LessonScreen(Debugger):
         found = self.certificate
         if found is None or self.runner.busy or width < SMALLEST[0] or height < SMALLEST[1]:
             return super()._paint(width, height)
-        day = date.today()
-        right = line((f"{day.day} {day:%B %Y}", "dim"))
-        rows = [
-            status.of_board(line((self.ui.name, "dim")), right, width),
-            *certificate.lines(found, self.reader, width, height - 2),
-        ]
-        rows = [fit(row, width) for row in [*rows, *[()] * height][: height - 1]]
+        rows = certificate.page(found, self.reader, self.ui.name, width, height)
         if self.typing is not None:
             rows.append(self.typing.line(width))
         elif self.ui.message:
@@ -208,7 +208,7 @@ class LessonScreen(Debugger):
             onwards, *keys = CERTIFICATE.footer()
             pairs = (onwards, *keys) if self._after is not None else tuple(keys)
             rows.append(under(footer.hints(pairs, width), "on-band"))
-        return rows if self.ui.look.unicode else [to_ascii(row) for row in rows]
+        return drawable(rows, self.ui.look)
 
     def _certified(self, key: str) -> None:
         """A key while the certificate is shown."""
@@ -257,14 +257,7 @@ class LessonScreen(Debugger):
     def _write(self, name: str) -> None:
         """Keep the certificate in a file."""
         assert self.certificate is not None
-        rows = certificate.lines(self.certificate, self.reader, 80, 22)
-        if name.endswith(".svg"):
-            text = picture(rows, cast(Any, self.app).colours, self._front.title)
-        elif name.endswith(".txt"):
-            text = certificate.text(self.certificate, self.reader)
-        else:
-            raise UserError("write", f"'{name[:40]}' is neither .svg nor .txt", "write certificate.svg")
-        path = files.write_new(name, lambda file: file.write(text.encode()), "write")
+        path = certificate.write(self.certificate, self.reader, name, cast(Any, self.app).colours)
         self.say(say(f"written: {path}"))
 
     def on_key(self, event: events.Key) -> None:
@@ -402,29 +395,6 @@ class LessonScreen(Debugger):
             self.changed()
         else:
             super().run(text)
-
-
-def hidden_of(course: Course) -> Hidden:
-    """The numbers that a page hides, as the session hides them."""
-    from bptui.model.debugger import hidden
-
-    found: set[hidden.Target] = set()
-    for target in course.hidden:
-        kind: Kind = "update" if target.of == "new" else target.of
-        at = [range(size) if i is None else (i,) for i, size in zip(target.at, target.node.shape, strict=False)]
-        elements: list[tuple[int, ...] | None] = (
-            [None] if not any(i is not None for i in target.at) else [*product(*at)]
-        )
-        found |= {hidden.Target(target.node.name, kind, element) for element in elements}
-    return frozenset(found)
-
-
-def names_of(target: Target, graph: Graph) -> tuple[str, ...]:
-    """What boards call a number of the network: `loss`, `new(w)`, `∂L/∂w`, `dy/dx` where the end is y."""
-    name = target.node.symbol or target.node.label
-    if target.of == "gradient":
-        return f"∂L/∂{name}", f"grad({name})", f"d{graph.nodes[graph.loss].label}/d{name}"
-    return (f"new({name})",) if target.of == "new" else (name, target.node.name)
 
 
 def _typed(key: str) -> str:

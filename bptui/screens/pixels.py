@@ -12,7 +12,6 @@ from typing import Any
 from bptui.model.base.spans import Line, Span, merge
 from bptui.screens.render import RenderOptions
 
-LEVELS = 6
 SHADES, ASCII_SHADES = " ░░▒▓█", " ..:+#"
 """One glyph for each level."""
 BRIGHT = 4

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from bptui.model.base.spans import Line, Span, plain
+from bptui.model.base.spans import length as length  # for all who cut and fill lines, as here
 
 ASCII = str.maketrans(
     {
@@ -46,14 +47,6 @@ def to_ascii(spans: Sequence[Span]) -> Line:
                 text = "".join(c if c.isascii() else "?" for c in text)
         out.append(Span(text, span.style))
     return tuple(out)
-
-
-def length(spans: Sequence[Span]) -> int:
-    """Cells that a line takes: every glyph of bptui is one cell wide (no emoji, nothing from the wide set)."""
-    cells = 0
-    for text, _ in spans:
-        cells += len(text)
-    return cells
 
 
 def crop(spans: Sequence[Span], start: int, end: int) -> Line:
@@ -115,3 +108,13 @@ def between(left: Sequence[Span], right: Sequence[Span], width: int, style: str 
     if room < 0:
         return clip(right, width)
     return (*fit(left, room, style), *right)
+
+
+def boxed(rows: Sequence[Line], width: int, height: int, look: RenderOptions) -> list[Line]:
+    """As many of the rows as there is room for, none longer than `width`; in ASCII where the terminal has no more."""
+    return drawable([clip(row, width) for row in rows[: max(0, height)]], look)
+
+
+def drawable(rows: list[Line], look: RenderOptions) -> list[Line]:
+    """The rows in glyphs that the terminal has."""
+    return rows if look.unicode else [to_ascii(row) for row in rows]

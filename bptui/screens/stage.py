@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.timer import Timer
 
-from bptui.model.base.errors import UserError
+from bptui.model.base.errors import UserError, as_user_error
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.progress import Cancelled, Progress
@@ -25,7 +25,7 @@ from bptui.screens.help import place_keys
 from bptui.screens.keys import PAGES, PRESENT, STAGE, Place, name_of
 from bptui.screens.panels import footer, status
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, fit, middle, to_ascii, under
+from bptui.screens.render import RenderOptions, drawable, fit, middle, under
 from bptui.screens.theme import CHOICES, Theme
 
 FIRST = 3
@@ -61,9 +61,7 @@ class Worker:
         """The work has ended: another may begin. Why it failed, where it did."""
         job, self.job = self.job, None
         problem = None if job is None or job.cancelled() else job.exception()
-        if problem is None or isinstance(problem, Cancelled | UserError):
-            return problem if isinstance(problem, UserError) else None
-        return UserError("a defect of bptui", f"{type(problem).__name__}: {problem}")
+        return None if problem is None or isinstance(problem, Cancelled) else as_user_error(problem)
 
     def close(self) -> None:
         """For ever."""
@@ -109,10 +107,8 @@ class Stage(Screen[None]):
     def _load(self) -> None:
         try:
             board = self._make()
-        except UserError as error:
-            self._home(partial(cast(Any, self.app).refuse, error))
-        except Exception as defect:
-            self._home(partial(cast(Any, self.app).refuse, UserError("defect", f"{type(defect).__name__}: {defect}")))
+        except Exception as problem:
+            self._home(partial(cast(Any, self.app).refuse, as_user_error(problem)))
         else:
             self._home(partial(self._begin, board))
 
@@ -148,7 +144,7 @@ class Stage(Screen[None]):
         if asks is not None:
             rows[-1] = under(fit(middle((Span(asks.question, "text bold"),), width), width), "on-cursor")
         rows.append(self._last(width))
-        return rows if self.look.unicode else [to_ascii(row) for row in rows]
+        return drawable(rows, self.look)
 
     def _last(self, width: int) -> Line:
         if self._typing:

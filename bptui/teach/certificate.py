@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from bptui.model.base.spans import Line, line
 from bptui.teach.course import ANSWERED, Answered, Course
-from bptui.teach.filling import number
 from bptui.teach.lesson import Front, Lesson
 
 WORDS: Mapping[Answered, str] = {"once": "right at once", "later": "after a hint", "shown": "shown"}
@@ -35,23 +34,6 @@ class Certificate(NamedTuple):
     counts: Mapping[Answered, int]
     losses: tuple[float, float] | None
 
-    def lines(self) -> list[Line]:
-        """As text."""
-        rows = [line((self.lesson.title, "bold")), line((self._which(), "dim")), ()]
-        if self.worked:
-            label = max(_length(each.label) for each in self.worked)
-            digits = max(_length(each.number) for each in self.worked)
-            rows.append(line(("you worked out", "dim")))
-            for each in self.worked:
-                gaps = " " * (label - _length(each.label) + 3 + digits - _length(each.number))
-                rows.append(line(*each.label, gaps, *each.number, "  ", ("✓", "ok")))
-            rows.append(())
-        rows.append(self.summary)
-        if self.losses is not None:
-            before, after = map(number, self.losses)
-            rows += [(), line("and one step brought the loss  ", (before, "value"), " → ", (after, "value bold"))]
-        return [*rows, (), line(("kept on this machine only", "dim"))]
-
     @property
     def summary(self) -> Line:
         """`14 questions: 11 right at once, 2 after a hint, 1 shown`."""
@@ -60,9 +42,6 @@ class Certificate(NamedTuple):
         known += [f"{open_} left open"] if open_ else []
         asked = f"{self.questions} question{'s'[: self.questions != 1]}"
         return line(f"{asked}: {', '.join(known)}" if known else asked)
-
-    def _which(self) -> str:
-        return Lesson(self.lesson).name
 
 
 def certificate(lesson: Lesson, answers: Mapping[str, Answered]) -> Certificate:
@@ -91,7 +70,3 @@ def _losses(course: Course) -> tuple[float, float] | None:
         return None
     history = session.branches[0].history
     return float(history.recording(0).loss), float(history.recording(1).loss)
-
-
-def _length(text: Line) -> int:
-    return sum(len(span.text) for span in text)

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
-from bptui.model.base.spans import Line, Span, merge
+from bptui.model.base.spans import Line, Span, length, merge
 from bptui.model.debugger.lines import kind as kind_of
 from bptui.model.engine.graph import Graph, Node
 from bptui.teach.formulas import Formulas, Target
@@ -96,25 +96,25 @@ def named(name: str, graph: Graph) -> Node | None:
 
 def wrap(line: Line, width: int) -> list[Line]:
     """The rows of running text: broken at blanks, a word longer than a row in the middle. At least one row."""
-    if sum(len(span.text) for span in line) <= width:
+    if length(line) <= width:
         return [merge(line)]
     rows: list[list[Span]] = [[]]
     used = 0
     for word in _words(line):
-        length = sum(len(span.text) for span in word)
+        wide = length(word)
         gap = 1 if used else 0
-        if used and used + gap + length > width:
+        if used and used + gap + wide > width:
             rows.append([])
             used = gap = 0
         if gap:
             rows[-1].append(Span(" ", word[0].style if word[0].style == rows[-1][-1].style else "text"))
-        while length > width:
+        while wide > width:
             head, word = _cut(word, width)
             rows[-1] += head
             rows.append([])
-            length -= width
+            wide -= width
         rows[-1] += word
-        used += gap + length
+        used += gap + wide
     return [merge(row) for row in rows]
 
 
@@ -135,7 +135,7 @@ def _words(line: Iterable[Span]) -> Iterator[list[Span]]:
 def _cut(word: list[Span], width: int) -> tuple[list[Span], list[Span]]:
     head: list[Span] = []
     for n, span in enumerate(word):
-        room = width - sum(len(each.text) for each in head)
+        room = width - length(head)
         if len(span.text) >= room:
             return [*head, Span(span.text[:room], span.style)], [Span(span.text[room:], span.style), *word[n + 1 :]]
         head.append(span)

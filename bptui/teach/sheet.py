@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from bptui.model.base.spans import Line, Span, line
+from bptui.model.base.spans import Line, Span, bold, length, line
 from bptui.teach.course import Course
 from bptui.teach.filling import wrap
 from bptui.teach.lesson import Question
@@ -55,25 +55,6 @@ def sheet(course: Course, width: int = WIDTH, height: int = HEIGHT, typed: str =
     return rows[-height:] if course.state in ("asked", "not yet") else rows[:height]
 
 
-def strip(course: Course, width: int = STRIP, typed: str = "") -> list[Row]:
-    """The page in four rows of `width` columns, under a stage that takes all of them."""
-    question, width = course.question, max(FEWEST, width - 2)
-    told = running(course.explains() or course.opens(), width)
-    if question is None:
-        return [Row(row) for row in [*told, (), (), (), ()][: PROSE + 2]]
-    last = _last(course, question, typed)
-    if course.state in ("asked", "not yet") and course.asked.said and not typed:
-        said = line(*last, ": ", *course.asked.said) if not question.is_choice else ()
-        if said and _length(said) <= width:
-            last = said
-        else:
-            told = wrap(course.asked.said, width)
-    rows = [Row(row) for row in [*told, (), ()][:PROSE]]
-    asks = wrap(_bold(course.text(question.prose)), width)[0]
-    typing = not question.is_choice and course.state in ("asked", "not yet")
-    return [*rows, Row(asks, band=True), Row(last, band=True, typing=typing)]
-
-
 def running(blocks: Iterable[Sequence[Line]], width: int) -> list[Line]:
     """Blocks as one running text."""
     spans = [span for block in blocks for each in block for span in (Span(" "), *each)]
@@ -84,20 +65,6 @@ def options(course: Course, question: Question) -> Line:
     """The answers to choose from, in one row."""
     rows = [line((f"{n}", "text bold"), " ", *course.text(each.prose)) for n, each in enumerate(question.options, 1)]
     return line(*(span for n, row in enumerate(rows) for span in ((Span("  "), *row) if n else row)))
-
-
-def _last(course: Course, question: Question, typed: str) -> Line:
-    if course.state in ("right", "shown"):
-        return _answered(course)
-    if question.is_choice:
-        return options(course, question)
-    tried = course.asked.tries[-1:] if not typed else []
-    more = [Span("  "), Span("not yet", "kink")] if tried else []
-    return line(*course.label, " = ", (tried[0].text if tried else typed, "text bold"), *more)
-
-
-def _length(text: Line) -> int:
-    return sum(len(span.text) for span in text)
 
 
 def squeezed(rows: Sequence[Row], height: int) -> list[Row]:
@@ -142,7 +109,7 @@ def _hung(text: Line, width: int, indent: int) -> list[Line]:
     first, *more = wrap(text, width)
     if not more or not indent:
         return [first, *more]
-    used = sum(len(span.text) for span in first)
+    used = length(first)
     rest = _after(text, used)
     return [first, *(line(" " * indent, *row) for row in wrap(rest, width - indent))]
 
@@ -158,16 +125,12 @@ def _after(text: Line, count: int) -> Line:
     return tuple([Span(out[0].text.lstrip(), out[0].style), *out[1:]] if out else [])
 
 
-def _bold(text: Line) -> Line:
-    return tuple(Span(span.text, span.style if "bold" in span.style else f"{span.style} bold") for span in text)
-
-
 def _band(course: Course, question: Question, width: int, typed: str) -> list[Row]:
     """The question, with what was and is answered."""
     gap = Row(band=True, spare=_INSIDE)
     rows = [
         Row(band=True, spare=_PAD),
-        *(Row(row, band=True) for row in wrap(_bold(course.text(question.prose)), width)),
+        *(Row(row, band=True) for row in wrap(bold(course.text(question.prose)), width)),
         gap,
     ]
     if course.state in ("right", "shown"):
@@ -195,7 +158,7 @@ def _answered(course: Course) -> Line:
     right = course.right if course.question.is_choice else line(*course.label, " = ", *course.right)
     if course.state == "shown":
         return line(*(Span(span.text, "dim") for span in right), "  ", ("shown", "dim"))
-    return line(*_bold(right), "  ", ("✓", "ok"), (" right", "text bold"))
+    return line(*bold(right), "  ", ("✓", "ok"), (" right", "text bold"))
 
 
 def _options(course: Course, question: Question, width: int) -> list[Row]:

@@ -26,11 +26,13 @@ async def processed(*_: float) -> None:
     for seconds at each key while SymPy derives in its thread, and never for what a test waits for.
     """
     app, quiet = active_app.get(), 0
-    while quiet < 5:  # a key goes through the driver, the app and the screen to the widget
-        resizing = app._resize_event is not None  # Textual takes a size 8 ms after it was told
-        await asyncio.sleep(0.001 if resizing else 0)
-        pumps = [app] + [each for screen in app.screen_stack for each in screen.walk_children(with_self=True)]
-        quiet = 0 if resizing or any(not pump._message_queue.empty() for pump in pumps) else quiet + 1
+    async with asyncio.timeout(60.0):
+        while quiet < 5:  # a key goes through the driver, the app and the screen to the widget
+            resizing = app._resize_event is not None and app.is_running  # a size is taken 8 ms after it was told
+            await asyncio.sleep(0.001 if resizing else 0)
+            pumps = [app] + [each for screen in app.screen_stack for each in screen.walk_children(with_self=True)]
+            reading = [pump for pump in pumps if not pump._closing and not pump._closed]
+            quiet = 0 if resizing or any(not pump._message_queue.empty() for pump in reading) else quiet + 1
 
 
 @asynccontextmanager

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bptui.model.base.spans import Line, plain
-from bptui.model.debugger import hidden
 from bptui.model.debugger.commands import registry
+from bptui.model.debugger.hidden import Target
 from bptui.model.debugger.session import Session
 from bptui.screens.panels import graph_view
 from bptui.screens.panels.circuit import Circuit, at_left, near
@@ -235,7 +235,7 @@ async def test_the_view_is_come_to_by_its_key_and_stays(size: tuple[int, int]) -
 
 def test_a_hidden_number_is_a_question_mark_on_its_wire() -> None:
     session = at("cs231n-neuron", 12)
-    session.view.hidden = hidden.parse("e", session.graph) | hidden.parse("grad(dot)", session.graph)
+    session.view.hidden = frozenset({Target("e", "value"), Target("dot", "gradient")})
     found, rows = page(session, 80, 17)
     for name, below in (("e", False), ("dot", True)):
         item = found.made.items[session.graph.by_name[name].id]

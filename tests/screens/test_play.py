@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from bptui.app import StageApp
+from bptui.model.base.numbers import significant
 from bptui.model.base.spans import plain
 from bptui.model.debugger.progress import Progress
 from bptui.model.source.network import load
@@ -19,7 +20,9 @@ from bptui.screens.play.opening import playground
 from bptui.screens.play.output import point_text
 from bptui.screens.render import RenderOptions, to_ascii
 from bptui.teach.play.setup import opened
+from bptui.teach.reading import front
 from tests.screens.rig import debug, piloted
+from tests.screens.test_lesson import reading
 
 LOOKS = (RenderOptions(), RenderOptions(ansi=True), RenderOptions(unicode=False, ansi=True))
 SIZES = ((24, 6), (40, 12), (60, 20), (80, 17), (76, 22), (80, 24), (100, 30), (120, 36), (200, 50))
@@ -52,7 +55,7 @@ def test_every_size_and_look_is_filled_and_nothing_is_wider(lines: tuple[str, ..
     made.course.go(30)
     carry_out(made)
     for width, height in SIZES:
-        for look in LOOKS:
+        for look in LOOKS if width in (60, 80) else LOOKS[:1]:
             for focus in (NETWORK, OUTPUT, LOSS, SETTINGS):
                 made.focus = focus
                 rows = made.lines(width, height - 2, look)
@@ -97,6 +100,14 @@ def test_a_wrong_point_is_marked_and_wins_its_cell() -> None:
     assert "✗" not in text(made)
 
 
+def test_test_points_are_drawn_and_judged_where_they_are_asked_for() -> None:
+    made = board("noise 1", "step 60", "points test")
+    assert "test points" in text(made)
+    assert made.frame.seen.test_wrong.shape == (len(made.frame.sight.test_points),)
+    assert ("✗" in text(made)) == bool(made.frame.seen.test_wrong.any())
+    assert "test points" not in text(board("points test", file="xor"))
+
+
 def test_for_a_class_the_wrong_points_are_neither_marked_nor_counted_until_they_are_shown() -> None:
     made = board("step 20")
     ask = made.asks
@@ -119,6 +130,19 @@ def test_a_point_of_the_plane_says_its_prediction() -> None:
     assert x > 0.9 * made.frame.sight.edge
     assert point_text((x, y), 30) in text(made)
     assert made._prediction(made.frame) < 0.5
+
+
+def test_the_chosen_weight_says_its_gradient_and_what_the_update_makes_of_it() -> None:
+    made = board("step 20")
+    made.focus = NETWORK
+    made.press("weight", (0, 1), "w")
+    session = made.course.session
+    slope = float(session.recording.grad("layer1.weight")[1, 0])
+    after = float(session.recording.after("layer1.weight")[1, 0])
+    assert f"∂L/∂w {significant(slope, 3)}" in text(made)
+    wide = text(made, 120, 36)
+    assert f"layer1.weight[1,0] is {significant(made.frame.parameters['layer1.weight'][1, 0], 4)}" in wide
+    assert f"its gradient {significant(slope, 4)} makes it {significant(after, 4)}" in wide
 
 
 def test_a_nudge_of_a_weight_is_a_branch_and_undo_comes_back() -> None:
@@ -281,3 +305,35 @@ async def test_the_debugger_opens_it_with_its_network_at_its_step() -> None:
     async with debug("lenet") as screen:
         await screen.run("play")
         assert "draws dense ones" in screen.text
+
+
+PAGE = """+++
+title = "Playing"
++++
+# Playing
+
+## See it learn
+::open classifier
+::stage play
+
+Press > and see.
+"""
+
+
+async def test_a_page_of_a_lesson_has_it_beside_its_prose(tmp_path: Path) -> None:
+    path = tmp_path / "mine.md"
+    path.write_text(PAGE)
+    async with reading(front(path, "mine")) as at:
+        while "step 0" not in at.text:
+            await at.pilot.pause(0.01)
+        made = at.screen.ui.board
+        assert isinstance(made, Playground)
+        await at.press("greater_than_sign")
+        while made.frame.step != 10:
+            await at.pilot.pause(0.01)
+        await at.press("space")
+        while made.frame.step < 100:
+            await at.pilot.pause(0.01)
+        await at.press("space")
+        assert "Press > and see." in at.text
+        assert "this failed" not in at.text

@@ -8,7 +8,6 @@ import pytest
 
 from bptui.app import ScreenApp
 from bptui.model.base.spans import plain
-from bptui.screens.lesson import hidden_of
 from bptui.screens.lesson_class import ClassLesson
 from bptui.screens.panels import presented_page
 from bptui.screens.reading import Reading
@@ -38,7 +37,6 @@ def page(course: Course, size: tuple[int, int], marked: int = 0) -> list[str]:
     """The rows of the page that is open, without the footer."""
     session = course.session
     assert session is not None
-    session.view.hidden = hidden_of(course)
     session.view.present, session.view.topic, session.view.says = True, "lesson", marked
     session.view.asks = course.state in ("asked", "not yet")
     return [plain(row) for row in presented_page.lines(scene(course, size), None)]

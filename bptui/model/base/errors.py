@@ -34,6 +34,13 @@ class UserError(Exception):
         super().__init__(line)
 
 
+def as_user_error(problem: BaseException) -> UserError:
+    """The problem itself where it is one of a user's; a defect of bptui, in one line, where it is any other."""
+    if isinstance(problem, UserError):
+        return problem
+    return UserError("a defect of bptui", f"{type(problem).__name__}: {problem}")
+
+
 ELSEWHERE = {
     "lr": "learning_rate", "eta": "learning_rate", "linear": "dense", "fc": "dense", "fully_connected": "dense",
     "out_features": "units", "features": "units", "neurons": "units", "size": "units", "dim": "axis",

@@ -35,6 +35,19 @@ def plain(spans: Iterable[Span]) -> str:
     return "".join(span.text for span in spans)
 
 
+def length(spans: Iterable[Span]) -> int:
+    """Cells that a line takes: every glyph of bptui is one cell wide (no emoji, nothing from the wide set)."""
+    cells = 0
+    for text, _ in spans:
+        cells += len(text)
+    return cells
+
+
+def bold(spans: Iterable[Span]) -> Line:
+    """The same in bold."""
+    return tuple([Span(s.text, s.style if "bold" in s.style.split() else f"{s.style} bold") for s in spans])
+
+
 def merge(spans: Iterable[Span]) -> Line:
     """Neighbours of one style as one span, empty ones left out."""
     out: list[Span] = []

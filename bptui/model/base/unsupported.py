@@ -11,11 +11,6 @@ CAPTURE = (
     "write the step as a network file or with bptui.param and bptui.data; bptui check --torch compares with PyTorch"
 )
 
-SHELL: Mapping[str, str] = {
-    "serve": "over SSH, bptui run works as it is",
-}
-"""Commands of the shell."""
-
 PYTHON: Mapping[str, str] = {
     "torch": CAPTURE,
     "capture": CAPTURE,

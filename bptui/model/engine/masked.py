@@ -106,6 +106,13 @@ class Masked(Recording):
         return self.of.nbytes
 
 
+def unmasked(recording: Recording) -> Recording:
+    """The recording with all of its numbers: what is computed and checked from."""
+    while isinstance(recording, Masked):
+        recording = recording.of
+    return recording
+
+
 def _covered(array: Array, places: Collection[Index | None]) -> Array:
     """A copy without some of its numbers; of whole numbers a copy in float64."""
     made = np.array(array, array.dtype if array.dtype in (np.float32, np.float64) else np.float64)

@@ -17,7 +17,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.arena_recording import ArenaRecording
 from bptui.model.engine.graph import Node
-from bptui.model.engine.masked import Masked
+from bptui.model.engine.masked import unmasked
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
@@ -48,8 +48,7 @@ def rerun(recording: Recording, dtype: str, change: Callable[[Node, Array], Arra
 def settled(recording: Recording, array: Array | None, again: Callable[[Recording], Array | None]) -> Array | None:
     """The array with 0 in the place of what is rounding; the same object where there is none. `again`: the same array
     of another recording of the step."""
-    while isinstance(recording, Masked):
-        recording = recording.of
+    recording = unmasked(recording)
     if not isinstance(recording, ArenaRecording) or array is None:
         return array  # what somebody else ran cannot be run again
     if not 0 < array.size <= MOST or array.dtype.kind != "f":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bptui.model.base.arithmetic import product
 from bptui.model.base.numbers import together
-from bptui.model.base.spans import KINDS, Line, Span
+from bptui.model.base.spans import KINDS, Line, Span, bold
 from bptui.screens.card.block import Shown
 from bptui.screens.panels.figures import marked, shown
 from bptui.screens.panels.text import wrap
@@ -32,7 +32,7 @@ def equation(made: Equation, width: int, notes: bool = True) -> Shown:
     numbers = tuple(
         (shown(text, operand.number, f"{kind} bold"),) for text, operand, kind in zip(texts, made, kinds, strict=True)
     )
-    symbols = tuple(bolder(operand.symbol) for operand in made)
+    symbols = tuple(bold(operand.symbol) for operand in made)
     columns = Columns(width, step)
     if width < STACKED or any(length(cell) > step - 2 for cell in (*numbers, *symbols)):
         return Shown(_stacked(made, symbols, numbers, width, notes, sign), False, False)
@@ -60,7 +60,7 @@ def in_full(made: Equation, width: int) -> list[Line]:
     for text, mark, operand in zip(texts, (" ", OPERATORS[0], sign), made, strict=True):
         kind = kind_of_symbol(operand.symbol)
         number = shown(text, operand.number, f"{kind} bold")
-        rows += wrap((Span(f"{mark} ", "text"), *bolder(operand.symbol), Span(" = "), number), width, 4)
+        rows += wrap((Span(f"{mark} ", "text"), *bold(operand.symbol), Span(" = "), number), width, 4)
         note: Line = (Span(operand.head), *((Span(": "), *operand.note.full) if operand.note.words else ()))
         if operand is made.downstream:
             note = (*note, Span(", "), made.contributions.span)
@@ -156,11 +156,6 @@ def kind_of_symbol(spans: Line) -> str:
 def dimmed(spans: Line) -> Line:
     """Plain text as dim; what has a kind keeps it."""
     return tuple(Span(s.text, "dim" if s.style == "text" else s.style) for s in spans)
-
-
-def bolder(spans: Line) -> Line:
-    """The same in bold."""
-    return tuple(Span(s.text, s.style if "bold" in s.style.split() else f"{s.style} bold") for s in spans)
 
 
 def written(facts: Sequence[Fact], width: int) -> list[Line]:

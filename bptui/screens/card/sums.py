@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bptui.model.base.arithmetic import PrintedSum
-from bptui.model.base.spans import Line, Span, plain
-from bptui.screens.card.band import bolder, kind_of_symbol
+from bptui.model.base.spans import Line, Span, bold, plain
+from bptui.screens.card.band import kind_of_symbol
 from bptui.screens.panels.figures import figure, shown
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import clip, length
@@ -281,7 +281,7 @@ class _Grid:
         made = self.made
         kind = kind_of_symbol(made.result)
         total = self.cell(self.texts.total, made.total, f"{kind} bold")
-        rows = self.named(bolder(made.result), {"equals": (Span(self.texts.sign, "text"),), self.total: total})
+        rows = self.named(bold(made.result), {"equals": (Span(self.texts.sign, "text"),), self.total: total})
         if made.contributions is None:
             return rows
         *before, row = rows

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import Line, Span, bold
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.curve import AXIS, curve_at
-from bptui.screens.explore.page import at, beside, centred, figure, mark, right, short, window
+from bptui.screens.explore.page import at, beside, centred, figure, mark, right, short
 from bptui.screens.keys import EXPLORE_ACTIVATIONS
 from bptui.screens.plot import Axes, Plot
-from bptui.screens.render import RenderOptions, clip, fit, length, under
+from bptui.screens.render import RenderOptions, boxed, clip, fit, length, under
 from bptui.symbolic.service import Service
 from bptui.teach.explore.activations import HIGH, IN_A_ROW, LOW, Activation, Curve, Formulas, Point, of_network, usual
 
@@ -154,7 +154,7 @@ class ActivationBoard(Board):
         top: Line = (*title, Span("┬", "rule"), *layout.rule(2, "At this z", (), (), side, False, True))
         tall = max(0, height - 1)
         rows = beside(self._curves_of(wide, tall, look, found), self._table(side, tall), wide, tall)
-        return window([top, *rows], width, height)
+        return boxed([top, *rows], width, height, look)
 
     def _curves_of(self, wide: int, tall: int, look: RenderOptions, found: Formulas | None) -> list[Line]:
         curve, point = self.curve(), self.points()[self.chosen]
@@ -184,7 +184,7 @@ class ActivationBoard(Board):
             return (Span(" ∂a/∂z = "), *mark("text"))
         if found is None:
             return (Span(" ∂a/∂z = "), Span("deriving…", "dim"))
-        left = (Span(s.text, f"{s.style} bold") for s in found.left)
+        left = bold(found.left)
         line: Line = (Span(" "), *left, Span(" = "), *found.slope)
         for words in found.how:
             if length(line) + 3 + length(words) <= wide:

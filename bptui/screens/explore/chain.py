@@ -12,9 +12,9 @@ from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.chain_page import ChainPage
-from bptui.screens.explore.page import Row, figure, fitted, mark, short, window, without
+from bptui.screens.explore.page import Row, figure, fitted, mark, short, without
 from bptui.screens.keys import EXPLORE_CHAIN
-from bptui.screens.render import RenderOptions
+from bptui.screens.render import RenderOptions, boxed
 from bptui.symbolic.service import Service
 from bptui.teach.explore.chain import PAIRS, Chain, Link, Reading, Station, pair
 
@@ -180,10 +180,10 @@ class ChainBoard(Board):
         name = "Chain, two ways" if several and reading and len(reading.ways) == 2 else "Chain"
         head = layout.rule(1, name, (), flow, width, True, False)
         if reading is None:
-            return window([head, (), (Span("  ·", "dim"),)], width, height)
+            return boxed([head, (), (Span("  ·", "dim"),)], width, height, look)
         page = ChainPage(self, reading, width, look)
         rows = [Row(head), *(page.ways() if several else page.boxes()), *page.bars(), *page.sums.band(), *page.notes()]
-        return window(fitted(rows, height), width, height)
+        return boxed(fitted(rows, height), width, height, look)
 
     def hidden(self, *names: str) -> bool:
         """Is a number of any of these names asked for?"""

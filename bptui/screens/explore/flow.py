@@ -11,10 +11,10 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
-from bptui.screens.explore.page import at, beside, mark, right, short, window
+from bptui.screens.explore.page import at, beside, mark, right, short
 from bptui.screens.explore.page import size as small
 from bptui.screens.keys import EXPLORE_FLOW
-from bptui.screens.render import RenderOptions, clip, fit, length, under
+from bptui.screens.render import RenderOptions, boxed, clip, fit, length, under
 from bptui.teach.explore.flow import FIGURE, LESSON, RELATIVE, STEPS, Course, Flow, Layer, Mark, Preset, courses
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class FlowBoard(Board):
         rows = beside(left, other, wide, tall) if other else left
         if not self.figure:
             below[0] = layout.join(below[0], wide)
-        return window([title, *rows, *below], width, height)
+        return boxed([title, *rows, *below], width, height, look)
 
     def _figure(self) -> list[Flow | None]:
         """The figure's bars, as if they were layers: counted from the loss, as they can only be."""
@@ -232,7 +232,7 @@ class FlowBoard(Board):
         """`layer3    ······──●━━━━━───   0.0378  !`."""
         judged: Mark = self.preset.judge(size)
         told = layer.name not in self.hide and "verdict" not in self.hide
-        sign, kind = MARKS[judged] if told else ("", "text")
+        kind = MARKS[judged][1] if told else "text"
         cells: list[Span] = []
         place = self._place(size, track)
         for x in range(track):
@@ -245,7 +245,7 @@ class FlowBoard(Board):
                 (1, clip((Span(layer.name),), NAME - 2)), (NAME, tuple(cells)), (NAME + track + 7, (Span("·", "dim"),))
             )
         figure = mark("gradient", 8) if layer.name in self.hide else (Span(small(size).rjust(8), "gradient"),)
-        shown = (Span(sign, f"{kind} bold" if kind == "fail" else kind),) if told else ()
+        shown = (_sign(judged),) if told else ()
         return at(
             (1, clip((Span(layer.name),), NAME - 2)), (NAME, tuple(cells)), (NAME + track, figure), right(inner, shown)
         )
@@ -278,8 +278,7 @@ class FlowBoard(Board):
         preset, spans = self.preset, [Span(" bands  ", "dim")]
         order: tuple[Mark, ...] = ("critical", "warning", "healthy", "warning", "critical")
         for judged, edge in zip(order, (preset.least, preset.low, preset.high, preset.most, None), strict=True):
-            sign, kind = MARKS[judged]
-            spans.append(Span(sign, f"{kind} bold" if kind == "fail" else kind))
+            spans.append(_sign(judged))
             spans.append(Span(f" {short(edge)} " if edge is not None else "", "dim"))
         return clip(spans, inner)
 
@@ -310,10 +309,8 @@ class FlowBoard(Board):
                 told = f"after {course.trained} steps: {told}"
         if hidden:
             gets, loss, told = mark("gradient"), mark("value"), ""
-        sign, kind = MARKS["healthy" if course.learned else "critical"]
-        verdict: Line = (
-            () if course.reached is None or hidden else (Span(sign, f"{kind} bold" if kind == "fail" else kind),)
-        )
+        sign = _sign("healthy" if course.learned else "critical")
+        verdict: Line = () if course.reached is None or hidden else (sign,)
         ends = width - 15, width - 4, width - 2
         name = clip((Span(course.name, style),), 24)
         room = ends[0] - 8 - 28
@@ -322,6 +319,12 @@ class FlowBoard(Board):
         figures = right(ends[0], gets), right(ends[1], loss), right(ends[2], verdict)
         line = at((0, chip), (3, name), (28, said), *figures)
         return under(fit(line, width), "on-cursor") if chosen else line
+
+
+def _sign(judged: Mark) -> Span:
+    """The mark of a verdict, a bad one in bold."""
+    sign, kind = MARKS[judged]
+    return Span(sign, f"{kind} bold" if kind == "fail" else kind)
 
 
 def _said() -> list[Line]:

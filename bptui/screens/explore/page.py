@@ -10,7 +10,7 @@ from typing import NamedTuple
 from bptui.model.base.numbers import decimals_for, field, significant
 from bptui.model.base.spans import Line, Span
 from bptui.screens.keys import Place
-from bptui.screens.render import clip, fit, length
+from bptui.screens.render import fit, length
 
 HIDDEN = " ? "
 
@@ -105,13 +105,3 @@ def beside(left: Sequence[Line], right: Sequence[Line], wide: int, height: int, 
         a, b = (side[y] if y < len(side) else () for side in (left, right))
         rows.append((*fit(a, wide), Span(joint, "rule"), *b))
     return rows
-
-
-def panes(left: Line, right: Line, wide: int) -> Line:
-    """The rules with the titles of two columns."""
-    return (*fit(left, wide), Span("┬", "rule"), *right)
-
-
-def window(lines: Sequence[Line], width: int, height: int) -> list[Line]:
-    """No row more and no cell more than there is room for."""
-    return [clip(line, width) for line in lines[: max(0, height)]]

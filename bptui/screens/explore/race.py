@@ -14,12 +14,12 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
-from bptui.screens.explore.page import at, beside, figure, mark, right, short, window, without
-from bptui.screens.explore.rate import RATES, rate_of
+from bptui.screens.explore.page import at, beside, figure, mark, right, short, without
+from bptui.screens.explore.rate import next_rate, rate_of
 from bptui.screens.keys import EXPLORE_RACE
 from bptui.screens.pixels import legend, pixels
 from bptui.screens.plot import Axes, Plot
-from bptui.screens.render import RenderOptions, clip, fit, under
+from bptui.screens.render import RenderOptions, boxed, clip, fit, under
 from bptui.teach.explore.race import LETTERS, NAMES, PROBLEMS, SAID, Map, Race, Track, network_of, problem_of
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class RaceBoard(Board):
         elif word == "choose":
             self.chosen = max(0, min(self.chosen + down, len(LETTERS) - 1))
         elif word == "rate":
-            self._rate(_next(self.race.rates[self.chosen], across))
+            self._rate(next_rate(self.race.rates[self.chosen], across))
         elif word == "problem":
             self._number = (self._number + down) % len(PROBLEMS)
             self._begin()
@@ -185,7 +185,7 @@ class RaceBoard(Board):
         top = (*title, Span("┬", "rule"), *layout.rule(2, "Loss by step, log", (), (), side, True, True))
         tall = max(0, height - 1)
         rows = beside(self._map(wide, tall, look, names), self._curves(side, tall, look), wide, tall)
-        return window([top, *rows], width, height)
+        return boxed([top, *rows], width, height, look)
 
     def _map(self, wide: int, tall: int, look: RenderOptions, names: tuple[str, str]) -> list[Line]:
         columns, cells = max(4, wide - LABELS - 1), max(2, tall - 2)
@@ -364,12 +364,6 @@ def _between(a: tuple[int, int], b: tuple[int, int]) -> list[tuple[int, int]]:
     """The cells between two."""
     count = max(abs(b[0] - a[0]), abs(b[1] - a[1]))
     return [(a[0] + round((b[0] - a[0]) * k / count), a[1] + round((b[1] - a[1]) * k / count)) for k in range(1, count)]
-
-
-def _next(rate: float, by: int) -> float:
-    if by > 0:
-        return next((r for r in RATES if r > rate * (1 + 1e-9)), rate)
-    return next((r for r in reversed(RATES) if r < rate * (1 - 1e-9)), rate)
 
 
 def _whole(word: str, text: str, least: int, most: int) -> int:

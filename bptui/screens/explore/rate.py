@@ -26,11 +26,10 @@ from bptui.screens.explore.page import (
     number,
     right,
     short,
-    window,
 )
 from bptui.screens.keys import EXPLORE_RATE
 from bptui.screens.plot import Axes, Plot
-from bptui.screens.render import RenderOptions, length
+from bptui.screens.render import RenderOptions, boxed, length
 from bptui.teach.explore.descent import Cut, Regime
 from bptui.teach.explore.rate import Slice
 
@@ -87,7 +86,7 @@ class RateBoard(Board):
         cut = self.slice
         said = ""
         if word == "rate":
-            cut.rate = _next(cut.rate, across)
+            cut.rate = next_rate(cut.rate, across)
         elif word == "step" and down > 0:
             if cut.known is None:
                 return "this step is still being computed"
@@ -150,7 +149,7 @@ class RateBoard(Board):
         other = layout.rule(2, "This step", (), (), SIDE, False, True)
         top: Line = (*title, Span("┬", "rule"), *other)
         if cut is None:
-            return window([top, (Span("  ·", "dim"),)], width, height)
+            return boxed([top, (Span("  ·", "dim"),)], width, height, look)
         below = self._below(cut, width, look)
         if height < 14:
             below = below[: max(0, height - 9)]
@@ -158,7 +157,7 @@ class RateBoard(Board):
         wide = width - SIDE - 1
         left = self._plot(cut, wide, tall, look)
         rows = beside(left, self._side(cut, tall, look), wide, tall)
-        return window([top, *rows, *below], width, height)
+        return boxed([top, *rows, *below], width, height, look)
 
     def _below(self, cut: Cut, width: int, look: RenderOptions) -> list[Line]:
         """The losses of going on, and the regimes."""
@@ -326,7 +325,7 @@ def _figure(x: float) -> str:
     return field(x, 8, decimals_for([x], 7)).strip()
 
 
-def _next(rate: float, by: int) -> float:
+def next_rate(rate: float, by: int) -> float:
     """The next rate of the ladder."""
     if by > 0:
         return next((r for r in RATES if r > rate * (1 + 1e-9)), rate)

@@ -11,7 +11,7 @@ from bptui.screens.explore.curve import AXIS, curve_at
 from bptui.screens.explore.page import short
 from bptui.screens.panels.figures import kind_of, scalar, symbol_of
 from bptui.screens.plot import Axes, Plot
-from bptui.screens.render import clip, to_ascii
+from bptui.screens.render import boxed, length
 from bptui.teach.explore.activations import HIGH, LOW, Activation, usual
 
 if TYPE_CHECKING:
@@ -56,14 +56,13 @@ def lines(scene: Scene) -> list[Line]:
         drawn = curve_at(curve.z, numbers, point, style, (wide, tall), scene.options)
         rows += [_headed(title, drawn[0]), *drawn[1:]]
     rows.append(_ticks(z, symbol, wide))
-    rows = [clip(row, width) for row in rows[:height]]
-    return rows if scene.options.unicode else [to_ascii(row) for row in rows]
+    return boxed(rows, width, height, scene.options)
 
 
 def _headed(title: Line, row: Line) -> Line:
     """A row with a title over its first cells. A label that the title would touch has one digit, or none where that is
     too long as well."""
-    cells = sum(len(span.text) for span in title)
+    cells = length(title)
     label, *rest = row
     texts = (label.text, short(float(label.text), 1).rjust(len(label.text)), " " * len(label.text))
     text = next(each for each in texts if not each[: cells + 1].strip())

@@ -11,7 +11,6 @@ from bptui.model.base.numbers import HIDDEN, concealed, field
 from bptui.model.base.spans import Line, Span, plain
 from bptui.model.engine.graph import Node
 
-DOTS = "…"
 _NOT_FINITE = re.compile(r"(?<!\w)(-?inf|NaN)(?!\w)")
 _HIDDEN = re.compile(r"(?<![^\s(\[=-])\?(?!\w)")
 

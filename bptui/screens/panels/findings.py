@@ -16,7 +16,7 @@ from bptui.screens.layout import title_rule
 from bptui.screens.panels import standing, tensor
 from bptui.screens.panels.heat import flow
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import between, clip, fit, length, to_ascii, under
+from bptui.screens.render import between, boxed, clip, fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -102,8 +102,7 @@ def lines(scene: Scene) -> list[Line]:
         rows = _beside(scene, diagnosis)
     if len(rows) > height and not rows[0]:
         rows = rows[1:]
-    rows = [clip(row, width) for row in rows[:height]]
-    return rows if look.unicode else [to_ascii(row) for row in rows]
+    return boxed(rows, width, height, look)
 
 
 def _before(width: int) -> list[Line]:

@@ -22,7 +22,7 @@ from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS
 from bptui.screens.panels.wires import draw
 from bptui.screens.plot import Plot
-from bptui.screens.render import clip, to_ascii
+from bptui.screens.render import boxed
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -69,8 +69,7 @@ def lines(scene: Scene) -> list[Line]:
         at = key_item(session, made, look.focused)
         page = Page(scene, made, frame(session.graph, made, at, width, body), body)
         rows = [*page.lines(), *[()] * (height - 1 - body), equation(session, card, width)]
-    rows = [clip(row, width) for row in rows[:height]]
-    return rows if look.unicode else [to_ascii(row) for row in rows]
+    return boxed(rows, width, height, look)
 
 
 class Page:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bptui.model.base.spans import Line, Span, line
-from bptui.screens.render import clip, fit, length, to_ascii, under
+from bptui.model.base.spans import Line, Span, bold, line
+from bptui.screens.render import boxed, fit, length, under
 from bptui.teach.filling import wrap
 from bptui.teach.sheet import INVITES, sheet
 
@@ -43,8 +43,7 @@ def lines(scene: Scene) -> list[Line]:
     if reading is None or width < 1 or height < 1:
         return []
     rows = _strip(reading, width, height) if width >= STRIP and height < LOW else _page(reading, width, height)
-    rows = [clip(row, width) for row in rows[:height]]
-    return rows if scene.options.unicode else [to_ascii(row) for row in rows]
+    return boxed(rows, width, height, scene.options)
 
 
 # ------------------------------------------------------------------------------------------------------------ a column
@@ -115,7 +114,7 @@ def _strip(reading: Reading, width: int, height: int) -> list[Line]:
     told = [part for block in blocks for row in block for part in wrap(row, inner)]
     if question is None:
         return [(Span(" "), *row) for row in _held(told, height)]
-    asked = wrap(_bold(course.text(question.prose)), inner)[:2]
+    asked = wrap(bold(course.text(question.prose)), inner)[:2]
     said = _said(reading)
     answer = _answer(reading, said)
     if said and length(answer) > width - 2:
@@ -124,10 +123,6 @@ def _strip(reading: Reading, width: int, height: int) -> list[Line]:
     rows: list[Line] = [(Span(" "), *row) for row in _held(told, room)]
     rows += [()] * (room - len(rows))
     return [*rows, *(under(fit((Span("  "), *row), width), "on-band") for row in (*asked, answer))]
-
-
-def _bold(text: Line) -> Line:
-    return tuple(Span(s.text, s.style if "bold" in s.style else f"{s.style} bold") for s in text)
 
 
 def _held(rows: list[Line], room: int) -> list[Line]:
@@ -177,5 +172,5 @@ def _options(reading: Reading) -> Line:
         here = reading.chosen == number
         text = course.text(option.prose)
         out += [Span("▶" if here else " ", "text bold"), Span(f"{number + 1} ", "text bold")]
-        out += [*(_bold(text) if here else text), Span("  ")]
+        out += [*(bold(text) if here else text), Span("  ")]
     return tuple(out)

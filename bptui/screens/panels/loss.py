@@ -17,7 +17,7 @@ from bptui.screens.keys import keys_text
 from bptui.screens.panels.figures import shown
 from bptui.screens.panels.heat import flow
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, clip, to_ascii
+from bptui.screens.render import RenderOptions, boxed
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -46,8 +46,7 @@ def lines(scene: Scene) -> list[Line]:
     if width < 1 or height < 1:
         return []
     rows = _drawn(_losses(session).tobytes(), session.cursor.step, width, height, look)
-    rows = [clip(row, width) for row in rows[:height]]
-    return rows if look.unicode else [to_ascii(row) for row in rows]
+    return boxed(rows, width, height, look)
 
 
 def _losses(session: Session) -> Any:

@@ -16,7 +16,7 @@ from bptui.screens.panels.equation import equation
 from bptui.screens.panels.neuron_picture import Picture, Standing
 from bptui.screens.panels.text import wrap
 from bptui.screens.panels.wiring import Column, columns
-from bptui.screens.render import clip, length, to_ascii
+from bptui.screens.render import boxed, length
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -85,8 +85,7 @@ def lines(scene: Scene) -> list[Line]:
         standing = Standing(*selected(session, found), sample_of(session))
         picture = Picture(session, found, standing, width, height - 2, look)
         rows = [*picture.lines(), equation(session, card, width), ()]
-    rows = [clip(row, width) for row in rows[:height]]
-    return rows if look.unicode else [to_ascii(row) for row in rows]
+    return boxed(rows, width, height, look)
 
 
 def move(scene: Scene, down: int, right: int) -> str:

@@ -13,7 +13,7 @@ from bptui.screens.card import draw
 from bptui.screens.keys import PAGE
 from bptui.screens.panels import move_element
 from bptui.screens.panels.figures import kind_of, symbol_of
-from bptui.screens.render import length, to_ascii
+from bptui.screens.render import drawable, length
 from bptui.symbolic.card import subject
 from bptui.symbolic.facts import Card, Fact
 
@@ -84,8 +84,7 @@ def lines(scene: Scene) -> list[Line]:
         raise RuntimeError(scene.defect)
     session, width, height, look, card = scene[:5]
     made = outline(session) if card is None else card
-    rows = draw(made, width, height, session.view.page)
-    return rows if look.unicode else [to_ascii(row) for row in rows]
+    return drawable(draw(made, width, height, session.view.page), look)
 
 
 def outline(session: Session) -> Card:

@@ -22,7 +22,7 @@ from bptui.screens.panels import path_graph
 from bptui.screens.panels.figures import kind_of, shown, symbol_of
 from bptui.screens.panels.path_graph import Label
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import between, clip, fit, length, to_ascii, under
+from bptui.screens.render import between, boxed, clip, fit, length, under
 from bptui.symbolic.card.factor import chain, of_edge
 from bptui.symbolic.card.names import gradient, local
 
@@ -77,8 +77,7 @@ def lines(scene: Scene) -> list[Line]:
     width, height = scene.width, scene.height
     made = found(scene)
     rows = wrap((Span(" "), Span(made)), width, 1) if isinstance(made, str) else _Drawn(scene, made).rows()
-    cut = [clip(row, width) for row in rows[:height]]
-    return cut if scene.options.unicode else [to_ascii(row) for row in cut]
+    return boxed(rows, width, height, scene.options)
 
 
 def move(scene: Scene, down: int, right: int) -> str:

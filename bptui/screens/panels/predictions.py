@@ -15,7 +15,7 @@ from bptui.model.debugger.predictions import Predictions, Row, predictions
 from bptui.screens.panels import heat
 from bptui.screens.panels.figures import figure, window
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import clip, crop, fit, length, to_ascii, under
+from bptui.screens.render import boxed, crop, fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -80,8 +80,7 @@ def lines(scene: Scene) -> list[Line]:
         rows = [*[()] * (len(told) < height), *told]
     else:
         rows = _table(scene, found)
-    rows = [clip(row, width) for row in rows[:height]]
-    return rows if look.unicode else [to_ascii(row) for row in rows]
+    return boxed(rows, width, height, look)
 
 
 def _table(scene: Scene, found: Predictions) -> list[Line]:

@@ -12,8 +12,8 @@ from itertools import product as every_pair
 from typing import NamedTuple
 
 from bptui.model.base.numbers import HIDDEN, concealed
-from bptui.model.base.spans import Line, Span
-from bptui.screens.card.band import OPERATORS, bolder, kind_of_symbol
+from bptui.model.base.spans import Line, Span, bold
+from bptui.screens.card.band import OPERATORS, kind_of_symbol
 from bptui.screens.panels.choices import Choice
 from bptui.screens.panels.digits import SIZES, large
 from bptui.screens.panels.question import three
@@ -317,7 +317,7 @@ def _equation(made: Equation, full: Equation, width: int, look: RenderOptions, d
     shown = [HIDDEN if concealed(x) else text for x, text in zip(made.numbers, texts, strict=True)]
     places = [PLACE if concealed(x) else text for x, text in zip(full.numbers, texts, strict=True)]
     kinds = [kind_of_symbol(operand.symbol) for operand in made]
-    symbols = [bolder(operand.symbol) for operand in made]
+    symbols = [bold(operand.symbol) for operand in made]
     styles = [_style(x, kind) for x, kind in zip(made.numbers, kinds, strict=True)]
     if digits == 4:
         return _stacked(symbols, shown, sign, styles, width)

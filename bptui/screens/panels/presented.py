@@ -12,7 +12,7 @@ from bptui.screens.panels.figures import symbol_of
 from bptui.screens.panels.present import Number, Slide, draw
 from bptui.screens.panels.question import Asked, asked, asked_of_loss, worked_out
 from bptui.screens.panels.timeline import CHIPS, COLOURS
-from bptui.screens.render import RenderOptions
+from bptui.screens.render import RenderOptions, length
 from bptui.screens.scene import Scene
 from bptui.symbolic.card import card_for
 from bptui.symbolic.facts import Card, equal
@@ -94,8 +94,8 @@ def _rules(card: Card, width: int) -> list[Line]:
     definition = card.rules[0].text if card.rules else ()
     if not found or card.table is not None:
         return found[:1] or [definition]
-    best = min(found, key=lambda text: sum(len(span.text) for span in text))
-    return [best if sum(len(span.text) for span in best) <= width else definition]
+    best = min(found, key=length)
+    return [best if length(best) <= width else definition]
 
 
 def _number(card: Card, about: Asked, shown: bool) -> Number:

@@ -13,7 +13,7 @@ from bptui.model.engine.graph import Node
 from bptui.screens.panels import standing
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.panels.sheet import Quantity, draw, page_of
-from bptui.screens.render import clip, length, to_ascii
+from bptui.screens.render import boxed, clip, length
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -104,8 +104,7 @@ def lines(scene: Scene) -> list[Line]:
     if session.state.missing(session.node):
         return [clip((Span("  not recorded", "dim"),), width)]
     rows = draw(made, element, width, height, look, dead(session))
-    rows = [clip(row, width) for row in rows[:height]]
-    return rows if look.unicode else [to_ascii(row) for row in rows]
+    return boxed(rows, width, height, look)
 
 
 def dead(session: Session) -> Sequence[Line]:

@@ -18,7 +18,7 @@ from bptui.model.engine.recording import NotRecorded
 from bptui.screens.panels import why_table
 from bptui.screens.panels.figures import kind_of, shown
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import clip, to_ascii
+from bptui.screens.render import boxed
 from bptui.symbolic.card.names import brief
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ def lines(scene: Scene) -> list[Line]:
         rows = [(), *(row for text in said for row in wrap((Span(" "), *text), width, 1))]
     if height < 8:
         rows = [row for row in rows if row]
-    made = [clip(row, width) for row in rows[:height]]
-    return made if scene.options.unicode else [to_ascii(row) for row in made]
+    return boxed(rows, width, height, scene.options)
 
 
 def move(scene: Scene, down: int, right: int) -> str:

@@ -17,7 +17,7 @@ from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
 from bptui.screens.keys import PLAY, Place
 from bptui.screens.play import curve, network, output, sheet
-from bptui.screens.play.chosen import Choice
+from bptui.screens.play.chosen import Choice, slope
 from bptui.screens.play.grid import NAMES, Room, assemble, grid
 from bptui.screens.render import RenderOptions, between, length
 from bptui.teach.play import settings, views, words
@@ -161,7 +161,8 @@ class Playground(Board):
 
     def _rule(self, number: int, frame: Frame, room: Room, look: RenderOptions) -> Line:
         right = self._said(number, frame, room, look)
-        return layout.rule(number, NAMES[number], (), right, room.width, number == self.focus, number in (2, 4))
+        left = slope(frame, self.choice) if number == NETWORK == self.focus else ()
+        return layout.rule(number, NAMES[number], left, right, room.width, number == self.focus, number in (2, 4))
 
     def _said(self, number: int, frame: Frame, room: Room, look: RenderOptions) -> Line:
         """What a panel says at the right of its title."""

@@ -38,6 +38,28 @@ class Choice(NamedTuple):
         return f"{name}.weight", (self.source, self.unit)
 
 
+def moves(frame: Frame, choice: Choice) -> Line:
+    """`layer1.weight[0,1] is 0.7712; its gradient -0.0123 makes it 0.7745`."""
+    name, index = choice.parameter(frame)
+    now, slope, after = (
+        float(array[index]) if (array := found.get(name)) is not None else None
+        for found in (frame.parameters, frame.gradients, frame.after)
+    )
+    head = (Span(f"{name}{numbers.index(index)} is ", "dim"), Span(numbers.significant(now, 4), "parameter"))
+    if slope is None or after is None:
+        return (*head, Span(", and is not trained", "dim"))
+    told = (Span("; its gradient ", "dim"), Span(numbers.significant(slope, 4), "gradient"))
+    return (*head, *told, Span(" makes it ", "dim"), Span(numbers.significant(after, 4), "parameter bold"))
+
+
+def slope(frame: Frame, choice: Choice) -> Line:
+    """`∂L/∂w -0.0123`, of the chosen weight."""
+    name, index = choice.parameter(frame)
+    if name not in frame.gradients:
+        return ()
+    return (Span("∂L/∂w ", "dim"), Span(numbers.significant(float(frame.gradients[name][index]), 3), "gradient bold"))
+
+
 def name_of(frame: Frame, layer: int, unit: int) -> str:
     """`h1[0]` of a hidden neuron, `out` of the only output."""
     if layer < len(frame.names) - 1:

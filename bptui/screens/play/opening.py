@@ -29,9 +29,10 @@ def playground(target: str | None, fps: float | None = None) -> Callable[[], Boa
 def on_session(session: Session) -> Board:
     """The playground with the network that is debugged, trained anew to the same step: what was changed on the way is
     not in it. UserError where the playground cannot show it."""
-    from bptui.screens.play.board import Playground
+    from bptui.screens.play.board import OUTPUT, Playground
     from bptui.teach.play.setup import shown
 
     made = Playground(shown(session.network), FPS)
     made.course.to(session.cursor.step)
+    made.focus = OUTPUT
     return made

@@ -6,6 +6,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
+from bptui.model.base.types import Array
 from bptui.screens import pixels
 from bptui.screens.play import levels
 from bptui.screens.render import RenderOptions
@@ -46,6 +47,8 @@ def title(frame: Frame, width: int, cross: tuple[float, float] | None, predicted
         return (Span(f"{answer.low:.2g} to {answer.high:.2g}", "dim"),)
     if _many(frame):
         return (Span(f"classes a to {LETTERS[frame.seen.layers[-1].shape[1] - 1]}", "dim"),)
+    if drawn_points(frame)[0] is not frame.sight.points:
+        return (Span("test points", "dim"),)
     low = "-1" if float(frame.sight.targets.min()) < 0 else "0"
     return (Span("●", "text bold"), Span(" is 1  ", "dim"), Span("○", "text bold"), Span(f" is {low}", "dim"))
 
@@ -84,11 +87,12 @@ def lines(
     wide = min(width, 2 * tall)
     shown = levels.sampled(frame.seen.output, wide, 2 * tall)
     marks: dict[tuple[int, int], Span] = {}
-    wrong = frame.seen.wrong if judged else np.zeros_like(frame.seen.wrong)
+    points, targets, wrong = drawn_points(frame)
+    wrong = wrong if judged else np.zeros_like(wrong)
     order = np.argsort(wrong, kind="stable")
-    glyphs = _glyphs(frame)
+    glyphs = _glyphs(frame, targets)
     for k in order.tolist():
-        cell = cell_of(frame, float(frame.sight.points[k, 0]), float(frame.sight.points[k, 1]), wide, tall)
+        cell = cell_of(frame, float(points[k, 0]), float(points[k, 1]), wide, tall)
         if cell is not None:
             marks[cell] = Span("✗", "fail reverse") if wrong[k] else Span(glyphs[k], "text bold")
     if cross is not None and (cell := cell_of(frame, *cross, wide, tall)) is not None:
@@ -98,11 +102,19 @@ def lines(
     return [(Span(" " * left), *row) if left else row for row in rows]
 
 
-def _glyphs(frame: Frame) -> list[str]:
-    """A mark for each training point."""
-    targets = frame.sight.targets.reshape(len(frame.sight.targets), -1)[:, 0]
+def drawn_points(frame: Frame) -> tuple[Array, Array, Array]:
+    """(points, targets, which are wrong) that are drawn: the test points where they are asked for and there are any."""
+    sight = frame.sight
+    if frame.setup.points == "test" and len(sight.test_points):
+        return sight.test_points, sight.test_targets, frame.seen.test_wrong
+    return sight.points, sight.targets, frame.seen.wrong
+
+
+def _glyphs(frame: Frame, targets: Array) -> list[str]:
+    """A mark for each point."""
+    targets = targets.reshape(len(targets), -1)[:, 0]
     if _many(frame):
         return [LETTERS[int(label) % len(LETTERS)] for label in targets.tolist()]
     middle = frame.sight.answer.low / 2 + frame.sight.answer.high / 2 if frame.sight.answer.kind == "number" else None
-    split = middle if middle is not None else 0.0 if targets.min() < 0 else 0.5
+    split = middle if middle is not None else 0.0 if frame.sight.targets.min() < 0 else 0.5
     return ["●" if value > split else "○" for value in targets.tolist()]

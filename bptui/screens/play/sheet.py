@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bptui.model.base.spans import Line, Span
-from bptui.screens.play.chosen import Choice, formula
+from bptui.screens.play.chosen import Choice, formula, moves
 from bptui.screens.render import clip, fit
 from bptui.teach.play.course import Frame
 from bptui.teach.play.settings import BY_NAME, Setting
@@ -11,7 +11,7 @@ from bptui.teach.play.setup import Setup
 
 COLUMNS = (
     ("data", "noise", "batch", "seed", "samples", "test", "problem"),
-    ("layers", "activation", "init", "loss", "depth", "features"),
+    ("layers", "activation", "init", "loss", "depth", "features", "points"),
     ("optimizer", "rate", "decay", "stride", "l1", "clip", "momentum"),
 )
 """What stands where; the first four of each are seen at 80 columns."""
@@ -54,10 +54,12 @@ def lines(setup: Setup, frame: Frame, choice: Choice, at: tuple[int, int], width
         rows.append(tuple(row))
     rows += [()] * (room - len(rows))
     rows.append((Span(" "), *formula(frame, choice, width - 2)))
-    if about:
+    if about and choice.source >= 0:
+        rows.append(clip((Span(" "), *moves(frame, choice)), width))
+    elif about:
         setting = row_of(at)
         after = "Training starts again" if setting.anew else "A change goes on from here, in a branch"
-        own = setting.name in ("stride", "test")
+        own = setting.name in ("stride", "test", "points")
         rows.append(
             clip(
                 (Span(f" {setting.name}: {setting.about}", "dim"), *(() if own else (Span(f". {after}", "dim"),))),

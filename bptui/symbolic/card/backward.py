@@ -15,7 +15,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.numbers import concealed
-from bptui.model.base.spans import Line, Span, line, merge
+from bptui.model.base.spans import Line, Span, bold, length, line, merge
 from bptui.model.base.types import Array
 from bptui.model.debugger.locations import fit
 from bptui.model.engine.composites import CompositeRow, passing
@@ -196,9 +196,9 @@ class Backward:
         left, middle, right = symbols
         end = "contribution to" if contributions.total > 1 else "downstream"
         return Equation(
-            Operand("upstream", tuple(_bold(s) for s in left), up, _origin(self.state, self.node)),
+            Operand("upstream", bold(left), up, _origin(self.state, self.node)),
             Operand("local", tuple(Span(s.text, "text bold") for s in middle), value, note),
-            Operand(end, tuple(_bold(s) for s in right), down, _towards("to ", self.source.name)),
+            Operand(end, bold(right), down, _towards("to ", self.source.name)),
             contributions,
         )
 
@@ -305,11 +305,6 @@ def _made_of(names: Names, tree: Tree, scalars: Mapping[str, Any]) -> tuple[tupl
     return tuple((names.symbol(name), float(scalars[name])) for name in leaves)
 
 
-def _bold(span: Span) -> Span:
-    """The same, heavier."""
-    return Span(span.text, f"{span.style} bold")
-
-
 def progress(state: State, source: Node, node: Node) -> Contributions:
     """Contributions that are in, and how many there will be, as `node` counts them: where it is a composite, what all
     parts of one add is one contribution."""
@@ -386,7 +381,7 @@ class _Products:
         """The local derivative; a long one as `∂y[0,2]/∂x[0,1]`."""
         full = Names(self.names.symbols, self.names.letters) if self.bare else self.names
         spans = to_spans(self.factor_tree(at), full, self.unicode)
-        if sum(len(s.text) for s in spans) <= _SHORT:
+        if length(spans) <= _SHORT:
             return spans
         shown = [str(at.get(letter, self.names.symbol(letter).text)) for letter in self.rule.out]
         where = f"[{','.join(shown)}]" if shown else ""
@@ -400,7 +395,7 @@ class _Products:
         if tree == t.integer(1):
             return Heads(index, (arriving,), arriving)
         factor = self.factor(self.fixed)
-        loose = isinstance(tree, t.Add | t.IfElse) and sum(len(s.text) for s in factor) <= _SHORT
+        loose = isinstance(tree, t.Add | t.IfElse) and length(factor) <= _SHORT
         inside = (Span("("), *factor, Span(")")) if loose else factor
         return Heads(index, (arriving, factor), (*arriving, Span("·" if self.unicode else "*", "dim"), *inside))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from bptui.model.base.numbers import index
-from bptui.model.base.spans import Line, Span, plain
+from bptui.model.base.spans import Line, Span, length, plain
 from bptui.model.debugger.paths import Edge, Path, Paths
 from bptui.model.debugger.zeros import unravel
 from bptui.model.engine.recording import NotRecorded, Recording
@@ -50,7 +50,7 @@ def written(
         short = Names(names.symbols, names.letters, names.bare | frozenset(names.symbols))
         forms = [(t.bare(full), short)] if bare else [(full, names), (t.bare(full), short)]
     lines = [to_spans(form, known, unicode) for form, known in forms]
-    return next((spans for spans in lines if sum(len(span.text) for span in spans) <= room), ())
+    return next((spans for spans in lines if length(spans) <= room), ())
 
 
 def _divided(tree: Tree) -> Tree | None:

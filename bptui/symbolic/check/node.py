@@ -18,6 +18,7 @@ import numpy as np
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
+from bptui.model.engine.masked import unmasked
 from bptui.model.engine.probe import Probe, wide
 from bptui.model.engine.recording import Recording
 from bptui.symbolic.calculus.derive import derive
@@ -84,6 +85,7 @@ class NodeCheck:
 
     def __init__(self, recording: Recording, node: Node, seed: int) -> None:
         assert node.op is not None
+        recording = unmasked(recording)
         self.recording, self.node, self.op = recording, node, node.op
         self.values = [np.asarray(recording.required(i)) for i in node.inputs]
         self.out = np.asarray(recording.required(node))

@@ -20,6 +20,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.arena import Clock
 from bptui.model.engine.calls import Calls
 from bptui.model.engine.graph import Node
+from bptui.model.engine.masked import unmasked
 from bptui.model.engine.optimizers import CLIP_EPS, Flat, Optimizer, emit_clip
 from bptui.model.engine.probe import wide
 from bptui.model.engine.recording import NotRecorded, Recording, required
@@ -35,6 +36,7 @@ DRAWN = 7
 def check_update(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
     """The optimizer's definition against the new value of a parameter and of each of its states, for each of its
     updates; of a running state (role `state`) its next value. What was not recorded is a row that says so."""
+    recording = unmasked(recording)
     turns = range(len(recording.timeline.places("update", node.id))) if node.role == "param" else (0,)
     try:
         return tuple(row for turn in turns for row in _checked(recording, node, turn))

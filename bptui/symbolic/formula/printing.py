@@ -22,7 +22,6 @@ its form, or None to print its symbol."""
 _CHOICE, _OR, _AND, _NOT, _COMPARE, _ADD, _SIGMA, _MUL, _POWER, _ATOM = range(10)
 _SUPERSCRIPT = {"2": "²", "3": "³"}
 _SIGNS = {"<=": "≤", ">=": "≥", "!=": "≠"}
-_PLAIN = Span("")
 _LARGE = 100
 """From here on 4 decimals are more than 6 significant digits."""
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.numbers import index
-from bptui.model.base.spans import Line, Span
+from bptui.model.base.spans import Line, Span, length
 from bptui.model.base.syntax import Unreadable
 from bptui.model.base.types import Array
 from bptui.model.debugger.paths import Edge, Path, Paths, Tick, Vertex, paths
@@ -261,7 +261,7 @@ class Chain:
                 return ()
             told = [line for line in factors if "".join(s.text for s in line) != "1"] or [(Span("1"),)]
             parts += [*([Span(" + ")] if parts else []), *product(told, unicode)]
-        return tuple(parts) if sum(len(s.text) for s in parts) <= room else ()
+        return tuple(parts) if length(parts) <= room else ()
 
 
 def _start(made: Paths) -> Vertex:

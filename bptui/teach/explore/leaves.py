@@ -58,7 +58,7 @@ def with_leaves(network: Network, arrays: dict[int, Array]) -> Network:
 def at_step(session: Session) -> Network:
     """The network of a session with the numbers that its training step begins with: what training has made of them, and
     what was set by hand."""
-    recording = session.recording
+    recording = session.recorded
     found = {}
     for node in leaves(session.network):
         value = recording.value(node)

@@ -48,7 +48,9 @@ class Frame:
 
     step  the training step · loss  its loss, before its update, as the debugger shows it
     losses  of every step so far · tests  (steps, losses over the test points) where one has looked, ascending
-    parameters  by name, before the update, those that are not trained too · branch  its number, 0 for the original
+    parameters  by name, before the update, those that are not trained, too
+    gradients, after  of those that are trained: in this step, and what its update makes of them
+    branch  its number, 0 for the original · epochs  how often each sample has been met
     """
 
     setup: Setup
@@ -58,9 +60,10 @@ class Frame:
     losses: Array
     tests: tuple[Array, Array]
     parameters: Mapping[str, Array]
+    gradients: Mapping[str, Array]
+    after: Mapping[str, Array]
     seen: Seen
     branch: int
-    epochs: float
 
     @property
     def names(self) -> list[str]:
@@ -323,17 +326,18 @@ class Course:
             if node.role == "param" or (node.role == "input" and node.scope)
             if (array := recording.before(node) if node.role == "param" else recording.value(node)) is not None
         }
+        trained = [node.name for node in session.graph.params]
+        gradients = {name: array for name in trained if (array := recording.grad(name)) is not None}
+        after = {name: array for name in trained if (array := recording.after(name)) is not None}
         sight = self._sight(setup, session.network)
         seen = sight.look(known)
         tests = self._tests.setdefault(session.branch, {})
         if seen.test is not None:
             tests[step] = seen.test
         steps = np.array(sorted(tests), np.int64)
-        size = session.network.samples
         self.frame = Frame(
             setup, sight, step, float(recording.loss), session.history.losses,
-            (steps, np.array([tests[int(at)] for at in steps])), known, seen, session.branch.number,
-            step * size / max(1, sight.all_points),
+            (steps, np.array([tests[int(at)] for at in steps])), known, gradients, after, seen, session.branch.number,
         )  # fmt: skip
         if not np.isfinite(self.frame.loss):
             self.running = False

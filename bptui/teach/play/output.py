@@ -57,7 +57,7 @@ class Answer(NamedTuple):
             return np.zeros(len(predictions), bool)
         if self.kind == "classes":
             return np.asarray(predictions.argmax(axis=1) != targets.reshape(-1))
-        is_one = targets.reshape(-1) > targets.min() / 2 + targets.max() / 2 if targets.size else targets.reshape(-1)
+        is_one = targets.reshape(-1) > (0.0 if (targets < 0).any() else 0.5)
         return np.asarray((self.scores(predictions) > self.middle) != is_one)
 
 

@@ -20,6 +20,7 @@ from bptui.teach.play.output import last_layer
 NAME = "play"
 MAX_LAYERS, MAX_UNITS, MAX_SAMPLES = 12, 64, 2_000
 STRIDES = (1, 10, 100, 1_000)
+POINTS = ("training", "test")
 SHARES = (10, 20, 30, 50, 70, 90)
 FIRST: Mapping[str, Any] = {
     "name": NAME,
@@ -38,11 +39,14 @@ FIRST: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Setup:
-    """document  of the network · stride  training steps of one key · share  test points, in percent of all points"""
+    """document  of the network · stride  training steps of one key · share  test points, in percent of all points
+    points  which points are drawn: training or test
+    """
 
     document: Document
     stride: int = 10
     share: int = 30
+    points: str = "training"
 
     def value(self, *path: str | int) -> Any:
         """What stands in the document, None for nothing."""

@@ -14,7 +14,7 @@ from bptui.model.base.schema import Table
 from bptui.model.base.types import Array
 from bptui.model.engine.program import Program
 from bptui.model.source.network import Network, from_mapping
-from bptui.model.source.plane import FEATURES, featured
+from bptui.model.source.plane import FEATURES
 from bptui.model.source.tables import read
 from bptui.teach.play.output import Answer, answer_of
 from bptui.teach.play.setup import Setup
@@ -37,13 +37,15 @@ class Seen:
 
     layers  of each layer its neurons over the lattice, (size², units), row after row from the top
     output  the answer over the lattice, (size, size)
-    wrong   which training points lie on the wrong side · right  how many do not, and of how many; None in a regression
+    wrong, test_wrong  which training points, which test points lie on the wrong side
+    right   how many training points do not, and of how many; None in a regression
     test    the loss over the test points, None where there are none
     """
 
     layers: tuple[Array, ...]
     output: Array
     wrong: Array
+    test_wrong: Array
     right: tuple[int, int] | None
     test: float | None
 
@@ -119,8 +121,11 @@ class Sight:
             wrong = self.answer.wrong(self._train.value("prediction"), self.targets)
             count = len(self.points)
             right = None if self.answer.kind == "number" else (count - int(np.count_nonzero(wrong)), count)
-            test = self._test.run(parameters) if self._test is not None else None
-        return Seen(layers, output, wrong, right, test)
+            test, test_wrong = None, wrong[:0]
+            if self._test is not None:
+                test = self._test.run(parameters)
+                test_wrong = self.answer.wrong(self._test.value("prediction"), self.test_targets)
+        return Seen(layers, output, wrong, test_wrong, right, test)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -136,12 +141,6 @@ class Sight:
         over = _Over(self.setup, np.array([point]), self.targets[:1])
         over.run(parameters)
         return float(self.answer.scores(over.value("prediction"))[0])
-
-
-def columns(setup: Setup, points: Array) -> Array:
-    """What the network is shown of points (samples, 2)."""
-    names = setup.value("data", "features")
-    return points if names is None else featured(points, names, "data.features")
 
 
 def names_of(setup: Setup) -> list[str]:

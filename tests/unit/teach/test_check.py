@@ -166,26 +166,6 @@ def test_under_a_wide_stage_there_are_two_rows_of_prose():
     ]
 
 
-def test_a_strip_has_four_rows_and_says_what_was_said():
-    body = "::stage chain\nLong ago.\n\n::ask number grad(layer1.z[0,1])\nWhat?\n- = loss : no, the loss\n> a hint\n"
-    walked = Course(reading.parse(f"{HEAD}::goto backward layer1.a\n{body}\nSo.\n", Path("own.md")))
-
-    def rows(typed=""):
-        return [plain(row.line) for row in sheet.strip(walked, typed=typed)]
-
-    assert rows() == ["Long ago.", "", "What?", "∂L/∂z[0,1] = "]
-    walked.answer("0.0195")
-    assert rows() == ["Long ago.", "", "What?", "∂L/∂z[0,1] = 0.0195  not yet: no, the loss"]
-    assert rows("-0.1") == ["Long ago.", "", "What?", "∂L/∂z[0,1] = -0.1"]
-    walked.answer("-0.0978")
-    assert rows()[0].startswith("That is what came in. The sigmoid has a say")
-    assert rows()[3] == "∂L/∂z[0,1] = -0.0978  not yet"
-    walked.hint()
-    assert rows()[3] == "∂L/∂z[0,1] = -0.0978  not yet: a hint"
-    walked.answer("-0.0244")
-    assert rows() == ["So.", "", "What?", "∂L/∂z[0,1] = -0.0244  ✓ right"]
-
-
 def test_what_is_hidden_for_good_and_what_is_waited_for_in_vain():
     assert wrong("::hide loss\n") == [
         "own.md:7: ::hide loss: hidden for good: nothing is asked on this page (::ask choice)"

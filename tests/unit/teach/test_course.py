@@ -255,6 +255,11 @@ def test_what_is_asked_is_not_seen_anywhere_until_it_is_answered(fourth):
     assert kept_back == {"grad(layer1.z[0,1])", "new(layer1.weight[0,1])"}
 
 
+def test_names_to_train_as_several_words_are_told_as_one():
+    walked = course('::open eval "p = w*x + b; L = (y - p)**2" x=2 y=3 w=1 b=0 --train w b\n')
+    assert "--train w,b" in walked.failed[0]
+
+
 def test_a_certificate_has_the_numbers_and_how_they_were_found(fourth):
     walked = Course(fourth)
     while not walked.finished:
@@ -267,20 +272,13 @@ def test_a_certificate_has_the_numbers_and_how_they_were_found(fourth):
             walked.show()
         walked.next()
     found = certificate(fourth, walked.answers)
-    assert [plain(row) for row in found.lines()] == [
-        "The backward pass",
-        "lesson 4",
-        "",
-        "you worked out",
-        "∂L/∂layer2.z[0,0]   -0.1975  ✓",
-        "∂L/∂layer1.z[0,1]   -0.0244  ✓",
-        "",
-        "14 questions: 1 right at once, 1 after a hint, 1 shown, 11 left open",
-        "",
-        "and one step brought the loss  0.0195 → 0.0010",
-        "",
-        "kept on this machine only",
+    assert [(plain(each.label), plain(each.number), each.how) for each in found.worked] == [
+        ("∂L/∂layer2.z[0,0]", "-0.1975", "later"),
+        ("∂L/∂layer1.z[0,1]", "-0.0244", "once"),
     ]
+    assert plain(found.summary) == "14 questions: 1 right at once, 1 after a hint, 1 shown, 11 left open"
+    assert found.losses is not None
+    assert [f"{loss:.4f}" for loss in found.losses] == ["0.0195", "0.0010"]
 
 
 def test_the_whole_lesson_skipped_then_come_back_to(fourth):

@@ -4,18 +4,11 @@ import pytest
 
 from bptui.model.base import unsupported
 from bptui.model.base.errors import UserError
-from bptui.model.source.examples import examples
 from bptui.model.source.network import load
 
 
 def test_nothing_is_promised_that_is_already_there():
     assert not {".toml", ".json"} & set(unsupported.FILES)
-
-
-def test_what_is_advised_is_there():
-    said = " ".join([*unsupported.SHELL.values(), *unsupported.PYTHON.values()])
-    assert "lesson-2-2-1" in said
-    assert "lesson-2-2-1" in dict(examples())
 
 
 @pytest.mark.parametrize("suffix", unsupported.FILES)

@@ -7,9 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from bptui.model.base import numbers
-from bptui.model.debugger import hidden
 from bptui.model.debugger.commands.registry import run
+from bptui.model.debugger.hidden import Target
 from bptui.model.debugger.prediction_lines import as_json
 from bptui.model.debugger.predictions import Predictions, predictions
 from bptui.model.debugger.session import Session
@@ -229,14 +228,14 @@ def test_what_is_hidden_is_not_told_by_what_is_made_of_it(name: str) -> None:
     made = found(session)
     prediction = session.graph.by_name["prediction"]
     at = (1,) + (0,) * (len(prediction.shape) - 1)
-    session.view.hidden = hidden.parse(f"{prediction.name}{numbers.index(at)}", session.graph)
+    session.view.hidden = frozenset({Target(prediction.name, "value", at)})
     text = run(session, "predictions").text.splitlines()[2]
     assert text.count("?") >= 2
     assert f"{made.rows[1].loss:.4f}" not in text
     assert not {"right", "wrong"} & set(text.split())
     content = as_json(session, False)["samples"][1]
     assert (content["class"], content["right"], content["loss"]) == (None, None, "?")
-    session.view.hidden = hidden.parse("loss", session.graph)
+    session.view.hidden = frozenset({Target("loss", "value")})
     assert all(row.loss is None for row in found(session).rows)
 
 
