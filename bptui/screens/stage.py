@@ -28,8 +28,6 @@ from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, drawable, fit, middle, under
 from bptui.screens.theme import CHOICES, Theme
 
-FIRST = 3
-"""So many keys of a board stand in the footer before those of every stage."""
 FRAMES = 20
 """Frames a second at most while something is computed; a slow line draws fewer, for only what changed is sent."""
 
@@ -158,7 +156,8 @@ class Stage(Screen[None]):
         if self.board is not None and self.presents:
             keys = tuple(pair for pair in footer.turned(bool(self.board.hide)) if pair[1] != footer.CLASS)
             return under(footer.hints((*keys, *own[:2]), width, pairs[-2:]), "on-band")
-        middle = (*own[:FIRST], *pairs[:1], *own[FIRST:], *pairs[1:-2])
+        first = self.board.place.first if self.board is not None else 0
+        middle = (*own[:first], *reversed(pairs[:-2]), *own[first:])
         return under(footer.hints(middle, width, pairs[-2:]), "on-band")
 
     def changed(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.numbers import concealed, field
 from bptui.model.base.spans import Line, Span
 from bptui.screens.panels.timeline import COLOURS
-from bptui.screens.render import fit, length, under
+from bptui.screens.render import clip, fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -70,11 +70,15 @@ def row(
 
 
 def of_board(left: Line, right: Line, width: int) -> Line:
-    """Row 0 over a board: what it says of itself, and at the right end."""
-    head: Line = (Span(" bptui", "text bold"), Span("  "), *left)
-    apart = Span("  " if right else "")
-    room = width - length((apart, *right)) - 1
-    row = (*fit(head, room), apart, *right, Span(" ")) if room > 8 else fit(head, width)
+    """Row 0 over a board: what it says of itself, and at the right end. `left` begins with what opened it, which goes
+    first where there is no room, then the program's name."""
+    room = width - length(right) - 1
+    apart = 2 if right else 0
+    own: Line = (Span(" "), Span(left[1].text.lstrip(), left[1].style), *left[2:]) if len(left) > 1 else left
+    name: Line = (Span(" bptui", "text bold"), Span("  "))
+    heads: tuple[Line, ...] = ((*name, *left), (name[0], Span(" "), *own), own)
+    head = next((each for each in heads if length(each) + apart <= room), own)
+    row = (*fit(clip(head, room - apart), room), *right, Span(" ")) if room > 8 else fit(heads[0], width)
     return under(row, "on-band")
 
 
