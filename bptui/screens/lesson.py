@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 BEGINS = frozenset("0123456789-.(=−+")
 """What opens the line of an answer."""
+ERASES = ("backspace", "delete", "ctrl+h")
+"""What deletes in that line, and nothing where it is empty."""
 MODES = {"layers": "layers", "neurons": "neurons", "graph": "graph"}
 """Words of a stage that are views of the Network panel."""
 ANSWERS = ("why", "paths")
@@ -302,6 +304,8 @@ class LessonScreen(Debugger):
         elif reading.open and not reading.options and (character := _typed(key)):
             reading.typing, reading.remark = True, ()
             reading.answer.open("", "" if character == "=" else character)
+        elif reading.open and not reading.options and key in ERASES:
+            pass  # who deletes what is no longer there does not mean to leave the page's moment
         else:
             return self._of_board(key)
         return True

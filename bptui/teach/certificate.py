@@ -15,7 +15,8 @@ WORDS: Mapping[Answered, str] = {"once": "right at once", "later": "after a hint
 
 
 class Worked(NamedTuple):
-    """A number that the reader found: what it is called, the number, how it was found."""
+    """A number that the reader found: what it is called (where it is computed from several, the title of its page), the
+    number, how it was found."""
 
     label: Line
     number: Line
@@ -53,7 +54,8 @@ def certificate(lesson: Lesson, answers: Mapping[str, Answered]) -> Certificate:
         how = course.answers.get(lesson.pages[at].key, "shown")
         if how != "shown" and not lesson.pages[at].question.is_choice:  # type: ignore[union-attr]  # asked
             course.turn(at)
-            worked.append(Worked(course.full_label, course.right, how))
+            label = course.full_label if course.asks is not None else line(course.page.title)
+            worked.append(Worked(label, course.right, how))
     keys = {lesson.pages[n].key for n in asked}
     counts = Counter(how for key, how in answers.items() if key in keys)
     return Certificate(lesson.front, len(asked), tuple(worked), counts, _losses(course))

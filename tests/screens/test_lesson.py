@@ -179,6 +179,57 @@ async def test_the_line_of_an_answer() -> None:
         assert "two digits at least" in at.text
 
 
+async def test_deleting_what_is_not_there_does_not_lead_away() -> None:
+    """A try that was not the right one is still seen, and the line under it is empty."""
+    async with reading(FOUR) as at:
+        for _ in range(9):
+            await at.press("pagedown")
+        await at.press(*_keys("0.55"), "enter")
+        before = at.text
+        await at.press("backspace", "delete", "ctrl+h")
+        assert at.text == before
+        await at.press("S")
+        assert "away" in at.text
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_is_said_of_a_line_leaves_the_line_there(size: tuple[int, int]) -> None:
+    """On every page with a number: however full it is, what was typed stands over what is said of it."""
+    for front in catalogue.lessons()[:3]:
+        async with reading(front, size=size) as at:
+            for _ in at.course.lesson.pages:
+                question = at.course.question
+                if question is not None and not question.is_choice and at.screen.ui.board is None:
+                    await at.press(*_keys("123.5"), "enter", "equals_sign", *_keys("1"), "comma", *_keys("5"), "enter")
+                    assert "a point, not a comma" in " ".join(at.text.split())
+                    assert "= 1,5" in at.text, at.course.page.title
+                    await at.press("escape")
+                await at.press("pagedown")
+
+
+async def test_the_loss_is_not_told_before_its_moment() -> None:
+    """Lesson 1 asks where the dart hits, then what the loss is: row 0 does not say it after the first answer."""
+    one = next(front for front in catalogue.lessons() if front.number == 1)
+    async with reading(one) as at:
+        await answer_right(at)
+        assert at.course.state == "right"
+        assert "loss ·" in at.text.splitlines()[0]
+        await at.press("pagedown")
+        assert "loss ?" in at.text.splitlines()[0]
+        await answer_right(at)
+        assert "loss 0.8100" in at.text.splitlines()[0]
+
+
+async def test_a_formula_begins_with_its_sign() -> None:
+    """Letters are keys until the line is open: the empty line says what opens it."""
+    async with reading(FOUR) as at:
+        for _ in range(9):
+            await at.press("pagedown")
+        assert "a number, or = and a formula" in at.text
+        await at.press("equals_sign", *_keys("upstream"))
+        assert "= upstream" in at.text
+
+
 async def test_what_was_reached_is_kept(tmp_path: Path) -> None:
     async with reading(FOUR, tmp_path) as at:
         await answer_right(at)
