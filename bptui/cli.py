@@ -86,8 +86,8 @@ def _fail(message: str, code: int = 2) -> int:
 
 
 def _main(argv: list[str]) -> int:
-    if not argv:
-        return _home()
+    if not argv or arguments.is_of_home(argv[0]):
+        return _home(argv)
     command, rest = argv[0], argv[1:]
     if command in ("-h", "--help", "help"):
         print(_usage())
@@ -111,7 +111,7 @@ def _usage() -> str:
     width = max(map(len, PARTS))
     lines = ["bptui: step a neural network forward and backward in time, one operation at a time", ""]
     lines += [f"  bptui {name:<{width}}  {about}" for name, about in PARTS.items()]
-    lines += ["", "  bptui                         home: choose an example, or type a formula"]
+    lines += ["", "  bptui                         home: lessons, examples, a formula; --theme, --ascii, --no-color"]
     lines += ["  bptui run xor                 debug an example; ? shows the keys, q leaves"]
     lines += [f"  bptui eval {arguments.EXAMPLES['eval'][0]}"]
     lines += ["  bptui COMMAND --help          the options of a command"]
@@ -137,15 +137,17 @@ def _version() -> str:
         return "(not installed)"
 
 
-def _home() -> int:
-    """The list of examples on the screen; where there is none, as text."""
+def _home(argv: list[str]) -> int:
+    """The list of examples on the screen, as its options say; where there is none, as text."""
+    options = arguments.parser("run").parse_intermixed_args(["home", *arguments.of_home(argv)])
     if not has_screen():
         print(f"{_usage()}\n\nexamples")
-        return _examples(Namespace(ascii=False, rest=[]))
+        return _examples(Namespace(ascii=options.ascii, rest=[]))
     fits()
     from bptui import app
 
-    options = arguments.parser("run").parse_intermixed_args(["home"])
+    if options.theme is not None:
+        check_theme(options.theme)
     config = configured(options)
 
     def keeper_of(text: str) -> Keeper | None:

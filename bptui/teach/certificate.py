@@ -42,7 +42,8 @@ class Certificate(NamedTuple):
         known = [f"{self.counts[how]} {WORDS[how]}" for how in ANSWERED if self.counts.get(how)]
         open_ = self.questions - sum(self.counts.values())
         known += [f"{open_} left open"] if open_ else []
-        return line(f"{self.questions} questions: {', '.join(known)}")
+        asked = f"{self.questions} question{'s'[: self.questions != 1]}"
+        return line(f"{asked}: {', '.join(known)}" if known else asked)
 
 
 def certificate(lesson: Lesson, answers: Mapping[str, Answered]) -> Certificate:
