@@ -146,8 +146,6 @@ def _home(argv: list[str]) -> int:
     fits()
     from bptui import app
 
-    if options.theme is not None:
-        check_theme(options.theme)
     config = configured(options)
 
     def keeper_of(text: str) -> Keeper | None:
