@@ -224,6 +224,23 @@ def _lesson_options(made: Parser) -> None:
     made.add_argument("--theme", metavar="NAME", help=THEME)
 
 
+HOME = ("--no-color", "--ascii", "--theme")
+"""Options of `bptui` without a command, the last of which has a value."""
+
+
+def is_of_home(word: str) -> bool:
+    """Is this an option with which home is opened?"""
+    return word.partition("=")[0] in HOME
+
+
+def of_home(words: Sequence[str]) -> Sequence[str]:
+    """The options of home. UserError for anything else, which wants a command."""
+    for before, word in zip(("", *words), words, strict=False):
+        if not is_of_home(word) and before != HOME[-1]:
+            raise UserError(word[:60], "stands without a command", f"{', '.join(HOME)}; bptui run TARGET has more")
+    return words
+
+
 def _screen_options(made: Parser) -> None:
     made.add_argument("--plain", action="store_true", help="line by line, without a screen")
     made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
@@ -287,7 +304,7 @@ def values(words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         name, equals, text = word.partition("=")
         if not equals or not _NAME.fullmatch(name):
-            raise UserError(word[:60], "is not NAME=VALUE", "for example x=2 or w='[[1, 2], [3, 4]]'")
+            raise UserError(word[:60], "is not NAME=VALUE", "x=2 or w='[[1, 2], [3, 4]]'; of --train: w,b")
         if name in found:
             raise UserError(name, "has two values", "one value for each name")
         found[name] = _json(text, name)

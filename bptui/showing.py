@@ -11,7 +11,7 @@ from bptui import arguments
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.surroundings import around_of, configured
 from bptui.targets import is_there, load_named, network_of
-from bptui.terminal import check_theme, fits, glyphs, has_screen, utf8, writer
+from bptui.terminal import fits, has_screen, utf8, writer
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -107,15 +107,10 @@ def _lesson_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
 def show(options: Namespace, screen: Callable[[Theme, bool], Screen[None]]) -> int:
     """A screen of its own."""
     config = configured(options)
-    if options.theme is not None:
-        check_theme(options.theme)
     fits()
     from bptui import app
 
-    return app.screen(
-        screen, theme=options.theme, unicode=glyphs(options), no_color=options.no_color,
-        around=around_of(options, config, None),
-    )  # fmt: skip
+    return app.screen(screen, around_of(options, config, None))
 
 
 def _playground(options: Namespace) -> Callable[[], Board]:
@@ -187,8 +182,6 @@ def _servable(command: str, words: Sequence[str]) -> None:
     for option in ("batch", "plain", "record", "list", "check", "export", "worksheet"):
         if getattr(options, option, None):
             raise UserError(f"--{option}", "is nothing for a browser", f"bptui {command} with it in the terminal")
-    if options.theme is not None:
-        check_theme(options.theme)
     if command in SCREENS:
         SCREENS[command](options)
         return

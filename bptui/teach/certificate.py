@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bptui.model.base.spans import Line, line
-from bptui.teach.course import ANSWERED, Answered, Course
+from bptui.teach.course import Course
 from bptui.teach.lesson import Front, Lesson
+from bptui.teach.progress import ANSWERED, Answered
 
 WORDS: Mapping[Answered, str] = {"once": "right at once", "later": "after a hint", "shown": "shown"}
 
@@ -41,7 +42,8 @@ class Certificate(NamedTuple):
         known = [f"{self.counts[how]} {WORDS[how]}" for how in ANSWERED if self.counts.get(how)]
         open_ = self.questions - sum(self.counts.values())
         known += [f"{open_} left open"] if open_ else []
-        return line(f"{self.questions} questions: {', '.join(known)}")
+        asked = f"{self.questions} question{'s'[: self.questions != 1]}"
+        return line(f"{asked}: {', '.join(known)}" if known else asked)
 
 
 def certificate(lesson: Lesson, answers: Mapping[str, Answered]) -> Certificate:

@@ -69,7 +69,11 @@ def worksheet(lesson: Lesson, answers: bool = False, seed: int | None = None) ->
     if any(_FOUR.search(each) for each in parts if each.startswith(("Given:", "Now:"))):
         parts.insert(2, ROUNDED)
     if left:
-        parts.append(f"*{left} questions of the lesson hold for its own numbers only and are left out.*")
+        parts.append(
+            "*1 question of the lesson holds for its own numbers only and is left out.*"
+            if left == 1
+            else f"*{left} questions of the lesson hold for its own numbers only and are left out.*"
+        )
     return "\n\n".join(parts)
 
 

@@ -242,6 +242,21 @@ async def test_what_was_reached_is_kept(tmp_path: Path) -> None:
         assert not at.app.is_running
 
 
+async def test_at_the_end_of_ones_own_lesson_no_next_one_is_offered(tmp_path: Path) -> None:
+    file = tmp_path / "mine.md"
+    file.write_text(
+        '+++\ntitle = "Mine"\n+++\n\n# Mine\n\n## One\n'
+        '::open eval "L = (y - w*x)**2" x=2 y=2 w=0.5 --train w\n\n'
+        "::ask choice\nIs it?\n- [x] yes\n- [ ] no\n  > It is.\n"
+    )
+    async with reading(catalogue.find(str(file))) as at:
+        await at.press("1", "enter", "enter")
+        assert "1 question: 1 right at once" in at.text
+        assert "next lesson" not in at.text
+        await at.press("z")
+        assert "z is no key here" in at.text
+
+
 async def test_a_lesson_that_errs_does_not_open(tmp_path: Path) -> None:
     file = tmp_path / "mine.md"
     file.write_text('+++\ntitle = "Mine"\n+++\n# Mine\n\n## One\n::gto x\n\nText.\n')

@@ -145,6 +145,13 @@ def test_info_names_versions_and_limits(capsys):
     assert run(capsys, "--info")[1] == out
 
 
+@pytest.mark.parametrize("argv", [(), ("--ascii",), ("--theme", "light", "--no-color"), ("--theme=light",)])
+def test_home_has_the_options_of_a_screen(capsys, argv):
+    code, out, _ = run(capsys, *argv)  # here there is no screen: it says what home would list
+    assert code == 0
+    assert "lesson-2-2-1" in out
+
+
 @pytest.mark.parametrize("argv", [(), ("--help",), ("-h",), ("help",)])
 def test_a_newcomer_is_told_what_there_is(capsys, argv):
     code, out, _ = run(capsys, *argv)
@@ -316,6 +323,8 @@ BAD = [
     (["trace"], "is missing"),
     (["eval"], "is missing"),
     (["eval", "L = x", "x"], "is not NAME=VALUE"),
+    (["--ascii", "xor"], "stands without a command"),
+    (["--theme", "light", "-ex", "next"], "stands without a command"),
     (["eval", "L = x", "x="], "is not JSON"),
     (["eval", "L = x", "x=abc"], "is not JSON"),
     (["eval", "L = x", "x=" + "[" * 100_000], "nested too deep"),
