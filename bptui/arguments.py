@@ -31,7 +31,7 @@ PARTS: Mapping[str, str] = {
     "play": "train a network over the plane, seen while it learns; every setting by keys",
     "export": "write a derivation, a moment, a training step or the screen as Markdown, LaTeX or SVG",
     "replay": "play a recorded run; without a terminal, or with --batch, hold it to what was recorded",
-    "serve": "bptui in a browser, for this machine: home, or a command that has a screen",
+    "serve": "bptui in a browser, for this machine: home, or run, eval, learn, explore or play, with its words",
     "examples": "list the examples",
     "info": "terminal, versions and limits",
 }
@@ -49,7 +49,6 @@ WORDS: Mapping[str, str] = {
     "examples": "an example, to read what it is about",
     "learn": "the number of a lesson, or a Markdown file in the format of lessons",
     "play": "an example or a network file with two inputs (default: a data set of its own)",
-    "serve": "run, eval, learn, explore or play, and its words (default: home)",
     "replay": "what --record has written, or a script with a first line that says of what",
     "explain": f"{TARGET}, and the node or the element that is explained",
     "export": f"{TARGET}, and what: grad(NODE[i,j]) [from NODE], moment [PLACE], step, or screen [PLACE]",
@@ -135,7 +134,9 @@ def parser(command: str) -> Parser:
     examples = "".join(f"\n  bptui {command} {line}" for line in EXAMPLES.get(command, ()))
     made = Parser(
         prog=f"bptui {command}",
-        usage=f"bptui {command} {words if command in WORDS else ''} [OPTIONS]".replace("  ", " "),
+        usage=f"bptui {command} {words if command in WORDS or command in WORDS_OF else ''} [OPTIONS]".replace(
+            "  ", " "
+        ),
         description=PARTS[command],
         epilog=f"for example:{examples}" if examples else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -143,7 +144,7 @@ def parser(command: str) -> Parser:
     )
     if command in ("run", "eval"):
         _screen_options(made)
-    if command in WORDS:
+    if command in WORDS:  # not serve, whose words and options are those of another command
         made.add_argument("rest", nargs="*", metavar=words, help=WORDS[command])
     if command in ("trace", "check", "diagnose", "explain", "export"):
         made.add_argument("--formula", metavar="TEXT", help="a formula in the place of TARGET; then NAME=VALUE")
@@ -224,6 +225,23 @@ def _lesson_options(made: Parser) -> None:
     made.add_argument("--theme", metavar="NAME", help=THEME)
 
 
+HOME = ("--no-color", "--ascii", "--theme")
+"""Options of `bptui` without a command, the last of which has a value."""
+
+
+def is_of_home(word: str) -> bool:
+    """Is this an option with which home is opened?"""
+    return word.partition("=")[0] in HOME
+
+
+def of_home(words: Sequence[str]) -> Sequence[str]:
+    """The options of home. UserError for anything else, which wants a command."""
+    for before, word in zip(("", *words), words, strict=False):
+        if not is_of_home(word) and before != HOME[-1]:
+            raise UserError(word[:60], "stands without a command", f"{', '.join(HOME)}; bptui run TARGET has more")
+    return words
+
+
 def _screen_options(made: Parser) -> None:
     made.add_argument("--plain", action="store_true", help="line by line, without a screen")
     made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
@@ -287,7 +305,7 @@ def values(words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         name, equals, text = word.partition("=")
         if not equals or not _NAME.fullmatch(name):
-            raise UserError(word[:60], "is not NAME=VALUE", "for example x=2 or w='[[1, 2], [3, 4]]'")
+            raise UserError(word[:60], "is not NAME=VALUE", "x=2 or w='[[1, 2], [3, 4]]'; of --train: w,b")
         if name in found:
             raise UserError(name, "has two values", "one value for each name")
         found[name] = _json(text, name)

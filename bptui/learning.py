@@ -48,7 +48,7 @@ def printed(target: str, what: str, answers: bool, seed: int | None, write: Writ
 
         wrong = check(lesson)
         if not wrong:
-            write(f"{lesson.front.path.name}: {len(lesson.pages)} pages, nothing wrong")
+            write(f"{lesson.front.path.name}: {len(lesson.pages)} page{'s'[: len(lesson.pages) != 1]}, nothing wrong")
         return told(wrong, write)
     if what == "export":
         from bptui.teach.export import markdown

@@ -1,5 +1,5 @@
 """The pictures of the docs, from the real app in a real terminal: `python -m tests.pictures` plays docs/demos, and
-types what leads to the pictures of boards, and makes docs/pictures."""
+types what leads to the pictures of home, a lesson and the playground, and makes docs/pictures."""
 
 from __future__ import annotations
 
@@ -24,18 +24,27 @@ pictures to the screens."""
 
 
 class Typed(NamedTuple):
-    """What leads to a picture of a board: words of the shell, the size, what is typed, and what stands there then."""
+    """What leads to a picture: words of the shell, the size, what is typed, what stands there then, and at first."""
 
     words: tuple[str, ...]
     size: tuple[int, int]
     keys: str
     mark: str
+    first: str = "paused"
 
 
 BOARDS = {
     "play": Typed(("play",), (120, 36), ":step 240\r1j", "h1[1] = tanh("),
     "play-branch": Typed(("play",), (80, 24), ":data gauss\r:noise 1\r:step 40\r:rate 0.3\r:step 60\r2k", "branch 1"),
 }
+DOWN, PAGE_DOWN = "\x1b[B", "\x1b[6~"
+LEARNING = {
+    "home": Typed((), (80, 24), DOWN * 2, "▶  3 The forward pass", "1 Lessons"),
+    "lesson": Typed(("learn", "4"), (80, 24), PAGE_DOWN * 6, "7 Your turn: second weight", "7 A miss"),
+    "lesson-told": Typed(("learn", "4"), (80, 24), PAGE_DOWN * 6 + "-0.0978\r", "You multiplied", "7 A miss"),
+}
+"""Home, and a lesson that asks, and tells what was computed instead."""
+TYPED = {**BOARDS, **LEARNING}
 
 
 def svg(grid: Grid) -> str:
@@ -63,7 +72,7 @@ def text_of(picture: str) -> list[str]:
 
 def _typed(wanted: Typed) -> Grid:
     with Terminal([sys.executable, "-m", "bptui", *wanted.words], *wanted.size) as terminal:
-        terminal.until("paused")
+        terminal.until(wanted.first)
         for line in re.split(r"(?<=\r)", wanted.keys):
             terminal.press(line, quiet=0.5)
         terminal.until(wanted.mark)
@@ -74,9 +83,9 @@ def _typed(wanted: Typed) -> Grid:
 def main() -> None:
     """All of them, or those that are named."""
     FOLDER.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or (*DEMOS, *BOARDS):
-        if name in BOARDS:
-            (FOLDER / f"{name}.svg").write_text(svg(_typed(BOARDS[name])), encoding="utf-8")
+    for name in sys.argv[1:] or (*DEMOS, *TYPED):
+        if name in TYPED:
+            (FOLDER / f"{name}.svg").write_text(svg(_typed(TYPED[name])), encoding="utf-8")
             continue
         made = replay.read(str(DEMOS[name]))
         last = next(entry.do for entry in reversed(made.entries) if entry.do.startswith("expect "))

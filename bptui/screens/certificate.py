@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 WIDTH = 67
 """Columns of its frame."""
+MARK = 4
+"""Columns that the mark of a number takes, and what keeps it apart."""
 PRINTED = (80, 22)
 """Columns and rows of one that is written or copied."""
 MARKS = {"once": ("✓", "ok"), "later": ("✓", "dim"), "shown": ("·", "dim")}
@@ -84,7 +86,9 @@ def write(found: Certificate, name: str, file: str, theme: Theme) -> Path:
 
 def _worked(found: tuple[Worked, ...], width: int, room: int) -> list[Line]:
     """Two columns of numbers where they have room, else one."""
-    columns = 2 if width >= 56 else 1
+    cell = width // 2
+    whole = all(length(one.label) + length(one.number) + MARK <= cell - 2 for one in found)
+    columns = 2 if width >= 56 and (whole or len(found) > room) else 1
     cell = width // columns
     rows = -(-len(found) // columns)
     more = 0
@@ -103,7 +107,7 @@ def _cell(one: Worked, width: int) -> Line:
     mark = MARKS[one.how]
     number = bold(one.number)
     return (
-        *fit(clip(one.label, width - length(number) - 4), width - length(number) - 3),
+        *fit(clip(one.label, width - length(number) - MARK), width - length(number) - MARK + 1),
         *number,
         Span("  "),
         Span(*mark),

@@ -18,6 +18,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.commands import registry
 from bptui.model.debugger.commands.completion import complete
+from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
 from bptui.screens import help as manual
@@ -307,6 +308,8 @@ class Debugger(Own, Screen[None]):
             self.say(say("q quits"))
         elif said:
             self.canvas.repaint()
+        elif len(shown(key)) == 1:
+            self.say(say(f"{shown(key)} is no key here: ? shows them"))
 
     def _turn_page(self) -> None:
         """Autoplay: the next page, unless something else is being done; at the last one it ends."""

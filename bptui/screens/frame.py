@@ -9,7 +9,7 @@ from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
 from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.screens.keys import LESSON as LESSON_KEYS
-from bptui.screens.keys import PAGES, RUNNING
+from bptui.screens.keys import PAGES, RUNNING, footer_keys
 from bptui.screens.panels import LESSON, Panel, footer, panel, panels, staged, standing, status, strip
 from bptui.screens.render import RenderOptions, drawable, fit, length, under
 from bptui.screens.scene import Scene
@@ -132,7 +132,7 @@ def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line
 def _first(session: Session | None, ui: Ui, width: int) -> Line:
     """The status: of the debugger, or of the board that stands in its place."""
     if ui.board is None:
-        return under(status.row(session, width, ui.checks, ui.name), "on-band")
+        return under(status.row(session, width, ui.checks, ui.name, ahead=ui.lesson is None), "on-band")
     left, right = ui.board.status()
     if left and left[0].text in ("explorer", "play"):  # of a lesson, which says its own name
         left = left[1:]
@@ -221,21 +221,30 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
         return under(footer.hints(PAGES.footer(), width), "on-band")
     if session is not None and session.view.present:
         return under(footer.presenting(width, session.view.asks, ui.turning, ui.bindings), "on-band")
+    if ui.lesson is not None and ui.lesson.typing:  # every other key is typed
+        return under(footer.hints((lesson_keys(ui.lesson, width)[0], ("esc", "leave the line")), width), "on-band")
     first = focused(session).footer(session) if session is not None else ()
     if ui.board is not None and ui.lesson is not None:
-        own = lesson_keys(ui.lesson)
-        return under(footer.hints((own[0], *ui.board.place.footer(), *own[1:]), width, (("?", "help"),)), "on-band")
+        own = lesson_keys(ui.lesson, width)
+        taken = {keys for keys, _ in own}  # with these one answers: of the board they are only once it has the focus
+        board = [pair for pair in ui.board.place.footer() if pair[0] not in taken]
+        keys = (*own[:2], *board[:1], *own[2:], *board[1:])
+        return under(footer.hints(keys, width, footer_keys(width, ui.bindings)[1]), "on-band")
     if ui.lesson is not None:
-        first = (*lesson_keys(ui.lesson), *first)
+        first = (*lesson_keys(ui.lesson, width), *first)
     return under(footer.usual(width, first, ui.bindings), "on-band")
 
 
-def lesson_keys(reading: Reading) -> tuple[tuple[str, str], ...]:
-    """The keys of a lesson: what enter does now, then the others."""
+def lesson_keys(reading: Reading, width: int) -> tuple[tuple[str, str], ...]:
+    """The keys of a lesson: what enter does now, then the others. Where one panel is alone on the screen, the key to
+    the other comes first."""
     word = "answer" if reading.options or reading.typing else "hint" if reading.open else "next"
-    choose = (("up/down", "choose"),) if reading.options else ()
     (enter, _), turn, *_, leave = LESSON_KEYS.footer()
-    return ((enter, word), *choose, turn, leave)
+    choose = (("up/down", "choose"),) if reading.options else ()
+    moved = (("esc", "to the page"),) if reading.course.away else ()
+    panel = (("tab", "panel"),)
+    rest = (*panel, turn, leave) if width < layout.LESSON[0] else (turn, leave, *panel)
+    return ((enter, word), *choose, *moved, *rest)
 
 
 def progress(part: float, what: str, width: int) -> Line:

@@ -15,8 +15,8 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
-from bptui.screens.home_list import LESSONS, Item, State, lines
-from bptui.screens.keys import HOME, name_of
+from bptui.screens.home_list import LESSONS, Item, State, help_rows, lines
+from bptui.screens.keys import HOME, PAGES, name_of
 from bptui.screens.render import RenderOptions
 from bptui.screens.theme import Theme
 
@@ -110,7 +110,7 @@ class Home(Screen[None]):
         state, (word, by) = self.state, HOME.find(key)
         item = state.item
         if state.help:
-            state.help = False
+            self._scroll(key)
         elif word == "open" and item is not None:
             self._choose(item)
         elif word == "class":
@@ -123,18 +123,30 @@ class Home(Screen[None]):
         elif word == "filter":
             self._begin(self._search, "/")
         elif word == "help":
-            state.help = True
+            state.help, state.top = True, 0
         elif word == "move":
             state.move(*by, self.size.width)
         elif word == "part":
             if not state.go(int(key) - 1):
                 self.say(Span("nothing stands there yet"))
+        elif word == "turn":
+            state.turn(by[0])
         elif word == "all":
             state.wanted, state.chosen = "", 0
         elif word == "interrupt":
             self.say(Span("q quits"))
-        elif character and character.isalpha():
-            state.jump(character)
+        elif character and character.isalpha() and not state.jump(character):
+            self.say(Span(f"no example begins with {character}: / finds by a word, ? shows the keys"))
+
+    def _scroll(self, key: str) -> None:
+        """A key while the keys are shown: it moves in them, else closes them."""
+        word, (down, _) = PAGES.find(key)
+        if word in ("move", "page"):
+            room = max(1, self.size.height - 3)
+            by = down * (room if word == "page" else 1)
+            self.state.top = max(0, min(self.state.top + by, len(help_rows(self.size.width)) - room))
+        else:
+            self.state.help = False
 
     def _choose(self, item: Item) -> None:
         if item.gone:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
 from bptui.screens.help import place_keys
-from bptui.screens.keys import HOME
+from bptui.screens.keys import HOME, PAGES
 from bptui.screens.panels import footer
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, drawable, fit, length, under
@@ -23,7 +23,7 @@ CELL = 15
 WIDE = (116, 30)
 """Columns and rows from which on home has two columns."""
 RIGHT = 37
-"""Of the right one."""
+"""Of the right one, at least; a third of a wide screen."""
 
 
 class Item(NamedTuple):
@@ -56,7 +56,7 @@ class State:
     chosen   the place of the cursor among `rows`;  wanted  the word that rows are filtered by
     message  an answer in the place of the footer, in as many rows as it takes, until the next key
     bottom   the line that is typed in
-    help     the keys are shown
+    help     the keys are shown, from row `top` on
     picture  what stands beside the playground where there is room
     """
 
@@ -67,6 +67,7 @@ class State:
     message: Line = ()
     bottom: Line = ()
     help: bool = False
+    top: int = 0
     picture: tuple[Line, ...] = ()
 
     @property
@@ -89,14 +90,21 @@ class State:
             self.chosen = _beside(rows, self.chosen, sign, across(width)) if down else self.chosen + sign
             self.chosen = max(0, min(self.chosen, len(rows) - 1))
 
-    def jump(self, letter: str) -> None:
-        """To the next one whose name begins with the letter."""
+    def jump(self, letter: str) -> bool:
+        """To the next example whose name begins with the letter; False where none does."""
         rows = self.rows
         for k in range(1, len(rows) + 1):
             at = (self.chosen + k) % len(rows)
             if rows[at].part == EXAMPLES and rows[at].name.lower().startswith(letter.lower()):
                 self.chosen = at
-                return
+                return True
+        return False
+
+    def turn(self, down: int) -> None:
+        """To the first of the next part, of the one before; from the last one to the first."""
+        parts, item = sorted({row.part for row in self.rows}), self.item
+        if item is not None:
+            self.go(parts[(parts.index(item.part) + down) % len(parts)])
 
     def go(self, part: int) -> bool:
         """To the first of a part; False where that is empty."""
@@ -129,6 +137,11 @@ def _beside(rows: Sequence[Item], at: int, sign: int, columns: int) -> int:
     return last + 1 if sign > 0 else first - 1
 
 
+def help_rows(width: int) -> list[Line]:
+    """What the keys do here."""
+    return place_keys(HOME, max(1, width - 3))
+
+
 def lines(state: State, width: int, height: int) -> list[Line]:
     """All rows of the screen."""
     if width < layout.SMALLEST[0] or height < layout.SMALLEST[1]:
@@ -136,8 +149,8 @@ def lines(state: State, width: int, height: int) -> list[Line]:
     last = _last(state, width)
     room = height - 1 - len(last)
     if state.help:
-        keys = place_keys(HOME, max(1, width - 3))
-        body = [layout.title_rule("Keys", "", width), *((Span("  "), *row) for row in keys)]
+        keys = help_rows(width)
+        body = [layout.title_rule("Keys", "", width), *((Span("  "), *row) for row in keys[state.top :])]
     elif width >= WIDE[0] and height >= WIDE[1]:
         body = _two_columns(state, width, room)
     else:
@@ -253,7 +266,8 @@ def _nothing_yet(width: int) -> list[Line]:
 
 def _two_columns(state: State, width: int, room: int) -> list[Line]:
     """Lessons and examples at the left; at the right the chosen thing, the playground, what was opened last."""
-    left = width - RIGHT - 1
+    wide = max(RIGHT, (width - 9) // 3)
+    left = width - wide - 1
     rows = list(enumerate(state.rows))
     if not rows:
         return _one_column(state, width, room)
@@ -266,44 +280,44 @@ def _two_columns(state: State, width: int, room: int) -> list[Line]:
     at = next((n for n, (place, _) in enumerate(shown) if place == state.chosen), 0)
     top = max(0, min(at - space // 2, len(shown) - space))
     first += [_row(state, place, item._replace(mark=""), left) for place, item in shown[top : top + space]]
-    second = _right(state, of, room)
+    second = _right(state, of, wide, room)
     out: list[Line] = []
     for y in range(room):
         a = first[y] if y < len(first) else ()
         b = second[y] if y < len(second) else ()
         bar = "┬" if y == 0 else "│"
-        out.append((*fit(a, left), Span(bar, "rule"), *fit(b, RIGHT)))
+        out.append((*fit(a, left), Span(bar, "rule"), *fit(b, wide)))
     return out
 
 
-def _right(state: State, of: dict[int, list[tuple[int, Item]]], room: int) -> list[Line]:
+def _right(state: State, of: dict[int, list[tuple[int, Item]]], width: int, room: int) -> list[Line]:
     item = state.item
     recent = of[RECENT][: max(2, room // 6)]
-    below: list[Line] = [_rule(state, RECENT, "", RIGHT), ()]
-    below += [_short(state, at, each) for at, each in recent] or [(Span(" nothing yet", "dim"),)]
+    below: list[Line] = [_rule(state, RECENT, "", width), ()]
+    below += [_short(state, at, each, width) for at, each in recent] or [(Span(" nothing yet", "dim"),)]
     below += [(), (Span(" o", "text bold"), Span(" opens a file, a formula", "dim"))]
     play = of[PLAYGROUND]
-    middle: list[Line] = [_rule(state, PLAYGROUND, "", RIGHT), ()] if play else []
+    middle: list[Line] = [_rule(state, PLAYGROUND, "", width), ()] if play else []
     for at, each in play:
-        middle += [_short(state, at, each), ()]
-        middle += state.picture or [(Span(" "), *row) for row in wrap((Span(each.about, "dim"),), RIGHT - 2)]
+        middle += [_short(state, at, each, width), ()]
+        middle += state.picture or [(Span(" "), *row) for row in wrap((Span(each.about, "dim"),), width - 2)]
         middle.append(())
     out: list[Line] = []
     if item is not None:
-        out = [layout.title_rule(item.title or item.name, item.side, RIGHT, heavy=False), ()]
+        out = [layout.title_rule(item.title or item.name, item.side, width, heavy=False), ()]
         for paragraph in item.more or ((Span(item.about),),):
-            out += [(Span(" "), *row) for row in wrap(paragraph, RIGHT - 2)] or [()]
+            out += [(Span(" "), *row) for row in wrap(paragraph, width - 2)] or [()]
     space = max(0, room - len(middle) - len(below))
     out = [*out[:space], *[()] * (space - len(out))]
     return [*out, *middle, *below]
 
 
-def _short(state: State, at: int, item: Item) -> Line:
+def _short(state: State, at: int, item: Item, width: int) -> Line:
     here = at == state.chosen
     right = (Span("gone", "dim"),) if item.gone else item.right if item.part == RECENT else ()
     kind = "text bold" if here else "dim" if item.gone else "text"
     mark = Span("▶" if here else " ", "chip-forward" if here else "text")
-    row = (mark, *fit((Span(item.name, kind),), RIGHT - 2 - length(right)), *right, Span(" "))
+    row = (mark, *fit((Span(item.name, kind),), width - 2 - length(right)), *right, Span(" "))
     return under(row, "on-cursor") if here else row
 
 
@@ -314,8 +328,14 @@ def _last(state: State, width: int) -> list[Line]:
     if state.message:
         rows = wrap(state.message, max(1, width - 2))
         return [under(fit((Span(" "), *row), width), "on-band") for row in rows]
-    pairs = HOME.footer()
-    if state.item is not None and state.item.part == LESSONS:
-        word = "begin" if not state.item.right or "/" not in "".join(s.text for s in state.item.right) else "go on"
+    if state.help:
+        return [under(footer.hints(PAGES.footer(), width), "on-band")]
+    pairs, item = HOME.footer(), state.item
+    if item is None:
+        pairs = (("esc", "show all"), *pairs[2:])
+    elif item.part == LESSONS:
+        word = "begin" if not item.right or "/" not in "".join(s.text for s in item.right) else "go on"
         pairs = ((pairs[0][0], word), *pairs[1:])
+    elif item.part == PLAYGROUND:
+        pairs = ((pairs[0][0], "play"), *pairs[1:])
     return [under(footer.hints(pairs[:-2], width, pairs[-2:]), "on-band")]

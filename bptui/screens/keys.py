@@ -38,10 +38,12 @@ class Key:
 
 
 class Place(NamedTuple):
-    """Where keys have a meaning of their own: its name in help, and its rows."""
+    """Where keys have a meaning of their own: its name in help, its rows, and how many of them a footer has before it
+    says how to leave."""
 
     name: str
     rows: tuple[Key, ...]
+    first: int = 3
 
     def find(self, key: str) -> tuple[str, tuple[int, int]]:
         """The word of a key and what it moves by; "" and (0, 0) where it means nothing here."""
@@ -80,7 +82,8 @@ HOME = Place("Home", (
     Key("move", ("left", "right"), "Choose the one beside it", by=HORIZONTAL),
     Key("move", ("pageup", "pagedown"), "Choose one ten rows away", by=((-PAGE, 0), (PAGE, 0))),
     Key("move", ("home", "end"), "Choose the first or the last", by=TOP),
-    Key("part", ("1", "2", "3", "4"), "To the lessons, the playground, the examples, what was opened last"),
+    Key("part", ("1", "2", "3", "4"), "To the lessons, the playground, the examples, what was opened last", "part"),
+    Key("turn", ("shift+tab", "tab"), "To the part before, the next one", by=VERTICAL),
     Key("class", ("P",), "Open the chosen lesson for a class, in large digits", "class"),
     Key("line", ("o", "colon"), "A network file, or a formula and its values; an error gives the line back", "open"),
     Key("filter", ("slash",), "Show only what has a word", "find"),
@@ -154,7 +157,7 @@ STAGE = Place("In every explorer and the playground", (
 ))  # fmt: skip
 
 LESSON = Place("In a lesson, else as in the debugger", (
-    Key("enter", ("enter",), "Answer; with nothing typed a hint; then the next page", "answer"),
+    Key("enter", ("enter",), "Answer (= opens a formula); with nothing typed a hint; then the next page", "answer"),
     Key("turn", ("pageup", "pagedown"), "The page before, the page after", "page", VERTICAL),
     Key("choose", ("up", "down"), "Choose an answer, as its number does", by=VERTICAL),
     Key("home", ("escape",), "Back to the page's moment"),
@@ -208,7 +211,7 @@ EXPLORE_RACE = Place("In explore race", (
     Key("rate", ("left", "right", "h", "l"), "A smaller, a larger rate of the chosen one", "rate", HORIZONTAL * 2),
     Key("problem", ("o",), "The next problem", "problem", ((1, 0),)),
     Key("start", ("0",), "To the start, with the rates as at first", "start"),
-))  # fmt: skip
+), first=4)  # fmt: skip
 
 EXPLORERS = (EXPLORE_CHAIN, EXPLORE_RATE, EXPLORE_FLOW, EXPLORE_ACTIVATIONS, EXPLORE_RACE)
 DEBUGGING = (PANEL, PAGES, LINE, PALETTE, PRESENT, RUNNING, REPLAY)

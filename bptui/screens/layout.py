@@ -17,6 +17,8 @@ from bptui.screens.panels import PANELS, Panel, standing
 from bptui.screens.render import crop, fit, length
 
 THREE = 160  # columns from which on there is a third column
+LEAST = 8
+"""Characters that are left of a name in the row of tabs, if it is cut."""
 SMALLEST = (24, 6)  # columns, rows: below, one line says what is wrong
 
 
@@ -194,8 +196,13 @@ def too_small(width: int, height: int) -> list[Line]:
 
 
 def tabs(names: Sequence[tuple[int, str]], shown: int, width: int) -> Line:
-    """Row 1 where there is room for one panel: all of them listed, the shown one reversed; then digits alone."""
+    """Row 1 where there is room for one panel: all of them listed, the shown one reversed. Where that is too long the
+    longest name is cut; where nothing would be left of it, the others are digits alone."""
     spans: list[Span] = []
+    over = sum(len(f" {number} {name} ") for number, name in names) - width
+    most = max((len(name) for _, name in names), default=0)
+    if 0 < over <= most - LEAST:
+        names = [(number, f"{name[: most - over - 1]}…" if len(name) == most else name) for number, name in names]
     for gap, long in (("  ", True), ("", True), ("", False)):
         spans = []
         for number, name in names:

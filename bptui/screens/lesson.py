@@ -13,6 +13,7 @@ from textual.timer import Timer
 from bptui.model.base.errors import UserError, as_user_error
 from bptui.model.base.printable import one_line
 from bptui.model.base.spans import Line, Span, line
+from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.script import ScriptLine
 from bptui.screens import certificate
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 BEGINS = frozenset("0123456789-.(=−+")
 """What opens the line of an answer."""
+ERASES = ("backspace", "delete", "ctrl+h")
+"""What deletes in that line, and nothing where it is empty."""
 MODES = {"layers": "layers", "neurons": "neurons", "graph": "graph"}
 """Words of a stage that are views of the Network panel."""
 ANSWERS = ("why", "paths")
@@ -68,7 +71,7 @@ class LessonScreen(Debugger):
 
             reached = self._progress.of(self._front.key) or Reached()
             page = 0 if reached.done else reached.page - 1
-            course = Course(opened(self._front.path, self._front.key), page, cast(Any, reached.answers))
+            course = Course(opened(self._front.path, self._front.key), page, reached.answers)
         except Exception as problem:
             self._call_home(partial(cast(Any, self.app).refuse, as_user_error(problem)))
         else:
@@ -202,7 +205,9 @@ class LessonScreen(Debugger):
         elif self.ui.message:
             rows.append(under(fit((Span(" "), *self.ui.message), width), "on-band"))
         else:
-            rows.append(under(footer.hints(CERTIFICATE.footer(), width), "on-band"))
+            onwards, *keys = CERTIFICATE.footer()
+            pairs = (onwards, *keys) if self._after is not None else tuple(keys)
+            rows.append(under(footer.hints(pairs, width), "on-band"))
         return drawable(rows, self.ui.look)
 
     def _certified(self, key: str) -> None:
@@ -222,6 +227,8 @@ class LessonScreen(Debugger):
             self.reading.course.finished = False
         elif word == "leave":
             self.leave()
+        elif len(shown(key)) == 1:
+            self.say(say(f"{shown(key)} is no key here"))
 
     def _done(self, line: ScriptLine, job: Future[Reply]) -> None:
         """What the page itself asked for leaves the focus where it was."""
@@ -231,10 +238,16 @@ class LessonScreen(Debugger):
             self.session.view.focus = PANEL.number
             self.changed()
 
+    @property
+    def _after(self) -> Front | None:
+        """The lesson after this one; None after the last one, and after one of the reader's own."""
+        number = self._front.number
+        return next((front for front in catalogue.lessons() if number and front.number == number + 1), None)
+
     def _onwards(self) -> None:
         """The lesson after this one, in this screen."""
-        after = next((front for front in catalogue.lessons() if front.number == self._front.number + 1), None)
-        if after is None or not self._front.number:
+        after = self._after
+        if after is None:
             self.say(say("that was the last one: q leaves"))
             return
         self._front, self.certificate = after, None
@@ -302,6 +315,8 @@ class LessonScreen(Debugger):
         elif reading.open and not reading.options and (character := _typed(key)):
             reading.typing, reading.remark = True, ()
             reading.answer.open("", "" if character == "=" else character)
+        elif reading.open and not reading.options and key in ERASES:
+            pass  # who deletes what is no longer there does not mean to leave the page's moment
         else:
             return self._of_board(key)
         return True

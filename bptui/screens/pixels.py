@@ -59,7 +59,7 @@ def _marked(mark: Span, upper: int, look: RenderOptions, kind: str) -> Span:
     if "reverse" in mark.style or "chip" in mark.style:
         return mark
     if look.ansi or not look.unicode:
-        return Span(mark.text, f"{mark.style} reverse" if upper >= BRIGHT else mark.style)
+        return Span(mark.text, f"{kind} bold reverse" if upper >= BRIGHT else mark.style)
     return Span(mark.text, f"{mark.style} heat-{kind}-{upper - 1}" if upper else mark.style)
 
 

@@ -14,6 +14,7 @@ from textual.timer import Timer
 
 from bptui.model.base.errors import UserError, as_user_error
 from bptui.model.base.spans import Line, Span
+from bptui.model.debugger.commands.row import shown
 from bptui.model.debugger.progress import Cancelled, Progress
 from bptui.model.debugger.reply import Reply, say
 from bptui.screens import layout
@@ -21,14 +22,12 @@ from bptui.screens.board import Board
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
 from bptui.screens.help import place_keys
-from bptui.screens.keys import PRESENT, STAGE, Place, name_of
+from bptui.screens.keys import PAGES, PRESENT, STAGE, Place, name_of
 from bptui.screens.panels import footer, status
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, drawable, fit, middle, under
 from bptui.screens.theme import CHOICES, Theme
 
-FIRST = 3
-"""So many keys of a board stand in the footer before those of every stage."""
 FRAMES = 20
 """Frames a second at most while something is computed; a slow line draws fewer, for only what changed is sent."""
 
@@ -130,8 +129,9 @@ class Stage(Screen[None]):
         asks = self.board.asks if self.board is not None and self.presents else None
         room = height - (2 if asks is None else 3)
         if self.pages:
-            shown = self.pages[self.top : self.top + room - 1]
-            rows += [layout.title_rule("Keys", "", width), *((Span("  "), *row) for row in shown)]
+            here, count = self.pages[self.top : self.top + room - 1], len(self.pages)
+            more = f"{self.top + 1}-{self.top + len(here)} of {count}" if len(here) < count else ""
+            rows += [layout.title_rule("Keys", more, width), *((Span("  "), *row) for row in here)]
         elif self.board is not None:
             try:
                 rows += self.board.lines(width, room, self.look)
@@ -149,12 +149,15 @@ class Stage(Screen[None]):
             return self._line.line(width)
         if self.message:
             return under(fit((Span(" "), *self.message), width), "on-band")
+        if self.pages:
+            return under(footer.hints(PAGES.footer(), width), "on-band")
         own = self.board.place.footer() if self.board is not None else ()
         pairs = STAGE.footer()
         if self.board is not None and self.presents:
             keys = tuple(pair for pair in footer.turned(bool(self.board.hide)) if pair[1] != footer.CLASS)
             return under(footer.hints((*keys, *own[:2]), width, pairs[-2:]), "on-band")
-        middle = (*own[:FIRST], *pairs[:1], *own[FIRST:], *pairs[1:-2])
+        first = self.board.place.first if self.board is not None else 0
+        middle = (*own[:first], *reversed(pairs[:-2]), *own[first:])
         return under(footer.hints(middle, width, pairs[-2:]), "on-band")
 
     def changed(self) -> None:
@@ -243,11 +246,13 @@ class Stage(Screen[None]):
 
     def press(self, key: str) -> None:
         """A key, by the registry's name."""
-        said = bool(self.message or self.pages)
-        over, self.message, self.pages = bool(self.pages), (), ()
+        if self.pages:
+            self._scroll(key)
+            return
+        said, self.message = bool(self.message), ()
         board = self.board
         word, by = board.place.find(key) if board is not None else ("", (0, 0))
-        if over or (self.presents and self._presented(key)):
+        if self.presents and self._presented(key):
             return
         if board is not None and word:
             text = board.press(word, by, key)
@@ -269,6 +274,18 @@ class Stage(Screen[None]):
             self._present(not self.presents)
         elif word == "interrupt" and not said:
             self.say(say("q leaves"))
+        elif len(shown(key)) == 1:
+            self.say(say(f"{shown(key)} is no key here: ? shows them"))
+
+    def _scroll(self, key: str) -> None:
+        """A key while something lies over the board: it moves in that, else closes it."""
+        word, (down, _) = PAGES.find(key)
+        room = max(1, self.size.height - 3 - self.presents)
+        if word in ("move", "page"):
+            by = down * (room if word == "page" else 1)
+            self.top = max(0, min(self.top + by, len(self.pages) - room))
+        else:
+            self.pages = ()
 
     def _present(self, on: bool) -> None:
         """For a class: what it is asked is hidden."""
@@ -304,7 +321,8 @@ class Stage(Screen[None]):
     def _help(self) -> None:
         places: list[Place] = [STAGE] if self.board is None else [self.board.place, STAGE]
         width = max(1, self.size.width - 3)
-        self.pages = tuple(row for place in places for row in (*place_keys(place, width), ()))
+        rows = [row for place in places for row in ((), *place_keys(place, width))]
+        self.pages, self.top = tuple(rows[1:]), 0
 
     def run(self, text: str) -> None:
         """A `:` line: the few of every screen, then the board's own."""

@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bptui.model.base.spans import Line, line
-from bptui.teach.course import ANSWERED, Answered, Course
+from bptui.teach.course import Course
 from bptui.teach.lesson import Front, Lesson
+from bptui.teach.progress import ANSWERED, Answered
 
 WORDS: Mapping[Answered, str] = {"once": "right at once", "later": "after a hint", "shown": "shown"}
 
 
 class Worked(NamedTuple):
-    """A number that the reader found: what it is called, the number, how it was found."""
+    """A number that the reader found: what it is called (where it is computed from several, the title of its page), the
+    number, how it was found."""
 
     label: Line
     number: Line
@@ -40,7 +42,8 @@ class Certificate(NamedTuple):
         known = [f"{self.counts[how]} {WORDS[how]}" for how in ANSWERED if self.counts.get(how)]
         open_ = self.questions - sum(self.counts.values())
         known += [f"{open_} left open"] if open_ else []
-        return line(f"{self.questions} questions: {', '.join(known)}")
+        asked = f"{self.questions} question{'s'[: self.questions != 1]}"
+        return line(f"{asked}: {', '.join(known)}" if known else asked)
 
 
 def certificate(lesson: Lesson, answers: Mapping[str, Answered]) -> Certificate:
@@ -52,7 +55,8 @@ def certificate(lesson: Lesson, answers: Mapping[str, Answered]) -> Certificate:
         how = course.answers.get(lesson.pages[at].key, "shown")
         if how != "shown" and not lesson.pages[at].question.is_choice:  # type: ignore[union-attr]  # asked
             course.turn(at)
-            worked.append(Worked(course.full_label, course.right, how))
+            label = course.full_label if course.asks is not None else line(course.page.title)
+            worked.append(Worked(label, course.right, how))
     keys = {lesson.pages[n].key for n in asked}
     counts = Counter(how for key, how in answers.items() if key in keys)
     return Certificate(lesson.front, len(asked), tuple(worked), counts, _losses(course))

@@ -132,7 +132,7 @@ class Judge:
 
     def _finite(self, typed: Typed) -> Typed:
         if not math.isfinite(typed.number):
-            raise UserError("", f"it is {special(typed.number)}", "a number")
+            raise UserError("", f"that is {special(typed.number)}", "asked is a finite number")
         return typed
 
     def _coarse(self, typed: Typed) -> Sequence[Wrong]:

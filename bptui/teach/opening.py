@@ -68,7 +68,9 @@ def _formula(text: str) -> Network:
         elif equals and name not in given:
             given[name] = from_json(value, f"::open eval: {name[:40]}")
         else:
-            raise UserError("::open eval", f"'{word[:40]}' is not NAME=VALUE", EXAMPLE)
+            several = options["--train"] and word.isidentifier()
+            right = f"--train {options['--train']},{word}" if several else EXAMPLE
+            raise UserError("::open eval", f"'{word[:40]}' is not NAME=VALUE", right)
     try:
         rate = float(options["--lr"])
     except ValueError:

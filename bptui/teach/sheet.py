@@ -20,6 +20,8 @@ WIDTH, HEIGHT = 35, 16
 STRIP = 80
 """Columns of a strip: two rows of prose (after the answer, of the explanation), the question, the answer."""
 PROSE = 2
+INVITES = "a number, or = and a formula"
+"""What an empty line of an answer says. The `=` is needed before a letter, for letters are keys."""
 FEWEST = 8
 """Columns below which nothing is set."""
 
@@ -145,7 +147,7 @@ def _band(course: Course, question: Question, width: int, typed: str) -> list[Ro
             rows.append(gap)
         rows.append(Row(line(*course.label, " = ", (typed, "text bold")), band=True, typing=True))
         if not course.asked.tries:
-            what = line(("a number, or a formula", "dim"))
+            what = line((INVITES, "dim"))
             rows += [Row(row, band=True, spare=_INSIDE) for row in wrap(what, width)]
     return [*rows, Row(band=True, spare=_PAD)]
 

@@ -211,6 +211,39 @@ async def test_every_key_of_home_does_something() -> None:
                 assert at.text != before or at.app.screen is not at.app.home or not at.app.is_running, key
 
 
+async def test_the_footer_says_what_enter_does_and_a_dead_key_is_told() -> None:
+    async with at_home() as at:
+        for part, word in (("1", " enter begin "), ("2", " enter play "), ("3", " enter debug ")):
+            await at.press(part)
+            assert word in at.text.splitlines()[-1]
+        await at.press("z")
+        assert "no example begins with z" in at.text
+        await at.press("slash", *"qqq", "enter")
+        assert "enter" not in at.text.splitlines()[-1]
+        await at.press("question_mark")
+        assert "esc close" in at.text.splitlines()[-1]
+
+
+async def test_tab_goes_from_part_to_part() -> None:
+    async with at_home() as at:
+        parts = []
+        for key in ("tab", "tab", "tab", "shift+tab"):
+            await at.press(key)
+            assert at.app.home.state.item is not None
+            parts.append(at.app.home.state.item.part)
+        assert parts == [1, 2, 0, 2]  # nothing was opened yet: after the examples come the lessons
+
+
+async def test_all_keys_can_be_read_where_they_have_no_room() -> None:
+    async with at_home(60, 20) as at:
+        await at.press("question_mark")
+        seen = at.text
+        await at.press("pagedown")
+        assert all(row.summary.split()[-1] in seen + at.text for row in HOME.rows)
+        await at.press("escape")
+        assert "The chain rule" in at.text
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -155,6 +155,7 @@ async def test_away_and_back() -> None:
         before = at.text
         await at.press("s", "s")
         assert "away" in at.text
+        assert "esc to the page" in at.text.splitlines()[-1]
         await at.press("escape")
         assert at.text == before
         await at.press("escape")
@@ -171,12 +172,64 @@ async def test_the_line_of_an_answer() -> None:
             await at.press("pagedown")
         await at.press(*_keys("-0.0978"))
         assert "= -0.0978" in at.text
+        assert at.text.splitlines()[-1].split() == ["enter", "answer", "esc", "leave", "the", "line"]
         await at.press("escape")
         assert "-0.0978 " not in at.text.split("╭")[0].split("What arrives")[1].splitlines()[2]
         await at.press(*_keys("0"), "o", "enter")
         assert "'0o' is not a number" in at.text
         await at.press("escape", *_keys("5"), "enter")
         assert "two digits at least" in at.text
+
+
+async def test_deleting_what_is_not_there_does_not_lead_away() -> None:
+    """A try that was not the right one is still seen, and the line under it is empty."""
+    async with reading(FOUR) as at:
+        for _ in range(9):
+            await at.press("pagedown")
+        await at.press(*_keys("0.55"), "enter")
+        before = at.text
+        await at.press("backspace", "delete", "ctrl+h")
+        assert at.text == before
+        await at.press("S")
+        assert "away" in at.text
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_is_said_of_a_line_leaves_the_line_there(size: tuple[int, int]) -> None:
+    """On every page with a number: however full it is, what was typed stands over what is said of it."""
+    for front in catalogue.lessons()[:3]:
+        async with reading(front, size=size) as at:
+            for _ in at.course.lesson.pages:
+                question = at.course.question
+                if question is not None and not question.is_choice and at.screen.ui.board is None:
+                    await at.press(*_keys("123.5"), "enter", "equals_sign", *_keys("1"), "comma", *_keys("5"), "enter")
+                    assert "a point, not a comma" in " ".join(at.text.split())
+                    assert "= 1,5" in at.text, at.course.page.title
+                    await at.press("escape")
+                await at.press("pagedown")
+
+
+async def test_the_loss_is_not_told_before_its_moment() -> None:
+    """Lesson 1 asks where the dart hits, then what the loss is: row 0 does not say it after the first answer."""
+    one = next(front for front in catalogue.lessons() if front.number == 1)
+    async with reading(one) as at:
+        await answer_right(at)
+        assert at.course.state == "right"
+        assert "loss ·" in at.text.splitlines()[0]
+        await at.press("pagedown")
+        assert "loss ?" in at.text.splitlines()[0]
+        await answer_right(at)
+        assert "loss 0.8100" in at.text.splitlines()[0]
+
+
+async def test_a_formula_begins_with_its_sign() -> None:
+    """Letters are keys until the line is open: the empty line says what opens it."""
+    async with reading(FOUR) as at:
+        for _ in range(9):
+            await at.press("pagedown")
+        assert "a number, or = and a formula" in at.text
+        await at.press("equals_sign", *_keys("upstream"))
+        assert "= upstream" in at.text
 
 
 async def test_what_was_reached_is_kept(tmp_path: Path) -> None:
@@ -189,6 +242,21 @@ async def test_what_was_reached_is_kept(tmp_path: Path) -> None:
         assert at.course.state == "right"
         await at.press("q")
         assert not at.app.is_running
+
+
+async def test_at_the_end_of_ones_own_lesson_no_next_one_is_offered(tmp_path: Path) -> None:
+    file = tmp_path / "mine.md"
+    file.write_text(
+        '+++\ntitle = "Mine"\n+++\n\n# Mine\n\n## One\n'
+        '::open eval "L = (y - w*x)**2" x=2 y=2 w=0.5 --train w\n\n'
+        "::ask choice\nIs it?\n- [x] yes\n- [ ] no\n  > It is.\n"
+    )
+    async with reading(catalogue.find(str(file))) as at:
+        await at.press("1", "enter", "enter")
+        assert "1 question: 1 right at once" in at.text
+        assert "next lesson" not in at.text
+        await at.press("z")
+        assert "z is no key here" in at.text
 
 
 async def test_a_lesson_that_errs_does_not_open(tmp_path: Path) -> None:

@@ -58,3 +58,12 @@ async def test_each_reason_and_each_hint_is_read_whole(front: Front, number: int
         for hint in question.hints:
             await at.press("enter")
             assert plain(at.course.text(hint)) in strip(at)
+
+
+@pytest.mark.parametrize(("front", "number"), pages("flow"), ids=str)
+async def test_the_footer_names_each_key_once(front: Front, number: int, tmp_path: Path) -> None:
+    """While up and down choose an answer they are no keys of the board, and the footer does not say so."""
+    async with page(front, number, tmp_path) as at:
+        last = plain(at.screen.canvas.rows[-1])
+        assert last.count("up/down") == 1
+        assert ("up/down choose" in last) == bool(at.screen.reading.options)  # type: ignore[union-attr]

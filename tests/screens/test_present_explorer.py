@@ -87,3 +87,12 @@ async def test_a_board_that_asks_nothing_says_so() -> None:
         await at.press("P")
         assert "nothing is asked here" in at.text
         assert PRESENT.find("pagedown")[0] == "next"
+
+
+async def test_flow_does_not_tell_by_marks_what_it_asks() -> None:
+    async with exploring("flow") as at:
+        assert "✗" in next(row for row in at.rows if row.startswith(" layer1 "))
+        await at.press("P")
+        rows = [row for row in at.rows if row.startswith(" layer") and row[7:8] == " "]
+        assert len(rows) == 5
+        assert not any(mark in row for row in rows for mark in "✗✓!")

@@ -18,7 +18,7 @@ from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import load
 from bptui.screens.board import Board, Work
-from bptui.screens.keys import HORIZONTAL, Key, Place
+from bptui.screens.keys import HORIZONTAL, STAGE, Key, Place
 from bptui.screens.panels import status
 from bptui.screens.render import RenderOptions
 from tests.screens.rig import piloted
@@ -158,6 +158,26 @@ async def test_the_debugger_at_this_point_and_back() -> None:
         await at.press("q")
         assert at.board.closed
         assert not at.app.is_running
+
+
+async def test_keys_are_read_to_their_end_and_a_dead_one_is_told() -> None:
+    async with on_stage(60, 14) as at:
+        await at.press("question_mark")
+        assert "of 1" in at.text
+        assert "esc close" in at.text.splitlines()[-1]
+        seen = at.text
+        await at.press("pagedown")
+        seen += at.text
+        await at.press("pagedown")
+        seen += at.text
+        assert all(row.summary.split()[-1] in seen for row in (*at.board.place.rows, *STAGE.rows))
+        await at.press("q")
+        assert "twice" in at.text
+        await at.press("z")
+        assert "z is no key here" in at.text
+        await at.press("question_mark")
+        await at.press("z")
+        assert "twice" in at.text
 
 
 async def test_what_is_computed_behind_the_debugger_is_not_drawn_over_it() -> None:

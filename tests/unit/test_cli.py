@@ -145,6 +145,13 @@ def test_info_names_versions_and_limits(capsys):
     assert run(capsys, "--info")[1] == out
 
 
+@pytest.mark.parametrize("argv", [(), ("--ascii",), ("--theme", "light", "--no-color"), ("--theme=light",)])
+def test_home_has_the_options_of_a_screen(capsys, argv):
+    code, out, _ = run(capsys, *argv)  # here there is no screen: it says what home would list
+    assert code == 0
+    assert "lesson-2-2-1" in out
+
+
 @pytest.mark.parametrize("argv", [(), ("--help",), ("-h",), ("help",)])
 def test_a_newcomer_is_told_what_there_is(capsys, argv):
     code, out, _ = run(capsys, *argv)
@@ -163,7 +170,11 @@ def test_every_command_has_help(capsys, command):
 @pytest.mark.parametrize("command", EXAMPLES)
 def test_what_the_help_gives_as_an_example_is_a_command_line(command):
     for example in EXAMPLES[command]:
-        parser(command).parse_intermixed_args(shlex.split(example))
+        words = [command, *shlex.split(example)]
+        if command == "serve":  # what it serves is a command line of its own
+            _, words = parser(command).parse_known_args(words[1:])
+        if words:
+            parser(words[0]).parse_intermixed_args(words[1:])
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "latex"])
@@ -316,6 +327,8 @@ BAD = [
     (["trace"], "is missing"),
     (["eval"], "is missing"),
     (["eval", "L = x", "x"], "is not NAME=VALUE"),
+    (["--ascii", "xor"], "stands without a command"),
+    (["--theme", "light", "-ex", "next"], "stands without a command"),
     (["eval", "L = x", "x="], "is not JSON"),
     (["eval", "L = x", "x=abc"], "is not JSON"),
     (["eval", "L = x", "x=" + "[" * 100_000], "nested too deep"),

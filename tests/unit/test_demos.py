@@ -5,23 +5,28 @@ from __future__ import annotations
 import re
 
 import pytest
+from textual._xterm_parser import XTermParser
+from textual.app import App
+from textual.events import Key
 
-from bptui import replay
-from bptui.app import StageApp
+from bptui import cli, replay, showing
+from bptui.app import HomeApp, ScreenApp, StageApp
 from bptui.model.base.spans import plain
+from bptui.screens.canvas import Canvas
+from bptui.screens.lesson import LessonScreen
 from bptui.screens.play.opening import playground
 from bptui.screens.player import Player
 from bptui.surroundings import Surroundings
 from tests import explorer_pictures
 from tests.paths import DOCS, ROOT
-from tests.pictures import BOARDS, DEMOS, FOLDER, text_of
+from tests.pictures import BOARDS, DEMOS, FOLDER, LEARNING, TYPED, Typed, text_of
 from tests.screens.rig import debug
 
 
 def said(rows: list[str]) -> list[str]:
     """Rows of text without what differs from run to run, how long SymPy took, or from processor to processor, how far a
     number lies from its 50 digits; and without the footer: a new key is no reason for new pictures."""
-    return [" ".join(re.sub(r"\d+ ms|[\d.]+ ulp", "·", row).split()) for row in rows[:-1]]
+    return [" ".join(re.sub(r"\d+ ms|[\d.]+ ulp|✓\d+ +✗\d+", "·", row).rstrip(" ·").split()) for row in rows[:-1]]
 
 
 @pytest.mark.parametrize("name", DEMOS)
@@ -57,9 +62,31 @@ async def test_the_picture_of_a_board_shows_what_is_typed(name: str) -> None:
     assert said(text_of((FOLDER / f"{name}.svg").read_text(encoding="utf-8"))) == rows, "python -m tests.pictures"
 
 
+def _rows_of(app: App[None]) -> list[str]:
+    return [plain(row) for row in app.screen.query_one(Canvas).rows]
+
+
+@pytest.mark.parametrize("name", LEARNING)
+async def test_the_picture_of_home_and_of_a_lesson(name: str) -> None:
+    wanted: Typed = LEARNING[name]
+    lesson = showing.screen_of(" ".join(wanted.words))
+    app = ScreenApp(lesson) if lesson is not None else HomeApp(cli._opened)
+    async with app.run_test(size=wanted.size) as pilot:
+        while wanted.first not in "".join(_rows_of(app)):
+            await pilot.pause()
+        for event in XTermParser().feed(wanted.keys):
+            assert isinstance(event, Key)
+            await pilot.press(event.key)
+            while isinstance(app.screen, LessonScreen) and app.screen.runner.busy:
+                await pilot.pause()
+        rows = said(_rows_of(app))
+    assert " ".join(wanted.mark.split()) in "\n".join(rows)
+    assert said(text_of((FOLDER / f"{name}.svg").read_text(encoding="utf-8"))) == rows, "python -m tests.pictures"
+
+
 def test_every_picture_has_a_demo_and_a_page() -> None:
     pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *DOCS.glob("*.md")))
-    names = {*DEMOS, *map(explorer_pictures.picture, explorer_pictures.SHOWN), *BOARDS}
+    names = {*DEMOS, *map(explorer_pictures.picture, explorer_pictures.SHOWN), *TYPED}
     assert {path.stem for path in FOLDER.glob("*.svg")} == names
     assert all(f"pictures/{name}.svg" in pages for name in names)
 

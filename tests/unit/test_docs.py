@@ -15,7 +15,7 @@ from tests.paths import DOCS, ROOT
 PAGES = [
     "README.md",
     "DEVELOPERS.md",
-    *(f"docs/{name}.md" for name in ("architecture", "definitions", "shell", "scripts", "lesson-format")),
+    *(f"docs/{name}.md" for name in ("architecture", "definitions", "shell", "scripts", "lesson-format", "teaching")),
 ]
 
 

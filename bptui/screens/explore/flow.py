@@ -185,7 +185,8 @@ class FlowBoard(Board):
         head = self._verdict(flow)
         rows: list[Line] = [at((1, clip((Span(name, "text bold"),), inner - length(head) - 3)), right(inner, head))]
         listed = list(zip(flow.layers, sizes, strict=True))
-        ends = 3 if tall >= len(listed) + 5 else 2 if tall >= len(listed) + 3 else 0
+        spare = tall - len(listed)
+        ends = 3 if spare >= 5 else 2 if spare >= 3 else max(0, spare - 1)
         if ends == 3:
             rows.append(())
         room = max(1, tall - len(rows) - min(ends, 2))
@@ -201,7 +202,9 @@ class FlowBoard(Board):
             else:
                 rows.append(self._row(each[0], each[1], track, inner))
         if ends:
-            rows += [self._scale(track), self._bands(inner) if second else self._ends(flow)]
+            rows.append(self._scale(track))
+        if ends > 1:
+            rows.append(self._bands(inner) if second else self._ends(flow))
             if flow.explodes and len(rows) < tall:
                 said = f" a step changes the weights by {short(100 * flow.update, 2)} %"
                 rows.append(clip((Span(said, "fail"),), inner))
@@ -231,7 +234,8 @@ class FlowBoard(Board):
     def _row(self, layer: Layer, size: float, track: int, inner: int) -> Line:
         """`layer3    ······──●━━━━━───   0.0378  !`."""
         judged: Mark = self.preset.judge(size)
-        kind = MARKS[judged][1]
+        told = layer.name not in self.hide and "verdict" not in self.hide
+        kind = MARKS[judged][1] if told else "text"
         cells: list[Span] = []
         place = self._place(size, track)
         for x in range(track):
@@ -244,7 +248,7 @@ class FlowBoard(Board):
                 (1, clip((Span(layer.name),), NAME - 2)), (NAME, tuple(cells)), (NAME + track + 7, (Span("·", "dim"),))
             )
         figure = mark("gradient", 8) if layer.name in self.hide else (Span(small(size).rjust(8), "gradient"),)
-        shown = () if layer.name in self.hide else (_sign(judged),)
+        shown = (_sign(judged),) if told else ()
         return at(
             (1, clip((Span(layer.name),), NAME - 2)), (NAME, tuple(cells)), (NAME + track, figure), right(inner, shown)
         )
@@ -313,7 +317,7 @@ class FlowBoard(Board):
         ends = width - 15, width - 4, width - 2
         name = clip((Span(course.name, style),), 24)
         room = ends[0] - 8 - 28
-        said = clip((Span(told, "dim"),), room) if room > 8 else ()
+        said = (Span(told, "dim"),) if len(told) <= room else ()
         chip = Span("▶ " if chosen else "  ", "value reverse bold" if chosen else "text")
         figures = right(ends[0], gets), right(ends[1], loss), right(ends[2], verdict)
         line = at((0, chip), (3, name), (28, said), *figures)

@@ -17,9 +17,10 @@ from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.page import at, beside, figure, mark, right, short, without
 from bptui.screens.explore.rate import next_rate, rate_of
 from bptui.screens.keys import EXPLORE_RACE
+from bptui.screens.panels.text import wrap
 from bptui.screens.pixels import legend, pixels
 from bptui.screens.plot import Axes, Plot
-from bptui.screens.render import RenderOptions, boxed, clip, fit, under
+from bptui.screens.render import RenderOptions, boxed, fit, length, under
 from bptui.teach.explore.race import LETTERS, NAMES, PROBLEMS, SAID, Map, Race, Track, network_of, problem_of
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ class RaceBoard(Board):
         bounds = list(enumerate(found.bounds))
         for n, bound in bounds if wide >= 60 else bounds[::2]:
             tail += [legend(5 - n, look), Span(f" {above if not n else ''}{short(bound)} ", "dim")]
-        return clip((*head, *tail), wide)
+        return next(row for row in ((*head, *tail), (Span(" "), *tail), head) if length(row) <= wide or row is head)
 
     def _marks(self, found: Map, page: Axes, look: RenderOptions) -> dict[tuple[int, int], Span]:
         """The chosen one's path, the letters at the heads, the start, the least loss."""
@@ -281,16 +282,16 @@ class RaceBoard(Board):
         for n, track in enumerate(tracks):
             rows.append(self._head(n, track, side, ranks))
             if each >= 3:
-                rows += self._curve(track, side, each - 2 - (each >= 8), ends, look)
-                if each >= 8:
-                    rows.append(at((6, (Span(SAID[n], "dim"),))))
+                said = wrap((Span(SAID[n], "dim"),), side - 7) if each >= 8 else []
+                rows += self._curve(track, side, each - 2 - len(said), ends, look)
+                rows += [at((6, row)) for row in said]
             rows += [()] * (each * (n + 1) - len(rows))
         if last:
             rows += [()] * (tall - last - len(rows))
-            said: list[Span] = [Span(" first now ", "dim")]
+            order: list[Span] = [Span(" first now ", "dim")]
             for place, n in enumerate(sorted(range(len(LETTERS)), key=lambda n: ranks[n]), 1):
-                said += [Span(f" {place} ", "dim"), Span(LETTERS[n], "text bold"), Span(" ")]
-            rows.append(tuple(said) if all(tracks) and "loss" not in self.hide else ())
+                order += [Span(f" {place} ", "dim"), Span(LETTERS[n], "text bold"), Span(" ")]
+            rows.append(tuple(order) if all(tracks) and "loss" not in self.hide else ())
         return rows
 
     def _ranks(self) -> list[int]:

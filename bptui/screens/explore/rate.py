@@ -200,8 +200,9 @@ class RateBoard(Board):
         if length(tuple(spans)) > width:
             here_at, told = next((at_rate, word) for regime, at_rate, word in words if regime == here)
             spans = [Span(" "), Span(f" {here_at} {told} ", f"{STYLES[here]} bold reverse"), Span("  ")]
-            least, back = ("hits", "swings") if found.line else ("least", "back")
-            spans += [Span(f"{a} ", "text"), Span(f"{least}  ", "dim"), Span(f"{b} ", "text"), Span(f"{back} ", "dim")]
+            for at_rate, word in ((a, "hits" if found.line else "least"), (b, "swings" if found.line else "back")):
+                if word != told:
+                    spans += [Span(f"{at_rate} ", "text"), Span(f"{word}  ", "dim")]
         how = "from the curvature" if found.how == "curvature" else "found by search"
         room = width - length(tuple(spans)) - 1
         told = how if len(how) <= room else "search" if found.how == "search" and room >= 6 else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.spans import Line, Span, bold, line
 from bptui.screens.render import boxed, fit, length, under
 from bptui.teach.filling import wrap
-from bptui.teach.sheet import sheet
+from bptui.teach.sheet import INVITES, sheet
 
 if TYPE_CHECKING:
     from bptui.screens.reading import Reading
@@ -52,8 +52,13 @@ def lines(scene: Scene) -> list[Line]:
 def _page(reading: Reading, width: int, height: int) -> list[Line]:
     """The page as `teach.sheet` sets it, and the dots in the last row."""
     course = reading.course
+    below: list[Line] = [*wrap(reading.remark, width - 2)] if reading.remark else []
+    if reading.notes:
+        notes = [line(("for the teacher  ", "dim"), *note) for note in course.notes()]
+        below += [part for note in notes for part in wrap(note, width - 2)]
+    room = max(1, height - 1 - len(below) - bool(below))
     out: list[Line] = []
-    for row in sheet(course, width - 2, height - 1, reading.answer.text if reading.typing else ""):
+    for row in sheet(course, width - 2, room, reading.answer.text if reading.typing else ""):
         if not row.band:
             out.append((Span(" "), *row.line))
             continue
@@ -62,19 +67,19 @@ def _page(reading: Reading, width: int, height: int) -> list[Line]:
         text = _in_line(reading, row.line) if row.typing else row.line
         band = (Span("▶" if first else " ", "text bold"), Span(" "), *text)
         out.append(under(fit(band, width), "on-cursor" if here else "on-band"))
-    below: list[Line] = [*wrap(reading.remark, width - 2)] if reading.remark else []
-    if reading.notes:
-        notes = [line(("for the teacher  ", "dim"), *note) for note in course.notes()]
-        below += [part for note in notes for part in wrap(note, width - 2)]
     if below:
-        room = max(1, height - 1 - len(below) - 1)
-        out = [
-            *(out if len(out) <= room else [row for row in out if row][:room]),
-            (),
-            *((Span(" "), *row) for row in below),
-        ]
+        out += [(), *((Span(" "), *row) for row in below)]
+    elif _silent(reading) and len(out) + 1 < height - 1:
+        out += [(), line((" enter with nothing typed: a hint", "dim"))]
     out += [()] * (height - 1 - len(out))
     return [*out[: height - 1], _dots(course, width)]
+
+
+def _silent(reading: Reading) -> bool:
+    """Is a number asked that has hints, and nothing was said to that yet?"""
+    course = reading.course
+    asks = reading.open and not reading.options and not reading.typing and course.state == "asked"
+    return asks and not course.asked.hints and course.question is not None and bool(course.question.hints)
 
 
 def _in_line(reading: Reading, row: Line) -> Line:
@@ -164,7 +169,7 @@ def _answer(reading: Reading, said: Line) -> Line:
         typed = (*label, Span(reading.answer.text)) if reading.answer.text else label
         return (*_in_line(reading, typed), Span("  "), *reading.remark)
     tried = Span(asked.tries[-1].text[:20], "text bold") if asked.tries else Span(" ", "text reverse")
-    return (*label, tried, Span("  "), *(said or line(("a number, or a formula", "dim"))))
+    return (*label, tried, Span("  "), *(said or line((INVITES, "dim"))))
 
 
 def _options(reading: Reading) -> Line:

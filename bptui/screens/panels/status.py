@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.numbers import concealed, field
 from bptui.model.base.spans import Line, Span
 from bptui.screens.panels.timeline import COLOURS
-from bptui.screens.render import fit, length, under
+from bptui.screens.render import clip, fit, length, under
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -20,11 +20,14 @@ DIGITS = 3
 """Of a count of checks: so many have their room from the start; of a thousand and more the thousands are said."""
 
 
-def row(session: Session | None, width: int, checks: tuple[int, int] | None = None, name: str = "") -> Line:
+def row(
+    session: Session | None, width: int, checks: tuple[int, int] | None = None, name: str = "", ahead: bool = True
+) -> Line:
     """Parts go from the least needed: the name, the program's name, the checks; never the Moment.
 
     checks  how many agree, how many do not; None before any was made. What arises of NaN and inf counts as the latter
     name    what is shown while there is no session yet
+    ahead   the loss is told before its Moment has come; a lesson, which asks for it, does not
     """
     wide, middle = width >= 116, width >= 76
     gap = "   " if wide else "  "
@@ -45,6 +48,8 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
     ]
     loss = session.state.shown_loss
     text = field(loss, 10, 6) if wide else field(loss)
+    if not ahead and session.state.value(session.graph.loss) is None:
+        loss, text = 0.0, "·"
     right = [Span("loss ", "dim"), Span(text.strip(), _weight(loss))]
     found = len(session.nonfinite.known)
     good, failed = checks or (None, 0)
@@ -65,11 +70,15 @@ def row(session: Session | None, width: int, checks: tuple[int, int] | None = No
 
 
 def of_board(left: Line, right: Line, width: int) -> Line:
-    """Row 0 over a board: what it says of itself, and at the right end."""
-    head: Line = (Span(" bptui", "text bold"), Span("  "), *left)
-    apart = Span("  " if right else "")
-    room = width - length((apart, *right)) - 1
-    row = (*fit(head, room), apart, *right, Span(" ")) if room > 8 else fit(head, width)
+    """Row 0 over a board: what it says of itself, and at the right end. `left` begins with what opened it, which goes
+    first where there is no room, then the program's name."""
+    room = width - length(right) - 1
+    apart = 2 if right else 0
+    own: Line = (Span(" "), Span(left[1].text.lstrip(), left[1].style), *left[2:]) if len(left) > 1 else left
+    name: Line = (Span(" bptui", "text bold"), Span("  "))
+    heads: tuple[Line, ...] = ((*name, *left), (name[0], Span(" "), *own), own)
+    head = next((each for each in heads if length(each) + apart <= room), own)
+    row = (*fit(clip(head, room - apart), room), *right, Span(" ")) if room > 8 else fit(heads[0], width)
     return under(row, "on-band")
 
 

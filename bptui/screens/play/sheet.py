@@ -17,8 +17,10 @@ COLUMNS = (
 """What stands where; the first four of each are seen at 80 columns."""
 NARROW = 66
 """Columns under which names are short."""
-PARTS = ((17, 20, 16), (19, 29, 24))
+PARTS = ((16, 22, 15), (19, 29, 24))
 """How wide the columns are beside each other, where names are short and where they are not."""
+LABELS = ((8, 7, 7), (9, 12, 12))
+"""How wide the names are in them."""
 ABOUT = 8
 """Rows from which on one says what the chosen setting is."""
 
@@ -60,22 +62,19 @@ def lines(setup: Setup, frame: Frame, choice: Choice, at: tuple[int, int], width
         setting = row_of(at)
         after = "Training starts again" if setting.anew else "A change goes on from here, in a branch"
         own = setting.name in ("stride", "test", "points")
-        rows.append(
-            clip(
-                (Span(f" {setting.name}: {setting.about}", "dim"), *(() if own else (Span(f". {after}", "dim"),))),
-                width,
-            )
-        )
+        said = f" {setting.name}: {setting.about}"
+        whole = said if own else f"{said}. {after}"
+        rows.append((Span(whole if len(whole) <= width else said, "dim"),))
     return [clip(row, width) for row in rows[:height]]
 
 
 def _cell(setup: Setup, place: tuple[int, int], at: tuple[int, int], wide: int, narrow: bool) -> Line:
     setting = BY_NAME[COLUMNS[place[0]][place[1]]]
     label = setting.short if narrow and setting.short else setting.name
-    room = 8 if narrow else 12 if place[0] else 9
+    room = LABELS[not narrow][place[0]]
     label = label[: room - 1]
     value = setting.text(setup)
-    value = value if len(value) <= wide - room - 2 else value[: max(1, wide - room - 3)] + "…"
+    value = value if len(value) <= wide - room - 1 else value[: max(1, wide - room - 2)] + "…"
     chosen = place == at
     shown = Span(f" {value} ", "text bold reverse") if chosen else Span(f" {value} ", "text")
     return fit((Span(f" {label:<{room - 1}}", "dim"), shown), wide)

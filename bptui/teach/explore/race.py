@@ -49,7 +49,7 @@ PROBLEMS = (
         {"x": LINE[0], "y": LINE[1], "w": -1.2, "b": 2.2}, ("w", "b"), ((-2, 4), (-4, 4)), (0.05, 0.05, 0.05, 0.1),
     ),
     Problem(
-        "valley", "one weight 25 times as steep as the other", "L = u**2 + 25*v**2",
+        "valley", "u² + 25·v², a narrow valley", "L = u**2 + 25*v**2",
         {"u": -3.0, "v": 1.0}, ("u", "v"), ((-4, 4), (-2, 2)), (0.03, 0.01, 0.1, 0.3),
     ),
     Problem(

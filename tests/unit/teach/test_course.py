@@ -255,6 +255,11 @@ def test_what_is_asked_is_not_seen_anywhere_until_it_is_answered(fourth):
     assert kept_back == {"grad(layer1.z[0,1])", "new(layer1.weight[0,1])"}
 
 
+def test_names_to_train_as_several_words_are_told_as_one():
+    walked = course('::open eval "p = w*x + b; L = (y - p)**2" x=2 y=3 w=1 b=0 --train w b\n')
+    assert "--train w,b" in walked.failed[0]
+
+
 def test_a_certificate_has_the_numbers_and_how_they_were_found(fourth):
     walked = Course(fourth)
     while not walked.finished:

@@ -101,7 +101,7 @@ AGAIN = [
     ("-0.02", "two digits at least"),
     ("", "a number, or a formula"),
     ("0.5.3", "'0.5.3' is not a number (0.5, or a formula)"),
-    ("1e400", "it is inf (a number)"),
+    ("1e400", "that is inf (asked is a finite number)"),
     ("abc", "'abc': no node is called 'abc'"),
     ("12a", "'12a' is not a number (0.5, or a formula)"),
     ("grad(layer1.z[0,1])", "grad(layer1.z[0,1]) is what is asked (a formula of other numbers)"),
