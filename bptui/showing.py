@@ -11,7 +11,7 @@ from bptui import arguments
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.surroundings import around_of, configured
 from bptui.targets import is_there, load_named, network_of
-from bptui.terminal import fits, has_screen, utf8, writer
+from bptui.terminal import check_theme, fits, has_screen, utf8, writer
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -156,13 +156,14 @@ def screen_of(text: str) -> Callable[[Theme, bool], Screen[None]] | None:
     return SCREENS[command](arguments.parser(command).parse_intermixed_args(words))
 
 
-def serve(options: Namespace, more: Sequence[str]) -> int:
-    """A command that has a screen (`more`: its own options), in a browser. What is wrong with it is said here, before a
-    page is opened."""
-    words = [*options.rest, *more]
+def serve(options: Namespace, words: Sequence[str]) -> int:
+    """A command that has a screen, as the shell would take it, or the options of home, in a browser. What is wrong with
+    it is said here, before a page is opened."""
     if not 0 <= options.port <= 65535:
         raise UserError("--port", f"found {options.port}", "1 to 65535, or 0 for any that is free")
-    if words:
+    if words and arguments.is_of_home(words[0]):
+        arguments.of_home(words)
+    elif words:
         _servable(words[0], words[1:])
     try:
         from bptui import serving
@@ -184,6 +185,8 @@ def _servable(command: str, words: Sequence[str]) -> None:
     for option in ("batch", "plain", "record", "list", "check", "export", "worksheet"):
         if getattr(options, option, None):
             raise UserError(f"--{option}", "is nothing for a browser", f"bptui {command} with it in the terminal")
+    if options.theme is not None:
+        check_theme(options.theme)
     if command in SCREENS:
         SCREENS[command](options)
         return

@@ -243,6 +243,8 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
         return under(footer.hints(PAGES.footer(), width), "on-band")
     if session is not None and session.view.present:
         return under(footer.presenting(width, session.view.asks, ui.turning, ui.bindings), "on-band")
+    if ui.lesson is not None and ui.lesson.typing:  # every other key is typed
+        return under(footer.hints((lesson_keys(ui.lesson, width)[0], ("esc", "leave the line")), width), "on-band")
     first = focused(session).footer(session) if session is not None else ()
     if ui.board is not None and ui.lesson is not None:
         own = lesson_keys(ui.lesson, width)

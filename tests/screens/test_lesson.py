@@ -155,6 +155,7 @@ async def test_away_and_back() -> None:
         before = at.text
         await at.press("s", "s")
         assert "away" in at.text
+        assert "esc to the page" in at.text.splitlines()[-1]
         await at.press("escape")
         assert at.text == before
         await at.press("escape")
@@ -171,6 +172,7 @@ async def test_the_line_of_an_answer() -> None:
             await at.press("pagedown")
         await at.press(*_keys("-0.0978"))
         assert "= -0.0978" in at.text
+        assert at.text.splitlines()[-1].split() == ["enter", "answer", "esc", "leave", "the", "line"]
         await at.press("escape")
         assert "-0.0978 " not in at.text.split("╭")[0].split("What arrives")[1].splitlines()[2]
         await at.press(*_keys("0"), "o", "enter")

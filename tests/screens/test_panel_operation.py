@@ -264,6 +264,14 @@ def test_a_result_is_never_cut(width: int, height: int) -> None:
 WORDS = st.lists(st.sampled_from(["a·b", " + ", "exp(-z)", " - ", "verylongname", ", ", "/"]), min_size=1, max_size=30)
 
 
+@pytest.mark.parametrize("width", range(12, 40))
+def test_a_number_is_not_broken_at_its_comma(width: int) -> None:
+    rows = wrap((Span("A stride of 1, 10, 100, 1,000 or 12,345,678; the one before"),), width)
+    told = " ".join(plain(row) for row in rows)
+    assert "1,000" in told
+    assert "12,345,678" in told
+
+
 @settings(max_examples=80, deadline=None)
 @given(WORDS, st.integers(1, 60), st.integers(0, 4))
 def test_wrapping_loses_nothing(words: list[str], width: int, indent: int) -> None:

@@ -13,6 +13,8 @@ STRONG = ("  where ", "  since ", " else ")
 MIDDLE = (" + ", " - ", " = ", " × ", " if ", " for ", " and ", " or ")
 WEAK = ("·", "*", "/")
 COMMAS = (", ", "; ", ",")
+THOUSANDS = re.compile(r"\d,\d{3}(?!\d)")
+"""A comma that stands in a number."""
 WHOLE = ("**", "//", "/∂", "/d")
 """Glyphs that stay together: powers, whole quotients, `∂L/∂x`."""
 
@@ -63,7 +65,8 @@ def _place(text: str, room: int) -> int:
         if blank > 0 and not (whole and inside[blank]):
             return blank + 1
     quotients = [at for mark in WHOLE[2:] for at in _found(text, mark, room) if not inside[at]]
-    return max(quotients, default=0) or text.rfind(",", 1, room) + 1 or room
+    comma = max(_marks(text, ",", 1, room - 1), default=-1) + 1
+    return max(quotients, default=0) or comma or text.rfind(" ", 1, room) + 1 or room
 
 
 def _marks(text: str, mark: str, least: int, most: int) -> list[int]:
@@ -71,6 +74,7 @@ def _marks(text: str, mark: str, least: int, most: int) -> list[int]:
     found, at = [], text.find(mark, least)
     while 0 <= at <= min(most, len(text) - 1):
         whole = mark == "/" and text[at - 1].isdigit() and text[at + 1 : at + 2].isdigit()  # forward 4/4, 1/2
+        whole = whole or (mark == "," and THOUSANDS.match(text, at - 1) is not None)
         if not whole and text[at : at + 2] not in WHOLE[2:] and text[at - 1 : at + 1] not in WHOLE:
             found.append(at)
         at = text.find(mark, at + 1)
