@@ -25,13 +25,13 @@ from bptui.screens import help as manual
 from bptui.screens.autoplay import Autoplay
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
-from bptui.screens.frame import Ui, focused, grid_of, paint, scene_of
-from bptui.screens.keys import PAGES, PANEL, PRESENT, REPLAY, RUNNING, name_of
+from bptui.screens.frame import Ui, focused, focused_scene, paint, panel_line
+from bptui.screens.keys import PAGES, PANEL, REPLAY, RUNNING, name_of
 from bptui.screens.panels import PANELS, move_element, panel, standing
+from bptui.screens.presenting import Presenting
 from bptui.screens.render import RenderOptions
 from bptui.screens.runner import Runner
-from bptui.screens.scene import Scene
-from bptui.screens.screen_commands import Own, refused
+from bptui.screens.screen_commands import refused
 from bptui.screens.theme import Theme
 from bptui.screens.trials import Trials
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 REST = 0.45  # seconds that a Moment is looked at before it is checked: who steps on does not wait for checks
 
 
-class Debugger(Own, Screen[None]):
+class Debugger(Presenting, Screen[None]):
     """One Session on one screen."""
 
     CSS_PATH = "styles/debugger.tcss"
@@ -286,7 +286,7 @@ class Debugger(Own, Screen[None]):
             return
         if found is not None:
             command, text = found
-            text = self._instead(key) or text
+            text = panel_line(self.session, *self.size, key) or text
             argument = text.partition(" ")[2].strip()
             if text.endswith(" "):
                 selected = self.session.settable if self.session is not None else ""
@@ -310,60 +310,6 @@ class Debugger(Own, Screen[None]):
             self.canvas.repaint()
         elif len(shown(key)) == 1:
             self.say(say(f"{shown(key)} is no key here: ? shows them"))
-
-    def _turn_page(self) -> None:
-        """Autoplay: the next page, unless something else is being done; at the last one it ends."""
-        session = self.session
-        if session is None or not session.view.present:
-            self.autoplay.stop()
-        elif not (self.runner.busy or self.typing is not None or self.palette is not None or self.ui.pages):
-            if not session.view.asks and self._last_page(session):
-                self.autoplay.stop()
-            self._present("next", "")
-
-    def _last_page(self, session: Session) -> bool:
-        """Does nothing come after what is presented?"""
-        return session.walk.within(session.stop + 1) == session.stop
-
-    def _presenting(self, key: str) -> bool:
-        """A key that present mode has for itself."""
-        session = self.session
-        if session is None or not session.view.present:
-            return False
-        if self._presents_paths() and key not in ("pagedown", "pageup", "space"):
-            return False  # a path is chosen with the others, and closed
-        if key == "space" and self.autoplay.running:
-            self.autoplay.stop()
-            self.say(say("the pages stand still; :autoplay turns them again"))
-            return True
-        word, _ = PRESENT.find(key)
-        if word == "class" and not session.view.asks:
-            self.say(say("the answer is told; pgup asks again"))
-        elif word:
-            self._present(word, key)
-        return bool(word)
-
-    def _present(self, word: str, key: str) -> None:
-        """What a key of present mode does."""
-        lines = {"leave": "present off", "next": "page", "back": "page-back", "class": f"says {key}"}
-        self.run(lines[word])
-
-    def _presents_paths(self) -> bool:
-        """Does a path stand on the screen of a whole room?"""
-        view = self.session.view if self.session is not None else None
-        return view is not None and view.present and view.answer is not None and view.answer.panel == "paths"
-
-    def _instead(self, key: str) -> str:
-        """The command line that a key runs because of where the focus is, "" for its own: a digit in a panel that has
-        other uses for it; escape leaves a panel that stands over the others."""
-        session, grid = self.session, grid_of(self.session, *self.size)
-        if session is None or grid is None or session.view.present:
-            return ""
-        row = focused(session)
-        if key.isdigit():
-            return row.digit(session, int(key))
-        over = not grid.single and not session.view.zoom and row.place == "column" and len(grid.boxes) == 2
-        return f"focus {standing('main').number}" if key == "escape" and over else ""
 
     def _type(self, key: str, character: str | None) -> None:
         line = self.typing
@@ -427,7 +373,7 @@ class Debugger(Own, Screen[None]):
 
     def _arrow(self, down: int, right: int) -> None:
         """Move in the focused panel; where nothing moved, it is said why."""
-        scene = self._scene()
+        scene = focused_scene(self.session, self.ui, *self.size)
         if scene is not None:
             before = self.canvas.rows
             present = scene.session.view.present and not self._presents_paths()
@@ -439,16 +385,8 @@ class Debugger(Own, Screen[None]):
 
     def _enter(self) -> None:
         """What enter opens in the focused panel."""
-        scene = self._scene()
+        scene = focused_scene(self.session, self.ui, *self.size)
         if scene is not None:
             row = focused(scene.session)
             line = row.enter(scene)
             self.run(line) if line else self.say(say(f"enter opens nothing in {row.name}"))
-
-    def _scene(self) -> Scene | None:
-        """What the focused panel is drawn from."""
-        session, grid = self.session, grid_of(self.session, *self.size)
-        if session is None or grid is None:
-            return None
-        box = next((box for box in grid.boxes if box.panel == session.view.focus), grid.boxes[0])
-        return scene_of(session, self.ui, box.width, box.height, True)

@@ -88,6 +88,28 @@ def scene_of(session: Session, ui: Ui, width: int, height: int, focus: bool = Fa
     return Scene(session, width, height, look, ui.card, ui.defect, failed, ui.rules, ui.lesson)
 
 
+def focused_scene(session: Session | None, ui: Ui, width: int, height: int) -> Scene | None:
+    """What the focused panel is drawn from; None where there is no session, or no room for any panel."""
+    grid = grid_of(session, width, height)
+    if session is None or grid is None:
+        return None
+    box = next((box for box in grid.boxes if box.panel == session.view.focus), grid.boxes[0])
+    return scene_of(session, ui, box.width, box.height, True)
+
+
+def panel_line(session: Session | None, width: int, height: int, key: str) -> str:
+    """The command line that a key runs because of where the focus is, "" for its own: a digit in a panel that has
+    other uses for it; escape leaves a panel that stands over the others."""
+    grid = grid_of(session, width, height)
+    if session is None or grid is None or session.view.present:
+        return ""
+    row = focused(session)
+    if key.isdigit():
+        return row.digit(session, int(key))
+    over = not grid.single and not session.view.zoom and row.place == "column" and len(grid.boxes) == 2
+    return f"focus {standing('main').number}" if key == "escape" and over else ""
+
+
 def paint(session: Session | None, ui: Ui, width: int, height: int) -> list[Line]:
     """All rows of the screen."""
     grid = grid_of(session, width, height)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.screens.board import Board
     from bptui.screens.canvas import Canvas
+    from bptui.screens.command_line import CommandLine
     from bptui.screens.explain import Explainer
     from bptui.screens.runner import Runner
 
@@ -51,7 +52,7 @@ class _Later(Exception):
     """It goes on in the thread of the commands, and comes here again."""
 
 
-class Own(FrontEnd):
+class ScreenCommands(FrontEnd):
     """All that the registry leaves to a front end."""
 
     _line = TYPED
@@ -61,6 +62,7 @@ class Own(FrontEnd):
         explainer: Explainer | None
         ui: Ui
         canvas: Canvas
+        typing: CommandLine | None
         palette: manual.Palette | None
         autoplay: Autoplay
         runner: Runner
@@ -68,6 +70,7 @@ class Own(FrontEnd):
         size: Size
 
         def changed(self) -> None: ...
+        def run(self, text: str) -> None: ...
         def retheme(self, theme: Theme) -> None: ...
         def stop(self) -> None: ...
         def check(self) -> None: ...

@@ -235,7 +235,7 @@ class _Page:
         """What stands there as `a × b = c` is so with the numbers as they are printed."""
         for each in shown:
             for found in _EQUATION.finditer(plain(each.text)):
-                text, result = found[0], found[1]
+                text, result = found[0].rstrip("."), found[1].rstrip(".")  # an equation may end its sentence
                 worth = _worked(text.rpartition("=")[0])
                 if worth is not None and not gives(worth, result, tie=True):
                     decimals = max(0, -last_place(result))

@@ -1,7 +1,8 @@
 """The same network with other numbers, for a pupil who shall not copy: from a seed, the same for the same seed.
 
 What is drawn is drawn from another seed; what a file or a formula gives (weights, inputs, targets, values) is moved
-by a tenth to four tenths and keeps its sign. Whole numbers of data are classes or corners: they stay, as zeros do.
+by a tenth to four tenths and keeps its sign; what is below 1 stays below it. Whole numbers of data are classes or
+corners: they stay, as zeros do.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ def _moved(value: Any, draw: random.Random, whole: bool) -> Any:
         by = draw.choice((-2, -1, 1, 2))
         return value + (by if (value + by) * value > 0 else abs(by) * (1 if value > 0 else -1)) if whole else value
     part = draw.uniform(LEAST, MOST) * draw.choice((-1, 1))
+    if abs(value) < 1 <= abs(value * (1 + part)):  # a share, or what a sigmoid shall say: it stays one
+        part = -part
     decimals = max(2, -int(Decimal(repr(float(value))).as_tuple().exponent))
     rounded = (round(value * (1 + part), places) for places in (decimals, decimals + 1))
     return next((moved for moved in rounded if moved not in (0, value)), value)

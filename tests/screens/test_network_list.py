@@ -15,7 +15,7 @@ from bptui.model.source.network import Network, from_formula, load
 from bptui.screens.panels import cells, listing, network, rows, timeline
 from bptui.screens.render import RenderOptions, length
 from bptui.screens.scene import Scene
-from bptui.screens.screen_commands import Own
+from bptui.screens.screen_commands import ScreenCommands
 from tests.screens import panel_rig
 from tests.screens.rig import debug
 
@@ -169,7 +169,7 @@ def test_numbers_stand_under_their_heads() -> None:
 def test_the_screen_does_all_that_is_asked_of_a_front_end() -> None:
     asked = [name for name in vars(FrontEnd) if name.startswith("do_")]
     assert asked
-    assert [name for name in asked if getattr(Own, name) is getattr(FrontEnd, name)] == []
+    assert [name for name in asked if getattr(ScreenCommands, name) is getattr(FrontEnd, name)] == []
 
 
 @pytest.mark.parametrize("name", ["lenet", "resnet-block", "lstm", "transformer"])

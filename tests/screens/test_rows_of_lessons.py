@@ -101,7 +101,7 @@ ROWS = (
     Row(23, 7, "One switch at a time", (), ("residual from layer2 on", "batch_norm", "tanh", "clip the norm at 1.0")),
     Row(23, 7, "Clipping", ("residual ways", "batch norm", "LSTM and GRU", "L2", "Xavier or He", "ELU, SELU, Adam")),
     Row(24, 8, "In the playground", ("maps show what each neuron says",),
-        ("layers  8 8", "active  tanh", "step 101"), ("T", "greater_than_sign", "t", "t", "greater_than_sign")),
+        ("classifier  step 101", "─ 1 Network ─"), ("T", "greater_than_sign", "t", "t", "greater_than_sign")),
     Row(25, 4, "All nine", ("A large gradient says: the loss is sensitive to this number",)),
     Row(25, 7, "Why do sigmoids vanish?", ("its slope is 0.25 at most, and they multiply",)),
     Row(25, 1, "Why not simply try?", ("random", "answer = 1000000")),

@@ -28,6 +28,8 @@ def loaded_by(statement: str) -> set[str]:
         ("from bptui.teach import catalogue, progress; catalogue.lessons(); progress.progress()", set()),
         ("import bptui.teach.course, bptui.teach.slips, bptui.teach.check, bptui.teach.worksheet", {"numpy"}),
         ("import bptui.app", {"textual", "rich"}),
+        ("import bptui.screens.play.opening, bptui.screens.stage", {"textual", "rich"}),
+        ("import bptui.teach.play.course, bptui.teach.play.settings", {"numpy"}),
         ("import bptui.model.source.network, bptui.model.debugger.session, bptui.model.engine.program", {"numpy"}),
         ("import bptui.symbolic.service, bptui.symbolic.types", {"numpy"}),
         ("import bptui.symbolic.check, bptui.symbolic.card", {"numpy", "sympy", "mpmath"}),

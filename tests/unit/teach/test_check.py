@@ -173,3 +173,9 @@ def test_what_is_hidden_for_good_and_what_is_waited_for_in_vain():
     assert wrong("::wait at layer9\n")[0].startswith("own.md:7: ::wait at layer9: 'layer9' is not a place")
     assert wrong("::wait at backward layer1.a\n::wait loss < 0.01\n") == []
     assert wrong("::wait x @ x < 3\n")[0].startswith("own.md:7: ::wait x @ x < 3: the shapes do not fit")
+
+
+def test_an_equation_may_end_its_sentence():
+    assert wrong("So `= 0.5` × `= 0.25` = `= 0.125`.\n") == []
+    (told,) = wrong("So `= 0.5` × `= 0.25` = `= 0.126`.\n")
+    assert "is 0.12500 as it is printed" in told

@@ -88,3 +88,10 @@ def test_what_is_drawn_on_the_screen_is_given_as_a_formula() -> None:
     assert "- `miss = y - hit`" in before
     before, _ = sheet(8).split("## 6. A local minimum", 1)
     assert "(u**2 - 1)**2" in before
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_what_a_sigmoid_shall_say_stays_below_1(seed: int) -> None:
+    targets = re.search(r"`y` = \[\[([\d.]+), ([\d.]+)\]\]", sheet(6, seed=seed))
+    assert targets is not None
+    assert all(0 < float(each) < 1 for each in targets.groups())
