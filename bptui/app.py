@@ -67,15 +67,14 @@ class BptuiApp(DiffMixin, App[None]):
     CSS = "Screen { overflow: hidden hidden; }"
 
     def __init__(
-        self, name: str, load: Callable[[], Network], *, theme: str | None = None, unicode: bool = True,
-        no_color: bool = False, start: Sequence[str] = (), around: Surroundings = ALONE,
-    ) -> None:  # fmt: skip
+        self, name: str, load: Callable[[], Network], *, start: Sequence[str] = (), around: Surroundings = ALONE
+    ) -> None:
         super().__init__(ansi_color=True)  # colours are the theme's: nothing between may change them
         self.animation_level = "none"
-        self.no_colours = no_color or self.no_color
+        self.no_colours = around.no_color or self.no_color
         self.diff = os.environ.get("BPTUI_DIFF", "1") != "0"
-        self.colours, self.unicode = self._choose(theme), unicode
-        self.debugger = Debugger(name, self.colours, unicode)
+        self.colours, self.unicode = self._choose(around.theme), around.unicode
+        self.debugger = Debugger(name, self.colours, self.unicode)
         self.session: Session | None = None
         self.error: UserError | None = None
         self.leaving = self.signalled = False
@@ -255,12 +254,9 @@ class BptuiApp(DiffMixin, App[None]):
 class ScreenApp(BptuiApp):
     """Another screen first (an explorer, the playground, a lesson), the debugger over it when it is asked for."""
 
-    def __init__(
-        self, screen: Callable[[Theme, bool], Screen[None]], *, theme: str | None = None, unicode: bool = True,
-        no_color: bool = False, around: Surroundings = ALONE,
-    ) -> None:  # fmt: skip
-        super().__init__("", _nothing, theme=theme, unicode=unicode, no_color=no_color, around=around)
-        self.first = screen(self.colours, unicode)
+    def __init__(self, screen: Callable[[Theme, bool], Screen[None]], around: Surroundings = ALONE) -> None:
+        super().__init__("", _nothing, around=around)
+        self.first = screen(self.colours, self.unicode)
         if isinstance(self.first, Debugger):
             self.debugger = self.first
 
@@ -275,11 +271,8 @@ class ScreenApp(BptuiApp):
 class StageApp(ScreenApp):
     """A board (an explorer, the playground) first."""
 
-    def __init__(
-        self, title: str, make: Callable[[], Board], *, theme: str | None = None, unicode: bool = True,
-        no_color: bool = False, around: Surroundings = ALONE,
-    ) -> None:  # fmt: skip
-        super().__init__(partial(Stage, title, make), theme=theme, unicode=unicode, no_color=no_color, around=around)
+    def __init__(self, title: str, make: Callable[[], Board], around: Surroundings = ALONE) -> None:
+        super().__init__(partial(Stage, title, make), around)
 
     @property
     def stage(self) -> Stage:
@@ -296,13 +289,13 @@ class HomeApp(BptuiApp):
     """Home first, and again after each debugger. `opener` makes a name and a loader of what was chosen or typed."""
 
     def __init__(
-        self, opener: Callable[[str], tuple[str, Callable[[], Network]]], *, theme: str | None = None,
-        unicode: bool = True, no_color: bool = False, around: Surroundings = ALONE,
+        self, opener: Callable[[str], tuple[str, Callable[[], Network]]],
         keeper_of: Callable[[str], Keeper | None] = lambda _: None, screen_of: Opens = lambda _: None,
+        around: Surroundings = ALONE,
     ) -> None:  # fmt: skip
-        super().__init__("", self._open, theme=theme, unicode=unicode, no_color=no_color, around=around)
+        super().__init__("", self._open, around=around)
         self._keeper_of, self._screen_of = keeper_of, screen_of
-        self.home = Home(items, self._ask, self.colours, unicode)
+        self.home = Home(items, self._ask, self.colours, self.unicode)
         self._opener, self._asked, self._title = opener, "", ""
 
     def get_default_screen(self) -> Home:  # type: ignore[override]  # the debugger comes later, over it
@@ -343,33 +336,25 @@ class HomeApp(BptuiApp):
 
 
 def run(
-    name: str, load: Callable[[], Network], *, theme: str | None = None, unicode: bool = True, no_color: bool = False,
-    start: Sequence[str] = (), around: Surroundings = ALONE, size: tuple[int, int] | None = None,
+    name: str, load: Callable[[], Network], *, start: Sequence[str] = (), around: Surroundings = ALONE,
+    size: tuple[int, int] | None = None,
 ) -> int:  # fmt: skip
     """Debug what `load` returns on the screen, or, where it has a `size` of its own, where nobody sees it; returns the
     exit code (2 after a UserError, told in one line)."""
-    app = BptuiApp(name, load, theme=theme, unicode=unicode, no_color=no_color, start=start, around=around)
-    return _on_screen(app, size)
+    return _on_screen(BptuiApp(name, load, start=start, around=around), size)
 
 
 def home(
-    opener: Callable[[str], tuple[str, Callable[[], Network]]], keeper_of: Callable[[str], Keeper | None], *,
-    screen_of: Opens, theme: str | None = None, unicode: bool = True, no_color: bool = False,
-    around: Surroundings = ALONE,
+    opener: Callable[[str], tuple[str, Callable[[], Network]]], keeper_of: Callable[[str], Keeper | None],
+    screen_of: Opens, around: Surroundings,
 ) -> int:  # fmt: skip
     """Home on the screen; returns the exit code."""
-    return _on_screen(HomeApp(
-        opener, theme=theme, unicode=unicode, no_color=no_color, around=around, keeper_of=keeper_of,
-        screen_of=screen_of,
-    ))  # fmt: skip
+    return _on_screen(HomeApp(opener, keeper_of, screen_of, around))
 
 
-def screen(
-    first: Callable[[Theme, bool], Screen[None]], *, theme: str | None = None, unicode: bool = True,
-    no_color: bool = False, around: Surroundings = ALONE,
-) -> int:  # fmt: skip
+def screen(first: Callable[[Theme, bool], Screen[None]], around: Surroundings) -> int:
     """A screen of its own (a lesson); returns the exit code."""
-    return _on_screen(ScreenApp(first, theme=theme, unicode=unicode, no_color=no_color, around=around))
+    return _on_screen(ScreenApp(first, around))
 
 
 def _on_screen(app: BptuiApp, size: tuple[int, int] | None = None) -> int:

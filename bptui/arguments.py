@@ -31,7 +31,7 @@ PARTS: Mapping[str, str] = {
     "play": "train a network over the plane, seen while it learns; every setting by keys",
     "export": "write a derivation, a moment, a training step or the screen as Markdown, LaTeX or SVG",
     "replay": "play a recorded run; without a terminal, or with --batch, hold it to what was recorded",
-    "serve": "bptui in a browser, for this machine: home, or a command that has a screen",
+    "serve": "bptui in a browser, for this machine: home, or run, eval, learn, explore or play, with its words",
     "examples": "list the examples",
     "info": "terminal, versions and limits",
 }
@@ -49,7 +49,6 @@ WORDS: Mapping[str, str] = {
     "examples": "an example, to read what it is about",
     "learn": "the number of a lesson, or a Markdown file in the format of lessons",
     "play": "an example or a network file with two inputs (default: a data set of its own)",
-    "serve": "run, eval, learn, explore or play, and its words (default: home)",
     "replay": "what --record has written, or a script with a first line that says of what",
     "explain": f"{TARGET}, and the node or the element that is explained",
     "export": f"{TARGET}, and what: grad(NODE[i,j]) [from NODE], moment [PLACE], step, or screen [PLACE]",
@@ -135,7 +134,9 @@ def parser(command: str) -> Parser:
     examples = "".join(f"\n  bptui {command} {line}" for line in EXAMPLES.get(command, ()))
     made = Parser(
         prog=f"bptui {command}",
-        usage=f"bptui {command} {words if command in WORDS else ''} [OPTIONS]".replace("  ", " "),
+        usage=f"bptui {command} {words if command in WORDS or command in WORDS_OF else ''} [OPTIONS]".replace(
+            "  ", " "
+        ),
         description=PARTS[command],
         epilog=f"for example:{examples}" if examples else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -143,7 +144,7 @@ def parser(command: str) -> Parser:
     )
     if command in ("run", "eval"):
         _screen_options(made)
-    if command in WORDS:
+    if command in WORDS:  # not serve, whose words and options are those of another command
         made.add_argument("rest", nargs="*", metavar=words, help=WORDS[command])
     if command in ("trace", "check", "diagnose", "explain", "export"):
         made.add_argument("--formula", metavar="TEXT", help="a formula in the place of TARGET; then NAME=VALUE")

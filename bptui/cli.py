@@ -24,7 +24,7 @@ from bptui.model.base.printable import printable
 from bptui.model.debugger.script import ScriptError
 from bptui.surroundings import Surroundings, around_of, configured, identity_of
 from bptui.targets import is_there, network_of
-from bptui.terminal import SMALLEST, check_theme, fits, glyphs, has_screen, utf8, writer
+from bptui.terminal import SMALLEST, fits, glyphs, has_screen, utf8, writer
 
 if TYPE_CHECKING:
     from bptui.model.source.network import Network
@@ -146,8 +146,6 @@ def _home(argv: list[str]) -> int:
     fits()
     from bptui import app
 
-    if options.theme is not None:
-        check_theme(options.theme)
     config = configured(options)
 
     def keeper_of(text: str) -> Keeper | None:
@@ -155,10 +153,7 @@ def _home(argv: list[str]) -> int:
         command, target, *_ = arguments.opened(text)
         return None if options.no_save else keeper(*identity_of(command, target))
 
-    return app.home(
-        _opened, keeper_of, screen_of=showing.screen_of, theme=options.theme, unicode=glyphs(options),
-        no_color=options.no_color, around=around_of(options, config, None),
-    )  # fmt: skip
+    return app.home(_opened, keeper_of, showing.screen_of, around_of(options, config, None))
 
 
 def _opened(text: str) -> tuple[str, Callable[[], Network]]:
@@ -213,8 +208,6 @@ def debug(name: str, load: Callable[[], Network]) -> int:
 def _debug(options: Namespace, name: str, load: Callable[[], Network], identity: tuple[str, str] | None = None) -> int:
     """On the screen or line by line. With an `identity` the session is kept and offered again, unless it is a batch."""
     lines, config = arguments.commands(options.script or []), configured(options)
-    if options.theme is not None:
-        check_theme(options.theme)
     around = around_of(options, config, identity)
     if options.batch or options.plain or not has_screen():
         from bptui import plain
@@ -224,10 +217,7 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network], identity:
     fits()
     from bptui import app
 
-    unicode = glyphs(options)
-    return app.run(
-        name, load, theme=options.theme, unicode=unicode, no_color=options.no_color, start=lines, around=around
-    )
+    return app.run(name, load, start=lines, around=around)
 
 
 def _replay(options: Namespace) -> int:
@@ -246,18 +236,16 @@ def _replay(options: Namespace) -> int:
     options.batch = hidden = options.batch or not has_screen()
     options.no_save = True
     configured(options)
-    if options.theme is not None:
-        check_theme(options.theme)
     if not hidden:
         fits()
     from bptui import app
     from bptui.screens.player import Player
 
     player = Player(made, options.pace, hidden)
-    code = app.run(
-        name, load, theme=options.theme, unicode=hidden or glyphs(options),
-        no_color=options.no_color, around=Surroundings(player=player), size=made.size if hidden else None,
-    )  # fmt: skip
+    around = Surroundings(
+        player=player, theme=options.theme, no_color=options.no_color, unicode=hidden or glyphs(options)
+    )
+    code = app.run(name, load, around=around, size=made.size if hidden else None)
     if player.failed is not None:
         return _fail(str(player.failed), 1)
     if hidden and code == 0:
@@ -332,8 +320,6 @@ def _explain(options: Namespace) -> int:
 
 def _export(options: Namespace) -> int:
     _step(options.at)
-    if options.theme is not None:
-        check_theme(options.theme)
     size = re.fullmatch(r"(\d{1,3})x(\d{1,3})", options.size)
     if size is None or int(size[1]) < SMALLEST[0] or int(size[2]) < SMALLEST[1]:
         raise UserError("--size", f"found {options.size[:40]}", f"from {SMALLEST[0]}x{SMALLEST[1]} on: 120x36")

@@ -143,6 +143,12 @@ class _Meter:
             text = f"{self.what} {done:,} of {total:,}" if self.shown else ""
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
+    def ask(self, part: float, what: str) -> bool:
+        """The same for a Progress, in percent; it goes on."""
+        self.what = what or self.what
+        self(round(100 * part), 100)
+        return True
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -225,13 +231,7 @@ def diagnose(name: str, network: Network, steps: int | None, as_json: bool, writ
     from bptui.model.debugger.findings.text import report
 
     meter = _Meter("diagnose")
-
-    def ask(part: float, what: str) -> bool:
-        meter.what = what
-        meter(int(100 * part), 100)
-        return True
-
-    progress = Progress(ask)
+    progress = Progress(meter.ask)
     found = diagnosed(network, steps, progress)
     for tried in trials(found, progress):
         found = tried
@@ -299,13 +299,8 @@ def export(network: Network, at: int, what: Sequence[str], file: str | None, pic
     from bptui.screens import export as exported
     from bptui.screens.theme import THEMES
 
-    meter, session = _Meter("of 100"), Session(network)
-
-    def ask(part: float, _: str) -> bool:
-        meter(round(100 * part), 100)
-        return True
-
-    session.progress.ask = ask
+    session = Session(network)
+    session.progress.ask = _Meter("export").ask
     if at:
         session.goto(f"step {at}")
     word, *place = what

@@ -11,7 +11,7 @@ from bptui import arguments
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.surroundings import around_of, configured
 from bptui.targets import is_there, load_named, network_of
-from bptui.terminal import check_theme, fits, glyphs, has_screen, utf8, writer
+from bptui.terminal import check_theme, fits, has_screen, utf8, writer
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -107,15 +107,10 @@ def _lesson_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
 def show(options: Namespace, screen: Callable[[Theme, bool], Screen[None]]) -> int:
     """A screen of its own."""
     config = configured(options)
-    if options.theme is not None:
-        check_theme(options.theme)
     fits()
     from bptui import app
 
-    return app.screen(
-        screen, theme=options.theme, unicode=glyphs(options), no_color=options.no_color,
-        around=around_of(options, config, None),
-    )  # fmt: skip
+    return app.screen(screen, around_of(options, config, None))
 
 
 def _playground(options: Namespace) -> Callable[[], Board]:
@@ -159,13 +154,14 @@ def screen_of(text: str) -> Callable[[Theme, bool], Screen[None]] | None:
     return SCREENS[command](arguments.parser(command).parse_intermixed_args(words))
 
 
-def serve(options: Namespace, more: Sequence[str]) -> int:
-    """A command that has a screen (`more`: its own options), in a browser. What is wrong with it is said here, before a
-    page is opened."""
-    words = [*options.rest, *more]
+def serve(options: Namespace, words: Sequence[str]) -> int:
+    """A command that has a screen, as the shell would take it, or the options of home, in a browser. What is wrong with
+    it is said here, before a page is opened."""
     if not 0 <= options.port <= 65535:
         raise UserError("--port", f"found {options.port}", "1 to 65535, or 0 for any that is free")
-    if words:
+    if words and arguments.is_of_home(words[0]):
+        arguments.of_home(words)
+    elif words:
         _servable(words[0], words[1:])
     try:
         from bptui import serving

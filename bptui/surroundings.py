@@ -13,6 +13,7 @@ from bptui import config, keeper
 from bptui.keeper import Keeper, Typed
 from bptui.recorder import Recorder
 from bptui.screens.bindings import DEFAULT, Bindings
+from bptui.terminal import check_theme, glyphs
 
 if TYPE_CHECKING:
     from bptui.screens.player import Player
@@ -25,6 +26,8 @@ class Surroundings:
     bindings which key does what;  typed  what was typed in the `:` line in earlier sessions
     notices  what is to be said at the start, a line each
     opens    the line that opens it again at home, "" where it is not kept
+    theme    the name of the colours that are wished for, None for those that suit the terminal
+    no_color draw without colours;  unicode  there may be more glyphs than ASCII has
     """
 
     keeper: Keeper | None = None
@@ -34,6 +37,9 @@ class Surroundings:
     typed: Typed | None = None
     notices: tuple[str, ...] = ()
     opens: str = ""
+    theme: str | None = None
+    no_color: bool = False
+    unicode: bool = True
 
 
 ALONE = Surroundings()
@@ -49,11 +55,13 @@ def identity_of(command: str, target: str) -> tuple[str, str]:
 
 
 def configured(options: Namespace) -> config.Config:
-    """The configuration, which the command line goes before. A batch has none."""
+    """The configuration, which the command line goes before. A batch has none. UserError for an unknown theme."""
     found = config.Config() if options.batch else config.load()
     options.theme = options.theme or found.theme
     options.ascii, options.no_color = options.ascii or found.ascii, options.no_color or not found.color
     options.no_save = options.no_save or options.batch or not found.save
+    if options.theme is not None:
+        check_theme(options.theme)
     return found
 
 
@@ -70,6 +78,9 @@ def around_of(options: Namespace, wished: config.Config, identity: tuple[str, st
         typed=None if options.no_save else keeper.typed(),
         notices=wished.notice,
         opens="" if options.no_save or identity is None else _line_of(options),
+        theme=options.theme,
+        no_color=options.no_color,
+        unicode=glyphs(options),
     )
 
 

@@ -14,6 +14,7 @@ import os
 import signal
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from textual._xterm_parser import XTermParser
@@ -89,7 +90,8 @@ class BrowserDriver(WebDriver):
                 if kind == "D":
                     yield only_known(decode(payload))
                 else:
-                    self._on_meta(kind, payload)
+                    with suppress(ValueError, TypeError, KeyError, AttributeError):  # what is no packet is dropped
+                        self._on_meta(kind, payload)
 
     def on_meta(self, packet_type: str, payload: dict[str, object]) -> None:
         """A page that is closed is a terminal that is gone; a size is bounded."""

@@ -23,7 +23,7 @@ CELL = 15
 WIDE = (116, 30)
 """Columns and rows from which on home has two columns."""
 RIGHT = 37
-"""Of the right one."""
+"""Of the right one, at least; a third of a wide screen."""
 
 
 class Item(NamedTuple):
@@ -266,7 +266,8 @@ def _nothing_yet(width: int) -> list[Line]:
 
 def _two_columns(state: State, width: int, room: int) -> list[Line]:
     """Lessons and examples at the left; at the right the chosen thing, the playground, what was opened last."""
-    left = width - RIGHT - 1
+    wide = max(RIGHT, (width - 9) // 3)
+    left = width - wide - 1
     rows = list(enumerate(state.rows))
     if not rows:
         return _one_column(state, width, room)
@@ -279,44 +280,44 @@ def _two_columns(state: State, width: int, room: int) -> list[Line]:
     at = next((n for n, (place, _) in enumerate(shown) if place == state.chosen), 0)
     top = max(0, min(at - space // 2, len(shown) - space))
     first += [_row(state, place, item._replace(mark=""), left) for place, item in shown[top : top + space]]
-    second = _right(state, of, room)
+    second = _right(state, of, wide, room)
     out: list[Line] = []
     for y in range(room):
         a = first[y] if y < len(first) else ()
         b = second[y] if y < len(second) else ()
         bar = "┬" if y == 0 else "│"
-        out.append((*fit(a, left), Span(bar, "rule"), *fit(b, RIGHT)))
+        out.append((*fit(a, left), Span(bar, "rule"), *fit(b, wide)))
     return out
 
 
-def _right(state: State, of: dict[int, list[tuple[int, Item]]], room: int) -> list[Line]:
+def _right(state: State, of: dict[int, list[tuple[int, Item]]], width: int, room: int) -> list[Line]:
     item = state.item
     recent = of[RECENT][: max(2, room // 6)]
-    below: list[Line] = [_rule(state, RECENT, "", RIGHT), ()]
-    below += [_short(state, at, each) for at, each in recent] or [(Span(" nothing yet", "dim"),)]
+    below: list[Line] = [_rule(state, RECENT, "", width), ()]
+    below += [_short(state, at, each, width) for at, each in recent] or [(Span(" nothing yet", "dim"),)]
     below += [(), (Span(" o", "text bold"), Span(" opens a file, a formula", "dim"))]
     play = of[PLAYGROUND]
-    middle: list[Line] = [_rule(state, PLAYGROUND, "", RIGHT), ()] if play else []
+    middle: list[Line] = [_rule(state, PLAYGROUND, "", width), ()] if play else []
     for at, each in play:
-        middle += [_short(state, at, each), ()]
-        middle += state.picture or [(Span(" "), *row) for row in wrap((Span(each.about, "dim"),), RIGHT - 2)]
+        middle += [_short(state, at, each, width), ()]
+        middle += state.picture or [(Span(" "), *row) for row in wrap((Span(each.about, "dim"),), width - 2)]
         middle.append(())
     out: list[Line] = []
     if item is not None:
-        out = [layout.title_rule(item.title or item.name, item.side, RIGHT, heavy=False), ()]
+        out = [layout.title_rule(item.title or item.name, item.side, width, heavy=False), ()]
         for paragraph in item.more or ((Span(item.about),),):
-            out += [(Span(" "), *row) for row in wrap(paragraph, RIGHT - 2)] or [()]
+            out += [(Span(" "), *row) for row in wrap(paragraph, width - 2)] or [()]
     space = max(0, room - len(middle) - len(below))
     out = [*out[:space], *[()] * (space - len(out))]
     return [*out, *middle, *below]
 
 
-def _short(state: State, at: int, item: Item) -> Line:
+def _short(state: State, at: int, item: Item, width: int) -> Line:
     here = at == state.chosen
     right = (Span("gone", "dim"),) if item.gone else item.right if item.part == RECENT else ()
     kind = "text bold" if here else "dim" if item.gone else "text"
     mark = Span("▶" if here else " ", "chip-forward" if here else "text")
-    row = (mark, *fit((Span(item.name, kind),), RIGHT - 2 - length(right)), *right, Span(" "))
+    row = (mark, *fit((Span(item.name, kind),), width - 2 - length(right)), *right, Span(" "))
     return under(row, "on-cursor") if here else row
 
 

@@ -71,7 +71,7 @@ class LessonScreen(Debugger):
 
             reached = self._progress.of(self._front.key) or Reached()
             page = 0 if reached.done else reached.page - 1
-            course = Course(opened(self._front.path, self._front.key), page, cast(Any, reached.answers))
+            course = Course(opened(self._front.path, self._front.key), page, reached.answers)
         except Exception as problem:
             self._call_home(partial(cast(Any, self.app).refuse, as_user_error(problem)))
         else:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bptui.model.base.spans import Line, line
-from bptui.teach.course import ANSWERED, Answered, Course
+from bptui.teach.course import Course
 from bptui.teach.lesson import Front, Lesson
+from bptui.teach.progress import ANSWERED, Answered
 
 WORDS: Mapping[Answered, str] = {"once": "right at once", "later": "after a hint", "shown": "shown"}
 

@@ -27,12 +27,10 @@ from bptui.teach import filling, formulas, judging, opening, replay
 from bptui.teach.formulas import Formulas, Target
 from bptui.teach.judging import Verdict
 from bptui.teach.lesson import Block, Code, Items, Lesson, Page, Prose, Question
+from bptui.teach.progress import Answered
 from bptui.teach.replay import Stage
 from bptui.teach.variation import varied
 
-Answered = Literal["once", "later", "shown"]
-"""How a question was done: at the first try and without a hint, after more, or not by the reader."""
-ANSWERED: tuple[Answered, ...] = ("once", "later", "shown")
 State = Literal["nothing", "asked", "not yet", "right", "shown"]
 
 
@@ -182,11 +180,11 @@ class Course:
     @property
     def hidden(self) -> tuple[Target, ...]:
         """The numbers that are ` ? ` everywhere, as long as the page's question is not done."""
-        return self._stage.hidden if self.question is None or self.asked.done is None else ()
+        return () if self.question is not None and self._is_done else self._stage.hidden
 
     def _set(self) -> None:
         """Make the page's state anew."""
-        self._stage = self._replayed()
+        self._stage: Stage = replay.stage(self.lesson, self.number, self._is_done, self._session)
         session = self._stage.session
         self._moment: tuple[Branch, Moment] | None = None
         if session is not None:
@@ -201,9 +199,6 @@ class Course:
     @property
     def _is_done(self) -> bool:
         return self.question is None or self.asked.done is not None
-
-    def _replayed(self) -> Stage:
-        return replay.stage(self.lesson, self.number, self._is_done, self._session)
 
     def _session(self, target: str) -> Session:
         """A fresh session of a target, untrained: what was trained on another page is not to be seen on this one."""
@@ -286,8 +281,7 @@ class Course:
         target = self.asks
         if target is None:
             return line("answer")
-        short = target.node.label if target.node.role == "param" else target.node.symbol or target.node.label
-        name = target.node.name if full else short
+        name = target.node.name if full else filling.called(target.node)
         at = index(target.element or ())
         if target.of == "gradient":
             return line((f"{self._slope_of}{name}{at}", "gradient"))

@@ -94,6 +94,11 @@ def named(name: str, graph: Graph) -> Node | None:
     return next((node for node in graph.nodes if name in (node.symbol, node.label)), None)
 
 
+def called(node: Node) -> str:
+    """What formulas call a node: a parameter by its label (`weight`), anything else by its symbol where it has one."""
+    return node.label if node.role == "param" else node.symbol or node.label
+
+
 def wrap(line: Line, width: int) -> list[Line]:
     """The rows of running text: broken at blanks, a word longer than a row in the middle. At least one row."""
     if length(line) <= width:

@@ -234,7 +234,7 @@ def check(text: str, graph: Graph, more: Mapping[str, Array]) -> expressions.Exp
 
 def _named(text: str, graph: Graph, more: Mapping[str, Array]) -> expressions.Expression:
     try:
-        tree = syntax.parse(text, expressions.LIMITS)
+        tree = syntax.parse(text, syntax.EXPRESSION)
     except syntax.Unreadable as problem:
         raise UserError("", problem.what, problem.right) from None
     known = known_names(graph)

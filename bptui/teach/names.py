@@ -116,7 +116,7 @@ class _Names:
 
     def _look(self, expression: str, line: int, where: str) -> None:
         with suppress(syntax.Unreadable):  # that is told by who reads its form
-            syntax.parse(expression, rows.EXPRESSION)
+            syntax.parse(expression, syntax.EXPRESSION)
             self._looked(expression, line, where)
 
     def _looked(self, expression: str, line: int, where: str) -> None:

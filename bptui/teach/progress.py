@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bptui.model.base import documents, files, folders
 from bptui.model.base.errors import UserError
@@ -21,7 +21,9 @@ from bptui.model.base.printable import json_text
 
 FORMAT = 1
 MAX_BYTES = 2**22
-ANSWERED = ("once", "later", "shown")
+Answered = Literal["once", "later", "shown"]
+"""How a question was done: at the first try and without a hint, after more, or not by the reader."""
+ANSWERED: tuple[Answered, ...] = ("once", "later", "shown")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Reached:
     """Of one lesson: the page where one is (from 1), how questions were answered, and whether its end was reached."""
 
     page: int = 1
-    answers: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, Answered] = field(default_factory=dict)
     done: bool = False
 
 
@@ -104,4 +106,4 @@ def _reached(row: Any) -> Reached:
         raise UserError("progress", "it is not what bptui writes")
     if not isinstance(answers, dict) or not all(how in ANSWERED for how in answers.values()):
         raise UserError("progress", "it is not what bptui writes")
-    return Reached(page, {str(key): str(how) for key, how in answers.items()}, row.get("done") is True)
+    return Reached(page, {str(key): how for key, how in answers.items()}, row.get("done") is True)

@@ -10,8 +10,6 @@ from bptui.teach import directives, markup
 from bptui.teach.lesson import Directive, Prose
 
 MAX_ERRORS = 100
-EXPRESSION = syntax.Limits(characters=2_000, parts=400, digits=300)
-"""As `bptui.model.debugger.expressions` has them."""
 _DIRECTIVE = re.compile(r"::(\S*)[ \t]*(.*)")
 
 
@@ -54,7 +52,7 @@ class Rows:
         if not self.opened:
             self.wrong(line, "", f"{where} before any ::open", "::open xor")
         try:
-            syntax.parse(source, EXPRESSION)
+            syntax.parse(source, syntax.EXPRESSION)
         except syntax.Unreadable as problem:
             self.wrong(line, where, problem.what, problem.right)
         else:

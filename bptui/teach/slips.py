@@ -17,6 +17,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.state import State
 from bptui.symbolic.card.addends import addends
+from bptui.teach.filling import called
 from bptui.teach.formulas import Formulas, Target
 from bptui.teach.lesson import Prose, Question
 from bptui.teach.markup import prose
@@ -93,7 +94,7 @@ class _Of:
             return
         up, local = terms[0].upstream, terms[0].local
         consumer = self.graph.nodes[made.uses[0].consumer]
-        y, x = _symbol(consumer), _symbol(self.node)
+        y, x = called(consumer), called(self.node)
         yield _slip(up, f"**That is what came in.** {_say(consumer)} {_slope(consumer, self.node)}.")
         yield _slip(local, f"**That is the local derivative,** `∂{y}/∂{x}`. Multiply it by what came in, `∂L/∂{y}`.")
         yield _slip(up + local, "**Added.** What came in and the local derivative are multiplied.")
@@ -165,14 +166,14 @@ class _Of:
     def _activation(self) -> Iterator[Slip]:
         """The number on the other side of an elementwise operation of one input."""
         node, graph = self.node, self.graph
-        here = _symbol(node)
+        here = called(node)
         for before in (graph.nodes[i] for i in node.inputs if _unary(node)):
             if before.shape == node.shape:
-                what = f"before the {_name(node)}:** `{_symbol(before)}`, not `{here}`."
+                what = f"before the {_name(node)}:** `{called(before)}`, not `{here}`."
                 yield _slip(self._value(before), f"**That is {what}")
         for after in (graph.nodes[i] for i, _ in graph.consumers[node.id]):
             if _unary(after) and after.shape == node.shape:
-                what = f"after the {_name(after)}:** `{_symbol(after)}`, not `{here}`."
+                what = f"after the {_name(after)}:** `{called(after)}`, not `{here}`."
                 yield _slip(self._value(after), f"**That is {what}")
 
     def _value(self, node: Node) -> float:
@@ -206,10 +207,6 @@ def _name(node: Node) -> str:
     return node.op.name if node.op is not None else node.name
 
 
-def _symbol(node: Node) -> str:
-    return node.label if node.role == "param" else node.symbol or node.label
-
-
 def _say(consumer: Node) -> str:
     """`The sigmoid has a say, too: multiply by`."""
     return f"The {_name(consumer)} has a say, too: multiply by" if _unary(consumer) else "Multiply it by"
@@ -217,7 +214,7 @@ def _say(consumer: Node) -> str:
 
 def _slope(consumer: Node, node: Node) -> str:
     """`its slope, a·(1 - a)` where the operation has a short form of it, else the name of the local derivative."""
-    op, y, x = consumer.op, _symbol(consumer), _symbol(node)
+    op, y, x = consumer.op, called(consumer), called(node)
     hint = op.hint if op is not None and _unary(consumer) and not consumer.attributes else None
     if not isinstance(hint, str):
         return f"the local derivative, `∂{y}/∂{x}`"

@@ -30,6 +30,8 @@ MOST = 40
 """Numbers of a tensor that are printed."""
 FEW = 60
 """Parameters of a network whose numbers are printed; of a larger one their shapes are."""
+DRAWN = frozenset({"chain", "rate", "race"})
+"""Stages that draw a formula: on paper it is given."""
 DIGITS = 7
 """Characters of a number that is printed whole; a longer one is rounded."""
 ROUNDED = "Long numbers are rounded to four digits: the last digit of what is computed with them may differ."
@@ -154,10 +156,10 @@ def _nested(texts: list[str], shape: tuple[int, ...]) -> str:
 
 
 def _computes(course: Course) -> bool:
-    """Does the page work with the network's numbers, or point at them?"""
+    """Does the page work with the network's numbers, or point at them, or at what is drawn of them?"""
     question = course.question
     assert question is not None
-    return not question.is_choice or _points(course) or any(
+    return not question.is_choice or not DRAWN.isdisjoint(course.stage) or _points(course) or any(
         piece.kind == "number" for prose in _prose(course) for piece in prose
     )  # fmt: skip
 

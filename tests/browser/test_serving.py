@@ -107,6 +107,7 @@ async def test_two_pages_strangers_and_a_clean_end() -> None:
             assert one.data.rindex(b"\x1b[?1003l") > one.data.rindex(b"\x1b[?1003h")  # the mouse is the browser's
             for size in ({"width": 10**9, "height": 10**9}, {"width": -1, "height": 0}, {"width": 90, "height": 24}):
                 await one.socket.send_json(["resize", size])
+            await one.socket.send_json(["resize", {"width": "wide", "height": None}])
             await one.type("s")
             await one.until("forward 3/")
             await one.type("q")

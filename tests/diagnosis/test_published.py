@@ -15,7 +15,11 @@ from tests.paths import DOCS
 
 DETECTED, LOCATED, FIRST, ALARMS = 0.95, 0.85, 0.75, 0.02
 """What is asked for: shares of the pairs, and of the repaired networks that raise an alarm."""
-TRUE_OF_EXAMPLES = {"xor-stuck": {"dead-units"}, "deep-sigmoid": {"vanishing"}}
+TRUE_OF_EXAMPLES = {
+    "xor-stuck": {"dead-units"},
+    "deep-sigmoid": {"vanishing"},
+    "deep-explode": {"initial-loss", "dead-units"},
+}
 """What is to be said of the examples."""
 
 

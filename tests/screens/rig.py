@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
 from unittest import mock
 
 import textual.app
@@ -17,6 +19,7 @@ from bptui.app import BptuiApp
 from bptui.model.base.spans import plain
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import Network, load
+from bptui.surroundings import ALONE
 
 
 async def processed(*_: float) -> None:
@@ -114,14 +117,16 @@ class Screen:
 
 @asynccontextmanager
 async def debug(
-    target: str | Callable[[], Network] = "xor", width: int = 80, height: int = 24, **options: object
+    target: str | Callable[[], Network] = "xor", width: int = 80, height: int = 24, **options: Any
 ) -> AsyncIterator[Screen]:
     """The debugger on `target`, loaded and drawn."""
     if isinstance(target, str):
         name, make = target, lambda: load(target)
     else:
         name, make = "test", target
-    app = BptuiApp(name, make, **options)  # type: ignore[arg-type]
+    looks = {option: options.pop(option) for option in ("theme", "no_color", "unicode") if option in options}
+    around = replace(options.pop("around", ALONE), **looks)
+    app = BptuiApp(name, make, around=around, **options)
     async with piloted(app, width, height) as pilot:
         screen = Screen(app, pilot)
         await loaded(app)

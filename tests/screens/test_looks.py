@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from .rig import debug
+from bptui.app import ScreenApp, StageApp
+from bptui.model.base.spans import plain
+from bptui.screens import explore
+from bptui.screens.lesson import LessonScreen
+from bptui.teach import catalogue
+from bptui.teach.progress import Progress
+
+from .rig import debug, piloted
 
 FOLDER = Path(__file__).parent / "looks"
 LOOKS = {
@@ -34,6 +41,18 @@ LOOKS = {
     "paths-80x24": ("mazur", 80, 24, "s" * 8 + "p", {}),
     "layers-100x30": ("transformer", 100, 30, "vnn", {}),
 }
+BOARDS = {
+    # name: explorer, columns, rows, keys
+    "chain-80x24": ("chain", 80, 24, ()),
+    "rate-60x20": ("rate", 60, 20, ("right",)),
+    "activations-60x20": ("activations", 60, 20, ()),
+}
+PAGES = {
+    # name: number of a lesson, columns, rows, pages from the first one on, keys
+    "page-80x24": (4, 80, 24, 9, ("minus", *"0.0978", "enter")),
+    "page-60x20": (4, 60, 20, 9, ()),
+    "page-chain-80x24": (2, 80, 24, 6, ()),
+}
 MASKS = ((r"\d+ ms", "# ms"), (r"\d+(\.\d+)? ulp.*?(?=  |$)", "# ulp"), (r"\d+(\.\d+)?e-\d+, tol.*?(?=  |$)", "#, tol"))
 
 
@@ -54,11 +73,52 @@ async def look(name: str) -> str:
         return masked(screen.text)
 
 
-@pytest.mark.parametrize("name", LOOKS)
+async def look_of_board(name: str) -> str:
+    """An explorer, once all that it asks for is computed."""
+    which, columns, rows, keys = BOARDS[name]
+    app = StageApp(which, lambda: explore.board(which))
+    async with piloted(app, columns, rows) as pilot:
+        stage = app.stage
+        while stage.board is None:
+            await pilot.pause(0.005)
+        await pilot.press(*keys)
+        while stage.worker.job is not None or stage.board.work() is not None:
+            await pilot.pause(0.005)
+        await pilot.pause()
+        return masked("\n".join(plain(row) for row in stage.canvas.rows))
+
+
+async def look_of_page(name: str) -> str:
+    """A page of a lesson, once what stands beside it is derived and computed."""
+    number, columns, rows, turns, keys = PAGES[name]
+    front = next(each for each in catalogue.lessons() if each.number == number)
+    app = ScreenApp(lambda theme, unicode: LessonScreen(f"lesson {number}", front, Progress(None), theme, unicode))
+    async with piloted(app, columns, rows) as pilot:
+        screen = app.first
+        assert isinstance(screen, LessonScreen)
+        while screen.reading is None:
+            await pilot.pause(0.005)
+        for key in ("pagedown",) * turns + keys:
+            await pilot.press(key)
+            while screen.runner.busy:
+                await pilot.pause(0.005)
+        while screen.worker.job is not None:
+            await pilot.pause(0.005)
+        if screen.explainer is not None:
+            screen.check()
+            assert await asyncio.to_thread(screen.explainer.service.wait, 60.0)
+        await pilot.pause()
+        return masked("\n".join(plain(row) for row in screen.canvas.rows))
+
+
+ALL = {name: made for names, made in ((LOOKS, look), (BOARDS, look_of_board), (PAGES, look_of_page)) for name in names}
+
+
+@pytest.mark.parametrize("name", ALL)
 async def test_it_looks_as_it_did(name: str) -> None:
-    assert await look(name) == (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+    assert await ALL[name](name) == (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":
-    for each in LOOKS:
-        (FOLDER / f"{each}.txt").write_text(asyncio.run(look(each)), encoding="utf-8")
+    for each, made in ALL.items():
+        (FOLDER / f"{each}.txt").write_text(asyncio.run(made(each)), encoding="utf-8")

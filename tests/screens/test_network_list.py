@@ -12,7 +12,7 @@ from bptui.model.debugger.session import Session
 from bptui.model.engine.build import Builder
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.source.network import Network, from_formula, load
-from bptui.screens.panels import listing, network, rows, timeline
+from bptui.screens.panels import cells, listing, network, rows, timeline
 from bptui.screens.render import RenderOptions, length
 from bptui.screens.scene import Scene
 from bptui.screens.screen_commands import Own
@@ -135,15 +135,15 @@ def test_a_breakpoint_is_marked() -> None:
 def test_a_large_tensor_is_blocks_of_its_root_mean_squares() -> None:
     table = np.zeros((100, 64))
     table[50:75, 40:48], table[7, 3] = -3.0, 2.0
-    small = rows.blocks(table, 4, 8)
+    small = cells.blocks(table, 4, 8)
     assert small.shape == (4, 8)
     assert small[2, 5] == pytest.approx(-3.0)
     assert small[0, 0] == pytest.approx(2.0 / np.sqrt(200))
     assert np.count_nonzero(small) == 2, "what is 0 everywhere is exactly 0"
-    assert np.isnan(rows.blocks(np.where(table < 0, np.nan, table), 4, 8)[2, 5])
-    assert rows.blocks(np.where(table < 0, -np.inf, table), 4, 8)[2, 5] == -np.inf
-    assert np.isfinite(rows.blocks(table * 1e300, 4, 8)).all()
-    assert rows.blocks(table[:4, :8], 4, 8) is not None
+    assert np.isnan(cells.blocks(np.where(table < 0, np.nan, table), 4, 8)[2, 5])
+    assert cells.blocks(np.where(table < 0, -np.inf, table), 4, 8)[2, 5] == -np.inf
+    assert np.isfinite(cells.blocks(table * 1e300, 4, 8)).all()
+    assert cells.blocks(table[:4, :8], 4, 8) is not None
 
 
 @pytest.mark.parametrize("name", ["lenet", "resnet-block", "lstm", "transformer"])

@@ -26,6 +26,8 @@ class Limits:
 
 
 LIMITS = Limits()
+EXPRESSION = Limits(characters=2_000, parts=400, digits=300)
+"""Of an expression of the debugger, or of a lesson."""
 MAX_DEPTH = LIMITS.brackets
 """Parts in parts, for readers that walk a tree by recursion."""
 

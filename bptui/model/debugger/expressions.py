@@ -30,8 +30,6 @@ from bptui.model.engine.masked import Masked, kept_back
 if TYPE_CHECKING:
     from bptui.model.engine.state import State
 
-LIMITS = syntax.Limits(characters=2_000, parts=400, digits=300)
-
 BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -50,12 +48,13 @@ COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+UNARY: Mapping[type[ast.unaryop], Callable[[Any], Any]] = {
+    ast.USub: operator.neg, ast.UAdd: lambda x: x, ast.Not: np.logical_not
+}  # fmt: skip
 SPECIAL = tuple(NAMES)
 DOTTED: Mapping[str, str] = {"grad": "grad", "T": "transpose", "mT": "transpose", "shape": "shape"}
 """Attributes, and the functions that they are."""
 TRUTH = {"true": True, "false": False}
-
-
 REFUSED: Mapping[type[Exception], str] = {
     IndexError: "there is no such element",
     OverflowError: "a number is too large",
@@ -111,8 +110,8 @@ class Expression:
             try:
                 evaluator = _Evaluator(self, state, node, tick)
                 made = np.asarray(evaluator.visit(self.tree))
-                masked = isinstance(state.recording, Masked)
-                if masked and any(kept_back(evaluator.visit(part)).any() for part in _read(self.tree)):
+                read = _read(self.tree) if isinstance(state.recording, Masked) else ()
+                if any(kept_back(evaluator.visit(part)).any() for part in read):
                     return made if _is_read(self.tree) else np.asarray(numbers.CONCEALED)
                 return made
             except tuple(REFUSED) as error:
@@ -133,7 +132,7 @@ def parse(text: str, graph: Graph, more: Mapping[str, Array] | None = None) -> E
     if not text:
         raise UserError("expression", "it is empty", "for example max(abs(grad)) > 10")
     try:
-        statements = syntax.parse(text, LIMITS).body
+        statements = syntax.parse(text, syntax.EXPRESSION).body
     except syntax.Unreadable as problem:
         if not problem.line:
             raise UserError(where, problem.what, problem.right) from None
@@ -141,8 +140,7 @@ def parse(text: str, graph: Graph, more: Mapping[str, Array] | None = None) -> E
         raise UserError(where, f"cannot be read at column {problem.column}: {problem.what}", right) from None
     if len(statements) != 1 or not isinstance(statements[0], ast.Expr):
         raise UserError(where, "it is no expression", "one formula without =, for example max(abs(grad)) > 10")
-    tree = statements[0].value
-    tree = _Plain(graph, more).visit(tree)
+    tree = _Plain(graph, more).visit(statements[0].value)
     _check(tree, graph, where, more)
     return Expression(text, tree, graph, more)
 
@@ -224,7 +222,7 @@ def _check(tree: ast.expr, graph: Graph, where: str, more: Mapping[str, Array]) 
         case ast.BinOp(op=op) if type(op) in BINARY:
             _check(tree.left, graph, where, more)
             _check(tree.right, graph, where, more)
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd() | ast.Not()):
+        case ast.UnaryOp(op=op) if type(op) in UNARY:
             _check(tree.operand, graph, where, more)
         case ast.BoolOp(values=values):
             for value in values:
@@ -289,7 +287,7 @@ def _is_integer(tree: ast.expr) -> bool:
     return isinstance(inner, ast.Constant) and type(inner.value) is int and inner.value < 10**9
 
 
-class _Evaluator(ast.NodeVisitor):
+class _Evaluator:
     """Walks a checked tree; only ever sees what `_check` let through."""
 
     def __init__(self, expression: Expression, state: State, node: Node, tick: Callable[[], None]) -> None:
@@ -301,16 +299,10 @@ class _Evaluator(ast.NodeVisitor):
         return _VISIT[type(tree)](self, tree)
 
     def value_of(self, node: Node) -> Any:
-        found = self.state.value(node)
-        if found is None:
-            raise NotYet(node.name)
-        return np.asarray(found, dtype=np.float64)
+        return _there(self.state.value(node), node.name)
 
     def grad_of(self, node: Node) -> Any:
-        found = self.state.gradient(node).array
-        if found is None:
-            raise NotYet(f"grad({node.name})")
-        return np.asarray(found, dtype=np.float64)
+        return _there(self.state.gradient(node).array, f"grad({node.name})")
 
     def upstream_of(self, node: Node) -> Any:
         if not self.state.gradient(node).final:
@@ -323,12 +315,10 @@ class _Evaluator(ast.NodeVisitor):
     def visit_List(self, tree: ast.List | ast.Tuple) -> Any:
         return np.array([self.visit(item) for item in tree.elts], dtype=np.float64)
 
-    def visit_Tuple(self, tree: ast.Tuple) -> Any:
-        return self.visit_List(tree)
+    visit_Tuple = visit_List
 
     def visit_Name(self, tree: ast.Name | ast.Attribute) -> Any:
-        name = dotted(tree)
-        assert name is not None
+        name = dotted(tree) or ""  # _check: one that there is
         if name in self.graph.by_name:
             return self.value_of(self.graph.by_name[name])
         if name in self.more:
@@ -349,17 +339,13 @@ class _Evaluator(ast.NodeVisitor):
         recording = self.state.recording
         return np.float64(recording.step if name == "step" else recording.optimizer.learning_rate)
 
-    def visit_Attribute(self, tree: ast.Attribute) -> Any:
-        return self.visit_Name(tree)
+    visit_Attribute = visit_Name
 
     def visit_BinOp(self, tree: ast.BinOp) -> Any:
         return BINARY[type(tree.op)](self.visit(tree.left), self.visit(tree.right))
 
     def visit_UnaryOp(self, tree: ast.UnaryOp) -> Any:
-        inner = self.visit(tree.operand)
-        if isinstance(tree.op, ast.Not):
-            return np.logical_not(inner)
-        return -inner if isinstance(tree.op, ast.USub) else inner
+        return UNARY[type(tree.op)](self.visit(tree.operand))
 
     def visit_BoolOp(self, tree: ast.BoolOp) -> Any:
         stop = isinstance(tree.op, ast.Or)
@@ -390,12 +376,17 @@ class _Evaluator(ast.NodeVisitor):
     def visit_Call(self, tree: ast.Call) -> Any:
         assert isinstance(tree.func, ast.Name)
         if tree.func.id == "grad":
-            name = dotted(tree.args[0])
-            assert name is not None
-            return self.grad_of(self.graph.by_name[name])
+            return self.grad_of(self.graph.by_name[dotted(tree.args[0]) or ""])
         if tree.keywords:
             return FUNCTIONS[tree.func.id].call(self.visit(tree.args[0]), axis=int(self.visit(tree.keywords[0].value)))
         return FUNCTIONS[tree.func.id].call(*(self.visit(value) for value in tree.args))
+
+
+def _there(found: Array | None, name: str) -> Any:
+    """In float64; NotYet where there is none."""
+    if found is None:
+        raise NotYet(name)
+    return np.asarray(found, dtype=np.float64)
 
 
 _VISIT: Mapping[type[ast.AST], Callable[[_Evaluator, Any], Any]] = {

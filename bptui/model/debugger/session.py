@@ -17,7 +17,8 @@ from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit
 from bptui.model.debugger.progress import Cancelled
 from bptui.model.debugger.reply import Reply, say
-from bptui.model.debugger.standpoint import Mark, Standpoint
+from bptui.model.debugger.selecting import Selecting
+from bptui.model.debugger.standpoint import Mark
 from bptui.model.debugger.trail import Place
 from bptui.model.debugger.view import WHAT_IF
 from bptui.model.engine.composites import composite_of
@@ -27,7 +28,7 @@ MAX_BRANCHES, MAX_BYTES = 1_000, 2 * 2**30
 """Branches of a session; bytes that all of them together may keep, before some are forgotten and trained again."""
 
 
-class Session(Standpoint):
+class Session(Selecting):
     """One debugging session of `network`. `history` is given where one exists already (a test, a second front end)."""
 
     def move(self, stop: int, *, note: str = "", style: str = "text", ok: bool = True) -> Reply:

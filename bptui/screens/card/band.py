@@ -44,7 +44,9 @@ def equation(made: Equation, width: int, notes: bool = True) -> Shown:
     if not notes:
         return Shown(rows, False, not made.local.note.words)
     told = [_said(operand.note, step - 1, made.at if operand is made.local else ()) for operand in made]
-    if told[0].rows and told[1].rows and columns.gap(told[0].rows[0], told[1].rows[0]) < 2:  # they would read as one
+    first = told[0].rows[0] if told[0].rows else ()
+    crowded = told[1].rows and columns.gap(first, told[1].rows[0]) < 2  # they would read as one
+    if first and (crowded or not columns.start(0, length(first))):  # or it would touch the edge
         told[0] = _said(made.upstream.note, length(told[0].rows[0]) - 1)
     mark: Line = (made.contributions.span,)
     notes_of = [[dimmed(row) for row in note.rows] for note in told]

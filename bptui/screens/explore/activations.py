@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 START, STEP = 1.5, 0.1
 SIDE = 37
 """Cells of the right column; of the labels before a curve."""
+CURVES = 24
+"""Cells that the curves keep where there is little room: the names of the table are whole then."""
 FADES, GROWS = 1e-3, 1e3
 """What ten slopes in a row leave below and above this is drawn as a fault."""
 
@@ -146,10 +148,12 @@ class ActivationBoard(Board):
 
     def lines(self, width: int, height: int, look: RenderOptions) -> list[Line]:
         """Two curves one above the other, and the table."""
-        side = min(SIDE if width < 120 else 47, max(width // 2, width - 27))
+        side = min(SIDE if width < 120 else 47, max(width // 2, width - CURVES))
         wide = width - side - 1
         found = self._formulas.get((self.here.name, self.raw))
-        definition = clip(found.definition, max(0, wide - len(self.here.name) - 10)) if found is not None else ()
+        definition = found.definition if found is not None else ()
+        if length(definition) > wide - len(self.here.name) - 10:
+            definition = ()
         title = layout.rule(1, self.here.name, (), definition, wide, True, False)
         top: Line = (*title, Span("┬", "rule"), *layout.rule(2, "At this z", (), (), side, False, True))
         tall = max(0, height - 1)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bptui.model.base.spans import Line, Span
 from bptui.model.engine.graph import Node
+from bptui.screens.panels.cells import signed
 from bptui.screens.panels.figures import figure, kind_of
-from bptui.screens.panels.rows import held_against, signed
+from bptui.screens.panels.rows import held_against
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session

@@ -71,8 +71,17 @@ def _page(reading: Reading, width: int, height: int) -> list[Line]:
         out.append(under(fit(band, width), "on-cursor" if here else "on-band"))
     if below:
         out += [(), *((Span(" "), *row) for row in below)]
+    elif _silent(reading) and len(out) + 1 < height - 1:
+        out += [(), line((" enter with nothing typed: a hint", "dim"))]
     out += [()] * (height - 1 - len(out))
     return [*out[: height - 1], _dots(course, width)]
+
+
+def _silent(reading: Reading) -> bool:
+    """Is a number asked that has hints, and nothing was said to that yet?"""
+    course = reading.course
+    asks = reading.open and not reading.options and not reading.typing and course.state == "asked"
+    return asks and not course.asked.hints and course.question is not None and bool(course.question.hints)
 
 
 def _in_line(reading: Reading, row: Line) -> Line:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bptui.model.base.numbers import concealed, decimals_for, field, touching
+from bptui.model.base.numbers import decimals_for, field
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.view import WHAT_IF
 from bptui.model.engine.graph import Graph, Node
-from bptui.screens.panels import heat
+from bptui.model.engine.state import State
+from bptui.screens.panels import cells
+from bptui.screens.panels.cells import CELL, Room, as_table, signed, table_width
 from bptui.screens.panels.figures import figure, kind_of, wholes
 from bptui.screens.panels.listing import Closed, Entry, brief, closed_in, name_of, said_in, shorten
 from bptui.screens.panels.text import wrap
@@ -23,9 +25,7 @@ from bptui.screens.render import RenderOptions, fit, length, under
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
 
-CELL = 8  # columns of a number
 PAIR = 2  # numbers side by side in the value and in the gradient column
-KEPT = 256  # numbers of a tensor up to which its rows are kept, whatever recording they are of
 LETTERS = 4  # of a word, below which it is not begun
 GRADIENT = "∂L/∂value"
 DRAWN = 4_000  # entries of which the rows are kept, of one recording
@@ -59,6 +59,18 @@ class Columns(NamedTuple):
         return self._replace(value=value - 1, gradient=gradient - 1, pair=1)
 
 
+class Page(NamedTuple):
+    """Where the columns of the list stand, its width, how it may be drawn."""
+
+    columns: Columns
+    width: int
+    look: RenderOptions
+
+    def room(self, rows: int) -> Room:
+        """What a tensor of so many rows may take up."""
+        return Room(rows, self.columns.pair, self.look)
+
+
 WIDE = Columns(3, 3, 10, 17, 34)
 NARROW = Columns(2, 2, 0, 8, 25)
 
@@ -69,11 +81,9 @@ def _drawn(recording: Any) -> dict[Any, tuple[Line, ...]]:
     return {}
 
 
-def rows_of(
-    session: Session, entry: Entry, columns: Columns, width: int, look: RenderOptions, folded: bool, open_: int
-) -> Sequence[Line]:
+def rows_of(session: Session, entry: Entry, page: Page, folded: bool, open_: int) -> Sequence[Line]:
     """The rows of one entry of the list; `open_` as `open_at` says."""
-    node = entry.node
+    node, (columns, width, look) = entry.node, page
     if node is None:
         return [_heading(session, entry.scope, columns, width, folded)] if entry.scope else [()]
     here, state, base = node.id == session.here.id, session.state, held_against(session)
@@ -94,7 +104,7 @@ def rows_of(
     if found is None:
         if len(kept) > DRAWN:
             kept.clear()
-        found = kept[key] = tuple(_rows(session, node, entry.rows, columns, width, look, seen))
+        found = kept[key] = tuple(_rows(session, node, entry.rows, page, seen))
     return found
 
 
@@ -127,10 +137,9 @@ class Seen(NamedTuple):
     base: int | None = None
 
 
-def _rows(
-    session: Session, node: Node, rows: int, columns: Columns, width: int, look: RenderOptions, seen: Seen
-) -> list[Line]:
+def _rows(session: Session, node: Node, rows: int, page: Page, seen: Seen) -> list[Line]:
     """The rows of a tensor."""
+    columns, width = page.columns, page.width
     here, state, kind = seen.here, session.state, kind_of(node)
     style, end = f"{kind} bold" if here else kind, columns.what or columns.value
     label = (seen.closed.label if seen.closed is not None else "") or name_of(session.graph, node)
@@ -158,11 +167,11 @@ def _rows(
         left = [wholes(value, width - columns.value)]
     else:
         bold = "value" in seen.written and not given
-        left = _numbers(value, kind, bold, rows, look, columns.pair, selected)
+        left = cells.lines(value, f"{kind} bold" if bold else kind, page.room(rows), selected)
     if seen.base is not None:
-        right = _change(session, node, rows, look, columns)
+        right = _change(session, node, rows, page)
     else:
-        right = [] if seen.forward else _gradient(state, node, seen, rows, look, columns, width)
+        right = [] if seen.forward else _gradient(state, node, seen, rows, page)
     out: list[Line] = []
     for i in range(rows):
         value_row = left[i] if i < len(left) else ()
@@ -198,58 +207,12 @@ def _next(session: Session) -> int | None:
     return int(forward[moment.index + 1].id)
 
 
-def _numbers(
-    array: Any, kind: str, bold: bool, rows: int, look: RenderOptions, pair: int, selected: Any = None
-) -> list[Line]:
-    """A tensor in `rows` rows: numbers up to two columns, else heat cells, of a large one a cell for many numbers."""
-    table = as_table(array)
-    if table.size <= KEPT:  # most of a screen is as it was a moment ago
-        return list(_kept(table.tobytes(), table.shape, array.shape, kind, bold, rows, look, pair, selected))
-    return _figures(table, array.shape, kind, bold, rows, look, pair, selected)
-
-
-@lru_cache(1_000)
-def _kept(data: bytes, size: tuple[int, int], *rest: Any) -> tuple[Line, ...]:
-    """`_figures` of a table of that size, given by its bytes."""
-    return tuple(_figures(np.frombuffer(data).reshape(size), *rest))
-
-
-def _figures(
-    table: Any, shape: tuple[int, ...], kind: str, bold: bool, rows: int, look: RenderOptions, pair: int, selected: Any
-) -> list[Line]:
-    """The rows of a table of numbers."""
-    style = f"{kind} bold" if bold else kind
-    if table.shape[1] <= pair and table.shape[0] <= rows:
-        wide = CELL - (table.shape[1] > 1 and touching(table.tolist(), decimals_for(table)))
-        decimals, blank = decimals_for(table, wide), (Span(" "),) * (CELL - wide)
-        at = divmod_index(selected, shape, table.shape) if selected is not None else None
-        return [
-            tuple(
-                span
-                for x, number in enumerate(row)
-                for span in (
-                    *blank,
-                    *figure(number, wide, decimals, f"{style} reverse" if at == (y, x) else style),
-                )
-            )
-            for y, row in enumerate(table.tolist())
-        ]
-    if not table.size:
-        return [(Span("  empty", "dim"),)]
-    top = heat.largest(table)
-    small = blocks(table, rows, pair * CELL // heat.CELL)
-    at = divmod_index(selected, shape, table.shape) if selected is not None and small is table else None
-    return [(Span(" "), *row) for row in heat.cells(small, kind, look, top=top, selected=at)]
-
-
-def _gradient(
-    state: Any, node: Node, seen: Seen, rows: int, look: RenderOptions, columns: Columns, width: int
-) -> list[Line]:
+def _gradient(state: State, node: Node, seen: Seen, rows: int, page: Page) -> list[Line]:
     """∂L/∂value: `·` while it is awaited, `…` while not all contributions are in."""
     if not node.wants_grad:
         return []
-    gradient, bold = state.shown_gradient(node), "gradient" in seen.written
-    style = "gradient bold" if bold else "gradient"
+    gradient, columns = state.shown_gradient(node), page.columns
+    style = "gradient bold" if "gradient" in seen.written else "gradient"
     if gradient.array is None:
         if not gradient.total:
             return []
@@ -257,13 +220,13 @@ def _gradient(
             return [(Span(" not recorded", "dim"),)]
         across = table_width(node)
         return [(Span(field(None) * min(columns.pair, across), "dim"),)] * (rows if across <= columns.pair else 1)
-    made = _numbers(_cut(gradient.array, seen.sample), "gradient", bold, rows, look, columns.pair)
+    made = cells.lines(_cut(gradient.array, seen.sample), style, page.room(rows))
     if gradient.final:
         return made
     note = f"{gradient.arrived} of {gradient.total} in"
     if table_width(node) == 1:
         first = (*made[0], Span("…", style))
-        left = width - columns.gradient - length(first) - 1
+        left = page.width - columns.gradient - length(first) - 1
         return [(*first, Span(f" {note if len(note) <= left else note[:-3]}", "kink bold")), *made[1:]]
     return [(*row, Span("…", style)) for row in made]
 
@@ -286,9 +249,9 @@ def diverges(session: Session, node: Node) -> bool:
     return later or session.timeline.index(session.cursor) >= session.timeline.index(first.moment)
 
 
-def _change(session: Session, node: Node, rows: int, look: RenderOptions, columns: Columns) -> list[Line]:
+def _change(session: Session, node: Node, rows: int, page: Page) -> list[Line]:
     """What a value differs by: `·` where it does not, bold where it does."""
-    comparison, state = session.comparison, session.state
+    comparison, state, columns = session.comparison, session.state, page.columns
     difference = comparison.difference(session.cursor.step) if comparison is not None else None
     pair = difference.seen(node, state, gradient=False) if difference is not None else None
     if pair is None:
@@ -305,25 +268,12 @@ def _change(session: Session, node: Node, rows: int, look: RenderOptions, column
     change = _cut(pair.change, sample)
     table = as_table(change)
     if table.shape[1] > columns.pair or table.shape[0] > rows:
-        return _numbers(change, kind, True, rows, look, columns.pair)
+        return cells.lines(change, f"{kind} bold", page.room(rows))
     decimals = decimals_for(table)
     made = [tuple(signed(x, decimals, kind) for x in row) for row in table.tolist()]
     if table.shape[1] == 1 and columns.pair > 1 and diverges(session, node):
         made[0] = (*made[0], Span(" first", "kink"))
     return made
-
-
-def signed(x: float, decimals: int, kind: str, width: int = CELL) -> Span:
-    """A change in its field: `+0.1000`, `·` for none."""
-    if x == 0:
-        return Span(field(None, width), "dim")
-    text = field(x, width, decimals)
-    if concealed(x):
-        return Span(text, f"{kind} bold reverse")
-    if x > 0 and text.startswith(" "):
-        bare = text.lstrip()
-        text = f"+{bare}".rjust(width)
-    return Span(text, f"{kind} bold" if np.isfinite(x) else "fail reverse")
 
 
 def _heading(session: Session, scope: str, columns: Columns, width: int, folded: bool) -> Line:
@@ -408,50 +358,3 @@ def _rms(array: Any, kind: str, wide: int, decimals: int) -> Line:
 def _cut(array: Any, sample: int | None) -> Any:
     """One sample, as a batch of one; all of them where none is followed."""
     return array if array is None or sample is None else array[sample : sample + 1]
-
-
-def as_table(array: Any) -> Any:
-    """A tensor as rows and columns: leading axes are rows; a vector, and what has one column, is one row."""
-    array = np.asarray(array, dtype=np.float64)
-    if array.ndim < 2 or array.shape[-1] == 1:
-        return array.reshape(1, -1)
-    return array.reshape(-1, array.shape[-1])
-
-
-def table_width(node: Node) -> int:
-    """Columns of the node's table."""
-    if len(node.shape) < 2 or node.shape[-1] == 1:
-        size = 1
-        for part in node.shape:
-            size *= part
-        return size
-    return node.shape[-1]
-
-
-def divmod_index(element: tuple[int, ...], shape: tuple[int, ...], table: tuple[int, int]) -> tuple[int, int]:
-    """Where an element of the tensor stands in its table."""
-    flat = 0
-    for i, size in zip(element, shape, strict=False):
-        flat = flat * size + i
-    row, column = divmod(flat, max(1, table[1]))
-    return row, column
-
-
-def blocks(table: Any, rows: int, columns: int) -> Any:
-    """The table itself where it fits; else, per block, the root mean square with the sign of the sum: of random weights
-    the largest of each block are all alike, and say nothing. What is not finite wins."""
-    high, wide = table.shape
-    if high <= rows and wide <= columns:
-        return table
-    down = np.linspace(0, high, min(rows, high) + 1).astype(int)[:-1]
-    across = np.linspace(0, wide, min(columns, wide) + 1).astype(int)[:-1]
-    heights, widths = np.diff(down, append=high), np.diff(across, append=wide)
-
-    def added(numbers: Any) -> Any:
-        return np.add.reduceat(np.add.reduceat(numbers, down, axis=0), across, axis=1)
-
-    with np.errstate(all="ignore"):
-        top = heat.largest(table) or 1.0  # squares of what is finite stay finite
-        sums, squares = added(table / top), added((table / top) ** 2)
-        sizes = top * np.sqrt(squares / np.outer(heights, widths))
-        return np.where(np.isfinite(sums), np.where(sums < 0, -sizes, sizes), sums)

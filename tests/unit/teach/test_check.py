@@ -84,7 +84,7 @@ def test_the_shell_says_what_is_wrong_and_exits_1(tmp_path, capsys):
     ]
     file.write_text(HEAD + "It is `= loss`.\n")
     assert main(["learn", str(file), "--check"]) == 0
-    assert capsys.readouterr().out == "mine.md: 1 pages, nothing wrong\n"
+    assert capsys.readouterr().out == "mine.md: 1 page, nothing wrong\n"
 
 
 @pytest.mark.parametrize("width", [20, 35, 60, 90])

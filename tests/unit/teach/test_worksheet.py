@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -35,12 +36,11 @@ def test_the_blank_sheet_is_that_of_the_answers_with_blanks(number: int) -> None
 
 
 @pytest.mark.parametrize("number", LESSONS)
-def test_what_is_given_stands_once(number: int) -> None:
+def test_what_is_given_stands_there_until_it_changes(number: int) -> None:
     text = sheet(number)
     given = re.findall(r"^(?:Given|Now):\n\n(?:- .*\n?)+", text, re.MULTILINE)
-    assert len(given) == len(set(given))
-    for part in given[:1]:
-        assert part.startswith("Given")
+    assert all(one != other for one, other in pairwise(given)), "only what is another stands there again"
+    assert given[0].startswith("Given")
     assert not re.search(r"\d\.\d{8}", text), "no pupil types so many digits"
     assert text.count("Long numbers are rounded") <= 1
 
@@ -80,3 +80,11 @@ def test_a_question_about_a_network_that_another_seed_mends_is_left_out() -> Non
     """xor-stuck with other weights learns: then its loss is no quarter."""
     assert "Seed 14" in questions(sheet(9, seed=1))
     assert "Seed 14" not in questions(sheet(9, seed=2))
+
+
+def test_what_is_drawn_on_the_screen_is_given_as_a_formula() -> None:
+    """0.25 flies away on the darts, not on the network before them: they stand before the question."""
+    before, _ = sheet(8).split("## 4. The rate", 1)
+    assert "- `miss = y - hit`" in before
+    before, _ = sheet(8).split("## 6. A local minimum", 1)
+    assert "(u**2 - 1)**2" in before
