@@ -67,6 +67,8 @@ def _on_stage(title: str, make: Callable[[], Board]) -> Callable[[Theme, bool], 
 
 
 def learn(options: Namespace) -> int:
+    """A lesson on the screen, or what its options print of it; the exit code. UserError for options that do not go
+    together."""
     if len(options.rest) > 1:
         raise UserError(options.rest[1][:60], "is one argument too many", "bptui learn 4, or bptui learn FILE.md")
     asked = [name for name in ("list", "check", "export", "worksheet") if getattr(options, name)]

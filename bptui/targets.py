@@ -43,6 +43,7 @@ def network_of(options: Namespace, words: Sequence[str]) -> tuple[str, Callable[
 
 
 def load_named(target: str) -> Network:
+    """The network of an example's name or a file. UserError where there is none. Imports NumPy."""
     from bptui.model.source.network import load
 
     return load(target)

@@ -18,6 +18,7 @@ def in_browser() -> bool:
 
 
 def fits() -> None:
+    """UserError where the terminal is too small for any screen."""
     if in_browser():  # a window has any size, and changes it; what has no room is said there
         return
     columns, rows = shutil.get_terminal_size()
@@ -32,6 +33,7 @@ THEMES = ("dark", "light", "high-contrast", "ansi-dark", "ansi-light")
 
 
 def check_theme(name: str) -> None:
+    """UserError for a name that is no theme's."""
     if name not in THEMES:
         raise UserError("--theme", f"found '{name[:40]}'", did_you_mean(name, THEMES, ", ".join(THEMES)))
 
@@ -47,6 +49,7 @@ def has_screen() -> bool:
 
 
 def utf8(stream: object) -> bool:
+    """Does a stream take every glyph?"""
     encoding = str(getattr(stream, "encoding", None) or "")
     return encoding.lower().replace("-", "").replace("_", "") in ("utf8", "utf8sig", "utf16", "cp65001")
 

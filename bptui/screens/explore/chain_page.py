@@ -122,7 +122,7 @@ class ChainPage:
     def _arrow(self, page: Plot, start: int, end: int, y: int) -> None:
         style = "gradient" if self.board.backward else "value"
         page.put(start, y, "─" * (end - start), style)
-        page.put(*((start - 1 + 0, y, "◀") if self.board.backward else (end, y, "▶")), style)
+        page.put(*((start - 1, y, "◀") if self.board.backward else (end, y, "▶")), style)
 
     def ways(self) -> list[Row]:
         """Several ways: the first through its boxes above, all others as one line below, and where they meet."""

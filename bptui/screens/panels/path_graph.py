@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -53,14 +53,19 @@ def _add(column: list[Point], point: Point) -> None:
         column.append(point)
 
 
+Edges = Mapping[tuple[Vertex, Vertex], bool]
+"""What is drawn, and whether it belongs to the chosen path."""
+
+
 def lines(
-    paths: Sequence[Path], chosen: int, at: int, start: Vertex, labels: dict[Vertex, Label], width: int, height: int
+    paths: Sequence[Path], chosen: tuple[int, int], start: Vertex, labels: dict[Vertex, Label], width: int, height: int
 ) -> list[Line]:
-    """`height` lines of `width` cells. As many of the paths as have room in them, the chosen one first; `at`: the
-    factor of it that is chosen, for a graph that is wider than its room."""
-    kept = [paths[chosen]]
+    """`height` lines of `width` cells. As many of the paths as have room in them, the chosen one first; `chosen`: which
+    path, and which of its factors, for a graph that is wider than its room."""
+    first_path, at = paths[chosen[0]], chosen[1]
+    kept = [first_path]
     for path in paths:
-        if path is not paths[chosen] and max(map(len, columns_of([*kept, path], start))) <= max(1, (height - 1) // 2):
+        if path is not first_path and max(map(len, columns_of([*kept, path], start))) <= max(1, (height - 1) // 2):
             kept.append(path)
     columns = columns_of(kept, start)
     longest = max(len(labels[point.vertex].span.text) for column in columns for point in column if point.vertex)
@@ -70,14 +75,15 @@ def lines(
     shown = columns[first : first + room]
     step = max(least, min(MOST, (width - 4 - longest) // max(1, len(shown) - 1)))
     page = Plot(width, height)
-    marked = set(_edges(paths[chosen], start))
-    edges = {pair for path in kept for pair in _edges(path, start)}
+    edges = {pair: False for path in kept for pair in _edges(path, start)} | dict.fromkeys(
+        _edges(first_path, start), True
+    )
     rows = [_rows(len(column), height) for column in shown]
     for n, column in enumerate(shown):
         x = 2 + n * step
         after = list(zip(shown[n + 1], rows[n + 1], strict=True)) if n + 1 < len(shown) else []
         for point, y in zip(column, rows[n], strict=True):
-            _join(page, point, after, (x, y, step), edges, marked, labels)
+            _join(page, point, after, (x, y, step), edges, labels)
         for point, y in zip(column, rows[n], strict=True):
             if point.vertex is not None:
                 page.spans(x, y, (labels[point.vertex].span,))
@@ -106,8 +112,7 @@ def _join(
     point: Point,
     after: list[tuple[Point, int]],
     place: tuple[int, int, int],
-    edges: set[tuple[Vertex, Vertex]],
-    marked: set[tuple[Vertex, Vertex]],
+    edges: Edges,
     labels: dict[Vertex, Label],
 ) -> None:
     """The lines from one point, at column and row of a `place`, to those of the next column, `step` cells on, that it
@@ -119,7 +124,7 @@ def _join(
         pair = _pair(point, other, edges)
         if pair is None:
             continue
-        heavy = pair in marked
+        heavy = edges[pair]
         style = "gradient" if heavy else "rule"
         stop = end if other.vertex is not None else x + step
         page.across(begin, middle, y, style, heavy)
@@ -127,7 +132,7 @@ def _join(
         page.across(middle, stop, to, style, heavy)
 
 
-def _pair(point: Point, other: Point, edges: set[tuple[Vertex, Vertex]]) -> tuple[Vertex, Vertex] | None:
+def _pair(point: Point, other: Point, edges: Edges) -> tuple[Vertex, Vertex] | None:
     """The edge that goes from one point to another, if any."""
     if point.vertex is not None and other.vertex is not None:
         return (point.vertex, other.vertex) if (point.vertex, other.vertex) in edges else None

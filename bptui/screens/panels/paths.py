@@ -181,7 +181,7 @@ class _Drawn:
         start = made.node.id, int(np.ravel_multi_index(made.element, made.node.shape)) if made.node.shape else 0
         vertices = {start, *(edge.target for path in self.paths for edge in path.edges)}
         labels = {vertex: self._label(vertex) for vertex in vertices}
-        return path_graph.lines(self.paths, self.row, self.column, start, labels, self.width, height)
+        return path_graph.lines(self.paths, (self.row, self.column), start, labels, self.width, height)
 
     def _label(self, vertex: Vertex) -> Label:
         """`z[0]`: without axes of size 1, and without the scope, which stands above."""
