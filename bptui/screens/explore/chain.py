@@ -12,7 +12,7 @@ from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.chain_page import ChainPage
-from bptui.screens.explore.page import Row, figure, fitted, mark, short, without
+from bptui.screens.explore.page import Row, figure, mark, short, spread, without
 from bptui.screens.keys import EXPLORE_CHAIN
 from bptui.screens.render import RenderOptions, boxed
 from bptui.symbolic.service import Service
@@ -183,7 +183,7 @@ class ChainBoard(Board):
             return boxed([head, (), (Span("  ·", "dim"),)], width, height, look)
         page = ChainPage(self, reading, width, look)
         rows = [Row(head), *(page.ways() if several else page.boxes()), *page.bars(), *page.sums.band(), *page.notes()]
-        return boxed(fitted(rows, height), width, height, look)
+        return boxed(spread(rows, height), width, height, look)
 
     def hidden(self, *names: str) -> bool:
         """Is a number of any of these names asked for?"""

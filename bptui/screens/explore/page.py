@@ -20,6 +20,10 @@ def without(place: Place, word: str) -> Place:
     return place._replace(rows=tuple(row for row in place.rows if row.word != word))
 
 
+MOST = 4
+"""Rows that are added to an empty one on a high screen."""
+
+
 class Row(NamedTuple):
     """A line of a page; where there is no room for all, those that give way first have the largest `rank`."""
 
@@ -39,6 +43,14 @@ def fitted(rows: Sequence[Row], height: int) -> list[Line]:
         worst = max(row.rank for row in kept)
         del kept[max(n for n, row in enumerate(kept) if row.rank == worst)]
     return [row.line for row in kept]
+
+
+def spread(rows: Sequence[Row], height: int) -> list[Line]:
+    """As many of the rows as there is room for; where there is room for more, the empty ones grow alike."""
+    kept = fitted(rows, height)
+    gaps = sum(not row for row in kept)
+    more = min(MOST, (height - len(kept)) // gaps) if gaps else 0
+    return [line for row in kept for line in (row, *[()] * (more if not row else 0))]
 
 
 def at(*parts: tuple[int, Line | Span | str]) -> Line:
