@@ -19,7 +19,7 @@ from bptui.symbolic.card import Form, card
 from bptui.symbolic.card.bound_definition import BoundDefinition
 from bptui.symbolic.card.composite import FORM
 from bptui.symbolic.card.leaf import gathered
-from bptui.symbolic.derivation.document import Grid, Section
+from bptui.symbolic.derivation.document import ROLES, Grid, Section
 from bptui.symbolic.derivation.reads import Index, Number, reads
 from bptui.symbolic.facts import Card
 from bptui.symbolic.service import Service
@@ -31,7 +31,6 @@ GIVEN = 500
 """Given numbers that are listed."""
 NAMED = 6
 """Of what is not followed any more, how many are named."""
-ROLES = {"input": "given", "target": "given", "param": "trained", "const": "a constant", "state": "carried on"}
 
 
 def asked(session: Session, node: Node, element: Index, of: Of | None) -> tuple[Number, ...]:

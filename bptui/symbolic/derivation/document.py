@@ -10,6 +10,9 @@ from bptui.symbolic.card.error_budget import ErrorBudget
 from bptui.symbolic.facts import Card, Fact
 from bptui.symbolic.types import CheckRow
 
+ROLES = {"input": "given", "target": "given", "param": "trained", "const": "a constant", "state": "carried on"}
+"""What a number that no operation computes is, by the role of its node."""
+
 
 @dataclass(frozen=True)
 class Grid:

@@ -13,7 +13,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.state import State
 from bptui.model.engine.timeline import PHASES, Phase
 from bptui.symbolic.card.names import title
-from bptui.symbolic.derivation.document import Document, Grid, Section
+from bptui.symbolic.derivation.document import ROLES, Document, Grid, Section
 from bptui.symbolic.derivation.moment import Teller, heading
 from bptui.symbolic.service import Service
 
@@ -21,7 +21,6 @@ MOMENTS = 100
 """Moments of a phase that are written out: more are a book that nobody reads, and minutes of checks."""
 FEW = 16
 """Numbers of a tensor that are written out; of more only the range."""
-_NAMES = {"input": "given", "target": "given", "param": "trained", "const": "given", "state": "carried on"}
 
 
 def step(session: Session, service: Service, unicode: bool = True) -> Document:
@@ -63,7 +62,7 @@ def _network(session: Session) -> Grid:
     rows: list[tuple[str, ...]] = []
     for node in leaves[:MOMENTS]:
         value = recording.before(node) if node.role == "param" else recording.value(node)
-        rows.append((node.name, _NAMES.get(node.role, node.role), numbers.shape(node.shape), _told(value)))
+        rows.append((node.name, ROLES.get(node.role, node.role), numbers.shape(node.shape), _told(value)))
     rows += _more(len(leaves), "", "")
     rows += [(node.name, _operation(session, node), numbers.shape(node.shape), "") for node in graph.ops[:MOMENTS]]
     rows += _more(len(graph.ops), "", "")
