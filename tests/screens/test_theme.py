@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from rich.style import Style
 
-from bptui.cli import THEMES as NAMES_IN_THE_SHELL
 from bptui.model.base.spans import KINDS, WEIGHTS
 from bptui.model.debugger.commands.registry import find
 from bptui.screens.theme import CHIPS, CHOICES, HEAT_KINDS, THEMES, choose, contrast
+from bptui.terminal import THEMES as NAMES_IN_THE_SHELL
 from tests.screens.rig import debug
 
 BACKGROUNDS = ["", "on-band", "on-cursor", *CHIPS, *(f"heat-{kind}-{i}" for kind in HEAT_KINDS for i in range(5))]

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bptui.model.base import syntax
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.engine.optimizers import OPTIMIZERS
 from bptui.model.source import layers
@@ -160,8 +161,8 @@ USUAL = ("tanh", "relu", "sigmoid", "linear", "leaky_relu", "elu", "gelu", "silu
 def inputs(table: Any) -> int:
     """1 for an activation of one's own, 2 for a loss: which reads a prediction and a target."""
     try:
-        tree = ast.parse(str(table.get("definition", "")))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = syntax.parse(str(table.get("definition", "")))
+    except syntax.Unreadable:
         return 0
     read = {
         node.value.id for node in ast.walk(tree) if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)
