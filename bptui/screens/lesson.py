@@ -39,7 +39,7 @@ BEGINS = frozenset("0123456789-.(=−+")
 """What opens the line of an answer."""
 ERASES = ("backspace", "delete", "ctrl+h")
 """What deletes in that line, and nothing where it is empty."""
-MODES = {"layers": "layers", "neurons": "neurons", "graph": "graph"}
+MODES = ("layers", "neurons", "graph")
 """Words of a stage that are views of the Network panel."""
 ANSWERS = ("why", "paths")
 """Words of a stage that are answers: commands of their name ask for them."""
@@ -55,8 +55,6 @@ class LessonScreen(Debugger):
         self._front, self._progress = front, progress
         self._frames: Timer | None = None
         self.reading: Reading | None = None
-        self._working: object = None
-        """The board whose work runs, or ran last."""
         self.certificate: Certificate | None = None
         self.reader, self._warned, self._asked_by_page = "", False, ""
 
@@ -93,15 +91,16 @@ class LessonScreen(Debugger):
         self._take(course)
         if course.failed:
             reading.remark = line((course.failed[0], "fail"))
-        reached = Reached(course.number + 1, course.answers, course.finished or self._was_done(course))
-        told = self._progress.keep(course.lesson.front.key, reached)
-        if told:
+        if told := self._keep(course):
             self.say(say(told, ok=False))
         self.changed()
 
-    def _was_done(self, course: Course) -> bool:
-        before = self._progress.of(course.lesson.front.key)
-        return before is not None and before.done
+    def _keep(self, course: Course) -> str:
+        """Keep how far one has come; what went wrong with that, "" for nothing."""
+        key = course.lesson.front.key
+        before = self._progress.of(key)
+        done = course.finished or (before is not None and before.done)
+        return self._progress.keep(key, Reached(course.number + 1, course.answers, done))
 
     def _take(self, course: Course) -> None:
         """The session of a page, and what stands beside its prose."""
@@ -120,7 +119,7 @@ class LessonScreen(Debugger):
         view.focus = PANEL.number
         first = course.stage[0] if course.stage else "network"
         if first in MODES:
-            view.mode = cast(Any, MODES[first])
+            view.mode = cast(Any, first)
         self._mode, self._focused = view.mode, PANEL.number
         self._on_board(course)
         if first in ANSWERS:
@@ -129,35 +128,32 @@ class LessonScreen(Debugger):
 
     def _on_board(self, course: Course) -> None:
         """The board that stands in the debugger's place on this page, if any: on the page's session."""
-        word = next((word for word in course.stage if word not in STAGED), "")
+        word, session = next((word for word in course.stage if word not in STAGED), ""), course.session
         if self.ui.board is not None:
             self.ui.board.close()
         self.ui.board = None
-        if not word or course.session is None:
+        if not word or session is None:
             return
         from bptui.screens import explore
         from bptui.screens.play.opening import on_session
 
         try:
-            session = course.session
             self.ui.board = on_session(session) if word == "play" else explore.on_session(word, session)
         except UserError as error:
             self.refuse(error)
             return
-        graph = course.session.graph
-        self.ui.board.hide = frozenset(name for target in course.hidden for name in names_of(target, graph))
+        self.ui.board.hide = frozenset(name for target in course.hidden for name in names_of(target, session.graph))
 
     def _computed(self) -> None:
         """The board's work has ended."""
         error = self.worker.ended()
-        if error is not None and self._working is self.ui.board:  # of one that is closed it is no news
+        if error is not None and self.worker.board is self.ui.board:  # of one that is closed it is no news
             self.refuse(error)
         self.changed()
 
     def changed(self) -> None:
         """Draw what is different now, and compute what the board wants."""
         if self.ui.board is not None:
-            self._working = self._working if self.worker.job is not None else self.ui.board
             self.worker.ask(self.ui.board)
             if self.worker.job is not None and self._frames is None:
                 self._frames = self.set_interval(1 / FRAMES, self._frame)
@@ -372,10 +368,9 @@ class LessonScreen(Debugger):
 
     def _done_with(self) -> None:
         """The question is done: what comes after it has happened."""
-        reading = cast(Reading, self.reading)
-        self._take(reading.course)
-        course = reading.course
-        self._progress.keep(course.lesson.front.key, Reached(course.number + 1, course.answers, self._was_done(course)))
+        course = cast(Reading, self.reading).course
+        self._take(course)
+        self._keep(course)
         self.changed()
 
     def run(self, text: str) -> None:

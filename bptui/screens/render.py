@@ -17,6 +17,7 @@ ASCII = str.maketrans(
         "█": "#", "≤": "<", "≥": ">", "≈": "~", "≠": "!", "−": "-", "→": ">", "←": "<", "↑": "^", "↓": "v", "Σ": "S",
         "∞": "I", "α": "a", "β": "B", "γ": "g", "ε": "e", "σ": "s", "δ": "d", "η": "n", "Δ": "D", "π": "p", "√": "V",
         "ᵀ": "T", "ŷ": "y", "◉": "@", "½": "h", "±": "~", "⋯": "~", "∈": "e", "∇": "V", "τ": "t", "ρ": "r", "▸": ">",
+        "²": "2", "³": "3", "µ": "u",
     }
 )  # fmt: skip
 """One ASCII character for each glyph that bptui draws, so that a grid keeps its columns under `--ascii`. A panel that
@@ -34,6 +35,23 @@ class RenderOptions(NamedTuple):
     unicode: bool = True
     ansi: bool = False
     focused: bool = False
+
+
+SPELLED = {"²": "^2", "³": "^3", "½": "1/2", "±": "+-", "→": "->"}
+"""Glyphs of prose that one character of ASCII does not say: `(f - 3)?` would be a number that is asked."""
+
+
+def spelled(spans: Sequence[Span], width: int) -> Line:
+    """A row of prose with such glyphs spelled out in ASCII, as far as it has room for in `width`."""
+    room, out = width - len("".join(span.text for span in spans).rstrip()), []
+    for span in spans:
+        text = ""
+        for glyph in span.text:
+            more = SPELLED.get(glyph, glyph)
+            text += more if len(more) - 1 <= room else glyph
+            room -= len(more) - 1 if len(more) - 1 <= room else 0
+        out.append(Span(text, span.style))
+    return crop(out, 0, width)
 
 
 def to_ascii(spans: Sequence[Span]) -> Line:

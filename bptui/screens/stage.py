@@ -33,7 +33,8 @@ FRAMES = 20
 
 
 class Worker:
-    """Runs a board's work in one thread, one piece after the other. `news` is called, from the thread, at its end."""
+    """Runs a board's work in one thread, one piece after the other. `news` is called, from the thread, at its end;
+    `board` is whose work runs, or ran last."""
 
     def __init__(self, news: Callable[[], None]) -> None:
         self._news = news
@@ -41,6 +42,7 @@ class Worker:
         self._go_on = True
         self.closed = False
         self.job: Future[None] | None = None
+        self.board: Board | None = None
 
     def ask(self, board: Board) -> None:
         """Start what there is to compute, if anything; end what runs where something else cannot wait for it."""
@@ -51,7 +53,7 @@ class Worker:
             return
         work = board.work()
         if work is not None:
-            self._go_on = True
+            self._go_on, self.board = True, board
             self.job = self._pool.submit(work, Progress(lambda part, what: self._go_on))
             self.job.add_done_callback(lambda _: self._news())
 

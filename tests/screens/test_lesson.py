@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from bptui.app import ScreenApp
 from bptui.model.base.spans import plain
 from bptui.screens.lesson import LessonScreen
+from bptui.surroundings import Surroundings
 from bptui.teach import catalogue
 from bptui.teach.course import Course
 from bptui.teach.lesson import Front
@@ -220,6 +221,20 @@ async def test_the_loss_is_not_told_before_its_moment() -> None:
         assert "loss ?" in at.text.splitlines()[0]
         await answer_right(at)
         assert "loss 0.8100" in at.text.splitlines()[0]
+
+
+async def test_in_ascii_a_square_is_no_question() -> None:
+    """`½(f - 3)²` of lesson 3 keeps its meaning: `?` is a number that is asked."""
+    three = next(front for front in catalogue.lessons() if front.number == 3)
+    app = ScreenApp(partial(LessonScreen, "lesson", three, Progress(None)), Surroundings(unicode=False))
+    async with piloted(app, 80, 24) as pilot:
+        at = At(app, pilot)
+        while at.screen.reading is None:
+            await pilot.pause(0.005)
+        assert "(h - 2)^2" in at.text
+        assert "1/2(f - 3)^2" in at.text
+        assert at.text.isascii()
+        assert all(len(row) == 80 for row in at.text.splitlines())
 
 
 async def test_a_formula_begins_with_its_sign() -> None:

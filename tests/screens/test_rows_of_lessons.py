@@ -167,7 +167,7 @@ def told(at: At) -> str:
 
 async def settled(at: At, *texts: str) -> None:
     """Wait for what is derived in threads of its own, until the texts are seen or too much time has passed."""
-    for _ in range(200):
+    for _ in range(1200):
         if at.screen.worker.job is None and all(text in at.text for text in texts):
             return
         await at.pilot.pause(0.05)

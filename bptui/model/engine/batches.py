@@ -57,10 +57,6 @@ class Batches:
         """How many samples there are."""
         return len(next(iter(self.arrays.values())))
 
-    def epoch(self, step: int) -> int:
-        """The epoch (from 0) of the first row of a training step."""
-        return step * self.size // self.count
-
     def rows(self, seed: int, step: int) -> NDArray[np.intp]:
         """Which samples training step `step` takes."""
         epoch, first = divmod(step * self.size, self.count)

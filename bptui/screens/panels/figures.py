@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from bptui.model.base.numbers import HIDDEN, concealed, field
-from bptui.model.base.spans import Line, Span, plain
+from bptui.model.base.spans import WEIGHTS, Line, Span, plain
 from bptui.model.engine.graph import Node
+from bptui.screens.panels.text import wrap
 
 _NOT_FINITE = re.compile(r"(?<!\w)(-?inf|NaN)(?!\w)")
 _HIDDEN = re.compile(r"(?<![^\s(\[=-])\?(?!\w)")
@@ -73,7 +74,7 @@ def _unhidden(span: Span) -> Iterator[Span]:
 
 def without_weights(style: str) -> str:
     """The style without bold, reverse and underline: for blanks beside a reversed number."""
-    return " ".join(w for w in style.split() if w not in ("bold", "reverse", "underline")) or "text"
+    return " ".join(w for w in style.split() if w not in WEIGHTS) or "text"
 
 
 def window(size: int, room: int, at: int) -> tuple[int, int]:
@@ -98,3 +99,9 @@ def scalar(array: Any, at: tuple[int, ...]) -> float | None:
     if array is None or len(at) != array.ndim or any(not 0 <= i < n for i, n in zip(at, array.shape, strict=True)):
         return None
     return float(array[at])
+
+
+def no_view(name: str, why: str, width: int) -> list[Line]:
+    """In the place of a view of the network that has no room, or cannot be: why, and the key to the next one."""
+    text: Line = (Span(f"no {name} view: ", "dim"), Span(why, "text"), Span("  v view", "dim"))
+    return [(Span(" "), *row) for row in wrap(text, max(1, width - 2))]

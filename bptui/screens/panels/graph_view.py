@@ -16,9 +16,8 @@ from bptui.screens.panels.below import Below, partly
 from bptui.screens.panels.circuit import Circuit, Item, named, too_large
 from bptui.screens.panels.circuit_frame import Frame, circuit, frame
 from bptui.screens.panels.equation import equation
-from bptui.screens.panels.figures import figure, kind_of, scalar
+from bptui.screens.panels.figures import figure, kind_of, no_view, scalar
 from bptui.screens.panels.rows import diverges
-from bptui.screens.panels.text import wrap
 from bptui.screens.panels.timeline import CHIPS
 from bptui.screens.panels.wires import draw
 from bptui.screens.plot import Plot
@@ -61,8 +60,7 @@ def lines(scene: Scene) -> list[Line]:
         return []
     why = fits(session, width, height)
     if why:
-        text: Line = (Span("no graph view: ", "dim"), Span(why, "text"), Span("  v view", "dim"))
-        rows = [(Span(" "), *row) for row in wrap(text, max(1, width - 2))]
+        rows = no_view("graph", why, width)
     else:
         made = circuit(session.graph, width, height - 1)
         body = height - 1 - (made.rows < height - 1)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span, bold, line
-from bptui.screens.render import boxed, fit, length, under
+from bptui.screens.render import boxed, fit, length, spelled, under
 from bptui.teach.filling import wrap
 from bptui.teach.sheet import INVITES, sheet
 
@@ -43,6 +43,8 @@ def lines(scene: Scene) -> list[Line]:
     if reading is None or width < 1 or height < 1:
         return []
     rows = _strip(reading, width, height) if width >= STRIP and height < LOW else _page(reading, width, height)
+    if not scene.options.unicode:
+        rows = [spelled(row, width) for row in rows]
     return boxed(rows, width, height, scene.options)
 
 

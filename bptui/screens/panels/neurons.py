@@ -13,8 +13,8 @@ from bptui.model.base.spans import Line, Span
 from bptui.model.engine.graph import Node
 from bptui.screens.panels import select_node
 from bptui.screens.panels.equation import equation
+from bptui.screens.panels.figures import no_view
 from bptui.screens.panels.neuron_picture import Picture, Standing
-from bptui.screens.panels.text import wrap
 from bptui.screens.panels.wiring import Column, columns
 from bptui.screens.render import boxed, length
 
@@ -77,8 +77,7 @@ def lines(scene: Scene) -> list[Line]:
         return []
     why = fits(session, width, height)
     if why:
-        text: Line = (Span("no neurons view: ", "dim"), Span(why, "text"), Span("  v view", "dim"))
-        rows = [(Span(" "), *row) for row in wrap(text, max(1, width - 2))]
+        rows = no_view("neurons", why, width)
     else:
         found = columns(session.graph)
         assert not isinstance(found, str)

@@ -209,7 +209,7 @@ class Playground(Board):
         elif word == "nudge":
             course.nudge(*self.choice.parameter(self.frame), NUDGE * by[1])
         elif word == "edit":
-            return f":weight {self._weight():.6g}"
+            return ":weight "  # what it is stands in the line under the settings; what is typed takes its place
         elif word == "undo":
             course.undo()
         else:

@@ -19,7 +19,6 @@ from bptui.symbolic.against.names import Match
 RELATIVE, OF_LARGEST = 1e-6, 1e-9
 """What two float64 programs may differ by: in an element, and next to the largest of its tensor. Between the worst
 agreement of right ones (PyTorch's and ours: 1e-12) and the smallest slip that anybody reported (an eps: 1e-5)."""
-AXES = "transposed: theirs is (out, in), ours (in, out)"
 TURNED = "transposed"
 
 
