@@ -228,7 +228,8 @@ class RateBoard(Board):
             rows.append(blank(4))
         rows.append(Row(_pair("promised", number(cut.promised, "gradient", "promised" in self.hide))))
         rows.append(Row(_pair("really", number(cut.really, "value bold", "really" in self.hide))))
-        rows.append(Row(_pair("of it", number(cut.ratio, "text", "ratio" in self.hide)), 1))
+        ratio = number(cut.ratio, "text", "ratio" in self.hide) if cut.promised else (Span("·".rjust(8), "dim"),)
+        rows.append(Row(_pair("of it", ratio), 1))
         rows += [blank(5), blank(5)]
         regime = cut.regimes.of(cut.rate)
         if "regimes" not in self.hide and cut.slope and math.isfinite(cut.slope):
