@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -95,4 +96,15 @@ def test_every_picture_has_a_demo_and_a_page() -> None:
 def test_the_picture_of_an_explorer_shows_its_board(name: str) -> None:
     picture = text_of((FOLDER / f"{explorer_pictures.picture(name)}.svg").read_text(encoding="utf-8"))
     rows = [plain(row) for row in explorer_pictures.rows(name)]
-    assert said([*picture, ""]) == said([*rows, ""]), "python -m tests.explorer_pictures"
+    drawn, shown = (" ".join(said([*each, ""])).split() for each in (picture, rows))
+    assert len(drawn) == len(shown)
+    assert all(map(_alike, drawn, shown)), "python -m tests.explorer_pictures"
+
+
+def _alike(drawn: str, shown: str) -> bool:
+    """Is it the same word, or the same number but for what 1,000 training steps make of the last bit of another
+    processor?"""
+    try:
+        return drawn == shown or math.isclose(float(drawn), float(shown), rel_tol=0.02)
+    except ValueError:
+        return False
