@@ -250,7 +250,8 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
         own = lesson_keys(ui.lesson, width)
         taken = {keys for keys, _ in own}  # with these one answers: of the board they are only once it has the focus
         board = [pair for pair in ui.board.place.footer() if pair[0] not in taken]
-        keys = (*own[:2], *board[:1], *own[2:], *board[1:])
+        lead = 2 if width >= layout.LESSON[0] else len(own)
+        keys = (*own[:lead], *board[:1], *own[lead:], *board[1:])
         return under(footer.hints(keys, width, footer_keys(width, ui.bindings)[1]), "on-band")
     if ui.lesson is not None:
         first = (*lesson_keys(ui.lesson, width), *first)

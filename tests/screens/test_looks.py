@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from bptui.app import ScreenApp, StageApp
-from bptui.model.base.spans import plain
-from bptui.screens import explore
+from bptui.model.base.spans import Span, plain
+from bptui.screens import explore, layout
 from bptui.screens.lesson import LessonScreen
+from bptui.screens.panels import status
 from bptui.teach import catalogue
 from bptui.teach.progress import Progress
 
@@ -109,6 +110,24 @@ async def look_of_page(name: str) -> str:
             assert await asyncio.to_thread(screen.explainer.service.wait, 60.0)
         await pilot.pause()
         return masked("\n".join(plain(row) for row in screen.canvas.rows))
+
+
+def test_tabs_lose_the_end_of_the_longest_name_first() -> None:
+    names = [(2, "Operation"), (3, "Tensor"), (7, "Your turn: second unit 10/17")]
+    assert plain(layout.tabs(names, 7, 60)).rstrip().endswith("7 Your turn: second unit 10/17")
+    assert plain(layout.tabs(names, 7, 50)).startswith(" 2 Operation  3 Tensor  7 Your turn: second unit… ")
+    assert plain(layout.tabs(names, 7, 40)).startswith(" 2 Operation  3 Tensor  7 Your turn")
+    assert plain(layout.tabs(names, 7, 30)).startswith(" 2  3  7 Your turn")
+
+
+def test_a_status_over_a_board_loses_names_before_numbers() -> None:
+    left = (Span("explorer", "dim"), Span("  optimizer race   "), Span("step 28 of 40"))
+    right = (Span("y = w·x + b"),)
+    for width, start in ((80, " bptui  explorer  optimizer"), (58, " bptui  optimizer"), (50, " optimizer race")):
+        row = plain(status.of_board(left, right, width))
+        assert row.startswith(start)
+        assert "step 28 of 40  " in row
+        assert row.endswith("y = w·x + b ")
 
 
 ALL = {name: made for names, made in ((LOOKS, look), (BOARDS, look_of_board), (PAGES, look_of_page)) for name in names}

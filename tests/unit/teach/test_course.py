@@ -314,3 +314,10 @@ def test_what_cannot_be_asked_is_told():
     assert plain(found.reason) == "this cannot be asked: it is 2 numbers, (1,2)"
     walked.hint()
     assert walked.state == "shown"
+
+
+def test_a_certificate_calls_a_computed_number_by_its_page():
+    front = find("5")
+    lesson = names.opened(front.path, front.key)
+    found = certificate(lesson, {page.key: "once" for page in lesson.pages if page.question is not None})
+    assert "A promise" in [plain(each.label) for each in found.worked]
