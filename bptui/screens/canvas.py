@@ -68,7 +68,9 @@ class Canvas(Widget, can_focus=True):
             return False
         if self.screen is not app.screen or self.region != app.size.region:  # is_current is also what lies under it
             return False
-        width = self.size.width
+        width, last = self.size.width, len(self._rows) - 1
+        if budget is not None:  # what answers a key goes before what is late
+            changed = sorted(changed, key=lambda y: y not in (0, last))
         self._styles_cache.set_dirty(*[Region(0, y, width, 1) for y in changed])
         sent = app.send_rows([(y, self._rows[y]) for y in changed], self._theme, budget)
         now = set(changed[:sent])

@@ -157,7 +157,7 @@ class _Page(NamedTuple):
 
 def _least(slide: Slide, width: int, height: int, look: RenderOptions) -> list[Line]:
     """Where there is no room for a page: the question and its answers, of which only the right one and the one that the
-    class said stay once it is told; the numbers, if there is any room left."""
+    class said stay once it is told; the page's number and the numbers, if there is any room left."""
     kept = slide
     if slide.shown and slide.choices:
         picked = [n for n, each in enumerate(slide.choices) if not each.mistake or slide.marked == n + 1]
@@ -166,9 +166,11 @@ def _least(slide: Slide, width: int, height: int, look: RenderOptions) -> list[L
         kept = kept._replace(marked=marked)
     answers = next((a for n in (2, 1) if (a := _answers(kept, width, n)) is not None), [])
     rows = [*wrap(_bold(slide.question), width), *answers, *_told(kept, width, 2, 0)]
-    body = _body(slide, width, height - len(rows), look, 4) if height > len(rows) else None
-    body = body if body is not None and len(body) + len(rows) <= height else []
-    return ([*body, *rows] + [()] * height)[:height]
+    rows = [head(slide, width), *rows] if height > len(rows) else rows
+    room = height - len(rows)
+    body = (_body(slide, width, room, look, 4) if room > 0 else None) or []
+    body = body if len(body) <= room else []
+    return ([*rows[:1], *body, *rows[1:]] + [()] * height)[:height]
 
 
 def head(slide: Slide, width: int) -> Line:
