@@ -85,7 +85,7 @@ HOME = Place("Home", (
     Key("part", ("1", "2", "3", "4"), "To the lessons, the playground, the examples, what was opened last", "part"),
     Key("turn", ("shift+tab", "tab"), "To the part before, the next one", by=VERTICAL),
     Key("class", ("P",), "Open the chosen lesson for a class, in large digits", "class"),
-    Key("line", ("o", "colon"), "A network file, a formula and its values, explore race; an error gives it back", "open"),
+    Key("line", ("o", "colon"), "A network file, a formula with its values, explore race", "open"),
     Key("filter", ("slash",), "Show only what has a word", "find"),
     Key("all", ("escape",), "Show all again"),
     INTERRUPT,
