@@ -56,7 +56,8 @@ async def test_a_long_script_can_be_ended(tmp_path: Path) -> None:
         screen.app.debugger.run(f"source {path}")  # returns after a blink
         assert screen.app.debugger.runner.busy
         await screen.pilot.press("escape")
-        assert not screen.app.debugger.runner.busy
+        while screen.app.debugger.runner.busy:  # the line that was running when it came
+            await screen.pilot.pause()
         ended = screen.session.stop
         assert ended < 8_000
         await screen.press("s")
