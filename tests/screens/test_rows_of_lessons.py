@@ -80,7 +80,7 @@ ROWS = (
     Row(16, 4, "What you can do now", ("upstream × local = downstream", "Next, lesson 5"), ("━ 17/17 ━",)),
     Row(17, 4, "Turn the dials", ("new = old - η × gradient", "new weight[0,0] = 0.5504"),
         ("W' = W - η·∂L/∂W", "W' = 0.5000 - 0.5·(-0.10073) = 0.5504", "η learning rate 0.5")),
-    Row(17, 8, "The rate", ("between a ten thousandth and 1", "outside of that bptui warns")),
+    Row(17, 8, "The rate", ("between a ten thousandth and 1", "outside of that :info network asks")),
     Row(18, 7, "Ten bars of a text", ("sigmoid .124 .090 .007 .002 .001", "that text counts from the loss")),
     Row(21, 7, "On a track", (), ("sigmoid, as it is         ✗ vanishing", "relu, he init                ✓", "2.0e-4 ✗",
         "0.1962 ✓", "learns")),

@@ -180,16 +180,25 @@ def _stops(session: Session, kind: str = "") -> list[Line]:
     return [row.line(session.branch) for row in session.breakpoints.rows.values() if kind in ("", row.kind)]
 
 
+USUAL = (1e-4, 1.0)
+"""Learning rates that nobody asks about, ours: lessons call 0.001 to 0.01 typical, demonstrations take up to 1."""
+
+
 def _network(session: Session) -> list[Line]:
     from math import prod
 
     network, graph = session.network, session.graph
     count = sum(prod(node.shape) for node in graph.params)
+    rate = network.optimizer.learning_rate
+    unusual = [] if USUAL[0] <= rate <= USUAL[1] or not graph.params else [
+        f"the learning rate {rate:g} is outside of the usual {USUAL[0]:g} to {USUAL[1]:g}: is it meant?"
+    ]  # fmt: skip
     rows = [
         line((network.name, "bold"), f"  {network.about.partition(chr(10))[0]}"),
         *(line(text) for text in network.story),
         *(line((f"numbers: {text}", "dim")) for text in network.source.split("\n") if text),
         *(line((f"taken: {text}", "kink")) for text in network.notes),
+        *(line((text, "kink")) for text in unusual),
         line(f"{len(graph.ops)} operations, {len(graph.params)} parameters with {count} numbers, {network.dtype}, "
              f"seed {network.seed}, {session.planned} training steps planned"),
     ]  # fmt: skip

@@ -329,3 +329,11 @@ def test_a_remedy_typed_line_by_line_reaches_what_its_trial_reached():
             assert run(session, line).ok, line
         session.history.advance(50)
         assert reached(tuple(session.history.losses[:50].tolist())) == pytest.approx(remedy.loss_after, nan_ok=True)
+
+
+def test_an_unusual_rate_is_asked_about():
+    """Outside of 1e-4 to 1, both of which are usual; of a branch as of a file."""
+    for rate, asked in (("1e-4", False), ("1", False), ("5", True), ("0.00001", True)):
+        session = Session(load("darts"))
+        run(session, f"set lr = {rate}")
+        assert ("is it meant?" in run(session, "info network").text) is asked, rate
