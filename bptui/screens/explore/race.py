@@ -288,7 +288,7 @@ class RaceBoard(Board):
             rows += [()] * (each * (n + 1) - len(rows))
         if last:
             rows += [()] * (tall - last - len(rows))
-            order: list[Span] = [Span(" first now ", "dim")]
+            order: list[Span] = [Span(" first now " if side >= SIDE else " first ", "dim")]
             for place, n in enumerate(sorted(range(len(LETTERS)), key=lambda n: ranks[n]), 1):
                 order += [Span(f" {place} ", "dim"), Span(LETTERS[n], "text bold"), Span(" ")]
             rows.append(tuple(order) if all(tracks) and "loss" not in self.hide else ())
