@@ -50,7 +50,7 @@ def _checked(recording: Recording, node: Node, turn: int) -> tuple[CheckRow, ...
         source = recording.required(node.attributes.get("next", node.id))
         new = required(recording.after(node), f"{node.name} after the step")
         return tuple(_rows(node, "state", "", Compared(recording.required(node), new, wide(source), kind)))
-    optimizer = recording.optimizer
+    optimizer = recording.update_rule(node, turn)
     before, after = inputs(recording, node, turn), results(recording, node, turn)
     with np.errstate(all="ignore"):
         given, made = ({k: wide(np.asarray(v)) for k, v in numbers.items()} for numbers in (before, after))

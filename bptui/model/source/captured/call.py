@@ -1,0 +1,189 @@
+"""One recorded call, said in bptui's operations: what an entry of `known` is given to build with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.types import Array, Shape
+from bptui.model.engine.build import Builder
+from bptui.model.engine.graph import Node
+from bptui.model.source.captured.record import FLOATS, Event, Record
+
+Read = Callable[[], Array]
+"""Reads or makes the numbers of a leaf when they are looked at."""
+
+
+class Lacks(Exception):
+    """bptui has no such operation, or not with these settings: the event stays opaque. The text says why."""
+
+
+class Ref(NamedTuple):
+    """A recorded value among the arguments; `place` as in `record.Value`."""
+
+    id: int
+    shape: Shape
+    dtype: str
+    place: tuple[int, tuple[int, ...]]
+
+
+class Workshop:
+    """The graph that is being built of a record: its Builder, which node holds which value, and how leaves are read.
+
+    nodes   value → the node that holds it
+    reads   node id → how its numbers are read, where they are not those of a value of the record (a mask as 0 and 1)
+    """
+
+    def __init__(self, record: Record, builder: Builder) -> None:
+        self.record, self.builder = record, builder
+        self.nodes: dict[int, Node] = {}
+        self.reads: dict[int, Read] = {}
+        self._taken: dict[str, int] = {}
+
+    def fresh(self, name: str) -> str:
+        """The name, or `name#2`, `name#3` where it is taken."""
+        count = self._taken[name] = self._taken.get(name, 0) + 1
+        return name if count == 1 else f"{name}#{count}"
+
+    def given(self, shape: Shape, read: Read, *, whole: bool = False) -> Node:
+        """A leaf without a gradient whose numbers are made from the record when they are looked at."""
+        name = self.fresh("index" if whole else "given")
+        node = self.builder.leaf(name, "input", shape=shape, whole=whole, wants_grad=False)
+        self.reads[node.id] = read
+        return node
+
+
+class Call:
+    """One event on its way into the graph.
+
+    name     the function's short name: `add` for `torch.Tensor.add_`
+    results  the values that it made · masks: what a dropout in it kept, as values
+    changed  argument → node, for what it changes beside its result
+    Everything that takes a value takes a `Ref`, a Node, or a number.
+    """
+
+    def __init__(self, shop: Workshop, event: Event, name: str) -> None:
+        self.shop, self.event, self.name = shop, event, name
+        self.results = [self.ref(out) for out in event.outs]
+        self.masks: list[int] = list(event.notes.get("masks", ()))
+        self.changed: dict[int, Node] = {}
+        low = [r.dtype for r in self.results if r.dtype in ("bfloat16", "float16")]
+        self.low = low[0] if low and event.notes.get("autocast") else None
+        """The kind of number to which an autocast region rounds what this event reads; None outside of one."""
+        self._cast: dict[int, Node] = {}
+
+    # ---------------------------------------------------------------------------------------------------- arguments
+    def ref(self, value: int) -> Ref:
+        """A value of the record as an argument."""
+        v = self.shop.record.step.values[value]
+        return Ref(v.id, tuple(v.shape), v.dtype, v.place)
+
+    def decoded(self, item: Any) -> Any:
+        """An argument as the function was given it (see `record`), values as `Ref`."""
+        if isinstance(item, dict):
+            if "v" in item:
+                return self.ref(item["v"])
+            if "slice" in item:
+                return slice(*(self._number(self.decoded(part)) for part in item["slice"]))
+            if "..." in item:
+                return Ellipsis
+            if "float" in item:
+                return float(item["float"])
+            return item
+        return [self.decoded(part) for part in item] if isinstance(item, list) else item
+
+    def _number(self, item: Any) -> Any:
+        return int(self.array(item)) if isinstance(item, Ref) else item
+
+    def array(self, x: Ref | int) -> Array:
+        """The recorded numbers, read now: only what is small, and decides what is built (Lacks where not kept)."""
+        found = self.shop.record.array(x if isinstance(x, int) else x.id)
+        if found is None:
+            raise Lacks(f"{self.name}: an index was not recorded")
+        return found
+
+    def reader(self, x: Ref | int) -> Read:
+        """Reads the recorded numbers later: for `constant` and `whole`."""
+        return lambda: self.array(x)
+
+    # ------------------------------------------------------------------------------------------------------- building
+    def node(self, x: Ref | Node | float) -> Node:
+        """The node that holds x, as this call reads it."""
+        if isinstance(x, Node):
+            return x
+        if isinstance(x, Ref):
+            found = self.shop.nodes.get(x.id)
+            if found is None:
+                raise Lacks(f"{self.name}: {x.dtype} numbers among what it computes with")
+            if self.low is not None and x.dtype == "float32":
+                if x.id not in self._cast:
+                    self._cast[x.id] = self._used("cast", (found,), {"dtype": self.low})
+                return self._cast[x.id]
+            return found
+        if isinstance(x, int | float | bool):
+            return self.number(float(x))
+        raise Lacks(f"{self.name} with {type(x).__name__}")
+
+    def number(self, x: float) -> Node:
+        """A number in the call."""
+        if np.isfinite(x):
+            return self.shop.builder.number(x)
+        return self.constant((), lambda: np.asarray(x))
+
+    def use(self, op: str, *inputs: Ref | Node | float | None, **attributes: Any) -> Node:
+        """One use of an operation of bptui; None at the end stands for inputs that are left out."""
+        while inputs and inputs[-1] is None:
+            inputs = inputs[:-1]
+        nodes = tuple(self.node(x) for x in inputs if x is not None)
+        if len(nodes) < len(inputs):
+            raise Lacks(f"{self.name}: an input in the middle is left out")
+        return self._used(op, nodes, attributes)
+
+    def _used(self, op: str, nodes: Sequence[Node], attributes: dict[str, Any]) -> Node:
+        name = self.shop.fresh(self.name)
+        try:
+            return self.shop.builder.use(op, *nodes, name=name, scope=self.event.module, symbol=self.name, **attributes)
+        except UserError as problem:
+            raise Lacks(f"{self.name}: {problem.what}") from None
+
+    def constant(self, shape: Shape, read: Read) -> Node:
+        """A leaf without a gradient: a mask as 0 and 1, weights of an interpolation."""
+        return self.shop.given(shape, read)
+
+    def whole(self, shape: Shape, read: Read) -> Node:
+        """The same of whole numbers: positions, labels."""
+        return self.shop.given(shape, read, whole=True)
+
+    def index(self, x: Ref) -> Node:
+        """A recorded tensor of whole numbers as an index."""
+        return self.whole(x.shape, self.reader(x))
+
+    def mask(self, x: Ref | Node | float) -> Node:
+        """A recorded tensor as a condition: 0 or 1."""
+        if not isinstance(x, Ref):
+            return self.node(x)
+        return self.constant(x.shape, lambda: np.asarray(self.array(x) != 0, np.float64))
+
+    def same(self, x: Ref | Node) -> Node:
+        """The result is the argument itself: no operation."""
+        return self.shop.nodes[x.id] if isinstance(x, Ref) else x
+
+    def places(self, x: Ref) -> Array:
+        """Where in its storage each element lies, in elements: what two views share."""
+        offset, strides = x.place
+        found = np.full(x.shape, offset)
+        for axis, (size, stride) in enumerate(zip(x.shape, strides, strict=True)):
+            found += (np.arange(size) * stride).reshape([-1 if a == axis else 1 for a in range(len(x.shape))])
+        return found
+
+    def lacks(self, what: str) -> NoReturn:
+        """Say that bptui has no such operation."""
+        raise Lacks(what)
+
+
+def floating(ref: Ref) -> bool:
+    """Is it a kind of number that bptui computes with?"""
+    return ref.dtype in FLOATS
