@@ -115,9 +115,7 @@ def _numbers(losses: Any, at: int, width: int) -> list[Line]:
     return [(Span(" "), *row) for row in flow(parts, width - 1, 3)]
 
 
-def _curve(
-    losses: Any, at: int, width: int, tall: int, look: RenderOptions, scale: plot.Scale | None
-) -> list[Line]:
+def _curve(losses: Any, at: int, width: int, tall: int, look: RenderOptions, scale: plot.Scale | None) -> list[Line]:
     """The curve over its axes: bold the current step, dim what lies after it, `✗` over what is not finite."""
     page = plot.Plot(width - plot.LABEL - 2, tall, look.unicode)
     columns = plot.buckets(losses, page.wide)
