@@ -14,7 +14,7 @@ wrong, not whoever ran it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Row(NamedTuple):
     of a state, else ""; at, got, expected: the element that is farthest away, as recorded and as computed."""
 
     node: int
-    row: str
+    row: Literal["value", "gradient", "update"]
     input: str
     verdict: Verdict
     ulps: float = 0.0
