@@ -278,7 +278,7 @@ class FlowBoard(Board):
 
     def _scale(self, track: int) -> Line:
         """1e-4, 0.01, 1, 100 under their places; on a short track its ends."""
-        parts = []
+        parts: list[tuple[int, str]] = []
         for power, text in ((-4, "1e-4"), (2, "100"), (0, "1"), (-2, "0.01")):
             x = NAME + round((power - LOW) / (HIGH - LOW) * track)
             start = x if power == LOW else x - len(text) if power == HIGH else x - len(text) // 2
