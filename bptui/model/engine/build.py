@@ -296,7 +296,9 @@ class Builder:
                     if node.id in live:
                         live.add(source)
         nodes = [
-            replace(n, wants_grad=n.wants_grad and (n.id in live if n.op else n.id in moved or n.id not in used))
+            n
+            if not n.wants_grad or (n.id in live if n.op else n.id in moved or n.id not in used)
+            else replace(n, wants_grad=False)
             for n in self._nodes
         ]
         ids = {alias: node if isinstance(node, int) else node.id for alias, node in (aliases or {}).items()}
