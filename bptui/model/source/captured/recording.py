@@ -45,7 +45,11 @@ class CapturedRecording(Recording):
         event = self.captured.event_of.get(i)
         if event is None:  # the sum of several losses
             parts = [self.value(source) for source in self.graph.nodes[i].inputs]
-            return None if any(part is None for part in parts) else np.asarray(sum(parts))  # type: ignore[arg-type]
+            return (
+                None
+                if any(part is None for part in parts)
+                else np.asarray(sum(np.asarray(part, np.float64) for part in parts))
+            )
         run = self.run(event)
         return None if run is None else run.value(i)
 
