@@ -358,7 +358,9 @@ class Stage(Screen[None]):
             self.run_worker(cast(Any, self.app).open_debugger(session.network.name, session), exclusive=True)
 
     def stop(self) -> None:
-        """End what is computed, and wait for nothing."""
+        """End what is computed, and wait for nothing; once, it is kept."""
+        if self.board is not None and not self.worker.closed:
+            self.board.keep()
         self.worker.close()
         if self._timer is not None:
             self._timer.stop()
