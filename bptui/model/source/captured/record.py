@@ -106,7 +106,7 @@ class Backward:
     parts    (event, value) → the contributions of that event to the gradient of that value
     carried  leaf → its gradient (a value) from before: it was not set to zero, or is accumulated
     after    how many events had happened when it began
-    hooked   value → (hooks of the user's own that changed its gradient, what they made of it): `grads` has it from before
+    hooked   value → (hooks of the user that changed its gradient, what they made of it): `grads` has it from before
     """
 
     losses: list[tuple[int, int | None]]
