@@ -92,7 +92,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
             ]
         self.asleep = False
         _recording.add(self)
-        _push_mode(self)
+        put_on(self)
         return self
 
     def before_update(self, optimizer: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
@@ -111,7 +111,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         """Stop to record; returns the step."""
         self.asleep = True
         _recording.discard(self)
-        _remove(self)
+        take_off(self)
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -145,11 +145,11 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
     @contextmanager
     def _on(self) -> Iterator[None]:
         """What is called inside of a call is seen, too."""
-        _push_mode(self)
+        put_on(self)
         try:
             yield
         finally:
-            _remove(self)
+            take_off(self)
 
     # --------------------------------------------------------------------------------------------------------- modules
     def _is_mine(self) -> bool:
@@ -162,7 +162,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         fast = isinstance(module, FAST) and not module.training and not torch.is_grad_enabled()
         if fast and not self._suspended:
             self._suspended.append(module)
-            _remove(self)
+            take_off(self)
 
     def _entered(self, module: torch.nn.Module) -> None:
         if isinstance(module, torch.jit.ScriptModule):
@@ -177,7 +177,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         self.modules.leave()
         if self._suspended and self._suspended[-1] is module:
             self._suspended.pop()
-            _push_mode(self)
+            put_on(self)
         self._safely(self._returned, out)
 
     def _returned(self, out: object) -> None:
@@ -281,8 +281,13 @@ RESCALE = "torch.amp_update_scale_"
 _recording: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
-def _remove(mode: Recorder) -> None:
-    """Take a mode off, wherever it lies on the stack."""
+def put_on(mode: TorchFunctionMode) -> None:
+    """Put a mode on: from now on it sees every call."""
+    _push_mode(mode)
+
+
+def take_off(mode: TorchFunctionMode) -> None:
+    """Take a mode off, wherever it lies on the stack; nothing where it is not on it."""
     above = []
     while _len_torch_function_stack():
         top = _pop_mode()
@@ -290,7 +295,7 @@ def _remove(mode: Recorder) -> None:
             break
         above.append(top)
     for other in reversed(above):
-        _push_mode(other)
+        put_on(other)
 
 
 def _after_fork() -> None:

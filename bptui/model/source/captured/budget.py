@@ -20,7 +20,7 @@ from bptui.model.source.captured.recording import CapturedRecording
 
 class Loss(NamedTuple):
     """What one event loses. node: id of its result; ulps: its error in units of the last place of the largest number;
-    effect: what its error does to the loss, gradient × error, added over all elements."""
+    effect: what that does to the loss, gradient × error, added over all elements."""
 
     node: int
     ulps: float
