@@ -50,15 +50,11 @@ def lines(found: Certificate, name: str, width: int, height: int) -> list[Line]:
     summary, drawn = wrap(found.summary, inner), hairpin(found.way, inner)
     airy: list[Line] = [(), *summary, *(row for each in said for row in ((), each))]
     rows = _worked(found.worked, inner, height)
-    for picture, below in (
-        (drawn, airy),
-        (drawn, [(), *summary, *said]),
-        ([], airy),
-    ):  # numbers come before the picture
-        room = max(0, height - 2 - len(head) - len(picture) - len(below) - 1)
-        if len(rows) <= room:
+    for there, below in ((drawn, airy), (drawn, [(), *summary, *said]), ([], airy)):
+        room = max(0, height - 2 - len(head) - len(there) - len(below) - 1)
+        if len(rows) <= room:  # the numbers come before the picture
             break
-    head += picture
+    head += there
     rows = _worked(found.worked, inner, room)
     body = [*head, *([line(("you worked out", "dim")), *rows] if rows else []), *below]
     body = body[: max(0, height - 2)]
