@@ -34,11 +34,9 @@ class Classroom:
         asks = self.asks(board)
         if board is None or asks is None:
             return []
-        from bptui.screens.panels.answers import below
-        from bptui.screens.panels.present import Slide
+        from bptui.screens.panels.answers import Question, below
 
-        question = line((asks.question, "text"))
-        made = Slide((), (), question=question, choices=asks.choices, marked=self.says, shown=not board.hide)
+        made = Question(line((asks.question, "text")), asks.choices, self.says, not board.hide)
         return [fit(row, width) for row in below(made, width, height < LOW)]
 
     def keys(self, board: Board) -> tuple[tuple[str, str], ...]:

@@ -3,15 +3,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple, Protocol
 
 from bptui.model.base import prose
 from bptui.model.base.spans import Line, Span
+from bptui.screens.panels.choices import Choice
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import fit, length, middle, under
 
-if TYPE_CHECKING:
-    from bptui.screens.panels.present import Slide
+
+class Asking(Protocol):
+    """What asks: the question, the answers, which of them the class says (from 1, 0 for none), whether the right one is
+    told, and why it is that."""
+
+    @property
+    def question(self) -> Line: ...
+    @property
+    def choices(self) -> tuple[Choice, ...]: ...
+    @property
+    def marked(self) -> int: ...
+    @property
+    def shown(self) -> bool: ...
+    @property
+    def reason(self) -> Line: ...
+
+
+class Question(NamedTuple):
+    """A question without a page around it."""
+
+    question: Line
+    choices: tuple[Choice, ...]
+    marked: int
+    shown: bool
+    reason: Line = ()
 
 
 def strong(spans: Line) -> Line:
@@ -19,22 +43,22 @@ def strong(spans: Line) -> Line:
     return tuple(Span(s.text, "text bold") if s.style == "text" else s for s in spans)
 
 
-def listed(slide: Slide, width: int, columns: int) -> list[Line] | None:
+def listed(asking: Asking, width: int, columns: int) -> list[Line] | None:
     """The answers, under each other or in columns; None where they have no room so."""
-    if not slide.choices:
+    if not asking.choices:
         return []
-    texts = [_answer(slide, n, columns) for n in range(len(slide.choices))]
+    texts = [_answer(asking, n, columns) for n in range(len(asking.choices))]
     wide = max(map(length, texts))
     if columns == 1:
         if wide > width:
             return [row for text in texts for row in wrap(text, width, 4)]
-        notes = _notes(slide, width, columns)
+        notes = _notes(asking, width, columns)
         left = max(0, min((width - wide) // 2, width - wide - notes))
         rows = []
         for n, text in enumerate(texts):
-            note = slide.choices[n].mistake if notes and slide.shown else ""
+            note = asking.choices[n].mistake if notes and asking.shown else ""
             row: Line = fit(text, wide)
-            style = _background(slide, n)
+            style = _background(asking, n)
             row = under(row, style) if style else row
             rows.append((Span(" " * left), *row, *((Span(f"   {note}", "dim"),) if note else ())))
         return rows
@@ -46,67 +70,67 @@ def listed(slide: Slide, width: int, columns: int) -> list[Line] | None:
     for y in range(count):
         row = ()
         for n in range(y * columns, min(len(texts), (y + 1) * columns)):
-            style, cell = _background(slide, n), fit(texts[n], wide - 3)
+            style, cell = _background(asking, n), fit(texts[n], wide - 3)
             row = (*row, *([Span("   ")] if row else []), *(under(cell, style) if style else cell))
         rows.append(middle(fit(row, wide * columns - 3), width))
     return rows
 
 
-def _notes(slide: Slide, width: int, columns: int) -> int:
+def _notes(asking: Asking, width: int, columns: int) -> int:
     """Cells of the mistakes beside the answers; 0 where they have no room there."""
-    notes = 3 + max((len(each.mistake) for each in slide.choices), default=0)
-    wide = max((length(_answer(slide, n, 1)) for n in range(len(slide.choices))), default=0)
+    notes = 3 + max((len(each.mistake) for each in asking.choices), default=0)
+    wide = max((length(_answer(asking, n, 1)) for n in range(len(asking.choices))), default=0)
     return notes if columns == 1 and notes > 3 and wide + notes <= width else 0
 
 
-def _answer(slide: Slide, n: int, columns: int) -> Line:
+def _answer(asking: Asking, n: int, columns: int) -> Line:
     """`✓ 2   -0.0247`; the number of the one that the class says is reversed."""
-    choice, said, blanks = slide.choices[n], slide.marked == n + 1, "   " if columns == 1 else " "
+    choice, said, blanks = asking.choices[n], asking.marked == n + 1, "   " if columns == 1 else " "
     right = not choice.mistake
     told = Span("✓ ", "ok") if right else Span("✗ ", "fail") if said else Span("  ")
-    mark = told if slide.shown else Span("▸ ", "text bold") if said else Span("  ")
-    style = "text bold" if not slide.shown or right else "dim"
+    mark = told if asking.shown else Span("▸ ", "text bold") if said else Span("  ")
+    style = "text bold" if not asking.shown or right else "dim"
     key = Span(f" {n + 1} ", "text bold reverse") if said else Span(f" {n + 1} ", "text bold")
-    signed = any(each.text.startswith("-") for each in slide.choices) and choice.text[:1].isdigit()
+    signed = any(each.text.startswith("-") for each in asking.choices) and choice.text[:1].isdigit()
     return (mark, key, Span(f"{blanks}{' ' * signed}{choice.text} ", style))  # digits under digits
 
 
-def _background(slide: Slide, n: int) -> str:
+def _background(asking: Asking, n: int) -> str:
     """What an answer stands on: the right one, once it is told, and until then the one that the class says."""
-    right = not slide.choices[n].mistake
-    return "on-cursor" if (right if slide.shown else slide.marked == n + 1) else ""
+    right = not asking.choices[n].mistake
+    return "on-cursor" if (right if asking.shown else asking.marked == n + 1) else ""
 
 
-def _said(slide: Slide, width: int, columns: int, marked: int) -> list[Line]:
+def _said(asking: Asking, width: int, columns: int, marked: int) -> list[Line]:
     """What is said once the answer is told: the reason, and of a wrong one that was marked the mistake, where that does
     not stand beside it."""
-    said = [slide.reason] if slide.reason else []
-    wrong = slide.choices[marked - 1] if 0 < marked <= len(slide.choices) else None
-    if wrong is not None and wrong.mistake and not _notes(slide, width, columns):
+    said = [asking.reason] if asking.reason else []
+    wrong = asking.choices[marked - 1] if 0 < marked <= len(asking.choices) else None
+    if wrong is not None and wrong.mistake and not _notes(asking, width, columns):
         said.append((Span(f"{wrong.text}: ", "text"), Span(wrong.mistake, "text")))
     return said
 
 
-def reply_rows(slide: Slide, width: int, columns: int) -> int:
+def reply_rows(asking: Asking, width: int, columns: int) -> int:
     """How many rows are kept for it, whatever the class says."""
-    marks = range(len(slide.choices) + 1)
-    return max(sum(len(prose.wrap(row, width)) for row in _said(slide, width, columns, marked)) for marked in marks)
+    marks = range(len(asking.choices) + 1)
+    return max(sum(len(prose.wrap(row, width)) for row in _said(asking, width, columns, marked)) for marked in marks)
 
 
-def replies(slide: Slide, width: int, columns: int, kept: int) -> list[Line]:
+def replies(asking: Asking, width: int, columns: int, kept: int) -> list[Line]:
     """What is told, in as many rows as are kept for it; blank ones until then."""
-    said = _said(slide, width, columns, slide.marked) if slide.shown else []
+    said = _said(asking, width, columns, asking.marked) if asking.shown else []
     rows = [middle(row, width) for text in said for row in prose.wrap(text, width)]
     return [*rows, *[()] * (kept - len(rows))]
 
 
-def below(slide: Slide, width: int, low: bool) -> list[Line]:
+def below(asking: Asking, width: int, low: bool) -> list[Line]:
     """Question, answers, and what is told of them, under something that is drawn: as many rows before the answer as
     after it. In a `low` room what is told stands in the question's place."""
-    columns = next((n for n in (4, 3, 2) if len(slide.choices) >= n and listed(slide, width, n) is not None), 1)
-    question = [middle(row, width) for row in prose.wrap(strong(slide.question), width)]
-    kept = reply_rows(slide, width, columns)
-    told, answers = replies(slide, width, columns, kept), listed(slide, width, columns) or []
+    columns = next((n for n in (4, 3, 2) if len(asking.choices) >= n and listed(asking, width, n) is not None), 1)
+    question = [middle(row, width) for row in prose.wrap(strong(asking.question), width)]
+    kept = reply_rows(asking, width, columns)
+    told, answers = replies(asking, width, columns, kept), listed(asking, width, columns) or []
     if not low:
         return [*question, *answers, *told]
     first = told if any(told) else question
