@@ -236,7 +236,11 @@ class Course:
 
     def explains(self) -> list[list[Line]]:
         """What stands after the question, as soon as that is done."""
-        return [self._block(block, True) for block in self.page.explains] if self.state in ("right", "shown") else []
+        return self.explanation() if self.state in ("right", "shown") else []
+
+    def explanation(self) -> list[list[Line]]:
+        """The same at any time, for who keeps a place for it."""
+        return [self._block(block, True) for block in self.page.explains]
 
     def notes(self) -> list[Line]:
         """What is for the teacher."""

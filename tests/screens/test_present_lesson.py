@@ -93,6 +93,31 @@ def test_the_answers_of_a_number_question_are_what_it_is_mistaken_for() -> None:
     assert "✓ 2 -0.0244" in told or "-0.0244" in told
 
 
+@pytest.mark.parametrize("size", SIZES[:3], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_nothing_moves_when_the_answer_is_told(size: tuple[int, int]) -> None:
+    """Lesson 4, the sigmoid (picture 23a): the equation, the question and the answers stay where they were, and what is
+    said of the wrong answers leaves the edge free."""
+    course = course_of(4)
+    course.turn(next(n for n, each in enumerate(course.lesson.pages) if each.title == "The sigmoid"))
+    assert course.question is not None
+    before = page(course, size)
+    course.show()
+    told = page(course, size, marked=1)
+    marks = (plain(course.text(course.question.prose)), "∂L/∂a", "about a quarter of it", "9/17", "◀ a")
+    for mark in marks:
+        rows = [next(n for n, row in enumerate(each) if mark in row) for each in (before, told)]
+        assert rows[0] == rows[1], mark
+    assert all(row.endswith(" ") for row in told)
+
+
+def test_a_page_without_a_question_says_its_sentence_in_the_middle() -> None:
+    course = course_of(4)
+    course.turn(4)
+    assert course.question is None
+    rows = [n for n, row in enumerate(page(course, (80, 24))) if row.strip()][1:]
+    assert abs(sum(rows) / len(rows) - 23 / 2) < 2
+
+
 async def test_a_class_is_walked_through_a_lesson_by_a_clicker() -> None:
     app = ScreenApp(partial(ClassLesson, "lesson 4", catalogue.find("4")))
     async with piloted(app) as pilot:

@@ -50,7 +50,7 @@ def slide(scene: Scene, board: Board | None = None) -> Slide:
         blocks = [*course.opens(), *course.explains()]
         return made._replace(reason=blocks[-1][-1] if blocks else (), shown=True)
     shown = course.state in ("right", "shown")
-    after = course.explains()
+    after = course.explanation()
     return _numbers(made, scene, course)._replace(
         question=course.text(question.prose), choices=_choices(course), shown=shown,
         marked=session.view.says, reason=sentence(after[0][0]) if after and after[0] else (),
