@@ -11,6 +11,9 @@ from bptui.screens.panels.choices import Choice
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import fit, length, middle, under
 
+MARGIN = 2
+"""Cells left blank at the side of the mistakes."""
+
 
 class Asking(Protocol):
     """What asks: the question, the answers, which of them the class says (from 1, 0 for none), whether the right one is
@@ -77,10 +80,12 @@ def listed(asking: Asking, width: int, columns: int) -> list[Line] | None:
 
 
 def _notes(asking: Asking, width: int, columns: int) -> int:
-    """Cells of the mistakes beside the answers; 0 where they have no room there."""
-    notes = 3 + max((len(each.mistake) for each in asking.choices), default=0)
+    """Cells of the mistakes beside the answers, and of a margin: at the very edge they seem cut; 0 where they have no
+    room there."""
+    notes = max((len(each.mistake) for each in asking.choices), default=0)
     wide = max((length(_answer(asking, n, 1)) for n in range(len(asking.choices))), default=0)
-    return notes if columns == 1 and notes > 3 and wide + notes <= width else 0
+    room = 3 + notes + MARGIN
+    return room if columns == 1 and notes and wide + room <= width else 0
 
 
 def _answer(asking: Asking, n: int, columns: int) -> Line:

@@ -142,14 +142,15 @@ class _Page(NamedTuple):
                    replies(slide, width, form.columns, kept), room - len(body))  # fmt: skip
 
     def rows(self, height: int) -> list[Line]:
-        """All rows: the operation above, the question below, what is left over between and around."""
+        """All rows: the operation above, the question below, what is left over between and around; without an operation
+        what is said stands in the middle."""
         blank: list[Line] = [] if self.form.tight else [()]
         start = 1 if self.rest > 1 and not self.form.tight else 0
         above = (self.rest - start) // (3 if self.body else 2)
         below = self.rest - start - above
         rows: list[Line] = [()] * start
         rows += [self.head, *blank, *[()] * (above // 2), *self.formulas, *(blank if self.formulas else [])]
-        rows += [()] * (above - above // 2) + self.body + [()] * ((below + 1) // 2)
+        rows += [()] * (above - above // 2) + self.body + [()] * ((below + 1) // 2 if self.body else 0)
         rows += [*(blank if self.question else []), *self.question, *(blank if self.answers else []), *self.answers]
         rows += [*(blank if self.told else []), *self.told]
         end = [] if self.form.alone or not self.slide.timeline else [middle(self.slide.timeline, self.width)]
