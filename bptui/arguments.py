@@ -185,6 +185,7 @@ def parser(command: str) -> Parser:
         made.add_argument("--theme", metavar="NAME", help=THEME)
     if command == "play":
         made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
+        made.add_argument("--again", action="store_true", help="the network that was played last, where it was left")
         made.add_argument("--fps", type=float, metavar="N", help="frames a second while it trains, 0.1 to 20 (default: "
                           "20, fewer over a slow line); training steps are never left out")  # fmt: skip
         made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")

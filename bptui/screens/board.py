@@ -94,6 +94,10 @@ class Board(ABC):
         """Does what was pressed last need the running work to end first?"""
         return False
 
+    def keep(self) -> None:
+        """Its screen is left: what is wanted again is written down."""
+        return None
+
     def close(self) -> None:
         """It is left for ever."""
         return None

@@ -33,3 +33,13 @@ def short(name: str) -> str:
     if last.startswith("__i") and last not in ("__invert__", "__index__", "__init__"):
         last = last.replace("__i", "__", 1)
     return last.rstrip("_") if last.endswith("_") and not last.endswith("__") else last
+
+
+def entry(name: str) -> Entry | None:
+    """The entry of a function by its full name; None where bptui does not know it."""
+    return KNOWN.get(short(name))
+
+
+def knows(name: str) -> bool:
+    """Does a function of this full name stay one event?"""
+    return entry(name) is not None
