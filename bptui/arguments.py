@@ -59,8 +59,8 @@ WORDS: Mapping[str, str] = {
 
 WORDS_OF: Mapping[str, str] = {
     "eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "export": "TARGET WHAT", "examples": "[NAME]",
-    "capture": "SCRIPT.py [ARGUMENTS]", "replay": "FILE", "serve": "[COMMAND ...]", "play": "[FILE]", "learn": "[N | FILE.md]",
-    "explore": "NAME [TARGET | FORMULA NAME=VALUE ...]",
+    "capture": "SCRIPT.py [ARGUMENTS]", "replay": "FILE", "serve": "[COMMAND ...]", "play": "[FILE]",
+    "learn": "[N | FILE.md]", "explore": "NAME [TARGET | FORMULA NAME=VALUE ...]",
 }  # fmt: skip
 """How usage names them, where they are no TARGET."""
 

@@ -19,7 +19,8 @@ MOST = 8
 
 
 def tell(session: Session) -> Reply:
-    """The events that change the loss most by their rounding, all of them together, and the loss without any. UserError for a step that this engine ran: it has nothing to be held against."""
+    """The events that change the loss most by their rounding, all of them together, and the loss without any. UserError
+    for a step that this engine ran: it has nothing to be held against."""
     network = session.network
     if not isinstance(network, CapturedNetwork):
         raise UserError("budget", "is of a captured step", "bptui capture SCRIPT.py records one")

@@ -105,12 +105,14 @@ class _Waiting(TorchFunctionMode):  # type: ignore[misc]
 
     def __init__(self, found: Callable[[], None]) -> None:
         super().__init__()
-        self.found = found
+        self.found, self.over = found, False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        if kwargs.get("requires_grad") or getattr(func, "__name__", "") == "requires_grad_":
+        asks = kwargs.get("requires_grad") or getattr(func, "__name__", "") == "requires_grad_"
+        if asks and not self.over:
+            self.over = True
             self.found()
         return result
 
@@ -370,8 +372,8 @@ def _code_of(end: SystemExit) -> int:
 
 
 def _without_us(problem: BaseException) -> None:
-    """Take our own frames and runpy's out of its traceback, and out of those that led to it: what a program prints stays
-    what it was."""
+    """Take our own frames and runpy's out of its traceback, and out of those that led to it: what a program prints
+    stays what it was."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [problem]
     while waiting:

@@ -29,7 +29,7 @@ class Loss(NamedTuple):
 
 @dataclass(frozen=True)
 class Budget:
-    """losses: of each event that could be run, those that change the loss most first. unknown: events that could not."""
+    """losses: of each event that could be run, the largest effect first. unknown: how many events could not be."""
 
     losses: tuple[Loss, ...]
     unknown: int
