@@ -8,9 +8,20 @@ from bptui.screens.render import RenderOptions
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.screens.badges import Badges
     from bptui.screens.reading import Reading
     from bptui.symbolic.card.moment import Rules
     from bptui.symbolic.facts import Card
+
+
+class Counts(NamedTuple):
+    """Checks: how many agree, and do not. Of a captured step, whose comparisons have more ways to end: how many agree
+    but for rounding, and cannot be made; None elsewhere."""
+
+    good: int
+    failed: int
+    rounding: int | None = None
+    opaque: int | None = None
 
 
 class Scene(NamedTuple):
@@ -21,6 +32,7 @@ class Scene(NamedTuple):
     failed  how many checks of this training step do not agree
     rules   who has derivations, None while there is nobody
     lesson  what is read beside it
+    badges  of a captured step, what its calls were found to be; None elsewhere, and before there is anybody to ask
     """
 
     session: Session
@@ -32,3 +44,4 @@ class Scene(NamedTuple):
     failed: int = 0
     rules: Rules | None = None
     lesson: Reading | None = None
+    badges: Badges | None = None

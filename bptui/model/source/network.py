@@ -62,6 +62,11 @@ class Network:
         """What to look at: the lines of `about` after the first."""
         return tuple(line for line in self.about.split("\n")[1:] if line.strip())
 
+    @property
+    def modules(self) -> Modules | None:
+        """Of a captured step, where its operations were called: what panel 1 lists. None of a network of bptui's."""
+        return None
+
     def program(self) -> Program:
         """A new Program at training step 0."""
         return Program(self.graph, self.optimizer, dtype=self.dtype, seed=self.seed, batches=self.batches)

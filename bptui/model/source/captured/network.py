@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.errors import UserError
 from bptui.model.engine.history import History, RecordedStep
 from bptui.model.source.captured.graph import Captured, captured
+from bptui.model.source.captured.modules import Modules
 from bptui.model.source.captured.record import FLOATS, Record
 from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.network import Network
@@ -32,6 +33,11 @@ class CapturedNetwork(Network):
     def recording(self) -> CapturedRecording:
         """The step itself: one for all who ask, since it keeps what it ran."""
         return CapturedRecording(self.captured)
+
+    @cached_property
+    def modules(self) -> Modules:
+        """Its operations by module and line."""
+        return Modules(self.captured)
 
     def program(self) -> Program:
         """There is none: the numbers of a captured step are not this engine's."""
