@@ -8,6 +8,7 @@ folded row shows its worst. The number of a row that made the first NaN or inf i
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.numbers import field
@@ -58,8 +59,10 @@ class Columns(NamedTuple):
 
 
 def stands(session: Session) -> bool:
-    """Is it there: in a captured step, where no picture of it is looked at?"""
-    return session.network.modules is not None and session.view.mode in ("operations", "layers")
+    """Is it there: in a captured step, where no picture of it is looked at? A branch of it is recomputed, and has the
+    list of what differs."""
+    original = not session.branch.number and session.network.modules is not None
+    return original and session.view.mode in ("operations", "layers")
 
 
 def columns(width: int) -> int:
@@ -70,11 +73,14 @@ def columns(width: int) -> int:
 def title(scene: Scene) -> tuple[Line, Line]:
     """At the right: how many operations, who ran them, in which kind of number."""
     session = scene.session
-    about = session.network.modules.step.about if session.network.modules is not None else {}
+    step = folding.tree(session).step
+    kinds = Counter(step.values[value].dtype for value in step.parameters.values())
+    kind = max(kinds, key=kinds.__getitem__, default="float32")
+    about = step.about
     said = f"{session.timeline.length:,} operations"
     version = str(about.get("version", "")).partition("+")[0]
     framework = " ".join(part for part in (str(about.get("framework", "PyTorch")), version) if part)
-    forms = (f"{said}, {framework}, {session.network.dtype}", f"{said}, {framework}", said)
+    forms = (f"{said}, {framework}, {kind}", f"{said}, {framework}", said)
     room = scene.width - len("─ 1 Modules  ") - 4
     return (), (Span(next((form for form in forms if len(form) <= room), ""), "dim"),)
 

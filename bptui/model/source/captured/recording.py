@@ -15,6 +15,7 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Key, NotRecorded, Recording
 from bptui.model.source.captured.alone import Alone, alone
 from bptui.model.source.captured.graph import Captured
+from bptui.model.source.captured.modules import Modules
 from bptui.model.source.captured.record import Event, Group, Moved, Stats, Update
 from bptui.model.source.captured.updates import known_kind, rule_of
 
@@ -33,6 +34,11 @@ class CapturedRecording(Recording):
         self.graph, self.timeline = captured.graph, captured.timeline
         self._runs: OrderedDict[int, Alone] = OrderedDict()
         self.optimizer = self._known_rule()
+
+    @cached_property
+    def modules(self) -> Modules:
+        """Its operations by module and line."""
+        return Modules(self.captured)
 
     # -------------------------------------------------------------------------------------------------------- numbers
     def value(self, node: Key) -> Array | None:
