@@ -7,49 +7,48 @@ there. Of a step that is small enough all are computed, a few at a time, wheneve
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from itertools import islice
+from math import prod
 from typing import TYPE_CHECKING
 
 from bptui.model.source.captured.distance import WORST, Verdict
+from bptui.model.source.captured.recording import CapturedRecording
 from bptui.screens.scene import Counts
 from bptui.symbolic.service import LATER, SOON, Service
-from bptui.symbolic.types import Failure
 
 if TYPE_CHECKING:
     from bptui.model.engine.timeline import Phase
     from bptui.model.source.captured.modules import Modules, Row
     from bptui.model.source.captured.record import Step
-    from bptui.model.source.captured.recording import CapturedRecording
     from bptui.model.source.captured.verdicts import Row as Compared
+    from bptui.symbolic.types import CheckRow
 
 AT_ONCE = 64
 """Calls that are asked for while nobody presses a key: a tenth of a second or so."""
 ALL = 256 * 2**20
 """Bytes of numbers up to which all of a step is checked unasked."""
-PHASE: dict[str, Phase] = {"value": "forward", "gradient": "backward", "update": "update"}
-"""In which phase a comparison is told."""
+PHASE: Mapping[str, Phase] = {"value": "forward", "gradient": "backward", "update": "update"}
+"""In which phase a comparison is shown."""
+BOTH: tuple[Phase, ...] = ("forward", "backward")
 
 Key = tuple[str, int]
 """("event", its id), or ("update", the node of a parameter)."""
 
 
 class Badges:
-    """Those of one step."""
+    """Those of one step. `apart`: the nodes of which what was recorded is not what is computed."""
 
-    def __init__(self, modules: Modules, recording: CapturedRecording, service: Service) -> None:
-        self.modules, self.recording, self.service = modules, recording, service
-        self._found: dict[tuple[Key, Phase], Verdict] = {}
-        self._known: set[Key] = set()
+    def __init__(self, modules: Modules, service: Service) -> None:
+        self.modules, self.service = modules, service
+        self.recording = CapturedRecording(modules.captured)  # its own: what it runs is for the worker alone
+        self.apart: set[int] = set()
+        self._rows: dict[Key, tuple[Compared, ...]] = {}
+        self._worst: dict[tuple[Key, Phase], Verdict] = {}
         self._counted: Counter[Verdict] = Counter()
         self._wanted: dict[Key, None] = {}
-        self._failing: set[int] = set()
-        self._left = iter(self._keys()) if _bytes(modules.step) <= ALL else iter(())
-
-    @property
-    def failing(self) -> frozenset[int]:
-        """The nodes of which a comparison does not agree."""
-        return frozenset(self._failing)
+        self._left = iter(self._keys() if _bytes(modules.step) <= ALL else ())
 
     def _keys(self) -> Iterable[Key]:
         captured = self.modules.captured
@@ -58,15 +57,21 @@ class Badges:
 
     def of(self, row: Row) -> Verdict | None:
         """The worst of a row that is known; what is not known of it is asked for next. None while nothing is."""
-        keys: Iterable[Key] = (("update", node) for node in row.nodes) if row.phase == "update" else (
-            ("event", event.id) for event in row.events)  # fmt: skip
+        updates = row.phase == "update"
+        keys: Iterable[Key] = (
+            (("update", node) for node in row.nodes) if updates else (("event", event.id) for event in row.events)
+        )
         found = set()
         for key in keys:
-            if key in self._known:
-                found.add(self._found.get((key, row.phase)))
+            if key in self._rows:
+                found.add(self._worst.get((key, row.phase)))
             elif len(self._wanted) < AT_ONCE:
                 self._wanted[key] = None
         return min((verdict for verdict in found if verdict is not None), key=WORST.index, default=None)
+
+    def rows(self, key: Key) -> tuple[Compared, ...]:
+        """The comparisons of an event, or of the updates of a parameter, as far as there are any."""
+        return self._rows.get(key, ())
 
     @property
     def counts(self) -> Counts | None:
@@ -79,52 +84,34 @@ class Badges:
         wanted, self._wanted = self._wanted, {}
         for key in wanted:
             self._ask(key, SOON)
-        count = len(wanted)
-        while count < AT_ONCE and (key := next(self._left, None)) is not None:
-            if key not in self._known:
-                count += 1
-                self._ask(key, LATER)
+        for key in islice((key for key in self._left if key not in self._rows), AT_ONCE - len(wanted)):
+            self._ask(key, LATER)
 
     def _ask(self, key: Key, priority: int) -> None:
-        if key not in self._known:
-            self.service.request_checks(key, partial(_compared, self.recording, key), priority)
+        if key not in self._rows:
+            self.service.request_checks(key, partial(self._compare, key), priority)
 
-    def heard(self, key: Hashable) -> set[int]:
-        """In the worker's thread: rows are there. The nodes of which one does not agree."""
-        kind, number = key  # type: ignore[misc]
-        rows = self.service.peek_checks(key)
-        if rows is None or (kind, number) in self._known:
-            return set()
-        self._known.add((kind, number))
-        if isinstance(rows, Failure):
-            return set()
+    def _compare(self, key: Key) -> tuple[CheckRow, ...]:
+        """In the worker. What is found is kept here, for it is no check of a derivation."""
+        from bptui.model.source.captured.verdicts import check_event, check_update
+
+        kind, number = key
+        if kind == "update":
+            rows = check_update(self.recording, number)
+        else:
+            rows = check_event(self.recording, self.modules.step.events[number])
         for row in rows:
-            verdict: Verdict = row.verdict  # type: ignore[assignment]
-            self._counted[verdict] += 1
-            for phase in ("forward", "backward") if verdict == "opaque" and kind == "event" else (PHASE[row.row],):
-                place = (kind, number), phase
-                self._found[place] = min(self._found.get(place, verdict), verdict, key=WORST.index)
-        failing = {row.node for row in rows if row.verdict == "FAIL"}  # type: ignore[attr-defined]
-        self._failing |= failing
-        return failing
-
-
-def _compared(recording: CapturedRecording, key: Key) -> tuple[Compared, ...]:
-    """In the worker."""
-    from bptui.model.source.captured.verdicts import check_event, check_update
-
-    kind, number = key
-    if kind == "update":
-        return check_update(recording, number)
-    return check_event(recording, recording.record.step.events[number])
+            self._counted[row.verdict] += 1
+            both = row.verdict == "opaque" and kind == "event"
+            for phase in BOTH if both else (PHASE[row.row],):
+                place = key, phase
+                self._worst[place] = min(self._worst.get(place, row.verdict), row.verdict, key=WORST.index)
+            if row.verdict == "FAIL":
+                self.apart.add(row.node)
+        self._rows[key] = rows
+        return ()
 
 
 def _bytes(step: Step) -> int:
     """What the numbers of a step take up, roughly."""
-    total = 0
-    for value in step.values:
-        size = 4
-        for axis in value.shape:
-            size *= axis
-        total += size
-    return total
+    return sum(4 * prod(value.shape) for value in step.values)

@@ -19,11 +19,11 @@ from bptui.symbolic.service import LATER, SOON, Place, Service
 from bptui.symbolic.types import CheckRow, Failure
 
 if TYPE_CHECKING:
-    from bptui.screens.badges import Badges
     from bptui.model.debugger.session import Session
     from bptui.model.engine.composites import CompositeUse
     from bptui.model.engine.graph import Node
     from bptui.model.engine.recording import Recording
+    from bptui.screens.badges import Badges
     from bptui.symbolic.facts import Card
 
 
@@ -72,7 +72,7 @@ class Explainer:
         if session.network.modules is not None:
             from bptui.screens.badges import Badges
 
-            self.badges = Badges(session.network.modules, session.recorded, self.service)  # type: ignore[arg-type]
+            self.badges = Badges(session.network.modules, self.service)
         self.service.listen(self._heard)
         if len(session.graph.ops) <= WARM:
             self.service.warm(session.graph)
@@ -152,8 +152,7 @@ class Explainer:
     def _heard(self, key: Hashable) -> None:
         """In the worker's thread: count what was checked, pass on that there is news."""
         if isinstance(key, tuple) and key[0] == "check" and len(key[1]) == 2:
-            assert self.badges is not None
-            for node in self.badges.heard(key[1]):
+            for node in self.badges.apart if self.badges is not None else ():
                 self.session.branches[0].checked(0, node, True)
         elif isinstance(key, tuple) and key[0] == "check":
             branch, step, node = key[1]
@@ -163,7 +162,7 @@ class Explainer:
                 counted[0] += sum(row.verdict == "ok" for row in rows)
                 failed = sum(row.verdict == "FAIL" for row in rows)
                 counted[1] += failed
-                apart = self.badges is not None and branch == 0 and node in self.badges.failing
+                apart = self.badges is not None and branch == 0 and node in self.badges.apart
                 self.session.branches[branch].checked(step, node, failed > 0 or apart)
         self._ready()
 

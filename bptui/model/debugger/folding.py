@@ -85,10 +85,9 @@ class Listing:
 
 
 def tree(session: Session) -> Modules:
-    """The tree of the session's step. A UserError where it is none that was captured."""
+    """The tree of the session's step, which is one that was captured."""
     found = session.network.modules
-    if found is None:
-        raise UserError("fold", "there are no modules", "they are those of a captured step")
+    assert found is not None
     return found
 
 
@@ -162,6 +161,8 @@ def fold(session: Session, row: Row, open_: bool) -> None:
 
 def toggle(session: Session, text: str) -> Reply:
     """Fold or unfold a row: the one that is looked at, or that of a module in this phase."""
+    if session.network.modules is None:
+        return say("there are no modules: they are those of a captured step", ok=False)
     seen = listing(session)
     row = seen.seen(chosen(session)) if not text else _named(session, text)
     if not row.opens and row.above is not None and not text and row.above.kind == "line":

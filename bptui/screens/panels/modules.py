@@ -1,9 +1,9 @@
 """Panel 1 of a captured step, Modules: its calls by module and line, folded, with their sizes and their badges.
 
 A row: where it stands, how many Moments it has, the shape and the mean size of what leaves it (of the gradient that
-arrives there, in the backward pass), what the comparison with this engine says, and which line called it. Nothing of it
-reads a tensor. The badges: `✓` computed again and equal, `≈` but for rounding, `✗` apart, `opaque` not computed again; a
-folded row shows its worst. The number of a row that made the first NaN or inf is reversed.
+arrives there, in the backward pass), what the comparison with this engine says, and which line called it. Nothing
+of it reads a tensor. The badges: `✓` computed again and equal, `≈` but for rounding, `✗` apart, `opaque` not computed
+again; a folded row shows its worst. The number of a row that made the first NaN or inf is reversed.
 """
 
 from __future__ import annotations
@@ -169,10 +169,9 @@ class At(NamedTuple):
 
 
 def _row(scene: Scene, row: Row, at: Columns, now: At, born: frozenset[str]) -> Line:
-    session, modules = scene.session, folding.tree(scene.session)
-    phase = row.phase
+    modules, phase = folding.tree(scene.session), row.phase
     ops = str(modules.count(row)) if row.kind != "parameter" else ""
-    name = _name(row, at, now.open_, at.ops - len(ops) - 1)
+    name = _name(row, at, now.open_, at.ops - len(ops) - 1, "▾▸" if scene.options.unicode else "-+")
     out: Line = (*fit((Span(" " * GUTTER), *name), at.ops - len(ops)), Span(ops, "dim"))
     numbers = modules.numbers(row)
     if at.shape:
@@ -193,9 +192,9 @@ def _row(scene: Scene, row: Row, at: Columns, now: At, born: frozenset[str]) -> 
     return out
 
 
-def _name(row: Row, at: Columns, open_: bool, end: int) -> Line:
+def _name(row: Row, at: Columns, open_: bool, end: int, marks: str) -> Line:
     """`▾ blocks.0`, or `norm1 layer_norm`: indented, and what it is beside it where there is room."""
-    fold = ("▾" if open_ else "▸") if row.opens else " "
+    fold = (marks[0] if open_ else marks[1]) if row.opens else " "
     before = " " * (at.indent * row.depth) + fold + " " * (at.indent - 1)
     room = end - GUTTER - len(before)
     name = shorten(row.label, room)

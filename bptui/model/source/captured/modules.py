@@ -95,7 +95,7 @@ class Modules:
     @cached_property
     def sections(self) -> tuple[Row, ...]:
         """Those of the phases that the step has."""
-        found = []
+        found: list[Row] = []
         for phase in PHASES:
             if self.captured.timeline.count(phase):
                 row = Row(phase, "section", phase, phase, place=len(found))
