@@ -141,14 +141,15 @@ class _Page(NamedTuple):
                    _told(slide, width, form.columns, kept), room - len(body))  # fmt: skip
 
     def rows(self, height: int) -> list[Line]:
-        """All rows: the operation above, the question below, what is left over between and around."""
+        """All rows: the operation above, the question below, what is left over between and around; without an operation
+        what is said stands in the middle."""
         blank: list[Line] = [] if self.form.tight else [()]
         start = 1 if self.rest > 1 and not self.form.tight else 0
         above = (self.rest - start) // (3 if self.body else 2)
         below = self.rest - start - above
         rows: list[Line] = [()] * start
         rows += [self.head, *blank, *[()] * (above // 2), *self.formulas, *(blank if self.formulas else [])]
-        rows += [()] * (above - above // 2) + self.body + [()] * ((below + 1) // 2)
+        rows += [()] * (above - above // 2) + self.body + [()] * ((below + 1) // 2 if self.body else 0)
         rows += [*(blank if self.question else []), *self.question, *(blank if self.answers else []), *self.answers]
         rows += [*(blank if self.told else []), *self.told]
         end = [] if self.form.alone or not self.slide.timeline else [middle(self.slide.timeline, self.width)]
@@ -234,10 +235,12 @@ def _answers(slide: Slide, width: int, columns: int) -> list[Line] | None:
 
 
 def _notes(slide: Slide, width: int, columns: int) -> int:
-    """Cells of the mistakes beside the answers; 0 where they have no room there."""
-    notes = 3 + max((len(each.mistake) for each in slide.choices), default=0)
+    """Cells of the mistakes beside the answers, and of a margin: at the very edge they seem cut; 0 where they have no
+    room there."""
+    notes = max((len(each.mistake) for each in slide.choices), default=0)
     wide = max((length(_answer(slide, n, 1)) for n in range(len(slide.choices))), default=0)
-    return notes if columns == 1 and notes > 3 and wide + notes <= width else 0
+    room = 3 + notes + MARGIN
+    return room if columns == 1 and notes and wide + room <= width else 0
 
 
 def _answer(slide: Slide, n: int, columns: int) -> Line:
