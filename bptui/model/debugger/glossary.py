@@ -14,8 +14,8 @@ MARKS: Mapping[str, str] = {
     "●": "the timeline has been here in this training step",
     "◉": "the page of the lesson on which one is; ● before it have been read, ○ are ahead",
     "○": "the timeline has not been here yet in this training step",
-    "▸": "what follows from the lines above, or the part of a composite where we are; of the modules of a captured step "
-         "one that is closed: enter opens it",
+    "▸": "what follows from the lines above, or the part of a composite where we are; of the modules of a captured "
+         "step one that is closed: enter opens it",
     "▾": "a module of a captured step that is open: enter closes it",
     "·": "not computed yet; in a heat map: exactly 0",
     "…": "the gradient is not complete yet, more contributions arrive; at an edge: there is more",
