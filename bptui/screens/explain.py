@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bptui.screens.scene import Counts
+from bptui.screens.counts import Counts
 from bptui.symbolic.card import card_for, subject
 from bptui.symbolic.card.composite import summed
 from bptui.symbolic.card.error_budget import ErrorBudget

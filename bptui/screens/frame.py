@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
 from bptui.screens.bindings import DEFAULT, Bindings
+from bptui.screens.counts import Counts
 from bptui.screens.keys import LESSON as LESSON_KEYS
 from bptui.screens.keys import PAGES, RUNNING, footer_keys
 from bptui.screens.panels import LESSON, Panel, footer, panel, panels, staged, standing, status, strip
 from bptui.screens.render import RenderOptions, drawable, fit, length, under
-from bptui.screens.scene import Counts, Scene
+from bptui.screens.scene import Scene
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session

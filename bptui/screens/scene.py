@@ -14,16 +14,6 @@ if TYPE_CHECKING:
     from bptui.symbolic.facts import Card
 
 
-class Counts(NamedTuple):
-    """Checks: how many agree, and do not. Of a captured step, whose comparisons have more ways to end: how many agree
-    but for rounding, and cannot be made; None elsewhere."""
-
-    good: int
-    failed: int
-    rounding: int | None = None
-    opaque: int | None = None
-
-
 class Scene(NamedTuple):
     """A Moment of a Session, on so many cells.
 

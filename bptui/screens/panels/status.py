@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base.numbers import concealed, field
 from bptui.model.base.spans import Line, Span
+from bptui.screens.counts import Counts
 from bptui.screens.panels.timeline import COLOURS
 from bptui.screens.render import clip, fit, length, under
-from bptui.screens.scene import Counts
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
