@@ -242,7 +242,9 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
     if ui.pages:
         return under(footer.hints(PAGES.footer(), width), "on-band")
     if session is not None and session.view.present:
-        return under(footer.presenting(width, session.view.asks, ui.turning, ui.bindings), "on-band")
+        return under(
+            footer.presenting(width, session.view.asks, ui.turning, ui.bindings, ui.lesson is not None), "on-band"
+        )
     if ui.lesson is not None and ui.lesson.typing:  # every other key is typed
         return under(footer.hints((lesson_keys(ui.lesson, width)[0], ("esc", "leave the line")), width), "on-band")
     first = focused(session).footer(session) if session is not None else ()

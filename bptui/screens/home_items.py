@@ -22,7 +22,7 @@ def items() -> tuple[Sequence[Item], int]:
     taught = _lessons()
     rows = [*taught, _playground()]
     for example in catalogue():
-        source: Line = (Span("numbers  ", "dim"), Span(example.source))
+        source: Line = (Span("numbers: ", "dim"), Span(example.source))
         story = tuple((Span(text),) for text in example.story)
         more: tuple[Line, ...] = ((Span(example.about),), (), *story, (), source) if example.source else story
         rows.append(Item(EXAMPLES, example.name, example.name, example.about, more=more))

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from bptui.model.base.prose import wrap
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
+from bptui.screens.explore import EXPLORERS
 from bptui.screens.help import place_keys
 from bptui.screens.keys import HOME, PAGES
 from bptui.screens.panels import footer
-from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, drawable, fit, length, under
 
 ABOUT = "step a neural network through training, forward and back in time"
@@ -265,7 +266,7 @@ def _row(state: State, at: int, item: Item, width: int) -> Line:
 
 def _nothing_yet(width: int) -> list[Line]:
     """How to come to something of one's own."""
-    text = (Span("nothing yet.  ", "dim"), Span("o", "text bold"), Span(" opens a network file, a formula:", "dim"))
+    text = (Span("nothing yet. ", "dim"), Span("o", "text bold"), Span(" opens a network file, a formula:", "dim"))
     return [(Span(" " * 6), *row) for row in (*wrap(text, max(1, width - 7)), (Span(FORMULA),))]
 
 
@@ -282,6 +283,8 @@ def _two_columns(state: State, width: int, room: int) -> list[Line]:
     first += [(), _rule(state, EXAMPLES, _said(state, EXAMPLES, width), left), ()]
     shown = _around(state, of[EXAMPLES], max(1, room - len(first)))
     first += [_row(state, place, item._replace(mark=""), left) for place, item in shown]
+    if len(first) < room and not state.wanted:  # a row is left over: explorers open by a line
+        first += [*[()] * (room - len(first) - 1), _explorers()]
     second = _right(state, of, wide, room)
     out: list[Line] = []
     for y in range(room):
@@ -290,6 +293,12 @@ def _two_columns(state: State, width: int, room: int) -> list[Line]:
         bar = "┬" if y == 0 else "│"
         out.append((*fit(a, left), Span(bar, "rule"), *fit(b, wide)))
     return out
+
+
+def _explorers() -> Line:
+    """`o explore chain, rate, flow, …`: what else there is to open, and how."""
+    names = ", ".join(EXPLORERS)
+    return (Span("    o", "text bold"), Span(f" explore {names}, or: explore rate xor", "dim"))
 
 
 def _right(state: State, of: dict[int, list[tuple[int, Item]]], width: int, room: int) -> list[Line]:
@@ -306,7 +315,7 @@ def _right(state: State, of: dict[int, list[tuple[int, Item]]], width: int, room
     if item is not None:
         out = [layout.title_rule(item.title or item.name, item.side, width, heavy=False), ()]
         for paragraph in item.more or ((Span(item.about),),):
-            out += [(Span(" "), *row) for row in wrap(paragraph, width - 2)] or [()]
+            out += [(Span(" "), *row) for row in wrap(paragraph, width - 2)]
     space = max(0, room - len(middle) - len(below))
     out = [*out[:space], *[()] * (space - len(out))]
     return [*out, *middle, *below]

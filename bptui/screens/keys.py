@@ -130,6 +130,7 @@ PALETTE = Place("In the palette, else as in the command line", (
 
 PRESENT = Place("In present mode, else as everywhere", (
     Key("next", ("pagedown", "enter"), "The answer, then what is asked next: a clicker does it", "the answer"),
+    Key("more", ("down",), "In a lesson, once the answer is told: all of the explanation", "read on"),
     Key("back", ("pageup",), "The question again, then the page before it", "back"),
     Key("class", ("1", "2", "3", "4"), "What the class says, before the answer", "the class says"),
     Key("leave", ("escape",), "Leave present mode", "leave"),

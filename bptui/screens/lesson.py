@@ -159,6 +159,10 @@ class LessonScreen(Debugger):
                 self._frames = self.set_interval(1 / FRAMES, self._frame)
         super().changed()
 
+    def on_canvas_resized(self) -> None:
+        """In another size a board's map has other pixels."""
+        self.changed()
+
     def _frame(self) -> None:
         """While the board computes: how far it is."""
         if self.worker.job is None and self._frames is not None:

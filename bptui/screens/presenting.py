@@ -41,6 +41,8 @@ class Presenting(ScreenCommands):
             self.say(say("the pages stand still; :autoplay turns them again"))
             return True
         word, _ = PRESENT.find(key)
+        if word == "more" and session.view.topic != "lesson":
+            return False  # an arrow chooses another element
         if word == "class" and not session.view.asks:
             self.say(say("the answer is told; pgup asks again"))
         elif word:

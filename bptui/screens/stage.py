@@ -126,8 +126,7 @@ class Stage(Screen[None]):
     def _paint(self, width: int, height: int) -> list[Line]:
         if width < layout.SMALLEST[0] or height < layout.SMALLEST[1]:
             return layout.too_small(width, height)
-        left, right = self.board.status() if self.board is not None else ((Span(self._title, "dim"),), ())
-        rows: list[Line] = [status.of_board(left, right, width)]
+        rows: list[Line] = []
         asks = self.board.asks if self.board is not None and self.presents else None
         room = height - (2 if asks is None else 3)
         if self.pages:
@@ -140,7 +139,9 @@ class Stage(Screen[None]):
             except Exception as defect:
                 text = f" this failed: {type(defect).__name__}: {defect}"
                 rows += [(Span(part, "fail"),) for part in _cut(text, width)]
-        rows = [fit(row, width) for row in [*rows, *[()] * height][: height - 1]]
+        left, right = self.board.status() if self.board is not None else ((Span(self._title, "dim"),), ())
+        rows = [status.of_board(left, right, width), *rows, *[()] * height]  # of what was drawn in this width
+        rows = [fit(row, width) for row in rows[: height - 1]]
         if asks is not None:
             rows[-1] = under(fit(middle((Span(asks.question, "text bold"),), width), width), "on-cursor")
         rows.append(self._last(width))
@@ -171,6 +172,10 @@ class Stage(Screen[None]):
         self.canvas.repaint()
         if self.board is not None:
             self.board.held = False
+
+    def on_canvas_resized(self) -> None:
+        """In another size a map has other pixels."""
+        self.changed()
 
     def _watch(self) -> None:
         """While something is computed, or a slow line has not been given all of it, look at it now and then."""

@@ -226,7 +226,7 @@ class ActivationBoard(Board):
         for n, point in enumerate(shown[first : first + room], first):
             chosen = n == self.chosen
             many = point.in_a_row
-            kind = "fail" if not FADES <= abs(many) <= GROWS else "dim"
+            kind = "fail bold" if not FADES <= abs(many) <= GROWS else "dim"
             hidden = "slope" in self.hide
             slope = mark("text") if hidden else (Span(figure(point.slope), "text bold"),)
             left = mark("dim") if hidden else (Span(figure(many), kind),)

@@ -231,7 +231,11 @@ class RaceBoard(Board):
         above = f"{short(found.above, 3)} + " if found.above else ""
         tail: list[Span] = [Span("below ", "dim")]
         bounds = list(enumerate(found.bounds))
-        for n, bound in bounds if wide >= 60 else bounds[::2]:
+        shown = bounds if wide >= 60 else bounds[::2]
+        blocks = [legend(5 - n, look) for n, _ in shown]
+        # of two levels that are one shade the larger bound is that of both
+        told = [each for each, block, outer in zip(shown, blocks, [*blocks[1:], None], strict=True) if block != outer]
+        for n, bound in told:
             tail += [legend(5 - n, look), Span(f" {above if not n else ''}{short(bound)} ", "dim")]
         return next(row for row in ((*head, *tail), (Span(" "), *tail), head) if length(row) <= wide or row is head)
 
@@ -288,7 +292,7 @@ class RaceBoard(Board):
             rows += [()] * (each * (n + 1) - len(rows))
         if last:
             rows += [()] * (tall - last - len(rows))
-            order: list[Span] = [Span(" first now ", "dim")]
+            order: list[Span] = [Span(" first now " if side >= SIDE else " first ", "dim")]
             for place, n in enumerate(sorted(range(len(LETTERS)), key=lambda n: ranks[n]), 1):
                 order += [Span(f" {place} ", "dim"), Span(LETTERS[n], "text bold"), Span(" ")]
             rows.append(tuple(order) if all(tracks) and "loss" not in self.hide else ())

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import product as every_pair
 from typing import NamedTuple
 
+from bptui.model.base import prose
 from bptui.model.base.numbers import HIDDEN, concealed
 from bptui.model.base.spans import Line, Span, bold
 from bptui.screens.card.band import OPERATORS, kind_of_symbol
@@ -128,7 +129,7 @@ class _Page(NamedTuple):
         answers = _answers(slide, width, form.columns)
         if answers is None or (form.columns > 1 and len(slide.choices) < 2):
             return None
-        question = [middle(row, width) for row in wrap(_bold(slide.question), width)] if slide.question else []
+        question = [middle(row, width) for row in prose.wrap(_bold(slide.question), width)] if slide.question else []
         kept = _told_rows(slide, width, form.columns)
         around = 1 + (not form.alone and bool(slide.timeline)) + len(formulas) + len(question) + len(answers) + kept
         gaps = 0 if form.tight else 2 + bool(formulas) + bool(question) + bool(answers) + (kept > 0)
@@ -142,12 +143,12 @@ class _Page(NamedTuple):
     def rows(self, height: int) -> list[Line]:
         """All rows: the operation above, the question below, what is left over between and around."""
         blank: list[Line] = [] if self.form.tight else [()]
-        start = 1 if self.rest > 2 and not self.form.tight else 0
+        start = 1 if self.rest > 1 and not self.form.tight else 0
         above = (self.rest - start) // (3 if self.body else 2)
         below = self.rest - start - above
         rows: list[Line] = [()] * start
         rows += [self.head, *blank, *[()] * (above // 2), *self.formulas, *(blank if self.formulas else [])]
-        rows += [()] * (above - above // 2) + self.body + [()] * (below // 2)
+        rows += [()] * (above - above // 2) + self.body + [()] * ((below + 1) // 2)
         rows += [*(blank if self.question else []), *self.question, *(blank if self.answers else []), *self.answers]
         rows += [*(blank if self.told else []), *self.told]
         end = [] if self.form.alone or not self.slide.timeline else [middle(self.slide.timeline, self.width)]
@@ -165,7 +166,7 @@ def _least(slide: Slide, width: int, height: int, look: RenderOptions) -> list[L
         marked = picked.index(slide.marked - 1) + 1 if slide.marked - 1 in picked else 0
         kept = kept._replace(marked=marked)
     answers = next((a for n in (2, 1) if (a := _answers(kept, width, n)) is not None), [])
-    rows = [*wrap(_bold(slide.question), width), *answers, *_told(kept, width, 2, 0)]
+    rows = [*prose.wrap(_bold(slide.question), width), *answers, *_told(kept, width, 2, 0)]
     rows = [head(slide, width), *rows] if height > len(rows) else rows
     room = height - len(rows)
     body = (_body(slide, width, room, look, 4) if room > 0 else None) or []
@@ -270,11 +271,13 @@ def _replies(slide: Slide, width: int, columns: int, marked: int) -> list[Line]:
 def _told_rows(slide: Slide, width: int, columns: int) -> int:
     """How many rows are kept for it, whatever the class says."""
     marks = range(len(slide.choices) + 1)
-    return max(sum(len(wrap(row, width)) for row in _replies(slide, width, columns, marked)) for marked in marks)
+    return max(sum(len(prose.wrap(row, width)) for row in _replies(slide, width, columns, marked)) for marked in marks)
 
 
 def _told(slide: Slide, width: int, columns: int, kept: int) -> list[Line]:
-    rows = [middle(row, width) for text in _replies(slide, width, columns, slide.marked) for row in wrap(text, width)]
+    rows = [
+        middle(row, width) for text in _replies(slide, width, columns, slide.marked) for row in prose.wrap(text, width)
+    ]
     rows = rows if slide.shown else []
     return [*rows, *[()] * (kept - len(rows))]
 

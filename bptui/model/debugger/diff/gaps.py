@@ -138,10 +138,10 @@ class Gaps:
             [run.before(node, turn), run.after(node, turn), run.grad(node) if explained else None]
             for run, node in ((self.a, i), (self.b, j))
         )
-        if any(array is None for array in (*mine[:2], *other[:2])):
-            return NOT_RECORDED
         count = 3 if mine[2] is not None and other[2] is not None else 2
-        first = [np.asarray(array) for array in mine[:count]]
+        first = [np.asarray(array) for array in mine[:count] if array is not None]
+        if len(first) < count or other[0] is None or other[1] is None:
+            return NOT_RECORDED
         fitted = [self._fitted(x, np.asarray(y)) for x, y in zip(first, other[:count], strict=True)]
         if not all(fitted):
             return Gap(INF, note=f"{numbers.shape(first[0].shape)} against {numbers.shape(np.shape(other[0]))}")

@@ -61,17 +61,16 @@ def rows(a: Recording, b: Recording) -> Rows:
 def _partners(a: Recording, b: Recording, pairing: Pairing) -> dict[int, int]:
     """Results by their order, what is given by its place among the inputs, parameters by their names, too."""
     found: dict[int, int] = {}
-    for pair in filter(both, pairing.pairs):
-        assert pair.a is not None and pair.b is not None
-        for i, j in zip(pair.a.results, pair.b.results, strict=False):
+    together = [(pair.a, pair.b) for pair in pairing.pairs if pair.a is not None and pair.b is not None]
+    for one, other in together:
+        for i, j in zip(one.results, other.results, strict=False):
             found.setdefault(i, j)
     for node in a.graph.params:
-        other = b.graph.by_name.get(node.name)
-        if other is not None and other.role == "param":
-            found.setdefault(node.id, other.id)
-    for pair in filter(both, pairing.pairs):
-        assert pair.a is not None and pair.b is not None
-        for i, j in zip(pair.a.inputs, pair.b.inputs, strict=False):
+        same = b.graph.by_name.get(node.name)
+        if same is not None and same.role == "param":
+            found.setdefault(node.id, same.id)
+    for one, other in together:
+        for i, j in zip(one.inputs, other.inputs, strict=False):
             if a.graph.nodes[i].op is None and b.graph.nodes[j].op is None:
                 found.setdefault(i, j)
     return found

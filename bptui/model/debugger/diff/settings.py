@@ -133,8 +133,10 @@ def _attributes(call: Call, run: Recording) -> Told:
     for i in call.nodes:
         node = graph.nodes[i]
         found |= node.attributes
-        written = [graph.nodes[k].value for k in node.inputs if graph.nodes[k].role == "const"]
-        found |= {"number": float(x) for x in written if x is not None and x.size == 1}
+        for k in node.inputs:
+            written = graph.nodes[k].value if graph.nodes[k].role == "const" else None
+            if written is not None and written.size == 1:
+                found["number"] = float(written)
     return found
 
 

@@ -12,9 +12,9 @@ from bptui.model.source.captured.record import FLOATS
 
 LEAST, MOST = 1e-16, 1.0
 ROUNDED = {"float64": 1e-13, "float32": 1e-5, "float16": 1e-2, "bfloat16": 1e-1}
-"""How far rounding alone takes two runs of a step apart, rounded up. Measured in float32: 46 PyTorch programs on one and
-on two threads, with other kernels of convolution and matrix product, are at most 7e-6 apart; the examples, after 20
-training steps in float32 and in float64, 9e-6 where the training did not part ways."""
+"""How far rounding alone takes two runs of a step apart, rounded up. Measured in float32: 46 PyTorch programs on one
+and on two threads, with other kernels of convolution and matrix product, are at most 7e-6 apart; the examples in
+float32 and in float64, after 20 training steps, 9e-6 where the two trainings stay together. In bfloat16: 6e-3."""
 
 
 class Tolerance(NamedTuple):

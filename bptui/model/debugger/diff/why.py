@@ -1,10 +1,12 @@
-"""Why two runs are apart at a row: an input that came in different, or, where all are equal, what else they were told."""
+"""Why two runs are apart at a row: an input that came in different, or what else they were told."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from bptui.model.base.numbers import shape
+from bptui.model.debugger.diff.calls import captured
 from bptui.model.debugger.diff.gaps import Gap
 from bptui.model.debugger.diff.rows import Row
 from bptui.model.debugger.diff.runs import Runs
@@ -39,7 +41,7 @@ class Why(NamedTuple):
 def why(runs: Runs, row: Row) -> Why:
     """Why the runs are apart at a row. Reads its inputs."""
     if row.missing:
-        return Why((), 0, (), _alone(row))
+        return Why((), 0, (), _alone(runs, row))
     read = list(_inputs(runs, row))
     apart = tuple(each for each in read if each.gap.beyond(runs.tolerance.value))
     unread = sum(each.gap.relative is None for each in read)
@@ -47,13 +49,20 @@ def why(runs: Runs, row: Row) -> Why:
     return Why(apart, unread, settings, _said(runs, row, apart, unread, settings))
 
 
-def _alone(row: Row) -> str:
-    other = "b" if row.missing.endswith("a") else "a"
+def _alone(runs: Runs, row: Row) -> str:
+    """Of a call or an update that only one run has."""
+    mine, other = ("a", "b") if row.missing == "only in a" else ("b", "a")
     if row.phase == "update":
         return (
             f"{row.module} is not updated in {other}" if not row.turn else f"{other} has no update {row.turn + 1} of it"
         )
-    return f"{other} has no such call at this place: the programs differ here"
+    at = runs.rows.index(row)
+    near = [each for each in (*runs.rows[max(0, at - 1) : at], *runs.rows[at + 1 : at + 2]) if each.phase == "forward"]
+    instead = next((each for each in near if each.missing not in ("", row.missing)), None)
+    if instead is None:
+        return f"the programs differ here: {other} has no such call at this place"
+    where = f" in {instead.module}" if instead.module != row.module else ""
+    return f"the programs differ here: {mine} calls {row.function}, {other} {instead.function}{where}"
 
 
 def _said(runs: Runs, row: Row, inputs: tuple[Input, ...], unread: int, settings: tuple[Setting, ...]) -> str:
@@ -96,7 +105,8 @@ def _inputs(runs: Runs, row: Row) -> Iterator[Input]:
                     yield Input(f"∂L/∂{nodes[i].name}", gaps.gradient(i, j))
                 yield Input(nodes[i].name, gaps.value(i, j))
         for i, j in zip(one.inputs, other.inputs, strict=False):
-            yield Input(nodes[i].name, gaps.value(i, j))
+            given = nodes[i].role == "input" and captured(runs.a.recording) is not None
+            yield Input(f"{nodes[i].name} {shape(nodes[i].shape)}" if given else nodes[i].name, gaps.value(i, j))
 
 
 def _of_update(runs: Runs, row: Row) -> Iterator[Input]:

@@ -17,7 +17,7 @@ from bptui.model.engine.timeline import Event as Stop
 from bptui.model.engine.timeline import Timeline
 from bptui.model.source.captured.call import Call, Lacks, Read, Workshop
 from bptui.model.source.captured.known import entry, short
-from bptui.model.source.captured.record import FLOATS, Backward, Event, Record, Update
+from bptui.model.source.captured.record import FLOATS, Backward, Event, Record, Step, Update
 
 LISTED = 64
 """Inputs that an opaque operation names."""
@@ -130,12 +130,12 @@ class _Building:
     # --------------------------------------------------------------------------------------------------------- events
     def _event(self, event: Event) -> None:
         first = self.builder.count
-        if self._drawn(event):
+        if is_drawn(self.step, event):
             for out in event.outs:
                 self._leaf(out)
             return
         try:
-            outs = self._known(event)
+            outs = said(self.shop, event)
         except Lacks as why:
             self.builder.undo(first)
             self.shop.reads = {leaf: read for leaf, read in self.shop.reads.items() if leaf < first}
@@ -148,48 +148,6 @@ class _Building:
         ops = [i for i in made if self.builder.node(i).op is not None]
         self.made.nodes_of[event.id] = ops
         self.made.event_of.update(dict.fromkeys(ops, event))
-
-    def _drawn(self, event: Event) -> bool:
-        """Drawn, made or compared, and no gradient passes it: its results are given."""
-        values = self.step.values
-        if any(values[out].wants_grad for out in event.outs):
-            return False
-        if short(event.name) in MADE or short(event.name).endswith("_like"):
-            return True
-        floats = [v for v in event.inputs if values[v].dtype in FLOATS]
-        return not floats or not any(values[out].dtype in FLOATS for out in event.outs)
-
-    def _known(self, event: Event) -> dict[int, Node]:
-        make = entry(event.name)
-        if make is None:
-            raise Lacks(f"bptui does not know {event.name}")
-        strange = [v for v in (*event.inputs, *event.outs) if self.step.values[v].dtype.startswith("complex")]
-        if strange:
-            raise Lacks("complex numbers")
-        call = Call(self.shop, event, short(event.name))
-        arguments = [call.decoded(item) for item in event.args]
-        named = {
-            k: call.decoded(item) for k, item in event.kwargs.items() if k not in ("out", "generator", "memory_format")
-        }
-        if "input" in named:
-            arguments.insert(0, named.pop("input"))
-        try:
-            made = make(call, *arguments, **named)
-        except (TypeError, ValueError, IndexError, KeyError, AttributeError) as problem:
-            raise Lacks(f"{call.name}: {type(problem).__name__}: {problem}") from None
-        nodes = [call.node(item) for item in (made if isinstance(made, list) else [made])]
-        wanted = [r for r in call.results if r.dtype in FLOATS and r.id not in event.changed.values()]
-        if not wanted:
-            wanted = [r for r in call.results if r.dtype in FLOATS]
-        outs = {ref.id: node for ref, node in zip(wanted, nodes, strict=False)}
-        outs |= {event.changed[value]: node for value, node in call.changed.items()}
-        for value, node in outs.items():
-            if tuple(self.step.values[value].shape) != node.shape:
-                raise Lacks(f"{call.name}: shape {node.shape}")
-        missing = [r.id for r in call.results if r.dtype in FLOATS and r.id not in outs]
-        if missing:
-            raise Lacks(f"{call.name}: {len(missing)} of its results")
-        return outs
 
     def _opaque(self, event: Event, why: str) -> dict[int, Node]:
         inputs = [v for v in event.inputs if v in self.shop.nodes][:LISTED]
@@ -252,6 +210,50 @@ class _Building:
             yield from (Stop("update", node_of[row.value]) for row in moved if row.value in node_of)
 
 
+def is_drawn(step: Step, event: Event) -> bool:
+    """Drawn, made or compared, and no gradient passes it: its results are given."""
+    values = step.values
+    if any(values[out].wants_grad for out in event.outs):
+        return False
+    if short(event.name) in MADE or short(event.name).endswith("_like"):
+        return True
+    floats = [v for v in event.inputs if values[v].dtype in FLOATS]
+    return not floats or not any(values[out].dtype in FLOATS for out in event.outs)
+
+
+def said(shop: Workshop, event: Event) -> dict[int, Node]:
+    """An event in bptui's operations: value → the node that holds it, of each of its results that is a float. Lacks
+    where bptui does not know it, or not so."""
+    values = shop.record.step.values
+    make = entry(event.name)
+    if make is None:
+        raise Lacks(f"bptui does not know {event.name}")
+    if any(values[v].dtype.startswith("complex") for v in (*event.inputs, *event.outs)):
+        raise Lacks("complex numbers")
+    call = Call(shop, event, short(event.name))
+    arguments = [call.decoded(item) for item in event.args]
+    named = {k: call.decoded(item) for k, item in event.kwargs.items() if k not in UNSAID}
+    if "input" in named:
+        arguments.insert(0, named.pop("input"))
+    try:
+        made = make(call, *arguments, **named)
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError) as problem:
+        raise Lacks(f"{call.name}: {type(problem).__name__}: {problem}") from None
+    nodes = [call.node(item) for item in (made if isinstance(made, list) else [made])]
+    floats = [r for r in call.results if r.dtype in FLOATS]
+    wanted = [r for r in floats if r.id not in event.changed.values()] or floats
+    outs = {ref.id: node for ref, node in zip(wanted, nodes, strict=False)}
+    outs |= {event.changed[value]: node for value, node in call.changed.items()}
+    for value, node in outs.items():
+        if tuple(values[value].shape) != node.shape:
+            raise Lacks(f"{call.name}: shape {node.shape}")
+    if any(r.id not in outs for r in floats):
+        raise Lacks(f"{call.name}: one of its results")
+    return outs
+
+
+UNSAID = ("out", "generator", "memory_format")
+"""Arguments that say where a result lies, or how it is drawn, and not what it is."""
 MADE = frozenset(
     {
         "exponential", "normal", "uniform", "bernoulli", "random", "zeros", "ones", "empty", "full",

@@ -13,8 +13,8 @@ wrong, not whoever ran it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from bptui.model.engine.calls import Calls
 from bptui.model.engine.optimizers import Flat
 from bptui.model.engine.recording import NotRecorded
 from bptui.model.source.captured.alone import Alone
+from bptui.model.source.captured.custom import compared, derived
 from bptui.model.source.captured.distance import FINE, ROUNDING, WORST, Distance, Verdict, distance
 from bptui.model.source.captured.record import FLOATS, Event
 from bptui.model.source.captured.recording import CapturedRecording
@@ -37,7 +38,7 @@ class Row(NamedTuple):
     of a state, else ""; at, got, expected: the element that is farthest away, as recorded and as computed."""
 
     node: int
-    row: str
+    row: Literal["value", "gradient", "update"]
     input: str
     verdict: Verdict
     ulps: float = 0.0
@@ -59,11 +60,35 @@ def check_event(recording: CapturedRecording, event: Event) -> tuple[Row, ...]:
     if not ops:
         return ()
     if ops[-1] in captured.unknown:
-        return tuple(Row(i, "value", "", "opaque", note=captured.unknown[i]) for i in ops)
+        return tuple(_opaque(recording, event, ops))
     run = recording.run(event)
     if run is None:
         return (Row(ops[-1], "value", "", "skipped", note="numbers that it reads were not kept"),)
     return tuple(_Check(recording, event, run).rows())
+
+
+def _opaque(recording: CapturedRecording, event: Event, ops: Sequence[int]) -> Iterator[Row]:
+    """The rows of an event that bptui does not know; of a custom function those of its own forward's derivative."""
+    unknown = recording.captured.unknown
+    made = derived(recording, event) if event.notes.get("custom") else ""
+    if isinstance(made, str):
+        yield from (Row(i, "value", "", "opaque", note=made or unknown[i]) for i in ops)
+        return
+    eps = max(FLOATS[v.dtype] for out in event.outs if (v := recording.record.step.values[out]).dtype in FLOATS)
+    for i, out, inside in zip(ops, event.outs, event.notes["inside"], strict=False):
+        own, recorded = made.value(inside), recording.record.array(out)
+        if own is not None and recorded is not None:
+            found = distance(recorded, own, eps)
+            yield Row(i, "value", "", "ok" if found.ulps <= FINE else "FAIL", *found)
+    for value in event.inputs:
+        source = recording.captured.node_of.get(value)
+        own, recorded = made.gradient(value), None if source is None else recording.added(event, source)
+        if own is None or recorded is None or source is None:
+            continue
+        found, name = distance(recorded, own, eps), recording.graph.nodes[source].name
+        meant, note = compared(recorded, own) if found.ulps > FINE else (False, "")
+        verdict: Verdict = "ok" if found.ulps <= FINE else "opaque" if meant else "FAIL"
+        yield Row(ops[0], "gradient", name, verdict, *found, note)
 
 
 class _Check:
