@@ -155,7 +155,8 @@ class CapturedRecording(Recording):
                         found.setdefault(self.captured.node_of[row.value], []).append((update, group, row))
         return found
 
-    def _turn(self, node: Key, turn: int) -> Turn | None:
+    def turn(self, node: Key, turn: int) -> Turn | None:
+        """An update of a parameter as it was recorded, with the optimizer's step and the group that it is of."""
         found = self._turns.get(self.id(node), [])
         return found[turn] if turn < len(found) else None
 
@@ -165,7 +166,7 @@ class CapturedRecording(Recording):
         return next((rule for rule in rules if isinstance(rule, Optimizer)), Optimizer("sgd", 0.0))
 
     def update_rule(self, node: Key, turn: int = 0) -> Optimizer:
-        found = self._turn(node, turn)
+        found = self.turn(node, turn)
         if found is None:
             raise NotRecorded(f"{self.graph.nodes[self.id(node)].name} was not updated")
         rule = rule_of(*found)
@@ -174,15 +175,15 @@ class CapturedRecording(Recording):
         return rule
 
     def before(self, node: Key, turn: int = 0) -> Array | None:
-        found = self._turn(node, turn)
+        found = self.turn(node, turn)
         return self.value(node) if found is None else self.record.array(found[2].value)
 
     def after(self, node: Key, turn: int = 0) -> Array | None:
-        found = self._turn(node, turn)
+        found = self.turn(node, turn)
         return None if found is None or found[2].after is None else self.record.array(found[2].after)
 
     def state(self, node: Key, name: str, after: bool = False, turn: int = 0) -> Array | None:
-        found = self._turn(node, turn)
+        found = self.turn(node, turn)
         if found is None:
             return None
         update, _, row = found
@@ -195,7 +196,7 @@ class CapturedRecording(Recording):
         return self.record.array(held["v"]) if isinstance(held, dict) else np.asarray(held, np.float64)
 
     def update_grad(self, node: Key, turn: int = 0) -> Array | None:
-        found = self._turn(node, turn)
+        found = self.turn(node, turn)
         return None if found is None or found[2].grad is None else self.record.array(found[2].grad)
 
     @property
