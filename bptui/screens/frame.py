@@ -268,13 +268,12 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
 def lesson_keys(reading: Reading, width: int) -> tuple[tuple[str, str], ...]:
     """The keys of a lesson: what enter does now, then the others. Where one panel is alone on the screen, the key to
     the other comes first."""
-    word = "answer" if reading.options or reading.typing else "hint" if reading.open else "next"
     (enter, _), turn, *_, leave = LESSON_KEYS.footer()
     choose = (("up/down", "choose"),) if reading.options else ()
     moved = (("esc", "to the page"),) if reading.course.away else ()
     panel = (("tab", "panel"),)
     rest = (*panel, turn, leave) if width < layout.LESSON[0] else (turn, leave, *panel)
-    return ((enter, word), *choose, *moved, *rest)
+    return ((enter, reading.enters), *choose, *moved, *rest)
 
 
 def progress(part: float, what: str, width: int) -> Line:
