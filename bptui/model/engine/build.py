@@ -305,6 +305,13 @@ class Builder:
         calls = MappingProxyType(dict(self._composite_calls))
         return Graph(tuple(nodes), loss.id, tuple(layers), MappingProxyType(ids), calls)
 
+    def unfinished(self, layers: Sequence[Layer] = ()) -> Graph:
+        """The Graph of what came to no loss: a program that ended on the way. Nothing in it has a gradient, and in the
+        place of the loss stands what was computed last."""
+        nodes = tuple(replace(node, wants_grad=False) for node in self._nodes)
+        last = max((node.id for node in nodes if node.op is not None), default=0)
+        return Graph(nodes, last, tuple(layers), composite_calls=MappingProxyType(dict(self._composite_calls)))
+
     def _add(self, node: Node, where: str) -> Node:
         if node.name in self._names:
             raise UserError(where, f"the name '{node.name}' is taken", "give every value a name of its own")

@@ -171,7 +171,7 @@ class Capture:
                 runpy.run_module(wanted.script, run_name="__main__", alter_sys=True)
             else:
                 sys.path[0] = os.path.dirname(os.path.abspath(wanted.script))
-                runpy.run_path(wanted.script, run_name="__main__")
+                runpy.run_path(os.path.abspath(wanted.script), run_name="__main__")
             self._flush("the script ended before the step did")
             return 0
         except _Done:
