@@ -14,7 +14,8 @@ import torch
 from torch.autograd.graph import get_gradient_edge
 
 from bptui.model.source.captured.record import Backward, Step
-from bptui.torch.capturing.numbers import Numbers
+from bptui.torch.capturing.modules import name_of_hook
+from bptui.torch.capturing.numbers import Numbers, dense
 
 FAR = 10_000
 """So many autograd nodes are walked at most from an event's results to its inputs."""
@@ -73,7 +74,7 @@ class Gradients:
 
     def hooked(self, tensor: torch.Tensor, value: int, hooks: Iterable[Callable[..., Any]]) -> None:
         """The user's own hooks are on a value, too: look afterwards whether they have changed its gradient."""
-        names = ", ".join(getattr(hook, "__qualname__", type(hook).__name__) for hook in hooks)
+        names = ", ".join(name_of_hook(hook) for hook in hooks)
         self._hooked.add(value)
         self._handles.append(tensor.register_hook(partial(self._safely, self._changed, value, names)))
 
@@ -92,10 +93,12 @@ class Gradients:
     def _changed(self, value: int, names: str, grad: torch.Tensor) -> None:
         backward, before = self._listens(grad), self._before.get(value)
         if backward is not None and before is not None and not _same(before, grad):
-            backward.hooked[value] = names, self._keep(value, grad)
+            earlier = backward.hooked.get(value, ("", 0))[0]
+            backward.hooked[value] = f"{earlier}, {names}" if earlier else names, self._keep(value, grad)
+            self._before[value] = grad.detach().clone()
 
     def _keep(self, value: int, grad: torch.Tensor) -> int:
-        return self.numbers.value(grad, border=self.numbers.kept(value)).id
+        return self.numbers.value(dense(grad), border=self.numbers.kept(value)).id
 
     # ------------------------------------------------------------------------------------------------------- events
     def border(self, event: int, outs: list[torch.Tensor], own: dict[Edge, int], inputs: dict[Edge, int]) -> None:
@@ -166,6 +169,5 @@ def edge_of(tensor: torch.Tensor) -> Edge | None:
 def _same(a: torch.Tensor, b: torch.Tensor) -> bool:
     if a.shape != b.shape or a.dtype != b.dtype or a.layout != b.layout:
         return False
-    if a.layout is not torch.strided:
-        a, b = a.to_dense(), b.to_dense()
+    a, b = dense(a), dense(b)
     return bool(((a == b) | (a.isnan() & b.isnan())).all())

@@ -14,7 +14,7 @@ from torch.nn.modules._functions import BackwardHookFunction
 from bptui.model.source.captured.record import Argument, Event
 from bptui.torch.capturing.gradients import Edge, Gradients, edge_of
 from bptui.torch.capturing.journal import Journal
-from bptui.torch.capturing.numbers import Numbers, kind, version
+from bptui.torch.capturing.numbers import Numbers, dense, kind, version
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class Values:
         if grad is None:
             return None
         if grad.layout is not torch.strided:
-            return self.numbers.value(grad, border=True).id
+            return self.numbers.value(dense(grad), border=True).id
         met = self._found(grad) is None
         value = self.use(grad)
         if met:
@@ -194,7 +194,7 @@ class Values:
         value = self.new(tensor, border=True)
         if writer is not None and self.step.values[writer].place == self.step.values[value].place:
             self.journal.artificial("same", [writer], value, no_grad=True)
-        else:
+        elif 0 not in self.step.values[live.value].shape:  # (what was empty has been filled)
             name = self.step.values[value].name or f"value {live.value}"
             self.journal.warn(f"{name} was changed by something that was not seen")
         return value
@@ -233,12 +233,14 @@ class Values:
         """Full backward hooks put an identity at the border of their module."""
         slot = tensor.output_nr
         edge: Edge = node.next_functions[slot]
+        while edge not in self.gradients.values and getattr(edge[0], "_forward_cls", None) is BackwardHookFunction:
+            edge = edge[0].next_functions[edge[1]]
         if edge[0] is not None and edge not in self.gradients.values and hasattr(edge[0], "variable"):
             self.use(edge[0].variable)
         source = self.gradients.values.get(edge)
         if source is None:
             return False
-        hook = f"a full backward hook of {self.journal.modules.path or 'the model'}"
+        hook = ", ".join(self.journal.modules.hooks) or "a full backward hook of a module"
         event = self.journal.artificial("same", [source], value, hook=hook)
         self.gradients.leading(node, event.id, {slot: source})
         return True
