@@ -73,6 +73,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
             "torch.autograd.grad": self._backward,
             "torch.Tensor.register_hook": self._hook,
             "torch.Tensor.data.__set__": self._data,
+            "torch.Tensor.grad.__get__": self._grad,
             UNSCALE: self._scaler,
             RESCALE: self._scaler,
         }
@@ -156,20 +157,22 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
     def _is_mine(self) -> bool:
         return not (self.asleep or self.updates.asleep) and threading.get_ident() == self._thread
 
-    def _enter(self, module: torch.nn.Module, _: object) -> None:
+    def _enter(self, module: torch.nn.Module, given: object) -> None:
         if not self._is_mine():
             return
-        self._safely(self._entered, module)
+        self._safely(self._entered, module, given)
         fast = isinstance(module, FAST) and not module.training and not torch.is_grad_enabled()
         if fast and not self._suspended:
             self._suspended.append(module)
             _remove(self)
 
-    def _entered(self, module: torch.nn.Module) -> None:
+    def _entered(self, module: torch.nn.Module, given: object) -> None:
         if isinstance(module, torch.jit.ScriptModule):
             raise Refused(f"{type(module).__name__} is scripted: capture the module from before torch.jit")
         if type(module).__name__ == "OptimizedModule":
             raise Refused("a compiled module: capture the module from before torch.compile")
+        for tensor in tensors(given):
+            self.values.meet(tensor)
         self.modules.enter(module)
 
     def _leave(self, module: torch.nn.Module, _: object, out: object) -> None:
@@ -258,8 +261,15 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         """`tensor.register_hook(hook)`: a gradient may be changed."""
         handle = func(*args, **kwargs)
         tensor, hook = (*args, kwargs.get("hook"))[:2]
-        self._safely(lambda: self.gradients.hooked(tensor, self.values.use(tensor), [hook]))
+        self._safely(lambda: self.gradients.hooked(tensor, self.values.use(tensor), hook))
         return handle
+
+    def _grad(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """`tensor.grad`: what it gives is given."""
+        found = func(*args, **kwargs)
+        if found is not None:
+            self._safely(self.values.is_gradient, found)
+        return found
 
     def _data(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """`tensor.data = other`: the tensor has other numbers now."""

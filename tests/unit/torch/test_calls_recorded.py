@@ -1,4 +1,4 @@
-"""Calls that are not like the others: dispatching to themselves, writing into views, giving back what they were given."""
+"""Calls that are not like the others: coming back to themselves, writing into views, giving back what was given."""
 
 from __future__ import annotations
 
@@ -145,6 +145,7 @@ def test_statistics_only_and_borders_only():
     x, y = torch.ones(5, 3), torch.zeros(5, dtype=torch.int64)
 
     def step():
+        model.zero_grad()
         hidden = model(x) * 2
         nn.functional.cross_entropy(hidden, y).backward()
 
@@ -152,7 +153,7 @@ def test_statistics_only_and_borders_only():
     border = recorded(step, [model], keep=Keep("boundary"))
     none = recorded(step, [model], keep=Keep("stats"))
     assert whole.nbytes > border.nbytes > none.nbytes
-    linear, times, loss = (record_names(border).index(name) for name in ("linear", "mul", "cross_entropy"))
+    linear, times, loss = (border.names().index(name) for name in ("linear", "mul", "cross_entropy"))
     events = border.step.events
     assert border.array(events[linear].outs[0]) is not None
     assert border.array(events[linear].inputs[1]) is not None
@@ -164,10 +165,6 @@ def test_statistics_only_and_borders_only():
     assert float(none.array(events[loss].outs[0])) == float(whole.array(events[loss].outs[0]))
     assert none.array(events[linear].inputs[1]) is None
     assert none.array(events[loss].inputs[1]).tolist() == [0] * 5
-
-
-def record_names(record):
-    return record.names()
 
 
 def test_beyond_the_limit_only_statistics_are_kept_and_it_is_said():

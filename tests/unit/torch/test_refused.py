@@ -41,8 +41,8 @@ def twice(layer):
 
 @pytest.mark.parametrize(
     ("program", "word"),
-    [(scripted, "scripted"), (sparse, "sparse"), (wrapped, "torch.func"), (mapped, "torch.func"), (quantised, "quantised"),
-     (twice, "create_graph")],
+    [(scripted, "scripted"), (sparse, "sparse"), (wrapped, "torch.func"), (mapped, "torch.func"),
+     (quantised, "quantised"), (twice, "create_graph")],
 )  # fmt: skip
 def test_what_is_refused_is_said_and_the_program_has_its_result(program, word: str) -> None:
     torch.manual_seed(0)
