@@ -16,6 +16,7 @@ import pytest
 
 from bptui import cli, terminal
 from bptui.arguments import EXAMPLES, PARTS, parser
+from bptui.capturing import parted
 from bptui.model.engine import ops
 from bptui.model.source.examples import examples
 from tests.paths import ROOT
