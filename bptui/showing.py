@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from bptui import arguments
+from bptui import arguments, differing
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.surroundings import around_of, configured
 from bptui.targets import is_there, load_named, network_of
@@ -144,6 +144,14 @@ def play(options: Namespace) -> int:
 
         return headless.page(_playground(options)(), writer(options), not options.ascii and utf8(sys.stdout))
     return show(options, _play_screen(options))
+
+
+def diff(options: Namespace) -> int:
+    """Two runs as text or JSON."""
+    differing.asked(options)
+    from bptui import headless
+
+    return differing.printed(options, headless.progress(), writer(options))
 
 
 SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {

@@ -20,12 +20,13 @@ from bptui.model.debugger.reply import Reply, say
 from bptui.screens import layout
 from bptui.screens.board import Board
 from bptui.screens.canvas import Canvas
+from bptui.screens.classroom import Classroom
 from bptui.screens.command_line import CommandLine
 from bptui.screens.help import place_keys
-from bptui.screens.keys import PAGES, PRESENT, STAGE, Place, name_of
+from bptui.screens.keys import PAGES, STAGE, Place, name_of
 from bptui.screens.panels import footer, status
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, drawable, fit, middle, under
+from bptui.screens.render import RenderOptions, drawable, fit, under
 from bptui.screens.theme import CHOICES, Theme
 
 FRAMES = 20
@@ -87,7 +88,7 @@ class Stage(Screen[None]):
         self.worker = Worker(lambda: self._home(self._ended))
         self._line = CommandLine()
         self._typing = False
-        self.presents = False
+        self.classroom = Classroom(self.set_interval, self._turn)
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -127,8 +128,8 @@ class Stage(Screen[None]):
         if width < layout.SMALLEST[0] or height < layout.SMALLEST[1]:
             return layout.too_small(width, height)
         rows: list[Line] = []
-        asks = self.board.asks if self.board is not None and self.presents else None
-        room = height - (2 if asks is None else 3)
+        asked = self.classroom.rows(self.board, width, height)
+        room = height - 2 - len(asked)
         if self.pages:
             here, count = self.pages[self.top : self.top + room - 1], len(self.pages)
             more = f"{self.top + 1}-{self.top + len(here)} of {count}" if len(here) < count else ""
@@ -142,8 +143,8 @@ class Stage(Screen[None]):
         left, right = self.board.status() if self.board is not None else ((Span(self._title, "dim"),), ())
         rows = [status.of_board(left, right, width), *rows, *[()] * height]  # of what was drawn in this width
         rows = [fit(row, width) for row in rows[: height - 1]]
-        if asks is not None:
-            rows[-1] = under(fit(middle((Span(asks.question, "text bold"),), width), width), "on-cursor")
+        if asked:
+            rows[-len(asked) :] = [fit(row, width) for row in asked]
         rows.append(self._last(width))
         return drawable(rows, self.look)
 
@@ -156,9 +157,8 @@ class Stage(Screen[None]):
             return under(footer.hints(PAGES.footer(), width), "on-band")
         own = self.board.place.footer() if self.board is not None else ()
         pairs = STAGE.footer()
-        if self.board is not None and self.presents:
-            keys = tuple(pair for pair in footer.turned(bool(self.board.hide)) if pair[1] != footer.CLASS)
-            return under(footer.hints((*keys, *own[:2]), width, pairs[-2:]), "on-band")
+        if self.board is not None and self.classroom.asks(self.board) is not None:
+            return under(footer.hints((*self.classroom.keys(self.board), *own[:2]), width, pairs[-2:]), "on-band")
         first = self.board.place.first if self.board is not None else 0
         middle = (*own[:first], *reversed(pairs[:-2]), *own[first:])
         return under(footer.hints(middle, width, pairs[-2:]), "on-band")
@@ -259,7 +259,8 @@ class Stage(Screen[None]):
         said, self.message = bool(self.message), ()
         board = self.board
         word, by = board.place.find(key) if board is not None else ("", (0, 0))
-        if self.presents and self._presented(key):
+        if board is not None and (told := self.classroom.press(board, key)) is not None:
+            self.say(say(told) if told else Reply())
             return
         if board is not None and word:
             text = board.press(word, by, key)
@@ -278,7 +279,8 @@ class Stage(Screen[None]):
         elif word == "debug":
             self.debug()
         elif word == "present":
-            self._present(not self.presents)
+            told = self.classroom.present(board, not self.classroom.on)
+            self.say(say(told) if told else Reply())
         elif word == "interrupt" and not said:
             self.say(say("q leaves"))
         elif len(shown(key)) == 1:
@@ -287,39 +289,18 @@ class Stage(Screen[None]):
     def _scroll(self, key: str) -> None:
         """A key while something lies over the board: it moves in that, else closes it."""
         word, (down, _) = PAGES.find(key)
-        room = max(1, self.size.height - 3 - self.presents)
+        room = max(1, self.size.height - 3 - len(self.classroom.rows(self.board, *self.size)))
         if word in ("move", "page"):
             by = down * (room if word == "page" else 1)
             self.top = max(0, min(self.top + by, len(self.pages) - room))
         else:
             self.pages = ()
 
-    def _present(self, on: bool) -> None:
-        """For a class: what it is asked is hidden."""
-        asks = self.board.asks if self.board is not None else None
-        if on and asks is None:
-            self.say(say("nothing is asked here"))
-            return
-        self.presents = on
-        if self.board is not None:
-            self.board.hide = asks.hide if on and asks is not None else frozenset()
-
-    def _presented(self, key: str) -> bool:
-        """Was it a key that turns the pages of a class?"""
-        board, (word, _) = self.board, PRESENT.find(key)
-        asks = board.asks if board is not None else None
-        if board is None or asks is None or word not in ("next", "back", "leave") or key == "enter":
-            return False
-        if word == "next" and not board.hide:
-            board.press(*board.place.find(asks.then), asks.then)
-            board.hide = asks.hide
-        elif word == "next":
-            board.hide = frozenset()
-        elif word == "back":
-            board.hide = asks.hide
-        else:
-            self._present(False)
-        return True
+    def _turn(self) -> None:
+        """Pages of a class that turn by themselves: the next one, unless something else is being done."""
+        if self.board is not None and not (self._typing or self.pages):
+            self.classroom.turn(self.board)
+            self.changed()
 
     def _open(self, text: str) -> None:
         self._line.open(":", text)
@@ -341,6 +322,8 @@ class Stage(Screen[None]):
                 self._help()
             elif word == "theme":
                 self._theme(rest.strip())
+            elif word == "autoplay":
+                self.classroom.play(self.board, rest)
             elif self.board is not None:
                 self.say(self.board.run(text))
         except UserError as error:
@@ -366,6 +349,7 @@ class Stage(Screen[None]):
         """End what is computed, and wait for nothing; once, it is kept."""
         if self.board is not None and not self.worker.closed:
             self.board.keep()
+        self.classroom.autoplay.stop()
         self.worker.close()
         if self._timer is not None:
             self._timer.stop()

@@ -15,6 +15,7 @@ from bptui.screens.explore import curves
 from bptui.screens.explore.page import at, beside, mark, right, short
 from bptui.screens.explore.page import size as small
 from bptui.screens.keys import EXPLORE_FLOW
+from bptui.screens.panels.choices import Choice, among
 from bptui.screens.render import RenderOptions, boxed, clip, fit, length, under
 from bptui.teach.explore.flow import FIGURE, LESSON, RELATIVE, STEPS, Course, Flow, Layer, Mark, Preset, courses
 
@@ -64,7 +65,18 @@ class FlowBoard(Board):
     @property
     def asks(self) -> Ask:
         """What a class is asked."""
-        return Ask("Does the gradient arrive at the first layer, left and right?", frozenset(("verdict",)), "down")
+        question = "Does the gradient arrive at the first layer, left and right?"
+        return Ask(question, frozenset(("verdict",)), "down", self._answers())
+
+    def _answers(self) -> tuple[Choice, ...]:
+        """Where it arrives; none as long as one of the two is not known, or there is only one."""
+        flows = self._figure() if self.figure else [course.flow(self.step) for course in self.pair]
+        known = [flow.verdict(self.preset) for flow in flows if flow is not None and flow.known and flow.layers]
+        if len(known) < 2 or len(self.courses) < 2:
+            return ()
+        left, right = (verdict == "arrives" for verdict in known)
+        texts = ("in both", "left only", "right only", "in neither")
+        return among(texts, 2 * (not left) + (not right), f"left: {known[0]}, right: {known[1]}")
 
     # ------------------------------------------------------------------------------------------------------- keys
 

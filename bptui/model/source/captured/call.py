@@ -43,8 +43,9 @@ class Workshop:
         self.reads: dict[int, Read] = {}
         self._taken: dict[str, int] = {}
 
-    def fresh(self, name: str) -> str:
-        """The name, or `name#2`, `name#3` where it is taken."""
+    def fresh(self, name: str, module: str = "") -> str:
+        """The name inside of its module (`blocks.0.attn.softmax`), or `name#2`, `name#3` where it is taken."""
+        name = f"{module}.{name}" if module else name
         count = self._taken[name] = self._taken.get(name, 0) + 1
         return name if count == 1 else f"{name}#{count}"
 
@@ -143,7 +144,7 @@ class Call:
         return self._used(op, nodes, attributes)
 
     def _used(self, op: str, nodes: Sequence[Node], attributes: dict[str, Any]) -> Node:
-        name = self.shop.fresh(self.name)
+        name = self.shop.fresh(self.name, self.event.module)
         try:
             return self.shop.builder.use(op, *nodes, name=name, scope=self.event.module, symbol=self.name, **attributes)
         except UserError as problem:
