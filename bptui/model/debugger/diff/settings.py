@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -103,18 +104,28 @@ def _event(call: Call, event: Event, run: CapturedRecording) -> Told:
 
 def arguments(event: Event) -> dict[str, Any]:
     """What an event was given beside values, its defaults too; by position where bptui does not know the function."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {f"argument {n}": item for n, item in enumerate(event.args, 1)} | event.kwargs
     make = entry(event.name)
     if make is not None:
-        try:
-            bound = inspect.signature(make).bind(None, *event.args, **event.kwargs)
-            bound.apply_defaults()
-            found = dict(list(bound.arguments.items())[1:])
-        except TypeError:
-            make = None
-    if make is None:
-        found = {f"argument {n}": item for n, item in enumerate(event.args, 1)} | event.kwargs
+        with suppress(TypeError):  # it is called in a way that bptui does not know
+            found = _bound(inspect.signature(make), event)
     return {name: item for name, item in found.items() if not _has_value(item) and not name.startswith("_")}
+
+
+def _bound(signature: inspect.Signature, event: Event) -> dict[str, Any]:
+    """The arguments by the names of PyTorch's signature, which an entry has after its first parameter."""
+    bound = signature.bind(None, *event.args, **event.kwargs)
+    bound.apply_defaults()
+    found: dict[str, Any] = {}
+    for name, item in list(bound.arguments.items())[1:]:
+        kind = signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            found |= item
+        elif kind is inspect.Parameter.VAR_POSITIONAL:
+            found |= {f"{name} {n}": each for n, each in enumerate(item, 1)}
+        else:
+            found[name] = item
+    return found
 
 
 def _has_value(item: Any) -> bool:
