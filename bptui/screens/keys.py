@@ -158,7 +158,8 @@ STAGE = Place("In every explorer and the playground", (
 ))  # fmt: skip
 
 LESSON = Place("In a lesson, else as in the debugger", (
-    Key("enter", ("enter",), "Answer (= opens a formula); with nothing typed a hint; then the next page", "answer"),
+    Key("enter", ("enter",), "Answer (= opens a formula); with nothing typed a hint, at last the answer; next page",
+        "answer"),
     Key("turn", ("pageup", "pagedown"), "The page before, the page after", "page", VERTICAL),
     Key("choose", ("up", "down"), "Choose an answer, as its number does", by=VERTICAL),
     Key("home", ("escape",), "Back to the page's moment"),

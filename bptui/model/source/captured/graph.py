@@ -158,7 +158,7 @@ class _Building:
             if value.dtype not in FLOATS:
                 continue
             op = opaque(short(event.name), names, tuple(value.shape))
-            name = self.shop.fresh(short(event.name))
+            name = self.shop.fresh(short(event.name), event.module)
             outs[out] = self.builder.use(op, *(self.shop.nodes[v] for v in inputs), name=name, scope=event.module)
             self.made.unknown[outs[out].id] = why
         return outs

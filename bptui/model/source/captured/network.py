@@ -13,6 +13,7 @@ from bptui.model.engine.history import NOTHING, History, Programmed, RecordedSte
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.source.captured.graph import Captured, captured
+from bptui.model.source.captured.modules import Modules
 from bptui.model.source.captured.record import Record
 from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.captured.whole import trained, whole
@@ -51,6 +52,11 @@ class CapturedNetwork(Network):
     def history(self) -> History:
         """The one step."""
         return CapturedStep(self.recording)
+
+    @property
+    def modules(self) -> Modules:
+        """Its operations by module and line."""
+        return self.recording.modules
 
     def program(self) -> Program:
         """The step as it would be recomputed: the graph, as it was edited, from its leaves on, in float64. UserError

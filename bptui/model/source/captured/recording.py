@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Key, NotRecorded, Recording
 from bptui.model.source.captured.alone import Alone, alone
 from bptui.model.source.captured.graph import Captured
+from bptui.model.source.captured.modules import Modules
 from bptui.model.source.captured.record import Event, Group, Moved, Stats, Update
 from bptui.model.source.captured.updates import known_kind, rule_of
 
@@ -32,7 +34,13 @@ class CapturedRecording(Recording):
         self.captured, self.record = captured, captured.record
         self.graph, self.timeline = captured.graph, captured.timeline
         self._runs: OrderedDict[int, Alone] = OrderedDict()
+        self._lock = Lock()
         self.optimizer = self._known_rule()
+
+    @cached_property
+    def modules(self) -> Modules:
+        """Its operations by module and line."""
+        return Modules(self.captured)
 
     # -------------------------------------------------------------------------------------------------------- numbers
     def value(self, node: Key) -> Array | None:
@@ -100,14 +108,17 @@ class CapturedRecording(Recording):
 
     def run(self, event: Event) -> Alone | None:
         """The event alone; None where numbers that it reads were not kept."""
-        if event.id in self._runs:
-            self._runs.move_to_end(event.id)
-            return self._runs[event.id]
+        with self._lock:
+            found = self._runs.pop(event.id, None)
+            if found is not None:
+                self._runs[event.id] = found
+                return found
         found = self.run_in(event, "float64")
         if found is not None:
-            self._runs[event.id] = found
-            while len(self._runs) > 1 and sum(run.nbytes for run in self._runs.values()) > KEPT:
-                self._runs.popitem(last=False)
+            with self._lock:
+                self._runs[event.id] = found
+                while len(self._runs) > 1 and sum(run.nbytes for run in self._runs.values()) > KEPT:
+                    self._runs.popitem(last=False)
         return found
 
     def run_in(self, event: Event, dtype: str) -> Alone | None:

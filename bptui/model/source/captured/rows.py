@@ -202,6 +202,8 @@ class Rows:
         return list(found)
 
     def _pairs(self, found: Any) -> dict[int, int]:
+        if not found:
+            return {}
         pairs = {self.value(key): self.value(value) for key, value in found}
         if len(pairs) < len(found):
             raise Odd("the same value stands twice")
@@ -219,7 +221,7 @@ class Rows:
         kind = type(found)
         if kind is dict:
             inside: Any = found.values()
-            if len(found) == 1 and type(value := found.get("v")) is int:
+            if len(found) == 1 and isinstance(value := found.get("v"), int):
                 self.value(value)
                 return
         elif kind is list:
