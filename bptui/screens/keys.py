@@ -148,7 +148,7 @@ REPLAY = Place("While a recording is replayed", (
     Key("leave", ("q", "ctrl+q"), "Leave the debugger"),
 ))  # fmt: skip
 
-STAGE = Place("In every explorer and the playground", (
+STAGE = Place("In every explorer, the playground and diff", (
     Key("debug", ("enter",), "The debugger at this very point; q there comes back here", "debug"),
     Key("leave", ("q", "ctrl+q"), "Leave, to where it was opened", "back"),
     Key("present", ("P",), "For a class: what it is asked is hidden; pgdn shows it, then goes on, esc ends it"),

@@ -18,7 +18,7 @@ from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Board, Work
 from bptui.screens.diff import page
-from bptui.screens.diff.chart import chart
+from bptui.screens.diff.chart import chart, phases
 from bptui.screens.keys import DIFF
 from bptui.screens.render import RenderOptions, boxed
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 NAME = 20
 """Characters of a run's name in the status."""
-SAID = 6
-"""Rows of what is said of the chosen operation, with its title, at 24 rows of a screen."""
+WIDEST = 120
+"""Columns that the list and what is said take, at most: further apart nobody reads them as one row."""
 
 
 class DiffBoard(Board):
@@ -120,6 +120,9 @@ class DiffBoard(Board):
             raise UserError("enter", f"{run.name[:60]} has no such operation", "enter again opens the other one")
         session = Session(run.network, run.history)
         session.move(run.recording.step * session.walk.length + place)
+        gap = self.runs.gap(self.chosen)
+        if row.phase == "forward" and gap is not None and len(gap.at) == len(session.here.shape):
+            session.select_element(gap.at)
         return session
 
     def returned(self) -> None:
@@ -174,7 +177,7 @@ class DiffBoard(Board):
     def lines(self, width: int, height: int, look: RenderOptions) -> list[Line]:
         """Dots, list, and what is said of the chosen row."""
         tall = max(3, min(12, height // 4 + 1)) if height >= 13 else 0
-        below = max(3, min(12, SAID + (height - 22) // 3)) if height >= 9 else 0
+        below = 8 if height >= 30 else 6 if height >= 20 else 5 if height >= 12 else 0
         runs, chosen = self.runs, self.chosen
         rows: list[Line] = []
         if tall:
@@ -186,7 +189,10 @@ class DiffBoard(Board):
         room = max(1, height - len(rows) - below)
         first = max(0, min(chosen - 1, len(runs.rows) - room)) if self._chosen is None else self._top(room)
         self._first_row = first
-        rows += [page.listed(runs, i, i == chosen, width) for i in range(first, min(len(runs.rows), first + room))]
+        rows += [
+            page.listed(runs, i, i == chosen, min(width, WIDEST), width)
+            for i in range(first, min(len(runs.rows), first + room))
+        ]
         rows += [()] * (height - below - len(rows))
         if below:
             rows += self._below(width, below)
@@ -200,11 +206,13 @@ class DiffBoard(Board):
         return max(0, min(max(self.chosen - room + 2, min(self._first_row, self.chosen - 1)), last))
 
     def _chart(self, width: int, tall: int, look: RenderOptions) -> list[Line]:
-        """The dots; drawn anew where anything of it has changed."""
-        key = (width, tall, look, self.runs.known, self.runs.tolerance.value, self.chosen)
+        """The dots, drawn anew where they have changed, or a two-hundredth more of them is known; the phases."""
+        runs = self.runs
+        known = runs.known if runs.finished else runs.known * 200 // len(runs.rows)
+        key = (width, tall, look, known, runs.tolerance.value, runs.first)
         if self._dots is None or self._dots[0] != key:
-            self._dots = key, chart(self.runs, self.chosen, width, tall, look)
-        return self._dots[1]
+            self._dots = key, chart(runs, width, tall, look)
+        return [*self._dots[1], phases(runs, self.chosen, width)]
 
     def _below(self, width: int, height: int) -> list[Line]:
         runs, i = self.runs, self.chosen
@@ -223,11 +231,14 @@ class DiffBoard(Board):
             tail = (Span("" if runs.rows[i].missing else words, "dim"),)
         title = layout.rule(3, which, (), tail if tail and tail[0].text else (), width, False, False)
         said = (
-            page.said(runs, i, found, width, height - 2)
+            page.said(runs, i, found, width, height - (1 if height < 6 else 2))
             if runs.gap(i) is not None
             else [(Span(" not compared yet", "dim"),)]
         )
-        return [title, *said, *[()] * height][:height]
+        rows = [title, *said, *[()] * height][:height]
+        if height >= 6:
+            rows[-1] = (Span(f" enter opens {_short((runs.a, runs.b)[self.side].name)} here, then the other", "dim"),)
+        return rows
 
 
 def _short(name: str) -> str:

@@ -18,8 +18,8 @@ BELOW, HIGHEST = 3, -1
 """Powers of ten that are shown under the tolerance, and at the top where everything is smaller."""
 
 
-def chart(runs: Runs, chosen: int | None, width: int, height: int, look: RenderOptions) -> list[Line]:
-    """`height` rows of dots, and one with the names of the phases."""
+def chart(runs: Runs, width: int, height: int, look: RenderOptions) -> list[Line]:
+    """`height` rows of dots, the tolerance among them, and the first row that is apart."""
     plot = Plot(max(1, width - LABEL - 1), height, look.unicode)
     gaps = [runs.gap(i) for i in range(len(runs.rows))]
     sizes = [gap.relative for gap in gaps if gap is not None and gap.relative is not None]
@@ -39,11 +39,10 @@ def chart(runs: Runs, chosen: int | None, width: int, height: int, look: RenderO
         plot.put(_column(first, len(gaps), plot.width), height - 1, "≠", "kink bold")
     labels = {0: f"1e{high}", height - 1: f"1e{low}", row: runs.tolerance.text}
     labels[0] = ratio(10.0**high) if row else labels[row]
-    rows = [
+    return [
         (Span(f" {labels.get(y, '')}".ljust(LABEL), "text bold" if y == row else "dim"), *line)
         for y, line in enumerate(plot.lines())
     ]
-    return [*rows, _phases(runs, chosen, width)]
 
 
 def _powers(tolerance: float, sizes: Sequence[float]) -> tuple[int, int]:
@@ -58,20 +57,20 @@ def _column(i: int, count: int, wide: int) -> int:
     return min(wide - 1, i * wide // max(1, count))
 
 
-def _phases(runs: Runs, chosen: int | None, width: int) -> Line:
+def phases(runs: Runs, chosen: int, width: int) -> Line:
     """The name of each phase where it begins, and a mark under the chosen row."""
     count, wide = len(runs.rows), max(1, width - LABEL - 1)
     cells = [(" ", "text")] * wide
     end = 0
     for phase in PHASES:
-        start = next((i for i, row in enumerate(runs.rows) if row.phase == phase), None)
+        start = runs.starts.get(phase)
         if start is None:
             continue
         x = max(end, min(_column(start, count, wide), wide - len(phase)))
         for k, letter in enumerate(phase[: wide - x]):
             cells[x + k] = (letter, COLOURS[phase])
         end = x + len(phase) + 1
-    if chosen is not None and chosen != runs.first:
+    if chosen != runs.first:
         x = _column(chosen, count, wide)
         cells[x] = ("▲", "text bold")
     return (Span(" " * LABEL), *(Span(glyph, style) for glyph, style in cells))

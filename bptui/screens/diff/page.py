@@ -37,8 +37,9 @@ def columns(width: int) -> Columns:
     return Columns(11, 11 + module, 11 + module + function, width - 5)
 
 
-def listed(runs: Runs, i: int, chosen: bool, width: int) -> Line:
-    """One row of the list; the first that is apart has the chip where it is the chosen one."""
+def listed(runs: Runs, i: int, chosen: bool, width: int, filled: int) -> Line:
+    """One row of the list in `width` columns, tinted over `filled` where it is chosen; the first that is apart has the
+    chip then."""
     row, gap, where = runs.rows[i], runs.gap(i), columns(width)
     glyph, style = mark(gap, runs.tolerance.value)
     first = runs.first == i
@@ -56,7 +57,7 @@ def listed(runs: Runs, i: int, chosen: bool, width: int) -> Line:
     )
     kind = "kink bold" if differs and first else "text" if differs else "dim"
     number = Span(f"{row.number:>5}", "dim")
-    phase = () if row.phase == "forward" else (Span(arrow, COLOURS[row.phase]),)
+    phase: Line = () if chosen or row.phase == "forward" else (Span(arrow, COLOURS[row.phase]),)
     line = at(
         (0, gutter),
         (3, () if chosen and first else (Span(glyph, style),)),
@@ -67,7 +68,7 @@ def listed(runs: Runs, i: int, chosen: bool, width: int) -> Line:
         (where.site, (Span(site(row), "dim"),) if where.site else ()),
         right(where.end, (Span(amount, kind),)),
     )
-    return under(fit(line, width), "on-cursor") if chosen else line
+    return under(fit(line, filled), "on-cursor") if chosen else line
 
 
 class Cells(NamedTuple):

@@ -11,6 +11,7 @@ from bptui.model.debugger.diff.tolerance import Tolerance, default
 from bptui.model.debugger.progress import Progress
 from bptui.model.engine.history import History
 from bptui.model.engine.recording import Recording
+from bptui.model.engine.timeline import Phase
 from bptui.model.source.network import Network
 
 
@@ -45,6 +46,14 @@ class Runs:
     def rows(self) -> tuple[Row, ...]:
         """The places."""
         return self._rows.rows
+
+    @cached_property
+    def starts(self) -> dict[Phase, int]:
+        """The first row of each phase."""
+        found: dict[Phase, int] = {}
+        for i, row in enumerate(self.rows):
+            found.setdefault(row.phase, i)
+        return found
 
     @cached_property
     def gaps(self) -> Gaps:
@@ -126,7 +135,9 @@ class Runs:
             return places[row.turn] if row.turn < len(places) else None
         if row.pair == NOBODY:
             return run.timeline.seed_at if run.timeline.seed_at < run.timeline.length else None
-        found = () if call is None else [p for node in call.nodes for p in run.timeline.places(row.phase, node)]
+        if row.phase == "backward":  # where the last of its gradients is complete
+            return max((each.place for nodes in row.nodes for each in run.timeline.arrivals(nodes[side])), default=None)
+        found = () if call is None else [p for node in call.nodes for p in run.timeline.places("forward", node)]
         return max(found, default=None)
 
     @property

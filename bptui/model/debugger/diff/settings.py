@@ -50,8 +50,16 @@ def _apart(a: Told, b: Told) -> Iterator[Setting]:
 
 def _texts(one: Any, other: Any) -> tuple[str, str]:
     if _number(one) and _number(other):
-        return apart(one, other)
+        texts = apart(one, other)
+        if any("e" in text for text in texts) and max(abs(one), abs(other)) < 0.1:  # 1e-5 and 1e-3, not 0.001
+            return _power(one), _power(other)
+        return texts
     return text(one), text(other)
+
+
+def _power(x: float) -> str:
+    mantissa, power = f"{x:.5e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}" if x else "0"
 
 
 def _number(x: Any) -> bool:
