@@ -35,12 +35,14 @@ class Workshop:
 
     nodes   value → the node that holds it
     reads   node id → how its numbers are read, where they are not those of a value of the record (a mask as 0 and 1)
+    counted value of whole numbers → the node that holds them as numbers to compute with
     """
 
     def __init__(self, record: Record, builder: Builder) -> None:
         self.record, self.builder = record, builder
         self.nodes: dict[int, Node] = {}
         self.reads: dict[int, Read] = {}
+        self.counted: dict[int, Node] = {}
         self._taken: dict[str, int] = {}
 
     def fresh(self, name: str) -> str:
@@ -117,7 +119,7 @@ class Call:
         if isinstance(x, Ref):
             found = self.shop.nodes.get(x.id)
             if found is None:
-                raise Lacks(f"{self.name}: {x.dtype} numbers among what it computes with")
+                return self._counted(x)
             if self.low is not None and x.dtype == "float32":
                 if x.id not in self._cast:
                     self._cast[x.id] = self._used("cast", (found,), {"dtype": self.low})
@@ -126,6 +128,15 @@ class Call:
         if isinstance(x, int | float | bool):
             return self.number(float(x))
         raise Lacks(f"{self.name} with {type(x).__name__}")
+
+    def _counted(self, x: Ref) -> Node:
+        """Whole numbers and truth values among what is computed with: numbers without a gradient."""
+        if floating(x) or x.dtype.startswith("complex"):
+            raise Lacks(f"{self.name}: {x.dtype} numbers among what it computes with")
+        counted = self.shop.counted
+        if x.id not in counted:
+            counted[x.id] = self.constant(x.shape, lambda: np.asarray(self.array(x), np.float64))
+        return counted[x.id]
 
     def number(self, x: float) -> Node:
         """A number in the call."""
