@@ -31,7 +31,7 @@ from bptui.screens.copying import osc52
 from bptui.screens.debugger import Debugger
 from bptui.screens.driver import DiffMixin
 from bptui.screens.home import Home
-from bptui.screens.home_items import items
+from bptui.screens.home_items import items, picture
 from bptui.screens.signals import Signals
 from bptui.screens.stage import Stage
 from bptui.screens.theme import Theme, choose
@@ -209,6 +209,8 @@ class BptuiApp(DiffMixin, App[None]):
         """Put the terminal back from another thread, where the screen's own does not answer."""
         with suppress(Exception):  # whatever the screen's thread is in the midst of
             self.keep()
+        with suppress(Exception):
+            self._stop()
         abandon = getattr(self._driver, "abandon", None)
         if abandon is not None:
             abandon()
@@ -295,7 +297,7 @@ class HomeApp(BptuiApp):
     ) -> None:  # fmt: skip
         super().__init__("", self._open, around=around)
         self._keeper_of, self._screen_of = keeper_of, screen_of
-        self.home = Home(items, self._ask, self.colours, self.unicode)
+        self.home = Home(items, self._ask, self.colours, self.unicode, picture)
         self._opener, self._asked, self._title = opener, "", ""
 
     def get_default_screen(self) -> Home:  # type: ignore[override]  # the debugger comes later, over it

@@ -24,6 +24,7 @@ PARTS: Mapping[str, str] = {
     "trace": "print every value and gradient of a training step",
     "check": "check every derivative; exit 1 where one fails",
     "diagnose": "say what is wrong with a training, and try what would help; exit 1 where there is a warning",
+    "diff": "two steps, captured or run: the first operation that is apart, and why; exit 1 where there is one",
     "predictions": "each sample of a training step with its prediction, its target and its loss",
     "explain": "print the derivation of one number",
     "explore": "chain, rate, flow, activations or race: one idea, live, on its own example or on yours",
@@ -44,6 +45,7 @@ WORDS: Mapping[str, str] = {
     "trace": TARGET,
     "check": TARGET,
     "diagnose": TARGET,
+    "diff": "two of them: a captured step, an example or a network file",
     "predictions": TARGET,
     "explore": "which explorer; then, if you like, an example, a network file, or a formula and its values",
     "examples": "an example, to read what it is about",
@@ -57,7 +59,7 @@ WORDS: Mapping[str, str] = {
 
 WORDS_OF: Mapping[str, str] = {
     "eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "export": "TARGET WHAT", "examples": "[NAME]",
-    "replay": "FILE", "serve": "[COMMAND ...]", "play": "[FILE]", "learn": "[N | FILE.md]",
+    "diff": "A B", "replay": "FILE", "serve": "[COMMAND ...]", "play": "[FILE]", "learn": "[N | FILE.md]",
     "explore": "NAME [TARGET | FORMULA NAME=VALUE ...]",
 }  # fmt: skip
 """How usage names them, where they are no TARGET."""
@@ -154,15 +156,15 @@ def parser(command: str) -> Parser:
         made.add_argument("--lr", type=float, metavar="RATE", help="their learning rate, default 0.1")
     if command == "trace":
         made.add_argument("--steps", type=int, default=1, metavar="N", help="how many training steps to run, default 1")
-    if command in ("trace", "check", "explain", "export", "predictions"):
-        verb = {"trace": "print", "predictions": "list"}.get(command, command)
+    if command in ("trace", "check", "explain", "export", "predictions", "diff"):
+        verb = {"trace": "print", "predictions": "list", "diff": "compare"}.get(command, command)
         made.add_argument("--at", type=int, default=0, metavar="K", help=f"the training step to {verb}, default 0")
     if command == "diagnose":
         made.add_argument("--steps", type=int, metavar="N",
                           help="training steps to look at (default: the network's own, at most 200)")  # fmt: skip
     if command == "predictions":
         made.add_argument("--worst", action="store_true", help="the largest loss first")
-    if command in ("trace", "check", "diagnose", "predictions"):
+    if command in ("trace", "check", "diagnose", "predictions", "diff"):
         made.add_argument("--json", action="store_true", help="as JSON")
     if command == "check":
         made.add_argument("--torch", action="store_true", help="beside PyTorch too, where it is installed")
@@ -170,6 +172,13 @@ def parser(command: str) -> Parser:
                           ".safetensors file: equal, or where not, and why; exit 1 where one differs")  # fmt: skip
         made.add_argument("--claim", action="append", default=[], metavar="NAME=FORMULA", help="a gradient as you "
                           "think it is: proved, or refuted by a number that shows it; again for more")  # fmt: skip
+    if command == "diff":
+        made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
+        made.add_argument("--tolerance", type=float, metavar="T", help="the largest relative difference that is none "
+                          "(default: rounding of the coarser kind of number)")  # fmt: skip
+        made.add_argument("--plain", action="store_true", help="as text, without a screen")
+        made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
+        made.add_argument("--theme", metavar="NAME", help=THEME)
     if command == "explain":
         made.add_argument("--format", choices=("text", "markdown", "latex"), default="text",
                           help="of what is printed, default text")  # fmt: skip
@@ -185,6 +194,7 @@ def parser(command: str) -> Parser:
         made.add_argument("--theme", metavar="NAME", help=THEME)
     if command == "play":
         made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
+        made.add_argument("--again", action="store_true", help="the network that was played last, where it was left")
         made.add_argument("--fps", type=float, metavar="N", help="frames a second while it trains, 0.1 to 20 (default: "
                           "20, fewer over a slow line); training steps are never left out")  # fmt: skip
         made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")

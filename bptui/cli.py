@@ -348,6 +348,7 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "trace": _trace,
     "check": _check,
     "diagnose": _diagnose,
+    "diff": showing.diff,
     "predictions": _predictions,
     "explain": _explain,
     "explore": showing.explore,

@@ -27,7 +27,7 @@ from bptui.model.debugger.lines import kind, tensor
 from bptui.model.debugger.progress import Progress
 from bptui.model.engine import history as training
 from bptui.model.engine.graph import Node
-from bptui.model.engine.history import History, Training
+from bptui.model.engine.history import History
 from bptui.model.engine.recording import Recording, required
 from bptui.model.source.network import Network
 from bptui.screens.board import Board
@@ -44,7 +44,7 @@ Write = Callable[[str], None]
 
 def trace(name: str, network: Network, steps: int, at: int, as_json: bool, write: Write) -> int:
     """Run `steps` training steps and print step `at`: all values, gradients and updates."""
-    history = Training(network)
+    history = network.history()
     history.advance(steps, progress=_Meter("training step"))
     recording = history.recording(at)
     if as_json:
@@ -150,6 +150,11 @@ class _Meter:
         return True
 
 
+def progress() -> Progress:
+    """Progress on stderr, for what takes long."""
+    return Progress(_Meter("").ask)
+
+
 @dataclass(frozen=True)
 class Asked:
     """What else the step is held against: PyTorch, a file of somebody's own numbers, claims about gradients."""
@@ -170,7 +175,7 @@ def check(network: Network, as_json: bool, write: Write, asked: Asked = Asked(),
         meter(done, total)
         return True
 
-    history = Training(network)
+    history = network.history()
     recording = _reached(history, at)
     own = _own(history, recording, asked)
     beside: tuple[CheckRow, ...] = ()
@@ -254,7 +259,7 @@ def predictions(name: str, network: Network, at: int, worst: bool, as_json: bool
     from bptui.model.debugger.prediction_lines import report as table
     from bptui.model.debugger.session import Session
 
-    history = Training(network)
+    history = network.history()
     _reached(history, at)
     session = Session(network, history)
     session.move((at + 1) * session.walk.length - 1)
@@ -321,7 +326,7 @@ def export(network: Network, at: int, what: Sequence[str], file: str | None, pic
 
 def reached(network: Network, at: int) -> Recording:
     """The recording of training step `at`: the steps before it are run."""
-    return _reached(Training(network), at)
+    return _reached(network.history(), at)
 
 
 def _reached(history: History, at: int) -> Recording:

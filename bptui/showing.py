@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from bptui import arguments
+from bptui import arguments, differing
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.surroundings import around_of, configured
 from bptui.targets import is_there, load_named, network_of
@@ -121,11 +121,15 @@ def _playground(options: Namespace) -> Callable[[], Board]:
         raise UserError(options.rest[1][:60], "is one argument too many", "bptui play [FILE]")
     if options.fps is not None and not 0.1 <= options.fps <= 20:
         raise UserError("--fps", f"found {options.fps:g}", "0.1 to 20 frames a second")
+    from bptui.screens.play.opening import again, playground
+
     target = options.rest[0] if options.rest else None
+    if options.again:
+        if target is not None:
+            raise UserError("--again", f"stands beside {target[:60]}", "one of them")
+        return again(options.fps)
     if target is not None and not is_there(target):
         load_named(target)  # says what is wrong with the name, before a screen is painted for nothing
-    from bptui.screens.play.opening import playground
-
     return playground(target, options.fps)
 
 
@@ -140,6 +144,14 @@ def play(options: Namespace) -> int:
 
         return headless.page(_playground(options)(), writer(options), not options.ascii and utf8(sys.stdout))
     return show(options, _play_screen(options))
+
+
+def diff(options: Namespace) -> int:
+    """Two runs as text or JSON."""
+    differing.asked(options)
+    from bptui import headless
+
+    return differing.printed(options, headless.progress(), writer(options))
 
 
 SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {

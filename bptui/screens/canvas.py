@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.segment import Segment
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -20,6 +21,9 @@ Paint = Callable[[int, int], Sequence[Line]]
 
 class Canvas(Widget, can_focus=True):
     """Rows of the whole screen. It holds what was drawn last, and nothing of the debugger."""
+
+    class Resized(Message):
+        """Rows were drawn in another size. What they are drawn from may have to be computed for it."""
 
     def __init__(self, paint: Paint, theme: Theme) -> None:
         super().__init__()
@@ -92,6 +96,7 @@ class Canvas(Widget, can_focus=True):
         """The rows of another size are other rows."""
         self._rows = []
         self.repaint()
+        self.post_message(self.Resized())
 
     def render_line(self, y: int) -> Strip:
         """One row, filled up with blanks in the page's colour."""

@@ -15,7 +15,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, Span
 from bptui.screens.canvas import Canvas
 from bptui.screens.command_line import CommandLine
-from bptui.screens.home_list import LESSONS, Item, State, help_rows, lines
+from bptui.screens.home_list import LESSONS, Item, Picture, State, help_rows, lines
 from bptui.screens.keys import HOME, PAGES, name_of
 from bptui.screens.render import RenderOptions
 from bptui.screens.theme import Theme
@@ -23,17 +23,18 @@ from bptui.screens.theme import Theme
 
 class Home(Screen[None]):
     """The list on the screen. `items` says what there is, and where the cursor starts; `open_` is called with the line
-    that opens what was chosen, or that was typed."""
+    that opens what was chosen, or that was typed; `picture` makes the playground's, in a thread, after the first frame,
+    and again when one comes back."""
 
     CSS_PATH = "styles/debugger.tcss"
     AUTO_FOCUS = "Canvas"
 
     def __init__(
         self, items: Callable[[], tuple[Sequence[Item], int]], open_: Callable[[str], None], theme: Theme,
-        unicode: bool = True,
+        unicode: bool = True, picture: Callable[[], Picture | None] = lambda: None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self._items = items
+        self._items, self._picture = items, picture
         self.state = State(look=RenderOptions(unicode=unicode, ansi=theme.ansi))
         self.canvas = Canvas(self._paint, theme)
         self.opening = ""
@@ -58,6 +59,22 @@ class Home(Screen[None]):
         """One widget, as the debugger."""
         yield self.canvas
 
+    def on_mount(self) -> None:
+        """Paint first."""
+        self.call_after_refresh(self.set_timer, 0.02, self._pictured)
+
+    def _pictured(self) -> None:
+        self.run_worker(self._make_picture, thread=True, exit_on_error=False, name="picture")
+
+    def _make_picture(self) -> None:
+        made = self._picture()
+        if self.is_running and self.app.is_running:
+            self.app.call_later(self._show_picture, made)
+
+    def _show_picture(self, made: Picture | None) -> None:
+        self.state.picture = made
+        self.canvas.repaint()
+
     def _paint(self, width: int, height: int) -> list[Line]:
         self.state.bottom = self._typing.line(width) if self._typing is not None else ()
         return lines(self.state, width, height)
@@ -65,6 +82,7 @@ class Home(Screen[None]):
     def retheme(self, theme: Theme) -> None:
         """The colours that were chosen on another screen; and what has changed meanwhile."""
         self._list()
+        self._pictured()
         self.state.look = self.state.look._replace(ansi=theme.ansi)
         self.canvas.retheme(theme)
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from bptui.model.base.spans import Line, Span
 from bptui.model.source.examples import catalogue
 from bptui.recent import recent
-from bptui.screens.home_list import EXAMPLES, LESSONS, PLAYGROUND, RECENT, Item
+from bptui.screens.home_list import EXAMPLES, LESSONS, PLAYGROUND, RECENT, Item, Picture
 from bptui.teach.catalogue import lessons
 from bptui.teach.lesson import Front
+from bptui.teach.play import kept
 from bptui.teach.progress import Reached, progress
 
 PLAY = "choose data, layers, activation, rate; watch it learn; step into it"
@@ -19,9 +20,9 @@ PLAY = "choose data, layers, activation, rate; watch it learn; step into it"
 def items() -> tuple[Sequence[Item], int]:
     """All of it, and where the cursor starts: at the lesson one is in, else at the first that is not done."""
     taught = _lessons()
-    rows = [*taught, Item(PLAYGROUND, "play", "play", PLAY)]
+    rows = [*taught, _playground()]
     for example in catalogue():
-        source: Line = (Span("numbers  ", "dim"), Span(example.source))
+        source: Line = (Span("numbers: ", "dim"), Span(example.source))
         story = tuple((Span(text),) for text in example.story)
         more: tuple[Line, ...] = ((Span(example.about),), (), *story, (), source) if example.source else story
         rows.append(Item(EXAMPLES, example.name, example.name, example.about, more=more))
@@ -32,6 +33,26 @@ def items() -> tuple[Sequence[Item], int]:
     begun = next((n for n, item in enumerate(taught) if "/" in "".join(span.text for span in item.right)), None)
     left = next((n for n, item in enumerate(taught) if not item.done), 0)
     return rows, left if begun is None else begun
+
+
+def _playground() -> Item:
+    """What is played with: the last network again, where there is one."""
+    found = kept.last()
+    if found is None:
+        return Item(PLAYGROUND, "play", "play", PLAY)
+    where = f"at step {found.step:,}" if found.step else "from its first step"
+    about = f"{found.title} again, {where}; o play begins another"
+    return Item(PLAYGROUND, "play --again", "play", about, more=((Span(about),), (), (Span(PLAY),)))
+
+
+def picture() -> Picture | None:
+    """The map of the network that was played last, None for none. Imports NumPy: in a thread, after the first frame."""
+    found = kept.last()
+    if found is None:
+        return None
+    from bptui.screens.play.last import Map
+
+    return Map(found).lines
 
 
 def _lessons() -> list[Item]:

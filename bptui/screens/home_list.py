@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from bptui.model.base.prose import wrap
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
+from bptui.screens.explore import EXPLORERS
 from bptui.screens.help import place_keys
 from bptui.screens.keys import HOME, PAGES
 from bptui.screens.panels import footer
-from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, drawable, fit, length, under
 
 ABOUT = "step a neural network through training, forward and back in time"
@@ -24,6 +25,11 @@ WIDE = (116, 30)
 """Columns and rows from which on home has two columns."""
 RIGHT = 37
 """Of the right one, at least; a third of a wide screen."""
+
+
+CHOSEN, MAP, BESIDE = 15, 6, 14
+"""Where a map stands: rows of the chosen thing, least rows of the map, columns of what is said beside it."""
+Picture = Callable[[int, int, RenderOptions], Sequence[Line]]
 
 
 class Item(NamedTuple):
@@ -57,7 +63,7 @@ class State:
     message  an answer in the place of the footer, in as many rows as it takes, until the next key
     bottom   the line that is typed in
     help     the keys are shown, from row `top` on
-    picture  what stands beside the playground where there is room
+    picture  the map of the network that was played last, once it is known: (width, height, options) → rows
     """
 
     items: tuple[Item, ...] = ()
@@ -68,7 +74,7 @@ class State:
     bottom: Line = ()
     help: bool = False
     top: int = 0
-    picture: tuple[Line, ...] = ()
+    picture: Picture | None = None
 
     @property
     def rows(self) -> tuple[Item, ...]:
@@ -260,7 +266,7 @@ def _row(state: State, at: int, item: Item, width: int) -> Line:
 
 def _nothing_yet(width: int) -> list[Line]:
     """How to come to something of one's own."""
-    text = (Span("nothing yet.  ", "dim"), Span("o", "text bold"), Span(" opens a network file, a formula:", "dim"))
+    text = (Span("nothing yet. ", "dim"), Span("o", "text bold"), Span(" opens a network file, a formula:", "dim"))
     return [(Span(" " * 6), *row) for row in (*wrap(text, max(1, width - 7)), (Span(FORMULA),))]
 
 
@@ -275,11 +281,10 @@ def _two_columns(state: State, width: int, room: int) -> list[Line]:
     first = [_rule(state, LESSONS, _said(state, LESSONS, left), left), ()]
     first += [_row(state, at, item, left) for at, item in of[LESSONS]]
     first += [(), _rule(state, EXAMPLES, _said(state, EXAMPLES, width), left), ()]
-    space = max(1, room - len(first))
-    shown = of[EXAMPLES]
-    at = next((n for n, (place, _) in enumerate(shown) if place == state.chosen), 0)
-    top = max(0, min(at - space // 2, len(shown) - space))
-    first += [_row(state, place, item._replace(mark=""), left) for place, item in shown[top : top + space]]
+    shown = _around(state, of[EXAMPLES], max(1, room - len(first)))
+    first += [_row(state, place, item._replace(mark=""), left) for place, item in shown]
+    if len(first) < room and not state.wanted:  # a row is left over: explorers open by a line
+        first += [*[()] * (room - len(first) - 1), _explorers()]
     second = _right(state, of, wide, room)
     out: list[Line] = []
     for y in range(room):
@@ -290,26 +295,51 @@ def _two_columns(state: State, width: int, room: int) -> list[Line]:
     return out
 
 
+def _explorers() -> Line:
+    """`o explore chain, rate, flow, …`: what else there is to open, and how."""
+    names = ", ".join(EXPLORERS)
+    return (Span("    o", "text bold"), Span(f" explore {names}, or: explore rate xor", "dim"))
+
+
 def _right(state: State, of: dict[int, list[tuple[int, Item]]], width: int, room: int) -> list[Line]:
     item = state.item
-    recent = of[RECENT][: max(2, room // 6)]
+    recent = _around(state, of[RECENT], max(2, room // (6 if state.picture is None else 10)))
     below: list[Line] = [_rule(state, RECENT, "", width), ()]
     below += [_short(state, at, each, width) for at, each in recent] or [(Span(" nothing yet", "dim"),)]
     below += [(), (Span(" o", "text bold"), Span(" opens a file, a formula", "dim"))]
     play = of[PLAYGROUND]
     middle: list[Line] = [_rule(state, PLAYGROUND, "", width), ()] if play else []
     for at, each in play:
-        middle += [_short(state, at, each, width), ()]
-        middle += state.picture or [(Span(" "), *row) for row in wrap((Span(each.about, "dim"),), width - 2)]
-        middle.append(())
+        middle += [*_pictured(state, at, each, width, room - len(below) - CHOSEN - 3), ()]
     out: list[Line] = []
     if item is not None:
         out = [layout.title_rule(item.title or item.name, item.side, width, heavy=False), ()]
         for paragraph in item.more or ((Span(item.about),),):
-            out += [(Span(" "), *row) for row in wrap(paragraph, width - 2)] or [()]
+            out += [(Span(" "), *row) for row in wrap(paragraph, width - 2)]
     space = max(0, room - len(middle) - len(below))
     out = [*out[:space], *[()] * (space - len(out))]
     return [*out, *middle, *below]
+
+
+def _around(state: State, rows: list[tuple[int, Item]], most: int) -> list[tuple[int, Item]]:
+    """As many rows, among them the chosen one."""
+    at = next((n for n, (place, _) in enumerate(rows) if place == state.chosen), 0)
+    top = max(0, min(at - most // 2, len(rows) - most))
+    return rows[top : top + most]
+
+
+def _pictured(state: State, at: int, item: Item, width: int, height: int) -> list[Line]:
+    """The playground's row and what it is about; at their left the map of the network that was played last, where there
+    is one."""
+    tall = min(height, (width - BESIDE - 2) // 2)
+    drawn: Sequence[Line] = () if state.picture is None or tall < MAP else state.picture(2 * tall, tall, state.look)
+    left = 2 * tall + 2 if drawn else 0
+    about = ((Span(" "), *row) for row in wrap((Span(item.about, "dim"),), width - left - 2))
+    said: list[Line] = [_short(state, at, item, width - left), (), *about]
+    if not drawn:
+        return said
+    said = [*said, *[()] * tall][:tall]
+    return [(Span(" "), *fit(row, left - 1), *beside) for row, beside in zip(drawn, said, strict=True)]
 
 
 def _short(state: State, at: int, item: Item, width: int) -> Line:

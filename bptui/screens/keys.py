@@ -130,6 +130,7 @@ PALETTE = Place("In the palette, else as in the command line", (
 
 PRESENT = Place("In present mode, else as everywhere", (
     Key("next", ("pagedown", "enter"), "The answer, then what is asked next: a clicker does it", "the answer"),
+    Key("more", ("down",), "In a lesson, once the answer is told: all of the explanation", "read on"),
     Key("back", ("pageup",), "The question again, then the page before it", "back"),
     Key("class", ("1", "2", "3", "4"), "What the class says, before the answer", "the class says"),
     Key("leave", ("escape",), "Leave present mode", "leave"),
@@ -157,7 +158,8 @@ STAGE = Place("In every explorer and the playground", (
 ))  # fmt: skip
 
 LESSON = Place("In a lesson, else as in the debugger", (
-    Key("enter", ("enter",), "Answer (= opens a formula); with nothing typed a hint; then the next page", "answer"),
+    Key("enter", ("enter",), "Answer (= opens a formula); with nothing typed a hint, at last the answer; next page",
+        "answer"),
     Key("turn", ("pageup", "pagedown"), "The page before, the page after", "page", VERTICAL),
     Key("choose", ("up", "down"), "Choose an answer, as its number does", by=VERTICAL),
     Key("home", ("escape",), "Back to the page's moment"),

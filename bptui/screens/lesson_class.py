@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bptui.model.debugger.reply import say
+from bptui.model.base.prose import wrap
+from bptui.model.debugger.reply import Reply, say
 from bptui.model.debugger.session import Session
 from bptui.screens.lesson import LessonScreen
 from bptui.screens.reading import Reading
@@ -35,6 +36,15 @@ class ClassLesson(LessonScreen):
         reading = self.reading
         return reading is None or reading.course.number + 1 == len(reading.course.lesson.pages)
 
+    def _read_on(self, course: Course) -> None:
+        """All of what the page shows a part of: of its explanation a sentence, of a page without a question the end."""
+        if course.state in ("asked", "not yet"):
+            self.say(say("the explanation comes with the answer"))
+            return
+        blocks = course.opens() if course.question is None else course.explains()
+        rows = [part for block in blocks for row in ((), *block) for part in wrap(row, max(1, self.size.width - 3))]
+        self.say(Reply(tuple(rows[1:])) if rows else say("there is no more to read"))
+
     def _present(self, word: str, key: str) -> None:
         reading, session = self.reading, self.session
         if reading is None or session is None:
@@ -45,6 +55,8 @@ class ClassLesson(LessonScreen):
             self.leave()
         elif word == "class":
             super()._present(word, key)
+        elif word == "more":
+            self._read_on(course)
         elif word == "next" and reading.open:
             course.show()
             self._done_with()

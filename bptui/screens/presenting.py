@@ -34,13 +34,15 @@ class Presenting(ScreenCommands):
         session = self.session
         if session is None or not session.view.present:
             return False
-        if self._presents_paths() and key not in ("pagedown", "pageup", "space"):
+        if self._presents_paths() and key not in ("pagedown", "pageup", "space", "1", "2", "3", "4"):
             return False  # a path is chosen with the others, and closed
         if key == "space" and self.autoplay.running:
             self.autoplay.stop()
             self.say(say("the pages stand still; :autoplay turns them again"))
             return True
         word, _ = PRESENT.find(key)
+        if word == "more" and session.view.topic != "lesson":
+            return False  # an arrow chooses another element
         if word == "class" and not session.view.asks:
             self.say(say("the answer is told; pgup asks again"))
         elif word:

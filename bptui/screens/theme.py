@@ -82,7 +82,8 @@ class Theme:
             fore = max((self.strong or fore, self.background), key=lambda c: contrast(c, back))
         elif "bold" in weights and kind == "text":
             fore = self.strong or fore
-        reverse = "reverse" in weights
+        plain = not weights and "on-band" not in words  # a mark by itself, on the cursor's row as on any other
+        reverse = "reverse" in weights or (kind == "fail" and not self.colour and not plain)
         if reverse and self.background and fore:
             # the same as SGR 7, but exact: the text takes the page's colour, not that of the row it stands on
             fore, back, reverse = self.background, fore, False
@@ -91,7 +92,7 @@ class Theme:
             bgcolor=colour(back) if back and self.colour else None,
             bold=bold,
             dim=not self.colour and kind in ("dim", "rule"),
-            reverse=reverse or (not self.colour and kind == "fail" and bool(words.strip() != "fail")),
+            reverse=reverse,
             underline="underline" in weights,
         )
 

@@ -12,11 +12,11 @@ from bptui.symbolic.formula.tree import Range, Tree
 
 RowName = Literal[
     "forward", "symbolic", "difference", "complex step", "direction", "torch", "sum", "update", "parts", "finite",
-    "opaque", "against", "claim", "paths",
+    "opaque", "against", "claim", "paths", "value", "gradient",
 ]  # fmt: skip
 Method = Literal["identical", "cancel", "expand", "50 digits", "none"]
-Verdict = Literal["ok", "FAIL", "NONFINITE", "KINK", "n/a", "skipped"]
-WORST: tuple[Verdict, ...] = ("FAIL", "NONFINITE", "KINK", "ok", "n/a", "skipped")
+Verdict = Literal["ok", "FAIL", "NONFINITE", "KINK", "rounding", "opaque", "n/a", "skipped"]
+WORST: tuple[Verdict, ...] = ("FAIL", "NONFINITE", "KINK", "opaque", "rounding", "ok", "n/a", "skipped")
 """Verdicts, the worst first; one that says nothing comes after one that agrees."""
 BAD: tuple[Verdict, ...] = WORST[:3]
 """What is told one by one."""

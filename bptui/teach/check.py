@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from bptui.model.base.arithmetic import gives, last_place
 from bptui.model.base.errors import UserError
+from bptui.model.base.prose import wrap
 from bptui.model.base.spans import Line, plain
 from bptui.teach import filling, sheet
 from bptui.teach.course import Course, Try
@@ -181,9 +182,9 @@ class _Page:
         blocks = course.explains() if when == AFTER else course.opens()
         parts = [("prose", sheet.running(blocks, sheet.STRIP - 2), sheet.PROSE)]
         if question is not None and when != AFTER:
-            parts.append(("question", filling.wrap(course.text(question.prose), sheet.STRIP - 2), 1))
+            parts.append(("question", wrap(course.text(question.prose), sheet.STRIP - 2), 1))
             if question.is_choice:
-                parts.append(("answers", filling.wrap(sheet.options(course, question), sheet.STRIP - 2), 1))
+                parts.append(("answers", wrap(sheet.options(course, question), sheet.STRIP - 2), 1))
         for what, rows, most in parts:
             if len(rows) > most:
                 told = f"{len(rows)} rows of {what} under ::stage {course.stage[0]} at 80x24, {most} fit"

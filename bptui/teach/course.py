@@ -234,9 +234,11 @@ class Course:
         code have several."""
         return [self._block(block) for block in self.page.opens]
 
-    def explains(self) -> list[list[Line]]:
-        """What stands after the question, as soon as that is done."""
-        return [self._block(block, True) for block in self.page.explains] if self.state in ("right", "shown") else []
+    def explains(self, ahead: bool = False) -> list[list[Line]]:
+        """What stands after the question, as soon as that is done; `ahead`: before that too, what is hidden as `?`, so
+        that its place can be kept."""
+        told = ahead or self.state in ("right", "shown")
+        return [self._block(block, True) for block in self.page.explains] if told else []
 
     def notes(self) -> list[Line]:
         """What is for the teacher."""

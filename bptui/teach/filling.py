@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from bptui.model.base import numbers
 from bptui.model.base.errors import UserError
-from bptui.model.base.spans import Line, Span, length, merge
+from bptui.model.base.spans import Line, Span, merge
 from bptui.model.debugger.lines import kind as kind_of
 from bptui.model.engine.graph import Graph, Node
 from bptui.teach.formulas import Formulas, Target
 from bptui.teach.lesson import Piece, Prose
 
 _SYMBOL = re.compile(
-    r"∂L/∂(?P<of>[^\W\d][\w.]*)(?P<at>\[[^\]]*\])?|grad\([^()]*\)|∂(?P<d>[^\W\d][\w.]*)|[^\W\d][\w.]*(?:\[[^\]]*\])?"
+    r"∂L/∂(?P<of>[^\W\d][\w.]*)(?P<at>\[[^\]]*\])?|grad\([^()]*\)|d(?P<end>[^\W\d]\w*)/d[^\W\d]\w*|∂(?P<d>[^\W\d][\w.]*)|[^\W\d][\w.]*(?:\[[^\]]*\])?"
 )
-"""What has a colour of its own in a symbol: ∂L/∂a as one word, and names; the ∂ before a name has none."""
+"""What has a colour of its own in a symbol: ∂L/∂a as one word, dy/dx where y is the end, and names; the ∂ before a name
+has none."""
 
 
 def number(x: float, decimals: int | None = None) -> str:
@@ -72,7 +73,8 @@ def symbol(text: str, graph: Graph, weight: str = "") -> Iterator[Span]:
     for found in _SYMBOL.finditer(text):
         yield Span(text[at : found.start()], f"text{weight}")
         at = found.end()
-        if found["of"] or found[0].startswith("grad("):
+        end = found["end"] is not None and graph.nodes[graph.loss] is named(found["end"], graph)
+        if found["of"] or found[0].startswith("grad(") or end:
             yield Span(found[0], f"gradient{weight}")
         elif found["d"]:
             yield Span("∂", f"text{weight}")
@@ -97,51 +99,3 @@ def named(name: str, graph: Graph) -> Node | None:
 def called(node: Node) -> str:
     """What formulas call a node: a parameter by its label (`weight`), anything else by its symbol where it has one."""
     return node.label if node.role == "param" else node.symbol or node.label
-
-
-def wrap(line: Line, width: int) -> list[Line]:
-    """The rows of running text: broken at blanks, a word longer than a row in the middle. At least one row."""
-    if length(line) <= width:
-        return [merge(line)]
-    rows: list[list[Span]] = [[]]
-    used = 0
-    for word in _words(line):
-        wide = length(word)
-        gap = 1 if used else 0
-        if used and used + gap + wide > width:
-            rows.append([])
-            used = gap = 0
-        if gap:
-            rows[-1].append(Span(" ", word[0].style if word[0].style == rows[-1][-1].style else "text"))
-        while wide > width:
-            head, word = _cut(word, width)
-            rows[-1] += head
-            rows.append([])
-            wide -= width
-        rows[-1] += word
-        used += gap + wide
-    return [merge(row) for row in rows]
-
-
-def _words(line: Iterable[Span]) -> Iterator[list[Span]]:
-    """What stands between blanks, in its styles."""
-    word: list[Span] = []
-    for span in line:
-        for n, part in enumerate(re.split(r" +", span.text)):
-            if n and word:
-                yield word
-                word = []
-            if part:
-                word.append(Span(part, span.style))
-    if word:
-        yield word
-
-
-def _cut(word: list[Span], width: int) -> tuple[list[Span], list[Span]]:
-    head: list[Span] = []
-    for n, span in enumerate(word):
-        room = width - length(head)
-        if len(span.text) >= room:
-            return [*head, Span(span.text[:room], span.style)], [Span(span.text[room:], span.style), *word[n + 1 :]]
-        head.append(span)
-    return head, []

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from bptui.model.base.prose import wrap
 from bptui.model.base.spans import Line, Span, bold, length, line
 from bptui.teach.course import Course
-from bptui.teach.filling import wrap
 from bptui.teach.lesson import Question
 
 WIDTH, HEIGHT = 35, 16

@@ -151,13 +151,20 @@ def _half(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return torch.nn.functional.mse_loss(*x, reduction=s["reduction"]) / 2
 
 
+def _cast(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    """The gradient beside: on its way back PyTorch rounds it to the kind, too."""
+    value = x[0].detach().to(getattr(torch, s["dtype"])).to(x[0].dtype)
+    return value + (x[0] - x[0].detach())
+
+
 CALLS: Mapping[str, Call] = MappingProxyType(
     {
         **{
             name: _plain(name)
             for name in ("add", "sub", "mul", "div", "pow", "maximum", "minimum", "neg", "exp", "log", "sqrt", "rsqrt",
                          "reciprocal", "square", "abs", "sin", "cos", "tan", "sinh", "cosh", "log1p", "expm1", "erf",
-                         "sigmoid", "tanh", "relu", "selu", "matmul")
+                         "sigmoid", "tanh", "relu", "selu", "matmul", "detach", "sign", "floor", "ceil", "trunc",
+                         "round")
         },
         **{
             name: _functional(name)
@@ -165,6 +172,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         },
         **{name: _functional(name, "lambd") for name in ("hardshrink", "softshrink")},
         # PyTorch's own hardsigmoid takes its derivative 1/6 in float32
+        "cast": _cast,
         "hardsigmoid": lambda torch, x, s: torch.nn.functional.relu6(x[0] + 3) / 6,
         "celu": _functional("celu", "alpha"),
         "leaky": lambda torch, x, s: torch.where(x[0] > 0, x[0], x[0] * x[1]),

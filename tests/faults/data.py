@@ -52,6 +52,8 @@ ARENAS: dict[str, Arena] = {
     "positive": ((POSITIVE,), {}),
     "cubed": ((POSITIVE,), {"exponent": 3.0}),
     "bounded": ((KINKED,), {"min": -0.5, "max": 0.8}),
+    "rounded": ((KINKED,), {"dtype": "bfloat16"}),
+    "halves between": ((np.array([[0.5, 1.5, -0.5, 2.5], [0.2, -1.7, 3.5, 0.9]]),), {}),
     "hard": ((KINKED,), {"min_val": -0.5, "max_val": 0.8}),
     "six": ((KINKED * 6 / 0.8,), {}),
     "elu": ((KINKED,), {"alpha": 0.7}),

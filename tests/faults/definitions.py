@@ -39,5 +39,9 @@ FAULTS = [
       "y = sum((prediction[i,j] - target[i,j])**2/2 if abs(prediction[i,j] - target[i,j]) <= delta"
       " else delta*abs(prediction[i,j] - target[i,j]) for i in I for j in J)/(I*J)"),
     D("embedding", "off by one row", "table", "y[n,d] = table[i[n] + 1,d]"),
+    D("detach", "sign", "x", "y = -x"),
+    D("cast", "a kind with more digits", "rounded", "y = float16(x)"),
+    D("cast", "not rounded", "rounded", "y = x"),
+    D("round", "ties go up: only a tie shows it", "halves between", "y = floor(x + 1/2)"),
     D("tanh", "a name that is nothing", "x", "y = tanh(z)"),
 ]  # fmt: skip

@@ -202,6 +202,56 @@ def test_flow_shows_both_networks_and_each_switch(make: Make) -> None:
     assert "L1: next to the loss" in page
 
 
+@pytest.mark.parametrize(
+    ("look", "blocks"),
+    [
+        (SEEN, "   0.1    0.3    1    3    10"), (RenderOptions(ansi=True), "██ 0.1 ▓▓ 0.3 ▒▒ 1 ░░ 10"),
+        (RenderOptions(unicode=False), "## 0.1 ++ 0.3 :: 1 .. 10"),
+    ],
+)  # fmt: skip
+def test_the_legend_of_a_map_has_each_shade_once(look: RenderOptions, blocks: str, make: Make) -> None:
+    board = make("race")
+    text(board, 120, 34)  # the map has as many pixels as it was drawn with
+    while (work := board.work()) is not None:
+        work(Progress())
+    assert f"least  below {blocks} " in text(board, 120, 34, look)
+
+
+@pytest.mark.parametrize("size", [(120, 34), (200, 48)])
+def test_flow_has_the_losses_of_both_where_there_is_room(size: tuple[int, int], make: Make) -> None:
+    """On one scale: a loss that goes from 0.7074 to 0.6931 is flat beside one that falls to 0.0007."""
+    board = make("flow")
+    lines = text(board, *size).split("\n")
+    assert len(lines) == size[1]
+    start = next(n for n, line in enumerate(lines) if line.startswith("─ 3 Loss  sigmoid, as it is ─"))
+    wide = lines[start].index("┬")
+    assert "─ relu, he init ─" in lines[start][wide:]
+    left, other = ([line[part] for line in lines[start:]] for part in (slice(0, wide), slice(wide + 1, None)))
+    assert re.search(r"loss 0\.707379 +at step 0 ", left[1])
+    assert re.search(r"loss 0\.736137 +at step 0 ", other[1])
+    for side, last, rows in ((left, "0.6931", 1), (other, "0.0007221", 5)):
+        assert f"last {last}" in " ".join(side[1:3])
+        assert side[-1].split() == ["0", "1,000"]
+        drawn = [row for row in side if any("\u2801" <= glyph <= "\u28ff" for glyph in row)]
+        assert len(drawn) == 1 if rows == 1 else len(drawn) >= rows
+        assert any("0.7361│" in row for row in side)
+        assert any("0.0007│" in row for row in side)
+    board.hide = frozenset(("relu, he init",))
+    hidden = "\n".join(text(board, *size).split("\n")[start:])
+    assert "0.707379" in hidden
+    assert "0.736137" not in hidden
+    assert "0.0007" not in hidden
+
+
+def test_flow_says_in_few_columns_what_its_numbers_are(make: Make) -> None:
+    lines = text(make("flow"), 60, 18).split("\n")
+    assert lines[1].split() == ["sigmoid", "✗", "vanishing", "│", "relu,", "he", "init", "✓", "arrives"]
+    assert next(line for line in lines if "One switch" in line).endswith(" layer1 gets   after 1,000 ─")
+    low, high = (lines[7].index(label) for label in ("1e-4", "100"))
+    track = lines[2][low : high + 3]
+    assert set(track) <= set("●·─━"), "the labels stand at the ends of the track"
+
+
 def test_flow_trains_by_step(make: Make) -> None:
     board = make("flow")
     before = text(board)
@@ -388,6 +438,18 @@ async def test_in_the_app_keys_draw_and_enter_debugs(name: str, keys: tuple[str,
         assert at in "\n".join(plain(line) for line in app.debugger.canvas.rows)
         await pilot.press("q")
         assert app.screen is app.stage
+
+
+@pytest.mark.parametrize("size", [(120, 36), (60, 20), (200, 50)])
+async def test_in_another_size_the_map_is_there_without_a_key(size: tuple[int, int]) -> None:
+    """Its pixels are others, and are computed then."""
+    async with on_screen("race") as (app, seen):
+        pilot = app.pilot  # type: ignore[attr-defined]
+        await pilot.resize_terminal(*size)
+        while "least" not in seen() and "below" not in seen():
+            await pilot.pause(0.005)
+        assert len(seen().split("\n")) == size[1]
+        assert "▀" in seen()
 
 
 async def test_from_the_debugger_on_its_network() -> None:

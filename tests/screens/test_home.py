@@ -285,3 +285,10 @@ async def test_what_is_wrong_is_told_to_its_end(width: int) -> None:
         said = " ".join(at.text.split())
         assert "nothing stands between x and w" in said
         assert said.endswith(")")  # what would be right, in brackets
+
+
+async def test_explorers_have_a_row_where_one_is_left_over() -> None:
+    async with at_home(120, 36) as at:
+        assert "o explore chain, rate, flow, activations, race" in at.text
+        await at.press("slash", *"moons")
+        assert "explore chain" not in at.text

@@ -69,6 +69,8 @@ def test_every_page_of_every_lesson_is_presented(number: int, size: tuple[int, i
         right = squeezed(plain(course.right))
         assert question.is_choice or right in text
         made = presented_page.slide(scene(course, size))
+        said = [plain(made.question), plain(made.reason), *(each for choice in made.choices for each in choice)]
+        assert not any("at the left" in each.lower() for each in said)  # nothing stands there
         assert all(squeezed(choice.text) in text for choice in made.choices)
         course.show()
         told = squeezed(" ".join(page(course, size, marked=1)))
@@ -77,6 +79,44 @@ def test_every_page_of_every_lesson_is_presented(number: int, size: tuple[int, i
         assert "✓" in told
         assert squeezed(plain(course.text(question.prose))) in told
         assert right in told
+
+
+def test_nothing_moves_when_the_answer_is_told() -> None:
+    """Pictures 23 and 23a: formulas, numbers, question, answers, reason, timeline, each in its row."""
+    course = course_of(4)
+    course.turn(8)
+    rows = {"lesson 4": 1, "a = sigmoid(z)": 3, "upstream": 5, "-0.0988 comes in": 12, "1    more than that": 14,
+            "4    nothing": 17, "◀ a": 21}  # fmt: skip
+    before = page(course, (80, 24))
+    course.show()
+    after = page(course, (80, 24))
+    for shown in (before, after):
+        assert {text: next(n for n, row in enumerate(shown) if text in row) for text in rows} == rows
+    assert "A quarter is the most" in after[19]
+    assert not before[19].strip()
+
+
+@pytest.mark.parametrize("number", LESSONS)
+def test_a_question_keeps_its_row(number: int) -> None:
+    """Where the page stays at its moment; an explanation that says what comes after has other numbers."""
+    course = course_of(number)
+    for at, each in enumerate(course.lesson.pages):
+        course.turn(at)
+        if course.session is None or each.question is None or each.after or "operation" in course.stage:
+            continue
+        text = plain(course.text(each.question.prose))[:12]
+        found = []
+        for _ in range(2):
+            found.append(next(n for n, row in enumerate(page(course, (80, 24))) if text in row))
+            course.show()
+        assert found[0] == found[1], each.title
+
+
+def test_rows_that_a_question_is_about_stand_above_it() -> None:
+    course = course_of(7)
+    course.turn(3)
+    assert "sigmoid .124 .090 .007 .002 .001" in " ".join(page(course, (40, 12)))
+    assert "Healthy is 0.1 to 0.5" in " ".join(page(course, (40, 12)))
 
 
 def test_the_answers_of_a_number_question_are_what_it_is_mistaken_for() -> None:
@@ -91,6 +131,23 @@ def test_the_answers_of_a_number_question_are_what_it_is_mistaken_for() -> None:
     course.show()
     told = " ".join(" ".join(page(course, (120, 36), marked=1)).split())
     assert "✓ 2 -0.0244" in told or "-0.0244" in told
+
+
+@pytest.mark.parametrize("size", SIZES[:3], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_what_is_said_beside_the_answers_keeps_off_the_edge(size: tuple[int, int]) -> None:
+    """Lesson 4, the sigmoid: at the very edge a reason would seem cut."""
+    course = course_of(4)
+    course.turn(8)
+    course.show()
+    assert all(row.endswith(" ") for row in page(course, size, marked=1))
+
+
+def test_a_page_without_a_question_says_its_sentence_in_the_middle() -> None:
+    course = course_of(4)
+    course.turn(4)
+    assert course.question is None
+    rows = [n for n, row in enumerate(page(course, (80, 24))) if row.strip()][1:]
+    assert abs(sum(rows) / len(rows) - 23 / 2) < 2
 
 
 async def test_a_class_is_walked_through_a_lesson_by_a_clicker() -> None:
@@ -116,3 +173,29 @@ async def test_a_class_is_walked_through_a_lesson_by_a_clicker() -> None:
         await at.press(*["pagedown"] * 40)
         assert "17/17" in at.text
         assert "that was the last page; esc leaves" in at.text
+
+
+async def test_an_explanation_can_be_read_to_its_end_on_a_low_screen() -> None:
+    app = ScreenApp(partial(ClassLesson, "lesson 7", catalogue.find("7")))
+    async with piloted(app, 40, 12) as pilot:
+        at = At(app, pilot)
+        while at.screen.reading is None:
+            await app.workers.wait_for_complete()
+            await pilot.pause(0.005)
+        reading = at.screen.reading
+        await at.press(*["pagedown"] * 6)
+        assert "4/16" in at.text
+        await at.press("down")
+        assert "the explanation comes with the answer" in " ".join(at.text.split())
+        await at.press("pagedown")
+        assert "counts from the loss" not in at.text
+        assert "down read on" in at.text
+        await at.press("down")
+        seen = at.text
+        while plain(at.screen.canvas.rows[1]) and at.screen.ui.top + 9 < len(at.screen.ui.pages):
+            await at.press("pagedown")
+            seen += at.text
+        whole = "".join(plain(row) for block in reading.course.explains() for row in block)
+        assert all(word in seen for word in whole.split())
+        await at.press("escape")
+        assert "4/16" in at.text

@@ -60,6 +60,8 @@ def test_no_colour_keeps_what_matters_as_weight() -> None:
     assert none.style("dim").dim
     assert none.style("fail reverse").reverse
     assert none.style("chip-backward").reverse
+    for weights, there in (("", False), (" bold", True)):  # the row of the cursor makes no mark of another
+        assert none.style(f"fail{weights}").reverse is none.style(f"fail{weights} on-cursor").reverse is there
     assert none.style("value bold").bold
 
 

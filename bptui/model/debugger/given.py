@@ -17,6 +17,8 @@ from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit, computed, same
 from bptui.model.engine.arrays import array, shape_text
 from bptui.model.engine.graph import Node
+from bptui.model.source.captured.network import CapturedNetwork
+from bptui.model.source.captured.whole import beyond
 from bptui.model.source.network import Network, labels_inside
 
 Selected = tuple[int | slice, ...]
@@ -50,9 +52,17 @@ def numbers(asked: Asked) -> Edit:
     if len(at) == len(node.shape):
         made = replace(made, at=at, brief=f"{node.name}{asked.at} = {significant(after[at].item())}")
     if node.role in ("param", "state"):
-        return replace(made, values={node.name: after})
+        return replace(made, values={node.name: after}, note=_followed(made.network, node))
     network, which = _with_leaf(made.network, node, after, moment.step)
-    return replace(made, network=network, note=which)
+    return replace(made, network=network, note=which or _followed(network, node))
+
+
+def _followed(network: Network, node: Node) -> str:
+    """Of a captured step: from which operation on nobody knows what follows from other numbers in a leaf."""
+    if not isinstance(network, CapturedNetwork):
+        return ""
+    ends = beyond(network.graph, (node.id,))
+    return "recomputed in float64" + ("" if ends is None else f"; {ends.name} is opaque and stays as recorded")
 
 
 def _fitting(asked: Asked, node: Node, shape: Shape) -> Array:

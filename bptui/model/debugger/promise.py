@@ -71,9 +71,9 @@ def of_edit(edit: Edit, network: Network, old: History, new: History) -> Promise
     if edit.kind == "network":
         return None
     before, after = old.recording(edit.step), new.recording(edit.step)
-    if not isinstance(before, ArenaRecording) or not isinstance(after, ArenaRecording):
-        return None
     if edit.kind == "optimizer":
+        if not isinstance(before, ArenaRecording) or not isinstance(after, ArenaRecording):
+            return None
         other = Prober(network.program()).step(before).rho()
         step = Prober(edit.network.program()).step(after)
         count = sum(prod(node.shape) for node in after.graph.params)

@@ -22,11 +22,11 @@ def shape_text(shape: Shape) -> str:
     return "a single number" if shape == () else f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
-def room(shape: Shape, where: str) -> int:
+def room(shape: Shape, where: str, most: int = MAX_ELEMENTS) -> int:
     """How many numbers `shape` takes; a UserError where that is more than one tensor may hold."""
     count = math.prod(shape)
-    if count > MAX_ELEMENTS:
-        raise UserError(where, f"shape {shape_text(shape)} takes {count:,} numbers", f"at most {MAX_ELEMENTS:,}")
+    if count > most:
+        raise UserError(where, f"shape {shape_text(shape)} takes {count:,} numbers", f"at most {most:,}")
     if len(shape) > MAX_RANK:
         raise UserError(where, f"{len(shape)} axes", f"at most {MAX_RANK}")
     return count

@@ -4,6 +4,7 @@ that shapes, attributes, names and gradients are settled, and mistakes told, in 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -14,7 +15,7 @@ import numpy as np
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
-from bptui.model.engine.arrays import array, room, shape_text
+from bptui.model.engine.arrays import MAX_ELEMENTS, array, room, shape_text
 from bptui.model.engine.graph import CompositeCall, Graph, Layer, Node, Role
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest, spelled
@@ -61,7 +62,9 @@ def arity(op: Op | Composite, count: int, where: str) -> None:
         raise UserError(where, f"{op.name} takes {takes} inputs, found {count}", f"write {signature(op)}")
 
 
-def output_shape(op: Op, labels: Sequence[str], shapes: Sequence[Shape], attributes: Attributes, where: str) -> Shape:
+def output_shape(
+    op: Op, labels: Sequence[str], shapes: Sequence[Shape], attributes: Attributes, where: str, most: int = MAX_ELEMENTS
+) -> Shape:
     """The shape that `op` gives; where the inputs do not fit, a UserError names the use, `matmul(x, W)`, and why."""
     try:
         shape = tuple(int(size) for size in op.shape(shapes, attributes))
@@ -69,7 +72,7 @@ def output_shape(op: Op, labels: Sequence[str], shapes: Sequence[Shape], attribu
         use = f"{op.name}({', '.join(labels)})"
         what, *right = problem.args or ("the shapes do not fit: " + " and ".join(map(shape_text, shapes)),)
         raise UserError(where, f"{use}: {what}", " ".join(map(str, right))) from None
-    room(shape, where)
+    room(shape, where, most)
     return shape
 
 
@@ -121,6 +124,7 @@ class Builder:
     dtype     of all floats;  where  what messages start with ("formula", a file's name)
     reserved  names that unnamed parts must not take, because the user writes them later
     own       operations that the user defined, by name
+    unbounded   its numbers lie in a file, not in memory: values may be of any size
     The nodes that `leaf` and `use` return are handles: `finish` settles which of them have gradients.
     """
 
@@ -131,8 +135,11 @@ class Builder:
         where: str = "formula",
         reserved: Iterable[str] = (),
         own: Mapping[str, Op] | None = None,
+        unbounded: bool = False,
     ) -> None:
         self.dtype = np.dtype(dtype)
+        self.most = sys.maxsize if unbounded else MAX_TOTAL
+        self.largest = sys.maxsize if unbounded else MAX_ELEMENTS
         self.where = where
         self.own: dict[str, Op] = dict(own or {})
         self._nodes: list[Node] = []
@@ -197,10 +204,10 @@ class Builder:
     def afford(self, shape: Shape, where: str) -> int:
         """How many numbers one more value of this shape has; a UserError where all would be too many. Ask before they
         are drawn."""
-        count = room(shape, where)
-        if self._total + count > MAX_TOTAL:
+        count = room(shape, where, self.largest)
+        if self._total + count > self.most:
             raise UserError(
-                where, f"all values together take more than {MAX_TOTAL:,} numbers", "use a smaller batch or fewer units"
+                where, f"all values together take more than {self.most:,} numbers", "use a smaller batch or fewer units"
             )
         return count
 
@@ -208,6 +215,39 @@ class Builder:
         """After each training step, `state` (a leaf of that role) becomes what `following` was in it."""
         attributes = MappingProxyType({**state.attributes, "next": following.id})
         self._nodes[state.id] = replace(self._nodes[state.id], attributes=attributes)
+
+    @property
+    def count(self) -> int:
+        """How many nodes there are: the id of the next one."""
+        return len(self._nodes)
+
+    def node(self, i: int) -> Node:
+        """A node as it is now."""
+        return self._nodes[i]
+
+    def stopped(self, node: Node) -> Node:
+        """The node, through which nothing flows back: whoever ran it kept no gradients there."""
+        self._nodes[node.id] = found = replace(self._nodes[node.id], wants_grad=False)
+        return found
+
+    def raw(self, node: Node, value: Array) -> Node:
+        """A leaf as `node` is one, of numbers that were recorded: finite or not, and nothing of it is checked."""
+        value.setflags(write=False)
+        role: Role = "const" if node.role == "const" else "input"
+        return self._add(replace(node, id=self.count, role=role, value=value, op=None, inputs=()), self.where)
+
+    def again(self, node: Node, inputs: Sequence[Node]) -> Node:
+        """A use of an operation as another graph has it, of other inputs of the same shapes."""
+        return self._add(replace(node, id=self.count, inputs=tuple(i.id for i in inputs), composite=""), self.where)
+
+    def undo(self, count: int) -> None:
+        """Forget all nodes but the first `count`: what was begun cannot be built."""
+        for node in self._nodes[count:]:
+            self._names.discard(node.name)
+            self._composite_calls.pop(node.composite, None)
+            self._total -= room(node.shape, self.where, self.largest)
+        del self._nodes[count:]
+        self._numbers = {value: node for value, node in self._numbers.items() if node.id < count}
 
     def number(self, value: float, column: Column = None) -> Node:
         """A number in a formula: one 0-d constant for all places where it stands, named as it is written."""
@@ -303,7 +343,7 @@ class Builder:
         if isinstance(op, Composite):
             return self._expand(op, nodes, settled, replace(called, name=full))
         labels = [node.name for node in nodes]
-        shape = output_shape(op, labels, [node.shape for node in nodes], settled, where)
+        shape = output_shape(op, labels, [node.shape for node in nodes], settled, where, self.largest)
         if op.bounds is not None:
             bounds = op.bounds([node.shape for node in nodes], settled)
             for role, node in zip(op.input_names, nodes, strict=False):

@@ -81,6 +81,11 @@ class Recording(ABC):
     def update_grad(self, node: Key, turn: int = 0) -> Array | None:
         """The gradient that an update of a parameter used: clipped where the optimizer clips."""
 
+    def update_rule(self, node: Key, turn: int = 0) -> Optimizer:
+        """The rule that an update of a parameter followed, with its settings: parameters may have their own.
+        NotRecorded where nobody knows it: an optimizer of somebody's own."""
+        return self.optimizer
+
     @property
     @abstractmethod
     def grad_norm(self) -> float | None:

@@ -15,22 +15,22 @@ TALL = 10_000
 """Rows of a sheet of paper: more than any card has without the middle of its sums."""
 
 
-def draw(card: Card, width: int, height: int, page: int = 0) -> list[Line]:
+def draw(card: Card, width: int, height: int, page: int = 0, key: str = pages.KEY) -> list[Line]:
     """The card in at most `height` rows of at most `width` cells; what has no room on its first page, on the others,
-    after the last of which comes the first."""
+    after the last of which comes the first. `key` says what turns them."""
     if width < 1 or height < 1:
         return []
-    turned = every(card, width, height)
+    turned = every(card, width, height, key)
     if not page:
         return next(turned)
     made = list(turned)
     return made[page % len(made)]
 
 
-def every(card: Card, width: int, height: int) -> Iterator[list[Line]]:
+def every(card: Card, width: int, height: int, key: str = pages.KEY) -> Iterator[list[Line]]:
     """All pages of the card, one after the other."""
     made = blocks(card, width)
-    return pages.every(lambda room: first(made, room), width, height)
+    return pages.every(lambda room: first(made, room), width, height, key)
 
 
 def blocks(card: Card, width: int) -> list[Block]:

@@ -14,12 +14,12 @@ from bptui.model.base.spans import Line, Span
 from bptui.screens.card.block import Block, Full, Shown
 from bptui.screens.render import clip, length
 
-MORE = "⋯ more (pgdn)"
-BRIEF = "⋯ (pgdn)"
+MORE = "⋯ more"
+BRIEF = "⋯"
 """Where all is there, but some of it in fewer words: how it was proved, the numbers of a check."""
-FEW = "⋯ more"
-"""The same where there is no room to say the key."""
-SHORT = len(FEW) + 3
+KEY = " (pgdn)"
+"""What turns the card, where there is room to say it."""
+SHORT = len(MORE) + 3
 """Cells at the end of the last row in which it has room."""
 NEAR = 3
 """Rows at the end of a page, the checks mostly: where one of them has room for the word, none is taken for it."""
@@ -44,9 +44,10 @@ class First(NamedTuple):
         return [(block, shown) for block, shown in self.blocks if not shown.whole]
 
 
-def every(first: Callable[[int], First], width: int, height: int) -> Iterator[list[Line]]:
-    """Page after page; `first(rows)` lays out the first one."""
-    made, rows = _noted(first, width, height)
+def every(first: Callable[[int], First], width: int, height: int, key: str = KEY) -> Iterator[list[Line]]:
+    """Page after page; `first(rows)` lays out the first one. `key`: "" where the key that turns cards turns pages of
+    something else."""
+    made, rows = _noted(first, width, height, key)
     yield [clip(row, width) for row in rows[:height]]
     if made.left:
         others = [block.full() for block, shown in made.left if shown.rows is not made.head]
@@ -55,7 +56,7 @@ def every(first: Callable[[int], First], width: int, height: int) -> Iterator[li
             yield [clip(row, width) for row in _numbered(sheet, at, len(sheets), width, height)[:height]]
 
 
-def _noted(first: Callable[[int], First], width: int, height: int) -> tuple[First, list[Line]]:
+def _noted(first: Callable[[int], First], width: int, height: int, key: str) -> tuple[First, list[Line]]:
     """The first page with the word that there is more, where there is: in its last row if that has room for it, or in
     one near to it, else in one of its own."""
     made = first(height)
@@ -63,21 +64,21 @@ def _noted(first: Callable[[int], First], width: int, height: int) -> tuple[Firs
     if not made.left:
         return made, rows
     quiet = all(shown.brief for _, shown in made.left)
-    words = BRIEF if quiet else MORE
+    words = (BRIEF if quiet else MORE) + key
     bottom = [*rows, *[()] * (height - len(rows))]
-    for text in (words, "⋯" if height < LEAST or quiet else FEW):
+    for text in (words, BRIEF if height < LEAST or quiet else MORE):
         if length(bottom[-1]) + 2 + len(text) <= width - 1:
             return made, [*bottom[:-1], _ended(bottom[-1], text, width)]
     if height >= LEAST and not quiet:
         for n in range(height - 2, height - 1 - NEAR, -1):
-            if length(bottom[n]) and length(bottom[n]) + 2 + len(FEW) <= width - 1:
-                return made, [*bottom[:n], _ended(bottom[n], FEW, width), *bottom[n + 1 :]]
+            if length(bottom[n]) and length(bottom[n]) + 2 + len(MORE) <= width - 1:
+                return made, [*bottom[:n], _ended(bottom[n], MORE, width), *bottom[n + 1 :]]
         made = first(height - 1)
         rows = [*made.rows, *[()] * (height - 1 - len(made.rows))]
         return made, [*rows, _ended((), words, width)]
     for n in reversed(range(len(rows))):
         if length(rows[n]) + 1 < width - 1:
-            return made, [*rows[:n], _ended(rows[n], "⋯", width), *rows[n + 1 :]]
+            return made, [*rows[:n], _ended(rows[n], BRIEF, width), *rows[n + 1 :]]
     return made, rows
 
 

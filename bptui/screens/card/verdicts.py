@@ -12,6 +12,7 @@ from bptui.symbolic.types import BAD, WORST, CheckRow, Verdict
 MARKS = {
     "ok": Span("✓", "ok"), "FAIL": Span("FAIL", "fail reverse"), "KINK": Span("KINK", "kink bold"),
     "NONFINITE": Span("NONFINITE", "fail reverse"),
+    "rounding": Span("≈", "dim"), "opaque": Span("opaque", "dim"),
     "n/a": Span("n/a", "dim"), "skipped": Span("skipped", "dim"),
 }  # fmt: skip
 WAITING = Span("·", "dim")

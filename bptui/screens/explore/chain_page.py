@@ -149,12 +149,8 @@ class ChainPage:
             elif n > 0 and back:
                 page.put(start, 1, "◀", style)
             label = self.slope(arrow)
-            page.put(
-                max(start + (n == 0), (start + end + 1 - len(label.text)) // 2 if n else start + 2),
-                0,
-                label.text,
-                label.style,
-            )
+            at = (start + end + 1 - len(label.text)) // 2 if n else min(start + 2, end + 1 - len(label.text))
+            page.put(max(start + (n == 0), at), 0, label.text, label.style)
         page.spans(*self._below(out, into))
         return [*map(Row, page.lines())]
 
@@ -259,7 +255,7 @@ class ChainPage:
                 )
             else:
                 said = "Along one way slopes multiply. Where two ways meet, they add."
-            return [Row((Span(f"   {said}", "dim"),), 7)]
+            return [blank(8), Row((Span(f"   {said}", "dim"),), 7)]
         factors = [short(arrow.slope) for arrow in (self.arrows[::-1] if self.board.backward else self.arrows)]
         told = f"{' × '.join(factors)} = {short(reading.slope)}. Slopes of a chain multiply."
         whole = all(arrow.slope.is_integer() and arrow.slope > 0 for arrow in self.arrows)

@@ -11,9 +11,11 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.reply import Reply
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
+from bptui.screens.explore import curves
 from bptui.screens.explore.page import at, beside, mark, right, short
 from bptui.screens.explore.page import size as small
 from bptui.screens.keys import EXPLORE_FLOW
+from bptui.screens.panels.choices import Choice, among
 from bptui.screens.render import RenderOptions, boxed, clip, fit, length, under
 from bptui.teach.explore.flow import FIGURE, LESSON, RELATIVE, STEPS, Course, Flow, Layer, Mark, Preset, courses
 
@@ -29,6 +31,8 @@ NAME, NUMBER = 9, 10
 """Cells before a track; cells of a number and its mark after it."""
 FEWEST = 6
 """Cells of a track, at the least."""
+HEADS = 8
+"""Cells of a rule beside its name and what it says at the right."""
 
 
 class FlowBoard(Board):
@@ -61,7 +65,18 @@ class FlowBoard(Board):
     @property
     def asks(self) -> Ask:
         """What a class is asked."""
-        return Ask("Does the gradient arrive at the first layer, left and right?", frozenset(("verdict",)), "down")
+        question = "Does the gradient arrive at the first layer, left and right?"
+        return Ask(question, frozenset(("verdict",)), "down", self._answers())
+
+    def _answers(self) -> tuple[Choice, ...]:
+        """Where it arrives; none as long as one of the two is not known, or there is only one."""
+        flows = self._figure() if self.figure else [course.flow(self.step) for course in self.pair]
+        known = [flow.verdict(self.preset) for flow in flows if flow is not None and flow.known and flow.layers]
+        if len(known) < 2 or len(self.courses) < 2:
+            return ()
+        left, right = (verdict == "arrives" for verdict in known)
+        texts = ("in both", "left only", "right only", "in neither")
+        return among(texts, 2 * (not left) + (not right), f"left: {known[0]}, right: {known[1]}")
 
     # ------------------------------------------------------------------------------------------------------- keys
 
@@ -158,16 +173,24 @@ class FlowBoard(Board):
         names = [f"{name}, its figure" for name in FIGURE] if self.figure else [c.name for c in self.pair]
         count = max((len(flow.layers) for flow in flows if flow is not None), default=1)
         room = max(4, height - 1 - min(len(below), max(0, height - 8)))
-        tall = min(room, count + 5)
+        spare = room - (count + 5) - (count - 1)
+        tall = min(room, count + 5 if spare < curves.LEAST else 2 * count + 4)
         wide = width // 2 - 1
         left = self._side(flows[0], names[0], wide, tall, False)
         other = (
             self._side(flows[1], names[1], width - wide - 1, tall, True) if len(self.courses) > 1 or self.figure else []
         )
         rows = beside(left, other, wide, tall) if other else left
-        if not self.figure:
-            below[0] = layout.join(below[0], wide)
-        return boxed([title, *rows, *below], width, height, look)
+        if self.figure:
+            return boxed([title, *rows, *below], width, height, look)
+        rows = [title, *rows, layout.join(below[0], wide), *below[1:]]
+        return boxed([*rows, *self._losses(wide, width, height - len(rows), look)], width, height, look)
+
+    def _losses(self, wide: int, width: int, height: int, look: RenderOptions) -> list[Line]:
+        """Where there is room left, the loss of both networks over the steps that were trained."""
+        pair = self.pair if len(self.courses) > 1 else self.pair[:1]
+        told = [curves.Told(each.name, each.losses, self.step, each.name in self.hide) for each in pair]
+        return curves.lines(told, wide, width, height, look)
 
     def _figure(self) -> list[Flow | None]:
         """The figure's bars, as if they were layers: counted from the loss, as they can only be."""
@@ -183,7 +206,9 @@ class FlowBoard(Board):
             return [(Span(f" {name}", "text bold"),), (), (Span("  ·", "dim"),)]
         sizes, track = flow.sizes(self.preset), max(FEWEST, inner - NAME - NUMBER - 1)
         head = self._verdict(flow)
-        rows: list[Line] = [at((1, clip((Span(name, "text bold"),), inner - length(head) - 3)), right(inner, head))]
+        free = inner - length(head) - 3
+        name = name if len(name) <= free else name.partition(",")[0]
+        rows: list[Line] = [at((1, clip((Span(name, "text bold"),), free)), right(inner, head))]
         listed = list(zip(flow.layers, sizes, strict=True))
         spare = tall - len(listed)
         ends = 3 if spare >= 5 else 2 if spare >= 3 else max(0, spare - 1)
@@ -196,7 +221,10 @@ class FlowBoard(Board):
             shown: list[tuple[Layer, float] | None] = [*listed[:first], None, *listed[len(listed) - (kept - first) :]]
         else:
             shown = [*listed]
-        for each in shown:
+        airy = room >= 2 * len(shown) - 1
+        for n, each in enumerate(shown):
+            if airy and n:
+                rows.append(())
             if each is None:
                 rows.append((Span(f"  … {len(listed) - len(shown) + 1} more", "dim"),))
             else:
@@ -261,14 +289,14 @@ class FlowBoard(Board):
         return max(0, min(track - 1, int((power - LOW) / (HIGH - LOW) * track + 1e-9)))
 
     def _scale(self, track: int) -> Line:
-        """1e-4, 0.01, 1, 100 under their places."""
-        parts = []
-        for power in (-4, -2, 0, 2):
+        """1e-4, 0.01, 1, 100 under their places; on a short track its ends."""
+        parts: list[tuple[int, str]] = []
+        for power, text in ((-4, "1e-4"), (2, "100"), (0, "1"), (-2, "0.01")):
             x = NAME + round((power - LOW) / (HIGH - LOW) * track)
-            text = {-4: "1e-4", -2: "0.01", 0: "1", 2: "100"}[power]
             start = x if power == LOW else x - len(text) if power == HIGH else x - len(text) // 2
-            parts.append((start, (Span(text, "dim"),)))
-        return at(*parts)
+            if all(start + len(text) <= other or other + len(word) <= start for other, word in parts):
+                parts.append((start, text))
+        return at(*((start, (Span(text, "dim"),)) for start, text in sorted(parts)))
 
     def _ends(self, flow: Flow) -> Line:
         if self.figure:
@@ -289,10 +317,11 @@ class FlowBoard(Board):
         """Each switch: what became of it, what layer1 gets, and the loss after STEPS."""
         flow = self.courses[0].flow(0)
         first = flow.layers[0].name if flow is not None else "layer1"
-        tail: Line = (Span(f"{first} gets", "gradient"), Span("   "), Span(f"loss after {STEPS:,}", "value"))
-        if len(self.courses) == 1:
-            tail = (Span(f"loss after {STEPS:,}", "value"),)
-        rows = [layout.rule(2, "One switch, the same seed", (), tail, width, False, False)]
+        name, after = "One switch, the same seed", f"loss after {STEPS:,}"
+        gets: Line = (Span(f"{first} gets", "gradient"), Span("   ")) if len(self.courses) > 1 else ()
+        if len(name) + length(gets) + len(after) + HEADS > width:
+            after = after.removeprefix("loss ")
+        rows = [layout.rule(2, name, (), (*gets, Span(after, "value")), width, False, False)]
         for n, course in enumerate(self.courses):
             rows.append(self._switch(n, course, width))
         return rows

@@ -17,6 +17,7 @@ from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.page import at, beside, figure, mark, right, short, without
 from bptui.screens.explore.rate import next_rate, rate_of
 from bptui.screens.keys import EXPLORE_RACE
+from bptui.screens.panels.choices import Choice
 from bptui.screens.panels.text import wrap
 from bptui.screens.pixels import legend, pixels
 from bptui.screens.plot import Axes, Plot
@@ -62,7 +63,20 @@ class RaceBoard(Board):
     @property
     def asks(self) -> Ask:
         """What a class is asked."""
-        return Ask("Who comes down first?", frozenset(("loss",)), "space")
+        question = f"Whose loss is least after {self.race.steps} steps?"
+        return Ask(question, frozenset(("loss",)), "space", self._answers())
+
+    def _answers(self) -> tuple[Choice, ...]:
+        """The four; none as long as one of them still trains."""
+        tracks = [self.race.known(n) for n in range(len(LETTERS))]
+        ends = [float(track.losses[-1]) for track in tracks if track is not None]
+        if len(ends) < len(LETTERS):
+            return ()
+        least = min((x for x in ends if math.isfinite(x)), default=None)
+        if least is None:
+            return ()
+        why = ("" if end == least else f"it ends at {figure(end)}, and the least is {figure(least)}" for end in ends)
+        return tuple(Choice(name, each) for name, each in zip(NAMES, why, strict=True))
 
     # ------------------------------------------------------------------------------------------------------- keys
 
@@ -231,7 +245,11 @@ class RaceBoard(Board):
         above = f"{short(found.above, 3)} + " if found.above else ""
         tail: list[Span] = [Span("below ", "dim")]
         bounds = list(enumerate(found.bounds))
-        for n, bound in bounds if wide >= 60 else bounds[::2]:
+        shown = bounds if wide >= 60 else bounds[::2]
+        blocks = [legend(5 - n, look) for n, _ in shown]
+        # of two levels that are one shade the larger bound is that of both
+        told = [each for each, block, outer in zip(shown, blocks, [*blocks[1:], None], strict=True) if block != outer]
+        for n, bound in told:
             tail += [legend(5 - n, look), Span(f" {above if not n else ''}{short(bound)} ", "dim")]
         return next(row for row in ((*head, *tail), (Span(" "), *tail), head) if length(row) <= wide or row is head)
 
@@ -288,7 +306,7 @@ class RaceBoard(Board):
             rows += [()] * (each * (n + 1) - len(rows))
         if last:
             rows += [()] * (tall - last - len(rows))
-            order: list[Span] = [Span(" first now ", "dim")]
+            order: list[Span] = [Span(" first now " if side >= SIDE else " first ", "dim")]
             for place, n in enumerate(sorted(range(len(LETTERS)), key=lambda n: ranks[n]), 1):
                 order += [Span(f" {place} ", "dim"), Span(LETTERS[n], "text bold"), Span(" ")]
             rows.append(tuple(order) if all(tracks) and "loss" not in self.hide else ())

@@ -9,7 +9,8 @@ from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.screens.keys import PRESENT, footer_keys
 from bptui.screens.render import fit, length
 
-NEXT, CLASS = (row.short for row in PRESENT.rows if row.word in ("next", "class"))
+_SHORT = {row.word: row.short for row in PRESENT.rows}
+NEXT, CLASS, MORE = _SHORT["next"], _SHORT["class"], _SHORT["more"]
 
 
 @lru_cache(64)
@@ -28,16 +29,21 @@ def hints(pairs: tuple[tuple[str, str], ...], width: int, ends: tuple[tuple[str,
     return (*fit(left, max(0, width - length(right)), "dim"), *right)
 
 
-def presenting(width: int, asks: bool, turning: bool = False, bindings: Bindings = DEFAULT) -> Line:
-    """The keys of present mode: what turns the page first; `turning`: pages turn by themselves."""
-    pairs = turned(asks)
+def presenting(
+    width: int, asks: bool, turning: bool = False, bindings: Bindings = DEFAULT, reads: bool = False
+) -> Line:
+    """The keys of present mode: what turns the page first; `turning`: pages turn by themselves; `reads`: a lesson."""
+    pairs = turned(asks, reads)
     return hints((("space", "stop"), *pairs) if turning else pairs, width, footer_keys(width, bindings)[1])
 
 
-def turned(asks: bool) -> tuple[tuple[str, str], ...]:
-    """(keys, word) of present mode; once the answer is told nothing is said any more, and the next page comes."""
-    rows = PRESENT.footer()
-    return tuple((keys, word if asks or word != NEXT else "next") for keys, word in rows if asks or word != CLASS)
+def turned(asks: bool, reads: bool = False) -> tuple[tuple[str, str], ...]:
+    """(keys, word) of present mode; once the answer is told nothing is said any more, and the next page comes; of a
+    lesson (`reads`) one can read on then."""
+    left_out = {MORE if asks or not reads else "", "" if asks else CLASS}
+    return tuple(
+        (keys, word if asks or word != NEXT else "next") for keys, word in PRESENT.footer() if word not in left_out
+    )
 
 
 def usual(width: int, first: tuple[tuple[str, str], ...] = (), bindings: Bindings = DEFAULT) -> Line:

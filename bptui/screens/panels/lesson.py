@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bptui.model.base.prose import wrap
 from bptui.model.base.spans import Line, Span, bold, line
 from bptui.screens.render import boxed, fit, length, spelled, under
-from bptui.teach.filling import wrap
 from bptui.teach.sheet import INVITES, sheet
 
 if TYPE_CHECKING:

@@ -60,8 +60,11 @@ def _drawn(losses: bytes, at: int, width: int, height: int, look: RenderOptions)
     return draw(np.frombuffer(losses), at, width, height, look)
 
 
-def draw(losses: Any, at: int, width: int, height: int, look: RenderOptions) -> list[Line]:
-    """The panel for any row of losses; `at` is the index of the current training step."""
+def draw(
+    losses: Any, at: int, width: int, height: int, look: RenderOptions, scale: plot.Scale | None = None
+) -> list[Line]:
+    """The panel for any row of losses; `at` is the index of the current training step. `scale`: of the curve, where it
+    is not its own."""
     losses = np.asarray(losses, dtype=np.float64)
     at = max(0, min(at, len(losses) - 1))
     if not losses.size:
@@ -76,7 +79,7 @@ def draw(losses: Any, at: int, width: int, height: int, look: RenderOptions) -> 
     tall = height - len(rows) - 2
     if tall < 1:
         return said[:height]
-    return rows + _curve(losses, at, width, tall, look)
+    return rows + _curve(losses, at, width, tall, look, scale or plot.scale_of(losses))
 
 
 def _first(loss: float, width: int) -> list[Line]:
@@ -112,9 +115,8 @@ def _numbers(losses: Any, at: int, width: int) -> list[Line]:
     return [(Span(" "), *row) for row in flow(parts, width - 1, 3)]
 
 
-def _curve(losses: Any, at: int, width: int, tall: int, look: RenderOptions) -> list[Line]:
+def _curve(losses: Any, at: int, width: int, tall: int, look: RenderOptions, scale: plot.Scale | None) -> list[Line]:
     """The curve over its axes: bold the current step, dim what lies after it, `✗` over what is not finite."""
-    scale = plot.scale_of(losses)
     page = plot.Plot(width - plot.LABEL - 2, tall, look.unicode)
     columns = plot.buckets(losses, page.wide)
     apart, per = plot.spacing(len(columns), page.wide), page.wide // page.width
@@ -125,7 +127,7 @@ def _curve(losses: Any, at: int, width: int, tall: int, look: RenderOptions) -> 
         page.put(here + 1, y, " " * (page.width - here - 1), "dim")
     if scale is not None:
         plot.curve(page, columns, scale)
-    for y in range(tall):
+    for y in range(tall) if here else ():  # there the axis is
         if page.blank(here, y):
             page.put(here, y, "│", "rule")
     for n, column in enumerate(columns):

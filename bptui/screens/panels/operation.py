@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
-from bptui.screens.card import draw
+from bptui.screens.card import draw, pages
 from bptui.screens.keys import PAGE
 from bptui.screens.panels import move_element
 from bptui.screens.panels.figures import kind_of, symbol_of
@@ -84,7 +84,8 @@ def lines(scene: Scene) -> list[Line]:
         raise RuntimeError(scene.defect)
     session, width, height, look, card = scene[:5]
     made = outline(session) if card is None else card
-    return drawable(draw(made, width, height, session.view.page), look)
+    key = pages.KEY if scene.lesson is None else ""  # there it turns the page that is read
+    return drawable(draw(made, width, height, session.view.page, key), look)
 
 
 def outline(session: Session) -> Card:

@@ -16,11 +16,12 @@ from bptui.model.debugger.session import Session
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
 from bptui.screens.keys import PLAY, Place
-from bptui.screens.play import curve, network, output, sheet
+from bptui.screens.panels.choices import counts
+from bptui.screens.play import curve, last, network, output, sheet
 from bptui.screens.play.chosen import Choice, slope
 from bptui.screens.play.grid import NAMES, Room, assemble, grid
 from bptui.screens.render import RenderOptions, between, length
-from bptui.teach.play import settings, views, words
+from bptui.teach.play import kept, settings, words
 from bptui.teach.play.course import Course, Frame
 from bptui.teach.play.setup import STRIDES, Setup
 from bptui.teach.play.writing import write
@@ -49,7 +50,7 @@ class Playground(Board):
     name = "play"
 
     def __init__(self, setup: Setup, fps: float) -> None:
-        self.course = Course(setup, fps)
+        self.course, self._opened = Course(setup, fps), setup.document.content
         self.focus, self.choice, self.at = SETTINGS, Choice(), (2, 1)
         self.cross = (0.5, 0.5)
         self._shown: Frame | None = None
@@ -71,7 +72,7 @@ class Playground(Board):
         if right is None:
             return None
         question = f"How many of the {right[1]:,} points are on the right side now?"
-        return Ask(question, frozenset({RIGHT}), "greater_than_sign")
+        return Ask(question, frozenset({RIGHT}), "greater_than_sign", counts(*right))
 
     @property
     def frame(self) -> Frame:
@@ -85,11 +86,10 @@ class Playground(Board):
         """Data, training step, running or paused, branch; the losses and how many points are right, at the right. Where
         the row is short the step and the loss stay."""
         frame = self._shown if self.held and self._shown is not None else self.frame
-        named = views.CALLED.get(frame.setup.title, frame.setup.title)
         test, right = frame.seen.test, frame.seen.right
         parts: dict[str, Line] = {
             "play": (Span("play", "dim"),),
-            "data": (Span(printable(named)[:16]),),
+            "data": (Span(printable(last.named(frame.setup))[:16]),),
             "step": (Span("step ", "dim"), Span(f"{frame.step:,}", "text bold")),
             "state": (Span(self._state(), "dim"),),
             "branch": (Span(f" branch {frame.branch} ", "chip-update"),) if frame.branch else (),
@@ -303,6 +303,12 @@ class Playground(Board):
     def returned(self) -> None:
         """The debugger was left."""
         self.course.returned()
+
+    def keep(self) -> None:
+        """Home shows it from now on, unless nothing was done here."""
+        frame = self.frame
+        if frame.step or frame.branch or frame.setup.document.content != self._opened:
+            kept.keep(last.kept_of(frame))
 
     def close(self) -> None:
         """Nothing goes on behind."""

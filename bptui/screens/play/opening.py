@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from bptui.model.base.errors import UserError
+
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.screens.board import Board
@@ -22,6 +24,25 @@ def playground(target: str | None, fps: float | None = None) -> Callable[[], Boa
         from bptui.teach.play.setup import opened
 
         return Playground(opened(target), fps or FPS)
+
+    return make
+
+
+def again(fps: float | None = None) -> Callable[[], Board]:
+    """The same of the network that was played last, on its way to the step where it was left. UserError where none is
+    kept."""
+    from bptui.teach.play import kept
+
+    found = kept.last()
+    if found is None:
+        raise UserError("--again", "no network that was played is kept", "bptui play")
+
+    def make() -> Board:
+        from bptui.screens.play.board import Playground
+
+        made = Playground(found.setup(), fps or FPS)
+        made.course.to(found.step)
+        return made
 
     return make
 

@@ -83,9 +83,7 @@ def lines(
 ) -> list[Line]:  # fmt: skip
     """The map in half blocks, as large as there is room for a square; a cell holds one mark, a wrong point wins, where
     they are `judged`."""
-    tall = min(height, max(1, width // 2))
-    wide = min(width, 2 * tall)
-    shown = levels.sampled(frame.seen.output, wide, 2 * tall)
+    wide, tall = square(width, height)
     marks: dict[tuple[int, int], Span] = {}
     points, targets, wrong = drawn_points(frame)
     wrong = wrong if judged else np.zeros_like(wrong)
@@ -97,9 +95,22 @@ def lines(
             marks[cell] = Span("✗", "fail reverse") if wrong[k] else Span(glyphs[k], "text bold")
     if cross is not None and (cell := cell_of(frame, *cross, wide, tall)) is not None:
         marks[cell] = Span("+", "text bold reverse")
-    rows = pixels.pixels(levels.levels(shown, range_of(frame)), look, marks=marks)
+    rows = plane(frame.seen.output, range_of(frame), wide, tall, look, marks)
     left = (width - wide) // 2
     return [(Span(" " * left), *row) if left else row for row in rows]
+
+
+def square(width: int, height: int) -> tuple[int, int]:
+    """(columns, rows) of the largest square of half-block pixels in a room."""
+    tall = min(height, max(1, width // 2))
+    return min(width, 2 * tall), tall
+
+
+def plane(
+    output: Array, of: levels.Range, wide: int, tall: int, look: RenderOptions, marks: pixels.Marks = pixels.NONE
+) -> list[Line]:
+    """The answer over the plane, (size, size), in so many columns and rows."""
+    return pixels.pixels(levels.levels(levels.sampled(output, wide, 2 * tall), of), look, marks=marks)
 
 
 def drawn_points(frame: Frame) -> tuple[Array, Array, Array]:

@@ -93,7 +93,7 @@ def _updated(b: Backward, weight: Node, gradient: Array) -> Array:
     """The weight after its update by the gradient that this pass has for it."""
     known = {**inputs_of_update(b.recording, weight), "g": gradient}
     with np.errstate(all="ignore"):
-        return np.asarray(follow(statements(b.recording.optimizer), known)["p_new"], np.float64)
+        return np.asarray(follow(statements(b.recording.update_rule(weight)), known)["p_new"], np.float64)
 
 
 def turned(b: Backward, node: Node, position: int, upstream: Array) -> Array:

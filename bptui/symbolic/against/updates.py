@@ -27,13 +27,14 @@ def explained(recording: Recording, c: Compared, theirs: Array | None) -> Why:
     except NotRecorded:
         return Why()
     causes: list[Cause] = []
-    for cause, rule, known in _variants(recording.optimizer, given):
+    optimizer = recording.update_rule(c.node)
+    for cause, rule, known in _variants(optimizer, given):
         with np.errstate(all="ignore"):
             made = follow(rule, known)["p_new"]
         if c.agrees(np.broadcast_to(made, c.ours.shape)):
             causes.append(cause)
     if theirs is not None:
-        made = follow(statements(recording.optimizer), {**given, "g": theirs})["p_new"]
+        made = follow(statements(optimizer), {**given, "g": theirs})["p_new"]
         if c.agrees(np.broadcast_to(made, c.ours.shape)):
             return Why(follows=f"gradient of {c.node.name}")
     if c.agrees(given["p"]):

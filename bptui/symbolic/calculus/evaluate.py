@@ -9,17 +9,30 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
+from bptui.model.base.kinds import KINDS, rounded
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine.ops.base import Op
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import ArgMax, Definition
 from bptui.symbolic.calculus.exact import Digits
-from bptui.symbolic.calculus.notation import UPSTREAM, Abs, Expr, FloorDiv, Remainder, index, name_of, sign
+from bptui.symbolic.calculus.notation import (
+    ROUNDED,
+    UPSTREAM,
+    Abs,
+    Expr,
+    FloorDiv,
+    Remainder,
+    Round,
+    index,
+    name_of,
+    sign,
+)
 
 BLOCK = 5_000_000
 """Cells of one intermediate array (40 MB)."""
@@ -34,7 +47,8 @@ _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     sp.Abs: np.abs, sp.sign: np.sign, sp.floor: np.floor, sp.erf: lambda v: np.asarray(_erf(v), dtype=np.float64),
     sp.Gt: np.greater, sp.Lt: np.less, sp.Ge: np.greater_equal, sp.Le: np.less_equal,
     sp.Eq: np.equal, sp.Ne: np.not_equal,
-    sp.Not: np.logical_not, FloorDiv: np.floor_divide, Remainder: np.mod,
+    sp.Not: np.logical_not, FloorDiv: np.floor_divide, Remainder: np.mod, Round: np.rint,
+    **{function: partial(rounded, kind=KINDS[name]) for name, function in ROUNDED.items()},
 }  # fmt: skip
 _REDUCED: Mapping[Any, Callable[..., Any]] = {
     sp.Add: np.add, sp.Mul: np.multiply, sp.Max: np.maximum, sp.Min: np.minimum,

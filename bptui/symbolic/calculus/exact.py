@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import mpmath
 import numpy as np
 import sympy as sp
 
+from bptui.model.base.kinds import KINDS, Kind
 from bptui.symbolic.calculus.definition import ArgMax, Definition
-from bptui.symbolic.calculus.notation import Abs, Expr, FloorDiv, Remainder, name_of, sign
+from bptui.symbolic.calculus.notation import ROUNDED, Abs, Expr, FloorDiv, Remainder, Round, name_of, sign
 
 MAX_BITS = 2048
 """Binary digits of an exponent (float64: of a number). Exact numbers know no overflow, and exp(exp(exp(9))) no end."""
 MAX_TURN = 16_384
 """Binary digits of an angle; one with more has no sine: as many digits of π would be needed."""
+
+
+def _rounded(x: Any, kind: Kind) -> Any:
+    """`bptui.model.base.kinds.rounded` of one exact number."""
+    if not x or not mpmath.isfinite(x):
+        return x
+    place = max(int(mpmath.mag(x)) - kind.digits, kind.least)
+    found = mpmath.ldexp(mpmath.nint(mpmath.ldexp(x, -place)), place)
+    return found if abs(found) < mpmath.ldexp(1, kind.most) else mpmath.inf * mpmath.sign(x)
+
 
 _FUNCTIONS: Mapping[Any, Any] = {
     Abs: abs, sign: mpmath.sign,
@@ -25,7 +37,8 @@ _FUNCTIONS: Mapping[Any, Any] = {
     sp.floor: mpmath.floor, sp.Max: max, sp.Min: min,
     sp.Gt: lambda a, b: a > b, sp.Lt: lambda a, b: a < b, sp.Ge: lambda a, b: a >= b, sp.Le: lambda a, b: a <= b,
     sp.Eq: lambda a, b: a == b, sp.Ne: lambda a, b: a != b,
-    FloorDiv: lambda a, b: a // b, Remainder: lambda a, b: a % b,
+    FloorDiv: lambda a, b: a // b, Remainder: lambda a, b: a % b, Round: mpmath.nint,
+    **{function: partial(_rounded, kind=KINDS[name]) for name, function in ROUNDED.items()},
 }  # fmt: skip
 
 

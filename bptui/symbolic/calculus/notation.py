@@ -161,6 +161,41 @@ class sign(sp.sign):  # type: ignore[misc]
         return sp.Integer(0)
 
 
+class Round(sp.Function):  # type: ignore[misc]
+    """The nearest whole number, of two as near the even one; its derivative is 0."""
+
+    is_integer = True
+    is_real = True
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return sp.Integer(0)
+
+
+class Rounded(sp.Function):  # type: ignore[misc]
+    """The nearest number of a kind (`bptui.model.base.kinds`). It moves in steps; its derivative is said to be 1, so
+    that the gradient passes a cast as it passes one in PyTorch."""
+
+    is_real = True
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return sp.Integer(1)
+
+
+class float32(Rounded):
+    """To 24 binary digits."""
+
+
+class float16(Rounded):
+    """To 11 binary digits."""
+
+
+class bfloat16(Rounded):
+    """To 8 binary digits."""
+
+
+ROUNDED = {kind.__name__: kind for kind in (float32, float16, bfloat16)}
+
+
 class FloorDiv(sp.Function):  # type: ignore[misc]
     """`a // b` on indices. SymPy's own floor rewrites its argument, in milliseconds; this one stays as written."""
 

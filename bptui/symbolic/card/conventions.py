@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bptui.model.base.kinds import KINDS
 from bptui.model.base.types import Array
 from bptui.symbolic.card.bound_definition import MAX_CELLS, BoundDefinition, Index
 from bptui.symbolic.facts import Fact, sentence
@@ -52,6 +53,8 @@ def _special(reading: BoundDefinition, part: Tree, known: Mapping[str, Any], ind
             return number(part.exponent) == 0 or (open_ and number(part.base) == 0)
         if isinstance(part, t.Call) and part.function in ("abs", "sign", "sqrt"):
             return number(part.arguments[0]) == 0
+        if isinstance(part, t.Call) and part.function in KINDS:
+            return number(part) != number(part.arguments[0])
         if isinstance(part, t.Call) and part.function in ("max", "min"):
             sides = [number(a) for a in part.arguments]
             return len(set(sides)) < len(sides)

@@ -38,7 +38,7 @@ def statements(optimizer: Optimizer) -> tuple[Statement, ...]:
 
 def inputs(recording: Recording, node: Node, turn: int = 0) -> dict[str, Any]:
     """What an update starts from, for the whole parameter: p, g, the states before, lr, t and the options."""
-    optimizer = recording.optimizer
+    optimizer = recording.update_rule(node, turn)
     known: dict[str, Any] = {
         "p": required(recording.before(node, turn), f"{node.name} before the update"),
         "g": required(recording.update_grad(node, turn), f"the gradient of {node.name}"),
@@ -53,7 +53,7 @@ def results(recording: Recording, node: Node, turn: int = 0) -> dict[str, Any]:
     """What the engine's update made: p_new and the states after it."""
     after = {
         f"{name}_new": required(recording.state(node, name, True, turn), f"{name} of {node.name}")
-        for name in recording.optimizer.states
+        for name in recording.update_rule(node, turn).states
     }
     return {**after, "p_new": required(recording.after(node, turn), f"{node.name} after the update")}
 
@@ -75,9 +75,9 @@ def follow(
 def update(state: State, node: Node, element: Index, unicode: bool) -> Card:
     """The new value of one element of a parameter."""
     recording = state.recording
-    optimizer, rule = recording.optimizer, statements(recording.optimizer)
-    names = _names(node, optimizer, unicode)
     done, turn = state.updated(node), max(state.updates(node) - 1, 0)
+    optimizer = recording.update_rule(node, turn)
+    rule, names = statements(optimizer), _names(node, optimizer, unicode)
     arrays = inputs(recording, node, turn) | (results(recording, node, turn) if done else {})
     at = {name: _at(array, element) for name, array in arrays.items()}
     arrived = state.shown_gradient(node).array

@@ -287,6 +287,10 @@ class NodeCheck:
         drawn = self.random.normal(size=self.node.shape)
         symbolic = self.symbolic(binding, position, contribution, upstream, drawn, element)
         yield symbolic
+        if self.op.straight_through:
+            note = "its value moves in steps: the gradient passes by convention"
+            yield self.row("difference", "n/a", name, note=note)
+            return
         at = element if element is not None else symbolic.at
         if at is None or len(at) != self.values[position].ndim:
             at = tuple(0 for _ in self.values[position].shape)

@@ -7,6 +7,7 @@ difference    the engine's contribution at one element against differences of th
 direction     the same along a random direction through the whole input
 complex step  the same by a step into the imaginary, where the operation is analytic: exact to rounding
 sum           a gradient against the sum of its contributions, where the last of them arrives; ∂L/∂L = 1
+value, gradient   of a captured step: what was recorded against this engine (`bptui.symbolic.check.captured`)
 paths         the gradient of one element of each parameter against the sum over all its paths, where they are few
 finite        where NaN or inf arises, and what it reaches
 update        the optimizer's definition against what the engine made of a parameter
@@ -23,7 +24,9 @@ from bptui.model.engine.graph import Node
 from bptui.model.engine.opaque import SAID
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import NotRecorded, Recording
+from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.network import Network
+from bptui.symbolic.check.captured import check_captured, rows_of
 from bptui.symbolic.check.composite import check_whole
 from bptui.symbolic.check.finite import check_finite
 from bptui.symbolic.check.flow import check_flow
@@ -44,6 +47,8 @@ def check_step(
     """
     program = of.program() if isinstance(of, Network) else of
     recording = program.record() if isinstance(program, Program) else program
+    if isinstance(recording, CapturedRecording):
+        return Report(check_captured(recording, progress))
     graph = recording.graph
     todo: list[Node] = [*graph.ops, *graph.kept]
     rows: list[CheckRow] = []
@@ -61,6 +66,8 @@ def check_node(
     look at more closely. Of the result of a composite, the rows of the whole, too. Nothing here raises for the sake of
     numbers; what cannot be checked is a row that says why."""
     assert node.op is not None
+    if node.op.opaque and isinstance(recording, CapturedRecording):
+        return rows_of(recording, node)
     if node.op.opaque:
         return (CheckRow(node.name, node.op.name, "", "opaque", "n/a", note=SAID),)
     try:
@@ -70,7 +77,12 @@ def check_node(
 
 
 def _rows(recording: Recording, node: Node, wrt: int | None, element: Index | None, seed: int) -> Iterable[CheckRow]:
-    rows = (*NodeCheck(recording, node, seed).rows(wrt, element), *check_flow(recording, node, wrt))
+    if isinstance(recording, CapturedRecording):
+        name = None if wrt is None else recording.graph.nodes[node.inputs[wrt]].name
+        kept: Iterable[CheckRow] = (row for row in rows_of(recording, node) if name in (None, row.input))
+    else:
+        kept = check_flow(recording, node, wrt)
+    rows = (*NodeCheck(recording, node, seed).rows(wrt, element), *kept)
     composite = made_by(recording.graph, node) if wrt is None else None
     return rows if composite is None else (*rows, *check_whole(recording, composite, seed=seed))
 

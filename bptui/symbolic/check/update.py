@@ -24,7 +24,9 @@ from bptui.model.engine.masked import unmasked
 from bptui.model.engine.optimizers import CLIP_EPS, Flat, Optimizer, emit_clip
 from bptui.model.engine.probe import wide
 from bptui.model.engine.recording import NotRecorded, Recording, required
+from bptui.model.source.captured.recording import CapturedRecording
 from bptui.symbolic.card.update import follow, inputs, results, statements
+from bptui.symbolic.check.captured import rows_of
 from bptui.symbolic.check.causes import likely
 from bptui.symbolic.check.tolerance import EXACT, Tolerance, coarsest
 from bptui.symbolic.types import CheckRow, Verdict
@@ -37,6 +39,8 @@ def check_update(recording: Recording, node: Node) -> tuple[CheckRow, ...]:
     """The optimizer's definition against the new value of a parameter and of each of its states, for each of its
     updates; of a running state (role `state`) its next value. What was not recorded is a row that says so."""
     recording = unmasked(recording)
+    if isinstance(recording, CapturedRecording):
+        return rows_of(recording, node)
     turns = range(len(recording.timeline.places("update", node.id))) if node.role == "param" else (0,)
     try:
         return tuple(row for turn in turns for row in _checked(recording, node, turn))
@@ -50,7 +54,7 @@ def _checked(recording: Recording, node: Node, turn: int) -> tuple[CheckRow, ...
         source = recording.required(node.attributes.get("next", node.id))
         new = required(recording.after(node), f"{node.name} after the step")
         return tuple(_rows(node, "state", "", Compared(recording.required(node), new, wide(source), kind)))
-    optimizer = recording.optimizer
+    optimizer = recording.update_rule(node, turn)
     before, after = inputs(recording, node, turn), results(recording, node, turn)
     with np.errstate(all="ignore"):
         given, made = ({k: wide(np.asarray(v)) for k, v in numbers.items()} for numbers in (before, after))

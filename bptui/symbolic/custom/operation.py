@@ -18,7 +18,7 @@ from bptui.model.engine.rule import Rule
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import Definition
 from bptui.symbolic.calculus.derive import derive, input_indices
-from bptui.symbolic.calculus.notation import NO_NUMBER, UNREAL, UPSTREAM, Expr
+from bptui.symbolic.calculus.notation import NO_NUMBER, ROUNDED, UNREAL, UPSTREAM, Expr
 from bptui.symbolic.custom.evaluate import Evaluator
 from bptui.symbolic.custom.extent import Extents
 from bptui.symbolic.custom.scan import NAME, Scan
@@ -79,6 +79,7 @@ def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, 
         doc="an operation of your own", attributes=attributes, elementwise=scan.elementwise,
         broadcasts=scan.elementwise, indices=tuple(scan.integers),
         analytic=not scan.kinks and "erf" not in scan.functions, convention=_convention(scan),
+        straight_through=not scan.functions.isdisjoint(ROUNDED),
         bounds=own.bounds if scan.integers else None,
         shape_before_unbroadcast=full if scan.elementwise else None,
     )  # fmt: skip

@@ -176,10 +176,10 @@ class Scan:
 
     def _culprit(self, parts: list[ast.AST]) -> None:
         """Where there is a kink or a step."""
-        steps = ("floor", "sign")
+        steps = ("floor", "sign", "round", "float32", "float16", "bfloat16")
         for n in parts:
             called = n.func.id if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) else ""
-            self.kinks |= isinstance(n, ast.IfExp) or called in ("abs", "sign", "floor", "max", "min")
+            self.kinks |= isinstance(n, ast.IfExp) or called in (*steps, "abs", "max", "min")
         for n in parts:
             called = n.func.id if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) else ""
             if called in steps or isinstance(n, ast.IfExp):

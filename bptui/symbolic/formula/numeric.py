@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from bptui.model.base.kinds import KINDS, rounded
 from bptui.model.base.types import Array
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.tree import Tree, walk
@@ -22,7 +24,8 @@ Index = Mapping[str, Any]
 _FUNCTIONS: Mapping[str, Any] = {
     "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs, "sin": np.sin, "cos": np.cos, "tanh": np.tanh,
     "cosh": np.cosh, "sinh": np.sinh, "sign": np.sign, "floor": np.floor, "max": np.maximum, "min": np.minimum,
-    "erf": np.vectorize(math.erf, otypes=[float]),
+    "erf": np.vectorize(math.erf, otypes=[float]), "round": np.rint,
+    **{name: partial(rounded, kind=kind) for name, kind in KINDS.items()},
 }  # fmt: skip
 _COMPARE: Mapping[str, Any] = {
     ">": np.greater, "<": np.less, ">=": np.greater_equal, "<=": np.less_equal, "==": np.equal, "!=": np.not_equal

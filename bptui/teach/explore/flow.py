@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.types import Array
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.findings.subject import Subject
 from bptui.model.debugger.findings.symptoms import constant_answer
@@ -239,7 +240,7 @@ SWITCHES = (
 @dataclass
 class Course:
     """A network that is trained: its history, and what became of it after STEPS (None: not yet), or after so many as
-    were `trained` in the time that it has."""
+    were `trained` in the time that it has. `losses` are those of all steps until there, (trained + 1,)."""
 
     name: str
     network: Network
@@ -247,6 +248,7 @@ class Course:
     history: History = field(init=False, repr=False)
     reached: float | None = None
     trained: int = 0
+    losses: Array = field(default_factory=lambda: np.empty(0), repr=False)
     _flows: dict[int, Flow] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -267,6 +269,7 @@ class Course:
         done = trained(self.history, STEPS + 1, tick)
         self.trained = done - 1
         _ = self.guess  # here, where the history is nobody else's
+        self.losses = np.array(self.history.losses[:done], np.float64)
         self.reached = float(self.history.losses[done - 1])
 
     @property

@@ -50,7 +50,8 @@ class Frame:
     losses  of every step so far · tests  (steps, losses over the test points) where one has looked, ascending
     parameters  by name, before the update, those that are not trained, too
     gradients, after  of those that are trained: in this step, and what its update makes of them
-    branch  its number, 0 for the original · epochs  how often each sample has been met
+    branch  its number, 0 for the original · on_the_way  something was changed after step 0, or a number by
+            hand: no network file trains to this
     """
 
     setup: Setup
@@ -64,6 +65,7 @@ class Frame:
     after: Mapping[str, Array]
     seen: Seen
     branch: int
+    on_the_way: bool
 
     @property
     def names(self) -> list[str]:
@@ -338,6 +340,7 @@ class Course:
         self.frame = Frame(
             setup, sight, step, float(recording.loss), session.history.losses,
             (steps, np.array([tests[int(at)] for at in steps])), known, gradients, after, seen, session.branch.number,
+            any(edit.step or edit.kind == "numbers" for edit in session.branch.edits),
         )  # fmt: skip
         if not np.isfinite(self.frame.loss):
             self.running = False

@@ -19,7 +19,8 @@ def graph_of(row, inputs, attributes=None, seed=0):
         array = np.asarray(value, np.int64 if whole else float)
         leaves.append(builder.leaf(f"in{n}", "param" if trained else "input", array, symbol=name, whole=whole))
     made = builder.use(row, *leaves, name="made", symbol="y", **(attributes or {}))
-    scale = builder.leaf("scale", "const", np.random.default_rng(seed).normal(size=made.shape))
+    role = "const" if made.wants_grad else "param"  # something has to have a gradient
+    scale = builder.leaf("scale", role, np.random.default_rng(seed).normal(size=made.shape))
     product = builder.use("mul", made, scale, name="product")
     return builder.finish(builder.use("sum", product, name="loss", symbol="L"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from bptui.model.debugger.progress import Progress
 from bptui.model.engine.arena_recording import ArenaRecording
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import Key, Recording
+from bptui.model.source.captured.network import CapturedNetwork
 from bptui.model.source.network import Network
 
 FEWEST = 8
@@ -33,10 +34,20 @@ class Data:
     values: Array
 
 
+def _with_parameters(branch: Branch) -> Graph:
+    """The graph of a branch, the parameters with their first numbers: those of a captured step are in its record."""
+    if not isinstance(branch.network, CapturedNetwork):
+        return branch.graph
+    recording = branch.network.recording
+    nodes = (replace(n, value=recording.value(n)) if n.role == "param" else n for n in branch.graph.nodes)
+    return replace(branch.graph, nodes=tuple(nodes))
+
+
 class Subject:
     """What a rule may look at. Nothing of it is computed before it is asked for.
 
     steps  how many training steps there are; `recording(k)` for k below that
+    graph  its graph, the parameters with the numbers that they have at first
     found   what earlier rules have found: symptoms are told only where nothing else is
     absent  what was asked of a recording and is not in it: `the gradient of layer1.z`
     """
@@ -44,7 +55,8 @@ class Subject:
     def __init__(self, branch: Branch, steps: int, progress: Progress | None = None) -> None:
         self.branch, self.steps = branch, steps
         self.progress = progress or Progress()
-        self.structure = Structure(branch.graph)
+        self.graph = _with_parameters(branch)
+        self.structure = Structure(self.graph)
         self.found: list[Finding] = []
         self.absent: set[str] = set()
 
@@ -57,11 +69,6 @@ class Subject:
     def network(self) -> Network:
         """What is diagnosed."""
         return self.branch.network
-
-    @property
-    def graph(self) -> Graph:
-        """Its graph."""
-        return self.branch.graph
 
     # ------------------------------------------------------------------------------------------------ numbers
     def recording(self, step: int = 0) -> Recording:

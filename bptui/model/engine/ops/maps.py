@@ -15,7 +15,7 @@ def unary(
     name: str,
     definition: Definition,
     forward: Callable[..., Any],
-    vjp: Callable[..., Any],
+    vjp: Callable[..., Any] | None,
     doc: str,
     *,
     attributes: Mapping[str, Attribute] | None = None,
@@ -23,7 +23,8 @@ def unary(
     hint: Hint | None = None,
     **more: Any,
 ) -> Op:
-    """An elementwise operation of one input: y = forward(x, **attributes), g · ∂y/∂x = vjp(g, y, x, **attributes)."""
+    """An elementwise operation of one input: y = forward(x, **attributes), g · ∂y/∂x = vjp(g, y, x, **attributes).
+    vjp is None where no gradient passes."""
     rule = Rule(forward, vjp)
     return Op(
         name, ("x",), definition, shape or same(("x",)), *rule.pair, doc, attributes or {}, hint,

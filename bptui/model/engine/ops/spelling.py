@@ -30,15 +30,14 @@ OPERATIONS: Mapping[str, str] = {
     "mse_loss": "mse", "multi_margin_loss": "multi_margin", "multiply": "mul", "negative": "neg", "nll_loss": "nll",
     "permute": "transpose", "relu_6": "relu6", "sdpa": "scaled_dot_product_attention", "smooth_l1_loss": "smooth_l1",
     "soft_margin_loss": "soft_margin", "sparse_categorical_crossentropy": "cross_entropy", "squeeze": "reshape",
-    "subtract": "sub", "swish": "silu", "unsqueeze": "reshape", "view": "reshape",
+    "no_grad": "detach", "rint": "round", "stop_gradient": "detach", "subtract": "sub", "astype": "cast",
+    "swish": "silu", "unsqueeze": "reshape", "view": "reshape",
 }  # fmt: skip
 """Other libraries' names of operations → the names here."""
 
 _INVERSE = "there is no inverse of sin, cos or tan"
-_STOPS = "nothing stops a gradient here: give the numbers that have none as a value of their own"
 ABSENT: Mapping[str, str] = {
     **dict.fromkeys(("acos", "arccos", "asin", "arcsin", "atan", "arctan", "atan2", "arctan2"), _INVERSE),
-    **dict.fromkeys(("detach", "stop_gradient", "no_grad"), _STOPS),
     **dict.fromkeys(
         ("LSTM", "GRU", "RNN", "lstm", "gru", "rnn"), "a layer of network files; here there is lstm_cell, …"
     ),

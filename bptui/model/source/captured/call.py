@@ -35,18 +35,17 @@ class Workshop:
 
     nodes   value → the node that holds it
     reads   node id → how its numbers are read, where they are not those of a value of the record (a mask as 0 and 1)
-    counted value of whole numbers → the node that holds them as numbers to compute with
     """
 
     def __init__(self, record: Record, builder: Builder) -> None:
         self.record, self.builder = record, builder
         self.nodes: dict[int, Node] = {}
         self.reads: dict[int, Read] = {}
-        self.counted: dict[int, Node] = {}
         self._taken: dict[str, int] = {}
 
-    def fresh(self, name: str) -> str:
-        """The name, or `name#2`, `name#3` where it is taken."""
+    def fresh(self, name: str, module: str = "") -> str:
+        """The name inside of its module (`blocks.0.attn.softmax`), or `name#2`, `name#3` where it is taken."""
+        name = f"{module}.{name}" if module else name
         count = self._taken[name] = self._taken.get(name, 0) + 1
         return name if count == 1 else f"{name}#{count}"
 
@@ -62,20 +61,21 @@ class Call:
     """One event on its way into the graph.
 
     name     the function's short name: `add` for `torch.Tensor.add_`
-    results  the values that it made · masks: what a dropout in it kept, as values
+    results  the values that it gave · masks: what a dropout in it kept, as values
     changed  argument → node, for what it changes beside its result
     Everything that takes a value takes a `Ref`, a Node, or a number.
     """
 
     def __init__(self, shop: Workshop, event: Event, name: str) -> None:
         self.shop, self.event, self.name = shop, event, name
-        self.results = [self.ref(out) for out in event.outs]
+        self.results = [self.ref(out) for out in event.notes.get("results", event.outs)]
         self.masks: list[int] = list(event.notes.get("masks", ()))
         self.changed: dict[int, Node] = {}
         low = [r.dtype for r in self.results if r.dtype in ("bfloat16", "float16")]
         self.low = low[0] if low and event.notes.get("autocast") else None
         """The kind of number to which an autocast region rounds what this event reads; None outside of one."""
         self._cast: dict[int, Node] = {}
+        self._numbers: dict[int, Node] = {}
 
     # ---------------------------------------------------------------------------------------------------- arguments
     def ref(self, value: int) -> Ref:
@@ -84,18 +84,20 @@ class Call:
         return Ref(v.id, tuple(v.shape), v.dtype, v.place)
 
     def decoded(self, item: Any) -> Any:
-        """An argument as the function was given it (see `record`), values as `Ref`."""
-        if isinstance(item, dict):
-            if "v" in item:
-                return self.ref(item["v"])
-            if "slice" in item:
-                return slice(*(self._number(self.decoded(part)) for part in item["slice"]))
-            if "..." in item:
+        """An argument as the function was given it (see `record`), values as `Ref`. A table of the program's own that
+        only begins like one of ours stays a table."""
+        match item:
+            case {"v": int(value), **more} if not more:
+                return self.ref(value)
+            case {"slice": [start, stop, step], **more} if not more:
+                return slice(*(self._number(self.decoded(part)) for part in (start, stop, step)))
+            case {"...": True, **more} if not more:
                 return Ellipsis
-            if "float" in item:
-                return float(item["float"])
-            return item
-        return [self.decoded(part) for part in item] if isinstance(item, list) else item
+            case {"float": "inf" | "-inf" | "nan" as number, **more} if not more:
+                return float(number)
+            case list():
+                return [self.decoded(part) for part in item]
+        return item
 
     def _number(self, item: Any) -> Any:
         return int(self.array(item)) if isinstance(item, Ref) else item
@@ -133,10 +135,9 @@ class Call:
         """Whole numbers and truth values among what is computed with: numbers without a gradient."""
         if floating(x) or x.dtype.startswith("complex"):
             raise Lacks(f"{self.name}: {x.dtype} numbers among what it computes with")
-        counted = self.shop.counted
-        if x.id not in counted:
-            counted[x.id] = self.constant(x.shape, lambda: np.asarray(self.array(x), np.float64))
-        return counted[x.id]
+        if x.id not in self._numbers:
+            self._numbers[x.id] = self.constant(x.shape, lambda: np.asarray(self.array(x), np.float64))
+        return self._numbers[x.id]
 
     def number(self, x: float) -> Node:
         """A number in the call."""
@@ -154,7 +155,7 @@ class Call:
         return self._used(op, nodes, attributes)
 
     def _used(self, op: str, nodes: Sequence[Node], attributes: dict[str, Any]) -> Node:
-        name = self.shop.fresh(self.name)
+        name = self.shop.fresh(self.name, self.event.module)
         try:
             return self.shop.builder.use(op, *nodes, name=name, scope=self.event.module, symbol=self.name, **attributes)
         except UserError as problem:

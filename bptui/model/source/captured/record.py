@@ -80,6 +80,7 @@ class Event:
     module   path of the innermost module (`encoder.layers.0`), "" for none
     notes    `masks`: what a dropout kept (values) · `autocast`: the kind of number of the autocast region · `no_grad`
              · `custom`: the class of a custom function, `inside`: values that its own forward made
+             · `results`: all values that it returned, in order, where some of them are its inputs or come twice
              · `traced`, `again`, `hook`: said in docs/captured-file.md
     """
 
@@ -105,6 +106,7 @@ class Backward:
     parts    (event, value) → the contributions of that event to the gradient of that value
     carried  leaf → its gradient (a value) from before: it was not set to zero, or is accumulated
     after    how many events had happened when it began
+    hooked   value → (hooks of the user that changed its gradient, what they made of it): `grads` has it from before
     """
 
     losses: list[tuple[int, int | None]]
@@ -113,6 +115,7 @@ class Backward:
     carried: dict[int, int] = field(default_factory=dict)
     after: int = 0
     site: Site | None = None
+    hooked: dict[int, tuple[str, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

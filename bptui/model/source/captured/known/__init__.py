@@ -19,10 +19,10 @@ from bptui.model.source.captured.known import (
     shapes,
     writing,
 )
-from bptui.model.source.captured.known.given import is_given
-from bptui.model.source.captured.known.registry import HOMES, KNOWN, Entry, find, known, knows, nodes, short
+from bptui.model.source.captured.known.given import is_drawn
+from bptui.model.source.captured.known.registry import HOMES, KNOWN, Entry, entry, known, knows, said, short
 
-__all__ = ["HOMES", "KNOWN", "Entry", "find", "is_given", "known", "knows", "nodes", "short"]
+__all__ = ["HOMES", "KNOWN", "Entry", "entry", "is_drawn", "known", "knows", "said", "short"]
 
 FAMILIES = (
     elementwise, arithmetic, matrices, reductions, shapes, indexing, layers, recurrent, losses, writing, given

@@ -17,7 +17,7 @@ MADE = frozenset({
 """Functions whose result does not depend on the numbers of what they are given, or only by chance."""
 
 
-def is_given(step: Step, event: Event) -> bool:
+def is_drawn(step: Step, event: Event) -> bool:
     """Are the results of an event taken as they were recorded? They have no gradient, and they are whole numbers or
     truth values, or were made of none but these, or were drawn."""
     outs = [step.values[out] for out in event.outs]

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from bptui.model.engine.graph import Node
-from bptui.model.source.captured.call import Call, Lacks, Ref, floating
+from bptui.model.source.captured.call import Call, Lacks, Workshop, floating
+from bptui.model.source.captured.record import FLOATS, Event
 
 Entry = Callable[..., Any]
 E = TypeVar("E", bound=Entry)
@@ -24,8 +25,8 @@ HOMES = ("torch", "torch.Tensor", "torch.functional", "torch.nn.functional")
 
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
 """NumPy's names for arguments, which PyTorch takes in the place of its own."""
-_DROPPED = ("out", "generator")
-"""Arguments that say where the result goes, or by what it is drawn, not what it is."""
+_UNSAID = ("out", "generator", "memory_format")
+"""Arguments that say where a result lies, or by what it is drawn, and not what it is."""
 
 
 def known(*names: str) -> Callable[[E], E]:
@@ -55,48 +56,51 @@ def key(name: str) -> str | None:
     return next((k for k in (f"{home}.{last}", last if home in HOMES else "") if k in KNOWN), None)
 
 
-def find(name: str) -> Entry | None:
+def entry(name: str) -> Entry | None:
     """The entry for a function by its full name; None where bptui does not know it."""
     found = key(name)
     return None if found is None else KNOWN[found]
 
 
 def knows(name: str) -> bool:
-    """Does a function stay one event? By its full name (`torch.nn.functional.linear`)."""
+    """Does a function of this full name (`torch.nn.functional.linear`) stay one event?"""
     return key(name) is not None
 
 
-def nodes(call: Call) -> list[Node]:
-    """The nodes of the call's results that have a kind of number with gradients, in their order (those of what it
-    changes beside them are in `call.changed`). Lacks where bptui cannot say exactly what was called."""
-    entry = find(call.event.name)
-    if entry is None:
-        call.lacks(f"{call.event.name} is not known")
+def said(shop: Workshop, event: Event) -> dict[int, Node]:
+    """An event in bptui's operations: value → the node that holds it, of each of its results that has a kind of number
+    with gradients. Lacks where bptui does not know it, or not so."""
+    make = entry(event.name)
+    if make is None:
+        raise Lacks(f"bptui does not know {event.name}")
+    call = Call(shop, event, short(event.name))
     try:
-        return _nodes(call, entry)
+        return _said(call, make)
     except Lacks:
         raise
     except Exception as problem:  # arguments from a file may be anything: then nothing is said
         raise Lacks(f"{call.name}: {type(problem).__name__}: {problem}") from problem
 
 
-def _nodes(call: Call, entry: Entry) -> list[Node]:
-    event, names = call.event, inspect.signature(entry).parameters
-    args = [call.decoded(item) for item in event.args]
-    given = {key: call.decoded(item) for key, item in event.kwargs.items() if key not in _DROPPED}
-    kwargs = {key if key in names else _ALIASES.get(key, key): item for key, item in given.items()}
-    if any(r.dtype.startswith("complex") for r in (*call.results, *map(call.ref, event.inputs))):
-        call.lacks(f"{call.name} of complex numbers")
-    made = entry(call, *args, **kwargs)
-    found: list[Node] = [call.node(x) for x in (made if isinstance(made, list) else [made])]
-    wanted = results(call)
-    if len(found) != len(wanted) or any(n.shape != r.shape for n, r in zip(found, wanted, strict=True)):
-        shapes = f"{[n.shape for n in found]}, recorded {[r.shape for r in wanted]}"
-        call.lacks(f"{call.name}: gives {shapes}")
+def _said(u: Call, make: Entry) -> dict[int, Node]:
+    event, values, names = u.event, u.shop.record.step.values, inspect.signature(make).parameters
+    if any(values[v].dtype.startswith("complex") for v in (*event.inputs, *event.outs)):
+        u.lacks("complex numbers")
+    first = u.shop.builder.count
+    args = [u.decoded(item) for item in event.args]
+    given = {key: u.decoded(item) for key, item in event.kwargs.items() if key not in _UNSAID}
+    made = make(u, *args, **{key if key in names else _ALIASES.get(key, key): item for key, item in given.items()})
+    beside = [event.changed[value] for value in u.changed]
+    wanted = [r for r in u.results if floating(r) and r.id not in beside]
+    found = dict(zip(beside, u.changed.values(), strict=True))
+    for result, node in zip(wanted, made if isinstance(made, list) else [made], strict=True):
+        if result.id in event.outs:  # the others are its own arguments
+            found[result.id] = node
+    for value, node in found.items():
+        if tuple(values[value].shape) != node.shape:
+            u.lacks(f"{u.name}: shape {node.shape} where {tuple(values[value].shape)} was recorded")
+        if node.id < first and node.wants_grad and not values[value].wants_grad:
+            found[value] = u.use("detach", node)  # nothing flows back through this one, as it does through that
+    if any(values[out].dtype in FLOATS and out not in found for out in event.outs):
+        u.lacks(f"{u.name}: more results than bptui's")
     return found
-
-
-def results(call: Call) -> list[Ref]:
-    """The results that have a kind of number with gradients, but what is changed beside them."""
-    beside = {call.event.changed[before] for before in call.changed if before in call.event.changed}
-    return [r for r in call.results if floating(r) and r.id not in beside]

@@ -49,7 +49,7 @@ class Use:
                 found.append(labels)
             elif name in ("weight", "pos_weight") and name in row.fixed:
                 found.append(rng.uniform(0.2, 1.8, shape))
-            elif name in row.fixed:
+            elif name in row.fixed and row.name not in WITHOUT:
                 found.append(rng.integers(0, 2, shape).astype(float))
             elif name == "probs" or (self.op == "soft_cross_entropy" and name == "target"):
                 found.append(rng.uniform(0.1, 0.9, shape))
@@ -59,6 +59,8 @@ class Use:
         return found
 
 
+WITHOUT = {name for name, row in ops.OPS.items() if not any(map(row.differentiable, range(len(row.inputs))))}
+"""Operations that no gradient passes."""
 MAPS = [name for name, row in ops.OPS.items() if row.input_names == ("x",) and row.elementwise]
 PAIRS = [name for name, row in ops.OPS.items() if row.input_names == ("a", "b") and row.elementwise]
 POINTWISE = [
@@ -73,12 +75,14 @@ REDUCTIONS = ["sum", "mean", "var", "std", "max", "min", "prod", "norm", "logsum
 def uses():
     """All uses."""
     for name in MAPS:
-        given = {"power": {"exponent": 3.0}}.get(name, {})
+        given = {"power": {"exponent": 3.0}, "cast": {"dtype": "bfloat16"}}.get(name, {})
         for shape in ((3, 4), (), (1,), (0, 3), (2, 1, 3)):
             yield Use(name, (shape,), given, name in POSITIVE)
     for exponent in (2, -1, 0.5, 0, 1):
         yield Use("power", ((3, 4),), {"exponent": exponent}, positive=True)
     yield Use("gelu", ((3, 4),), {"approximate": "tanh"})
+    for dtype in ("float64", "float32", "float16"):
+        yield Use("cast", ((3, 4),), {"dtype": dtype})
     for given in ({"min": -0.5}, {"max": 0.8}, {"min": -0.5, "max": 0.8}):
         yield Use("clip", ((3, 4),), given)
     for name in PAIRS:

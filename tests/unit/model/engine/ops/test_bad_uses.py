@@ -44,7 +44,7 @@ def test_bad_uses_are_told_in_one_line():
     for _ in range(2_000):
         row, call, values = a_use(random)
         try:
-            Program(parse(f"out = {call}; L = sum(out)", values)).record()
+            Program(parse(f"out = {call}; L = sum(out)*w", {**values, "w": 1.0})).record()
             done += 1
         except UserError as problem:
             text = str(problem)

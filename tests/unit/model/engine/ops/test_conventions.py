@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from bptui.model.engine import ops
+from bptui.model.engine.program import Program
+from bptui.model.source.formula import parse
+from bptui.symbolic.check import check_step
 from tests.unit.model.engine.ops.executor import run, run_composite
 
 KINKS = [
@@ -115,3 +118,19 @@ def test_causal_attention_does_not_look_ahead():
     )
     assert np.all(gradients["v"][1:] == 0)
     assert np.all(gradients["k"][1:] == 0)
+
+
+def test_what_is_detached_is_a_number_and_straight_through_works():
+    graph = parse("y = x + detach(round(x) - x); L = sum(y*y*detach(x))", {"x": [0.3, 1.7, -2.2]})
+    recording = Program(graph).record()
+    x, y = recording.value("x"), recording.value("y")
+    np.testing.assert_allclose(y, [0, 2, -2], atol=1e-15)
+    np.testing.assert_allclose(recording.grad("x"), 2 * y * x, atol=1e-15)
+
+
+def test_a_cast_of_ones_own_operation_passes_the_gradient():
+    graph = parse('half = op("y = float16(x)**2"); L = sum(half(x))', {"x": [0.3, 70000.0]})
+    recording = Program(graph).record()
+    np.testing.assert_array_equal(recording.grad("x"), 2 * np.array([np.float16(0.3), np.inf], float))
+    rows = check_step(recording).rows
+    assert "FAIL" not in {row.verdict for row in rows}

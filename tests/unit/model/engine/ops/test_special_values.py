@@ -69,6 +69,10 @@ ONE = [
     Law("gelu", F.gelu, {"approximate": "none"}, far),
     Law("gelu", lambda x: F.gelu(x, approximate="tanh"), {"approximate": "tanh"}, far),
     Law("softsign", F.softsign, apart=np.isinf), Law("tanhshrink", F.tanhshrink), Law("tan", torch.tan),
+    Law("detach", torch.detach), Law("sign", torch.sign), Law("floor", torch.floor), Law("ceil", torch.ceil),
+    Law("trunc", torch.trunc), Law("round", torch.round),
+    *(Law("cast", lambda x, kind=kind: x.to(getattr(torch, kind)).to(x.dtype), {"dtype": kind})
+      for kind in ("float64", "float32", "float16", "bfloat16")),
 ]  # fmt: skip
 
 
@@ -89,8 +93,9 @@ def ours(op: str, inputs: list[Any], g: Any, attributes: dict[str, Any]) -> list
 def theirs(call: Any, inputs: list[Any], g: Any) -> list[Any]:
     leaves = [torch.tensor(x, requires_grad=True) for x in inputs]
     out = call(*leaves)
-    out.backward(torch.tensor(g).reshape(out.shape))
-    return [x.detach().numpy() for x in (out, *(leaf.grad for leaf in leaves))]
+    if out.requires_grad:
+        out.backward(torch.tensor(g).reshape(out.shape))
+    return [x if x is None else x.detach().numpy() for x in (out, *(leaf.grad for leaf in leaves))]
 
 
 def compared(law: Law, inputs: list[Any], dtype: str, rtol: float) -> list[Any]:
@@ -101,6 +106,9 @@ def compared(law: Law, inputs: list[Any], dtype: str, rtol: float) -> list[Any]:
     expected = theirs(law.theirs, inputs, g if shape else g[:1].reshape(()))
     free = np.zeros(inputs[0].shape, bool) if law.apart is None else law.apart(*inputs)
     for a, b in zip(found, expected, strict=True):
+        if a is None or b is None:
+            assert a is b, law
+            continue
         same = np.isclose(a, b, rtol=rtol, atol=rtol * 1e-3, equal_nan=True) | (
             free if a.shape == free.shape else False
         )
@@ -123,7 +131,7 @@ def test_one_input(law, dtype):
     seen = set()
     for size in SIZES:
         found = compared(law, [np.resize(values, size)], dtype, tolerance(dtype))
-        seen.add(repr([array[: len(values)].tolist() for array in found]))
+        seen.add(repr([array[: len(values)].tolist() for array in found if array is not None]))
     assert len(seen) == 1, "the size matters"
 
 

@@ -16,7 +16,7 @@ from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Node
 from bptui.model.engine.program import Program
 from bptui.model.source.captured.call import Call, Lacks, Workshop
-from bptui.model.source.captured.known import find, is_given, knows, registry, short
+from bptui.model.source.captured.known import entry, is_drawn, knows, registry, short
 from bptui.model.source.captured.record import FLOATS, Event, Record, Stats, Step, Value
 
 torch = pytest.importorskip("torch")
@@ -181,9 +181,8 @@ class Built:
     operations: list[str]
 
 
-def built(call: Recorded, strict: bool = True) -> Built:
-    """The event in bptui's operations, run in float64. Lacks where it is opaque; with `strict`, an entry's own mistake
-    is not taken for that."""
+def built(call: Recorded) -> Built:
+    """The event in bptui's operations, run in float64. Lacks where it is opaque, which an entry's own mistake is not."""
     record, event = call.record, call.event
     builder = Builder("float64", where="capture")
     shop = Workshop(record, builder)
@@ -191,12 +190,9 @@ def built(call: Recorded, strict: bool = True) -> Built:
         v = record.step.values[value]
         if v.dtype in FLOATS:
             shop.nodes[value] = builder.leaf(shop.fresh(f"v{value}"), "input", shape=v.shape, wants_grad=v.wants_grad)
-    u = Call(shop, event, short(event.name))
-    entry = find(event.name)
-    assert entry is not None, event.name
-    nodes = registry._nodes(u, entry) if strict else registry.nodes(u)
-    outs = dict(zip([r.id for r in registry.results(u)], nodes, strict=True))
-    outs |= {event.changed[before]: node for before, node in u.changed.items()}
+    make = entry(event.name)
+    assert make is not None, event.name
+    outs = registry._said(Call(shop, event, short(event.name)), make)
     operations = [node.op.name for node in builder._nodes if node.op is not None]
     loss: Node | None = None
     for out, seed in call.seeds.items():
@@ -300,7 +296,7 @@ def check(func: Any, args: Any, kwargs: Any, seen: Seen) -> None:
         seen.refused.append((name, f"{type(problem).__name__}: {problem}"))
         return
     kinds = [v.dtype for v in call.record.step.values]
-    if is_given(call.record.step, call.event) or not any(kind in FLOATS for kind in kinds):
+    if is_drawn(call.record.step, call.event) or not any(kind in FLOATS for kind in kinds):
         return
     try:
         mine = built(call)

@@ -67,6 +67,19 @@ def clip(random: Random) -> Case:
     return Case("clip", {"x": x}, lambda torch, x: torch.clamp(x, **given), given)
 
 
+def cast(random: Random) -> Case:
+    """Of numbers of float32: PyTorch goes from float64 to 16 bits over those, and would round twice. The drawn upstream
+    is no number of the kind, and PyTorch rounds it on its way back: here it passes beside."""
+    kind = pick(random, "float64", "float32", "float16", "bfloat16")
+    x = numbers(random, shape_of(random)).astype(np.float32).astype(float) * pick(random, 1, 1e-7, 3e4)
+    x = x.astype(np.float32).astype(float)
+
+    def call(torch: Any, x: Any) -> Any:
+        return x.detach().to(getattr(torch, kind)).to(x.dtype) + (x - x.detach())
+
+    return Case("cast", {"x": x}, call, {"dtype": kind})
+
+
 def slope(random: Random) -> float:
     return float(pick(random, 0.1, 0.01, 0.5, 1.5, -0.25))
 
@@ -286,6 +299,9 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
        for name in ("silu", "softplus", "relu6", "mish", "softsign")},
     "log_sigmoid": of_one("log_sigmoid", _functional("logsigmoid"), lambda r, s: numbers(r, s, -30, 30)),
     **{name: of_one(name, _plain(name)) for name in ("tan", "sinh", "cosh", "expm1", "erf")},
+    "detach": of_one("detach", _plain("detach")),
+    "cast": cast,
+    **{name: of_one(name, _plain(name)) for name in ("sign", "floor", "ceil", "trunc", "round")},
     "log1p": of_one("log1p", _plain("log1p"), positive),
     **{name: of_one(name, _functional(name), lambda r, s: numbers(r, s, -4, 4))
        for name in ("hardswish", "tanhshrink")},

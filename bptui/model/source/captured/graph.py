@@ -1,0 +1,223 @@
+"""A record as a Graph: each event is the operations that it is in bptui, or one opaque operation.
+
+Everything that a loss depends on is in it, in the order in which it was called. No tensor is read for it but those that
+decide what is built (positions, class numbers); the numbers of a leaf are read when somebody looks at them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bptui.model.base.types import Array
+from bptui.model.engine.build import Builder
+from bptui.model.engine.graph import Graph, Layer, Node, Role
+from bptui.model.engine.opaque import opaque
+from bptui.model.engine.timeline import Event as Stop
+from bptui.model.engine.timeline import Timeline
+from bptui.model.source.captured.call import Lacks, Read, Workshop
+from bptui.model.source.captured.known import is_drawn, said, short
+from bptui.model.source.captured.record import FLOATS, Backward, Event, Record, Update
+
+LISTED = 64
+"""Inputs that an opaque operation names."""
+
+
+@dataclass
+class Captured:
+    """A record, its Graph, and which belongs to which.
+
+    node_of   value → the id of the node that holds it
+    values_of node id → the values that it holds: several where an event changed nothing (`contiguous`)
+    reads     leaf id → how its numbers are made, where they are not simply those of a value
+    nodes_of  event id → the ids of its operations, rising; none where it is no operation, or its results are given
+    event_of  node id → the event that it is a part of
+    unknown   id of an opaque operation → why bptui does not know it
+    """
+
+    record: Record
+    graph: Graph
+    timeline: Timeline
+    node_of: Mapping[int, int]
+    values_of: Mapping[int, Sequence[int]]
+    reads: Mapping[int, Read]
+    nodes_of: Mapping[int, Sequence[int]]
+    event_of: Mapping[int, Event]
+    unknown: Mapping[int, str]
+
+    def read(self, leaf: int) -> Array | None:
+        """The numbers of a leaf; None where they were not kept."""
+        if leaf in self.reads:
+            return self.reads[leaf]()
+        node = self.graph.nodes[leaf]
+        if node.value is not None:
+            return node.value
+        return self.record.array(self.values_of[leaf][0])
+
+
+def captured(record: Record) -> Captured:
+    """The Graph of a record. UserError where nothing can be stepped: no backward pass was recorded."""
+    return _Building(record).finished()
+
+
+@dataclass
+class _Made:
+    """What is found out while building; see `Captured`."""
+
+    nodes_of: dict[int, list[int]] = field(default_factory=dict)
+    event_of: dict[int, Event] = field(default_factory=dict)
+    unknown: dict[int, str] = field(default_factory=dict)
+
+
+class _Building:
+    def __init__(self, record: Record) -> None:
+        self.record, self.step = record, record.step
+        self.builder = Builder("float64", where="capture", unbounded=True)
+        self.shop = Workshop(record, self.builder)
+        self.made = _Made()
+        self.names = {value: name for name, value in self.step.parameters.items()}
+        self.trained = {row.value for update in self.step.updates for group in update.groups for row in group.rows}
+        self.losses: list[Node] = []
+
+    def finished(self) -> Captured:
+        leading = self.step.leading
+        given = self._given(leading)
+        for event in leading:
+            for value in event.inputs:
+                if value in given:
+                    self._leaf(value)
+            self._event(event)
+        for value in sorted(self.trained):
+            if value not in self.shop.nodes and value not in self.step.made_by:
+                self._leaf(value)
+        loss = self._loss()
+        graph = self.builder.finish(loss, self._layers())
+        values_of: dict[int, list[int]] = {}
+        for value, node in self.shop.nodes.items():
+            values_of.setdefault(node.id, []).append(value)
+        node_of = {value: node.id for value, node in self.shop.nodes.items()}
+        made = self.made
+        timeline = Timeline(graph, tuple(self._stops(graph, node_of)))
+        return Captured(
+            self.record,
+            graph,
+            timeline,
+            node_of,
+            values_of,
+            self.shop.reads,
+            made.nodes_of,
+            made.event_of,
+            made.unknown,
+        )
+
+    # --------------------------------------------------------------------------------------------------------- leaves
+    def _given(self, leading: Sequence[Event]) -> set[int]:
+        """The values that events read and none of them makes."""
+        made = {out for event in leading for out in event.outs}
+        return {value for event in leading for value in event.inputs} - made
+
+    def _leaf(self, value: int) -> None:
+        """A leaf whose numbers are read later. What is no float is made a leaf where it is used: as mask, as index."""
+        v = self.step.values[value]
+        if value in self.shop.nodes or v.dtype not in FLOATS:
+            return
+        name = self.names.get(value) or v.name or short(v.source) or "given"
+        role: Role = "param" if value in self.trained else "input"
+        self.shop.nodes[value] = self.builder.leaf(
+            self.shop.fresh(name), role, shape=tuple(v.shape), symbol=name.rpartition(".")[2], wants_grad=v.wants_grad
+        )
+
+    # --------------------------------------------------------------------------------------------------------- events
+    def _event(self, event: Event) -> None:
+        first = self.builder.count
+        if is_drawn(self.step, event):
+            for out in event.outs:
+                self._leaf(out)
+            return
+        try:
+            outs = said(self.shop, event)
+        except Lacks as why:
+            self.builder.undo(first)
+            self.shop.reads = {leaf: read for leaf, read in self.shop.reads.items() if leaf < first}
+            outs = self._opaque(event, str(why))
+        for value, node in outs.items():
+            if node.wants_grad and not self.step.values[value].wants_grad:
+                node = self.builder.stopped(node)
+            self.shop.nodes[value] = node
+        made = range(first, self.builder.count)
+        ops = [i for i in made if self.builder.node(i).op is not None]
+        self.made.nodes_of[event.id] = ops
+        self.made.event_of.update(dict.fromkeys(ops, event))
+
+    def _opaque(self, event: Event, why: str) -> dict[int, Node]:
+        inputs = [v for v in event.inputs if v in self.shop.nodes][:LISTED]
+        names = tuple(f"x{i}" for i in range(len(inputs)))
+        outs = {}
+        for out in event.outs:
+            value = self.step.values[out]
+            if value.dtype not in FLOATS:
+                continue
+            op = opaque(short(event.name), names, tuple(value.shape))
+            name = self.shop.fresh(short(event.name), event.module)
+            outs[out] = self.builder.use(op, *(self.shop.nodes[v] for v in inputs), name=name, scope=event.module)
+            self.made.unknown[outs[out].id] = why
+        return outs
+
+    def _loss(self) -> Node:
+        """The loss of the step; where several backward passes started, their sum."""
+        self.losses = [self.shop.nodes[loss] for backward in self.step.backwards for loss, _ in backward.losses]
+        different = list({node.id: node for node in self.losses}.values())
+        total = different[0]
+        for loss in different[1:]:
+            total = self.builder.use("add", total, loss, name=self.shop.fresh("losses"))
+        return total
+
+    def _layers(self) -> list[Layer]:
+        scopes = dict.fromkeys(event.module for event in self.made.event_of.values() if event.module)
+        modules = self.step.modules
+        return [Layer(scope, modules[scope].kind if scope in modules else "") for scope in scopes]
+
+    # ----------------------------------------------------------------------------------------------------- the timeline
+    def _stops(self, graph: Graph, node_of: Mapping[int, int]) -> Iterator[Stop]:
+        """Forward, backward and update as they happened."""
+        later: list[tuple[int, int, Backward | Update]] = [
+            *((b.after, 0, b) for b in self.step.backwards), *((u.after, 1, u) for u in self.step.updates)
+        ]  # fmt: skip
+        later.sort(key=lambda row: row[:2])
+        done: set[int] = set()
+        for event in self.step.leading:
+            while later and later[0][0] <= event.id:
+                yield from self._later(later.pop(0)[2], graph, node_of, done)
+            for node in self.made.nodes_of.get(event.id, ()):
+                done.add(node)
+                yield Stop("forward", node)
+        rest = [node.id for node in graph.ops if node.id not in done]
+        done.update(rest)
+        yield from (Stop("forward", node) for node in rest)
+        for _, _, row in later:
+            yield from self._later(row, graph, node_of, done)
+
+    def _later(
+        self, row: Backward | Update, graph: Graph, node_of: Mapping[int, int], done: set[int]
+    ) -> Iterator[Stop]:
+        if isinstance(row, Backward):
+            starts = [node_of[loss] for loss, _ in row.losses]
+            yield from (Stop("backward", start, True) for start in starts)
+            reached = _reached(graph, starts)
+            yield from (Stop("backward", node) for node in sorted(reached, reverse=True) if node in done)
+        else:
+            moved = (row for group in row.groups for row in group.rows if row.after is not None)
+            yield from (Stop("update", node_of[row.value]) for row in moved if row.value in node_of)
+
+
+def _reached(graph: Graph, starts: Sequence[int]) -> set[int]:
+    """The operations through which the gradients of some nodes flow back."""
+    found: set[int] = set()
+    waiting = list(starts)
+    while waiting:
+        node = graph.nodes[waiting.pop()]
+        if node.op is None or node.id in found or not node.wants_grad:
+            continue
+        found.add(node.id)
+        waiting += node.inputs
+    return found

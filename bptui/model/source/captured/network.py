@@ -1,0 +1,101 @@
+"""A captured step as a Network: what a Session debugs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bptui.model.base.errors import UserError
+from bptui.model.base.types import Array
+from bptui.model.engine.graph import Graph
+from bptui.model.engine.history import NOTHING, History, Programmed, RecordedStep
+from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.program import Program
+from bptui.model.source.captured.graph import Captured, captured
+from bptui.model.source.captured.modules import Modules
+from bptui.model.source.captured.record import Record
+from bptui.model.source.captured.recording import CapturedRecording
+from bptui.model.source.captured.whole import trained, whole
+from bptui.model.source.network import Network
+
+
+class CapturedStep(RecordedStep):
+    """The history of a captured step: the step itself, and what would follow from other numbers in it, recomputed in
+    float64 by this engine."""
+
+    ends = "one captured training step; set NAME = VALUE makes a branch that is recomputed, and trains on"
+
+    def __init__(self, recording: CapturedRecording) -> None:
+        super().__init__(recording)
+        self.captured = recording
+
+    def fork(self, source: Programmed, step: int, changed: Mapping[str, Array] = NOTHING) -> History:
+        """Training that begins with the captured step, changed. An edit that holds from after its update on goes on
+        from what this engine makes of the step."""
+        if not step:
+            return trained(source.program(), self.captured, changed)
+        return trained(_program(self.captured, self.captured.graph), self.captured, {}).fork(source, step, changed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapturedNetwork(Network):
+    """The network of one captured step. `recording`: its numbers; one for all who ask, since it keeps what it ran."""
+
+    recording: CapturedRecording = field(repr=False, compare=False)
+
+    @property
+    def captured(self) -> Captured:
+        """What of the record is what of the graph."""
+        return self.recording.captured
+
+    def history(self) -> History:
+        """The one step."""
+        return CapturedStep(self.recording)
+
+    @property
+    def modules(self) -> Modules:
+        """Its operations by module and line."""
+        return self.recording.modules
+
+    def program(self) -> Program:
+        """The step as it would be recomputed: the graph, as it was edited, from its leaves on, in float64. UserError
+        where that is not possible."""
+        return _program(self.recording, self.graph, self.optimizer)
+
+
+def _program(recording: CapturedRecording, graph: Graph, optimizer: Optimizer | None = None) -> Program:
+    return Program(whole(recording, graph), optimizer or recording.optimizer)
+
+
+def network_of(record: Record, name: str) -> CapturedNetwork:
+    """A record as a Network. UserError where there is nothing to step: no backward pass was recorded."""
+    if not record.step.backwards:
+        why = str(record.step.about.get("reason", "the program ended before"))
+        raise UserError(name, f"no backward pass was captured: {why}", "capture a step that calls loss.backward()")
+    made = captured(record)
+    recording = CapturedRecording(made)
+    about = record.step.about
+    version = f"{about.get('framework', 'PyTorch')} {about.get('version', '')}".strip()
+    return CapturedNetwork(
+        name, made.graph, recording.optimizer, _kind(record), steps=1, recording=recording,
+        about=f"a training step captured from {version}", source=str(about.get("script", "")),
+    )  # fmt: skip
+
+
+def _kind(record: Record) -> str:
+    """The kind of number of what is typed in: that of its parameters, as far as NumPy has it."""
+    values = record.step.values
+    kinds = {values[v].dtype for v in record.step.parameters.values()}
+    return "float32" if kinds == {"float32"} else "float64"
+
+
+def is_captured(target: str) -> bool:
+    """Does a name on the command line stand for a captured step: a folder of one, or its zip?"""
+    path = Path(target)
+    try:
+        return (path.is_dir() and (path.suffix == ".bptui" or (path / "manifest.json").is_file())) or (
+            path.is_file() and path.suffix == ".bptui"
+        )
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,269 @@
+"""A captured step as a Recording: recorded numbers from the file when somebody looks at them, what lies inside of an
+event from running that event alone."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cached_property
+from threading import Lock
+from typing import Literal
+
+import numpy as np
+
+from bptui.model.base.types import Array
+from bptui.model.engine.optimizers import Optimizer
+from bptui.model.engine.recording import Key, NotRecorded, Recording
+from bptui.model.source.captured.alone import Alone, alone
+from bptui.model.source.captured.graph import Captured
+from bptui.model.source.captured.modules import Modules
+from bptui.model.source.captured.record import Event, Group, Moved, Stats, Update
+from bptui.model.source.captured.updates import known_kind, rule_of
+
+KEPT = 64 * 2**20
+"""Bytes of events that were run alone, and are kept for the next look."""
+
+Turn = tuple[Update, Group, Moved]
+
+
+class CapturedRecording(Recording):
+    """What a Recording answers, of a captured step."""
+
+    def __init__(self, captured: Captured) -> None:
+        self.step = 0
+        self.captured, self.record = captured, captured.record
+        self.graph, self.timeline = captured.graph, captured.timeline
+        self._runs: OrderedDict[int, Alone] = OrderedDict()
+        self._lock = Lock()
+        self.optimizer = self._known_rule()
+
+    @cached_property
+    def modules(self) -> Modules:
+        """Its operations by module and line."""
+        return Modules(self.captured)
+
+    # -------------------------------------------------------------------------------------------------------- numbers
+    def value(self, node: Key) -> Array | None:
+        i = self.id(node)
+        if self.graph.nodes[i].op is None:
+            return self.captured.read(i)
+        values = self.captured.values_of.get(i)
+        if values:
+            return self.record.array(values[0])
+        event = self.captured.event_of.get(i)
+        if event is None:  # the sum of several losses
+            parts = [self.value(source) for source in self.graph.nodes[i].inputs]
+            return None if any(part is None for part in parts) else np.asarray(sum(parts))  # type: ignore[arg-type]
+        run = self.run(event)
+        return None if run is None else run.value(i)
+
+    def dtype(self, node: Key) -> str:
+        values = self.captured.values_of.get(self.id(node))
+        return self.record.step.values[values[0]].dtype if values else "float64"
+
+    def grad(self, node: Key) -> Array | None:
+        i = self.id(node)
+        if not self.graph.nodes[i].wants_grad:
+            return None
+        recorded = self.recorded_grad(i)
+        if recorded is not None:
+            return recorded
+        seeds = [seed for backward in self.record.step.backwards for loss, seed in backward.losses
+                 if self.captured.node_of.get(loss) == i]  # fmt: skip
+        if seeds or i == self.graph.loss:
+            found = [np.ones(self.graph.nodes[i].shape) if s is None else self.record.array(s) for s in seeds or [None]]
+            return _sum(found)
+        if self._inside(i):
+            run = self.run(self.captured.event_of[i])
+            return None if run is None else run.grad(i)
+        return _sum([part.array for part in self.contributions(i)])
+
+    def recorded_grad(self, i: int) -> Array | None:
+        """The gradient that a hook saw: that of the first value which the node holds; those of others flow into it."""
+        for value in self.captured.values_of.get(i, ()):
+            found = [b.grads[value] for b in self.record.step.backwards if value in b.grads]
+            if found:
+                return _sum([self.record.array(grad) for grad in found])
+        return None
+
+    def _inside(self, i: int) -> bool:
+        """Is it a part of an event, and not one of its results?"""
+        return i not in self.captured.values_of and i in self.captured.event_of
+
+    def contribution(self, consumer: int, position: int) -> Array | None:
+        event = self.captured.event_of.get(consumer)
+        if event is None:  # the sum of several losses
+            return np.ones(self.graph.nodes[consumer].shape)
+        if consumer in self.captured.unknown:
+            return self._opaque(event, consumer, position)
+        run = self.run(event)
+        return None if run is None else run.contribution(consumer, position)
+
+    def _opaque(self, event: Event, consumer: int, position: int) -> Array | None:
+        """What an opaque event was seen to add: for all of its results together, said at the first of them."""
+        first = self.captured.nodes_of[event.id][0]
+        source = self.graph.nodes[consumer].inputs[position]
+        found = self.added(event, source)
+        return found if consumer == first or found is None else np.zeros(self.graph.nodes[source].shape)
+
+    def run(self, event: Event) -> Alone | None:
+        """The event alone; None where numbers that it reads were not kept."""
+        with self._lock:
+            found = self._runs.pop(event.id, None)
+            if found is not None:
+                self._runs[event.id] = found
+                return found
+        found = self.run_in(event, "float64")
+        if found is not None:
+            with self._lock:
+                self._runs[event.id] = found
+                while len(self._runs) > 1 and sum(run.nbytes for run in self._runs.values()) > KEPT:
+                    self._runs.popitem(last=False)
+        return found
+
+    def run_in(self, event: Event, dtype: str) -> Alone | None:
+        """The event alone in another kind of number, and not kept."""
+        ops = self.captured.nodes_of[event.id]
+        inside = set(ops)
+        given: dict[int, Array] = {}
+        for i in ops:
+            for source in self.graph.nodes[i].inputs:
+                if source not in inside and source not in given:
+                    array = self.value(source)
+                    if array is None:
+                        return None
+                    given[source] = array
+        upstream = {i: grad for i in ops if (grad := self.upstream(event, i)) is not None}
+        return alone(self.graph, ops, given, upstream, dtype)
+
+    def upstream(self, event: Event, i: int) -> Array | None:
+        """The gradient that comes to a result of an event from outside. What the event adds to its own result (an LSTM
+        cell's c for its h) is in what a hook saw, and is no part of it."""
+        node = self.graph.nodes[i]
+        if i not in self.captured.values_of or not node.wants_grad:
+            return None
+        found = self.grad(i)
+        if found is None:
+            return None
+        own = self.added(event, i) if not set(self.captured.values_of[i]) & set(event.inputs) else None
+        return found if own is None else np.asarray(np.asarray(found, np.float64) - own)
+
+    def added(self, event: Event, source: int) -> Array | None:
+        """What an event was seen to add to the gradient of a node; None where that was not recorded by itself."""
+        backwards, values = self.record.step.backwards, self.captured.values_of.get(source, ())
+        parts = (part for value in values for b in backwards for part in b.parts.get((event.id, value), ()))
+        return _sum([self.record.array(part) for part in parts])
+
+    # ---------------------------------------------------------------------------------------------------- the update
+    @cached_property
+    def _turns(self) -> dict[int, list[Turn]]:
+        """Node id of a parameter → its updates, in their order."""
+        found: dict[int, list[Turn]] = {}
+        for update in self.record.step.updates:
+            for group in update.groups:
+                for row in group.rows:
+                    if row.value in self.captured.node_of and row.after is not None:
+                        found.setdefault(self.captured.node_of[row.value], []).append((update, group, row))
+        return found
+
+    def turn(self, node: Key, turn: int) -> Turn | None:
+        """An update of a parameter as it was recorded, with the optimizer's step and the group that it is of."""
+        found = self._turns.get(self.id(node), [])
+        return found[turn] if turn < len(found) else None
+
+    def _known_rule(self) -> Optimizer:
+        """The rule of the first update that bptui knows; plain SGD with a rate of 0 where it knows none."""
+        rules = (rule_of(*turn) for turns in self._turns.values() for turn in turns)
+        return next((rule for rule in rules if isinstance(rule, Optimizer)), Optimizer("sgd", 0.0))
+
+    def update_rule(self, node: Key, turn: int = 0) -> Optimizer:
+        found = self.turn(node, turn)
+        if found is None:
+            raise NotRecorded(f"{self.graph.nodes[self.id(node)].name} was not updated")
+        rule = rule_of(*found)
+        if isinstance(rule, str):
+            raise NotRecorded(rule)
+        return rule
+
+    def before(self, node: Key, turn: int = 0) -> Array | None:
+        found = self.turn(node, turn)
+        return self.value(node) if found is None else self.record.array(found[2].value)
+
+    def after(self, node: Key, turn: int = 0) -> Array | None:
+        found = self.turn(node, turn)
+        return None if found is None or found[2].after is None else self.record.array(found[2].after)
+
+    def state(self, node: Key, name: str, after: bool = False, turn: int = 0) -> Array | None:
+        found = self.turn(node, turn)
+        if found is None:
+            return None
+        update, _, row = found
+        kind = known_kind(update)
+        held = (row.states_after if after else row.states_before).get(
+            name if kind is None else kind.states.get(name, name)
+        )
+        if held is None:  # it is made at the first update, and is 0 before
+            return np.zeros(self.graph.nodes[self.id(node)].shape)
+        return self.record.array(held["v"]) if isinstance(held, dict) else np.asarray(held, np.float64)
+
+    def update_grad(self, node: Key, turn: int = 0) -> Array | None:
+        found = self.turn(node, turn)
+        return None if found is None or found[2].grad is None else self.record.array(found[2].grad)
+
+    @property
+    def grad_norm(self) -> float | None:
+        return None
+
+    # ------------------------------------------------------------------------------------------- known without a look
+    @cached_property
+    def finite(self) -> bool | None:
+        stats = [v.stats for v in self.record.step.values if v.stats is not None]
+        return all(not s.nan and not s.inf for s in stats) if stats else None
+
+    @cached_property
+    def suspects(self) -> Sequence[int] | None:
+        """From the counts that were recorded with each value: no tensor is read."""
+        if not any(v.stats is not None for v in self.record.step.values):
+            return None
+        bad = {v.id for v in self.record.step.values if v.stats is not None and (v.stats.nan or v.stats.inf)}
+        places: set[int] = set()
+        for value in bad:
+            if value in self.captured.node_of:
+                places.update(self._made_at(self.captured.node_of[value], "forward"))
+        for backward in self.record.step.backwards:
+            for value, grad in backward.grads.items():
+                if grad in bad and value in self.captured.node_of:
+                    for consumer, _ in self.graph.consumers[self.captured.node_of[value]]:
+                        places.update(self._made_at(consumer, "backward"))
+        for node, turns in self._turns.items():
+            if any(row.after in bad for _, _, row in turns):
+                places.update(self.timeline.places("update", node))
+        return sorted(places)
+
+    def _made_at(self, node: int, phase: Literal["forward", "backward"]) -> set[int]:
+        """The places at which an event's operations compute."""
+        event = self.captured.event_of.get(node)
+        ops = (node,) if event is None else self.captured.nodes_of[event.id]
+        return {place for op in ops for place in self.timeline.places(phase, op)}
+
+    def stats(self, node: Key, what: Literal["value", "grad"] = "value") -> Stats | None:
+        """What was counted of a value, or of its gradient, when it was recorded; None where nothing was."""
+        for value in self.captured.values_of.get(self.id(node), ()):
+            if what == "value":
+                return self.record.step.values[value].stats
+            for backward in reversed(self.record.step.backwards):
+                if value in backward.grads:
+                    return self.record.step.values[backward.grads[value]].stats
+        return None
+
+    @property
+    def nbytes(self) -> int:
+        return self.record.nbytes + sum(run.nbytes for run in self._runs.values())
+
+
+def _sum(arrays: Sequence[Array | None]) -> Array | None:
+    """The sum; one alone as it is. None where there is none, or one of them is absent."""
+    known = [array for array in arrays if array is not None]
+    if len(known) < len(arrays) or not known:
+        return None
+    return known[0] if len(known) == 1 else np.asarray(sum(np.asarray(a, np.float64) for a in known))

@@ -1,0 +1,246 @@
+"""Each event of a captured step held against this engine: its values, what it adds to gradients, and the updates.
+
+value     what an event made, against its operations run alone in float64 from the recorded inputs
+gradient  what the consumers of a value add to its gradient, against the gradient that arrived there: of this event by
+          itself, where its own part was recorded or it is the only consumer, else of all of them together
+update    a parameter and its states after the update, against the optimizer's rule from what was recorded before
+
+An error is measured in ulps of the largest number of its tensor (`distance`). Up to FINE it is none. What is more is
+rounding where the same operations in float32 lose as much, or where the true value is 0 and what is left is small
+beside the event's other gradients (a bias before a batch norm). NaN that the definition gives too is `ok`: the step is
+wrong, not whoever ran it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from bptui.model.base.types import Array
+from bptui.model.engine.apart import largest
+from bptui.model.engine.arena import Clock
+from bptui.model.engine.calls import Calls
+from bptui.model.engine.optimizers import Flat
+from bptui.model.engine.recording import NotRecorded
+from bptui.model.source.captured.alone import Alone
+from bptui.model.source.captured.custom import compared, derived
+from bptui.model.source.captured.distance import FINE, ROUNDING, WORST, Distance, Verdict, distance
+from bptui.model.source.captured.record import FLOATS, Event
+from bptui.model.source.captured.recording import CapturedRecording
+
+SINGLE = FLOATS["float32"]
+
+
+class Row(NamedTuple):
+    """One comparison. node: id of the operation (or parameter); input: name of the node whose gradient it is about, or
+    of a state, else ""; at, got, expected: the element that is farthest away, as recorded and as computed."""
+
+    node: int
+    row: Literal["value", "gradient", "update"]
+    input: str
+    verdict: Verdict
+    ulps: float = 0.0
+    at: tuple[int, ...] = ()
+    got: float = 0.0
+    expected: float = 0.0
+    note: str = ""
+
+
+def worst(rows: tuple[Row, ...] | list[Row]) -> Verdict:
+    """The verdict that a badge shows for some rows: the worst of them."""
+    return min((row.verdict for row in rows), key=WORST.index, default="skipped")
+
+
+def check_event(recording: CapturedRecording, event: Event) -> tuple[Row, ...]:
+    """All rows of one event; none where it is no operation. Nothing here raises for the sake of numbers."""
+    captured = recording.captured
+    ops = captured.nodes_of.get(event.id, ())
+    if not ops:
+        return ()
+    if ops[-1] in captured.unknown:
+        return tuple(_opaque(recording, event, ops))
+    run = recording.run(event)
+    if run is None:
+        return (Row(ops[-1], "value", "", "skipped", note="numbers that it reads were not kept"),)
+    return tuple(_Check(recording, event, run).rows())
+
+
+def _opaque(recording: CapturedRecording, event: Event, ops: Sequence[int]) -> Iterator[Row]:
+    """The rows of an event that bptui does not know; of a custom function those of its own forward's derivative."""
+    unknown = recording.captured.unknown
+    made = derived(recording, event) if event.notes.get("custom") else ""
+    if isinstance(made, str):
+        yield from (Row(i, "value", "", "opaque", note=made or unknown[i]) for i in ops)
+        return
+    eps = max(FLOATS[v.dtype] for out in event.outs if (v := recording.record.step.values[out]).dtype in FLOATS)
+    for i, out, inside in zip(ops, event.outs, event.notes["inside"], strict=False):
+        own, recorded = made.value(inside), recording.record.array(out)
+        if own is not None and recorded is not None:
+            found = distance(recorded, own, eps)
+            yield Row(i, "value", "", "ok" if found.ulps <= FINE else "FAIL", *found)
+    for value in event.inputs:
+        source = recording.captured.node_of.get(value)
+        own, recorded = made.gradient(value), None if source is None else recording.added(event, source)
+        if own is None or recorded is None or source is None:
+            continue
+        found, name = distance(recorded, own, eps), recording.graph.nodes[source].name
+        meant, note = compared(recorded, own) if found.ulps > FINE else (False, "")
+        verdict: Verdict = "ok" if found.ulps <= FINE else "opaque" if meant else "FAIL"
+        yield Row(ops[0], "gradient", name, verdict, *found, note)
+
+
+class _Check:
+    """One event that bptui knows."""
+
+    def __init__(self, recording: CapturedRecording, event: Event, run: Alone) -> None:
+        self.recording, self.event, self.run = recording, event, run
+        self.captured, self.graph = recording.captured, recording.graph
+        self.ops = self.captured.nodes_of[event.id]
+        values = recording.record.step.values
+        kinds = [values[v].dtype for v in (*event.outs, *event.inputs) if values[v].dtype in FLOATS]
+        self.eps = max((FLOATS[kind] for kind in kinds), default=SINGLE)
+        self._single: Alone | None = None
+
+    @property
+    def single(self) -> Alone:
+        """The same operations in float32: what rounding does to them."""
+        if self._single is None:
+            found = self.recording.run_in(self.event, "float32")
+            assert found is not None
+            self._single = found
+        return self._single
+
+    def rows(self) -> Iterator[Row]:
+        for i in self.ops:
+            for value in self.captured.values_of.get(i, ()):
+                if value in self.event.outs:
+                    yield self._value(i, value)
+        for source in dict.fromkeys(s for i in self.ops for s in self.graph.nodes[i].inputs):
+            if source not in self.ops and self.graph.nodes[source].wants_grad:
+                yield from self._gradient(source)
+
+    def _value(self, i: int, value: int) -> Row:
+        recorded = self.recording.record.array(value)
+        if recorded is None:
+            return Row(i, "value", "", "skipped", note="its numbers were not kept")
+        own = self.run.value(i)
+        assert own is not None
+        found = distance(recorded, own, self.eps)
+        verdict: Verdict = "ok"
+        if found.ulps > FINE:
+            verdict = self._rounding(found, distance(np.asarray(self.single.value(i)), own, SINGLE).ulps)
+        return Row(i, "value", "", verdict, *found)
+
+    def _rounding(self, found: Distance, single: float, wide: float = np.inf) -> Verdict:
+        """single: what float32 loses, in ulps; wide: the error in ulps of the event's largest gradient."""
+        return "rounding" if found.ulps <= ROUNDING * single + FINE or wide <= FINE else "FAIL"
+
+    # ------------------------------------------------------------------------------------------------------ gradients
+    def _gradient(self, source: int) -> Iterator[Row]:
+        """The row for what this event adds to the gradient of one of the nodes that it reads."""
+        consumers = [(c, p) for c, p in self.graph.consumers[source] if self.recording.timeline.places("backward", c)]
+        mine = [(c, p) for c, p in consumers if c in self.ops]
+        if not mine:
+            return
+        name, node = self.graph.nodes[source].name, mine[0][0]
+        if not any(self.recording.upstream(self.event, i) is not None for i in self.ops):
+            yield Row(node, "gradient", name, "skipped", note="no gradient arrived at its result")
+            return
+        recorded = self.recording.added(self.event, source)
+        whole = recorded is None and len(mine) < len(consumers)
+        if recorded is None:
+            recorded = self.recording.recorded_grad(source)
+        if recorded is None:
+            yield Row(node, "gradient", name, "skipped", note="its gradient was not recorded")
+            return
+        own, single = _total(self.recording, consumers if whole else mine, None), None
+        if own is None:
+            yield Row(node, "gradient", name, "skipped", note="what others add to it was not recorded")
+            return
+        found = distance(recorded, own, self.eps)
+        verdict: Verdict = "ok"
+        if found.ulps > FINE:
+            single = _total(self.recording, consumers if whole else mine, self)
+            loss = 0.0 if single is None else distance(single, own, SINGLE).ulps
+            verdict = self._rounding(found, loss, self._wide(found, recorded, own))
+        note = f"with {len(consumers) - len(mine)} other consumers" if whole else ""
+        yield Row(node, "gradient", name, verdict, *found, note)
+
+    def _wide(self, found: Distance, recorded: Array, own: Array) -> float:
+        """The error in ulps of the largest gradient that the event passes on or was given: where this one is 0 but for
+        rounding."""
+        every = [largest(g) for i in self.ops if (g := self.recording.upstream(self.event, i)) is not None]
+        every += [largest(g) for i in self.ops for p, s in enumerate(self.graph.nodes[i].inputs)
+                  if s not in self.ops and (g := self.run.contribution(i, p)) is not None]  # fmt: skip
+        size = max(every, default=0.0)
+        return found.ulps * max(largest(recorded), largest(own)) / size if size else np.inf
+
+
+def _total(recording: CapturedRecording, consumers: list[tuple[int, int]], single: _Check | None) -> Array | None:
+    """What some consumers add together; those of `single` in float32."""
+    total: Array | None = None
+    for consumer, position in consumers:
+        own = single is not None and consumer in single.ops
+        part = single.single.contribution(consumer, position) if own else recording.contribution(consumer, position)  # type: ignore[union-attr]
+        if part is None:
+            return None
+        total = np.asarray(part, np.float64) if total is None else total + part
+    return total
+
+
+# ----------------------------------------------------------------------------------------------------------- the update
+def check_update(recording: CapturedRecording, node: int) -> tuple[Row, ...]:
+    """The rows of each update of a parameter: its new value, and each state's."""
+    turns = range(len(recording.timeline.places("update", node)))
+    return tuple(row for turn in turns for row in _update(recording, node, turn))
+
+
+def _update(recording: CapturedRecording, node: int, turn: int) -> Iterator[Row]:
+    try:
+        optimizer = recording.update_rule(node, turn)
+    except NotRecorded as why:
+        yield Row(node, "update", "", "opaque", note=str(why))
+        return
+    before, grad = recording.before(node, turn), recording.update_grad(node, turn)
+    states = [recording.state(node, name, turn=turn) for name in optimizer.states]
+    if before is None or grad is None or any(state is None for state in states):
+        yield Row(node, "update", "", "skipped", note="what it starts from was not kept")
+        return
+    clock, emit = Clock(), Calls(np.dtype(np.float64))
+    p, g = (np.array(x, np.float64).reshape(-1) for x in (before, grad))
+    held = np.array([np.asarray(state, np.float64).reshape(-1) for state in states]).reshape(len(states), p.size)
+    p_new, new = np.zeros_like(p), np.zeros_like(held)
+    optimizer.emit(emit, Flat(p.copy(), g, held.copy(), p_new, new, clock))
+    with np.errstate(all="ignore"):
+        for call in emit.calls:
+            call()
+    eps = FLOATS.get(recording.dtype(node), SINGLE)
+    made: Mapping[str, tuple[Array, Array, Array | None]] = {
+        "": (p, p_new, recording.after(node, turn)),
+        **{name: (held[n], new[n], recording.state(node, name, True, turn)) for n, name in enumerate(optimizer.states)},
+    }
+    for name, (old, own, recorded) in made.items():
+        if recorded is None:
+            yield Row(node, "update", name, "skipped", note="its new value was not kept")
+            continue
+        found = _beside(np.asarray(recorded, np.float64).reshape(-1), own, old, eps)
+        at = tuple(int(i) for i in np.unravel_index(found.at[0], np.shape(recorded))) if found.at else ()
+        yield Row(node, "update", name, "ok" if found.ulps <= 4 else "FAIL", *found._replace(at=at))
+
+
+def _beside(recorded: Array, own: Array, old: Array, eps: float) -> Distance:
+    """The distance of an update, element by element: in ulps of the number itself and 8 of the largest change, so that
+    a rate that is a little wrong shows beside a large parameter. (The largest: where momentum and gradient cancel, the
+    change of one element is smaller than what was rounded on the way to it.)"""
+    if not own.size:
+        return Distance(0.0, (), 0.0, 0.0)
+    with np.errstate(all="ignore"):
+        same = (own == recorded) | (np.isnan(own) & np.isnan(recorded)) | (
+            np.isinf(recorded) & (np.abs(own) >= 3.4028235e38))  # fmt: skip
+        allowed = eps * (np.maximum(np.abs(own), np.abs(old)) + 8 * largest(own - old)) + np.finfo(np.float32).tiny
+        error = np.where(same, 0.0, np.abs(own - recorded) / allowed)
+        error = np.where(np.isnan(error), np.inf, error)
+    worst_at = int(np.argmax(error))
+    return Distance(float(error[worst_at]), (worst_at,), float(recorded[worst_at]), float(own[worst_at]))

@@ -1,0 +1,60 @@
+"""The lines of the user's own code that called: file, line, function, and the text around them."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from types import CodeType
+
+import torch
+
+from bptui.model.source.captured.record import Site
+
+HIDDEN = os.path.dirname(torch.__file__) + os.sep, os.path.dirname(os.path.abspath(__file__)) + os.sep
+ABOVE, BELOW = 2, 1
+
+
+class Sites:
+    """Where events were called from. lines: file → line → its text, for the lines around each."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, dict[int, str]] = {}
+        self._found: dict[tuple[CodeType, int], Site] = {}
+        self._hidden: dict[str, bool] = {}
+
+    def here(self) -> Site | None:
+        """The innermost line that is neither PyTorch's nor the recorder's; None where there is none."""
+        frame = sys._getframe(1)
+        while frame is not None:
+            path = frame.f_code.co_filename
+            hidden = self._hidden.get(path)
+            if hidden is None:
+                hidden = path.startswith((*HIDDEN, "<frozen", "<string", "<__array_function__"))
+                self._hidden[path] = hidden
+            if not hidden:
+                key = frame.f_code, frame.f_lineno
+                return self._found.get(key) or self._new(key)
+            frame = frame.f_back  # type: ignore[assignment]
+        return None
+
+    def _new(self, key: tuple[CodeType, int]) -> Site:
+        code, line = key
+        name = shown(code.co_filename)
+        site = self._found[key] = Site(name, line, code.co_name)
+        kept = self.lines.setdefault(name, {})
+        for number in range(max(1, line - ABOVE), line + BELOW + 1):
+            text = linecache.getline(code.co_filename, number)
+            if text:
+                kept[number] = text.rstrip("\r\n")
+        return site
+
+
+def shown(path: str) -> str:
+    """A file as it is shown: from the working folder, or from the folder that Python imports it from."""
+    absolute = os.path.abspath(path)
+    folders = sorted((os.path.abspath(entry or ".") for entry in sys.path), key=len, reverse=True)
+    for folder in (os.getcwd(), *folders):
+        if absolute.startswith(folder.rstrip(os.sep) + os.sep):
+            return os.path.relpath(absolute, folder).replace(os.sep, "/")
+    return os.path.basename(path)
