@@ -182,7 +182,7 @@ class Built:
 
 
 def built(call: Recorded) -> Built:
-    """The event in bptui's operations, run in float64. Lacks where it is opaque, which an entry's own mistake is not."""
+    """The event in bptui's operations, run in float64. Lacks where it is opaque, not where an entry is mistaken."""
     record, event = call.record, call.event
     builder = Builder("float64", where="capture")
     shop = Workshop(record, builder)
