@@ -139,7 +139,8 @@ TWO = (False, False)
 DRAWN = (
     {"size": 0}, {"size": 61}, {"size": 2}, {"size": True}, {"size": "1"}, {"output": "AAAA"}, {"output": "~"},
     {"output": 5}, {"levels": [0, 0, *TWO]}, {"levels": [0, 1, False]}, {"levels": [0, 1, 1, True]},
-    {"levels": ["a", 1, *TWO]}, {"levels": [1e999, 1, *TWO]}, {"levels": [0, 1e999, *TWO]}, {"levels": [10**400, 1, *TWO]},
+    {"levels": ["a", 1, *TWO]}, {"levels": [1e999, 1, *TWO]}, {"levels": [0, 1e999, *TWO]},
+    {"levels": [10**400, 1, *TWO]},
 )  # fmt: skip
 CHANGES = (
     {"format": 2}, {"title": 3}, {"title": "t" * 5_000}, {"step": -1}, {"step": True}, {"step": 1e9}, {"network": []},
