@@ -225,6 +225,13 @@ class _Building:
             yield from (Stop("update", node_of[row.value]) for row in moved if row.value in node_of)
 
 
+def _numbers(record: Record, value: int) -> Array:
+    found = record.array(value)
+    if found is None:
+        raise NotRecorded(f"value {value} was not recorded")
+    return found
+
+
 def _reached(graph: Graph, starts: Sequence[int]) -> set[int]:
     """The operations through which the gradients of some nodes flow back."""
     found: set[int] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -216,7 +217,7 @@ def written(u: Call, x: Any, value: Any, region: Callable[[Array], Array]) -> No
     """x with other numbers at some places: `region` finds these in the places of x, as `p[…]` does. The numbers
     broadcast to the region."""
     shape = tuple(x.shape)
-    count = int(np.prod(shape))
+    count = prod(shape)
 
     def inside() -> Array:
         return region(np.arange(count).reshape(shape))
@@ -228,7 +229,7 @@ def written(u: Call, x: Any, value: Any, region: Callable[[Array], Array]) -> No
 
     def source() -> Array:
         places, own = inside(), shape_of(value)
-        numbers = np.arange(int(np.prod(own))).reshape(own)
+        numbers = np.arange(prod(own)).reshape(own)
         while numbers.ndim > places.ndim and numbers.shape[0] == 1:
             numbers = numbers[0]
         found = np.zeros(count, np.int64)
@@ -238,7 +239,7 @@ def written(u: Call, x: Any, value: Any, region: Callable[[Array], Array]) -> No
     mask = condition(u, shape, there)
     if not shape_of(value):
         return u.use("where", mask, value, x)
-    flat = reshaped(u, value, (int(np.prod(value.shape)),))
+    flat = reshaped(u, value, (prod(value.shape),))
     if flat.shape == (0,):
         return u.same(x)
     return u.use("where", mask, u.use("take", flat, u.whole(shape, source), axis=0), x)
@@ -277,8 +278,10 @@ def _meant(u: Call, x: Any, index: list[int], value: Any) -> Index:
 @known("index_put")
 def index_put(u: Call, input: Any, indices: Any, values: Any, accumulate: bool = False) -> Node:
     found = Index(u, tuple(input.shape), [slice(None) if item is None else item for item in indices])
-    if accumulate or found.repeats:
-        u.lacks("adding to elements by their places")
+    if accumulate:
+        return added(u, input, stretched(u, values, found.done(np.empty(input.shape, np.bool_)).shape), found.done)
+    if found.repeats:
+        u.lacks("writing to one element twice")
     return written(u, input, values, found.done)
 
 
@@ -329,7 +332,7 @@ def masked_scatter(u: Call, input: Any, mask: Any, source: Any) -> Node:
     def order() -> Array:
         return np.asarray(np.maximum(np.cumsum(there().reshape(-1)) - 1, 0)).reshape(shape)
 
-    flat = reshaped(u, source, (int(np.prod(source.shape)),))
+    flat = reshaped(u, source, (prod(source.shape),))
     if flat.shape == (0,):
         return u.same(input)
     y = u.use("take", flat, u.whole(shape, order), axis=0)
@@ -355,6 +358,16 @@ def scatter(
     return written(u, input, src, lambda p: np.take_along_axis(p[inside], values(u, index), along))
 
 
+# ---------------------------------------------------------------------------------------------- added at some places
+def added(u: Call, x: Any, source: Any, region: Callable[[Array], Array]) -> Node:
+    """x with numbers added at some places, one place as often as the region names it: `region` finds these in the places
+    of x, one for each number of the source."""
+    shape, count = tuple(x.shape), prod(source.shape)
+    flat, numbers = reshaped(u, x, (prod(shape),)), reshaped(u, source, (count,))
+    places = u.whole((count,), lambda: region(np.arange(prod(shape)).reshape(shape)).reshape(-1))
+    return reshaped(u, u.use("index_add", flat, places, numbers, axis=0), shape)
+
+
 @known("index_add")
 def index_add(u: Call, input: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Node:
     source = source if alpha == 1 else u.use("mul", source, alpha)
@@ -363,4 +376,13 @@ def index_add(u: Call, input: Any, dim: int, index: Any, source: Any, *, alpha: 
 
 @known("scatter_add")
 def scatter_add(u: Call, input: Any, dim: int, index: Any, src: Any) -> Node:
-    return u.use("scatter_add", input, u.index(index), src, axis=axis(input, dim))
+    """The index may be smaller than the source, and than x on the other axes."""
+    along, own = axis(input, dim), tuple(index.shape)
+    if len(own) != len(input.shape):
+        u.lacks("scatter_add of a single number")
+    if tuple(src.shape) != own:
+        src = u.use("slice", src, index=tuple(slice(0, size) for size in own))
+    if all(n == along or size == own[n] for n, size in enumerate(input.shape)):
+        return u.use("scatter_add", input, u.index(index), src, axis=along)
+    inside = tuple(slice(None) if n == along else slice(0, size) for n, size in enumerate(own))
+    return added(u, input, src, lambda p: np.take_along_axis(p[inside], values(u, index), along))

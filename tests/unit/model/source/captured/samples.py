@@ -501,6 +501,10 @@ def indexing(t: Draw) -> None:
         x.scatter(2, torch.tensor([[[0], [1]]]), t(3, 4, 5)),
     )
     torch.index_add(x, 1, i, t(3, 3, 5)), x.index_add(0, torch.tensor([0, 0]), t(2, 4, 5), alpha=0.5)
+    (
+        x.index_put((torch.tensor([1, 1]),), t(4, 5), accumulate=True),
+        x.index_put((torch.tensor([1, 1]), torch.tensor([0, 0])), t(5), True),
+    )
     torch.scatter_add(x, 1, t.below(4, 2, 3, 5), t(3, 3, 5)), t(4).scatter_add(0, torch.tensor([1, 1, 3]), t(3))
 
 
