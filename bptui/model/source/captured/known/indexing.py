@@ -360,7 +360,7 @@ def scatter(
 
 # ---------------------------------------------------------------------------------------------- added at some places
 def added(u: Call, x: Any, source: Any, region: Callable[[Array], Array]) -> Node:
-    """x with numbers added at some places, one place as often as the region names it: `region` finds these in the places
+    """x with numbers added at some places, one as often as the region names it: `region` finds these in the places
     of x, one for each number of the source."""
     shape, count = tuple(x.shape), prod(source.shape)
     flat, numbers = reshaped(u, x, (prod(shape),)), reshaped(u, source, (count,))
