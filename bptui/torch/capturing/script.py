@@ -199,7 +199,7 @@ class Capture:
         @functools.wraps(init)
         def watched(optimizer: Any, *args: Any, **kwargs: Any) -> None:
             init(optimizer, *args, **kwargs)
-            if not self._made and self._passes:
+            if not self._made and self.number:
                 self.number -= 1  # the last backward pass belongs to the step that this one is made for
             self._made.add(id(optimizer))
             self._first()
