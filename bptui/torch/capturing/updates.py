@@ -138,9 +138,7 @@ class Updates:
         if not isinstance(state, dict):
             return {}
         counts = parameter.dim() > 0  # of a parameter that is one number only `step` is no state of its shape
-        return {
-            str(key): self._plain(item, counts or key == "step") for key, item in state.items() if item is not None
-        }
+        return {str(key): self._plain(item, counts or key == "step") for key, item in state.items() if item is not None}
 
     def _plain(self, item: Any, counts: bool) -> Argument:
         """A state or a setting; its tensors are kept, not followed: the optimizer changes them in place. counts: a
