@@ -16,7 +16,6 @@ from bptui.torch.capturing.gradients import Edge, Gradients, edge_of
 from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.numbers import Numbers, dense, kind, version
 
-
 FREED = "freed"
 """Stands for an autograd node whose graph is gone."""
 
