@@ -184,7 +184,7 @@ class Builder:
         brings its own. Whole numbers and constants have no gradient. attributes: of a random leaf, its `p`."""
         where = self.place(column) if column is not None else f"{self.where}: {name}"
         if value is not None:
-            value = array(value, where, dtype=self.dtype, whole=whole)
+            value = array(value, where, dtype=self.dtype, whole=whole, masks=role != "param")
             value.setflags(write=False)
             if shape is not None and tuple(shape) != value.shape:
                 raise UserError(where, f"found shape {shape_text(value.shape)}", f"expected {shape_text(tuple(shape))}")

@@ -83,18 +83,20 @@ class Call:
         return Ref(v.id, tuple(v.shape), v.dtype, v.place)
 
     def decoded(self, item: Any) -> Any:
-        """An argument as the function was given it (see `record`), values as `Ref`."""
-        if isinstance(item, dict):
-            if "v" in item:
-                return self.ref(item["v"])
-            if "slice" in item:
-                return slice(*(self._number(self.decoded(part)) for part in item["slice"]))
-            if "..." in item:
+        """An argument as the function was given it (see `record`), values as `Ref`. A table of the program's own that
+        only begins like one of ours stays a table."""
+        match item:
+            case {"v": int(value), **more} if not more:
+                return self.ref(value)
+            case {"slice": [start, stop, step], **more} if not more:
+                return slice(*(self._number(self.decoded(part)) for part in (start, stop, step)))
+            case {"...": True, **more} if not more:
                 return Ellipsis
-            if "float" in item:
-                return float(item["float"])
-            return item
-        return [self.decoded(part) for part in item] if isinstance(item, list) else item
+            case {"float": "inf" | "-inf" | "nan" as number, **more} if not more:
+                return float(number)
+            case list():
+                return [self.decoded(part) for part in item]
+        return item
 
     def _number(self, item: Any) -> Any:
         return int(self.array(item)) if isinstance(item, Ref) else item

@@ -22,7 +22,7 @@ from bptui.model.base.errors import UserError
 
 MANIFEST, EVENTS = "manifest.json", "events.jsonl"
 FORMAT = "bptui captured step"
-MAX_DIRECTORY = 2**24
+MAX_DIRECTORY = 2**21
 """Bytes of a zip's directory."""
 PART = ".part"
 """What a file that is being written is called after its name: a manifest, or a zip."""

@@ -30,8 +30,11 @@ SHARD = 64 * 2**20
 """Bytes of tensors after which a file of them is written, so that the memory of a Writer stays bounded."""
 SHARD_TENSORS = 1_000
 """So many tensors at most in a file, so that its header is read in a few milliseconds."""
-MAX_JSON = 2**28
-"""Bytes of a manifest, and of the events."""
+MAX_MANIFEST, MAX_EVENTS = 2**26, 2**28
+"""Bytes. Lists take some twenty times their text; the events are parsed bit by bit."""
+MAPPED = 64
+"""So many files of tensors are mapped when a capture is opened, so that it stays what it is while the next run of the
+program writes its own in its place; each is an open file, of which a process has some hundreds."""
 LOOKED_AT = 128 * 2**20
 """Bytes of tensors that are looked at before their memory is given back; they are in the file."""
 STRETCHED = 2**26
@@ -58,6 +61,7 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self.path, self._target = path, target(path)
         self._waiting: list[tuple[int, str, memoryview]] = []
+        self._collected = 0
         self._shards: list[dict[str, Any]] = []
         self._kinds: list[str] = []
         self._bytes: list[int] = []
@@ -74,7 +78,8 @@ class Writer:
         self._kinds.append(kind)
         self._bytes.append(flat.nbytes)
         self._checks.append(zlib.crc32(flat))
-        if len(self._waiting) >= SHARD_TENSORS or sum(waiting.nbytes for _, _, waiting in self._waiting) >= SHARD:
+        self._collected += flat.nbytes
+        if len(self._waiting) >= SHARD_TENSORS or self._collected >= SHARD:
             self._flush()
         return len(self._kinds) - 1
 
@@ -105,6 +110,7 @@ class Writer:
             size = self._add(name, safetensors.file((f"b{i}", KINDS[kind][0], data) for i, kind, data in self._waiting))
             self._shards.append({"file": name, "bytes": size, "blobs": count})
             self._waiting.clear()
+            self._collected = 0
 
     def _add(self, name: str, pieces: Any) -> int:
         with self._told():
@@ -218,6 +224,8 @@ class _Blobs:
             if shards[i].get("file") != shard(i):
                 raise UserError(where, f"a file of tensors is called '{str(shards[i].get('file'))[:40]}'", shard(i))
             _sized(files, shard(i), size)
+            if i < MAPPED:
+                files.content(shard(i))
         self._ends = np.cumsum(counts)
         self._places: dict[int, safetensors.Entry] = {}
         self._checked: set[int] = set()
@@ -260,7 +268,7 @@ def _manifest(files: Container, where: str) -> dict[str, Any]:
         if EVENTS in names or shard(0) in names:
             raise UserError(files.where, "the capture was cut off while it was written", "there is no manifest.json")
         raise UserError(files.where, "is no captured step", "there is no manifest.json in it")
-    content = _bytes(files, MANIFEST)
+    content = _bytes(files, MANIFEST, MAX_MANIFEST)
     found = strict_json(content, where)
     if type(found) is not dict or found.get("format") != FORMAT:
         raise UserError(where, "is not one of a captured step", f'"format": "{FORMAT}"')
@@ -285,7 +293,7 @@ def _step(manifest: dict[str, Any], blobs: Array, where: str) -> Step:
         step.warnings = [_text(line) for line in manifest["warnings"]]
         step.parameters = {name: check.value(value) for name, value in manifest["parameters"].items()}
         for path, (kind, training) in manifest["modules"].items():
-            step.modules[path] = Module(_text(kind), bool(training))
+            step.modules[path] = Module(_text(kind), _flag(training))
         for file, lines in manifest["sources"].items():
             step.sources[file] = {rows.count(int(number)): _text(line) for number, line in lines.items()}
     except rows.Odd as problem:
@@ -301,7 +309,7 @@ def _events(files: Container, step: Step, found: Any, where: str) -> None:
     columns = table.Columns(found, f"{where} events")
     count, size, check = (columns.number(key) for key in ("count", "bytes", "crc32"))
     _sized(files, EVENTS, size)
-    content = _bytes(files, EVENTS)
+    content = _bytes(files, EVENTS, MAX_EVENTS)
     if zlib.crc32(content) != check:
         raise UserError(f"{files.where}/{EVENTS}", "is damaged: its checksum differs")
     rows.Rows(step).read(content, f"{files.where}/{EVENTS}")
@@ -315,10 +323,16 @@ def _sized(files: Container, name: str, size: int) -> None:
         raise UserError(f"{files.where}/{name}", f"has {found:,} bytes where the manifest says {size:,}")
 
 
-def _bytes(files: Container, name: str) -> bytes:
-    if (size := files.size(name)) > MAX_JSON:
-        raise UserError(f"{files.where}/{name}", f"has {size:,} bytes", f"at most {MAX_JSON:,}")
+def _bytes(files: Container, name: str, most: int) -> bytes:
+    if (size := files.size(name)) > most:
+        raise UserError(f"{files.where}/{name}", f"has {size:,} bytes", f"at most {most:,}")
     return bytes(files.content(name))
+
+
+def _flag(found: Any) -> bool:
+    if type(found) is not bool:
+        raise rows.Odd("whether a module was in training is neither true nor false")
+    return found
 
 
 def _text(found: Any) -> str:
