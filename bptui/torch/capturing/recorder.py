@@ -94,7 +94,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
             ]
         self.asleep = False
         _recording.add(self)
-        _push_mode(self)
+        put_on(self)
         return self
 
     def before_update(self, optimizer: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
@@ -113,7 +113,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         """Stop to record; returns the step."""
         self.asleep = True
         _recording.discard(self)
-        _remove(self)
+        take_off(self)
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -147,11 +147,11 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
     @contextmanager
     def _on(self) -> Iterator[None]:
         """What is called inside of a call is seen, too."""
-        _push_mode(self)
+        put_on(self)
         try:
             yield
         finally:
-            _remove(self)
+            take_off(self)
 
     # --------------------------------------------------------------------------------------------------------- modules
     def _is_mine(self) -> bool:
@@ -164,7 +164,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         fast = isinstance(module, FAST) and not module.training and not torch.is_grad_enabled()
         if fast and not self._suspended:
             self._suspended.append(module)
-            _remove(self)
+            take_off(self)
 
     def _entered(self, module: torch.nn.Module, given: object) -> None:
         if isinstance(module, torch.jit.ScriptModule):
@@ -181,7 +181,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         self._safely(self.modules.leave, module)
         if self._suspended and self._suspended[-1] is module:
             self._suspended.pop()
-            _push_mode(self)
+            put_on(self)
         self._safely(self._returned, out)
 
     def _returned(self, out: object) -> None:
@@ -293,8 +293,13 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
 _recording: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
-def _remove(mode: Recorder) -> None:
-    """Take a mode off, wherever it lies on the stack."""
+def put_on(mode: TorchFunctionMode) -> None:
+    """Put a mode on: from now on it sees every call."""
+    _push_mode(mode)
+
+
+def take_off(mode: TorchFunctionMode) -> None:
+    """Take a mode off, wherever it lies on the stack; nothing where it is not on it."""
     above = []
     while _len_torch_function_stack():
         top = _pop_mode()
@@ -302,7 +307,7 @@ def _remove(mode: Recorder) -> None:
             break
         above.append(top)
     for other in reversed(above):
-        _push_mode(other)
+        put_on(other)
 
 
 def _compiles() -> bool:
