@@ -147,9 +147,9 @@ def parse(text: str, graph: Graph, more: Mapping[str, Array] | None = None) -> E
 
 
 _PATH = re.compile(r"[^\W\d]\w*(?:\.\w+|#\d+)+")
-_SPELLED = str.maketrans({".": "\u00b7", "#": "\u02bc"})
+_SPELLED = {ord("."): 0xB7, ord("#"): 0x2BC}
 """Letters, as far as Python is concerned, that stand for what a name of Python may not have."""
-_MEANT = str.maketrans({"\u00b7": ".", "\u02bc": "#"})
+_MEANT = {letter: sign for sign, letter in _SPELLED.items()}
 
 
 def _spelled(text: str, graph: Graph) -> str:
