@@ -31,6 +31,7 @@ PARTS: Mapping[str, str] = {
     "learn": "a lesson beside the debugger; alone: the lesson one is in",
     "play": "train a network over the plane, seen while it learns; every setting by keys",
     "export": "write a derivation, a moment, a training step or the screen as Markdown, LaTeX or SVG",
+    "capture": "run a PyTorch program as it is, and write down one of its training steps",
     "replay": "play a recorded run; without a terminal, or with --batch, hold it to what was recorded",
     "serve": "bptui in a browser, for this machine: home, or run, eval, learn, explore or play, with its words",
     "examples": "list the examples",
@@ -38,7 +39,7 @@ PARTS: Mapping[str, str] = {
 }
 """The commands that there are, with a line of help each."""
 
-TARGET = "an example (bptui examples) or a network file"
+TARGET = "an example (bptui examples), a network file or a captured step"
 WORDS: Mapping[str, str] = {
     "run": TARGET,
     "eval": "a formula, in quotes, and the values of its names, as JSON",
@@ -51,6 +52,7 @@ WORDS: Mapping[str, str] = {
     "examples": "an example, to read what it is about",
     "learn": "the number of a lesson, or a Markdown file in the format of lessons",
     "play": "an example or a network file with two inputs (default: a data set of its own)",
+    "capture": "a Python program (with -m a module), and its own arguments; what stands behind -- is all its own",
     "replay": "what --record has written, or a script with a first line that says of what",
     "explain": f"{TARGET}, and the node or the element that is explained",
     "export": f"{TARGET}, and what: grad(NODE[i,j]) [from NODE], moment [PLACE], step, or screen [PLACE]",
@@ -59,8 +61,8 @@ WORDS: Mapping[str, str] = {
 
 WORDS_OF: Mapping[str, str] = {
     "eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "export": "TARGET WHAT", "examples": "[NAME]",
-    "diff": "A B", "replay": "FILE", "serve": "[COMMAND ...]", "play": "[FILE]", "learn": "[N | FILE.md]",
-    "explore": "NAME [TARGET | FORMULA NAME=VALUE ...]",
+    "capture": "SCRIPT.py [ARGUMENTS]", "diff": "A B", "replay": "FILE", "serve": "[COMMAND ...]", "play": "[FILE]",
+    "learn": "[N | FILE.md]", "explore": "NAME [TARGET | FORMULA NAME=VALUE ...]",
 }  # fmt: skip
 """How usage names them, where they are no TARGET."""
 
@@ -79,6 +81,12 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "explore": ("chain", 'chain "L = (y - w*x)**2" x=2 y=2 w=0.5 --by w', "rate xor", "flow deep-sigmoid"),
     "play": ("", "classifier", "mine.toml --fps 2"),
     "serve": ("", "learn 4", "run xor --port 8001"),
+    "capture": (
+        "train.py",
+        "train.py --step 100 --epochs 5",
+        "train.py --when nan --last 3",
+        "-m project.train --stop",
+    ),
     "replay": ("lesson.replay --pace 2", "lesson.replay --batch"),
     "diagnose": ("xor-stuck", "network.toml --steps 500 --json"),
     "predictions": ("classifier --at 100 --worst", "network.toml --json"),
@@ -217,9 +225,22 @@ def parser(command: str) -> Parser:
         made.add_argument("--port", type=int, default=8000, metavar="N", help="default 8000; 0 takes one that is free")
     if command == "learn":
         _lesson_options(made)
-    if command not in ("run", "eval", "serve"):
+    if command == "capture":
+        _capture_options(made)
+    if command not in ("run", "eval", "serve", "capture"):
         made.add_argument("--ascii", action="store_true", help="ASCII only")
     return made
+
+
+def _capture_options(made: Parser) -> None:
+    made.add_argument("--step", type=int, metavar="N", help="which training step, from 0 (default: the first)")
+    made.add_argument("--when", choices=("nan",), help="the first training step whose loss is NaN or infinite")
+    made.add_argument("--last", type=int, metavar="K", help="the last K training steps, of those that led there too")
+    made.add_argument("--to", metavar="FILE", help="where it is written (default: SCRIPT-stepN.bptui in this folder)")
+    made.add_argument("--stop", action="store_true", help="end the program when the step is captured")
+    made.add_argument("--tensors", choices=("all", "stats", "boundary"), default="all",
+                      help="whose numbers are kept: of all, of none, or of parameters and modules")  # fmt: skip
+    made.add_argument("-m", dest="module", action="store_true", help="SCRIPT is a module's name, as of python -m")
 
 
 def _lesson_options(made: Parser) -> None:

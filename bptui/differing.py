@@ -12,10 +12,8 @@ from bptui.model.base.errors import UserError
 from bptui.targets import load_named
 
 if TYPE_CHECKING:
-    from bptui.model.debugger.diff.runs import Run, Runs
+    from bptui.model.debugger.diff.runs import Runs
     from bptui.model.debugger.progress import Progress
-    from bptui.model.engine.recording import Recording
-    from bptui.model.source.network import Network
 
 Write = Callable[[str], None]
 USAGE = "bptui diff A B: captured steps, examples or network files"
@@ -42,19 +40,17 @@ def runs(options: Namespace, progress: Progress | None = None) -> Runs:
     from bptui.model.debugger.progress import Progress
 
     def run(target: str) -> Run:
-        return Run(target, _recording(load_named(target), options.at, progress or Progress()))
+        network = load_named(target)
+        history = network.history()
+        step = options.at if history.last is None else min(options.at, history.last)
+        if step:
+            history.advance(step, lambda done, total: told.report(done / max(1, total), "training"))
+        return Run(target, history.recording(step), network, history)
 
+    told = progress or Progress()
     given = None if options.tolerance is None else Tolerance(options.tolerance, "as given")
     first, second = asked(options)
     return Runs(run(first), run(second), given)
-
-
-def _recording(network: Network, at: int, progress: Progress) -> Recording:
-    history = network.history()
-    step = at if history.last is None else min(at, history.last)
-    if step:
-        history.advance(step, lambda done, total: progress.report(done / max(1, total), "training"))
-    return history.recording(step)
 
 
 def printed(options: Namespace, progress: Progress, write: Write) -> int:

@@ -147,11 +147,25 @@ def play(options: Namespace) -> int:
 
 
 def diff(options: Namespace) -> int:
-    """Two runs as text or JSON."""
-    differing.asked(options)
+    """On the screen; as text or JSON where that is asked for, or where there is none."""
+    first, second = differing.asked(options)
+    if not (options.json or options.plain) and has_screen():
+        for target in (first, second):
+            if not is_there(target):
+                load_named(target)  # says what is wrong with the name, before a screen is painted for nothing
+        return show(options, _diff_screen(options))
     from bptui import headless
 
     return differing.printed(options, headless.progress(), writer(options))
+
+
+def _diff_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
+    def make() -> Board:
+        from bptui.screens.diff.board import DiffBoard
+
+        return DiffBoard(differing.runs(options))
+
+    return _on_stage(" ".join(options.rest), make)
 
 
 SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {

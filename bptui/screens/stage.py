@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.timer import Timer
 
 from bptui.model.base.errors import UserError, as_user_error
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.commands.row import shown
-from bptui.model.debugger.progress import Cancelled, Progress
 from bptui.model.debugger.reply import Reply, say
 from bptui.screens import layout
 from bptui.screens.board import Board
@@ -28,46 +25,7 @@ from bptui.screens.panels import footer, status
 from bptui.screens.panels.text import wrap
 from bptui.screens.render import RenderOptions, drawable, fit, under
 from bptui.screens.theme import CHOICES, Theme
-
-FRAMES = 20
-"""Frames a second at most while something is computed; a slow line draws fewer, for only what changed is sent."""
-
-
-class Worker:
-    """Runs a board's work in one thread, one piece after the other. `news` is called, from the thread, at its end;
-    `board` is whose work runs, or ran last."""
-
-    def __init__(self, news: Callable[[], None]) -> None:
-        self._news = news
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="bptui-board")
-        self._go_on = True
-        self.closed = False
-        self.job: Future[None] | None = None
-        self.board: Board | None = None
-
-    def ask(self, board: Board) -> None:
-        """Start what there is to compute, if anything; end what runs where something else cannot wait for it."""
-        if self.closed:
-            return
-        if self.job is not None:
-            self._go_on = self._go_on and not board.urgent()
-            return
-        work = board.work()
-        if work is not None:
-            self._go_on, self.board = True, board
-            self.job = self._pool.submit(work, Progress(lambda part, what: self._go_on))
-            self.job.add_done_callback(lambda _: self._news())
-
-    def ended(self) -> UserError | None:
-        """The work has ended: another may begin. Why it failed, where it did."""
-        job, self.job = self.job, None
-        problem = None if job is None or job.cancelled() else job.exception()
-        return None if problem is None or isinstance(problem, Cancelled) else as_user_error(problem)
-
-    def close(self) -> None:
-        """For ever."""
-        self._go_on, self.closed = False, True
-        self._pool.shutdown(wait=False, cancel_futures=True)
+from bptui.screens.worker import Worker
 
 
 class Stage(Screen[None]):
@@ -85,11 +43,10 @@ class Stage(Screen[None]):
         self.message: Line = ()
         self.pages: tuple[Line, ...] = ()
         self.top = 0
-        self.worker = Worker(lambda: self._home(self._ended))
+        self.worker = Worker(self.canvas, self._home, self._ended)
         self._line = CommandLine()
         self._typing = False
         self.classroom = Classroom(self.set_interval, self._turn)
-        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """One widget, as the debugger."""
@@ -167,7 +124,6 @@ class Stage(Screen[None]):
         """Draw what is different now, and compute what is wanted now."""
         if self.board is not None and not self.worker.closed:
             self.worker.ask(self.board)
-            self._watch()
             self.board.held = self.worker.job is not None
         self.canvas.repaint()
         if self.board is not None:
@@ -177,36 +133,15 @@ class Stage(Screen[None]):
         """In another size a map has other pixels."""
         self.changed()
 
-    def _watch(self) -> None:
-        """While something is computed, or a slow line has not been given all of it, look at it now and then."""
-        wanted = self.worker.job is not None or self.canvas.late
-        if wanted and self._timer is None:
-            self._timer = self.set_interval(1 / FRAMES, self._frame)
-        elif not wanted and self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-
-    def _frame(self) -> None:
-        """Draw how far it is, where what was drawn before has reached the terminal: first what of it is late."""
-        arrivals = cast(Any, self.app).arrivals
-        if arrivals.free():
-            arrivals.wanted = True
-            if self.canvas.late:
-                self.canvas.flush(arrivals.budget)
-            else:
-                self.canvas.repaint(arrivals.budget)
-        self._watch()
-
-    def _ended(self) -> None:
-        error = self.worker.ended()
+    def _ended(self, error: UserError | None) -> None:
+        """A work of the board has ended: what came of it, and what there is to compute now."""
         if error is not None:
             self.refuse(error)
         elif self.board is not None and (news := self.board.news()):
             self.say(say(news))
-        if self.board is not None and not self.worker.closed:
+        if self.board is not None:
             self.worker.ask(self.board)
         self.canvas.repaint(cast(Any, self.app).arrivals.budget)
-        self._watch()
 
     def say(self, reply: Reply) -> None:
         """One line in the place of the footer, more over the board."""
@@ -351,8 +286,6 @@ class Stage(Screen[None]):
             self.board.keep()
         self.classroom.autoplay.stop()
         self.worker.close()
-        if self._timer is not None:
-            self._timer.stop()
         if self.board is not None:
             self.board.close()
 

@@ -76,11 +76,21 @@ def _take(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return found.movedim(tuple(range(i.ndim)), tuple(range(axis, axis + i.ndim)))
 
 
+def _along(name: str) -> Call:
+    return lambda torch, x, s: getattr(torch, name)(x[0], dim=s["axis"])
+
+
 def _slice(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     index = read_index(s["index"])
     if any(isinstance(part, slice) and (part.step or 1) < 0 for part in index):
         raise Unlike("PyTorch has no negative steps")
     return x[0][index]
+
+
+def _put(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    made = x[0].clone()
+    _slice(torch, [made], s)[...] = x[1]
+    return made
 
 
 def _pad(torch: Any, x: Sequence[Any], s: Settings) -> Any:
@@ -206,6 +216,11 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "stack": lambda torch, x, s: torch.stack(tuple(x), dim=s["axis"]),
         "pad": _pad,
         "take": _take,
+        "gather": lambda torch, x, s: torch.gather(x[0], s["axis"], x[1]),
+        "scatter_add": lambda torch, x, s: torch.scatter_add(x[0], s["axis"], x[1], x[2]),
+        "index_add": lambda torch, x, s: torch.index_add(x[0], s["axis"], x[1], x[2]),
+        "put": _put,
+        **{name: _along(name) for name in ("cumsum", "cumprod", "logcumsumexp")},
         "embedding": lambda torch, x, s: _embedding(torch, x[0], x[1], s["padding_idx"]),
         "softmax": lambda torch, x, s: torch.softmax(x[0], dim=s["axis"]),
         "log_softmax": lambda torch, x, s: torch.log_softmax(x[0], dim=s["axis"]),

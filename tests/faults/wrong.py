@@ -76,6 +76,16 @@ def rows(table: Array, i: Array, g: Array, shift: int = 0, put: bool = False, me
     return d / np.maximum(n, 1)[:, None] if mean else d
 
 
+def gathered(x: Array, i: Array, g: Array, axis: int = 0, put: bool = False, base: Array = 0.0) -> Any:
+    """∂L/∂x of what was gathered along axis 0. `put` writes = for +=, `axis` is another one, `base` what was there."""
+    d = np.zeros(x.shape) + base
+    for place in np.ndindex(*i.shape):
+        at = list(place)
+        at[axis] = i[place] % x.shape[axis]
+        d[tuple(at)] = g[place] if put else d[tuple(at)] + g[place]
+    return d
+
+
 def one_hot(labels: Array, classes: int) -> Any:
     """1 at each label."""
     return np.eye(classes)[labels]

@@ -30,10 +30,10 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str
 def test_equal_is_0_and_apart_is_1(capsys: pytest.CaptureFixture[str], other: str) -> None:
     code, out, _ = said(capsys, "xor", "xor", "--at", "3")
     assert code == 0
-    assert "✓ equal  13 places" in out
+    assert "✓ equal  13 operations" in out
     code, out, _ = said(capsys, "xor", other)
     assert code == 1
-    assert "≠ 4 of 13 places" in out
+    assert "≠ 4 of 13 operations" in out
     assert "learning_rate: 0.01 in a, 0.02 in b" in out
     assert "the loss alone would not tell" in out
     assert said(capsys, "xor", other, "--tolerance", "1")[0] == 0

@@ -32,11 +32,20 @@ def room(shape: Shape, where: str, most: int = MAX_ELEMENTS) -> int:
     return count
 
 
-def array(value: Any, where: str, *, dtype: Any = np.float64, whole: bool = False, what: str = "numbers") -> Array:
+MINUS_INFINITY = "-inf"
+"""How a mask that is added to scores says in a file, or on the command line, what is not looked at."""
+
+
+def array(
+    value: Any, where: str, *, dtype: Any = np.float64, whole: bool = False, what: str = "numbers", masks: bool = False
+) -> Array:
     """`value` (a number, nested lists of numbers, an array) as a new array of `dtype`, or of int64 where `whole`.
 
-    A UserError where it is ragged, is not numbers, is not finite, is too large, or is not whole although it has to be.
+    masks: -inf may stand among them, as text, too. A UserError where it is ragged, is not numbers, is not finite, is
+    too large, or is not whole although it has to be.
     """
+    if masks and not whole and isinstance(value, str | Sequence):
+        value = _with_infinity(value)
     if isinstance(value, str | bytes | dict | set) or value is None:
         raise UserError(where, f"expected {what}, found {_found(value)}")
     if isinstance(value, Sequence):
@@ -52,14 +61,15 @@ def array(value: Any, where: str, *, dtype: Any = np.float64, whole: bool = Fals
     if given.dtype.kind not in "biuf":
         raise UserError(where, f"expected {what}, found {_found(value)}")
     room(given.shape, where)
-    if given.dtype.kind == "f" and not np.isfinite(given).all():
-        at = tuple(int(i) for i in np.argwhere(~np.isfinite(given))[0])
+    covered = (given == -np.inf) & (masks and not whole)
+    if given.dtype.kind == "f" and not (np.isfinite(given) | covered).all():
+        at = tuple(int(i) for i in np.argwhere(~(np.isfinite(given) | covered))[0])
         found = "NaN" if np.isnan(given[at]) else "an infinity"
         raise UserError(where, f"{found} at {list(at)}" if at else f"found {found}", "given numbers must be finite")
     if not whole:
         with np.errstate(over="ignore"):
             result = np.array(given, dtype=dtype)
-        if not np.isfinite(result).all():
+        if not (np.isfinite(result) | covered).all():
             raise UserError(where, f"a number is too large for {np.dtype(dtype).name}")
         return result
     if given.dtype.kind == "f" and not (given == np.floor(given)).all():
@@ -68,6 +78,16 @@ def array(value: Any, where: str, *, dtype: Any = np.float64, whole: bool = Fals
     if given.dtype.kind == "f" and given.size and np.abs(given).max() >= 2**53:
         raise UserError(where, "a whole number is too large")
     return np.array(given, dtype=np.int64)
+
+
+def _with_infinity(value: Any, depth: int = 0) -> Any:
+    """The lists with the number in the place of the text "-inf"; the same object where there is none."""
+    if isinstance(value, str):
+        return -np.inf if value.strip().lower() == MINUS_INFINITY else value
+    if not isinstance(value, list | tuple) or depth > MAX_RANK:
+        return value
+    made = [_with_infinity(item, depth + 1) if isinstance(item, str | list | tuple) else item for item in value]
+    return value if all(new is old for new, old in zip(made, value, strict=True)) else made
 
 
 def _large(given: Array, where: str) -> Array:

@@ -307,7 +307,7 @@ class Reader(Literals):
                 given = self.given[item.id]
                 if isinstance(given, Data):
                     return given.labels().shape
-                return array(given, f"{self.builder.where}: {item.id}").shape
+                return array(given, f"{self.builder.where}: {item.id}", masks=True).shape
             item = self.value(item)
         return item.shape if isinstance(item, Node) else ()
 
@@ -359,7 +359,8 @@ class Reader(Literals):
                 name, target, fixed, shape=given.shape, wants_grad=False, whole=whole, column=self.at(node)
             )
         else:
-            numbers = array(given, f"{self.builder.where}: {name}", dtype=self.builder.dtype, whole=whole)
+            masks = role != "param"
+            numbers = array(given, f"{self.builder.where}: {name}", dtype=self.builder.dtype, whole=whole, masks=masks)
             leaf = self.builder.leaf(name, role, numbers, whole=whole, column=self.at(node))
         self.known[name] = leaf
         return leaf

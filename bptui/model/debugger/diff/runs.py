@@ -6,18 +6,23 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bptui.model.debugger.diff.gaps import INF, Gap, Gaps
-from bptui.model.debugger.diff.rows import Row, Rows, rows
+from bptui.model.debugger.diff.rows import NOBODY, Row, Rows, rows
 from bptui.model.debugger.diff.tolerance import Tolerance, default
 from bptui.model.debugger.progress import Progress
+from bptui.model.engine.history import History
 from bptui.model.engine.recording import Recording
+from bptui.model.engine.timeline import Phase
+from bptui.model.source.network import Network
 
 
 @dataclass(frozen=True)
 class Run:
-    """One of the two: what it is called, and its numbers."""
+    """One of the two: what it is called, its numbers, and what a debugger of it is opened on."""
 
     name: str
     recording: Recording
+    network: Network | None = None
+    history: History | None = None
 
 
 class Runs:
@@ -31,6 +36,7 @@ class Runs:
         self.a, self.b = a, b
         self.tolerance = tolerance or default(a.recording, b.recording)
         self._found: list[Gap] = []
+        self._tally: tuple[tuple[float, int], int, int | None] = ((0.0, 0), 0, None)
 
     @cached_property
     def _rows(self) -> Rows:
@@ -40,6 +46,14 @@ class Runs:
     def rows(self) -> tuple[Row, ...]:
         """The places."""
         return self._rows.rows
+
+    @cached_property
+    def starts(self) -> dict[Phase, int]:
+        """The first row of each phase."""
+        found: dict[Phase, int] = {}
+        for i, row in enumerate(self.rows):
+            found.setdefault(row.phase, i)
+        return found
 
     @cached_property
     def gaps(self) -> Gaps:
@@ -92,12 +106,39 @@ class Runs:
     @property
     def count(self) -> int:
         """How many of the compared rows are apart."""
-        return sum(gap.beyond(self.tolerance.value) for gap in self._found)
+        return self._apart[1]
 
     @property
     def first(self) -> int | None:
         """The first row that is apart, of those that were compared."""
-        return next((i for i in range(len(self._found)) if self.apart(i)), None)
+        return self._apart[2]
+
+    @property
+    def _apart(self) -> tuple[tuple[float, int], int, int | None]:
+        """Tolerance and how many rows were compared; of those how many are apart, and which is the first."""
+        found, last = self._found, self._tally
+        key = self.tolerance.value, len(found)
+        if last[0] != key:
+            apart = [i for i in range(key[1]) if found[i].beyond(key[0])]
+            self._tally = last = key, len(apart), apart[0] if apart else None
+        return last
+
+    def place(self, row: Row, side: int) -> int | None:
+        """The place of a row in the timeline of a run (0: the first, 1: the other); None where that has none."""
+        run, call = (self.a, self.b)[side].recording, row.pair[side]
+        if row.phase == "update":
+            node = next((nodes[side] for nodes in row.nodes), None)
+            if node is None:
+                mine = row.missing == f"only in {'ab'[side]}"
+                node = run.graph.by_name[row.module].id if mine else None
+            places = () if node is None else run.timeline.places("update", node)
+            return places[row.turn] if row.turn < len(places) else None
+        if row.pair == NOBODY:
+            return run.timeline.seed_at if run.timeline.seed_at < run.timeline.length else None
+        if row.phase == "backward":  # where the last of its gradients is complete
+            return max((each.place for nodes in row.nodes for each in run.timeline.arrivals(nodes[side])), default=None)
+        found = () if call is None else [p for node in call.nodes for p in run.timeline.places("forward", node)]
+        return max(found, default=None)
 
     @property
     def losses(self) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -49,8 +50,16 @@ def _apart(a: Told, b: Told) -> Iterator[Setting]:
 
 def _texts(one: Any, other: Any) -> tuple[str, str]:
     if _number(one) and _number(other):
-        return apart(one, other)
+        texts = apart(one, other)
+        if any("e" in text for text in texts) and max(abs(one), abs(other)) < 0.1:  # 1e-5 and 1e-3, not 0.001
+            return _power(one), _power(other)
+        return texts
     return text(one), text(other)
+
+
+def _power(x: float) -> str:
+    mantissa, power = f"{x:.5e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}" if x else "0"
 
 
 def _number(x: Any) -> bool:
@@ -103,18 +112,28 @@ def _event(call: Call, event: Event, run: CapturedRecording) -> Told:
 
 def arguments(event: Event) -> dict[str, Any]:
     """What an event was given beside values, its defaults too; by position where bptui does not know the function."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {f"argument {n}": item for n, item in enumerate(event.args, 1)} | event.kwargs
     make = entry(event.name)
     if make is not None:
-        try:
-            bound = inspect.signature(make).bind(None, *event.args, **event.kwargs)
-            bound.apply_defaults()
-            found = dict(list(bound.arguments.items())[1:])
-        except TypeError:
-            make = None
-    if make is None:
-        found = {f"argument {n}": item for n, item in enumerate(event.args, 1)} | event.kwargs
+        with suppress(TypeError):  # it is called in a way that bptui does not know
+            found = _bound(inspect.signature(make), event)
     return {name: item for name, item in found.items() if not _has_value(item) and not name.startswith("_")}
+
+
+def _bound(signature: inspect.Signature, event: Event) -> dict[str, Any]:
+    """The arguments by the names of PyTorch's signature, which an entry has after its first parameter."""
+    bound = signature.bind(None, *event.args, **event.kwargs)
+    bound.apply_defaults()
+    found: dict[str, Any] = {}
+    for name, item in list(bound.arguments.items())[1:]:
+        kind = signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            found |= item
+        elif kind is inspect.Parameter.VAR_POSITIONAL:
+            found |= {f"{name} {n}": each for n, each in enumerate(item, 1)}
+        else:
+            found[name] = item
+    return found
 
 
 def _has_value(item: Any) -> bool:

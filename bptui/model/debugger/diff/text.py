@@ -65,10 +65,10 @@ def report(runs: Runs) -> Iterator[Line]:
     a, b, same = losses(runs)
     yield line(("loss      ", "dim"), (a, "value"), "  ", (b, "value"))
     if first is None:
-        yield line(("✓ equal", "ok"), f"  {total:,} places: {_counts(runs)}")
+        yield line(("✓ equal", "ok"), f"  {total:,} operations: {_counts(runs)}")
         yield from _unread(runs)
         return
-    yield line((f"≠ {runs.count:,}", "kink"), f" of {total:,} places: {_counts(runs)}")
+    yield line((f"≠ {runs.count:,}", "kink"), f" of {total:,} operations: {_counts(runs)}")
     yield from _unread(runs)
     row, found = runs.rows[first], why(runs, runs.rows[first])
     yield line("")

@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Composite, Op, Signature
-from bptui.model.engine.ops.common import at, flag, full, letters, literal, optional, real
+from bptui.model.engine.ops.common import at, flag, full, letters, literal, masking, optional, real
 from bptui.model.engine.rule import Rule
 
 MASKED = -1e9
@@ -217,7 +217,7 @@ OPS = (
         _causal_shape,
         *_CAUSAL.pair,
         "Scores of queries and keys (the last two axes), with keys that come after the query masked.",
-        {"value": Attribute(MASKED, real(), static=False)},
+        {"value": Attribute(MASKED, masking, static=False)},
         convention="masked scores are -1e9, whose exponential is 0",
     ),
     Op(

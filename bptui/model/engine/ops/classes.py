@@ -93,7 +93,7 @@ def _give_margin(gaps: Array, places: Array, weight: Array, d: Array) -> None:
     if d.size:
         np.sign(gaps, d)
         d.reshape(-1)[places] = -d.sum(1)
-        np.multiply(d, column(weight) / d.shape[1], d)
+        np.copyto(d, d * (column(weight) / d.shape[1]), where=d != 0)
 
 
 OPS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,11 @@ def real(low: float | None = None, high: float | None = None, open_high: bool = 
         return number
 
     return check
+
+
+def masking(value: Any) -> float:
+    """A finite number, or -inf (also as text): what stands for a score that is not looked at."""
+    return -inf if value in (-inf, "-inf") else real()(value)
 
 
 def optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:

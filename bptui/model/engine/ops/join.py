@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine.calls import Backward, Emit
 from bptui.model.engine.ops.base import Attribute, Forward, Op, Signature, Vjp
-from bptui.model.engine.ops.common import at, integer, letters, one_axis, same, whole, wholes
+from bptui.model.engine.ops.common import at, integer, letters, masking, one_axis, same, whole, wholes
 
 SEVERAL = ("a", "b", "c?", "d?", "e?", "f?", "g?", "h?")
 """The inputs of concat and stack: up to eight."""
@@ -152,10 +152,6 @@ def _pad_vjp(emit: Emit, ctx: Backward) -> None:
     emit(np.copyto, ctx.d, _inner(ctx.upstream, ctx.attributes))
 
 
-def _number(value: Any) -> float:
-    return float(value)
-
-
 OPS = (
     Op(
         "concat",
@@ -183,6 +179,6 @@ OPS = (
         _pad,
         _pad_vjp,
         "x with a constant around it; pad_width has a pair (before, after) for each axis.",
-        {"pad_width": Attribute(None, _widths, required=True), "value": Attribute(0.0, _number, static=False)},
+        {"pad_width": Attribute(None, _widths, required=True), "value": Attribute(0.0, masking, static=False)},
     ),
 )

@@ -116,10 +116,11 @@ OPS = (
             "{h} if {h} > 0 else 0",
             _gap,
             (
-                lambda p, t: (np.where(_gap(p, t) != 0, t, 0), -1.0),
-                lambda p, t: (np.where(_gap(p, t) != 0, p, 0), -1.0),
+                lambda p, t: (t, -1.0),
+                lambda p, t: (p, -1.0),
             ),
             helper=("gap", "1 - {t}*{p}"),
+            counts=lambda p, t: _gap(p, t) != 0,
         ),
         "max(0, 1 - target*score), the target is -1 or +1.",
         analytic=False,

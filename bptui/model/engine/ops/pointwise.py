@@ -33,6 +33,7 @@ class Term:
     slopes  for each of the two, the same → its derivative, or that up to a number, and the number
     factor  a constant factor of the whole loss (½)
     total   (p, t) → the sum of all terms, where there is a shorter way than terms
+    counts  (p, t) → where a term passes a gradient: elsewhere it is 0, whatever ∂L/∂y is
     helper  name and text of a part that the definition names, to be short
     hint    as `text`: the derivative of one term by the first input, where there is a better form than SymPy's
     """
@@ -44,6 +45,7 @@ class Term:
     total: Callable[..., Any] | None = None
     helper: tuple[str, str] | None = None
     hint: str | Callable[[Signature, Texts], str] = ""
+    counts: Callable[..., Any] | None = None
 
 
 def reduction(default: str = "mean", *more: str) -> Attribute:
@@ -154,7 +156,8 @@ class Pointwise:
             if scale != 1 and reduction != "none":
                 g, scale = g * scale, 1.0
             d = slope * g if scale == 1 else slope * g * scale
-            return d if weight is None else d * weight
+            d = d if weight is None else d * weight
+            return d if self.term.counts is None else np.where(self.term.counts(p, t), d, 0)
 
         return vjp
 

@@ -70,7 +70,7 @@ def read_index(text: str) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _index(text: str, rank: int) -> Index:
+def index_of(text: str, rank: int) -> Index:
     """One entry per axis of x."""
     items = read_index(text)
     given = len([item for item in items if item is not Ellipsis])
@@ -83,10 +83,11 @@ def _index(text: str, rank: int) -> Index:
     return (*items, *missing)
 
 
-def _slice_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+def sliced_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    """The shape of the part of x that an index names."""
     (x,) = shapes
     out = []
-    for axis, (item, size) in enumerate(zip(_index(attributes["index"], len(x)), x, strict=True)):
+    for axis, (item, size) in enumerate(zip(index_of(attributes["index"], len(x)), x, strict=True)):
         if isinstance(item, slice):
             # Python would move an end that lies outside; the definition would then depend on the size.
             if item.start is not None and not -size <= item.start <= size:
@@ -102,7 +103,7 @@ def _slice_definition(signature: Signature) -> str:
     out = letters(signature.out_rank)
     names = iter(out)
     found = []
-    for axis, item in enumerate(_index(signature["index"], rank)):
+    for axis, item in enumerate(index_of(signature["index"], rank)):
         if isinstance(item, slice):
             step = 1 if item.step is None else item.step
             first = item.start if item.start is not None else 0 if step > 0 else -1
@@ -119,12 +120,12 @@ def _slice_definition(signature: Signature) -> str:
 
 def _slice(emit: Emit, inputs: Sequence[Array], out: Array, attributes: Attributes) -> None:
     x = inputs[0]
-    emit(np.copyto, out, x[(*_index(attributes["index"], x.ndim), ...)])
+    emit(np.copyto, out, x[(*index_of(attributes["index"], x.ndim), ...)])
 
 
 def _slice_vjp(emit: Emit, ctx: Backward) -> None:
     emit(np.copyto, ctx.d, emit.const(0.0))
-    emit(np.copyto, ctx.d[(*_index(ctx.attributes["index"], ctx.d.ndim), ...)], ctx.upstream)
+    emit(np.copyto, ctx.d[(*index_of(ctx.attributes["index"], ctx.d.ndim), ...)], ctx.upstream)
 
 
 OPS = (
@@ -132,7 +133,7 @@ OPS = (
         "slice",
         ("x",),
         _slice_definition,
-        _slice_shape,
+        sliced_shape,
         _slice,
         _slice_vjp,
         "A part of x: `x[1:, ::2]` in a formula.",

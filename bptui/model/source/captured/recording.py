@@ -53,9 +53,18 @@ class CapturedRecording(Recording):
         event = self.captured.event_of.get(i)
         if event is None:  # the sum of several losses
             parts = [self.value(source) for source in self.graph.nodes[i].inputs]
-            return None if any(part is None for part in parts) else np.asarray(sum(parts))  # type: ignore[arg-type]
+            return (
+                None
+                if any(part is None for part in parts)
+                else np.asarray(sum(np.asarray(part, np.float64) for part in parts))
+            )
         run = self.run(event)
         return None if run is None else run.value(i)
+
+    @property
+    def loss(self) -> float:
+        """The loss; NaN where the program ended before it had one."""
+        return super().loss if self.record.step.backwards else float("nan")
 
     def dtype(self, node: Key) -> str:
         values = self.captured.values_of.get(self.id(node))

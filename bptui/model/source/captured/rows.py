@@ -69,7 +69,9 @@ def _event(row: Event) -> Json:
 def _backward(row: Backward) -> Json:
     parts = [[event, value, found] for (event, value), found in row.parts.items()]
     pairs = {"grads": list(row.grads.items()), "carried": list(row.carried.items())}
-    return {"after": row.after, **_filled({"losses": row.losses, **pairs, "parts": parts, "site": row.site})}
+    hooked = [[value, name, after] for value, (name, after) in row.hooked.items()]
+    found = {"losses": row.losses, **pairs, "parts": parts, "site": row.site, "hooked": hooked}
+    return {"after": row.after, **_filled(found)}
 
 
 def _update(row: Update) -> Json:
@@ -171,7 +173,8 @@ class Rows:
         if len(parts) < len(rows):
             raise Odd("the same contribution stands twice")
         grads, carried = (self._pairs(row.get(key, ())) for key in ("grads", "carried"))
-        return Backward(ends, grads, parts, carried, count(row["after"]), _site(row))
+        hooked = {self.value(value): (str(name), self.value(after)) for value, name, after in row.get("hooked", ())}
+        return Backward(ends, grads, parts, carried, count(row["after"]), _site(row), hooked)
 
     def _update(self, row: Json) -> Update:
         kind, skipped = row["kind"], row.get("skipped", "")

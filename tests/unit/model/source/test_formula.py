@@ -204,6 +204,24 @@ def test_what_is_wrong_is_told_in_one_line(text):
     assert str(problem.value).startswith("formula")
 
 
+MASKS = [[[0, "-inf"], [0, 0]], [[0.0, -np.inf], [0.0, 0.0]], np.array([[0.0, -np.inf], [0, 0]])]
+
+
+@pytest.mark.parametrize("mask", MASKS, ids=["text", "list", "array"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_mask_that_is_given_may_hold_minus_infinity(mask, dtype):
+    graph = parse("L = sum(softmax(x + m)*v)", {"x": [[1, 2], [3, 4]], "m": mask, "v": [1, 5]}, dtype=dtype)
+    recording = Program(graph, dtype=dtype).record()
+    assert recording.value("m")[0, 1] == -np.inf
+    np.testing.assert_array_equal(recording.grad("x")[0], 0)
+    assert np.isfinite(recording.grad("x")).all()
+    with pytest.raises(UserError, match=r"finite|numbers"):
+        parse("L = sum(x*m)", {"x": 1.0, "m": mask}, train=["m"])
+    for other in (np.inf, np.nan, "inf", "nan"):
+        with pytest.raises(UserError, match=r"finite|numbers"):
+            parse("L = sum(x*m)", {"x": 1.0, "m": [0, other]})
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

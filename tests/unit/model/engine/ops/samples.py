@@ -186,6 +186,26 @@ def uses():
         yield Use("broadcast_to", (shape,), {"shape": to})
     for shapes, axis in (((((3, 4), (5,))), 0), (((3, 4), (2, 3)), -1), (((3, 4), ()), 1), (((4,), (2,)), 0)):
         yield Use("take", shapes, {"axis": axis})
+    for shapes, axis in ((((3, 4), (5, 4)), 0), (((3, 4), (3, 2)), -1), (((2, 3, 4), (2, 5, 4)), 1), (((4,), (6,)), 0)):
+        yield Use("gather", shapes, {"axis": axis})
+        yield Use("scatter_add", (*shapes, shapes[1]), {"axis": axis})
+    for x, src, axis in (((3, 4), (5, 4), 0), ((3, 4), (3, 2), -1), ((2, 3, 4), (2, 5, 4), 1), ((4,), (6,), 0)):
+        yield Use("index_add", (x, (src[axis],), src), {"axis": axis})
+    for src, index in (
+        ((2, 4), "[1:3]"),
+        ((3,), "[::2, 1]"),
+        ((2, 4), "[1:4:2, ::-1]"),
+        ((2, 2), "[-2:, 1:3]"),
+        ((5,), "[..., -1]"),
+        ((3, 4), "[::-2]"),
+        ((2, 4), "[3:0:-2]"),
+        ((3, 4), "[:3]"),
+        ((), "[2, 0]"),
+    ):
+        yield Use("put", ((5, 4), src), {"index": index})
+    for name in ("cumsum", "cumprod", "logcumsumexp"):
+        for shape, axis in (((3, 4), 1), ((3, 4), 0), ((2, 4, 3), -2), ((5,), 0), ((3, 1), 1), ((0, 3), 0)):
+            yield Use(name, (shape,), {"axis": axis})
     for positions in ((2, 4), (), (3,), (0,)):
         yield Use("embedding", ((6, 5), positions))
     yield Use("embedding", ((3, 5), (2, 4)), {"padding_idx": 1})

@@ -13,6 +13,7 @@ import pytest
 
 from bptui.model.engine import ops
 from bptui.model.engine.calls import Backward, Calls
+from tests.unit.model.engine.ops.executor import attributes_of
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
@@ -157,6 +158,51 @@ def test_two_inputs(law, dtype):
         found = compared(law, [np.resize(pairs[:, n], size) for n in (0, 1)], dtype, tolerance(dtype))
         seen.add(repr([array[: len(pairs)].tolist() for array in found]))
     assert len(seen) == 1, "the size matters"
+
+
+SELECTS = {
+    "relu", "relu6", "hardtanh", "hardsigmoid", "hardswish", "hardshrink", "softshrink", "clip", "leaky_relu", "elu",
+    "celu", "maximum", "minimum", "leaky", "hinge", "detach", "sign", "floor", "ceil", "trunc", "round",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("upstream", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_not_chosen_passes_nothing_be_it_nan_or_inf(upstream, size):
+    """0 of a mask times nan would be nan, and the hunt for it would lead to the wrong place."""
+    some = np.array([0.0, -0.0, 1.0, -1.0, 3.0, -3.0, 0.5, -0.5, 6.0, 2.0, 30.0, -30.0])
+    pairs, seen = np.array(list(itertools.product(some, repeat=2))), set()
+    for law in (*ONE, *TWO, *LOSSES):
+        if law.op not in SELECTS:
+            continue
+        seen.add(law.op)
+        inputs = [np.resize(some, size)] if law in ONE else [np.resize(pairs[:, n], size) for n in (0, 1)]
+        g = np.full(size, upstream)
+        ours_, theirs_ = ours(law.op, inputs, g, law.attributes), theirs(law.theirs, inputs, g)
+        for a, b in zip(ours_[1:], theirs_[1:], strict=True):
+            if a is not None:
+                np.testing.assert_array_equal(a, b, err_msg=str(law))
+    assert seen == SELECTS
+
+
+@pytest.mark.parametrize("op", ["max_pool2d", "max", "min", "where", "causal_mask", "masked_softmax", "multi_margin"])
+def test_what_is_not_chosen_passes_nothing_in_a_window_or_a_row(op):
+    x = np.arange(16.0).reshape(4, 4)
+    inputs = {"where": [np.eye(4), x, -x], "masked_softmax": [x, np.eye(4)], "multi_margin": [x, np.arange(4)]}
+    given = {"max_pool2d": {"kernel_size": 2}, "max": {"axis": 1}, "min": {"axis": 1}, "multi_margin": {"margin": 0.5}}
+    row = ops.OPS[op]
+    attributes = attributes_of(row, given.get(op))
+    arrays = inputs.get(op, [x])
+    shape = row.shape([array.shape for array in arrays], attributes)
+    still, found = (
+        next(d for d in ours(op, arrays, np.full(shape, upstream), attributes)[1:] if d is not None)
+        for upstream in (1.0, np.nan)
+    )
+    assert np.isnan(found).any()
+    if op != "masked_softmax":
+        np.testing.assert_array_equal(np.isnan(found), still != 0)
+    else:
+        assert not found[np.eye(4) == 0].any()
 
 
 def against(call: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,230 @@
+"""Operations that read or write along an axis at places given as whole numbers, and what writes into a slice: gather,
+scatter_add, index_add, put. What is read twice gets the sum of both gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.ops.base import Attribute, Bounds, Op, Signature
+from bptui.model.engine.ops.common import at, integer, letters, one_axis
+from bptui.model.engine.ops.slices import index_of, index_text, sliced_shape
+from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import noted
+
+ADDS = "positions count from 0; the gradients of a position that is read twice add up"
+AXIS = {"axis": Attribute(0, integer())}
+
+
+def _bounds(shapes: Sequence[Shape], attributes: Attributes) -> Bounds:
+    return {"i": (0, shapes[0][one_axis(attributes["axis"], shapes[0])])}
+
+
+def _beside(name: str, shape: Shape, x: Shape, axis: int) -> None:
+    """Raise where a tensor has other sizes than x beside the axis."""
+    if len(shape) != len(x) or any(n != axis and size != x[n] for n, size in enumerate(shape)):
+        raise ValueError(f"x has shape {x} and {name} has shape {shape}: all axes but axis {axis} must be equal")
+
+
+def _places(i: Array, axis: int) -> tuple[Any, ...]:
+    """An index of all axes: i along one, the place itself along the others."""
+    return tuple(i if n == axis else places for n, places in enumerate(np.ogrid[tuple(map(slice, i.shape))]))
+
+
+# --------------------------------------------------------------------------------------------------------------- gather
+def _gather_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    x, i = shapes
+    _beside("i", i, x, one_axis(attributes["axis"], x))
+    return i
+
+
+def _gather_definition(signature: Signature) -> str:
+    out = letters(signature.out_rank, avoid="i")
+    axis = one_axis(signature["axis"], signature.out_rank)
+    read = [at("i", out) if n == axis else place for n, place in enumerate(out)]
+    return f"{at('y', out)} = {at('x', read)}"
+
+
+def _give(g: Array, i: Array, axis: int, out: Array) -> None:
+    """Each number of g to the place that i names."""
+    out[...] = 0
+    np.add.at(out, _places(i, axis), g)
+
+
+_GATHER = Rule(
+    lambda x, i, axis: np.take_along_axis(x, i, one_axis(axis, x.shape)),
+    lambda g, y, x, i, axis: noted(_give, x.shape, g, i, options=(one_axis(axis, x.shape),)),
+)
+
+
+# ----------------------------------------------------------------------------------------------- scatter_add, index_add
+def _scatter_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    x, i, src = shapes
+    _beside("i", i, x, one_axis(attributes["axis"], x))
+    if src != i:
+        raise ValueError(f"i has shape {i} and src has shape {src}: they must be equal")
+    return x
+
+
+def _index_add_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    x, i, src = shapes
+    axis = one_axis(attributes["axis"], x)
+    _beside("src", src, x, axis)
+    if i != (src[axis],):
+        raise ValueError(f"src has shape {src} and i has shape {i}: i must name a place for each of axis {axis} of src")
+    return x
+
+
+def _added_definition(signature: Signature) -> str:
+    """x, and what src has for the place: i is of all axes (scatter_add), or of one (index_add)."""
+    *out, run = letters(signature.out_rank + 1, avoid="i")
+    axis = one_axis(signature["axis"], signature.out_rank)
+    read = [run if n == axis else place for n, place in enumerate(out)]
+    where = at("i", read if signature.ranks[1] == len(out) and signature.op == "scatter_add" else [run])
+    source = f"sum({at('src', read)} for {run} in {run.upper()} if {where} == {out[axis]})"
+    return f"{at('y', out)} = {at('x', out)} + {source}"
+
+
+def _add(x: Array, i: Array, src: Array, axis: int, out: Array) -> None:
+    out[...] = x
+    if i.shape == src.shape and i.ndim > 1:
+        np.add.at(out, _places(i, axis), src)
+    else:
+        np.add.at(np.moveaxis(out, axis, 0), i, np.moveaxis(src, axis, 0))
+
+
+def _taken(g: Array, i: Array, axis: int, out: Array) -> None:
+    out[...] = g.take(i, axis)
+
+
+_SCATTER_ADD = Rule(
+    lambda x, i, src, axis: noted(_add, x.shape, x, i, src, options=(one_axis(axis, x.shape),)),
+    lambda g, y, x, i, src, axis: g,
+    None,
+    lambda g, y, x, i, src, axis: np.take_along_axis(g, i, one_axis(axis, x.shape)),
+)
+_INDEX_ADD = Rule(
+    lambda x, i, src, axis: noted(_add, x.shape, x, i, src, options=(one_axis(axis, x.shape),)),
+    lambda g, y, x, i, src, axis: g,
+    None,
+    lambda g, y, x, i, src, axis: noted(_taken, src.shape, g, i, options=(one_axis(axis, x.shape),)),
+)
+
+
+# ------------------------------------------------------------------------------------------------------------------ put
+def _put_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    x, src = shapes
+    wanted = sliced_shape([x], attributes)
+    if src != wanted:
+        index = attributes["index"]
+        raise ValueError(f"x has shape {x} and src has shape {src}: x{index} has shape {wanted}, and src must have it")
+    return x
+
+
+def _put_definition(signature: Signature) -> str:
+    """src where the slice reaches, else x."""
+    rank = signature.ranks[0]
+    out, inside, read = letters(rank), [], []
+    for axis, (place, item) in enumerate(zip(out, index_of(signature["index"], rank), strict=True)):
+        tests, where = _reached(place, f"x.shape[{axis}]", item)
+        inside += tests
+        read += where
+    otherwise = f" if {' and '.join(inside)} else {at('x', out)}" if inside else ""
+    return f"{at('y', out)} = {at('src', read)}{otherwise}"
+
+
+def _reached(place: str, size: str, item: int | slice) -> tuple[list[str], list[str]]:
+    """When an entry of a slice reaches a place of x, and which place of src that is; a number has none there."""
+
+    def counted(number: int) -> str:
+        """A place counted from the front."""
+        return str(number) if number >= 0 else f"{size} - {-number}"
+
+    if not isinstance(item, slice):
+        return [f"{place} == {counted(item)}"], []
+    step = 1 if item.step is None else item.step
+    begin, begun, end = (0, ">=", "<") if step > 0 else (-1, "<=", ">")
+    start, tests, far = begin if item.start is None else item.start, [], place
+    first = counted(start)
+    if step < 0:
+        far = f"{first} - {place}"
+    elif start:
+        far = f"{place} - {first if start > 0 else f'({first})'}"
+    if start != begin:
+        tests.append(f"{place} {begun} {first}")
+    if item.stop is not None:
+        tests.append(f"{place} {end} {counted(item.stop)}")
+    if abs(step) == 1:  # an index that stands alone would say that src has as many as x
+        return tests, [f"0 + {place}" if far == place and tests else far]
+    far = far if far == place else f"({far})"
+    return [*tests, f"{far} % {abs(step)} == 0"], [f"{far}//{abs(step)}"]
+
+
+def _put(x: Array, src: Array, index: str, out: Array) -> None:
+    out[...] = x
+    out[(*index_of(index, x.ndim), ...)] = src
+
+
+def _kept(g: Array, index: str, out: Array) -> None:
+    """g, and 0 where src was written."""
+    out[...] = g
+    out[(*index_of(index, g.ndim), ...)] = 0
+
+
+_PUT = Rule(
+    lambda x, src, index: noted(_put, x.shape, x, src, options=(index,)),
+    lambda g, y, x, src, index: noted(_kept, x.shape, g, options=(index,)),
+    lambda g, y, x, src, index: g[(*index_of(index, len(x.shape)), ...)],
+)
+
+
+OPS = (
+    Op(
+        "gather",
+        ("x", "i"),
+        _gather_definition,
+        _gather_shape,
+        *_GATHER.pair,
+        "Along an axis, the element of x that i names, beside it for all other axes (take_along_axis).",
+        AXIS,
+        indices=("i",),
+        convention=ADDS,
+        bounds=_bounds,
+    ),
+    Op(
+        "scatter_add",
+        ("x", "i", "src"),
+        _added_definition,
+        _scatter_shape,
+        *_SCATTER_ADD.pair,
+        "x, with each element of src added along an axis at the place that i names for it.",
+        AXIS,
+        indices=("i",),
+        convention="positions count from 0; what goes to one place adds up",
+        bounds=_bounds,
+    ),
+    Op(
+        "index_add",
+        ("x", "i", "src"),
+        _added_definition,
+        _index_add_shape,
+        *_INDEX_ADD.pair,
+        "x, with each slice of src along an axis added at the place that i names for it.",
+        AXIS,
+        indices=("i",),
+        convention="positions count from 0; what goes to one place adds up",
+        bounds=_bounds,
+    ),
+    Op(
+        "put",
+        ("x", "src"),
+        _put_definition,
+        _put_shape,
+        *_PUT.pair,
+        "x with src written into a slice of it: a new tensor, as `x[1:, ::2] = src` makes of x.",
+        {"index": Attribute(None, index_text, required=True)},
+    ),
+)

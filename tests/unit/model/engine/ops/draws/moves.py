@@ -1,0 +1,73 @@
+"""What moves numbers: reading and writing at places, running sums, …"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tests.unit.model.engine.ops.draws.base import Case, Random, an_axis, numbers, pick, shape_of
+
+
+def _placed(random: Random, *, each: bool) -> tuple[Any, int, Any, tuple[int, ...]]:
+    """A tensor, an axis, places in it (for each element, or along the axis), and the shape of what lies there."""
+    x = numbers(random, shape_of(random, 1, 3, empty=False))
+    axis, count = an_axis(random, x.ndim), int(random.integers(0, 6))
+    shape = tuple(count if n == axis % x.ndim else size for n, size in enumerate(x.shape))
+    return x, axis, random.integers(0, x.shape[axis], shape if each else (count,)), shape
+
+
+def gather(random: Random) -> Case:
+    x, axis, i, _ = _placed(random, each=True)
+    return Case("gather", {"x": x, "i": i}, lambda torch, x, i: torch.gather(x, axis, i), {"axis": axis})
+
+
+def scatter_add(random: Random) -> Case:
+    x, axis, i, shape = _placed(random, each=True)
+    inputs = {"x": x, "i": i, "src": numbers(random, shape)}
+    return Case("scatter_add", inputs, lambda torch, x, i, src: torch.scatter_add(x, axis, i, src), {"axis": axis})
+
+
+def index_add(random: Random) -> Case:
+    x, axis, i, shape = _placed(random, each=False)
+    inputs = {"x": x, "i": i, "src": numbers(random, shape)}
+    return Case("index_add", inputs, lambda torch, x, i, src: torch.index_add(x, axis, i, src), {"axis": axis})
+
+
+def put(random: Random) -> Case:
+    x = numbers(random, shape_of(random, 1, 3, empty=False))
+    entries: list[Any] = []
+    for size in x.shape[: int(random.integers(1, x.ndim + 1))]:
+        low, high = sorted(int(n) for n in random.integers(0, size + 1, 2))
+        start = pick(random, low, low - size if low < size else low, None)
+        entries.append(
+            pick(random, slice(start, pick(random, high, None), pick(random, None, 2, 3)), an_axis(random, size))
+        )
+    told = [":".join("" if n is None else str(n) for n in (e.start, e.stop, e.step)) if isinstance(e, slice) else str(e)
+            for e in entries]  # fmt: skip
+    where = tuple(entries)
+
+    def call(torch: Any, x: Any, src: Any) -> Any:
+        made = x.clone()
+        made[where] = src
+        return made
+
+    inputs = {"x": x, "src": numbers(random, x[where].shape)}
+    return Case("put", inputs, call, {"index": f"[{', '.join(told)}]"})
+
+
+def running(op: str) -> Callable[[Random], Case]:
+    def make(random: Random) -> Case:
+        x = numbers(random, shape_of(random, 1)) * pick(random, 1, 1, 100 if op == "logcumsumexp" else 1)
+        axis = an_axis(random, x.ndim)
+        return Case(op, {"x": x}, lambda torch, x: getattr(torch, op)(x, axis), {"axis": axis})
+
+    return make
+
+
+DRAWS: Mapping[str, Callable[[Random], Case]] = {
+    "gather": gather,
+    "scatter_add": scatter_add,
+    "index_add": index_add,
+    "put": put,
+    **{name: running(name) for name in ("cumsum", "cumprod", "logcumsumexp")},
+}
