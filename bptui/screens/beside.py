@@ -22,6 +22,7 @@ KINDS = ("explorer", "play")
 
 def first(board: Board, name: str, width: int) -> Line:
     """The first row: `name` of the lesson, then what the board says."""
+    board.width = width
     left, right = board.status()
     if left and left[0].text in KINDS:
         left = left[1:]
