@@ -25,7 +25,17 @@ from torch.overrides import TorchFunctionMode, _len_torch_function_stack, _pop_m
 from bptui.model.source.captured.record import Step
 from bptui.torch.capturing import checkpoints
 from bptui.torch.capturing.calls import Call
-from bptui.torch.capturing.functions import RESCALE, UNSCALE, Draws, draws, full_name, is_silent, opened, tensors
+from bptui.torch.capturing.functions import (
+    RESCALE,
+    UNSCALE,
+    Draws,
+    draws,
+    full_name,
+    is_silent,
+    opened,
+    reads_itself,
+    tensors,
+)
 from bptui.torch.capturing.gradients import Gradients
 from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.modules import Modules
@@ -225,8 +235,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         else:
             result = func(*args, **kwargs)
         if call is not None:
-            known = self.knows(call.name)
-            self._safely(call.finish, result, None if known else self.gradients)
+            whole = self.knows(call.name) and not reads_itself(func)
+            self._safely(call.finish, result, None if whole else self.gradients)
         return result
 
     def _inside(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:

@@ -99,7 +99,7 @@ class Index:
 
     def found_sizes(self) -> Shape:
         """The shape that its tensors are an index of."""
-        return np.empty(self.shape, np.bool_)[tuple(self.basic)].shape if self.basic else self.shape
+        return np.broadcast_to(np.False_, self.shape)[tuple(self.basic)].shape
 
 
 def _axes_read(item: Any) -> int:
@@ -168,15 +168,13 @@ def index_select(u: Call, input: Any, dim: int, index: Any) -> Node:
 
 
 def along(u: Call, x: Tensor, places: Ref, dim: int, shape: Shape | None = None) -> Node:
-    """The elements of x at recorded places along an axis; the index is as large as the result, and may be smaller than
-    x on the other axes. `shape`: of the places, where an axis of size 1 was taken out of them."""
+    """The elements of x at recorded places along an axis: on the other axes the places may be fewer. `shape`: of the
+    places, where an axis of size 1 was taken out of them."""
     wanted = tuple(places.shape if shape is None else shape)
-
-    def find(p: Array) -> Array:
-        inside = tuple(slice(None) if n == dim else slice(0, size) for n, size in enumerate(wanted))
-        return np.take_along_axis(p[inside], values(u, places).reshape(wanted), dim)
-
-    return rearranged(u, x, find, tuple(places.shape))
+    inside = tuple(slice(None) if n == dim or size == x.shape[n] else slice(0, size) for n, size in enumerate(wanted))
+    part = u.use("slice", x, index=inside) if any(item != slice(None) for item in inside) else x
+    i = u.whole(wanted, lambda: values(u, places).reshape(wanted))
+    return reshaped(u, u.use("gather", part, i, axis=dim), tuple(places.shape))
 
 
 @known("gather")
@@ -252,7 +250,17 @@ def setitem(u: Call, input: Any, index: Any, value: Any) -> Node:
         found = _meant(u, input, index, value)
     if found.repeats:
         u.lacks("writing to one element twice")
-    return written(u, input, value, found.done)
+    if found.read or None in found.basic:
+        return written(u, input, value, found.done)
+    return u.use("put", input, _fitted(u, value, found.found_sizes()), index=tuple(found.basic))
+
+
+def _fitted(u: Call, value: Any, shape: Shape) -> Node:
+    """What is written, in the shape of where it is written to; axes of size 1 in front of it go."""
+    own = shape_of(value)
+    while len(own) > len(shape) and own[0] == 1:
+        own = own[1:]
+    return stretched(u, reshaped(u, value, own) if tensor(value) else value, shape)
 
 
 def _meant(u: Call, x: Any, index: list[int], value: Any) -> Index:
@@ -279,7 +287,9 @@ def _meant(u: Call, x: Any, index: list[int], value: Any) -> Index:
 def index_put(u: Call, input: Any, indices: Any, values: Any, accumulate: bool = False) -> Node:
     found = Index(u, tuple(input.shape), [slice(None) if item is None else item for item in indices])
     if accumulate:
-        return added(u, input, stretched(u, values, found.done(np.empty(input.shape, np.bool_)).shape), found.done)
+        return added(
+            u, input, stretched(u, values, found.done(np.broadcast_to(np.False_, input.shape)).shape), found.done
+        )
     if found.repeats:
         u.lacks("writing to one element twice")
     return written(u, input, values, found.done)
