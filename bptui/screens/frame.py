@@ -160,6 +160,7 @@ def _first(session: Session | None, ui: Ui, width: int) -> Line:
     """The status: of the debugger, or of the board that stands in its place."""
     if ui.board is None:
         return under(status.row(session, width, ui.checks, ui.name, ahead=ui.lesson is None), "on-band")
+    ui.board.width = width
     left, right = ui.board.status()
     if left and left[0].text in ("explorer", "play"):  # of a lesson, which says its own name
         left = left[1:]

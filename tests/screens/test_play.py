@@ -343,6 +343,19 @@ async def test_a_page_of_a_lesson_has_it_beside_its_prose(tmp_path: Path) -> Non
         assert "this failed" not in at.text
 
 
+async def test_the_status_is_of_the_size_that_the_screen_has() -> None:
+    """Not of the one that it had: in few columns words go whole, and in many they come back."""
+    async with playing(200, 50) as at:
+        wide = at.text.split("\n")[0]
+        assert wide.split()[:6] == ["bptui", "play", "circle", "step", "0", "paused"]
+        await at.pilot.resize_terminal(60, 20)
+        narrow = at.text.split("\n")[0]
+        assert "…" not in narrow
+        assert "step 0" in narrow
+        await at.pilot.resize_terminal(200, 50)
+        assert at.text.split("\n")[0] == wide
+
+
 @pytest.mark.parametrize("data", ["circle", "hills"])
 def test_discretize_leaves_two_levels_that_part_where_the_answer_does(data: str) -> None:
     made = board(f"data {data}", "step 20", "discretize on")

@@ -159,7 +159,7 @@ class _Building:
             value = self.step.values[out]
             if value.dtype not in FLOATS:
                 continue
-            op = opaque(short(event.name), names, tuple(value.shape))
+            op = opaque(short(event.name), names, tuple(value.shape), why)
             name = self.shop.fresh(short(event.name), event.module)
             outs[out] = self.builder.use(op, *(self.shop.nodes[v] for v in inputs), name=name, scope=event.module)
             self.made.unknown[outs[out].id] = why
