@@ -119,12 +119,6 @@ def draws(function: object) -> bool:
     return "dropout" in last or last in ("scaled_dot_product_attention", "lstm", "gru", "rnn_tanh", "rnn_relu")
 
 
-def reads_itself(function: object) -> bool:
-    """May it read one of its results for another, as an LSTM cell reads c for h? A hook on c sees that, too, so that
-    what the call adds to its own result is to be recorded."""
-    return full_name(function) in ("torch.lstm_cell", "torch.lstm")
-
-
 class Draws(TorchDispatchMode):  # type: ignore[misc]
     """What a dropout inside of one call draws: 0 where a number is dropped. (Autograd saves it, but not for a call in
     place, nor where gradients are off; and it cannot be read out of the result where x is 0.)"""
