@@ -157,11 +157,19 @@ class CapturedRecording(Recording):
         node = self.graph.nodes[i]
         if i not in self.captured.values_of or not node.wants_grad:
             return None
-        found = self.grad(i)
+        found = self.hooked_grad(i)
         if found is None:
             return None
         own = self.added(event, i) if not set(self.captured.values_of[i]) & set(event.inputs) else None
         return found if own is None else np.asarray(np.asarray(found, np.float64) - own)
+
+    def hooked_grad(self, node: int) -> Array | None:
+        """The gradient that goes on from a node: what arrived there, or what the user's own hooks made of it."""
+        for value in self.captured.values_of.get(node, ()):
+            backwards = [b for b in self.record.step.backwards if value in b.grads]
+            if any(value in b.hooked for b in backwards):
+                return _sum([self.record.array(b.hooked.get(value, ("", b.grads[value]))[1]) for b in backwards])
+        return self.grad(node)
 
     def added(self, event: Event, source: int) -> Array | None:
         """What an event was seen to add to the gradient of a node; None where that was not recorded by itself."""
