@@ -269,6 +269,15 @@ class CapturedRecording(Recording):
         ops = (node,) if event is None else self.captured.nodes_of[event.id]
         return {place for op in ops for place in self.timeline.places(phase, op)}
 
+    @cached_property
+    def _gradients(self) -> frozenset[int]:
+        """The values that are gradients of others."""
+        return frozenset(grad for backward in self.record.step.backwards for grad in backward.grads.values())
+
+    def is_given(self, node: int) -> bool:
+        """Not, where it is the gradient of another value: an all-reduce reads those of all ranks."""
+        return not self._gradients.intersection(self.captured.values_of.get(node, ()))
+
     def stats(self, node: Key, what: Literal["value", "grad"] = "value") -> Stats | None:
         """What was counted of a value, or of its gradient, when it was recorded; None where nothing was."""
         for value in self.captured.values_of.get(self.id(node), ()):
