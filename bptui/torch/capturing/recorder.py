@@ -225,8 +225,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         else:
             result = func(*args, **kwargs)
         if call is not None:
-            known = self.knows(call.name)
-            self._safely(call.finish, result, None if known else self.gradients)
+            self._safely(call.finish, result, self.knows(call.name))
         return result
 
     def _inside(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:

@@ -12,7 +12,7 @@ from torch.autograd.function import BackwardCFunction
 from torch.nn.modules._functions import BackwardHookFunction
 
 from bptui.model.source.captured.record import Argument, Backward, Event
-from bptui.torch.capturing.gradients import Edge, Gradients, edge_of
+from bptui.torch.capturing.gradients import Border, Edge, Gradients, edge_of
 from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.numbers import Numbers, dense, kind, version
 
@@ -233,8 +233,7 @@ class Values:
         if event is None:
             inputs = self.gradients.reached(node, self.use)
             event = self._custom(node, function, list(inputs.values()))
-            own = {(node, tensor.output_nr): value}
-            self.gradients.border(event.id, [tensor], own, inputs)
+            self.gradients.border(event.id, Border({(node, tensor.output_nr): value}, inputs))
             self._late[node] = event
         event.outs.append(value)
         if inside is not None:
