@@ -62,7 +62,9 @@ class Values:
         if live.node is not FREED and live.node is not tensor.grad_fn and tensor.grad_fn is not None:
             return self._unseen(tensor, live.value)
         value = self.step.values[live.value]
-        if value.wants_grad != tensor.requires_grad:  # requires_grad_(): the same numbers, now with a gradient
+        if value.wants_grad != tensor.requires_grad:  # requires_grad_(): the same numbers, with a gradient or without
+            if live.value in self.journal.read:  # what came before has its gradient, or none, and this the other
+                return self.new(tensor, border=self.numbers.kept(live.value))
             value.wants_grad = tensor.requires_grad
         if value.wants_grad and not live.watched:
             live.watched = self.gradients.watch(tensor, live.value)
@@ -102,6 +104,12 @@ class Values:
         for _, leaf in self.leaves():
             if leaf.grad is not None:
                 self._live.pop(id(leaf.grad), None)
+
+    def forget(self, tensor: torch.Tensor) -> None:
+        """It may have been written without a new version: what it holds is new."""
+        if tensor.layout is torch.strided:
+            self.numbers.written(tensor)
+            self._live.pop(id(tensor), None)
 
     def leaves(self) -> Iterable[tuple[int, torch.Tensor]]:
         """The leaves that have a gradient, and the values that they hold."""
