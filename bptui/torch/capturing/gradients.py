@@ -125,10 +125,10 @@ class Gradients:
     # ------------------------------------------------------------------------------------------------------- events
     def border(self, event: int, border: Border) -> None:
         """Record what an event adds to the gradients of its inputs, and of its own results."""
-        if not border.inputs or (border.known and len(border.own) < 2):
-            return
         inputs, own, since = border.inputs, border.own, border.since
         waiting = list({node for node, _ in own})
+        if not inputs or (border.known and len(waiting) < 2):
+            return
         seen = set(waiting)
         while waiting and len(seen) < FAR:
             node = waiting.pop()

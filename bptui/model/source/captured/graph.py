@@ -143,6 +143,9 @@ class _Building:
             self.shop.reads = {leaf: read for leaf, read in self.shop.reads.items() if leaf < first}
             outs = self._opaque(event, str(why))
         for value, node in outs.items():
+            if self.step.values[value].wants_grad and event.notes.get("no_grad"):
+                self._leaf(value)  # a parameter that was changed by hand: no gradient flows on from here
+                continue
             if node.wants_grad and not self.step.values[value].wants_grad:
                 node = self.builder.stopped(node)
             self.shop.nodes[value] = node
