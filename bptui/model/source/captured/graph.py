@@ -89,7 +89,8 @@ class _Building:
                     self._leaf(value)
             self._event(event)
         for value in sorted(self.trained):
-            if value not in self.shop.nodes and value not in self.step.made_by:
+            maker = self.step.made_by.get(value)
+            if value not in self.shop.nodes and (maker is None or maker.notes.get("no_grad")):
                 self._leaf(value)
         layers = self._layers()
         went_back = bool(self.step.backwards)
