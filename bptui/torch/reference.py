@@ -197,6 +197,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "clip": lambda torch, x, s: torch.clamp(x[0], s["min"], s["max"]),
         "dropout": lambda torch, x, s: x[0] * x[1] / (1 - s["p"]),
         "affine": lambda torch, x, s: torch.nn.functional.linear(x[0], x[1].T, x[2]),
+        "einsum": lambda torch, x, s: torch.einsum(s["equation"], *x),
         "sum": _reduced("sum"),
         "mean": _reduced("mean"),
         "var": _reduced("var", "correction"),

@@ -61,6 +61,8 @@ ARENAS: dict[str, Arena] = {
     "dropped": ((KINKED, BITS), {"p": 0.3}),
     "affine": ((KINKED, _mixed(4, 5), _mixed(5)), {}),
     "matmul": ((KINKED, _mixed(4, 5)), {}),
+    "attended": ((_mixed(2, 3, 4), _mixed(2, 3, 4)), {"equation": "bqd,bkd->bqk"}),
+    "traced": ((_mixed(3, 3), _mixed(3)), {"equation": "ii,i->i"}),
     "stacked matmul": ((_mixed(2, 3, 4), _mixed(4, 5)), {}),
     "rows": ((KINKED,), {"axis": 1}),
     "columns": ((KINKED,), {"axis": 0}),

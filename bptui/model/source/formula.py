@@ -246,13 +246,16 @@ class Reader(Literals):
         if word in hints.CALLS and word not in self.builder.own:
             self.fail(node, f"unknown operation '{word}'", hints.CALLS[word])
         op = self.builder.find(word, self.builder.place(self.at(node)))
-        arguments = node.args
+        arguments, attributes = node.args, dict[str, Any]()
+        needed = [key for key, attribute in op.attributes.items() if attribute.required]
+        if needed and arguments and isinstance(arguments[0], ast.Constant) and isinstance(arguments[0].value, str):
+            attributes[needed[0]] = self.literal(arguments[0])  # einsum("ij,jk->ik", a, b)
+            arguments = arguments[1:]
         if len(arguments) == 1 and len(op.inputs) > 1 and isinstance(arguments[0], ast.List | ast.Tuple):
             arguments = arguments[0].elts
         if word in ("max", "min") and len(arguments) > 1 and isinstance(arguments[1], ast.Name | ast.Call | ast.BinOp):
             self.fail(node, f"{word} is over the elements of one value", f"write {word}imum(a, b) for the one of two")
         places: dict[str, ast.expr] = {}
-        attributes: dict[str, Any] = {}
         for position, argument in enumerate(arguments):
             if isinstance(argument, ast.Starred):
                 self.fail(argument, "'*' is not allowed in a call")

@@ -127,6 +127,24 @@ def uses():
     for lead in ((3,), (), (2, 3), (1,), (0,), (2, 1, 3)):
         yield Use("affine", ((*lead, 4), (4, 5), (5,)))
 
+    for equation, *shapes in (
+        ("ij,jk->ik", (3, 4), (4, 2)),
+        ("bhqd,bhkd->bhqk", (2, 1, 3, 4), (2, 1, 5, 4)),
+        ("ii->i", (3, 3)),
+        ("ii", (3, 3)),
+        ("i,j", (3,), (4,)),
+        ("ij,ik->jk", (3, 4), (3, 2)),
+        ("bij,bjk,bkl->bil", (2, 3, 4), (2, 4, 2), (2, 2, 5)),
+        ("ij,k->k", (3, 4), (5,)),
+        (",i->i", (), (4,)),
+        ("yA,Aj->yj", (3, 2), (2, 4)),
+        ("...ij,...jk->...ik", (2, 1, 3, 4), (1, 4, 2)),
+        ("...d,d->...", (2, 3, 4), (4,)),
+        ("ijij->ji", (2, 3, 2, 3)),
+        ("ij,jk->ik", (0, 4), (4, 2)),
+    ):
+        yield Use("einsum", tuple(shapes), {"equation": equation})
+
     for name in REDUCTIONS:
         for shape, given in (
             ((3, 4), {}),

@@ -154,6 +154,9 @@ WRONG = [
     Use("matmul", ((2, 3, 4), (3, 4, 5))),
     Use("affine", ((3, 4), (5, 6), (6,))),
     Use("affine", ((3, 4), (4, 6), (4,))),
+    Use("einsum", ((3, 4), (3, 4)), {"equation": "ij,jk->ik"}),
+    Use("einsum", ((3, 4),), {"equation": "i->i"}),
+    Use("einsum", ((3,),), {"equation": "ii->i"}),
     Use("sum", ((3, 4),), {"axis": 2}),
     Use("sum", ((3, 4),), {"axis": (0, -2)}),
     Use("max", ((3, 0),), {"axis": 1}),
@@ -232,6 +235,12 @@ def test_shapes_that_do_not_fit(use):
         ("huber", "delta", -1),
         ("transpose", "axes", "ab"),
         ("cast", "dtype", "int8"),
+        ("einsum", "equation", "ij,jk->ii"),
+        ("einsum", "equation", "ij->k"),
+        ("einsum", "equation", "i;j"),
+        ("einsum", "equation", "ij->..."),
+        ("einsum", "equation", ",".join("abcdefghi")),
+        ("einsum", "equation", 3),
     ],
 )
 def test_attributes_that_do_not_fit(op, name, value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.unit.model.engine.ops.draws.base import Case, Random, an_axis, numbers, pick, shape_of
+from tests.unit.model.engine.ops.draws.base import Case, Random, an_axis, chance, numbers, pick, shape_of
 
 
 def _placed(random: Random, *, each: bool) -> tuple[Any, int, Any, tuple[int, ...]]:
@@ -64,7 +64,29 @@ def running(op: str) -> Callable[[Random], Case]:
     return make
 
 
+def einsum(random: Random) -> Case:
+    """Indices of sizes of their own, in any order, some twice in an operand, some in the output, with or without ..."""
+    sizes = {letter: int(random.integers(1, 5)) for letter in "bhqkdyA"}
+    beside, inputs, terms = shape_of(random, 1, 2), {}, []
+    for name in ("first", "second", "third")[: int(random.integers(1, 4))]:
+        term = [str(letter) for letter in random.choice(list(sizes), int(random.integers(0, 4)))]
+        if chance(random, 0.7):
+            term = list(dict.fromkeys(term))
+        some = beside[int(random.integers(len(beside) + 1)) :] if chance(random, 0.3) else None
+        at = int(random.integers(len(term) + 1))
+        own = [sizes[letter] for letter in term]
+        inputs[name] = numbers(random, (*own[:at], *(some or ()), *own[at:]))
+        terms.append("".join(term[:at]) + ("..." if some is not None else "") + "".join(term[at:]))
+    equation = ",".join(terms)
+    if chance(random, 0.7):
+        there = sorted(set(equation) - {",", "."})
+        out = [str(letter) for letter in random.permutation(there)[: int(random.integers(0, 4))]] if there else []
+        equation += "->" + ("..." if "." in equation else "") + "".join(out)
+    return Case("einsum", inputs, lambda torch, *x: torch.einsum(equation, *x), {"equation": equation})
+
+
 DRAWS: Mapping[str, Callable[[Random], Case]] = {
+    "einsum": einsum,
     "gather": gather,
     "scatter_add": scatter_add,
     "index_add": index_add,
