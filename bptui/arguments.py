@@ -24,12 +24,14 @@ PARTS: Mapping[str, str] = {
     "trace": "print every value and gradient of a training step",
     "check": "check every derivative; exit 1 where one fails",
     "diagnose": "say what is wrong with a training, and try what would help; exit 1 where there is a warning",
+    "diff": "two steps, captured or run: the first operation that is apart, and why; exit 1 where there is one",
     "predictions": "each sample of a training step with its prediction, its target and its loss",
     "explain": "print the derivation of one number",
     "explore": "chain, rate, flow, activations or race: one idea, live, on its own example or on yours",
     "learn": "a lesson beside the debugger; alone: the lesson one is in",
     "play": "train a network over the plane, seen while it learns; every setting by keys",
     "export": "write a derivation, a moment, a training step or the screen as Markdown, LaTeX or SVG",
+    "capture": "run a PyTorch program as it is, and write down one of its training steps",
     "replay": "play a recorded run; without a terminal, or with --batch, hold it to what was recorded",
     "serve": "bptui in a browser, for this machine: home, or run, eval, learn, explore or play, with its words",
     "examples": "list the examples",
@@ -37,18 +39,20 @@ PARTS: Mapping[str, str] = {
 }
 """The commands that there are, with a line of help each."""
 
-TARGET = "an example (bptui examples) or a network file"
+TARGET = "an example (bptui examples), a network file or a captured step"
 WORDS: Mapping[str, str] = {
     "run": TARGET,
     "eval": "a formula, in quotes, and the values of its names, as JSON",
     "trace": TARGET,
     "check": TARGET,
     "diagnose": TARGET,
+    "diff": "two of them: a captured step, an example or a network file",
     "predictions": TARGET,
     "explore": "which explorer; then, if you like, an example, a network file, or a formula and its values",
     "examples": "an example, to read what it is about",
     "learn": "the number of a lesson, or a Markdown file in the format of lessons",
     "play": "an example or a network file with two inputs (default: a data set of its own)",
+    "capture": "a Python program (with -m a module), and its own arguments; what stands behind -- is all its own",
     "replay": "what --record has written, or a script with a first line that says of what",
     "explain": f"{TARGET}, and the node or the element that is explained",
     "export": f"{TARGET}, and what: grad(NODE[i,j]) [from NODE], moment [PLACE], step, or screen [PLACE]",
@@ -57,8 +61,8 @@ WORDS: Mapping[str, str] = {
 
 WORDS_OF: Mapping[str, str] = {
     "eval": "FORMULA NAME=VALUE ...", "explain": "TARGET NODE[i,j]", "export": "TARGET WHAT", "examples": "[NAME]",
-    "replay": "FILE", "serve": "[COMMAND ...]", "play": "[FILE]", "learn": "[N | FILE.md]",
-    "explore": "NAME [TARGET | FORMULA NAME=VALUE ...]",
+    "capture": "SCRIPT.py [ARGUMENTS]", "diff": "A B", "replay": "FILE", "serve": "[COMMAND ...]", "play": "[FILE]",
+    "learn": "[N | FILE.md]", "explore": "NAME [TARGET | FORMULA NAME=VALUE ...]",
 }  # fmt: skip
 """How usage names them, where they are no TARGET."""
 
@@ -77,6 +81,12 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "explore": ("chain", 'chain "L = (y - w*x)**2" x=2 y=2 w=0.5 --by w', "rate xor", "flow deep-sigmoid"),
     "play": ("", "classifier", "mine.toml --fps 2"),
     "serve": ("", "learn 4", "run xor --port 8001"),
+    "capture": (
+        "train.py",
+        "train.py --step 100 --epochs 5",
+        "train.py --when nan --last 3",
+        "-m project.train --stop",
+    ),
     "replay": ("lesson.replay --pace 2", "lesson.replay --batch"),
     "diagnose": ("xor-stuck", "network.toml --steps 500 --json"),
     "predictions": ("classifier --at 100 --worst", "network.toml --json"),
@@ -154,15 +164,15 @@ def parser(command: str) -> Parser:
         made.add_argument("--lr", type=float, metavar="RATE", help="their learning rate, default 0.1")
     if command == "trace":
         made.add_argument("--steps", type=int, default=1, metavar="N", help="how many training steps to run, default 1")
-    if command in ("trace", "check", "explain", "export", "predictions"):
-        verb = {"trace": "print", "predictions": "list"}.get(command, command)
+    if command in ("trace", "check", "explain", "export", "predictions", "diff"):
+        verb = {"trace": "print", "predictions": "list", "diff": "compare"}.get(command, command)
         made.add_argument("--at", type=int, default=0, metavar="K", help=f"the training step to {verb}, default 0")
     if command == "diagnose":
         made.add_argument("--steps", type=int, metavar="N",
                           help="training steps to look at (default: the network's own, at most 200)")  # fmt: skip
     if command == "predictions":
         made.add_argument("--worst", action="store_true", help="the largest loss first")
-    if command in ("trace", "check", "diagnose", "predictions"):
+    if command in ("trace", "check", "diagnose", "predictions", "diff"):
         made.add_argument("--json", action="store_true", help="as JSON")
     if command == "check":
         made.add_argument("--torch", action="store_true", help="beside PyTorch too, where it is installed")
@@ -170,6 +180,13 @@ def parser(command: str) -> Parser:
                           ".safetensors file: equal, or where not, and why; exit 1 where one differs")  # fmt: skip
         made.add_argument("--claim", action="append", default=[], metavar="NAME=FORMULA", help="a gradient as you "
                           "think it is: proved, or refuted by a number that shows it; again for more")  # fmt: skip
+    if command == "diff":
+        made.set_defaults(batch=False, record=None, no_save=True)  # no session of it is kept
+        made.add_argument("--tolerance", type=float, metavar="T", help="the largest relative difference that is none "
+                          "(default: rounding of the coarser kind of number)")  # fmt: skip
+        made.add_argument("--plain", action="store_true", help="as text, without a screen")
+        made.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR)")
+        made.add_argument("--theme", metavar="NAME", help=THEME)
     if command == "explain":
         made.add_argument("--format", choices=("text", "markdown", "latex"), default="text",
                           help="of what is printed, default text")  # fmt: skip
@@ -208,9 +225,22 @@ def parser(command: str) -> Parser:
         made.add_argument("--port", type=int, default=8000, metavar="N", help="default 8000; 0 takes one that is free")
     if command == "learn":
         _lesson_options(made)
-    if command not in ("run", "eval", "serve"):
+    if command == "capture":
+        _capture_options(made)
+    if command not in ("run", "eval", "serve", "capture"):
         made.add_argument("--ascii", action="store_true", help="ASCII only")
     return made
+
+
+def _capture_options(made: Parser) -> None:
+    made.add_argument("--step", type=int, metavar="N", help="which training step, from 0 (default: the first)")
+    made.add_argument("--when", choices=("nan",), help="the first training step whose loss is NaN or infinite")
+    made.add_argument("--last", type=int, metavar="K", help="the last K training steps, of those that led there too")
+    made.add_argument("--to", metavar="FILE", help="where it is written (default: SCRIPT-stepN.bptui in this folder)")
+    made.add_argument("--stop", action="store_true", help="end the program when the step is captured")
+    made.add_argument("--tensors", choices=("all", "stats", "boundary"), default="all",
+                      help="whose numbers are kept: of all, of none, or of parameters and modules")  # fmt: skip
+    made.add_argument("-m", dest="module", action="store_true", help="SCRIPT is a module's name, as of python -m")
 
 
 def _lesson_options(made: Parser) -> None:

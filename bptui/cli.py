@@ -41,10 +41,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code. Never raises for anything that a user did."""
-    for name in THREADS:  # before NumPy: small matrices are slower on two threads, and their bits depend on it
+    given = list(sys.argv[1:] if argv is None else argv)
+    for name in (
+        THREADS if given[:1] != ["capture"] else ()
+    ):  # before NumPy: small matrices are slower on two threads, and their bits depend on it
         os.environ.setdefault(name, "1")
     try:
-        code = _main(list(sys.argv[1:] if argv is None else argv))
+        code = _main(given)
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
@@ -100,6 +103,8 @@ def _main(argv: list[str]) -> int:
     if command not in PARTS:
         right = did_you_mean(command, PARTS, f"{', '.join(PARTS)}; bptui --help")
         raise UserError(command[:60], "is not a command", _as_target(command) or right)
+    if command == "capture":
+        return _capture(rest)
     if command == "serve":
         return showing.serve(*arguments.parser(command).parse_known_args(rest))
     options = arguments.parser(command).parse_intermixed_args(rest)
@@ -218,6 +223,14 @@ def _debug(options: Namespace, name: str, load: Callable[[], Network], identity:
     from bptui import app
 
     return app.run(name, load, start=lines, around=around)
+
+
+def _capture(words: list[str]) -> int:
+    """Run somebody's program; its options are not ours, and its output and exit code are its own."""
+    from bptui import capturing
+
+    own, program = capturing.parted(words)
+    return capturing.capture(arguments.parser("capture").parse_args(own), program)
 
 
 def _replay(options: Namespace) -> int:
@@ -348,6 +361,7 @@ HANDLERS: dict[str, Callable[[Namespace], int]] = {
     "trace": _trace,
     "check": _check,
     "diagnose": _diagnose,
+    "diff": showing.diff,
     "predictions": _predictions,
     "explain": _explain,
     "explore": showing.explore,

@@ -150,6 +150,11 @@ class _Meter:
         return True
 
 
+def progress() -> Progress:
+    """Progress on stderr, for what takes long."""
+    return Progress(_Meter("").ask)
+
+
 @dataclass(frozen=True)
 class Asked:
     """What else the step is held against: PyTorch, a file of somebody's own numbers, claims about gradients."""

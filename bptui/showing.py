@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from bptui import arguments
+from bptui import arguments, differing
 from bptui.model.base.errors import UserError, did_you_mean
 from bptui.surroundings import around_of, configured
 from bptui.targets import is_there, load_named, network_of
@@ -144,6 +144,28 @@ def play(options: Namespace) -> int:
 
         return headless.page(_playground(options)(), writer(options), not options.ascii and utf8(sys.stdout))
     return show(options, _play_screen(options))
+
+
+def diff(options: Namespace) -> int:
+    """On the screen; as text or JSON where that is asked for, or where there is none."""
+    first, second = differing.asked(options)
+    if not (options.json or options.plain) and has_screen():
+        for target in (first, second):
+            if not is_there(target):
+                load_named(target)  # says what is wrong with the name, before a screen is painted for nothing
+        return show(options, _diff_screen(options))
+    from bptui import headless
+
+    return differing.printed(options, headless.progress(), writer(options))
+
+
+def _diff_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
+    def make() -> Board:
+        from bptui.screens.diff.board import DiffBoard
+
+        return DiffBoard(differing.runs(options))
+
+    return _on_stage(" ".join(options.rest), make)
 
 
 SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {

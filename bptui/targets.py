@@ -43,16 +43,23 @@ def network_of(options: Namespace, words: Sequence[str]) -> tuple[str, Callable[
 
 
 def load_named(target: str) -> Network:
-    """The network of an example's name or a file. UserError where there is none. Imports NumPy."""
+    """The network of an example's name, of a network file, or of a captured step. UserError where there is none.
+    Imports NumPy."""
+    from bptui.model.source.captured.network import is_captured
     from bptui.model.source.network import load
 
-    return load(target)
+    if not is_captured(target):
+        return load(target)
+    from bptui.model.source.captured.file import open_record
+    from bptui.model.source.captured.network import network_of
+
+    return network_of(open_record(target), Path(target).name)
 
 
 def is_there(target: str) -> bool:
     """Is it an example or a file? Told without NumPy."""
     try:
         example = Path(__file__).parent / "networks" / f"{target}.toml"
-        return example.is_file() or Path(target).is_file()
+        return example.is_file() or Path(target).exists()
     except (OSError, ValueError):
         return False

@@ -139,3 +139,93 @@ def two_layers(dtype: Any = np.float32, rate: float = 0.1, seed: int = 0) -> Mad
         value: (grad, array - step * grad) for (value, grad), array in zip(flows.items(), names.values(), strict=True)
     })  # fmt: skip
     return made
+
+
+RELU, ADD, LINEAR, LOG = "torch.Tensor.relu", "torch.Tensor.add", "torch.nn.functional.linear", "torch.Tensor.log"
+
+
+def blocks(count: int = 2, born: bool = False) -> MadeRecord:
+    """A step of a model with residual blocks, each in a module of its own: embed, blocks.0, …, head. `born`: before the
+    head there is a log of numbers that are not positive, whose NaN reaches the loss and each parameter before it.
+
+        x = self.embed(x)                      model.py:20     h = self.up(x).relu()    model.py:10, in each block
+        x = blocks(x)                          model.py:21     h = self.down(h)         model.py:11
+        return self.head(x.log()) or head(x)   model.py:22     return x + h             model.py:12
+    """
+    random = np.random.default_rng(3)
+    made, weights = MadeRecord(), {}
+
+    def weight(name: str, *shape: int) -> V:
+        array = (random.normal(size=shape) / (1 + count)).astype(np.float32)
+        weights[name] = V(made.given(array, name, wants_grad=True))
+        return weights[name]
+
+    def linear(x: V, path: str, out: int, line: int) -> V:
+        w, b = weight(f"{path}.weight", out, made.arrays[x].shape[-1]), weight(f"{path}.bias", out)
+        tape.append(("linear", x, w, b))
+        y = made.arrays[x] @ made.arrays[w].T + made.arrays[b]
+        return _done(V(made.call(LINEAR, [x, w, b], y, module=path, line=line)))
+
+    def _done(y: V) -> V:
+        tape[-1] = (*tape[-1], y)
+        return y
+
+    tape: list[tuple[Any, ...]] = []
+    data, target = (
+        V(made.given(random.normal(size=(4, 3)).astype(np.float32))),
+        V(made.given(random.normal(size=(4, 1)).astype(np.float32))),
+    )
+    x = linear(data, "embed", 5, 20)
+    for n in range(count):
+        path = f"blocks.{n}"
+        h = linear(x, f"{path}.up", 6, 10)
+        tape.append(("relu", h))
+        h = _done(V(made.call(RELU, [h], np.maximum(made.arrays[h], 0), module=path, line=10)))
+        h = linear(h, f"{path}.down", 5, 11)
+        tape.append(("add", x, h))
+        x = _done(V(made.call(ADD, [x, h], made.arrays[x] + made.arrays[h], module=path, line=12)))
+    if born:
+        tape.append(("log", x))
+        with np.errstate(all="ignore"):
+            x = _done(V(made.call(LOG, [x], np.log(made.arrays[x]), line=22)))
+    y = linear(x, "head", 1, 22)
+    difference = made.arrays[y] - made.arrays[target]
+    loss = made.call("torch.nn.functional.mse_loss", [y, target], np.mean(difference**2, dtype=np.float32), line=30)
+    made.backward(loss, _flows(made, tape, {y: (2 * difference / difference.size).astype(np.float32)}))
+    grads = made.step.backwards[0].grads
+    made.update(SGD, {"lr": 0.1}, {
+        value: (made.arrays[grads[value]], made.arrays[value] - np.float32(0.1) * made.arrays[grads[value]])
+        for value in weights.values()
+    })  # fmt: skip
+    kinds = {"embed": "Linear", "blocks": "ModuleList", "head": "Linear"}
+    made.step.modules.update({path: Module(kind, True) for path, kind in kinds.items()})
+    made.step.modules.update({f"blocks.{n}": Module("Block", True) for n in range(count)})
+    made.step.sources["model.py"] = {
+        8: "class Block:", 9: "    def forward(self, x):", 10: "        h = self.up(x).relu()",
+        11: "        h = self.down(h)", 12: "        return x + h", 13: "",
+    }  # fmt: skip
+    return made
+
+
+def _flows(made: MadeRecord, tape: Sequence[tuple[Any, ...]], grads: dict[int, Any]) -> dict[int, Any]:
+    """The gradients of all that a tape of calls read: what PyTorch's rules give."""
+
+    def add(value: int, grad: Any) -> None:
+        if made.step.values[value].wants_grad:
+            grads[value] = grads[value] + grad if value in grads else grad
+
+    with np.errstate(all="ignore"):
+        for kind, *values, out in reversed(tape):
+            g, arrays = grads[out], [made.arrays[value] for value in values]
+            if kind == "linear":
+                add(values[0], g @ arrays[1])
+                add(values[1], g.T @ arrays[0])
+                add(values[2], g.sum(0))
+            elif kind == "relu":
+                add(values[0], np.where(arrays[0] > 0, g, np.float32(0)))
+            elif kind == "log":
+                add(values[0], g / arrays[0])
+            else:
+                add(values[0], g)
+                add(values[1], g)
+    return grads

@@ -17,18 +17,20 @@ from bptui.screens.render import RenderOptions
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.model.engine.graph import Graph
+    from bptui.screens.panels.choices import Choice
     from bptui.teach.formulas import Target
 
 Work = Callable[[Progress], None]
 
 
 class Ask(NamedTuple):
-    """What a class is asked: the question, the names of the numbers that stand as ` ? ` until it is answered, and the
-    key of the board that leads to what is asked next."""
+    """What a class is asked: the question, the names of what stands as ` ? ` until it is answered, the key of the
+    board that leads to what is asked next, and the answers to choose from, none as long as they are not known."""
 
     question: str
     hide: frozenset[str]
     then: str
+    choices: tuple[Choice, ...] = ()
 
 
 class Board(ABC):

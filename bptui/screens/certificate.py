@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base import files
 from bptui.model.base.errors import UserError
+from bptui.model.base.prose import wrap
 from bptui.model.base.spans import Line, Span, bold, line, plain
 from bptui.screens.panels import status
-from bptui.screens.panels.text import wrap
 from bptui.screens.render import clip, fit, length, middle
 from bptui.screens.svg import picture
 from bptui.screens.theme import Theme
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 WIDTH = 67
 """Columns of its frame."""
+NEAR, APART, TURN = 4, 9, 5
+"""Columns from dot to dot of the way there and back, at least and at most; from the last one to the turn."""
 MARK = 4
 """Columns that the mark of a number takes, and what keeps it apart."""
 PRINTED = (80, 22)
@@ -40,12 +42,19 @@ def lines(found: Certificate, name: str, width: int, height: int) -> list[Line]:
         middle(line((f"{number}done", "dim"), *((" by ", "dim"), (name, "text bold")) if name else ()), inner),
         (),
     ]
-    below: list[Line] = [(), *wrap(found.summary, inner)]
+    said: list[Line] = []
     if found.losses is not None:
         before, after = map(number_of, found.losses)
-        below += [(), line(("and one step brought the loss  ", "dim"), (before, "value"), " → ", (after, "value bold"))]
-    below += [(), line(("kept on this machine only", "dim"))]
-    room = max(0, height - 2 - len(head) - len(below) - 1)
+        said = [line(("and one step brought the loss  ", "dim"), (before, "value"), " → ", (after, "value bold"))]
+    said.append(line(("kept on this machine only", "dim")))
+    summary, drawn = wrap(found.summary, inner), hairpin(found.way, inner)
+    airy: list[Line] = [(), *summary, *(row for each in said for row in ((), each))]
+    rows = _worked(found.worked, inner, height)
+    for there, below in ((drawn, airy), (drawn, [(), *summary, *said]), ([], airy)):
+        room = max(0, height - 2 - len(head) - len(there) - len(below) - 1)
+        if len(rows) <= room:  # the numbers come before the picture
+            break
+    head += there
     rows = _worked(found.worked, inner, room)
     body = [*head, *([line(("you worked out", "dim")), *rows] if rows else []), *below]
     body = body[: max(0, height - 2)]
@@ -56,6 +65,21 @@ def lines(found: Certificate, name: str, width: int, height: int) -> list[Line]:
     ]
     left, top = " " * max(0, (width - wide) // 2), max(0, (height - len(frame)) // 2)
     return [*[()] * top, *(line(left, *row) for row in frame)][:height]
+
+
+def hairpin(way: tuple[str, ...], width: int) -> list[Line]:
+    """There and back: names that have room, a dot for each on the way to the loss, and on the way home; a blank row. Of
+    a longer way its beginning and its end."""
+    most = (width - TURN) // NEAR
+    if len(way) < 2 or most < 3:
+        return []
+    names = way if len(way) <= most else (*way[: (most - 1) // 2], "⋯", *way[len(way) - most // 2 :])
+    apart = min(APART, (width - TURN) // len(names))
+    above = "".join(f"{name if len(name) < apart else '':<{apart}}" for name in names)
+    there = "".join(f"{'⋯' if name == '⋯' else '●':━<{apart}}" for name in names[:-1]) + "●" + "━" * TURN
+    rows = (line((above, "dim")), line((f"{there}┓", "value")), line((f"{there}┛", "gradient")))
+    wide = length(rows[1])
+    return [*(middle(fit(row, wide), width) for row in rows), ()]
 
 
 def page(found: Certificate, name: str, title: str, width: int, height: int) -> list[Line]:

@@ -118,7 +118,7 @@ class Debugger(Presenting, Screen[None]):
 
             assert self.session is not None
             self.explainer = Explainer(self.session, self._more)
-            self.ui.rules = self.explainer.service
+            self.ui.rules, self.ui.badges = self.explainer.service, self.explainer.badges
         try:
             self.ui.card, self.ui.defect = self.explainer.card(self.ui.look.unicode), ""
             self.ui.checks = self.explainer.counts()

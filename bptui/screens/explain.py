@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bptui.screens.counts import Counts
 from bptui.symbolic.card import card_for, subject
 from bptui.symbolic.card.composite import summed
 from bptui.symbolic.card.error_budget import ErrorBudget
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bptui.model.engine.composites import CompositeUse
     from bptui.model.engine.graph import Node
     from bptui.model.engine.recording import Recording
+    from bptui.screens.badges import Badges
     from bptui.symbolic.facts import Card
 
 
@@ -66,6 +68,11 @@ class Explainer:
         self._ready = ready
         self._counted: dict[tuple[int, int], list[int]] = {}
         self._small = len(session.graph.ops) <= SMALL[0] and session.recorded.nbytes <= SMALL[1]
+        self.badges: Badges | None = None
+        if session.network.modules is not None:
+            from bptui.screens.badges import Badges
+
+            self.badges = Badges(session.network.modules, self.service)
         self.service.listen(self._heard)
         if len(session.graph.ops) <= WARM:
             self.service.warm(session.graph)
@@ -129,7 +136,9 @@ class Explainer:
             self.service.request_budget(session.recorded, self._place(node, element, wrt))
         if not session.nonfinite.complete:
             self.service.request_look(session.recorded, session.nonfinite.__len__)
-        if self._small:
+        if self.badges is not None:
+            self.badges.ask()
+        elif self._small:
             self._request(session.recorded, session.graph.ops, LATER)
             if session.cursor.phase == "update" and session.walk.last is None:
                 self._request(session.history.recording(session.cursor.step + 1), session.graph.ops, LATER)
@@ -142,7 +151,10 @@ class Explainer:
 
     def _heard(self, key: Hashable) -> None:
         """In the worker's thread: count what was checked, pass on that there is news."""
-        if isinstance(key, tuple) and key[0] == "check":
+        if isinstance(key, tuple) and key[0] == "check" and len(key[1]) == 2:
+            for node in self.badges.apart if self.badges is not None else ():
+                self.session.branches[0].checked(0, node, True)
+        elif isinstance(key, tuple) and key[0] == "check":
             branch, step, node = key[1]
             rows = self.service.peek_checks(key[1])
             if rows is not None and not isinstance(rows, Failure):
@@ -150,13 +162,17 @@ class Explainer:
                 counted[0] += sum(row.verdict == "ok" for row in rows)
                 failed = sum(row.verdict == "FAIL" for row in rows)
                 counted[1] += failed
-                self.session.branches[branch].checked(step, node, failed > 0)
+                apart = self.badges is not None and branch == 0 and node in self.badges.apart
+                self.session.branches[branch].checked(step, node, failed > 0 or apart)
         self._ready()
 
-    def counts(self) -> tuple[int, int] | None:
-        """How many checks of this training step agree, how many do not; None before there are any."""
+    def counts(self) -> Counts | None:
+        """How many checks of this training step agree, how many do not; None before there are any. Of a captured step,
+        the comparisons with what was recorded."""
+        if self.badges is not None and not self.session.branch.number:
+            return self.badges.counts
         counted = self._counted.get((self.session.branch.number, self.session.cursor.step))
-        return None if counted is None else (counted[0], counted[1])
+        return None if counted is None else Counts(counted[0], counted[1])
 
     def close(self) -> None:
         """End the worker."""

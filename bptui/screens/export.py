@@ -210,7 +210,7 @@ def _painted(session: Session, size: tuple[int, int]) -> list[Line]:
         explainer.card(True)
         explainer.check()
         explainer.service.wait()
-        ui = Ui(card=explainer.card(True), checks=explainer.counts(), rules=explainer.service)
+        ui = Ui(card=explainer.card(True), checks=explainer.counts(), rules=explainer.service, badges=explainer.badges)
         return paint(session, ui, *size)
     finally:
         explainer.close()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.spans import Line, Span
 from bptui.screens import layout
 from bptui.screens.bindings import DEFAULT, Bindings
+from bptui.screens.counts import Counts
 from bptui.screens.keys import LESSON as LESSON_KEYS
 from bptui.screens.keys import PAGES, RUNNING, footer_keys
 from bptui.screens.panels import LESSON, Panel, footer, panel, panels, staged, standing, status, strip
@@ -16,6 +17,7 @@ from bptui.screens.scene import Scene
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.screens.badges import Badges
     from bptui.screens.board import Board
     from bptui.screens.reading import Reading
     from bptui.symbolic.card.moment import Rules
@@ -36,6 +38,7 @@ class Ui:
     card      what the symbolic side says of this Moment;  defect  why it says nothing;  rules  who has derivations
     bindings  the keys
     turning   pages of present mode turn by themselves
+    badges    what the calls of a captured step were found to be
     lesson    what is read beside the debugger;  board  what stands in the debugger's place on its page
     """
 
@@ -48,13 +51,14 @@ class Ui:
     bottom: Line = ()
     choices: tuple[Line, ...] = ()
     progress: tuple[float, str] | None = None
-    checks: tuple[int, int] | None = None
+    checks: Counts | None = None
     card: Card | None = None
     defect: str = ""
     rules: Rules | None = None
     bindings: Bindings = DEFAULT
     turning: bool = False
     lesson: Reading | None = None
+    badges: Badges | None = None
     board: Board | None = None
 
 
@@ -78,14 +82,15 @@ def grid_of(session: Session | None, width: int, height: int) -> layout.Grid | N
         return layout.beside(width, height, shown, LESSON, focus, any(row.wide(session) for row in shown[:1]))
     zoom = session.view.zoom or focus.wide(session)
     displays = strip.count(session, width, height)
-    return layout.grid(width, height, focus, zoom, tall=session.view.answer is not None, strip=displays)
+    side = next(each for each in panels(session) if each.place == "left").columns(width)
+    return layout.grid(width, height, focus, zoom, tall=session.view.answer is not None, strip=displays, side=side)
 
 
 def scene_of(session: Session, ui: Ui, width: int, height: int, focus: bool = False) -> Scene:
     """What a panel of that size is drawn from."""
-    failed = ui.checks[1] if ui.checks is not None else 0
+    failed = ui.checks.failed if ui.checks is not None else 0
     look = ui.look._replace(focused=focus)
-    return Scene(session, width, height, look, ui.card, ui.defect, failed, ui.rules, ui.lesson)
+    return Scene(session, width, height, look, ui.card, ui.defect, failed, ui.rules, ui.lesson, ui.badges)
 
 
 def focused_scene(session: Session | None, ui: Ui, width: int, height: int) -> Scene | None:
@@ -263,13 +268,12 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
 def lesson_keys(reading: Reading, width: int) -> tuple[tuple[str, str], ...]:
     """The keys of a lesson: what enter does now, then the others. Where one panel is alone on the screen, the key to
     the other comes first."""
-    word = "answer" if reading.options or reading.typing else "hint" if reading.open else "next"
     (enter, _), turn, *_, leave = LESSON_KEYS.footer()
     choose = (("up/down", "choose"),) if reading.options else ()
     moved = (("esc", "to the page"),) if reading.course.away else ()
     panel = (("tab", "panel"),)
     rest = (*panel, turn, leave) if width < layout.LESSON[0] else (turn, leave, *panel)
-    return ((enter, word), *choose, *moved, *rest)
+    return ((enter, reading.enters), *choose, *moved, *rest)
 
 
 def progress(part: float, what: str, width: int) -> Line:

@@ -148,7 +148,7 @@ REPLAY = Place("While a recording is replayed", (
     Key("leave", ("q", "ctrl+q"), "Leave the debugger"),
 ))  # fmt: skip
 
-STAGE = Place("In every explorer and the playground", (
+STAGE = Place("In every explorer, the playground and diff", (
     Key("debug", ("enter",), "The debugger at this very point; q there comes back here", "debug"),
     Key("leave", ("q", "ctrl+q"), "Leave, to where it was opened", "back"),
     Key("present", ("P",), "For a class: what it is asked is hidden; pgdn shows it, then goes on, esc ends it"),
@@ -158,7 +158,8 @@ STAGE = Place("In every explorer and the playground", (
 ))  # fmt: skip
 
 LESSON = Place("In a lesson, else as in the debugger", (
-    Key("enter", ("enter",), "Answer (= opens a formula); with nothing typed a hint; then the next page", "answer"),
+    Key("enter", ("enter",), "Answer (= opens a formula); with nothing typed a hint, at last the answer; next page",
+        "answer"),
     Key("turn", ("pageup", "pagedown"), "The page before, the page after", "page", VERTICAL),
     Key("choose", ("up", "down"), "Choose an answer, as its number does", by=VERTICAL),
     Key("home", ("escape",), "Back to the page's moment"),
@@ -234,7 +235,17 @@ PLAY = Place("In the playground", (
     Key("undo", ("u",), "Back to what was before the last change on the way", "undo"),
 ))  # fmt: skip
 
-PLACES = (HOME, LESSON, CERTIFICATE, *DEBUGGING, STAGE, *EXPLORERS, PLAY)
+DIFF = Place("In diff", (
+    Key("next", ("x", "X"), "The next operation that is apart, the one before", "next ≠", VERTICAL[::-1]),
+    Key("choose", ("up", "down", "k", "j"), "Choose an operation", "choose", VERTICAL * 2),
+    Key("choose", ("pageup", "pagedown"), "Ten operations up, down", by=((-PAGE, 0), (PAGE, 0))),
+    Key("choose", ("home", "end"), "The first operation, the last", by=TOP),
+    Key("tolerance", ("plus", "minus", "equals_sign"), "Ten times the tolerance, a tenth of it", "tolerance",
+        ((0, 1), (0, -1), (0, 1))),
+    Key("start", ("0",), "To the first operation that is apart"),
+), first=2)  # fmt: skip
+
+PLACES = (HOME, LESSON, CERTIFICATE, *DEBUGGING, STAGE, *EXPLORERS, PLAY, DIFF)
 
 ENDS = ("command", "help")
 """The commands that always stand at the right end of the footer."""

@@ -42,12 +42,15 @@ class Grid(NamedTuple):
     single: bool
 
 
-def grid(width: int, height: int, focus: Panel, zoom: bool = False, tall: bool = False, strip: int = 0) -> Grid | None:
+def grid(
+    width: int, height: int, focus: Panel, zoom: bool = False, tall: bool = False, strip: int = 0, side: int = 0
+) -> Grid | None:
     """The grid of a terminal; None where it is too small for anything.
 
     focus   the focused panel (which one is shown where there is room for one)
     zoom    the focused panel over the whole width, above the timeline
     strip   so many rows above the last one belong to no panel
+    side    so many columns at the left; 0: as many as usual
     tall    the main panel has the room of the one under it, too, where that has not the focus
     """
     if width < SMALLEST[0] or height < SMALLEST[1]:
@@ -65,7 +68,7 @@ def grid(width: int, height: int, focus: Panel, zoom: bool = False, tall: bool =
         if focus.place == "bottom":
             return Grid((Box(focus.number, 0, 2, width, height - 3, 1),), (), False)
         return Grid((Box(focus.number, 0, 2, width, body, 1), below), (), False)
-    left = 51 if width >= 116 else 42
+    left = side or (51 if width >= 116 else 42)
     extra = 40 if columns else 0
     middle = width - left - 1 - (extra + 1 if extra else 0)
     operation = 13 if body < 19 else min(18, 13 + (body - 17) // 2)

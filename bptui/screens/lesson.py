@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
-from textual.timer import Timer
 
 from bptui.model.base.errors import UserError, as_user_error
 from bptui.model.base.printable import one_line
@@ -25,8 +24,8 @@ from bptui.screens.panels import LESSON as PANEL
 from bptui.screens.panels import STAGED, footer
 from bptui.screens.reading import Reading
 from bptui.screens.render import drawable, fit, under
-from bptui.screens.stage import FRAMES, Worker
 from bptui.screens.theme import Theme
+from bptui.screens.worker import Worker
 from bptui.teach import catalogue
 from bptui.teach.lesson import Front
 from bptui.teach.progress import Progress, Reached
@@ -51,9 +50,8 @@ class LessonScreen(Debugger):
 
     def __init__(self, title: str, front: Front, progress: Progress, theme: Theme, unicode: bool = True) -> None:
         super().__init__(title, theme, unicode)
-        self.worker = Worker(lambda: self._call_home(self._computed))
+        self.worker = Worker(self.canvas, self._call_home, self._computed)
         self._front, self._progress = front, progress
-        self._frames: Timer | None = None
         self.reading: Reading | None = None
         self.certificate: Certificate | None = None
         self.reader, self._warned, self._asked_by_page = "", False, ""
@@ -144,9 +142,8 @@ class LessonScreen(Debugger):
             return
         self.ui.board.hide = frozenset(name for target in course.hidden for name in names_of(target, session.graph))
 
-    def _computed(self) -> None:
+    def _computed(self, error: UserError | None) -> None:
         """The board's work has ended."""
-        error = self.worker.ended()
         if error is not None and self.worker.board is self.ui.board:  # of one that is closed it is no news
             self.refuse(error)
         self.changed()
@@ -155,23 +152,7 @@ class LessonScreen(Debugger):
         """Draw what is different now, and compute what the board wants."""
         if self.ui.board is not None:
             self.worker.ask(self.ui.board)
-            if self.worker.job is not None and self._frames is None:
-                self._frames = self.set_interval(1 / FRAMES, self._frame)
         super().changed()
-
-    def on_canvas_resized(self) -> None:
-        """In another size a board's map has other pixels."""
-        self.changed()
-
-    def _frame(self) -> None:
-        """While the board computes: how far it is."""
-        if self.worker.job is None and self._frames is not None:
-            self._frames.stop()
-            self._frames = None
-        arrivals = cast(Any, self.app).arrivals
-        if arrivals.free():
-            arrivals.wanted = True
-            self.canvas.repaint()
 
     def stop(self) -> None:
         """End what is computed."""

@@ -34,7 +34,7 @@ class Presenting(ScreenCommands):
         session = self.session
         if session is None or not session.view.present:
             return False
-        if self._presents_paths() and key not in ("pagedown", "pageup", "space"):
+        if self._presents_paths() and key not in ("pagedown", "pageup", "space", "1", "2", "3", "4"):
             return False  # a path is chosen with the others, and closed
         if key == "space" and self.autoplay.running:
             self.autoplay.stop()

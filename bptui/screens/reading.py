@@ -41,6 +41,15 @@ class Reading:
         return self.course.state in ("asked", "not yet")
 
     @property
+    def enters(self) -> str:
+        """What enter does now: nobody is shown an answer who asked for a hint."""
+        if self.options or self.typing:
+            return "answer"
+        if not self.open or self.course.question is None:
+            return "next"
+        return "hint" if self.course.asked.hints < len(self.course.question.hints) else "show"
+
+    @property
     def options(self) -> int:
         """Of an open choice, how many there are."""
         question = self.course.question

@@ -8,6 +8,7 @@ from bptui.screens.render import RenderOptions
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
+    from bptui.screens.badges import Badges
     from bptui.screens.reading import Reading
     from bptui.symbolic.card.moment import Rules
     from bptui.symbolic.facts import Card
@@ -21,6 +22,7 @@ class Scene(NamedTuple):
     failed  how many checks of this training step do not agree
     rules   who has derivations, None while there is nobody
     lesson  what is read beside it
+    badges  of a captured step, what its calls were found to be; None elsewhere, and before there is anybody to ask
     """
 
     session: Session
@@ -32,3 +34,4 @@ class Scene(NamedTuple):
     failed: int = 0
     rules: Rules | None = None
     lesson: Reading | None = None
+    badges: Badges | None = None

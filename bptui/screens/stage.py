@@ -3,70 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.timer import Timer
 
 from bptui.model.base.errors import UserError, as_user_error
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.commands.row import shown
-from bptui.model.debugger.progress import Cancelled, Progress
 from bptui.model.debugger.reply import Reply, say
 from bptui.screens import layout
 from bptui.screens.board import Board
 from bptui.screens.canvas import Canvas
+from bptui.screens.classroom import Classroom
 from bptui.screens.command_line import CommandLine
 from bptui.screens.help import place_keys
-from bptui.screens.keys import PAGES, PRESENT, STAGE, Place, name_of
+from bptui.screens.keys import PAGES, STAGE, Place, name_of
 from bptui.screens.panels import footer, status
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, drawable, fit, middle, under
+from bptui.screens.render import RenderOptions, drawable, fit, under
 from bptui.screens.theme import CHOICES, Theme
-
-FRAMES = 20
-"""Frames a second at most while something is computed; a slow line draws fewer, for only what changed is sent."""
-
-
-class Worker:
-    """Runs a board's work in one thread, one piece after the other. `news` is called, from the thread, at its end;
-    `board` is whose work runs, or ran last."""
-
-    def __init__(self, news: Callable[[], None]) -> None:
-        self._news = news
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="bptui-board")
-        self._go_on = True
-        self.closed = False
-        self.job: Future[None] | None = None
-        self.board: Board | None = None
-
-    def ask(self, board: Board) -> None:
-        """Start what there is to compute, if anything; end what runs where something else cannot wait for it."""
-        if self.closed:
-            return
-        if self.job is not None:
-            self._go_on = self._go_on and not board.urgent()
-            return
-        work = board.work()
-        if work is not None:
-            self._go_on, self.board = True, board
-            self.job = self._pool.submit(work, Progress(lambda part, what: self._go_on))
-            self.job.add_done_callback(lambda _: self._news())
-
-    def ended(self) -> UserError | None:
-        """The work has ended: another may begin. Why it failed, where it did."""
-        job, self.job = self.job, None
-        problem = None if job is None or job.cancelled() else job.exception()
-        return None if problem is None or isinstance(problem, Cancelled) else as_user_error(problem)
-
-    def close(self) -> None:
-        """For ever."""
-        self._go_on, self.closed = False, True
-        self._pool.shutdown(wait=False, cancel_futures=True)
+from bptui.screens.worker import Worker
 
 
 class Stage(Screen[None]):
@@ -84,11 +43,10 @@ class Stage(Screen[None]):
         self.message: Line = ()
         self.pages: tuple[Line, ...] = ()
         self.top = 0
-        self.worker = Worker(lambda: self._home(self._ended))
+        self.worker = Worker(self.canvas, self._home, self._ended)
         self._line = CommandLine()
         self._typing = False
-        self.presents = False
-        self._timer: Timer | None = None
+        self.classroom = Classroom(self.set_interval, self._turn)
 
     def compose(self) -> ComposeResult:
         """One widget, as the debugger."""
@@ -127,8 +85,8 @@ class Stage(Screen[None]):
         if width < layout.SMALLEST[0] or height < layout.SMALLEST[1]:
             return layout.too_small(width, height)
         rows: list[Line] = []
-        asks = self.board.asks if self.board is not None and self.presents else None
-        room = height - (2 if asks is None else 3)
+        asked = self.classroom.rows(self.board, width, height)
+        room = height - 2 - len(asked)
         if self.pages:
             here, count = self.pages[self.top : self.top + room - 1], len(self.pages)
             more = f"{self.top + 1}-{self.top + len(here)} of {count}" if len(here) < count else ""
@@ -142,8 +100,8 @@ class Stage(Screen[None]):
         left, right = self.board.status() if self.board is not None else ((Span(self._title, "dim"),), ())
         rows = [status.of_board(left, right, width), *rows, *[()] * height]  # of what was drawn in this width
         rows = [fit(row, width) for row in rows[: height - 1]]
-        if asks is not None:
-            rows[-1] = under(fit(middle((Span(asks.question, "text bold"),), width), width), "on-cursor")
+        if asked:
+            rows[-len(asked) :] = [fit(row, width) for row in asked]
         rows.append(self._last(width))
         return drawable(rows, self.look)
 
@@ -156,9 +114,8 @@ class Stage(Screen[None]):
             return under(footer.hints(PAGES.footer(), width), "on-band")
         own = self.board.place.footer() if self.board is not None else ()
         pairs = STAGE.footer()
-        if self.board is not None and self.presents:
-            keys = tuple(pair for pair in footer.turned(bool(self.board.hide)) if pair[1] != footer.CLASS)
-            return under(footer.hints((*keys, *own[:2]), width, pairs[-2:]), "on-band")
+        if self.board is not None and self.classroom.asks(self.board) is not None:
+            return under(footer.hints((*self.classroom.keys(self.board), *own[:2]), width, pairs[-2:]), "on-band")
         first = self.board.place.first if self.board is not None else 0
         middle = (*own[:first], *reversed(pairs[:-2]), *own[first:])
         return under(footer.hints(middle, width, pairs[-2:]), "on-band")
@@ -167,7 +124,6 @@ class Stage(Screen[None]):
         """Draw what is different now, and compute what is wanted now."""
         if self.board is not None and not self.worker.closed:
             self.worker.ask(self.board)
-            self._watch()
             self.board.held = self.worker.job is not None
         self.canvas.repaint()
         if self.board is not None:
@@ -177,36 +133,15 @@ class Stage(Screen[None]):
         """In another size a map has other pixels."""
         self.changed()
 
-    def _watch(self) -> None:
-        """While something is computed, or a slow line has not been given all of it, look at it now and then."""
-        wanted = self.worker.job is not None or self.canvas.late
-        if wanted and self._timer is None:
-            self._timer = self.set_interval(1 / FRAMES, self._frame)
-        elif not wanted and self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-
-    def _frame(self) -> None:
-        """Draw how far it is, where what was drawn before has reached the terminal: first what of it is late."""
-        arrivals = cast(Any, self.app).arrivals
-        if arrivals.free():
-            arrivals.wanted = True
-            if self.canvas.late:
-                self.canvas.flush(arrivals.budget)
-            else:
-                self.canvas.repaint(arrivals.budget)
-        self._watch()
-
-    def _ended(self) -> None:
-        error = self.worker.ended()
+    def _ended(self, error: UserError | None) -> None:
+        """A work of the board has ended: what came of it, and what there is to compute now."""
         if error is not None:
             self.refuse(error)
         elif self.board is not None and (news := self.board.news()):
             self.say(say(news))
-        if self.board is not None and not self.worker.closed:
+        if self.board is not None:
             self.worker.ask(self.board)
         self.canvas.repaint(cast(Any, self.app).arrivals.budget)
-        self._watch()
 
     def say(self, reply: Reply) -> None:
         """One line in the place of the footer, more over the board."""
@@ -259,7 +194,8 @@ class Stage(Screen[None]):
         said, self.message = bool(self.message), ()
         board = self.board
         word, by = board.place.find(key) if board is not None else ("", (0, 0))
-        if self.presents and self._presented(key):
+        if board is not None and (told := self.classroom.press(board, key)) is not None:
+            self.say(say(told) if told else Reply())
             return
         if board is not None and word:
             text = board.press(word, by, key)
@@ -278,7 +214,8 @@ class Stage(Screen[None]):
         elif word == "debug":
             self.debug()
         elif word == "present":
-            self._present(not self.presents)
+            told = self.classroom.present(board, not self.classroom.on)
+            self.say(say(told) if told else Reply())
         elif word == "interrupt" and not said:
             self.say(say("q leaves"))
         elif len(shown(key)) == 1:
@@ -287,39 +224,18 @@ class Stage(Screen[None]):
     def _scroll(self, key: str) -> None:
         """A key while something lies over the board: it moves in that, else closes it."""
         word, (down, _) = PAGES.find(key)
-        room = max(1, self.size.height - 3 - self.presents)
+        room = max(1, self.size.height - 3 - len(self.classroom.rows(self.board, *self.size)))
         if word in ("move", "page"):
             by = down * (room if word == "page" else 1)
             self.top = max(0, min(self.top + by, len(self.pages) - room))
         else:
             self.pages = ()
 
-    def _present(self, on: bool) -> None:
-        """For a class: what it is asked is hidden."""
-        asks = self.board.asks if self.board is not None else None
-        if on and asks is None:
-            self.say(say("nothing is asked here"))
-            return
-        self.presents = on
-        if self.board is not None:
-            self.board.hide = asks.hide if on and asks is not None else frozenset()
-
-    def _presented(self, key: str) -> bool:
-        """Was it a key that turns the pages of a class?"""
-        board, (word, _) = self.board, PRESENT.find(key)
-        asks = board.asks if board is not None else None
-        if board is None or asks is None or word not in ("next", "back", "leave") or key == "enter":
-            return False
-        if word == "next" and not board.hide:
-            board.press(*board.place.find(asks.then), asks.then)
-            board.hide = asks.hide
-        elif word == "next":
-            board.hide = frozenset()
-        elif word == "back":
-            board.hide = asks.hide
-        else:
-            self._present(False)
-        return True
+    def _turn(self) -> None:
+        """Pages of a class that turn by themselves: the next one, unless something else is being done."""
+        if self.board is not None and not (self._typing or self.pages):
+            self.classroom.turn(self.board)
+            self.changed()
 
     def _open(self, text: str) -> None:
         self._line.open(":", text)
@@ -341,6 +257,8 @@ class Stage(Screen[None]):
                 self._help()
             elif word == "theme":
                 self._theme(rest.strip())
+            elif word == "autoplay":
+                self.classroom.play(self.board, rest)
             elif self.board is not None:
                 self.say(self.board.run(text))
         except UserError as error:
@@ -366,9 +284,8 @@ class Stage(Screen[None]):
         """End what is computed, and wait for nothing; once, it is kept."""
         if self.board is not None and not self.worker.closed:
             self.board.keep()
+        self.classroom.autoplay.stop()
         self.worker.close()
-        if self._timer is not None:
-            self._timer.stop()
         if self.board is not None:
             self.board.close()
 

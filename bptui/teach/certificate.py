@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bptui.model.base.spans import Line, line
+from bptui.model.debugger.session import Session
 from bptui.teach.course import Course
+from bptui.teach.filling import called
 from bptui.teach.lesson import Front, Lesson
 from bptui.teach.progress import ANSWERED, Answered
 
@@ -28,6 +30,7 @@ class Certificate(NamedTuple):
     worked   the numbers that the reader found, in order; `counts` of all questions, by how they were answered
     losses   of the network that the lesson began with: before its first training step, and after it; None where nothing
              is trained
+    way      what that network computes one after the other, as formulas call it, from its first input on
     """
 
     lesson: Front
@@ -35,6 +38,7 @@ class Certificate(NamedTuple):
     worked: tuple[Worked, ...]
     counts: Mapping[Answered, int]
     losses: tuple[float, float] | None
+    way: tuple[str, ...] = ()
 
     @property
     def summary(self) -> Line:
@@ -59,16 +63,20 @@ def certificate(lesson: Lesson, answers: Mapping[str, Answered]) -> Certificate:
             worked.append(Worked(label, course.right, how))
     keys = {lesson.pages[n].key for n in asked}
     counts = Counter(how for key, how in answers.items() if key in keys)
-    return Certificate(lesson.front, len(asked), tuple(worked), counts, _losses(course))
-
-
-def _losses(course: Course) -> tuple[float, float] | None:
-    """Before and after the first step of the first network that the lesson opens."""
-    opens = [each for page in course.lesson.pages for each in page.directives if each.word == "open"]
-    if not opens:
-        return None
     course.turn(0)
-    session = course.session
+    return Certificate(lesson.front, len(asked), tuple(worked), counts, _losses(course.session), _way(course.session))
+
+
+def _way(session: Session | None) -> tuple[str, ...]:
+    if session is None:
+        return ()
+    branch = session.branches[0]
+    inputs = [node for node in branch.graph.nodes if node.role == "input"]
+    return tuple(map(called, (*inputs[:1], *branch.timeline.forward)))
+
+
+def _losses(session: Session | None) -> tuple[float, float] | None:
+    """Before and after the first step of the first network that the lesson opens."""
     if session is None or not session.branches[0].graph.params:
         return None
     history = session.branches[0].history

@@ -16,9 +16,10 @@ from bptui.teach.formulas import Formulas, Target
 from bptui.teach.lesson import Piece, Prose
 
 _SYMBOL = re.compile(
-    r"∂L/∂(?P<of>[^\W\d][\w.]*)(?P<at>\[[^\]]*\])?|grad\([^()]*\)|∂(?P<d>[^\W\d][\w.]*)|[^\W\d][\w.]*(?:\[[^\]]*\])?"
+    r"∂L/∂(?P<of>[^\W\d][\w.]*)(?P<at>\[[^\]]*\])?|grad\([^()]*\)|d(?P<end>[^\W\d]\w*)/d[^\W\d]\w*|∂(?P<d>[^\W\d][\w.]*)|[^\W\d][\w.]*(?:\[[^\]]*\])?"
 )
-"""What has a colour of its own in a symbol: ∂L/∂a as one word, and names; the ∂ before a name has none."""
+"""What has a colour of its own in a symbol: ∂L/∂a as one word, dy/dx where y is the end, and names; the ∂ before a name
+has none."""
 
 
 def number(x: float, decimals: int | None = None) -> str:
@@ -72,7 +73,8 @@ def symbol(text: str, graph: Graph, weight: str = "") -> Iterator[Span]:
     for found in _SYMBOL.finditer(text):
         yield Span(text[at : found.start()], f"text{weight}")
         at = found.end()
-        if found["of"] or found[0].startswith("grad("):
+        end = found["end"] is not None and graph.nodes[graph.loss] is named(found["end"], graph)
+        if found["of"] or found[0].startswith("grad(") or end:
             yield Span(found[0], f"gradient{weight}")
         elif found["d"]:
             yield Span("∂", f"text{weight}")

@@ -182,6 +182,18 @@ async def test_the_line_of_an_answer() -> None:
         assert "two digits at least" in at.text
 
 
+async def test_the_footer_says_when_enter_shows_the_answer() -> None:
+    async with reading(FOUR) as at:
+        for _ in range(9):
+            await at.press("pagedown")
+        question = at.course.question
+        assert question is not None
+        for word in (*["hint"] * len(question.hints), "show", "next"):
+            assert at.text.splitlines()[-1].split()[:2] == ["enter", word]
+            await at.press("enter")
+        assert "11/17" in at.text
+
+
 async def test_deleting_what_is_not_there_does_not_lead_away() -> None:
     """A try that was not the right one is still seen, and the line under it is empty."""
     async with reading(FOUR) as at:

@@ -133,6 +133,23 @@ def test_the_answers_of_a_number_question_are_what_it_is_mistaken_for() -> None:
     assert "✓ 2 -0.0244" in told or "-0.0244" in told
 
 
+@pytest.mark.parametrize("size", SIZES[:3], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_what_is_said_beside_the_answers_keeps_off_the_edge(size: tuple[int, int]) -> None:
+    """Lesson 4, the sigmoid: at the very edge a reason would seem cut."""
+    course = course_of(4)
+    course.turn(8)
+    course.show()
+    assert all(row.endswith(" ") for row in page(course, size, marked=1))
+
+
+def test_a_page_without_a_question_says_its_sentence_in_the_middle() -> None:
+    course = course_of(4)
+    course.turn(4)
+    assert course.question is None
+    rows = [n for n, row in enumerate(page(course, (80, 24))) if row.strip()][1:]
+    assert abs(sum(rows) / len(rows) - 23 / 2) < 2
+
+
 async def test_a_class_is_walked_through_a_lesson_by_a_clicker() -> None:
     app = ScreenApp(partial(ClassLesson, "lesson 4", catalogue.find("4")))
     async with piloted(app) as pilot:

@@ -5,7 +5,9 @@ import pytest
 from bptui.model.base.spans import plain
 from bptui.model.debugger import path_lines
 from bptui.model.debugger.view import Answer
+from bptui.screens.frame import scene_of
 from bptui.screens.panels import paths as paths_panel
+from bptui.screens.panels import present_paths
 from bptui.screens.panels import why as why_panel
 from bptui.screens.render import RenderOptions
 from bptui.screens.scene import Scene
@@ -147,3 +149,28 @@ async def test_a_path_for_a_whole_room() -> None:
         await screen.press("escape")
         assert screen.session.view.present
         assert "(z - y) · W" not in screen.text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (60, 20), (40, 12)])
+async def test_a_path_asks_a_class_with_answers_to_choose_from(size: tuple[int, int]) -> None:
+    async with debug("two-paths", *size) as screen:
+        await screen.run("goto backward")
+        await screen.press("P")
+        await screen.run("paths w")
+        await screen.derived()
+        text = " ".join(screen.text.split())
+        assert "What comes through this way?" in text
+        assert "path 1 of 2" in text or size == (40, 12)
+        made = present_paths.slide(scene_of(screen.session, screen.app.debugger.ui, *size))
+        assert [choice.mistake for choice in made.choices].count("") == 1
+        right = next(choice.text for choice in made.choices if not choice.mistake)
+        assert f"= {right}" not in text
+        await screen.press("1")
+        assert "▸  1 " in screen.text
+        await screen.press("pagedown")
+        assert "✓" in screen.text
+        await screen.press("down")  # another path is another question
+        assert screen.session.view.asks
+        assert "✓" not in screen.text
+        await screen.press("escape")
+        assert "What comes through" not in screen.text

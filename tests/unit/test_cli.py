@@ -16,6 +16,7 @@ import pytest
 
 from bptui import cli, terminal
 from bptui.arguments import EXAMPLES, PARTS, parser
+from bptui.capturing import parted
 from bptui.model.engine import ops
 from bptui.model.source.examples import examples
 from tests.paths import ROOT
@@ -173,6 +174,8 @@ def test_what_the_help_gives_as_an_example_is_a_command_line(command):
         words = [command, *shlex.split(example)]
         if command == "serve":  # what it serves is a command line of its own
             _, words = parser(command).parse_known_args(words[1:])
+        if command == "capture":  # the program's arguments are its own
+            words = [command, *parted(words[1:])[0]]
         if words:
             parser(words[0]).parse_intermixed_args(words[1:])
 

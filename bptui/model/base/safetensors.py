@@ -2,63 +2,113 @@
 JSON header `{NAME: {"dtype", "shape", "data_offsets": [begin, end]}}`, the numbers. Nothing in it is executed.
 
 Format: https://github.com/huggingface/safetensors#format. It is read here and not by the package of that name: the
-format is these few lines, and the package would be one more compiled dependency for every user.
+format is these few lines, the package would be one more compiled dependency for every user, it copies what a mapped
+file need not copy, and it has no bfloat16 for NumPy.
 """
 
 from __future__ import annotations
 
+import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from bptui.model.base.documents import from_json
+from bptui.model.base.documents import strict_json
 from bptui.model.base.errors import UserError
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Shape
 
 MAX_HEADER = 2**22
 MAX_AXES = 32
 DTYPES: Mapping[str, str] = {
-    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
-    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?",
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
+    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "C64": "<c8",
 }  # fmt: skip
-"""NumPy's names of the kinds of number; BF16 is widened to float32."""
+"""The kinds of number → NumPy's; of bfloat16, which NumPy has not, the bits."""
 
 
-def arrays(content: bytes, where: str) -> dict[str, Array]:
-    """The arrays of a file by name; a UserError for whatever is not as the format says. No array is larger than its
-    part of the content, so that nothing grows beyond what was read."""
+class Entry(NamedTuple):
+    """A tensor of a file: its kind of number, its shape, its first byte in the file and the one after its last."""
+
+    kind: str
+    shape: Shape
+    begin: int
+    end: int
+
+
+def entries(content: Any, where: str) -> dict[str, Entry]:
+    """The tensors of a file by name; a UserError for whatever is not as the format says: they lie one after the other,
+    all of the content is theirs, each is as long as its shape and kind say. `content` is bytes or a memoryview of them
+    (a mapped file): only the header is read."""
     if len(content) < 8:
         raise UserError(where, "is not a safetensors file: it is too short")
     (length,) = struct.unpack("<Q", content[:8])
     if length > min(MAX_HEADER, len(content) - 8):
         raise UserError(where, f"is not a safetensors file: a header of {length:,} bytes")
-    try:
-        header = from_json(content[8 : 8 + length].decode("utf-8"), f"{where} header")
-    except UnicodeDecodeError:
-        raise UserError(where, "is not a safetensors file: its header is not text") from None
+    header = strict_json(bytes(content[8 : 8 + length]), f"{where} header")
     if not isinstance(header, dict):
         raise UserError(where, "is not a safetensors file: its header is not a table")
-    body = memoryview(content)[8 + length :]
-    return {name: _array(entry, body, f"{where} {name}") for name, entry in header.items() if name != "__metadata__"}
+    body = 8 + length
+    found = {
+        name: _entry(row, body, len(content), f"{where} {name}")
+        for name, row in header.items()
+        if name != "__metadata__"
+    }
+    end = body
+    for entry in sorted(found.values(), key=lambda entry: (entry.begin, entry.end)):
+        if entry.begin != end:
+            kind = "overlap" if entry.begin < end else "leave a gap"
+            raise UserError(where, f"its tensors {kind} at byte {min(entry.begin, end):,}")
+        end = entry.end
+    if end != len(content):
+        raise UserError(where, f"{len(content) - end:,} bytes after its last tensor")
+    return found
 
 
-def _array(entry: Any, body: memoryview, where: str) -> Array:
+def arrays(content: bytes, where: str) -> dict[str, Array]:
+    """The arrays of a file by name, bfloat16 widened to float32; UserError as above. No array is larger than twice its
+    part of the content, so that nothing grows beyond what was read."""
+    found = {}
+    for name, entry in entries(content, where).items():
+        array = np.frombuffer(content, DTYPES[entry.kind], prod(entry.shape), entry.begin).reshape(entry.shape)
+        found[name] = widened(array) if entry.kind == "BF16" else array.copy()
+    return found
+
+
+def widened(bits: Array) -> Array:
+    """The float32 numbers of bfloat16 bits: their upper halves."""
+    return np.asarray(bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def file(tensors: Iterable[tuple[str, str, Any]]) -> Iterator[Any]:
+    """The content of a file, piece by piece: of flat tensors (name, kind, memoryview of bytes). Its tensors begin at
+    multiples of 64 bytes where each of their lengths is one; the widest kinds should come first."""
+    header, at, pieces = {}, 0, []
+    for name, kind, data in tensors:
+        count = data.nbytes // np.dtype(DTYPES[kind]).itemsize
+        header[name] = {"dtype": kind, "shape": [count], "data_offsets": [at, at + data.nbytes]}
+        at += data.nbytes
+        pieces.append(data)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-(len(text) + 8) % 64)
+    yield struct.pack("<Q", len(text)) + text
+    yield from pieces
+
+
+def _entry(row: Any, body: int, size: int, where: str) -> Entry:
     try:
-        kind, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        kind, shape, (begin, end) = row["dtype"], row["shape"], row["data_offsets"]
     except (TypeError, KeyError, ValueError):
         raise UserError(where, "has no dtype, shape and data_offsets") from None
     if not isinstance(shape, list) or len(shape) > MAX_AXES or not all(_counts(n) for n in (*shape, begin, end)):
         raise UserError(where, "its shape or its data_offsets are not whole numbers from 0")
-    if not isinstance(kind, str) or (kind not in DTYPES and kind != "BF16"):
-        raise UserError(where, f"there is no kind of number '{str(kind)[:20]}'", ", ".join((*DTYPES, "BF16")))
-    stored = np.dtype("<u2" if kind == "BF16" else DTYPES[kind])
-    if not begin <= end <= len(body) or end - begin != prod(shape) * stored.itemsize:
-        raise UserError(where, f"{end - begin:,} bytes at {begin:,} of {len(body):,} do not hold {shape} of {kind}")
-    found = np.frombuffer(body[begin:end], stored).reshape(shape)
-    return (found.astype(np.uint32) << 16).view(np.float32) if kind == "BF16" else found.copy()
+    if not isinstance(kind, str) or kind not in DTYPES:
+        raise UserError(where, f"there is no kind of number '{str(kind)[:20]}'", ", ".join(DTYPES))
+    if not begin <= end <= size - body or end - begin != prod(shape) * np.dtype(DTYPES[kind]).itemsize:
+        raise UserError(where, f"{end - begin:,} bytes at {begin:,} of {size - body:,} do not hold {shape} of {kind}")
+    return Entry(kind, tuple(shape), body + begin, body + end)
 
 
 def _counts(value: Any) -> bool:

@@ -16,6 +16,7 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.view import Index
+from bptui.model.engine.apart import change
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import Kind
 from bptui.model.engine.recording import Recording
@@ -37,12 +38,7 @@ class Pair(NamedTuple):
         """after - before, in float64, element by element; 0 where both are the same NaN or infinity."""
         if self.before is None:
             return np.full(self.after.shape, np.nan)
-        with np.errstate(all="ignore"):
-            made = np.subtract(self.after, self.before, dtype=np.float64)
-        same = self.before == self.after
-        if not np.isfinite(made).all():
-            same = same | ((self.before != self.before) & (self.after != self.after))
-        return np.where(same, 0.0, made)
+        return change(self.before, self.after)
 
     @property
     def differs(self) -> int:

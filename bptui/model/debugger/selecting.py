@@ -51,7 +51,7 @@ class Selecting(Standpoint):
             node = self.graph.nodes[node]
         self.selection.pinned = None if node is None or node.id == self.here.id else node.id
         self.selection.at_finding = False
-        self.view.page = 0
+        self.view.page, self.view.row = 0, ""
         if element is not None:
             self._follow(self.node, element)
             self.selection.element = tuple(element)

@@ -5,7 +5,8 @@ Importing this imports no NumPy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class View:
     finding which one of the diagnosis is looked at
     answer  what is answered in the place of the Operation panel; None for that panel itself
     stage   what stands beside a lesson, in the words of its page; () where there is no lesson
+    row     of the modules of a captured step, the key of the row that was chosen;  folds  key → was it opened by hand
     page    of a card that has no room for all of it: how many pages on from its first
     """
 
@@ -86,6 +88,8 @@ class View:
     finding: int = 0
     answer: Answer | None = None
     stage: tuple[str, ...] = ()
+    row: str = ""
+    folds: Mapping[str, bool] = field(default_factory=dict)
 
     def show(self, answer: Answer) -> None:
         """Answer a question."""

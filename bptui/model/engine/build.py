@@ -296,12 +296,21 @@ class Builder:
                     if node.id in live:
                         live.add(source)
         nodes = [
-            replace(n, wants_grad=n.wants_grad and (n.id in live if n.op else n.id in moved or n.id not in used))
+            n
+            if not n.wants_grad or (n.id in live if n.op else n.id in moved or n.id not in used)
+            else replace(n, wants_grad=False)
             for n in self._nodes
         ]
         ids = {alias: node if isinstance(node, int) else node.id for alias, node in (aliases or {}).items()}
         calls = MappingProxyType(dict(self._composite_calls))
         return Graph(tuple(nodes), loss.id, tuple(layers), MappingProxyType(ids), calls)
+
+    def unfinished(self, layers: Sequence[Layer] = ()) -> Graph:
+        """The Graph of what came to no loss: a program that ended on the way. Nothing in it has a gradient, and in the
+        place of the loss stands what was computed last."""
+        nodes = tuple(replace(node, wants_grad=False) for node in self._nodes)
+        last = max((node.id for node in nodes if node.op is not None), default=0)
+        return Graph(nodes, last, tuple(layers), composite_calls=MappingProxyType(dict(self._composite_calls)))
 
     def _add(self, node: Node, where: str) -> Node:
         if node.name in self._names:

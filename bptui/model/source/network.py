@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bptui.model.base import documents
 from bptui.model.base.errors import UserError, did_you_mean
@@ -30,6 +30,9 @@ from bptui.model.source.initializers import Source, drawn, fans
 from bptui.model.source.layers.context import LAYOUTS
 from bptui.model.source.tables import DATA
 from bptui.model.source.tables import read as read_data
+
+if TYPE_CHECKING:
+    from bptui.model.source.captured.modules import Modules
 
 MAX_FILE = 8 * 2**20
 """Bytes of a network file."""
@@ -61,6 +64,11 @@ class Network:
     def story(self) -> tuple[str, ...]:
         """What to look at: the lines of `about` after the first."""
         return tuple(line for line in self.about.split("\n")[1:] if line.strip())
+
+    @property
+    def modules(self) -> Modules | None:
+        """Of a captured step, where its operations were called: what panel 1 lists. None of a network of bptui's."""
+        return None
 
     def program(self) -> Program:
         """A new Program at training step 0."""

@@ -16,6 +16,7 @@ from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.curve import AXIS, curve_at
 from bptui.screens.explore.page import at, beside, centred, figure, mark, right, short
 from bptui.screens.keys import EXPLORE_ACTIVATIONS
+from bptui.screens.panels.choices import Mistake, choices
 from bptui.screens.plot import Axes, Plot
 from bptui.screens.render import RenderOptions, boxed, clip, fit, length, under
 from bptui.symbolic.service import Service
@@ -71,7 +72,10 @@ class ActivationBoard(Board):
     @property
     def asks(self) -> Ask:
         """What a class is asked."""
-        return Ask("How steep is it here?", frozenset(("slope",)), "right")
+        point = self.points()[self.chosen]
+        wrong = Mistake(point.value, "its value, not its slope"), Mistake(self.z, "z itself")
+        answers = choices(point.slope, figure(point.slope), wrong)
+        return Ask("How steep is it here?", frozenset(("slope",)), "right", answers)
 
     def status(self) -> tuple[Line, Line]:
         """`explorer  activations`, and z."""

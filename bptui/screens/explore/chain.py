@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
@@ -14,9 +15,10 @@ from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.chain_page import ChainPage
 from bptui.screens.explore.page import Row, figure, mark, short, spread, without
 from bptui.screens.keys import EXPLORE_CHAIN
+from bptui.screens.panels.choices import Mistake, choices
 from bptui.screens.render import RenderOptions, boxed
 from bptui.symbolic.service import Service
-from bptui.teach.explore.chain import PAIRS, Chain, Link, Reading, Station, pair
+from bptui.teach.explore.chain import PAIRS, Chain, Link, Reading, Station, pair, through
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -58,8 +60,22 @@ class ChainBoard(Board):
         """The slope of the whole, once for each start."""
         if self.chain.known is None:
             return None
-        name = self.slope_name(self.chain.known)
-        return Ask(f"What is {name}?", frozenset({name}), "right")
+        reading = self.chain.known
+        name = self.slope_name(reading)
+        answers = choices(reading.slope, figure(reading.slope), self._mistakes(reading))
+        return Ask(f"What is {name}?", frozenset({name}), "right", answers)
+
+    def _mistakes(self, reading: Reading) -> Iterator[Mistake]:
+        """What else one may come to: of several ways one alone, of one way its slopes alone, or added."""
+        first, *others = reading.ways
+        if others:
+            yield Mistake(through(first), "one way alone: ways add")
+            yield Mistake(math.prod(map(through, reading.ways)), "ways multiplied, not added")
+        elif len(first) > 1:
+            yield Mistake(sum(link.slope for link in first), "added, not multiplied")
+            yield Mistake(first[-1].slope, f"{self.slope_name(reading, first[-1])} alone")
+            yield Mistake(first[0].slope, f"{self.slope_name(reading, first[0])} alone")
+        yield Mistake(reading.stations[-1].value, "the value, not the slope")
 
     # ------------------------------------------------------------------------------------------------------- keys
 

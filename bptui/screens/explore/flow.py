@@ -15,6 +15,7 @@ from bptui.screens.explore import curves
 from bptui.screens.explore.page import at, beside, mark, right, short
 from bptui.screens.explore.page import size as small
 from bptui.screens.keys import EXPLORE_FLOW
+from bptui.screens.panels.choices import Choice, among
 from bptui.screens.render import RenderOptions, boxed, clip, fit, length, under
 from bptui.teach.explore.flow import FIGURE, LESSON, RELATIVE, STEPS, Course, Flow, Layer, Mark, Preset, courses
 
@@ -64,7 +65,18 @@ class FlowBoard(Board):
     @property
     def asks(self) -> Ask:
         """What a class is asked."""
-        return Ask("Does the gradient arrive at the first layer, left and right?", frozenset(("verdict",)), "down")
+        question = "Does the gradient arrive at the first layer, left and right?"
+        return Ask(question, frozenset(("verdict",)), "down", self._answers())
+
+    def _answers(self) -> tuple[Choice, ...]:
+        """Where it arrives; none as long as one of the two is not known, or there is only one."""
+        flows = self._figure() if self.figure else [course.flow(self.step) for course in self.pair]
+        known = [flow.verdict(self.preset) for flow in flows if flow is not None and flow.known and flow.layers]
+        if len(known) < 2 or len(self.courses) < 2:
+            return ()
+        left, right = (verdict == "arrives" for verdict in known)
+        texts = ("in both", "left only", "right only", "in neither")
+        return among(texts, 2 * (not left) + (not right), f"left: {known[0]}, right: {known[1]}")
 
     # ------------------------------------------------------------------------------------------------------- keys
 
@@ -156,11 +168,11 @@ class FlowBoard(Board):
         last = (self.pair[0].flow(0) or Flow((), math.nan)).layers
         what = f", mean size{f', against {last[-1].name}' if self.preset.relative and last else ''}"
         title = layout.rule(1, "Flow", (), (Span("∂L/∂weight", "gradient"), Span(what, "dim")), width, True, False)
-        below = _said() if self.figure else self._switches(width)
+        under_it = len(_said()) if self.figure else len(self.courses) + 1
         flows = self._figure() if self.figure else [course.flow(self.step) or _unknown(course) for course in self.pair]
         names = [f"{name}, its figure" for name in FIGURE] if self.figure else [c.name for c in self.pair]
         count = max((len(flow.layers) for flow in flows if flow is not None), default=1)
-        room = max(4, height - 1 - min(len(below), max(0, height - 8)))
+        room = max(4, height - 1 - min(under_it, max(0, height - 8)))
         spare = room - (count + 5) - (count - 1)
         tall = min(room, count + 5 if spare < curves.LEAST else 2 * count + 4)
         wide = width // 2 - 1
@@ -170,8 +182,9 @@ class FlowBoard(Board):
         )
         rows = beside(left, other, wide, tall) if other else left
         if self.figure:
-            return boxed([title, *rows, *below], width, height, look)
-        rows = [title, *rows, layout.join(below[0], wide), *below[1:]]
+            return boxed([title, *rows, *_said()], width, height, look)
+        rule, *switches = self._switches(width, height - len(rows) - 2)
+        rows = [title, *rows, layout.join(rule, wide), *switches]
         return boxed([*rows, *self._losses(wide, width, height - len(rows), look)], width, height, look)
 
     def _losses(self, wide: int, width: int, height: int, look: RenderOptions) -> list[Line]:
@@ -301,18 +314,21 @@ class FlowBoard(Board):
             spans.append(Span(f" {short(edge)} " if edge is not None else "", "dim"))
         return clip(spans, inner)
 
-    def _switches(self, width: int) -> list[Line]:
-        """Each switch: what became of it, what layer1 gets, and the loss after STEPS."""
+    def _switches(self, width: int, room: int) -> list[Line]:
+        """Each switch: what became of it, what layer1 gets, and the loss after STEPS. Where there is no room for all,
+        those around the chosen one, and which these are."""
         flow = self.courses[0].flow(0)
         first = flow.layers[0].name if flow is not None else "layer1"
         name, after = "One switch, the same seed", f"loss after {STEPS:,}"
         gets: Line = (Span(f"{first} gets", "gradient"), Span("   ")) if len(self.courses) > 1 else ()
         if len(name) + length(gets) + len(after) + HEADS > width:
             after = after.removeprefix("loss ")
-        rows = [layout.rule(2, name, (), (*gets, Span(after, "value")), width, False, False)]
-        for n, course in enumerate(self.courses):
-            rows.append(self._switch(n, course, width))
-        return rows
+        count, shown = len(self.courses), max(1, room)
+        start = max(0, min(self.chosen - shown // 2, count - shown))
+        kept = range(start, min(count, start + shown))
+        which = (Span(f"{kept.start + 1}-{kept.stop} of {count}", "dim"),) if len(kept) < count else ()
+        rule = layout.rule(2, name, which, (*gets, Span(after, "value")), width, False, False)
+        return [rule, *(self._switch(n, self.courses[n], width) for n in kept)]
 
     def _switch(self, n: int, course: Course, width: int) -> Line:
         chosen = n == self.chosen

@@ -17,6 +17,7 @@ from bptui.screens.board import Ask, Board, Work
 from bptui.screens.explore.page import at, beside, figure, mark, right, short, without
 from bptui.screens.explore.rate import next_rate, rate_of
 from bptui.screens.keys import EXPLORE_RACE
+from bptui.screens.panels.choices import Choice
 from bptui.screens.panels.text import wrap
 from bptui.screens.pixels import legend, pixels
 from bptui.screens.plot import Axes, Plot
@@ -62,7 +63,20 @@ class RaceBoard(Board):
     @property
     def asks(self) -> Ask:
         """What a class is asked."""
-        return Ask("Who comes down first?", frozenset(("loss",)), "space")
+        question = f"Whose loss is least after {self.race.steps} steps?"
+        return Ask(question, frozenset(("loss",)), "space", self._answers())
+
+    def _answers(self) -> tuple[Choice, ...]:
+        """The four; none as long as one of them still trains."""
+        tracks = [self.race.known(n) for n in range(len(LETTERS))]
+        ends = [float(track.losses[-1]) for track in tracks if track is not None]
+        if len(ends) < len(LETTERS):
+            return ()
+        least = min((x for x in ends if math.isfinite(x)), default=None)
+        if least is None:
+            return ()
+        why = ("" if end == least else f"it ends at {figure(end)}, and the least is {figure(least)}" for end in ends)
+        return tuple(Choice(name, each) for name, each in zip(NAMES, why, strict=True))
 
     # ------------------------------------------------------------------------------------------------------- keys
 

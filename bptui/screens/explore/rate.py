@@ -28,6 +28,7 @@ from bptui.screens.explore.page import (
     short,
 )
 from bptui.screens.keys import EXPLORE_RATE
+from bptui.screens.panels.choices import among
 from bptui.screens.plot import Axes, Plot
 from bptui.screens.render import RenderOptions, boxed, length
 from bptui.teach.explore.descent import Cut, Regime
@@ -45,6 +46,12 @@ STYLES: dict[Regime, str] = {
     "falls": "ok", "hits": "ok", "least": "ok", "overshoots": "kink", "falls less": "kink", "swings": "kink",
     "flies away": "fail", "rises": "fail",
 }  # fmt: skip
+
+
+KEPT = ("it falls as promised, to a tenth", "it falls by less than promised", "it stays", "it rises")
+"""What may come of a step, to choose from."""
+STAYS = 0.01
+"""Of what was promised: a change up to here is none."""
 
 
 class RateBoard(Board):
@@ -67,7 +74,9 @@ class RateBoard(Board):
     def asks(self) -> Ask:
         """What a class is asked."""
         hidden = frozenset({"really", "losses", "ratio", "regimes"})
-        return Ask("What does a step of this rate do to the loss?", hidden, "greater_than_sign")
+        cut = self.slice.known
+        answers = () if cut is None else among(KEPT, _kept(cut), f"promised {figure(cut.promised)}, {_really(cut)}")
+        return Ask("What does a step of this rate do to the loss?", hidden, "greater_than_sign", answers)
 
     # ------------------------------------------------------------------------------------------------------- keys
 
@@ -343,3 +352,16 @@ def rate_of(text: str) -> float:
     if not 0 < value <= 1e6:
         raise UserError("rate", f"found {text.strip()[:40]}", "a number above 0, 1e6 at most")
     return value
+
+
+def _kept(cut: Cut) -> int:
+    """The place in KEPT of what this step does."""
+    if not math.isfinite(cut.really):
+        return 3
+    if not cut.promised or abs(cut.really) <= STAYS * abs(cut.promised):
+        return 2
+    return 3 if cut.really > 0 else 0 if cut.really <= 0.9 * cut.promised else 1
+
+
+def _really(cut: Cut) -> str:
+    return f"really {figure(cut.really)}" if math.isfinite(cut.really) else "and the loss is no number any more"

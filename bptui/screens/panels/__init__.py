@@ -6,6 +6,9 @@ A panel is a module of this package with functions of a Scene (`bptui.screens.sc
     title(scene) -> (Line, Line)         optional: what its rule says after the name, and at the right
     move(scene, down, right) -> str      optional: what the arrows do in it; why nothing, if nothing
     enter(scene) -> str                  optional: the command line that enter runs, "" for none
+    name(scene) -> str                   optional: what its rule calls it now
+    stands(session) -> bool              of a panel of INSTEAD: is it there now, in the place of the one of its number?
+    columns(width) -> int                optional: how many columns it has at the left of so wide a screen; 0: as usual
     wide(session) -> bool                optional: it needs the whole width now, and has it while it has the focus
     footer(session) -> tuple             optional: (keys, word) pairs that stand first in its footer
     digit(session, n) -> str             optional: the command line that a digit runs in it, "" for the panel's number
@@ -73,6 +76,16 @@ class Panel(NamedTuple):
         function = self._function("enter")
         return str(function(scene)) if function is not None else ""
 
+    def stands(self, session: Session) -> bool:
+        """Is it there now? What is not in the place of another always is."""
+        function = self._function("stands")
+        return function is None or bool(function(session))
+
+    def columns(self, width: int) -> int:
+        """The columns that it has at the left of a screen of that width; 0 for the usual."""
+        function = self._function("columns")
+        return int(function(width)) if function is not None else 0
+
     def footer(self, session: Session) -> tuple[tuple[str, str], ...]:
         """(keys, word) pairs that stand first in the footer."""
         function = self._function("footer")
@@ -117,6 +130,10 @@ ANSWERS: tuple[Panel, ...] = (
 )
 
 
+INSTEAD: tuple[Panel, ...] = (Panel(1, "Modules", "left", "modules"),)
+"""Panels that now and then stand in the place of the one of their number."""
+
+
 LESSON = Panel(7, "Lesson", "beside", "lesson")
 """A lesson, where one is read: its page stands beside the panels that it shows."""
 ACTIVATION = Panel(9, "Activation", "beside", "activation")
@@ -151,10 +168,13 @@ def panels(session: Session | None) -> tuple[Panel, ...]:
 
 
 def panels_beside(session: Session | None) -> tuple[Panel, ...]:
-    """The panels of the debugger now: an answer in the place of the Operation panel."""
-    asked = session.view.answer if session is not None else None
-    answers = [each for each in ANSWERS if asked is not None and each.module == asked.panel]
-    return tuple(answers[0] if answers and each.place == "main" else each for each in PANELS)
+    """The panels of the debugger now: an answer in the place of the Operation panel, what stands in another's."""
+    if session is None:
+        return PANELS
+    asked = session.view.answer
+    others = {each.number: each for each in INSTEAD if each.stands(session)}
+    others |= {each.number: each for each in ANSWERS if asked is not None and each.module == asked.panel}
+    return tuple(others.get(each.number, each) for each in PANELS)
 
 
 def panel(number: int, session: Session | None = None) -> Panel | None:

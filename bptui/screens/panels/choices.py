@@ -19,6 +19,7 @@ MOST = 4
 APART = 0.02
 """Relative: what is nearer to another answer than this is no other one."""
 SIGN, TWICE, HALF = "the sign turned", "twice as much", "half of it"
+HALF_OF_ALL = "half of them, as by a coin"
 
 
 SPECIAL = {"-inf": "below every number", "0": "nothing", "inf": "above every number", "NaN": "no number at all"}
@@ -61,6 +62,18 @@ def choices(right: float | None, text: str, mistakes: Iterable[Mistake]) -> tupl
         if all(_other(float(written), x) for x, _ in found):
             found.append((float(written), Choice(written, name)))
     return tuple(choice for _, choice in sorted(found, key=lambda pair: pair[0]))
+
+
+def among(texts: Sequence[str], right: int, why: str) -> tuple[Choice, ...]:
+    """Texts of which the one at `right` is right; `why` the others are not."""
+    return tuple(Choice(text, "" if n == right else why) for n, text in enumerate(texts))
+
+
+def counts(right: int, of: int) -> tuple[Choice, ...]:
+    """How many of so many: the right number among all of them, what is left of them, and one half."""
+    found = {right: "", of: "all of them", of - right: "the others: those that are not", of // 2: HALF_OF_ALL}
+    found[right] = ""
+    return tuple(Choice(f"{count:,}", found[count]) for count in sorted(found))
 
 
 def _other(x: float, y: float) -> bool:

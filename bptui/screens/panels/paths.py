@@ -91,6 +91,8 @@ def move(scene: Scene, down: int, right: int) -> str:
     across = max(0, min(len(paths[to].factors) - 1, column + right))
     if (to, across) == (row, column):
         return "the end"
+    if to != row:  # for a class another path is another question
+        scene.session.view.asks, scene.session.view.says = scene.session.view.present, 0
     answer.row, answer.column = to, across
     return ""
 

@@ -15,11 +15,12 @@ from bptui.model.base import prose
 from bptui.model.base.numbers import HIDDEN, concealed
 from bptui.model.base.spans import Line, Span, bold
 from bptui.screens.card.band import OPERATORS, kind_of_symbol
+from bptui.screens.panels.answers import listed, replies, reply_rows, strong
 from bptui.screens.panels.choices import Choice
 from bptui.screens.panels.digits import SIZES, large
 from bptui.screens.panels.question import three
 from bptui.screens.panels.text import wrap
-from bptui.screens.render import RenderOptions, between, fit, length, middle, under
+from bptui.screens.render import RenderOptions, between, fit, length, middle
 from bptui.symbolic.facts import Equation
 
 MARGIN = 2
@@ -126,11 +127,11 @@ class _Page(NamedTuple):
     def of(cls, slide: Slide, width: int, height: int, look: RenderOptions, form: Form) -> _Page | None:
         """The page in a form; None where that has no room."""
         formulas = [] if form.bare else _formulas(slide, width)
-        answers = _answers(slide, width, form.columns)
+        answers = listed(slide, width, form.columns)
         if answers is None or (form.columns > 1 and len(slide.choices) < 2):
             return None
-        question = [middle(row, width) for row in prose.wrap(_bold(slide.question), width)] if slide.question else []
-        kept = _told_rows(slide, width, form.columns)
+        question = [middle(row, width) for row in prose.wrap(strong(slide.question), width)] if slide.question else []
+        kept = reply_rows(slide, width, form.columns)
         around = 1 + (not form.alone and bool(slide.timeline)) + len(formulas) + len(question) + len(answers) + kept
         gaps = 0 if form.tight else 2 + bool(formulas) + bool(question) + bool(answers) + (kept > 0)
         room = height - around - gaps
@@ -138,17 +139,18 @@ class _Page(NamedTuple):
         if body is None or len(body) > room:
             return None
         return cls(slide, form, width, head(slide, width), formulas, body, question, answers,
-                   _told(slide, width, form.columns, kept), room - len(body))  # fmt: skip
+                   replies(slide, width, form.columns, kept), room - len(body))  # fmt: skip
 
     def rows(self, height: int) -> list[Line]:
-        """All rows: the operation above, the question below, what is left over between and around."""
+        """All rows: the operation above, the question below, what is left over between and around; without an operation
+        what is said stands in the middle."""
         blank: list[Line] = [] if self.form.tight else [()]
         start = 1 if self.rest > 1 and not self.form.tight else 0
         above = (self.rest - start) // (3 if self.body else 2)
         below = self.rest - start - above
         rows: list[Line] = [()] * start
         rows += [self.head, *blank, *[()] * (above // 2), *self.formulas, *(blank if self.formulas else [])]
-        rows += [()] * (above - above // 2) + self.body + [()] * ((below + 1) // 2)
+        rows += [()] * (above - above // 2) + self.body + [()] * ((below + 1) // 2 if self.body else 0)
         rows += [*(blank if self.question else []), *self.question, *(blank if self.answers else []), *self.answers]
         rows += [*(blank if self.told else []), *self.told]
         end = [] if self.form.alone or not self.slide.timeline else [middle(self.slide.timeline, self.width)]
@@ -165,8 +167,8 @@ def _least(slide: Slide, width: int, height: int, look: RenderOptions) -> list[L
         kept = slide._replace(choices=tuple(slide.choices[n] for n in picked))
         marked = picked.index(slide.marked - 1) + 1 if slide.marked - 1 in picked else 0
         kept = kept._replace(marked=marked)
-    answers = next((a for n in (2, 1) if (a := _answers(kept, width, n)) is not None), [])
-    rows = [*prose.wrap(_bold(slide.question), width), *answers, *_told(kept, width, 2, 0)]
+    answers = next((a for n in (2, 1) if (a := listed(kept, width, n)) is not None), [])
+    rows = [*prose.wrap(strong(slide.question), width), *answers, *replies(kept, width, 2, 0)]
     rows = [head(slide, width), *rows] if height > len(rows) else rows
     room = height - len(rows)
     body = (_body(slide, width, room, look, 4) if room > 0 else None) or []
@@ -185,11 +187,6 @@ def head(slide: Slide, width: int) -> Line:
     return between(left, right, width)
 
 
-def _bold(spans: Line) -> Line:
-    """Plain text in bold; what has a kind keeps it."""
-    return tuple(Span(s.text, "text bold") if s.style == "text" else s for s in spans)
-
-
 def _formulas(slide: Slide, width: int) -> list[Line]:
     """The formulas, in one row where they have room side by side; none that is longer than some rows."""
     kept = [wrap(formula, width) for formula in slide.formulas]
@@ -197,89 +194,6 @@ def _formulas(slide: Slide, width: int) -> list[Line]:
     if len(rows) == 2 and sum(map(length, rows)) + 10 <= width * 3 // 4:
         return [middle((*rows[0], Span(" " * 10), *rows[1]), width)]
     return [middle(row, width) for row in rows]
-
-
-# -------------------------------------------------------------------------------------------------------- answers
-def _answers(slide: Slide, width: int, columns: int) -> list[Line] | None:
-    """The answers, under each other or in columns; None where they have no room so."""
-    if not slide.choices:
-        return []
-    texts = [_answer(slide, n, columns) for n in range(len(slide.choices))]
-    wide = max(map(length, texts))
-    if columns == 1:
-        if wide > width:
-            return [row for text in texts for row in wrap(text, width, 4)]
-        notes = _notes(slide, width, columns)
-        left = max(0, min((width - wide) // 2, width - wide - notes))
-        rows = []
-        for n, text in enumerate(texts):
-            note = slide.choices[n].mistake if notes and slide.shown else ""
-            row: Line = fit(text, wide)
-            style = _background(slide, n)
-            row = under(row, style) if style else row
-            rows.append((Span(" " * left), *row, *((Span(f"   {note}", "dim"),) if note else ())))
-        return rows
-    wide += 3
-    if wide * columns - 3 > width or len(texts) < columns:
-        return None
-    count = -(-len(texts) // columns)
-    rows = []
-    for y in range(count):
-        row = ()
-        for n in range(y * columns, min(len(texts), (y + 1) * columns)):
-            style, cell = _background(slide, n), fit(texts[n], wide - 3)
-            row = (*row, *([Span("   ")] if row else []), *(under(cell, style) if style else cell))
-        rows.append(middle(fit(row, wide * columns - 3), width))
-    return rows
-
-
-def _notes(slide: Slide, width: int, columns: int) -> int:
-    """Cells of the mistakes beside the answers; 0 where they have no room there."""
-    notes = 3 + max((len(each.mistake) for each in slide.choices), default=0)
-    wide = max((length(_answer(slide, n, 1)) for n in range(len(slide.choices))), default=0)
-    return notes if columns == 1 and notes > 3 and wide + notes <= width else 0
-
-
-def _answer(slide: Slide, n: int, columns: int) -> Line:
-    """`✓ 2   -0.0247`; the number of the one that the class says is reversed."""
-    choice, said, blanks = slide.choices[n], slide.marked == n + 1, "   " if columns == 1 else " "
-    right = not choice.mistake
-    told = Span("✓ ", "ok") if right else Span("✗ ", "fail") if said else Span("  ")
-    mark = told if slide.shown else Span("▸ ", "text bold") if said else Span("  ")
-    style = "text bold" if not slide.shown or right else "dim"
-    key = Span(f" {n + 1} ", "text bold reverse") if said else Span(f" {n + 1} ", "text bold")
-    signed = any(each.text.startswith("-") for each in slide.choices) and choice.text[:1].isdigit()
-    return (mark, key, Span(f"{blanks}{' ' * signed}{choice.text} ", style))  # digits under digits
-
-
-def _background(slide: Slide, n: int) -> str:
-    """What an answer stands on: the right one, once it is told, and until then the one that the class says."""
-    right = not slide.choices[n].mistake
-    return "on-cursor" if (right if slide.shown else slide.marked == n + 1) else ""
-
-
-def _replies(slide: Slide, width: int, columns: int, marked: int) -> list[Line]:
-    """What is said once the answer is told: the reason, and of a wrong one that was marked the mistake, where that does
-    not stand beside it."""
-    said = [slide.reason] if slide.reason else []
-    wrong = slide.choices[marked - 1] if 0 < marked <= len(slide.choices) else None
-    if wrong is not None and wrong.mistake and not _notes(slide, width, columns):
-        said.append((Span(f"{wrong.text}: ", "text"), Span(wrong.mistake, "text")))
-    return said
-
-
-def _told_rows(slide: Slide, width: int, columns: int) -> int:
-    """How many rows are kept for it, whatever the class says."""
-    marks = range(len(slide.choices) + 1)
-    return max(sum(len(prose.wrap(row, width)) for row in _replies(slide, width, columns, marked)) for marked in marks)
-
-
-def _told(slide: Slide, width: int, columns: int, kept: int) -> list[Line]:
-    rows = [
-        middle(row, width) for text in _replies(slide, width, columns, slide.marked) for row in prose.wrap(text, width)
-    ]
-    rows = rows if slide.shown else []
-    return [*rows, *[()] * (kept - len(rows))]
 
 
 # -------------------------------------------------------------------------------------------------------- numbers

@@ -1,56 +1,67 @@
-"""A path for a whole room: the chain as one line, the same with its numbers, and the product in large digits."""
+"""A path for a whole room: the chain as one line, the same with its numbers, and its product, which is asked for."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Iterator
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger import path_lines
-from bptui.model.debugger.paths import Paths
+from bptui.model.debugger.paths import Path, Paths
 from bptui.screens.panels import paths, presented
-from bptui.screens.panels.digits import SIZES, large
+from bptui.screens.panels.choices import Mistake, choices
 from bptui.screens.panels.figures import kind_of
-from bptui.screens.panels.present import Slide, head
-from bptui.screens.panels.text import wrap
-from bptui.screens.render import fit, middle
+from bptui.screens.panels.present import Number, Slide, draw
 from bptui.screens.scene import Scene
 from bptui.symbolic.card.factor import chain
 
 
 def lines(scene: Scene) -> list[Line]:
     """All rows but the footer's."""
-    session, width, height = scene[:3]
-    made = paths.found(scene)
-    rows: list[Line] = [()] * height
-    rows[0 if height < 14 else 1] = head(Slide(*presented.status(session, scene.failed)), width)
-    block = [middle(row, width) for row in wrap(line(made), width)] if isinstance(made, str) else _block(scene, made)
-    top = max(2, (height - 2 - len(block)) // 2)
-    for n, row in enumerate(block):
-        if top + n < height - 2:
-            rows[top + n] = row
-    rows[height - 2] = middle(presented.strip(session, width), width)
-    return [fit(row, width) for row in rows]
+    return draw(slide(scene), scene.width, scene.height, scene.options)
 
 
-def _block(scene: Scene, made: Paths) -> list[Line]:
-    width, height = scene.width, scene.height
-    at, _ = paths.chosen(scene, made)
-    answer = scene.session.view.answer
+def slide(scene: Scene) -> Slide:
+    """The page of the chosen path."""
+    session = scene.session
+    told = scene._replace(session=session.answering())
+    page = Slide(*presented.status(session, scene.failed), timeline=presented.strip(session, scene.width))
+    made, shown = paths.found(told), not session.view.asks
+    if isinstance(made, str):
+        return page._replace(reason=line(made), shown=True)
+    at, _ = paths.chosen(told, made)
+    answer = session.view.answer
     path = path_lines.sorted_paths(made, answer.order if answer is not None else 0)[at]
-    texts = path_lines.printed(made, [(tuple(edge.local for edge in path.factors), path.product)])
-    factors, product, _ = texts.rows[0]
+    factors, product, _ = path_lines.printed(made, [(tuple(edge.local for edge in path.factors), path.product)]).rows[0]
+    text = product if shown else numbers.HIDDEN
     name = Span(f"{made.node.name}{numbers.index(made.element)}", f"{kind_of(made.node)} bold")
     of = f"   path {at + 1} of {path_lines.count(made.count)}" if made.count > 1 else ""
-    found = [line(name, (" to the loss", "text bold"), (of, "dim"))]
     written: Line = ()
     if scene.rules is not None:
-        written = chain(scene.session.recording, scene.rules, made, path, scene.options.unicode)
-    said: list[Line] = [*found, (), *([written] if written else []), path_lines.in_numbers(factors, product)]
-    rows = [middle(part, width) for text in said for part in (wrap(text, width - 4) or [()])]
-    digits = large(product, scene.options.unicode, SIZES[-1])
-    if digits is not None and len(digits[0]) <= width and height >= 16:
-        rows += [(), *(middle((Span(row, "gradient bold"),), width) for row in digits)]
+        written = chain(told.session.recording, scene.rules, made, path, scene.options.unicode)
+    worked = [*([[written]] if written else []), [path_lines.in_numbers(factors, text)]]
+    return page._replace(
+        formulas=(line(name, (" to the loss", "text bold"), (of, "dim")),),
+        number=Number(worked, line(("product", "gradient")), "=", text, product),
+        question=line("What comes through this way?"), choices=choices(path.product, product, _mistakes(made, path)),
+        marked=session.view.says, shown=shown, reason=_together(made),
+    )  # fmt: skip
+
+
+def _mistakes(made: Paths, path: Path) -> Iterator[Mistake]:
+    """What else one may come to."""
+    factors = [edge.local for edge in path.factors]
+    yield Mistake(math.fsum(factors), "added, not multiplied")
     if made.count > 1:
-        mark = {True: Span("  ✓", "ok"), False: Span("  FAIL", "fail reverse"), None: Span("")}[made.equal]
-        told = line((path_lines.adds(made), "dim"), "  ", (path_lines.printed(made).total, "gradient bold"), mark)
-        rows += [(), middle(told, width)]
-    return rows
+        yield Mistake(made.sum, "all ways together")
+    yield Mistake(factors[0], "the first factor alone")
+    yield Mistake(factors[-1], "the last factor alone")
+
+
+def _together(made: Paths) -> Line:
+    """How the path stands to the gradient."""
+    if made.count == 1:
+        return line(("the only way: this is the whole gradient", "dim"))
+    mark = {True: Span("  ✓", "ok"), False: Span("  FAIL", "fail reverse"), None: Span("")}[made.equal]
+    return line((path_lines.adds(made), "dim"), "  ", (path_lines.printed(made).total, "gradient bold"), mark)

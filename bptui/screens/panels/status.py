@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base.numbers import concealed, field
 from bptui.model.base.spans import Line, Span
+from bptui.screens.counts import Counts
 from bptui.screens.panels.timeline import COLOURS
 from bptui.screens.render import clip, fit, length, under
 
@@ -15,17 +16,16 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.model.engine.graph import Graph
 
-
 DIGITS = 3
 """Of a count of checks: so many have their room from the start; of a thousand and more the thousands are said."""
 
 
-def row(
-    session: Session | None, width: int, checks: tuple[int, int] | None = None, name: str = "", ahead: bool = True
-) -> Line:
+def row(session: Session | None, width: int, checks: Counts | None = None, name: str = "", ahead: bool = True) -> Line:
     """Parts go from the least needed: the name, the program's name, the checks; never the Moment.
 
-    checks  how many agree, how many do not; None before any was made. What arises of NaN and inf counts as the latter
+    checks  how many agree, how many do not; None before any was made. What arises of NaN and inf counts as the latter,
+            but in a captured step, where it may be as it should: of that what agrees but for rounding, and what nobody
+            can compute, are told as far as there is room
     name    what is shown while there is no session yet
     ahead   the loss is told before its Moment has come; a lesson, which asks for it, does not
     """
@@ -37,10 +37,13 @@ def row(
         return fit(head, width, "text")
     moment, timeline = session.cursor, session.timeline
     step = "training step " if wide else "step " if middle else ""
+    which = (step, str(moment.step), gap if middle else " ")
+    if session.network.modules is not None and not session.branch.number:  # there is no other
+        which = ("", "", "")
     where = [
-        Span(step, "dim"),
-        Span(str(moment.step), "text bold" if middle else "dim"),
-        Span(gap if middle else " ", "dim"),
+        Span(which[0], "dim"),
+        Span(which[1], "text bold" if middle else "dim"),
+        Span(which[2], "dim"),
         Span(f"{moment.phase} {moment.index + 1}", f"{COLOURS[moment.phase]} bold"),
         Span(f"/{timeline.count(moment.phase)}", "dim"),
         Span(gap if middle else " ", "dim"),
@@ -52,12 +55,14 @@ def row(
         loss, text = 0.0, "·"
     right = [Span("loss ", "dim"), Span(text.strip(), _weight(loss))]
     found = len(session.nonfinite.known)
-    good, failed = checks or (None, 0)
     diagnosis = session.branch.diagnosis
     warned = 0 if diagnosis is None else sum(each.severity != "note" for each in diagnosis.findings)
     if warned:
         right += [Span("   " if wide else " ", "dim"), Span(f"!{warned}", "kink bold")]
-    right += _checks(good, failed + found, wide)
+    if session.network.modules is not None and not session.branch.number:
+        right += _compared(checks, wide, middle)
+    else:
+        right += _checks(checks and checks.good, (checks.failed if checks else 0) + found, wide)
     right.append(Span(" ", "dim"))
     apart = Span("   " if middle else "  ", "dim")
     leads: list[Line] = [(*head, apart), (Span(" "), head[-1], apart)] if middle else [(head[0], apart)]
@@ -135,6 +140,30 @@ def _checks(good: int | None, bad: int, wide: bool) -> list[Span]:
         Span(differ, "fail reverse bold" if bad else "dim"),
     ]
     return [*out, Span(" " * (room - length(out)), "dim")]
+
+
+def _compared(checks: Counts | None, wide: bool, middle: bool) -> list[Span]:
+    """`✓ 1,266   ≈ 1   ✗ 4   opaque 2` of a captured step; with less room without the last, then without what is but
+    rounding. In the same room whatever they are."""
+    blank, before, digits = (" ", "   ", 6) if wide else ("", " ", 5)
+    counts = checks or Counts(0, 0, 0, 0)
+    parts = [("✓", counts.good, "ok", "text", digits)]
+    if middle:
+        parts.append(("≈", counts.rounding or 0, "kink", "text", 2))
+    parts.append(("✗", counts.failed, "dim", "dim", 2))
+    if wide:
+        parts.append(("opaque", counts.opaque or 0, "dim", "text", 2))
+    out: list[Span] = []
+    for mark, number, style, digit, room in parts:
+        told = f"{number:,}" if len(f"{number:,}") <= room else f"{number // 1000}k"
+        if mark == "✗" and number:
+            text = f" {mark}{blank}{told} " if wide else f"{mark}{told}"
+            out += [Span(before[: 2 if wide else 1]), Span(text, "fail reverse bold")]
+            out.append(Span(" " * (len(before + mark + blank) + room - len(text) - (2 if wide else 1)), "dim"))
+        else:
+            out += [Span(before, "dim"), Span(mark, style), Span(f"{blank}{told}", digit)]
+            out.append(Span(" " * (room - len(told)), "dim"))
+    return out if checks is not None else [Span(" " * length(out), "dim")]
 
 
 def _count(number: int) -> str:

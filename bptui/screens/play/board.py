@@ -16,6 +16,7 @@ from bptui.model.debugger.session import Session
 from bptui.screens import layout
 from bptui.screens.board import Ask, Board, Work
 from bptui.screens.keys import PLAY, Place
+from bptui.screens.panels.choices import counts
 from bptui.screens.play import curve, last, network, output, sheet
 from bptui.screens.play.chosen import Choice, slope
 from bptui.screens.play.grid import NAMES, Room, assemble, grid
@@ -71,7 +72,7 @@ class Playground(Board):
         if right is None:
             return None
         question = f"How many of the {right[1]:,} points are on the right side now?"
-        return Ask(question, frozenset({RIGHT}), "greater_than_sign")
+        return Ask(question, frozenset({RIGHT}), "greater_than_sign", counts(*right))
 
     @property
     def frame(self) -> Frame:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from bptui.model.source.captured.record import Event
-from bptui.torch.capturing.functions import full_name, statistics, targets, tensors
+from bptui.torch.capturing.functions import full_name, silently, targets, tensors
 from bptui.torch.capturing.gradients import Edge, Gradients, edge_of
 from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.numbers import kind, version
@@ -23,7 +23,7 @@ class Call:
         self.journal, self.values, self.name = journal, values, full_name(function)
         self.masks: list[torch.Tensor] = []
         self.targets = targets(function, args, kwargs)
-        self.silently = {id(tensor) for tensor in statistics(function, args, kwargs)}
+        self.silently = {id(tensor) for tensor in silently(function, args, kwargs)}
         given = tensors(args) + tensors({key: item for key, item in kwargs.items() if key != "out"})
         self.read = [values.use(tensor) for tensor in given]
         written = tensors(kwargs.get("out"))

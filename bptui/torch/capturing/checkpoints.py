@@ -48,9 +48,9 @@ def _join(step: Step, outer: Event, first: list[Event], second: list[Event]) -> 
         for twin, value in same.items():
             if twin in backward.grads:
                 backward.grads[value] = backward.grads[twin]
-        for (event, twin), parts in list(backward.parts.items()):
+        for event, twin in list(backward.parts):
             if event in owners and twin in same:
-                backward.parts[owners[event], same[twin]] = parts
+                backward.parts[owners[event], same[twin]] = backward.parts.pop((event, twin))
         for value in outer.inputs:
             backward.parts.pop((outer.id, value), None)
         for out, value in zip(outer.outs, inside, strict=False):

@@ -34,7 +34,7 @@ def full_name(function: object) -> str:
     found = resolve_name(function)
     if found is None and isinstance(function, types.FunctionType):
         return f"{function.__module__}.{function.__name__}"
-    return found or "torch." + getattr(function, "__name__", "unnamed").lstrip("_")
+    return found or "torch." + getattr(function, "__name__", "unnamed")
 
 
 @lru_cache(None)
@@ -95,9 +95,15 @@ def _inplace(function: object) -> int | None:
     return names.index("inplace") if "inplace" in names else None
 
 
-def statistics(function: object, args: Sequence[Any], kwargs: dict[str, Any]) -> list[torch.Tensor]:
-    """What is changed in place without a new version of the tensor: running mean and variance."""
+UNSCALE, RESCALE = "torch._amp_foreach_non_finite_check_and_unscale_", "torch._amp_update_scale_"
+"""What a gradient scaler asks: are these gradients finite? and, one step later, how to scale on."""
+
+
+def silently(function: object, args: Sequence[Any], kwargs: dict[str, Any]) -> list[torch.Tensor]:
+    """What is changed in place without a new version: running mean and variance, gradients by a scaler."""
     normal = torch.nn.functional
+    if full_name(function) in (UNSCALE, RESCALE):
+        return tensors(args[:2])
     if function not in (normal.batch_norm, normal.instance_norm):
         return []
     training = kwargs.get("training", kwargs.get("use_input_stats", args[5] if len(args) > 5 else False))

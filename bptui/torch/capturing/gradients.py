@@ -6,7 +6,7 @@ No hook of the recorder raises: `Gradients.safely` is the recorder's own guard."
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,10 +14,13 @@ import torch
 from torch.autograd.graph import get_gradient_edge
 
 from bptui.model.source.captured.record import Backward, Step
-from bptui.torch.capturing.numbers import Numbers
+from bptui.torch.capturing.modules import name_of_hook
+from bptui.torch.capturing.numbers import Numbers, dense
 
 FAR = 10_000
 """So many autograd nodes are walked at most from an event's results to its inputs."""
+
+REARRANGES = "TBackward", "TransposeBackward", "PermuteBackward", "ViewBackward", "UnsafeViewBackward", "ExpandBackward"
 
 Edge = tuple[Any, int]
 """An autograd node and the number of its output: where the gradient of a value arrives."""
@@ -64,18 +67,15 @@ class Gradients:
             self._leaves.pop(id(tensor)).remove()
         others = dict(tensor._backward_hooks or {})
         self._leaves[id(tensor)] = tensor.register_hook(arrived)
-        if others:  # hooks of the user's own: ours comes first, and one more after them
-            hooks = tensor._backward_hooks
-            for key in others:
-                hooks[key] = hooks.pop(key)
-            self.hooked(tensor, value, list(others.values()))
+        for key, hook in others.items():  # hooks of the user's own: ours comes first, and one more after each
+            tensor._backward_hooks[key] = tensor._backward_hooks.pop(key)
+            self.hooked(tensor, value, hook)
         return True
 
-    def hooked(self, tensor: torch.Tensor, value: int, hooks: Iterable[Callable[..., Any]]) -> None:
-        """The user's own hooks are on a value, too: look afterwards whether they have changed its gradient."""
-        names = ", ".join(getattr(hook, "__qualname__", type(hook).__name__) for hook in hooks)
+    def hooked(self, tensor: torch.Tensor, value: int, hook: Callable[..., Any]) -> None:
+        """A hook of the user's own is on a value, too: look after it whether it has changed the gradient."""
         self._hooked.add(value)
-        self._handles.append(tensor.register_hook(partial(self._safely, self._changed, value, names)))
+        self._handles.append(tensor.register_hook(partial(self._safely, self._changed, value, name_of_hook(hook))))
 
     def _listens(self, grad: torch.Tensor) -> Backward | None:
         if grad.device.type == "cpu" and threading.get_ident() != self._thread:
@@ -89,47 +89,61 @@ class Gradients:
             if value in self._hooked:
                 self._before[value] = grad.detach().clone()
 
-    def _changed(self, value: int, names: str, grad: torch.Tensor) -> None:
+    def _changed(self, value: int, name: str, grad: torch.Tensor) -> None:
         backward, before = self._listens(grad), self._before.get(value)
         if backward is not None and before is not None and not _same(before, grad):
-            backward.hooked[value] = names, self._keep(value, grad)
+            earlier = backward.hooked.get(value, ("", 0))[0]
+            backward.hooked[value] = f"{earlier}, {name}" if earlier else name, self._keep(value, grad)
+            self._before[value] = grad.detach().clone()
 
     def _keep(self, value: int, grad: torch.Tensor) -> int:
-        return self.numbers.value(grad, border=self.numbers.kept(value)).id
+        return self.numbers.value(dense(grad), border=self.numbers.kept(value)).id
 
     # ------------------------------------------------------------------------------------------------------- events
-    def border(self, event: int, outs: list[torch.Tensor], own: dict[Edge, int], inputs: dict[Edge, int]) -> None:
+    def border(
+        self, event: int, outs: list[torch.Tensor], own: dict[Edge, int], inputs: dict[Edge, int], since: int = -1
+    ) -> None:
         """Record what an event adds to the gradient of each of its inputs. own: the edges of its results (one may be
-        read for another, as c for h in an LSTM cell); inputs: those of its inputs, taken before it was called."""
+        read for another, as c for h in an LSTM cell); inputs: those of its inputs, taken before it was called; since:
+        nodes numbered up to this are inside of earlier events (a derivative reads `weight.t()` of a `linear`)."""
         if not inputs:
             return
         waiting = list({tensor.grad_fn for tensor in outs if tensor.grad_fn is not None})
         seen = set(waiting)
         while waiting and len(seen) < FAR:
             node = waiting.pop()
-            leads: dict[int, int] = {}
+            leads: dict[int, tuple[int, list[Any]]] = {}
             for slot, edge in enumerate(node.next_functions):
                 if edge[0] is None:
                     continue
                 if edge in inputs:
-                    leads[slot] = inputs[edge]
+                    leads[slot] = inputs[edge], []
                 elif edge in own:
-                    leads[slot] = own[edge]
+                    leads[slot] = own[edge], []
+                elif edge[0]._sequence_nr() <= since:
+                    found = _through(edge, inputs)
+                    if found is not None:
+                        leads[slot] = found
                 elif edge[0] not in seen and not hasattr(edge[0], "variable"):
                     seen.add(edge[0])
                     waiting.append(edge[0])
             if leads:
                 self.leading(node, event, leads)
 
-    def leading(self, node: Any, event: int, leads: dict[int, int]) -> None:
-        """An autograd node of an event leads out of it: slot → value of what it hands on."""
+    def leading(self, node: Any, event: int, leads: dict[int, tuple[int, list[Any]]]) -> None:
+        """An autograd node of an event leads out of it: slot → value of what it hands on, and the nodes of another
+        event through which it does."""
         self._handles.append(node.register_hook(partial(self._safely, self._added, event, leads)))
 
-    def _added(self, event: int, leads: dict[int, int], handed: tuple[Any, ...], _: tuple[Any, ...]) -> None:
-        for slot, value in leads.items():
+    def _added(
+        self, event: int, leads: dict[int, tuple[int, list[Any]]], handed: tuple[Any, ...], _: tuple[Any, ...]
+    ) -> None:
+        for slot, (value, through) in leads.items():
             grad = handed[slot] if slot < len(handed) else None
             backward = self._listens(grad) if grad is not None else None
             if backward is not None:
+                for node in through:
+                    grad = node(grad)
                 backward.parts.setdefault((event, value), []).append(self._keep(value, grad))
 
     def reached(self, node: Any, meet: Callable[[torch.Tensor], Any]) -> dict[Edge, int]:
@@ -163,9 +177,20 @@ def edge_of(tensor: torch.Tensor) -> Edge | None:
     return edge.node, edge.output_nr
 
 
+def _through(edge: Edge, inputs: dict[Edge, int]) -> tuple[int, list[Any]] | None:
+    """The input that an edge leads to through nodes that only rearrange (transposed, viewed, expanded), and these."""
+    nodes = []
+    while edge not in inputs:
+        node = edge[0]
+        if node is None or len(node.next_functions) != 1 or not node.name().startswith(REARRANGES):
+            return None
+        nodes.append(node)
+        edge = node.next_functions[0]
+    return inputs[edge], nodes
+
+
 def _same(a: torch.Tensor, b: torch.Tensor) -> bool:
     if a.shape != b.shape or a.dtype != b.dtype or a.layout != b.layout:
         return False
-    if a.layout is not torch.strided:
-        a, b = a.to_dense(), b.to_dense()
+    a, b = dense(a), dense(b)
     return bool(((a == b) | (a.isnan() & b.isnan())).all())

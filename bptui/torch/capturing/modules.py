@@ -15,11 +15,13 @@ from bptui.torch.capturing.sites import HIDDEN
 class Modules:
     """The models of a step (`roots`: given, or found when they are first called) and the stack of running modules.
 
+    hooks  the names of the backward hooks of the module that was last entered or left and has some
     Every name begins with that of its model's variable until `finish` takes it off, where there is one model."""
 
     def __init__(self, step: Step, models: Iterable[torch.nn.Module] = ()) -> None:
         self.step = step
         self.running: list[str] = []
+        self.hooks: list[str] = []
         self._roots: dict[str, torch.nn.Module] = {}
         self._owning: list[str] = []
         self._paths: dict[int, str] = {}
@@ -70,11 +72,17 @@ class Modules:
             path = f"{self.path}.{type(module).__name__}"
         self.step.modules[path] = Module(type(module).__name__, module.training)
         self.running.append(path)
+        self._look(module)
 
-    def leave(self) -> None:
+    def leave(self, module: torch.nn.Module) -> None:
         """The innermost module has returned, or failed."""
         if self.running:
             self.running.pop()
+        self._look(module)
+
+    def _look(self, module: torch.nn.Module) -> None:
+        hooks = [*module._backward_pre_hooks.values(), *module._backward_hooks.values()]
+        self.hooks = [name_of_hook(hook) for hook in hooks] or self.hooks
 
     def finish(self) -> None:
         """Give the step its names: of one model as the model calls them, of several with the variable in front."""
@@ -91,6 +99,11 @@ class Modules:
             value.name = named(value.name)
             if value.name:
                 step.parameters.setdefault(value.name, value.id)
+
+
+def name_of_hook(hook: object) -> str:
+    """What a function of the user's own is called."""
+    return str(getattr(hook, "__qualname__", type(hook).__name__)).replace("<locals>.", "")
 
 
 def _variable(model: torch.nn.Module) -> str:

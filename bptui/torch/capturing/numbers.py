@@ -125,13 +125,18 @@ def version(tensor: torch.Tensor) -> int:
     return 0 if tensor.is_inference() else int(tensor._version)
 
 
+def dense(grad: torch.Tensor) -> torch.Tensor:
+    """A gradient, which of an embedding may be sparse, as a tensor with all its numbers."""
+    return grad.detach().to_dense() if grad.layout is torch.sparse_coo else grad
+
+
 def stats(tensor: torch.Tensor) -> Stats | None:
-    """What is known of a tensor without keeping it: two passes where all is finite."""
+    """What is known of a tensor without keeping it: two passes where all is finite. (Autocast changes neither: it does
+    not round what these read.)"""
     if not tensor.numel():
         return Stats(0, 0, 0.0, 0.0, 0.0)
     try:
-        with torch._C._DisableAutocast():
-            return _counted(tensor)
+        return _counted(tensor)
     except (RuntimeError, TypeError):
         return None  # a kind of number that PyTorch cannot count
 
@@ -158,10 +163,8 @@ def _slowly(tensor: torch.Tensor) -> Stats:
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:
     """The tensor without its gradient; Refused where it does not lie in a storage of plain numbers."""
-    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+    if torch._C._are_functorch_transforms_active() or torch._C._functorch.is_functorch_wrapped_tensor(tensor):
         raise Refused("inside of torch.func (vmap, grad, jvp): capture a step that calls the model directly")
-    if tensor.layout is torch.sparse_coo and not tensor.requires_grad:  # the gradient of an embedding
-        tensor = tensor.to_dense()
     if tensor.layout is not torch.strided:
         name = kind(tensor.layout)
         raise Refused(f"a tensor of layout {name}: only dense ones are captured (to_dense() before the step)")

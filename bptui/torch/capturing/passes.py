@@ -102,4 +102,5 @@ class Passes:
         made = [self.values.new(tensor) for tensor in outs]
         event = self.journal.event("torch.autograd.grad", args, made, read)
         own = {(tensor.grad_fn, tensor.output_nr): value for tensor, value in zip(outs, made, strict=True)}
-        self.gradients.border(event.id, outs, own, inputs)
+        since = max((loss.grad_fn._sequence_nr() for loss in asked.losses if loss.grad_fn is not None), default=-1)
+        self.gradients.border(event.id, outs, own, inputs, since)

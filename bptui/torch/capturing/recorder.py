@@ -10,6 +10,7 @@ recorder ends the recording and never the program."""
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +25,7 @@ from torch.overrides import TorchFunctionMode, _len_torch_function_stack, _pop_m
 from bptui.model.source.captured.record import Step
 from bptui.torch.capturing import checkpoints
 from bptui.torch.capturing.calls import Call
-from bptui.torch.capturing.functions import Draws, draws, full_name, is_silent, opened, tensors
+from bptui.torch.capturing.functions import RESCALE, UNSCALE, Draws, draws, full_name, is_silent, opened, tensors
 from bptui.torch.capturing.gradients import Gradients
 from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.modules import Modules
@@ -72,7 +73,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
             "torch.autograd.grad": self._backward,
             "torch.Tensor.register_hook": self._hook,
             "torch.Tensor.data.__set__": self._data,
-            "torch.amp_foreach_non_finite_check_and_unscale_": self._scaler,
+            "torch.Tensor.grad.__get__": self._grad,
+            UNSCALE: self._scaler,
             RESCALE: self._scaler,
         }
         self._suspended: list[torch.nn.Module] = []
@@ -92,7 +94,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
             ]
         self.asleep = False
         _recording.add(self)
-        _push_mode(self)
+        put_on(self)
         return self
 
     def before_update(self, optimizer: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
@@ -111,7 +113,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         """Stop to record; returns the step."""
         self.asleep = True
         _recording.discard(self)
-        _remove(self)
+        take_off(self)
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -145,39 +147,41 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
     @contextmanager
     def _on(self) -> Iterator[None]:
         """What is called inside of a call is seen, too."""
-        _push_mode(self)
+        put_on(self)
         try:
             yield
         finally:
-            _remove(self)
+            take_off(self)
 
     # --------------------------------------------------------------------------------------------------------- modules
     def _is_mine(self) -> bool:
         return not (self.asleep or self.updates.asleep) and threading.get_ident() == self._thread
 
-    def _enter(self, module: torch.nn.Module, _: object) -> None:
+    def _enter(self, module: torch.nn.Module, given: object) -> None:
         if not self._is_mine():
             return
-        self._safely(self._entered, module)
+        self._safely(self._entered, module, given)
         fast = isinstance(module, FAST) and not module.training and not torch.is_grad_enabled()
         if fast and not self._suspended:
             self._suspended.append(module)
-            _remove(self)
+            take_off(self)
 
-    def _entered(self, module: torch.nn.Module) -> None:
+    def _entered(self, module: torch.nn.Module, given: object) -> None:
         if isinstance(module, torch.jit.ScriptModule):
             raise Refused(f"{type(module).__name__} is scripted: capture the module from before torch.jit")
         if type(module).__name__ == "OptimizedModule":
             raise Refused("a compiled module: capture the module from before torch.compile")
+        for tensor in tensors(given):
+            self.values.meet(tensor)
         self.modules.enter(module)
 
     def _leave(self, module: torch.nn.Module, _: object, out: object) -> None:
         if not self._is_mine():
             return
-        self.modules.leave()
+        self._safely(self.modules.leave, module)
         if self._suspended and self._suspended[-1] is module:
             self._suspended.pop()
-            _push_mode(self)
+            put_on(self)
         self._safely(self._returned, out)
 
     def _returned(self, out: object) -> None:
@@ -195,6 +199,9 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         special = self._special.get(full_name(func))
         if special is not None:
             return special(func, args, kwargs)
+        if _compiles():
+            self._safely(_refuse_compiled)
+            return func(*args, **kwargs)
         running = self.gradients.running
         if is_silent(func) or (running is not None and not running.grads):  # the 1 that a backward pass begins with
             return func(*args, **kwargs)
@@ -254,8 +261,15 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         """`tensor.register_hook(hook)`: a gradient may be changed."""
         handle = func(*args, **kwargs)
         tensor, hook = (*args, kwargs.get("hook"))[:2]
-        self._safely(lambda: self.gradients.hooked(tensor, self.values.use(tensor), [hook]))
+        self._safely(lambda: self.gradients.hooked(tensor, self.values.use(tensor), hook))
         return handle
+
+    def _grad(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """`tensor.grad`: what it gives is given."""
+        found = func(*args, **kwargs)
+        if found is not None:
+            self._safely(self.values.is_gradient, found)
+        return found
 
     def _data(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """`tensor.data = other`: the tensor has other numbers now."""
@@ -266,7 +280,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         return result
 
     def _scaler(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-        """What a gradient scaler asks: are the gradients finite? and, one step later, how to scale on."""
+        """What a gradient scaler asks."""
         rescales = full_name(func) == RESCALE
         if rescales:
             self._safely(self.updates.rescaled)
@@ -276,13 +290,16 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         return result
 
 
-RESCALE = "torch.amp_update_scale_"
-
 _recording: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
-def _remove(mode: Recorder) -> None:
-    """Take a mode off, wherever it lies on the stack."""
+def put_on(mode: TorchFunctionMode) -> None:
+    """Put a mode on: from now on it sees every call."""
+    _push_mode(mode)
+
+
+def take_off(mode: TorchFunctionMode) -> None:
+    """Take a mode off, wherever it lies on the stack; nothing where it is not on it."""
     above = []
     while _len_torch_function_stack():
         top = _pop_mode()
@@ -290,7 +307,16 @@ def _remove(mode: Recorder) -> None:
             break
         above.append(top)
     for other in reversed(above):
-        _push_mode(other)
+        put_on(other)
+
+
+def _compiles() -> bool:
+    """Is torch.compile running, or tracing, what calls?"""
+    return "torch._dynamo" in sys.modules and bool(torch._C._dynamo.eval_frame.get_eval_frame_callback())
+
+
+def _refuse_compiled() -> None:
+    raise Refused("a compiled function: capture the step without torch.compile")
 
 
 def _after_fork() -> None:

@@ -14,7 +14,7 @@ from torch.nn.modules._functions import BackwardHookFunction
 from bptui.model.source.captured.record import Argument, Event
 from bptui.torch.capturing.gradients import Edge, Gradients, edge_of
 from bptui.torch.capturing.journal import Journal
-from bptui.torch.capturing.numbers import Numbers, kind, version
+from bptui.torch.capturing.numbers import Numbers, dense, kind, version
 
 
 @dataclass(slots=True)
@@ -39,12 +39,14 @@ class Values:
         self._live: dict[int, Live] = {}
         self._late: dict[Any, Event] = {}
         self._writers: dict[int, int] = {}
+        self._gradients: dict[int, weakref.ref[torch.Tensor]] = {}
 
     def close(self) -> None:
         """Forget the running program."""
         self._live.clear()
         self._late.clear()
         self._writers.clear()
+        self._gradients.clear()
 
     # ------------------------------------------------------------------------------------------------------- reading
     def use(self, tensor: torch.Tensor) -> int:
@@ -63,6 +65,11 @@ class Values:
             live.watched = self.gradients.watch(tensor, live.value)
         return live.value
 
+    def meet(self, tensor: torch.Tensor) -> None:
+        """It is given to a module: the identity of a hook on the module that made it is seen here."""
+        if getattr(tensor.grad_fn, "_forward_cls", None) is BackwardHookFunction:
+            self.use(tensor)
+
     def known(self, tensor: torch.Tensor) -> int | None:
         """The value that a tensor holds, where it is known and as it was last seen."""
         live = self._found(tensor)
@@ -79,12 +86,13 @@ class Values:
         if grad is None:
             return None
         if grad.layout is not torch.strided:
-            return self.numbers.value(grad, border=True).id
-        met = self._found(grad) is None
-        value = self.use(grad)
-        if met:
-            self.step.values[value].source = "torch.Tensor.grad"
-        return value
+            return self.numbers.value(dense(grad), border=True).id
+        self.is_gradient(grad)
+        return self.use(grad)
+
+    def is_gradient(self, grad: torch.Tensor) -> None:
+        """It is the `grad` of a leaf: where it comes from, if it is read."""
+        self._gradients[id(grad)] = weakref.ref(grad)
 
     def forget_gradients(self) -> None:
         """Autograd has written the gradients of leaves: what they hold is new."""
@@ -173,7 +181,8 @@ class Values:
     def _met(self, tensor: torch.Tensor) -> int:
         """A tensor that was not seen being made: it is given, or known by its place in autograd's graph."""
         if tensor.grad_fn is None:
-            return self.new(tensor, border=True)
+            gradient = self._gradients.get(id(tensor), lambda: None)() is tensor
+            return self.new(tensor, border=True, source="torch.Tensor.grad" if gradient else "")
         edge = edge_of(tensor)
         value = self.gradients.values.get(edge) if edge is not None else None
         if value is not None:
@@ -194,7 +203,7 @@ class Values:
         value = self.new(tensor, border=True)
         if writer is not None and self.step.values[writer].place == self.step.values[value].place:
             self.journal.artificial("same", [writer], value, no_grad=True)
-        else:
+        elif 0 not in self.step.values[live.value].shape:  # (what was empty has been filled)
             name = self.step.values[value].name or f"value {live.value}"
             self.journal.warn(f"{name} was changed by something that was not seen")
         return value
@@ -233,12 +242,14 @@ class Values:
         """Full backward hooks put an identity at the border of their module."""
         slot = tensor.output_nr
         edge: Edge = node.next_functions[slot]
+        while edge not in self.gradients.values and getattr(edge[0], "_forward_cls", None) is BackwardHookFunction:
+            edge = edge[0].next_functions[edge[1]]
         if edge[0] is not None and edge not in self.gradients.values and hasattr(edge[0], "variable"):
             self.use(edge[0].variable)
         source = self.gradients.values.get(edge)
         if source is None:
             return False
-        hook = f"a full backward hook of {self.journal.modules.path or 'the model'}"
+        hook = ", ".join(self.journal.modules.hooks) or "a full backward hook of a module"
         event = self.journal.artificial("same", [source], value, hook=hook)
-        self.gradients.leading(node, event.id, {slot: source})
+        self.gradients.leading(node, event.id, {slot: (source, [])})
         return True

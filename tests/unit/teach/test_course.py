@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from bptui.model.base.errors import UserError
 from bptui.model.base.spans import plain
 from bptui.model.debugger.commands import registry
-from bptui.teach import names, reading
+from bptui.model.source.network import load
+from bptui.teach import filling, names, reading
 from bptui.teach.catalogue import find
 from bptui.teach.certificate import certificate
 from bptui.teach.course import Course
@@ -321,3 +322,13 @@ def test_a_certificate_calls_a_computed_number_by_its_page():
     lesson = names.opened(front.path, front.key)
     found = certificate(lesson, {page.key: "once" for page in lesson.pages if page.question is not None})
     assert "A promise" in [plain(each.label) for each in found.worked]
+
+
+def test_a_symbol_has_the_colours_of_what_it_names() -> None:
+    """dy/dx is a gradient where y is the end, as ∂L/∂x is; of something else it is only letters."""
+    graph = load("chain").graph
+    assert [tuple(span) for span in filling.symbol("dy/dx", graph) if span.text] == [("dy/dx", "gradient")]
+    assert [tuple(span) for span in filling.symbol("∂L/∂u · u", graph) if span.text] == [
+        ("∂L/∂u", "gradient"), (" · ", "text"), ("u", "value"),
+    ]  # fmt: skip
+    assert all(span.style == "text" for span in filling.symbol("du/dx", graph))

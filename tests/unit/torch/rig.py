@@ -39,6 +39,8 @@ class Remembered(Record):
             return None
         raw, kind = self.blobs.found[found.blob]
         assert kind == found.dtype, (kind, found.dtype)
+        if not raw.size:
+            return torch.zeros(found.shape, dtype=getattr(torch, found.dtype))
         whole = torch.from_numpy(raw.copy()).view(getattr(torch, found.dtype))
         return whole.as_strided(found.shape, found.strides, found.offset).clone()
 

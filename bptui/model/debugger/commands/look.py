@@ -60,6 +60,15 @@ def paths(session: Session, text: str) -> Reply:
     return tell(session, text)
 
 
+@family.nothing(
+    "budget", "Where a captured step loses its digits: the rounding of each event, and what it does to the loss"
+)
+def budget(session: Session) -> Reply:
+    from bptui.model.debugger.budget import tell
+
+    return tell(session)
+
+
 @family.text("print", "The number(s) of an expression", usage="EXPR", complete="expression", needed=True)
 def print_(session: Session, text: str) -> Reply:
     from bptui.model.debugger import expressions

@@ -43,6 +43,16 @@ def zoom(session: Session) -> Reply:
     return Reply()
 
 
+@family.text(
+    "fold", "Open or close a row of the modules of a captured step; alone: the one that is looked at",
+    usage="[MODULE]", complete="node",
+)  # fmt: skip
+def fold(session: Session, text: str) -> Reply:
+    from bptui.model.debugger.folding import toggle
+
+    return toggle(session, text)
+
+
 @family.nothing(
     "close", "Close the answer, then the zoom; else follow the moment again", keys=("escape",),
 )  # fmt: skip

@@ -43,8 +43,9 @@ class Workshop:
         self.reads: dict[int, Read] = {}
         self._taken: dict[str, int] = {}
 
-    def fresh(self, name: str) -> str:
-        """The name, or `name#2`, `name#3` where it is taken."""
+    def fresh(self, name: str, module: str = "") -> str:
+        """The name inside of its module (`blocks.0.attn.softmax`), or `name#2`, `name#3` where it is taken."""
+        name = f"{module}.{name}" if module else name
         count = self._taken[name] = self._taken.get(name, 0) + 1
         return name if count == 1 else f"{name}#{count}"
 
@@ -82,18 +83,20 @@ class Call:
         return Ref(v.id, tuple(v.shape), v.dtype, v.place)
 
     def decoded(self, item: Any) -> Any:
-        """An argument as the function was given it (see `record`), values as `Ref`."""
-        if isinstance(item, dict):
-            if "v" in item:
-                return self.ref(item["v"])
-            if "slice" in item:
-                return slice(*(self._number(self.decoded(part)) for part in item["slice"]))
-            if "..." in item:
+        """An argument as the function was given it (see `record`), values as `Ref`. A table of the program's own that
+        only begins like one of ours stays a table."""
+        match item:
+            case {"v": int(value), **more} if not more:
+                return self.ref(value)
+            case {"slice": [start, stop, step], **more} if not more:
+                return slice(*(self._number(self.decoded(part)) for part in (start, stop, step)))
+            case {"...": True, **more} if not more:
                 return Ellipsis
-            if "float" in item:
-                return float(item["float"])
-            return item
-        return [self.decoded(part) for part in item] if isinstance(item, list) else item
+            case {"float": "inf" | "-inf" | "nan" as number, **more} if not more:
+                return float(number)
+            case list():
+                return [self.decoded(part) for part in item]
+        return item
 
     def _number(self, item: Any) -> Any:
         return int(self.array(item)) if isinstance(item, Ref) else item
@@ -143,7 +146,7 @@ class Call:
         return self._used(op, nodes, attributes)
 
     def _used(self, op: str, nodes: Sequence[Node], attributes: dict[str, Any]) -> Node:
-        name = self.shop.fresh(self.name)
+        name = self.shop.fresh(self.name, self.event.module)
         try:
             return self.shop.builder.use(op, *nodes, name=name, scope=self.event.module, symbol=self.name, **attributes)
         except UserError as problem:

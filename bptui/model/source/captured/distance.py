@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from bptui.model.base.types import Array
+from bptui.model.engine.apart import farthest
 
 Verdict = Literal["ok", "rounding", "FAIL", "opaque", "skipped"]
 """ok: as computed · rounding: apart by what rounding does to such numbers · FAIL: apart · opaque: nothing is known that
@@ -32,27 +33,8 @@ class Distance(NamedTuple):
 def distance(recorded: Array, own: Array, eps: float) -> Distance:
     """`recorded` against `own`. eps: of the kind of number that was recorded. The same NaN or inf in both places is no
     difference; an inf that only the shorter kind overflowed to is none either."""
-    own = np.asarray(own, np.float64)
-    got = np.asarray(recorded, np.float64).reshape(own.shape)
-    if not own.size:
-        return Distance(0.0, (), 0.0, 0.0)
-    with np.errstate(all="ignore"):
-        same = (own == got) | (np.isnan(own) & np.isnan(got)) | (np.isinf(got) & (np.sign(own) == np.sign(got)) & (
-            np.abs(own) >= overflow(eps)))  # fmt: skip
-        error = np.where(same, 0.0, np.abs(own - got))
-        error = np.where(np.isnan(error), np.inf, error)
-        worst = int(np.argmax(error))
-        at = tuple(int(i) for i in np.unravel_index(worst, own.shape))
-        far = float(error.reshape(-1)[worst])
-        size = max(largest(own), largest(got))
-    ulps = 0.0 if far == 0 else float("inf") if not size else far / (eps * size)
-    return Distance(ulps, at, float(got[at]), float(own[at]))
-
-
-def largest(array: Array) -> float:
-    """The largest |number| that is finite, 0 where there is none."""
-    array = np.abs(np.asarray(array, np.float64))
-    return float(np.max(array, where=np.isfinite(array), initial=0.0))
+    found = farthest(np.asarray(recorded).reshape(np.shape(own)), own, overflow(eps))
+    return Distance(found.relative / eps, found.at, found.a, found.b)
 
 
 def overflow(eps: float) -> float:

@@ -13,6 +13,7 @@ from bptui.model.base.types import Array
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph, Layer, Node, Role
 from bptui.model.engine.opaque import opaque
+from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.timeline import Event as Stop
 from bptui.model.engine.timeline import Timeline
 from bptui.model.source.captured.call import Call, Lacks, Read, Workshop
@@ -56,7 +57,7 @@ class Captured:
 
 
 def captured(record: Record) -> Captured:
-    """The Graph of a record. UserError where nothing can be stepped: no backward pass was recorded."""
+    """The Graph of a record. Where the program ended before its backward pass, nothing in it has a gradient."""
     return _Building(record).finished()
 
 
@@ -90,8 +91,9 @@ class _Building:
         for value in sorted(self.trained):
             if value not in self.shop.nodes and value not in self.step.made_by:
                 self._leaf(value)
-        loss = self._loss()
-        graph = self.builder.finish(loss, self._layers())
+        layers = self._layers()
+        went_back = bool(self.step.backwards)
+        graph = self.builder.finish(self._loss(), layers) if went_back else self.builder.unfinished(layers)
         values_of: dict[int, list[int]] = {}
         for value, node in self.shop.nodes.items():
             values_of.setdefault(node.id, []).append(value)
@@ -158,19 +160,32 @@ class _Building:
             if value.dtype not in FLOATS:
                 continue
             op = opaque(short(event.name), names, tuple(value.shape))
-            name = self.shop.fresh(short(event.name))
+            name = self.shop.fresh(short(event.name), event.module)
             outs[out] = self.builder.use(op, *(self.shop.nodes[v] for v in inputs), name=name, scope=event.module)
             self.made.unknown[outs[out].id] = why
         return outs
 
     def _loss(self) -> Node:
-        """The loss of the step; where several backward passes started, their sum."""
-        self.losses = [self.shop.nodes[loss] for backward in self.step.backwards for loss, _ in backward.losses]
-        different = list({node.id: node for node in self.losses}.values())
-        total = different[0]
-        for loss in different[1:]:
-            total = self.builder.use("add", total, loss, name=self.shop.fresh("losses"))
+        """The loss of the step: what the backward pass started from, times the gradient that it was started with; where
+        several started, the sum of these."""
+        starts: dict[tuple[int, int | None], Node] = {}
+        for backward in self.step.backwards:
+            for loss, seed in backward.losses:
+                if loss in self.shop.nodes:
+                    starts.setdefault((self.shop.nodes[loss].id, seed), self._seeded(self.shop.nodes[loss], seed))
+        total, *more = starts.values()
+        for other in more:
+            total = self.builder.use("add", total, other, name=self.shop.fresh("losses"))
         return total
+
+    def _seeded(self, loss: Node, seed: int | None) -> Node:
+        """One number: the loss itself, or, of several, their sum, each times the gradient that was given for it."""
+        if loss.shape == ():
+            return loss
+        if seed is not None:
+            given = self.shop.given(loss.shape, lambda: _numbers(self.record, seed))
+            loss = self.builder.use("mul", loss, given, name=self.shop.fresh("seeded"))
+        return self.builder.use("sum", loss, name=self.shop.fresh("losses"))
 
     def _layers(self) -> list[Layer]:
         scopes = dict.fromkeys(event.module for event in self.made.event_of.values() if event.module)
@@ -243,13 +258,20 @@ def said(shop: Workshop, event: Event) -> dict[int, Node]:
     floats = [r for r in call.results if r.dtype in FLOATS]
     wanted = [r for r in floats if r.id not in event.changed.values()] or floats
     outs = {ref.id: node for ref, node in zip(wanted, nodes, strict=False)}
-    outs |= {event.changed[value]: node for value, node in call.changed.items()}
+    outs |= {event.changed[value]: node for value, node in call.changed.items() if value in event.changed}
     for value, node in outs.items():
         if tuple(values[value].shape) != node.shape:
             raise Lacks(f"{call.name}: shape {node.shape}")
     if any(r.id not in outs for r in floats):
         raise Lacks(f"{call.name}: one of its results")
     return outs
+
+
+def _numbers(record: Record, value: int) -> Array:
+    found = record.array(value)
+    if found is None:
+        raise NotRecorded(f"value {value} was not recorded")
+    return found
 
 
 UNSAID = ("out", "generator", "memory_format")

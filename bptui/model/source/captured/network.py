@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bptui.model.base.errors import UserError
+from bptui.model.base.printable import one_line
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Graph
 from bptui.model.engine.history import NOTHING, History, Programmed, RecordedStep
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.source.captured.graph import Captured, captured
+from bptui.model.source.captured.modules import Modules
 from bptui.model.source.captured.record import Record
 from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.captured.whole import trained, whole
@@ -52,6 +54,11 @@ class CapturedNetwork(Network):
         """The one step."""
         return CapturedStep(self.recording)
 
+    @property
+    def modules(self) -> Modules:
+        """Its operations by module and line."""
+        return self.recording.modules
+
     def program(self) -> Program:
         """The step as it would be recomputed: the graph, as it was edited, from its leaves on, in float64. UserError
         where that is not possible."""
@@ -63,11 +70,11 @@ def _program(recording: CapturedRecording, graph: Graph, optimizer: Optimizer | 
 
 
 def network_of(record: Record, name: str) -> CapturedNetwork:
-    """A record as a Network. UserError where there is nothing to step: no backward pass was recorded."""
-    if not record.step.backwards:
-        why = str(record.step.about.get("reason", "the program ended before"))
-        raise UserError(name, f"no backward pass was captured: {why}", "capture a step that calls loss.backward()")
+    """A record as a Network. UserError where there is nothing to step."""
     made = captured(record)
+    if not made.graph.ops:
+        why = one_line(str(record.step.about.get("reason") or "the program ended before"), 200)
+        raise UserError(name, f"no operation was captured: {why}", "capture a step that computes something")
     recording = CapturedRecording(made)
     about = record.step.about
     version = f"{about.get('framework', 'PyTorch')} {about.get('version', '')}".strip()

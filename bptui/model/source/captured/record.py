@@ -186,7 +186,9 @@ class Step:
 
     @cached_property
     def leading(self) -> Sequence[Event]:
-        """The events that a loss depends on, in their order."""
+        """The events that a loss depends on, in their order; all of them, where no backward pass was recorded."""
+        if not self.backwards:
+            return self.events
         found: set[int] = set()
         waiting = [loss for backward in self.backwards for loss, _ in backward.losses]
         while waiting:

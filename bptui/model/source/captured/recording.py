@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Key, NotRecorded, Recording
 from bptui.model.source.captured.alone import Alone, alone
 from bptui.model.source.captured.graph import Captured
+from bptui.model.source.captured.modules import Modules
 from bptui.model.source.captured.record import Event, Group, Moved, Stats, Update
 from bptui.model.source.captured.updates import known_kind, rule_of
 
@@ -32,7 +34,13 @@ class CapturedRecording(Recording):
         self.captured, self.record = captured, captured.record
         self.graph, self.timeline = captured.graph, captured.timeline
         self._runs: OrderedDict[int, Alone] = OrderedDict()
+        self._lock = Lock()
         self.optimizer = self._known_rule()
+
+    @cached_property
+    def modules(self) -> Modules:
+        """Its operations by module and line."""
+        return Modules(self.captured)
 
     # -------------------------------------------------------------------------------------------------------- numbers
     def value(self, node: Key) -> Array | None:
@@ -45,9 +53,18 @@ class CapturedRecording(Recording):
         event = self.captured.event_of.get(i)
         if event is None:  # the sum of several losses
             parts = [self.value(source) for source in self.graph.nodes[i].inputs]
-            return None if any(part is None for part in parts) else np.asarray(sum(parts))  # type: ignore[arg-type]
+            return (
+                None
+                if any(part is None for part in parts)
+                else np.asarray(sum(np.asarray(part, np.float64) for part in parts))
+            )
         run = self.run(event)
         return None if run is None else run.value(i)
+
+    @property
+    def loss(self) -> float:
+        """The loss; NaN where the program ended before it had one."""
+        return super().loss if self.record.step.backwards else float("nan")
 
     def dtype(self, node: Key) -> str:
         values = self.captured.values_of.get(self.id(node))
@@ -100,14 +117,17 @@ class CapturedRecording(Recording):
 
     def run(self, event: Event) -> Alone | None:
         """The event alone; None where numbers that it reads were not kept."""
-        if event.id in self._runs:
-            self._runs.move_to_end(event.id)
-            return self._runs[event.id]
+        with self._lock:
+            found = self._runs.pop(event.id, None)
+            if found is not None:
+                self._runs[event.id] = found
+                return found
         found = self.run_in(event, "float64")
         if found is not None:
-            self._runs[event.id] = found
-            while len(self._runs) > 1 and sum(run.nbytes for run in self._runs.values()) > KEPT:
-                self._runs.popitem(last=False)
+            with self._lock:
+                self._runs[event.id] = found
+                while len(self._runs) > 1 and sum(run.nbytes for run in self._runs.values()) > KEPT:
+                    self._runs.popitem(last=False)
         return found
 
     def run_in(self, event: Event, dtype: str) -> Alone | None:
@@ -155,7 +175,8 @@ class CapturedRecording(Recording):
                         found.setdefault(self.captured.node_of[row.value], []).append((update, group, row))
         return found
 
-    def _turn(self, node: Key, turn: int) -> Turn | None:
+    def turn(self, node: Key, turn: int) -> Turn | None:
+        """An update of a parameter as it was recorded, with the optimizer's step and the group that it is of."""
         found = self._turns.get(self.id(node), [])
         return found[turn] if turn < len(found) else None
 
@@ -165,7 +186,7 @@ class CapturedRecording(Recording):
         return next((rule for rule in rules if isinstance(rule, Optimizer)), Optimizer("sgd", 0.0))
 
     def update_rule(self, node: Key, turn: int = 0) -> Optimizer:
-        found = self._turn(node, turn)
+        found = self.turn(node, turn)
         if found is None:
             raise NotRecorded(f"{self.graph.nodes[self.id(node)].name} was not updated")
         rule = rule_of(*found)
@@ -174,15 +195,15 @@ class CapturedRecording(Recording):
         return rule
 
     def before(self, node: Key, turn: int = 0) -> Array | None:
-        found = self._turn(node, turn)
+        found = self.turn(node, turn)
         return self.value(node) if found is None else self.record.array(found[2].value)
 
     def after(self, node: Key, turn: int = 0) -> Array | None:
-        found = self._turn(node, turn)
+        found = self.turn(node, turn)
         return None if found is None or found[2].after is None else self.record.array(found[2].after)
 
     def state(self, node: Key, name: str, after: bool = False, turn: int = 0) -> Array | None:
-        found = self._turn(node, turn)
+        found = self.turn(node, turn)
         if found is None:
             return None
         update, _, row = found
@@ -195,7 +216,7 @@ class CapturedRecording(Recording):
         return self.record.array(held["v"]) if isinstance(held, dict) else np.asarray(held, np.float64)
 
     def update_grad(self, node: Key, turn: int = 0) -> Array | None:
-        found = self._turn(node, turn)
+        found = self.turn(node, turn)
         return None if found is None or found[2].grad is None else self.record.array(found[2].grad)
 
     @property

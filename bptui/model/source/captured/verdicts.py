@@ -19,13 +19,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from bptui.model.base.types import Array
+from bptui.model.engine.apart import largest
 from bptui.model.engine.arena import Clock
 from bptui.model.engine.calls import Calls
 from bptui.model.engine.optimizers import Flat
 from bptui.model.engine.recording import NotRecorded
 from bptui.model.source.captured.alone import Alone
 from bptui.model.source.captured.custom import compared, derived
-from bptui.model.source.captured.distance import FINE, ROUNDING, WORST, Distance, Verdict, distance, largest
+from bptui.model.source.captured.distance import FINE, ROUNDING, WORST, Distance, Verdict, distance
 from bptui.model.source.captured.record import FLOATS, Event
 from bptui.model.source.captured.recording import CapturedRecording
 

@@ -1,0 +1,125 @@
+"""Why two runs are apart at a row: an input that came in different, or what else they were told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from bptui.model.base.numbers import shape
+from bptui.model.debugger.diff.calls import captured
+from bptui.model.debugger.diff.gaps import Gap
+from bptui.model.debugger.diff.rows import Row
+from bptui.model.debugger.diff.runs import Runs
+from bptui.model.debugger.diff.settings import Setting, different
+from bptui.model.engine.recording import NotRecorded
+
+
+class Input(NamedTuple):
+    """Something that a row reads, and how far apart the runs are in it."""
+
+    name: str
+    gap: Gap
+
+
+class Why(NamedTuple):
+    """inputs    those that came in different, in their order · unread: how many were not recorded
+    settings  those that are not the same in both
+    text      one sentence
+    """
+
+    inputs: tuple[Input, ...]
+    unread: int
+    settings: tuple[Setting, ...]
+    text: str
+
+    @property
+    def equal(self) -> bool:
+        """Are its inputs equal?"""
+        return not self.inputs and not self.unread
+
+
+def why(runs: Runs, row: Row) -> Why:
+    """Why the runs are apart at a row. Reads its inputs."""
+    if row.missing:
+        return Why((), 0, (), _alone(runs, row))
+    read = list(_inputs(runs, row))
+    apart = tuple(each for each in read if each.gap.beyond(runs.tolerance.value))
+    unread = sum(each.gap.relative is None for each in read)
+    settings = different(row, runs.a.recording, runs.b.recording)
+    return Why(apart, unread, settings, _said(runs, row, apart, unread, settings))
+
+
+def _alone(runs: Runs, row: Row) -> str:
+    """Of a call or an update that only one run has."""
+    mine, other = ("a", "b") if row.missing == "only in a" else ("b", "a")
+    if row.phase == "update":
+        return (
+            f"{row.module} is not updated in {other}" if not row.turn else f"{other} has no update {row.turn + 1} of it"
+        )
+    at = runs.rows.index(row)
+    near = [each for each in (*runs.rows[max(0, at - 1) : at], *runs.rows[at + 1 : at + 2]) if each.phase == "forward"]
+    instead = next((each for each in near if each.missing not in ("", row.missing)), None)
+    if instead is None:
+        return f"the programs differ here: {other} has no such call at this place"
+    where = f" in {instead.module}" if instead.module != row.module else ""
+    return f"the programs differ here: {mine} calls {row.function}, {other} {instead.function}{where}"
+
+
+def _said(runs: Runs, row: Row, inputs: tuple[Input, ...], unread: int, settings: tuple[Setting, ...]) -> str:
+    if inputs:
+        names = [each.name for each in inputs]
+        listed = f"{', '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''}"
+        return f"{listed} came in different" if len(names) > 1 else f"its input {listed} came in different"
+    if unread:
+        return f"{unread} of its inputs were not recorded: they may have come in different"
+    if settings:
+        return "same inputs, other result: so the operation itself differs"
+    blamed = _first_to_add(runs, row) if row.phase == "backward" else ""
+    return blamed or "same inputs, same settings, other result: what computes it differs"
+
+
+def _first_to_add(runs: Runs, row: Row) -> str:
+    """Which of several calls that add to a gradient is the first to add something else."""
+    a, b = runs.a.recording, runs.b.recording
+    for i, j in row.nodes:
+        first, second = a.timeline.arrivals(i), b.timeline.arrivals(j)
+        if len(first) != len(second):
+            return f"{len(first)} calls add to ∂L/∂{a.graph.nodes[i].name} in a, {len(second)} in b"
+        if len(first) > 1 and runs.gaps.gradient(i, j).beyond(runs.tolerance.value):
+            for one, other in zip(first, second, strict=True):
+                gap = runs.gaps.contribution(one[:2], other[:2])
+                if gap.beyond(runs.tolerance.value):
+                    return f"same inputs: {a.graph.nodes[one.consumer].name} is the first to add something else"
+    return ""
+
+
+def _inputs(runs: Runs, row: Row) -> Iterator[Input]:
+    nodes, gaps = runs.a.recording.graph.nodes, runs.gaps
+    if row.phase == "update":
+        yield from _of_update(runs, row)
+    elif row.pair.a is not None and row.pair.b is not None:
+        one, other = row.pair.a, row.pair.b
+        if row.phase == "backward":
+            for i, j in zip(one.results, other.results, strict=False):
+                if nodes[i].wants_grad:
+                    yield Input(f"∂L/∂{nodes[i].name}", gaps.gradient(i, j))
+                yield Input(nodes[i].name, gaps.value(i, j))
+        for i, j in zip(one.inputs, other.inputs, strict=False):
+            given = nodes[i].role == "input" and captured(runs.a.recording) is not None
+            yield Input(f"{nodes[i].name} {shape(nodes[i].shape)}" if given else nodes[i].name, gaps.value(i, j))
+
+
+def _of_update(runs: Runs, row: Row) -> Iterator[Input]:
+    for i, j in row.nodes:
+        name = runs.a.recording.graph.nodes[i].name
+        yield Input(name, runs.gaps.before(i, j, row.turn))
+        yield Input(f"∂L/∂{name} as used", runs.gaps.used(i, j, row.turn))
+        try:
+            states = [
+                run.update_rule(node, row.turn).states for run, node in ((runs.a.recording, i), (runs.b.recording, j))
+            ]
+        except NotRecorded:
+            continue
+        for state in states[0]:
+            if state in states[1]:
+                yield Input(f"{state} of {name}", runs.gaps.state(i, j, state, row.turn))

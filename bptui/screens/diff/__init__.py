@@ -1,0 +1,1 @@
+"""The screen of `bptui diff`: two runs of a training step, place by place."""

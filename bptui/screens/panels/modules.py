@@ -1,0 +1,260 @@
+"""Panel 1 of a captured step, Modules: its calls by module and line, folded, with their sizes and their badges.
+
+A row: where it stands, how many Moments it has, the shape and the mean size of what leaves it (of the gradient that
+arrives there, in the backward pass), what the comparison with this engine says, and which line called it. Nothing
+of it reads a tensor. The badges: `✓` computed again and equal, `≈` but for rounding, `✗` apart, `opaque` not computed
+again; a folded row shows its worst. The number of a row that made the first NaN or inf is reversed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from bptui.model.base.numbers import field
+from bptui.model.base.spans import Line, Span
+from bptui.model.debugger import folding
+from bptui.screens.panels.listing import shorten
+from bptui.screens.panels.timeline import CHIPS, COLOURS
+from bptui.screens.render import clip, crop, fit, under
+
+if TYPE_CHECKING:
+    from bptui.model.debugger.session import Session
+    from bptui.model.source.captured.distance import Verdict
+    from bptui.model.source.captured.modules import Numbers, Row
+    from bptui.screens.scene import Scene
+
+GUTTER = 2
+"""Cells before the rows; the chip of this Moment takes one more where there is room for a blank before it."""
+SIZE = 8
+"""Cells of a mean size."""
+WIDE = 66
+"""Cells from which on there are all columns, under a row that names them."""
+SIDE = 71, 116
+"""Cells of the panel beside the others, and columns of the screen from which on it has them."""
+BADGES: dict[Verdict, tuple[str, str]] = {
+    "ok": ("✓", "ok"), "rounding": ("≈", "kink"), "FAIL": ("✗", "fail"), "opaque": ("opaque", "dim"),
+    "skipped": ("·", "dim"),
+}  # fmt: skip
+
+
+class Columns(NamedTuple):
+    """The indent of a level, after a gutter of two cells; then where each column ends or begins; 0: it is not shown."""
+
+    indent: int
+    ops: int
+    shape: int
+    size: int
+    check: int
+    source: int
+
+    @classmethod
+    def of(cls, width: int) -> Columns:
+        """The columns of a panel of this width: the source at the right, the name has what is left."""
+        if width >= WIDE:
+            more = max(0, width - SIDE[0]) // 2 + min(0, width - SIDE[0])
+            return cls(2, 30 + more, 32 + more, 51 + more, 53 + more, 60 + more)
+        source = width - 5
+        return cls(1, source - 12, 0, source - 3, source - 2, source)
+
+
+def stands(session: Session) -> bool:
+    """Is it there: in a captured step, where no picture of it is looked at? A branch of it is recomputed, and has the
+    list of what differs."""
+    original = not session.branch.number and session.network.modules is not None
+    return original and session.view.mode in ("operations", "layers")
+
+
+def columns(width: int) -> int:
+    """How many columns of a screen it has beside the others; 0 for the usual."""
+    return SIDE[0] if width >= SIDE[1] else 0
+
+
+def title(scene: Scene) -> tuple[Line, Line]:
+    """At the right: how many operations, who ran them, in which kind of number."""
+    session = scene.session
+    step = folding.tree(session).step
+    kinds = Counter(step.values[value].dtype for value in step.parameters.values())
+    kind = max(kinds, key=kinds.__getitem__, default="float32")
+    about = step.about
+    said = f"{session.timeline.length:,} operations"
+    version = str(about.get("version", "")).partition("+")[0]
+    framework = " ".join(part for part in (str(about.get("framework", "PyTorch")), version) if part)
+    forms = (f"{said}, {framework}, {kind}", f"{said}, {framework}", said)
+    room = scene.width - len("─ 1 Modules  ") - 4
+    return (), (Span(next((form for form in forms if len(form) <= room), ""), "dim"),)
+
+
+def move(scene: Scene, down: int, right: int) -> str:
+    """Up and down choose a row, right opens it, left closes it or goes to the one that it stands in."""
+    session = scene.session
+    seen = folding.listing(session)
+    row = seen.seen(folding.chosen(session))
+    if right:
+        return _sideways(session, seen, row, right)
+    at = seen.number(row)
+    to = max(0, min(seen.total - 1, at + down))
+    if to == at:
+        return "the end"
+    folding.choose(session, seen.row(to))
+    return ""
+
+
+def _sideways(session: Session, seen: folding.Listing, row: Row, right: int) -> str:
+    if row.opens and seen.is_open(row) is (right < 0):
+        folding.fold(session, row, right > 0)
+        return ""
+    if right < 0 and row.above is not None:
+        folding.choose(session, row.above)
+        return ""
+    return "it is open: down goes into it" if row.opens else "it is one call"
+
+
+def enter(scene: Scene) -> str:
+    """Open or close the chosen row."""
+    return "fold"
+
+
+def footer(session: Session) -> tuple[tuple[str, str], ...]:
+    """What is special here."""
+    return (("s/S", "step"), ("n/N", "module"), ("x/X", "finding"), ("enter", "fold"))
+
+
+def lines(scene: Scene) -> list[Line]:
+    """The rows in sight; that of this Moment, or the one that is chosen, is always among them."""
+    session, width, height = scene.session, scene.width, scene.height
+    at = Columns.of(width)
+    heads: list[Line] = [(), _header(at, width)] if at.shape and height > 12 else []
+    room = height - len(heads)
+    if room < 1:
+        return []
+    seen = folding.listing(session)
+    here = seen.seen(folding.here(session))
+    chosen = seen.seen(folding.chosen(session))
+    first = _top(seen.number(chosen if scene.options.focused else here), seen.total, room)
+    rows = [seen.row(n) for n in range(first, min(first + room, seen.total))]
+    born, marked = _born(session), session.marked
+    made = []
+    for row in rows:
+        at_row = At(row is here, seen.is_open(row), bool(marked) and _marked(session, row, marked))
+        drawn = _row(scene, row, at, at_row, born)
+        pointed = row is here or (row is chosen and scene.options.focused)
+        made.append(under(fit(drawn, width), "on-cursor") if pointed else clip(drawn, width))
+    return [*heads, *made]
+
+
+def _top(row: int, total: int, room: int) -> int:
+    """The first row in sight: moves by half a panel, so that most steps move nothing."""
+    if total <= room:
+        return 0
+    half = max(1, room // 2)
+    return min(max(0, row // half * half - half // 2), total - room)
+
+
+def _header(at: Columns, width: int) -> Line:
+    """What the columns are."""
+    row: Line = (*fit((), at.ops - 3, "dim"), Span("ops", "dim"))
+    row = (*fit(row, at.shape), Span("shape", "dim"))
+    row = (*fit(row, at.size - len("mean size") + 1), Span("mean size", "dim"))
+    row = (*fit(row, at.check), Span("check", "dim"))
+    return fit((*fit(row, at.source), Span("source", "dim")), width)
+
+
+class At(NamedTuple):
+    """What a row is at this Moment: the one that it is in; open; with a breakpoint in it."""
+
+    here: bool
+    open_: bool
+    marked: bool
+
+
+def _row(scene: Scene, row: Row, at: Columns, now: At, born: frozenset[str]) -> Line:
+    modules, phase = folding.tree(scene.session), row.phase
+    ops = str(modules.count(row)) if row.kind != "parameter" else ""
+    name = _name(row, at, now.open_, at.ops - len(ops) - 1, "▾▸" if scene.options.unicode else "-+")
+    out: Line = (*fit((Span(" " * GUTTER), *name), at.ops - len(ops)), Span(ops, "dim"))
+    numbers = modules.numbers(row)
+    if at.shape:
+        shape = ",".join(map(str, numbers.shape)) if numbers.shape else ""
+        if row.phase == "update" and row.kind in ("section", "optimizer"):
+            shape = f"{len(set(row.nodes)):,} weights"
+        out = (*fit(out, at.shape), Span(shorten(shape, at.size - SIZE - at.shape + 1), "dim"))
+    out = (*fit(out, at.size - SIZE), *_size(numbers, row, born))
+    out = (*fit(out, at.check), *_badge(scene, row, at))
+    if row.site is not None:
+        out = (*fit(out, at.source), _source(row, at, now.here, scene.width))
+    if now.here:
+        chip = f" {CHIPS[phase]} " if at.shape else f"{CHIPS[phase]} "
+        return (Span(chip, "chip-fail" if row.key in born else f"chip-{phase}"), *crop(out, len(chip), scene.width))
+    if now.marked:
+        chip = " ■ " if at.shape else "■ "
+        return (Span(chip, "fail"), *crop(out, len(chip), scene.width))
+    return out
+
+
+def _name(row: Row, at: Columns, open_: bool, end: int, marks: str) -> Line:
+    """`▾ blocks.0`, or `norm1 layer_norm`: indented, and what it is beside it where there is room."""
+    fold = (marks[0] if open_ else marks[1]) if row.opens else " "
+    before = " " * (at.indent * row.depth) + fold + " " * (at.indent - 1)
+    room = end - GUTTER - len(before)
+    name = shorten(row.label, room)
+    style = "text bold" if row.opens and row.kind in ("section", "module", "optimizer") else COLOURS[row.phase]
+    said = f" {row.said}" if row.said and len(name) + 1 + len(row.said) <= room else ""
+    return Span(before, "dim"), Span(name, style), Span(said, "dim")
+
+
+def _size(numbers: Numbers, row: Row, born: frozenset[str]) -> Line:
+    """The mean size; NaN and inf where any of its numbers is that, reversed where they came up. Of a section, how many
+    of its calls have any."""
+    stats = numbers.stats
+    if numbers.bad:
+        text = f"NaN {numbers.bad}"
+        return (Span(text.rjust(SIZE), "fail"),)
+    if numbers.shape is None:
+        return (Span(" " * SIZE),)
+    if stats is None:
+        return (Span("·".rjust(SIZE), "dim"),)
+    if stats.nan or stats.inf:
+        word = "NaN" if stats.nan else "inf"
+        if row.key in born:
+            return (Span(" " * (SIZE - len(word) - 1)), Span(f" {word}", "fail reverse"))
+        return (Span(word.rjust(SIZE), "fail" if stats.nan else COLOURS[row.phase]),)
+    return (Span(field(stats.size, SIZE), COLOURS[row.phase]),)
+
+
+def _badge(scene: Scene, row: Row, at: Columns) -> Line:
+    verdict = scene.badges.of(row) if scene.badges is not None else None
+    if verdict is None:
+        return ()
+    text, style = BADGES[verdict]
+    if len(text) > 1 and not at.shape:
+        text = text[0]
+    if verdict == "FAIL" and at.shape:
+        return (Span(f" {text} ", "fail reverse"),)
+    return (Span(text, style),)
+
+
+def _source(row: Row, at: Columns, here: bool, width: int) -> Span:
+    """`model.py:21`, at a narrow panel `:21`."""
+    assert row.site is not None
+    room = width - at.source
+    name = row.site.file.rpartition("/")[2]
+    line = f":{row.site.line}"
+    text = shorten(name, room - len(line)) + line if at.shape else line
+    return Span(text, "text bold" if here else "dim")
+
+
+def _born(session: Session) -> frozenset[str]:
+    """The keys of the rows in which NaN or inf came up, as far as it is known by now, with the rows that hold them."""
+    timeline, modules = session.timeline, folding.tree(session)
+    found: set[str] = set()
+    for place in session.nonfinite.known:
+        phase, node, _ = timeline.events[place]
+        found.update(row.key for row in modules.at(phase, node).chain)
+    return frozenset(found)
+
+
+def _marked(session: Session, row: Row, marked: frozenset[int]) -> bool:
+    """Is there a breakpoint in it?"""
+    nodes = folding.tree(session).captured.nodes_of
+    return any(node in marked for event in row.events for node in nodes.get(event.id, ()))

@@ -1,0 +1,398 @@
+"""Runs an unmodified training script and captures one of its training steps, or the last few.
+
+A training step is what happens between two updates. The first one ends where an optimizer steps that has stepped in it
+already: only then is it known which optimizers take part. From then on a step ends when all of these have stepped, or
+one of them steps again. It does not matter whether gradients are set to zero first or last, how many backward passes
+come before an update, or that an optimizer is made and never used. A script without an optimizer has its steps end
+where the next backward pass begins.
+
+Until the step in question begins, nothing is on but one hook per update. The first step begins when the first optimizer
+is made, a module is called, or a tensor asks for a gradient, whichever comes first.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import runpy
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, NamedTuple
+
+import torch
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.overrides import TorchFunctionMode
+
+from bptui.model.source.captured.file import Writer
+from bptui.model.source.captured.known import knows
+from bptui.model.source.captured.record import Step
+from bptui.torch.capturing.numbers import Keep
+from bptui.torch.capturing.recorder import Recorder, put_on, take_off
+
+OURS = str(Path(__file__).parent.parent) + os.sep
+"""Where frames of ours come from."""
+UNUSED = 64
+"""Backward passes without any update after which a step is taken to be over: its optimizer is never asked to step."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be captured.
+
+    step    which training step, from 0; nan: the first one whose loss is not finite, and as many before it as `last`
+            says, itself among them; neither: the last `last` ones
+    to      where it is written, "" for a name of its own in the current folder
+    stop    end the script when the step is there · module: `script` is a module's name, as of python -m
+    """
+
+    script: str
+    arguments: Sequence[str] = ()
+    step: int | None = None
+    nan: bool = False
+    last: int = 1
+    to: str = ""
+    stop: bool = False
+    module: bool = False
+    keep: Keep = field(default_factory=Keep)
+
+    def path(self, step: int) -> Path:
+        """Where a training step is written."""
+        if self.to:
+            path = Path(self.to)
+            return path.with_name(f"{path.stem}-step{step}{path.suffix}") if self.last > 1 else path
+        name = self.script.rpartition(".")[2] if self.module else Path(self.script).stem
+        return Path(f"{name}-step{step}.bptui")
+
+
+class Written(NamedTuple):
+    """A captured step that lies on disk."""
+
+    path: Path
+    step: int
+    events: int
+
+
+class Outcome(NamedTuple):
+    """What came of it. code: the script's exit code; steps: how many training steps it made; failed: why nothing could
+    be captured, else ""."""
+
+    code: int
+    written: tuple[Written, ...]
+    steps: int
+    failed: str
+
+
+class _Done(BaseException):
+    """The step is there, and the script is to end. No Exception, so that no script swallows it."""
+
+
+class _Mark(NamedTuple):
+    """How much of a record there was at some time."""
+
+    events: int = 0
+    backwards: int = 0
+    updates: int = 0
+
+
+class _Waiting(TorchFunctionMode):  # type: ignore[misc]
+    """Looks for the first tensor that asks for a gradient."""
+
+    def __init__(self, found: Callable[[], None]) -> None:
+        super().__init__()
+        self.found, self.over = found, False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        asks = kwargs.get("requires_grad") or getattr(func, "__name__", "") == "requires_grad_"
+        if asks and not self.over:
+            self.over = True
+            self.found()
+        return result
+
+
+class Capture:
+    """One run of a script."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self.number = 0
+        self.failed = ""
+        self.written: deque[Written] = deque()
+        self._writers: deque[Writer] = deque()
+        self._made: set[int] = set()
+        self._cycle: set[int] = set()
+        self._takes_part: set[int] | None = None
+        self._passes = 0
+        self._recorder: Recorder | None = None
+        self._writer: Writer | None = None
+        self._front = self._back = _Mark()
+        self._finished = False
+        self._waiting = _Waiting(self._first)
+
+    # ------------------------------------------------------------------------------------------------ running a script
+    def run(self) -> Outcome:
+        """Run the script to its end, or to the end of the step where it is to `stop`."""
+        handles = [
+            register_optimizer_step_pre_hook(self._updating),
+            register_optimizer_step_post_hook(self._updated),
+            register_module_forward_pre_hook(lambda module, args: self._first()),
+        ]
+        made, passed = torch.optim.Optimizer.__init__, torch.autograd.backward
+        torch.optim.Optimizer.__init__ = self._making(made)
+        torch.autograd.backward = self._passing(passed)
+        before = {number: signal.signal(number, self._ended) for number in (signal.SIGTERM, signal.SIGHUP)}
+        try:
+            code = self._run()
+        finally:
+            torch.optim.Optimizer.__init__ = made
+            torch.autograd.backward = passed
+            for handle in handles:
+                handle.remove()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        return Outcome(code, tuple(self.written), self.number, self.failed)
+
+    def _run(self) -> int:
+        wanted = self.wanted
+        argv, path = sys.argv, list(sys.path)
+        sys.argv = [wanted.script, *wanted.arguments]
+        try:
+            if wanted.step in (None, 0):
+                put_on(self._waiting)
+            if wanted.module:
+                sys.path[0] = os.getcwd()
+                runpy.run_module(wanted.script, run_name="__main__", alter_sys=True)
+            else:
+                sys.path[0] = os.path.dirname(os.path.abspath(wanted.script))
+                runpy.run_path(os.path.abspath(wanted.script), run_name="__main__")
+            self._flush("the script ended before the step did")
+            return 0
+        except _Done:
+            return 0
+        except SystemExit as end:
+            self._flush("the script ended before the step did")
+            return _code_of(end)
+        except BaseException as problem:
+            self._flush(f"{type(problem).__name__}: {problem}", failed=True)
+            _without_us(problem)
+            sys.excepthook(type(problem), problem, problem.__traceback__)
+            return 130 if isinstance(problem, KeyboardInterrupt) else 1
+        finally:
+            take_off(self._waiting)
+            sys.argv, sys.path[:] = argv, path
+
+    def _ended(self, number: int, frame: FrameType | None) -> None:
+        """The script is told to end: what there is is written, and it ends as it would have."""
+        self._flush(f"signal {signal.Signals(number).name}", failed=True)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    # ------------------------------------------------------------------------------------------------ where a step ends
+    def _making(self, init: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(init)
+        def watched(optimizer: Any, *args: Any, **kwargs: Any) -> None:
+            init(optimizer, *args, **kwargs)
+            self._made.add(id(optimizer))
+            self._first()
+
+        return watched
+
+    def _passing(self, backward: Callable[..., Any]) -> Callable[..., Any]:
+        """Backward passes of a script whose optimizers never step, or that has none."""
+
+        @functools.wraps(backward)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            alone = not self._takes_part and not self._cycle
+            if alone and not self._made and self._recorder is not None and self._recorder.step.backwards:
+                self._finish("")
+            result = backward(*args, **kwargs)
+            if alone:
+                self._passed()
+            return result
+
+        return watched
+
+    def _passed(self) -> None:
+        """A backward pass is done, and no optimizer has stepped so far."""
+        self._passes += 1
+        if self._made:
+            if self._passes >= UNUSED:
+                self._finish(f"no optimizer has stepped in {UNUSED} backward passes")
+            return
+        if self._recorder is None or self.wanted.step is None:
+            self._finish("")
+            self.number += 1
+            self._begin(self.number)
+
+    def _first(self) -> None:
+        """The first training step may begin at any time now."""
+        if self.number == 0 and not self._cycle and not self._passes:
+            self._begin(0)
+
+    def _updating(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
+        if id(optimizer) in self._cycle:
+            self._turn()
+        return None if self._recorder is None else self._recorder.before_update(optimizer, args, kwargs)
+
+    def _updated(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if self._recorder is not None:
+            self._recorder.after_update(optimizer, args, kwargs)
+        self._cycle.add(id(optimizer))
+        self._back = self._mark()
+        if self._takes_part is not None:
+            over = self._takes_part <= self._cycle
+        else:
+            over = self._made <= self._cycle and self.wanted.step is None
+        if over:
+            self._turn()
+            self._begin(self.number)
+        elif self._takes_part is None and self.wanted.step == self.number + 1:
+            # the wanted one seems to begin; where another optimizer still belongs to this one, it begins after that
+            if self._made <= self._cycle:
+                self._begin(self.number + 1)
+            self._front = self._back
+
+    def _turn(self) -> None:
+        """A training step is over."""
+        self._takes_part = set(self._cycle)
+        self._cycle.clear()
+        if self._is_wanted(self.number):
+            self._finish("")
+        self.number += 1
+
+    # ----------------------------------------------------------------------------------------------- what is recorded
+    def _is_wanted(self, number: int) -> bool:
+        return self.wanted.step is None or number == self.wanted.step
+
+    def _begin(self, number: int) -> None:
+        """Record training step `number` from now on, if it is wanted."""
+        if self._recorder is not None or self._finished or not self._is_wanted(number):
+            return
+        try:
+            self._writer = Writer(self.wanted.path(number))
+        except Exception as problem:  # what cannot be written ends the capture, not the program
+            self.failed, self._finished = str(problem), True
+            return
+        take_off(self._waiting)
+        self._recorder = Recorder(self._writer, knows, keep=self.wanted.keep).begin(updates=False)
+        self._front = self._back = _Mark()
+
+    def _mark(self) -> _Mark:
+        if self._recorder is None:
+            return _Mark()
+        step = self._recorder.step
+        return _Mark(len(step.events), len(step.backwards), len(step.updates))
+
+    def _finish(self, reason: str) -> None:
+        """Write what was recorded up to the end of the step."""
+        recorder, writer = self._recorder, self._writer
+        self._recorder = self._writer = None
+        if recorder is None or writer is None:
+            return
+        back = self._back if self._back != _Mark() and not reason else self._all(recorder.step)
+        step = _window(recorder.end(), self._front, back)
+        about = {"script": self.wanted.script, "step": self.number, "reason": reason or self._reason(step)}
+        step.about = {**step.about, **about, **({"ended": str(recorder.ended)} if recorder.ended else {})}
+        if not step.backwards and not reason:
+            writer.discard()
+            return
+        try:
+            writer.close(step)
+        except Exception as problem:
+            self.failed, self._finished = f"not written: {problem}", True
+            return
+        self._writers.append(writer)
+        self._keep(Written(writer.path, self.number, len(step.leading)), step)
+
+    def _all(self, step: Step) -> _Mark:
+        return _Mark(len(step.events), len(step.backwards), len(step.updates))
+
+    def _reason(self, step: Step) -> str:
+        return "its loss is not finite" if self.wanted.nan and _bad(step) else "asked for"
+
+    def _keep(self, written: Written, step: Step) -> None:
+        """Keep it, give up the oldest of too many, and see whether that was all."""
+        self.written.append(written)
+        while len(self.written) > max(1, self.wanted.last):
+            self.written.popleft()
+            self._writers.popleft().discard()
+        self._finished = self.wanted.step is not None or (self.wanted.nan and _bad(step))
+        if self._finished and self.wanted.stop:
+            raise _Done
+
+    def _flush(self, reason: str, failed: bool = False) -> None:
+        """The script ends: what there is of a step that is being recorded is written, where that says anything."""
+        recorder = self._recorder
+        if recorder is None or self._finished:
+            return
+        step = recorder.step
+        over = bool(self._cycle) and not step.backwards[self._back.backwards :]
+        if step.events and (step.backwards or failed) and self._is_wanted(self.number):
+            self._finish("" if over and not failed else reason)
+        else:
+            self._drop()
+        self._finished = True
+
+    def _drop(self) -> None:
+        if self._recorder is not None and self._writer is not None:
+            self._recorder.end()
+            self._writer.discard()
+        self._recorder = self._writer = None
+
+
+def _window(step: Step, front: _Mark, back: _Mark) -> Step:
+    """The part of a record between two marks; events from before it stay: they may be what it is computed from."""
+    return replace(
+        step,
+        events=step.events[: back.events],
+        backwards=step.backwards[front.backwards : back.backwards],
+        updates=step.updates[front.updates : back.updates],
+    )
+
+
+def _bad(step: Step) -> bool:
+    """Is a loss not finite?"""
+    losses = (step.values[loss].stats for backward in step.backwards for loss, _ in backward.losses)
+    return any(stats is not None and (stats.nan or stats.inf) for stats in losses)
+
+
+def _code_of(end: SystemExit) -> int:
+    """The exit code that Python would give, and what it would print."""
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    print(end.code, file=sys.stderr)
+    return 1
+
+
+def _without_us(problem: BaseException) -> None:
+    """Take our own frames and runpy's out of its traceback, and out of those that led to it: what a program prints
+    stays what it was."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [problem]
+    while waiting:
+        found = waiting.pop()
+        if found is None or id(found) in seen:
+            continue
+        seen.add(id(found))
+        found.__traceback__ = _frames(found.__traceback__)
+        waiting += [found.__cause__, found.__context__]
+
+
+def _frames(traceback: TracebackType | None) -> TracebackType | None:
+    kept = []
+    while traceback is not None:
+        name = traceback.tb_frame.f_code.co_filename
+        if not name.startswith((OURS, "<frozen runpy")) and name != runpy.__file__:
+            kept.append(traceback)
+        traceback = traceback.tb_next
+    made: TracebackType | None = None
+    for each in reversed(kept):
+        made = TracebackType(made, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return made

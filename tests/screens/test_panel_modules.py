@@ -1,0 +1,120 @@
+"""Panel 1 of a captured step: its modules, folded, with their sizes, badges and lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from bptui.model.base.spans import plain
+from bptui.model.debugger import folding
+from bptui.model.source.captured.network import CapturedNetwork, network_of
+from bptui.screens import frame
+from tests.records import blocks
+
+from .panel_rig import texts
+from .rig import Screen, debug
+
+SIZES = [(60, 20), (80, 24), (120, 36), (200, 50)]
+
+
+def captured(born: bool = False, count: int = 2) -> CapturedNetwork:
+    return network_of(blocks(count, born), "blocks.bptui")
+
+
+def listed(screen: Screen, width: int = 42) -> list[str]:
+    """The rows of the panel."""
+    return [row[:width].rstrip() for row in screen.rows[2:]]
+
+
+def row_of(screen: Screen, name: str) -> str:
+    return next(row for row in screen.rows if row[2:].lstrip(" ▾▸").startswith(name))
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_the_modules_stand_in_the_place_of_the_network(width: int, height: int) -> None:
+    async with debug(captured, width, height) as screen:
+        await screen.press("1")
+        assert "1 Modules" in screen.text
+        for name in ("▾", "forward", "embed linear", "▸", "blocks.0", "blocks.1", "mse_loss loss"):
+            assert name in screen.text
+        head = row_of(screen, "head linear")
+        assert ":22" in head
+        stats = screen.session.network.modules.step.values  # type: ignore[union-attr]
+        made = screen.session.graph.by_name["head.linear"].id
+        assert isinstance(screen.session.network, CapturedNetwork)
+        value = stats[screen.session.network.captured.values_of[made][0]]
+        assert value.stats is not None
+        assert f"{value.stats.size:.4f}" in head
+        assert ("4,1" in head) is (width >= 120)
+
+
+async def test_enter_folds_and_the_arrows_go_from_row_to_row() -> None:
+    async with debug(captured, 80, 24) as screen:
+        await screen.press("1", "down", "enter")
+        assert "up linear" in screen.text
+        assert screen.session.node.name == "blocks.0.add"
+        await screen.press("down", "down")
+        assert screen.session.node.name == "blocks.0.relu"
+        await screen.press("left", "left")
+        assert "up linear" not in screen.text
+        await screen.press("right")
+        assert "up linear" in screen.text
+        assert screen.session.stop == 0
+
+
+async def test_n_goes_by_modules_and_s_by_operations_and_back_is_where_one_was() -> None:
+    async with debug(captured, 80, 24) as screen:
+        start = screen.text
+        await screen.press("n")
+        assert screen.session.here.scope == "blocks.0.up"
+        await screen.press("n", "n")
+        assert screen.session.here.scope == "blocks.0.down"
+        await screen.press("N", "N", "N")
+        assert screen.text == start
+
+
+async def test_the_row_of_the_moment_has_the_chip_wherever_it_is() -> None:
+    async with debug(captured, 80, 24) as screen:
+        for _ in range(screen.session.walk.length):
+            session = screen.session
+            here = folding.listing(session).seen(folding.here(session))
+            chips = [row[:42] for row in screen.rows[2:19] if row[0] in "▶◀◆"]
+            assert len(chips) == 1, screen.text
+            assert here.label[:8] in chips[0]
+            await screen.press("s")
+
+
+async def test_nan_is_said_as_such_and_reversed_where_it_came_up() -> None:
+    async with debug(lambda: captured(born=True), 120, 36) as screen:
+        await screen.press("x")
+        assert screen.session.here.name == "log"
+        rows = [row for row in screen.app.debugger.canvas.rows if "NaN" in plain(row)]
+        styles = {plain(row)[2:].split()[0]: next(s.style for s in row if "NaN" in s.text) for row in rows}
+        assert "reverse" in styles["log"]
+        assert "reverse" not in styles["head"]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"theme": "light"}, {"no_color": True}, {"unicode": False}, {"theme": "ansi-dark"}]
+)
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_nothing_is_cut_and_every_row_fits(width: int, height: int, options: dict[str, object]) -> None:
+    async with debug(captured, width, height, **options) as screen:
+        for _ in range(4):
+            await screen.press("n")
+            assert all(len(row) == width for row in screen.rows[:-1])
+            assert "failed" not in screen.text
+
+
+def test_a_step_draws_no_more_than_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many modules only what is looked at has rows."""
+    from bptui.model.debugger.session import Session
+
+    network = captured(count=200)
+    session = Session(network)
+    texts(frame.paint(session, frame.Ui(), 120, 36))
+    made = len(network.modules._rows)
+    assert made < 210
+    for _ in range(10):
+        session.step()
+        texts(frame.paint(session, frame.Ui(), 120, 36))
+    assert len(network.modules._rows) <= made + 4 * 3

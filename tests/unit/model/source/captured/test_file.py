@@ -1,0 +1,45 @@
+"""What is written is read; whatever happened to a file is told in one line."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from bptui.model.source.captured.file import open_record
+from bptui.model.source.captured.table import KINDS
+from tests.unit.model.source.captured.steps import steps, write
+
+
+def numbers(value, blob):
+    """What a value's numbers are, one by one."""
+    kind = np.dtype(KINDS[value.dtype][1])
+    flat, found = np.frombuffer(blob, kind), np.empty(value.shape, kind)
+    for index in np.ndindex(*value.shape):
+        found[index] = flat[value.offset + sum(i * s for i, s in zip(index, value.strides, strict=True))]
+    if value.dtype == "bfloat16":
+        return (found.astype(np.uint32).reshape(-1) << 16).view(np.float32).reshape(value.shape)
+    return found.view(np.uint8) != 0 if value.dtype == "bool" else found
+
+
+@pytest.mark.parametrize("name", ["step.bptui", "step.zip"])
+@given(drawn=steps())
+@settings(max_examples=25, deadline=None)
+def test_what_is_written_is_read(name, drawn):
+    step, blobs = drawn
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        write(path, step, blobs)
+        record = open_record(path)
+        assert record.step == step
+        for value, blob in zip(step.values, blobs, strict=True):
+            found = record.array(value.id)
+            if blob is None:
+                assert found is None
+            else:
+                right = numbers(value, blob)
+                assert (found.dtype, found.shape, found.flags.writeable) == (right.dtype, right.shape, False)
+                assert found.tobytes() == right.tobytes()
