@@ -25,16 +25,7 @@ from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import spelled
 from bptui.model.source import custom_ops
 from bptui.model.source.literals import MAX_NAME, Literals
-
-OPERATORS: Mapping[type[ast.operator], tuple[str, str]] = {
-    ast.Add: ("+", "add"),
-    ast.Sub: ("-", "sub"),
-    ast.Mult: ("*", "mul"),
-    ast.Div: ("/", "div"),
-    ast.Pow: ("**", "pow"),
-    ast.MatMult: ("@", "matmul"),
-}
-"""Python's operators and the operations that they are."""
+from bptui.model.source.operators import COMPARISONS, OPERATORS, defines
 
 Value = Node | float
 
@@ -205,6 +196,10 @@ class Reader(Literals):
             return self.use(node, "transpose", [self.tensor(node.value, depth)], name, {})
         if isinstance(node, ast.Subscript):
             return self.part(node, depth, name)
+        if isinstance(node, ast.Compare) and len(node.ops) == 1 and not defines(node):
+            sides = [self.expression(side, depth + 1) for side in (node.left, node.comparators[0])]
+            if type(node.ops[0]) in COMPARISONS:
+                return self.use(node, COMPARISONS[type(node.ops[0])], sides, name, {})
         self.refuse(node, " in a formula")
 
     def operators(self, node: ast.BinOp, depth: int, name: str | None) -> Value:
@@ -383,8 +378,7 @@ class Reader(Literals):
 
     def refuse(self, node: ast.AST, where: str, otherwise: str = "") -> NoReturn:
         """A UserError for a part of Python that formulas do not have."""
-        defines = isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq) and node.col_offset == 0
-        right = "write = for ==" if defines else hints.KINDS.get(type(node).__name__, otherwise)
+        right = "write = for ==" if defines(node) else hints.KINDS.get(type(node).__name__, otherwise)
         self.fail(node, f"{syntax.kind(node)} is not allowed{where}", right)
 
     def calls(self) -> dict[str, str]:

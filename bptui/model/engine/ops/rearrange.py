@@ -319,6 +319,6 @@ OPS = (
         _interleaved_shape,
         *_INTERLEAVED.pair,
         "Each element so often, one after the other, along an axis.",
-        {"repeats": Attribute(None, integer(0), required=True), "axis": Attribute(0, integer())},
+        {"repeats": Attribute(None, integer(1), required=True), "axis": Attribute(0, integer())},
     ),
 )
