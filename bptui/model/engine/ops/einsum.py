@@ -63,8 +63,8 @@ def indices(equation: str, ranks: Sequence[int]) -> Equation:
     named: dict[str, str] = {}
     for letter in filter(str.isalpha, equation):
         if letter not in named:
-            own = letter.islower() and letter != "y"
-            named[letter] = letter if own else spare.pop(0) if spare else f"i{len(named)}"
+            free = letter.islower() and letter != "y"
+            named[letter] = letter if free else spare.pop(0) if spare else f"i{len(named)}"
     beside = []
     for term, rank, name in zip(terms, ranks, _NAMES, strict=False):
         own = len(term.replace(".", ""))
@@ -160,7 +160,8 @@ def _growth(items: Sequence[Item], pair: tuple[int, int], out: Term) -> int:
     """How many more numbers there are after a pair was multiplied than before."""
     kept = {index for n, (_, term) in enumerate(items) if n not in pair for index in term}.union(out)
     sizes = {index: size for n in pair for index, size in zip(items[n][1], items[n][0].shape, strict=True)}
-    return prod(size for index, size in sizes.items() if index in kept) - sum(items[n][0].size for n in pair)
+    made: int = prod(size for index, size in sizes.items() if index in kept)
+    return made - sum(items[n][0].size for n in pair)
 
 
 def _product(a: Item, b: Item, kept: set[str]) -> Item:

@@ -13,7 +13,7 @@ from bptui.model.engine.ops.base import Composite, Op, Signature
 
 SHAPES: tuple[Shape, ...] = (
     (2, 3), (3, 2), (3,), (2,), (), (2, 3, 4), (4, 3, 2), (3, 4, 2), (2, 3, 5, 5), (4, 3, 3, 3), (2, 3, 5, 5, 5),
-    (3, 4, 3, 3, 3), (4, 3, 3, 3, 3),
+    (3, 4, 3, 3, 3), (4, 3, 3, 3, 3), (1, 3),
 )  # fmt: skip
 SETTINGS: Mapping[str, Any] = {
     "shape": (3, 2), "index": (slice(0, 1),), "pad_width": ((1, 1), (1, 1)), "exponent": 2.0, "kernel_size": 2,
