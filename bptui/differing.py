@@ -50,7 +50,9 @@ def runs(options: Namespace, progress: Progress | None = None) -> Runs:
     told = progress or Progress()
     given = None if options.tolerance is None else Tolerance(options.tolerance, "as given")
     first, second = asked(options)
-    return Runs(run(first), run(second), given)
+    found = Runs(run(first), run(second), given)
+    found.rows  # noqa: B018  # paired here, not where the screen is drawn
+    return found
 
 
 def printed(options: Namespace, progress: Progress, write: Write) -> int:

@@ -39,12 +39,14 @@ class Board(ABC):
            stage's: enter opens the debugger where the board stands
     held   a key is being answered while something is computed: draw what was drawn last, not what has come since
     hide   names of numbers that stand as ` ? `: a lesson asks for them
+    width  columns of the screen, for what the status has room for
     """
 
     name: str
     place: Place
     hide: frozenset[str] = frozenset()
     held: bool = False
+    width: int = 80
 
     @property
     def asks(self) -> Ask | None:

@@ -85,6 +85,8 @@ class Stage(Screen[None]):
         if width < layout.SMALLEST[0] or height < layout.SMALLEST[1]:
             return layout.too_small(width, height)
         rows: list[Line] = []
+        if self.board is not None:
+            self.board.width = width
         asked = self.classroom.rows(self.board, width, height)
         room = height - 2 - len(asked)
         if self.pages:
@@ -98,7 +100,7 @@ class Stage(Screen[None]):
                 text = f" this failed: {type(defect).__name__}: {defect}"
                 rows += [(Span(part, "fail"),) for part in _cut(text, width)]
         left, right = self.board.status() if self.board is not None else ((Span(self._title, "dim"),), ())
-        rows = [status.of_board(left, right, width), *rows, *[()] * height]  # of what was drawn in this width
+        rows = [status.of_board(left, right, width), *rows, *[()] * height]
         rows = [fit(row, width) for row in rows[: height - 1]]
         if asked:
             rows[-len(asked) :] = [fit(row, width) for row in asked]

@@ -227,10 +227,9 @@ def test_flow_has_the_losses_of_both_where_there_is_room(size: tuple[int, int], 
     wide = lines[start].index("┬")
     assert "─ relu, he init ─" in lines[start][wide:]
     left, other = ([line[part] for line in lines[start:]] for part in (slice(0, wide), slice(wide + 1, None)))
-    assert re.search(r"loss 0\.707379 +at step 0 ", left[1])
-    assert re.search(r"loss 0\.736137 +at step 0 ", other[1])
-    for side, last, rows in ((left, "0.6931", 1), (other, "0.0007221", 5)):
-        assert f"last {last}" in " ".join(side[1:3])
+    assert re.search(r"loss 0\.707379 +at step 0\b", left[1])
+    assert re.search(r"loss 0\.736137 +at step 0\b", other[1])
+    for side, rows in ((left, 1), (other, 5)):
         assert side[-1].split() == ["0", "1,000"]
         drawn = [row for row in side if any("\u2801" <= glyph <= "\u28ff" for glyph in row)]
         assert len(drawn) == 1 if rows == 1 else len(drawn) >= rows

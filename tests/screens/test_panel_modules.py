@@ -118,3 +118,79 @@ def test_a_step_draws_no_more_than_is_seen(monkeypatch: pytest.MonkeyPatch) -> N
         session.step()
         texts(frame.paint(session, frame.Ui(), 120, 36))
     assert len(network.modules._rows) <= made + 4 * 3
+
+
+# ----------------------------------------------------------------------------------------------- source and timeline
+async def test_under_the_card_stands_the_line_that_called() -> None:
+    async with debug(captured, 120, 36) as screen:
+        await screen.run("goto blocks.1.relu")
+        right = [row[72:].rstrip() for row in screen.rows]
+        at = next(n for n, row in enumerate(right) if row.startswith("─ source  model.py"))
+        assert right[at].endswith("Model.forward ─")
+        assert [row.rstrip() for row in right[at + 1 : at + 6]] == [
+            "  8 class Block:",
+            "  9     def forward(self, x):",
+            " 10         h = self.up(x).relu()",
+            " 11         h = self.down(h)",
+            " blocks.1  relu",
+        ]
+        assert "on-cursor" in str(screen.app.debugger.canvas.rows[at + 3])
+        await screen.run("goto update head.bias")
+        assert "sgd, parameter 12 of 12" in screen.text
+
+
+async def test_where_there_is_little_room_one_row_says_where_it_was_called() -> None:
+    async with debug(captured, 80, 24) as screen:
+        await screen.run("goto blocks.1.relu")
+        assert any(row[43:].startswith(" model.py:10  blocks.1  relu") for row in screen.rows)
+
+
+async def test_what_is_opaque_says_why() -> None:
+    made = blocks()
+    for event in made.step.events:
+        if event.name.endswith("relu"):
+            event.name = "torch.nobody.knows"
+    async with debug(lambda: network_of(made, "x"), 120, 36) as screen:
+        await screen.run("goto blocks.0.knows")
+        assert "bptui does not know" in " ".join(screen.text.split())
+
+
+def track(screen: Screen, phase: str) -> str:
+    return next(row for row in screen.rows if row.startswith(f" {phase} "))
+
+
+async def test_the_timeline_has_a_column_for_each_module() -> None:
+    async with debug(captured, 120, 36) as screen:
+        names = screen.rows[screen.rows.index(track(screen, "forward")) - 1]
+        assert names.split() == ["embed", "blocks.0", "blocks.1", "head", "loss", "update"]
+        assert "by module   moment 1 of" in screen.text
+        assert track(screen, "forward").count("○") == 5  # four ahead, and the update
+        await screen.run("goto blocks.1")
+        forward = track(screen, "forward")
+        assert (forward.count("●"), forward.count("○")) == (2, 3)
+        x = forward.index("▶")
+        assert names.index("blocks.1") <= x < names.index("blocks.1") + 8
+        await screen.run("mirror")
+        assert track(screen, "backward").index("◀") == x
+        assert "sgd" in forward
+        await screen.run("goto update")
+        assert "1 of 12" in track(screen, "backward")
+
+
+async def test_a_cross_is_where_nan_came_up() -> None:
+    async with debug(lambda: captured(born=True), 120, 36) as screen:
+        await screen.derived()
+        names = screen.rows[screen.rows.index(track(screen, "forward")) - 1]
+        crosses = [x for x, c in enumerate(track(screen, "forward")) if c == "✗"]
+        assert len(crosses) == 1
+        assert abs(crosses[0] - names.index("head") - 2) <= 1
+        assert "✗ 12 of 12" in track(screen, "backward")
+
+
+async def test_of_many_modules_a_window_is_seen() -> None:
+    async with debug(lambda: captured(count=60), 80, 24) as screen:
+        for line in ("goto start", "goto blocks.30", "goto loss", "goto backward blocks.30", "goto backward embed"):
+            await screen.run(line)
+            assert "▶" in track(screen, "forward") or "◀" in track(screen, "backward"), line
+            assert all(len(row) == 80 for row in screen.rows)
+        assert ">" in track(screen, "forward")

@@ -15,9 +15,10 @@ from bptui.model.base.spans import plain
 from bptui.model.debugger.progress import Progress
 from bptui.model.source.network import load
 from bptui.screens.keys import PLAY
+from bptui.screens.play import levels
 from bptui.screens.play.board import LOSS, NETWORK, OUTPUT, SETTINGS, Playground
 from bptui.screens.play.opening import playground
-from bptui.screens.play.output import point_text
+from bptui.screens.play.output import point_text, range_of
 from bptui.screens.render import RenderOptions, to_ascii
 from bptui.teach.play.setup import opened
 from bptui.teach.reading import front
@@ -340,3 +341,32 @@ async def test_a_page_of_a_lesson_has_it_beside_its_prose(tmp_path: Path) -> Non
         await at.press("space")
         assert "Press > and see." in at.text
         assert "this failed" not in at.text
+
+
+async def test_the_status_is_of_the_size_that_the_screen_has() -> None:
+    """Not of the one that it had: in few columns words go whole, and in many they come back."""
+    async with playing(200, 50) as at:
+        wide = at.text.split("\n")[0]
+        assert wide.split()[:6] == ["bptui", "play", "circle", "step", "0", "paused"]
+        await at.pilot.resize_terminal(60, 20)
+        narrow = at.text.split("\n")[0]
+        assert "…" not in narrow
+        assert "step 0" in narrow
+        await at.pilot.resize_terminal(200, 50)
+        assert at.text.split("\n")[0] == wide
+
+
+@pytest.mark.parametrize("data", ["circle", "hills"])
+def test_discretize_leaves_two_levels_that_part_where_the_answer_does(data: str) -> None:
+    made = board(f"data {data}", "step 20", "discretize on")
+    frame = made.frame
+    of = range_of(frame)
+    found = levels.levels(frame.seen.output, of)
+    assert set(found.ravel().tolist()) <= {levels.QUIET, levels.FULL}
+    assert ((found == levels.FULL) == (frame.seen.output > of.middle)).all()
+    before = text(made)
+    made.run("discretize off")
+    carry_out(made)
+    assert made.frame.parameters.keys() == frame.parameters.keys()
+    assert made.frame.step == 20
+    assert text(made) != before

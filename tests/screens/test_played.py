@@ -72,6 +72,7 @@ def same_map(made: Playground) -> None:
         (("rate 0.5", "step 12"), None),
         (("activation relu", "rate 0.1", "optimizer sgd", "step 12"), None),
         (("seed 9",), None),
+        (("discretize on", "step 30"), None),
     ],
 )
 def test_what_is_kept_draws_the_same_map_and_goes_on_to_the_same_bits(lines: tuple[str, ...], file: str | None) -> None:
@@ -119,7 +120,7 @@ def test_where_nothing_is_kept_nothing_is_written(folder: Path, monkeypatch: pyt
     assert not list(folder.iterdir())
 
 
-MAP = {"size": 1, "output": "AAAAAAAAAAA=", "levels": [0.5, 0.5, False]}
+MAP = {"size": 1, "output": "AAAAAAAAAAA=", "levels": [0.5, 0.5, False, False]}
 GOOD = {
     "format": 1, "title": "t", "step": 1, "where": "play", "folder": "", "network": {}, "settings": [], "map": MAP,
 }  # fmt: skip
@@ -134,10 +135,12 @@ def test_the_least_that_is_right(folder: Path) -> None:
     assert kept.last() is not None
 
 
+TWO = (False, False)
 DRAWN = (
     {"size": 0}, {"size": 61}, {"size": 2}, {"size": True}, {"size": "1"}, {"output": "AAAA"}, {"output": "~"},
-    {"output": 5}, {"levels": [0, 0, False]}, {"levels": [0, 1]}, {"levels": [0, 1, 1]}, {"levels": ["a", 1, False]},
-    {"levels": [1e999, 1, False]}, {"levels": [0, 1e999, False]}, {"levels": [10**400, 1, False]},
+    {"output": 5}, {"levels": [0, 0, *TWO]}, {"levels": [0, 1, False]}, {"levels": [0, 1, 1, True]},
+    {"levels": ["a", 1, *TWO]}, {"levels": [1e999, 1, *TWO]}, {"levels": [0, 1e999, *TWO]},
+    {"levels": [10**400, 1, *TWO]},
 )  # fmt: skip
 CHANGES = (
     {"format": 2}, {"title": 3}, {"title": "t" * 5_000}, {"step": -1}, {"step": True}, {"step": 1e9}, {"network": []},

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,7 +133,7 @@ def parse(text: str, graph: Graph, more: Mapping[str, Array] | None = None) -> E
     if not text:
         raise UserError("expression", "it is empty", "for example max(abs(grad)) > 10")
     try:
-        statements = syntax.parse(text, syntax.EXPRESSION).body
+        statements = syntax.parse(_spelled(text, graph), syntax.EXPRESSION).body
     except syntax.Unreadable as problem:
         if not problem.line:
             raise UserError(where, problem.what, problem.right) from None
@@ -143,6 +144,49 @@ def parse(text: str, graph: Graph, more: Mapping[str, Array] | None = None) -> E
     tree = _Plain(graph, more).visit(statements[0].value)
     _check(tree, graph, where, more)
     return Expression(text, tree, graph, more)
+
+
+_PATH = re.compile(r"[^\W\d]\w*(?:\.\w+|#\d+)+")
+_SPELLED = {ord("."): 0xB7, ord("#"): 0x2BC}
+"""Letters, as far as Python is concerned, that stand for what a name of Python may not have."""
+_MEANT = {letter: sign for sign, letter in _SPELLED.items()}
+
+
+def _spelled(text: str, graph: Graph) -> str:
+    """The text with names that Python would not take for one (`blocks.0.attn`, `add#2`) as words of the same length.
+    After such a name there may be attributes: the longest known beginning is the name, where nothing else follows."""
+
+    def spelled(found: re.Match[str]) -> str:
+        path = found[0]
+        parts = re.split(r"(?=[.#])", path)
+        if all(part.lstrip(".").isidentifier() and not iskeyword(part.lstrip(".")) for part in parts):
+            return path
+        known = path
+        for n in range(len(parts), 0, -1):
+            beginning = "".join(parts[:n])
+            if beginning in graph.by_name or beginning in outputs(graph):
+                known = beginning
+                break
+            if parts[n - 1].lstrip(".") not in (*DOTTED, *FUNCTIONS):
+                break
+        return known.translate(_SPELLED) + path[len(known) :]
+
+    return _PATH.sub(spelled, text)
+
+
+def outputs(graph: Graph) -> Mapping[str, Node]:
+    """What leaves each layer, by its path: the last operation of it and of all that lies inside."""
+    return graph.once(_outputs)
+
+
+def _outputs(graph: Graph) -> Mapping[str, Node]:
+    found: dict[str, Node] = {}
+    for node in graph.ops:
+        path = node.scope
+        while path:
+            found[path] = node
+            path = path.rpartition(".")[0]
+    return found
 
 
 def _is_read(tree: ast.AST) -> bool:
@@ -187,8 +231,16 @@ class _Plain(ast.NodeTransformer):
     def __init__(self, graph: Graph, more: Mapping[str, Array]) -> None:
         self.graph, self.more = graph, more
 
+    def visit_Name(self, tree: ast.Name) -> ast.expr:
+        name = tree.id.translate(_MEANT)
+        known = name in self.graph.by_name or name in SPECIAL or name in TRUTH or name in self.more
+        leaves = None if known else outputs(self.graph).get(name)
+        return ast.Name(name if leaves is None else leaves.name)
+
     def visit_Attribute(self, tree: ast.Attribute) -> ast.expr:
-        name = dotted(tree)
+        name = (dotted(tree) or "").translate(_MEANT)
+        if name not in self.graph.by_name and (leaves := outputs(self.graph).get(name)) is not None:
+            return ast.Name(leaves.name)
         if name in self.graph.by_name or tree.attr not in DOTTED:
             return tree
         if tree.attr == "grad" and dotted(tree.value) == "value":

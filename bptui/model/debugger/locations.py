@@ -36,7 +36,8 @@ def fit(element: Index, shape: Sequence[int]) -> Index:
 def names(graph: Graph) -> tuple[str, ...]:
     """What can be named: nodes and their aliases, then layers."""
     layers = dict.fromkeys(layer.name for layer in graph.layers)
-    layers.update(dict.fromkeys(node.scope for node in graph.nodes if node.scope))
+    for path in dict.fromkeys(node.scope for node in graph.nodes if node.scope):
+        layers.update(dict.fromkeys(scopes(path)))
     return (*graph.by_name, *(name for name in layers if name not in graph.by_name))
 
 
@@ -93,12 +94,18 @@ def _by_word(graph: Graph) -> dict[str, list[int]]:
     """The nodes of each name, layer and operation; of a composite, the one that is its result."""
     found: dict[str, list[int]] = {}
     for node in graph.nodes:
-        for word in dict.fromkeys((node.name, node.scope, node.op.name if node.op is not None else "")):
+        for word in dict.fromkeys((node.name, *scopes(node.scope), node.op.name if node.op is not None else "")):
             if word:
                 found.setdefault(word, []).append(node.id)
     for use in {use.result.id: use for use in composites(graph).values()}.values():
         found.setdefault(use.kind, []).append(use.result.id)
     return found
+
+
+def scopes(path: str) -> tuple[str, ...]:
+    """A layer, and those that it lies in: `blocks.0.attn`, `blocks.0`, `blocks`."""
+    parts = path.split(".")
+    return tuple(".".join(parts[:n]) for n in range(len(parts), 0, -1))
 
 
 def first_use(graph: Graph, found: Node) -> str:
@@ -163,7 +170,7 @@ def _named(name: str, walk: Walk, cursor: Moment, phase: Phase | None) -> int:
             else [
                 stop
                 for i in graph.once(_by_word).get(name, ())
-                if graph.nodes[i].scope == name
+                if name in scopes(graph.nodes[i].scope)
                 for stop in stops_of(graph.nodes[i], walk, cursor.step, wanted)
             ]
         )

@@ -11,10 +11,11 @@ from bptui.model.engine.ops.base import Op
 SAID = "opaque: values and gradients as recorded, no definition"
 
 
-def opaque(name: str, inputs: tuple[str, ...], shape: Shape) -> Op:
-    """The row of such an operation, of one use that gives `shape`. To plan it is a TypeError."""
+def opaque(name: str, inputs: tuple[str, ...], shape: Shape, why: str = "") -> Op:
+    """The row of such an operation, of one use that gives `shape`; `why` nobody knows it. To plan it is a TypeError."""
 
     def unknown(*_: Any) -> Any:
         raise TypeError(f"{name} is opaque: only its recorded numbers are known")
 
-    return Op(name, inputs, "", lambda shapes, attributes: shape, unknown, unknown)
+    said = f"opaque: {why}; values and gradients as recorded" if why else SAID
+    return Op(name, inputs, "", lambda shapes, attributes: shape, unknown, unknown, said)

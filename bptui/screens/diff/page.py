@@ -50,11 +50,7 @@ def listed(runs: Runs, i: int, chosen: bool, width: int, filled: int) -> Line:
     differs = glyph == "≠"
     name = Span(row.module or "", "text bold" if chosen else "text")
     function = Span(row.function, f"{COLOURS[row.phase]}{' bold' if chosen else ''}")
-    amount = (
-        "·"
-        if gap is None
-        else row.missing or ("shapes" if gap.note and gap.relative == float("inf") else ratio(gap.relative))
-    )
+    amount = "·" if gap is None else row.missing or ("apart" if not gap.shown and gap.relative else ratio(gap.relative))
     kind = "kink bold" if differs and first else "text" if differs else "dim"
     number = Span(f"{row.number:>5}", "dim")
     phase: Line = () if chosen or row.phase == "forward" else (Span(arrow, COLOURS[row.phase]),)
@@ -114,8 +110,10 @@ def said(runs: Runs, i: int, found: Why | None, width: int, height: int) -> list
 
 def _inputs(found: Why) -> list[Cells]:
     made = [Cells(Span("input", "dim"), EMPTY, Span("apart", "dim"))]
-    for name, gap in found.inputs:
-        made.append(Cells(Span(name, "text bold"), EMPTY, Span(gap.note or ratio(gap.relative), "kink bold")))
+    for name, gap, _ in found.inputs:
+        made.append(
+            Cells(Span(name, "text bold"), EMPTY, Span(ratio(gap.relative) if gap.shown else gap.note, "kink bold"))
+        )
     return made
 
 
@@ -131,11 +129,11 @@ def _farthest(runs: Runs, i: int) -> list[Line]:
     gap = runs.gap(i)
     if gap is None or gap.relative is None:
         return [(Span("not recorded" if gap is not None else "", "dim"),)]
-    if gap.note:
+    if not gap.shown:
         return [(Span(gap.note, "dim"),)]
     if not gap.relative:
         return [(Span("no number differs", "dim"),)]
     a, b = apart(gap.a, gap.b)
     kind = COLOURS[runs.rows[i].phase]
     numbers = (Span("a  ", "dim"), Span(a, kind), Span("    b  ", "dim"), Span(b, f"{kind} bold"))
-    return [(Span(f"farthest {index(gap.at)}".rstrip(), "dim"),), numbers]
+    return [(Span(gap.note or f"farthest {index(gap.at)}".rstrip(), "dim"),), numbers]

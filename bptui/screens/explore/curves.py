@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bptui.model.base.numbers import significant
 from bptui.model.base.spans import Line, Span
 from bptui.model.base.types import Array
 from bptui.screens import layout
 from bptui.screens.explore.page import beside, mark
-from bptui.screens.panels.loss import draw
+from bptui.screens.panels.figures import shown
+from bptui.screens.panels.loss import curve
 from bptui.screens.plot import scale_of
 from bptui.screens.render import RenderOptions
 
@@ -42,7 +44,11 @@ def lines(trainings: Sequence[Told], wide: int, width: int, height: int, look: R
         elif not each.losses.size:
             pages.append([(Span(" ·", "dim"),)])
         else:
-            pages.append(draw(each.losses, each.step, room - 1, height - 1, look, scale))
+            at = min(each.step, len(each.losses) - 1)
+            loss = float(each.losses[at])
+            told = (Span(" loss ", "dim"), shown(significant(loss), loss, "value bold"), Span("   at step ", "dim"),
+                    Span(f"{at:,}", "text bold"))  # fmt: skip
+            pages.append([told, (), *curve(each.losses, at, scale, (room - 1, height - 5), look)])
     name = (Span(first.name, "text"),)
     if not others:
         return [layout.rule(3, "Loss", name, (), width, False, False), *pages[0]]

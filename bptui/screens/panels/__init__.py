@@ -130,7 +130,10 @@ ANSWERS: tuple[Panel, ...] = (
 )
 
 
-INSTEAD: tuple[Panel, ...] = (Panel(1, "Modules", "left", "modules"),)
+INSTEAD: tuple[Panel, ...] = (
+    Panel(1, "Modules", "left", "modules"),
+    Panel(4, "Timeline", "bottom", "timeline_modules"),
+)
 """Panels that now and then stand in the place of the one of their number."""
 
 

@@ -60,11 +60,8 @@ def _drawn(losses: bytes, at: int, width: int, height: int, look: RenderOptions)
     return draw(np.frombuffer(losses), at, width, height, look)
 
 
-def draw(
-    losses: Any, at: int, width: int, height: int, look: RenderOptions, scale: plot.Scale | None = None
-) -> list[Line]:
-    """The panel for any row of losses; `at` is the index of the current training step. `scale`: of the curve, where it
-    is not its own."""
+def draw(losses: Any, at: int, width: int, height: int, look: RenderOptions) -> list[Line]:
+    """The panel for any row of losses; `at` is the index of the current training step."""
     losses = np.asarray(losses, dtype=np.float64)
     at = max(0, min(at, len(losses) - 1))
     if not losses.size:
@@ -79,7 +76,7 @@ def draw(
     tall = height - len(rows) - 2
     if tall < 1:
         return said[:height]
-    return rows + _curve(losses, at, width, tall, look, scale or plot.scale_of(losses))
+    return rows + curve(losses, at, plot.scale_of(losses), (width, tall), look)
 
 
 def _first(loss: float, width: int) -> list[Line]:
@@ -115,8 +112,10 @@ def _numbers(losses: Any, at: int, width: int) -> list[Line]:
     return [(Span(" "), *row) for row in flow(parts, width - 1, 3)]
 
 
-def _curve(losses: Any, at: int, width: int, tall: int, look: RenderOptions, scale: plot.Scale | None) -> list[Line]:
-    """The curve over its axes: bold the current step, dim what lies after it, `✗` over what is not finite."""
+def curve(losses: Any, at: int, scale: plot.Scale | None, size: tuple[int, int], look: RenderOptions) -> list[Line]:
+    """The curve over its axes, two rows more than `size` has: bold the current step, dim what lies after it, `✗` over
+    what is not finite."""
+    width, tall = size
     page = plot.Plot(width - plot.LABEL - 2, tall, look.unicode)
     columns = plot.buckets(losses, page.wide)
     apart, per = plot.spacing(len(columns), page.wide), page.wide // page.width

@@ -171,7 +171,7 @@ class At(NamedTuple):
 def _row(scene: Scene, row: Row, at: Columns, now: At, born: frozenset[str]) -> Line:
     modules, phase = folding.tree(scene.session), row.phase
     ops = str(modules.count(row)) if row.kind != "parameter" else ""
-    name = _name(row, at, now.open_, at.ops - len(ops) - 1, "▾▸" if scene.options.unicode else "-+")
+    name = _name(row, at, now.open_, at.ops - len(ops) - bool(ops), "▾▸" if scene.options.unicode else "-+")
     out: Line = (*fit((Span(" " * GUTTER), *name), at.ops - len(ops)), Span(ops, "dim"))
     numbers = modules.numbers(row)
     if at.shape:
@@ -197,10 +197,15 @@ def _name(row: Row, at: Columns, open_: bool, end: int, marks: str) -> Line:
     fold = (marks[0] if open_ else marks[1]) if row.opens else " "
     before = " " * (at.indent * row.depth) + fold + " " * (at.indent - 1)
     room = end - GUTTER - len(before)
-    name = shorten(row.label, room)
+    name = _tail(row.label, room) if row.kind == "parameter" else shorten(row.label, room)
     style = "text bold" if row.opens and row.kind in ("section", "module", "optimizer") else COLOURS[row.phase]
     said = f" {row.said}" if row.said and len(name) + 1 + len(row.said) <= room else ""
     return Span(before, "dim"), Span(name, style), Span(said, "dim")
+
+
+def _tail(path: str, room: int) -> str:
+    """The end of a path, which tells parameters apart."""
+    return path if len(path) <= room else f"…{path[len(path) - room + 1 :]}"
 
 
 def _size(numbers: Numbers, row: Row, born: frozenset[str]) -> Line:

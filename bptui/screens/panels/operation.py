@@ -11,7 +11,7 @@ from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span
 from bptui.screens.card import draw, pages
 from bptui.screens.keys import PAGE
-from bptui.screens.panels import move_element
+from bptui.screens.panels import move_element, source
 from bptui.screens.panels.figures import kind_of, symbol_of
 from bptui.screens.render import drawable, length
 from bptui.symbolic.card import subject
@@ -85,7 +85,10 @@ def lines(scene: Scene) -> list[Line]:
     session, width, height, look, card = scene[:5]
     made = outline(session) if card is None else card
     key = pages.KEY if scene.lesson is None else ""  # there it turns the page that is read
-    return drawable(draw(made, width, height, session.view.page, key), look)
+    called = source.lines(session, width, height)
+    card_rows = draw(made, width, height - len(called), session.view.page, key)
+    gap = height - len(called) - len(card_rows) if called else 0
+    return drawable([*card_rows, *[()] * gap, *called], look)
 
 
 def outline(session: Session) -> Card:

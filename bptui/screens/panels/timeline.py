@@ -91,11 +91,11 @@ def lines(scene: Scene) -> list[Line]:
             track = (*track, Span(f" seed {session.seed}", "gradient" if reached else "dim"))
         rows.append((label, *fit(track, plan.update - LABEL - 1), *(marks if phase == "forward" else below)))
     if height >= 6:
-        rows += [(), *_moments(session, width, height - 4)]
+        rows += [(), *moments(session, width, height - 4)]
     return [clip(row, width) for row in rows]
 
 
-def _moments(session: Session, width: int, room: int) -> list[Line]:
+def moments(session: Session, width: int, room: int) -> list[Line]:
     """The Moments around this one, a row for each: `◀  60  backward 6/55  norm.a.normalized  mul`. They move by half of
     the room, so that most steps move nothing."""
     timeline, cursor = session.timeline, session.cursor
@@ -287,7 +287,7 @@ def _track(session: Session, plan: Plan, phase: Phase, turn: bool = True) -> Lin
         if parts == (phase, node.name):
             cells[column] = ("≠", "kink")
         if active and not seed and place == here:
-            cells |= _chip(column, phase, bad)
+            cells |= chip(column, phase, bad)
     if turn and plan.after:
         cells[plan.turn] = (">", "dim")
     elif turn:
@@ -296,11 +296,12 @@ def _track(session: Session, plan: Plan, phase: Phase, turn: bool = True) -> Lin
     if plan.before:
         cells[plan.columns[0] - 1] = ("<", "dim")
     if active and seed:
-        cells |= _chip(plan.turn if turn else plan.columns[-1], phase, False)
+        cells |= chip(plan.turn if turn else plan.columns[-1], phase, False)
     return merge(Span(*cells.get(x, (" ", "dim"))) for x in range(LABEL, max(cells, default=LABEL) + 1))
 
 
-def _chip(column: int, phase: str, bad: bool) -> dict[int, tuple[str, str]]:
+def chip(column: int, phase: str, bad: bool) -> dict[int, tuple[str, str]]:
+    """The cells of the mark of this Moment, by their columns."""
     style = "chip-fail" if bad else f"chip-{phase}"
     return {column - 1: (" ", style), column: (CHIPS[phase], style), column + 1: (" ", style)}
 
@@ -324,7 +325,7 @@ def _update_marks(session: Session, plan: Plan, width: int) -> list[Span]:
         for gap in range(1, plan.step):
             cells[x + gap] = (" ", "dim")
     if here >= 0:
-        cells |= _chip((here - first) * plan.step, "update", session.is_finding(params[here].id, "update"))
+        cells |= chip((here - first) * plan.step, "update", session.is_finding(params[here].id, "update"))
     return [Span(glyph, style) for _, (glyph, style) in sorted(cells.items())]
 
 

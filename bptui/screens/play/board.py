@@ -54,7 +54,6 @@ class Playground(Board):
         self.focus, self.choice, self.at = SETTINGS, Choice(), (2, 1)
         self.cross = (0.5, 0.5)
         self._shown: Frame | None = None
-        self._width = 80
         self._drawn: tuple[object, list[Line]] = (None, [])
         self._predicted: tuple[tuple[float, float], Frame, float] | None = None
 
@@ -105,7 +104,7 @@ class Playground(Board):
                 _apart([parts[each] for each in group if parts[each]])
                 for group in (("play", "data", "step", "state", "branch"), ("loss", "test", "right"))
             )
-            if length(left) + length(end) + AROUND <= self._width:
+            if length(left) + length(end) + AROUND <= self.width:
                 break
         return left, end
 
@@ -114,7 +113,7 @@ class Playground(Board):
 
     def lines(self, width: int, height: int, look: RenderOptions) -> list[Line]:
         """Four panels, or, where there is little room, the one that has the focus."""
-        begun, self._width = perf_counter(), width
+        begun = perf_counter()
         frame = self._shown = self._shown if self.held and self._shown is not None else self.frame
         self.choice = self.choice.within(frame)
         wanted = (

@@ -14,8 +14,6 @@ from bptui.teach.play.course import Frame
 from bptui.teach.play.kept import Kept
 from bptui.teach.play.setup import Setup
 
-OWN = ("stride", "test", "points")
-"""The settings that no network file has."""
 DTYPE = "<f8"
 
 
@@ -27,14 +25,14 @@ def named(setup: Setup) -> str:
 def kept_of(frame: Frame) -> Kept:
     """What is kept of what is seen: where something was changed on the way the step is 0."""
     setup, of = frame.setup, output.range_of(frame)
-    rows = [settings.BY_NAME[name] for name in OWN]
+    rows = [settings.BY_NAME[name] for name in settings.OWN]
     lines = tuple(f"{row.name} {row.text(setup)}" for row in rows if row.read(setup) is not None)
     folder = setup.document.folder
     return Kept(
         named(setup), 0 if frame.on_the_way else frame.step,
         setup.document.where, "" if folder is None else str(folder.resolve()), setup.document.content, lines,
         len(frame.seen.output), frame.seen.output.astype(DTYPE).tobytes(),
-        (float(of.middle), float(of.reach), of.steps),
+        (float(of.middle), float(of.reach), of.steps, of.two),
     )  # fmt: skip
 
 

@@ -17,11 +17,13 @@ PROBABILITIES = ("sigmoid", "hardsigmoid", "softmax")
 
 
 class Range(NamedTuple):
-    """Where a map jumps, and how far its numbers reach to both sides. `steps`: no jump, one ramp from low to high."""
+    """Where a map jumps, and how far its numbers reach to both sides. `steps`: no jump, one ramp from low to high;
+    `two`: no shades, only on which side a number lies."""
 
     middle: float
     reach: float
     steps: bool = False
+    two: bool = False
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -42,6 +44,8 @@ def levels(values: Any, of: Range) -> Any:
     """Whole numbers in the shape of `values`; NaN is quiet."""
     with np.errstate(all="ignore"):
         part = np.nan_to_num((np.asarray(values) - of.middle) / of.reach, nan=-1.0, posinf=1.0, neginf=-1.0)
+    if of.two:
+        return np.where(part > 0, FULL, QUIET)
     if of.steps:
         return np.clip((part + 1) / 2 * 5, 0, 4.999).astype(int) + 1
     return np.select([part <= -0.5, part <= 0, part <= 0.5], [QUIET, FAINT, BRIGHT], FULL)

@@ -16,7 +16,12 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def range_of(frame: Frame) -> levels.Range:
-    """What the levels of the map stand for."""
+    """What the levels of the map stand for. Which of many classes it is has no two sides."""
+    found = _range(frame)
+    return found._replace(two=frame.setup.discretize and not _many(frame))
+
+
+def _range(frame: Frame) -> levels.Range:
     answer = frame.sight.answer
     if answer.kind == "number":
         return levels.Range(answer.low / 2 + answer.high / 2, (answer.high - answer.low) / 2, steps=True)

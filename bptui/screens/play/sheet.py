@@ -6,12 +6,12 @@ from bptui.model.base.spans import Line, Span
 from bptui.screens.play.chosen import Choice, formula, moves
 from bptui.screens.render import clip, fit
 from bptui.teach.play.course import Frame
-from bptui.teach.play.settings import BY_NAME, Setting
+from bptui.teach.play.settings import BY_NAME, OWN, Setting
 from bptui.teach.play.setup import Setup
 
 COLUMNS = (
     ("data", "noise", "batch", "seed", "samples", "test", "problem"),
-    ("layers", "activation", "init", "loss", "depth", "features", "points"),
+    ("layers", "activation", "init", "loss", "depth", "features", "points", "discretize"),
     ("optimizer", "rate", "decay", "stride", "l1", "clip", "momentum"),
 )
 """What stands where; the first four of each are seen at 80 columns."""
@@ -61,9 +61,8 @@ def lines(setup: Setup, frame: Frame, choice: Choice, at: tuple[int, int], width
     elif about:
         setting = row_of(at)
         after = "Training starts again" if setting.anew else "A change goes on from here, in a branch"
-        own = setting.name in ("stride", "test", "points")
         said = f" {setting.name}: {setting.about}"
-        whole = said if own else f"{said}. {after}"
+        whole = said if setting.name in OWN else f"{said}. {after}"
         rows.append((Span(whole if len(whole) <= width else said, "dim"),))
     return [clip(row, width) for row in rows[:height]]
 

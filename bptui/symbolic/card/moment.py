@@ -15,7 +15,6 @@ from bptui.model.debugger.locations import fit
 from bptui.model.debugger.session import Session
 from bptui.model.engine.composites import CompositeUse, composite_of
 from bptui.model.engine.graph import Graph, Node
-from bptui.model.engine.opaque import SAID
 from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.state import State
 from bptui.symbolic.card.backward import Backward
@@ -59,7 +58,7 @@ def card(
     """
     try:
         if node.op is not None and node.op.opaque and state.moment.phase != "update":
-            raise NotRecorded(SAID)
+            raise NotRecorded(node.op.doc)
         made = _card(state, node, element, wrt, rules, form)
     except NotRecorded as why:
         made = unexplained(state, node, wrt, tuple(element), str(why), form.unicode)

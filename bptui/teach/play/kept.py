@@ -2,7 +2,7 @@
 on with it.
 
     {"format": 1, "title": "circle", "step": 240, "where": "play", "folder": "", "network": {the table of its file},
-     "settings": ["stride 10", …], "map": {"size": 60, "output": base64, "levels": [0.5, 0.5, false]}}
+     "settings": ["stride 10", …], "map": {"size": 60, "output": base64, "levels": [0.5, 0.5, false, false]}}
 
 The map is the answer over the plane as the engine computed it there, float64 in base64, so that it is drawn again
 without the network's data, which may have gone. What is damaged is no map, and nothing is said of it. Imports no NumPy
@@ -40,7 +40,7 @@ class Kept:
     where, folder, network  its Document; `folder` is "" for none
     settings  lines of the playground that set what is its own
     size, output  the answer over the plane: (size, size) float64, row after row from the top
-    levels  what the levels of its map stand for: the middle, how far they reach, and whether they are one ramp
+    levels  what the levels of its map stand for: the middle, how far they reach, whether they are one ramp, or only two
     """
 
     title: str
@@ -51,7 +51,7 @@ class Kept:
     settings: tuple[str, ...]
     size: int
     output: bytes
-    levels: tuple[float, float, bool]
+    levels: tuple[float, float, bool, bool]
 
     def setup(self) -> Setup:
         """What is played with; a UserError where it cannot be any more, because its data have gone."""
@@ -96,7 +96,7 @@ def last() -> Kept | None:
 def _read(found: Any) -> Kept:
     """What a file of format 1 says; ValueError, TypeError or KeyError for what is none."""
     drawn = found["map"]
-    size, output, (middle, reach, steps) = drawn["size"], b64decode(drawn["output"], validate=True), drawn["levels"]
+    size, output, (middle, reach, *kinds) = drawn["size"], b64decode(drawn["output"], validate=True), drawn["levels"]
     settings, texts = found["settings"], [found[key] for key in ("title", "where", "folder")]
     right = (
         found["format"] == FORMAT
@@ -105,12 +105,13 @@ def _read(found: Any) -> Kept:
         and all(isinstance(text, str) and len(text) <= MAX_TEXT for text in (*texts, *settings))
         and type(found["step"]) is int and 0 <= found["step"] <= MAX_STEP
         and type(size) is int and 1 <= size <= MAX_SIZE and len(output) == NUMBER * size * size
-        and math.isfinite(middle) and math.isfinite(reach) and reach > 0 and isinstance(steps, bool)
+        and math.isfinite(middle) and math.isfinite(reach)
+        and reach > 0 and [type(kind) for kind in kinds] == [bool, bool]
     )  # fmt: skip
     if not right:
         raise ValueError("it is not what bptui writes")
     title, where, folder = texts
-    levels = float(middle), float(reach), steps
+    levels = float(middle), float(reach), kinds[0], kinds[1]
     made = one_line(title, 40), found["step"], where, folder, found["network"], tuple(settings)
     return Kept(*made, size, output, levels)
 

@@ -20,6 +20,7 @@ SAMPLES = (20, 50, 100, 120, 200, 300, 500, 1_000, 2_000)
 RATES = (1e-05, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 DECAYS = (0.0, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 CLIPS = (None, 10.0, 5.0, 1.0, 0.5, 0.1)
+SWITCH = ("off", "on")
 CHOICES_OF_FEATURES = (
     ("x1", "x2"), ("x1", "x2", "x1**2", "x2**2"), ("x1", "x2", "x1*x2"), ("x1", "x2", "sin(x1)", "sin(x2)"),
     ("x1**2", "x2**2"), ("x1*x2",), tuple(FEATURES),
@@ -106,6 +107,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("points", "which points are drawn on the output; wrong ones are marked", False, lambda setup: setup.points,
             lambda setup, value: replace(setup, points=value), lambda setup: bounds.POINTS,
             words.one_of(lambda: bounds.POINTS)),
+    Setting("discretize", "the output's map in two levels: on which side of the boundary a place lies", False,
+            lambda setup: "on" if setup.discretize else "off",
+            lambda setup, value: replace(setup, discretize=value == "on"), lambda setup: SWITCH,
+            words.one_of(lambda: SWITCH), "discr"),
     Setting("problem", "classes or a regression", True, views.problem, views.to_problem,
             lambda setup: ("classes", "regression"), words.one_of(lambda: ("classes", "regression"))),
     Setting("layers", "neurons of each hidden layer; the arrows change the last one", True, views.hidden,
@@ -135,6 +140,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("momentum", "of sgd: so much of the step before is kept", False, views.momentum, views.to_momentum,
             lambda setup: (0.0, 0.5, 0.8, 0.9, 0.95, 0.99), words.between(0, 1), "moment"),
 )  # fmt: skip
+OWN = ("test", "points", "discretize", "stride")
+"""The settings that are the playground's alone: no network file has them, and nothing is trained otherwise."""
 BY_NAME: Mapping[str, Setting] = {row.name: row for row in SETTINGS}
 
 

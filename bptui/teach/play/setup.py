@@ -40,13 +40,14 @@ FIRST: Mapping[str, Any] = {
 @dataclass(frozen=True)
 class Setup:
     """document  of the network · stride  training steps of one key · share  test points, in percent of all points
-    points  which points are drawn: training or test
+    points  which points are drawn: training or test · discretize  the output's map says only on which side a place lies
     """
 
     document: Document
     stride: int = 10
     share: int = 30
     points: str = "training"
+    discretize: bool = False
 
     def value(self, *path: str | int) -> Any:
         """What stands in the document, None for nothing."""

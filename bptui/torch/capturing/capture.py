@@ -26,7 +26,7 @@ class Capture:
     written  the file, once it is written; None where nothing could be"""
 
     def __init__(self, path: str | Path, parts: tuple[Any, ...], keep: Keep) -> None:
-        self.path = Path(path)
+        self.path, self._about = _place(Path(path))
         self.written: Path | None = None
         self._keep = keep
         self._models = [part for part in parts if isinstance(part, torch.nn.Module)]
@@ -60,6 +60,7 @@ class Capture:
                 writer.discard()
                 _say(f"nothing was captured: {_said(recorder.ended) if recorder.ended else 'no function was called'}")
                 return
+            step.about |= self._about
             if recorder.ended is None:
                 step.about["reason"] = _said(problem) if problem is not None else "asked for"
             sizes = writer.close(step)
@@ -72,6 +73,15 @@ class Capture:
                 _say(warning)
         except Exception as mistake:
             _say(f"nothing was captured: {_said(mistake)}")
+
+
+def _place(path: Path) -> tuple[Path, dict[str, Any]]:
+    """Where this process writes: of several ranks each into its own part, `step.bptui/rank-0`."""
+    distributed = torch.distributed
+    if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):
+        return path, {}
+    rank = distributed.get_rank()
+    return path / f"rank-{rank}", {"rank": rank, "ranks": distributed.get_world_size()}
 
 
 def _said(problem: BaseException) -> str:

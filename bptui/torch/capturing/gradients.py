@@ -51,6 +51,13 @@ class Gradients:
         self._before.clear()
         self.values.clear()
 
+    def forget(self, backward: Backward) -> None:
+        """Its graph is freed: let go of the nodes, and of what they hold."""
+        for edge in [
+            e for e, value in self.values.items() if value in backward.grads and not hasattr(e[0], "variable")
+        ]:
+            del self.values[edge]
+
     # ------------------------------------------------------------------------------------------------------- values
     def watch(self, tensor: torch.Tensor, value: int) -> bool:
         """Record the gradient of a value when it arrives; False where that cannot be asked for yet."""

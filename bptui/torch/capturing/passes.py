@@ -19,7 +19,8 @@ class Asked:
     """The arguments of `autograd.backward` or `autograd.grad`.
 
     gives      does it return the gradients?
-    derivable  are they to be derived again?"""
+    derivable  are they to be derived again?
+    freed      does autograd forget its graph afterwards?"""
 
     def __init__(self, function: Any, args: Any, kwargs: dict[str, Any]) -> None:
         bound = inspect.signature(function).bind(*args, **kwargs).arguments
@@ -30,6 +31,7 @@ class Asked:
                 "backward(create_graph=True): capture the step without it, or take what is to be derived again by"
                 " torch.autograd.grad(…, create_graph=True)"
             )
+        self.freed = not (bound.get("retain_graph") or self.derivable)
         self.losses = tensors(bound["outputs" if self.gives else "tensors"])
         self.inputs = tensors(bound.get("inputs"))
         seeds = bound.get("grad_outputs" if self.gives else "grad_tensors")
@@ -69,10 +71,13 @@ class Passes:
         self.gradients.running, self.journal.phase = backward, "backward"
         return True
 
-    def end(self) -> None:
+    def end(self, asked: Asked) -> None:
         """The backward pass is done, or has failed."""
-        self.gradients.running, self.journal.phase = None, "forward"
+        backward, self.gradients.running, self.journal.phase = self.gradients.running, None, "forward"
         self.values.forget_gradients()
+        if asked.freed and backward is not None:
+            self.gradients.forget(backward)
+            self.values.forget_graph(backward)
 
     def given(self, result: Any) -> None:
         """`autograd.grad` has returned gradients: they are given."""

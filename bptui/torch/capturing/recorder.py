@@ -252,7 +252,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
             result = self._inside(func, args, kwargs)
         finally:
             if outer:
-                self._safely(self._passes.end)
+                self._safely(self._passes.end, asked)
         if asked.gives:
             self._safely(self._passes.given, result)
         return result

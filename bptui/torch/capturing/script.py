@@ -199,6 +199,8 @@ class Capture:
         @functools.wraps(init)
         def watched(optimizer: Any, *args: Any, **kwargs: Any) -> None:
             init(optimizer, *args, **kwargs)
+            if not self._made and self.number:
+                self.number -= 1  # the last backward pass belongs to the step that this one is made for
             self._made.add(id(optimizer))
             self._first()
 
@@ -254,10 +256,8 @@ class Capture:
             self._turn()
             self._begin(self.number)
         elif self._takes_part is None and self.wanted.step == self.number + 1:
-            # the wanted one seems to begin; where another optimizer still belongs to this one, it begins after that
-            if self._made <= self._cycle:
-                self._begin(self.number + 1)
-            self._front = self._back
+            self._begin(self.number + 1)  # which may begin now; where another optimizer belongs to this one, after that
+            self._front = self._back = self._mark()
 
     def _turn(self) -> None:
         """A training step is over."""

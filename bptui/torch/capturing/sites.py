@@ -41,7 +41,7 @@ class Sites:
     def _new(self, key: tuple[CodeType, int]) -> Site:
         code, line = key
         name = shown(code.co_filename)
-        site = self._found[key] = Site(name, line, code.co_name)
+        site = self._found[key] = Site(name, line, code.co_qualname.rpartition("<locals>.")[2])
         kept = self.lines.setdefault(name, {})
         for number in range(max(1, line - ABOVE), line + BELOW + 1):
             text = linecache.getline(code.co_filename, number)

@@ -11,7 +11,7 @@ import torch
 
 from bptui.model.source.captured.record import Argument, Group, Moved, Update
 from bptui.torch.capturing.journal import Journal
-from bptui.torch.capturing.numbers import version
+from bptui.torch.capturing.numbers import dense, version
 from bptui.torch.capturing.values import Values
 
 SKIPPED = "the scaler met a gradient that is not finite"
@@ -92,7 +92,7 @@ class Updates:
         parameters = [list(group["params"]) for group in optimizer.param_groups]
         groups = []
         for group, members in zip(optimizer.param_groups, parameters, strict=True):
-            options = {key: self._plain(item) for key, item in group.items() if key != "params"}
+            options = {key: self._plain(item, True) for key, item in group.items() if key != "params"}
             groups.append(Group(options, [self._moved(optimizer, parameter) for parameter in members]))
         kind = f"{type(optimizer).__module__}.{type(optimizer).__qualname__}"
         update = Update(kind, groups, len(self.step.events), self.journal.sites.here())
@@ -137,14 +137,18 @@ class Updates:
         state = optimizer.state.get(parameter, {})
         if not isinstance(state, dict):
             return {}
-        return {str(key): self._plain(item) for key, item in state.items() if item is not None}
+        counts = parameter.dim() > 0  # of a parameter that is one number only `step` is no state of its shape
+        return {str(key): self._plain(item, counts or key == "step") for key, item in state.items() if item is not None}
 
-    def _plain(self, item: Any) -> Argument:
-        """A state or a setting; its tensors are kept, not followed: the optimizer changes them in place."""
+    def _plain(self, item: Any, counts: bool) -> Argument:
+        """A state or a setting; its tensors are kept, not followed: the optimizer changes them in place. counts: a
+        tensor that is one number is a count, or a rate, and is written as a number."""
         if isinstance(item, torch.Tensor):
-            return {"v": self.values.numbers.value(item, border=True).id}
+            if counts and item.dim() == 0 and not item.is_complex():
+                return self.values.encoded(item.item())
+            return {"v": self.values.numbers.value(dense(item), border=True).id}
         if isinstance(item, list | tuple):
-            return [self._plain(part) for part in item]
+            return [self._plain(part, counts) for part in item]
         return self.values.encoded(item)
 
     # ------------------------------------------------------------------------------------------------- steps not taken

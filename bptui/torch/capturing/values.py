@@ -11,10 +11,13 @@ import torch
 from torch.autograd.function import BackwardCFunction
 from torch.nn.modules._functions import BackwardHookFunction
 
-from bptui.model.source.captured.record import Argument, Event
+from bptui.model.source.captured.record import Argument, Backward, Event
 from bptui.torch.capturing.gradients import Edge, Gradients, edge_of
 from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.numbers import Numbers, dense, kind, version
+
+FREED = "freed"
+"""Stands for an autograd node whose graph is gone."""
 
 
 @dataclass(slots=True)
@@ -56,7 +59,7 @@ class Values:
             return self._met(tensor)
         if live.version != version(tensor) or live.writes != self.numbers.writes(tensor):
             return self._stale(tensor, live)
-        if live.node is not tensor.grad_fn and tensor.grad_fn is not None:
+        if live.node is not FREED and live.node is not tensor.grad_fn and tensor.grad_fn is not None:
             return self._unseen(tensor, live.value)
         value = self.step.values[live.value]
         if value.wants_grad != tensor.requires_grad:  # requires_grad_(): the same numbers, now with a gradient
@@ -106,6 +109,16 @@ class Values:
             tensor = live.ref()
             if tensor is not None and live.node is None and tensor.requires_grad:
                 yield live.value, tensor
+
+    def forget_graph(self, backward: Backward) -> None:
+        """Autograd has freed a graph: let go of its nodes, and of tensors that are gone."""
+        self._live = {key: live for key, live in self._live.items() if live.ref() is not None}
+        for live in self._live.values():
+            if live.node is not None and live.value in backward.grads:
+                live.node = FREED
+        freed = [node for node, event in self._late.items() if all(out in backward.grads for out in event.outs)]
+        for node in freed:
+            del self._late[node]
 
     def encoded(self, item: Any) -> Argument:
         """An argument as a record has it."""

@@ -229,3 +229,34 @@ def test_events_of_another_thread_are_not_mixed_in():
     record = recorded(step)
     assert record.names() == ["linear", "sum"]
     assert len(record.step.backwards) == 1
+
+
+def test_what_a_backward_pass_frees_is_let_go():
+    """A custom function that keeps a tensor in its context: it would stay for as long as the recorder held the node."""
+    import gc
+    import weakref
+
+    kept = []
+
+    class Keeps(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mine = torch.ones(3)
+            kept.append(weakref.ref(ctx.mine))
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * 2
+
+    w = torch.ones(3, requires_grad=True)
+    alive = []
+
+    def step():
+        for _ in range(2):
+            Keeps.apply(w * 1).sum().backward()
+            gc.collect()
+            alive.append(kept[-1]() is not None)
+
+    recorded(step)
+    assert alive == [False, False]

@@ -162,8 +162,9 @@ def test_a_number_alone_has_its_states_as_values():
 
     step()
     (row,) = recorded(step).moved()
-    assert all(isinstance(state, dict) and "v" in state for state in row.states_before.values())
-    assert row.states_after.keys() == {"step", "exp_avg", "exp_avg_sq"}
+    assert row.states_before.keys() == row.states_after.keys() == {"step", "exp_avg", "exp_avg_sq"}
+    assert (row.states_before["step"], row.states_after["step"]) == (1, 2)
+    assert all("v" in row.states_after[name] for name in ("exp_avg", "exp_avg_sq"))
 
 
 @pytest.mark.parametrize("given", [True, False], ids=["given", "found"])

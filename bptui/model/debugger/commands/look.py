@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError, did_you_mean
@@ -206,8 +207,8 @@ def sample(session: Session, text: str) -> Reply:
 
 
 @family.text(
-    "search", "Search nodes by name, layer or operation", keys=("slash",), line="search ", aliases=("/",),
-    usage="TEXT", complete="node", needed=True,
+    "search", "Search nodes by name, layer or operation; of a captured step by file and line", keys=("slash",),
+    line="search ", aliases=("/",), usage="TEXT", complete="node", needed=True,
 )  # fmt: skip
 def search(session: Session, text: str) -> Reply:
     session.view.search = text[:200]
@@ -238,12 +239,13 @@ def _search(session: Session, direction: int) -> Reply:
 
 
 def _matches(session: Session) -> list[Node]:
-    """The nodes that were searched for: by part of name, layer, operation or role, whatever the case."""
-    wanted = session.view.search.casefold()
-    return [
-        node
-        for node in session.graph.nodes
-        if any(
-            wanted in word.casefold() for word in (node.name, node.scope, node.role, node.op.name if node.op else "")
-        )
-    ]
+    """The nodes that were searched for: by part of name, layer, operation or role, of a captured step by file and line
+    as well, whatever the case."""
+    wanted, modules = session.view.search.casefold(), session.network.modules
+
+    def words(node: Node) -> Iterator[str]:
+        yield from (node.name, node.scope, node.role, node.op.name if node.op else "")
+        if modules is not None:
+            yield from modules.words(node.id)
+
+    return [node for node in session.graph.nodes if any(wanted in word.casefold() for word in words(node))]

@@ -4,17 +4,19 @@ once; what is kept of it is a few numbers."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
+from bptui.model.debugger.diff.calls import captured
 from bptui.model.engine.apart import blocks, change, farthest, worst
 from bptui.model.engine.recording import Recording
 from bptui.model.source.captured.distance import FINE, overflow
-from bptui.model.source.captured.record import FLOATS
+from bptui.model.source.captured.record import FLOATS, Stats
 
+What = Literal["value", "grad"]
 INF = float("inf")
 
 
@@ -31,6 +33,11 @@ class Gap(NamedTuple):
     b: float = 0.0
     size: float = 0.0
     note: str = ""
+
+    @property
+    def shown(self) -> bool:
+        """Is there a number in either run to be shown?"""
+        return self.relative is not None and (self.relative < INF or not self.note)
 
     def beyond(self, tolerance: float) -> bool:
         """Is it a difference?"""
@@ -50,7 +57,7 @@ class Gaps:
 
     def value(self, i: int, j: int) -> Gap:
         """The value of a node."""
-        return self._once("value", i, j, 0, lambda: self._tensors(self.a.value(i), self.b.value(j), i, j))
+        return self._once("value", i, j, 0, lambda: self._recorded("value", i, j))
 
     def gradient(self, i: int, j: int, beside: float = 0.0) -> Gap:
         """The complete gradient of a node. beside: the largest of the gradients that are added up to it, where it is
@@ -111,7 +118,15 @@ class Gaps:
         flows = flowing(self.a, i), flowing(self.b, j)
         if flows[0] != flows[1]:
             return Gap(INF, note=f"a gradient in {'a' if flows[0] else 'b'}, none in {'b' if flows[0] else 'a'}")
-        return self._tensors(self.a.grad(i), self.b.grad(j), i, j)
+        return self._recorded("grad", i, j)
+
+    def _recorded(self, what: What, i: int, j: int) -> Gap:
+        """The tensors of a node; where numbers were not kept, what was counted of them."""
+        arrays = [getattr(self.a, what)(i), getattr(self.b, what)(j)]
+        if all(array is not None for array in arrays):
+            return self._tensors(arrays[0], arrays[1], i, j)
+        found = counted(self.a, i, what, arrays[0]), counted(self.b, j, what, arrays[1])
+        return NOT_RECORDED if found[0] is None or found[1] is None else _by_count(found[0], found[1])
 
     def _fitted(self, a: Array, b: Array) -> list[Array]:
         """`b` in the shape of `a`, in each way in which it may be meant."""
@@ -161,6 +176,32 @@ def _moved(a: Sequence[Array], b: Sequence[Array], eps: tuple[float, float]) -> 
         relative = np.abs(a[2] - b[2]) / np.minimum(np.abs(a[2]), np.abs(b[2]))
         off -= np.nan_to_num(2 * relative * np.maximum(np.abs(one), np.abs(other)), nan=0.0, posinf=INF)
     return one, other, np.maximum(off, 0.0)
+
+
+def counted(run: Recording, node: int, what: What, array: Array | None) -> Stats | None:
+    """What is known of a tensor without its numbers; of those, where they are there."""
+    step = captured(run)
+    if array is not None:
+        return count(np.asarray(array, np.float64))
+    return None if step is None else step.stats(node, what)
+
+
+def count(array: Array) -> Stats:
+    """What a recorder counts of a tensor."""
+    finite = array[np.isfinite(array)]
+    bad = int(np.isnan(array).sum()), int(np.isinf(array).sum())
+    if not finite.size:
+        return Stats(*bad, 0.0, 0.0, 0.0)
+    return Stats(*bad, float(np.abs(finite).mean()), float(finite.min()), float(finite.max()))
+
+
+def _by_count(a: Stats, b: Stats) -> Gap:
+    """The farthest of mean size, least and largest: the tensors are at least so far apart, or may be equal."""
+    if (a.nan, a.inf) != (b.nan, b.inf):
+        return Gap(INF, note=f"{a.nan} NaN and {a.inf} inf against {b.nan} and {b.inf}")
+    found = farthest(np.array(a[2:], np.float64), np.array(b[2:], np.float64))
+    which = ("mean size", "least", "largest")[found.at[0]]
+    return Gap(found.relative, (), found.a, found.b, found.size, f"by what was counted, its {which}")
 
 
 def flowing(run: Recording, node: int) -> bool:

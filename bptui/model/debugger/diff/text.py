@@ -31,6 +31,11 @@ def ratio(x: float | None) -> str:
     return f"{x:.2g}" if 0.01 <= x < 100 else f"{mantissa}e{int(power)}"
 
 
+def said(gap: Gap) -> str:
+    """`3.1e-4 apart`, or why there is no such number."""
+    return f"{ratio(gap.relative)} apart" if gap.shown else gap.note
+
+
 def site(row: Row) -> str:
     """`model.py:57`; "" where there is no program."""
     at = row.call.site if row.call is not None else None
@@ -103,15 +108,15 @@ def _named(row: Row) -> Line:
 
 def details(runs: Runs, row: Row, gap: Gap | None, found: Why) -> Iterator[Span]:
     """How far apart a row is and where, why, its inputs that came in different, its settings that differ."""
-    if gap is not None and not gap.note:
+    if gap is not None and gap.shown:
         a, b = apart(gap.a, gap.b)
-        where = f" at {index(gap.at)}" if gap.at else ""
+        where = f" at {index(gap.at)}" if gap.at else f" {gap.note}" if gap.note else ""
         yield Span(f"{ratio(gap.relative)} apart{where}: a {a}, b {b}")
     elif gap is not None:
         yield Span(gap.note)
     yield Span(found.text)
     for each in found.inputs:
-        yield Span(f"input {each.name}: {each.gap.note or ratio(each.gap.relative) + ' apart'}")
+        yield Span(f"input {each.name}: {said(each.gap)}")
     for setting in found.settings:
         yield Span(f"{setting.name}: {setting.a} in a, {setting.b} in b")
 
@@ -119,11 +124,7 @@ def details(runs: Runs, row: Row, gap: Gap | None, found: Why) -> Iterator[Span]
 def _listed(runs: Runs, i: int) -> Line:
     row, gap = runs.rows[i], runs.gap(i)
     glyph, style = mark(gap, runs.tolerance.value)
-    amount = (
-        ""
-        if gap is None
-        else row.missing or (gap.note if gap.relative == float("inf") and gap.note else ratio(gap.relative))
-    )
+    amount = "" if gap is None else ratio(gap.relative) if gap.shown or gap.relative is None else gap.note
     columns = f"{row.phase:<8} {row.number:>6}  {row.module[:30]:<30}  "
     return line((glyph, style), f" {columns}", (f"{row.function[:22]:<22}", COLOURS[row.phase]), f"  {amount}")
 

@@ -15,10 +15,12 @@ from bptui.model.engine.recording import NotRecorded
 
 
 class Input(NamedTuple):
-    """Something that a row reads, and how far apart the runs are in it."""
+    """Something that a row reads, and how far apart the runs are in it. trained: a parameter as it was before the step,
+    or a state of its optimizer."""
 
     name: str
     gap: Gap
+    trained: bool = False
 
 
 class Why(NamedTuple):
@@ -69,7 +71,8 @@ def _said(runs: Runs, row: Row, inputs: tuple[Input, ...], unread: int, settings
     if inputs:
         names = [each.name for each in inputs]
         listed = f"{', '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''}"
-        return f"{listed} came in different" if len(names) > 1 else f"its input {listed} came in different"
+        before = ": the runs had parted before this step" if all(each.trained for each in inputs) else ""
+        return f"{'' if len(names) > 1 else 'its input '}{listed} came in different{before}"
     if unread:
         return f"{unread} of its inputs were not recorded: they may have come in different"
     if settings:
@@ -106,13 +109,14 @@ def _inputs(runs: Runs, row: Row) -> Iterator[Input]:
                 yield Input(nodes[i].name, gaps.value(i, j))
         for i, j in zip(one.inputs, other.inputs, strict=False):
             given = nodes[i].role == "input" and captured(runs.a.recording) is not None
-            yield Input(f"{nodes[i].name} {shape(nodes[i].shape)}" if given else nodes[i].name, gaps.value(i, j))
+            name = f"{nodes[i].name} {shape(nodes[i].shape)}" if given else nodes[i].name
+            yield Input(name, gaps.value(i, j), nodes[i].role == "param")
 
 
 def _of_update(runs: Runs, row: Row) -> Iterator[Input]:
     for i, j in row.nodes:
         name = runs.a.recording.graph.nodes[i].name
-        yield Input(name, runs.gaps.before(i, j, row.turn))
+        yield Input(name, runs.gaps.before(i, j, row.turn), not row.turn)
         yield Input(f"∂L/∂{name} as used", runs.gaps.used(i, j, row.turn))
         try:
             states = [
@@ -122,4 +126,4 @@ def _of_update(runs: Runs, row: Row) -> Iterator[Input]:
             continue
         for state in states[0]:
             if state in states[1]:
-                yield Input(f"{state} of {name}", runs.gaps.state(i, j, state, row.turn))
+                yield Input(f"{state} of {name}", runs.gaps.state(i, j, state, row.turn), not row.turn)

@@ -61,20 +61,21 @@ class Call:
     """One event on its way into the graph.
 
     name     the function's short name: `add` for `torch.Tensor.add_`
-    results  the values that it made · masks: what a dropout in it kept, as values
+    results  the values that it gave · masks: what a dropout in it kept, as values
     changed  argument → node, for what it changes beside its result
     Everything that takes a value takes a `Ref`, a Node, or a number.
     """
 
     def __init__(self, shop: Workshop, event: Event, name: str) -> None:
         self.shop, self.event, self.name = shop, event, name
-        self.results = [self.ref(out) for out in event.outs]
+        self.results = [self.ref(out) for out in event.notes.get("results", event.outs)]
         self.masks: list[int] = list(event.notes.get("masks", ()))
         self.changed: dict[int, Node] = {}
         low = [r.dtype for r in self.results if r.dtype in ("bfloat16", "float16")]
         self.low = low[0] if low and event.notes.get("autocast") else None
         """The kind of number to which an autocast region rounds what this event reads; None outside of one."""
         self._cast: dict[int, Node] = {}
+        self._numbers: dict[int, Node] = {}
 
     # ---------------------------------------------------------------------------------------------------- arguments
     def ref(self, value: int) -> Ref:
@@ -120,7 +121,7 @@ class Call:
         if isinstance(x, Ref):
             found = self.shop.nodes.get(x.id)
             if found is None:
-                raise Lacks(f"{self.name}: {x.dtype} numbers among what it computes with")
+                return self._counted(x)
             if self.low is not None and x.dtype == "float32":
                 if x.id not in self._cast:
                     self._cast[x.id] = self._used("cast", (found,), {"dtype": self.low})
@@ -129,6 +130,14 @@ class Call:
         if isinstance(x, int | float | bool):
             return self.number(float(x))
         raise Lacks(f"{self.name} with {type(x).__name__}")
+
+    def _counted(self, x: Ref) -> Node:
+        """Whole numbers and truth values among what is computed with: numbers without a gradient."""
+        if floating(x) or x.dtype.startswith("complex"):
+            raise Lacks(f"{self.name}: {x.dtype} numbers among what it computes with")
+        if x.id not in self._numbers:
+            self._numbers[x.id] = self.constant(x.shape, lambda: np.asarray(self.array(x), np.float64))
+        return self._numbers[x.id]
 
     def number(self, x: float) -> Node:
         """A number in the call."""

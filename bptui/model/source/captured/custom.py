@@ -19,7 +19,7 @@ from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph
 from bptui.model.source.captured.alone import Alone, alone
 from bptui.model.source.captured.call import Lacks, Workshop
-from bptui.model.source.captured.graph import is_drawn, said
+from bptui.model.source.captured.known import is_drawn, said
 from bptui.model.source.captured.record import FLOATS, Event
 from bptui.model.source.captured.recording import CapturedRecording
 

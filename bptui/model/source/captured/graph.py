@@ -16,9 +16,9 @@ from bptui.model.engine.opaque import opaque
 from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.timeline import Event as Stop
 from bptui.model.engine.timeline import Timeline
-from bptui.model.source.captured.call import Call, Lacks, Read, Workshop
-from bptui.model.source.captured.known import entry, short
-from bptui.model.source.captured.record import FLOATS, Backward, Event, Record, Step, Update
+from bptui.model.source.captured.call import Lacks, Read, Workshop
+from bptui.model.source.captured.known import is_drawn, said, short
+from bptui.model.source.captured.record import FLOATS, Backward, Event, Record, Update
 
 LISTED = 64
 """Inputs that an opaque operation names."""
@@ -159,7 +159,7 @@ class _Building:
             value = self.step.values[out]
             if value.dtype not in FLOATS:
                 continue
-            op = opaque(short(event.name), names, tuple(value.shape))
+            op = opaque(short(event.name), names, tuple(value.shape), why)
             name = self.shop.fresh(short(event.name), event.module)
             outs[out] = self.builder.use(op, *(self.shop.nodes[v] for v in inputs), name=name, scope=event.module)
             self.made.unknown[outs[out].id] = why
@@ -225,64 +225,11 @@ class _Building:
             yield from (Stop("update", node_of[row.value]) for row in moved if row.value in node_of)
 
 
-def is_drawn(step: Step, event: Event) -> bool:
-    """Drawn, made or compared, and no gradient passes it: its results are given."""
-    values = step.values
-    if any(values[out].wants_grad for out in event.outs):
-        return False
-    if short(event.name) in MADE or short(event.name).endswith("_like"):
-        return True
-    floats = [v for v in event.inputs if values[v].dtype in FLOATS]
-    return not floats or not any(values[out].dtype in FLOATS for out in event.outs)
-
-
-def said(shop: Workshop, event: Event) -> dict[int, Node]:
-    """An event in bptui's operations: value → the node that holds it, of each of its results that is a float. Lacks
-    where bptui does not know it, or not so."""
-    values = shop.record.step.values
-    make = entry(event.name)
-    if make is None:
-        raise Lacks(f"bptui does not know {event.name}")
-    if any(values[v].dtype.startswith("complex") for v in (*event.inputs, *event.outs)):
-        raise Lacks("complex numbers")
-    call = Call(shop, event, short(event.name))
-    arguments = [call.decoded(item) for item in event.args]
-    named = {k: call.decoded(item) for k, item in event.kwargs.items() if k not in UNSAID}
-    if "input" in named:
-        arguments.insert(0, named.pop("input"))
-    try:
-        made = make(call, *arguments, **named)
-    except (TypeError, ValueError, IndexError, KeyError, AttributeError) as problem:
-        raise Lacks(f"{call.name}: {type(problem).__name__}: {problem}") from None
-    nodes = [call.node(item) for item in (made if isinstance(made, list) else [made])]
-    floats = [r for r in call.results if r.dtype in FLOATS]
-    wanted = [r for r in floats if r.id not in event.changed.values()] or floats
-    outs = {ref.id: node for ref, node in zip(wanted, nodes, strict=False)}
-    outs |= {event.changed[value]: node for value, node in call.changed.items() if value in event.changed}
-    for value, node in outs.items():
-        if tuple(values[value].shape) != node.shape:
-            raise Lacks(f"{call.name}: shape {node.shape}")
-    if any(r.id not in outs for r in floats):
-        raise Lacks(f"{call.name}: one of its results")
-    return outs
-
-
 def _numbers(record: Record, value: int) -> Array:
     found = record.array(value)
     if found is None:
         raise NotRecorded(f"value {value} was not recorded")
     return found
-
-
-UNSAID = ("out", "generator", "memory_format")
-"""Arguments that say where a result lies, or how it is drawn, and not what it is."""
-MADE = frozenset(
-    {
-        "exponential", "normal", "uniform", "bernoulli", "random", "zeros", "ones", "empty", "full",
-        "new_zeros", "new_ones", "new_full", "new_empty",
-    }
-)  # fmt: skip
-"""Functions that draw or make numbers, whatever they are given."""
 
 
 def _reached(graph: Graph, starts: Sequence[int]) -> set[int]:

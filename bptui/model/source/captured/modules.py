@@ -84,6 +84,18 @@ class Numbers(NamedTuple):
     bad: int = 0
 
 
+class Called(NamedTuple):
+    """Where an operation comes from. name: the call; part, parts: which of its operations this is, from 1, and of how
+    many; of a parameter (`updates`), the optimizer that updated it, and which of its parameters it is."""
+
+    site: Site | None
+    module: str
+    name: str
+    part: int
+    parts: int
+    updates: bool = False
+
+
 class Modules:
     """The tree of one step. A section is there at once, everything below it once it is asked for."""
 
@@ -263,6 +275,20 @@ class Modules:
             for row in self.rows(each) if each.kind == "optimizer" else (each,):
                 found.setdefault(row.nodes[0], []).append(row)
         return found
+
+    def called(self, phase: Phase, node: int) -> Called | None:
+        """Where a node comes from; None where nobody called it: what is given."""
+        if phase == "update" and (rows := self._holders.get(node)):
+            row = rows[-1]
+            around = row.above
+            assert around is not None
+            name = around.said if around.kind == "section" else around.label
+            return Called(around.site, row.path.rpartition(".")[0], name, row.place + 1, len(around.nodes), True)
+        event = self.captured.event_of.get(node)
+        if event is None:
+            return None
+        ops = self.captured.nodes_of[event.id]
+        return Called(event.site, event.module, name_of(event), ops.index(node) + 1, len(ops))
 
     def _index(self, row: Row) -> Mapping[int, int]:
         """Event → which of the rows of `row` it stands in."""

@@ -9,10 +9,22 @@ import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.debugger.diff.calls import calls
+from bptui.model.debugger.diff.gaps import count
 from bptui.model.engine.history import Training
 from bptui.model.engine.recording import Recording
 from bptui.model.source.captured.network import network_of
-from bptui.model.source.captured.record import Backward, Event, Group, Module, Moved, Record, Site, Step, Update, Value
+from bptui.model.source.captured.record import (
+    Backward,
+    Event,
+    Group,
+    Module,
+    Moved,
+    Record,
+    Site,
+    Step,
+    Update,
+    Value,
+)
 from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.network import from_formula
 
@@ -43,6 +55,13 @@ class Remembered(Record):
     def array(self, value: int) -> Array:
         self.reads[value] = self.reads.get(value, 0) + 1
         return self.arrays[value]
+
+    def counted(self) -> Remembered:
+        """The same, of which only was kept what is counted of its numbers."""
+        for value, array in zip(self.step.values, self.arrays, strict=True):
+            value.stats = count(array)
+        self.array = lambda value: None  # type: ignore[method-assign]
+        return self
 
     @property
     def nbytes(self) -> int:

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bptui.model.base.types import Array
 from bptui.model.debugger.diff.runs import Run, Runs
 from bptui.model.debugger.diff.tolerance import Tolerance
 from bptui.model.debugger.diff.why import Why, why
 from bptui.model.debugger.progress import Progress
 from bptui.model.engine.recording import Recording
 from bptui.model.source.captured.network import network_of
-from tests.unit.model.debugger.diff.recorded import captured, engine, record
+from tests.unit.model.debugger.diff.recorded import Changed, captured, engine, record, unchanged
 
 
 def compared(a: Recording, b: Recording, tolerance: float | None = None) -> Runs:
@@ -128,6 +129,46 @@ def test_a_parameter_that_only_one_updates_is_a_difference() -> None:
     phase, where, found = first(compared(captured(), network_of(frozen, "b").recording))
     assert (phase, where) == ("update", "V")
     assert found.text == "V is not updated in b"
+
+
+def test_where_numbers_were_not_kept_what_was_counted_of_them_is_compared() -> None:
+    def counted(change: Changed = unchanged) -> Recording:
+        return network_of(record(engine(), change=change).counted(), "b").recording
+
+    for runs in (compared(captured(), counted()), compared(counted(), counted())):
+        assert runs.first is None
+        assert all(runs.gap(i).relative is None for i, row in enumerate(runs.rows) if row.phase == "update")
+    runs = compared(captured(), counted(lambda n, x: 2 * x if n == "z" else x))
+    phase, where, _ = first(runs)
+    assert (phase, where) == ("forward", "net.z")
+    runs = compared(counted(lambda n, x: x * np.float32(np.nan) if n == "z" else x), counted())
+    assert runs.gap(runs.first).note == "12 NaN and 0 inf against 0 and 0"
+
+
+def test_an_update_is_not_apart_where_its_gradient_explains_it() -> None:
+    """A gradient that is nothing but rounding: a rule that divides by its size makes a whole step of it."""
+
+    def noisy(sign: float) -> Changed:
+        def change(name: str, x: Array) -> Array:
+            if name not in ("grad k", "new k"):
+                return x
+            x = x.copy()
+            x[0] = sign * 1e-9 if name == "grad k" else x[0] + sign * 0.1
+            return x
+
+        return change
+
+    runs = compared(captured(change=noisy(1.0)), captured(change=noisy(-1.0)))
+    assert runs.first is None
+    other = captured(change=lambda n, x: noisy(-1.0 if n == "new k" else 1.0)(n, x))
+    alone = compared(captured(change=noisy(1.0)), other)
+    assert alone.first is not None
+
+
+def test_runs_that_had_parted_before_the_step_are_told_so() -> None:
+    changed = captured(change=lambda n, x: x * 1.01 if n in ("W", "z") else x)
+    _, _, found = first(compared(captured(), changed))
+    assert found.text == "its input W came in different: the runs had parted before this step"
 
 
 @given(st.sampled_from(["h", "z", "a", "u", "grad a", "grad z", "grad W"]), st.floats(1e-3, 0.5), st.randoms())

@@ -1,0 +1,316 @@
+"""Functions of one tensor, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import log, pi
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array
+from bptui.model.engine.graph import Node
+from bptui.model.source.captured.call import Call
+from bptui.model.source.captured.known.common import condition, finite, stepwise, tensor, values
+from bptui.model.source.captured.known.registry import Entry, known
+
+F = "torch.nn.functional."
+
+
+def _plain(op: str) -> Entry:
+    """One operation of bptui, without settings."""
+
+    def entry(u: Call, input: Any) -> Node:
+        return u.use(op, input)
+
+    return entry
+
+
+def _activation(op: str) -> Entry:
+    """The same, which may write into its argument."""
+
+    def entry(u: Call, input: Any, inplace: bool = False) -> Node:
+        return u.use(op, input)
+
+    return entry
+
+
+for _name in ("log", "sqrt", "rsqrt", "reciprocal", "square", "abs", "sin", "cos", "tan", "sinh", "cosh"):
+    known(_name)(_plain(_name))
+for _name in ("sigmoid", "tanh", "tanhshrink"):
+    known(_name)(_plain(_name))
+known("exp")(_plain("exp"))
+for _name in ("expm1", "log1p", "erf"):
+    known(_name, f"torch.special.{_name}")(_plain(_name))
+for _name in ("relu", "silu", "mish", "hardswish", "selu", "relu6"):
+    known(_name)(_activation(_name))
+known("absolute")(_plain("abs"))
+known("neg", "negative")(_plain("neg"))
+known("logsigmoid")(_plain("log_sigmoid"))
+known("torch.special.expit")(_plain("sigmoid"))
+
+
+@known("softsign")
+def softsign(u: Call, input: Any) -> Node:
+    finite(u, input)
+    return u.use("softsign", input)
+
+
+@known("hardsigmoid")
+def hardsigmoid(u: Call, input: Any, inplace: bool = False) -> Node:
+    """PyTorch's slope is the 1/6 of float32, in float64 too."""
+    if u.results[0].dtype == "float64":
+        u.lacks("hardsigmoid in float64: PyTorch's slope has only the digits of float32")
+    return u.use("hardsigmoid", input)
+
+
+@known("softplus")
+def softplus(u: Call, input: Any, beta: float = 1, threshold: float = 20) -> Node:
+    """Above the threshold PyTorch gives x itself. At 20 that is log(1 + exp(-20)) = 2e-9 less than softplus, which only
+    float64 can tell."""
+    scaled = input if beta == 1 else u.use("mul", input, beta)
+    y = u.use("softplus", scaled)
+    y = y if beta == 1 else u.use("div", y, beta)
+    if threshold >= 20 and u.results[0].dtype != "float64":
+        return y
+    above = condition(u, input.shape, lambda: values(u, input).astype(np.float64) * beta > threshold)
+    return u.use("where", above, input, y)
+
+
+@known("leaky_relu")
+def leaky_relu(u: Call, input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Node:
+    return u.use("leaky_relu", input, negative_slope=negative_slope)
+
+
+@known("rrelu")
+def rrelu(
+    u: Call, input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
+) -> Node:
+    """Not in training its slope is the middle one."""
+    if training:
+        u.lacks("rrelu in training: its slopes are drawn")
+    return u.use("leaky_relu", input, negative_slope=(lower + upper) / 2)
+
+
+@known("elu")
+def elu(u: Call, input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
+    finite(u, input)
+    return u.use("elu", input, alpha=alpha)
+
+
+@known("celu")
+def celu(u: Call, input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
+    finite(u, input)
+    return u.use("celu", input, alpha=alpha)
+
+
+@known("gelu")
+def gelu(u: Call, input: Any, *, approximate: str = "none") -> Node:
+    if approximate == "tanh":
+        finite(u, input)
+    return u.use("gelu", input, approximate=approximate)
+
+
+@known("hardtanh")
+def hardtanh(u: Call, input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Node:
+    finite(u, input)
+    return u.use("hardtanh", input, min_val=min_val, max_val=max_val)
+
+
+@known("hardshrink")
+def hardshrink(u: Call, input: Any, lambd: float = 0.5) -> Node:
+    finite(u, input)
+    return u.use("hardshrink", input, lambd=lambd)
+
+
+@known("softshrink")
+def softshrink(u: Call, input: Any, lambd: float = 0.5) -> Node:
+    finite(u, input)
+    return u.use("softshrink", input, lambd=lambd)
+
+
+@known("threshold")
+def threshold(u: Call, input: Any, threshold: float, value: float, inplace: bool = False) -> Node:
+    above = condition(u, input.shape, lambda: ~(values(u, input) <= threshold))
+    return u.use("where", above, input, value)
+
+
+@known("prelu")
+def prelu(u: Call, input: Any, weight: Any) -> Node:
+    return u.use("prelu", input, weight)
+
+
+@known("glu")
+def glu(u: Call, input: Any, dim: int = -1) -> Node:
+    return u.use("glu", input, axis=dim)
+
+
+# ----------------------------------------------------------------------------------------- by a formula of others
+@known("exp2", "torch.special.exp2")
+def exp2(u: Call, input: Any) -> Node:
+    return u.use("pow", 2.0, input)
+
+
+@known("log2")
+def log2(u: Call, input: Any) -> Node:
+    return u.use("div", u.use("log", input), log(2))
+
+
+@known("log10")
+def log10(u: Call, input: Any) -> Node:
+    return u.use("div", u.use("log", input), log(10))
+
+
+@known("erfc", "torch.special.erfc")
+def erfc(u: Call, input: Any) -> Node:
+    """Only in the kinds of number in which 1 - erf(x) is one rounding."""
+    if u.results[0].dtype == "float64":
+        u.lacks("erfc in float64: 1 - erf(x) has fewer digits")
+    return u.use("sub", 1.0, u.use("erf", input))
+
+
+@known("deg2rad")
+def deg2rad(u: Call, input: Any) -> Node:
+    return u.use("mul", input, pi / 180)
+
+
+@known("rad2deg")
+def rad2deg(u: Call, input: Any) -> Node:
+    return u.use("mul", input, 180 / pi)
+
+
+@known("positive")
+def positive(u: Call, input: Any) -> Node:
+    return u.same(input)
+
+
+@known("logit", "torch.special.logit")
+def logit(u: Call, input: Any, eps: float | None = None) -> Node:
+    """log(x/(1 - x)). Outside of 0 to 1 PyTorch's gradient is NaN."""
+    stats = u.shop.record.step.values[input.id].stats
+    if eps is None and stats is not None and (stats.least < 0 or stats.largest > 1):
+        u.lacks("logit of numbers that are not between 0 and 1")
+    x = input if eps is None else u.use("clip", input, min=eps, max=1 - eps)
+    return u.use("log", u.use("div", x, u.use("sub", 1.0, x)))
+
+
+@known("frac")
+def frac(u: Call, input: Any) -> Node:
+    """What is behind the point: x less a number that is constant between its steps."""
+    return u.use("sub", input, u.constant(input.shape, lambda: np.trunc(values(u, input))))
+
+
+@known("nan_to_num")
+def nan_to_num(
+    u: Call, input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Node:
+    """What is finite stays; the numbers in the place of the others are as they were recorded."""
+    finite = condition(u, input.shape, lambda: np.isfinite(values(u, input)))
+    return u.use("where", finite, input, u.constant(input.shape, u.reader(u.results[0])))
+
+
+# ---------------------------------------------------------------------------------------------------------- steps
+@known("floor", "ceil", "trunc", "fix", "sign", "sgn")
+def step(u: Call, input: Any) -> Node:
+    return stepwise(u, input)
+
+
+@known("round", "torch.special.round")
+def rounded(u: Call, input: Any, *, decimals: int = 0) -> Node:
+    return stepwise(u, input)
+
+
+# ---------------------------------------------------------------------------------------------- bounds, and choosing
+@known("clamp", "clip")
+def clamp(u: Call, input: Any, min: Any = None, max: Any = None) -> Node:
+    """Bounds that are tensors: each element is one of the three, as PyTorch gives the gradient to one. Nobody has it
+    where both bounds are equal and x is below, and where one of the three is NaN."""
+    if not tensor(min) and not tensor(max):
+        return u.use("clip", input, min=min, max=max)
+    shape, result = u.results[0].shape, u.results[0]
+
+    def bounds() -> list[Array]:
+        return [
+            np.asarray(limit if x is None else values(u, x)) for x, limit in ((input, 0), (min, -np.inf), (max, np.inf))
+        ]
+
+    def where(which: Callable[..., Any]) -> Node:
+        def read() -> Array:
+            with np.errstate(invalid="ignore"):
+                return np.asarray(which(*bounds()))
+
+        return condition(u, shape, read)
+
+    y = u.node(input)
+    if min is not None:
+        y = u.use("where", where(lambda x, low, high: (x < low) & (low < high)), min, y)
+    if max is not None:
+        y = u.use("where", where(lambda x, low, high: (x > high) | (high < low)), max, y)
+    nobody = where(
+        lambda x, low, high: ~((x >= low) & (x <= high) | (x < low) & (low < high) | (x > high) | (high < low))
+    )
+    return u.use("where", nobody, u.constant(shape, u.reader(result)), y)
+
+
+@known("clamp_min")
+def clamp_min(u: Call, input: Any, min: Any) -> Node:
+    return clamp(u, input, min, None)
+
+
+@known("clamp_max")
+def clamp_max(u: Call, input: Any, max: Any) -> Node:
+    return clamp(u, input, None, max)
+
+
+def where(u: Call, condition: Any, input: Any, other: Any) -> Node:
+    return u.use("where", u.mask(condition), input, other)
+
+
+known("torch.where")(where)
+
+
+@known("torch.Tensor.where")
+def method_where(u: Call, input: Any, condition: Any, other: Any) -> Node:
+    return where(u, condition, input, other)
+
+
+@known("masked_fill")
+def masked_fill(u: Call, input: Any, mask: Any, value: Any) -> Node:
+    return u.use("where", u.mask(mask), value, input)
+
+
+# -------------------------------------------------------------------------------------------------------- dropout
+def _kept(u: Call, input: Any) -> Node:
+    """What the dropout kept, as it was drawn: for each element, or for each channel."""
+    if not u.masks:
+        u.lacks(f"{u.name}: what it kept was not recorded")
+    drawn = u.ref(u.masks[0])
+    return condition(u, input.shape, lambda: values(u, drawn) != 0)
+
+
+def dropout(u: Call, input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Node:
+    if not training or p == 0 or 0 in input.shape:
+        return u.same(input)
+    if p == 1:
+        return u.use("mul", input, 0.0)
+    return u.use("dropout", input, _kept(u, input), p=p)
+
+
+known(*(f"{F}{_name}" for _name in ("dropout", "dropout1d", "dropout2d", "dropout3d")))(dropout)
+
+
+@known("torch.dropout", "torch.feature_dropout")
+def dropout_of(u: Call, input: Any, p: float, train: bool) -> Node:
+    return dropout(u, input, p, train)
+
+
+@known(F + "alpha_dropout", F + "feature_alpha_dropout")
+def alpha_dropout(u: Call, input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Node:
+    """What is dropped becomes -α, and all of it is scaled and shifted back to mean 0 and variance 1 (Klambauer et al.,
+    Self-Normalizing Neural Networks, 2017)."""
+    if not training or p in (0, 1) or 0 in input.shape:
+        return dropout(u, input, p, training)
+    low = -1.7580993408473766  # -scale·alpha of selu
+    scale = ((low * low * p + 1) * (1 - p)) ** -0.5
+    y = u.use("where", _kept(u, input), input, low)
+    return u.use("add", u.use("mul", y, scale), -low * scale * p)

@@ -1,0 +1,404 @@
+"""Convolutions, pools, normalisations, embeddings, and what enlarges images."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array
+from bptui.model.engine.graph import Node
+from bptui.model.source.captured.call import Call
+from bptui.model.source.captured.known.common import condition, rearranged, reshaped, values
+from bptui.model.source.captured.known.registry import Entry, known
+from bptui.model.source.captured.known.shapes import turned
+
+F = "torch.nn.functional."
+
+
+def many(value: Any, n: int) -> Any:
+    """One number for each of n axes; a word ("same") as it is."""
+    if isinstance(value, str):
+        return value
+    items = tuple(value) if isinstance(value, list) else (value,)
+    return items * n if len(items) == 1 else items
+
+
+def batched(u: Call, x: Any, n: int) -> tuple[Any, bool]:
+    """x with an axis of samples before channels and n axes of space, and whether it had none."""
+    single = len(x.shape) == n + 1
+    return (reshaped(u, x, (1, *x.shape)) if single else x), single
+
+
+def unbatched(u: Call, y: Node, single: bool) -> Node:
+    """Without that axis again."""
+    return reshaped(u, y, y.shape[1:]) if single else y
+
+
+# ---------------------------------------------------------------------------------------------------- convolutions
+def _convolution(n: int) -> Entry:
+    def entry(
+        u: Call, input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+        groups: int = 1,
+    ) -> Node:  # fmt: skip
+        x, single = batched(u, input, n)
+        settings = {"stride": many(stride, n), "padding": many(padding, n), "dilation": many(dilation, n)}
+        return unbatched(u, u.use(f"conv{n}d", x, weight, bias, groups=groups, **settings), single)
+
+    return entry
+
+
+def _transposed(n: int) -> Entry:
+    def entry(
+        u: Call, input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+        groups: int = 1, dilation: Any = 1,
+    ) -> Node:  # fmt: skip
+        x, single = batched(u, input, n)
+        settings = {"stride": many(stride, n), "padding": many(padding, n), "dilation": many(dilation, n)}
+        settings["output_padding"] = many(output_padding, n)
+        return unbatched(u, u.use(f"conv_transpose{n}d", x, weight, bias, groups=groups, **settings), single)
+
+    return entry
+
+
+# ----------------------------------------------------------------------------------------------------------- pools
+def _max_pool(n: int) -> Entry:
+    def entry(
+        u: Call, input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+        ceil_mode: bool = False, return_indices: bool = False,
+    ) -> Node:  # fmt: skip
+        x, single = batched(u, input, n)
+        stride = kernel_size if stride in (None, []) else stride
+        settings = {"stride": many(stride, n), "padding": many(padding, n), "dilation": many(dilation, n)}
+        kernel = many(kernel_size, n)
+        return unbatched(u, u.use(f"max_pool{n}d", x, kernel_size=kernel, ceil_mode=ceil_mode, **settings), single)
+
+    return entry
+
+
+def _average_pool(n: int) -> Entry:
+    def entry(
+        u: Call, input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+        count_include_pad: bool = True, divisor_override: Any = None,
+    ) -> Node:  # fmt: skip
+        if divisor_override is not None:
+            u.lacks(f"{u.name} with divisor_override")
+        x, single = batched(u, input, n)
+        stride = kernel_size if stride in (None, []) else stride
+        settings = {"stride": many(stride, n), "padding": many(padding, n), "kernel_size": many(kernel_size, n)}
+        more = {"ceil_mode": ceil_mode, "count_include_pad": count_include_pad}
+        return unbatched(u, u.use(f"avg_pool{n}d", x, **settings, **more), single)
+
+    return entry
+
+
+def _adaptive_average(n: int) -> Entry:
+    def entry(u: Call, input: Any, output_size: Any) -> Node:
+        x, single = batched(u, input, n)
+        wanted = zip(many(output_size, n), x.shape[-n:], strict=True)
+        size = tuple(old if new is None else new for new, old in wanted)
+        return unbatched(u, u.use(f"adaptive_avg_pool{n}d", x, output_size=size), single)
+
+    return entry
+
+
+def _adaptive_max(n: int) -> Entry:
+    def entry(u: Call, input: Any, output_size: Any, return_indices: bool = False) -> Node:
+        """The elements at the recorded places, which count over the axes of space."""
+        if len(u.results) < 2:
+            u.lacks(f"{u.name}: the places were not recorded")
+        places = u.results[1]
+
+        def find(p: Array) -> Array:
+            flat = p.reshape(*p.shape[:-n], -1)
+            return np.take_along_axis(flat, values(u, places).reshape(*places.shape[:-n], -1), -1)
+
+        return rearranged(u, input, find)
+
+    return entry
+
+
+for _n in (1, 2, 3):
+    known(f"conv{_n}d")(_convolution(_n))
+    known(f"conv_transpose{_n}d")(_transposed(_n))
+    known(f"max_pool{_n}d", f"max_pool{_n}d_with_indices")(_max_pool(_n))
+    known(f"avg_pool{_n}d")(_average_pool(_n))
+    known(f"adaptive_avg_pool{_n}d")(_adaptive_average(_n))
+    known(f"{F}adaptive_max_pool{_n}d_with_indices")(_adaptive_max(_n))
+
+
+# --------------------------------------------------------------------------------------------------- normalisations
+def _ones(u: Call, shape: Any) -> Node:
+    return u.constant(tuple(shape), lambda: np.ones(shape))
+
+
+@known("layer_norm")
+def layer_norm(
+    u: Call, input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5,
+    cudnn_enable: bool = True,
+) -> Node:  # fmt: skip
+    if weight is None and (bias is not None or len(normalized_shape) > 1):
+        weight = _ones(u, normalized_shape)
+    return u.use("layer_norm", input, weight, bias, eps=eps)
+
+
+_EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-23, "bfloat16": 2.0**-23}
+"""What rms_norm adds where nothing is said: of the kind of number that it computes in."""
+
+
+@known("rms_norm")
+def rms_norm(u: Call, input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Node:
+    if weight is None and len(normalized_shape) > 1:
+        weight = _ones(u, normalized_shape)
+    return u.use("rms_norm", input, weight, eps=_EPSILON[input.dtype] if eps is None else eps)
+
+
+@known("group_norm")
+def group_norm(
+    u: Call, input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Node:  # fmt: skip
+    if weight is None and bias is not None:
+        weight = _ones(u, bias.shape)
+    return u.use("group_norm", input, weight, bias, groups=num_groups, eps=eps)
+
+
+def _affine(u: Call, x: Any, weight: Any, bias: Any, needed: bool = False) -> tuple[Any, Any]:
+    """Weight and bias; ones and zeros where one stands without the other, or where they are needed."""
+    if (weight is None) != (bias is None) or (needed and weight is None):
+        weight = _ones(u, x.shape[1:2]) if weight is None else weight
+        bias = u.constant(x.shape[1:2], lambda: np.zeros(x.shape[1])) if bias is None else bias
+    return weight, bias
+
+
+@known(F + "batch_norm")
+def batch_norm(
+    u: Call, input: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None,
+    training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+) -> Node:  # fmt: skip
+    """In training the running statistics move: they are results, too."""
+    weight, bias = _affine(u, input, weight, bias, not training)
+    if not training:
+        return u.use("batch_norm", input, weight, bias, running_mean, running_var, eps=eps, training=False)
+    over = tuple(n for n in range(len(input.shape)) if n != 1)
+    _moved(u, input, (running_mean, running_var), over, momentum)
+    return u.use("batch_norm", input, weight, bias, eps=eps, training=True)
+
+
+def _moved(u: Call, x: Any, running: tuple[Any, Any], over: tuple[int, ...], momentum: float) -> None:
+    """The running mean and variance (divided by N - 1), by exponential average; over samples in the end."""
+    for old, kind, settings in zip(running, ("mean", "var"), ({}, {"correction": 1}), strict=True):
+        if old is not None and old.id in u.event.changed:
+            now = u.use(kind, x, axis=over, **settings)
+            now = u.use("mean", now, axis=0) if 0 not in over else now
+            u.changed[old.id] = u.use("add", u.use("mul", old, 1 - momentum), u.use("mul", now, momentum))
+
+
+@known("torch.batch_norm")
+def torch_batch_norm(
+    u: Call, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float,
+    eps: float, cudnn_enabled: bool,
+) -> Node:  # fmt: skip
+    return batch_norm(u, input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+@known(F + "instance_norm")
+def instance_norm(
+    u: Call, input: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
+    use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
+) -> Node:  # fmt: skip
+    if not use_input_stats:
+        return batch_norm(u, input, running_mean, running_var, weight, bias, False, momentum, eps)
+    weight, bias = _affine(u, input, weight, bias)
+    _moved(u, input, (running_mean, running_var), tuple(range(2, len(input.shape))), momentum)
+    return u.use("instance_norm", input, weight, bias, eps=eps)
+
+
+@known("weight_norm", "_weight_norm")
+def weight_norm(u: Call, v: Any, g: Any, dim: int = 0) -> Node:
+    """v·g/|v|, with a norm for each place along an axis."""
+    over = tuple(n for n in range(len(v.shape)) if n != dim % len(v.shape)) if dim != -1 else None
+    return u.use("mul", v, u.use("div", g, u.use("norm", v, axis=over, keepdims=True)))
+
+
+@known("norm_except_dim")
+def norm_except_dim(u: Call, v: Any, pow: int = 2, dim: int = 0) -> Node:
+    if pow != 2:
+        u.lacks(f"norm_except_dim of order {pow}")
+    if dim == -1:
+        return u.use("norm", v)
+    return u.use("norm", v, axis=tuple(n for n in range(len(v.shape)) if n != dim), keepdims=True)
+
+
+# ------------------------------------------------------------------------------------------------------- embeddings
+@known(F + "embedding")
+def embedding(
+    u: Call, input: Any, weight: Any, padding_idx: int | None = None, max_norm: float | None = None,
+    norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
+) -> Node:  # fmt: skip
+    """The row at padding_idx is read as it is; only its gradient is 0."""
+    if max_norm is not None or scale_grad_by_freq:
+        u.lacks("embedding with max_norm or scale_grad_by_freq")
+    y = u.use("embedding", weight, u.index(input))
+    if padding_idx is None:
+        return y
+    row = padding_idx % weight.shape[0]
+    hidden = condition(u, (*input.shape, 1), lambda: (values(u, input) == row)[..., None])
+    as_it_is = u.constant((weight.shape[1],), lambda: values(u, weight)[row])
+    return u.use("where", hidden, as_it_is, y)
+
+
+@known("torch.embedding")
+def torch_embedding(
+    u: Call, weight: Any, indices: Any, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
+) -> Node:
+    """Here -1 stands for no padding."""
+    padding = None if padding_idx < 0 else padding_idx
+    return embedding(u, indices, weight, padding, scale_grad_by_freq=scale_grad_by_freq)
+
+
+@known(F + "embedding_bag")
+def embedding_bag(
+    u: Call, input: Any, weight: Any, offsets: Any = None, max_norm: Any = None, norm_type: float = 2,
+    scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, per_sample_weights: Any = None,
+    include_last_offset: bool = False, padding_idx: Any = None,
+) -> Node:  # fmt: skip
+    """Rows of a table, put together by sample."""
+    if offsets is not None or max_norm is not None or scale_grad_by_freq or padding_idx is not None:
+        u.lacks("embedding_bag with offsets, max_norm, padding_idx or scale_grad_by_freq")
+    rows = u.use("embedding", weight, u.index(input))
+    if per_sample_weights is not None:
+        rows = u.use("mul", rows, reshaped(u, per_sample_weights, (*per_sample_weights.shape, 1)))
+    return u.use(mode, rows, axis=1)
+
+
+# ------------------------------------------------------------------------------------------------------- larger images
+@known(F + "interpolate")
+def interpolate(
+    u: Call, input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: Any = None,
+    recompute_scale_factor: Any = None, antialias: bool = False,
+) -> Node:  # fmt: skip
+    """Along each axis a product with a matrix of weights; the nearest element is a choice, not a sum."""
+    n = len(input.shape) - 2
+    if mode == "area":
+        return u.use(f"adaptive_avg_pool{n}d", input, output_size=u.results[0].shape[2:])
+    kinds = {"nearest": _nearest, "nearest-exact": _nearest_exact, "linear": _linear, "bilinear": _linear,
+             "trilinear": _linear, "bicubic": _cubic}  # fmt: skip
+    if mode not in kinds or antialias:
+        u.lacks(f"interpolate {mode}{' with antialias' if antialias else ''}")
+    factors = many(scale_factor, n) if scale_factor is not None and not recompute_scale_factor else (None,) * n
+    x = input
+    for axis in range(2, len(input.shape)):
+        old, new = input.shape[axis], u.results[0].shape[axis]
+        factor = factors[axis - 2]
+        step = old / new if factor is None else 1 / factor
+        x = kinds[mode](u, x, axis, (old, new, step), bool(align_corners))
+    return u.node(x)
+
+
+def _nearest(u: Call, x: Any, axis: int, sizes: tuple[int, int, float], corners: bool, shift: float = 0.0) -> Node:
+    old, new, step = sizes
+    at = u.whole((new,), lambda: np.minimum(((np.arange(new) + shift) * np.float32(step)).astype(np.int64), old - 1))
+    return u.use("take", x, at, axis=axis)
+
+
+def _nearest_exact(u: Call, x: Any, axis: int, sizes: tuple[int, int, float], corners: bool) -> Node:
+    return _nearest(u, x, axis, sizes, corners, 0.5)
+
+
+def _linear(u: Call, x: Any, axis: int, sizes: tuple[int, int, float], corners: bool) -> Node:
+    old, new, step = sizes
+
+    def weights() -> Array:
+        at = _corners(old, new) if corners else np.maximum((np.arange(new) + 0.5) * step - 0.5, 0)
+        low = np.minimum(at.astype(np.int64), old - 1)
+        part = np.clip(at - low, 0, 1)
+        return _weights(old, [(low, 1 - part), (low + 1, part)])
+
+    return _weighed(u, x, axis, (old, new), weights)
+
+
+def _cubic(u: Call, x: Any, axis: int, sizes: tuple[int, int, float], corners: bool) -> Node:
+    """Keys' kernel with a = -0.75 (PyTorch's): four elements each, those beyond the border as the last one."""
+    old, new, step = sizes
+    a = -0.75
+
+    def near(t: Array) -> Array:
+        return ((a + 2) * t - (a + 3)) * t * t + 1
+
+    def far(t: Array) -> Array:
+        return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
+
+    def weights() -> Array:
+        at = _corners(old, new) if corners else (np.arange(new) + 0.5) * step - 0.5
+        low = np.floor(at).astype(np.int64)
+        t = at - low
+        return _weights(old, [(low - 1, far(t + 1)), (low, near(t)), (low + 1, near(1 - t)), (low + 2, far(2 - t))])
+
+    return _weighed(u, x, axis, (old, new), weights)
+
+
+def _corners(old: int, new: int) -> Array:
+    """Where the new elements lie among the old ones, first upon first and last upon last."""
+    return np.arange(new) * ((old - 1) / (new - 1) if new > 1 else 0.0)
+
+
+def _weights(old: int, terms: list[tuple[Array, Array]]) -> Array:
+    """(old, new): what each old element weighs in each new one; places beyond the border are at it."""
+    new = len(terms[0][0])
+    found = np.zeros((old, new))
+    for places, weight in terms:
+        np.add.at(found, (np.clip(places, 0, old - 1), np.arange(new)), weight)
+    return found
+
+
+def _weighed(u: Call, x: Any, axis: int, sizes: tuple[int, int], weights: Any) -> Node:
+    """x times that matrix along one axis."""
+    rank = len(x.shape)
+    order = [*(n for n in range(rank) if n != axis), axis]
+    y = u.use("matmul", turned(u, x, order), u.constant(sizes, weights))
+    return turned(u, y, [order.index(n) for n in range(rank)])
+
+
+# -------------------------------------------------------------------------------------------------------- attention
+@known(F + "scaled_dot_product_attention")
+def attention(
+    u: Call, query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False,
+    scale: float | None = None, enable_gqa: bool = False,
+) -> Node:  # fmt: skip
+    """Where numbers are added to the scores, by its parts."""
+    if enable_gqa and key.shape[-3] != query.shape[-3]:
+        key, value = (_for_each_query(u, x, query.shape[-3]) for x in (key, value))
+    drop = None
+    if dropout_p:
+        if not u.masks:
+            u.lacks("attention: what its dropout kept was not recorded")
+        drawn, weights = u.ref(u.masks[0]), (*u.results[0].shape[:-1], key.shape[-2])
+        if prod(drawn.shape) != prod(weights):
+            u.lacks("attention: its dropout draws in a shape of its own")
+        drop = condition(u, weights, lambda: (values(u, drawn) != 0).reshape(weights))
+    if attn_mask is not None and attn_mask.dtype != "bool":
+        return _added(u, (query, key, value), attn_mask, drop, dropout_p, scale)
+    mask = None if attn_mask is None else u.mask(attn_mask)
+    if drop is not None and mask is None:
+        mask = u.number(1.0)
+    more = {"dropout": dropout_p} if drop is not None else {}
+    return u.use("scaled_dot_product_attention", query, key, value, mask, drop, causal=is_causal, scale=scale, **more)
+
+
+def _for_each_query(u: Call, x: Any, heads: int) -> Node:
+    """Each head is read by several queries' heads."""
+    axis, times = len(x.shape) - 3, heads // x.shape[-3]
+    return u.use("take", x, u.whole((heads,), lambda: np.repeat(np.arange(heads // times), times)), axis=axis)
+
+
+def _added(u: Call, given: Any, bias: Any, drop: Any, p: float, scale: float | None) -> Node:
+    query, key, value = given
+    rank = len(key.shape)
+    turned_key = turned(u, key, (*range(rank - 2), rank - 1, rank - 2))
+    factor = query.shape[-1] ** -0.5 if scale is None else scale
+    scores = u.use("mul", u.use("matmul", query, turned_key), factor)
+    weights = u.use("softmax", u.use("add", scores, bias), axis=-1)
+    weights = weights if drop is None else u.use("dropout", weights, drop, p=p)
+    return u.use("matmul", weights, value)

@@ -1,0 +1,230 @@
+"""Losses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bptui.model.engine.graph import Node
+from bptui.model.source.captured.call import Call, Ref
+from bptui.model.source.captured.known.common import (
+    alike,
+    condition,
+    finished,
+    reduced,
+    shape_of,
+    stretched,
+    values,
+    whole,
+)
+from bptui.model.source.captured.known.reductions import pairwise_distance
+from bptui.model.source.captured.known.registry import known
+
+F = "torch.nn.functional."
+
+
+@known(F + "mse_loss")
+def mse(
+    u: Call, input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
+    weight: Any = None,
+) -> Node:  # fmt: skip
+    return _of_pairs(u, "mse", input, target, weight, reduced(reduction, size_average, reduce))
+
+
+@known(F + "l1_loss")
+def l1(
+    u: Call, input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
+    weight: Any = None,
+) -> Node:  # fmt: skip
+    return _of_pairs(u, "mae", input, target, weight, reduced(reduction, size_average, reduce))
+
+
+@known(F + "smooth_l1_loss")
+def smooth_l1(
+    u: Call, input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
+    beta: float = 1.0,
+) -> Node:  # fmt: skip
+    reduction = reduced(reduction, size_average, reduce)
+    if beta == 0:
+        return _of_pairs(u, "mae", input, target, None, reduction)
+    return _of_pairs(u, "smooth_l1", input, target, None, reduction, beta=beta)
+
+
+@known(F + "huber_loss")
+def huber(u: Call, input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Node:
+    return _of_pairs(u, "huber", input, target, weight, reduction, delta=delta)
+
+
+@known(F + "soft_margin_loss")
+def soft_margin(
+    u: Call, input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Node:
+    return _of_pairs(u, "soft_margin", input, target, None, reduced(reduction, size_average, reduce))
+
+
+def _of_pairs(u: Call, op: str, x: Any, target: Any, weight: Any, reduction: str, **settings: Any) -> Node:
+    """Of pairs of elements, which broadcast against each other."""
+    if weight is not None:
+        u.lacks(f"{u.name} with a weight")
+    return u.use(op, *alike(u, x, target), reduction=reduction, **settings)
+
+
+@known(F + "kl_div")
+def kl_div(
+    u: Call, input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
+    log_target: bool = False,
+) -> Node:  # fmt: skip
+    """Its mean over the batch is the sum, divided by the samples."""
+    pair = alike(u, input, target)
+    if reduction == "batchmean" and size_average is None and reduce is None:
+        samples = float(input.shape[0]) if input.shape else 1.0
+        return u.use("div", u.use("kl_div", *pair, reduction="sum", log_target=log_target), samples)
+    return u.use("kl_div", *pair, reduction=reduced(reduction, size_average, reduce), log_target=log_target)
+
+
+@known(F + "binary_cross_entropy")
+def bce(
+    u: Call, input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean",
+) -> Node:  # fmt: skip
+    weight = None if weight is None else stretched(u, weight, input.shape)
+    return u.use("bce", input, target, weight, reduction=reduced(reduction, size_average, reduce))
+
+
+@known(F + "binary_cross_entropy_with_logits")
+def bce_with_logits(
+    u: Call, input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean", pos_weight: Any = None,
+) -> Node:  # fmt: skip
+    weight, pos_weight = (
+        x if x is None or x.shape == input.shape[len(input.shape) - len(x.shape) :] else stretched(u, x, input.shape)
+        for x in (weight, pos_weight)
+    )
+    if weight is not None and pos_weight is None:
+        pos_weight = u.number(1.0)
+    return u.use(
+        "bce_with_logits", input, target, pos_weight, weight, reduction=reduced(reduction, size_average, reduce)
+    )
+
+
+# --------------------------------------------------------------------------------------------------------- classes
+def _classes(u: Call, op: str, x: Any, target: Any, weight: Any, ignore: int | None, settings: dict[str, Any]) -> Node:
+    """Class numbers are looked at at once: whether one is to be left out."""
+    axis = 1 if len(x.shape) > 1 else 0
+    if not whole(target):
+        if weight is not None and u.node(weight).wants_grad:
+            u.lacks(f"{u.name} of probabilities: a gradient for the weights")
+        return u.use(op, x, target, weight, axis=axis, **settings)
+    if ignore is not None and np.any(values(u, target) == ignore):
+        settings["ignore_index"] = ignore
+    return u.use(op, x, u.index(target), weight, axis=axis, **settings)
+
+
+@known(F + "cross_entropy")
+def cross_entropy(
+    u: Call, input: Any, target: Any, weight: Any = None, size_average: Any = None, ignore_index: int = -100,
+    reduce: Any = None, reduction: str = "mean", label_smoothing: float = 0.0,
+) -> Node:  # fmt: skip
+    settings = {"reduction": reduced(reduction, size_average, reduce), "label_smoothing": label_smoothing}
+    return _classes(u, "cross_entropy", input, target, weight, ignore_index, settings)
+
+
+@known(F + "nll_loss")
+def nll(
+    u: Call, input: Any, target: Any, weight: Any = None, size_average: Any = None, ignore_index: int = -100,
+    reduce: Any = None, reduction: str = "mean",
+) -> Node:  # fmt: skip
+    settings = {"reduction": reduced(reduction, size_average, reduce)}
+    return _classes(u, "nll", input, target, weight, ignore_index, settings)
+
+
+@known(F + "multi_margin_loss")
+def multi_margin(
+    u: Call, input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, size_average: Any = None,
+    reduce: Any = None, reduction: str = "mean",
+) -> Node:  # fmt: skip
+    if p != 1 or weight is not None:
+        u.lacks("multi_margin_loss with a power or weights")
+    settings = {"reduction": reduced(reduction, size_average, reduce), "margin": margin}
+    return _classes(u, "multi_margin", input, target, None, None, settings)
+
+
+# -------------------------------------------------------------------------------------------- margins and distances
+def _at_least_0(u: Call, x: Node) -> Node:
+    return u.use("clip", x, min=0.0)
+
+
+@known(F + "margin_ranking_loss")
+def margin_ranking(
+    u: Call, input1: Any, input2: Any, target: Any, margin: float = 0, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean",
+) -> Node:  # fmt: skip
+    less = u.use("mul", u.use("neg", target), u.use("sub", input1, input2))
+    return finished(u, _at_least_0(u, u.use("add", less, margin)), reduced(reduction, size_average, reduce))
+
+
+@known(F + "triplet_margin_loss")
+def triplet_margin(
+    u: Call, anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2, eps: float = 1e-6,
+    swap: bool = False, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
+) -> Node:  # fmt: skip
+    """With swap the nearer of the two is the negative's distance."""
+    near, far = (pairwise_distance(u, anchor, other, p, eps) for other in (positive, negative))
+    if swap:
+        far = u.use("minimum", far, pairwise_distance(u, positive, negative, p, eps))
+    less = u.use("add", u.use("sub", near, far), margin)
+    return finished(u, _at_least_0(u, less), reduced(reduction, size_average, reduce))
+
+
+def _is(u: Call, target: Ref, number: int, wanted: bool = True) -> Node:
+    """Where the target is that number, or is not."""
+    return condition(u, target.shape, lambda: (values(u, target) == number) == wanted)
+
+
+@known(F + "cosine_embedding_loss")
+def cosine_embedding(
+    u: Call, input1: Any, input2: Any, target: Any, margin: float = 0, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean",
+) -> Node:  # fmt: skip
+    """1 - cosine where the target is 1, what the cosine is above the margin where it is -1. (PyTorch adds 1e-12 to both
+    squares.)"""
+    dot, *squares = (
+        u.use("sum", u.use("mul", a, b), axis=-1) for a, b in ((input1, input2), (input1, input1), (input2, input2))
+    )
+    sizes = [u.use("add", square, 1e-12) for square in squares]
+    cosine = u.use("div", dot, u.use("sqrt", u.use("mul", *sizes)))
+    alike_ = u.use("where", _is(u, target, 1), u.use("sub", 1.0, cosine), 0.0)
+    unlike = u.use("where", _is(u, target, -1), _at_least_0(u, u.use("sub", cosine, margin)), 0.0)
+    return finished(u, u.use("add", alike_, unlike), reduced(reduction, size_average, reduce))
+
+
+@known(F + "hinge_embedding_loss")
+def hinge_embedding(
+    u: Call, input: Any, target: Any, margin: float = 1.0, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean",
+) -> Node:  # fmt: skip
+    """x where the target is not -1, what x is below the margin where it is not 1."""
+    same, other = (_is(u, target, n, False) for n in (-1, 1))
+    first = u.use("where", same, input, 0.0)
+    second = u.use("where", other, _at_least_0(u, u.use("sub", margin, input)), 0.0)
+    return finished(u, u.use("add", first, second), reduced(reduction, size_average, reduce))
+
+
+@known(F + "poisson_nll_loss")
+def poisson_nll(
+    u: Call, input: Any, target: Any, log_input: bool = True, full: bool = False, size_average: Any = None,
+    eps: float = 1e-8, reduce: Any = None, reduction: str = "mean",
+) -> Node:  # fmt: skip
+    """exp(x) - t·x, or x - t·log(x + eps); in full with Stirling's estimate of log(t!) where t is above 1."""
+    if log_input:
+        terms = u.use("sub", u.use("exp", input), u.use("mul", target, input))
+    else:
+        terms = u.use("sub", input, u.use("mul", target, u.use("log", u.use("add", input, eps))))
+    if full:
+        logs = u.use("log", target)
+        stirling = u.use("add", u.use("sub", u.use("mul", target, logs), target), 0.5 * float(np.log(2 * np.pi)))
+        stirling = u.use("add", stirling, u.use("mul", logs, 0.5))
+        above = condition(u, shape_of(target), lambda: values(u, target) > 1)
+        terms = u.use("add", terms, u.use("where", above, stirling, 0.0))
+    return finished(u, terms, reduced(reduction, size_average, reduce))

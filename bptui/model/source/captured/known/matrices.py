@@ -1,0 +1,187 @@
+"""Products of matrices."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from bptui.model.engine.graph import Node
+from bptui.model.source.captured.call import Call
+from bptui.model.source.captured.known.arithmetic import scaled
+from bptui.model.source.captured.known.common import alike, axis, reshaped, spread
+from bptui.model.source.captured.known.registry import known
+from bptui.model.source.captured.known.shapes import turned
+
+
+@known("linear")
+def linear(u: Call, input: Any, weight: Any, bias: Any = None) -> Node:
+    """A weight of one axis is that of one unit, whose axis goes."""
+    if len(weight.shape) == 2:
+        return u.use("linear", input, weight, bias)
+    y = product(u, input, weight)
+    return y if bias is None else u.use("add", y, bias)
+
+
+def product(u: Call, a: Any, b: Any) -> Node:
+    """a @ b, of which each may have one axis: a row on the left, a column on the right."""
+    left = reshaped(u, a, (1, *a.shape)) if len(a.shape) == 1 else a
+    right = reshaped(u, b, (*b.shape, 1)) if len(b.shape) == 1 else b
+    y = u.use("matmul", left, right)
+    rows = y.shape[-2:-1] if len(a.shape) > 1 else ()
+    columns = y.shape[-1:] if len(b.shape) > 1 else ()
+    return reshaped(u, y, (*y.shape[:-2], *rows, *columns))
+
+
+@known("matmul", "torch.linalg.matmul")
+def matmul(u: Call, input: Any, other: Any) -> Node:
+    return product(u, input, other)
+
+
+@known("__rmatmul__")
+def rmatmul(u: Call, input: Any, other: Any) -> Node:
+    return product(u, other, input)
+
+
+@known("mm", "spmm", "bmm")
+def mm(u: Call, input: Any, mat2: Any) -> Node:
+    return product(u, input, mat2)
+
+
+@known("mv")
+def mv(u: Call, input: Any, vec: Any) -> Node:
+    return product(u, input, vec)
+
+
+@known("dot")
+def dot(u: Call, input: Any, tensor: Any) -> Node:
+    return product(u, input, tensor)
+
+
+@known("vdot")
+def vdot(u: Call, input: Any, other: Any) -> Node:
+    return product(u, input, other)
+
+
+@known("torch.linalg.vecdot")
+def vecdot(u: Call, x: Any, y: Any, *, dim: int = -1) -> Node:
+    y = u.use("mul", x, y)
+    return u.use("sum", y, axis=axis(y, dim))
+
+
+@known("inner")
+def inner(u: Call, input: Any, other: Any) -> Node:
+    """Over the last axes of both; a number is a factor."""
+    if not input.shape or not other.shape:
+        return u.use("mul", input, other)
+    flat = [reshaped(u, x, (prod(x.shape[:-1]), x.shape[-1])) for x in (input, other)]
+    y = u.use("matmul", flat[0], turned(u, flat[1]))
+    return reshaped(u, y, (*input.shape[:-1], *other.shape[:-1]))
+
+
+@known("outer", "ger")
+def outer(u: Call, input: Any, vec2: Any) -> Node:
+    return u.use("mul", reshaped(u, input, (*input.shape, 1)), vec2)
+
+
+@known("chain_matmul", "torch.linalg.multi_dot")
+def chain(u: Call, *matrices: Any) -> Node:
+    given = spread(matrices)
+    y = u.same(given[0])
+    for other in given[1:]:
+        y = product(u, y, other)
+    return y
+
+
+@known("tensordot")
+def tensordot(u: Call, a: Any, b: Any, dims: Any = 2) -> Node:
+    """Over axes of a and b that are named in pairs, or over the last of a and the first of b."""
+    if isinstance(dims, int):
+        own, its = list(range(len(a.shape) - dims, len(a.shape))), list(range(dims))
+    else:
+        named = [given if isinstance(given, list) else [given] for given in dims]
+        own, its = ([axis(x, d) for d in given] for x, given in zip((a, b), named, strict=True))
+    rows = [n for n in range(len(a.shape)) if n not in own]
+    columns = [n for n in range(len(b.shape)) if n not in its]
+    shared = prod(a.shape[n] for n in own)
+    left = reshaped(u, turned(u, a, (*rows, *own)), (prod(a.shape[n] for n in rows), shared))
+    right = reshaped(u, turned(u, b, (*its, *columns)), (shared, prod(b.shape[n] for n in columns)))
+    return reshaped(u, u.use("matmul", left, right), (*(a.shape[n] for n in rows), *(b.shape[n] for n in columns)))
+
+
+# ------------------------------------------------------------------------------------------------- product and sum
+def _plus(u: Call, input: Any, y: Node, beta: float, alpha: float) -> Node:
+    if beta == 0:
+        u.lacks(f"{u.name} with beta = 0")  # what it does not even read has a gradient of 0
+    return u.use("add", scaled(u, y, alpha), scaled(u, input, beta))
+
+
+@known("addmm")
+def addmm(u: Call, input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Node:
+    return _plus(u, input, product(u, mat1, mat2), beta, alpha)
+
+
+@known("addmv")
+def addmv(u: Call, input: Any, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) -> Node:
+    return _plus(u, input, product(u, mat, vec), beta, alpha)
+
+
+@known("addr")
+def addr(u: Call, input: Any, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1) -> Node:
+    return _plus(u, input, outer(u, vec1, vec2), beta, alpha)
+
+
+@known("baddbmm")
+def baddbmm(u: Call, input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Node:
+    return _plus(u, input, product(u, batch1, batch2), beta, alpha)
+
+
+@known("addbmm")
+def addbmm(u: Call, input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Node:
+    return _plus(u, input, u.use("sum", product(u, batch1, batch2), axis=0), beta, alpha)
+
+
+@known("bilinear")
+def bilinear(u: Call, input1: Any, input2: Any, weight: Any, bias: Any = None) -> Node:
+    """Σ_ij x1[i]·W[o,i,j]·x2[j]: first over i, then over j."""
+    out, rows, columns = weight.shape
+    front = input1.shape[:-1]
+    a, b = (reshaped(u, x, (prod(front), x.shape[-1])) for x in (input1, input2))
+    flat = reshaped(u, turned(u, weight, (1, 0, 2)), (rows, out * columns))
+    y = reshaped(u, u.use("matmul", a, flat), (prod(front), out, columns))
+    y = u.use("matmul", y, reshaped(u, b, (prod(front), columns, 1)))
+    y = reshaped(u, y, (*front, out))
+    return y if bias is None else u.use("add", y, bias)
+
+
+def _cross(u: Call, a: Any, b: Any, dim: int) -> Node:
+    """a₁b₂ - a₂b₁, and so on round."""
+    a, b = alike(u, a, b)
+
+    def taken(x: Node, *order: int) -> Node:
+        return u.use("take", x, u.whole((3,), lambda: np.array(order)), axis=dim)
+
+    first = u.use("mul", taken(a, 1, 2, 0), taken(b, 2, 0, 1))
+    return u.use("sub", first, u.use("mul", taken(a, 2, 0, 1), taken(b, 1, 2, 0)))
+
+
+@known("torch.linalg.cross")
+def linalg_cross(u: Call, input: Any, other: Any, *, dim: int = -1) -> Node:
+    return _cross(u, input, other, dim)
+
+
+@known("cross")
+def cross(u: Call, input: Any, other: Any, dim: int | None = None) -> Node:
+    """Along the first axis of size 3 where none is named."""
+    return _cross(u, input, other, u.results[0].shape.index(3) if dim is None else dim)
+
+
+@known("kron")
+def kron(u: Call, input: Any, other: Any) -> Node:
+    """Each element of the first times all of the second."""
+    rank = max(len(input.shape), len(other.shape))
+    a, b = ((1,) * (rank - len(x.shape)) + tuple(x.shape) for x in (input, other))
+    left = reshaped(u, input, tuple(n for size in a for n in (size, 1)))
+    right = reshaped(u, other, tuple(n for size in b for n in (1, size)))
+    return reshaped(u, u.use("mul", left, right), tuple(m * n for m, n in zip(a, b, strict=True)))

@@ -1,0 +1,349 @@
+"""Functions that reduce axes, or run along one."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from bptui.model.engine.graph import Node
+from bptui.model.source.captured.call import Call
+from bptui.model.source.captured.known.common import (
+    Tensor,
+    axes,
+    axis,
+    condition,
+    converted,
+    finite,
+    rearranged,
+    reshaped,
+    tensor,
+    values,
+)
+from bptui.model.source.captured.known.indexing import along
+from bptui.model.source.captured.known.registry import Entry, known
+
+F = "torch.nn.functional."
+
+
+@known("sum", "mean")
+def total(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Node:
+    return u.use(u.name, converted(u, input, dtype), axis=axes(input, dim), keepdims=keepdim)
+
+
+@known("prod")
+def prod(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Node:
+    """PyTorch divides the product by each factor."""
+    finite(u, input, u.results[0])
+    return total(u, input, dim, keepdim, dtype=dtype)
+
+
+def _nan_left_out(u: Call, input: Any) -> tuple[Node, Any]:
+    """x with 0 in the place of NaN, and where it is none."""
+
+    def fine() -> Any:
+        return ~np.isnan(values(u, input))
+
+    return u.use("where", condition(u, input.shape, fine), input, 0.0), fine
+
+
+@known("nansum")
+def nansum(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Node:
+    return u.use("sum", _nan_left_out(u, converted(u, input, dtype))[0], axis=axes(input, dim), keepdims=keepdim)
+
+
+@known("nanmean")
+def nanmean(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Node:
+    x, fine = _nan_left_out(u, input)
+    over = axes(input, dim)
+    y = u.use("sum", x, axis=over, keepdims=keepdim)
+    return u.use("div", y, u.constant(y.shape, lambda: np.asarray(np.sum(fine(), over, np.float64, keepdims=keepdim))))
+
+
+# -------------------------------------------------------------------------------------------------- var, std, norm
+def _moments(u: Call, kind: str, x: Any, dim: Any, unbiased: Any, correction: Any, keepdim: bool) -> Node:
+    """`var(x, True)` is unbiased and over all, `var(x, 1)` is over axis 1."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 1 if unbiased else 0
+    settings = {} if kind == "mean" else {"correction": correction}
+    return u.use(kind, x, axis=axes(x, dim), keepdims=keepdim, **settings)
+
+
+def _spread(*kinds: str) -> Entry:
+    def entry(
+        u: Call, input: Any, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None
+    ) -> list[Node]:
+        return [_moments(u, kind, input, dim, unbiased, correction, keepdim) for kind in kinds]
+
+    return entry
+
+
+known("var")(_spread("var"))
+known("std")(_spread("std"))
+known("var_mean")(_spread("var", "mean"))
+known("std_mean")(_spread("std", "mean"))
+
+
+def vector_norm_of(u: Call, x: Any, order: float, over: Any, keepdim: bool) -> Node:
+    """(Σ|x|^p)^(1/p), whose gradient is 0 where all of x is; inf: the largest |x|."""
+    if order == 2:
+        return u.use("norm", x, axis=over, keepdims=keepdim)
+    sizes = u.use("abs", x)
+    if order in (inf, -inf):
+        return extreme(u, "max" if order > 0 else "min", sizes, over, keepdim, lambda: np.abs(values(u, x)))
+    if order == 1:
+        return u.use("sum", sizes, axis=over, keepdims=keepdim)
+    if order < 1 or not tensor(x):
+        u.lacks(f"a norm of order {order:g}")
+    total = u.use("sum", u.use("power", sizes, exponent=order), axis=over, keepdims=keepdim)
+    some = condition(u, total.shape, lambda: np.any(values(u, x) != 0, over, keepdims=keepdim))
+    root = u.use("power", u.use("where", some, total, 1.0), exponent=1 / order)
+    return u.use("where", some, root, 0.0)
+
+
+@known("norm")
+def norm(u: Call, input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Node:
+    order = 2.0 if p in ("fro", None) else p
+    if isinstance(order, str):
+        u.lacks(f"norm {p}")
+    return vector_norm_of(u, converted(u, input, dtype), float(order), axes(input, dim), keepdim)
+
+
+@known("torch.linalg.vector_norm")
+def vector_norm(u: Call, x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Node:
+    return vector_norm_of(u, converted(u, x, dtype), float(ord), axes(x, dim), keepdim)
+
+
+@known("torch.linalg.matrix_norm")
+def matrix_norm(
+    u: Call, A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
+) -> Node:
+    """By Frobenius; by sums of |x| over one axis, the largest or smallest of which counts, not: singular values."""
+    if ord != "fro":
+        u.lacks(f"matrix_norm {ord}")
+    return vector_norm_of(u, converted(u, A, dtype), 2.0, axes(A, list(dim)), keepdim)
+
+
+@known("torch.linalg.norm")
+def linalg_norm(u: Call, A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Node:
+    """Without an order that of all elements; with one, of a vector where one axis is meant, else of a matrix."""
+    two = len(dim) == 2 if isinstance(dim, list) else dim is None and len(A.shape) == 2
+    if two and ord is not None:
+        return matrix_norm(u, A, ord, dim or [-2, -1], keepdim, dtype=dtype)
+    return vector_norm(u, A, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
+
+
+# ---------------------------------------------------------------------------------------------------- softmax
+@known("logsumexp", "torch.special.logsumexp")
+def logsumexp(u: Call, input: Any, dim: Any, keepdim: bool = False) -> Node:
+    return u.use("logsumexp", input, axis=axes(input, dim), keepdims=keepdim)
+
+
+def _softmax(u: Call, op: str, x: Any, dim: int | None) -> Node:
+    """Without an axis, as PyTorch chose it before it was to be named; of a single number, along none."""
+    if not x.shape:
+        return reshaped(u, u.use(op, reshaped(u, x, (1,)), axis=0), ())
+    if dim is None:
+        dim = 0 if len(x.shape) in (1, 3) else 1
+    return u.use(op, x, axis=dim)
+
+
+@known(F + "softmax", F + "log_softmax")
+def softmax(u: Call, input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Node:
+    return _softmax(u, u.name, converted(u, input, dtype), dim)
+
+
+@known(F + "softmin")
+def softmin(u: Call, input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Node:
+    return _softmax(u, "softmax", u.use("neg", converted(u, input, dtype)), dim)
+
+
+@known("softmax", "log_softmax", "torch.special.softmax", "torch.special.log_softmax")
+def function_softmax(u: Call, input: Any, dim: int, dtype: Any = None) -> Node:
+    return _softmax(u, u.name, converted(u, input, dtype), dim)
+
+
+# ----------------------------------------------------------------------------------------------------- extremes
+def extreme(u: Call, kind: str, x: Tensor, over: Any, keepdim: bool, read: Any, nan: bool = True) -> Node:
+    """The largest or smallest, whose gradient all that are equal share: it is their mean. `read` gives the numbers of
+    x. nan: where it is NaN those that are NaN share it; else all elements have NaN, as with `amax`."""
+    rank = len(x.shape)
+    reduced = range(rank) if over is None else over if isinstance(over, tuple) else (over,)
+    inside = tuple(1 if n in reduced else size for n, size in enumerate(x.shape))
+    outside = inside if keepdim else tuple(size for n, size in enumerate(x.shape) if n not in reduced)
+
+    def found() -> Any:
+        array = read()
+        best = (np.max if kind == "max" else np.min)(array, over, keepdims=True)
+        return (array == best) | ((np.isnan(array) | (not nan)) & np.isnan(best))
+
+    def count() -> Any:
+        array = read()
+        lost = np.any(np.isnan(array), over, keepdims=keepdim) & (not nan)
+        return np.where(lost, np.nan, np.sum(found(), over, np.float64, keepdims=keepdim)).reshape(outside)
+
+    total = u.use("sum", u.use("where", condition(u, x.shape, found), x, 0.0), axis=over, keepdims=keepdim)
+    return u.use("div", total, u.constant(outside, count))
+
+
+def _extreme_of(u: Call, input: Any, dim: Any, keepdim: bool) -> Node:
+    """Of two tensors, of all elements, or along an axis, with the places where they were."""
+    if tensor(dim):
+        return u.use("maximum" if u.name == "max" else "minimum", input, dim)
+    if dim is None:
+        return extreme(u, u.name, input, None, False, u.reader(input))
+    return chosen(u, input, dim, keepdim)
+
+
+@known("max", "min")
+def largest(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Node:
+    return _extreme_of(u, input, dim if other is None else other, keepdim)
+
+
+@known("amax", "amin")
+def amax(u: Call, input: Any, dim: Any = (), keepdim: bool = False) -> Node:
+    over = axes(input, list(dim) if isinstance(dim, tuple) else dim)
+    return extreme(u, u.name.removeprefix("a"), input, over, keepdim, u.reader(input), False)
+
+
+@known("aminmax")
+def aminmax(u: Call, input: Any, *, dim: Any = None, keepdim: bool = False) -> list[Node]:
+    return [extreme(u, kind, input, axes(input, dim), keepdim, u.reader(input), False) for kind in ("min", "max")]
+
+
+def chosen(u: Call, input: Any, dim: int, keepdim: bool = True) -> Node:
+    """The elements that were chosen along an axis: a second result has their places."""
+    if len(u.results) < 2:
+        u.lacks(f"{u.name}: the places were not recorded")
+    places = u.results[1]
+    if not input.shape:
+        return u.same(input)
+    shape = places.shape if keepdim else (*places.shape[: axis(input, dim)], 1, *places.shape[axis(input, dim) :])
+    return along(u, input, places, axis(input, dim), shape)
+
+
+@known("median", "nanmedian")
+def median(u: Call, input: Any, dim: Any = None, keepdim: bool = False) -> Node:
+    """Of all elements: those that are equal to it share the gradient."""
+    if dim is not None:
+        return chosen(u, input, dim, keepdim)
+    result = u.results[0]
+
+    def found() -> Any:
+        array, middle = values(u, input), values(u, result)
+        return (array == middle) | (np.isnan(array) & np.isnan(middle))
+
+    total = u.use("sum", u.use("where", condition(u, input.shape, found), input, 0.0))
+    return u.use("div", total, u.constant((), lambda: np.asarray(np.sum(found(), dtype=np.float64))))
+
+
+@known("mode")
+def mode(u: Call, input: Any, dim: int = -1, keepdim: bool = False) -> Node:
+    return chosen(u, input, dim, keepdim)
+
+
+@known("kthvalue")
+def kthvalue(u: Call, input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Node:
+    return chosen(u, input, dim, keepdim)
+
+
+@known("topk")
+def topk(u: Call, input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Node:
+    return chosen(u, input, dim)
+
+
+@known("sort")
+def sort(u: Call, input: Any, dim: int = -1, descending: bool = False, *, stable: Any = None) -> Node:
+    return chosen(u, input, dim)
+
+
+@known("cummax", "cummin")
+def cumulative_extreme(u: Call, input: Any, dim: int) -> Node:
+    return chosen(u, input, dim)
+
+
+@known("msort")
+def msort(u: Call, input: Any) -> Node:
+    def order(places: Any) -> Any:
+        return np.take_along_axis(places, np.argsort(values(u, input), 0, kind="stable"), 0)
+
+    return rearranged(u, input, order)
+
+
+# ------------------------------------------------------------------------------------------------- along an axis
+@known("cumsum")
+def cumsum(u: Call, input: Any, dim: int, *, dtype: Any = None) -> Node:
+    return u.use("cumsum", converted(u, input, dtype), axis=dim)
+
+
+@known("cumprod")
+def cumprod(u: Call, input: Any, dim: int, *, dtype: Any = None) -> Node:
+    return u.use("cumprod", converted(u, input, dtype), axis=dim)
+
+
+@known("logcumsumexp")
+def logcumsumexp(u: Call, input: Any, dim: int) -> Node:
+    return u.use("logcumsumexp", input, axis=dim)
+
+
+@known("diff")
+def diff(u: Call, input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Node:
+    if n == 0:
+        return u.same(input)
+    given = [x for x in (prepend, input, append) if x is not None]
+    y = u.use("concat", *given, axis=dim) if len(given) > 1 else u.same(input)
+    before = (slice(None),) * axis(input, dim)
+    for _ in range(n):
+        size = y.shape[axis(y, dim)]
+        after = u.use("slice", y, index=(*before, slice(min(1, size), size)))
+        y = u.use("sub", after, u.use("slice", y, index=(*before, slice(0, max(0, size - 1)))))
+    return y
+
+
+@known("trace")
+def trace(u: Call, input: Any) -> Node:
+    size = min(input.shape)
+    return u.use("sum", rearranged(u, input, np.diagonal, (size,)))
+
+
+@known("cdist")
+def cdist(u: Call, x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = "use_mm_for_euclid_dist_if_necessary") -> Node:
+    """Each row of the one from each of the other. Above 25 rows PyTorch takes |x|² + |y|² - 2xy, with fewer digits."""
+    rows, columns = x1.shape[-2], x2.shape[-2]
+    by_product = compute_mode in ("use_mm_for_euclid_dist", 1) or (
+        compute_mode in ("use_mm_for_euclid_dist_if_necessary", 0, None) and max(rows, columns) > 25
+    )
+    if p == 2 and by_product:
+        u.lacks("cdist by a product of matrices")
+    left = u.use("reshape", x1, shape=(*x1.shape[:-1], 1, x1.shape[-1]))
+    right = u.use("reshape", x2, shape=(*x2.shape[:-2], 1, *x2.shape[-2:]))
+    return _distance(u, u.use("sub", left, right), p)
+
+
+def _distance(u: Call, away: Node, p: float, keepdim: bool = False) -> Node:
+    if p not in (1, 2):
+        u.lacks(f"a distance of order {p:g}")
+    return vector_norm_of(u, away, p, len(away.shape) - 1, keepdim)
+
+
+@known("pairwise_distance")
+def pairwise_distance(u: Call, x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-06, keepdim: bool = False) -> Node:
+    return _distance(u, u.use("add", u.use("sub", x1, x2), eps), p, keepdim)
+
+
+@known(F + "normalize")
+def normalize(u: Call, input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Node:
+    """x divided by its norm, which is at least eps."""
+    if p == 2 and isinstance(dim, int):
+        return u.use("normalize", input, axis=dim, eps=eps)
+    return u.use("div", input, u.use("clip", vector_norm_of(u, input, p, axes(input, dim), True), min=eps))
+
+
+@known("cosine_similarity")
+def cosine_similarity(u: Call, x1: Any, x2: Any, dim: int = 1, eps: float = 1e-08) -> Node:
+    shape = np.broadcast_shapes(x1.shape, x2.shape)
+    given = [x if x.shape == shape else u.use("broadcast_to", x, shape=shape) for x in (x1, x2)]
+    return u.use("cosine_similarity", *given, axis=dim, eps=eps)

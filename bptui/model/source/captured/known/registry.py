@@ -1,0 +1,106 @@
+"""Which function of PyTorch an entry is for, and how a recorded call is given to it.
+
+A function is known by its full name, as PyTorch's documentation has it: a library's own `linear` is not PyTorch's.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from bptui.model.engine.graph import Node
+from bptui.model.source.captured.call import Call, Lacks, Workshop, floating
+from bptui.model.source.captured.record import FLOATS, Event
+
+Entry = Callable[..., Any]
+E = TypeVar("E", bound=Entry)
+
+KNOWN: dict[str, Entry] = {}
+"""A full name, or a short one for the function of that name in each of `HOMES`."""
+
+HOMES = ("torch", "torch.Tensor", "torch.functional", "torch.nn.functional")
+"""Where PyTorch keeps what has one name and one signature as a function and as a method. Its other modules
+(`torch.linalg`, `torch.special`) mean something else by some of these names: their functions are named in full."""
+
+_ALIASES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
+"""NumPy's names for arguments, which PyTorch takes in the place of its own."""
+_UNSAID = ("out", "generator", "memory_format")
+"""Arguments that say where a result lies, or by what it is drawn, and not what it is."""
+
+
+def known(*names: str) -> Callable[[E], E]:
+    """Registers an entry under the names of its functions, without the underscore of what works in place."""
+
+    def keep(make: E) -> E:
+        for name in names:
+            assert name not in KNOWN, name
+            KNOWN[name] = make
+        return make
+
+    return keep
+
+
+def short(name: str) -> str:
+    """`torch.Tensor.add_` → `add`, `torch.Tensor.mT.__get__` → `mT`, `torch.Tensor.__iadd__` → `__add__`."""
+    parts = name.split(".")
+    last = parts[-2] if parts[-1] == "__get__" else parts[-1]
+    if last.startswith("__i") and last not in ("__invert__", "__index__", "__init__"):
+        last = last.replace("__i", "__", 1)
+    return last.rstrip("_") if last.endswith("_") and not last.endswith("__") else last
+
+
+def key(name: str) -> str | None:
+    """Under which name of `KNOWN` a function is found by its full name; None where bptui does not know it."""
+    home, last = name.removesuffix(".__get__").rpartition(".")[0], short(name)
+    return next((k for k in (f"{home}.{last}", last if home in HOMES else "") if k in KNOWN), None)
+
+
+def entry(name: str) -> Entry | None:
+    """The entry for a function by its full name; None where bptui does not know it."""
+    found = key(name)
+    return None if found is None else KNOWN[found]
+
+
+def knows(name: str) -> bool:
+    """Does a function of this full name (`torch.nn.functional.linear`) stay one event?"""
+    return key(name) is not None
+
+
+def said(shop: Workshop, event: Event) -> dict[int, Node]:
+    """An event in bptui's operations: value → the node that holds it, of each of its results that has a kind of number
+    with gradients. Lacks where bptui does not know it, or not so."""
+    make = entry(event.name)
+    if make is None:
+        raise Lacks(f"bptui does not know {event.name}")
+    call = Call(shop, event, short(event.name))
+    try:
+        return _said(call, make)
+    except Lacks:
+        raise
+    except Exception as problem:  # arguments from a file may be anything: then nothing is said
+        raise Lacks(f"{call.name}: {type(problem).__name__}: {problem}") from problem
+
+
+def _said(u: Call, make: Entry) -> dict[int, Node]:
+    event, values, names = u.event, u.shop.record.step.values, inspect.signature(make).parameters
+    if any(values[v].dtype.startswith("complex") for v in (*event.inputs, *event.outs)):
+        u.lacks("complex numbers")
+    first = u.shop.builder.count
+    args = [u.decoded(item) for item in event.args]
+    given = {key: u.decoded(item) for key, item in event.kwargs.items() if key not in _UNSAID}
+    made = make(u, *args, **{key if key in names else _ALIASES.get(key, key): item for key, item in given.items()})
+    beside = [event.changed[value] for value in u.changed]
+    wanted = [r for r in u.results if floating(r) and r.id not in beside]
+    found = dict(zip(beside, u.changed.values(), strict=True))
+    for result, node in zip(wanted, made if isinstance(made, list) else [made], strict=True):
+        if result.id in event.outs:  # the others are its own arguments
+            found[result.id] = node
+    for value, node in found.items():
+        if tuple(values[value].shape) != node.shape:
+            u.lacks(f"{u.name}: shape {node.shape} where {tuple(values[value].shape)} was recorded")
+        if node.id < first and node.wants_grad and not values[value].wants_grad:
+            found[value] = u.use("detach", node)  # nothing flows back through this one, as it does through that
+    if any(values[out].dtype in FLOATS and out not in found for out in event.outs):
+        u.lacks(f"{u.name}: more results than bptui's")
+    return found

@@ -1,0 +1,262 @@
+"""`bptui capture SCRIPT.py`: which training step of an unmodified program is written, whatever its loop looks like."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from bptui.capturing import parted, told  # noqa: E402
+from bptui.model.source.captured.file import open_record  # noqa: E402
+from bptui.model.source.captured.record import Record  # noqa: E402
+from bptui.torch.capturing.script import Capture, Outcome, Wanted  # noqa: E402
+
+HEAD = """
+import torch
+from torch import nn
+torch.manual_seed(0)
+x, y = torch.randn(6, 3), torch.randn(6, 1)
+model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+said = open("said.txt", "w", buffering=1)
+"""
+"""`say` is how a program tells the loss of each of its training steps."""
+
+LOOPS = {
+    "the usual one": """
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(4):
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(model(x), y)
+            loss.backward()
+            optimizer.step()
+            print(loss.item(), file=said)
+        """,
+    "zero_grad last, evaluation between": """
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+        for _ in range(4):
+            loss = nn.functional.mse_loss(model(x), y)
+            print(loss.item(), file=said)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            with torch.no_grad():
+                model(x).mean()
+        """,
+    "an optimizer that is made and never used": """
+        spare = torch.optim.Adam(model.parameters(), lr=0.1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(4):
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(model(x), y)
+            loss.backward()
+            optimizer.step()
+            print(loss.item(), file=said)
+        """,
+    "one optimizer for each parameter, made late": """
+        optimizers = {}
+        for _ in range(4):
+            loss = nn.functional.mse_loss(model(x), y)
+            loss.backward()
+            for name, parameter in model.named_parameters():
+                if name not in optimizers:
+                    optimizers[name] = torch.optim.SGD([parameter], lr=0.1)
+                optimizers[name].step()
+                optimizers[name].zero_grad()
+            print(loss.item(), file=said)
+        """,
+    "no optimizer": """
+        for _ in range(4):
+            loss = nn.functional.mse_loss(model(x), y)
+            loss.backward()
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter -= 0.1 * parameter.grad
+                    parameter.grad = None
+            print(loss.item(), file=said)
+        """,
+    "a closure": """
+        optimizer = torch.optim.LBFGS(model.parameters(), lr=0.1, max_iter=1)
+        for _ in range(4):
+            def closure():
+                optimizer.zero_grad()
+                closure.loss = nn.functional.mse_loss(model(x), y)
+                closure.loss.backward()
+                return closure.loss
+            optimizer.step(closure)
+            print(closure.loss.item(), file=said)
+        """,
+    "tensors alone": """
+        w = torch.randn(3, 1, requires_grad=True)
+        for _ in range(4):
+            loss = ((x @ w - y) ** 2).mean()
+            loss.backward()
+            with torch.no_grad():
+                w -= 0.1 * w.grad
+            w.grad = None
+            print(loss.item(), file=said)
+        """,
+}
+
+
+def program(folder: Path, body: str, name: str = "train.py") -> str:
+    """A program in a folder."""
+    (folder / name).write_text(HEAD + textwrap.dedent(body))
+    return name
+
+
+def captured(folder: Path, body: str, **wanted: object) -> Outcome:
+    """What comes of a run of it there."""
+    return Capture(Wanted(program(folder, body), **wanted)).run()  # type: ignore[arg-type]
+
+
+def losses(record: Record) -> list[float]:
+    """The losses of a captured step."""
+    return [float(record.array(loss)) for backward in record.step.backwards for loss, _ in backward.losses]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_the_step_that_is_asked_for_is_the_one_that_is_written(here, loop, number):
+    outcome = captured(here, LOOPS[loop], step=number)
+    assert (outcome.code, outcome.failed) == (0, "")
+    (written,) = outcome.written
+    assert written.path.name == f"train-step{number}.bptui"
+    record = open_record(written.path)
+    said = [float(line) for line in (here / "said.txt").read_text().split()]
+    assert len(said) == 4  # the program ran on to its end
+    assert losses(record) == [pytest.approx(said[number], rel=1e-6)]
+    assert record.step.about["step"] == number
+
+
+def test_two_optimizers_are_one_step(here):
+    body = """
+        other = nn.Linear(1, 1)
+        first, second = torch.optim.SGD(model.parameters(), 0.1), torch.optim.SGD(other.parameters(), 0.1)
+        for _ in range(3):
+            first.zero_grad()
+            nn.functional.mse_loss(model(x), y).backward()
+            first.step()
+            second.zero_grad()
+            nn.functional.mse_loss(other(model(x).detach()), y).backward()
+            second.step()
+        """
+    for number in (0, 1):
+        (written,) = captured(here, body, step=number).written
+        step = open_record(written.path).step
+        assert len(step.backwards) == len(step.updates) == 2
+
+
+def test_gradients_are_accumulated_over_several_backward_passes(here):
+    body = """
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        for n in range(12):
+            (nn.functional.mse_loss(model(x), y) / 4).backward()
+            if n % 4 == 3:
+                optimizer.step()
+                optimizer.zero_grad()
+        """
+    for number in (0, 2):
+        (written,) = captured(here, body, step=number).written
+        step = open_record(written.path).step
+        assert (len(step.backwards), len(step.updates)) == (4, 1)
+
+
+NAN = """
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for n in range(8):
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(x), y) * (float("nan") if n >= 5 else 1)
+        loss.backward()
+        optimizer.step()
+    print(n, file=said)
+    """
+
+
+def test_the_first_loss_that_is_not_finite_and_those_that_led_there(here):
+    outcome = captured(here, NAN, nan=True, last=3)
+    assert [each.step for each in outcome.written] == [3, 4, 5]
+    assert sorted(path.name for path in here.glob("*.bptui")) == [f"train-step{n}.bptui" for n in (3, 4, 5)]
+    assert (here / "said.txt").read_text() == "7\n"
+    assert open_record(outcome.written[-1].path).step.about["reason"] == "its loss is not finite"
+
+
+def test_stop_ends_the_program_there(here):
+    outcome = captured(here, NAN, nan=True, stop=True)
+    assert ([each.step for each in outcome.written], outcome.code) == ([5], 0)
+    assert (here / "said.txt").read_text() == ""
+
+
+def test_the_last_steps_are_kept(here):
+    outcome = captured(here, LOOPS["the usual one"], last=2)
+    assert [each.step for each in outcome.written] == [2, 3]
+
+
+def test_what_a_program_raises_is_its_own_and_the_step_is_written_as_far_as_it_came(here, capsys):
+    body = """
+        def train():
+            h = model[0](x).tanh()
+            return nn.functional.linear(h, torch.zeros(2, 5))
+        train()
+        """
+    outcome = captured(here, body, step=0)
+    (written,) = outcome.written
+    assert outcome.code == 1
+    error = capsys.readouterr().err
+    assert "train.py" in error
+    assert "RuntimeError" in error
+    assert "bptui" not in error
+    record = open_record(written.path)
+    assert record.step.about["reason"].startswith("RuntimeError")
+    assert [event.name.rpartition(".")[2] for event in record.step.events] == ["linear", "tanh"]
+
+
+@pytest.mark.parametrize(("end", "code"), [("raise SystemExit(3)", 3), ("raise SystemExit", 0), ("x.no_such", 1)])
+def test_the_exit_code_is_the_programs_own(here, end, code):
+    assert captured(here, textwrap.dedent(LOOPS["the usual one"]) + end, step=1).code == code
+
+
+def test_nothing_that_was_asked_for_is_told(here):
+    outcome = captured(here, LOOPS["the usual one"], step=50)
+    assert told(Wanted("train.py", step=50), outcome) == (
+        "nothing was captured: the program made 4 training steps, and ended before step 50"
+    )
+    assert not list(here.glob("*.bptui"))
+
+
+def test_its_own_words_are_left_to_the_program():
+    own, rest = parted(["train.py", "--epochs", "5", "--step", "3", "--lr=0.1", "--to=a.bptui", "data"])
+    assert own == ["--step", "3", "--to=a.bptui"]
+    assert rest == ["train.py", "--epochs", "5", "--lr=0.1", "data"]
+    assert parted(["--last", "2", "--", "train.py", "--step", "9"]) == (["--last", "2"], ["train.py", "--step", "9"])
+
+
+def test_the_whole_command_leaves_output_and_exit_code_alone_and_ends_on_a_signal_as_it_would(here):
+    body = """
+        import os, signal, sys
+        print("hello", sys.argv[1:], flush=True)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        for n in range(3):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(model(x), y).backward()
+            optimizer.step()
+        os.kill(os.getpid(), signal.SIGTERM)
+        """
+    name = program(here, body)
+    runs = [
+        subprocess.run([sys.executable, *words, name, "--epochs", "5"], capture_output=True, text=True, check=False)
+        for words in ((), ("-m", "bptui", "capture", "--last", "2"))
+    ]
+    assert runs[0].stdout == runs[1].stdout == "hello ['--epochs', '5']\n"
+    assert runs[0].returncode == runs[1].returncode == -15
+    assert [open_record(path).step.about["step"] for path in sorted(here.glob("*.bptui"))] == [1, 2]
