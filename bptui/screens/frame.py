@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bptui.model.base.spans import Line, Span
-from bptui.screens import layout
+from bptui.screens import beside, layout
 from bptui.screens.bindings import DEFAULT, Bindings
 from bptui.screens.counts import Counts
-from bptui.screens.keys import LESSON as LESSON_KEYS
-from bptui.screens.keys import PAGES, RUNNING, footer_keys
+from bptui.screens.keys import PAGES, RUNNING
 from bptui.screens.panels import LESSON, Panel, footer, panel, panels, staged, standing, status, strip
 from bptui.screens.render import RenderOptions, drawable, fit, length, under
 from bptui.screens.scene import Scene
@@ -160,13 +159,7 @@ def _first(session: Session | None, ui: Ui, width: int) -> Line:
     """The status: of the debugger, or of the board that stands in its place."""
     if ui.board is None:
         return under(status.row(session, width, ui.checks, ui.name, ahead=ui.lesson is None), "on-band")
-    ui.board.width = width
-    left, right = ui.board.status()
-    if left and left[0].text in ("explorer", "play"):  # of a lesson, which says its own name
-        left = left[1:]
-    elif left:
-        left = (Span("  "), *left)
-    return status.of_board((Span(ui.name, "dim"), *left), right, width)
+    return beside.first(ui.board, ui.name, width)
 
 
 def _tabs(session: Session | None, ui: Ui) -> list[tuple[int, str]]:
@@ -174,8 +167,7 @@ def _tabs(session: Session | None, ui: Ui) -> list[tuple[int, str]]:
     if session is None or not session.view.stage:
         return [(each.number, each.name) for each in panels(session)]
     board = [(0, ui.board.name)] if ui.board is not None else []
-    course = ui.lesson.course if ui.lesson is not None else None
-    page = LESSON.name if course is None else f"{course.page.title} {course.number + 1}/{len(course.lesson.pages)}"
+    page = LESSON.name if ui.lesson is None else ui.lesson.tab
     return [*board, *((each.number, each.name) for each in staged(session)), (LESSON.number, page)]
 
 
@@ -251,30 +243,10 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
         return under(
             footer.presenting(width, session.view.asks, ui.turning, ui.bindings, ui.lesson is not None), "on-band"
         )
-    if ui.lesson is not None and ui.lesson.typing:  # every other key is typed
-        return under(footer.hints((lesson_keys(ui.lesson, width)[0], ("esc", "leave the line")), width), "on-band")
     first = focused(session).footer(session) if session is not None else ()
-    if ui.board is not None and ui.lesson is not None:
-        own = lesson_keys(ui.lesson, width)
-        taken = {keys for keys, _ in own}  # with these one answers: of the board they are only once it has the focus
-        board = [pair for pair in ui.board.place.footer() if pair[0] not in taken]
-        lead = 2 if width >= layout.LESSON[0] else len(own)
-        keys = (*own[:lead], *board[:1], *own[lead:], *board[1:])
-        return under(footer.hints(keys, width, footer_keys(width, ui.bindings)[1]), "on-band")
     if ui.lesson is not None:
-        first = (*lesson_keys(ui.lesson, width), *first)
+        return under(beside.last(ui.lesson, ui.board, first, width, ui.bindings), "on-band")
     return under(footer.usual(width, first, ui.bindings), "on-band")
-
-
-def lesson_keys(reading: Reading, width: int) -> tuple[tuple[str, str], ...]:
-    """The keys of a lesson: what enter does now, then the others. Where one panel is alone on the screen, the key to
-    the other comes first."""
-    (enter, _), turn, *_, leave = LESSON_KEYS.footer()
-    choose = (("up/down", "choose"),) if reading.options else ()
-    moved = (("esc", "to the page"),) if reading.course.away else ()
-    panel = (("tab", "panel"),)
-    rest = (*panel, turn, leave) if width < layout.LESSON[0] else (turn, leave, *panel)
-    return ((enter, reading.enters), *choose, *moved, *rest)
 
 
 def progress(part: float, what: str, width: int) -> Line:

@@ -36,6 +36,11 @@ class Reading:
         self.answer.open("", "")
 
     @property
+    def tab(self) -> str:
+        """What its panel is called where one panel is alone on the screen."""
+        return f"{self.course.page.title} {self.course.number + 1}/{len(self.course.lesson.pages)}"
+
+    @property
     def open(self) -> bool:
         """Is there a question that is not done?"""
         return self.course.state in ("asked", "not yet")

@@ -13,6 +13,7 @@ from bptui.model.engine.graph import Graph
 from bptui.model.engine.history import NOTHING, History, Programmed, RecordedStep
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
+from bptui.model.source.captured.container import EVENTS, MANIFEST, shard
 from bptui.model.source.captured.graph import Captured, captured
 from bptui.model.source.captured.modules import Modules
 from bptui.model.source.captured.record import Record
@@ -92,11 +93,11 @@ def _kind(record: Record) -> str:
 
 
 def is_captured(target: str) -> bool:
-    """Does a name on the command line stand for a captured step: a folder of one, or its zip?"""
+    """Does a name on the command line stand for a captured step: a folder, also one that was cut off, or its zip?"""
     path = Path(target)
     try:
-        return (path.is_dir() and (path.suffix == ".bptui" or (path / "manifest.json").is_file())) or (
-            path.is_file() and path.suffix == ".bptui"
-        )
+        if path.is_dir():
+            return path.suffix == ".bptui" or any((path / name).exists() for name in (MANIFEST, EVENTS, shard(0)))
+        return path.is_file() and path.suffix in (".bptui", ".zip")
     except (OSError, ValueError):
         return False

@@ -155,7 +155,7 @@ class Rows:
         if type(args) is not list:
             raise Odd(f"the arguments of event {number} are no list")
         self._argument(args, 0)
-        for key in ("masks", "inside"):
+        for key in ("masks", "inside", "results"):
             self._values(self.table(notes).get(key, ()))
         outs, inputs, changed = (
             self._values(row.get("outs", ())),

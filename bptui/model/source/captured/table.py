@@ -157,9 +157,13 @@ class Columns:
     def real(self, key: str) -> list[float]:
         """A column of numbers, all finite."""
         found = self.rows(key)
-        if not set(map(type, found)) <= {int, float} or not np.isfinite(np.array(found, np.float64)).all():
+        try:
+            numbers = np.array(found, np.float64) if set(map(type, found)) <= {int, float} else np.array([np.nan])
+        except OverflowError:  # of a whole number
+            numbers = np.array([np.nan])
+        if not np.isfinite(numbers).all():
             raise UserError(self.where, f"'{key}' holds something else than numbers")
-        return [float(x) for x in found]
+        return numbers.tolist()  # type: ignore[no-any-return]
 
     def texts(self, key: str, count: int) -> list[tuple[int, str]]:
         """A table from the numbers of values to texts."""

@@ -39,13 +39,12 @@ arguments = st.recursive(
     ),
     max_leaves=6,
 )
-tables = st.dictionaries(texts.filter(lambda key: key not in ("v", "masks", "inside")), arguments, max_size=3)
+listed = ("masks", "inside", "results")
+tables = st.dictionaries(texts.filter(lambda key: key not in ("v", *listed)), arguments, max_size=3)
 sites = st.none() | st.builds(Site, texts, st.integers(0, 10_000), texts)
 pairs = st.dictionaries(ids, ids, max_size=4)
 counts = st.integers(0, EVENTS)
-notes = st.tuples(tables, st.fixed_dictionaries({}, optional={"masks": st.lists(ids), "inside": st.lists(ids)})).map(
-    lambda both: both[0] | both[1]
-)
+notes = st.tuples(tables, st.dictionaries(st.sampled_from(listed), st.lists(ids))).map(lambda both: both[0] | both[1])
 moved = st.builds(Moved, ids, st.none() | ids, st.none() | ids, tables, tables)
 groups = st.builds(Group, tables, st.lists(moved, max_size=2))
 
@@ -57,15 +56,10 @@ def event(number: int) -> st.SearchStrategy[Event]:
     return st.builds(Event, st.just(number), *called, lists, lists, pairs, texts, sites, notes)
 
 
-backwards = st.builds(
-    Backward,
-    st.lists(st.tuples(ids, st.none() | ids), max_size=2),
-    pairs,
-    st.dictionaries(st.tuples(st.integers(0, EVENTS - 1), ids), st.lists(ids, max_size=3), max_size=3),
-    pairs,
-    counts,
-    sites,
-)
+parts = st.dictionaries(st.tuples(st.integers(0, EVENTS - 1), ids), st.lists(ids, max_size=3), max_size=3)
+losses = st.lists(st.tuples(ids, st.none() | ids), max_size=2)
+hooked = st.dictionaries(ids, st.tuples(texts, ids), max_size=2)
+backwards = st.builds(Backward, losses, pairs, parts, pairs, counts, sites, hooked)
 updates = st.builds(Update, texts, st.lists(groups, max_size=2), counts, sites, texts)
 
 
