@@ -61,7 +61,7 @@ class CapturedRecording(Recording):
     @property
     def loss(self) -> float:
         """The loss; NaN where the program ended before it had one."""
-        return super().loss if self.record.step.backwards else float("nan")
+        return super().loss if any(row.losses for row in self.record.step.backwards) else float("nan")
 
     def dtype(self, node: Key) -> str:
         values = self.captured.values_of.get(self.id(node))
