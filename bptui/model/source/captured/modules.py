@@ -384,9 +384,9 @@ class Modules:
         return {}
 
     def words(self, node: int) -> Iterator[str]:
-        """What a search finds an operation by, beside its name: its function, file and line."""
+        """What a search finds the result of a call by, beside its name: its function, file and line."""
         event = self.captured.event_of.get(node)
-        if event is not None:
+        if event is not None and self.captured.nodes_of[event.id][-1] == node:
             yield event.name
             if event.site is not None:
                 yield f"{event.site.file}:{event.site.line}"
