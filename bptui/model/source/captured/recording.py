@@ -158,11 +158,18 @@ class CapturedRecording(Recording):
         node = self.graph.nodes[i]
         if i not in self.captured.values_of or not node.wants_grad:
             return None
-        found = self.grad(i)
-        if found is None:
-            return None
-        own = self.added(event, i) if not set(self.captured.values_of[i]) & set(event.inputs) else None
-        return found if own is None else np.asarray(np.asarray(found, np.float64) - own)
+        return self._without_own(event, i, self.grad(i))
+
+    def arrived(self, i: int) -> Array | None:
+        """What the consumers of a node were seen to add to its gradient, all together."""
+        event, found = self.captured.event_of.get(i), self.recorded_grad(i)
+        return found if event is None else self._without_own(event, i, found)
+
+    def _without_own(self, event: Event, i: int, grad: Array | None) -> Array | None:
+        if grad is None or set(self.captured.values_of[i]) & set(event.inputs):
+            return grad
+        own = self.added(event, i)
+        return grad if own is None else np.asarray(np.asarray(grad, np.float64) - own)
 
     def added(self, event: Event, source: int) -> Array | None:
         """What an event was seen to add to the gradient of a node; None where that was not recorded by itself."""
