@@ -158,7 +158,7 @@ class CapturedRecording(Recording):
         node = self.graph.nodes[i]
         if i not in self.captured.values_of or not node.wants_grad:
             return None
-        return self._without_own(event, i, self.grad(i))
+        return self._without_own(event, i, self.hooked_grad(i))
 
     def arrived(self, i: int) -> Array | None:
         """What the consumers of a node were seen to add to its gradient, all together."""
@@ -170,6 +170,14 @@ class CapturedRecording(Recording):
             return grad
         own = self.added(event, i)
         return grad if own is None else np.asarray(np.asarray(grad, np.float64) - own)
+
+    def hooked_grad(self, node: int) -> Array | None:
+        """The gradient that goes on from a node: what arrived there, or what the user's own hooks made of it."""
+        for value in self.captured.values_of.get(node, ()):
+            backwards = [b for b in self.record.step.backwards if value in b.grads]
+            if any(value in b.hooked for b in backwards):
+                return _sum([self.record.array(b.hooked.get(value, ("", b.grads[value]))[1]) for b in backwards])
+        return self.grad(node)
 
     def added(self, event: Event, source: int) -> Array | None:
         """What an event was seen to add to the gradient of a node; None where that was not recorded by itself."""
@@ -287,6 +295,15 @@ class CapturedRecording(Recording):
         """The results of the calls."""
         ended = (e for e in self.record.step.leading if self._worst(e.inputs) > FINITE == self._worst(e.outs))
         return [self.captured.nodes_of[event.id][-1] for event in ended if self.captured.nodes_of.get(event.id)]
+
+    @cached_property
+    def _gradients(self) -> frozenset[int]:
+        """The values that are gradients of others."""
+        return frozenset(grad for backward in self.record.step.backwards for grad in backward.grads.values())
+
+    def is_given(self, node: int) -> bool:
+        """Not, where it is the gradient of another value: an all-reduce reads those of all ranks."""
+        return not self._gradients.intersection(self.captured.values_of.get(node, ()))
 
     def stats(self, node: Key, what: Literal["value", "grad"] = "value") -> Stats | None:
         """What was counted of a value, or of its gradient, when it was recorded; None where nothing was."""
