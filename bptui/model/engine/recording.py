@@ -86,6 +86,10 @@ class Recording(ABC):
         NotRecorded where nobody knows it: an optimizer of somebody's own."""
         return self.optimizer
 
+    def is_given(self, node: int) -> bool:
+        """Does a leaf come from outside of the step? (The gradient of another rank is a leaf that does not.)"""
+        return True
+
     @property
     @abstractmethod
     def grad_norm(self) -> float | None:

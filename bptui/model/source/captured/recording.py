@@ -157,11 +157,26 @@ class CapturedRecording(Recording):
         node = self.graph.nodes[i]
         if i not in self.captured.values_of or not node.wants_grad:
             return None
-        found = self.grad(i)
-        if found is None:
-            return None
-        own = self.added(event, i) if not set(self.captured.values_of[i]) & set(event.inputs) else None
-        return found if own is None else np.asarray(np.asarray(found, np.float64) - own)
+        return self._without_own(event, i, self.hooked_grad(i))
+
+    def arrived(self, i: int) -> Array | None:
+        """What the consumers of a node were seen to add to its gradient, all together."""
+        event, found = self.captured.event_of.get(i), self.recorded_grad(i)
+        return found if event is None else self._without_own(event, i, found)
+
+    def _without_own(self, event: Event, i: int, grad: Array | None) -> Array | None:
+        if grad is None or set(self.captured.values_of[i]) & set(event.inputs):
+            return grad
+        own = self.added(event, i)
+        return grad if own is None else np.asarray(np.asarray(grad, np.float64) - own)
+
+    def hooked_grad(self, node: int) -> Array | None:
+        """The gradient that goes on from a node: what arrived there, or what the user's own hooks made of it."""
+        for value in self.captured.values_of.get(node, ()):
+            backwards = [b for b in self.record.step.backwards if value in b.grads]
+            if any(value in b.hooked for b in backwards):
+                return _sum([self.record.array(b.hooked.get(value, ("", b.grads[value]))[1]) for b in backwards])
+        return self.grad(node)
 
     def added(self, event: Event, source: int) -> Array | None:
         """What an event was seen to add to the gradient of a node; None where that was not recorded by itself."""
@@ -260,6 +275,15 @@ class CapturedRecording(Recording):
         event = self.captured.event_of.get(node)
         ops = (node,) if event is None else self.captured.nodes_of[event.id]
         return {place for op in ops for place in self.timeline.places(phase, op)}
+
+    @cached_property
+    def _gradients(self) -> frozenset[int]:
+        """The values that are gradients of others."""
+        return frozenset(grad for backward in self.record.step.backwards for grad in backward.grads.values())
+
+    def is_given(self, node: int) -> bool:
+        """Not, where it is the gradient of another value: an all-reduce reads those of all ranks."""
+        return not self._gradients.intersection(self.captured.values_of.get(node, ()))
 
     def stats(self, node: Key, what: Literal["value", "grad"] = "value") -> Stats | None:
         """What was counted of a value, or of its gradient, when it was recorded; None where nothing was."""
