@@ -79,6 +79,23 @@ def fused():
     return step
 
 
+def changed():
+    """Hooks that change gradients."""
+    model, x, y = network()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    model[0].weight.register_hook(lambda grad: grad.clamp(-1e-3, 1e-3))
+    model[1].register_full_backward_hook(lambda module, handed, arrived: (handed[0] * 2,))
+
+    def step():
+        optimizer.zero_grad()
+        h = model(x)
+        h.register_hook(lambda grad: grad * 0.5)
+        F.cross_entropy(h, y).backward()
+        optimizer.step()
+
+    return step
+
+
 def clipped():
     """Weights that are clipped through `.data`, and a second pass."""
     model, x, y = network()

@@ -269,7 +269,6 @@ class Values:
         source = self.gradients.values.get(edge)
         if source is None:
             return False
-        hook = ", ".join(self.journal.modules.hooks) or "a full backward hook of a module"
-        event = self.journal.artificial("same", [source], value, hook=hook)
-        self.gradients.leading(node, event.id, {slot: (source, [])})
+        event = self.journal.artificial("same", [source], value)
+        self.gradients.identity(event, node, slot, ", ".join(self.journal.modules.hooks))
         return True

@@ -157,7 +157,15 @@ class CapturedRecording(Recording):
         node = self.graph.nodes[i]
         if i not in self.captured.values_of or not node.wants_grad:
             return None
-        return self._without_own(event, i, self.grad(i))
+        return self._without_own(event, i, self._handed(i))
+
+    def _handed(self, i: int) -> Array | None:
+        """The gradient of a node, as the hooks of the user's own left it."""
+        value = self.captured.values_of[i][0]
+        backwards = [b for b in self.record.step.backwards if value in b.grads]
+        if not any(value in b.hooked for b in backwards):
+            return self.grad(i)
+        return _sum([self.record.array(b.hooked[value][1] if value in b.hooked else b.grads[value]) for b in backwards])
 
     def arrived(self, i: int) -> Array | None:
         """What the consumers of a node were seen to add to its gradient, all together."""
