@@ -128,3 +128,34 @@ def hooked():
         optimizer.step()
 
     return step
+
+
+def read_then_written():
+    """A view that is read, and then written into through a view of it."""
+    layer, x = nn.Linear(4, 6), torch.randn(3, 4)
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+
+    def step():
+        optimizer.zero_grad()
+        h = layer(x) * 1.0
+        view = h.view(3, 2, 3).transpose(0, 1)
+        begin = view[:, :2]
+        view[:, :2] = torch.zeros_like(begin).where(begin > 0, begin)
+        (view.tanh().sum() + h.sum()).backward()
+        optimizer.step()
+
+    return step
+
+
+def spectrum():
+    """Through complex numbers, which bptui does not compute with, and beside them."""
+    layer, x = nn.Linear(4, 6), torch.randn(3, 4)
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+
+    def step():
+        optimizer.zero_grad()
+        h = layer(x)
+        (h + torch.fft.fftn(h, dim=(0, 1)).real).pow(2).mean().backward()
+        optimizer.step()
+
+    return step
