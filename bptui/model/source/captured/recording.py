@@ -271,14 +271,17 @@ class CapturedRecording(Recording):
     @cached_property
     def suspects(self) -> Sequence[int] | None:
         """From the counts that were recorded with each value: no tensor is read. The places of the calls that gave
-        something worse than all that went in."""
+        something worse than all that went in, and of the first that read a NaN which was given."""
         if not any(v.stats is not None for v in self.record.step.values):
             return None
         places: set[int] = set()
+        read: set[int] = set()
         grads = {value: grad for backward in self.record.step.backwards for value, grad in backward.grads.items()}
         for event in self.record.step.leading:
             ops, given = self.captured.nodes_of.get(event.id, ()), self._worst(event.inputs)
-            if self._worst(event.outs) > given:
+            brought = [v for v in event.inputs if v not in read and v not in self.record.step.made_by]
+            read.update(event.inputs)
+            if self._worst(event.outs) > given or self._worst(v for v in brought if v not in self._gradients) == NAN:
                 places.update(at for op in ops for at in self.timeline.places("forward", op))
             upstream = self._worst(grads[value] for value in event.outs if value in grads)
             if self._worst(grads[value] for value in event.inputs if value in grads) > max(given, upstream):
