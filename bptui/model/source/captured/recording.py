@@ -179,6 +179,23 @@ class CapturedRecording(Recording):
                 return _sum([self.record.array(b.hooked.get(value, ("", b.grads[value]))[1]) for b in backwards])
         return self.grad(node)
 
+    def outside(self, source: int) -> list[Array | None]:
+        """What events that are no operation of the graph, those that make complex numbers, were seen to add to the
+        gradient of a node; None for each of which that was not recorded."""
+        values = self.captured.values_of.get(source, ())
+        return [self.added(event, source) for value in values for event in self._outside.get(value, ())]
+
+    @cached_property
+    def _outside(self) -> dict[int, list[Event]]:
+        """Value → the events without operations that read it, and make something that wants a gradient."""
+        found: dict[int, list[Event]] = {}
+        values, node_of = self.record.step.values, self.captured.node_of
+        for event in self.record.step.leading:
+            if any(values[out].wants_grad and out not in node_of for out in event.outs):
+                for value in event.inputs:
+                    found.setdefault(value, []).append(event)
+        return found
+
     def added(self, event: Event, source: int) -> Array | None:
         """What an event was seen to add to the gradient of a node; None where that was not recorded by itself."""
         backwards, values = self.record.step.backwards, self.captured.values_of.get(source, ())
