@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch")
 import bptui.torch  # noqa: E402
 from bptui.model.source.captured.file import open_record  # noqa: E402
 from bptui.model.source.captured.network import CapturedNetwork, network_of  # noqa: E402
-from bptui.model.source.captured.verdicts import Row, check_event, check_update  # noqa: E402
+from bptui.model.source.captured.update_verdicts import check_update  # noqa: E402
+from bptui.model.source.captured.verdicts import Row, check_event  # noqa: E402
 from tests.torch_programs import FAMILIES, PROGRAMS, make  # noqa: E402
 
 OPAQUE = {
