@@ -138,6 +138,8 @@ class _Building:
                 self._leaf(out)
             return
         try:
+            if "hook" in event.notes:
+                raise Lacks(f"the gradient was changed by {event.notes['hook']}")
             outs = said(self.shop, event)
         except Lacks as why:
             self.builder.undo(first)

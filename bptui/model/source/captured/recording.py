@@ -179,6 +179,23 @@ class CapturedRecording(Recording):
                 return _sum([self.record.array(b.hooked.get(value, ("", b.grads[value]))[1]) for b in backwards])
         return self.grad(node)
 
+    def outside(self, source: int) -> list[Array | None]:
+        """What events that are no operation of the graph, those that make complex numbers, were seen to add to the
+        gradient of a node; None for each of which that was not recorded."""
+        values = self.captured.values_of.get(source, ())
+        return [self.added(event, source) for value in values for event in self._outside.get(value, ())]
+
+    @cached_property
+    def _outside(self) -> dict[int, list[Event]]:
+        """Value → the events without operations that read it, and make something that wants a gradient."""
+        found: dict[int, list[Event]] = {}
+        values, node_of = self.record.step.values, self.captured.node_of
+        for event in self.record.step.leading:
+            if any(values[out].wants_grad and out not in node_of for out in event.outs):
+                for value in event.inputs:
+                    found.setdefault(value, []).append(event)
+        return found
+
     def added(self, event: Event, source: int) -> Array | None:
         """What an event was seen to add to the gradient of a node; None where that was not recorded by itself."""
         backwards, values = self.record.step.backwards, self.captured.values_of.get(source, ())
@@ -254,14 +271,17 @@ class CapturedRecording(Recording):
     @cached_property
     def suspects(self) -> Sequence[int] | None:
         """From the counts that were recorded with each value: no tensor is read. The places of the calls that gave
-        something worse than all that went in."""
+        something worse than all that went in, and of the first that read a NaN which was given."""
         if not any(v.stats is not None for v in self.record.step.values):
             return None
         places: set[int] = set()
+        read: set[int] = set()
         grads = {value: grad for backward in self.record.step.backwards for value, grad in backward.grads.items()}
         for event in self.record.step.leading:
             ops, given = self.captured.nodes_of.get(event.id, ()), self._worst(event.inputs)
-            if self._worst(event.outs) > given:
+            brought = [v for v in event.inputs if v not in read and v not in self.record.step.made_by]
+            read.update(event.inputs)
+            if self._worst(event.outs) > given or self._worst(v for v in brought if v not in self._gradients) == NAN:
                 places.update(at for op in ops for at in self.timeline.places("forward", op))
             upstream = self._worst(grads[value] for value in event.outs if value in grads)
             if self._worst(grads[value] for value in event.inputs if value in grads) > max(given, upstream):
