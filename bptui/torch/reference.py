@@ -87,6 +87,15 @@ def _slice(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return x[0][index]
 
 
+_COMPARISONS = {
+    "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "equal": "eq", "not_equal": "ne",
+}  # fmt: skip
+
+
+def _compared(name: str) -> Call:
+    return lambda torch, x, s: getattr(torch, name)(x[0], x[1]).to(x[0].dtype)
+
+
 def _put(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     made = x[0].clone()
     _slice(torch, [made], s)[...] = x[1]
@@ -197,6 +206,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "clip": lambda torch, x, s: torch.clamp(x[0], s["min"], s["max"]),
         "dropout": lambda torch, x, s: x[0] * x[1] / (1 - s["p"]),
         "affine": lambda torch, x, s: torch.nn.functional.linear(x[0], x[1].T, x[2]),
+        "einsum": lambda torch, x, s: torch.einsum(s["equation"], *x),
         "sum": _reduced("sum"),
         "mean": _reduced("mean"),
         "var": _reduced("var", "correction"),
@@ -216,6 +226,18 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "stack": lambda torch, x, s: torch.stack(tuple(x), dim=s["axis"]),
         "pad": _pad,
         "take": _take,
+        **{name: _compared(call) for name, call in _COMPARISONS.items()},
+        "flip": lambda torch, x, s: torch.flip(x[0], _axes(x[0], s["axis"])),
+        "roll": lambda torch, x, s: torch.roll(x[0], s["shift"], s["axis"] or tuple(0 for _ in s["shift"])),
+        "tril": lambda torch, x, s: torch.tril(x[0], s["k"]),
+        "triu": lambda torch, x, s: torch.triu(x[0], s["k"]),
+        "diagonal": lambda torch, x, s: torch.diagonal(x[0], s["offset"], s["axis1"], s["axis2"]),
+        "trace": _plain("trace"),
+        "outer": _plain("outer"),
+        "repeat": lambda torch, x, s: torch.tile(x[0], s["repeats"]),
+        "repeat_interleave": lambda torch, x, s: torch.repeat_interleave(x[0], s["repeats"], s["axis"]),
+        "sort": lambda torch, x, s: torch.sort(x[0], dim=s["axis"], descending=s["descending"], stable=True).values,
+        "topk": lambda torch, x, s: torch.topk(x[0], s["k"], s["axis"], s["largest"]).values,
         "gather": lambda torch, x, s: torch.gather(x[0], s["axis"], x[1]),
         "scatter_add": lambda torch, x, s: torch.scatter_add(x[0], s["axis"], x[1], x[2]),
         "index_add": lambda torch, x, s: torch.index_add(x[0], s["axis"], x[1], x[2]),

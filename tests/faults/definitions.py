@@ -39,6 +39,11 @@ FAULTS = [
       "y = sum((prediction[i,j] - target[i,j])**2/2 if abs(prediction[i,j] - target[i,j]) <= delta"
       " else delta*abs(prediction[i,j] - target[i,j]) for i in I for j in J)/(I*J)"),
     D("embedding", "off by one row", "table", "y[n,d] = table[i[n] + 1,d]"),
+    *(D(name, "open for closed, or the other way round", "tied pair", f"y = 1 if a {sign} b else 0")
+      for name, sign in (("greater", ">="), ("greater_equal", ">"), ("less", "<="), ("less_equal", "<"))),
+    D("equal", "not equal", "tied pair", "y = 1 if a != b else 0"),
+    D("not_equal", "above only", "tied pair", "y = 1 if a > b else 0"),
+    D("einsum", "the wrong index is summed", "attended", "y[b,q,k] = sum(first[b,q,d]*second[b,d,k] for d in D)"),
     D("cumsum", "without its own", "running", "y[i,j] = sum(x[i,k] for k in K if k < j)"),
     D("put", "one row too low", "written",
       "y[i,j] = src[(i - 2)//2,0 + j] if i >= 2 and i < 5 and i % 2 == 0 and j < 3 else x[i,j]"),

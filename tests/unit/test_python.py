@@ -139,7 +139,7 @@ def test_what_is_not_there_says_the_way():
     for number in (bool, float, int):
         with pytest.raises(TypeError, match="no number until"):
             number(x)
-    for name in ("torch", "trace", "explain", "run"):  # by `find`: bptui.torch is a package once it has been imported
+    for name in ("torch", "explain", "run"):  # by `find`: bptui.torch is a package once it has been imported
         with pytest.raises(AttributeError, match="not part of this version"):
             bptui.python.find(name)
 

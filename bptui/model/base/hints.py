@@ -39,12 +39,12 @@ METHODS: Mapping[str, str] = {
     "data": "leave it out", "grad": "the gradient is what bptui shows: leave it out",
 }  # fmt: skip
 CALLS: Mapping[str, str] = {
-    "einsum": 'write a @ b, or f = op("y[i,j] = sum(a[i,k]*b[k,j] for k in K)")', "print": "bptui shows every value",
-    "len": "sizes are written as numbers", "range": "write the terms out", "Variable": "give it as a value",
-    "tensor": "give it as a value: a=[1, 2]", "float": "leave it out", "int": "leave it out",
+    "print": "bptui shows every value", "len": "sizes are written as numbers", "range": "write the terms out",
+    "Variable": "give it as a value", "tensor": "give it as a value: a=[1, 2]", "float": "leave it out",
+    "int": "leave it out",
 }  # fmt: skip
 KINDS: Mapping[str, str] = {
-    "Compare": "relu(x), maximum(a, b), clip(x, 0, 1), where(mask, a, b)", "BoolOp": "where(mask, a, b)",
+    "Compare": "one sign at a time: where(x > 0, a, b), clip(x, 0, 1)", "BoolOp": "where(mask, a, b)",
     "IfExp": "where(mask, a, b), with a given mask of 0 and 1", "List": "give it as a value: a=[1, 2]",
     "ListComp": "write the terms out", "Import": "leave it out: every operation is there by its name",
     "ImportFrom": "leave it out: every operation is there by its name", "For": "write the steps out, a line each",

@@ -14,7 +14,6 @@ CAPTURE = (
 PYTHON: Mapping[str, str] = {
     "torch": CAPTURE,
     "capture": CAPTURE,
-    "trace": "bptui trace prints a step of a network file; bptui.debug(loss) steps through it",
     "explain": "bptui explain prints the derivation of a number of a network file; bptui.debug(loss) shows it",
     "run": "bptui.debug(loss) opens the debugger",
 }

@@ -25,16 +25,7 @@ from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import spelled
 from bptui.model.source import custom_ops
 from bptui.model.source.literals import MAX_NAME, Literals
-
-OPERATORS: Mapping[type[ast.operator], tuple[str, str]] = {
-    ast.Add: ("+", "add"),
-    ast.Sub: ("-", "sub"),
-    ast.Mult: ("*", "mul"),
-    ast.Div: ("/", "div"),
-    ast.Pow: ("**", "pow"),
-    ast.MatMult: ("@", "matmul"),
-}
-"""Python's operators and the operations that they are."""
+from bptui.model.source.operators import COMPARISONS, OPERATORS, defines
 
 Value = Node | float
 
@@ -205,6 +196,10 @@ class Reader(Literals):
             return self.use(node, "transpose", [self.tensor(node.value, depth)], name, {})
         if isinstance(node, ast.Subscript):
             return self.part(node, depth, name)
+        if isinstance(node, ast.Compare) and len(node.ops) == 1 and not defines(node):
+            sides = [self.expression(side, depth + 1) for side in (node.left, node.comparators[0])]
+            if type(node.ops[0]) in COMPARISONS:
+                return self.use(node, COMPARISONS[type(node.ops[0])], sides, name, {})
         self.refuse(node, " in a formula")
 
     def operators(self, node: ast.BinOp, depth: int, name: str | None) -> Value:
@@ -246,13 +241,16 @@ class Reader(Literals):
         if word in hints.CALLS and word not in self.builder.own:
             self.fail(node, f"unknown operation '{word}'", hints.CALLS[word])
         op = self.builder.find(word, self.builder.place(self.at(node)))
-        arguments = node.args
+        arguments, attributes = node.args, dict[str, Any]()
+        needed = [key for key, attribute in op.attributes.items() if attribute.required]
+        if needed and arguments and isinstance(arguments[0], ast.Constant) and isinstance(arguments[0].value, str):
+            attributes[needed[0]] = self.literal(arguments[0])  # einsum("ij,jk->ik", a, b)
+            arguments = arguments[1:]
         if len(arguments) == 1 and len(op.inputs) > 1 and isinstance(arguments[0], ast.List | ast.Tuple):
             arguments = arguments[0].elts
         if word in ("max", "min") and len(arguments) > 1 and isinstance(arguments[1], ast.Name | ast.Call | ast.BinOp):
             self.fail(node, f"{word} is over the elements of one value", f"write {word}imum(a, b) for the one of two")
         places: dict[str, ast.expr] = {}
-        attributes: dict[str, Any] = {}
         for position, argument in enumerate(arguments):
             if isinstance(argument, ast.Starred):
                 self.fail(argument, "'*' is not allowed in a call")
@@ -380,8 +378,7 @@ class Reader(Literals):
 
     def refuse(self, node: ast.AST, where: str, otherwise: str = "") -> NoReturn:
         """A UserError for a part of Python that formulas do not have."""
-        defines = isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq) and node.col_offset == 0
-        right = "write = for ==" if defines else hints.KINDS.get(type(node).__name__, otherwise)
+        right = "write = for ==" if defines(node) else hints.KINDS.get(type(node).__name__, otherwise)
         self.fail(node, f"{syntax.kind(node)} is not allowed{where}", right)
 
     def calls(self) -> dict[str, str]:

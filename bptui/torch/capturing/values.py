@@ -12,7 +12,7 @@ from torch.autograd.function import BackwardCFunction
 from torch.nn.modules._functions import BackwardHookFunction
 
 from bptui.model.source.captured.record import Argument, Backward, Event
-from bptui.torch.capturing.gradients import Edge, Gradients, edge_of
+from bptui.torch.capturing.gradients import Border, Edge, Gradients, edge_of
 from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.numbers import Numbers, dense, kind, version
 
@@ -62,7 +62,9 @@ class Values:
         if live.node is not FREED and live.node is not tensor.grad_fn and tensor.grad_fn is not None:
             return self._unseen(tensor, live.value)
         value = self.step.values[live.value]
-        if value.wants_grad != tensor.requires_grad:  # requires_grad_(): the same numbers, now with a gradient
+        if value.wants_grad != tensor.requires_grad:  # requires_grad_(): the same numbers, with a gradient or without
+            if live.value in self.journal.read:  # what came before has its gradient, or none, and this the other
+                return self.new(tensor, border=self.numbers.kept(live.value))
             value.wants_grad = tensor.requires_grad
         if value.wants_grad and not live.watched:
             live.watched = self.gradients.watch(tensor, live.value)
@@ -102,6 +104,12 @@ class Values:
         for _, leaf in self.leaves():
             if leaf.grad is not None:
                 self._live.pop(id(leaf.grad), None)
+
+    def forget(self, tensor: torch.Tensor) -> None:
+        """It may have been written without a new version: what it holds is new."""
+        if tensor.layout is torch.strided:
+            self.numbers.written(tensor)
+            self._live.pop(id(tensor), None)
 
     def leaves(self) -> Iterable[tuple[int, torch.Tensor]]:
         """The leaves that have a gradient, and the values that they hold."""
@@ -171,6 +179,19 @@ class Values:
             return self.use(parameter)
         return self.change(parameter)
 
+    def renew(self, view: torch.Tensor) -> None:
+        """A view is about to be changed in place: autograd reads its base for that, and not the view as it was read
+        before, whose gradient is only that of those who read it."""
+        if not (view._is_view() and view.requires_grad and torch.is_grad_enabled()):
+            return
+        if self.use(view) in self.journal.read:
+            base, value = self.use(view._base), self.numbers.value(view)
+            value.wants_grad = True
+            self.journal.artificial("view_again", [base], value.id)
+            self._live[id(view)] = Live(
+                weakref.ref(view), version(view), self.numbers.writes(view), view.grad_fn, value.id, True
+            )
+
     def put(self, view: torch.Tensor, part: int, base: int) -> None:
         """A view was changed in place: as autograd has it, its base is changed, and it is a view of that."""
         whole = view._base
@@ -233,8 +254,7 @@ class Values:
         if event is None:
             inputs = self.gradients.reached(node, self.use)
             event = self._custom(node, function, list(inputs.values()))
-            own = {(node, tensor.output_nr): value}
-            self.gradients.border(event.id, [tensor], own, inputs)
+            self.gradients.border(event.id, Border({(node, tensor.output_nr): value}, inputs))
             self._late[node] = event
         event.outs.append(value)
         if inside is not None:
@@ -262,7 +282,6 @@ class Values:
         source = self.gradients.values.get(edge)
         if source is None:
             return False
-        hook = ", ".join(self.journal.modules.hooks) or "a full backward hook of a module"
-        event = self.journal.artificial("same", [source], value, hook=hook)
-        self.gradients.leading(node, event.id, {slot: (source, [])})
+        event = self.journal.artificial("same", [source], value)
+        self.gradients.identity(event, node, slot, ", ".join(self.journal.modules.hooks))
         return True

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from bptui.model.base.printable import one_line
 from bptui.model.engine.composites import composite_of
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import Recording
@@ -24,7 +25,7 @@ MOVES = frozenset({"transpose", "reshape", "slice", "cast", "expand", "broadcast
 class Call:
     """number   from 1, in the order of the run
     nodes    ids of its operations, rising
-    results  ids of those whose numbers others read, or that nobody reads
+    results  ids of those whose numbers others read, or that nobody reads; what the call returns first
     inputs   ids of what it reads from outside, in the order of the call; numbers written in it are not among them
     module, function  where, and what was called, by the names that the run has for them
     kind     what it computes, by bptui's name, so that runs of different origin can be paired
@@ -71,9 +72,11 @@ def _call(number: int, graph: Graph, nodes: Sequence[Node], step: CapturedRecord
     own = {node.id for node in nodes}
     event = None if step is None else step.captured.event_of.get(nodes[0].id)
     readers = graph.once(_readers)
-    results = tuple(i for i in sorted(own) if not readers[i] or set(readers[i]) - own)
-    at = event.module if event is not None else nodes[-1].scope
-    function = _function(event) if event is not None else _kind(graph, nodes)
+    read = [i for i in sorted(own, reverse=True) if not readers[i] or set(readers[i]) - own]
+    first = [] if event is None or step is None else [step.captured.node_of.get(out) for out in event.outs]
+    results = tuple(i for i in dict.fromkeys((*first, *read)) if i in own)
+    at = one_line(event.module if event is not None else nodes[-1].scope)
+    function = one_line(_function(event)) if event is not None else _kind(graph, nodes)
     moves = all(node.op is not None and node.op.name in MOVES for node in nodes)
     inputs = tuple(_inputs(graph, nodes, event, step))
     return Call(number, tuple(sorted(own)), results, inputs, at, function, _kind(graph, nodes), moves, event)

@@ -29,12 +29,13 @@ class Runs:
     """Two runs. `rows` says what is compared; `gap(i)` is there once `advance` has come to row i.
 
     tolerance  from which difference on a row is apart; it may be set
-    known      how many rows have been compared: all before it are
+    losses     of either
     """
 
     def __init__(self, a: Run, b: Run, tolerance: Tolerance | None = None) -> None:
         self.a, self.b = a, b
         self.tolerance = tolerance or default(a.recording, b.recording)
+        self.losses = a.recording.loss, b.recording.loss
         self._found: list[Gap] = []
         self._tally: tuple[tuple[float, int], int, int | None] = ((0.0, 0), 0, None)
 
@@ -114,6 +115,13 @@ class Runs:
         return self._apart[2]
 
     @property
+    def largest(self) -> int | None:
+        """The row that is farthest of those that were compared, None where all are the same to the bit."""
+        sizes = [gap.relative or 0.0 for gap in self._found]
+        most = max(sizes, default=0.0)
+        return sizes.index(most) if most else None
+
+    @property
     def _apart(self) -> tuple[tuple[float, int], int, int | None]:
         """Tolerance and how many rows were compared; of those how many are apart, and which is the first."""
         found, last = self._found, self._tally
@@ -130,7 +138,8 @@ class Runs:
             node = next((nodes[side] for nodes in row.nodes), None)
             if node is None:
                 mine = row.missing == f"only in {'ab'[side]}"
-                node = run.graph.by_name[row.module].id if mine else None
+                named = run.graph.by_name.get(row.module) if mine else None
+                node = None if named is None else named.id
             places = () if node is None else run.timeline.places("update", node)
             return places[row.turn] if row.turn < len(places) else None
         if row.pair == NOBODY:
@@ -139,8 +148,3 @@ class Runs:
             return max((each.place for nodes in row.nodes for each in run.timeline.arrivals(nodes[side])), default=None)
         found = () if call is None else [p for node in call.nodes for p in run.timeline.places("forward", node)]
         return max(found, default=None)
-
-    @property
-    def losses(self) -> tuple[float, float]:
-        """The loss of either."""
-        return self.a.recording.loss, self.b.recording.loss

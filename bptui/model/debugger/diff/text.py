@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bptui.model.base.numbers import apart, index
+from bptui.model.base.numbers import index, just_apart
+from bptui.model.base.printable import one_line
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.diff.gaps import Gap
 from bptui.model.debugger.diff.rows import Row
@@ -39,7 +40,7 @@ def said(gap: Gap) -> str:
 def site(row: Row) -> str:
     """`model.py:57`; "" where there is no program."""
     at = row.call.site if row.call is not None else None
-    return "" if at is None else f"{at.file.rpartition('/')[2]}:{at.line}"
+    return "" if at is None else one_line(f"{at.file.rpartition('/')[2]}:{at.line}")
 
 
 def mark(gap: Gap | None, tolerance: float) -> tuple[str, str]:
@@ -54,11 +55,7 @@ def losses(runs: Runs) -> tuple[str, str, bool]:
     a, b = runs.losses
     off = abs(a - b)
     same = a == b or (a != a and b != b) or off <= runs.tolerance.value * max(abs(a), abs(b))
-    return (*apart(a, b), same) if a != b and a == a and b == b else (*map(_digits, (a, b)), same)  # type: ignore[return-value]
-
-
-def _digits(x: float) -> str:
-    return apart(x, 0.0)[0] if x else "0"
+    return (*just_apart(a, b), same)
 
 
 def report(runs: Runs) -> Iterator[Line]:
@@ -72,6 +69,7 @@ def report(runs: Runs) -> Iterator[Line]:
     if first is None:
         yield line(("✓ equal", "ok"), f"  {total:,} operations: {_counts(runs)}")
         yield from _unread(runs)
+        yield _largest(runs)
         return
     yield line((f"≠ {runs.count:,}", "kink"), f" of {total:,} operations: {_counts(runs)}")
     yield from _unread(runs)
@@ -83,8 +81,20 @@ def report(runs: Runs) -> Iterator[Line]:
         yield line("  the loss alone would not tell")
     yield line("")
     start = max(0, first - 1)
-    for i in range(start, min(total, start + LISTED)):
-        yield _listed(runs, i)
+    shown = range(start, min(total, start + LISTED))
+    rows = [runs.rows[i] for i in shown]
+    widths = max(len(each.module) for each in rows), max(len(each.function) for each in rows)
+    yield from (_listed(runs, i, widths) for i in shown)
+
+
+def _largest(runs: Runs) -> Line:
+    """Of runs that are equal within the tolerance: how far they are at the most."""
+    i = runs.largest
+    if i is None:
+        return line(("  the same numbers in all of them", "dim"))
+    gap = runs.gap(i)
+    assert gap is not None
+    return line((f"  at most {ratio(gap.relative)} apart: ", "dim"), *_named(runs.rows[i]))
 
 
 def _counts(runs: Runs) -> str:
@@ -109,7 +119,7 @@ def _named(row: Row) -> Line:
 def details(runs: Runs, row: Row, gap: Gap | None, found: Why) -> Iterator[Span]:
     """How far apart a row is and where, why, its inputs that came in different, its settings that differ."""
     if gap is not None and gap.shown:
-        a, b = apart(gap.a, gap.b)
+        a, b = just_apart(gap.a, gap.b)
         where = f" at {index(gap.at)}" if gap.at else f" {gap.note}" if gap.note else ""
         yield Span(f"{ratio(gap.relative)} apart{where}: a {a}, b {b}")
     elif gap is not None:
@@ -121,12 +131,12 @@ def details(runs: Runs, row: Row, gap: Gap | None, found: Why) -> Iterator[Span]
         yield Span(f"{setting.name}: {setting.a} in a, {setting.b} in b")
 
 
-def _listed(runs: Runs, i: int) -> Line:
+def _listed(runs: Runs, i: int, widths: tuple[int, int]) -> Line:
     row, gap = runs.rows[i], runs.gap(i)
     glyph, style = mark(gap, runs.tolerance.value)
     amount = "" if gap is None else ratio(gap.relative) if gap.shown or gap.relative is None else gap.note
-    columns = f"{row.phase:<8} {row.number:>6}  {row.module[:30]:<30}  "
-    return line((glyph, style), f" {columns}", (f"{row.function[:22]:<22}", COLOURS[row.phase]), f"  {amount}")
+    columns = f"{row.phase:<8} {row.number:>6}  {row.module:<{widths[0]}}  "
+    return line((glyph, style), f" {columns}", (f"{row.function:<{widths[1]}}", COLOURS[row.phase]), f"  {amount}")
 
 
 # -------------------------------------------------------------------------------------------------------------- JSON
@@ -141,6 +151,7 @@ def as_json(runs: Runs) -> dict[str, Any]:
         "tolerance": {"value": runs.tolerance.value, "source": runs.tolerance.source},
         "equal": first is None,
         "beyond": runs.count,
+        "largest": _amount(Gap(0.0) if runs.largest is None else runs.gap(runs.largest) or Gap(None)),
         "losses": [_json(a), _json(b)],
         "first": None if first is None else _first(runs, first),
         "rows": [_row(runs, i) for i in range(len(runs.rows))],

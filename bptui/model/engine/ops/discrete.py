@@ -1,4 +1,5 @@
-"""Operations whose value moves in steps, or which no gradient passes: detach, cast, sign, floor, ceil, trunc, round."""
+"""Operations whose value moves in steps, or which no gradient passes: detach, cast, sign, floor, ceil, trunc, round,
+comparisons."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ import numpy as np
 
 from bptui.model.base.kinds import KINDS
 from bptui.model.base.types import Array
-from bptui.model.engine.ops.base import Attribute, Signature
+from bptui.model.engine.ops.base import Attribute, Op, Signature
 from bptui.model.engine.ops.common import choice
-from bptui.model.engine.ops.maps import unary
+from bptui.model.engine.ops.maps import binary, unary
 from bptui.model.engine.trace import Standin, each
 
 
@@ -58,6 +59,13 @@ def _sign(x: Any) -> Any:
     return np.where(x > 0, 1, np.where(x < 0, -1, 0))
 
 
+def _comparison(name: str, sign: str, compare: Any, doc: str) -> Op:
+    return binary(
+        name, f"y = 1 if a {sign} b else 0", lambda a, b: np.where(compare(a, b), 1, 0), (None, None), doc,
+        symbol=f"{{0}} {sign} {{1}}", fixed=("a", "b"), convention="no gradient passes",
+    )  # fmt: skip
+
+
 OPS = (
     unary(
         "detach",
@@ -98,4 +106,10 @@ OPS = (
             ("round", "y = round(x)", np.rint, "The nearest whole number, of two as near the even one."),
         )
     ),
+    _comparison("greater", ">", np.greater, "1 where a is above b, else 0."),
+    _comparison("greater_equal", ">=", np.greater_equal, "1 where a is not below b, else 0."),
+    _comparison("less", "<", np.less, "1 where a is below b, else 0."),
+    _comparison("less_equal", "<=", np.less_equal, "1 where a is not above b, else 0."),
+    _comparison("equal", "==", np.equal, "1 where a and b are equal, else 0."),
+    _comparison("not_equal", "!=", np.not_equal, "1 where a and b differ (or one is nan), else 0."),
 )

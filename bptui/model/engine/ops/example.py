@@ -13,11 +13,11 @@ from bptui.model.engine.ops.base import Composite, Op, Signature
 
 SHAPES: tuple[Shape, ...] = (
     (2, 3), (3, 2), (3,), (2,), (), (2, 3, 4), (4, 3, 2), (3, 4, 2), (2, 3, 5, 5), (4, 3, 3, 3), (2, 3, 5, 5, 5),
-    (3, 4, 3, 3, 3), (4, 3, 3, 3, 3),
+    (3, 4, 3, 3, 3), (4, 3, 3, 3, 3), (1, 3),
 )  # fmt: skip
 SETTINGS: Mapping[str, Any] = {
     "shape": (3, 2), "index": (slice(0, 1),), "pad_width": ((1, 1), (1, 1)), "exponent": 2.0, "kernel_size": 2,
-    "output_size": 1, "groups": 1,
+    "output_size": 1, "groups": 1, "shift": 1, "repeats": 2, "k": 1, "dtype": "bfloat16", "equation": "ij->i",
 }  # fmt: skip
 """Of those that have no default."""
 UNFIT = (ValueError, KeyError, TypeError, IndexError)

@@ -36,7 +36,7 @@ def binary(
     name: str,
     definition: str,
     forward: Callable[..., Any],
-    vjps: tuple[Callable[..., Any], Callable[..., Any]],
+    vjps: tuple[Callable[..., Any] | None, Callable[..., Any] | None],
     doc: str,
     *,
     hint: Hint | None = None,

@@ -81,7 +81,8 @@ class Event:
     notes    `masks`: what a dropout kept (values) · `autocast`: the kind of number of the autocast region · `no_grad`
              · `custom`: the class of a custom function, `inside`: values that its own forward made
              · `results`: all values that it returned, in order, where some of them are its inputs or come twice
-             · `traced`, `again`, `hook`: said in docs/captured-file.md
+             · `hook`: the user's own hooks that changed the gradient on its way through it
+             · `traced`, `again`: said in docs/captured-file.md
     """
 
     id: int
@@ -186,7 +187,8 @@ class Step:
 
     @cached_property
     def leading(self) -> Sequence[Event]:
-        """The events that a loss depends on, in their order; all of them, where no backward pass was recorded."""
+        """The events that a loss depends on, in their order, and those that join the gradients of several ranks; all
+        of them, where no backward pass was recorded."""
         if not self.backwards:
             return self.events
         found: set[int] = set()
@@ -196,7 +198,7 @@ class Step:
             if event is not None and event.id not in found:
                 found.add(event.id)
                 waiting += event.inputs
-        return [event for event in self.events if event.id in found]
+        return [event for event in self.events if event.id in found or event.notes.get("reduces")]
 
 
 class Record(ABC):

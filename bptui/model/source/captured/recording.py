@@ -4,7 +4,7 @@ event from running that event alone."""
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from threading import Lock
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from bptui.model.base.types import Array
+from bptui.model.engine.nonfinite import FINITE, INFINITE, NAN
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Key, NotRecorded, Recording
 from bptui.model.source.captured.alone import Alone, alone
@@ -51,20 +52,16 @@ class CapturedRecording(Recording):
         if values:
             return self.record.array(values[0])
         event = self.captured.event_of.get(i)
-        if event is None:  # the sum of several losses
-            parts = [self.value(source) for source in self.graph.nodes[i].inputs]
-            return (
-                None
-                if any(part is None for part in parts)
-                else np.asarray(sum(np.asarray(part, np.float64) for part in parts))
-            )
+        if event is None:
+            tail = self._tail
+            return None if tail is None else tail.value(i)
         run = self.run(event)
         return None if run is None else run.value(i)
 
     @property
     def loss(self) -> float:
         """The loss; NaN where the program ended before it had one."""
-        return super().loss if self.record.step.backwards else float("nan")
+        return super().loss if any(row.losses for row in self.record.step.backwards) else float("nan")
 
     def dtype(self, node: Key) -> str:
         values = self.captured.values_of.get(self.id(node))
@@ -101,8 +98,9 @@ class CapturedRecording(Recording):
 
     def contribution(self, consumer: int, position: int) -> Array | None:
         event = self.captured.event_of.get(consumer)
-        if event is None:  # the sum of several losses
-            return np.ones(self.graph.nodes[consumer].shape)
+        if event is None:
+            tail = self._tail
+            return None if tail is None else tail.contribution(consumer, position)
         if consumer in self.captured.unknown:
             return self._opaque(event, consumer, position)
         run = self.run(event)
@@ -114,6 +112,12 @@ class CapturedRecording(Recording):
         source = self.graph.nodes[consumer].inputs[position]
         found = self.added(event, source)
         return found if consumer == first or found is None else np.zeros(self.graph.nodes[source].shape)
+
+    @cached_property
+    def _tail(self) -> Alone | None:
+        """What makes one loss of what the backward passes started from: of no event."""
+        ops = [node.id for node in self.graph.ops if node.id not in self.captured.event_of]
+        return self._alone(ops, {self.graph.loss: np.ones(())}, "float64")
 
     def run(self, event: Event) -> Alone | None:
         """The event alone; None where numbers that it reads were not kept."""
@@ -133,6 +137,10 @@ class CapturedRecording(Recording):
     def run_in(self, event: Event, dtype: str) -> Alone | None:
         """The event alone in another kind of number, and not kept."""
         ops = self.captured.nodes_of[event.id]
+        return self._alone(ops, {i: g for i in ops if (g := self.upstream(event, i)) is not None}, dtype)
+
+    def _alone(self, ops: Sequence[int], upstream: Mapping[int, Array], dtype: str) -> Alone | None:
+        """Some operations by themselves; None where numbers that they read were not kept."""
         inside = set(ops)
         given: dict[int, Array] = {}
         for i in ops:
@@ -142,7 +150,6 @@ class CapturedRecording(Recording):
                     if array is None:
                         return None
                     given[source] = array
-        upstream = {i: grad for i in ops if (grad := self.upstream(event, i)) is not None}
         return alone(self.graph, ops, given, upstream, dtype)
 
     def upstream(self, event: Event, i: int) -> Array | None:
@@ -151,11 +158,43 @@ class CapturedRecording(Recording):
         node = self.graph.nodes[i]
         if i not in self.captured.values_of or not node.wants_grad:
             return None
-        found = self.grad(i)
-        if found is None:
-            return None
-        own = self.added(event, i) if not set(self.captured.values_of[i]) & set(event.inputs) else None
-        return found if own is None else np.asarray(np.asarray(found, np.float64) - own)
+        return self._without_own(event, i, self.hooked_grad(i))
+
+    def arrived(self, i: int) -> Array | None:
+        """What the consumers of a node were seen to add to its gradient, all together."""
+        event, found = self.captured.event_of.get(i), self.recorded_grad(i)
+        return found if event is None else self._without_own(event, i, found)
+
+    def _without_own(self, event: Event, i: int, grad: Array | None) -> Array | None:
+        if grad is None or set(self.captured.values_of[i]) & set(event.inputs):
+            return grad
+        own = self.added(event, i)
+        return grad if own is None else np.asarray(np.asarray(grad, np.float64) - own)
+
+    def hooked_grad(self, node: int) -> Array | None:
+        """The gradient that goes on from a node: what arrived there, or what the user's own hooks made of it."""
+        for value in self.captured.values_of.get(node, ()):
+            backwards = [b for b in self.record.step.backwards if value in b.grads]
+            if any(value in b.hooked for b in backwards):
+                return _sum([self.record.array(b.hooked.get(value, ("", b.grads[value]))[1]) for b in backwards])
+        return self.grad(node)
+
+    def outside(self, source: int) -> list[Array | None]:
+        """What events that are no operation of the graph, those that make complex numbers, were seen to add to the
+        gradient of a node; None for each of which that was not recorded."""
+        values = self.captured.values_of.get(source, ())
+        return [self.added(event, source) for value in values for event in self._outside.get(value, ())]
+
+    @cached_property
+    def _outside(self) -> dict[int, list[Event]]:
+        """Value → the events without operations that read it, and make something that wants a gradient."""
+        found: dict[int, list[Event]] = {}
+        values, node_of = self.record.step.values, self.captured.node_of
+        for event in self.record.step.leading:
+            if any(values[out].wants_grad and out not in node_of for out in event.outs):
+                for value in event.inputs:
+                    found.setdefault(value, []).append(event)
+        return found
 
     def added(self, event: Event, source: int) -> Array | None:
         """What an event was seen to add to the gradient of a node; None where that was not recorded by itself."""
@@ -231,29 +270,60 @@ class CapturedRecording(Recording):
 
     @cached_property
     def suspects(self) -> Sequence[int] | None:
-        """From the counts that were recorded with each value: no tensor is read."""
+        """From the counts that were recorded with each value: no tensor is read. The places of the calls that gave
+        something worse than all that went in, and of the first that read a NaN which was given."""
         if not any(v.stats is not None for v in self.record.step.values):
             return None
-        bad = {v.id for v in self.record.step.values if v.stats is not None and (v.stats.nan or v.stats.inf)}
         places: set[int] = set()
-        for value in bad:
-            if value in self.captured.node_of:
-                places.update(self._made_at(self.captured.node_of[value], "forward"))
-        for backward in self.record.step.backwards:
-            for value, grad in backward.grads.items():
-                if grad in bad and value in self.captured.node_of:
-                    for consumer, _ in self.graph.consumers[self.captured.node_of[value]]:
-                        places.update(self._made_at(consumer, "backward"))
+        read: set[int] = set()
+        grads = {value: grad for backward in self.record.step.backwards for value, grad in backward.grads.items()}
+        for event in self.record.step.leading:
+            ops, given = self.captured.nodes_of.get(event.id, ()), self._worst(event.inputs)
+            brought = [v for v in event.inputs if v not in read and v not in self.record.step.made_by]
+            read.update(event.inputs)
+            if self._worst(event.outs) > given or self._worst(v for v in brought if v not in self._gradients) == NAN:
+                places.update(at for op in ops for at in self.timeline.places("forward", op))
+            upstream = self._worst(grads[value] for value in event.outs if value in grads)
+            if self._worst(grads[value] for value in event.inputs if value in grads) > max(given, upstream):
+                places.update(at for op in ops for at in self.timeline.places("backward", op))
         for node, turns in self._turns.items():
-            if any(row.after in bad for _, _, row in turns):
-                places.update(self.timeline.places("update", node))
+            for turn, (_, _, row) in enumerate(turns):
+                if self._worst([row.after]) > self._worst([row.value, row.grad]):
+                    places.add(self.timeline.places("update", node)[turn])
         return sorted(places)
 
-    def _made_at(self, node: int, phase: Literal["forward", "backward"]) -> set[int]:
-        """The places at which an event's operations compute."""
-        event = self.captured.event_of.get(node)
-        ops = (node,) if event is None else self.captured.nodes_of[event.id]
-        return {place for op in ops for place in self.timeline.places(phase, op)}
+    def _worst(self, values: Iterable[int | None]) -> int:
+        """FINITE, INFINITE or NAN: the worst of some values, as far as it was counted."""
+        found = (self.record.step.values[value].stats for value in values if value is not None)
+        return max((NAN if s.nan else INFINITE if s.inf else FINITE for s in found if s is not None), default=FINITE)
+
+    def not_finite(self, what: Literal["value", "grad", "after"]) -> Sequence[int]:
+        """Of the calls' results and of what is given: what lies inside of a call was not recorded."""
+        found: list[int] = []
+        for node in self.graph.nodes:
+            if what == "after":
+                turns = self._turns.get(node.id, ())
+                bad = self._worst(row.after for _, _, row in turns) > FINITE
+            else:
+                stats = self.stats(node, what)
+                bad = stats is not None and bool(stats.nan or stats.inf)
+            if bad:
+                found.append(node.id)
+        return found
+
+    def masking(self) -> Sequence[int]:
+        """The results of the calls."""
+        ended = (e for e in self.record.step.leading if self._worst(e.inputs) > FINITE == self._worst(e.outs))
+        return [self.captured.nodes_of[event.id][-1] for event in ended if self.captured.nodes_of.get(event.id)]
+
+    @cached_property
+    def _gradients(self) -> frozenset[int]:
+        """The values that are gradients of others."""
+        return frozenset(grad for backward in self.record.step.backwards for grad in backward.grads.values())
+
+    def is_given(self, node: int) -> bool:
+        """Not, where it is the gradient of another value: an all-reduce reads those of all ranks."""
+        return not self._gradients.intersection(self.captured.values_of.get(node, ()))
 
     def stats(self, node: Key, what: Literal["value", "grad"] = "value") -> Stats | None:
         """What was counted of a value, or of its gradient, when it was recorded; None where nothing was."""

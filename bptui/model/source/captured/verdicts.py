@@ -149,16 +149,19 @@ class _Check:
             yield Row(node, "gradient", name, "skipped", note="no gradient arrived at its result")
             return
         recorded = self.recording.added(self.event, source)
-        whole = recorded is None and len(mine) < len(consumers)
+        outside = self.recording.outside(source)
+        whole = recorded is None and (len(mine) < len(consumers) or bool(outside))
         if recorded is None:
-            recorded = self.recording.recorded_grad(source)
+            recorded = self.recording.arrived(source)
         if recorded is None:
             yield Row(node, "gradient", name, "skipped", note="its gradient was not recorded")
             return
         own, single = _total(self.recording, consumers if whole else mine, None), None
-        if own is None:
+        if own is None or (whole and any(part is None for part in outside)):
             yield Row(node, "gradient", name, "skipped", note="what others add to it was not recorded")
             return
+        if whole and outside:
+            recorded = recorded - np.asarray(sum(np.asarray(part, np.float64) for part in outside))
         found = distance(recorded, own, self.eps)
         verdict: Verdict = "ok"
         if found.ulps > FINE:

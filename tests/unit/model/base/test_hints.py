@@ -43,10 +43,9 @@ VALUES = {"x": np.ones((2, 3)), "W": np.ones((3, 4)), "y": np.ones((2, 4)), "t":
         ("L = sum(x.view(-1))", "1:9", "write reshape(x, shape=(2, 3))"),
         ("L = sum(x.shape)", "1:9", "sizes are written as numbers"),
         ("L = max(0, x)", "1:5", "write maximum(a, b)"),
-        ("L = sum(x > 0)", "1:9", "where(mask, a, b)"),
+        ("L = sum(0 < x < 1)", "1:9", "where(x > 0, a, b)"),
         ("import torch; L = sum(x)", "1:1", "leave it out"),
         ("L = sum([1, 2]*x)", "1:9", "give it as a value"),
-        ("L = einsum('ij,jk->ik', x, W)", "1:5", "write a @ b"),
     ],
 )
 def test_a_slip_says_where_what_and_what_would_be_right(text, place, told):

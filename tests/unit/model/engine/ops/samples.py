@@ -127,6 +127,24 @@ def uses():
     for lead in ((3,), (), (2, 3), (1,), (0,), (2, 1, 3)):
         yield Use("affine", ((*lead, 4), (4, 5), (5,)))
 
+    for equation, *shapes in (
+        ("ij,jk->ik", (3, 4), (4, 2)),
+        ("bhqd,bhkd->bhqk", (2, 1, 3, 4), (2, 1, 5, 4)),
+        ("ii->i", (3, 3)),
+        ("ii", (3, 3)),
+        ("i,j", (3,), (4,)),
+        ("ij,ik->jk", (3, 4), (3, 2)),
+        ("bij,bjk,bkl->bil", (2, 3, 4), (2, 4, 2), (2, 2, 5)),
+        ("ij,k->k", (3, 4), (5,)),
+        (",i->i", (), (4,)),
+        ("yA,Aj->yj", (3, 2), (2, 4)),
+        ("...ij,...jk->...ik", (2, 1, 3, 4), (1, 4, 2)),
+        ("...d,d->...", (2, 3, 4), (4,)),
+        ("ijij->ji", (2, 3, 2, 3)),
+        ("ij,jk->ik", (0, 4), (4, 2)),
+    ):
+        yield Use("einsum", tuple(shapes), {"equation": equation})
+
     for name in REDUCTIONS:
         for shape, given in (
             ((3, 4), {}),
@@ -174,6 +192,33 @@ def uses():
         ((), "[]"),
     ):
         yield Use("slice", (shape,), {"index": index})
+    for axis in (0, -1, None, (0, 1)):
+        yield Use("flip", ((3, 4),), {"axis": axis})
+    for shape, shift, axis in (((3, 4), 1, 1), ((5,), -7, None), ((3, 4), (1, -2), (0, 1)), ((3, 4), (1, 1), (1, -1))):
+        yield Use("roll", (shape,), {"shift": shift, "axis": axis})
+    for name in ("tril", "triu"):
+        for shape, k in (((3, 4), 0), ((2, 4, 3), 1), ((3, 4), -1), ((3, 3), 5)):
+            yield Use(name, (shape,), {"k": k})
+    for shape, given in (
+        ((3, 4), {}),
+        ((4, 3), {"offset": 1}),
+        ((2, 3, 4), {"offset": -1, "axis1": -2, "axis2": 2}),
+        ((3, 2, 4), {"axis1": 2, "axis2": 0}),
+        ((3, 4), {"offset": 4}),
+    ):
+        yield Use("diagonal", (shape,), given)
+    for shape in ((3, 4), (4, 2), (1, 1)):
+        yield Use("trace", (shape,))
+    yield Use("outer", ((3,), (4,)))
+    yield Use("outer", ((1,), (0,)))
+    for shape, repeats in (((3, 4), (2, 3)), ((3,), (2, 1)), ((2, 3), 2), ((), (3,)), ((2, 3), (0, 1)), ((2,), 1)):
+        yield Use("repeat", (shape,), {"repeats": repeats})
+    for shape, repeats, axis in (((3, 4), 2, 1), ((3, 4), 3, 0), ((2, 3, 2), 2, -2), ((4,), 1, 0)):
+        yield Use("repeat_interleave", (shape,), {"repeats": repeats, "axis": axis})
+    for shape, axis in (((3, 4), -1), ((4, 3), 0), ((2, 4, 3), 1), ((5,), 0), ((3, 1), 1), ((0, 3), 1)):
+        for more in (False, True):
+            yield Use("sort", (shape,), {"axis": axis, "descending": more})
+            yield Use("topk", (shape,), {"axis": axis, "k": min(2, shape[axis]), "largest": more})
     yield Use("concat", ((3, 4), (3, 5)), {"axis": 1})
     yield Use("concat", ((3, 4), (1, 4), (2, 4)), {"axis": -2})
     yield Use("concat", ((2,), (0,)))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.unit.model.engine.ops.draws.base import Case, Random, an_axis, numbers, pick, shape_of
+import numpy as np
+
+from tests.unit.model.engine.ops.draws.base import Case, Random, an_axis, chance, numbers, pick, shape_of, some_axes
 
 
 def _placed(random: Random, *, each: bool) -> tuple[Any, int, Any, tuple[int, ...]]:
@@ -64,7 +66,108 @@ def running(op: str) -> Callable[[Random], Case]:
     return make
 
 
+def einsum(random: Random) -> Case:
+    """Indices of sizes of their own, in any order, some twice in an operand, some in the output, with or without ..."""
+    sizes = {letter: int(random.integers(1, 5)) for letter in "bhqkdyA"}
+    beside, inputs, terms = shape_of(random, 1, 2), {}, []
+    for name in ("first", "second", "third")[: int(random.integers(1, 4))]:
+        term = [str(letter) for letter in random.choice(list(sizes), int(random.integers(0, 4)))]
+        if chance(random, 0.7):
+            term = list(dict.fromkeys(term))
+        some = beside[int(random.integers(len(beside) + 1)) :] if chance(random, 0.3) else None
+        at = int(random.integers(len(term) + 1))
+        own = [sizes[letter] for letter in term]
+        inputs[name] = numbers(random, (*own[:at], *(some or ()), *own[at:]))
+        terms.append("".join(term[:at]) + ("..." if some is not None else "") + "".join(term[at:]))
+    equation = ",".join(terms)
+    if chance(random, 0.7):
+        there = sorted(set(equation) - {",", "."})
+        out = [str(letter) for letter in random.permutation(there)[: int(random.integers(0, 4))]] if there else []
+        equation += "->" + ("..." if "." in equation else "") + "".join(out)
+    return Case("einsum", inputs, lambda torch, *x: torch.einsum(equation, *x), {"equation": equation})
+
+
+def flip(random: Random) -> Case:
+    x = numbers(random, shape_of(random, 1))
+    axis = some_axes(random, x.ndim)
+    return Case("flip", {"x": x}, lambda torch, x: torch.flip(x, np.atleast_1d(axis).tolist()), {"axis": axis})
+
+
+def roll(random: Random) -> Case:
+    x = numbers(random, shape_of(random, 1, empty=False))
+    axis = some_axes(random, x.ndim)
+    turns = [int(n) for n in random.integers(-6, 7, np.size(axis))]
+    shift = tuple(turns) if isinstance(axis, tuple) else turns[0]
+    return Case("roll", {"x": x}, lambda torch, x: torch.roll(x, shift, axis), {"shift": shift, "axis": axis})
+
+
+def triangle(op: str) -> Callable[[Random], Case]:
+    def make(random: Random) -> Case:
+        x, k = numbers(random, shape_of(random, 2)), int(random.integers(-3, 4))
+        return Case(op, {"x": x}, lambda torch, x: getattr(torch, op)(x, k), {"k": k})
+
+    return make
+
+
+def diagonal(random: Random) -> Case:
+    x = numbers(random, shape_of(random, 2))
+    a, b = (int(axis) for axis in random.permutation(x.ndim)[:2])
+    offset = int(random.integers(-min(2, x.shape[a]), min(2, x.shape[b]) + 1))
+    given = {"offset": offset, "axis1": a - x.ndim if chance(random) else a, "axis2": b}
+    return Case("diagonal", {"x": x}, lambda torch, x: torch.diagonal(x, given["offset"], a, b), given)
+
+
+def trace(random: Random) -> Case:
+    return Case("trace", {"x": numbers(random, shape_of(random, 2, 2))}, lambda torch, x: torch.trace(x))
+
+
+def outer(random: Random) -> Case:
+    inputs = {name: numbers(random, shape_of(random, 1, 1)) for name in "ab"}
+    return Case("outer", inputs, lambda torch, a, b: torch.outer(a, b))
+
+
+def repeat(random: Random) -> Case:
+    x = numbers(random, shape_of(random, 0, 3))
+    repeats = tuple(int(n) for n in random.integers(0 if chance(random, 0.1) else 1, 4, int(random.integers(1, 5))))
+    return Case("repeat", {"x": x}, lambda torch, x: torch.tile(x, repeats), {"repeats": repeats})
+
+
+def repeat_interleave(random: Random) -> Case:
+    x = numbers(random, shape_of(random, 1))
+    axis, repeats = an_axis(random, x.ndim), int(random.integers(1, 4))
+    given = {"repeats": repeats, "axis": axis}
+    return Case("repeat_interleave", {"x": x}, lambda torch, x: torch.repeat_interleave(x, repeats, axis), given)
+
+
+def sort(random: Random) -> Case:
+    x = numbers(random, shape_of(random, 1))
+    given = {"axis": an_axis(random, x.ndim), "descending": chance(random)}
+    call = {"dim": given["axis"], "descending": given["descending"], "stable": True}
+    return Case("sort", {"x": x}, lambda torch, x: torch.sort(x, **call).values, given)
+
+
+def topk(random: Random) -> Case:
+    """Of different numbers: PyTorch takes any of equal ones."""
+    shape = shape_of(random, 1)
+    x = random.permutation(np.linspace(-2, 2, int(np.prod(shape)))).reshape(shape)
+    axis = an_axis(random, x.ndim)
+    given = {"k": int(random.integers(0, x.shape[axis] + 1)), "axis": axis, "largest": chance(random)}
+    call = (given["k"], axis, given["largest"])
+    return Case("topk", {"x": x}, lambda torch, x: torch.topk(x, *call).values, given)
+
+
 DRAWS: Mapping[str, Callable[[Random], Case]] = {
+    "einsum": einsum,
+    "flip": flip,
+    "roll": roll,
+    **{name: triangle(name) for name in ("tril", "triu")},
+    "diagonal": diagonal,
+    "trace": trace,
+    "outer": outer,
+    "repeat": repeat,
+    "repeat_interleave": repeat_interleave,
+    "sort": sort,
+    "topk": topk,
     "gather": gather,
     "scatter_add": scatter_add,
     "index_add": index_add,

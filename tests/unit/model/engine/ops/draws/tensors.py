@@ -42,7 +42,8 @@ def of_two(op: str) -> Callable[[Random], Case]:
         a, b = (numbers(random, shape) for shape in shapes)
         if op == "div":
             b = np.where(b == 0, 0.5, b)
-        return Case(op, {"a": a, "b": b}, lambda torch, a, b: getattr(torch, op)(a, b))
+        call = {"equal": "eq"}.get(op, op)
+        return Case(op, {"a": a, "b": b}, lambda torch, a, b: getattr(torch, call)(a, b).to(torch.float64))
 
     return make
 
@@ -320,7 +321,8 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
                    approximate=lambda r: pick(r, "none", "tanh")),
     "clip": clip,
     "power": power,
-    **{name: of_two(name) for name in ("add", "sub", "mul", "div", "maximum", "minimum")},
+    **{name: of_two(name) for name in ("add", "sub", "mul", "div", "maximum", "minimum", "greater", "greater_equal",
+                                      "less", "less_equal", "equal", "not_equal")},
     "where": where,
     "matmul": matmul,
     "linear": linear,
