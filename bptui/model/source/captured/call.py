@@ -125,6 +125,11 @@ class Call:
         """Reads the recorded numbers later: for `constant` and `whole`."""
         return lambda: self.array(x)
 
+    def counted_nan(self, x: Any) -> bool:
+        """Was NaN counted among the numbers of a recorded tensor?"""
+        stats = self.shop.record.step.values[x.id].stats if isinstance(x, Ref) else None
+        return stats is not None and stats.nan > 0
+
     # ------------------------------------------------------------------------------------------------------- building
     def node(self, x: Ref | Node | float) -> Node:
         """The node that holds x, as this call reads it."""

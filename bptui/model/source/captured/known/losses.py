@@ -145,10 +145,16 @@ def cross_entropy(
     u: Call, input: Any, target: Any, weight: Any = None, size_average: Any = None, ignore_index: int = -100,
     reduce: Any = None, reduction: str = "mean", label_smoothing: float = 0.0,
 ) -> Node:  # fmt: skip
+    """Where NaN is among the numbers, its two parts: PyTorch's log_softmax gives 0 × NaN to a sample that is left out,
+    and bptui's cross_entropy, which is one operation, 0."""
     stats = u.shop.record.step.values[input.id].stats
     if stats is not None and stats.inf and not _below(u, input):
         u.lacks("cross_entropy of inf")
-    settings = {"reduction": reduced(reduction, size_average, reduce), "label_smoothing": label_smoothing}
+    settings: dict[str, Any] = {"reduction": reduced(reduction, size_average, reduce)}
+    if u.counted_nan(input) and whole(target) and not label_smoothing:
+        scores = u.use("log_softmax", input, axis=1 if len(input.shape) > 1 else 0)
+        return _classes(u, "nll", scores, target, weight, ignore_index, settings)
+    settings["label_smoothing"] = label_smoothing
     return _classes(u, "cross_entropy", input, target, weight, ignore_index, settings)
 
 
