@@ -70,6 +70,8 @@ ONE = [
     Law("gelu", F.gelu, {"approximate": "none"}, far),
     Law("gelu", lambda x: F.gelu(x, approximate="tanh"), {"approximate": "tanh"}, far),
     Law("softsign", F.softsign, apart=np.isinf), Law("tanhshrink", F.tanhshrink), Law("tan", torch.tan),
+    Law("asin", torch.asin), Law("acos", torch.acos), Law("atan", torch.atan, apart=far), Law("erfc", torch.erfc),
+    Law("lgamma", torch.lgamma), Law("digamma", torch.digamma),
     Law("detach", torch.detach), Law("sign", torch.sign), Law("floor", torch.floor), Law("ceil", torch.ceil),
     Law("trunc", torch.trunc), Law("round", torch.round),
     *(Law("cast", lambda x, kind=kind: x.to(getattr(torch, kind)).to(x.dtype), {"dtype": kind})
@@ -147,6 +149,7 @@ COMPARED = {
 TWO = [
     *(Law(name, lambda a, b, call=call: getattr(torch, call)(a, b).to(a.dtype)) for name, call in COMPARED.items()),
     Law("add", torch.add), Law("sub", torch.sub), Law("mul", torch.mul), Law("div", torch.div),
+    Law("atan2", torch.atan2), Law("xlogy", torch.xlogy), Law("logaddexp", torch.logaddexp),
     Law("maximum", torch.maximum), Law("minimum", torch.minimum),
     Law("pow", torch.pow, apart=lambda a, b: (a == 0) | (np.abs(a) > 1e29) | (np.abs(b) > 1e29) | np.isnan(a)),
     Law("leaky", lambda a, b: torch.where(a > 0, a, a * b), apart=lambda a, b: ~np.isfinite(a * b)),
