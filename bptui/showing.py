@@ -160,6 +160,8 @@ def diff(options: Namespace) -> int:
 
 
 def _diff_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
+    differing.asked(options)
+
     def make() -> Board:
         from bptui.screens.diff.board import DiffBoard
 
@@ -169,7 +171,7 @@ def _diff_screen(options: Namespace) -> Callable[[Theme, bool], Screen[None]]:
 
 
 SCREENS: dict[str, Callable[[Namespace], Callable[[Theme, bool], Screen[None]]]] = {
-    "learn": _lesson_screen, "explore": _explore_screen, "play": _play_screen,
+    "learn": _lesson_screen, "explore": _explore_screen, "play": _play_screen, "diff": _diff_screen,
 }  # fmt: skip
 """The commands that have a screen of their own."""
 

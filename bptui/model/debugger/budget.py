@@ -44,6 +44,8 @@ def _lines(session: Session, found: Budget) -> list[Line]:
     made.append(line(("loss as recorded ", "dim"), repr(loss), ("   without rounding ", "dim"), repr(exact)))
     if found.unknown:
         made.append(line((f"{found.unknown} events could not be run: opaque, or not kept", "dim")))
+    if found.stopped:
+        made.append(line((f"{found.stopped} events have no gradient: what they lose is not in it", "dim")))
     return made
 
 

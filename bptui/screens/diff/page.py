@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bptui.model.base.numbers import apart, index
+from bptui.model.base.numbers import index, just_apart
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger.diff.runs import Runs
 from bptui.model.debugger.diff.text import COLOURS, losses, mark, ratio, site
@@ -133,7 +133,7 @@ def _farthest(runs: Runs, i: int) -> list[Line]:
         return [(Span(gap.note, "dim"),)]
     if not gap.relative:
         return [(Span("no number differs", "dim"),)]
-    a, b = apart(gap.a, gap.b)
+    a, b = just_apart(gap.a, gap.b)
     kind = COLOURS[runs.rows[i].phase]
     numbers = (Span("a  ", "dim"), Span(a, kind), Span("    b  ", "dim"), Span(b, f"{kind} bold"))
     return [(Span(gap.note or f"farthest {index(gap.at)}".rstrip(), "dim"),), numbers]

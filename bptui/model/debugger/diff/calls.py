@@ -24,7 +24,7 @@ MOVES = frozenset({"transpose", "reshape", "slice", "cast", "expand", "broadcast
 class Call:
     """number   from 1, in the order of the run
     nodes    ids of its operations, rising
-    results  ids of those whose numbers others read, or that nobody reads
+    results  ids of those whose numbers others read, or that nobody reads; what the call returns first
     inputs   ids of what it reads from outside, in the order of the call; numbers written in it are not among them
     module, function  where, and what was called, by the names that the run has for them
     kind     what it computes, by bptui's name, so that runs of different origin can be paired
@@ -71,7 +71,9 @@ def _call(number: int, graph: Graph, nodes: Sequence[Node], step: CapturedRecord
     own = {node.id for node in nodes}
     event = None if step is None else step.captured.event_of.get(nodes[0].id)
     readers = graph.once(_readers)
-    results = tuple(i for i in sorted(own) if not readers[i] or set(readers[i]) - own)
+    read = [i for i in sorted(own, reverse=True) if not readers[i] or set(readers[i]) - own]
+    first = [] if event is None or step is None else [step.captured.node_of.get(out) for out in event.outs]
+    results = tuple(i for i in dict.fromkeys((*first, *read)) if i in own)
     at = event.module if event is not None else nodes[-1].scope
     function = _function(event) if event is not None else _kind(graph, nodes)
     moves = all(node.op is not None and node.op.name in MOVES for node in nodes)

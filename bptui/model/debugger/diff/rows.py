@@ -102,9 +102,15 @@ def _backward(a: Recording, b: Recording, pairing: Pairing, partner: Mapping[int
         if pair is not None and pair.a is not None:
             before = made.get(pair.a.number, (place, pair, []))
             made[pair.a.number] = (min(place, before[0]), pair, [*before[2], (i, j)])
-    for _, pair, nodes in sorted(made.values(), key=lambda item: item[0]):
+    for _, pair, nodes in sorted(made.values(), key=_late):
         assert pair.a is not None
         yield Row("backward", pair, tuple(nodes), pair.a.number, pair.a.module, pair.a.function)
+
+
+def _late(item: tuple[int, Pair, list[tuple[int, int]]]) -> tuple[int, int]:
+    """By place; what has none of its own in the first run, from the loss on."""
+    place, pair, _ = item
+    return place, 0 if pair.a is None else -pair.a.number
 
 
 def _finishes(a: Recording, b: Recording, pairing: Pairing) -> Callable[[int, int], tuple[Pair | None, int]]:

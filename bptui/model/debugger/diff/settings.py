@@ -91,7 +91,7 @@ def _call(one: Call, other: Call, a: Recording, b: Recording) -> tuple[Told, Tol
 
 def _kinds(call: Call, run: Recording) -> Told:
     """The kind of number of what it gives."""
-    return {"kind of number": run.dtype(call.results[-1])}
+    return {"kind of number": run.dtype(call.results[0])}
 
 
 def _event(call: Call, event: Event, run: CapturedRecording) -> Told:

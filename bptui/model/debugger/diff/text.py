@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bptui.model.base.numbers import apart, index
+from bptui.model.base.numbers import index, just_apart
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.diff.gaps import Gap
 from bptui.model.debugger.diff.rows import Row
@@ -54,11 +54,7 @@ def losses(runs: Runs) -> tuple[str, str, bool]:
     a, b = runs.losses
     off = abs(a - b)
     same = a == b or (a != a and b != b) or off <= runs.tolerance.value * max(abs(a), abs(b))
-    return (*apart(a, b), same) if a != b and a == a and b == b else (*map(_digits, (a, b)), same)  # type: ignore[return-value]
-
-
-def _digits(x: float) -> str:
-    return apart(x, 0.0)[0] if x else "0"
+    return (*just_apart(a, b), same)
 
 
 def report(runs: Runs) -> Iterator[Line]:
@@ -109,7 +105,7 @@ def _named(row: Row) -> Line:
 def details(runs: Runs, row: Row, gap: Gap | None, found: Why) -> Iterator[Span]:
     """How far apart a row is and where, why, its inputs that came in different, its settings that differ."""
     if gap is not None and gap.shown:
-        a, b = apart(gap.a, gap.b)
+        a, b = just_apart(gap.a, gap.b)
         where = f" at {index(gap.at)}" if gap.at else f" {gap.note}" if gap.note else ""
         yield Span(f"{ratio(gap.relative)} apart{where}: a {a}, b {b}")
     elif gap is not None:

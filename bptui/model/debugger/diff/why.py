@@ -71,7 +71,11 @@ def _said(runs: Runs, row: Row, inputs: tuple[Input, ...], unread: int, settings
     if inputs:
         names = [each.name for each in inputs]
         listed = f"{', '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''}"
-        before = ": the runs had parted before this step" if all(each.trained for each in inputs) else ""
+        before = (
+            ": the runs had parted before this step, an earlier one tells where"
+            if all(each.trained for each in inputs)
+            else ""
+        )
         return f"{'' if len(names) > 1 else 'its input '}{listed} came in different{before}"
     if unread:
         return f"{unread} of its inputs were not recorded: they may have come in different"
@@ -86,6 +90,8 @@ def _first_to_add(runs: Runs, row: Row) -> str:
     a, b = runs.a.recording, runs.b.recording
     for i, j in row.nodes:
         first, second = a.timeline.arrivals(i), b.timeline.arrivals(j)
+        if not first or not second:
+            return f"no gradient goes on to {a.graph.nodes[i].name} in {'b' if first else 'a'}"
         if len(first) != len(second):
             return f"{len(first)} calls add to ∂L/∂{a.graph.nodes[i].name} in a, {len(second)} in b"
         if len(first) > 1 and runs.gaps.gradient(i, j).beyond(runs.tolerance.value):

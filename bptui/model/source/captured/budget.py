@@ -29,10 +29,13 @@ class Loss(NamedTuple):
 
 @dataclass(frozen=True)
 class Budget:
-    """losses: of each event that could be run, the largest effect first. unknown: how many events could not be."""
+    """losses: of each event that could be run, the largest effect first. unknown: how many events could not be run;
+    stopped: how many have no gradient (behind a detach), although the loss depends on them: what they lose is not told.
+    """
 
     losses: tuple[Loss, ...]
     unknown: int
+    stopped: int
 
     @property
     def total(self) -> float:
@@ -45,7 +48,7 @@ def budget(recording: CapturedRecording, progress: Callable[[int, int], None] | 
     captured = recording.captured
     events = [event for event in recording.record.step.leading if captured.nodes_of.get(event.id)]
     found: list[Loss] = []
-    unknown = 0
+    unknown = stopped = 0
     for n, event in enumerate(reversed(events)):
         if progress is not None:
             progress(n, len(events))
@@ -53,6 +56,9 @@ def budget(recording: CapturedRecording, progress: Callable[[int, int], None] | 
         run = None if ops[-1] in captured.unknown else recording.run(event)
         if run is None:
             unknown += 1
+            continue
+        if not any(recording.graph.nodes[i].wants_grad for i in ops):
+            stopped += 1
             continue
         for i in ops:
             for value in captured.values_of.get(i, ()):
@@ -66,4 +72,4 @@ def budget(recording: CapturedRecording, progress: Callable[[int, int], None] | 
                 if np.isfinite(effect):
                     found.append(Loss(i, distance(recorded, own, eps).ulps, effect))
     found.sort(key=lambda loss: -abs(loss.effect))
-    return Budget(tuple(found), unknown)
+    return Budget(tuple(found), unknown, stopped)

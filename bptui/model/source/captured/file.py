@@ -135,7 +135,7 @@ class Writer:
             "values": table.columns(step.values), "parameters": step.parameters, "modules": step.modules,
             "sources": step.sources,
         }  # fmt: skip
-        text = rows.text(open_)
+        text = rows.in_json(open_)
         return text.replace(_SEAL.encode(), f"{zlib.crc32(text):08x}".encode(), 1)
 
 
@@ -290,12 +290,12 @@ def _step(manifest: dict[str, Any], blobs: Array, where: str) -> Step:
     check = rows.Rows(step)
     try:
         step.about = check.table(manifest["about"])
-        step.warnings = [_text(line) for line in manifest["warnings"]]
+        step.warnings = [rows.text(line) for line in manifest["warnings"]]
         step.parameters = {name: check.value(value) for name, value in manifest["parameters"].items()}
         for path, (kind, training) in manifest["modules"].items():
-            step.modules[path] = Module(_text(kind), _flag(training))
+            step.modules[path] = Module(rows.text(kind), _flag(training))
         for file, lines in manifest["sources"].items():
-            step.sources[file] = {rows.count(int(number)): _text(line) for number, line in lines.items()}
+            step.sources[file] = {rows.count(int(number)): rows.text(line) for number, line in lines.items()}
     except rows.Odd as problem:
         raise UserError(where, str(problem)) from None
     except KeyError as problem:
@@ -332,10 +332,4 @@ def _bytes(files: Container, name: str, most: int) -> bytes:
 def _flag(found: Any) -> bool:
     if type(found) is not bool:
         raise rows.Odd("whether a module was in training is neither true nor false")
-    return found
-
-
-def _text(found: Any) -> str:
-    if type(found) is not str:
-        raise rows.Odd("a text is none")
     return found

@@ -92,8 +92,8 @@ class _Building:
             if value not in self.shop.nodes and value not in self.step.made_by:
                 self._leaf(value)
         layers = self._layers()
-        went_back = bool(self.step.backwards)
-        graph = self.builder.finish(self._loss(), layers) if went_back else self.builder.unfinished(layers)
+        loss = self._loss()
+        graph = self.builder.unfinished(layers) if loss is None else self.builder.finish(loss, layers)
         values_of: dict[int, list[int]] = {}
         for value, node in self.shop.nodes.items():
             values_of.setdefault(node.id, []).append(value)
@@ -165,14 +165,16 @@ class _Building:
             self.made.unknown[outs[out].id] = why
         return outs
 
-    def _loss(self) -> Node:
+    def _loss(self) -> Node | None:
         """The loss of the step: what the backward pass started from, times the gradient that it was started with; where
-        several started, the sum of these."""
+        several started, the sum of these. None where none did."""
         starts: dict[tuple[int, int | None], Node] = {}
         for backward in self.step.backwards:
             for loss, seed in backward.losses:
                 if loss in self.shop.nodes:
                     starts.setdefault((self.shop.nodes[loss].id, seed), self._seeded(self.shop.nodes[loss], seed))
+        if not starts:
+            return None
         total, *more = starts.values()
         for other in more:
             total = self.builder.use("add", total, other, name=self.shop.fresh("losses"))
@@ -216,7 +218,7 @@ class _Building:
         self, row: Backward | Update, graph: Graph, node_of: Mapping[int, int], done: set[int]
     ) -> Iterator[Stop]:
         if isinstance(row, Backward):
-            starts = [node_of[loss] for loss, _ in row.losses]
+            starts = [node_of[loss] for loss, _ in row.losses if loss in node_of]
             yield from (Stop("backward", start, True) for start in starts)
             reached = _reached(graph, starts)
             yield from (Stop("backward", node) for node in sorted(reached, reverse=True) if node in done)

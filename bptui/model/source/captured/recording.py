@@ -4,7 +4,7 @@ event from running that event alone."""
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from threading import Lock
 from typing import Literal
@@ -51,20 +51,16 @@ class CapturedRecording(Recording):
         if values:
             return self.record.array(values[0])
         event = self.captured.event_of.get(i)
-        if event is None:  # the sum of several losses
-            parts = [self.value(source) for source in self.graph.nodes[i].inputs]
-            return (
-                None
-                if any(part is None for part in parts)
-                else np.asarray(sum(np.asarray(part, np.float64) for part in parts))
-            )
+        if event is None:
+            tail = self._tail
+            return None if tail is None else tail.value(i)
         run = self.run(event)
         return None if run is None else run.value(i)
 
     @property
     def loss(self) -> float:
         """The loss; NaN where the program ended before it had one."""
-        return super().loss if self.record.step.backwards else float("nan")
+        return super().loss if any(row.losses for row in self.record.step.backwards) else float("nan")
 
     def dtype(self, node: Key) -> str:
         values = self.captured.values_of.get(self.id(node))
@@ -101,8 +97,9 @@ class CapturedRecording(Recording):
 
     def contribution(self, consumer: int, position: int) -> Array | None:
         event = self.captured.event_of.get(consumer)
-        if event is None:  # the sum of several losses
-            return np.ones(self.graph.nodes[consumer].shape)
+        if event is None:
+            tail = self._tail
+            return None if tail is None else tail.contribution(consumer, position)
         if consumer in self.captured.unknown:
             return self._opaque(event, consumer, position)
         run = self.run(event)
@@ -114,6 +111,12 @@ class CapturedRecording(Recording):
         source = self.graph.nodes[consumer].inputs[position]
         found = self.added(event, source)
         return found if consumer == first or found is None else np.zeros(self.graph.nodes[source].shape)
+
+    @cached_property
+    def _tail(self) -> Alone | None:
+        """What makes one loss of what the backward passes started from: of no event."""
+        ops = [node.id for node in self.graph.ops if node.id not in self.captured.event_of]
+        return self._alone(ops, {self.graph.loss: np.ones(())}, "float64")
 
     def run(self, event: Event) -> Alone | None:
         """The event alone; None where numbers that it reads were not kept."""
@@ -133,6 +136,10 @@ class CapturedRecording(Recording):
     def run_in(self, event: Event, dtype: str) -> Alone | None:
         """The event alone in another kind of number, and not kept."""
         ops = self.captured.nodes_of[event.id]
+        return self._alone(ops, {i: g for i in ops if (g := self.upstream(event, i)) is not None}, dtype)
+
+    def _alone(self, ops: Sequence[int], upstream: Mapping[int, Array], dtype: str) -> Alone | None:
+        """Some operations by themselves; None where numbers that they read were not kept."""
         inside = set(ops)
         given: dict[int, Array] = {}
         for i in ops:
@@ -142,7 +149,6 @@ class CapturedRecording(Recording):
                     if array is None:
                         return None
                     given[source] = array
-        upstream = {i: grad for i in ops if (grad := self.upstream(event, i)) is not None}
         return alone(self.graph, ops, given, upstream, dtype)
 
     def upstream(self, event: Event, i: int) -> Array | None:

@@ -20,6 +20,8 @@ from bptui.model.source.captured.record import Backward, Event, Group, Moved, Si
 
 MAX_DEPTH = 30
 """Of lists and tables in an argument."""
+LARGEST = 2**1000
+"""No whole number is larger: it has a float."""
 BATCH = 2**20
 """Bytes of lines that are parsed at once: what is not yet checked takes so much memory times a few, at most."""
 Json = dict[str, Any]
@@ -32,10 +34,10 @@ def lines(step: Step) -> Iterator[bytes]:
     found += [(row.after, 1, {"update": _update(row)}) for row in step.updates]
     found += [(row.id, 2, {"event": _event(row)}) for row in step.events]
     for _, _, row in sorted(found, key=lambda item: item[:2]):
-        yield text(row) + b"\n"
+        yield in_json(row) + b"\n"
 
 
-def text(content: Any) -> bytes:
+def in_json(content: Any) -> bytes:
     """JSON in one line. What JSON has not is said as `record.Argument` says it, so that no capture fails for one odd
     argument: a number that is not finite as {"float": "nan"}, anything else by its kind."""
     try:
@@ -173,7 +175,13 @@ class Rows:
         if len(parts) < len(rows):
             raise Odd("the same contribution stands twice")
         grads, carried = (self._pairs(row.get(key, ())) for key in ("grads", "carried"))
-        hooked = {self.value(value): (str(name), self.value(after)) for value, name, after in row.get("hooked", ())}
+        hooked = {self.value(value): (text(name), self.value(after)) for value, name, after in row.get("hooked", ())}
+        for (_, value), found in parts.items():
+            self._alike(value, *found)
+        for value, gradient in (*grads.items(), *carried.items(), *((value, g) for value, (_, g) in hooked.items())):
+            self._alike(value, gradient)
+        for loss, seed in ends:
+            self._alike(loss, *(() if seed is None else (seed,)))
         return Backward(ends, grads, parts, carried, count(row["after"]), _site(row), hooked)
 
     def _update(self, row: Json) -> Update:
@@ -189,7 +197,9 @@ class Rows:
     def _moved(self, row: Json) -> Moved:
         grad, after = (None if row.get(key) is None else self.value(row[key]) for key in ("grad", "after"))
         before, then = (self.table(row.get(key, {})) for key in ("states_before", "states_after"))
-        return Moved(self.value(row["value"]), grad, after, before, then)
+        value = self.value(row["value"])
+        self._alike(value, *(found for found in (grad, after) if found is not None))
+        return Moved(value, grad, after, before, then)
 
     # ------------------------------------------------------------------------------------------------------ its parts
     def value(self, found: Any) -> int:
@@ -203,6 +213,13 @@ class Rows:
             if type(value) is not int or not 0 <= value < self.values:
                 raise Odd(f"there is no value {str(value)[:20]}")
         return list(found)
+
+    def _alike(self, value: int, *others: int) -> None:
+        """A gradient has the shape of what it is one of, and so has a parameter after its update."""
+        values = self.step.values
+        for other in others:
+            if values[other].shape != values[value].shape:
+                raise Odd(f"value {other} belongs to value {value} and has another shape")
 
     def _pairs(self, found: Any) -> dict[int, int]:
         if not found:
@@ -230,7 +247,7 @@ class Rows:
         elif kind is list:
             inside = found
         else:
-            if kind is float and not isfinite(found):
+            if (kind is float and not isfinite(found)) or (kind is int and not -LARGEST < found < LARGEST):
                 raise Odd("a number is beyond what a float holds")
             return
         if depth >= MAX_DEPTH:
@@ -243,6 +260,13 @@ def count(found: Any) -> int:
     """How many events, or which line: a whole number from 0."""
     if type(found) is not int or not 0 <= found < 2**48:
         raise Odd(f"{str(found)[:20]} is no count of events")
+    return found
+
+
+def text(found: Any) -> str:
+    """A text."""
+    if type(found) is not str:
+        raise Odd("a text is none")
     return found
 
 

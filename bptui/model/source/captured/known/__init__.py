@@ -8,9 +8,13 @@ Numbers are read when they are looked at (`u.reader`); at once only what decides
 
 from bptui.model.source.captured.known import (
     arithmetic,
+    attention,
+    copies,
     elementwise,
     given,
+    images,
     indexing,
+    joining,
     layers,
     losses,
     matrices,
@@ -25,6 +29,7 @@ from bptui.model.source.captured.known.registry import HOMES, KNOWN, Entry, entr
 __all__ = ["HOMES", "KNOWN", "Entry", "entry", "is_drawn", "known", "knows", "said", "short"]
 
 FAMILIES = (
-    elementwise, arithmetic, matrices, reductions, shapes, indexing, layers, recurrent, losses, writing, given
+    elementwise, arithmetic, matrices, reductions, shapes, joining, indexing, layers, images, attention, recurrent,
+    losses, copies, writing, given,
 )  # fmt: skip
-"""In the order of docs."""
+"""Loading them registers their entries."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from math import prod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,10 @@ from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call, Ref
 from bptui.model.source.captured.known.common import (
     Tensor,
-    at,
     axis,
-    condition,
     part,
     rearranged,
     reshaped,
-    shape_of,
-    stretched,
     tensor,
     values,
     whole,
@@ -99,7 +94,8 @@ class Index:
 
     def found_sizes(self) -> Shape:
         """The shape that its tensors are an index of."""
-        return np.empty(self.shape, np.bool_)[tuple(self.basic)].shape if self.basic else self.shape
+        seen: Array = np.broadcast_to(np.False_, self.shape)[tuple(self.basic)]
+        return seen.shape
 
 
 def _axes_read(item: Any) -> int:
@@ -109,7 +105,7 @@ def _axes_read(item: Any) -> int:
     return len(item.shape) if isinstance(item, Ref) and item.dtype in ("bool", "uint8") else 1
 
 
-def _items(u: Call, index: Any) -> list[Any]:
+def items_of(u: Call, index: Any) -> list[Any]:
     """An index as a list of its items; a number that is a tensor as a number."""
     found = list(index) if isinstance(index, list) else [index]
     return [
@@ -118,7 +114,7 @@ def _items(u: Call, index: Any) -> list[Any]:
     ]
 
 
-def _listed(index: Any) -> bool:
+def listed(index: Any) -> bool:
     """Is it a list of numbers, which may have been `x[0, 2]` or `x[[0, 2]]`?"""
     return isinstance(index, list) and bool(index) and all(type(i) in (int, bool) for i in index)
 
@@ -126,8 +122,8 @@ def _listed(index: Any) -> bool:
 @known("__getitem__")
 def getitem(u: Call, input: Any, index: Any) -> Node:
     """`x[0, 2]` loses two axes, `x[[0, 2]]` none."""
-    items = _items(u, index)
-    if _listed(index) and len(u.results[0].shape) == len(input.shape):
+    items = items_of(u, index)
+    if listed(index) and len(u.results[0].shape) == len(input.shape):
         items = [index]
     return element(u, input, Index(u, tuple(input.shape), items))
 
@@ -168,15 +164,13 @@ def index_select(u: Call, input: Any, dim: int, index: Any) -> Node:
 
 
 def along(u: Call, x: Tensor, places: Ref, dim: int, shape: Shape | None = None) -> Node:
-    """The elements of x at recorded places along an axis; the index is as large as the result, and may be smaller than
-    x on the other axes. `shape`: of the places, where an axis of size 1 was taken out of them."""
+    """The elements of x at recorded places along an axis: on the other axes the places may be fewer. `shape`: of the
+    places, where an axis of size 1 was taken out of them."""
     wanted = tuple(places.shape if shape is None else shape)
-
-    def find(p: Array) -> Array:
-        inside = tuple(slice(None) if n == dim else slice(0, size) for n, size in enumerate(wanted))
-        return np.take_along_axis(p[inside], values(u, places).reshape(wanted), dim)
-
-    return rearranged(u, x, find, tuple(places.shape))
+    inside = tuple(slice(None) if n == dim or size == x.shape[n] else slice(0, size) for n, size in enumerate(wanted))
+    part = u.use("slice", x, index=inside) if any(item != slice(None) for item in inside) else x
+    i = u.whole(wanted, lambda: values(u, places).reshape(wanted))
+    return reshaped(u, u.use("gather", part, i, axis=dim), tuple(places.shape))
 
 
 @known("gather")
@@ -210,179 +204,3 @@ def take(u: Call, input: Any, index: Any) -> Node:
 def masked_select(u: Call, input: Any, mask: Any) -> Node:
     shape = np.broadcast_shapes(input.shape, mask.shape)
     return rearranged(u, input, lambda p: np.broadcast_to(p, shape)[np.broadcast_to(values(u, mask), shape)])
-
-
-# -------------------------------------------------------------------------------------------- written at some places
-def written(u: Call, x: Any, value: Any, region: Callable[[Array], Array]) -> Node:
-    """x with other numbers at some places: `region` finds these in the places of x, as `p[…]` does. The numbers
-    broadcast to the region."""
-    shape = tuple(x.shape)
-    count = prod(shape)
-
-    def inside() -> Array:
-        return region(np.arange(count).reshape(shape))
-
-    def there() -> Array:
-        found = np.zeros(count)
-        found[inside()] = 1
-        return found.reshape(shape)
-
-    def source() -> Array:
-        places, own = inside(), shape_of(value)
-        numbers = np.arange(prod(own)).reshape(own)
-        while numbers.ndim > places.ndim and numbers.shape[0] == 1:
-            numbers = numbers[0]
-        found = np.zeros(count, np.int64)
-        found[places] = np.broadcast_to(numbers, places.shape)
-        return found.reshape(shape)
-
-    mask = condition(u, shape, there)
-    if not shape_of(value):
-        return u.use("where", mask, value, x)
-    flat = reshaped(u, value, (prod(value.shape),))
-    if flat.shape == (0,):
-        return u.same(x)
-    return u.use("where", mask, u.use("take", flat, u.whole(shape, source), axis=0), x)
-
-
-@known("__setitem__")
-def setitem(u: Call, input: Any, index: Any, value: Any) -> Node:
-    found = Index(u, tuple(input.shape), _items(u, index))
-    if _listed(index):
-        found = _meant(u, input, index, value)
-    if found.repeats:
-        u.lacks("writing to one element twice")
-    return written(u, input, value, found.done)
-
-
-def _meant(u: Call, x: Any, index: list[int], value: Any) -> Index:
-    """`x[0, 2] = v` or `x[[0, 2]] = v`, by what came out of it."""
-    fitting = []
-    for items in (index, [index]):
-        found = Index(u, tuple(x.shape), items) if len(items) <= len(x.shape) else None
-        if found is not None:
-            array = np.array(values(u, x))
-            try:
-                flat = array.reshape(-1)
-                places = found.done(np.arange(array.size).reshape(array.shape))
-                flat[places] = np.broadcast_to(values(u, value), places.shape)
-            except ValueError:
-                continue
-            if np.array_equal(flat.reshape(array.shape), values(u, u.results[0]), equal_nan=True):
-                fitting.append(found)
-    if len(fitting) != 1:
-        u.lacks("writing to one element, or to several: both would give this")
-    return fitting[0]
-
-
-@known("index_put")
-def index_put(u: Call, input: Any, indices: Any, values: Any, accumulate: bool = False) -> Node:
-    found = Index(u, tuple(input.shape), [slice(None) if item is None else item for item in indices])
-    if accumulate:
-        return added(u, input, stretched(u, values, found.done(np.empty(input.shape, np.bool_)).shape), found.done)
-    if found.repeats:
-        u.lacks("writing to one element twice")
-    return written(u, input, values, found.done)
-
-
-def _rows(u: Call, dim: int, index: Any) -> Callable[[Array], Array]:
-    return lambda p: p[at(dim, values(u, index).reshape(-1))]
-
-
-@known("index_fill")
-def index_fill(u: Call, input: Any, dim: int, index: Any, value: Any) -> Node:
-    if not input.shape:
-        u.lacks("index_fill of a single number")
-    return written(u, input, value, _rows(u, axis(input, dim), index))
-
-
-@known("index_copy")
-def index_copy(u: Call, input: Any, dim: int, index: Any, source: Any) -> Node:
-    positions = values(u, index).reshape(-1)
-    if not input.shape or len(np.unique(positions)) < positions.size:
-        u.lacks("index_copy to one place twice")
-    return written(u, input, source, _rows(u, axis(input, dim), index))
-
-
-@known("select_scatter")
-def select_scatter(u: Call, input: Any, src: Any, dim: int, index: int) -> Node:
-    return written(u, input, src, lambda p: p[at(axis(input, dim), index)])
-
-
-@known("slice_scatter")
-def slice_scatter(
-    u: Call, input: Any, src: Any, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
-) -> Node:
-    return written(u, input, src, lambda p: p[at(axis(input, dim), slice(start, end, step))])
-
-
-@known("diagonal_scatter")
-def diagonal_scatter(u: Call, input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
-    return written(u, input, src, lambda p: np.diagonal(p, offset, dim1, dim2))
-
-
-@known("masked_scatter")
-def masked_scatter(u: Call, input: Any, mask: Any, source: Any) -> Node:
-    """As many of the source's first numbers as the mask has places."""
-    shape = np.broadcast_shapes(input.shape, mask.shape)
-
-    def there() -> Array:
-        return np.broadcast_to(values(u, mask), shape)
-
-    def order() -> Array:
-        return np.asarray(np.maximum(np.cumsum(there().reshape(-1)) - 1, 0)).reshape(shape)
-
-    flat = reshaped(u, source, (prod(source.shape),))
-    if flat.shape == (0,):
-        return u.same(input)
-    y = u.use("take", flat, u.whole(shape, order), axis=0)
-    return u.use("where", condition(u, shape, there), y, stretched(u, input, shape))
-
-
-@known("scatter")
-def scatter(
-    u: Call, input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: Any = None
-) -> Node:
-    """Numbers to places along an axis, each place once."""
-    src = value if src is None else src
-    if reduce is not None or not input.shape or len(index.shape) != len(input.shape):
-        u.lacks("scatter with a reduction")
-    along, own = axis(input, dim), tuple(index.shape)
-    inside = tuple(slice(None) if n == along else slice(0, size) for n, size in enumerate(own))
-    if tensor(src):
-        order = np.sort(values(u, index), axis=along)
-        if np.any(np.diff(order, axis=along) == 0):
-            u.lacks("scatter to one place twice")
-        cut = tuple(slice(0, size) for size in own)
-        src = u.use("slice", src, index=cut) if tuple(src.shape) != own else src
-    return written(u, input, src, lambda p: np.take_along_axis(p[inside], values(u, index), along))
-
-
-# ---------------------------------------------------------------------------------------------- added at some places
-def added(u: Call, x: Any, source: Any, region: Callable[[Array], Array]) -> Node:
-    """x with numbers added at some places, one as often as the region names it: `region` finds these in the places
-    of x, one for each number of the source."""
-    shape, count = tuple(x.shape), prod(source.shape)
-    flat, numbers = reshaped(u, x, (prod(shape),)), reshaped(u, source, (count,))
-    places = u.whole((count,), lambda: region(np.arange(prod(shape)).reshape(shape)).reshape(-1))
-    return reshaped(u, u.use("index_add", flat, places, numbers, axis=0), shape)
-
-
-@known("index_add")
-def index_add(u: Call, input: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Node:
-    source = source if alpha == 1 else u.use("mul", source, alpha)
-    return u.use("index_add", input, u.index(index), source, axis=axis(input, dim))
-
-
-@known("scatter_add")
-def scatter_add(u: Call, input: Any, dim: int, index: Any, src: Any) -> Node:
-    """The index may be smaller than the source, and than x on the other axes."""
-    along, own = axis(input, dim), tuple(index.shape)
-    if len(own) != len(input.shape):
-        u.lacks("scatter_add of a single number")
-    if tuple(src.shape) != own:
-        src = u.use("slice", src, index=tuple(slice(0, size) for size in own))
-    if all(n == along or size == own[n] for n, size in enumerate(input.shape)):
-        return u.use("scatter_add", input, u.index(index), src, axis=along)
-    inside = tuple(slice(None) if n == along else slice(0, size) for n, size in enumerate(own))
-    return added(u, input, src, lambda p: np.take_along_axis(p[inside], values(u, index), along))

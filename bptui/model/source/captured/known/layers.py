@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import condition, rearranged, reshaped, values
 from bptui.model.source.captured.known.registry import Entry, known
-from bptui.model.source.captured.known.shapes import turned
 
 F = "torch.nn.functional."
 
@@ -271,134 +269,3 @@ def embedding_bag(
     if per_sample_weights is not None:
         rows = u.use("mul", rows, reshaped(u, per_sample_weights, (*per_sample_weights.shape, 1)))
     return u.use(mode, rows, axis=1)
-
-
-# ------------------------------------------------------------------------------------------------------- larger images
-@known(F + "interpolate")
-def interpolate(
-    u: Call, input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: Any = None,
-    recompute_scale_factor: Any = None, antialias: bool = False,
-) -> Node:  # fmt: skip
-    """Along each axis a product with a matrix of weights; the nearest element is a choice, not a sum."""
-    n = len(input.shape) - 2
-    if mode == "area":
-        return u.use(f"adaptive_avg_pool{n}d", input, output_size=u.results[0].shape[2:])
-    kinds = {"nearest": _nearest, "nearest-exact": _nearest_exact, "linear": _linear, "bilinear": _linear,
-             "trilinear": _linear, "bicubic": _cubic}  # fmt: skip
-    if mode not in kinds or antialias:
-        u.lacks(f"interpolate {mode}{' with antialias' if antialias else ''}")
-    factors = many(scale_factor, n) if scale_factor is not None and not recompute_scale_factor else (None,) * n
-    x = input
-    for axis in range(2, len(input.shape)):
-        old, new = input.shape[axis], u.results[0].shape[axis]
-        factor = factors[axis - 2]
-        step = old / new if factor is None else 1 / factor
-        x = kinds[mode](u, x, axis, (old, new, step), bool(align_corners))
-    return u.node(x)
-
-
-def _nearest(u: Call, x: Any, axis: int, sizes: tuple[int, int, float], corners: bool, shift: float = 0.0) -> Node:
-    old, new, step = sizes
-    at = u.whole((new,), lambda: np.minimum(((np.arange(new) + shift) * np.float32(step)).astype(np.int64), old - 1))
-    return u.use("take", x, at, axis=axis)
-
-
-def _nearest_exact(u: Call, x: Any, axis: int, sizes: tuple[int, int, float], corners: bool) -> Node:
-    return _nearest(u, x, axis, sizes, corners, 0.5)
-
-
-def _linear(u: Call, x: Any, axis: int, sizes: tuple[int, int, float], corners: bool) -> Node:
-    old, new, step = sizes
-
-    def weights() -> Array:
-        at = _corners(old, new) if corners else np.maximum((np.arange(new) + 0.5) * step - 0.5, 0)
-        low = np.minimum(at.astype(np.int64), old - 1)
-        part = np.clip(at - low, 0, 1)
-        return _weights(old, [(low, 1 - part), (low + 1, part)])
-
-    return _weighed(u, x, axis, (old, new), weights)
-
-
-def _cubic(u: Call, x: Any, axis: int, sizes: tuple[int, int, float], corners: bool) -> Node:
-    """Keys' kernel with a = -0.75 (PyTorch's): four elements each, those beyond the border as the last one."""
-    old, new, step = sizes
-    a = -0.75
-
-    def near(t: Array) -> Array:
-        return ((a + 2) * t - (a + 3)) * t * t + 1
-
-    def far(t: Array) -> Array:
-        return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
-
-    def weights() -> Array:
-        at = _corners(old, new) if corners else (np.arange(new) + 0.5) * step - 0.5
-        low = np.floor(at).astype(np.int64)
-        t = at - low
-        return _weights(old, [(low - 1, far(t + 1)), (low, near(t)), (low + 1, near(1 - t)), (low + 2, far(2 - t))])
-
-    return _weighed(u, x, axis, (old, new), weights)
-
-
-def _corners(old: int, new: int) -> Array:
-    """Where the new elements lie among the old ones, first upon first and last upon last."""
-    return np.arange(new) * ((old - 1) / (new - 1) if new > 1 else 0.0)
-
-
-def _weights(old: int, terms: list[tuple[Array, Array]]) -> Array:
-    """(old, new): what each old element weighs in each new one; places beyond the border are at it."""
-    new = len(terms[0][0])
-    found = np.zeros((old, new))
-    for places, weight in terms:
-        np.add.at(found, (np.clip(places, 0, old - 1), np.arange(new)), weight)
-    return found
-
-
-def _weighed(u: Call, x: Any, axis: int, sizes: tuple[int, int], weights: Any) -> Node:
-    """x times that matrix along one axis."""
-    rank = len(x.shape)
-    order = [*(n for n in range(rank) if n != axis), axis]
-    y = u.use("matmul", turned(u, x, order), u.constant(sizes, weights))
-    return turned(u, y, [order.index(n) for n in range(rank)])
-
-
-# -------------------------------------------------------------------------------------------------------- attention
-@known(F + "scaled_dot_product_attention")
-def attention(
-    u: Call, query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False,
-    scale: float | None = None, enable_gqa: bool = False,
-) -> Node:  # fmt: skip
-    """Where numbers are added to the scores, by its parts."""
-    if enable_gqa and key.shape[-3] != query.shape[-3]:
-        key, value = (_for_each_query(u, x, query.shape[-3]) for x in (key, value))
-    drop = None
-    if dropout_p:
-        if not u.masks:
-            u.lacks("attention: what its dropout kept was not recorded")
-        drawn, weights = u.ref(u.masks[0]), (*u.results[0].shape[:-1], key.shape[-2])
-        if prod(drawn.shape) != prod(weights):
-            u.lacks("attention: its dropout draws in a shape of its own")
-        drop = condition(u, weights, lambda: (values(u, drawn) != 0).reshape(weights))
-    if attn_mask is not None and attn_mask.dtype != "bool":
-        return _added(u, (query, key, value), attn_mask, drop, dropout_p, scale)
-    mask = None if attn_mask is None else u.mask(attn_mask)
-    if drop is not None and mask is None:
-        mask = u.number(1.0)
-    more = {"dropout": dropout_p} if drop is not None else {}
-    return u.use("scaled_dot_product_attention", query, key, value, mask, drop, causal=is_causal, scale=scale, **more)
-
-
-def _for_each_query(u: Call, x: Any, heads: int) -> Node:
-    """Each head is read by several queries' heads."""
-    axis, times = len(x.shape) - 3, heads // x.shape[-3]
-    return u.use("take", x, u.whole((heads,), lambda: np.repeat(np.arange(heads // times), times)), axis=axis)
-
-
-def _added(u: Call, given: Any, bias: Any, drop: Any, p: float, scale: float | None) -> Node:
-    query, key, value = given
-    rank = len(key.shape)
-    turned_key = turned(u, key, (*range(rank - 2), rank - 1, rank - 2))
-    factor = query.shape[-1] ** -0.5 if scale is None else scale
-    scores = u.use("mul", u.use("matmul", query, turned_key), factor)
-    weights = u.use("softmax", u.use("add", scores, bias), axis=-1)
-    weights = weights if drop is None else u.use("dropout", weights, drop, p=p)
-    return u.use("matmul", weights, value)

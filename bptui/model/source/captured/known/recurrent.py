@@ -12,8 +12,8 @@ from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call, Ref
 from bptui.model.source.captured.known.common import condition, part, rearranged, values, whole
+from bptui.model.source.captured.known.joining import joined, stacked
 from bptui.model.source.captured.known.registry import Entry, known
-from bptui.model.source.captured.known.shapes import joined, stacked
 
 State = list[Any]
 """[h], or [h, c] of an LSTM."""

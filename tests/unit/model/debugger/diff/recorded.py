@@ -111,14 +111,14 @@ def record(
     for call in calls(run):
         inputs = [value(i) for i in call.inputs]
         outs = [value(i) for i in call.results]
-        name = graph.nodes[call.results[-1]].name
+        name = graph.nodes[call.results[0]].name
         args: list[Any] = [{"v": v} for v in inputs]
         kwargs: dict[str, Any] = {}
         if call.kind == "layer_norm":
             eps = next(graph.nodes[k].value for i in call.nodes for k in graph.nodes[i].inputs
                        if graph.nodes[k].role == "const")  # fmt: skip
             kwargs = {"weight": args[1], "bias": args[2], "eps": float(np.asarray(eps))}
-            args = [args[0], [graph.nodes[call.results[-1]].shape[-1]]]
+            args = [args[0], [graph.nodes[call.results[0]].shape[-1]]]
         function = names.get(call.kind, call.kind)
         site = Site("model.py", 10 + call.number, "forward")
         made.step.events.append(Event(len(made.step.events), "forward", f"torch.nn.functional.{function}", args, kwargs,

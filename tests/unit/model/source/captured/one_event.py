@@ -26,6 +26,12 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torch.utils._pytree import tree_flatten, tree_map  # noqa: E402
 
 
+def numbers(tensor: Any) -> np.ndarray:
+    """As they are now, bfloat16 widened."""
+    plain = tensor.detach()
+    return (plain.float() if plain.dtype == torch.bfloat16 else plain).resolve_conj().resolve_neg().numpy()
+
+
 class Kept(Record):
     """A record in memory."""
 
@@ -34,8 +40,7 @@ class Kept(Record):
         self.arrays: list[np.ndarray] = []
 
     def add(self, tensor: Any, wants_grad: bool = False) -> int:
-        plain = tensor.detach()
-        array = (plain.float() if plain.dtype == torch.bfloat16 else plain).resolve_conj().resolve_neg().numpy().copy()
+        array = numbers(tensor).copy()
         place = (tensor.storage_offset(), tuple(tensor.stride()))
         kind = str(tensor.dtype).removeprefix("torch.")
         stats = None
@@ -138,7 +143,7 @@ def recorded(
                 changed[own[id(x)]] = outs[-1]
     shown = list(outs)
     for _, copy, value in leaves.values():  # running statistics
-        if value not in changed and not np.array_equal(record.add_free(copy), before[id(copy)], equal_nan=True):
+        if value not in changed and not np.array_equal(numbers(copy), before[id(copy)], equal_nan=True):
             changed[value] = record.add(copy)
             outs.append(changed[value])
     event = Event(0, "forward", name, *written, outs, inputs=list(own.values()), changed=changed)
@@ -162,14 +167,6 @@ def recorded(
     for leaf, _, value in leaves.values():
         found.grads[value] = None if leaf.grad is None else (leaf.grad.to_dense().double() + 0).numpy()
     return found
-
-
-def _add_free(self: Kept, tensor: Any) -> np.ndarray:
-    plain = tensor.detach()
-    return (plain.float() if plain.dtype == torch.bfloat16 else plain).resolve_conj().resolve_neg().numpy()
-
-
-Kept.add_free = _add_free  # type: ignore[attr-defined]
 
 
 @dataclass
@@ -313,9 +310,9 @@ def check(func: Any, args: Any, kwargs: Any, seen: Seen) -> None:
 
 
 @contextmanager
-def watching() -> Iterator[Seen]:
+def watching(seen: Seen | None = None) -> Iterator[Seen]:
     """Each call in here of a function that bptui knows is compared, value and gradients."""
-    seen = Seen()
+    seen = Seen() if seen is None else seen
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with _Watching(seen):

@@ -93,11 +93,29 @@ def steps(draw: Any) -> tuple[Step, list[np.ndarray | None]]:
         )  # fmt: skip
     step.events = [draw(event(number)) for number in range(EVENTS)]
     step.backwards, step.updates = draw(happened(backwards)), draw(happened(updates))
+    _fit(step)
     step.parameters = draw(st.dictionaries(texts, ids, max_size=3))
     step.modules = draw(st.dictionaries(texts, st.builds(Module, texts, st.booleans()), max_size=3))
     step.sources = draw(st.dictionaries(texts, st.dictionaries(st.integers(0, 99), texts, max_size=3), max_size=2))
     step.about, step.warnings = draw(tables), draw(st.lists(texts, max_size=2))
     return step, blobs
+
+
+def _fit(step: Step) -> None:
+    """A gradient has the shape of its value, a parameter keeps its shape: another is not drawn."""
+
+    def like(value: int, other: int) -> int:
+        return other if step.values[other].shape == step.values[value].shape else value
+
+    for row in step.backwards:
+        row.losses = [(loss, None if seed is None else like(loss, seed)) for loss, seed in row.losses]
+        row.grads = {value: like(value, found) for value, found in row.grads.items()}
+        row.carried = {value: like(value, found) for value, found in row.carried.items()}
+        row.parts = {key: [like(key[1], part) for part in found] for key, found in row.parts.items()}
+        row.hooked = {value: (name, like(value, found)) for value, (name, found) in row.hooked.items()}
+    for moved in (moved for row in step.updates for group in row.groups for moved in group.rows):
+        moved.grad = None if moved.grad is None else like(moved.value, moved.grad)
+        moved.after = None if moved.after is None else like(moved.value, moved.after)
 
 
 def write(path: Path, step: Step, blobs: list[np.ndarray | None]) -> None:

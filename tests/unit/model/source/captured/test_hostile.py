@@ -32,7 +32,7 @@ def small(path: Path) -> list[np.ndarray | None]:
     numbers = [np.arange(6, dtype=np.float32).reshape(2, 3), np.array([True, False]), np.float64(0.5), None]
     for i, array in enumerate(numbers):
         if array is None:
-            step.values.append(Value(i, "float32", (4,), stats=Stats(1, 0, 0.5, -1.0, 1.0)))
+            step.values.append(Value(i, "float32", (2, 3), stats=Stats(1, 0, 0.5, -1.0, 1.0)))
             continue
         blob = writer.blob(np.ascontiguousarray(array), array.dtype.name)
         strides = tuple(s // array.itemsize for s in array.strides)
@@ -186,6 +186,7 @@ def test_only_what_is_looked_at_is_read(path):
     ],
 )
 def test_a_hostile_manifest_is_told(path, change, says):
+    events(path, b"")
     manifest(path, change)
     assert says in told(path)
 
@@ -209,6 +210,9 @@ def test_a_hostile_manifest_is_told(path, change, says):
         ('{"event": {"id": 0, "name": "f"}, "update": {}}', "no row"),
         ('{"other": {}}', "kind of row"),
         ('{"event": {"id": 0, "name": "f"}},{"event": {"id": 1, "name": "f"}}', "JSON"),
+        ('{"event": {"id": 0, "name": "f", "args": [1' + "0" * 400 + "]}}", "beyond"),
+        ('{"backward": {"after": 0, "grads": [[0, 1]]}}', "another shape"),
+        ('{"backward": {"after": 0, "losses": [[2, 0]]}}', "another shape"),
         ("", "JSON"),
         ('{"backward": {"after": 1}}', "event"),
         ('{"backward": {"after": 0, "parts": [[0, 0, [0]]]}}', "event"),

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import random
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bptui.model.base.errors import UserError
 from bptui.model.source.captured.file import open_record
 from bptui.model.source.captured.network import network_of
 from bptui.model.source.captured.record import Backward, Event, Group, Moved, Update
 from bptui.model.source.captured.table import KINDS
 from bptui.symbolic.check.captured import check_captured
+from tests.unit.model.source.captured.test_hostile import events, manifest, spoilt
 
 DOCS = Path(__file__).parents[5] / "docs"
 
@@ -60,6 +65,22 @@ def test_every_number_of_the_example_is_computed_again(tmp_path):
 )
 def test_a_fault_in_the_example_is_named(tmp_path, right, wrong, named):
     assert named in verdicts(written(tmp_path, right, wrong))["FAIL"]
+
+
+def test_a_spoilt_step_is_told_or_checked(tmp_path, full):
+    """A capture of somebody who means it, with right checksums: what a reader lets pass, nothing else stumbles over."""
+    path, draw = written(tmp_path), random.Random(2)
+    rest = {file.name: file.read_bytes() for file in path.iterdir()}
+    for _ in range(3_000 if full else 80):
+        for name, content in rest.items():
+            (path / name).write_bytes(content)
+        if draw.random() < 0.4:
+            manifest(path, lambda content: spoilt(content, draw))
+        else:
+            rows = spoilt([json.loads(line) for line in rest["events.jsonl"].splitlines()], draw)
+            events(path, b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+        with suppress(UserError), np.errstate(all="ignore"):
+            verdicts(path)
 
 
 def test_the_page_has_every_key(tmp_path):

@@ -1,0 +1,17 @@
+"""Calls of PyTorch's functions, a function per family: shapes that are not square, both signs, ties, keywords and
+positions, functions and methods, axes from the end, single numbers, broadcasting."""
+
+from collections.abc import Callable
+
+from tests.unit.model.source.captured.samples import layers, numbers, places
+from tests.unit.model.source.captured.samples.draw import Draw
+
+FAMILIES: dict[str, Callable[[Draw], None]] = {
+    family.__name__: family
+    for family in (
+        numbers.elementwise, numbers.arithmetic, numbers.matrices, numbers.reductions, places.shapes, places.indexing,
+        places.writing, layers.layers, layers.recurrent, layers.losses,
+    )
+}  # fmt: skip
+
+__all__ = ["FAMILIES", "Draw"]

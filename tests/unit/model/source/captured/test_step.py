@@ -1,0 +1,296 @@
+"""A captured step as graph, recording, and what is said of it: the laws that hold for any record."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bptui.cli import main
+from bptui.model.base.errors import UserError
+from bptui.model.debugger.commands import registry
+from bptui.model.debugger.session import Session
+from bptui.model.source.captured.budget import budget
+from bptui.model.source.captured.file import Writer
+from bptui.model.source.captured.network import CapturedNetwork, network_of
+from bptui.model.source.captured.record import Event
+from bptui.model.source.captured.verdicts import check_event, check_update, worst
+from bptui.symbolic.check import check_node, check_step
+from tests.records import MadeRecord, V, two_layers
+
+
+def network(record: MadeRecord | None = None) -> CapturedNetwork:
+    return network_of(record or two_layers(), "step.bptui")
+
+
+def event(made: CapturedNetwork, name: str, count: int = 0) -> Event:
+    found = [each for each in made.captured.record.step.leading if each.name.endswith(name)]
+    return found[count]
+
+
+def verdicts(made: CapturedNetwork, one: Event) -> dict[tuple[str, str], str]:
+    return {(row.row, row.input): row.verdict for row in check_event(made.recording, one)}
+
+
+# ------------------------------------------------------------------------------------------------ graph and recording
+def test_the_steps_of_a_capture_happen_as_they_were_recorded():
+    made = network()
+    events = [(each.phase, made.graph.nodes[each.node].name) for each in made.captured.timeline.events]
+    assert [name for phase, name in events if phase == "forward"][-1].startswith("mse_loss")
+    assert [name for phase, name in events if phase == "update"] == [
+        "hidden.weight", "hidden.bias", "out.weight", "out.bias",
+    ]  # fmt: skip
+    phases = [phase for phase, _ in events]
+    assert phases == sorted(phases, key=("forward", "backward", "update").index)
+
+
+def test_stepping_through_all_of_it_and_back_is_the_identity():
+    session = Session(network())
+    places = [session.state.moment]
+    while session.step().ok:
+        places.append(session.state.moment)
+    assert len(places) == session.branch.timeline.length
+    for place in reversed(places[:-1]):
+        session.reverse_step()
+        assert session.state.moment == place
+
+
+def test_every_recorded_number_is_the_records_own():
+    made = network()
+    for value, node in made.captured.node_of.items():
+        recorded = made.captured.record.array(value)
+        assert made.recording.value(node).tobytes() == recorded.tobytes()
+        assert made.recording.dtype(node) == "float32"
+    (backward,) = made.captured.record.step.backwards
+    for value, grad in backward.grads.items():
+        found = made.recording.grad(made.captured.node_of[value])
+        assert found.tobytes() == made.captured.record.array(grad).tobytes()
+
+
+def test_what_lies_inside_of_an_event_is_computed_from_its_border():
+    """A gradient that was recorded is the sum of what its consumers add, by this engine."""
+    made = network()
+    for node in made.graph.nodes:
+        parts = [part.array for part in made.recording.contributions(node)]
+        if node.wants_grad and parts:
+            np.testing.assert_allclose(sum(parts), made.recording.grad(node), rtol=1e-5, atol=1e-7)
+
+
+def test_opening_reads_no_tensor_but_those_that_decide_what_is_built():
+    record = two_layers()
+    looked: list[int] = []
+    read = record.array
+    record.array = lambda value: looked.append(value) or read(value)  # type: ignore[method-assign]
+    made = network(record)
+    Session(made).step(3)
+    assert looked == []
+
+
+def test_parameters_that_do_not_reach_the_loss_are_there_and_updated():
+    record = two_layers()
+    lonely = record.given(np.ones(2, np.float32), "spare.weight", wants_grad=True)
+    record.update("torch.optim.sgd.SGD", {"lr": 0.1}, {lonely: (np.ones(2, np.float32), np.float32([0.9, 0.9]))})
+    made = network(record)
+    assert "spare.weight" in made.graph.by_name
+    assert worst(check_update(made.recording, made.graph.by_name["spare.weight"].id)) == "ok"
+
+
+def test_a_program_that_ended_before_its_backward_pass_is_stepped_as_far_as_it_came():
+    record = two_layers()
+    record.step = replace(record.step, backwards=[], updates=[], events=record.step.events[:2])
+    made = network(record)
+    session = Session(made)
+    assert [each.phase for each in made.captured.timeline.events] == ["forward"] * len(made.graph.ops)
+    while session.step().ok:
+        pass
+    assert np.isnan(made.recording.loss)
+    record.step = replace(record.step, events=[], about={"reason": "Boom"})
+    with pytest.raises(UserError, match="no operation was captured: Boom"):
+        network(record)
+
+
+def test_a_backward_pass_from_several_numbers_starts_with_what_it_was_given():
+    record = MadeRecord()
+    w = record.given(np.float32([1, 2, 3]), "w", wants_grad=True)
+    y = record.call("torch.tanh", [V(w)], np.tanh(np.float32([1, 2, 3])))
+    seed = record.keep(np.float32([1, 0, 2]))
+    own = (1 - np.tanh(np.float32([1, 2, 3])) ** 2) * np.float32([1, 0, 2])
+    record.backward(y, {w: own, y: np.float32([1, 0, 2])})
+    record.step.backwards[0].losses = [(y, seed)]
+    made = network(record)
+    assert made.recording.loss == pytest.approx(float(np.tanh(1) + 2 * np.tanh(3)), rel=1e-6)
+    assert worst(check_event(made.recording, event(made, "tanh"))) == "ok"
+
+
+# ----------------------------------------------------------------------------------------------------------- verdicts
+def test_a_step_that_is_right_has_nothing_but_ok():
+    made = network()
+    report = check_step(made.recording)
+    assert report.counts == {"ok": len(report.rows)}
+    assert {row.row for row in report.rows} == {"value", "gradient", "update"}
+
+
+@pytest.mark.parametrize("what", ["value", "grad", "after"])
+def test_one_wrong_number_is_found_where_it_is(what):
+    record = two_layers()
+    step = record.step
+    tanh = next(each for each in step.events if each.name == "torch.tanh")
+    place = {
+        "value": tanh.outs[0], "grad": step.backwards[0].grads[tanh.inputs[0]],
+        "after": step.updates[0].groups[0].rows[1].after,
+    }[what]  # fmt: skip
+    wrong = np.array(record.arrays[place])
+    wrong.reshape(-1)[2] += 1e-3 * np.abs(wrong).max()
+    record.arrays[place] = wrong
+    made = network(record)
+    failed = [row for row in check_step(made.recording).rows if row.verdict == "FAIL"]
+    assert failed
+    assert {row.row for row in failed} == ({"value", "gradient"} if what == "value" else {"gradient"} if what == "grad"
+                                           else {"update"})  # fmt: skip
+    names = {row.node for row in failed}
+    assert {"value": "tanh", "grad": "tanh", "after": "hidden.bias"}[what] in {name.partition(".")[0] if what != "after"
+                                                                              else name for name in names}  # fmt: skip
+
+
+def test_the_same_nan_is_no_difference():
+    record = MadeRecord()
+    w = record.given(np.float32([-1, 4]), "w", wants_grad=True)
+    with np.errstate(all="ignore"):
+        root = np.sqrt(np.float32([-1, 4]))
+        y = record.call("torch.sqrt", [V(w)], root)
+        loss = record.call("torch.sum", [V(y)], root.sum())
+        record.backward(loss, {y: np.float32([1, 1]), w: np.float32(0.5) / root})
+    made = network(record)
+    assert set(verdicts(made, event(made, "sqrt")).values()) == {"ok"}
+    assert made.recording.finite is False
+    assert made.recording.suspects
+
+
+def test_what_nobody_knows_is_opaque_and_steps_like_any_other():
+    record = two_layers()
+    tanh = next(each for each in record.step.events if each.name == "torch.tanh")
+    tanh.name = "somelibrary.squash"
+    record.step.backwards[0].parts[tanh.id, tanh.inputs[0]] = [record.step.backwards[0].grads[tanh.inputs[0]]]
+    made = network(record)
+    assert verdicts(made, tanh) == {("value", ""): "opaque"}
+    (node,) = made.captured.nodes_of[tanh.id]
+    assert "somelibrary.squash" in made.captured.unknown[node]
+    (row,) = check_node(made.recording, made.graph.nodes[node])
+    assert row.verdict == "opaque"
+    assert worst(check_event(made.recording, event(made, "linear"))) == "ok"
+
+
+def test_an_optimizer_of_somebodys_own_is_opaque_whatever_its_class_is_called():
+    record = two_layers()
+    record.step.updates[0].kind = "mylibrary.optim.SGD"
+    made = network(record)
+    rows = check_update(made.recording, made.graph.params[0].id)
+    assert [row.verdict for row in rows] == ["opaque"]
+    assert "mylibrary.optim.SGD" in rows[0].note
+
+
+def test_numbers_that_were_not_kept_are_skipped_and_said():
+    record = two_layers()
+    tanh = next(each for each in record.step.events if each.name == "torch.tanh")
+    record.arrays[tanh.outs[0]] = None
+    made = network(record)
+    assert verdicts(made, tanh)["value", ""] == "skipped"
+    assert verdicts(made, event(made, "linear", 1)) == {("value", ""): "skipped"}
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "ok"), (2 / 3, "FAIL")])
+def test_a_custom_backward_is_held_against_the_derivative_of_its_own_forward(factor, verdict):
+    record = MadeRecord()
+    numbers = np.float32([0.5, -1, 2])
+    w = record.given(numbers, "w", wants_grad=True)
+    inside = record.call("torch.Tensor.mul", [V(w), V(w)], numbers**2, notes={"no_grad": True})
+    record.step.values[inside].wants_grad = False
+    cube = record.call(
+        "bptui.custom Square", [V(w)], numbers**2, notes={"custom": "SquareBackward", "inside": [inside]}
+    )
+    loss = record.call("torch.sum", [V(cube)], (numbers**2).sum())
+    grad = np.float32(factor) * 2 * numbers
+    record.backward(loss, {cube: np.ones(3, np.float32), w: grad})
+    record.step.backwards[0].parts[record.step.events[1].id, w] = [record.keep(grad)]
+    made = network(record)
+    rows = check_event(made.recording, record.step.events[1])
+    assert {row.row: row.verdict for row in rows} == {"value": "ok", "gradient": verdict}
+    assert any("0.667 times" in row.note for row in rows) == (verdict == "FAIL")
+
+
+# ------------------------------------------------------------------------------------------------------------- what-if
+def test_the_step_recomputed_from_its_leaves_is_the_step():
+    made = network()
+    again = made.program().record()
+    for node in made.graph.nodes:
+        if node.op is not None:
+            np.testing.assert_allclose(again.value(node), made.recording.value(node), rtol=1e-5, atol=1e-6)
+    for node in made.graph.params:
+        np.testing.assert_allclose(again.grad(node), made.recording.grad(node), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(again.after(node), made.recording.after(node), rtol=1e-6)
+
+
+def test_a_changed_number_has_the_loss_that_the_program_would_have_had():
+    session = Session(network())
+    reply = registry.run(session, "set out.bias[0] = 1.5")
+    assert "recomputed in float64" in reply.text
+    changed = two_layers()
+    bias = changed.step.parameters["out.bias"]
+    third = next(each for each in changed.step.events if each.module == "out")
+    was = changed.arrays[bias]
+    prediction = changed.arrays[third.outs[0]] - was + np.float32(1.5)
+    target = changed.arrays[changed.step.events[-1].inputs[1]]
+    assert session.branch.history.recording(0).loss == pytest.approx(float(((prediction - target) ** 2).mean()), 1e-5)
+    registry.run(session, "u")
+    assert session.branch.number == 0
+
+
+def test_training_goes_on_from_a_changed_step_and_the_loss_falls():
+    session = Session(network())
+    registry.run(session, "set lr = 0.05")
+    history = session.branch.history
+    history.advance(20)
+    assert history.losses[-1] < history.losses[0]
+
+
+def test_what_cannot_be_followed_is_said():
+    record = two_layers()
+    next(each for each in record.step.events if each.name == "torch.tanh").name = "somelibrary.squash"
+    reply = registry.run(Session(network(record)), "set hidden.bias[0] = 1")
+    assert "squash is opaque and stays as recorded" in reply.text
+
+
+# ------------------------------------------------------------------------------------------------------------- budget
+@pytest.mark.parametrize("seed", range(4))
+def test_what_every_event_loses_adds_up_to_what_the_loss_is_off_by(seed):
+    made = network(two_layers(seed=seed))
+    found = budget(made.recording)
+    exact = made.program().record().loss
+    assert found.total == pytest.approx(made.recording.loss - exact, rel=1e-3, abs=1e-13)
+    assert {made.graph.nodes[loss.node].name for loss in found.losses} >= {"tanh"}
+
+
+def test_budget_is_a_command_of_captured_steps_alone():
+    text = registry.run(Session(network()), "budget").text
+    assert "together" in text
+    assert "without rounding" in text
+
+
+# -------------------------------------------------------------------------------------------------------- the shell
+def test_a_capture_is_a_target_of_the_shell(tmp_path, capsys):
+    record = two_layers()
+    writer = Writer(tmp_path / "step.bptui")
+    for value in record.step.values:
+        value.blob = writer.blob(record.arrays[value.id].tobytes(), value.dtype)
+        value.strides = tuple(s // 4 for s in np.empty(value.shape, np.float32).strides)
+    writer.close(record.step)
+    assert main(["check", str(tmp_path / "step.bptui"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ok"] is True
+    assert {row["row"] for row in found["checks"]} == {"value", "gradient", "update"}
+    assert main(["run", str(tmp_path / "step.bptui"), "--batch", "-ex", "step 2", "-ex", "print loss"]) == 0
+    assert main(["trace", str(tmp_path / "step.bptui"), "--json"]) == 0
+    traced = json.loads(capsys.readouterr().out.partition("{")[2].join(["{", ""]))
+    assert set(traced["step"]["updates"]) == {"hidden.weight", "hidden.bias", "out.weight", "out.bias"}
