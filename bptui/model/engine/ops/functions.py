@@ -20,6 +20,12 @@ def _logaddexp(a: Any, b: Any) -> Any:
     return np.where(np.logical_and(np.isinf(top.real), low.real == top.real), top, found)
 
 
+def _turned(g: Any, side: Any, a: Any, b: Any) -> Any:
+    """g times a side over the square of the distance from the origin, 0 at it."""
+    square = a * a + b * b
+    return np.where(square != 0, g * (side / square), 0)
+
+
 _ROOT = float(np.sqrt(np.pi))
 
 OPS = (
@@ -51,9 +57,10 @@ OPS = (
         "atan2",
         "y = atan2(a, b)",
         np.arctan2,
-        (lambda g, y, a, b: g * (b / (a * a + b * b)), lambda g, y, a, b: -(g * (a / (a * a + b * b)))),
+        (lambda g, y, a, b: _turned(g, b, a, b), lambda g, y, a, b: -_turned(g, a, a, b)),
         "The angle of the point (b, a), in radians.",
         analytic=False,
+        convention="the gradient at the origin is 0",
     ),
     unary("erf", "y = erf(x)", erf, lambda g, y, x: np.exp(-(x * x)) * (2 / np.sqrt(np.pi)) * g, "The error function."),
     unary(

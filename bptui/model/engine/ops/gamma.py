@@ -77,7 +77,8 @@ def _series(x: Array, factors: list[float], first: int) -> Array:
     below, found = 1 / (x * x), np.zeros_like(x)
     for factor in reversed(factors):
         found = found * below + factor
-    return found / x**first
+    total: Array = found / x**first
+    return total
 
 
 def _moved_up(x: Array, term: Callable[[Array], Array]) -> tuple[Array, Array]:

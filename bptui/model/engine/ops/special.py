@@ -177,14 +177,15 @@ def _fill_erfc(x: Array, y: Array) -> None:
 def _erfc(x: Array) -> Array:
     found = np.asarray(1 - erf(x))
     line, out = x.reshape(-1), found.reshape(-1)
-    for low, high, part in (
-        (_INTERVALS[0][0], 1.25, lambda x: 1 - _middle(x)),
-        (1.25, 1 / 0.35, lambda x: _tail(x, _FAR)),
-        (1 / 0.35, np.inf, lambda x: _tail(x, _TAIL)),
-    ):
+    for low, high, part in _TAILS:
         inside = np.flatnonzero((line >= low) & (line < high))
         out[inside] = part(line[inside])
     return out.reshape(x.shape)
 
 
 _INTERVALS = ((0.84375, 1.25, _middle), (1.25, 1 / 0.35, _outer(_FAR)), (1 / 0.35, 6, _outer(_TAIL)))
+_TAILS: tuple[tuple[float, float, Callable[[Array], Array]], ...] = (
+    (0.84375, 1.25, lambda x: 1 - _middle(x)),
+    (1.25, 1 / 0.35, lambda x: _tail(x, _FAR)),
+    (1 / 0.35, np.inf, lambda x: _tail(x, _TAIL)),
+)
