@@ -130,6 +130,9 @@ class BptuiApp(DiffMixin, App[None]):
             session = Session(self._load())
             session.recording  # noqa: B018  # the first step is run here, not in the screen's thread
             paint(session, Ui(), *self.size)  # and what a frame finds out once for a graph is found
+            session.walk.next_places  # noqa: B018  # so is where n stops
+            if session.network.modules is not None:
+                session.network.modules.warm()
             if self._keeper is not None:
                 self._notices.append(self._keeper.begin(session))
         except Exception as problem:

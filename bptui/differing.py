@@ -42,15 +42,23 @@ def runs(options: Namespace, progress: Progress | None = None) -> Runs:
     def run(target: str) -> Run:
         network = load_named(target)
         history = network.history()
-        step = options.at if history.last is None else min(options.at, history.last)
-        if step:
+        step = options.at
+        if history.last is not None and step > history.last:
+            step = history.last
+            captures.append(target)
+        elif step:
             history.advance(step, lambda done, total: told.report(done / max(1, total), "training"))
         return Run(target, history.recording(step), network, history)
 
     told = progress or Progress()
     given = None if options.tolerance is None else Tolerance(options.tolerance, "as given")
     first, second = asked(options)
+    captures: list[str] = []
     found = Runs(run(first), run(second), given)
+    if len(captures) == 2:
+        raise UserError(
+            "--at", "both are captured steps, which are not trained", "it is for examples and network files"
+        )
     found.rows  # noqa: B018  # paired here, not where the screen is drawn
     return found
 

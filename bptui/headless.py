@@ -22,13 +22,14 @@ from bptui.model.base import folders, numbers
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import clipped, json_text
 from bptui.model.base.spans import Line, Span, line, plain
+from bptui.model.base.types import Array
 from bptui.model.debugger.export import jsonable
 from bptui.model.debugger.lines import kind, tensor
 from bptui.model.debugger.progress import Progress
 from bptui.model.engine import history as training
 from bptui.model.engine.graph import Node
 from bptui.model.engine.history import History
-from bptui.model.engine.recording import Recording, required
+from bptui.model.engine.recording import Recording
 from bptui.model.source.network import Network
 from bptui.screens.board import Board
 from bptui.screens.render import RenderOptions
@@ -112,16 +113,21 @@ def report(name: str, network: Network, history: History, recording: Recording, 
             continue
         head, *how = title(recording.graph, node)
         rows += [line(""), line((head.text, "bold"), f" {numbers.shape(node.shape)}", *how)]
-        rows += _indented("value", tensor(recording.required(node), kind(node)))
+        rows += _indented("value", _shown(recording.value(node), kind(node)))
         grad = recording.grad(node)
         if grad is not None:
             rows += _indented("gradient", tensor(grad, "gradient"))
         if node.role == "param":
-            rows += _indented("after", tensor(required(recording.after(node), node.name), "parameter"))
+            rows += _indented("after", _shown(recording.after(node), "parameter"))
     if steps > 1:
         first, last = (numbers.significant(float(history.losses[i])) for i in (0, steps - 1))
         rows += [line(""), line(f"loss {first} at training step 0, {last} at training step {steps - 1}")]
     return rows
+
+
+def _shown(array: Array | None, style: str) -> list[Line]:
+    """Its numbers; of a captured step, some may not have been kept."""
+    return [line(("not recorded", "dim"))] if array is None else tensor(array, style)
 
 
 def _indented(label: str, rows: list[Line]) -> list[Line]:

@@ -50,10 +50,10 @@ def load_named(target: str) -> Network:
 
     if not is_captured(target):
         return load(target)
-    from bptui.model.source.captured.file import open_record
     from bptui.model.source.captured.network import network_of
+    from bptui.model.source.captured.ranks import open_captured
 
-    return network_of(open_record(target), Path(target).name)
+    return network_of(open_captured(target), Path(target).name)
 
 
 def is_there(target: str) -> bool:

@@ -48,6 +48,7 @@ class Badges:
         self._worst: dict[tuple[Key, Phase], Verdict] = {}
         self._counted: Counter[Verdict] = Counter()
         self._wanted: dict[Key, None] = {}
+        self._of: dict[str, tuple[int, Verdict | None]] = {}
         self._left = iter(self._keys() if _bytes(modules.step) <= ALL else ())
 
     def _keys(self) -> Iterable[Key]:
@@ -57,6 +58,13 @@ class Badges:
 
     def of(self, row: Row) -> Verdict | None:
         """The worst of a row that is known; what is not known of it is asked for next. None while nothing is."""
+        known, verdict = self._of.get(row.key, (-1, None))
+        if known != len(self._rows):
+            known = len(self._rows)
+            self._of[row.key] = known, (verdict := self._found(row))
+        return verdict
+
+    def _found(self, row: Row) -> Verdict | None:
         updates = row.phase == "update"
         keys: Iterable[Key] = (
             (("update", node) for node in row.nodes) if updates else (("event", event.id) for event in row.events)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from bptui.model.base.spans import plain
@@ -63,12 +64,14 @@ async def test_enter_folds_and_the_arrows_go_from_row_to_row() -> None:
 
 async def test_n_goes_by_modules_and_s_by_operations_and_back_is_where_one_was() -> None:
     async with debug(captured, 80, 24) as screen:
-        start = screen.text
-        await screen.press("n")
-        assert screen.session.here.scope == "blocks.0.up"
-        await screen.press("n", "n")
-        assert screen.session.here.scope == "blocks.0.down"
-        await screen.press("N", "N", "N")
+        await screen.press("n")  # a call of several operations is one stop: where it is done
+        assert screen.session.here.name == "embed.linear"
+        start, reached = screen.text, []
+        for _ in range(4):
+            await screen.press("n")
+            reached.append(screen.session.here.name)
+        assert reached == ["blocks.0.up.linear", "blocks.0.relu", "blocks.0.down.linear", "blocks.0.add"]
+        await screen.press("N", "N", "N", "N")
         assert screen.text == start
 
 
@@ -194,3 +197,64 @@ async def test_of_many_modules_a_window_is_seen() -> None:
             assert "▶" in track(screen, "forward") or "◀" in track(screen, "backward"), line
             assert all(len(row) == 80 for row in screen.rows)
         assert ">" in track(screen, "forward")
+
+
+# ------------------------------------------------------------------------------------------------------------ badges
+async def checked(screen: Screen) -> None:
+    """Wait until all that is asked for while nobody presses a key is compared."""
+    for _ in range(8):
+        await screen.derived()
+
+
+async def test_every_call_is_compared_and_its_row_and_the_status_line_say_so() -> None:
+    async with debug(captured, 120, 36) as screen:
+        await checked(screen)
+        counts = screen.app.debugger.ui.checks
+        assert counts is not None
+        assert (counts.failed, counts.opaque) == (0, 0)
+        assert counts.good > 30
+        assert f"✓ {counts.good}" in screen.rows[0]
+        for name in ("forward", "embed linear", "blocks.1", "mse_loss loss", "backward", "update sgd"):
+            assert row_of(screen, name)[53] in "✓≈", name
+
+
+async def test_a_wrong_number_is_found_and_shown_on_all_that_holds_it() -> None:
+    made = blocks()
+    event = next(event for event in made.step.events if event.module == "blocks.1" and event.name.endswith("relu"))
+    wrong = np.array(made.arrays[event.outs[0]])
+    wrong[0, 0] += 0.25
+    made.arrays[event.outs[0]] = wrong
+    async with debug(lambda: network_of(made, "wrong"), 120, 36) as screen:
+        await checked(screen)
+        counts = screen.app.debugger.ui.checks
+        assert counts is not None
+        assert counts.failed >= 1
+        assert " ✗ " in row_of(screen, "blocks.1")[50:60]
+        assert "✓" in row_of(screen, "blocks.0")[50:60]
+        await screen.press("x")
+        assert screen.session.here.scope.startswith("blocks.1")
+        assert " ✗ " in row_of(screen, "forward")[50:60]
+
+
+async def test_what_nobody_knows_is_opaque_and_counted() -> None:
+    made = blocks()
+    for event in made.step.events:
+        if event.name.endswith("relu"):
+            event.name = "torch.nobody.knows"
+    async with debug(lambda: network_of(made, "opaque"), 120, 36) as screen:
+        await screen.run("goto blocks.0.knows")
+        await checked(screen)
+        assert row_of(screen, "knows")[53:59] == "opaque"
+        assert "opaque 2" in screen.rows[0]
+    async with debug(lambda: network_of(made, "opaque"), 80, 24) as screen:
+        await checked(screen)
+        assert "opaque" not in screen.rows[0]
+        assert "≈" in screen.rows[0]
+
+
+async def test_nan_that_the_definition_gives_too_is_right() -> None:
+    async with debug(lambda: captured(born=True), 120, 36) as screen:
+        await checked(screen)
+        assert "✓" in row_of(screen, "log")[50:60]
+        assert screen.app.debugger.ui.checks is not None
+        assert screen.app.debugger.ui.checks.failed == 0

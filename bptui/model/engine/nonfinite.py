@@ -14,6 +14,7 @@ import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
+from bptui.model.engine.graph import Node
 from bptui.model.engine.recording import Recording
 
 SHORT = 2_000
@@ -101,12 +102,13 @@ class Origins(Mapping[int, NonFinite]):
         node = recording.graph.nodes[i]
         if phase == "update":
             turn = timeline.places(phase, i).index(place)
-            before = [self._of("before", i, turn), self._of("grad", i)]
+            before = [self._of("before", i, turn), self._of("grad", i), self._of("update_grad", i, turn)]
             name = f"{node.name} after the update"
             return self._first(name, recording.after(i, turn), self._of("after", i, turn), before)
         given = [self._of("value", source) for source in node.inputs]
         if phase == "forward":
-            return self._first(node.name, recording.value(i), self._of("value", i), given)
+            brought = self._brought(node)
+            return brought or self._first(node.name, recording.value(i), self._of("value", i), given)
         if seed:
             return None
         given.append(self._of("grad", i))
@@ -119,6 +121,16 @@ class Origins(Mapping[int, NonFinite]):
                 return found
         return None
 
+    def _brought(self, node: Node) -> NonFinite | None:
+        """NaN in what is given, where an operation is the first to read it. (An inf is often meant: a mask's.)"""
+        recording, graph = self._recording, self._recording.graph
+        for source in node.inputs:
+            if graph.nodes[source].op is None and self._of("value", source) == NAN and recording.is_given(source):
+                first = min(consumer.id for consumer in graph.ops if source in consumer.inputs)
+                if first == node.id:
+                    return self._first(graph.nodes[source].name, recording.value(source), NAN, ())
+        return None
+
     def _of(self, what: str, node: int, turn: int = 0) -> int:
         """FINITE, INFINITE or NAN, of an array of a node: each is looked at once."""
         key = what, node, turn
@@ -126,6 +138,8 @@ class Origins(Mapping[int, NonFinite]):
             recording = self._recording
             if what in ("value", "grad"):
                 array = recording.value(node) if what == "value" else recording.grad(node)
+            elif what == "update_grad":
+                array = recording.update_grad(node, turn)
             else:
                 array = getattr(recording, what)(node, turn)
             self._worst[key] = worst(array)

@@ -86,6 +86,10 @@ class Recording(ABC):
         NotRecorded where nobody knows it: an optimizer of somebody's own."""
         return self.optimizer
 
+    def is_given(self, node: int) -> bool:
+        """Does a leaf come from outside of the step? (The gradient of another rank is a leaf that does not.)"""
+        return True
+
     @property
     @abstractmethod
     def grad_norm(self) -> float | None:
@@ -104,9 +108,15 @@ class Recording(ABC):
 
     @property
     def suspects(self) -> Sequence[int] | None:
-        """The places, ascending, of the Moments that wrote any number that is not finite; None where only a look at
-        each array would tell."""
+        """The places, ascending, of the Moments that may have made a number that is not finite of such as are; None
+        where only a look at each array would tell."""
         return None
+
+    def not_finite(self, what: Literal["value", "grad", "after"]) -> Sequence[int]:
+        """Ids of the nodes of whose value, gradient, or value after the (first) update any number is not finite."""
+        arrays = {"value": self.value, "grad": self.grad, "after": self.after}
+        nodes = self.graph.params if what == "after" else self.graph.nodes
+        return [node.id for node in nodes if (what != "grad" or node.wants_grad) and _any_bad(arrays[what](node))]
 
     @property
     @abstractmethod
@@ -139,6 +149,15 @@ class Recording(ABC):
         not recorded, too. None to the loss, whose gradient is the seed."""
         arrivals = self.timeline.arrivals(self.id(node))[:count]
         return tuple(Contribution(a.consumer, a.position, self.contribution(a.consumer, a.position)) for a in arrivals)
+
+    def masking(self) -> Sequence[int]:
+        """Ids of the operations that read what is not finite, and give only finite numbers."""
+        bad = set(self.not_finite("value"))
+        return [node.id for node in self.graph.ops if node.id not in bad and not bad.isdisjoint(node.inputs)]
+
+
+def _any_bad(array: Array | None) -> bool:
+    return array is not None and array.dtype.kind == "f" and not bool(np.isfinite(array).all())
 
 
 def required(array: Array | None, what: str) -> Array:

@@ -41,6 +41,8 @@ class DiffBoard(Board):
     def __init__(self, runs: Runs) -> None:
         self.runs, self.side = runs, 0
         self._chosen: int | None = None
+        self._first_row = 0
+        self._damaged = False
         self._why: dict[tuple[int, float], Why] = {}
         self._dots: tuple[tuple[object, ...], list[Line]] | None = None
 
@@ -134,7 +136,7 @@ class DiffBoard(Board):
         """Why the chosen row is apart comes before the rows that are not compared yet."""
         if self._asked():
             return self._explain
-        return None if self.runs.finished else self.runs.advance
+        return None if self.runs.finished or self._damaged else self._advance
 
     def urgent(self) -> bool:
         """What is asked comes before what is compared."""
@@ -147,10 +149,20 @@ class DiffBoard(Board):
     def _key(self) -> tuple[int, float]:
         return self.chosen, self.runs.tolerance.value
 
+    def _advance(self, progress: Progress) -> None:
+        try:
+            self.runs.advance(progress)
+        except UserError:
+            self._damaged = True  # a tensor cannot be read: no use in trying again
+            raise
+
     def _explain(self, progress: Progress) -> None:
         key = self._key
         progress.tick()
-        self._why[key] = why(self.runs, self.runs.rows[key[0]])
+        try:
+            self._why[key] = why(self.runs, self.runs.rows[key[0]])
+        except UserError as problem:
+            self._why[key] = Why((), 1, (), str(problem))
 
     # ------------------------------------------------------------------------------------------------------- drawing
     def status(self) -> tuple[Line, Line]:
@@ -197,8 +209,6 @@ class DiffBoard(Board):
         if below:
             rows += self._below(width, below)
         return boxed(rows, width, height, look)
-
-    _first_row = 0
 
     def _top(self, room: int) -> int:
         """The first row of the list: as little moves as can be."""

@@ -8,10 +8,11 @@ again; a folded row shows its worst. The number of a row that made the first NaN
 
 from __future__ import annotations
 
-from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base.numbers import field
+from bptui.model.base.printable import one_line, printable
 from bptui.model.base.spans import Line, Span
 from bptui.model.debugger import folding
 from bptui.screens.panels.listing import shorten
@@ -21,7 +22,7 @@ from bptui.screens.render import clip, crop, fit, under
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.model.source.captured.distance import Verdict
-    from bptui.model.source.captured.modules import Numbers, Row
+    from bptui.model.source.captured.modules import Modules, Numbers, Row
     from bptui.screens.scene import Scene
 
 GUTTER = 2
@@ -73,13 +74,11 @@ def columns(width: int) -> int:
 def title(scene: Scene) -> tuple[Line, Line]:
     """At the right: how many operations, who ran them, in which kind of number."""
     session = scene.session
-    step = folding.tree(session).step
-    kinds = Counter(step.values[value].dtype for value in step.parameters.values())
-    kind = max(kinds, key=kinds.__getitem__, default="float32")
-    about = step.about
+    modules = folding.tree(session)
+    about, kind = modules.step.about, modules.kind
     said = f"{session.timeline.length:,} operations"
     version = str(about.get("version", "")).partition("+")[0]
-    framework = " ".join(part for part in (str(about.get("framework", "PyTorch")), version) if part)
+    framework = one_line(" ".join(part for part in (str(about.get("framework", "PyTorch")), version) if part), 40)
     forms = (f"{said}, {framework}, {kind}", f"{said}, {framework}", said)
     room = scene.width - len("─ 1 Modules  ") - 4
     return (), (Span(next((form for form in forms if len(form) <= room), ""), "dim"),)
@@ -133,14 +132,18 @@ def lines(scene: Scene) -> list[Line]:
     chosen = seen.seen(folding.chosen(session))
     first = _top(seen.number(chosen if scene.options.focused else here), seen.total, room)
     rows = [seen.row(n) for n in range(first, min(first + room, seen.total))]
-    born, marked = _born(session), session.marked
-    made = []
+    born, marked, drawn = _born(session), session.marked, []
     for row in rows:
-        at_row = At(row is here, seen.is_open(row), bool(marked) and _marked(session, row, marked))
-        drawn = _row(scene, row, at, at_row, born)
-        pointed = row is here or (row is chosen and scene.options.focused)
-        made.append(under(fit(drawn, width), "on-cursor") if pointed else clip(drawn, width))
-    return [*heads, *made]
+        now = Now(
+            row is here,
+            row is here or (row is chosen and scene.options.focused),
+            seen.is_open(row),
+            bool(marked) and _marked(session, row, marked),
+            row.key in born,
+            scene.badges.of(row) if scene.badges is not None else None,
+        )
+        drawn.append(_row(folding.tree(session), row, now, width, scene.options.unicode))
+    return [*heads, *drawn]
 
 
 def _top(row: int, total: int, room: int) -> int:
@@ -160,36 +163,39 @@ def _header(at: Columns, width: int) -> Line:
     return fit((*fit(row, at.source), Span("source", "dim")), width)
 
 
-class At(NamedTuple):
-    """What a row is at this Moment: the one that it is in; open; with a breakpoint in it."""
+class Now(NamedTuple):
+    """What a row is at this Moment: the one that it is in; pointed at; open; with a breakpoint in it; one in which NaN
+    or inf came up; and the worst that its comparisons say, None while there are none."""
 
     here: bool
-    open_: bool
+    pointed: bool
+    opened: bool
     marked: bool
+    born: bool
+    verdict: Verdict | None
 
 
-def _row(scene: Scene, row: Row, at: Columns, now: At, born: frozenset[str]) -> Line:
-    modules, phase = folding.tree(scene.session), row.phase
+@lru_cache(2_000)
+def _row(modules: Modules, row: Row, now: Now, width: int, unicode: bool) -> Line:
+    """One row, drawn once for each state that it may be in."""
+    at, phase, numbers = Columns.of(width), row.phase, modules.numbers(row)
     ops = str(modules.count(row)) if row.kind != "parameter" else ""
-    name = _name(row, at, now.open_, at.ops - len(ops) - bool(ops), "▾▸" if scene.options.unicode else "-+")
+    name = _name(row, at, now.opened, at.ops - len(ops) - bool(ops), "▾▸" if unicode else "-+")
     out: Line = (*fit((Span(" " * GUTTER), *name), at.ops - len(ops)), Span(ops, "dim"))
-    numbers = modules.numbers(row)
     if at.shape:
         shape = ",".join(map(str, numbers.shape)) if numbers.shape else ""
         if row.phase == "update" and row.kind in ("section", "optimizer"):
             shape = f"{len(set(row.nodes)):,} weights"
         out = (*fit(out, at.shape), Span(shorten(shape, at.size - SIZE - at.shape + 1), "dim"))
-    out = (*fit(out, at.size - SIZE), *_size(numbers, row, born))
-    out = (*fit(out, at.check), *_badge(scene, row, at))
+    out = (*fit(out, at.size - SIZE), *_size(numbers, row, now.born and not now.opened))
+    out = (*fit(out, at.check), *_badge(now.verdict, bool(at.shape)))
     if row.site is not None:
-        out = (*fit(out, at.source), _source(row, at, now.here, scene.width))
-    if now.here:
-        chip = f" {CHIPS[phase]} " if at.shape else f"{CHIPS[phase]} "
-        return (Span(chip, "chip-fail" if row.key in born else f"chip-{phase}"), *crop(out, len(chip), scene.width))
-    if now.marked:
-        chip = " ■ " if at.shape else "■ "
-        return (Span(chip, "fail"), *crop(out, len(chip), scene.width))
-    return out
+        out = (*fit(out, at.source), _source(row, at, now.here, width))
+    chip, style = (CHIPS[phase], "chip-fail" if now.born else f"chip-{phase}") if now.here else ("■", "fail")
+    if now.here or now.marked:
+        text = f" {chip} " if at.shape else f"{chip} "
+        out = (Span(text, style), *crop(out, len(text), width))
+    return under(fit(out, width), "on-cursor") if now.pointed else clip(out, width)
 
 
 def _name(row: Row, at: Columns, open_: bool, end: int, marks: str) -> Line:
@@ -197,9 +203,11 @@ def _name(row: Row, at: Columns, open_: bool, end: int, marks: str) -> Line:
     fold = (marks[0] if open_ else marks[1]) if row.opens else " "
     before = " " * (at.indent * row.depth) + fold + " " * (at.indent - 1)
     room = end - GUTTER - len(before)
-    name = _tail(row.label, room) if row.kind == "parameter" else shorten(row.label, room)
+    label = printable(row.label)
+    name = _tail(label, room) if row.kind == "parameter" else shorten(label, room)
     style = "text bold" if row.opens and row.kind in ("section", "module", "optimizer") else COLOURS[row.phase]
-    said = f" {row.said}" if row.said and len(name) + 1 + len(row.said) <= room else ""
+    said = f" {printable(row.said)}" if row.said else ""
+    said = said if len(name) + len(said) <= room else ""
     return Span(before, "dim"), Span(name, style), Span(said, "dim")
 
 
@@ -208,7 +216,7 @@ def _tail(path: str, room: int) -> str:
     return path if len(path) <= room else f"…{path[len(path) - room + 1 :]}"
 
 
-def _size(numbers: Numbers, row: Row, born: frozenset[str]) -> Line:
+def _size(numbers: Numbers, row: Row, born: bool) -> Line:
     """The mean size; NaN and inf where any of its numbers is that, reversed where they came up. Of a section, how many
     of its calls have any."""
     stats = numbers.stats
@@ -221,29 +229,26 @@ def _size(numbers: Numbers, row: Row, born: frozenset[str]) -> Line:
         return (Span("·".rjust(SIZE), "dim"),)
     if stats.nan or stats.inf:
         word = "NaN" if stats.nan else "inf"
-        if row.key in born:
+        if born:
             return (Span(" " * (SIZE - len(word) - 1)), Span(f" {word}", "fail reverse"))
         return (Span(word.rjust(SIZE), "fail" if stats.nan else COLOURS[row.phase]),)
     return (Span(field(stats.size, SIZE), COLOURS[row.phase]),)
 
 
-def _badge(scene: Scene, row: Row, at: Columns) -> Line:
-    verdict = scene.badges.of(row) if scene.badges is not None else None
+def _badge(verdict: Verdict | None, wide: bool) -> Line:
     if verdict is None:
         return ()
     text, style = BADGES[verdict]
-    if len(text) > 1 and not at.shape:
-        text = text[0]
-    if verdict == "FAIL" and at.shape:
+    if verdict == "FAIL" and wide:
         return (Span(f" {text} ", "fail reverse"),)
-    return (Span(text, style),)
+    return (Span(text if wide else text[0], style),)
 
 
 def _source(row: Row, at: Columns, here: bool, width: int) -> Span:
     """`model.py:21`, at a narrow panel `:21`."""
     assert row.site is not None
     room = width - at.source
-    name = row.site.file.rpartition("/")[2]
+    name = printable(row.site.file).rpartition("/")[2]
     line = f":{row.site.line}"
     text = shorten(name, room - len(line)) + line if at.shape else line
     return Span(text, "text bold" if here else "dim")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.model.engine.graph import Graph
 
+NAMED = 24, 38
+"""Cells of phase, count and name of a captured step's operation that are kept free, on narrow and on wide screens."""
 DIGITS = 3
 """Of a count of checks: so many have their room from the start; of a thousand and more the thousands are said."""
 
@@ -37,9 +39,9 @@ def row(session: Session | None, width: int, checks: Counts | None = None, name:
         return fit(head, width, "text")
     moment, timeline = session.cursor, session.timeline
     step = "training step " if wide else "step " if middle else ""
-    which = (step, str(moment.step), gap if middle else " ")
-    if session.network.modules is not None and not session.branch.number:  # there is no other
-        which = ("", "", "")
+    captured = session.network.modules is not None and not session.branch.number
+    which = (step, str(moment.step), gap if middle else " ") if not captured else ("", "", "")  # there is no other
+    node = timeline.node(moment)
     where = [
         Span(which[0], "dim"),
         Span(which[1], "text bold" if middle else "dim"),
@@ -47,7 +49,7 @@ def row(session: Session | None, width: int, checks: Counts | None = None, name:
         Span(f"{moment.phase} {moment.index + 1}", f"{COLOURS[moment.phase]} bold"),
         Span(f"/{timeline.count(moment.phase)}", "dim"),
         Span(gap if middle else " ", "dim"),
-        Span(timeline.node(moment).name, "text bold"),
+        Span(node.label if captured and not wide else node.name, "text bold"),  # panel 1 says in which module it is
     ]
     loss = session.state.shown_loss
     text = field(loss, 10, 6) if wide else field(loss)
@@ -59,7 +61,7 @@ def row(session: Session | None, width: int, checks: Counts | None = None, name:
     warned = 0 if diagnosis is None else sum(each.severity != "note" for each in diagnosis.findings)
     if warned:
         right += [Span("   " if wide else " ", "dim"), Span(f"!{warned}", "kink bold")]
-    if session.network.modules is not None and not session.branch.number:
+    if captured:
         right += _compared(checks, wide, middle)
     else:
         right += _checks(checks and checks.good, (checks.failed if checks else 0) + found, wide)
@@ -67,6 +69,8 @@ def row(session: Session | None, width: int, checks: Counts | None = None, name:
     apart = Span("   " if middle else "  ", "dim")
     leads: list[Line] = [(*head, apart), (Span(" "), head[-1], apart)] if middle else [(head[0], apart)]
     longest = session.graph.once(_longest, tuple(timeline.count(phase) for phase in COLOURS))
+    if captured:  # some are long, and cut: the name of the file is worth more
+        longest = min(longest, NAMED[wide])
     number = session.branch.number
     chip = (Span(f" branch {number} ", "chip-update"), Span(gap if middle else " ", "dim")) if number else ()
     room = width - 1 - length(chip) - length(right) - length(where[:3]) - length(where[5:6]) - longest

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
     from bptui.model.engine.graph import Graph
     from bptui.model.engine.timeline import Phase
+    from bptui.model.source.captured.graph import Captured
     from bptui.model.source.captured.modules import Modules, Row
     from bptui.screens.scene import Scene
 
@@ -74,19 +75,17 @@ def _found(graph: Graph, modules: Modules) -> Stretches:
         joins = deep and groups and not any(_holds(each) or each in loss for each in (row, groups[-1][0]))
         groups[-1].append(row) if joins else groups.append([row])
     of_event = {event.id: n for n, group in enumerate(groups) for row in group for event in row.events}
-    ends = {phase: [(-1, -1)] * len(groups) for phase in ("forward", "backward")}
-    captured = modules.captured
-    for place, (phase, node, seed) in enumerate(captured.timeline.events):
-        event = None if seed or phase == "update" else captured.event_of.get(node)
-        n = -1 if event is None else of_event.get(event.id, -1)
-        if n >= 0:
-            first = ends[phase][n][0]
-            ends[phase][n] = (place if first < 0 else first, place)
-    columns = tuple(
-        Stretch(_name(group, group[0] in loss), captured.nodes_of[group[0].events[0].id][0], *both)
-        for group, *both in zip(groups, ends["forward"], ends["backward"], strict=True)
-    )
+    columns = tuple(_stretch(modules.captured, group, group[0] in loss) for group in groups)
     return Stretches(columns, of_event)
+
+
+def _stretch(captured: Captured, group: list[Row], loss: bool) -> Stretch:
+    events = sorted((event for row in group for event in row.events), key=lambda event: event.id)
+    nodes_of, places = captured.nodes_of, captured.timeline.places
+    first, last = nodes_of[events[0].id][0], nodes_of[events[-1].id][-1]
+    back = [at for event in events for node in nodes_of[event.id] for at in places("backward", node)]
+    forward = places("forward", first)[0], places("forward", last)[-1]
+    return Stretch(_name(group, loss), first, forward, (min(back), max(back)) if back else (-1, -1))
 
 
 def _holds(row: Row) -> bool:

@@ -8,7 +8,7 @@ import torch
 
 from bptui.model.source.captured.record import Event
 from bptui.torch.capturing.functions import full_name, silently, targets, tensors
-from bptui.torch.capturing.gradients import Edge, Gradients, edge_of
+from bptui.torch.capturing.gradients import Border, Edge, edge_of
 from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.numbers import kind, version
 from bptui.torch.capturing.values import Values
@@ -36,8 +36,8 @@ class Call:
         self.args, self.kwargs = values.encoded(args), values.encoded(kwargs)
         self.bases = {id(tensor): values.use(tensor._base) for tensor in self.targets if tensor._is_view()}
 
-    def finish(self, result: Any, gradients: Gradients | None) -> None:
-        """Record what it made. gradients: where what it adds to the gradients of its inputs is recorded, too."""
+    def finish(self, result: Any, known: bool) -> None:
+        """Record what it made. known: does bptui know what it adds to gradients?"""
         outs = tensors(result)
         changed, views = self._changed()
         holds = {id(tensor): changed.get(value, value) for tensor, value, _ in self.before}
@@ -58,10 +58,10 @@ class Call:
         for tensor, new in views:
             self.values.put(tensor, new, self.bases[id(tensor)])
         self._note(event, results)
-        if gradients is not None and not views:
-            results_of = outs + [tensor for tensor, value, _ in self.before if value in changed]
-            own = {(t.grad_fn, t.output_nr): holds[id(t)] for t in results_of if t.grad_fn is not None}
-            gradients.border(event.id, results_of, own, self.edges)
+        if not views:
+            made_here = outs + [tensor for tensor, value, _ in self.before if value in changed]
+            own = {(t.grad_fn, t.output_nr): holds[id(t)] for t in made_here if t.grad_fn is not None}
+            self.values.gradients.border(event.id, Border(own, self.edges, known))
 
     def _changed(self) -> tuple[dict[int, int], list[tuple[torch.Tensor, int]]]:
         """What was changed in place: value before → after; and those of them that are views."""

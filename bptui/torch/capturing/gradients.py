@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,21 @@ REARRANGES = "TBackward", "TransposeBackward", "PermuteBackward", "ViewBackward"
 
 Edge = tuple[Any, int]
 """An autograd node and the number of its output: where the gradient of a value arrives."""
+
+
+@dataclass(frozen=True)
+class Border:
+    """Where an event ends in autograd's graph.
+
+    own     the edges of its results, and their values: one may be read for another, as c for h in an LSTM cell
+    inputs  those of what it reads, taken before it was called
+    known   bptui knows what it adds to its inputs: only what it adds to its own results is recorded
+    since   nodes numbered up to this are inside of earlier events: a derivative reads `weight.t()` of a `linear`"""
+
+    own: dict[Edge, int]
+    inputs: dict[Edge, int]
+    known: bool = False
+    since: int = -1
 
 
 class Gradients:
@@ -107,15 +123,12 @@ class Gradients:
         return self.numbers.value(dense(grad), border=self.numbers.kept(value)).id
 
     # ------------------------------------------------------------------------------------------------------- events
-    def border(
-        self, event: int, outs: list[torch.Tensor], own: dict[Edge, int], inputs: dict[Edge, int], since: int = -1
-    ) -> None:
-        """Record what an event adds to the gradient of each of its inputs. own: the edges of its results (one may be
-        read for another, as c for h in an LSTM cell); inputs: those of its inputs, taken before it was called; since:
-        nodes numbered up to this are inside of earlier events (a derivative reads `weight.t()` of a `linear`)."""
-        if not inputs:
+    def border(self, event: int, border: Border) -> None:
+        """Record what an event adds to the gradients of its inputs, and of its own results."""
+        inputs, own, since = border.inputs, border.own, border.since
+        waiting = list({node for node, _ in own})
+        if not inputs or (border.known and len(waiting) < 2):
             return
-        waiting = list({tensor.grad_fn for tensor in outs if tensor.grad_fn is not None})
         seen = set(waiting)
         while waiting and len(seen) < FAR:
             node = waiting.pop()
@@ -124,7 +137,8 @@ class Gradients:
                 if edge[0] is None:
                     continue
                 if edge in inputs:
-                    leads[slot] = inputs[edge], []
+                    if not border.known:
+                        leads[slot] = inputs[edge], []
                 elif edge in own:
                     leads[slot] = own[edge], []
                 elif edge[0]._sequence_nr() <= since:

@@ -11,11 +11,12 @@ from bptui.torch.capturing.sites import Sites
 
 
 class Journal:
-    """Writes the events of a step."""
+    """Writes the events of a step. read: the values that one of them has read."""
 
     def __init__(self, step: Step, modules: Modules, sites: Sites) -> None:
         self.step, self.modules, self.sites = step, modules, sites
         self.phase: Literal["forward", "backward"] = "forward"
+        self.read: set[int] = set()
 
     def event(self, name: str, args: list[Argument], outs: list[int], inputs: Iterable[int], **notes: Any) -> Event:
         """One more event, with positional arguments."""
@@ -32,6 +33,7 @@ class Journal:
             notes=notes,
         )
         self.step.events.append(event)
+        self.read.update(event.inputs)
         return event
 
     def artificial(self, name: str, given: Iterable[int], out: int, **notes: Any) -> Event:

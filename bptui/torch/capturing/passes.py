@@ -9,7 +9,7 @@ import torch
 
 from bptui.model.source.captured.record import Backward, Event
 from bptui.torch.capturing.functions import full_name, tensors
-from bptui.torch.capturing.gradients import Edge, Gradients
+from bptui.torch.capturing.gradients import Border, Edge, Gradients
 from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.numbers import Refused
 from bptui.torch.capturing.values import Values
@@ -108,4 +108,4 @@ class Passes:
         event = self.journal.event("torch.autograd.grad", args, made, read)
         own = {(tensor.grad_fn, tensor.output_nr): value for tensor, value in zip(outs, made, strict=True)}
         since = max((loss.grad_fn._sequence_nr() for loss in asked.losses if loss.grad_fn is not None), default=-1)
-        self.gradients.border(event.id, outs, own, inputs, since)
+        self.gradients.border(event.id, Border(own, inputs, since=since))

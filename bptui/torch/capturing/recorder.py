@@ -225,8 +225,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         else:
             result = func(*args, **kwargs)
         if call is not None:
-            plain = self.knows(call.name) and not _leads_inside(result)
-            self._safely(call.finish, result, None if plain else self.gradients)
+            self._safely(call.finish, result, self.knows(call.name))
         return result
 
     def _inside(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -288,12 +287,6 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         if not rescales:
             self._safely(self.updates.unscaled, list(args[0]), args[1])
         return result
-
-
-def _leads_inside(result: Any) -> bool:
-    """May one of its results be read for another, as c for h in an LSTM cell? Then what arrives there is not all from
-    outside, and what it adds itself has to be told apart."""
-    return len({id(tensor.grad_fn) for tensor in tensors(result) if tensor.grad_fn is not None}) > 1
 
 
 _recording: weakref.WeakSet[Recorder] = weakref.WeakSet()

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from bptui.model.source.captured.record import Argument, Group, Moved, Update
+from bptui.torch.capturing.functions import tensors
 from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.numbers import dense, version
 from bptui.torch.capturing.values import Values
@@ -126,12 +127,21 @@ class Updates:
         if not moved and not always:
             return
         pending.written = True
+        for members in pending.parameters:
+            for parameter in members:
+                for tensor in self._tensors(pending.optimizer, parameter):
+                    self.values.forget(tensor)
         for group, members in zip(pending.before.groups, pending.parameters, strict=True):
             for row, parameter in zip(group.rows, members, strict=True):
                 if row.grad is not None or self.values.is_stale(parameter):
                     row.after = self.values.moved(parameter)
                     row.states_after = self._states(pending.optimizer, parameter)
         self.step.updates.append(pending.before)
+
+    def _tensors(self, optimizer: torch.optim.Optimizer, parameter: torch.Tensor) -> list[torch.Tensor]:
+        """What a fused optimizer changes without a new version: states, and the gradient that it unscales."""
+        state = optimizer.state.get(parameter, {})
+        return [*tensors(state if isinstance(state, dict) else {}), *tensors(parameter.grad)]
 
     def _states(self, optimizer: torch.optim.Optimizer, parameter: torch.Tensor) -> dict[str, Argument]:
         state = optimizer.state.get(parameter, {})

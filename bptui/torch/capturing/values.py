@@ -12,7 +12,7 @@ from torch.autograd.function import BackwardCFunction
 from torch.nn.modules._functions import BackwardHookFunction
 
 from bptui.model.source.captured.record import Argument, Backward, Event
-from bptui.torch.capturing.gradients import Edge, Gradients, edge_of
+from bptui.torch.capturing.gradients import Border, Edge, Gradients, edge_of
 from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.numbers import Numbers, dense, kind, version
 
@@ -62,7 +62,9 @@ class Values:
         if live.node is not FREED and live.node is not tensor.grad_fn and tensor.grad_fn is not None:
             return self._unseen(tensor, live.value)
         value = self.step.values[live.value]
-        if value.wants_grad != tensor.requires_grad:  # requires_grad_(): the same numbers, now with a gradient
+        if value.wants_grad != tensor.requires_grad:  # requires_grad_(): the same numbers, with a gradient or without
+            if live.value in self.journal.read:  # what came before has its gradient, or none, and this the other
+                return self.new(tensor, border=self.numbers.kept(live.value))
             value.wants_grad = tensor.requires_grad
         if value.wants_grad and not live.watched:
             live.watched = self.gradients.watch(tensor, live.value)
@@ -102,6 +104,12 @@ class Values:
         for _, leaf in self.leaves():
             if leaf.grad is not None:
                 self._live.pop(id(leaf.grad), None)
+
+    def forget(self, tensor: torch.Tensor) -> None:
+        """It may have been written without a new version: what it holds is new."""
+        if tensor.layout is torch.strided:
+            self.numbers.written(tensor)
+            self._live.pop(id(tensor), None)
 
     def leaves(self) -> Iterable[tuple[int, torch.Tensor]]:
         """The leaves that have a gradient, and the values that they hold."""
@@ -233,8 +241,7 @@ class Values:
         if event is None:
             inputs = self.gradients.reached(node, self.use)
             event = self._custom(node, function, list(inputs.values()))
-            own = {(node, tensor.output_nr): value}
-            self.gradients.border(event.id, [tensor], own, inputs)
+            self.gradients.border(event.id, Border({(node, tensor.output_nr): value}, inputs))
             self._late[node] = event
         event.outs.append(value)
         if inside is not None:

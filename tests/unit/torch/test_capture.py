@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,10 @@ from torch import nn  # noqa: E402
 
 import bptui.torch  # noqa: E402
 from bptui.model.source.captured.file import open_record  # noqa: E402
-from tests.torch_programs import make  # noqa: E402
+from bptui.model.source.captured.network import network_of  # noqa: E402
+from bptui.model.source.captured.recording import CapturedRecording  # noqa: E402
+from bptui.symbolic.check.captured import check_captured  # noqa: E402
+from tests.torch_programs import PROGRAMS, make  # noqa: E402
 from tests.unit.torch.rig import recorded  # noqa: E402
 
 
@@ -108,3 +112,35 @@ def test_pytorch_is_imported_only_when_something_is_captured():
     code = "import sys, bptui.torch; bptui.torch.capture; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def checked(path: Path) -> list[Any]:
+    """The rows of the check of a captured step."""
+    record = open_record(path)
+    return list(check_captured(CapturedRecording(network_of(record, "step").captured)))
+
+
+@pytest.mark.corpus(every=8)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_nothing_is_found_wrong_in_a_program_that_is_right(program: str, tmp_path: Path) -> None:
+    models, optimizers, step = make(program)
+    step()
+    with bptui.torch.capture(tmp_path / "step.bptui", *models, *optimizers):
+        step()
+    rows = checked(tmp_path / "step.bptui")
+    assert [row for row in rows if row.verdict == "FAIL"] == []
+    assert [row for row in rows if row.row == "update" and row.verdict == "ok"]
+
+
+@pytest.mark.parametrize("program", ["closure", "by_hand", "frozen", "fused", "clipped", "hooked"])
+def test_nothing_is_found_wrong_in_other_ways_to_train(program: str, tmp_path: Path) -> None:
+    from tests.torch_programs import ways
+
+    torch.manual_seed(0)
+    step = getattr(ways, program)()
+    step()
+    with bptui.torch.capture(tmp_path / "step.bptui"):
+        step()
+    rows = checked(tmp_path / "step.bptui")
+    assert [row for row in rows if row.verdict == "FAIL"] == []
+    assert [row for row in rows if row.row == "gradient" and row.verdict == "ok"]

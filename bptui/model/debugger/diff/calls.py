@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from bptui.model.base.printable import one_line
 from bptui.model.engine.composites import composite_of
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import Recording
@@ -74,8 +75,8 @@ def _call(number: int, graph: Graph, nodes: Sequence[Node], step: CapturedRecord
     read = [i for i in sorted(own, reverse=True) if not readers[i] or set(readers[i]) - own]
     first = [] if event is None or step is None else [step.captured.node_of.get(out) for out in event.outs]
     results = tuple(i for i in dict.fromkeys((*first, *read)) if i in own)
-    at = event.module if event is not None else nodes[-1].scope
-    function = _function(event) if event is not None else _kind(graph, nodes)
+    at = one_line(event.module if event is not None else nodes[-1].scope)
+    function = one_line(_function(event)) if event is not None else _kind(graph, nodes)
     moves = all(node.op is not None and node.op.name in MOVES for node in nodes)
     inputs = tuple(_inputs(graph, nodes, event, step))
     return Call(number, tuple(sorted(own)), results, inputs, at, function, _kind(graph, nodes), moves, event)

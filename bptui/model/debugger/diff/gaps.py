@@ -171,7 +171,8 @@ def _moved(a: Sequence[Array], b: Sequence[Array], eps: tuple[float, float]) -> 
     numbers before and after, and their gradients where those explain a difference: a rule that divides by the size of a
     gradient passes on its relative error, at most twice (through its two moments)."""
     one, other = a[1] - a[0], b[1] - b[0]
-    off = np.abs(change(other, one)) - eps[0] / 2 * np.abs(a[1]) - eps[1] / 2 * np.abs(b[1])
+    rounded = eps[0] / 2 * np.abs(a[1]) + eps[1] / 2 * np.abs(b[1])
+    off = np.abs(change(other, one)) - np.nan_to_num(rounded, nan=0.0, posinf=0.0)
     if len(a) > 2:
         relative = np.abs(a[2] - b[2]) / np.minimum(np.abs(a[2]), np.abs(b[2]))
         off -= np.nan_to_num(2 * relative * np.maximum(np.abs(one), np.abs(other)), nan=0.0, posinf=INF)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from bptui.model.base.printable import one_line
 from bptui.model.debugger.diff.calls import Call, calls, captured
 from bptui.model.debugger.diff.gaps import flowing
 from bptui.model.debugger.diff.pairing import Pair, Pairing, both, paired
@@ -143,19 +144,19 @@ def _updates(a: Recording, b: Recording, partner: Mapping[int, int]) -> Iterator
         if other is not None:
             seen.add((other, turn))
         nodes = () if other is None else ((node.id, other),)
-        yield Row("update", NOBODY, nodes, number, node.name, rule(a, node.id, turn), turn, missing)
+        yield Row("update", NOBODY, nodes, number, one_line(node.name), rule(a, node.id, turn), turn, missing)
     turns.clear()
     for number, node in enumerate(b.timeline.update, 1):
         turn = turns[node.id] = turns.get(node.id, -1) + 1
         if (node.id, turn) not in seen:
-            yield Row("update", NOBODY, (), number, node.name, rule(b, node.id, turn), turn, "only in b")
+            yield Row("update", NOBODY, (), number, one_line(node.name), rule(b, node.id, turn), turn, "only in b")
 
 
 def rule(run: Recording, node: int, turn: int) -> str:
     """What an update is called: the optimizer's class, or bptui's kind."""
     step = captured(run)
     if step is not None and (found := step.turn(node, turn)) is not None:
-        return found[0].kind.rpartition(".")[2]
+        return one_line(found[0].kind.rpartition(".")[2])
     try:
         return run.update_rule(node, turn).kind
     except NotRecorded:

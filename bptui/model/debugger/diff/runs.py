@@ -29,12 +29,13 @@ class Runs:
     """Two runs. `rows` says what is compared; `gap(i)` is there once `advance` has come to row i.
 
     tolerance  from which difference on a row is apart; it may be set
-    known      how many rows have been compared: all before it are
+    losses     of either
     """
 
     def __init__(self, a: Run, b: Run, tolerance: Tolerance | None = None) -> None:
         self.a, self.b = a, b
         self.tolerance = tolerance or default(a.recording, b.recording)
+        self.losses = a.recording.loss, b.recording.loss
         self._found: list[Gap] = []
         self._tally: tuple[tuple[float, int], int, int | None] = ((0.0, 0), 0, None)
 
@@ -130,7 +131,8 @@ class Runs:
             node = next((nodes[side] for nodes in row.nodes), None)
             if node is None:
                 mine = row.missing == f"only in {'ab'[side]}"
-                node = run.graph.by_name[row.module].id if mine else None
+                named = run.graph.by_name.get(row.module) if mine else None
+                node = None if named is None else named.id
             places = () if node is None else run.timeline.places("update", node)
             return places[row.turn] if row.turn < len(places) else None
         if row.pair == NOBODY:
@@ -139,8 +141,3 @@ class Runs:
             return max((each.place for nodes in row.nodes for each in run.timeline.arrivals(nodes[side])), default=None)
         found = () if call is None else [p for node in call.nodes for p in run.timeline.places("forward", node)]
         return max(found, default=None)
-
-    @property
-    def losses(self) -> tuple[float, float]:
-        """The loss of either."""
-        return self.a.recording.loss, self.b.recording.loss

@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from bptui.model.base.numbers import apart, significant
+from bptui.model.base.printable import one_line
 from bptui.model.debugger.diff.calls import Call, captured
 from bptui.model.debugger.diff.rows import Row
 from bptui.model.engine.composites import composite_of
@@ -45,7 +46,7 @@ def _apart(a: Told, b: Told) -> Iterator[Setting]:
     for name in dict.fromkeys((*a, *b)):
         one, other = a.get(name), b.get(name)
         if one != other and not (one != one and other != other):  # NaN is itself
-            yield Setting(name, *_texts(one, other))
+            yield Setting(one_line(name), *map(one_line, _texts(one, other)))
 
 
 def _texts(one: Any, other: Any) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bptui.model.base.numbers import index, just_apart
+from bptui.model.base.printable import one_line
 from bptui.model.base.spans import Line, Span, line
 from bptui.model.debugger.diff.gaps import Gap
 from bptui.model.debugger.diff.rows import Row
@@ -39,7 +40,7 @@ def said(gap: Gap) -> str:
 def site(row: Row) -> str:
     """`model.py:57`; "" where there is no program."""
     at = row.call.site if row.call is not None else None
-    return "" if at is None else f"{at.file.rpartition('/')[2]}:{at.line}"
+    return "" if at is None else one_line(f"{at.file.rpartition('/')[2]}:{at.line}")
 
 
 def mark(gap: Gap | None, tolerance: float) -> tuple[str, str]:
@@ -79,8 +80,10 @@ def report(runs: Runs) -> Iterator[Line]:
         yield line("  the loss alone would not tell")
     yield line("")
     start = max(0, first - 1)
-    for i in range(start, min(total, start + LISTED)):
-        yield _listed(runs, i)
+    shown = range(start, min(total, start + LISTED))
+    rows = [runs.rows[i] for i in shown]
+    widths = max(len(each.module) for each in rows), max(len(each.function) for each in rows)
+    yield from (_listed(runs, i, widths) for i in shown)
 
 
 def _counts(runs: Runs) -> str:
@@ -117,12 +120,12 @@ def details(runs: Runs, row: Row, gap: Gap | None, found: Why) -> Iterator[Span]
         yield Span(f"{setting.name}: {setting.a} in a, {setting.b} in b")
 
 
-def _listed(runs: Runs, i: int) -> Line:
+def _listed(runs: Runs, i: int, widths: tuple[int, int]) -> Line:
     row, gap = runs.rows[i], runs.gap(i)
     glyph, style = mark(gap, runs.tolerance.value)
     amount = "" if gap is None else ratio(gap.relative) if gap.shown or gap.relative is None else gap.note
-    columns = f"{row.phase:<8} {row.number:>6}  {row.module[:30]:<30}  "
-    return line((glyph, style), f" {columns}", (f"{row.function[:22]:<22}", COLOURS[row.phase]), f"  {amount}")
+    columns = f"{row.phase:<8} {row.number:>6}  {row.module:<{widths[0]}}  "
+    return line((glyph, style), f" {columns}", (f"{row.function:<{widths[1]}}", COLOURS[row.phase]), f"  {amount}")
 
 
 # -------------------------------------------------------------------------------------------------------------- JSON

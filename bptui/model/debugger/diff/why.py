@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bptui.model.base.numbers import shape
+from bptui.model.base.printable import one_line
 from bptui.model.debugger.diff.calls import captured
 from bptui.model.debugger.diff.gaps import Gap
 from bptui.model.debugger.diff.rows import Row
@@ -44,7 +45,7 @@ def why(runs: Runs, row: Row) -> Why:
     """Why the runs are apart at a row. Reads its inputs."""
     if row.missing:
         return Why((), 0, (), _alone(runs, row))
-    read = list(_inputs(runs, row))
+    read = [each._replace(name=one_line(each.name)) for each in _inputs(runs, row)]
     apart = tuple(each for each in read if each.gap.beyond(runs.tolerance.value))
     unread = sum(each.gap.relative is None for each in read)
     settings = different(row, runs.a.recording, runs.b.recording)

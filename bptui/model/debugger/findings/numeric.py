@@ -48,15 +48,15 @@ def _life(
     graph, structure = subject.graph, subject.structure
     event = recording.timeline.events[place]
     node = graph.nodes[event.node]
-    touched = [n for n in graph.nodes if _bad(recording.value(n))]
-    gradients = [n for n in graph.nodes if n.wants_grad and _bad(recording.grad(n))]
-    updated = [n for n in graph.params if _bad(recording.after(n))]
+    touched = [graph.nodes[i] for i in recording.not_finite("value")]
+    gradients = [graph.nodes[i] for i in recording.not_finite("grad")]
+    updated = [graph.nodes[i] for i in recording.not_finite("after") if graph.nodes[i].role == "param"]
     harmless = not updated and np.isfinite(recording.loss)
     evidence = [f"{born.text}: {_why(recording, node, born, event.phase)}"]
     evidence += _infinity(subject, recording, node, born, all_of)
     if touched:
         evidence.append(f"spread to {len(touched)} values: {_names(touched)}")
-    if masked := _masked(recording, touched):
+    if masked := [graph.nodes[i] for i in recording.masking()]:
         evidence.append(f"masked by {_names(masked)}: finite again")
     reborn = [found for at, found in all_of if recording.timeline.events[at].phase == "backward"]
     if reborn and event.phase == "forward":
@@ -108,12 +108,6 @@ def _infinity(
     event = recording.timeline.events[place]
     if made is not born:
         yield f"it makes NaN: {made.text}: {_why(recording, recording.graph.nodes[event.node], made, event.phase)}"
-
-
-def _masked(recording: Recording, touched: list[Node]) -> list[Node]:
-    """The operations that read what is not finite and give only finite numbers."""
-    bad = {node.id for node in touched}
-    return [n for n in recording.graph.ops if n.id not in bad and any(i in bad for i in n.inputs)]
 
 
 def _limit(name: str, x: float) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -184,6 +186,16 @@ class Noted(Recording):
     @property
     def finite(self) -> bool | None:
         return self._of.finite
+
+    @property
+    def suspects(self) -> Sequence[int] | None:
+        return self._of.suspects
+
+    def not_finite(self, what: Literal["value", "grad", "after"]) -> Sequence[int]:
+        return self._of.not_finite(what)
+
+    def masking(self) -> Sequence[int]:
+        return self._of.masking()
 
     @property
     def nbytes(self) -> int:

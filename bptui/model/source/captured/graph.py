@@ -89,7 +89,8 @@ class _Building:
                     self._leaf(value)
             self._event(event)
         for value in sorted(self.trained):
-            if value not in self.shop.nodes and value not in self.step.made_by:
+            maker = self.step.made_by.get(value)
+            if value not in self.shop.nodes and (maker is None or maker.notes.get("no_grad")):
                 self._leaf(value)
         layers = self._layers()
         loss = self._loss()
@@ -143,6 +144,9 @@ class _Building:
             self.shop.reads = {leaf: read for leaf, read in self.shop.reads.items() if leaf < first}
             outs = self._opaque(event, str(why))
         for value, node in outs.items():
+            if self.step.values[value].wants_grad and event.notes.get("no_grad"):
+                self._leaf(value)  # a parameter that was changed by hand: no gradient flows on from here
+                continue
             if node.wants_grad and not self.step.values[value].wants_grad:
                 node = self.builder.stopped(node)
             self.shop.nodes[value] = node

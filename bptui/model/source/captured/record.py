@@ -186,7 +186,8 @@ class Step:
 
     @cached_property
     def leading(self) -> Sequence[Event]:
-        """The events that a loss depends on, in their order; all of them, where no backward pass was recorded."""
+        """The events that a loss depends on, in their order, and those that join the gradients of several ranks; all
+        of them, where no backward pass was recorded."""
         if not self.backwards:
             return self.events
         found: set[int] = set()
@@ -196,7 +197,7 @@ class Step:
             if event is not None and event.id not in found:
                 found.add(event.id)
                 waiting += event.inputs
-        return [event for event in self.events if event.id in found]
+        return [event for event in self.events if event.id in found or event.notes.get("reduces")]
 
 
 class Record(ABC):

@@ -4,7 +4,7 @@ event from running that event alone."""
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from threading import Lock
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from bptui.model.base.types import Array
+from bptui.model.engine.nonfinite import FINITE, INFINITE, NAN
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Key, NotRecorded, Recording
 from bptui.model.source.captured.alone import Alone, alone
@@ -157,11 +158,26 @@ class CapturedRecording(Recording):
         node = self.graph.nodes[i]
         if i not in self.captured.values_of or not node.wants_grad:
             return None
-        found = self.grad(i)
-        if found is None:
-            return None
-        own = self.added(event, i) if not set(self.captured.values_of[i]) & set(event.inputs) else None
-        return found if own is None else np.asarray(np.asarray(found, np.float64) - own)
+        return self._without_own(event, i, self.hooked_grad(i))
+
+    def arrived(self, i: int) -> Array | None:
+        """What the consumers of a node were seen to add to its gradient, all together."""
+        event, found = self.captured.event_of.get(i), self.recorded_grad(i)
+        return found if event is None else self._without_own(event, i, found)
+
+    def _without_own(self, event: Event, i: int, grad: Array | None) -> Array | None:
+        if grad is None or set(self.captured.values_of[i]) & set(event.inputs):
+            return grad
+        own = self.added(event, i)
+        return grad if own is None else np.asarray(np.asarray(grad, np.float64) - own)
+
+    def hooked_grad(self, node: int) -> Array | None:
+        """The gradient that goes on from a node: what arrived there, or what the user's own hooks made of it."""
+        for value in self.captured.values_of.get(node, ()):
+            backwards = [b for b in self.record.step.backwards if value in b.grads]
+            if any(value in b.hooked for b in backwards):
+                return _sum([self.record.array(b.hooked.get(value, ("", b.grads[value]))[1]) for b in backwards])
+        return self.grad(node)
 
     def added(self, event: Event, source: int) -> Array | None:
         """What an event was seen to add to the gradient of a node; None where that was not recorded by itself."""
@@ -237,29 +253,57 @@ class CapturedRecording(Recording):
 
     @cached_property
     def suspects(self) -> Sequence[int] | None:
-        """From the counts that were recorded with each value: no tensor is read."""
+        """From the counts that were recorded with each value: no tensor is read. The places of the calls that gave
+        something worse than all that went in."""
         if not any(v.stats is not None for v in self.record.step.values):
             return None
-        bad = {v.id for v in self.record.step.values if v.stats is not None and (v.stats.nan or v.stats.inf)}
         places: set[int] = set()
-        for value in bad:
-            if value in self.captured.node_of:
-                places.update(self._made_at(self.captured.node_of[value], "forward"))
-        for backward in self.record.step.backwards:
-            for value, grad in backward.grads.items():
-                if grad in bad and value in self.captured.node_of:
-                    for consumer, _ in self.graph.consumers[self.captured.node_of[value]]:
-                        places.update(self._made_at(consumer, "backward"))
+        grads = {value: grad for backward in self.record.step.backwards for value, grad in backward.grads.items()}
+        for event in self.record.step.leading:
+            ops, given = self.captured.nodes_of.get(event.id, ()), self._worst(event.inputs)
+            if self._worst(event.outs) > given:
+                places.update(at for op in ops for at in self.timeline.places("forward", op))
+            upstream = self._worst(grads[value] for value in event.outs if value in grads)
+            if self._worst(grads[value] for value in event.inputs if value in grads) > max(given, upstream):
+                places.update(at for op in ops for at in self.timeline.places("backward", op))
         for node, turns in self._turns.items():
-            if any(row.after in bad for _, _, row in turns):
-                places.update(self.timeline.places("update", node))
+            for turn, (_, _, row) in enumerate(turns):
+                if self._worst([row.after]) > self._worst([row.value, row.grad]):
+                    places.add(self.timeline.places("update", node)[turn])
         return sorted(places)
 
-    def _made_at(self, node: int, phase: Literal["forward", "backward"]) -> set[int]:
-        """The places at which an event's operations compute."""
-        event = self.captured.event_of.get(node)
-        ops = (node,) if event is None else self.captured.nodes_of[event.id]
-        return {place for op in ops for place in self.timeline.places(phase, op)}
+    def _worst(self, values: Iterable[int | None]) -> int:
+        """FINITE, INFINITE or NAN: the worst of some values, as far as it was counted."""
+        found = (self.record.step.values[value].stats for value in values if value is not None)
+        return max((NAN if s.nan else INFINITE if s.inf else FINITE for s in found if s is not None), default=FINITE)
+
+    def not_finite(self, what: Literal["value", "grad", "after"]) -> Sequence[int]:
+        """Of the calls' results and of what is given: what lies inside of a call was not recorded."""
+        found: list[int] = []
+        for node in self.graph.nodes:
+            if what == "after":
+                turns = self._turns.get(node.id, ())
+                bad = self._worst(row.after for _, _, row in turns) > FINITE
+            else:
+                stats = self.stats(node, what)
+                bad = stats is not None and bool(stats.nan or stats.inf)
+            if bad:
+                found.append(node.id)
+        return found
+
+    def masking(self) -> Sequence[int]:
+        """The results of the calls."""
+        ended = (e for e in self.record.step.leading if self._worst(e.inputs) > FINITE == self._worst(e.outs))
+        return [self.captured.nodes_of[event.id][-1] for event in ended if self.captured.nodes_of.get(event.id)]
+
+    @cached_property
+    def _gradients(self) -> frozenset[int]:
+        """The values that are gradients of others."""
+        return frozenset(grad for backward in self.record.step.backwards for grad in backward.grads.values())
+
+    def is_given(self, node: int) -> bool:
+        """Not, where it is the gradient of another value: an all-reduce reads those of all ranks."""
+        return not self._gradients.intersection(self.captured.values_of.get(node, ()))
 
     def stats(self, node: Key, what: Literal["value", "grad"] = "value") -> Stats | None:
         """What was counted of a value, or of its gradient, when it was recorded; None where nothing was."""

@@ -151,7 +151,7 @@ class _Check:
         recorded = self.recording.added(self.event, source)
         whole = recorded is None and len(mine) < len(consumers)
         if recorded is None:
-            recorded = self.recording.recorded_grad(source)
+            recorded = self.recording.arrived(source)
         if recorded is None:
             yield Row(node, "gradient", name, "skipped", note="its gradient was not recorded")
             return

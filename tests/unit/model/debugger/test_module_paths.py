@@ -84,14 +84,14 @@ def test_numbers_are_still_numbers(session: Session) -> None:
 
 def test_a_module_is_a_place_with_all_that_lies_in_it(session: Session) -> None:
     assert run(session, "goto forward blocks.1").ok
-    assert session.here.name == "blocks.1.up.linear"
+    assert session.here.scope == "blocks.1.up"
     run(session, "goto start")
     assert "blocks.0" in str(run(session, "break blocks.0 if max(abs(value)) >= 0.0").lines)
     stops = []
-    for _ in range(4):
+    for _ in range(6):
         run(session, "continue")
-        stops.append(session.here.name)
-    assert stops == ["blocks.0.up.linear", "blocks.0.relu", "blocks.0.down.linear", "blocks.0.add"]
+        stops.append(session.here.scope)
+    assert list(dict.fromkeys(stops)) == ["blocks.0.up", "blocks.0", "blocks.0.down"]
     for line in (
         "display blocks.0.add[0,0]",
         "watch blocks.0.up.weight[0,0]",

@@ -347,3 +347,12 @@ def cosine_similarity(u: Call, x1: Any, x2: Any, dim: int = 1, eps: float = 1e-0
     shape = np.broadcast_shapes(x1.shape, x2.shape)
     given = [x if x.shape == shape else u.use("broadcast_to", x, shape=shape) for x in (x1, x2)]
     return u.use("cosine_similarity", *given, axis=dim, eps=eps)
+
+
+@known("bptui.all_reduce")
+def all_reduce(u: Call, gradients: list[Any]) -> Node:
+    """The mean over ranks, as DistributedDataParallel takes it (its default; no communication hook)."""
+    total = gradients[0]
+    for gradient in gradients[1:]:
+        total = u.use("add", total, gradient)
+    return u.use("div", total, float(len(gradients)))

@@ -6,7 +6,8 @@ A function is known by its full name, as PyTorch's documentation has it: a libra
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from bptui.model.engine.graph import Node
@@ -82,8 +83,14 @@ def said(shop: Workshop, event: Event) -> dict[int, Node]:
         raise Lacks(f"{call.name}: {type(problem).__name__}: {problem}") from problem
 
 
+@cache
+def _parameters(make: Entry) -> Mapping[str, inspect.Parameter]:
+    """What an entry takes: asked once, for there may be 10,000 calls of it."""
+    return inspect.signature(make).parameters
+
+
 def _said(u: Call, make: Entry) -> dict[int, Node]:
-    event, values, names = u.event, u.shop.record.step.values, inspect.signature(make).parameters
+    event, values, names = u.event, u.shop.record.step.values, _parameters(make)
     if any(values[v].dtype.startswith("complex") for v in (*event.inputs, *event.outs)):
         u.lacks("complex numbers")
     first = u.shop.builder.count

@@ -214,22 +214,42 @@ def scatter_add(u: Call, input: Any, dim: int, index: Any, src: Any) -> Node:
 
 
 # ------------------------------------------------------------------------------------------------------------- views
-def _lookup(u: Call, base: Ref) -> Array:
-    """Place in the storage → place in the base; -1 where it has none."""
-    places = u.places(base)
-    found = np.full(int(places.max(initial=0)) + 1, -1)
-    found[places.reshape(-1)] = np.arange(places.size)
-    return found
+SPREAD = 16
+"""A base whose numbers lie farther apart than so many places each is not looked through (but for a small one)."""
+
+
+def _extent(u: Call, x: Ref) -> tuple[int, int]:
+    """The first and the last place of a value in its storage."""
+    offset, strides = x.place
+    if len(strides) != len(x.shape):
+        u.lacks("a view whose place in its storage is not known")
+    return offset, offset + sum(max(size - 1, 0) * stride for size, stride in zip(x.shape, strides, strict=True))
+
+
+def _inside(u: Call, base: Ref, part: Ref) -> Callable[[Array], Array]:
+    """Where in the base each number of a part of its storage lies, from the place of each number of the base."""
+    (first, last), (begin, end) = _extent(u, base), _extent(u, part)
+    if not first <= begin <= end <= last:
+        u.lacks("a view that reaches beyond its base")
+    if last - first > SPREAD * prod(base.shape) + 2**20:
+        u.lacks("a base whose numbers lie too far apart")
+
+    def find(numbers: Array) -> Array:
+        found = np.zeros(last - first + 1, np.int64)
+        found[u.places(base).reshape(-1) - first] = numbers.reshape(-1)
+        here: Array = found[u.places(part) - first]
+        return here
+
+    return find
 
 
 @known("bptui.put")
 def put(u: Call, base: Any, new: Any) -> Node:
     """The base with what was written through a view of it: by where in the storage the numbers of both lie."""
-    return written(u, base, new, lambda p: _lookup(u, base)[u.places(new)])
+    return written(u, base, new, _inside(u, base, new))
 
 
 @known("bptui.view_again", "as_strided")
 def view_again(u: Call, base: Any, *_: Any, **__: Any) -> Node:
     """A view of a base that was changed since: the same way."""
-    result = u.results[0]
-    return rearranged(u, base, lambda p: _lookup(u, base)[u.places(result)])
+    return rearranged(u, base, _inside(u, base, u.results[0]))
