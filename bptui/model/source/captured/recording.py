@@ -126,13 +126,18 @@ class CapturedRecording(Recording):
             if found is not None:
                 self._runs[event.id] = found
                 return found
+            self._forget()
         found = self.run_in(event, "float64")
         if found is not None:
             with self._lock:
                 self._runs[event.id] = found
-                while len(self._runs) > 1 and sum(run.nbytes for run in self._runs.values()) > KEPT:
-                    self._runs.popitem(last=False)
+                self._forget(but=1)
         return found
+
+    def _forget(self, but: int = 0) -> None:
+        """Let the oldest runs go until what is kept is no more than allowed, or one that is larger by itself."""
+        while len(self._runs) > but and sum(run.nbytes for run in self._runs.values()) > KEPT:
+            self._runs.popitem(last=False)
 
     def run_in(self, event: Event, dtype: str) -> Alone | None:
         """The event alone in another kind of number, and not kept."""

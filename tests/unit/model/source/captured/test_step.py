@@ -16,7 +16,8 @@ from bptui.model.source.captured.budget import budget
 from bptui.model.source.captured.file import Writer
 from bptui.model.source.captured.network import CapturedNetwork, network_of
 from bptui.model.source.captured.record import Event
-from bptui.model.source.captured.verdicts import check_event, check_update, worst
+from bptui.model.source.captured.update_verdicts import check_update
+from bptui.model.source.captured.verdicts import check_event, worst
 from bptui.symbolic.check import check_node, check_step
 from tests.records import MadeRecord, V, two_layers
 
