@@ -336,3 +336,16 @@ def test_the_step_is_recomputed_in_another_kind_of_number():
     assert found.loss == pytest.approx(made.recording.loss, rel=1e-6)
     with pytest.raises(UserError, match="float64 or float32"):
         registry.run(Session(made), "set dtype = float8")
+
+
+def test_what_nobody_knows_and_no_gradient_passes_is_given():
+    record = MadeRecord()
+    scale = record.given(np.float32(2))
+    grown = record.call("torch._amp_update_scale_", [V(scale)], np.float32(4))
+    w = record.given(np.float32([1, 2]), "w", wants_grad=True)
+    scaled = record.call("torch.Tensor.mul", [V(w), V(grown)], np.float32([4, 8]))
+    loss = record.call("torch.Tensor.sum", [V(scaled)], np.float32(12))
+    record.backward(loss, {scaled: np.ones(2, np.float32), w: np.float32([4, 4])})
+    made = network(record)
+    assert not made.captured.unknown
+    assert check_step(made.recording).counts.keys() == {"ok"}
