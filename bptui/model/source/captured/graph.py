@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph, Layer, Node, Role
@@ -47,9 +48,14 @@ class Captured:
     unknown: Mapping[int, str]
 
     def read(self, leaf: int) -> Array | None:
-        """The numbers of a leaf; None where they were not kept."""
+        """The numbers of a leaf; None where they were not kept. UserError where they cannot be made of what the record
+        says: positions beyond what they are positions in."""
         if leaf in self.reads:
-            return self.reads[leaf]()
+            try:
+                return self.reads[leaf]()
+            except (IndexError, TypeError, ValueError) as problem:
+                name = self.graph.nodes[leaf].name
+                raise UserError("capture", f"what is recorded as '{name}' is none: {problem}") from None
         node = self.graph.nodes[leaf]
         if node.value is not None:
             return node.value

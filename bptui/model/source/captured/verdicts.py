@@ -75,8 +75,8 @@ def _opaque(recording: CapturedRecording, event: Event, ops: Sequence[int]) -> I
         yield from (Row(i, "value", "", "opaque", note=made or unknown[i]) for i in ops)
         return
     eps = max(FLOATS[v.dtype] for out in event.outs if (v := recording.record.step.values[out]).dtype in FLOATS)
-    for i, out, inside in zip(ops, event.outs, event.notes["inside"], strict=False):
-        own, recorded = made.value(inside), recording.record.array(out)
+    for number, (i, out) in enumerate(zip(ops, event.outs, strict=False)):
+        own, recorded = made.value(number), recording.record.array(out)
         if own is not None and recorded is not None:
             found = distance(recorded, own, eps)
             yield Row(i, "value", "", "ok" if found.ulps <= FINE else "FAIL", *found)
@@ -86,7 +86,7 @@ def _opaque(recording: CapturedRecording, event: Event, ops: Sequence[int]) -> I
         if own is None or recorded is None or source is None:
             continue
         found, name = distance(recorded, own, eps), recording.graph.nodes[source].name
-        meant, note = compared(recorded, own) if found.ulps > FINE else (False, "")
+        meant, note = compared(recorded, own, made.returned) if found.ulps > FINE else (False, "")
         verdict: Verdict = "ok" if found.ulps <= FINE else "opaque" if meant else "FAIL"
         yield Row(ops[0], "gradient", name, verdict, *found, note)
 
@@ -205,7 +205,7 @@ def _update(recording: CapturedRecording, node: int, turn: int) -> Iterator[Row]
         return
     before, grad = recording.before(node, turn), recording.update_grad(node, turn)
     states = [recording.state(node, name, turn=turn) for name in optimizer.states]
-    if before is None or grad is None or any(state is None for state in states):
+    if before is None or grad is None or any(state is None or state.shape != before.shape for state in states):
         yield Row(node, "update", "", "skipped", note="what it starts from was not kept")
         return
     clock, emit = Clock(), Calls(np.dtype(np.float64))
@@ -222,7 +222,7 @@ def _update(recording: CapturedRecording, node: int, turn: int) -> Iterator[Row]
         **{name: (held[n], new[n], recording.state(node, name, True, turn)) for n, name in enumerate(optimizer.states)},
     }
     for name, (old, own, recorded) in made.items():
-        if recorded is None:
+        if recorded is None or recorded.shape != before.shape:
             yield Row(node, "update", name, "skipped", note="its new value was not kept")
             continue
         found = _beside(np.asarray(recorded, np.float64).reshape(-1), own, old, eps)
