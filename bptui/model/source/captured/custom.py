@@ -75,7 +75,11 @@ def derived(recording: CapturedRecording, event: Event) -> Derived | str:
         return "its forward was not seen as a whole"
     returned = all(shop.nodes[value].op is None for value in inside)
     results = [_operation(shop, shop.nodes[value]) for value in inside]
-    reads |= {leaf: read() for leaf, read in shop.reads.items()}
+    for leaf, read in shop.reads.items():
+        array = read()
+        if array is None:
+            return "numbers of its forward were not kept"
+        reads[leaf] = array
     nodes = [builder.node(i) for i in range(builder.count)]
     reads |= {n.id: n.value for n in nodes if n.op is None and n.value is not None}
     upstream: dict[int, Array] = {}

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph, Layer, Node, Role
@@ -17,7 +16,7 @@ from bptui.model.engine.opaque import opaque
 from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.timeline import Event as Stop
 from bptui.model.engine.timeline import Timeline
-from bptui.model.source.captured.call import Lacks, Read, Workshop
+from bptui.model.source.captured.call import Found, Lacks, Workshop
 from bptui.model.source.captured.known import is_drawn, said, short
 from bptui.model.source.captured.record import FLOATS, Backward, Event, Record, Update
 
@@ -42,20 +41,15 @@ class Captured:
     timeline: Timeline
     node_of: Mapping[int, int]
     values_of: Mapping[int, Sequence[int]]
-    reads: Mapping[int, Read]
+    reads: Mapping[int, Found]
     nodes_of: Mapping[int, Sequence[int]]
     event_of: Mapping[int, Event]
     unknown: Mapping[int, str]
 
     def read(self, leaf: int) -> Array | None:
-        """The numbers of a leaf; None where they were not kept. UserError where they cannot be made of what the record
-        says: positions beyond what they are positions in."""
+        """The numbers of a leaf; None where they were not kept."""
         if leaf in self.reads:
-            try:
-                return self.reads[leaf]()
-            except (IndexError, TypeError, ValueError) as problem:
-                name = self.graph.nodes[leaf].name
-                raise UserError("capture", f"what is recorded as '{name}' is none: {problem}") from None
+            return self.reads[leaf]()
         node = self.graph.nodes[leaf]
         if node.value is not None:
             return node.value
@@ -144,6 +138,8 @@ class _Building:
                 self._leaf(out)
             return
         try:
+            if "hook" in event.notes:
+                raise Lacks(f"the gradient was changed by {event.notes['hook']}")
             outs = said(self.shop, event)
         except Lacks as why:
             self.builder.undo(first)
