@@ -308,3 +308,31 @@ def test_a_sample_that_is_left_out_brings_its_nan_back_in_the_backward_pass_as_i
     made = network(record)
     assert np.isnan(grad[1]).all()
     assert set(verdicts(made, event(made, "cross_entropy")).values()) == {"ok"}
+
+
+def test_an_operation_takes_the_place_of_another_and_the_loss_is_what_it_would_have_been():
+    made = network()
+    session = Session(made)
+    reply = registry.run(session, "set tanh = relu")
+    assert "recomputed in float64" in reply.text
+    record = two_layers()
+    z = record.arrays[record.step.events[0].outs[0]]
+    named = {name: record.arrays[value] for name, value in record.step.parameters.items()}
+    prediction = np.maximum(z, 0) @ named["out.weight"].T + named["out.bias"]
+    target = record.arrays[record.step.events[-1].inputs[1]]
+    found = session.branch.history.recording(0).loss
+    assert found == pytest.approx(float(((prediction - target) ** 2).mean()), rel=1e-5)
+    for wrong in ("set tanh = add", "set tanh = tanh", "set tanh = nothing", "set mse_loss = relu"):
+        with pytest.raises(UserError):
+            registry.run(Session(made), wrong)
+
+
+def test_the_step_is_recomputed_in_another_kind_of_number():
+    made = network()
+    session = Session(made)
+    registry.run(session, "set dtype = float32")
+    found = session.branch.history.recording(0)
+    assert found.dtype("tanh") == "float32"
+    assert found.loss == pytest.approx(made.recording.loss, rel=1e-6)
+    with pytest.raises(UserError, match="float64 or float32"):
+        registry.run(Session(made), "set dtype = float8")
