@@ -68,7 +68,11 @@ def derived(recording: CapturedRecording, event: Event) -> Derived | str:
             shop.nodes |= said(shop, call)
         except Lacks as why:
             return f"inside of it, {why}"
-    reads |= {leaf: read() for leaf, read in shop.reads.items()}
+    for leaf, read in shop.reads.items():
+        array = read()
+        if array is None:
+            return "numbers of its forward were not kept"
+        reads[leaf] = array
     nodes = [builder.node(i) for i in range(builder.count)]
     if any(value not in shop.nodes for value in inside):
         return "its forward was not seen as a whole"

@@ -9,6 +9,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import (
     condition,
+    finite,
     values,
 )
 from bptui.model.source.captured.known.registry import known
@@ -30,6 +31,8 @@ def attention(
         if prod(drawn.shape) != prod(weights):
             u.lacks("attention: its dropout draws in a shape of its own")
         drop = condition(u, weights, lambda: (values(u, drawn) != 0).reshape(weights))
+    if is_causal or attn_mask is not None:
+        finite(u, query, key, value)
     bias = attn_mask if attn_mask is not None and attn_mask.dtype != "bool" else None
     mask = u.mask(attn_mask) if attn_mask is not None and bias is None else None
     if bias is not None or drop is not None:  # 1 stands for all where what comes after it is given
