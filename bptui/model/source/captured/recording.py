@@ -257,7 +257,12 @@ class CapturedRecording(Recording):
         )
         if held is None:  # it is made at the first update, and is 0 before
             return np.zeros(self.graph.nodes[self.id(node)].shape)
-        return self.record.array(held["v"]) if isinstance(held, dict) else np.asarray(held, np.float64)
+        match held:
+            case {"v": int(value)}:
+                return self.record.array(value)
+            case int() | float():
+                return np.asarray(held, np.float64)
+        return None
 
     def update_grad(self, node: Key, turn: int = 0) -> Array | None:
         found = self.turn(node, turn)
