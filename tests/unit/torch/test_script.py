@@ -269,3 +269,21 @@ def test_the_whole_command_leaves_output_and_exit_code_alone_and_ends_on_a_signa
     assert runs[0].stdout == runs[1].stdout == "hello ['--epochs', '5']\n"
     assert runs[0].returncode == runs[1].returncode == -15
     assert [open_record(path).step.about["step"] for path in sorted(here.glob("*.bptui"))] == [1, 2]
+
+
+def test_parameters_that_are_read_before_their_model_is_called_have_their_names(here):
+    body = """
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        mean = {name: value.clone() for name, value in model.state_dict().items()}
+        for n in range(3):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(model(x), y).backward()
+            optimizer.step()
+            for name, value in model.state_dict().items():
+                mean[name].mul_(0.9).add_(value, alpha=0.1)
+        """
+    for number in (0, 1):
+        (written,) = captured(here, body, step=number).written
+        step = open_record(written.path).step
+        updated = [row.value for group in step.updates[0].groups for row in group.rows]
+        assert [step.parameters[name] for name in ("0.weight", "0.bias", "2.weight", "2.bias")] == updated
