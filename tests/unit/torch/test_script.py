@@ -11,6 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from bptui import cli  # noqa: E402
 from bptui.capturing import parted, told  # noqa: E402
 from bptui.model.source.captured.file import open_record  # noqa: E402
 from bptui.model.source.captured.record import Record  # noqa: E402
@@ -232,6 +233,14 @@ def test_nothing_that_was_asked_for_is_told(here):
         "nothing was captured: the program made 4 training steps, and ended before step 50"
     )
     assert not list(here.glob("*.bptui"))
+
+
+def test_what_cannot_be_written_is_told_before_the_program_runs(here, capsys):
+    (here / "mine.bptui").write_text("notes")
+    name = program(here, LOOPS["the usual one"])
+    assert cli.main(["capture", name, "--to", "mine.bptui"]) == 2
+    assert "only a captured step is replaced" in capsys.readouterr().err
+    assert not (here / "said.txt").exists()
 
 
 def test_its_own_words_are_left_to_the_program():
