@@ -385,3 +385,25 @@ def test_what_nobody_knows_and_no_gradient_passes_is_given():
     made = network(record)
     assert not made.captured.unknown
     assert check_step(made.recording).counts.keys() == {"ok"}
+
+
+def test_training_goes_on_from_the_captured_step_with_the_same_batch():
+    made = network()
+    history = made.training()
+    history.advance(5)
+    assert history.losses[0] == pytest.approx(made.recording.loss, rel=1e-5)
+    assert history.losses[4] < history.losses[0]
+    np.testing.assert_allclose(history.recording(1).value("out.weight"), made.recording.after("out.weight"), rtol=1e-5)
+
+
+def test_parameters_with_rules_of_their_own_are_not_trained_on_by_one():
+    record = two_layers()
+    (group,) = record.step.updates[0].groups
+    record.step.updates[0].groups = [
+        replace(group, rows=group.rows[:2]), replace(group, rows=group.rows[2:], options={"lr": 0.5}),
+    ]  # fmt: skip
+    made = network(record)
+    with pytest.raises(UserError, match="do not all follow one rule"):
+        made.training()
+    reply = registry.run(Session(made), "set out.bias[0] = 1")
+    assert "by the first one's rule" in reply.text
