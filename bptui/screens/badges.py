@@ -101,7 +101,8 @@ class Badges:
 
     def _compare(self, key: Key) -> tuple[CheckRow, ...]:
         """In the worker. What is found is kept here, for it is no check of a derivation."""
-        from bptui.model.source.captured.verdicts import check_event, check_update
+        from bptui.model.source.captured.update_verdicts import check_update
+        from bptui.model.source.captured.verdicts import check_event
 
         kind, number = key
         if kind == "update":

@@ -79,6 +79,23 @@ def fused():
     return step
 
 
+def changed():
+    """Hooks that change gradients."""
+    model, x, y = network()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    model[0].weight.register_hook(lambda grad: grad.clamp(-1e-3, 1e-3))
+    model[1].register_full_backward_hook(lambda module, handed, arrived: (handed[0] * 2,))
+
+    def step():
+        optimizer.zero_grad()
+        h = model(x)
+        h.register_hook(lambda grad: grad * 0.5)
+        F.cross_entropy(h, y).backward()
+        optimizer.step()
+
+    return step
+
+
 def clipped():
     """Weights that are clipped through `.data`, and a second pass."""
     model, x, y = network()
@@ -108,6 +125,37 @@ def hooked():
         h = model(x)
         h.register_hook(lambda grad: None)
         F.cross_entropy(h, y).backward()
+        optimizer.step()
+
+    return step
+
+
+def read_then_written():
+    """A view that is read, and then written into through a view of it."""
+    layer, x = nn.Linear(4, 6), torch.randn(3, 4)
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+
+    def step():
+        optimizer.zero_grad()
+        h = layer(x) * 1.0
+        view = h.view(3, 2, 3).transpose(0, 1)
+        begin = view[:, :2]
+        view[:, :2] = torch.zeros_like(begin).where(begin > 0, begin)
+        (view.tanh().sum() + h.sum()).backward()
+        optimizer.step()
+
+    return step
+
+
+def spectrum():
+    """Through complex numbers, which bptui does not compute with, and beside them."""
+    layer, x = nn.Linear(4, 6), torch.randn(3, 4)
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+
+    def step():
+        optimizer.zero_grad()
+        h = layer(x)
+        (h + torch.fft.fftn(h, dim=(0, 1)).real).pow(2).mean().backward()
         optimizer.step()
 
     return step

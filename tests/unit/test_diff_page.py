@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from bptui import cli
+from bptui.model.base.spans import plain
+from tests.diff_page import PICTURE, rows
 from tests.paths import ROOT
+from tests.pictures import text_of
 
 PAGE = (ROOT / "docs" / "diff.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```\n(.*?)```", PAGE, re.DOTALL)
@@ -47,6 +50,11 @@ def test_the_page_says_what_is_said(
         found = next((n for n, line in enumerate(said) if alike(line, row)), None)
         assert found is not None, f"{row}\n" + "\n".join(said)
         del said[: found + 1]
+    if "b.bptui" in block:
+        drawn, shown = text_of(PICTURE.read_text(encoding="utf-8")), [plain(row) for row in rows()]
+        first = next(n for n, row in enumerate(drawn) if "2 Operations" in row)  # dots may move by one
+        assert len(drawn) == len(shown)
+        assert all(map(alike, shown[first:], drawn[first:])), "python -m tests.diff_page"
 
 
 def test_the_json_of_the_page_has_the_keys_that_are_printed(capsys: pytest.CaptureFixture[str]) -> None:

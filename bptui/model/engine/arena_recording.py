@@ -74,12 +74,12 @@ class ArenaRecording(Recording):
     """A training step that this engine ran: nothing of it is absent, each parameter is updated once.
 
     memory  every recorded float, as it lay in the arena: `bytes`, so that no array of it can ever be written to, not
-            even by force
+            even by force; of a program that is not run again the arena itself, read-only
     """
 
     complete = True
 
-    def __init__(self, layout: ArenaLayout, memory: bytes, whole: Mapping[int, bytes], step: int) -> None:
+    def __init__(self, layout: ArenaLayout, memory: bytes | memoryview, whole: Mapping[int, bytes], step: int) -> None:
         self._layout, self.memory, self._whole, self.step = layout, memory, whole, step
 
     graph = property(lambda self: self._layout.graph)  # not kept: a step is recorded in 10 µs

@@ -141,8 +141,12 @@ class Plan:
             self._arrays[node.id][...] = self._given(node)
 
     def _given(self, node: Node) -> Array:
-        """A leaf's value in the dtype of the program and the shape that the graph says."""
-        array = np.array(node.value, np.int64 if node.whole else self._emit.dtype, order="C")
+        """A leaf's value in the dtype of the program and the shape that the graph says: itself, where it is that and
+        never changes."""
+        kind = np.int64 if node.whole else self._emit.dtype
+        array = np.require(node.value, kind, ("C", "A"))
+        if array is node.value and array.flags.writeable:
+            array = array.copy()
         if array.shape != node.shape:
             raise UserError(node.name, f"shape {array.shape}", f"shape {node.shape}")
         return array

@@ -123,6 +123,12 @@ class Program:
         self._quiet.run(self._once)
         return self.recording()
 
+    def last(self) -> ArenaRecording:
+        """The same, where the program is not run again: the recording is its memory itself, and nothing is copied."""
+        self._quiet.run(self._once)
+        memory = self._memory.data.cast("B").toreadonly()
+        return ArenaRecording(self.layout, memory, {}, self._clock.step - 1)
+
     def evaluate(self, state: Array, step: int) -> float:
         """The loss that training step `step` would have, on its batch and with its masks, from `state`: a forward pass,
         nothing is updated. `load` before the next `run` or `record`."""

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.distance import FINE
 from bptui.model.source.captured.recording import CapturedRecording
-from bptui.model.source.captured.verdicts import Row, check_event, check_update
+from bptui.model.source.captured.update_verdicts import NEAR, check_update
+from bptui.model.source.captured.verdicts import Row, check_event
 from bptui.symbolic.types import CheckRow, RowName
 
 ULPS = "in units of the last place"
@@ -59,7 +60,7 @@ def _as_row(recording: CapturedRecording, row: Row) -> CheckRow:
     name: RowName = row.row
     if row.verdict in ("opaque", "skipped"):
         return CheckRow(node.name, op, row.input, name, row.verdict, note=row.note)
-    allowed = float(FINE if node.op is not None else 4)
+    allowed = float(FINE if node.op is not None else NEAR)
     return CheckRow(
         node.name,
         op,

@@ -23,6 +23,8 @@ class Call:
         self.journal, self.values, self.name = journal, values, full_name(function)
         self.masks: list[torch.Tensor] = []
         self.targets = targets(function, args, kwargs)
+        for tensor in self.targets:
+            values.renew(tensor)
         self.silently = {id(tensor) for tensor in silently(function, args, kwargs)}
         given = tensors(args) + tensors({key: item for key, item in kwargs.items() if key != "out"})
         self.read = [values.use(tensor) for tensor in given]

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.autograd.graph import get_gradient_edge
 
-from bptui.model.source.captured.record import Backward, Step
+from bptui.model.source.captured.record import Backward, Event, Step
 from bptui.torch.capturing.modules import name_of_hook
 from bptui.torch.capturing.numbers import Numbers, dense
 
@@ -155,6 +155,18 @@ class Gradients:
         """An autograd node of an event leads out of it: slot → value of what it hands on, and the nodes of another
         event through which it does."""
         self._handles.append(node.register_hook(partial(self._safely, self._added, event, leads)))
+
+    def identity(self, event: Event, node: Any, slot: int, names: str) -> None:
+        """An identity that a full backward hook has put at the border of a module: `names` is noted where what it
+        hands on, at a slot of its node, is not what arrived."""
+        self._hooked.add(event.outs[0])
+        self._handles.append(node.register_hook(partial(self._safely, self._passed, event, slot, names)))
+
+    def _passed(self, event: Event, slot: int, names: str, handed: tuple[Any, ...], _: tuple[Any, ...]) -> None:
+        self._added(event.id, {slot: (event.inputs[0], [])}, handed, _)
+        before = self._before.get(event.outs[0])
+        if handed[slot] is not None and before is not None and not _same(before, handed[slot]):
+            event.notes["hook"] = names or "a full backward hook"
 
     def _added(
         self, event: int, leads: dict[int, tuple[int, list[Any]]], handed: tuple[Any, ...], _: tuple[Any, ...]

@@ -179,6 +179,19 @@ class Values:
             return self.use(parameter)
         return self.change(parameter)
 
+    def renew(self, view: torch.Tensor) -> None:
+        """A view is about to be changed in place: autograd reads its base for that, and not the view as it was read
+        before, whose gradient is only that of those who read it."""
+        if not (view._is_view() and view.requires_grad and torch.is_grad_enabled()):
+            return
+        if self.use(view) in self.journal.read:
+            base, value = self.use(view._base), self.numbers.value(view)
+            value.wants_grad = True
+            self.journal.artificial("view_again", [base], value.id)
+            self._live[id(view)] = Live(
+                weakref.ref(view), version(view), self.numbers.writes(view), view.grad_fn, value.id, True
+            )
+
     def put(self, view: torch.Tensor, part: int, base: int) -> None:
         """A view was changed in place: as autograd has it, its base is changed, and it is a view of that."""
         whole = view._base
@@ -269,7 +282,6 @@ class Values:
         source = self.gradients.values.get(edge)
         if source is None:
             return False
-        hook = ", ".join(self.journal.modules.hooks) or "a full backward hook of a module"
-        event = self.journal.artificial("same", [source], value, hook=hook)
-        self.gradients.leading(node, event.id, {slot: (source, [])})
+        event = self.journal.artificial("same", [source], value)
+        self.gradients.identity(event, node, slot, ", ".join(self.journal.modules.hooks))
         return True

@@ -132,7 +132,10 @@ def test_nothing_is_found_wrong_in_a_program_that_is_right(program: str, tmp_pat
     assert [row for row in rows if row.row == "update" and row.verdict == "ok"]
 
 
-@pytest.mark.parametrize("program", ["closure", "by_hand", "frozen", "fused", "clipped", "hooked"])
+@pytest.mark.parametrize(
+    "program",
+    ["closure", "by_hand", "frozen", "fused", "clipped", "hooked", "changed", "read_then_written", "spectrum"],
+)
 def test_nothing_is_found_wrong_in_other_ways_to_train(program: str, tmp_path: Path) -> None:
     from tests.torch_programs import ways
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bptui.model.base.printable import one_line
 from bptui.model.debugger.diff.calls import Call, calls, captured
 from bptui.model.debugger.diff.gaps import flowing
-from bptui.model.debugger.diff.pairing import Pair, Pairing, both, paired
+from bptui.model.debugger.diff.pairing import Pair, Pairing, paired
 from bptui.model.engine.recording import NotRecorded, Recording
 from bptui.model.engine.timeline import Phase
 
@@ -44,10 +44,9 @@ NOBODY = Pair(None, None)
 
 @dataclass(frozen=True)
 class Rows:
-    """all rows; partner: node of the first run → that of the other; foreign: see `Pairing`."""
+    """rows  all of them · foreign: see `Pairing`"""
 
     rows: tuple[Row, ...]
-    partner: Mapping[int, int]
     foreign: bool
 
 
@@ -56,7 +55,7 @@ def rows(a: Recording, b: Recording) -> Rows:
     pairing = paired(calls(a), calls(b))
     partner = _partners(a, b, pairing)
     made = (*_forward(pairing), *_backward(a, b, pairing, partner), *_updates(a, b, partner))
-    return Rows(made, partner, pairing.foreign)
+    return Rows(made, pairing.foreign)
 
 
 def _partners(a: Recording, b: Recording, pairing: Pairing) -> dict[int, int]:
@@ -86,7 +85,7 @@ def _forward(pairing: Pairing) -> Iterator[Row]:
 
 
 def _missing(pair: Pair) -> str:
-    return "" if both(pair) else "only in a" if pair.b is None else "only in b"
+    return "" if pair.both else "only in a" if pair.b is None else "only in b"
 
 
 def _backward(a: Recording, b: Recording, pairing: Pairing, partner: Mapping[int, int]) -> Iterator[Row]:
@@ -124,8 +123,8 @@ def _finishes(a: Recording, b: Recording, pairing: Pairing) -> Callable[[int, in
         if flowing(a, i):
             last = a.timeline.arrivals(i)[-1]
             return of.get(last.consumer), last.place
-        if flowing(b, j):
-            pair = others.get(b.timeline.arrivals(j)[-1].consumer)
+        if arrivals := b.timeline.arrivals(j):
+            pair = others.get(arrivals[-1].consumer)
             nodes = () if pair is None or pair.a is None else pair.a.nodes
             return pair, min((p for n in nodes for p in a.timeline.places("backward", n)), default=a.timeline.seed_at)
         return None, 0

@@ -115,6 +115,13 @@ class Runs:
         return self._apart[2]
 
     @property
+    def largest(self) -> int | None:
+        """The row that is farthest of those that were compared, None where all are the same to the bit."""
+        sizes = [gap.relative or 0.0 for gap in self._found]
+        most = max(sizes, default=0.0)
+        return sizes.index(most) if most else None
+
+    @property
     def _apart(self) -> tuple[tuple[float, int], int, int | None]:
         """Tolerance and how many rows were compared; of those how many are apart, and which is the first."""
         found, last = self._found, self._tally

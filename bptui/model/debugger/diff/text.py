@@ -69,6 +69,7 @@ def report(runs: Runs) -> Iterator[Line]:
     if first is None:
         yield line(("✓ equal", "ok"), f"  {total:,} operations: {_counts(runs)}")
         yield from _unread(runs)
+        yield _largest(runs)
         return
     yield line((f"≠ {runs.count:,}", "kink"), f" of {total:,} operations: {_counts(runs)}")
     yield from _unread(runs)
@@ -84,6 +85,16 @@ def report(runs: Runs) -> Iterator[Line]:
     rows = [runs.rows[i] for i in shown]
     widths = max(len(each.module) for each in rows), max(len(each.function) for each in rows)
     yield from (_listed(runs, i, widths) for i in shown)
+
+
+def _largest(runs: Runs) -> Line:
+    """Of runs that are equal within the tolerance: how far they are at the most."""
+    i = runs.largest
+    if i is None:
+        return line(("  the same numbers in all of them", "dim"))
+    gap = runs.gap(i)
+    assert gap is not None
+    return line((f"  at most {ratio(gap.relative)} apart: ", "dim"), *_named(runs.rows[i]))
 
 
 def _counts(runs: Runs) -> str:
@@ -140,6 +151,7 @@ def as_json(runs: Runs) -> dict[str, Any]:
         "tolerance": {"value": runs.tolerance.value, "source": runs.tolerance.source},
         "equal": first is None,
         "beyond": runs.count,
+        "largest": _amount(Gap(0.0) if runs.largest is None else runs.gap(runs.largest) or Gap(None)),
         "losses": [_json(a), _json(b)],
         "first": None if first is None else _first(runs, first),
         "rows": [_row(runs, i) for i in range(len(runs.rows))],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bptui.model.base.numbers import shape
@@ -49,7 +49,15 @@ def why(runs: Runs, row: Row) -> Why:
     apart = tuple(each for each in read if each.gap.beyond(runs.tolerance.value))
     unread = sum(each.gap.relative is None for each in read)
     settings = different(row, runs.a.recording, runs.b.recording)
-    return Why(apart, unread, settings, _said(runs, row, apart, unread, settings))
+    if apart:
+        text = _came_in(apart)
+    elif unread:
+        text = f"{unread} of its inputs were not recorded: they may have come in different"
+    elif settings:
+        text = "same inputs, other result: so the operation itself differs"
+    else:
+        text = _same(runs, row, read)
+    return Why(apart, unread, settings, text)
 
 
 def _alone(runs: Runs, row: Row) -> str:
@@ -68,22 +76,24 @@ def _alone(runs: Runs, row: Row) -> str:
     return f"the programs differ here: {mine} calls {row.function}, {other} {instead.function}{where}"
 
 
-def _said(runs: Runs, row: Row, inputs: tuple[Input, ...], unread: int, settings: tuple[Setting, ...]) -> str:
-    if inputs:
-        names = [each.name for each in inputs]
-        listed = f"{', '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''}"
-        before = (
-            ": the runs had parted before this step, an earlier one tells where"
-            if all(each.trained for each in inputs)
-            else ""
-        )
-        return f"{'' if len(names) > 1 else 'its input '}{listed} came in different{before}"
-    if unread:
-        return f"{unread} of its inputs were not recorded: they may have come in different"
-    if settings:
-        return "same inputs, other result: so the operation itself differs"
+def _came_in(inputs: tuple[Input, ...]) -> str:
+    """Which inputs came in different."""
+    names = [each.name for each in inputs]
+    listed = f"{', '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''}"
+    trained = all(each.trained for each in inputs)
+    before = ": the runs had parted before this step, an earlier one tells where" if trained else ""
+    return f"{'' if len(names) > 1 else 'its input '}{listed} came in different{before}"
+
+
+def _same(runs: Runs, row: Row, read: Sequence[Input]) -> str:
+    """Where inputs and settings are the same."""
     blamed = _first_to_add(runs, row) if row.phase == "backward" else ""
-    return blamed or "same inputs, same settings, other result: what computes it differs"
+    if blamed:
+        return blamed
+    farthest = max(read, key=lambda each: each.gap.relative or 0.0, default=None)
+    if farthest is not None and farthest.gap.relative:
+        return f"its inputs are equal within the tolerance, and it makes more of the difference in {farthest.name}"
+    return "same inputs, same settings, other result: what computes it differs"
 
 
 def _first_to_add(runs: Runs, row: Row) -> str:

@@ -55,7 +55,7 @@ def _life(
     gradients = [graph.nodes[i] for i in recording.not_finite("grad")]
     updated = [graph.nodes[i] for i in recording.not_finite("after") if graph.nodes[i].role == "param"]
     harmless = not updated and np.isfinite(recording.loss)
-    evidence = [f"{born.text}: {_why(recording, node, born, event.phase)}"]
+    evidence = [f"{born.text}: {reason(recording, node, born, event.phase)}"]
     evidence += _infinity(subject, recording, node, born, all_of)
     if touched:
         evidence.append(f"spread to {len(touched)} values: {_names(touched)}")
@@ -110,7 +110,7 @@ def _infinity(
     place, made = next(((at, f) for at, f in all_of if np.isnan(f.number)), (0, born))
     event = recording.timeline.events[place]
     if made is not born:
-        yield f"it makes NaN: {made.text}: {_why(recording, recording.graph.nodes[event.node], made, event.phase)}"
+        yield f"it makes NaN: {made.text}: {reason(recording, recording.graph.nodes[event.node], made, event.phase)}"
 
 
 def _too_narrow(recording: Recording, node: Node, born: NonFinite) -> str:
@@ -140,7 +140,7 @@ def _limit(name: str, x: float) -> str:
     }.get(name, "")
 
 
-def _why(recording: Recording, node: Node, born: NonFinite, phase: str) -> str:
+def reason(recording: Recording, node: Node, born: NonFinite, phase: str) -> str:
     """Which limit was hit, in the numbers that went in."""
     if node.op is None:
         return "the update made it out of finite numbers"

@@ -26,8 +26,9 @@ class Alone:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that it keeps."""
-        return self.recording.nbytes
+        """Bytes that it keeps, those of its leaves, too."""
+        leaves = (node.value for node in self.recording.graph.nodes if node.value is not None)
+        return self.recording.nbytes + sum(value.nbytes for value in leaves)
 
     def value(self, node: int) -> Array | None:
         """What a node of the graph is in it."""
@@ -64,10 +65,10 @@ def alone(
         free = _leaf(builder, Node(0, "nothing", "input", ()), np.zeros(()))
         loss = builder.use("neg", free)
     program = Program(builder.finish(loss), Optimizer(), dtype=dtype)
-    return Alone(program.record(), {i: node.id for i, node in own.items()})
+    return Alone(program.last(), {i: node.id for i, node in own.items()})
 
 
 def _leaf(builder: Builder, node: Node, array: Array) -> Node:
     """A leaf with numbers as they were recorded, finite or not."""
     kind = np.int64 if node.whole else builder.dtype
-    return builder.raw(node, np.array(array, kind, order="C").reshape(node.shape))
+    return builder.raw(node, np.asarray(array, kind, order="C").reshape(node.shape).view())

@@ -16,7 +16,7 @@ from bptui.model.engine.opaque import opaque
 from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.timeline import Event as Stop
 from bptui.model.engine.timeline import Timeline
-from bptui.model.source.captured.call import Lacks, Read, Workshop
+from bptui.model.source.captured.call import Found, Lacks, Workshop
 from bptui.model.source.captured.known import is_drawn, said, short
 from bptui.model.source.captured.record import FLOATS, Backward, Event, Record, Update
 
@@ -41,7 +41,7 @@ class Captured:
     timeline: Timeline
     node_of: Mapping[int, int]
     values_of: Mapping[int, Sequence[int]]
-    reads: Mapping[int, Read]
+    reads: Mapping[int, Found]
     nodes_of: Mapping[int, Sequence[int]]
     event_of: Mapping[int, Event]
     unknown: Mapping[int, str]
@@ -138,6 +138,8 @@ class _Building:
                 self._leaf(out)
             return
         try:
+            if "hook" in event.notes:
+                raise Lacks(f"the gradient was changed by {event.notes['hook']}")
             outs = said(self.shop, event)
         except Lacks as why:
             self.builder.undo(first)

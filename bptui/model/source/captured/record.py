@@ -81,7 +81,8 @@ class Event:
     notes    `masks`: what a dropout kept (values) · `autocast`: the kind of number of the autocast region · `no_grad`
              · `custom`: the class of a custom function, `inside`: values that its own forward made
              · `results`: all values that it returned, in order, where some of them are its inputs or come twice
-             · `traced`, `again`, `hook`: said in docs/captured-file.md
+             · `hook`: the user's own hooks that changed the gradient on its way through it
+             · `traced`, `again`: said in docs/captured-file.md
     """
 
     id: int

@@ -126,13 +126,18 @@ class CapturedRecording(Recording):
             if found is not None:
                 self._runs[event.id] = found
                 return found
+            self._forget()
         found = self.run_in(event, "float64")
         if found is not None:
             with self._lock:
                 self._runs[event.id] = found
-                while len(self._runs) > 1 and sum(run.nbytes for run in self._runs.values()) > KEPT:
-                    self._runs.popitem(last=False)
+                self._forget(but=1)
         return found
+
+    def _forget(self, but: int = 0) -> None:
+        """Let the oldest runs go until what is kept is no more than allowed, or one that is larger by itself."""
+        while len(self._runs) > but and sum(run.nbytes for run in self._runs.values()) > KEPT:
+            self._runs.popitem(last=False)
 
     def run_in(self, event: Event, dtype: str) -> Alone | None:
         """The event alone in another kind of number, and not kept."""
@@ -178,6 +183,23 @@ class CapturedRecording(Recording):
             if any(value in b.hooked for b in backwards):
                 return _sum([self.record.array(b.hooked.get(value, ("", b.grads[value]))[1]) for b in backwards])
         return self.grad(node)
+
+    def outside(self, source: int) -> list[Array | None]:
+        """What events that are no operation of the graph, those that make complex numbers, were seen to add to the
+        gradient of a node; None for each of which that was not recorded."""
+        values = self.captured.values_of.get(source, ())
+        return [self.added(event, source) for value in values for event in self._outside.get(value, ())]
+
+    @cached_property
+    def _outside(self) -> dict[int, list[Event]]:
+        """Value → the events without operations that read it, and make something that wants a gradient."""
+        found: dict[int, list[Event]] = {}
+        values, node_of = self.record.step.values, self.captured.node_of
+        for event in self.record.step.leading:
+            if any(values[out].wants_grad and out not in node_of for out in event.outs):
+                for value in event.inputs:
+                    found.setdefault(value, []).append(event)
+        return found
 
     def added(self, event: Event, source: int) -> Array | None:
         """What an event was seen to add to the gradient of a node; None where that was not recorded by itself."""
@@ -235,7 +257,12 @@ class CapturedRecording(Recording):
         )
         if held is None:  # it is made at the first update, and is 0 before
             return np.zeros(self.graph.nodes[self.id(node)].shape)
-        return self.record.array(held["v"]) if isinstance(held, dict) else np.asarray(held, np.float64)
+        match held:
+            case {"v": int(value)}:
+                return self.record.array(value)
+            case int() | float():
+                return np.asarray(held, np.float64)
+        return None
 
     def update_grad(self, node: Key, turn: int = 0) -> Array | None:
         found = self.turn(node, turn)
@@ -254,14 +281,17 @@ class CapturedRecording(Recording):
     @cached_property
     def suspects(self) -> Sequence[int] | None:
         """From the counts that were recorded with each value: no tensor is read. The places of the calls that gave
-        something worse than all that went in."""
+        something worse than all that went in, and of the first that read a NaN which was given."""
         if not any(v.stats is not None for v in self.record.step.values):
             return None
         places: set[int] = set()
+        read: set[int] = set()
         grads = {value: grad for backward in self.record.step.backwards for value, grad in backward.grads.items()}
         for event in self.record.step.leading:
             ops, given = self.captured.nodes_of.get(event.id, ()), self._worst(event.inputs)
-            if self._worst(event.outs) > given:
+            brought = [v for v in event.inputs if v not in read and v not in self.record.step.made_by]
+            read.update(event.inputs)
+            if self._worst(event.outs) > given or self._worst(v for v in brought if v not in self._gradients) == NAN:
                 places.update(at for op in ops for at in self.timeline.places("forward", op))
             upstream = self._worst(grads[value] for value in event.outs if value in grads)
             if self._worst(grads[value] for value in event.inputs if value in grads) > max(given, upstream):

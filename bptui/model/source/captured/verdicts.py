@@ -3,7 +3,7 @@
 value     what an event made, against its operations run alone in float64 from the recorded inputs
 gradient  what the consumers of a value add to its gradient, against the gradient that arrived there: of this event by
           itself, where its own part was recorded or it is the only consumer, else of all of them together
-update    a parameter and its states after the update, against the optimizer's rule from what was recorded before
+The row `update` is that of `update_verdicts`.
 
 An error is measured in ulps of the largest number of its tensor (`distance`). Up to FINE it is none. What is more is
 rounding where the same operations in float32 lose as much, or where the true value is 0 and what is left is small
@@ -13,17 +13,13 @@ wrong, not whoever ran it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from bptui.model.base.types import Array
 from bptui.model.engine.apart import largest
-from bptui.model.engine.arena import Clock
-from bptui.model.engine.calls import Calls
-from bptui.model.engine.optimizers import Flat
-from bptui.model.engine.recording import NotRecorded
 from bptui.model.source.captured.alone import Alone
 from bptui.model.source.captured.custom import compared, derived
 from bptui.model.source.captured.distance import FINE, ROUNDING, WORST, Distance, Verdict, distance
@@ -75,8 +71,8 @@ def _opaque(recording: CapturedRecording, event: Event, ops: Sequence[int]) -> I
         yield from (Row(i, "value", "", "opaque", note=made or unknown[i]) for i in ops)
         return
     eps = max(FLOATS[v.dtype] for out in event.outs if (v := recording.record.step.values[out]).dtype in FLOATS)
-    for i, out, inside in zip(ops, event.outs, event.notes["inside"], strict=False):
-        own, recorded = made.value(inside), recording.record.array(out)
+    for number, (i, out) in enumerate(zip(ops, event.outs, strict=False)):
+        own, recorded = made.value(number), recording.record.array(out)
         if own is not None and recorded is not None:
             found = distance(recorded, own, eps)
             yield Row(i, "value", "", "ok" if found.ulps <= FINE else "FAIL", *found)
@@ -86,7 +82,7 @@ def _opaque(recording: CapturedRecording, event: Event, ops: Sequence[int]) -> I
         if own is None or recorded is None or source is None:
             continue
         found, name = distance(recorded, own, eps), recording.graph.nodes[source].name
-        meant, note = compared(recorded, own) if found.ulps > FINE else (False, "")
+        meant, note = compared(recorded, own, made.returned) if found.ulps > FINE else (False, "")
         verdict: Verdict = "ok" if found.ulps <= FINE else "opaque" if meant else "FAIL"
         yield Row(ops[0], "gradient", name, verdict, *found, note)
 
@@ -149,16 +145,19 @@ class _Check:
             yield Row(node, "gradient", name, "skipped", note="no gradient arrived at its result")
             return
         recorded = self.recording.added(self.event, source)
-        whole = recorded is None and len(mine) < len(consumers)
+        outside = self.recording.outside(source)
+        whole = recorded is None and (len(mine) < len(consumers) or bool(outside))
         if recorded is None:
             recorded = self.recording.arrived(source)
         if recorded is None:
             yield Row(node, "gradient", name, "skipped", note="its gradient was not recorded")
             return
         own, single = _total(self.recording, consumers if whole else mine, None), None
-        if own is None:
+        if own is None or (whole and any(part is None for part in outside)):
             yield Row(node, "gradient", name, "skipped", note="what others add to it was not recorded")
             return
+        if whole and outside:
+            recorded = recorded - np.asarray(sum(np.asarray(part, np.float64) for part in outside))
         found = distance(recorded, own, self.eps)
         verdict: Verdict = "ok"
         if found.ulps > FINE:
@@ -188,59 +187,3 @@ def _total(recording: CapturedRecording, consumers: list[tuple[int, int]], singl
             return None
         total = np.asarray(part, np.float64) if total is None else total + part
     return total
-
-
-# ----------------------------------------------------------------------------------------------------------- the update
-def check_update(recording: CapturedRecording, node: int) -> tuple[Row, ...]:
-    """The rows of each update of a parameter: its new value, and each state's."""
-    turns = range(len(recording.timeline.places("update", node)))
-    return tuple(row for turn in turns for row in _update(recording, node, turn))
-
-
-def _update(recording: CapturedRecording, node: int, turn: int) -> Iterator[Row]:
-    try:
-        optimizer = recording.update_rule(node, turn)
-    except NotRecorded as why:
-        yield Row(node, "update", "", "opaque", note=str(why))
-        return
-    before, grad = recording.before(node, turn), recording.update_grad(node, turn)
-    states = [recording.state(node, name, turn=turn) for name in optimizer.states]
-    if before is None or grad is None or any(state is None for state in states):
-        yield Row(node, "update", "", "skipped", note="what it starts from was not kept")
-        return
-    clock, emit = Clock(), Calls(np.dtype(np.float64))
-    p, g = (np.array(x, np.float64).reshape(-1) for x in (before, grad))
-    held = np.array([np.asarray(state, np.float64).reshape(-1) for state in states]).reshape(len(states), p.size)
-    p_new, new = np.zeros_like(p), np.zeros_like(held)
-    optimizer.emit(emit, Flat(p.copy(), g, held.copy(), p_new, new, clock))
-    with np.errstate(all="ignore"):
-        for call in emit.calls:
-            call()
-    eps = FLOATS.get(recording.dtype(node), SINGLE)
-    made: Mapping[str, tuple[Array, Array, Array | None]] = {
-        "": (p, p_new, recording.after(node, turn)),
-        **{name: (held[n], new[n], recording.state(node, name, True, turn)) for n, name in enumerate(optimizer.states)},
-    }
-    for name, (old, own, recorded) in made.items():
-        if recorded is None:
-            yield Row(node, "update", name, "skipped", note="its new value was not kept")
-            continue
-        found = _beside(np.asarray(recorded, np.float64).reshape(-1), own, old, eps)
-        at = tuple(int(i) for i in np.unravel_index(found.at[0], np.shape(recorded))) if found.at else ()
-        yield Row(node, "update", name, "ok" if found.ulps <= 4 else "FAIL", *found._replace(at=at))
-
-
-def _beside(recorded: Array, own: Array, old: Array, eps: float) -> Distance:
-    """The distance of an update, element by element: in ulps of the number itself and 8 of the largest change, so that
-    a rate that is a little wrong shows beside a large parameter. (The largest: where momentum and gradient cancel, the
-    change of one element is smaller than what was rounded on the way to it.)"""
-    if not own.size:
-        return Distance(0.0, (), 0.0, 0.0)
-    with np.errstate(all="ignore"):
-        same = (own == recorded) | (np.isnan(own) & np.isnan(recorded)) | (
-            np.isinf(recorded) & (np.abs(own) >= 3.4028235e38))  # fmt: skip
-        allowed = eps * (np.maximum(np.abs(own), np.abs(old)) + 8 * largest(own - old)) + np.finfo(np.float32).tiny
-        error = np.where(same, 0.0, np.abs(own - recorded) / allowed)
-        error = np.where(np.isnan(error), np.inf, error)
-    worst_at = int(np.argmax(error))
-    return Distance(float(error[worst_at]), (worst_at,), float(recorded[worst_at]), float(own[worst_at]))

@@ -11,6 +11,7 @@ from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.common import (
     condition,
+    finite,
     values,
 )
 from bptui.model.source.captured.known.registry import known
@@ -35,6 +36,8 @@ def attention(
         if prod(drawn.shape) != prod(weights):
             u.lacks("attention: its dropout draws in a shape of its own")
         drop = condition(u, weights, lambda: (values(u, drawn) != 0).reshape(weights))
+    if is_causal or attn_mask is not None:
+        finite(u, query, key, value)
     if attn_mask is not None and attn_mask.dtype != "bool":
         return _added(u, (query, key, value), attn_mask, drop, dropout_p, scale)
     mask = None if attn_mask is None else u.mask(attn_mask)

@@ -10,7 +10,7 @@ import numpy as np
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.arithmetic import scaled
-from bptui.model.source.captured.known.common import alike, axis, reshaped, spread
+from bptui.model.source.captured.known.common import alike, axis, finite, reshaped, spread
 from bptui.model.source.captured.known.registry import known
 from bptui.model.source.captured.known.shapes import turned
 
@@ -88,6 +88,7 @@ def outer(u: Call, input: Any, vec2: Any) -> Node:
 @known("chain_matmul", "torch.linalg.multi_dot")
 def chain(u: Call, *matrices: Any) -> Node:
     given = spread(matrices)
+    finite(u, *given, nan=True)  # which product is first decides whether inf becomes NaN
     y = u.same(given[0])
     for other in given[1:]:
         y = product(u, y, other)

@@ -16,7 +16,8 @@ from bptui.model.source.captured.budget import budget
 from bptui.model.source.captured.file import Writer
 from bptui.model.source.captured.network import CapturedNetwork, network_of
 from bptui.model.source.captured.record import Event
-from bptui.model.source.captured.verdicts import check_event, check_update, worst
+from bptui.model.source.captured.update_verdicts import check_update
+from bptui.model.source.captured.verdicts import check_event, worst
 from bptui.symbolic.check import check_node, check_step
 from tests.records import MadeRecord, V, two_layers
 
@@ -220,6 +221,42 @@ def test_a_custom_backward_is_held_against_the_derivative_of_its_own_forward(fac
     assert any("0.667 times" in row.note for row in rows) == (verdict == "FAIL")
 
 
+@pytest.mark.parametrize("name", ["torch.Tensor.clone", "torch.Tensor.contiguous", "torch.Tensor.view_as"])
+def test_a_custom_function_that_changes_nothing_is_there_for_its_backward(name):
+    """A layer that reverses gradients is no mistake, and is said to do so."""
+    record = MadeRecord()
+    numbers = np.float32([0.5, -1, 2])
+    w = record.given(numbers, "w", wants_grad=True)
+    inside = record.call(name, [V(w)] * (1 + name.endswith("as")), numbers, notes={"no_grad": True})
+    record.step.values[inside].wants_grad = False
+    same = record.call("bptui.custom Reverse", [V(w)], numbers, notes={"custom": "Reverse", "inside": [inside]})
+    loss = record.call("torch.sum", [V(same)], numbers.sum())
+    ones = np.ones(3, np.float32)
+    record.backward(loss, {same: ones, w: -ones})
+    record.step.backwards[0].parts[record.step.events[1].id, w] = [record.keep(-ones)]
+    made = network(record)
+    rows = check_event(made.recording, record.step.events[1])
+    assert {row.row: row.verdict for row in rows} == {"value": "ok", "gradient": "opaque"}
+    assert any("-1 times the derivative" in row.note for row in rows)
+
+
+def test_a_copy_in_the_forward_of_a_custom_function_lets_gradients_through():
+    record = MadeRecord()
+    numbers = np.float32([0.5, -1, 2])
+    w = record.given(numbers, "w", wants_grad=True)
+    copy = record.call("torch.Tensor.clone", [V(w)], numbers, notes={"no_grad": True})
+    inside = record.call("torch.Tensor.mul", [V(copy), V(w)], numbers**2, notes={"no_grad": True})
+    for value in (copy, inside):
+        record.step.values[value].wants_grad = False
+    square = record.call("bptui.custom Square", [V(w)], numbers**2, notes={"custom": "Square", "inside": [inside]})
+    loss = record.call("torch.sum", [V(square)], (numbers**2).sum())
+    record.backward(loss, {square: np.ones(3, np.float32), w: 2 * numbers})
+    record.step.backwards[0].parts[record.step.events[2].id, w] = [record.keep(2 * numbers)]
+    made = network(record)
+    rows = check_event(made.recording, record.step.events[2])
+    assert {row.row: row.verdict for row in rows} == {"value": "ok", "gradient": "ok"}
+
+
 # ------------------------------------------------------------------------------------------------------------- what-if
 def test_the_step_recomputed_from_its_leaves_is_the_step():
     made = network()
@@ -294,3 +331,44 @@ def test_a_capture_is_a_target_of_the_shell(tmp_path, capsys):
     assert main(["trace", str(tmp_path / "step.bptui"), "--json"]) == 0
     traced = json.loads(capsys.readouterr().out.partition("{")[2].join(["{", ""]))
     assert set(traced["step"]["updates"]) == {"hidden.weight", "hidden.bias", "out.weight", "out.bias"}
+
+
+def test_a_sample_that_is_left_out_brings_its_nan_back_in_the_backward_pass_as_in_pytorch():
+    record = MadeRecord()
+    scores = np.float32([[0.5, -1, 2], [np.nan, 1, 0]])
+    x, target = record.given(scores, "x", wants_grad=True), record.given(np.int64([2, -100]))
+    softmax = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    loss = record.call("torch.nn.functional.cross_entropy", [V(x), V(target)], -np.log(softmax[0, 2]))
+    grad = softmax * np.float32([[1], [0]]) - np.float32([[0, 0, 1], [0, 0, 0]])
+    record.backward(loss, {x: grad})
+    made = network(record)
+    assert np.isnan(grad[1]).all()
+    assert set(verdicts(made, event(made, "cross_entropy")).values()) == {"ok"}
+
+
+def test_an_operation_takes_the_place_of_another_and_the_loss_is_what_it_would_have_been():
+    made = network()
+    session = Session(made)
+    reply = registry.run(session, "set tanh = relu")
+    assert "recomputed in float64" in reply.text
+    record = two_layers()
+    z = record.arrays[record.step.events[0].outs[0]]
+    named = {name: record.arrays[value] for name, value in record.step.parameters.items()}
+    prediction = np.maximum(z, 0) @ named["out.weight"].T + named["out.bias"]
+    target = record.arrays[record.step.events[-1].inputs[1]]
+    found = session.branch.history.recording(0).loss
+    assert found == pytest.approx(float(((prediction - target) ** 2).mean()), rel=1e-5)
+    for wrong in ("set tanh = add", "set tanh = tanh", "set tanh = nothing", "set mse_loss = relu"):
+        with pytest.raises(UserError):
+            registry.run(Session(made), wrong)
+
+
+def test_the_step_is_recomputed_in_another_kind_of_number():
+    made = network()
+    session = Session(made)
+    registry.run(session, "set dtype = float32")
+    found = session.branch.history.recording(0)
+    assert found.dtype("tanh") == "float32"
+    assert found.loss == pytest.approx(made.recording.loss, rel=1e-6)
+    with pytest.raises(UserError, match="float64 or float32"):
+        registry.run(Session(made), "set dtype = float8")
