@@ -25,7 +25,7 @@ BACK = 3
 def numeric(subject: Subject) -> Iterator[Finding]:
     """The first number of the training that is not finite, and what became of it."""
     for step in _steps(subject):
-        recording = subject.recording(step)
+        recording = subject.captured or subject.recording(step)
         if recording.finite is True:
             continue
         origins = subject.branch.nonfinite(recording)
@@ -125,6 +125,13 @@ def _too_narrow(recording: Recording, node: Node, born: NonFinite) -> str:
     return f"{numbers.significant(float(value[born.at]), 4)} is beyond {LARGEST_HALF:,}, the largest float16"
 
 
+def _slope(recording: Recording, node: Node, born: NonFinite) -> str:
+    """What an operation of one input met at the end of where it is defined, whose derivative is not finite."""
+    value = recording.value(node.inputs[0]) if len(node.inputs) == 1 else None
+    x = None if value is None or value.shape != node.shape else float(value[born.at])
+    return "" if x is None or node.op is None else _limit(node.op.name, x)
+
+
 def _limit(name: str, x: float) -> str:
     """What an operation of one input meets at the end of where it is defined."""
     too_large = f"exp of {numbers.significant(x, 3)} is beyond the largest number" if x > 80 else ""
@@ -149,7 +156,7 @@ def reason(recording: Recording, node: Node, born: NonFinite, phase: str) -> str
         source, value = recording.graph.nodes[i], recording.value(i)
         given.append((source.name, _at(value, node.shape, born.at) if phase == "forward" else None))
     read = ", ".join(f"{name} = {numbers.significant(x, 4)}" for name, x in given if x is not None)
-    said = _too_narrow(recording, node, born) if phase == "forward" else ""
+    said = _too_narrow(recording, node, born) if phase == "forward" else _slope(recording, node, born)
     first = given[0][1] if given else None
     if said:
         pass
@@ -163,6 +170,9 @@ def reason(recording: Recording, node: Node, born: NonFinite, phase: str) -> str
         said = "0 times inf"
     elif phase == "backward":
         said = f"the derivative of {node.op.name} has no finite value there"
+    else:
+        bad = next((recording.graph.nodes[i].name for i in node.inputs if _bad(recording.value(i))), "")
+        said = f"{node.op.name} of what is not finite in {bad}" if bad else ""
     return (
         "; ".join(part for part in (said, read) if part) or f"{node.op.name} of finite numbers goes beyond the largest"
     )

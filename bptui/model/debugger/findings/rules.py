@@ -6,6 +6,7 @@ The numbers are those of docs/diagnosis.md.
 from __future__ import annotations
 
 from bptui.model.debugger.findings import (
+    batch,
     captured,
     dependence,
     initial,
@@ -49,12 +50,12 @@ RULES: tuple[Rule, ...] = (
     Rule("weight decay", "weight decay", "step", settings.decay),  # 13
     Rule("optimizer", "optimizer's settings", "step", settings.unusual),  # 13
     Rule("rate high", "rate too high", "probe", rates.high),  # 4
-    Rule("overshoot", "this step too long", "capture", captured.overshot),
+    Rule("overshoot", "this step too long", "capture", batch.overshot),
     Rule("rate low", "rate too low", "probe", rates.low, alone=True),  # 9
     Rule("reduction", "sum or mean", "graph", settings.reduction),  # 13
     Rule("constant column", "constant columns", "graph", scale.constant),  # 5
     Rule("first loss", "first loss", "steps", symptoms.first_loss, begins=True),  # 11
     Rule("dependence", "targets depend on inputs", "steps", dependence.dependence, LONG, alone=True),  # 18
-    Rule("independent", "targets of the batch depend on inputs", "capture", captured.independent, alone=True),
+    Rule("independent", "targets of the batch depend on inputs", "capture", batch.independent, alone=True),
     Rule("not falling", "loss falls", "steps", symptoms.not_falling, LONG, alone=True),  # 17
 )

@@ -325,7 +325,8 @@ def _attention(subject: Subject) -> Iterator[Finding]:
                     f"{reader.name} sums over axis {summed}: no mean of the values",
                     node=node.name, number=float(axis % len(made.shape)), threshold=float(summed),
                     source="the definition of attention (Vaswani et al. 2017)",
-                    evidence=(f"the weights of one query should sum to 1: softmax over axis {summed - len(made.shape)}",),
+                    evidence=("the weights of one query are to sum to 1",),
+                    advice=(f"softmax(…, dim={summed - len(made.shape)})",),
                 )  # fmt: skip
                 return
 

@@ -219,11 +219,12 @@ def updates(subject: Subject) -> Iterator[Finding]:
     still = [node for node in asked if all(_zero(subject.recording(k).grad(node)) for k in steps)]
     if still:
         every = len(still) == len(subject.graph.params)
+        some: Severity = "warning" if subject.captured is None else "note"  # of one batch: another may reach it
         places = tuple(dict.fromkeys(node.scope or node.name for node in still))
         yield Finding(
             "no gradient",
             "no-gradient",
-            "error" if every else "warning",
+            "error" if every else some,
             places,
             f"∂L/∂{still[0].name} is exactly 0" + (f", and {len(still) - 1} more" if len(still) > 1 else ""),
             node=still[0].name,

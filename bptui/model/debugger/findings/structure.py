@@ -251,7 +251,7 @@ class Structure:
         """What is compared with what, where the graph says so."""
         last = self.graph.nodes[self.graph.loss]
         for node in self.before(last):
-            if node.op is not None and node.op.name in LOSSES:
+            if node.op is not None and node.op.name in LOSSES and len(node.inputs) > 1:
                 prediction, target = self.inputs(node)[:2]
                 return Loss(node.op.name, node, prediction, target, str(node.attributes.get("reduction", "mean")))
         return self._by_hand(last)
