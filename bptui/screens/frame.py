@@ -243,10 +243,19 @@ def _last(session: Session | None, ui: Ui, width: int) -> Line:
         return under(
             footer.presenting(width, session.view.asks, ui.turning, ui.bindings, ui.lesson is not None), "on-band"
         )
-    first = focused(session).footer(session) if session is not None else ()
+    first = _special(session) if session is not None else ()
     if ui.lesson is not None:
         return under(beside.last(ui.lesson, ui.board, first, width, ui.bindings), "on-band")
     return under(footer.usual(width, first, ui.bindings), "on-band")
+
+
+def _special(session: Session) -> tuple[tuple[str, str], ...]:
+    """(keys, word) pairs of the panel with the focus; after them those of the one at the left, which lists all that is
+    stepped through."""
+    left = next(each for each in panels(session) if each.place == "left")
+    first = focused(session).footer(session)
+    taken = {keys for keys, _ in first}
+    return (*first, *(pair for pair in left.footer(session) if pair[0] not in taken))
 
 
 def progress(part: float, what: str, width: int) -> Line:

@@ -14,15 +14,30 @@ import pytest
 
 from bptui.app import ScreenApp, StageApp
 from bptui.model.base.spans import Span, plain
+from bptui.model.source.captured.network import network_of
+from bptui.model.source.network import Network
 from bptui.screens import explore, layout
 from bptui.screens.lesson import LessonScreen
 from bptui.screens.panels import status
 from bptui.teach import catalogue
 from bptui.teach.progress import Progress
+from tests.records import blocks
 
 from .rig import debug, piloted
 
 FOLDER = Path(__file__).parent / "looks"
+
+
+def step() -> Network:
+    """A captured step."""
+    return network_of(blocks(), "step-412.bptui")
+
+
+def nan() -> Network:
+    """One whose loss is NaN."""
+    return network_of(blocks(born=True), "nan.bptui")
+
+
 LOOKS = {
     # name: target, columns, rows, keys, options
     "lesson-120x36": ("lesson-2-2-1", 120, 36, "sssssss", {}),
@@ -41,6 +56,11 @@ LOOKS = {
     "why-120x36": ("xor", 120, 36, "ssi", {}),
     "paths-80x24": ("mazur", 80, 24, "s" * 8 + "p", {}),
     "layers-100x30": ("transformer", 100, 30, "vnn", {}),
+    "modules-120x36": (step, 120, 36, ["1", *"nnn", "down", "down", "down", "enter"], {}),
+    "modules-80x24": (step, 80, 24, "nnn", {}),
+    "modules-60x20-ascii": (step, 60, 20, "1nnn", {"unicode": False}),
+    "modules-nan-120x36": (nan, 120, 36, "x", {}),
+    "modules-backward-80x24": (nan, 80, 24, [*"f" * 2, *"nn", "1"], {}),
 }
 BOARDS = {
     # name: explorer, columns, rows, keys
@@ -70,7 +90,10 @@ async def look(name: str) -> str:
     target, columns, rows, keys, options = LOOKS[name]
     async with debug(target, columns, rows, **options) as screen:
         await screen.press(*keys)
-        await screen.derived()
+        for _ in range(
+            1 if isinstance(target, str) else 6
+        ):  # the calls of a captured step are compared a few at a time
+            await screen.derived()
         return masked(screen.text)
 
 

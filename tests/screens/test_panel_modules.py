@@ -66,13 +66,13 @@ async def test_n_goes_by_modules_and_s_by_operations_and_back_is_where_one_was()
     async with debug(captured, 80, 24) as screen:
         await screen.press("n")  # a call of several operations is one stop: where it is done
         assert screen.session.here.name == "embed.linear"
-        start, reached = screen.text, []
+        start, reached = screen.session.stop, []
         for _ in range(4):
             await screen.press("n")
             reached.append(screen.session.here.name)
         assert reached == ["blocks.0.up.linear", "blocks.0.relu", "blocks.0.down.linear", "blocks.0.add"]
         await screen.press("N", "N", "N", "N")
-        assert screen.text == start
+        assert screen.session.stop == start
 
 
 async def test_the_row_of_the_moment_has_the_chip_wherever_it_is() -> None:

@@ -160,13 +160,13 @@ def fold(session: Session, row: Row, open_: bool) -> None:
 
 
 def toggle(session: Session, text: str) -> Reply:
-    """Fold or unfold a row: the one that is looked at, or that of a module in this phase."""
+    """Fold or unfold a row: the one that is looked at, or that of a module in this phase. Of a call, what holds it."""
     if session.network.modules is None:
         return say("there are no modules: they are those of a captured step", ok=False)
     seen = listing(session)
     row = seen.seen(chosen(session)) if not text else _named(session, text)
-    if not row.opens and row.above is not None and not text and row.above.kind == "line":
-        row = row.above
+    if not row.opens and not text and row.above is not None and row.above.kind in ("line", "module"):
+        row = row.above  # a call has nothing to open: what it stands in is closed
     if not row.opens:
         return say(f"{row.label} is one call", ok=False)
     fold(session, row, not seen.is_open(row))

@@ -132,6 +132,7 @@ ANSWERS: tuple[Panel, ...] = (
 
 INSTEAD: tuple[Panel, ...] = (
     Panel(1, "Modules", "left", "modules"),
+    Panel(3, "Life", "under", "life"),
     Panel(4, "Timeline", "bottom", "timeline_modules"),
 )
 """Panels that now and then stand in the place of the one of their number."""

@@ -53,6 +53,12 @@ def move(scene: Scene, down: int, right: int) -> str:
     return ""
 
 
+def enter(scene: Scene) -> str:
+    """Of a captured step, open or close the module of this Moment."""
+    session = scene.session
+    return "fold" if session.network.modules is not None and not session.branch.number else ""
+
+
 def _of_parameter(scene: Scene) -> bool:
     """Is the card about the gradient of a weight, whose rows are not those of the output? Then up and down move in the
     weight: each of its gradients is a sum over the output's rows."""

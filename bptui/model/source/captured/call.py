@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -15,6 +16,8 @@ from bptui.model.source.captured.record import FLOATS, Event, Record
 
 Read = Callable[[], Array]
 """Reads or makes the numbers of a leaf when they are looked at."""
+Found = Callable[[], Array | None]
+"""The same for everyone: None where they were not kept."""
 
 
 class Lacks(Exception):
@@ -35,12 +38,13 @@ class Workshop:
 
     nodes   value → the node that holds it
     reads   node id → how its numbers are read, where they are not those of a value of the record (a mask as 0 and 1)
+    through gradients flow through what was recorded without: the forward of a custom function
     """
 
-    def __init__(self, record: Record, builder: Builder) -> None:
-        self.record, self.builder = record, builder
+    def __init__(self, record: Record, builder: Builder, *, through: bool = False) -> None:
+        self.record, self.builder, self.through = record, builder, through
         self.nodes: dict[int, Node] = {}
-        self.reads: dict[int, Read] = {}
+        self.reads: dict[int, Found] = {}
         self._taken: dict[str, int] = {}
 
     def fresh(self, name: str, module: str = "") -> str:
@@ -53,8 +57,17 @@ class Workshop:
         """A leaf without a gradient whose numbers are made from the record when they are looked at."""
         name = self.fresh("index" if whole else "given")
         node = self.builder.leaf(name, "input", shape=shape, whole=whole, wants_grad=False)
-        self.reads[node.id] = read
+        self.reads[node.id] = partial(_found, read, shape)
         return node
+
+
+def _found(read: Read, shape: Shape) -> Array | None:
+    """What is read; None where it was not recorded, or is not what the call was given: a file may hold anything."""
+    try:
+        found = np.asarray(read())
+    except (Lacks, ValueError, IndexError, TypeError, OverflowError):
+        return None
+    return found if found.shape == tuple(shape) else None
 
 
 class Call:

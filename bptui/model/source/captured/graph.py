@@ -16,7 +16,7 @@ from bptui.model.engine.opaque import opaque
 from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.timeline import Event as Stop
 from bptui.model.engine.timeline import Timeline
-from bptui.model.source.captured.call import Lacks, Read, Workshop
+from bptui.model.source.captured.call import Found, Lacks, Workshop
 from bptui.model.source.captured.known import is_drawn, said, short
 from bptui.model.source.captured.record import FLOATS, Backward, Event, Record, Update
 
@@ -41,7 +41,7 @@ class Captured:
     timeline: Timeline
     node_of: Mapping[int, int]
     values_of: Mapping[int, Sequence[int]]
-    reads: Mapping[int, Read]
+    reads: Mapping[int, Found]
     nodes_of: Mapping[int, Sequence[int]]
     event_of: Mapping[int, Event]
     unknown: Mapping[int, str]
@@ -144,6 +144,10 @@ class _Building:
         except Lacks as why:
             self.builder.undo(first)
             self.shop.reads = {leaf: read for leaf, read in self.shop.reads.items() if leaf < first}
+            if not any(self.step.values[out].wants_grad for out in event.outs):
+                for out in event.outs:  # no gradient passes it: what it gave is given
+                    self._leaf(out)
+                return
             outs = self._opaque(event, str(why))
         for value, node in outs.items():
             if self.step.values[value].wants_grad and event.notes.get("no_grad"):

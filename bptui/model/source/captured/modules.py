@@ -349,13 +349,13 @@ class Modules:
         for out in event.outs:
             if self.step.values[out].dtype not in FLOATS:
                 continue
-            at = out if phase == "forward" else self._gradients.get(out)
+            at = out if phase == "forward" else self.gradients.get(out)
             if at is not None:
                 found.append(self.step.values[at])
         return next((value for value in found if is_bad(value.stats)), found[0] if found else None)
 
     @cached_property
-    def _gradients(self) -> Mapping[int, int]:
+    def gradients(self) -> Mapping[int, int]:
         """Value → its gradient, of the last backward pass that gave it one."""
         return {value: grad for backward in self.step.backwards for value, grad in backward.grads.items()}
 

@@ -234,6 +234,13 @@ class CapturedRecording(Recording):
         rules = (rule_of(*turn) for turns in self._turns.values() for turn in turns)
         return next((rule for rule in rules if isinstance(rule, Optimizer)), Optimizer("sgd", 0.0))
 
+    @property
+    def one_rule(self) -> bool:
+        """Do all parameters follow the same rule, with the same settings?"""
+        return len({rule_of(*turn) for turns in self._turns.values() for turn in turns}) == 1 and not any(
+            isinstance(rule_of(*turns[0]), str) for turns in self._turns.values()
+        )
+
     def update_rule(self, node: Key, turn: int = 0) -> Optimizer:
         found = self.turn(node, turn)
         if found is None:
@@ -262,7 +269,12 @@ class CapturedRecording(Recording):
         )
         if held is None:  # it is made at the first update, and is 0 before
             return np.zeros(self.graph.nodes[self.id(node)].shape)
-        return self.record.array(held["v"]) if isinstance(held, dict) else np.asarray(held, np.float64)
+        match held:
+            case {"v": int(value)}:
+                return self.record.array(value)
+            case int() | float():
+                return np.asarray(held, np.float64)
+        return None
 
     def update_grad(self, node: Key, turn: int = 0) -> Array | None:
         found = self.turn(node, turn)

@@ -71,8 +71,8 @@ def _opaque(recording: CapturedRecording, event: Event, ops: Sequence[int]) -> I
         yield from (Row(i, "value", "", "opaque", note=made or unknown[i]) for i in ops)
         return
     eps = max(FLOATS[v.dtype] for out in event.outs if (v := recording.record.step.values[out]).dtype in FLOATS)
-    for i, out, inside in zip(ops, event.outs, event.notes["inside"], strict=False):
-        own, recorded = made.value(inside), recording.record.array(out)
+    for number, (i, out) in enumerate(zip(ops, event.outs, strict=False)):
+        own, recorded = made.value(number), recording.record.array(out)
         if own is not None and recorded is not None:
             found = distance(recorded, own, eps)
             yield Row(i, "value", "", "ok" if found.ulps <= FINE else "FAIL", *found)
@@ -82,7 +82,7 @@ def _opaque(recording: CapturedRecording, event: Event, ops: Sequence[int]) -> I
         if own is None or recorded is None or source is None:
             continue
         found, name = distance(recorded, own, eps), recording.graph.nodes[source].name
-        meant, note = compared(recorded, own) if found.ulps > FINE else (False, "")
+        meant, note = compared(recorded, own, made.returned) if found.ulps > FINE else (False, "")
         verdict: Verdict = "ok" if found.ulps <= FINE else "opaque" if meant else "FAIL"
         yield Row(ops[0], "gradient", name, verdict, *found, note)
 

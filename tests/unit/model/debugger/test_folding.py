@@ -111,6 +111,14 @@ def test_a_call_is_no_fold_and_a_module_that_there_is_not_is_named(session: Sess
     assert not run(Session(load("xor")), "fold").ok
 
 
+def test_of_a_call_what_holds_it_is_closed(session: Session) -> None:
+    run(session, "goto blocks.1.relu")
+    assert run(session, "fold").ok
+    assert folding.listing(session).seen(folding.here(session)).label == "blocks.1"
+    assert run(session, "fold").ok
+    assert folding.listing(session).seen(folding.here(session)).label == "relu"
+
+
 def test_what_is_selected_is_seen_and_followed_in_its_module(session: Session) -> None:
     run(session, "select blocks.2.relu")
     assert folding.chosen(session).label == "relu"

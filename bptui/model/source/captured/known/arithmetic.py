@@ -70,6 +70,7 @@ def fmod(u: Call, input: Any, other: Any) -> Node:
 
 def _rest(u: Call, input: Any, other: Any, towards: Any) -> Node:
     """PyTorch's own remainder tells how often, so that its rounding does not move the number over a step."""
+    finite(u, input, other, u.results[0])
     shape, result = u.results[0].shape, u.results[0]
 
     def times() -> Any:
@@ -129,6 +130,7 @@ def _chosen(u: Call, a: Any, b: Any, first: Any) -> Node:
 @known("copysign")
 def copysign(u: Call, input: Any, other: Any) -> Node:
     """x times 1 or -1, which is 0 at 0, as PyTorch's gradient is."""
+    finite(u, input, other)
 
     def read() -> Any:
         x, y = (np.asarray(values(u, one), np.float64) for one in (input, other))
@@ -157,6 +159,7 @@ def logaddexp2(u: Call, input: Any, other: Any) -> Node:
 
 @known("lerp")
 def lerp(u: Call, input: Any, end: Any, weight: Any) -> Node:
+    finite(u, input, end, weight, nan=True)
     return u.use("add", input, u.use("mul", u.use("sub", end, input), weight))
 
 
@@ -173,6 +176,7 @@ def addcdiv(u: Call, input: Any, tensor1: Any, tensor2: Any, *, value: float = 1
 @known("xlogy", "torch.special.xlogy")
 def xlogy(u: Call, input: Any, other: Any) -> Node:
     """x·log(y), which is 0 where x is 0 and y no NaN; the gradient of y is x/y there, too: NaN at 0."""
+    finite(u, input, other)
     shape = np.broadcast_shapes(shape_of(input), shape_of(other))
     none = condition(u, shape, lambda: (values(u, input) == 0) & (values(u, other) <= 0))
     return u.use("mul", input, u.use("where", none, 0.0, u.use("log", other)))

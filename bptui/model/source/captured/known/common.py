@@ -16,6 +16,11 @@ Tensor: TypeAlias = Ref | Node
 Number: TypeAlias = Ref | Node | float
 
 
+def several(value: Any) -> Any:
+    """Numbers as a tuple, one number as it is."""
+    return tuple(value) if isinstance(value, list | tuple) else value
+
+
 def tensor(x: Any) -> bool:
     """Is it a tensor, not a number?"""
     return isinstance(x, Ref | Node)
@@ -120,10 +125,10 @@ def converted(u: Call, x: Any, dtype: Any) -> Any:
     return x if wanted == x.dtype or _DIGITS[wanted] > _DIGITS[x.dtype] else u.use("cast", x, dtype=wanted)
 
 
-def finite(u: Call, *given: Any) -> None:
-    """Lacks where NaN or inf was recorded, of which PyTorch's way of computing gives something else."""
+def finite(u: Call, *given: Any, nan: bool = False) -> None:
+    """Lacks where inf was recorded, or NaN unless `nan`: PyTorch's way of computing gives something else of it."""
     stats = [u.shop.record.step.values[x.id].stats for x in given if isinstance(x, Ref)]
-    if any(known is not None and (known.nan or known.inf) for known in stats):
+    if any(known is not None and (known.inf or (known.nan and not nan)) for known in stats):
         u.lacks(f"{u.name} of what is not finite")
 
 

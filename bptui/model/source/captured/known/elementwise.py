@@ -42,7 +42,7 @@ for _name in ("sigmoid", "tanh", "tanhshrink"):
 known("exp")(_plain("exp"))
 for _name in ("expm1", "log1p", "erf"):
     known(_name, f"torch.special.{_name}")(_plain(_name))
-for _name in ("relu", "silu", "mish", "hardswish", "selu", "relu6"):
+for _name in ("relu", "silu", "mish", "hardswish"):
     known(_name)(_activation(_name))
 known("absolute")(_plain("abs"))
 known("neg", "negative")(_plain("neg"))
@@ -54,6 +54,12 @@ known("torch.special.expit")(_plain("sigmoid"))
 def softsign(u: Call, input: Any) -> Node:
     finite(u, input)
     return u.use("softsign", input)
+
+
+@known("selu", "relu6")
+def selu(u: Call, input: Any, inplace: bool = False) -> Node:
+    finite(u, input)
+    return u.use(u.name, input)
 
 
 @known("hardsigmoid")
@@ -186,9 +192,9 @@ def positive(u: Call, input: Any) -> Node:
 
 @known("logit", "torch.special.logit")
 def logit(u: Call, input: Any, eps: float | None = None) -> Node:
-    """log(x/(1 - x)). Outside of 0 to 1 PyTorch's gradient is NaN."""
+    """log(x/(1 - x)). Outside of 0 to 1 PyTorch's gradient is NaN, at 0 and 1 inf."""
     stats = u.shop.record.step.values[input.id].stats
-    if eps is None and stats is not None and (stats.least < 0 or stats.largest > 1):
+    if eps is None and stats is not None and 0 not in input.shape and (stats.least <= 0 or stats.largest >= 1):
         u.lacks("logit of numbers that are not between 0 and 1")
     x = input if eps is None else u.use("clip", input, min=eps, max=1 - eps)
     return u.use("log", u.use("div", x, u.use("sub", 1.0, x)))
@@ -210,23 +216,34 @@ def nan_to_num(
 
 
 # ---------------------------------------------------------------------------------------------------------- steps
-@known("floor", "ceil", "trunc", "fix", "sign", "sgn")
+@known("floor", "ceil", "trunc", "sign")
 def step(u: Call, input: Any) -> Node:
-    return stepwise(u, input)
+    return u.use(u.name, input)
+
+
+@known("fix")
+def fix(u: Call, input: Any) -> Node:
+    return u.use("trunc", input)
+
+
+@known("sgn")
+def sgn(u: Call, input: Any) -> Node:
+    return u.use("sign", input)
 
 
 @known("round", "torch.special.round")
 def rounded(u: Call, input: Any, *, decimals: int = 0) -> Node:
-    return stepwise(u, input)
+    return stepwise(u, input) if decimals else u.use("round", input)
 
 
 # ---------------------------------------------------------------------------------------------- bounds, and choosing
 @known("clamp", "clip")
 def clamp(u: Call, input: Any, min: Any = None, max: Any = None) -> Node:
     """Bounds that are tensors: each element is one of the three, as PyTorch gives the gradient to one. Nobody has it
-    where both bounds are equal and x is below, and where one of the three is NaN."""
+    where both bounds are equal and x is below."""
     if not tensor(min) and not tensor(max):
         return u.use("clip", input, min=min, max=max)
+    finite(u, input, min, max)
     shape, result = u.results[0].shape, u.results[0]
 
     def bounds() -> list[Array]:
@@ -285,7 +302,8 @@ def _kept(u: Call, input: Any) -> Node:
     if not u.masks:
         u.lacks(f"{u.name}: what it kept was not recorded")
     drawn = u.ref(u.masks[0])
-    return condition(u, input.shape, lambda: values(u, drawn) != 0)
+    own = drawn.shape[max(0, len(drawn.shape) - len(input.shape)) :]  # without an axis of samples that is not there
+    return condition(u, input.shape, lambda: values(u, drawn).reshape(own) != 0)
 
 
 def dropout(u: Call, input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Node:
@@ -312,5 +330,6 @@ def alpha_dropout(u: Call, input: Any, p: float = 0.5, training: bool = False, i
         return dropout(u, input, p, training)
     low = -1.7580993408473766  # -scale·alpha of selu
     scale = ((low * low * p + 1) * (1 - p)) ** -0.5
-    y = u.use("where", _kept(u, input), input, low)
-    return u.use("add", u.use("mul", y, scale), -low * scale * p)
+    kept = u.use("mul", _kept(u, input), scale)
+    shift = u.use("sub", u.use("mul", u.use("sub", scale, kept), low), low * scale * p)
+    return u.use("add", u.use("mul", input, kept), shift)

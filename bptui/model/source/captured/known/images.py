@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from bptui.model.base.types import Array
+from bptui.model.base.types import Array, Shape
 from bptui.model.engine.graph import Node
-from bptui.model.source.captured.call import Call
+from bptui.model.source.captured.call import Call, Read
 from bptui.model.source.captured.known.common import (
     rearranged,
 )
 from bptui.model.source.captured.known.layers import many
 from bptui.model.source.captured.known.registry import known
-from bptui.model.source.captured.known.shapes import turned
 
 F = "torch.nn.functional."
+Sizes = tuple[int, int, float]
+"""Of an axis: before, after, and how far apart the new elements are among the old ones."""
 
 
 @known(F + "interpolate")
@@ -24,7 +27,7 @@ def interpolate(
     u: Call, input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: Any = None,
     recompute_scale_factor: Any = None, antialias: bool = False,
 ) -> Node:  # fmt: skip
-    """Along each axis a product with a matrix of weights; the nearest element is a choice, not a sum."""
+    """Along one axis after the other: the nearest element, or a sum of near ones."""
     n = len(input.shape) - 2
     if mode == "area":
         return u.use(f"adaptive_avg_pool{n}d", input, output_size=u.results[0].shape[2:])
@@ -42,46 +45,59 @@ def interpolate(
     return u.node(x)
 
 
-def _nearest(u: Call, x: Any, axis: int, sizes: tuple[int, int, float], corners: bool, shift: float = 0.0) -> Node:
+def _nearest(u: Call, x: Any, axis: int, sizes: Sizes, corners: bool, shift: float = 0.0) -> Node:
     old, new, step = sizes
     at = u.whole((new,), lambda: np.minimum(((np.arange(new) + shift) * np.float32(step)).astype(np.int64), old - 1))
     return u.use("take", x, at, axis=axis)
 
 
-def _nearest_exact(u: Call, x: Any, axis: int, sizes: tuple[int, int, float], corners: bool) -> Node:
+def _nearest_exact(u: Call, x: Any, axis: int, sizes: Sizes, corners: bool) -> Node:
     return _nearest(u, x, axis, sizes, corners, 0.5)
 
 
-def _linear(u: Call, x: Any, axis: int, sizes: tuple[int, int, float], corners: bool) -> Node:
+def _linear(u: Call, x: Any, axis: int, sizes: Sizes, corners: bool) -> Node:
+    """Between two neighbours, by how near they are."""
     old, new, step = sizes
 
-    def weights() -> Array:
-        at = _corners(old, new) if corners else np.maximum((np.arange(new) + 0.5) * step - 0.5, 0)
-        low = np.minimum(at.astype(np.int64), old - 1)
-        part = np.clip(at - low, 0, 1)
-        return _weights(old, [(low, 1 - part), (low + 1, part)])
+    def places() -> Array:
+        return _corners(old, new) if corners else np.maximum((np.arange(new) + 0.5) * step - 0.5, 0)
 
-    return _weighed(u, x, axis, (old, new), weights)
+    def low() -> Array:
+        return np.minimum(places().astype(np.int64), old - 1)
+
+    def near(n: int) -> Array:
+        return low() + n
+
+    def share(n: int) -> Array:
+        far: Array = np.clip(places() - low(), 0, 1)
+        return far if n else 1 - far
+
+    return _weighed(u, x, axis, (old, new), [(partial(near, n), partial(share, n)) for n in (0, 1)])
 
 
-def _cubic(u: Call, x: Any, axis: int, sizes: tuple[int, int, float], corners: bool) -> Node:
+def _cubic(u: Call, x: Any, axis: int, sizes: Sizes, corners: bool) -> Node:
     """Keys' kernel with a = -0.75 (PyTorch's): four elements each, those beyond the border as the last one."""
     old, new, step = sizes
-    a = -0.75
 
-    def near(t: Array) -> Array:
-        return ((a + 2) * t - (a + 3)) * t * t + 1
+    def places() -> Array:
+        return _corners(old, new) if corners else (np.arange(new) + 0.5) * step - 0.5
 
-    def far(t: Array) -> Array:
-        return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
+    def low() -> Array:
+        return np.floor(places()).astype(np.int64)
 
-    def weights() -> Array:
-        at = _corners(old, new) if corners else (np.arange(new) + 0.5) * step - 0.5
-        low = np.floor(at).astype(np.int64)
-        t = at - low
-        return _weights(old, [(low - 1, far(t + 1)), (low, near(t)), (low + 1, near(1 - t)), (low + 2, far(2 - t))])
+    def near(n: int) -> Array:
+        return low() + n
 
-    return _weighed(u, x, axis, (old, new), weights)
+    def share(n: int) -> Array:
+        return _keys(np.abs(places() - low() - n))
+
+    return _weighed(u, x, axis, (old, new), [(partial(near, n), partial(share, n)) for n in (-1, 0, 1, 2)])
+
+
+def _keys(t: Array, a: float = -0.75) -> Array:
+    """The weight of an element at a distance: 1 at 0, 0 from 2 on."""
+    near, far = ((a + 2) * t - (a + 3)) * t * t + 1, ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
+    return np.where(t <= 1, near, far)
 
 
 def _corners(old: int, new: int) -> Array:
@@ -89,21 +105,27 @@ def _corners(old: int, new: int) -> Array:
     return np.arange(new) * ((old - 1) / (new - 1) if new > 1 else 0.0)
 
 
-def _weights(old: int, terms: list[tuple[Array, Array]]) -> Array:
-    """(old, new): what each old element weighs in each new one; places beyond the border are at it."""
-    new = len(terms[0][0])
-    found = np.zeros((old, new))
-    for places, weight in terms:
-        np.add.at(found, (np.clip(places, 0, old - 1), np.arange(new)), weight)
+def _inside(place: Read, size: int) -> Array:
+    """Places, those beyond the border at it."""
+    return np.clip(place(), 0, size - 1)
+
+
+def _along(weight: Read, shape: Shape) -> Array:
+    return weight().reshape(shape)
+
+
+def _weighed(u: Call, x: Any, axis: int, sizes: tuple[int, int], terms: Sequence[tuple[Read, Read]]) -> Node:
+    """The sum of elements along an axis, each times its weight. terms: for each new element a place (at the border
+    where it lies beyond) and a weight."""
+    old, new = sizes
+    beside = (new, *(1,) * (len(x.shape) - axis - 1))
+    found: Node | None = None
+    for place, weight in terms:
+        taken = u.use("take", x, u.whole((new,), partial(_inside, place, old)), axis=axis)
+        term = u.use("mul", taken, u.constant(beside, partial(_along, weight, beside)))
+        found = term if found is None else u.use("add", found, term)
+    assert found is not None
     return found
-
-
-def _weighed(u: Call, x: Any, axis: int, sizes: tuple[int, int], weights: Any) -> Node:
-    """x times that matrix along one axis."""
-    rank = len(x.shape)
-    order = [*(n for n in range(rank) if n != axis), axis]
-    y = u.use("matmul", turned(u, x, order), u.constant(sizes, weights))
-    return turned(u, y, [order.index(n) for n in range(rank)])
 
 
 # ------------------------------------------------------------------------------------------------- pixels and patches

@@ -178,15 +178,13 @@ def padded(u: Call, input: Any, pad: Any, mode: str = "constant", value: Any = N
     """Pairs (before, after), the last axis first; what is less than 0 is cut off."""
     pairs = [tuple(pad[n : n + 2]) for n in range(len(pad) - 2, -1, -2)]
     pairs = [(0, 0)] * (len(input.shape) - len(pairs)) + pairs
-    if mode != "constant":
-        kind = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode]
-        cut, grown = _cut(pairs, input.shape)
-
-        def find(p: Array) -> Array:
-            return np.pad(p[cut], grown, mode=kind)  # type: ignore[call-overload,no-any-return]
-
-        return rearranged(u, input, find)
     cut, grown = _cut(pairs, input.shape)
+    if mode != "constant":
+        kind: Any = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode]
+        if mode == "circular":  # goes round what is left
+            return rearranged(u, input, lambda p: np.pad(p[cut], grown, mode=kind))
+        inside = tuple(slice(max(0, -a), min(0, b) or None) for a, b in pairs)
+        return rearranged(u, input, lambda p: np.pad(p, grown, mode=kind)[inside])
     x = u.use("slice", input, index=cut) if any(n < 0 for pair in pairs for n in pair) else u.same(input)
     return u.use("pad", x, pad_width=tuple(grown), value=value or 0.0) if any(map(any, grown)) else x
 

@@ -9,7 +9,7 @@ import numpy as np
 from bptui.model.base.types import Array
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
-from bptui.model.source.captured.known.common import condition, rearranged, reshaped, values
+from bptui.model.source.captured.known.common import condition, finite, rearranged, reshaped, values
 from bptui.model.source.captured.known.registry import Entry, known
 
 F = "torch.nn.functional."
@@ -136,6 +136,7 @@ def layer_norm(
     u: Call, input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5,
     cudnn_enable: bool = True,
 ) -> Node:  # fmt: skip
+    finite(u, input, weight, bias, nan=True)
     if weight is None and (bias is not None or len(normalized_shape) > 1):
         weight = _ones(u, normalized_shape)
     return u.use("layer_norm", input, weight, bias, eps=eps)
@@ -157,6 +158,7 @@ def group_norm(
     u: Call, input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5,
     cudnn_enabled: bool = True,
 ) -> Node:  # fmt: skip
+    finite(u, input, weight, bias, nan=True)
     if weight is None and bias is not None:
         weight = _ones(u, bias.shape)
     return u.use("group_norm", input, weight, bias, groups=num_groups, eps=eps)
@@ -176,6 +178,7 @@ def batch_norm(
     training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
 ) -> Node:  # fmt: skip
     """In training the running statistics move: they are results, too."""
+    finite(u, input, running_mean, running_var, weight, bias, nan=True)
     weight, bias = _affine(u, input, weight, bias, not training)
     if not training:
         return u.use("batch_norm", input, weight, bias, running_mean, running_var, eps=eps, training=False)
@@ -208,6 +211,7 @@ def instance_norm(
 ) -> Node:  # fmt: skip
     if not use_input_stats:
         return batch_norm(u, input, running_mean, running_var, weight, bias, False, momentum, eps)
+    finite(u, input, weight, bias, nan=True)
     weight, bias = _affine(u, input, weight, bias)
     _moved(u, input, (running_mean, running_var), tuple(range(2, len(input.shape))), momentum)
     return u.use("instance_norm", input, weight, bias, eps=eps)
@@ -265,6 +269,8 @@ def embedding_bag(
     """Rows of a table, put together by sample."""
     if offsets is not None or max_norm is not None or scale_grad_by_freq or padding_idx is not None:
         u.lacks("embedding_bag with offsets, max_norm, padding_idx or scale_grad_by_freq")
+    if mode == "max":
+        finite(u, weight)
     rows = u.use("embedding", weight, u.index(input))
     if per_sample_weights is not None:
         rows = u.use("mul", rows, reshaped(u, per_sample_weights, (*per_sample_weights.shape, 1)))

@@ -12,6 +12,7 @@ from bptui.model.source.captured.known.common import (
     alike,
     condition,
     finished,
+    finite,
     reduced,
     shape_of,
     stretched,
@@ -65,6 +66,8 @@ def soft_margin(
 
 def _of_pairs(u: Call, op: str, x: Any, target: Any, weight: Any, reduction: str, **settings: Any) -> Node:
     """Of pairs of elements, which broadcast against each other."""
+    if op == "soft_margin":
+        finite(u, x, target, nan=True)
     if weight is not None:
         u.lacks(f"{u.name} with a weight")
     return u.use(op, *alike(u, x, target), reduction=reduction, **settings)
@@ -76,6 +79,7 @@ def kl_div(
     log_target: bool = False,
 ) -> Node:  # fmt: skip
     """Its mean over the batch is the sum, divided by the samples."""
+    finite(u, input, target, nan=True)
     pair = alike(u, input, target)
     if reduction == "batchmean" and size_average is None and reduce is None:
         samples = float(input.shape[0]) if input.shape else 1.0
@@ -88,6 +92,14 @@ def bce(
     u: Call, input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None,
     reduction: str = "mean",
 ) -> Node:  # fmt: skip
+    stats = u.shop.record.step.values[input.id].stats
+    if (
+        input.dtype == "float64"
+        and stats is not None
+        and 0 not in input.shape
+        and not 1e-11 < stats.least <= stats.largest < 1 - 1e-11
+    ):
+        u.lacks("binary_cross_entropy in float64: at 0 and 1 PyTorch's slope has only the digits of float32")
     weight = None if weight is None else stretched(u, weight, input.shape)
     return u.use("bce", input, target, weight, reduction=reduced(reduction, size_average, reduce))
 
@@ -97,6 +109,7 @@ def bce_with_logits(
     u: Call, input: Any, target: Any, weight: Any = None, size_average: Any = None, reduce: Any = None,
     reduction: str = "mean", pos_weight: Any = None,
 ) -> Node:  # fmt: skip
+    finite(u, input, target, weight, pos_weight, nan=True)
     weight, pos_weight = (
         x if x is None or x.shape == input.shape[len(input.shape) - len(x.shape) :] else stretched(u, x, input.shape)
         for x in (weight, pos_weight)
@@ -112,6 +125,7 @@ def bce_with_logits(
 def _classes(u: Call, op: str, x: Any, target: Any, weight: Any, ignore: int | None, settings: dict[str, Any]) -> Node:
     """Class numbers are looked at at once: whether one is to be left out."""
     axis = 1 if len(x.shape) > 1 else 0
+    finite(u, weight, nan=True)
     if not whole(target):
         if weight is not None and u.node(weight).wants_grad:
             u.lacks(f"{u.name} of probabilities: a gradient for the weights")
@@ -121,6 +135,11 @@ def _classes(u: Call, op: str, x: Any, target: Any, weight: Any, ignore: int | N
     return u.use(op, x, u.index(target), weight, axis=axis, **settings)
 
 
+def _below(u: Call, x: Any) -> bool:
+    """Is all that is infinite in it -inf: classes that are ruled out? Read where something is infinite only."""
+    return not np.any(values(u, x) == np.inf)
+
+
 @known(F + "cross_entropy")
 def cross_entropy(
     u: Call, input: Any, target: Any, weight: Any = None, size_average: Any = None, ignore_index: int = -100,
@@ -128,6 +147,9 @@ def cross_entropy(
 ) -> Node:  # fmt: skip
     """Where NaN is among the numbers, its two parts: PyTorch's log_softmax gives 0 × NaN to a sample that is left out,
     and bptui's cross_entropy, which is one operation, 0."""
+    stats = u.shop.record.step.values[input.id].stats
+    if stats is not None and stats.inf and not _below(u, input):
+        u.lacks("cross_entropy of inf")
     settings: dict[str, Any] = {"reduction": reduced(reduction, size_average, reduce)}
     if u.counted_nan(input) and whole(target) and not label_smoothing:
         scores = u.use("log_softmax", input, axis=1 if len(input.shape) > 1 else 0)

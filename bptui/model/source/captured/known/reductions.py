@@ -64,6 +64,8 @@ def nanmean(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, dtyp
 # -------------------------------------------------------------------------------------------------- var, std, norm
 def _moments(u: Call, kind: str, x: Any, dim: Any, unbiased: Any, correction: Any, keepdim: bool) -> Node:
     """`var(x, True)` is unbiased and over all, `var(x, 1)` is over axis 1."""
+    if u.name.endswith("_mean"):
+        finite(u, x, nan=True)
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if correction is None:
@@ -98,6 +100,7 @@ def vector_norm_of(u: Call, x: Any, order: float, over: Any, keepdim: bool) -> N
         return u.use("sum", sizes, axis=over, keepdims=keepdim)
     if order < 1 or not tensor(x):
         u.lacks(f"a norm of order {order:g}")
+    finite(u, x)
     total = u.use("sum", u.use("power", sizes, exponent=order), axis=over, keepdims=keepdim)
     some = condition(u, total.shape, lambda: np.any(values(u, x) != 0, over, keepdims=keepdim))
     root = u.use("power", u.use("where", some, total, 1.0), exponent=1 / order)
@@ -281,6 +284,7 @@ def cumsum(u: Call, input: Any, dim: int, *, dtype: Any = None) -> Node:
 
 @known("cumprod")
 def cumprod(u: Call, input: Any, dim: int, *, dtype: Any = None) -> Node:
+    finite(u, input)
     return u.use("cumprod", converted(u, input, dtype), axis=dim)
 
 
@@ -305,8 +309,7 @@ def diff(u: Call, input: Any, n: int = 1, dim: int = -1, prepend: Any = None, ap
 
 @known("trace")
 def trace(u: Call, input: Any) -> Node:
-    size = min(input.shape)
-    return u.use("sum", rearranged(u, input, np.diagonal, (size,)))
+    return u.use("trace", input)
 
 
 @known("cdist")
@@ -318,6 +321,7 @@ def cdist(u: Call, x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = "use_mm
     )
     if p == 2 and by_product:
         u.lacks("cdist by a product of matrices")
+    finite(u, x1, x2)
     left = u.use("reshape", x1, shape=(*x1.shape[:-1], 1, x1.shape[-1]))
     right = u.use("reshape", x2, shape=(*x2.shape[:-2], 1, *x2.shape[-2:]))
     return _distance(u, u.use("sub", left, right), p)

@@ -202,6 +202,7 @@ def built(call: Recorded) -> Built:
     graph = builder.finish(loss)
     arrays = {shop.nodes[value].id: record.array(value) for value in event.inputs if value in shop.nodes}
     arrays |= {node: read() for node, read in shop.reads.items()}
+    assert all(array is not None for array in arrays.values()), event.name
     filled = [
         replace(node, value=np.array(arrays[node.id], np.int64 if node.whole else np.float64))
         if node.id in arrays
@@ -299,6 +300,9 @@ def check(func: Any, args: Any, kwargs: Any, seen: Seen) -> None:
         mine = built(call)
     except Lacks as problem:
         seen.opaque.append((name, str(problem)))
+        return
+    except Exception as problem:  # an entry's own mistake
+        seen.wrong.append((name, (repr(problem), call.event.args, call.event.kwargs)))
         return
     wrong = disagreements(call, mine)
     if wrong:

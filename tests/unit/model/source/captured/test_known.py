@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -33,6 +34,32 @@ def test_value_and_gradients_are_pytorchs(family: str) -> None:
     opaque = [x for x in seen.opaque if "unknown operation" not in x[1] and "not finite" not in x[1]]
     assert not opaque, opaque[:5]
     assert not seen.refused, seen.refused[:5]
+
+
+class Planted(Draw):
+    """One number of each tensor is another one."""
+
+    def __init__(self, number: float) -> None:
+        super().__init__()
+        self.number, self.count = number, 0
+
+    def __call__(self, *shape: int) -> Any:
+        found = super().__call__(*shape)
+        self.count += 7
+        if found.numel():
+            found.reshape(-1)[self.count % found.numel()] = self.number
+        return found
+
+
+@pytest.mark.corpus(every=10)
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf], ids=["planted nan", "planted inf", "planted -inf"])
+def test_what_is_not_finite_spreads_as_in_pytorch(number: float, family: str) -> None:
+    """The same elements of value and gradients are NaN or inf; what computes otherwise is opaque then."""
+    torch.manual_seed(3)
+    with watching() as seen, suppress(RuntimeError):  # a loss may refuse NaN
+        FAMILIES[family](Planted(number))
+    assert not seen.wrong, seen.wrong[:5]
 
 
 def test_each_entry_is_swept() -> None:
