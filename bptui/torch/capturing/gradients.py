@@ -198,9 +198,20 @@ class Gradients:
         return found
 
 
+def node_of(tensor: torch.Tensor) -> Any:
+    """Its autograd node; None where it has none. A view that was made while gradients were off, and written since, has
+    none that autograd would name: to ask for it is an error."""
+    try:
+        return tensor.grad_fn
+    except RuntimeError:
+        return None
+
+
 def edge_of(tensor: torch.Tensor) -> Edge | None:
     """Where its gradient arrives; None where it has none, and inside of a custom forward, which says it later."""
     if not tensor.requires_grad or torch.is_inference_mode_enabled():
+        return None
+    if tensor._is_view() and node_of(tensor) is None:
         return None
     try:
         with torch.enable_grad():  # a leaf's node must be asked for with gradients on

@@ -301,6 +301,8 @@ class Capture:
         about = {"script": self.wanted.script, "step": self.number, "reason": reason or self._reason(step)}
         step.about = {**step.about, **about, **({"ended": str(recorder.ended)} if recorder.ended else {})}
         if not step.backwards and not reason:
+            if recorder.ended is not None:
+                self.failed = f"the capture ended early, by a mistake of bptui's: {recorder.ended}".split("\n")[0][:300]
             writer.discard()
             return
         try:

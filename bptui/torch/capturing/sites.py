@@ -27,16 +27,30 @@ class Sites:
         """The innermost line that is neither PyTorch's nor the recorder's; None where there is none."""
         frame = sys._getframe(1)
         while frame is not None:
-            path = frame.f_code.co_filename
-            hidden = self._hidden.get(path)
-            if hidden is None:
-                hidden = path.startswith((*HIDDEN, "<frozen", "<string", "<__array_function__"))
-                self._hidden[path] = hidden
-            if not hidden:
+            if not self._is_hidden(frame.f_code.co_filename):
                 key = frame.f_code, frame.f_lineno
                 return self._found.get(key) or self._new(key)
             frame = frame.f_back  # type: ignore[assignment]
         return None
+
+    def variable(self, item: object) -> str:
+        """The name that the program has for a tensor: of a variable of the innermost function of its own that has one
+        for it; "" where none has."""
+        frame = sys._getframe(1)
+        while frame is not None:
+            if not self._is_hidden(frame.f_code.co_filename):
+                for name, found in list(frame.f_locals.items()):
+                    if found is item and name.isidentifier():
+                        return name
+            frame = frame.f_back  # type: ignore[assignment]
+        return ""
+
+    def _is_hidden(self, path: str) -> bool:
+        hidden = self._hidden.get(path)
+        if hidden is None:
+            hidden = path.startswith((*HIDDEN, "<frozen", "<string", "<__array_function__"))
+            self._hidden[path] = hidden
+        return hidden
 
     def _new(self, key: tuple[CodeType, int]) -> Site:
         code, line = key

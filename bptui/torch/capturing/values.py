@@ -12,7 +12,7 @@ from torch.autograd.function import BackwardCFunction
 from torch.nn.modules._functions import BackwardHookFunction
 
 from bptui.model.source.captured.record import Argument, Backward, Event
-from bptui.torch.capturing.gradients import Border, Edge, Gradients, edge_of
+from bptui.torch.capturing.gradients import Border, Edge, Gradients, edge_of, node_of
 from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.numbers import Numbers, dense, kind, version
 
@@ -59,7 +59,8 @@ class Values:
             return self._met(tensor)
         if live.version != version(tensor) or live.writes != self.numbers.writes(tensor):
             return self._stale(tensor, live)
-        if live.node is not FREED and live.node is not tensor.grad_fn and tensor.grad_fn is not None:
+        node = node_of(tensor)
+        if live.node is not FREED and live.node is not node and node is not None:
             return self._unseen(tensor, live.value)
         value = self.step.values[live.value]
         if value.wants_grad != tensor.requires_grad:  # requires_grad_(): the same numbers, with a gradient or without
@@ -205,7 +206,7 @@ class Values:
     def _is(self, tensor: torch.Tensor, value: int) -> int:
         watched = tensor.requires_grad and self.gradients.watch(tensor, value)
         self._live[id(tensor)] = Live(
-            weakref.ref(tensor), version(tensor), self.numbers.writes(tensor), tensor.grad_fn, value, watched
+            weakref.ref(tensor), version(tensor), self.numbers.writes(tensor), node_of(tensor), value, watched
         )
         return value
 
@@ -216,9 +217,11 @@ class Values:
 
     def _met(self, tensor: torch.Tensor) -> int:
         """A tensor that was not seen being made: it is given, or known by its place in autograd's graph."""
-        if tensor.grad_fn is None:
+        if node_of(tensor) is None:
             gradient = self._gradients.get(id(tensor), lambda: None)() is tensor
-            return self.new(tensor, border=True, source="torch.Tensor.grad" if gradient else "")
+            named = gradient or self.journal.modules.name(tensor)
+            source = "torch.Tensor.grad" if gradient else "" if named else self.journal.sites.variable(tensor)
+            return self.new(tensor, border=True, source=source)
         edge = edge_of(tensor)
         value = self.gradients.values.get(edge) if edge is not None else None
         if value is not None:

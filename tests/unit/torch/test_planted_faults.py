@@ -37,7 +37,7 @@ FAULTS = {
     "float16_overflow": Fault("numeric", "matmul", "matmul[0,0] is inf", 0),
     "softmax_over_samples": Fault("output-activation", "softmax", "over axis 0: the probabilities of the samples"),
     "softmax_over_queries": Fault("hidden-activation", "softmax", "along axis 1 of (4,6,6), and matmul#2 sums over"),
-    "column_against_row": Fault("output-range", "loss", "(32,1) and given#2 (32,) are stretched to (32,32)"),
+    "column_against_row": Fault("output-range", "loss", "(32,1) and y (32,) are stretched to (32,32)"),
     "old_parameters": Fault("no-update", "optimizer", "the loss depends on none of them"),
     "evaluation_mode_left": Fault("batch-norm", "1", "trained in evaluation mode"),
     "training_mode_left": Fault("batch-norm", "3", "an evaluation runs in training mode"),

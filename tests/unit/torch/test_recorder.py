@@ -8,6 +8,8 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+from bptui.model.source.captured.graph import captured  # noqa: E402
+from bptui.model.source.captured.known import knows  # noqa: E402
 from tests.torch_programs import make  # noqa: E402
 from tests.unit.torch.rig import recorded  # noqa: E402
 
@@ -260,3 +262,33 @@ def test_what_a_backward_pass_frees_is_let_go():
 
     recorded(step)
     assert alive == [False, False]
+
+
+def test_what_is_given_has_the_name_that_the_program_has_for_it():
+    """A variable, else the argument of the first function that reads it; a number without digits has its word."""
+    layer = nn.Linear(3, 2)
+    images, batch = torch.randn(4, 3), {"y": torch.randn(4, 2)}
+    hidden = torch.tensor([True, False])
+
+    def step() -> None:
+        scores = layer(images).masked_fill(hidden, float("-inf"))
+        (scores.softmax(1) - batch["y"]).pow(2).mean().backward()
+
+    made = captured(recorded(step, [layer], knows))
+    names = {node.name for node in made.graph.nodes if node.op is None}
+    assert names == {"images", "weight", "bias", "hidden", "minus_infinity", "other"}
+
+
+def test_a_row_that_is_set_while_gradients_are_off_does_not_end_the_recording():
+    """As libraries set the row of padding of an embedding when they make it: autograd refuses to name its node."""
+    table = nn.Embedding(5, 2)
+
+    def step() -> None:
+        with torch.no_grad():
+            row = table.weight[0]
+        with torch.no_grad():
+            row.fill_(0)
+        table(torch.tensor([0, 1])).sum().backward()
+
+    record = recorded(step, [table])
+    assert record.names()[-2:] == ["embedding", "sum"]

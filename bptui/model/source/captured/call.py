@@ -20,6 +20,10 @@ Found = Callable[[], Array | None]
 """The same for everyone: None where they were not kept."""
 
 
+NOT_FINITE = {"inf": "infinity", "-inf": "minus_infinity", "nan": "not_a_number"}
+"""What a number in a call is named that has no digits."""
+
+
 class Lacks(Exception):
     """bptui has no such operation, or not with these settings: the event stays opaque. The text says why."""
 
@@ -53,12 +57,25 @@ class Workshop:
         count = self._taken[name] = self._taken.get(name, 0) + 1
         return name if count == 1 else f"{name}#{count}"
 
-    def given(self, shape: Shape, read: Read, *, whole: bool = False) -> Node:
+    def called(self, value: int) -> str:
+        """What the program calls a value: a parameter's name, a variable, the function that drew it; "" if nothing."""
+        v = self.record.step.values[value]
+        return v.name or short(v.source)
+
+    def given(self, shape: Shape, read: Read, *, name: str, whole: bool = False) -> Node:
         """A leaf without a gradient whose numbers are made from the record when they are looked at."""
-        name = self.fresh("index" if whole else "given")
-        node = self.builder.leaf(name, "input", shape=shape, whole=whole, wants_grad=False)
+        node = self.builder.leaf(self.fresh(name), "input", shape=shape, whole=whole, wants_grad=False)
         self.reads[node.id] = partial(_found, read, shape)
         return node
+
+
+def short(name: str) -> str:
+    """`torch.Tensor.add_` → `add`, `torch.Tensor.mT.__get__` → `mT`, `torch.Tensor.__iadd__` → `__add__`."""
+    parts = name.split(".")
+    last = parts[-2] if parts[-1] == "__get__" else parts[-1]
+    if last.startswith("__i") and last not in ("__invert__", "__index__", "__init__"):
+        last = last.replace("__i", "__", 1)
+    return last.rstrip("_") if last.endswith("_") and not last.endswith("__") else last
 
 
 def _found(read: Read, shape: Shape) -> Array | None:
@@ -154,14 +171,16 @@ class Call:
         if floating(x) or x.dtype.startswith("complex"):
             raise Lacks(f"{self.name}: {x.dtype} numbers among what it computes with")
         if x.id not in self._numbers:
-            self._numbers[x.id] = self.constant(x.shape, lambda: np.asarray(self.array(x), np.float64))
+            self._numbers[x.id] = self.constant(
+                x.shape, lambda: np.asarray(self.array(x), np.float64), self.shop.called(x.id) or "given"
+            )
         return self._numbers[x.id]
 
     def number(self, x: float) -> Node:
         """A number in the call."""
         if np.isfinite(x):
             return self.shop.builder.number(x)
-        return self.constant((), lambda: np.asarray(x))
+        return self.constant((), lambda: np.asarray(x), NOT_FINITE[str(float(x))])
 
     def use(self, op: str, *inputs: Ref | Node | float | None, **attributes: Any) -> Node:
         """One use of an operation of bptui; None at the end stands for inputs that are left out."""
@@ -179,23 +198,24 @@ class Call:
         except UserError as problem:
             raise Lacks(f"{self.name}: {problem.what}") from None
 
-    def constant(self, shape: Shape, read: Read) -> Node:
+    def constant(self, shape: Shape, read: Read, name: str = "given") -> Node:
         """A leaf without a gradient: a mask as 0 and 1, weights of an interpolation."""
-        return self.shop.given(shape, read)
+        return self.shop.given(shape, read, name=name)
 
-    def whole(self, shape: Shape, read: Read) -> Node:
+    def whole(self, shape: Shape, read: Read, name: str = "index") -> Node:
         """The same of whole numbers: positions, labels."""
-        return self.shop.given(shape, read, whole=True)
+        return self.shop.given(shape, read, name=name, whole=True)
 
     def index(self, x: Ref) -> Node:
         """A recorded tensor of whole numbers as an index."""
-        return self.whole(x.shape, self.reader(x))
+        return self.whole(x.shape, self.reader(x), self.shop.called(x.id) or "index")
 
     def mask(self, x: Ref | Node | float) -> Node:
         """A recorded tensor as a condition: 0 or 1."""
         if not isinstance(x, Ref):
             return self.node(x)
-        return self.constant(x.shape, lambda: np.asarray(self.array(x) != 0, np.float64))
+        name = self.shop.called(x.id) or "mask"
+        return self.constant(x.shape, lambda: np.asarray(self.array(x) != 0, np.float64), name)
 
     def same(self, x: Ref | Node) -> Node:
         """The result is the argument itself: no operation."""

@@ -17,7 +17,7 @@ from bptui.model.engine.recording import NotRecorded
 from bptui.model.engine.timeline import Event as Stop
 from bptui.model.engine.timeline import Timeline
 from bptui.model.source.captured.call import Found, Lacks, Workshop
-from bptui.model.source.captured.known import is_drawn, said, short
+from bptui.model.source.captured.known import argument, is_drawn, said, short
 from bptui.model.source.captured.record import FLOATS, Backward, Event, Record, Update
 
 LISTED = 64
@@ -86,7 +86,7 @@ class _Building:
         for event in leading:
             for value in event.inputs:
                 if value in given:
-                    self._leaf(value)
+                    self._leaf(value, argument(event, value))
             self._event(event)
         for value in sorted(self.trained):
             maker = self.step.made_by.get(value)
@@ -119,12 +119,13 @@ class _Building:
         made = {out for event in leading for out in event.outs}
         return {value for event in leading for value in event.inputs} - made
 
-    def _leaf(self, value: int) -> None:
-        """A leaf whose numbers are read later. What is no float is made a leaf where it is used: as mask, as index."""
+    def _leaf(self, value: int, read_as: str = "") -> None:
+        """A leaf whose numbers are read later. What is no float is made a leaf where it is used: as mask, as index. It
+        has the name that the program has for it, else that of the argument which it is for the first that reads it."""
         v = self.step.values[value]
         if value in self.shop.nodes or v.dtype not in FLOATS:
             return
-        name = self.names.get(value) or v.name or short(v.source) or "given"
+        name = self.names.get(value) or self.shop.called(value) or read_as or "given"
         role: Role = "param" if value in self.trained else "input"
         self.shop.nodes[value] = self.builder.leaf(
             self.shop.fresh(name), role, shape=tuple(v.shape), symbol=name.rpartition(".")[2], wants_grad=v.wants_grad
@@ -195,7 +196,7 @@ class _Building:
         if loss.shape == ():
             return loss
         if seed is not None:
-            given = self.shop.given(loss.shape, lambda: _numbers(self.record, seed))
+            given = self.shop.given(loss.shape, lambda: _numbers(self.record, seed), name="seed")
             loss = self.builder.use("mul", loss, given, name=self.shop.fresh("seeded"))
         return self.builder.use("sum", loss, name=self.shop.fresh("losses"))
 

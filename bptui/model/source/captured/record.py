@@ -46,7 +46,7 @@ class Value:
     offset, strides   where in the blob, in elements
     place    offset and strides in the storage of the running program: which elements two views share
     name     of a parameter or a buffer, as the model calls it; else ""
-    source   of what is given: the function that drew or made it; else ""
+    source   of what is given: the variable that the program has for it, or the function that drew or made it; else ""
     """
 
     id: int

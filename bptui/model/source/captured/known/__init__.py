@@ -6,6 +6,7 @@ for each result that has a kind of number with gradients. What it cannot say exa
 Numbers are read when they are looked at (`u.reader`); at once only what decides which nodes there are.
 """
 
+from bptui.model.source.captured.call import short
 from bptui.model.source.captured.known import (
     arithmetic,
     attention,
@@ -25,9 +26,9 @@ from bptui.model.source.captured.known import (
     writing,
 )
 from bptui.model.source.captured.known.given import is_drawn
-from bptui.model.source.captured.known.registry import HOMES, KNOWN, Entry, entry, known, knows, said, short
+from bptui.model.source.captured.known.registry import HOMES, KNOWN, Entry, argument, entry, known, knows, said
 
-__all__ = ["HOMES", "KNOWN", "Entry", "entry", "is_drawn", "known", "knows", "said", "short"]
+__all__ = ["HOMES", "KNOWN", "Entry", "argument", "entry", "is_drawn", "known", "knows", "said", "short"]
 
 FAMILIES = (
     elementwise, functions, arithmetic, matrices, reductions, shapes, joining, indexing, layers, images, attention,

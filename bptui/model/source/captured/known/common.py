@@ -62,7 +62,7 @@ def values(u: Call, x: Any) -> Array:
 
 def condition(u: Call, shape: Shape, read: Read) -> Node:
     """A leaf of 0 and 1 from truth values that are found when they are looked at."""
-    return u.constant(shape, lambda: np.broadcast_to(np.asarray(read(), np.float64), shape))
+    return u.constant(shape, lambda: np.broadcast_to(np.asarray(read(), np.float64), shape), "condition")
 
 
 def reshaped(u: Call, x: Tensor, shape: Shape) -> Node:

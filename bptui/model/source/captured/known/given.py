@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bptui.model.source.captured.known.registry import short
+from bptui.model.source.captured.call import short
 from bptui.model.source.captured.record import FLOATS, Event, Step
 
 MADE = frozenset({

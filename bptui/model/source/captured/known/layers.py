@@ -128,7 +128,7 @@ for _n in (1, 2, 3):
 
 # --------------------------------------------------------------------------------------------------- normalisations
 def _ones(u: Call, shape: Any) -> Node:
-    return u.constant(tuple(shape), lambda: np.ones(shape))
+    return u.constant(tuple(shape), lambda: np.ones(shape), "ones")
 
 
 @known("layer_norm")
@@ -168,7 +168,7 @@ def _affine(u: Call, x: Any, weight: Any, bias: Any, needed: bool = False) -> tu
     """Weight and bias; ones and zeros where one stands without the other, or where they are needed."""
     if (weight is None) != (bias is None) or (needed and weight is None):
         weight = _ones(u, x.shape[1:2]) if weight is None else weight
-        bias = u.constant(x.shape[1:2], lambda: np.zeros(x.shape[1])) if bias is None else bias
+        bias = u.constant(x.shape[1:2], lambda: np.zeros(x.shape[1]), "zeros") if bias is None else bias
     return weight, bias
 
 
@@ -247,7 +247,7 @@ def embedding(
         return y
     row = padding_idx % weight.shape[0]
     hidden = condition(u, (*input.shape, 1), lambda: (values(u, input) == row)[..., None])
-    as_it_is = u.constant((weight.shape[1],), lambda: values(u, weight)[row])
+    as_it_is = u.constant((weight.shape[1],), lambda: values(u, weight)[row], "padding_row")
     return u.use("where", hidden, as_it_is, y)
 
 

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from bptui.model.engine.graph import Node
-from bptui.model.source.captured.call import Call, Lacks, Workshop, floating
+from bptui.model.source.captured.call import Call, Lacks, Workshop, floating, short
 from bptui.model.source.captured.record import FLOATS, Event
 
 Entry = Callable[..., Any]
@@ -40,15 +40,6 @@ def known(*names: str) -> Callable[[E], E]:
         return make
 
     return keep
-
-
-def short(name: str) -> str:
-    """`torch.Tensor.add_` → `add`, `torch.Tensor.mT.__get__` → `mT`, `torch.Tensor.__iadd__` → `__add__`."""
-    parts = name.split(".")
-    last = parts[-2] if parts[-1] == "__get__" else parts[-1]
-    if last.startswith("__i") and last not in ("__invert__", "__index__", "__init__"):
-        last = last.replace("__i", "__", 1)
-    return last.rstrip("_") if last.endswith("_") and not last.endswith("__") else last
 
 
 def key(name: str) -> str | None:
@@ -87,6 +78,19 @@ def said(shop: Workshop, event: Event) -> dict[int, Node]:
 def _parameters(make: Entry) -> Mapping[str, inspect.Parameter]:
     """What an entry takes: asked once, for there may be 10,000 calls of it."""
     return inspect.signature(make).parameters
+
+
+def argument(event: Event, value: int) -> str:
+    """As what a call reads a value: `target` of `mse_loss`; "" where bptui does not know the function, or the value is
+    no argument of its own (it is one of a list)."""
+    make = entry(event.name)
+    named = (
+        []
+        if make is None
+        else [p.name for p in list(_parameters(make).values())[1:] if p.kind is p.POSITIONAL_OR_KEYWORD]
+    )
+    read = [*zip(named, event.args, strict=False), *event.kwargs.items()]
+    return next((name for name, item in read if item == {"v": value} and name.isidentifier()), "")
 
 
 def _said(u: Call, make: Entry) -> dict[int, Node]:
