@@ -242,6 +242,8 @@ DIFF = Place("In diff", (
     Key("choose", ("home", "end"), "The first operation, the last", by=TOP),
     Key("tolerance", ("plus", "minus", "equals_sign"), "Ten times the tolerance, a tenth of it", "tolerance",
         ((0, 1), (0, -1), (0, 1))),
+    Key("beside", ("v",), "The numbers of both side by side, the farthest first; the list again", "both"),
+    Key("list", ("escape",), "The list again"),
     Key("start", ("0",), "To the first operation that is apart"),
 ), first=2)  # fmt: skip
 

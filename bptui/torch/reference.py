@@ -170,6 +170,13 @@ def _half(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     return torch.nn.functional.mse_loss(*x, reduction=s["reduction"]) / 2
 
 
+def _digamma(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    """The gradient by Hurwitz' zeta: PyTorch's trigamma has 9 digits."""
+    still = x[0].detach()
+    slope = torch.where(still > 0, torch.special.zeta(2, still), torch.polygamma(1, still))
+    return torch.digamma(still) + slope * (x[0] - still)
+
+
 def _cast(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     """The gradient beside: on its way back PyTorch rounds it to the kind, too."""
     value = x[0].detach().to(getattr(torch, s["dtype"])).to(x[0].dtype)
@@ -183,7 +190,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
             for name in ("add", "sub", "mul", "div", "pow", "maximum", "minimum", "neg", "exp", "log", "sqrt", "rsqrt",
                          "reciprocal", "square", "abs", "sin", "cos", "tan", "sinh", "cosh", "log1p", "expm1", "erf",
                          "sigmoid", "tanh", "relu", "selu", "matmul", "detach", "sign", "floor", "ceil", "trunc",
-                         "round")
+                         "round", "asin", "acos", "atan", "atan2", "erfc", "lgamma", "xlogy", "logaddexp")
         },
         **{
             name: _functional(name)
@@ -192,6 +199,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         **{name: _functional(name, "lambd") for name in ("hardshrink", "softshrink")},
         # PyTorch's own hardsigmoid takes its derivative 1/6 in float32
         "cast": _cast,
+        "digamma": _digamma,
         "hardsigmoid": lambda torch, x, s: torch.nn.functional.relu6(x[0] + 3) / 6,
         "celu": _functional("celu", "alpha"),
         "leaky": lambda torch, x, s: torch.where(x[0] > 0, x[0], x[0] * x[1]),

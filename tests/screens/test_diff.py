@@ -20,7 +20,7 @@ from tests.screens.rig import piloted
 from tests.unit.model.debugger.diff.recorded import Changed, engine, record, unchanged
 
 UNICODE = RenderOptions()
-SIZES = [(80, 24), (120, 36), (60, 20), (200, 50), (40, 12), (24, 6)]
+SIZES = [(80, 24), (120, 36), (60, 20), (200, 50), (40, 12), (24, 6), (24, 30), (31, 24)]
 
 
 def run(name: str, change: Changed = unchanged, **how: object) -> Run:
@@ -55,7 +55,7 @@ def test_every_size_is_filled_and_nothing_is_too_wide(
         rows = each.lines(width, height, look)
         assert len(rows) <= height
         assert all(length(row) <= width for row in rows)
-        assert unicode or all(plain(row).isascii() for row in rows)
+        assert unicode or all(plain(row).isascii() and "?" not in plain(row) for row in rows)
     for word, by in [("choose", (10**6, 0)), ("choose", (-(10**6), 0)), ("next", (1, 0)), ("tolerance", (0, -1))]:
         board.press(word, by, "")
         rows = worked(board).lines(width, height, look)
@@ -119,6 +119,33 @@ def test_the_tolerance_is_set_by_keys_and_by_a_line() -> None:
     board.run("find mse")
     assert board.runs.rows[board.chosen].function == "mse_loss"
     assert "find net.h" in board.complete("find net")
+
+
+def test_the_numbers_of_both_stand_side_by_side_the_farthest_first() -> None:
+    board = worked(made(eps=1e-3))
+    board.press(*DIFF.find("v"), "v")
+    assert board.urgent()
+    rows = text(worked(board))
+    start = next(n for n, row in enumerate(rows) if "Side by side" in row) + 1
+    gap = board.runs.gap(board.chosen)
+    assert gap is not None
+    first = rows[start].split()
+    assert first[1] == f"[{','.join(map(str, gap.at))}]"
+    assert float(first[2]) == pytest.approx(gap.a, rel=1e-4)
+    assert float(first[3]) == pytest.approx(gap.b, rel=1e-4)
+    apart = [each.relative for each in board._elements[board.chosen]]
+    assert apart == sorted(apart, reverse=True)
+    assert apart[0] == pytest.approx(gap.relative)
+    board.press("choose", (1, 0), "down")
+    assert text(board)[start] == rows[start + 1]
+    for row in range(len(board.runs.rows)):
+        board.beside = False
+        board.press("start", (0, 0), "0")
+        board.press("choose", (row - board.chosen, 0), "")
+        board.press("beside", (0, 0), "v")
+        assert len(text(worked(board))) == 22
+    board.press(*DIFF.find("escape"), "escape")
+    assert any("Operations" in row for row in text(board))
 
 
 def test_what_is_asked_is_explained_before_the_rest_is_compared() -> None:

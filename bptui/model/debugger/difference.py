@@ -16,7 +16,7 @@ from bptui.model.base.types import Array
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.progress import Progress
 from bptui.model.debugger.view import Index
-from bptui.model.engine.apart import change
+from bptui.model.engine.apart import change, changed_most
 from bptui.model.engine.graph import Node
 from bptui.model.engine.masked import Kind
 from bptui.model.engine.recording import Recording
@@ -249,14 +249,11 @@ class Difference:
 
 def _largest(node: Node, gradient: bool, pair: Pair, updated: bool) -> Iterator[tuple[float, Row]]:
     """The numbers of a tensor that differ most, each with how much it does; NaN and infinity most of all."""
-    before, after, change = pair.before, pair.after, np.abs(pair.change.reshape(-1))
+    before, after = pair.before, pair.after
     assert before is not None
-    change[~np.isfinite(change)] = np.inf
-    few = np.argpartition(-change, LISTED - 1)[:LISTED] if change.size > LISTED else np.arange(change.size)
-    for i in few[np.argsort(-change[few], kind="stable")].tolist():
-        if change[i]:
-            at = tuple(int(k) for k in np.unravel_index(i, after.shape)) if after.shape else ()
-            yield float(change[i]), Row(node, at, gradient, float(before[at]), float(after[at]), updated)
+    for i, size in changed_most(before, after, LISTED):
+        at = tuple(int(k) for k in np.unravel_index(i, after.shape)) if after.shape else ()
+        yield size, Row(node, at, gradient, float(before[at]), float(after[at]), updated)
 
 
 class Comparison:

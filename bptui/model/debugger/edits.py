@@ -18,11 +18,12 @@ from __future__ import annotations
 import re
 
 from bptui.model.base.errors import UserError
-from bptui.model.debugger import given, settings
+from bptui.model.debugger import given, other_operation, settings
 from bptui.model.debugger.asked import Asked
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.edit import Edit
 from bptui.model.engine.timeline import Moment
+from bptui.model.source.captured.network import CapturedNetwork
 
 _EDIT = re.compile(r"(?P<name>[^=\[\]]+?)\s*(?P<at>\[[^=\[\]]*\])?\s*=(?!=)\s*(?P<value>\S.*)")
 
@@ -45,6 +46,10 @@ def parse(text: str, branch: Branch, moment: Moment) -> Edit:
         return settings.setting(asked)
     if asked.at or (found is not None and found.op is None):
         return given.numbers(asked)
+    if isinstance(branch.network, CapturedNetwork) and found is not None:
+        return other_operation.operation(asked, found)
+    if isinstance(branch.network, CapturedNetwork) and asked.name == "dtype":
+        return other_operation.dtype(asked)
     if found is not None and (document is None or asked.name not in document.tables()):
         return settings.redefined(asked, found)
     return settings.setting(asked)

@@ -53,7 +53,7 @@ def farthest(a: Array, b: Array, overflows: float = float("inf")) -> Farthest:
     """Two arrays of one shape, block by block. overflows: an infinity of `a` is none that differs where |b| is as large
     as that (the shorter kind of number of `a` has none for it)."""
     a, b = np.asarray(a), np.asarray(b)
-    if a is b:
+    if a is b or (a.dtype == b.dtype and np.array_equal(a, b)):
         size, first = largest(a), float(a.reshape(-1)[0]) if a.size else 0.0
         return Farthest(0.0, (0,) * a.ndim if a.size else (), first, first, size)
 
@@ -84,3 +84,19 @@ def worst(shape: Shape, parts: Iterable[tuple[Array, Array, Array]]) -> Farthest
         start += x.size
     at_end = tuple(int(i) for i in np.unravel_index(where, shape)) if error >= 0 else ()
     return Farthest(max(0.0, error), at_end, a, b, size)
+
+
+def changed_most(before: Array, after: Array, most: int) -> list[tuple[int, float]]:
+    """At most so many of the numbers that changed, the largest change first: their places in the flat array, and |after
+    - before|, inf where only one is NaN or infinite."""
+    where, sizes, start = np.zeros(0, np.int64), np.zeros(0), 0
+    for x, y in blocks(before, after):
+        size = np.abs(change(x, y))
+        size[~np.isfinite(size)] = np.inf
+        where, sizes = np.append(where, np.arange(start, start + x.size)), np.append(sizes, size)
+        if sizes.size > most:
+            kept = np.sort(np.argpartition(-sizes, most - 1)[:most])
+            where, sizes = where[kept], sizes[kept]
+        start += x.size
+    order = np.argsort(-sizes, kind="stable")
+    return [(int(where[k]), float(sizes[k])) for k in order.tolist() if sizes[k]]

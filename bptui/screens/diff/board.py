@@ -1,4 +1,4 @@
-"""`bptui diff` on a stage: the dots, the list, what is said of the chosen operation; its keys and what it computes."""
+"""`bptui diff` on a stage: the dots, the list, what is said of the chosen operation; its keys, what it computes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import clipped
 from bptui.model.base.spans import Line, Span
+from bptui.model.debugger.diff.elements import Element, elements
 from bptui.model.debugger.diff.runs import Runs
 from bptui.model.debugger.diff.text import site
 from bptui.model.debugger.diff.tolerance import Tolerance
@@ -33,39 +34,49 @@ WIDEST = 120
 
 class DiffBoard(Board):
     """runs  what is compared;  chosen  the row that is looked at, None: the first that is apart
-    side  which of the runs enter opens next
+    beside  the numbers of the chosen row stand in the place of the list, those of both runs beside each other
+    side    which of the runs enter opens next
     """
 
     name, place = "diff", DIFF
 
     def __init__(self, runs: Runs) -> None:
-        self.runs, self.side = runs, 0
+        self.runs, self.side, self.beside = runs, 0, False
         self._chosen: int | None = None
-        self._first_row = 0
+        self._top = self._scrolled = 0
         self._damaged = False
         self._why: dict[tuple[int, float], Why] = {}
+        self._elements: dict[int, tuple[Element, ...]] = {}
         self._dots: tuple[tuple[object, ...], list[Line]] | None = None
 
     @property
     def chosen(self) -> int:
         """The row that is looked at."""
-        if self._chosen is not None:
-            return self._chosen
-        return self.runs.first or 0
+        return self._chosen if self._chosen is not None else self.runs.first or 0
 
     # ---------------------------------------------------------------------------------------------------------- keys
     def press(self, word: str, by: tuple[int, int], key: str) -> str:
         """x and X go to the next and the previous row that is apart, arrows to any, + and - set the tolerance."""
         down, across = by
-        if word == "choose":
-            self._chosen = max(0, min(self.chosen + down, len(self.runs.rows) - 1))
+        if word == "choose" and self.beside:
+            count = len(self._elements.get(self.chosen, ()))
+            self._scrolled = max(0, min(self._scrolled + down, count - 1))
+        elif word == "choose":
+            self._choose(max(0, min(self.chosen + down, len(self.runs.rows) - 1)))
         elif word == "next":
             return self._next(down)
         elif word == "tolerance":
             self.runs.tolerance = self.runs.tolerance.moved(across)
+        elif word == "beside":
+            self.beside, self._scrolled = not self.beside, 0
+        elif word == "list":
+            self.beside = False
         elif word == "start":
-            self._chosen = None
+            self._choose(None)
         return ""
+
+    def _choose(self, row: int | None) -> None:
+        self._chosen, self._scrolled = row, 0
 
     def _next(self, by: int) -> str:
         rows, at = range(len(self.runs.rows)), self.chosen
@@ -74,7 +85,7 @@ class DiffBoard(Board):
         if target is None:
             more = "" if self.runs.finished or by < 0 else "; not all are compared yet"
             return f"nothing is apart {'after' if by > 0 else 'before'} this one{more}"
-        self._chosen = target
+        self._choose(target)
         return ""
 
     def run(self, text: str) -> Reply:
@@ -101,7 +112,7 @@ class DiffBoard(Board):
             i = (self.chosen + k) % count
             row = self.runs.rows[i]
             if wanted and any(wanted in part for part in (row.module, row.function, site(row))):
-                self._chosen = i
+                self._choose(i)
                 return
         raise UserError("find", f"nothing here has '{clipped(wanted, 40)}'", "part of a module, a function, a line")
 
@@ -143,7 +154,9 @@ class DiffBoard(Board):
         return self._asked()
 
     def _asked(self) -> bool:
-        return self.runs.gap(self.chosen) is not None and self._key not in self._why
+        if self.runs.gap(self.chosen) is None:
+            return False
+        return self._key not in self._why or (self.beside and self.chosen not in self._elements)
 
     @property
     def _key(self) -> tuple[int, float]:
@@ -157,63 +170,49 @@ class DiffBoard(Board):
             raise
 
     def _explain(self, progress: Progress) -> None:
-        key = self._key
+        key, beside = self._key, self.beside
+        row = self.runs.rows[key[0]]
         progress.tick()
         try:
-            self._why[key] = why(self.runs, self.runs.rows[key[0]])
+            if key not in self._why:
+                self._why[key] = why(self.runs, row)
+            if beside and key[0] not in self._elements:
+                self._elements[key[0]] = elements(self.runs, row)
         except UserError as problem:
             self._why[key] = Why((), 1, (), str(problem))
+            self._elements[key[0]] = ()
 
     # ------------------------------------------------------------------------------------------------------- drawing
     def status(self) -> tuple[Line, Line]:
         """`diff  a.bptui  b.bptui   tolerance 1e-6`, and how many are apart."""
-        runs = self.runs
-        names = "  ".join(_short(run.name) for run in (runs.a, runs.b))
-        left = (
-            Span("diff", "dim"),
-            Span(f"  {names}   "),
-            Span("tolerance ", "dim"),
-            Span(runs.tolerance.text, "text bold"),
-        )
+        runs, names = self.runs, "  ".join(_short(run.name) for run in (self.runs.a, self.runs.b))
+        tolerance = Span(runs.tolerance.text, "text bold")
+        left = (Span("diff", "dim"), Span(f"  {names}   "), Span("tolerance ", "dim"), tolerance)
         count, total = runs.count, len(runs.rows)
-        glyph: Line = (Span("✓ ", "ok"), Span("equal", "ok"), Span(f" in {total:,} operations", "dim"))
-        if count or not runs.finished:
-            of = (
-                f" of {total:,} operations"
-                if runs.finished
-                else f" of {runs.known:,}, {100 * runs.known // total} % compared"
-            )
-            glyph = (Span("≠ ", "kink"), Span(f"{count:,}", "kink bold"), Span(of, "dim"))
-        return left, glyph
+        if runs.finished and not count:
+            return left, (Span("✓ ", "ok"), Span("equal", "ok"), Span(f" in {total:,} operations", "dim"))
+        of = f" of {total:,} operations"
+        if not runs.finished:
+            of = f" of {runs.known:,}, {100 * runs.known // total} % compared"
+        return left, (Span("≠ ", "kink"), Span(f"{count:,}", "kink bold"), Span(of, "dim"))
 
     def lines(self, width: int, height: int, look: RenderOptions) -> list[Line]:
         """Dots, list, and what is said of the chosen row."""
         tall = max(3, min(12, height // 4 + 1)) if height >= 13 else 0
         below = 8 if height >= 30 else 6 if height >= 20 else 5 if height >= 12 else 0
-        runs, chosen = self.runs, self.chosen
         rows: list[Line] = []
         if tall:
-            rows.append(
-                layout.rule(1, "How far apart, by operation", (), (Span("relative, log", "dim"),), width, True, False)
-            )
+            scale = (Span("relative, log", "dim"),)
+            rows.append(layout.rule(1, "How far apart, by operation", (), scale, width, True, False))
             rows += self._chart(width, tall, look)
-        rows.append(layout.rule(2, "Operations", (), (Span("a against b", "dim"),), width, not tall, False))
-        room = max(1, height - len(rows) - below)
-        first = max(0, min(chosen - 1, len(runs.rows) - room)) if self._chosen is None else self._top(room)
-        self._first_row = first
-        rows += [
-            page.listed(runs, i, i == chosen, min(width, WIDEST), width)
-            for i in range(first, min(len(runs.rows), first + room))
-        ]
-        rows += [()] * (height - below - len(rows))
+        room = max(1, height - len(rows) - 1 - below)
+        listed = self._beside(width, room) if self.beside else self._list(width, room)
+        name, tail = ("Side by side", "a, b, apart") if self.beside else ("Operations", "a against b")
+        rows.append(layout.rule(2, name, (), (Span(tail, "dim"),), width, not tall, False))
+        rows += [*listed, *[()] * room][:room]
         if below:
             rows += self._below(width, below)
         return boxed(rows, width, height, look)
-
-    def _top(self, room: int) -> int:
-        """The first row of the list: as little moves as can be."""
-        last = max(0, len(self.runs.rows) - room)
-        return max(0, min(max(self.chosen - room + 2, min(self._first_row, self.chosen - 1)), last))
 
     def _chart(self, width: int, tall: int, look: RenderOptions) -> list[Line]:
         """The dots, drawn anew where they have changed, or a two-hundredth more of them is known; the phases."""
@@ -222,33 +221,53 @@ class DiffBoard(Board):
         key = (width, tall, look, known, runs.tolerance.value, runs.first)
         if self._dots is None or self._dots[0] != key:
             self._dots = key, chart(runs, width, tall, look)
-        return [*self._dots[1], phases(runs, self.chosen, width)]
+        return [*self._dots[1], phases(runs, self.chosen, width, look.unicode)]
+
+    def _list(self, width: int, room: int) -> list[Line]:
+        """From the row before the chosen one on, where that was not chosen by hand; else as little moves as can be."""
+        runs, chosen = self.runs, self.chosen
+        last = max(0, len(runs.rows) - room)
+        top = chosen - 1 if self._chosen is None else max(chosen - room + 2, min(self._top, chosen - 1))
+        self._top = max(0, min(top, last))
+        shown = range(self._top, min(len(runs.rows), self._top + room))
+        return [page.listed(runs, i, i == chosen, min(width, WIDEST), width) for i in shown]
+
+    def _beside(self, width: int, room: int) -> list[Line]:
+        """The numbers of the chosen row that differ most, a's and b's."""
+        found = self._elements.get(self.chosen)
+        if found is None:
+            return [(Span(" looking at its numbers", "dim"),)]
+        if not found:
+            return [(Span(" it has no numbers in both runs that differ", "dim"),)]
+        top = max(0, min(self._scrolled, len(found) - room))
+        phase = self.runs.rows[self.chosen].phase
+        return [page.pair(each, phase, min(width, WIDEST)) for each in found[top : top + room]]
 
     def _below(self, width: int, height: int) -> list[Line]:
+        """Why the chosen row is apart, under its title; in the last row what enter does, where there is room."""
         runs, i = self.runs, self.chosen
         found = self._why.get(self._key)
-        which = "The first one" if runs.first == i else "This one"
-        if runs.first is None and runs.finished:
-            which = "Nothing is apart; this one"
-        tail: Line = ()
-        if found is not None and runs.gap(i) is not None:
-            count = len(found.inputs)
-            words = (
-                "its inputs are equal"
-                if found.equal
-                else f"{count} of its inputs {'is' if count == 1 else 'are'} not equal"
-            )
-            tail = (Span("" if runs.rows[i].missing else words, "dim"),)
-        title = layout.rule(3, which, (), tail if tail and tail[0].text else (), width, False, False)
-        said = (
-            page.said(runs, i, found, width, height - (1 if height < 6 else 2))
-            if runs.gap(i) is not None
-            else [(Span(" not compared yet", "dim"),)]
-        )
-        rows = [title, *said, *[()] * height][:height]
-        if height >= 6:
-            rows[-1] = (Span(f" enter opens {_short((runs.a, runs.b)[self.side].name)} here, then the other", "dim"),)
+        tail = () if found is None or runs.rows[i].missing else (Span(_inputs(found), "dim"),)
+        hint = height >= 6
+        if runs.gap(i) is None:
+            rows: list[Line] = [(Span(" not compared yet", "dim"),)]
+        else:
+            rows = page.said(runs, i, found, width, height - 1 - hint)
+        rows = [layout.rule(3, self._which(), (), tail, width, False, False), *rows, *[()] * height][:height]
+        if hint:
+            name = _short((runs.a, runs.b)[self.side].name)
+            rows[-1] = (Span(f" enter opens {name} here, then the other; v shows both side by side", "dim"),)
         return rows
+
+    def _which(self) -> str:
+        if self.runs.first == self.chosen:
+            return "The first one"
+        return "This one" if self.runs.first is not None or not self.runs.finished else "Nothing is apart; this one"
+
+
+def _inputs(found: Why) -> str:
+    count = len(found.inputs)
+    return "its inputs are equal" if found.equal else f"{count} of its inputs {'is' if count == 1 else 'are'} not equal"
 
 
 def _short(name: str) -> str:

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from bptui.model.base.numbers import index, just_apart
 from bptui.model.base.spans import Line, Span
+from bptui.model.debugger.diff.elements import Element
 from bptui.model.debugger.diff.runs import Runs
 from bptui.model.debugger.diff.text import COLOURS, losses, mark, ratio, site
 from bptui.model.debugger.diff.why import Why
+from bptui.model.engine.timeline import Phase
 from bptui.screens.explore.page import at, right
 from bptui.screens.render import clip, fit, under
 
@@ -65,6 +67,20 @@ def listed(runs: Runs, i: int, chosen: bool, width: int, filled: int) -> Line:
         right(where.end, (Span(amount, kind),)),
     )
     return under(fit(line, filled), "on-cursor") if chosen else line
+
+
+def pair(element: Element, phase: Phase, width: int) -> Line:
+    """One number in both runs: where it is, a's, b's, how far apart."""
+    a, b = just_apart(element.a, element.b)
+    end, kind = width - 5, COLOURS[phase]
+    place = Span(f" {index(element.at)}".rstrip(), "text")
+    name = clip((Span(element.name, "dim"),), max(4, end - 42 - len(place.text)))
+    return at(
+        (3, (*name, place)),
+        right(end - 24, (Span(a, kind),)),
+        right(end - 9, (Span(b, f"{kind} bold"),)),
+        right(end, (Span(ratio(element.relative), "kink"),)),
+    )
 
 
 class Cells(NamedTuple):

@@ -18,10 +18,12 @@ import sympy as sp
 from bptui.model.base.kinds import KINDS, rounded
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine.ops.base import Op
+from bptui.model.engine.ops.gamma import digamma, lgamma, trigamma
 from bptui.symbolic.calculus.define import define
 from bptui.symbolic.calculus.definition import ArgMax, Definition
 from bptui.symbolic.calculus.exact import Digits
 from bptui.symbolic.calculus.notation import (
+    GAMMA,
     ROUNDED,
     UPSTREAM,
     Abs,
@@ -48,6 +50,8 @@ _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     sp.Gt: np.greater, sp.Lt: np.less, sp.Ge: np.greater_equal, sp.Le: np.less_equal,
     sp.Eq: np.equal, sp.Ne: np.not_equal,
     sp.Not: np.logical_not, FloorDiv: np.floor_divide, Remainder: np.mod, Round: np.rint,
+    sp.asin: np.arcsin, sp.acos: np.arccos, sp.atan: np.arctan, sp.atan2: np.arctan2,
+    GAMMA["lgamma"]: lgamma, GAMMA["digamma"]: digamma, GAMMA["trigamma"]: trigamma,
     **{function: partial(rounded, kind=KINDS[name]) for name, function in ROUNDED.items()},
 }  # fmt: skip
 _REDUCED: Mapping[Any, Callable[..., Any]] = {

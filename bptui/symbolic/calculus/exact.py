@@ -12,12 +12,29 @@ import sympy as sp
 
 from bptui.model.base.kinds import KINDS, Kind
 from bptui.symbolic.calculus.definition import ArgMax, Definition
-from bptui.symbolic.calculus.notation import ROUNDED, Abs, Expr, FloorDiv, Remainder, Round, name_of, sign
+from bptui.symbolic.calculus.notation import (
+    ROUNDED,
+    Abs,
+    Expr,
+    FloorDiv,
+    Remainder,
+    Round,
+    digamma,
+    lgamma,
+    name_of,
+    sign,
+    trigamma,
+)
 
 MAX_BITS = 2048
 """Binary digits of an exponent (float64: of a number). Exact numbers know no overflow, and exp(exp(exp(9))) no end."""
 MAX_TURN = 16_384
 """Binary digits of an angle; one with more has no sine: as many digits of π would be needed."""
+
+
+def _pole(x: Any) -> bool:
+    """Is it a place where the gamma function has a pole?"""
+    return bool(mpmath.isint(x) and x <= 0)
 
 
 def _rounded(x: Any, kind: Kind) -> Any:
@@ -38,6 +55,10 @@ _FUNCTIONS: Mapping[Any, Any] = {
     sp.Gt: lambda a, b: a > b, sp.Lt: lambda a, b: a < b, sp.Ge: lambda a, b: a >= b, sp.Le: lambda a, b: a <= b,
     sp.Eq: lambda a, b: a == b, sp.Ne: lambda a, b: a != b,
     FloorDiv: lambda a, b: a // b, Remainder: lambda a, b: a % b, Round: mpmath.nint,
+    sp.asin: mpmath.asin, sp.acos: mpmath.acos, sp.atan: mpmath.atan, sp.atan2: mpmath.atan2,
+    lgamma: lambda x: mpmath.inf if _pole(x) else mpmath.re(mpmath.loggamma(x)),
+    digamma: lambda x: mpmath.nan if _pole(x) else mpmath.digamma(x),
+    trigamma: lambda x: mpmath.inf if _pole(x) else mpmath.psi(1, x),
     **{function: partial(_rounded, kind=KINDS[name]) for name, function in ROUNDED.items()},
 }  # fmt: skip
 

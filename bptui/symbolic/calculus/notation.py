@@ -171,6 +171,30 @@ class Round(sp.Function):  # type: ignore[misc]
         return sp.Integer(0)
 
 
+class trigamma(sp.Function):  # type: ignore[misc]
+    """The derivative of digamma. It has none of its own here: definitions have lgamma and digamma."""
+
+    is_real = True
+
+
+class digamma(sp.Function):  # type: ignore[misc]
+    """The derivative of lgamma."""
+
+    is_real = True
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return trigamma(self.args[0])
+
+
+class lgamma(sp.Function):  # type: ignore[misc]
+    """log|Γ(u)|, which SymPy's loggamma is not below 0."""
+
+    is_real = True
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return digamma(self.args[0])
+
+
 class Rounded(sp.Function):  # type: ignore[misc]
     """The nearest number of a kind (`bptui.model.base.kinds`). It moves in steps; its derivative is said to be 1, so
     that the gradient passes a cast as it passes one in PyTorch."""
@@ -193,6 +217,8 @@ class bfloat16(Rounded):
     """To 8 binary digits."""
 
 
+GAMMA = {kind.__name__: kind for kind in (lgamma, digamma, trigamma)}
+ANGLES = {"asin": sp.asin, "acos": sp.acos, "atan": sp.atan, "atan2": sp.atan2}
 ROUNDED = {kind.__name__: kind for kind in (float32, float16, bfloat16)}
 
 

@@ -78,7 +78,7 @@ def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, 
         name, names, text.strip(), own.shape, own.forward, own.vjp,
         doc="an operation of your own", attributes=attributes, elementwise=scan.elementwise,
         broadcasts=scan.elementwise, indices=tuple(scan.integers),
-        analytic=not scan.kinks and "erf" not in scan.functions, convention=_convention(scan),
+        analytic=not scan.kinks and scan.functions.isdisjoint(REAL), convention=_convention(scan),
         straight_through=not scan.functions.isdisjoint(ROUNDED),
         bounds=own.bounds if scan.integers else None,
         shape_before_unbroadcast=full if scan.elementwise else None,
@@ -94,6 +94,10 @@ def _made(name: str, text: str, where: str, settings: Mapping[str, Any] | None, 
         raise placed(where, scan.text, at, problem.what, problem.right) from None
     kinks = (part.has(sp.Abs, sp.sign) for part in own.parts(settled))
     return replace(op, analytic=op.analytic and not any(kinks))  # SymPy writes sqrt(x*x) as |x|
+
+
+REAL = {"erf", "atan2", "lgamma", "digamma"}
+"""What takes no complex numbers."""
 
 
 def _settings(settings: Mapping[str, Any], where: str) -> dict[str, float]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from bptui.model.base.kinds import KINDS, rounded
 from bptui.model.base.types import Array
+from bptui.model.engine.ops.gamma import digamma, lgamma, trigamma
 from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.tree import Tree, walk
 
@@ -25,6 +26,8 @@ _FUNCTIONS: Mapping[str, Any] = {
     "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs, "sin": np.sin, "cos": np.cos, "tanh": np.tanh,
     "cosh": np.cosh, "sinh": np.sinh, "sign": np.sign, "floor": np.floor, "max": np.maximum, "min": np.minimum,
     "erf": np.vectorize(math.erf, otypes=[float]), "round": np.rint,
+    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "lgamma": lgamma, "digamma": digamma,
+    "trigamma": trigamma,
     **{name: partial(rounded, kind=kind) for name, kind in KINDS.items()},
 }  # fmt: skip
 _COMPARE: Mapping[str, Any] = {

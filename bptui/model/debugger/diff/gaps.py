@@ -109,7 +109,7 @@ class Gaps:
     def _tensors(self, a: Array | None, b: Array | None, i: int, j: int) -> Gap:
         if a is None or b is None:
             return NOT_RECORDED
-        fitted = self._fitted(np.asarray(a), np.asarray(b))
+        fitted = self.fitted(np.asarray(a), np.asarray(b))
         if not fitted:
             return Gap(INF, note=f"{numbers.shape(np.shape(a))} against {numbers.shape(np.shape(b))}")
         return min((self._gap(np.asarray(a), other, i, j) for other in fitted), key=lambda gap: gap.relative or 0.0)
@@ -128,7 +128,7 @@ class Gaps:
         found = counted(self.a, i, what, arrays[0]), counted(self.b, j, what, arrays[1])
         return NOT_RECORDED if found[0] is None or found[1] is None else _by_count(found[0], found[1])
 
-    def _fitted(self, a: Array, b: Array) -> list[Array]:
+    def fitted(self, a: Array, b: Array) -> list[Array]:
         """`b` in the shape of `a`, in each way in which it may be meant."""
         if a.shape == b.shape:
             square = self.turned and a.ndim == 2 and a.shape[0] == a.shape[1] > 1
@@ -157,7 +157,7 @@ class Gaps:
         first = [np.asarray(array) for array in mine[:count] if array is not None]
         if len(first) < count or other[0] is None or other[1] is None:
             return NOT_RECORDED
-        fitted = [self._fitted(x, np.asarray(y)) for x, y in zip(first, other[:count], strict=True)]
+        fitted = [self.fitted(x, np.asarray(y)) for x, y in zip(first, other[:count], strict=True)]
         if not all(fitted):
             return Gap(INF, note=f"{numbers.shape(first[0].shape)} against {numbers.shape(np.shape(other[0]))}")
         parts = blocks(*first, *(ways[0] for ways in fitted))

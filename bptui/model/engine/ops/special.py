@@ -148,15 +148,44 @@ def _middle(x: Array) -> Array:
     return found
 
 
-def _outer(parts: tuple[Sequence[float], Sequence[float]]) -> Callable[[Array], Array]:
-    def erf_far_out(x: Array) -> Array:
-        # x*x is split, so that exp(-x*x) keeps all digits: z is x with the lower half of its bits cut off
-        z: Array = (x.view(np.int64) & np.int64(-(1 << 32))).view(np.float64)
-        tail: Array = np.exp(-z * z - 0.5625) * np.exp((z - x) * (z + x) + _ratio(1 / (x * x), parts))
-        found: Array = 1 - tail / x
-        return found
+def _tail(x: Array, parts: tuple[Sequence[float], Sequence[float]]) -> Array:
+    """erfc(x), far out."""
+    # x*x is split, so that exp(-x*x) keeps all digits: z is x with the lower half of its bits cut off
+    z: Array = (x.view(np.int64) & np.int64(-(1 << 32))).view(np.float64)
+    tail: Array = np.exp(-z * z - 0.5625) * np.exp((z - x) * (z + x) + _ratio(1 / (x * x), parts))
+    found: Array = tail / x
+    return found
 
-    return erf_far_out
+
+def _outer(parts: tuple[Sequence[float], Sequence[float]]) -> Callable[[Array], Array]:
+    return lambda x: 1 - _tail(x, parts)
+
+
+def erfc(x: Any) -> Any:
+    """1 - erf(x), to the last digits where it is small, too."""
+    return each(_fill_erfc, x) if isinstance(x, Standin) else _erfc(np.asarray(x, np.float64))
+
+
+def _fill_erfc(x: Array, y: Array) -> None:
+    if x.dtype.kind == "c":
+        _fill_erf(x, y)
+        y[...] = 1 - y
+    else:
+        y[...] = _erfc(np.asarray(x, np.float64))
+
+
+def _erfc(x: Array) -> Array:
+    found = np.asarray(1 - erf(x))
+    line, out = x.reshape(-1), found.reshape(-1)
+    for low, high, part in _TAILS:
+        inside = np.flatnonzero((line >= low) & (line < high))
+        out[inside] = part(line[inside])
+    return out.reshape(x.shape)
 
 
 _INTERVALS = ((0.84375, 1.25, _middle), (1.25, 1 / 0.35, _outer(_FAR)), (1 / 0.35, 6, _outer(_TAIL)))
+_TAILS: tuple[tuple[float, float, Callable[[Array], Array]], ...] = (
+    (0.84375, 1.25, lambda x: 1 - _middle(x)),
+    (1.25, 1 / 0.35, lambda x: _tail(x, _FAR)),
+    (1 / 0.35, np.inf, lambda x: _tail(x, _TAIL)),
+)

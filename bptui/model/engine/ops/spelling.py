@@ -21,25 +21,24 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 """PyTorch's, NumPy's and JAX's words → the words here, of which an operation has at most one."""
 
 OPERATIONS: Mapping[str, str] = {
-    "absolute": "abs", "amax": "max", "amin": "min", "argsort": "sort", "astype": "cast",
-    "binary_cross_entropy": "bce", "binary_cross_entropy_with_logits": "bce_with_logits",
-    "binary_crossentropy": "bce", "bmm": "matmul", "cat": "concat", "categorical_crossentropy": "cross_entropy",
-    "clamp": "clip", "concatenate": "concat", "divide": "div", "dot": "matmul", "eq": "equal",
-    "expand": "broadcast_to", "expand_dims": "reshape", "flatten": "reshape", "ge": "greater_equal", "gt": "greater",
-    "hinge_loss": "hinge", "huber_loss": "huber", "index_select": "take", "kl_div_loss": "kl_div", "l1_loss": "mae",
-    "le": "less_equal", "log_loss": "bce", "logsigmoid": "log_sigmoid", "lt": "less", "mean_squared_error": "mse",
-    "mm": "matmul", "mse_loss": "mse", "multi_margin_loss": "multi_margin", "multiply": "mul", "ne": "not_equal",
-    "negative": "neg", "nll_loss": "nll", "no_grad": "detach", "permute": "transpose", "relu_6": "relu6",
-    "rint": "round", "sdpa": "scaled_dot_product_attention", "smooth_l1_loss": "smooth_l1",
-    "soft_margin_loss": "soft_margin", "sparse_categorical_crossentropy": "cross_entropy", "squeeze": "reshape",
-    "stop_gradient": "detach", "subtract": "sub", "swish": "silu", "take_along_axis": "gather",
-    "take_along_dim": "gather", "tile": "repeat", "unsqueeze": "reshape", "view": "reshape",
+    "absolute": "abs", "amax": "max", "amin": "min", "arccos": "acos", "arcsin": "asin", "arctan": "atan",
+    "arctan2": "atan2", "argsort": "sort", "astype": "cast", "binary_cross_entropy": "bce",
+    "binary_cross_entropy_with_logits": "bce_with_logits", "binary_crossentropy": "bce", "bmm": "matmul",
+    "cat": "concat", "categorical_crossentropy": "cross_entropy", "clamp": "clip", "concatenate": "concat",
+    "divide": "div", "dot": "matmul", "eq": "equal", "expand": "broadcast_to", "expand_dims": "reshape",
+    "flatten": "reshape", "ge": "greater_equal", "gt": "greater", "hinge_loss": "hinge", "huber_loss": "huber",
+    "index_select": "take", "kl_div_loss": "kl_div", "l1_loss": "mae", "le": "less_equal", "log_loss": "bce",
+    "logsigmoid": "log_sigmoid", "lt": "less", "mean_squared_error": "mse", "mm": "matmul", "mse_loss": "mse",
+    "multi_margin_loss": "multi_margin", "multiply": "mul", "ne": "not_equal", "negative": "neg", "nll_loss": "nll",
+    "no_grad": "detach", "permute": "transpose", "relu_6": "relu6", "rint": "round",
+    "sdpa": "scaled_dot_product_attention", "smooth_l1_loss": "smooth_l1", "soft_margin_loss": "soft_margin",
+    "sparse_categorical_crossentropy": "cross_entropy", "squeeze": "reshape", "stop_gradient": "detach",
+    "subtract": "sub", "swish": "silu", "take_along_axis": "gather", "take_along_dim": "gather", "tile": "repeat",
+    "unsqueeze": "reshape", "view": "reshape",
 }  # fmt: skip
 """Other libraries' names of operations → the names here."""
 
-_INVERSE = "there is no inverse of sin, cos or tan"
 ABSENT: Mapping[str, str] = {
-    **dict.fromkeys(("acos", "arccos", "asin", "arcsin", "atan", "arctan", "atan2", "arctan2"), _INVERSE),
     **dict.fromkeys(
         ("LSTM", "GRU", "RNN", "lstm", "gru", "rnn"), "a layer of network files; here there is lstm_cell, …"
     ),

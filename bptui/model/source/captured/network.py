@@ -9,9 +9,7 @@ from pathlib import Path
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
 from bptui.model.base.types import Array
-from bptui.model.engine.graph import Graph
 from bptui.model.engine.history import NOTHING, History, Programmed, RecordedStep
-from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.source.captured.container import EVENTS, MANIFEST, shard
 from bptui.model.source.captured.graph import Captured, captured
@@ -37,14 +35,17 @@ class CapturedStep(RecordedStep):
         from what this engine makes of the step."""
         if not step:
             return trained(source.program(), self.captured, changed)
-        return trained(_program(self.captured, self.captured.graph), self.captured, {}).fork(source, step, changed)
+        program = Program(whole(self.captured, self.captured.graph), self.captured.optimizer)
+        return trained(program, self.captured, {}).fork(source, step, changed)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CapturedNetwork(Network):
-    """The network of one captured step. `recording`: its numbers; one for all who ask, since it keeps what it ran."""
+    """The network of one captured step. `recording`: its numbers; one for all who ask, since it keeps what it ran.
+    `computes`: the kind of number in which it is recomputed after an edit."""
 
     recording: CapturedRecording = field(repr=False, compare=False)
+    computes: str = "float64"
 
     @property
     def captured(self) -> Captured:
@@ -60,14 +61,18 @@ class CapturedNetwork(Network):
         """Its operations by module and line."""
         return self.recording.modules
 
+    def training(self) -> History:
+        """The step recomputed, and training on from it with the same batch. UserError where not all parameters follow
+        one rule."""
+        if not self.recording.one_rule:
+            right = "steps after an edit (set lr = 0.1) train all of them by the first one's"
+            raise UserError(self.name, "its parameters do not all follow one rule that bptui knows", right)
+        return trained(self.program(), self.recording, {})
+
     def program(self) -> Program:
         """The step as it would be recomputed: the graph, as it was edited, from its leaves on, in float64. UserError
         where that is not possible."""
-        return _program(self.recording, self.graph, self.optimizer)
-
-
-def _program(recording: CapturedRecording, graph: Graph, optimizer: Optimizer | None = None) -> Program:
-    return Program(whole(recording, graph), optimizer or recording.optimizer)
+        return Program(whole(self.recording, self.graph), self.optimizer, dtype=self.computes)
 
 
 def network_of(record: Record, name: str) -> CapturedNetwork:

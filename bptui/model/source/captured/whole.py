@@ -20,6 +20,8 @@ from bptui.model.engine.ops.base import Op
 from bptui.model.engine.program import Program
 from bptui.model.source.captured.recording import CapturedRecording
 
+KINDS = ("float64", "float32")
+"""The kinds of number that this engine computes in."""
 MOST = 2**28
 """Numbers of a step that is recomputed as a whole: 2 GB of float64, and as much again for gradients."""
 

@@ -11,6 +11,7 @@ from bptui.model.source.captured.known import (
     attention,
     copies,
     elementwise,
+    functions,
     given,
     images,
     indexing,
@@ -29,7 +30,7 @@ from bptui.model.source.captured.known.registry import HOMES, KNOWN, Entry, entr
 __all__ = ["HOMES", "KNOWN", "Entry", "entry", "is_drawn", "known", "knows", "said", "short"]
 
 FAMILIES = (
-    elementwise, arithmetic, matrices, reductions, shapes, joining, indexing, layers, images, attention, recurrent,
-    losses, copies, writing, given,
+    elementwise, functions, arithmetic, matrices, reductions, shapes, joining, indexing, layers, images, attention,
+    recurrent, losses, copies, writing, given,
 )  # fmt: skip
 """Loading them registers their entries."""

@@ -54,7 +54,7 @@ class Use:
             elif name == "probs" or (self.op == "soft_cross_entropy" and name == "target"):
                 found.append(rng.uniform(0.1, 0.9, shape))
             else:
-                values = rng.uniform(0.2, 1.8, shape)
+                values = rng.uniform(0.2, 1.8, shape) / (2 if self.op in WITHIN_1 else 1)
                 found.append(values if self.positive else values * rng.choice([-1, 1], shape))
         return found
 
@@ -67,7 +67,8 @@ POINTWISE = [
     "mse", "half_mse", "half_sse", "mae", "huber", "smooth_l1", "bce", "bce_with_logits", "kl_div", "hinge",
     "soft_margin",
 ]  # fmt: skip
-POSITIVE = {"log", "log1p", "sqrt", "rsqrt", "pow", "kl_div"}
+WITHIN_1 = {"asin", "acos"}
+POSITIVE = {"xlogy", "log", "log1p", "sqrt", "rsqrt", "pow", "kl_div"}
 CLASSES = ["cross_entropy", "nll", "multi_margin"]
 REDUCTIONS = ["sum", "mean", "var", "std", "max", "min", "prod", "norm", "logsumexp"]
 

@@ -1,10 +1,13 @@
-"""erf, against the C library's."""
+"""erf, against the C library's; erfc and the gamma functions, against 50 digits."""
 
 import math
 
+import mpmath as mp
 import numpy as np
+import pytest
 
-from bptui.model.engine.ops.special import erf
+from bptui.model.engine.ops.gamma import digamma, lgamma, trigamma
+from bptui.model.engine.ops.special import erf, erfc
 
 
 def test_erf_to_the_last_digit():
@@ -22,3 +25,22 @@ def test_erf_at_the_ends():
 def test_erf_keeps_the_shape():
     assert erf(np.zeros((2, 0, 3))).shape == (2, 0, 3)
     assert erf(np.array(0.5)).shape == ()
+
+
+@pytest.mark.parametrize(
+    ("ours", "exact"),
+    [
+        (erfc, mp.erfc),
+        (lgamma, lambda x: mp.re(mp.loggamma(x))),
+        (digamma, mp.digamma),
+        (trigamma, lambda x: mp.psi(1, x)),
+    ],
+    ids=["erfc", "lgamma", "digamma", "trigamma"],
+)
+def test_to_the_last_digits_of_fifty(ours, exact):
+    random = np.random.default_rng(5)
+    x = np.concatenate([random.uniform(-20, 20, 300), 10 ** random.uniform(-6, 1.3, 100)])
+    with mp.workdps(50):
+        expected = np.array([float(exact(mp.mpf(float(number)))) for number in x])
+    scale = np.abs(expected) if ours is erfc else np.maximum(np.abs(expected), 1)
+    assert np.max(np.abs(ours(x) - expected) / scale) < 8e-15

@@ -46,6 +46,19 @@ def far(x: Any, *rest: Any) -> Any:
     return np.abs(x) > 1e29
 
 
+class Digamma(torch.autograd.Function):
+    """PyTorch's, with another derivative: its own trigamma has 9 digits. (Hurwitz' zeta knows none below 0.)"""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return torch.digamma(x)
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return g * torch.special.zeta(2, ctx.saved_tensors[0])
+
+
 # At a nan PyTorch's elu, selu, celu and hardswish have the upstream gradient or nan, by the element's place.
 ONE = [
     Law("neg", torch.neg), Law("exp", torch.exp), Law("log", torch.log), Law("sqrt", torch.sqrt),
@@ -70,6 +83,8 @@ ONE = [
     Law("gelu", F.gelu, {"approximate": "none"}, far),
     Law("gelu", lambda x: F.gelu(x, approximate="tanh"), {"approximate": "tanh"}, far),
     Law("softsign", F.softsign, apart=np.isinf), Law("tanhshrink", F.tanhshrink), Law("tan", torch.tan),
+    Law("asin", torch.asin), Law("acos", torch.acos), Law("atan", torch.atan, apart=far), Law("erfc", torch.erfc),
+    Law("lgamma", torch.lgamma), Law("digamma", Digamma.apply, apart=lambda x: (x < 0) | np.isinf(x)),
     Law("detach", torch.detach), Law("sign", torch.sign), Law("floor", torch.floor), Law("ceil", torch.ceil),
     Law("trunc", torch.trunc), Law("round", torch.round),
     *(Law("cast", lambda x, kind=kind: x.to(getattr(torch, kind)).to(x.dtype), {"dtype": kind})
@@ -147,6 +162,8 @@ COMPARED = {
 TWO = [
     *(Law(name, lambda a, b, call=call: getattr(torch, call)(a, b).to(a.dtype)) for name, call in COMPARED.items()),
     Law("add", torch.add), Law("sub", torch.sub), Law("mul", torch.mul), Law("div", torch.div),
+    Law("atan2", torch.atan2, apart=lambda a, b: far(a) | far(b)),
+    Law("xlogy", torch.xlogy, apart=far), Law("logaddexp", torch.logaddexp),
     Law("maximum", torch.maximum), Law("minimum", torch.minimum),
     Law("pow", torch.pow, apart=lambda a, b: (a == 0) | (np.abs(a) > 1e29) | (np.abs(b) > 1e29) | np.isnan(a)),
     Law("leaky", lambda a, b: torch.where(a > 0, a, a * b), apart=lambda a, b: ~np.isfinite(a * b)),

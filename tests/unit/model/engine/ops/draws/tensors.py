@@ -42,6 +42,8 @@ def of_two(op: str) -> Callable[[Random], Case]:
         a, b = (numbers(random, shape) for shape in shapes)
         if op == "div":
             b = np.where(b == 0, 0.5, b)
+        if op in ("xlogy", "atan2"):
+            b = np.abs(b) + 0.1
         call = {"equal": "eq"}.get(op, op)
         return Case(op, {"a": a, "b": b}, lambda torch, a, b: getattr(torch, call)(a, b).to(torch.float64))
 
@@ -288,6 +290,12 @@ def _functional(name: str) -> Callable[..., Any]:
     return lambda torch, x, **given: getattr(torch.nn.functional, name)(x, **given)
 
 
+def _digamma(torch: Any, x: Any) -> Any:
+    """With another derivative than PyTorch's, which has 9 digits."""
+    still = x.detach()
+    return torch.digamma(still) + torch.special.zeta(2, still) * (x - still)
+
+
 def _plain(name: str) -> Callable[..., Any]:
     return lambda torch, x: getattr(torch, name)(x)
 
@@ -299,7 +307,11 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
     **{name: of_one(name, _functional(name), lambda r, s: numbers(r, s, -8, 8))
        for name in ("silu", "softplus", "relu6", "mish", "softsign")},
     "log_sigmoid": of_one("log_sigmoid", _functional("logsigmoid"), lambda r, s: numbers(r, s, -30, 30)),
-    **{name: of_one(name, _plain(name)) for name in ("tan", "sinh", "cosh", "expm1", "erf")},
+    **{name: of_one(name, _plain(name)) for name in ("tan", "sinh", "cosh", "expm1", "erf", "erfc", "atan")},
+    **{name: of_one(name, _plain(name), lambda r, s: numbers(r, s, -0.9, 0.9)) for name in ("asin", "acos")},
+    "lgamma": of_one("lgamma", _plain("lgamma"), positive),
+    **{name: of_two(name) for name in ("atan2", "logaddexp", "xlogy")},
+    "digamma": of_one("digamma", _digamma, positive),
     "detach": of_one("detach", _plain("detach")),
     "cast": cast,
     **{name: of_one(name, _plain(name)) for name in ("sign", "floor", "ceil", "trunc", "round")},

@@ -1,0 +1,113 @@
+"""The logarithm of the gamma function and its first two derivatives, which NumPy does not have."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bptui.model.base.types import Array
+from bptui.model.engine.trace import Standin, each
+
+_FROM = 10.0
+"""From here on the series below are exact to the last digits; what is smaller is moved up, by x in steps of 1."""
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
+"""B2, B4, …: NIST Digital Library of Mathematical Functions, table 24.2.1."""
+
+
+def lgamma(x: Any) -> Any:
+    """log|Γ(x)|; inf at 0 and at the negative whole numbers."""
+    return _elementwise(_lgamma, x)
+
+
+def digamma(x: Any) -> Any:
+    """Γ'(x)/Γ(x); -inf at 0, nan at the negative whole numbers, as PyTorch has it."""
+    return _elementwise(_digamma, x)
+
+
+def trigamma(x: Any) -> Any:
+    """The derivative of digamma; inf at 0 and at the negative whole numbers."""
+    return _elementwise(_trigamma, x)
+
+
+def _elementwise(function: Callable[[Array], Any], x: Any) -> Any:
+    if isinstance(x, Standin):
+        return each(_Filling(function), x)
+    return function(np.asarray(x, np.float64))
+
+
+class _Filling:
+    """A function of arrays as one that fills its last argument; equal ones are one call of a plan."""
+
+    def __init__(self, function: Callable[[Array], Any]) -> None:
+        self.function = function
+
+    def __call__(self, x: Array, out: Array) -> None:
+        out[...] = self.function(np.asarray(x, np.float64))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Filling) and self.function is other.function
+
+    def __hash__(self) -> int:
+        return hash(self.function)
+
+
+def _lgamma_of(x: float) -> float:
+    if math.isnan(x) or math.isinf(x):
+        return abs(x)
+    if x <= 0 and x == math.floor(x):
+        return math.inf
+    try:
+        return math.lgamma(x)
+    except OverflowError:
+        return math.inf
+
+
+_LGAMMA = np.frompyfunc(_lgamma_of, 1, 1)
+
+
+def _lgamma(x: Array) -> Any:
+    return np.asarray(_LGAMMA(x), np.float64)
+
+
+def _series(x: Array, factors: list[float], first: int) -> Array:
+    """Σ factors[k]·x**(-first - 2k), from behind."""
+    below, found = 1 / (x * x), np.zeros_like(x)
+    for factor in reversed(factors):
+        found = found * below + factor
+    total: Array = found / x**first
+    return total
+
+
+def _moved_up(x: Array, term: Callable[[Array], Array]) -> tuple[Array, Array]:
+    """x in steps of 1 to beyond `_FROM`, and the sum of a term over what was passed."""
+    total = np.zeros_like(x)
+    while np.any(small := x < _FROM):
+        total = np.where(small, total + term(x), total)
+        x = np.where(small, x + 1, x)
+    return x, total
+
+
+def _digamma(x: Array) -> Any:
+    """ψ(x) = log x - 1/(2x) - Σ B2k/(2k·x**2k) far out, ψ(x) = ψ(x + 1) - 1/x, ψ(x) = ψ(1 - x) - π/tan(πx): DLMF
+    5.11.2, 5.5.2, 5.5.4."""
+    with np.errstate(all="ignore"):
+        far, passed = _moved_up(np.where(x > 0, x, 1 - x), lambda x: 1 / x)
+        found = np.log(far) - 0.5 / far - passed
+        found = found - _series(far, [b / (2 * k + 2) for k, b in enumerate(_BERNOULLI)], 2)
+        part = x - np.round(x)  # tan has the period π: without it the digits of a large x are lost
+        found = np.where(x > 0, found, found - np.pi / np.tan(np.pi * part))
+        found = np.where((x < 0) & (part == 0), np.nan, found)
+        return np.where(x == 0, np.copysign(np.inf, -x), np.where(x == np.inf, np.inf, found))
+
+
+def _trigamma(x: Array) -> Any:
+    """The derivatives of the same."""
+    with np.errstate(all="ignore"):
+        far, passed = _moved_up(np.where(x > 0, x, 1 - x), lambda x: 1 / (x * x))
+        found = 1 / far + 0.5 / (far * far) + passed + _series(far, list(_BERNOULLI), 3)
+        part = x - np.round(x)
+        found = np.where(x > 0, found, (np.pi / np.sin(np.pi * part)) ** 2 - found)
+        return np.where((x <= 0) & (part == 0), np.inf, np.where(x == np.inf, 0, found))
