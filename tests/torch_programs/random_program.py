@@ -1,4 +1,4 @@
-"""Programs drawn at random: tensors computed with, viewed, written into in place, by hand and behind autograd's back."""
+"""Programs drawn at random: tensors are computed with, viewed, written into: in place, by hand, in secret."""
 
 from __future__ import annotations
 
@@ -142,5 +142,6 @@ def joined(draw: random.Random, tensors: list[torch.Tensor]) -> torch.Tensor:
 
 
 STATEMENTS: list[Callable[[random.Random, list[torch.Tensor]], torch.Tensor | None]] = [
-    unary, unary, binary, binary, viewed, turned, sliced, changed, changed, by_hand, behind, cut, asked, watched, looked, joined,
-]  # fmt: skip
+    *(unary, unary, binary, binary, viewed, turned, sliced, changed, changed),
+    *(by_hand, behind, cut, asked, watched, looked, joined),
+]

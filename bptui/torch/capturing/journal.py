@@ -15,6 +15,7 @@ from bptui.torch.capturing.sites import Sites
 class Journal:
     """Writes the events of a step.
 
+    made     value → the event that made it
     read     the values that one of them has read
     waiting  those of them whose gradient may still come: they were read where autograd was on, and its graph is not
              freed yet"""
@@ -22,6 +23,7 @@ class Journal:
     def __init__(self, step: Step, modules: Modules, sites: Sites) -> None:
         self.step, self.modules, self.sites = step, modules, sites
         self.phase: Literal["forward", "backward"] = "forward"
+        self.made: dict[int, Event] = {}
         self.read: set[int] = set()
         self.waiting: set[int] = set()
 
@@ -40,6 +42,7 @@ class Journal:
             notes=notes,
         )
         self.step.events.append(event)
+        self.made.update(dict.fromkeys(outs, event))
         self.read.update(event.inputs)
         if torch.is_grad_enabled():
             self.waiting.update(event.inputs)

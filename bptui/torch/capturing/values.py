@@ -182,12 +182,14 @@ class Values:
         return self.change(parameter)
 
     def renew(self, view: torch.Tensor) -> None:
-        """A view is about to be changed in place: autograd reads its base for that, and not the view as it was read
-        before, whose gradient is only that of those who read it."""
+        """A view is about to be changed in place: autograd reads its base for that. Not the view as it was read before,
+        whose gradient is only that of those who read it; nor another view that it is one of."""
         if not (view._is_view() and view.requires_grad and torch.is_grad_enabled()):
             return
-        if self.use(view) in self.journal.read:
-            base, value = self.use(view._base), self.numbers.value(view)
+        base, held = self.use(view._base), self.use(view)
+        maker = self.journal.made.get(held)
+        if held in self.journal.read or maker is None or base not in maker.inputs:
+            value = self.numbers.value(view)
             value.wants_grad = True
             self.journal.artificial("view_again", [base], value.id)
             self._live[id(view)] = Live(

@@ -19,11 +19,10 @@ def test_a_random_program_stays_the_same_and_is_followed(seed: int) -> None:
     for _ in range(3):
         without()
     beside()
-    record = recorded(beside, knows=knows)
+    recorded(beside, knows=knows)
     beside()
     for a, b in zip(without.state(), beside.state(), strict=True):
         assert torch.equal(a.nan_to_num(), b.nan_to_num())
-    assert not record.step.warnings
 
 
 @pytest.mark.corpus(every=10)
