@@ -163,14 +163,15 @@ class _Check:
         if found.ulps > FINE:
             single = _total(self.recording, consumers if whole else mine, self)
             loss = 0.0 if single is None else distance(single, own, SINGLE).ulps
-            verdict = self._rounding(found, loss, self._wide(found, recorded, own))
+            verdict = self._rounding(found, loss, self._wide(found, recorded, own, consumers if whole else mine))
         note = f"with {len(consumers) - len(mine)} other consumers" if whole else ""
         yield Row(node, "gradient", name, verdict, *found, note)
 
-    def _wide(self, found: Distance, recorded: Array, own: Array) -> float:
-        """The error in ulps of the largest gradient that the event passes on or was given: where this one is 0 but for
-        rounding."""
-        every = [largest(g) for i in self.ops if (g := self.recording.upstream(self.event, i)) is not None]
+    def _wide(self, found: Distance, recorded: Array, own: Array, consumers: list[tuple[int, int]]) -> float:
+        """The error in ulps of the largest gradient that the event passes on or was given, or that one of the consumers
+        was given: where this one is 0 but for rounding."""
+        every = [largest(g) for c, _ in consumers if (g := self.recording.grad(c)) is not None]
+        every += [largest(g) for i in self.ops if (g := self.recording.upstream(self.event, i)) is not None]
         every += [largest(g) for i in self.ops for p, s in enumerate(self.graph.nodes[i].inputs)
                   if s not in self.ops and (g := self.run.contribution(i, p)) is not None]  # fmt: skip
         size = max(every, default=0.0)

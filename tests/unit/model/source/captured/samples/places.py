@@ -22,7 +22,14 @@ def shapes(t: Draw) -> None:
         x[:1].squeeze(0),
         torch.squeeze(t(1, 3, 1)),
     )
-    x.unsqueeze(-1), torch.atleast_1d(t()), torch.atleast_2d(t(3)), torch.atleast_3d(t(3, 2)), torch.unsqueeze(y, 1)
+    (
+        x.unsqueeze(-1),
+        torch.atleast_1d(t()),
+        torch.atleast_2d(t(3)),
+        torch.atleast_3d(t(3, 2)),
+        torch.atleast_2d([t(3), t()]),
+        torch.unsqueeze(y, 1),
+    )
     (
         x.transpose(0, -1),
         torch.swapaxes(x, 0, 1),
