@@ -377,10 +377,12 @@ def scaled_dot_product_attention(
     v: Any,
     mask: Any = ...,
     drop: Any = ...,
+    bias: Any = ...,
     *,
     causal: Any = ...,
     scale: Any = ...,
     dropout: Any = ...,
+    grouped: Any = ...,
     name: str | None = ...,
 ) -> Tensor: ...
 def scatter_add(x: Any, i: Any, src: Any, *, axis: Any = ..., name: str | None = ...) -> Tensor: ...

@@ -73,6 +73,7 @@ class Explainer:
             from bptui.screens.badges import Badges
 
             self.badges = Badges(session.network.modules, self.service)
+            self.service.request_look(session.recorded, session.nonfinite.__len__)  # where NaN came up, before all else
         self.service.listen(self._heard)
         if len(session.graph.ops) <= WARM:
             self.service.warm(session.graph)

@@ -59,7 +59,9 @@ def _attention(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     """A query that sees no key gives 0."""
     q, k, v, *masks = x
     scale = q.shape[-1] ** -0.5 if s["scale"] is None else s["scale"]
-    scores = q @ k.transpose(-1, -2) * scale
+    if s["grouped"]:
+        k, v = (x.repeat_interleave(q.shape[-3] // x.shape[-3], -3) for x in (k, v))
+    scores = q @ k.transpose(-1, -2) * scale + (masks[2] if len(masks) > 2 else 0)
     seen = torch.ones((), dtype=torch.bool)
     if masks and masks[0].ndim:
         seen = masks[0] != 0
@@ -68,7 +70,7 @@ def _attention(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     scores, seen = torch.broadcast_tensors(scores, seen)
     some = seen.any(-1, keepdim=True)
     weights = torch.softmax(scores.masked_fill(~seen & some, -torch.inf), dim=-1) * some
-    if len(masks) > 1:
+    if len(masks) > 1 and masks[1].ndim:
         weights = weights * masks[1] / (1 - s["dropout"])
     return weights @ v
 

@@ -151,6 +151,8 @@ EACH = Use("instance_norm", ((2, 4, 3), (4,), (4,)), {"eps": EPS})
 UNIT = Use("normalize", ((3, 4),))
 ANGLE = Use("cosine_similarity", ((3, 4), (3, 4)))
 DROPPED = Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2), (), (2, 3, 5)), {"dropout": 0.25})
+BIASED = Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2), (), (), (3, 5)))
+GROUPED = Use("scaled_dot_product_attention", ((2, 4, 3, 5), (2, 2, 6, 5), (2, 2, 6, 3)), {"grouped": True})
 SLOPES = Use("prelu", ((3, 4, 2), (4,)))
 
 FAULTS = (
@@ -204,6 +206,12 @@ FAULTS = (
         MASKED,
         "the mask the other way round",
         {"weights": lambda use, kind, given, _: use(kind, given[0], use("sub", 1.0, given[1]))},
+    ),
+    Composite(BIASED, "what is added left out", {"biased": first}),
+    Composite(
+        GROUPED,
+        "the heads of the keys one after the other, not in groups",
+        {"k_heads": lambda use, kind, given, _: use("repeat", given[0], repeats=(2, 1, 1))},
     ),
     Composite(MASKED, "the mask left out", {"weights": lambda use, kind, given, _: use("softmax", given[0])}),
     Composite(

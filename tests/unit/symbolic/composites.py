@@ -90,6 +90,18 @@ def uses():
         masks = (mask, (2, 3, 5))
         yield Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2), *masks), {"dropout": 0.25})
     yield Use("scaled_dot_product_attention", ((1, 4), (5, 4), (5, 2), (5,)), {"causal": True})
+    for q, k, v, *masks in (
+        ((3, 4), (5, 4), (5, 2), (), (), (3, 5)),
+        ((2, 3, 4), (2, 5, 4), (2, 5, 2), (3, 5), (), (2, 1, 5)),
+        ((2, 3, 4), (5, 4), (5, 2), (), (), (5,)),
+    ):
+        yield Use("scaled_dot_product_attention", (q, k, v, *masks), {})
+    masks = ((), (2, 3, 5), (2, 3, 5))
+    yield Use("scaled_dot_product_attention", ((2, 3, 4), (2, 5, 4), (2, 5, 2), *masks), {"dropout": 0.25})
+    for causal in (False, True):
+        given = {"grouped": True, "causal": causal}
+        yield Use("scaled_dot_product_attention", ((2, 4, 3, 5), (2, 2, 6, 5), (2, 2, 6, 3)), given)
+    yield Use("scaled_dot_product_attention", ((6, 3, 5), (2, 4, 5), (3, 4, 2)), {"grouped": True})
     for given in (
         {"padding": 1},
         {"stride": 2, "padding": 1, "dilation": 2},

@@ -128,6 +128,8 @@ def _masked_vjp(emit: Emit, ctx: Backward) -> None:
 
 def _attention(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attributes) -> Any:
     q, k, v, *masks = inputs
+    shown = [mask for mask in masks[:1] if mask.shape]  # a single number hides nothing
+    kept, bias = [drop for drop in masks[1:2] if drop.shape], masks[2:]
     for name, tensor in (("q", q), ("k", k), ("v", v)):
         if len(tensor.shape) < 2:
             raise ValueError(f"{name} has shape {tensor.shape}: it must have at least two axes (places, features)")
@@ -135,29 +137,45 @@ def _attention(use: Callable[..., Any], inputs: Sequence[Any], attributes: Attri
         raise ValueError(f"q has shape {q.shape} and k has shape {k.shape}: their last axes must be equal")
     if k.shape[-2] != v.shape[-2]:
         raise ValueError(f"k has shape {k.shape} and v has shape {v.shape}: as many keys as values")
-    if attributes["dropout"] and len(masks) < 2:
+    if attributes["dropout"] and not kept:
         raise ValueError("dropout needs drop, which is 1 for the weights that are kept; the layer `attention` draws it")
+    if attributes["grouped"]:
+        k, v = (_for_each_query(use, name, x, q) for name, x in (("k", k), ("v", v)))
     rank = len(k.shape)
     scale = 1 / float(np.sqrt(q.shape[-1])) if attributes["scale"] is None else attributes["scale"]
     turned = use("transpose", k, name="k_t", axes=(*range(rank - 2), rank - 1, rank - 2))
     scores = use("matmul", q, turned, name="scores")
     scores = use("mul", scores, scale, name="scaled")
-    shown = [mask for mask in masks[:1] if mask.shape]  # a single number hides nothing
+    for added in bias:
+        scores = use("add", scores, added, name="biased")
     if shown or attributes["causal"]:
         weights = use("masked_softmax", scores, *shown, name="weights", causal=attributes["causal"])
     else:
         weights = use("softmax", scores, name="weights", axis=-1)
-    if len(masks) > 1:
-        weights = use("dropout", weights, masks[1], name="dropped", p=attributes["dropout"])
+    for drop in kept:
+        weights = use("dropout", weights, drop, name="dropped", p=attributes["dropout"])
     return use("matmul", weights, v, name="y")
+
+
+def _for_each_query(use: Callable[..., Any], name: str, x: Any, q: Any) -> Any:
+    """Keys or values, each head as often as heads of queries read it."""
+    if len(x.shape) < 3 or len(q.shape) < 3 or not x.shape[-3] or q.shape[-3] % x.shape[-3]:
+        raise ValueError(
+            f"q has shape {q.shape} and {name} has shape {x.shape}: grouped, the heads of q (axis -3) must be a "
+            f"multiple of those of {name}"
+        )
+    times = q.shape[-3] // x.shape[-3]
+    return use("repeat_interleave", x, name=f"{name}_heads", repeats=times, axis=-3) if times > 1 else x
 
 
 def _attention_stretched(shapes: Sequence[Shape]) -> tuple[tuple[int, ...], ...]:
     """Batch axes broadcast against each other; a mask's last two against queries and keys, too."""
-    batch = np.broadcast_shapes(*(shape[:-2] for shape in shapes))
-    full = (*batch, shapes[0][-2], shapes[1][-2])
+    leads = [shape[:-2] for shape in shapes]
+    most = max(map(len, leads))
+    batch = np.max([(1,) * (most - len(lead)) + lead for lead in leads], 0).tolist() if most else []
+    full = (*batch, shapes[0][-2], shapes[1][-2])  # grouped, heads of keys are fewer: they are not stretched
     found = []
-    for name, shape in zip("qkvmm", shapes, strict=False):
+    for name, shape in zip("qkvmmm", shapes, strict=False):
         axes = range(len(shape) if name == "m" else len(shape) - 2)
         found.append(tuple(axis for axis in axes if shape[axis] == 1 != full[len(full) - len(shape) + axis]))
     return tuple(found)
@@ -168,18 +186,21 @@ def _attention_definition(signature: Signature) -> str:
     batch = letters(signature.out_rank - 2, start="bhlnortuw")
 
     def element(position: int, name: str, *own: str) -> str:
-        rank = signature.ranks[position]
-        return at(name, [*batch, *own][-rank:] if rank else [])
+        rank, lead = signature.ranks[position], list(batch)
+        if signature["grouped"] and name in "kv":
+            lead[-1] = f"{batch[-1]}*{name}.shape[{rank - 3}]//{batch[-1].upper()}"
+        return at(name, [*lead, *own][-rank:] if rank else [])
 
     score = f"sum({element(0, 'q', 'i', 'd')}*{element(1, 'k', 'j', 'd')} for d in D)"
     scale = signature["scale"]
     score += "/sqrt(D)" if scale is None else f"*{literal(scale)}"
+    score += f" + {element(5, 'bias', 'i', 'j')}" if len(signature.ranks) > 5 else ""
     seen = ["j <= i"] if signature["causal"] else []
     if len(signature.ranks) > 3 and signature.ranks[3]:
         seen.append(f"{element(3, 'mask', 'i', 'j')} != 0")
     only = f" if {' and '.join(seen)}" if seen else ""
     s, z, p = at("s", [*batch, "i", "j"]), at("z", [*batch, "i"]), at("p", [*batch, "i", "j"])
-    kept = f"*{element(4, 'drop', 'i', 'j')}/(1 - dropout)" if len(signature.ranks) > 4 else ""
+    kept = f"*{element(4, 'drop', 'i', 'j')}/(1 - dropout)" if len(signature.ranks) > 4 and signature.ranks[4] else ""
     return (
         f"{s} = {score}; {z} = sum(exp({s}) for j in J{only}); {p} = exp({s})/{z}{f'{only} else 0' if only else ''}; "
         f"{at('y', [*batch, 'i', 'e'])} = sum({p}{kept}*{element(2, 'v', 'j', 'e')} for j in J)"
@@ -189,7 +210,13 @@ def _attention_definition(signature: Signature) -> str:
 def _attention_hint(signature: Signature) -> dict[str, str]:
     """By the weights p and the output y, as softmax's; where each query sees all keys."""
     rank = signature.out_rank
-    if signature["causal"] or set(signature.ranks) != {rank} or len(signature.ranks) > 3 or any(signature.stretched):
+    if (
+        signature["causal"]
+        or signature["grouped"]
+        or set(signature.ranks) != {rank}
+        or len(signature.ranks) > 3
+        or any(signature.stretched)
+    ):
         return {}
     batch = letters(rank - 2, start="bhlnortuw")
     same = "".join(f"delta({index},q{axis})*" for axis, index in enumerate(batch))
@@ -240,14 +267,16 @@ OPS = (
 COMPOSITES = (
     Composite(
         "scaled_dot_product_attention",
-        ("q", "k", "v", "mask?", "drop?"),
+        ("q", "k", "v", "mask?", "drop?", "bias?"),
         _attention,
         _attention_definition,
-        "softmax(q @ kᵀ/√d) @ v; the mask is 1 where a query may look at a key, drop where a weight is kept.",
+        "softmax(q @ kᵀ/√d + bias) @ v; the mask is 1 where a query may look at a key, drop where a weight is kept, "
+        "a 1 alone is all. grouped: as many heads of q (axis -3) as fit read one head of k and v, in their order.",
         {
             "causal": Attribute(False, flag),
             "scale": Attribute(None, optional(real())),
             "dropout": Attribute(0.0, real(0, 1, open_high=True), static=False),
+            "grouped": Attribute(False, flag),
         },
         fixed=("mask", "drop"),
         convention=(
@@ -256,6 +285,6 @@ COMPOSITES = (
         ),
         stretched=_attention_stretched,
         hint=_attention_hint,
-        axes=dict.fromkeys(("scores", "scaled", "weights", "dropped"), ("queries", "keys")),
+        axes=dict.fromkeys(("scores", "scaled", "biased", "weights", "dropped"), ("queries", "keys")),
     ),
 )

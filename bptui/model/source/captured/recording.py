@@ -229,6 +229,13 @@ class CapturedRecording(Recording):
         rules = (rule_of(*turn) for turns in self._turns.values() for turn in turns)
         return next((rule for rule in rules if isinstance(rule, Optimizer)), Optimizer("sgd", 0.0))
 
+    @property
+    def one_rule(self) -> bool:
+        """Do all parameters follow the same rule, with the same settings?"""
+        return len({rule_of(*turn) for turns in self._turns.values() for turn in turns}) == 1 and not any(
+            isinstance(rule_of(*turns[0]), str) for turns in self._turns.values()
+        )
+
     def update_rule(self, node: Key, turn: int = 0) -> Optimizer:
         found = self.turn(node, turn)
         if found is None:

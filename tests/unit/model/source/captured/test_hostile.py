@@ -366,6 +366,12 @@ def test_what_is_no_capture_is_never_replaced(path, tmp_path):
         assert (tmp_path / name).read_text() == "mine"
 
 
+def test_what_cannot_be_written_is_told_before_anything_happens(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="nothing can be written"):
+        Writer(tmp_path / "file" / "step.bptui")
+
+
 def test_a_full_disk_leaves_what_says_that_it_was_cut_off(tmp_path, monkeypatch):
     writer = Writer(tmp_path / "step.bptui")
     monkeypatch.setattr(captured, "SHARD", 1)

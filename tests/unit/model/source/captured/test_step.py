@@ -372,3 +372,38 @@ def test_the_step_is_recomputed_in_another_kind_of_number():
     assert found.loss == pytest.approx(made.recording.loss, rel=1e-6)
     with pytest.raises(UserError, match="float64 or float32"):
         registry.run(Session(made), "set dtype = float8")
+
+
+def test_what_nobody_knows_and_no_gradient_passes_is_given():
+    record = MadeRecord()
+    scale = record.given(np.float32(2))
+    grown = record.call("torch._amp_update_scale_", [V(scale)], np.float32(4))
+    w = record.given(np.float32([1, 2]), "w", wants_grad=True)
+    scaled = record.call("torch.Tensor.mul", [V(w), V(grown)], np.float32([4, 8]))
+    loss = record.call("torch.Tensor.sum", [V(scaled)], np.float32(12))
+    record.backward(loss, {scaled: np.ones(2, np.float32), w: np.float32([4, 4])})
+    made = network(record)
+    assert not made.captured.unknown
+    assert check_step(made.recording).counts.keys() == {"ok"}
+
+
+def test_training_goes_on_from_the_captured_step_with_the_same_batch():
+    made = network()
+    history = made.training()
+    history.advance(5)
+    assert history.losses[0] == pytest.approx(made.recording.loss, rel=1e-5)
+    assert history.losses[4] < history.losses[0]
+    np.testing.assert_allclose(history.recording(1).value("out.weight"), made.recording.after("out.weight"), rtol=1e-5)
+
+
+def test_parameters_with_rules_of_their_own_are_not_trained_on_by_one():
+    record = two_layers()
+    (group,) = record.step.updates[0].groups
+    record.step.updates[0].groups = [
+        replace(group, rows=group.rows[:2]), replace(group, rows=group.rows[2:], options={"lr": 0.5}),
+    ]  # fmt: skip
+    made = network(record)
+    with pytest.raises(UserError, match="do not all follow one rule"):
+        made.training()
+    reply = registry.run(Session(made), "set out.bias[0] = 1")
+    assert "by the first one's rule" in reply.text

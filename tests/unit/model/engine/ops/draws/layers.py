@@ -183,12 +183,21 @@ def attention(random: Random) -> Case:
         mask = random.integers(0, 2, stretched(random, (*lead, queries, keys)) or (1,)).astype(float)
         mask[..., :1] = 1  # what may look at nothing has no softmax
         inputs["mask"] = mask
+    elif chance(random):  # numbers that are added, and have a gradient
+        inputs |= {"mask": np.ones(()), "drop": np.ones(())}
+        inputs["bias"] = numbers(random, stretched(random, (*lead, queries, keys)) or (1,))
+    if len(lead) == 2 and chance(random):
+        given["grouped"] = True
+        inputs["q"] = numbers(random, (lead[0], lead[1] * 3, queries, size))
+        inputs = {name: x for name, x in inputs.items() if name in "qkv"}
 
-    def call(torch: Any, q: Any, k: Any, v: Any, mask: Any = None) -> Any:
-        look = None if mask is None else (mask != 0).broadcast_to((*q.shape[:-1], k.shape[-2]))
+    def call(torch: Any, q: Any, k: Any, v: Any, mask: Any = None, drop: Any = None, bias: Any = None) -> Any:
+        look = None if mask is None or not mask.ndim else (mask != 0).broadcast_to((*q.shape[:-1], k.shape[-2]))
+        look = look if bias is None else bias.broadcast_to((*q.shape[:-1], k.shape[-2]))
         return torch.nn.functional.scaled_dot_product_attention(
-            q, k, v, look, is_causal=given.get("causal", False), scale=given.get("scale")
-        )
+            q, k, v, look, is_causal=given.get("causal", False), scale=given.get("scale"),
+            enable_gqa=given.get("grouped", False),
+        )  # fmt: skip
 
     return Case("scaled_dot_product_attention", inputs, call, given)
 
