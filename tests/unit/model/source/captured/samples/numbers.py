@@ -225,6 +225,8 @@ def reductions(t: Draw) -> None:
         )
         torch.cumsum(x, 0), x.cumprod(1), torch.logcumsumexp(x, -1)
     (
+        torch.dist(t(3, 4), t(4)),
+        torch.dist(t(3), t(3), 1),
         torch.trace(t(3, 4)),
         torch.sum(t()),
         torch.max(t()),
