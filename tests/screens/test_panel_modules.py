@@ -242,12 +242,12 @@ async def test_what_nobody_knows_is_opaque_and_counted() -> None:
     for event in made.step.events:
         if event.name.endswith("relu"):
             event.name = "torch.nobody.knows"
-    async with debug(lambda: network_of(made, "opaque"), 120, 36) as screen:
+    async with debug(lambda: network_of(made, "strange"), 120, 36) as screen:
         await screen.run("goto blocks.0.knows")
         await checked(screen)
         assert row_of(screen, "knows")[53:59] == "opaque"
         assert "opaque 2" in screen.rows[0]
-    async with debug(lambda: network_of(made, "opaque"), 80, 24) as screen:
+    async with debug(lambda: network_of(made, "strange"), 80, 24) as screen:
         await checked(screen)
         assert "opaque" not in screen.rows[0]
         assert "≈" in screen.rows[0]

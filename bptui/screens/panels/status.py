@@ -36,13 +36,15 @@ def row(session: Session | None, width: int, checks: Counts | None = None, name:
     """
     wide, middle = width >= 116, width >= 76
     gap = "   " if wide else "  "
-    target = name or ("" if session is None else session.network.name)
+    captured = session is not None and session.network.modules is not None and not session.branch.number
+    target = (
+        name if session is None or (name and not captured) else session.network.name
+    )  # without folders
     head = [Span(" bptui", "text bold"), Span(gap[:2], "dim"), Span(target, "dim")]
     if session is None:
         return fit(head, width, "text")
     moment, timeline = session.cursor, session.timeline
     step = "training step " if wide else "step " if middle else ""
-    captured = session.network.modules is not None and not session.branch.number
     which = (step, str(moment.step), gap if middle else " ") if not captured else ("", "", "")  # there is no other
     node = timeline.node(moment)
     where = [
