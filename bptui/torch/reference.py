@@ -96,6 +96,15 @@ def _compared(name: str) -> Call:
     return lambda torch, x, s: getattr(torch, name)(x[0], x[1]).to(x[0].dtype)
 
 
+def _interpolate(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    axes = x[0].ndim - 2
+    size = s["size"] * axes if len(s["size"]) == 1 else s["size"]
+    if s["mode"] == "nearest":
+        return torch.nn.functional.interpolate(x[0], size)
+    mode = ("linear", "bilinear", "trilinear")[axes - 1]
+    return torch.nn.functional.interpolate(x[0], size, mode=mode, align_corners=s["align_corners"])
+
+
 def _put(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     made = x[0].clone()
     _slice(torch, [made], s)[...] = x[1]
@@ -235,6 +244,9 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "pad": _pad,
         "take": _take,
         **{name: _compared(call) for name, call in _COMPARISONS.items()},
+        "pixel_shuffle": lambda torch, x, s: torch.pixel_shuffle(x[0], s["factor"]),
+        "pixel_unshuffle": lambda torch, x, s: torch.pixel_unshuffle(x[0], s["factor"]),
+        "interpolate": _interpolate,
         "flip": lambda torch, x, s: torch.flip(x[0], _axes(x[0], s["axis"])),
         "roll": lambda torch, x, s: torch.roll(x[0], s["shift"], s["axis"] or tuple(0 for _ in s["shift"])),
         "tril": lambda torch, x, s: torch.tril(x[0], s["k"]),
