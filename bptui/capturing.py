@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bptui.model.base.errors import UserError
 from bptui.model.base.printable import one_line
+from bptui.model.source.captured.container import target
 
 if TYPE_CHECKING:
     from bptui.torch.capturing.script import Outcome, Wanted
@@ -46,6 +47,8 @@ def parted(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def capture(options: Namespace, program: Sequence[str]) -> int:
     """Run the program; returns its exit code. What was captured is told in the last line on stderr."""
     wanted = _wanted(options, program)
+    if wanted.step is not None or (wanted.to and wanted.last == 1):
+        target(wanted.path(wanted.step or 0))  # what cannot be written is told now, and not after hours of training
     from bptui.torch.capturing.script import Capture
 
     outcome = Capture(wanted).run()

@@ -45,7 +45,7 @@ Write = Callable[[str], None]
 
 def trace(name: str, network: Network, steps: int, at: int, as_json: bool, write: Write) -> int:
     """Run `steps` training steps and print step `at`: all values, gradients and updates."""
-    history = network.history()
+    history = network.history() if steps == 1 else network.training()
     history.advance(steps, progress=_Meter("training step"))
     recording = history.recording(at)
     if as_json:

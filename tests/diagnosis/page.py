@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bptui.model.debugger.findings.diagnose import diagnose, trials
 from bptui.model.debugger.findings.finding import Diagnosis
 from bptui.model.debugger.findings.rules import RULES
 from bptui.model.debugger.findings.text import verdict as shown
-from tests.diagnosis import own, published
+from tests.diagnosis import own, programs, published
 from tests.diagnosis.judge import Verdict, alarms, verdict, worrying
 
 SEEDS = (0, 7)
@@ -41,11 +43,14 @@ Exit 1 where there is a warning or an error.
 - **NaN and inf have a life**: the operation and the element at which the first was born, of which numbers, and which
   limit was hit (log 0, 0/0, exp of 710, …); what it spread to, what masked it, where the backward pass makes one anew,
   whether it reaches an update or is harmless; the NaN that an inf becomes. `wanted` in the debugger silences one.
+- **Of a captured step of PyTorch** ([pytorch.md](pytorch.md)) the same rules are asked, as far as one step tells, and
+  those that need `capture`. What a training begins with (initial values, the first loss) is not held against a step
+  that is not known to be the first. What would have to be changed in the program is said, and not tried.
 
 JSON: `{"format": 1, "target", "steps", "findings": [{"rule", "type", "severity", "places", "node", "phase",
 "training_step", "element", "number", "threshold", "source", "text", "evidence": […], "therefore": [findings],
-"remedies": [{"change", "text", "loss_before", "loss_after", "note"}]}], "looked_for": [{"rule", "about", "found",
-"skipped"}]}`. Numbers that are not finite are the strings `"nan"`, `"inf"`, `"-inf"`.
+"remedies": [{"change", "text", "loss_before", "loss_after", "note"}], "advice": [texts]}], "looked_for":
+[{"rule", "about", "found", "skipped"}]}`. Numbers that are not finite are the strings `"nan"`, `"inf"`, `"-inf"`.
 """
 TAIL = """\
 ## How to read these figures
@@ -74,7 +79,7 @@ def rules() -> Iterator[str]:
         told = " ".join((rule.find.__doc__ or "").split())
         yield f"| {rule.name} | {rule.needs} | {told} |"
     yield "\nneeds: graph, the network and its data alone · step, the numbers of a training step · probe, the loss at"
-    yield "other parameters · steps, several training steps.\n"
+    yield "other parameters · steps, several training steps · capture, a captured step, with what its program did.\n"
 
 
 def share(count: int, of: int) -> str:
@@ -95,6 +100,16 @@ def helped(diagnosis: Diagnosis) -> str:
     """The first remedy that helped, of the most important finding that has one."""
     remedies = [remedy for finding in diagnosis.findings for remedy in finding.remedies]
     return next((remedy.text for remedy in remedies if shown(remedy)[0] == "✓"), "–")
+
+
+def captured() -> str:
+    """The row of the PyTorch programs, of each of which one training step is captured."""
+    with TemporaryDirectory() as folder:
+        found = [(each, *(diagnose(each.captured(which, Path(folder))) for which in ("buggy", "fixed")))
+                 for each in programs.PROGRAMS]  # fmt: skip
+    judged = [verdict(buggy, each.truth) for each, buggy, _ in found]
+    cried = sum(bool(alarms(fixed)) for _, _, fixed in found)
+    return figures("PyTorch programs and repaired twins, one captured step", judged, cried, len(found))
 
 
 def cases() -> Iterator[str]:
@@ -128,6 +143,7 @@ def cases() -> Iterator[str]:
     yield "| networks | detected | located | by the first finding | false alarms |"
     yield "|---|---|---|---|---|"
     yield figures("pairs after published programs and repaired twins", verdicts, alarmed, len(published.PAIRS))
+    yield captured()
     yield figures("faults planted in networks of our own, without them", planted, cried_own, len(drawn))
     yield f"| healthy networks beside the pairs | | | | {quiet} of {len(published.HEALTHY)} |\n"
     yield "Missed, or not told first, of the planted faults:\n"

@@ -7,6 +7,7 @@ import pytest
 from bptui.model.base.spans import plain
 from bptui.model.debugger.commands.registry import run
 from bptui.model.debugger.session import Session
+from bptui.screens.counts import Counts
 from bptui.screens.keys import footer_keys
 from bptui.screens.panels import network, operation, status, tensor, timeline
 from bptui.screens.render import RenderOptions
@@ -60,7 +61,7 @@ def test_and_in_an_equation_that_is_written_out(text, values, wanted):
 
 
 def test_the_status_line_counts_them():
-    row = status.row(second_birth(), 100, (9, 0))
+    row = status.row(second_birth(), 100, Counts(9, 0))
     assert [span.text for span in row if span.style == "fail reverse bold"] == ["✗2"]
 
 
@@ -68,7 +69,9 @@ def test_the_status_line_keeps_its_places_whatever_is_counted():
     """It shifted where counts grew, and by the chip of what does not agree."""
     session = at("xor", 3)
     for width in (60, 80, 120):
-        rows = [plain(status.row(session, width, counts)) for counts in ((5, 0), (32, 1), (408, 12), (12345, 345))]
+        rows = [
+            plain(status.row(session, width, Counts(*counts))) for counts in ((5, 0), (32, 1), (408, 12), (12345, 345))
+        ]
         assert len({(row.index("loss"), row.index("✓"), row.index("✗")) for row in rows}) == 1
         assert plain(status.row(session, width)).index("loss") == rows[0].index("loss")
 

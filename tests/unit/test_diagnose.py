@@ -12,7 +12,7 @@ from bptui.cli import main
 
 KEYS = {
     "rule", "type", "severity", "places", "node", "phase", "training_step", "element", "number", "threshold", "source",
-    "text", "evidence", "therefore", "remedies",
+    "text", "evidence", "therefore", "remedies", "advice",
 }  # fmt: skip
 
 

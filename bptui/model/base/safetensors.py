@@ -22,6 +22,8 @@ from bptui.model.base.types import Array, Shape
 
 MAX_HEADER = 2**22
 MAX_AXES = 32
+MAX_COUNT = 2**56
+"""The product of a shape's sizes is less, also without its zeros: NumPy has no array of such a shape."""
 DTYPES: Mapping[str, str] = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "C64": "<c8",
@@ -104,6 +106,8 @@ def _entry(row: Any, body: int, size: int, where: str) -> Entry:
         raise UserError(where, "has no dtype, shape and data_offsets") from None
     if not isinstance(shape, list) or len(shape) > MAX_AXES or not all(_counts(n) for n in (*shape, begin, end)):
         raise UserError(where, "its shape or its data_offsets are not whole numbers from 0")
+    if prod(n for n in shape if n) >= MAX_COUNT:
+        raise UserError(where, f"there is no memory for the shape {shape}")
     if not isinstance(kind, str) or kind not in DTYPES:
         raise UserError(where, f"there is no kind of number '{str(kind)[:20]}'", ", ".join(DTYPES))
     if not begin <= end <= size - body or end - begin != prod(shape) * np.dtype(DTYPES[kind]).itemsize:

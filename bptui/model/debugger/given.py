@@ -62,7 +62,9 @@ def _followed(network: Network, node: Node) -> str:
     if not isinstance(network, CapturedNetwork):
         return ""
     ends = beyond(network.graph, (node.id,))
-    return "recomputed in float64" + ("" if ends is None else f"; {ends.name} is opaque and stays as recorded")
+    said = "recomputed in float64" + ("" if ends is None else f"; {ends.name} is opaque and stays as recorded")
+    rule = "" if network.recording.one_rule else "; all parameters are updated by the first one's rule"
+    return said + rule
 
 
 def _fitting(asked: Asked, node: Node, shape: Shape) -> Array:

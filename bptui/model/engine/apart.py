@@ -53,7 +53,7 @@ def farthest(a: Array, b: Array, overflows: float = float("inf")) -> Farthest:
     """Two arrays of one shape, block by block. overflows: an infinity of `a` is none that differs where |b| is as large
     as that (the shorter kind of number of `a` has none for it)."""
     a, b = np.asarray(a), np.asarray(b)
-    if a is b:
+    if a is b or (a.dtype == b.dtype and np.array_equal(a, b)):
         size, first = largest(a), float(a.reshape(-1)[0]) if a.size else 0.0
         return Farthest(0.0, (0,) * a.ndim if a.size else (), first, first, size)
 

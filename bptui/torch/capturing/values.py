@@ -68,6 +68,8 @@ class Values:
             value.wants_grad = tensor.requires_grad
         if value.wants_grad and not live.watched:
             live.watched = self.gradients.watch(tensor, live.value)
+        if not value.name:  # it was seen before its model was
+            value.name = self.journal.modules.name(tensor)
         return live.value
 
     def meet(self, tensor: torch.Tensor) -> None:

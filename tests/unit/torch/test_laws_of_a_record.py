@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
+from bptui.model.source.captured.file import Writer, open_record
 from tests.torch_programs import PROGRAMS, make
 
 torch = pytest.importorskip("torch")
@@ -75,3 +77,26 @@ def test_a_record_is_well_formed(program: str) -> None:
     for backward in step_.backwards:
         for value, grad in backward.grads.items():
             assert tuple(step_.values[grad].shape) == tuple(step_.values[value].shape)
+
+
+@pytest.mark.corpus(every=8)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_record_is_read_from_its_file_as_it_was(program: str, tmp_path: Path) -> None:
+    """Every row, and the bytes of every value."""
+    from tests.unit.torch.rig import recorded
+
+    models, _, step = make(program)
+    record = recorded(step, models)
+    writer = Writer(tmp_path / "step.bptui")
+    for data, kind in record.blobs.found:
+        writer.blob(data, kind)
+    writer.close(record.step)
+    read = open_record(tmp_path / "step.bptui")
+    assert read.step == record.step
+    for value in record.step.values:
+        found, right = read.array(value.id), record.array(value.id)
+        if right is None:
+            assert found is None
+        else:
+            right = right.float() if value.dtype == "bfloat16" else right
+            assert found.tobytes() == right.numpy().tobytes()

@@ -11,6 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from bptui import cli  # noqa: E402
 from bptui.capturing import parted, told  # noqa: E402
 from bptui.model.source.captured.file import open_record  # noqa: E402
 from bptui.model.source.captured.record import Record  # noqa: E402
@@ -234,6 +235,14 @@ def test_nothing_that_was_asked_for_is_told(here):
     assert not list(here.glob("*.bptui"))
 
 
+def test_what_cannot_be_written_is_told_before_the_program_runs(here, capsys):
+    (here / "mine.bptui").write_text("notes")
+    name = program(here, LOOPS["the usual one"])
+    assert cli.main(["capture", name, "--to", "mine.bptui"]) == 2
+    assert "only a captured step is replaced" in capsys.readouterr().err
+    assert not (here / "said.txt").exists()
+
+
 def test_its_own_words_are_left_to_the_program():
     own, rest = parted(["train.py", "--epochs", "5", "--step", "3", "--lr=0.1", "--to=a.bptui", "data"])
     assert own == ["--step", "3", "--to=a.bptui"]
@@ -260,3 +269,21 @@ def test_the_whole_command_leaves_output_and_exit_code_alone_and_ends_on_a_signa
     assert runs[0].stdout == runs[1].stdout == "hello ['--epochs', '5']\n"
     assert runs[0].returncode == runs[1].returncode == -15
     assert [open_record(path).step.about["step"] for path in sorted(here.glob("*.bptui"))] == [1, 2]
+
+
+def test_parameters_that_are_read_before_their_model_is_called_have_their_names(here):
+    body = """
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        mean = {name: value.clone() for name, value in model.state_dict().items()}
+        for n in range(3):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(model(x), y).backward()
+            optimizer.step()
+            for name, value in model.state_dict().items():
+                mean[name].mul_(0.9).add_(value, alpha=0.1)
+        """
+    for number in (0, 1):
+        (written,) = captured(here, body, step=number).written
+        step = open_record(written.path).step
+        updated = [row.value for group in step.updates[0].groups for row in group.rows]
+        assert [step.parameters[name] for name in ("0.weight", "0.bias", "2.weight", "2.bias")] == updated

@@ -38,7 +38,7 @@ def different(row: Row, a: Recording, b: Recording) -> tuple[Setting, ...]:
     elif row.pair.a is not None and row.pair.b is not None:
         told = _call(row.pair.a, row.pair.b, a, b)
     else:
-        return ()
+        told = _around(row, a, b)
     return tuple(_apart(*told))
 
 
@@ -83,6 +83,16 @@ def text(x: Any) -> str:
 
 
 # ------------------------------------------------------------------------------------------------------------- calls
+def _around(row: Row, a: Recording, b: Recording) -> tuple[Told, Told]:
+    """Of a call that only one run has: the modes of the modules in which it is, where the other has them too."""
+    first, second = captured(a), captured(b)
+    if first is None or second is None or row.call is None or row.call.event is None:
+        return {}, {}
+    told = [_training(row.call.event, run) for run in (first, second)]
+    shared = told[0].keys() & told[1].keys()
+    return {name: told[0][name] for name in shared}, {name: told[1][name] for name in shared}
+
+
 def _call(one: Call, other: Call, a: Recording, b: Recording) -> tuple[Told, Told]:
     first, second = captured(a), captured(b)
     if first is None or second is None or one.event is None or other.event is None:
@@ -97,18 +107,21 @@ def _kinds(call: Call, run: Recording) -> Told:
 
 def _event(call: Call, event: Event, run: CapturedRecording) -> Told:
     """The arguments of an event that are no values, by PyTorch's names; the region and the module that it is in."""
-    modules = run.record.step.modules
-    path = event.module.split(".") if event.module else []
-    above = [".".join(path[: n + 1]) for n in range(len(path))]
-    training = {f"training of {name}": modules[name].training for name in above if name in modules}
     return {
         **({"function": event.name} if entry(event.name) is None else {}),
         **arguments(event),
         "autocast": event.notes.get("autocast"),
         "gradients": not event.notes.get("no_grad", False),
         **_kinds(call, run),
-        **training,
+        **_training(event, run),
     }
+
+
+def _training(event: Event, run: CapturedRecording) -> Told:
+    """Whether the modules around an event were in training mode."""
+    modules, path = run.record.step.modules, event.module.split(".")
+    above = (".".join(path[: n + 1]) for n in range(len(path)))
+    return {f"training of {name}": modules[name].training for name in above if name in modules}
 
 
 def arguments(event: Event) -> dict[str, Any]:

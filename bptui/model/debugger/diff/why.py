@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bptui.model.base.numbers import shape
 from bptui.model.base.printable import one_line
-from bptui.model.debugger.diff.calls import captured
+from bptui.model.debugger.diff.calls import Call, captured
 from bptui.model.debugger.diff.gaps import Gap
 from bptui.model.debugger.diff.rows import Row
 from bptui.model.debugger.diff.runs import Runs
@@ -43,12 +43,12 @@ class Why(NamedTuple):
 
 def why(runs: Runs, row: Row) -> Why:
     """Why the runs are apart at a row. Reads its inputs."""
+    settings = different(row, runs.a.recording, runs.b.recording)
     if row.missing:
-        return Why((), 0, (), _alone(runs, row))
+        return Why((), 0, settings, _alone(runs, row))
     read = [each._replace(name=one_line(each.name)) for each in _inputs(runs, row)]
     apart = tuple(each for each in read if each.gap.beyond(runs.tolerance.value))
     unread = sum(each.gap.relative is None for each in read)
-    settings = different(row, runs.a.recording, runs.b.recording)
     if apart:
         text = _came_in(apart)
     elif unread:
@@ -125,9 +125,16 @@ def _inputs(runs: Runs, row: Row) -> Iterator[Input]:
                     yield Input(f"∂L/∂{nodes[i].name}", gaps.gradient(i, j))
                 yield Input(nodes[i].name, gaps.value(i, j))
         for i, j in zip(one.inputs, other.inputs, strict=False):
-            given = nodes[i].role == "input" and captured(runs.a.recording) is not None
-            name = f"{nodes[i].name} {shape(nodes[i].shape)}" if given else nodes[i].name
-            yield Input(name, gaps.value(i, j), nodes[i].role == "param")
+            yield Input(_name(runs, one, i), gaps.value(i, j), nodes[i].role == "param")
+
+
+def _name(runs: Runs, call: Call, i: int) -> str:
+    """What an input is called: what was given, and what a dropout kept, have no names of their own."""
+    node, step = runs.a.recording.graph.nodes[i], captured(runs.a.recording)
+    if step is None or node.role != "input":
+        return node.name
+    mask = i in step.captured.reads and call.event is not None and "masks" in call.event.notes
+    return f"{'mask' if mask else node.name} {shape(node.shape)}"
 
 
 def _of_update(runs: Runs, row: Row) -> Iterator[Input]:

@@ -33,13 +33,24 @@ def diagnose(source: Network | Branch, steps: int | None = None, progress: Progr
     last = branch.walk.last
     subject = Subject(branch, asked if last is None else min(asked, last + 1), progress)
     looked: list[LookedFor] = []
-    for count, rule in enumerate(RULES):
-        subject.progress.report(count / len(RULES), f"looking for: {rule.about}")
+    asked_rules = [rule for rule in RULES if rule.asked(subject)]
+    for count, rule in enumerate(asked_rules):
+        subject.progress.report(count / len(asked_rules), f"looking for: {rule.about}")
         findings, skipped = asked_of(rule, subject)
+        if subject.captured is not None:
+            findings = [advised(finding, subject) for finding in findings]
         subject.found += findings
         looked.append(LookedFor(rule.name, rule.about, bool(findings), skipped))
     losses = tuple(float(loss) for loss in subject.losses)
     return Diagnosis(branch.network, subject.steps, losses, ranked(subject.found), tuple(looked))
+
+
+def advised(finding: Finding, subject: Subject) -> Finding:
+    """A finding of a captured step: what would have to be changed in its program cannot be tried here, and is said."""
+    untried = [remedy.text for remedy in finding.remedies if not remedy.tried]
+    kept = tuple(remedy for remedy in finding.remedies if remedy.tried)
+    advice = tuple(dict.fromkeys((*finding.advice, *untried)))
+    return replace(finding, advice=advice, remedies=kept, when=subject.when(finding.training_step))
 
 
 def asked_of(rule: Rule, subject: Subject) -> tuple[list[Finding], str]:

@@ -43,11 +43,14 @@ TYPES: Mapping[str, str] = MappingProxyType(
         "output-range": "targets lie outside of what the last activation can give",
         "reduction": "sum where mean was meant",
         "regularisation": "too much dropout or weight decay, or at the wrong place",
+        "stale-gradient": "gradients of an earlier training step are added to those of this one",
         "saturated-units": "sigmoid or tanh units at their ends",
         "symmetry": "units of a layer are equal and stay so",
         "target-scale": "targets of a regression not scaled",
         "unbounded-loss": "a loss that falls below what its kind can be",
         "vanishing": "the signal or its gradient fades on its way",
+        "wrong-gradient": "a backward that is not the derivative of its forward",
+        "wrong-mode": "training mode where evaluation is meant, or the other way round",
     }
 )
 """The words for what a finding is of, and what they mean."""
@@ -92,10 +95,12 @@ class Finding:
     rule, type     the rule's name and the word of TYPES
     places         what it is about: layers, `loss`, `optimizer.learning_rate`, `data.inputs`; nodes of a formula
     node, phase, training_step, element   where to look at it: the Moment, and the number in it
+    when           the training step as its program counts, of a captured one; else ""
     number, threshold, source   what was measured, what it was held against, and where that is from
     text           one line that says it
     evidence       lines with the numbers behind it
     therefore      what follows from it, folded in
+    advice         what to change in the program of a captured step: said, not tried
     """
 
     rule: str
@@ -106,6 +111,7 @@ class Finding:
     node: str = ""
     phase: Phase = "forward"
     training_step: int = 0
+    when: str = ""
     element: tuple[int, ...] | None = None
     number: float | None = None
     threshold: float | None = None
@@ -113,6 +119,7 @@ class Finding:
     evidence: tuple[str, ...] = ()
     therefore: tuple[Finding, ...] = ()
     remedies: tuple[Remedy, ...] = ()
+    advice: tuple[str, ...] = ()
 
     def with_remedy(self, at: int, remedy: Remedy) -> Finding:
         """This finding with the remedy at a place replaced, once it has been tried."""
@@ -145,6 +152,7 @@ class Finding:
                 }
                 for remedy in self.remedies
             ],
+            "advice": list(self.advice),
         }
 
 

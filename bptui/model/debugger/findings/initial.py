@@ -218,10 +218,13 @@ def _drawn_anew(subject: Subject, layers: Sequence[Layer], tables: Sequence[Node
 # ------------------------------------------------------------------------------------------- no activation (10)
 def linear(subject: Subject) -> Iterator[Finding]:
     """Hidden layers of which none bends: together they are one layer."""
-    structure, hidden = subject.structure, subject.structure.hidden
-    if not hidden or structure.last is None or any(layer.recurrent for layer in structure.layers):
+    structure = subject.structure
+    if structure.last is None or any(layer.recurrent for layer in structure.layers):
         return
     made = {node.id for node in structure.before(structure.last.z)}
+    hidden = tuple(layer for layer in structure.hidden if layer.z.id in made)
+    if not hidden:
+        return
     first = min(layer.z.id for layer in hidden)
     layers = {layer.z.id for layer in structure.layers}
     for node in subject.graph.ops:

@@ -14,7 +14,10 @@ from bptui.model.debugger.findings.subject import Subject
 from bptui.model.engine.graph import Node
 from bptui.model.engine.nonfinite import NonFinite
 from bptui.model.engine.recording import Recording
+from bptui.model.source.captured.recording import CapturedRecording
 
+LARGEST_HALF = 65_504
+"""The largest finite float16 (IEEE 754 binary16)."""
 BACK = 3
 """Training steps before the first loss that is not finite in which its origin is looked for."""
 
@@ -22,7 +25,7 @@ BACK = 3
 def numeric(subject: Subject) -> Iterator[Finding]:
     """The first number of the training that is not finite, and what became of it."""
     for step in _steps(subject):
-        recording = subject.recording(step)
+        recording = subject.captured or subject.recording(step)
         if recording.finite is True:
             continue
         origins = subject.branch.nonfinite(recording)
@@ -73,7 +76,7 @@ def _life(
         "numeric",
         "note" if harmless else "error",
         structure.places(node),
-        f"{born.text}, born at {node.name} in training step {recording.step}",
+        f"{born.text}, born at {node.name} in {subject.when(recording.step)}",
         node=node.name,
         phase=event.phase,
         training_step=recording.step,
@@ -110,6 +113,25 @@ def _infinity(
         yield f"it makes NaN: {made.text}: {reason(recording, recording.graph.nodes[event.node], made, event.phase)}"
 
 
+def _too_narrow(recording: Recording, node: Node, born: NonFinite) -> str:
+    """Where a captured operation ran in float16, and the number is one that float16 does not hold."""
+    if not isinstance(recording, CapturedRecording) or recording.dtype(node) != "float16" or not np.isinf(born.number):
+        return ""
+    event = recording.captured.event_of.get(node.id)
+    run = None if event is None else recording.run(event)
+    value = None if run is None else run.value(node.id)
+    if value is None or not np.isfinite(value[born.at]):
+        return ""
+    return f"{numbers.significant(float(value[born.at]), 4)} is beyond {LARGEST_HALF:,}, the largest float16"
+
+
+def _slope(recording: Recording, node: Node, born: NonFinite) -> str:
+    """What an operation of one input met at the end of where it is defined, whose derivative is not finite."""
+    value = recording.value(node.inputs[0]) if len(node.inputs) == 1 else None
+    x = None if value is None or value.shape != node.shape else float(value[born.at])
+    return "" if x is None or node.op is None else _limit(node.op.name, x)
+
+
 def _limit(name: str, x: float) -> str:
     """What an operation of one input meets at the end of where it is defined."""
     too_large = f"exp of {numbers.significant(x, 3)} is beyond the largest number" if x > 80 else ""
@@ -134,9 +156,11 @@ def reason(recording: Recording, node: Node, born: NonFinite, phase: str) -> str
         source, value = recording.graph.nodes[i], recording.value(i)
         given.append((source.name, _at(value, node.shape, born.at) if phase == "forward" else None))
     read = ", ".join(f"{name} = {numbers.significant(x, 4)}" for name, x in given if x is not None)
-    said = ""
+    said = _too_narrow(recording, node, born) if phase == "forward" else _slope(recording, node, born)
     first = given[0][1] if given else None
-    if len(given) == 1 and first is not None:
+    if said:
+        pass
+    elif len(given) == 1 and first is not None:
         said = _limit(node.op.name, first)
     elif node.op.name == "div" and len(given) == 2 and given[1][1] == 0:
         said = "0/0" if first == 0 else "division by 0"
@@ -146,6 +170,9 @@ def reason(recording: Recording, node: Node, born: NonFinite, phase: str) -> str
         said = "0 times inf"
     elif phase == "backward":
         said = f"the derivative of {node.op.name} has no finite value there"
+    else:
+        bad = next((recording.graph.nodes[i].name for i in node.inputs if _bad(recording.value(i))), "")
+        said = f"{node.op.name} of what is not finite in {bad}" if bad else ""
     return (
         "; ".join(part for part in (said, read) if part) or f"{node.op.name} of finite numbers goes beyond the largest"
     )

@@ -212,7 +212,7 @@ def _probabilities(subject: Subject, output: Output, loss: Loss, targets: Array 
     weighted = output.z.op is not None and (output.z.op.name in WEIGHTED or output.z.op.name == "add")
     if not out and not (weighted or last in RANGES):
         return None
-    evidence = [] if out is None else [f"{100 * out:.3g} % of the outputs lie outside 0 to 1 at training step 0"]
+    evidence = [] if out is None else [f"{100 * out:.3g} % of the outputs lie outside 0 to 1 at {subject.when(0)}"]
     text = f"bce takes probabilities, and {_named(last)} leaves 0 to 1: the logarithm has no value there"
     return "error", text, evidence, _ends(subject, "sigmoid", "a sigmoid gives probabilities")
 

@@ -12,9 +12,14 @@ from functools import cached_property
 
 import numpy as np
 
+from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
+from bptui.model.engine.arena import Slot
 from bptui.model.engine.arena_recording import ArenaRecording
 from bptui.model.engine.program import Program
+from bptui.model.engine.recording import NotRecorded
+from bptui.model.source.captured.recording import CapturedRecording
+from bptui.model.source.captured.whole import beyond, whole
 
 
 class Prober:
@@ -80,3 +85,63 @@ class Step:
     def largest(self, factors: tuple[float, ...], least: float = 0.5) -> float | None:
         """The first of some falling factors at which ρ is at least `least`."""
         return next((factor for factor in factors if self.rho(factor) >= least), None)
+
+
+MOST = 2**24
+"""Numbers of a captured step up to which its loss is evaluated again."""
+
+
+class CapturedStep(Step):
+    """The step that the optimizer of a captured step took, whatever its rule: parameters are as recorded, before and
+    after; the loss between is this engine's, in float64."""
+
+    recording: CapturedRecording  # type: ignore[assignment]
+
+    @classmethod
+    def of(cls, recording: CapturedRecording) -> CapturedStep | None:
+        """None where it is too large, or what nobody knows stands on the way. UserError where numbers are absent."""
+        graph = recording.graph
+        if sum(int(np.prod(node.shape)) for node in graph.nodes) > MOST or not graph.params:
+            return None
+        if beyond(graph, [node.id for node in graph.params]) is not None:
+            return None
+        return cls(Program(whole(recording, graph), recording.optimizer), recording)  # type: ignore[arg-type]
+
+    @cached_property
+    def promised(self) -> float:
+        total = 0.0
+        for node in self.recording.graph.params:
+            gradient, before, after = (
+                f(node) for f in (self.recording.grad, self.recording.before, self.recording.after)
+            )
+            if gradient is not None and before is not None and after is not None:
+                total += float(np.vdot(gradient.astype(np.float64), after.astype(np.float64) - before))
+        return total
+
+    @cached_property
+    def _ends(self) -> tuple[Array, Array]:
+        """The state with the parameters of before, and what the step adds to it."""
+        before = self.program.save()
+        change = np.zeros_like(before)
+        for node in self.recording.graph.params:
+            place = self.program.layout.values[node.id]
+            old, new = self.recording.before(node), self.recording.after(node)
+            if isinstance(place, Slot) and old is not None:
+                place.within(before)[...] = old
+                place.within(change)[...] = 0 if new is None else np.asarray(new, np.float64) - old
+        return before, change
+
+    def at(self, factor: float) -> float:
+        before, change = self._ends
+        with np.errstate(all="ignore"):
+            return self.program.evaluate(before + factor * change, 0)
+
+
+def probed(recording: CapturedRecording) -> CapturedStep | None:
+    """The step of a captured training step, to be evaluated along its way; None where numbers are absent, or this
+    engine's loss is not the one that was recorded."""
+    try:
+        step = CapturedStep.of(recording)
+    except (UserError, NotRecorded):
+        return None
+    return step if step is not None and np.isclose(step.at(0.0), recording.loss, rtol=1e-2, atol=1e-6) else None

@@ -15,12 +15,16 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
         "pairing", "axes", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction",
         "rate high", "no activation",
     ),
+    "batch norm": ("mode",),
+    "no update": ("numeric",),
     "saturated units": ("equal weights", "batch norm", "scale", "initial values", "embedding", "biases"),
     "dead units": (
         "equal weights", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction", "rate high",
         "weight decay", "biases",
     ),
-    "signal": ("equal weights", "batch norm", "scale", "initial values", "saturated units", "dead units"),
+    "signal": (
+        "equal weights", "batch norm", "scale", "initial values", "saturated units", "dead units", "reduction",
+    ),
     "no gradient": (
         "pairing", "axes", "equal weights", "numeric", "scale", "initial values", "saturated units", "dead units",
     ),
@@ -43,7 +47,7 @@ def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
     def folded(finding: Finding) -> Finding:
         under = tuple(folded(other) for other in told if above[id(other)] is finding)
-        remedies = next((each.remedies for each in (finding, *under) if each.remedies), ())
+        remedies = next((each.remedies for each in (finding, *under) if each.remedies or each.advice), ())
         return replace(finding, therefore=under, remedies=remedies) if under else finding
 
     roots = [folded(finding) for finding in told if above[id(finding)] is None]

@@ -11,9 +11,9 @@ from bptui.model.debugger.findings.finding import Finding
 if TYPE_CHECKING:
     from bptui.model.debugger.findings.subject import Subject
 
-Needs = Literal["graph", "step", "probe", "steps"]
+Needs = Literal["graph", "step", "probe", "steps", "capture"]
 """graph: the network and its data alone · step: the numbers of a training step · probe: the loss at other parameters
-· steps: that several were run."""
+· steps: that several were run · capture: a step that was captured, with what its program did."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Rule:
     find     what it finds in a Subject; it may raise NotRecorded where a captured step lacks a number
     fewest   training steps under which it says nothing
     alone    it is of a symptom: asked where no other rule has found an error or what is a warning
+    begins   it is of what a training begins with: not asked of a step that was captured later
     """
 
     name: str
@@ -30,6 +31,11 @@ class Rule:
     find: Callable[[Subject], Iterable[Finding]]
     fewest: int = 1
     alone: bool = False
+    begins: bool = False
+
+    def asked(self, subject: Subject) -> bool:
+        """Is it a question for this subject at all?"""
+        return self.needs != "capture" or subject.captured is not None
 
     def skipped(self, subject: Subject) -> str:
         """Why it cannot be asked, "" where it can."""
@@ -37,6 +43,8 @@ class Rule:
             return "something else was found"
         if subject.steps < self.fewest:
             return f"needs {self.fewest} training steps"
+        if self.begins and not subject.first:
+            return "the captured step is not known to be the first"
         if self.needs == "probe" and subject.graph.params and subject.step(0) is None:
             return "needs the loss at other parameters"
         return ""

@@ -6,6 +6,8 @@ The numbers are those of docs/diagnosis.md.
 from __future__ import annotations
 
 from bptui.model.debugger.findings import (
+    batch,
+    captured,
     dependence,
     initial,
     numeric,
@@ -25,27 +27,35 @@ RULES: tuple[Rule, ...] = (
     Rule("axes", "axes of the loss", "graph", settings.axes),  # 14
     Rule("reach", "targets in reach", "graph", output.reach),  # 3
     Rule("equal weights", "equal weights", "graph", initial.equal),  # 6
+    Rule("numeric before", "NaN from before", "capture", captured.before),
     Rule("numeric", "NaN, inf", "steps", numeric.numeric),  # 1
+    Rule("wrong backward", "custom backward", "capture", captured.custom),
+    Rule("optimized", "parameters of the optimizer", "capture", captured.optimized),
     Rule("no activation", "activations", "graph", initial.linear),  # 10
+    Rule("mode", "training and evaluation mode", "capture", captured.mode),
     Rule("batch norm", "batch norm", "step", settings.batch_norm),  # 15
     Rule("scale", "scale of the data", "graph", scale.scale),  # 5
-    Rule("initial values", "initial values", "graph", initial.initial),  # 6
-    Rule("embedding", "embeddings", "graph", initial.embeddings),  # 6
-    Rule("biases", "biases", "step", initial.biases),  # 6
+    Rule("initial values", "initial values", "graph", initial.initial, begins=True),  # 6
+    Rule("embedding", "embeddings", "graph", initial.embeddings, begins=True),  # 6
+    Rule("biases", "biases", "step", initial.biases, begins=True),  # 6
     Rule("labels", "labels", "graph", scale.labels),  # 16
     Rule("hidden softmax", "softmax inside", "graph", signal.hidden_softmax),  # 7
-    Rule("saturated units", "saturated units", "step", signal.saturated),  # 8
+    Rule("saturated units", "saturated units", "step", signal.saturated, begins=True),  # 8
     Rule("dead units", "dead units", "step", units.dead),  # 8
     Rule("signal", "vanishing, exploding", "step", signal.signal),  # 7
+    Rule("cut off", "detached, frozen", "capture", captured.cut),
+    Rule("carried", "zero_grad", "capture", captured.carried),
     Rule("updates", "frozen, no gradient", "steps", signal.updates),  # 12
     Rule("dropout", "dropout", "graph", settings.dropout),  # 13
     Rule("weight decay", "weight decay", "step", settings.decay),  # 13
     Rule("optimizer", "optimizer's settings", "step", settings.unusual),  # 13
     Rule("rate high", "rate too high", "probe", rates.high),  # 4
+    Rule("overshoot", "this step too long", "capture", batch.overshot),
     Rule("rate low", "rate too low", "probe", rates.low, alone=True),  # 9
     Rule("reduction", "sum or mean", "graph", settings.reduction),  # 13
     Rule("constant column", "constant columns", "graph", scale.constant),  # 5
-    Rule("first loss", "first loss", "steps", symptoms.first_loss),  # 11
+    Rule("first loss", "first loss", "steps", symptoms.first_loss, begins=True),  # 11
     Rule("dependence", "targets depend on inputs", "steps", dependence.dependence, LONG, alone=True),  # 18
+    Rule("independent", "targets of the batch depend on inputs", "capture", batch.independent, alone=True),
     Rule("not falling", "loss falls", "steps", symptoms.not_falling, LONG, alone=True),  # 17
 )

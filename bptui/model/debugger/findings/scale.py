@@ -9,7 +9,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import Change, remedy
-from bptui.model.debugger.findings.finding import Finding, Remedy
+from bptui.model.debugger.findings.finding import Finding, Remedy, Severity
 from bptui.model.debugger.findings.structure import MOVES, NORMS, REGRESSION
 from bptui.model.debugger.findings.subject import Data, Subject, rms
 from bptui.model.engine.graph import Node
@@ -39,7 +39,7 @@ def scale(subject: Subject) -> Iterator[Finding]:
             "scale",
             "input-scale",
             "warning",
-            subject.structure.places(data.node),
+            subject.places(data),
             text,
             node=data.node.name,
             number=apart if wide else size,
@@ -54,7 +54,7 @@ def scale(subject: Subject) -> Iterator[Finding]:
             "target scale",
             "target-scale",
             "warning",
-            tuple(dict.fromkeys((*subject.structure.places(far.node), "loss"))),
+            tuple(dict.fromkeys((*subject.places(far), "loss"))),
             f"the targets are {'large' if size > TARGETS else 'small'}: rms({far.node.name}) = "
             + numbers.significant(size, 3),
             node=far.node.name,
@@ -69,7 +69,7 @@ def scale(subject: Subject) -> Iterator[Finding]:
 def _targets_far(subject: Subject) -> Data | None:
     """The targets of a regression that are too large, or too small."""
     loss, targets = subject.structure.loss, subject.targets
-    if loss is None or targets is None or loss.kind not in REGRESSION or not subject.network.samples:
+    if loss is None or targets is None or loss.kind not in REGRESSION or not subject.samples:
         return None
     size = rms(targets.values)
     return targets if size > TARGETS or 0 < size < SMALLEST else None
@@ -114,7 +114,7 @@ def _made(subject: Subject) -> tuple[str, ...]:
         return ()
     first = subject.structure.layers[0]
     z = subject.recording(0).value(first.z)
-    return (f"rms({first.z.name}) = {numbers.significant(rms(z), 3)} at training step 0",)
+    return (f"rms({first.z.name}) = {numbers.significant(rms(z), 3)} at {subject.when(0)}",)
 
 
 def _rescaled(data: Data, size: float, far: Data | None) -> Iterator[Remedy]:
@@ -132,7 +132,7 @@ def constant(subject: Subject) -> Iterator[Finding]:
     for data in subject.inputs:
         if len(data.values) > 1 and bool((data.values == data.values[:1]).all()):
             text = f"{data.node.name} is the same for every sample: nothing can depend on it"
-            place = subject.structure.places(data.node)
+            place = subject.places(data)
             yield Finding(
                 "constant column", "data-dependence", "warning", place, text, node=data.node.name, source="exact"
             )
@@ -145,7 +145,7 @@ def constant(subject: Subject) -> Iterator[Finding]:
                 "constant column",
                 "constant-feature",
                 "note",
-                subject.structure.places(data.node),
+                subject.places(data),
                 f"{len(same)} of {data.values.shape[1]} columns of {data.node.name} never change: {shown}",
                 node=data.node.name,
                 number=float(len(same)),
@@ -157,13 +157,16 @@ def constant(subject: Subject) -> Iterator[Finding]:
 def labels(subject: Subject) -> Iterator[Finding]:
     """Targets that are all equal; classes that are rare."""
     targets = subject.targets
-    if targets is None or not subject.network.samples or targets.values.ndim == 0 or len(targets.values) < 2:
+    if targets is None or not subject.samples or targets.values.ndim == 0 or len(targets.values) < 2:
         return
-    place = subject.structure.places(targets.node)
+    place = subject.places(targets)
     if np.all(targets.values == targets.values[:1]):
         value = numbers.significant(float(targets.values.reshape(-1)[0]), 4)
         text = f"all targets are equal, {value}: there is nothing to tell apart"
-        yield Finding("labels", "labels", "warning", place, text, node=targets.node.name, source="TheDeepChecker")
+        severity: Severity = "warning"
+        if subject.captured is not None:
+            severity, text = "note", f"all targets of this batch are {value}"
+        yield Finding("labels", "labels", severity, place, text, node=targets.node.name, source="TheDeepChecker")
     elif targets.node.whole and len(targets.values) >= FEW:
         classes, counts = np.unique(targets.values, return_counts=True)
         rare = counts < RARE * targets.values.size

@@ -12,13 +12,16 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.debugger.findings.change import Change, Redefined, remedy, setting, spelled
 from bptui.model.debugger.findings.finding import Finding, Severity
-from bptui.model.debugger.findings.structure import MOVES
+from bptui.model.debugger.findings.structure import MOVES, REGRESSION, Structure
 from bptui.model.debugger.findings.subject import FEWEST, LONG, Subject, rms
+from bptui.model.engine.graph import Node
 from bptui.model.engine.optimizers import Optimizer
 
 DROPPED, EPS, MOMENTUM, CLIPPED, OFF = 0.5, 1e-2, 0.99, 0.05, 3.0
 """Dropout, eps and momentum above which a value is unusual; clip over the gradient's length, below
 which little is left; standard deviations that running statistics may be off."""
+PAST = 0.25
+"""ρ of a captured step with a summed loss below which the rate is one for a mean: ½ is the lowest point along it."""
 EARLY, OUTWEIGHS = 20, 2.0
 """The decay counts from the first so manieth part of the training on, and where it pulls so many times as hard."""
 ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad")
@@ -28,10 +31,7 @@ ADAPTIVE = ("adam", "adamw", "rmsprop", "adagrad")
 def dropout(subject: Subject) -> Iterator[Finding]:
     """Too much of it, or on the outputs."""
     structure = subject.structure
-    output, last = structure.output, structure.last
-    behind = set()
-    if output is not None and last is not None:
-        behind = {n.id for n in structure.before(output.node) if n.id >= last.z.id}
+    behind = _on_outputs(structure)
     for node in subject.graph.ops:
         assert node.op is not None
         if node.op.name != "dropout":
@@ -54,6 +54,22 @@ def dropout(subject: Subject) -> Iterator[Finding]:
             source="UMLAUT",
             remedies=(remedy("none on the outputs" if outputs else "a fifth", less),),
         )
+
+
+def _on_outputs(structure: Structure) -> set[int]:
+    """What lies between the last layer and the loss, and is nothing but that layer's: not a way around it."""
+    output, last = structure.output, structure.last
+    found: set[int] = set()
+    if output is None or last is None:
+        return found
+    node = output.node
+    while node.op is not None and node.id > last.z.id:
+        computed = [source for source in structure.inputs(node) if source.id >= last.z.id]
+        found.add(node.id)
+        if len(computed) != 1 or node.op.name == "add":
+            break
+        node = computed[0]
+    return found
 
 
 def decay(subject: Subject) -> Iterator[Finding]:
@@ -161,7 +177,7 @@ def _clipped(subject: Subject, optimizer: Optimizer) -> Iterator[Finding]:
 
 def reduction(subject: Subject) -> Iterator[Finding]:
     """A sum over the batch where the rate would suit a mean."""
-    loss, samples = subject.structure.loss, subject.network.samples
+    loss, samples = subject.structure.loss, subject.samples
     if loss is None or loss.reduction != "sum" or samples < 2 or loss.kind == "half_sse":
         return
     fix = () if loss.by_hand or not loss.node.scope else (remedy("the mean", Change("loss.reduction", "mean")),)
@@ -169,16 +185,19 @@ def reduction(subject: Subject) -> Iterator[Finding]:
     if isinstance(written, ast.Call) and isinstance(written.func, ast.Name) and written.func.id == "sum":
         mean = Redefined(subject.graph.nodes[subject.graph.loss].name, f"mean({ast.unparse(written.args[0])})")
         fix = (remedy("the mean", mean),)
+    told = subject.taken
+    far = told is not None and told.promised < 0 and told.rho() < PAST
     yield Finding(
         "reduction",
         "reduction",
-        "warning" if any(finding.rule == "rate high" for finding in subject.found) else "note",
+        "warning" if any(finding.rule == "rate high" for finding in subject.found) or far else "note",
         tuple(dict.fromkeys(("loss", loss.node.name))),
         f"the loss is a sum over {samples} samples: the learning rate acts {samples}-fold",
         node=loss.node.name,
         number=float(samples),
         threshold=1.0,
         source="TheDeepChecker (the loss doubles with the batch)",
+        evidence=(f"of the fall that this step promised {100 * told.rho():.3g} % came",) if far and told else (),
         remedies=fix,
     )
 
@@ -235,12 +254,14 @@ def axes(subject: Subject) -> Iterator[Finding]:
     for node in subject.graph.ops:
         if node.id not in ancestors or targets is None or len(node.inputs) < 2 or node.op is None:
             continue
-        first, second = structure.inputs(node)[:2]
+        first, second = (_before_stretched(structure, side) for side in structure.inputs(node)[:2])
         sides = [structure.through(side, MOVES).id for side in (first, second)]
-        if targets.node.id not in sides or not (node.op.elementwise or node.op.broadcasts):
+        given = structure.through(targets.node, MOVES).id
+        if given not in sides or not (node.op.elementwise or node.op.broadcasts or node.op.name in REGRESSION):
             continue
-        shapes = [(1,) * (len(node.shape) - len(side.shape)) + side.shape for side in (first, second)]
-        stretched = [any(a != b for a, b in zip(shape, node.shape, strict=True)) for shape in shapes]
+        over = np.broadcast_shapes(first.shape, second.shape) if node.op.name in REGRESSION else node.shape
+        shapes = [(1,) * (len(over) - len(side.shape)) + side.shape for side in (first, second)]
+        stretched = [any(a != b for a, b in zip(shape, over, strict=True)) for shape in shapes]
         if all(stretched) and node.op.name not in ("matmul", "affine"):
             told = " and ".join(f"{side.name} {numbers.shape(side.shape)}" for side in (first, second))
             yield Finding(
@@ -248,14 +269,15 @@ def axes(subject: Subject) -> Iterator[Finding]:
                 "output-range",
                 "error",
                 tuple(dict.fromkeys(("loss", structure.place(targets.node), node.name))),
-                f"{told} are stretched to {numbers.shape(node.shape)}: every prediction is compared with every target",
+                f"{told} are stretched to {numbers.shape(over)}: every prediction is compared with every target",
                 node=node.name,
-                number=float(np.prod(node.shape)),
+                number=float(np.prod(over)),
                 threshold=float(max(np.prod(first.shape), np.prod(second.shape))),
                 source="PyTorch's warning (pytorch #16045)",
                 evidence=("a reshape makes both shapes the same",),
             )
             return
+    yield from _attention(subject)
     if output is None or output.activation not in ("softmax", "log_softmax") or len(output.made.shape) < 2:
         return
     axis = output.made.attributes.get("axis", -1)
@@ -274,6 +296,44 @@ def axes(subject: Subject) -> Iterator[Finding]:
             if output.made.scope and setting(subject.network, f"{output.made.scope}.activation")
             else (),
         )
+
+
+def _attention(subject: Subject) -> Iterator[Finding]:
+    """Weights of an attention that sum to 1 along another axis than the one over which values are then summed."""
+    structure = subject.structure
+    for node in subject.graph.ops:
+        assert node.op is not None
+        axis = node.attributes.get("axis", -1)
+        if (
+            node.op.name != "softmax"
+            or not isinstance(axis, int)
+            or len(node.shape) < 2
+            or structure.scores(node) is None
+        ):
+            continue
+        made = node
+        while len(readers := structure.readers(made)) == 1 and structure.kind(readers[0]) in ("dropout", "cast"):
+            made = readers[0]
+        for reader in readers:
+            if reader.op is None or reader.op.name != "matmul" or len(made.shape) != len(reader.shape):
+                continue
+            summed = len(made.shape) - (1 if reader.inputs[0] == made.id else 2)
+            if axis % len(made.shape) != summed:
+                yield Finding(
+                    "axes", "hidden-activation", "warning", structure.places(node),
+                    f"{node.name} sums to 1 along axis {axis % len(made.shape)} of {numbers.shape(node.shape)}, and "
+                    f"{reader.name} sums over axis {summed}: no mean of the values",
+                    node=node.name, number=float(axis % len(made.shape)), threshold=float(summed),
+                    source="the definition of attention (Vaswani et al. 2017)",
+                    evidence=("the weights of one query are to sum to 1",),
+                    advice=(f"softmax(…, dim={summed - len(made.shape)})",),
+                )  # fmt: skip
+                return
+
+
+def _before_stretched(structure: Structure, node: Node) -> Node:
+    """What was broadcast by an operation of its own, as a captured loss does; else the node itself."""
+    return structure.through(node, ("broadcast_to",))
 
 
 def _axis(subject: Subject) -> dict[str, object]:

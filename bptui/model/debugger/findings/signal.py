@@ -11,7 +11,7 @@ import numpy as np
 from bptui.model.base import numbers
 from bptui.model.base.types import Array
 from bptui.model.debugger.findings.change import DEFAULT, Change, remedy, setting
-from bptui.model.debugger.findings.finding import Finding, Remedy
+from bptui.model.debugger.findings.finding import Finding, Remedy, Severity
 from bptui.model.debugger.findings.initial import suits
 from bptui.model.debugger.findings.structure import Layer
 from bptui.model.debugger.findings.subject import FEWEST, Subject
@@ -72,8 +72,10 @@ def signal(subject: Subject) -> Iterator[Finding]:
 
 
 def _straight(subject: Subject) -> list[Layer]:
-    """The weighted layers behind the last recurrent one."""
-    layers = [layer for layer in subject.structure.layers if layer.z.wants_grad]
+    """The weighted layers behind the last recurrent one, but for queries and keys: as long as an attention looks
+    everywhere alike, nearly nothing comes back to them, and all of it to the values."""
+    asking = {node.id for node in subject.structure.asking}
+    layers = [layer for layer in subject.structure.layers if layer.z.wants_grad and layer.z.id not in asking]
     last = max((at for at, layer in enumerate(layers) if layer.recurrent), default=-1)
     return layers[last + 1 :]
 
@@ -212,14 +214,17 @@ def updates(subject: Subject) -> Iterator[Finding]:
     """Parameters that are frozen at what they were drawn as, get no gradient, or do not move."""
     yield from _frozen(subject)
     steps = range(min(3, subject.steps))
-    still = [node for node in subject.graph.params if all(_zero(subject.recording(k).grad(node)) for k in steps)]
+    recorded = subject.captured is not None  # of a captured step rule "cut off" says why there is no gradient
+    asked = [n for n in subject.graph.params if not recorded or subject.recording(0).grad(n) is not None]
+    still = [node for node in asked if all(_zero(subject.recording(k).grad(node)) for k in steps)]
     if still:
         every = len(still) == len(subject.graph.params)
+        some: Severity = "warning" if subject.captured is None else "note"  # of one batch: another may reach it
         places = tuple(dict.fromkeys(node.scope or node.name for node in still))
         yield Finding(
             "no gradient",
             "no-gradient",
-            "error" if every else "warning",
+            "error" if every else some,
             places,
             f"∂L/∂{still[0].name} is exactly 0" + (f", and {len(still) - 1} more" if len(still) > 1 else ""),
             node=still[0].name,
@@ -253,16 +258,19 @@ def _unmoved(subject: Subject) -> Iterator[Finding]:
     unmoved = []
     for node in subject.graph.params:
         before, after = recording.before(node), recording.after(node)
-        moved = before is None or after is None or not np.array_equal(before, after, equal_nan=True)
+        moved = before is None or after is None or not np.array_equal(before, after)  # NaN is no standstill
         if not moved and not _zero(recording.grad(node)):
             unmoved.append(node)
     if not unmoved:
         return
     rate = subject.network.optimizer.learning_rate
+    some: Severity = (
+        "warning" if subject.captured is None else "note"
+    )  # a bias before a normalisation: 0 but for rounding
     yield Finding(
         "no update",
         "no-update",
-        "error" if len(unmoved) == len(subject.graph.params) else "warning",
+        "error" if len(unmoved) == len(subject.graph.params) else some,
         ("optimizer", "optimizer.learning_rate", *dict.fromkeys(node.scope or node.name for node in unmoved)),
         f"{unmoved[0].name} has a gradient and does not move",
         node=unmoved[0].name,

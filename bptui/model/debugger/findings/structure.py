@@ -26,6 +26,8 @@ ACTIVATIONS = (
     "softsign", "hardtanh", "relu6", "hardsigmoid", "hardswish", "hardshrink", "softshrink", "tanhshrink", "celu",
     "softmax", "log_softmax", "masked_softmax", "exp", "prelu",
 )  # fmt: skip
+SCORED = ("mul", "div", "add", "sub", "where", "neg", "dropout", "cast", *MOVES)
+"""Operations between the scores of an attention and their softmax."""
 RECURRENT = ("rnn_cell", "lstm_cell", "gru_cell")
 NORMS = ("batch_norm", "layer_norm", "rms_norm", "instance_norm", "group_norm")
 LOSSES = (
@@ -42,12 +44,14 @@ class Layer:
     """One weighted operation with what belongs to it.
 
     weight, bias  its parameters, or what stands in their place; bias None where it has none
+    shape  of the weight as it is multiplied by: (in, out), whichever way it is kept
     z   what it computes, the bias added · a  what its activation makes of z, z itself where it has none
     activation  the operation that made a, "linear" where there is none
     x   what it multiplies
     """
 
     weight: Node
+    shape: tuple[int, ...]
     bias: Node | None
     x: Node
     z: Node
@@ -63,7 +67,7 @@ class Layer:
     @property
     def fans(self) -> tuple[int, int]:
         """(fan_in, fan_out): how many numbers a unit sums, and how many units read one."""
-        shape = self.weight.shape
+        shape = self.shape
         if len(shape) < 2:
             return (shape[0] if shape else 1), 1
         size = 1
@@ -107,8 +111,8 @@ class Loss:
 class Structure:
     """A graph read as a network."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, captured: bool = False) -> None:
+        self.graph, self._captured = graph, captured
 
     # ------------------------------------------------------------------------------------------------- walking
     def inputs(self, node: Node) -> tuple[Node, ...]:
@@ -135,6 +139,10 @@ class Structure:
                 found = self.graph.nodes[i]
                 wanted.update(found.inputs)
                 yield found
+
+    def leaves(self, node: Node) -> Iterator[Node]:
+        """What a node is computed from, and is not computed itself."""
+        return (found for found in self.before(node) if found.op is None)
 
     def kind(self, node: Node) -> str:
         """The composite that a node is a part of, else its operation, "" for a leaf."""
@@ -164,19 +172,27 @@ class Structure:
         if node.op.name not in WEIGHTED:
             return None
         inputs = self.inputs(node)
-        weight = self.through(inputs[1], MOVES)
-        x = inputs[0]
+        weight, x, shape = self.through(inputs[1], MOVES), inputs[0], inputs[1].shape
         if not self._is_parameter(weight) or len(weight.shape) < 2:
             other = self.through(x, MOVES)
             if not self._is_parameter(other) or len(other.shape) < 2:
                 return None
-            weight, x = other, inputs[1]
+            weight, x, shape = other, inputs[1], inputs[0].shape
         bias = self.through(inputs[2], MOVES) if len(inputs) > 2 else None
         z = node
         if bias is None:
             z, bias = self._biased(node)
         activation, a = self.activated(z)
-        return Layer(weight, bias, x, z, a, activation, self.kind(node) in RECURRENT)
+        return Layer(
+            weight,
+            shape if len(shape) == len(weight.shape) else weight.shape,
+            bias,
+            x,
+            z,
+            a,
+            activation,
+            self.kind(node) in RECURRENT,
+        )
 
     def _biased(self, node: Node) -> tuple[Node, Node | None]:
         """The sum with a bias, where that is what follows."""
@@ -212,13 +228,30 @@ class Structure:
             node = follows[0]
         return "linear", z
 
+    def scores(self, softmax: Node) -> Node | None:
+        """The product of queries and keys that the softmax of an attention is of; None of any other softmax."""
+        made = self.through(self.graph.nodes[softmax.inputs[0]], SCORED)
+        product = made.op is not None and made.op.name == "matmul" and all(n.op is not None for n in self.inputs(made))
+        return made if product else None
+
+    @cached_property
+    def asking(self) -> tuple[Node, ...]:
+        """What makes the queries and keys of attentions: the results of layers."""
+        found = []
+        for node in self.graph.ops:
+            if node.op is not None and node.op.name in ("softmax", "masked_softmax"):
+                product = self.scores(node)
+                if product is not None:
+                    found += [self.through(side, (*MOVES, *SCORED)) for side in self.inputs(product)]
+        return tuple(found)
+
     # ------------------------------------------------------------------------------------------- loss and output
     @cached_property
     def loss(self) -> Loss | None:
         """What is compared with what, where the graph says so."""
         last = self.graph.nodes[self.graph.loss]
         for node in self.before(last):
-            if node.op is not None and node.op.name in LOSSES:
+            if node.op is not None and node.op.name in LOSSES and len(node.inputs) > 1:
                 prediction, target = self.inputs(node)[:2]
                 return Loss(node.op.name, node, prediction, target, str(node.attributes.get("reduction", "mean")))
         return self._by_hand(last)
@@ -261,7 +294,10 @@ class Structure:
         return "sum" if node.op is not None and node.op.name == "sum" else "mean"
 
     def is_data(self, node: Node) -> bool:
-        """Is it a given number that is no parameter?"""
+        """Is it a given number that is no parameter? Of a captured step, where what is given has no gradient, also what
+        was computed from nothing else."""
+        if self._captured and node.op is not None:
+            return not node.wants_grad and not any(leaf.scope for leaf in self.leaves(node))
         return node.op is None and node.role in ("input", "target") and not node.scope
 
     @cached_property
@@ -271,6 +307,10 @@ class Structure:
         if loss is None or loss.prediction is None:
             return None
         node = self.through(loss.prediction, (*MOVES, *POOLS, "dropout"))
+        if node.op is not None and node.op.name == "log":
+            inner = self.through(self.graph.nodes[node.inputs[0]], MOVES)
+            if inner.op is not None and inner.op.name == "softmax":
+                return Output(loss.prediction, self.graph.nodes[inner.inputs[0]], "log_softmax", inner)
         if node.op is not None and node.op.name in ACTIVATIONS and self.kind(node) not in RECURRENT:
             return Output(loss.prediction, self.graph.nodes[node.inputs[0]], node.op.name, node)
         return Output(loss.prediction, node, "linear", node)

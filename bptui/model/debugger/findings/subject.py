@@ -12,13 +12,14 @@ import numpy as np
 from bptui.model.base.types import Array
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.findings.finding import Finding
-from bptui.model.debugger.findings.probe import Prober, Step
+from bptui.model.debugger.findings.probe import CapturedStep, Prober, Step, probed
 from bptui.model.debugger.findings.structure import Structure
 from bptui.model.debugger.progress import Progress
 from bptui.model.engine.arena_recording import ArenaRecording
 from bptui.model.engine.graph import Graph, Node
 from bptui.model.engine.recording import Key, Recording
 from bptui.model.source.captured.network import CapturedNetwork
+from bptui.model.source.captured.recording import CapturedRecording
 from bptui.model.source.network import Network
 
 FEWEST = 8
@@ -36,13 +37,19 @@ class Data:
     values: Array
 
 
-def _with_parameters(branch: Branch) -> Graph:
-    """The graph of a branch, the parameters with their first numbers: those of a captured step are in its record."""
-    if not isinstance(branch.network, CapturedNetwork):
-        return branch.graph
-    recording = branch.network.recording
-    nodes = (replace(n, value=recording.value(n)) if n.role == "param" else n for n in branch.graph.nodes)
-    return replace(branch.graph, nodes=tuple(nodes))
+def _as_captured(recording: CapturedRecording, graph: Graph) -> Graph:
+    """The graph of a captured step as that of a network file: parameters with their first numbers, which are in the
+    record, and what the model holds in the layer that holds it: `encoder.0.weight` in `encoder.0`."""
+    parameters = set(recording.record.step.parameters.values())
+    nodes = list(graph.nodes)
+    for node in graph.nodes:
+        if node.op is not None:
+            continue
+        held = parameters.intersection(recording.captured.values_of.get(node.id, ()))
+        scope = node.name.rpartition(".")[0] if held else node.scope
+        if held or node.role == "param":
+            nodes[node.id] = replace(node, value=recording.value(node), scope=scope)
+    return replace(graph, nodes=tuple(nodes))
 
 
 class Subject:
@@ -50,6 +57,7 @@ class Subject:
 
     steps  how many training steps there are; `recording(k)` for k below that
     graph  its graph, the parameters with the numbers that they have at first
+    captured  the recording of a captured step, None of any other network
     found   what earlier rules have found: symptoms are told only where nothing else is
     absent  what was asked of a recording and is not in it: `the gradient of layer1.z`
     """
@@ -57,8 +65,11 @@ class Subject:
     def __init__(self, branch: Branch, steps: int, progress: Progress | None = None) -> None:
         self.branch, self.steps = branch, steps
         self.progress = progress or Progress()
-        self.graph = _with_parameters(branch)
-        self.structure = Structure(self.graph)
+        network = branch.network
+        recorded = network.recording if isinstance(network, CapturedNetwork) else None
+        self.captured = recorded if branch.parent is None else None
+        self.graph = branch.graph if recorded is None else _as_captured(recorded, branch.graph)
+        self.structure = Structure(self.graph, captured=recorded is not None)
         self.found: list[Finding] = []
         self.absent: set[str] = set()
 
@@ -71,6 +82,31 @@ class Subject:
     def network(self) -> Network:
         """What is diagnosed."""
         return self.branch.network
+
+    @property
+    def samples(self) -> int:
+        """How many samples a batch has; 0 where the numbers are no samples."""
+        if self.captured is None:
+            return self.network.samples
+        return max((len(data.values) for data in self.inputs if data.values.ndim), default=0)
+
+    @property
+    def first(self) -> bool:
+        """Is training step 0 the first of all? Of a captured step: it is known to be."""
+        if self.captured is None:
+            return True
+        step = self.captured.record.step
+        if (number := step.about.get("step")) is not None:
+            return bool(number == 0)
+        rows = [row for update in step.updates for group in update.groups for row in group.rows]
+        return any(row.states_after for row in rows) and not any(row.states_before for row in rows)
+
+    def when(self, step: int) -> str:
+        """`training step 3`; of a captured step by the number that it had in its program, where that is known."""
+        if self.captured is None:
+            return f"training step {step}"
+        number = self.captured.record.step.about.get("step")
+        return "the captured step" if number is None else f"training step {number}"
 
     # ------------------------------------------------------------------------------------------------ numbers
     def recording(self, step: int = 0) -> Recording:
@@ -105,13 +141,27 @@ class Subject:
             return None
         return self._prober.step(recording)
 
+    @cached_property
+    def taken(self) -> CapturedStep | None:
+        """The step that the optimizer took in a captured training step, to be probed; None where that cannot be."""
+        return None if self.captured is None else probed(self.captured)
+
     # --------------------------------------------------------------------------------------------------- data
     @cached_property
     def inputs(self) -> tuple[Data, ...]:
-        """The inputs: what is given, is no parameter and no target, and has samples."""
+        """The inputs: what is given, is no parameter and no target, and has samples. Of a captured step: what layers
+        read that is computed from no parameter."""
+        if self.captured is not None:
+            read = {layer.x.id: layer.x for layer in self.structure.layers}
+            given = [x for x in read.values() if not any(node.scope for node in self.structure.leaves(x))]
+            arrays = [(x, self.recording(0).value(x)) for x in given]
+            # what is all one number is a state that something starts from, and no data
+            return tuple(
+                Data(x, v) for x, v in arrays if v is not None and v.ndim and v.size and np.any(v != v.flat[0])
+            )
         target = self.structure.loss.target if self.structure.loss else None
         found = [n for n in self.graph.nodes if self.structure.is_data(n) and n.role == "input" and n is not target]
-        samples = self.network.samples
+        samples = self.samples
         return tuple(
             Data(node, values)
             for node in found
@@ -134,6 +184,17 @@ class Subject:
             return batches.arrays[node.name]
         return self.recording(0).value(node)
 
+    def places(self, data: Data) -> tuple[str, ...]:
+        """How findings name what is given; of a captured step by the key that a network file has for it, and for inputs
+        by the layers that read them, too."""
+        named = self.structure.places(data.node)
+        if self.captured is None:
+            return named
+        if self.targets is not None and data.node is self.targets.node:
+            return ("data.targets", *named)
+        readers = (layer.place for layer in self.structure.layers if layer.x is data.node)
+        return tuple(dict.fromkeys(("data.inputs", *named, *readers)))
+
     @property
     def fewest(self) -> int:
         """How many samples it takes to speak of shares of them; all that there are always do."""
@@ -142,7 +203,7 @@ class Subject:
     @property
     def enough(self) -> bool:
         """Are there so many in a batch?"""
-        return self.network.samples >= self.fewest
+        return self.samples >= self.fewest
 
 
 class Noted(Recording):

@@ -76,7 +76,8 @@ def facts(finding: Finding) -> list[tuple[str, str]]:
         rows.append(("number", f"{numbers.significant(finding.number, 4)}{limit}"))
     rows += [("" if n else "seen", text) for n, text in enumerate(finding.evidence)]
     rows += [("" if n else "so", other.text) for n, other in enumerate(finding.therefore)]
-    rows.append(("since", f"training step {finding.training_step}"))
+    rows += [("" if n else "try", f"{text} (in the program: not tried here)") for n, text in enumerate(finding.advice)]
+    rows.append(("since", finding.when or f"training step {finding.training_step}"))
     rows.append(("rule", f"{finding.rule}: {finding.source}" if finding.source else finding.rule))
     return rows
 

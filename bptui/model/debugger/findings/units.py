@@ -45,7 +45,7 @@ class Dead:
 
 def dead_units(subject: Subject, layer: Layer, step: int) -> Dead:
     """Those of one layer in one training step; where its batch is small, in as many steps as make SAMPLES."""
-    size = max(1, subject.network.samples)
+    size = max(1, subject.samples)
     steps = 1 if subject.network.batches is None else -(-SAMPLES // size)
     which = np.ones(0, bool)
     for at in range(step, max(step + 1, min(step + steps, subject.steps))):
@@ -60,7 +60,7 @@ def dead_units(subject: Subject, layer: Layer, step: int) -> Dead:
 
 def dead(subject: Subject) -> Iterator[Finding]:
     """ReLUs that no sample of the batch reaches: one finding for all layers."""
-    if not subject.network.samples or subject.steps * subject.network.samples < subject.fewest:
+    if not subject.samples or subject.steps * subject.samples < subject.fewest:
         return
     relus = [layer for layer in subject.structure.layers if layer.activation in ("relu", "relu6")]
     found = [_worst(subject, layer) for layer in relus]

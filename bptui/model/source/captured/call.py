@@ -38,10 +38,11 @@ class Workshop:
 
     nodes   value → the node that holds it
     reads   node id → how its numbers are read, where they are not those of a value of the record (a mask as 0 and 1)
+    through gradients flow through what was recorded without: the forward of a custom function
     """
 
-    def __init__(self, record: Record, builder: Builder) -> None:
-        self.record, self.builder = record, builder
+    def __init__(self, record: Record, builder: Builder, *, through: bool = False) -> None:
+        self.record, self.builder, self.through = record, builder, through
         self.nodes: dict[int, Node] = {}
         self.reads: dict[int, Found] = {}
         self._taken: dict[str, int] = {}

@@ -200,8 +200,12 @@ class Target(Protocol):
 
 def target(path: Path) -> Target:
     """A folder, or a zip where the path ends in `.zip`. UserError where something is there that is no capture: an
-    earlier capture is replaced, nothing else is. What is there stays until the first file is added."""
+    earlier capture is replaced, nothing else is, or where nothing can be written. What is there stays until the first
+    file is added."""
     try:
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK):
+            raise UserError(str(path), f"in {above} nothing can be written", "another place")
         if path.suffix.lower() == ".zip":
             if os.path.lexists(path) and not _is_zip_of_ours(path):
                 raise _taken(path, "is there and is no zip of a captured step")

@@ -144,6 +144,10 @@ class _Building:
         except Lacks as why:
             self.builder.undo(first)
             self.shop.reads = {leaf: read for leaf, read in self.shop.reads.items() if leaf < first}
+            if not any(self.step.values[out].wants_grad for out in event.outs):
+                for out in event.outs:  # no gradient passes it: what it gave is given
+                    self._leaf(out)
+                return
             outs = self._opaque(event, str(why))
         for value, node in outs.items():
             if self.step.values[value].wants_grad and event.notes.get("no_grad"):

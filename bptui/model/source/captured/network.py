@@ -61,6 +61,14 @@ class CapturedNetwork(Network):
         """Its operations by module and line."""
         return self.recording.modules
 
+    def training(self) -> History:
+        """The step recomputed, and training on from it with the same batch. UserError where not all parameters follow
+        one rule."""
+        if not self.recording.one_rule:
+            right = "steps after an edit (set lr = 0.1) train all of them by the first one's"
+            raise UserError(self.name, "its parameters do not all follow one rule that bptui knows", right)
+        return trained(self.program(), self.recording, {})
+
     def program(self) -> Program:
         """The step as it would be recomputed: the graph, as it was edited, from its leaves on, in float64. UserError
         where that is not possible."""

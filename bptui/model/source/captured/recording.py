@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from bptui.model.base.types import Array
+from bptui.model.engine.arena import TooLarge
 from bptui.model.engine.nonfinite import FINITE, INFINITE, NAN
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Key, NotRecorded, Recording
@@ -120,7 +121,7 @@ class CapturedRecording(Recording):
         return self._alone(ops, {self.graph.loss: np.ones(())}, "float64")
 
     def run(self, event: Event) -> Alone | None:
-        """The event alone; None where numbers that it reads were not kept."""
+        """The event alone; None where numbers that it reads were not kept, or are too many."""
         with self._lock:
             found = self._runs.pop(event.id, None)
             if found is not None:
@@ -145,7 +146,8 @@ class CapturedRecording(Recording):
         return self._alone(ops, {i: g for i in ops if (g := self.upstream(event, i)) is not None}, dtype)
 
     def _alone(self, ops: Sequence[int], upstream: Mapping[int, Array], dtype: str) -> Alone | None:
-        """Some operations by themselves; None where numbers that they read were not kept."""
+        """Some operations by themselves; None where numbers that they read were not kept, or they would take more
+        memory than there may be (`arena.LIMIT`)."""
         inside = set(ops)
         given: dict[int, Array] = {}
         for i in ops:
@@ -155,7 +157,10 @@ class CapturedRecording(Recording):
                     if array is None:
                         return None
                     given[source] = array
-        return alone(self.graph, ops, given, upstream, dtype)
+        try:
+            return alone(self.graph, ops, given, upstream, dtype)
+        except TooLarge:
+            return None
 
     def upstream(self, event: Event, i: int) -> Array | None:
         """The gradient that comes to a result of an event from outside. What the event adds to its own result (an LSTM
@@ -229,6 +234,13 @@ class CapturedRecording(Recording):
         rules = (rule_of(*turn) for turns in self._turns.values() for turn in turns)
         return next((rule for rule in rules if isinstance(rule, Optimizer)), Optimizer("sgd", 0.0))
 
+    @property
+    def one_rule(self) -> bool:
+        """Do all parameters follow the same rule, with the same settings?"""
+        return len({rule_of(*turn) for turns in self._turns.values() for turn in turns}) == 1 and not any(
+            isinstance(rule_of(*turns[0]), str) for turns in self._turns.values()
+        )
+
     def update_rule(self, node: Key, turn: int = 0) -> Optimizer:
         found = self.turn(node, turn)
         if found is None:
@@ -257,7 +269,12 @@ class CapturedRecording(Recording):
         )
         if held is None:  # it is made at the first update, and is 0 before
             return np.zeros(self.graph.nodes[self.id(node)].shape)
-        return self.record.array(held["v"]) if isinstance(held, dict) else np.asarray(held, np.float64)
+        match held:
+            case {"v": int(value)}:
+                return self.record.array(value)
+            case int() | float():
+                return np.asarray(held, np.float64)
+        return None
 
     def update_grad(self, node: Key, turn: int = 0) -> Array | None:
         found = self.turn(node, turn)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.base.errors import UserError
-from bptui.model.base.safetensors import MAX_AXES
+from bptui.model.base.safetensors import MAX_AXES, MAX_COUNT
 from bptui.model.base.types import Array
 from bptui.model.source.captured.record import Stats, Value
 
@@ -103,7 +103,7 @@ def _layout(row: Any, where: str) -> tuple[str, tuple[int, ...], tuple[int, ...]
         raise UserError(where, "its shape or its strides are not whole numbers from 0, one an axis")
     whole = len(strides) == len(shape)
     span = sum((n - 1) * s for n, s in zip(shape, strides, strict=False)) + 1 if whole and prod(shape) else 0
-    if span >= MOST or prod(shape) >= 2**62:
+    if span >= MOST or prod(n for n in shape if n) >= MAX_COUNT:
         raise UserError(where, "its shape is larger than any memory")
     return dtype, shape, strides, place, _width(dtype), span, whole
 

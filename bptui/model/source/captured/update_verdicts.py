@@ -39,10 +39,11 @@ def _update(recording: CapturedRecording, node: int, turn: int) -> Iterator[Row]
         return
     before, grad = recording.before(node, turn), recording.update_grad(node, turn)
     states = [recording.state(node, name, turn=turn) for name in optimizer.states]
-    if before is None or grad is None or any(state is None for state in states):
+    if before is None or grad is None or any(state is None or state.shape != before.shape for state in states):
         yield Row(node, "update", "", "skipped", note="what it starts from was not kept")
         return
-    after = [recording.after(node, turn), *(recording.state(node, name, True, turn) for name in optimizer.states)]
+    made = [recording.after(node, turn), *(recording.state(node, name, True, turn) for name in optimizer.states)]
+    after = [None if array is None or array.shape != before.shape else array for array in made]
     own = _Own(optimizer, [before, *(state for state in states if state is not None)], grad)
     found = own.beside(after, FLOATS.get(recording.dtype(node), SINGLE))
     for name, recorded, off in zip(("", *optimizer.states), after, found, strict=True):

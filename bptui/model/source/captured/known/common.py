@@ -16,6 +16,11 @@ Tensor: TypeAlias = Ref | Node
 Number: TypeAlias = Ref | Node | float
 
 
+def several(value: Any) -> Any:
+    """Numbers as a tuple, one number as it is."""
+    return tuple(value) if isinstance(value, list | tuple) else value
+
+
 def tensor(x: Any) -> bool:
     """Is it a tensor, not a number?"""
     return isinstance(x, Ref | Node)

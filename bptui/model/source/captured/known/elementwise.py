@@ -42,7 +42,7 @@ for _name in ("sigmoid", "tanh", "tanhshrink"):
 known("exp")(_plain("exp"))
 for _name in ("expm1", "log1p", "erf"):
     known(_name, f"torch.special.{_name}")(_plain(_name))
-for _name in ("relu", "silu", "mish", "hardswish", "relu6"):
+for _name in ("relu", "silu", "mish", "hardswish"):
     known(_name)(_activation(_name))
 known("absolute")(_plain("abs"))
 known("neg", "negative")(_plain("neg"))
@@ -56,10 +56,10 @@ def softsign(u: Call, input: Any) -> Node:
     return u.use("softsign", input)
 
 
-@known("selu")
+@known("selu", "relu6")
 def selu(u: Call, input: Any, inplace: bool = False) -> Node:
     finite(u, input)
-    return u.use("selu", input)
+    return u.use(u.name, input)
 
 
 @known("hardsigmoid")
@@ -216,14 +216,24 @@ def nan_to_num(
 
 
 # ---------------------------------------------------------------------------------------------------------- steps
-@known("floor", "ceil", "trunc", "fix", "sign", "sgn")
+@known("floor", "ceil", "trunc", "sign")
 def step(u: Call, input: Any) -> Node:
-    return stepwise(u, input)
+    return u.use(u.name, input)
+
+
+@known("fix")
+def fix(u: Call, input: Any) -> Node:
+    return u.use("trunc", input)
+
+
+@known("sgn")
+def sgn(u: Call, input: Any) -> Node:
+    return u.use("sign", input)
 
 
 @known("round", "torch.special.round")
 def rounded(u: Call, input: Any, *, decimals: int = 0) -> Node:
-    return stepwise(u, input)
+    return stepwise(u, input) if decimals else u.use("round", input)
 
 
 # ---------------------------------------------------------------------------------------------- bounds, and choosing
@@ -320,5 +330,6 @@ def alpha_dropout(u: Call, input: Any, p: float = 0.5, training: bool = False, i
         return dropout(u, input, p, training)
     low = -1.7580993408473766  # -scale·alpha of selu
     scale = ((low * low * p + 1) * (1 - p)) ** -0.5
-    y = u.use("where", _kept(u, input), input, low)
-    return u.use("add", u.use("mul", y, scale), -low * scale * p)
+    kept = u.use("mul", _kept(u, input), scale)
+    shift = u.use("sub", u.use("mul", u.use("sub", scale, kept), low), low * scale * p)
+    return u.use("add", u.use("mul", input, kept), shift)

@@ -82,7 +82,7 @@ def inner(u: Call, input: Any, other: Any) -> Node:
 
 @known("outer", "ger")
 def outer(u: Call, input: Any, vec2: Any) -> Node:
-    return u.use("mul", reshaped(u, input, (*input.shape, 1)), vec2)
+    return u.use("outer", input, vec2)
 
 
 @known("chain_matmul", "torch.linalg.multi_dot")
@@ -109,6 +109,17 @@ def tensordot(u: Call, a: Any, b: Any, dims: Any = 2) -> Node:
     left = reshaped(u, turned(u, a, (*rows, *own)), (prod(a.shape[n] for n in rows), shared))
     right = reshaped(u, turned(u, b, (*its, *columns)), (shared, prod(b.shape[n] for n in columns)))
     return reshaped(u, u.use("matmul", left, right), (*(a.shape[n] for n in rows), *(b.shape[n] for n in columns)))
+
+
+@known("einsum")
+def einsum(u: Call, equation: Any, *operands: Any) -> Node:
+    """An equation is a definition; as a list of axes by numbers it is not read."""
+    if not isinstance(equation, str):
+        u.lacks("einsum with axes by numbers")
+    given = spread(operands)
+    if len(given) > 2:  # which product is first decides whether inf becomes NaN
+        finite(u, *given, nan=True)
+    return u.use("einsum", *given, equation=equation)
 
 
 # ------------------------------------------------------------------------------------------------- product and sum

@@ -106,7 +106,7 @@ def _said(u: Call, make: Entry) -> dict[int, Node]:
     for value, node in found.items():
         if tuple(values[value].shape) != node.shape:
             u.lacks(f"{u.name}: shape {node.shape} where {tuple(values[value].shape)} was recorded")
-        if node.id < first and node.wants_grad and not values[value].wants_grad:
+        if node.id < first and node.wants_grad and not values[value].wants_grad and not u.shop.through:
             found[value] = u.use("detach", node)  # nothing flows back through this one, as it does through that
     if any(values[out].dtype in FLOATS and out not in found for out in event.outs):
         u.lacks(f"{u.name}: more results than bptui's")

@@ -17,11 +17,12 @@ from bptui.model.source.captured.known.common import (
     condition,
     rearranged,
     reshaped,
+    several,
     spread,
     stretched,
     values,
 )
-from bptui.model.source.captured.known.registry import Entry, known
+from bptui.model.source.captured.known.registry import known
 
 
 # ------------------------------------------------------------------------------------------------------- its shape
@@ -124,6 +125,8 @@ def repeat_interleave(u: Call, input: Any, repeats: Any, dim: Any = None, *, out
     """Each element so many times, or each as many times as a tensor says."""
     x = reshaped(u, input, (prod(input.shape),)) if dim is None else u.same(input)
     along, result = axis(x, dim or 0), u.results[0]
+    if isinstance(repeats, int):
+        return u.use("repeat_interleave", x, repeats=repeats, axis=along)
     size = x.shape[along]
     positions = u.whole((result.shape[along],), lambda: np.repeat(np.arange(size), values(u, repeats)))
     return u.use("take", x, positions, axis=along)
@@ -145,26 +148,26 @@ def meshgrid(u: Call, *tensors: Any, indexing: Any = None) -> list[Node]:
 # ----------------------------------------------------------------------------------------------- in another order
 @known("roll")
 def roll(u: Call, input: Any, shifts: Any, dims: Any = None) -> Node:
-    along = tuple(dims) if isinstance(dims, list) else dims
-    if along in (None, ()):
-        return rearranged(u, input, lambda p: np.roll(p, shifts))
-    return rearranged(u, input, lambda p: np.roll(p, shifts, along))
+    """Without an axis, all elements in their order."""
+    if dims in (None, []):
+        flat = u.use("roll", reshaped(u, input, (prod(input.shape),)), shift=several(shifts), axis=0)
+        return reshaped(u, flat, tuple(input.shape))
+    return u.use("roll", input, shift=several(shifts), axis=several(dims))
 
 
 @known("flip")
 def flip(u: Call, input: Any, *order: Any, dims: Any = None) -> Node:
-    along = tuple(spread(order) if dims is None else dims)
-    return rearranged(u, input, lambda p: np.flip(p, along))
+    return u.use("flip", input, axis=several(spread(order) if dims is None else dims))
 
 
 @known("fliplr")
 def fliplr(u: Call, input: Any) -> Node:
-    return rearranged(u, input, np.fliplr)
+    return u.use("flip", input, axis=1)
 
 
 @known("flipud")
 def flipud(u: Call, input: Any) -> Node:
-    return rearranged(u, input, np.flipud)
+    return u.use("flip", input, axis=0)
 
 
 @known("rot90")
@@ -175,7 +178,7 @@ def rot90(u: Call, input: Any, k: int = 1, dims: Any = (0, 1)) -> Node:
 # ------------------------------------------------------------------------------------------------------- diagonals
 @known("diagonal")
 def diagonal(u: Call, input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
-    return rearranged(u, input, lambda p: np.diagonal(p, offset, dim1, dim2))
+    return u.use("diagonal", input, offset=offset, axis1=dim1, axis2=dim2)
 
 
 @known("torch.linalg.diagonal")
@@ -206,16 +209,9 @@ def diag_embed(u: Call, input: Any, offset: int = 0, dim1: int = -2, dim2: int =
 def diag(u: Call, input: Any, diagonal: int = 0) -> Node:
     if len(input.shape) == 1:
         return diag_embed(u, input, diagonal)
-    return rearranged(u, input, lambda p: np.diagonal(p, diagonal))
+    return u.use("diagonal", input, offset=diagonal)
 
 
-def _triangle(keep: Any) -> Entry:
-    def entry(u: Call, input: Any, diagonal: int = 0) -> Node:
-        rows = tuple(input.shape[-2:])
-        return u.use("where", condition(u, rows, lambda: keep(np.ones(rows), diagonal)), input, 0.0)
-
-    return entry
-
-
-known("tril")(_triangle(np.tril))
-known("triu")(_triangle(np.triu))
+@known("tril", "triu")
+def triangle(u: Call, input: Any, diagonal: int = 0) -> Node:
+    return u.use(u.name, input, k=diagonal)

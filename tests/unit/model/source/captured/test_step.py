@@ -221,6 +221,42 @@ def test_a_custom_backward_is_held_against_the_derivative_of_its_own_forward(fac
     assert any("0.667 times" in row.note for row in rows) == (verdict == "FAIL")
 
 
+@pytest.mark.parametrize("name", ["torch.Tensor.clone", "torch.Tensor.contiguous", "torch.Tensor.view_as"])
+def test_a_custom_function_that_changes_nothing_is_there_for_its_backward(name):
+    """A layer that reverses gradients is no mistake, and is said to do so."""
+    record = MadeRecord()
+    numbers = np.float32([0.5, -1, 2])
+    w = record.given(numbers, "w", wants_grad=True)
+    inside = record.call(name, [V(w)] * (1 + name.endswith("as")), numbers, notes={"no_grad": True})
+    record.step.values[inside].wants_grad = False
+    same = record.call("bptui.custom Reverse", [V(w)], numbers, notes={"custom": "Reverse", "inside": [inside]})
+    loss = record.call("torch.sum", [V(same)], numbers.sum())
+    ones = np.ones(3, np.float32)
+    record.backward(loss, {same: ones, w: -ones})
+    record.step.backwards[0].parts[record.step.events[1].id, w] = [record.keep(-ones)]
+    made = network(record)
+    rows = check_event(made.recording, record.step.events[1])
+    assert {row.row: row.verdict for row in rows} == {"value": "ok", "gradient": "opaque"}
+    assert any("-1 times the derivative" in row.note for row in rows)
+
+
+def test_a_copy_in_the_forward_of_a_custom_function_lets_gradients_through():
+    record = MadeRecord()
+    numbers = np.float32([0.5, -1, 2])
+    w = record.given(numbers, "w", wants_grad=True)
+    copy = record.call("torch.Tensor.clone", [V(w)], numbers, notes={"no_grad": True})
+    inside = record.call("torch.Tensor.mul", [V(copy), V(w)], numbers**2, notes={"no_grad": True})
+    for value in (copy, inside):
+        record.step.values[value].wants_grad = False
+    square = record.call("bptui.custom Square", [V(w)], numbers**2, notes={"custom": "Square", "inside": [inside]})
+    loss = record.call("torch.sum", [V(square)], (numbers**2).sum())
+    record.backward(loss, {square: np.ones(3, np.float32), w: 2 * numbers})
+    record.step.backwards[0].parts[record.step.events[2].id, w] = [record.keep(2 * numbers)]
+    made = network(record)
+    rows = check_event(made.recording, record.step.events[2])
+    assert {row.row: row.verdict for row in rows} == {"value": "ok", "gradient": "ok"}
+
+
 # ------------------------------------------------------------------------------------------------------------- what-if
 def test_the_step_recomputed_from_its_leaves_is_the_step():
     made = network()
@@ -336,3 +372,38 @@ def test_the_step_is_recomputed_in_another_kind_of_number():
     assert found.loss == pytest.approx(made.recording.loss, rel=1e-6)
     with pytest.raises(UserError, match="float64 or float32"):
         registry.run(Session(made), "set dtype = float8")
+
+
+def test_what_nobody_knows_and_no_gradient_passes_is_given():
+    record = MadeRecord()
+    scale = record.given(np.float32(2))
+    grown = record.call("torch._amp_update_scale_", [V(scale)], np.float32(4))
+    w = record.given(np.float32([1, 2]), "w", wants_grad=True)
+    scaled = record.call("torch.Tensor.mul", [V(w), V(grown)], np.float32([4, 8]))
+    loss = record.call("torch.Tensor.sum", [V(scaled)], np.float32(12))
+    record.backward(loss, {scaled: np.ones(2, np.float32), w: np.float32([4, 4])})
+    made = network(record)
+    assert not made.captured.unknown
+    assert check_step(made.recording).counts.keys() == {"ok"}
+
+
+def test_training_goes_on_from_the_captured_step_with_the_same_batch():
+    made = network()
+    history = made.training()
+    history.advance(5)
+    assert history.losses[0] == pytest.approx(made.recording.loss, rel=1e-5)
+    assert history.losses[4] < history.losses[0]
+    np.testing.assert_allclose(history.recording(1).value("out.weight"), made.recording.after("out.weight"), rtol=1e-5)
+
+
+def test_parameters_with_rules_of_their_own_are_not_trained_on_by_one():
+    record = two_layers()
+    (group,) = record.step.updates[0].groups
+    record.step.updates[0].groups = [
+        replace(group, rows=group.rows[:2]), replace(group, rows=group.rows[2:], options={"lr": 0.5}),
+    ]  # fmt: skip
+    made = network(record)
+    with pytest.raises(UserError, match="do not all follow one rule"):
+        made.training()
+    reply = registry.run(Session(made), "set out.bias[0] = 1")
+    assert "by the first one's rule" in reply.text

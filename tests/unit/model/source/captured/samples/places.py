@@ -57,6 +57,7 @@ def shapes(t: Draw) -> None:
         t().repeat(3),
         y.repeat_interleave(2),
         torch.repeat_interleave(y, 3, dim=1),
+        x.repeat_interleave(2, -2),
     )
     (
         torch.repeat_interleave(y, torch.tensor([1, 0, 2]), dim=0),

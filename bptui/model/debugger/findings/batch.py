@@ -1,0 +1,99 @@
+"""What the batch of a captured step tells by itself: whether its targets depend on its inputs, and how far its loss
+went in the step that was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.types import Array
+from bptui.model.debugger.findings.captured import of
+from bptui.model.debugger.findings.change import Change, remedy
+from bptui.model.debugger.findings.finding import Finding, Remedy
+from bptui.model.debugger.findings.subject import Subject
+from bptui.model.debugger.findings.symptoms import SOLVED, constant_answer
+
+LONGER_LOSS, RISE = 2.0, "the loss of the same batch with the parameters of before and after"
+"""So many times the loss of before is a step too long."""
+SHORTER = tuple(2.0**-n for n in range(1, 31))
+WAIT, HARDLY, UNLIKELY, DEPEND, MOST_SAMPLES, SHUFFLES = 100, 0.9, 0.05, 20, 128, 199
+"""Training steps after which a loss that is still so much of a constant answer's says something; the share of shuffled
+targets beyond which these are as if shuffled; samples that it takes, and that are looked at; how often it is tried."""
+
+
+def independent(subject: Subject) -> Iterator[Finding]:
+    """Late in a training, a loss that is hardly below that of a constant answer, and a batch in which targets depend on
+    inputs no more than when they are shuffled."""
+    number, constant = of(subject).record.step.about.get("step"), constant_answer(subject)
+    targets, loss = subject.targets, float(subject.losses[0])
+    if not isinstance(number, int) or number < WAIT or constant is None or targets is None or loss < HARDLY * constant:
+        return
+    x = next((data for data in subject.inputs if len(data.values) == len(targets.values)), None)
+    if x is None or len(x.values) < DEPEND:
+        return
+    y = targets.values
+    classes = (y.reshape(-1, 1) == np.unique(y)).astype(np.float64) if targets.node.whole and y.ndim == 1 else y
+    share = chance(x.values, classes)
+    if share <= UNLIKELY:
+        return
+    yield Finding(
+        "independent", "data-dependence", "warning",
+        ("data.targets", "loss", *subject.structure.places(targets.node)),
+        f"after {number} training steps the loss is {numbers.significant(loss, 3)}, that of a constant answer "
+        f"{numbers.significant(constant, 3)}; in this batch nothing in the inputs tells the targets",
+        node=targets.node.name, number=share, threshold=UNLIKELY,
+        source="distance correlation (Székely 2007), against shuffled targets",
+        evidence=(f"{100 * share:.3g} % of shuffled targets depend on the inputs as much as these",),
+        advice=("are inputs and targets in the same order? shuffle both by one permutation",),
+    )  # fmt: skip
+
+
+def chance(x: Array, y: Array) -> float:
+    """The share of shuffled targets whose distance covariance with the inputs is as large as that of the given ones.
+    Distances are Euclidean, between samples; of at most MOST_SAMPLES, columns of inputs by their standard deviation."""
+    a, b = (np.asarray(each, np.float64).reshape(len(each), -1)[:MOST_SAMPLES] for each in (x, y))
+    spread = a.std(0)
+    a, b = _centred((a - a.mean(0)) / np.where(spread > 0, spread, 1)), _centred(b)
+    random = np.random.default_rng(0)
+    orders = (random.permutation(len(b)) for _ in range(SHUFFLES))
+    given = float((a * b).sum())
+    return float(np.mean([(a * b[np.ix_(order, order)]).sum() >= given for order in orders]))
+
+
+def _centred(points: Array) -> Array:
+    squares = np.square(points).sum(1)
+    distances = np.sqrt(np.maximum(squares + squares[:, None] - 2 * points @ points.T, 0))
+    rows = distances.mean(0)
+    return np.asarray(distances - rows - rows[:, None] + rows.mean())
+
+
+# ------------------------------------------------------------------------------------------- how far the loss went
+def overshot(subject: Subject) -> Iterator[Finding]:
+    """A step after which the loss of its own batch is twice what it was, recomputed in float64."""
+    step = subject.taken
+    if step is None or not step.promised < 0:
+        return
+    before, after = step.at(0.0), step.at(1.0)
+    constant = constant_answer(subject)
+    if not before > 0 or after <= LONGER_LOSS * before or (constant is not None and after < SOLVED * constant):
+        return
+    recording = of(subject)
+    rates = sorted({float(group.options["lr"]) for update in recording.record.step.updates for group in update.groups
+                    if isinstance(group.options.get("lr"), int | float)})  # fmt: skip
+    suits = step.largest(SHORTER)
+    remedies: tuple[Remedy, ...] = ()
+    if suits is not None and len(rates) == 1:
+        made = remedy("the same step, shorter", Change("optimizer.learning_rate", float(f"{suits * rates[0]:.2g}")))
+        remedies = (replace(made, loss_before=after, loss_after=step.at(suits)),)
+    yield Finding(
+        "rate high", "learning-rate-high", "warning", ("optimizer.learning_rate", "optimizer"),
+        f"the step overshot: the loss of this batch goes from {numbers.significant(before, 4)} to "
+        f"{numbers.significant(after, 4)}",
+        node=subject.graph.params[0].name, phase="update", number=after / before, threshold=LONGER_LOSS, source=RISE,
+        evidence=(f"ΔL = {numbers.significant(step.promised, 3)} promised by g·Δw",
+                  *(f"learning rate {rate:g}" for rate in rates)),
+        remedies=remedies,
+    )  # fmt: skip

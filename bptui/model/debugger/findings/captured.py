@@ -1,0 +1,348 @@
+"""What only a captured step can tell: the program around the network. Gradients from before, what the optimizer has,
+what was detached or frozen, modes, custom functions, and how far the loss really went.
+
+Nothing of it is a guess about code that was not seen: each finding is read from what was recorded, and what is to be
+changed in the program is said in the words of its framework, not tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bptui.model.base import numbers
+from bptui.model.base.types import Array
+from bptui.model.debugger.findings.finding import Finding
+from bptui.model.debugger.findings.subject import Subject, rms
+from bptui.model.engine.graph import Node
+from bptui.model.source.captured.record import FLOATS, Event, Moved, Site, Step, Update
+from bptui.model.source.captured.recording import CapturedRecording
+from bptui.model.source.captured.verdicts import check_event
+
+DRAWN, FEWEST = 1.36, 16
+"""Kolmogorov-Smirnov: √n times the largest distance from a uniform distribution, up to which 95 of 100 samples of one
+are; from so many numbers on it says something."""
+
+
+def of(subject: Subject) -> CapturedRecording:
+    """The recording of the captured step."""
+    assert subject.captured is not None
+    return subject.captured
+
+
+def at(site: Site | None) -> str:
+    """` (train.py:31)`, where the line is known."""
+    return "" if site is None else f" ({site.file}:{site.line})"
+
+
+def named(nodes: Sequence[Node], most: int = 3) -> str:
+    """`encoder.0.weight, encoder.0.bias and 4 more`."""
+    shown = ", ".join(node.name for node in nodes[:most])
+    return f"{shown} and {len(nodes) - most} more" if len(nodes) > most else shown
+
+
+def places(nodes: Sequence[Node]) -> tuple[str, ...]:
+    """The modules that some parameters are of."""
+    return tuple(dict.fromkeys(node.scope or node.name for node in nodes))
+
+
+def on_path(subject: Subject) -> set[int]:
+    """The nodes that the loss is computed from."""
+    return {node.id for node in subject.structure.before(subject.graph.nodes[subject.graph.loss])}
+
+
+def zero(record_array: Array | None) -> bool:
+    """Is there nothing, or nothing but zeros?"""
+    return record_array is None or not np.any(record_array)
+
+
+def before(subject: Subject) -> Iterator[Finding]:
+    """Parameters that are not finite before the step begins."""
+    recording = of(subject)
+    step, node_of = recording.record.step, recording.captured.node_of
+    bad = [node for value in step.parameters.values() if value in node_of
+           and (node := subject.graph.nodes[node_of[value]]).op is None and _spoilt(step, value)]  # fmt: skip
+    if not bad:
+        return
+    script = str(step.about.get("script") or "SCRIPT.py").rpartition("/")[2]
+    earlier = f"bptui capture {script} --when nan captures the step in which it was born"
+    yield Finding(
+        "numeric", "numeric", "error", places(bad),
+        f"{named(bad)}: not finite before this step: it was born in an earlier one",
+        node=bad[0].name, number=np.nan, source="exact: counted when it was captured",
+        evidence=(f"{len(bad)} parameters, before {subject.when(0)}",),
+        advice=(earlier,),
+    )  # fmt: skip
+
+
+def _spoilt(step: Step, value: int) -> bool:
+    """Is NaN or inf among its numbers? Without a look at them."""
+    stats = step.values[value].stats
+    return stats is not None and bool(stats.nan or stats.inf)
+
+
+# -------------------------------------------------------------------------------------------------- custom functions
+def custom(subject: Subject) -> Iterator[Finding]:
+    """A custom function whose backward is not the derivative of its own forward; one that is meant to differ, a
+    straight-through estimator, is not accused."""
+    recording = of(subject)
+    for event in recording.record.step.leading:
+        if not event.notes.get("custom"):
+            continue
+        wrong = [row for row in check_event(recording, event) if row.row == "gradient" and row.verdict == "FAIL"]
+        if not wrong:
+            continue
+        worst = max(wrong, key=lambda row: row.ulps)
+        node, name = subject.graph.nodes[worst.node], str(event.notes["custom"])
+        yield Finding(
+            "wrong backward", "wrong-gradient", "error",
+            tuple(dict.fromkeys((*((event.module,) if event.module else ()), node.name))),
+            f"the backward of {name} is not the derivative of its forward{at(event.site)}",
+            node=node.name, phase="backward", element=worst.at, number=worst.got, threshold=worst.expected,
+            source="the derivative of its own recorded forward, in float64",
+            evidence=tuple(
+                f"∂L/∂{row.input}{numbers.index(row.at)}: it gave {numbers.significant(row.got, 5)}, "
+                f"right is {numbers.significant(row.expected, 5)}; {row.note}"
+                for row in wrong
+            ),
+            advice=(f"torch.autograd.gradcheck({name}.apply, …) in float64 while it is mended",),
+        )  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------- the optimizer
+def _rows(step: Step) -> Iterator[tuple[Update, Moved]]:
+    for update in step.updates:
+        for group in update.groups:
+            yield from ((update, row) for row in group.rows)
+
+
+def optimized(subject: Subject) -> Iterator[Finding]:
+    """Parameters of another model in the optimizer; gradients that were set to zero before the optimizer saw them."""
+    recording = of(subject)
+    step, node_of = recording.record.step, recording.captured.node_of
+    held = [subject.graph.nodes[node_of[row.value]] for _, row in _rows(step) if row.value in node_of]
+    used = on_path(subject)
+    unused = [node for node in held if node.id not in used]
+    ids = {node.id for node in held}
+    free = [node for node in subject.graph.nodes
+            if node.op is None and node.id in used and node.id not in ids and node.scope and node.wants_grad
+            and not zero(recording.grad(node.id))]  # fmt: skip
+    if held and len(unused) == len(held) and free:
+        kind = step.updates[0].kind.rpartition(".")[2]
+        yield Finding(
+            "optimized", "no-update", "error", ("optimizer", *places(free)),
+            f"{kind} updates {len(held)} parameters, and the loss depends on none of them: those of another model",
+            node=free[0].name, phase="update", number=0.0, threshold=float(len(held)), source="exact; TrainCheck",
+            evidence=(f"{named(free)}: a gradient, and in no optimizer",),
+            advice=(f"make the optimizer after the model, of its parameters: {kind}(model.parameters(), …)",),
+        )  # fmt: skip
+    elif held and free:
+        yield Finding(
+            "optimized", "frozen", "note", places(free),
+            f"{named(free)}: a gradient, and in no optimizer: meant, where only a part is trained",
+            node=free[0].name, phase="update", number=float(len(free)), threshold=0.0, source="exact",
+        )  # fmt: skip
+    yield from _cleared(subject)
+
+
+def _cleared(subject: Subject) -> Iterator[Finding]:
+    recording = of(subject)
+    step, node_of = recording.record.step, recording.captured.node_of
+    lost: list[Node] = []
+    count = 0
+    for update, row in _rows(step):
+        if update.skipped or row.value not in node_of:
+            continue
+        count += 1
+        came = [b.grads[row.value] for b in step.backwards if row.value in b.grads and b.after <= update.after]
+        gone = zero(None if row.grad is None else recording.record.array(row.grad))
+        if gone and any(not zero(recording.record.array(grad)) for grad in came):
+            lost.append(subject.graph.nodes[node_of[row.value]])
+    if not lost:
+        return
+    site = step.updates[0].site
+    yield Finding(
+        "optimized", "no-update", "error" if len(lost) == count else "warning", ("optimizer", *places(lost)),
+        f"{named(lost)}: a gradient came, and was gone when the optimizer stepped{at(site)}",
+        node=lost[0].name, phase="update", number=0.0, threshold=0.0, source="exact",
+        evidence=("set to zero between backward() and step(): the optimizer moved nothing by it",),
+        advice=("optimizer.zero_grad() before loss.backward(), not between it and optimizer.step()",),
+    )  # fmt: skip
+
+
+def carried(subject: Subject) -> Iterator[Finding]:
+    """Gradients from before that are added to those of the only backward pass before an update."""
+    recording = of(subject)
+    step, node_of = recording.record.step, recording.captured.node_of
+    stale: list[Node] = []
+    before, own = 0.0, 0.0
+    for update, row in _rows(step):
+        passes = [b for b in step.backwards if row.value in b.grads and b.after <= update.after]
+        if len(passes) != 1 or row.value not in node_of or row.value not in passes[0].carried:
+            continue
+        kept = recording.record.array(passes[0].carried[row.value])
+        if kept is None:
+            subject.absent.add("a gradient from before")
+        elif np.any(kept):
+            stale.append(subject.graph.nodes[node_of[row.value]])
+            before += rms(kept) ** 2 * kept.size
+            own += rms(recording.record.array(passes[0].grads[row.value])) ** 2 * kept.size
+    if not stale:
+        return
+    ratio = float(np.sqrt(before / own)) if own else np.inf
+    yield Finding(
+        "carried", "stale-gradient", "warning", ("optimizer", *places(stale)),
+        f"gradients of earlier steps are added to this one's: they are {numbers.significant(ratio, 3)} times as large",
+        node=stale[0].name, phase="backward", number=ratio, threshold=0.0, source="exact; TrainCheck",
+        evidence=(
+            f"{named(stale)} had a gradient before the only backward pass of this update",
+            "of accumulation over several backward passes all are in a captured step: here is one",
+        ),
+        advice=("optimizer.zero_grad() at the start of each step",),
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------- detached, frozen
+def cut(subject: Subject) -> Iterator[Finding]:
+    """Parameters that get no gradient, because what is computed from them was detached, or that were frozen as they
+    were drawn."""
+    recording = of(subject)
+    step, node_of = recording.record.step, recording.captured.node_of
+    came = {value for backward in step.backwards for value in backward.grads}
+    dark = [row.value for _, row in _rows(step)
+            if row.value in node_of and row.value not in came and step.values[row.value].wants_grad]  # fmt: skip
+    ends: dict[int, list[Node]] = {}
+    for value in dark:
+        end = _end(step, value)
+        if end is not None:
+            ends.setdefault(end.id, []).append(subject.graph.nodes[node_of[value]])
+    for end_id, nodes in ends.items():
+        event = step.events[end_id]
+        every = len(nodes) == len(subject.graph.params)
+        said, advice = _cutting(event)
+        yield Finding(
+            "cut off", "no-gradient", "error" if every else "warning", places(nodes),
+            f"{said}: no gradient reaches {named(nodes)}",
+            node=nodes[0].name, phase="backward", number=float(len(nodes)), threshold=0.0, source="exact",
+            evidence=tuple(f"{node.name}: in the optimizer, on a path to the loss, and without a gradient"
+                           for node in nodes[:3]),
+            advice=(advice,),
+        )  # fmt: skip
+    yield from _frozen(subject)
+
+
+def _cutting(event: Event) -> tuple[str, str]:
+    """What cut a path off, and what to do about it."""
+    name = event.name.rpartition(".")[2]
+    if name in ("detach", "data"):
+        return f"{name}{at(event.site)} cuts the path off", f"without .{name} the gradient comes back"
+    if event.notes.get("no_grad"):
+        return f"{name}{at(event.site)} ran under no_grad", "take it out of torch.no_grad()"
+    return f"{name}{at(event.site)} passes no gradient on", "compute it by a function that has a derivative"
+
+
+def _end(step: Step, value: int) -> Event | None:
+    """The first event on the way from a parameter to the loss that gives something without a gradient."""
+    waiting = {value}
+    for event in step.leading:
+        if waiting.isdisjoint(event.inputs):
+            continue
+        outs = [out for out in event.outs if step.values[out].dtype in FLOATS]
+        if outs and not any(step.values[out].wants_grad for out in outs):
+            return event
+        waiting.update(outs)
+    return None
+
+
+def _frozen(subject: Subject) -> Iterator[Finding]:
+    """Weights with requires_grad=False that are distributed as PyTorch draws them."""
+    recording = of(subject)
+    trained = bool(recording.record.step.updates)
+    modules = recording.record.step.modules
+    found: dict[str, tuple[Node, list[Array]]] = {}
+    for layer in subject.structure.layers:
+        weight, held = layer.weight, modules.get(layer.weight.scope)
+        if not _stays(recording, weight) or not trained or held is None or not held.kind.startswith(("Linear", "Conv")):
+            continue
+        for node in (weight, layer.bias):
+            value = recording.value(node.id) if node is not None and _stays(recording, node) else None
+            if value is not None:
+                bound = 1 / np.sqrt(layer.fans[0])
+                found.setdefault(layer.place, (weight, []))[1].append(np.asarray(value, np.float64).reshape(-1) / bound)
+    if not found:
+        return
+    every = np.sort(np.concatenate([part for _, parts in found.values() for part in parts]))
+    expected = (every + 1) / 2
+    steps = np.arange(1, every.size + 1) / every.size
+    far = float(np.max(np.maximum(np.abs(steps - expected), np.abs(steps - 1 / every.size - expected))))
+    drawn = every.size >= FEWEST and np.abs(every).max() <= 1 and far * np.sqrt(every.size) < DRAWN
+    yield Finding(
+        "cut off", "frozen", "warning" if drawn else "note", tuple(found),
+        f"{', '.join(found)}: frozen (requires_grad=False)" + (", and as PyTorch draws them" if drawn else ""),
+        node=next(iter(found.values()))[0].name, phase="update",
+        number=far, threshold=DRAWN / float(np.sqrt(every.size)),
+        source="Kolmogorov-Smirnov distance from the uniform distribution in ±1/√fan_in; deepmufl's frozen backbones",
+        evidence=(
+            f"{every.size} numbers, the largest {numbers.significant(float(np.abs(every).max()), 3)} of 1/√fan_in",
+        ),
+        advice=("load the weights that were trained before, or requires_grad_(True) and train them",) if drawn else (),
+    )  # fmt: skip
+
+
+def _stays(recording: CapturedRecording, leaf: Node) -> bool:
+    """Does it ask for no gradient?"""
+    values = recording.captured.values_of.get(leaf.id, ())
+    return leaf.op is None and not any(recording.record.step.values[value].wants_grad for value in values)
+
+
+# ------------------------------------------------------------------------------------------------------------- modes
+def mode(subject: Subject) -> Iterator[Finding]:
+    """A model in evaluation mode that is trained; dropout or batch norm in training mode in an evaluation."""
+    recording = of(subject)
+    step = recording.record.step
+    asleep = [event for event in step.leading if event.phase == "forward" and _mode(event) is False]
+    if asleep and step.updates and step.modules and not any(module.training for module in step.modules.values()):
+        yield _of_mode(
+            recording, asleep,
+            "the model is trained in evaluation mode: {} as if it were tested",
+            "model.train() before the training step, and after each evaluation",
+        )  # fmt: skip
+    # the running statistics that an evaluation changes by mistake lead to the loss, what it computes does not
+    read = {value for event in step.leading if event.phase == "forward" for value in event.inputs}
+    awake = [event for event in step.events
+             if event.phase == "forward" and event.notes.get("no_grad") and event.outs and event.outs[0] not in read
+             and _mode(event) is True]  # fmt: skip
+    if awake:
+        yield _of_mode(
+            recording, awake, "an evaluation runs in training mode: {} as if it were trained",
+            "model.eval() before the evaluation, model.train() after it",
+        )  # fmt: skip
+
+
+def _mode(event: Event) -> bool | None:
+    """Does it run in training mode? None of what does the same in both."""
+    name = event.name.rpartition(".")[2]
+    if name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
+        drops, training = _given(event, 1, "p", 0.5), _given(event, 2, "training", True)
+        return bool(training) if drops else None
+    return bool(_given(event, 5, "training", False)) if name == "batch_norm" else None
+
+
+def _given(event: Event, position: int, name: str, default: object) -> object:
+    return event.args[position] if len(event.args) > position else event.kwargs.get(name, default)
+
+
+def _of_mode(recording: CapturedRecording, events: Sequence[Event], text: str, advice: str) -> Finding:
+    kinds = " and ".join(dict.fromkeys(event.name.rpartition(".")[2].replace("_", " ") for event in events))
+    nodes = [node for event in events for node in recording.captured.nodes_of.get(event.id, ())]
+    return Finding(
+        "mode", "batch-norm" if "batch norm" in kinds else "wrong-mode", "warning",
+        tuple(dict.fromkeys(event.module or event.name for event in events)),
+        text.format(kinds + (" works" if " and " not in kinds else " work")),
+        node=recording.graph.nodes[nodes[-1]].name if nodes else "", number=float(len(events)), threshold=0.0,
+        source="exact: the argument `training` of each call",
+        evidence=tuple(f"{event.module or event.name}: training={_mode(event)}{at(event.site)}"
+                       for event in events[:4]),
+        advice=(advice,),
+    )  # fmt: skip
