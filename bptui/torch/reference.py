@@ -203,7 +203,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         },
         **{
             name: _functional(name)
-            for name in ("silu", "softplus", "mish", "softsign", "relu6", "hardswish", "tanhshrink")
+            for name in ("silu", "mish", "softsign", "relu6", "hardswish", "tanhshrink")
         },
         **{name: _functional(name, "lambd") for name in ("hardshrink", "softshrink")},
         # PyTorch's own hardsigmoid takes its derivative 1/6 in float32
@@ -211,6 +211,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "digamma": _digamma,
         "hardsigmoid": lambda torch, x, s: torch.nn.functional.relu6(x[0] + 3) / 6,
         "celu": _functional("celu", "alpha"),
+        "softplus": _functional("softplus", "beta"),
         "leaky": lambda torch, x, s: torch.where(x[0] > 0, x[0], x[0] * x[1]),
         "glu": lambda torch, x, s: torch.nn.functional.glu(x[0], dim=s["axis"]),
         "log_sigmoid": _functional("logsigmoid"),

@@ -82,6 +82,8 @@ def uses():
     for exponent in (2, -1, 0.5, 0, 1):
         yield Use("power", ((3, 4),), {"exponent": exponent}, positive=True)
     yield Use("gelu", ((3, 4),), {"approximate": "tanh"})
+    for beta in (0.5, 3):
+        yield Use("softplus", ((3, 4),), {"beta": beta})
     for dtype in ("float64", "float32", "float16"):
         yield Use("cast", ((3, 4),), {"dtype": dtype})
     for given in ({"min": -0.5}, {"max": 0.8}, {"min": -0.5, "max": 0.8}):

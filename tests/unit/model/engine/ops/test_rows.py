@@ -249,6 +249,7 @@ def test_shapes_that_do_not_fit(use):
         ("huber", "delta", -1),
         ("transpose", "axes", "ab"),
         ("cast", "dtype", "int8"),
+        ("softplus", "beta", 0),
         ("interpolate", "size", 0),
         ("interpolate", "mode", "cubic"),
         ("pixel_shuffle", "factor", 0),
