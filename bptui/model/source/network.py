@@ -78,6 +78,10 @@ class Network:
         """Its training steps, of which none has been run yet."""
         return Training(self)
 
+    def by_engine(self) -> Network:
+        """The same as a network that this engine runs: itself."""
+        return self
+
     def training(self) -> History:
         """Its training steps as this engine runs them, from the first one on."""
         return self.history()

@@ -32,6 +32,7 @@ from torch.overrides import TorchFunctionMode
 from bptui.model.source.captured.file import Writer
 from bptui.model.source.captured.known import knows
 from bptui.model.source.captured.record import Step
+from bptui.torch.capturing.capture import place
 from bptui.torch.capturing.numbers import Keep
 from bptui.torch.capturing.recorder import Recorder, put_on, take_off
 
@@ -132,6 +133,7 @@ class Capture:
         self._passes = 0
         self._recorder: Recorder | None = None
         self._writer: Writer | None = None
+        self._about: dict[str, Any] = {}
         self._front = self._back = _Mark()
         self._finished = False
         self._waiting = _Waiting(self._first)
@@ -276,7 +278,8 @@ class Capture:
         if self._recorder is not None or self._finished or not self._is_wanted(number):
             return
         try:
-            self._writer = Writer(self.wanted.path(number))
+            path, self._about = place(self.wanted.path(number))
+            self._writer = Writer(path)
         except Exception as problem:  # what cannot be written ends the capture, not the program
             self.failed, self._finished = str(problem), True
             return
@@ -298,7 +301,12 @@ class Capture:
             return
         back = self._back if self._back != _Mark() and not reason else self._all(recorder.step)
         step = _window(recorder.end(), self._front, back)
-        about = {"script": self.wanted.script, "step": self.number, "reason": reason or self._reason(step)}
+        about = {
+            **self._about,
+            "script": self.wanted.script,
+            "step": self.number,
+            "reason": reason or self._reason(step),
+        }
         step.about = {**step.about, **about, **({"ended": str(recorder.ended)} if recorder.ended else {})}
         if not step.backwards and not reason:
             writer.discard()
