@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bptui.model.base.collecting import no_collecting
 from bptui.model.base.types import Array
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph, Layer, Node, Role
@@ -58,7 +59,8 @@ class Captured:
 
 def captured(record: Record) -> Captured:
     """The Graph of a record. Where the program ended before its backward pass, nothing in it has a gradient."""
-    return _Building(record).finished()
+    with no_collecting():
+        return _Building(record).finished()
 
 
 @dataclass
@@ -78,6 +80,7 @@ class _Building:
         self.made = _Made()
         self.names = {value: name for name, value in self.step.parameters.items()}
         self.trained = {row.value for update in self.step.updates for group in update.groups for row in group.rows}
+        self.hooked = {value: name for backward in self.step.backwards for value, (name, _) in backward.hooked.items()}
         self.losses: list[Node] = []
 
     def finished(self) -> Captured:
@@ -141,6 +144,9 @@ class _Building:
             if "hook" in event.notes:
                 raise Lacks(f"the gradient was changed by {event.notes['hook']}")
             outs = said(self.shop, event)
+            hooks = [self.hooked[out] for out in event.outs if out in self.hooked]
+            if hooks and all(node.id < first for node in outs.values()):  # what arrives at it is not what goes on
+                raise Lacks(f"the gradient was changed by {hooks[0]}")
         except Lacks as why:
             self.builder.undo(first)
             self.shop.reads = {leaf: read for leaf, read in self.shop.reads.items() if leaf < first}
