@@ -106,8 +106,9 @@ class CapturedRecording(Recording):
         return None if run is None else run.contribution(consumer, position)
 
     def _opaque(self, event: Event, consumer: int, position: int) -> Array | None:
-        """What an opaque event was seen to add: for all of its results together, said at the first of them."""
-        first = self.captured.nodes_of[event.id][0]
+        """What an opaque event was seen to add: for all its results together, said at the first with a gradient."""
+        ops = self.captured.nodes_of[event.id]
+        first = next((i for i in ops if self.timeline.places("backward", i)), ops[0])
         source = self.graph.nodes[consumer].inputs[position]
         if not set(self.captured.values_of[source]) & set(event.inputs):
             return self._through_complex(consumer, source)
@@ -196,7 +197,9 @@ class CapturedRecording(Recording):
         first = next(
             c
             for c, _ in self.graph.consumers[source]
-            if c in self.captured.unknown and not values & set(self.captured.event_of[c].inputs)
+            if c in self.captured.unknown
+            and (c == consumer or self.timeline.places("backward", c))
+            and not values & set(self.captured.event_of[c].inputs)
         )
         if consumer != first:
             return np.zeros(self.graph.nodes[source].shape)
