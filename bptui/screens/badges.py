@@ -38,12 +38,11 @@ Key = tuple[str, int]
 
 
 class Badges:
-    """Those of one step. `apart`: the nodes of which what was recorded is not what is computed."""
+    """Those of one step. `apart`: where what was recorded is not what is computed is noted there."""
 
-    def __init__(self, modules: Modules, service: Service) -> None:
-        self.modules, self.service = modules, service
+    def __init__(self, modules: Modules, service: Service, apart: set[tuple[Phase, int]]) -> None:
+        self.modules, self.service, self.apart = modules, service, apart
         self.recording = CapturedRecording(modules.captured)  # its own: what it runs is for the worker alone
-        self.apart: set[int] = set()
         self._rows: dict[Key, tuple[Compared, ...]] = {}
         self._worst: dict[tuple[Key, Phase], Verdict] = {}
         self._counted: Counter[Verdict] = Counter()
@@ -116,7 +115,7 @@ class Badges:
                 place = key, phase
                 self._worst[place] = min(self._worst.get(place, row.verdict), row.verdict, key=WORST.index)
             if row.verdict == "FAIL":
-                self.apart.add(row.node)
+                self.apart.add((PHASE[row.row], row.node))
         self._rows[key] = rows
         return ()
 

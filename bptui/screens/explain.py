@@ -72,7 +72,7 @@ class Explainer:
         if session.network.modules is not None:
             from bptui.screens.badges import Badges
 
-            self.badges = Badges(session.network.modules, self.service)
+            self.badges = Badges(session.network.modules, self.service, session.branch.apart)
             self.service.request_look(session.recorded, session.nonfinite.__len__)  # where NaN came up, before all else
         self.service.listen(self._heard)
         if len(session.graph.ops) <= WARM:
@@ -152,10 +152,7 @@ class Explainer:
 
     def _heard(self, key: Hashable) -> None:
         """In the worker's thread: count what was checked, pass on that there is news."""
-        if isinstance(key, tuple) and key[0] == "check" and len(key[1]) == 2:
-            for node in self.badges.apart if self.badges is not None else ():
-                self.session.branches[0].checked(0, node, True)
-        elif isinstance(key, tuple) and key[0] == "check":
+        if isinstance(key, tuple) and key[0] == "check" and len(key[1]) == 3:
             branch, step, node = key[1]
             rows = self.service.peek_checks(key[1])
             if rows is not None and not isinstance(rows, Failure):
@@ -163,8 +160,8 @@ class Explainer:
                 counted[0] += sum(row.verdict == "ok" for row in rows)
                 failed = sum(row.verdict == "FAIL" for row in rows)
                 counted[1] += failed
-                apart = self.badges is not None and branch == 0 and node in self.badges.apart
-                self.session.branches[branch].checked(step, node, failed > 0 or apart)
+                if self.badges is None or branch:  # of a captured step the badges say what is apart, and where
+                    self.session.branches[branch].checked(step, node, failed > 0)
         self._ready()
 
     def counts(self) -> Counts | None:

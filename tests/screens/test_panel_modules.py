@@ -232,7 +232,8 @@ async def test_a_wrong_number_is_found_and_shown_on_all_that_holds_it() -> None:
         assert " ✗ " in row_of(screen, "blocks.1")[50:60]
         assert "✓" in row_of(screen, "blocks.0")[50:60]
         await screen.press("x")
-        assert screen.session.here.scope.startswith("blocks.1")
+        assert (screen.session.here.name, screen.session.cursor.phase) == ("blocks.1.relu", "forward")
+        assert "the value of blocks.1.relu failed its check" in screen.rows[-1]
         assert " ✗ " in row_of(screen, "forward")[50:60]
 
 

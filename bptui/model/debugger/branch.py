@@ -35,6 +35,7 @@ class Branch:
     parent  the branch that it was edited from, None for that one;  edits  all that differs from what was opened
     first   the training step from which on it is not as its parent
     failed  (training step, node id) of the checks that failed
+    apart   of a captured step: (phase, node id) of what was recorded and is not what is computed
     diagnosis  of its training, None until one asks for it
     wanted  the findings that are meant, as the user has said: a mask's -inf
     """
@@ -52,6 +53,7 @@ class Branch:
         self.timeline = self._history.timeline
         self.walk = Walk(self.timeline, self._history.last)
         self.failed: set[tuple[int, int]] = set()
+        self.apart: set[tuple[Phase, int]] = set()
         self.diagnosis: Diagnosis | None = None
         self.wanted: set[Known] = set()
         self._nonfinite: tuple[Recording, Origins] | None = None
@@ -185,7 +187,8 @@ class Branch:
         """The nodes of a training step whose check failed, by the place of the Moment that it is about."""
         nodes = [self.graph.nodes[node] for at, node in tuple(self.failed) if at == step]
         places = self.timeline.places
-        found = ((places(phase_of(node), node.id) or places("forward", node.id), node) for node in nodes)
+        found = [(places(phase_of(node), node.id) or places("forward", node.id), node) for node in nodes]
+        found += [(places(phase, i), self.graph.nodes[i]) for phase, i in tuple(self.apart) if not step]
         return {at[-1]: node for at, node in found if at}
 
     def place_of(self, finding: Finding) -> int:

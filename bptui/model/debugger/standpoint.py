@@ -216,7 +216,7 @@ class Standpoint:
         places = self.timeline.places(phase, node)
         if any(place in self.nonfinite for place in places):
             return True
-        failed = self.branch.failures(self._cursor.step) if self.branch.failed else {}
+        failed = self.branch.failures(self._cursor.step) if self.branch.failed or self.branch.apart else {}
         return any(place in failed for place in places)
 
     @property

@@ -81,13 +81,14 @@ class FailedChecks(Stop):
     """Derivatives and updates whose check failed, as whoever checks has said."""
 
     def find(self, step: Step, span: range) -> Hit | None:
-        if not step.branch.failed:
+        if not step.branch.failed and not step.branch.apart:
             return None
         found = step.branch.failures(step.number)
         index = first_of(sorted(found), span)
         if index is None:
             return None
-        what = "update" if found[index].op is None else "derivative"
+        phase = step.branch.timeline.events[index].phase
+        what = {"forward": "value", "backward": "derivative", "update": "update"}[phase]
         return Hit(index, f"the {what} of {found[index].name} failed its check", "fail")
 
 

@@ -38,10 +38,14 @@ def padded(size: int) -> int:
     return size + ALIGNED
 
 
+class TooLarge(UserError):
+    """More numbers than one training step may take."""
+
+
 def bounded(elements: int, itemsize: int, what: str) -> None:
-    """Raises UserError where so many numbers are more than a training step may take."""
+    """Raises TooLarge where so many numbers are more than a training step may take."""
     if elements * itemsize > LIMIT:
-        raise UserError(
+        raise TooLarge(
             what,
             f"one training step would take {elements * itemsize / 2**30:.1f} GB",
             f"at most {LIMIT / 2**30:.0f} GB: a smaller batch, smaller layers or float32",

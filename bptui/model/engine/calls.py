@@ -71,6 +71,10 @@ class Calls:
         """Run this at each training step."""
         self.calls.append(partial(function, *args, **kwargs) if args or kwargs else function)
 
+    def forget(self) -> None:
+        """The plan is written: what rules have noted here, and in turn leads here, must not keep its memory alive."""
+        self.calls, self.noted = [], {}
+
     def temp(self, shape: Shape, dtype: Any = None) -> Array:
         """A scratch array, which keeps its content until the end of the step and is not recorded."""
         kind = np.dtype(self.dtype if dtype is None else dtype)

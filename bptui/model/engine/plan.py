@@ -79,6 +79,7 @@ class Plan:
             write()
             parts[name] = len(self._emit.calls) - before
         self.calls: tuple[Call, ...] = tuple(self._emit.calls)
+        self._emit.forget()
         self.parts: Mapping[str, int] = MappingProxyType(parts)
         self.memory = self._arena.memory
         self.layout = ArenaLayout(

@@ -90,7 +90,7 @@ class Rule:
             else:
                 roots.append((part, array))
         fill(noted.trace, roots)
-        _place(dict.fromkeys(ctx.saved.arrays))
+        _place(dict.fromkeys((*ctx.saved.arrays, noted.upstream)))
         return ready
 
 

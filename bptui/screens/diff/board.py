@@ -221,7 +221,7 @@ class DiffBoard(Board):
         key = (width, tall, look, known, runs.tolerance.value, runs.first)
         if self._dots is None or self._dots[0] != key:
             self._dots = key, chart(runs, width, tall, look)
-        return [*self._dots[1], phases(runs, self.chosen, width)]
+        return [*self._dots[1], phases(runs, self.chosen, width, look.unicode)]
 
     def _list(self, width: int, room: int) -> list[Line]:
         """From the row before the chosen one on, where that was not chosen by hand; else as little moves as can be."""

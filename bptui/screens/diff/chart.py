@@ -57,7 +57,7 @@ def _column(i: int, count: int, wide: int) -> int:
     return min(wide - 1, i * wide // max(1, count))
 
 
-def phases(runs: Runs, chosen: int, width: int) -> Line:
+def phases(runs: Runs, chosen: int, width: int, unicode: bool) -> Line:
     """The name of each phase where it begins, and a mark under the chosen row."""
     count, wide = len(runs.rows), max(1, width - LABEL - 1)
     cells = [(" ", "text")] * wide
@@ -67,10 +67,13 @@ def phases(runs: Runs, chosen: int, width: int) -> Line:
         if start is None:
             continue
         x = max(end, min(_column(start, count, wide), wide - len(phase)))
-        for k, letter in enumerate(phase[: wide - x]):
+        if x + len(phase) > wide:  # no room for its name
+            continue
+        for k, letter in enumerate(phase):
             cells[x + k] = (letter, COLOURS[phase])
         end = x + len(phase) + 1
     if chosen != runs.first:
         x = _column(chosen, count, wide)
-        cells[x] = ("▲", "text bold")
+        letter = cells[x][0]
+        cells[x] = ("▲" if unicode else "^", "text bold") if letter == " " else (letter, f"{cells[x][1]} bold reverse")
     return (Span(" " * LABEL), *(Span(glyph, style) for glyph, style in cells))

@@ -152,8 +152,11 @@ def _counted(tensor: torch.Tensor) -> Stats:
 
 def _slowly(tensor: torch.Tensor) -> Stats:
     """The same with numbers that are not finite, or whose sum is not."""
+    nan = int(tensor.isnan().sum())
+    if nan == tensor.numel():  # most gradients, where the loss is NaN
+        return Stats(nan, 0, 0.0, 0.0, 0.0)
     wide = tensor.double()
-    nan, inf = int(wide.isnan().sum()), int(wide.isinf().sum())
+    inf = int(wide.isinf().sum())
     finite = wide[wide.isfinite()] if nan or inf else wide
     if not finite.numel():
         return Stats(nan, inf, 0.0, 0.0, 0.0)

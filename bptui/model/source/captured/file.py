@@ -152,12 +152,16 @@ def open_record(path: str | Path) -> Record:
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """No search for circles meanwhile: hundreds of thousands of rows are made, all of them kept, none in a circle."""
+    """No search for circles meanwhile, and none through the new rows right after: hundreds of thousands of objects are
+    made, all of them kept, none in a circle. (Frozen and thawed, they count as old ones.)"""
     collects = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
         if collects:
             gc.enable()
 

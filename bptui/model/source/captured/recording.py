@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from bptui.model.base.types import Array
+from bptui.model.engine.arena import TooLarge
 from bptui.model.engine.nonfinite import FINITE, INFINITE, NAN
 from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.recording import Key, NotRecorded, Recording
@@ -120,7 +121,7 @@ class CapturedRecording(Recording):
         return self._alone(ops, {self.graph.loss: np.ones(())}, "float64")
 
     def run(self, event: Event) -> Alone | None:
-        """The event alone; None where numbers that it reads were not kept."""
+        """The event alone; None where numbers that it reads were not kept, or are too many."""
         with self._lock:
             found = self._runs.pop(event.id, None)
             if found is not None:
@@ -145,7 +146,8 @@ class CapturedRecording(Recording):
         return self._alone(ops, {i: g for i in ops if (g := self.upstream(event, i)) is not None}, dtype)
 
     def _alone(self, ops: Sequence[int], upstream: Mapping[int, Array], dtype: str) -> Alone | None:
-        """Some operations by themselves; None where numbers that they read were not kept."""
+        """Some operations by themselves; None where numbers that they read were not kept, or they would take more
+        memory than there may be (`arena.LIMIT`)."""
         inside = set(ops)
         given: dict[int, Array] = {}
         for i in ops:
@@ -155,7 +157,10 @@ class CapturedRecording(Recording):
                     if array is None:
                         return None
                     given[source] = array
-        return alone(self.graph, ops, given, upstream, dtype)
+        try:
+            return alone(self.graph, ops, given, upstream, dtype)
+        except TooLarge:
+            return None
 
     def upstream(self, event: Event, i: int) -> Array | None:
         """The gradient that comes to a result of an event from outside. What the event adds to its own result (an LSTM

@@ -20,6 +20,8 @@ from bptui.model.source.captured.record import Backward, Event, Group, Moved, Si
 
 MAX_DEPTH = 30
 """Of lists and tables in an argument."""
+LISTED = ("masks", "inside", "results")
+"""Notes that name values."""
 LARGEST = 2**1000
 """No whole number is larger: it has a float."""
 BATCH = 2**20
@@ -153,20 +155,16 @@ class Rows:
         phase = row.get("phase", "forward")
         if type(name) is not str or type(module) is not str or phase not in ("forward", "backward"):
             raise Odd(f"the name, module or phase of event {number} is none")
-        args, kwargs, notes = row.get("args", []), row.get("kwargs", {}), row.get("notes", {})
+        args = row.get("args", [])
         if type(args) is not list:
             raise Odd(f"the arguments of event {number} are no list")
         self._argument(args, 0)
-        for key in ("masks", "inside", "results"):
-            self._values(self.table(notes).get(key, ()))
-        outs, inputs, changed = (
-            self._values(row.get("outs", ())),
-            self._values(row.get("inputs", ())),
-            row.get("changed", ()),
-        )
-        return Event(
-            number, phase, name, args, self.table(kwargs), outs, inputs, self._pairs(changed), module, _site(row), notes
-        )
+        kwargs, notes = (self.table(row[key]) if key in row else {} for key in ("kwargs", "notes"))
+        for key in LISTED if notes else ():
+            self._values(notes.get(key, ()))
+        outs, inputs = self._values(row.get("outs", ())), self._values(row.get("inputs", ()))
+        changed = self._pairs(row.get("changed", ()))
+        return Event(number, phase, name, args, kwargs, outs, inputs, changed, module, _site(row), notes)
 
     def _backward(self, row: Json) -> Backward:
         ends = [(self.value(loss), None if seed is None else self.value(seed)) for loss, seed in row.get("losses", ())]
@@ -240,10 +238,10 @@ class Rows:
         """Odd where an argument is none of `record.Argument`."""
         kind = type(found)
         if kind is dict:
-            inside: Any = found.values()
             if len(found) == 1 and isinstance(value := found.get("v"), int):
                 self.value(value)
                 return
+            inside: Any = found.values()
         elif kind is list:
             inside = found
         else:

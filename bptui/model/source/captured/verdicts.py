@@ -59,7 +59,7 @@ def check_event(recording: CapturedRecording, event: Event) -> tuple[Row, ...]:
         return tuple(_opaque(recording, event, ops))
     run = recording.run(event)
     if run is None:
-        return (Row(ops[-1], "value", "", "skipped", note="numbers that it reads were not kept"),)
+        return (Row(ops[-1], "value", "", "skipped", note="numbers that it reads were not kept, or are too many"),)
     return tuple(_Check(recording, event, run).rows())
 
 
@@ -152,7 +152,8 @@ class _Check:
         if recorded is None:
             yield Row(node, "gradient", name, "skipped", note="its gradient was not recorded")
             return
-        own, single = _total(self.recording, consumers if whole else mine, None), None
+        told = consumers if whole else mine
+        own = self._total(told)
         if own is None or (whole and any(part is None for part in outside)):
             yield Row(node, "gradient", name, "skipped", note="what others add to it was not recorded")
             return
@@ -161,11 +162,30 @@ class _Check:
         found = distance(recorded, own, self.eps)
         verdict: Verdict = "ok"
         if found.ulps > FINE:
-            single = _total(self.recording, consumers if whole else mine, self)
+            single = self._total(told, single=True)
             loss = 0.0 if single is None else distance(single, own, SINGLE).ulps
             verdict = self._rounding(found, loss, self._wide(found, recorded, own))
         note = f"with {len(consumers) - len(mine)} other consumers" if whole else ""
         yield Row(node, "gradient", name, verdict, *found, note)
+
+    def _total(self, consumers: list[tuple[int, int]], single: bool = False) -> Array | None:
+        """What some consumers add together. single: as they would in float32."""
+        total: Array | None = None
+        for consumer, position in consumers:
+            part = self._added(consumer, position, single)
+            if part is None:
+                return None
+            total = np.asarray(part, np.float64) if total is None else total + part
+        return total
+
+    def _added(self, consumer: int, position: int, single: bool) -> Array | None:
+        if consumer in self.ops:
+            return (self.single if single else self.run).contribution(consumer, position)
+        event = self.captured.event_of.get(consumer)
+        if not single or event is None or consumer in self.captured.unknown:
+            return self.recording.contribution(consumer, position)
+        run = self.recording.run_in(event, "float32")
+        return None if run is None else run.contribution(consumer, position)
 
     def _wide(self, found: Distance, recorded: Array, own: Array) -> float:
         """The error in ulps of the largest gradient that the event passes on or was given: where this one is 0 but for
@@ -175,15 +195,3 @@ class _Check:
                   if s not in self.ops and (g := self.run.contribution(i, p)) is not None]  # fmt: skip
         size = max(every, default=0.0)
         return found.ulps * max(largest(recorded), largest(own)) / size if size else np.inf
-
-
-def _total(recording: CapturedRecording, consumers: list[tuple[int, int]], single: _Check | None) -> Array | None:
-    """What some consumers add together; those of `single` in float32."""
-    total: Array | None = None
-    for consumer, position in consumers:
-        own = single is not None and consumer in single.ops
-        part = single.single.contribution(consumer, position) if own else recording.contribution(consumer, position)  # type: ignore[union-attr]
-        if part is None:
-            return None
-        total = np.asarray(part, np.float64) if total is None else total + part
-    return total

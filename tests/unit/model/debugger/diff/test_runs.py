@@ -14,8 +14,10 @@ from bptui.model.debugger.diff.runs import Run, Runs
 from bptui.model.debugger.diff.tolerance import Tolerance
 from bptui.model.debugger.diff.why import Why, why
 from bptui.model.debugger.progress import Progress
+from bptui.model.engine.history import Training
 from bptui.model.engine.recording import Recording
 from bptui.model.source.captured.network import network_of
+from bptui.model.source.network import from_formula
 from tests.unit.model.debugger.diff.recorded import Changed, captured, engine, record, unchanged
 
 
@@ -205,3 +207,27 @@ def test_a_tolerance_moves_by_powers_of_ten(power: int, by: int) -> None:
     moved = Tolerance(10.0**power, "").moved(by)
     assert moved.value in (0.0, *(float(f"1e{k}") for k in range(-16, 1)))
     assert (moved.value > 10.0**power) == (by > 0 and power < 0)
+
+
+def test_of_several_calls_that_add_to_a_gradient_the_first_that_adds_something_else_is_named() -> None:
+    """Two calls that bptui does not know read p, and what each adds to its gradient was recorded by itself."""
+    source = "p = tanh(w)\nq = exp(p)\nr = sin(p)\nL = sum(q*r)"
+    run = Training(from_formula(source, {"w": [0.1, 0.2, 0.3]}, ["w"])).recording(0)
+
+    def taken(factor: float) -> Recording:
+        made = record(run, names={"exp": "my_exp", "sin": "my_sin"})
+        step = made.step
+        events = {event.name.rpartition(".")[2]: event for event in step.events}
+        p = events["my_exp"].inputs[0]
+        parts = {name: run.contribution(run.id(node), 0) for name, node in (("my_exp", "q"), ("my_sin", "r"))}
+        parts["my_exp"] = np.asarray(parts["my_exp"]) * factor
+        backward = step.backwards[0]
+        for name, part in parts.items():
+            backward.parts[events[name].id, p] = [made.add(np.asarray(part, np.float32))]
+        backward.grads[p] = made.add(np.asarray(parts["my_exp"] + parts["my_sin"], np.float32))
+        return network_of(made, "step.bptui").recording
+
+    phase, _, found = first(compared(taken(1.0), taken(1.5)))
+    assert phase == "backward"
+    assert found.equal
+    assert found.text == "same inputs: net.q.my_exp is the first to add something else"

@@ -1,0 +1,67 @@
+"""What a large step takes: memory that is given back, updates in blocks, and events that are too large to be run."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+from bptui.model.engine import arena
+from bptui.model.source.captured import update_verdicts
+from bptui.model.source.captured.network import network_of
+from bptui.model.source.captured.update_verdicts import check_update
+from bptui.model.source.captured.verdicts import check_event
+from tests.records import MadeRecord, V, two_layers
+
+
+def test_what_an_event_took_is_given_back_at_once():
+    """Without waiting for a collection: the memory of a large event is gigabytes."""
+    made = network_of(two_layers(), "step.bptui")
+    for event in made.captured.record.step.leading:
+        gc.collect()
+        gc.disable()
+        try:
+            run = made.recording.run_in(event, "float64")
+            assert run is not None
+            memory = weakref.ref(run.recording.memory.obj.base)  # type: ignore[attr-defined]
+            assert memory() is not None
+            del run
+            assert memory() is None, event.name
+        finally:
+            gc.enable()
+
+
+def updated(size: int, wrong: int | None = None, rate: float = 0.1) -> MadeRecord:
+    """A step of a parameter with momentum, and one element of it that is another."""
+    record, rng = MadeRecord(), np.random.default_rng(0)
+    numbers, grad = (rng.normal(size=size).astype(np.float32) for _ in range(2))
+    w = record.given(numbers, "w", wants_grad=True)
+    loss = record.call("torch.sum", [V(w)], numbers.sum())
+    record.backward(loss, {w: grad})
+    after = (numbers - np.float32(rate) * grad).astype(np.float32)
+    if wrong is not None:
+        after[wrong] += np.float32(1e-3)
+    record.update("torch.optim.sgd.SGD", {"lr": rate}, {w: (grad, after)})
+    return record
+
+
+@pytest.mark.parametrize("block", [1, 7, 64, 1000])
+@pytest.mark.parametrize("wrong", [None, 0, 63, 64, 99])
+def test_an_update_is_the_same_in_blocks_of_any_size(block: int, wrong: int | None, monkeypatch):
+    made = network_of(updated(100, wrong), "step.bptui")
+    (whole,) = check_update(made.recording, made.graph.params[0].id)
+    assert whole.verdict == ("ok" if wrong is None else "FAIL")
+    assert wrong is None or whole.at == (wrong,)
+    monkeypatch.setattr(update_verdicts, "BLOCK", block)
+    assert check_update(made.recording, made.graph.params[0].id) == (whole,)
+
+
+def test_an_event_that_would_take_too_much_is_skipped_and_said(monkeypatch):
+    made = network_of(two_layers(), "step.bptui")
+    monkeypatch.setattr(arena, "LIMIT", 100)
+    for event in made.captured.record.step.leading:
+        (row,) = check_event(made.recording, event)
+        assert row.verdict == "skipped"
+        assert "too many" in row.note
