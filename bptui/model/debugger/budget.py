@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bptui.model.base import numbers
-from bptui.model.base.errors import UserError
 from bptui.model.base.spans import Line, line
 from bptui.model.debugger.reply import Reply, say
 from bptui.model.source.captured.budget import Budget, Loss, budget
@@ -19,11 +18,11 @@ MOST = 8
 
 
 def tell(session: Session) -> Reply:
-    """The events that change the loss most by their rounding, all of them together, and the loss without any. UserError
-    for a step that this engine ran: it has nothing to be held against."""
+    """The events that change the loss most by their rounding, all of them together, and the loss without any. A step
+    that this engine ran has nothing to be held against."""
     network = session.network
     if not isinstance(network, CapturedNetwork):
-        raise UserError("budget", "is of a captured step", "bptui capture SCRIPT.py records one")
+        return say("budget is of a captured step: bptui capture SCRIPT.py records one", ok=False)
     found = budget(network.recording, lambda done, total: session.progress.tick())
     return say(*_lines(session, found))
 

@@ -245,8 +245,8 @@ class Local:
         known: tuple[Array, Array] | None = None
         random = np.random.default_rng(3)
         for scale in _SCALES:
-            for sign in (1.0, -1.0):
-                drawn = random.normal(size=sum(sizes)) * scale * sign
+            numbers = random.normal(size=sum(sizes)) * scale
+            for drawn in (numbers, -numbers):  # each of both signs: a leaky relu moves a positive one
                 made = self._run_on(free, sizes, drawn)
                 order = np.argsort(drawn)
                 place = np.clip(np.searchsorted(drawn[order], made), 0, len(drawn) - 1)

@@ -78,6 +78,7 @@ class _Building:
         self.made = _Made()
         self.names = {value: name for name, value in self.step.parameters.items()}
         self.trained = {row.value for update in self.step.updates for group in update.groups for row in group.rows}
+        self.hooked = {value: name for backward in self.step.backwards for value, (name, _) in backward.hooked.items()}
         self.losses: list[Node] = []
 
     def finished(self) -> Captured:
@@ -141,6 +142,9 @@ class _Building:
             if "hook" in event.notes:
                 raise Lacks(f"the gradient was changed by {event.notes['hook']}")
             outs = said(self.shop, event)
+            hooks = [self.hooked[out] for out in event.outs if out in self.hooked]
+            if hooks and all(node.id < first for node in outs.values()):  # what arrives at it is not what goes on
+                raise Lacks(f"the gradient was changed by {hooks[0]}")
         except Lacks as why:
             self.builder.undo(first)
             self.shop.reads = {leaf: read for leaf, read in self.shop.reads.items() if leaf < first}

@@ -87,11 +87,8 @@ class CapturedRecording(Recording):
 
     def recorded_grad(self, i: int) -> Array | None:
         """The gradient that a hook saw: that of the first value which the node holds; those of others flow into it."""
-        for value in self.captured.values_of.get(i, ()):
-            found = [b.grads[value] for b in self.record.step.backwards if value in b.grads]
-            if found:
-                return _sum([self.record.array(grad) for grad in found])
-        return None
+        value = next(iter(self.captured.values_of.get(i, ())), -1)
+        return _sum([self.record.array(b.grads[value]) for b in self.record.step.backwards if value in b.grads])
 
     def _inside(self, i: int) -> bool:
         """Is it a part of an event, and not one of its results?"""

@@ -17,7 +17,9 @@ from bptui.model.debugger.commands.front_end import FrontEnd
 from bptui.model.debugger.commands.registry import COMMANDS, find, run
 from bptui.model.debugger.findings.diagnose import diagnose
 from bptui.model.debugger.session import Session
+from bptui.model.source.captured.network import network_of
 from bptui.model.source.network import from_formula, load
+from tests.records import two_layers
 
 XOR = load("xor")
 
@@ -113,6 +115,8 @@ def test_every_command_of_the_session_runs(command, session, tmp_path):
         run(session, "break layer1.z")
     if command.word == "undisplay":
         run(session, "display loss")
+    if command.word == "budget":
+        session = Session(network_of(two_layers(), "step.bptui"))
     if command.word == "says":
         session.present(True)
     if command.word == "remedy":

@@ -338,6 +338,11 @@ def pairwise_distance(u: Call, x1: Any, x2: Any, p: float = 2.0, eps: float = 1e
     return _distance(u, u.use("add", u.use("sub", x1, x2), eps), p, keepdim)
 
 
+@known("dist")
+def dist(u: Call, input: Any, other: Any, p: float = 2) -> Node:
+    return vector_norm_of(u, u.use("sub", input, other), p, None, False)
+
+
 @known(F + "normalize")
 def normalize(u: Call, input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Node:
     """x divided by its norm, which is at least eps."""
