@@ -14,6 +14,8 @@ from bptui.model.debugger.findings.subject import Subject
 from bptui.model.engine.graph import Node
 from bptui.model.engine.nonfinite import NonFinite
 from bptui.model.engine.recording import Recording
+from bptui.model.source.captured.modules import Modules, is_bad, name_of
+from bptui.model.source.captured.record import Event
 from bptui.model.source.captured.recording import CapturedRecording
 
 SOFTMAX = ("softmax", "log_softmax", "masked_softmax")
@@ -99,21 +101,22 @@ def _bad(array: Array | None) -> bool:
 
 
 def _returning(recording: Recording) -> Iterator[str]:
-    """Where NaN that was masked in the forward pass comes back: a call to which a finite gradient arrives, 0 or not,
-    and that multiplies it by what it kept. Of a captured step, by what was counted."""
-    if not isinstance(recording, CapturedRecording):
-        return
-    captured, step = recording.captured, recording.record.step
-    counted = {value: step.values[grad].stats for backward in step.backwards for value, grad in backward.grads.items()}
-    bad = {value for value, stats in counted.items() if stats is not None and (stats.nan or stats.inf)}
-    for event in reversed(step.leading):
-        came = [value for value in event.outs if value in counted]
-        passed = [value for value in event.inputs if value in bad and value in captured.node_of]
-        if came and passed and bad.isdisjoint(came) and captured.nodes_of.get(event.id):
-            node, source = captured.nodes_of[event.id][-1], captured.node_of[passed[0]]
-            names = [recording.graph.nodes[i].name for i in (node, source)]
-            yield f"back in the backward pass at {names[0]}: what arrives is finite, ∂L/∂{names[1]} is not"
-            return
+    """Where NaN that was masked in the forward pass of a captured step comes back."""
+    event = returning(recording.modules) if isinstance(recording, CapturedRecording) else None
+    if event is not None:
+        line = "" if event.site is None else f" ({event.site.file}:{event.site.line})"
+        yield f"back in the backward pass at {name_of(event)}{line}: what arrives is finite, what it passes on is not"
+
+
+def returning(modules: Modules) -> Event | None:
+    """The first call of the backward pass that passes on what is not finite, though what arrives is: it multiplies a
+    gradient, 0 or not, by what it kept of the forward pass. By what was counted: no tensor is read."""
+    grads, values = modules.gradients, modules.step.values
+    for event in modules.calls("backward"):
+        passed, came = ([grads[value] for value in of if value in grads] for of in (event.inputs, event.outs))
+        if any(is_bad(values[g].stats) for g in passed) and not any(is_bad(values[g].stats) for g in came):
+            return event
+    return None
 
 
 def _empty_row(recording: Recording, node: Node, born: NonFinite) -> int:
