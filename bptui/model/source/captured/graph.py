@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bptui.model.base.collecting import no_collecting
 from bptui.model.base.types import Array
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph, Layer, Node, Role
@@ -58,7 +59,8 @@ class Captured:
 
 def captured(record: Record) -> Captured:
     """The Graph of a record. Where the program ended before its backward pass, nothing in it has a gradient."""
-    return _Building(record).finished()
+    with no_collecting():
+        return _Building(record).finished()
 
 
 @dataclass

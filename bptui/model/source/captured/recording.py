@@ -36,6 +36,7 @@ class CapturedRecording(Recording):
         self.captured, self.record = captured, captured.record
         self.graph, self.timeline = captured.graph, captured.timeline
         self._runs: OrderedDict[int, Alone] = OrderedDict()
+        self._kept = 0
         self._lock = Lock()
         self.optimizer = self._known_rule()
 
@@ -120,22 +121,23 @@ class CapturedRecording(Recording):
     def run(self, event: Event) -> Alone | None:
         """The event alone; None where numbers that it reads were not kept, or are too many."""
         with self._lock:
-            found = self._runs.pop(event.id, None)
-            if found is not None:
-                self._runs[event.id] = found
-                return found
+            if event.id in self._runs:
+                self._runs.move_to_end(event.id)
+                return self._runs[event.id]
             self._forget()
         found = self.run_in(event, "float64")
         if found is not None:
             with self._lock:
+                other = self._runs.pop(event.id, None)  # of another thread, meanwhile
                 self._runs[event.id] = found
+                self._kept += found.nbytes - (other.nbytes if other is not None else 0)
                 self._forget(but=1)
         return found
 
     def _forget(self, but: int = 0) -> None:
         """Let the oldest runs go until what is kept is no more than allowed, or one that is larger by itself."""
-        while len(self._runs) > but and sum(run.nbytes for run in self._runs.values()) > KEPT:
-            self._runs.popitem(last=False)
+        while len(self._runs) > but and self._kept > KEPT:
+            self._kept -= self._runs.popitem(last=False)[1].nbytes
 
     def run_in(self, event: Event, dtype: str) -> Alone | None:
         """The event alone in another kind of number, and not kept."""
@@ -356,7 +358,7 @@ class CapturedRecording(Recording):
 
     @property
     def nbytes(self) -> int:
-        return self.record.nbytes + sum(run.nbytes for run in self._runs.values())
+        return self.record.nbytes + self._kept
 
 
 def _sum(arrays: Sequence[Array | None]) -> Array | None:

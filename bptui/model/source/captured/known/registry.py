@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from bptui.model.engine.graph import Node
@@ -42,6 +42,7 @@ def known(*names: str) -> Callable[[E], E]:
     return keep
 
 
+@lru_cache(maxsize=4096)
 def short(name: str) -> str:
     """`torch.Tensor.add_` → `add`, `torch.Tensor.mT.__get__` → `mT`, `torch.Tensor.__iadd__` → `__add__`."""
     parts = name.split(".")

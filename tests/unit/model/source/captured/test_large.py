@@ -65,3 +65,17 @@ def test_an_event_that_would_take_too_much_is_skipped_and_said(monkeypatch):
         (row,) = check_event(made.recording, event)
         assert row.verdict == "skipped"
         assert "too many" in row.note
+
+
+def test_of_small_events_so_many_are_kept_as_the_memory_allows(monkeypatch):
+    made = network_of(two_layers(), "step.bptui")
+    events = [event for event in made.captured.record.step.leading if made.captured.nodes_of.get(event.id)]
+    recording = made.recording
+    first = recording.run(events[0])
+    assert first is not None
+    assert recording.run(events[0]) is first
+    monkeypatch.setattr("bptui.model.source.captured.recording.KEPT", first.nbytes)
+    for event in events:
+        recording.run(event)
+        assert recording.nbytes <= recording.record.nbytes + max(first.nbytes, recording.run(event).nbytes)  # type: ignore[union-attr]
+    assert recording.run(events[0]) is not first
