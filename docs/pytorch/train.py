@@ -1,5 +1,5 @@
-"""A small transformer that sorts letters: reads a word, writes its letters in order. Words are of different lengths, and
-padded with 0. In training step 7 its loss is fine, in step 8 it is NaN."""
+"""A small transformer that sorts letters: reads a word, writes its letters in order. Words are of different lengths,
+and padded with 0. In training step 7 its loss is fine, in step 8 it is NaN."""
 
 import torch
 from torch import nn
