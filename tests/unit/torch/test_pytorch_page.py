@@ -122,6 +122,8 @@ async def test_a_picture_shows_what_is_typed(name: str, hunt: Path) -> None:
     wanted = HUNT[name]
     with chdir(hunt):
         async with debug(lambda: load_named(wanted.words[-1]), *wanted.size) as screen:
+            while wanted.first not in screen.text:  # each call is checked in the background
+                await screen.settle()
             for part in re.findall(r":[^\r]*\r|.", wanted.keys):
                 if part.startswith(":"):
                     await screen.run(part[1:].strip())
