@@ -259,3 +259,14 @@ async def test_nan_that_the_definition_gives_too_is_right() -> None:
         assert "✓" in row_of(screen, "log")[50:60]
         assert screen.app.debugger.ui.checks is not None
         assert screen.app.debugger.ui.checks.failed == 0
+
+
+async def test_a_model_in_a_module_of_its_own_has_the_columns_of_what_is_in_it() -> None:
+    made = blocks()
+    for event in made.step.events:
+        event.module = f"model.{event.module}" if event.module else "model" * (not event.name.endswith("mse_loss"))
+    made.step.modules = {f"model.{path}": module for path, module in made.step.modules.items()}
+    made.step.modules["model"] = made.step.modules["model.embed"]
+    async with debug(lambda: network_of(made, "wrapped"), 120, 36) as screen:
+        names = screen.rows[screen.rows.index(track(screen, "forward")) - 1]
+        assert names.split() == ["embed", "blocks.0", "blocks.1", "head", "loss", "update"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 NAMED = 24, 38
 """Cells of phase, count and name of a captured step's operation that are kept free, on narrow and on wide screens."""
+DEEP = 4
+"""Parts of a name from which on the last one may stand alone."""
 DIGITS = 3
 """Of a count of checks: so many have their room from the start; of a thousand and more the thousands are said."""
 
@@ -115,9 +118,10 @@ def _fitted(lead: Line, chip: Line, where: Sequence[Span], right: Sequence[Span]
     count, each after a gap; the node."""
     scopes = where[-1].text.split(".")
     lead, least = (*lead, *chip), (Span(" "), *chip)
-    for n in range(max(1, len(scopes) - 1)):  # the loss is worth more than the first of many scopes
+    forms = range(max(1, len(scopes) - (len(scopes) < DEEP)))
+    for start, n in product((lead, least), forms):  # the loss is worth more than the first of many scopes
         name = Span("….".join(["", ".".join(scopes[n:])]) if n else where[-1].text, "text bold")
-        left = (*lead, *where[:-1], name)
+        left = (*start, *where[:-1], name)
         if length(left) + length(right) + 1 <= width:
             return (*fit(left, width - length(right), "dim"), *right)
     for left in ((*lead, *where), (*least, *where)):

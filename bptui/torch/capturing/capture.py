@@ -27,7 +27,7 @@ class Capture:
     written  the file, once it is written; None where nothing could be"""
 
     def __init__(self, path: str | Path, parts: tuple[Any, ...], keep: Keep) -> None:
-        self.path, self._about = _place(Path(path))
+        self.path, self._about = place(Path(path))
         self.written: Path | None = None
         self._keep = keep
         self._models = [part for part in parts if isinstance(part, torch.nn.Module)]
@@ -82,7 +82,7 @@ def progress(nbytes: int) -> None:
     _say(f"{nbytes // GIGA} GB of numbers so far")
 
 
-def _place(path: Path) -> tuple[Path, dict[str, Any]]:
+def place(path: Path) -> tuple[Path, dict[str, Any]]:
     """Where this process writes: of several ranks each into its own part, `step.bptui/rank-0`."""
     distributed = torch.distributed
     if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):

@@ -86,6 +86,8 @@ def named_split(
 
 @known("unbind")
 def unbind(u: Call, input: Any, dim: int = 0) -> list[Node]:
+    if len(u.results) != input.shape[axis(input, dim)]:
+        u.lacks("unbind: its parts were not recorded")
     return [part(u, input, dim, n) for n in range(input.shape[axis(input, dim)])]
 
 

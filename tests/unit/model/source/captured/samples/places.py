@@ -27,7 +27,7 @@ def shapes(t: Draw) -> None:
         torch.atleast_1d(t()),
         torch.atleast_2d(t(3)),
         torch.atleast_3d(t(3, 2)),
-        torch.atleast_2d([t(3), t()]),
+        torch.atleast_2d([t(3), t(), t(2, 1)]),
         torch.unsqueeze(y, 1),
     )
     (
