@@ -28,7 +28,7 @@ class Fault(NamedTuple):
 
 FAULTS = {
     "root_of_zero": Fault("numeric", "sqrt#2", "-inf, born at sqrt", 0),
-    "detach_left": Fault("no-gradient", "encoder.0", "detach (tests/torch_programs/faults/detach_left.py:21)"),
+    "detach_left": Fault("no-gradient", "encoder.0", "detach_left.py:21) cuts the path off"),
     "no_zero_grad": Fault("stale-gradient", "optimizer", "gradients of earlier steps are added"),
     "gradient_cleared": Fault("no-update", "optimizer", "was gone when the optimizer stepped"),
     "custom_backward": Fault("wrong-gradient", "outer.custom Swish", "the backward of Swish is not the derivative"),
