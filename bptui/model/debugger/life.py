@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base import numbers
 from bptui.model.debugger.findings.numeric import reason, returning
-from bptui.model.source.captured.modules import Modules, is_bad, name_of
+from bptui.model.source.captured.calls import name_of
+from bptui.model.source.captured.modules import Modules, is_bad
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session

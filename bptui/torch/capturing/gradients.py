@@ -112,7 +112,9 @@ class Gradients:
         self._hooked.add(value)
         return tensor.register_hook(partial(self._safely, self._changed, value, name_of_hook(hook)))
 
-    def _listens(self, grad: torch.Tensor) -> Backward | None:
+    def _listens(self, grad: torch.Tensor | None) -> Backward | None:
+        if grad is None:
+            return None  # of several results of a function one may have none
         if grad.device.type == "cpu" and threading.get_ident() != self._thread:
             return None  # another thread's backward pass
         return self.running

@@ -279,7 +279,8 @@ class Values:
             event.notes["custom"] = name
         else:
             event.notes["traced"] = True
-            self.journal.warn(f"{name}: made by something that was not seen (scripted code, another thread)")
+            if self.journal.phase == "forward":
+                self.journal.warn(f"{name}: made by something that was not seen (scripted code, another thread)")
         return event
 
     def _identity(self, tensor: torch.Tensor, node: Any, value: int) -> bool:

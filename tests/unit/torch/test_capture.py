@@ -120,7 +120,19 @@ def checked(path: Path) -> list[Any]:
 
 @pytest.mark.parametrize(
     "program",
-    ["closure", "by_hand", "frozen", "fused", "clipped", "hooked", "changed", "read_then_written", "spectrum"],
+    [
+        "closure",
+        "by_hand",
+        "frozen",
+        "fused",
+        "clipped",
+        "hooked",
+        "changed",
+        "read_then_written",
+        "spectrum",
+        "only_spectrum",
+        "two_kinds",
+    ],
 )
 def test_nothing_is_found_wrong_in_other_ways_to_train(program: str, tmp_path: Path) -> None:
     from tests.torch_programs import ways

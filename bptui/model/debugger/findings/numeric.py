@@ -14,7 +14,8 @@ from bptui.model.debugger.findings.subject import Subject
 from bptui.model.engine.graph import Node
 from bptui.model.engine.nonfinite import NonFinite
 from bptui.model.engine.recording import Recording
-from bptui.model.source.captured.modules import Modules, is_bad, name_of
+from bptui.model.source.captured.calls import name_of
+from bptui.model.source.captured.modules import Modules, is_bad
 from bptui.model.source.captured.record import Event
 from bptui.model.source.captured.recording import CapturedRecording
 

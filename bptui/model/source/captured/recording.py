@@ -106,9 +106,12 @@ class CapturedRecording(Recording):
         return None if run is None else run.contribution(consumer, position)
 
     def _opaque(self, event: Event, consumer: int, position: int) -> Array | None:
-        """What an opaque event was seen to add: for all of its results together, said at the first of them."""
-        first = self.captured.nodes_of[event.id][0]
+        """What an opaque event was seen to add: for all its results together, said at the first with a gradient."""
+        ops = self.captured.nodes_of[event.id]
+        first = next((i for i in ops if self.timeline.places("backward", i)), ops[0])
         source = self.graph.nodes[consumer].inputs[position]
+        if not set(self.captured.values_of[source]) & set(event.inputs):
+            return self._through_complex(consumer, source)
         found = self.added(event, source)
         return found if consumer == first or found is None else np.zeros(self.graph.nodes[source].shape)
 
@@ -188,11 +191,19 @@ class CapturedRecording(Recording):
                 return _sum([self.record.array(b.hooked.get(value, ("", b.grads[value]))[1]) for b in backwards])
         return self.grad(node)
 
-    def outside(self, source: int) -> list[Array | None]:
-        """What events that are no operation of the graph, those that make complex numbers, were seen to add to the
-        gradient of a node; None for each of which that was not recorded."""
-        values = self.captured.values_of.get(source, ())
-        return [self.added(event, source) for value in values for event in self._outside.get(value, ())]
+    def _through_complex(self, consumer: int, source: int) -> Array | None:
+        """What was seen to go into complex numbers, said at the first operation that comes out of them."""
+        values = set(self.captured.values_of[source])
+        first = next(
+            c
+            for c, _ in self.graph.consumers[source]
+            if c in self.captured.unknown
+            and (c == consumer or self.timeline.places("backward", c))
+            and not values & set(self.captured.event_of[c].inputs)
+        )
+        if consumer != first:
+            return np.zeros(self.graph.nodes[source].shape)
+        return _sum([self.added(event, source) for value in values for event in self._outside.get(value, ())])
 
     @cached_property
     def _outside(self) -> dict[int, list[Event]]:

@@ -154,6 +154,7 @@ def matrices(t: Draw) -> None:
     torch.einsum("ij,jk->ik", t(2, 3), t(3, 4)), torch.einsum("bhqd,bhkd", t(2, 2, 3, 4), t(2, 2, 5, 4))
     torch.einsum("...ij->...ji", t(2, 3, 4)), torch.einsum("ii->i", t(3, 3)), torch.einsum("i, j", [t(3), t(2)])
     torch.einsum("ij,jk,kl->il", t(2, 3), t(3, 4), t(4, 2)), torch.einsum("ij->", t(2, 3))
+    torch._grouped_mm(t(5, 4).float(), t(3, 4, 8).float(), offs=torch.tensor([2, 2, 5], dtype=torch.int32))
     torch.cross(t(2, 3), t(2, 3), dim=1), torch.linalg.cross(t(2, 3), t(1, 3)), torch.cross(t(3, 2), t(3, 2))
     torch.linalg.vecdot(t(2, 3), t(2, 3)), torch.linalg.matmul(t(2, 3), t(3, 2)), t(2, 3).__rmatmul__(t(4, 2))
 
