@@ -160,7 +160,8 @@ def test_the_first_page_begins_with_what_the_operation_is(size):
             shown = squeezed("".join(plain(row) for row in draw(made, width, height)))
             shown = shown.replace(squeezed(MORE), "").replace("⋯", "")
             definition = squeezed(plain(made.rules[0].text))
-            assert definition[:6] in shown, str(USES[n])
+            # (a call that fills six of seven rows leaves room for its left side)
+            assert definition[:6] in shown or definition.partition("=")[0] + "=…" in shown, str(USES[n])
             assert definition in shown or "…" in shown, str(USES[n])
 
 
