@@ -1,6 +1,6 @@
 """`python -m benchmarks [PAGE …] [--quick]`: the numbers of bptui, most as ratios.
 
-The pages: engine, modern, elementwise, own, check, debugger, terminal, play, captured, diff.
+The pages: engine, modern, elementwise, own, check, debugger, terminal, play, captured, capture, diff.
 
 Peers that are not installed are skipped with a word. Run it on a quiet machine; quote the ratios, not the times.
 """
@@ -15,7 +15,19 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import argparse  # noqa: E402
 import importlib  # noqa: E402
 
-PAGES = ("engine", "modern", "elementwise", "own", "check", "debugger", "terminal", "play", "captured", "diff")
+PAGES = (
+    "engine",
+    "modern",
+    "elementwise",
+    "own",
+    "check",
+    "debugger",
+    "terminal",
+    "play",
+    "captured",
+    "capture",
+    "diff",
+)
 
 
 def main() -> None:

@@ -20,11 +20,12 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.types import Array, Attributes, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import array, shape_text
-from bptui.model.engine.build import Builder, arity, dispatched, output_shape, settle, signature
+from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import nearest, spelled
 from bptui.model.engine.optimizers import OPTIONS, Optimizer
+from bptui.model.engine.use import arity, dispatched, output_shape, settle, signature
 from bptui.model.source import custom_ops
 from bptui.model.source.network import Network
 

@@ -80,12 +80,17 @@ def _typed(wanted: Typed) -> Grid:
         return terminal.grid()
 
 
+def drawn_of(wanted: Typed) -> str:
+    """The SVG of what is typed."""
+    return svg(_typed(wanted))
+
+
 def main() -> None:
     """All of them, or those that are named."""
     FOLDER.mkdir(exist_ok=True)
     for name in sys.argv[1:] or (*DEMOS, *TYPED):
         if name in TYPED:
-            (FOLDER / f"{name}.svg").write_text(svg(_typed(TYPED[name])), encoding="utf-8")
+            (FOLDER / f"{name}.svg").write_text(drawn_of(TYPED[name]), encoding="utf-8")
             continue
         made = replay.read(str(DEMOS[name]))
         last = next(entry.do for entry in reversed(made.entries) if entry.do.startswith("expect "))

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from bptui.model.engine.timeline import Phase
     from bptui.model.source.captured.modules import Modules, Row
     from bptui.model.source.captured.record import Step
-    from bptui.model.source.captured.verdicts import Row as Compared
     from bptui.symbolic.types import CheckRow
 
 AT_ONCE = 64
@@ -37,17 +36,34 @@ Key = tuple[str, int]
 """("event", its id), or ("update", the node of a parameter)."""
 
 
+class _Told:
+    """What is known of a row, so that a frame looks at nothing but what is new: how many of all comparisons, in the
+    order of their arrival, it has heard of; the worst of its own; and how many of its first ones are known."""
+
+    def __init__(self, keys: tuple[Key, ...], heard: int) -> None:
+        self.keys, self.inside = keys, frozenset(keys)
+        self.heard, self.known = heard, 0
+        self.worst: Verdict | None = None
+
+
+def _keys_of(row: Row) -> tuple[Key, ...]:
+    if row.phase == "update":
+        return tuple(("update", node) for node in row.nodes)
+    return tuple(("event", event.id) for event in row.events)
+
+
 class Badges:
     """Those of one step. `apart`: where what was recorded is not what is computed is noted there."""
 
     def __init__(self, modules: Modules, service: Service, apart: set[tuple[Phase, int]]) -> None:
         self.modules, self.service, self.apart = modules, service, apart
         self.recording = CapturedRecording(modules.captured)  # its own: what it runs is for the worker alone
-        self._rows: dict[Key, tuple[Compared, ...]] = {}
+        self._known: set[Key] = set()
         self._worst: dict[tuple[Key, Phase], Verdict] = {}
         self._counted: Counter[Verdict] = Counter()
         self._wanted: dict[Key, None] = {}
-        self._of: dict[str, tuple[int, Verdict | None]] = {}
+        self._arrived: list[Key] = []
+        self._of: dict[str, _Told] = {}
         self._left = iter(self._keys() if _bytes(modules.step) <= ALL else ())
 
     def _keys(self) -> Iterable[Key]:
@@ -57,28 +73,23 @@ class Badges:
 
     def of(self, row: Row) -> Verdict | None:
         """The worst of a row that is known; what is not known of it is asked for next. None while nothing is."""
-        known, verdict = self._of.get(row.key, (-1, None))
-        if known != len(self._rows):
-            known = len(self._rows)
-            self._of[row.key] = known, (verdict := self._found(row))
-        return verdict
-
-    def _found(self, row: Row) -> Verdict | None:
-        updates = row.phase == "update"
-        keys: Iterable[Key] = (
-            (("update", node) for node in row.nodes) if updates else (("event", event.id) for event in row.events)
-        )
-        found = set()
-        for key in keys:
-            if key in self._rows:
-                found.add(self._worst.get((key, row.phase)))
-            elif len(self._wanted) < AT_ONCE:
+        told = self._of.get(row.key)
+        if told is None:
+            told = self._of[row.key] = _Told(_keys_of(row), len(self._arrived))
+            self._hear(told, (key for key in told.keys if key in self._known), row.phase)
+        news = self._arrived[told.heard :]
+        told.heard += len(news)
+        self._hear(told, (key for key in news if key in told.inside), row.phase)
+        while told.known < len(told.keys) and told.keys[told.known] in self._known:
+            told.known += 1
+        for key in told.keys[told.known : told.known + AT_ONCE - len(self._wanted)]:
+            if key not in self._known:
                 self._wanted[key] = None
-        return min((verdict for verdict in found if verdict is not None), key=WORST.index, default=None)
+        return told.worst
 
-    def rows(self, key: Key) -> tuple[Compared, ...]:
-        """The comparisons of an event, or of the updates of a parameter, as far as there are any."""
-        return self._rows.get(key, ())
+    def _hear(self, told: _Told, keys: Iterable[Key], phase: Phase) -> None:
+        found = {self._worst.get((key, phase)) for key in keys} | {told.worst}
+        told.worst = min((verdict for verdict in found if verdict is not None), key=WORST.index, default=None)
 
     @property
     def counts(self) -> Counts | None:
@@ -91,11 +102,11 @@ class Badges:
         wanted, self._wanted = self._wanted, {}
         for key in wanted:
             self._ask(key, SOON)
-        for key in islice((key for key in self._left if key not in self._rows), AT_ONCE - len(wanted)):
+        for key in islice((key for key in self._left if key not in self._known), AT_ONCE - len(wanted)):
             self._ask(key, LATER)
 
     def _ask(self, key: Key, priority: int) -> None:
-        if key not in self._rows:
+        if key not in self._known:
             self.service.request_checks(key, partial(self._compare, key), priority)
 
     def _compare(self, key: Key) -> tuple[CheckRow, ...]:
@@ -116,7 +127,8 @@ class Badges:
                 self._worst[place] = min(self._worst.get(place, row.verdict), row.verdict, key=WORST.index)
             if row.verdict == "FAIL":
                 self.apart.add((PHASE[row.row], row.node))
-        self._rows[key] = rows
+        self._known.add(key)
+        self._arrived.append(key)
         return ()
 
 

@@ -96,6 +96,15 @@ def _compared(name: str) -> Call:
     return lambda torch, x, s: getattr(torch, name)(x[0], x[1]).to(x[0].dtype)
 
 
+def _interpolate(torch: Any, x: Sequence[Any], s: Settings) -> Any:
+    axes = x[0].ndim - 2
+    size = s["size"] * axes if len(s["size"]) == 1 else s["size"]
+    if s["mode"] == "nearest":
+        return torch.nn.functional.interpolate(x[0], size)
+    mode = ("linear", "bilinear", "trilinear")[axes - 1]
+    return torch.nn.functional.interpolate(x[0], size, mode=mode, align_corners=s["align_corners"])
+
+
 def _put(torch: Any, x: Sequence[Any], s: Settings) -> Any:
     made = x[0].clone()
     _slice(torch, [made], s)[...] = x[1]
@@ -194,7 +203,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         },
         **{
             name: _functional(name)
-            for name in ("silu", "softplus", "mish", "softsign", "relu6", "hardswish", "tanhshrink")
+            for name in ("silu", "mish", "softsign", "relu6", "hardswish", "tanhshrink")
         },
         **{name: _functional(name, "lambd") for name in ("hardshrink", "softshrink")},
         # PyTorch's own hardsigmoid takes its derivative 1/6 in float32
@@ -202,6 +211,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "digamma": _digamma,
         "hardsigmoid": lambda torch, x, s: torch.nn.functional.relu6(x[0] + 3) / 6,
         "celu": _functional("celu", "alpha"),
+        "softplus": _functional("softplus", "beta"),
         "leaky": lambda torch, x, s: torch.where(x[0] > 0, x[0], x[0] * x[1]),
         "glu": lambda torch, x, s: torch.nn.functional.glu(x[0], dim=s["axis"]),
         "log_sigmoid": _functional("logsigmoid"),
@@ -235,6 +245,9 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "pad": _pad,
         "take": _take,
         **{name: _compared(call) for name, call in _COMPARISONS.items()},
+        "pixel_shuffle": lambda torch, x, s: torch.pixel_shuffle(x[0], s["factor"]),
+        "pixel_unshuffle": lambda torch, x, s: torch.pixel_unshuffle(x[0], s["factor"]),
+        "interpolate": _interpolate,
         "flip": lambda torch, x, s: torch.flip(x[0], _axes(x[0], s["axis"])),
         "roll": lambda torch, x, s: torch.roll(x[0], s["shift"], s["axis"] or tuple(0 for _ in s["shift"])),
         "tril": lambda torch, x, s: torch.tril(x[0], s["k"]),

@@ -242,12 +242,12 @@ async def test_what_nobody_knows_is_opaque_and_counted() -> None:
     for event in made.step.events:
         if event.name.endswith("relu"):
             event.name = "torch.nobody.knows"
-    async with debug(lambda: network_of(made, "opaque"), 120, 36) as screen:
+    async with debug(lambda: network_of(made, "strange"), 120, 36) as screen:
         await screen.run("goto blocks.0.knows")
         await checked(screen)
         assert row_of(screen, "knows")[53:59] == "opaque"
         assert "opaque 2" in screen.rows[0]
-    async with debug(lambda: network_of(made, "opaque"), 80, 24) as screen:
+    async with debug(lambda: network_of(made, "strange"), 80, 24) as screen:
         await checked(screen)
         assert "opaque" not in screen.rows[0]
         assert "≈" in screen.rows[0]
@@ -259,3 +259,26 @@ async def test_nan_that_the_definition_gives_too_is_right() -> None:
         assert "✓" in row_of(screen, "log")[50:60]
         assert screen.app.debugger.ui.checks is not None
         assert screen.app.debugger.ui.checks.failed == 0
+
+
+async def test_a_model_in_a_module_of_its_own_has_the_columns_of_what_is_in_it() -> None:
+    made = blocks()
+    for event in made.step.events:
+        event.module = f"model.{event.module}" if event.module else "model" * (not event.name.endswith("mse_loss"))
+    made.step.modules = {f"model.{path}": module for path, module in made.step.modules.items()}
+    made.step.modules["model"] = made.step.modules["model.embed"]
+    async with debug(lambda: network_of(made, "wrapped"), 120, 36) as screen:
+        names = screen.rows[screen.rows.index(track(screen, "forward")) - 1]
+        assert names.split() == ["embed", "blocks.0", "blocks.1", "head", "loss", "update"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+async def test_the_status_line_keeps_its_places_at_every_moment(width: int) -> None:
+    async with debug(lambda: captured(count=60), width, 24) as screen:
+        await screen.derived()
+        places = set()
+        for line in ("goto start", "goto blocks.30", "goto backward blocks.59.up.linear.weight_t", "goto update"):
+            await screen.run(line)
+            row = screen.rows[0]
+            places.add((row.index("bptui"), row.index("loss"), row.index("✓"), row.index("✗")))
+        assert len(places) == 1

@@ -159,3 +159,31 @@ def spectrum():
         optimizer.step()
 
     return step
+
+
+def only_spectrum():
+    """All of the loss comes out of complex numbers."""
+    layer, x = nn.Linear(4, 6), torch.randn(3, 4)
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+
+    def step():
+        optimizer.zero_grad()
+        torch.fft.fft(layer(x)).abs().mean().backward()
+        optimizer.step()
+
+    return step
+
+
+def two_kinds():
+    """float32 numbers that are computed with in float64; and results of which one has no gradient."""
+    model, x, _ = network()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step():
+        optimizer.zero_grad()
+        h = model(x)
+        _, s, _ = torch.linalg.svd(h)
+        (h.double().exp().log().mean() + s.sum()).backward()
+        optimizer.step()
+
+    return step

@@ -18,7 +18,7 @@ from bptui.screens.lesson import LessonScreen
 from bptui.screens.play.opening import playground
 from bptui.screens.player import Player
 from bptui.surroundings import Surroundings
-from tests import explorer_pictures
+from tests import explorer_pictures, torch_pictures
 from tests.paths import DOCS, ROOT
 from tests.pictures import BOARDS, DEMOS, FOLDER, LEARNING, TYPED, Typed, text_of
 from tests.screens.rig import debug
@@ -87,7 +87,7 @@ async def test_the_picture_of_home_and_of_a_lesson(name: str) -> None:
 
 def test_every_picture_has_a_demo_and_a_page() -> None:
     pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *DOCS.glob("*.md")))
-    names = {*DEMOS, *map(explorer_pictures.picture, explorer_pictures.SHOWN), *TYPED}
+    names = {*DEMOS, *map(explorer_pictures.picture, explorer_pictures.SHOWN), *TYPED, *torch_pictures.HUNT}
     assert {path.stem for path in FOLDER.glob("*.svg")} == names
     assert all(f"pictures/{name}.svg" in pages for name in names)
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from bptui.model.base import numbers
-from bptui.model.debugger.findings.numeric import reason
-from bptui.model.source.captured.modules import Modules, is_bad, name_of
+from bptui.model.debugger.findings.numeric import reason, returning
+from bptui.model.source.captured.calls import name_of
+from bptui.model.source.captured.modules import Modules, is_bad
 
 if TYPE_CHECKING:
     from bptui.model.debugger.session import Session
@@ -52,12 +53,8 @@ def _forward(modules: Modules, here: Event) -> Iterator[Fact]:
     masked = [event for event in after if _bad(modules, event.inputs) and not _bad(modules, event.outs)]
     if masked:
         yield Fact("masked", f"at {_called(masked[-1])}: finite again")
-    grads = modules.gradients
-    for event in modules.calls("backward"):
-        passed, given = ([grads[value] for value in of if value in grads] for of in (event.inputs, event.outs))
-        if _bad(modules, passed) and not _bad(modules, given):
-            yield Fact("reborn", f"backward, {_called(event)}", True)
-            break
+    if (back := returning(modules)) is not None:
+        yield Fact("reborn", f"backward, {_called(back)}", True)
 
 
 def _reached(session: Session, modules: Modules) -> Fact:

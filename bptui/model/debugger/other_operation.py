@@ -9,9 +9,9 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.debugger.asked import Asked
 from bptui.model.debugger.edit import Edit, same
 from bptui.model.engine import ops
-from bptui.model.engine.build import settle
 from bptui.model.engine.graph import Node
 from bptui.model.engine.ops.base import Op
+from bptui.model.engine.use import settle
 from bptui.model.source.captured.network import CapturedNetwork
 from bptui.model.source.captured.whole import KINDS, beyond
 

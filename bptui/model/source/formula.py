@@ -19,10 +19,11 @@ from bptui.model.base.errors import UserError, did_you_mean
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import array
-from bptui.model.engine.build import Builder, dispatched, fold_numbers, settle, signature
+from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph, Node, Role
 from bptui.model.engine.ops.base import Composite, Op
 from bptui.model.engine.ops.spelling import spelled
+from bptui.model.engine.use import dispatched, fold_numbers, settle, signature
 from bptui.model.source import custom_ops
 from bptui.model.source.literals import MAX_NAME, Literals
 from bptui.model.source.operators import COMPARISONS, OPERATORS, defines

@@ -15,13 +15,14 @@ from bptui.model.base.types import Array
 from bptui.model.base.unsupported import FILES
 from bptui.model.engine.arrays import array, room, shape_text
 from bptui.model.engine.batches import Batches
-from bptui.model.engine.build import Builder, dispatched, inside
+from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph, Layer, Node
 from bptui.model.engine.history import History, Training
 from bptui.model.engine.ops.base import Op
 from bptui.model.engine.ops.common import choice, flag, integer, real
 from bptui.model.engine.optimizers import OPTIMIZERS, OPTIONS, Optimizer
 from bptui.model.engine.program import Program
+from bptui.model.engine.use import dispatched, inside
 from bptui.model.source import custom_ops, formula, layers
 from bptui.model.source.datasets import read_text
 from bptui.model.source.document import Document
@@ -77,6 +78,10 @@ class Network:
     def history(self) -> History:
         """Its training steps, of which none has been run yet."""
         return Training(self)
+
+    def by_engine(self) -> Network:
+        """The same as a network that this engine runs: itself."""
+        return self
 
     def training(self) -> History:
         """Its training steps as this engine runs them, from the first one on."""

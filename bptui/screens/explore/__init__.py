@@ -53,6 +53,7 @@ def board(name: str, network: Network | None = None, by: str = "") -> Board:
         from bptui.model.source.network import load
 
         network = load(row.target)
+    network = None if network is None else network.by_engine()
     make: Any = getattr(import_module(f"bptui.screens.explore.{name}"), row.maker)
     made: Board = make(network, by) if by else make(network)
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 NAMED = 24, 38
 """Cells of phase, count and name of a captured step's operation that are kept free, on narrow and on wide screens."""
+LEAST = 8
+"""Cells that are left of the name of a captured step's operation, however long it is: panel 1 shows which it is."""
 DIGITS = 3
 """Of a count of checks: so many have their room from the start; of a thousand and more the thousands are said."""
 
@@ -33,13 +36,13 @@ def row(session: Session | None, width: int, checks: Counts | None = None, name:
     """
     wide, middle = width >= 116, width >= 76
     gap = "   " if wide else "  "
-    target = name or ("" if session is None else session.network.name)
+    captured = session is not None and session.network.modules is not None and not session.branch.number
+    target = name if session is None or (name and not captured) else session.network.name  # without folders
     head = [Span(" bptui", "text bold"), Span(gap[:2], "dim"), Span(target, "dim")]
     if session is None:
         return fit(head, width, "text")
     moment, timeline = session.cursor, session.timeline
     step = "training step " if wide else "step " if middle else ""
-    captured = session.network.modules is not None and not session.branch.number
     which = (step, str(moment.step), gap if middle else " ") if not captured else ("", "", "")  # there is no other
     node = timeline.node(moment)
     where = [
@@ -75,7 +78,17 @@ def row(session: Session | None, width: int, checks: Counts | None = None, name:
     chip = (Span(f" branch {number} ", "chip-update"), Span(gap if middle else " ", "dim")) if number else ()
     room = width - 1 - length(chip) - length(right) - length(where[:3]) - length(where[5:6]) - longest
     lead = next((each for each in leads if length(each) <= room), (Span(" "),))  # the same at every Moment
+    if captured:
+        left = width - 1 - length((*lead, *where[:-1], *right))
+        where[-1] = Span(_cut(where[-1].text, max(left, LEAST)), "text bold")
     return _fitted(lead, chip, where, right, width)
+
+
+def _cut(name: str, room: int) -> str:
+    """A name in so many cells: without the first of its scopes, then without its end."""
+    scopes = name.split(".")
+    forms = (name, *(f"….{'.'.join(scopes[n:])}" for n in range(1, len(scopes))))
+    return next((form for form in forms if len(form) <= room), f"{scopes[-1][: room - 1]}…")
 
 
 def of_board(left: Line, right: Line, width: int) -> Line:
@@ -115,9 +128,10 @@ def _fitted(lead: Line, chip: Line, where: Sequence[Span], right: Sequence[Span]
     count, each after a gap; the node."""
     scopes = where[-1].text.split(".")
     lead, least = (*lead, *chip), (Span(" "), *chip)
-    for n in range(max(1, len(scopes) - 1)):  # the loss is worth more than the first of many scopes
+    forms = range(max(1, len(scopes) - 1))
+    for start, n in product((lead, least), forms):  # the loss is worth more than the first of many scopes
         name = Span("….".join(["", ".".join(scopes[n:])]) if n else where[-1].text, "text bold")
-        left = (*lead, *where[:-1], name)
+        left = (*start, *where[:-1], name)
         if length(left) + length(right) + 1 <= width:
             return (*fit(left, width - length(right), "dim"), *right)
     for left in ((*lead, *where), (*least, *where)):

@@ -59,13 +59,17 @@ def stands(session: Session) -> bool:
 
 
 def stretches(modules: Modules) -> Stretches:
-    """The columns of a step, found once. A module is one; so is what lies between two of them, and the loss. Where no
-    module has others in it, each call is one."""
+    """The columns of a step, found once. A module is one, but for one that holds most of the step: then those in it
+    are; so is what lies between two of them, and the loss. Where no module has others in it, each call is one."""
     return modules.captured.graph.once(_found, modules)
 
 
 def _found(graph: Graph, modules: Modules) -> Stretches:
-    rows = modules.rows(modules.sections[0])
+    section = modules.sections[0]
+    rows = list(modules.rows(section))
+    while whole := next((row for row in rows if _holds(row) and 2 * len(row.events) > len(section.events)), None):
+        at = rows.index(whole)  # a model in a module of its own: those in it are looked at
+        rows[at : at + 1] = modules.rows(whole)
     if not any(row.kind == "module" for row in rows):
         return Stretches((), {})
     loss = modules.at("forward", graph.loss).chain

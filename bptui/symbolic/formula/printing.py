@@ -135,8 +135,10 @@ class _Printer:
             case t.Mul(factors):
                 spans: list[Span] = []
                 for n, factor in enumerate(factors):
-                    last = n == len(factors) - 1
-                    spans += [*([Span(self.dot)] if n else []), *self.print(factor, _SIGMA if last and n else _MUL)]
+                    level = _SIGMA if n and n == len(factors) - 1 else _MUL
+                    if isinstance(factor, t.Mod) or (n and isinstance(factor, t.Div) and factor.floor):
+                        level = _POWER  # 2·(k % 2): without it the product would be divided
+                    spans += [*([Span(self.dot)] if n else []), *self.print(factor, level)]
                 return spans, _SIGMA if isinstance(factors[-1], t.Reduction) and factors[-1].sigma else _MUL
             case t.Div(top, bottom, floor):
                 return [*self.print(top, _MUL), Span("//" if floor else "/"), *self.print(bottom, _POWER)], _MUL

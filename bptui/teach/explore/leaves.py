@@ -58,10 +58,10 @@ def with_leaves(network: Network, arrays: dict[int, Array]) -> Network:
 def at_step(session: Session) -> Network:
     """The network of a session with the numbers that its training step begins with: what training has made of them, and
     what was set by hand."""
-    recording = session.recorded
+    recording, network = session.recorded, session.network.by_engine()
     found = {}
-    for node in leaves(session.network):
+    for node in leaves(network):
         value = recording.value(node)
         if value is not None and not np.array_equal(value, np.asarray(node.value)):
             found[node.id] = np.array(value)
-    return with_leaves(session.network, found) if found else session.network
+    return with_leaves(network, found) if found else network

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,7 +14,7 @@ from bptui.model.base.errors import UserError
 from bptui.model.base.printable import printable
 from bptui.model.source.captured.file import Writer
 from bptui.model.source.captured.known import knows
-from bptui.torch.capturing.numbers import Keep, Refused
+from bptui.torch.capturing.numbers import GIGA, Keep, Refused
 from bptui.torch.capturing.recorder import Recorder
 
 MEGA = 1e6
@@ -26,7 +27,7 @@ class Capture:
     written  the file, once it is written; None where nothing could be"""
 
     def __init__(self, path: str | Path, parts: tuple[Any, ...], keep: Keep) -> None:
-        self.path, self._about = _place(Path(path))
+        self.path, self._about = place(Path(path))
         self.written: Path | None = None
         self._keep = keep
         self._models = [part for part in parts if isinstance(part, torch.nn.Module)]
@@ -40,7 +41,8 @@ class Capture:
     def __enter__(self) -> Capture:
         try:
             self._writer = Writer(self.path)
-            self._recorder = Recorder(self._writer, knows, self._models, self._keep)
+            keep = replace(self._keep, told=progress)
+            self._recorder = Recorder(self._writer, knows, self._models, keep)
             for optimizer in self._optimizers:
                 self._recorder.updates.meet(optimizer)
             self._recorder.begin()
@@ -75,7 +77,12 @@ class Capture:
             _say(f"nothing was captured: {_said(mistake)}")
 
 
-def _place(path: Path) -> tuple[Path, dict[str, Any]]:
+def progress(nbytes: int) -> None:
+    """Say how much there is, while it is recorded."""
+    _say(f"{nbytes // GIGA} GB of numbers so far")
+
+
+def place(path: Path) -> tuple[Path, dict[str, Any]]:
     """Where this process writes: of several ranks each into its own part, `step.bptui/rank-0`."""
     distributed = torch.distributed
     if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):

@@ -5,6 +5,7 @@ No hook of the recorder raises: `Gradients.safely` is the recorder's own guard."
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from typing import Any
 import torch
 from torch.autograd.graph import get_gradient_edge
 
-from bptui.model.source.captured.record import Backward, Event, Step
+from bptui.model.source.captured.record import Backward, Event
+from bptui.torch.capturing.journal import Journal
 from bptui.torch.capturing.modules import name_of_hook
 from bptui.torch.capturing.numbers import Numbers, dense
 
@@ -48,19 +50,21 @@ class Gradients:
     values   edge → the value whose gradient arrives there
     running  the backward pass that is recorded now; None outside of one, and inside of one that is not recorded"""
 
-    def __init__(self, step: Step, numbers: Numbers, safely: Callable[..., Any]) -> None:
-        self.step, self.numbers, self._safely = step, numbers, safely
+    def __init__(self, journal: Journal, numbers: Numbers, safely: Callable[..., Any]) -> None:
+        self.journal, self.numbers, self._safely = journal, numbers, safely
         self.values: dict[Edge, int] = {}
         self.running: Backward | None = None
         self._thread = threading.get_ident()
         self._handles: list[Any] = []
-        self._leaves: dict[int, Any] = {}
+        self._leaves: dict[int, list[Any]] = {}
+        self._mixed: set[int] = set()
+        self._onto: dict[int, tuple[int, int]] = {}
         self._before: dict[int, torch.Tensor] = {}
         self._hooked: set[int] = set()
 
     def close(self) -> None:
         """Take all hooks off."""
-        for handle in (*self._handles, *self._leaves.values()):
+        for handle in itertools.chain(self._handles, *self._leaves.values()):
             handle.remove()
         self._handles.clear()
         self._leaves.clear()
@@ -69,6 +73,8 @@ class Gradients:
 
     def forget(self, backward: Backward) -> None:
         """Its graph is freed: let go of the nodes, and of what they hold."""
+        self._mixed.clear()
+        self.journal.waiting.clear()
         for edge in [
             e for e, value in self.values.items() if value in backward.grads and not hasattr(e[0], "variable")
         ]:
@@ -80,35 +86,45 @@ class Gradients:
         edge = edge_of(tensor)
         if edge is None:
             return False
+        earlier = self.values.get(edge)
+        if earlier not in (None, value) and (earlier in self.journal.waiting or earlier in self._mixed):
+            self._mixed |= {earlier, value}  # written behind autograd's back: it adds up what both were read for
         self.values[edge] = value
         arrived = partial(self._safely, self._arrived, value)
         if tensor.grad_fn is not None:
             self._handles.append(tensor.register_hook(arrived))
             return True
         # a leaf keeps its node when it is changed in place: the hook of its last version counts
-        if id(tensor) in self._leaves:
-            self._leaves.pop(id(tensor)).remove()
+        for handle in self._leaves.pop(id(tensor), ()):
+            handle.remove()
         others = dict(tensor._backward_hooks or {})
-        self._leaves[id(tensor)] = tensor.register_hook(arrived)
+        self._leaves[id(tensor)] = [tensor.register_hook(arrived)]
         for key, hook in others.items():  # hooks of the user's own: ours comes first, and one more after each
             tensor._backward_hooks[key] = tensor._backward_hooks.pop(key)
-            self.hooked(tensor, value, hook)
+            self._leaves[id(tensor)].append(self._after(tensor, value, hook))
         return True
 
     def hooked(self, tensor: torch.Tensor, value: int, hook: Callable[..., Any]) -> None:
         """A hook of the user's own is on a value, too: look after it whether it has changed the gradient."""
-        self._hooked.add(value)
-        self._handles.append(tensor.register_hook(partial(self._safely, self._changed, value, name_of_hook(hook))))
+        self._handles.append(self._after(tensor, value, hook))
 
-    def _listens(self, grad: torch.Tensor) -> Backward | None:
+    def _after(self, tensor: torch.Tensor, value: int, hook: Callable[..., Any]) -> Any:
+        self._hooked.add(value)
+        return tensor.register_hook(partial(self._safely, self._changed, value, name_of_hook(hook)))
+
+    def _listens(self, grad: torch.Tensor | None) -> Backward | None:
+        if grad is None:
+            return None  # of several results of a function one may have none
         if grad.device.type == "cpu" and threading.get_ident() != self._thread:
             return None  # another thread's backward pass
         return self.running
 
     def _arrived(self, value: int, grad: torch.Tensor) -> None:
         backward = self._listens(grad)
-        if backward is not None:
+        if backward is not None and value not in self._mixed:
             backward.grads[value] = self._keep(value, grad)
+            if value in self._onto:
+                backward.parts.setdefault(self._onto[value], []).append(backward.grads[value])
             if value in self._hooked:
                 self._before[value] = grad.detach().clone()
 
@@ -121,6 +137,10 @@ class Gradients:
 
     def _keep(self, value: int, grad: torch.Tensor) -> int:
         return self.numbers.value(dense(grad), border=self.numbers.kept(value)).id
+
+    def onto(self, value: int, event: int, earlier: int) -> None:
+        """A value was written over behind autograd's back: what arrives at it goes on to what it was."""
+        self._onto[value] = event, earlier
 
     # ------------------------------------------------------------------------------------------------------- events
     def border(self, event: int, border: Border) -> None:

@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
+import torch
+
 from bptui.model.source.captured.record import Argument, Event, Step
 from bptui.torch.capturing.modules import Modules
 from bptui.torch.capturing.sites import Sites
 
 
 class Journal:
-    """Writes the events of a step. read: the values that one of them has read."""
+    """Writes the events of a step.
+
+    made     value → the event that made it
+    read     the values that one of them has read
+    waiting  those of them whose gradient may still come: they were read where autograd was on, and its graph is not
+             freed yet"""
 
     def __init__(self, step: Step, modules: Modules, sites: Sites) -> None:
         self.step, self.modules, self.sites = step, modules, sites
         self.phase: Literal["forward", "backward"] = "forward"
+        self.made: dict[int, Event] = {}
         self.read: set[int] = set()
+        self.waiting: set[int] = set()
 
     def event(self, name: str, args: list[Argument], outs: list[int], inputs: Iterable[int], **notes: Any) -> Event:
         """One more event, with positional arguments."""
@@ -33,7 +42,10 @@ class Journal:
             notes=notes,
         )
         self.step.events.append(event)
+        self.made.update(dict.fromkeys(outs, event))
         self.read.update(event.inputs)
+        if torch.is_grad_enabled():
+            self.waiting.update(event.inputs)
         return event
 
     def artificial(self, name: str, given: Iterable[int], out: int, **notes: Any) -> Event:

@@ -4,6 +4,7 @@ them where they are not kept."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -33,10 +34,12 @@ class Keep:
 
     tensors  `all`; `boundary`: parameters, what is given, what modules return, and the gradients of these; `stats`:
              single numbers only, and whole ones: what they index decides what an operation is
-    limit    bytes of numbers, beyond which only statistics are kept"""
+    limit    bytes of numbers, beyond which only statistics are kept
+    told     is told how many bytes there are, each time that another GIGA is full"""
 
     tensors: Tensors = "all"
     limit: int = 16 * GIGA
+    told: Callable[[int], None] | None = None
 
 
 class Numbers:
@@ -92,10 +95,12 @@ class Numbers:
             key = (*key, lazy, *value.place, value.shape)
         found = self._stored.get(key)
         if found is None or found[0].expired():
-            self.nbytes += storage.nbytes() if whole else tensor.numel() * size
+            before, self.nbytes = self.nbytes, self.nbytes + (storage.nbytes() if whole else tensor.numel() * size)
             if self.nbytes > self.rule.limit:
                 self._full(value)
                 return
+            if self.rule.told is not None and self.nbytes // GIGA > before // GIGA:
+                self.rule.told(self.nbytes)
             if whole:
                 flat = torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(storage).clone()
             else:

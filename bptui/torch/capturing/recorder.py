@@ -60,7 +60,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         self.numbers = Numbers(self.step, sink, keep)
         self.modules = Modules(self.step, models)
         self.journal = Journal(self.step, self.modules, Sites())
-        self.gradients = Gradients(self.step, self.numbers, self._safely)
+        self.gradients = Gradients(self.journal, self.numbers, self._safely)
         self.values = Values(self.journal, self.numbers, self.gradients)
         self.updates = Updates(self.journal, self.values, self._safely)
         self._thread = threading.get_ident()
@@ -323,4 +323,5 @@ def _after_fork() -> None:
         recorder.asleep = True
 
 
-os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_after_fork)

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -32,11 +32,11 @@ from torch.overrides import TorchFunctionMode
 from bptui.model.source.captured.file import Writer
 from bptui.model.source.captured.known import knows
 from bptui.model.source.captured.record import Step
+from bptui.torch.capturing.capture import place
 from bptui.torch.capturing.numbers import Keep
 from bptui.torch.capturing.recorder import Recorder, put_on, take_off
+from bptui.torch.capturing.untouched import code_of, without_us
 
-OURS = str(Path(__file__).parent.parent) + os.sep
-"""Where frames of ours come from."""
 UNUSED = 64
 """Backward passes without any update after which a step is taken to be over: its optimizer is never asked to step."""
 
@@ -132,6 +132,7 @@ class Capture:
         self._passes = 0
         self._recorder: Recorder | None = None
         self._writer: Writer | None = None
+        self._about: dict[str, Any] = {}
         self._front = self._back = _Mark()
         self._finished = False
         self._waiting = _Waiting(self._first)
@@ -178,10 +179,10 @@ class Capture:
             return 0
         except SystemExit as end:
             self._flush("the script ended before the step did")
-            return _code_of(end)
+            return code_of(end)
         except BaseException as problem:
             self._flush(f"{type(problem).__name__}: {problem}", failed=True)
-            _without_us(problem)
+            without_us(problem)
             sys.excepthook(type(problem), problem, problem.__traceback__)
             return 130 if isinstance(problem, KeyboardInterrupt) else 1
         finally:
@@ -276,7 +277,8 @@ class Capture:
         if self._recorder is not None or self._finished or not self._is_wanted(number):
             return
         try:
-            self._writer = Writer(self.wanted.path(number))
+            path, self._about = place(self.wanted.path(number))
+            self._writer = Writer(path)
         except Exception as problem:  # what cannot be written ends the capture, not the program
             self.failed, self._finished = str(problem), True
             return
@@ -298,7 +300,12 @@ class Capture:
             return
         back = self._back if self._back != _Mark() and not reason else self._all(recorder.step)
         step = _window(recorder.end(), self._front, back)
-        about = {"script": self.wanted.script, "step": self.number, "reason": reason or self._reason(step)}
+        about = {
+            **self._about,
+            "script": self.wanted.script,
+            "step": self.number,
+            "reason": reason or self._reason(step),
+        }
         step.about = {**step.about, **about, **({"ended": str(recorder.ended)} if recorder.ended else {})}
         if not step.backwards and not reason:
             if recorder.ended is not None:
@@ -363,38 +370,3 @@ def _bad(step: Step) -> bool:
     """Is a loss not finite?"""
     losses = (step.values[loss].stats for backward in step.backwards for loss, _ in backward.losses)
     return any(stats is not None and (stats.nan or stats.inf) for stats in losses)
-
-
-def _code_of(end: SystemExit) -> int:
-    """The exit code that Python would give, and what it would print."""
-    if end.code is None or isinstance(end.code, int):
-        return end.code or 0
-    print(end.code, file=sys.stderr)
-    return 1
-
-
-def _without_us(problem: BaseException) -> None:
-    """Take our own frames and runpy's out of its traceback, and out of those that led to it: what a program prints
-    stays what it was."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [problem]
-    while waiting:
-        found = waiting.pop()
-        if found is None or id(found) in seen:
-            continue
-        seen.add(id(found))
-        found.__traceback__ = _frames(found.__traceback__)
-        waiting += [found.__cause__, found.__context__]
-
-
-def _frames(traceback: TracebackType | None) -> TracebackType | None:
-    kept = []
-    while traceback is not None:
-        name = traceback.tb_frame.f_code.co_filename
-        if not name.startswith((OURS, "<frozen runpy")) and name != runpy.__file__:
-            kept.append(traceback)
-        traceback = traceback.tb_next
-    made: TracebackType | None = None
-    for each in reversed(kept):
-        made = TracebackType(made, each.tb_frame, each.tb_lasti, each.tb_lineno)
-    return made

@@ -183,12 +183,14 @@ class Values:
         return self.change(parameter)
 
     def renew(self, view: torch.Tensor) -> None:
-        """A view is about to be changed in place: autograd reads its base for that, and not the view as it was read
-        before, whose gradient is only that of those who read it."""
+        """A view is about to be changed in place: autograd reads its base for that. Not the view as it was read before,
+        whose gradient is only that of those who read it; nor another view that it is one of."""
         if not (view._is_view() and view.requires_grad and torch.is_grad_enabled()):
             return
-        if self.use(view) in self.journal.read:
-            base, value = self.use(view._base), self.numbers.value(view)
+        base, held = self.use(view._base), self.use(view)
+        maker = self.journal.made.get(held)
+        if held in self.journal.read or maker is None or base not in maker.inputs:
+            value = self.numbers.value(view)
             value.wants_grad = True
             self.journal.artificial("view_again", [base], value.id)
             self._live[id(view)] = Live(
@@ -233,17 +235,24 @@ class Values:
     def _stale(self, tensor: torch.Tensor, live: Live) -> int:
         """Its numbers have changed since it was last seen: through its base, through an alias of it (`.data`,
         `.detach()`), or by something unseen."""
-        if tensor._is_view():
+        if tensor._is_view() and self.numbers.writes(tensor) == self.numbers.writes(tensor._base):
             base = self.use(tensor._base)
             value = self.new(tensor)
             self.journal.artificial("view_again", [base], value)
             return value
         writer = self._writers.get(tensor.untyped_storage()._cdata)
         value = self.new(tensor, border=True)
-        if writer is not None and self.step.values[writer].place == self.step.values[value].place:
+        values = self.step.values
+        if tensor.grad_fn is not None and tensor.grad_fn is live.node:
+            given = [live.value] if writer is None else [live.value, writer]
+            event = self.journal.event("bptui.custom written", [{"v": v} for v in given], [value], given)
+            self.gradients.onto(value, event.id, live.value)
+        elif writer is not None and values[writer].place == values[value].place:
             self.journal.artificial("same", [writer], value, no_grad=True)
-        elif 0 not in self.step.values[live.value].shape:  # (what was empty has been filled)
-            name = self.step.values[value].name or f"value {live.value}"
+        elif writer is not None and self.numbers.writes(tensor)[1] == live.writes[1] + 1:
+            self.journal.artificial("put", [live.value, writer], value, no_grad=True)
+        elif 0 not in values[live.value].shape:  # (what was empty has been filled)
+            name = values[value].name or f"value {live.value}"
             self.journal.warn(f"{name} was changed by something that was not seen")
         return value
 
@@ -273,7 +282,8 @@ class Values:
             event.notes["custom"] = name
         else:
             event.notes["traced"] = True
-            self.journal.warn(f"{name}: made by something that was not seen (scripted code, another thread)")
+            if self.journal.phase == "forward":
+                self.journal.warn(f"{name}: made by something that was not seen (scripted code, another thread)")
         return event
 
     def _identity(self, tensor: torch.Tensor, node: Any, value: int) -> bool:

@@ -23,7 +23,7 @@ FORMULA = re.compile(rf"(?:{NUMBER}|[-+*/(),% ]|\*\*|(?:{'|'.join(FUNCTIONS)})\b
 RESULT = re.compile(rf"\s*({NUMBER})(?=$|\s|;|,|…)")
 ROW = re.compile(rf"({ALONE}(?:\s+×\s+\S*?\s?{ALONE})+)\s+([=≈~])\s+({ALONE})(?:\s+(?:sum )?({ALONE}))?")
 AFTER = re.compile(rf"(?:^|\s)([-+/÷])\s+(?:\S.*?\s)??({ALONE})\s+(?:= )?({ALONE})\s*$")
-COMPARED = re.compile(rf"(?<![-+*/·÷×^] )({ALONE}) (<|>|≤|≥|<=|>=|≠|!=|==) ({ALONE})(?! [-+*/·÷×^])")
+COMPARED = re.compile(rf"(?<![-+*/·÷×^%] )({ALONE}) (<|>|≤|≥|<=|>=|≠|!=|==) ({ALONE})(?! [-+*/·÷×^])")
 COMPARE = {
     "<": operator.lt, ">": operator.gt, "≤": operator.le, "<=": operator.le, "≥": operator.ge, ">=": operator.ge,
     "≠": operator.ne, "!=": operator.ne, "==": operator.eq,

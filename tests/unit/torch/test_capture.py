@@ -17,13 +17,11 @@ from bptui.model.source.captured.file import open_record  # noqa: E402
 from bptui.model.source.captured.network import network_of  # noqa: E402
 from bptui.model.source.captured.recording import CapturedRecording  # noqa: E402
 from bptui.symbolic.check.captured import check_captured  # noqa: E402
-from tests.torch_programs import PROGRAMS, make  # noqa: E402
+from tests.torch_programs import make  # noqa: E402
 from tests.unit.torch.rig import recorded  # noqa: E402
 
 
-@pytest.mark.parametrize(
-    "program", ["first.xor", "first.lenet", "attention.transformer", "calling.autocast", "calling.views"]
-)
+@pytest.mark.parametrize("program", ["first.lenet", "calling.autocast", "calling.views"])
 def test_the_file_holds_what_was_recorded(program: str, tmp_path: Path) -> None:
     models, optimizers, step = make(program)
     with bptui.torch.capture(tmp_path / "step.bptui", *models, *optimizers) as captured:
@@ -120,21 +118,21 @@ def checked(path: Path) -> list[Any]:
     return list(check_captured(CapturedRecording(network_of(record, "step").captured)))
 
 
-@pytest.mark.corpus(every=8)
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_nothing_is_found_wrong_in_a_program_that_is_right(program: str, tmp_path: Path) -> None:
-    models, optimizers, step = make(program)
-    step()
-    with bptui.torch.capture(tmp_path / "step.bptui", *models, *optimizers):
-        step()
-    rows = checked(tmp_path / "step.bptui")
-    assert [row for row in rows if row.verdict == "FAIL"] == []
-    assert [row for row in rows if row.row == "update" and row.verdict == "ok"]
-
-
 @pytest.mark.parametrize(
     "program",
-    ["closure", "by_hand", "frozen", "fused", "clipped", "hooked", "changed", "read_then_written", "spectrum"],
+    [
+        "closure",
+        "by_hand",
+        "frozen",
+        "fused",
+        "clipped",
+        "hooked",
+        "changed",
+        "read_then_written",
+        "spectrum",
+        "only_spectrum",
+        "two_kinds",
+    ],
 )
 def test_nothing_is_found_wrong_in_other_ways_to_train(program: str, tmp_path: Path) -> None:
     from tests.torch_programs import ways

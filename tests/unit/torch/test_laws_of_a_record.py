@@ -19,7 +19,7 @@ def unknown(name: str) -> bool:
 
 
 @pytest.mark.corpus(every=8)
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", PROGRAMS, ids="program-{}".format)
 def test_a_gradient_is_the_sum_of_what_the_events_add(program: str) -> None:
     """Autograd's own sums, put together again from what was recorded at the border of each event. (Of what the recorder
     itself says of views no contributions are recorded.)"""
@@ -47,7 +47,7 @@ def test_a_gradient_is_the_sum_of_what_the_events_add(program: str) -> None:
 
 
 @pytest.mark.corpus(every=8)
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", PROGRAMS, ids="program-{}".format)
 def test_a_record_is_well_formed(program: str) -> None:
     """What is read was made before, or is given; numbers are kept; statistics are those of the numbers."""
     from tests.unit.torch.rig import recorded
@@ -80,7 +80,7 @@ def test_a_record_is_well_formed(program: str) -> None:
 
 
 @pytest.mark.corpus(every=8)
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", PROGRAMS, ids="program-{}".format)
 def test_a_record_is_read_from_its_file_as_it_was(program: str, tmp_path: Path) -> None:
     """Every row, and the bytes of every value."""
     from tests.unit.torch.rig import recorded

@@ -10,8 +10,13 @@ import pytest
 
 pytest.importorskip("torch")
 
+import bptui.torch
+from bptui.model.debugger.findings.diagnose import diagnose
+from bptui.model.debugger.findings.rules import RULES
+from bptui.targets import load_named
 from bptui.torch.capturing.script import Capture, Wanted
 from tests.paths import ROOT
+from tests.torch_programs import PROGRAMS, make
 from tests.without_torch import diagnosed
 
 FOLDER = ROOT / "tests" / "torch_programs" / "faults"
@@ -28,7 +33,7 @@ class Fault(NamedTuple):
 
 FAULTS = {
     "root_of_zero": Fault("numeric", "sqrt#2", "-inf, born at sqrt", 0),
-    "detach_left": Fault("no-gradient", "encoder.0", "detach (tests/torch_programs/faults/detach_left.py:21)"),
+    "detach_left": Fault("no-gradient", "encoder.0", "detach_left.py:21) cuts the path off"),
     "no_zero_grad": Fault("stale-gradient", "optimizer", "gradients of earlier steps are added"),
     "gradient_cleared": Fault("no-update", "optimizer", "was gone when the optimizer stepped"),
     "custom_backward": Fault("wrong-gradient", "outer.custom Swish", "the backward of Swish is not the derivative"),
@@ -110,3 +115,19 @@ def test_a_later_step_is_not_accused_of_what_a_training_begins_with(said: Any) -
     skipped = {rule["rule"]: rule["skipped"] for rule in content["looked_for"]}
     assert skipped["initial values"] == skipped["first loss"] == "the captured step is not known to be the first"
     assert said["sum_for_mean", "repaired"][1]["looked_for"] != content["looked_for"]
+
+
+OWN = {rule.name for rule in RULES if rule.needs == "capture"} | {"rate high"}
+"""Rules that only captured steps are asked; the overshoot is told under the name of the rate's."""
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_without_such_faults_are_not_accused_of_them(program: str, tmp_path: Path) -> None:
+    """GANs, accumulation, checkpoints, tied weights, hooks, masks, autocast and whatever else somebody writes."""
+    models, optimizers, step = make(program)
+    step()
+    with bptui.torch.capture(tmp_path / "step.bptui", *models, *optimizers):
+        step()
+    findings = diagnose(load_named(str(tmp_path / "step.bptui"))).findings
+    assert [f.text for f in findings if f.severity != "note" and f.rule in OWN] == []

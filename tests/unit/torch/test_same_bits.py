@@ -30,7 +30,7 @@ def ends(program: str, *, captured: bool) -> list[torch.Tensor]:
 
 
 @pytest.mark.corpus(every=8)
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", PROGRAMS, ids="program-{}".format)
 def test_training_stays_the_same_bit_by_bit(program: str) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -127,8 +127,8 @@ def _function(word: str) -> Iterator[str]:
 def _operation(word: str) -> Iterator[str]:
     """An operation: how it is called, what it computes, what it does where there is a choice."""
     from bptui.model.engine import ops
-    from bptui.model.engine.build import signature
     from bptui.model.engine.ops.example import defined
+    from bptui.model.engine.use import signature
 
     row = ops.OPS.get(word) or ops.COMPOSITES.get(word)
     if row is not None:

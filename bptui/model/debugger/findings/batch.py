@@ -45,7 +45,7 @@ def independent(subject: Subject) -> Iterator[Finding]:
         f"after {number} training steps the loss is {numbers.significant(loss, 3)}, that of a constant answer "
         f"{numbers.significant(constant, 3)}; in this batch nothing in the inputs tells the targets",
         node=targets.node.name, number=share, threshold=UNLIKELY,
-        source="distance correlation (Székely 2007), against shuffled targets",
+        source="distance correlation (Szekely 2007), against shuffled targets",
         evidence=(f"{100 * share:.3g} % of shuffled targets depend on the inputs as much as these",),
         advice=("are inputs and targets in the same order? shuffle both by one permutation",),
     )  # fmt: skip

@@ -68,7 +68,7 @@ def before(subject: Subject) -> Iterator[Finding]:
     script = str(step.about.get("script") or "SCRIPT.py").rpartition("/")[2]
     earlier = f"bptui capture {script} --when nan captures the step in which it was born"
     yield Finding(
-        "numeric", "numeric", "error", places(bad),
+        "numeric before", "numeric", "error", places(bad),
         f"{named(bad)}: not finite before this step: it was born in an earlier one",
         node=bad[0].name, number=np.nan, source="exact: counted when it was captured",
         evidence=(f"{len(bad)} parameters, before {subject.when(0)}",),

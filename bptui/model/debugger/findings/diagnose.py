@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from bptui.model.base.printable import one_line
 from bptui.model.debugger.branch import Branch
 from bptui.model.debugger.findings.finding import Diagnosis, Finding, LookedFor
 from bptui.model.debugger.findings.ranking import ranked
@@ -50,7 +51,25 @@ def advised(finding: Finding, subject: Subject) -> Finding:
     untried = [remedy.text for remedy in finding.remedies if not remedy.tried]
     kept = tuple(remedy for remedy in finding.remedies if remedy.tried)
     advice = tuple(dict.fromkeys((*finding.advice, *untried)))
-    return replace(finding, advice=advice, remedies=kept, when=subject.when(finding.training_step))
+    line = called(subject, finding.node)
+    return replace(
+        finding,
+        advice=advice,
+        remedies=kept,
+        when=subject.when(finding.training_step),
+        evidence=(*((line,) if line else ()), *finding.evidence),
+    )
+
+
+def called(subject: Subject, name: str) -> str:
+    """The line of the program that called an operation, with its text; "" where it is not known."""
+    assert subject.captured is not None
+    node = next((node for node in subject.graph.ops if node.name == name), None)
+    event = None if node is None else subject.captured.captured.event_of.get(node.id)
+    if event is None or event.site is None:
+        return ""
+    text = subject.captured.record.step.sources.get(event.site.file, {}).get(event.site.line, "")
+    return f"{event.site.file}:{event.site.line}  {one_line(text.strip(), 80)}"
 
 
 def asked_of(rule: Rule, subject: Subject) -> tuple[list[Finding], str]:

@@ -14,8 +14,13 @@ from bptui.model.debugger.findings.subject import Subject
 from bptui.model.engine.graph import Node
 from bptui.model.engine.nonfinite import NonFinite
 from bptui.model.engine.recording import Recording
+from bptui.model.source.captured.calls import name_of
+from bptui.model.source.captured.modules import Modules, is_bad
+from bptui.model.source.captured.record import Event
 from bptui.model.source.captured.recording import CapturedRecording
 
+SOFTMAX = ("softmax", "log_softmax", "masked_softmax")
+HIDDEN = "leave one score of each row finite: a sample whose mask hides all is left out, or sees itself"
 LARGEST_HALF = 65_504
 """The largest finite float16 (IEEE 754 binary16)."""
 BACK = 3
@@ -64,6 +69,8 @@ def _life(
     reborn = [found for at, found in all_of if recording.timeline.events[at].phase == "backward"]
     if reborn and event.phase == "forward":
         evidence.append(f"born again in the backward pass: {reborn[0].text}")
+    if touched and not reborn:
+        evidence += _returning(recording)
     if gradients:
         evidence.append(f"in the gradients of {_names(gradients)}")
     evidence.append(
@@ -71,12 +78,13 @@ def _life(
         if harmless
         else f"it reaches the update of {_names(updated)}" if updated else "it reaches the loss"
     )  # fmt: skip
+    came = "given, and first read" if event.phase == "forward" and born.name != node.name else "born"
     return Finding(
         "numeric",
         "numeric",
         "note" if harmless else "error",
         structure.places(node),
-        f"{born.text}, born at {node.name} in {subject.when(recording.step)}",
+        f"{born.text}, {came} at {node.name} in {subject.when(recording.step)}",
         node=node.name,
         phase=event.phase,
         training_step=recording.step,
@@ -85,11 +93,45 @@ def _life(
         source="exact: the first operation that makes one of finite numbers",
         evidence=tuple(evidence),
         remedies=() if harmless else guarded(subject.network, node),
+        advice=(HIDDEN,) if not harmless and event.phase == "forward" and _empty_row(recording, node, born) else (),
     )
 
 
 def _bad(array: Array | None) -> bool:
     return array is not None and array.dtype.kind == "f" and not bool(np.isfinite(array).all())
+
+
+def _returning(recording: Recording) -> Iterator[str]:
+    """Where NaN that was masked in the forward pass of a captured step comes back."""
+    event = returning(recording.modules) if isinstance(recording, CapturedRecording) else None
+    if event is not None:
+        line = "" if event.site is None else f" ({event.site.file}:{event.site.line})"
+        yield f"back in the backward pass at {name_of(event)}{line}: what arrives is finite, what it passes on is not"
+
+
+def returning(modules: Modules) -> Event | None:
+    """The first call of the backward pass that passes on what is not finite, though what arrives is: it multiplies a
+    gradient, 0 or not, by what it kept of the forward pass. By what was counted: no tensor is read."""
+    grads, values = modules.gradients, modules.step.values
+    for event in modules.calls("backward"):
+        passed, came = ([grads[value] for value in of if value in grads] for of in (event.inputs, event.outs))
+        if any(is_bad(values[g].stats) for g in passed) and not any(is_bad(values[g].stats) for g in came):
+            return event
+    return None
+
+
+def _empty_row(recording: Recording, node: Node, born: NonFinite) -> int:
+    """How many scores a softmax was taken of where all of them are -inf; 0 where that is not so."""
+    axis = node.attributes.get("axis", -1)
+    if node.op is None or node.op.name not in SOFTMAX or not isinstance(axis, int) or not np.isnan(born.number):
+        return 0
+    scores = recording.value(node.inputs[0])
+    if scores is None or scores.shape != node.shape:
+        return 0
+    at: list[int | slice] = list(born.at)
+    at[axis] = slice(None)
+    row = scores[tuple(at)]
+    return int(row.size) if np.isneginf(row).all() else 0
 
 
 def _names(nodes: list[Node], most: int = 4) -> str:
@@ -103,9 +145,13 @@ def _infinity(
     """How inf and NaN belong together: the given inf that a NaN was made of, or the NaN that an inf makes."""
     if np.isnan(born.number):
         sources = [source for source in subject.structure.before(node) if source is not node]
-        first = next((source for source in reversed(sources) if _bad(recording.value(source))), None)
+        bad = [source for source in reversed(sources) if _bad(recording.value(source))]
+        computed = [source for source in bad if source.op is not None and subject.captured is not None]
+        first = next(iter(computed or bad), None)
         if first is not None:
-            yield f"the inf that made it: {first.name}, which is wanted or given"
+            found = recording.value(first)
+            kind = "NaN" if found is not None and np.isnan(found).any() else "inf"
+            yield f"the {kind} that made it: {first.name}, which is wanted or given"
         return
     place, made = next(((at, f) for at, f in all_of if np.isnan(f.number)), (0, born))
     event = recording.timeline.events[place]
@@ -151,6 +197,8 @@ def reason(recording: Recording, node: Node, born: NonFinite, phase: str) -> str
     """Which limit was hit, in the numbers that went in."""
     if node.op is None:
         return "the update made it out of finite numbers"
+    if phase == "forward" and born.name != node.name:
+        return "it was there before the step"
     given: list[tuple[str, float | None]] = []
     for i in node.inputs:
         source, value = recording.graph.nodes[i], recording.value(i)
@@ -158,7 +206,10 @@ def reason(recording: Recording, node: Node, born: NonFinite, phase: str) -> str
     read = ", ".join(f"{name} = {numbers.significant(x, 4)}" for name, x in given if x is not None)
     said = _too_narrow(recording, node, born) if phase == "forward" else _slope(recording, node, born)
     first = given[0][1] if given else None
-    if said:
+    hidden = _empty_row(recording, node, born) if phase == "forward" else 0
+    if hidden:
+        said = f"all {hidden} scores of its row are -inf: the softmax of nothing is 0/0"
+    elif said:
         pass
     elif len(given) == 1 and first is not None:
         said = _limit(node.op.name, first)

@@ -8,15 +8,19 @@ from dataclasses import replace
 from bptui.model.debugger.findings.change import together
 from bptui.model.debugger.findings.finding import Finding
 
+SPOILS = (
+    "pairing", "axes", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction", "rate high",
+    "no activation",
+)  # fmt: skip
+"""What makes numbers grow beyond the largest."""
+
 CAUSES: Mapping[str, tuple[str, ...]] = {
     "reach": ("pairing",),
     "target scale": ("reach",),
-    "numeric": (
-        "pairing", "axes", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction",
-        "rate high", "no activation",
-    ),
+    "numeric before": SPOILS,
+    "numeric": ("numeric before", *SPOILS),
     "batch norm": ("mode",),
-    "no update": ("numeric",),
+    "no update": ("numeric before", "numeric"),
     "saturated units": ("equal weights", "batch norm", "scale", "initial values", "embedding", "biases"),
     "dead units": (
         "equal weights", "batch norm", "scale", "target scale", "initial values", "optimizer", "reduction", "rate high",

@@ -35,7 +35,7 @@ class Rule:
 
     def asked(self, subject: Subject) -> bool:
         """Is it a question for this subject at all?"""
-        return self.needs != "capture" or subject.captured is not None
+        return self.needs != ("capture" if subject.captured is None else "probe")
 
     def skipped(self, subject: Subject) -> str:
         """Why it cannot be asked, "" where it can."""

@@ -26,9 +26,13 @@ def report(diagnosis: Diagnosis) -> list[Line]:
     absent = [rule.about for rule in diagnosis.looked_for if not rule.found and not rule.skipped]
     if absent:
         rows += [line(""), *_listed("looked for, and not found: ", ", ".join(absent))]
-    skipped = [f"{rule.about} ({rule.skipped})" for rule in diagnosis.looked_for if rule.skipped]
-    if skipped:
-        rows += _listed("could not be looked for: ", "; ".join(skipped))
+    reasons: dict[str, list[str]] = {}
+    for rule in diagnosis.looked_for:
+        if rule.skipped:
+            reasons.setdefault(rule.skipped, []).append(rule.about)
+    if reasons:
+        said = (f"{', '.join(abouts)} ({why})" for why, abouts in reasons.items())
+        rows += _listed("could not be looked for: ", "; ".join(said))
     return rows
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from bptui.model.base.types import Array, Attributes, Shape
@@ -73,7 +74,7 @@ class Inputs:
     indices: tuple[str, ...]
     fixed: tuple[str, ...]
 
-    @property
+    @cached_property
     def input_names(self) -> tuple[str, ...]:
         """The inputs' names without the marks of optional ones."""
         return tuple(name.rstrip("?") for name in self.inputs)

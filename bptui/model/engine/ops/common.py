@@ -59,6 +59,14 @@ def real(low: float | None = None, high: float | None = None, open_high: bool = 
     return check
 
 
+def positive(value: Any) -> float:
+    """A finite number above 0."""
+    number = real(0)(value)
+    if number == 0:
+        raise ValueError("must be above 0, not 0")
+    return number
+
+
 def masking(value: Any) -> float:
     """A finite number, or -inf (also as text): what stands for a score that is not looked at."""
     return -inf if value in (-inf, "-inf") else real()(value)

@@ -9,7 +9,7 @@ import numpy as np
 
 from bptui.model.base.types import Attributes, Shape
 from bptui.model.engine.ops.base import Attribute, Op, Signature
-from bptui.model.engine.ops.common import choice, real, same
+from bptui.model.engine.ops.common import choice, literal, positive, real, same
 from bptui.model.engine.ops.maps import unary
 from bptui.model.engine.ops.special import erf, log_sigmoid, sigmoid, softplus
 from bptui.model.engine.rule import Rule
@@ -41,6 +41,16 @@ def _elu_vjp(g: Any, y: Any, x: Any, alpha: float, scale: float = 1.0) -> Any:
 
 def _times(x: Any, factor: float) -> Any:
     return x if factor == 1 else x * factor
+
+
+def _softplus_definition(signature: Signature) -> str:
+    beta = literal(signature["beta"])
+    return "y = log(1 + exp(x))" if beta == "1" else f"y = log(1 + exp({beta}*x))/{beta}"
+
+
+def _softplus_hint(signature: Signature) -> str:
+    beta = literal(signature["beta"])
+    return "1/(1 + exp(-x))" if beta == "1" else f"1/(1 + exp(-{beta}*x))"
 
 
 def _leaky(x: Any, negative_slope: float) -> Any:
@@ -187,11 +197,12 @@ OPS = (
     ),
     unary(
         "softplus",
-        "y = log(1 + exp(x))",
-        softplus,
-        lambda g, y, x: g / (np.exp(-x) + 1),
-        "A smooth relu.",
-        hint="1/(1 + exp(-x))",
+        _softplus_definition,
+        lambda x, beta: _times(softplus(_times(x, beta)), 1 / beta),
+        lambda g, y, x, beta: g / (np.exp(-_times(x, beta)) + 1),
+        "A smooth relu, the closer to it the larger beta is.",
+        attributes={"beta": Attribute(1.0, positive)},
+        hint=_softplus_hint,
         convention="no straight line far out: PyTorch's, above 20, is off by 2e-9",
     ),
     unary(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bptui.model.engine.ops.base import Attribute
-from bptui.model.engine.ops.common import real
+from bptui.model.engine.ops.common import positive, real
 from bptui.model.engine.ops.pointwise import Term, loss
 from bptui.model.engine.ops.special import sigmoid, softplus
 
@@ -40,13 +40,6 @@ def _gap(p: Any, t: Any) -> Any:
 
 def _against(p: Any, t: Any) -> Any:
     return sigmoid(-(p * t))
-
-
-def _positive(value: Any) -> float:
-    number = real(0)(value)
-    if number == 0:
-        raise ValueError("must be above 0, not 0")
-    return number
 
 
 _SLOPES = (lambda p, t: (p - t, 2.0), lambda p, t: (p - t, -2.0))
@@ -106,7 +99,7 @@ OPS = (
         ),
         "The absolute error, with a square of width beta in the place of its kink: huber over beta.",
         analytic=False,
-        attributes={"beta": Attribute(1.0, _positive, static=False)},
+        attributes={"beta": Attribute(1.0, positive, static=False)},
         convention="the mean over all elements",
     ),
     loss(

@@ -16,7 +16,9 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "source": ("src",), "indices": ("i",), "query": ("q",), "key": ("k",), "value": ("v",), "attn_mask": ("mask",),
     "is_causal": ("causal",), "dropout_p": ("dropout", "p"), "num_groups": ("groups",),
     "feature_group_count": ("groups",), "ceil": ("ceil_mode",), "a_min": ("min",), "a_max": ("max",),
-    "size": ("shape",), "newshape": ("shape",), "slope": ("negative_slope",), "threshold": ("lambd", "delta"),
+    "size": ("shape",),
+    "upscale_factor": ("factor",), "downscale_factor": ("factor",), "newshape": ("shape",),
+    "slope": ("negative_slope",), "threshold": ("lambd", "delta"),
 }  # fmt: skip
 """PyTorch's, NumPy's and JAX's words → the words here, of which an operation has at most one."""
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from bptui.model.engine.optimizers import Optimizer
 from bptui.model.engine.program import Program
 from bptui.model.engine.recording import Recording
 
+OBJECTS = 4096
+"""Bytes of the objects that one node of a run is, roughly."""
+
 
 @dataclass(frozen=True)
 class Alone:
@@ -24,11 +28,11 @@ class Alone:
     recording: Recording
     own: Mapping[int, int]
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
-        """Bytes that it keeps, those of its leaves, too."""
+        """Bytes that it keeps: its numbers, those of its leaves, too, and the objects that hold them."""
         leaves = (node.value for node in self.recording.graph.nodes if node.value is not None)
-        return self.recording.nbytes + sum(value.nbytes for value in leaves)
+        return self.recording.nbytes + sum(value.nbytes for value in leaves) + OBJECTS * len(self.recording.graph.nodes)
 
     def value(self, node: int) -> Array | None:
         """What a node of the graph is in it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -69,6 +69,7 @@ class Workshop:
         return node
 
 
+@lru_cache(maxsize=4096)
 def short(name: str) -> str:
     """`torch.Tensor.add_` → `add`, `torch.Tensor.mT.__get__` → `mT`, `torch.Tensor.__iadd__` → `__add__`."""
     parts = name.split(".")

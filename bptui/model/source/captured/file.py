@@ -6,7 +6,6 @@ at. Nothing in a file is ever executed; what it says is checked before memory is
 
 from __future__ import annotations
 
-import gc
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bptui.model.base import safetensors
+from bptui.model.base.collecting import no_collecting
 from bptui.model.base.documents import strict_json
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
@@ -146,24 +146,8 @@ _SEAL = "00000000"
 def open_record(path: str | Path) -> Record:
     """The capture at a path: its rows are read and checked, its tensors when they are looked at. UserError where it is
     none, was cut off, is damaged, or is of a newer version."""
-    with _without_collection():
+    with no_collecting():
         return _FileRecord(opened(Path(path)))
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """No search for circles meanwhile, and none through the new rows right after: hundreds of thousands of objects are
-    made, all of them kept, none in a circle. (Frozen and thawed, they count as old ones.)"""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if not gc.get_freeze_count():
-            gc.freeze()
-            gc.unfreeze()
-        if collects:
-            gc.enable()
 
 
 class _FileRecord(Record):

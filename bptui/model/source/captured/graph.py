@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bptui.model.base.collecting import no_collecting
 from bptui.model.base.types import Array
 from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Graph, Layer, Node, Role
@@ -58,7 +59,8 @@ class Captured:
 
 def captured(record: Record) -> Captured:
     """The Graph of a record. Where the program ended before its backward pass, nothing in it has a gradient."""
-    return _Building(record).finished()
+    with no_collecting():
+        return _Building(record).finished()
 
 
 @dataclass
@@ -78,6 +80,7 @@ class _Building:
         self.made = _Made()
         self.names = {value: name for name, value in self.step.parameters.items()}
         self.trained = {row.value for update in self.step.updates for group in update.groups for row in group.rows}
+        self.hooked = {value: name for backward in self.step.backwards for value, (name, _) in backward.hooked.items()}
         self.losses: list[Node] = []
 
     def finished(self) -> Captured:
@@ -142,6 +145,9 @@ class _Building:
             if "hook" in event.notes:
                 raise Lacks(f"the gradient was changed by {event.notes['hook']}")
             outs = said(self.shop, event)
+            hooks = [self.hooked[out] for out in event.outs if out in self.hooked]
+            if hooks and all(node.id < first for node in outs.values()):  # what arrives at it is not what goes on
+                raise Lacks(f"the gradient was changed by {hooks[0]}")
         except Lacks as why:
             self.builder.undo(first)
             self.shop.reads = {leaf: read for leaf, read in self.shop.reads.items() if leaf < first}
@@ -163,7 +169,7 @@ class _Building:
         self.made.event_of.update(dict.fromkeys(ops, event))
 
     def _opaque(self, event: Event, why: str) -> dict[int, Node]:
-        inputs = [v for v in event.inputs if v in self.shop.nodes][:LISTED]
+        inputs = list(dict.fromkeys(found for v in event.inputs for found in self._behind(v)))[:LISTED]
         names = tuple(f"x{i}" for i in range(len(inputs)))
         outs = {}
         for out in event.outs:
@@ -175,6 +181,15 @@ class _Building:
             outs[out] = self.builder.use(op, *(self.shop.nodes[v] for v in inputs), name=name, scope=event.module)
             self.made.unknown[outs[out].id] = why
         return outs
+
+    def _behind(self, value: int) -> list[int]:
+        """The value itself, where a node holds it; of complex numbers, which none does, what they come from."""
+        if value in self.shop.nodes:
+            return [value]
+        maker = self.step.made_by.get(value)
+        if maker is None or not self.step.values[value].dtype.startswith("complex"):
+            return []
+        return [found for given in maker.inputs for found in self._behind(given)]
 
     def _loss(self) -> Node | None:
         """The loss of the step: what the backward pass started from, times the gradient that it was started with; where

@@ -22,6 +22,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from bptui.model.engine.timeline import PHASES, Phase
+from bptui.model.source.captured.calls import kind_of, name_of
 from bptui.model.source.captured.graph import Captured
 from bptui.model.source.captured.known import short
 from bptui.model.source.captured.record import FLOATS, Event, Site, Stats, Update, Value
@@ -31,11 +32,6 @@ CONTAINER = "ModuleList"
 """A class of modules that is never called: its path is written with the number of the module that is."""
 NAMED = 3
 """Functions of a line that are named."""
-SIGNS: Mapping[str, str] = {
-    "add": "+", "sub": "-", "mul": "*", "div": "/", "truediv": "/", "matmul": "@", "pow": "**", "neg": "-",
-    "getitem": "[…]",
-}  # fmt: skip
-"""Operators by the names of the methods that they call."""
 
 
 @dataclass(eq=False, slots=True)
@@ -395,16 +391,3 @@ class Modules:
 def is_bad(stats: Stats | None) -> bool:
     """Was any of the numbers not finite?"""
     return stats is not None and bool(stats.nan or stats.inf)
-
-
-def name_of(event: Event) -> str:
-    """A call as its author wrote it: `softmax`, `+`, the class of a custom function."""
-    if "custom" in event.notes:
-        return str(event.notes["custom"]).rpartition(".")[2]
-    name = short(event.name).strip("_")
-    return SIGNS.get(name, name)
-
-
-def kind_of(update: Update) -> str:
-    """The optimizer of an update: the name of its class, in small letters."""
-    return update.kind.rpartition(".")[2].lower()

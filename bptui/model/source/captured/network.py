@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bptui.model.base.errors import UserError
@@ -61,6 +61,13 @@ class CapturedNetwork(Network):
         """Its operations by module and line."""
         return self.recording.modules
 
+    def by_engine(self) -> Network:
+        """A network of this engine with the numbers of the step: explorers train it, and forget where it is from. Its
+        optimizer begins anew."""
+        graph = whole(self.recording, self.graph)
+        return Network(self.name, graph, replace(self.optimizer, first=0), self.computes, steps=self.steps,
+                       about=self.about, source=self.source, samples=self.samples)  # fmt: skip
+
     def training(self) -> History:
         """The step recomputed, and training on from it with the same batch. UserError where not all parameters follow
         one rule."""
@@ -85,9 +92,20 @@ def network_of(record: Record, name: str) -> CapturedNetwork:
     about = record.step.about
     version = f"{about.get('framework', 'PyTorch')} {about.get('version', '')}".strip()
     return CapturedNetwork(
-        name, made.graph, recording.optimizer, _kind(record), steps=1, recording=recording,
+        name, made.graph, recording.optimizer, _kind(record), steps=1, recording=recording, samples=_samples(made),
         about=f"a training step captured from {version}", source=str(about.get("script", "")),
     )  # fmt: skip
+
+
+def _samples(made: Captured) -> int:
+    """How many samples the batch has: the first axis of what the loss compares, where what is given has it, too; 0
+    where there is no such axis."""
+    loss = made.graph.nodes[made.graph.loss]
+    shapes = [made.graph.nodes[i].shape for i in loss.inputs]
+    given = [n.shape for n in made.graph.nodes if n.op is None and n.role == "input" and n.id not in loss.inputs]
+    if len(shapes) < 2 or not all(shapes[:2]) or shapes[0][0] != shapes[1][0]:
+        return 0
+    return shapes[0][0] if any(shape and shape[0] == shapes[0][0] for shape in given) else 0
 
 
 def _kind(record: Record) -> str:

@@ -36,6 +36,7 @@ class CapturedRecording(Recording):
         self.captured, self.record = captured, captured.record
         self.graph, self.timeline = captured.graph, captured.timeline
         self._runs: OrderedDict[int, Alone] = OrderedDict()
+        self._kept = 0
         self._lock = Lock()
         self.optimizer = self._known_rule()
 
@@ -87,11 +88,8 @@ class CapturedRecording(Recording):
 
     def recorded_grad(self, i: int) -> Array | None:
         """The gradient that a hook saw: that of the first value which the node holds; those of others flow into it."""
-        for value in self.captured.values_of.get(i, ()):
-            found = [b.grads[value] for b in self.record.step.backwards if value in b.grads]
-            if found:
-                return _sum([self.record.array(grad) for grad in found])
-        return None
+        value = next(iter(self.captured.values_of.get(i, ())), -1)
+        return _sum([self.record.array(b.grads[value]) for b in self.record.step.backwards if value in b.grads])
 
     def _inside(self, i: int) -> bool:
         """Is it a part of an event, and not one of its results?"""
@@ -108,9 +106,12 @@ class CapturedRecording(Recording):
         return None if run is None else run.contribution(consumer, position)
 
     def _opaque(self, event: Event, consumer: int, position: int) -> Array | None:
-        """What an opaque event was seen to add: for all of its results together, said at the first of them."""
-        first = self.captured.nodes_of[event.id][0]
+        """What an opaque event was seen to add: for all its results together, said at the first with a gradient."""
+        ops = self.captured.nodes_of[event.id]
+        first = next((i for i in ops if self.timeline.places("backward", i)), ops[0])
         source = self.graph.nodes[consumer].inputs[position]
+        if not set(self.captured.values_of[source]) & set(event.inputs):
+            return self._through_complex(consumer, source)
         found = self.added(event, source)
         return found if consumer == first or found is None else np.zeros(self.graph.nodes[source].shape)
 
@@ -123,22 +124,23 @@ class CapturedRecording(Recording):
     def run(self, event: Event) -> Alone | None:
         """The event alone; None where numbers that it reads were not kept, or are too many."""
         with self._lock:
-            found = self._runs.pop(event.id, None)
-            if found is not None:
-                self._runs[event.id] = found
-                return found
+            if event.id in self._runs:
+                self._runs.move_to_end(event.id)
+                return self._runs[event.id]
             self._forget()
         found = self.run_in(event, "float64")
         if found is not None:
             with self._lock:
+                other = self._runs.pop(event.id, None)  # of another thread, meanwhile
                 self._runs[event.id] = found
+                self._kept += found.nbytes - (other.nbytes if other is not None else 0)
                 self._forget(but=1)
         return found
 
     def _forget(self, but: int = 0) -> None:
         """Let the oldest runs go until what is kept is no more than allowed, or one that is larger by itself."""
-        while len(self._runs) > but and sum(run.nbytes for run in self._runs.values()) > KEPT:
-            self._runs.popitem(last=False)
+        while len(self._runs) > but and self._kept > KEPT:
+            self._kept -= self._runs.popitem(last=False)[1].nbytes
 
     def run_in(self, event: Event, dtype: str) -> Alone | None:
         """The event alone in another kind of number, and not kept."""
@@ -189,11 +191,19 @@ class CapturedRecording(Recording):
                 return _sum([self.record.array(b.hooked.get(value, ("", b.grads[value]))[1]) for b in backwards])
         return self.grad(node)
 
-    def outside(self, source: int) -> list[Array | None]:
-        """What events that are no operation of the graph, those that make complex numbers, were seen to add to the
-        gradient of a node; None for each of which that was not recorded."""
-        values = self.captured.values_of.get(source, ())
-        return [self.added(event, source) for value in values for event in self._outside.get(value, ())]
+    def _through_complex(self, consumer: int, source: int) -> Array | None:
+        """What was seen to go into complex numbers, said at the first operation that comes out of them."""
+        values = set(self.captured.values_of[source])
+        first = next(
+            c
+            for c, _ in self.graph.consumers[source]
+            if c in self.captured.unknown
+            and (c == consumer or self.timeline.places("backward", c))
+            and not values & set(self.captured.event_of[c].inputs)
+        )
+        if consumer != first:
+            return np.zeros(self.graph.nodes[source].shape)
+        return _sum([self.added(event, source) for value in values for event in self._outside.get(value, ())])
 
     @cached_property
     def _outside(self) -> dict[int, list[Event]]:
@@ -359,7 +369,7 @@ class CapturedRecording(Recording):
 
     @property
     def nbytes(self) -> int:
-        return self.record.nbytes + sum(run.nbytes for run in self._runs.values())
+        return self.record.nbytes + self._kept
 
 
 def _sum(arrays: Sequence[Array | None]) -> Array | None:

@@ -13,8 +13,9 @@ from bptui.model.base.schema import Key, Table, any_value, kind_of, names, one_o
 from bptui.model.base.types import Array, Shape
 from bptui.model.engine import ops
 from bptui.model.engine.arrays import array, shape_text
-from bptui.model.engine.build import Builder, settle
+from bptui.model.engine.build import Builder
 from bptui.model.engine.graph import Layer, Node, Role
+from bptui.model.engine.use import settle
 from bptui.model.source.initializers import RANDOM, Source, drawn, fans
 
 LINEAR = ("linear", "none", "identity")

@@ -29,7 +29,7 @@ HERE = Path(bptui.__file__).parent
 DRAWING = ("screens", "symbolic/card", "symbolic/against", "model/debugger")
 LINES = frozenset("─━│┊┃┏┓└┗┛├┣┤┫┬┳┴┻┼╋╭╮╯╰╸╹╺╻▕▏▄▀▌▐▎▍▋▊▉")
 """What lines, corners, large digits and bars are drawn with: no marks."""
-WRITTEN = frozenset("°²³′–‘’“”∑−∗⊙⊤⋅＝")
+WRITTEN = frozenset("°²³′–‘’“”∑−∗⊙⊤⋅＝é")
 """Of texts that are looked for or rewritten, not drawn."""
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from bptui.model.base.errors import UserError
 from bptui.model.engine import ops
-from bptui.model.engine.build import Builder, signature
+from bptui.model.engine.build import Builder
 from bptui.model.engine.ops.base import Composite
+from bptui.model.engine.use import signature
 
 
 def test_unnamed_results_count_in_execution_order():

@@ -102,9 +102,9 @@ def rearranged(u: Call, x: Tensor, find: Callable[[Array], Array], shape: Shape 
     return reshaped(u, u.use("take", flat, u.whole((prod(wanted),), read), axis=0), wanted)
 
 
-def overwritten(u: Call, new: Number, *old: Tensor) -> Node:
+def overwritten(u: Call, new: Number, *old: Number) -> Node:
     """`new`, to whose shape the old ones broadcast; what was there before has a gradient of 0."""
-    kept = [x for x in old if isinstance(x, Node) or floating(x)]
+    kept = [x for x in old if isinstance(x, Node) or (isinstance(x, Ref) and floating(x))]
     found = u.node(new)
     for x in kept:
         if u.node(x).wants_grad:
@@ -135,7 +135,7 @@ def finite(u: Call, *given: Any, nan: bool = False) -> None:
 def stepwise(u: Call, *inputs: Number) -> Node:
     """A function that is constant between its steps, with a gradient of 0: its recorded result."""
     result = u.results[0]
-    return overwritten(u, u.constant(result.shape, u.reader(result)), *[x for x in inputs if isinstance(x, Ref | Node)])
+    return overwritten(u, u.constant(result.shape, u.reader(result)), *inputs)
 
 
 def reduced(reduction: Any, size_average: Any = None, reduce: Any = None) -> str:

@@ -1,4 +1,4 @@
-"""Angles, and the gamma function."""
+"""Angles, areas, and the gamma function."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
+from bptui.model.source.captured.known.common import finite
 from bptui.model.source.captured.known.registry import known
 
 
@@ -40,3 +41,20 @@ def digamma(u: Call, input: Any) -> Node:
     if u.results[0].dtype == "float64":
         u.lacks("digamma in float64: PyTorch's slope has 9 digits")
     return u.use("digamma", input)
+
+
+@known("atanh", "arctanh")
+def atanh(u: Call, input: Any) -> Node:
+    """(log(1 + x) - log(1 - x))/2."""
+    return u.use("mul", u.use("sub", u.use("log1p", input), u.use("log1p", u.use("neg", input))), 0.5)
+
+
+@known("asinh", "arcsinh")
+def asinh(u: Call, input: Any) -> Node:
+    """log(1 + x + x²/(1 + √(1 + x²))): far below 0 it has fewer digits than float64."""
+    finite(u, input, nan=True)
+    if u.results[0].dtype == "float64":
+        u.lacks("asinh in float64: by logarithms it has fewer digits")
+    square = u.use("square", input)
+    below = u.use("add", u.use("sqrt", u.use("add", square, 1.0)), 1.0)
+    return u.use("log1p", u.use("add", input, u.use("div", square, below)))

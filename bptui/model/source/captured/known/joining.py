@@ -86,6 +86,8 @@ def named_split(
 
 @known("unbind")
 def unbind(u: Call, input: Any, dim: int = 0) -> list[Node]:
+    if len(u.results) != input.shape[axis(input, dim)]:
+        u.lacks("unbind: its parts were not recorded")
     return [part(u, input, dim, n) for n in range(input.shape[axis(input, dim)])]
 
 
@@ -134,9 +136,9 @@ def _ranked(u: Call, x: Any, rank: int) -> Node:
     return reshaped(u, x, shape or (1,))
 
 
-@known("atleast_3d")
-def atleast_3d(u: Call, input: Any) -> Node:
-    return _ranked(u, input, 3)
+@known("atleast_1d", "atleast_2d", "atleast_3d")
+def atleast(u: Call, *tensors: Any) -> list[Node]:
+    return [_ranked(u, x, int(u.name[-2])) for x in spread(tensors)]
 
 
 @known("hstack")

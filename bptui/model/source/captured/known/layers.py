@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -266,12 +267,39 @@ def embedding_bag(
     scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, per_sample_weights: Any = None,
     include_last_offset: bool = False, padding_idx: Any = None,
 ) -> Node:  # fmt: skip
-    """Rows of a table, put together by sample."""
-    if offsets is not None or max_norm is not None or scale_grad_by_freq or padding_idx is not None:
-        u.lacks("embedding_bag with offsets, max_norm, padding_idx or scale_grad_by_freq")
+    """Rows of a table, put together by sample: each has as many, or those from its offset on."""
+    if max_norm is not None or scale_grad_by_freq:
+        u.lacks("embedding_bag with max_norm or scale_grad_by_freq")
+    if mode == "max" and (offsets is not None or padding_idx is not None):
+        u.lacks("embedding_bag of the largest, with offsets or padding_idx")
     if mode == "max":
         finite(u, weight)
     rows = u.use("embedding", weight, u.index(input))
     if per_sample_weights is not None:
         rows = u.use("mul", rows, reshaped(u, per_sample_weights, (*per_sample_weights.shape, 1)))
-    return u.use(mode, rows, axis=1)
+    if offsets is None and padding_idx is None:
+        return u.use(mode, rows, axis=1)
+    return _bags(u, rows, input, offsets, None if padding_idx is None else padding_idx % weight.shape[0], mode)
+
+
+def _bags(u: Call, rows: Node, input: Any, offsets: Any, padding: int | None, mode: str) -> Node:
+    """Rows added by the sample that they belong to, or their mean, which is 0 where there are none."""
+    count, shape = prod(input.shape), u.results[0].shape
+
+    def kept() -> Array:
+        return values(u, input).reshape(-1) != padding if padding is not None else np.ones(count, np.bool_)
+
+    def sample() -> Array:
+        if offsets is None:
+            return np.repeat(np.arange(shape[0]), input.shape[1])
+        return np.minimum(np.searchsorted(values(u, offsets), np.arange(count), "right") - 1, shape[0] - 1)
+
+    def share() -> Array:
+        found = np.bincount(sample()[kept()], minlength=shape[0])
+        return (1.0 / np.maximum(found, 1)).reshape(-1, 1)
+
+    flat = reshaped(u, rows, (count, rows.shape[-1]))
+    if padding is not None:
+        flat = u.use("where", condition(u, (count, 1), lambda: kept().reshape(-1, 1)), flat, 0.0)
+    y = u.use("index_add", u.constant(shape, lambda: np.zeros(shape)), u.whole((count,), sample), flat, axis=0)
+    return y if mode == "sum" else u.use("mul", y, u.constant((shape[0], 1), share))

@@ -10,7 +10,8 @@ import numpy as np
 from bptui.model.engine.graph import Node
 from bptui.model.source.captured.call import Call
 from bptui.model.source.captured.known.arithmetic import scaled
-from bptui.model.source.captured.known.common import alike, axis, finite, reshaped, spread
+from bptui.model.source.captured.known.common import alike, axis, finite, part, reshaped, spread, values
+from bptui.model.source.captured.known.joining import joined
 from bptui.model.source.captured.known.registry import known
 from bptui.model.source.captured.known.shapes import turned
 
@@ -120,6 +121,22 @@ def einsum(u: Call, equation: Any, *operands: Any) -> Node:
     if len(given) > 2:  # which product is first decides whether inf becomes NaN
         finite(u, *given, nan=True)
     return u.use("einsum", *given, equation=equation)
+
+
+@known("_grouped_mm")
+def grouped_mm(u: Call, self: Any, mat2: Any, offs: Any = None, bias: Any = None, out_dtype: Any = None) -> Node:
+    """Rows in groups, each by a matrix of its own, as a mixture of experts has them. Where the groups end is read at
+    once: it decides how many products there are."""
+    if len(self.shape) != 2 or len(mat2.shape) != 3 or offs is None or bias is not None or out_dtype is not None:
+        u.lacks("_grouped_mm but of rows in groups")
+    stops = values(u, offs).tolist()
+    found = []
+    for n, (start, stop) in enumerate(zip([0, *stops], stops, strict=False)):
+        if start < stop:
+            found.append(u.use("matmul", part(u, self, 0, slice(start, stop)), part(u, mat2, 0, n)))
+    if not found or stops[-1] != self.shape[0]:
+        u.lacks("_grouped_mm with rows of no group")
+    return joined(u, found, 0)
 
 
 # ------------------------------------------------------------------------------------------------- product and sum

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from math import inf
+from math import prod as elements
 from typing import Any
 
 import numpy as np
 
 from bptui.model.engine.graph import Node
-from bptui.model.source.captured.call import Call
+from bptui.model.source.captured.call import Call, Ref
 from bptui.model.source.captured.known.common import (
     Tensor,
     axes,
@@ -25,6 +26,8 @@ from bptui.model.source.captured.known.indexing import along
 from bptui.model.source.captured.known.registry import Entry, known
 
 F = "torch.nn.functional."
+AT_ONCE = 2**24
+"""So many numbers an event may have in between that PyTorch has not."""
 
 
 @known("sum", "mean")
@@ -39,23 +42,23 @@ def prod(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: 
     return total(u, input, dim, keepdim, dtype=dtype)
 
 
-def _nan_left_out(u: Call, input: Any) -> tuple[Node, Any]:
+def _nan_left_out(u: Call, input: Any, dtype: Any) -> tuple[Node, Any]:
     """x with 0 in the place of NaN, and where it is none."""
 
     def fine() -> Any:
         return ~np.isnan(values(u, input))
 
-    return u.use("where", condition(u, input.shape, fine), input, 0.0), fine
+    return u.use("where", condition(u, input.shape, fine), converted(u, input, dtype), 0.0), fine
 
 
 @known("nansum")
 def nansum(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Node:
-    return u.use("sum", _nan_left_out(u, converted(u, input, dtype))[0], axis=axes(input, dim), keepdims=keepdim)
+    return u.use("sum", _nan_left_out(u, input, dtype)[0], axis=axes(input, dim), keepdims=keepdim)
 
 
 @known("nanmean")
 def nanmean(u: Call, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Node:
-    x, fine = _nan_left_out(u, input)
+    x, fine = _nan_left_out(u, input, dtype)
     over = axes(input, dim)
     y = u.use("sum", x, axis=over, keepdims=keepdim)
     return u.use("div", y, u.constant(y.shape, lambda: np.asarray(np.sum(fine(), over, np.float64, keepdims=keepdim))))
@@ -93,12 +96,14 @@ def vector_norm_of(u: Call, x: Any, order: float, over: Any, keepdim: bool) -> N
     """(Σ|x|^p)^(1/p), whose gradient is 0 where all of x is; inf: the largest |x|."""
     if order == 2:
         return u.use("norm", x, axis=over, keepdims=keepdim)
+    if order != 1 and not isinstance(x, Ref):
+        u.lacks(f"a norm of order {order:g} of what was not recorded")
     sizes = u.use("abs", x)
     if order in (inf, -inf):
         return extreme(u, "max" if order > 0 else "min", sizes, over, keepdim, lambda: np.abs(values(u, x)))
     if order == 1:
         return u.use("sum", sizes, axis=over, keepdims=keepdim)
-    if order < 1 or not tensor(x):
+    if order < 1:
         u.lacks(f"a norm of order {order:g}")
     finite(u, x)
     total = u.use("sum", u.use("power", sizes, exponent=order), axis=over, keepdims=keepdim)
@@ -300,7 +305,7 @@ def diff(u: Call, input: Any, n: int = 1, dim: int = -1, prepend: Any = None, ap
     given = [x for x in (prepend, input, append) if x is not None]
     y = u.use("concat", *given, axis=dim) if len(given) > 1 else u.same(input)
     before = (slice(None),) * axis(input, dim)
-    for _ in range(n):
+    for _ in range(min(n, y.shape[axis(y, dim)])):
         size = y.shape[axis(y, dim)]
         after = u.use("slice", y, index=(*before, slice(min(1, size), size)))
         y = u.use("sub", after, u.use("slice", y, index=(*before, slice(0, max(0, size - 1)))))
@@ -322,6 +327,8 @@ def cdist(u: Call, x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = "use_mm
     if p == 2 and by_product:
         u.lacks("cdist by a product of matrices")
     finite(u, x1, x2)
+    if rows * elements(x2.shape) > AT_ONCE:
+        u.lacks("cdist of so many rows: all their differences would be held at once")
     left = u.use("reshape", x1, shape=(*x1.shape[:-1], 1, x1.shape[-1]))
     right = u.use("reshape", x2, shape=(*x2.shape[:-2], 1, *x2.shape[-2:]))
     return _distance(u, u.use("sub", left, right), p)
@@ -336,6 +343,11 @@ def _distance(u: Call, away: Node, p: float, keepdim: bool = False) -> Node:
 @known("pairwise_distance")
 def pairwise_distance(u: Call, x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-06, keepdim: bool = False) -> Node:
     return _distance(u, u.use("add", u.use("sub", x1, x2), eps), p, keepdim)
+
+
+@known("dist")
+def dist(u: Call, input: Any, other: Any, p: float = 2) -> Node:
+    return vector_norm_of(u, u.use("sub", input, other), p, None, False)
 
 
 @known(F + "normalize")

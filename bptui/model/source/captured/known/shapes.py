@@ -33,7 +33,7 @@ def _shaped(u: Call, input: Any, *_: Any, **__: Any) -> Node:
 
 known(
     "reshape", "reshape_as", "view_as", "flatten", "unflatten", "ravel",
-    "squeeze", "unsqueeze", "atleast_1d", "atleast_2d",
+    "squeeze", "unsqueeze",
 )(_shaped)  # fmt: skip
 
 

@@ -213,6 +213,29 @@ def scatter_add(u: Call, input: Any, dim: int, index: Any, src: Any) -> Node:
     return added(u, input, src, lambda p: np.take_along_axis(p[inside], values(u, index), along))
 
 
+@known("scatter_reduce")
+def scatter_reduce(
+    u: Call, input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
+) -> Node:
+    """Sums or means of what goes to a place, with what is there or in the place of it."""
+    if reduce not in ("sum", "mean") or len(index.shape) != len(input.shape) or not input.shape:
+        u.lacks(f"scatter_reduce by {reduce}")
+    shape, along, own = tuple(input.shape), axis(input, dim), tuple(index.shape)
+
+    def counts() -> Array:
+        places = [np.arange(size).reshape([-1 if m == n else 1 for m in range(len(own))]) for n, size in enumerate(own)]
+        places[along] = values(u, index)
+        found = np.zeros(shape)
+        np.add.at(found, tuple(places), 1)
+        return found
+
+    x = input if include_self else u.use("where", condition(u, shape, lambda: counts() > 0), 0.0, input)
+    y = scatter_add(u, x, dim, index, src)
+    if reduce == "sum":
+        return y
+    return u.use("div", y, u.constant(shape, lambda: np.maximum(counts() + include_self, 1.0)))
+
+
 # ------------------------------------------------------------------------------------------------------------- views
 SPREAD = 16
 """A base whose numbers lie farther apart than so many places each is not looked through (but for a small one)."""

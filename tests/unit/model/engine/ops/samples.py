@@ -82,6 +82,8 @@ def uses():
     for exponent in (2, -1, 0.5, 0, 1):
         yield Use("power", ((3, 4),), {"exponent": exponent}, positive=True)
     yield Use("gelu", ((3, 4),), {"approximate": "tanh"})
+    for beta in (0.5, 3):
+        yield Use("softplus", ((3, 4),), {"beta": beta})
     for dtype in ("float64", "float32", "float16"):
         yield Use("cast", ((3, 4),), {"dtype": dtype})
     for given in ({"min": -0.5}, {"max": 0.8}, {"min": -0.5, "max": 0.8}):
@@ -220,6 +222,22 @@ def uses():
         for more in (False, True):
             yield Use("sort", (shape,), {"axis": axis, "descending": more})
             yield Use("topk", (shape,), {"axis": axis, "k": min(2, shape[axis]), "largest": more})
+    for shape, factor in (((2, 8, 3, 2), 2), ((9, 2, 1), 3), ((2, 3, 4), 1)):
+        yield Use("pixel_shuffle", (shape,), {"factor": factor})
+    for shape, factor in (((2, 2, 6, 4), 2), ((1, 3, 6), 3)):
+        yield Use("pixel_unshuffle", (shape,), {"factor": factor})
+    for shape, size in (
+        ((1, 2, 5), 7),
+        ((2, 1, 3, 4), (5, 2)),
+        ((1, 2, 3, 4), (3, 9)),
+        ((1, 1, 2, 3, 2), (3, 3, 4)),
+        ((2, 1, 4), 1),
+    ):
+        yield Use("interpolate", (shape,), {"size": size})
+        for corners in (
+            (False, True) if len(shape) < 5 else ()
+        ):  # a table of four factors breaks its rows (test_arithmetic)
+            yield Use("interpolate", (shape,), {"size": size, "mode": "linear", "align_corners": corners})
     yield Use("concat", ((3, 4), (3, 5)), {"axis": 1})
     yield Use("concat", ((3, 4), (1, 4), (2, 4)), {"axis": -2})
     yield Use("concat", ((2,), (0,)))

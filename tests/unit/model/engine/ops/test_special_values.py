@@ -76,6 +76,7 @@ ONE = [
     Law("power", lambda x: torch.pow(x, 3), {"exponent": 3.0}),
     Law("power", lambda x: torch.pow(x, 0), {"exponent": 0.0}),
     Law("softplus", F.softplus),
+    Law("softplus", lambda x: F.softplus(x, 2, 1e3), {"beta": 2.0}, lambda x: np.abs(x) > 40),
     Law("log_sigmoid", F.logsigmoid), Law("hardsigmoid", lambda x: F.relu6(x + 3) / 6),
     Law("hardswish", F.hardswish, apart=lambda x: far(x) | np.isnan(x)),
     Law("elu", F.elu, apart=np.isnan), Law("selu", F.selu, apart=np.isnan),

@@ -142,11 +142,15 @@ def recorded(
             if id(x) in own:
                 changed[own[id(x)]] = outs[-1]
     shown = list(outs)
+    fresh = iter(outs)
+    results = [next(fresh) if id(x) not in own or own[id(x)] in changed else own[id(x)] for x in flat]
     for _, copy, value in leaves.values():  # running statistics
         if value not in changed and not np.array_equal(numbers(copy), before[id(copy)], equal_nan=True):
             changed[value] = record.add(copy)
             outs.append(changed[value])
     event = Event(0, "forward", name, *written, outs, inputs=list(own.values()), changed=changed)
+    if results != shown:
+        event.notes["results"] = results
     if draws.found:
         event.notes["masks"] = [record.add(mask) for mask in draws.found]
     record.step.events.append(event)

@@ -13,6 +13,7 @@ from bptui.model.source.captured import update_verdicts
 from bptui.model.source.captured.network import network_of
 from bptui.model.source.captured.update_verdicts import check_update
 from bptui.model.source.captured.verdicts import check_event
+from bptui.symbolic.check import check_node, step
 from tests.records import MadeRecord, V, two_layers
 
 
@@ -65,3 +66,27 @@ def test_an_event_that_would_take_too_much_is_skipped_and_said(monkeypatch):
         (row,) = check_event(made.recording, event)
         assert row.verdict == "skipped"
         assert "too many" in row.note
+
+
+def test_of_small_events_so_many_are_kept_as_the_memory_allows(monkeypatch):
+    made = network_of(two_layers(), "step.bptui")
+    events = [event for event in made.captured.record.step.leading if made.captured.nodes_of.get(event.id)]
+    recording = made.recording
+    first = recording.run(events[0])
+    assert first is not None
+    assert recording.run(events[0]) is first
+    monkeypatch.setattr("bptui.model.source.captured.recording.KEPT", first.nbytes)
+    for event in events:
+        recording.run(event)
+        assert recording.nbytes <= recording.record.nbytes + max(first.nbytes, recording.run(event).nbytes)  # type: ignore[union-attr]
+    assert recording.run(events[0]) is not first
+
+
+def test_an_operation_of_many_numbers_is_only_held_against_what_was_recorded(monkeypatch):
+    made = network_of(two_layers(), "step.bptui")
+    node = next(node for node in made.graph.ops if node.op.name == "tanh")
+    assert {row.row for row in check_node(made.recording, node)} > {"forward", "value", "symbolic", "gradient"}
+    monkeypatch.setattr(step, "MANY", 39)
+    rows = check_node(made.recording, node)
+    assert [(row.row, row.verdict) for row in rows] == [("forward", "n/a"), ("value", "ok"), ("gradient", "ok")]
+    assert "40 numbers" in rows[0].note

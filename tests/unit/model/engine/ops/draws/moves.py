@@ -156,8 +156,33 @@ def topk(random: Random) -> Case:
     return Case("topk", {"x": x}, lambda torch, x: torch.topk(x, *call).values, given)
 
 
+def shuffled(op: str) -> Callable[[Random], Case]:
+    def make(random: Random) -> Case:
+        r = int(random.integers(1, 4))
+        *lead, c, h, w = (int(n) for n in random.integers(1, 4, int(random.integers(3, 6))))
+        shape = (*lead, c * r * r, h, w) if op == "pixel_shuffle" else (*lead, c, h * r, w * r)
+        x = numbers(random, shape)
+        return Case(op, {"x": x}, lambda torch, x: getattr(torch, op)(x, r), {"factor": r})
+
+    return make
+
+
+def interpolate(random: Random) -> Case:
+    axes = int(random.integers(1, 4))
+    x = numbers(random, tuple(int(n) for n in random.integers(1, 5, axes + 2)))
+    size = tuple(int(n) for n in random.integers(1, 7, axes))
+    given: dict[str, Any] = {"size": size}
+    call: dict[str, Any] = {"mode": "nearest"}
+    if chance(random, 0.7):
+        given |= {"mode": "linear", "align_corners": chance(random)}
+        call = {"mode": ("linear", "bilinear", "trilinear")[axes - 1], "align_corners": given["align_corners"]}
+    return Case("interpolate", {"x": x}, lambda torch, x: torch.nn.functional.interpolate(x, size, **call), given)
+
+
 DRAWS: Mapping[str, Callable[[Random], Case]] = {
     "einsum": einsum,
+    **{name: shuffled(name) for name in ("pixel_shuffle", "pixel_unshuffle")},
+    "interpolate": interpolate,
     "flip": flip,
     "roll": roll,
     **{name: triangle(name) for name in ("tril", "triu")},

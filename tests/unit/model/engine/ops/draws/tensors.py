@@ -305,7 +305,9 @@ DRAWS: Mapping[str, Callable[[Random], Case]] = {
                                                     "square", "selu")},
     **{name: of_one(name, _plain(name), positive) for name in ("log", "sqrt", "reciprocal", "rsqrt")},
     **{name: of_one(name, _functional(name), lambda r, s: numbers(r, s, -8, 8))
-       for name in ("silu", "softplus", "relu6", "mish", "softsign")},
+       for name in ("silu", "relu6", "mish", "softsign")},
+    "softplus": of_one("softplus", lambda torch, x, **given: torch.nn.functional.softplus(x, threshold=1e3, **given),
+                       lambda r, s: numbers(r, s, -8, 8), beta=lambda r: float(pick(r, 0.5, 1.0, 2.0, 7.5))),
     "log_sigmoid": of_one("log_sigmoid", _functional("logsigmoid"), lambda r, s: numbers(r, s, -30, 30)),
     **{name: of_one(name, _plain(name)) for name in ("tan", "sinh", "cosh", "expm1", "erf", "erfc", "atan")},
     **{name: of_one(name, _plain(name), lambda r, s: numbers(r, s, -0.9, 0.9)) for name in ("asin", "acos")},

@@ -16,6 +16,8 @@ def functions(t: Draw) -> None:
         torch.atan2(t(*shape), t(*shape))
         t(*shape).arctan2(t(4))
         torch.lgamma(t(*shape))
+        for name in ("atanh", "arctanh", "asinh", "arcsinh"):
+            getattr(torch, name)(t(*shape).tanh().float())
         torch.special.gammaln(t.positive(*shape))
         for digamma in (torch.digamma, torch.special.digamma, torch.special.psi):
             digamma(t.positive(*shape).float())

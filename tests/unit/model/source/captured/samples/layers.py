@@ -111,6 +111,10 @@ def layers(t: Draw) -> None:
         F.embedding_bag(i, t(4, 5), mode="sum", per_sample_weights=t(2, 3)),
         F.embedding_bag(i, t(4, 5), mode="max"),
     )
+    j, starts = torch.tensor([0, 3, 1, 1, 2]), torch.tensor([0, 2, 2])
+    F.embedding_bag(j, t(4, 5), starts), F.embedding_bag(j, t(4, 5), starts, mode="sum", per_sample_weights=t(5))
+    F.embedding_bag(j, t(4, 5), torch.tensor([0, 2, 5]), include_last_offset=True)
+    F.embedding_bag(j, t(4, 5), starts, mode="sum", padding_idx=1), F.embedding_bag(i, t(4, 5), padding_idx=2)
     for mode, shape in SCALED:
         x, n = t(*shape), len(shape) - 2
         (

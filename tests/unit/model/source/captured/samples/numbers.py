@@ -108,6 +108,7 @@ def arithmetic(t: Draw) -> None:
     torch.pow(x, 2), torch.pow(2, x), torch.float_power(x.abs(), 1.5), x.float_power(2), torch.xlogy(x, 2.0)
     x.clone().add_(1), x.clone().mul_(t(4)), x.clone().div_(3), x.clone().sub_(t(3, 1), alpha=2), x.clone().pow_(2)
     x.add(t.below(3, 4)), x * (x > 0), x.clone().addcmul_(t(4), t(3, 1), value=2), torch.multiply(x, True)
+    torch.copysign(x, -2.0)
     y = x.clone()
     y += 1
     y *= t(4)
@@ -153,6 +154,7 @@ def matrices(t: Draw) -> None:
     torch.einsum("ij,jk->ik", t(2, 3), t(3, 4)), torch.einsum("bhqd,bhkd", t(2, 2, 3, 4), t(2, 2, 5, 4))
     torch.einsum("...ij->...ji", t(2, 3, 4)), torch.einsum("ii->i", t(3, 3)), torch.einsum("i, j", [t(3), t(2)])
     torch.einsum("ij,jk,kl->il", t(2, 3), t(3, 4), t(4, 2)), torch.einsum("ij->", t(2, 3))
+    torch._grouped_mm(t(5, 4).float(), t(3, 4, 8).float(), offs=torch.tensor([2, 2, 5], dtype=torch.int32))
     torch.cross(t(2, 3), t(2, 3), dim=1), torch.linalg.cross(t(2, 3), t(1, 3)), torch.cross(t(3, 2), t(3, 2))
     torch.linalg.vecdot(t(2, 3), t(2, 3)), torch.linalg.matmul(t(2, 3), t(3, 2)), t(2, 3).__rmatmul__(t(4, 2))
 
@@ -224,6 +226,8 @@ def reductions(t: Draw) -> None:
         )
         torch.cumsum(x, 0), x.cumprod(1), torch.logcumsumexp(x, -1)
     (
+        torch.dist(t(3, 4), t(4)),
+        torch.dist(t(3), t(3), 1),
         torch.trace(t(3, 4)),
         torch.sum(t()),
         torch.max(t()),

@@ -22,7 +22,14 @@ def shapes(t: Draw) -> None:
         x[:1].squeeze(0),
         torch.squeeze(t(1, 3, 1)),
     )
-    x.unsqueeze(-1), torch.atleast_1d(t()), torch.atleast_2d(t(3)), torch.atleast_3d(t(3, 2)), torch.unsqueeze(y, 1)
+    (
+        x.unsqueeze(-1),
+        torch.atleast_1d(t()),
+        torch.atleast_2d(t(3)),
+        torch.atleast_3d(t(3, 2)),
+        torch.atleast_2d([t(3), t(), t(2, 1)]),
+        torch.unsqueeze(y, 1),
+    )
     (
         x.transpose(0, -1),
         torch.swapaxes(x, 0, 1),
@@ -149,6 +156,10 @@ def shapes(t: Draw) -> None:
         torch.constant_pad_nd(y, (1, 1), 0.5),
     )
     (
+        F.fold(t(2, 12, 20), (5, 6), 2),
+        F.fold(t(2, 12, 12), (5, 4), (2, 3), padding=1, stride=(2, 1)),
+        F.fold(t(8, 9), (4, 4), 2),
+        F.fold(t(1, 4, 6), (4, 5), 2, dilation=2),
         y.unfold(1, 2, 1),
         x.unfold(-1, 3, 2),
         F.unfold(t(2, 3, 5, 4), 2),
@@ -252,6 +263,9 @@ def indexing(t: Draw) -> None:
         x.index_put((torch.tensor([1, 1]),), t(4, 5), accumulate=True),
         x.index_put((torch.tensor([1, 1]), torch.tensor([0, 0])), t(5), True),
     )
+    for reduce in ("sum", "mean"):
+        torch.scatter_reduce(x, 1, t.below(4, 3, 6, 5), t(3, 6, 5), reduce=reduce)
+        x.scatter_reduce(0, t.below(3, 2, 3, 5), t(2, 4, 5), reduce, include_self=False)
     torch.scatter_add(x, 1, t.below(4, 2, 3, 5), t(3, 3, 5)), t(4).scatter_add(0, torch.tensor([1, 1, 3]), t(3))
 
 

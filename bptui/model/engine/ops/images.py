@@ -1,0 +1,208 @@
+"""Images made larger or smaller: pixel_shuffle, pixel_unshuffle, interpolate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bptui.model.base.types import Array, Attributes, Shape
+from bptui.model.engine.ops.base import Attribute, Op, Signature
+from bptui.model.engine.ops.common import at, choice, flag, integer, letters, total, wholes
+from bptui.model.engine.rule import Rule
+from bptui.model.engine.trace import noted
+
+
+# -------------------------------------------------------------------------------------------------------- pixel_shuffle
+def _planes(shape: Shape) -> None:
+    if len(shape) < 3:
+        raise ValueError(f"x has shape {shape}: it must have at least three axes (channels, rows, columns)")
+
+
+def _shuffle_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    (x,), r = shapes, attributes["factor"]
+    _planes(x)
+    if x[-3] % (r * r):
+        raise ValueError(f"x has shape {x}: its {x[-3]} channels (axis -3) do not divide by {r}·{r}")
+    return (*x[:-3], x[-3] // (r * r), x[-2] * r, x[-1] * r)
+
+
+def _unshuffle_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    (x,), r = shapes, attributes["factor"]
+    _planes(x)
+    if x[-2] % r or x[-1] % r:
+        raise ValueError(f"x has shape {x}: its rows and columns (axes -2, -1) do not divide by {r}")
+    return (*x[:-3], x[-3] * r * r, x[-2] // r, x[-1] // r)
+
+
+def _shuffle_definition(signature: Signature) -> str:
+    *lead, c, h, w = out = letters(signature.out_rank)
+    r = signature["factor"]
+    if r == 1:
+        return f"{at('y', out)} = {at('x', out)}"
+    return f"{at('y', out)} = {at('x', [*lead, f'({c}*{r} + {h} % {r})*{r} + {w} % {r}', f'{h}//{r}', f'{w}//{r}'])}"
+
+
+def _unshuffle_definition(signature: Signature) -> str:
+    *lead, c, h, w = out = letters(signature.out_rank)
+    r = signature["factor"]
+    if r == 1:
+        return f"{at('y', out)} = {at('x', out)}"
+    return f"{at('y', out)} = {at('x', [*lead, f'{c}//{r * r}', f'{h}*{r} + {c}//{r} % {r}', f'{w}*{r} + {c} % {r}'])}"
+
+
+def _shuffled(x: Any, factor: int) -> Any:
+    """Channels in groups of r·r, put between rows and columns."""
+    *lead, c, h, w = x.shape
+    r, n = factor, len(lead)
+    apart = np.reshape(x, (*lead, c // (r * r), r, r, h, w))
+    turned = np.transpose(apart, (*range(n), n, n + 3, n + 1, n + 4, n + 2))
+    return np.reshape(turned, (*lead, c // (r * r), h * r, w * r))
+
+
+def _unshuffled(x: Any, factor: int) -> Any:
+    *lead, c, h, w = x.shape
+    r, n = factor, len(lead)
+    apart = np.reshape(x, (*lead, c, h // r, r, w // r, r))
+    turned = np.transpose(apart, (*range(n), n, n + 2, n + 4, n + 1, n + 3))
+    return np.reshape(turned, (*lead, c * r * r, h // r, w // r))
+
+
+_SHUFFLE = Rule(lambda x, factor: _shuffled(x, factor), lambda g, y, x, factor: _unshuffled(g, factor))
+_UNSHUFFLE = Rule(lambda x, factor: _unshuffled(x, factor), lambda g, y, x, factor: _shuffled(g, factor))
+_FACTOR = {"factor": Attribute(None, integer(1), required=True)}
+
+
+# ---------------------------------------------------------------------------------------------------------- interpolate
+def _resized_shape(shapes: Sequence[Shape], attributes: Attributes) -> Shape:
+    (x,), size = shapes, attributes["size"]
+    count = len(x) - 2
+    if count < 1:
+        raise ValueError(f"x has shape {x}: it must have at least three axes (samples, channels, places)")
+    size = size * count if len(size) == 1 else size
+    if len(size) != count:
+        raise ValueError(f"x has shape {x} and {count} axes of places, and size {size} names {len(size)}")
+    if not all(x[2:]):
+        raise ValueError(f"x has shape {x}: there is nothing to read")
+    return (*x[:2], *size)
+
+
+def _resized_definition(signature: Signature) -> str:
+    """nearest: the element that lies there. linear: all of them, each with the height of a hat over it."""
+    out = letters(signature.out_rank)
+    lead, places = out[:2], out[2:]
+    old = [f"x.shape[{axis}]" for axis in range(2, signature.out_rank)]
+    if signature["mode"] == "nearest":
+        read = [f"{i}*{n}//{i.upper()}" for i, n in zip(places, old, strict=True)]
+        return f"{at('y', out)} = {at('x', [*lead, *read])}"
+    taps = letters(len(places), avoid="".join(out), start="pqrstuvwxyzabc")
+    helpers, weights = [], []
+    for i, tap, n, name in zip(places, taps, old, ("row", "column", "layer"), strict=False):
+        new = i.upper()
+        if signature["align_corners"]:
+            where = f"({i}*({n} - 1)/({new} - 1) if {new} > 1 else 0)"
+        else:
+            where = f"max(0, ({i} + 1/2)*{n}/{new} - 1/2)"
+        away = f"abs({name}[{i}] - {tap})"
+        helpers.append(f"{name}[{i}] = min({where}, {n} - 1)")
+        helpers.append(f"{name}s[{i},{tap}] = 1 - {away} if {away} < 1 else 0")
+        weights.append(f"{name}s[{i},{tap}]")
+    return f"{'; '.join(helpers)}; {at('y', out)} = {total('*'.join([at('x', [*lead, *taps]), *weights]), taps)}"
+
+
+class _Weights(NamedTuple):
+    """One axis made larger or smaller, from `old` to `new` places."""
+
+    old: int
+    new: int
+    mode: str
+    align_corners: bool
+
+    @property
+    def matrix(self) -> Array:
+        """(old, new): what each old element weighs in each new one."""
+        found, places = np.zeros((self.old, self.new)), np.arange(self.new)
+        if self.mode == "nearest":
+            found[places * self.old // self.new, places] = 1
+            return found
+        if self.align_corners:
+            where = places * ((self.old - 1) / (self.new - 1) if self.new > 1 else 0.0)
+        else:
+            where = np.maximum((places + 0.5) * (self.old / self.new) - 0.5, 0)
+        where = np.minimum(where, self.old - 1)
+        low = np.floor(where).astype(np.intp)
+        np.add.at(found, (low, places), 1 - (where - low))
+        np.add.at(found, (np.minimum(low + 1, self.old - 1), places), where - low)
+        return found
+
+
+def _fill_weighed(x: Array, weights: tuple[_Weights, ...], back: bool, out: Array) -> None:
+    """Axis by axis, by a product with a matrix; `back`: with its transpose."""
+    found = x
+    for axis, weight in enumerate(weights, 2):
+        matrix = weight.matrix.astype(x.dtype)
+        found = np.moveaxis(np.moveaxis(found, axis, -1) @ (matrix.T if back else matrix), -1, axis)
+    out[...] = found
+
+
+def _fill_nearest(x: Array, places: tuple[tuple[int, ...], ...], out: Array) -> None:
+    """What is read is no sum: 0 times NaN beside it does not count."""
+    index: Any = (slice(None), slice(None), *np.ix_(*map(np.asarray, places)))
+    out[...] = x[index]
+
+
+def _resized(x: Any, size: tuple[int, ...], mode: str, align_corners: bool) -> Any:
+    shape = _resized_shape([x.shape], {"size": size})
+    if mode == "nearest":
+        places = tuple(tuple((np.arange(m) * n // m).tolist()) for n, m in zip(x.shape[2:], shape[2:], strict=True))
+        return noted(_fill_nearest, shape, x, options=(places,))
+    return noted(_fill_weighed, shape, x, options=(_each(x, shape, mode, align_corners), False))
+
+
+def _each(x: Any, shape: Shape, mode: str, corners: bool) -> tuple[_Weights, ...]:
+    return tuple(_Weights(old, new, mode, corners) for old, new in zip(x.shape[2:], shape[2:], strict=True))
+
+
+def _resized_vjp(g: Any, y: Any, x: Any, size: tuple[int, ...], mode: str, align_corners: bool) -> Any:
+    return noted(_fill_weighed, x.shape, g, options=(_each(x, g.shape, mode, align_corners), True))
+
+
+_RESIZED = Rule(_resized, _resized_vjp)
+
+
+OPS = (
+    Op(
+        "pixel_shuffle",
+        ("x",),
+        _shuffle_definition,
+        _shuffle_shape,
+        *_SHUFFLE.pair,
+        "Channels (axis -3) in groups of factor², put between rows and columns: an image factor times as large.",
+        _FACTOR,
+    ),
+    Op(
+        "pixel_unshuffle",
+        ("x",),
+        _unshuffle_definition,
+        _unshuffle_shape,
+        *_UNSHUFFLE.pair,
+        "The reverse of pixel_shuffle: blocks of factor·factor elements become channels.",
+        _FACTOR,
+    ),
+    Op(
+        "interpolate",
+        ("x",),
+        _resized_definition,
+        _resized_shape,
+        *_RESIZED.pair,
+        "x (samples, channels, then one to three axes) at another size of its places: the nearest element, or straight "
+        "lines between them (bilinear, trilinear).",
+        {
+            "size": Attribute(None, lambda value: wholes(value, 1), static=False, required=True),
+            "mode": Attribute("nearest", choice("nearest", "linear")),
+            "align_corners": Attribute(False, flag),
+        },
+        convention="linear, by the centres of elements; align_corners: first lies upon first and last upon last",
+    ),
+)
