@@ -136,6 +136,7 @@ class Capture:
         self._front = self._back = _Mark()
         self._finished = False
         self._waiting = _Waiting(self._first)
+        self._over: list[TorchFunctionMode] = []
 
     # ------------------------------------------------------------------------------------------------ running a script
     def run(self) -> Outcome:
@@ -143,7 +144,7 @@ class Capture:
         handles = [
             register_optimizer_step_pre_hook(self._updating),
             register_optimizer_step_post_hook(self._updated),
-            register_module_forward_pre_hook(lambda module, args: self._first()),
+            register_module_forward_pre_hook(lambda module, args: self._entered()),
         ]
         made, passed = torch.optim.Optimizer.__init__, torch.autograd.backward
         torch.optim.Optimizer.__init__ = self._making(made)
@@ -187,6 +188,7 @@ class Capture:
             return 130 if isinstance(problem, KeyboardInterrupt) else 1
         finally:
             take_off(self._waiting)
+            self._tidy()
             sys.argv, sys.path[:] = argv, path
 
     def _ended(self, number: int, frame: FrameType | None) -> None:
@@ -234,12 +236,23 @@ class Capture:
             self.number += 1
             self._begin(self.number)
 
+    def _entered(self) -> None:
+        """A module is called."""
+        self._tidy()
+        self._first()
+
+    def _tidy(self) -> None:
+        """Take off what ended inside of a call that it saw itself: there it could not be."""
+        while self._over:
+            take_off(self._over.pop())
+
     def _first(self) -> None:
         """The first training step may begin at any time now."""
         if self.number == 0 and not self._cycle and not self._passes:
             self._begin(0)
 
     def _updating(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
+        self._tidy()
         if id(optimizer) in self._cycle:
             self._turn()
         return None if self._recorder is None else self._recorder.before_update(optimizer, args, kwargs)
@@ -298,6 +311,7 @@ class Capture:
         self._recorder = self._writer = None
         if recorder is None or writer is None:
             return
+        self._over.append(recorder)
         back = self._back if self._back != _Mark() and not reason else self._all(recorder.step)
         step = _window(recorder.end(), self._front, back)
         about = {

@@ -131,6 +131,7 @@ def here(tmp_path, monkeypatch):
 def test_the_step_that_is_asked_for_is_the_one_that_is_written(here, loop, number):
     outcome = captured(here, LOOPS[loop], step=number)
     assert (outcome.code, outcome.failed) == (0, "")
+    assert torch.overrides._len_torch_function_stack() == 0
     (written,) = outcome.written
     assert written.path.name == f"train-step{number}.bptui"
     record = open_record(written.path)

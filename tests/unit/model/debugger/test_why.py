@@ -228,6 +228,7 @@ def test_why_at_a_finding_of_the_diagnosis_explains_its_number(monkeypatch):
     session = Session(load("xor-stuck"))
     assert "4 of 8" not in run(session, "why").text
     run(session, "goto backward layer1.a")
+    assert session.node.name == "layer1.a"
     told = run(session, "why").text
     assert told.startswith("4 of 8 units are 0")
     assert "∂L/∂layer1.a[1,3]" in told
