@@ -111,7 +111,6 @@ class Finding:
     node: str = ""
     phase: Phase = "forward"
     training_step: int = 0
-    when: str = ""
     element: tuple[int, ...] | None = None
     number: float | None = None
     threshold: float | None = None
@@ -120,6 +119,7 @@ class Finding:
     therefore: tuple[Finding, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     advice: tuple[str, ...] = ()
+    when: str = ""
 
     def with_remedy(self, at: int, remedy: Remedy) -> Finding:
         """This finding with the remedy at a place replaced, once it has been tried."""
