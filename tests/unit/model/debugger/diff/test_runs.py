@@ -62,7 +62,7 @@ def test_the_input_that_came_in_different_is_named() -> None:
     phase, where, found = first(compared(captured(), captured(seed=1)))
     assert (phase, where) == ("forward", "net.h")
     assert not found.equal
-    assert [each.name for each in found.inputs] == ["given (3,5)"]
+    assert [each.name for each in found.inputs] == ["input (3,5)"]
 
 
 def test_a_parameter_that_differs_is_named() -> None:
