@@ -154,6 +154,8 @@ class ArenaRecording(Recording):
 
     def _view(self, slot: Slot) -> Array:
         dtype = self._layout.dtype
+        if not slot.size:  # it may lie behind the last number
+            return np.zeros(slot.shape, dtype)
         return np.ndarray(slot.shape, dtype, self.memory, slot.offset * dtype.itemsize)
 
     def _next(self, slot: Slot | Array | None) -> Slot:
