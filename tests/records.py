@@ -163,7 +163,7 @@ def blocks(count: int = 2, born: bool = False) -> MadeRecord:
     def linear(x: V, path: str, out: int, line: int) -> V:
         w, b = weight(f"{path}.weight", out, made.arrays[x].shape[-1]), weight(f"{path}.bias", out)
         tape.append(("linear", x, w, b))
-        y = made.arrays[x] @ made.arrays[w].T + made.arrays[b]
+        y = product(made.arrays[x], made.arrays[w].T) + made.arrays[b]
         return _done(V(made.call(LINEAR, [x, w, b], y, module=path, line=line)))
 
     def _done(y: V) -> V:
@@ -190,7 +190,9 @@ def blocks(count: int = 2, born: bool = False) -> MadeRecord:
             x = _done(V(made.call(LOG, [x], np.log(made.arrays[x]), line=22)))
     y = linear(x, "head", 1, 22)
     difference = made.arrays[y] - made.arrays[target]
-    loss = made.call("torch.nn.functional.mse_loss", [y, target], np.mean(difference**2, dtype=np.float32), line=30)
+    loss = made.call(
+        "torch.nn.functional.mse_loss", [y, target], np.float32(np.mean(difference**2, dtype=np.float64)), line=30
+    )
     made.backward(loss, _flows(made, tape, {y: (2 * difference / difference.size).astype(np.float32)}))
     grads = made.step.backwards[0].grads
     made.update(SGD, {"lr": 0.1}, {
@@ -207,6 +209,11 @@ def blocks(count: int = 2, born: bool = False) -> MadeRecord:
     return made
 
 
+def product(a: Array, b: Array) -> Array:
+    """A matrix product in float32, added up in float64: the same on every kernel of the BLAS."""
+    return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.float32)
+
+
 def _flows(made: MadeRecord, tape: Sequence[tuple[Any, ...]], grads: dict[int, Any]) -> dict[int, Any]:
     """The gradients of all that a tape of calls read: what PyTorch's rules give."""
 
@@ -218,9 +225,9 @@ def _flows(made: MadeRecord, tape: Sequence[tuple[Any, ...]], grads: dict[int, A
         for kind, *values, out in reversed(tape):
             g, arrays = grads[out], [made.arrays[value] for value in values]
             if kind == "linear":
-                add(values[0], g @ arrays[1])
-                add(values[1], g.T @ arrays[0])
-                add(values[2], g.sum(0))
+                add(values[0], product(g, arrays[1]))
+                add(values[1], product(g.T, arrays[0]))
+                add(values[2], product(np.ones((1, len(g)), np.float32), g)[0])
             elif kind == "relu":
                 add(values[0], np.where(arrays[0] > 0, g, np.float32(0)))
             elif kind == "log":
