@@ -389,7 +389,7 @@ class _Evaluator:
             case "loss":
                 return self.value_of(self.graph.nodes[self.graph.loss])
         recording = self.state.recording
-        return np.float64(recording.step if name == "step" else recording.optimizer.learning_rate)
+        return np.float64(recording.step if name == "step" else recording.rate)
 
     visit_Attribute = visit_Name
 

@@ -64,6 +64,8 @@ def _followed(network: Network, node: Node) -> str:
     ends = beyond(network.graph, (node.id,))
     said = "recomputed in float64" + ("" if ends is None else f"; {ends.name} is opaque and stays as recorded")
     rule = "" if network.recording.one_rule else "; all parameters are updated by the first one's rule"
+    if network.recording.no_rule:
+        rule = "; no rule of its optimizer is known, and no parameter is updated"
     return said + rule
 
 

@@ -150,7 +150,7 @@ class Reading:
             return None
         known = {"step": intervals.exactly(step.number)} if "step" in self._settings else {}
         if "lr" in self._settings:
-            known["lr"] = intervals.exactly(step.recording.optimizer.learning_rate)
+            known["lr"] = intervals.exactly(step.recording.rate)
         for what, names in self._ranges.items():
             found = step.extremes(what)
             if found is None:

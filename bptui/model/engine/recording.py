@@ -86,6 +86,11 @@ class Recording(ABC):
         NotRecorded where nobody knows it: an optimizer of somebody's own."""
         return self.optimizer
 
+    @property
+    def rate(self) -> float:
+        """The learning rate of its update; NaN where nobody knows it."""
+        return self.optimizer.learning_rate
+
     def is_given(self, node: int) -> bool:
         """Does a leaf come from outside of the step? (The gradient of another rank is a leaf that does not.)"""
         return True

@@ -189,8 +189,8 @@ def _network(session: Session) -> list[Line]:
 
     network, graph = session.network, session.graph
     count = sum(prod(node.shape) for node in graph.params)
-    rate = network.optimizer.learning_rate
-    unusual = [] if USUAL[0] <= rate <= USUAL[1] or not graph.params else [
+    rate = session.recorded.rate
+    unusual = [] if USUAL[0] <= rate <= USUAL[1] or not graph.params or rate != rate else [
         f"the learning rate {rate:g} is outside of the usual {USUAL[0]:g} to {USUAL[1]:g}: is it meant?"
     ]  # fmt: skip
     rows = [

@@ -245,6 +245,17 @@ class CapturedRecording(Recording):
         return next((rule for rule in rules if isinstance(rule, Optimizer)), Optimizer("sgd", 0.0))
 
     @property
+    def rate(self) -> float:
+        """The learning rate of the first parameter, as its optimizer said, be its rule known or not."""
+        first = next((turns[0][1].options.get("lr") for turns in self._turns.values()), None)
+        return float(first) if isinstance(first, int | float) else float("nan")
+
+    @property
+    def no_rule(self) -> bool:
+        """Is there no parameter whose rule bptui knows?"""
+        return not any(isinstance(rule_of(*turn), Optimizer) for turns in self._turns.values() for turn in turns)
+
+    @property
     def one_rule(self) -> bool:
         """Do all parameters follow the same rule, with the same settings?"""
         return len({rule_of(*turn) for turns in self._turns.values() for turn in turns}) == 1 and not any(

@@ -407,3 +407,12 @@ def test_parameters_with_rules_of_their_own_are_not_trained_on_by_one():
         made.training()
     reply = registry.run(Session(made), "set out.bias[0] = 1")
     assert "by the first one's rule" in reply.text
+
+
+def test_a_rate_is_what_the_program_said_and_no_rule_is_made_up_for_an_optimizer_of_its_own():
+    record = two_layers(rate=0.3)
+    record.step.updates[0].kind = "own.Mine"
+    session = Session(network(record))
+    assert "0.3" in registry.run(session, "print lr").text
+    assert "is it meant" not in registry.run(session, "info network").text
+    assert "no parameter is updated" in registry.run(session, "set out.bias[0] = 1").text
