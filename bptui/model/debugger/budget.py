@@ -40,7 +40,8 @@ def _lines(session: Session, found: Budget) -> list[Line]:
     made.append(line(f"{'together':<{wide}}  {'':>6} ", (f"{_effect(found.total):>11}", "gradient")))
     loss = session.branch.history.recording(0).loss
     exact = loss - found.total
-    made.append(line(("loss as recorded ", "dim"), repr(loss), ("   without rounding ", "dim"), repr(exact)))
+    if exact == exact:
+        made.append(line(("loss as recorded ", "dim"), repr(loss), ("   without rounding ", "dim"), repr(exact)))
     if found.unknown:
         made.append(line((f"{found.unknown} events could not be run: opaque, or not kept", "dim")))
     if found.stopped:
