@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -55,6 +56,12 @@ class At:
             await self.pilot.press(key)
             while self.screen.runner.busy:
                 await self.pilot.pause(0.005)
+
+    async def derived(self) -> None:
+        """Wait for what SymPy derives of itself, and until it is drawn."""
+        assert self.screen.explainer is not None
+        assert await asyncio.to_thread(self.screen.explainer.service.wait, 60.0)
+        await self.pilot.pause()
 
 
 @asynccontextmanager
@@ -200,6 +207,7 @@ async def test_deleting_what_is_not_there_does_not_lead_away() -> None:
         for _ in range(9):
             await at.press("pagedown")
         await at.press(*_keys("0.55"), "enter")
+        await at.derived()
         before = at.text
         await at.press("backspace", "delete", "ctrl+h")
         assert at.text == before

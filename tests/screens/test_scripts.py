@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import threading
 from pathlib import Path
+
+import pytest
 
 from bptui.keeper import Typed
 from bptui.model.base.spans import plain
+from bptui.model.debugger.commands import registry
+from bptui.model.debugger.reply import Reply
+from bptui.model.debugger.script import ScriptLine
 from bptui.model.debugger.session import Session
 from bptui.model.source.network import load
 from bptui.screens.bindings import MAPS, Bindings
@@ -49,17 +57,27 @@ async def test_what_is_expected_waits_for_what_is_derived(tmp_path: Path) -> Non
         assert "a.bp line 5: expect: 'nothing of the kind' is not shown" in screen.text
 
 
-async def test_a_long_script_can_be_ended(tmp_path: Path) -> None:
+async def test_a_long_script_can_be_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thousandth line is held until Escape was pressed: what comes after that line is not run."""
     path = tmp_path / "a.bp"
-    path.write_text("train 100\n" * 8_000)
+    path.write_text("train 1\n" * 8_000)
+    lines, pressed, through = itertools.count(), threading.Event(), registry.run
+
+    def run(session: Session, line: ScriptLine | str) -> Reply:
+        assert next(lines) != 1_000 or pressed.wait(60)
+        return through(session, line)
+
+    monkeypatch.setattr(registry, "run", run)
     async with debug("xor") as screen:
         screen.app.debugger.run(f"source {path}")  # returns after a blink
-        assert screen.app.debugger.runner.busy
+        while screen.app.debugger.runner.job is None:
+            await asyncio.sleep(0.002)
         await screen.pilot.press("escape")
+        pressed.set()
         while screen.app.debugger.runner.busy:  # the line that was running when it came
             await screen.pilot.pause()
         ended = screen.session.stop
-        assert ended < 800_000 * screen.session.branch.walk.length
+        assert 0 < ended <= 1_001 * screen.session.branch.walk.length
         await screen.press("s")
         assert screen.session.stop == ended + 1
 

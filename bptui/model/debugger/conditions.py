@@ -28,7 +28,7 @@ class Outline:
 
     def __init__(self, branch: Branch) -> None:
         self._nodes, self._graph = branch.graph.nodes, branch.graph
-        self.recording = SimpleNamespace(step=0, optimizer=branch.network.optimizer)
+        self.recording = SimpleNamespace(step=0, rate=branch.network.optimizer.learning_rate)
 
     def value(self, node: Key) -> Array:
         """Zeros in the shape of the node."""
