@@ -32,6 +32,8 @@ class Making:
     is that of given weights, `notes` what is to be said of them.
 
     stack  makes layers one after the other: (this, their tables, what they read, the prefix of their names) → result
+    lengths   how many of the inputs' `positions` each sample has, where the data say so
+    ends      by the name of a recurrent layer, the states in which it ended
     """
 
     builder: Builder
@@ -41,6 +43,9 @@ class Making:
     layers: list[Layer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     number: int = 0
+    lengths: Node | None = None
+    positions: int = 0
+    ends: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -97,7 +102,7 @@ class LayerContext:
         UserError. `turns`: it is (in, out), and may be given as (out, in)."""
         where = self.table.at(part)
         self.builder.afford(shape, where)
-        given, trained = self.settings.get(part), self.settings.get("train")
+        given = self.settings.get(part)
         bias = part.startswith("b")
         init = "bias_init" if bias else "init"
         if given is not None:
@@ -113,9 +118,14 @@ class LayerContext:
                     raise UserError(where, f"is not given, although {self.given[0]} is", right)
                 default = "zeros"
             value = self.initial(init, shape, default, fan or fans(shape))
+        return self.trained(part, value, symbol)
+
+    def trained(self, part: str, value: Array, symbol: str) -> Node:
+        """A parameter with these numbers, unless `train` names others."""
         self.parameters.append(part)
+        trained = self.settings.get("train")
         role: Role = "param" if trained is None or part in trained else "input"
-        column = where.partition(": ")[2]
+        column = self.table.at(part).partition(": ")[2]
         return self.builder.leaf(f"{self.name}.{part}", role, value, scope=self.name, symbol=symbol, column=column)
 
     def _turned(self, part: str, value: Array, shape: Shape) -> Array:
