@@ -210,7 +210,7 @@ class Backward:
         places, values = found
         arrived = np.asarray(reading.arrays[UPSTREAM], float)
         upstream = arrived[places] if self.node.shape else arrived.reshape(1)
-        products = Products(self, rule, places)
+        products = Products(reading, names, rule, self.element, places, self.unicode)
         result = (element_span(Names({self.name: gradient(self.symbol.text, self.unicode)}), self.name, self.element),)
         if len(values) == 1:
             tree = products.derivative(0)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bptui.model.base import numbers
 from bptui.model.base.spans import Line, Span, length
 from bptui.model.base.types import Array
-from bptui.symbolic.card.bound_definition import BoundDefinition
+from bptui.symbolic.card.bound_definition import BoundDefinition, Index
 from bptui.symbolic.card.names import UPSTREAM, gradient, local
 from bptui.symbolic.card.sparsity import held, settle
 from bptui.symbolic.facts import Heads
@@ -18,9 +17,6 @@ from bptui.symbolic.formula import tree as t
 from bptui.symbolic.formula.printing import Names, to_spans
 from bptui.symbolic.formula.tree import Tree
 from bptui.symbolic.types import Rule
-
-if TYPE_CHECKING:
-    from bptui.symbolic.card.backward import Backward
 
 _SHORT = 30
 """Cells that a local derivative may take in a column of a table; a longer one is written `∂y[0,2]/∂x[0,1]`."""
@@ -43,10 +39,13 @@ def _placed(tree: Tree, reading: BoundDefinition, out: tuple[str, ...]) -> Tree:
 class Products:
     """∂L/∂output × ∂output/∂element for each output that reads the element `q` of an input: how each is written."""
 
-    def __init__(self, of: Backward, rule: Rule, places: tuple[Array, ...]) -> None:
-        self.reading, self.names, self.q, self.rule, self.unicode = of.reading, of.names, of.element, rule, of.unicode
-        self.places, self.at_q = places, dict(zip(rule.q, of.element, strict=True))
-        self.out, self.symbol, self.bare = of.out, of.symbol, of.bare
+    def __init__(
+        self, reading: BoundDefinition, names: Names, rule: Rule, q: Index, places: tuple[Array, ...], unicode: bool
+    ) -> None:
+        self.reading, self.names, self.rule, self.q, self.unicode = reading, names, rule, q, unicode
+        self.places, self.at_q = places, dict(zip(rule.q, q, strict=True))
+        self.out, self.symbol = names.symbol(reading.output), names.symbol(rule.wrt)
+        self.bare = reading.op.elementwise and not reading.letters
         self.local = rule.local if self.bare else held(rule.local)  # every row is one where its conditions hold
         found = zip(rule.out, places, strict=True)
         self.fixed = {letter: int(axis[0]) for letter, axis in found if axis.size and (axis == axis[0]).all()}
