@@ -17,7 +17,7 @@ import numpy as np
 from bptui.model.base import numbers, syntax
 from bptui.model.base.errors import UserError
 from bptui.model.base.types import Array
-from bptui.model.debugger import expressions
+from bptui.model.debugger import expressions, grammar
 from bptui.model.debugger.functions import FUNCTIONS
 from bptui.model.debugger.hidden import Hidden
 from bptui.model.debugger.hidden import Target as Masked
@@ -219,7 +219,7 @@ class Formulas:
 def known_names(graph: Graph) -> frozenset[str]:
     """Every name that an expression over a graph may hold, without what a lesson keeps."""
     ours = ("new", *costs.FUNCTIONS, *costs.PASSES, *costs.THINGS)
-    return frozenset((*graph.by_name, *expressions.SPECIAL, *expressions.TRUTH, *FUNCTIONS, *ours))
+    return frozenset((*graph.by_name, *grammar.SPECIAL, *grammar.TRUTH, *FUNCTIONS, *ours))
 
 
 def check(text: str, graph: Graph, more: Mapping[str, Array]) -> expressions.Expression:
@@ -240,14 +240,14 @@ def _named(text: str, graph: Graph, more: Mapping[str, Array]) -> expressions.Ex
     known = known_names(graph)
     for name in _names(tree):
         rest, _, last = name.rpartition(".")
-        if name in known or name in more or (rest in known and last in (*FUNCTIONS, *expressions.DOTTED)):
+        if name in known or name in more or (rest in known and last in (*FUNCTIONS, *grammar.DOTTED)):
             continue
         near = difflib.get_close_matches(name[:64], [*graph.by_name, *more], n=1, cutoff=0.5)
         raise UserError("", f"no node is called '{name[:40]}'", "".join(near))
     for part in ast.walk(tree):
-        if isinstance(part, ast.Call) and expressions.dotted(part.func) == "new" and len(part.args) == 1:
+        if isinstance(part, ast.Call) and grammar.dotted(part.func) == "new" and len(part.args) == 1:
             of = part.args[0].value if isinstance(part.args[0], ast.Subscript) else part.args[0]
-            name = expressions.dotted(of) or ""
+            name = grammar.dotted(of) or ""
             if f"new({name})" not in more:
                 params = ", ".join(node.name for node in graph.params[:4])
                 raise UserError("", f"new({name[:40]}) is of no parameter", params or "nothing is trained")
@@ -262,7 +262,7 @@ def _names(tree: ast.AST) -> Iterator[str]:
     stack = [tree]
     while stack:
         part = stack.pop()
-        name = expressions.dotted(part)
+        name = grammar.dotted(part)
         if name is not None:
             yield name
         else:
@@ -272,9 +272,9 @@ def _names(tree: ast.AST) -> Iterator[str]:
 def _indexed(part: ast.Subscript, graph: Graph) -> Node | None:
     """The node that an index is of: that of `w[0,1]`, `grad(w)[0,1]`, `new(w)[0,1]`."""
     inner = part.value
-    if isinstance(inner, ast.Call) and expressions.dotted(inner.func) == "grad" and len(inner.args) == 1:
+    if isinstance(inner, ast.Call) and grammar.dotted(inner.func) == "grad" and len(inner.args) == 1:
         inner = inner.args[0]
-    name = expressions.dotted(inner) or ""
+    name = grammar.dotted(inner) or ""
     return graph.by_name.get(name[4:-1] if name.startswith("new(") else name)
 
 
@@ -310,10 +310,10 @@ def target_of(expression: expressions.Expression) -> Target | None:
     if isinstance(tree, ast.Subscript):
         index = tuple(None if isinstance(part, ast.Slice) else _whole(part) for part in _parts(tree))
         tree = tree.value
-    if isinstance(tree, ast.Call) and expressions.dotted(tree.func) == "grad" and len(tree.args) == 1:
-        name, of = expressions.dotted(tree.args[0]), "gradient"
+    if isinstance(tree, ast.Call) and grammar.dotted(tree.func) == "grad" and len(tree.args) == 1:
+        name, of = grammar.dotted(tree.args[0]), "gradient"
     else:
-        name, of = expressions.dotted(tree), "value"
+        name, of = grammar.dotted(tree), "value"
         if name and name.startswith("new(") and name in expression.more:
             name, of = name[4:-1], "new"
     node = graph.by_name.get(name or "") or (graph.nodes[graph.loss] if name == "loss" else None)
