@@ -72,11 +72,13 @@ the numbers of all layers from a PyTorch `state_dict`, as safetensors, NPZ or JS
     numpy.savez("model.npz", **{v.path: numpy.array(v) for v in model.weights})          # Keras
 
 - What stands before the last dot of a name is a module. Where each layer has a module of its name (`name = "fc1"`
-  takes `fc1.weight` or `net.fc1.weight`), it takes that one. Else modules go to layers in their order, each to the first
-  that it fits. `info network` says which went where.
+  takes `fc1.weight` or `net.fc1.weight`), it takes that one. Else modules go to layers in their order, each to the
+  first that it fits. `info network` says which went where.
 - Parts are called as in PyTorch: `weight`, `bias`, `running_mean`, `running_var`, `weight_ih_l0`,
-  `weight_hh_l0_reverse`, `in_proj_weight`, `out_proj.bias`; or as in Keras: `kernel`, `gamma`, `beta`, `moving_mean`, `embeddings`.
-- Dense weights lie as (out, in), as PyTorch has them, unless `weight_layout = "in_out"` is said; a `kernel` is (in, out).
+  `weight_hh_l0_reverse`, `in_proj_weight`, `out_proj.bias`; or as in Keras: `kernel`, `gamma`, `beta`, `moving_mean`,
+  `embeddings`.
+- Dense weights lie as (out, in), as PyTorch has them, unless `weight_layout = "in_out"` is said; a `kernel` is
+  (in, out).
 - All must fit: what is missing, left over or of another shape is told with what would be right.
 - `.pt`, `.pth`, `.h5` and the like are never opened, since opening one can run a program.
 

@@ -110,7 +110,7 @@ class Document:
 
 
 def _layers(tables: Any, path: Place, prefix: str) -> Iterator[tuple[str, Place]]:
-    """The tables of layers by the names of the layers, those inside of a layer too: `layers = 2` of an lstm are none."""
+    """The tables of layers by the names of the layers, also inside of a layer (`layers = 2` of an lstm are none)."""
     for number, table in enumerate(tables if isinstance(tables, list | tuple) else ()):
         if not isinstance(table, Mapping):
             continue
