@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,15 @@ from tests.unit.model.engine.small import branching
 torch = pytest.importorskip("torch")
 
 STEPS = 8
+
+
+@pytest.fixture(autouse=True)
+def double() -> Iterator[None]:
+    """PyTorch keeps the numbers that all elements share (NAdam's mu_product) in its default kind."""
+    kind = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(kind)
 
 
 class Lion(torch.optim.Optimizer):
